@@ -1,0 +1,1 @@
+"""authz_service: authenticates a call, decides it, and places its hold."""

@@ -1,0 +1,107 @@
+"""Places a hold: one round trip to Redis, and a seeding from PostgreSQL where Redis has lost or not yet seen a counter."""
+
+import asyncio
+import logging
+from typing import Final, Protocol
+
+from authz_service.decision import Admission
+from gateway_core.domain.holds import Hold
+from gateway_core.domain.placements import Missing, Placed, Refused
+from gateway_core.edges.postgres.hold_store import CounterSnapshot, PoolSnapshot
+from gateway_core.edges.redis.connections import UNAVAILABLE
+from gateway_core.edges.redis.hold_counters import HoldCounters
+
+logger = logging.getLogger(__name__)
+
+_ATTEMPTS: Final = 8
+_RELEASE_ATTEMPTS: Final = 5
+_RELEASE_PAUSE_S: Final = 0.5
+_EXPIRY_SLACK_S: Final = 86_400
+
+
+class SnapshotSource(Protocol):
+    """Where lost counters are rebuilt from."""
+
+    async def pool_snapshot(self, organization: str) -> PoolSnapshot:
+        """The organization's credit."""
+
+    async def counter_snapshot(self, organization: str, counter: str) -> CounterSnapshot:
+        """An encoded counter."""
+
+
+class SeedingError(Exception):
+    """The counters could not be rebuilt in a bounded number of attempts: the ledger moves faster than it can be read."""
+
+
+class Admissions:
+    """Places holds on one Redis, rebuilding it from one PostgreSQL."""
+
+    def __init__(self, counters: HoldCounters, snapshots: SnapshotSource, register_delay_ms: int) -> None:
+        self._counters = counters
+        self._snapshots = snapshots
+        self._register_delay_s = register_delay_ms / 1_000
+        self._taking_back: set[asyncio.Task[None]] = set()
+
+    async def place(self, admission: Admission) -> Placed | Refused:
+        """Places the hold on every scope or on none.
+
+        Raises:
+            SeedingError: see there. Errors of Redis and PostgreSQL pass through.
+        """
+        placing = asyncio.ensure_future(self._place(admission))
+        try:
+            return await asyncio.shield(placing)
+        except (asyncio.CancelledError, TimeoutError, *UNAVAILABLE):
+            # Nobody waits for the answer any more, or it is not known: the call is not made, so its hold must not stay.
+            self._remember(asyncio.create_task(self._take_back(admission.hold, placing)))
+            raise
+
+    def _remember(self, task: asyncio.Task[None]) -> None:
+        self._taking_back.add(task)
+        task.add_done_callback(self._taking_back.discard)
+
+    async def _take_back(self, hold: Hold, placing: asyncio.Future[Placed | Refused]) -> None:
+        await asyncio.wait({placing})
+        for attempt in range(_RELEASE_ATTEMPTS):
+            await asyncio.sleep(attempt * _RELEASE_PAUSE_S)
+            try:
+                await self._counters.release(hold)
+            except UNAVAILABLE:
+                continue
+            return
+        logger.error("a hold without a call was not taken back", extra={"hold_id": hold.hold_id})
+
+    async def _place(self, admission: Admission) -> Placed | Refused:
+        for _ in range(_ATTEMPTS):
+            placement = await self._counters.place(admission.hold, admission.limits)
+            if not isinstance(placement, Missing):
+                return placement
+            await self._seed(admission, placement)
+        raise SeedingError
+
+    async def _seed(self, admission: Admission, missing: Missing) -> None:
+        organization = admission.hold.organization
+        if missing.pool:
+            logger.info("rebuilding credit pool in Redis", extra={"organization": organization})
+            # Redis was emptied. A hold placed just before may still be on its way to the register: let it arrive.
+            await asyncio.sleep(self._register_delay_s)
+            pool = await self._snapshots.pool_snapshot(organization)
+            await self._counters.seed_pool(
+                organization, pool.balance, sum(pool.open_holds.values()), pool.sequence, pool.open_holds
+            )
+        await asyncio.gather(*(self._seed_counter(admission, index) for index in missing.counters))
+
+    async def _seed_counter(self, admission: Admission, index: int) -> None:
+        organization = admission.hold.organization
+        counter = admission.hold.counters[index].encode()
+        reset_epoch_s = admission.reset_epoch_s[index]
+        hold_life_s = (admission.hold.expires_epoch_us - admission.hold.placed_epoch_us) // 10**6
+        snapshot = await self._snapshots.counter_snapshot(organization, counter)
+        await self._counters.seed_counter(
+            organization,
+            counter,
+            settled=snapshot.settled,
+            held=snapshot.held,
+            sequence=snapshot.sequence,
+            expire_epoch_s=None if reset_epoch_s is None else reset_epoch_s + hold_life_s + _EXPIRY_SLACK_S,
+        )

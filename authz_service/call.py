@@ -1,0 +1,24 @@
+"""A call as the decision sees it, free of any transport."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP request as Envoy describes it to `ext_authz`; header names are in lower case, bodies never arrive here."""
+
+    method: str
+    path: str
+    """With its query."""
+    headers: tuple[tuple[str, bytes], ...]
+    body_bytes: int
+    """-1 when unknown."""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """What `json_to_metadata` found in the body (`megarouter.request`)."""
+    request_id: str = ""
+    traceparent: str | None = None
+
+    def header(self, name: str) -> str:
+        """The first value of a header, or an empty text."""
+        return next((value.decode("latin-1") for key, value in self.headers if key == name), "")

@@ -1,0 +1,70 @@
+"""Answers `GET /v1/models` in each dialect: the models a key may use. It reaches no provider and costs nothing."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, time
+
+from gateway_core.domain.catalog import Model
+from gateway_core.domain.dialects import Dialect, ModelList
+from gateway_core.domain.principals import Principal
+from gateway_core.domain.refusals import Refusal, RefusalReason
+
+
+def list_models(route: ModelList, principal: Principal, models: Iterable[Model], now_epoch_s: float) -> str | Refusal:
+    """The JSON answer, or why the one model asked for is not shown."""
+    today = datetime.fromtimestamp(now_epoch_s, UTC).date()
+    usable = [
+        model
+        for model in sorted(models, key=lambda model: model.name)
+        if principal.may_call(model.name)
+        and model.schedule_at(today) is not None
+        and any(endpoint.dialect is route.dialect for endpoint in model.endpoints)
+    ]
+    render = {Dialect.OPENAI: _openai, Dialect.ANTHROPIC: _anthropic, Dialect.GEMINI: _gemini}[route.dialect]
+    if route.model is None:
+        return json.dumps(_collection(route.dialect, [render(model) for model in usable]))
+    named = next((model for model in usable if model.name == route.model), None)
+    if named is None:
+        message = f"The model {route.model[:128]!r} is not among those you may use. GET the list of models to see them."
+        return Refusal(RefusalReason.MODEL_NOT_FOUND, message, "model")
+    return json.dumps(render(named))
+
+
+def _collection(dialect: Dialect, entries: list[dict[str, object]]) -> dict[str, object]:
+    if dialect is Dialect.GEMINI:
+        return {"models": entries}
+    if dialect is Dialect.ANTHROPIC:
+        ends = (
+            {"first_id": entries[0]["id"], "last_id": entries[-1]["id"]}
+            if entries
+            else {"first_id": None, "last_id": None}
+        )
+        return {"data": entries, "has_more": False, **ends}
+    return {"object": "list", "data": entries}
+
+
+def _created(model: Model) -> datetime:
+    return datetime.combine(min(schedule.effective_date for schedule in model.schedules), time(), UTC)
+
+
+def _openai(model: Model) -> dict[str, object]:
+    return {
+        "id": model.name,
+        "object": "model",
+        "created": int(_created(model).timestamp()),
+        "owned_by": model.provider,
+    }
+
+
+def _anthropic(model: Model) -> dict[str, object]:
+    return {"type": "model", "id": model.name, "display_name": model.name, "created_at": _created(model).isoformat()}
+
+
+def _gemini(model: Model) -> dict[str, object]:
+    return {
+        "name": f"models/{model.name}",
+        "displayName": model.name,
+        "inputTokenLimit": model.context_window_tokens,
+        "outputTokenLimit": model.max_output_tokens,
+        "supportedGenerationMethods": ["generateContent", "streamGenerateContent"],
+    }

@@ -1,0 +1,143 @@
+"""The gRPC face of authz_service, and the resources it runs on."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+import grpc
+from envoy.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
+
+from authz_service.admission import Admissions
+from authz_service.authorizer import Admitted, Answered, Authorizer, Outcome, Secrets
+from authz_service.decision import Prices
+from authz_service.envoy_messages import allow, answer, deny, read_call
+from authz_service.identity import IdentityCache
+from authz_service.register import open_register
+from gateway_core.edges.postgres.catalog_store import CatalogCache, open_catalog_cache
+from gateway_core.edges.postgres.connections import open_pool
+from gateway_core.edges.postgres.hold_store import SpendStore, insert_holds
+from gateway_core.edges.postgres.identity_store import CHANNEL, IdentityStore
+from gateway_core.edges.postgres.migrations import migrate
+from gateway_core.edges.postgres.notifications import Listener, running
+from gateway_core.edges.redis.connections import open_redis
+from gateway_core.edges.redis.hold_counters import HoldCounters
+from gateway_core.edges.settings import AuthzSettings
+from gateway_core.edges.telemetry import semconv
+from gateway_core.edges.telemetry.tracing import Tracing
+
+ROLE: Final = "megarouter_authz"
+
+
+class AuthzService(external_auth_pb2_grpc.AuthorizationServicer):  # type: ignore[misc]  # the base has no types
+    """`envoy.service.auth.v3.Authorization`. `check` is free of the transport that carries it."""
+
+    service_names = (external_auth_pb2.DESCRIPTOR.services_by_name["Authorization"].full_name,)
+
+    def __init__(
+        self, authorizer: Authorizer, catalog: CatalogCache, identity_listener: Listener, tracing: Tracing
+    ) -> None:
+        self._authorizer = authorizer
+        self._catalog = catalog
+        self._identity_listener = identity_listener
+        self._tracing = tracing
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Registers the handlers."""
+        external_auth_pb2_grpc.add_AuthorizationServicer_to_server(self, server)
+
+    def is_ready(self) -> bool:
+        """Ready when models are known and changes of identities are being pushed."""
+        return self._catalog.is_loaded and self._identity_listener.is_listening
+
+    async def Check(  # noqa: N802 - the name in Envoy's proto
+        self,
+        request: external_auth_pb2.CheckRequest,
+        context: grpc.aio.ServicerContext[external_auth_pb2.CheckRequest, external_auth_pb2.CheckResponse],
+    ) -> external_auth_pb2.CheckResponse:
+        """The gRPC method."""
+        metadata = (
+            {str(key): str(value) for key, value in context.invocation_metadata() or ()}
+            if self._tracing.enabled
+            else {}
+        )
+        return await self.check(request, metadata)
+
+    async def check(
+        self, request: external_auth_pb2.CheckRequest, metadata: Mapping[str, str]
+    ) -> external_auth_pb2.CheckResponse:
+        """One decision: request message in, response message out.
+
+        Args:
+            request: Envoy's question.
+            metadata: the call's gRPC metadata; `traceparent` continues Envoy's trace.
+        """
+        with self._tracing.continued("authorize", metadata) as span:
+            outcome = await self._authorizer.authorize(read_call(request))
+            if span.is_recording():
+                span.set_attributes(_attributes(outcome))
+            return _render(outcome, metadata.get("traceparent") if span.is_recording() else None)
+
+
+def _render(outcome: Outcome, traceparent: str | None) -> external_auth_pb2.CheckResponse:
+    match outcome:
+        case Admitted(admission, token):
+            return allow(admission, token, traceparent)
+        case Answered(body):
+            return answer(body)
+        case _:
+            return deny(outcome.refusal, outcome.dialect)
+
+
+def _attributes(outcome: Outcome) -> dict[str, str]:
+    match outcome:
+        case Admitted(admission, _):
+            return {
+                semconv.DECISION: "allowed",
+                semconv.HOLD_ID: admission.hold.hold_id,
+                semconv.GEN_AI_REQUEST_MODEL: admission.hold.requested_model,
+                semconv.GEN_AI_PROVIDER_NAME: admission.hold.provider,
+            }
+        case Answered():
+            return {semconv.DECISION: "answered"}
+        case _:
+            return {semconv.DECISION: "denied", semconv.DECISION_REASON: outcome.refusal.reason}
+
+
+@asynccontextmanager
+async def open_authz_service(settings: AuthzSettings, tracing: Tracing) -> AsyncIterator[AuthzService]:
+    """Opens what the service needs; when it closes, every placed hold is in the register."""
+    async with AsyncExitStack() as stack:
+        await migrate(settings)
+        pool = await stack.enter_async_context(open_pool(settings, ROLE))
+        redis = await stack.enter_async_context(open_redis(settings.redis_url.get_secret_value()))
+        catalog = await stack.enter_async_context(open_catalog_cache(pool, settings, ROLE))
+        identities = IdentityCache(IdentityStore(pool), settings.identity_cache_entries, settings.identity_max_age_ms)
+        listener = Listener(
+            settings,
+            ROLE,
+            [CHANNEL],
+            on_notification=lambda _, payload: identities.changed(payload),
+            on_lost=identities.distrust,
+            on_restored=identities.trust,
+        )
+        await stack.enter_async_context(running(listener))
+        register = await stack.enter_async_context(
+            open_register(
+                lambda holds: insert_holds(pool, holds),
+                settings.hold_queue_entries,
+                settings.hold_flush_interval_ms,
+                settings.shutdown_grace_ms,
+            )
+        )
+        authorizer = Authorizer(
+            identities=identities,
+            admissions=Admissions(HoldCounters(redis), SpendStore(pool), settings.hold_flush_interval_ms * 4),
+            register=register,
+            prices=lambda: Prices(catalog.snapshot.models, catalog.snapshot.providers),
+            secrets=Secrets(
+                bytes.fromhex(settings.hold_signing_key.get_secret_value()),
+                bytes.fromhex(settings.key_pepper.get_secret_value()),
+            ),
+            hold_life_ms=settings.hold_life_ms,
+        )
+        yield AuthzService(authorizer, catalog, listener, tracing)

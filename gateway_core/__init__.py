@@ -1,0 +1,1 @@
+"""What the four services share: the pure domain, and its edges to the outside."""

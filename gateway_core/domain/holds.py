@@ -1,0 +1,135 @@
+"""Holds: what an admitted call reserves, and the signed token that carries a hold through Envoy to its settlement.
+
+Settlement trusts only a signed hold: an entry forged at the access-log sink cannot debit anybody (fault F10), and a hold
+that has not reached the register yet can be settled all the same, from its token (fault C5).
+"""
+
+import base64
+import binascii
+import enum
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from gateway_core.domain.dialects import Endpoint
+from gateway_core.domain.scopes import Counter
+
+_VERSION: Final = "v1"
+
+
+class HoldState(enum.StrEnum):
+    """A hold is placed once and resolved exactly once (INV-04)."""
+
+    HELD = "HELD"
+    SETTLED = "SETTLED"
+    VOIDED = "VOIDED"
+    EXPIRED = "EXPIRED"
+
+
+class HoldTokenError(Exception):
+    """The token was not made by this deployment, or was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An admitted call. Instants are microseconds since the epoch; amounts nano-credits."""
+
+    hold_id: str
+    organization: str
+    group_path: tuple[str, ...]
+    """Group ids from level 1 down to the member's own group; empty for a member of the organization itself."""
+    member: str
+    api_key: str
+    endpoint: Endpoint
+    streams: bool
+    requested_model: str
+    """The public name of the model in the catalogue."""
+    provider: str
+    served_model: str
+    """The name the provider knows the model by."""
+    price_version: int
+    amount_nano_credits: int
+    input_tokens: int
+    output_tokens: int
+    counters: tuple[Counter, ...]
+    """Every counter that carries the hold, narrowest first."""
+    placed_epoch_us: int
+    expires_epoch_us: int
+
+
+def sign_hold(hold: Hold, signing_key: bytes) -> str:
+    """`v1.<payload>.<HMAC-SHA256>`, both parts base64url without padding."""
+    payload = json.dumps(
+        {
+            "id": hold.hold_id,
+            "org": hold.organization,
+            "groups": hold.group_path,
+            "member": hold.member,
+            "key": hold.api_key,
+            "endpoint": hold.endpoint,
+            "streams": hold.streams,
+            "model": hold.requested_model,
+            "provider": hold.provider,
+            "served": hold.served_model,
+            "price": hold.price_version,
+            "amount": hold.amount_nano_credits,
+            "in": hold.input_tokens,
+            "out": hold.output_tokens,
+            "counters": [counter.encode() for counter in hold.counters],
+            "placed": hold.placed_epoch_us,
+            "expires": hold.expires_epoch_us,
+        },
+        separators=(",", ":"),
+    ).encode()
+    signed = f"{_VERSION}.{_encode(payload)}"
+    return f"{signed}.{_encode(_mac(signed, signing_key))}"
+
+
+def verify_hold(token: str, signing_key: bytes) -> Hold:
+    """The hold inside a token.
+
+    Raises:
+        HoldTokenError: the token is not of the form, or its signature is not ours. The message never quotes the token.
+    """
+    signed, _, signature = token.rpartition(".")
+    version, _, payload = signed.partition(".")
+    try:
+        genuine = hmac.compare_digest(_decode(signature), _mac(signed, signing_key))
+    except (binascii.Error, ValueError) as error:
+        raise HoldTokenError("the hold token is malformed") from error
+    if version != _VERSION or not genuine:
+        raise HoldTokenError("the hold token was not signed by this deployment")
+    fields = json.loads(_decode(payload))
+    return Hold(
+        hold_id=fields["id"],
+        organization=fields["org"],
+        group_path=tuple(fields["groups"]),
+        member=fields["member"],
+        api_key=fields["key"],
+        endpoint=Endpoint(fields["endpoint"]),
+        streams=fields["streams"],
+        requested_model=fields["model"],
+        provider=fields["provider"],
+        served_model=fields["served"],
+        price_version=fields["price"],
+        amount_nano_credits=fields["amount"],
+        input_tokens=fields["in"],
+        output_tokens=fields["out"],
+        counters=tuple(Counter.decode(text) for text in fields["counters"]),
+        placed_epoch_us=fields["placed"],
+        expires_epoch_us=fields["expires"],
+    )
+
+
+def _mac(signed: str, signing_key: bytes) -> bytes:
+    return hmac.digest(signing_key, signed.encode(), hashlib.sha256)
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

@@ -1,0 +1,21 @@
+"""Identifiers: DNS-like, lower case, at most 63 characters; server-made ones are a prefix and a time-ordered random part."""
+
+import re
+from typing import Final
+
+_VALID_ID: Final = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_TIME_BITS: Final = 48
+_RANDOM_BITS: Final = 80
+_CHARACTERS: Final = 26
+
+
+def is_valid_id(text: str) -> bool:
+    """Whether the text may name a resource. No colon, slash or brace: ids are parts of Redis keys and resource names."""
+    return _VALID_ID.fullmatch(text) is not None
+
+
+def make_id(prefix: str, now_epoch_ms: int, randomness: bytes) -> str:
+    """A ULID in lower case behind a prefix: 48 bits of milliseconds, 80 of randomness (10 bytes, from the caller)."""
+    value = (now_epoch_ms & ((1 << _TIME_BITS) - 1)) << _RANDOM_BITS | int.from_bytes(randomness[:10], "big")
+    return f"{prefix}-" + "".join(_ALPHABET[value >> shift & 31] for shift in range(5 * (_CHARACTERS - 1), -1, -5))

@@ -1,0 +1,65 @@
+"""The scopes of a call: key, member, the groups above it, organization. Narrowest first, everywhere."""
+
+import enum
+from dataclasses import dataclass
+
+from gateway_core.domain.cycles import Cycle
+
+MAX_GROUP_LEVELS = 4
+
+
+class ScopeKind(enum.StrEnum):
+    """What a guardrail or a counter is attached to."""
+
+    API_KEY = "api_key"
+    MEMBER = "member"
+    GROUP = "group"
+    ORGANIZATION = "organization"
+
+
+class Role(enum.StrEnum):
+    """The four roles, each confined to its own subtree (design §7)."""
+
+    SUPER_ADMIN = "SUPER_ADMIN"
+    L1_ADMIN = "L1_ADMIN"
+    SUB_ADMIN = "SUB_ADMIN"
+    MEMBER = "MEMBER"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One scope of a call, named inside its organization."""
+
+    kind: ScopeKind
+    scope_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One budget counter: a scope in one period of its cycle. Identifies the same row in PostgreSQL and the same hash in Redis."""
+
+    kind: ScopeKind
+    scope_id: str
+    cycle: Cycle
+    cycle_start_epoch_s: int
+    revision: int = 0
+    """Grows whenever the scope's cycle or time zone is changed: a counter that was not kept up in between is never reused."""
+
+    @property
+    def scope(self) -> Scope:
+        """What the counter counts for."""
+        return Scope(self.kind, self.scope_id)
+
+    def encode(self) -> str:
+        """`kind:id:cycle:start:revision`; injective because ids hold no colon (`ids.is_valid_id`)."""
+        return f"{self.kind}:{self.scope_id}:{self.cycle}:{self.cycle_start_epoch_s}:{self.revision}"
+
+    @classmethod
+    def decode(cls, text: str) -> "Counter":
+        """Inverse of `encode`.
+
+        Raises:
+            ValueError: the text is not an encoded counter.
+        """
+        kind, scope_id, cycle, start, revision = text.split(":")
+        return cls(ScopeKind(kind), scope_id, Cycle(cycle), int(start), int(revision))

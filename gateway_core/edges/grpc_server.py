@@ -1,0 +1,125 @@
+"""The shell every service runs in: gRPC server, health, reflection, start in any order, graceful stop."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+import grpc
+import uvloop
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
+
+from gateway_core.edges.settings import ServiceSettings
+from gateway_core.edges.telemetry.logs import configure_logging
+from gateway_core.edges.telemetry.tracing import Tracing, configure_tracing
+
+logger = logging.getLogger(__name__)
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+_UNIX = "unix:"
+
+
+class Service(Protocol):
+    """What a running service offers the shell."""
+
+    service_names: Sequence[str]
+    """Full names of its gRPC services, for reflection."""
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Registers the handlers."""
+
+    def is_ready(self) -> bool:
+        """Whether calls can be answered now; the health service says so."""
+
+
+def run_service(
+    name: str, settings: ServiceSettings, build: Callable[..., AbstractAsyncContextManager[Service]]
+) -> None:
+    """Runs a service until SIGTERM or SIGINT.
+
+    Args:
+        name: for logs and traces.
+        settings: the service's own settings class.
+        build: `build(settings, tracing)` opens the service's resources, yields it, and closes (flushes) them afterwards.
+    """
+    configure_logging(name, settings.log_level)
+    tracing = configure_tracing(name)
+    try:
+        uvloop.run(_serve(settings, tracing, build))
+    finally:
+        tracing.shut_down()
+
+
+async def _serve(
+    settings: ServiceSettings, tracing: Tracing, build: Callable[..., AbstractAsyncContextManager[Service]]
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stop.set)
+    async with _stoppable(build(settings, tracing), stop) as service:
+        if service is None:
+            return
+        server = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+                ("grpc.so_reuseport", 0),
+            ]
+        )
+        servicer = HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+        service.add_to(server)
+        reflection.enable_server_reflection(
+            (*service.service_names, health.SERVICE_NAME, reflection.SERVICE_NAME), server
+        )
+        _bind(server, settings.listen)
+        await server.start()
+        logger.info("started", extra={"listen": settings.listen})
+        watcher = asyncio.create_task(_report_health(servicer, service))
+        await stop.wait()
+        watcher.cancel()
+        await servicer.enter_graceful_shutdown()
+        await server.stop(settings.shutdown_grace_ms / 1_000)
+    logger.info("stopped")
+
+
+@asynccontextmanager
+async def _stoppable(
+    opening: AbstractAsyncContextManager[Service], stop: asyncio.Event
+) -> AsyncIterator[Service | None]:
+    """Opens the service's resources; gives None when a stop arrives before they are there."""
+    entering = asyncio.ensure_future(opening.__aenter__())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({entering, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not entering.done():
+        entering.cancel()
+        yield None
+        return
+    service = entering.result()
+    try:
+        yield service
+    finally:
+        await opening.__aexit__(None, None, None)
+
+
+async def _report_health(servicer: HealthServicer, service: Service) -> None:
+    """Keeps the health status true, looking four times a second."""
+    while True:
+        serving = (
+            health_pb2.HealthCheckResponse.SERVING if service.is_ready() else health_pb2.HealthCheckResponse.NOT_SERVING
+        )
+        await servicer.set("", serving)
+        await asyncio.sleep(0.25)
+
+
+def _bind(server: grpc.aio.Server, address: str) -> None:
+    """Listens; a socket file left by a killed process is replaced."""
+    if address.startswith(_UNIX):
+        Path(address.removeprefix(_UNIX)).unlink(missing_ok=True)
+    server.add_insecure_port(address)

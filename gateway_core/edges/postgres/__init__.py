@@ -1,0 +1,1 @@
+"""PostgreSQL, the truth: connections, migrations, and the statements of each store."""

@@ -1,0 +1,65 @@
+"""Connections to PostgreSQL: pools that take their service's role, and waiting for a server that is not up yet."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final, TypeVar
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from gateway_core.edges.settings import DatabaseSettings
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Connection = asyncpg.Connection | PoolConnectionProxy
+"""A connection, whether of its own or lent by a pool."""
+
+UNAVAILABLE: Final = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, TimeoutError)  # fmt: skip
+"""What says that PostgreSQL cannot answer now, as opposed to a statement that is wrong."""
+
+_FIRST_DELAY_S: Final = 0.05
+_LONGEST_DELAY_S: Final = 1.0
+
+
+@asynccontextmanager
+async def open_pool(settings: DatabaseSettings, role: str) -> AsyncIterator[asyncpg.Pool]:
+    """A pool whose connections hold only the rights of `role`. Waits for the server without end: services start in any order."""
+    timeout_s = settings.database_timeout_ms / 1_000
+    pool = await until_available(
+        lambda: asyncpg.create_pool(
+            settings.database_url.get_secret_value(),
+            min_size=1,
+            max_size=settings.database_pool_size,
+            command_timeout=timeout_s,
+            timeout=timeout_s,
+            server_settings={
+                "role": role,
+                "application_name": role,
+                "statement_timeout": str(settings.database_timeout_ms),
+            },
+        )
+    )
+    try:
+        yield pool
+    finally:
+        try:
+            await asyncio.wait_for(pool.close(), timeout_s)
+        except TimeoutError:
+            pool.terminate()
+
+
+async def until_available(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Repeats an attempt until PostgreSQL answers, with a growing pause of at most a second."""
+    delay_s = _FIRST_DELAY_S
+    while True:
+        try:
+            return await attempt()
+        except UNAVAILABLE as error:
+            logger.info("waiting for PostgreSQL", extra={"error": type(error).__name__})
+        await asyncio.sleep(delay_s)
+        delay_s = min(delay_s * 2, _LONGEST_DELAY_S)

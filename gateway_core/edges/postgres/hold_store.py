@@ -1,0 +1,105 @@
+"""The register of holds, and the snapshots of spend that Redis is seeded from."""
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import asyncpg
+
+from gateway_core.domain.holds import Hold
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSnapshot:
+    """An organization's credit at one moment of its ledger; amounts in nano-credits."""
+
+    sequence: int
+    balance: int
+    open_holds: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CounterSnapshot:
+    """A counter at one moment of its organization's ledger; amounts in nano-credits."""
+
+    sequence: int
+    settled: int
+    held: int
+
+
+# No conflict target: that would need the right to read the table. A settlement may have recorded the hold already.
+_INSERT: Final = """
+INSERT INTO holds (hold_id, organization_id, member_id, api_key_id, amount_nano_credits, token, counters, place_time, expire_time)
+SELECT hold_id, organization_id, member_id, api_key_id, amount, token, string_to_array(counters, ' '), place_time, expire_time
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[],
+              $9::timestamptz[])
+    AS placed (hold_id, organization_id, member_id, api_key_id, amount, token, counters, place_time, expire_time)
+ON CONFLICT DO NOTHING
+"""
+
+_POOL: Final = """
+SELECT h.sequence, a.balance_nano_credits
+  FROM ledger_heads h JOIN ledger_accounts a ON a.organization_id = h.organization_id AND a.account = 'CREDIT_POOL'
+ WHERE h.organization_id = $1
+"""
+
+_COUNTER: Final = """
+SELECT (SELECT sequence FROM ledger_heads WHERE organization_id = $1) AS sequence,
+       coalesce((SELECT settled_nano_credits FROM scope_spend WHERE organization_id = $1 AND counter = $2), 0) AS settled,
+       (SELECT coalesce(sum(amount_nano_credits), 0)::bigint FROM holds
+         WHERE state = 'HELD' AND organization_id = $1 AND counters @> ARRAY[$2::text]) AS held
+"""
+
+
+async def insert_holds(connection: asyncpg.Connection | asyncpg.Pool, holds: Sequence[tuple[Hold, str]]) -> None:
+    """Records holds with their tokens; those already there are left as they are. Also with nothing but the right to insert."""
+    await connection.execute(
+        _INSERT,
+        [hold.hold_id for hold, _ in holds],
+        [hold.organization for hold, _ in holds],
+        [hold.member for hold, _ in holds],
+        [hold.api_key for hold, _ in holds],
+        [hold.amount_nano_credits for hold, _ in holds],
+        [token for _, token in holds],
+        [" ".join(counter.encode() for counter in hold.counters) for hold, _ in holds],
+        [_instant(hold.placed_epoch_us) for hold, _ in holds],
+        [_instant(hold.expires_epoch_us) for hold, _ in holds],
+    )
+
+
+class SpendStore:
+    """Snapshots for seeding. Each is one statement or one transaction, so that it is true for one sequence."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def pool_snapshot(self, organization: str) -> PoolSnapshot:
+        """The organization's balance and open holds."""
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            sequence, balance = await _one(connection.fetchrow(_POOL, organization))
+            rows = await connection.fetch(
+                "SELECT hold_id, amount_nano_credits FROM holds WHERE state = 'HELD' AND organization_id = $1",
+                organization,
+            )
+        return PoolSnapshot(sequence, balance, {row[0]: row[1] for row in rows})
+
+    async def counter_snapshot(self, organization: str, counter: str) -> CounterSnapshot:
+        """An encoded counter: what is settled on it and what is held on it."""
+        sequence, settled, held = await _one(self._pool.fetchrow(_COUNTER, organization, counter))
+        return CounterSnapshot(sequence, settled, held)
+
+
+async def _one(fetching: Awaitable[asyncpg.Record | None]) -> asyncpg.Record:
+    row = await fetching
+    if row is None:
+        raise LookupError("the organization has no ledger")
+    return row
+
+
+def _instant(epoch_us: int) -> datetime:
+    seconds, microseconds = divmod(epoch_us, 10**6)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)

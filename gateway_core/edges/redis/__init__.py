@@ -1,0 +1,1 @@
+"""Redis: what decides quickly, rebuilt from PostgreSQL at any moment."""

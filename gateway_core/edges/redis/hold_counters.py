@@ -1,0 +1,150 @@
+"""Open holds and spend counters in Redis: place, seed, apply. All keys of an organization share one hash tag.
+
+The counters are a projection of the ledger: `pool.sequence` says up to which event of it. A missing key is never zero, it is
+seeded from a snapshot of PostgreSQL with the sequence the snapshot is true for.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Final
+
+from redis.asyncio import Redis
+
+from gateway_core.domain.holds import Hold
+from gateway_core.domain.placements import ExhaustedCounter, Missing, Placed, Placement, Refused
+
+_SCRIPTS: Final = resources.files("gateway_core.edges.redis")
+EVENTS_PER_SCRIPT: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CounterEvent:
+    """One event of an organization's ledger as the counters see it."""
+
+    sequence: int
+    hold_id: str | None
+    held_nano_credits: int
+    charge_nano_credits: int
+    pool_delta_nano_credits: int
+    counters: tuple[str, ...]
+    """Encoded counters that carry the charge."""
+
+
+class HoldCounters:
+    """The scripts over one Redis."""
+
+    def __init__(self, client: Redis) -> None:
+        self._place = client.register_script(_source("place.lua"))
+        self._release = client.register_script(_source("release.lua"))
+        self._seed_pool = client.register_script(_source("seed_pool.lua"))
+        self._seed_counter = client.register_script(_source("seed_counter.lua"))
+        self._apply = client.register_script(_source("apply.lua"))
+
+    async def place(self, hold: Hold, limits: Sequence[int | None]) -> Placement:
+        """Places a hold on the pool and every counter, or on nothing. Repeating it changes nothing.
+
+        Args:
+            hold: the hold; its counters narrowest first.
+            limits: nano-credits for each counter of the hold, None for unlimited.
+        """
+        arguments = [hold.hold_id, str(hold.amount_nano_credits)]
+        arguments.extend("" if limit is None else str(limit) for limit in limits)
+        answer = await self._place(keys=_hold_keys(hold), args=arguments)
+        return _placement(answer)
+
+    async def release(self, hold: Hold) -> None:
+        """Takes a hold back that was never registered, because its call is not made."""
+        await self._release(keys=_hold_keys(hold), args=[hold.hold_id])
+
+    async def seed_pool(
+        self, organization: str, balance: int, held: int, sequence: int, open_holds: Mapping[str, int]
+    ) -> None:
+        """Rebuilds the pool and its open holds unless they are there. Amounts in nano-credits."""
+        arguments = [str(balance), str(held), str(sequence)]
+        arguments.extend(text for hold_id, amount in open_holds.items() for text in (hold_id, str(amount)))
+        await self._seed_pool(keys=[pool_key(organization), holds_key(organization)], args=arguments)
+
+    async def seed_counter(
+        self, organization: str, counter: str, *, settled: int, held: int, sequence: int, expire_epoch_s: int | None
+    ) -> bool:
+        """Rebuilds an encoded counter unless it is there; False when the snapshot is too old and must be read again."""
+        arguments = [str(settled), str(held), str(sequence), "" if expire_epoch_s is None else str(expire_epoch_s)]
+        return bool(
+            await self._seed_counter(keys=[pool_key(organization), counter_key(organization, counter)], args=arguments)
+        )
+
+    async def apply(self, organization: str, after_sequence: int, events: Sequence[CounterEvent]) -> int:
+        """Applies consecutive events, the first of which follows `after_sequence`.
+
+        Returns:
+            The sequence Redis is at. Below `after_sequence`: events in between are missing and nothing was applied.
+            -1: Redis knows nothing of the organization, so there is nothing to keep up; it is seeded when needed.
+        """
+        applied = after_sequence
+        for start in range(0, len(events), EVENTS_PER_SCRIPT):
+            chunk = events[start : start + EVENTS_PER_SCRIPT]
+            before = after_sequence if start == 0 else events[start - 1].sequence
+            applied = await self._apply_chunk(organization, before, chunk)
+            if applied < before:
+                return applied
+        return applied
+
+    async def _apply_chunk(self, organization: str, after_sequence: int, events: Sequence[CounterEvent]) -> int:
+        indexes = {name: index for index, name in enumerate(_distinct(events), start=1)}
+        keys = [pool_key(organization), holds_key(organization), *(counter_key(organization, name) for name in indexes)]
+        arguments = [str(after_sequence)]
+        for event in events:
+            arguments += [
+                str(event.sequence),
+                event.hold_id or "",
+                str(event.held_nano_credits),
+                str(event.charge_nano_credits),
+                str(event.pool_delta_nano_credits),
+                str(len(event.counters)),
+                *(str(indexes[name]) for name in event.counters),
+            ]
+        return int(await self._apply(keys=keys, args=arguments))
+
+
+def pool_key(organization: str) -> str:
+    """Hash: balance, held, sequence."""
+    return f"mr:{{{organization}}}:pool"
+
+
+def holds_key(organization: str) -> str:
+    """Hash: hold id to amount."""
+    return f"mr:{{{organization}}}:holds"
+
+
+def counter_key(organization: str, counter: str) -> str:
+    """Hash: settled, held, seeded. `counter` is encoded."""
+    return f"mr:{{{organization}}}:c:{counter}"
+
+
+def _hold_keys(hold: Hold) -> list[str]:
+    counters = (counter_key(hold.organization, counter.encode()) for counter in hold.counters)
+    return [pool_key(hold.organization), holds_key(hold.organization), *counters]
+
+
+def _distinct(events: Iterable[CounterEvent]) -> dict[str, None]:
+    return dict.fromkeys(name for event in events for name in event.counters)
+
+
+def _placement(answer: Sequence[str | int]) -> Placement:
+    kind, *rest = answer
+    if kind == "placed":
+        return Placed()
+    if kind == "missing":
+        indexes = [int(index) for index in rest]
+        return Missing(pool=0 in indexes, counters=tuple(index - 1 for index in indexes if index))
+    triples = zip(rest[0::3], rest[1::3], rest[2::3], strict=True)
+    exhausted = [
+        ExhaustedCounter(int(index) - 1 if int(index) else None, int(settled), int(held))
+        for index, settled, held in triples
+    ]
+    return Refused(tuple(sorted(exhausted, key=lambda counter: (counter.index is None, counter.index or 0))))
+
+
+def _source(name: str) -> str:
+    return (_SCRIPTS / name).read_text(encoding="utf-8")

@@ -1,0 +1,110 @@
+"""Settings of the services, from `MEGAROUTER_*` environment variables. A misspelt variable of ours stops the start."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "MEGAROUTER_"
+
+S = TypeVar("S", bound="ServiceSettings")
+
+# Written to HOME/env for people and clients, so a shell that sourced it may start a service.
+_CLIENT_VARIABLES = frozenset(
+    {"BASE_URL", "API_KEY", "ADMIN_URL", "ADMIN_ADDRESS", "ADMIN_TOKEN", "ORGANIZATION", "ENVOY_BINARY", "DEMO_SECRETS"}
+)
+
+HexKey = Annotated[SecretStr, Field(min_length=64, max_length=64)]
+
+
+class SettingsError(Exception):
+    """The environment does not describe a service that can start; the message names each variable and what is wrong."""
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    listen: str
+    """`unix:/path/to.sock` or `host:port` of the gRPC server."""
+    log_level: str = "INFO"
+    shutdown_grace_ms: int = 5_000
+    """How long a stopping service waits for calls under way."""
+
+
+class DatabaseSettings(ServiceSettings):
+    """A service that uses PostgreSQL."""
+
+    database_url: SecretStr
+    database_pool_size: int = 4
+    database_timeout_ms: int = 5_000
+
+
+class AuthzSettings(DatabaseSettings):
+    """authz_service."""
+
+    redis_url: SecretStr
+    hold_signing_key: HexKey
+    key_pepper: HexKey
+    identity_cache_entries: int = 100_000
+    identity_max_age_ms: int = 30_000
+    """A cached identity is read anew after this long even if no change was pushed."""
+    hold_flush_interval_ms: int = 20
+    """How late a placed hold may reach the register."""
+    hold_queue_entries: int = 20_000
+    """Holds waiting for the register; when full, calls are refused until PostgreSQL catches up."""
+    hold_life_ms: int = 2 * 3_600 * 1_000
+    """When a hold without a report expires: longer than Envoy lets any stream live."""
+
+
+class RateLimitSettings(ServiceSettings):
+    """ratelimit_service."""
+
+    redis_url: SecretStr
+
+
+class UsageSettings(DatabaseSettings):
+    """usage_service."""
+
+    redis_url: SecretStr
+    hold_signing_key: HexKey
+    journal_file: Path
+    settle_batch_entries: int = 500
+    settle_interval_ms: int = 20
+    settle_queue_entries: int = 50_000
+    journal_delay_ms: int = 1_000
+    """The journal is read this far behind the stream, so that a settled call is recognised without asking the database."""
+
+
+class AdminSettings(DatabaseSettings):
+    """admin_service."""
+
+    key_pepper: HexKey
+    catalog_file: Path
+
+
+def _known_variables() -> frozenset[str]:
+    classes = (AuthzSettings, RateLimitSettings, UsageSettings, AdminSettings)
+    return _CLIENT_VARIABLES | {name.upper() for settings in classes for name in settings.model_fields}
+
+
+def load_settings(settings_class: type[S], environment: Mapping[str, str] = os.environ) -> S:
+    """Reads the settings of one service.
+
+    Raises:
+        SettingsError: a variable is missing, malformed, or bears our prefix and is not known.
+    """
+    known = _known_variables()
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in known)
+    if unknown:
+        raise SettingsError(f"unknown settings {', '.join(unknown)}: correct the name or unset it")
+    try:
+        return settings_class()
+    except ValidationError as error:
+        # Only place and message: the offending value may be a secret.
+        problems = "; ".join(f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors())
+        raise SettingsError(problems) from None
