@@ -7,6 +7,7 @@ count is never too generous, and too strict by at most one slice.
 """
 
 import enum
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -71,19 +72,21 @@ class CounterState:
     """How long until the whole limit is free again."""
 
 
-def merge_demands(demands: list[Demand]) -> list[Demand]:
-    """One demand for each counter: the sum of the hits under the lowest limit. Two for one counter would each see the other's
-    place as free."""
+def merge_demands(demands: Iterable[Demand]) -> list[Demand]:
+    """One demand for each counter: the sum of the hits under the lowest limit.
+
+    Two demands on one counter would each take the other's place for free.
+    """
     merged: dict[RateCounter, Demand] = {}
     for demand in demands:
         known = merged.get(demand.counter)
-        if known:
-            demand = Demand(demand.counter, min(known.limit, demand.limit), known.hits + demand.hits)
-        merged[demand.counter] = demand
+        merged[demand.counter] = (
+            Demand(demand.counter, min(known.limit, demand.limit), known.hits + demand.hits) if known else demand
+        )
     return list(merged.values())
 
 
-def tightest(states: list[CounterState]) -> CounterState:
+def tightest(states: Sequence[CounterState]) -> CounterState:
     """The state a caller is told about: of those that refused, the one to wait longest for; else the one with the least left."""
     refused = [state for state in states if not state.fits]
     if refused:
@@ -91,13 +94,13 @@ def tightest(states: list[CounterState]) -> CounterState:
     return min(states, key=lambda state: state.remaining)
 
 
-def retry_after_s(states: list[CounterState]) -> int | None:
+def retry_after_s(states: Sequence[CounterState]) -> int | None:
     """Whole seconds after which the call would pass, at least 1; None when it never will. For a refused call."""
     wait_us = tightest(states).wait_us
     return None if wait_us is None else max(1, -(-wait_us // _US_PER_S))
 
 
-def refusal_message(states: list[CounterState]) -> str:
+def refusal_message(states: Sequence[CounterState]) -> str:
     """What the caller reads: whose limit, which, and when to come back."""
     state = tightest(states)
     limit = state.demand.limit

@@ -23,7 +23,7 @@ local function slice_counts(key, first, last)
 end
 
 -- What is live now. Slices that left the window are removed for good: each is looked at once.
-local function load(key, slice_us)
+local function read_counter(key, slice_us)
     local counter = {key = key, slice_us = slice_us, slice = math.floor(now_us / slice_us), total = 0}
     local fields = redis.call('HMGET', key, 'total', 'oldest', 'newest')
     if not fields[1] then
@@ -84,7 +84,7 @@ end
 local counters, waits, all_fit = {}, {}, true
 for index = 1, #KEYS do
     local limit, slice_us, hits = tonumber(ARGV[3 * index - 1]), tonumber(ARGV[3 * index]), tonumber(ARGV[3 * index + 1])
-    local counter = load(KEYS[index], slice_us)
+    local counter = read_counter(KEYS[index], slice_us)
     counters[index] = counter
     waits[index] = 0
     -- A call that counts nothing asks whether one request would fit.

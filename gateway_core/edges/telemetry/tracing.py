@@ -10,7 +10,6 @@ from typing import Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -78,6 +77,10 @@ def configure_tracing(service: str, environment: Mapping[str, str] = os.environ)
     endpoint = environment.get(ENDPOINT_VARIABLE)
     if not endpoint:
         return Tracing(service, None)
+    # Only here: the exporter is a third of a service's start, and needs the same `opentelemetry.proto` files that
+    # xds-protos also ships in an older version; `./dev` puts the newer ones in place.
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+
     provider = TracerProvider(resource=Resource.create({SERVICE_NAME: service}))
     exporter = OTLPSpanExporter(endpoint=endpoint, insecure=not endpoint.startswith("https://"), timeout=2)
     provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=4_096, schedule_delay_millis=500))
