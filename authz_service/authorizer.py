@@ -87,9 +87,8 @@ class Authorizer:
     async def authorize(self, call: Call) -> Outcome:
         """The outcome of a call. A dependency that does not answer refuses it: nothing passes unchecked."""
         path = call.path.partition("?")[0]
-        anthropic = bool(call.header("anthropic-version"))
         dialect = dialect_of_path(path)
-        route = classify(call.method, path, anthropic_client=anthropic)
+        route = classify(call.method, path, _client_dialect(call))
         if isinstance(route, ModelList):
             dialect = route.dialect
         try:
@@ -149,3 +148,9 @@ class Authorizer:
 
     def _make_hold_id(self) -> str:
         return make_id("hold", self.now_ns() // 10**6, self.random_bytes(10))
+
+
+def _client_dialect(call: Call) -> Dialect:
+    if call.header("anthropic-version"):
+        return Dialect.ANTHROPIC
+    return Dialect.GEMINI if call.header("x-goog-api-key") else Dialect.OPENAI

@@ -17,7 +17,6 @@ class Call:
     facts: Mapping[str, object] = field(default_factory=dict)
     """What `json_to_metadata` found in the body (`megarouter.request`)."""
     request_id: str = ""
-    traceparent: str | None = None
 
     def header(self, name: str) -> str:
         """The first value of a header, or an empty text."""

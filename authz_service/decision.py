@@ -89,6 +89,7 @@ def decide(
     reserve = estimate(
         model,
         schedule,
+        endpoint,
         body_bytes=body_bytes,
         bytes_per_token=principal.bytes_per_token,
         output_limit=parameters.output_limit,
@@ -130,7 +131,8 @@ def _find_model(
 ) -> tuple[Model, PriceSchedule, Provider] | Refusal:
     name = parameters.model
     model = prices.models.get(name)
-    if model is None:
+    provider = prices.providers.get(model.provider) if model else None
+    if model is None or provider is None:
         return Refusal(
             RefusalReason.MODEL_NOT_FOUND,
             f"The model {name[:128]!r} is not offered. GET /v1/models lists what you may use.",
@@ -148,7 +150,7 @@ def _find_model(
         return Refusal(
             RefusalReason.MODEL_WITHOUT_PRICE, f"The model {name!r} has no price yet, so it cannot be called.", "model"
         )
-    return model, schedule, prices.providers[model.provider]
+    return model, schedule, provider
 
 
 def _hold(

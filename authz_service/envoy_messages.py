@@ -19,6 +19,7 @@ from gateway_core.domain.scopes import ScopeKind
 REQUEST_NAMESPACE: Final = "megarouter.request"
 CLUSTER_HEADER: Final = "x-megarouter-cluster"
 _OVERWRITE: Final = base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
+_LENGTH_DIGITS: Final = 18
 # The caller's credential never reaches a provider; Envoy adds the provider's own on the upstream side.
 _REMOVED_HEADERS: Final = ("authorization", "x-api-key", "x-goog-api-key", "cookie", "proxy-authorization")
 
@@ -50,7 +51,7 @@ def _headers(http: attribute_context_pb2.AttributeContext.HttpRequest) -> list[t
 def _body_bytes(headers: tuple[tuple[str, bytes], ...]) -> int:
     """Envoy's buffer filter sets the length of every body, also of a chunked one."""
     length = next((value for name, value in headers if name == "content-length"), b"")
-    return int(length) if length.isdigit() else -1
+    return int(length) if length.isdigit() and len(length) <= _LENGTH_DIGITS else -1
 
 
 def _value(value: struct_pb2.Value) -> Value:

@@ -54,8 +54,13 @@ class IdentityCache:
         task = self._under_way.get(secret_hash)
         if task is None:
             task = self._under_way[secret_hash] = asyncio.create_task(self._look_up(secret_hash))
-            task.add_done_callback(lambda _: self._under_way.pop(secret_hash, None))
+            task.add_done_callback(lambda ended: self._end(secret_hash, ended))
         return await asyncio.shield(task)
+
+    def _end(self, secret_hash: bytes, task: asyncio.Task[Principal | None]) -> None:
+        """After a change another look-up for the same hash may be under way already: that one stays."""
+        if self._under_way.get(secret_hash) is task:
+            del self._under_way[secret_hash]
 
     async def _look_up(self, secret_hash: bytes) -> Principal | None:
         generation = self._generation

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
+import asyncpg
+
 from gateway_core.domain.holds import Hold
 from gateway_core.edges.postgres.connections import UNAVAILABLE
 
@@ -14,6 +16,8 @@ logger = logging.getLogger(__name__)
 
 _BATCH_ENTRIES: Final = 1_000
 _RETRY_S: Final = 0.2
+# Also a statement that was cancelled, a full disk, a server that became read-only: a placed hold is never given up.
+_NOT_WRITTEN: Final = (*UNAVAILABLE, asyncpg.PostgresError)
 
 Insert = Callable[[Sequence[tuple[Hold, str]]], Awaitable[None]]
 
@@ -61,7 +65,7 @@ class HoldRegister:
         while True:
             try:
                 await self._insert(batch)
-            except UNAVAILABLE as error:
+            except _NOT_WRITTEN as error:
                 logger.warning(
                     "holds wait for PostgreSQL", extra={"holds": self._writing, "error": type(error).__name__}
                 )

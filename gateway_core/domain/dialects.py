@@ -66,7 +66,8 @@ _UPSTREAM_SUFFIXES: Final = {
     Endpoint.MESSAGES: "/messages",
 }
 
-_GEMINI_PATH: Final = re.compile(r"/v1beta/models/([^/:]+):(generateContent|streamGenerateContent)")
+# Google's SDK speaks both versions; newer ones default to /v1.
+_GEMINI_PATH: Final = re.compile(r"/v1(?:beta)?/models/([^/:]+):(generateContent|streamGenerateContent)")
 _GEMINI_MODEL: Final = re.compile(r"/v1beta/models(?:/([^/:]+))?")
 _OPENAI_MODEL: Final = re.compile(r"/v1/models(?:/(.+))?")
 
@@ -90,25 +91,25 @@ class ModelList:
 
 def dialect_of_path(path: str) -> Dialect:
     """The dialect an error for this path is rendered in; OpenAI where the path says nothing."""
-    if path.startswith("/v1beta"):
+    if path.startswith("/v1beta") or (path.startswith("/v1/models/") and ":" in path):
         return Dialect.GEMINI
     if path.startswith("/v1/messages"):
         return Dialect.ANTHROPIC
     return Dialect.OPENAI
 
 
-def classify(method: str, path: str, *, anthropic_client: bool) -> ModelCall | ModelList | None:
+def classify(method: str, path: str, client: Dialect) -> ModelCall | ModelList | None:
     """What a request line asks for; None for every path that is not served, so that no route is unmetered.
 
     Args:
         method: HTTP method in upper case.
         path: the path without its query.
-        anthropic_client: whether the request carries `anthropic-version`; `/v1/models` is answered in that dialect then.
+        client: whose SDK calls, as its headers betray; `GET /v1/models` is the same path in every dialect.
     """
     if method == "POST":
         return _classify_post(path)
     if method == "GET":
-        return _classify_get(path, Dialect.ANTHROPIC if anthropic_client else Dialect.OPENAI)
+        return _classify_get(path, client)
     return None
 
 

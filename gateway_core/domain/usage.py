@@ -70,35 +70,48 @@ def usage_of_report(endpoint: Endpoint, report: Mapping[str, object]) -> TokenUs
         return _gemini(_object(report, "usage_metadata", "usageMetadata"))
     if endpoint is Endpoint.RESPONSES:
         usage = _object(report, "response_usage") or _object(report, "usage")
-        return _openai(usage, "input_tokens", "output_tokens")
-    return _openai(_object(report, "usage"), "prompt_tokens", "completion_tokens")
+        return _openai(usage, "input_tokens", "output_tokens", has_output=True)
+    usage = _object(report, "usage")
+    return _openai(usage, "prompt_tokens", "completion_tokens", has_output=endpoint is not Endpoint.EMBEDDINGS)
 
 
-def _openai(usage: Mapping[str, object] | None, input_field: str, output_field: str) -> TokenUsage | None:
-    if usage is None or (input_field not in usage and output_field not in usage):
+def _openai(
+    usage: Mapping[str, object] | None, input_field: str, output_field: str, *, has_output: bool
+) -> TokenUsage | None:
+    if usage is None or _is_absent(usage, input_field, output_field):
         return None
+    if _is_absent(usage, "total_tokens"):
+        # Without a total nothing shows that a missing count is zero.
+        _require(usage, input_field, *((output_field,) if has_output else ()))
     total_input = _count(usage, input_field)
     total_output = _count(usage, output_field)
     input_details = _details(usage, f"{input_field}_details")
     cached = _count(input_details, "cached_tokens")
     cache_write = _count(input_details, "cache_write_tokens")
     reasoning = _count(_details(usage, f"{output_field}_details"), "reasoning_tokens")
+    total = _total(usage, "total_tokens", total_input + total_output, reasoning)
+    # Some compatible servers (xAI, Google) count reasoning beside the output; their total tells.
+    beside = reasoning > 0 and total == total_input + total_output + reasoning
     return TokenUsage(
         input=_rest(total_input, cached + cache_write, f"cached tokens within {input_field}"),
         cache_read=cached,
         cache_write_5m=cache_write,
-        output=_rest(total_output, reasoning, f"reasoning tokens within {output_field}"),
+        output=total_output if beside else _rest(total_output, reasoning, f"reasoning tokens within {output_field}"),
         output_reasoning=reasoning,
     )
 
 
 def _anthropic(start: Mapping[str, object] | None, last: Mapping[str, object] | None) -> TokenUsage | None:
     """`message_start` gives the input side, the last cumulative `message_delta` (or the JSON answer) overrides what it repeats."""
-    if last is None or "output_tokens" not in last:
+    if last is None or _is_absent(last, "output_tokens"):
         return None  # A stream cut before its first message_delta: exact input, unknown output.
     merged = {**(start or {}), **{name: value for name, value in last.items() if value is not None}}
+    _require(merged, "input_tokens")
+    by_life = _details(merged, "cache_creation")
+    one_hour = _count(by_life, "ephemeral_1h_input_tokens")
     created = _count(merged, "cache_creation_input_tokens")
-    one_hour = _count(_details(merged, "cache_creation"), "ephemeral_1h_input_tokens")
+    if _is_absent(merged, "cache_creation_input_tokens"):
+        created = one_hour + _count(by_life, "ephemeral_5m_input_tokens")
     thinking = _count(_details(merged, "output_tokens_details"), "thinking_tokens")
     output = _count(merged, "output_tokens")
     return TokenUsage(
@@ -112,15 +125,19 @@ def _anthropic(start: Mapping[str, object] | None, last: Mapping[str, object] | 
 
 
 def _gemini(usage: Mapping[str, object] | None) -> TokenUsage | None:
-    if usage is None or ("promptTokenCount" not in usage and "candidatesTokenCount" not in usage):
-        return None
+    if usage is None or _is_absent(usage, "promptTokenCount", "candidatesTokenCount"):
+        return None  # A single absent count is zero: the API leaves zeros out.
     cached = _count(usage, "cachedContentTokenCount")
     prompt = _count(usage, "promptTokenCount")
+    tool_use = _count(usage, "toolUsePromptTokenCount")
+    candidates = _count(usage, "candidatesTokenCount")
+    thoughts = _count(usage, "thoughtsTokenCount")
+    _total(usage, "totalTokenCount", prompt + candidates, thoughts, tool_use)
     return TokenUsage(
-        input=_rest(prompt, cached, "cached tokens within promptTokenCount") + _count(usage, "toolUsePromptTokenCount"),
+        input=_rest(prompt, cached, "cached tokens within promptTokenCount") + tool_use,
         cache_read=cached,
-        output=_count(usage, "candidatesTokenCount"),
-        output_reasoning=_count(usage, "thoughtsTokenCount"),
+        output=candidates,
+        output_reasoning=thoughts,
     )
 
 
@@ -146,7 +163,10 @@ def _leaves(report: Mapping[str, object], prefix: str) -> Mapping[str, object] |
             *parents, leaf = path.removeprefix(prefix).split(".")
             place = found
             for parent in parents:
-                place = place.setdefault(parent, {})  # type: ignore[assignment]  # our own nested dictionaries
+                inner = place.setdefault(parent, {})
+                if not isinstance(inner, dict):
+                    raise InvalidUsageError(f"{parent} is both a value and an object")
+                place = inner
             place[leaf] = int(value) if isinstance(value, float) and value.is_integer() else value
     return found or None
 
@@ -158,6 +178,30 @@ def _details(usage: Mapping[str, object], key: str) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise InvalidUsageError(f"{key} is not an object")
     return value
+
+
+def _is_absent(usage: Mapping[str, object], *keys: str) -> bool:
+    """Whether none of the keys has a value; null is none."""
+    return all(usage.get(key) is None for key in keys)
+
+
+def _require(usage: Mapping[str, object], *keys: str) -> None:
+    for key in keys:
+        if _is_absent(usage, key):
+            raise InvalidUsageError(f"{key} is missing")
+
+
+def _total(usage: Mapping[str, object], key: str, sum_of_parts: int, *beside: int) -> int | None:
+    """The reported total, None without one. It must be the sum; what is counted beside the parts, some servers leave out."""
+    if _is_absent(usage, key):
+        return None
+    total = _count(usage, key)
+    sums = {sum_of_parts}
+    for extra in beside:
+        sums |= {known + extra for known in sums}
+    if total not in sums:
+        raise InvalidUsageError(f"{key} is not the sum of its parts")
+    return total
 
 
 def _count(usage: Mapping[str, object], key: str) -> int:

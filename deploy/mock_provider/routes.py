@@ -1,0 +1,100 @@
+"""From a request path to the endpoint of a provider, and to the habits of that provider."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+
+class Endpoint(StrEnum):
+    """The operations the mock provider serves."""
+
+    CHAT_COMPLETIONS = "chat_completions"
+    COMPLETIONS = "completions"
+    RESPONSES = "responses"
+    EMBEDDINGS = "embeddings"
+    MESSAGES = "messages"
+    GENERATE_CONTENT = "generate_content"
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """Where makers of OpenAI-compatible servers differ from OpenAI in chat and legacy completions."""
+
+    stream_options_accepted: bool = True
+    """False: `stream_options` is refused with 422, as an unknown field."""
+    usage_unasked: bool = False
+    """True: the last chunk of every stream carries the usage."""
+    reasoning_apart: bool = False
+    """True: `completion_tokens` excludes reasoning, which only `total_tokens` includes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a path leads. The other fields are set where the path itself says so."""
+
+    endpoint: Endpoint
+    habits: Habits | None = None
+    model: str | None = None
+    streamed: bool | None = None
+
+
+OPENAI_HABITS = Habits()
+_GOOGLE = Habits(reasoning_apart=True)
+_XAI = Habits(reasoning_apart=True)
+_MISTRAL = Habits(stream_options_accepted=False, usage_unasked=True)
+_COHERE = Habits(stream_options_accepted=False, usage_unasked=True)
+
+_BY_SEGMENT = {
+    "openai": OPENAI_HABITS,
+    "deepseek": OPENAI_HABITS,
+    "groq": OPENAI_HABITS,
+    "google": _GOOGLE,
+    "xai": _XAI,
+    "mistral": _MISTRAL,
+    "cohere": _COHERE,
+}
+_BY_PATH_PART = (("/v1beta/openai/", _GOOGLE), ("/compatibility/v1/", _COHERE))
+_BY_MODEL = (
+    ("gemini-", _GOOGLE),
+    ("grok-", _XAI),
+    ("mistral-", _MISTRAL),
+    ("ministral-", _MISTRAL),
+    ("codestral-", _MISTRAL),
+    ("command-", _COHERE),
+)
+
+# Order matters: `/chat/completions` also ends in `/completions`.
+_SUFFIXES = (
+    ("/chat/completions", Endpoint.CHAT_COMPLETIONS),
+    ("/completions", Endpoint.COMPLETIONS),
+    ("/responses", Endpoint.RESPONSES),
+    ("/embeddings", Endpoint.EMBEDDINGS),
+    ("/messages", Endpoint.MESSAGES),
+)
+_GEMINI = re.compile(r"/models/(?P<model>[^/]+):(?P<method>generateContent|streamGenerateContent)\Z")
+
+
+@lru_cache(maxsize=1024)
+def route(path: str) -> Route | None:
+    """The endpoint behind `path` (percent-decoded, without query), whatever its prefix; None if there is none."""
+    gemini = _GEMINI.search(path)
+    if gemini is not None:
+        streamed = gemini["method"] == "streamGenerateContent"
+        return Route(Endpoint.GENERATE_CONTENT, model=gemini["model"], streamed=streamed)
+    for suffix, endpoint in _SUFFIXES:
+        if path.endswith(suffix):
+            return Route(endpoint, _habits(path))
+    return None
+
+
+def habits_of(route: Route, model: str) -> Habits:
+    """The habits that the path names, else those of the maker of `model`, else OpenAI's."""
+    if route.habits is not None:
+        return route.habits
+    return next((habits for prefix, habits in _BY_MODEL if model.startswith(prefix)), OPENAI_HABITS)
+
+
+def _habits(path: str) -> Habits | None:
+    by_segment = _BY_SEGMENT.get(path.split("/", 2)[1])
+    return by_segment or next((habits for part, habits in _BY_PATH_PART if part in path), None)

@@ -1,0 +1,159 @@
+"""The whole stack, real and started once: Envoy, PostgreSQL, Redis, the four services and the mock provider."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import asyncpg
+import pytest
+
+from deploy.local.stack import Stack
+from tests.contract.conftest import free_port
+from tests.e2e.tenants import Tenant, make_tenant
+
+SETTLE_TIMEOUT_S = 15.0
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with Stack(tmp_path_factory.mktemp("stack"), free_port_base()) as running:
+        yield running
+
+
+def free_port_base() -> int:
+    """A base whose ten ports lie above the usual ephemeral pick of the system."""
+    return free_port() // 10 * 10 if free_port() < 65_000 else 20_000
+
+
+@pytest.fixture(scope="session")
+def base_url(stack: Stack) -> str:
+    return stack.environment["MEGAROUTER_BASE_URL"]
+
+
+@pytest.fixture(scope="session")
+async def database(stack: Stack) -> AsyncIterator[asyncpg.Pool]:
+    async with asyncpg.create_pool(stack.environment["MEGAROUTER_DATABASE_URL"], min_size=1, max_size=4) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="session")
+def pepper(stack: Stack) -> bytes:
+    secrets = json.loads(stack.home.secrets_file.read_text(encoding="utf-8"))
+    return bytes.fromhex(secrets["key_pepper"])
+
+
+@pytest.fixture
+async def tenant(database: asyncpg.Pool, pepper: bytes) -> Tenant:
+    """An organization of the test's own with 10,000 credits."""
+    return await make_tenant(database, pepper)
+
+
+@pytest.fixture
+async def settled(tenant: Tenant) -> Callable[[int], Awaitable[list[asyncpg.Record]]]:
+    """Waits until the tenant has exactly so many usage records and no open hold, and gives the records."""
+
+    async def wait(count: int) -> list[asyncpg.Record]:
+        return await wait_settled(tenant, count)
+
+    return wait
+
+
+async def wait_settled(tenant: Tenant, count: int, timeout_s: float = SETTLE_TIMEOUT_S) -> list[asyncpg.Record]:
+    async with asyncio.timeout(timeout_s):
+        while True:
+            records = await tenant.records()
+            if len(records) >= count and await tenant.open_holds() == 0:
+                break
+            await asyncio.sleep(0.05)
+    assert len(records) == count
+    return records
+
+
+@dataclass
+class Witness:
+    """The mock provider's own tally."""
+
+    url: str
+    session: aiohttp.ClientSession
+
+    async def last_sequence(self) -> int:
+        async with self.session.get(f"{self.url}/tally") as response:
+            return int((await response.json())["last_sequence"])
+
+    async def calls_after(self, sequence: int) -> list[dict[str, Any]]:
+        """Every call that ended since, oldest first."""
+        calls: list[dict[str, Any]] = []
+        while True:
+            url = f"{self.url}/tally/calls?after={sequence}&limit=10000"
+            async with self.session.get(url) as response:
+                page = (await response.json())["calls"]
+            if not page:
+                return calls
+            calls += page
+            sequence = page[-1]["sequence"]
+
+    async def body_of(self, sequence: int) -> bytes:
+        async with self.session.get(f"{self.url}/tally/calls/{sequence}/body") as response:
+            assert response.status == 200
+            return await response.read()
+
+
+@pytest.fixture(scope="session")
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def witness(stack: Stack, session: aiohttp.ClientSession) -> Witness:
+    return Witness(f"http://127.0.0.1:{stack.ports.mock_provider}", session)
+
+
+@dataclass
+class Reply:
+    """A raw HTTP answer."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+Post = Callable[..., Awaitable[Reply]]
+
+
+@pytest.fixture
+def post(base_url: str, tenant: Tenant, session: aiohttp.ClientSession) -> Post:
+    """Sends a raw POST, by default an authenticated chat completion."""
+
+    async def post(
+        body: Any = None,
+        *,
+        path: str = "/v1/chat/completions",
+        key: str | None = tenant.key,
+        headers: list[tuple[str, str]] | dict[str, str] | None = None,
+        content_type: str | None = "application/json",
+    ) -> Reply:
+        sent = list(headers.items()) if isinstance(headers, dict) else list(headers or [])
+        if key is not None:
+            sent.append(("authorization", f"Bearer {key}"))
+        if content_type is not None:
+            sent.append(("content-type", content_type))
+        data = body if isinstance(body, bytes) else json.dumps(body if body is not None else chat()).encode()
+        async with session.post(
+            base_url + path, data=data, headers=sent, skip_auto_headers=["content-type"]
+        ) as response:
+            return Reply(response.status, {k.lower(): v for k, v in response.headers.items()}, await response.text())
+
+    return post
+
+
+def chat(**fields: Any) -> dict[str, Any]:
+    """A chat completion request."""
+    return {"model": "gpt-4o-mini", "max_tokens": 50, "messages": [{"role": "user", "content": "Say hello."}], **fields}
