@@ -4,7 +4,7 @@ The YAML form (`deploy/catalog.yaml`) is validated here; PostgreSQL keeps every 
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -16,6 +16,8 @@ from gateway_core.domain.dialects import Dialect, Endpoint
 
 PriceNanoCredits = Annotated[int, Field(ge=0, le=10**15, strict=True)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$")]
+TokenLimit = Annotated[int, Field(ge=0, le=10**7, strict=True)]
+"""With prices of at most 10^15 and 128 choices, the amount of any hold stays within 64 bits."""
 Slug = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
 
 
@@ -41,7 +43,7 @@ class Prices(_Entry):
 class LongContextPrices(_Entry):
     """Other prices for a whole call whose input exceeds a size."""
 
-    above_input_tokens: Annotated[int, Field(gt=0)]
+    above_input_tokens: Annotated[TokenLimit, Field(gt=0)]
     prices_nano_credits_per_million_tokens: Prices
 
 
@@ -68,7 +70,7 @@ class Provider(_Entry):
     credential_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
     credential_header: Literal["authorization", "x-api-key", "x-goog-api-key"]
     stream_options: bool
-    dialects: dict[Dialect, str]
+    dialects: Annotated[dict[Dialect, str], Field(min_length=1)]
 
     @property
     def cluster(self) -> str:
@@ -81,12 +83,15 @@ class Provider(_Entry):
 
     @model_validator(mode="after")
     def _one_host(self) -> Self:
-        origins = {urlsplit(url)[:2] for url in self.dialects.values()}
+        urls = [urlsplit(url) for url in self.dialects.values()]
+        origins = {(url.scheme, url.netloc) for url in urls}
         if len(origins) != 1:
             raise ValueError("every dialect of a provider must be served by the same scheme and host")
         scheme, host = origins.pop()
         if scheme not in {"http", "https"} or not host:
             raise ValueError("a base URL must start with http:// or https:// and name a host")
+        if "@" in host or any(url.query or url.fragment for url in urls):
+            raise ValueError("a base URL holds no user, query or fragment; credentials come from credential_env")
         return self
 
 
@@ -97,9 +102,9 @@ class Model(_Entry):
     provider: Slug
     upstream_name: Name
     endpoints: Annotated[tuple[Endpoint, ...], Field(min_length=1)]
-    context_window_tokens: Annotated[int, Field(gt=0)]
-    max_output_tokens: Annotated[int, Field(ge=0)]
-    default_output_reserve_tokens: Annotated[int, Field(ge=0)]
+    context_window_tokens: Annotated[TokenLimit, Field(gt=0)]
+    max_output_tokens: TokenLimit
+    default_output_reserve_tokens: TokenLimit
     schedules: tuple[PriceSchedule, ...] = ()
 
     @model_validator(mode="before")
@@ -108,6 +113,8 @@ class Model(_Entry):
         """The YAML writes one schedule inline; the model always holds a tuple of them, oldest first."""
         if not isinstance(data, dict) or "prices_nano_credits_per_million_tokens" not in data:
             return data
+        if "schedules" in data:
+            raise ValueError("prices stand either inline or under schedules, not both")
         data = dict(data)
         schedule = {
             "prices": data.pop("prices_nano_credits_per_million_tokens"),
@@ -168,12 +175,28 @@ def load_catalog(path: Path) -> Catalog:
         CatalogError: the file is missing, is not YAML, or breaks a rule.
     """
     try:
-        return Catalog.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  # a safe loader
     except OSError as error:
         raise CatalogError(f"{path}: cannot be read ({error.strerror})") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # ValueError: not UTF-8, or a date that does not exist.
         raise CatalogError(f"{path}: is not YAML: {error}") from error
+    try:
+        return Catalog.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
         raise CatalogError(f"{path}: {place}: {first['msg']}") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a repeated key, of which YAML would silently take the last: two prices are none."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:  # noqa: FBT001, FBT002
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"{key.value} stands twice", key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)

@@ -5,8 +5,9 @@ day it changes its clocks, the period starts at the first instant of that local 
 """
 
 import enum
+import math
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 
@@ -40,7 +41,8 @@ def period_at(cycle: Cycle, zone: ZoneInfo, instant_epoch_s: float) -> Period:
     """The period of `cycle` that contains the instant, in the calendar of `zone`. Weeks start on Monday (ISO 8601)."""
     if cycle is Cycle.NEVER:
         return FOREVER
-    today = datetime.fromtimestamp(instant_epoch_s, zone).date()
+    # Whole seconds: the conversion rounds to microseconds, and up to a midnight that has not come yet.
+    today = datetime.fromtimestamp(math.floor(instant_epoch_s), zone).date()
     first = _first_day(cycle, today)
     period = Period(_day_start(first, zone), _day_start(_next_first_day(cycle, first), zone))
     if period.end_epoch_s is not None and instant_epoch_s >= period.end_epoch_s:
@@ -68,13 +70,11 @@ def _noon(day: date, zone: ZoneInfo) -> float:
 
 
 def _day_start(day: date, zone: ZoneInfo) -> int:
-    """First instant of the local day. fold=0 reads a repeated midnight as its first pass and a skipped one as the jump itself."""
-    local = datetime(day.year, day.month, day.day, tzinfo=zone)
-    instant = local.astimezone(UTC)
-    if instant.astimezone(zone).date() < day:
-        # The zone skipped the whole local day (as Samoa did on 2011-12-30): it is empty and starts where the next one does.
-        return _day_start(day + timedelta(days=1), zone)
-    return int(instant.timestamp())
+    """First instant of the local day. fold=0 reads a repeated midnight as its first pass and a skipped one as the jump itself.
+
+    So a day that a zone skipped as a whole (Samoa: 2011-12-30) is empty and starts where the next one does.
+    """
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
 
 
 class PeriodClock:

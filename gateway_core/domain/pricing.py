@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gateway_core.domain.catalog import Model, Prices, PriceSchedule
+from gateway_core.domain.dialects import Endpoint
 from gateway_core.domain.money import charge_nano_credits
 from gateway_core.domain.usage import TokenUsage
 
@@ -57,6 +58,7 @@ def _priced(usage: TokenUsage, prices: Prices) -> tuple[tuple[str, int, int], ..
 def estimate(
     model: Model,
     schedule: PriceSchedule,
+    endpoint: Endpoint,
     *,
     body_bytes: int,
     bytes_per_token: int,
@@ -68,17 +70,28 @@ def estimate(
     Args:
         model: the model called.
         schedule: its prices in force.
+        endpoint: the operation; one call of embeddings may carry many inputs, each as large as the context window.
         body_bytes: size of the request body; a text token is at least one byte.
         bytes_per_token: 1 in strict mode, 4 in balanced mode.
         output_limit: the caller's own limit per choice; None takes the model's default reserve. Never above the model's maximum.
         choices: answers asked for.
     """
-    input_tokens = min(-(-body_bytes // bytes_per_token), model.context_window_tokens)
+    input_tokens = -(-body_bytes // bytes_per_token)
+    if endpoint is not Endpoint.EMBEDDINGS:
+        input_tokens = min(input_tokens, model.context_window_tokens)
     per_choice = model.default_output_reserve_tokens if output_limit is None else output_limit
     output_tokens = min(per_choice, model.max_output_tokens) * choices
-    prices = schedule.prices_for(input_tokens)
+    # The input may turn out to be anything up to the estimate, so it may be priced on either side of a threshold.
+    amount = max(
+        _dearest(schedule.prices_for(0), input_tokens, output_tokens),
+        _dearest(schedule.prices_for(input_tokens), input_tokens, output_tokens),
+    )
+    return Estimate(input_tokens, output_tokens, amount)
+
+
+def _dearest(prices: Prices, input_tokens: int, output_tokens: int) -> int:
+    """The price if every token falls into the dearest category of its side."""
     inputs = (prices.input, prices.cache_read, prices.cache_write_5m, prices.cache_write_1h)
     dearest_input = max(price for price in inputs if price is not None)
     dearest_output = max(prices.output, prices.reasoning or 0)
-    amount = charge_nano_credits(input_tokens, dearest_input) + charge_nano_credits(output_tokens, dearest_output)
-    return Estimate(input_tokens, output_tokens, amount)
+    return charge_nano_credits(input_tokens, dearest_input) + charge_nano_credits(output_tokens, dearest_output)

@@ -20,6 +20,9 @@ HOLD_CEILING: Final = "hold_ceiling"
 """Category of the line that lowers an estimated charge to the amount of its hold."""
 
 
+_NOTHING: Final = TokenUsage()
+
+
 class SettlementDetail(enum.StrEnum):
     """Why a record is as it is; stable, for people and for analytics."""
 
@@ -63,6 +66,31 @@ class CallReport:
     traceparent: str | None
     """W3C trace context; only for a sampled call."""
 
+    @property
+    def answered_model(self) -> str | None:
+        """The model that answered, as the provider names it."""
+        return self._text("model")
+
+    @property
+    def provider_response_id(self) -> str | None:
+        """The provider's name for the answer."""
+        return self._text("response_id")
+
+    @property
+    def service_tier(self) -> str | None:
+        """The tier that was really used."""
+        return self._text("service_tier")
+
+    def _text(self, key: str) -> str | None:
+        """A fact that should be a short text and is a stranger's: bounded, and fit to be stored."""
+        value = self.facts.get(key)
+        return storable_text(value) if isinstance(value, str) and value else None
+
+
+def storable_text(text: str, limit: int = 200) -> str:
+    """The text without what PostgreSQL cannot hold (NUL, lone surrogates), cut at `limit` characters."""
+    return text[:limit].replace("\0", "").encode("utf-8", "replace").decode()
+
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
@@ -71,7 +99,7 @@ class Resolution:
     outcome: HoldState
     source: UsageSource
     detail: SettlementDetail
-    usage: TokenUsage = TokenUsage()
+    usage: TokenUsage = _NOTHING
     lines: tuple[ChargeLine, ...] = ()
 
     @property
@@ -85,6 +113,7 @@ _CLIENT_GONE: Final = frozenset({"DC", "DR"})
 _TIMEOUTS: Final = frozenset({"UT", "SI", "UMSDR", "DT"})
 _RESETS: Final = frozenset({"UC", "UR", "LR", "UPE"})
 
+_FIRST_ERROR_STATUS: Final = 400
 _FROM_PROVIDER: Final = ("via_upstream", "upstream_reset_after_response_started", "downstream_")
 """How details begin when the status is the provider's and not Envoy's own."""
 
@@ -98,44 +127,97 @@ def resolve(hold: Hold, report: CallReport, model: Model, schedule: PriceSchedul
         model: the model called, for what usage is plausible.
         schedule: the prices of the version named in the hold.
     """
-    try:
-        usage = usage_of_report(hold.endpoint, report.facts)
-    except InvalidUsageError:
-        return _estimate(hold, report, schedule, SettlementDetail.INVALID_USAGE)
-    if usage is None:
-        return _resolve_without_usage(hold, report, schedule)
-    if not is_plausible(usage, hold, report, model):
-        return _estimate(hold, report, schedule, SettlementDetail.IMPLAUSIBLE_USAGE)
-    detail = _ending(report) or SettlementDetail.COMPLETED
-    return Resolution(HoldState.SETTLED, UsageSource.PROVIDER, detail, usage, charge_lines(usage, schedule))
+    return _Case(hold, report, model, schedule).resolve()
 
 
-def is_plausible(usage: TokenUsage, hold: Hold, report: CallReport, model: Model) -> bool:
-    """Whether the model can have consumed this. The bound is generous: it is there for reports that are wrong by magnitudes.
+@dataclass(frozen=True, slots=True)
+class _Case:
+    hold: Hold
+    report: CallReport
+    model: Model
+    schedule: PriceSchedule
 
-    Input: the context window and as much again as the longest answer; embeddings take many inputs in one call, each at least a
-    byte of the body. Output: the model's longest answer for as many choices as the hold can stand for.
-    """
-    input_limit = model.context_window_tokens + model.max_output_tokens
-    if hold.endpoint is Endpoint.EMBEDDINGS:
-        input_limit = max(input_limit, report.request_bytes)
-    choices = -(-hold.output_tokens // max(model.default_output_reserve_tokens, 1))
-    output_limit = max(hold.output_tokens, model.max_output_tokens * max(choices, 1))
-    return usage.total_input <= input_limit and usage.total_output <= output_limit
+    def resolve(self) -> Resolution:
+        try:
+            usage = usage_of_report(self.hold.endpoint, self.report.facts)
+        except InvalidUsageError:
+            return self._estimate(SettlementDetail.INVALID_USAGE, self._guess())
+        if usage is None:
+            return self._resolve_without_usage()
+        if not self._is_plausible(usage):
+            return self._estimate(SettlementDetail.IMPLAUSIBLE_USAGE, self._guess())
+        detail = _ending(self.report) or SettlementDetail.COMPLETED
+        return Resolution(HoldState.SETTLED, UsageSource.PROVIDER, detail, usage, charge_lines(usage, self.schedule))
 
+    def _is_plausible(self, usage: TokenUsage) -> bool:
+        """Whether the model can have consumed this. The bound is generous: it is there for what is wrong by magnitudes.
 
-def _resolve_without_usage(hold: Hold, report: CallReport, schedule: PriceSchedule) -> Resolution:
-    if reason := _reason_not_called(report):
-        return Resolution(HoldState.VOIDED, UsageSource.NONE, reason)
-    ending = _ending(report)
-    if report.http_status == 0:
-        # The caller left before the first byte (or Envoy gave up without an answer): the provider may have worked.
-        return _unanswered(hold, report, schedule, ending)
-    if report.http_status >= 400:  # noqa: PLR2004  # HTTP: errors from here on
-        return _failed(hold, report, schedule, ending)
-    if _reports_error(report) and not _answer_began(hold, report):
-        return _free(SettlementDetail.PROVIDER_ERROR)
-    return _estimate(hold, report, schedule, ending or SettlementDetail.USAGE_OMITTED)
+        Input: the context window and as much again as the longest answer; embeddings take many inputs in one call, each token
+        at least a byte of the body. Output: the longest answer, for as many choices as the hold can stand for.
+        """
+        input_limit = self.model.context_window_tokens + self.model.max_output_tokens
+        if self.hold.endpoint is Endpoint.EMBEDDINGS:
+            input_limit = max(input_limit, self.report.request_bytes)
+        reserve = max(self.model.default_output_reserve_tokens, 1)
+        choices = max(-(-self.hold.output_tokens // reserve), 1)
+        output_limit = max(self.hold.output_tokens, self.model.max_output_tokens * choices)
+        return usage.total_input <= input_limit and usage.total_output <= output_limit
+
+    def _resolve_without_usage(self) -> Resolution:
+        report = self.report
+        if reason := _reason_not_called(report):
+            return Resolution(HoldState.VOIDED, UsageSource.NONE, reason)
+        ending = _ending(report)
+        if report.http_status == 0 or report.http_status >= _FIRST_ERROR_STATUS:
+            return self._resolve_failure(ending)
+        if _reports_error(report) and not self._answer_began():
+            return _free(SettlementDetail.PROVIDER_ERROR)
+        return self._estimate(ending or SettlementDetail.USAGE_OMITTED, self._best_guess(report.response_bytes))
+
+    def _resolve_failure(self, ending: SettlementDetail | None) -> Resolution:
+        """A provider was called, and the caller got an error or nothing."""
+        if self.report.http_status and self.report.details.startswith(_FROM_PROVIDER):
+            return _free(SettlementDetail.PROVIDER_ERROR)
+        if ending in {SettlementDetail.PROVIDER_TIMEOUT, SettlementDetail.PROVIDER_RESET}:
+            return _free(ending)
+        # The caller left, or the gateway itself failed: the provider may have worked all the same.
+        gone = ending is SettlementDetail.CLIENT_DISCONNECTED
+        detail = SettlementDetail.CLIENT_DISCONNECTED if gone else SettlementDetail.GATEWAY_ERROR
+        return self._estimate(detail, self._best_guess(response_bytes=0))
+
+    def _answer_began(self) -> bool:
+        """Whether a stream delivered part of an answer before its error. The failed terminal event of Responses says itself
+        what is owed: there the provider reports usage, or null.
+        """
+        if not self.hold.streams or self.hold.endpoint is Endpoint.RESPONSES:
+            return False
+        return not self.report.facts.keys().isdisjoint({"start_usage", "response_id", "model"})
+
+    def _guess(self, response_bytes: int | None = None) -> TokenUsage:
+        """What was probably consumed, from sizes alone."""
+        answer_bytes = self.report.response_bytes if response_bytes is None else response_bytes
+        return estimated_usage(self.hold.input_tokens, answer_bytes, self.hold.output_tokens)
+
+    def _best_guess(self, response_bytes: int) -> TokenUsage:
+        """As `_guess`, but with the exact input where Anthropic's `message_start` told it before the stream broke off."""
+        guess = self._guess(response_bytes)
+        if self.hold.endpoint is not Endpoint.MESSAGES or "start_usage" not in self.report.facts:
+            return guess
+        try:
+            start = usage_of_report(self.hold.endpoint, {"usage": self.report.facts["start_usage"]})
+        except InvalidUsageError:
+            return guess
+        if start is None or not self._is_plausible(start):
+            return guess
+        return replace(start, output=guess.output, output_reasoning=0)
+
+    def _estimate(self, detail: SettlementDetail, usage: TokenUsage) -> Resolution:
+        """Charges what nobody counted, at most the hold."""
+        lines = charge_lines(usage, self.schedule)
+        excess = total_nano_credits(lines) - self.hold.amount_nano_credits
+        if excess > 0:
+            lines = (*lines, ChargeLine(HOLD_CEILING, 0, 0, -excess))
+        return Resolution(HoldState.SETTLED, UsageSource.ESTIMATED, detail, usage, lines)
 
 
 def _reason_not_called(report: CallReport) -> SettlementDetail | None:
@@ -151,22 +233,6 @@ def _reason_not_called(report: CallReport) -> SettlementDetail | None:
     return SettlementDetail.REFUSED_BY_GATEWAY
 
 
-def _unanswered(hold: Hold, report: CallReport, schedule: PriceSchedule, ending: SettlementDetail | None) -> Resolution:
-    if ending in {SettlementDetail.PROVIDER_TIMEOUT, SettlementDetail.PROVIDER_RESET}:
-        return _free(ending)
-    return _estimate(hold, replace(report, response_bytes=0), schedule, ending or SettlementDetail.GATEWAY_ERROR)
-
-
-def _failed(hold: Hold, report: CallReport, schedule: PriceSchedule, ending: SettlementDetail | None) -> Resolution:
-    """An error status: the provider's own, or Envoy's after the provider gave no answer."""
-    if report.details.startswith(_FROM_PROVIDER):
-        return _free(SettlementDetail.PROVIDER_ERROR)
-    if ending in {SettlementDetail.PROVIDER_TIMEOUT, SettlementDetail.PROVIDER_RESET}:
-        return _free(ending)
-    # The gateway itself failed after the provider was called: its work is not free because of that.
-    return _estimate(hold, replace(report, response_bytes=0), schedule, SettlementDetail.GATEWAY_ERROR)
-
-
 def _ending(report: CallReport) -> SettlementDetail | None:
     """What ended the call before its regular end; None for nothing."""
     if report.flags & _CLIENT_GONE:
@@ -175,7 +241,7 @@ def _ending(report: CallReport) -> SettlementDetail | None:
         return SettlementDetail.PROVIDER_TIMEOUT
     if report.flags & _RESETS:
         return SettlementDetail.PROVIDER_RESET
-    if report.http_status >= 400 or _reports_error(report):  # noqa: PLR2004
+    if report.http_status >= _FIRST_ERROR_STATUS or _reports_error(report):
         return SettlementDetail.PROVIDER_ERROR
     return None
 
@@ -185,37 +251,6 @@ def _reports_error(report: CallReport) -> bool:
     return any(key.partition(".")[0] in {"error", "response_error"} for key in report.facts)
 
 
-def _answer_began(hold: Hold, report: CallReport) -> bool:
-    """Whether a stream delivered part of an answer before its error. The failed terminal event of Responses says itself that
-    nothing is owed: there the provider reports usage, or null.
-    """
-    if not hold.streams or hold.endpoint is Endpoint.RESPONSES:
-        return False
-    return not report.facts.keys().isdisjoint({"start_usage", "response_id", "model"})
-
-
 def _free(detail: SettlementDetail) -> Resolution:
-    """A provider was called and owes nothing for it."""
+    """A provider was called and is owed nothing for it."""
     return Resolution(HoldState.SETTLED, UsageSource.NONE, detail)
-
-
-def _estimate(hold: Hold, report: CallReport, schedule: PriceSchedule, detail: SettlementDetail) -> Resolution:
-    """Charges what was probably consumed, at most the hold."""
-    usage = estimated_usage(hold.input_tokens, report.response_bytes, hold.output_tokens)
-    if known_input := _reported_input(hold, report):
-        usage = replace(known_input, output=usage.output, output_reasoning=0)
-    lines = charge_lines(usage, schedule)
-    excess = total_nano_credits(lines) - hold.amount_nano_credits
-    if excess > 0:
-        lines = (*lines, ChargeLine(HOLD_CEILING, 0, 0, -excess))
-    return Resolution(HoldState.SETTLED, UsageSource.ESTIMATED, detail, usage, lines)
-
-
-def _reported_input(hold: Hold, report: CallReport) -> TokenUsage | None:
-    """The exact input side, which Anthropic's `message_start` tells before anything else."""
-    if hold.endpoint is not Endpoint.MESSAGES or "start_usage" not in report.facts:
-        return None
-    try:
-        return usage_of_report(hold.endpoint, {"usage": report.facts["start_usage"]})
-    except InvalidUsageError:
-        return None

@@ -28,6 +28,11 @@ _TRANSFER_COLUMNS: Final = (
     "reason",
 )
 
+_INSERT_TRANSFERS: Final = (
+    f"INSERT INTO ledger_transfers ({', '.join(_TRANSFER_COLUMNS)}) SELECT * FROM unnest($1::text[], $2::bigint[],"  # noqa: S608
+    " $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[])"
+)
+
 
 class UnknownOrganizationError(Exception):
     """The organization has no ledger."""
@@ -81,6 +86,11 @@ async def post_transfers(
     return tuple(answers)
 
 
+def columns_of(rows: Iterable[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    """Turns rows into the columns that `unnest` takes; at least one row."""
+    return list(zip(*rows, strict=True))
+
+
 async def lock_heads(connection: Connection, organizations: Iterable[str]) -> dict[str, int]:
     """Locks ledgers until the transaction ends, and tells their last sequence numbers. Unknown organizations are absent."""
     rows = await connection.fetch(
@@ -93,11 +103,7 @@ async def lock_heads(connection: Connection, organizations: Iterable[str]) -> di
 
 async def insert_transfers(connection: Connection, transfers: Sequence[tuple[str, PostedTransfer]]) -> None:
     """Writes numbered transfers and moves the balances. The caller holds the heads' locks and advances them."""
-    await connection.copy_records_to_table(
-        "ledger_transfers",
-        columns=_TRANSFER_COLUMNS,
-        records=[_transfer_row(organization, posted) for organization, posted in transfers],
-    )
+    await connection.execute(_INSERT_TRANSFERS, *columns_of(_transfer_row(*numbered) for numbered in transfers))
     deltas: dict[tuple[str, Account], tuple[int, int]] = {}
     for organization, posted in transfers:
         amount = posted.transfer.amount_nano_credits

@@ -22,6 +22,17 @@ local function slice_counts(key, first, last)
     return counts, fields
 end
 
+-- Adds hits to the counter's current slice.
+local function add(counter, hits)
+    local slice = string.format('%.0f', counter.slice)
+    counter.total = counter.total + hits
+    counter.newest = counter.slice
+    counter.oldest = counter.oldest or counter.slice
+    redis.call('HINCRBY', counter.key, slice, hits)
+    redis.call('HSET', counter.key, 'total', counter.total, 'newest', slice, 'oldest', string.format('%.0f', counter.oldest))
+    redis.call('PEXPIRE', counter.key, math.ceil((SLICES + 2) * counter.slice_us / 1000))
+end
+
 -- What is live now. Slices that left the window are removed for good: each is looked at once.
 local function read_counter(key, slice_us)
     local counter = {key = key, slice_us = slice_us, slice = math.floor(now_us / slice_us), total = 0}
@@ -29,15 +40,21 @@ local function read_counter(key, slice_us)
     if not fields[1] then
         return counter
     end
-    local oldest, newest = tonumber(fields[2]), tonumber(fields[3])
-    -- After a clock that was set back, time stands still until it has caught up.
+    local total, oldest, newest = tonumber(fields[1]), tonumber(fields[2]), tonumber(fields[3])
+    if newest - counter.slice > SLICES then
+        -- The clock was set back by more than a window: everything counts as admitted now, and is free again in a window.
+        redis.call('DEL', key)
+        add(counter, total)
+        return counter
+    end
+    -- The clock was set back a little: time stands still until it has caught up.
     counter.slice = math.max(counter.slice, newest)
     local first_live = counter.slice - SLICES
     if newest < first_live then
         redis.call('DEL', key)
         return counter
     end
-    counter.total, counter.oldest, counter.newest = tonumber(fields[1]), oldest, newest
+    counter.total, counter.oldest, counter.newest = total, oldest, newest
     if oldest < first_live then
         local counts, names = slice_counts(key, oldest, first_live - 1)
         for index = 1, #counts do
@@ -71,16 +88,6 @@ local function wait_us(counter, limit, hits)
     return until_gone(counter, counter.newest)
 end
 
-local function admit(counter, hits)
-    local slice = string.format('%.0f', counter.slice)
-    counter.total = counter.total + hits
-    counter.newest = counter.slice
-    counter.oldest = counter.oldest or counter.slice
-    redis.call('HINCRBY', counter.key, slice, hits)
-    redis.call('HSET', counter.key, 'total', counter.total, 'newest', slice, 'oldest', string.format('%.0f', counter.oldest))
-    redis.call('PEXPIRE', counter.key, math.ceil((SLICES + 2) * counter.slice_us / 1000))
-end
-
 local counters, waits, all_fit = {}, {}, true
 for index = 1, #KEYS do
     local limit, slice_us, hits = tonumber(ARGV[3 * index - 1]), tonumber(ARGV[3 * index]), tonumber(ARGV[3 * index + 1])
@@ -98,7 +105,7 @@ local answer = {}
 for index, counter in ipairs(counters) do
     local limit, hits = tonumber(ARGV[3 * index - 1]), tonumber(ARGV[3 * index + 1])
     if all_fit and hits > 0 then
-        admit(counter, hits)
+        add(counter, hits)
     end
     answer[#answer + 1] = waits[index] == 0 and 1 or 0
     answer[#answer + 1] = math.max(limit - counter.total, 0)

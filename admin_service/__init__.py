@@ -1,0 +1,1 @@
+"""Configuration of the gateway: the admin API over organizations, members, keys and credits."""

@@ -1,0 +1,23 @@
+"""`python -m admin_service`."""
+
+import functools
+import sys
+
+from admin_service.service import open_service
+from gateway_core.domain.catalog import CatalogError, load_catalog
+from gateway_core.edges.grpc_server import run_service
+from gateway_core.edges.settings import AdminSettings, SettingsError, load_settings
+
+
+def main() -> None:
+    """Runs the service until it is stopped."""
+    try:
+        settings = load_settings(AdminSettings)
+        catalog = load_catalog(settings.catalog_file)
+    except (SettingsError, CatalogError) as error:
+        sys.exit(str(error))
+    run_service("admin_service", settings, functools.partial(open_service, catalog=catalog))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""What the demo organization consists of: names, limits, and a key for each refusal the tour shows."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final
+
+from gateway_core.domain.cycles import Cycle
+from gateway_core.domain.money import NANO_CREDITS_PER_CREDIT as CREDIT
+from gateway_core.domain.scopes import Role, Scope, ScopeKind
+
+ORGANIZATION: Final = "acme"
+DISPLAY_NAME: Final = "Acme"
+TIME_ZONE: Final = "Europe/Berlin"
+TOP_UP_NANO_CREDITS: Final = 1_000 * CREDIT
+ADMIN: Final = "olivia"
+"""The Super Admin whose access token is printed."""
+
+LONG_AGO: Final = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoGroup:
+    """A group; its id is the last part of its path."""
+
+    path: tuple[str, ...]
+    display_name: str
+
+    @property
+    def group_id(self) -> str:
+        """Unique in the organization."""
+        return self.path[-1]
+
+    @property
+    def parent(self) -> str | None:
+        """The group above, None at level 1."""
+        return self.path[-2] if len(self.path) > 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class DemoKey:
+    """A key of a member."""
+
+    key_id: str
+    shows: str
+    """What a call with it shows."""
+    state: str = "ACTIVE"
+    expire_time: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DemoMember:
+    """A member with keys; without a group it belongs to the organization itself."""
+
+    member_id: str
+    display_name: str
+    role: Role
+    group: str | None
+    keys: tuple[DemoKey, ...]
+    state: str = "ACTIVE"
+
+    @property
+    def email(self) -> str:
+        """Unique among all users; `.example` belongs to nobody."""
+        return f"{self.member_id}@{ORGANIZATION}.example"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoGuardrail:
+    """What limits a scope; an absent limit does not limit."""
+
+    scope: Scope
+    budget_nano_credits: int | None = None
+    cycle: Cycle = Cycle.NEVER
+    requests_per_minute: int | None = None
+    model_whitelist: tuple[str, ...] | None = None
+    key_limit: int | None = None
+    seat_limit: int | None = None
+
+
+GROUPS: Final = (
+    DemoGroup(("engineering",), "Engineering"),
+    DemoGroup(("engineering", "platform"), "Platform"),
+    DemoGroup(("engineering", "platform", "inference"), "Inference"),
+    DemoGroup(("engineering", "platform", "inference", "evaluation"), "Evaluation"),
+    DemoGroup(("engineering", "product"), "Product"),
+    DemoGroup(("engineering", "product", "mobile"), "Mobile"),
+    DemoGroup(("sales",), "Sales"),
+    DemoGroup(("sales", "emea"), "EMEA"),
+    DemoGroup(("sales", "emea", "dach"), "DACH"),
+)
+
+# The first key is the one a new user meets: a plain member, deep in the tree, with limits that do not get in the way.
+MEMBERS: Final = (
+    DemoMember("emma", "Emma Fischer", Role.MEMBER, "evaluation", (DemoKey("emma-default", "an answer"),)),
+    DemoMember("olivia", "Olivia Brandt", Role.SUPER_ADMIN, None, (DemoKey("olivia-admin", "an answer"),)),
+    DemoMember("liam", "Liam Novak", Role.L1_ADMIN, "engineering", (DemoKey("liam-engineering", "an answer"),)),
+    DemoMember("noah", "Noah Silva", Role.SUB_ADMIN, "platform", (DemoKey("noah-platform", "an answer"),)),
+    DemoMember("jonas", "Jonas Weber", Role.L1_ADMIN, "sales", (DemoKey("jonas-sales", "an answer"),)),
+    DemoMember(
+        "lucas", "Lucas Moreau", Role.MEMBER, "inference",
+        (DemoKey("lucas-tiny-budget", "402 budget_exhausted: the key's budget is smaller than any call"),),
+    ),
+    DemoMember(
+        "mia", "Mia Rossi", Role.MEMBER, "mobile",
+        (DemoKey("mia-two-per-minute", "429 rate_limited from the third call within a minute"),),
+    ),
+    DemoMember(
+        "sofia", "Sofia Lindgren", Role.MEMBER, "emea",
+        (DemoKey("sofia-one-model", "403 model_not_allowed for every model but gpt-4o-mini"),),
+    ),
+    DemoMember(
+        "ben", "Ben Okafor", Role.MEMBER, "product",
+        (DemoKey("ben-disabled", "401 key_disabled", state="DISABLED"),),
+    ),
+    DemoMember(
+        "lena", "Lena Kovacs", Role.MEMBER, "dach",
+        (DemoKey("lena-expired", "401 key_expired", expire_time=LONG_AGO),),
+    ),
+    DemoMember(
+        "theo", "Theo Martin", Role.MEMBER, "sales",
+        (DemoKey("theo-suspended", "403 member_suspended"),), state="SUSPENDED",
+    ),
+)  # fmt: skip
+
+GUARDRAILS: Final = (
+    DemoGuardrail(
+        Scope(ScopeKind.ORGANIZATION, ORGANIZATION),
+        budget_nano_credits=800 * CREDIT, cycle=Cycle.MONTHLY, key_limit=1_000, seat_limit=200,
+    ),
+    DemoGuardrail(Scope(ScopeKind.GROUP, "engineering"), budget_nano_credits=600 * CREDIT, cycle=Cycle.MONTHLY),
+    DemoGuardrail(Scope(ScopeKind.GROUP, "evaluation"), budget_nano_credits=400 * CREDIT, cycle=Cycle.WEEKLY),
+    DemoGuardrail(Scope(ScopeKind.GROUP, "sales"), budget_nano_credits=100 * CREDIT, cycle=Cycle.MONTHLY),
+    DemoGuardrail(
+        Scope(ScopeKind.MEMBER, "emma"),
+        budget_nano_credits=300 * CREDIT, cycle=Cycle.DAILY, requests_per_minute=6_000, key_limit=5,
+    ),
+    DemoGuardrail(Scope(ScopeKind.MEMBER, "sofia"), budget_nano_credits=20 * CREDIT, cycle=Cycle.DAILY, requests_per_minute=60),
+    DemoGuardrail(Scope(ScopeKind.API_KEY, "emma-default"), budget_nano_credits=250 * CREDIT),
+    DemoGuardrail(Scope(ScopeKind.API_KEY, "lucas-tiny-budget"), budget_nano_credits=1),
+    DemoGuardrail(Scope(ScopeKind.API_KEY, "mia-two-per-minute"), requests_per_minute=2),
+    DemoGuardrail(Scope(ScopeKind.API_KEY, "sofia-one-model"), model_whitelist=("gpt-4o-mini",)),
+)  # fmt: skip

@@ -1,0 +1,69 @@
+"""The file that remembers the demo organization's secrets: the database only has their hashes."""
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from admin_service.access_tokens import is_access_token, make_access_token
+from gateway_core.domain.api_keys import SECRET_BYTES, is_well_formed, make_api_key
+
+
+class SecretFileError(Exception):
+    """The file is there and cannot be used; the message says what to do and quotes nothing of it."""
+
+
+@dataclass(frozen=True)
+class DemoSecrets:
+    """The admin's access token and the secret of each key by its id."""
+
+    admin_token: str
+    api_keys: dict[str, str]
+
+
+def load_or_create(path: Path, key_ids: Iterable[str], random_bytes: Callable[[int], bytes]) -> DemoSecrets:
+    """The secrets in the file; what is not there yet is made and kept before it is used.
+
+    Raises:
+        SecretFileError: the file is open to others, or is not one of ours.
+    """
+    known = _read(path)
+    secrets = DemoSecrets(
+        admin_token=known.admin_token if known else make_access_token(random_bytes(SECRET_BYTES)),
+        api_keys={
+            key_id: (known and known.api_keys.get(key_id)) or make_api_key(random_bytes(SECRET_BYTES))
+            for key_id in key_ids
+        },
+    )
+    if secrets != known:
+        _write(path, secrets)
+    return secrets
+
+
+def _read(path: Path) -> DemoSecrets | None:
+    try:
+        with path.open(encoding="utf-8") as file:
+            if os.fstat(file.fileno()).st_mode & 0o077:
+                raise SecretFileError(f"{path} must not be readable by others: chmod 600 it, or remove it")
+            content = json.load(file)
+        secrets = DemoSecrets(content["admin_token"], dict(content["api_keys"]))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        raise SecretFileError(f"{path} is not a file of demo secrets: remove it, and new ones are made") from None
+    if not (is_access_token(secrets.admin_token) and all(map(is_well_formed, secrets.api_keys.values()))):
+        raise SecretFileError(f"{path} holds what is not a secret of ours: remove it, and new ones are made")
+    return secrets
+
+
+def _write(path: Path, secrets: DemoSecrets) -> None:
+    """Replaces the file in one step: a crash leaves the old or the new one."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump({"admin_token": secrets.admin_token, "api_keys": secrets.api_keys}, file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)

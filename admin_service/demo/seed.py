@@ -1,0 +1,139 @@
+"""Writes the demo organization into the real tables. What is already there stays as it is, changes made by hand included."""
+
+import datetime as dt
+from typing import Final
+
+from admin_service.access_tokens import hash_access_token
+from admin_service.demo import content
+from admin_service.demo.secret_file import DemoSecrets
+from gateway_core.domain.api_keys import hash_api_key, obfuscate
+from gateway_core.domain.ledger import top_up
+from gateway_core.edges.postgres.connections import Connection
+from gateway_core.edges.postgres.ledger_store import post_transfers
+
+_TOKEN_LIFE: Final = dt.timedelta(days=365)
+_TOKEN_ID: Final = "demo-olivia"  # noqa: S105 - a name
+
+
+async def seed_demo(connection: Connection, secrets: DemoSecrets, pepper: bytes, now: dt.datetime) -> None:
+    """Seeds everything in one transaction; a second run changes nothing.
+
+    Secrets are the exception: they always become those given, so that what the seeder prints works.
+    """
+    async with connection.transaction():
+        await _organization(connection)
+        await _members(connection)
+        await _api_keys(connection, secrets, pepper)
+        await _guardrails(connection)
+        await _access_token(connection, secrets, pepper, now)
+        await _credit(connection)
+
+
+async def _organization(connection: Connection) -> None:
+    await connection.execute(
+        "INSERT INTO organizations (organization_id, display_name, time_zone) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        content.ORGANIZATION,
+        content.DISPLAY_NAME,
+        content.TIME_ZONE,
+    )
+    await connection.executemany(
+        "INSERT INTO groups (organization_id, group_id, parent_group_id, path, display_name) VALUES ($1, $2, $3, $4, $5)"
+        " ON CONFLICT DO NOTHING",
+        [
+            (content.ORGANIZATION, group.group_id, group.parent, list(group.path), group.display_name)
+            for group in content.GROUPS
+        ],
+    )
+
+
+def _user_id(member_id: str) -> str:
+    return f"{content.ORGANIZATION}-{member_id}"
+
+
+async def _members(connection: Connection) -> None:
+    await connection.executemany(
+        "INSERT INTO users (user_id, email, display_name) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        [(_user_id(member.member_id), member.email, member.display_name) for member in content.MEMBERS],
+    )
+    await connection.executemany(
+        "INSERT INTO members (organization_id, member_id, user_id, group_id, role, state) VALUES ($1, $2, $3, $4, $5, $6)"
+        " ON CONFLICT DO NOTHING",
+        [
+            (
+                content.ORGANIZATION,
+                member.member_id,
+                _user_id(member.member_id),
+                member.group,
+                member.role,
+                member.state,
+            )
+            for member in content.MEMBERS
+        ],
+    )
+
+
+async def _api_keys(connection: Connection, secrets: DemoSecrets, pepper: bytes) -> None:
+    await connection.executemany(
+        "INSERT INTO api_keys (organization_id, api_key_id, member_id, display_name, secret_hash, obfuscated_key, state,"
+        " expire_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+        " ON CONFLICT (organization_id, api_key_id) DO UPDATE"
+        " SET secret_hash = excluded.secret_hash, obfuscated_key = excluded.obfuscated_key, update_time = now()"
+        " WHERE api_keys.secret_hash <> excluded.secret_hash",
+        [
+            (
+                content.ORGANIZATION,
+                key.key_id,
+                member.member_id,
+                key.key_id,
+                hash_api_key(secrets.api_keys[key.key_id], pepper),
+                obfuscate(secrets.api_keys[key.key_id]),
+                key.state,
+                key.expire_time,
+            )
+            for member in content.MEMBERS
+            for key in member.keys
+        ],
+    )
+
+
+async def _guardrails(connection: Connection) -> None:
+    await connection.executemany(
+        "INSERT INTO guardrails (organization_id, scope_kind, scope_id, budget_nano_credits, cycle, requests_per_minute,"
+        " model_whitelist, key_limit, seat_limit) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+        [
+            (
+                content.ORGANIZATION,
+                guardrail.scope.kind,
+                guardrail.scope.scope_id,
+                guardrail.budget_nano_credits,
+                guardrail.cycle,
+                guardrail.requests_per_minute,
+                guardrail.model_whitelist,
+                guardrail.key_limit,
+                guardrail.seat_limit,
+            )
+            for guardrail in content.GUARDRAILS
+        ],
+    )
+
+
+async def _access_token(connection: Connection, secrets: DemoSecrets, pepper: bytes, now: dt.datetime) -> None:
+    await connection.execute(
+        "INSERT INTO access_tokens (access_token_id, user_id, secret_hash, expire_time) VALUES ($1, $2, $3, $4)"
+        " ON CONFLICT (access_token_id) DO UPDATE SET secret_hash = excluded.secret_hash, expire_time = excluded.expire_time",
+        _TOKEN_ID,
+        _user_id(content.ADMIN),
+        hash_access_token(secrets.admin_token, pepper),
+        now + _TOKEN_LIFE,
+    )
+
+
+async def _credit(connection: Connection) -> None:
+    """The first top-up; its idempotency key keeps it the only one."""
+    transfer = top_up(
+        content.TOP_UP_NANO_CREDITS,
+        idempotency_key="demo:first-top-up",
+        actor=f"users/{_user_id(content.ADMIN)}",
+        reason="Demo credit",
+    )
+    await post_transfers(connection, content.ORGANIZATION, [transfer])

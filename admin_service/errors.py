@@ -1,0 +1,110 @@
+"""Errors of the admin API: one shape, `google.rpc.Status` with exactly one `ErrorInfo` (AIP-193)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+from megarouter.type.v1.error_reason_pb2 import ErrorReason
+
+ERROR_DOMAIN: Final = "megarouter"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """A field of the request that breaks its rule."""
+
+    field: str
+    description: str
+
+
+class AdminError(Exception):
+    """A call that fails, and everything its caller is told about it."""
+
+    def __init__(
+        self,
+        code: grpc.StatusCode,
+        reason: ErrorReason.ValueType,
+        message: str,
+        metadata: Mapping[str, str] | None = None,
+        violations: Sequence[FieldViolation] = (),
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.metadata = dict(metadata or {})
+        self.violations = tuple(violations)
+
+
+def status_of(error: AdminError) -> status_pb2.Status:
+    """The status that travels to the caller."""
+    details = [
+        error_details_pb2.ErrorInfo(reason=ErrorReason.Name(error.reason), domain=ERROR_DOMAIN, metadata=error.metadata)
+    ]
+    if error.violations:
+        details.append(
+            error_details_pb2.BadRequest(
+                field_violations=[
+                    error_details_pb2.BadRequest.FieldViolation(
+                        field=violation.field, description=violation.description
+                    )
+                    for violation in error.violations
+                ]
+            )
+        )
+    return status_pb2.Status(
+        code=error.code.value[0], message=error.message, details=[_packed(item) for item in details]
+    )
+
+
+def _packed(detail: error_details_pb2.ErrorInfo) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    return packed
+
+
+def unauthenticated() -> AdminError:
+    """The same for every token that cannot be used: which of its faults it has is nobody's business."""
+    return AdminError(
+        grpc.StatusCode.UNAUTHENTICATED,
+        ErrorReason.ACCESS_TOKEN_INVALID,
+        "The call needs a valid access token: `authorization: Bearer <token>`.",
+    )
+
+
+def permission_denied(permission: str, resource: str) -> AdminError:
+    """The same for what is forbidden and what does not exist (AIP-211)."""
+    return AdminError(
+        grpc.StatusCode.PERMISSION_DENIED,
+        ErrorReason.PERMISSION_DENIED,
+        f"Permission {permission} denied on resource '{resource}' (or it might not exist).",
+        {"permission": permission, "resource": resource},
+    )
+
+
+def invalid_fields(*violations: FieldViolation) -> AdminError:
+    """Fields that break their rules."""
+    message = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
+    return AdminError(grpc.StatusCode.INVALID_ARGUMENT, ErrorReason.FIELD_INVALID, message, violations=violations)
+
+
+def dependency_unavailable() -> AdminError:
+    """PostgreSQL cannot answer now."""
+    return AdminError(
+        grpc.StatusCode.UNAVAILABLE,
+        ErrorReason.DEPENDENCY_UNAVAILABLE,
+        "The service cannot reach its database. Try again.",
+    )
+
+
+def internal_fault(incident: str) -> AdminError:
+    """A fault of ours; the log describes it under the incident's id."""
+    return AdminError(
+        grpc.StatusCode.INTERNAL,
+        ErrorReason.INTERNAL_FAULT,
+        f"The service failed. Its log describes incident {incident}.",
+        {"incident": incident},
+    )

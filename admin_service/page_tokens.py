@@ -1,0 +1,59 @@
+"""Page tokens (AIP-158): opaque, signed, bound to the call they continue, and without any authority of their own."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from typing import Final
+
+MAX_TOKEN_BYTES: Final = 1_024
+LIFE_S: Final = 3 * 86_400
+_VERSION: Final = 1
+_MAC_BYTES: Final = 16
+
+
+class PageTokenError(Exception):
+    """The token is malformed, too old, or was made for another call."""
+
+
+class PageTokens:
+    """Makes and reads tokens. The signing key is derived, so that a token proves nothing about any other secret."""
+
+    def __init__(self, secret: bytes, now_epoch_s: Callable[[], float]) -> None:
+        self._key = hmac.digest(secret, b"megarouter page tokens", hashlib.sha256)
+        self._now = now_epoch_s
+
+    def encode(self, last_key: str, arguments: str) -> str:
+        """The token for what follows `last_key`.
+
+        Args:
+            last_key: sort key of the last entry of this page.
+            arguments: everything about the call that must be the same for the next page.
+        """
+        payload = json.dumps([_VERSION, int(self._now()), last_key], separators=(",", ":")).encode()
+        return base64.urlsafe_b64encode(self._mac(payload, arguments) + payload).rstrip(b"=").decode()
+
+    def decode(self, token: str, arguments: str) -> str:
+        """The last key of the page before.
+
+        Raises:
+            PageTokenError: see there.
+        """
+        try:
+            raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise PageTokenError("the page token is malformed") from None
+        mac, payload = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
+        if not hmac.compare_digest(mac, self._mac(payload, arguments)):
+            raise PageTokenError("the page token was not made for this call")
+        version, issued, last_key = json.loads(payload)
+        if version != _VERSION or not 0 <= self._now() - issued <= LIFE_S:
+            raise PageTokenError("the page token has expired")
+        return str(last_key)
+
+    def _mac(self, payload: bytes, arguments: str) -> bytes:
+        digest = hmac.new(self._key, digestmod=hashlib.sha256)
+        digest.update(hashlib.sha256(arguments.encode()).digest() + payload)
+        return digest.digest()[:_MAC_BYTES]

@@ -1,0 +1,60 @@
+"""What `./dev` does before the command itself: environments and generated code up to date, then the command."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.local.bootstrap import environments, protobuf
+from deploy.local.bootstrap.lock import exclusive
+from deploy.local.bootstrap.paths import Repository
+from deploy.local.bootstrap.progress import BootstrapError
+
+DEVELOPER_COMMANDS = frozenset({"test", "lint"})
+
+
+def groups_of(arguments: Sequence[str]) -> frozenset[str]:
+    """The dependency groups a command line needs."""
+    developer = bool(arguments) and arguments[0] in DEVELOPER_COMMANDS
+    return environments.LOCAL | {"dev"} if developer else environments.LOCAL
+
+
+def bring_up_to_date(repository: Repository, groups: frozenset[str]) -> None:
+    """Does what is needed and nothing else; a few milliseconds when nothing changed.
+
+    Raises:
+        BootstrapError: a step failed.
+    """
+    source = environments.environments_source(repository)
+    if _is_current(repository, source, groups):
+        return
+    with exclusive(repository.tools / "lock"):
+        # Another ./dev may have done it in the meantime: each step looks again.
+        if not environments.main_environment_is_current(repository, source, groups):
+            environments.sync_main_environment(repository, source, groups)
+        if not environments.envoy_environment_is_current(repository, source):
+            environments.sync_envoy_environment(repository, source)
+        generated = protobuf.generated_source(repository, source)
+        if not protobuf.generated_is_current(repository, generated):
+            protobuf.generate(repository, generated)
+
+
+def _is_current(repository: Repository, source: str, groups: frozenset[str]) -> bool:
+    return (
+        environments.main_environment_is_current(repository, source, groups)
+        and environments.envoy_environment_is_current(repository, source)
+        and protobuf.generated_is_current(repository, protobuf.generated_source(repository, source))
+    )
+
+
+def main(root: Path) -> None:
+    """Brings the checkout up to date and becomes the command."""
+    arguments = sys.argv[1:]
+    repository = Repository(root)
+    try:
+        bring_up_to_date(repository, groups_of(arguments))
+    except BootstrapError as error:
+        sys.exit(f"dev: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    os.execv(repository.python, [str(repository.python), "-m", "deploy.local", *arguments])  # noqa: S606 - no shell wanted

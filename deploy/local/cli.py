@@ -1,0 +1,235 @@
+"""The commands of `./dev`."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from deploy.local import logs as log_reader
+from deploy.local.background import (
+    AlreadyRunningError,
+    StackError,
+    StartRequest,
+    running_state,
+    start_supervisor,
+    stop_stack,
+    wait_until_up,
+)
+from deploy.local.environment import parse_environment
+from deploy.local.layout import REPOSITORY, Home, LayoutError, Ports
+from deploy.local.report import is_healthy, keys_table, process_table, providers_line, tour
+from deploy.local.state import StackState, read_state
+
+application = typer.Typer(
+    name="./dev",
+    help="Runs MegaRouter Enterprise on this machine: databases, services, Envoy and a mock provider.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+HomeOption = Annotated[
+    Path, typer.Option("--home", metavar="DIR", help="Directory that holds all state.", show_default=".run")
+]
+DEFAULT_HOME = REPOSITORY / ".run"
+DEFAULT_CATALOG = REPOSITORY / "deploy" / "catalog.yaml"
+DEFAULT_PORT_BASE = 10_000
+LINT_COMMANDS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
+
+
+def _home(directory: Path) -> Home:
+    return Home(directory.expanduser().resolve())
+
+
+def _fail(message: str) -> typer.Exit:
+    errors.print(f"dev: {message}", markup=False, soft_wrap=True)
+    return typer.Exit(1)
+
+
+@application.command()
+def up(
+    home: HomeOption = DEFAULT_HOME,
+    port_base: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Model listener at N, admin listener at N+1, Envoy's admin page at N+2, databases and mock up to N+5.",
+        ),
+    ] = DEFAULT_PORT_BASE,
+    catalog: Annotated[
+        Path, typer.Option(metavar="FILE", help="Providers, models and prices.", show_default="deploy/catalog.yaml")
+    ] = DEFAULT_CATALOG,
+    *,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything is ready.")] = False,
+) -> None:
+    """Start everything.
+
+    A provider whose credential variable (such as OPENAI_API_KEY) is set is used for real, all others are answered by
+    the mock. Set MEGAROUTER_DATABASE_URL or MEGAROUTER_REDIS_URL to use your own database instead of an embedded one.
+    """
+    place = _home(home)
+    try:
+        Ports(port_base)
+        if not _already_running(place):
+            _start(StartRequest(place, port_base, catalog.expanduser().resolve()), detach=detach)
+    except (LayoutError, StackError) as error:
+        raise _fail(str(error)) from error
+
+
+def _already_running(home: Home) -> bool:
+    if running_state(home) is None:
+        return False
+    _print_already_running(home)
+    return True
+
+
+def _print_already_running(home: Home) -> None:
+    state = wait_until_up(home)
+    console.print(f"already running in {home.directory}", markup=False, soft_wrap=True)
+    _print_stack(home, state)
+
+
+def _start(request: StartRequest, *, detach: bool) -> None:
+    home = request.home
+    started_at = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
+    supervisor = start_supervisor(request, os.environ, bound=not detach)
+    try:
+        with console.status("starting"):
+            state = wait_until_up(home, supervisor)
+        console.print(f"ready in {time.monotonic() - started_at:.1f} s")
+        _print_stack(home, state)
+        if not detach:
+            _supervise_in_foreground(supervisor)
+    except AlreadyRunningError:
+        _print_already_running(home)
+    except KeyboardInterrupt:
+        _stop_in_foreground(home)
+
+
+def _supervise_in_foreground(supervisor: subprocess.Popen[bytes]) -> None:
+    console.print("\nCtrl-C stops everything.")
+    status = supervisor.wait()
+    if status != 0:
+        raise StackError(f"the supervisor ended with status {status}")
+
+
+def _stop_in_foreground(home: Home) -> None:
+    """A second Ctrl-C changes nothing: the supervisor is already at it, within bounds."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with console.status("stopping"):
+        stop_stack(home)
+    console.print("stopped")
+
+
+def _print_stack(home: Home, state: StackState) -> None:
+    console.print(process_table(state, time.time()))
+    console.print(providers_line(state), markup=False)
+    console.print()
+    console.print(keys_table(json.loads(home.demo_file.read_text(encoding="utf-8"))))
+    console.print(f"the keys themselves: {home.demo_file}", markup=False, soft_wrap=True)
+    environment = parse_environment(home.environment_file.read_text(encoding="utf-8"))
+    console.print()
+    for step in tour(environment, state, home.directory, _home_option(home)):
+        console.print(step, markup=False, soft_wrap=True)
+
+
+def _home_option(home: Home) -> str:
+    return "" if home.directory == DEFAULT_HOME else f" --home {shlex.quote(str(home.directory))}"
+
+
+@application.command()
+def down(home: HomeOption = DEFAULT_HOME) -> None:
+    """Stop everything; no process is left behind. The data stays."""
+    place = _home(home)
+    try:
+        with console.status("stopping"):
+            ended = stop_stack(place)
+    except StackError as error:
+        raise _fail(str(error)) from error
+    console.print("stopped" if ended else f"nothing runs in {place.directory}", markup=False, soft_wrap=True)
+
+
+@application.command()
+def status(home: HomeOption = DEFAULT_HOME) -> None:
+    """Show the processes, their addresses and their health. Exit status 0: everything is well."""
+    place = _home(home)
+    state = running_state(place)
+    if state is None:
+        last = read_state(place.state_file)
+        reason = f"; the last start failed: {last.failure}" if last is not None and last.failure else ""
+        raise _fail(f"nothing runs in {place.directory}{reason}")
+    console.print(f"{state.phase}, supervisor pid {state.supervisor.pid}, ports from {state.port_base}")
+    console.print(process_table(state, time.time()))
+    console.print(providers_line(state), markup=False)
+    if not is_healthy(state):
+        raise typer.Exit(1)
+
+
+@application.command()
+def logs(
+    service: Annotated[
+        str | None, typer.Argument(metavar="[SERVICE]", help="A process of the table, or `supervisor`.")
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines as they come.")] = False,
+) -> None:
+    """Show what the processes logged last."""
+    directory = _home(home).logs
+    names = log_reader.log_names(directory)
+    if service is not None and service not in names:
+        known = ", ".join(names) or "none yet"
+        raise _fail(f"no log of {service} in {directory}; there are: {known}")
+    chosen = names if service is None else [service]
+    try:
+        for line in log_reader.tail(directory, chosen):
+            print(line)
+        if follow:
+            for line in log_reader.follow(directory, chosen):
+                print(line, flush=True)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush finds a reader
+
+
+@application.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run_tests(
+    context: typer.Context,
+    home: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep the state of the tests' stack here. Default: temporary.")
+    ] = None,
+    port_base: Annotated[int | None, typer.Option(metavar="N", help="First port of the tests' stack.")] = None,
+) -> None:
+    """Run the test suite. Everything else on the line goes to pytest."""
+    if home is not None:
+        os.environ["MEGAROUTER_TEST_HOME"] = str(home.expanduser().resolve())
+    if port_base is not None:
+        os.environ["MEGAROUTER_TEST_PORT_BASE"] = str(port_base)
+    os.chdir(REPOSITORY)
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *context.args])  # noqa: S606 - no shell wanted
+
+
+@application.command()
+def lint() -> None:
+    """Run the static checks: ruff, formatting, types."""
+    failed = []
+    for command in LINT_COMMANDS:
+        result = subprocess.run([sys.executable, "-m", *command], cwd=REPOSITORY, check=False)
+        if result.returncode != 0:
+            failed.append(" ".join(command))
+    if failed:
+        raise _fail("failed: " + "; ".join(failed))

@@ -1,0 +1,121 @@
+"""Environment variables: what each process gets, and the file for clients."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.layout import HOST, Home, Ports
+from deploy.local.stack_secrets import StackSecrets
+
+DATABASE_URL = "MEGAROUTER_DATABASE_URL"
+REDIS_URL = "MEGAROUTER_REDIS_URL"
+OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+HOLD_SIGNING_KEY = "MEGAROUTER_HOLD_SIGNING_KEY"
+KEY_PEPPER = "MEGAROUTER_KEY_PEPPER"
+JOURNAL_FILE = "MEGAROUTER_JOURNAL_FILE"
+CATALOG_FILE = "MEGAROUTER_CATALOG_FILE"
+LISTEN = "MEGAROUTER_LISTEN"
+
+NEEDS = {
+    "authz": (DATABASE_URL, REDIS_URL, HOLD_SIGNING_KEY, KEY_PEPPER),
+    "ratelimit": (REDIS_URL,),
+    "usage": (DATABASE_URL, REDIS_URL, HOLD_SIGNING_KEY, JOURNAL_FILE),
+    "admin": (DATABASE_URL, KEY_PEPPER, CATALOG_FILE),
+}
+
+_PREFIX = "MEGAROUTER_"
+_GENERAL = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"})
+# Given to each process that needs it, or meant for clients of a stack, or for the tests themselves.
+_NOT_INHERITED = frozenset(
+    {
+        *(DATABASE_URL, REDIS_URL, HOLD_SIGNING_KEY, KEY_PEPPER, JOURNAL_FILE, CATALOG_FILE, LISTEN),
+        *("MEGAROUTER_BASE_URL", "MEGAROUTER_API_KEY", "MEGAROUTER_ADMIN_URL", "MEGAROUTER_ADMIN_ADDRESS"),
+        *("MEGAROUTER_ADMIN_TOKEN", "MEGAROUTER_ORGANIZATION", "MEGAROUTER_TEST_HOME", "MEGAROUTER_TEST_PORT_BASE"),
+    }
+)
+
+
+def inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """What every process gets from the caller: settings of ours and of OpenTelemetry, and no secret."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in _NOT_INHERITED and (name in _GENERAL or name.startswith(("OTEL_", _PREFIX)))
+    }
+
+
+@dataclass(frozen=True, repr=False)
+class Backends:
+    """Where the databases are. The URLs hold passwords."""
+
+    database_url: str
+    redis_url: str
+    embedded_postgres: bool
+    embedded_redis: bool
+
+
+def choose_backends(environment: Mapping[str, str], own_database_url: str, own_redis_url: str) -> Backends:
+    """The caller's databases where given, the embedded ones otherwise.
+
+    A shell that sourced this home's own `env` file gives the embedded ones.
+    """
+    database_url = environment.get(DATABASE_URL) or own_database_url
+    redis_url = environment.get(REDIS_URL) or own_redis_url
+    return Backends(database_url, redis_url, database_url == own_database_url, redis_url == own_redis_url)
+
+
+def service_environment(
+    service: str,
+    home: Home,
+    secrets: StackSecrets,
+    backends: Backends,
+    catalog_file: Path,
+    base: Mapping[str, str],
+) -> dict[str, str]:
+    """The environment of one service: only what it needs of passwords and keys."""
+    values = {
+        DATABASE_URL: backends.database_url,
+        REDIS_URL: backends.redis_url,
+        HOLD_SIGNING_KEY: secrets.hold_signing_key,
+        KEY_PEPPER: secrets.key_pepper,
+        JOURNAL_FILE: str(home.journal_file),
+        CATALOG_FILE: str(catalog_file),
+    }
+    needed = {name: values[name] for name in NEEDS[service]}
+    return {**base, **needed, LISTEN: f"unix:{home.socket(service)}", "PYTHONUNBUFFERED": "1"}
+
+
+@dataclass(frozen=True, repr=False)
+class Demo:
+    """What clients need of the demo organization."""
+
+    organization: str
+    admin_token: str
+    api_key: str
+
+
+def client_environment(ports: Ports, backends: Backends, demo: Demo) -> dict[str, str]:
+    """The content of `HOME/env`."""
+    return {
+        "MEGAROUTER_BASE_URL": f"http://{HOST}:{ports.model}",
+        "MEGAROUTER_API_KEY": demo.api_key,
+        "MEGAROUTER_ADMIN_URL": f"http://{HOST}:{ports.admin}",
+        "MEGAROUTER_ADMIN_ADDRESS": f"{HOST}:{ports.admin}",
+        "MEGAROUTER_ADMIN_TOKEN": demo.admin_token,
+        "MEGAROUTER_ORGANIZATION": demo.organization,
+        DATABASE_URL: backends.database_url,
+        REDIS_URL: backends.redis_url,
+    }
+
+
+def render_environment(values: Mapping[str, str]) -> str:
+    """Lines a POSIX shell can source."""
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+
+
+def parse_environment(text: str) -> dict[str, str]:
+    """The reverse of `render_environment`."""
+    pairs = (line.partition("=") for line in text.splitlines() if line)
+    return {name: "".join(shlex.split(value)) for name, _, value in pairs}

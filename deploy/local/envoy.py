@@ -1,0 +1,68 @@
+"""Envoy: its bootstrap, its process, and how its traffic ends."""
+
+import importlib
+import time
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from urllib.parse import urlsplit
+
+from deploy.local import probes
+from deploy.local.children import ChildCommand
+from deploy.local.environment import OTLP_ENDPOINT
+from deploy.local.layout import HOST, Home, Ports
+from deploy.local.programs import EDGE, Program
+from deploy.local.providers import Route
+
+DRAIN_TIMEOUT_S = 5.0
+_DEFAULT_OTLP_PORT = 4317
+
+
+def otlp_address(environment: Mapping[str, str]) -> str | None:
+    """`host:port` of the collector that the standard variable names by URL; None when tracing is off."""
+    url = environment.get(OTLP_ENDPOINT)
+    if not url:
+        return None
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    return f"{parts.hostname}:{parts.port or _DEFAULT_OTLP_PORT}"
+
+
+def envoy_program(home: Home, ports: Ports, routes: Sequence[Route], environment: Mapping[str, str]) -> Program:
+    """The proxy that all traffic passes."""
+    return Program(
+        name="envoy",
+        address=f"http://{HOST}:{ports.model}",
+        prepare=lambda: _builder().write_bootstrap(home, ports, routes, otlp_address(environment)),
+        child=lambda: ChildCommand(
+            command=_builder().envoy_command(home.bootstrap_file),
+            environment=environment,
+            directory=home.envoy,
+            log_file=home.log_file("envoy"),
+        ),
+        is_ready=lambda _pid: probes.answers_ok(ports.envoy_admin, "/ready"),
+        drain=lambda: drain(ports.envoy_admin),
+        stop_rank=EDGE,
+        stop_timeout_s=5.0,
+        ports=(ports.model, ports.admin, ports.envoy_admin),
+    )
+
+
+def _builder() -> ModuleType:
+    """Imported when it is needed: Envoy's typed configuration takes a second to load, and nobody else waits for it."""
+    return importlib.import_module("deploy.local.envoy_bootstrap")
+
+
+def drain(envoy_admin_port: int, timeout_s: float = DRAIN_TIMEOUT_S) -> None:
+    """Takes no new connections and waits, within the time, until the calls under way have ended."""
+    deadline = time.monotonic() + timeout_s
+    status, _ = probes.http_request(envoy_admin_port, "/drain_listeners", "POST")
+    while status and time.monotonic() < deadline:
+        status, text = probes.http_request(envoy_admin_port, r"/stats?filter=^http\..*\.downstream_rq_active$")
+        if active_requests(text) == 0:
+            return
+        time.sleep(0.05)
+
+
+def active_requests(stats: str) -> int:
+    """Sums what Envoy's statistics say is under way on the listeners, without the admin page itself."""
+    lines = (line.partition(": ") for line in stats.splitlines() if not line.startswith("http.admin."))
+    return sum(int(value) for _, _, value in lines if value.isdigit())

@@ -1,0 +1,66 @@
+"""Writes Envoy's bootstrap, and the files of the credentials it refers to."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from megarouter_envoy import (
+    BinaryNotFoundError,
+    BootstrapOptions,
+    Credential,
+    ProviderTarget,
+    ServiceSockets,
+    build_bootstrap,
+    command,
+    find_binary,
+    write_secret_file,
+)
+
+from deploy.local.children import StartError
+from deploy.local.layout import Home, Ports
+from deploy.local.private_files import write_private
+from deploy.local.providers import Route
+
+MAX_WORKERS = 4
+
+
+def envoy_command(bootstrap: Path) -> list[str]:
+    """The command line of Envoy.
+
+    Raises:
+        StartError: there is no binary.
+    """
+    try:
+        return command(find_binary(), bootstrap, min(MAX_WORKERS, os.cpu_count() or 1))
+    except BinaryNotFoundError as error:
+        raise StartError(str(error)) from error
+
+
+def write_bootstrap(home: Home, ports: Ports, routes: Sequence[Route], otlp_endpoint: str | None) -> None:
+    """Writes everything Envoy reads at its start; credentials that are no longer set are removed."""
+    for old in home.provider_secrets.iterdir():
+        old.unlink()
+    options = BootstrapOptions(
+        model_port=ports.model,
+        admin_port=ports.admin,
+        envoy_admin_port=ports.envoy_admin,
+        sockets=ServiceSockets(
+            authz=home.socket("authz"),
+            ratelimit=home.socket("ratelimit"),
+            usage=home.socket("usage"),
+            admin=home.socket("admin"),
+        ),
+        journal_path=home.journal_file,
+        providers=tuple(_target(home, route) for route in routes),
+        otlp_endpoint=otlp_endpoint,
+    )
+    write_private(home.bootstrap_file, build_bootstrap(options))
+
+
+def _target(home: Home, route: Route) -> ProviderTarget:
+    credential = None
+    if route.credential is not None and route.credential_header is not None:
+        secret_file = home.provider_secrets / route.name
+        write_secret_file(secret_file, route.credential)
+        credential = Credential(route.credential_header, route.credential_prefix, secret_file)
+    return ProviderTarget(route.name, route.host, route.port, route.tls, credential)

@@ -1,0 +1,28 @@
+"""When a process that ended is started again."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class RestartPolicy:
+    """Delays double with each failure in a row, up to a maximum: a process that cannot run costs little."""
+
+    first_delay_s: float = 0.2
+    max_delay_s: float = 10.0
+    steady_after_s: float = 30.0  # a process that ran this long has recovered
+
+
+@dataclass(frozen=True)
+class RestartHistory:
+    """What is remembered of a process."""
+
+    failures_in_a_row: int = 0
+    restarts: int = 0
+
+
+def after_exit(history: RestartHistory, ran_s: float, policy: RestartPolicy) -> tuple[RestartHistory, float]:
+    """The new history and the delay in seconds before the next start of a process that ended after `ran_s`."""
+    failures = 0 if ran_s >= policy.steady_after_s else history.failures_in_a_row
+    exponent = min(failures, 30)  # beyond any maximum; keeps the power small
+    delay_s = min(policy.max_delay_s, policy.first_delay_s * 2**exponent)
+    return replace(history, failures_in_a_row=failures + 1, restarts=history.restarts + 1), delay_s

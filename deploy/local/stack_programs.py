@@ -1,0 +1,123 @@
+"""The processes of a local stack."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from deploy.local import envoy, postgres, probes, redis
+from deploy.local.children import ChildCommand
+from deploy.local.environment import Backends, service_environment
+from deploy.local.layout import HOST, REPOSITORY, SERVICES, Home, Ports
+from deploy.local.programs import SERVICE, STORAGE, Program
+from deploy.local.providers import Route
+from deploy.local.stack_secrets import StackSecrets
+
+
+@dataclass(frozen=True, repr=False)
+class StackPlan:
+    """Everything the processes are made from."""
+
+    home: Home
+    ports: Ports
+    secrets: StackSecrets
+    backends: Backends
+    catalog_file: Path
+    routes: Sequence[Route]
+    environment: Mapping[str, str]  # what every process inherits
+
+
+def stack_programs(plan: StackPlan) -> tuple[Program, ...]:
+    """All processes, in the order of the table."""
+    return (
+        envoy.envoy_program(plan.home, plan.ports, plan.routes, plan.environment),
+        *(_service_program(plan, service) for service in SERVICES),
+        *([_postgres_program(plan)] if plan.backends.embedded_postgres else []),
+        *([_redis_program(plan)] if plan.backends.embedded_redis else []),
+        _mock_program(plan),
+    )
+
+
+def external_addresses(backends: Backends) -> dict[str, str]:
+    """Databases that are not ours: name to `host:port`, without the password."""
+    urls = {
+        "postgres": None if backends.embedded_postgres else backends.database_url,
+        "redis": None if backends.embedded_redis else backends.redis_url,
+    }
+    return {name: without_credentials(url) for name, url in urls.items() if url}
+
+
+def without_credentials(url: str) -> str:
+    """The address in a URL, for people."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _short(socket: Path, home: Home) -> Path:
+    """Relative to the home where it lies inside."""
+    return socket.relative_to(home.directory) if socket.is_relative_to(home.directory) else socket
+
+
+def _service_program(plan: StackPlan, service: str) -> Program:
+    name = f"{service}_service"
+    socket = plan.home.socket(service)
+    environment = service_environment(
+        service, plan.home, plan.secrets, plan.backends, plan.catalog_file, plan.environment
+    )
+    return Program(
+        name=name,
+        address=f"unix:{_short(socket, plan.home)}",
+        prepare=lambda: socket.unlink(missing_ok=True),
+        child=lambda: ChildCommand(
+            command=[sys.executable, "-m", name],
+            environment=environment,
+            directory=REPOSITORY,
+            log_file=plan.home.log_file(name),
+        ),
+        is_ready=lambda _pid: probes.is_serving(socket),
+        stop_rank=SERVICE,
+    )
+
+
+def _mock_program(plan: StackPlan) -> Program:
+    port = plan.ports.mock_provider
+    return Program(
+        name="mock_provider",
+        address=f"http://{HOST}:{port}",
+        child=lambda: ChildCommand(
+            command=[sys.executable, "-m", "deploy.mock_provider", "--port", str(port)],
+            environment=plan.environment,
+            directory=REPOSITORY,
+            log_file=plan.home.log_file("mock_provider"),
+        ),
+        is_ready=lambda _pid: probes.answers_ok(port, "/healthz"),
+        stop_rank=SERVICE,
+        ports=(port,),
+    )
+
+
+def _postgres_program(plan: StackPlan) -> Program:
+    directory, log_file, port = plan.home.postgres, plan.home.log_file("postgres"), plan.ports.postgres
+    return Program(
+        name="postgres",
+        address=f"{HOST}:{port}",
+        prepare=lambda: postgres.prepare_postgres(directory, plan.secrets.postgres_password, log_file),
+        child=lambda: postgres.server_child(directory, port, log_file, durable=True),
+        is_ready=lambda pid: postgres.is_postgres_ready(directory, pid),
+        stop_rank=STORAGE,
+        stop_signal=postgres.FAST_SHUTDOWN,
+        ports=(port,),
+    )
+
+
+def _redis_program(plan: StackPlan) -> Program:
+    directory, port, password = plan.home.redis, plan.ports.redis, plan.secrets.redis_password
+    return Program(
+        name="redis",
+        address=f"{HOST}:{port}",
+        prepare=lambda: redis.prepare_redis(directory, port, password),
+        child=lambda: redis.server_child(directory, plan.home.log_file("redis")),
+        is_ready=lambda _pid: redis.is_redis_ready(port, password),
+        stop_rank=STORAGE,
+        ports=(port,),
+    )

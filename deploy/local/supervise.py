@@ -1,0 +1,31 @@
+"""`python -m deploy.local.supervise`: the supervisor process. Started by `./dev up` and by tests, not by hand."""
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from deploy.local.assembly import Request, assemble
+from deploy.local.layout import Home, Ports
+from deploy.local.lifecycle import AlreadyRunningError, run
+from deploy.local.state import EXIT_ALREADY_RUNNING
+
+
+def main() -> None:
+    """Parses the command line that `deploy.local.background` writes, and runs."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.local.supervise")
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--port-base", type=int, required=True)
+    parser.add_argument("--catalog", type=Path, required=True)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    request = Request(Home(arguments.home.resolve()), Ports(arguments.port_base), arguments.catalog.resolve())
+    try:
+        sys.exit(run(request.home, request.ports, lambda: assemble(request, os.environ)))
+    except AlreadyRunningError:
+        sys.exit(EXIT_ALREADY_RUNNING)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""Envoy's configuration, built from typed messages."""
+
+from megarouter_envoy.binary import BinaryNotFoundError, InvalidBootstrapError, command, find_binary, validate
+from megarouter_envoy.bootstrap import build_bootstrap
+from megarouter_envoy.credentials import credential_for, write_secret_file
+from megarouter_envoy.options import BootstrapOptions, Credential, Limits, ProviderTarget, ServiceSockets
+
+__all__ = [
+    "BinaryNotFoundError",
+    "BootstrapOptions",
+    "Credential",
+    "InvalidBootstrapError",
+    "Limits",
+    "ProviderTarget",
+    "ServiceSockets",
+    "build_bootstrap",
+    "command",
+    "credential_for",
+    "find_binary",
+    "validate",
+    "write_secret_file",
+]

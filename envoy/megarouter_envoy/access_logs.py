@@ -1,0 +1,83 @@
+"""What is written when a model call ends: to usage_service over gRPC and to the journal file, the same facts twice.
+
+The gRPC logger may lose entries without saying so and has no acknowledgement; the journal is what settlement trusts.
+"""
+
+from pathlib import Path
+
+from envoy_data_plane.envoy.config.accesslog import v3 as accesslog
+from envoy_data_plane.envoy.config.core import v3 as core
+from envoy_data_plane.envoy.data.accesslog.v3 import AccessLogType
+from envoy_data_plane.envoy.extensions.access_loggers.file import v3 as file_log
+from envoy_data_plane.envoy.extensions.access_loggers.grpc import v3 as grpc_log
+from envoy_data_plane.envoy.type.matcher import v3 as matcher
+from envoy_data_plane.envoy.type.tracing import v3 as tracing_types
+from envoy_data_plane.google.protobuf import Struct
+
+from megarouter_envoy.names import ACCESS_LOG_NAME, AUTHZ_NAMESPACE, TRACE_ID_TAG, USAGE_CLUSTER, USAGE_NAMESPACE
+from megarouter_envoy.typed_config import grpc_service, pack, seconds
+
+# Also the size beyond which the logger drops entries. Kept below the 4 MiB that a gRPC server accepts by default.
+GRPC_BUFFER_BYTES = 1024 * 1024
+GRPC_FLUSH_INTERVAL_S = 0.1
+
+JOURNAL_FIELDS = {
+    "hold": f"%DYNAMIC_METADATA({AUTHZ_NAMESPACE}:hold)%",
+    "usage": f"%DYNAMIC_METADATA({USAGE_NAMESPACE})%",
+    "status": "%RESPONSE_CODE%",
+    "flags": "%RESPONSE_FLAGS%",
+    "details": "%RESPONSE_CODE_DETAILS%",
+    "upstream_host": "%UPSTREAM_HOST%",
+    "upstream_cluster": "%UPSTREAM_CLUSTER_RAW%",
+    "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+    "request_bytes": "%BYTES_RECEIVED%",
+    "response_bytes": "%BYTES_SENT%",
+    "duration_ms": "%DURATION%",
+    "time_to_first_byte_ms": "%RESPONSE_DURATION%",
+    "request_id": "%STREAM_ID%",
+    "trace_id": "%TRACE_ID%",
+    "traceparent": f"%DYNAMIC_METADATA({AUTHZ_NAMESPACE}:traceparent)%",
+    "start_time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%6fZ)%",
+}
+
+
+def metered_calls() -> accesslog.AccessLogFilter:
+    """Matches the one entry at the end of a call for which authz_service placed a hold."""
+    has_hold = matcher.MetadataMatcher(
+        filter=AUTHZ_NAMESPACE,
+        path=[matcher.MetadataMatcherPathSegment(key="hold")],
+        value=matcher.ValueMatcher(present_match=True),
+    )
+    return accesslog.AccessLogFilter(
+        and_filter=accesslog.AndFilter(
+            filters=[
+                accesslog.AccessLogFilter(log_type_filter=accesslog.LogTypeFilter(types=[AccessLogType.DownstreamEnd])),
+                accesslog.AccessLogFilter(
+                    metadata_filter=accesslog.MetadataFilter(matcher=has_hold, match_if_key_not_found=False)
+                ),
+            ]
+        )
+    )
+
+
+def usage_stream() -> accesslog.AccessLog:
+    """The log that usage_service receives within moments."""
+    config = grpc_log.HttpGrpcAccessLogConfig(
+        common_config=grpc_log.CommonGrpcAccessLogConfig(
+            log_name=ACCESS_LOG_NAME,
+            grpc_service=grpc_service(USAGE_CLUSTER),
+            transport_api_version=core.ApiVersion.V3,
+            buffer_flush_interval=seconds(GRPC_FLUSH_INTERVAL_S),
+            buffer_size_bytes=GRPC_BUFFER_BYTES,
+            custom_tags=[tracing_types.CustomTag(tag=TRACE_ID_TAG, value="%TRACE_ID%")],
+        )
+    )
+    return accesslog.AccessLog(name="envoy.access_loggers.http_grpc", filter=metered_calls(), typed_config=pack(config))
+
+
+def journal(path: Path) -> accesslog.AccessLog:
+    """One JSON line per metered call in the file that usage_service replays."""
+    config = file_log.FileAccessLog(
+        path=str(path), log_format=core.SubstitutionFormatString(json_format=Struct.from_dict(JOURNAL_FIELDS))
+    )
+    return accesslog.AccessLog(name="envoy.access_loggers.file", filter=metered_calls(), typed_config=pack(config))

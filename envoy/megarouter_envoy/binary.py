@@ -1,0 +1,64 @@
+"""Finding, checking and starting the Envoy binary."""
+
+import os
+import subprocess
+from pathlib import Path
+
+BINARY_SETTING = "MEGAROUTER_ENVOY_BINARY"
+REPOSITORY = Path(__file__).resolve().parents[2]
+INSTALLED_BINARY = ".tools/envoy/lib/python3*/site-packages/envoy/_bin/envoy"
+VALIDATION_TIMEOUT_S = 30
+# What a killed Envoy can lose of the journal.
+JOURNAL_FLUSH_INTERVAL_MS = 100
+
+
+class BinaryNotFoundError(RuntimeError):
+    """There is no Envoy binary where one is expected."""
+
+
+class InvalidBootstrapError(RuntimeError):
+    """Envoy refuses a bootstrap; the text is Envoy's own."""
+
+
+def find_binary() -> Path:
+    """The Envoy binary: named by MEGAROUTER_ENVOY_BINARY, or the one installed in the repository.
+
+    Raises BinaryNotFoundError.
+    """
+    setting = os.environ.get(BINARY_SETTING)
+    candidates = [Path(setting)] if setting else sorted(REPOSITORY.glob(INSTALLED_BINARY))
+    for candidate in candidates:
+        if candidate.is_file() and os.access(candidate, os.X_OK):
+            return candidate
+    expected = setting or str(REPOSITORY / INSTALLED_BINARY)
+    raise BinaryNotFoundError(f"no Envoy binary at {expected}: install it, or set {BINARY_SETTING} to its path")
+
+
+def command(binary: Path, bootstrap: Path, workers: int) -> list[str]:
+    """The command line that runs Envoy in the foreground, its own log on stderr.
+
+    Hot restart is off because its shared memory would let only one gateway run on a machine.
+    """
+    return [
+        str(binary),
+        "--config-path",
+        str(bootstrap),
+        "--concurrency",
+        str(workers),
+        "--disable-hot-restart",
+        "--file-flush-interval-msec",
+        str(JOURNAL_FLUSH_INTERVAL_MS),
+        "--log-level",
+        "warning",
+    ]
+
+
+def validate(bootstrap: Path, binary: Path | None = None) -> None:
+    """Lets Envoy check a rendered bootstrap.
+
+    Raises InvalidBootstrapError where it refuses, BinaryNotFoundError where there is none to ask.
+    """
+    arguments = [*command(binary or find_binary(), bootstrap, workers=1), "--mode", "validate"]
+    result = subprocess.run(arguments, capture_output=True, text=True, timeout=VALIDATION_TIMEOUT_S, check=False)
+    if result.returncode != 0:
+        raise InvalidBootstrapError(result.stderr.strip() or result.stdout.strip())

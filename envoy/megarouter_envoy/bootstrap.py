@@ -1,0 +1,51 @@
+"""The whole configuration as one deterministic JSON text."""
+
+import json
+
+from betterproto2 import Casing
+from envoy_data_plane.envoy.config.bootstrap import v3 as bootstrap
+from envoy_data_plane.envoy.config.core import v3 as core
+from envoy_data_plane.envoy.type.matcher import v3 as matcher
+
+from megarouter_envoy.admin_listener import admin_listener
+from megarouter_envoy.clusters import clusters, secrets
+from megarouter_envoy.model_listener import model_listener
+from megarouter_envoy.options import BootstrapOptions
+from megarouter_envoy.overload import overload_manager
+from megarouter_envoy.typed_config import socket_address
+
+# Envoy's own admin page can stop the process and change its runtime. Served are what reads, and the drain that comes
+# before an orderly stop; and only on loopback.
+ADMIN_PATHS = ("/ready", "/server_info", "/stats", "/clusters", "/listeners", "/config_dump", "/drain_listeners")
+LOOPBACK = "127.0.0.1"
+
+
+def build_bootstrap(options: BootstrapOptions) -> str:
+    """Envoy's configuration as JSON: the same options give the same bytes."""
+    document = _bootstrap(options).to_dict(casing=Casing.SNAKE)
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"
+
+
+def _bootstrap(options: BootstrapOptions) -> bootstrap.Bootstrap:
+    return bootstrap.Bootstrap(
+        node=core.Node(id="megarouter-envoy", cluster="megarouter"),
+        admin=_admin(options.envoy_admin_port),
+        overload_manager=overload_manager(options.limits),
+        static_resources=bootstrap.BootstrapStaticResources(
+            listeners=[model_listener(options), admin_listener(options)],
+            clusters=clusters(options),
+            secrets=secrets(options.providers),
+        ),
+    )
+
+
+def _admin(port: int) -> bootstrap.Admin:
+    return bootstrap.Admin(
+        address=socket_address(LOOPBACK, port),
+        ignore_global_conn_limit=True,
+        allow_paths=[_path_and_below(path) for path in ADMIN_PATHS],
+    )
+
+
+def _path_and_below(path: str) -> matcher.StringMatcher:
+    return matcher.StringMatcher(safe_regex=matcher.RegexMatcher(regex=f"{path}([/?].*)?"))

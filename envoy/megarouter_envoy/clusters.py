@@ -1,0 +1,185 @@
+"""Where Envoy connects to: the four services, the OTLP collector and one cluster per provider."""
+
+import ipaddress
+from pathlib import Path
+
+from envoy_data_plane.envoy.config.cluster import v3 as cluster
+from envoy_data_plane.envoy.config.core import v3 as core
+from envoy_data_plane.envoy.config.endpoint import v3 as endpoint
+from envoy_data_plane.envoy.extensions.filters.http.credential_injector import v3 as injector
+from envoy_data_plane.envoy.extensions.filters.http.upstream_codec import v3 as upstream_codec
+from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
+from envoy_data_plane.envoy.extensions.http.injected_credentials.generic import v3 as generic_credential
+from envoy_data_plane.envoy.extensions.transport_sockets.tls import v3 as tls
+from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstream_http
+
+from megarouter_envoy.authorities import system_authorities
+from megarouter_envoy.header_rules import clean_provider_answer
+from megarouter_envoy.names import ADMIN_CLUSTER, AUTHZ_CLUSTER, OTLP_CLUSTER, RATELIMIT_CLUSTER, USAGE_CLUSTER
+from megarouter_envoy.options import BootstrapOptions, Credential, ProviderTarget
+from megarouter_envoy.typed_config import extension, http_filter, pack, seconds, socket_address, unix_address
+
+PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+SERVICE_CONNECT_TIMEOUT_S = 1
+PROVIDER_CONNECT_TIMEOUT_S = 10
+# Shorter than the keep-alive of providers: a connection that the other side is about to close costs a failed call,
+# because nothing is retried.
+PROVIDER_IDLE_TIMEOUT_S = 30
+SERVICE_REQUESTS_MAX = 16_384
+
+
+def clusters(options: BootstrapOptions) -> list[cluster.Cluster]:
+    """All clusters, services first."""
+    sockets = options.sockets
+    services = (
+        (AUTHZ_CLUSTER, sockets.authz),
+        (RATELIMIT_CLUSTER, sockets.ratelimit),
+        (USAGE_CLUSTER, sockets.usage),
+        (ADMIN_CLUSTER, sockets.admin),
+    )
+    built = [_service(name, path) for name, path in services]
+    if options.otlp_endpoint is not None:
+        built.append(_otlp(options.otlp_endpoint))
+    return [*built, *(_provider(target, options) for target in options.providers)]
+
+
+def secrets(providers: tuple[ProviderTarget, ...]) -> list[tls.Secret]:
+    """The providers' secrets, each read by Envoy from its own file when it starts."""
+    return [
+        tls.Secret(
+            name=_secret_name(target),
+            generic_secret=tls.GenericSecret(secret=core.DataSource(filename=str(target.credential.secret_file))),
+        )
+        for target in providers
+        if target.credential is not None
+    ]
+
+
+def _secret_name(target: ProviderTarget) -> str:
+    return f"credential-{target.name}"
+
+
+def _service(name: str, socket: Path) -> cluster.Cluster:
+    return cluster.Cluster(
+        name=name,
+        type=cluster.ClusterDiscoveryType.STATIC,
+        connect_timeout=seconds(SERVICE_CONNECT_TIMEOUT_S),
+        circuit_breakers=_breakers(SERVICE_REQUESTS_MAX),
+        typed_extension_protocol_options={PROTOCOL_OPTIONS: pack(_http2_only())},
+        load_assignment=_one_endpoint(name, unix_address(socket)),
+    )
+
+
+def _otlp(host_and_port: str) -> cluster.Cluster:
+    host, _, port = host_and_port.rpartition(":")
+    return cluster.Cluster(
+        name=OTLP_CLUSTER,
+        type=_discovery(host),
+        wait_for_warm_on_init=False,
+        connect_timeout=seconds(SERVICE_CONNECT_TIMEOUT_S),
+        typed_extension_protocol_options={PROTOCOL_OPTIONS: pack(_http2_only())},
+        load_assignment=_one_endpoint(OTLP_CLUSTER, socket_address(host.strip("[]"), int(port))),
+    )
+
+
+def _provider(target: ProviderTarget, options: BootstrapOptions) -> cluster.Cluster:
+    limits = options.limits
+    return cluster.Cluster(
+        name=target.cluster,
+        type=_discovery(target.host),
+        wait_for_warm_on_init=False,  # a name that does not resolve must not keep the gateway from starting
+        dns_lookup_family=cluster.ClusterDnsLookupFamily.ALL,
+        connect_timeout=seconds(PROVIDER_CONNECT_TIMEOUT_S),
+        per_connection_buffer_limit_bytes=limits.connection_buffer_bytes,
+        circuit_breakers=_breakers(limits.max_concurrent_provider_calls),
+        typed_extension_protocol_options={PROTOCOL_OPTIONS: pack(_provider_protocol(target))},
+        load_assignment=_one_endpoint(target.cluster, socket_address(target.host, target.port), target.host),
+        transport_socket=_tls(target.host, options.authorities_path) if target.tls else None,
+    )
+
+
+def _discovery(host: str) -> cluster.ClusterDiscoveryType:
+    """An address needs no name service; a name follows its changes without dropping open connections."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return cluster.ClusterDiscoveryType.LOGICAL_DNS
+    return cluster.ClusterDiscoveryType.STATIC
+
+
+def _one_endpoint(name: str, address: core.Address, hostname: str = "") -> endpoint.ClusterLoadAssignment:
+    host = endpoint.LbEndpoint(endpoint=endpoint.Endpoint(address=address, hostname=hostname))
+    return endpoint.ClusterLoadAssignment(
+        cluster_name=name, endpoints=[endpoint.LocalityLbEndpoints(lb_endpoints=[host])]
+    )
+
+
+def _breakers(requests_max: int) -> cluster.CircuitBreakers:
+    """No retries at all: a hold pays for one attempt."""
+    return cluster.CircuitBreakers(
+        thresholds=[
+            cluster.CircuitBreakersThresholds(
+                max_connections=requests_max,
+                max_pending_requests=requests_max,
+                max_requests=requests_max,
+                max_retries=0,
+            )
+        ]
+    )
+
+
+def _http2_only() -> upstream_http.HttpProtocolOptions:
+    return upstream_http.HttpProtocolOptions(
+        explicit_http_config=upstream_http.HttpProtocolOptionsExplicitHttpConfig(
+            http2_protocol_options=core.Http2ProtocolOptions()
+        )
+    )
+
+
+def _provider_protocol(target: ProviderTarget) -> upstream_http.HttpProtocolOptions:
+    """Plain HTTP speaks HTTP/1.1; over TLS the provider chooses."""
+    protocol = upstream_http.HttpProtocolOptions(
+        common_http_protocol_options=core.HttpProtocolOptions(idle_timeout=seconds(PROVIDER_IDLE_TIMEOUT_S)),
+        http_filters=_upstream_filters(target),
+    )
+    if target.tls:
+        protocol.auto_config = upstream_http.HttpProtocolOptionsAutoHttpConfig(
+            http2_protocol_options=core.Http2ProtocolOptions()
+        )
+    else:
+        protocol.explicit_http_config = upstream_http.HttpProtocolOptionsExplicitHttpConfig(
+            http_protocol_options=core.Http1ProtocolOptions()
+        )
+    return protocol
+
+
+def _upstream_filters(target: ProviderTarget) -> list[hcm.HttpFilter]:
+    """They see the request last and the answer first, after the router has chosen this provider."""
+    filters = [http_filter("envoy.filters.http.header_mutation", clean_provider_answer())]
+    if target.credential is not None:
+        filters.append(http_filter("envoy.filters.http.credential_injector", _injector(target, target.credential)))
+    return [*filters, http_filter("envoy.filters.http.upstream_codec", upstream_codec.UpstreamCodec())]
+
+
+def _injector(target: ProviderTarget, credential: Credential) -> injector.CredentialInjector:
+    generic = generic_credential.Generic(
+        credential=tls.SdsSecretConfig(name=_secret_name(target)),
+        header=credential.header,
+        header_value_prefix=credential.prefix,
+    )
+    return injector.CredentialInjector(
+        overwrite=True, credential=extension("envoy.http.injected_credentials.generic", generic)
+    )
+
+
+def _tls(host: str, authorities_path: Path | None) -> core.TransportSocket:
+    """TLS that insists on a known authority and on the provider's name."""
+    authorities = core.DataSource(filename=str(authorities_path or system_authorities()))
+    context = tls.UpstreamTlsContext(
+        sni=host,
+        auto_sni_san_validation=True,
+        common_tls_context=tls.CommonTlsContext(
+            validation_context=tls.CertificateValidationContext(trusted_ca=authorities)
+        ),
+    )
+    return core.TransportSocket(name="envoy.transport_sockets.tls", typed_config=pack(context))

@@ -1,0 +1,31 @@
+"""Files that hold the providers' secrets."""
+
+import os
+from pathlib import Path
+
+from megarouter_envoy.options import Credential
+
+# Providers that do not take `Authorization: Bearer`.
+HEADER_OF_DIALECT = {"anthropic": ("x-api-key", ""), "gemini": ("x-goog-api-key", "")}
+DEFAULT_HEADER = ("authorization", "Bearer ")
+
+
+def write_secret_file(path: Path, secret: str) -> None:
+    """Writes `secret` to `path` with mode 0600, replacing what was there in one step.
+
+    Raises ValueError for an empty secret and for one that cannot be a header value.
+    """
+    if not secret or not secret.isascii() or not secret.isprintable():
+        raise ValueError("a provider's secret must be printable ASCII without line ends")
+    partial = path.with_name(path.name + ".partial")
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secret)
+    partial.replace(path)
+
+
+def credential_for(dialect: str, secret_file: Path) -> Credential:
+    """The credential of a provider whose own API is `dialect`: `openai`, `anthropic` or `gemini`."""
+    header, prefix = HEADER_OF_DIALECT.get(dialect, DEFAULT_HEADER)
+    return Credential(header=header, prefix=prefix, secret_file=secret_file)

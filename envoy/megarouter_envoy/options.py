@@ -1,0 +1,76 @@
+"""What the bootstrap is built from. Everything else in the configuration follows from these values."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+REWRITER_PATH = Path(__file__).resolve().parent.parent / "rewriter.lua"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """How the gateway proves itself to a provider. The secret stays in its file and never enters the bootstrap."""
+
+    header: str  # lower case, for example `authorization`
+    prefix: str  # put before the secret, for example `Bearer `
+    secret_file: Path  # mode 0600, the secret without a line end: see `credentials.write_secret_file`
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderTarget:
+    """One provider that calls may be sent to."""
+
+    name: str
+    host: str
+    port: int
+    tls: bool
+    credential: Credential | None = None
+
+    @property
+    def cluster(self) -> str:
+        """The name of the provider's cluster: what authz_service puts into `x-megarouter-cluster`."""
+        return f"provider-{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSockets:
+    """Unix sockets of the four services."""
+
+    authz: Path
+    ratelimit: Path
+    usage: Path
+    admin: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of what one client may hold, and of how long it may hold it."""
+
+    max_request_bytes: int = 32 * 1024 * 1024
+    connection_buffer_bytes: int = 1024 * 1024  # how far one side may run ahead of the other
+    max_sse_event_bytes: int = 10 * 1024 * 1024
+    max_downstream_connections: int = 10_000
+    max_heap_bytes: int = 4 * 1024 * 1024 * 1024
+    max_concurrent_provider_calls: int = 10_000  # per provider
+    request_timeout_s: int = 300  # to receive a whole request
+    stream_idle_timeout_s: int = 900  # a reasoning model may think for minutes before its first byte
+    max_stream_duration_s: int = 3600
+    authorization_timeout_s: float = 2.0
+    rate_limit_timeout_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class BootstrapOptions:
+    """All inputs of `build_bootstrap`."""
+
+    model_port: int
+    admin_port: int
+    envoy_admin_port: int
+    sockets: ServiceSockets
+    journal_path: Path
+    providers: tuple[ProviderTarget, ...]
+    listen_address: str = "127.0.0.1"  # of the two public listeners; Envoy's own admin page is always on loopback
+    otlp_endpoint: str | None = None  # `host:port` of an OTLP collector that speaks gRPC
+    admin_allowed_origins: tuple[str, ...] = ()  # exact origins of browsers that may call the admin API
+    authorities_path: Path | None = None  # certificate authorities that providers must have; None: the system's
+    limits: Limits = field(default_factory=Limits)
+    rewriter_path: Path = REWRITER_PATH

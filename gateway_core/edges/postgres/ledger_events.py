@@ -1,0 +1,49 @@
+"""The ledger as Redis follows it: every numbered event of an organization, in order."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import asyncpg
+
+from gateway_core.edges.redis.hold_counters import CounterEvent
+
+EVENTS_PER_PAGE: Final = 1_000
+
+# A charge moves the pool by itself; its transfer bears the same number and is left out.
+_EVENTS: Final = """
+SELECT sequence, hold_id, hold_nano_credits AS held, charge_nano_credits AS charge, -charge_nano_credits AS pool_delta, counters
+  FROM usage_records WHERE organization_id = $1 AND sequence > $2
+UNION ALL
+SELECT sequence, NULL, 0, 0,
+       CASE 'CREDIT_POOL' WHEN credit_account THEN amount_nano_credits WHEN debit_account THEN -amount_nano_credits ELSE 0 END,
+       '{}'
+  FROM ledger_transfers WHERE organization_id = $1 AND sequence > $2 AND kind <> 'USAGE'
+ ORDER BY sequence LIMIT $3
+"""
+
+
+class LedgerEvents:
+    """Reads what happened in ledgers."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def after(self, organization: str, sequence: int) -> Sequence[CounterEvent]:
+        """The next page of an organization's events; empty at the end of its ledger."""
+        rows = await self._pool.fetch(_EVENTS, organization, sequence, EVENTS_PER_PAGE)
+        return [
+            CounterEvent(
+                row["sequence"], row["hold_id"], row["held"], row["charge"], row["pool_delta"], tuple(row["counters"])
+            )
+            for row in rows
+        ]
+
+    async def heads(self, after_organization: str, limit: int) -> Sequence[tuple[str, int]]:
+        """The last sequence number of every organization that has events, a page at a time in the order of their ids."""
+        rows = await self._pool.fetch(
+            "SELECT organization_id, sequence FROM ledger_heads WHERE sequence > 0 AND organization_id > $1"
+            " ORDER BY organization_id LIMIT $2",
+            after_organization,
+            limit,
+        )
+        return [(row["organization_id"], row["sequence"]) for row in rows]

@@ -1,0 +1,1 @@
+"""Rate limits: answers Envoy's ShouldRateLimit from counters in Redis."""

@@ -1,0 +1,20 @@
+"""`python -m ratelimit_service`."""
+
+import sys
+
+from gateway_core.edges.grpc_server import run_service
+from gateway_core.edges.settings import RateLimitSettings, SettingsError, load_settings
+from ratelimit_service.service import open_service
+
+
+def main() -> None:
+    """Runs the service until it is stopped."""
+    try:
+        settings = load_settings(RateLimitSettings)
+    except SettingsError as error:
+        sys.exit(str(error))
+    run_service("ratelimit_service", settings, open_service)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""From the states of the counters to Envoy's response: verdict, headers, and the body a refused caller reads."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from envoy.service.ratelimit.v3 import rls_pb2
+
+from gateway_core.domain.dialects import Dialect
+from gateway_core.domain.error_bodies import error_body
+from gateway_core.domain.rate_limits import (
+    CounterState,
+    Demand,
+    RateCounter,
+    RateUnit,
+    format_duration,
+    refusal_message,
+    retry_after_s,
+    tightest,
+)
+from gateway_core.domain.refusals import Refusal, RefusalReason
+from ratelimit_service.descriptors import DescribedCall
+
+_OK: Final = rls_pb2.RateLimitResponse.OK
+_OVER_LIMIT: Final = rls_pb2.RateLimitResponse.OVER_LIMIT
+_UNITS: Final = {unit: rls_pb2.RateLimitResponse.RateLimit.Unit.Value(unit.name) for unit in RateUnit}
+_UINT32_MAX: Final = 2**32 - 1
+_US_PER_S: Final = 1_000_000
+
+
+def answer(call: DescribedCall, states: Sequence[CounterState]) -> rls_pb2.RateLimitResponse:
+    """The response to a call.
+
+    Args:
+        call: the call.
+        states: the state of every counter the call demands something of; may be empty.
+    """
+    response = rls_pb2.RateLimitResponse(overall_code=_OK)
+    by_counter = {state.demand.counter: state for state in states}
+    for demand in call.demands:
+        _add_status(response, demand, by_counter)
+    if not states:
+        return response
+    _add_headers(response, _limit_headers(tightest(states)))
+    if not all(state.fits for state in states):
+        _refuse(response, states, call.dialect)
+    return response
+
+
+def _refuse(response: rls_pb2.RateLimitResponse, states: Sequence[CounterState], dialect: Dialect) -> None:
+    response.overall_code = _OVER_LIMIT
+    seconds = retry_after_s(states)
+    refusal = Refusal(RefusalReason.RATE_LIMITED, refusal_message(states), retry_after_s=seconds)
+    response.raw_body = error_body(refusal, dialect).encode()
+    response.dynamic_metadata.update({"answered": True})
+    retry = {"x-should-retry": "false"} if seconds is None else {"retry-after": str(seconds)}
+    _add_headers(response, {"content-type": "application/json", **retry})
+
+
+def _limit_headers(state: CounterState) -> dict[str, str]:
+    return {
+        "x-ratelimit-limit-requests": str(state.demand.limit),
+        "x-ratelimit-remaining-requests": str(state.remaining),
+        "x-ratelimit-reset-requests": format_duration(state.reset_us),
+    }
+
+
+def _add_headers(response: rls_pb2.RateLimitResponse, headers: Mapping[str, str]) -> None:
+    for key, value in headers.items():
+        response.response_headers_to_add.add(key=key, value=value)
+
+
+def _add_status(
+    response: rls_pb2.RateLimitResponse, demand: Demand | None, states: Mapping[RateCounter, CounterState]
+) -> None:
+    status = response.statuses.add(code=_OK)
+    if demand is None:
+        return
+    state = states[demand.counter]
+    status.code = _OK if state.fits else _OVER_LIMIT
+    status.current_limit.requests_per_unit = state.demand.limit
+    status.current_limit.unit = _UNITS[demand.counter.unit]
+    status.limit_remaining = min(state.remaining, _UINT32_MAX)
+    seconds, microseconds = divmod(state.reset_us, _US_PER_S)
+    status.duration_until_reset.seconds = seconds
+    status.duration_until_reset.nanos = microseconds * 1_000

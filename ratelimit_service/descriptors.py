@@ -1,0 +1,100 @@
+"""From Envoy's descriptors to demands on counters.
+
+A descriptor of ours names one scope: `(organization, id), (scope, "member" | "api_key"), (id, id)`, and `(dialect, name)` for
+the error body. Its limit is the override that authz_service put into the call's metadata; without one it limits nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from envoy.service.ratelimit.v3 import rls_pb2
+from envoy.type.v3 import ratelimit_unit_pb2
+
+from gateway_core.domain.dialects import Dialect
+from gateway_core.domain.rate_limits import MAX_ID_BYTES, Demand, RateCounter, RateUnit
+from gateway_core.domain.scopes import Scope, ScopeKind
+
+DOMAIN: Final = "megarouter"
+MAX_DESCRIPTORS: Final = 32
+
+_UNITS: Final = {
+    ratelimit_unit_pb2.SECOND: RateUnit.SECOND,
+    ratelimit_unit_pb2.MINUTE: RateUnit.MINUTE,
+    ratelimit_unit_pb2.HOUR: RateUnit.HOUR,
+    ratelimit_unit_pb2.DAY: RateUnit.DAY,
+}
+_REQUIRED: Final = frozenset({"organization", "scope", "id"})
+_ALLOWED: Final = _REQUIRED | {"dialect"}
+
+
+class InvalidDescriptorsError(Exception):
+    """The request does not describe scopes of ours: a fault of Envoy's configuration, not of a caller."""
+
+
+class _Entry(Protocol):
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedCall:
+    """A call to decide on."""
+
+    demands: tuple[Demand | None, ...]
+    """For each descriptor what it demands; None where nothing limits it."""
+    dialect: Dialect
+    """Whose error body the caller reads."""
+
+
+def read_call(request: rls_pb2.RateLimitRequest) -> DescribedCall:
+    """What a request asks.
+
+    Raises:
+        InvalidDescriptorsError: wrong domain, none or too many descriptors, an unknown entry or unit, two organizations.
+    """
+    if request.domain != DOMAIN:
+        raise InvalidDescriptorsError(f"the domain must be {DOMAIN}")
+    if not 1 <= len(request.descriptors) <= MAX_DESCRIPTORS:
+        raise InvalidDescriptorsError(f"a request has 1 to {MAX_DESCRIPTORS} descriptors")
+    hits = request.hits_addend or 1
+    demands = tuple(_demand(descriptor, hits) for descriptor in request.descriptors)
+    if len({demand.counter.organization for demand in demands if demand}) > 1:
+        raise InvalidDescriptorsError("all descriptors of a request must be of one organization")
+    return DescribedCall(demands, _dialect(request))
+
+
+def _demand(descriptor: "rls_pb2.RateLimitDescriptor", request_hits: int) -> Demand | None:
+    if not descriptor.HasField("limit"):
+        return None
+    unit = _UNITS.get(descriptor.limit.unit)
+    if unit is None:
+        raise InvalidDescriptorsError("the unit of a limit must be SECOND, MINUTE, HOUR or DAY")
+    values = _values(descriptor.entries)
+    try:
+        scope = Scope(ScopeKind(values["scope"]), values["id"])
+    except ValueError:
+        raise InvalidDescriptorsError("a descriptor has an unknown scope") from None
+    hits = descriptor.hits_addend.value if descriptor.HasField("hits_addend") else request_hits
+    return Demand(RateCounter(values["organization"], scope, unit), descriptor.limit.requests_per_unit, hits)
+
+
+def _values(entries: Sequence[_Entry]) -> dict[str, str]:
+    values = {entry.key: entry.value for entry in entries}
+    if len(values) != len(entries) or not _REQUIRED <= values.keys() <= _ALLOWED:
+        raise InvalidDescriptorsError(
+            "a descriptor has the entries organization, scope, id and perhaps dialect, once each"
+        )
+    if not all(1 <= len(values[key].encode()) <= MAX_ID_BYTES for key in _REQUIRED):
+        raise InvalidDescriptorsError(f"the values of a descriptor have 1 to {MAX_ID_BYTES} bytes")
+    return values
+
+
+def _dialect(request: rls_pb2.RateLimitRequest) -> Dialect:
+    names = (
+        entry.value for descriptor in request.descriptors for entry in descriptor.entries if entry.key == "dialect"
+    )
+    try:
+        return Dialect(next(names, Dialect.OPENAI))
+    except ValueError:
+        return Dialect.OPENAI

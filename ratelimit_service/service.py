@@ -1,0 +1,112 @@
+"""ratelimit_service as a gRPC service."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import grpc
+from envoy.service.ratelimit.v3 import rls_pb2, rls_pb2_grpc
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from gateway_core.edges.redis.connections import open_redis
+from gateway_core.edges.redis.rate_counters import RateCounters
+from gateway_core.edges.settings import RateLimitSettings
+from gateway_core.edges.telemetry.semconv import RATE_LIMIT_DECISION, RPC_METHOD, RPC_SYSTEM_NAME
+from gateway_core.edges.telemetry.tracing import Tracing
+from ratelimit_service.descriptors import InvalidDescriptorsError
+from ratelimit_service.handler import CountersUnavailableError, RateLimitHandler
+
+logger = logging.getLogger(__name__)
+
+SERVICE_NAME: Final = "envoy.service.ratelimit.v3.RateLimitService"
+METHOD: Final = f"{SERVICE_NAME}/ShouldRateLimit"
+_REDIS_TIMEOUT_MS: Final = 300
+_PROBE_INTERVAL_S: Final = 0.25
+
+
+class RateLimitServicer(rls_pb2_grpc.RateLimitServiceServicer):  # type: ignore[misc] # generated without types
+    """The handler behind grpc.aio. Every failure is a gRPC status: an answer with code UNKNOWN would let the call through."""
+
+    def __init__(self, handler: RateLimitHandler, tracing: Tracing) -> None:
+        self._handler = handler
+        self._tracing = tracing
+
+    async def ShouldRateLimit(  # noqa: N802 - the name in the proto
+        self,
+        request: rls_pb2.RateLimitRequest,
+        context: grpc.aio.ServicerContext[rls_pb2.RateLimitRequest, rls_pb2.RateLimitResponse],
+    ) -> rls_pb2.RateLimitResponse:
+        """Decides on one call."""
+        if not self._tracing.enabled:
+            return await self._decide(request, context)
+        metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+        with self._tracing.continued(METHOD, metadata) as span:
+            span.set_attributes({RPC_SYSTEM_NAME: "grpc", RPC_METHOD: METHOD})
+            response = await self._decide(request, context)
+            span.set_attribute(RATE_LIMIT_DECISION, rls_pb2.RateLimitResponse.Code.Name(response.overall_code))
+            return response
+
+    async def _decide(
+        self,
+        request: rls_pb2.RateLimitRequest,
+        context: grpc.aio.ServicerContext[rls_pb2.RateLimitRequest, rls_pb2.RateLimitResponse],
+    ) -> rls_pb2.RateLimitResponse:
+        try:
+            return await self._handler.should_rate_limit(request)
+        except CountersUnavailableError as error:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+        except InvalidDescriptorsError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except Exception:
+            logger.exception("a rate limit decision failed")
+            await context.abort(grpc.StatusCode.INTERNAL, "the rate limit could not be decided")
+
+
+class RateLimitService:
+    """What the service shell runs."""
+
+    service_names: Sequence[str] = (SERVICE_NAME,)
+
+    def __init__(self, redis: Redis, tracing: Tracing) -> None:
+        self._redis = redis
+        self._servicer = RateLimitServicer(RateLimitHandler(RateCounters(redis)), tracing)
+        self._answers = False
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Registers the handler."""
+        rls_pb2_grpc.add_RateLimitServiceServicer_to_server(self._servicer, server)
+
+    def is_ready(self) -> bool:
+        """Whether Redis answered the last probe."""
+        return self._answers
+
+    async def watch_redis(self) -> None:
+        """Probes Redis until cancelled."""
+        while True:
+            answers = await self._probe()
+            if answers != self._answers:
+                logger.info("Redis answers" if answers else "Redis does not answer")
+            self._answers = answers
+            await asyncio.sleep(_PROBE_INTERVAL_S)
+
+    async def _probe(self) -> bool:
+        with suppress(RedisError, OSError, TimeoutError):
+            return bool(await self._redis.ping())
+        return False
+
+
+@asynccontextmanager
+async def open_service(settings: RateLimitSettings, tracing: Tracing) -> AsyncIterator[RateLimitService]:
+    """The service with its connections. Redis may start later: until then it is not ready and refuses."""
+    async with open_redis(settings.redis_url.get_secret_value(), timeout_ms=_REDIS_TIMEOUT_MS) as redis:
+        service = RateLimitService(redis, tracing)
+        watcher = asyncio.create_task(service.watch_redis())
+        try:
+            yield service
+        finally:
+            watcher.cancel()
+            with suppress(asyncio.CancelledError):
+                await watcher

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from deploy.local.layout import Home, LayoutError, Ports, make_home, sockets_directory
+
+
+def test_the_ports_of_a_stack_follow_its_base() -> None:
+    ports = Ports(18000)
+    assert (ports.model, ports.admin, ports.envoy_admin) == (18000, 18001, 18002)
+    assert (ports.postgres, ports.redis, ports.mock_provider) == (18003, 18004, 18005)
+
+
+def test_two_bases_ten_apart_share_no_port() -> None:
+    def of(base: int) -> set[int]:
+        ports = Ports(base)
+        return {ports.model, ports.admin, ports.envoy_admin, ports.postgres, ports.redis, ports.mock_provider}
+
+    assert not of(18000) & of(18010)
+
+
+@pytest.mark.parametrize("base", [-1, 0, 1023, 65_531, 10**9])
+def test_a_base_that_leaves_the_range_of_ports_is_refused(base: int) -> None:
+    with pytest.raises(LayoutError, match="--port-base"):
+        Ports(base)
+
+
+def test_sockets_lie_in_the_home_when_the_path_is_short() -> None:
+    assert sockets_directory(Path("/srv/run"), Path("/tmp"), 1000) == Path("/srv/run/sockets")  # noqa: S108
+
+
+def test_a_long_home_has_its_sockets_in_the_temporary_folder_one_place_per_home() -> None:
+    temporary = Path("/var/tmp")  # noqa: S108
+    first = sockets_directory(Path("/srv") / ("a" * 120), temporary, 1000)
+    second = sockets_directory(Path("/srv") / ("b" * 120), temporary, 1000)
+    assert first.parent == second.parent == temporary
+    assert first != second
+    assert len(f"{first}/supervisor.sock") < 108
+
+
+def test_the_length_of_a_home_is_counted_in_bytes() -> None:
+    temporary = Path("/var/tmp")  # noqa: S108
+    assert sockets_directory(Path("/srv") / ("ü" * 40), temporary, 1000).parent == temporary
+
+
+def test_what_holds_secrets_is_closed_to_others_and_the_home_cannot_be_listed(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    make_home(home)
+    assert home.directory.stat().st_mode & 0o777 == 0o711
+    for directory in (home.sockets, home.envoy, home.provider_secrets, home.logs, home.journal_file.parent):
+        assert directory.stat().st_mode & 0o077 == 0
+
+
+def test_a_sockets_directory_open_to_others_is_refused(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.sockets.mkdir(parents=True)
+    home.sockets.chmod(0o777)
+    with pytest.raises(LayoutError, match="only you can enter"):
+        make_home(home)
+
+
+def test_a_home_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LayoutError, match=r"--home .*file/home.*Not a directory"):
+        make_home(Home(tmp_path / "file" / "home"))

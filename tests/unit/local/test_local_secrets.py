@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import pytest
+
+from deploy.local.layout import Home, LayoutError
+from deploy.local.stack_secrets import load_or_make_secrets, new_secrets
+
+
+def test_secrets_are_made_once_and_only_their_owner_can_read_them(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    made = load_or_make_secrets(home)
+    assert home.secrets_file.stat().st_mode & 0o777 == 0o600
+    assert load_or_make_secrets(home) == made
+
+
+def test_two_homes_have_different_secrets() -> None:
+    assert new_secrets() != new_secrets()
+
+
+def test_keys_are_32_bytes_in_hex() -> None:
+    made = new_secrets()
+    assert len(bytes.fromhex(made.hold_signing_key)) == len(bytes.fromhex(made.key_pepper)) == 32
+
+
+def test_lost_secrets_of_a_home_with_data_are_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "postgres" / "data").mkdir(parents=True)
+    with pytest.raises(LayoutError, match=r"secrets\.json is missing.*restore the file, or remove"):
+        load_or_make_secrets(Home(tmp_path))
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"unknown": 1}'])
+def test_damaged_secrets_are_refused_and_kept(content: str, tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.secrets_file.write_text(content)
+    with pytest.raises(LayoutError, match="is damaged"):
+        load_or_make_secrets(home)
+    assert home.secrets_file.read_text() == content

@@ -1,0 +1,197 @@
+"""Envoy's messages in, Envoy's messages out."""
+
+import json
+from typing import Any
+
+import pytest
+from envoy.service.ratelimit.v3 import rls_pb2
+
+from gateway_core.domain.dialects import Dialect
+from gateway_core.domain.rate_limits import CounterState, Demand, RateCounter, RateUnit
+from gateway_core.domain.scopes import Scope, ScopeKind
+from ratelimit_service.answers import answer
+from ratelimit_service.descriptors import DescribedCall, InvalidDescriptorsError, read_call
+from tests.unit.ratelimit.requests import headers_of, rate_limit_request
+
+MEMBER = RateCounter("acme", Scope(ScopeKind.MEMBER, "mia"), RateUnit.MINUTE)
+KEY = RateCounter("acme", Scope(ScopeKind.API_KEY, "key-1"), RateUnit.MINUTE)
+OK, OVER_LIMIT = rls_pb2.RateLimitResponse.OK, rls_pb2.RateLimitResponse.OVER_LIMIT
+
+
+def refused(dialect: Dialect, wait_us: int | None = 11_500_000) -> rls_pb2.RateLimitResponse:
+    demands = (Demand(MEMBER, 60, 1), Demand(KEY, 10, 1))
+    states = [
+        CounterState(demands[0], fits=True, remaining=40, wait_us=0, reset_us=60_000_000),
+        CounterState(demands[1], fits=False, remaining=0, wait_us=wait_us, reset_us=60_500_000),
+    ]
+    return answer(DescribedCall(demands, dialect), states)
+
+
+def test_a_descriptor_becomes_a_demand_on_its_scope() -> None:
+    call = read_call(rate_limit_request(("member", "mia", 60), ("api_key", "key-1", 10), dialect="anthropic"))
+    assert call == DescribedCall((Demand(MEMBER, 60, 1), Demand(KEY, 10, 1)), Dialect.ANTHROPIC)
+
+
+def test_a_descriptor_without_a_limit_demands_nothing() -> None:
+    assert read_call(rate_limit_request(("member", "mia", None))).demands == (None,)
+
+
+@pytest.mark.parametrize("unit", RateUnit)
+def test_every_window_can_be_asked_for(unit: RateUnit) -> None:
+    (demand,) = read_call(rate_limit_request(("member", "mia", 5), unit=unit.name)).demands
+    assert demand is not None
+    assert demand.counter.unit is unit
+
+
+def test_the_hits_of_the_request_count_unless_the_descriptor_has_its_own() -> None:
+    request = rate_limit_request(("member", "mia", 60), ("api_key", "key-1", 10), hits=3)
+    request.descriptors[1].hits_addend.value = 0
+    assert [demand and demand.hits for demand in read_call(request).demands] == [3, 0]
+
+
+def _without_id() -> rls_pb2.RateLimitRequest:
+    request = rate_limit_request(("member", "mia", 1))
+    del request.descriptors[0].entries[2]
+    return request
+
+
+def _with_two_ids() -> rls_pb2.RateLimitRequest:
+    request = rate_limit_request(("member", "mia", 1))
+    request.descriptors[0].entries.add(key="id", value="ben")
+    return request
+
+
+def _with_foreign_entry() -> rls_pb2.RateLimitRequest:
+    request = rate_limit_request(("member", "mia", 1))
+    request.descriptors[0].entries.add(key="remote_address", value="192.0.2.1")
+    return request
+
+
+def _of_two_organizations() -> rls_pb2.RateLimitRequest:
+    request = rate_limit_request(("member", "mia", 1))
+    request.descriptors.extend(rate_limit_request(("member", "mia", 1), organization="other").descriptors)
+    return request
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        rate_limit_request(("member", "mia", 1), domain="another"),
+        rate_limit_request(("member", "mia", 1), domain=""),
+        rate_limit_request(),
+        rate_limit_request(*[("member", f"m{index}", 1) for index in range(33)]),
+        rate_limit_request(("planet", "mia", 1)),
+        rate_limit_request(("member", "", 1)),
+        rate_limit_request(("member", "mia", 1), organization=""),
+        rate_limit_request(("member", "x" * 257, 1)),
+        rate_limit_request(("member", "mia", 1), unit="MONTH"),
+        rate_limit_request(("member", "mia", 1), unit="UNKNOWN"),
+        _without_id(),
+        _with_two_ids(),
+        _with_foreign_entry(),
+        _of_two_organizations(),
+    ],
+)
+def test_a_request_that_is_not_of_ours_is_an_error_and_no_permission(request_: rls_pb2.RateLimitRequest) -> None:
+    with pytest.raises(InvalidDescriptorsError):
+        read_call(request_)
+
+
+def test_an_unknown_dialect_is_answered_as_openai_would() -> None:
+    assert read_call(rate_limit_request(("member", "mia", 1), dialect="klingon")).dialect is Dialect.OPENAI
+
+
+def test_an_admitted_call_carries_the_headers_of_the_tightest_limit() -> None:
+    demands = (Demand(MEMBER, 60, 1), Demand(KEY, 10, 1))
+    states = [
+        CounterState(demands[0], fits=True, remaining=40, wait_us=0, reset_us=60_000_000),
+        CounterState(demands[1], fits=True, remaining=3, wait_us=0, reset_us=60_500_000),
+    ]
+    response = answer(DescribedCall(demands, Dialect.OPENAI), states)
+    assert response.overall_code == OK
+    assert headers_of(response) == {
+        "x-ratelimit-limit-requests": "10",
+        "x-ratelimit-remaining-requests": "3",
+        "x-ratelimit-reset-requests": "1m0.5s",
+    }
+
+
+def test_a_refused_call_says_when_it_would_pass() -> None:
+    response = refused(Dialect.OPENAI)
+    assert response.overall_code == OVER_LIMIT
+    assert headers_of(response) == {
+        "content-type": "application/json",
+        "retry-after": "12",
+        "x-ratelimit-limit-requests": "10",
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": "1m0.5s",
+    }
+
+
+def test_a_call_that_never_passes_is_not_to_be_retried() -> None:
+    headers = headers_of(refused(Dialect.OPENAI, wait_us=None))
+    assert headers["x-should-retry"] == "false"
+    assert "retry-after" not in headers
+
+
+MESSAGE = "The rate limit of api key key-1 is 10 requests per minute. Try again in 12 seconds."
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [
+        (
+            Dialect.OPENAI,
+            {"error": {"message": MESSAGE, "type": "rate_limit_error", "param": None, "code": "rate_limited"}},
+        ),
+        (
+            Dialect.ANTHROPIC,
+            {"type": "error", "error": {"type": "rate_limit_error", "message": MESSAGE, "code": "rate_limited"}},
+        ),
+        (
+            Dialect.GEMINI,
+            {
+                "error": {
+                    "code": 429,
+                    "message": MESSAGE,
+                    "status": "RESOURCE_EXHAUSTED",
+                    "details": [
+                        {
+                            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                            "reason": "RATE_LIMITED",
+                            "domain": "megarouter",
+                        }
+                    ],
+                }
+            },
+        ),
+    ],
+)
+def test_a_refused_caller_reads_an_error_of_the_api_that_was_called(dialect: Dialect, body: Any) -> None:
+    assert json.loads(refused(dialect).raw_body) == body
+
+
+def test_the_body_of_a_refusal_is_marked_as_finished() -> None:
+    assert dict(refused(Dialect.OPENAI).dynamic_metadata) == {"answered": True}
+
+
+def test_every_descriptor_gets_its_status_in_order() -> None:
+    demands = (None, Demand(MEMBER, 60, 1), Demand(KEY, 10, 1))
+    states = [
+        CounterState(Demand(MEMBER, 60, 1), fits=True, remaining=40, wait_us=0, reset_us=60_250_000),
+        CounterState(Demand(KEY, 10, 1), fits=False, remaining=0, wait_us=1_000_000, reset_us=60_500_000),
+    ]
+    response = answer(DescribedCall(demands, Dialect.OPENAI), states)
+    assert [status.code for status in response.statuses] == [OK, OK, OVER_LIMIT]
+    assert not response.statuses[0].HasField("current_limit")
+    assert response.statuses[1].current_limit.requests_per_unit == 60
+    assert response.statuses[1].current_limit.unit == rls_pb2.RateLimitResponse.RateLimit.MINUTE
+    assert response.statuses[1].limit_remaining == 40
+    assert response.statuses[1].duration_until_reset.seconds == 60
+    assert response.statuses[1].duration_until_reset.nanos == 250_000_000
+
+
+def test_a_call_without_limits_passes_without_headers() -> None:
+    response = answer(DescribedCall((None,), Dialect.OPENAI), [])
+    assert response.overall_code == OK
+    assert not response.response_headers_to_add

@@ -1,0 +1,83 @@
+"""What waits to be settled, and what has been."""
+
+import asyncio
+import enum
+from dataclasses import dataclass
+
+from gateway_core.domain.settlement import CallReport
+
+SIGNATURE_LENGTH = 43  # of HMAC-SHA256 in base64url: it names a token, and cannot be chosen
+
+
+class Origin(enum.StrEnum):
+    """Which of Envoy's two logs brought a report."""
+
+    STREAM = "stream"
+    JOURNAL = "journal"
+
+
+class Page:
+    """A group of entries that somebody waits for."""
+
+    def __init__(self) -> None:
+        self._open = 0
+        self._done = asyncio.Event()
+        self._done.set()
+
+    def add(self) -> None:
+        """One more entry to wait for."""
+        self._open += 1
+        self._done.clear()
+
+    def finish_one(self) -> None:
+        """An entry was settled, or was found to be beyond settling."""
+        self._open -= 1
+        if self._open == 0:
+            self._done.set()
+
+    async def done(self) -> None:
+        """Waits until every entry is finished."""
+        await self._done.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A report on its way to settlement."""
+
+    report: CallReport
+    origin: Origin
+    page: Page | None = None
+
+
+class RecentSettlements:
+    """The tokens settled last, so that the journal's copy of a report is recognised without asking the database."""
+
+    def __init__(self, entries: int = 100_000) -> None:
+        self._entries = entries
+        self._signatures: dict[str, None] = {}
+
+    def add(self, token: str) -> None:
+        """Remembers a token whose settlement is committed."""
+        self._signatures.pop(token[-SIGNATURE_LENGTH:], None)
+        self._signatures[token[-SIGNATURE_LENGTH:]] = None
+        if len(self._signatures) > self._entries:
+            del self._signatures[next(iter(self._signatures))]
+
+    def __contains__(self, token: str) -> bool:
+        return token[-SIGNATURE_LENGTH:] in self._signatures
+
+
+@dataclass(slots=True)
+class SettlementCounts:
+    """What happened since the start."""
+
+    settled: int = 0
+    rescued: int = 0
+    """Settled from the journal because the stream had not brought them."""
+    repeated: int = 0
+    discrepancies: int = 0
+    forged: int = 0
+    unsettleable: int = 0
+    """Reports given up for a fault of their own; their holds stay open and visible."""
+    bad_lines: int = 0
+    bad_stream_entries: int = 0

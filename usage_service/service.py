@@ -1,0 +1,121 @@
+"""The gRPC face of usage_service, and the resources it runs on."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+import grpc
+from envoy.service.accesslog.v3 import als_pb2, als_pb2_grpc
+
+from gateway_core.edges.postgres import ledger_store
+from gateway_core.edges.postgres.catalog_store import CatalogCache, open_catalog_cache
+from gateway_core.edges.postgres.connections import open_pool
+from gateway_core.edges.postgres.ledger_events import LedgerEvents
+from gateway_core.edges.postgres.migrations import migrate
+from gateway_core.edges.postgres.notifications import Listener
+from gateway_core.edges.postgres.notifications import running as listening
+from gateway_core.edges.redis.connections import open_redis
+from gateway_core.edges.settings import UsageSettings
+from gateway_core.edges.telemetry.tracing import Tracing
+from usage_service import counter_follower, journal_replay, pipeline
+from usage_service.counter_follower import CounterFollower
+from usage_service.entries import Entry, Origin, SettlementCounts
+from usage_service.journal_replay import JournalReplay, PostgresPositionStore
+from usage_service.pipeline import SettlementPipeline
+from usage_service.report_fields import MalformedReportError
+from usage_service.settler import Settler
+from usage_service.stream_reports import report_of_entry
+
+logger = logging.getLogger(__name__)
+
+ROLE: Final = "megarouter_usage"
+_BATCHES_AT_ONCE: Final = 2
+"""While PostgreSQL commits one batch, the next is decided."""
+
+
+class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]  # the base has no types
+    """`envoy.service.accesslog.v3.AccessLogService`."""
+
+    service_names = (als_pb2.DESCRIPTOR.services_by_name["AccessLogService"].full_name,)
+
+    def __init__(self, settlements: SettlementPipeline, catalog: CatalogCache, counts: SettlementCounts) -> None:
+        self._settlements = settlements
+        self._catalog = catalog
+        self.counts = counts
+        self._streams: set[asyncio.Task[object]] = set()
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Registers the handlers."""
+        als_pb2_grpc.add_AccessLogServiceServicer_to_server(self, server)
+
+    def is_ready(self) -> bool:
+        """Ready when prices are known and everything taken on was settled."""
+        return self._catalog.is_loaded and not self._settlements.has_failed
+
+    def begin_stop(self) -> None:
+        """Ends the streams: Envoy never does, and what it cannot send any more the journal brings."""
+        for stream in self._streams:
+            stream.cancel()
+
+    async def StreamAccessLogs(  # noqa: N802  # the name in Envoy's proto
+        self,
+        request_iterator: AsyncIterator[als_pb2.StreamAccessLogsMessage],
+        _context: grpc.aio.ServicerContext[als_pb2.StreamAccessLogsMessage, als_pb2.StreamAccessLogsResponse],
+    ) -> als_pb2.StreamAccessLogsResponse:
+        """The gRPC method: takes entries for as long as the stream lasts. Reads no further while the queue is full."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._streams.add(task)
+            task.add_done_callback(self._streams.discard)
+        async for message in request_iterator:
+            await self.take(message)
+        return als_pb2.StreamAccessLogsResponse()
+
+    async def take(self, message: als_pb2.StreamAccessLogsMessage) -> None:
+        """Queues the finished calls of one message."""
+        for entry in message.http_logs.log_entry:
+            try:
+                report = report_of_entry(entry)
+            except MalformedReportError as error:
+                self.counts.bad_stream_entries += 1
+                logger.warning("bad access-log entry was skipped", extra={"reason": str(error)})
+                continue
+            if report is not None:
+                await self._settlements.submit(Entry(report, Origin.STREAM))
+
+
+@asynccontextmanager
+async def open_usage_service(settings: UsageSettings, tracing: Tracing) -> AsyncIterator[UsageService]:
+    """Opens what the service needs; when it closes, everything taken on is settled and the journal's place is stored."""
+    async with AsyncExitStack() as stack:
+        await migrate(settings)
+        pool = await stack.enter_async_context(open_pool(settings, ROLE))
+        redis = await stack.enter_async_context(open_redis(settings.redis_url.get_secret_value()))
+        catalog = await stack.enter_async_context(open_catalog_cache(pool, settings, ROLE))
+        follower = CounterFollower(redis, LedgerEvents(pool))
+        await stack.enter_async_context(counter_follower.running(follower, settings.shutdown_grace_ms))
+        ledger_listener = Listener(
+            settings, ROLE, [ledger_store.CHANNEL], lambda _channel, payload: follower.ledger_changed(payload)
+        )
+        await stack.enter_async_context(listening(ledger_listener))
+        signing_key = bytes.fromhex(settings.hold_signing_key.get_secret_value())
+        settler = Settler(pool, catalog, signing_key, tracing, follower.committed)
+        settlements = SettlementPipeline(
+            settler.settle,
+            queue_entries=settings.settle_queue_entries,
+            batch_entries=settings.settle_batch_entries,
+            interval_ms=settings.settle_interval_ms,
+        )
+        await stack.enter_async_context(pipeline.running(settlements, _BATCHES_AT_ONCE, settings.shutdown_grace_ms))
+        replay = JournalReplay(
+            settings.journal_file,
+            settings.journal_delay_ms,
+            PostgresPositionStore(pool, settings.journal_file),
+            settlements.submit,
+            settler.recent,
+            settler.counts,
+        )
+        await stack.enter_async_context(journal_replay.running(replay))
+        yield UsageService(settlements, catalog, settler.counts)
