@@ -37,7 +37,8 @@ def find_api_key(call: Call) -> str | Refusal:
             presented.append(raw.decode("latin-1").strip())
     if not presented:
         return Refusal(RefusalReason.MISSING_API_KEY, _missing_message(call.path))
-    if len(set(presented)) > 1 or sum(name == "authorization" for name, _ in call.headers) > 1:
+    # Envoy joins a repeated `authorization` with a comma, which no key contains.
+    if len(set(presented)) > 1 or "," in presented[0] or sum(name == "authorization" for name, _ in call.headers) > 1:
         return Refusal(
             RefusalReason.CONFLICTING_API_KEYS,
             f"The call carries more than one API key; send exactly one. {HOW_TO_AUTHENTICATE}",

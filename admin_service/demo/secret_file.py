@@ -47,7 +47,8 @@ def _read(path: Path) -> DemoSecrets | None:
             if os.fstat(file.fileno()).st_mode & 0o077:
                 raise SecretFileError(f"{path} must not be readable by others: chmod 600 it, or remove it")
             content = json.load(file)
-        secrets = DemoSecrets(content["admin_token"], dict(content["api_keys"]))
+        api_keys = {str(key_id): str(key) for key_id, key in dict(content["api_keys"]).items()}
+        secrets = DemoSecrets(str(content["admin_token"]), api_keys)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):

@@ -70,8 +70,10 @@ class Supervisor:
             await entry.wanted.wait()
             try:
                 entry.start()
-            except OSError:
-                logger.exception("%s could not be started", entry.program.name)
+                self.publish()
+                await entry.until_ready()
+            except (OSError, StartError) as error:
+                logger.error("%s could not be started: %s", entry.program.name, error)  # noqa: TRY400
             self.publish()
 
     async def _watch_health(self) -> None:

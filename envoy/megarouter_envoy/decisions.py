@@ -1,5 +1,8 @@
 """The two questions Envoy asks before a call goes on: may it (ext_authz), is it too fast (ratelimit). Both fail closed."""
 
+from typing import cast
+
+from betterproto2 import Message
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.config.ratelimit import v3 as ratelimit_config
 from envoy_data_plane.envoy.config.route import v3 as route
@@ -74,7 +77,9 @@ def _descriptor(scope: str, id_key: str, limit_key: str) -> route.RateLimit:
 def _scope_if_limited(scope: str, limit_key: str) -> Action:
     """The scope's name. Without a limit the expression fails, and an action that fails drops its whole descriptor."""
     unit = f'metadata.filter_metadata["{AUTHZ_NAMESPACE}"]["{limit_key}"]["unit"]'
-    expression = expr.Descriptor(descriptor_key="scope", text=f'{unit} != "" ? "{scope}" : ""')
+    fields = {"descriptor_key": "scope", "text": f'{unit} != "" ? "{scope}" : ""'}
+    # The generated module imports a second class of this name, which is the one that a type checker sees.
+    expression = cast("Message", expr.Descriptor(**fields))  # type: ignore[arg-type]
     return Action(extension=extension("envoy.rate_limit_descriptors.expr", expression))
 
 

@@ -1,6 +1,7 @@
 """The answers that Envoy gives itself, as JSON errors in the caller's dialect.
 
-Replies of authz_service, of ratelimit_service and of the rewriter are finished already and pass unchanged. For the rest each cause has one error. The first mapper that matches wins, so the order of `CAUSES` matters.
+Replies of authz_service, of ratelimit_service and of the rewriter are finished already and pass unchanged. For the rest
+each cause has one error. The first mapper that matches wins, so the order of the causes matters.
 """
 
 from collections.abc import Iterable

@@ -42,14 +42,13 @@ def cost(call: dict[str, Any], catalog: Catalog, public_model: str) -> int:
     total_input = counts["input_uncached"] + counts["cache_read"] + counts["cache_write_5m"] + counts["cache_write_1h"]
     if schedule.long_context and total_input > schedule.long_context.above_input_tokens:
         prices = schedule.long_context.prices_nano_credits_per_million_tokens
-    first = lambda *candidates: next(price for price in candidates if price is not None)  # noqa: E731
     lines = [
         (counts["input_uncached"], prices.input),
-        (counts["cache_read"], first(prices.cache_read, prices.input)),
-        (counts["cache_write_5m"], first(prices.cache_write_5m, prices.input)),
-        (counts["cache_write_1h"], first(prices.cache_write_1h, prices.cache_write_5m, prices.input)),
+        (counts["cache_read"], _first(prices.cache_read, prices.input)),
+        (counts["cache_write_5m"], _first(prices.cache_write_5m, prices.input)),
+        (counts["cache_write_1h"], _first(prices.cache_write_1h, prices.cache_write_5m, prices.input)),
         (counts["output"] - counts["reasoning"], prices.output),
-        (counts["reasoning"], first(prices.reasoning, prices.output)),
+        (counts["reasoning"], _first(prices.reasoning, prices.output)),
     ]
     return sum((2 * tokens * price + 10**6) // (2 * 10**6) for tokens, price in lines)
 
@@ -76,3 +75,7 @@ async def assert_books_agree(
         tenant.organization,
     )
     assert transfers == total
+
+
+def _first(*candidates: int | None) -> int:
+    return next(price for price in candidates if price is not None)

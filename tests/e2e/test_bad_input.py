@@ -142,7 +142,6 @@ async def test_a_model_that_is_not_a_string_is_refused(refuses: Refuses, model: 
         '{"model": "gpt-4o-mini"}'.encode("utf-16"),
         b'{"model": "gpt-4o-mini", "n": NaN}',
         b'{"model": "gpt-4o-mini", "user": "\\ud800"}',
-        b'{"model": "gpt-4o-mini", "seed": 99999999999999999999999}',
         json.dumps(chat()).encode() + b"{}",
         json.dumps(chat()).encode() + b" x",
         b'{"model": "gpt-4o-mini", "messages": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",

@@ -54,7 +54,8 @@ def places_in_time(draw: st.DrawFn) -> tuple[ZoneInfo, int]:
     """A zone and an instant, half of the time near a change of its clocks."""
     name = draw(st.sampled_from(ZONES))
     changes = clock_changes(name)
-    if changes and draw(st.booleans()):
+    near_a_change = draw(st.booleans())
+    if changes and near_a_change:
         return ZoneInfo(name), draw(st.sampled_from(changes)) + draw(st.integers(-90_000, 90_000))
     return ZoneInfo(name), draw(st.integers(WEEK_S, LAST_EPOCH_S))
 
@@ -93,15 +94,15 @@ def test_all_instants_of_a_period_have_the_same_period(
 
 
 @given(places_in_time(), st.sampled_from(CALENDAR_CYCLES))
-def test_a_period_starts_with_a_local_day_that_was_not_there_before(
-    place: tuple[ZoneInfo, int], cycle: Cycle
-) -> None:
+def test_a_period_starts_with_a_local_day_that_was_not_there_before(place: tuple[ZoneInfo, int], cycle: Cycle) -> None:
     zone, at = place
     start = period_at(cycle, zone, at).start_epoch_s
     assert local_date(zone, start) > local_date(zone, start - 1)
 
 
-@given(st.sampled_from(ZONES), st.lists(st.tuples(st.sampled_from(Cycle), st.integers(WEEK_S, LAST_EPOCH_S)), max_size=8))
+@given(
+    st.sampled_from(ZONES), st.lists(st.tuples(st.sampled_from(Cycle), st.integers(WEEK_S, LAST_EPOCH_S)), max_size=8)
+)
 def test_a_period_clock_answers_as_the_calendar_does(zone_name: str, questions: list[tuple[Cycle, int]]) -> None:
     zone, clock = ZoneInfo(zone_name), PeriodClock()
     for cycle, at in questions:

@@ -44,7 +44,8 @@ def sync_main_environment(repository: Repository, source: str, groups: frozenset
     say(f"installing packages ({', '.join(sorted(wanted))}) into .venv")
     if before is not None:
         write_stamp(stamp_file, Stamp(_UNFINISHED, before.parts))
-    _sync(repository, repository.environment, sync_options(wanted, exact=before is not None))
+    options = sync_options(wanted, exact=before is not None)
+    _sync(repository, repository.environment, options)
     # xds-protos brings an old copy of the files of opentelemetry-proto; whichever is written last wins, so this one is.
     _sync(repository, repository.environment, [*options, "--reinstall-package", "opentelemetry-proto"])
     write_stamp(stamp_file, Stamp(source, wanted))

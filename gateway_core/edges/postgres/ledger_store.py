@@ -4,6 +4,7 @@ Whoever posts locks the heads of the organizations (always in the order of their
 the next sequence numbers, and commits. A reader who sees number n therefore sees every number below it.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,23 +15,14 @@ from gateway_core.edges.postgres.connections import Connection
 CHANNEL: Final = "megarouter_ledger"
 """Notified with the organization's id after a posting that is not a settlement, so that Redis follows at once."""
 
-_TRANSFER_COLUMNS: Final = (
-    "organization_id",
-    "sequence",
-    "kind",
-    "debit_account",
-    "credit_account",
-    "amount_nano_credits",
-    "idempotency_key",
-    "hold_id",
-    "corrects_sequence",
-    "actor",
-    "reason",
-)
+_TRANSFER_COLUMNS: Final = """
+    organization_id, sequence, kind, debit_account, credit_account, amount_nano_credits, idempotency_key, hold_id,
+    corrects_sequence, actor, reason
+"""
 
 _INSERT_TRANSFERS: Final = (
-    f"INSERT INTO ledger_transfers ({', '.join(_TRANSFER_COLUMNS)}) SELECT * FROM unnest($1::text[], $2::bigint[],"  # noqa: S608
-    " $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[])"
+    f"INSERT INTO ledger_transfers ({_TRANSFER_COLUMNS})"  # noqa: S608  # our own column names
+    f" SELECT {_TRANSFER_COLUMNS} FROM json_populate_recordset(NULL::ledger_transfers, $1)"
 )
 
 
@@ -103,7 +95,7 @@ async def lock_heads(connection: Connection, organizations: Iterable[str]) -> di
 
 async def insert_transfers(connection: Connection, transfers: Sequence[tuple[str, PostedTransfer]]) -> None:
     """Writes numbered transfers and moves the balances. The caller holds the heads' locks and advances them."""
-    await connection.execute(_INSERT_TRANSFERS, *columns_of(_transfer_row(*numbered) for numbered in transfers))
+    await connection.execute(_INSERT_TRANSFERS, json.dumps([_transfer_row(*numbered) for numbered in transfers]))
     deltas: dict[tuple[str, Account], tuple[int, int]] = {}
     for organization, posted in transfers:
         amount = posted.transfer.amount_nano_credits
@@ -133,7 +125,7 @@ async def advance_heads(connection: Connection, sequences: Mapping[str, int]) ->
 
 async def _posted(connection: Connection, organization: str, keys: Sequence[str]) -> dict[str, PostedTransfer]:
     rows = await connection.fetch(
-        f"SELECT {', '.join(_TRANSFER_COLUMNS)} FROM ledger_transfers"  # noqa: S608  # our own column names
+        f"SELECT {_TRANSFER_COLUMNS} FROM ledger_transfers"  # noqa: S608  # our own column names
         " WHERE organization_id = $1 AND idempotency_key = ANY($2)",
         organization,
         keys,
@@ -158,18 +150,18 @@ async def _posted(connection: Connection, organization: str, keys: Sequence[str]
     }
 
 
-def _transfer_row(organization: str, posted: PostedTransfer) -> tuple[object, ...]:
+def _transfer_row(organization: str, posted: PostedTransfer) -> dict[str, object]:
     transfer = posted.transfer
-    return (
-        organization,
-        posted.sequence,
-        transfer.kind,
-        transfer.debit_account,
-        transfer.credit_account,
-        transfer.amount_nano_credits,
-        transfer.idempotency_key,
-        transfer.hold_id,
-        transfer.corrects_sequence,
-        transfer.actor,
-        transfer.reason,
-    )
+    return {
+        "organization_id": organization,
+        "sequence": posted.sequence,
+        "kind": transfer.kind,
+        "debit_account": transfer.debit_account,
+        "credit_account": transfer.credit_account,
+        "amount_nano_credits": transfer.amount_nano_credits,
+        "idempotency_key": transfer.idempotency_key,
+        "hold_id": transfer.hold_id,
+        "corrects_sequence": transfer.corrects_sequence,
+        "actor": transfer.actor,
+        "reason": transfer.reason,
+    }

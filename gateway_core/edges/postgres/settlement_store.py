@@ -7,7 +7,7 @@ was settled before is seen. A hold is resolved exactly once (INV-04): a repeated
 import json
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Final
@@ -49,38 +49,26 @@ RETURNING h.hold_id
 _INSERT_RESOLVED_HOLDS: Final = """
 INSERT INTO holds (hold_id, organization_id, member_id, api_key_id, amount_nano_credits, token, counters, place_time,
                    expire_time, state, resolve_time)
-SELECT hold_id, organization_id, member_id, api_key_id, amount, token, string_to_array(counters, ' '), place_time,
+SELECT hold_id, organization_id, member_id, api_key_id, amount_nano_credits, token, counters, place_time,
        expire_time, state, now()
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[],
-              $9::timestamptz[], $10::text[])
-    AS d (hold_id, organization_id, member_id, api_key_id, amount, token, counters, place_time, expire_time, state)
+  FROM json_populate_recordset(NULL::holds, $1)
  ORDER BY hold_id
 ON CONFLICT (hold_id) DO NOTHING
 RETURNING hold_id
 """
 
-_INSERT_RECORDS: Final = """
-INSERT INTO usage_records (hold_id, organization_id, sequence, outcome, source, detail, group_path, member_id, api_key_id,
-    endpoint, streamed, requested_model, answered_model, provider_id, provider_response_id, service_tier, price_version,
-    input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens,
-    hold_nano_credits, charge_nano_credits, charge_lines, counters, http_status, response_flags, duration_ms,
-    time_to_first_byte_ms, request_id, trace_id, place_time)
-SELECT hold_id, organization_id, sequence, outcome, source, detail, string_to_array(group_path, ' '), member_id, api_key_id,
-    endpoint, streamed, requested_model, answered_model, provider_id, provider_response_id, service_tier, price_version,
-    input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens,
-    hold, charge, charge_lines::jsonb, string_to_array(counters, ' '), http_status, response_flags, duration_ms,
-    time_to_first_byte_ms, request_id, trace_id, place_time
-  FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-    $10::text[], $11::boolean[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::integer[],
-    $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[],
-    $24::bigint[], $25::bigint[], $26::text[], $27::text[], $28::integer[], $29::text[], $30::bigint[],
-    $31::bigint[], $32::text[], $33::text[], $34::timestamptz[])
-    AS d (hold_id, organization_id, sequence, outcome, source, detail, group_path, member_id, api_key_id,
-    endpoint, streamed, requested_model, answered_model, provider_id, provider_response_id, service_tier, price_version,
-    input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens,
-    hold, charge, charge_lines, counters, http_status, response_flags, duration_ms,
-    time_to_first_byte_ms, request_id, trace_id, place_time)
+_RECORD_COLUMNS: Final = """
+    hold_id, organization_id, sequence, outcome, source, detail, group_path, member_id, api_key_id, endpoint, streamed,
+    requested_model, answered_model, provider_id, provider_response_id, service_tier, price_version, input_tokens,
+    cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, hold_nano_credits,
+    charge_nano_credits, charge_lines, counters, http_status, response_flags, duration_ms, time_to_first_byte_ms, request_id,
+    trace_id, place_time
 """
+
+_INSERT_RECORDS: Final = (
+    f"INSERT INTO usage_records ({_RECORD_COLUMNS})"  # noqa: S608  # our own column names
+    f" SELECT {_RECORD_COLUMNS} FROM json_populate_recordset(NULL::usage_records, $1)"
+)
 
 _ADD_SPEND: Final = """
 INSERT INTO scope_spend (organization_id, counter, settled_nano_credits, call_count)
@@ -143,7 +131,7 @@ async def settle_batch(connection: Connection, settlements: Sequence[Settlement]
         recorded = _number(new, heads)
         if recorded:
             await _resolve_holds(connection, new)
-            await connection.execute(_INSERT_RECORDS, *columns_of(_record_row(entry) for entry in recorded))
+            await connection.execute(_INSERT_RECORDS, json.dumps([_record_row(entry) for entry in recorded]))
             await _post(connection, recorded)
             await _add_spend(connection, new)
         discrepancy_count = await _add_discrepancies(connection, contradictions)
@@ -159,7 +147,7 @@ class _Outcome:
     usage: TokenUsage
 
     def __str__(self) -> str:
-        return f"{self.outcome} {self.charge_nano_credits} nano-credits, tokens {_counts(self.usage)}"
+        return f"{self.outcome} {self.charge_nano_credits} nano-credits, tokens {astuple(self.usage)}"
 
 
 async def _sort_out_repeats(
@@ -204,7 +192,7 @@ async def _resolve_holds(connection: Connection, settlements: Sequence[Settlemen
     missing = await _resolve_registered(connection, settlements)
     if not missing:
         return
-    rows = await connection.fetch(_INSERT_RESOLVED_HOLDS, *columns_of(_hold_row(settlement) for settlement in missing))
+    rows = await connection.fetch(_INSERT_RESOLVED_HOLDS, json.dumps([_hold_row(settlement) for settlement in missing]))
     inserted = {row["hold_id"] for row in rows}
     # What is neither open nor absent was registered in between.
     raced = [settlement for settlement in missing if settlement.hold.hold_id not in inserted]
@@ -256,73 +244,67 @@ async def _add_discrepancies(connection: Connection, contradictions: Sequence[tu
     return len(await connection.fetch(_ADD_DISCREPANCIES, *columns))
 
 
-def _hold_row(settlement: Settlement) -> tuple[object, ...]:
+def _hold_row(settlement: Settlement) -> dict[str, object]:
     hold = settlement.hold
-    return (
-        hold.hold_id,
-        hold.organization,
-        hold.member,
-        hold.api_key,
-        hold.amount_nano_credits,
-        settlement.report.token,
-        " ".join(settlement.counters),
-        _instant(hold.placed_epoch_us),
-        _instant(hold.expires_epoch_us),
-        settlement.resolution.outcome,
-    )
+    return {
+        "hold_id": hold.hold_id,
+        "organization_id": hold.organization,
+        "member_id": hold.member,
+        "api_key_id": hold.api_key,
+        "amount_nano_credits": hold.amount_nano_credits,
+        "token": settlement.report.token,
+        "counters": settlement.counters,
+        "place_time": _instant(hold.placed_epoch_us),
+        "expire_time": _instant(hold.expires_epoch_us),
+        "state": settlement.resolution.outcome,
+    }
 
 
-def _record_row(entry: RecordedSettlement) -> tuple[object, ...]:
-    """The columns of `_INSERT_RECORDS`, in its order."""
+def _record_row(entry: RecordedSettlement) -> dict[str, object]:
     hold, report, resolution = entry.settlement.hold, entry.settlement.report, entry.settlement.resolution
-    return (
-        hold.hold_id,
-        hold.organization,
-        entry.sequence,
-        resolution.outcome,
-        resolution.source,
-        resolution.detail,
-        " ".join(hold.group_path),
-        hold.member,
-        hold.api_key,
-        hold.endpoint,
-        hold.streams,
-        hold.requested_model,
-        report.answered_model,
-        hold.provider,
-        report.provider_response_id,
-        report.service_tier,
-        hold.price_version,
-        *_counts(resolution.usage),
-        hold.amount_nano_credits,
-        resolution.charge_nano_credits,
-        json.dumps([_line(line) for line in resolution.lines]),
-        " ".join(entry.settlement.counters),
-        report.http_status,
-        ",".join(sorted(report.flags)) or "-",
-        report.duration_ms,
-        report.time_to_first_byte_ms,
-        report.request_id,
-        report.trace_id,
-        _instant(hold.placed_epoch_us),
-    )
-
-
-def _counts(usage: TokenUsage) -> tuple[int, ...]:
-    """The token columns, in the order in which every statement here names them."""
-    return (
-        usage.input,
-        usage.cache_read,
-        usage.cache_write_5m,
-        usage.cache_write_1h,
-        usage.output,
-        usage.output_reasoning,
-    )
+    usage = resolution.usage
+    return {
+        "hold_id": hold.hold_id,
+        "organization_id": hold.organization,
+        "sequence": entry.sequence,
+        "outcome": resolution.outcome,
+        "source": resolution.source,
+        "detail": resolution.detail,
+        "group_path": hold.group_path,
+        "member_id": hold.member,
+        "api_key_id": hold.api_key,
+        "endpoint": hold.endpoint,
+        "streamed": hold.streams,
+        "requested_model": hold.requested_model,
+        "answered_model": report.answered_model,
+        "provider_id": hold.provider,
+        "provider_response_id": report.provider_response_id,
+        "service_tier": report.service_tier,
+        "price_version": hold.price_version,
+        "input_tokens": usage.input,
+        "cache_read_tokens": usage.cache_read,
+        "cache_write_5m_tokens": usage.cache_write_5m,
+        "cache_write_1h_tokens": usage.cache_write_1h,
+        "output_tokens": usage.output,
+        "reasoning_tokens": usage.output_reasoning,
+        "hold_nano_credits": hold.amount_nano_credits,
+        "charge_nano_credits": resolution.charge_nano_credits,
+        "charge_lines": [_line(line) for line in resolution.lines],
+        "counters": entry.settlement.counters,
+        "http_status": report.http_status,
+        "response_flags": ",".join(sorted(report.flags)) or "-",
+        "duration_ms": report.duration_ms,
+        "time_to_first_byte_ms": report.time_to_first_byte_ms,
+        "request_id": report.request_id,
+        "trace_id": report.trace_id,
+        "place_time": _instant(hold.placed_epoch_us),
+    }
 
 
 def _line(line: ChargeLine) -> tuple[str, int, int, int]:
     return (line.category, line.token_count, line.price_nano_credits_per_million_tokens, line.amount_nano_credits)
 
 
-def _instant(epoch_us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=epoch_us)
+def _instant(epoch_us: int) -> str:
+    """ISO 8601, exact to the microsecond."""
+    return (_EPOCH + timedelta(microseconds=epoch_us)).isoformat()

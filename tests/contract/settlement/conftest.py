@@ -1,10 +1,10 @@
 """A usage_service's settings over the session's servers."""
 
 import pytest
-from settlement_cases import make_settings
 
 from deploy.local.redis import RedisServer
 from gateway_core.edges.settings import UsageSettings
+from tests.contract.settlement.settlement_cases import make_settings
 
 
 @pytest.fixture

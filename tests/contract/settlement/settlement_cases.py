@@ -135,29 +135,6 @@ def charge(input_tokens: int = 40, output_tokens: int = 20) -> int:
     return input_tokens * INPUT_PRICE + output_tokens * OUTPUT_PRICE
 
 
-def journal_line(report: CallReport) -> bytes:
-    """As Envoy writes it."""
-    fields = {
-        "hold": report.token,
-        "usage": report.facts or None,
-        "status": report.http_status,
-        "flags": ",".join(sorted(report.flags)) or "-",
-        "details": report.details or None,
-        "upstream_host": report.upstream_host,
-        "upstream_cluster": "provider-acme",
-        "attempts": report.attempts,
-        "request_bytes": report.request_bytes,
-        "response_bytes": report.response_bytes,
-        "duration_ms": report.duration_ms,
-        "time_to_first_byte_ms": report.time_to_first_byte_ms,
-        "request_id": report.request_id,
-        "trace_id": report.trace_id,
-        "traceparent": report.traceparent,
-        "start_time": "2026-05-28T20:26:40.123456Z",
-    }
-    return json.dumps(fields).encode() + b"\n"
-
-
 async def make_organization(
     owner: asyncpg.Connection, organization: str = "acme", balance_credits: int = 1_000
 ) -> None:

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import asyncpg
-from settlement_cases import make_settings
 
 from gateway_core.edges.postgres.notifications import Listener, ListenerTiming, running
 from gateway_core.edges.settings import UsageSettings
+from tests.contract.settlement.settlement_cases import make_settings
 
 ROLE = "megarouter_usage"
 FAST = ListenerTiming(heartbeat_interval_ms=50, heartbeat_timeout_ms=100, longest_pause_ms=100)

@@ -7,15 +7,6 @@ from dataclasses import replace
 
 import asyncpg
 import pytest
-from settlement_cases import (
-    ROLE,
-    breaches,
-    charge,
-    make_hold,
-    make_settlement,
-    prepare,
-    register,
-)
 
 from gateway_core.domain.ledger import top_up
 from gateway_core.edges.postgres.connections import open_pool
@@ -26,6 +17,15 @@ from gateway_core.edges.postgres.ledger_store import (
 )
 from gateway_core.edges.postgres.settlement_store import settle_batch
 from gateway_core.edges.settings import UsageSettings
+from tests.contract.settlement.settlement_cases import (
+    ROLE,
+    breaches,
+    charge,
+    make_hold,
+    make_settlement,
+    prepare,
+    register,
+)
 
 
 async def balance(owner: asyncpg.Connection, organization: str = "acme") -> int:

@@ -36,7 +36,15 @@ def test_each_part_of_a_counter_shows_in_its_text(field: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "member", "member:a:DAILY:0", "member:a:DAILY:0:0:0", "nobody:a:DAILY:0:0", "member:a:YEARLY:0:0", "member:a:DAILY:x:0"],
+    [
+        "",
+        "member",
+        "member:a:DAILY:0",
+        "member:a:DAILY:0:0:0",
+        "nobody:a:DAILY:0:0",
+        "member:a:YEARLY:0:0",
+        "member:a:DAILY:x:0",
+    ],
 )
 def test_a_text_that_is_no_counter_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):

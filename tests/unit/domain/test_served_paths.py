@@ -109,7 +109,9 @@ def test_any_other_post_is_not_served(path: str) -> None:
     assert classify("POST", path, Dialect.OPENAI) is None
 
 
-@pytest.mark.parametrize("path", [*POST_PATHS, "/", "/v1/models/", "/v1beta/models/", "/v1beta/models/a:b", "/v1/files"])
+@pytest.mark.parametrize(
+    "path", [*POST_PATHS, "/", "/v1/models/", "/v1beta/models/", "/v1beta/models/a:b", "/v1/files"]
+)
 def test_any_other_get_is_not_served(path: str) -> None:
     assert classify("GET", path, Dialect.OPENAI) is None
 

@@ -1,0 +1,33 @@
+"""`python -m megarouter_envoy`: writes one bootstrap from options in JSON."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from megarouter_envoy.binary import BinaryNotFoundError, InvalidBootstrapError, validate
+from megarouter_envoy.bootstrap import build_bootstrap
+from megarouter_envoy.options import BootstrapOptions
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status 0 when the bootstrap was written, and accepted by Envoy where that was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m megarouter_envoy", description="Writes Envoy's bootstrap.")
+    parser.add_argument("options", type=Path, help="JSON file with the fields of BootstrapOptions")
+    parser.add_argument("output", type=Path, help="where to write the bootstrap")
+    parser.add_argument("--validate", action="store_true", help="let the Envoy binary check it")
+    chosen = parser.parse_args(arguments)
+    try:
+        options = TypeAdapter(BootstrapOptions).validate_json(chosen.options.read_bytes())
+        chosen.output.write_text(build_bootstrap(options))
+        if chosen.validate:
+            validate(chosen.output)
+    except (OSError, ValidationError, BinaryNotFoundError, InvalidBootstrapError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""A real OTLP/gRPC trace receiver that keeps the spans it is sent."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+
+
+@dataclass(frozen=True)
+class ReceivedSpan:
+    """What a test looks at."""
+
+    service: str
+    name: str
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    linked_trace_ids: tuple[str, ...]
+    attributes: dict[str, Any]
+
+
+@dataclass
+class OtlpReceiver(trace_service_pb2_grpc.TraceServiceServicer):  # type: ignore[misc]  # the base has no types
+    """Collects spans until the test has seen what it waits for."""
+
+    spans: list[ReceivedSpan] = field(default_factory=list)
+    address: str = ""
+
+    async def Export(self, request: Any, _context: Any) -> Any:  # noqa: N802 - the name in the proto
+        for resource_spans in request.resource_spans:
+            resource = _attributes(resource_spans.resource.attributes)
+            for scope_spans in resource_spans.scope_spans:
+                self.spans += [_span(str(resource.get("service.name")), span) for span in scope_spans.spans]
+        return trace_service_pb2.ExportTraceServiceResponse()
+
+    async def wait_for(
+        self, condition: Callable[[list[ReceivedSpan]], bool], timeout_s: float = 20
+    ) -> list[ReceivedSpan]:
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not condition(self.spans):
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError([(span.service, span.name, span.trace_id) for span in self.spans]) from None
+        return list(self.spans)
+
+
+@asynccontextmanager
+async def receiving() -> AsyncIterator[OtlpReceiver]:
+    receiver = OtlpReceiver()
+    server = grpc.aio.server()
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(receiver, server)
+    receiver.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    yield receiver
+    await server.stop(None)
+
+
+def _span(service: str, span: Any) -> ReceivedSpan:
+    return ReceivedSpan(
+        service,
+        span.name,
+        span.trace_id.hex(),
+        span.span_id.hex(),
+        span.parent_span_id.hex(),
+        tuple(link.trace_id.hex() for link in span.links),
+        _attributes(span.attributes),
+    )
+
+
+def _attributes(pairs: Any) -> dict[str, Any]:
+    return {pair.key: getattr(pair.value, pair.value.WhichOneof("value") or "string_value") for pair in pairs}

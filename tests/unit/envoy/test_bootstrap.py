@@ -1,0 +1,220 @@
+"""The rendered bootstrap: what it says, and that the real Envoy accepts it."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from megarouter_envoy import (
+    BinaryNotFoundError,
+    BootstrapOptions,
+    InvalidBootstrapError,
+    ProviderTarget,
+    ServiceSockets,
+    build_bootstrap,
+    credential_for,
+    find_binary,
+    validate,
+    write_secret_file,
+)
+from megarouter_envoy.authorities import system_authorities
+from megarouter_envoy.error_bodies import Dialect, error_body
+from megarouter_envoy.local_replies import causes
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "envoy_bootstrap.json"
+
+
+def options(root: Path) -> BootstrapOptions:
+    secrets = root / "secrets"
+    return BootstrapOptions(
+        model_port=10000,
+        admin_port=10001,
+        envoy_admin_port=10002,
+        sockets=ServiceSockets(
+            authz=root / "authz.sock",
+            ratelimit=root / "ratelimit.sock",
+            usage=root / "usage.sock",
+            admin=root / "admin.sock",
+        ),
+        journal_path=root / "usage.jsonl",
+        providers=(
+            ProviderTarget("mock", "127.0.0.1", 10005, tls=False),
+            ProviderTarget(
+                "openai", "api.openai.com", 443, tls=True, credential=credential_for("openai", secrets / "openai")
+            ),
+            ProviderTarget(
+                "anthropic",
+                "api.anthropic.com",
+                443,
+                tls=True,
+                credential=credential_for("anthropic", secrets / "anthropic"),
+            ),
+        ),
+        otlp_endpoint="127.0.0.1:4317",
+        admin_allowed_origins=("http://localhost:3000",),
+    )
+
+
+@pytest.fixture
+def usable(tmp_path: Path) -> BootstrapOptions:
+    (tmp_path / "secrets").mkdir()
+    for name in ("openai", "anthropic"):
+        write_secret_file(tmp_path / "secrets" / name, f"secret-of-{name}")
+    return options(tmp_path)
+
+
+def messages(document: object, kind: str) -> Iterator[dict[str, Any]]:
+    """Every message of the type that ends in `kind`, wherever it stands."""
+    if isinstance(document, dict):
+        if str(document.get("@type", "")).endswith("." + kind):
+            yield document
+        for value in document.values():
+            yield from messages(value, kind)
+    elif isinstance(document, list):
+        for value in document:
+            yield from messages(value, kind)
+
+
+def managers(bootstrap: BootstrapOptions) -> dict[str, dict[str, Any]]:
+    document = json.loads(build_bootstrap(bootstrap))
+    return {manager["stat_prefix"]: manager for manager in messages(document, "HttpConnectionManager")}
+
+
+def test_is_what_was_reviewed() -> None:
+    root = Path("/run/megarouter")
+    rendered = build_bootstrap(
+        replace(options(root), rewriter_path=root / "rewriter.lua", authorities_path=root / "authorities.pem")
+    )
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        GOLDEN.write_text(rendered)
+    assert rendered == GOLDEN.read_text(), "run with UPDATE_GOLDEN=1 and review the difference"
+
+
+def test_same_options_give_the_same_bytes(usable: BootstrapOptions) -> None:
+    assert build_bootstrap(usable) == build_bootstrap(usable)
+
+
+def test_envoy_accepts_it(usable: BootstrapOptions, tmp_path: Path) -> None:
+    path = tmp_path / "bootstrap.json"
+    path.write_text(build_bootstrap(usable))
+    validate(path)
+
+
+def test_envoy_accepts_the_smallest_one(usable: BootstrapOptions, tmp_path: Path) -> None:
+    path = tmp_path / "bootstrap.json"
+    path.write_text(build_bootstrap(replace(usable, providers=(), otlp_endpoint=None, admin_allowed_origins=())))
+    validate(path)
+
+
+def test_an_invalid_bootstrap_is_reported_in_envoys_words(tmp_path: Path) -> None:
+    path = tmp_path / "bootstrap.json"
+    path.write_text('{"static_resources":{"listeners":"none"}}')
+    with pytest.raises(InvalidBootstrapError, match="listeners"):
+        validate(path)
+
+
+def test_a_missing_binary_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEGAROUTER_ENVOY_BINARY", str(tmp_path / "no-envoy"))
+    with pytest.raises(BinaryNotFoundError, match="no-envoy"):
+        find_binary()
+
+
+def test_secrets_stay_in_their_files(usable: BootstrapOptions, tmp_path: Path) -> None:
+    assert "secret-of-" not in build_bootstrap(usable)
+    assert (tmp_path / "secrets" / "openai").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("secret", ["", "two\nlines", "tab\t", "não"])
+def test_a_secret_that_is_no_header_value_is_refused(secret: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="printable ASCII"):
+        write_secret_file(tmp_path / "secret", secret)
+
+
+def test_both_decisions_fail_closed(usable: BootstrapOptions) -> None:
+    document = json.loads(build_bootstrap(usable))
+    (authorization,) = messages(document, "ExtAuthz")
+    assert not authorization.get("failure_mode_allow", False)
+    assert authorization["status_on_error"]["code"] == "ServiceUnavailable"
+    assert authorization["grpc_service"]["timeout"] == "2s"
+    assert "with_request_body" not in authorization
+    (rate_limit,) = messages(document, "RateLimit")
+    assert rate_limit["failure_mode_deny"]
+    assert rate_limit["timeout"] == "1s"
+
+
+def test_nothing_is_retried(usable: BootstrapOptions) -> None:
+    rendered = build_bootstrap(usable)
+    assert "retry_policy" not in rendered
+    thresholds = [
+        threshold
+        for cluster in json.loads(rendered)["static_resources"]["clusters"]
+        for threshold in cluster.get("circuit_breakers", {}).get("thresholds", [])
+    ]
+    assert thresholds
+    assert all(threshold["max_retries"] == 0 for threshold in thresholds)
+
+
+def test_filters_stand_in_the_order_of_the_call(usable: BootstrapOptions) -> None:
+    names = [entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["model"]["http_filters"]]
+    assert names == [
+        "buffer", "json_to_metadata", "ext_authz", "ratelimit", "lua", "rbac", "sse_to_metadata", "router",
+    ]  # fmt: skip
+
+
+def test_the_only_way_to_a_provider_is_the_header_of_authz_service(usable: BootstrapOptions) -> None:
+    (host,) = managers(usable)["model"]["route_config"]["virtual_hosts"]
+    (route,) = host["routes"]
+    assert route["route"]["cluster_header"] == "x-megarouter-cluster"
+    assert "x-megarouter-cluster" in host["request_headers_to_remove"]
+
+
+@pytest.mark.parametrize("listener", ["model", "admin"])
+def test_clients_cannot_send_headers_that_steer_the_gateway(usable: BootstrapOptions, listener: str) -> None:
+    (early,) = managers(usable)[listener]["early_header_mutation_extensions"]
+    removed = json.dumps(early)
+    for name in ("x-megarouter-", "x-envoy-", "x-request-id", "accept-encoding"):
+        assert f'"{name}"' in removed
+
+
+def test_both_logs_hold_only_the_end_of_metered_calls(usable: BootstrapOptions) -> None:
+    logs = managers(usable)["model"]["access_log"]
+    assert [log["name"] for log in logs] == ["envoy.access_loggers.http_grpc", "envoy.access_loggers.file"]
+    for log in logs:
+        kinds, hold = log["filter"]["and_filter"]["filters"]
+        assert kinds["log_type_filter"]["types"] == ["DownstreamEnd"]
+        assert hold["metadata_filter"]["matcher"]["path"] == [{"key": "hold"}]
+        assert hold["metadata_filter"]["match_if_key_not_found"] is False
+
+
+def test_providers_over_tls_are_checked_by_name_and_authority(usable: BootstrapOptions) -> None:
+    contexts = list(messages(json.loads(build_bootstrap(usable)), "UpstreamTlsContext"))
+    assert [context["sni"] for context in contexts] == ["api.openai.com", "api.anthropic.com"]
+    for context in contexts:
+        assert context["auto_sni_san_validation"]
+        assert context["common_tls_context"]["validation_context"]["trusted_ca"]["filename"] == str(
+            system_authorities()
+        )
+
+
+def test_credentials_have_the_form_that_the_provider_expects(usable: BootstrapOptions) -> None:
+    forms = [
+        (generic["header"], generic.get("header_value_prefix", ""))
+        for generic in messages(json.loads(build_bootstrap(usable)), "Generic")
+    ]
+    assert forms == [("authorization", "Bearer "), ("x-api-key", "")]
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_every_local_error_is_json_that_says_what_to_do(dialect: Dialect) -> None:
+    for cause in causes(max_request_bytes=100):
+        error = json.loads(error_body(cause.error, dialect))["error"]
+        assert error["message"].endswith(".")
+        assert cause.error.status >= 400
+
+
+def test_the_last_cause_catches_everything() -> None:
+    *_, last = causes(max_request_bytes=100)
+    assert (last.flags, last.status_matched, last.is_admitted) == ((), None, False)

@@ -1,0 +1,31 @@
+"""`python -m megarouter_envoy`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from megarouter_envoy.__main__ import main
+
+OPTIONS = {
+    "model_port": 10000,
+    "admin_port": 10001,
+    "envoy_admin_port": 10002,
+    "sockets": {name: f"/run/megarouter/{name}.sock" for name in ("authz", "ratelimit", "usage", "admin")},
+    "journal_path": "/tmp/usage.jsonl",
+    "providers": [{"name": "mock", "host": "127.0.0.1", "port": 10005, "tls": False}],
+}
+
+
+def test_writes_a_bootstrap_that_envoy_accepts(tmp_path: Path) -> None:
+    (tmp_path / "options.json").write_text(json.dumps({**OPTIONS, "journal_path": str(tmp_path / "usage.jsonl")}))
+    assert main([str(tmp_path / "options.json"), str(tmp_path / "bootstrap.json"), "--validate"]) == 0
+    clusters = json.loads((tmp_path / "bootstrap.json").read_text())["static_resources"]["clusters"]
+    assert clusters[-1]["name"] == "provider-mock"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({**OPTIONS, "model_port": "many"})])
+def test_says_what_is_wrong_with_the_options(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "options.json").write_text(text)
+    assert main([str(tmp_path / "options.json"), str(tmp_path / "bootstrap.json")]) == 1
+    assert capsys.readouterr().err
+    assert not (tmp_path / "bootstrap.json").exists()
