@@ -51,7 +51,6 @@ def _refuse(response: rls_pb2.RateLimitResponse, states: Sequence[CounterState],
     seconds = retry_after_s(states)
     refusal = Refusal(RefusalReason.RATE_LIMITED, refusal_message(states), retry_after_s=seconds)
     response.raw_body = error_body(refusal, dialect).encode()
-    response.dynamic_metadata.update({"answered": True})
     retry = {"x-should-retry": "false"} if seconds is None else {"retry-after": str(seconds)}
     _add_headers(response, {"content-type": "application/json", **retry})
 

@@ -44,7 +44,7 @@ class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]
         self._settlements = settlements
         self._catalog = catalog
         self.counts = counts
-        self._streams: set[asyncio.Task[object]] = set()
+        self._stopping = asyncio.Event()
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Registers the handlers."""
@@ -56,8 +56,7 @@ class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]
 
     def begin_stop(self) -> None:
         """Ends the streams: Envoy never does, and what it cannot send any more the journal brings."""
-        for stream in self._streams:
-            stream.cancel()
+        self._stopping.set()
 
     async def StreamAccessLogs(  # noqa: N802  # the name in Envoy's proto
         self,
@@ -65,13 +64,18 @@ class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]
         _context: grpc.aio.ServicerContext[als_pb2.StreamAccessLogsMessage, als_pb2.StreamAccessLogsResponse],
     ) -> als_pb2.StreamAccessLogsResponse:
         """The gRPC method: takes entries for as long as the stream lasts. Reads no further while the queue is full."""
-        task = asyncio.current_task()
-        if task is not None:
-            self._streams.add(task)
-            task.add_done_callback(self._streams.discard)
-        async for message in request_iterator:
-            await self.take(message)
+        reading = asyncio.create_task(self._read(request_iterator))
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            reading.cancel()
+            stopping.cancel()
         return als_pb2.StreamAccessLogsResponse()
+
+    async def _read(self, messages: AsyncIterator[als_pb2.StreamAccessLogsMessage]) -> None:
+        async for message in messages:
+            await self.take(message)
 
     async def take(self, message: als_pb2.StreamAccessLogsMessage) -> None:
         """Queues the finished calls of one message."""

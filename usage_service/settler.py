@@ -24,16 +24,14 @@ T = TypeVar("T")
 _FIRST_PAUSE_S: Final = 0.02
 _LONGEST_PAUSE_S: Final = 1.0
 
-_WORTH_RETRYING: Final = (
-    *UNAVAILABLE,
-    asyncpg.SerializationError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.ReadOnlySQLTransactionError,
+_FAULTS_OF_A_REPORT: Final = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
 )
-"""What passes by itself; everything else is the fault of a report."""
+"""What PostgreSQL says to values that cannot be stored. Whatever else it says passes, or is no report's fault."""
+
+_WORTH_RETRYING: Final = (*UNAVAILABLE, asyncpg.PostgresError, asyncio.InvalidStateError)
 
 Committed = Callable[[Sequence[RecordedSettlement]], None]
 
@@ -188,11 +186,17 @@ def _finish(entry: Entry) -> None:
 
 
 async def _patiently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Repeats an attempt for as long as PostgreSQL is the reason that it fails, with growing pauses of at most a second."""
+    """Repeats an attempt for as long as PostgreSQL is the reason that it fails, with growing pauses of at most a second.
+
+    Raises:
+        what is in `_FAULTS_OF_A_REPORT`, and everything that does not come from PostgreSQL.
+    """
     pause_s = _FIRST_PAUSE_S
     while True:
         try:
             return await attempt()
+        except _FAULTS_OF_A_REPORT:
+            raise
         except _WORTH_RETRYING as error:
             logger.warning("settlement waits for PostgreSQL", extra={"error": type(error).__name__})
         await asyncio.sleep(pause_s)

@@ -1,14 +1,17 @@
 """Settings of the services, from `MEGAROUTER_*` environment variables. A misspelt variable of ours stops the start."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "MEGAROUTER_"
+
+_HEX_KEY = re.compile(r"[0-9a-fA-F]{64}")
 
 S = TypeVar("S", bound="ServiceSettings")
 
@@ -17,7 +20,14 @@ _CLIENT_VARIABLES = frozenset(
     {"BASE_URL", "API_KEY", "ADMIN_URL", "ADMIN_ADDRESS", "ADMIN_TOKEN", "ORGANIZATION", "ENVOY_BINARY", "DEMO_SECRETS"}
 )
 
-HexKey = Annotated[SecretStr, Field(min_length=64, max_length=64)]
+
+def _require_hex_key(value: SecretStr) -> SecretStr:
+    if _HEX_KEY.fullmatch(value.get_secret_value()) is None:
+        raise ValueError("must be 64 hexadecimal digits")
+    return value
+
+
+HexKey = Annotated[SecretStr, AfterValidator(_require_hex_key)]
 
 
 class SettingsError(Exception):

@@ -134,7 +134,7 @@ class CatalogCache:
             wait_s = _MAX_AGE_S if self.is_loaded else _RETRY_S
             try:
                 await self.refresh()
-            except UNAVAILABLE as error:
+            except (*UNAVAILABLE, asyncpg.PostgresError) as error:
                 logger.warning("catalogue not read", extra={"error": type(error).__name__})
                 wait_s = _RETRY_S
             with suppress(TimeoutError):

@@ -19,8 +19,12 @@ Connection = asyncpg.Connection | PoolConnectionProxy
 """A connection, whether of its own or lent by a pool."""
 
 UNAVAILABLE: Final = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, TimeoutError)  # fmt: skip
-"""What says that PostgreSQL cannot answer now, as opposed to a statement that is wrong."""
+    asyncpg.TooManyConnectionsError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, TimeoutError,
+    asyncpg.InternalClientError)  # fmt: skip
+"""What says that PostgreSQL cannot answer now, as opposed to a statement that is wrong.
+
+The last is how asyncpg reports a connection that was cut in the middle of its own bookkeeping.
+"""
 
 _FIRST_DELAY_S: Final = 0.05
 _LONGEST_DELAY_S: Final = 1.0

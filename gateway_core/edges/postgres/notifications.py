@@ -85,7 +85,7 @@ class Listener:
         while True:
             try:
                 connection = await self._connect()
-            except UNAVAILABLE as error:
+            except (*UNAVAILABLE, asyncpg.PostgresError) as error:
                 logger.debug("cannot listen yet", extra={"error": type(error).__name__})
             else:
                 delay_s = _FIRST_DELAY_S
@@ -112,7 +112,7 @@ class Listener:
             logger.info("listening", extra={"channels": self._channels})
             self._on_restored()
             await self._keep_alive(connection, closed)
-        except UNAVAILABLE as error:
+        except (*UNAVAILABLE, asyncpg.PostgresError) as error:
             logger.warning("listening connection lost", extra={"error": type(error).__name__})
         finally:
             if self._listening:

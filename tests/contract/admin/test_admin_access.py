@@ -37,37 +37,44 @@ async def succeeds(client: Client, method: str, request: Message, member: str) -
     return code is grpc.StatusCode.OK
 
 
-@pytest.mark.parametrize("who", READABLE)
-async def test_each_role_reads_the_keys_of_its_subtree(client: Client, who: str) -> None:
-    assert {whose for whose in MEMBERS if await succeeds(client, "GetApiKey", get_key(whose), who)} == READABLE[who]
+async def test_each_role_reads_the_keys_of_its_subtree(client: Client) -> None:
+    read = {
+        who: {whose for whose in MEMBERS if await succeeds(client, "GetApiKey", get_key(whose), who)}
+        for who in READABLE
+    }
+    assert read == READABLE
 
 
-@pytest.mark.parametrize("who", CHANGEABLE)
 @pytest.mark.parametrize(
     ("method", "request_type"),
     [("DisableApiKey", api_key_pb2.DisableApiKeyRequest), ("EnableApiKey", api_key_pb2.EnableApiKeyRequest)],
 )
 async def test_each_role_switches_the_keys_of_lower_roles_in_its_subtree(
-    client: Client, who: str, method: str, request_type: type
+    client: Client, method: str, request_type: type
 ) -> None:
     requests = {whose: request_type(name=f"organizations/acme/apiKeys/key-{whose}") for whose in MEMBERS}
-    assert {whose for whose in MEMBERS if await succeeds(client, method, requests[whose], who)} == CHANGEABLE[who]
+    changed = {
+        who: {whose for whose in MEMBERS if await succeeds(client, method, requests[whose], who)} for who in CHANGEABLE
+    }
+    assert changed == CHANGEABLE
 
 
-@pytest.mark.parametrize("who", READABLE)
-async def test_a_list_shows_what_may_be_read(client: Client, who: str) -> None:
-    answer = await client.call("ListApiKeys", api_key_pb2.ListApiKeysRequest(parent="organizations/acme"), who)
-    assert {key.name.rsplit("key-", 1)[1] for key in answer.api_keys} == READABLE[who]
+async def test_a_list_shows_what_may_be_read(client: Client) -> None:
+    shown = {}
+    for who in READABLE:
+        answer = await client.call("ListApiKeys", api_key_pb2.ListApiKeysRequest(parent="organizations/acme"), who)
+        shown[who] = {key.name.rsplit("key-", 1)[1] for key in answer.api_keys}
+    assert shown == READABLE
 
 
-@pytest.mark.parametrize(("who", "allowed"), [("super", True), ("l1", True), ("sub", False), ("member", False)])
-async def test_credit_is_for_super_and_level_1_admins(client: Client, who: str, *, allowed: bool) -> None:
+async def test_credit_is_for_super_and_level_1_admins(client: Client) -> None:
     read = credit_pb2.GetCreditBalanceRequest(name="organizations/acme/creditBalance")
     top_up = credit_pb2.TopUpCreditRequest(
         parent="organizations/acme", amount_nano_credits=1, request_id="f47ac10b-58cc-4372-a567-0e02b2c3d479"
     )
-    assert await succeeds(client, "GetCreditBalance", read, who) == allowed
-    assert await succeeds(client, "TopUpCredit", top_up, who) == allowed
+    for method, request in (("GetCreditBalance", read), ("TopUpCredit", top_up)):
+        allowed = {who for who in MEMBERS if await succeeds(client, method, request, who)}
+        assert allowed == {"super", "l1", "l1-peer"}
 
 
 @pytest.mark.parametrize("method", ["GetApiKey", "DisableApiKey", "EnableApiKey"])
@@ -95,25 +102,24 @@ async def test_nobody_sees_another_organization(client: Client, who: str) -> Non
         assert (await client.failure(method, request, who)).code is grpc.StatusCode.PERMISSION_DENIED
 
 
-@pytest.mark.parametrize(
-    "metadata",
-    [
-        [],
-        [("authorization", "")],
-        [("authorization", token_of("super"))],
-        [("authorization", f"Basic {token_of('super')}")],
-        [("authorization", "Bearer ")],
-        [("authorization", "Bearer nonsense")],
-        [("authorization", f"Bearer {token_of('nobody')}")],
-        [("authorization", f"Bearer {token_of('super')}x")],
-        [*bearer("super"), *bearer("super")],
-        [("x-api-key", token_of("super"))],
-    ],
+NO_CREDENTIALS: tuple[list[tuple[str, str]], ...] = (
+    [],
+    [("authorization", "")],
+    [("authorization", token_of("super"))],
+    [("authorization", f"Basic {token_of('super')}")],
+    [("authorization", "Bearer ")],
+    [("authorization", "Bearer nonsense")],
+    [("authorization", f"Bearer {token_of('nobody')}")],
+    [("authorization", f"Bearer {token_of('super')}x")],
+    [*bearer("super"), *bearer("super")],
+    [("x-api-key", token_of("super"))],
 )
-async def test_without_one_valid_token_nobody_gets_in(client: Client, metadata: list[tuple[str, str]]) -> None:
-    failure = await client.failure("GetApiKey", get_key("super"), metadata=metadata)
-    assert failure.code is grpc.StatusCode.UNAUTHENTICATED
-    assert failure.reason == "ACCESS_TOKEN_INVALID"
+
+
+async def test_without_one_valid_token_nobody_gets_in(client: Client) -> None:
+    for metadata in NO_CREDENTIALS:
+        failure = await client.failure("GetApiKey", get_key("super"), metadata=metadata)
+        assert (failure.code, failure.reason) == (grpc.StatusCode.UNAUTHENTICATED, "ACCESS_TOKEN_INVALID"), metadata
 
 
 @pytest.mark.parametrize(

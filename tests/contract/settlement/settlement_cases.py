@@ -184,3 +184,9 @@ async def breaches(owner: asyncpg.Connection) -> list[str]:
              WHERE coalesce(u.outcome, 'HELD') IS DISTINCT FROM h.state""",
     }
     return [name for name, query in checks.items() if await owner.fetch(query)]
+
+
+async def the_row(owner: asyncpg.Connection, query: str) -> dict[str, Any]:
+    """The one row the query gives."""
+    (row,) = await owner.fetch(query)
+    return dict(row)

@@ -25,6 +25,7 @@ from tests.contract.settlement.settlement_cases import (
     make_settlement,
     prepare,
     register,
+    the_row,
 )
 
 
@@ -55,8 +56,7 @@ async def test_a_record_says_everything_about_its_call(owner: asyncpg.Connection
     await prepare(owner)
     settlement = make_settlement(flags=frozenset({"DC", "UC"}), trace_id="trace-1")
     await settle_batch(owner, [settlement])
-    row = await owner.fetchrow("SELECT * FROM usage_records")
-    record = dict(row)
+    record = await the_row(owner, "SELECT * FROM usage_records")
     hold = settlement.hold
     lines = json.loads(record.pop("charge_lines"))
     assert lines == [["input", 40, 2_000 * 10**6, 80_000], ["output", 20, 10_000 * 10**6, 200_000]]
@@ -102,7 +102,7 @@ async def test_the_transfer_bears_the_number_of_the_record(owner: asyncpg.Connec
     await prepare(owner)
     settlement = make_settlement()
     await settle_batch(owner, [settlement])
-    row = await owner.fetchrow("SELECT * FROM ledger_transfers WHERE kind = 'USAGE'")
+    row = await the_row(owner, "SELECT * FROM ledger_transfers WHERE kind = 'USAGE'")
     assert (row["sequence"], row["idempotency_key"]) == (2, f"usage:{settlement.hold.hold_id}")
     assert (row["debit_account"], row["credit_account"]) == ("CREDIT_POOL", "USAGE")
 
@@ -143,7 +143,7 @@ async def test_the_first_of_two_contradicting_reports_stands_and_the_second_is_r
     counts = [(await settle_batch(owner, [again])).discrepancy_count for again in (second, second, third)]
     assert counts == [1, 0, 0]
     assert await balance(owner) == 1_000 * 10**9 - charge()
-    row = await owner.fetchrow("SELECT * FROM usage_discrepancies")
+    row = await the_row(owner, "SELECT * FROM usage_discrepancies")
     assert row["hold_id"] == first.hold.hold_id
     assert f"{charge()} nano-credits" in row["detail"]
     assert f"{charge(output_tokens=21)} nano-credits" in row["detail"]
@@ -161,7 +161,7 @@ async def test_a_hold_that_is_not_registered_yet_is_settled_from_its_token(owner
     settlement = make_settlement()
     await settle_batch(owner, [settlement])
     await register(owner, settlement.hold)
-    row = await owner.fetchrow("SELECT * FROM holds")
+    row = await the_row(owner, "SELECT * FROM holds")
     assert (row["state"], row["token"]) == ("SETTLED", settlement.report.token)
     assert row["amount_nano_credits"] == settlement.hold.amount_nano_credits
     assert await breaches(owner) == []

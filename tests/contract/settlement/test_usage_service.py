@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import grpc
@@ -14,6 +16,7 @@ from envoy.service.accesslog.v3 import als_pb2, als_pb2_grpc
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from deploy.local.redis import start_redis
@@ -33,10 +36,12 @@ from tests.contract.settlement.settlement_cases import (
     breaches,
     charge,
     make_hold,
+    make_organization,
     make_report,
     make_settlement,
     prepare,
     register,
+    the_row,
 )
 from usage_service.service import UsageService, open_usage_service
 
@@ -92,8 +97,12 @@ async def place(redis: Redis, *holds: Hold, sequence: int = 1) -> None:
 
 async def pool_of(redis: Redis, organization: str = "acme") -> tuple[int, int, int]:
     """Balance, held, sequence."""
-    fields = await redis.hgetall(pool_key(organization))
-    return int(fields["balance"]), int(fields["held"]), int(fields["sequence"])
+    balance, held, sequence = await numbers(redis, pool_key(organization), "balance", "held", "sequence")
+    return balance, held, sequence
+
+
+async def numbers(redis: Redis, key: str, *fields: str) -> list[int]:
+    return [int(str(value)) for value in await redis.hmget(key, list(fields))]
 
 
 async def until_pool(redis: Redis, expected: tuple[int, int, int]) -> None:
@@ -124,8 +133,7 @@ async def test_a_call_reported_over_grpc_is_settled_in_postgresql_and_redis(
         await server.stop(1)
         await until_pool(redis, (START_BALANCE - charge(), 0, 2))
     key = counter_key("acme", hold.counters[0].encode())
-    settled, held = await redis.hmget(key, "settled", "held")
-    assert (int(settled), int(held)) == (charge(), 0)
+    assert await numbers(redis, key, "settled", "held") == [charge(), 0]
     assert await breaches(owner) == []
 
 
@@ -161,9 +169,9 @@ async def test_a_call_in_both_logs_is_settled_once(
     assert await breaches(owner) == []
 
 
-async def until_offset(owner: asyncpg.Connection, journal: Path, size: int | None = None) -> None:
-    """Waits until the journal is settled to its end."""
-    expected = journal.stat().st_size if size is None else size
+async def until_offset(owner: asyncpg.Connection, journal: Path, torn_bytes: int = 0) -> None:
+    """Waits until the journal is settled to its end, but for a torn line."""
+    expected = journal.stat().st_size - torn_bytes  # noqa: ASYNC240
     async with asyncio.timeout(10):
         while await owner.fetchval("SELECT byte_offset FROM journal_offsets") != expected:
             await asyncio.sleep(0.02)
@@ -186,12 +194,13 @@ async def test_the_journal_is_read_on_from_where_it_was_settled(
 ) -> None:
     await prepare(owner)
     first, second = ([make_report(make_hold()) for _ in range(5)] for _ in range(2))
-    append(journal, first, tail=b'{"hold": "to')
+    torn = journal_line(second[0])
+    append(journal, first, tail=torn[:50])
     async with running(settings):
-        await until_offset(owner, journal, journal.stat().st_size - len(b'{"hold": "to'))
-    with journal.open("r+b") as file:
-        file.truncate(journal.stat().st_size - len(b'{"hold": "to'))
-    append(journal, second)
+        await until_offset(owner, journal, torn_bytes=50)
+    with journal.open("ab") as file:
+        file.write(torn[50:])
+    append(journal, second[1:])
     async with running(settings) as service:
         await until_offset(owner, journal)
         assert (service.counts.settled, service.counts.repeated, service.counts.bad_lines) == (5, 0, 0)
@@ -218,7 +227,7 @@ async def test_a_rotated_journal_is_settled_to_its_end_and_followed(
     async with running(settings) as service:
         await until(lambda: service.counts.settled == 1)
         append(journal, [make_report(make_hold())])
-        journal.rename(journal.with_suffix(".jsonl.1"))
+        journal.rename(journal.with_suffix(".jsonl.1"))  # noqa: ASYNC240
         append(journal, [make_report(make_hold())])
         await until(lambda: service.counts.settled == 3)
         await until_offset(owner, journal)
@@ -250,7 +259,7 @@ async def test_a_forged_report_debits_nobody_and_is_not_quoted(
     ],
 )
 async def test_a_report_that_cannot_be_settled_does_not_stop_its_batch(
-    owner: asyncpg.Connection, settings: UsageSettings, journal: Path, poison: dict[str, object]
+    owner: asyncpg.Connection, settings: UsageSettings, journal: Path, poison: dict[str, Any]
 ) -> None:
     await prepare(owner)
     reports = [make_report(make_hold()) for _ in range(10)]
@@ -303,11 +312,11 @@ async def test_redis_restored_to_an_earlier_moment_is_brought_up_again(
         await until_pool(redis, (START_BALANCE - 2 * charge(), 0, 3))
 
 
-async def snapshot(redis: Redis) -> dict[str, dict[str, str]]:
-    return {key: await redis.hgetall(key) for key in await redis.keys("mr:*")}
+async def snapshot(redis: Redis) -> dict[str, Any]:
+    return {str(key): await redis.hgetall(str(key)) for key in await redis.keys("mr:*")}
 
 
-async def restore(redis: Redis, contents: dict[str, dict[str, str]]) -> None:
+async def restore(redis: Redis, contents: dict[str, Any]) -> None:
     await redis.flushall()
     for key, fields in contents.items():
         await redis.hset(key, mapping=fields)
@@ -325,23 +334,34 @@ async def test_a_top_up_reaches_redis_at_once(owner: asyncpg.Connection, redis: 
             await until_pool(redis, (START_BALANCE - charge() + 5, 0, 3))
 
 
-async def test_settlement_goes_on_without_redis_which_follows_when_it_is_back(
+async def test_settlement_goes_on_while_redis_is_stalled_and_redis_follows_later(
     owner: asyncpg.Connection, settings: UsageSettings, tmp_path: Path
 ) -> None:
+    """What Redis was sent while it was stalled is carried out late, besides what is sent again."""
     await prepare(owner)
-    port, directory = free_port(), tmp_path / "redis"
     holds = [make_hold() for _ in range(30)]
-    url = f"redis://:pw@127.0.0.1:{port}/0"
-    changes = {"redis_url": type(settings.redis_url)(url)}
-    async with running(settings.model_copy(update=changes)) as service:
-        await service.take(message(*(make_report(hold) for hold in holds[:20])))
-        await until(lambda: service.counts.settled == 20)
-        with start_redis(directory, port, password="pw"):
-            redis = Redis.from_url(url, decode_responses=True)
-            await place(redis, *holds)
-            await service.take(message(*(make_report(hold) for hold in holds[20:])))
+    with start_redis(tmp_path / "redis", free_port()) as server:
+        redis = Redis.from_url(server.url, decode_responses=True)
+        await place(redis, *holds)
+        async with running(settings.model_copy(update={"redis_url": SecretStr(server.url)})) as service:
+            server.process.send_signal(signal.SIGSTOP)
+            for hold in holds:
+                await service.take(message(make_report(hold)))
+                await asyncio.sleep(0.05)
+            await until(lambda: service.counts.settled == 30)
+            server.process.send_signal(signal.SIGCONT)
             await until_pool(redis, (START_BALANCE - 30 * charge(), 0, 31))
-            await redis.aclose()
+        await redis.aclose()
+
+
+async def test_settlement_goes_on_without_redis(owner: asyncpg.Connection, settings: UsageSettings) -> None:
+    await prepare(owner)
+    nowhere = SecretStr(f"redis://127.0.0.1:{free_port()}/0")
+    changes = {"redis_url": nowhere, "shutdown_grace_ms": 200}
+    async with running(settings.model_copy(update=changes)) as service:
+        await service.take(message(*(make_report(make_hold()) for _ in range(20))))
+        await until(lambda: service.counts.settled == 20)
+    assert await breaches(owner) == []
 
 
 async def test_a_batch_outlives_a_database_that_does_not_answer_and_the_stream_waits(
@@ -398,18 +418,21 @@ async def test_a_price_newer_than_the_cache_is_fetched(owner: asyncpg.Connection
         await sync_catalog(owner, CATALOG.model_copy(update={"models": (changed,)}))
         await service.take(message(make_report(make_hold(price_version=2))))
         await until(lambda: service.counts.settled == 1)
-    row = await owner.fetchrow("SELECT charge_nano_credits, price_version FROM usage_records")
-    assert tuple(row) == (40 * 2_000 + 20 * 10**6, 2)
+    assert await the_row(owner, "SELECT charge_nano_credits, price_version FROM usage_records") == {
+        "charge_nano_credits": 40 * 2_000 + 20 * 10**6,
+        "price_version": 2,
+    }
 
 
 async def test_nothing_is_settled_before_there_is_a_catalogue(
     owner: asyncpg.Connection, settings: UsageSettings
 ) -> None:
+    await make_organization(owner)
     async with open_usage_service(settings, NO_TRACING) as service:
         await service.take(message(make_report(make_hold())))
         await asyncio.sleep(0.2)
         assert not service.is_ready()
-        await prepare(owner)
+        await sync_catalog(owner, CATALOG)
         await until(lambda: service.counts.settled == 1)
 
 

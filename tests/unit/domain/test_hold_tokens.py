@@ -12,30 +12,9 @@ from gateway_core.domain.cycles import Cycle
 from gateway_core.domain.dialects import Endpoint
 from gateway_core.domain.holds import Hold, HoldTokenError, sign_hold, verify_hold
 from gateway_core.domain.scopes import Counter, ScopeKind
+from tests.unit.domain.example_hold import HOLD
 
 KEY = b"\x5a" * 32
-HOLD = Hold(
-    hold_id="hold-01j0000000000000000000000",
-    organization="acme",
-    group_path=("g1", "g2"),
-    member="mia",
-    api_key="key-1",
-    endpoint=Endpoint.MESSAGES,
-    streams=True,
-    requested_model="claude",
-    provider="anthropic",
-    served_model="claude-4",
-    price_version=3,
-    amount_nano_credits=2**62 + 1,
-    input_tokens=10,
-    output_tokens=20,
-    counters=(
-        Counter(ScopeKind.API_KEY, "key-1", Cycle.NEVER, 0),
-        Counter(ScopeKind.MEMBER, "mia", Cycle.DAILY, 1_750_000_000, 4),
-    ),
-    placed_epoch_us=1_750_000_000_000_001,
-    expires_epoch_us=1_750_007_200_000_001,
-)
 TOKEN = sign_hold(HOLD, KEY)
 
 texts = st.text(max_size=20)

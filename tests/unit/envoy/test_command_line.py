@@ -11,7 +11,7 @@ OPTIONS = {
     "admin_port": 10001,
     "envoy_admin_port": 10002,
     "sockets": {name: f"/run/megarouter/{name}.sock" for name in ("authz", "ratelimit", "usage", "admin")},
-    "journal_path": "/tmp/usage.jsonl",
+    "journal_path": "/run/megarouter/usage.jsonl",
     "providers": [{"name": "mock", "host": "127.0.0.1", "port": 10005, "tls": False}],
 }
 

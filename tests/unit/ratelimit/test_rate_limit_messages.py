@@ -171,10 +171,6 @@ def test_a_refused_caller_reads_an_error_of_the_api_that_was_called(dialect: Dia
     assert json.loads(refused(dialect).raw_body) == body
 
 
-def test_the_body_of_a_refusal_is_marked_as_finished() -> None:
-    assert dict(refused(Dialect.OPENAI).dynamic_metadata) == {"answered": True}
-
-
 def test_every_descriptor_gets_its_status_in_order() -> None:
     demands = (None, Demand(MEMBER, 60, 1), Demand(KEY, 10, 1))
     states = [
