@@ -198,6 +198,10 @@ local function watched_members(text, index, watched)
     if members[group] then
       return "repeated_key"
     end
+    local opening = byte(text, first)
+    if (opening == OPEN_BRACE or opening == OPEN_BRACKET) and not NESTED_KEYS[group] then
+      return "nested_value" -- json_to_metadata copies plain values only, so the decision did not see this one
+    end
     members[group] = { first, last }
   end)
   if not after then
@@ -295,6 +299,7 @@ local MESSAGES = {
   invalid_stream_options = "`stream_options` must be an object, and its `include_usage` true or false.",
   malformed_body = "The request body is not valid JSON. Check its brackets, quotes and commas, and that nothing follows it.",
   misspelled_key = "The request body has a key that differs only in letter case from one that counts. Use the documented spelling.",
+  nested_value = "A parameter that decides the price is an object or an array. Send it as a plain value.",
   repeated_key = "The request body names the same key twice. Send each key once.",
   unsupported_encoding = "The request body is compressed. Send it without content-encoding.",
 }
@@ -593,7 +598,7 @@ end
 local function dialect_of(path)
   if starts_path(path, "/v1/messages") then
     return "anthropic"
-  elseif starts_path(path, "/v1beta") then
+  elseif starts_path(path, "/v1beta") or find(path, "^/v1/models/[^?]*:") then
     return "gemini"
   end
   return "openai"

@@ -24,7 +24,7 @@ NO_RETRY = "x-should-retry"
 
 # Paths that belong to a dialect other than OpenAI's. The rewriter changes the path before the provider is called and
 # leaves the caller's dialect in metadata, which is asked first.
-DIALECT_PATHS = {Dialect.ANTHROPIC: r"/v1/messages([/?].*)?", Dialect.GEMINI: r"/v1beta([/?].*)?"}
+DIALECT_PATHS = {Dialect.ANTHROPIC: r"/v1/messages([/?].*)?", Dialect.GEMINI: r"/v1beta([/?].*)?|/v1/models/[^?]*:.*"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,8 @@ async def test_killing_usage_service_under_load_loses_no_call(
 async def test_while_a_dependency_is_down_calls_are_refused_and_afterwards_they_pass(
     stack: Stack, post: Post, tenant: Tenant, witness: Witness, name: str
 ) -> None:
-    await tenant.guard("member", "mia", requests_per_minute=1_000)  # a call without a rate limit needs no ratelimit_service
+    # A call without a rate limit does not need ratelimit_service.
+    await tenant.guard("member", "mia", requests_per_minute=1_000)
     assert (await post()).status == 200
     await asyncio.to_thread(stack.stop_process, name)
     try:

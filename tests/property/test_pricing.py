@@ -1,4 +1,4 @@
-"""The charge is the sum of its lines, and a hold in strict mode covers every call it was placed for."""
+"""The charge is the sum of its lines, and a hold in strict mode covers every call it was placed for (INV-05, INV-10)."""
 
 import pytest
 from hypothesis import given

@@ -1,7 +1,6 @@
 """Generates Python code from protos/ whenever they, or the packages that generate it, changed."""
 
 import os
-import shutil
 from pathlib import Path
 
 from deploy.local.bootstrap.paths import Repository
@@ -13,8 +12,8 @@ STUBS = "stubs"
 
 
 def proto_files(repository: Repository) -> list[Path]:
-    """All sources, in a fixed order."""
-    return sorted(repository.protos.rglob("*.proto"))
+    """All sources and their generator, in a fixed order."""
+    return sorted([*repository.protos.rglob("*.proto"), repository.protos / "generate.py"])
 
 
 def generated_source(repository: Repository, environments: str) -> str:
@@ -34,36 +33,8 @@ def generated_is_current(repository: Repository, source: str) -> bool:
 
 
 def generate(repository: Repository, source: str) -> None:
-    """Makes the code in a fresh folder and then swaps it in, so that a failure leaves the old one in place."""
-    sources = proto_files(repository)
-    parts = wanted_parts(repository)
-    fresh = repository.tools / "gen.new"
-    if fresh.exists():
-        shutil.rmtree(fresh)
-    fresh.mkdir(parents=True)
-    if sources:
-        say("generating code from protos/")
-        run(
-            protoc_command(repository, sources, fresh, parts),
-            "protos/ could not be compiled",
-            repository.root,
-            {**os.environ, "PATH": f"{repository.environment / 'bin'}:{os.environ.get('PATH', '')}"},
-        )
-    write_stamp(fresh / _STAMP, Stamp(source, parts))
-    if repository.generated.exists():
-        shutil.rmtree(repository.generated)
-    fresh.rename(repository.generated)
-
-
-def protoc_command(repository: Repository, sources: list[Path], target: Path, parts: frozenset[str]) -> list[str]:
-    """The compiler's command line."""
-    outputs = ["python", "grpc_python", *(("mypy", "mypy_grpc") if STUBS in parts else ())]
-    packages = next(repository.environment.glob("lib/python3*/site-packages"))
-    return [
-        str(repository.python),
-        *("-m", "grpc_tools.protoc"),
-        f"-I{repository.protos}",
-        f"-I{packages}",  # google/api/*.proto, which googleapis-common-protos brings along
-        *(f"--{output}_out={target}" for output in outputs),
-        *map(str, sources),
-    ]
+    """Runs `protos/generate.py`, which replaces the code in one step: a failure leaves the old one in place."""
+    say("generating code from protos/")
+    command = [str(repository.python), str(repository.protos / "generate.py"), "--out", str(repository.generated)]
+    run(command, "protos/ could not be compiled", repository.root, dict(os.environ))
+    write_stamp(repository.generated / _STAMP, Stamp(source, wanted_parts(repository)))

@@ -69,7 +69,7 @@ class Answer:
 
     @property
     def allowed(self) -> bool:
-        return self.response.WhichOneof("http_response") == "ok_response"
+        return bool(self.response.WhichOneof("http_response") == "ok_response")
 
     @property
     def status(self) -> int:

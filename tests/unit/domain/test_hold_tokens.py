@@ -1,4 +1,4 @@
-"""A hold travels through strangers' hands: only an unchanged token of ours is believed (fault F10)."""
+"""A hold travels through strangers' hands: only an unchanged token of ours is believed (INV-06, fault F10)."""
 
 import dataclasses
 from itertools import product

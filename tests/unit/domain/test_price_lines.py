@@ -1,4 +1,4 @@
-"""What each token category costs, where another price begins, and what a hold reserves."""
+"""What each token category costs, where another price begins, and what a hold reserves (INV-11)."""
 
 import datetime as dt
 

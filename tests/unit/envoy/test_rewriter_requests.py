@@ -133,10 +133,24 @@ def test_refuses_stream_options_it_cannot_change(options: bytes) -> None:
     assert rewritten(body) == body
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"model":1}', b'{"model":null}', b'{"model":["x"]}'])
+@pytest.mark.parametrize("body", [b"{}", b'{"model":1}', b'{"model":null}'])
 def test_refuses_to_replace_a_model_that_is_no_string(body: bytes) -> None:
     assert refusal_code(body, served_model="y") == "invalid_model"
     assert rewritten(body) == body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":["x"]}',
+        b'{"model":{}}',
+        b'{"max_tokens":[]}',
+        b'{"n":{"a":1}}',
+        b'{"generationConfig":{"maxOutputTokens":[5]}}',
+    ],
+)
+def test_refuses_an_object_or_array_where_the_decision_saw_no_value(body: bytes) -> None:
+    assert refusal_code(body) == "nested_value"
 
 
 def test_accepts_the_deepest_body_that_envoy_reads_and_refuses_a_deeper_one() -> None:

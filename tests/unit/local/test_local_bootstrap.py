@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -84,14 +85,15 @@ def _checkout(tmp_path: Path, proto: str) -> Repository:
     """A checkout with one proto file that borrows this repository's environment."""
     repository = Repository(tmp_path)
     repository.environment.symlink_to(REPOSITORY / ".venv")
-    package = repository.protos / "example" / "v1"
+    package = repository.protos / "megarouter" / "v1"
     package.mkdir(parents=True)
+    shutil.copy(REPOSITORY / "protos" / "generate.py", repository.protos)
     (package / "thing.proto").write_text(proto)
     return repository
 
 
 PROTO = """syntax = "proto3";
-package example.v1;
+package megarouter.v1;
 import "google/api/annotations.proto";
 service Things { rpc Get(Thing) returns (Thing) { option (google.api.http) = {get: "/v1/thing"}; } }
 message Thing { string name = 1; }
@@ -104,7 +106,7 @@ def test_generated_code_follows_its_sources(tmp_path: Path) -> None:
     assert not protobuf.generated_is_current(repository, source)
     protobuf.generate(repository, source)
     assert protobuf.generated_is_current(repository, source)
-    folder = repository.generated / "example" / "v1"
+    folder = repository.generated / "megarouter" / "v1"
     assert {"thing_pb2.py", "thing_pb2_grpc.py", "thing_pb2.pyi"} <= {path.name for path in folder.iterdir()}
 
     next(repository.protos.rglob("*.proto")).write_text(PROTO.replace("Thing", "Item"))
@@ -120,7 +122,7 @@ def test_sources_that_do_not_compile_leave_the_old_code_in_place(tmp_path: Path)
     next(repository.protos.rglob("*.proto")).write_text("message {")
     with pytest.raises(BootstrapError, match=r"(?s)could not be compiled.*thing\.proto"):
         protobuf.generate(repository, "source 2")
-    assert (repository.generated / "example" / "v1" / "thing_pb2.py").exists()
+    assert (repository.generated / "megarouter" / "v1" / "thing_pb2.py").exists()
 
 
 def test_the_bootstrap_imports_nothing_that_is_not_in_the_standard_library() -> None:
