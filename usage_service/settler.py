@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 _FIRST_PAUSE_S: Final = 0.02
 _LONGEST_PAUSE_S: Final = 1.0
+_DECISIONS_AT_A_STRETCH: Final = 25
 
 _FAULTS_OF_A_REPORT: Final = (
     asyncpg.DataError,
@@ -72,7 +73,9 @@ class Settler:
         """Settles a batch. Returns when every entry is on the books, or found to be beyond settling."""
         await self._catalog.loaded()
         decided: list[tuple[Entry, Settlement]] = []
-        for entry in entries:
+        for number, entry in enumerate(entries):
+            if number % _DECISIONS_AT_A_STRETCH == 0:
+                await asyncio.sleep(0)  # Another batch may be in its transaction, holding locks.
             settlement = await self._decide(entry)
             if settlement is None:
                 _finish(entry)

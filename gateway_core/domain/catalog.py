@@ -156,7 +156,9 @@ class Catalog(_Entry):
                 raise ValueError(f"model {model.name}: provider {model.provider} is not in the catalogue")
             missing = {endpoint.dialect for endpoint in model.endpoints} - provider.dialects.keys()
             if missing:
-                raise ValueError(f"model {model.name}: provider {model.provider} does not speak {', '.join(sorted(missing))}")
+                raise ValueError(
+                    f"model {model.name}: provider {model.provider} does not speak {', '.join(sorted(missing))}"
+                )
         return self
 
 
