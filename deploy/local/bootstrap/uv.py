@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import urllib.request
@@ -23,9 +24,9 @@ DOWNLOAD_TIMEOUT_S = 60.0
 
 
 def find_uv(repository: Repository) -> Path | None:
-    """The uv on the search path, else the private one, else None."""
+    """The uv on the search path, else the private one, else None. A wrapper that leads to no uv does not count."""
     found = shutil.which("uv")
-    if found:
+    if found and subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0:
         return Path(found)
     private = repository.uv_environment / "bin" / "uv"
     return private if private.exists() else None
