@@ -59,6 +59,7 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
     try:
         _require_readable(call)
         _require_standard_tier(call.facts)
+        _require_foreground(call.facts)
         return Parameters(
             model=route.path_model or _model(call.facts),
             streams=_streams(call, route),
@@ -101,6 +102,13 @@ def _require_standard_tier(facts: Mapping[str, object]) -> None:
     if tier is not None and tier not in _STANDARD_TIERS:
         raise _invalid(
             "service_tier", "only the standard tier has a price here; leave it out or use 'auto' or 'default'"
+        )
+
+
+def _require_foreground(facts: Mapping[str, object]) -> None:
+    if _boolean(facts, "background"):
+        raise _invalid(
+            "background", "such a response ends after the call, where its usage cannot be metered; leave it out"
         )
 
 

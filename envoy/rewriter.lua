@@ -168,6 +168,7 @@ end
 local BODY_KEYS = watch({
   { "model" },
   { "stream" },
+  { "background" },
   { "stream_options" },
   { "max_tokens" },
   { "max_completion_tokens" },

@@ -102,12 +102,13 @@ CREATE TABLE journal_offsets (
 CREATE SEQUENCE cycle_revisions;
 
 CREATE FUNCTION cycle_start(cycle text, time_zone text) RETURNS timestamptz LANGUAGE sql STABLE AS $$
-    SELECT CASE cycle
-        WHEN 'DAILY' THEN date_trunc('day', now(), time_zone)
-        WHEN 'WEEKLY' THEN date_trunc('week', now(), time_zone)
-        WHEN 'MONTHLY' THEN date_trunc('month', now(), time_zone)
-        ELSE 'epoch'::timestamptz
-    END
+    SELECT CASE WHEN cycle = 'NEVER' THEN 'epoch'::timestamptz ELSE (
+        -- Where clocks are set back over midnight it comes twice: a period starts at its first pass.
+        SELECT min(start - earlier)
+          FROM date_trunc(CASE cycle WHEN 'DAILY' THEN 'day' WHEN 'WEEKLY' THEN 'week' ELSE 'month' END, now(), time_zone) AS start,
+               unnest(ARRAY[interval '0', interval '30 minutes', interval '1 hour']) AS earlier
+         WHERE (start - earlier) AT TIME ZONE time_zone = start AT TIME ZONE time_zone
+    ) END
 $$;
 
 CREATE FUNCTION set_cycle_revision() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$

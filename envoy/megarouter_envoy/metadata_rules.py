@@ -19,6 +19,7 @@ JSON_CONTENT_TYPE = r"(?i)application/json[ \t]*(;.*)?"
 
 TOP_LEVEL_REQUEST_KEYS = (
     "stream",
+    "background",
     "max_tokens",
     "max_completion_tokens",
     "max_output_tokens",

@@ -4,10 +4,9 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 PREFIX = "MEGAROUTER_"
 
@@ -28,21 +27,22 @@ def _require_hex_key(value: SecretStr) -> SecretStr:
 
 
 HexKey = Annotated[SecretStr, AfterValidator(_require_hex_key)]
+Positive = Annotated[int, Field(gt=0, le=2**31)]
 
 
 class SettingsError(Exception):
     """The environment does not describe a service that can start; the message names each variable and what is wrong."""
 
 
-class ServiceSettings(BaseSettings):
+class ServiceSettings(BaseModel):
     """What every service needs."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     listen: str
     """`unix:/path/to.sock` or `host:port` of the gRPC server."""
-    log_level: str = "INFO"
-    shutdown_grace_ms: int = 5_000
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    shutdown_grace_ms: Positive = 5_000
     """How long a stopping service waits for calls under way."""
 
 
@@ -50,8 +50,8 @@ class DatabaseSettings(ServiceSettings):
     """A service that uses PostgreSQL."""
 
     database_url: SecretStr
-    database_pool_size: int = 4
-    database_timeout_ms: int = 5_000
+    database_pool_size: Positive = 4
+    database_timeout_ms: Positive = 5_000
 
 
 class AuthzSettings(DatabaseSettings):
@@ -60,14 +60,14 @@ class AuthzSettings(DatabaseSettings):
     redis_url: SecretStr
     hold_signing_key: HexKey
     key_pepper: HexKey
-    identity_cache_entries: int = 100_000
-    identity_max_age_ms: int = 30_000
+    identity_cache_entries: Positive = 100_000
+    identity_max_age_ms: Positive = 30_000
     """A cached identity is read anew after this long even if no change was pushed."""
-    hold_flush_interval_ms: int = 20
+    hold_flush_interval_ms: Positive = 20
     """How late a placed hold may reach the register."""
-    hold_queue_entries: int = 20_000
+    hold_queue_entries: Positive = 20_000
     """Holds waiting for the register; when full, calls are refused until PostgreSQL catches up."""
-    hold_life_ms: int = 2 * 3_600 * 1_000
+    hold_life_ms: Positive = 2 * 3_600 * 1_000
     """When a hold without a report expires: longer than Envoy lets any stream live."""
 
 
@@ -83,10 +83,10 @@ class UsageSettings(DatabaseSettings):
     redis_url: SecretStr
     hold_signing_key: HexKey
     journal_file: Path
-    settle_batch_entries: int = 500
-    settle_interval_ms: int = 20
-    settle_queue_entries: int = 50_000
-    journal_delay_ms: int = 1_000
+    settle_batch_entries: Positive = 500
+    settle_interval_ms: Positive = 20
+    settle_queue_entries: Positive = 50_000
+    journal_delay_ms: Positive = 1_000
     """The journal is read this far behind the stream, so that a settled call is recognised without asking the database."""
 
 
@@ -113,7 +113,13 @@ def load_settings(settings_class: type[S], environment: Mapping[str, str] = os.e
     if unknown:
         raise SettingsError(f"unknown settings {', '.join(unknown)}: correct the name or unset it")
     try:
-        return settings_class()
+        return settings_class.model_validate(
+            {
+                name: environment[variable]
+                for name in settings_class.model_fields
+                if (variable := PREFIX + name.upper()) in environment
+            }
+        )
     except ValidationError as error:
         # Only place and message: the offending value may be a secret.
         problems = "; ".join(f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors())

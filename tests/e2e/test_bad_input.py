@@ -204,6 +204,11 @@ async def test_a_stream_flag_that_is_not_a_boolean_is_refused(refuses: Refuses) 
     await refuses(400, "invalid_parameter", chat(stream="true"))
 
 
+async def test_a_response_in_the_background_is_refused(refuses: Refuses) -> None:
+    body = {"model": "gpt-5", "input": "hi", "background": True}
+    await refuses(400, "invalid_parameter", body, path="/v1/responses")
+
+
 async def test_a_service_tier_without_a_price_is_refused(refuses: Refuses) -> None:
     await refuses(400, "invalid_parameter", chat(service_tier="priority"))
 

@@ -1,5 +1,7 @@
 """A usage_service's settings over the session's servers."""
 
+from pathlib import Path
+
 import pytest
 
 from deploy.local.redis import RedisServer
@@ -8,5 +10,12 @@ from tests.contract.settlement.settlement_cases import make_settings
 
 
 @pytest.fixture
-def settings(database_url: str, redis_server: RedisServer) -> UsageSettings:
-    return make_settings(database_url, redis_server.url)
+def journal(tmp_path: Path) -> Path:
+    return tmp_path / "usage.jsonl"
+
+
+@pytest.fixture
+def settings(database_url: str, redis_server: RedisServer, journal: Path) -> UsageSettings:
+    return make_settings(
+        database_url, redis_server.url, journal_file=journal, journal_delay_ms=300, settle_interval_ms=5
+    )
