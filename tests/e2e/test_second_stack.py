@@ -7,7 +7,7 @@ import pytest
 
 from deploy.local.stack import Stack
 from tests.e2e.conftest import Post, free_port_base
-from tests.e2e.otlp_receiver import OtlpReceiver, receiving
+from tests.e2e.otlp_receiver import OtlpReceiver, ReceivedSpan, receiving
 from tests.e2e.sdk_calls import chat as sdk_chat
 from tests.e2e.sdk_calls import connect
 
@@ -46,28 +46,27 @@ async def test_one_trace_leads_through_the_decisions_and_settlement_links_to_it(
 ) -> None:
     environment = second.environment
     assert await sdk_chat(connect(environment["MEGAROUTER_BASE_URL"], environment["MEGAROUTER_API_KEY"]), "Hello.", 20)
-    spans = await receiver.wait_for(
-        lambda spans: (
-            {"authz_service", "ratelimit_service", "usage_service"} <= {span.service for span in spans}
-            and any("egress" in span.name or "ingress" in span.name or not span.parent_span_id for span in spans)
-        )
-    )
-    settlement = next(span for span in spans if span.service == "usage_service")
+    spans = await receiver.wait_for(lambda spans: any(_is_complete(spans, span) for span in spans))
+    settlement = next(span for span in spans if _is_complete(spans, span))
     (trace_id,) = settlement.linked_trace_ids
-    authorize = next(span for span in spans if span.service == "authz_service" and span.trace_id == trace_id)
-    limit = next(span for span in spans if span.service == "ratelimit_service" and span.trace_id == trace_id)
-    envoy = [
-        span
-        for span in spans
-        if span.trace_id == trace_id and span.service not in {"authz_service", "ratelimit_service"}
-    ]
-    envoy_span_ids = {span.span_id for span in envoy}
+    trace = [span for span in spans if span.trace_id == trace_id]
+    authorize = next(span for span in trace if span.service == "authz_service")
+    limit = next(span for span in trace if span.service == "ratelimit_service")
+    envoy_span_ids = {span.span_id for span in trace} - {authorize.span_id, limit.span_id}
     assert authorize.parent_span_id in envoy_span_ids
     assert limit.parent_span_id in envoy_span_ids
     assert authorize.attributes["megarouter.authz.decision"] == "allowed"
     assert authorize.attributes["gen_ai.request.model"] == "gpt-4o-mini"
     assert settlement.trace_id != trace_id
     assert settlement.attributes["gen_ai.usage.input_tokens"] > 0
+
+
+def _is_complete(spans: list[ReceivedSpan], settlement: ReceivedSpan) -> bool:
+    """Whether a span settles a call of whose trace everything has arrived: Envoy's three spans and those of two services."""
+    if settlement.service != "usage_service" or not settlement.linked_trace_ids:
+        return False
+    trace = [span for span in spans if span.trace_id == settlement.linked_trace_ids[0]]
+    return len(trace) >= 5 and {"authz_service", "ratelimit_service"} <= {span.service for span in trace}
 
 
 @pytest.mark.timeout(180)
