@@ -8,11 +8,13 @@ from megarouter_envoy import (
     BinaryNotFoundError,
     BootstrapOptions,
     Credential,
+    InvalidBootstrapError,
     ProviderTarget,
     ServiceSockets,
     build_bootstrap,
     command,
     find_binary,
+    validate,
     write_secret_file,
 )
 
@@ -37,7 +39,11 @@ def envoy_command(bootstrap: Path) -> list[str]:
 
 
 def write_bootstrap(home: Home, ports: Ports, routes: Sequence[Route], otlp_endpoint: str | None) -> None:
-    """Writes everything Envoy reads at its start; credentials that are no longer set are removed."""
+    """Writes everything Envoy reads at its start, and has Envoy check it; credentials that are no longer set are removed.
+
+    Raises:
+        StartError: Envoy refuses the bootstrap, or there is no binary.
+    """
     for old in home.provider_secrets.iterdir():
         old.unlink()
     options = BootstrapOptions(
@@ -54,7 +60,19 @@ def write_bootstrap(home: Home, ports: Ports, routes: Sequence[Route], otlp_endp
         providers=tuple(_target(home, route) for route in routes),
         otlp_endpoint=otlp_endpoint,
     )
-    write_private(home.bootstrap_file, build_bootstrap(options))
+    _write_validated(home.bootstrap_file, build_bootstrap(options))
+
+
+def _write_validated(bootstrap: Path, text: str) -> None:
+    """A bootstrap that stands in the file has passed: the same text is not checked again at every restart."""
+    if bootstrap.exists() and bootstrap.read_text(encoding="utf-8") == text:
+        return
+    write_private(bootstrap, text)
+    try:
+        validate(bootstrap)
+    except (BinaryNotFoundError, InvalidBootstrapError) as error:
+        bootstrap.unlink()
+        raise StartError(f"Envoy refuses its bootstrap: {error}") from error
 
 
 def _target(home: Home, route: Route) -> ProviderTarget:
