@@ -43,6 +43,9 @@ class AdminService:
         """Registers the handlers."""
         server.add_generic_rpc_handlers(self._handlers)
 
+    def begin_stop(self) -> None:
+        """Every call of this service ends by itself."""
+
     def is_ready(self) -> bool:
         """Whether PostgreSQL answered the last probe."""
         return self._answers

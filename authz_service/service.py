@@ -45,6 +45,9 @@ class AuthzService(external_auth_pb2_grpc.AuthorizationServicer):  # type: ignor
         """Registers the handlers."""
         external_auth_pb2_grpc.add_AuthorizationServicer_to_server(self, server)
 
+    def begin_stop(self) -> None:
+        """Every call of this service ends by itself."""
+
     def is_ready(self) -> bool:
         """Ready when models are known and changes of identities are being pushed."""
         return self._catalog.is_loaded and self._identity_listener.is_listening

@@ -79,6 +79,9 @@ class RateLimitService:
         """Registers the handler."""
         rls_pb2_grpc.add_RateLimitServiceServicer_to_server(self._servicer, server)
 
+    def begin_stop(self) -> None:
+        """Every call of this service ends by itself."""
+
     def is_ready(self) -> bool:
         """Whether Redis answered the last probe."""
         return self._answers

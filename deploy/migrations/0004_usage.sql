@@ -82,7 +82,7 @@ CREATE TABLE scope_spend (
 -- A second report of a resolved hold that says something else: the first stands, this remembers the second (fault C3).
 CREATE TABLE usage_discrepancies (
     discrepancy_id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    hold_id              text NOT NULL,
+    hold_id              text NOT NULL UNIQUE,
     organization_id      text NOT NULL,
     detail               text NOT NULL,
     create_time          timestamptz NOT NULL DEFAULT now()

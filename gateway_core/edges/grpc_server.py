@@ -36,6 +36,9 @@ class Service(Protocol):
     def is_ready(self) -> bool:
         """Whether calls can be answered now; the health service says so."""
 
+    def begin_stop(self) -> None:
+        """Ends the streams that their callers would never end; other calls are waited for."""
+
 
 def run_service(
     name: str, settings: ServiceSettings, build: Callable[..., AbstractAsyncContextManager[Service]]
@@ -84,6 +87,7 @@ async def _serve(
         await stop.wait()
         watcher.cancel()
         await servicer.enter_graceful_shutdown()
+        service.begin_stop()
         await server.stop(settings.shutdown_grace_ms / 1_000)
     logger.info("stopped")
 
