@@ -17,6 +17,7 @@ from admin_service.directory import Directory
 from admin_service.guard import Guard, ResourceApi
 from admin_service.page_tokens import PageTokens
 from gateway_core.domain.catalog import Catalog
+from gateway_core.edges.background import in_background
 from gateway_core.edges.postgres.catalog_store import sync_catalog
 from gateway_core.edges.postgres.connections import UNAVAILABLE, open_pool, until_available
 from gateway_core.edges.postgres.migrations import migrate
@@ -76,13 +77,8 @@ async def open_service(settings: AdminSettings, tracing: Tracing, catalog: Catal
         guard = Guard(Directory(pool, pepper), tracing, make_incident_id=lambda: secrets.token_hex(8))
         apis: Sequence[ResourceApi] = (ApiKeysApi(pool, PageTokens(pepper, time.time)), CreditsApi(pool))
         service = AdminService(pool, apis, guard)
-        watcher = asyncio.create_task(service.watch_database())
-        try:
+        async with in_background(service.watch_database()):
             yield service
-        finally:
-            watcher.cancel()
-            with suppress(asyncio.CancelledError):
-                await watcher
 
 
 async def _store(pool: asyncpg.Pool, catalog: Catalog) -> None:

@@ -11,6 +11,7 @@ from envoy.service.ratelimit.v3 import rls_pb2, rls_pb2_grpc
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from gateway_core.edges.background import in_background
 from gateway_core.edges.redis.connections import open_redis
 from gateway_core.edges.redis.rate_counters import RateCounters
 from gateway_core.edges.settings import RateLimitSettings
@@ -106,10 +107,5 @@ async def open_service(settings: RateLimitSettings, tracing: Tracing) -> AsyncIt
     """The service with its connections. Redis may start later: until then it is not ready and refuses."""
     async with open_redis(settings.redis_url.get_secret_value(), timeout_ms=_REDIS_TIMEOUT_MS) as redis:
         service = RateLimitService(redis, tracing)
-        watcher = asyncio.create_task(service.watch_redis())
-        try:
+        async with in_background(service.watch_redis()):
             yield service
-        finally:
-            watcher.cancel()
-            with suppress(asyncio.CancelledError):
-                await watcher

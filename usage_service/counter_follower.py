@@ -10,6 +10,7 @@ import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from gateway_core.edges.background import end, start
 from gateway_core.edges.postgres.connections import UNAVAILABLE
 from gateway_core.edges.postgres.ledger_events import LedgerEvents
 from gateway_core.edges.postgres.settlement_store import RecordedSettlement
@@ -188,14 +189,10 @@ def _event_of(record: RecordedSettlement) -> CounterEvent:
 @asynccontextmanager
 async def running(follower: CounterFollower, finish_timeout_ms: int) -> AsyncIterator[None]:
     """Follows while the context is open; closing brings Redis up to date, for a bounded time."""
-    tasks = [asyncio.create_task(work) for work in (follower.follow(), follower.recover(), follower.sweep())]
+    tasks = [start(work) for work in (follower.follow(), follower.recover(), follower.sweep())]
     try:
         yield
         with suppress(TimeoutError):
             await asyncio.wait_for(follower.in_step(), finish_timeout_ms / 1_000)
     finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await end(*tasks)

@@ -4,12 +4,13 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 import asyncpg
 
+from gateway_core.edges.background import in_background
 from gateway_core.edges.postgres.connections import UNAVAILABLE
 from gateway_core.edges.postgres.journal_store import JournalPosition, load_position, store_position
 from usage_service.entries import Entry, Origin, Page, RecentSettlements, SettlementCounts
@@ -134,10 +135,5 @@ async def _persistently(attempt: Callable[[], Awaitable[T]]) -> T:
 @asynccontextmanager
 async def running(replay: JournalReplay) -> AsyncIterator[None]:
     """Replays while the context is open."""
-    task = asyncio.create_task(replay.run())
-    try:
+    async with in_background(replay.run()):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
+from gateway_core.edges.background import end, start
 from usage_service.entries import Entry
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ class SettlementPipeline:
 @asynccontextmanager
 async def running(pipeline: SettlementPipeline, workers: int, drain_timeout_ms: int) -> AsyncIterator[None]:
     """Runs a pipeline while the context is open; closing settles what is queued, for a bounded time."""
-    tasks = [asyncio.create_task(pipeline.work()) for _ in range(workers)]
+    tasks = [start(pipeline.work()) for _ in range(workers)]
     try:
         yield
         try:
@@ -73,8 +74,4 @@ async def running(pipeline: SettlementPipeline, workers: int, drain_timeout_ms: 
         except TimeoutError:
             logger.warning("stopped before everything was settled; the journal brings the rest")
     finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await end(*tasks)

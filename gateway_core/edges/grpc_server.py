@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
+from gateway_core.edges.background import in_background
 from gateway_core.edges.settings import ServiceSettings
 from gateway_core.edges.telemetry.logs import configure_logging
 from gateway_core.edges.telemetry.tracing import Tracing, configure_tracing
@@ -83,9 +84,8 @@ async def _serve(
         _bind(server, settings.listen)
         await server.start()
         logger.info("started", extra={"listen": settings.listen})
-        watcher = asyncio.create_task(_report_health(servicer, service))
-        await stop.wait()
-        watcher.cancel()
+        async with in_background(_report_health(servicer, service)):
+            await stop.wait()
         await servicer.enter_graceful_shutdown()
         service.begin_stop()
         await server.stop(settings.shutdown_grace_ms / 1_000)

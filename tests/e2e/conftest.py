@@ -2,8 +2,12 @@
 
 import asyncio
 import json
+import os
+import random
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -11,7 +15,6 @@ import asyncpg
 import pytest
 
 from deploy.local.stack import Stack
-from tests.contract.conftest import free_port
 from tests.e2e.tenants import Tenant, make_tenant
 
 SETTLE_TIMEOUT_S = 15.0
@@ -19,13 +22,31 @@ SETTLE_TIMEOUT_S = 15.0
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with Stack(tmp_path_factory.mktemp("stack"), free_port_base()) as running:
+    """In a home and on ports of its own, or where `./dev test --home DIR --port-base N` says."""
+    home = os.environ.get("MEGAROUTER_TEST_HOME")
+    port_base = os.environ.get("MEGAROUTER_TEST_PORT_BASE")
+    with Stack(
+        Path(home) if home else tmp_path_factory.mktemp("stack"), int(port_base) if port_base else free_port_base()
+    ) as running:
         yield running
 
 
 def free_port_base() -> int:
-    """A base whose ten ports lie above the usual ephemeral pick of the system."""
-    return free_port() // 10 * 10 if free_port() < 65_000 else 20_000
+    """A base with six free ports, below those that the system gives to outgoing connections."""
+    for _ in range(100):
+        base = random.randrange(12_000, 32_000, 10)
+        if all(_is_free(base + offset) for offset in range(6)):
+            return base
+    raise RuntimeError("no free ports")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @pytest.fixture(scope="session")

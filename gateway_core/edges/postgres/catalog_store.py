@@ -13,6 +13,7 @@ import asyncpg
 from pydantic import ValidationError
 
 from gateway_core.domain.catalog import Catalog, Model, PriceSchedule, Provider
+from gateway_core.edges.background import in_background
 from gateway_core.edges.postgres.connections import UNAVAILABLE, Connection
 from gateway_core.edges.postgres.notifications import Listener, running
 from gateway_core.edges.settings import DatabaseSettings
@@ -148,14 +149,8 @@ async def open_catalog_cache(pool: asyncpg.Pool, settings: DatabaseSettings, rol
     listener = Listener(
         settings, role, [CHANNEL], lambda _channel, _payload: cache.note_change(), on_restored=cache.note_change
     )
-    async with running(listener):
-        task = asyncio.create_task(cache.follow())
-        try:
-            yield cache
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+    async with running(listener), in_background(cache.follow()):
+        yield cache
 
 
 async def sync_catalog(connection: Connection, catalog: Catalog) -> None:

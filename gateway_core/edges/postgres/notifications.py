@@ -13,6 +13,7 @@ from typing import Final
 
 import asyncpg
 
+from gateway_core.edges.background import in_background
 from gateway_core.edges.postgres.connections import UNAVAILABLE
 from gateway_core.edges.settings import DatabaseSettings
 
@@ -140,10 +141,5 @@ class Listener:
 @asynccontextmanager
 async def running(listener: Listener) -> AsyncIterator[Listener]:
     """Runs a listener in the background while the context is open."""
-    task = asyncio.create_task(listener.run())
-    try:
+    async with in_background(listener.run()):
         yield listener
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
