@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
-from typing import Final, Protocol
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, Final, Protocol
 
 from authz_service.decision import Admission
+from authz_service.floors import Floors
 from gateway_core.domain.holds import Hold
-from gateway_core.domain.placements import Missing, Placed, Refused
+from gateway_core.domain.placements import Missing, Placed, Refused, Withdrawn
 from gateway_core.edges.postgres.hold_store import CounterSnapshot, PoolSnapshot
 from gateway_core.edges.redis.connections import UNAVAILABLE
 from gateway_core.edges.redis.hold_counters import HoldCounters
@@ -14,8 +17,9 @@ from gateway_core.edges.redis.hold_counters import HoldCounters
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS: Final = 8
-_RELEASE_ATTEMPTS: Final = 5
+_RELEASE_ATTEMPTS: Final = 10
 _RELEASE_PAUSE_S: Final = 0.5
+"""Longer before each attempt: together 22 s, and the timeouts of a stalled Redis."""
 _EXPIRY_SLACK_S: Final = 86_400
 
 
@@ -30,17 +34,38 @@ class SnapshotSource(Protocol):
 
 
 class SeedingError(Exception):
-    """The counters could not be rebuilt in a bounded number of attempts: the ledger moves faster than it can be read."""
+    """The hold was not placed: the counters could not be rebuilt in a bounded number of attempts, because the ledger moves
+    faster than it can be read; or the hold was taken back meanwhile.
+    """
 
 
 class Admissions:
     """Places holds on one Redis, rebuilding it from one PostgreSQL."""
 
-    def __init__(self, counters: HoldCounters, snapshots: SnapshotSource, register_delay_ms: int) -> None:
+    def __init__(
+        self,
+        counters: HoldCounters,
+        snapshots: SnapshotSource,
+        floors: Floors,
+        register_delay_ms: int,
+        make_generation: Callable[[], str],
+    ) -> None:
+        """Prepares admissions.
+
+        Args:
+            counters: of Redis.
+            snapshots: of PostgreSQL.
+            floors: what is known of the organizations' placements.
+            register_delay_ms: how late a placed hold may reach the register.
+            make_generation: a random name for a rebuilt pool.
+        """
         self._counters = counters
         self._snapshots = snapshots
+        self._floors = floors
+        self._make_generation = make_generation
         self._register_delay_s = register_delay_ms / 1_000
         self._taking_back: set[asyncio.Task[None]] = set()
+        self._rebuilding: dict[tuple[str, str | None], asyncio.Task[None]] = {}
 
     async def place(self, admission: Admission) -> Placed | Refused:
         """Places the hold on every scope or on none.
@@ -72,24 +97,56 @@ class Admissions:
         logger.error("a hold without a call was not taken back", extra={"hold_id": hold.hold_id})
 
     async def _place(self, admission: Admission) -> Placed | Refused:
+        organization = admission.hold.organization
         for _ in range(_ATTEMPTS):
-            placement = await self._counters.place(admission.hold, admission.limits)
-            if not isinstance(placement, Missing):
-                return placement
-            await self._seed(admission, placement)
+            floor = await self._floors.of(organization)
+            placement = await self._counters.place(admission.hold, admission.limits, floor)
+            if isinstance(placement, Missing):
+                await self._seed(admission, placement, floor)
+                continue
+            if isinstance(placement, Withdrawn):
+                break
+            if isinstance(placement, Placed):
+                self._floors.reached(organization, placement.number)
+            return placement
         raise SeedingError
 
-    async def _seed(self, admission: Admission, missing: Missing) -> None:
+    async def _seed(self, admission: Admission, missing: Missing, floor: int) -> None:
         organization = admission.hold.organization
         if missing.pool:
-            logger.info("rebuilding credit pool in Redis", extra={"organization": organization})
-            # Redis was emptied. A hold placed just before may still be on its way to the register: let it arrive.
-            await asyncio.sleep(self._register_delay_s)
-            pool = await self._snapshots.pool_snapshot(organization)
-            await self._counters.seed_pool(
-                organization, pool.balance, sum(pool.open_holds.values()), pool.sequence, pool.open_holds
+            await self._once((organization, None), lambda: self._seed_pool(organization, floor))
+        await asyncio.gather(
+            *(
+                self._once(
+                    (organization, admission.hold.counters[index].encode()),
+                    partial(self._seed_counter, admission, index),
+                )
+                for index in missing.counters
             )
-        await asyncio.gather(*(self._seed_counter(admission, index) for index in missing.counters))
+        )
+
+    async def _once(self, what: tuple[str, str | None], rebuild: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Lets all calls that miss the same thing wait for one rebuilding of it: a thousand of them read PostgreSQL once."""
+        task = self._rebuilding.get(what)
+        if task is None:
+            task = self._rebuilding[what] = asyncio.create_task(rebuild())
+            task.add_done_callback(lambda _: self._rebuilding.pop(what, None))
+        await asyncio.shield(task)
+
+    async def _seed_pool(self, organization: str, floor: int) -> None:
+        logger.info("rebuilding credit pool in Redis", extra={"organization": organization})
+        # Redis was emptied, or restored from an old snapshot. A hold placed just before may still be on its way to the
+        # register: let it arrive.
+        await asyncio.sleep(self._register_delay_s)
+        pool = await self._snapshots.pool_snapshot(organization)
+        await self._counters.seed_pool(
+            organization,
+            balance=pool.balance,
+            sequence=pool.sequence,
+            generation=self._make_generation(),
+            placements=max(pool.placement, floor),
+            open_holds=pool.open_holds,
+        )
 
     async def _seed_counter(self, admission: Admission, index: int) -> None:
         organization = admission.hold.organization
@@ -101,7 +158,7 @@ class Admissions:
             organization,
             counter,
             settled=snapshot.settled,
-            held=snapshot.held,
+            open_holds=snapshot.open_holds,
             sequence=snapshot.sequence,
             expire_epoch_s=None if reset_epoch_s is None else reset_epoch_s + hold_life_s + _EXPIRY_SLACK_S,
         )

@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from authz_service.admission import Admissions, SeedingError
@@ -142,9 +142,10 @@ class Authorizer:
         placement = await self.admissions.place(decision)
         if isinstance(placement, Refused):
             return refuse_exhausted(decision, placement.exhausted)
-        token = sign_hold(decision.hold, self.secrets.hold_signing_key)
-        self.register.append(decision.hold, token)
-        return Admitted(decision, token)
+        hold = replace(decision.hold, placement=placement.number)
+        token = sign_hold(hold, self.secrets.hold_signing_key)
+        self.register.append(hold, token)
+        return Admitted(replace(decision, hold=hold), token)
 
     def _make_hold_id(self) -> str:
         return make_id("hold", self.now_ns() // 10**6, self.random_bytes(10))

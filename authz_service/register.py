@@ -41,7 +41,12 @@ class HoldRegister:
     @property
     def is_full(self) -> bool:
         """Whether no more holds may be placed."""
-        return len(self._waiting) + self._writing >= self._entries
+        return self.waiting >= self._entries
+
+    @property
+    def waiting(self) -> int:
+        """Holds that are not in PostgreSQL yet."""
+        return len(self._waiting) + self._writing
 
     def append(self, hold: Hold, token: str) -> None:
         """Queues a placed hold. Never refuses: whoever places a hold asks `is_full` first."""

@@ -1,5 +1,7 @@
 """The gRPC face of authz_service, and the resources it runs on."""
 
+import secrets
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
@@ -11,11 +13,12 @@ from authz_service.admission import Admissions
 from authz_service.authorizer import Admitted, Answered, Authorizer, Outcome, Secrets
 from authz_service.decision import Prices
 from authz_service.envoy_messages import allow, answer, deny, read_call
+from authz_service.floors import Floors
 from authz_service.identity import IdentityCache
 from authz_service.register import open_register
 from gateway_core.edges.postgres.catalog_store import CatalogCache, open_catalog_cache
 from gateway_core.edges.postgres.connections import open_pool
-from gateway_core.edges.postgres.hold_store import SpendStore, insert_holds
+from gateway_core.edges.postgres.hold_store import SpendStore, register_holds
 from gateway_core.edges.postgres.identity_store import CHANNEL, IdentityStore
 from gateway_core.edges.postgres.migrations import migrate
 from gateway_core.edges.postgres.notifications import Listener, running
@@ -23,6 +26,7 @@ from gateway_core.edges.redis.connections import open_redis
 from gateway_core.edges.redis.hold_counters import HoldCounters
 from gateway_core.edges.settings import AuthzSettings
 from gateway_core.edges.telemetry import semconv
+from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics
 from gateway_core.edges.telemetry.tracing import Tracing
 
 ROLE: Final = "megarouter_authz"
@@ -34,12 +38,20 @@ class AuthzService(external_auth_pb2_grpc.AuthorizationServicer):  # type: ignor
     service_names = (external_auth_pb2.DESCRIPTOR.services_by_name["Authorization"].full_name,)
 
     def __init__(
-        self, authorizer: Authorizer, catalog: CatalogCache, identity_listener: Listener, tracing: Tracing
+        self,
+        authorizer: Authorizer,
+        catalog: CatalogCache,
+        identity_listener: Listener,
+        tracing: Tracing,
+        metrics: Metrics = NO_METRICS,
     ) -> None:
         self._authorizer = authorizer
         self._catalog = catalog
         self._identity_listener = identity_listener
         self._tracing = tracing
+        self._metrics = metrics
+        self._decisions = metrics.counter(semconv.AUTHZ_DECISIONS)
+        self._duration = metrics.histogram(semconv.AUTHZ_DURATION)
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Registers the handlers."""
@@ -74,11 +86,28 @@ class AuthzService(external_auth_pb2_grpc.AuthorizationServicer):  # type: ignor
             request: Envoy's question.
             metadata: the call's gRPC metadata; `traceparent` continues Envoy's trace.
         """
+        start_s = time.monotonic()
         with self._tracing.continued("authorize", metadata) as span:
             outcome = await self._authorizer.authorize(read_call(request))
+            if self._metrics.enabled:
+                self._measure(outcome, time.monotonic() - start_s)
             if span.is_recording():
                 span.set_attributes(_attributes(outcome))
             return _render(outcome, metadata.get("traceparent") if span.is_recording() else None)
+
+    def _measure(self, outcome: Outcome, duration_s: float) -> None:
+        self._decisions.add(1, _decision(outcome))
+        self._duration.record(duration_s)
+
+
+def _decision(outcome: Outcome) -> dict[str, str]:
+    match outcome:
+        case Admitted():
+            return {semconv.DECISION: "allowed"}
+        case Answered():
+            return {semconv.DECISION: "answered"}
+        case _:
+            return {semconv.DECISION: "denied", semconv.DECISION_REASON: outcome.refusal.reason}
 
 
 def _render(outcome: Outcome, traceparent: str | None) -> external_auth_pb2.CheckResponse:
@@ -95,19 +124,19 @@ def _attributes(outcome: Outcome) -> dict[str, str]:
     match outcome:
         case Admitted(admission, _):
             return {
-                semconv.DECISION: "allowed",
+                **_decision(outcome),
                 semconv.HOLD_ID: admission.hold.hold_id,
                 semconv.GEN_AI_REQUEST_MODEL: admission.hold.requested_model,
                 semconv.GEN_AI_PROVIDER_NAME: admission.hold.provider,
             }
-        case Answered():
-            return {semconv.DECISION: "answered"}
         case _:
-            return {semconv.DECISION: "denied", semconv.DECISION_REASON: outcome.refusal.reason}
+            return _decision(outcome)
 
 
 @asynccontextmanager
-async def open_authz_service(settings: AuthzSettings, tracing: Tracing) -> AsyncIterator[AuthzService]:
+async def open_authz_service(
+    settings: AuthzSettings, tracing: Tracing, metrics: Metrics = NO_METRICS
+) -> AsyncIterator[AuthzService]:
     """Opens what the service needs; when it closes, every placed hold is in the register."""
     async with AsyncExitStack() as stack:
         await migrate(settings)
@@ -126,15 +155,22 @@ async def open_authz_service(settings: AuthzSettings, tracing: Tracing) -> Async
         await stack.enter_async_context(running(listener))
         register = await stack.enter_async_context(
             open_register(
-                lambda holds: insert_holds(pool, holds),
+                lambda holds: register_holds(pool, holds),
                 settings.hold_queue_entries,
                 settings.hold_flush_interval_ms,
                 settings.shutdown_grace_ms,
             )
         )
+        spend = SpendStore(pool)
         authorizer = Authorizer(
             identities=identities,
-            admissions=Admissions(HoldCounters(redis), SpendStore(pool), settings.hold_flush_interval_ms * 4),
+            admissions=Admissions(
+                HoldCounters(redis),
+                spend,
+                Floors(spend.highest_placement, time.monotonic),
+                settings.hold_flush_interval_ms * 4,
+                lambda: secrets.token_hex(8),
+            ),
             register=register,
             prices=lambda: Prices(catalog.snapshot.models, catalog.snapshot.providers),
             secrets=Secrets(
@@ -143,4 +179,5 @@ async def open_authz_service(settings: AuthzSettings, tracing: Tracing) -> Async
             ),
             hold_life_ms=settings.hold_life_ms,
         )
-        yield AuthzService(authorizer, catalog, listener, tracing)
+        metrics.gauge(semconv.AUTHZ_HOLDS_WAITING, lambda: [(register.waiting, {})])
+        yield AuthzService(authorizer, catalog, listener, tracing, metrics)

@@ -15,7 +15,8 @@ from gateway_core.edges.background import in_background
 from gateway_core.edges.redis.connections import open_redis
 from gateway_core.edges.redis.rate_counters import RateCounters
 from gateway_core.edges.settings import RateLimitSettings
-from gateway_core.edges.telemetry.semconv import RATE_LIMIT_DECISION, RPC_METHOD, RPC_SYSTEM_NAME
+from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics
+from gateway_core.edges.telemetry.semconv import RATE_LIMIT_DECISION, RATE_LIMIT_DECISIONS, RPC_METHOD, RPC_SYSTEM_NAME
 from gateway_core.edges.telemetry.tracing import Tracing
 from ratelimit_service.descriptors import InvalidDescriptorsError
 from ratelimit_service.handler import CountersUnavailableError, RateLimitHandler
@@ -31,9 +32,10 @@ _PROBE_INTERVAL_S: Final = 0.25
 class RateLimitServicer(rls_pb2_grpc.RateLimitServiceServicer):  # type: ignore[misc] # generated without types
     """The handler behind grpc.aio. Every failure is a gRPC status: an answer with code UNKNOWN would let the call through."""
 
-    def __init__(self, handler: RateLimitHandler, tracing: Tracing) -> None:
+    def __init__(self, handler: RateLimitHandler, tracing: Tracing, metrics: Metrics) -> None:
         self._handler = handler
         self._tracing = tracing
+        self._decisions = metrics.counter(RATE_LIMIT_DECISIONS)
 
     async def ShouldRateLimit(  # noqa: N802 - the name in the proto
         self,
@@ -42,13 +44,26 @@ class RateLimitServicer(rls_pb2_grpc.RateLimitServiceServicer):  # type: ignore[
     ) -> rls_pb2.RateLimitResponse:
         """Decides on one call."""
         if not self._tracing.enabled:
-            return await self._decide(request, context)
+            return await self._counted(request, context)
         metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
         with self._tracing.continued(METHOD, metadata) as span:
             span.set_attributes({RPC_SYSTEM_NAME: "grpc", RPC_METHOD: METHOD})
-            response = await self._decide(request, context)
+            response = await self._counted(request, context)
             span.set_attribute(RATE_LIMIT_DECISION, rls_pb2.RateLimitResponse.Code.Name(response.overall_code))
             return response
+
+    async def _counted(
+        self,
+        request: rls_pb2.RateLimitRequest,
+        context: grpc.aio.ServicerContext[rls_pb2.RateLimitRequest, rls_pb2.RateLimitResponse],
+    ) -> rls_pb2.RateLimitResponse:
+        decision = "FAILED"
+        try:
+            response = await self._decide(request, context)
+            decision = rls_pb2.RateLimitResponse.Code.Name(response.overall_code)
+            return response
+        finally:
+            self._decisions.add(1, {RATE_LIMIT_DECISION: decision})
 
     async def _decide(
         self,
@@ -71,9 +86,9 @@ class RateLimitService:
 
     service_names: Sequence[str] = (SERVICE_NAME,)
 
-    def __init__(self, redis: Redis, tracing: Tracing) -> None:
+    def __init__(self, redis: Redis, tracing: Tracing, metrics: Metrics) -> None:
         self._redis = redis
-        self._servicer = RateLimitServicer(RateLimitHandler(RateCounters(redis)), tracing)
+        self._servicer = RateLimitServicer(RateLimitHandler(RateCounters(redis)), tracing, metrics)
         self._answers = False
 
     def add_to(self, server: grpc.aio.Server) -> None:
@@ -103,9 +118,11 @@ class RateLimitService:
 
 
 @asynccontextmanager
-async def open_service(settings: RateLimitSettings, tracing: Tracing) -> AsyncIterator[RateLimitService]:
+async def open_service(
+    settings: RateLimitSettings, tracing: Tracing, metrics: Metrics = NO_METRICS
+) -> AsyncIterator[RateLimitService]:
     """The service with its connections. Redis may start later: until then it is not ready and refuses."""
     async with open_redis(settings.redis_url.get_secret_value(), timeout_ms=_REDIS_TIMEOUT_MS) as redis:
-        service = RateLimitService(redis, tracing)
+        service = RateLimitService(redis, tracing, metrics)
         async with in_background(service.watch_redis()):
             yield service

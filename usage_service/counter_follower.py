@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from gateway_core.edges.background import end, start
 from gateway_core.edges.postgres.connections import UNAVAILABLE
 from gateway_core.edges.postgres.ledger_events import LedgerEvents
-from gateway_core.edges.postgres.settlement_store import RecordedSettlement
+from gateway_core.edges.postgres.settlement_rows import RecordedSettlement
 from gateway_core.edges.redis.hold_counters import CounterEvent, HoldCounters
 from gateway_core.edges.redis.progress import UNKNOWN, applied_sequences
 
@@ -43,6 +43,8 @@ class CounterFollower:
         self._waiting_count = 0
         self._lagging: set[str] = set()
         self._applying = False
+        self.lag_events = 0
+        """Events that Redis had not taken at the last comparison, of all organizations together."""
         self._committed = asyncio.Event()
         self._behind = asyncio.Event()
         self._in_step = asyncio.Event()
@@ -125,13 +127,16 @@ class CounterFollower:
 
     async def _sweep_once(self) -> None:
         after = ""
+        lag_events = 0
         while heads := await self._events.heads(after, _ORGANIZATIONS_PER_PAGE):
             applied = await applied_sequences(self._redis, [organization for organization, _ in heads])
             for organization, sequence in heads:
+                lag_events += max(0, sequence - applied[organization]) if applied[organization] != UNKNOWN else 0
                 # What is waiting here will be applied without our help.
                 if UNKNOWN < applied[organization] < sequence and organization not in self._waiting:
                     self.ledger_changed(organization)
             after = heads[-1][0]
+        self.lag_events = lag_events
 
     async def _apply_waiting(self) -> None:
         waiting, self._waiting, self._waiting_count = self._waiting, {}, 0
@@ -175,13 +180,15 @@ class CounterFollower:
 
 
 def _event_of(record: RecordedSettlement) -> CounterEvent:
-    hold, charge = record.settlement.hold, record.settlement.resolution.charge_nano_credits
+    hold = record.settlement.hold
+    # A correction finds its hold released by the expiry.
+    releases = record.corrects is None
     return CounterEvent(
         sequence=record.sequence,
-        hold_id=hold.hold_id,
-        held_nano_credits=hold.amount_nano_credits,
-        charge_nano_credits=charge,
-        pool_delta_nano_credits=-charge,
+        hold_id=hold.hold_id if releases else None,
+        held_nano_credits=hold.amount_nano_credits if releases else 0,
+        charge_nano_credits=record.delta_nano_credits,
+        pool_delta_nano_credits=-record.delta_nano_credits,
         counters=record.settlement.counters,
     )
 

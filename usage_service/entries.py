@@ -2,7 +2,8 @@
 
 import asyncio
 import enum
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 from gateway_core.domain.settlement import CallReport
 
@@ -47,6 +48,8 @@ class Entry:
     report: CallReport
     origin: Origin
     page: Page | None = None
+    arrival_s: float = field(default_factory=time.monotonic)
+    """When it was taken on, in monotonic seconds."""
 
 
 class RecentSettlements:
@@ -75,6 +78,12 @@ class SettlementCounts:
     rescued: int = 0
     """Settled from the journal because the stream had not brought them."""
     repeated: int = 0
+    expired: int = 0
+    """Holds that nobody reported on in time."""
+    corrected: int = 0
+    """Expired holds whose truth arrived late."""
+    quarantined: int = 0
+    """Reports of usage that could not be believed; their calls were estimated."""
     discrepancies: int = 0
     forged: int = 0
     unsettleable: int = 0

@@ -1,5 +1,6 @@
-"""Reads the journal as it grows: complete lines only, some way behind its end, across replacement and truncation."""
+"""Reads the journal as it grows: complete lines only, some way behind its end, across rotation, replacement and truncation."""
 
+import hashlib
 import logging
 import os
 from collections import deque
@@ -9,11 +10,15 @@ from pathlib import Path
 from typing import Final
 
 from gateway_core.edges.postgres.journal_store import JournalPosition
+from usage_service.journal_segments import JournalSegments
 
 logger = logging.getLogger(__name__)
 
 PAGE_BYTES: Final = 1024 * 1024
 """How much is read at once; also the longest line: a longer one is passed over."""
+
+HEAD_BYTES: Final = 4_096
+"""How much of a file's beginning tells it from every other: a line holds a hold's signature within this length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +35,34 @@ class JournalFile:
     """A cursor in the journal. Its methods block; they are made for a thread of their own, one call at a time."""
 
     def __init__(
-        self, path: Path, position: JournalPosition | None, delay_s: float, clock: Callable[[], float]
+        self, segments: JournalSegments, position: JournalPosition | None, delay_s: float, clock: Callable[[], float]
     ) -> None:
         """Prepares a cursor; the file need not exist yet.
 
         Args:
-            path: the journal.
-            position: where to go on; None for the start of the file.
+            segments: the journal and its segments.
+            position: where to go on; None for the start of what is not settled.
             delay_s: what was written later than this long ago is not read yet. What is there at the start is.
             clock: monotonic seconds.
         """
-        self._path = path
-        self._position = position
+        self._segments = segments
+        self._stored = position
         self._delay_s = delay_s
         self._clock = clock
         self._descriptor: int | None = None
+        self._inode = 0
+        self._offset = 0
+        self._head = b""
+        """The first `min(offset, HEAD_BYTES)` bytes of the file."""
         self._sizes: deque[tuple[float, int]] = deque()
         self._readable = 0
+        self.is_caught_up = False
+        """Whether everything that was there at the start has been read."""
+
+    @property
+    def position(self) -> JournalPosition | None:
+        """Behind the last line read; None while no file is open."""
+        return None if self._descriptor is None else self._here()
 
     def close(self) -> None:
         """Closes the file."""
@@ -56,62 +72,79 @@ class JournalFile:
 
     def read(self) -> JournalLines | None:
         """The next lines; None when there are none to be read yet."""
-        if self._descriptor is None and not self._open_first():
-            return None
-        status = self._status()
-        position = self._reset_if_truncated(status)
+        lines = self._read(self._descriptor) if self._descriptor is not None else self._open_first()
+        if lines is None:
+            self.is_caught_up = True
+        return lines
+
+    def remaining_bytes(self) -> int:
+        """What is behind the position, in this file and in those that follow it."""
+        if self._descriptor is None:
+            return 0
+        size = os.fstat(self._descriptor).st_size - self._offset
+        inode = self._inode
+        while (status := _status_of(self._segments.following(inode))) is not None and status.st_ino != inode:
+            size += status.st_size
+            if (inode := status.st_ino) == self._inode:
+                break
+        return max(0, size)
+
+    def _read(self, descriptor: int) -> JournalLines | None:
+        status = os.fstat(descriptor)
+        self._reset_if_recreated(descriptor, status.st_size)
         self._observe(status.st_size)
-        size = min(self._readable - position.byte_offset, PAGE_BYTES)
-        page = self._page(os.pread(self._required_descriptor(), size, position.byte_offset)) if size > 0 else None
-        if page is None and self._readable == status.st_size and self._is_replaced(status):
-            return self._leave(status)
+        size = min(self._readable - self._offset, PAGE_BYTES)
+        page = self._page(os.pread(descriptor, size, self._offset)) if size > 0 else None
+        if page is None and self._readable == status.st_size:
+            return self._leave(descriptor)
         return page
 
     def _page(self, chunk: bytes) -> JournalLines | None:
         """Advances over the complete lines of a chunk."""
-        start = self._required_position().byte_offset
         length = chunk.rfind(b"\n") + 1
         if length == 0:
             if len(chunk) < PAGE_BYTES:
                 return None  # A torn line: its rest is still to come.
-            self._move_to(start + len(chunk))
-            return JournalLines((), self._required_position(), passed_over=1)
+            self._advance(chunk)
+            return JournalLines((), self._here(), passed_over=1)
         lines = []
-        offset = start
+        offset = self._offset
         for line in chunk[: length - 1].split(b"\n"):
             lines.append((offset, line))
             offset += len(line) + 1
-        self._move_to(offset)
-        return JournalLines(tuple(lines), self._required_position())
+        self._advance(chunk[:length])
+        return JournalLines(tuple(lines), self._here())
 
-    def _open_first(self) -> bool:
-        """Opens the file the position belongs to, wherever it was moved, else the journal from its start."""
-        for path in self._candidates():
-            try:
+    def _advance(self, chunk: bytes) -> None:
+        self._head += chunk[: HEAD_BYTES - len(self._head)]
+        self._offset += len(chunk)
+
+    def _open_first(self) -> JournalLines | None:
+        """Opens the file that the stored position belongs to, wherever it was moved, else what is to be read first."""
+        stored = self._stored
+        if stored is not None:
+            for path in (*self._segments.beside(), self._segments.journal):
+                if (status := _status_of(path)) is None or status.st_ino != stored.inode:
+                    continue
                 descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            except FileNotFoundError:
-                continue
-            status = os.fstat(descriptor)
-            is_ours = self._position is not None and self._position.inode == status.st_ino
-            if is_ours or path == self._path:
-                offset = self._position.byte_offset if self._position and is_ours else 0
-                self._begin(descriptor, status, offset, readable=status.st_size)
-                return True
-            os.close(descriptor)
-        return False
+                head = os.pread(descriptor, min(stored.byte_offset, HEAD_BYTES), 0)
+                if status.st_size >= stored.byte_offset and stored.fingerprint in (None, _digest(head)):
+                    self._begin(descriptor, stored.byte_offset, head)
+                    return self._read(descriptor)
+                os.close(descriptor)
+                logger.warning("journal was recreated; it is read from its start")
+        try:
+            descriptor = os.open(self._segments.first(), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        self._begin(descriptor, 0, b"")
+        return self._read(descriptor)
 
-    def _candidates(self) -> list[Path]:
-        """Where the file of the position may be by now: beside the journal under a longer name, or in its place."""
-        if self._position is None or not self._path.parent.is_dir():
-            return [self._path]
-        moved = sorted(self._path.parent.glob(f"{self._path.name}?*"))
-        return [*moved, self._path]
-
-    def _begin(self, descriptor: int, status: os.stat_result, offset: int, readable: int) -> None:
-        self._descriptor = descriptor
-        self._position = JournalPosition(status.st_ino, offset)
+    def _begin(self, descriptor: int, offset: int, head: bytes) -> None:
+        status = os.fstat(descriptor)
+        self._descriptor, self._inode, self._offset, self._head = descriptor, status.st_ino, offset, head
         self._sizes.clear()
-        self._readable = readable
+        self._readable = offset if self.is_caught_up else status.st_size
         logger.info("reading journal", extra={"byte_offset": offset, "size_bytes": status.st_size})
 
     def _observe(self, size: int) -> None:
@@ -121,42 +154,53 @@ class JournalFile:
         while self._sizes and self._sizes[0][0] <= now - self._delay_s:
             self._readable = self._sizes.popleft()[1]
 
-    def _reset_if_truncated(self, status: os.stat_result) -> JournalPosition:
-        position = self._required_position()
-        if status.st_size < position.byte_offset:
-            logger.warning(
-                "journal was truncated; reading it from its start", extra={"byte_offset": position.byte_offset}
-            )
-            self._sizes.clear()
-            self._readable = 0
-            self._move_to(0)
-        return self._required_position()
+    def _reset_if_recreated(self, descriptor: int, size: int) -> None:
+        """Goes back to the start of a file that was emptied, even if it has already grown beyond the position again."""
+        if size >= self._offset and os.pread(descriptor, len(self._head), 0) == self._head:
+            return
+        logger.warning("journal was recreated; reading it from its start", extra={"byte_offset": self._offset})
+        self._sizes.clear()
+        self._readable = self._offset = 0
+        self._head = b""
 
-    def _is_replaced(self, status: os.stat_result) -> bool:
-        """Whether the journal's name now belongs to another file, so that nothing more is written to this one."""
-        try:
-            return self._path.stat().st_ino != status.st_ino
-        except FileNotFoundError:
-            return False
+    def _leave(self, descriptor: int) -> JournalLines | None:
+        """Goes on with the file after this one; a line torn at its end will never be completed.
 
-    def _leave(self, status: os.stat_result) -> JournalLines | None:
-        """Goes on with the file that took this one's place; a line torn at its end will never be completed."""
-        torn = status.st_size > self._required_position().byte_offset
+        None while there is none, so that this one may still be written, and when it was until just now.
+        """
+        following = self._open_following()
+        if following is None:
+            return None
+        # Only now that another file is written, the size of this one is final.
+        size = os.fstat(descriptor).st_size
+        if size != self._readable:
+            os.close(following)
+            return None
+        torn = size > self._offset
         self.close()
-        descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        self._begin(descriptor, os.fstat(descriptor), 0, readable=0)
-        return JournalLines((), self._required_position(), passed_over=1 if torn else 0)
+        self._begin(following, 0, b"")
+        return JournalLines((), self._here(), passed_over=1 if torn else 0)
 
-    def _status(self) -> os.stat_result:
-        return os.fstat(self._required_descriptor())
+    def _open_following(self) -> int | None:
+        try:
+            descriptor = os.open(self._segments.following(self._inode), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        if os.fstat(descriptor).st_ino == self._inode:
+            os.close(descriptor)
+            return None
+        return descriptor
 
-    def _move_to(self, offset: int) -> None:
-        self._position = JournalPosition(self._required_position().inode, offset)
+    def _here(self) -> JournalPosition:
+        return JournalPosition(self._inode, self._offset, _digest(self._head))
 
-    def _required_descriptor(self) -> int:
-        assert self._descriptor is not None, "opened before use"  # noqa: S101
-        return self._descriptor
 
-    def _required_position(self) -> JournalPosition:
-        assert self._position is not None, "set when opened"  # noqa: S101
-        return self._position
+def _digest(head: bytes) -> bytes:
+    return hashlib.sha256(head).digest()
+
+
+def _status_of(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None

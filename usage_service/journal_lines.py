@@ -2,9 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from typing import Final
 
 from gateway_core.domain.settlement import CallReport, storable_text
 from usage_service.report_fields import NO_VALUE, MalformedReportError, checked_token, facts_of, optional_text
+
+_MAX_STARTS: Final = 64
+"""How many places of a line are tried as the start of a document."""
 
 
 def report_of_line(line: bytes) -> CallReport:
@@ -17,6 +21,28 @@ def report_of_line(line: bytes) -> CallReport:
         fields = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise MalformedReportError("the line is not JSON") from error
+    return _report_of(fields)
+
+
+def report_behind_tear(line: bytes) -> CallReport | None:
+    """The whole document at the end of a line that begins with part of another.
+
+    A disk that was full for a moment cuts a line short, and the next one is written behind what there is of it.
+    """
+    start = 0
+    for _ in range(_MAX_STARTS):
+        start = line.find(b'{"', start + 1)
+        if start < 0:
+            return None
+        try:
+            # An object inside a document is no candidate: text follows it.
+            return _report_of(json.loads(line[start:]))
+        except (ValueError, RecursionError, MalformedReportError):
+            continue
+    return None
+
+
+def _report_of(fields: object) -> CallReport:
     if not isinstance(fields, dict):
         raise MalformedReportError("the line is not an object")
     usage = fields.get("usage")

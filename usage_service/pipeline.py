@@ -36,6 +36,11 @@ class SettlementPipeline:
         self.has_failed = False
         """Whether a batch met a fault of ours. It is not settled; the process must not call itself healthy."""
 
+    @property
+    def waiting(self) -> int:
+        """How many entries wait for a batch."""
+        return self._queue.qsize()
+
     async def submit(self, entry: Entry) -> None:
         """Queues an entry, waiting for room."""
         if entry.page is not None:

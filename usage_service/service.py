@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
@@ -16,17 +16,22 @@ from gateway_core.edges.postgres.ledger_events import LedgerEvents
 from gateway_core.edges.postgres.migrations import migrate
 from gateway_core.edges.postgres.notifications import Listener
 from gateway_core.edges.postgres.notifications import running as listening
+from gateway_core.edges.postgres.settlement_rows import RecordedSettlement
 from gateway_core.edges.redis.connections import open_redis
 from gateway_core.edges.settings import UsageSettings
+from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics
 from gateway_core.edges.telemetry.tracing import Tracing
-from usage_service import counter_follower, journal_replay, pipeline
+from usage_service import counter_follower, journal_replay, pipeline, reconciler, sweeper
 from usage_service.counter_follower import CounterFollower
 from usage_service.entries import Entry, Origin, SettlementCounts
-from usage_service.journal_replay import JournalReplay, PostgresPositionStore
+from usage_service.journal_replay import JournalFiles, JournalReplay, claim_with
 from usage_service.pipeline import SettlementPipeline
+from usage_service.reconciler import Reconciler
 from usage_service.report_fields import MalformedReportError
+from usage_service.settlement_metrics import SettlementMetrics, publish
 from usage_service.settler import Settler
 from usage_service.stream_reports import report_of_entry
+from usage_service.sweeper import Sweeper
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +96,9 @@ class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]
 
 
 @asynccontextmanager
-async def open_usage_service(settings: UsageSettings, tracing: Tracing) -> AsyncIterator[UsageService]:
+async def open_usage_service(
+    settings: UsageSettings, tracing: Tracing, metrics: Metrics = NO_METRICS
+) -> AsyncIterator[UsageService]:
     """Opens what the service needs; when it closes, everything taken on is settled and the journal's place is stored."""
     async with AsyncExitStack() as stack:
         await migrate(settings)
@@ -105,7 +112,8 @@ async def open_usage_service(settings: UsageSettings, tracing: Tracing) -> Async
         )
         await stack.enter_async_context(listening(ledger_listener))
         signing_key = bytes.fromhex(settings.hold_signing_key.get_secret_value())
-        settler = Settler(pool, catalog, signing_key, tracing, follower.committed)
+        measures = SettlementMetrics(metrics)
+        settler = Settler(pool, catalog, signing_key, tracing, follower.committed, measures)
         settlements = SettlementPipeline(
             settler.settle,
             queue_entries=settings.settle_queue_entries,
@@ -114,12 +122,29 @@ async def open_usage_service(settings: UsageSettings, tracing: Tracing) -> Async
         )
         await stack.enter_async_context(pipeline.running(settlements, _BATCHES_AT_ONCE, settings.shutdown_grace_ms))
         replay = JournalReplay(
-            settings.journal_file,
-            settings.journal_delay_ms,
-            PostgresPositionStore(pool, settings.journal_file),
+            JournalFiles.of(settings),
+            claim_with(settings, ROLE, settings.journal_file),
             settlements.submit,
             settler.recent,
             settler.counts,
         )
         await stack.enter_async_context(journal_replay.running(replay))
+
+        def expired(recorded: Sequence[RecordedSettlement]) -> None:
+            follower.committed(recorded)
+            measures.swept(recorded)
+
+        expiry = Sweeper(
+            pool,
+            settler.prices,
+            signing_key,
+            expired,
+            settler.counts,
+            batch_entries=settings.sweep_batch_entries,
+            interval_ms=settings.sweep_interval_ms,
+        )
+        await stack.enter_async_context(sweeper.running(expiry, replay.caught_up))
+        comparison = Reconciler(redis, pool, settings.reconcile_interval_ms)
+        await stack.enter_async_context(reconciler.running(comparison))
+        publish(metrics, settler.counts, settlements, replay, follower)
         yield UsageService(settlements, catalog, settler.counts)

@@ -9,13 +9,15 @@ import asyncpg
 
 from gateway_core.domain.catalog import Model, PriceSchedule
 from gateway_core.domain.holds import Hold, HoldTokenError, verify_hold
-from gateway_core.domain.settlement import resolve
+from gateway_core.domain.settlement import QUARANTINED, resolve
 from gateway_core.edges.postgres.catalog_store import CatalogCache, CatalogSnapshot
 from gateway_core.edges.postgres.connections import UNAVAILABLE
-from gateway_core.edges.postgres.settlement_store import BatchResult, RecordedSettlement, Settlement, settle_batch
+from gateway_core.edges.postgres.settlement_rows import RecordedSettlement, Settlement
+from gateway_core.edges.postgres.settlement_store import BatchResult, settle_batch
 from gateway_core.edges.telemetry import semconv
 from gateway_core.edges.telemetry.tracing import Tracing
 from usage_service.entries import Entry, Origin, RecentSettlements, SettlementCounts
+from usage_service.settlement_metrics import SettlementMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ class Settler:
         signing_key: bytes,
         tracing: Tracing,
         on_committed: Committed,
+        measures: SettlementMetrics,
     ) -> None:
         """Prepares a settler.
 
@@ -60,12 +63,14 @@ class Settler:
             signing_key: of hold tokens.
             tracing: makes the spans of sampled calls.
             on_committed: told what was newly settled, after its commit; must not block or raise.
+            measures: told of every commit.
         """
         self._pool = pool
         self._catalog = catalog
         self._signing_key = signing_key
         self._tracing = tracing
         self._on_committed = on_committed
+        self._measures = measures
         self.recent = RecentSettlements()
         self.counts = SettlementCounts()
 
@@ -93,14 +98,14 @@ class Settler:
             logger.warning("report with a forged hold token was dropped", extra={"origin": entry.origin})
             return None
         try:
-            model, schedule = await self._prices(hold)
+            model, schedule = await self.prices(hold)
             return Settlement(hold, entry.report, resolve(hold, entry.report, model, schedule))
         except Exception:
             self.counts.unsettleable += 1
             logger.exception("call cannot be priced", extra={"hold_id": hold.hold_id})
             return None
 
-    async def _prices(self, hold: Hold) -> tuple[Model, PriceSchedule]:
+    async def prices(self, hold: Hold) -> tuple[Model, PriceSchedule]:
         """The model and prices a hold names.
 
         Raises:
@@ -139,13 +144,21 @@ class Settler:
         """Everything that follows a commit."""
         self._on_committed(result.recorded)
         origins = {id(settlement): entry.origin for entry, settlement in decided}
-        rescued = sum(origins[id(record.settlement)] is Origin.JOURNAL for record in result.recorded)
-        self.counts.settled += len(result.recorded)
+        brought_by = [origins[id(record.settlement)] for record in result.recorded]
+        self._measures.settled([entry for entry, _ in decided], result.recorded, brought_by)
+        rescued = brought_by.count(Origin.JOURNAL)
+        corrected = sum(record.corrects is not None for record in result.recorded)
+        quarantined = sum(record.settlement.resolution.detail in QUARANTINED for record in result.recorded)
+        self.counts.settled += len(result.recorded) - corrected
+        self.counts.corrected += corrected
+        self.counts.quarantined += quarantined
         self.counts.rescued += rescued
         self.counts.repeated += len(decided) - len(result.recorded)
         self.counts.discrepancies += result.discrepancy_count
         if rescued:
             logger.info("settled from the journal what the stream did not bring", extra={"calls": rescued})
+        if quarantined:
+            logger.warning("reported usage cannot be right and was quarantined", extra={"calls": quarantined})
         if result.discrepancy_count:
             logger.warning("reports contradict settled calls", extra={"calls": result.discrepancy_count})
         for entry, _ in decided:

@@ -56,6 +56,8 @@ class Hold:
     """Every counter that carries the hold, narrowest first."""
     placed_epoch_us: int
     expires_epoch_us: int
+    placement: int = 0
+    """The number Redis gave it among all placements of the organization; 0 until it is placed."""
 
 
 def sign_hold(hold: Hold, signing_key: bytes) -> str:
@@ -79,6 +81,7 @@ def sign_hold(hold: Hold, signing_key: bytes) -> str:
             "counters": [counter.encode() for counter in hold.counters],
             "placed": hold.placed_epoch_us,
             "expires": hold.expires_epoch_us,
+            "placement": hold.placement,
         },
         separators=(",", ":"),
     ).encode()
@@ -120,6 +123,7 @@ def verify_hold(token: str, signing_key: bytes) -> Hold:
         counters=tuple(Counter.decode(text) for text in fields["counters"]),
         placed_epoch_us=fields["placed"],
         expires_epoch_us=fields["expires"],
+        placement=fields["placement"],
     )
 
 

@@ -16,7 +16,9 @@ class Permission(enum.StrEnum):
 
     API_KEYS_DISABLE = "api_keys:disable"
     API_KEYS_READ = "api_keys:read"
+    CREDITS_ADJUST = "credits:adjust"
     CREDITS_READ = "credits:read"
+    CREDITS_REFUND = "credits:refund"
     CREDITS_TOP_UP = "credits:top_up"
 
 
@@ -60,7 +62,9 @@ class Visibility:
 _ROLES_OF: Final = {
     Permission.API_KEYS_DISABLE: frozenset(Role),
     Permission.API_KEYS_READ: frozenset(Role),
+    Permission.CREDITS_ADJUST: frozenset({Role.SUPER_ADMIN}),
     Permission.CREDITS_READ: frozenset({Role.SUPER_ADMIN, Role.L1_ADMIN}),
+    Permission.CREDITS_REFUND: frozenset({Role.SUPER_ADMIN}),
     Permission.CREDITS_TOP_UP: frozenset({Role.SUPER_ADMIN, Role.L1_ADMIN}),
 }
 _READING: Final = frozenset({Permission.API_KEYS_READ, Permission.CREDITS_READ})

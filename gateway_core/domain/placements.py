@@ -7,6 +7,9 @@ from dataclasses import dataclass
 class Placed:
     """The hold stands on every scope."""
 
+    number: int
+    """How many placements the organization's pool has counted, this one included."""
+
 
 @dataclass(frozen=True, slots=True)
 class Missing:
@@ -32,4 +35,9 @@ class Refused:
     exhausted: tuple[ExhaustedCounter, ...]
 
 
-Placement = Placed | Missing | Refused
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Nothing was placed: the hold was taken back before it could be."""
+
+
+Placement = Placed | Missing | Refused | Withdrawn

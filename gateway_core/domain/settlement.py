@@ -2,7 +2,7 @@
 
 The rule behind every case: what the provider counted is charged in full; what nobody counted but a provider may have worked on
 is charged by an estimate, at most the hold and never silently zero; a call that the provider itself failed costs nothing; a
-call that never reached a provider is voided.
+call that never reached a provider is voided. A call that nobody reports on expires by its organization's policy.
 """
 
 import enum
@@ -18,6 +18,9 @@ from gateway_core.domain.usage import InvalidUsageError, TokenUsage, UsageSource
 
 HOLD_CEILING: Final = "hold_ceiling"
 """Category of the line that lowers an estimated charge to the amount of its hold."""
+
+EXPIRED_HOLD: Final = "expired_hold"
+"""Category of the line that charges a hold as a whole, because nobody reported on its call."""
 
 
 _NOTHING: Final = TokenUsage()
@@ -38,6 +41,19 @@ class SettlementDetail(enum.StrEnum):
     RATE_LIMITED = "rate_limited"
     REFUSED_BY_GATEWAY = "refused_by_gateway"
     GATEWAY_ERROR = "gateway_error"
+    UNCONFIRMED = "unconfirmed"
+
+
+QUARANTINED: Final = frozenset({SettlementDetail.INVALID_USAGE, SettlementDetail.IMPLAUSIBLE_USAGE})
+"""Usage was reported and could not be believed: it is kept apart, and the call charged by estimate."""
+
+
+class ExpiredHoldPolicy(enum.StrEnum):
+    """What an organization pays for a call that nobody reported on in time, until the truth arrives."""
+
+    CHARGE_HOLD = "CHARGE_HOLD"
+    CHARGE_INPUT = "CHARGE_INPUT"
+    RELEASE = "RELEASE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +146,26 @@ def resolve(hold: Hold, report: CallReport, model: Model, schedule: PriceSchedul
     return _Case(hold, report, model, schedule).resolve()
 
 
+def expire(hold: Hold, policy: ExpiredHoldPolicy, schedule: PriceSchedule) -> Resolution:
+    """Decides what an expired hold costs: an estimate, flagged as unconfirmed.
+
+    Args:
+        hold: the verified hold.
+        policy: of its organization.
+        schedule: the prices of the version named in the hold.
+    """
+    match policy:
+        case ExpiredHoldPolicy.CHARGE_HOLD:
+            usage = TokenUsage(input=hold.input_tokens, output=hold.output_tokens)
+            lines: tuple[ChargeLine, ...] = (ChargeLine(EXPIRED_HOLD, 0, 0, hold.amount_nano_credits),)
+        case ExpiredHoldPolicy.CHARGE_INPUT:
+            usage = TokenUsage(input=hold.input_tokens)
+            lines = _at_most(hold, charge_lines(usage, schedule))
+        case _:
+            usage, lines = _NOTHING, ()
+    return Resolution(HoldState.EXPIRED, UsageSource.ESTIMATED, SettlementDetail.UNCONFIRMED, usage, lines)
+
+
 @dataclass(frozen=True, slots=True)
 class _Case:
     hold: Hold
@@ -213,11 +249,14 @@ class _Case:
 
     def _estimate(self, detail: SettlementDetail, usage: TokenUsage) -> Resolution:
         """Charges what nobody counted, at most the hold."""
-        lines = charge_lines(usage, self.schedule)
-        excess = total_nano_credits(lines) - self.hold.amount_nano_credits
-        if excess > 0:
-            lines = (*lines, ChargeLine(HOLD_CEILING, 0, 0, -excess))
+        lines = _at_most(self.hold, charge_lines(usage, self.schedule))
         return Resolution(HoldState.SETTLED, UsageSource.ESTIMATED, detail, usage, lines)
+
+
+def _at_most(hold: Hold, lines: tuple[ChargeLine, ...]) -> tuple[ChargeLine, ...]:
+    """The lines, lowered to the amount of the hold where they exceed it."""
+    excess = total_nano_credits(lines) - hold.amount_nano_credits
+    return (*lines, ChargeLine(HOLD_CEILING, 0, 0, -excess)) if excess > 0 else lines
 
 
 def _reason_not_called(report: CallReport) -> SettlementDetail | None:

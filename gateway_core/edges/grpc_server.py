@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha import reflection
 from gateway_core.edges.background import in_background
 from gateway_core.edges.settings import ServiceSettings
 from gateway_core.edges.telemetry.logs import configure_logging
+from gateway_core.edges.telemetry.metrics import Metrics, configure_metrics
 from gateway_core.edges.telemetry.tracing import Tracing, configure_tracing
 
 logger = logging.getLogger(__name__)
@@ -49,24 +50,29 @@ def run_service(
     Args:
         name: for logs and traces.
         settings: the service's own settings class.
-        build: `build(settings, tracing)` opens the service's resources, yields it, and closes (flushes) them afterwards.
+        build: `build(settings, tracing, metrics)` opens the service's resources, yields it, and closes (flushes) them afterwards.
     """
     configure_logging(name, settings.log_level)
     tracing = configure_tracing(name)
+    metrics = configure_metrics(name)
     try:
-        uvloop.run(_serve(settings, tracing, build))
+        uvloop.run(_serve(settings, tracing, metrics, build))
     finally:
         tracing.shut_down()
+        metrics.shut_down()
 
 
 async def _serve(
-    settings: ServiceSettings, tracing: Tracing, build: Callable[..., AbstractAsyncContextManager[Service]]
+    settings: ServiceSettings,
+    tracing: Tracing,
+    metrics: Metrics,
+    build: Callable[..., AbstractAsyncContextManager[Service]],
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
-    async with _stoppable(build(settings, tracing), stop) as service:
+    async with _stoppable(build(settings, tracing, metrics), stop) as service:
         if service is None:
             return
         server = grpc.aio.server(

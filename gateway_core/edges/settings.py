@@ -88,6 +88,18 @@ class UsageSettings(DatabaseSettings):
     settle_queue_entries: Positive = 50_000
     journal_delay_ms: Positive = 1_000
     """The journal is read this far behind the stream, so that a settled call is recognised without asking the database."""
+    envoy_admin_url: Annotated[str, Field(pattern=r"^http://[^/@]+$")] | None = None
+    """Where Envoy is asked to open its journal anew, `http://host:port`. Without it the journal is not rotated."""
+    journal_rotate_bytes: Positive = 64 * 1024 * 1024
+    """The size at which the journal is set aside."""
+    journal_keep_segments: Annotated[int, Field(ge=0, le=10_000)] = 2
+    """How many settled segments are kept."""
+    sweep_interval_ms: Positive = 1_000
+    """How often expired holds are looked for."""
+    sweep_batch_entries: Positive = 500
+    """Holds expired in one transaction, at most."""
+    reconcile_interval_ms: Positive = 15_000
+    """How often the open holds in Redis are compared with the register; what differs twice in a row is rebuilt."""
 
 
 class AdminSettings(DatabaseSettings):

@@ -8,6 +8,8 @@ from typing import Final
 import asyncpg
 
 from gateway_core.domain.holds import Hold
+from gateway_core.edges.postgres.connections import Connection
+from gateway_core.edges.postgres.organization_wall import acting_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,8 @@ class PoolSnapshot:
 
     sequence: int
     balance: int
+    placement: int
+    """The highest number of a placement on record."""
     open_holds: dict[str, int]
 
 
@@ -25,21 +29,24 @@ class CounterSnapshot:
 
     sequence: int
     settled: int
-    held: int
+    open_holds: dict[str, int]
 
 
 # No conflict target: that would need the right to read the table. A settlement may have recorded the hold already.
 _INSERT: Final = """
-INSERT INTO holds (hold_id, organization_id, member_id, api_key_id, amount_nano_credits, token, counters, place_time, expire_time)
-SELECT hold_id, organization_id, member_id, api_key_id, amount, token, string_to_array(counters, ' '), place_time, expire_time
+INSERT INTO holds (hold_id, organization_id, member_id, api_key_id, amount_nano_credits, token, counters, place_time, expire_time,
+                   placement)
+SELECT hold_id, organization_id, member_id, api_key_id, amount, token, string_to_array(counters, ' '), place_time, expire_time,
+       placement
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[],
-              $9::timestamptz[])
-    AS placed (hold_id, organization_id, member_id, api_key_id, amount, token, counters, place_time, expire_time)
+              $9::timestamptz[], $10::bigint[])
+    AS placed (hold_id, organization_id, member_id, api_key_id, amount, token, counters, place_time, expire_time, placement)
 ON CONFLICT DO NOTHING
 """
 
 _POOL: Final = """
-SELECT h.sequence, a.balance_nano_credits
+SELECT h.sequence, a.balance_nano_credits,
+       (SELECT coalesce(max(placement), 0) FROM holds WHERE organization_id = $1) AS placement
   FROM ledger_heads h JOIN ledger_accounts a ON a.organization_id = h.organization_id AND a.account = 'CREDIT_POOL'
  WHERE h.organization_id = $1
 """
@@ -47,12 +54,12 @@ SELECT h.sequence, a.balance_nano_credits
 _COUNTER: Final = """
 SELECT (SELECT sequence FROM ledger_heads WHERE organization_id = $1) AS sequence,
        coalesce((SELECT settled_nano_credits FROM scope_spend WHERE organization_id = $1 AND counter = $2), 0) AS settled,
-       (SELECT coalesce(sum(amount_nano_credits), 0)::bigint FROM holds
-         WHERE state = 'HELD' AND organization_id = $1 AND counters @> ARRAY[$2::text]) AS held
+       ARRAY(SELECT (hold_id, amount_nano_credits) FROM holds
+              WHERE state = 'HELD' AND organization_id = $1 AND counters @> ARRAY[$2::text]) AS open_holds
 """
 
 
-async def insert_holds(connection: asyncpg.Connection | asyncpg.Pool, holds: Sequence[tuple[Hold, str]]) -> None:
+async def insert_holds(connection: Connection, holds: Sequence[tuple[Hold, str]]) -> None:
     """Records holds with their tokens; those already there are left as they are. Also with nothing but the right to insert."""
     await connection.execute(
         _INSERT,
@@ -65,7 +72,14 @@ async def insert_holds(connection: asyncpg.Connection | asyncpg.Pool, holds: Seq
         [" ".join(counter.encode() for counter in hold.counters) for hold, _ in holds],
         [_instant(hold.placed_epoch_us) for hold, _ in holds],
         [_instant(hold.expires_epoch_us) for hold, _ in holds],
+        [hold.placement for hold, _ in holds],
     )
+
+
+async def register_holds(pool: asyncpg.Pool, holds: Sequence[tuple[Hold, str]]) -> None:
+    """`insert_holds` of any organizations in one transaction, with the rights of a service."""
+    async with acting_for(pool, *{hold.organization for hold, _ in holds}) as connection:
+        await insert_holds(connection, holds)
 
 
 class SpendStore:
@@ -76,21 +90,28 @@ class SpendStore:
 
     async def pool_snapshot(self, organization: str) -> PoolSnapshot:
         """The organization's balance and open holds."""
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            sequence, balance = await _one(connection.fetchrow(_POOL, organization))
+        async with acting_for(self._pool, organization, isolation="repeatable_read") as connection:
+            sequence, balance, placement = await _one(connection.fetchrow(_POOL, organization))
             rows = await connection.fetch(
                 "SELECT hold_id, amount_nano_credits FROM holds WHERE state = 'HELD' AND organization_id = $1",
                 organization,
             )
-        return PoolSnapshot(sequence, balance, {row[0]: row[1] for row in rows})
+        return PoolSnapshot(sequence, balance, placement, {row[0]: row[1] for row in rows})
 
     async def counter_snapshot(self, organization: str, counter: str) -> CounterSnapshot:
         """An encoded counter: what is settled on it and what is held on it."""
-        sequence, settled, held = await _one(self._pool.fetchrow(_COUNTER, organization, counter))
-        return CounterSnapshot(sequence, settled, held)
+        async with acting_for(self._pool, organization) as connection:
+            sequence, settled, open_holds = await _one(connection.fetchrow(_COUNTER, organization, counter))
+        return CounterSnapshot(sequence, settled, dict(open_holds))
+
+    async def highest_placement(self, organization: str) -> int:
+        """The highest number of a placement on record; 0 without any."""
+        async with acting_for(self._pool, organization) as connection:
+            return int(
+                await connection.fetchval(
+                    "SELECT coalesce(max(placement), 0) FROM holds WHERE organization_id = $1", organization
+                )
+            )
 
 
 async def _one(fetching: Awaitable[asyncpg.Record | None]) -> asyncpg.Record:

@@ -5,19 +5,26 @@ from typing import Final
 
 import asyncpg
 
+from gateway_core.edges.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
 from gateway_core.edges.redis.hold_counters import CounterEvent
 
 EVENTS_PER_PAGE: Final = 1_000
 
-# A charge moves the pool by itself; its transfer bears the same number and is left out.
+# Records and corrections move the pool by themselves; their transfers bear the same numbers and are left out.
 _EVENTS: Final = """
 SELECT sequence, hold_id, hold_nano_credits AS held, charge_nano_credits AS charge, -charge_nano_credits AS pool_delta, counters
   FROM usage_records WHERE organization_id = $1 AND sequence > $2
 UNION ALL
+SELECT c.sequence, NULL, 0, c.delta_nano_credits, -c.delta_nano_credits, u.counters
+  FROM usage_corrections c JOIN usage_records u ON u.hold_id = c.hold_id
+ WHERE c.organization_id = $1 AND c.sequence > $2
+UNION ALL
 SELECT sequence, NULL, 0, 0,
        CASE 'CREDIT_POOL' WHEN credit_account THEN amount_nano_credits WHEN debit_account THEN -amount_nano_credits ELSE 0 END,
        '{}'
-  FROM ledger_transfers WHERE organization_id = $1 AND sequence > $2 AND kind <> 'USAGE'
+  FROM ledger_transfers t
+ WHERE organization_id = $1 AND sequence > $2 AND kind <> 'USAGE'
+   AND NOT EXISTS (SELECT FROM usage_corrections c WHERE c.organization_id = t.organization_id AND c.sequence = t.sequence)
  ORDER BY sequence LIMIT $3
 """
 
@@ -30,7 +37,8 @@ class LedgerEvents:
 
     async def after(self, organization: str, sequence: int) -> Sequence[CounterEvent]:
         """The next page of an organization's events; empty at the end of its ledger."""
-        rows = await self._pool.fetch(_EVENTS, organization, sequence, EVENTS_PER_PAGE)
+        async with acting_for(self._pool, organization) as connection:
+            rows = await connection.fetch(_EVENTS, organization, sequence, EVENTS_PER_PAGE)
         return [
             CounterEvent(
                 row["sequence"], row["hold_id"], row["held"], row["charge"], row["pool_delta"], tuple(row["counters"])
@@ -40,10 +48,11 @@ class LedgerEvents:
 
     async def heads(self, after_organization: str, limit: int) -> Sequence[tuple[str, int]]:
         """The last sequence number of every organization that has events, a page at a time in the order of their ids."""
-        rows = await self._pool.fetch(
-            "SELECT organization_id, sequence FROM ledger_heads WHERE sequence > 0 AND organization_id > $1"
-            " ORDER BY organization_id LIMIT $2",
-            after_organization,
-            limit,
-        )
+        async with acting_for(self._pool, EVERY_ORGANIZATION) as connection:
+            rows = await connection.fetch(
+                "SELECT organization_id, sequence FROM ledger_heads WHERE sequence > 0 AND organization_id > $1"
+                " ORDER BY organization_id LIMIT $2",
+                after_organization,
+                limit,
+            )
         return [(row["organization_id"], row["sequence"]) for row in rows]

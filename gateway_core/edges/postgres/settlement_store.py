@@ -8,16 +8,11 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import Final
 
-import asyncpg
-
 from gateway_core.domain.holds import Hold, HoldState
-from gateway_core.domain.ledger import usage_transfer
-from gateway_core.domain.pricing import ChargeLine
-from gateway_core.domain.settlement import CallReport, Resolution
+from gateway_core.domain.ledger import Transfer, usage_correction, usage_transfer
+from gateway_core.domain.settlement import QUARANTINED
 from gateway_core.domain.usage import TokenUsage
 from gateway_core.edges.postgres.connections import Connection
 from gateway_core.edges.postgres.ledger_store import (
@@ -28,16 +23,31 @@ from gateway_core.edges.postgres.ledger_store import (
     insert_transfers,
     lock_heads,
 )
+from gateway_core.edges.postgres.organization_wall import act_for
+from gateway_core.edges.postgres.settlement_rows import (
+    ExpiredCharge,
+    RecordedSettlement,
+    Settlement,
+    correction_row,
+    hold_row,
+    quarantine_row,
+    record_row,
+)
 
 logger = logging.getLogger(__name__)
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-_EXISTING: Final = """
-SELECT hold_id, outcome, charge_nano_credits, input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
-       output_tokens, reasoning_tokens
-  FROM usage_records WHERE hold_id = ANY($1)
+# Where the truth has corrected an expiry, it is the correction that later reports must agree with.
+_OUTCOME: Final = """
+    outcome, charge_nano_credits, input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
+    reasoning_tokens
 """
+
+_EXISTING: Final = f"""
+SELECT hold_id, sequence, {_OUTCOME} FROM usage_records WHERE hold_id = ANY($1)
+UNION ALL
+SELECT hold_id, sequence, {_OUTCOME} FROM usage_corrections WHERE hold_id = ANY($1)
+ ORDER BY hold_id, sequence
+"""  # noqa: S608  # our own column names
 
 _RESOLVE_HOLDS: Final = """
 UPDATE holds h SET state = d.state, resolve_time = now()
@@ -48,9 +58,9 @@ RETURNING h.hold_id
 
 _INSERT_RESOLVED_HOLDS: Final = """
 INSERT INTO holds (hold_id, organization_id, member_id, api_key_id, amount_nano_credits, token, counters, place_time,
-                   expire_time, state, resolve_time)
+                   expire_time, placement, state, resolve_time)
 SELECT hold_id, organization_id, member_id, api_key_id, amount_nano_credits, token, counters, place_time,
-       expire_time, state, now()
+       expire_time, placement, state, now()
   FROM json_populate_recordset(NULL::holds, $1)
  ORDER BY hold_id
 ON CONFLICT (hold_id) DO NOTHING
@@ -70,6 +80,23 @@ _INSERT_RECORDS: Final = (
     f" SELECT {_RECORD_COLUMNS} FROM json_populate_recordset(NULL::usage_records, $1)"
 )
 
+_CORRECTION_COLUMNS: Final = """
+    hold_id, organization_id, sequence, outcome, source, detail, answered_model, provider_response_id, service_tier,
+    input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens,
+    charge_nano_credits, charge_lines, delta_nano_credits, http_status, response_flags, duration_ms, time_to_first_byte_ms,
+    request_id, trace_id, place_time
+"""
+
+_INSERT_CORRECTIONS: Final = (
+    f"INSERT INTO usage_corrections ({_CORRECTION_COLUMNS})"  # noqa: S608  # our own column names
+    f" SELECT {_CORRECTION_COLUMNS} FROM json_populate_recordset(NULL::usage_corrections, $1)"
+)
+
+_INSERT_QUARANTINE: Final = """
+INSERT INTO usage_quarantine (hold_id, organization_id, reason, report)
+SELECT hold_id, organization_id, reason, report FROM json_populate_recordset(NULL::usage_quarantine, $1)
+"""
+
 _ADD_SPEND: Final = """
 INSERT INTO scope_spend (organization_id, counter, settled_nano_credits, call_count)
 SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) ORDER BY 1, 2
@@ -87,28 +114,6 @@ RETURNING hold_id
 """
 
 
-@dataclass(frozen=True)
-class Settlement:
-    """A call and what was decided about it."""
-
-    hold: Hold
-    report: CallReport
-    resolution: Resolution
-
-    @cached_property
-    def counters(self) -> tuple[str, ...]:
-        """The hold's counters, encoded."""
-        return tuple(counter.encode() for counter in self.hold.counters)
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedSettlement:
-    """A settlement that is on the books."""
-
-    sequence: int
-    settlement: Settlement
-
-
 @dataclass(frozen=True, slots=True)
 class BatchResult:
     """What a committed batch did; the rest of it had been settled before."""
@@ -122,20 +127,37 @@ class BatchResult:
 async def settle_batch(connection: Connection, settlements: Sequence[Settlement]) -> BatchResult:
     """Settles calls of any organizations in one transaction, in any order, as often as they are reported.
 
+    A report on a hold that had expired corrects the expiry, once; an expiry of a hold that is resolved changes nothing.
+
     Raises:
         UnknownOrganizationError: an organization of the batch has no ledger; nothing was written.
     """
     async with connection.transaction():
-        heads = await lock_heads(connection, {settlement.hold.organization for settlement in settlements})
-        new, contradictions = await _sort_out_repeats(connection, settlements)
-        recorded = _number(new, heads)
+        organizations = {settlement.hold.organization for settlement in settlements}
+        await act_for(connection, organizations)
+        heads = await lock_heads(connection, organizations)
+        sorted_out = await _sort_out_repeats(connection, settlements)
+        recorded = _number(sorted_out.news, heads)
         if recorded:
-            await _resolve_holds(connection, new)
-            await connection.execute(_INSERT_RECORDS, json.dumps([_record_row(entry) for entry in recorded]))
-            await _post(connection, recorded)
-            await _add_spend(connection, new)
-        discrepancy_count = await _add_discrepancies(connection, contradictions)
+            await _write(connection, recorded)
+        discrepancy_count = await _add_discrepancies(connection, sorted_out.contradictions)
     return BatchResult(recorded, discrepancy_count)
+
+
+async def _write(connection: Connection, recorded: Sequence[RecordedSettlement]) -> None:
+    resolutions = [entry for entry in recorded if entry.corrects is None]
+    corrections = [entry for entry in recorded if entry.corrects is not None]
+    if resolutions:
+        await _resolve_holds(connection, [entry.settlement for entry in resolutions])
+        await connection.execute(_INSERT_RECORDS, json.dumps([record_row(entry) for entry in resolutions]))
+    if corrections:
+        await connection.execute(_INSERT_CORRECTIONS, json.dumps([correction_row(entry) for entry in corrections]))
+    await _post(connection, recorded)
+    await _add_spend(connection, recorded)
+    quarantined = [entry.settlement for entry in recorded if entry.settlement.resolution.detail in QUARANTINED]
+    if quarantined:
+        rows = [quarantine_row(settlement) for settlement in quarantined]
+        await connection.execute(_INSERT_QUARANTINE, json.dumps(rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,40 +172,52 @@ class _Outcome:
         return f"{self.outcome} {self.charge_nano_credits} nano-credits, tokens {astuple(self.usage)}"
 
 
-async def _sort_out_repeats(
-    connection: Connection, settlements: Sequence[Settlement]
-) -> tuple[list[Settlement], list[tuple[Hold, str]]]:
+@dataclass(frozen=True, slots=True)
+class _SortedOut:
+    news: list[tuple[Settlement, ExpiredCharge | None]]
+    """What is not on the books yet, and the expiry it corrects."""
+    contradictions: list[tuple[Hold, str]]
+
+
+async def _sort_out_repeats(connection: Connection, settlements: Sequence[Settlement]) -> _SortedOut:
     """Gives what is not settled yet, and what contradicts a settlement."""
     rows = await connection.fetch(_EXISTING, [settlement.hold.hold_id for settlement in settlements])
-    known = {row["hold_id"]: _outcome_of_row(row) for row in rows}
-    new: list[Settlement] = []
+    known: dict[str, _Outcome] = {}
+    expired: dict[str, ExpiredCharge] = {}
+    for hold_id, sequence, outcome, charge, *tokens in rows:
+        known[hold_id] = _Outcome(outcome, charge, TokenUsage(*tokens))
+        if outcome == HoldState.EXPIRED:
+            expired[hold_id] = ExpiredCharge(sequence, charge)
+        else:
+            expired.pop(hold_id, None)
+    news: list[tuple[Settlement, ExpiredCharge | None]] = []
     contradictions: dict[str, tuple[Hold, str]] = {}
     for settlement in settlements:
-        hold = settlement.hold
-        resolution = settlement.resolution
+        hold, resolution = settlement.hold, settlement.resolution
+        first = known.get(hold.hold_id)
+        if first is not None and resolution.outcome is HoldState.EXPIRED:
+            continue
         outcome = _Outcome(resolution.outcome, resolution.charge_nano_credits, resolution.usage)
-        first = known.setdefault(hold.hold_id, outcome)
-        if first is outcome:
-            new.append(settlement)
+        corrects = expired.pop(hold.hold_id, None)
+        if first is None or corrects is not None:
+            known[hold.hold_id] = outcome
+            news.append((settlement, corrects))
         elif first != outcome:
             contradictions.setdefault(hold.hold_id, (hold, f"recorded: {first}; reported later: {outcome}"))
-    return new, list(contradictions.values())
+    return _SortedOut(news, list(contradictions.values()))
 
 
-def _outcome_of_row(row: asyncpg.Record) -> _Outcome:
-    _, outcome, charge, *tokens = row
-    return _Outcome(outcome, charge, TokenUsage(*tokens))
-
-
-def _number(settlements: Iterable[Settlement], heads: dict[str, int]) -> tuple[RecordedSettlement, ...]:
+def _number(
+    settlements: Iterable[tuple[Settlement, ExpiredCharge | None]], heads: dict[str, int]
+) -> tuple[RecordedSettlement, ...]:
     """Gives each settlement the next number of its organization."""
     recorded = []
-    for settlement in settlements:
+    for settlement, corrects in settlements:
         organization = settlement.hold.organization
         if organization not in heads:
             raise UnknownOrganizationError("a hold names an organization without a ledger")
         heads[organization] += 1
-        recorded.append(RecordedSettlement(heads[organization], settlement))
+        recorded.append(RecordedSettlement(heads[organization], settlement, corrects))
     return tuple(recorded)
 
 
@@ -192,7 +226,7 @@ async def _resolve_holds(connection: Connection, settlements: Sequence[Settlemen
     missing = await _resolve_registered(connection, settlements)
     if not missing:
         return
-    rows = await connection.fetch(_INSERT_RESOLVED_HOLDS, json.dumps([_hold_row(settlement) for settlement in missing]))
+    rows = await connection.fetch(_INSERT_RESOLVED_HOLDS, json.dumps([hold_row(settlement) for settlement in missing]))
     inserted = {row["hold_id"] for row in rows}
     # What is neither open nor absent was registered in between.
     raced = [settlement for settlement in missing if settlement.hold.hold_id not in inserted]
@@ -209,30 +243,40 @@ async def _resolve_registered(connection: Connection, settlements: Sequence[Sett
 
 
 async def _post(connection: Connection, recorded: Sequence[RecordedSettlement]) -> None:
-    """Posts the charges under the numbers of their records, and moves the heads."""
+    """Posts the charges and corrections under the numbers of their records, and moves the heads."""
     transfers = []
     heads: dict[str, int] = {}
     for entry in recorded:
-        hold, charge = entry.settlement.hold, entry.settlement.resolution.charge_nano_credits
-        heads[hold.organization] = entry.sequence
-        if charge > 0:
-            transfers.append((hold.organization, PostedTransfer(entry.sequence, usage_transfer(hold.hold_id, charge))))
+        organization = entry.settlement.hold.organization
+        heads[organization] = entry.sequence
+        if entry.delta_nano_credits:
+            transfers.append((organization, PostedTransfer(entry.sequence, _transfer(entry))))
     if transfers:
         await insert_transfers(connection, transfers)
     await advance_heads(connection, heads)
 
 
-async def _add_spend(connection: Connection, settlements: Iterable[Settlement]) -> None:
+def _transfer(entry: RecordedSettlement) -> Transfer:
+    hold_id, corrects = entry.settlement.hold.hold_id, entry.corrects
+    if corrects is None:
+        return usage_transfer(hold_id, entry.delta_nano_credits)
+    # An expiry that charged nothing has no transfer to refer to.
+    return usage_correction(
+        hold_id, entry.delta_nano_credits, corrects.sequence if corrects.charge_nano_credits else None
+    )
+
+
+async def _add_spend(connection: Connection, recorded: Iterable[RecordedSettlement]) -> None:
     """Adds the charges to every counter of their holds. A voided call was never made and is not counted."""
     spend: dict[tuple[str, str], tuple[int, int]] = {}
-    for settlement in settlements:
-        if settlement.resolution.outcome is not HoldState.SETTLED:
+    for entry in recorded:
+        calls = int(entry.settlement.resolution.outcome is not HoldState.VOIDED) - int(entry.corrects is not None)
+        if not calls and not entry.delta_nano_credits:
             continue
-        charge = settlement.resolution.charge_nano_credits
-        for counter in settlement.counters:
-            place = (settlement.hold.organization, counter)
+        for counter in entry.settlement.counters:
+            place = (entry.settlement.hold.organization, counter)
             settled, call_count = spend.get(place, (0, 0))
-            spend[place] = (settled + charge, call_count + 1)
+            spend[place] = (settled + entry.delta_nano_credits, call_count + calls)
     if spend:
         await connection.execute(_ADD_SPEND, *columns_of((*place, *sums) for place, sums in spend.items()))
 
@@ -242,69 +286,3 @@ async def _add_discrepancies(connection: Connection, contradictions: Sequence[tu
         return 0
     columns = columns_of((hold.hold_id, hold.organization, detail) for hold, detail in contradictions)
     return len(await connection.fetch(_ADD_DISCREPANCIES, *columns))
-
-
-def _hold_row(settlement: Settlement) -> dict[str, object]:
-    hold = settlement.hold
-    return {
-        "hold_id": hold.hold_id,
-        "organization_id": hold.organization,
-        "member_id": hold.member,
-        "api_key_id": hold.api_key,
-        "amount_nano_credits": hold.amount_nano_credits,
-        "token": settlement.report.token,
-        "counters": settlement.counters,
-        "place_time": _instant(hold.placed_epoch_us),
-        "expire_time": _instant(hold.expires_epoch_us),
-        "state": settlement.resolution.outcome,
-    }
-
-
-def _record_row(entry: RecordedSettlement) -> dict[str, object]:
-    hold, report, resolution = entry.settlement.hold, entry.settlement.report, entry.settlement.resolution
-    usage = resolution.usage
-    return {
-        "hold_id": hold.hold_id,
-        "organization_id": hold.organization,
-        "sequence": entry.sequence,
-        "outcome": resolution.outcome,
-        "source": resolution.source,
-        "detail": resolution.detail,
-        "group_path": hold.group_path,
-        "member_id": hold.member,
-        "api_key_id": hold.api_key,
-        "endpoint": hold.endpoint,
-        "streamed": hold.streams,
-        "requested_model": hold.requested_model,
-        "answered_model": report.answered_model,
-        "provider_id": hold.provider,
-        "provider_response_id": report.provider_response_id,
-        "service_tier": report.service_tier,
-        "price_version": hold.price_version,
-        "input_tokens": usage.input,
-        "cache_read_tokens": usage.cache_read,
-        "cache_write_5m_tokens": usage.cache_write_5m,
-        "cache_write_1h_tokens": usage.cache_write_1h,
-        "output_tokens": usage.output,
-        "reasoning_tokens": usage.output_reasoning,
-        "hold_nano_credits": hold.amount_nano_credits,
-        "charge_nano_credits": resolution.charge_nano_credits,
-        "charge_lines": [_line(line) for line in resolution.lines],
-        "counters": entry.settlement.counters,
-        "http_status": report.http_status,
-        "response_flags": ",".join(sorted(report.flags)) or "-",
-        "duration_ms": report.duration_ms,
-        "time_to_first_byte_ms": report.time_to_first_byte_ms,
-        "request_id": report.request_id,
-        "trace_id": report.trace_id,
-        "place_time": _instant(hold.placed_epoch_us),
-    }
-
-
-def _line(line: ChargeLine) -> tuple[str, int, int, int]:
-    return (line.category, line.token_count, line.price_nano_credits_per_million_tokens, line.amount_nano_credits)
-
-
-def _instant(epoch_us: int) -> str:
-    """ISO 8601, exact to the microsecond."""
-    return (_EPOCH + timedelta(microseconds=epoch_us)).isoformat()

@@ -3,11 +3,11 @@
 -- ARGV: sequence before the first event, then for each event:
 --       sequence, hold id ('' = none), held, charge, change of the pool's balance, number of counters, index of each counter
 -- Answers the sequence Redis is at afterwards; smaller than ARGV[1] when events are missing in between, -1 without a pool.
-local applied = redis.call('HGET', KEYS[1], 'sequence')
-if not applied then
+local pool = redis.call('HMGET', KEYS[1], 'sequence', 'generation')
+local applied, generation = tonumber(pool[1] or -1), pool[2]
+if not generation then
     return -1
 end
-applied = tonumber(applied)
 if applied < tonumber(ARGV[1]) then
     return applied
 end
@@ -26,8 +26,9 @@ while position <= #ARGV do
         end
         for offset = 1, counter_count do
             local key = KEYS[2 + tonumber(ARGV[position + 5 + offset])]
-            local seeded = redis.call('HGET', key, 'seeded')
-            if seeded and sequence > tonumber(seeded) then
+            local counter = redis.call('HMGET', key, 'seeded', 'generation')
+            -- A counter of an earlier generation is rebuilt before it is used again.
+            if counter[2] == generation and sequence > tonumber(counter[1]) then
                 redis.call('HINCRBY', key, 'settled', charge)
                 if released then
                     redis.call('HINCRBY', key, 'held', '-' .. held)

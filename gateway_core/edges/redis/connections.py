@@ -1,16 +1,31 @@
 """Connections to Redis: bounded in number and in time."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, ConnectionError, OutOfMemoryError, ReadOnlyError, TimeoutError  # noqa: A004 - Redis' own names
+from typing_extensions import override
 
 UNAVAILABLE: Final = (ConnectionError, TimeoutError, BusyLoadingError, OutOfMemoryError, ReadOnlyError, OSError)
 """What says that Redis cannot answer now."""
+
+
+class _HonestConnection(AbstractConnection):
+    """Says that the connection is gone where uvloop says that the program is wrong: what is written to a connection that the
+    server has just closed raises RuntimeError there.
+    """
+
+    @override
+    async def _send_packed_command(self, command: Iterable[bytes]) -> None:
+        try:
+            await super()._send_packed_command(command)
+        except RuntimeError as error:
+            raise ConnectionResetError(str(error)) from error
 
 
 @asynccontextmanager
@@ -29,6 +44,8 @@ async def open_redis(url: str, *, connections: int = 16, timeout_ms: int = 800) 
         retry=Retry(NoBackoff(), 1),
         decode_responses=True,
     )
+    # Whatever the URL's scheme has chosen, for TLS or a socket file.
+    pool.connection_class = type("HonestConnection", (_HonestConnection, pool.connection_class), {})
     client = Redis(connection_pool=pool)
     try:
         yield client

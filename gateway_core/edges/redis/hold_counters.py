@@ -1,7 +1,9 @@
 """Open holds and spend counters in Redis: place, seed, apply. All keys of an organization share one hash tag.
 
 The counters are a projection of the ledger: `pool.sequence` says up to which event of it. A missing key is never zero, it is
-seeded from a snapshot of PostgreSQL with the sequence the snapshot is true for.
+seeded from a snapshot of PostgreSQL with the sequence the snapshot is true for. Pool and counters belong together by their
+generation, drawn anew whenever the pool is rebuilt; `pool.placements` counts placements, so that a pool restored from an old
+snapshot is told from the true one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +14,7 @@ from typing import Final
 from redis.asyncio import Redis
 
 from gateway_core.domain.holds import Hold
-from gateway_core.domain.placements import ExhaustedCounter, Missing, Placed, Placement, Refused
+from gateway_core.domain.placements import ExhaustedCounter, Missing, Placed, Placement, Refused, Withdrawn
 
 _SCRIPTS: Final = resources.files("gateway_core.edges.redis")
 EVENTS_PER_SCRIPT: Final = 100
@@ -39,40 +41,70 @@ class HoldCounters:
         self._release = client.register_script(_source("release.lua"))
         self._seed_pool = client.register_script(_source("seed_pool.lua"))
         self._seed_counter = client.register_script(_source("seed_counter.lua"))
+        self._drop_pool = client.register_script(_source("drop_pool.lua"))
         self._apply = client.register_script(_source("apply.lua"))
 
-    async def place(self, hold: Hold, limits: Sequence[int | None]) -> Placement:
+    async def place(self, hold: Hold, limits: Sequence[int | None], floor: int = 0) -> Placement:
         """Places a hold on the pool and every counter, or on nothing. Repeating it changes nothing.
 
         Args:
             hold: the hold; its counters narrowest first.
             limits: nano-credits for each counter of the hold, None for unlimited.
+            floor: a number of placements the pool is known to have reached; with fewer it is old, and counts as missing.
         """
-        arguments = [hold.hold_id, str(hold.amount_nano_credits)]
+        arguments = [hold.hold_id, str(hold.amount_nano_credits), str(floor)]
         arguments.extend("" if limit is None else str(limit) for limit in limits)
         answer = await self._place(keys=_hold_keys(hold), args=arguments)
         return _placement(answer)
 
     async def release(self, hold: Hold) -> None:
-        """Takes a hold back that was never registered, because its call is not made."""
+        """Takes a hold back that was never registered, because its call is not made. One that is placed only afterwards, by a
+        Redis that had stalled, is not placed.
+        """
         await self._release(keys=_hold_keys(hold), args=[hold.hold_id])
 
     async def seed_pool(
-        self, organization: str, balance: int, held: int, sequence: int, open_holds: Mapping[str, int]
+        self,
+        organization: str,
+        *,
+        balance: int,
+        sequence: int,
+        generation: str,
+        placements: int,
+        open_holds: Mapping[str, int],
     ) -> None:
-        """Rebuilds the pool and its open holds unless they are there. Amounts in nano-credits."""
-        arguments = [str(balance), str(held), str(sequence)]
-        arguments.extend(text for hold_id, amount in open_holds.items() for text in (hold_id, str(amount)))
+        """Rebuilds the pool and its open holds unless the pool is there. Amounts in nano-credits.
+
+        Args:
+            organization: its id.
+            balance: its credit.
+            sequence: of the ledger, at which all of this is true.
+            generation: a new random name; counters of any other count as missing.
+            placements: the highest number of a placement that is known.
+            open_holds: amounts by hold id.
+        """
+        held = sum(open_holds.values())
+        arguments = [str(balance), str(held), str(sequence), generation, str(placements), *_flat(open_holds)]
         await self._seed_pool(keys=[pool_key(organization), holds_key(organization)], args=arguments)
 
     async def seed_counter(
-        self, organization: str, counter: str, *, settled: int, held: int, sequence: int, expire_epoch_s: int | None
+        self,
+        organization: str,
+        counter: str,
+        *,
+        settled: int,
+        open_holds: Mapping[str, int],
+        sequence: int,
+        expire_epoch_s: int | None,
     ) -> bool:
         """Rebuilds an encoded counter unless it is there; False when the snapshot is too old and must be read again."""
-        arguments = [str(settled), str(held), str(sequence), "" if expire_epoch_s is None else str(expire_epoch_s)]
-        return bool(
-            await self._seed_counter(keys=[pool_key(organization), counter_key(organization, counter)], args=arguments)
-        )
+        expiry = "" if expire_epoch_s is None else str(expire_epoch_s)
+        keys = [pool_key(organization), holds_key(organization), counter_key(organization, counter)]
+        return bool(await self._seed_counter(keys=keys, args=[str(settled), str(sequence), expiry, *_flat(open_holds)]))
+
+    async def drop_pool(self, organization: str, generation: str) -> bool:
+        """Drops a pool of this generation, for the next call to rebuild it. Whether it was there."""
+        return bool(await self._drop_pool(keys=[pool_key(organization)], args=[generation]))
 
     async def apply(self, organization: str, after_sequence: int, events: Sequence[CounterEvent]) -> int:
         """Applies consecutive events, the first of which follows `after_sequence`.
@@ -108,7 +140,7 @@ class HoldCounters:
 
 
 def pool_key(organization: str) -> str:
-    """Hash: balance, held, sequence."""
+    """Hash: balance, held, sequence, generation, placements."""
     return f"mr:{{{organization}}}:pool"
 
 
@@ -118,13 +150,28 @@ def holds_key(organization: str) -> str:
 
 
 def counter_key(organization: str, counter: str) -> str:
-    """Hash: settled, held, seeded. `counter` is encoded."""
+    """Hash: settled, held, seeded, generation. `counter` is encoded."""
     return f"mr:{{{organization}}}:c:{counter}"
+
+
+def withdrawal_key(organization: str, hold_id: str) -> str:
+    """There for a minute after the hold was taken back."""
+    return f"mr:{{{organization}}}:w:{hold_id}"
+
+
+def _flat(amounts: Mapping[str, int]) -> Iterable[str]:
+    return (text for hold_id, amount in amounts.items() for text in (hold_id, str(amount)))
 
 
 def _hold_keys(hold: Hold) -> list[str]:
     counters = (counter_key(hold.organization, counter.encode()) for counter in hold.counters)
-    return [pool_key(hold.organization), holds_key(hold.organization), *counters]
+    organization = hold.organization
+    return [
+        pool_key(organization),
+        holds_key(organization),
+        withdrawal_key(organization, hold.hold_id),
+        *counters,
+    ]
 
 
 def _distinct(events: Iterable[CounterEvent]) -> dict[str, None]:
@@ -134,7 +181,9 @@ def _distinct(events: Iterable[CounterEvent]) -> dict[str, None]:
 def _placement(answer: Sequence[str | int]) -> Placement:
     kind, *rest = answer
     if kind == "placed":
-        return Placed()
+        return Placed(int(rest[0]))
+    if kind == "withdrawn":
+        return Withdrawn()
     if kind == "missing":
         indexes = [int(index) for index in rest]
         return Missing(pool=0 in indexes, counters=tuple(index - 1 for index in indexes if index))

@@ -1,6 +1,11 @@
 -- Places a hold on the credit pool and on every counter of a call: all or nothing.
--- KEYS: pool, open holds, counter...   ARGV: hold id, amount, limit... ('' = unlimited)
--- Answers {'placed'}, {'missing', index...} or {'refused', index, settled or balance, held, ...}; index 0 is the pool.
+-- KEYS: pool, open holds, withdrawal, counter...   ARGV: hold id, amount, floor, limit... ('' = unlimited)
+-- Answers {'placed', number of the placement}, {'missing', index...}, {'withdrawn'}, or
+-- {'refused', index, settled or balance, held, ...}; index 0 is the pool.
+--
+-- The floor is a number of placements that this pool is known to have reached. A pool that has counted fewer is from an old
+-- snapshot: holds placed since are not in it, so it is dropped and reported missing. A counter that was not seeded for this
+-- generation of the pool is missing too.
 --
 -- Amounts are 64-bit integers, and Lua numbers are doubles: each amount is split into whole credits and nano-credits, so that
 -- the sign of a sum of a few amounts is exact.
@@ -19,28 +24,36 @@ local function is_positive(total)
     return total.credits * CREDIT + total.nanos > 0
 end
 
-local hold_id, amount = ARGV[1], ARGV[2]
+local hold_id, amount, floor = ARGV[1], ARGV[2], tonumber(ARGV[3])
+if redis.call('EXISTS', KEYS[3]) == 1 then
+    return {'withdrawn'}
+end
+local pool = redis.call('HMGET', KEYS[1], 'balance', 'held', 'generation', 'placements')
+local generation = pool[3]
+if not generation or tonumber(pool[4]) < floor then
+    redis.call('DEL', KEYS[1])
+    local all = {'missing', 0}
+    for index = 1, #KEYS - 3 do
+        all[#all + 1] = index
+    end
+    return all
+end
 if redis.call('HEXISTS', KEYS[2], hold_id) == 1 then
-    return {'placed'}
+    return {'placed', tonumber(pool[4])}
 end
 
 local missing, refused = {'missing'}, {'refused'}
-local pool = redis.call('HMGET', KEYS[1], 'balance', 'held')
-if not pool[1] then
-    missing[2] = 0
-else
-    local shortfall = {credits = 0, nanos = 0}
-    add(shortfall, pool[2], 1)
-    add(shortfall, amount, 1)
-    add(shortfall, pool[1], -1)
-    if is_positive(shortfall) then
-        refused[2], refused[3], refused[4] = 0, pool[1], pool[2]
-    end
+local shortfall = {credits = 0, nanos = 0}
+add(shortfall, pool[2], 1)
+add(shortfall, amount, 1)
+add(shortfall, pool[1], -1)
+if is_positive(shortfall) then
+    refused[2], refused[3], refused[4] = 0, pool[1], pool[2]
 end
-for index = 1, #KEYS - 2 do
-    local counter = redis.call('HMGET', KEYS[index + 2], 'settled', 'held')
-    local limit = ARGV[index + 2]
-    if not counter[1] then
+for index = 1, #KEYS - 3 do
+    local counter = redis.call('HMGET', KEYS[index + 3], 'settled', 'held', 'generation')
+    local limit = ARGV[index + 3]
+    if counter[3] ~= generation then
         missing[#missing + 1] = index
     elseif limit ~= '' then
         local excess = {credits = 0, nanos = 0}
@@ -63,7 +76,7 @@ end
 
 redis.call('HSET', KEYS[2], hold_id, amount)
 redis.call('HINCRBY', KEYS[1], 'held', amount)
-for index = 3, #KEYS do
+for index = 4, #KEYS do
     redis.call('HINCRBY', KEYS[index], 'held', amount)
 end
-return {'placed'}
+return {'placed', redis.call('HINCRBY', KEYS[1], 'placements', 1)}

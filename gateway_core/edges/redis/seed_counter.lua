@@ -1,16 +1,27 @@
--- Rebuilds a missing counter from a snapshot of PostgreSQL. A snapshot older than what Redis has applied would lose the
--- events in between, and is refused.
--- KEYS: pool, counter   ARGV: settled, held, sequence of the snapshot, expiry in epoch seconds ('' = none)
+-- Rebuilds a missing counter, or one of an earlier generation, from a snapshot of PostgreSQL. A snapshot older than what Redis
+-- has applied would lose the events in between, and is refused.
+-- KEYS: pool, open holds, counter
+-- ARGV: settled, sequence of the snapshot, expiry in epoch seconds ('' = none), (id, amount) of each open hold on the counter
 -- Answers 1 when the counter is there now, 0 when the snapshot is too old or the pool is missing.
-if redis.call('EXISTS', KEYS[2]) == 1 then
-    return 1
-end
-local applied = redis.call('HGET', KEYS[1], 'sequence')
-if not applied or tonumber(ARGV[3]) < tonumber(applied) then
+local pool = redis.call('HMGET', KEYS[1], 'generation', 'sequence')
+if not pool[1] then
     return 0
 end
-redis.call('HSET', KEYS[2], 'settled', ARGV[1], 'held', ARGV[2], 'seeded', ARGV[3])
-if ARGV[4] ~= '' then
-    redis.call('EXPIREAT', KEYS[2], ARGV[4])
+if redis.call('HGET', KEYS[3], 'generation') == pool[1] then
+    return 1
+end
+if tonumber(ARGV[2]) < tonumber(pool[2]) then
+    return 0
+end
+redis.call('DEL', KEYS[3])
+redis.call('HSET', KEYS[3], 'settled', ARGV[1], 'held', '0', 'seeded', ARGV[2], 'generation', pool[1])
+for index = 4, #ARGV, 2 do
+    -- A hold that is not open here is not counted here: its settlement would release nothing.
+    if redis.call('HEXISTS', KEYS[2], ARGV[index]) == 1 then
+        redis.call('HINCRBY', KEYS[3], 'held', ARGV[index + 1])
+    end
+end
+if ARGV[3] ~= '' then
+    redis.call('EXPIREAT', KEYS[3], ARGV[3])
 end
 return 1

@@ -3,7 +3,7 @@
 GenAI names follow open-telemetry/semantic-conventions-genai, still in development: an upgrade changes this module only.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.37.0"
 
@@ -24,3 +24,54 @@ OUTCOME: Final = "megarouter.settlement.outcome"
 CHARGE_NANO_CREDITS: Final = "megarouter.settlement.charge_nano_credits"
 USAGE_SOURCE: Final = "megarouter.settlement.usage_source"
 RATE_LIMIT_DECISION: Final = "megarouter.ratelimit.decision"
+
+REPORT_ORIGIN: Final = "megarouter.settlement.origin"
+DROP_REASON: Final = "megarouter.report.drop_reason"
+
+
+class Instrument(NamedTuple):
+    """A metric. Names end in no unit: OTLP carries it beside them."""
+
+    name: str
+    unit: str
+    description: str
+    boundaries: tuple[float, ...] | None = None
+    """Of a histogram's buckets, in its unit."""
+
+
+AUTHZ_DECISIONS: Final = Instrument("megarouter.authz.decisions", "{call}", "Decisions by outcome and reason.")
+AUTHZ_DURATION: Final = Instrument(
+    "megarouter.authz.duration",
+    "s",
+    "Time from Envoy's question to the answer.",
+    (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0),
+)
+AUTHZ_HOLDS_WAITING: Final = Instrument(
+    "megarouter.authz.holds_waiting", "{hold}", "Placed holds that are not in the register yet."
+)
+RATE_LIMIT_DECISIONS: Final = Instrument("megarouter.ratelimit.decisions", "{call}", "Decisions by outcome.")
+SETTLEMENTS: Final = Instrument(
+    "megarouter.settlement.calls", "{call}", "Calls put on the books, by what brought them and their outcome."
+)
+SETTLEMENT_LAG: Final = Instrument(
+    "megarouter.settlement.lag",
+    "s",
+    "Time from the arrival of a report to the commit of its settlement.",
+    (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+)
+SETTLEMENT_QUEUE: Final = Instrument("megarouter.settlement.queue", "{report}", "Reports waiting for a batch.")
+REPORTS_DROPPED: Final = Instrument("megarouter.report.dropped", "{report}", "Reports not settled, by reason.")
+REPORTS_REPEATED: Final = Instrument("megarouter.report.repeated", "{report}", "Reports of calls already on the books.")
+DISCREPANCIES: Final = Instrument(
+    "megarouter.report.discrepancies", "{report}", "Reports that contradict a settled call."
+)
+JOURNAL_LAG: Final = Instrument("megarouter.journal.lag", "By", "What is in the journal and not yet settled from it.")
+JOURNAL_AGE: Final = Instrument(
+    "megarouter.journal.age", "s", "How long the oldest unsettled line has been in the journal."
+)
+JOURNAL_RESCUED: Final = Instrument(
+    "megarouter.journal.rescued", "{call}", "Calls settled from the journal that the stream did not bring."
+)
+REDIS_LAG: Final = Instrument(
+    "megarouter.redis.lag", "{event}", "Ledger events that Redis had not taken at the last comparison."
+)

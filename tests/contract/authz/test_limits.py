@@ -19,11 +19,9 @@ async def test_an_admitted_call_holds_its_estimate_on_the_pool_and_on_every_scop
     answer = await ask({"model": "model-a", "max_tokens": 7})
     assert answer.allowed
     assert answer.metadata["hold_amount_nano_credits"] == str(7 * CREDIT)
-    assert await redis.hgetall(pool_key("acme")) == {
-        "balance": str(1_000 * CREDIT),
-        "held": str(7 * CREDIT),
-        "sequence": "1",
-    }
+    pool = await redis.hgetall(pool_key("acme"))
+    assert len(pool.pop("generation")) == 16
+    assert pool == {"balance": str(1_000 * CREDIT), "held": str(7 * CREDIT), "sequence": "1", "placements": "1"}
     counters = [key async for key in redis.scan_iter(match="mr:{acme}:c:*")]
     assert len(counters) == 7
     for counter in counters:
@@ -34,10 +32,10 @@ async def test_an_admitted_call_reaches_the_register(ask: Ask, owner: asyncpg.Co
     answer = await ask()
     await asyncio.sleep(0.2)
     row = await owner.fetchrow(
-        "SELECT state, amount_nano_credits, cardinality(counters) FROM holds WHERE hold_id = $1",
+        "SELECT state, amount_nano_credits, cardinality(counters), placement FROM holds WHERE hold_id = $1",
         answer.metadata["hold_id"],
     )
-    assert tuple(row or ()) == ("HELD", CREDIT, 7)
+    assert tuple(row or ()) == ("HELD", CREDIT, 7, 1)
 
 
 @pytest.mark.parametrize(("kind", "scope_id"), SCOPES)

@@ -49,10 +49,14 @@ async def place(redis: Redis, *holds: Hold, sequence: int = 1) -> None:
     """What authz_service leaves in Redis: seeded from a ledger with one top-up, and the holds."""
     counters = HoldCounters(redis)
     organization = holds[0].organization
-    await counters.seed_pool(organization, START_BALANCE, 0, sequence, {})
+    await counters.seed_pool(
+        organization, balance=START_BALANCE, sequence=sequence, generation="first", placements=0, open_holds={}
+    )
     for counter in holds[0].counters:
         name = counter.encode()
-        await counters.seed_counter(organization, name, settled=0, held=0, sequence=sequence, expire_epoch_s=None)
+        await counters.seed_counter(
+            organization, name, settled=0, open_holds={}, sequence=sequence, expire_epoch_s=None
+        )
     for hold in holds:
         await counters.place(hold, [None] * len(hold.counters))
 

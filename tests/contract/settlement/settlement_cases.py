@@ -17,7 +17,7 @@ from gateway_core.domain.settlement import CallReport, resolve
 from gateway_core.edges.postgres.catalog_store import sync_catalog
 from gateway_core.edges.postgres.hold_store import insert_holds
 from gateway_core.edges.postgres.ledger_store import post_transfers
-from gateway_core.edges.postgres.settlement_store import Settlement
+from gateway_core.edges.postgres.settlement_rows import Settlement
 from gateway_core.edges.settings import UsageSettings
 
 SIGNING_KEY = bytes.fromhex("5a" * 32)
@@ -94,7 +94,7 @@ def make_hold(organization: str = "acme", **changes: Any) -> Hold:
             Counter(ScopeKind.ORGANIZATION, organization, Cycle.MONTHLY, 1_779_000_000),
         ),
         placed_epoch_us=1_780_000_000_123_456,
-        expires_epoch_us=1_780_007_200_123_456,
+        expires_epoch_us=4_000_000_000_123_456,  # longer than these tests will live
     )
     return replace(hold, **changes)
 
@@ -166,18 +166,28 @@ async def breaches(owner: asyncpg.Connection) -> list[str]:
                 SELECT count(*) AS events, count(DISTINCT sequence) AS numbers, coalesce(max(sequence), 0) AS last FROM (
                     SELECT sequence FROM usage_records u WHERE u.organization_id = h.organization_id
                     UNION ALL SELECT sequence FROM ledger_transfers t
-                     WHERE t.organization_id = h.organization_id AND t.kind <> 'USAGE') e) e ON true
+                     WHERE t.organization_id = h.organization_id AND t.kind NOT IN ('USAGE', 'CORRECTION')
+                    UNION ALL SELECT sequence FROM usage_corrections c WHERE c.organization_id = h.organization_id) e) e ON true
              WHERE h.sequence <> e.last OR e.events <> e.last OR e.numbers <> e.last""",
         "charge is not the transfer's amount": """
             SELECT u.hold_id FROM usage_records u LEFT JOIN ledger_transfers t
                 ON t.organization_id = u.organization_id AND t.sequence = u.sequence AND t.hold_id = u.hold_id
              WHERE coalesce(t.amount_nano_credits, 0) <> u.charge_nano_credits""",
+        "correction is not the transfer's amount": """
+            SELECT hold_id FROM usage_corrections c FULL JOIN
+                   (SELECT * FROM ledger_transfers WHERE kind = 'CORRECTION') t USING (organization_id, sequence, hold_id)
+             WHERE coalesce(CASE t.debit_account WHEN 'USAGE' THEN -t.amount_nano_credits ELSE t.amount_nano_credits END, 0)
+                   IS DISTINCT FROM c.delta_nano_credits""",
+        "correction does not lead from the expiry to the truth": """
+            SELECT c.hold_id FROM usage_corrections c JOIN usage_records u USING (hold_id)
+             WHERE u.charge_nano_credits + c.delta_nano_credits <> c.charge_nano_credits OR u.outcome <> 'EXPIRED'""",
         "charge is not the sum of its lines": """
             SELECT hold_id FROM usage_records u WHERE charge_nano_credits <>
                 (SELECT coalesce(sum((line ->> 3)::bigint), 0) FROM jsonb_array_elements(charge_lines) line)""",
         "spend is not the sum of its records": """
             SELECT counter FROM scope_spend s WHERE settled_nano_credits <>
-                (SELECT coalesce(sum(charge_nano_credits), 0) FROM usage_records u
+                (SELECT coalesce(sum(u.charge_nano_credits + coalesce(c.delta_nano_credits, 0)), 0)
+                   FROM usage_records u LEFT JOIN usage_corrections c USING (hold_id)
                   WHERE u.organization_id = s.organization_id AND s.counter = ANY(u.counters))""",
         "hold and record disagree": """
             SELECT hold_id FROM holds h FULL JOIN usage_records u USING (hold_id)

@@ -15,6 +15,7 @@ from gateway_core.edges.postgres.ledger_store import (
     UnknownOrganizationError,
     post_transfers,
 )
+from gateway_core.edges.postgres.organization_wall import acting_for
 from gateway_core.edges.postgres.settlement_store import settle_batch
 from gateway_core.edges.settings import UsageSettings
 from tests.contract.settlement.settlement_cases import (
@@ -215,7 +216,7 @@ async def test_settling_and_topping_up_at_once_keeps_one_order(
                 await settle_batch(connection, [make_settlement() for _ in range(5)])
 
         async def pay(number: int) -> None:
-            async with pool.acquire() as connection:
+            async with acting_for(pool, "acme") as connection:
                 transfer = top_up(7, idempotency_key=f"top-up-{number}", actor="test", reason="test")
                 await post_transfers(connection, "acme", [transfer])
 

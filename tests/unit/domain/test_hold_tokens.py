@@ -41,6 +41,7 @@ holds = st.builds(
     ).map(tuple),
     placed_epoch_us=numbers,
     expires_epoch_us=numbers,
+    placement=numbers,
 )
 
 

@@ -1,11 +1,14 @@
 """The journal is read in complete lines, some way behind its end, wherever it goes."""
 
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gateway_core.edges.postgres.journal_store import JournalPosition
 from usage_service.journal_file import PAGE_BYTES, JournalFile, JournalLines
+from usage_service.journal_segments import JournalSegments
 
 
 class Clock:
@@ -28,8 +31,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "usage.jsonl"
 
 
-def reader(path: Path, clock: Clock, position: JournalPosition | None = None, delay_s: float = 1.0) -> JournalFile:
-    return JournalFile(path, position, delay_s, clock)
+def reader(
+    path: Path, clock: Callable[[], float], position: JournalPosition | None = None, delay_s: float = 1.0
+) -> JournalFile:
+    return JournalFile(JournalSegments(path), position, delay_s, clock)
 
 
 def append(path: Path, text: bytes) -> None:
@@ -56,7 +61,7 @@ def test_what_is_there_at_the_start_is_read_at_once(path: Path, clock: Clock) ->
     append(path, b"one\ntwo\n")
     page = required(reader(path, clock).read())
     assert page.lines == ((0, b"one"), (4, b"two"))
-    assert page.end == JournalPosition(path.stat().st_ino, 8)
+    assert page.end == JournalPosition(path.stat().st_ino, 8, hashlib.sha256(b"one\ntwo\n").digest())
 
 
 def test_what_is_written_later_is_read_after_the_delay(path: Path, clock: Clock) -> None:
@@ -134,6 +139,91 @@ def test_a_file_that_was_replaced_between_two_runs_is_finished_first(path: Path,
     path.rename(path.with_suffix(".jsonl.1"))
     append(path, b"three\n")
     assert read_on(reader(path, clock, position), clock) == [b"two", b"three"]
+
+
+def test_a_file_that_grew_behind_the_look_for_its_successor_is_not_left_too_early(path: Path, clock: Clock) -> None:
+    """Seen to fail when the size that decides was taken before the look for the next file."""
+    append(path, b"one\n")
+    file = JournalFile(HastySegments(path), None, 1.0, clock)
+    assert read_on(file, clock) == [b"one", b"two", b"three"]
+
+
+def test_a_file_recreated_beyond_the_place_is_read_from_its_start(path: Path, clock: Clock) -> None:
+    """Seen to fail without the comparison of beginnings: the inode is the same and the file long enough."""
+    append(path, b"one\n")
+    file = reader(path, clock)
+    file.read()
+    path.write_bytes(b"new and longer\nand longer\n")
+    assert read_on(file, clock) == [b"new and longer", b"and longer"]
+
+
+def test_a_file_recreated_between_two_runs_is_read_from_its_start(path: Path, clock: Clock) -> None:
+    """Seen to fail without the fingerprint: the inode is the same and the file long enough."""
+    append(path, b"one\n")
+    position = required(reader(path, clock).read()).end
+    path.write_bytes(b"new and longer\nand longer\n")
+    assert read_on(reader(path, clock, position), clock) == [b"new and longer", b"and longer"]
+
+
+def test_a_file_that_grew_between_two_runs_is_the_same_file(path: Path, clock: Clock) -> None:
+    append(path, b"one\n")
+    position = required(reader(path, clock).read()).end
+    append(path, b"two\n")
+    assert read_on(reader(path, clock, position), clock) == [b"two"]
+
+
+def test_segments_are_read_in_order_before_the_journal(path: Path, clock: Clock) -> None:
+    append(path.with_name("usage.jsonl.000001.settled"), b"zero\n")
+    append(path.with_name("usage.jsonl.000002"), b"one\n")
+    append(path.with_name("usage.jsonl.000010"), b"two\n")
+    append(path, b"three\n")
+    assert read_on(reader(path, clock), clock) == [b"one", b"two", b"three"]
+
+
+def test_from_a_place_in_a_settled_segment_everything_after_it_is_read_again(path: Path, clock: Clock) -> None:
+    """So a database restored to an earlier moment comes up again, as far as segments are kept."""
+    settled = path.with_name("usage.jsonl.000001.settled")
+    append(settled, b"one\ntwo\n")
+    append(path.with_name("usage.jsonl.000002.settled"), b"three\n")
+    append(path, b"four\n")
+    position = JournalPosition(settled.stat().st_ino, 4, hashlib.sha256(b"one\n").digest())
+    assert read_on(reader(path, clock, position), clock) == [b"two", b"three", b"four"]
+
+
+def test_it_is_caught_up_when_all_that_was_there_at_the_start_is_read(path: Path, clock: Clock) -> None:
+    append(path.with_name("usage.jsonl.000001"), b"one\n")
+    append(path, b"two\n")
+    file = reader(path, clock)
+    states = []
+    while file.read() is not None:
+        states.append(file.is_caught_up)
+    assert states == [False, False, False]
+    assert file.is_caught_up
+    append(path, b"three\n")
+    assert file.read() is None
+
+
+def test_what_remains_is_summed_over_all_files(path: Path, clock: Clock) -> None:
+    append(path.with_name("usage.jsonl.000001"), b"one\n")
+    append(path.with_name("usage.jsonl.000002"), b"two\n")
+    append(path, b"three\n")
+    file = reader(path, clock)
+    seen = []
+    while file.read() is not None:
+        seen.append(file.remaining_bytes())
+    assert seen == [10, 10, 6, 6, 0]
+
+
+class HastySegments(JournalSegments):
+    """Right before the reader looks for the next file, Envoy writes a last line to this one and opens the next."""
+
+    def following(self, inode: int) -> Path:
+        aside = self.journal.with_name("usage.jsonl.000001")
+        if not aside.exists():
+            self.journal.rename(aside)
+            append(aside, b"two\n")
+            append(self.journal, b"three\n")
+        return super().following(inode)
 
 
 def test_a_journal_unknown_to_the_stored_place_is_read_from_its_start(path: Path, clock: Clock) -> None:

@@ -1,0 +1,56 @@
+"""Open holds: those whose time is over and on which nobody reported, and all of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+
+from gateway_core.domain.settlement import ExpiredHoldPolicy
+from gateway_core.edges.postgres.connections import Connection
+from gateway_core.edges.postgres.organization_wall import acting_for
+
+# The heads are locked, not the holds: as for every settlement, so that nobody waits in a circle. A ledger that somebody else
+# is writing to is passed over, and its holds are left to them or to the next look.
+_EXPIRED: Final = """
+SELECT h.hold_id, h.token, o.expired_hold_policy
+  FROM holds h
+  JOIN organizations o ON o.organization_id = h.organization_id
+  JOIN ledger_heads l ON l.organization_id = h.organization_id
+ WHERE h.state = 'HELD' AND h.expire_time < now() AND h.hold_id <> ALL($1::text[])
+ ORDER BY h.expire_time
+ LIMIT $2
+   FOR UPDATE OF l SKIP LOCKED
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiredHold:
+    """A hold to be expired, as its token, and what its organization pays for it."""
+
+    hold_id: str
+    token: str
+    policy: ExpiredHoldPolicy
+
+
+async def lock_expired_holds(connection: Connection, limit: int, passed_over: Sequence[str]) -> list[ExpiredHold]:
+    """The holds that expired first, with the heads of their organizations locked until the caller's transaction ends.
+
+    The time is PostgreSQL's. A hold may have been resolved in the last moment: settling it anew changes nothing.
+
+    Args:
+        connection: in a transaction.
+        limit: how many at most.
+        passed_over: ids of holds that are not to be given.
+    """
+    rows = await connection.fetch(_EXPIRED, passed_over, limit)
+    return [ExpiredHold(hold_id, token, ExpiredHoldPolicy(policy)) for hold_id, token, policy in rows]
+
+
+async def open_holds(pool: asyncpg.Pool, organization: str) -> frozenset[str]:
+    """Ids of an organization's open holds."""
+    async with acting_for(pool, organization) as connection:
+        rows = await connection.fetch(
+            "SELECT hold_id FROM holds WHERE state = 'HELD' AND organization_id = $1", organization
+        )
+    return frozenset(row["hold_id"] for row in rows)

@@ -1,0 +1,95 @@
+"""Metrics: off without an OTLP endpoint. No label names an organization, a member or a key: nobody's figures are for all to see,
+and the number of series stays what the code says.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Meter, NoOpMeter, Observation
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+
+from gateway_core.edges.telemetry.semconv import SCHEMA_URL, Instrument
+from gateway_core.edges.telemetry.tracing import ENDPOINT_VARIABLE
+
+Labels = Mapping[str, str]
+Readings = Callable[[], Iterable[tuple[float, Labels]]]
+"""Figures as they are now, each with its labels. Called in a thread of the exporter: it must not block, nor walk what changes."""
+
+_SHUT_DOWN_TIMEOUT_MS: Final = 2_000
+_EXPORT_TIMEOUT_S: Final = 2
+
+
+class Metrics:
+    """Makes the instruments of one process; without a provider they do nothing."""
+
+    def __init__(self, service: str, provider: MeterProvider | None) -> None:
+        self._provider = provider
+        self._meter: Meter = (
+            provider.get_meter(service, schema_url=SCHEMA_URL)
+            if provider
+            else NoOpMeter(service, schema_url=SCHEMA_URL)
+        )
+
+    @property
+    def enabled(self) -> bool:
+        """Whether metrics are exported: what is costly to find out need not be otherwise."""
+        return self._provider is not None
+
+    def counter(self, instrument: Instrument) -> Counter:
+        """Counts what happens."""
+        return self._meter.create_counter(instrument.name, instrument.unit, instrument.description)
+
+    def histogram(self, instrument: Instrument) -> Histogram:
+        """Distributes what is measured."""
+        return self._meter.create_histogram(
+            instrument.name,
+            instrument.unit,
+            instrument.description,
+            explicit_bucket_boundaries_advisory=instrument.boundaries,
+        )
+
+    def gauge(self, instrument: Instrument, readings: Readings) -> None:
+        """Reads a figure that goes up and down, at every export."""
+        self._meter.create_observable_gauge(
+            instrument.name, [_callback(readings)], instrument.unit, instrument.description
+        )
+
+    def total(self, instrument: Instrument, readings: Readings) -> None:
+        """Reads a count that somebody keeps anyway, at every export."""
+        self._meter.create_observable_counter(
+            instrument.name, [_callback(readings)], instrument.unit, instrument.description
+        )
+
+    def shut_down(self) -> None:
+        """Exports what is left, for a bounded time."""
+        if self._provider:
+            self._provider.shutdown(timeout_millis=_SHUT_DOWN_TIMEOUT_MS)
+
+
+NO_METRICS: Final = Metrics("", None)
+
+
+def metrics_into(service: str, reader: MetricReader) -> Metrics:
+    """Metrics of a process that this reader collects."""
+    resource = Resource.create({SERVICE_NAME: service})
+    return Metrics(service, MeterProvider([reader], resource, shutdown_on_exit=False))
+
+
+def configure_metrics(service: str, environment: Mapping[str, str] = os.environ) -> Metrics:
+    """Metrics of this process, exported every `OTEL_METRIC_EXPORT_INTERVAL` ms, a minute if unset."""
+    endpoint = environment.get(ENDPOINT_VARIABLE)
+    if not endpoint:
+        return Metrics(service, None)
+    # Only here, as for traces: see `configure_tracing`.
+    from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
+
+    insecure = not endpoint.startswith("https://")
+    exporter = OTLPMetricExporter(endpoint=endpoint, insecure=insecure, timeout=_EXPORT_TIMEOUT_S)
+    return metrics_into(service, PeriodicExportingMetricReader(exporter))
+
+
+def _callback(readings: Readings) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    return lambda _options: [Observation(value, dict(labels)) for value, labels in readings()]
