@@ -1,6 +1,5 @@
 """`python -m admin_service`."""
 
-import functools
 import sys
 
 from admin_service.service import open_service
@@ -16,7 +15,7 @@ def main() -> None:
         catalog = load_catalog(settings.catalog_file)
     except (SettingsError, CatalogError) as error:
         sys.exit(str(error))
-    run_service("admin_service", settings, functools.partial(open_service, catalog=catalog))
+    run_service("admin_service", settings, lambda settings, tracing, _metrics: open_service(settings, tracing, catalog))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from admin_service.page_tokens import MAX_TOKEN_BYTES, PageTokenError, PageToken
 from admin_service.resource_names import API_KEYS, MEMBERS, ResourceName
 from admin_service.timestamps import timestamp
 from gateway_core.domain.permissions import Permission, visibility
+from gateway_core.edges.postgres.organization_wall import acting_for
 
 DEFAULT_PAGE_SIZE: Final = 50
 MAX_PAGE_SIZE: Final = 1_000
@@ -50,7 +51,7 @@ class ApiKeysApi:
 
     async def get(self, _request: api_key_pb2.GetApiKeyRequest, caller: Caller) -> ApiKey:
         """GetApiKey."""
-        async with self._pool.acquire() as connection:
+        async with acting_for(self._pool, caller.resource.organization) as connection:
             row = await get_api_key(connection, *_ids(caller))
         return _message(_existing(row, Permission.API_KEYS_READ, caller))
 
@@ -59,7 +60,7 @@ class ApiKeysApi:
         size = min(request.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
         after = self._continue_after(request)
         visible = visibility(caller.actor)
-        async with self._pool.acquire() as connection:
+        async with acting_for(self._pool, caller.resource.organization) as connection:
             # One more than the page holds says whether another page follows.
             rows = await list_api_keys(connection, caller.resource.organization, visible, after=after, limit=size + 1)
         page = rows[:size]
@@ -75,7 +76,7 @@ class ApiKeysApi:
         return await self._set_state("ACTIVE", request.etag, caller)
 
     async def _set_state(self, state: str, etag: str, caller: Caller) -> ApiKey:
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with acting_for(self._pool, caller.resource.organization) as connection:
             found = await get_api_key(connection, *_ids(caller), lock=True)
             row = _existing(found, Permission.API_KEYS_DISABLE, caller)
             if etag and etag != row.etag:

@@ -1,7 +1,8 @@
 """`megarouter.admin.v1.Credits`."""
 
+import datetime as dt
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import asyncpg
@@ -9,27 +10,22 @@ import grpc
 from megarouter.admin.v1 import credit_pb2
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
-from admin_service.errors import AdminError, FieldViolation
+from admin_service import credit_messages as messages
+from admin_service.errors import AdminError, FieldViolation, invalid_fields
 from admin_service.guard import Caller, Handle, Rule
-from admin_service.resource_names import CREDIT_BALANCE, ResourceName
+from admin_service.page_tokens import PageTokenError, PageTokens
 from admin_service.timestamps import timestamp
-from gateway_core.domain.ledger import top_up
+from gateway_core.domain.ledger import Transfer, TransferKind, adjustment, refund, top_up
+from gateway_core.edges.postgres import credit_store
 from gateway_core.edges.postgres.connections import Connection
-from gateway_core.edges.postgres.ledger_store import IdempotencyConflictError, PostedTransfer, post_transfers
+from gateway_core.edges.postgres.credit_store import CreditState, TransactionRow
+from gateway_core.edges.postgres.ledger_store import IdempotencyConflictError, post_transfers
+from gateway_core.edges.postgres.organization_wall import acting_for
 
-MAX_TOP_UP_NANO_CREDITS: Final = 10**18
-MAX_REASON_CHARACTERS: Final = 200
-_UUID_VERSION: Final = 4
+DEFAULT_PAGE_SIZE: Final = 50
+MAX_PAGE_SIZE: Final = 1_000
 
-# One statement, so that the sequence is the one the balance is true for.
-_BALANCE: Final = """
-SELECT h.sequence, a.balance_nano_credits,
-       (SELECT coalesce(sum(amount_nano_credits), 0)::bigint FROM holds
-         WHERE organization_id = $1 AND state = 'HELD') AS held_nano_credits
-  FROM ledger_heads h
-  JOIN ledger_accounts a ON a.organization_id = h.organization_id AND a.account = 'CREDIT_POOL'
- WHERE h.organization_id = $1
-"""
+_Taking = credit_pb2.AdjustCreditRequest | credit_pb2.RefundCreditRequest
 
 
 class CreditsApi:
@@ -37,82 +33,179 @@ class CreditsApi:
 
     service = credit_pb2.DESCRIPTOR.services_by_name["Credits"]
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens) -> None:
         self._pool = pool
-        self.handlers: Mapping[str, Handle] = {"GetCreditBalance": self.get_balance, "TopUpCredit": self.top_up}
-        self.rules: Mapping[str, Rule] = {"TopUpCredit": _check_top_up}
+        self._page_tokens = page_tokens
+        self.handlers: Mapping[str, Handle] = {
+            "GetCreditBalance": self.get_balance,
+            "GetCreditStatement": self.get_statement,
+            "ListCreditTransactions": self.list,
+            "TopUpCredit": self.top_up,
+            "AdjustCredit": self.adjust,
+            "RefundCredit": self.refund,
+        }
+        self.rules: Mapping[str, Rule] = {
+            "GetCreditBalance": messages.check_balance,
+            "GetCreditStatement": messages.check_statement,
+            "ListCreditTransactions": messages.check_list,
+            "TopUpCredit": messages.check_posting,
+            "AdjustCredit": messages.check_posting,
+            "RefundCredit": messages.check_posting,
+        }
 
     async def get_balance(
-        self, _request: credit_pb2.GetCreditBalanceRequest, caller: Caller
+        self, request: credit_pb2.GetCreditBalanceRequest, caller: Caller
     ) -> credit_pb2.CreditBalance:
         """GetCreditBalance."""
-        async with self._pool.acquire() as connection:
-            return await _balance(connection, caller.resource.organization)
+        organization = caller.resource.organization
+        if not request.HasField("as_of_time"):
+            async with acting_for(self._pool, organization) as connection:
+                return messages.balance_message(organization, await credit_store.credit_now(connection, organization))
+        as_of = messages.instant_of(request.as_of_time)
+        await self._await_booked(organization, as_of, "as_of_time")
+        async with acting_for(self._pool, organization) as connection:
+            past = await credit_store.balance_before(connection, organization, as_of)
+        return messages.past_balance_message(organization, past, as_of)
+
+    async def get_statement(
+        self, request: credit_pb2.GetCreditStatementRequest, caller: Caller
+    ) -> credit_pb2.CreditStatement:
+        """GetCreditStatement."""
+        organization = caller.resource.organization
+        start = messages.instant_of(request.interval.start_time)
+        end = messages.instant_of(request.interval.end_time)
+        await self._await_booked(organization, end, "interval")
+        async with acting_for(self._pool, organization, isolation="repeatable_read") as connection:
+            statement = await credit_store.statement(connection, organization, start, end)
+        return messages.statement_message(organization, request.interval, statement)
+
+    async def list(
+        self, request: credit_pb2.ListCreditTransactionsRequest, caller: Caller
+    ) -> credit_pb2.ListCreditTransactionsResponse:
+        """ListCreditTransactions."""
+        organization = caller.resource.organization
+        size = min(request.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+        arguments = f"ListCreditTransactions {request.parent}"
+        after = self._continue_after(request.page_token, arguments)
+        async with acting_for(self._pool, organization) as connection:
+            # One more than the page holds says whether another page follows.
+            rows = await credit_store.list_transactions(connection, organization, after=after, limit=size + 1)
+        page = rows[:size]
+        token = self._page_tokens.encode(str(page[-1].sequence), arguments) if len(rows) > size else ""
+        return credit_pb2.ListCreditTransactionsResponse(
+            credit_transactions=[messages.transaction_message(organization, row) for row in page], next_page_token=token
+        )
 
     async def top_up(self, request: credit_pb2.TopUpCreditRequest, caller: Caller) -> credit_pb2.TopUpCreditResponse:
-        """TopUpCredit. The ledger's unique key makes it idempotent, for each caller by itself (INV-15)."""
+        """TopUpCredit."""
         organization = caller.resource.organization
-        transfer = top_up(
-            request.amount_nano_credits,
-            idempotency_key=f"top-up:{caller.user}:{uuid.UUID(request.request_id)}",
-            actor=f"users/{caller.user}",
-            reason=request.reason,
+        row, state = await self._post(_transfer(top_up, "top-up", request, caller), organization)
+        return credit_pb2.TopUpCreditResponse(
+            top_up=credit_pb2.TopUp(
+                ledger_sequence=row.sequence,
+                amount_nano_credits=row.amount_nano_credits,
+                reason=row.reason,
+                create_time=timestamp(row.create_time),
+            ),
+            balance=messages.balance_message(organization, state),
         )
+
+    async def adjust(self, request: credit_pb2.AdjustCreditRequest, caller: Caller) -> credit_pb2.AdjustCreditResponse:
+        """AdjustCredit."""
+        organization = caller.resource.organization
+        transfer = _transfer(adjustment, "adjustment", request, caller)
+        row, state = await self._post(transfer, organization, may_overdraw=request.allow_overdraft)
+        return credit_pb2.AdjustCreditResponse(
+            credit_transaction=messages.transaction_message(organization, row),
+            balance=messages.balance_message(organization, state),
+        )
+
+    async def refund(self, request: credit_pb2.RefundCreditRequest, caller: Caller) -> credit_pb2.RefundCreditResponse:
+        """RefundCredit."""
+        organization = caller.resource.organization
+        transfer = _transfer(refund, "refund", request, caller)
+        row, state = await self._post(transfer, organization, may_overdraw=request.allow_overdraft)
+        return credit_pb2.RefundCreditResponse(
+            credit_transaction=messages.transaction_message(organization, row),
+            balance=messages.balance_message(organization, state),
+        )
+
+    async def _post(
+        self, transfer: Transfer, organization: str, *, may_overdraw: bool = False
+    ) -> tuple[TransactionRow, CreditState]:
+        """Posts once for each idempotency key (INV-15). What the posting leaves is looked at under the ledger's lock, and what
+        must not be is rolled back: nobody else moves the pool in between.
+        """
         try:
-            async with self._pool.acquire() as connection, connection.transaction():
+            async with acting_for(self._pool, organization) as connection:
                 (posted,) = await post_transfers(connection, organization, [transfer])
-                return credit_pb2.TopUpCreditResponse(
-                    top_up=await _top_up_message(connection, organization, posted),
-                    balance=await _balance(connection, organization),
-                )
+                state = await credit_store.credit_now(connection, organization)
+                if not posted.is_replay:
+                    await _refuse_excess(connection, organization, transfer, state, may_overdraw=may_overdraw)
+                return await credit_store.get_transaction(connection, organization, posted.sequence), state
         except IdempotencyConflictError as error:
-            message = "The request id was used before for another top-up: make a new one for a new top-up."
+            message = "The request id was used before for something else: make a new one for a new request."
             raise AdminError(grpc.StatusCode.INVALID_ARGUMENT, ErrorReason.REQUEST_ID_REUSED, message) from error
         except asyncpg.NumericValueOutOfRangeError as error:
             message = "The balance would exceed what the ledger can hold."
             raise AdminError(grpc.StatusCode.OUT_OF_RANGE, ErrorReason.BALANCE_OUT_OF_RANGE, message) from error
 
+    async def _await_booked(self, organization: str, instant: dt.datetime, field: str) -> None:
+        """Waits until nothing can be booked any more before the moment.
 
-async def _balance(connection: Connection, organization: str) -> credit_pb2.CreditBalance:
-    row = await connection.fetchrow(_BALANCE, organization)
-    if row is None:
-        raise LookupError("the organization has no ledger")
-    return credit_pb2.CreditBalance(
-        name=str(ResourceName(organization, CREDIT_BALANCE)),
-        balance_nano_credits=row["balance_nano_credits"],
-        held_nano_credits=row["held_nano_credits"],
-        ledger_sequence=row["sequence"],
+        Raises:
+            AdminError: it is in the future.
+        """
+        async with acting_for(self._pool, organization) as connection:
+            if not await credit_store.has_passed(connection, instant):
+                raise invalid_fields(FieldViolation(field, "must not reach into the future"))
+            await credit_store.await_postings(connection, organization)
+
+    def _continue_after(self, page_token: str, arguments: str) -> int:
+        if not page_token:
+            return 0
+        try:
+            return int(self._page_tokens.decode(page_token, arguments))
+        except PageTokenError as error:
+            message = f"{error}: begin again without one."
+            raise AdminError(grpc.StatusCode.INVALID_ARGUMENT, ErrorReason.PAGE_TOKEN_INVALID, message) from error
+
+
+def _transfer(
+    make: Callable[..., Transfer], name: str, request: credit_pb2.TopUpCreditRequest | _Taking, caller: Caller
+) -> Transfer:
+    """What the caller asks for, under a key that is the caller's own."""
+    return make(
+        request.amount_nano_credits,
+        idempotency_key=f"{name}:{caller.user}:{uuid.UUID(request.request_id)}",
+        actor=f"users/{caller.user}",
+        reason=request.reason,
     )
 
 
-async def _top_up_message(connection: Connection, organization: str, posted: PostedTransfer) -> credit_pb2.TopUp:
-    create_time = await connection.fetchval(
-        "SELECT create_time FROM ledger_transfers WHERE organization_id = $1 AND sequence = $2",
-        organization,
-        posted.sequence,
-    )
-    return credit_pb2.TopUp(
-        ledger_sequence=posted.sequence,
-        amount_nano_credits=posted.transfer.amount_nano_credits,
-        reason=posted.transfer.reason,
-        create_time=timestamp(create_time),
-    )
+async def _refuse_excess(
+    connection: Connection, organization: str, transfer: Transfer, state: CreditState, *, may_overdraw: bool
+) -> None:
+    """Refuses what took more than there was.
 
+    Args:
+        connection: in the transaction that posted the transfer.
+        organization: whose pool.
+        transfer: just posted.
+        state: after it.
+        may_overdraw: the caller said that the balance may fall below zero.
 
-def _check_top_up(request: credit_pb2.TopUpCreditRequest) -> Iterable[FieldViolation]:
-    if not 1 <= request.amount_nano_credits <= MAX_TOP_UP_NANO_CREDITS:
-        yield FieldViolation("amount_nano_credits", f"must be 1 to {MAX_TOP_UP_NANO_CREDITS}")
-    if not _is_uuid4(request.request_id):
-        yield FieldViolation("request_id", "must be a UUID of version 4, such as f47ac10b-58cc-4372-a567-0e02b2c3d479")
-    if len(request.reason) > MAX_REASON_CHARACTERS:
-        yield FieldViolation("reason", f"must have at most {MAX_REASON_CHARACTERS} characters")
-    if "\0" in request.reason:
-        yield FieldViolation("reason", "must not contain the character NUL")
-
-
-def _is_uuid4(text: str) -> bool:
-    try:
-        parsed = uuid.UUID(text)
-    except ValueError:
-        return False
-    return parsed.version == _UUID_VERSION and str(parsed) == text.lower()
+    Raises:
+        AdminError: see there.
+    """
+    if transfer.kind is TransferKind.REFUND:
+        left = await credit_store.refundable_nano_credits(connection, organization)
+        if left < 0:
+            message = "More than was paid in and not refunded yet."
+            metadata = {"refundableNanoCredits": str(left + transfer.amount_nano_credits)}
+            reason = ErrorReason.REFUND_EXCEEDS_TOP_UPS
+            raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, reason, message, metadata)
+    if transfer.pool_delta_nano_credits < 0 and state.available < 0 and not may_overdraw:
+        message = "More than the credit that no call holds; set allow_overdraft to take it nevertheless."
+        metadata = {"availableNanoCredits": str(state.available + transfer.amount_nano_credits)}
+        raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.CREDIT_INSUFFICIENT, message, metadata)

@@ -8,6 +8,7 @@ from admin_service.access_tokens import hash_access_token, is_access_token
 from admin_service.resource_names import API_KEYS, ResourceName
 from gateway_core.domain.permissions import Actor, Owner, Target
 from gateway_core.domain.scopes import Role
+from gateway_core.edges.postgres.organization_wall import acting_for
 
 _FIND_USER: Final = (
     "SELECT user_id FROM access_tokens WHERE secret_hash = $1 AND revoke_time IS NULL AND expire_time > now()"
@@ -46,14 +47,16 @@ class Directory:
 
     async def actor(self, user: str, organization: str) -> Actor | None:
         """The user as an active member of the organization."""
-        row = await self._pool.fetchrow(_ACTOR, organization, user)
+        async with acting_for(self._pool, organization) as connection:
+            row = await connection.fetchrow(_ACTOR, organization, user)
         return Actor(organization, row["member_id"], Role(row["role"]), tuple(row["path"])) if row else None
 
     async def target(self, name: ResourceName) -> Target | None:
         """The resource with its owner; None when it does not exist."""
         if name.collection != API_KEYS:
             return Target(name.organization)
-        row = await self._pool.fetchrow(_OWNER_OF_API_KEY, name.organization, name.resource_id)
+        async with acting_for(self._pool, name.organization) as connection:
+            row = await connection.fetchrow(_OWNER_OF_API_KEY, name.organization, name.resource_id)
         if row is None:
             return None
         return Target(name.organization, Owner(row["member_id"], Role(row["role"]), tuple(row["path"])))

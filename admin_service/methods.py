@@ -9,11 +9,23 @@ from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor, Servic
 from google.protobuf.message import Message
 from megarouter.type.v1 import permission_pb2
 
-from admin_service.resource_names import API_KEYS, CREDIT_BALANCE, ResourceName, parse_name
+from admin_service.resource_names import (
+    API_KEYS,
+    CREDIT_BALANCE,
+    CREDIT_STATEMENT,
+    CREDIT_TRANSACTIONS,
+    ResourceName,
+    parse_name,
+)
 from gateway_core.domain.permissions import Permission
 
 _ENUM_PREFIX: Final = "PERMISSION_"
-_COLLECTION_OF_TYPE: Final = {"megarouter/ApiKey": API_KEYS, "megarouter/CreditBalance": CREDIT_BALANCE}
+_COLLECTION_OF_TYPE: Final = {
+    "megarouter/ApiKey": API_KEYS,
+    "megarouter/CreditBalance": CREDIT_BALANCE,
+    "megarouter/CreditStatement": CREDIT_STATEMENT,
+    "megarouter/CreditTransaction": CREDIT_TRANSACTIONS,
+}
 _CHILDREN_OF_ORGANIZATION: Final = frozenset(_COLLECTION_OF_TYPE)
 
 

@@ -9,6 +9,8 @@ ORGANIZATIONS: Final = "organizations"
 API_KEYS: Final = "apiKeys"
 MEMBERS: Final = "members"
 CREDIT_BALANCE: Final = "creditBalance"
+CREDIT_STATEMENT: Final = "creditStatement"
+CREDIT_TRANSACTIONS: Final = "creditTransactions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class ResourceName:
 
 
 _COLLECTIONS: Final = frozenset({API_KEYS, MEMBERS})
-_SINGLETONS: Final = frozenset({CREDIT_BALANCE})
+_SINGLETONS: Final = frozenset({CREDIT_BALANCE, CREDIT_STATEMENT})
 
 
 def parse_name(text: str) -> ResourceName | None:

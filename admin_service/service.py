@@ -75,7 +75,8 @@ async def open_service(settings: AdminSettings, tracing: Tracing, catalog: Catal
         await until_available(lambda: _store(pool, catalog))
         pepper = bytes.fromhex(settings.key_pepper.get_secret_value())
         guard = Guard(Directory(pool, pepper), tracing, make_incident_id=lambda: secrets.token_hex(8))
-        apis: Sequence[ResourceApi] = (ApiKeysApi(pool, PageTokens(pepper, time.time)), CreditsApi(pool))
+        page_tokens = PageTokens(pepper, time.time)
+        apis: Sequence[ResourceApi] = (ApiKeysApi(pool, page_tokens), CreditsApi(pool, page_tokens))
         service = AdminService(pool, apis, guard)
         async with in_background(service.watch_database()):
             yield service

@@ -10,6 +10,7 @@ from gateway_core.domain.api_keys import hash_api_key, obfuscate
 from gateway_core.domain.ledger import top_up
 from gateway_core.edges.postgres.connections import Connection
 from gateway_core.edges.postgres.ledger_store import post_transfers
+from gateway_core.edges.postgres.organization_wall import act_for
 
 _TOKEN_LIFE: Final = dt.timedelta(days=365)
 _TOKEN_ID: Final = "demo-olivia"  # noqa: S105 - a name
@@ -21,6 +22,7 @@ async def seed_demo(connection: Connection, secrets: DemoSecrets, pepper: bytes,
     Secrets are the exception: they always become those given, so that what the seeder prints works.
     """
     async with connection.transaction():
+        await act_for(connection, [content.ORGANIZATION])
         await _organization(connection)
         await _members(connection)
         await _api_keys(connection, secrets, pepper)

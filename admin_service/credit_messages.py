@@ -1,0 +1,144 @@
+"""Credit as messages, and what makes a request about credit sound."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.type.interval_pb2 import Interval
+from megarouter.admin.v1 import credit_pb2
+from megarouter.admin.v1.credit_pb2 import CreditTransaction
+
+from admin_service.errors import FieldViolation
+from admin_service.page_tokens import MAX_TOKEN_BYTES
+from admin_service.resource_names import CREDIT_BALANCE, CREDIT_STATEMENT, CREDIT_TRANSACTIONS, ResourceName
+from admin_service.timestamps import timestamp
+from gateway_core.domain.ledger import TransferKind
+from gateway_core.edges.postgres.credit_store import CreditState, PastBalance, Statement, TransactionRow
+
+MAX_AMOUNT_NANO_CREDITS: Final = 10**18
+MAX_REASON_CHARACTERS: Final = 200
+MAX_STATEMENT: Final = dt.timedelta(days=400)
+_UUID_VERSION: Final = 4
+
+_KINDS: Final = {
+    TransferKind.TOP_UP: CreditTransaction.KIND_TOP_UP,
+    TransferKind.USAGE: CreditTransaction.KIND_USAGE,
+    TransferKind.ADJUSTMENT: CreditTransaction.KIND_ADJUSTMENT,
+    TransferKind.REFUND: CreditTransaction.KIND_REFUND,
+    TransferKind.CORRECTION: CreditTransaction.KIND_CORRECTION,
+}
+
+
+def balance_message(organization: str, state: CreditState) -> credit_pb2.CreditBalance:
+    """The balance now."""
+    return credit_pb2.CreditBalance(
+        name=str(ResourceName(organization, CREDIT_BALANCE)),
+        balance_nano_credits=state.balance,
+        held_nano_credits=state.held,
+        ledger_sequence=state.sequence,
+    )
+
+
+def past_balance_message(organization: str, past: PastBalance, as_of: dt.datetime) -> credit_pb2.CreditBalance:
+    """The balance as of a past moment."""
+    return credit_pb2.CreditBalance(
+        name=str(ResourceName(organization, CREDIT_BALANCE)),
+        balance_nano_credits=past.balance_nano_credits,
+        ledger_sequence=past.sequence,
+        as_of_time=timestamp(as_of),
+    )
+
+
+def statement_message(organization: str, interval: Interval, statement: Statement) -> credit_pb2.CreditStatement:
+    """A statement over the interval that was asked for."""
+    return credit_pb2.CreditStatement(
+        name=str(ResourceName(organization, CREDIT_STATEMENT)),
+        interval=interval,
+        opening_balance_nano_credits=statement.opening_balance,
+        entries=[
+            credit_pb2.CreditStatementEntry(
+                kind=_KINDS[entry.kind],
+                transaction_count=entry.transfer_count,
+                amount_nano_credits=entry.amount_nano_credits,
+            )
+            for entry in statement.entries
+        ],
+        closing_balance_nano_credits=statement.closing_balance,
+    )
+
+
+def transaction_message(organization: str, row: TransactionRow) -> CreditTransaction:
+    """One transfer."""
+    return CreditTransaction(
+        name=str(ResourceName(organization, CREDIT_TRANSACTIONS, str(row.sequence))),
+        ledger_sequence=row.sequence,
+        kind=_KINDS[row.kind],
+        amount_nano_credits=row.amount_nano_credits,
+        actor=row.actor,
+        reason=row.reason,
+        hold_id=row.hold_id or "",
+        create_time=timestamp(row.create_time),
+    )
+
+
+def instant_of(message: Timestamp) -> dt.datetime:
+    """The instant, its nanoseconds cut to microseconds. The message is in the range of its type (`is_instant`)."""
+    return message.ToDatetime(tzinfo=dt.UTC)
+
+
+def check_posting(
+    request: credit_pb2.TopUpCreditRequest | credit_pb2.AdjustCreditRequest | credit_pb2.RefundCreditRequest,
+) -> Iterable[FieldViolation]:
+    """What holds for everything a caller posts."""
+    lowest = -MAX_AMOUNT_NANO_CREDITS if isinstance(request, credit_pb2.AdjustCreditRequest) else 1
+    if not lowest <= request.amount_nano_credits <= MAX_AMOUNT_NANO_CREDITS:
+        yield FieldViolation("amount_nano_credits", f"must be {lowest} to {MAX_AMOUNT_NANO_CREDITS}")
+    if not _is_uuid4(request.request_id):
+        yield FieldViolation("request_id", "must be a UUID of version 4, such as f47ac10b-58cc-4372-a567-0e02b2c3d479")
+    if len(request.reason) > MAX_REASON_CHARACTERS:
+        yield FieldViolation("reason", f"must have at most {MAX_REASON_CHARACTERS} characters")
+    if "\0" in request.reason:
+        yield FieldViolation("reason", "must not contain the character NUL")
+
+
+def check_balance(request: credit_pb2.GetCreditBalanceRequest) -> Iterable[FieldViolation]:
+    """The moment asked for."""
+    if request.HasField("as_of_time") and not _is_instant(request.as_of_time):
+        yield FieldViolation("as_of_time", "is no time between the years 1 and 9999")
+
+
+def check_statement(request: credit_pb2.GetCreditStatementRequest) -> Iterable[FieldViolation]:
+    """The period asked for."""
+    interval = request.interval
+    if not (interval.HasField("start_time") and interval.HasField("end_time")):
+        yield FieldViolation("interval", "must have a start and an end")
+    elif not (_is_instant(interval.start_time) and _is_instant(interval.end_time)):
+        yield FieldViolation("interval", "is not between the years 1 and 9999")
+    elif not dt.timedelta(0) <= instant_of(interval.end_time) - instant_of(interval.start_time) <= MAX_STATEMENT:
+        yield FieldViolation("interval", f"must not end before it starts, nor span more than {MAX_STATEMENT.days} days")
+
+
+def check_list(request: credit_pb2.ListCreditTransactionsRequest) -> Iterable[FieldViolation]:
+    """The page asked for."""
+    if request.page_size < 0:
+        yield FieldViolation("page_size", "must not be negative")
+    if len(request.page_token.encode()) > MAX_TOKEN_BYTES:
+        yield FieldViolation("page_token", f"must have at most {MAX_TOKEN_BYTES} bytes")
+
+
+def _is_instant(message: Timestamp) -> bool:
+    try:
+        instant_of(message)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
+def _is_uuid4(text: str) -> bool:
+    try:
+        parsed = uuid.UUID(text)
+    except ValueError:
+        return False
+    return parsed.version == _UUID_VERSION and str(parsed) == text.lower()
