@@ -23,7 +23,7 @@ from deploy.local.background import (
     stop_stack,
     wait_until_up,
 )
-from deploy.local.environment import parse_environment
+from deploy.local.environment import DATABASE_URL, REDIS_URL, parse_environment
 from deploy.local.layout import REPOSITORY, Home, LayoutError, Ports
 from deploy.local.report import is_healthy, keys_table, process_table, providers_line, tour
 from deploy.local.state import StackState, read_state
@@ -222,6 +222,28 @@ def run_tests(
         os.environ["MEGAROUTER_TEST_PORT_BASE"] = str(port_base)
     os.chdir(REPOSITORY)
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *context.args])  # noqa: S606 - no shell wanted
+
+
+@application.command()
+def audit(
+    home: HomeOption = DEFAULT_HOME,
+    grace_s: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Seconds an expired hold may await its sweeping.")
+    ] = 60,
+    rows: Annotated[int, typer.Option(metavar="N", min=1, help="Rows named for each check that fails.")] = 20,
+    *,
+    redis: Annotated[bool, typer.Option("--redis", help="Also compare Redis with PostgreSQL; only when idle.")] = False,
+) -> None:
+    """Prove the invariants of the books on the running stack. Exit status 1: a promise is broken."""
+    place = _home(home)
+    if not place.environment_file.exists():
+        raise _fail(f"nothing runs in {place.directory}")
+    urls = parse_environment(place.environment_file.read_text(encoding="utf-8"))
+    command = [sys.executable, "-m", "usage_service.audit", "--grace-s", str(grace_s), "--rows", str(rows)]
+    command += ["--redis"] if redis else []
+    # Addresses hold passwords, so they travel by environment.
+    environment = {**os.environ, **{name: urls[name] for name in (DATABASE_URL, REDIS_URL) if name in urls}}
+    raise typer.Exit(subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode)
 
 
 @application.command()

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from deploy.local import envoy, postgres, probes, redis
 from deploy.local.children import ChildCommand
-from deploy.local.environment import Backends, service_environment
+from deploy.local.environment import ENVOY_ADMIN_URL, Backends, service_environment
 from deploy.local.layout import HOST, REPOSITORY, SERVICES, Home, Ports
 from deploy.local.programs import SERVICE, STORAGE, Program
 from deploy.local.providers import Route
@@ -64,6 +64,8 @@ def _service_program(plan: StackPlan, service: str) -> Program:
     environment = service_environment(
         service, plan.home, plan.secrets, plan.backends, plan.catalog_file, plan.environment
     )
+    if service == "usage":
+        environment[ENVOY_ADMIN_URL] = f"http://{HOST}:{plan.ports.envoy_admin}"
     return Program(
         name=name,
         address=f"unix:{_short(socket, plan.home)}",

@@ -1,0 +1,62 @@
+"""The figures of the books: how much there is, and how much of it is unconfirmed, in quarantine, or beyond what was reserved."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from gateway_core.edges.postgres.connections import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All in one snapshot; amounts in nano-credits."""
+
+    organization_count: int
+    balance: int
+    open_hold_count: int
+    open_hold_amount: int
+    record_count: int
+    charge: int
+    correction_count: int
+    correction_delta: int
+    unconfirmed_count: int
+    unconfirmed_amount: int
+    """Charged for holds that expired and about which no truth has arrived yet."""
+    quarantined_count: int
+    discrepancy_count: int
+    overspend_count: int
+    overspend_sum: int
+    """By how much calls cost more than was reserved for them."""
+    overspend_max: int
+
+
+_SELECT: Final = """
+WITH final AS MATERIALIZED (
+    SELECT u.charge_nano_credits AS charge, c.delta_nano_credits AS delta, u.outcome,
+           u.charge_nano_credits + coalesce(c.delta_nano_credits, 0) - u.hold_nano_credits AS excess
+      FROM usage_records u LEFT JOIN usage_corrections c ON c.hold_id = u.hold_id
+), calls AS (
+    SELECT count(*) AS record_count, coalesce(sum(charge), 0) AS charge, count(delta) AS correction_count,
+           coalesce(sum(delta), 0) AS correction_delta,
+           count(*) FILTER (WHERE outcome = 'EXPIRED' AND delta IS NULL) AS unconfirmed_count,
+           coalesce(sum(charge) FILTER (WHERE outcome = 'EXPIRED' AND delta IS NULL), 0) AS unconfirmed_amount,
+           count(*) FILTER (WHERE excess > 0) AS overspend_count,
+           coalesce(sum(excess) FILTER (WHERE excess > 0), 0) AS overspend_sum,
+           coalesce(max(excess) FILTER (WHERE excess > 0), 0) AS overspend_max
+      FROM final
+)
+SELECT (SELECT count(*) FROM organizations) AS organization_count,
+       (SELECT coalesce(sum(balance_nano_credits), 0) FROM ledger_accounts WHERE account = 'CREDIT_POOL') AS balance,
+       (SELECT count(*) FROM holds WHERE state = 'HELD') AS open_hold_count,
+       (SELECT coalesce(sum(amount_nano_credits), 0) FROM holds WHERE state = 'HELD') AS open_hold_amount,
+       (SELECT count(*) FROM usage_quarantine) AS quarantined_count,
+       (SELECT count(*) FROM usage_discrepancies) AS discrepancy_count,
+       calls.*
+  FROM calls
+"""
+
+
+async def read_figures(connection: Connection) -> Figures:
+    """The figures as of the connection's snapshot."""
+    row = await connection.fetchrow(_SELECT)
+    assert row is not None  # noqa: S101 - an aggregate has one row
+    return Figures(**{name: int(value) for name, value in row.items()})

@@ -1,0 +1,226 @@
+"""Checks of what calls consumed: holds, records, charges, corrections, spend."""
+
+from typing import Final
+
+from usage_service.audit.check import Check
+
+HOLDS_RESOLVED_ONCE: Final = Check(
+    "holds-resolved-once",
+    "INV-04 INV-06",
+    "every resolved hold has one record, every record its hold, and both say the same outcome",
+    ("holds", "usage_records"),
+    """
+    SELECT coalesce(h.organization_id, u.organization_id), 'hold ' || coalesce(h.hold_id, u.hold_id),
+           CASE WHEN h.hold_id IS NULL THEN 'has a record and is not in the register'
+                WHEN u.hold_id IS NULL THEN format('is %s and has no record', h.state)
+                ELSE format('is %s, its record says %s', h.state, u.outcome) END
+      FROM holds h FULL JOIN usage_records u ON u.hold_id = h.hold_id
+     WHERE coalesce(u.outcome, 'HELD') IS DISTINCT FROM h.state
+    UNION ALL
+    SELECT min(organization_id), 'hold ' || hold_id, count(*) || ' records' FROM usage_records GROUP BY hold_id HAVING count(*) > 1
+    """,
+)
+
+RECORDS_MATCH_HOLDS: Final = Check(
+    "records-match-holds",
+    "INV-06 INV-12",
+    "a record names the organization, member, key, amount and counters of its hold",
+    ("usage_records", "holds"),
+    """
+    SELECT u.organization_id, 'hold ' || u.hold_id, 'differs from its record: ' || concat_ws(', ',
+               CASE WHEN u.organization_id <> h.organization_id THEN 'organization ' || h.organization_id END,
+               CASE WHEN u.member_id <> h.member_id THEN 'member' END,
+               CASE WHEN u.api_key_id <> h.api_key_id THEN 'API key' END,
+               CASE WHEN u.hold_nano_credits <> h.amount_nano_credits THEN 'amount' END,
+               CASE WHEN u.counters <> h.counters THEN 'counters' END,
+               CASE WHEN u.place_time <> h.place_time THEN 'time of placing' END)
+      FROM usage_records u JOIN holds h ON h.hold_id = u.hold_id
+     WHERE (u.organization_id, u.member_id, u.api_key_id, u.hold_nano_credits, u.counters, u.place_time)
+           IS DISTINCT FROM (h.organization_id, h.member_id, h.api_key_id, h.amount_nano_credits, h.counters, h.place_time)
+    """,
+)
+
+CHARGES_ARE_SUMS: Final = Check(
+    "charges-are-sums",
+    "INV-06 INV-10 INV-11",
+    "a charge is the sum of its lines, and each line its tokens times their price, rounded half up once",
+    ("usage_records", "usage_corrections"),
+    """
+    SELECT r.organization_id, r.what || ' ' || r.hold_id,
+           CASE WHEN l.total IS DISTINCT FROM r.charge_nano_credits
+                THEN format('charges %s, its lines sum to %s', r.charge_nano_credits, l.total)
+                ELSE 'a line is not its tokens times their price' END
+      FROM (SELECT 'record' AS what, organization_id, hold_id, charge_nano_credits, charge_lines FROM usage_records
+            UNION ALL
+            SELECT 'correction', organization_id, hold_id, charge_nano_credits, charge_lines FROM usage_corrections) r,
+           LATERAL (
+               SELECT coalesce(sum((line ->> 3)::numeric), 0) AS total,
+                      -- Two kinds of lines are no price of tokens: what lowers an estimate to its hold, and a hold as a whole.
+                      coalesce(bool_and(line ->> 0 IN ('hold_ceiling', 'expired_hold') OR (line ->> 3)::numeric
+                          = div((line ->> 1)::numeric * (line ->> 2)::numeric + 500000, 1000000)), true) AS priced
+                 FROM jsonb_array_elements(r.charge_lines) line) l
+     WHERE l.total IS DISTINCT FROM r.charge_nano_credits OR NOT l.priced
+    """,
+)
+
+CHARGES_ARE_POSTED: Final = Check(
+    "charges-are-posted",
+    "INV-06",
+    "each charge is one USAGE transfer of that amount under the record's number; no charge, no transfer",
+    ("usage_records", "ledger_transfers"),
+    """
+    SELECT coalesce(u.organization_id, t.organization_id), coalesce('hold ' || u.hold_id, 'transfer ' || t.sequence),
+           CASE WHEN u.hold_id IS NULL THEN format('USAGE of %s belongs to no record', t.amount_nano_credits)
+                ELSE format('charges %s, posted were %s', u.charge_nano_credits, coalesce(t.amount_nano_credits, 0)) END
+      FROM usage_records u
+      FULL JOIN (SELECT organization_id, sequence, hold_id, amount_nano_credits FROM ledger_transfers WHERE kind = 'USAGE') t
+        ON t.organization_id = u.organization_id AND t.sequence = u.sequence AND t.hold_id = u.hold_id
+     WHERE u.hold_id IS NULL OR u.charge_nano_credits <> coalesce(t.amount_nano_credits, 0)
+    """,
+)
+
+CORRECTIONS_CONSISTENT: Final = Check(
+    "corrections-consistent",
+    "INV-06",
+    "a correction follows an expiry, states the difference, and its one CORRECTION transfer moves it",
+    ("usage_corrections", "ledger_transfers"),
+    """
+    SELECT coalesce(c.organization_id, t.organization_id), coalesce('correction ' || c.hold_id, 'transfer ' || t.sequence),
+           CASE WHEN c.hold_id IS NULL THEN 'CORRECTION belongs to no correction of usage'
+                WHEN u.hold_id IS NULL THEN 'corrects no record of its organization'
+                WHEN u.outcome <> 'EXPIRED' THEN 'corrects a call that was ' || u.outcome
+                WHEN c.sequence <= u.sequence THEN format('number %s is not after its record, %s', c.sequence, u.sequence)
+                WHEN c.delta_nano_credits <> c.charge_nano_credits - u.charge_nano_credits
+                THEN format('states %s, the difference is %s', c.delta_nano_credits, c.charge_nano_credits - u.charge_nano_credits)
+                ELSE format('states %s, posted were %s', c.delta_nano_credits, coalesce(t.delta, 0)) END
+      FROM usage_corrections c
+      LEFT JOIN usage_records u ON u.hold_id = c.hold_id AND u.organization_id = c.organization_id
+      FULL JOIN (SELECT organization_id, sequence, hold_id, corrects_sequence,
+                        CASE credit_account WHEN 'USAGE' THEN amount_nano_credits ELSE -amount_nano_credits END AS delta
+                   FROM ledger_transfers WHERE kind = 'CORRECTION') t
+        ON t.organization_id = c.organization_id AND t.sequence = c.sequence AND t.hold_id = c.hold_id
+     WHERE c.hold_id IS NULL OR u.hold_id IS NULL OR u.outcome <> 'EXPIRED' OR c.sequence <= u.sequence
+        OR c.delta_nano_credits <> c.charge_nano_credits - u.charge_nano_credits
+        OR c.delta_nano_credits <> coalesce(t.delta, 0)
+        OR (t.sequence IS NOT NULL
+            AND t.corrects_sequence IS DISTINCT FROM CASE WHEN u.charge_nano_credits > 0 THEN u.sequence END)
+    """,
+)
+
+UNCONFIRMED_FLAGGED: Final = Check(
+    "unconfirmed-flagged",
+    "INV-06",
+    "a record is flagged `unconfirmed` and `estimated` exactly when its hold expired without a report",
+    ("usage_records",),
+    """
+    SELECT organization_id, 'hold ' || hold_id, format('%s, source %s, detail %s', outcome, source, detail)
+      FROM usage_records
+     WHERE (outcome = 'EXPIRED') <> (detail = 'unconfirmed') OR (outcome = 'EXPIRED' AND source <> 'estimated')
+    """,
+)
+
+ESTIMATES_WITHIN_HOLDS: Final = Check(
+    "estimates-within-holds",
+    "INV-05",
+    "only what the provider counted exceeds a hold; an estimate is at most the hold, a voided call costs nothing",
+    ("usage_records", "usage_corrections"),
+    """
+    SELECT r.organization_id, 'hold ' || r.hold_id,
+           format('%s by source %s charges %s, held were %s', r.outcome, r.source, r.charge, r.held)
+      FROM (SELECT organization_id, hold_id, outcome, source, charge_nano_credits AS charge, hold_nano_credits AS held
+              FROM usage_records
+            UNION ALL
+            SELECT c.organization_id, c.hold_id, c.outcome, c.source, c.charge_nano_credits, u.hold_nano_credits
+              FROM usage_corrections c JOIN usage_records u ON u.hold_id = c.hold_id) r
+     WHERE (r.source = 'estimated' AND r.charge > r.held) OR ((r.source = 'none' OR r.outcome = 'VOIDED') AND r.charge <> 0)
+    """,
+)
+
+SPEND_IS_RECOMPUTED: Final = Check(
+    "spend-is-recomputed",
+    "INV-03 INV-05",
+    "a counter's spend is what its records and corrections say, and what it carried over when its cycle changed",
+    ("scope_spend", "usage_records"),
+    """
+    WITH facts AS MATERIALIZED (
+        SELECT u.organization_id, u.sequence, u.place_time, u.counters, u.group_path, u.member_id, u.api_key_id, u.outcome,
+               u.charge_nano_credits AS charge, c.sequence AS corrected, c.outcome AS corrected_outcome,
+               coalesce(c.delta_nano_credits, 0) AS delta
+          FROM usage_records u LEFT JOIN usage_corrections c ON c.hold_id = u.hold_id
+    ), own AS (
+        SELECT organization_id, counter, sum(charge + delta) AS settled,
+               count(*) FILTER (WHERE coalesce(corrected_outcome, outcome) <> 'VOIDED') AS calls
+          FROM facts, unnest(counters) AS counter GROUP BY organization_id, counter
+    ), carriers AS MATERIALIZED (
+        SELECT organization_id, counter, carried_sequence, split_part(counter, ':', 1) AS kind, split_part(counter, ':', 2) AS id,
+               to_timestamp(split_part(counter, ':', 4)::bigint) AS start
+          FROM scope_spend WHERE carried_sequence > 0
+    ), scoped AS (
+        SELECT f.*, s.kind, s.id
+          FROM facts f,
+               LATERAL (VALUES ('organization', f.organization_id), ('member', f.member_id), ('api_key', f.api_key_id))
+                   AS s (kind, id)
+         WHERE EXISTS (SELECT FROM carriers)
+        UNION ALL
+        SELECT f.*, 'group', g FROM facts f, unnest(f.group_path) AS g WHERE EXISTS (SELECT FROM carriers)
+    ), carried AS (
+        SELECT k.organization_id, k.counter,
+               sum(f.charge + CASE WHEN f.corrected <= k.carried_sequence THEN f.delta ELSE 0 END) AS settled,
+               count(*) FILTER (WHERE CASE WHEN f.corrected <= k.carried_sequence THEN f.corrected_outcome ELSE f.outcome END
+                                      <> 'VOIDED') AS calls
+          FROM carriers k
+          JOIN scoped f ON f.organization_id = k.organization_id AND f.kind = k.kind AND f.id = k.id
+         WHERE f.sequence <= k.carried_sequence AND f.place_time >= k.start
+         GROUP BY k.organization_id, k.counter
+    )
+    SELECT coalesce(s.organization_id, o.organization_id), 'counter ' || coalesce(s.counter, o.counter),
+           format('says %s in %s calls, of it carried over %s in %s; recomputed %s in %s and %s in %s',
+                  coalesce(s.settled_nano_credits, 0), coalesce(s.call_count, 0), coalesce(s.carried_nano_credits, 0),
+                  coalesce(s.carried_call_count, 0), coalesce(o.settled, 0) + coalesce(c.settled, 0),
+                  coalesce(o.calls, 0) + coalesce(c.calls, 0), coalesce(c.settled, 0), coalesce(c.calls, 0))
+      FROM scope_spend s
+      FULL JOIN own o ON o.organization_id = s.organization_id AND o.counter = s.counter
+      LEFT JOIN carried c ON c.organization_id = s.organization_id AND c.counter = s.counter
+     WHERE coalesce(s.settled_nano_credits, 0) <> coalesce(o.settled, 0) + coalesce(c.settled, 0)
+        OR coalesce(s.call_count, 0) <> coalesce(o.calls, 0) + coalesce(c.calls, 0)
+        OR coalesce(s.carried_nano_credits, 0) <> coalesce(c.settled, 0)
+        OR coalesce(s.carried_call_count, 0) <> coalesce(c.calls, 0)
+    """,
+)
+
+HOLDS_IN_TIME: Final = Check(
+    "holds-in-time",
+    "INV-07",
+    "no hold is open longer than its life and the grace for sweeping it",
+    ("holds",),
+    """
+    SELECT organization_id, 'hold ' || hold_id, format('of %s is open and expired at %s', amount_nano_credits, expire_time)
+      FROM holds WHERE state = 'HELD' AND expire_time < now() - current_setting('megarouter.audit_grace')::interval
+    """,
+)
+
+PRICES_ON_RECORD: Final = Check(
+    "prices-on-record",
+    "INV-11",
+    "the price version a record names is in the catalogue's history",
+    ("usage_records",),
+    """
+    SELECT u.organization_id, 'hold ' || u.hold_id,
+           format('price version %s of %s does not exist', u.price_version, u.requested_model)
+      FROM usage_records u
+     WHERE NOT EXISTS (SELECT FROM price_versions p WHERE p.model_name = u.requested_model AND p.version = u.price_version)
+    """,
+)
+
+USAGE_CHECKS: Final = (
+    HOLDS_RESOLVED_ONCE,
+    RECORDS_MATCH_HOLDS,
+    CHARGES_ARE_SUMS,
+    CHARGES_ARE_POSTED,
+    CORRECTIONS_CONSISTENT,
+    UNCONFIRMED_FLAGGED,
+    ESTIMATES_WITHIN_HOLDS,
+    SPEND_IS_RECOMPUTED,
+    HOLDS_IN_TIME,
+    PRICES_ON_RECORD,
+)
