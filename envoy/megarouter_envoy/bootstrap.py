@@ -14,9 +14,10 @@ from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.overload import overload_manager
 from megarouter_envoy.typed_config import socket_address
 
-# Envoy's own admin page can stop the process and change its runtime. Served are what reads, and the drain that comes
-# before an orderly stop; and only on loopback.
-ADMIN_PATHS = ("/ready", "/server_info", "/stats", "/clusters", "/listeners", "/config_dump", "/drain_listeners")
+# Envoy's own admin page can stop the process and change its runtime. Served are what reads, the drain that comes before an
+# orderly stop, and the opening of a new journal after the old one was set aside; and only on loopback.
+ADMIN_READS = ("/ready", "/server_info", "/stats", "/clusters", "/listeners", "/config_dump")
+ADMIN_PATHS = (*ADMIN_READS, "/drain_listeners", "/reopen_logs")
 LOOPBACK = "127.0.0.1"
 
 

@@ -1,7 +1,7 @@
 """Holds the mock provider's tally against usage records and ledger, call by call, with arithmetic of its own."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import asyncpg
@@ -10,7 +10,7 @@ from gateway_core.domain.catalog import Catalog, Prices
 from tests.e2e.tenants import Tenant
 
 
-def counted(call: dict[str, Any]) -> tuple[int, ...]:
+def counted(call: Mapping[str, Any]) -> tuple[int, ...]:
     """The provider's neutral counts in the order of `recorded`."""
     counts = call["counts"]
     return (
@@ -22,7 +22,7 @@ def counted(call: dict[str, Any]) -> tuple[int, ...]:
     )
 
 
-def recorded(record: asyncpg.Record) -> tuple[int, ...]:
+def recorded(record: Mapping[str, Any] | asyncpg.Record) -> tuple[int, ...]:
     """A usage record's counts; output with its reasoning part."""
     return (
         record["input_tokens"],
@@ -33,7 +33,7 @@ def recorded(record: asyncpg.Record) -> tuple[int, ...]:
     )
 
 
-def cost(call: dict[str, Any], catalog: Catalog, public_model: str) -> int:
+def cost(call: Mapping[str, Any], catalog: Catalog, public_model: str) -> int:
     """What the call costs in nano-credits by the catalogue file, reckoned without the gateway's pricing code."""
     counts = call["counts"]
     model = next(model for model in catalog.models if model.name == public_model)

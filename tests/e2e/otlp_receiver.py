@@ -1,4 +1,4 @@
-"""A real OTLP/gRPC trace receiver that keeps the spans it is sent."""
+"""A real OTLP/gRPC receiver that keeps the spans it is sent, and the newest point of every metric."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
 
@@ -23,12 +24,56 @@ class ReceivedSpan:
     attributes: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class ReceivedPoint:
+    """The newest value of one series; of a histogram the number of its measurements."""
+
+    service: str
+    name: str
+    attributes: dict[str, Any]
+    value: float
+
+
+class MetricsReceiver(metrics_service_pb2_grpc.MetricsServiceServicer):  # type: ignore[misc]  # the base has no types
+    """Hands every point on."""
+
+    def __init__(self, take: Callable[[ReceivedPoint], None]) -> None:
+        self._take = take
+
+    async def Export(self, request: Any, _context: Any) -> Any:  # noqa: N802 - the name in the proto
+        for resource_metrics in request.resource_metrics:
+            service = str(_attributes(resource_metrics.resource.attributes).get("service.name"))
+            for scope_metrics in resource_metrics.scope_metrics:
+                for metric in scope_metrics.metrics:
+                    kind = metric.WhichOneof("data")
+                    for point in getattr(metric, kind).data_points:
+                        value = point.count if kind == "histogram" else getattr(point, point.WhichOneof("value"))
+                        self._take(ReceivedPoint(service, metric.name, _attributes(point.attributes), value))
+        return metrics_service_pb2.ExportMetricsServiceResponse()
+
+
 @dataclass
 class OtlpReceiver(trace_service_pb2_grpc.TraceServiceServicer):  # type: ignore[misc]  # the base has no types
     """Collects spans until the test has seen what it waits for."""
 
     spans: list[ReceivedSpan] = field(default_factory=list)
+    points: dict[str, ReceivedPoint] = field(default_factory=dict)
     address: str = ""
+
+    def take(self, point: ReceivedPoint) -> None:
+        self.points[f"{point.service} {point.name} {sorted(point.attributes.items())}"] = point
+
+    async def wait_for_point(self, name: str, attributes: dict[str, Any], value: float, timeout_s: float = 20) -> None:
+        """Waits until a series has a value."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not any(
+                    (point.name, point.attributes, point.value) == (name, attributes, value)
+                    for point in self.points.values()
+                ):
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError(sorted(f"{key}: {point.value}" for key, point in self.points.items())) from None
 
     async def Export(self, request: Any, _context: Any) -> Any:  # noqa: N802 - the name in the proto
         for resource_spans in request.resource_spans:
@@ -54,6 +99,7 @@ async def receiving() -> AsyncIterator[OtlpReceiver]:
     receiver = OtlpReceiver()
     server = grpc.aio.server()
     trace_service_pb2_grpc.add_TraceServiceServicer_to_server(receiver, server)
+    metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(MetricsReceiver(receiver.take), server)
     receiver.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
     yield receiver

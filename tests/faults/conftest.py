@@ -1,0 +1,162 @@
+"""The real stack with databases that can be broken, a load, and the sum after it."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+import asyncpg
+import pytest
+
+from deploy.local.stack import DEFAULT_CATALOG, Stack
+from gateway_core.domain.catalog import Catalog, load_catalog
+from tests.e2e.conftest import Witness, free_port_base
+from tests.e2e.tenants import Tenant, make_tenant
+from tests.faults import databases
+from tests.faults.load import Load
+from tests.faults.recovery import FIGURES, Recovery
+from tests.faults.sums import Sum, assert_counters_equal, assert_sum, books_equal, run_audit, settled
+
+TENANTS = 3
+CALLS_BEFORE = 60
+CALLS_AFTER = 40
+REGISTERED_WITHIN_S = 0.3
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "soak: takes minutes; runs only when asked for with -m soak")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "soak" not in config.option.markexpr:
+        for item in items:
+            if item.get_closest_marker("soak"):
+                item.add_marker(pytest.mark.skip(reason="run with -m soak"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if lines := FIGURES.lines():
+        terminalreporter.section("recovery and bounds")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+@dataclass
+class World:
+    """A running stack and everything a test looks at it with."""
+
+    stack: Stack
+    database: asyncpg.Pool
+    database_url: str
+    redis_url: str
+    session: aiohttp.ClientSession
+    witness: Witness
+    catalog: Catalog
+
+    @property
+    def base_url(self) -> str:
+        return self.stack.environment["MEGAROUTER_BASE_URL"]
+
+    async def tenants(self, count: int = TENANTS) -> list[Tenant]:
+        secrets = json.loads(self.stack.home.secrets_file.read_text(encoding="utf-8"))
+        pepper = bytes.fromhex(secrets["key_pepper"])
+        return [await make_tenant(self.database, pepper) for _ in range(count)]
+
+    async def check(self, tenants: list[Tenant], answered: list[str], before: int, *, lossy: bool = False) -> Sum:
+        """Everything that must hold when nothing is under way. `lossy`: reports were lost, so that some holds expire."""
+        await asyncio.sleep(REGISTERED_WITHIN_S)
+        if not lossy:
+            await books_equal(self.database, answered)
+        await settled(tenants)
+        total = await assert_sum(self.catalog, tenants, await self.witness.calls_after(before), answered)
+        await assert_counters_equal(self.redis_url, tenants)
+        await run_audit(self.database_url, self.redis_url)
+        return total
+
+
+Fault = Callable[[], Awaitable[float | None]]
+"""Breaks something and mends it; gives the monotonic second at which it was mended, None for the moment of its return."""
+
+
+async def survive(world: World, name: str, fault: Fault, *, guarded: bool = False, lossy: bool = False) -> Sum:
+    """Load, the fault, load again until calls are served, then the sum. Notes how long recovery took.
+
+    Args:
+        world: the stack.
+        name: of the fault, for the table.
+        fault: what is done under load.
+        guarded: the callers have rate limits, so that every call needs ratelimit_service.
+        lossy: reports are lost for good; the books are equal when the holds of these calls have expired.
+    """
+    tenants = await world.tenants()
+    for tenant in tenants if guarded else ():
+        await tenant.guard("member", "mia", requests_per_minute=100_000)
+    before = await world.witness.last_sequence()
+    async with Load(world.session, world.base_url, tenants) as load:
+        await load.until_served(CALLS_BEFORE)
+        mended_s = await fault() or time.monotonic()
+        owed = [outcome.request_id for outcome in load.served if outcome.ended_s <= mended_s and outcome.request_id]
+        books = None if lossy else asyncio.create_task(_timed(books_equal(world.database, owed), mended_s))
+        first_s = await load.until_served(1, started_after_s=mended_s)
+        await load.until_served(CALLS_AFTER, started_after_s=mended_s)
+    books_s = await books if books else await _timed(settled(tenants), mended_s)
+    answered = [outcome.request_id for outcome in load.served if outcome.request_id]
+    total = await world.check(tenants, answered, before, lossy=lossy)
+    refused = sum(not outcome.is_served for outcome in load.outcomes)
+    said = f"{len(load.served)} served, {refused} not" + (f", {total.unconfirmed} unconfirmed" if lossy else "")
+    FIGURES.recoveries.append(Recovery(name, first_s - mended_s, books_s, said))
+    return total
+
+
+async def _timed(work: Awaitable[None], since_s: float) -> float:
+    await work
+    return time.monotonic() - since_s
+
+
+@asynccontextmanager
+async def open_world(stack: Stack, database_url: str, redis_url: str) -> AsyncIterator[World]:
+    async with (
+        asyncpg.create_pool(database_url, min_size=1, max_size=4) as pool,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
+    ):
+        witness = Witness(f"http://127.0.0.1:{stack.ports.mock_provider}", session)
+        yield World(stack, pool, database_url, redis_url, session, witness, load_catalog(DEFAULT_CATALOG))
+
+
+Servers = tuple[databases.Postgres, databases.Redis]
+
+
+@pytest.fixture(scope="package")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with databases.running(tmp_path_factory.mktemp("databases")) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def postgres(servers: Servers) -> databases.Postgres:
+    return servers[0]
+
+
+@pytest.fixture(scope="package")
+def redis(servers: Servers) -> databases.Redis:
+    return servers[1]
+
+
+@pytest.fixture(scope="package")
+def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    settings = {
+        "MEGAROUTER_DATABASE_URL": servers[0].proxied_url,
+        "MEGAROUTER_REDIS_URL": servers[1].proxied_url,
+        "MEGAROUTER_RECONCILE_INTERVAL_MS": "1500",
+    }
+    with Stack(tmp_path_factory.mktemp("stack"), free_port_base(), settings=settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+async def world(stack: Stack, servers: Servers) -> AsyncIterator[World]:
+    async with open_world(stack, servers[0].url, servers[1].url) as opened:
+        yield opened

@@ -1,0 +1,154 @@
+"""Reports that are lost, or come after their hold has expired: charged by policy and flagged, then corrected to the nano-credit.
+
+Holds live three seconds here, and the sweeper looks often. Seen to fail without the sweeper (holds stay open), and the
+death of Envoy without the register of holds (calls on nobody's books).
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import pytest
+
+from deploy.local.stack import Stack
+from tests.e2e.books import cost
+from tests.e2e.conftest import free_port_base
+from tests.e2e.tenants import Tenant
+from tests.faults.conftest import World, open_world, survive
+from tests.faults.journal import append, lines_of
+from tests.faults.load import Load, call, chat_stream
+from tests.faults.recovery import FIGURES, Recovery
+from tests.faults.sums import corrections_of, settled
+
+HOLD_LIFE_S = 3
+
+
+@pytest.fixture(scope="module")
+def forgetful_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    settings = {
+        "MEGAROUTER_HOLD_LIFE_MS": str(HOLD_LIFE_S * 1_000),
+        "MEGAROUTER_SWEEP_INTERVAL_MS": "300",
+        "MEGAROUTER_RECONCILE_INTERVAL_MS": "1000",
+    }
+    with Stack(tmp_path_factory.mktemp("forgetful"), free_port_base(), settings=settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def forgetful(forgetful_stack: Stack) -> AsyncIterator[World]:
+    environment = forgetful_stack.environment
+    database_url, redis_url = environment["MEGAROUTER_DATABASE_URL"], environment["MEGAROUTER_REDIS_URL"]
+    async with open_world(forgetful_stack, database_url, redis_url) as opened:
+        yield opened
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+async def test_envoy_dies_with_calls_under_way(forgetful: World, number: signal.Signals) -> None:
+    """What Envoy could not report any more expires, is flagged, and is all that the books lack."""
+
+    async def end() -> float:
+        moment = time.monotonic()
+        forgetful.stack.kill("envoy", number)
+        return moment
+
+    await survive(forgetful, f"{number.name} Envoy", end, lossy=True)
+
+
+@pytest.mark.timeout(120)
+async def test_envoy_restarted_by_the_runner(forgetful: World) -> None:
+    """It drains for five seconds; a call that is under way then is cut, expires and is flagged like any other."""
+
+    async def restart() -> None:
+        await asyncio.to_thread(forgetful.stack.restart, "envoy")
+
+    await survive(forgetful, "Envoy restarted by the runner", restart, lossy=True)
+
+
+@pytest.mark.timeout(120)
+async def test_both_sinks_down_is_flagged_and_healed_when_the_journal_returns(forgetful: World) -> None:
+    """Neither the stream nor the journal brings the calls: every hold expires. Then the lost journal is found again."""
+    world, journal = forgetful, forgetful.stack.home.journal_file
+    tenants = await world.tenants()
+    before = await world.witness.last_sequence()
+    await asyncio.to_thread(world.stack.stop_process, "usage_service")
+    kept = journal.with_name("kept.jsonl")
+    os.link(journal, kept)
+    journal.unlink()
+    async with Load(world.session, world.base_url, tenants) as load:
+        await load.until_served(60)
+    answered = [outcome.request_id for outcome in load.served if outcome.request_id]
+    # Envoy still writes to the file without a name. Its next start makes a new one.
+    await asyncio.to_thread(world.stack.restart, "envoy")
+    assert not lines_of(journal, [tenant.organization for tenant in tenants]) if journal.exists() else True
+    mended_s = time.monotonic()
+    await asyncio.to_thread(world.stack.start_process, "usage_service")
+    await asyncio.sleep(HOLD_LIFE_S)
+    total = await world.check(tenants, answered, before, lossy=True)
+    assert total.unconfirmed == total.served == len(answered)
+    expired_s = time.monotonic() - mended_s
+    found = lines_of(kept, [tenant.organization for tenant in tenants])
+    assert len(found) == len(answered)
+    kept.unlink()
+    mended_s = time.monotonic()
+    append(journal, found)
+    async with asyncio.timeout(30):
+        while sum([len(await corrections_of(tenant)) for tenant in tenants]) < len(answered):
+            await asyncio.sleep(0.05)
+    healed_s = time.monotonic() - mended_s
+    total = await world.check(tenants, answered, before)
+    assert (total.unconfirmed, total.corrected) == (0, len(answered))
+    FIGURES.recoveries.append(
+        Recovery("both sinks down: to every hold flagged", 0, expired_s, f"{len(answered)} calls")
+    )
+    FIGURES.recoveries.append(Recovery("both sinks down: to the truth posted", 0, healed_s, f"{len(answered)} calls"))
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("policy", ["CHARGE_HOLD", "CHARGE_INPUT", "RELEASE"])
+async def test_a_stream_longer_than_its_hold_is_corrected_exactly(forgetful: World, policy: str) -> None:
+    world = forgetful
+    (tenant,) = await world.tenants(1)
+    await world.database.execute(
+        "UPDATE organizations SET expired_hold_policy = $2 WHERE organization_id = $1", tenant.organization, policy
+    )
+    before = await world.witness.last_sequence()
+    path, body, _ = chat_stream("Take your time.")
+    headers = {"x-mock-pace-ms": "600", "x-mock-chunks": "9"}
+    stream = asyncio.create_task(call(world.session, world.base_url, tenant, (path, body, headers)))
+    await asyncio.sleep(HOLD_LIFE_S + 1)
+    assert not stream.done()
+    await settled([tenant])
+    assert_charged_by_policy(policy, await tenant.records())
+    outcome = await stream
+    assert outcome.is_served
+    async with asyncio.timeout(15):
+        while not await corrections_of(tenant):
+            await asyncio.sleep(0.05)
+    total = await world.check([tenant], [str(outcome.request_id)], before)
+    assert (total.unconfirmed, total.corrected, total.confirmed) == (0, 1, 1)
+    (served,) = await world.witness.calls_after(before)
+    assert await spent(tenant) == cost(served, world.catalog, "gpt-4o-mini")
+
+
+def assert_charged_by_policy(policy: str, records: list[asyncpg.Record]) -> None:
+    (record,) = records
+    charge, hold = record["charge_nano_credits"], record["hold_nano_credits"]
+    if policy == "CHARGE_HOLD":
+        assert charge == hold
+    elif policy == "CHARGE_INPUT":
+        assert 0 < charge < hold
+    else:
+        assert charge == 0
+
+
+async def spent(tenant: Tenant) -> int:
+    return int(
+        await tenant.database.fetchval(
+            "SELECT balance_nano_credits FROM ledger_accounts WHERE organization_id = $1 AND account = 'USAGE'",
+            tenant.organization,
+        )
+    )

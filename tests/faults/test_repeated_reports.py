@@ -1,0 +1,112 @@
+"""Reports that come again, shuffled, late, changed or forged change nothing."""
+
+import asyncio
+import copy
+import random
+from typing import Any
+
+import pytest
+
+from tests.e2e.tenants import Tenant
+from tests.faults.conftest import World
+from tests.faults.journal import append, lines_of, with_payload
+from tests.faults.load import Load
+from tests.faults.sums import books_equal, settled
+
+
+async def loaded(world: World, count: int) -> tuple[list[Tenant], list[str], int]:
+    """Tenants with so many settled calls, the request ids of these, and where the tally stood."""
+    tenants = await world.tenants()
+    before = await world.witness.last_sequence()
+    async with Load(world.session, world.base_url, tenants) as load:
+        await load.until_served(count)
+    answered = [outcome.request_id for outcome in load.served if outcome.request_id]
+    await books_equal(world.database, answered)
+    await settled(tenants)
+    return tenants, answered, before
+
+
+async def replayed(world: World, lines: list[dict[str, Any]]) -> None:
+    """Appends lines for a usage_service that remembers nothing, and waits until it is past them."""
+    await asyncio.to_thread(world.stack.stop_process, "usage_service")
+    append(world.stack.home.journal_file, lines)
+    await asyncio.to_thread(world.stack.start_process, "usage_service")
+    status = world.stack.home.journal_file.stat()
+    async with asyncio.timeout(30):
+        while (await replayed_bytes(world, status.st_ino)) < status.st_size:
+            await asyncio.sleep(0.05)
+
+
+async def replayed_bytes(world: World, inode: int) -> int:
+    return int(
+        await world.database.fetchval(
+            "SELECT coalesce(max(byte_offset), 0) FROM journal_offsets WHERE inode = $1", inode
+        )
+    )
+
+
+@pytest.mark.timeout(120)
+async def test_entries_duplicated_shuffled_and_late_change_nothing(world: World) -> None:
+    """How late does not matter to a service that has forgotten them: a day is not different from a restart."""
+    tenants, answered, before = await loaded(world, 80)
+    lines = lines_of(world.stack.home.journal_file, [tenant.organization for tenant in tenants]) * 3
+    random.Random(1).shuffle(lines)
+    await replayed(world, lines)
+    total = await world.check(tenants, answered, before)
+    assert total.confirmed >= 80
+    organizations = [tenant.organization for tenant in tenants]
+    assert await discrepancies(world, organizations) == 0
+
+
+@pytest.mark.timeout(120)
+async def test_the_same_hold_with_other_usage_is_noted_and_not_charged(world: World) -> None:
+    tenants, answered, before = await loaded(world, 30)
+    organizations = [tenant.organization for tenant in tenants]
+    lines = lines_of(world.stack.home.journal_file, organizations)
+    changed = [_with_more_output(line) for line in copy.deepcopy(lines)[:10]]
+    await replayed(world, changed * 2)
+    await world.check(tenants, answered, before)
+    assert await discrepancies(world, organizations) == len(changed)
+
+
+def _with_more_output(line: dict[str, Any]) -> dict[str, Any]:
+    """The first count of the report, wherever it stands, grown by one; a stream's counts are a text."""
+    usage = line["usage"]
+    for name in ("usage.completion_tokens", "usage.output_tokens", "usageMetadata.promptTokenCount"):
+        if name in usage:
+            usage[name] += 1
+            if (total := name.rsplit(".", 1)[0] + ".total_tokens") in usage:
+                usage[total] += 1
+            if "usageMetadata.totalTokenCount" in usage:
+                usage["usageMetadata.totalTokenCount"] += 1
+            return line
+    line["status"], line["usage"] = 500, None
+    line["details"] = "via_upstream"
+    return line
+
+
+@pytest.mark.timeout(120)
+async def test_an_entry_forged_for_another_organization_debits_nobody(world: World) -> None:
+    """Seen to fail when signatures are not verified."""
+    tenants, answered, before = await loaded(world, 30)
+    victim, *_ = await world.tenants(1)
+    lines = lines_of(world.stack.home.journal_file, [tenant.organization for tenant in tenants])
+    forged = [
+        *({**line, "hold": with_payload(line["hold"], org=victim.organization)} for line in lines[:10]),
+        *(
+            {**line, "hold": with_payload(line["hold"], id=f"hold-new-{number}")}
+            for number, line in enumerate(lines[:10])
+        ),
+        *({**line, "hold": with_payload(line["hold"], amount=0)} for line in lines[:10]),
+    ]
+    await replayed(world, forged)
+    await world.check([*tenants, victim], answered, before)
+    assert await victim.records() == []
+
+
+async def discrepancies(world: World, organizations: list[str]) -> int:
+    return int(
+        await world.database.fetchval(
+            "SELECT count(*) FROM usage_discrepancies WHERE organization_id = ANY($1)", organizations
+        )
+    )
