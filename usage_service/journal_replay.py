@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 _LOOK_INTERVAL_S: Final = 0.1
 _RETRY_S: Final = 0.5
-_CANCEL_AGAIN_S: Final = 0.2
 
 
 class Claim(Protocol):
