@@ -13,6 +13,13 @@ class ModelCall:
     state: str = "HELD"
     charge: int = 0
     is_corrected: bool = False
+    expired_charge: int | None = None
+    """What others may rely on that the call costs, from its expiry until the truth arrives."""
+
+    @property
+    def beyond(self) -> int:
+        """What the call cost more than was taken from its scopes while others were admitted."""
+        return max(0, self.charge - (self.amount if self.expired_charge is None else self.expired_charge))
 
 
 @dataclass
@@ -25,6 +32,9 @@ class LedgerModel:
     settled: dict[str, int] = field(default_factory=dict)
     """By counter."""
     limits: dict[str, int] = field(default_factory=dict)
+    highest_limits: dict[str, int] = field(default_factory=dict)
+    carried: dict[str, int] = field(default_factory=dict)
+    """What a counter began with."""
     keys: set[str] = field(default_factory=set)
 
     @property
@@ -48,6 +58,22 @@ class LedgerModel:
             for counter in counters
         )
 
+    def set_limit(self, counter: str, limit: int) -> None:
+        """From now on."""
+        self.limits[counter] = limit
+        self.highest_limits[counter] = max(self.highest_limits.get(counter, 0), limit)
+
+    def carry(self, counter: str) -> None:
+        """A new counter, which begins with what was spent."""
+        self.settled[counter] = self.carried[counter] = self.spent
+
+    def bound(self, counter: str) -> int:
+        """What may be spent and held on a counter at most: the highest limit it had, and what calls cost beyond
+        their holds or beyond what they were expired for.
+        """
+        beyond = sum(call.beyond for call in self.calls.values() if counter in call.counters)
+        return max(self.highest_limits.get(counter, 0), self.carried.get(counter, 0)) + beyond
+
     def resolve(self, hold_id: str, state: str, charge: int) -> None:
         """The first outcome of a hold stands; a report on one that expired corrects it, once."""
         call = self.calls[hold_id]
@@ -58,6 +84,8 @@ class LedgerModel:
         delta = charge - call.charge
         call.state = "EXPIRED" if late_truth else state
         call.charge = charge
+        if state == "EXPIRED":
+            call.expired_charge = charge
         self.balance -= delta
         self.sequence += 1
         for counter in call.counters:

@@ -3,23 +3,21 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable
+from collections import Counter as Tally
 from dataclasses import replace
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 import asyncpg
 import pytest
-from hypothesis import settings
+from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
-from redis.asyncio import Redis
 
 from authz_service.admission import Admissions
 from authz_service.decision import Admission
@@ -33,14 +31,13 @@ from gateway_core.domain.placements import Placed
 from gateway_core.domain.scopes import Counter, ScopeKind
 from gateway_core.domain.settlement import ExpiredHoldPolicy, expire
 from gateway_core.edges.postgres.catalog_store import sync_catalog
-from gateway_core.edges.postgres.credit_store import statement
 from gateway_core.edges.postgres.hold_store import SpendStore, register_holds
 from gateway_core.edges.postgres.ledger_events import LedgerEvents
 from gateway_core.edges.postgres.ledger_store import post_transfers
 from gateway_core.edges.postgres.organization_wall import acting_for
 from gateway_core.edges.postgres.settlement_rows import Settlement
 from gateway_core.edges.postgres.settlement_store import settle_batch
-from gateway_core.edges.redis.hold_counters import HoldCounters, counter_key, pool_key
+from gateway_core.edges.redis.hold_counters import HoldCounters, pool_key
 from tests.contract.conftest import _with_database, postgres_server, redis_server, template_database  # noqa: F401
 from tests.contract.settlement.settlement_cases import (
     CATALOG,
@@ -52,8 +49,8 @@ from tests.contract.settlement.settlement_cases import (
     make_report,
     make_settlement,
 )
+from tests.property.ledger_books import Books
 from tests.property.ledger_model import LedgerModel, ModelCall
-from usage_service.audit.database import audit_database, open_snapshot
 
 T = TypeVar("T")
 
@@ -61,37 +58,21 @@ TOKENS = st.integers(0, 60)
 AMOUNTS = st.integers(1, 3_000_000)
 PICKS = st.integers(0, 10**6)
 BUDGET = 15_000_000
+FIRST_DAY_EPOCH_S = 1_779_926_400
+ENDS = [
+    *("settle exactly", "settle less", "settle more", "void it"),
+    *(f"expire {policy}" for policy in ExpiredHoldPolicy),
+    *("late dearer", "late cheaper", "repeat", "contradict"),
+]
+DISTURBANCES = ["lose Redis", "keep Redis", "restore Redis", "change cycle", "next day", "raise limit", "lower limit"]
+POSTINGS = ["top-up", "adjustment", "taking", "refund", "post twice"]
 _numbers = itertools.count(1)
-
-
-class Books:
-    """The real thing: connections with the rights of each service."""
-
-    def __init__(self, database_url: str, redis_url: str, runner: asyncio.Runner) -> None:
-        self.database_url = database_url
-        self.runner = runner
-        self.redis = Redis.from_url(redis_url, decode_responses=True)
-        self.authz = self.run(self._pool("megarouter_authz"))
-        self.usage = self.run(self._pool("megarouter_usage"))
-        self.admin = self.run(self._pool("megarouter_admin"))
-
-    async def _pool(self, role: str) -> asyncpg.Pool:
-        return await asyncpg.create_pool(self.database_url, min_size=1, max_size=2, server_settings={"role": role})
-
-    def run(self, work: Awaitable[T]) -> T:
-        async def wait() -> T:
-            return await work
-
-        return self.runner.run(wait())
-
-    async def close(self) -> None:
-        for pool in (self.authz, self.usage, self.admin):
-            await pool.close()
-        await self.redis.aclose()
 
 
 class LedgerMachine(RuleBasedStateMachine):
     books: ClassVar[Books]
+    happened: ClassVar[Tally[str]]
+    """What happened how often, over all examples."""
 
     @initialize(credit=st.integers(20_000_000, 60_000_000))
     def open_ledger(self, credit: int) -> None:
@@ -102,6 +83,10 @@ class LedgerMachine(RuleBasedStateMachine):
         self.reports: list[Settlement] = []
         self.transfers: list[Transfer] = []
         self.revision = 0
+        self.day_epoch_s = FIRST_DAY_EPOCH_S
+        self.limit = BUDGET
+        self.redis_before: dict[bytes, bytes] = {}
+        self.happened["example"] += 1
         self.counters_api = HoldCounters(self.books.redis)
         self.events = LedgerEvents(self.books.usage)
         snapshots = SpendStore(self.books.authz)
@@ -116,8 +101,15 @@ class LedgerMachine(RuleBasedStateMachine):
                 "INSERT INTO organizations (organization_id, display_name) VALUES ($1, $1)", self.organization
             )
 
-    def _member_counter(self) -> Counter:
-        return Counter(ScopeKind.MEMBER, "mia", Cycle.NEVER, 0, self.revision)
+    def _counters(self) -> tuple[Counter, Counter]:
+        return (
+            Counter(ScopeKind.MEMBER, "mia", Cycle.NEVER, 0, self.revision),
+            Counter(ScopeKind.ORGANIZATION, self.organization, Cycle.DAILY, self.day_epoch_s),
+        )
+
+    def _happened(self, what: str) -> None:
+        event(what)
+        self.happened[what] += 1
 
     def _post(self, transfer: Transfer, delta: int) -> None:
         self.books.run(self._post_really(transfer))
@@ -141,12 +133,9 @@ class LedgerMachine(RuleBasedStateMachine):
             await settle_batch(connection, settlements)
         await self._follow()
 
-    def _has(self, *states: str) -> bool:
-        return any(call.state in states for call in self.model.calls.values())
-
-    def _pick(self, number: int, *states: str) -> Hold:
+    def _pick(self, number: int, *states: str) -> Hold | None:
         ids = [hold_id for hold_id, call in self.model.calls.items() if call.state in states]
-        return self.holds[ids[number % len(ids)]]
+        return self.holds[ids[number % len(ids)]] if ids else None
 
     def _resolve(self, *settlements: Settlement) -> None:
         self.books.run(self._settle(list(settlements)))
@@ -156,13 +145,32 @@ class LedgerMachine(RuleBasedStateMachine):
             self.unregistered = [hold for hold in self.unregistered if hold.hold_id != hold_id]
         self.reports.extend(settlements)
 
-    @rule(calls=st.lists(st.tuples(TOKENS, TOKENS, st.booleans()), min_size=1, max_size=4))
-    def place(self, calls: list[tuple[int, int, bool]]) -> None:
+    @rule(
+        calls=st.lists(st.tuples(TOKENS, TOKENS, st.booleans()), min_size=1, max_size=3),
+        ends=st.lists(st.tuples(PICKS, st.sampled_from(ENDS)), min_size=2, max_size=5),
+        disturbance=st.sampled_from(DISTURBANCES),
+        posting=st.tuples(AMOUNTS, st.sampled_from(POSTINGS)),
+    )
+    def live(
+        self,
+        calls: list[tuple[int, int, bool]],
+        ends: list[tuple[int, str]],
+        disturbance: str,
+        posting: tuple[int, str],
+    ) -> None:
+        """Calls, what disturbs them, and how some of all calls so far end. One rule: Hypothesis turns rules off at random, and
+        calls that nothing ends would say little.
+        """
         for input_tokens, output_tokens, registers in calls:
             self._place(input_tokens, output_tokens, registers=registers)
+        self._disturb(disturbance)
+        for pick, how in ends:
+            self._end(pick, how)
+            self.postgres_says_what_the_model_says()
+        self._move_credit(*posting)
 
     def _place(self, input_tokens: int, output_tokens: int, *, registers: bool) -> None:
-        counters = (self._member_counter(), Counter(ScopeKind.ORGANIZATION, self.organization, Cycle.NEVER, 0))
+        counters = self._counters()
         amount = input_tokens * INPUT_PRICE * 4 + output_tokens * OUTPUT_PRICE * 4
         hold = make_hold(
             self.organization,
@@ -173,10 +181,12 @@ class LedgerMachine(RuleBasedStateMachine):
             expires_epoch_us=4_000_000_000_000_000,
         )
         names = tuple(counter.encode() for counter in counters)
-        self.model.limits[names[0]] = BUDGET
-        admission = Admission(hold, (BUDGET, None), (None, None), "", "", False, False, {})  # noqa: FBT003 - of no account here
+        for name in names:
+            self.model.set_limit(name, self.limit)
+        admission = Admission(hold, (self.limit, self.limit), (None, None), "", "", False, False, {})  # noqa: FBT003 - of no account here
         placement = self.books.run(self.admissions.place(admission))
         assert isinstance(placement, Placed) == self.model.admits(amount, names)
+        self._happened("placed" if isinstance(placement, Placed) else "refused at a limit")
         if not isinstance(placement, Placed):
             return
         placed = replace(hold, placement=placement.number)
@@ -186,53 +196,71 @@ class LedgerMachine(RuleBasedStateMachine):
         if registers:
             self._register()
 
-    @precondition(lambda self: self.unregistered)
-    @rule()
-    def register(self) -> None:
-        self._register()
-
     def _register(self) -> None:
         if self.unregistered:
             rows = [(hold, sign_hold(hold, SIGNING_KEY)) for hold in self.unregistered]
             self.books.run(register_holds(self.books.authz, rows))
             self.unregistered = []
 
-    @precondition(lambda self: self._has("HELD"))
-    @rule(pick=PICKS, tokens=st.tuples(st.integers(0, 300), st.integers(0, 300)), reached=st.booleans())
-    def settle(self, pick: int, tokens: tuple[int, int], *, reached: bool) -> None:
-        """Also beyond the hold, and also before the register knows it. A call that reached no provider is voided."""
-        hold = self._pick(pick, "HELD")
-        limited: dict[str, Any] = {"facts": {}, "http_status": 429, "upstream_host": None, "flags": frozenset({"RL"})}
-        report = {"input_tokens": tokens[0], "output_tokens": tokens[1]} if reached else limited
-        self._resolve(make_settlement(hold, **report))
+    def _end(self, pick: int, how: str) -> None:
+        match how.split(" ", 1):
+            case ["settle", extent]:
+                self._settle_one(pick, extent)
+            case ["void", _]:
+                if hold := self._pick(pick, "HELD"):
+                    limited = {"http_status": 429, "upstream_host": None, "flags": frozenset({"RL"})}
+                    self._report(make_settlement(hold, facts={}, **limited), how)
+            case ["expire", policy]:
+                self._expire(pick, ExpiredHoldPolicy(policy))
+            case ["late", direction]:
+                self._tell_late(pick, direction)
+            case _:
+                self._report_again(pick, how)
 
-    @precondition(lambda self: self._has("HELD", "SETTLED", "VOIDED"))
-    @rule(pick=PICKS, policy=st.sampled_from(ExpiredHoldPolicy))
-    def expire(self, pick: int, policy: ExpiredHoldPolicy) -> None:
+    def _report(self, settlement: Settlement, what: str) -> None:
+        if settlement.hold in self.unregistered:
+            self._happened("settled before registered")
+        self._resolve(settlement)
+        self._happened(what)
+
+    def _settle_one(self, pick: int, extent: str) -> None:
+        """Also beyond the hold, and also before the register knows it."""
+        if hold := self._pick(pick, "HELD"):
+            tokens = {"exactly": hold.output_tokens, "less": hold.output_tokens // 2, "more": hold.output_tokens + 50}
+            self._report(
+                make_settlement(hold, input_tokens=hold.input_tokens, output_tokens=tokens[extent]), f"settle {extent}"
+            )
+
+    def _expire(self, pick: int, policy: ExpiredHoldPolicy) -> None:
         self._register()  # What is not on the register is not swept.
-        hold = self._pick(pick, "HELD", "SETTLED", "VOIDED")
-        nothing = replace(make_report(hold), facts={}, http_status=0, request_id="")
-        self._resolve(Settlement(hold, nothing, expire(hold, policy, SCHEDULE)))
-        self.reports.pop()  # A sweep is repeated by sweeping, not by a report.
+        if hold := self._pick(pick, "HELD") or self._pick(pick, "SETTLED", "VOIDED"):
+            nothing = replace(make_report(hold), facts={}, http_status=0, request_id="")
+            self._resolve(Settlement(hold, nothing, expire(hold, policy, SCHEDULE)))
+            self.reports.pop()  # A sweep is repeated by sweeping, not by a report.
+            self._happened(f"expire {policy}")
 
-    @precondition(lambda self: self._has("EXPIRED"))
-    @rule(pick=PICKS, output_tokens=st.integers(0, 300))
-    def tell_late(self, pick: int, output_tokens: int) -> None:
-        self._resolve(make_settlement(self._pick(pick, "EXPIRED"), output_tokens=output_tokens))
+    def _tell_late(self, pick: int, direction: str) -> None:
+        if hold := self._pick(pick, "EXPIRED"):
+            output_tokens = hold.output_tokens + 30 if direction == "dearer" else 0
+            input_tokens = hold.input_tokens if direction == "dearer" else 0
+            self._report(
+                make_settlement(hold, input_tokens=input_tokens, output_tokens=output_tokens), f"late {direction}"
+            )
 
-    @precondition(lambda self: self.reports)
-    @rule(pick=PICKS, output_tokens=st.none() | st.integers(0, 300))
-    def report_twice(self, pick: int, output_tokens: int | None) -> None:
+    def _report_again(self, pick: int, how: str) -> None:
         """The same again, or something else, twice in one batch."""
-        again = self.reports[pick % len(self.reports)]
-        if output_tokens is not None:
-            again = make_settlement(again.hold, output_tokens=output_tokens)
-        self._resolve(again, again)
+        if self.reports:
+            again = self.reports[pick % len(self.reports)]
+            if how == "contradict":
+                again = make_settlement(again.hold, output_tokens=again.hold.output_tokens + 7)
+            self._resolve(again, again)
+            self._happened(how)
 
-    @rule(amount=AMOUNTS, kind=st.sampled_from(["top-up", "adjustment", "taking", "refund"]))
-    def post(self, amount: int, kind: str) -> None:
+    def _move_credit(self, amount: int, kind: str) -> None:
         words = {"idempotency_key": f"{kind} {next(_numbers)}", "actor": "test", "reason": ""}
         match kind:
+            case "post twice":
+                self._post(self.transfers[amount % len(self.transfers)], 0)
             case "top-up":
                 self._post(top_up(amount, **words), amount)
             case "refund":
@@ -240,23 +268,34 @@ class LedgerMachine(RuleBasedStateMachine):
             case _:
                 signed = amount if kind == "adjustment" else -amount
                 self._post(adjustment(signed, **words), signed)
+        self._happened(kind)
 
-    @rule(pick=PICKS)
-    def post_twice(self, pick: int) -> None:
-        self._post(self.transfers[pick % len(self.transfers)], 0)
+    def _disturb(self, what: str) -> None:
+        match what:
+            case "lose Redis":
+                self._register()  # A hold on its way to the register arrives before anybody seeds.
+                self.books.run(self.books.redis.flushall())
+            case "keep Redis":
+                self.redis_before = self.books.run(self.books.dump_redis(self.organization))
+            case "restore Redis":
+                self._register()
+                self.books.run(self.books.restore_redis(self.redis_before))
+                self.books.run(self._follow())
+            case "change cycle":
+                self._start_new_counter()
+            case "next day":
+                self.day_epoch_s += 86_400
+            case "raise limit":
+                self.limit += BUDGET // 3
+            case "lower limit":
+                self.limit = max(self.limit - BUDGET // 3, BUDGET // 3)
+        self._happened(what)
 
-    @rule()
-    def lose_redis(self) -> None:
-        """A hold on its way to the register arrives before anybody seeds."""
-        self._register()
-        self.books.run(self.books.redis.flushall())
-
-    @rule()
-    def start_new_counter(self) -> None:
+    def _start_new_counter(self) -> None:
         """As when a cycle is changed: the new counter begins with what was spent, and calls under way stay on the old one."""
         self._register()
         self.revision = self.books.run(self._new_revision())
-        self.model.settled[self._member_counter().encode()] = self.model.spent
+        self.model.carry(self._counters()[0].encode())
 
     async def _new_revision(self) -> int:
         async with acting_for(self.books.admin, self.organization) as connection:
@@ -272,31 +311,23 @@ class LedgerMachine(RuleBasedStateMachine):
     def postgres_says_what_the_model_says(self) -> None:
         if not hasattr(self, "model"):
             return
-        balance, sequence, spend, total = self.books.run(self._kept())
+        balance, sequence, spend, total = self.books.run(self.books.kept(self.organization))
         assert (balance, sequence) == (self.model.balance, self.model.sequence)
         assert {name: amount for name, amount in spend.items() if amount} == {
             name: amount for name, amount in self.model.settled.items() if amount
         }
         assert total == self.model.balance
-
-    async def _kept(self) -> tuple[int, int, dict[str, int], int]:
-        async with acting_for(self.books.usage, self.organization) as connection:
-            row = await connection.fetchrow(
-                "SELECT balance_nano_credits, h.sequence FROM ledger_heads h JOIN ledger_accounts a USING (organization_id)"
-                " WHERE account = 'CREDIT_POOL'"
-            )
-            assert row
-            spend = await connection.fetch("SELECT counter, settled_nano_credits FROM scope_spend")
-            transfers = await connection.fetchval(
-                "SELECT sum(amount_nano_credits)::bigint FROM ledger_postings WHERE account = 'CREDIT_POOL'"
-            )
-        return row[0], row[1], dict(map(tuple, spend)), transfers
+        for name, settled in spend.items():
+            assert settled + self.model.held_on(name) <= self.model.bound(name)
 
     @invariant()
     def redis_says_what_the_model_says_or_nothing(self) -> None:
         if not hasattr(self, "model"):
             return
-        pool, counters = self.books.run(self._in_redis())
+        names = {name for call in self.model.calls.values() for name in call.counters}
+        pool, counters = self.books.run(self.books.in_redis(self.organization, names))
+        if pool and int(pool["placements"]) < len(self.holds):
+            return  # Restored from before the last placement: the next one finds out, and has it rebuilt.
         if pool:
             assert (int(pool["balance"]), int(pool["held"])) == (self.model.balance, self.model.held)
             assert int(pool["sequence"]) == self.model.sequence
@@ -305,39 +336,11 @@ class LedgerMachine(RuleBasedStateMachine):
                 expected = (self.model.settled.get(name, 0), self.model.held_on(name))
                 assert (int(values["settled"]), int(values["held"])) == expected
 
-    async def _in_redis(self) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-        redis = self.books.redis
-        names = {name for call in self.model.calls.values() for name in call.counters}
-        found = {name: await _hash(redis, counter_key(self.organization, name)) for name in names}
-        return await _hash(redis, pool_key(self.organization)), {
-            name: values for name, values in found.items() if values
-        }
-
     def teardown(self) -> None:
         if hasattr(self, "model"):
             self._register()
-            self.books.run(self._final_audit())
-
-    async def _final_audit(self) -> None:
-        """Nothing contradicts itself, and the statement of any period adds up and agrees with sums of our own."""
-        async with open_snapshot(self.books.database_url) as connection:
-            report = await audit_database(connection, grace_s=0, rows_per_check=3)
-            rows = await connection.fetch(
-                "SELECT create_time, amount_nano_credits * CASE credit_account WHEN 'CREDIT_POOL' THEN 1 ELSE -1 END"
-                "  FROM ledger_transfers WHERE organization_id = $1 ORDER BY sequence",
-                self.organization,
-            )
-            moments = [row[0] for row in rows[:: max(len(rows) // 4, 1)]]
-            for start, end in itertools.combinations_with_replacement(moments, 2):
-                period = await statement(connection, self.organization, start, end)
-                assert period.opening_balance == sum(row[1] for row in rows if row[0] < start)
-                moved = sum(entry.amount_nano_credits for entry in period.entries)
-                assert period.opening_balance + moved == period.closing_balance
-        assert [finding.breaches for finding in report.findings if finding.breach_count] == []
-
-
-async def _hash(redis: Redis, key: str) -> dict[str, str]:
-    return {str(name): str(value) for name, value in (await redis.hgetall(key)).items()}
+            self.happened["resolved"] += sum(call.state != "HELD" for call in self.model.calls.values())
+            self.books.run(self.books.audit(self.organization))
 
 
 @pytest.fixture
@@ -357,11 +360,19 @@ def test_whatever_happens_in_whatever_order_the_books_agree_with_the_model(
     database: str,
     redis_server: RedisServer,  # noqa: F811
 ) -> None:
+    """Seen to fail, each within a few examples, when: Redis was not told of the hold that an expiry releases; a correction added
+    its whole charge to the scopes' spend instead of the difference; a correction moved the kept balance twice.
+    """
+    LedgerMachine.happened = Tally()
     with asyncio.Runner() as runner:
         LedgerMachine.books = Books(database, redis_server.url, runner)
         try:
             run_state_machine_as_test(
-                LedgerMachine, settings=settings(max_examples=25, stateful_step_count=30, deadline=None)
+                LedgerMachine, settings=settings(max_examples=12, stateful_step_count=25, deadline=None)
             )
         finally:
             runner.run(LedgerMachine.books.close())
+    happened = LedgerMachine.happened
+    everything = [*ENDS, *DISTURBANCES, *POSTINGS, "refused at a limit", "settled before registered"]
+    assert [what for what in everything if not happened[what]] == []
+    assert happened["resolved"] >= 0.4 * happened["placed"]
