@@ -11,13 +11,15 @@ from gateway_core.edges.postgres.connections import Connection
 from gateway_core.edges.postgres.organization_wall import acting_for
 
 # The heads are locked, not the holds: as for every settlement, so that nobody waits in a circle. A ledger that somebody else
-# is writing to is passed over, and its holds are left to them or to the next look.
+# is writing to is passed over, and its holds are left to them or to the next look. OFFSET 0 has the expired holds found first, by
+# their time: behind the wall the planner takes organizations for few, and would go through the open holds of each.
 _EXPIRED: Final = """
 SELECT h.hold_id, h.token, o.expired_hold_policy
-  FROM holds h
+  FROM (SELECT hold_id, organization_id, token, expire_time FROM holds
+         WHERE state = 'HELD' AND expire_time < now() AND hold_id <> ALL($1::text[])
+         ORDER BY expire_time OFFSET 0) h
   JOIN organizations o ON o.organization_id = h.organization_id
   JOIN ledger_heads l ON l.organization_id = h.organization_id
- WHERE h.state = 'HELD' AND h.expire_time < now() AND h.hold_id <> ALL($1::text[])
  ORDER BY h.expire_time
  LIMIT $2
    FOR UPDATE OF l SKIP LOCKED

@@ -10,22 +10,23 @@ from gateway_core.edges.redis.hold_counters import CounterEvent
 
 EVENTS_PER_PAGE: Final = 1_000
 
-# Records and corrections move the pool by themselves; their transfers bear the same numbers and are left out.
+# Records and corrections move the pool by themselves; their transfers bear the same numbers and are left out. A page is a range of
+# numbers, of which every one is an event: so each part is read by its index, however much lies behind the page.
 _EVENTS: Final = """
 SELECT sequence, hold_id, hold_nano_credits AS held, charge_nano_credits AS charge, -charge_nano_credits AS pool_delta, counters
-  FROM usage_records WHERE organization_id = $1 AND sequence > $2
+  FROM usage_records WHERE organization_id = $1 AND sequence > $2 AND sequence <= $3
 UNION ALL
 SELECT c.sequence, NULL, 0, c.delta_nano_credits, -c.delta_nano_credits, u.counters
   FROM usage_corrections c JOIN usage_records u ON u.hold_id = c.hold_id
- WHERE c.organization_id = $1 AND c.sequence > $2
+ WHERE c.organization_id = $1 AND c.sequence > $2 AND c.sequence <= $3
 UNION ALL
 SELECT sequence, NULL, 0, 0,
        CASE 'CREDIT_POOL' WHEN credit_account THEN amount_nano_credits WHEN debit_account THEN -amount_nano_credits ELSE 0 END,
        '{}'
   FROM ledger_transfers t
- WHERE organization_id = $1 AND sequence > $2 AND kind <> 'USAGE'
+ WHERE organization_id = $1 AND sequence > $2 AND sequence <= $3 AND kind <> 'USAGE'
    AND NOT EXISTS (SELECT FROM usage_corrections c WHERE c.organization_id = t.organization_id AND c.sequence = t.sequence)
- ORDER BY sequence LIMIT $3
+ ORDER BY sequence
 """
 
 
@@ -38,7 +39,7 @@ class LedgerEvents:
     async def after(self, organization: str, sequence: int) -> Sequence[CounterEvent]:
         """The next page of an organization's events; empty at the end of its ledger."""
         async with acting_for(self._pool, organization) as connection:
-            rows = await connection.fetch(_EVENTS, organization, sequence, EVENTS_PER_PAGE)
+            rows = await connection.fetch(_EVENTS, organization, sequence, sequence + EVENTS_PER_PAGE)
         return [
             CounterEvent(
                 row["sequence"], row["hold_id"], row["held"], row["charge"], row["pool_delta"], tuple(row["counters"])

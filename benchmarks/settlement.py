@@ -1,0 +1,246 @@
+"""Speed of settlement: prepared calls through usage_service's own pipeline, `python -m benchmarks.settlement`.
+
+Starts a PostgreSQL and a Redis of its own in a temporary directory, registers the holds, and settles one report for each: with
+PostgreSQL alone and with Redis following, for one organization that everything belongs to and for a hundred.
+"""
+
+import argparse
+import asyncio
+import itertools
+import socket
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import asyncpg
+from redis.asyncio import Redis
+from rich.console import Console
+from rich.table import Table
+
+from authz_service.admission import Admissions
+from authz_service.decision import Admission
+from authz_service.floors import Floors
+from deploy.local.postgres import start_postgres
+from deploy.local.redis import start_redis
+from gateway_core.domain.holds import Hold, sign_hold
+from gateway_core.domain.settlement import CallReport
+from gateway_core.edges.postgres.catalog_store import open_catalog_cache
+from gateway_core.edges.postgres.connections import open_pool
+from gateway_core.edges.postgres.hold_store import SpendStore, insert_holds
+from gateway_core.edges.postgres.ledger_events import LedgerEvents
+from gateway_core.edges.postgres.migrations import apply_migrations, load_migrations
+from gateway_core.edges.postgres.settlement_rows import RecordedSettlement
+from gateway_core.edges.redis.hold_counters import HoldCounters
+from gateway_core.edges.redis.progress import applied_sequences
+from gateway_core.edges.settings import UsageSettings
+from gateway_core.edges.telemetry.metrics import NO_METRICS
+from gateway_core.edges.telemetry.tracing import Tracing
+from tests.contract.settlement.settlement_cases import SIGNING_KEY, make_hold, make_report, make_settings, prepare
+from usage_service import counter_follower, pipeline
+from usage_service.counter_follower import CounterFollower
+from usage_service.entries import Entry, Origin
+from usage_service.pipeline import SettlementPipeline
+from usage_service.service import BATCHES_AT_ONCE, ROLE
+from usage_service.settlement_metrics import SettlementMetrics
+from usage_service.settler import Settler
+
+HOLDS_PER_INSERT = 1_000
+KEYS = 20
+"""Of each organization."""
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One run."""
+
+    calls: int
+    settle_s: float
+    """Until the last call is on the books."""
+    follow_s: float | None
+    """Until Redis has counted it too; None without Redis."""
+    batches: int
+    batch_s: float
+    """Of all batches together; several are under way at once."""
+
+    @property
+    def calls_per_s(self) -> float:
+        """On the books, and in Redis if it follows."""
+        return self.calls / (self.follow_s or self.settle_s)
+
+
+async def measure(database_url: str, redis_url: str | None, calls: int, organizations: int) -> Figures:
+    """Settles calls spread evenly over organizations, in a fresh database."""
+    settings = make_settings(database_url, redis_url or "redis://unused")
+    names = [f"org-{number}" for number in range(1, organizations + 1)]
+    reports = await _prepare(database_url, names, calls)
+    async with open_pool(settings, ROLE) as pool, _following(pool, redis_url, names) as follower:
+        return await _settle(settings, pool, follower, reports)
+
+
+async def _prepare(database_url: str, organizations: Sequence[str], calls: int) -> list[CallReport]:
+    connection = await asyncpg.connect(database_url)
+    await apply_migrations(connection, load_migrations())
+    await prepare(connection, *organizations)
+    holds = [_hold(organizations[number % len(organizations)], number) for number in range(calls)]
+    signed = [(hold, sign_hold(hold, SIGNING_KEY)) for hold in holds]
+    for start in range(0, calls, HOLDS_PER_INSERT):
+        await insert_holds(connection, signed[start : start + HOLDS_PER_INSERT])
+    await connection.execute("ANALYZE")
+    await connection.close()
+    return [make_report(hold) for hold in holds]
+
+
+def _hold(organization: str, number: int) -> Hold:
+    hold = make_hold(organization)
+    key, *others = hold.counters
+    name = f"key-{number % KEYS}"
+    return replace(hold, api_key=name, counters=(replace(key, scope_id=name), *others), placement=number + 1)
+
+
+@asynccontextmanager
+async def _following(
+    pool: asyncpg.Pool, redis_url: str | None, organizations: Sequence[str]
+) -> AsyncIterator[CounterFollower | None]:
+    """A follower whose Redis knows every organization; None without Redis."""
+    if redis_url is None:
+        yield None
+        return
+    redis = Redis.from_url(redis_url, decode_responses=True)
+    await redis.flushall()
+    for organization in organizations:
+        await _seed(redis, SpendStore(pool), organization)
+    follower = CounterFollower(redis, LedgerEvents(pool))
+    async with counter_follower.running(follower, finish_timeout_ms=1_000):
+        yield follower
+        await _check_in_step(redis, pool, organizations)
+    await redis.aclose()
+
+
+async def _seed(redis: Redis, store: SpendStore, organization: str) -> None:
+    """As authz_service seeds: by a call of each key that costs nothing."""
+    floors = Floors(store.highest_placement, time.monotonic)
+    admissions = Admissions(HoldCounters(redis), store, floors, 1, lambda: f"generation-{next(_numbers)}")
+    for number in range(KEYS):
+        hold = replace(_hold(organization, number), amount_nano_credits=0)
+        unlimited = (None,) * len(hold.counters)
+        await admissions.place(
+            Admission(
+                hold,
+                unlimited,
+                unlimited,
+                "",
+                "",
+                rewrite_model=False,
+                inject_include_usage=False,
+                requests_per_minute={},
+            )
+        )
+
+
+async def _check_in_step(redis: Redis, pool: asyncpg.Pool, organizations: Sequence[str]) -> None:
+    applied = await applied_sequences(redis, organizations)
+    heads = dict(await LedgerEvents(pool).heads("", len(organizations)))
+    if applied != heads:
+        raise RuntimeError("Redis did not follow the ledgers")
+
+
+async def _settle(
+    settings: UsageSettings, pool: asyncpg.Pool, follower: CounterFollower | None, reports: Sequence[CallReport]
+) -> Figures:
+    durations_s: list[float] = []
+
+    def committed(recorded: Sequence[RecordedSettlement]) -> None:
+        if follower is not None:
+            follower.committed(recorded)
+
+    async with open_catalog_cache(pool, settings, ROLE) as catalog:
+        await catalog.loaded()
+        settler = Settler(
+            pool, catalog, SIGNING_KEY, Tracing("usage_service", None), committed, SettlementMetrics(NO_METRICS)
+        )
+
+        async def settle(batch: Sequence[Entry]) -> None:
+            started = time.perf_counter()
+            await settler.settle(batch)
+            durations_s.append(time.perf_counter() - started)
+
+        settlements = SettlementPipeline(
+            settle,
+            queue_entries=settings.settle_queue_entries,
+            batch_entries=settings.settle_batch_entries,
+            interval_ms=settings.settle_interval_ms,
+        )
+        started = time.perf_counter()
+        async with pipeline.running(settlements, BATCHES_AT_ONCE, settings.shutdown_grace_ms):
+            for report in reports:
+                await settlements.submit(Entry(report, Origin.STREAM))
+            await settlements.drained()
+            settle_s = time.perf_counter() - started
+        if follower is not None:
+            await follower.in_step()
+        follow_s = time.perf_counter() - started
+    if settler.counts.settled != len(reports):
+        raise RuntimeError("not every call was settled")
+    return Figures(len(reports), settle_s, None if follower is None else follow_s, len(durations_s), sum(durations_s))
+
+
+@contextmanager
+def _databases(directory: Path) -> Iterator[tuple[str, str]]:
+    """URLs of a PostgreSQL and a Redis."""
+    with (
+        start_postgres(directory / "postgres", _free_port()) as postgres,
+        start_redis(directory / "redis", _free_port()) as redis,
+    ):
+        yield postgres.url, redis.url
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def _fresh_database(server_url: str) -> str:
+    name = f"settlement_{next(_numbers)}"
+    connection = await asyncpg.connect(server_url)
+    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()
+    return server_url.rsplit("/", 1)[0] + f"/{name}"
+
+
+async def _run_all(postgres_url: str, redis_url: str, calls: int) -> Table:
+    table = Table(title=f"Settlement of {calls:,} calls")
+    for column in ("organizations", "Redis", "calls/s", "batches", "calls per batch", "ms per batch"):
+        table.add_column(column, justify="right")
+    for organizations, follows in itertools.product((1, 100), (False, True)):
+        database_url = await _fresh_database(postgres_url)
+        figures = await measure(database_url, redis_url if follows else None, calls, organizations)
+        table.add_row(
+            str(organizations),
+            "follows" if follows else "absent",
+            f"{figures.calls_per_s:,.0f}",
+            str(figures.batches),
+            f"{figures.calls / figures.batches:.0f}",
+            f"{figures.batch_s / figures.batches * 1_000:.0f}",
+        )
+    return table
+
+
+def main() -> None:
+    """Prints a row for each number of organizations, without and with Redis."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=20_000)
+    arguments = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="megarouter-settlement-") as directory,
+        _databases(Path(directory)) as (postgres_url, redis_url),
+    ):
+        Console().print(asyncio.run(_run_all(postgres_url, redis_url, arguments.calls)))
+
+
+if __name__ == "__main__":
+    main()
