@@ -61,7 +61,7 @@ class AdminService:
             await asyncio.sleep(_PROBE_INTERVAL_S)
 
     async def _probe(self) -> bool:
-        with suppress(*UNAVAILABLE):
+        with suppress(*UNAVAILABLE, asyncpg.PostgresError):
             async with asyncio.timeout(_PROBE_TIMEOUT_S):
                 return await self._pool.fetchval("SELECT true") is True
         return False

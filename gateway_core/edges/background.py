@@ -1,19 +1,36 @@
-"""Work that goes on beside the calls: started, watched and surely ended."""
+"""Work that goes on beside the calls: started, watched and surely ended.
+
+Everything begun here is meant to go on until it is ended. What a dependency does to it, it deals with itself, by trying again.
+If it fails all the same, that is a fault of ours, or a state that contradicts itself: whatever the work was for is no longer
+done, so nobody may take the process for healthy (INV-20). It stops in good order and is started again from the stored truth.
+"""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from typing import Any, Final
 
 logger = logging.getLogger(__name__)
 
 _CANCEL_AGAIN_S: Final = 0.2
+_on_failure: ContextVar[Callable[[], None] | None] = ContextVar("on_failure", default=None)
+
+
+@contextmanager
+def watched(on_failure: Callable[[], None]) -> Iterator[None]:
+    """Has `on_failure` called whenever work fails that was begun in this context, or in a task begun in it."""
+    token = _on_failure.set(on_failure)
+    try:
+        yield
+    finally:
+        _on_failure.reset(token)
 
 
 @asynccontextmanager
 async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Runs `work` while the context is open. If it fails, that is logged at once, not when somebody happens to wait for it."""
+    """Runs `work` while the context is open. If it fails, that is told at once, not when somebody happens to wait for it."""
     task = start(work)
     try:
         yield
@@ -22,21 +39,48 @@ async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 def start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """A task whose failure is logged."""
-    task = asyncio.create_task(work)
-    task.add_done_callback(_report_failure)
+    """A task whose failure is logged, and told to who watches this context."""
+    task = asyncio.create_task(work, name=getattr(work, "__qualname__", None))
+    task.add_done_callback(_tell_failure)
     return task
 
 
 async def end(*tasks: asyncio.Task[Any]) -> None:
-    """Cancels tasks until they have ended. Once is not enough: a client library may mistake a cancellation for its own timeout."""
+    """Cancels tasks until they have ended. Once is not enough: a client library may mistake a cancellation for its own timeout.
+
+    How a task takes its end, even if by failing, is no failure of its work.
+    """
     waiting = {task for task in tasks if not task.done()}
+    for task in waiting:
+        task.remove_done_callback(_tell_failure)
+        task.add_done_callback(_note_end)
     while waiting:
         for task in waiting:
             task.cancel()
         _, waiting = await asyncio.wait(waiting, timeout=_CANCEL_AGAIN_S)
 
 
-def _report_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        logger.error("background work failed", exc_info=task.exception())
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    if task.cancelled() or (error := task.exception()) is None:
+        return
+    logger.error("background work failed", extra=_described(task, error))
+    on_failure = _on_failure.get()
+    if on_failure is not None:
+        on_failure()
+
+
+def _note_end(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.info("background work failed while it was ended", extra=_described(task, error))
+
+
+def _described(task: asyncio.Task[None], error: BaseException) -> dict[str, str]:
+    return {"work": task.get_name(), "error": type(error).__name__, "at": _place(error)}
+
+
+def _place(error: BaseException) -> str:
+    """Where it was raised. Its message stays out of the log: it may quote what it choked on."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"

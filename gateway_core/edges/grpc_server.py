@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -14,15 +16,16 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
-from gateway_core.edges.background import in_background
+from gateway_core.edges.background import in_background, watched
 from gateway_core.edges.settings import ServiceSettings
 from gateway_core.edges.telemetry.logs import configure_logging
-from gateway_core.edges.telemetry.metrics import Metrics, configure_metrics
-from gateway_core.edges.telemetry.tracing import Tracing, configure_tracing
+from gateway_core.edges.telemetry.metrics import configure_metrics
+from gateway_core.edges.telemetry.tracing import configure_tracing
 
 logger = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+EXIT_FAILED = 1
 _UNIX = "unix:"
 
 
@@ -45,7 +48,8 @@ class Service(Protocol):
 def run_service(
     name: str, settings: ServiceSettings, build: Callable[..., AbstractAsyncContextManager[Service]]
 ) -> None:
-    """Runs a service until SIGTERM or SIGINT.
+    """Runs a service until SIGTERM or SIGINT, or until background work of it fails: then the process ends with status 1, for
+    whoever runs it to start it again.
 
     Args:
         name: for logs and traces.
@@ -55,24 +59,43 @@ def run_service(
     configure_logging(name, settings.log_level)
     tracing = configure_tracing(name)
     metrics = configure_metrics(name)
+    ending = _Ending()
     try:
-        uvloop.run(_serve(settings, tracing, metrics, build))
+        uvloop.run(_serve(settings, ending, lambda: build(settings, tracing, metrics)))
     finally:
         tracing.shut_down()
         metrics.shut_down()
+    if ending.has_failed:
+        sys.exit(EXIT_FAILED)
+
+
+@dataclass
+class _Ending:
+    """When a process ends, and why."""
+
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    has_failed: bool = False
+
+    def fail(self) -> None:
+        """Has the process end because it cannot do its work any more."""
+        self.has_failed = True
+        self.stop.set()
 
 
 async def _serve(
-    settings: ServiceSettings,
-    tracing: Tracing,
-    metrics: Metrics,
-    build: Callable[..., AbstractAsyncContextManager[Service]],
+    settings: ServiceSettings, ending: _Ending, build: Callable[[], AbstractAsyncContextManager[Service]]
 ) -> None:
-    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signal_number, stop.set)
-    async with _stoppable(build(settings, tracing, metrics), stop) as service:
+        loop.add_signal_handler(signal_number, ending.stop.set)
+    with watched(ending.fail):
+        await _serve_until(settings, ending.stop, build)
+
+
+async def _serve_until(
+    settings: ServiceSettings, stop: asyncio.Event, build: Callable[[], AbstractAsyncContextManager[Service]]
+) -> None:
+    async with _stoppable(build(), stop) as service:
         if service is None:
             return
         server = grpc.aio.server(

@@ -21,7 +21,7 @@ Connection = asyncpg.Connection | PoolConnectionProxy
 UNAVAILABLE: Final = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, TimeoutError,
     asyncpg.InternalClientError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError, asyncpg.DiskFullError,
-    asyncpg.ReadOnlySQLTransactionError)  # fmt: skip
+    asyncpg.ReadOnlySQLTransactionError, asyncio.InvalidStateError)  # fmt: skip
 """What says that PostgreSQL cannot answer now, as opposed to a statement that is wrong.
 
 The last is how asyncpg reports a connection that was cut in the middle of its own bookkeeping.

@@ -1,11 +1,10 @@
 """Background work surely ends, and its failure is told."""
 
 import asyncio
-import logging
 
 import pytest
 
-from gateway_core.edges.background import end, in_background, start
+from gateway_core.edges.background import end, in_background, start, watched
 
 
 async def test_work_runs_while_the_context_is_open_and_is_ended_with_it() -> None:
@@ -44,11 +43,47 @@ async def test_work_that_swallows_a_cancellation_is_cancelled_again() -> None:
     assert task.done()
 
 
-async def test_a_failure_is_logged_when_it_happens(caplog: pytest.LogCaptureFixture) -> None:
-    async def broken() -> None:
-        raise RuntimeError("broken")
+async def broken() -> None:
+    raise RuntimeError("the secret is 42")
 
-    with caplog.at_level(logging.ERROR):
+
+async def test_a_failure_is_told_at_once_with_the_name_of_the_work_and_without_its_message(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    failures: list[None] = []
+    with watched(lambda: failures.append(None)):
         async with in_background(broken()):
             await asyncio.sleep(0.01)
-            assert "background work failed" in caplog.text
+            assert len(failures) == 1
+    (record,) = caplog.records
+    assert record.message == "background work failed"
+    assert (record.__dict__["work"], record.__dict__["error"]) == ("broken", "RuntimeError")
+    assert record.__dict__["at"].startswith(__file__)
+    assert "the secret" not in str(vars(record))
+
+
+async def test_work_begun_by_a_task_of_the_watched_context_is_watched_too() -> None:
+    failed = asyncio.Event()
+
+    async def opening() -> None:
+        start(broken())
+
+    with watched(failed.set):
+        await asyncio.create_task(opening())
+    await asyncio.wait_for(failed.wait(), 1)
+
+
+async def test_work_that_fails_because_it_is_ended_has_not_failed() -> None:
+    failures: list[None] = []
+
+    async def refuses_to_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise RuntimeError
+
+    with watched(lambda: failures.append(None)):
+        async with in_background(refuses_to_end()):
+            await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert failures == []
