@@ -16,7 +16,7 @@ from gateway_core.edges.redis.hold_counters import HoldCounters
 
 logger = logging.getLogger(__name__)
 
-_ATTEMPTS: Final = 8
+_ATTEMPTS: Final = 12
 _RELEASE_ATTEMPTS: Final = 10
 _RELEASE_PAUSE_S: Final = 0.5
 """Longer before each attempt: together 22 s, and the timeouts of a stalled Redis."""
@@ -65,7 +65,7 @@ class Admissions:
         self._make_generation = make_generation
         self._register_delay_s = register_delay_ms / 1_000
         self._taking_back: set[asyncio.Task[None]] = set()
-        self._rebuilding: dict[tuple[str, str | None], asyncio.Task[None]] = {}
+        self._rebuilding: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def place(self, admission: Admission) -> Placed | Refused:
         """Places the hold on every scope or on none.
@@ -114,18 +114,19 @@ class Admissions:
     async def _seed(self, admission: Admission, missing: Missing, floor: int) -> None:
         organization = admission.hold.organization
         if missing.pool:
-            await self._once((organization, None), lambda: self._seed_pool(organization, floor))
+            await self._once((organization, ""), lambda: self._seed_pool(organization, floor))
+            return  # What is known of the counters must be newer than the pool they belong to.
         await asyncio.gather(
             *(
                 self._once(
-                    (organization, admission.hold.counters[index].encode()),
-                    partial(self._seed_counter, admission, index),
+                    (missing.edition, admission.hold.counters[index].encode()),
+                    partial(self._seed_counter, admission, index, missing.edition),
                 )
                 for index in missing.counters
             )
         )
 
-    async def _once(self, what: tuple[str, str | None], rebuild: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _once(self, what: tuple[str, str], rebuild: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Lets all calls that miss the same thing wait for one rebuilding of it: a thousand of them read PostgreSQL once."""
         task = self._rebuilding.get(what)
         if task is None:
@@ -148,7 +149,7 @@ class Admissions:
             open_holds=pool.open_holds,
         )
 
-    async def _seed_counter(self, admission: Admission, index: int) -> None:
+    async def _seed_counter(self, admission: Admission, index: int, edition: str) -> None:
         organization = admission.hold.organization
         counter = admission.hold.counters[index].encode()
         reset_epoch_s = admission.reset_epoch_s[index]
@@ -161,4 +162,5 @@ class Admissions:
             open_holds=snapshot.open_holds,
             sequence=snapshot.sequence,
             expire_epoch_s=None if reset_epoch_s is None else reset_epoch_s + hold_life_s + _EXPIRY_SLACK_S,
+            edition=edition,
         )

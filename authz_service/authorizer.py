@@ -14,7 +14,7 @@ from authz_service.decision import Admission, Prices, decide, refuse_exhausted, 
 from authz_service.identity import IdentityCache
 from authz_service.model_list import list_models
 from authz_service.parameters import read_parameters
-from authz_service.register import HoldRegister
+from authz_service.register import HoldRegister, PlacedHold
 from gateway_core.domain.api_keys import hash_api_key
 from gateway_core.domain.cycles import PeriodClock
 from gateway_core.domain.dialects import Dialect, ModelCall, ModelList, classify, dialect_of_path
@@ -144,7 +144,7 @@ class Authorizer:
             return refuse_exhausted(decision, placement.exhausted)
         hold = replace(decision.hold, placement=placement.number)
         token = sign_hold(hold, self.secrets.hold_signing_key)
-        self.register.append(hold, token)
+        self.register.append(PlacedHold(hold, token, placement.generation))
         return Admitted(replace(decision, hold=hold), token)
 
     def _make_hold_id(self) -> str:

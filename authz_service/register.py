@@ -5,11 +5,13 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
 
 from gateway_core.domain.holds import Hold
+from gateway_core.edges.background import end, start
 from gateway_core.edges.postgres.connections import UNAVAILABLE
 
 logger = logging.getLogger(__name__)
@@ -19,7 +21,18 @@ _RETRY_S: Final = 0.2
 # Also a statement that was cancelled, a full disk, a server that became read-only: a placed hold is never given up.
 _NOT_WRITTEN: Final = (*UNAVAILABLE, asyncpg.PostgresError)
 
-Insert = Callable[[Sequence[tuple[Hold, str]]], Awaitable[None]]
+
+@dataclass(frozen=True, slots=True)
+class PlacedHold:
+    """A hold that stands in Redis."""
+
+    hold: Hold
+    token: str
+    generation: str
+    """Of the pool it was placed on."""
+
+
+Insert = Callable[[Sequence[PlacedHold]], Awaitable[None]]
 
 
 class RegisterFullError(Exception):
@@ -33,7 +46,7 @@ class HoldRegister:
         self._insert = insert
         self._entries = entries
         self._flush_interval_s = flush_interval_ms / 1_000
-        self._waiting: deque[tuple[Hold, str]] = deque()
+        self._waiting: deque[PlacedHold] = deque()
         self._writing = 0
         self._wake = asyncio.Event()
         self._closing = False
@@ -48,9 +61,9 @@ class HoldRegister:
         """Holds that are not in PostgreSQL yet."""
         return len(self._waiting) + self._writing
 
-    def append(self, hold: Hold, token: str) -> None:
+    def append(self, placed: PlacedHold) -> None:
         """Queues a placed hold. Never refuses: whoever places a hold asks `is_full` first."""
-        self._waiting.append((hold, token))
+        self._waiting.append(placed)
         self._wake.set()
 
     async def run(self) -> None:
@@ -91,12 +104,17 @@ async def open_register(
 ) -> AsyncIterator[HoldRegister]:
     """A register that is written while the context is open and flushed, for a bounded time, when it closes."""
     register = HoldRegister(insert, entries, flush_interval_ms)
-    task = asyncio.create_task(register.run())
+    task = start(register.run())
     try:
         yield register
     finally:
         register.close()
         try:
-            await asyncio.wait_for(task, flush_timeout_ms / 1_000)
-        except TimeoutError:
-            logger.error("holds were not registered before the stop; their tokens are in the journal")  # noqa: TRY400
+            await asyncio.wait({task}, timeout=flush_timeout_ms / 1_000)
+        finally:
+            await end(task)
+        if register.waiting:
+            logger.error(
+                "holds were not registered before the stop; their tokens are in the journal",
+                extra={"holds": register.waiting},
+            )

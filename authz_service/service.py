@@ -2,20 +2,22 @@
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import grpc
 from envoy.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
 
+from authz_service import confirmation
 from authz_service.admission import Admissions
 from authz_service.authorizer import Admitted, Answered, Authorizer, Outcome, Secrets
+from authz_service.confirmation import Confirmations
 from authz_service.decision import Prices
 from authz_service.envoy_messages import allow, answer, deny, read_call
 from authz_service.floors import Floors
 from authz_service.identity import IdentityCache
-from authz_service.register import open_register
+from authz_service.register import PlacedHold, open_register
 from gateway_core.edges.postgres.catalog_store import CatalogCache, open_catalog_cache
 from gateway_core.edges.postgres.connections import open_pool
 from gateway_core.edges.postgres.hold_store import SpendStore, register_holds
@@ -30,6 +32,7 @@ from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics
 from gateway_core.edges.telemetry.tracing import Tracing
 
 ROLE: Final = "megarouter_authz"
+_CONFIRMATION_GRACE_MS: Final = 500
 
 
 class AuthzService(external_auth_pb2_grpc.AuthorizationServicer):  # type: ignore[misc]  # the base has no types
@@ -153,19 +156,27 @@ async def open_authz_service(
             on_restored=identities.trust,
         )
         await stack.enter_async_context(running(listener))
+        counters = HoldCounters(redis)
+        spend = SpendStore(pool)
+        confirmations = Confirmations(counters, spend, time.monotonic, settings.hold_queue_entries)
+        await stack.enter_async_context(confirmation.running(confirmations, _CONFIRMATION_GRACE_MS))
+
+        async def insert(batch: Sequence[PlacedHold]) -> None:
+            await register_holds(pool, [(placed.hold, placed.token) for placed in batch])
+            confirmations.registered(batch)
+
         register = await stack.enter_async_context(
             open_register(
-                lambda holds: register_holds(pool, holds),
+                insert,
                 settings.hold_queue_entries,
                 settings.hold_flush_interval_ms,
                 settings.shutdown_grace_ms,
             )
         )
-        spend = SpendStore(pool)
         authorizer = Authorizer(
             identities=identities,
             admissions=Admissions(
-                HoldCounters(redis),
+                counters,
                 spend,
                 Floors(spend.highest_placement, time.monotonic),
                 settings.hold_flush_interval_ms * 4,

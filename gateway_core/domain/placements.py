@@ -9,6 +9,8 @@ class Placed:
 
     number: int
     """How many placements the organization's pool has counted, this one included."""
+    generation: str
+    """The name of the pool it stands on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,8 @@ class Missing:
 
     pool: bool
     counters: tuple[int, ...]
+    edition: str
+    """The state of the pool that a snapshot for the counters must be newer than; empty without a pool."""
 
 
 @dataclass(frozen=True, slots=True)

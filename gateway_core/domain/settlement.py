@@ -81,6 +81,8 @@ class CallReport:
     trace_id: str | None
     traceparent: str | None
     """W3C trace context; only for a sampled call."""
+    organization: str | None = None
+    """Whose call the log says it was, where it says so; only the token proves it."""
 
     @property
     def answered_model(self) -> str | None:

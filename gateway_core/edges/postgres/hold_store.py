@@ -59,6 +59,12 @@ SELECT (SELECT sequence FROM ledger_heads WHERE organization_id = $1) AS sequenc
 """
 
 
+_OPEN_AMONG: Final = """
+SELECT (SELECT sequence FROM ledger_heads WHERE organization_id = $1) AS sequence,
+       ARRAY(SELECT hold_id FROM holds WHERE state = 'HELD' AND organization_id = $1 AND hold_id = ANY($2::text[])) AS open_ids
+"""
+
+
 async def insert_holds(connection: Connection, holds: Sequence[tuple[Hold, str]]) -> None:
     """Records holds with their tokens; those already there are left as they are. Also with nothing but the right to insert."""
     await connection.execute(
@@ -103,6 +109,12 @@ class SpendStore:
         async with acting_for(self._pool, organization) as connection:
             sequence, settled, open_holds = await _one(connection.fetchrow(_COUNTER, organization, counter))
         return CounterSnapshot(sequence, settled, dict(open_holds))
+
+    async def open_among(self, organization: str, hold_ids: Sequence[str]) -> tuple[int, frozenset[str]]:
+        """Which of these holds are open, and the sequence of the ledger at which that is true."""
+        async with acting_for(self._pool, organization) as connection:
+            sequence, open_ids = await _one(connection.fetchrow(_OPEN_AMONG, organization, hold_ids))
+        return sequence, frozenset(open_ids)
 
     async def highest_placement(self, organization: str) -> int:
         """The highest number of a placement on record; 0 without any."""

@@ -3,9 +3,15 @@
 -- ARGV: sequence before the first event, then for each event:
 --       sequence, hold id ('' = none), held, charge, change of the pool's balance, number of counters, index of each counter
 -- Answers the sequence Redis is at afterwards; smaller than ARGV[1] when events are missing in between, -1 without a pool.
-local pool = redis.call('HMGET', KEYS[1], 'sequence', 'generation')
+--
+-- A pool that holds something while its open holds are gone was evicted in part: it is dropped, and rebuilt when it is needed.
+local pool = redis.call('HMGET', KEYS[1], 'sequence', 'generation', 'held')
 local applied, generation = tonumber(pool[1] or -1), pool[2]
 if not generation then
+    return -1
+end
+if pool[3] ~= '0' and redis.call('EXISTS', KEYS[2]) == 0 then
+    redis.call('DEL', KEYS[1])
     return -1
 end
 if applied < tonumber(ARGV[1]) then

@@ -3,7 +3,8 @@
 The counters are a projection of the ledger: `pool.sequence` says up to which event of it. A missing key is never zero, it is
 seeded from a snapshot of PostgreSQL with the sequence the snapshot is true for. Pool and counters belong together by their
 generation, drawn anew whenever the pool is rebuilt; `pool.placements` counts placements, so that a pool restored from an old
-snapshot is told from the true one.
+snapshot is told from the true one. The generation and the number of holds that were added to it because it lacked them are the
+pool's edition: docs/adr/0002.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,6 +43,8 @@ class HoldCounters:
         self._seed_pool = client.register_script(_source("seed_pool.lua"))
         self._seed_counter = client.register_script(_source("seed_counter.lua"))
         self._drop_pool = client.register_script(_source("drop_pool.lua"))
+        self._confirm = client.register_script(_source("confirm.lua"))
+        self._add_hold = client.register_script(_source("add_hold.lua"))
         self._apply = client.register_script(_source("apply.lua"))
 
     async def place(self, hold: Hold, limits: Sequence[int | None], floor: int = 0) -> Placement:
@@ -96,11 +99,46 @@ class HoldCounters:
         open_holds: Mapping[str, int],
         sequence: int,
         expire_epoch_s: int | None,
+        edition: str,
     ) -> bool:
-        """Rebuilds an encoded counter unless it is there; False when the snapshot is too old and must be read again."""
+        """Rebuilds an encoded counter unless it is there; False when the snapshot is too old and must be read again.
+
+        Args:
+            organization: its id.
+            counter: the counter.
+            settled: nano-credits spent on it.
+            open_holds: amounts by hold id.
+            sequence: of the ledger, at which all of this is true.
+            expire_epoch_s: when nobody needs it any more.
+            edition: of the pool, read before the snapshot: from `Missing`.
+        """
         expiry = "" if expire_epoch_s is None else str(expire_epoch_s)
         keys = [pool_key(organization), holds_key(organization), counter_key(organization, counter)]
-        return bool(await self._seed_counter(keys=keys, args=[str(settled), str(sequence), expiry, *_flat(open_holds)]))
+        arguments = [str(settled), str(sequence), expiry, edition, *_flat(open_holds)]
+        return bool(await self._seed_counter(keys=keys, args=arguments))
+
+    async def confirm(self, organization: str, holds: Sequence[tuple[Hold, str]]) -> list[Hold] | None:
+        """Which of an organization's registered holds Redis does not count; None without a pool.
+
+        Args:
+            organization: its id.
+            holds: each with the generation it was placed under.
+        """
+        arguments = [text for hold, generation in holds for text in (hold.hold_id, generation, str(hold.placement))]
+        absent = await self._confirm(keys=[pool_key(organization), holds_key(organization)], args=arguments)
+        return None if absent is None else [holds[index - 1][0] for index in absent]
+
+    async def add(self, hold: Hold, generation: str, open_at_sequence: int) -> bool:
+        """Counts a hold that Redis does not count; True when it is counted now. Repeating it changes nothing.
+
+        Args:
+            hold: open in the register.
+            generation: it was placed under.
+            open_at_sequence: of the ledger, at which it was open.
+        """
+        pool, holds, _, *counters = _hold_keys(hold)
+        arguments = [hold.hold_id, str(hold.amount_nano_credits), generation, str(open_at_sequence)]
+        return int(await self._add_hold(keys=[pool, holds, *counters], args=arguments)) == 1
 
     async def drop_pool(self, organization: str, generation: str) -> bool:
         """Drops a pool of this generation, for the next call to rebuild it. Whether it was there."""
@@ -140,7 +178,7 @@ class HoldCounters:
 
 
 def pool_key(organization: str) -> str:
-    """Hash: balance, held, sequence, generation, placements."""
+    """Hash: balance, held, sequence, generation, placements, additions."""
     return f"mr:{{{organization}}}:pool"
 
 
@@ -181,12 +219,12 @@ def _distinct(events: Iterable[CounterEvent]) -> dict[str, None]:
 def _placement(answer: Sequence[str | int]) -> Placement:
     kind, *rest = answer
     if kind == "placed":
-        return Placed(int(rest[0]))
+        return Placed(int(rest[0]), str(rest[1]))
     if kind == "withdrawn":
         return Withdrawn()
     if kind == "missing":
-        indexes = [int(index) for index in rest]
-        return Missing(pool=0 in indexes, counters=tuple(index - 1 for index in indexes if index))
+        indexes = [int(index) for index in rest[1:]]
+        return Missing(0 in indexes, tuple(index - 1 for index in indexes if index), edition=str(rest[0]))
     triples = zip(rest[0::3], rest[1::3], rest[2::3], strict=True)
     exhausted = [
         ExhaustedCounter(int(index) - 1 if int(index) else None, int(settled), int(held))

@@ -1,10 +1,11 @@
 -- Places a hold on the credit pool and on every counter of a call: all or nothing.
 -- KEYS: pool, open holds, withdrawal, counter...   ARGV: hold id, amount, floor, limit... ('' = unlimited)
--- Answers {'placed', number of the placement}, {'missing', index...}, {'withdrawn'}, or
+-- Answers {'placed', number of the placement, generation}, {'missing', edition of the pool or '', index...}, {'withdrawn'}, or
 -- {'refused', index, settled or balance, held, ...}; index 0 is the pool.
 --
 -- The floor is a number of placements that this pool is known to have reached. A pool that has counted fewer is from an old
--- snapshot: holds placed since are not in it, so it is dropped and reported missing. A counter that was not seeded for this
+-- snapshot: holds placed since are not in it, so it is dropped and reported missing. So is one that holds something while its open
+-- holds are gone: Redis has evicted them, and nothing would ever release what they held. A counter that was not seeded for this
 -- generation of the pool is missing too.
 --
 -- Amounts are 64-bit integers, and Lua numbers are doubles: each amount is split into whole credits and nano-credits, so that
@@ -28,21 +29,22 @@ local hold_id, amount, floor = ARGV[1], ARGV[2], tonumber(ARGV[3])
 if redis.call('EXISTS', KEYS[3]) == 1 then
     return {'withdrawn'}
 end
-local pool = redis.call('HMGET', KEYS[1], 'balance', 'held', 'generation', 'placements')
+local pool = redis.call('HMGET', KEYS[1], 'balance', 'held', 'generation', 'placements', 'additions')
 local generation = pool[3]
-if not generation or tonumber(pool[4]) < floor then
+local evicted = generation and pool[2] ~= '0' and redis.call('EXISTS', KEYS[2]) == 0
+if not generation or tonumber(pool[4]) < floor or evicted then
     redis.call('DEL', KEYS[1])
-    local all = {'missing', 0}
+    local all = {'missing', '', 0}
     for index = 1, #KEYS - 3 do
         all[#all + 1] = index
     end
     return all
 end
 if redis.call('HEXISTS', KEYS[2], hold_id) == 1 then
-    return {'placed', tonumber(pool[4])}
+    return {'placed', tonumber(pool[4]), generation}
 end
 
-local missing, refused = {'missing'}, {'refused'}
+local missing, refused = {'missing', generation .. ':' .. (pool[5] or 0)}, {'refused'}
 local shortfall = {credits = 0, nanos = 0}
 add(shortfall, pool[2], 1)
 add(shortfall, amount, 1)
@@ -67,7 +69,7 @@ for index = 1, #KEYS - 3 do
         end
     end
 end
-if #missing > 1 then
+if #missing > 2 then
     return missing
 end
 if #refused > 1 then
@@ -79,4 +81,4 @@ redis.call('HINCRBY', KEYS[1], 'held', amount)
 for index = 4, #KEYS do
     redis.call('HINCRBY', KEYS[index], 'held', amount)
 end
-return {'placed', redis.call('HINCRBY', KEYS[1], 'placements', 1)}
+return {'placed', redis.call('HINCRBY', KEYS[1], 'placements', 1), generation}

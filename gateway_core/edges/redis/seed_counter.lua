@@ -1,10 +1,12 @@
 -- Rebuilds a missing counter, or one of an earlier generation, from a snapshot of PostgreSQL. A snapshot older than what Redis
--- has applied would lose the events in between, and is refused.
+-- has applied would lose the events in between, and is refused; so is one that was read before the pool was as it is now, rebuilt
+-- or with holds added: it may lack holds that the pool counts.
 -- KEYS: pool, open holds, counter
--- ARGV: settled, sequence of the snapshot, expiry in epoch seconds ('' = none), (id, amount) of each open hold on the counter
+-- ARGV: settled, sequence of the snapshot, expiry in epoch seconds ('' = none), edition of the pool before the snapshot,
+--       (id, amount) of each open hold on the counter
 -- Answers 1 when the counter is there now, 0 when the snapshot is too old or the pool is missing.
-local pool = redis.call('HMGET', KEYS[1], 'generation', 'sequence')
-if not pool[1] then
+local pool = redis.call('HMGET', KEYS[1], 'generation', 'sequence', 'additions')
+if not pool[1] or pool[1] .. ':' .. (pool[3] or 0) ~= ARGV[4] then
     return 0
 end
 if redis.call('HGET', KEYS[3], 'generation') == pool[1] then
@@ -15,7 +17,7 @@ if tonumber(ARGV[2]) < tonumber(pool[2]) then
 end
 redis.call('DEL', KEYS[3])
 redis.call('HSET', KEYS[3], 'settled', ARGV[1], 'held', '0', 'seeded', ARGV[2], 'generation', pool[1])
-for index = 4, #ARGV, 2 do
+for index = 5, #ARGV, 2 do
     -- A hold that is not open here is not counted here: its settlement would release nothing.
     if redis.call('HEXISTS', KEYS[2], ARGV[index]) == 1 then
         redis.call('HINCRBY', KEYS[3], 'held', ARGV[index + 1])

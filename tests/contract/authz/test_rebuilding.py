@@ -219,9 +219,9 @@ async def test_placements_are_counted_and_a_repeated_one_only_once(redis: Redis)
     counters = HoldCounters(redis)
     await seed(counters, placements=7)
     unlimited = [None] * len(HOLD.counters)
-    assert await counters.place(HOLD, unlimited) == Placed(8)
-    assert await counters.place(HOLD, unlimited) == Placed(8)
-    assert await counters.place(replace(HOLD, hold_id="another"), unlimited) == Placed(9)
+    assert await counters.place(HOLD, unlimited) == Placed(8, "first")
+    assert await counters.place(HOLD, unlimited) == Placed(8, "first")
+    assert await counters.place(replace(HOLD, hold_id="another"), unlimited) == Placed(9, "first")
 
 
 async def test_a_counter_of_another_generation_is_missing_and_is_not_moved(redis: Redis) -> None:
@@ -237,7 +237,9 @@ async def test_a_counter_of_another_generation_is_missing_and_is_not_moved(redis
     assert await counters.apply(HOLD.organization, 2, [event]) == 3
     assert await redis.hget(counter_key(HOLD.organization, name), "settled") == "0"
     everyone = tuple(range(len(HOLD.counters)))
-    assert await counters.place(HOLD, [None] * len(everyone)) == Missing(pool=False, counters=everyone)
+    assert await counters.place(HOLD, [None] * len(everyone)) == Missing(
+        pool=False, counters=everyone, edition="after:0"
+    )
 
 
 async def test_a_release_without_a_pool_makes_none(redis: Redis) -> None:
@@ -279,4 +281,5 @@ async def seed(
             open_holds=on_counters,
             sequence=sequence,
             expire_epoch_s=None,
+            edition=f"{generation}:0",
         )

@@ -55,7 +55,7 @@ async def place(redis: Redis, *holds: Hold, sequence: int = 1) -> None:
     for counter in holds[0].counters:
         name = counter.encode()
         await counters.seed_counter(
-            organization, name, settled=0, open_holds={}, sequence=sequence, expire_epoch_s=None
+            organization, name, settled=0, open_holds={}, sequence=sequence, expire_epoch_s=None, edition="first:0"
         )
     for hold in holds:
         await counters.place(hold, [None] * len(hold.counters))

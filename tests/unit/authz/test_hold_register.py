@@ -7,12 +7,12 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from authz_service.register import HoldRegister, open_register
-from gateway_core.domain.holds import Hold
+from authz_service.register import HoldRegister, PlacedHold, open_register
+from gateway_core.edges.background import watched
 from tests.unit.domain.example_hold import HOLD
 
 ENTRIES = 5
-Batch = Sequence[tuple[Hold, str]]
+Batch = Sequence[PlacedHold]
 
 
 class Table:
@@ -28,7 +28,7 @@ class Table:
         await self.open.wait()
         if self.failures:
             raise self.failures.pop(0)
-        self.batches.append([hold.hold_id for hold, _ in holds])
+        self.batches.append([placed.hold.hold_id for placed in holds])
 
     @property
     def hold_ids(self) -> list[str]:
@@ -37,7 +37,7 @@ class Table:
 
 def append(register: HoldRegister, *numbers: int) -> None:
     for number in numbers:
-        register.append(replace(HOLD, hold_id=str(number)), f"token-{number}")
+        register.append(PlacedHold(replace(HOLD, hold_id=str(number)), f"token-{number}", "generation"))
 
 
 async def until(table: Table, count: int) -> None:
@@ -137,3 +137,13 @@ async def test_closing_waits_only_so_long(table: Table, caplog: pytest.LogCaptur
     async with asyncio.timeout(1), open_register(table.insert, ENTRIES, 0, flush_timeout_ms=50) as register:
         append(register, 1)
     assert "holds were not registered" in caplog.text
+
+
+async def test_a_register_that_cannot_write_because_of_a_fault_of_ours_is_told_at_once(table: Table) -> None:
+    """Seen to fail with a bare task: holds piled up until the queue was full."""
+    failed = asyncio.Event()
+    table.failures = [KeyError("counters")]
+    with watched(failed.set):
+        async with open_register(table.insert, ENTRIES, flush_interval_ms=0, flush_timeout_ms=50) as register:
+            append(register, 1)
+            await asyncio.wait_for(failed.wait(), 1)

@@ -1,0 +1,40 @@
+-- Counts a hold that the register has open and that is not counted here, once.
+-- KEYS: pool, open holds, counter...
+-- ARGV: hold id, amount, generation it was placed under, sequence of the ledger at which it was still open
+-- Answers 1 when it is counted, 0 when Redis may know more than the register did when it was read, -1 without a pool.
+local pool = redis.call('HMGET', KEYS[1], 'generation', 'sequence')
+if not pool[1] then
+    return -1
+end
+if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then
+    return 1
+end
+-- Only what is not resolved up to where Redis has followed the ledger may be added: its resolution is still to come here,
+-- and will release it from the pool and from every counter that is not seeded beyond it.
+local open_at = tonumber(ARGV[4])
+if open_at < tonumber(pool[2]) then
+    return 0
+end
+if pool[1] == ARGV[3] then
+    -- It was placed on this very pool and is not there: the pool is from an old snapshot, and lacks we do not know what.
+    redis.call('DEL', KEYS[1])
+    return -1
+end
+local counters = {}
+for index = 3, #KEYS do
+    local counter = redis.call('HMGET', KEYS[index], 'generation', 'seeded')
+    if counter[1] == pool[1] then
+        if open_at < tonumber(counter[2]) then
+            return 0
+        end
+        counters[#counters + 1] = KEYS[index]
+    end
+end
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+redis.call('HINCRBY', KEYS[1], 'held', ARGV[2])
+for _, key in ipairs(counters) do
+    redis.call('HINCRBY', key, 'held', ARGV[2])
+end
+-- A counter that is being seeded right now may not know of the hold: its seeding is refused, and begins anew.
+redis.call('HINCRBY', KEYS[1], 'additions', 1)
+return 1
