@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gateway_core.domain.settlement import CallReport
 
-SIGNATURE_LENGTH = 43  # of HMAC-SHA256 in base64url: it names a token, and cannot be chosen
+SIGNATURE_LENGTH = 43  # of HMAC-SHA256 in base64url
 
 
 class Origin(enum.StrEnum):
@@ -52,22 +52,40 @@ class Entry:
     """When it was taken on, in monotonic seconds."""
 
 
+def signature_of(token: str) -> str:
+    """The end of a token, which names it and cannot be chosen."""
+    return token[-SIGNATURE_LENGTH:]
+
+
 class RecentSettlements:
-    """The tokens settled last, so that the journal's copy of a report is recognised without asking the database."""
+    """The reports settled last, so that the journal's copy of a report is recognised without asking the database.
+
+    A report of the same hold that says something else is not: it is for the database to compare (fault C3).
+    """
 
     def __init__(self, entries: int = 100_000) -> None:
         self._entries = entries
-        self._signatures: dict[str, None] = {}
+        self._statements: dict[str, int] = {}
 
-    def add(self, token: str) -> None:
-        """Remembers a token whose settlement is committed."""
-        self._signatures.pop(token[-SIGNATURE_LENGTH:], None)
-        self._signatures[token[-SIGNATURE_LENGTH:]] = None
-        if len(self._signatures) > self._entries:
-            del self._signatures[next(iter(self._signatures))]
+    def add(self, report: CallReport) -> None:
+        """Remembers a report whose settlement is committed."""
+        signature = signature_of(report.token)
+        self._statements.pop(signature, None)
+        self._statements[signature] = _statement(report)
+        if len(self._statements) > self._entries:
+            del self._statements[next(iter(self._statements))]
 
-    def __contains__(self, token: str) -> bool:
-        return token[-SIGNATURE_LENGTH:] in self._signatures
+    def __contains__(self, report: CallReport) -> bool:
+        return self._statements.get(signature_of(report.token)) == _statement(report)
+
+
+def _statement(report: CallReport) -> int:
+    """A hash of everything in a report that decides its hold's outcome. Of this process: hashes of texts are seeded."""
+    # Envoy promises no order of the facts.
+    facts = repr(sorted(report.facts.items()))
+    was_sent = report.upstream_host is not None
+    sizes = (report.request_bytes, report.response_bytes)
+    return hash((report.http_status, report.flags, report.details, was_sent, sizes, facts))
 
 
 @dataclass(slots=True)

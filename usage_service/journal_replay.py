@@ -85,7 +85,7 @@ class JournalReplay:
             files: the journal; it may appear later.
             attempt_claim: takes the right to replay it; None while another process has it.
             submit: queues an entry for settlement.
-            recent: tokens settled already.
+            recent: reports settled already.
             counts: where bad lines are counted.
         """
         self._files = files
@@ -157,7 +157,7 @@ class JournalReplay:
         self._counts.bad_lines += lines.passed_over
         for offset, line in lines.lines:
             report = self._report_of(offset, line)
-            if report is not None and report.token not in self._recent:
+            if report is not None and report not in self._recent:
                 await self._submit(Entry(report, Origin.JOURNAL, page))
         await page.done()
         await claim.store(lines.end)

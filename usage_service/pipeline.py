@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from gateway_core.edges.background import end, start
-from usage_service.entries import Entry
+from usage_service.entries import Entry, signature_of
 
 logger = logging.getLogger(__name__)
 
@@ -15,6 +15,9 @@ SettleBatch = Callable[[Sequence[Entry]], Awaitable[None]]
 
 class SettlementPipeline:
     """Gathers entries into batches and has them settled, several batches at once.
+
+    Batches are gathered one after the other, and the reports of one hold are never in two batches at once: of reports that
+    contradict each other the one that came first stands (fault C3), whichever batch PostgreSQL would commit first.
 
     When the queue is full whoever submits waits: the access-log stream is then no longer read, Envoy drops what it cannot
     send, and the journal brings it later.
@@ -33,8 +36,9 @@ class SettlementPipeline:
         self._queue: asyncio.Queue[Entry] = asyncio.Queue(queue_entries)
         self._batch_entries = batch_entries
         self._interval_s = interval_ms / 1_000
-        self.has_failed = False
-        """Whether a batch met a fault of ours. It is not settled; the process must not call itself healthy."""
+        self._gathering = asyncio.Lock()
+        self._under_way: dict[str, asyncio.Event] = {}
+        """The holds that are being settled, by the signatures of their tokens, and when that is over."""
 
     @property
     def waiting(self) -> int:
@@ -48,20 +52,41 @@ class SettlementPipeline:
         await self._queue.put(entry)
 
     async def work(self) -> None:
-        """Settles batch after batch until cancelled."""
+        """Settles batch after batch until cancelled.
+
+        Raises:
+            what `settle` raises, a fault of ours: the batch is not settled, and the journal brings it to the next process.
+        """
         while True:
-            batch = [await self._queue.get()]
-            if self._queue.qsize() < self._batch_entries - 1:
-                await asyncio.sleep(self._interval_s)
-            while len(batch) < self._batch_entries and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
+            over = asyncio.Event()
+            async with self._gathering:
+                batch = await self._gather()
+                holds = {signature_of(entry.report.token) for entry in batch}
+                await self._until_free(holds)
+                self._under_way.update(dict.fromkeys(holds, over))
             try:
                 await self._settle(batch)
-            except Exception:
-                self.has_failed = True
-                logger.exception("batch was not settled", extra={"calls": len(batch)})
-            for _ in batch:
-                self._queue.task_done()
+            finally:
+                for hold in holds:
+                    del self._under_way[hold]
+                over.set()
+                for _ in batch:
+                    self._queue.task_done()
+
+    async def _gather(self) -> list[Entry]:
+        """The next entries, in the order they came."""
+        batch = [await self._queue.get()]
+        if self._queue.qsize() < self._batch_entries - 1:
+            await asyncio.sleep(self._interval_s)
+        while len(batch) < self._batch_entries and not self._queue.empty():
+            batch.append(self._queue.get_nowait())
+        return batch
+
+    async def _until_free(self, holds: Iterable[str]) -> None:
+        """Waits until none of these holds is being settled."""
+        for hold in holds:
+            while (over := self._under_way.get(hold)) is not None:
+                await over.wait()
 
     async def drained(self) -> None:
         """Waits until everything submitted is settled."""

@@ -36,7 +36,7 @@ from usage_service.sweeper import Sweeper
 logger = logging.getLogger(__name__)
 
 ROLE: Final = "megarouter_usage"
-_BATCHES_AT_ONCE: Final = 2
+BATCHES_AT_ONCE: Final = 2
 """While PostgreSQL commits one batch, the next is decided."""
 
 
@@ -56,8 +56,8 @@ class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]
         als_pb2_grpc.add_AccessLogServiceServicer_to_server(self, server)
 
     def is_ready(self) -> bool:
-        """Ready when prices are known and everything taken on was settled."""
-        return self._catalog.is_loaded and not self._settlements.has_failed
+        """Ready when prices are known."""
+        return self._catalog.is_loaded
 
     def begin_stop(self) -> None:
         """Ends the streams: Envoy never does, and what it cannot send any more the journal brings."""
@@ -120,7 +120,7 @@ async def open_usage_service(
             batch_entries=settings.settle_batch_entries,
             interval_ms=settings.settle_interval_ms,
         )
-        await stack.enter_async_context(pipeline.running(settlements, _BATCHES_AT_ONCE, settings.shutdown_grace_ms))
+        await stack.enter_async_context(pipeline.running(settlements, BATCHES_AT_ONCE, settings.shutdown_grace_ms))
         replay = JournalReplay(
             JournalFiles.of(settings),
             claim_with(settings, ROLE, settings.journal_file),

@@ -9,7 +9,7 @@ import asyncpg
 
 from gateway_core.domain.catalog import Model, PriceSchedule
 from gateway_core.domain.holds import Hold, HoldTokenError, verify_hold
-from gateway_core.domain.settlement import QUARANTINED, resolve
+from gateway_core.domain.settlement import QUARANTINED, CallReport, resolve
 from gateway_core.edges.postgres.catalog_store import CatalogCache, CatalogSnapshot
 from gateway_core.edges.postgres.connections import UNAVAILABLE
 from gateway_core.edges.postgres.settlement_rows import RecordedSettlement, Settlement
@@ -34,7 +34,7 @@ _FAULTS_OF_A_REPORT: Final = (
 )
 """What PostgreSQL says to values that cannot be stored. Whatever else it says passes, or is no report's fault."""
 
-_WORTH_RETRYING: Final = (*UNAVAILABLE, asyncpg.PostgresError, asyncio.InvalidStateError)
+_WORTH_RETRYING: Final = (*UNAVAILABLE, asyncpg.PostgresError)
 
 Committed = Callable[[Sequence[RecordedSettlement]], None]
 
@@ -92,7 +92,7 @@ class Settler:
     async def _decide(self, entry: Entry) -> Settlement | None:
         """What becomes of a call; None when its report is not to be settled."""
         try:
-            hold = verify_hold(entry.report.token, self._signing_key)
+            hold = _hold_of(entry.report, self._signing_key)
         except HoldTokenError:
             self.counts.forged += 1
             logger.warning("report with a forged hold token was dropped", extra={"origin": entry.origin})
@@ -162,7 +162,7 @@ class Settler:
         if result.discrepancy_count:
             logger.warning("reports contradict settled calls", extra={"calls": result.discrepancy_count})
         for entry, _ in decided:
-            self.recent.add(entry.report.token)
+            self.recent.add(entry.report)
             _finish(entry)
         if self._tracing.enabled:
             self._trace(result.recorded)
@@ -194,6 +194,18 @@ def _prices_in(catalog: CatalogSnapshot, hold: Hold) -> tuple[Model, PriceSchedu
     model = catalog.known_model(hold.requested_model)
     schedule = catalog.schedule(hold.requested_model, hold.price_version)
     return (model, schedule) if model and schedule else None
+
+
+def _hold_of(report: CallReport, signing_key: bytes) -> Hold:
+    """The hold that the report proves to be about.
+
+    Raises:
+        HoldTokenError: the token is not ours, or is not of the organization that the report names (fault F10).
+    """
+    hold = verify_hold(report.token, signing_key)
+    if report.organization not in {None, hold.organization}:
+        raise HoldTokenError("the hold token is another organization's")
+    return hold
 
 
 def _finish(entry: Entry) -> None:

@@ -82,6 +82,7 @@ def report_of_entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> CallReport | Non
         request_id=storable_text(common.stream_id),
         trace_id=optional_text(storable_text(common.custom_tags[TRACE_ID_TAG])) if common.custom_tags else None,
         traceparent=optional_text(traceparent),
+        organization=authz["organization"].string_value if "organization" in authz else None,
     )
 
 

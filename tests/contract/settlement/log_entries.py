@@ -46,7 +46,9 @@ def stream_entry(report: CallReport) -> accesslog_pb2.HTTPAccessLogEntry:
     entry = accesslog_pb2.HTTPAccessLogEntry()
     common, response = entry.common_properties, entry.response
     common.access_log_type = accesslog_pb2.DownstreamEnd
-    authz: dict[str, Any] = {"hold": report.token, "organization": "acme"}
+    authz: dict[str, Any] = {"hold": report.token}
+    if report.organization is not None:
+        authz["organization"] = report.organization
     if report.traceparent is not None:
         authz["traceparent"] = report.traceparent
     common.metadata.filter_metadata["envoy.filters.http.ext_authz"].update(authz)
