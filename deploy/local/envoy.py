@@ -3,6 +3,7 @@
 import importlib
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from urllib.parse import urlsplit
 
@@ -14,6 +15,9 @@ from deploy.local.programs import EDGE, Program
 from deploy.local.providers import Route
 
 DRAIN_TIMEOUT_S = 5.0
+IDLE_CONNECTIONS_S = 0.5
+"""How long connections without a call are waited for: whoever uses one within this time is told to make another."""
+_ACTIVE = r"^http\..*\.downstream_(rq|cx)_active$"
 _DEFAULT_OTLP_PORT = 4317
 
 
@@ -52,17 +56,39 @@ def _builder() -> ModuleType:
 
 
 def drain(envoy_admin_port: int, timeout_s: float = DRAIN_TIMEOUT_S) -> None:
-    """Takes no new connections and waits, within the time, until the calls under way have ended."""
+    """Takes no new connections, has every answer on an old one say that it is the last (`connection: close`), and waits,
+    within the time, until the calls under way have ended and the connections are given back.
+    """
     deadline = time.monotonic() + timeout_s
     status, _ = probes.http_request(envoy_admin_port, "/drain_listeners", "POST")
+    idle_since_s = None
     while status and time.monotonic() < deadline:
-        status, text = probes.http_request(envoy_admin_port, r"/stats?filter=^http\..*\.downstream_rq_active$")
-        if active_requests(text) == 0:
+        status, text = probes.http_request(envoy_admin_port, f"/stats?filter={_ACTIVE}")
+        active = active_on_listeners(text)
+        if active.connections == 0:
+            return
+        if active.requests:
+            idle_since_s = None
+        elif idle_since_s is None:
+            idle_since_s = time.monotonic()
+        elif time.monotonic() - idle_since_s > IDLE_CONNECTIONS_S:
             return
         time.sleep(0.05)
 
 
-def active_requests(stats: str) -> int:
-    """Sums what Envoy's statistics say is under way on the listeners, without the admin page itself."""
-    lines = (line.partition(": ") for line in stats.splitlines() if not line.startswith("http.admin."))
-    return sum(int(value) for _, _, value in lines if value.isdigit())
+@dataclass(frozen=True)
+class Active:
+    """What clients have open on the listeners."""
+
+    requests: int
+    connections: int
+
+
+def active_on_listeners(stats: str) -> Active:
+    """Sums Envoy's statistics, without the admin page itself."""
+    lines = [line.partition(": ") for line in stats.splitlines() if not line.startswith("http.admin.")]
+    requests, connections = (
+        sum(int(value) for name, _, value in lines if name.endswith(ending) and value.isdigit())
+        for ending in ("downstream_rq_active", "downstream_cx_active")
+    )
+    return Active(requests, connections)

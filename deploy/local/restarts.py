@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 class RestartPolicy:
     """Delays double with each failure in a row, up to a maximum: a process that cannot run costs little."""
 
-    first_delay_s: float = 0.2
+    first_delay_s: float = 0.05
     max_delay_s: float = 10.0
     steady_after_s: float = 30.0  # a process that ran this long has recovered
 

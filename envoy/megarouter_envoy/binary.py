@@ -46,6 +46,8 @@ def command(binary: Path, bootstrap: Path, workers: int) -> list[str]:
         "--concurrency",
         str(workers),
         "--disable-hot-restart",
+        "--drain-strategy",
+        "immediate",
         "--file-flush-interval-msec",
         str(JOURNAL_FLUSH_INTERVAL_MS),
         "--log-level",

@@ -2,9 +2,11 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 
+import aiohttp
 import asyncpg
 import pytest
 from redis.asyncio import Redis
@@ -12,7 +14,7 @@ from redis.asyncio import Redis
 from deploy.local.stack import DEFAULT_CATALOG, Stack
 from gateway_core.domain.catalog import load_catalog
 from tests.e2e.books import assert_books_agree
-from tests.e2e.conftest import Post, Witness, wait_settled
+from tests.e2e.conftest import Post, Witness, chat, wait_settled
 from tests.e2e.tenants import CREDIT, Tenant
 
 Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
@@ -54,6 +56,44 @@ async def test_killing_usage_service_under_load_loses_no_call(
     await assert_books_agree(
         tenant, load_catalog(DEFAULT_CATALOG), await witness.calls_after(before), records, 10_000 * CREDIT
     )
+
+
+@pytest.mark.timeout(180)
+async def test_a_restart_of_envoy_cuts_no_call(stack: Stack, base_url: str, tenant: Tenant) -> None:
+    """Callers keep their connections. Calls are served to their end, or refused before they begin because nobody listens.
+
+    Seen to fail without `--drain-strategy immediate`, which puts `connection: close` on every answer from then on: the calls on
+    kept connections never ended, and broke off.
+    """
+    statuses: list[int] = []
+    restarted = asyncio.Event()
+
+    async def keep_calling(session: aiohttp.ClientSession, pause_s: float) -> None:
+        headers = {"authorization": f"Bearer {tenant.key}", "x-mock-pace-ms": "20", "x-mock-chunks": "8"}
+        while not restarted.is_set():
+            try:
+                async with session.post(
+                    f"{base_url}/v1/chat/completions", json=chat(stream=True), headers=headers
+                ) as response:
+                    await response.read()
+                    statuses.append(response.status)
+                await asyncio.sleep(pause_s)
+            except aiohttp.ClientConnectorError:
+                await asyncio.sleep(0.05)  # refused: nothing was sent
+
+    async with contextlib.AsyncExitStack() as clients:
+        sessions = [await clients.enter_async_context(aiohttp.ClientSession()) for _ in range(12)]
+        async with asyncio.TaskGroup() as calls:
+            for number, session in enumerate(sessions):
+                calls.create_task(keep_calling(session, pause_s=number % 4 * 0.1))
+            await asyncio.sleep(1)
+            await asyncio.to_thread(stack.restart, "envoy")
+            before = len(statuses)
+            await asyncio.sleep(1)
+            restarted.set()
+    assert before >= 12
+    assert len(statuses) > before
+    assert set(statuses) == {200}
 
 
 @pytest.mark.timeout(180)

@@ -1,14 +1,23 @@
-from deploy.local.envoy import active_requests, otlp_address
+from deploy.local.envoy import Active, active_on_listeners, otlp_address
 from deploy.local.stack_programs import without_credentials
 
 
-def test_active_requests_are_summed_without_those_for_the_admin_page() -> None:
-    stats = "http.admin.downstream_rq_active: 1\nhttp.model.downstream_rq_active: 2\nhttp.api.downstream_rq_active: 3\n"
-    assert active_requests(stats) == 5
+def test_what_is_active_is_summed_without_the_admin_page() -> None:
+    stats = "".join(
+        f"http.{name}.downstream_{kind}_active: {count}\n"
+        for name, kind, count in [
+            ("admin", "rq", 1),
+            ("admin", "cx", 1),
+            ("model", "rq", 2),
+            ("model", "cx", 4),
+            ("api", "rq", 3),
+        ]
+    )
+    assert active_on_listeners(stats) == Active(requests=5, connections=4)
 
 
 def test_no_statistics_mean_nothing_is_under_way() -> None:
-    assert active_requests("") == 0
+    assert active_on_listeners("") == Active(requests=0, connections=0)
 
 
 def test_the_collector_is_taken_from_the_standard_variable() -> None:
