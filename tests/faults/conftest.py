@@ -10,12 +10,15 @@ from dataclasses import dataclass
 import aiohttp
 import asyncpg
 import pytest
+from redis.asyncio import Redis
 
 from deploy.local.stack import DEFAULT_CATALOG, Stack
 from gateway_core.domain.catalog import Catalog, load_catalog
+from gateway_core.edges.redis.progress import counted_holds
 from tests.e2e.conftest import Witness, free_port_base
 from tests.e2e.tenants import Tenant, make_tenant
 from tests.faults import databases
+from tests.faults.counted_calls import Held, find_held
 from tests.faults.load import Load
 from tests.faults.recovery import FIGURES, Recovery
 from tests.faults.sums import Sum, assert_counters_equal, assert_sum, books_equal, run_audit, settled
@@ -24,6 +27,8 @@ TENANTS = 3
 CALLS_BEFORE = 60
 CALLS_AFTER = 40
 REGISTERED_WITHIN_S = 0.3
+DATABASE_TIMEOUT_S = 1.5
+"""Of a statement of the services; shorter than by default, so that an outage of seconds outlasts it."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,6 +69,22 @@ class World:
         secrets = json.loads(self.stack.home.secrets_file.read_text(encoding="utf-8"))
         pepper = bytes.fromhex(secrets["key_pepper"])
         return [await make_tenant(self.database, pepper) for _ in range(count)]
+
+    async def until_counted(self, tenant: Tenant, count: int, timeout_s: float = 5.0) -> None:
+        """Waits until Redis counts so many open holds of a tenant: their calls are admitted, whatever the register says."""
+        client = Redis.from_url(self.redis_url)
+        try:
+            async with asyncio.timeout(timeout_s):
+                while len((await counted_holds(client, tenant.organization))[1]) != count:
+                    await asyncio.sleep(0.02)
+        finally:
+            await client.aclose()
+
+    async def until_open(self, tenant: Tenant, count: int, timeout_s: float = 5.0) -> None:
+        """Waits until the register has so many open holds of a tenant."""
+        async with asyncio.timeout(timeout_s):
+            while await tenant.open_holds() != count:
+                await asyncio.sleep(0.02)
 
     async def check(self, tenants: list[Tenant], answered: list[str], before: int, *, lossy: bool = False) -> Sum:
         """Everything that must hold when nothing is under way. `lossy`: reports were lost, so that some holds expire."""
@@ -150,6 +171,7 @@ def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     settings = {
         "MEGAROUTER_DATABASE_URL": servers[0].proxied_url,
         "MEGAROUTER_REDIS_URL": servers[1].proxied_url,
+        "MEGAROUTER_DATABASE_TIMEOUT_MS": f"{DATABASE_TIMEOUT_S * 1_000:.0f}",
         "MEGAROUTER_RECONCILE_INTERVAL_MS": "1500",
     }
     with Stack(tmp_path_factory.mktemp("stack"), free_port_base(), settings=settings) as running:
@@ -160,3 +182,9 @@ def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 async def world(stack: Stack, servers: Servers) -> AsyncIterator[World]:
     async with open_world(stack, servers[0].url, servers[1].url) as opened:
         yield opened
+
+
+@pytest.fixture(scope="package")
+async def held(world: World) -> Held:
+    (tenant,) = await world.tenants(1)
+    return await find_held(world.session, world.base_url, tenant)

@@ -27,6 +27,12 @@ def chat(text: str) -> Request:
     return "/v1/chat/completions", body, {}
 
 
+def stalled_chat(text: str, stall_ms: int = 4_000) -> Request:
+    """A call whose provider takes its time before it answers."""
+    path, body, _ = chat(text)
+    return path, body, {"x-mock-stall-ms": str(stall_ms)}
+
+
 def chat_stream(text: str) -> Request:
     path, body, _ = chat(text)
     return path, {**body, "stream": True}, {"x-mock-pace-ms": "3", "x-mock-chunks": "8"}
@@ -85,12 +91,13 @@ async def call(session: aiohttp.ClientSession, base_url: str, tenant: Tenant, re
 
 @dataclass
 class Load:
-    """Calls going on in the background until `finish`, or until `CALLS_MAX` were made."""
+    """Calls going on in the background until `finish`, or until `calls_max` were made."""
 
     session: aiohttp.ClientSession
     base_url: str
     tenants: Sequence[Tenant]
     places: int = PLACES
+    calls_max: int = CALLS_MAX
     outcomes: list[Outcome] = field(default_factory=list)
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
     _finishing: bool = False
@@ -123,7 +130,7 @@ class Load:
 
     async def _work(self, dice: random.Random) -> None:
         for number in self._numbers:
-            if self._finishing or number >= CALLS_MAX:
+            if self._finishing or number >= self.calls_max:
                 return
             request = dice.choice(MIX)(f"Question {number} of the load. " + "word " * dice.randrange(40))
             outcome = await call(self.session, self.base_url, self.tenants[number % len(self.tenants)], request)

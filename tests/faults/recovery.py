@@ -1,5 +1,6 @@
 """The figures of a run: what a fault cost in time, and what a bound came to. Printed when pytest ends."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 
@@ -13,18 +14,41 @@ class Recovery:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Overspend:
+    """What calls of unequal cost spent beyond a limit, and the bound that is published for it. Amounts in nano-credits."""
+
+    scope: str
+    served: int
+    limit_nano_credits: int
+    beyond_nano_credits: int
+    bound_nano_credits: int
+
+
 @dataclass
 class Figures:
     """Collected over the run."""
 
     recoveries: list[Recovery] = field(default_factory=list)
+    overspends: list[Overspend] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        """A table for people, in Markdown."""
-        table = ["| fault | first served call | books equal | |", "|---|---|---|---|"]
-        table += [f"| {r.fault} | {r.first_call_s:.2f} s | {r.books_s:.2f} s | {r.note} |" for r in self.recoveries]
-        return [*(table if self.recoveries else []), *self.notes]
+        """Tables for people, in Markdown."""
+        return [*self._recovery_table(), *self._overspend_table(), *self.notes]
+
+    def _recovery_table(self) -> Iterator[str]:
+        if self.recoveries:
+            yield from ("| fault | first served call | books equal | |", "|---|---|---|---|")
+        for row in self.recoveries:
+            yield f"| {row.fault} | {row.first_call_s:.2f} s | {row.books_s:.2f} s | {row.note} |"
+
+    def _overspend_table(self) -> Iterator[str]:
+        if self.overspends:
+            yield from ("| last credit of | served | limit | overspend | bound |", "|---|---|---|---|---|")
+        for row in self.overspends:
+            amounts = (row.limit_nano_credits, row.beyond_nano_credits, row.bound_nano_credits)
+            yield f"| {row.scope} | {row.served} | " + " | ".join(f"{amount:,}" for amount in amounts) + " |"
 
 
 FIGURES = Figures()

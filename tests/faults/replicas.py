@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,16 @@ ENVOY_WORKERS = 2
 
 
 @contextmanager
-def replicated(stack: Stack, backends: Backends, ports: Ports, count: int) -> Iterator[str]:
-    """Base URL of a gateway whose decisions are spread over so many processes."""
-    directory = stack.home.directory / "replicas"
+def replicated(
+    stack: Stack, name: str, backends: Backends, ports: Ports, environments: Sequence[Mapping[str, str]]
+) -> Iterator[str]:
+    """Base URL of a gateway whose decisions are spread over processes, one for each of these further environments."""
+    directory = stack.home.directory / name
     directory.mkdir()
     with ExitStack() as running:
-        sockets = [stack.home.sockets / f"authz-{number}.sock" for number in range(count)]
-        for socket in sockets:
-            process, log_file = _start_authz(stack, backends, directory, socket)
+        sockets = [stack.home.sockets / f"{name}-{number}.sock" for number in range(len(environments))]
+        for socket, environment in zip(sockets, environments, strict=True):
+            process, log_file = _start_authz(stack, backends, directory, socket, environment)
             running.callback(stop_child, process, signal.SIGTERM, STOP_TIMEOUT_S)
             wait_until_ready(process, socket.name, log_file, _serving(socket), START_TIMEOUT_S)
         bootstrap = directory / "bootstrap.json"
@@ -53,13 +55,16 @@ def _serving(socket: Path) -> Callable[[int], bool]:
 
 
 def _start_authz(
-    stack: Stack, backends: Backends, directory: Path, socket: Path
+    stack: Stack, backends: Backends, directory: Path, socket: Path, further: Mapping[str, str]
 ) -> tuple["subprocess.Popen[bytes]", Path]:
     secrets = load_or_make_secrets(stack.home)
     environment = service_environment("authz", stack.home, secrets, backends, DEFAULT_CATALOG, inherited(os.environ))
     log_file = directory / f"{socket.stem}.log"
     child = ChildCommand(
-        [sys.executable, "-m", "authz_service"], {**environment, LISTEN: f"unix:{socket}"}, REPOSITORY, log_file
+        [sys.executable, "-m", "authz_service"],
+        {**environment, **further, LISTEN: f"unix:{socket}"},
+        REPOSITORY,
+        log_file,
     )
     return start_child(child), log_file
 

@@ -65,13 +65,15 @@ async def recorded_calls(database: asyncpg.Pool, request_ids: Sequence[str]) -> 
     )
 
 
-async def books_equal(database: asyncpg.Pool, request_ids: Sequence[str], timeout_s: float = 30.0) -> None:
-    """Waits until each of these calls has its record."""
+async def books_equal(
+    database: asyncpg.Pool, request_ids: Sequence[str], timeout_s: float = 30.0, look_interval_s: float = 0.02
+) -> None:
+    """Waits until each of these calls has its record. Of many calls a look takes long, and the time of whoever settles them."""
     missing = -1
     try:
         async with asyncio.timeout(timeout_s):
             while missing := len(request_ids) - await _patiently(database, request_ids):
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(look_interval_s)
     except TimeoutError:
         raise AssertionError(f"{missing} of {len(request_ids)} calls have no record") from None
 

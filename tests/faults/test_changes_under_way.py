@@ -17,6 +17,7 @@ FELT_WITHIN_S = 1.0
 
 @pytest.mark.timeout(120)
 async def test_a_limit_lowered_and_raised_under_load_stops_and_resumes_within_a_second(world: World) -> None:
+    """Seen to fail when authz_service does not hear of changes: calls were still served 1.1 s after the limit was lowered."""
     tenants = await world.tenants(1)
     (tenant,) = tenants
     await tenant.guard("group", "g2", budget_nano_credits=CREDIT, cycle="DAILY")
@@ -57,6 +58,7 @@ CHANGES = {
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("change", CHANGES)
 async def test_a_stream_settles_in_full_whatever_is_taken_away_under_it(world: World, change: str) -> None:
+    """Seen to fail when authz_service does not hear of changes: the next call was served after all that should stop it."""
     statement, status = CHANGES[change]
     (tenant,) = await world.tenants(1)
     await tenant.guard("member", "mia", budget_nano_credits=CREDIT)

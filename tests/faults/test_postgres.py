@@ -1,55 +1,28 @@
-"""PostgreSQL slow, full or out of reach: calls go on or are refused, and whatever was served is billed once."""
+"""PostgreSQL there and of no use: no connection left, a full disk, read-only, a locked table. What waits is not lost."""
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import asyncpg
 import pytest
 
-from tests.faults import databases
-from tests.faults.conftest import World, survive
+from tests.e2e.conftest import wait_settled
+from tests.faults.conftest import DATABASE_TIMEOUT_S, World, survive
+from tests.faults.databases import Postgres
+from tests.faults.load import call, chat, stalled_chat
+
+OUTAGE_S = DATABASE_TIMEOUT_S + 0.5
+CALLS = 10
 
 
 @pytest.mark.timeout(120)
-async def test_postgresql_frozen_under_load(world: World, postgres: databases.Postgres) -> None:
-    async def freeze() -> float:
-        postgres.freeze()
-        await asyncio.sleep(3)
-        moment = time.monotonic()
-        postgres.thaw()
-        return moment
+async def test_postgresql_out_of_connections_under_load(world: World, postgres: Postgres) -> None:
+    """Others have taken every connection there is, and the services have lost theirs.
 
-    assert (await survive(world, "PostgreSQL frozen for 3 s", freeze)).unconfirmed == 0
-
-
-@pytest.mark.timeout(120)
-@pytest.mark.parametrize("way", ["stalled", "cut"])
-async def test_the_way_to_postgresql_fails_under_load(world: World, postgres: databases.Postgres, way: str) -> None:
-    async def fail() -> float:
-        postgres.proxy.stall() if way == "stalled" else postgres.proxy.cut()
-        await asyncio.sleep(2)
-        moment = time.monotonic()
-        postgres.proxy.restore()
-        return moment
-
-    assert (await survive(world, f"way to PostgreSQL {way} for 2 s", fail)).unconfirmed == 0
-
-
-@pytest.mark.timeout(120)
-async def test_connections_to_postgresql_are_reset_in_the_middle_of_transactions(
-    world: World, postgres: databases.Postgres
-) -> None:
-    async def reset() -> None:
-        for _ in range(10):
-            postgres.proxy.reset_connections()
-            await asyncio.sleep(0.1)
-
-    assert (await survive(world, "connections to PostgreSQL reset ten times", reset)).unconfirmed == 0
-
-
-@pytest.mark.timeout(120)
-async def test_postgresql_out_of_connections_under_load(world: World, postgres: databases.Postgres) -> None:
-    """Others have taken every connection there is, and the services have lost theirs."""
+    Seen to fail with neither the retry of settlement batches nor the journal: 15 of 65 calls without a record.
+    """
 
     async def exhaust() -> float:
         taken: list[asyncpg.Connection] = []
@@ -62,8 +35,96 @@ async def test_postgresql_out_of_connections_under_load(world: World, postgres: 
         assert len(taken) > 100
         postgres.proxy.restore()
         await asyncio.sleep(2)
-        moment = time.monotonic()
+        mended_s = time.monotonic()
         await asyncio.gather(*(connection.close() for connection in taken))
-        return moment
+        return mended_s
 
-    assert (await survive(world, "PostgreSQL out of connections for 2 s", exhaust)).unconfirmed == 0
+    assert (await survive(world, "PostgreSQL: out of connections for 2 s", exhaust)).unconfirmed == 0
+
+
+@asynccontextmanager
+async def full_disk(owner: asyncpg.Connection) -> AsyncIterator[None]:
+    """Every table that grows with the calls answers what a table on a full disk answers."""
+    tables = ("holds", "usage_records", "ledger_transfers", "ledger_postings")
+    await owner.execute(
+        "CREATE FUNCTION fault_full_disk() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$"
+    )
+    for table in tables:
+        await owner.execute(
+            f"CREATE TRIGGER fault_full_disk BEFORE INSERT ON {table} EXECUTE FUNCTION fault_full_disk()"
+        )
+    try:
+        yield
+    finally:
+        await owner.execute("DROP FUNCTION fault_full_disk CASCADE")
+
+
+@asynccontextmanager
+async def read_only(owner: asyncpg.Connection) -> AsyncIterator[None]:
+    """As after a failover, or as many a provider of databases answers to a disk that is nearly full."""
+    await owner.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+    await owner.execute("SELECT pg_reload_conf()")
+    try:
+        yield
+    finally:
+        await owner.execute("ALTER SYSTEM RESET default_transaction_read_only")
+        await owner.execute("SELECT pg_reload_conf()")
+
+
+@asynccontextmanager
+async def locked(owner: asyncpg.Connection) -> AsyncIterator[None]:
+    """Somebody else's transaction keeps the register to itself; statements run into their timeout."""
+    async with owner.transaction():
+        await owner.execute("LOCK TABLE holds IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+TROUBLES: dict[str, Callable[[asyncpg.Connection], AbstractAsyncContextManager[None]]] = {
+    "full disk": full_disk,
+    "read-only": read_only,
+    "register locked": locked,
+}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("trouble", TROUBLES)
+async def test_postgresql_refuses_to_write_under_load(world: World, postgres: Postgres, trouble: str) -> None:
+    """Full disk and read-only were seen to fail with neither the retry of settlement batches nor the journal: 101 of 562 calls
+    without a record, and 54 of 266. A locked register was survived without both.
+    """
+
+    async def refuse() -> None:
+        owner = await asyncpg.connect(postgres.url)
+        try:
+            async with TROUBLES[trouble](owner):
+                await asyncio.sleep(OUTAGE_S)
+        finally:
+            await owner.close()
+
+    total = await survive(world, f"PostgreSQL: {trouble} for {OUTAGE_S} s", refuse)
+    assert total.unconfirmed == 0
+
+
+@pytest.mark.timeout(120)
+async def test_holds_placed_while_postgresql_is_away_are_registered_before_their_calls_end(
+    world: World, postgres: Postgres
+) -> None:
+    """Seen to fail when the register gives up a batch that could not be written: nothing was registered."""
+    (tenant,) = await world.tenants(1)
+    before = await world.witness.last_sequence()
+    first = await call(world.session, world.base_url, tenant, chat("First."))
+    await wait_settled(tenant, 1)
+    postgres.proxy.stall()
+    calls = [
+        asyncio.create_task(call(world.session, world.base_url, tenant, stalled_chat("Wait."))) for _ in range(CALLS)
+    ]
+    await world.until_counted(tenant, CALLS)
+    postgres.proxy.cut()
+    await asyncio.sleep(0.3)
+    postgres.proxy.restore()
+    await world.until_open(tenant, CALLS)
+    assert not any(task.done() for task in calls)
+    outcomes = [first, *await asyncio.gather(*calls)]
+    assert all(outcome.is_served for outcome in outcomes)
+    await world.check([tenant], [str(outcome.request_id) for outcome in outcomes], before)

@@ -1,81 +1,175 @@
-"""Each process is killed, or asked to end, under load: what was served is billed once, and the others carry on."""
+"""Each service is killed, asked to end, or frozen under load: what was served is billed once, and the others carry on.
+
+Seen to fail: SIGKILL of usage_service without the journal (37 of 60 calls without a record), SIGTERM of it likewise (5 of 64),
+the end of admin_service without the restart by the runner.
+"""
 
 import asyncio
 import signal
 import time
+import uuid
 
+import grpc
 import pytest
+from megarouter.admin.v1 import credit_pb2, credit_pb2_grpc
 
-from tests.faults import databases
+from deploy.local.state import Health
+from tests.e2e.conftest import wait_settled
+from tests.e2e.tenants import Tenant
 from tests.faults.conftest import World, survive
+from tests.faults.databases import Postgres
+from tests.faults.load import Outcome, Request, call, chat, stalled_chat
 
 SERVICES = ["usage_service", "authz_service", "ratelimit_service", "admin_service"]
+ENVOYS_DEADLINE_S = 2.0
+CALLS = 10
+TOP_UPS = 12
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.parametrize("name", SERVICES)
-async def test_sigkill_of_a_service_under_load(world: World, name: str) -> None:
-    async def kill() -> float:
-        moment = time.monotonic()
-        world.stack.kill(name)
-        return moment
+async def test_a_service_dies_under_load(world: World, name: str, number: signal.Signals) -> None:
+    process_id = world.stack.identity(name).pid
 
-    total = await survive(world, f"SIGKILL {name}", kill, guarded=name == "ratelimit_service")
-    assert total.unconfirmed == 0
-
-
-@pytest.mark.timeout(120)
-@pytest.mark.parametrize("name", SERVICES)
-async def test_sigterm_of_a_service_under_load(world: World, name: str) -> None:
     async def end() -> float:
-        moment = time.monotonic()
-        world.stack.kill(name, signal.SIGTERM)
-        return moment
+        mended_s = time.monotonic()
+        world.stack.kill(name, number)
+        return mended_s
 
-    total = await survive(world, f"SIGTERM {name}", end, guarded=name == "ratelimit_service")
+    total = await survive(world, f"{number.name} {name}", end, guarded=name == "ratelimit_service")
     assert total.unconfirmed == 0
+    await until_ready_again(world, name, process_id)
+
+
+async def until_ready_again(world: World, name: str, process_id: int) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            state = world.stack.state.process(name)
+            if state.health is Health.READY and state.identity and state.identity.pid != process_id:
+                return
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.timeout(120)
-async def test_sigkill_of_postgresql_under_load(world: World, postgres: databases.Postgres) -> None:
-    """What was committed stays; settlement and the register of holds wait and lose nothing."""
+async def test_without_ratelimit_service_calls_with_a_rate_limit_are_refused_and_others_served(world: World) -> None:
+    """Seen to fail without Envoy's `failure_mode_deny`: calls with a limit pass unchecked."""
+    limited, free = await world.tenants(2)
+    await limited.guard("member", "mia", requests_per_minute=100)
 
-    async def kill() -> None:
-        await postgres.kill()
-        await asyncio.sleep(0.5)
-        await postgres.start()
+    async def statuses() -> list[int | None]:
+        calls = [call(world.session, world.base_url, tenant, chat("May I?")) for tenant in (limited, free)]
+        return [outcome.status for outcome in await asyncio.gather(*calls)]
 
-    assert (await survive(world, "SIGKILL PostgreSQL, started after 0.5 s", kill)).unconfirmed == 0
-
-
-@pytest.mark.timeout(120)
-async def test_sigterm_of_postgresql_under_load(world: World, postgres: databases.Postgres) -> None:
-    async def end() -> None:
-        await postgres.terminate()
-        await postgres.start()
-
-    assert (await survive(world, "PostgreSQL shut down and started", end)).unconfirmed == 0
+    assert await statuses() == [200, 200]
+    await asyncio.to_thread(world.stack.stop_process, "ratelimit_service")
+    try:
+        assert await statuses() == [503, 200]
+    finally:
+        await asyncio.to_thread(world.stack.start_process, "ratelimit_service")
+    assert await statuses() == [200, 200]
 
 
 @pytest.mark.timeout(120)
-async def test_sigkill_of_redis_under_load(world: World, redis: databases.Redis) -> None:
-    """Redis comes back empty; counters with their open holds are rebuilt from PostgreSQL.
+async def test_top_ups_repeated_until_they_are_answered_are_posted_once_though_admin_service_is_killed(
+    world: World,
+) -> None:
+    """Seen to fail with an idempotency key that does not depend on the request id."""
+    organization = world.stack.environment["MEGAROUTER_ORGANIZATION"]
+    requests = [
+        credit_pb2.TopUpCreditRequest(
+            parent=organization, amount_nano_credits=1, reason="fault", request_id=str(uuid.uuid4())
+        )
+        for _ in range(TOP_UPS)
+    ]
+    killed = world.stack.identity("admin_service").pid
+    async with grpc.aio.insecure_channel(world.stack.environment["MEGAROUTER_ADMIN_ADDRESS"]) as channel:
+        top_up = credit_pb2_grpc.CreditsStub(channel).TopUpCredit
+        credentials = (("authorization", f"Bearer {world.stack.environment['MEGAROUTER_ADMIN_TOKEN']}"),)
 
-    Seen to fail when a closed connection was not recognised as one: usage_service stopped following.
+        async def until_answered(request: credit_pb2.TopUpCreditRequest) -> str:
+            async with asyncio.timeout(30):
+                while True:
+                    try:
+                        return str((await top_up(request, metadata=credentials)).top_up)
+                    except grpc.aio.AioRpcError as error:
+                        if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                            raise
+                        await asyncio.sleep(0.05)
+
+        posting = [asyncio.create_task(until_answered(request)) for request in requests]
+        await asyncio.wait(posting, return_when=asyncio.FIRST_COMPLETED)
+        world.stack.kill("admin_service")
+        await until_ready_again(world, "admin_service", killed)
+        top_ups = await asyncio.gather(*posting)
+        assert await asyncio.gather(*(until_answered(request) for request in requests)) == top_ups
+    assert len(set(top_ups)) == TOP_UPS
+
+
+async def placed(world: World, tenant: Tenant, request: Request) -> list[asyncio.Task[Outcome]]:
+    """Calls that are admitted, while PostgreSQL does not answer."""
+    calls = [asyncio.create_task(call(world.session, world.base_url, tenant, request)) for _ in range(CALLS)]
+    await world.until_counted(tenant, CALLS)
+    return calls
+
+
+@pytest.mark.timeout(120)
+async def test_authz_service_asked_to_end_registers_every_hold_it_has_placed(world: World, postgres: Postgres) -> None:
+    """Seen to fail without the flush of the register at the end: none of the ten holds was registered."""
+    (tenant,) = await world.tenants(1)
+    before = await world.witness.last_sequence()
+    first = await call(world.session, world.base_url, tenant, chat("First."))
+    await wait_settled(tenant, 1)
+    postgres.proxy.stall()
+    calls = await placed(world, tenant, stalled_chat("Wait.", 5_000))
+    stopping = asyncio.create_task(asyncio.to_thread(world.stack.stop_process, "authz_service"))
+    await asyncio.sleep(0.5)
+    postgres.proxy.restore()
+    await stopping
+    assert await tenant.open_holds() == CALLS
+    await asyncio.to_thread(world.stack.start_process, "authz_service")
+    outcomes = [first, *await asyncio.gather(*calls)]
+    assert all(outcome.is_served for outcome in outcomes)
+    await world.check([tenant], [str(outcome.request_id) for outcome in outcomes], before)
+
+
+@pytest.mark.timeout(120)
+async def test_usage_service_asked_to_end_commits_every_report_it_has_taken(world: World, postgres: Postgres) -> None:
+    """Seen to fail when the end did not wait for the queue: none of the ten reports was committed."""
+    (tenant,) = await world.tenants(1)
+    before = await world.witness.last_sequence()
+    first = await call(world.session, world.base_url, tenant, chat("First."))
+    await wait_settled(tenant, 1)
+    postgres.proxy.stall()
+    outcomes = [first, *await asyncio.gather(*await placed(world, tenant, stalled_chat("Wait.", 200)))]
+    await asyncio.sleep(0.3)  # Envoy sends its log every 100 ms.
+    stopping = asyncio.create_task(asyncio.to_thread(world.stack.stop_process, "usage_service"))
+    await asyncio.sleep(0.5)
+    postgres.proxy.restore()
+    await stopping
+    assert len(await tenant.records()) == CALLS + 1
+    await asyncio.to_thread(world.stack.start_process, "usage_service")
+    assert all(outcome.is_served for outcome in outcomes)
+    await world.check([tenant], [str(outcome.request_id) for outcome in outcomes], before)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("frozen_s", [ENVOYS_DEADLINE_S - 0.5, ENVOYS_DEADLINE_S + 0.5])
+async def test_a_decision_later_than_envoy_waits_for_it_leaves_no_hold(world: World, frozen_s: float) -> None:
+    """A decision just in time is obeyed; one that comes too late is for a call that was refused.
+
+    Too late was seen to fail with Envoy's `failure_mode_allow`: not 503 but the 500 of the filter behind it.
     """
-
-    async def kill() -> None:
-        await redis.kill()
-        await asyncio.sleep(0.5)
-        await redis.start()
-
-    assert (await survive(world, "SIGKILL Redis, started empty after 0.5 s", kill)).unconfirmed == 0
-
-
-@pytest.mark.timeout(120)
-async def test_sigterm_of_redis_under_load(world: World, redis: databases.Redis) -> None:
-    async def end() -> None:
-        await redis.terminate()
-        await redis.start()
-
-    assert (await survive(world, "Redis shut down and started empty", end)).unconfirmed == 0
+    (tenant,) = await world.tenants(1)
+    before = await world.witness.last_sequence()
+    first = await call(world.session, world.base_url, tenant, chat("First."))
+    await wait_settled(tenant, 1)
+    world.stack.kill("authz_service", signal.SIGSTOP)
+    calls = [asyncio.create_task(call(world.session, world.base_url, tenant, chat("Now?"))) for _ in range(CALLS)]
+    await asyncio.sleep(frozen_s)
+    world.stack.kill("authz_service", signal.SIGCONT)
+    outcomes = await asyncio.gather(*calls)
+    assert {outcome.status for outcome in outcomes} == {200 if frozen_s < ENVOYS_DEADLINE_S else 503}
+    answered = [str(outcome.request_id) for outcome in (first, *outcomes) if outcome.is_served]
+    total = await world.check([tenant], answered, before)
+    assert total.served == len(answered) == len(await tenant.records())

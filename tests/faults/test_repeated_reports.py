@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import json
 import random
 from typing import Any
 
@@ -31,6 +32,11 @@ async def replayed(world: World, lines: list[dict[str, Any]]) -> None:
     await asyncio.to_thread(world.stack.stop_process, "usage_service")
     append(world.stack.home.journal_file, lines)
     await asyncio.to_thread(world.stack.start_process, "usage_service")
+    await until_read(world)
+
+
+async def until_read(world: World) -> None:
+    """Waits until usage_service is past everything that is in the journal now."""
     status = world.stack.home.journal_file.stat()
     async with asyncio.timeout(30):
         while (await replayed_bytes(world, status.st_ino)) < status.st_size:
@@ -47,7 +53,11 @@ async def replayed_bytes(world: World, inode: int) -> int:
 
 @pytest.mark.timeout(120)
 async def test_entries_duplicated_shuffled_and_late_change_nothing(world: World) -> None:
-    """How late does not matter to a service that has forgotten them: a day is not different from a restart."""
+    """How late does not matter to a service that has forgotten them: a day is not different from a restart.
+
+    Seen to fail when every report is settled under an id of its own. With the look for what is settled taken out it passes: the
+    unique keys of the database refuse the repeats.
+    """
     tenants, answered, before = await loaded(world, 80)
     lines = lines_of(world.stack.home.journal_file, [tenant.organization for tenant in tenants]) * 3
     random.Random(1).shuffle(lines)
@@ -59,30 +69,47 @@ async def test_entries_duplicated_shuffled_and_late_change_nothing(world: World)
 
 
 @pytest.mark.timeout(120)
-async def test_the_same_hold_with_other_usage_is_noted_and_not_charged(world: World) -> None:
+@pytest.mark.parametrize("reader", ["the same service", "a service started anew"])
+async def test_the_same_hold_with_other_usage_is_noted_and_not_charged(world: World, reader: str) -> None:
+    """The stream said one thing and the journal says another, more or less.
+
+    Seen to fail, nothing noted: the same service when it remembers holds and not what was said of them; either when what is on
+    the books is not compared with the report.
+    """
     tenants, answered, before = await loaded(world, 30)
     organizations = [tenant.organization for tenant in tenants]
     lines = lines_of(world.stack.home.journal_file, organizations)
-    changed = [_with_more_output(line) for line in copy.deepcopy(lines)[:10]]
-    await replayed(world, changed * 2)
+    changed = [
+        with_other_usage(line, delta) for line, delta in zip(copy.deepcopy(lines)[:20], [3, -1] * 10, strict=True)
+    ]
+    if reader == "the same service":
+        append(world.stack.home.journal_file, changed * 2)
+        await until_read(world)
+    else:
+        await replayed(world, changed * 2)
     await world.check(tenants, answered, before)
     assert await discrepancies(world, organizations) == len(changed)
 
 
-def _with_more_output(line: dict[str, Any]) -> dict[str, Any]:
-    """The first count of the report, wherever it stands, grown by one; a stream's counts are a text."""
+USAGE_COUNTS = ("completion_tokens", "output_tokens", "promptTokenCount")
+TOTALS = ("total_tokens", "totalTokenCount")
+
+
+def with_other_usage(line: dict[str, Any], delta: int) -> dict[str, Any]:
+    """The report with a count changed, and its total with it, so that it is as believable as before."""
     usage = line["usage"]
-    for name in ("usage.completion_tokens", "usage.output_tokens", "usageMetadata.promptTokenCount"):
-        if name in usage:
-            usage[name] += 1
-            if (total := name.rsplit(".", 1)[0] + ".total_tokens") in usage:
-                usage[total] += 1
-            if "usageMetadata.totalTokenCount" in usage:
-                usage["usageMetadata.totalTokenCount"] += 1
-            return line
-    line["status"], line["usage"] = 500, None
-    line["details"] = "via_upstream"
+    for key, value in usage.items():
+        if isinstance(value, str) and value.startswith("{"):  # of a stream
+            usage[key] = json.dumps(_with_other_counts(json.loads(value), delta))
+    line["usage"] = _with_other_counts(usage, delta)
     return line
+
+
+def _with_other_counts(usage: dict[str, Any], delta: int) -> dict[str, Any]:
+    names = {key.rpartition(".")[2]: key for key, value in usage.items() if isinstance(value, int)}
+    changed = next((names[name] for name in USAGE_COUNTS if name in names), None)
+    keys = [changed, *(names[name] for name in TOTALS if name in names)] if changed else []
+    return {**usage, **{key: usage[key] + delta for key in keys if key}}
 
 
 @pytest.mark.timeout(120)
