@@ -86,6 +86,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.day_epoch_s = FIRST_DAY_EPOCH_S
         self.limit = BUDGET
         self.redis_before: dict[bytes, bytes] = {}
+        self.redis_may_be_old = False
         self.happened["example"] += 1
         self.counters_api = HoldCounters(self.books.redis)
         self.events = LedgerEvents(self.books.usage)
@@ -185,6 +186,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.model.set_limit(name, self.limit)
         admission = Admission(hold, (self.limit, self.limit), (None, None), "", "", False, False, {})  # noqa: FBT003 - of no account here
         placement = self.books.run(self.admissions.place(admission))
+        self.redis_may_be_old = False
         assert isinstance(placement, Placed) == self.model.admits(amount, names)
         self._happened("placed" if isinstance(placement, Placed) else "refused at a limit")
         if not isinstance(placement, Placed):
@@ -280,6 +282,7 @@ class LedgerMachine(RuleBasedStateMachine):
             case "restore Redis":
                 self._register()
                 self.books.run(self.books.restore_redis(self.redis_before))
+                self.redis_may_be_old = True
                 self.books.run(self._follow())
             case "change cycle":
                 self._start_new_counter()
@@ -327,7 +330,8 @@ class LedgerMachine(RuleBasedStateMachine):
         names = {name for call in self.model.calls.values() for name in call.counters}
         pool, counters = self.books.run(self.books.in_redis(self.organization, names))
         if pool and int(pool["placements"]) < len(self.holds):
-            return  # Restored from before the last placement: the next one finds out, and has it rebuilt.
+            assert self.redis_may_be_old, "a placement on an older Redis did not find out"
+            return  # The next placement does, and has it rebuilt.
         if pool:
             assert (int(pool["balance"]), int(pool["held"])) == (self.model.balance, self.model.held)
             assert int(pool["sequence"]) == self.model.sequence
@@ -361,7 +365,8 @@ def test_whatever_happens_in_whatever_order_the_books_agree_with_the_model(
     redis_server: RedisServer,  # noqa: F811
 ) -> None:
     """Seen to fail, each within a few examples, when: Redis was not told of the hold that an expiry releases; a correction added
-    its whole charge to the scopes' spend instead of the difference; a correction moved the kept balance twice.
+    its whole charge to the scopes' spend instead of the difference; a correction moved the kept balance twice; a placement did
+    not look at how many are known (the floor), so that Redis stayed as it had been restored. Nothing confirms holds here.
     """
     LedgerMachine.happened = Tally()
     with asyncio.Runner() as runner:
