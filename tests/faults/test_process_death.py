@@ -1,7 +1,7 @@
 """Each service is killed, asked to end, or frozen under load: what was served is billed once, and the others carry on.
 
 Seen to fail: SIGKILL of usage_service without the journal (37 of 60 calls without a record), SIGTERM of it likewise (5 of 64),
-the end of admin_service without the restart by the runner.
+the end of authz_service, ratelimit_service and admin_service without the restart by the runner.
 """
 
 import asyncio

@@ -55,8 +55,8 @@ async def replayed_bytes(world: World, inode: int) -> int:
 async def test_entries_duplicated_shuffled_and_late_change_nothing(world: World) -> None:
     """How late does not matter to a service that has forgotten them: a day is not different from a restart.
 
-    Seen to fail when every report is settled under an id of its own. With the look for what is settled taken out it passes: the
-    unique keys of the database refuse the repeats.
+    Seen to fail when every report is settled under an id of its own. It passes with the memory of what was settled last taken out,
+    with the look for what is on the books taken out, and with both: the unique keys of the database refuse the repeats.
     """
     tenants, answered, before = await loaded(world, 80)
     lines = lines_of(world.stack.home.journal_file, [tenant.organization for tenant in tenants]) * 3
@@ -74,7 +74,7 @@ async def test_the_same_hold_with_other_usage_is_noted_and_not_charged(world: Wo
     """The stream said one thing and the journal says another, more or less.
 
     Seen to fail, nothing noted: the same service when it remembers holds and not what was said of them; either when what is on
-    the books is not compared with the report.
+    the books is not looked up.
     """
     tenants, answered, before = await loaded(world, 30)
     organizations = [tenant.organization for tenant in tenants]

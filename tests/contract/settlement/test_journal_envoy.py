@@ -78,6 +78,9 @@ def segment_count(journal: Path) -> int:
 async def test_usage_service_killed_while_the_journal_is_rotated_under_load_costs_no_line(
     owner: asyncpg.Connection, settings: UsageSettings, journal: Path
 ) -> None:
+    """Seen to fail when the reader's place was stored before what stands there was settled, and when a file was left before it had
+    its last line.
+    """
     await prepare(owner)
     chance = random.Random(5)
     async with envoy_over(journal) as envoy, usage_over(settings, envoy, journal.parent) as usage:
@@ -98,7 +101,10 @@ async def test_usage_service_killed_while_the_journal_is_rotated_under_load_cost
 async def test_envoy_killed_while_the_journal_is_rotated_under_load_costs_no_line_that_it_wrote(
     owner: asyncpg.Connection, settings: UsageSettings, journal: Path
 ) -> None:
-    """What a killed Envoy had not written yet is not in any file; the register of holds remembers those calls."""
+    """What a killed Envoy had not written yet is not in any file; the register of holds remembers those calls.
+
+    Seen to fail when a file was left before it had its last line.
+    """
     await prepare(owner)
     chance = random.Random(6)
     async with envoy_over(journal) as envoy, usage_over(settings, envoy, journal.parent):
