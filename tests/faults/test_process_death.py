@@ -17,7 +17,7 @@ from deploy.local.state import Health
 from tests.e2e.conftest import wait_settled
 from tests.e2e.tenants import Tenant
 from tests.faults.conftest import World, survive
-from tests.faults.databases import Postgres
+from tests.faults.databases import Postgres, Redis
 from tests.faults.load import Outcome, Request, call, chat, stalled_chat
 
 SERVICES = ["usage_service", "authz_service", "ratelimit_service", "admin_service"]
@@ -134,6 +134,26 @@ async def test_authz_service_asked_to_end_registers_every_hold_it_has_placed(wor
 
 
 @pytest.mark.timeout(120)
+async def test_authz_service_asked_to_end_answers_the_calls_it_decides_on(world: World, redis: Redis) -> None:
+    """Seen to fail when the server stopped at once, without its time of grace: 503 for the ten calls."""
+    (tenant,) = await world.tenants(1)
+    before = await world.witness.last_sequence()
+    first = await call(world.session, world.base_url, tenant, chat("First."))
+    await wait_settled(tenant, 1)
+    redis.proxy.stall()
+    calls = [asyncio.create_task(call(world.session, world.base_url, tenant, chat("Now?"))) for _ in range(CALLS)]
+    await asyncio.sleep(0.2)
+    stopping = asyncio.create_task(asyncio.to_thread(world.stack.stop_process, "authz_service"))
+    await asyncio.sleep(0.2)
+    redis.proxy.restore()
+    outcomes = [first, *await asyncio.gather(*calls)]
+    await stopping
+    await asyncio.to_thread(world.stack.start_process, "authz_service")
+    assert [outcome.status for outcome in outcomes] == [200] * (CALLS + 1)
+    await world.check([tenant], [str(outcome.request_id) for outcome in outcomes], before)
+
+
+@pytest.mark.timeout(120)
 async def test_usage_service_asked_to_end_commits_every_report_it_has_taken(world: World, postgres: Postgres) -> None:
     """Seen to fail when the end did not wait for the queue: none of the ten reports was committed."""
     (tenant,) = await world.tenants(1)
@@ -158,7 +178,8 @@ async def test_usage_service_asked_to_end_commits_every_report_it_has_taken(worl
 async def test_a_decision_later_than_envoy_waits_for_it_leaves_no_hold(world: World, frozen_s: float) -> None:
     """A decision just in time is obeyed; one that comes too late is for a call that was refused.
 
-    Too late was seen to fail with Envoy's `failure_mode_allow`: not 503 but the 500 of the filter behind it.
+    Just in time was seen to fail with an Envoy that waits for one second: 503. Too late was seen to fail with Envoy's
+    `failure_mode_allow`: not 503 but the 500 of the filter behind it.
     """
     (tenant,) = await world.tenants(1)
     before = await world.witness.last_sequence()

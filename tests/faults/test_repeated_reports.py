@@ -55,8 +55,9 @@ async def replayed_bytes(world: World, inode: int) -> int:
 async def test_entries_duplicated_shuffled_and_late_change_nothing(world: World) -> None:
     """How late does not matter to a service that has forgotten them: a day is not different from a restart.
 
-    Seen to fail when every report is settled under an id of its own. It passes with the memory of what was settled last taken out,
-    with the look for what is on the books taken out, and with both: the unique keys of the database refuse the repeats.
+    Seen to fail when a report that comes again is settled under an id of its own, so that neither the look for what is on the books
+    nor the unique keys find it: a call was billed twice. It passes with the memory of what was settled last taken out, with the
+    look taken out, and with both: the unique keys of the database refuse the repeats.
     """
     tenants, answered, before = await loaded(world, 80)
     lines = lines_of(world.stack.home.journal_file, [tenant.organization for tenant in tenants]) * 3
