@@ -6,10 +6,12 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final, Protocol
 
-from authz_service.decision import Admission
 from authz_service.floors import Floors
+from gateway_core.domain.decision import Admission
 from gateway_core.domain.holds import Hold
 from gateway_core.domain.placements import Missing, Placed, Refused, Withdrawn
+from gateway_core.domain.scopes import Scope
+from gateway_core.domain.throttles import Throttle
 from gateway_core.edges.postgres.hold_store import CounterSnapshot, PoolSnapshot
 from gateway_core.edges.redis.connections import UNAVAILABLE
 from gateway_core.edges.redis.hold_counters import HoldCounters
@@ -31,6 +33,9 @@ class SnapshotSource(Protocol):
 
     async def counter_snapshot(self, organization: str, counter: str) -> CounterSnapshot:
         """An encoded counter."""
+
+    async def open_calls(self, organization: str, scope: Scope) -> tuple[int, dict[str, int]]:
+        """The open calls of a member or a key."""
 
 
 class SeedingError(Exception):
@@ -100,7 +105,9 @@ class Admissions:
         organization = admission.hold.organization
         for _ in range(_ATTEMPTS):
             floor = await self._floors.of(organization)
-            placement = await self._counters.place(admission.hold, admission.limits, floor)
+            placement = await self._counters.place(
+                admission.hold, admission.limits, floor, admission.throttle_limits, admission.shadows
+            )
             if isinstance(placement, Missing):
                 await self._seed(admission, placement, floor)
                 continue
@@ -123,7 +130,23 @@ class Admissions:
                     partial(self._seed_counter, admission, index, missing.edition),
                 )
                 for index in missing.counters
-            )
+            ),
+            *(self._seed_calls(admission, admission.hold.throttles[index]) for index in missing.throttles),
+        )
+
+    async def _seed_calls(self, admission: Admission, throttle: Throttle) -> None:
+        await self._once(
+            (admission.hold.organization, throttle.encode()), partial(self._seed_calls_once, admission.hold, throttle)
+        )
+
+    async def _seed_calls_once(self, hold: Hold, throttle: Throttle) -> None:
+        sequence, open_holds = await self._snapshots.open_calls(hold.organization, throttle.scope)
+        await self._counters.seed_calls(
+            hold.organization,
+            throttle,
+            open_holds=open_holds,
+            sequence=sequence,
+            expire_epoch_s=max([-(-hold.expires_epoch_us // 10**6), *open_holds.values()]) + 1,
         )
 
     async def _once(self, what: tuple[str, str], rebuild: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -10,16 +10,17 @@ from typing import Final
 from authz_service.admission import Admissions, SeedingError
 from authz_service.call import Call
 from authz_service.credentials import INVALID_KEY, find_api_key
-from authz_service.decision import Admission, Prices, decide, refuse_exhausted, refuse_principal
 from authz_service.identity import IdentityCache
 from authz_service.model_list import list_models
 from authz_service.parameters import read_parameters
 from authz_service.register import HoldRegister, PlacedHold
 from gateway_core.domain.api_keys import hash_api_key
 from gateway_core.domain.cycles import PeriodClock
+from gateway_core.domain.decision import Admission, Prices, decide, refuse_principal
 from gateway_core.domain.dialects import Dialect, ModelCall, ModelList, classify, dialect_of_path
 from gateway_core.domain.holds import sign_hold
 from gateway_core.domain.ids import make_id
+from gateway_core.domain.placement_refusals import refuse_placement
 from gateway_core.domain.placements import Refused
 from gateway_core.domain.principals import Principal
 from gateway_core.domain.refusals import Refusal, RefusalReason
@@ -118,7 +119,7 @@ class Authorizer:
         principal = await self.identities.principal_of(hash_api_key(key, self.secrets.key_pepper))
         if principal is None:
             return INVALID_KEY
-        return refuse_principal(principal, self.now_ns() / 10**9) or principal
+        return refuse_principal(principal, self.now_ns() / 10**9, call.address) or principal
 
     async def _admit(self, call: Call, route: ModelCall, principal: Principal) -> Admitted | Refusal:
         parameters = read_parameters(call, route)
@@ -141,8 +142,9 @@ class Authorizer:
             return decision
         placement = await self.admissions.place(decision)
         if isinstance(placement, Refused):
-            return refuse_exhausted(decision, placement.exhausted)
-        hold = replace(decision.hold, placement=placement.number)
+            return refuse_placement(decision, placement)
+        shadow = tuple(sorted({*decision.hold.shadow_refusals, *placement.shadow_refusals}))
+        hold = replace(decision.hold, placement=placement.number, shadow_refusals=shadow)
         token = sign_hold(hold, self.secrets.hold_signing_key)
         self.register.append(PlacedHold(hold, token, placement.generation))
         return Admitted(replace(decision, hold=hold), token)

@@ -17,6 +17,8 @@ class Call:
     facts: Mapping[str, object] = field(default_factory=dict)
     """What `json_to_metadata` found in the body (`megarouter.request`)."""
     request_id: str = ""
+    address: str = ""
+    """Where the call comes from, as Envoy sees it; empty when it says nothing."""
 
     def header(self, name: str) -> str:
         """The first value of a header, or an empty text."""

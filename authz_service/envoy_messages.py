@@ -10,9 +10,10 @@ from google.protobuf import struct_pb2
 from google.rpc import code_pb2, status_pb2
 
 from authz_service.call import Call
-from authz_service.decision import Admission
+from gateway_core.domain.decision import Admission
 from gateway_core.domain.dialects import Dialect
 from gateway_core.domain.error_bodies import error_body
+from gateway_core.domain.principals import GuardrailMode
 from gateway_core.domain.refusals import Refusal
 from gateway_core.domain.scopes import ScopeKind
 
@@ -38,6 +39,7 @@ def read_call(request: external_auth_pb2.CheckRequest) -> Call:
         body_bytes=_body_bytes(headers),
         facts={} if facts is None else {name: _value(value) for name, value in facts.fields.items()},
         request_id=next((value.decode("latin-1") for name, value in headers if name == "x-request-id"), ""),
+        address=request.attributes.source.address.socket_address.address,
     )
 
 
@@ -81,6 +83,7 @@ def deny(refusal: Refusal, dialect: Dialect) -> external_auth_pb2.CheckResponse:
         headers.append(_header("x-should-retry", "false"))
     if refusal.retry_after_s is not None:
         headers.append(_header("retry-after", str(refusal.retry_after_s)))
+    headers.extend(_header(name, value) for name, value in refusal.headers)
     return _answered(refusal.status, error_body(refusal, dialect), headers)
 
 
@@ -130,6 +133,8 @@ def _admission_metadata(admission: Admission, token: str, traceparent: str | Non
         limit = admission.requests_per_minute.get(kind)
         if limit is not None:
             fields[name] = {"requests_per_unit": limit, "unit": "MINUTE"}
+            if any(scope.kind is kind for scope in admission.shadows):
+                fields[f"{name}_mode"] = str(GuardrailMode.SHADOW)
     if traceparent:
         fields["traceparent"] = traceparent
     return _struct(fields)

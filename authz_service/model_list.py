@@ -16,7 +16,7 @@ def list_models(route: ModelList, principal: Principal, models: Iterable[Model],
     usable = [
         model
         for model in sorted(models, key=lambda model: model.name)
-        if principal.may_call(model.name)
+        if principal.may_call(model.name, model.provider)
         and model.schedule_at(today) is not None
         and any(endpoint.dialect is route.dialect for endpoint in model.endpoints)
     ]

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from authz_service.call import Call
+from gateway_core.domain.decision import Parameters
 from gateway_core.domain.dialects import Endpoint, ModelCall
 from gateway_core.domain.refusals import Refusal, RefusalReason
 
@@ -34,18 +34,6 @@ _WRITTEN: Final = {
     "candidate_count": "generationConfig.candidateCount",
     "include_usage": "stream_options.include_usage",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """What the price of a call depends on."""
-
-    model: str
-    streams: bool
-    output_limit: int | None
-    """Tokens per choice, None when the caller set none."""
-    choices: int
-    asks_for_usage: bool
 
 
 class _RefusedError(Exception):

@@ -1,5 +1,6 @@
 """The gRPC face of authz_service, and the resources it runs on."""
 
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,11 +14,12 @@ from authz_service import confirmation
 from authz_service.admission import Admissions
 from authz_service.authorizer import Admitted, Answered, Authorizer, Outcome, Secrets
 from authz_service.confirmation import Confirmations
-from authz_service.decision import Prices
 from authz_service.envoy_messages import allow, answer, deny, read_call
 from authz_service.floors import Floors
 from authz_service.identity import IdentityCache
 from authz_service.register import PlacedHold, open_register
+from gateway_core.domain.decision import Prices
+from gateway_core.domain.holds import Hold
 from gateway_core.edges.postgres.catalog_store import CatalogCache, open_catalog_cache
 from gateway_core.edges.postgres.connections import open_pool
 from gateway_core.edges.postgres.hold_store import SpendStore, register_holds
@@ -30,6 +32,8 @@ from gateway_core.edges.settings import AuthzSettings
 from gateway_core.edges.telemetry import semconv
 from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics
 from gateway_core.edges.telemetry.tracing import Tracing
+
+logger = logging.getLogger(__name__)
 
 ROLE: Final = "megarouter_authz"
 _CONFIRMATION_GRACE_MS: Final = 500
@@ -55,6 +59,7 @@ class AuthzService(external_auth_pb2_grpc.AuthorizationServicer):  # type: ignor
         self._metrics = metrics
         self._decisions = metrics.counter(semconv.AUTHZ_DECISIONS)
         self._duration = metrics.histogram(semconv.AUTHZ_DURATION)
+        self._shadow_refusals = metrics.counter(semconv.AUTHZ_SHADOW_REFUSALS)
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Registers the handlers."""
@@ -94,9 +99,21 @@ class AuthzService(external_auth_pb2_grpc.AuthorizationServicer):  # type: ignor
             outcome = await self._authorizer.authorize(read_call(request))
             if self._metrics.enabled:
                 self._measure(outcome, time.monotonic() - start_s)
+            if isinstance(outcome, Admitted) and outcome.admission.hold.shadow_refusals:
+                self._report_shadows(outcome.admission.hold)
             if span.is_recording():
                 span.set_attributes(_attributes(outcome))
             return _render(outcome, metadata.get("traceparent") if span.is_recording() else None)
+
+    def _report_shadows(self, hold: Hold) -> None:
+        """What settlement adds to the guardrails' own counts, for operators."""
+        kinds = [hold.counters[index].kind for index in hold.shadow_refusals]
+        for kind in kinds:
+            self._shadow_refusals.add(1, {semconv.SCOPE_KIND: kind})
+        logger.info(
+            "a call passed that guardrails in shadow mode would have refused",
+            extra={"hold_id": hold.hold_id, "organization": hold.organization, "scopes": ",".join(kinds)},
+        )
 
     def _measure(self, outcome: Outcome, duration_s: float) -> None:
         self._decisions.add(1, _decision(outcome))

@@ -38,12 +38,21 @@ def answer(call: DescribedCall, states: Sequence[CounterState]) -> rls_pb2.RateL
     by_counter = {state.demand.counter: state for state in states}
     for demand in call.demands:
         _add_status(response, demand, by_counter)
-    if not states:
-        return response
-    _add_headers(response, _limit_headers(tightest(states)))
-    if not all(state.fits for state in states):
-        _refuse(response, states, call.dialect)
+    enforced = [state for state in states if not state.demand.shadow]
+    if enforced:
+        _add_headers(response, _limit_headers(tightest(enforced)))
+    if all(state.fits for state in enforced):
+        _report_shadows(response, states)
+    else:
+        _refuse(response, enforced, call.dialect)
     return response
+
+
+def _report_shadows(response: rls_pb2.RateLimitResponse, states: Sequence[CounterState]) -> None:
+    """Tells usage_service, by way of the call's metadata, what was let pass: the caller is told nothing of it."""
+    shadows = sorted(state.demand.counter.scope.kind for state in states if not state.fits)
+    if shadows:
+        response.dynamic_metadata.update({"shadow_refused": ",".join(shadows)})
 
 
 def _refuse(response: rls_pb2.RateLimitResponse, states: Sequence[CounterState], dialect: Dialect) -> None:
@@ -75,7 +84,7 @@ def _add_status(
     if demand is None:
         return
     state = states[demand.counter]
-    status.code = _OK if state.fits else _OVER_LIMIT
+    status.code = _OK if state.fits or state.demand.shadow else _OVER_LIMIT
     status.current_limit.requests_per_unit = state.demand.limit
     status.current_limit.unit = _UNITS[demand.counter.unit]
     status.limit_remaining = min(state.remaining, _UINT32_MAX)

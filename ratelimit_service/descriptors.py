@@ -1,10 +1,11 @@
 """From Envoy's descriptors to demands on counters.
 
-A descriptor of ours names one scope: `(organization, id), (scope, "member" | "api_key"), (id, id)`, and `(dialect, name)` for
-the error body. Its limit is the override that authz_service put into the call's metadata; without one it limits nothing.
+A descriptor of ours names one scope: `(organization, id), (scope, "member" | "api_key"), (id, id)`, `(dialect, name)` for the
+error body, and `(mode, "ENFORCE" | "SHADOW")`: a limit in shadow mode counts and refuses nothing. The limit itself is the
+override that authz_service put into the call's metadata; without one it limits nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -12,6 +13,7 @@ from envoy.service.ratelimit.v3 import rls_pb2
 from envoy.type.v3 import ratelimit_unit_pb2
 
 from gateway_core.domain.dialects import Dialect
+from gateway_core.domain.principals import GuardrailMode
 from gateway_core.domain.rate_limits import MAX_ID_BYTES, Demand, RateCounter, RateUnit
 from gateway_core.domain.scopes import Scope, ScopeKind
 
@@ -25,7 +27,7 @@ _UNITS: Final = {
     ratelimit_unit_pb2.DAY: RateUnit.DAY,
 }
 _REQUIRED: Final = frozenset({"organization", "scope", "id"})
-_ALLOWED: Final = _REQUIRED | {"dialect"}
+_ALLOWED: Final = _REQUIRED | {"dialect", "mode"}
 
 
 class InvalidDescriptorsError(Exception):
@@ -76,14 +78,22 @@ def _demand(descriptor: "rls_pb2.RateLimitDescriptor", request_hits: int) -> Dem
     except ValueError:
         raise InvalidDescriptorsError("a descriptor has an unknown scope") from None
     hits = descriptor.hits_addend.value if descriptor.HasField("hits_addend") else request_hits
-    return Demand(RateCounter(values["organization"], scope, unit), descriptor.limit.requests_per_unit, hits)
+    counter = RateCounter(values["organization"], scope, unit)
+    return Demand(counter, descriptor.limit.requests_per_unit, hits, shadow=_is_shadow(values))
+
+
+def _is_shadow(values: Mapping[str, str]) -> bool:
+    try:
+        return GuardrailMode(values.get("mode", GuardrailMode.ENFORCE)) is GuardrailMode.SHADOW
+    except ValueError:
+        raise InvalidDescriptorsError("the mode of a descriptor is ENFORCE or SHADOW") from None
 
 
 def _values(entries: Sequence[_Entry]) -> dict[str, str]:
     values = {entry.key: entry.value for entry in entries}
     if len(values) != len(entries) or not _REQUIRED <= values.keys() <= _ALLOWED:
         raise InvalidDescriptorsError(
-            "a descriptor has the entries organization, scope, id and perhaps dialect, once each"
+            "a descriptor has the entries organization, scope, id and perhaps dialect and mode, once each"
         )
     if not all(1 <= len(values[key].encode()) <= MAX_ID_BYTES for key in _REQUIRED):
         raise InvalidDescriptorsError(f"the values of a descriptor have 1 to {MAX_ID_BYTES} bytes")

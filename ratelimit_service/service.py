@@ -16,7 +16,13 @@ from gateway_core.edges.redis.connections import open_redis
 from gateway_core.edges.redis.rate_counters import RateCounters
 from gateway_core.edges.settings import RateLimitSettings
 from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics
-from gateway_core.edges.telemetry.semconv import RATE_LIMIT_DECISION, RATE_LIMIT_DECISIONS, RPC_METHOD, RPC_SYSTEM_NAME
+from gateway_core.edges.telemetry.semconv import (
+    RATE_LIMIT_DECISION,
+    RATE_LIMIT_DECISIONS,
+    RATE_LIMIT_SHADOW_REFUSALS,
+    RPC_METHOD,
+    RPC_SYSTEM_NAME,
+)
 from gateway_core.edges.telemetry.tracing import Tracing
 from ratelimit_service.descriptors import InvalidDescriptorsError
 from ratelimit_service.handler import CountersUnavailableError, RateLimitHandler
@@ -36,6 +42,7 @@ class RateLimitServicer(rls_pb2_grpc.RateLimitServiceServicer):  # type: ignore[
         self._handler = handler
         self._tracing = tracing
         self._decisions = metrics.counter(RATE_LIMIT_DECISIONS)
+        self._shadow_refusals = metrics.counter(RATE_LIMIT_SHADOW_REFUSALS)
 
     async def ShouldRateLimit(  # noqa: N802 - the name in the proto
         self,
@@ -61,6 +68,8 @@ class RateLimitServicer(rls_pb2_grpc.RateLimitServiceServicer):  # type: ignore[
         try:
             response = await self._decide(request, context)
             decision = rls_pb2.RateLimitResponse.Code.Name(response.overall_code)
+            if response.HasField("dynamic_metadata"):
+                self._shadow_refusals.add(1)
             return response
         finally:
             self._decisions.add(1, {RATE_LIMIT_DECISION: decision})

@@ -190,6 +190,8 @@ def _event_of(record: RecordedSettlement) -> CounterEvent:
         charge_nano_credits=record.delta_nano_credits,
         pool_delta_nano_credits=-record.delta_nano_credits,
         counters=record.settlement.counters,
+        used_tokens=record.settlement.used_tokens if releases else 0,
+        throttles=record.settlement.throttles if releases else (),
     )
 
 

@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from gateway_core.domain.settlement import CallReport, storable_text
-from usage_service.report_fields import NO_VALUE, MalformedReportError, checked_token, facts_of, optional_text
+from usage_service.report_fields import (
+    NO_VALUE,
+    MalformedReportError,
+    checked_token,
+    facts_of,
+    optional_text,
+    shadow_scopes,
+)
 
 _MAX_STARTS: Final = 64
 """How many places of a line are tried as the start of a document."""
@@ -63,6 +70,7 @@ def _report_of(fields: object) -> CallReport:
         request_id=storable_text(_text(fields, "request_id")),
         trace_id=optional_text(storable_text(_text(fields, "trace_id"))),
         traceparent=optional_text(_text(fields, "traceparent")),
+        shadow_rate_limited=shadow_scopes(fields.get("shadow_rate_limited")),
     )
 
 

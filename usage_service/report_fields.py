@@ -3,8 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
+from gateway_core.domain.scopes import ScopeKind
+from gateway_core.domain.throttles import THROTTLED_KINDS
+
 MAX_TOKEN_LENGTH: Final = 16_384
 """Longer than any hold token: a longer text is none."""
+
+_MAX_SCOPES_LENGTH: Final = 100
 
 NO_VALUE: Final = "-"
 """How Envoy writes that it has no value."""
@@ -32,6 +37,12 @@ def checked_token(value: object) -> str:
     if not isinstance(value, str) or not value or len(value) > MAX_TOKEN_LENGTH:
         raise MalformedReportError("the report has no hold token")
     return value
+
+
+def shadow_scopes(value: object) -> frozenset[ScopeKind]:
+    """The scopes that ratelimit_service named, separated by commas; whatever is none of them is left out."""
+    names = value.split(",") if isinstance(value, str) and len(value) <= _MAX_SCOPES_LENGTH else ()
+    return frozenset(kind for kind in THROTTLED_KINDS if kind in names)
 
 
 def optional_text(value: str | None) -> str | None:

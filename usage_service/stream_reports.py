@@ -8,10 +8,11 @@ from envoy.data.accesslog.v3 import accesslog_pb2
 from google.protobuf import duration_pb2, json_format, struct_pb2
 
 from gateway_core.domain.settlement import CallReport, storable_text
-from usage_service.report_fields import checked_token, facts_of, optional_text
+from usage_service.report_fields import checked_token, facts_of, optional_text, shadow_scopes
 
 AUTHZ_NAMESPACE: Final = "envoy.filters.http.ext_authz"
 USAGE_NAMESPACE: Final = "megarouter.usage"
+RATE_LIMIT_NAMESPACE: Final = "envoy.filters.http.ratelimit"
 TRACE_ID_TAG: Final = "trace_id"
 
 _FINAL_TYPES: Final = frozenset({accesslog_pb2.NotSet, accesslog_pb2.DownstreamEnd})
@@ -61,6 +62,7 @@ def report_of_entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> CallReport | Non
     if AUTHZ_NAMESPACE not in metadata or "hold" not in (authz := metadata[AUTHZ_NAMESPACE].fields):
         return None
     usage = metadata[USAGE_NAMESPACE].fields if USAGE_NAMESPACE in metadata else {}
+    rate = metadata[RATE_LIMIT_NAMESPACE].fields if RATE_LIMIT_NAMESPACE in metadata else {}
     traceparent = authz["traceparent"].string_value if "traceparent" in authz else None
     return CallReport(
         token=checked_token(authz["hold"].string_value),
@@ -82,6 +84,7 @@ def report_of_entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> CallReport | Non
         request_id=storable_text(common.stream_id),
         trace_id=optional_text(storable_text(common.custom_tags[TRACE_ID_TAG])) if common.custom_tags else None,
         traceparent=optional_text(traceparent),
+        shadow_rate_limited=shadow_scopes(rate["shadow_refused"].string_value if "shadow_refused" in rate else None),
         organization=authz["organization"].string_value if "organization" in authz else None,
     )
 

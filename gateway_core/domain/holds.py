@@ -14,6 +14,7 @@ from typing import Final
 
 from gateway_core.domain.dialects import Endpoint
 from gateway_core.domain.scopes import Counter
+from gateway_core.domain.throttles import Throttle
 
 _VERSION: Final = "v1"
 
@@ -58,6 +59,10 @@ class Hold:
     expires_epoch_us: int
     placement: int = 0
     """The number Redis gave it among all placements of the organization; 0 until it is placed."""
+    throttles: tuple[Throttle, ...] = ()
+    """Every throttle that the call was admitted by."""
+    shadow_refusals: tuple[int, ...] = ()
+    """Places among the counters of those whose guardrails, in shadow mode, would have refused the call; ascending."""
 
 
 def sign_hold(hold: Hold, signing_key: bytes) -> str:
@@ -82,6 +87,8 @@ def sign_hold(hold: Hold, signing_key: bytes) -> str:
             "placed": hold.placed_epoch_us,
             "expires": hold.expires_epoch_us,
             "placement": hold.placement,
+            "throttles": [throttle.encode() for throttle in hold.throttles],
+            "shadow": hold.shadow_refusals,
         },
         separators=(",", ":"),
     ).encode()
@@ -124,6 +131,9 @@ def verify_hold(token: str, signing_key: bytes) -> Hold:
         placed_epoch_us=fields["placed"],
         expires_epoch_us=fields["expires"],
         placement=fields["placement"],
+        # Absent from holds that were placed before there were any.
+        throttles=tuple(Throttle.decode(text) for text in fields.get("throttles", ())),
+        shadow_refusals=tuple(fields.get("shadow", ())),
     )
 
 

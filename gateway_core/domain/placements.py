@@ -11,16 +11,19 @@ class Placed:
     """How many placements the organization's pool has counted, this one included."""
     generation: str
     """The name of the pool it stands on."""
+    shadow_refusals: tuple[int, ...] = ()
+    """Places in the hold of the counters whose guardrails, being in shadow mode, let pass what they would have refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Nothing was placed: these are not in Redis. Counters by their index in the hold."""
+    """Nothing was placed: these are not in Redis. Counters and throttles by their index in the hold."""
 
     pool: bool
     counters: tuple[int, ...]
     edition: str
     """The state of the pool that a snapshot for the counters must be newer than; empty without a pool."""
+    throttles: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,24 @@ class ExhaustedCounter:
 
 
 @dataclass(frozen=True, slots=True)
+class BusyThrottle:
+    """A throttle that refused; `index` is its place in the hold."""
+
+    index: int
+    used: int
+    """Tokens in the window, or open calls."""
+    wait_us: int | None
+    """How long until the call would fit if nothing else is admitted: None when it never will, 0 when nobody knows."""
+    reset_us: int
+    """How long until the whole limit is free again; 0 when nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Nothing was placed: these have not enough left. Narrowest scope first, the pool last."""
 
     exhausted: tuple[ExhaustedCounter, ...]
+    busy: tuple[BusyThrottle, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,11 @@ def total_nano_credits(lines: tuple[ChargeLine, ...]) -> int:
     return sum(line.amount_nano_credits for line in lines)
 
 
+def prices_by_category(prices: Prices) -> dict[str, int]:
+    """Nano-credits per million tokens of every category, those without a price of their own included."""
+    return {category: price for category, _, price in _priced(TokenUsage(), prices)}
+
+
 def _priced(usage: TokenUsage, prices: Prices) -> tuple[tuple[str, int, int], ...]:
     """Category, count, price. A category without a price of its own costs what the category it refines costs."""
     write_5m = prices.input if prices.cache_write_5m is None else prices.cache_write_5m

@@ -1,10 +1,20 @@
 """Who calls, and every guardrail above the call: one frozen snapshot that a decision is made from."""
 
+import enum
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from gateway_core.domain.address_lists import AddressList
 from gateway_core.domain.cycles import Cycle
+from gateway_core.domain.model_whitelists import ModelWhitelist
 from gateway_core.domain.scopes import Scope
+
+
+class GuardrailMode(enum.StrEnum):
+    """Whether a guardrail refuses, or only counts what it would have refused."""
+
+    ENFORCE = "ENFORCE"
+    SHADOW = "SHADOW"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +26,20 @@ class Guardrail:
     cycle: Cycle = Cycle.NEVER
     cycle_revision: int = 0
     requests_per_minute: int | None = None
-    model_whitelist: frozenset[str] | None = None
+    model_whitelist: ModelWhitelist | None = None
+    mode: GuardrailMode = GuardrailMode.ENFORCE
+    tokens_per_minute: int | None = None
+    concurrency_limit: int | None = None
+    """Calls at once."""
+
+    @property
+    def is_shadow(self) -> bool:
+        """Whether it lets pass what it would refuse."""
+        return self.mode is GuardrailMode.SHADOW
+
+    def allows(self, model: str, provider: str) -> bool:
+        """Whether its whitelist, if it has one, allows a model."""
+        return self.model_whitelist is None or self.model_whitelist.allows(model, provider)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +59,17 @@ class Principal:
     expire_epoch_s: float | None
     guardrails: tuple[Guardrail, ...]
     """One for every scope of the call, narrowest first: key, member, groups upward, organization."""
+    ip_allow_list: AddressList | None = None
+    """Where calls may come from; None allows every address."""
+    secret_replaced: bool = False
+    """Whether the secret is the one of before a rotation; `expire_epoch_s` is then the end of the overlap at the latest."""
 
-    def may_call(self, model: str) -> bool:
-        """Whether every whitelist above the call contains the model."""
-        return all(rail.model_whitelist is None or model in rail.model_whitelist for rail in self.guardrails)
+    def may_call(self, model: str, provider: str) -> bool:
+        """Whether every enforced whitelist above the call allows the model. Both names are the catalogue's."""
+        return all(rail.is_shadow or rail.allows(model, provider) for rail in self.guardrails)
+
+    def shadow_refusals(self, model: str, provider: str) -> tuple[int, ...]:
+        """Places among the guardrails of those in shadow mode whose whitelist would refuse the model."""
+        return tuple(
+            index for index, rail in enumerate(self.guardrails) if rail.is_shadow and not rail.allows(model, provider)
+        )

@@ -56,6 +56,8 @@ class Demand:
     """Requests per window; 0 lets nothing pass."""
     hits: int
     """Requests the call counts as; 0 only asks."""
+    shadow: bool = False
+    """Whether it counts what it would refuse, and lets it pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,14 @@ def merge_demands(demands: Iterable[Demand]) -> list[Demand]:
     for demand in demands:
         known = merged.get(demand.counter)
         merged[demand.counter] = (
-            Demand(demand.counter, min(known.limit, demand.limit), known.hits + demand.hits) if known else demand
+            Demand(
+                demand.counter,
+                min(known.limit, demand.limit),
+                known.hits + demand.hits,
+                shadow=known.shadow and demand.shadow,
+            )
+            if known
+            else demand
         )
     return list(merged.values())
 

@@ -14,6 +14,7 @@ class RefusalReason(enum.StrEnum):
     CONFLICTING_API_KEYS = "conflicting_api_keys"
     KEY_DISABLED = "key_disabled"
     KEY_EXPIRED = "key_expired"
+    IP_NOT_ALLOWED = "ip_not_allowed"
     MEMBER_SUSPENDED = "member_suspended"
     ORGANIZATION_SUSPENDED = "organization_suspended"
     MODEL_NOT_ALLOWED = "model_not_allowed"
@@ -23,6 +24,8 @@ class RefusalReason(enum.StrEnum):
     BUDGET_EXHAUSTED = "budget_exhausted"
     CREDIT_EXHAUSTED = "credit_exhausted"
     RATE_LIMITED = "rate_limited"
+    TOKENS_RATE_LIMITED = "tokens_rate_limited"
+    TOO_MANY_CONCURRENT_CALLS = "too_many_concurrent_calls"
     UNREADABLE_BODY = "unreadable_body"
     UNSUPPORTED_CONTENT_TYPE = "unsupported_content_type"
     UNSUPPORTED_CONTENT_ENCODING = "unsupported_content_encoding"
@@ -36,6 +39,7 @@ _STATUS = {
     RefusalReason.CONFLICTING_API_KEYS: 401,
     RefusalReason.KEY_DISABLED: 401,
     RefusalReason.KEY_EXPIRED: 401,
+    RefusalReason.IP_NOT_ALLOWED: 403,
     RefusalReason.MEMBER_SUSPENDED: 403,
     RefusalReason.ORGANIZATION_SUSPENDED: 403,
     RefusalReason.MODEL_NOT_ALLOWED: 403,
@@ -45,6 +49,8 @@ _STATUS = {
     RefusalReason.BUDGET_EXHAUSTED: 402,
     RefusalReason.CREDIT_EXHAUSTED: 402,
     RefusalReason.RATE_LIMITED: 429,
+    RefusalReason.TOKENS_RATE_LIMITED: 429,
+    RefusalReason.TOO_MANY_CONCURRENT_CALLS: 429,
     RefusalReason.UNREADABLE_BODY: 400,
     RefusalReason.UNSUPPORTED_CONTENT_TYPE: 400,
     RefusalReason.UNSUPPORTED_CONTENT_ENCODING: 400,
@@ -52,7 +58,12 @@ _STATUS = {
     RefusalReason.DEPENDENCY_UNAVAILABLE: 503,
 }
 
-_WORTH_RETRYING = {RefusalReason.RATE_LIMITED, RefusalReason.DEPENDENCY_UNAVAILABLE}
+_WORTH_RETRYING = {
+    RefusalReason.RATE_LIMITED,
+    RefusalReason.TOKENS_RATE_LIMITED,
+    RefusalReason.TOO_MANY_CONCURRENT_CALLS,
+    RefusalReason.DEPENDENCY_UNAVAILABLE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,10 @@ class Refusal:
     limits: tuple[ExhaustedLimit, ...] = field(default=())
     """Every limit that refused, narrowest first."""
     retry_after_s: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    """More that the answer says in its headers."""
+    never_passes: bool = False
+    """Whether no waiting lets this very call pass."""
 
     @property
     def status(self) -> int:
@@ -85,4 +100,4 @@ class Refusal:
     @property
     def should_retry(self) -> bool:
         """Whether the same call may pass later without anybody changing anything."""
-        return self.reason in _WORTH_RETRYING
+        return self.reason in _WORTH_RETRYING and not self.never_passes

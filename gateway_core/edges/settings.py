@@ -14,9 +14,12 @@ _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}")
 
 S = TypeVar("S", bound="ServiceSettings")
 
-# Written to HOME/env for people and clients, so a shell that sourced it may start a service.
+# Written to HOME/env for people and clients, or read by the runner, so a shell that starts a service may have them.
 _CLIENT_VARIABLES = frozenset(
-    {"BASE_URL", "API_KEY", "ADMIN_URL", "ADMIN_ADDRESS", "ADMIN_TOKEN", "ORGANIZATION", "ENVOY_BINARY", "DEMO_SECRETS"}
+    {
+        *("BASE_URL", "API_KEY", "ADMIN_URL", "ADMIN_ADDRESS", "ADMIN_TOKEN", "ORGANIZATION"),
+        *("ENVOY_BINARY", "DEMO_SECRETS", "ADMIN_ALLOWED_ORIGINS", "IDENTITY_PROVIDERS_FILE"),
+    }
 )
 
 
@@ -105,8 +108,14 @@ class UsageSettings(DatabaseSettings):
 class AdminSettings(DatabaseSettings):
     """admin_service."""
 
+    redis_url: SecretStr
+    """Where the live counters are that an explanation of a decision reads; nothing is written."""
     key_pepper: HexKey
+    edge_secret: HexKey | None = None
+    """By it Envoy proves that a call came through it. Without it no call is believed to."""
     catalog_file: Path
+    invite_page_url: Annotated[str, Field(pattern=r"^https?://[!-\"$-~]+$", max_length=500)] | None = None
+    """The page for invites: a link is this, `#` and the token. Without it there are tokens alone."""
 
 
 def _known_variables() -> frozenset[str]:

@@ -20,11 +20,11 @@ from hypothesis.stateful import (
 )
 
 from authz_service.admission import Admissions
-from authz_service.decision import Admission
 from authz_service.floors import Floors
 from deploy.local.postgres import PostgresServer
 from deploy.local.redis import RedisServer
 from gateway_core.domain.cycles import Cycle
+from gateway_core.domain.decision import Admission
 from gateway_core.domain.holds import Hold, sign_hold
 from gateway_core.domain.ledger import Transfer, adjustment, refund, top_up
 from gateway_core.domain.placements import Placed

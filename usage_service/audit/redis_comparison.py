@@ -11,7 +11,7 @@ from typing import Final
 import asyncpg
 from redis.asyncio import Redis
 
-from gateway_core.edges.redis.hold_counters import counter_key, holds_key, pool_key
+from gateway_core.edges.redis.hold_counters import counter_key, held_amount, holds_key, pool_key
 from usage_service.audit.check import Breach, Finding
 from usage_service.audit.database import open_snapshot
 
@@ -103,7 +103,7 @@ async def _books(connection: asyncpg.Connection, organization: str) -> _Books | 
 
 async def _compare_pool(redis: Redis, organization: str, books: _Books) -> list[Breach]:
     pool = await _hash(redis, pool_key(organization))
-    holds = {hold_id: int(amount) for hold_id, amount in (await _hash(redis, holds_key(organization))).items()}
+    holds = {hold_id: held_amount(kept) for hold_id, kept in (await _hash(redis, holds_key(organization))).items()}
     expected = {"balance": books.balance, "held": sum(books.open_holds.values()), "sequence": books.sequence}
     breaches = _differences(organization, "pool", pool, expected)
     for hold_id in sorted(holds.keys() | books.open_holds.keys()):

@@ -5,7 +5,6 @@ postings under way are committed nothing is booked any more before a moment that
 """
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,28 +79,24 @@ SELECT a.balance_nano_credits,
  WHERE h.organization_id = $1
 """
 
-_POOL_DELTA: Final = """
+POOL_DELTA: Final = """
 CASE 'CREDIT_POOL' WHEN credit_account THEN amount_nano_credits WHEN debit_account THEN -amount_nano_credits ELSE 0 END
 """
 
 # A sum in between may exceed 64 bits where the result does not.
 _BEFORE: Final = f"""
-SELECT coalesce(sum({_POOL_DELTA}), 0)::bigint, coalesce(max(sequence), 0)
+SELECT coalesce(sum({POOL_DELTA}), 0)::bigint, coalesce(max(sequence), 0)
   FROM ledger_transfers WHERE organization_id = $1 AND create_time < $2
 """  # noqa: S608  # our own expression
 
 _BY_KIND: Final = f"""
-SELECT kind, count(*), sum({_POOL_DELTA})::bigint
+SELECT kind, count(*), sum({POOL_DELTA})::bigint
   FROM ledger_transfers WHERE organization_id = $1 AND create_time >= $2 AND create_time < $3 GROUP BY kind
 """  # noqa: S608  # our own expression
 
-_TRANSACTION_COLUMNS: Final = f"sequence, kind, {_POOL_DELTA} AS pool_delta, actor, reason, hold_id, create_time"
+TRANSACTION_COLUMNS: Final = f"sequence, kind, {POOL_DELTA} AS pool_delta, actor, reason, hold_id, create_time"
 
-_ONE: Final = f"SELECT {_TRANSACTION_COLUMNS} FROM ledger_transfers WHERE organization_id = $1 AND sequence = $2"  # noqa: S608
-
-_PAGE: Final = f"""
-SELECT {_TRANSACTION_COLUMNS} FROM ledger_transfers WHERE organization_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
-"""  # noqa: S608  # our own column names
+_ONE: Final = f"SELECT {TRANSACTION_COLUMNS} FROM ledger_transfers WHERE organization_id = $1 AND sequence = $2"  # noqa: S608
 
 
 async def credit_now(connection: Connection, organization: str) -> CreditState:
@@ -162,16 +157,11 @@ async def get_transaction(connection: Connection, organization: str, sequence: i
     row = await connection.fetchrow(_ONE, organization, sequence)
     if row is None:
         raise LookupError("no such transfer")
-    return _transaction(tuple(row))
+    return transaction_of(*row)
 
 
-async def list_transactions(
-    connection: Connection, organization: str, *, after: int, limit: int
-) -> Sequence[TransactionRow]:
-    """Transfers in the order of the ledger, from the first after the sequence number `after`."""
-    return [_transaction(tuple(row)) for row in await connection.fetch(_PAGE, organization, after, limit)]
-
-
-def _transaction(columns: tuple[int, str, int, str, str, str | None, dt.datetime]) -> TransactionRow:
-    sequence, kind, *rest = columns
-    return TransactionRow(sequence, TransferKind(kind), *rest)  # type: ignore[arg-type] # in the order of the columns
+def transaction_of(
+    sequence: int, kind: str, pool_delta: int, actor: str, reason: str, hold_id: str | None, create_time: dt.datetime
+) -> TransactionRow:
+    """The transfer in the TRANSACTION_COLUMNS."""
+    return TransactionRow(sequence, TransferKind(kind), pool_delta, actor, reason, hold_id, create_time)

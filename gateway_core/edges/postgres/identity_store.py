@@ -1,14 +1,18 @@
 """Reads a key with everything above it: member, groups, organization, and the guardrail of each scope, in one statement."""
 
 import json
+from dataclasses import replace
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import asyncpg
 
+from gateway_core.domain.address_lists import parse_networks
 from gateway_core.domain.cycles import Cycle
-from gateway_core.domain.principals import Guardrail, Principal
+from gateway_core.domain.model_whitelists import compile_stored
+from gateway_core.domain.principals import Guardrail, GuardrailMode, Principal
 from gateway_core.domain.scopes import Scope, ScopeKind
+from gateway_core.edges.postgres.connections import Connection
 
 CHANNEL: Final = "megarouter_identity"
 
@@ -16,6 +20,50 @@ _BYTES_PER_TOKEN: Final = {"STRICT": 1, "BALANCED": 4}
 
 # A function that runs with the owner's rights: the service cannot list identities, only look up who has a key's hash.
 _SELECT: Final = "SELECT * FROM identity_of_key($1)"
+
+
+# With the rights of admin_service, behind the wall between organizations.
+_OF_API_KEY: Final = """
+SELECT found.* FROM api_keys k, LATERAL identity_of_key(k.secret_hash) AS found
+ WHERE k.organization_id = $1 AND k.api_key_id = $2 AND k.state <> 'DELETED'
+"""
+
+
+_OF_MEMBER: Final = """
+SELECT m.organization_id, '' AS api_key_id, m.member_id, true AS api_key_active, NULL::float8 AS expire_epoch_s,
+       m.state = 'ACTIVE' AS member_active, coalesce(g.path, '{}') AS group_path, o.state = 'ACTIVE' AS organization_active,
+       o.time_zone, o.input_estimate, false AS secret_replaced, NULL::text[] AS ip_allow_list,
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle, r.cycle_revision,
+                                                    r.requests_per_minute, r.model_whitelist, r.mode, r.tokens_per_minute,
+                                                    r.concurrency_limit)), '[]')
+          FROM guardrails r
+         WHERE r.organization_id = m.organization_id
+           AND ((r.scope_kind = 'member' AND r.scope_id = m.member_id)
+                OR (r.scope_kind = 'group' AND r.scope_id = ANY (g.path))
+                OR r.scope_kind = 'organization')) AS guardrails
+  FROM members m
+  JOIN organizations o ON o.organization_id = m.organization_id
+  LEFT JOIN groups g ON g.organization_id = m.organization_id AND g.group_id = m.group_id
+ WHERE m.organization_id = $1 AND m.member_id = $2
+"""
+
+
+async def principal_of_member(connection: Connection, organization: str, member: str) -> Principal | None:
+    """A member as if it had a key without limits of its own, for admin_service; None when there is no such member.
+
+    Its guardrails begin with the member's: it explains decisions, and is never let through.
+    """
+    row = await connection.fetchrow(_OF_MEMBER, organization, member)
+    if row is None:
+        return None
+    principal = principal_of_row(row)
+    return replace(principal, guardrails=principal.guardrails[1:])
+
+
+async def principal_of_api_key(connection: Connection, organization: str, api_key: str) -> Principal | None:
+    """The principal of a key by its id, for admin_service to explain a decision; None when there is no such key."""
+    row = await connection.fetchrow(_OF_API_KEY, organization, api_key)
+    return None if row is None else principal_of_row(row)
 
 
 class IdentityStore:
@@ -31,10 +79,12 @@ class IdentityStore:
             the errors of `connections.UNAVAILABLE`: the database does not answer.
         """
         row = await self._pool.fetchrow(_SELECT, secret_hash)
-        return None if row is None else _principal(row)
+        return None if row is None else principal_of_row(row)
 
 
-def _principal(row: asyncpg.Record) -> Principal:
+def principal_of_row(row: asyncpg.Record) -> Principal:
+    """The principal of a row of `identity_of_key`, its lists compiled once for all its calls."""
+    networks = row["ip_allow_list"]
     stored = {Scope(ScopeKind(rail[0]), rail[1]): _guardrail(rail) for rail in json.loads(row["guardrails"])}
     return Principal(
         organization=row["organization_id"],
@@ -48,6 +98,8 @@ def _principal(row: asyncpg.Record) -> Principal:
         api_key_active=row["api_key_active"],
         expire_epoch_s=row["expire_epoch_s"],
         guardrails=tuple(stored.get(scope, Guardrail(scope)) for scope in _scopes(row)),
+        ip_allow_list=None if networks is None else parse_networks(networks),
+        secret_replaced=row["secret_replaced"],
     )
 
 
@@ -62,12 +114,15 @@ def _scopes(row: asyncpg.Record) -> tuple[Scope, ...]:
 
 
 def _guardrail(rail: list[Any]) -> Guardrail:
-    kind, scope_id, budget, cycle, revision, requests_per_minute, whitelist = rail
+    kind, scope_id, budget, cycle, revision, requests_per_minute, whitelist, mode, tokens_per_minute, concurrency = rail
     return Guardrail(
         scope=Scope(ScopeKind(kind), scope_id),
         budget_nano_credits=budget,
         cycle=Cycle(cycle),
         cycle_revision=revision,
         requests_per_minute=requests_per_minute,
-        model_whitelist=None if whitelist is None else frozenset(whitelist),
+        model_whitelist=None if whitelist is None else compile_stored(whitelist),
+        mode=GuardrailMode(mode),
+        tokens_per_minute=tokens_per_minute,
+        concurrency_limit=concurrency,
     )

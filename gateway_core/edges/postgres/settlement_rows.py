@@ -31,6 +31,28 @@ class Settlement:
         """The hold's counters, encoded."""
         return tuple(counter.encode() for counter in self.hold.counters)
 
+    @cached_property
+    def throttles(self) -> tuple[str, ...]:
+        """The hold's throttles, encoded."""
+        return tuple(throttle.encode() for throttle in self.hold.throttles)
+
+    @property
+    def used_tokens(self) -> int:
+        """What the call used, of both sides; nothing when it failed."""
+        return self.resolution.usage.total_input + self.resolution.usage.total_output
+
+    @property
+    def shadow_refusals(self) -> frozenset[str]:
+        """Counters, encoded, of the guardrails in shadow mode that would have refused the call for whatever reason."""
+        kinds = self.report.shadow_rate_limited
+        if not self.hold.shadow_refusals and not kinds:
+            return frozenset()
+        return frozenset(
+            name
+            for index, (name, counter) in enumerate(zip(self.counters, self.hold.counters, strict=True))
+            if index in self.hold.shadow_refusals or counter.kind in kinds
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ExpiredCharge:
@@ -88,6 +110,7 @@ def record_row(entry: RecordedSettlement) -> dict[str, object]:
         "price_version": hold.price_version,
         "hold_nano_credits": hold.amount_nano_credits,
         "counters": entry.settlement.counters,
+        "throttles": entry.settlement.throttles or None,
     }
 
 
@@ -149,6 +172,11 @@ def _line(line: ChargeLine) -> tuple[str, int, int, int]:
     return (line.category, line.token_count, line.price_nano_credits_per_million_tokens, line.amount_nano_credits)
 
 
+def instant(epoch_us: int) -> datetime:
+    """Exact to the microsecond."""
+    return _EPOCH + timedelta(microseconds=epoch_us)
+
+
 def _instant(epoch_us: int) -> str:
-    """ISO 8601, exact to the microsecond."""
-    return (_EPOCH + timedelta(microseconds=epoch_us)).isoformat()
+    """ISO 8601."""
+    return instant(epoch_us).isoformat()

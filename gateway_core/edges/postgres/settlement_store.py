@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
+from datetime import datetime
 from typing import Final
 
 from gateway_core.domain.holds import Hold, HoldState
@@ -30,6 +31,7 @@ from gateway_core.edges.postgres.settlement_rows import (
     Settlement,
     correction_row,
     hold_row,
+    instant,
     quarantine_row,
     record_row,
 )
@@ -72,7 +74,7 @@ _RECORD_COLUMNS: Final = """
     requested_model, answered_model, provider_id, provider_response_id, service_tier, price_version, input_tokens,
     cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, hold_nano_credits,
     charge_nano_credits, charge_lines, counters, http_status, response_flags, duration_ms, time_to_first_byte_ms, request_id,
-    trace_id, place_time
+    trace_id, place_time, throttles
 """
 
 _INSERT_RECORDS: Final = (
@@ -98,11 +100,13 @@ SELECT hold_id, organization_id, reason, report FROM json_populate_recordset(NUL
 """
 
 _ADD_SPEND: Final = """
-INSERT INTO scope_spend (organization_id, counter, settled_nano_credits, call_count)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) ORDER BY 1, 2
+INSERT INTO scope_spend (organization_id, counter, settled_nano_credits, call_count, shadow_refusal_count, last_use_time)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[]) ORDER BY 1, 2
 ON CONFLICT (organization_id, counter) DO UPDATE
    SET settled_nano_credits = scope_spend.settled_nano_credits + excluded.settled_nano_credits,
-       call_count = scope_spend.call_count + excluded.call_count
+       call_count = scope_spend.call_count + excluded.call_count,
+       shadow_refusal_count = scope_spend.shadow_refusal_count + excluded.shadow_refusal_count,
+       last_use_time = greatest(scope_spend.last_use_time, excluded.last_use_time)
 """
 
 _ADD_DISCREPANCIES: Final = """
@@ -266,19 +270,45 @@ def _transfer(entry: RecordedSettlement) -> Transfer:
     )
 
 
+@dataclass(slots=True)
+class _Spend:
+    """What a batch adds to a counter."""
+
+    settled: int = 0
+    calls: int = 0
+    shadow_refusals: int = 0
+    last_use_epoch_us: int | None = None
+
+    def add(self, entry: RecordedSettlement, counter: str) -> None:
+        calls = _call_count(entry)
+        self.settled += entry.delta_nano_credits
+        self.calls += calls
+        if entry.corrects is None:
+            self.shadow_refusals += counter in entry.settlement.shadow_refusals
+        if calls > 0:
+            self.last_use_epoch_us = max(self.last_use_epoch_us or 0, entry.settlement.hold.placed_epoch_us)
+
+    def columns(self) -> tuple[int, int, int, datetime | None]:
+        last_use = None if self.last_use_epoch_us is None else instant(self.last_use_epoch_us)
+        return self.settled, self.calls, self.shadow_refusals, last_use
+
+
+def _call_count(entry: RecordedSettlement) -> int:
+    """A voided call was never made and is not counted; the expiry that a correction replaces was counted already."""
+    return int(entry.settlement.resolution.outcome is not HoldState.VOIDED) - int(entry.corrects is not None)
+
+
 async def _add_spend(connection: Connection, recorded: Iterable[RecordedSettlement]) -> None:
-    """Adds the charges to every counter of their holds. A voided call was never made and is not counted."""
-    spend: dict[tuple[str, str], tuple[int, int]] = {}
+    """Adds the charges to every counter of their holds, and what guardrails in shadow mode would have refused."""
+    spend: dict[tuple[str, str], _Spend] = {}
     for entry in recorded:
-        calls = int(entry.settlement.resolution.outcome is not HoldState.VOIDED) - int(entry.corrects is not None)
-        if not calls and not entry.delta_nano_credits:
+        settlement = entry.settlement
+        if not _call_count(entry) and not entry.delta_nano_credits and not settlement.shadow_refusals:
             continue
-        for counter in entry.settlement.counters:
-            place = (entry.settlement.hold.organization, counter)
-            settled, call_count = spend.get(place, (0, 0))
-            spend[place] = (settled + entry.delta_nano_credits, call_count + calls)
+        for counter in settlement.counters:
+            spend.setdefault((settlement.hold.organization, counter), _Spend()).add(entry, counter)
     if spend:
-        await connection.execute(_ADD_SPEND, *columns_of((*place, *sums) for place, sums in spend.items()))
+        await connection.execute(_ADD_SPEND, *columns_of((*place, *sums.columns()) for place, sums in spend.items()))
 
 
 async def _add_discrepancies(connection: Connection, contradictions: Sequence[tuple[Hold, str]]) -> int:

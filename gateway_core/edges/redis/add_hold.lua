@@ -1,6 +1,7 @@
 -- Counts a hold that the register has open and that is not counted here, once.
--- KEYS: pool, open holds, counter...
--- ARGV: hold id, amount, generation it was placed under, sequence of the ledger at which it was still open
+-- KEYS: pool, open holds, counter..., throttle of calls at once...
+-- ARGV: hold id, amount, generation it was placed under, sequence of the ledger at which it was still open, number of counters,
+--       expiry of the hold in epoch seconds
 -- Answers 1 when it is counted, 0 when Redis may know more than the register did when it was read, -1 without a pool.
 local pool = redis.call('HMGET', KEYS[1], 'generation', 'sequence')
 if not pool[1] then
@@ -21,7 +22,7 @@ if pool[1] == ARGV[3] then
     return -1
 end
 local counters = {}
-for index = 3, #KEYS do
+for index = 3, 2 + ARGV[5] do
     local counter = redis.call('HMGET', KEYS[index], 'generation', 'seeded')
     if counter[1] == pool[1] then
         if open_at < tonumber(counter[2]) then
@@ -34,6 +35,11 @@ redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 redis.call('HINCRBY', KEYS[1], 'held', ARGV[2])
 for _, key in ipairs(counters) do
     redis.call('HINCRBY', key, 'held', ARGV[2])
+end
+for index = 3 + ARGV[5], #KEYS do
+    if redis.call('ZSCORE', KEYS[index], 'generation:' .. pool[1]) then
+        redis.call('ZADD', KEYS[index], ARGV[6], ARGV[1])
+    end
 end
 -- A counter that is being seeded right now may not know of the hold: its seeding is refused, and begins anew.
 redis.call('HINCRBY', KEYS[1], 'additions', 1)

@@ -1,7 +1,8 @@
 -- Applies ledger events of one organization to its pool and counters, each exactly once, in the order of the ledger.
--- KEYS: pool, open holds, counter...
+-- KEYS: pool, open holds, then counters and throttles
 -- ARGV: sequence before the first event, then for each event:
---       sequence, hold id ('' = none), held, charge, change of the pool's balance, number of counters, index of each counter
+--       sequence, hold id ('' = none), held, charge, change of the pool's balance, tokens used, number of counters, number of
+--       throttles, index of each counter, kind and index of each throttle
 -- Answers the sequence Redis is at afterwards; smaller than ARGV[1] when events are missing in between, -1 without a pool.
 --
 -- A pool that holds something while its open holds are gone was evicted in part: it is dropped, and rebuilt when it is needed.
@@ -22,16 +23,19 @@ local position = 2
 while position <= #ARGV do
     local sequence = tonumber(ARGV[position])
     local hold_id, held, charge = ARGV[position + 1], ARGV[position + 2], ARGV[position + 3]
-    local balance_change, counter_count = ARGV[position + 4], tonumber(ARGV[position + 5])
+    local balance_change, used = ARGV[position + 4], tonumber(ARGV[position + 5])
+    local counter_count, throttle_count = tonumber(ARGV[position + 6]), tonumber(ARGV[position + 7])
+    local throttles = position + 8 + counter_count
     if sequence > applied then
         -- A hold that is not open here was never counted here: there is nothing to release.
-        local released = hold_id ~= '' and redis.call('HDEL', KEYS[2], hold_id) == 1 and held ~= '0'
+        local kept = hold_id ~= '' and redis.call('HGET', KEYS[2], hold_id)
+        local released = kept and redis.call('HDEL', KEYS[2], hold_id) == 1 and held ~= '0'
         redis.call('HINCRBY', KEYS[1], 'balance', balance_change)
         if released then
             redis.call('HINCRBY', KEYS[1], 'held', '-' .. held)
         end
         for offset = 1, counter_count do
-            local key = KEYS[2 + tonumber(ARGV[position + 5 + offset])]
+            local key = KEYS[2 + tonumber(ARGV[position + 7 + offset])]
             local counter = redis.call('HMGET', key, 'seeded', 'generation')
             -- A counter of an earlier generation is rebuilt before it is used again.
             if counter[2] == generation and sequence > tonumber(counter[1]) then
@@ -41,9 +45,19 @@ while position <= #ARGV do
                 end
             end
         end
+        -- What the call really used takes the place of what it had reserved, while that counts.
+        local slice, tokens = string.match(kept or '', '^%d+:(%d+):(%d+)')
+        for throttle = throttles, throttles + 2 * throttle_count - 1, 2 do
+            local key = KEYS[2 + tonumber(ARGV[throttle + 1])]
+            if ARGV[throttle] == 'calls' then
+                redis.call('ZREM', key, hold_id)
+            elseif slice then
+                correct(key, tonumber(slice), used - tonumber(tokens))
+            end
+        end
         applied = sequence
     end
-    position = position + 6 + counter_count
+    position = throttles + 2 * throttle_count
 end
 redis.call('HSET', KEYS[1], 'sequence', applied)
 return applied

@@ -7,7 +7,7 @@ snapshot is told from the true one. The generation and the number of holds that 
 pool's edition: docs/adr/0002.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from importlib import resources
 from typing import Final
@@ -15,10 +15,22 @@ from typing import Final
 from redis.asyncio import Redis
 
 from gateway_core.domain.holds import Hold
-from gateway_core.domain.placements import ExhaustedCounter, Missing, Placed, Placement, Refused, Withdrawn
+from gateway_core.domain.placements import (
+    BusyThrottle,
+    ExhaustedCounter,
+    Missing,
+    Placed,
+    Placement,
+    Refused,
+    Withdrawn,
+)
+from gateway_core.domain.scopes import Scope
+from gateway_core.domain.throttles import Throttle, ThrottleKind
+from gateway_core.edges.redis.rate_counters import windowed_script
 
 _SCRIPTS: Final = resources.files("gateway_core.edges.redis")
 EVENTS_PER_SCRIPT: Final = 100
+_NEVER: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,39 +44,68 @@ class CounterEvent:
     pool_delta_nano_credits: int
     counters: tuple[str, ...]
     """Encoded counters that carry the charge."""
+    used_tokens: int = 0
+    """What the call turned out to use, of both sides."""
+    throttles: tuple[str, ...] = ()
+    """Encoded throttles that the call was admitted by."""
 
 
 class HoldCounters:
     """The scripts over one Redis."""
 
     def __init__(self, client: Redis) -> None:
-        self._place = client.register_script(_source("place.lua"))
-        self._release = client.register_script(_source("release.lua"))
+        self._place = client.register_script(windowed_script("place.lua"))
+        self._release = client.register_script(windowed_script("release.lua"))
         self._seed_pool = client.register_script(_source("seed_pool.lua"))
         self._seed_counter = client.register_script(_source("seed_counter.lua"))
         self._drop_pool = client.register_script(_source("drop_pool.lua"))
         self._confirm = client.register_script(_source("confirm.lua"))
         self._add_hold = client.register_script(_source("add_hold.lua"))
-        self._apply = client.register_script(_source("apply.lua"))
+        self._apply = client.register_script(windowed_script("apply.lua"))
+        self._seed_calls = client.register_script(_source("seed_calls.lua"))
 
-    async def place(self, hold: Hold, limits: Sequence[int | None], floor: int = 0) -> Placement:
-        """Places a hold on the pool and every counter, or on nothing. Repeating it changes nothing.
+    async def place(
+        self,
+        hold: Hold,
+        limits: Sequence[int | None],
+        floor: int = 0,
+        throttle_limits: Sequence[int] = (),
+        shadows: Set[Scope] = frozenset(),
+    ) -> Placement:
+        """Places a hold on the pool, every counter and every throttle, or on nothing. Repeating it changes nothing.
 
         Args:
             hold: the hold; its counters narrowest first.
             limits: nano-credits for each counter of the hold, None for unlimited.
             floor: a number of placements the pool is known to have reached; with fewer it is old, and counts as missing.
+            throttle_limits: of each throttle of the hold.
+            shadows: scopes whose guardrails refuse nothing.
         """
-        arguments = [hold.hold_id, str(hold.amount_nano_credits), str(floor)]
-        arguments.extend("" if limit is None else str(limit) for limit in limits)
+        scopes = [counter.scope for counter in hold.counters]
+        arguments = [
+            hold.hold_id,
+            str(hold.amount_nano_credits),
+            str(floor),
+            str(-(-hold.expires_epoch_us // 10**6)),
+            str(hold.input_tokens + hold.output_tokens),
+            str(len(scopes)),
+        ]
+        arguments += (_limit(limit, scope in shadows) for limit, scope in zip(limits, scopes, strict=True))
+        for throttle, limit in zip(hold.throttles, throttle_limits, strict=True):
+            arguments += [
+                throttle.kind,
+                _limit(limit, throttle.scope in shadows),
+                str(scopes.index(throttle.scope) + 1),
+            ]
         answer = await self._place(keys=_hold_keys(hold), args=arguments)
-        return _placement(answer)
+        return _placement(answer, len(scopes))
 
     async def release(self, hold: Hold) -> None:
         """Takes a hold back that was never registered, because its call is not made. One that is placed only afterwards, by a
         Redis that had stalled, is not placed.
         """
-        await self._release(keys=_hold_keys(hold), args=[hold.hold_id])
+        kinds = (throttle.kind for throttle in hold.throttles)
+        await self._release(keys=_hold_keys(hold), args=[hold.hold_id, str(len(hold.counters)), *kinds])
 
     async def seed_pool(
         self,
@@ -136,9 +177,35 @@ class HoldCounters:
             generation: it was placed under.
             open_at_sequence: of the ledger, at which it was open.
         """
-        pool, holds, _, *counters = _hold_keys(hold)
+        pool, holds, _, *scopes = _hold_keys(hold)
+        counters, throttles = scopes[: len(hold.counters)], scopes[len(hold.counters) :]
+        calls = [
+            key for key, throttle in zip(throttles, hold.throttles, strict=True) if throttle.kind is ThrottleKind.CALLS
+        ]
         arguments = [hold.hold_id, str(hold.amount_nano_credits), generation, str(open_at_sequence)]
-        return int(await self._add_hold(keys=[pool, holds, *counters], args=arguments)) == 1
+        arguments += [str(len(counters)), str(-(-hold.expires_epoch_us // 1_000_000))]
+        return int(await self._add_hold(keys=[pool, holds, *counters, *calls], args=arguments)) == 1
+
+    async def seed_calls(
+        self,
+        organization: str,
+        throttle: Throttle,
+        *,
+        open_holds: Mapping[str, int],
+        sequence: int,
+        expire_epoch_s: int,
+    ) -> bool:
+        """Rebuilds the open calls of a throttle unless they are there; False when the snapshot is too old.
+
+        Args:
+            organization: id.
+            throttle: of the kind CALLS.
+            open_holds: by hold id when each expires, in seconds since the epoch.
+            sequence: of the ledger, at which these are open.
+            expire_epoch_s: when nothing of this matters any more.
+        """
+        keys = [pool_key(organization), holds_key(organization), throttle_key(organization, throttle.encode())]
+        return bool(await self._seed_calls(keys=keys, args=[str(sequence), str(expire_epoch_s), *_flat(open_holds)]))
 
     async def drop_pool(self, organization: str, generation: str) -> bool:
         """Drops a pool of this generation, for the next call to rebuild it. Whether it was there."""
@@ -161,8 +228,9 @@ class HoldCounters:
         return applied
 
     async def _apply_chunk(self, organization: str, after_sequence: int, events: Sequence[CounterEvent]) -> int:
-        indexes = {name: index for index, name in enumerate(_distinct(events), start=1)}
-        keys = [pool_key(organization), holds_key(organization), *(counter_key(organization, name) for name in indexes)]
+        names = dict.fromkeys(key for event in events for key in _event_keys(organization, event))
+        indexes = {key: str(index) for index, key in enumerate(names, start=1)}
+        keys = [pool_key(organization), holds_key(organization), *names]
         arguments = [str(after_sequence)]
         for event in events:
             arguments += [
@@ -171,9 +239,13 @@ class HoldCounters:
                 str(event.held_nano_credits),
                 str(event.charge_nano_credits),
                 str(event.pool_delta_nano_credits),
+                str(event.used_tokens),
                 str(len(event.counters)),
-                *(str(indexes[name]) for name in event.counters),
+                str(len(event.throttles)),
+                *(indexes[counter_key(organization, name)] for name in event.counters),
             ]
+            for name in event.throttles:
+                arguments += [name.partition(":")[0], indexes[throttle_key(organization, name)]]
         return int(await self._apply(keys=keys, args=arguments))
 
 
@@ -183,13 +255,23 @@ def pool_key(organization: str) -> str:
 
 
 def holds_key(organization: str) -> str:
-    """Hash: hold id to amount."""
+    """Hash: hold id to amount, or to what `place.lua` keeps; `held_amount` reads it."""
     return f"mr:{{{organization}}}:holds"
 
 
 def counter_key(organization: str, counter: str) -> str:
     """Hash: settled, held, seeded, generation. `counter` is encoded."""
     return f"mr:{{{organization}}}:c:{counter}"
+
+
+def throttle_key(organization: str, throttle: str) -> str:
+    """Hash of slices for tokens, sorted set of open holds by their expiry for calls. `throttle` is encoded."""
+    return f"mr:{{{organization}}}:t:{throttle}"
+
+
+def held_amount(kept: str) -> int:
+    """The amount of an open hold, of what the hash of open holds keeps of it."""
+    return int(kept.partition(":")[0])
 
 
 def withdrawal_key(organization: str, hold_id: str) -> str:
@@ -209,28 +291,51 @@ def _hold_keys(hold: Hold) -> list[str]:
         holds_key(organization),
         withdrawal_key(organization, hold.hold_id),
         *counters,
+        *(throttle_key(organization, throttle.encode()) for throttle in hold.throttles),
     ]
 
 
-def _distinct(events: Iterable[CounterEvent]) -> dict[str, None]:
-    return dict.fromkeys(name for event in events for name in event.counters)
+def _event_keys(organization: str, event: CounterEvent) -> Iterable[str]:
+    yield from (counter_key(organization, name) for name in event.counters)
+    yield from (throttle_key(organization, name) for name in event.throttles)
 
 
-def _placement(answer: Sequence[str | int]) -> Placement:
+def _limit(limit: int | None, shadow: bool) -> str:  # noqa: FBT001
+    if limit is None:
+        return ""
+    return f"s{limit}" if shadow else str(limit)
+
+
+def _placement(answer: Sequence[str | int], counter_count: int) -> Placement:
     kind, *rest = answer
     if kind == "placed":
-        return Placed(int(rest[0]), str(rest[1]))
+        return Placed(int(rest[0]), str(rest[1]), tuple(sorted(int(index) - 1 for index in rest[2:])))
     if kind == "withdrawn":
         return Withdrawn()
     if kind == "missing":
         indexes = [int(index) for index in rest[1:]]
-        return Missing(0 in indexes, tuple(index - 1 for index in indexes if index), edition=str(rest[0]))
-    triples = zip(rest[0::3], rest[1::3], rest[2::3], strict=True)
+        return Missing(
+            pool=0 in indexes,
+            counters=tuple(index - 1 for index in indexes if 0 < index <= counter_count),
+            edition=str(rest[0]),
+            throttles=tuple(index - 1 - counter_count for index in indexes if index > counter_count),
+        )
+    return _refused([tuple(map(int, rest[start : start + 4])) for start in range(0, len(rest), 4)], counter_count)
+
+
+def _refused(parts: Sequence[tuple[int, ...]], counter_count: int) -> Refused:
     exhausted = [
-        ExhaustedCounter(int(index) - 1 if int(index) else None, int(settled), int(held))
-        for index, settled, held in triples
+        ExhaustedCounter(index - 1 if index else None, settled, held)
+        for index, settled, held, _ in parts
+        if index <= counter_count
     ]
-    return Refused(tuple(sorted(exhausted, key=lambda counter: (counter.index is None, counter.index or 0))))
+    busy = [
+        BusyThrottle(index - 1 - counter_count, used, None if wait == _NEVER else wait, reset)
+        for index, used, wait, reset in parts
+        if index > counter_count
+    ]
+    in_order = sorted(exhausted, key=lambda counter: (counter.index is None, counter.index or 0))
+    return Refused(tuple(in_order), tuple(busy))
 
 
 def _source(name: str) -> str:

@@ -1,111 +1,25 @@
 -- Counts a call against sliding windows: all counters together or none.
--- KEYS: one hash for each counter.   ARGV: slices per window, then for each key: limit, slice in microseconds, hits.
+-- KEYS: one hash for each counter.   ARGV: for each key: limit, slice in microseconds, hits, shadow (1 or 0).
 -- Answers for each key: fits (1 or 0), remaining, wait in microseconds (-1: never), reset in microseconds.
---
--- A hash holds a field for every slice that admitted something, and 'total' (their sum), 'oldest' and 'newest' (slice numbers).
--- Slices are numbered by the time of this server, whose clock is the only one that matters. The live ones are the current slice
--- and a whole window of slices before it: any span of one window up to now lies inside them.
-local SLICES = tonumber(ARGV[1])
-local time = redis.call('TIME')
-local now_us = tonumber(time[1]) * 1000000 + tonumber(time[2])
-
--- The counts of the slices from first to last, a table of numbers; an absent slice counts 0.
-local function slice_counts(key, first, last)
-    local fields = {}
-    for slice = first, last do
-        fields[#fields + 1] = string.format('%.0f', slice)
-    end
-    local counts = redis.call('HMGET', key, unpack(fields))
-    for index = 1, #fields do
-        counts[index] = tonumber(counts[index] or 0)
-    end
-    return counts, fields
-end
-
--- Adds hits to the counter's current slice.
-local function add(counter, hits)
-    local slice = string.format('%.0f', counter.slice)
-    counter.total = counter.total + hits
-    counter.newest = counter.slice
-    counter.oldest = counter.oldest or counter.slice
-    redis.call('HINCRBY', counter.key, slice, hits)
-    redis.call('HSET', counter.key, 'total', counter.total, 'newest', slice, 'oldest', string.format('%.0f', counter.oldest))
-    redis.call('PEXPIRE', counter.key, math.ceil((SLICES + 2) * counter.slice_us / 1000))
-end
-
--- What is live now. Slices that left the window are removed for good: each is looked at once.
-local function read_counter(key, slice_us)
-    local counter = {key = key, slice_us = slice_us, slice = math.floor(now_us / slice_us), total = 0}
-    local fields = redis.call('HMGET', key, 'total', 'oldest', 'newest')
-    if not fields[1] then
-        return counter
-    end
-    local total, oldest, newest = tonumber(fields[1]), tonumber(fields[2]), tonumber(fields[3])
-    if newest - counter.slice > SLICES then
-        -- The clock was set back by more than a window: everything counts as admitted now, and is free again in a window.
-        redis.call('DEL', key)
-        add(counter, total)
-        return counter
-    end
-    -- The clock was set back a little: time stands still until it has caught up.
-    counter.slice = math.max(counter.slice, newest)
-    local first_live = counter.slice - SLICES
-    if newest < first_live then
-        redis.call('DEL', key)
-        return counter
-    end
-    counter.total, counter.oldest, counter.newest = total, oldest, newest
-    if oldest < first_live then
-        local counts, names = slice_counts(key, oldest, first_live - 1)
-        for index = 1, #counts do
-            counter.total = counter.total - counts[index]
-        end
-        counter.oldest = first_live
-        redis.call('HDEL', key, unpack(names))
-        redis.call('HSET', key, 'total', counter.total, 'oldest', string.format('%.0f', first_live))
-    end
-    return counter
-end
-
--- Microseconds until a slice is no longer live.
-local function until_gone(counter, slice)
-    return (slice + SLICES + 1) * counter.slice_us - now_us
-end
-
--- Microseconds until enough of the oldest slices are gone.
-local function wait_us(counter, limit, hits)
-    if hits > limit then
-        return -1
-    end
-    local excess = counter.total + hits - limit
-    local counts = slice_counts(counter.key, counter.oldest, counter.newest)
-    for index = 1, #counts do
-        excess = excess - counts[index]
-        if excess <= 0 then
-            return until_gone(counter, counter.oldest + index - 1)
-        end
-    end
-    return until_gone(counter, counter.newest)
-end
-
+-- A counter in shadow mode says that it does not fit, and counts all the same: it stops nothing.
 local counters, waits, all_fit = {}, {}, true
 for index = 1, #KEYS do
-    local limit, slice_us, hits = tonumber(ARGV[3 * index - 1]), tonumber(ARGV[3 * index]), tonumber(ARGV[3 * index + 1])
+    local limit, slice_us, hits = tonumber(ARGV[4 * index - 3]), tonumber(ARGV[4 * index - 2]), tonumber(ARGV[4 * index - 1])
     local counter = read_counter(KEYS[index], slice_us)
     counters[index] = counter
     waits[index] = 0
     -- A call that counts nothing asks whether one request would fit.
     if counter.total + math.max(hits, 1) > limit then
         waits[index] = wait_us(counter, limit, math.max(hits, 1))
-        all_fit = false
+        all_fit = all_fit and ARGV[4 * index] == '1'
     end
 end
 
 local answer = {}
 for index, counter in ipairs(counters) do
-    local limit, hits = tonumber(ARGV[3 * index - 1]), tonumber(ARGV[3 * index + 1])
+    local limit, hits = tonumber(ARGV[4 * index - 3]), tonumber(ARGV[4 * index - 1])
     if all_fit and hits > 0 then
-        add(counter, hits)
+        count_hits(counter, hits)
     end
     answer[#answer + 1] = waits[index] == 0 and 1 or 0
     answer[#answer + 1] = math.max(limit - counter.total, 0)

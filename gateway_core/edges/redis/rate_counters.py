@@ -15,12 +15,18 @@ _NEVER: Final = -1
 _VALUES_PER_COUNTER: Final = 4
 
 
+def windowed_script(name: str) -> str:
+    """The source of a script that counts over sliding windows."""
+    folder = resources.files("gateway_core.edges.redis")
+    window, script = ((folder / part).read_text(encoding="utf-8") for part in ("sliding_window.lua", name))
+    return f"local SLICES = {SLICES_PER_WINDOW}\n{window}\n{script}"
+
+
 class RateCounters:
     """The counters of every organization over one Redis."""
 
     def __init__(self, client: Redis) -> None:
-        script = resources.files("gateway_core.edges.redis") / "rate_counters.lua"
-        self._take = client.register_script(script.read_text(encoding="utf-8"))
+        self._take = client.register_script(windowed_script("rate_counters.lua"))
 
     async def take(self, demands: Sequence[Demand]) -> list[CounterState]:
         """Takes what a call demands, from every counter or from none.
@@ -29,14 +35,15 @@ class RateCounters:
             demands: at least one, no two for one counter, all of one organization (its keys share a slot of a cluster).
 
         Returns:
-            The states in the order of the demands. The call is admitted if all of them fit.
+            The states in the order of the demands. The call is admitted if all of them fit but those in shadow mode.
 
         Raises:
             gateway_core.edges.redis.connections.UNAVAILABLE: Redis cannot answer; the hits may have been counted.
         """
-        arguments = [SLICES_PER_WINDOW]
+        arguments: list[int] = []
         for demand in demands:
-            arguments += [demand.limit, demand.counter.unit.slice_us, min(demand.hits, MAX_HITS)]
+            hits = min(demand.hits, MAX_HITS)
+            arguments += [demand.limit, demand.counter.unit.slice_us, hits, int(demand.shadow)]
         answer = await self._take(keys=[demand.counter.key() for demand in demands], args=arguments)
         return [
             _state(demand, answer[index * _VALUES_PER_COUNTER : (index + 1) * _VALUES_PER_COUNTER])

@@ -19,6 +19,7 @@ RPC_METHOD: Final = "rpc.method"
 
 DECISION: Final = "megarouter.authz.decision"
 DECISION_REASON: Final = "megarouter.authz.reason"
+SCOPE_KIND: Final = "megarouter.scope.kind"
 HOLD_ID: Final = "megarouter.hold.id"
 OUTCOME: Final = "megarouter.settlement.outcome"
 CHARGE_NANO_CREDITS: Final = "megarouter.settlement.charge_nano_credits"
@@ -48,6 +49,16 @@ AUTHZ_DURATION: Final = Instrument(
 )
 AUTHZ_HOLDS_WAITING: Final = Instrument(
     "megarouter.authz.holds_waiting", "{hold}", "Placed holds that are not in the register yet."
+)
+AUTHZ_SHADOW_REFUSALS: Final = Instrument(
+    "megarouter.authz.shadow_refusals",
+    "{call}",
+    "Admitted calls that guardrails in shadow mode would have refused, by scope.",
+)
+RATE_LIMIT_SHADOW_REFUSALS: Final = Instrument(
+    "megarouter.ratelimit.shadow_refusals",
+    "{call}",
+    "Admitted calls that rate limits in shadow mode would have refused.",
 )
 RATE_LIMIT_DECISIONS: Final = Instrument("megarouter.ratelimit.decisions", "{call}", "Decisions by outcome.")
 SETTLEMENTS: Final = Instrument(

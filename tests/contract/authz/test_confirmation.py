@@ -15,11 +15,12 @@ from authz_service.service import ROLE
 from gateway_core.domain.cycles import Cycle
 from gateway_core.domain.holds import Hold, sign_hold
 from gateway_core.domain.placements import Missing, Placed
-from gateway_core.domain.scopes import Counter, ScopeKind
+from gateway_core.domain.scopes import Counter, Scope, ScopeKind
+from gateway_core.domain.throttles import Throttle, ThrottleKind
 from gateway_core.edges.postgres.connections import open_pool
 from gateway_core.edges.postgres.hold_store import CounterSnapshot, PoolSnapshot, SpendStore, insert_holds
 from gateway_core.edges.postgres.ledger_events import LedgerEvents
-from gateway_core.edges.redis.hold_counters import HoldCounters, pool_key
+from gateway_core.edges.redis.hold_counters import HoldCounters, pool_key, throttle_key
 from gateway_core.edges.settings import AuthzSettings
 from tests.contract.authz.conftest import SIGNING_KEY
 from tests.contract.authz.test_rebuilding import dump, expect_redis_counts_the_register, restore, settle
@@ -81,6 +82,8 @@ class World:
         self.numbers += 1
         hold = replace(
             EXAMPLE,
+            throttles=(),
+            shadow_refusals=(),
             hold_id=f"hold-{self.numbers:04d}",
             organization="acme",
             member="mia",
@@ -344,3 +347,14 @@ async def lost_and_open(world: World) -> Hold:
     await world.register_all()
     await world.land_everything()
     return hold
+
+
+async def test_an_added_hold_takes_its_place_among_the_calls_at_once(world: World) -> None:
+    """Seen to fail while only the counters were told: a limit of calls at once let one call too many pass."""
+    throttle = Throttle(ThrottleKind.CALLS, Scope(ScopeKind.MEMBER, "mia"))
+    hold = replace(EXAMPLE, organization="acme", counters=SHARED, throttles=(throttle,), shadow_refusals=())
+    await world.counters.seed_pool("acme", balance=100, sequence=0, generation="new", placements=1, open_holds={})
+    assert await world.counters.seed_calls("acme", throttle, open_holds={}, sequence=0, expire_epoch_s=4_000_000_000)
+    assert await world.counters.add(hold, "old", 0)
+    calls = await world.redis.zrange(throttle_key("acme", throttle.encode()), 0, -1)
+    assert hold.hold_id in [call.decode() if isinstance(call, bytes) else call for call in calls]

@@ -25,7 +25,7 @@ from tests.unit.domain.example_hold import HOLD as EXAMPLE
 
 CREDIT = 10**9
 LIMIT = 100
-HOLD = replace(EXAMPLE, amount_nano_credits=5)
+HOLD = replace(EXAMPLE, throttles=(), shadow_refusals=(), amount_nano_credits=5)
 
 
 async def dump(redis: Redis) -> dict[str, bytes]:

@@ -6,11 +6,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from authz_service.call import Call
-from authz_service.decision import Admission, Prices, decide
-from authz_service.parameters import Parameters
 from gateway_core.domain.api_keys import make_api_key
 from gateway_core.domain.catalog import Catalog
 from gateway_core.domain.cycles import Cycle, PeriodClock
+from gateway_core.domain.decision import Admission, Parameters, Prices, decide
 from gateway_core.domain.dialects import Endpoint
 from gateway_core.domain.principals import Guardrail, Principal
 from gateway_core.domain.refusals import Refusal

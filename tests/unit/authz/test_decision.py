@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from authz_service.decision import Admission, Prices, refuse_exhausted, refuse_principal
 from gateway_core.domain.cycles import Cycle
+from gateway_core.domain.decision import Admission, Prices, refuse_principal
 from gateway_core.domain.dialects import Endpoint
+from gateway_core.domain.model_whitelists import parse_whitelist
+from gateway_core.domain.placement_refusals import refuse_exhausted
 from gateway_core.domain.placements import ExhaustedCounter
 from gateway_core.domain.principals import Guardrail, Principal
 from gateway_core.domain.refusals import Refusal, RefusalReason
@@ -40,7 +42,7 @@ def whitelisted(**lists: set[str]) -> Principal:
     """A principal whose scopes of these kinds carry a whitelist."""
     return principal(
         {
-            scope: Guardrail(scope, model_whitelist=frozenset(lists[scope.kind]))
+            scope: Guardrail(scope, model_whitelist=parse_whitelist(lists[scope.kind]))
             for scope in SCOPES
             if scope.kind in lists
         }

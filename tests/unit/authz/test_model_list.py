@@ -7,6 +7,7 @@ import pytest
 
 from authz_service.model_list import list_models
 from gateway_core.domain.dialects import Dialect, ModelList
+from gateway_core.domain.model_whitelists import parse_whitelist
 from gateway_core.domain.principals import Guardrail, Principal
 from gateway_core.domain.refusals import Refusal, RefusalReason
 from tests.unit.authz.examples import CATALOG, NOW_EPOCH_US, SCOPES, principal
@@ -26,7 +27,7 @@ def listed(dialect: Dialect, model: str | None = None, who: Principal | None = N
 
 
 def only(*names: str) -> Principal:
-    return principal({SCOPES[1]: Guardrail(SCOPES[1], model_whitelist=frozenset(names))})
+    return principal({SCOPES[1]: Guardrail(SCOPES[1], model_whitelist=parse_whitelist(names))})
 
 
 def test_openai() -> None:

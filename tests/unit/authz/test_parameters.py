@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from authz_service.call import Call
-from authz_service.parameters import MAX_CHOICES, MAX_OUTPUT_LIMIT, Parameters, read_parameters
+from authz_service.parameters import MAX_CHOICES, MAX_OUTPUT_LIMIT, read_parameters
+from gateway_core.domain.decision import Parameters
 from gateway_core.domain.dialects import Dialect, Endpoint, ModelCall, classify
 from gateway_core.domain.refusals import Refusal, RefusalReason
 from tests.unit.authz.examples import call

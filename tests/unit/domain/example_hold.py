@@ -3,7 +3,8 @@
 from gateway_core.domain.cycles import Cycle
 from gateway_core.domain.dialects import Endpoint
 from gateway_core.domain.holds import Hold
-from gateway_core.domain.scopes import Counter, ScopeKind
+from gateway_core.domain.scopes import Counter, Scope, ScopeKind
+from gateway_core.domain.throttles import Throttle, ThrottleKind
 
 HOLD = Hold(
     hold_id="hold-01j0000000000000000000000",
@@ -26,4 +27,9 @@ HOLD = Hold(
     ),
     placed_epoch_us=1_750_000_000_000_001,
     expires_epoch_us=1_750_007_200_000_001,
+    throttles=(
+        Throttle(ThrottleKind.TOKENS, Scope(ScopeKind.MEMBER, "mia")),
+        Throttle(ThrottleKind.CALLS, Scope(ScopeKind.API_KEY, "key-1")),
+    ),
+    shadow_refusals=(0, 1),
 )

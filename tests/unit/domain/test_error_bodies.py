@@ -22,10 +22,17 @@ LIMITS = (
 STATUSES = {
     401: {"missing_api_key", "invalid_api_key", "conflicting_api_keys", "key_disabled", "key_expired"},
     402: {"budget_exhausted", "credit_exhausted"},
-    403: {"member_suspended", "organization_suspended", "model_not_allowed", "model_not_found", "model_without_price"},
+    403: {
+        "member_suspended",
+        "organization_suspended",
+        "ip_not_allowed",
+        "model_not_allowed",
+        "model_not_found",
+        "model_without_price",
+    },
     404: {"endpoint_not_supported"},
     400: {"unreadable_body", "unsupported_content_type", "unsupported_content_encoding", "invalid_parameter"},
-    429: {"rate_limited"},
+    429: {"rate_limited", "tokens_rate_limited", "too_many_concurrent_calls"},
     503: {"dependency_unavailable"},
 }
 

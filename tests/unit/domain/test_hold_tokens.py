@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from gateway_core.domain.cycles import Cycle
 from gateway_core.domain.dialects import Endpoint
 from gateway_core.domain.holds import Hold, HoldTokenError, sign_hold, verify_hold
-from gateway_core.domain.scopes import Counter, ScopeKind
+from gateway_core.domain.scopes import Counter, Scope, ScopeKind
+from gateway_core.domain.throttles import Throttle, ThrottleKind
 from tests.unit.domain.example_hold import HOLD
 
 KEY = b"\x5a" * 32
@@ -42,6 +43,11 @@ holds = st.builds(
     placed_epoch_us=numbers,
     expires_epoch_us=numbers,
     placement=numbers,
+    throttles=st.lists(
+        st.builds(Throttle, st.sampled_from(ThrottleKind), st.builds(Scope, st.sampled_from(ScopeKind), st.just("a"))),
+        max_size=4,
+    ).map(tuple),
+    shadow_refusals=st.lists(numbers, max_size=7).map(tuple),
 )
 
 

@@ -33,7 +33,7 @@ NEEDED: dict[type[ServiceSettings], set[str]] = {
     AuthzSettings: {"LISTEN", "DATABASE_URL", "REDIS_URL", "HOLD_SIGNING_KEY", "KEY_PEPPER"},
     RateLimitSettings: {"LISTEN", "REDIS_URL"},
     UsageSettings: {"LISTEN", "DATABASE_URL", "REDIS_URL", "HOLD_SIGNING_KEY", "JOURNAL_FILE"},
-    AdminSettings: {"LISTEN", "DATABASE_URL", "KEY_PEPPER", "CATALOG_FILE"},
+    AdminSettings: {"LISTEN", "DATABASE_URL", "REDIS_URL", "KEY_PEPPER", "CATALOG_FILE"},
 }
 
 

@@ -1,15 +1,13 @@
 """The production script against a Redis of dictionaries whose clock the test sets."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from lupa import lua51
 
-import gateway_core.edges.redis
-from gateway_core.domain.rate_limits import SLICES_PER_WINDOW
+from gateway_core.edges.redis.rate_counters import windowed_script
 
-SCRIPT = Path(gateway_core.edges.redis.__file__).with_name("rate_counters.lua").read_text(encoding="utf-8")
+SCRIPT = windowed_script("rate_counters.lua")
 
 
 class SimulatedRedis:
@@ -25,7 +23,7 @@ class SimulatedRedis:
         """Runs the script for (key, limit, slice in microseconds, hits); gives (fits, remaining, wait, reset) for each."""
         self._expire()
         keys = self._lua.table(*(key for key, *_ in demands))
-        arguments = [SLICES_PER_WINDOW, *(value for _, *values in demands for value in values)]
+        arguments = [value for _, *values in demands for value in (*values, 0)]
         answer = self._script(self._redis, keys, self._lua.table(*map(str, arguments)))
         flat = [int(value) for value in answer.values()]
         return [(bool(flat[i]), flat[i + 1], flat[i + 2], flat[i + 3]) for i in range(0, len(flat), 4)]

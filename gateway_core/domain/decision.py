@@ -1,29 +1,38 @@
-"""The decision on a call: a pure function of the call, its principal and the catalogue, up to the hold it asks for."""
+"""The decision on a call: a pure function of the call, its principal and the catalogue, up to the hold it asks for.
+
+authz_service decides with it, and `explanations` explains with it.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from authz_service.parameters import Parameters
 from gateway_core.domain.catalog import Model, PriceSchedule, Provider
 from gateway_core.domain.cycles import PeriodClock
 from gateway_core.domain.dialects import Endpoint, upstream_path
 from gateway_core.domain.holds import Hold
-from gateway_core.domain.money import format_credits
-from gateway_core.domain.placements import ExhaustedCounter
 from gateway_core.domain.pricing import Estimate, estimate
 from gateway_core.domain.principals import Principal
-from gateway_core.domain.refusals import ExhaustedLimit, Refusal, RefusalReason
-from gateway_core.domain.scopes import Counter, ScopeKind
+from gateway_core.domain.refusals import Refusal, RefusalReason
+from gateway_core.domain.scopes import Counter, Scope, ScopeKind
+from gateway_core.domain.throttles import THROTTLED_KINDS, ThrottleLimit, throttles_of
 
 MICROSECONDS_PER_SECOND = 10**6
 
-_SCOPE_NAMES = {
-    ScopeKind.API_KEY: "API key",
-    ScopeKind.MEMBER: "member",
-    ScopeKind.GROUP: "group",
-    ScopeKind.ORGANIZATION: "organization",
-}
+_EXPIRED = "This API key has expired. Create a new one or ask your admin."
+_REPLACED = "This API key was rotated and the time of its old secret is over. Use the new one."
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What the price of a call depends on."""
+
+    model: str
+    streams: bool
+    output_limit: int | None
+    """Tokens per choice, None when the caller set none."""
+    choices: int
+    asks_for_usage: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,10 @@ class Admission:
     inject_include_usage: bool
     requests_per_minute: Mapping[ScopeKind, int]
     """Rate limits of the member and of the key, where set."""
+    throttle_limits: tuple[int, ...] = ()
+    """Of each throttle of the hold."""
+    shadows: frozenset[Scope] = frozenset()
+    """Scopes whose guardrails count what they would refuse, and refuse nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +64,23 @@ class Prices:
     providers: Mapping[str, Provider]
 
 
-def refuse_principal(principal: Principal, now_epoch_s: float) -> Refusal | None:
-    """Why the holder of a right key may not call at all, if so."""
+def refuse_principal(principal: Principal, now_epoch_s: float, address: str | None = None) -> Refusal | None:
+    """Why the holder of a right key may not call at all, if so; where from is not asked without an address."""
     if not principal.api_key_active:
         return Refusal(
             RefusalReason.KEY_DISABLED, "This API key is disabled. Ask your admin to enable it, or use another key."
         )
     if principal.expire_epoch_s is not None and principal.expire_epoch_s <= now_epoch_s:
-        return Refusal(RefusalReason.KEY_EXPIRED, "This API key has expired. Create a new one or ask your admin.")
+        return Refusal(RefusalReason.KEY_EXPIRED, _REPLACED if principal.secret_replaced else _EXPIRED)
     if not principal.member_active:
         return Refusal(RefusalReason.MEMBER_SUSPENDED, "Your membership is suspended. Ask your admin.")
     if not principal.organization_active:
         return Refusal(
             RefusalReason.ORGANIZATION_SUSPENDED, "Your organization is suspended. Ask your billing contact."
+        )
+    if address is not None and principal.ip_allow_list is not None and not principal.ip_allow_list.allows(address):
+        return Refusal(
+            RefusalReason.IP_NOT_ALLOWED, f"This API key may not be used from {address or 'an unknown address'}."
         )
     return None
 
@@ -86,6 +103,7 @@ def decide(
     if isinstance(found, Refusal):
         return found
     model, schedule, provider = found
+    throttles = throttles_of(principal.guardrails)
     reserve = estimate(
         model,
         schedule,
@@ -101,8 +119,9 @@ def decide(
         for rail, period in zip(principal.guardrails, periods, strict=True)
     )
     hold = _hold(
-        principal, endpoint, parameters, model, schedule, reserve, counters, make_hold_id(), now_epoch_us, hold_life_ms
-    )
+        principal, endpoint, parameters, model, schedule, reserve, counters, throttles,
+        make_hold_id(), now_epoch_us, hold_life_ms,
+    )  # fmt: skip
     return Admission(
         hold=hold,
         limits=tuple(rail.budget_nano_credits for rail in principal.guardrails),
@@ -121,8 +140,10 @@ def decide(
         requests_per_minute={
             rail.scope.kind: rail.requests_per_minute
             for rail in principal.guardrails
-            if rail.requests_per_minute is not None and rail.scope.kind in {ScopeKind.API_KEY, ScopeKind.MEMBER}
+            if rail.requests_per_minute is not None and rail.scope.kind in THROTTLED_KINDS
         },
+        throttle_limits=tuple(throttle.limit for throttle in throttles),
+        shadows=frozenset(rail.scope for rail in principal.guardrails if rail.is_shadow),
     )
 
 
@@ -138,7 +159,7 @@ def _find_model(
             f"The model {name[:128]!r} is not offered. GET /v1/models lists what you may use.",
             "model",
         )
-    if not principal.may_call(name):
+    if not principal.may_call(model.name, model.provider):
         message = f"The model {name!r} is not on your whitelist. GET /v1/models lists what you may use."
         return Refusal(RefusalReason.MODEL_NOT_ALLOWED, message, "model")
     if endpoint not in model.endpoints:
@@ -161,6 +182,7 @@ def _hold(
     schedule: PriceSchedule,
     reserve: Estimate,
     counters: tuple[Counter, ...],
+    throttles: tuple[ThrottleLimit, ...],
     hold_id: str,
     now_epoch_us: int,
     hold_life_ms: int,
@@ -183,42 +205,6 @@ def _hold(
         counters=counters,
         placed_epoch_us=now_epoch_us,
         expires_epoch_us=now_epoch_us + hold_life_ms * 1_000,
-    )
-
-
-def refuse_exhausted(admission: Admission, exhausted: tuple[ExhaustedCounter, ...]) -> Refusal:
-    """The refusal for limits that could not carry the hold; the message names the narrowest, the body all of them."""
-    limits = tuple(_exhausted_limit(admission, counter) for counter in exhausted)
-    amount = format_credits(admission.hold.amount_nano_credits)
-    first = limits[0]
-    if first.scope is None:
-        available = format_credits(first.limit_nano_credits - first.held_nano_credits)
-        message = (
-            f"The organization's credit is exhausted: this call needs up to {amount} credits, {available} are available."
-            " Ask an admin to top up."
-        )
-        return Refusal(RefusalReason.CREDIT_EXHAUSTED, message, limits=limits)
-    left = format_credits(max(0, first.limit_nano_credits - first.used_nano_credits - first.held_nano_credits))
-    reset = (
-        ""
-        if first.reset_epoch_s is None
-        else f" It resets at {datetime.fromtimestamp(first.reset_epoch_s, UTC).isoformat()}."
-    )
-    message = (
-        f"The budget of {_SCOPE_NAMES[first.scope.kind]} {first.scope.scope_id!r} is exhausted: this call needs up to {amount}"
-        f" credits, {left} of {format_credits(first.limit_nano_credits)} are left.{reset} Lower max_tokens or ask an admin."
-    )
-    return Refusal(RefusalReason.BUDGET_EXHAUSTED, message, limits=limits)
-
-
-def _exhausted_limit(admission: Admission, counter: ExhaustedCounter) -> ExhaustedLimit:
-    if counter.index is None:
-        return ExhaustedLimit(None, counter.settled_nano_credits, 0, counter.held_nano_credits, None)
-    limit = admission.limits[counter.index]
-    return ExhaustedLimit(
-        scope=admission.hold.counters[counter.index].scope,
-        limit_nano_credits=0 if limit is None else limit,
-        used_nano_credits=counter.settled_nano_credits,
-        held_nano_credits=counter.held_nano_credits,
-        reset_epoch_s=admission.reset_epoch_s[counter.index],
+        throttles=tuple(throttle.throttle for throttle in throttles),
+        shadow_refusals=principal.shadow_refusals(model.name, model.provider),
     )

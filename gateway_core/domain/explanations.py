@@ -1,0 +1,278 @@
+"""Whether a call would pass, and how much every guardrail above it has left: the decision itself, told instead of carried out.
+
+It asks the same functions in the same order as authz_service (`decision`, `placement_refusals`), so that it cannot differ from
+what a call gets at the same moment. What it cannot know is the moment: the counters are those that it is given.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gateway_core.domain.cycles import PeriodClock
+from gateway_core.domain.decision import Admission, Parameters, Prices, decide, refuse_principal
+from gateway_core.domain.dialects import Endpoint
+from gateway_core.domain.placement_refusals import refuse_placement
+from gateway_core.domain.placements import BusyThrottle, ExhaustedCounter, Refused
+from gateway_core.domain.principals import Guardrail, GuardrailMode, Principal
+from gateway_core.domain.refusals import Refusal, RefusalReason
+from gateway_core.domain.scopes import Counter, Scope
+from gateway_core.domain.throttles import Throttle, ThrottleKind, throttles_of
+
+_US_PER_S = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """A counter, or the credit pool with its balance for what is settled; nano-credits."""
+
+    settled_nano_credits: int = 0
+    held_nano_credits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """A rate or a throttle: what counts now, and what waiting brings."""
+
+    used: int = 0
+    wait_us: int | None = 0
+    """Until the call would fit; None when it never will. Meaningless where it fits."""
+    reset_us: int = 0
+    """Until the whole limit is free again; 0 where nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCounters:
+    """What counts at one moment. What is absent is zero."""
+
+    pool: Spend
+    spend: Mapping[Counter, Spend] = field(default_factory=dict)
+    throttles: Mapping[Throttle, Usage] = field(default_factory=dict)
+    requests: Mapping[Scope, Usage] = field(default_factory=dict)
+    """Of the current minute, for scopes with a limit of requests per minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitState:
+    """One numeric limit of a guardrail. Amounts are nano-credits for budgets, else tokens, calls or requests."""
+
+    passes: bool
+    limit: int
+    used: int
+    held: int
+    """What open calls reserve; 0 where used contains it."""
+    reset_epoch_s: int | None
+    """When it starts anew, None for never or for nobody knows."""
+
+    @property
+    def remaining(self) -> int:
+        """What is left, never below 0."""
+        return max(0, self.limit - self.used - self.held)
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailState:
+    """A guardrail as the call would meet it."""
+
+    scope: Scope
+    mode: GuardrailMode
+    model_allowed: bool
+    """By its whitelist; also where it has none."""
+    budget: LimitState | None
+    tokens_per_minute: LimitState | None
+    concurrency: LimitState | None
+    requests_per_minute: LimitState | None
+
+    @property
+    def passes(self) -> bool:
+        """Whether the call fits into every limit of it; in shadow mode a call passes all the same."""
+        limits = (self.budget, self.tokens_per_minute, self.concurrency, self.requests_per_minute)
+        return self.model_allowed and all(limit is None or limit.passes for limit in limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What would become of a call."""
+
+    refusal: Refusal | None
+    """What the caller would be told; None if the call would pass. Names what stops it first."""
+    stopped_by: Scope | None
+    """Whose guardrail stops it first; None if none does, or what does is no guardrail (as the credit, a disabled key)."""
+    amount_nano_credits: int | None
+    """What the call's hold would reserve; None when it would not come to that."""
+    guardrails: tuple[GuardrailState, ...]
+    """Of every scope, narrowest first."""
+    credit: LimitState
+    """Limit is the balance."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupposedCall:
+    """A call that nobody makes."""
+
+    endpoint: Endpoint
+    parameters: Parameters
+    body_bytes: int
+
+
+def explain(
+    principal: Principal,
+    call: SupposedCall,
+    prices: Prices,
+    counters: LiveCounters,
+    now_epoch_us: int,
+    clock: PeriodClock,
+) -> Explanation:
+    """What a call with this key would get now. `live_counters` of the edges reads the counters."""
+    decision = decide(
+        principal,
+        call.endpoint,
+        call.parameters,
+        call.body_bytes,
+        prices,
+        now_epoch_us=now_epoch_us,
+        hold_life_ms=0,
+        make_hold_id=lambda: "",
+        clock=clock,
+    )
+    refusal = refuse_principal(principal, now_epoch_us / _US_PER_S)
+    admission = decision if isinstance(decision, Admission) else None
+    states = tuple(
+        _state(principal, rail, call, prices, admission, counters, now_epoch_us, clock) for rail in principal.guardrails
+    )
+    stopped_by = None
+    if refusal is None and isinstance(decision, Refusal):
+        refusal = decision
+        if refusal.reason is RefusalReason.MODEL_NOT_ALLOWED:
+            stopped_by = next(s.scope for s in states if s.mode is GuardrailMode.ENFORCE and not s.model_allowed)
+    if refusal is None and admission is not None:
+        refusal, stopped_by = _placing(admission, counters, states)
+    amount = admission.hold.amount_nano_credits if admission else None
+    balance, held = counters.pool.settled_nano_credits, counters.pool.held_nano_credits
+    credit = LimitState((amount or 0) + held <= balance, balance, 0, held, None)
+    return Explanation(refusal, stopped_by, amount, states, credit)
+
+
+def _placing(
+    admission: Admission, counters: LiveCounters, states: tuple[GuardrailState, ...]
+) -> tuple[Refusal | None, Scope | None]:
+    """As `place.lua` and then ratelimit_service: whether every enforced limit can carry the call."""
+    refused = _refused(admission, counters)
+    if refused.exhausted or refused.busy:
+        refusal = refuse_placement(admission, refused)
+        if refusal.limits:
+            return refusal, refusal.limits[0].scope
+        return refusal, admission.hold.throttles[refused.busy[0].index].scope
+    enforced = [state for state in states if state.mode is GuardrailMode.ENFORCE]
+    full = [s for s in enforced if s.requests_per_minute is not None and not s.requests_per_minute.passes]
+    if not full:
+        return None, None
+    # ratelimit_service names the one to wait longest for.
+    first = max(full, key=lambda s: _longest(counters.requests.get(s.scope, Usage())))
+    wait_us = counters.requests[first.scope].wait_us if first.scope in counters.requests else None
+    message = (
+        f"The limit of requests per minute of {first.scope.kind.replace('_', ' ')} {first.scope.scope_id} is reached."
+    )
+    seconds = None if wait_us is None else max(1, -(-wait_us // _US_PER_S))
+    refusal = Refusal(RefusalReason.RATE_LIMITED, message, retry_after_s=seconds, never_passes=seconds is None)
+    return refusal, first.scope
+
+
+def _longest(usage: Usage) -> float:
+    return float("inf") if usage.wait_us is None else usage.wait_us
+
+
+def _refused(admission: Admission, counters: LiveCounters) -> Refused:
+    hold = admission.hold
+    exhausted = []
+    for index, (counter, limit) in enumerate(zip(hold.counters, admission.limits, strict=True)):
+        spend = counters.spend.get(counter, Spend())
+        needed = spend.settled_nano_credits + spend.held_nano_credits + hold.amount_nano_credits
+        if limit is not None and needed > limit and counter.scope not in admission.shadows:
+            exhausted.append(ExhaustedCounter(index, spend.settled_nano_credits, spend.held_nano_credits))
+    pool = counters.pool
+    if pool.held_nano_credits + hold.amount_nano_credits > pool.settled_nano_credits:
+        exhausted.append(ExhaustedCounter(None, pool.settled_nano_credits, pool.held_nano_credits))
+    busy = []
+    for index, (throttle, limit) in enumerate(zip(hold.throttles, admission.throttle_limits, strict=True)):
+        usage = counters.throttles.get(throttle, Usage())
+        needed = _needed(throttle.kind, admission)
+        if usage.used + needed > limit and throttle.scope not in admission.shadows:
+            wait_us = None if needed > limit else usage.wait_us
+            busy.append(BusyThrottle(index, usage.used, wait_us, usage.reset_us))
+    return Refused(tuple(exhausted), tuple(busy))
+
+
+def _needed(kind: ThrottleKind, admission: Admission | None) -> int:
+    if kind is ThrottleKind.CALLS or admission is None:
+        return 1
+    return admission.hold.input_tokens + admission.hold.output_tokens
+
+
+def counters_of(principal: Principal, now_epoch_s: float, clock: PeriodClock) -> tuple[Counter, ...]:
+    """The counters that carry a call now, one for each guardrail."""
+    return tuple(
+        Counter(
+            rail.scope.kind,
+            rail.scope.scope_id,
+            rail.cycle,
+            clock.period_at(rail.cycle, principal.zone, now_epoch_s).start_epoch_s,
+            rail.cycle_revision,
+        )
+        for rail in principal.guardrails
+    )
+
+
+def _state(
+    principal: Principal,
+    rail: Guardrail,
+    call: SupposedCall,
+    prices: Prices,
+    admission: Admission | None,
+    counters: LiveCounters,
+    now_epoch_us: int,
+    clock: PeriodClock,
+) -> GuardrailState:
+    model = prices.models.get(call.parameters.model)
+    throttles = {limit.throttle.kind: limit for limit in throttles_of((rail,))}
+    limits = {
+        kind: _throttle_state(
+            limit.limit, _needed(kind, admission), counters.throttles.get(limit.throttle), now_epoch_us
+        )
+        for kind, limit in throttles.items()
+    }
+    requests = rail.requests_per_minute
+    return GuardrailState(
+        scope=rail.scope,
+        mode=rail.mode,
+        model_allowed=model is not None and rail.allows(model.name, model.provider),
+        budget=_budget(principal, rail, admission, counters, now_epoch_us, clock),
+        tokens_per_minute=limits.get(ThrottleKind.TOKENS),
+        concurrency=limits.get(ThrottleKind.CALLS),
+        requests_per_minute=(
+            None if requests is None else _throttle_state(requests, 1, counters.requests.get(rail.scope), now_epoch_us)
+        ),
+    )
+
+
+def _budget(
+    principal: Principal,
+    rail: Guardrail,
+    admission: Admission | None,
+    counters: LiveCounters,
+    now_epoch_us: int,
+    clock: PeriodClock,
+) -> LimitState | None:
+    limit = rail.budget_nano_credits
+    if limit is None:
+        return None
+    period = clock.period_at(rail.cycle, principal.zone, now_epoch_us / _US_PER_S)
+    counter = Counter(rail.scope.kind, rail.scope.scope_id, rail.cycle, period.start_epoch_s, rail.cycle_revision)
+    spend = counters.spend.get(counter, Spend())
+    settled, held = spend.settled_nano_credits, spend.held_nano_credits
+    amount = admission.hold.amount_nano_credits if admission else 0
+    return LimitState(settled + held + amount <= limit, limit, settled, held, period.end_epoch_s)
+
+
+def _throttle_state(limit: int, needed: int, usage: Usage | None, now_epoch_us: int) -> LimitState:
+    used = usage.used if usage else 0
+    reset = (now_epoch_us + usage.reset_us) // _US_PER_S if usage and usage.reset_us else None
+    return LimitState(used + needed <= limit, limit, used, 0, reset)

@@ -1,0 +1,67 @@
+"""Throttles of a member or a key: tokens per minute and calls at once. Both are taken in the step that places the hold.
+
+Tokens count over a sliding window like requests (`rate_limits`): a call takes what its hold reserves, in the slice in which it
+was admitted, and what it really used takes that place when it is settled: nothing, when it failed. A call at once is an open
+hold: its slot is free when the hold is resolved, at the latest when it expires.
+"""
+
+import enum
+from dataclasses import dataclass
+
+from gateway_core.domain.principals import Guardrail
+from gateway_core.domain.scopes import Scope, ScopeKind
+
+THROTTLED_KINDS = frozenset({ScopeKind.API_KEY, ScopeKind.MEMBER})
+
+
+class ThrottleKind(enum.StrEnum):
+    """What a throttle limits."""
+
+    TOKENS = "tokens"
+    CALLS = "calls"
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """What one throttle counts. The limit comes with every call, so that a changed limit works at once."""
+
+    kind: ThrottleKind
+    scope: Scope
+
+    def encode(self) -> str:
+        """`kind:scope kind:scope id`; injective because ids hold no colon."""
+        return f"{self.kind}:{self.scope.kind}:{self.scope.scope_id}"
+
+    @classmethod
+    def decode(cls, text: str) -> "Throttle":
+        """Inverse of `encode`.
+
+        Raises:
+            ValueError: the text is not an encoded throttle.
+        """
+        kind, scope_kind, scope_id = text.split(":")
+        return cls(ThrottleKind(kind), Scope(ScopeKind(scope_kind), scope_id))
+
+
+@dataclass(frozen=True, slots=True)
+class ThrottleLimit:
+    """A throttle with its limit: tokens per minute, or calls at once."""
+
+    throttle: Throttle
+    limit: int
+
+
+def throttles_of(guardrails: tuple[Guardrail, ...]) -> tuple[ThrottleLimit, ...]:
+    """Every throttle above a call in the order in which they are told: tokens before calls, narrowest scope first."""
+    limited = [rail for rail in guardrails if rail.scope.kind in THROTTLED_KINDS]
+    tokens = [
+        ThrottleLimit(Throttle(ThrottleKind.TOKENS, rail.scope), rail.tokens_per_minute)
+        for rail in limited
+        if rail.tokens_per_minute is not None
+    ]
+    calls = [
+        ThrottleLimit(Throttle(ThrottleKind.CALLS, rail.scope), rail.concurrency_limit)
+        for rail in limited
+        if rail.concurrency_limit is not None
+    ]
+    return (*tokens, *calls)
