@@ -1,127 +1,97 @@
-"""What the conventions ask of every proto of ours."""
+"""What the conventions ask of every proto of ours, those that are still to come included."""
 
-import runpy
-import subprocess
-import sys
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
 
 import pytest
-from google.api import field_behavior_pb2
-from google.protobuf import descriptor_pb2
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-ROOT = Path(__file__).parents[3]
-PROTOS = ROOT / "protos"
-GENERATOR = runpy.run_path(str(PROTOS / "generate.py"))
-SOURCES = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.rglob("*.proto"))
+from protos import buf, generate
+from protos.api import Api
+from protos.conventions import RULES, Rule
+from protos.descriptors import compiled, own_files, source_names
 
-# Field numbers in descriptor.proto: by them a location names an element.
-MESSAGE, ENUM, SERVICE, EXTENSION = 4, 5, 6, 7
-FIELD, NESTED, NESTED_ENUM = 2, 3, 4
-VALUE, METHOD = 2, 2
+CORPUS = Path(__file__).parents[2] / "corpus" / "protos"
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, descriptor_pb2.FileDescriptorProto]:
-    out = tmp_path_factory.mktemp("descriptors") / "set.binpb"
-    includes = [f"--proto_path={folder}" for folder in GENERATOR["include_folders"]()]
-    command = [
-        sys.executable,
-        "-m",
-        "grpc_tools.protoc",
-        *includes,
-        "--include_source_info",
-        f"--descriptor_set_out={out}",
-    ]
-    subprocess.run([*command, *SOURCES], check=True, cwd=PROTOS)
-    return {file.name: file for file in descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes()).file}
+def image() -> FileDescriptorSet:
+    return compiled()
 
 
-def elements(file: descriptor_pb2.FileDescriptorProto) -> Iterator[tuple[tuple[int, ...], str]]:
-    """Path and name of everything that needs a comment."""
-    for index, message in enumerate(file.message_type):
-        yield from message_elements((MESSAGE, index), message)
-    for index, enum in enumerate(file.enum_type):
-        yield from enum_elements((ENUM, index), enum)
-    for index, extension in enumerate(file.extension):
-        yield (EXTENSION, index), extension.name
-    for index, service in enumerate(file.service):
-        yield (SERVICE, index), service.name
-        for number, method in enumerate(service.method):
-            yield (SERVICE, index, METHOD, number), f"{service.name}.{method.name}"
+def breaches(api: Api, rule: Rule) -> list[str]:
+    return [f"{file.name}: {rule.__name__}: {breach}" for file in api.files for breach in rule(file, api)]
 
 
-def message_elements(
-    path: tuple[int, ...], message: descriptor_pb2.DescriptorProto
-) -> Iterator[tuple[tuple[int, ...], str]]:
-    yield path, message.name
-    for index, field in enumerate(message.field):
-        yield (*path, FIELD, index), f"{message.name}.{field.name}"
-    for index, nested in enumerate(message.nested_type):
-        yield from message_elements((*path, NESTED, index), nested)
-    for index, enum in enumerate(message.enum_type):
-        yield from enum_elements((*path, NESTED_ENUM, index), enum)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_our_protos_keep_the_rule(image: FileDescriptorSet, rule: Rule) -> None:
+    assert breaches(Api(own_files(image)), rule) == []
 
 
-def enum_elements(
-    path: tuple[int, ...], enum: descriptor_pb2.EnumDescriptorProto
-) -> Iterator[tuple[tuple[int, ...], str]]:
-    yield path, enum.name
-    for index, value in enumerate(enum.value):
-        yield (*path, VALUE, index), f"{enum.name}.{value.name}"
+def test_every_proto_of_ours_is_looked_at(image: FileDescriptorSet) -> None:
+    assert [file.name for file in own_files(image)] == source_names()
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_every_element_has_a_leading_comment_and_none_trails(
-    files: dict[str, descriptor_pb2.FileDescriptorProto], source: str
+def test_a_rule_names_exactly_what_breaks_it() -> None:
+    """The protos of the corpus break every rule in each of its ways."""
+    api = Api(own_files(compiled(CORPUS)))
+    found = [line for rule in RULES for line in breaches(api, rule)]
+    expected = (CORPUS / "breaches.txt").read_text(encoding="utf-8").splitlines()
+    assert sorted(found) == sorted(f"megarouter/bad/v1/{line}" for line in expected)
+    assert all(any(f": {rule.__name__}: " in line for line in found) for rule in RULES)
+
+
+def test_buf_finds_nothing_in_our_protos(image: FileDescriptorSet) -> None:
+    buf.lint(image)
+
+
+def test_buf_lint_is_awake() -> None:
+    with pytest.raises(buf.BufError, match="KIND_THING"):
+        buf.lint(compiled(CORPUS))
+
+
+def test_clients_made_from_the_accepted_protos_still_work(image: FileDescriptorSet) -> None:
+    """An intended break is accepted with `./dev protos --accept`."""
+    buf.breaking(image)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "rule"),
+    [
+        ("string display_name = 3 [", "int64 display_name = 3 [", "changed type"),
+        ("string etag = 9 [", "string entity_tag = 9 [", "changed name"),
+        ("rpc GetApiKey(GetApiKeyRequest)", "rpc FetchApiKey(GetApiKeyRequest)", "GetApiKey.*deleted"),
+    ],
+)
+def test_an_edit_that_breaks_clients_is_refused_and_can_be_accepted(
+    tmp_path: Path, before: str, after: str, rule: str
 ) -> None:
-    comments = {tuple(location.path): location for location in files[source].source_code_info.location}
-    for path, name in elements(files[source]):
-        assert comments[path].leading_comments.strip(), f"{name} has no comment"
-        assert not comments[path].trailing_comments, f"{name} has a trailing comment"
+    sources, baseline = tmp_path / "protos", tmp_path / "baseline.binpb"
+    shutil.copytree(generate.SOURCES / "megarouter", sources / "megarouter")
+    buf.accept(compiled(sources), baseline)
+    edited = sources / "megarouter" / "admin" / "v1" / "api_key.proto"
+    text = edited.read_text(encoding="utf-8")
+    assert before in text
+    edited.write_text(text.replace(before, after), encoding="utf-8")
+    with pytest.raises(buf.BufError, match=rule):
+        buf.breaking(compiled(sources), baseline)
+    buf.accept(compiled(sources), baseline)
+    buf.breaking(compiled(sources), baseline)
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_the_package_is_the_folder(files: dict[str, descriptor_pb2.FileDescriptorProto], source: str) -> None:
-    assert files[source].package == str(Path(source).parent).replace("/", ".")
-
-
-@pytest.mark.parametrize("source", SOURCES)
-def test_numbers_are_signed_and_quantities_carry_their_unit(
-    files: dict[str, descriptor_pb2.FileDescriptorProto], source: str
-) -> None:
-    unsigned = {"TYPE_UINT32", "TYPE_UINT64", "TYPE_FIXED32", "TYPE_FIXED64"}
-    for message in files[source].message_type:
-        for field in message.field:
-            kind = descriptor_pb2.FieldDescriptorProto.Type.Name(field.type)
-            assert kind not in unsigned, f"{message.name}.{field.name}"
-            if "amount" in field.name or "balance" in field.name:
-                assert field.name.endswith("_nano_credits") or kind == "TYPE_MESSAGE", f"{message.name}.{field.name}"
-
-
-@pytest.mark.parametrize("source", SOURCES)
-def test_every_field_of_a_request_says_whether_it_is_required(
-    files: dict[str, descriptor_pb2.FileDescriptorProto], source: str
-) -> None:
-    for message in files[source].message_type:
-        if message.name.endswith("Request"):
-            for field in message.field:
-                behavior = list(field.options.Extensions[field_behavior_pb2.field_behavior])
-                assert behavior in ([field_behavior_pb2.REQUIRED], [field_behavior_pb2.OPTIONAL]), field.name
-
-
-@pytest.mark.parametrize("source", SOURCES)
-def test_the_zero_of_an_enum_means_nothing(files: dict[str, descriptor_pb2.FileDescriptorProto], source: str) -> None:
-    enums = [*files[source].enum_type, *(enum for message in files[source].message_type for enum in message.enum_type)]
-    for enum in enums:
-        assert enum.value[0].number == 0
-        assert enum.value[0].name.endswith("_UNSPECIFIED")
+def test_an_addition_breaks_no_client(tmp_path: Path) -> None:
+    sources, baseline = tmp_path / "protos", tmp_path / "baseline.binpb"
+    shutil.copytree(generate.SOURCES / "megarouter", sources / "megarouter")
+    buf.accept(compiled(sources), baseline)
+    with (sources / "megarouter" / "admin" / "v1" / "api_key.proto").open("a", encoding="utf-8") as file:
+        file.write("\n// Something new.\nmessage Novelty {}\n")
+    buf.breaking(compiled(sources), baseline)
 
 
 def test_the_same_sources_give_the_same_code(tmp_path: Path) -> None:
     contents = []
     for out in (tmp_path / "one", tmp_path / "two"):
-        GENERATOR["generate"](out)
+        generate.generate(out)
         contents.append({file.relative_to(out): file.read_bytes() for file in out.rglob("*") if file.is_file()})
     assert contents[0] == contents[1]
     assert Path("megarouter/admin/v1/api_key_pb2.py") in contents[0]
