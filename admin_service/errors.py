@@ -6,6 +6,7 @@ from typing import Final
 
 import grpc
 from google.protobuf import any_pb2
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
@@ -30,6 +31,7 @@ class AdminError(Exception):
         message: str,
         metadata: Mapping[str, str] | None = None,
         violations: Sequence[FieldViolation] = (),
+        details: Sequence[Message] = (),
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -37,11 +39,13 @@ class AdminError(Exception):
         self.message = message
         self.metadata = dict(metadata or {})
         self.violations = tuple(violations)
+        self.details = tuple(details)
+        """Further details of google.rpc, such as QuotaFailure; each type at most once."""
 
 
 def status_of(error: AdminError) -> status_pb2.Status:
     """The status that travels to the caller."""
-    details = [
+    details: list[Message] = [
         error_details_pb2.ErrorInfo(reason=ErrorReason.Name(error.reason), domain=ERROR_DOMAIN, metadata=error.metadata)
     ]
     if error.violations:
@@ -55,12 +59,13 @@ def status_of(error: AdminError) -> status_pb2.Status:
                 ]
             )
         )
+    details += error.details
     return status_pb2.Status(
         code=error.code.value[0], message=error.message, details=[_packed(item) for item in details]
     )
 
 
-def _packed(detail: error_details_pb2.ErrorInfo) -> any_pb2.Any:
+def _packed(detail: Message) -> any_pb2.Any:
     packed = any_pb2.Any()
     packed.Pack(detail)
     return packed
@@ -91,12 +96,12 @@ def invalid_fields(*violations: FieldViolation) -> AdminError:
     return AdminError(grpc.StatusCode.INVALID_ARGUMENT, ErrorReason.FIELD_INVALID, message, violations=violations)
 
 
-def dependency_unavailable() -> AdminError:
-    """PostgreSQL cannot answer now."""
+def dependency_unavailable(what: str = "its database") -> AdminError:
+    """PostgreSQL, or what is named, cannot answer now."""
     return AdminError(
         grpc.StatusCode.UNAVAILABLE,
         ErrorReason.DEPENDENCY_UNAVAILABLE,
-        "The service cannot reach its database. Try again.",
+        f"The service cannot reach {what}. Try again.",
     )
 
 

@@ -2,61 +2,52 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+import asyncpg
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_status import rpc_status
 
+from admin_service.authorization import Caller, Origin, UserCaller, authorize, authorize_user
+from admin_service.changes import Changes, MakeChange
+from admin_service.directory import Grant
 from admin_service.errors import (
     AdminError,
     FieldViolation,
     dependency_unavailable,
     internal_fault,
     invalid_fields,
-    permission_denied,
     status_of,
     unauthenticated,
 )
+from admin_service.identity_tokens import EdgeProof, Metadata
 from admin_service.methods import Method, MethodDeclarationError, declared_methods
-from admin_service.resource_names import ResourceName
-from gateway_core.domain.permissions import Actor, Target, may
 from gateway_core.edges.postgres.connections import UNAVAILABLE
+from gateway_core.edges.postgres.organization_wall import acting_for
 from gateway_core.edges.telemetry.semconv import RPC_METHOD, RPC_SYSTEM_NAME
 from gateway_core.edges.telemetry.tracing import Tracing
 
 logger = logging.getLogger(__name__)
 
+CALL_ID_HEADER: Final = "x-request-id"
+ADDRESS_HEADER: Final = "x-megarouter-client-address"
 _SCHEME: Final = "bearer"
+_MAX_HEADER_CHARACTERS: Final = 100
+_MAX_VIOLATIONS: Final = 20
 
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who calls, on what: everything a handler learns beside the request."""
-
-    user: str
-    actor: Actor
-    resource: ResourceName
-
-
-Handle = Callable[[Any, Caller], Awaitable[Message]]
+Handle = Callable[[Any, Any], Awaitable[Message]]
+"""A request and its `Caller` (or `UserCaller`) -> the answer. Changes nothing."""
 Rule = Callable[[Any], Iterable[FieldViolation]]
 
 
-class People(Protocol):
-    """What authentication and authorization ask for; `admin_service.directory.Directory`."""
+class Identities(Protocol):
+    """Whom a credential stands for; `admin_service.identity_tokens.Identities`."""
 
-    async def user_of_token(self, token: str) -> str | None:
-        """The user a valid access token belongs to."""
-
-    async def actor(self, user: str, organization: str) -> Actor | None:
-        """The user as an active member of the organization."""
-
-    async def target(self, name: ResourceName) -> Target | None:
-        """The resource with its owner; None when it does not exist."""
+    async def grant(self, token: str, metadata: Metadata) -> Grant | None:
+        """What a valid bearer token lets its user do."""
 
 
 class ResourceApi(Protocol):
@@ -64,16 +55,28 @@ class ResourceApi(Protocol):
 
     service: ServiceDescriptor
     handlers: Mapping[str, Handle]
-    """By name of the RPC."""
+    """Of the RPCs that change nothing, by name."""
+    changes: Mapping[str, MakeChange]
+    """Of the RPCs that change something, by name."""
     rules: Mapping[str, Rule]
-    """By name of the RPC, where a request must be checked beyond its required fields."""
+    """By name of the RPC, where a request must be checked beyond what its proto says."""
 
 
 class Guard:
     """Wraps the RPCs of a service."""
 
-    def __init__(self, people: People, tracing: Tracing, make_incident_id: Callable[[], str]) -> None:
-        self._people = people
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        identities: Identities,
+        proof: EdgeProof,
+        tracing: Tracing,
+        make_incident_id: Callable[[], str],
+    ) -> None:
+        self._pool = pool
+        self._proof = proof
+        self._identities = identities
+        self._changes = Changes(pool)
         self._tracing = tracing
         self._make_incident_id = make_incident_id
 
@@ -81,12 +84,15 @@ class Guard:
         """The service for a gRPC server.
 
         Raises:
-            MethodDeclarationError: an RPC declares no permission, or has no handler.
+            MethodDeclarationError: an RPC declares no permission, or has no handler, or two.
         """
         methods = declared_methods(api.service)
-        missing = {method.descriptor.name for method in methods} ^ api.handlers.keys()
-        if missing:
-            raise MethodDeclarationError(f"{api.service.full_name}: RPCs and handlers differ in {sorted(missing)}")
+        names = [method.descriptor.name for method in methods]
+        if sorted(names) != sorted([*api.handlers, *api.changes]):
+            differing = sorted(set(names) ^ {*api.handlers, *api.changes}) or sorted(
+                api.handlers.keys() & api.changes.keys()
+            )
+            raise MethodDeclarationError(f"{api.service.full_name}: RPCs and handlers differ in {differing}")
         return grpc.method_handlers_generic_handler(
             api.service.full_name, {method.descriptor.name: self._rpc(method, api) for method in methods}
         )
@@ -118,9 +124,12 @@ class Guard:
             AdminError: every failure, those of the database and our own faults included.
         """
         try:
-            user = await self._authenticate(metadata)
-            caller = await self._authorize(method, request, user)
+            grant = await self._authenticate(metadata)
+            caller = await self._authorize(method, request, grant, self._origin(metadata))
             _validate(method, api.rules.get(method.descriptor.name), request)
+            make = api.changes.get(method.descriptor.name)
+            if make:
+                return await self._changes.run(method, request, caller, make)
             return await api.handlers[method.descriptor.name](request, caller)
         except AdminError:
             raise
@@ -132,28 +141,40 @@ class Guard:
             logger.exception("a call failed", extra={"incident": incident, "method": method.full_name})
             raise internal_fault(incident) from error
 
-    async def _authenticate(self, metadata: Sequence[tuple[str, str | bytes]]) -> str:
+    async def _authenticate(self, metadata: Sequence[tuple[str, str | bytes]]) -> Grant:
         credentials = [value for key, value in metadata if key == "authorization"]
         if len(credentials) != 1 or not isinstance(credentials[0], str):
             raise unauthenticated()
         scheme, _, token = credentials[0].partition(" ")
-        user = await self._people.user_of_token(token.strip()) if scheme.lower() == _SCHEME else None
-        if user is None:
+        grant = await self._identities.grant(token.strip(), metadata) if scheme.lower() == _SCHEME else None
+        if grant is None:
             raise unauthenticated()
-        return user
+        return grant
 
-    async def _authorize(self, method: Method, request: Message, user: str) -> Caller:
+    def _origin(self, metadata: Metadata) -> Origin:
+        """Unknown where it was not Envoy that carried the call: anybody could write such headers."""
+        return origin_of(metadata) if self._proof.holds(metadata) else Origin()
+
+    async def _authorize(self, method: Method, request: Message, grant: Grant, origin: Origin) -> Caller | UserCaller:
+        if method.is_for_users:
+            return authorize_user(method, request, grant, origin)
         resource = method.named_resource(request)
-        actor = resource and await self._people.actor(user, resource.organization)
-        target = resource and actor and await self._people.target(resource)
-        if not (resource and actor and target and may(actor, method.permission, target)):
-            raise permission_denied(method.permission, str(getattr(request, method.resource_field))[:200])
-        return Caller(user, actor, resource)
+        async with acting_for(self._pool, *([resource.organization] if resource else [])) as connection:
+            return await authorize(connection, method, request, grant, origin)
+
+
+def origin_of(metadata: Sequence[tuple[str, str | bytes]]) -> Origin:
+    """Where a call comes from, as Envoy says: it removes these headers from what clients send."""
+    headers = {key: value for key, value in metadata if isinstance(value, str)}
+    return Origin(
+        headers.get(CALL_ID_HEADER, "")[:_MAX_HEADER_CHARACTERS],
+        headers.get(ADDRESS_HEADER, "")[:_MAX_HEADER_CHARACTERS],
+    )
 
 
 def _validate(method: Method, rule: Rule | None, request: Message) -> None:
-    violations = [FieldViolation(field, "is required") for field in method.missing_fields(request)]
+    violations = method.check(request)
     if rule and not violations:
         violations.extend(rule(request))
     if violations:
-        raise invalid_fields(*violations)
+        raise invalid_fields(*violations[:_MAX_VIOLATIONS])

@@ -1,32 +1,53 @@
-"""What the protos say of each RPC: the permission it needs, and the field that names what it is needed on."""
+"""What the protos say of each RPC: its permission, the field that names what it is needed on, and the bounds of a request."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from google.api import field_behavior_pb2, resource_pb2
+from google.api import resource_pb2
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from megarouter.type.v1 import permission_pb2
 
 from admin_service.resource_names import (
+    ACCESS_TOKENS,
     API_KEYS,
+    AUDIT_LOG_ENTRIES,
     CREDIT_BALANCE,
     CREDIT_STATEMENT,
     CREDIT_TRANSACTIONS,
+    GROUPS,
+    GUARDRAILS,
+    INVITES,
+    INVOICE_REQUESTS,
+    MEMBERS,
+    MYSELF,
+    USERS,
     ResourceName,
+    UserResourceName,
     parse_name,
+    parse_user_name,
 )
-from gateway_core.domain.permissions import Permission
+from admin_service.validation import RequestCheck, compile_check
+from gateway_core.domain.permissions import PERMISSIONS_OF_EVERY_USER, Permission
 
 _ENUM_PREFIX: Final = "PERMISSION_"
+_ANY_TYPE: Final = "*"
+_ORGANIZATION_TYPE: Final = "megarouter/Organization"
+_USER_TYPE: Final = "megarouter/User"
 _COLLECTION_OF_TYPE: Final = {
     "megarouter/ApiKey": API_KEYS,
+    "megarouter/AuditLogEntry": AUDIT_LOG_ENTRIES,
     "megarouter/CreditBalance": CREDIT_BALANCE,
     "megarouter/CreditStatement": CREDIT_STATEMENT,
     "megarouter/CreditTransaction": CREDIT_TRANSACTIONS,
+    "megarouter/Group": GROUPS,
+    "megarouter/Guardrail": GUARDRAILS,
+    "megarouter/Invite": INVITES,
+    "megarouter/InvoiceRequest": INVOICE_REQUESTS,
+    "megarouter/Member": MEMBERS,
 }
-_CHILDREN_OF_ORGANIZATION: Final = frozenset(_COLLECTION_OF_TYPE)
+_COLLECTION_OF_USER_TYPE: Final = {_USER_TYPE: None, "megarouter/AccessToken": ACCESS_TOKENS}
 
 
 class MethodDeclarationError(Exception):
@@ -40,9 +61,14 @@ class Method:
     descriptor: MethodDescriptor
     permission: Permission
     resource_field: str
-    collection: str | None
-    """The collection of the resource the field names; None for the organization itself."""
-    required_fields: tuple[str, ...]
+    """Empty: it is about the caller alone."""
+    collections: frozenset[str | None]
+    """Of the resources the field may name; with None the organization, or the user, itself."""
+    is_for_users: bool
+    """Whether it is about a user rather than an organization."""
+    names_parent: bool
+    """Whether the field names the organization in which something is listed or made, rather than what is asked for."""
+    check: RequestCheck
 
     @property
     def full_name(self) -> str:
@@ -51,13 +77,26 @@ class Method:
 
     def named_resource(self, request: Message) -> ResourceName | None:
         """What the request is about; None when it names nothing, or a resource of another kind."""
-        name = parse_name(str(getattr(request, self.resource_field)))
-        return name if name and name.collection == self.collection else None
+        name = parse_name(self.resource_text(request))
+        return name if name and name.collection in self.collections else None
 
-    def missing_fields(self, request: Message) -> Iterable[str]:
-        """Required fields that are not set. A scalar with its default value is not set (AIP-203)."""
-        present = {field.name for field, _ in request.ListFields()}
-        return (name for name in self.required_fields if name not in present)
+    def named_user_resource(self, request: Message, caller: str) -> UserResourceName | None:
+        """What the request is about, with `users/me` read as the caller; None when it names something else."""
+        if not self.resource_field:
+            return UserResourceName(caller)
+        root, _, rest = self.resource_text(request).partition("/")
+        user, slash, inner = rest.partition("/")
+        name = parse_user_name(
+            f"{root}/{caller}{slash}{inner}" if (root, user) == (USERS, MYSELF) else f"{root}/{rest}"
+        )
+        return name if name and name.collection in self.collections else None
+
+    def resource_text(self, request: Message) -> str:
+        """The name as the caller wrote it; of a field of a field where the declaration has a dot."""
+        value: object = request
+        for part in self.resource_field.split(".") if self.resource_field else ():
+            value = getattr(value, part)
+        return value if isinstance(value, str) else ""
 
 
 def declared_methods(service: ServiceDescriptor) -> tuple[Method, ...]:
@@ -74,15 +113,23 @@ def _declared(descriptor: MethodDescriptor) -> Method:
     if not options.HasExtension(permission_pb2.method_permission):
         raise MethodDeclarationError(f"{descriptor.full_name} declares no permission")
     declaration = options.Extensions[permission_pb2.method_permission]
-    field = descriptor.input_type.fields_by_name.get(declaration.resource_field)
-    if field is None:
-        raise MethodDeclarationError(f"{descriptor.full_name}: the request has no field {declaration.resource_field!r}")
+    permission = _permission(descriptor, declaration.permission)
+    path = declaration.resource_field
+    reference = _reference(descriptor, path) if path else resource_pb2.ResourceReference(type=_USER_TYPE)
+    is_for_users = _USER_TYPE in {reference.type, reference.child_type} or reference.type in _COLLECTION_OF_USER_TYPE
+    is_for_users = is_for_users or reference.child_type in _COLLECTION_OF_USER_TYPE
+    if is_for_users != (permission in PERMISSIONS_OF_EVERY_USER):
+        raise MethodDeclarationError(
+            f"{descriptor.full_name}: {permission} is not a permission on {path or 'the caller'}"
+        )
     return Method(
         descriptor,
-        _permission(descriptor, declaration.permission),
-        declaration.resource_field,
-        _collection(descriptor, field),
-        tuple(item.name for item in descriptor.input_type.fields if _is_required(item)),
+        permission,
+        path,
+        _collections(descriptor, reference, declaration.resource_types),
+        is_for_users,
+        bool(reference.child_type),
+        _check(descriptor),
     )
 
 
@@ -95,14 +142,51 @@ def _permission(descriptor: MethodDescriptor, value: int) -> Permission:
         raise MethodDeclarationError(f"{descriptor.full_name} declares permission {name}, which nobody holds") from None
 
 
-def _collection(descriptor: MethodDescriptor, field: FieldDescriptor) -> str | None:
-    reference = field.GetOptions().Extensions[resource_pb2.resource_reference]
-    if reference.child_type in _CHILDREN_OF_ORGANIZATION:
-        return None
+def _reference(descriptor: MethodDescriptor, path: str) -> resource_pb2.ResourceReference:
+    """What the field refers to; the `name` of a resource refers to the resource itself."""
+    message = descriptor.input_type
+    *outer, last = path.split(".")
+    for part in outer:
+        inner = message.fields_by_name.get(part)
+        if inner is None or inner.message_type is None:
+            raise MethodDeclarationError(f"{descriptor.full_name}: the request has no field {path!r}")
+        message = inner.message_type
+    field: FieldDescriptor | None = message.fields_by_name.get(last)
+    if field is None:
+        raise MethodDeclarationError(f"{descriptor.full_name}: the request has no field {path!r}")
+    if outer and last == "name":
+        return resource_pb2.ResourceReference(type=message.GetOptions().Extensions[resource_pb2.resource].type)
+    return field.GetOptions().Extensions[resource_pb2.resource_reference]
+
+
+def _collections(
+    descriptor: MethodDescriptor, reference: resource_pb2.ResourceReference, only_types: Sequence[str]
+) -> frozenset[str | None]:
+    if reference.type == _ANY_TYPE:
+        return _of_types(descriptor, only_types or _COLLECTION_OF_TYPE)
+    if only_types:
+        raise MethodDeclarationError(f"{descriptor.full_name} restricts types where its resource field has one")
+    if (
+        reference.type == _ORGANIZATION_TYPE
+        or reference.child_type in _COLLECTION_OF_TYPE.keys() | _COLLECTION_OF_USER_TYPE
+    ):
+        return frozenset({None})
     if reference.type in _COLLECTION_OF_TYPE:
-        return _COLLECTION_OF_TYPE[reference.type]
-    raise MethodDeclarationError(f"{descriptor.full_name}: field {field.name} refers to no known type of resource")
+        return frozenset({_COLLECTION_OF_TYPE[reference.type]})
+    if reference.type in _COLLECTION_OF_USER_TYPE:
+        return frozenset({_COLLECTION_OF_USER_TYPE[reference.type]})
+    raise MethodDeclarationError(f"{descriptor.full_name}: its resource field refers to no known type of resource")
 
 
-def _is_required(field: FieldDescriptor) -> bool:
-    return field_behavior_pb2.REQUIRED in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
+def _of_types(descriptor: MethodDescriptor, types: Iterable[str]) -> frozenset[str | None]:
+    unknown = sorted(set(types) - _COLLECTION_OF_TYPE.keys())
+    if unknown:
+        raise MethodDeclarationError(f"{descriptor.full_name}: no known type of resource: {', '.join(unknown)}")
+    return frozenset(_COLLECTION_OF_TYPE[each] for each in types)
+
+
+def _check(descriptor: MethodDescriptor) -> RequestCheck:
+    try:
+        return compile_check(descriptor.input_type)
+    except ValueError as error:
+        raise MethodDeclarationError(f"{descriptor.full_name}: {error}") from error

@@ -12,17 +12,20 @@ import asyncpg
 import grpc
 import pytest
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from megarouter.admin.v1 import api_key_pb2_grpc, credit_pb2_grpc
 
 from admin_service.access_tokens import hash_access_token, make_access_token
+from admin_service.permission_matrix import admin_services
 from admin_service.service import AdminService, open_service
+from deploy.local.redis import RedisServer
 from gateway_core.domain.catalog import Catalog
 from gateway_core.edges.settings import AdminSettings
 from gateway_core.edges.telemetry.tracing import Tracing
 
 PEPPER = "70" * 32
+EDGE_SECRET = "ed" * 32
 CATALOG = Catalog(providers=(), models=())
 
 # Member, role, group: acme has two branches, other has one person.
@@ -62,18 +65,23 @@ class Failure:
     fields: tuple[str, ...]
 
 
+_METHODS = {method.name: method for service in admin_services() for method in service.methods}
+
+
 class Client:
     """Calls as a member."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._stubs: tuple[Any, ...] = (
-            api_key_pb2_grpc.ApiKeysStub(channel),
-            credit_pb2_grpc.CreditsStub(channel),
-        )
+        self.channel = channel
 
     async def call(self, method: str, request: Message, member: str = "super", **options: Any) -> Any:
-        stub = next(stub for stub in self._stubs if hasattr(stub, method))
-        return await getattr(stub, method)(request, timeout=5, **{"metadata": bearer(member), **options})
+        descriptor = _METHODS[method]
+        rpc = self.channel.unary_unary(
+            f"/{descriptor.containing_service.full_name}/{method}",
+            request_serializer=type(request).SerializeToString,
+            response_deserializer=GetMessageClass(descriptor.output_type).FromString,
+        )
+        return await rpc(request, timeout=5, **{"metadata": bearer(member), **options})
 
     async def code(self, method: str, request: Message, member: str) -> grpc.StatusCode:
         try:
@@ -145,9 +153,16 @@ async def people(owner: asyncpg.Connection) -> None:
 
 
 @pytest.fixture
-def settings(database_url: str) -> AdminSettings:
+def settings(database_url: str, redis_server: RedisServer) -> AdminSettings:
     return AdminSettings.model_validate(
-        {"listen": "127.0.0.1:0", "database_url": database_url, "key_pepper": PEPPER, "catalog_file": "/nonexistent"}
+        {
+            "listen": "127.0.0.1:0",
+            "database_url": database_url,
+            "redis_url": redis_server.url,
+            "key_pepper": PEPPER,
+            "edge_secret": EDGE_SECRET,
+            "catalog_file": "/nonexistent",
+        }
     )
 
 

@@ -37,10 +37,10 @@ def service_with(
 
 def test_a_sound_declaration_is_read() -> None:
     (method,) = declared_methods(service_with(permission_pb2.MethodPermission(permission=READ, resource_field="name")))
-    assert (method.permission, method.resource_field, method.collection) == (
+    assert (method.permission, method.resource_field, method.collections) == (
         Permission.API_KEYS_READ,
         "name",
-        "apiKeys",
+        frozenset({"apiKeys"}),
     )
 
 
@@ -68,9 +68,10 @@ def test_an_rpc_without_a_handler_stops_the_start() -> None:
     class Unfinished:
         service = api_key_pb2.DESCRIPTOR.services_by_name["ApiKeys"]
         handlers: ClassVar[dict[str, object]] = {}
+        changes: ClassVar[dict[str, object]] = {}
         rules: ClassVar[dict[str, object]] = {}
 
-    guard = Guard(None, Tracing("test", None), str)  # type: ignore[arg-type] # nobody is asked
+    guard = Guard(None, None, None, Tracing("test", None), str)  # type: ignore[arg-type] # nobody is asked
     with pytest.raises(MethodDeclarationError, match="GetApiKey"):
         guard.generic_handler(Unfinished())  # type: ignore[arg-type] # it is unfinished
 
@@ -85,3 +86,20 @@ def test_every_permission_of_the_protos_is_known_to_the_rule_and_the_other_way_r
 )
 def test_every_rpc_of_the_admin_api_is_declared(service: ServiceDescriptor) -> None:
     assert len(declared_methods(service)) == len(service.methods)
+
+
+def test_a_name_of_any_type_may_be_restricted_to_some() -> None:
+    declaration = permission_pb2.MethodPermission(
+        permission=READ, resource_field="name", resource_types=["megarouter/ApiKey", "megarouter/Member"]
+    )
+    (method,) = declared_methods(service_with(declaration, "*"))
+    assert method.collections == {"apiKeys", "members"}
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "only"), [("*", "megarouter/Colour"), ("megarouter/ApiKey", "megarouter/ApiKey")]
+)
+def test_a_restriction_to_what_does_not_exist_or_of_one_type_stops_the_start(resource_type: str, only: str) -> None:
+    declaration = permission_pb2.MethodPermission(permission=READ, resource_field="name", resource_types=[only])
+    with pytest.raises(MethodDeclarationError):
+        declared_methods(service_with(declaration, resource_type))
