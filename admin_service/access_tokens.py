@@ -29,3 +29,8 @@ def is_access_token(text: str) -> bool:
 def hash_access_token(token: str, pepper: bytes) -> bytes:
     """HMAC-SHA256 of the whole token under the deployment's pepper, 32 bytes."""
     return hash_api_key(token, pepper)
+
+
+def obfuscated_access_token(token: str) -> str:
+    """What may be shown of a token after its creation: `mrt-Ab3d…9f0c`."""
+    return f"{token[:8]}…{token[-4:]}"
