@@ -1,0 +1,188 @@
+"""What a page of a large list costs: `python -m benchmarks.listing`. Starts a PostgreSQL of its own and an admin_service inside.
+
+Fills an organization with members, each with a key; a tenth has left before, the oldest. Then reads the first, the middle and the
+last page of members and keys through gRPC, as admins who see everything, a large subtree, and a small one.
+"""
+
+import argparse
+import asyncio
+import datetime as dt
+import socket
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import grpc
+from megarouter.admin.v1 import api_key_pb2, api_key_pb2_grpc, member_pb2, member_pb2_grpc
+
+from admin_service.access_tokens import hash_access_token, make_access_token
+from admin_service.service import open_service
+from deploy.local.postgres import start_postgres
+from gateway_core.domain.catalog import Catalog
+from gateway_core.edges.settings import AdminSettings
+from gateway_core.edges.telemetry.tracing import Tracing
+
+PEPPER: Final = "70" * 32
+PARENT: Final = "organizations/acme"
+WALK_PAGE: Final = 1_000
+SIZES: Final = (50, 1_000)
+ADMINS: Final[Mapping[str, tuple[str, str | None]]] = {
+    "Super Admin": ("SUPER_ADMIN", None),
+    "L1 Admin": ("L1_ADMIN", "large"),
+    "Sub-admin": ("SUB_ADMIN", "small"),
+}
+"""What they are called, their roles and groups. One member in 100 stands in the small group, which is below the large one."""
+
+_GROUPS: Final = """
+INSERT INTO groups (organization_id, group_id, parent_group_id, path, display_name)
+VALUES ('acme', 'large', NULL, '{large}', 'Large'), ('acme', 'small', 'large', '{large,small}', 'Small')
+"""
+_USERS: Final = """
+INSERT INTO users (user_id, email, display_name)
+SELECT 'u-' || n, 'person-' || n || '@example.org', 'Person ' || n FROM generate_series(1, $1::int) n
+"""
+_MEMBERS: Final = """
+INSERT INTO members (organization_id, member_id, user_id, group_id, role, state)
+SELECT 'acme', 'mem-' || to_char(n, 'FM0000000'), 'u-' || n, CASE WHEN n % 100 = 0 THEN 'small' ELSE 'large' END, 'MEMBER',
+       CASE WHEN n <= $2 THEN 'REMOVED' ELSE 'ACTIVE' END
+  FROM generate_series(1, $1::int) n
+"""
+_KEYS: Final = """
+INSERT INTO api_keys (organization_id, api_key_id, member_id, display_name, secret_hash, obfuscated_key, state)
+SELECT 'acme', 'key-' || to_char(n, 'FM0000000'), 'mem-' || to_char(n, 'FM0000000'), 'Key', sha256(n::text::bytea), 'mr-Abcd…9f0c',
+       CASE WHEN n <= $2 THEN 'DELETED' ELSE 'ACTIVE' END
+  FROM generate_series(1, $1::int) n
+"""
+_ADMIN: Final = """
+WITH person AS (INSERT INTO users (user_id, email, display_name) VALUES ($1, $1 || '@example.org', $1))
+INSERT INTO access_tokens (access_token_id, user_id, secret_hash, expire_time) VALUES ($1, $1, $2, $3)
+"""
+
+
+def token_of(admin: str) -> str:
+    """An access token for one of the admins."""
+    return make_access_token(admin.encode().ljust(32, b"."))
+
+
+async def fill(owner: asyncpg.Connection, present: int) -> None:
+    """The organization: so many members that are present, and a tenth as many that are not."""
+    former = present // 10
+    await owner.execute("INSERT INTO organizations (organization_id, display_name) VALUES ('acme', 'Acme')")
+    await owner.execute(_GROUPS)
+    await owner.execute(_USERS, present + former)
+    await owner.execute(_MEMBERS, present + former, former)
+    await owner.execute(_KEYS, present + former, former)
+    for number, (admin, (role, group)) in enumerate(ADMINS.items()):
+        user = f"admin-{number}"
+        hashed = hash_access_token(token_of(admin), bytes.fromhex(PEPPER))
+        await owner.execute(_ADMIN, user, hashed, dt.datetime.now(dt.UTC) + dt.timedelta(days=1))
+        await owner.execute(
+            "INSERT INTO members (organization_id, member_id, user_id, group_id, role) VALUES ('acme', $1, $1, $2, $3)",
+            user, group, role,
+        )  # fmt: skip
+    await owner.execute("VACUUM ANALYZE")
+
+
+@asynccontextmanager
+async def running(database_url: str) -> AsyncIterator[grpc.aio.Channel]:
+    """An admin_service, and a channel to it."""
+    settings = AdminSettings.model_validate(
+        {
+            "listen": "127.0.0.1:0",
+            "database_url": database_url,
+            "key_pepper": PEPPER,
+            "catalog_file": "/nonexistent",
+            "redis_url": "redis://127.0.0.1:1",
+        }
+    )
+    async with open_service(settings, Tracing("admin_service", None), Catalog(providers=(), models=())) as service:
+        server = grpc.aio.server()
+        service.add_to(server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield channel
+        await server.stop(1)
+
+
+class Lists:
+    """Calls the lists as an admin."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._members: Any = member_pb2_grpc.MembersStub(channel)
+        self._keys: Any = api_key_pb2_grpc.ApiKeysStub(channel)
+
+    async def page(self, kind: str, admin: str, size: int, token: str) -> tuple[int, str]:
+        """Rows of a page, and the token of the next one."""
+        metadata = [("authorization", f"Bearer {token_of(admin)}")]
+        if kind == "keys":
+            keys = api_key_pb2.ListApiKeysRequest(parent=PARENT, page_size=size, page_token=token)
+            answer = await self._keys.ListApiKeys(keys, metadata=metadata, timeout=30)
+            return len(answer.api_keys), answer.next_page_token
+        view = member_pb2.MEMBER_VIEW_FULL if kind == "members, FULL" else member_pb2.MEMBER_VIEW_BASIC
+        text = "person-77777" if kind == "members, by text" else ""
+        members = member_pb2.ListMembersRequest(
+            parent=PARENT, page_size=size, page_token=token, view=view, filter=f'"{text}"' if text else ""
+        )
+        answer = await self._members.ListMembers(members, metadata=metadata, timeout=30)
+        return len(answer.members), answer.next_page_token
+
+    async def tokens(self, kind: str, admin: str) -> tuple[int, Sequence[str]]:
+        """How many rows there are, and the tokens of the first, the middle and the last page that is full."""
+        tokens, total, rows = [""], 0, 0
+        while True:
+            rows, token = await self.page(kind, admin, WALK_PAGE, tokens[-1])
+            total += rows
+            if not token:
+                full = tokens[: max(1, total // WALK_PAGE)]
+                return total, (full[0], full[len(full) // 2], full[-1])
+            tokens.append(token)
+
+    async def median_ms(self, kind: str, admin: str, size: int, token: str, calls: int) -> float:
+        """Of the whole call, as the client sees it."""
+        times = []
+        for _ in range(calls):
+            started = time.perf_counter()
+            await self.page(kind, admin, size, token)
+            times.append((time.perf_counter() - started) * 1_000)
+        return statistics.median(times)
+
+
+async def measure(database_url: str, present: int, calls: int) -> None:
+    """Prints the table."""
+    async with running(database_url) as channel:
+        owner = await asyncpg.connect(database_url)
+        await fill(owner, present)
+        await owner.close()
+        lists = Lists(channel)
+        print(f"{'list':18} {'as':12} {'rows':>7} {'page':>5}  first ms  middle ms  last ms")  # noqa: T201
+        for kind in ("members", "members, FULL", "members, by text", "keys"):
+            for admin in ADMINS:
+                total, tokens = await lists.tokens(kind, admin)
+                for size in SIZES:
+                    first, middle, last = [await lists.median_ms(kind, admin, size, token, calls) for token in tokens]
+                    line = f"{kind:18} {admin:12} {total:7} {size:5}  {first:8.1f}  {middle:9.1f}  {last:7.1f}"
+                    print(line)  # noqa: T201
+
+
+def main() -> None:
+    """Runs it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--members", type=int, default=100_000)
+    parser.add_argument("--calls", type=int, default=20, help="of which the median is taken")
+    arguments = parser.parse_args()
+    with socket.socket() as probe, tempfile.TemporaryDirectory() as folder:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+        probe.close()
+        with start_postgres(Path(folder), port) as server:
+            asyncio.run(measure(server.url, arguments.members, arguments.calls))
+
+
+if __name__ == "__main__":
+    main()
