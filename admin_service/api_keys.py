@@ -1,153 +1,128 @@
-"""`megarouter.admin.v1.ApiKeys`."""
+"""`megarouter.admin.v1.ApiKeys`: reading, and the way into `api_key_changes`."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 import asyncpg
-import grpc
 from megarouter.admin.v1 import api_key_pb2
 from megarouter.admin.v1.api_key_pb2 import ApiKey
-from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
-from admin_service.api_key_store import ApiKeyRow, get_api_key, list_api_keys, set_api_key_state
-from admin_service.errors import AdminError, FieldViolation, permission_denied
-from admin_service.guard import Caller, Handle, Rule
-from admin_service.page_tokens import MAX_TOKEN_BYTES, PageTokenError, PageTokens
-from admin_service.resource_names import API_KEYS, MEMBERS, ResourceName
-from admin_service.timestamps import timestamp
-from gateway_core.domain.permissions import Permission, visibility
+from admin_service import api_key_store as store
+from admin_service.api_key_changes import ApiKeyChanges
+from admin_service.api_key_messages import api_key_message, check_key, check_list, check_rotation
+from admin_service.api_key_store import ApiKeyRow
+from admin_service.authorization import Caller
+from admin_service.changes import MakeChange
+from admin_service.errors import permission_denied
+from admin_service.filter_sql import EnumField, NameField, TextField, TimeField
+from admin_service.guard import Handle, Rule
+from admin_service.list_orders import SortColumn
+from admin_service.listing import Listing
+from admin_service.page_tokens import PageTokens
+from admin_service.places import MAX_SHOWN, find_place
+from admin_service.sql_parameters import Condition
+from admin_service.subtrees import visible_rows
+from gateway_core.domain.permissions import Permission, Target, TargetKind, Visibility, visibility
+from gateway_core.edges.postgres.connections import Connection
 from gateway_core.edges.postgres.organization_wall import acting_for
 
-DEFAULT_PAGE_SIZE: Final = 50
-MAX_PAGE_SIZE: Final = 1_000
-MAX_ETAG_BYTES: Final = 64
-
-_STATES: Final = {
-    "ACTIVE": ApiKey.STATE_ACTIVE,
-    "DISABLED": ApiKey.STATE_DISABLED,
-    "DELETED": ApiKey.STATE_DELETED,
-}
+_KEYS: Final = Listing(
+    columns=store.API_KEY_COLUMNS,
+    source=store.API_KEY_SOURCE,
+    make=ApiKeyRow,
+    permission=Permission.API_KEYS_READ,
+    orders={"name": SortColumn("k.api_key_id")},
+    unique=SortColumn("k.api_key_id"),
+    default_order="name",
+    fields={
+        "name": NameField("k.api_key_id", "organizations/{organization}/apiKeys/{id}"),
+        "member": NameField("k.member_id", "organizations/{organization}/members/{id}"),
+        "display_name": TextField("k.display_name"),
+        "obfuscated_key": TextField("k.obfuscated_key"),
+        "state": EnumField(
+            store.API_KEY_STATE, {state: state for state in ("ACTIVE", "DISABLED", "EXPIRED")}, "STATE_"
+        ),
+        "expire_time": TimeField("k.expire_time"),
+        "create_time": TimeField("k.create_time"),
+        "update_time": TimeField("k.update_time"),
+    },
+    searched=("k.display_name", "k.obfuscated_key"),
+)
+_FULL_KEYS: Final = dataclasses.replace(_KEYS, columns=store.FULL_API_KEY_COLUMNS, source=store.FULL_API_KEY_SOURCE)
 
 
 class ApiKeysApi:
-    """Reading keys, and switching them off and on."""
+    """The keys of an organization's members."""
 
     service = api_key_pb2.DESCRIPTOR.services_by_name["ApiKeys"]
 
-    def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens) -> None:
+    def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens, changes: ApiKeyChanges) -> None:
         self._pool = pool
         self._page_tokens = page_tokens
         self.handlers: Mapping[str, Handle] = {
             "GetApiKey": self.get,
             "ListApiKeys": self.list,
-            "DisableApiKey": self.disable,
-            "EnableApiKey": self.enable,
+        }
+        self.changes: Mapping[str, MakeChange] = {
+            "BatchDisableApiKeys": changes.batch_disable,
+            "CreateApiKey": changes.create,
+            "DeleteApiKey": changes.delete,
+            "DisableApiKey": changes.disable,
+            "EnableApiKey": changes.enable,
+            "RotateApiKey": changes.rotate,
+            "UpdateApiKey": changes.update,
         }
         self.rules: Mapping[str, Rule] = {
-            "ListApiKeys": _check_list,
-            "DisableApiKey": _check_etag,
-            "EnableApiKey": _check_etag,
+            "CreateApiKey": check_key,
+            "ListApiKeys": check_list,
+            "RotateApiKey": check_rotation,
+            "UpdateApiKey": check_key,
         }
 
-    async def get(self, _request: api_key_pb2.GetApiKeyRequest, caller: Caller) -> ApiKey:
+    async def get(self, request: api_key_pb2.GetApiKeyRequest, caller: Caller) -> ApiKey:
         """GetApiKey."""
-        async with acting_for(self._pool, caller.resource.organization) as connection:
-            row = await get_api_key(connection, *_ids(caller))
-        return _message(_existing(row, Permission.API_KEYS_READ, caller))
+        organization, api_key = caller.resource.organization, str(caller.resource.resource_id)
+        async with acting_for(self._pool, organization) as connection:
+            row = await store.get_api_key(connection, organization, api_key)
+        if row is None:
+            raise permission_denied(Permission.API_KEYS_READ, str(caller.resource))
+        return api_key_message(row, full=request.view != api_key_pb2.API_KEY_VIEW_BASIC)
 
     async def list(self, request: api_key_pb2.ListApiKeysRequest, caller: Caller) -> api_key_pb2.ListApiKeysResponse:
         """ListApiKeys."""
-        size = min(request.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-        after = self._continue_after(request)
-        visible = visibility(caller.actor)
-        async with acting_for(self._pool, caller.resource.organization) as connection:
-            # One more than the page holds says whether another page follows.
-            rows = await list_api_keys(connection, caller.resource.organization, visible, after=after, limit=size + 1)
-        page = rows[:size]
-        token = self._page_tokens.encode(page[-1].api_key, _arguments(request)) if len(rows) > size else ""
-        return api_key_pb2.ListApiKeysResponse(api_keys=map(_message, page), next_page_token=token)
-
-    async def disable(self, request: api_key_pb2.DisableApiKeyRequest, caller: Caller) -> ApiKey:
-        """DisableApiKey."""
-        return await self._set_state("DISABLED", request.etag, caller)
-
-    async def enable(self, request: api_key_pb2.EnableApiKeyRequest, caller: Caller) -> ApiKey:
-        """EnableApiKey."""
-        return await self._set_state("ACTIVE", request.etag, caller)
-
-    async def _set_state(self, state: str, etag: str, caller: Caller) -> ApiKey:
-        async with acting_for(self._pool, caller.resource.organization) as connection:
-            found = await get_api_key(connection, *_ids(caller), lock=True)
-            row = _existing(found, Permission.API_KEYS_DISABLE, caller)
-            if etag and etag != row.etag:
-                raise _etag_mismatch()
-            if row.state == "DELETED":
-                raise _deleted(caller.resource)
-            if row.state != state:
-                row = await set_api_key_state(connection, *_ids(caller), state)
-        return _message(row)
-
-    def _continue_after(self, request: api_key_pb2.ListApiKeysRequest) -> str:
-        if not request.page_token:
-            return ""
-        try:
-            return self._page_tokens.decode(request.page_token, _arguments(request))
-        except PageTokenError as error:
-            message = f"{error}: begin again without one."
-            raise AdminError(grpc.StatusCode.INVALID_ARGUMENT, ErrorReason.PAGE_TOKEN_INVALID, message) from error
+        organization = caller.resource.organization
+        full = request.view == api_key_pb2.API_KEY_VIEW_FULL
+        async with acting_for(self._pool, organization) as connection:
+            group_path = await _group_path(connection, request.group, caller)
+            query = (_FULL_KEYS if full else _KEYS).query(
+                request, self._page_tokens, organization,
+                Condition("k.organization_id = {}", organization),
+                Condition("k.state <> 'DELETED'"),
+                *_whose(visibility(caller.actor), group_path, with_descendants=request.with_descendants),
+            )  # fmt: skip
+            page = await query.read(connection)
+        return api_key_pb2.ListApiKeysResponse(
+            api_keys=[api_key_message(row, full=full) for row in page.rows], next_page_token=page.next_page_token
+        )
 
 
-def _ids(caller: Caller) -> tuple[str, str]:
-    return caller.resource.organization, str(caller.resource.resource_id)
+async def _group_path(connection: Connection, group: str, caller: Caller) -> tuple[str, ...]:
+    """The path of the group that the list is narrowed to; empty if to none."""
+    if not group:
+        return ()
+    organization = caller.resource.organization
+    place = await find_place(connection, organization, group, Permission.API_KEYS_READ)
+    caller.require(Permission.API_KEYS_READ, Target(organization, TargetKind.GROUP, place.path), group[:MAX_SHOWN])
+    return place.path
 
 
-def _existing(row: ApiKeyRow | None, permission: Permission, caller: Caller) -> ApiKeyRow:
-    """The row. It was there when the call was authorized; should it be gone since, the answer is as if it had never been."""
-    if row is None:
-        raise permission_denied(permission, str(caller.resource))
-    return row
-
-
-def _arguments(request: api_key_pb2.ListApiKeysRequest) -> str:
-    return f"ListApiKeys {request.parent}"
-
-
-def _check_list(request: api_key_pb2.ListApiKeysRequest) -> Iterable[FieldViolation]:
-    if request.page_size < 0:
-        yield FieldViolation("page_size", "must not be negative")
-    if len(request.page_token.encode()) > MAX_TOKEN_BYTES:
-        yield FieldViolation("page_token", f"must have at most {MAX_TOKEN_BYTES} bytes")
-
-
-def _check_etag(
-    request: api_key_pb2.DisableApiKeyRequest | api_key_pb2.EnableApiKeyRequest,
-) -> Iterable[FieldViolation]:
-    if len(request.etag.encode()) > MAX_ETAG_BYTES:
-        yield FieldViolation("etag", f"must have at most {MAX_ETAG_BYTES} bytes")
-
-
-def _etag_mismatch() -> AdminError:
-    message = "The API key was changed since it was read: read it again and repeat the change."
-    return AdminError(grpc.StatusCode.ABORTED, ErrorReason.ETAG_MISMATCH, message)
-
-
-def _deleted(name: ResourceName) -> AdminError:
-    return AdminError(
-        grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.API_KEY_DELETED, f"{name} is deleted, which is final."
-    )
-
-
-def _message(row: ApiKeyRow) -> ApiKey:
-    message = ApiKey(
-        name=str(ResourceName(row.organization, API_KEYS, row.api_key)),
-        member=str(ResourceName(row.organization, MEMBERS, row.member)),
-        display_name=row.display_name,
-        obfuscated_key=row.obfuscated_key,
-        state=ApiKey.STATE_EXPIRED if row.state == "ACTIVE" and row.is_expired else _STATES[row.state],
-        create_time=timestamp(row.create_time),
-        update_time=timestamp(row.update_time),
-        etag=row.etag,
-    )
-    if row.expire_time:
-        message.expire_time.CopyFrom(timestamp(row.expire_time))
-    return message
+def _whose(visible: Visibility, group_path: tuple[str, ...], *, with_descendants: bool) -> Iterable[Condition]:
+    """Whose rows: those the caller sees, narrowed to a group; where the group lies in the caller's subtree, that alone."""
+    own = visible.group_path
+    if not group_path or own is None or group_path[: len(own)] != own:
+        yield visible_rows(visible, member="k.member_id", group_path="k.group_path")
+    if group_path:
+        yield Condition(f"k.group_path[{len(group_path)}] = {{}}", group_path[-1])
+    if group_path and not with_descendants:
+        yield Condition(f"cardinality(k.group_path) = {len(group_path)}")
