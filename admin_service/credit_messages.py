@@ -1,7 +1,6 @@
 """Credit as messages, and what makes a request about credit sound."""
 
 import datetime as dt
-import uuid
 from collections.abc import Iterable
 from typing import Final
 
@@ -11,16 +10,12 @@ from megarouter.admin.v1 import credit_pb2
 from megarouter.admin.v1.credit_pb2 import CreditTransaction
 
 from admin_service.errors import FieldViolation
-from admin_service.page_tokens import MAX_TOKEN_BYTES
 from admin_service.resource_names import CREDIT_BALANCE, CREDIT_STATEMENT, CREDIT_TRANSACTIONS, ResourceName
 from admin_service.timestamps import timestamp
 from gateway_core.domain.ledger import TransferKind
 from gateway_core.edges.postgres.credit_store import CreditState, PastBalance, Statement, TransactionRow
 
-MAX_AMOUNT_NANO_CREDITS: Final = 10**18
-MAX_REASON_CHARACTERS: Final = 200
 MAX_STATEMENT: Final = dt.timedelta(days=400)
-_UUID_VERSION: Final = 4
 
 _KINDS: Final = {
     TransferKind.TOP_UP: CreditTransaction.KIND_TOP_UP,
@@ -88,21 +83,6 @@ def instant_of(message: Timestamp) -> dt.datetime:
     return message.ToDatetime(tzinfo=dt.UTC)
 
 
-def check_posting(
-    request: credit_pb2.TopUpCreditRequest | credit_pb2.AdjustCreditRequest | credit_pb2.RefundCreditRequest,
-) -> Iterable[FieldViolation]:
-    """What holds for everything a caller posts."""
-    lowest = -MAX_AMOUNT_NANO_CREDITS if isinstance(request, credit_pb2.AdjustCreditRequest) else 1
-    if not lowest <= request.amount_nano_credits <= MAX_AMOUNT_NANO_CREDITS:
-        yield FieldViolation("amount_nano_credits", f"must be {lowest} to {MAX_AMOUNT_NANO_CREDITS}")
-    if not _is_uuid4(request.request_id):
-        yield FieldViolation("request_id", "must be a UUID of version 4, such as f47ac10b-58cc-4372-a567-0e02b2c3d479")
-    if len(request.reason) > MAX_REASON_CHARACTERS:
-        yield FieldViolation("reason", f"must have at most {MAX_REASON_CHARACTERS} characters")
-    if "\0" in request.reason:
-        yield FieldViolation("reason", "must not contain the character NUL")
-
-
 def check_balance(request: credit_pb2.GetCreditBalanceRequest) -> Iterable[FieldViolation]:
     """The moment asked for."""
     if request.HasField("as_of_time") and not _is_instant(request.as_of_time):
@@ -120,25 +100,9 @@ def check_statement(request: credit_pb2.GetCreditStatementRequest) -> Iterable[F
         yield FieldViolation("interval", f"must not end before it starts, nor span more than {MAX_STATEMENT.days} days")
 
 
-def check_list(request: credit_pb2.ListCreditTransactionsRequest) -> Iterable[FieldViolation]:
-    """The page asked for."""
-    if request.page_size < 0:
-        yield FieldViolation("page_size", "must not be negative")
-    if len(request.page_token.encode()) > MAX_TOKEN_BYTES:
-        yield FieldViolation("page_token", f"must have at most {MAX_TOKEN_BYTES} bytes")
-
-
 def _is_instant(message: Timestamp) -> bool:
     try:
         instant_of(message)
     except (ValueError, OverflowError):
         return False
     return True
-
-
-def _is_uuid4(text: str) -> bool:
-    try:
-        parsed = uuid.UUID(text)
-    except ValueError:
-        return False
-    return parsed.version == _UUID_VERSION and str(parsed) == text.lower()

@@ -11,19 +11,45 @@ from megarouter.admin.v1 import credit_pb2
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service import credit_messages as messages
+from admin_service.authorization import Caller
+from admin_service.changes import Change, MakeChange
 from admin_service.errors import AdminError, FieldViolation, invalid_fields
-from admin_service.guard import Caller, Handle, Rule
-from admin_service.page_tokens import PageTokenError, PageTokens
+from admin_service.filter_sql import EnumField, IntegerField, TextField, TimeField
+from admin_service.guard import Handle, Rule
+from admin_service.invoices import Invoices, check_invoice
+from admin_service.list_orders import SortColumn
+from admin_service.listing import Listing
+from admin_service.page_tokens import PageTokens
+from admin_service.sql_parameters import Condition
 from admin_service.timestamps import timestamp
 from gateway_core.domain.ledger import Transfer, TransferKind, adjustment, refund, top_up
+from gateway_core.domain.permissions import Permission
 from gateway_core.edges.postgres import credit_store
 from gateway_core.edges.postgres.connections import Connection
 from gateway_core.edges.postgres.credit_store import CreditState, TransactionRow
 from gateway_core.edges.postgres.ledger_store import IdempotencyConflictError, post_transfers
 from gateway_core.edges.postgres.organization_wall import acting_for
 
-DEFAULT_PAGE_SIZE: Final = 50
-MAX_PAGE_SIZE: Final = 1_000
+_SEQUENCE: Final = SortColumn("sequence", "bigint")
+_TRANSACTIONS: Final = Listing(
+    columns=credit_store.TRANSACTION_COLUMNS,
+    source="ledger_transfers",
+    make=credit_store.transaction_of,
+    permission=Permission.CREDITS_READ,
+    orders={"ledger_sequence": _SEQUENCE},
+    unique=_SEQUENCE,
+    default_order="ledger_sequence",
+    fields={
+        "ledger_sequence": IntegerField("sequence"),
+        "kind": EnumField("kind", {kind.name: kind.value for kind in TransferKind}, "KIND_"),
+        "amount_nano_credits": IntegerField(f"({credit_store.POOL_DELTA})"),
+        "actor": TextField("actor"),
+        "reason": TextField("reason"),
+        "hold_id": TextField("hold_id"),
+        "create_time": TimeField("create_time"),
+    },
+    searched=("actor", "reason"),
+)
 
 _Taking = credit_pb2.AdjustCreditRequest | credit_pb2.RefundCreditRequest
 
@@ -33,24 +59,28 @@ class CreditsApi:
 
     service = credit_pb2.DESCRIPTOR.services_by_name["Credits"]
 
-    def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens) -> None:
+    def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens, make_id: Callable[[str], str]) -> None:
+        """`make_id`: a new id with a prefix."""
+        invoices = Invoices(pool, page_tokens, make_id)
         self._pool = pool
         self._page_tokens = page_tokens
         self.handlers: Mapping[str, Handle] = {
             "GetCreditBalance": self.get_balance,
             "GetCreditStatement": self.get_statement,
+            "GetInvoiceRequest": invoices.get,
             "ListCreditTransactions": self.list,
+            "ListInvoiceRequests": invoices.list,
+        }
+        self.changes: Mapping[str, MakeChange] = {
             "TopUpCredit": self.top_up,
             "AdjustCredit": self.adjust,
             "RefundCredit": self.refund,
+            "RequestInvoice": invoices.request,
         }
         self.rules: Mapping[str, Rule] = {
             "GetCreditBalance": messages.check_balance,
             "GetCreditStatement": messages.check_statement,
-            "ListCreditTransactions": messages.check_list,
-            "TopUpCredit": messages.check_posting,
-            "AdjustCredit": messages.check_posting,
-            "RefundCredit": messages.check_posting,
+            "RequestInvoice": check_invoice,
         }
 
     async def get_balance(
@@ -84,22 +114,18 @@ class CreditsApi:
     ) -> credit_pb2.ListCreditTransactionsResponse:
         """ListCreditTransactions."""
         organization = caller.resource.organization
-        size = min(request.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-        arguments = f"ListCreditTransactions {request.parent}"
-        after = self._continue_after(request.page_token, arguments)
+        own = Condition("organization_id = {}", organization)
+        query = _TRANSACTIONS.query(request, self._page_tokens, organization, own)
         async with acting_for(self._pool, organization) as connection:
-            # One more than the page holds says whether another page follows.
-            rows = await credit_store.list_transactions(connection, organization, after=after, limit=size + 1)
-        page = rows[:size]
-        token = self._page_tokens.encode(str(page[-1].sequence), arguments) if len(rows) > size else ""
+            page = await query.read(connection)
         return credit_pb2.ListCreditTransactionsResponse(
-            credit_transactions=[messages.transaction_message(organization, row) for row in page], next_page_token=token
+            credit_transactions=[messages.transaction_message(organization, row) for row in page.rows],
+            next_page_token=page.next_page_token,
         )
 
-    async def top_up(self, request: credit_pb2.TopUpCreditRequest, caller: Caller) -> credit_pb2.TopUpCreditResponse:
+    async def top_up(self, request: credit_pb2.TopUpCreditRequest, change: Change) -> credit_pb2.TopUpCreditResponse:
         """TopUpCredit."""
-        organization = caller.resource.organization
-        row, state = await self._post(_transfer(top_up, "top-up", request, caller), organization)
+        row, state = await _post(_transfer(top_up, "top-up", request, change.caller), change)
         return credit_pb2.TopUpCreditResponse(
             top_up=credit_pb2.TopUp(
                 ledger_sequence=row.sequence,
@@ -107,48 +133,28 @@ class CreditsApi:
                 reason=row.reason,
                 create_time=timestamp(row.create_time),
             ),
-            balance=messages.balance_message(organization, state),
+            balance=messages.balance_message(change.caller.resource.organization, state),
         )
 
-    async def adjust(self, request: credit_pb2.AdjustCreditRequest, caller: Caller) -> credit_pb2.AdjustCreditResponse:
+    async def adjust(self, request: credit_pb2.AdjustCreditRequest, change: Change) -> credit_pb2.AdjustCreditResponse:
         """AdjustCredit."""
-        organization = caller.resource.organization
-        transfer = _transfer(adjustment, "adjustment", request, caller)
-        row, state = await self._post(transfer, organization, may_overdraw=request.allow_overdraft)
+        organization = change.caller.resource.organization
+        transfer = _transfer(adjustment, "adjustment", request, change.caller)
+        row, state = await _post(transfer, change, may_overdraw=request.allow_overdraft)
         return credit_pb2.AdjustCreditResponse(
             credit_transaction=messages.transaction_message(organization, row),
             balance=messages.balance_message(organization, state),
         )
 
-    async def refund(self, request: credit_pb2.RefundCreditRequest, caller: Caller) -> credit_pb2.RefundCreditResponse:
+    async def refund(self, request: credit_pb2.RefundCreditRequest, change: Change) -> credit_pb2.RefundCreditResponse:
         """RefundCredit."""
-        organization = caller.resource.organization
-        transfer = _transfer(refund, "refund", request, caller)
-        row, state = await self._post(transfer, organization, may_overdraw=request.allow_overdraft)
+        organization = change.caller.resource.organization
+        transfer = _transfer(refund, "refund", request, change.caller)
+        row, state = await _post(transfer, change, may_overdraw=request.allow_overdraft)
         return credit_pb2.RefundCreditResponse(
             credit_transaction=messages.transaction_message(organization, row),
             balance=messages.balance_message(organization, state),
         )
-
-    async def _post(
-        self, transfer: Transfer, organization: str, *, may_overdraw: bool = False
-    ) -> tuple[TransactionRow, CreditState]:
-        """Posts once for each idempotency key (INV-15). What the posting leaves is looked at under the ledger's lock, and what
-        must not be is rolled back: nobody else moves the pool in between.
-        """
-        try:
-            async with acting_for(self._pool, organization) as connection:
-                (posted,) = await post_transfers(connection, organization, [transfer])
-                state = await credit_store.credit_now(connection, organization)
-                if not posted.is_replay:
-                    await _refuse_excess(connection, organization, transfer, state, may_overdraw=may_overdraw)
-                return await credit_store.get_transaction(connection, organization, posted.sequence), state
-        except IdempotencyConflictError as error:
-            message = "The request id was used before for something else: make a new one for a new request."
-            raise AdminError(grpc.StatusCode.INVALID_ARGUMENT, ErrorReason.REQUEST_ID_REUSED, message) from error
-        except asyncpg.NumericValueOutOfRangeError as error:
-            message = "The balance would exceed what the ledger can hold."
-            raise AdminError(grpc.StatusCode.OUT_OF_RANGE, ErrorReason.BALANCE_OUT_OF_RANGE, message) from error
 
     async def _await_booked(self, organization: str, instant: dt.datetime, field: str) -> None:
         """Waits until nothing can be booked any more before the moment.
@@ -161,14 +167,29 @@ class CreditsApi:
                 raise invalid_fields(FieldViolation(field, "must not reach into the future"))
             await credit_store.await_postings(connection, organization)
 
-    def _continue_after(self, page_token: str, arguments: str) -> int:
-        if not page_token:
-            return 0
-        try:
-            return int(self._page_tokens.decode(page_token, arguments))
-        except PageTokenError as error:
-            message = f"{error}: begin again without one."
-            raise AdminError(grpc.StatusCode.INVALID_ARGUMENT, ErrorReason.PAGE_TOKEN_INVALID, message) from error
+
+async def _post(
+    transfer: Transfer, change: Change, *, may_overdraw: bool = False
+) -> tuple[TransactionRow, CreditState]:
+    """Posts once for each idempotency key (INV-15). What the posting leaves is looked at under the ledger's lock, and what must
+    not be is rolled back: nobody else moves the pool in between.
+    """
+    connection, organization = change.connection, change.caller.resource.organization
+    try:
+        (posted,) = await post_transfers(connection, organization, [transfer])
+    except IdempotencyConflictError as error:
+        message = "The request id was used before for something else: make a new one for a new request."
+        raise AdminError(grpc.StatusCode.INVALID_ARGUMENT, ErrorReason.REQUEST_ID_REUSED, message) from error
+    except asyncpg.NumericValueOutOfRangeError as error:
+        message = "The balance would exceed what the ledger can hold."
+        raise AdminError(grpc.StatusCode.OUT_OF_RANGE, ErrorReason.BALANCE_OUT_OF_RANGE, message) from error
+    state = await credit_store.credit_now(connection, organization)
+    row = await credit_store.get_transaction(connection, organization, posted.sequence)
+    if not posted.is_replay:
+        await _refuse_excess(connection, organization, transfer, state, may_overdraw=may_overdraw)
+        made = messages.transaction_message(organization, row)
+        change.record(made.name, None, made)
+    return row, state
 
 
 def _transfer(
