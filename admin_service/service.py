@@ -11,22 +11,39 @@ from typing import Any, Final
 import asyncpg
 import grpc
 
+from admin_service.access_explainer import AccessExplainer
+from admin_service.accounts import AccountsApi
+from admin_service.api_key_changes import ApiKeyChanges, KeyMaker
 from admin_service.api_keys import ApiKeysApi
+from admin_service.audit_log import AuditLogApi
+from admin_service.catalog import CatalogApi
+from admin_service.changes import Changes
 from admin_service.credits import CreditsApi
 from admin_service.directory import Directory
+from admin_service.groups import GroupsApi
 from admin_service.guard import Guard, ResourceApi
+from admin_service.guardrails import GuardrailsApi
+from admin_service.identity_tokens import EdgeProof, Identities, IdentityTokens
+from admin_service.invites import InvitesApi
+from admin_service.members import MembersApi
+from admin_service.organizations import OrganizationsApi
 from admin_service.page_tokens import PageTokens
+from admin_service.personal_accounts import PersonalAccounts
+from admin_service.user_access_tokens import AccessTokensApi
 from gateway_core.domain.catalog import Catalog
+from gateway_core.domain.ids import make_id
 from gateway_core.edges.background import in_background
 from gateway_core.edges.postgres.catalog_store import sync_catalog
 from gateway_core.edges.postgres.connections import UNAVAILABLE, open_pool, until_available
 from gateway_core.edges.postgres.migrations import migrate
+from gateway_core.edges.redis.connections import open_redis
 from gateway_core.edges.settings import AdminSettings
 from gateway_core.edges.telemetry.tracing import Tracing
 
 logger = logging.getLogger(__name__)
 
 ROLE: Final = "megarouter_admin"
+_REDIS_CONNECTIONS: Final = 4
 _PROBE_INTERVAL_S: Final = 0.5
 _PROBE_TIMEOUT_S: Final = 1.0
 
@@ -71,17 +88,43 @@ class AdminService:
 async def open_service(settings: AdminSettings, tracing: Tracing, catalog: Catalog) -> AsyncIterator[AdminService]:
     """The service with its connections, the schema migrated and the catalogue stored. Waits for PostgreSQL without end."""
     await migrate(settings)
-    async with open_pool(settings, ROLE) as pool:
+    async with (
+        open_pool(settings, ROLE) as pool,
+        open_redis(settings.redis_url.get_secret_value(), connections=_REDIS_CONNECTIONS) as redis,
+    ):
         await until_available(lambda: _store(pool, catalog))
         pepper = bytes.fromhex(settings.key_pepper.get_secret_value())
-        guard = Guard(Directory(pool, pepper), tracing, make_incident_id=lambda: secrets.token_hex(8))
+        proof = EdgeProof(settings.edge_secret.get_secret_value() if settings.edge_secret else None)
+        identities = Identities(Directory(pool, pepper), IdentityTokens(pool, proof, _make_user_id))
+        guard = Guard(pool, identities, proof, tracing, make_incident_id=lambda: secrets.token_hex(8))
         page_tokens = PageTokens(pepper, time.time)
-        apis: Sequence[ResourceApi] = (ApiKeysApi(pool, page_tokens), CreditsApi(pool, page_tokens))
+        personal_accounts = PersonalAccounts(_new_id)
+        apis: Sequence[ResourceApi] = (
+            AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes),
+            AccountsApi(pool, page_tokens, personal_accounts),
+            ApiKeysApi(pool, page_tokens, ApiKeyChanges(KeyMaker(pepper, secrets.token_bytes, _new_id, time.time))),
+            AuditLogApi(pool, page_tokens),
+            CatalogApi(pool, page_tokens),
+            CreditsApi(pool, page_tokens, _new_id),
+            GroupsApi(pool, page_tokens, _new_id),
+            GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, lambda: time.time_ns() // 1_000)),
+            InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url),
+            MembersApi(pool, page_tokens),
+            OrganizationsApi(pool, _new_id),
+        )
         service = AdminService(pool, apis, guard)
-        async with in_background(service.watch_database()):
+        async with in_background(service.watch_database()), in_background(Changes(pool).keep_forgetting()):
             yield service
+
+
+def _make_user_id() -> str:
+    return make_id("user", time.time_ns() // 1_000_000, secrets.token_bytes(10))
 
 
 async def _store(pool: asyncpg.Pool, catalog: Catalog) -> None:
     async with pool.acquire() as connection:
         await sync_catalog(connection, catalog)
+
+
+def _new_id(prefix: str) -> str:
+    return make_id(prefix, time.time_ns() // 1_000_000, secrets.token_bytes(10))

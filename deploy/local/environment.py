@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local.admin_edge import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
 from deploy.local.layout import HOST, Home, Ports
 from deploy.local.stack_secrets import StackSecrets
 
@@ -14,16 +15,18 @@ OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 HOLD_SIGNING_KEY = "MEGAROUTER_HOLD_SIGNING_KEY"
 KEY_PEPPER = "MEGAROUTER_KEY_PEPPER"
+EDGE_SECRET = "MEGAROUTER_EDGE_SECRET"  # noqa: S105 - the name of the variable
 JOURNAL_FILE = "MEGAROUTER_JOURNAL_FILE"
 CATALOG_FILE = "MEGAROUTER_CATALOG_FILE"
 ENVOY_ADMIN_URL = "MEGAROUTER_ENVOY_ADMIN_URL"
+INVITE_PAGE_URL = "MEGAROUTER_INVITE_PAGE_URL"
 LISTEN = "MEGAROUTER_LISTEN"
 
 NEEDS = {
     "authz": (DATABASE_URL, REDIS_URL, HOLD_SIGNING_KEY, KEY_PEPPER),
     "ratelimit": (REDIS_URL,),
     "usage": (DATABASE_URL, REDIS_URL, HOLD_SIGNING_KEY, JOURNAL_FILE),
-    "admin": (DATABASE_URL, KEY_PEPPER, CATALOG_FILE),
+    "admin": (DATABASE_URL, REDIS_URL, KEY_PEPPER, EDGE_SECRET, CATALOG_FILE),
 }
 
 _PREFIX = "MEGAROUTER_"
@@ -32,6 +35,7 @@ _GENERAL = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CER
 _NOT_INHERITED = frozenset(
     {
         *(DATABASE_URL, REDIS_URL, HOLD_SIGNING_KEY, KEY_PEPPER, JOURNAL_FILE, CATALOG_FILE, ENVOY_ADMIN_URL, LISTEN),
+        *(EDGE_SECRET, ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE),
         *("MEGAROUTER_BASE_URL", "MEGAROUTER_API_KEY", "MEGAROUTER_ADMIN_URL", "MEGAROUTER_ADMIN_ADDRESS"),
         *("MEGAROUTER_ADMIN_TOKEN", "MEGAROUTER_ORGANIZATION", "MEGAROUTER_TEST_HOME", "MEGAROUTER_TEST_PORT_BASE"),
     }
@@ -81,6 +85,7 @@ def service_environment(
         REDIS_URL: backends.redis_url,
         HOLD_SIGNING_KEY: secrets.hold_signing_key,
         KEY_PEPPER: secrets.key_pepper,
+        EDGE_SECRET: secrets.edge_secret,
         JOURNAL_FILE: str(home.journal_file),
         CATALOG_FILE: str(catalog_file),
     }

@@ -8,6 +8,7 @@ from types import ModuleType
 from urllib.parse import urlsplit
 
 from deploy.local import probes
+from deploy.local.admin_edge import AdminEdge
 from deploy.local.children import ChildCommand
 from deploy.local.environment import OTLP_ENDPOINT
 from deploy.local.layout import HOST, Home, Ports
@@ -30,12 +31,24 @@ def otlp_address(environment: Mapping[str, str]) -> str | None:
     return f"{parts.hostname}:{parts.port or _DEFAULT_OTLP_PORT}"
 
 
-def envoy_program(home: Home, ports: Ports, routes: Sequence[Route], environment: Mapping[str, str]) -> Program:
+@dataclass(frozen=True, repr=False)
+class EnvoyFiles:
+    """What the files that Envoy reads are made from."""
+
+    home: Home
+    ports: Ports
+    routes: Sequence[Route]
+    admin_edge: AdminEdge
+    edge_secret: str
+
+
+def envoy_program(files: EnvoyFiles, environment: Mapping[str, str]) -> Program:
     """The proxy that all traffic passes."""
+    home, ports = files.home, files.ports
     return Program(
         name="envoy",
         address=f"http://{HOST}:{ports.model}",
-        prepare=lambda: _builder().write_bootstrap(home, ports, routes, otlp_address(environment)),
+        prepare=lambda: _builder().write_bootstrap(files, otlp_address(environment)),
         child=lambda: ChildCommand(
             command=_builder().envoy_command(home.bootstrap_file),
             environment=environment,

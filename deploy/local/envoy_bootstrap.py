@@ -1,25 +1,28 @@
 """Writes Envoy's bootstrap, and the files of the credentials it refers to."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from megarouter_envoy import (
     BinaryNotFoundError,
     BootstrapOptions,
     Credential,
+    IdentityProvider,
     InvalidBootstrapError,
     ProviderTarget,
     ServiceSockets,
     build_bootstrap,
     command,
     find_binary,
+    prepare_admin_api,
     validate,
     write_secret_file,
 )
 
+from deploy.local import admin_edge
 from deploy.local.children import StartError
-from deploy.local.layout import Home, Ports
+from deploy.local.envoy import EnvoyFiles
+from deploy.local.layout import Home
 from deploy.local.private_files import write_private
 from deploy.local.providers import Route
 
@@ -38,14 +41,16 @@ def envoy_command(bootstrap: Path) -> list[str]:
         raise StartError(str(error)) from error
 
 
-def write_bootstrap(home: Home, ports: Ports, routes: Sequence[Route], otlp_endpoint: str | None) -> None:
+def write_bootstrap(files: EnvoyFiles, otlp_endpoint: str | None) -> None:
     """Writes everything Envoy reads at its start, and has Envoy check it; credentials that are no longer set are removed.
 
     Raises:
         StartError: Envoy refuses the bootstrap, or there is no binary.
     """
+    home, ports = files.home, files.ports
     for old in home.provider_secrets.iterdir():
         old.unlink()
+    write_secret_file(home.edge_secret_file, files.edge_secret)
     options = BootstrapOptions(
         model_port=ports.model,
         admin_port=ports.admin,
@@ -57,8 +62,12 @@ def write_bootstrap(home: Home, ports: Ports, routes: Sequence[Route], otlp_endp
             admin=home.socket("admin"),
         ),
         journal_path=home.journal_file,
-        providers=tuple(_target(home, route) for route in routes),
+        admin_api=prepare_admin_api(home.admin_json_types_file),
+        edge_secret_file=home.edge_secret_file,
+        providers=tuple(_target(home, route) for route in files.routes),
         otlp_endpoint=otlp_endpoint,
+        admin_allowed_origins=files.admin_edge.allowed_origins,
+        identity_providers=tuple(map(_identity_provider, files.admin_edge.identity_providers)),
     )
     _write_validated(home.bootstrap_file, build_bootstrap(options))
 
@@ -73,6 +82,17 @@ def _write_validated(bootstrap: Path, text: str) -> None:
     except (BinaryNotFoundError, InvalidBootstrapError) as error:
         bootstrap.unlink()
         raise StartError(f"Envoy refuses its bootstrap: {error}") from error
+
+
+def _identity_provider(provider: admin_edge.IdentityProvider) -> IdentityProvider:
+    return IdentityProvider(
+        provider.name,
+        provider.issuer,
+        tuple(provider.audiences),
+        jwks_uri=provider.jwks_uri,
+        jwks_file=Path(provider.jwks_file) if provider.jwks_file else None,
+        jwks_cache_s=provider.jwks_cache_s,
+    )
 
 
 def _target(home: Home, route: Route) -> ProviderTarget:

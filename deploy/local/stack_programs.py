@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploy.local import envoy, postgres, probes, redis
+from deploy.local.admin_edge import AdminEdge
 from deploy.local.children import ChildCommand
-from deploy.local.environment import ENVOY_ADMIN_URL, Backends, service_environment
+from deploy.local.environment import ENVOY_ADMIN_URL, INVITE_PAGE_URL, Backends, service_environment
 from deploy.local.layout import HOST, REPOSITORY, SERVICES, Home, Ports
 from deploy.local.programs import SERVICE, STORAGE, Program
 from deploy.local.providers import Route
@@ -26,17 +27,23 @@ class StackPlan:
     catalog_file: Path
     routes: Sequence[Route]
     environment: Mapping[str, str]  # what every process inherits
+    admin_edge: AdminEdge = field(default_factory=AdminEdge)
 
 
 def stack_programs(plan: StackPlan) -> tuple[Program, ...]:
     """All processes, in the order of the table."""
     return (
-        envoy.envoy_program(plan.home, plan.ports, plan.routes, plan.environment),
+        _envoy_program(plan),
         *(_service_program(plan, service) for service in SERVICES),
         *([_postgres_program(plan)] if plan.backends.embedded_postgres else []),
         *([_redis_program(plan)] if plan.backends.embedded_redis else []),
         _mock_program(plan),
     )
+
+
+def _envoy_program(plan: StackPlan) -> Program:
+    files = envoy.EnvoyFiles(plan.home, plan.ports, plan.routes, plan.admin_edge, plan.secrets.edge_secret)
+    return envoy.envoy_program(files, plan.environment)
 
 
 def external_addresses(backends: Backends) -> dict[str, str]:
@@ -66,6 +73,8 @@ def _service_program(plan: StackPlan, service: str) -> Program:
     )
     if service == "usage":
         environment[ENVOY_ADMIN_URL] = f"http://{HOST}:{plan.ports.envoy_admin}"
+    if service == "admin":
+        environment.setdefault(INVITE_PAGE_URL, f"http://{HOST}:{plan.ports.admin}/invites")
     return Program(
         name=name,
         address=f"unix:{_short(socket, plan.home)}",

@@ -1,14 +1,25 @@
 """Envoy's configuration, built from typed messages."""
 
+from megarouter_envoy.admin_api import prepare_admin_api
 from megarouter_envoy.binary import BinaryNotFoundError, InvalidBootstrapError, command, find_binary, validate
 from megarouter_envoy.bootstrap import build_bootstrap
 from megarouter_envoy.credentials import credential_for, write_secret_file
-from megarouter_envoy.options import BootstrapOptions, Credential, Limits, ProviderTarget, ServiceSockets
+from megarouter_envoy.options import (
+    AdminApi,
+    BootstrapOptions,
+    Credential,
+    IdentityProvider,
+    Limits,
+    ProviderTarget,
+    ServiceSockets,
+)
 
 __all__ = [
+    "AdminApi",
     "BinaryNotFoundError",
     "BootstrapOptions",
     "Credential",
+    "IdentityProvider",
     "InvalidBootstrapError",
     "Limits",
     "ProviderTarget",
@@ -17,6 +28,7 @@ __all__ = [
     "command",
     "credential_for",
     "find_binary",
+    "prepare_admin_api",
     "validate",
     "write_secret_file",
 ]

@@ -14,7 +14,14 @@ from envoy_data_plane.envoy.type.matcher import v3 as matcher
 from envoy_data_plane.envoy.type.tracing import v3 as tracing_types
 from envoy_data_plane.google.protobuf import Struct
 
-from megarouter_envoy.names import ACCESS_LOG_NAME, AUTHZ_NAMESPACE, TRACE_ID_TAG, USAGE_CLUSTER, USAGE_NAMESPACE
+from megarouter_envoy.names import (
+    ACCESS_LOG_NAME,
+    AUTHZ_NAMESPACE,
+    RATE_LIMIT_NAMESPACE,
+    TRACE_ID_TAG,
+    USAGE_CLUSTER,
+    USAGE_NAMESPACE,
+)
 from megarouter_envoy.typed_config import grpc_service, pack, seconds
 
 # Also the size beyond which the logger drops entries. Kept below the 4 MiB that a gRPC server accepts by default.
@@ -37,6 +44,7 @@ JOURNAL_FIELDS = {
     "request_id": "%STREAM_ID%",
     "trace_id": "%TRACE_ID%",
     "traceparent": f"%DYNAMIC_METADATA({AUTHZ_NAMESPACE}:traceparent)%",
+    "shadow_rate_limited": f"%DYNAMIC_METADATA({RATE_LIMIT_NAMESPACE}:shadow_refused)%",
     "start_time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%6fZ)%",
 }
 

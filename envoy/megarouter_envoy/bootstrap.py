@@ -35,7 +35,7 @@ def _bootstrap(options: BootstrapOptions) -> bootstrap.Bootstrap:
         static_resources=bootstrap.BootstrapStaticResources(
             listeners=[model_listener(options), admin_listener(options)],
             clusters=clusters(options),
-            secrets=secrets(options.providers),
+            secrets=secrets(options),
         ),
     )
 

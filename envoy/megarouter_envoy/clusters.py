@@ -1,7 +1,8 @@
-"""Where Envoy connects to: the four services, the OTLP collector and one cluster per provider."""
+"""Where Envoy connects to: the four services, the OTLP collector, one cluster per identity provider and one per model provider."""
 
 import ipaddress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from envoy_data_plane.envoy.config.cluster import v3 as cluster
 from envoy_data_plane.envoy.config.core import v3 as core
@@ -15,8 +16,15 @@ from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstream_http
 
 from megarouter_envoy.authorities import system_authorities
 from megarouter_envoy.header_rules import clean_provider_answer
-from megarouter_envoy.names import ADMIN_CLUSTER, AUTHZ_CLUSTER, OTLP_CLUSTER, RATELIMIT_CLUSTER, USAGE_CLUSTER
-from megarouter_envoy.options import BootstrapOptions, Credential, ProviderTarget
+from megarouter_envoy.names import (
+    ADMIN_CLUSTER,
+    AUTHZ_CLUSTER,
+    EDGE_SECRET_HEADER,
+    OTLP_CLUSTER,
+    RATELIMIT_CLUSTER,
+    USAGE_CLUSTER,
+)
+from megarouter_envoy.options import BootstrapOptions, Credential, IdentityProvider, ProviderTarget
 from megarouter_envoy.typed_config import extension, http_filter, pack, seconds, socket_address, unix_address
 
 PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -26,6 +34,7 @@ PROVIDER_CONNECT_TIMEOUT_S = 10
 # because nothing is retried.
 PROVIDER_IDLE_TIMEOUT_S = 30
 SERVICE_REQUESTS_MAX = 16_384
+EDGE_SECRET = "edge-secret"  # noqa: S105 - its name
 
 
 def clusters(options: BootstrapOptions) -> list[cluster.Cluster]:
@@ -35,23 +44,22 @@ def clusters(options: BootstrapOptions) -> list[cluster.Cluster]:
         (AUTHZ_CLUSTER, sockets.authz),
         (RATELIMIT_CLUSTER, sockets.ratelimit),
         (USAGE_CLUSTER, sockets.usage),
-        (ADMIN_CLUSTER, sockets.admin),
     )
-    built = [_service(name, path) for name, path in services]
+    built = [_service(name, path, _http2_only()) for name, path in services]
+    built.append(_service(ADMIN_CLUSTER, sockets.admin, _proving_the_edge()))
     if options.otlp_endpoint is not None:
         built.append(_otlp(options.otlp_endpoint))
+    built += [_identity(provider, options) for provider in options.identity_providers if provider.jwks_uri]
     return [*built, *(_provider(target, options) for target in options.providers)]
 
 
-def secrets(providers: tuple[ProviderTarget, ...]) -> list[tls.Secret]:
-    """The providers' secrets, each read by Envoy from its own file when it starts."""
+def secrets(options: BootstrapOptions) -> list[tls.Secret]:
+    """Our own and the providers' secrets, each read by Envoy from its own file when it starts."""
+    targets = options.providers
+    files = {_secret_name(target): target.credential.secret_file for target in targets if target.credential}
     return [
-        tls.Secret(
-            name=_secret_name(target),
-            generic_secret=tls.GenericSecret(secret=core.DataSource(filename=str(target.credential.secret_file))),
-        )
-        for target in providers
-        if target.credential is not None
+        tls.Secret(name=name, generic_secret=tls.GenericSecret(secret=core.DataSource(filename=str(file))))
+        for name, file in {EDGE_SECRET: options.edge_secret_file, **files}.items()
     ]
 
 
@@ -59,13 +67,45 @@ def _secret_name(target: ProviderTarget) -> str:
     return f"credential-{target.name}"
 
 
-def _service(name: str, socket: Path) -> cluster.Cluster:
+def _proving_the_edge() -> upstream_http.HttpProtocolOptions:
+    """HTTP/2 with the secret of the deployment on every call, set after all that a client's data passes.
+
+    Headers are sent whole, never as references to earlier ones: gRPC keeps a value that it could not read in that table, and
+    would fail every later call on the connection that names the same header, whoever makes it.
+    """
+    protocol = _http2_only(hpack_table_bytes=0)
+    protocol.http_filters = [
+        _inject(
+            generic_credential.Generic(credential=tls.SdsSecretConfig(name=EDGE_SECRET), header=EDGE_SECRET_HEADER)
+        ),
+        http_filter("envoy.filters.http.upstream_codec", upstream_codec.UpstreamCodec()),
+    ]
+    return protocol
+
+
+def _identity(provider: IdentityProvider, options: BootstrapOptions) -> cluster.Cluster:
+    """Where an issuer publishes its keys."""
+    uri = urlsplit(provider.jwks_uri or "")
+    host, is_tls = uri.hostname or "", uri.scheme == "https"
+    address = socket_address(host, uri.port or (443 if is_tls else 80))
+    return cluster.Cluster(
+        name=provider.cluster,
+        type=_discovery(host),
+        wait_for_warm_on_init=False,
+        dns_lookup_family=cluster.ClusterDnsLookupFamily.ALL,
+        connect_timeout=seconds(PROVIDER_CONNECT_TIMEOUT_S),
+        load_assignment=_one_endpoint(provider.cluster, address, host),
+        transport_socket=_tls(host, options.authorities_path) if is_tls else None,
+    )
+
+
+def _service(name: str, socket: Path, protocol: upstream_http.HttpProtocolOptions) -> cluster.Cluster:
     return cluster.Cluster(
         name=name,
         type=cluster.ClusterDiscoveryType.STATIC,
         connect_timeout=seconds(SERVICE_CONNECT_TIMEOUT_S),
         circuit_breakers=_breakers(SERVICE_REQUESTS_MAX),
-        typed_extension_protocol_options={PROTOCOL_OPTIONS: pack(_http2_only())},
+        typed_extension_protocol_options={PROTOCOL_OPTIONS: pack(protocol)},
         load_assignment=_one_endpoint(name, unix_address(socket)),
     )
 
@@ -128,10 +168,11 @@ def _breakers(requests_max: int) -> cluster.CircuitBreakers:
     )
 
 
-def _http2_only() -> upstream_http.HttpProtocolOptions:
+def _http2_only(hpack_table_bytes: int | None = None) -> upstream_http.HttpProtocolOptions:
+    """None is Envoy's default, 4 KiB."""
     return upstream_http.HttpProtocolOptions(
         explicit_http_config=upstream_http.HttpProtocolOptionsExplicitHttpConfig(
-            http2_protocol_options=core.Http2ProtocolOptions()
+            http2_protocol_options=core.Http2ProtocolOptions(hpack_table_size=hpack_table_bytes)
         )
     )
 
@@ -157,19 +198,24 @@ def _upstream_filters(target: ProviderTarget) -> list[hcm.HttpFilter]:
     """They see the request last and the answer first, after the router has chosen this provider."""
     filters = [http_filter("envoy.filters.http.header_mutation", clean_provider_answer())]
     if target.credential is not None:
-        filters.append(http_filter("envoy.filters.http.credential_injector", _injector(target, target.credential)))
+        filters.append(_inject(_provider_credential(target, target.credential)))
     return [*filters, http_filter("envoy.filters.http.upstream_codec", upstream_codec.UpstreamCodec())]
 
 
-def _injector(target: ProviderTarget, credential: Credential) -> injector.CredentialInjector:
-    generic = generic_credential.Generic(
+def _provider_credential(target: ProviderTarget, credential: Credential) -> generic_credential.Generic:
+    return generic_credential.Generic(
         credential=tls.SdsSecretConfig(name=_secret_name(target)),
         header=credential.header,
         header_value_prefix=credential.prefix,
     )
-    return injector.CredentialInjector(
-        overwrite=True, credential=extension("envoy.http.injected_credentials.generic", generic)
+
+
+def _inject(credential: generic_credential.Generic) -> hcm.HttpFilter:
+    """An upstream filter; what a client sent in the header is replaced."""
+    config = injector.CredentialInjector(
+        overwrite=True, credential=extension("envoy.http.injected_credentials.generic", credential)
     )
+    return http_filter("envoy.filters.http.credential_injector", config)
 
 
 def _tls(host: str, authorities_path: Path | None) -> core.TransportSocket:

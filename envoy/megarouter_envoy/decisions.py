@@ -69,6 +69,7 @@ def _descriptor(scope: str, id_key: str, limit_key: str) -> route.RateLimit:
             _scope_if_limited(scope, limit_key),
             _from_metadata("id", id_key),
             _from_metadata("dialect", "dialect"),
+            _from_metadata("mode", f"{limit_key}_mode", "ENFORCE"),
         ],
         limit=route.RateLimitOverride(dynamic_metadata=override),
     )
@@ -83,10 +84,11 @@ def _scope_if_limited(scope: str, limit_key: str) -> Action:
     return Action(extension=extension("envoy.rate_limit_descriptors.expr", expression))
 
 
-def _from_metadata(descriptor_key: str, key: str) -> Action:
+def _from_metadata(descriptor_key: str, key: str, default_value: str = "") -> Action:
     return Action(
         metadata=route.RateLimitActionMetaData(
             descriptor_key=descriptor_key,
+            default_value=default_value,
             metadata_key=_metadata_key(key),
             source=route.RateLimitActionMetaDataSource.DYNAMIC,
         )

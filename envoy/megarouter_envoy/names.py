@@ -10,11 +10,18 @@ CLUSTER_HEADER = "x-megarouter-cluster"
 PROVIDER_MARK_HEADER = "x-megarouter-provider-answer"
 INTERNAL_HEADER_PREFIX = "x-megarouter-"
 
-# Dynamic metadata. The first two are written by Envoy's JSON filters, the third by authz_service, the last by the rewriter.
+# What admin_service learns from Envoy alone. It believes the others only beside the first.
+EDGE_SECRET_HEADER = "x-megarouter-edge-secret"  # noqa: S105 - its name
+IDENTITY_HEADER = "x-megarouter-identity"
+CLIENT_ADDRESS_HEADER = "x-megarouter-client-address"
+
+# Dynamic metadata. The first two are written by Envoy's JSON filters, the third by authz_service, the fourth by the
+# rewriter, the last by ratelimit_service.
 REQUEST_NAMESPACE = "megarouter.request"
 USAGE_NAMESPACE = "megarouter.usage"
 AUTHZ_NAMESPACE = "envoy.filters.http.ext_authz"
 REWRITER_NAMESPACE = "megarouter.rewriter"
+RATE_LIMIT_NAMESPACE = "envoy.filters.http.ratelimit"
 
 RATE_LIMIT_DOMAIN = "megarouter"
 ACCESS_LOG_NAME = "megarouter.usage"

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-REWRITER_PATH = Path(__file__).resolve().parent.parent / "rewriter.lua"
+SCRIPTS = Path(__file__).resolve().parent.parent
+REWRITER_PATH = SCRIPTS / "rewriter.lua"
+ADMIN_JSON_PATH = SCRIPTS / "admin_json.lua"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,32 @@ class ProviderTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class IdentityProvider:
+    """An OpenID Connect issuer whose tokens the admin API accepts. Exactly one of `jwks_uri` and `jwks_file` is set."""
+
+    name: str
+    issuer: str  # exactly the claim `iss`
+    audiences: tuple[str, ...]  # one of them must be in the claim `aud`
+    jwks_uri: str | None = None  # `https://`, or `http://` on loopback
+    jwks_file: Path | None = None
+    jwks_cache_s: int = 300  # how late a key that the issuer withdrew, or has only just published, is noticed
+
+    @property
+    def cluster(self) -> str:
+        """The name of the cluster its keys are fetched through."""
+        return f"identity-{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class AdminApi:
+    """What REST calls are translated by: see `admin_api.prepare_admin_api`."""
+
+    descriptor_file: Path
+    services: tuple[str, ...]  # full names
+    json_types_file: Path  # what `admin_json.lua` checks bodies by
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceSockets:
     """Unix sockets of the four services."""
 
@@ -56,6 +84,10 @@ class Limits:
     max_stream_duration_s: int = 3600
     authorization_timeout_s: float = 2.0
     rate_limit_timeout_s: float = 1.0
+    max_admin_request_bytes: int = 4 * 1024 * 1024  # as much as a gRPC server takes
+    max_admin_response_bytes: int = 16 * 1024 * 1024  # a page of 1,000 resources as JSON
+    admin_request_timeout_s: int = 60  # to receive a whole request
+    max_admin_call_s: int = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +99,14 @@ class BootstrapOptions:
     envoy_admin_port: int
     sockets: ServiceSockets
     journal_path: Path
+    admin_api: AdminApi
+    edge_secret_file: Path  # mode 0600: by it admin_service knows that a call came through Envoy
     providers: tuple[ProviderTarget, ...]
     listen_address: str = "127.0.0.1"  # of the two public listeners; Envoy's own admin page is always on loopback
     otlp_endpoint: str | None = None  # `host:port` of an OTLP collector that speaks gRPC
     admin_allowed_origins: tuple[str, ...] = ()  # exact origins of browsers that may call the admin API
+    identity_providers: tuple[IdentityProvider, ...] = ()
     authorities_path: Path | None = None  # certificate authorities that providers must have; None: the system's
     limits: Limits = field(default_factory=Limits)
     rewriter_path: Path = REWRITER_PATH
+    admin_json_path: Path = ADMIN_JSON_PATH

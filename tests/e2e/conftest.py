@@ -14,19 +14,33 @@ import aiohttp
 import asyncpg
 import pytest
 
+from deploy.local.admin_edge import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
 from deploy.local.stack import Stack
+from tests.e2e.identity_provider import IdentityProvider, running_identity_provider
 from tests.e2e.tenants import Tenant, make_tenant
 
 SETTLE_TIMEOUT_S = 15.0
+CONSOLE_ORIGIN = "https://console.example"
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def identity_provider() -> Iterator[IdentityProvider]:
+    with running_identity_provider() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, identity_provider: IdentityProvider) -> Iterator[Stack]:
     """In a home and on ports of its own, or where `./dev test --home DIR --port-base N` says."""
+    providers = tmp_path_factory.mktemp("identity") / "providers.yaml"
+    providers.write_text(identity_provider.settings(), encoding="utf-8")
+    settings = {ALLOWED_ORIGINS: CONSOLE_ORIGIN, IDENTITY_PROVIDERS_FILE: str(providers)}
     home = os.environ.get("MEGAROUTER_TEST_HOME")
     port_base = os.environ.get("MEGAROUTER_TEST_PORT_BASE")
     with Stack(
-        Path(home) if home else tmp_path_factory.mktemp("stack"), int(port_base) if port_base else free_port_base()
+        Path(home) if home else tmp_path_factory.mktemp("stack"),
+        int(port_base) if port_base else free_port_base(),
+        settings=settings,
     ) as running:
         yield running
 

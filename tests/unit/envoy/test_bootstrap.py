@@ -8,23 +8,37 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from megarouter.type.v1.error_reason_pb2 import ErrorReason
 from megarouter_envoy import (
+    AdminApi,
     BinaryNotFoundError,
     BootstrapOptions,
+    IdentityProvider,
     InvalidBootstrapError,
     ProviderTarget,
     ServiceSockets,
     build_bootstrap,
     credential_for,
     find_binary,
+    prepare_admin_api,
     validate,
     write_secret_file,
 )
+from megarouter_envoy.admin_replies import REPLIES
 from megarouter_envoy.authorities import system_authorities
 from megarouter_envoy.error_bodies import Dialect, error_body
 from megarouter_envoy.local_replies import causes
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "envoy_bootstrap.json"
+
+# The example of RFC 7517, appendix A.1.
+PUBLIC_KEY = {
+    "kty": "EC",
+    "crv": "P-256",
+    "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+    "kid": "1",
+}
 
 
 def options(root: Path) -> BootstrapOptions:
@@ -40,6 +54,12 @@ def options(root: Path) -> BootstrapOptions:
             admin=root / "admin.sock",
         ),
         journal_path=root / "usage.jsonl",
+        admin_api=AdminApi(
+            root / "admin_api.binpb",
+            ("megarouter.admin.v1.ApiKeys", "megarouter.admin.v1.Credits"),
+            root / "admin_json_types.lua",
+        ),
+        edge_secret_file=secrets / "edge",
         providers=(
             ProviderTarget("mock", "127.0.0.1", 10005, tls=False),
             ProviderTarget(
@@ -55,15 +75,20 @@ def options(root: Path) -> BootstrapOptions:
         ),
         otlp_endpoint="127.0.0.1:4317",
         admin_allowed_origins=("http://localhost:3000",),
+        identity_providers=(
+            IdentityProvider("staff", "https://id.example", ("megarouter",), jwks_uri="https://id.example/keys"),
+            IdentityProvider("partners", "https://partners.example", ("megarouter",), jwks_file=root / "jwks.json"),
+        ),
     )
 
 
 @pytest.fixture
 def usable(tmp_path: Path) -> BootstrapOptions:
     (tmp_path / "secrets").mkdir()
-    for name in ("openai", "anthropic"):
+    for name in ("openai", "anthropic", "edge"):
         write_secret_file(tmp_path / "secrets" / name, f"secret-of-{name}")
-    return options(tmp_path)
+    (tmp_path / "jwks.json").write_text(json.dumps({"keys": [PUBLIC_KEY]}))
+    return replace(options(tmp_path), admin_api=prepare_admin_api(tmp_path / "admin_json_types.lua"))
 
 
 def messages(document: object, kind: str) -> Iterator[dict[str, Any]]:
@@ -86,7 +111,12 @@ def managers(bootstrap: BootstrapOptions) -> dict[str, dict[str, Any]]:
 def test_is_what_was_reviewed() -> None:
     root = Path("/run/megarouter")
     rendered = build_bootstrap(
-        replace(options(root), rewriter_path=root / "rewriter.lua", authorities_path=root / "authorities.pem")
+        replace(
+            options(root),
+            rewriter_path=root / "rewriter.lua",
+            admin_json_path=root / "admin_json.lua",
+            authorities_path=root / "authorities.pem",
+        )
     )
     if os.environ.get("UPDATE_GOLDEN") == "1":
         GOLDEN.write_text(rendered)
@@ -105,7 +135,11 @@ def test_envoy_accepts_it(usable: BootstrapOptions, tmp_path: Path) -> None:
 
 def test_envoy_accepts_the_smallest_one(usable: BootstrapOptions, tmp_path: Path) -> None:
     path = tmp_path / "bootstrap.json"
-    path.write_text(build_bootstrap(replace(usable, providers=(), otlp_endpoint=None, admin_allowed_origins=())))
+    path.write_text(
+        build_bootstrap(
+            replace(usable, providers=(), identity_providers=(), otlp_endpoint=None, admin_allowed_origins=())
+        )
+    )
     validate(path)
 
 
@@ -164,6 +198,30 @@ def test_filters_stand_in_the_order_of_the_call(usable: BootstrapOptions) -> Non
     ]  # fmt: skip
 
 
+def test_a_token_is_checked_and_json_is_read_before_rest_is_translated(usable: BootstrapOptions) -> None:
+    names = [entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["admin"]["http_filters"]]
+    deadline_check = "megarouter.deadline_check"
+    assert names == ["cors", "grpc_web", deadline_check, "jwt_authn", "buffer", "lua", "grpc_json_transcoder", "router"]
+
+
+def test_without_identity_providers_no_token_is_checked(usable: BootstrapOptions) -> None:
+    assert not list(messages(json.loads(build_bootstrap(replace(usable, identity_providers=()))), "JwtAuthentication"))
+
+
+def test_every_identity_provider_names_issuer_audience_and_wants_an_end(usable: BootstrapOptions) -> None:
+    (tokens,) = messages(json.loads(build_bootstrap(usable)), "JwtAuthentication")
+    assert len(tokens["providers"]) == 2
+    for provider in tokens["providers"].values():
+        assert provider["issuer"]
+        assert provider["audiences"] == ["megarouter"]
+        assert provider["require_expiration"]
+        assert provider["forward_payload_header"] == "x-megarouter-identity"
+
+
+def test_every_reason_of_the_admin_listener_is_one_of_the_api() -> None:
+    assert {reply.reason for reply in REPLIES} <= set(ErrorReason.keys())
+
+
 def test_the_only_way_to_a_provider_is_the_header_of_authz_service(usable: BootstrapOptions) -> None:
     (host,) = managers(usable)["model"]["route_config"]["virtual_hosts"]
     (route,) = host["routes"]
@@ -191,7 +249,7 @@ def test_both_logs_hold_only_the_end_of_metered_calls(usable: BootstrapOptions) 
 
 def test_providers_over_tls_are_checked_by_name_and_authority(usable: BootstrapOptions) -> None:
     contexts = list(messages(json.loads(build_bootstrap(usable)), "UpstreamTlsContext"))
-    assert [context["sni"] for context in contexts] == ["api.openai.com", "api.anthropic.com"]
+    assert [context["sni"] for context in contexts] == ["id.example", "api.openai.com", "api.anthropic.com"]
     for context in contexts:
         assert context["auto_sni_san_validation"]
         assert context["common_tls_context"]["validation_context"]["trusted_ca"]["filename"] == str(
@@ -200,10 +258,11 @@ def test_providers_over_tls_are_checked_by_name_and_authority(usable: BootstrapO
 
 
 def test_credentials_have_the_form_that_the_provider_expects(usable: BootstrapOptions) -> None:
-    forms = [
+    ours, *forms = [
         (generic["header"], generic.get("header_value_prefix", ""))
         for generic in messages(json.loads(build_bootstrap(usable)), "Generic")
     ]
+    assert ours == ("x-megarouter-edge-secret", "")
     assert forms == [("authorization", "Bearer "), ("x-api-key", "")]
 
 

@@ -1,0 +1,127 @@
+"""The filters of the admin listener: browsers, gRPC-Web, tokens of identity providers, JSON, REST."""
+
+import json
+
+from envoy_data_plane.envoy.config.core import v3 as core
+from envoy_data_plane.envoy.config.route import v3 as route
+from envoy_data_plane.envoy.extensions.filters.http.buffer import v3 as buffer
+from envoy_data_plane.envoy.extensions.filters.http.cors import v3 as cors
+from envoy_data_plane.envoy.extensions.filters.http.grpc_json_transcoder import v3 as transcoder
+from envoy_data_plane.envoy.extensions.filters.http.grpc_web import v3 as grpc_web
+from envoy_data_plane.envoy.extensions.filters.http.jwt_authn import v3 as jwt_authn
+from envoy_data_plane.envoy.extensions.filters.http.lua import v3 as lua
+from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
+from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
+from envoy_data_plane.google.protobuf import Any, Empty
+
+from megarouter_envoy.names import IDENTITY_HEADER
+from megarouter_envoy.options import BootstrapOptions, IdentityProvider
+from megarouter_envoy.typed_config import http_filter, pack, seconds
+
+JWKS_TIMEOUT_S = 5
+BUFFER = "envoy.filters.http.buffer"
+JSON_CHECK = "envoy.filters.http.lua"
+DEADLINE_CHECK = "megarouter.deadline_check"
+# What the gRPC protocol allows. Envoy itself forwards anything. The status is gRPC's INVALID_ARGUMENT; REST has its own body.
+REFUSE_MALFORMED_DEADLINE = """
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  local timeout = headers:get("grpc-timeout")
+  if timeout == nil or (#timeout <= 9 and timeout:find("^%d+[HMSmun]$")) then return end
+  local why = "grpc-timeout takes 1 to 8 digits and a unit: H, M, S, m, u or n."
+  if not (headers:get("content-type") or ""):find("^application/grpc") then
+    handle:respond({ [":status"] = "400" }, why)
+    return
+  end
+  local answer = { ["content-type"] = "application/grpc", ["grpc-status"] = "3", ["grpc-message"] = why }
+  answer[":status"] = "200"
+  handle:respond(answer, "")
+end
+"""
+
+
+def admin_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
+    """In the order in which a request passes them."""
+    filters = [
+        http_filter("envoy.filters.http.cors", cors.Cors()),
+        http_filter("envoy.filters.http.grpc_web", grpc_web.GrpcWeb()),
+        http_filter(
+            DEADLINE_CHECK, lua.Lua(default_source_code=core.DataSource(inline_string=REFUSE_MALFORMED_DEADLINE))
+        ),
+    ]
+    if options.identity_providers:
+        filters.append(http_filter("envoy.filters.http.jwt_authn", _identity_tokens(options.identity_providers)))
+    return [
+        *filters,
+        http_filter(BUFFER, buffer.Buffer(max_request_bytes=options.limits.max_admin_request_bytes)),
+        http_filter(JSON_CHECK, _json_check(options)),
+        http_filter("envoy.filters.http.grpc_json_transcoder", _rest(options)),
+        http_filter("envoy.filters.http.router", router.Router(suppress_envoy_headers=True)),
+    ]
+
+
+def rest_only() -> dict[str, Any]:
+    """For the route of gRPC: its bodies are no JSON, and its streams are not collected."""
+    return {BUFFER: pack(buffer.BufferPerRoute(disabled=True)), JSON_CHECK: pack(lua.LuaPerRoute(disabled=True))}
+
+
+def _json_check(options: BootstrapOptions) -> lua.Lua:
+    """The paths are the installation's own; as JSON texts they are Lua texts too."""
+    check, types = (json.dumps(str(path)) for path in (options.admin_json_path, options.admin_api.json_types_file))
+    source = f"local check, types = dofile({check}), dofile({types})\nfunction envoy_on_request(handle) check(handle, types) end\n"
+    return lua.Lua(default_source_code=core.DataSource(inline_string=source))
+
+
+def _rest(options: BootstrapOptions) -> transcoder.GrpcJsonTranscoder:
+    """REST as the protos describe it (`google.api.http`). What is misspelt is refused, never ignored."""
+    return transcoder.GrpcJsonTranscoder(
+        proto_descriptor=str(options.admin_api.descriptor_file),
+        services=list(options.admin_api.services),
+        print_options=transcoder.GrpcJsonTranscoderPrintOptions(always_print_primitive_fields=True),
+        convert_grpc_status=True,
+        match_unregistered_custom_verb=True,
+        query_param_unescape_plus=True,
+        request_validation_options=transcoder.GrpcJsonTranscoderRequestValidationOptions(
+            reject_unknown_method=True, reject_unknown_query_parameters=True, reject_binding_body_field_collisions=True
+        ),
+        max_request_body_size=options.limits.max_admin_request_bytes,
+        max_response_body_size=options.limits.max_admin_response_bytes,
+    )
+
+
+def _identity_tokens(providers: tuple[IdentityProvider, ...]) -> jwt_authn.JwtAuthentication:
+    """Verifies a token that an identity provider signed, and lets everything else pass without an identity.
+
+    The refusal is admin_service's, so that it is the same for every credential that cannot be used. It gets the payload of
+    a verified token in a header that no client can set, and the token itself to compare with.
+    """
+    names = [jwt_authn.JwtRequirement(provider_name=provider.name) for provider in providers]
+    names.append(jwt_authn.JwtRequirement(allow_missing_or_failed=Empty()))
+    one_or_none = jwt_authn.JwtRequirement(requires_any=jwt_authn.JwtRequirementOrList(requirements=names))
+    return jwt_authn.JwtAuthentication(
+        providers={provider.name: _jwt_provider(provider) for provider in providers},
+        rules=[jwt_authn.RequirementRule(match=route.RouteMatch(prefix="/"), requires=one_or_none)],
+    )
+
+
+def _jwt_provider(provider: IdentityProvider) -> jwt_authn.JwtProvider:
+    built = jwt_authn.JwtProvider(
+        issuer=provider.issuer,
+        audiences=list(provider.audiences),
+        require_expiration=True,
+        forward=True,
+        forward_payload_header=IDENTITY_HEADER,
+        from_headers=[
+            jwt_authn.JwtHeader(name="authorization", value_prefix=scheme) for scheme in ("Bearer ", "bearer ")
+        ],
+    )
+    if provider.jwks_uri is None:
+        built.local_jwks = core.DataSource(filename=str(provider.jwks_file))
+        return built
+    uri = core.HttpUri(uri=provider.jwks_uri, cluster=provider.cluster, timeout=seconds(JWKS_TIMEOUT_S))
+    built.remote_jwks = jwt_authn.RemoteJwks(
+        http_uri=uri,
+        cache_duration=seconds(provider.jwks_cache_s),
+        async_fetch=jwt_authn.JwksAsyncFetch(fast_listener=True),
+    )
+    return built

@@ -1,0 +1,89 @@
+"""What `admin_json.lua` must know of the admin API: which call carries which message, and the fields of each message."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from google.api import annotations_pb2
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodOptions
+
+# They have a form of their own in JSON, a timestamp for example is a string.
+_WELL_KNOWN = "google.protobuf."
+_VARIABLE = re.compile(r"\{[^=}]+=([^}]+)\}|\{[^=}]+\}")
+_MAGIC = re.compile(r"([\^$()%.\[\]*+\-?])")
+
+
+def admin_json_types(files: FileDescriptorSet, services: Iterable[str]) -> str:
+    """A Lua table, the same for the same protos. Its form is described in `admin_json.lua`."""
+    pool = descriptor_pool.DescriptorPool()
+    for file in files.file:
+        pool.Add(file)  # in the order of their imports, as protoc writes them
+    methods = [method for service in services for method in pool.FindServiceByName(service).methods]
+    routes = [entry for method in methods for entry in _routes(method)]
+    kinds: dict[str, Descriptor] = {}
+    for _, _, kind in routes:
+        _collect(kind, kinds)
+    lines = [
+        "return { routes = {",
+        *(f'  {{ "{verb}", "{pattern}", "{kind.full_name}" }},' for verb, pattern, kind in routes),
+        "}, types = {",
+        *(f'  ["{name}"] = {{ {", ".join(_fields(kinds[name]))} }},' for name in sorted(kinds)),
+        "} }",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _routes(method: MethodDescriptor) -> Iterator[tuple[str, str, Descriptor]]:
+    """HTTP method, pattern of the path and type of the body, for each binding that takes a body."""
+    # Read anew, because a pool of its own does not know the extensions.
+    options = MethodOptions.FromString(method.GetOptions().SerializeToString())
+    rule = options.Extensions[annotations_pb2.http]
+    for binding in (rule, *rule.additional_bindings):
+        if binding.body:
+            verb = binding.WhichOneof("pattern")
+            yield verb.upper(), _pattern(getattr(binding, verb)), _body_type(method, binding.body)
+
+
+def _body_type(method: MethodDescriptor, body: str) -> Descriptor:
+    if body == "*":
+        return method.input_type
+    kind = method.input_type.fields_by_name[body].message_type
+    if kind is None:
+        raise ValueError(f"{method.full_name}: the body {body} is no message")
+    return kind
+
+
+def _pattern(template: str) -> str:
+    """A path template (`google.api.http`) as a Lua pattern."""
+    plain = _VARIABLE.sub(lambda variable: variable[1] or "*", template)
+    escaped = _MAGIC.sub(r"%\1", plain)
+    return f"^{escaped.replace('%*', '[^/]+')}$"
+
+
+def _collect(kind: Descriptor, into: dict[str, Descriptor]) -> None:
+    if kind.full_name in into:
+        return
+    into[kind.full_name] = kind
+    for field in kind.fields:
+        inner = _message_of(field)
+        if inner is not None:
+            _collect(inner, into)
+
+
+def _message_of(field: FieldDescriptor) -> Descriptor | None:
+    """The message whose fields stand in a field, or in the values of a map."""
+    kind = field.message_type
+    if kind is not None and kind.GetOptions().map_entry:
+        kind = kind.fields_by_name["value"].message_type
+    return None if kind is None or kind.full_name.startswith(_WELL_KNOWN) else kind
+
+
+def _fields(kind: Descriptor) -> Iterator[str]:
+    """Both names of every field, as both are JSON for a message."""
+    for field in kind.fields:
+        inner = _message_of(field)
+        is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
+        parts = [f'"{field.name}"', f'"{inner.full_name}"' if inner else "nil", "true" if is_map else "nil"]
+        for name in sorted({field.name, field.json_name}):
+            yield f'["{name}"] = {{ {", ".join(parts)} }}'
