@@ -1,0 +1,62 @@
+"""`megarouter whoami` and `megarouter accounts`."""
+
+from typing import Annotated
+
+import typer
+from megarouter.admin.v1.messages import Account, GetUserRequest, ListMyAccountsRequest, Member, SwitchAccountRequest
+
+from megarouter_admin.command_line.commands import LimitOption, command, label, role, section
+from megarouter_admin.command_line.names import organization_name, short_name
+from megarouter_admin.command_line.organizations import kind_of, state_of
+from megarouter_admin.command_line.session import Session
+from megarouter_admin.command_line.tables import Column
+
+application = section("accounts", "Your accounts: the organizations you are a member of.")
+
+_COLUMNS = (
+    Column[Account]("organization", lambda account: short_name(account.organization)),
+    Column[Account]("name", lambda account: account.display_name),
+    Column[Account]("kind", lambda account: kind_of(account.kind)),
+    Column[Account]("state", lambda account: state_of(account.state)),
+    Column[Account]("role", lambda account: role(account.role)),
+    Column[Account]("group", lambda account: short_name(account.group)),
+    Column[Account]("you are", lambda account: label(Member.State.Name(account.member_state), "STATE_")),
+    Column[Account]("current", lambda account: "yes" if account.is_current else ""),
+)
+
+
+def declare_whoami(program: typer.Typer) -> None:
+    """Adds `whoami`, which stands in no section."""
+    command(program, "whoami", "whoami")(whoami)
+
+
+def whoami(session: Session) -> None:
+    """Show who you are."""
+    user = session.router.accounts.GetUser(GetUserRequest(name="users/me"))
+    session.output.one(
+        user,
+        [
+            ("user", user.name),
+            ("name", user.display_name),
+            ("e-mail", user.email),
+            ("current account", user.current_account),
+            ("organization", session.organization),
+        ],
+    )
+
+
+@command(application, "list", "accounts list")
+def list_accounts(session: Session, limit: LimitOption = 0) -> None:
+    """List your accounts."""
+    accounts = session.listed(session.router.accounts.ListMyAccounts, ListMyAccountsRequest(), "accounts", limit)
+    session.output.rows(_COLUMNS, accounts, "no accounts")
+
+
+@command(application, "switch", "accounts switch acme")
+def switch(
+    session: Session,
+    account: Annotated[str, typer.Argument(metavar="ORG", help="The organization to make the current one.")],
+) -> None:
+    """Make an account the current one: what commands work on that name no organization."""
+    user = session.router.accounts.SwitchAccount(SwitchAccountRequest(organization=organization_name(account)))
+    session.output.one(user, [("current account", user.current_account)])

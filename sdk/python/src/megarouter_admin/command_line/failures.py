@@ -1,0 +1,75 @@
+"""Why a command failed, for people: what happened, and what to do about it. Pure."""
+
+from typing import Final
+
+import grpc
+
+from megarouter_admin.errors import MegaRouterError
+
+_ADVICE: Final = {
+    "ACCESS_TOKEN_INVALID": "set MEGAROUTER_ADMIN_TOKEN to a valid access token, or name its file with --token-file",
+    "PERMISSION_DENIED": "check the name and --organization (what does not exist looks the same); `megarouter whoami` shows "
+    "who you are",
+    "PAGE_TOKEN_INVALID": "run the command again",
+    "REQUEST_ID_REUSED": "this request id belongs to another request: leave --request-id out",
+    "ETAG_MISMATCH": "somebody changed it in the meantime: look at it again, then repeat the command",
+    "API_KEY_DELETED": "create another key: `megarouter keys create`",
+    "DEPENDENCY_UNAVAILABLE": "wait a little, then repeat the command",
+    "INTERNAL_FAULT": "ask whoever operates the gateway, and name the incident",
+    "CREDIT_INSUFFICIENT": "take less, or take it all the same with --allow-overdraft",
+    "REFUND_EXCEEDS_TOP_UPS": "refund less: `megarouter credits transactions` shows what was paid in",
+    "ALREADY_EXISTS": "choose another id: one that was ever used is never used again",
+    "GROUP_NOT_EMPTY": "move or remove what is in it first: `megarouter groups tree`, `megarouter members list --group`",
+    "GROUP_TOO_DEEP": "a tree has four levels: choose a group further up",
+    "GROUP_CYCLE": "choose a group that is not below the one to move",
+    "ROLE_DOES_NOT_FIT_GROUP": "an l1-admin stands in a group of level 1, a sub-admin in one of level 2 to 4, a super-admin "
+    "in none: say where with --group",
+    "LAST_SUPER_ADMIN": "make somebody else a super-admin first: `megarouter members role`",
+    "ROLE_NOT_GRANTABLE": "grant a role below your own, in your own group or below",
+    "SEAT_LIMIT_REACHED": "remove a member, or raise the limit: `megarouter guardrails set organization --seats`",
+    "KEY_LIMIT_REACHED": "delete a key, or raise the limit: `megarouter guardrails set SCOPE --keys`",
+    "INVITE_INVALID": "ask for a new invite: this one is unknown, used up, revoked or expired",
+    "INVITE_ADDRESS_MISMATCH": "sign in with the e-mail address that was invited",
+    "ORGANIZATION_SUSPENDED": "resume it first: `megarouter organizations resume`",
+    "ORGANIZATION_DELETED": "undelete it first: `megarouter organizations undelete`",
+    "MEMBER_REMOVED": "invite the user again: `megarouter invites create`",
+    "LIMIT_ABOVE_OWN": "set a limit within those of your own group and above: `megarouter guardrails list` shows them",
+    "DISABLED_BY_ADMIN": "ask an admin to enable it",
+    "PERSONAL_ACCOUNT": "choose an organization with --organization",
+    "ROTATION_UNDER_WAY": "wait until the overlap ends, or end both older secrets at once with --overlap 0",
+    "PURGED": "create another organization",
+}
+_ADVICE_BY_CODE: Final = {
+    grpc.StatusCode.UNAVAILABLE: "check the address (--address), and whether the gateway runs",
+    grpc.StatusCode.UNIMPLEMENTED: "this gateway does not know the command: it may be older than this client",
+    grpc.StatusCode.INVALID_ARGUMENT: "correct the command; --help shows what it takes",
+}
+
+
+class CommandError(Exception):
+    """A command cannot do its work; the message is for people. Exit status 1."""
+
+
+def advice(error: MegaRouterError) -> str:
+    """What to do about an error; empty when nobody knows."""
+    return _ADVICE.get(error.reason) or _ADVICE_BY_CODE.get(error.code, "")
+
+
+def may_have_worked(error: MegaRouterError) -> bool:
+    """Whether the service may have done the work although the answer never came."""
+    unknown = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}
+    return error.code in unknown and error.reason != "DEPENDENCY_UNAVAILABLE"
+
+
+def describe(error: MegaRouterError) -> str:
+    """The error in a few lines."""
+    lines = [f"megarouter: {error.message}"]
+    # The message of a request with wrong fields says them all; as lines they can be read.
+    if error.field_violations:
+        lines = ["megarouter: the request breaks a rule"]
+        lines += [f"  {violation.field}: {violation.description}" for violation in error.field_violations]
+    lines.append(f"  reason: {error.reason or error.code.name}")
+    told = advice(error)
+    if told:
+        lines.append(f"  what to do: {told}")
+    return "\n".join(lines)

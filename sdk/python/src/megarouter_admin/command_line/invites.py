@@ -1,0 +1,155 @@
+"""`megarouter invites`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from megarouter.admin.v1.messages import (
+    AcceptInviteRequest,
+    CreateInviteRequest,
+    Invite,
+    ListInvitesRequest,
+    RevokeInviteRequest,
+)
+
+from megarouter_admin.command_line.commands import (
+    FilterOption,
+    LimitOption,
+    RoleChoice,
+    YesOption,
+    command,
+    confirm,
+    label,
+    role,
+    section,
+)
+from megarouter_admin.command_line.names import Collection, short_name
+from megarouter_admin.command_line.session import Session
+from megarouter_admin.command_line.tables import Column, Kind
+from megarouter_admin.command_line.times import duration, parse_duration
+
+application = section("invites", "Invites: links by which users become members.")
+
+
+def _state(invite: Invite) -> str:
+    return label(Invite.State.Name(invite.state), "STATE_")
+
+
+def _columns(session: Session) -> list[Column[Invite]]:
+    return [
+        Column("invite", lambda invite: short_name(invite.name)),
+        Column("role", lambda invite: role(invite.role)),
+        Column("group", lambda invite: short_name(invite.group)),
+        Column("for", lambda invite: invite.email or invite.email_domain or "everybody"),
+        Column("state", _state),
+        Column("used", lambda invite: f"{invite.use_count:,}/{invite.max_uses:,}", Kind.MEASURE),
+        Column("ends", lambda invite: session.ago(invite.expire_time)),
+        Column("by", lambda invite: short_name(invite.inviter)),
+    ]
+
+
+def _facts(session: Session, invite: Invite) -> list[tuple[str, str]]:
+    return [
+        ("invite", invite.name),
+        ("role", role(invite.role)),
+        ("group", invite.group),
+        ("for", invite.email or invite.email_domain or "everybody"),
+        ("state", _state(invite)),
+        ("used", f"{invite.use_count:,} of {invite.max_uses:,}"),
+        ("ends", session.ago(invite.expire_time)),
+    ]
+
+
+@command(
+    application,
+    "create",
+    "invites create --role member --group platform --email emma@acme.example",
+    "invites create --role member --group sales --domain acme.example --uses 50 --ttl 14d",
+)
+def create(
+    session: Session,
+    invited_role: Annotated[
+        RoleChoice, typer.Option("--role", metavar="ROLE", help="The role that whoever accepts gets.")
+    ],
+    group: Annotated[
+        str, typer.Option(metavar="GROUP", help="Where whoever accepts stands. Default: in no group.")
+    ] = "none",
+    email: Annotated[str, typer.Option(metavar="ADDRESS", help="Only for this e-mail address.")] = "",
+    domain: Annotated[str, typer.Option(metavar="DOMAIN", help="Only for e-mail addresses of this domain.")] = "",
+    uses: Annotated[int, typer.Option(metavar="N", min=1, help="How many users may accept.")] = 1,
+    ttl: Annotated[str, typer.Option(metavar="DURATION", help="How long it is good for, such as 24h or 7d.")] = "7d",
+) -> None:
+    """Create an invite. Its token and link are shown this once."""
+    invite = Invite(
+        role=invited_role.value_of_api(),
+        group=session.group(group),
+        email=email,
+        email_domain=domain,
+        max_uses=uses,
+        ttl=duration(parse_duration(ttl)),
+    )
+    made = session.router.invites.CreateInvite(CreateInviteRequest(parent=session.organization, invite=invite))
+    secrets = [("token", made.token), ("link", made.link)]
+    session.output.one(made, [*_facts(session, made.invite), *secrets])
+    session.output.remark("token and link are shown this once")
+
+
+@command(application, "list", "invites list", "invites list --filter 'state = STATE_PENDING'")
+def list_invites(session: Session, filter_text: FilterOption = "", limit: LimitOption = 0) -> None:
+    """List invites, the oldest first."""
+    request = ListInvitesRequest(parent=session.organization, filter=filter_text)
+    invites = session.listed(session.router.invites.ListInvites, request, "invites", limit)
+    session.output.rows(_columns(session), invites, "no invites")
+
+
+@command(application, "revoke", "invites revoke INVITE --yes")
+def revoke(
+    session: Session,
+    invite: Annotated[str, typer.Argument(metavar="INVITE", help="Its id or name.")],
+    *,
+    yes: YesOption = False,
+) -> None:
+    """Revoke an invite. Who joined by it stays."""
+    name = session.name(Collection.INVITES, invite)
+    confirm(f"Revoke {name}? That is final.", yes=yes)
+    revoked = session.router.invites.RevokeInvite(RevokeInviteRequest(name=name))
+    session.output.one(revoked, _facts(session, revoked))
+
+
+@command(application, "accept", "invites accept --file invite.txt", "invites accept    # asks for the token")
+def accept(
+    session: Session,
+    file: Annotated[Path | None, typer.Option(metavar="FILE", help="Holds the token or the link.")] = None,
+) -> None:
+    """Become a member. The token, or the link with it, is asked for or read from the standard input."""
+    token = token_of(_read_token(file))
+    if not token:
+        raise ValueError("there is no token: give it on the standard input, or name its file with --file")
+    joined = session.router.invites.AcceptInvite(AcceptInviteRequest(token=token))
+    session.output.one(
+        joined,
+        [
+            ("organization", joined.organization),
+            ("member", joined.member),
+            ("role", role(joined.role)),
+            ("group", joined.group),
+            ("already a member", "yes" if joined.already_member else ""),
+        ],
+    )
+
+
+def _read_token(file: Path | None) -> str:
+    if file is not None:
+        try:
+            return file.read_text(encoding="utf-8")
+        except OSError as unreadable:
+            raise ValueError(f"cannot read {file}: {unreadable.strerror}") from unreadable
+    if sys.stdin.isatty():
+        return str(typer.prompt("Token or link", hide_input=True, err=True))
+    return sys.stdin.read(10_000)
+
+
+def token_of(text: str) -> str:
+    """The token of itself, or of the link behind whose `#` it stands."""
+    return text.strip().rpartition("#")[2]

@@ -1,0 +1,163 @@
+"""`megarouter members`."""
+
+from typing import Annotated
+
+import typer
+from megarouter.admin.v1.messages import (
+    ChangeMemberRoleRequest,
+    GetMemberRequest,
+    ListMembersRequest,
+    Member,
+    MemberView,
+    MoveMemberRequest,
+    RemoveMemberRequest,
+    ResumeMemberRequest,
+    SuspendMemberRequest,
+)
+
+from megarouter_admin.command_line.amounts import format_credits
+from megarouter_admin.command_line.commands import (
+    BelowOption,
+    FilterOption,
+    GroupOption,
+    LimitOption,
+    RoleChoice,
+    YesOption,
+    command,
+    confirm,
+    label,
+    role,
+    section,
+)
+from megarouter_admin.command_line.filters import all_of, quoted
+from megarouter_admin.command_line.names import short_name
+from megarouter_admin.command_line.session import Session
+from megarouter_admin.command_line.tables import Column, Kind
+
+application = section("members", "Members: users in an organization.")
+
+MemberArgument = Annotated[str, typer.Argument(metavar="MEMBER", help="Id, name or e-mail address.")]
+
+
+def _state(member: Member) -> str:
+    return label(Member.State.Name(member.state), "STATE_")
+
+
+def _budget(member: Member) -> int | None:
+    return member.budget_nano_credits if member.HasField("budget_nano_credits") else None
+
+
+_COLUMNS = (
+    Column[Member]("member", lambda member: short_name(member.name)),
+    Column[Member]("name", lambda member: member.display_name),
+    Column[Member]("e-mail", lambda member: member.email),
+    Column[Member]("role", lambda member: role(member.role)),
+    Column[Member]("group", lambda member: short_name(member.group)),
+    Column[Member]("state", _state),
+    Column[Member]("keys", lambda member: member.key_count, Kind.NUMBER),
+    Column[Member]("spent", lambda member: member.spent_nano_credits, Kind.AMOUNT),
+    Column[Member]("budget", _budget, Kind.AMOUNT),
+)
+
+
+def _show(session: Session, member: Member) -> None:
+    budget = _budget(member)
+    session.output.one(
+        member,
+        [
+            ("member", member.name),
+            ("user", member.user),
+            ("name", member.display_name),
+            ("e-mail", member.email),
+            ("role", role(member.role)),
+            ("group", member.group),
+            ("state", _state(member)),
+            ("keys", f"{member.key_count:,}"),
+            ("spent", format_credits(member.spent_nano_credits)),
+            ("budget", "" if budget is None else format_credits(budget)),
+            ("joined", session.ago(member.create_time)),
+        ],
+    )
+
+
+@command(
+    application,
+    "list",
+    "members list --group engineering --below",
+    "members list --search fischer",
+    "members list --filter 'role = ROLE_SUB_ADMIN AND state = STATE_SUSPENDED'",
+)
+def list_members(
+    session: Session,
+    group: GroupOption = "",
+    search: Annotated[str, typer.Option(metavar="TEXT", help="In name or e-mail address.")] = "",
+    filter_text: FilterOption = "",
+    limit: LimitOption = 0,
+    *,
+    below: BelowOption = False,
+    removed: Annotated[bool, typer.Option("--removed", help="Show removed members too.")] = False,
+) -> None:
+    """List members, with spend and budget of the present cycle."""
+    request = ListMembersRequest(
+        parent=session.organization,
+        group=session.group(group) if group else "",
+        with_descendants=below,
+        filter=all_of(filter_text, quoted(search) if search else ""),
+        show_removed=removed,
+        view=MemberView.MEMBER_VIEW_FULL,
+    )
+    members = session.listed(session.router.members.ListMembers, request, "members", limit)
+    session.output.rows(_COLUMNS, members, "no members")
+
+
+@command(application, "show", "members show emma", "members show emma@acme.example --json")
+def show(session: Session, member: MemberArgument) -> None:
+    """Show a member."""
+    _show(session, session.router.members.GetMember(GetMemberRequest(name=session.member(member))))
+
+
+@command(application, "move", "members move emma --to product", "members move emma --to none")
+def move(
+    session: Session,
+    member: MemberArgument,
+    to: Annotated[str, typer.Option(metavar="GROUP", help="The group to stand in; `none` for no group.")],
+) -> None:
+    """Move a member to another group; keys, guardrail and spend move along."""
+    request = MoveMemberRequest(name=session.member(member), group=session.group(to))
+    _show(session, session.router.members.MoveMember(request))
+
+
+@command(application, "role", "members role emma sub-admin", "members role emma l1-admin --group engineering")
+def change_role(
+    session: Session,
+    member: MemberArgument,
+    new_role: Annotated[RoleChoice, typer.Argument(metavar="ROLE", help="super-admin, l1-admin, sub-admin or member.")],
+    group: Annotated[str, typer.Option(metavar="GROUP", help="Also move there; `none` for no group.")] = "",
+) -> None:
+    """Give a member another role, and another group if it needs one."""
+    name = session.member(member)
+    present = session.router.members.GetMember(GetMemberRequest(name=name, view=MemberView.MEMBER_VIEW_BASIC))
+    request = ChangeMemberRoleRequest(name=name, role=new_role.value_of_api(), etag=present.etag)
+    if group:
+        request.group = session.group(group)
+    _show(session, session.router.members.ChangeMemberRole(request))
+
+
+@command(application, "suspend", "members suspend emma")
+def suspend(session: Session, member: MemberArgument) -> None:
+    """Suspend a member: their keys are refused until they are resumed."""
+    _show(session, session.router.members.SuspendMember(SuspendMemberRequest(name=session.member(member))))
+
+
+@command(application, "resume", "members resume emma")
+def resume(session: Session, member: MemberArgument) -> None:
+    """Resume a suspended member."""
+    _show(session, session.router.members.ResumeMember(ResumeMemberRequest(name=session.member(member))))
+
+
+@command(application, "remove", "members remove emma --yes")
+def remove(session: Session, member: MemberArgument, *, yes: YesOption = False) -> None:
+    """Remove a member: their keys are deleted, their usage stays."""
+    name = session.member(member)
+    confirm(f"Remove {name}? Their keys are deleted, which is final.", yes=yes)
+    _show(session, session.router.members.RemoveMember(RemoveMemberRequest(name=name)))

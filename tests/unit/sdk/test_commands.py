@@ -1,0 +1,36 @@
+"""The commands `./dev sdk` and `./dev protos`, as docs/sdks.md writes them."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from deploy.local.cli import application
+from deploy.local.layout import REPOSITORY
+
+PAGE = (REPOSITORY / "docs" / "sdks.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^\./dev (sdk|protos)(.*?)(?:#.*)?$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("command", "rest"), COMMANDS)
+def test_a_command_of_the_page_exists_with_its_options(command: str, rest: str) -> None:
+    told = CliRunner().invoke(application, [command, "--help"]).output
+    for option in re.findall(r"--[a-z-]+", rest):
+        assert option in told
+
+
+def test_the_page_shows_every_command() -> None:
+    assert {command for command, _ in COMMANDS} == {"sdk", "protos"}
+
+
+def test_a_language_without_a_folder_is_refused() -> None:
+    result = CliRunner().invoke(application, ["sdk", "--language", "go"])
+    assert result.exit_code == 1
+    assert "--language and --out belong together" in result.output
+
+
+def test_an_unknown_language_is_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(application, ["sdk", "--language", "cobol", "--out", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "there is no plugin for cobol" in result.output
