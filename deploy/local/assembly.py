@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local.admin_edge import AdminEdgeError, admin_edge
 from deploy.local.demo import seed_demo
 from deploy.local.environment import choose_backends, client_environment, inherited, service_environment
 from deploy.local.layout import Home, Ports
@@ -38,7 +39,7 @@ def assemble(request: Request, environment: Mapping[str, str]) -> Assembly:
         routes = plan_routes(catalog.providers, environment, request.ports.mock_provider)
         plan = _plan(request, routes, environment)
         programs = stack_programs(plan)
-    except (CatalogError, ProviderError) as error:
+    except (AdminEdgeError, CatalogError, ProviderError) as error:
         raise RefusedError(str(error)) from error
     external = external_addresses(plan.backends).items()
     return Assembly(
@@ -66,6 +67,7 @@ def _plan(request: Request, routes: Sequence[Route], environment: Mapping[str, s
         catalog_file=request.catalog_file,
         routes=routes,
         environment=inherited(environment),
+        admin_edge=admin_edge(environment),
     )
 
 

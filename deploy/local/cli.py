@@ -141,6 +141,9 @@ def _print_stack(home: Home, state: StackState) -> None:
     console.print()
     console.print(keys_table(json.loads(home.demo_file.read_text(encoding="utf-8"))))
     console.print(f"the keys themselves: {home.demo_file}", markup=False, soft_wrap=True)
+    console.print(
+        f"the Super Admin's token: MEGAROUTER_ADMIN_TOKEN in {home.environment_file}", markup=False, soft_wrap=True
+    )
     environment = parse_environment(home.environment_file.read_text(encoding="utf-8"))
     console.print()
     for step in tour(environment, state, home.directory, _home_option(home)):
@@ -244,6 +247,59 @@ def audit(
     # Addresses hold passwords, so they travel by environment.
     environment = {**os.environ, **{name: urls[name] for name in (DATABASE_URL, REDIS_URL) if name in urls}}
     raise typer.Exit(subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode)
+
+
+@application.command()
+def protos(
+    *,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Take the protos of now as what clients rely on (protos/baseline.binpb).")
+    ] = False,
+    pages: Annotated[bool, typer.Option("--pages", help="Write the pages of docs/ that are made from them.")] = False,
+) -> None:
+    """Check the protos: style, our conventions, and that no client of the accepted ones breaks."""
+    # Imported here: these commands alone have the packages of developers.
+    from protos import buf, check  # noqa: PLC0415
+    from protos import pages as proto_pages  # noqa: PLC0415
+    from protos.descriptors import ProtoError, compiled  # noqa: PLC0415
+
+    try:
+        image = compiled()
+    except ProtoError as error:
+        raise _fail(str(error)) from error
+    if accept:
+        buf.accept(image)
+    if pages:
+        proto_pages.write(image, REPOSITORY / "docs")
+    breaches = check.breaches(image)
+    for breach in breaches:
+        console.print(breach, markup=False, soft_wrap=True)
+    if breaches:
+        raise _fail(f"{len(breaches)} breaches")
+
+
+@application.command()
+def sdk(
+    language: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Generate code for this language of protos/buf.gen.yaml instead.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the code of --language.")] = None,
+) -> None:
+    """Generate and build the Python and TypeScript clients of the admin API into sdk/dist."""
+    from deploy.local import clients  # noqa: PLC0415 - see `protos`
+
+    if (language is None) != (out is None):
+        raise _fail("--language and --out belong together")
+    try:
+        if language is not None and out is not None:
+            clients.generate_language(language, out.expanduser().resolve())
+            return
+        with console.status("building"):
+            packages = clients.build_clients()
+    except clients.ClientError as error:
+        raise _fail(str(error)) from error
+    for package in packages:
+        console.print(str(package), markup=False, soft_wrap=True)
 
 
 @application.command()

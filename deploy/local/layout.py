@@ -86,6 +86,16 @@ class Home:
         return self.envoy / "credentials"
 
     @property
+    def admin_json_types_file(self) -> Path:
+        """What the JSON of REST calls is checked by; made from the protos."""
+        return self.envoy / "admin_json_types.lua"
+
+    @property
+    def edge_secret_file(self) -> Path:
+        """What Envoy proves itself with to admin_service, mode 0600."""
+        return self.envoy / "edge-secret"
+
+    @property
     def bootstrap_file(self) -> Path:
         """Envoy's configuration, mode 0600."""
         return self.envoy / "bootstrap.json"

@@ -20,6 +20,11 @@ _STYLES = {
     Health.STOPPED: "red",
 }
 
+ADMIN_CURL = (
+    'curl -sS -H "Authorization: Bearer $MEGAROUTER_ADMIN_TOKEN" '
+    '"$MEGAROUTER_ADMIN_URL/v1/$MEGAROUTER_ORGANIZATION/apiKeys"'
+)
+
 
 def process_table(state: StackState, now: float) -> Table:
     """One line per process. `now` in seconds since the epoch."""
@@ -93,6 +98,10 @@ def tour(environment: Mapping[str, str], state: StackState, home: Path, home_opt
         (
             "the models this key may use",
             f'curl -sS {base_url}/v1/models -H "Authorization: Bearer $MEGAROUTER_API_KEY"',
+        ),
+        (
+            "the admin API: the keys of the organization, as its Super Admin",
+            ADMIN_CURL,
         ),
         (
             "OpenAI SDK",

@@ -1,12 +1,15 @@
 """A second gateway beside the first, which exports its traces."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 
 from deploy.local.stack import Stack
 from tests.e2e.conftest import Post, free_port_base
+from tests.e2e.identity_provider import encode
 from tests.e2e.otlp_receiver import OtlpReceiver, ReceivedSpan, receiving
 from tests.e2e.sdk_calls import chat as sdk_chat
 from tests.e2e.sdk_calls import connect
@@ -38,6 +41,18 @@ async def test_two_gateways_run_side_by_side_and_share_nothing(post: Post, secon
     assert (await post(key=key)).status == 401
     assert await sdk_chat(connect(environment["MEGAROUTER_BASE_URL"], key), "Hello.", 20)
     assert (await post()).status == 200
+
+
+@pytest.mark.timeout(180)
+async def test_without_identity_providers_a_payload_that_a_client_claims_counts_for_nothing(
+    second: Stack, session: aiohttp.ClientSession
+) -> None:
+    claims = {"iss": "https://id.example", "sub": "1", "email": "olivia@acme.example", "email_verified": True}
+    payload = encode(json.dumps(claims).encode())
+    headers = {"x-megarouter-identity": payload, "authorization": f"Bearer {encode(b'{}')}.{payload}.{encode(b'x')}"}
+    url = f"{second.environment['MEGAROUTER_ADMIN_URL']}/v1/organizations/acme/apiKeys"
+    async with session.get(url, headers=headers) as response:
+        assert response.status == 401
 
 
 @pytest.mark.timeout(180)

@@ -10,7 +10,7 @@ from deploy.local.bootstrap.lock import exclusive
 from deploy.local.bootstrap.paths import Repository
 from deploy.local.bootstrap.progress import BootstrapError
 
-DEVELOPER_COMMANDS = frozenset({"test", "lint"})
+DEVELOPER_COMMANDS = frozenset({"test", "lint", "protos", "sdk"})
 
 
 def groups_of(arguments: Sequence[str]) -> frozenset[str]:

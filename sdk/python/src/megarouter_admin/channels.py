@@ -1,0 +1,22 @@
+"""From an address to the target of a channel."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+def target_of(address: str) -> tuple[str, bool]:
+    """Target of a gRPC channel, and whether it is encrypted.
+
+    Args:
+        address: `https://host[:port]`, or `http://host[:port]`, which sends the token in the clear: for one's own machine.
+
+    Raises:
+        ValueError: it is neither, or has a path.
+    """
+    parts = urlsplit(address)
+    if parts.scheme not in _PORTS or not parts.hostname or parts.path not in {"", "/"} or parts.query or parts.username:
+        raise ValueError(f"the address must look like https://host:port, not {address!r}")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{host}:{parts.port or _PORTS[parts.scheme]}", parts.scheme == "https"

@@ -1,0 +1,14 @@
+import { createGrpcTransport } from "@connectrpc/connect-node";
+
+import { MegaRouter } from "./client.js";
+import type { CallPolicy } from "./policy.js";
+
+/**
+ * A client that speaks gRPC, for Node.
+ *
+ * @param address `https://host[:port]`, or `http://host[:port]`, which sends the token in the clear: for one's own machine
+ * @param token an access token
+ */
+export function connect(address: string, token: string, policy?: CallPolicy): MegaRouter {
+  return new MegaRouter(createGrpcTransport({ baseUrl: address }), token, policy);
+}

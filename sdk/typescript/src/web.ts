@@ -1,0 +1,14 @@
+import { createGrpcWebTransport } from "@connectrpc/connect-web";
+
+import { MegaRouter } from "./client.js";
+import type { CallPolicy } from "./policy.js";
+
+/**
+ * A client that speaks gRPC-Web, for browsers and everywhere else where there is `fetch`.
+ *
+ * @param address `https://host[:port]`, or `http://host[:port]`, which sends the token in the clear: for one's own machine
+ * @param token an access token
+ */
+export function connect(address: string, token: string, policy?: CallPolicy): MegaRouter {
+  return new MegaRouter(createGrpcWebTransport({ baseUrl: address }), token, policy);
+}
