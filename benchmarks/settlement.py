@@ -21,10 +21,10 @@ from rich.console import Console
 from rich.table import Table
 
 from authz_service.admission import Admissions
-from authz_service.decision import Admission
 from authz_service.floors import Floors
 from deploy.local.postgres import start_postgres
 from deploy.local.redis import start_redis
+from gateway_core.domain.decision import Admission
 from gateway_core.domain.holds import Hold, sign_hold
 from gateway_core.domain.settlement import CallReport
 from gateway_core.edges.postgres.catalog_store import open_catalog_cache

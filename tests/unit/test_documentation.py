@@ -11,7 +11,13 @@ from gateway_core.edges.settings import AdminSettings, AuthzSettings, RateLimitS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
-    [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("deploy/*/README.md")]
+    [
+        ROOT / "README.md",
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("*/README.md"),
+        *ROOT.glob("deploy/*/README.md"),
+        *ROOT.glob("sdk/*/README.md"),
+    ]
 )
 
 

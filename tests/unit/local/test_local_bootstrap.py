@@ -18,7 +18,7 @@ from deploy.local.layout import REPOSITORY
 
 def test_only_developer_commands_need_the_developer_packages() -> None:
     assert groups_of(["up", "--detach"]) == groups_of([]) == {"local"}
-    assert groups_of(["test", "-k", "up"]) == groups_of(["lint"]) == {"local", "dev"}
+    assert groups_of(["test", "-k", "up"]) == groups_of(["lint"]) == groups_of(["sdk"]) == {"local", "dev"}
 
 
 def test_an_environment_with_more_than_needed_needs_no_work() -> None:

@@ -17,7 +17,7 @@ from deploy.local.layout import Home, Ports
 from deploy.local.stack_secrets import StackSecrets
 
 HOME = Home(Path("/srv/run"))
-SECRETS = StackSecrets("51" * 32, "9e" * 32, "postgres-password", "redis-password")
+SECRETS = StackSecrets("51" * 32, "9e" * 32, "postgres-password", "redis-password", "ed" * 32)
 BACKENDS = Backends("postgresql://own", "redis://own", embedded_postgres=True, embedded_redis=True)
 
 
@@ -28,11 +28,12 @@ def _of(service: str) -> dict[str, str]:
 def test_a_service_gets_only_the_secrets_it_needs() -> None:
     signing, pepper = "MEGAROUTER_HOLD_SIGNING_KEY", "MEGAROUTER_KEY_PEPPER"
     database, redis = "MEGAROUTER_DATABASE_URL", "MEGAROUTER_REDIS_URL"
-    secret = {signing, pepper, database, redis}
+    edge = "MEGAROUTER_EDGE_SECRET"
+    secret = {signing, pepper, database, redis, edge}
     assert _of("authz").keys() & secret == {signing, pepper, database, redis}
     assert _of("ratelimit").keys() & secret == {redis}
     assert _of("usage").keys() & secret == {signing, database, redis}
-    assert _of("admin").keys() & secret == {pepper, database}
+    assert _of("admin").keys() & secret == {pepper, database, redis, edge}
 
 
 def test_each_service_listens_on_its_own_socket() -> None:

@@ -90,6 +90,13 @@ def test_the_tour_names_the_home_in_every_command_when_it_is_not_the_default() -
     assert ". /srv/run/env" in commands
 
 
+def test_the_tour_calls_the_admin_api_without_showing_its_token() -> None:
+    environment = {**ENVIRONMENT, "MEGAROUTER_ADMIN_TOKEN": "mrt-canary"}
+    commands = "\n".join(tour(environment, STATE, Path("/srv/run"), ""))
+    assert '"$MEGAROUTER_ADMIN_URL/v1/$MEGAROUTER_ORGANIZATION/apiKeys"' in commands
+    assert "mrt-canary" not in commands
+
+
 def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
     write_state(tmp_path / "state.json", STATE)
     assert read_state(tmp_path / "state.json") == STATE

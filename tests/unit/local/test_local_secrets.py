@@ -1,3 +1,5 @@
+import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,19 @@ def test_two_homes_have_different_secrets() -> None:
 
 def test_keys_are_32_bytes_in_hex() -> None:
     made = new_secrets()
-    assert len(bytes.fromhex(made.hold_signing_key)) == len(bytes.fromhex(made.key_pepper)) == 32
+    keys = (made.hold_signing_key, made.key_pepper, made.edge_secret)
+    assert [len(bytes.fromhex(key)) for key in keys] == [32, 32, 32]
+
+
+def test_a_home_of_an_earlier_release_keeps_its_secrets_and_gets_the_one_it_lacks(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    made = load_or_make_secrets(home)
+    content = json.loads(home.secrets_file.read_text())
+    del content["edge_secret"]
+    home.secrets_file.write_text(json.dumps(content))
+    completed = load_or_make_secrets(home)
+    assert dataclasses.replace(completed, edge_secret=made.edge_secret) == made
+    assert load_or_make_secrets(home) == completed
 
 
 def test_lost_secrets_of_a_home_with_data_are_not_replaced(tmp_path: Path) -> None:
