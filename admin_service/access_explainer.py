@@ -8,10 +8,9 @@ from megarouter.admin.v1 import guardrail_pb2
 from redis.asyncio import Redis
 
 from admin_service.access_messages import explanation_message
-from admin_service.api_key_changes import deleted_key
 from admin_service.authorization import Caller
-from admin_service.errors import dependency_unavailable, permission_denied
-from admin_service.resource_names import API_KEYS
+from admin_service.errors import dependency_unavailable
+from admin_service.named_principals import named_principal
 from gateway_core.domain.cycles import PeriodClock
 from gateway_core.domain.decision import Admission, Parameters, Prices, decide
 from gateway_core.domain.dialects import Endpoint
@@ -20,8 +19,6 @@ from gateway_core.domain.permissions import Permission, Target, may
 from gateway_core.domain.principals import Principal
 from gateway_core.edges.live_counters import LiveCounterReader
 from gateway_core.edges.postgres.catalog_store import load_snapshot
-from gateway_core.edges.postgres.identity_store import principal_of_api_key, principal_of_member
-from gateway_core.edges.postgres.organization_wall import acting_for
 from gateway_core.edges.redis.connections import UNAVAILABLE as REDIS_UNAVAILABLE
 
 _DEFAULT_BODY_BYTES: Final = 1_000
@@ -41,7 +38,7 @@ class AccessExplainer:
         self, request: guardrail_pb2.ExplainAccessRequest, caller: Caller
     ) -> guardrail_pb2.ExplainAccessResponse:
         """ExplainAccess."""
-        principal = await self._principal(caller)
+        principal = await named_principal(self._pool, caller)
         async with self._pool.acquire() as connection:
             snapshot = await load_snapshot(connection)
         prices = Prices(snapshot.models, snapshot.providers)
@@ -55,17 +52,6 @@ class AccessExplainer:
         organization = principal.organization
         shows_credit = may(caller.actor, Permission.CREDITS_READ, Target(organization))
         return explanation_message(organization, explanation, shows_credit=shows_credit)
-
-    async def _principal(self, caller: Caller) -> Principal:
-        name = caller.resource
-        find = principal_of_api_key if name.collection == API_KEYS else principal_of_member
-        async with acting_for(self._pool, name.organization) as connection:
-            principal = await find(connection, name.organization, str(name.resource_id))
-        if principal is None and name.collection == API_KEYS:
-            raise deleted_key(name)
-        if principal is None:
-            raise permission_denied(Permission.ACCESS_EXPLAIN, str(name))
-        return principal
 
 
 def _supposed_call(request: guardrail_pb2.ExplainAccessRequest, prices: Prices) -> SupposedCall:

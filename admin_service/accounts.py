@@ -20,24 +20,20 @@ from admin_service.account_store import (
     choose_account,
     get_user,
 )
-from admin_service.authorization import UserCaller
+from admin_service.authorization import UserCaller, own_organization
 from admin_service.changes import Change, MakeChange
-from admin_service.directory import Grant, find_actor
-from admin_service.errors import permission_denied
+from admin_service.directory import Grant
 from admin_service.filter_sql import BooleanField, EnumField, TextField
 from admin_service.guard import Handle, Rule
 from admin_service.list_orders import SortColumn
 from admin_service.listing import Listing
 from admin_service.page_tokens import PageTokens
 from admin_service.personal_accounts import PersonalAccounts
-from admin_service.resource_names import GROUPS, MEMBERS, ResourceName, UserResourceName, parse_name
+from admin_service.resource_names import GROUPS, MEMBERS, ResourceName, UserResourceName
 from admin_service.sql_parameters import Condition
 from admin_service.timestamps import timestamp
 from gateway_core.domain.permissions import Permission
 from gateway_core.domain.scopes import Role as RoleName
-from gateway_core.edges.postgres.organization_wall import act_for
-
-_MAX_SHOWN: Final = 200
 
 
 def _enum(column: str, *values: str, prefix: str) -> EnumField:
@@ -101,7 +97,9 @@ class AccountsApi:
     async def switch(self, request: account_pb2.SwitchAccountRequest, change: Change) -> User:
         """SwitchAccount."""
         caller: UserCaller = change.caller
-        organization = await _membership(change, request.organization)
+        organization = await own_organization(
+            change.connection, change.caller, request.organization, Permission.ACCOUNTS_SWITCH
+        )
         personal = await self._personal_accounts.enter(change.connection, caller.user)
         await act_for_user(change.connection, caller.user)
         before = await get_user(change.connection, caller.user)
@@ -117,21 +115,6 @@ class AccountsApi:
     def _needed(self, grant: Grant) -> PersonalAccounts | None:
         """A credential for one organization needs no personal account."""
         return None if grant.organization else self._personal_accounts
-
-
-async def _membership(change: Change, text: str) -> str:
-    """The organization named, of which the caller is an active member. The transaction acts for it.
-
-    Raises:
-        AdminError: PERMISSION_DENIED, the same whether there is such an organization or not.
-    """
-    caller: UserCaller = change.caller
-    name = parse_name(text)
-    if name and name.collection is None:
-        await act_for(change.connection, [name.organization])
-        if await find_actor(change.connection, caller.user, name.organization, Permission.ACCOUNTS_SWITCH):
-            return name.organization
-    raise permission_denied(Permission.ACCOUNTS_SWITCH, text[:_MAX_SHOWN])
 
 
 def _user_message(row: UserRow, grant: Grant) -> User:

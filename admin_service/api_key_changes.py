@@ -21,7 +21,7 @@ from admin_service.api_key_store import ApiKeyRow, KeyLimit, NewApiKey
 from admin_service.authorization import Caller
 from admin_service.changes import Change
 from admin_service.directory import find_target
-from admin_service.errors import AdminError, FieldViolation, invalid_fields, permission_denied
+from admin_service.errors import AdminError, FieldViolation, already_exists, invalid_fields, permission_denied
 from admin_service.etags import check_etag
 from admin_service.field_masks import updated_fields
 from admin_service.guardrail_names import guardrail_name
@@ -77,7 +77,7 @@ class ApiKeyChanges:
             ),
         )
         if not made:
-            raise _already_exists(name)
+            raise already_exists(name)
         if asked.HasField("model_whitelist"):
             await store.set_key_whitelist(change.connection, organization, str(name.resource_id), whitelist_of(asked))
         key = await _recorded(change, name, None)
@@ -242,15 +242,6 @@ def deleted_key(name: object) -> AdminError:
     """The key is deleted, which is final."""
     return AdminError(
         grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.API_KEY_DELETED, f"{name} is deleted, which is final."
-    )
-
-
-def _already_exists(name: ResourceName) -> AdminError:
-    return AdminError(
-        grpc.StatusCode.ALREADY_EXISTS,
-        ErrorReason.ALREADY_EXISTS,
-        f"{name} exists, or existed: ids are never used again.",
-        {"resource": str(name)},
     )
 
 

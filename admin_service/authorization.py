@@ -8,9 +8,10 @@ from google.protobuf.message import Message
 from admin_service.directory import Grant, find_actor, find_target
 from admin_service.errors import permission_denied
 from admin_service.methods import Method
-from admin_service.resource_names import ResourceName, UserResourceName
+from admin_service.resource_names import ResourceName, UserResourceName, parse_name
 from gateway_core.domain.permissions import Actor, Permission, Target, may
 from gateway_core.edges.postgres.connections import Connection
+from gateway_core.edges.postgres.organization_wall import act_for
 
 _MAX_SHOWN: Final = 200
 
@@ -93,6 +94,20 @@ def authorize_user(method: Method, request: Message, grant: Grant, origin: Origi
     if resource and resource.user == grant.user and grant.carries(method.permission, organization):
         return UserCaller(grant, resource, origin)
     raise permission_denied(method.permission, method.resource_text(request)[:_MAX_SHOWN])
+
+
+async def own_organization(connection: Connection, caller: UserCaller, text: str, permission: Permission) -> str:
+    """The organization that a request about oneself names, of which the caller is an active member. The transaction acts for it.
+
+    Raises:
+        AdminError: PERMISSION_DENIED, the same whether there is such an organization or not.
+    """
+    name = parse_name(text)
+    if name and name.collection is None:
+        await act_for(connection, [name.organization])
+        if await find_actor(connection, caller.user, name.organization, permission):
+            return name.organization
+    raise permission_denied(permission, text[:_MAX_SHOWN])
 
 
 async def _target(connection: Connection, method: Method, resource: ResourceName) -> Target | None:

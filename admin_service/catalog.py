@@ -8,7 +8,6 @@ import asyncpg
 from megarouter.admin.v1 import catalog_pb2
 
 from admin_service import catalog_store as store
-from admin_service.api_key_changes import deleted_key
 from admin_service.authorization import Caller, UserCaller
 from admin_service.catalog_messages import model_message, price_message, provider_message
 from admin_service.changes import MakeChange
@@ -17,15 +16,13 @@ from admin_service.filter_sql import IntegerField, NameField, TextField
 from admin_service.guard import Handle, Rule
 from admin_service.list_orders import SortColumn
 from admin_service.listing import Listing
+from admin_service.named_principals import named_principal
 from admin_service.page_tokens import PageTokens
 from admin_service.places import MAX_SHOWN
-from admin_service.resource_names import API_KEYS, MODELS, PROVIDERS
+from admin_service.resource_names import MODELS, PROVIDERS
 from admin_service.sql_parameters import Condition
 from gateway_core.domain.permissions import Permission
-from gateway_core.domain.principals import Principal
 from gateway_core.edges.postgres.catalog_store import load_snapshot
-from gateway_core.edges.postgres.identity_store import principal_of_api_key, principal_of_member
-from gateway_core.edges.postgres.organization_wall import acting_for
 
 _EVERYBODY: Final = ""
 """The catalogue is of no organization."""
@@ -146,7 +143,7 @@ class CatalogApi:
         self, request: catalog_pb2.ListUsableModelsRequest, caller: Caller
     ) -> catalog_pb2.ListUsableModelsResponse:
         """ListUsableModels."""
-        principal = await self._principal(caller)
+        principal = await named_principal(self._pool, caller)
         async with self._pool.acquire() as connection:
             snapshot = await load_snapshot(connection)
             today = dt.datetime.now(dt.UTC).date()
@@ -161,17 +158,6 @@ class CatalogApi:
         return catalog_pb2.ListUsableModelsResponse(
             models=map(model_message, page.rows), next_page_token=page.next_page_token
         )
-
-    async def _principal(self, caller: Caller) -> Principal:
-        name = caller.resource
-        find = principal_of_api_key if name.collection == API_KEYS else principal_of_member
-        async with acting_for(self._pool, name.organization) as connection:
-            principal = await find(connection, name.organization, str(name.resource_id))
-        if principal is None and name.collection == API_KEYS:
-            raise deleted_key(name)
-        if principal is None:
-            raise permission_denied(Permission.ACCESS_EXPLAIN, str(name))
-        return principal
 
 
 def _id_in(collection: str, name: str) -> str:

@@ -90,6 +90,12 @@ def permission_denied(permission: str, resource: str) -> AdminError:
     )
 
 
+def already_exists(resource: object) -> AdminError:
+    """For an id that is taken, perhaps by something deleted."""
+    message = f"{resource} exists, or existed: ids are never used again."
+    return AdminError(grpc.StatusCode.ALREADY_EXISTS, ErrorReason.ALREADY_EXISTS, message, {"resource": str(resource)})
+
+
 def invalid_fields(*violations: FieldViolation) -> AdminError:
     """Fields that break their rules."""
     message = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)

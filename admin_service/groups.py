@@ -13,7 +13,7 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 from admin_service import group_store
 from admin_service.authorization import Caller
 from admin_service.changes import Change, MakeChange
-from admin_service.errors import AdminError, permission_denied
+from admin_service.errors import AdminError, already_exists, permission_denied
 from admin_service.etags import check_etag
 from admin_service.field_masks import updated_fields
 from admin_service.filter_sql import IntegerField, NameField, TextField, TimeField
@@ -111,7 +111,7 @@ class GroupsApi:
             change.connection, organization, str(name.resource_id), parent.path, request.group.display_name
         )
         if not made:
-            raise _already_exists(name)
+            raise already_exists(name)
         return await _recorded(change, name, None, (*parent.path, str(name.resource_id)))
 
     async def update(self, request: group_pb2.UpdateGroupRequest, change: Change) -> Group:
@@ -215,15 +215,6 @@ def _message(row: GroupRow, *, full: bool = False) -> Group:
         if row.budget_nano_credits is not None:
             message.budget_nano_credits = row.budget_nano_credits
     return message
-
-
-def _already_exists(name: ResourceName) -> AdminError:
-    return AdminError(
-        grpc.StatusCode.ALREADY_EXISTS,
-        ErrorReason.ALREADY_EXISTS,
-        f"{name} exists, or existed: ids are never used again.",
-        {"resource": str(name)},
-    )
 
 
 def _too_deep() -> AdminError:

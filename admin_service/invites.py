@@ -32,7 +32,7 @@ from admin_service.list_orders import SortColumn
 from admin_service.listing import Listing
 from admin_service.page_tokens import PageTokens
 from admin_service.personal_accounts import refuse_in_personal_account
-from admin_service.places import MAX_SHOWN, Place, find_place, require_fit, require_in_use
+from admin_service.places import MAX_SHOWN, Place, find_place, not_grantable, require_fit, require_in_use
 from admin_service.roles import role_of
 from admin_service.sql_parameters import Condition
 from admin_service.subtrees import visible_rows
@@ -202,10 +202,7 @@ async def _place(change: Change, wanted: Invite) -> Place:
     reached = Target(place.organization, TargetKind.PERSON, place.path, None, Role.MEMBER)
     caller.require(_WRITE, reached, wanted.group[:MAX_SHOWN] or place.name)
     if not may_grant(caller.actor, role, place.path):
-        message = f"You may not make anybody a {role} of {place.name}: it is not below your own role."
-        raise AdminError(
-            grpc.StatusCode.PERMISSION_DENIED, ErrorReason.ROLE_NOT_GRANTABLE, message, {"role": role.value}
-        )
+        raise not_grantable(role, place)
     require_in_use(place)
     require_fit(role, place)
     return place

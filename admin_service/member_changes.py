@@ -16,7 +16,7 @@ from admin_service.errors import AdminError, permission_denied
 from admin_service.etags import check_etag
 from admin_service.member_messages import member_message, member_name
 from admin_service.member_store import MemberRow
-from admin_service.places import MAX_SHOWN, Place, find_place, require_fit, require_in_use
+from admin_service.places import MAX_SHOWN, Place, find_place, not_grantable, require_fit, require_in_use
 from admin_service.resource_names import MEMBERS, parse_name
 from admin_service.roles import role_of, role_value
 from gateway_core.domain.permissions import Permission, Target, TargetKind, may_grant
@@ -38,7 +38,7 @@ async def move(change: Change, names: Sequence[str], group: str, etag: str = "")
     for row in rows:
         _require_present(row)
         if not may_grant(change.caller.actor, Role(row.role), place.path):
-            raise _not_grantable(Role(row.role), place)
+            raise not_grantable(Role(row.role), place)
         require_fit(Role(row.role), place)
     moving = [row for row in rows if row.group != place.group]
     await member_store.place_members(change.connection, place.organization, _ids(moving), place.group)
@@ -59,7 +59,7 @@ async def change_role(change: Change, request: ChangeMemberRoleRequest) -> Membe
         stays = role is not Role.SUPER_ADMIN and row.group is not None
         place = Place(row.organization, row.group, tuple(row.group_path)) if stays else Place(row.organization)
     if not may_grant(change.caller.actor, role, place.path):
-        raise _not_grantable(role, place)
+        raise not_grantable(role, place)
     require_in_use(place)
     _require_present(row)
     require_fit(role, place)
@@ -148,9 +148,3 @@ def _require_present(row: MemberRow) -> None:
     if row.state == "REMOVED":
         message = f"{member_name(row)} is removed: invite the user again."
         raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.MEMBER_REMOVED, message)
-
-
-def _not_grantable(role: Role, place: Place) -> AdminError:
-    message = f"You may not make anybody a {role} of {place.name}: it is not below your own role."
-    metadata = {"role": role.value}
-    return AdminError(grpc.StatusCode.PERMISSION_DENIED, ErrorReason.ROLE_NOT_GRANTABLE, message, metadata)

@@ -89,3 +89,10 @@ def role_does_not_fit(problem: str) -> AdminError:
     """A role and a level do not go together."""
     rule = "an L1_ADMIN belongs to a group of level 1, a SUB_ADMIN to one of level 2 to 4, a SUPER_ADMIN to none"
     return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.ROLE_DOES_NOT_FIT_GROUP, f"{problem}: {rule}.")
+
+
+def not_grantable(role: Role, place: Place) -> AdminError:
+    """For who may not give somebody the role there (INV-14)."""
+    message = f"You may not make anybody a {role} of {place.name}: it is not below your own role."
+    metadata = {"role": role.value}
+    return AdminError(grpc.StatusCode.PERMISSION_DENIED, ErrorReason.ROLE_NOT_GRANTABLE, message, metadata)

@@ -25,9 +25,9 @@ from admin_service.access_token_store import (
     revoke_access_token,
 )
 from admin_service.access_tokens import hash_access_token, make_access_token, obfuscated_access_token
-from admin_service.authorization import UserCaller
+from admin_service.authorization import UserCaller, own_organization
 from admin_service.changes import Change, MakeChange
-from admin_service.directory import Grant, find_actor
+from admin_service.directory import Grant
 from admin_service.errors import FieldViolation, invalid_fields, permission_denied, unauthenticated
 from admin_service.filter_sql import EnumField, TextField, TimeField
 from admin_service.guard import Handle, Rule
@@ -35,17 +35,15 @@ from admin_service.list_orders import SortColumn
 from admin_service.listing import Listing
 from admin_service.page_tokens import PageTokens
 from admin_service.personal_accounts import PersonalAccounts
-from admin_service.resource_names import ACCESS_TOKENS, ResourceName, UserResourceName, parse_name
+from admin_service.resource_names import ACCESS_TOKENS, ResourceName, UserResourceName
 from admin_service.sql_parameters import Condition
 from admin_service.timestamps import timestamp
 from gateway_core.domain.api_keys import SECRET_BYTES
 from gateway_core.domain.permissions import Permission
 from gateway_core.edges.postgres.connections import Connection
-from gateway_core.edges.postgres.organization_wall import act_for
 
 MAX_LIFE: Final = dt.timedelta(days=400)
 DEFAULT_LIFE: Final = dt.timedelta(days=90)
-_MAX_SHOWN: Final = 200
 _PREFIX: Final = "PERMISSION_"
 
 _TOKENS: Final = Listing(
@@ -125,7 +123,11 @@ class AccessTokensApi:
             secret_hash=hash_access_token(secret, self._pepper),
             display_name=wanted.display_name,
             obfuscated_token=obfuscated_access_token(secret),
-            organization=await _organization(change, wanted.organization) if wanted.organization else None,
+            organization=await own_organization(
+                change.connection, change.caller, wanted.organization, Permission.ACCESS_TOKENS_WRITE
+            )
+            if wanted.organization
+            else None,
             permissions=_permissions(caller, wanted.permissions),
             expire_time=await _end(change, wanted),
         )
@@ -172,21 +174,6 @@ async def _visible(connection: Connection, caller: UserCaller, permission: Permi
     if row is None or not (carried is None or (row.permissions is not None and set(row.permissions) <= set(carried))):
         raise permission_denied(permission, str(caller.resource))
     return row
-
-
-async def _organization(change: Change, text: str) -> str:
-    """The organization the token is for, of which its user is an active member.
-
-    Raises:
-        AdminError: PERMISSION_DENIED, the same whether there is such an organization or not.
-    """
-    caller: UserCaller = change.caller
-    name = parse_name(text)
-    if name and name.collection is None:
-        await act_for(change.connection, [name.organization])
-        if await find_actor(change.connection, caller.user, name.organization, Permission.ACCESS_TOKENS_WRITE):
-            return name.organization
-    raise permission_denied(Permission.ACCESS_TOKENS_WRITE, text[:_MAX_SHOWN])
 
 
 def _permissions(caller: UserCaller, wanted: Sequence[int]) -> Sequence[str] | None:
