@@ -1,8 +1,10 @@
 """Whether a caller may make a call: from a credential and a request to the caller that a handler gets."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from google.api import resource_pb2
 from google.protobuf.message import Message
 
 from admin_service.directory import Grant, find_actor, find_target
@@ -79,6 +81,31 @@ async def authorize(connection: Connection, method: Method, request: Message, gr
         if actor and target and may(actor, method.permission, target):
             return Caller(grant, actor, resource, target, origin)
     raise permission_denied(method.permission, method.resource_text(request)[:_MAX_SHOWN])
+
+
+async def require_told(connection: Connection, method: Method, answer: Message, caller: Caller) -> None:
+    """For an answer of before: each resource in it must be one on which the caller may still make the call.
+
+    Raises:
+        AdminError: PERMISSION_DENIED, the same whether it is forbidden or does not exist.
+    """
+    for text in _resources_in(answer):
+        name = parse_name(text)
+        target = await find_target(connection, name) if name else None
+        if target is None:
+            raise permission_denied(method.permission, text[:_MAX_SHOWN])
+        caller.require(method.permission, target, text)
+
+
+def _resources_in(answer: Message) -> Iterator[str]:
+    """Names of the resources that an answer is, or is made of."""
+    if answer.DESCRIPTOR.GetOptions().HasExtension(resource_pb2.resource):
+        yield answer.name  # type: ignore[attr-defined] # a resource has one
+        return
+    for field, value in answer.ListFields():
+        if field.message_type is not None:
+            for inner in (value,) if isinstance(value, Message) else value:
+                yield from _resources_in(inner)
 
 
 def authorize_user(method: Method, request: Message, grant: Grant, origin: Origin) -> UserCaller:

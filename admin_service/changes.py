@@ -19,7 +19,8 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
-from admin_service.authorization import Caller, UserCaller, authorize
+from admin_service.authorization import Caller, UserCaller, authorize, require_told
+from admin_service.directory import Grant
 from admin_service.errors import AdminError
 from admin_service.methods import Method
 from gateway_core.domain.permissions import Permission
@@ -134,9 +135,11 @@ class Changes:
         async with acting_for(self._pool, *organizations) as connection:
             caller = await _locked(connection, method, request, caller)
             request_id = str(getattr(request, "request_id", ""))
-            key = (caller.grant.user, method.full_name, request_id.lower())
+            key = (caller.grant.user, method.full_name, request_id.lower() + _confinement(caller.grant))
             digest = _digest(request)
             if request_id and (answer := await _replayed(connection, key, digest, method)) is not None:
+                if isinstance(caller, Caller):
+                    await require_told(connection, method, answer, caller)
                 return answer
             change = Change(connection, caller, method.full_name, request_id)
             response = await make(request, change)
@@ -187,6 +190,14 @@ async def _replayed(connection: Connection, key: tuple[str, str, str], digest: b
         raise _request_id_reused()
     answer: Message = GetMessageClass(method.descriptor.output_type).FromString(row["response"])
     return answer
+
+
+def _confinement(grant: Grant) -> str:
+    """What keeps the answers to one credential from another of the same user that is good for less; empty for one good for all."""
+    if grant.organization is None and grant.permissions is None:
+        return ""
+    permissions = None if grant.permissions is None else sorted(grant.permissions)
+    return f" {hashlib.sha256(repr((grant.organization, permissions)).encode()).hexdigest()}"
 
 
 def _digest(request: Message) -> bytes:

@@ -50,6 +50,7 @@ class UserResourceName:
 
 
 _COLLECTIONS: Final = frozenset({API_KEYS, GROUPS, INVITES, INVOICE_REQUESTS, MEMBERS})
+_NUMBERED: Final = frozenset({AUDIT_LOG_ENTRIES, CREDIT_TRANSACTIONS})
 _SINGLETONS: Final = frozenset({CREDIT_BALANCE, CREDIT_STATEMENT})
 
 
@@ -85,7 +86,7 @@ def _is_id_in(collection: str, resource_id: str) -> bool:
     if collection == GUARDRAILS:
         kind, dash, scope_id = resource_id.partition("-")
         return is_valid_id(kind) and (not dash or is_valid_id(scope_id))
-    if collection == AUDIT_LOG_ENTRIES:
+    if collection in _NUMBERED:
         return resource_id.isascii() and resource_id.isdigit() and len(resource_id) <= 18
     return collection in _COLLECTIONS and is_valid_id(resource_id)
 

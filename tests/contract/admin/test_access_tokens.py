@@ -91,6 +91,18 @@ async def test_a_repeated_creation_makes_no_second_token_and_does_not_show_the_s
     assert first.secret.encode() not in remembered
 
 
+async def test_a_confined_token_is_not_told_the_answer_to_a_stronger_one(client: Client) -> None:
+    """Seen to fail with the confinement taken out of the key under which answers are remembered."""
+    weak = [(await made(client, permissions=[TOKENS_WRITE, *more])).secret for more in ([], [KEYS_READ])]
+    request = create(str(uuid.uuid4()))
+    callers = [{}, *map(using, weak)]
+    answers = [await client.call("CreateAccessToken", request, **options) for options in callers]
+    assert len({answer.access_token.name for answer in answers}) == 3
+    assert [list(answer.access_token.permissions) for answer in answers[:2]] == [[], [TOKENS_WRITE]]
+    again = [await client.call("CreateAccessToken", request, **options) for options in callers]
+    assert [answer.access_token for answer in again] == [answer.access_token for answer in answers]
+
+
 async def test_one_request_sent_often_at_once_makes_one_token(client: Client, owner: asyncpg.Connection) -> None:
     request_id = str(uuid.uuid4())
     answers = await asyncio.gather(*(made(client, request_id=request_id) for _ in range(8)))

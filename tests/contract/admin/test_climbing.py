@@ -4,7 +4,6 @@ What a role may do is the permission matrix; here callers use what they rightly 
 watch: a Super Admin of `other`, and a plain member of `acme`.
 """
 
-import uuid
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -27,16 +26,13 @@ from admin_service import resource_names as names
 from admin_service.methods import Method, declared_methods
 from admin_service.permission_matrix import admin_services
 from gateway_core.domain.permissions import Permission
+from tests.contract.admin.climbing import ACME, name_of, world
 from tests.contract.admin.conftest import Client
 
-ACME, OTHER = "organizations/acme", "organizations/other"
+OTHER = "organizations/other"
 DENIED, INVALID = grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.INVALID_ARGUMENT
 SUPER_ADMIN, L1_ADMIN = role_pb2.ROLE_SUPER_ADMIN, role_pb2.ROLE_L1_ADMIN
 SUB_ADMIN, MEMBER = role_pb2.ROLE_SUB_ADMIN, role_pb2.ROLE_MEMBER
-TABLES: Final = (
-    "organizations", "groups", "users", "members", "api_keys", "guardrails", "invites", "access_tokens", "ledger_transfers",
-    "audit_log", "request_replays",
-)  # fmt: skip
 _RESOURCE_IN: Final = {
     None: ACME,
     names.API_KEYS: f"{ACME}/apiKeys/key-member",
@@ -68,18 +64,6 @@ async def more_people(owner: asyncpg.Connection, people: None) -> None:
             " VALUES ($1, 'invite', $2, 'MEMBER', sha256($1::text::bytea), now() + interval '1 day')",
             organization, inviter,
         )  # fmt: skip
-
-
-async def world(owner: asyncpg.Connection) -> dict[str, list[str]]:
-    """Everything that an admin can change, row by row."""
-    return {
-        table: [row[0] for row in await owner.fetch(f"SELECT t::text FROM {table} t ORDER BY 1")]  # noqa: S608
-        for table in TABLES
-    }
-
-
-def name_of(collection: str, ident: str, organization: str = ACME) -> str:
-    return f"{organization}/{collection}/{ident}"
 
 
 def role(member: str, to: int, group: str | None = None) -> tuple[str, Message]:
@@ -331,27 +315,6 @@ async def test_a_filter_reaches_into_no_other_organization(client: Client, metho
         assert await client.code(method, request, who) is DENIED
     sly = listing(method, parent=ACME, filter=f"NOT ({_FILTERED[method]})")
     assert (await client.failure(method, sly)).code is DENIED
-
-
-async def test_a_request_id_of_somebody_else_answers_nothing_of_theirs(
-    client: Client, owner: asyncpg.Connection
-) -> None:
-    request = api_key_pb2.CreateApiKeyRequest(
-        parent=ACME, api_key=ApiKey(display_name="k"), request_id=str(uuid.uuid4())
-    )
-    first = await client.call("CreateApiKey", request, "sub")
-    second = await client.call("CreateApiKey", request, "member")
-    assert second.api_key.member == name_of("members", "member")
-    assert (second.api_key.name != first.api_key.name, second.secret != first.secret) == (True, True)
-    assert not second.secret_already_issued
-    assert await owner.fetchval("SELECT count(*) FROM api_keys WHERE display_name = 'k'") == 2
-
-
-async def test_who_lost_the_right_gets_the_old_answer_no_more(client: Client, owner: asyncpg.Connection) -> None:
-    request = member_pb2.SuspendMemberRequest(name=name_of("members", "below"), request_id=str(uuid.uuid4()))
-    await client.call("SuspendMember", request, "sub")
-    await owner.execute("UPDATE members SET role = 'MEMBER' WHERE member_id = 'sub'")
-    assert await client.code("SuspendMember", request, "sub") is DENIED
 
 
 def in_acme(methods: list[Method] = METHODS) -> Iterator[tuple[Method, Message]]:
