@@ -9,6 +9,7 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager i
 from envoy_data_plane.google.protobuf import Struct
 
 from megarouter_envoy.admin_routes import content_type_is_grpc
+from megarouter_envoy.invite_page import CONTENT_TYPE
 from megarouter_envoy.local_replies import Filter, status_is
 
 ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
@@ -51,7 +52,15 @@ REPLIES = (
 def admin_replies() -> hcm.LocalReplyConfig:
     """JSON for callers that do not speak gRPC; those that do get a gRPC status from Envoy itself."""
     rest = _speaks_rest()
-    return hcm.LocalReplyConfig(mappers=[_mapper(reply, rest) for reply in REPLIES])
+    return hcm.LocalReplyConfig(mappers=[_page(), *(_mapper(reply, rest) for reply in REPLIES)])
+
+
+def _page() -> hcm.ResponseMapper:
+    """The page for invites is such an answer too, the only one that is no error, and stays as it is."""
+    unchanged = core.SubstitutionFormatString(
+        text_format_source=core.DataSource(inline_string="%LOCAL_REPLY_BODY%"), content_type=CONTENT_TYPE
+    )
+    return hcm.ResponseMapper(filter=status_is(200), body_format_override=unchanged)
 
 
 def _speaks_rest() -> Filter:

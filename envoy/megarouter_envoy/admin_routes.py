@@ -5,6 +5,7 @@ from envoy_data_plane.envoy.extensions.filters.http.cors import v3 as cors
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
 
 from megarouter_envoy.admin_filters import rest_only
+from megarouter_envoy.invite_page import invite_page
 from megarouter_envoy.names import ADMIN_CLUSTER, CLIENT_ADDRESS_HEADER
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.typed_config import pack, seconds, set_header
@@ -17,7 +18,9 @@ PREFLIGHT_MAX_AGE_S = 600
 
 
 def admin_routes(options: BootstrapOptions) -> route.RouteConfiguration:
-    """Everything goes to admin_service. What is neither gRPC nor a path of the API does not come so far: the translator refuses it.
+    """All but the page for invites goes to admin_service.
+
+    What is neither gRPC nor a path of the API does not come so far: the translator refuses it.
 
     A route that answers by itself would not do for REST, because Envoy applies no CORS to it.
     """
@@ -34,7 +37,7 @@ def admin_routes(options: BootstrapOptions) -> route.RouteConfiguration:
         name="admin",
         domains=["*"],
         request_headers_to_add=[set_header(CLIENT_ADDRESS_HEADER, "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")],
-        routes=[grpc, rest],
+        routes=[grpc, invite_page(), rest],
     )
     if options.admin_allowed_origins:
         host.typed_per_filter_config = {"envoy.filters.http.cors": pack(_cors(options.admin_allowed_origins))}
