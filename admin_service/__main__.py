@@ -15,7 +15,9 @@ def main() -> None:
         catalog = load_catalog(settings.catalog_file)
     except (SettingsError, CatalogError) as error:
         sys.exit(str(error))
-    run_service("admin_service", settings, lambda settings, tracing, _metrics: open_service(settings, tracing, catalog))
+    run_service(
+        "admin_service", settings, lambda settings, tracing, metrics: open_service(settings, tracing, catalog, metrics)
+    )
 
 
 if __name__ == "__main__":

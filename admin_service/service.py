@@ -38,6 +38,8 @@ from gateway_core.edges.postgres.connections import UNAVAILABLE, open_pool, unti
 from gateway_core.edges.postgres.migrations import migrate
 from gateway_core.edges.redis.connections import open_redis
 from gateway_core.edges.settings import AdminSettings
+from gateway_core.edges.telemetry import dependencies
+from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics
 from gateway_core.edges.telemetry.tracing import Tracing
 
 logger = logging.getLogger(__name__)
@@ -85,7 +87,9 @@ class AdminService:
 
 
 @asynccontextmanager
-async def open_service(settings: AdminSettings, tracing: Tracing, catalog: Catalog) -> AsyncIterator[AdminService]:
+async def open_service(
+    settings: AdminSettings, tracing: Tracing, catalog: Catalog, metrics: Metrics = NO_METRICS
+) -> AsyncIterator[AdminService]:
     """The service with its connections, the schema migrated and the catalogue stored. Waits for PostgreSQL without end."""
     await migrate(settings)
     async with (
@@ -113,7 +117,12 @@ async def open_service(settings: AdminSettings, tracing: Tracing, catalog: Catal
             OrganizationsApi(pool, _new_id),
         )
         service = AdminService(pool, apis, guard)
-        async with in_background(service.watch_database()), in_background(Changes(pool).keep_forgetting()):
+        probes: dict[str, dependencies.Probe] = {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping}
+        async with (
+            in_background(service.watch_database()),
+            in_background(Changes(pool).keep_forgetting()),
+            dependencies.reported(metrics, probes),
+        ):
             yield service
 
 

@@ -29,7 +29,7 @@ from gateway_core.edges.postgres.notifications import Listener, running
 from gateway_core.edges.redis.connections import open_redis
 from gateway_core.edges.redis.hold_counters import HoldCounters
 from gateway_core.edges.settings import AuthzSettings
-from gateway_core.edges.telemetry import semconv
+from gateway_core.edges.telemetry import dependencies, semconv
 from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics
 from gateway_core.edges.telemetry.tracing import Tracing
 
@@ -207,5 +207,7 @@ async def open_authz_service(
             ),
             hold_life_ms=settings.hold_life_ms,
         )
+        probes: dict[str, dependencies.Probe] = {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping}
+        await stack.enter_async_context(dependencies.reported(metrics, probes))
         metrics.gauge(semconv.AUTHZ_HOLDS_WAITING, lambda: [(register.waiting, {})])
         yield AuthzService(authorizer, catalog, listener, tracing, metrics)

@@ -15,6 +15,7 @@ from gateway_core.edges.background import in_background
 from gateway_core.edges.redis.connections import open_redis
 from gateway_core.edges.redis.rate_counters import RateCounters
 from gateway_core.edges.settings import RateLimitSettings
+from gateway_core.edges.telemetry import dependencies
 from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics
 from gateway_core.edges.telemetry.semconv import (
     RATE_LIMIT_DECISION,
@@ -133,5 +134,5 @@ async def open_service(
     """The service with its connections. Redis may start later: until then it is not ready and refuses."""
     async with open_redis(settings.redis_url.get_secret_value(), timeout_ms=_REDIS_TIMEOUT_MS) as redis:
         service = RateLimitService(redis, tracing, metrics)
-        async with in_background(service.watch_redis()):
+        async with in_background(service.watch_redis()), dependencies.reported(metrics, {"redis": redis.ping}):
             yield service

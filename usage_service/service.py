@@ -19,9 +19,10 @@ from gateway_core.edges.postgres.notifications import running as listening
 from gateway_core.edges.postgres.settlement_rows import RecordedSettlement
 from gateway_core.edges.redis.connections import open_redis
 from gateway_core.edges.settings import UsageSettings
+from gateway_core.edges.telemetry import dependencies
 from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics
 from gateway_core.edges.telemetry.tracing import Tracing
-from usage_service import counter_follower, journal_replay, pipeline, reconciler, sweeper
+from usage_service import counter_follower, journal_replay, open_holds, pipeline, reconciler, sweeper
 from usage_service.counter_follower import CounterFollower
 from usage_service.entries import Entry, Origin, SettlementCounts
 from usage_service.journal_replay import JournalFiles, JournalReplay, claim_with
@@ -147,4 +148,8 @@ async def open_usage_service(
         comparison = Reconciler(redis, pool, settings.reconcile_interval_ms)
         await stack.enter_async_context(reconciler.running(comparison))
         publish(metrics, settler.counts, settlements, replay, follower)
+        await stack.enter_async_context(open_holds.counted(pool, metrics))
+        await stack.enter_async_context(
+            dependencies.reported(metrics, {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping})
+        )
         yield UsageService(settlements, catalog, settler.counts)

@@ -1,8 +1,12 @@
 """What usage_service tells about itself. Most figures are counts that are kept anyway and read when they are exported."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
+from gateway_core.domain.holds import HoldState
+from gateway_core.domain.money import NANO_CREDITS_PER_CREDIT
 from gateway_core.edges.postgres.settlement_rows import RecordedSettlement
 from gateway_core.edges.telemetry import semconv
 from gateway_core.edges.telemetry.metrics import Labels, Metrics
@@ -11,14 +15,26 @@ from usage_service.entries import Entry, SettlementCounts
 from usage_service.journal_replay import JournalReplay
 from usage_service.pipeline import SettlementPipeline
 
+_CALL_LABELS: Final = (semconv.REPORT_ORIGIN, semconv.OUTCOME, semconv.USAGE_SOURCE)
+_TOKEN_LABELS: Final = (semconv.GEN_AI_REQUEST_MODEL, semconv.GEN_AI_TOKEN_TYPE)
+
 
 class SettlementMetrics:
-    """Told of every commit."""
+    """Told of every commit. Counts are kept here and read when they are exported: a call costs no instrument's bookkeeping."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._enabled = metrics.enabled
-        self._settlements = metrics.counter(semconv.SETTLEMENTS)
         self._lag = metrics.histogram(semconv.SETTLEMENT_LAG)
+        self._calls: Counter[tuple[str, str, str]] = Counter()
+        self._tokens: Counter[tuple[str, str]] = Counter()
+        self._charges_nano_credits: Counter[str] = Counter()
+        self._unconfirmed_nano_credits = 0
+        metrics.total(semconv.SETTLEMENTS, lambda: _labelled(self._calls, _CALL_LABELS))
+        metrics.total(semconv.SETTLED_TOKENS, lambda: _labelled(self._tokens, _TOKEN_LABELS))
+        metrics.total(semconv.SETTLED_CHARGE, self._read_charges)
+        metrics.total(
+            semconv.UNCONFIRMED_CHARGE, lambda: [(self._unconfirmed_nano_credits / NANO_CREDITS_PER_CREDIT, {})]
+        )
 
     def settled(self, entries: Iterable[Entry], recorded: Sequence[RecordedSettlement], origins: Sequence[str]) -> None:
         """Reports whose settlement is committed, and which of them were new to the books, with the log that brought each."""
@@ -37,8 +53,27 @@ class SettlementMetrics:
                 self._count(record, "sweep")
 
     def _count(self, record: RecordedSettlement, origin: str) -> None:
-        outcome = "CORRECTED" if record.corrects is not None else record.settlement.resolution.outcome
-        self._settlements.add(1, {semconv.REPORT_ORIGIN: origin, semconv.OUTCOME: outcome})
+        resolution, model = record.settlement.resolution, record.settlement.hold.requested_model
+        outcome = "CORRECTED" if record.corrects is not None else resolution.outcome
+        self._calls[origin, outcome, resolution.source] += 1
+        self._charges_nano_credits[model] += max(0, record.delta_nano_credits)
+        if resolution.outcome is HoldState.EXPIRED:
+            self._unconfirmed_nano_credits += resolution.charge_nano_credits
+            return
+        self._tokens[model, "input"] += resolution.usage.total_input
+        self._tokens[model, "output"] += resolution.usage.total_output
+
+    def _read_charges(self) -> list[tuple[float, Labels]]:
+        charges = self._charges_nano_credits.copy()
+        return [
+            (amount / NANO_CREDITS_PER_CREDIT, {semconv.GEN_AI_REQUEST_MODEL: model})
+            for model, amount in charges.items()
+        ]
+
+
+def _labelled(counts: Counter[Any], names: Sequence[str]) -> list[tuple[float, Labels]]:
+    # A copy, because the exporter's thread reads while calls are counted.
+    return [(count, dict(zip(names, values, strict=True))) for values, count in counts.copy().items()]
 
 
 def publish(

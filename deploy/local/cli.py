@@ -1,5 +1,6 @@
 """The commands of `./dev`."""
 
+import asyncio
 import json
 import os
 import shlex
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 
 from deploy.local import logs as log_reader
 from deploy.local.background import (
@@ -27,6 +29,7 @@ from deploy.local.environment import DATABASE_URL, REDIS_URL, parse_environment
 from deploy.local.layout import REPOSITORY, Home, LayoutError, Ports
 from deploy.local.report import is_healthy, keys_table, process_table, providers_line, tour
 from deploy.local.state import StackState, read_state
+from deploy.local.watch import Window, live_page, take_sample
 
 application = typer.Typer(
     name="./dev",
@@ -65,7 +68,8 @@ def up(
         int,
         typer.Option(
             metavar="N",
-            help="Model listener at N, admin listener at N+1, Envoy's admin page at N+2, databases and mock up to N+5.",
+            help="Model listener at N, admin listener at N+1, Envoy's admin page at N+2, databases and mock up to N+5,"
+            " metrics up to N+9.",
         ),
     ] = DEFAULT_PORT_BASE,
     catalog: Annotated[
@@ -167,19 +171,47 @@ def down(home: HomeOption = DEFAULT_HOME) -> None:
 
 
 @application.command()
-def status(home: HomeOption = DEFAULT_HOME) -> None:
+def status(
+    home: HomeOption = DEFAULT_HOME,
+    *,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Go on with calls, refusals, latency and lag, every second.")
+    ] = False,
+) -> None:
     """Show the processes, their addresses and their health. Exit status 0: everything is well."""
     place = _home(home)
-    state = running_state(place)
-    if state is None:
-        last = read_state(place.state_file)
-        reason = f"; the last start failed: {last.failure}" if last is not None and last.failure else ""
-        raise _fail(f"nothing runs in {place.directory}{reason}")
+    state = _state_of(place)
+    if watch:
+        _watch(place)
+        return
     console.print(f"{state.phase}, supervisor pid {state.supervisor.pid}, ports from {state.port_base}")
     console.print(process_table(state, time.time()))
     console.print(providers_line(state), markup=False)
     if not is_healthy(state):
         raise typer.Exit(1)
+
+
+def _state_of(home: Home) -> StackState:
+    state = running_state(home)
+    if state is None:
+        last = read_state(home.state_file)
+        reason = f"; the last start failed: {last.failure}" if last is not None and last.failure else ""
+        raise _fail(f"nothing runs in {home.directory}{reason}")
+    return state
+
+
+def _watch(home: Home) -> None:
+    """Until Ctrl-C, or until nothing runs any more."""
+    window = Window()
+    try:
+        with Live(console=console, auto_refresh=False, screen=console.is_terminal) as page:
+            while True:
+                state = _state_of(home)
+                window.add(asyncio.run(take_sample(Ports(state.port_base))))
+                page.update(Group(process_table(state, time.time()), "", live_page(window)), refresh=True)
+                time.sleep(1)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
 
 
 @application.command()

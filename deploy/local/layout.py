@@ -25,8 +25,8 @@ class Ports:
     base: int
 
     def __post_init__(self) -> None:
-        if not 1024 <= self.base <= 65_530:
-            raise LayoutError(f"--port-base {self.base}: choose a number from 1024 to 65530")
+        if not 1024 <= self.base <= 65_526:
+            raise LayoutError(f"--port-base {self.base}: choose a number from 1024 to 65526")
 
     @property
     def model(self) -> int:
@@ -57,6 +57,10 @@ class Ports:
     def mock_provider(self) -> int:
         """The mock provider."""
         return self.base + 5
+
+    def metrics(self, service: str) -> int:
+        """Where a service is scraped: `authz`, `ratelimit`, `usage` or `admin`."""
+        return self.base + 6 + SERVICES.index(service)
 
 
 @dataclass(frozen=True)

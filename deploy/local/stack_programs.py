@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from deploy.local import envoy, postgres, probes, redis
 from deploy.local.admin_edge import AdminEdge
 from deploy.local.children import ChildCommand
-from deploy.local.environment import ENVOY_ADMIN_URL, INVITE_PAGE_URL, Backends, service_environment
+from deploy.local.environment import ENVOY_ADMIN_URL, INVITE_PAGE_URL, METRICS_LISTEN, Backends, service_environment
 from deploy.local.layout import HOST, REPOSITORY, SERVICES, Home, Ports
 from deploy.local.programs import SERVICE, STORAGE, Program
 from deploy.local.providers import Route
@@ -71,6 +71,8 @@ def _service_program(plan: StackPlan, service: str) -> Program:
     environment = service_environment(
         service, plan.home, plan.secrets, plan.backends, plan.catalog_file, plan.environment
     )
+    metrics_port = plan.ports.metrics(service)
+    environment[METRICS_LISTEN] = f"{HOST}:{metrics_port}"
     if service == "usage":
         environment[ENVOY_ADMIN_URL] = f"http://{HOST}:{plan.ports.envoy_admin}"
     if service == "admin":
@@ -87,6 +89,7 @@ def _service_program(plan: StackPlan, service: str) -> Program:
         ),
         is_ready=lambda _pid: probes.is_serving(socket),
         stop_rank=SERVICE,
+        ports=(metrics_port,),
     )
 
 

@@ -58,7 +58,7 @@ def run_service(
     """
     configure_logging(name, settings.log_level)
     tracing = configure_tracing(name)
-    metrics = configure_metrics(name)
+    metrics = configure_metrics(name, settings.metrics_listen)
     ending = _Ending()
     try:
         uvloop.run(_serve(settings, ending, lambda: build(settings, tracing, metrics)))

@@ -45,6 +45,8 @@ class ServiceSettings(BaseModel):
     listen: str
     """`unix:/path/to.sock` or `host:port` of the gRPC server."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    metrics_listen: Annotated[str, Field(pattern=r"^[^\s:/@]+:[0-9]{1,5}$")] | None = None
+    """`host:port` where Prometheus may read the metrics. Without it they are only exported, or off."""
     shutdown_grace_ms: Positive = 5_000
     """How long a stopping service waits for calls under way."""
 

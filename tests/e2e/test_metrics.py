@@ -1,18 +1,28 @@
 """What the services say in metrics about calls, settlements and the journal."""
 
 import asyncio
+import re
+import signal
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
 
+from deploy.local.layout import SERVICES
 from deploy.local.stack import Stack
+from deploy.local.watch import take_sample
 from tests.e2e.conftest import free_port_base
 from tests.e2e.otlp_receiver import OtlpReceiver, receiving
 from tests.e2e.sdk_calls import chat, connect
+from tests.unit.observability_names import asked_names, scraped_names
 
 EXPECTED = {
     "authz_service": {"megarouter.authz.decisions", "megarouter.authz.duration", "megarouter.authz.holds_waiting"},
     "usage_service": {
+        "megarouter.dependency.latency",
+        "megarouter.dependency.up",
+        "megarouter.holds.oldest_age",
+        "megarouter.holds.open",
         "megarouter.journal.age",
         "megarouter.journal.lag",
         "megarouter.journal.rescued",
@@ -21,10 +31,14 @@ EXPECTED = {
         "megarouter.report.dropped",
         "megarouter.report.repeated",
         "megarouter.settlement.calls",
+        "megarouter.settlement.charge",
         "megarouter.settlement.lag",
         "megarouter.settlement.queue",
+        "megarouter.settlement.tokens",
+        "megarouter.settlement.unconfirmed_charge",
     },
-    "ratelimit_service": {"megarouter.ratelimit.decisions"},
+    "ratelimit_service": {"megarouter.ratelimit.decisions", "megarouter.dependency.up"},
+    "admin_service": {"megarouter.dependency.up"},
 }
 
 
@@ -54,13 +68,19 @@ async def test_every_metric_arrives_and_counts_calls_once(measured: Stack, recei
     for _ in range(5):
         await chat(client, "Hello.", 20)
     allowed = {"megarouter.authz.decision": "allowed"}
-    settled = {"megarouter.settlement.origin": "stream", "megarouter.settlement.outcome": "SETTLED"}
+    settled = {
+        "megarouter.settlement.origin": "stream",
+        "megarouter.settlement.outcome": "SETTLED",
+        "megarouter.settlement.usage_source": "provider",
+    }
     await receiver.wait_for_point("megarouter.authz.decisions", allowed, 5)
     await receiver.wait_for_point("megarouter.authz.duration", {}, 5)
     await receiver.wait_for_point("megarouter.settlement.calls", settled, 5)
     await receiver.wait_for_point("megarouter.settlement.lag", {"megarouter.settlement.origin": "stream"}, 5)
     await receiver.wait_for_point("megarouter.journal.lag", {}, 0)
     await receiver.wait_for_point("megarouter.authz.holds_waiting", {}, 0)
+    for name in ("postgres", "redis"):
+        await receiver.wait_for_point("megarouter.dependency.up", {"megarouter.dependency.name": name}, 1)
     for service, names in EXPECTED.items():
         assert names <= {point.name for point in receiver.points.values() if point.service == service}
 
@@ -79,17 +99,61 @@ async def test_a_call_that_only_the_journal_brought_is_counted_as_rescued(
 
 
 @pytest.mark.timeout(180)
+async def test_what_is_scraped_is_what_dashboard_and_alerts_ask_for(measured: Stack) -> None:
+    environment = measured.environment
+    await chat(connect(environment["MEGAROUTER_BASE_URL"], environment["MEGAROUTER_API_KEY"]), "Hello.", 20)
+    await asyncio.sleep(1)
+    sample = await take_sample(measured.ports)
+    assert set(sample.figures) == set(SERVICES)
+    scraped = {name for figures in sample.figures.values() for name, _ in figures if name.startswith("megarouter_")}
+    assert scraped <= scraped_names()
+    # What nothing has happened for yet has no series: those wait for a refusal, a shadow or a lost report.
+    assert asked_names() - scraped <= {
+        "megarouter_authz_shadow_refusals_total",
+        "megarouter_ratelimit_shadow_refusals_total",
+    }
+
+
+@pytest.mark.timeout(180)
+async def test_redis_that_is_gone_is_told(measured: Stack, receiver: OtlpReceiver) -> None:
+    gone = {"megarouter.dependency.name": "redis"}
+    await asyncio.to_thread(measured.stop_process, "redis")
+    try:
+        await receiver.wait_for_point("megarouter.dependency.up", gone, 0)
+    finally:
+        await asyncio.to_thread(measured.start_process, "redis")
+
+
+@pytest.mark.timeout(180)
+async def test_the_live_page_tells_calls_settlement_and_processes(measured: Stack) -> None:
+    """Ended by Ctrl-C."""
+    command = [sys.executable, "-m", "deploy.local", "status", "--watch", "--home", str(measured.home.directory)]
+    page = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    await asyncio.sleep(4)
+    page.send_signal(signal.SIGINT)
+    output, _ = await page.communicate()
+    text = output.decode()
+    assert page.returncode == 130
+    for line in ("over a rate limit +0", "open holds +0", "usage_service +[0-9]+% +[0-9.]+ MB +up +up"):
+        assert re.search(line, text), text
+
+
+@pytest.mark.timeout(180)
 async def test_no_label_names_an_organization_a_member_or_a_key(measured: Stack, receiver: OtlpReceiver) -> None:
     assert measured.state
     await receiver.wait_for_point("megarouter.authz.holds_waiting", {}, 0)
     ours = [point for point in receiver.points.values() if point.name.startswith("megarouter.")]
     assert {key for point in ours for key in point.attributes} <= {
+        "gen_ai.request.model",
+        "gen_ai.token.type",
         "megarouter.authz.decision",
         "megarouter.authz.reason",
+        "megarouter.dependency.name",
         "megarouter.ratelimit.decision",
         "megarouter.report.drop_reason",
         "megarouter.settlement.origin",
         "megarouter.settlement.outcome",
+        "megarouter.settlement.usage_source",
     }
     environment = measured.environment
     for secret in (environment["MEGAROUTER_API_KEY"], environment["MEGAROUTER_ORGANIZATION"]):

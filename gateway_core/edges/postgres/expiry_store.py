@@ -8,7 +8,7 @@ import asyncpg
 
 from gateway_core.domain.settlement import ExpiredHoldPolicy
 from gateway_core.edges.postgres.connections import Connection
-from gateway_core.edges.postgres.organization_wall import acting_for
+from gateway_core.edges.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
 
 # The heads are locked, not the holds: as for every settlement, so that nobody waits in a circle. A ledger that somebody else
 # is writing to is passed over, and its holds are left to them or to the next look. OFFSET 0 has the expired holds found first, by
@@ -47,6 +47,26 @@ async def lock_expired_holds(connection: Connection, limit: int, passed_over: Se
     """
     rows = await connection.fetch(_EXPIRED, passed_over, limit)
     return [ExpiredHold(hold_id, token, ExpiredHoldPolicy(policy)) for hold_id, token, policy in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHolds:
+    """The open holds of everybody."""
+
+    count: int
+    oldest_age_s: float
+    """0 when there is none."""
+
+
+async def all_open_holds(pool: asyncpg.Pool) -> OpenHolds:
+    """How many holds are open over all organizations, and how long the oldest has been. The time is PostgreSQL's."""
+    async with acting_for(pool, EVERY_ORGANIZATION) as connection:
+        row = await connection.fetchrow(
+            "SELECT count(*) AS count, coalesce(extract(epoch FROM now() - min(place_time)), 0)::float8 AS oldest_age_s"
+            " FROM holds WHERE state = 'HELD'"
+        )
+    assert row is not None  # noqa: S101 - an aggregate has one row
+    return OpenHolds(row["count"], max(0.0, row["oldest_age_s"]))
 
 
 async def open_holds(pool: asyncpg.Pool, organization: str) -> frozenset[str]:

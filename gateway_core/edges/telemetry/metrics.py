@@ -1,9 +1,11 @@
-"""Metrics: off without an OTLP endpoint. No label names an organization, a member or a key: nobody's figures are for all to see,
-and the number of series stays what the code says.
+"""Metrics: off without an OTLP endpoint and an address to be scraped at.
+
+No label names an organization, a member or a key: nobody's figures are for all to see, and the number of series stays what the
+code says.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Meter, NoOpMeter, Observation
@@ -25,8 +27,11 @@ _EXPORT_TIMEOUT_S: Final = 2
 class Metrics:
     """Makes the instruments of one process; without a provider they do nothing."""
 
-    def __init__(self, service: str, provider: MeterProvider | None) -> None:
+    def __init__(
+        self, service: str, provider: MeterProvider | None, stop_scraping: Callable[[], None] = lambda: None
+    ) -> None:
         self._provider = provider
+        self._stop_scraping = stop_scraping
         self._meter: Meter = (
             provider.get_meter(service, schema_url=SCHEMA_URL)
             if provider
@@ -65,6 +70,7 @@ class Metrics:
 
     def shut_down(self) -> None:
         """Exports what is left, for a bounded time."""
+        self._stop_scraping()
         if self._provider:
             self._provider.shutdown(timeout_millis=_SHUT_DOWN_TIMEOUT_MS)
 
@@ -72,23 +78,43 @@ class Metrics:
 NO_METRICS: Final = Metrics("", None)
 
 
-def metrics_into(service: str, reader: MetricReader) -> Metrics:
-    """Metrics of a process that this reader collects."""
+def metrics_into(
+    service: str, readers: Sequence[MetricReader], stop_scraping: Callable[[], None] = lambda: None
+) -> Metrics:
+    """Metrics of a process that these readers collect."""
     resource = Resource.create({SERVICE_NAME: service})
-    return Metrics(service, MeterProvider([reader], resource, shutdown_on_exit=False))
+    return Metrics(service, MeterProvider(readers, resource, shutdown_on_exit=False), stop_scraping)
 
 
-def configure_metrics(service: str, environment: Mapping[str, str] = os.environ) -> Metrics:
-    """Metrics of this process, exported every `OTEL_METRIC_EXPORT_INTERVAL` ms, a minute if unset."""
+def configure_metrics(service: str, listen: str | None, environment: Mapping[str, str] = os.environ) -> Metrics:
+    """Metrics of this process.
+
+    Args:
+        service: name of the process.
+        listen: `host:port` where Prometheus may read them, at any path.
+        environment: `OTEL_EXPORTER_OTLP_ENDPOINT` has them exported every `OTEL_METRIC_EXPORT_INTERVAL` ms, a minute if unset.
+
+    Raises:
+        OSError: the address cannot be listened at.
+    """
     endpoint = environment.get(ENDPOINT_VARIABLE)
-    if not endpoint:
-        return Metrics(service, None)
+    readers = [_exporting_to(endpoint)] if endpoint else []
+    if listen is None:
+        return metrics_into(service, readers) if readers else Metrics(service, None)
+    # Only here: who is not scraped does not wait for the import.
+    from gateway_core.edges.telemetry.scraping import scraped_at  # noqa: PLC0415
+
+    reader, stop_scraping = scraped_at(listen)
+    return metrics_into(service, [*readers, reader], stop_scraping)
+
+
+def _exporting_to(endpoint: str) -> MetricReader:
     # Only here, as for traces: see `configure_tracing`.
     from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
 
     insecure = not endpoint.startswith("https://")
     exporter = OTLPMetricExporter(endpoint=endpoint, insecure=insecure, timeout=_EXPORT_TIMEOUT_S)
-    return metrics_into(service, PeriodicExportingMetricReader(exporter))
+    return PeriodicExportingMetricReader(exporter)
 
 
 def _callback(readings: Readings) -> Callable[[CallbackOptions], Iterable[Observation]]:

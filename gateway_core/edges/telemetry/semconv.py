@@ -11,6 +11,7 @@ GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"
 GEN_AI_PROVIDER_NAME: Final = "gen_ai.provider.name"
 GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"
 GEN_AI_RESPONSE_MODEL: Final = "gen_ai.response.model"
+GEN_AI_TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105 - of a model, not a secret
 GEN_AI_USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
 GEN_AI_USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
 
@@ -28,6 +29,7 @@ RATE_LIMIT_DECISION: Final = "megarouter.ratelimit.decision"
 
 REPORT_ORIGIN: Final = "megarouter.settlement.origin"
 DROP_REASON: Final = "megarouter.report.drop_reason"
+DEPENDENCY: Final = "megarouter.dependency.name"
 
 
 class Instrument(NamedTuple):
@@ -64,6 +66,21 @@ RATE_LIMIT_DECISIONS: Final = Instrument("megarouter.ratelimit.decisions", "{cal
 SETTLEMENTS: Final = Instrument(
     "megarouter.settlement.calls", "{call}", "Calls put on the books, by what brought them and their outcome."
 )
+SETTLED_TOKENS: Final = Instrument(
+    "megarouter.settlement.tokens",
+    "{token}",
+    "Tokens put on the books, by model and side; those of expired holds are not known.",
+)
+SETTLED_CHARGE: Final = Instrument(
+    "megarouter.settlement.charge",
+    "{credit}",
+    "Credits charged, by model; what a late truth takes back of an expired hold's charge is not subtracted.",
+)
+UNCONFIRMED_CHARGE: Final = Instrument(
+    "megarouter.settlement.unconfirmed_charge", "{credit}", "Credits charged for holds that expired without a report."
+)
+HOLDS_OPEN: Final = Instrument("megarouter.holds.open", "{hold}", "Open holds in the register.")
+HOLDS_OLDEST_AGE: Final = Instrument("megarouter.holds.oldest_age", "s", "How long the oldest open hold has been open.")
 SETTLEMENT_LAG: Final = Instrument(
     "megarouter.settlement.lag",
     "s",
@@ -85,4 +102,10 @@ JOURNAL_RESCUED: Final = Instrument(
 )
 REDIS_LAG: Final = Instrument(
     "megarouter.redis.lag", "{event}", "Ledger events that Redis had not taken at the last comparison."
+)
+DEPENDENCY_UP: Final = Instrument(
+    "megarouter.dependency.up", "{dependency}", "Whether a dependency answered the last probe: 1 or 0."
+)
+DEPENDENCY_LATENCY: Final = Instrument(
+    "megarouter.dependency.latency", "s", "How long a dependency took to answer the last probe that it answered."
 )

@@ -2,24 +2,26 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.layout import Home, LayoutError, Ports, make_home, sockets_directory
+from deploy.local.layout import SERVICES, Home, LayoutError, Ports, make_home, sockets_directory
 
 
 def test_the_ports_of_a_stack_follow_its_base() -> None:
     ports = Ports(18000)
     assert (ports.model, ports.admin, ports.envoy_admin) == (18000, 18001, 18002)
     assert (ports.postgres, ports.redis, ports.mock_provider) == (18003, 18004, 18005)
+    assert [ports.metrics(service) for service in SERVICES] == [18006, 18007, 18008, 18009]
 
 
 def test_two_bases_ten_apart_share_no_port() -> None:
     def of(base: int) -> set[int]:
         ports = Ports(base)
-        return {ports.model, ports.admin, ports.envoy_admin, ports.postgres, ports.redis, ports.mock_provider}
+        metrics = {ports.metrics(service) for service in SERVICES}
+        return metrics | {ports.model, ports.admin, ports.envoy_admin, ports.postgres, ports.redis, ports.mock_provider}
 
     assert not of(18000) & of(18010)
 
 
-@pytest.mark.parametrize("base", [-1, 0, 1023, 65_531, 10**9])
+@pytest.mark.parametrize("base", [-1, 0, 1023, 65_527, 10**9])
 def test_a_base_that_leaves_the_range_of_ports_is_refused(base: int) -> None:
     with pytest.raises(LayoutError, match="--port-base"):
         Ports(base)

@@ -1,0 +1,33 @@
+"""Metrics where Prometheus reads them: the same instruments, and what the process itself costs."""
+
+from collections.abc import Callable
+
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.metrics.export import MetricReader
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+
+
+def scraped_at(listen: str) -> tuple[MetricReader, Callable[[], None]]:
+    """Serves metrics over HTTP, from a thread of its own.
+
+    Args:
+        listen: `host:port`.
+
+    Returns:
+        The reader for the meters, and what ends the serving.
+
+    Raises:
+        OSError: the address cannot be listened at.
+    """
+    host, _, port = listen.rpartition(":")
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    reader = PrometheusMetricReader(disable_target_info=True, scope_info_enabled=False, registry=registry)
+    server, thread = start_http_server(int(port), host, registry)
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    return reader, stop
