@@ -6,6 +6,7 @@ hold: its slot is free when the hold is resolved, at the latest when it expires.
 """
 
 import enum
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gateway_core.domain.principals import Guardrail
@@ -49,6 +50,14 @@ class ThrottleLimit:
 
     throttle: Throttle
     limit: int
+
+
+def calls_of(counters: Iterable[str]) -> Iterator[str]:
+    """The throttles of calls at once, encoded, that may count a hold with these counters: whether or not it was placed under them."""
+    for counter in counters:
+        kind, scope_id, _ = counter.split(":", 2)
+        if kind in THROTTLED_KINDS:
+            yield f"{ThrottleKind.CALLS}:{kind}:{scope_id}"
 
 
 def throttles_of(guardrails: tuple[Guardrail, ...]) -> tuple[ThrottleLimit, ...]:

@@ -1,5 +1,6 @@
-"""The three ways to call the admin API, each with the same call: a method, a request, a bearer token."""
+"""The ways to call the admin API, each with the same call: a method, a request, a bearer token."""
 
+import asyncio
 import base64
 import json
 import re
@@ -12,7 +13,7 @@ from urllib.parse import unquote, urlencode
 import aiohttp
 import grpc
 from google.api import annotations_pb2
-from google.protobuf import json_format
+from google.protobuf import any_pb2, json_format
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -131,6 +132,33 @@ class Rest:
             assert response.status == HTTP_OF_CODE[status.code]
             assert response.headers["x-request-id"]
             raise CallError(status)
+
+
+@dataclass
+class TypeScript:
+    """The TypeScript client in a Node process that runs `admin_calls.ts`. One call at a time."""
+
+    process: asyncio.subprocess.Process
+
+    async def call(self, method: MethodDescriptor, request: Message, token: str | None) -> Any:
+        wanted = {
+            "service": method.containing_service.name,
+            "method": method.name[0].lower() + method.name[1:],
+            "token": token,
+            "request": json_format.MessageToDict(request),
+        }
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(wanted).encode() + b"\n")
+        async with asyncio.timeout(10):
+            answer = json.loads(await self.process.stdout.readline())
+        if "response" in answer:
+            return json_format.ParseDict(answer["response"], GetMessageClass(method.output_type)())
+        details = [
+            any_pb2.Any(type_url=f"type.googleapis.com/{item['type']}", value=base64.b64decode(item["value"]))
+            for item in answer["details"]
+        ]
+        raise CallError(status_pb2.Status(code=answer["code"], message=answer["message"], details=details))
 
 
 def rest_form(method: MethodDescriptor, request: Message) -> tuple[str, str, dict[str, Any] | None]:

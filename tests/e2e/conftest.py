@@ -14,6 +14,7 @@ import aiohttp
 import asyncpg
 import pytest
 
+from deploy.local import clients
 from deploy.local.admin_edge import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
 from deploy.local.stack import Stack
 from tests.e2e.identity_provider import IdentityProvider, running_identity_provider
@@ -78,6 +79,21 @@ async def database(stack: Stack) -> AsyncIterator[asyncpg.Pool]:
 def pepper(stack: Stack) -> bytes:
     secrets = json.loads(stack.home.secrets_file.read_text(encoding="utf-8"))
     return bytes.fromhex(secrets["key_pepper"])
+
+
+@pytest.fixture(scope="session")
+def packages() -> dict[str, Path]:
+    return {package.suffix: package for package in clients.build_clients()}
+
+
+@pytest.fixture(scope="session")
+def node_project(packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that has the npm package and what it asks for, and nothing else."""
+    project = tmp_path_factory.mktemp("node-client")
+    (project / "package.json").write_text('{"type": "module", "private": true}', encoding="utf-8")
+    install = [*clients.npm(), "install", "--no-fund", "--no-audit", "--prefer-offline"]
+    clients.run([*install, str(packages[".tgz"])], clients.node_environment(), project)
+    return project
 
 
 @pytest.fixture

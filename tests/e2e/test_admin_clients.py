@@ -29,11 +29,6 @@ pytestmark = pytest.mark.timeout(300)  # npm and uv fetch what is not cached yet
 
 
 @pytest.fixture(scope="module")
-def packages() -> dict[str, Path]:
-    return {package.suffix: package for package in clients.build_clients()}
-
-
-@pytest.fixture(scope="module")
 def python(packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An interpreter that has the wheel and what it asks for, and nothing else."""
     environment = tmp_path_factory.mktemp("python-client") / "venv"
@@ -42,16 +37,6 @@ def python(packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
     install = [uv, "pip", "install", "--quiet", "--python", str(environment / "bin" / "python")]
     clients.run([*install, str(packages[".whl"])], os.environ)
     return environment / "bin" / "python"
-
-
-@pytest.fixture(scope="module")
-def node_project(packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that has the npm package and what it asks for, and nothing else."""
-    project = tmp_path_factory.mktemp("node-client")
-    (project / "package.json").write_text('{"type": "module", "private": true}', encoding="utf-8")
-    install = [*clients.npm(), "install", "--no-fund", "--no-audit", "--prefer-offline"]
-    clients.run([*install, str(packages[".tgz"])], clients.node_environment(), project)
-    return project
 
 
 def run(stack: Stack, command: list[str], directory: Path) -> str:

@@ -25,7 +25,7 @@ from gateway_core.domain.placements import (
     Withdrawn,
 )
 from gateway_core.domain.scopes import Scope
-from gateway_core.domain.throttles import Throttle, ThrottleKind
+from gateway_core.domain.throttles import Throttle, ThrottleKind, calls_of
 from gateway_core.edges.redis.rate_counters import windowed_script
 
 _SCRIPTS: Final = resources.files("gateway_core.edges.redis")
@@ -48,6 +48,13 @@ class CounterEvent:
     """What the call turned out to use, of both sides."""
     throttles: tuple[str, ...] = ()
     """Encoded throttles that the call was admitted by."""
+
+    @property
+    def touched_throttles(self) -> tuple[str, ...]:
+        """Those, and the open calls of its member and key: who limits them only afterwards counts the calls under way."""
+        if self.hold_id is None:
+            return self.throttles
+        return tuple(dict.fromkeys((*self.throttles, *calls_of(self.counters))))
 
 
 class HoldCounters:
@@ -241,10 +248,10 @@ class HoldCounters:
                 str(event.pool_delta_nano_credits),
                 str(event.used_tokens),
                 str(len(event.counters)),
-                str(len(event.throttles)),
+                str(len(event.touched_throttles)),
                 *(indexes[counter_key(organization, name)] for name in event.counters),
             ]
-            for name in event.throttles:
+            for name in event.touched_throttles:
                 arguments += [name.partition(":")[0], indexes[throttle_key(organization, name)]]
         return int(await self._apply(keys=keys, args=arguments))
 
@@ -297,7 +304,7 @@ def _hold_keys(hold: Hold) -> list[str]:
 
 def _event_keys(organization: str, event: CounterEvent) -> Iterable[str]:
     yield from (counter_key(organization, name) for name in event.counters)
-    yield from (throttle_key(organization, name) for name in event.throttles)
+    yield from (throttle_key(organization, name) for name in event.touched_throttles)
 
 
 def _limit(limit: int | None, shadow: bool) -> str:  # noqa: FBT001

@@ -163,6 +163,20 @@ async def test_a_new_limit_counts_the_calls_that_are_open_already(owner: asyncpg
     assert (await ask()).status == 429
 
 
+@pytest.mark.parametrize(("kind", "scope_id"), SCOPES)
+async def test_calls_older_than_the_limit_make_room_when_they_end(
+    owner: asyncpg.Connection, ask: Ask, redis: Redis, kind: str, scope_id: str
+) -> None:
+    """Seen to fail when only the throttles that a call was admitted by were freed: its place stayed taken."""
+    before = await ask()
+    await limit(owner, kind, scope_id, concurrency_limit=2)
+    assert (await ask()).allowed
+    assert (await ask()).status == 429
+    await resolve(redis, before, 0)
+    assert (await ask()).allowed
+    assert (await ask()).status == 429
+
+
 async def test_a_place_ends_with_its_hold_even_if_nobody_frees_it(
     owner: asyncpg.Connection, settings: AuthzSettings, organization: str, redis: Redis
 ) -> None:
