@@ -1,8 +1,9 @@
 """Real PostgreSQL and Redis, once a session; a database of its own for every test, copied from a migrated template."""
 
+import asyncio
 import itertools
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import asyncpg
 import pytest
@@ -33,27 +34,72 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
         yield server
 
 
+class Databases:
+    """Makes databases for tests: the next copy of a template while the test before it runs, for most of it is waiting."""
+
+    def __init__(self, server_url: str) -> None:
+        self._server_url = server_url
+        self._coming: dict[str, asyncio.Task[str]] = {}
+        self._going: set[asyncio.Task[None]] = set()
+
+    async def take(self, template: str) -> str:
+        """The URL of a database that nobody else has."""
+        coming = self._coming.pop(template, None)
+        name = await (coming or self._copy(template))
+        self._coming[template] = asyncio.create_task(self._copy(template))
+        return _with_database(self._server_url, name)
+
+    def give_back(self, url: str) -> None:
+        """Has the database dropped."""
+        task = asyncio.create_task(self._run(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)"))
+        self._going.add(task)
+        task.add_done_callback(self._going.discard)
+
+    async def close(self) -> None:
+        """Waits for what is under way."""
+        await asyncio.gather(*self._coming.values(), *self._going)
+
+    async def make_template(self, name: str, prepare: Callable[[asyncpg.Connection], Awaitable[None]], of: str) -> str:
+        """A copy of a database, prepared, as a template for others."""
+        await self._run(f"CREATE DATABASE {name} TEMPLATE {of}")
+        connection = await asyncpg.connect(_with_database(self._server_url, name))
+        await prepare(connection)
+        await connection.close()
+        return name
+
+    async def _copy(self, template: str) -> str:
+        name = f"test_{next(_numbers)}"
+        await self._run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        return name
+
+    async def _run(self, statement: str) -> None:
+        connection = await asyncpg.connect(self._server_url)
+        await connection.execute(statement)
+        await connection.close()
+
+
 @pytest.fixture(scope="session")
-async def template_database(postgres_server: PostgresServer) -> str:
+async def databases(postgres_server: PostgresServer) -> AsyncIterator[Databases]:
+    made = Databases(postgres_server.url)
+    yield made
+    await made.close()
+
+
+@pytest.fixture(scope="session")
+async def template_database(databases: Databases) -> str:
     """Name of a migrated, empty database."""
-    name = "template_migrated"
-    connection = await asyncpg.connect(postgres_server.url)
-    await connection.execute(f"CREATE DATABASE {name}")
-    await connection.close()
-    connection = await asyncpg.connect(_with_database(postgres_server.url, name))
-    await apply_migrations(connection, load_migrations())
-    await connection.close()
-    return name
+
+    async def migrated(connection: asyncpg.Connection) -> None:
+        await apply_migrations(connection, load_migrations())
+
+    return await databases.make_template("template_migrated", migrated, of="template1")
 
 
 @pytest.fixture
-async def database_url(postgres_server: PostgresServer, template_database: str) -> AsyncIterator[str]:
-    name = f"test_{next(_numbers)}"
-    connection = await asyncpg.connect(postgres_server.url)
-    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY file_copy")
-    yield _with_database(postgres_server.url, name)
-    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await connection.close()
+async def database_url(databases: Databases, template_database: str) -> AsyncIterator[str]:
+    url = await databases.take(template_database)
+    yield url
+    databases.give_back(url)
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from hypothesis.stateful import (
 
 from authz_service.admission import Admissions
 from authz_service.floors import Floors
-from deploy.local.postgres import PostgresServer
 from deploy.local.redis import RedisServer
 from gateway_core.domain.cycles import Cycle
 from gateway_core.domain.decision import Admission
@@ -38,7 +37,7 @@ from gateway_core.edges.postgres.organization_wall import acting_for
 from gateway_core.edges.postgres.settlement_rows import Settlement
 from gateway_core.edges.postgres.settlement_store import settle_batch
 from gateway_core.edges.redis.hold_counters import HoldCounters, pool_key
-from tests.contract.conftest import _with_database, postgres_server, redis_server, template_database  # noqa: F401
+from tests.contract.conftest import database_url, databases, postgres_server, redis_server, template_database  # noqa: F401
 from tests.contract.settlement.settlement_cases import (
     CATALOG,
     INPUT_PRICE,
@@ -348,16 +347,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 @pytest.fixture
-async def database(postgres_server: PostgresServer, template_database: str) -> str:  # noqa: F811
-    name = f"ledger_machine_{next(_numbers)}"
-    connection = await asyncpg.connect(postgres_server.url)
-    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
-    await connection.close()
-    url = _with_database(postgres_server.url, name)
-    connection = await asyncpg.connect(url)
+async def database(database_url: str) -> str:  # noqa: F811
+    connection = await asyncpg.connect(database_url)
     await sync_catalog(connection, CATALOG)
     await connection.close()
-    return url
+    return database_url
 
 
 def test_whatever_happens_in_whatever_order_the_books_agree_with_the_model(

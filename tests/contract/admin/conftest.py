@@ -23,6 +23,7 @@ from deploy.local.redis import RedisServer
 from gateway_core.domain.catalog import Catalog
 from gateway_core.edges.settings import AdminSettings
 from gateway_core.edges.telemetry.tracing import Tracing
+from tests.contract.conftest import Databases
 
 PEPPER = "70" * 32
 EDGE_SECRET = "ed" * 32
@@ -136,8 +137,27 @@ async def add_key(owner: asyncpg.Connection, key: str, member: str, organization
     )  # fmt: skip
 
 
+@pytest.fixture(scope="session")
+async def template_with_people(databases: Databases, template_database: str) -> str:
+    return await databases.make_template("template_people", _add_people, of=template_database)
+
+
 @pytest.fixture
-async def people(owner: asyncpg.Connection) -> None:
+async def database_url(
+    request: pytest.FixtureRequest, databases: Databases, template_database: str, template_with_people: str
+) -> AsyncIterator[str]:
+    """Whoever asks for `people`, by whatever way, finds them in the database from the start."""
+    url = await databases.take(template_with_people if "people" in request.fixturenames else template_database)
+    yield url
+    databases.give_back(url)
+
+
+@pytest.fixture
+def people(database_url: str) -> None:
+    """Two organizations with somebody of every role."""
+
+
+async def _add_people(owner: asyncpg.Connection) -> None:
     await add_organization(owner, "acme")
     for group, path in GROUPS.items():
         parent = path[-2] if len(path) > 1 else None

@@ -56,7 +56,8 @@ def test_a_service_starts_with_what_it_needs(
 
 
 @pytest.mark.parametrize(
-    ("settings_class", "name"), [(settings_class, name) for settings_class, names in NEEDED.items() for name in names]
+    ("settings_class", "name"),
+    [(settings_class, name) for settings_class, names in NEEDED.items() for name in sorted(names)],
 )
 def test_a_missing_setting_is_named(
     monkeypatch: pytest.MonkeyPatch, settings_class: type[ServiceSettings], name: str
