@@ -53,7 +53,7 @@ class ThrottleLimit:
 
 
 def calls_of(counters: Iterable[str]) -> Iterator[str]:
-    """The throttles of calls at once, encoded, that may count a hold with these counters: whether or not it was placed under them."""
+    """The throttles of calls at once, encoded, that may count a hold with these counters: placed under them or before them."""
     for counter in counters:
         kind, scope_id, _ = counter.split(":", 2)
         if kind in THROTTLED_KINDS:

@@ -47,7 +47,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, identity_provider: IdentityP
 
 
 def free_port_base() -> int:
-    """A base with ten free ports, above the fixed ones of other tests, below those that the system gives to outgoing connections."""
+    """A base with ten free ports, above those of other tests, below those that the system gives to outgoing connections."""
     for _ in range(100):
         base = random.randrange(20_000, 32_000, 10)
         if all(_is_free(base + offset) for offset in range(10)):

@@ -15,6 +15,7 @@ import aiohttp
 import asyncpg
 import grpc
 import pytest
+from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
@@ -79,7 +80,8 @@ class Person:
     async def __call__(self, request: Message) -> Any:
         """The answer of the method that takes such a request. Raises CallError."""
         (service,) = request.DESCRIPTOR.file.services_by_name.values()
-        method = service.methods_by_name[request.DESCRIPTOR.name.removesuffix("Request")]
+        name = request.DESCRIPTOR.name.removesuffix("Request")
+        method: MethodDescriptor = service.methods_by_name[name]  # type: ignore[assignment] # of one of two implementations
         return await self.transport.call(method, request, self.token)
 
 
@@ -145,7 +147,9 @@ class Story:
         """Changes these limits of a guardrail and no others."""
         name = self.guardrail(kind, scope_id)
         present = await self.olga(guardrail_pb2.GetGuardrailRequest(name=name))
-        changed = guardrail_pb2.Guardrail(name=name, etag=present.etag, **limits)
+        changed = guardrail_pb2.Guardrail(name=name, etag=present.etag)
+        for field_name, value in limits.items():
+            setattr(changed, field_name, value)
         request = guardrail_pb2.UpdateGuardrailRequest(guardrail=changed, update_mask=FieldMask(paths=list(limits)))
         answer = await self.olga(request)
         assert {field: getattr(answer, field) for field in limits} == limits
