@@ -189,7 +189,7 @@ def _event_of(record: RecordedSettlement) -> CounterEvent:
         held_nano_credits=hold.amount_nano_credits if releases else 0,
         charge_nano_credits=record.delta_nano_credits,
         pool_delta_nano_credits=-record.delta_nano_credits,
-        counters=record.settlement.counters,
+        counters=record.counters,
         used_tokens=record.settlement.used_tokens if releases else 0,
         throttles=record.settlement.throttles if releases else (),
     )

@@ -66,7 +66,7 @@ class AuthzSettings(DatabaseSettings):
     hold_signing_key: HexKey
     key_pepper: HexKey
     identity_cache_entries: Positive = 100_000
-    identity_max_age_ms: Positive = 30_000
+    identity_max_age_ms: Annotated[int, Field(gt=0, le=3_600_000)] = 30_000
     """A cached identity is read anew after this long even if no change was pushed."""
     hold_flush_interval_ms: Positive = 20
     """How late a placed hold may reach the register."""

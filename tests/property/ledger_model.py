@@ -35,6 +35,10 @@ class LedgerModel:
     highest_limits: dict[str, int] = field(default_factory=dict)
     carried: dict[str, int] = field(default_factory=dict)
     """What a counter began with."""
+    present: str | None = None
+    """The counter that the last change of the cycle began."""
+    overtaken: dict[str, int] = field(default_factory=dict)
+    """What a counter was charged for calls that were placed before it began, and so were not held on it."""
     keys: set[str] = field(default_factory=set)
 
     @property
@@ -66,12 +70,14 @@ class LedgerModel:
     def carry(self, counter: str) -> None:
         """A new counter, which begins with what was spent."""
         self.settled[counter] = self.carried[counter] = self.spent
+        self.present = counter
 
     def bound(self, counter: str) -> int:
         """What may be spent and held on a counter at most: the highest limit it had, and what calls cost beyond
-        their holds or beyond what they were expired for.
+        their holds or beyond what they were expired for, and all that calls cost that were under way when it began.
         """
-        beyond = sum(call.beyond for call in self.calls.values() if counter in call.counters)
+        beyond = self.overtaken.get(counter, 0)
+        beyond += sum(call.beyond for call in self.calls.values() if counter in call.counters)
         return max(self.highest_limits.get(counter, 0), self.carried.get(counter, 0)) + beyond
 
     def resolve(self, hold_id: str, state: str, charge: int) -> None:
@@ -90,6 +96,9 @@ class LedgerModel:
         self.sequence += 1
         for counter in call.counters:
             self.settled[counter] = self.settled.get(counter, 0) + delta
+        if self.present is not None and self.present not in call.counters:
+            self.settled[self.present] += delta
+            self.overtaken[self.present] = self.overtaken.get(self.present, 0) + max(0, delta)
 
     def post(self, key: str, delta: int) -> None:
         """A transfer, once for each key."""

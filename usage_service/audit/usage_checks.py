@@ -145,12 +145,18 @@ SPEND_IS_RECOMPUTED: Final = Check(
     WITH facts AS MATERIALIZED (
         SELECT u.organization_id, u.sequence, u.place_time, u.counters, u.group_path, u.member_id, u.api_key_id, u.outcome,
                u.charge_nano_credits AS charge, c.sequence AS corrected, c.outcome AS corrected_outcome,
-               coalesce(c.delta_nano_credits, 0) AS delta
+               coalesce(c.delta_nano_credits, 0) AS delta, u.later_counters, c.later_counters AS corrected_later_counters
           FROM usage_records u LEFT JOIN usage_corrections c ON c.hold_id = u.hold_id
     ), own AS (
-        SELECT organization_id, counter, sum(charge + delta) AS settled,
-               count(*) FILTER (WHERE coalesce(corrected_outcome, outcome) <> 'VOIDED') AS calls
-          FROM facts, unnest(counters) AS counter GROUP BY organization_id, counter
+        SELECT organization_id, counter, sum(amount) AS settled, sum(calls) AS calls
+          FROM (SELECT organization_id, charge AS amount, (outcome <> 'VOIDED')::int AS calls,
+                       counters || coalesce(later_counters, '{}') AS counters
+                  FROM facts
+                UNION ALL
+                SELECT organization_id, delta, (corrected_outcome <> 'VOIDED')::int - (outcome <> 'VOIDED')::int,
+                       counters || coalesce(corrected_later_counters, '{}')
+                  FROM facts WHERE corrected IS NOT NULL) charged, unnest(counters) AS counter
+         GROUP BY organization_id, counter
     ), carriers AS MATERIALIZED (
         SELECT organization_id, counter, carried_sequence, split_part(counter, ':', 1) AS kind, split_part(counter, ':', 2) AS id,
                to_timestamp(split_part(counter, ':', 4)::bigint) AS start

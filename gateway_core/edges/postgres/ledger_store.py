@@ -7,6 +7,7 @@ the next sequence numbers, and commits. A reader who sees number n therefore see
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from gateway_core.domain.ledger import Account, Transfer, TransferKind
@@ -60,7 +61,7 @@ async def post_transfers(
             raise UnknownOrganizationError("the organization has no ledger")
         posted = await _posted(connection, organization, [transfer.idempotency_key for transfer in transfers])
         answers: list[PostedTransfer] = []
-        sequence = heads[organization]
+        sequence = heads[organization].sequence
         for transfer in transfers:
             before = posted.get(transfer.idempotency_key)
             if before is None:
@@ -83,14 +84,24 @@ def columns_of(rows: Iterable[tuple[object, ...]]) -> list[tuple[object, ...]]:
     return list(zip(*rows, strict=True))
 
 
-async def lock_heads(connection: Connection, organizations: Iterable[str]) -> dict[str, int]:
-    """Locks ledgers until the transaction ends, and tells their last sequence numbers. Unknown organizations are absent."""
+@dataclass(frozen=True, slots=True)
+class LedgerHead:
+    """Where a ledger stands."""
+
+    sequence: int
+    """Of its last event."""
+    cycle_change_time: datetime | None
+    """When the cycle of a budget in the organization changed last."""
+
+
+async def lock_heads(connection: Connection, organizations: Iterable[str]) -> dict[str, LedgerHead]:
+    """Locks ledgers until the transaction ends, and tells where they stand. Unknown organizations are absent."""
     rows = await connection.fetch(
-        "SELECT organization_id, sequence FROM ledger_heads WHERE organization_id = ANY($1)"
+        "SELECT organization_id, sequence, cycle_change_time FROM ledger_heads WHERE organization_id = ANY($1)"
         " ORDER BY organization_id FOR UPDATE",
         list(organizations),
     )
-    return {row["organization_id"]: row["sequence"] for row in rows}
+    return {organization: LedgerHead(sequence, change_time) for organization, sequence, change_time in rows}
 
 
 async def insert_transfers(connection: Connection, transfers: Sequence[tuple[str, PostedTransfer]]) -> None:

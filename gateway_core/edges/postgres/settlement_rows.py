@@ -70,6 +70,13 @@ class RecordedSettlement:
     settlement: Settlement
     corrects: ExpiredCharge | None = None
     """What the hold's expiry had charged; None for the one resolution of a hold."""
+    later_counters: tuple[str, ...] = ()
+    """Counters, encoded, that the hold was not placed on, because their scopes got another cycle while the call was under way."""
+
+    @property
+    def counters(self) -> tuple[str, ...]:
+        """Every counter, encoded, that the settlement is charged to; those of the hold first."""
+        return (*self.settlement.counters, *self.later_counters)
 
     @property
     def delta_nano_credits(self) -> int:
@@ -110,13 +117,17 @@ def record_row(entry: RecordedSettlement) -> dict[str, object]:
         "price_version": hold.price_version,
         "hold_nano_credits": hold.amount_nano_credits,
         "counters": entry.settlement.counters,
+        "later_counters": entry.later_counters or None,
         "throttles": entry.settlement.throttles or None,
     }
 
 
 def correction_row(entry: RecordedSettlement) -> dict[str, object]:
     """The one row of an expired hold in `usage_corrections`."""
-    return _facts_row(entry) | {"delta_nano_credits": entry.delta_nano_credits}
+    return _facts_row(entry) | {
+        "delta_nano_credits": entry.delta_nano_credits,
+        "later_counters": entry.later_counters or None,
+    }
 
 
 def quarantine_row(settlement: Settlement) -> dict[str, object]:

@@ -16,6 +16,7 @@ from gateway_core.domain.ledger import Transfer, usage_correction, usage_transfe
 from gateway_core.domain.settlement import QUARANTINED
 from gateway_core.domain.usage import TokenUsage
 from gateway_core.edges.postgres.connections import Connection
+from gateway_core.edges.postgres.cycle_changes import with_later_counters
 from gateway_core.edges.postgres.ledger_store import (
     PostedTransfer,
     UnknownOrganizationError,
@@ -74,7 +75,7 @@ _RECORD_COLUMNS: Final = """
     requested_model, answered_model, provider_id, provider_response_id, service_tier, price_version, input_tokens,
     cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, hold_nano_credits,
     charge_nano_credits, charge_lines, counters, http_status, response_flags, duration_ms, time_to_first_byte_ms, request_id,
-    trace_id, place_time, throttles
+    trace_id, place_time, throttles, later_counters
 """
 
 _INSERT_RECORDS: Final = (
@@ -86,7 +87,7 @@ _CORRECTION_COLUMNS: Final = """
     hold_id, organization_id, sequence, outcome, source, detail, answered_model, provider_response_id, service_tier,
     input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens,
     charge_nano_credits, charge_lines, delta_nano_credits, http_status, response_flags, duration_ms, time_to_first_byte_ms,
-    request_id, trace_id, place_time
+    request_id, trace_id, place_time, later_counters
 """
 
 _INSERT_CORRECTIONS: Final = (
@@ -141,8 +142,11 @@ async def settle_batch(connection: Connection, settlements: Sequence[Settlement]
         await act_for(connection, organizations)
         heads = await lock_heads(connection, organizations)
         sorted_out = await _sort_out_repeats(connection, settlements)
-        recorded = _number(sorted_out.news, heads)
+        numbers = {organization: head.sequence for organization, head in heads.items()}
+        recorded = _number(sorted_out.news, numbers)
         if recorded:
+            change_times = {organization: head.cycle_change_time for organization, head in heads.items()}
+            recorded = tuple(await with_later_counters(connection, recorded, change_times))
             await _write(connection, recorded)
         discrepancy_count = await _add_discrepancies(connection, sorted_out.contradictions)
     return BatchResult(recorded, discrepancy_count)
@@ -305,7 +309,7 @@ async def _add_spend(connection: Connection, recorded: Iterable[RecordedSettleme
         settlement = entry.settlement
         if not _call_count(entry) and not entry.delta_nano_credits and not settlement.shadow_refusals:
             continue
-        for counter in settlement.counters:
+        for counter in entry.counters:
             spend.setdefault((settlement.hold.organization, counter), _Spend()).add(entry, counter)
     if spend:
         await connection.execute(_ADD_SPEND, *columns_of((*place, *sums.columns()) for place, sums in spend.items()))

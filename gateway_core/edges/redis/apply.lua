@@ -2,7 +2,7 @@
 -- KEYS: pool, open holds, then counters and throttles
 -- ARGV: sequence before the first event, then for each event:
 --       sequence, hold id ('' = none), held, charge, change of the pool's balance, tokens used, number of counters, number of
---       throttles, index of each counter, kind and index of each throttle
+--       throttles, index of each counter, negative where it carries the charge alone and not the hold, kind and index of each throttle
 -- Answers the sequence Redis is at afterwards; smaller than ARGV[1] when events are missing in between, -1 without a pool.
 --
 -- A pool that holds something while its open holds are gone was evicted in part: it is dropped, and rebuilt when it is needed.
@@ -35,12 +35,13 @@ while position <= #ARGV do
             redis.call('HINCRBY', KEYS[1], 'held', '-' .. held)
         end
         for offset = 1, counter_count do
-            local key = KEYS[2 + tonumber(ARGV[position + 7 + offset])]
+            local index = tonumber(ARGV[position + 7 + offset])
+            local key = KEYS[2 + math.abs(index)]
             local counter = redis.call('HMGET', key, 'seeded', 'generation')
             -- A counter of an earlier generation is rebuilt before it is used again.
             if counter[2] == generation and sequence > tonumber(counter[1]) then
                 redis.call('HINCRBY', key, 'settled', charge)
-                if released then
+                if released and index > 0 then
                     redis.call('HINCRBY', key, 'held', '-' .. held)
                 end
             end

@@ -43,7 +43,9 @@ class CounterEvent:
     charge_nano_credits: int
     pool_delta_nano_credits: int
     counters: tuple[str, ...]
-    """Encoded counters that carry the charge."""
+    """Encoded counters that carry the charge. The first of a scope carries the hold; one that got another cycle while the call was
+    under way has a second one.
+    """
     used_tokens: int = 0
     """What the call turned out to use, of both sides."""
     throttles: tuple[str, ...] = ()
@@ -249,7 +251,7 @@ class HoldCounters:
                 str(event.used_tokens),
                 str(len(event.counters)),
                 str(len(event.touched_throttles)),
-                *(indexes[counter_key(organization, name)] for name in event.counters),
+                *(f"{sign}{indexes[counter_key(organization, name)]}" for name, sign in _signed(event.counters)),
             ]
             for name in event.touched_throttles:
                 arguments += [name.partition(":")[0], indexes[throttle_key(organization, name)]]
@@ -305,6 +307,15 @@ def _hold_keys(hold: Hold) -> list[str]:
 def _event_keys(organization: str, event: CounterEvent) -> Iterable[str]:
     yield from (counter_key(organization, name) for name in event.counters)
     yield from (throttle_key(organization, name) for name in event.touched_throttles)
+
+
+def _signed(counters: Iterable[str]) -> Iterable[tuple[str, str]]:
+    """Each counter, and a minus for one that carries the charge alone and not the hold."""
+    scopes: set[tuple[str, str]] = set()
+    for name in counters:
+        kind, scope_id, _ = name.split(":", 2)
+        yield name, "-" if (kind, scope_id) in scopes else ""
+        scopes.add((kind, scope_id))
 
 
 def _limit(limit: int | None, shadow: bool) -> str:  # noqa: FBT001

@@ -96,6 +96,7 @@ async def test_a_record_says_everything_about_its_call(owner: asyncpg.Connection
         "time_to_first_byte_ms": 30,
         "request_id": "request-1",
         "trace_id": "trace-1",
+        "later_counters": None,
         "throttles": None,
     }
 
