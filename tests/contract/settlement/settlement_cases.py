@@ -188,7 +188,8 @@ async def breaches(owner: asyncpg.Connection) -> list[str]:
             SELECT counter FROM scope_spend s WHERE settled_nano_credits <>
                 (SELECT coalesce(sum(u.charge_nano_credits + coalesce(c.delta_nano_credits, 0)), 0)
                    FROM usage_records u LEFT JOIN usage_corrections c USING (hold_id)
-                  WHERE u.organization_id = s.organization_id AND s.counter = ANY(u.counters || coalesce(u.later_counters, '{}')))""",
+                  WHERE u.organization_id = s.organization_id
+                    AND s.counter = ANY(u.counters || coalesce(u.later_counters, '{}')))""",
         "hold and record disagree": """
             SELECT hold_id FROM holds h FULL JOIN usage_records u USING (hold_id)
              WHERE coalesce(u.outcome, 'HELD') IS DISTINCT FROM h.state""",

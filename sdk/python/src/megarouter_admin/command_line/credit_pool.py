@@ -203,7 +203,7 @@ def invoice(
     note: Annotated[str, typer.Option(metavar="TEXT", help="For the billing contact.")] = "",
     request_id: RequestIdOption = "",
 ) -> None:
-    """Request an invoice, which goes to the billing contact."""
+    """Request an invoice for the billing contact: it is recorded, and nothing delivers it yet."""
     units, nanos = divmod(parse_credits(price), NANO_CREDITS_PER_CREDIT)  # money too has 10^9 nanos in a unit
     with _money(session, request_id) as identified:
         request = RequestInvoiceRequest(
