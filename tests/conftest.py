@@ -12,6 +12,7 @@ _ONE_AT_A_TIME = {("e2e",): _STACK, ("unit", "sdk"): _STACK, ("unit", "local"): 
 """The stack is started once, the clients are built into one folder, and the runner's own tests have fixed ports."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One worker has the stack's tests, which come first because they take longest; the other begins with the rest.
 

@@ -1,6 +1,5 @@
 """The commands of `./dev`."""
 
-import asyncio
 import json
 import os
 import shlex
@@ -207,7 +206,7 @@ def _watch(home: Home) -> None:
         with Live(console=console, auto_refresh=False, screen=console.is_terminal) as page:
             while True:
                 state = _state_of(home)
-                window.add(asyncio.run(take_sample(Ports(state.port_base))))
+                window.add(take_sample(Ports(state.port_base)))
                 page.update(Group(process_table(state, time.time()), "", live_page(window)), refresh=True)
                 time.sleep(1)
     except KeyboardInterrupt:

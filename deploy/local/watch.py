@@ -1,6 +1,5 @@
 """The live page of `./dev status --watch`: what the services' metrics say of the last seconds."""
 
-import asyncio
 import math
 import time
 import urllib.error
@@ -43,10 +42,10 @@ def read_figures(page: str) -> Figures:
     }
 
 
-async def take_sample(ports: Ports) -> Sample:
-    """Asks all services at once; each has a second to answer."""
-    pages = await asyncio.gather(*(asyncio.to_thread(_page, ports.metrics(service)) for service in SERVICES))
-    figures = {service: read_figures(page) for service, page in zip(SERVICES, pages, strict=True) if page is not None}
+def take_sample(ports: Ports) -> Sample:
+    """Asks one service after the other; each has a second to answer."""
+    pages = {service: _page(ports.metrics(service)) for service in SERVICES}
+    figures = {service: read_figures(page) for service, page in pages.items() if page is not None}
     return Sample(time.monotonic(), figures)
 
 

@@ -103,7 +103,7 @@ async def test_what_is_scraped_is_what_dashboard_and_alerts_ask_for(measured: St
     environment = measured.environment
     await chat(connect(environment["MEGAROUTER_BASE_URL"], environment["MEGAROUTER_API_KEY"]), "Hello.", 20)
     await asyncio.sleep(1)
-    sample = await take_sample(measured.ports)
+    sample = await asyncio.to_thread(take_sample, measured.ports)
     assert set(sample.figures) == set(SERVICES)
     scraped = {name for figures in sample.figures.values() for name, _ in figures if name.startswith("megarouter_")}
     assert scraped <= scraped_names()
@@ -131,7 +131,8 @@ async def test_the_live_page_tells_calls_settlement_and_processes(measured: Stac
     page = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     await asyncio.sleep(4)
     page.send_signal(signal.SIGINT)
-    output, _ = await page.communicate()
+    async with asyncio.timeout(20):
+        output, _ = await page.communicate()
     text = output.decode()
     assert page.returncode == 130
     for line in ("over a rate limit +0", "open holds +[0-9]", "authz_service +[0-9]+% +[0-9.]+ MB +up +up"):
