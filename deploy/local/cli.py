@@ -255,7 +255,7 @@ def run_tests(
     if port_base is not None:
         os.environ["MEGAROUTER_TEST_PORT_BASE"] = str(port_base)
     os.chdir(REPOSITORY)
-    arguments = context.args or ["-n", "2", "--dist", "loadgroup"]
+    arguments = context.args or ["-n", "2", "--no-loadscope-reorder"]
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606 - no shell wanted
 
 
