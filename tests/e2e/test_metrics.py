@@ -122,6 +122,18 @@ async def test_redis_that_is_gone_is_told(measured: Stack, receiver: OtlpReceive
         await receiver.wait_for_point("megarouter.dependency.up", gone, 0)
     finally:
         await asyncio.to_thread(measured.start_process, "redis")
+    for service in ("authz", "ratelimit", "usage", "admin"):
+        while not await asyncio.to_thread(sees_redis, measured, service):
+            await asyncio.sleep(0.2)
+
+
+def sees_redis(stack: Stack, service: str) -> bool:
+    """Whether the service says that Redis is up."""
+    figures = take_sample(stack.ports).figures.get(service, {})
+    up = {("megarouter_dependency_name", "redis")}
+    return any(
+        value == 1 for (name, labels), value in figures.items() if name == "megarouter_dependency_up" and up <= labels
+    )
 
 
 @pytest.mark.timeout(180)
