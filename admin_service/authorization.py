@@ -45,7 +45,7 @@ class Caller:
         return self.grant.user
 
     def require(self, permission: Permission, target: Target, name: object) -> None:
-        """For what a request names besides its resource.
+        """For what a request names besides its resource. Whoever calls is an active member: `find_actor` found them.
 
         Raises:
             AdminError: PERMISSION_DENIED, the same whether it is forbidden or does not exist.

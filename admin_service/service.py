@@ -5,7 +5,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Any, Final
 
 import asyncpg
@@ -25,8 +25,10 @@ from admin_service.guard import Guard, ResourceApi
 from admin_service.guardrails import GuardrailsApi
 from admin_service.identity_tokens import EdgeProof, Identities, IdentityTokens
 from admin_service.invites import InvitesApi
+from admin_service.mail import MailServer
 from admin_service.members import MembersApi
 from admin_service.organizations import OrganizationsApi
+from admin_service.outbox import Outbox
 from admin_service.page_tokens import PageTokens
 from admin_service.personal_accounts import PersonalAccounts
 from admin_service.user_access_tokens import AccessTokensApi
@@ -121,9 +123,19 @@ async def open_service(
         async with (
             in_background(service.watch_database()),
             in_background(Changes(pool).keep_forgetting()),
+            _delivering(pool, settings),
             dependencies.reported(metrics, probes),
         ):
             yield service
+
+
+def _delivering(pool: asyncpg.Pool, settings: AdminSettings) -> AbstractAsyncContextManager[None]:
+    """Delivers messages to people while the context is open. Without a mail server they wait."""
+    if settings.smtp_address is None:
+        return nullcontext()
+    host, _, port = settings.smtp_address.rpartition(":")
+    server = MailServer(host, int(port), settings.smtp_security, settings.smtp_username, settings.smtp_password_file)
+    return in_background(Outbox(pool, server, settings.mail_sender).keep_delivering())
 
 
 def _make_user_id() -> str:

@@ -118,6 +118,13 @@ class AdminSettings(DatabaseSettings):
     catalog_file: Path
     invite_page_url: Annotated[str, Field(pattern=r"^https?://[!-\"$-~]+$", max_length=500)] | None = None
     """The page for invites: a link is this, `#` and the token. Without it there are tokens alone."""
+    smtp_address: Annotated[str, Field(pattern=r"^[^\s:/@]+:[0-9]{1,5}$")] | None = None
+    """`host:port` of the mail server. Without it messages to people wait."""
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_username: str | None = None
+    smtp_password_file: Path | None = None
+    mail_sender: Annotated[str, Field(pattern=r"^[^\s@<>]+@[^\s@<>]+$", max_length=254)] = "megarouter@localhost"
+    """The address that messages to people come from."""
 
 
 def _known_variables() -> frozenset[str]:

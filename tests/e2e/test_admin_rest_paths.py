@@ -49,7 +49,7 @@ def test_no_path_has_a_variable_left_and_every_rpc_has_one() -> None:
     assert [one.path for one in found if "{" in one.path or "*" in one.path] == []
 
 
-@pytest.mark.parametrize("binding", bindings(), ids=str)
+@pytest.mark.parametrize("binding", list(bindings()), ids=str)
 async def test_a_path_reaches_its_rpc(stack: Stack, session: aiohttp.ClientSession, binding: Binding) -> None:
     """Which says what it misses: a credential; then, with one, its own permission on what is named."""
     url = stack.environment["MEGAROUTER_ADMIN_URL"] + binding.path
