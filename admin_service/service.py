@@ -43,6 +43,7 @@ from gateway_core.edges.settings import AdminSettings
 from gateway_core.edges.telemetry import dependencies
 from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics
 from gateway_core.edges.telemetry.tracing import Tracing
+from gateway_core.edges.unary import UnaryMethod
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class AdminService:
         self._pool = pool
         self._handlers: list[grpc.GenericRpcHandler[Any, Any]] = [guard.generic_handler(api) for api in apis]
         self.service_names: Sequence[str] = tuple(api.service.full_name for api in apis)
+        self.unary_methods: Sequence[UnaryMethod] = ()
         self._answers = False
 
     def add_to(self, server: grpc.aio.Server) -> None:

@@ -14,7 +14,7 @@ from gateway_core.domain.scopes import Scope
 from gateway_core.domain.throttles import Throttle
 from gateway_core.edges.postgres.hold_store import CounterSnapshot, PoolSnapshot
 from gateway_core.edges.redis.connections import UNAVAILABLE
-from gateway_core.edges.redis.hold_counters import HoldCounters
+from gateway_core.edges.redis.hold_counters import HoldCounters, PlacingTerms, placing_terms
 
 logger = logging.getLogger(__name__)
 
@@ -78,20 +78,19 @@ class Admissions:
         Raises:
             SeedingError: see there. Errors of Redis and PostgreSQL pass through.
         """
-        placing = asyncio.ensure_future(self._place(admission))
         try:
-            return await asyncio.shield(placing)
+            return await self._place(admission)
         except (asyncio.CancelledError, TimeoutError, *UNAVAILABLE):
-            # Nobody waits for the answer any more, or it is not known: the call is not made, so its hold must not stay.
-            self._remember(asyncio.create_task(self._take_back(admission.hold, placing)))
+            # Nobody waits for the answer any more, or it is not known: the call is not made, so its hold must not stay. A placing
+            # that is still on its way is carried out before the taking back, or finds the hold withdrawn.
+            self._remember(asyncio.create_task(self._take_back(admission.hold)))
             raise
 
     def _remember(self, task: asyncio.Task[None]) -> None:
         self._taking_back.add(task)
         task.add_done_callback(self._taking_back.discard)
 
-    async def _take_back(self, hold: Hold, placing: asyncio.Future[Placed | Refused]) -> None:
-        await asyncio.wait({placing})
+    async def _take_back(self, hold: Hold) -> None:
         for attempt in range(_RELEASE_ATTEMPTS):
             await asyncio.sleep(attempt * _RELEASE_PAUSE_S)
             try:
@@ -105,17 +104,14 @@ class Admissions:
         organization = admission.hold.organization
         for _ in range(_ATTEMPTS):
             floor = await self._floors.of(organization)
-            placement = await self._counters.place(
-                admission.hold, admission.limits, floor, admission.throttle_limits, admission.shadows
-            )
-            if isinstance(placement, Missing):
-                await self._seed(admission, placement, floor)
-                continue
-            if isinstance(placement, Withdrawn):
-                break
+            placement = await self._counters.place_on(admission.derived(_placing_terms), admission.hold, floor)
             if isinstance(placement, Placed):
                 self._floors.reached(organization, placement.number)
-            return placement
+            if isinstance(placement, Placed | Refused):
+                return placement
+            if isinstance(placement, Withdrawn):
+                break
+            await self._seed(admission, placement, floor)
         raise SeedingError
 
     async def _seed(self, admission: Admission, missing: Missing, floor: int) -> None:
@@ -187,3 +183,7 @@ class Admissions:
             expire_epoch_s=None if reset_epoch_s is None else reset_epoch_s + hold_life_s + _EXPIRY_SLACK_S,
             edition=edition,
         )
+
+
+def _placing_terms(admission: Admission) -> PlacingTerms:
+    return placing_terms(admission.hold, admission.limits, admission.throttle_limits, admission.shadows)

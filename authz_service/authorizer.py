@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from authz_service.admission import Admissions, SeedingError
@@ -14,11 +14,12 @@ from authz_service.identity import IdentityCache
 from authz_service.model_list import list_models
 from authz_service.parameters import read_parameters
 from authz_service.register import HoldRegister, PlacedHold
+from authz_service.terms import TermsMemory
 from gateway_core.domain.api_keys import hash_api_key
 from gateway_core.domain.cycles import PeriodClock
-from gateway_core.domain.decision import Admission, Prices, decide, refuse_principal
+from gateway_core.domain.decision import MICROSECONDS_PER_SECOND, Admission, Prices, admit, refuse_principal
 from gateway_core.domain.dialects import Dialect, ModelCall, ModelList, classify, dialect_of_path
-from gateway_core.domain.holds import sign_hold
+from gateway_core.domain.holds import shared_claims, sign_hold
 from gateway_core.domain.ids import make_id
 from gateway_core.domain.placement_refusals import refuse_placement
 from gateway_core.domain.placements import Refused
@@ -83,7 +84,7 @@ class Authorizer:
     hold_life_ms: int
     now_ns: Callable[[], int] = time.time_ns
     random_bytes: Callable[[int], bytes] = os.urandom
-    clock: PeriodClock = field(default_factory=PeriodClock)
+    terms: TermsMemory = field(default_factory=lambda: TermsMemory(PeriodClock()))
 
     async def authorize(self, call: Call) -> Outcome:
         """The outcome of a call. A dependency that does not answer refuses it: nothing passes unchecked."""
@@ -104,53 +105,60 @@ class Authorizer:
             asked = f"{call.method} {call.path.partition('?')[0][:200]}"
             message = f"{asked} is not served here. See the documentation for the endpoints."
             return Refusal(RefusalReason.ENDPOINT_NOT_SUPPORTED, message)
-        principal = await self._authenticate(call)
+        key = find_api_key(call)
+        if isinstance(key, Refusal):
+            return key
+        secret_hash = hash_api_key(key, self.secrets.key_pepper)
+        principal = await self._authenticate(call, secret_hash)
         if isinstance(principal, Refusal):
             return principal
         if isinstance(route, ModelList):
             listing = list_models(route, principal, self.prices().models.values(), self.now_ns() / 10**9)
             return listing if isinstance(listing, Refusal) else Answered(listing)
-        return await self._admit(call, route, principal)
+        return await self._admit(call, route, principal, secret_hash)
 
-    async def _authenticate(self, call: Call) -> Principal | Refusal:
-        key = find_api_key(call)
-        if isinstance(key, Refusal):
-            return key
-        principal = await self.identities.principal_of(hash_api_key(key, self.secrets.key_pepper))
+    async def _authenticate(self, call: Call, secret_hash: bytes) -> Principal | Refusal:
+        principal = self.identities.remembered(secret_hash) or await self.identities.principal_of(secret_hash)
         if principal is None:
             return INVALID_KEY
         return refuse_principal(principal, self.now_ns() / 10**9, call.address) or principal
 
-    async def _admit(self, call: Call, route: ModelCall, principal: Principal) -> Admitted | Refusal:
+    async def _admit(
+        self, call: Call, route: ModelCall, principal: Principal, secret_hash: bytes
+    ) -> Admitted | Refusal:
         parameters = read_parameters(call, route)
         if isinstance(parameters, Refusal):
             return parameters
         if self.register.is_full:
             return _TRY_AGAIN
-        decision = decide(
-            principal,
-            route.endpoint,
+        now_epoch_us = self.now_ns() // 1_000
+        terms = self.terms.terms_of(
+            secret_hash, principal, route.endpoint, parameters, self.prices(), now_epoch_us / MICROSECONDS_PER_SECOND
+        )
+        if isinstance(terms, Refusal):
+            return terms
+        admission = admit(
+            terms,
             parameters,
             call.body_bytes,
-            self.prices(),
-            now_epoch_us=self.now_ns() // 1_000,
+            now_epoch_us=now_epoch_us,
             hold_life_ms=self.hold_life_ms,
-            make_hold_id=self._make_hold_id,
-            clock=self.clock,
+            hold_id=make_id("hold", now_epoch_us // 1_000, self.random_bytes(10)),
         )
-        if isinstance(decision, Refusal):
-            return decision
-        placement = await self.admissions.place(decision)
+        placement = await self.admissions.place(admission)
         if isinstance(placement, Refused):
-            return refuse_placement(decision, placement)
-        shadow = tuple(sorted({*decision.hold.shadow_refusals, *placement.shadow_refusals}))
-        hold = replace(decision.hold, placement=placement.number, shadow_refusals=shadow)
-        token = sign_hold(hold, self.secrets.hold_signing_key)
-        self.register.append(PlacedHold(hold, token, placement.generation))
-        return Admitted(replace(decision, hold=hold), token)
+            return refuse_placement(admission, placement)
+        shadow = admission.hold.shadow_refusals
+        if placement.shadow_refusals:
+            shadow = tuple(sorted({*shadow, *placement.shadow_refusals}))
+        admission = admission.placed(placement.number, shadow)
+        token = sign_hold(admission.hold, self.secrets.hold_signing_key, admission.derived(_claims))
+        self.register.append(PlacedHold(admission.hold, token, placement.generation))
+        return Admitted(admission, token)
 
-    def _make_hold_id(self) -> str:
-        return make_id("hold", self.now_ns() // 10**6, self.random_bytes(10))
+
+def _claims(admission: Admission) -> str:
+    return shared_claims(admission.hold)
 
 
 def _client_dialect(call: Call) -> Dialect:

@@ -12,14 +12,17 @@ class Call:
     path: str
     """With its query."""
     headers: tuple[tuple[str, bytes], ...]
+    """Those that a decision reads."""
     body_bytes: int
     """-1 when unknown."""
     facts: Mapping[str, object] = field(default_factory=dict)
     """What `json_to_metadata` found in the body (`megarouter.request`)."""
-    request_id: str = ""
     address: str = ""
     """Where the call comes from, as Envoy sees it; empty when it says nothing."""
 
     def header(self, name: str) -> str:
         """The first value of a header, or an empty text."""
-        return next((value.decode("latin-1") for key, value in self.headers if key == name), "")
+        for key, value in self.headers:
+            if key == name:
+                return value.decode("latin-1")
+        return ""

@@ -24,6 +24,14 @@ _LENGTH_DIGITS: Final = 18
 # The caller's credential never reaches a provider; Envoy adds the provider's own on the upstream side.
 _REMOVED_HEADERS: Final = ("authorization", "x-api-key", "x-goog-api-key", "cookie", "proxy-authorization")
 
+# What a decision reads; the others, which may be many, are left where they are.
+_READ_HEADERS: Final = frozenset(
+    {
+        *("authorization", "x-api-key", "x-goog-api-key", "anthropic-version"),
+        *("content-type", "content-encoding", "content-length"),
+    }
+)
+
 Value = bool | float | str | dict[str, object] | None
 
 
@@ -38,7 +46,6 @@ def read_call(request: external_auth_pb2.CheckRequest) -> Call:
         headers=headers,
         body_bytes=_body_bytes(headers),
         facts={} if facts is None else {name: _value(value) for name, value in facts.fields.items()},
-        request_id=next((value.decode("latin-1") for name, value in headers if name == "x-request-id"), ""),
         address=request.attributes.source.address.socket_address.address,
     )
 
@@ -46,13 +53,21 @@ def read_call(request: external_auth_pb2.CheckRequest) -> Call:
 def _headers(http: attribute_context_pb2.AttributeContext.HttpRequest) -> list[tuple[str, bytes]]:
     """Raw headers one by one (`encode_raw_headers`), or the joined map where a client of this service sends that."""
     if http.header_map.headers:
-        return [(header.key, header.raw_value or header.value.encode()) for header in http.header_map.headers]
-    return [(name, value.encode()) for name, value in http.headers.items()]
+        return [
+            (name, header.raw_value or header.value.encode())
+            for header in http.header_map.headers
+            if (name := header.key) in _READ_HEADERS
+        ]
+    return [(name, value.encode()) for name, value in http.headers.items() if name in _READ_HEADERS]
 
 
 def _body_bytes(headers: tuple[tuple[str, bytes], ...]) -> int:
     """Envoy's buffer filter sets the length of every body, also of a chunked one."""
-    length = next((value for name, value in headers if name == "content-length"), b"")
+    length = b""
+    for name, value in headers:
+        if name == "content-length":
+            length = value
+            break
     return int(length) if length.isdigit() and len(length) <= _LENGTH_DIGITS else -1
 
 
@@ -67,13 +82,27 @@ def _value(value: struct_pb2.Value) -> Value:
 
 def allow(admission: Admission, token: str, traceparent: str | None) -> external_auth_pb2.CheckResponse:
     """The call passes: where it goes, and the hold that travels with it."""
-    return external_auth_pb2.CheckResponse(
+    response = external_auth_pb2.CheckResponse.FromString(admission.derived(_shared_answer))
+    # Amounts travel as text: a number in metadata is a double.
+    metadata = response.dynamic_metadata.fields
+    metadata["hold"].string_value = token
+    metadata["hold_id"].string_value = admission.hold.hold_id
+    metadata["hold_amount_nano_credits"].string_value = str(admission.hold.amount_nano_credits)
+    if traceparent:
+        metadata["traceparent"].string_value = traceparent
+    return response
+
+
+def _shared_answer(admission: Admission) -> bytes:
+    """What the answers to all calls of the same terms have in common."""
+    answer: bytes = external_auth_pb2.CheckResponse(
         status=status_pb2.Status(code=code_pb2.OK),
         ok_response=external_auth_pb2.OkHttpResponse(
             headers=[_header(CLUSTER_HEADER, admission.cluster)], headers_to_remove=_REMOVED_HEADERS
         ),
-        dynamic_metadata=_admission_metadata(admission, token, traceparent),
-    )
+        dynamic_metadata=_shared_metadata(admission),
+    ).SerializeToString()
+    return answer
 
 
 def deny(refusal: Refusal, dialect: Dialect) -> external_auth_pb2.CheckResponse:
@@ -109,12 +138,9 @@ def _header(name: str, value: str) -> base_pb2.HeaderValueOption:
     return base_pb2.HeaderValueOption(header=base_pb2.HeaderValue(key=name, value=value), append_action=_OVERWRITE)
 
 
-def _admission_metadata(admission: Admission, token: str, traceparent: str | None) -> struct_pb2.Struct:
-    """Amounts travel as text: a number in metadata is a double."""
+def _shared_metadata(admission: Admission) -> struct_pb2.Struct:
     hold = admission.hold
     fields: dict[str, Any] = {
-        "hold": token,
-        "hold_id": hold.hold_id,
         "organization": hold.organization,
         "group_path": "/".join(hold.group_path),
         "member": hold.member,
@@ -124,7 +150,6 @@ def _admission_metadata(admission: Admission, token: str, traceparent: str | Non
         "served_model": hold.served_model,
         "provider": hold.provider,
         "price_version": str(hold.price_version),
-        "hold_amount_nano_credits": str(hold.amount_nano_credits),
         "rewrite_model": admission.rewrite_model,
         "inject_include_usage": admission.inject_include_usage,
         "upstream_path": admission.upstream_path,
@@ -135,8 +160,6 @@ def _admission_metadata(admission: Admission, token: str, traceparent: str | Non
             fields[name] = {"requests_per_unit": limit, "unit": "MINUTE"}
             if any(scope.kind is kind for scope in admission.shadows):
                 fields[f"{name}_mode"] = str(GuardrailMode.SHADOW)
-    if traceparent:
-        fields["traceparent"] = traceparent
     return _struct(fields)
 
 

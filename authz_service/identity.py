@@ -39,18 +39,23 @@ class IdentityCache:
         self._generation = 0
         self._trusted = False
 
+    def remembered(self, secret_hash: bytes) -> Principal | None:
+        """The principal of a key's hash if it can be told without asking."""
+        if self._trusted:
+            entry = self._known.get(secret_hash)
+            if entry is not None and self._monotonic() - entry[1] < self._max_age_s:
+                return entry[0]
+        return None
+
     async def principal_of(self, secret_hash: bytes) -> Principal | None:
         """The principal of a key's hash, None when there is no such key.
 
         Raises:
             whatever the source raises when it does not answer.
         """
-        if self._trusted:
-            entry = self._known.get(secret_hash)
-            if entry is not None and self._monotonic() - entry[1] < self._max_age_s:
-                return entry[0]
-            if secret_hash in self._unknown:
-                return None
+        known = self.remembered(secret_hash)
+        if known is not None or (self._trusted and secret_hash in self._unknown):
+            return known
         task = self._under_way.get(secret_hash)
         if task is None:
             task = self._under_way[secret_hash] = asyncio.create_task(self._look_up(secret_hash))

@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import grpc
-from envoy.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
+from envoy.service.auth.v3 import external_auth_pb2
+from google.protobuf.message import DecodeError
 
 from authz_service import confirmation
 from authz_service.admission import Admissions
@@ -26,23 +27,25 @@ from gateway_core.edges.postgres.hold_store import SpendStore, register_holds
 from gateway_core.edges.postgres.identity_store import CHANNEL, IdentityStore
 from gateway_core.edges.postgres.migrations import migrate
 from gateway_core.edges.postgres.notifications import Listener, running
-from gateway_core.edges.redis.connections import open_redis
 from gateway_core.edges.redis.hold_counters import HoldCounters
+from gateway_core.edges.redis.pipelined import open_pipelined
 from gateway_core.edges.settings import AuthzSettings
 from gateway_core.edges.telemetry import dependencies, semconv
 from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics
 from gateway_core.edges.telemetry.tracing import Tracing
+from gateway_core.edges.unary import Metadata, StatusError, UnaryMethod, generic_handler
 
 logger = logging.getLogger(__name__)
 
 ROLE: Final = "megarouter_authz"
+_CHECK: Final = "/envoy.service.auth.v3.Authorization/Check"
 _CONFIRMATION_GRACE_MS: Final = 500
 
 
-class AuthzService(external_auth_pb2_grpc.AuthorizationServicer):  # type: ignore[misc]  # the base has no types
-    """`envoy.service.auth.v3.Authorization`. `check` is free of the transport that carries it."""
+class AuthzService:
+    """`envoy.service.auth.v3.Authorization`, free of the transport that carries it."""
 
-    service_names = (external_auth_pb2.DESCRIPTOR.services_by_name["Authorization"].full_name,)
+    service_names: Sequence[str] = (external_auth_pb2.DESCRIPTOR.services_by_name["Authorization"].full_name,)
 
     def __init__(
         self,
@@ -60,10 +63,11 @@ class AuthzService(external_auth_pb2_grpc.AuthorizationServicer):  # type: ignor
         self._decisions = metrics.counter(semconv.AUTHZ_DECISIONS)
         self._duration = metrics.histogram(semconv.AUTHZ_DURATION)
         self._shadow_refusals = metrics.counter(semconv.AUTHZ_SHADOW_REFUSALS)
+        self.unary_methods: Sequence[UnaryMethod] = (UnaryMethod(_CHECK, self._answer),)
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Registers the handlers."""
-        external_auth_pb2_grpc.add_AuthorizationServicer_to_server(self, server)
+        server.add_generic_rpc_handlers((generic_handler(self.unary_methods),))
 
     def begin_stop(self) -> None:
         """Every call of this service ends by itself."""
@@ -72,18 +76,13 @@ class AuthzService(external_auth_pb2_grpc.AuthorizationServicer):  # type: ignor
         """Ready when models are known and changes of identities are being pushed."""
         return self._catalog.is_loaded and self._identity_listener.is_listening
 
-    async def Check(  # noqa: N802 - the name in Envoy's proto
-        self,
-        request: external_auth_pb2.CheckRequest,
-        context: grpc.aio.ServicerContext[external_auth_pb2.CheckRequest, external_auth_pb2.CheckResponse],
-    ) -> external_auth_pb2.CheckResponse:
-        """The gRPC method."""
-        metadata = (
-            {str(key): str(value) for key, value in context.invocation_metadata() or ()}
-            if self._tracing.enabled
-            else {}
-        )
-        return await self.check(request, metadata)
+    async def _answer(self, request: bytes, metadata: Metadata) -> bytes:
+        try:
+            asked = external_auth_pb2.CheckRequest.FromString(request)
+        except DecodeError as error:
+            raise StatusError(grpc.StatusCode.INVALID_ARGUMENT, "this is no CheckRequest") from error
+        answered: bytes = (await self.check(asked, metadata)).SerializeToString()
+        return answered
 
     async def check(
         self, request: external_auth_pb2.CheckRequest, metadata: Mapping[str, str]
@@ -94,16 +93,23 @@ class AuthzService(external_auth_pb2_grpc.AuthorizationServicer):  # type: ignor
             request: Envoy's question.
             metadata: the call's gRPC metadata; `traceparent` continues Envoy's trace.
         """
-        start_s = time.monotonic()
+        if not self._tracing.enabled:
+            return _render(await self._decide(request), None)
         with self._tracing.continued("authorize", metadata) as span:
-            outcome = await self._authorizer.authorize(read_call(request))
-            if self._metrics.enabled:
-                self._measure(outcome, time.monotonic() - start_s)
-            if isinstance(outcome, Admitted) and outcome.admission.hold.shadow_refusals:
-                self._report_shadows(outcome.admission.hold)
-            if span.is_recording():
-                span.set_attributes(_attributes(outcome))
-            return _render(outcome, metadata.get("traceparent") if span.is_recording() else None)
+            outcome = await self._decide(request)
+            if not span.is_recording():
+                return _render(outcome, None)
+            span.set_attributes(_attributes(outcome))
+            return _render(outcome, metadata.get("traceparent"))
+
+    async def _decide(self, request: external_auth_pb2.CheckRequest) -> Outcome:
+        start_s = time.monotonic()
+        outcome = await self._authorizer.authorize(read_call(request))
+        if self._metrics.enabled:
+            self._measure(outcome, time.monotonic() - start_s)
+        if isinstance(outcome, Admitted) and outcome.admission.hold.shadow_refusals:
+            self._report_shadows(outcome.admission.hold)
+        return outcome
 
     def _report_shadows(self, hold: Hold) -> None:
         """What settlement adds to the guardrails' own counts, for operators."""
@@ -161,7 +167,7 @@ async def open_authz_service(
     async with AsyncExitStack() as stack:
         await migrate(settings)
         pool = await stack.enter_async_context(open_pool(settings, ROLE))
-        redis = await stack.enter_async_context(open_redis(settings.redis_url.get_secret_value()))
+        redis = await stack.enter_async_context(open_pipelined(settings.redis_url.get_secret_value()))
         catalog = await stack.enter_async_context(open_catalog_cache(pool, settings, ROLE))
         identities = IdentityCache(IdentityStore(pool), settings.identity_cache_entries, settings.identity_max_age_ms)
         listener = Listener(

@@ -189,7 +189,7 @@ async def _settle(
 
 
 @contextmanager
-def _databases(directory: Path) -> Iterator[tuple[str, str]]:
+def databases(directory: Path) -> Iterator[tuple[str, str]]:
     """URLs of a PostgreSQL and a Redis."""
     with (
         start_postgres(directory / "postgres", _free_port()) as postgres,
@@ -237,7 +237,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="megarouter-settlement-") as directory,
-        _databases(Path(directory)) as (postgres_url, redis_url),
+        databases(Path(directory)) as (postgres_url, redis_url),
     ):
         Console().print(asyncio.run(_run_all(postgres_url, redis_url, arguments.calls)))
 

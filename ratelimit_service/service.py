@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import grpc
-from envoy.service.ratelimit.v3 import rls_pb2, rls_pb2_grpc
-from redis.asyncio import Redis
+from envoy.service.ratelimit.v3 import rls_pb2
+from google.protobuf.message import DecodeError
 from redis.exceptions import RedisError
 
 from gateway_core.edges.background import in_background
-from gateway_core.edges.redis.connections import open_redis
+from gateway_core.edges.redis.pipelined import PipelinedRedis, open_pipelined
 from gateway_core.edges.redis.rate_counters import RateCounters
 from gateway_core.edges.settings import RateLimitSettings
 from gateway_core.edges.telemetry import dependencies
@@ -25,6 +25,7 @@ from gateway_core.edges.telemetry.semconv import (
     RPC_SYSTEM_NAME,
 )
 from gateway_core.edges.telemetry.tracing import Tracing
+from gateway_core.edges.unary import Metadata, StatusError, UnaryMethod, generic_handler
 from ratelimit_service.descriptors import InvalidDescriptorsError
 from ratelimit_service.handler import CountersUnavailableError, RateLimitHandler
 
@@ -36,8 +37,8 @@ _REDIS_TIMEOUT_MS: Final = 300
 _PROBE_INTERVAL_S: Final = 0.25
 
 
-class RateLimitServicer(rls_pb2_grpc.RateLimitServiceServicer):  # type: ignore[misc] # generated without types
-    """The handler behind grpc.aio. Every failure is a gRPC status: an answer with code UNKNOWN would let the call through."""
+class RateLimitMethod:
+    """The handler as a unary method. Every failure is a gRPC status: an answer with code UNKNOWN would let the call through."""
 
     def __init__(self, handler: RateLimitHandler, tracing: Tracing, metrics: Metrics) -> None:
         self._handler = handler
@@ -45,29 +46,20 @@ class RateLimitServicer(rls_pb2_grpc.RateLimitServiceServicer):  # type: ignore[
         self._decisions = metrics.counter(RATE_LIMIT_DECISIONS)
         self._shadow_refusals = metrics.counter(RATE_LIMIT_SHADOW_REFUSALS)
 
-    async def ShouldRateLimit(  # noqa: N802 - the name in the proto
-        self,
-        request: rls_pb2.RateLimitRequest,
-        context: grpc.aio.ServicerContext[rls_pb2.RateLimitRequest, rls_pb2.RateLimitResponse],
-    ) -> rls_pb2.RateLimitResponse:
+    async def answer(self, request: bytes, metadata: Metadata) -> bytes:
         """Decides on one call."""
         if not self._tracing.enabled:
-            return await self._counted(request, context)
-        metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+            return _serialized(await self._counted(request))
         with self._tracing.continued(METHOD, metadata) as span:
             span.set_attributes({RPC_SYSTEM_NAME: "grpc", RPC_METHOD: METHOD})
-            response = await self._counted(request, context)
+            response = await self._counted(request)
             span.set_attribute(RATE_LIMIT_DECISION, rls_pb2.RateLimitResponse.Code.Name(response.overall_code))
-            return response
+            return _serialized(response)
 
-    async def _counted(
-        self,
-        request: rls_pb2.RateLimitRequest,
-        context: grpc.aio.ServicerContext[rls_pb2.RateLimitRequest, rls_pb2.RateLimitResponse],
-    ) -> rls_pb2.RateLimitResponse:
+    async def _counted(self, request: bytes) -> rls_pb2.RateLimitResponse:
         decision = "FAILED"
         try:
-            response = await self._decide(request, context)
+            response = await self._decide(request)
             decision = rls_pb2.RateLimitResponse.Code.Name(response.overall_code)
             if response.HasField("dynamic_metadata"):
                 self._shadow_refusals.add(1)
@@ -75,20 +67,20 @@ class RateLimitServicer(rls_pb2_grpc.RateLimitServiceServicer):  # type: ignore[
         finally:
             self._decisions.add(1, {RATE_LIMIT_DECISION: decision})
 
-    async def _decide(
-        self,
-        request: rls_pb2.RateLimitRequest,
-        context: grpc.aio.ServicerContext[rls_pb2.RateLimitRequest, rls_pb2.RateLimitResponse],
-    ) -> rls_pb2.RateLimitResponse:
+    async def _decide(self, request: bytes) -> rls_pb2.RateLimitResponse:
         try:
-            return await self._handler.should_rate_limit(request)
+            return await self._handler.should_rate_limit(rls_pb2.RateLimitRequest.FromString(request))
         except CountersUnavailableError as error:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+            raise StatusError(grpc.StatusCode.UNAVAILABLE, str(error)) from error
+        except DecodeError as error:
+            raise StatusError(grpc.StatusCode.INVALID_ARGUMENT, "this is no RateLimitRequest") from error
         except InvalidDescriptorsError as error:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        except Exception:
-            logger.exception("a rate limit decision failed")
-            await context.abort(grpc.StatusCode.INTERNAL, "the rate limit could not be decided")
+            raise StatusError(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
+
+
+def _serialized(response: rls_pb2.RateLimitResponse) -> bytes:
+    data: bytes = response.SerializeToString()
+    return data
 
 
 class RateLimitService:
@@ -96,14 +88,15 @@ class RateLimitService:
 
     service_names: Sequence[str] = (SERVICE_NAME,)
 
-    def __init__(self, redis: Redis, tracing: Tracing, metrics: Metrics) -> None:
+    def __init__(self, redis: PipelinedRedis, tracing: Tracing, metrics: Metrics) -> None:
         self._redis = redis
-        self._servicer = RateLimitServicer(RateLimitHandler(RateCounters(redis)), tracing, metrics)
+        method = RateLimitMethod(RateLimitHandler(RateCounters(redis)), tracing, metrics)
+        self.unary_methods: Sequence[UnaryMethod] = (UnaryMethod(f"/{METHOD}", method.answer),)
         self._answers = False
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Registers the handler."""
-        rls_pb2_grpc.add_RateLimitServiceServicer_to_server(self._servicer, server)
+        server.add_generic_rpc_handlers((generic_handler(self.unary_methods),))
 
     def begin_stop(self) -> None:
         """Every call of this service ends by itself."""
@@ -132,7 +125,7 @@ async def open_service(
     settings: RateLimitSettings, tracing: Tracing, metrics: Metrics = NO_METRICS
 ) -> AsyncIterator[RateLimitService]:
     """The service with its connections. Redis may start later: until then it is not ready and refuses."""
-    async with open_redis(settings.redis_url.get_secret_value(), timeout_ms=_REDIS_TIMEOUT_MS) as redis:
+    async with open_pipelined(settings.redis_url.get_secret_value(), timeout_ms=_REDIS_TIMEOUT_MS) as redis:
         service = RateLimitService(redis, tracing, metrics)
         async with in_background(service.watch_redis()), dependencies.reported(metrics, {"redis": redis.ping}):
             yield service

@@ -22,6 +22,7 @@ from gateway_core.edges.settings import UsageSettings
 from gateway_core.edges.telemetry import dependencies
 from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics
 from gateway_core.edges.telemetry.tracing import Tracing
+from gateway_core.edges.unary import UnaryMethod
 from usage_service import counter_follower, journal_replay, open_holds, pipeline, reconciler, sweeper
 from usage_service.counter_follower import CounterFollower
 from usage_service.entries import Entry, Origin, SettlementCounts
@@ -45,6 +46,7 @@ class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]
     """`envoy.service.accesslog.v3.AccessLogService`."""
 
     service_names = (als_pb2.DESCRIPTOR.services_by_name["AccessLogService"].full_name,)
+    unary_methods: Sequence[UnaryMethod] = ()
 
     def __init__(self, settlements: SettlementPipeline, catalog: CatalogCache, counts: SettlementCounts) -> None:
         self._settlements = settlements

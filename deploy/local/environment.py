@@ -21,6 +21,7 @@ CATALOG_FILE = "MEGAROUTER_CATALOG_FILE"
 ENVOY_ADMIN_URL = "MEGAROUTER_ENVOY_ADMIN_URL"
 INVITE_PAGE_URL = "MEGAROUTER_INVITE_PAGE_URL"
 LISTEN = "MEGAROUTER_LISTEN"
+ENVOY_LISTEN = "MEGAROUTER_ENVOY_LISTEN"
 METRICS_LISTEN = "MEGAROUTER_METRICS_LISTEN"
 
 NEEDS = {
@@ -29,6 +30,9 @@ NEEDS = {
     "usage": (DATABASE_URL, REDIS_URL, HOLD_SIGNING_KEY, JOURNAL_FILE),
     "admin": (DATABASE_URL, REDIS_URL, KEY_PEPPER, EDGE_SECRET, CATALOG_FILE),
 }
+
+ASKED_BY_ENVOY = frozenset({"authz", "ratelimit"})
+"""About every call, so by the lean transport."""
 
 _PREFIX = "MEGAROUTER_"
 _GENERAL = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"})
@@ -44,6 +48,7 @@ _NOT_INHERITED = frozenset(
             CATALOG_FILE,
             ENVOY_ADMIN_URL,
             LISTEN,
+            ENVOY_LISTEN,
             METRICS_LISTEN,
         ),
         *(EDGE_SECRET, ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE),
@@ -101,6 +106,8 @@ def service_environment(
         CATALOG_FILE: str(catalog_file),
     }
     needed = {name: values[name] for name in NEEDS[service]}
+    if service in ASKED_BY_ENVOY:
+        needed[ENVOY_LISTEN] = f"unix:{home.envoy_socket(service)}"
     return {**base, **needed, LISTEN: f"unix:{home.socket(service)}", "PYTHONUNBUFFERED": "1"}
 
 

@@ -56,8 +56,8 @@ def write_bootstrap(files: EnvoyFiles, otlp_endpoint: str | None) -> None:
         admin_port=ports.admin,
         envoy_admin_port=ports.envoy_admin,
         sockets=ServiceSockets(
-            authz=home.socket("authz"),
-            ratelimit=home.socket("ratelimit"),
+            authz=home.envoy_socket("authz"),
+            ratelimit=home.envoy_socket("ratelimit"),
             usage=home.socket("usage"),
             admin=home.socket("admin"),
         ),

@@ -158,6 +158,10 @@ class Home:
         """The socket of a service: `authz`, `ratelimit`, `usage` or `admin`."""
         return self.sockets / f"{service}.sock"
 
+    def envoy_socket(self, service: str) -> Path:
+        """Where Envoy asks `authz` and `ratelimit`."""
+        return self.sockets / f"{service}-envoy.sock"
+
     def log_file(self, name: str) -> Path:
         """The log of a process."""
         return self.logs / f"{name}.log"

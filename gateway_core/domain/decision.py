@@ -4,20 +4,23 @@ authz_service decides with it, and `explanations` explains with it.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar, cast
 
 from gateway_core.domain.catalog import Model, PriceSchedule, Provider
 from gateway_core.domain.cycles import PeriodClock
 from gateway_core.domain.dialects import Endpoint, upstream_path
 from gateway_core.domain.holds import Hold
-from gateway_core.domain.pricing import Estimate, estimate
+from gateway_core.domain.pricing import estimate
 from gateway_core.domain.principals import Principal
 from gateway_core.domain.refusals import Refusal, RefusalReason
 from gateway_core.domain.scopes import Counter, Scope, ScopeKind
-from gateway_core.domain.throttles import THROTTLED_KINDS, ThrottleLimit, throttles_of
+from gateway_core.domain.throttles import THROTTLED_KINDS, Throttle, throttles_of
 
 MICROSECONDS_PER_SECOND = 10**6
+
+T = TypeVar("T")
 
 _EXPIRED = "This API key has expired. Create a new one or ask your admin."
 _REPLACED = "This API key was rotated and the time of its old secret is over. Use the new one."
@@ -54,6 +57,31 @@ class Admission:
     """Of each throttle of the hold."""
     shadows: frozenset[Scope] = frozenset()
     """Scopes whose guardrails count what they would refuse, and refuse nothing."""
+    memory: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    """Of its terms."""
+
+    def derived(self, make: Callable[["Admission"], T]) -> T:
+        """What `make` makes of an admission, made once for all calls of the same terms: it must not look at anything else."""
+        known = self.memory.get(make)
+        if known is None:
+            known = self.memory[make] = make(self)
+        return cast("T", known)
+
+    def placed(self, number: int, shadow_refusals: tuple[int, ...]) -> "Admission":
+        """The admission with its hold as Redis has placed it."""
+        return Admission(
+            self.hold.placed(number, shadow_refusals),
+            self.limits,
+            self.reset_epoch_s,
+            self.cluster,
+            self.upstream_path,
+            self.rewrite_model,
+            self.inject_include_usage,
+            self.requests_per_minute,
+            self.throttle_limits,
+            self.shadows,
+            self.memory,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +90,47 @@ class Prices:
 
     models: Mapping[str, Model]
     providers: Mapping[str, Provider]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Terms:
+    """What the calls of one key with one operation of one model have in common, while prices and periods last.
+
+    Everything of a decision that does not depend on the size of the call, so that it need not be found out for every call.
+    """
+
+    principal: Principal
+    prices: Prices
+    endpoint: Endpoint
+    streams: bool
+    model: Model
+    schedule: PriceSchedule
+    counters: tuple[Counter, ...]
+    limits: tuple[int | None, ...]
+    reset_epoch_s: tuple[int | None, ...]
+    cluster: str
+    upstream_path: str
+    rewrite_model: bool
+    inject_include_usage: bool
+    requests_per_minute: Mapping[ScopeKind, int]
+    throttles: tuple[Throttle, ...]
+    throttle_limits: tuple[int, ...]
+    shadows: frozenset[Scope]
+    shadow_refusals: tuple[int, ...]
+    begin_epoch_s: float
+    end_epoch_s: float
+    """Half-open: the price day and the period of every counter."""
+    memory: dict[Any, Any] = field(default_factory=dict)
+    """What others have derived: see `Admission.derived`."""
+
+    def hold_for(self, principal: Principal, prices: Prices, now_epoch_s: float) -> bool:
+        """Whether they are what `agree` would find out now."""
+        return (
+            principal is self.principal
+            and prices.models is self.prices.models
+            and prices.providers is self.prices.providers
+            and self.begin_epoch_s <= now_epoch_s < self.end_epoch_s
+        )
 
 
 def refuse_principal(principal: Principal, now_epoch_s: float, address: str | None = None) -> Refusal | None:
@@ -98,33 +167,44 @@ def decide(
     clock: PeriodClock,
 ) -> Admission | Refusal:
     """Whitelist, catalogue, price, estimate: the hold this call needs, or why it may not pass."""
-    now_epoch_s = now_epoch_us / MICROSECONDS_PER_SECOND
+    terms = agree(principal, endpoint, parameters, prices, now_epoch_us / MICROSECONDS_PER_SECOND, clock)
+    if isinstance(terms, Refusal):
+        return terms
+    return admit(
+        terms, parameters, body_bytes, now_epoch_us=now_epoch_us, hold_life_ms=hold_life_ms, hold_id=make_hold_id()
+    )
+
+
+def agree(
+    principal: Principal,
+    endpoint: Endpoint,
+    parameters: Parameters,
+    prices: Prices,
+    now_epoch_s: float,
+    clock: PeriodClock,
+) -> Terms | Refusal:
+    """The terms of a call, or why it may not pass, whatever its size. Of the parameters, limits and choices do not matter."""
     found = _find_model(principal, endpoint, parameters, prices, now_epoch_s)
     if isinstance(found, Refusal):
         return found
     model, schedule, provider = found
-    throttles = throttles_of(principal.guardrails)
-    reserve = estimate(
-        model,
-        schedule,
-        endpoint,
-        body_bytes=body_bytes,
-        bytes_per_token=principal.bytes_per_token,
-        output_limit=parameters.output_limit,
-        choices=parameters.choices,
-    )
-    periods = [clock.period_at(rail.cycle, principal.zone, now_epoch_s) for rail in principal.guardrails]
-    counters = tuple(
-        Counter(rail.scope.kind, rail.scope.scope_id, rail.cycle, period.start_epoch_s, rail.cycle_revision)
-        for rail, period in zip(principal.guardrails, periods, strict=True)
-    )
-    hold = _hold(
-        principal, endpoint, parameters, model, schedule, reserve, counters, throttles,
-        make_hold_id(), now_epoch_us, hold_life_ms,
-    )  # fmt: skip
-    return Admission(
-        hold=hold,
-        limits=tuple(rail.budget_nano_credits for rail in principal.guardrails),
+    rails = principal.guardrails
+    throttles = throttles_of(rails)
+    periods = [clock.period_at(rail.cycle, principal.zone, now_epoch_s) for rail in rails]
+    day = datetime.fromtimestamp(now_epoch_s, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    ends = [period.end_epoch_s for period in periods if period.end_epoch_s is not None]
+    return Terms(
+        principal=principal,
+        prices=prices,
+        endpoint=endpoint,
+        streams=parameters.streams,
+        model=model,
+        schedule=schedule,
+        counters=tuple(
+            Counter(rail.scope.kind, rail.scope.scope_id, rail.cycle, period.start_epoch_s, rail.cycle_revision)
+            for rail, period in zip(rails, periods, strict=True)
+        ),
+        limits=tuple(rail.budget_nano_credits for rail in rails),
         reset_epoch_s=tuple(period.end_epoch_s for period in periods),
         cluster=provider.cluster,
         upstream_path=upstream_path(
@@ -139,11 +219,67 @@ def decide(
         ),
         requests_per_minute={
             rail.scope.kind: rail.requests_per_minute
-            for rail in principal.guardrails
+            for rail in rails
             if rail.requests_per_minute is not None and rail.scope.kind in THROTTLED_KINDS
         },
+        throttles=tuple(throttle.throttle for throttle in throttles),
         throttle_limits=tuple(throttle.limit for throttle in throttles),
-        shadows=frozenset(rail.scope for rail in principal.guardrails if rail.is_shadow),
+        shadows=frozenset(rail.scope for rail in rails if rail.is_shadow),
+        shadow_refusals=principal.shadow_refusals(model.name, model.provider),
+        begin_epoch_s=max(day.timestamp(), *(period.start_epoch_s for period in periods)),
+        end_epoch_s=min([(day + timedelta(days=1)).timestamp(), *ends]),
+    )
+
+
+def admit(
+    terms: Terms, parameters: Parameters, body_bytes: int, *, now_epoch_us: int, hold_life_ms: int, hold_id: str
+) -> Admission:
+    """The hold that a call of these terms needs."""
+    principal, model = terms.principal, terms.model
+    reserve = estimate(
+        model,
+        terms.schedule,
+        terms.endpoint,
+        body_bytes=body_bytes,
+        bytes_per_token=principal.bytes_per_token,
+        output_limit=parameters.output_limit,
+        choices=parameters.choices,
+    )
+    # By their places, as in `Admission`: names cost microseconds here, for every call.
+    hold = Hold(
+        hold_id,
+        principal.organization,
+        principal.group_path,
+        principal.member,
+        principal.api_key,
+        terms.endpoint,
+        terms.streams,
+        model.name,
+        model.provider,
+        model.upstream_name,
+        terms.schedule.version,
+        reserve.amount_nano_credits,
+        reserve.input_tokens,
+        reserve.output_tokens,
+        terms.counters,
+        now_epoch_us,
+        now_epoch_us + hold_life_ms * 1_000,
+        0,
+        terms.throttles,
+        terms.shadow_refusals,
+    )
+    return Admission(
+        hold,
+        terms.limits,
+        terms.reset_epoch_s,
+        terms.cluster,
+        terms.upstream_path,
+        terms.rewrite_model,
+        terms.inject_include_usage,
+        terms.requests_per_minute,
+        terms.throttle_limits,
+        terms.shadows,
+        terms.memory,
     )
 
 
@@ -172,39 +308,3 @@ def _find_model(
             RefusalReason.MODEL_WITHOUT_PRICE, f"The model {name!r} has no price yet, so it cannot be called.", "model"
         )
     return model, schedule, provider
-
-
-def _hold(
-    principal: Principal,
-    endpoint: Endpoint,
-    parameters: Parameters,
-    model: Model,
-    schedule: PriceSchedule,
-    reserve: Estimate,
-    counters: tuple[Counter, ...],
-    throttles: tuple[ThrottleLimit, ...],
-    hold_id: str,
-    now_epoch_us: int,
-    hold_life_ms: int,
-) -> Hold:
-    return Hold(
-        hold_id=hold_id,
-        organization=principal.organization,
-        group_path=principal.group_path,
-        member=principal.member,
-        api_key=principal.api_key,
-        endpoint=endpoint,
-        streams=parameters.streams,
-        requested_model=model.name,
-        provider=model.provider,
-        served_model=model.upstream_name,
-        price_version=schedule.version,
-        amount_nano_credits=reserve.amount_nano_credits,
-        input_tokens=reserve.input_tokens,
-        output_tokens=reserve.output_tokens,
-        counters=counters,
-        placed_epoch_us=now_epoch_us,
-        expires_epoch_us=now_epoch_us + hold_life_ms * 1_000,
-        throttles=tuple(throttle.throttle for throttle in throttles),
-        shadow_refusals=principal.shadow_refusals(model.name, model.provider),
-    )

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Final
 
 from gateway_core.domain.dialects import Endpoint
@@ -64,12 +65,36 @@ class Hold:
     shadow_refusals: tuple[int, ...] = ()
     """Places among the counters of those whose guardrails, in shadow mode, would have refused the call; ascending."""
 
+    def placed(self, number: int, shadow_refusals: tuple[int, ...]) -> "Hold":
+        """The hold as Redis has placed it. Field by field: `dataclasses.replace` costs a tenth of the decision."""
+        return Hold(
+            self.hold_id,
+            self.organization,
+            self.group_path,
+            self.member,
+            self.api_key,
+            self.endpoint,
+            self.streams,
+            self.requested_model,
+            self.provider,
+            self.served_model,
+            self.price_version,
+            self.amount_nano_credits,
+            self.input_tokens,
+            self.output_tokens,
+            self.counters,
+            self.placed_epoch_us,
+            self.expires_epoch_us,
+            number,
+            self.throttles,
+            shadow_refusals,
+        )
 
-def sign_hold(hold: Hold, signing_key: bytes) -> str:
-    """`v1.<payload>.<HMAC-SHA256>`, both parts base64url without padding."""
+
+def shared_claims(hold: Hold) -> str:
+    """The part of a token's payload that all calls of one key to one model have in common while their periods last."""
     payload = json.dumps(
         {
-            "id": hold.hold_id,
             "org": hold.organization,
             "groups": hold.group_path,
             "member": hold.member,
@@ -80,19 +105,29 @@ def sign_hold(hold: Hold, signing_key: bytes) -> str:
             "provider": hold.provider,
             "served": hold.served_model,
             "price": hold.price_version,
-            "amount": hold.amount_nano_credits,
-            "in": hold.input_tokens,
-            "out": hold.output_tokens,
             "counters": [counter.encode() for counter in hold.counters],
-            "placed": hold.placed_epoch_us,
-            "expires": hold.expires_epoch_us,
-            "placement": hold.placement,
             "throttles": [throttle.encode() for throttle in hold.throttles],
-            "shadow": hold.shadow_refusals,
         },
         separators=(",", ":"),
-    ).encode()
-    signed = f"{_VERSION}.{_encode(payload)}"
+    )
+    return payload.removesuffix("}")
+
+
+def sign_hold(hold: Hold, signing_key: bytes, claims: str | None = None) -> str:
+    """`v1.<payload>.<HMAC-SHA256>`, both parts base64url without padding.
+
+    Args:
+        hold: a hold.
+        signing_key: of the deployment.
+        claims: `shared_claims` of the hold, where they are known.
+    """
+    payload = (
+        f'{claims or shared_claims(hold)},"id":{_quoted(hold.hold_id)},"amount":{hold.amount_nano_credits},'
+        f'"in":{hold.input_tokens},"out":{hold.output_tokens},"placed":{hold.placed_epoch_us},'
+        f'"expires":{hold.expires_epoch_us},"placement":{hold.placement},'
+        f'"shadow":[{",".join(map(str, hold.shadow_refusals))}]}}'
+    )
+    signed = f"{_VERSION}.{_encode(payload.encode())}"
     return f"{signed}.{_encode(_mac(signed, signing_key))}"
 
 

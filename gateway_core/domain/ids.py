@@ -7,7 +7,9 @@ _VALID_ID: Final = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _TIME_BITS: Final = 48
 _RANDOM_BITS: Final = 80
-_CHARACTERS: Final = 26
+_PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
+_PAIR_SHIFTS: Final = tuple(range(120, -1, -10))
+"""26 characters of 5 bits, two at a time."""
 
 
 def is_valid_id(text: str) -> bool:
@@ -18,4 +20,4 @@ def is_valid_id(text: str) -> bool:
 def make_id(prefix: str, now_epoch_ms: int, randomness: bytes) -> str:
     """A ULID in lower case behind a prefix: 48 bits of milliseconds, 80 of randomness (10 bytes, from the caller)."""
     value = (now_epoch_ms & ((1 << _TIME_BITS) - 1)) << _RANDOM_BITS | int.from_bytes(randomness[:10], "big")
-    return f"{prefix}-" + "".join(_ALPHABET[value >> shift & 31] for shift in range(5 * (_CHARACTERS - 1), -1, -5))
+    return f"{prefix}-" + "".join([_PAIRS[value >> shift & 1023] for shift in _PAIR_SHIFTS])

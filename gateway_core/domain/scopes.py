@@ -1,7 +1,7 @@
 """The scopes of a call: key, member, the groups above it, organization. Narrowest first, everywhere."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from gateway_core.domain.cycles import Cycle
@@ -45,6 +45,12 @@ class Counter:
     cycle_start_epoch_s: int
     revision: int = 0
     """Grows whenever the scope's cycle or time zone is changed: a counter that was not kept up in between is never reused."""
+    _text: str = field(init=False, compare=False, repr=False)
+    """Written once: a counter is named several times for every call."""
+
+    def __post_init__(self) -> None:
+        text = f"{self.kind}:{self.scope_id}:{self.cycle}:{self.cycle_start_epoch_s}:{self.revision}"
+        object.__setattr__(self, "_text", text)
 
     @property
     def scope(self) -> Scope:
@@ -53,7 +59,7 @@ class Counter:
 
     def encode(self) -> str:
         """`kind:id:cycle:start:revision`; injective because ids hold no colon (`ids.is_valid_id`)."""
-        return f"{self.kind}:{self.scope_id}:{self.cycle}:{self.cycle_start_epoch_s}:{self.revision}"
+        return self._text
 
     @classmethod
     @lru_cache(maxsize=65_536)

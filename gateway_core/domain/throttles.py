@@ -8,6 +8,7 @@ hold: its slot is free when the hold is resolved, at the latest when it expires.
 import enum
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway_core.domain.principals import Guardrail
 from gateway_core.domain.scopes import Scope, ScopeKind
@@ -34,8 +35,9 @@ class Throttle:
         return f"{self.kind}:{self.scope.kind}:{self.scope.scope_id}"
 
     @classmethod
+    @lru_cache(maxsize=65_536)
     def decode(cls, text: str) -> "Throttle":
-        """Inverse of `encode`.
+        """Inverse of `encode`. Remembered, as counters are.
 
         Raises:
             ValueError: the text is not an encoded throttle.

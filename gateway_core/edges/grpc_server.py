@@ -5,7 +5,7 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -17,10 +17,12 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
 from gateway_core.edges.background import in_background, watched
+from gateway_core.edges.lean_grpc.server import LeanServer
 from gateway_core.edges.settings import ServiceSettings
 from gateway_core.edges.telemetry.logs import configure_logging
 from gateway_core.edges.telemetry.metrics import configure_metrics
 from gateway_core.edges.telemetry.tracing import configure_tracing
+from gateway_core.edges.unary import UnaryMethod
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,9 @@ class Service(Protocol):
 
     service_names: Sequence[str]
     """Full names of its gRPC services, for reflection."""
+
+    unary_methods: Sequence[UnaryMethod]
+    """What Envoy may also ask for by the lean transport."""
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Registers the handlers."""
@@ -112,13 +117,21 @@ async def _serve_until(
         )
         _bind(server, settings.listen)
         await server.start()
-        logger.info("started", extra={"listen": settings.listen})
-        async with in_background(_report_health(servicer, service)):
-            await stop.wait()
+        async with _listening_for_envoy(settings, service):
+            logger.info("started", extra={"listen": settings.listen})
+            async with in_background(_report_health(servicer, service)):
+                await stop.wait()
         await servicer.enter_graceful_shutdown()
         service.begin_stop()
         await server.stop(settings.shutdown_grace_ms / 1_000)
     logger.info("stopped")
+
+
+def _listening_for_envoy(settings: ServiceSettings, service: Service) -> AbstractAsyncContextManager[None]:
+    if settings.envoy_listen is None:
+        return nullcontext()
+    server = LeanServer(service.unary_methods)
+    return server.listening(Path(settings.envoy_listen.removeprefix(_UNIX)), settings.shutdown_grace_ms)
 
 
 @asynccontextmanager

@@ -44,6 +44,8 @@ class ServiceSettings(BaseModel):
 
     listen: str
     """`unix:/path/to.sock` or `host:port` of the gRPC server."""
+    envoy_listen: Annotated[str, Field(pattern=r"^unix:/")] | None = None
+    """`unix:/path/to.sock` where Envoy's calls come by the lean transport; only for services that decide on every call."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     metrics_listen: Annotated[str, Field(pattern=r"^[^\s:/@]+:[0-9]{1,5}$")] | None = None
     """`host:port` where Prometheus may read the metrics. Without it they are only exported, or off."""

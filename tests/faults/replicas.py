@@ -14,7 +14,7 @@ from megarouter_envoy import command, find_binary
 
 from deploy.local import probes
 from deploy.local.children import ChildCommand, start_child, stop_child, wait_until_ready
-from deploy.local.environment import LISTEN, Backends, inherited, service_environment
+from deploy.local.environment import ENVOY_LISTEN, LISTEN, Backends, inherited, service_environment
 from deploy.local.layout import REPOSITORY, Ports
 from deploy.local.stack import DEFAULT_CATALOG, Stack
 from deploy.local.stack_secrets import load_or_make_secrets
@@ -51,7 +51,12 @@ def replicated(
 
 
 def _serving(socket: Path) -> Callable[[int], bool]:
-    return lambda _pid: probes.is_serving(socket)
+    return lambda _pid: probes.is_serving(_others(socket))
+
+
+def _others(socket: Path) -> Path:
+    """Where everybody but Envoy asks a replica."""
+    return socket.with_suffix(".grpc")
 
 
 def _start_authz(
@@ -62,7 +67,7 @@ def _start_authz(
     log_file = directory / f"{socket.stem}.log"
     child = ChildCommand(
         [sys.executable, "-m", "authz_service"],
-        {**environment, **further, LISTEN: f"unix:{socket}"},
+        {**environment, **further, LISTEN: f"unix:{_others(socket)}", ENVOY_LISTEN: f"unix:{socket}"},
         REPOSITORY,
         log_file,
     )
@@ -77,7 +82,7 @@ def _bootstrap(stack: Stack, ports: Ports, sockets: list[Path]) -> str:
         text = text.replace(f'"port_value": {before}', f'"port_value": {after}')
         text = text.replace(f'"portValue": {before}', f'"portValue": {after}')
     content: dict[str, Any] = json.loads(text)
-    own = str(stack.home.socket("authz"))
+    own = str(stack.home.envoy_socket("authz"))
     found = [endpoints for endpoints in _lists(content) if any(own in json.dumps(entry) for entry in endpoints)]
     endpoints = min(found, key=lambda entries: len(json.dumps(entries)))
     template = json.dumps(endpoints[0])

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Final
 
-from redis.asyncio import Redis
-
 from gateway_core.domain.holds import Hold
 from gateway_core.domain.placements import (
     BusyThrottle,
@@ -26,11 +24,13 @@ from gateway_core.domain.placements import (
 )
 from gateway_core.domain.scopes import Scope
 from gateway_core.domain.throttles import Throttle, ThrottleKind, calls_of
+from gateway_core.edges.redis.pipelined import ScriptClient
 from gateway_core.edges.redis.rate_counters import windowed_script
 
 _SCRIPTS: Final = resources.files("gateway_core.edges.redis")
 EVENTS_PER_SCRIPT: Final = 100
 _NEVER: Final = -1
+_PLACED_VALUES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,35 @@ class CounterEvent:
         return tuple(dict.fromkeys((*self.throttles, *calls_of(self.counters))))
 
 
+@dataclass(frozen=True, slots=True)
+class PlacingTerms:
+    """What the placings of all calls of the same terms have in common, as `place.lua` wants it."""
+
+    keys_before: tuple[str, ...]
+    keys_after: tuple[str, ...]
+    """Before and after the key of the withdrawal."""
+    arguments: tuple[str, ...]
+    """From the number of counters on."""
+    counter_count: int
+
+
+def placing_terms(
+    hold: Hold, limits: Sequence[int | None], throttle_limits: Sequence[int], shadows: Set[Scope]
+) -> PlacingTerms:
+    """The terms of a placing; its arguments are those of `HoldCounters.place`."""
+    scopes = [counter.scope for counter in hold.counters]
+    arguments = [str(len(scopes))]
+    arguments += (_limit(limit, scope in shadows) for limit, scope in zip(limits, scopes, strict=True))
+    for throttle, limit in zip(hold.throttles, throttle_limits, strict=True):
+        arguments += [throttle.kind, _limit(limit, throttle.scope in shadows), str(scopes.index(throttle.scope) + 1)]
+    keys = _hold_keys(hold)
+    return PlacingTerms(tuple(keys[:2]), tuple(keys[3:]), tuple(arguments), len(scopes))
+
+
 class HoldCounters:
     """The scripts over one Redis."""
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: ScriptClient) -> None:
         self._place = client.register_script(windowed_script("place.lua"))
         self._release = client.register_script(windowed_script("release.lua"))
         self._seed_pool = client.register_script(_source("seed_pool.lua"))
@@ -90,24 +115,24 @@ class HoldCounters:
             throttle_limits: of each throttle of the hold.
             shadows: scopes whose guardrails refuse nothing.
         """
-        scopes = [counter.scope for counter in hold.counters]
-        arguments = [
-            hold.hold_id,
-            str(hold.amount_nano_credits),
-            str(floor),
-            str(-(-hold.expires_epoch_us // 10**6)),
-            str(hold.input_tokens + hold.output_tokens),
-            str(len(scopes)),
-        ]
-        arguments += (_limit(limit, scope in shadows) for limit, scope in zip(limits, scopes, strict=True))
-        for throttle, limit in zip(hold.throttles, throttle_limits, strict=True):
-            arguments += [
-                throttle.kind,
-                _limit(limit, throttle.scope in shadows),
-                str(scopes.index(throttle.scope) + 1),
-            ]
-        answer = await self._place(keys=_hold_keys(hold), args=arguments)
-        return _placement(answer, len(scopes))
+        return await self.place_on(placing_terms(hold, limits, throttle_limits, shadows), hold, floor)
+
+    async def place_on(self, terms: PlacingTerms, hold: Hold, floor: int) -> Placement:
+        """As `place`, with the terms of the hold as they are known."""
+        answer = await self._place(
+            keys=(*terms.keys_before, withdrawal_key(hold.organization, hold.hold_id), *terms.keys_after),
+            args=(
+                hold.hold_id,
+                hold.amount_nano_credits,
+                floor,
+                -(-hold.expires_epoch_us // 10**6),
+                hold.input_tokens + hold.output_tokens,
+                *terms.arguments,
+            ),
+        )
+        if answer[0] == "placed" and len(answer) == _PLACED_VALUES:
+            return Placed(answer[1], answer[2])
+        return _placement(answer, terms.counter_count)
 
     async def release(self, hold: Hold) -> None:
         """Takes a hold back that was never registered, because its call is not made. One that is placed only afterwards, by a

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import Final
 
-from redis.asyncio import Redis
-
 from gateway_core.domain.rate_limits import SLICES_PER_WINDOW, CounterState, Demand
+from gateway_core.edges.redis.pipelined import ScriptClient
 
 MAX_HITS: Final = 2**32
 """Above every limit (32 bits), and far below where a Lua number stops being exact."""
@@ -25,7 +24,7 @@ def windowed_script(name: str) -> str:
 class RateCounters:
     """The counters of every organization over one Redis."""
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: ScriptClient) -> None:
         self._take = client.register_script(windowed_script("rate_counters.lua"))
 
     async def take(self, demands: Sequence[Demand]) -> list[CounterState]:

@@ -1,0 +1,257 @@
+"""CPU time of a decision: `python -m benchmarks.decision`. Starts a PostgreSQL and a Redis of its own, authz_service inside.
+
+Every call is one of Envoy's messages as bytes, read, decided, held on seven scopes and answered as bytes, without any transport;
+several are under way at once, as behind Envoy. The figures are CPU time of each process by the call.
+"""
+
+import argparse
+import asyncio
+import cProfile
+import datetime as dt
+import itertools
+import os
+import pstats
+import resource
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import uvloop
+from envoy.config.core.v3 import base_pb2
+from envoy.service.auth.v3 import external_auth_pb2
+from redis.asyncio import Redis
+from rich.console import Console
+from rich.table import Table
+
+from authz_service.service import AuthzService, open_authz_service
+from benchmarks.process_times import cpu_s, postgres_process, redis_process
+from benchmarks.settlement import databases
+from gateway_core.domain.api_keys import hash_api_key, make_api_key
+from gateway_core.domain.catalog import Catalog
+from gateway_core.edges.postgres.catalog_store import sync_catalog
+from gateway_core.edges.postgres.migrations import apply_migrations, load_migrations
+from gateway_core.edges.settings import AuthzSettings
+from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics, metrics_into
+from gateway_core.edges.telemetry.tracing import Tracing
+
+PEPPER: Final = "70" * 32
+PATH: Final = ["g1", "g2", "g3", "g4"]
+CATALOG: Final = Catalog.model_validate(
+    {
+        "providers": [
+            {
+                "name": "acme-ai",
+                "display_name": "Acme AI",
+                "credential_env": "ACME_KEY",
+                "credential_header": "authorization",
+                "stream_options": True,
+                "dialects": {"openai": "https://api.acme.example/v1"},
+            }
+        ],
+        "models": [
+            {
+                "name": "acme/model-a",
+                "provider": "acme-ai",
+                "upstream_name": "model-a",
+                "endpoints": ["chat_completions"],
+                "context_window_tokens": 100_000,
+                "max_output_tokens": 1_000,
+                "default_output_reserve_tokens": 500,
+                "prices_nano_credits_per_million_tokens": {"input": 10**6, "output": 10**7},
+                "effective_date": dt.date(2024, 1, 1),
+            }
+        ],
+    }
+)
+_HEADERS: Final = {
+    ":authority": "gateway.example:10000",
+    ":path": "/v1/chat/completions",
+    ":method": "POST",
+    ":scheme": "http",
+    "content-type": "application/json",
+    "accept": "application/json",
+    "user-agent": "OpenAI/Python 2.8.1",
+    "x-stainless-lang": "python",
+    "x-stainless-package-version": "2.8.1",
+    "x-stainless-os": "Linux",
+    "x-stainless-arch": "x64",
+    "x-stainless-runtime": "CPython",
+    "x-stainless-runtime-version": "3.13.1",
+    "x-stainless-async": "false",
+    "x-stainless-retry-count": "0",
+    "x-forwarded-proto": "http",
+    "x-request-id": "5a1b8d61-3c0f-4bd6-9a1c-8e2f0f3c7b55",
+    "content-length": "812",
+}
+"""What Envoy passes on of a call of OpenAI's SDK; each has a request id of its own."""
+
+_GROUP: Final = (
+    "INSERT INTO groups (organization_id, group_id, parent_group_id, path, display_name) VALUES ($1, $2, $3, $4, $2)"
+)
+_MEMBER: Final = (
+    "INSERT INTO members (organization_id, member_id, user_id, group_id, role) VALUES ($1, $1, $1, 'g4', 'MEMBER')"
+)
+_KEY: Final = """
+INSERT INTO api_keys (organization_id, api_key_id, member_id, display_name, secret_hash, obfuscated_key)
+VALUES ($1, $2, $1, $2, $3, 'mr-…')
+"""
+_RAIL: Final = """
+INSERT INTO guardrails (organization_id, scope_kind, scope_id, budget_nano_credits, cycle)
+SELECT $1, kind, id, 1000000000000000, 'MONTHLY'
+  FROM (VALUES ('api_key', $2), ('member', $1), ('group', 'g4'), ('group', 'g1'), ('organization', $1)) AS scopes (kind, id)
+    ON CONFLICT DO NOTHING
+"""
+
+
+def _keys(count: int) -> list[str]:
+    return [make_api_key(number.to_bytes(32, "big")) for number in range(count)]
+
+
+async def _fill(owner: asyncpg.Connection, keys: Sequence[str], organizations: int) -> None:
+    """Organizations of four levels with a member at the bottom, the keys spread evenly over them."""
+    await apply_migrations(owner, load_migrations())
+    await sync_catalog(owner, CATALOG)
+    for number in range(organizations):
+        name = f"org-{number}"
+        await owner.execute("INSERT INTO organizations (organization_id, display_name) VALUES ($1, $1)", name)
+        for level, group in enumerate(PATH):
+            await owner.execute(_GROUP, name, group, PATH[level - 1] if level else None, PATH[: level + 1])
+        await owner.execute("INSERT INTO users VALUES ($1, $1 || '@acme.example', 'Mia')", name)
+        await owner.execute(_MEMBER, name)
+    pepper = bytes.fromhex(PEPPER)
+    rows = [
+        (f"org-{number % organizations}", f"key-{number}", hash_api_key(key, pepper)) for number, key in enumerate(keys)
+    ]
+    await owner.executemany(_KEY, rows)
+    await owner.executemany(_RAIL, [row[:2] for row in rows])
+    await owner.execute("UPDATE ledger_heads SET sequence = 1")
+    await owner.execute(
+        "UPDATE ledger_accounts SET balance_nano_credits = 10^18, sequence = 1 WHERE account = 'CREDIT_POOL'"
+    )
+
+
+def _messages(keys: Sequence[str]) -> list[bytes]:
+    """One of Envoy's questions for each key."""
+    messages = []
+    for key in keys:
+        request = external_auth_pb2.CheckRequest()
+        attributes = request.attributes
+        attributes.source.address.socket_address.address = "127.0.0.1"
+        attributes.source.address.socket_address.port_value = 40_000
+        attributes.destination.address.socket_address.address = "127.0.0.1"
+        http = attributes.request.http
+        http.method, http.path, http.host, http.protocol = "POST", "/v1/chat/completions", "gateway", "HTTP/1.1"
+        sent = {**_HEADERS, "authorization": f"Bearer {key}"}
+        http.header_map.headers.extend(
+            base_pb2.HeaderValue(key=name, raw_value=value.encode()) for name, value in sent.items()
+        )
+        attributes.metadata_context.filter_metadata["megarouter.request"].update(
+            {"model": "acme/model-a", "max_tokens": 20}
+        )
+        messages.append(request.SerializeToString())
+    return messages
+
+
+@asynccontextmanager
+async def _running(database_url: str, redis_url: str, metrics: Metrics) -> AsyncIterator[AuthzService]:
+    settings = AuthzSettings.model_validate(
+        {
+            "listen": "127.0.0.1:0",
+            "database_url": database_url,
+            "redis_url": redis_url,
+            "hold_signing_key": "5a" * 32,
+            "key_pepper": PEPPER,
+        }
+    )
+    async with open_authz_service(settings, Tracing("authz_service", None), metrics) as service:
+        while not service.is_ready():  # noqa: ASYNC110 - its start has no event
+            await asyncio.sleep(0.01)
+        yield service
+
+
+async def _ask(service: AuthzService, messages: Iterator[bytes], calls: int, at_once: int) -> None:
+    """Has so many calls decided.
+
+    Raises:
+        RuntimeError: one was refused.
+    """
+
+    async def worker() -> None:
+        for _ in range(calls // at_once):
+            request = external_auth_pb2.CheckRequest.FromString(next(messages))
+            response = await service.check(request, {})
+            if not response.HasField("ok_response"):
+                raise RuntimeError(response.denied_response.body)
+            response.SerializeToString()
+
+    await asyncio.gather(*(worker() for _ in range(at_once)))
+
+
+async def _measure(
+    postgres_url: str, redis_url: str, arguments: argparse.Namespace, profile: cProfile.Profile | None
+) -> dict[str, str]:
+    owner = await asyncpg.connect(postgres_url)
+    keys = _keys(arguments.keys)
+    await _fill(owner, keys, arguments.organizations)
+    await owner.close()
+    client = Redis.from_url(redis_url, decode_responses=True)
+    messages = itertools.cycle(_messages(keys))
+    metrics = NO_METRICS
+    if arguments.metrics:
+        from opentelemetry.sdk.metrics.export import InMemoryMetricReader  # noqa: PLC0415
+
+        metrics = metrics_into("authz_service", [InMemoryMetricReader()])
+    async with _running(postgres_url, redis_url, metrics) as service:
+        await _ask(service, messages, max(1_000, arguments.keys), arguments.at_once)
+        await client.config_resetstat()
+        servers = {"PostgreSQL": await postgres_process(postgres_url), "Redis": await redis_process(client)}
+        times: dict[str, Callable[[], float]] = {"authz_service": time.process_time}
+        times |= {name: lambda process_id=process_id: cpu_s(process_id) for name, process_id in servers.items()}
+        begun = {name: read() for name, read in times.items()}
+        begun_s = time.perf_counter()
+        if profile:
+            profile.enable()
+        await _ask(service, messages, arguments.calls, arguments.at_once)
+        if profile:
+            profile.disable()
+        wall_s = time.perf_counter() - begun_s
+        figures = {name: f"{(read() - begun[name]) / arguments.calls * 1e6:.0f} µs" for name, read in times.items()}
+        stats = await client.info("commandstats")
+        scripts = stats["cmdstat_evalsha"]
+        figures["Redis, in scripts"] = f"{scripts['usec'] / arguments.calls:.0f} µs"
+    await client.aclose()
+    figures["calls/s"] = f"{arguments.calls / wall_s:,.0f}"
+    figures["memory"] = f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"
+    return figures
+
+
+def main() -> None:
+    """Prints a table, and with `--profile` where the time went."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=20_000)
+    parser.add_argument("--at-once", type=int, default=32)
+    parser.add_argument("--keys", type=int, default=100)
+    parser.add_argument("--organizations", type=int, default=1)
+    parser.add_argument("--metrics", action="store_true", help="as with a collector")
+    parser.add_argument("--profile", type=int, default=0, help="how many functions to show; slows everything down")
+    arguments = parser.parse_args()
+    profile = cProfile.Profile() if arguments.profile else None
+    with (
+        tempfile.TemporaryDirectory(prefix="megarouter-decision-") as directory,
+        databases(Path(directory)) as (postgres_url, redis_url),
+    ):
+        figures = uvloop.run(_measure(postgres_url, redis_url, arguments, profile))
+    table = Table(title=f"{arguments.calls:,} decisions, {arguments.keys:,} keys, process {os.getpid()}")
+    for name, figure in figures.items():
+        table.add_row(name, figure)
+    Console().print(table)
+    if profile:
+        pstats.Stats(profile).sort_stats("tottime").print_stats(arguments.profile)
+
+
+if __name__ == "__main__":
+    main()

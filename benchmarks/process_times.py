@@ -1,0 +1,42 @@
+"""CPU time of the servers a benchmark runs against, by what Linux says of their processes."""
+
+import os
+from pathlib import Path
+
+import asyncpg
+from redis.asyncio import Redis
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_s(process_id: int) -> float:
+    """Of a process and of its children, those that have ended included."""
+    children = Path(f"/proc/{process_id}/task/{process_id}/children").read_text(encoding="ascii").split()
+    return _own_s(process_id, ended_children=True) + sum(_own_s(int(child)) for child in children)
+
+
+async def postgres_process(database_url: str) -> int:
+    """The process that all others of this PostgreSQL descend from."""
+    connection = await asyncpg.connect(database_url)
+    backend = await connection.fetchval("SELECT pg_backend_pid()")
+    status = Path(f"/proc/{backend}/stat").read_text(encoding="ascii")  # noqa: ASYNC240 - no disk
+    await connection.close()
+    return int(_fields(status)[1])
+
+
+async def redis_process(client: Redis) -> int:
+    """The process of this Redis."""
+    return int((await client.info("server"))["process_id"])
+
+
+def _own_s(process_id: int, *, ended_children: bool = False) -> float:
+    try:
+        fields = _fields(Path(f"/proc/{process_id}/stat").read_text(encoding="ascii"))
+    except FileNotFoundError:
+        return 0.0
+    return sum(int(ticks) for ticks in fields[11 : 15 if ended_children else 13]) / _TICKS_PER_S
+
+
+def _fields(status: str) -> list[str]:
+    """From the state on: what stands before may hold blanks."""
+    return status.rpartition(")")[2].split()

@@ -1,0 +1,81 @@
+"""Unary calls free of the transport that carries them: request bytes in, response bytes out, or a status.
+
+grpc.aio carries them (`generic_handler`) and so does `lean_grpc`.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import grpc
+
+logger = logging.getLogger(__name__)
+
+Metadata = Mapping[str, str]
+"""What came with a call, by lower-case names; the last of a name that came twice."""
+
+_FAILED: Final = "the call could not be handled"
+
+
+class StatusError(Exception):
+    """A call that fails.
+
+    Args:
+        code: of gRPC, not OK.
+        text: for the caller.
+    """
+
+    def __init__(self, code: grpc.StatusCode, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class UnaryMethod:
+    """A method and what answers it."""
+
+    path: str
+    """`/package.Service/Method`."""
+    handle: Callable[[bytes, Metadata], Awaitable[bytes]]
+    """Raises StatusError. Any other exception is a fault of ours, which the caller learns nothing about but that."""
+
+    async def answer(self, request: bytes, metadata: Metadata) -> bytes:
+        """The response.
+
+        Raises:
+            StatusError: the call fails.
+        """
+        try:
+            return await self.handle(request, metadata)
+        except StatusError:
+            raise
+        except Exception as error:
+            logger.exception("a call failed", extra={"method": self.path})
+            raise StatusError(grpc.StatusCode.INTERNAL, _FAILED) from error
+
+
+def generic_handler(methods: Sequence[UnaryMethod]) -> "grpc.GenericRpcHandler[Any, Any]":
+    """The methods for grpc.aio. Requests and responses stay bytes."""
+    handlers = {method.path: grpc.unary_unary_rpc_method_handler(_for_grpc(method)) for method in methods}
+    return _Methods(handlers)
+
+
+class _Methods(grpc.GenericRpcHandler):  # type: ignore[type-arg] # of bytes
+    def __init__(self, handlers: Mapping[str, Any]) -> None:
+        self._handlers = handlers
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:  # noqa: ANN401 - a handler or None
+        return self._handlers.get(handler_call_details.method)
+
+
+def _for_grpc(method: UnaryMethod) -> Callable[[bytes, Any], Awaitable[bytes]]:
+    async def behavior(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        metadata = {str(key): value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+        try:
+            return await method.answer(request, metadata)
+        except StatusError as error:
+            await context.abort(error.code, error.text)
+
+    return behavior
