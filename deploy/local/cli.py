@@ -259,6 +259,15 @@ def run_tests(
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606 - no shell wanted
 
 
+@application.command(
+    "bench", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
+def run_benchmark(context: typer.Context) -> None:
+    """Measure the whole gateway on one core against a bare Envoy in the same run; `--help` says more."""
+    os.chdir(REPOSITORY)
+    os.execv(sys.executable, [sys.executable, "-m", "benchmarks.gateway", *context.args])  # noqa: S606 - no shell wanted
+
+
 @application.command()
 def audit(
     home: HomeOption = DEFAULT_HOME,

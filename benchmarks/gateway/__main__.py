@@ -1,0 +1,255 @@
+"""What the gateway costs with everything switched on, as ratio to a bare Envoy in the same run: `./dev bench`.
+
+Envoy, the four services, PostgreSQL and Redis share one core; the load and the provider have another. Every call is
+authenticated, limited, held on seven scopes, settled and in the ledger, which is compared with the answers and audited at the end.
+"""
+
+import argparse
+import asyncio
+import datetime as dt
+import itertools
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.gateway.bench_stack import MODEL, SERVICES, BenchStack, running
+from benchmarks.gateway.load import Outcome, pace, saturate
+from benchmarks.gateway.machine import GATEWAY_CORE, LOAD_CORE, memory_mb, pin, times_s
+
+_SETTLE_TIMEOUT_S: Final = 60.0
+_LOOK_S: Final = 0.02
+_WARM_UP_CALLS: Final = 300
+_PACED_CALLS_PER_S: Final = 200
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A kind of load."""
+
+    name: str
+    body_bytes: int = 1_000
+    keys: int = 100
+    streams: bool = False
+    half_refused: bool = False
+    connections: int = 64
+
+
+SCENARIOS: Final = (
+    Scenario("JSON"),
+    Scenario("SSE", streams=True),
+    Scenario("JSON, 1 key", keys=1),
+    Scenario("JSON, 9,900 keys", keys=9_900),
+    Scenario("JSON, half refused", half_refused=True),
+    Scenario("JSON, 100 KB", body_bytes=100_000, connections=32),
+    Scenario("JSON, 4 MB", body_bytes=4_000_000, connections=4),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """Of a scenario at saturation."""
+
+    scenario: str
+    bare_calls_per_s: float
+    gateway_calls_per_s: float
+    cpu_us: dict[str, float]
+    """By process, of a call."""
+    drain_s: float
+    """From the last answer until every call was in the ledger."""
+
+
+class BenchError(Exception):
+    """A figure would be wrong: a call was refused, or the books do not agree with the answers."""
+
+
+def requests(scenario: Scenario, stack: BenchStack) -> Iterator[bytes]:
+    """Calls of a scenario without end, one key after the other."""
+    keys = stack.keys[: scenario.keys]
+    text = "x" * max(scenario.body_bytes - 120, 10)
+    content = {"model": MODEL, "max_tokens": 16, "stream": scenario.streams}
+    if scenario.streams:
+        content["stream_options"] = {"include_usage": True}
+    body = json.dumps({**content, "messages": [{"role": "user", "content": text}]}).encode()
+    made = [_request(key, body) for key in keys]
+    if not scenario.half_refused:
+        return itertools.cycle(made)
+    refused = [_request(key, body) for key in stack.refused_keys]
+    return itertools.cycle([one for pair in zip(made, refused, strict=True) for one in pair])
+
+
+def _request(key: str, body: bytes) -> bytes:
+    head = (
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\n"
+        f"authorization: Bearer {key}\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def _settled(stack: BenchStack, expected: int) -> float:
+    """Waits until the ledger has so many calls; seconds it took."""
+    begun_s = time.perf_counter()
+    while (found := await stack.settled()) < expected:
+        if time.perf_counter() - begun_s > _SETTLE_TIMEOUT_S:
+            raise BenchError(f"{expected} calls were answered, {found} are in the ledger")
+        await asyncio.sleep(_LOOK_S)
+    took_s = time.perf_counter() - begun_s
+    if found != expected:
+        raise BenchError(f"{expected} calls were answered, {found} are in the ledger")
+    return took_s
+
+
+def _check(scenario: Scenario, outcome: Outcome) -> int:
+    """The calls that were served."""
+    allowed = {200, 403} if scenario.half_refused else {200}
+    if set(outcome.statuses) - allowed:
+        raise BenchError(f"{scenario.name}: answers {dict(outcome.statuses)}")
+    return outcome.statuses[200]
+
+
+async def _saturated(stack: BenchStack, scenario: Scenario, duration_s: float) -> Result:
+    made = requests(scenario, stack)
+    bare = await saturate(stack.bare_port, made, connections=scenario.connections, duration_s=duration_s / 2)
+    before = await stack.settled()
+    warm = await saturate(stack.model_port, made, connections=scenario.connections, duration_s=1)
+    if scenario.keys > _WARM_UP_CALLS:  # each key is looked up once
+        once = itertools.islice(requests(scenario, stack), scenario.keys + scenario.connections)
+        warm_keys = await saturate(stack.model_port, _until_empty(once), connections=1, duration_s=3)
+        warm.statuses.update(warm_keys.statuses)
+    before += _check(scenario, warm)
+    await _settled(stack, before)
+    begun = times_s(stack.processes)
+    outcome = await saturate(stack.model_port, made, connections=scenario.connections, duration_s=duration_s)
+    drain_s = await _settled(stack, before + _check(scenario, outcome))
+    ended = times_s(stack.processes)
+    cpu_us = {name: (ended[name] - begun[name]) / outcome.calls * 1e6 for name in begun}
+    return Result(scenario.name, bare.calls_per_s, outcome.calls_per_s, cpu_us, drain_s)
+
+
+def _until_empty(some: Iterator[bytes]) -> Iterator[bytes]:
+    last = b""
+    for last in some:
+        yield last
+    while True:
+        yield last
+
+
+async def _paced(stack: BenchStack, seconds: float) -> dict[str, dict[str, float]]:
+    """Latency at a fixed rate, bare and through the gateway in turns, so that both see the same machine."""
+    made = requests(SCENARIOS[0], stack)
+    rounds = max(int(seconds / 2), 2)
+    latencies: dict[str, list[float]] = {"bare Envoy": [], "gateway": []}
+    for _ in range(rounds):
+        for name, port in (("bare Envoy", stack.bare_port), ("gateway", stack.model_port)):
+            outcome = await pace(port, made, connections=32, calls=_PACED_CALLS_PER_S, per_second=_PACED_CALLS_PER_S)
+            _check(SCENARIOS[0], outcome)
+            latencies[name] += outcome.latencies_s
+    outcomes = {name: Outcome(latencies_s=found) for name, found in latencies.items()}
+    return {name: {"p50": one.latency_ms(50), "p99": one.latency_ms(99)} for name, one in outcomes.items()}
+
+
+def _table(results: Sequence[Result]) -> Table:
+    table = Table(title="At saturation, all of the gateway on one core")
+    table.add_column("load")
+    columns = ("calls/s", "bare Envoy", "ratio", "CPU µs/call", *_SHORT.values(), "drained in s")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for one in results:
+        table.add_row(
+            one.scenario,
+            f"{one.gateway_calls_per_s:,.0f}",
+            f"{one.bare_calls_per_s:,.0f}",
+            f"{one.gateway_calls_per_s / one.bare_calls_per_s:.2f}",
+            f"{sum(one.cpu_us.values()):,.0f}",
+            *(f"{one.cpu_us[name]:,.0f}" for name in _SHORT),
+            f"{one.drain_s:.2f}",
+        )
+    return table
+
+
+_SHORT: Final = {
+    "envoy": "Envoy",
+    "authz_service": "authz",
+    "ratelimit_service": "ratelimit",
+    "usage_service": "usage",
+    "postgres": "PostgreSQL",
+    "redis": "Redis",
+}
+
+
+async def _run(arguments: argparse.Namespace, console: Console, directory: Path) -> dict[str, object]:
+    chosen = [one for one in SCENARIOS if not arguments.only or one.name in arguments.only]
+    with console.status("starting") as status:
+        async with running(directory, arguments.port_base) as stack:
+            results = []
+            for scenario in chosen:
+                status.update(f"{scenario.name} at saturation")
+                results.append(await _saturated(stack, scenario, arguments.seconds))
+            status.update(f"latency at {_PACED_CALLS_PER_S} calls/s")
+            latencies = await _paced(stack, arguments.seconds)
+            await asyncio.sleep(1)
+            memory = {name: memory_mb(stack.processes[name]) for name in SERVICES}
+            open_holds = await stack.open_holds()
+            status.update("auditing the books")
+            calls, problems = await stack.settled(), await asyncio.to_thread(stack.audit)
+    if open_holds or problems:
+        raise BenchError(f"{open_holds} holds are open; the audit says: {problems}")
+    console.print(_table(results))
+    added = {name: latencies["gateway"][name] - latencies["bare Envoy"][name] for name in ("p50", "p99")}
+    console.print(
+        f"Added latency at {_PACED_CALLS_PER_S} calls/s: p50 {added['p50']:.2f} ms, p99 {added['p99']:.2f} ms"
+        f" (bare Envoy {latencies['bare Envoy']['p50']:.2f} and {latencies['bare Envoy']['p99']:.2f} ms)"
+    )
+    console.print(
+        f"Memory of the four services: {sum(memory.values()):.0f} MB ("
+        + ", ".join(f"{name.removesuffix('_service')} {size:.0f}" for name, size in memory.items())
+        + ")"
+    )
+    console.print(f"The ledger has exactly the {calls:,} calls that were answered; the audit found nothing.")
+    return {
+        "time": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "saturation": [asdict(one) for one in results],
+        "latency_ms": latencies,
+        "memory_mb": memory,
+        "calls": calls,
+    }
+
+
+def main() -> None:
+    """Runs the benchmark and prints its tables."""
+    parser = argparse.ArgumentParser(
+        prog="./dev bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=10, metavar="N", help="each load lasts so long (default 10)")
+    parser.add_argument("--port-base", type=int, default=25_000, metavar="N", help="first of 25 ports (default 25000)")
+    names = [one.name for one in SCENARIOS]
+    parser.add_argument("--only", action="append", choices=names, help="this load; can be given several times")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the stack's files there")
+    arguments = parser.parse_args()
+    if len(os.sched_getaffinity(0)) <= LOAD_CORE or GATEWAY_CORE not in os.sched_getaffinity(0):
+        sys.exit("bench: two cores are needed, one for the gateway and one for the load")
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    pin([os.getpid()], LOAD_CORE)
+    with tempfile.TemporaryDirectory(prefix="megarouter-bench-") as temporary:
+        directory = arguments.keep or Path(temporary)
+        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            figures = uvloop.run(_run(arguments, console, directory.resolve()))
+        except BenchError as error:
+            sys.exit(f"bench: {error}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,213 @@
+"""What is measured: a whole stack and a bare Envoy on one core, their provider on the other."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import yaml
+from megarouter_envoy import command, find_binary
+
+from benchmarks.gateway.machine import GATEWAY_CORE, LOAD_CORE, pin
+from benchmarks.tenants import add_member_with_keys
+from deploy.local import probes
+from deploy.local.children import ChildCommand, start_child, stop_child, wait_until_ready
+from deploy.local.environment import DATABASE_URL, inherited
+from deploy.local.layout import REPOSITORY
+from deploy.local.stack import DEFAULT_CATALOG, Stack
+from deploy.local.stack_secrets import load_or_make_secrets
+
+MODEL: Final = "bench/model"
+SERVICES: Final = ("authz_service", "ratelimit_service", "usage_service", "admin_service")
+MEASURED: Final = ("envoy", *SERVICES, "postgres", "redis")
+KEYS: Final = 10_000
+REFUSED_KEYS: Final = 100
+_START_TIMEOUT_S: Final = 30.0
+_STOP_TIMEOUT_S: Final = 10.0
+_CREDIT: Final = 10**15
+_CREDENTIAL: Final = "BENCH_UPSTREAM_KEY"
+_COUNT: Final = "SELECT count(*) FROM usage_records"
+_OPEN: Final = "SELECT count(*) FROM holds WHERE state = 'HELD'"
+
+
+class BenchStack:
+    """A running stack with keys, and a bare Envoy beside it."""
+
+    def __init__(self, stack: Stack, owner: asyncpg.Connection, keys: list[str], bare_port: int, bare_pid: int) -> None:
+        self.stack = stack
+        self.keys = keys[: KEYS - REFUSED_KEYS]
+        self.refused_keys = keys[KEYS - REFUSED_KEYS :]
+        self.bare_port = bare_port
+        self.bare_pid = bare_pid
+        self.model_port = stack.ports.model
+        self._owner = owner
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """The gateway's, by name."""
+        return {name: self.stack.identity(name).pid for name in MEASURED}
+
+    async def settled(self) -> int:
+        """Calls in the ledger."""
+        return int(await self._owner.fetchval(_COUNT))
+
+    async def open_holds(self) -> int:
+        """Calls that are not resolved."""
+        return int(await self._owner.fetchval(_OPEN))
+
+    def audit(self) -> str:
+        """What the audit of the books says; empty when they are right."""
+        environment = {**os.environ, DATABASE_URL: self.stack.environment[DATABASE_URL]}
+        done = subprocess.run(
+            [sys.executable, "-m", "usage_service.audit"],
+            cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+@asynccontextmanager
+async def running(directory: Path, port_base: int) -> AsyncIterator[BenchStack]:
+    """The stack with a member of many keys, everything pinned to its core."""
+    upstream_port, bare_port, bare_admin_port = port_base + 20, port_base + 21, port_base + 22
+    catalog = directory / "catalog.yaml"
+    catalog.write_text(yaml.safe_dump(_catalog(upstream_port)), encoding="utf-8")
+    with ExitStack() as stopping:
+        stopping.enter_context(_upstream(upstream_port))
+        # The credential of a provider makes it a real one: calls go there and not to the mock.
+        stack = Stack(directory / "home", port_base, catalog=catalog, settings={_CREDENTIAL: "bench"})
+        stopping.enter_context(stack)
+        bare = stopping.enter_context(_bare_envoy(directory, bare_port, bare_admin_port, upstream_port))
+        owner = await asyncpg.connect(stack.environment[DATABASE_URL])
+        try:
+            keys = await _add_keys(stack, owner)
+            built = BenchStack(stack, owner, keys, bare_port, bare.pid)
+            pin([*(one.identity.pid for one in stack.state.processes if one.identity), bare.pid], GATEWAY_CORE)
+            yield built
+        finally:
+            await owner.close()
+
+
+async def _add_keys(stack: Stack, owner: asyncpg.Connection) -> list[str]:
+    environment = stack.environment
+    organization = environment["MEGAROUTER_ORGANIZATION"]
+    await asyncio.to_thread(_top_up, environment, organization)
+    pepper = bytes.fromhex(load_or_make_secrets(stack.home).key_pepper)
+    return await add_member_with_keys(owner, organization.partition("/")[2], pepper, KEYS, refused=REFUSED_KEYS)
+
+
+def _top_up(environment: dict[str, str], organization: str) -> None:
+    request = urllib.request.Request(  # noqa: S310 - loopback
+        f"{environment['MEGAROUTER_ADMIN_URL']}/v1/{organization}/creditBalance:topUp",
+        data=json.dumps({"amountNanoCredits": str(_CREDIT), "requestId": str(uuid.uuid4())}).encode(),
+        headers={
+            "authorization": f"Bearer {environment['MEGAROUTER_ADMIN_TOKEN']}",
+            "content-type": "application/json",
+        },
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        answer.read()
+
+
+def _catalog(upstream_port: int) -> dict[str, Any]:
+    catalog: dict[str, Any] = yaml.safe_load(DEFAULT_CATALOG.read_text(encoding="utf-8"))
+    provider = {
+        "name": "bench",
+        "display_name": "Benchmark",
+        "credential_env": _CREDENTIAL,
+        "credential_header": "authorization",
+        "stream_options": True,
+        "dialects": {"openai": f"http://127.0.0.1:{upstream_port}/v1"},
+    }
+    model = {
+        "name": MODEL,
+        "provider": "bench",
+        "upstream_name": "bench-upstream",
+        "endpoints": ["chat_completions"],
+        "context_window_tokens": 10_000_000,
+        "max_output_tokens": 1_000,
+        "default_output_reserve_tokens": 100,
+        "prices_nano_credits_per_million_tokens": {"input": 10**6, "output": 10**7},
+        "effective_date": "2024-01-01",
+    }
+    return {**catalog, "providers": [*catalog["providers"], provider], "models": [*catalog["models"], model]}
+
+
+@contextmanager
+def _upstream(port: int) -> Iterator[None]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.gateway.upstream", str(port)], cwd=REPOSITORY, stdout=subprocess.PIPE
+    )
+    try:
+        if process.stdout is None or process.stdout.readline() != b"ready\n":
+            raise RuntimeError("the benchmark's provider did not start")
+        pin([process.pid], LOAD_CORE)
+        yield
+    finally:
+        process.terminate()
+        process.wait(_STOP_TIMEOUT_S)
+
+
+@contextmanager
+def _bare_envoy(directory: Path, port: int, admin_port: int, upstream_port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """What any gateway on Envoy costs at least: a proxy of one listener and one route, nothing else."""
+    bootstrap = directory / "bare-envoy.json"
+    bootstrap.write_text(json.dumps(_bare_bootstrap(port, admin_port, upstream_port)), encoding="utf-8")
+    log_file = directory / "bare-envoy.log"
+    envoy = start_child(ChildCommand(command(find_binary(), bootstrap, 1), inherited(os.environ), directory, log_file))
+    try:
+        wait_until_ready(envoy, "Envoy", log_file, lambda _: probes.answers_ok(admin_port, "/ready"), _START_TIMEOUT_S)
+        yield envoy
+    finally:
+        stop_child(envoy, signal.SIGTERM, _STOP_TIMEOUT_S)
+
+
+def _bare_bootstrap(port: int, admin_port: int, upstream_port: int) -> dict[str, Any]:
+    def address(number: int) -> dict[str, Any]:
+        return {"socket_address": {"address": "127.0.0.1", "port_value": number}}
+
+    extensions = "type.googleapis.com/envoy.extensions.filters"
+    manager = {
+        "@type": f"{extensions}.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "bare",
+        "route_config": {
+            "virtual_hosts": [
+                {
+                    "name": "all",
+                    "domains": ["*"],
+                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "provider"}}],
+                }
+            ]
+        },
+        "http_filters": [
+            {"name": "router", "typed_config": {"@type": f"{extensions}.http.router.v3.Router"}},
+        ],
+    }
+    return {
+        "admin": {"address": address(admin_port)},
+        "static_resources": {
+            "listeners": [
+                {
+                    "address": address(port),
+                    "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
+                }
+            ],
+            "clusters": [
+                {
+                    "name": "provider",
+                    "load_assignment": {
+                        "cluster_name": "provider",
+                        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(upstream_port)}}]}],
+                    },
+                }
+            ],
+        },
+    }
