@@ -4,11 +4,15 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 
 from gateway_core.edges.background import end, start
 from usage_service.entries import Entry, signature_of
 
 logger = logging.getLogger(__name__)
+
+_PAUSE_PER_BATCH: Final = 4.0
+_LONGEST_INTERVAL_S: Final = 0.1
 
 SettleBatch = Callable[[Sequence[Entry]], Awaitable[None]]
 
@@ -36,6 +40,8 @@ class SettlementPipeline:
         self._queue: asyncio.Queue[Entry] = asyncio.Queue(queue_entries)
         self._batch_entries = batch_entries
         self._interval_s = interval_ms / 1_000
+        self._settling_s = 0.0
+        """How long the last batch took."""
         self._gathering = asyncio.Lock()
         self._under_way: dict[str, asyncio.Event] = {}
         """The holds that are being settled, by the signatures of their tokens, and when that is over."""
@@ -64,9 +70,11 @@ class SettlementPipeline:
                 holds = {signature_of(entry.report.token) for entry in batch}
                 await self._until_free(holds)
                 self._under_way.update(dict.fromkeys(holds, over))
+            begun_s = asyncio.get_running_loop().time()
             try:
                 await self._settle(batch)
             finally:
+                self._settling_s = asyncio.get_running_loop().time() - begun_s
                 for hold in holds:
                     del self._under_way[hold]
                 over.set()
@@ -77,7 +85,8 @@ class SettlementPipeline:
         """The next entries, in the order they came."""
         batch = [await self._queue.get()]
         if self._queue.qsize() < self._batch_entries - 1:
-            await asyncio.sleep(self._interval_s)
+            # The slower a batch was, the more share the next: what it costs besides its entries is paid less often.
+            await asyncio.sleep(max(self._interval_s, min(self._settling_s * _PAUSE_PER_BATCH, _LONGEST_INTERVAL_S)))
         while len(batch) < self._batch_entries and not self._queue.empty():
             batch.append(self._queue.get_nowait())
         return batch

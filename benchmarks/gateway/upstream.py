@@ -1,4 +1,4 @@
-"""The provider of the benchmark, `python -m benchmarks.gateway.upstream PORT`: it answers at once, always the same, at little cost."""
+"""The provider of the benchmark: `python -m benchmarks.gateway.upstream PORT`. It answers at once, always the same, cheaply."""
 
 import asyncio
 import json

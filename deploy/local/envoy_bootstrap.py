@@ -36,7 +36,7 @@ def envoy_command(bootstrap: Path) -> list[str]:
         StartError: there is no binary.
     """
     try:
-        return command(find_binary(), bootstrap, min(MAX_WORKERS, os.cpu_count() or 1))
+        return command(find_binary(), bootstrap, min(MAX_WORKERS, len(os.sched_getaffinity(0))))
     except BinaryNotFoundError as error:
         raise StartError(str(error)) from error
 
