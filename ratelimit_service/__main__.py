@@ -4,6 +4,7 @@ import sys
 
 from gateway_core.edges.grpc_server import run_service
 from gateway_core.edges.settings import RateLimitSettings, SettingsError, load_settings
+from ratelimit_service.rules import RulesError
 from ratelimit_service.service import open_service
 
 
@@ -13,7 +14,10 @@ def main() -> None:
         settings = load_settings(RateLimitSettings)
     except SettingsError as error:
         sys.exit(str(error))
-    run_service("ratelimit_service", settings, open_service)
+    try:
+        run_service("ratelimit_service", settings, open_service)
+    except RulesError as error:
+        sys.exit(f"ratelimit_service: {error}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from envoy.service.ratelimit.v3 import rls_pb2
 from gateway_core.domain.dialects import Dialect
 from gateway_core.domain.error_bodies import error_body
 from gateway_core.domain.rate_limits import (
+    Counted,
     CounterState,
     Demand,
     RateCounter,
@@ -22,8 +23,8 @@ from ratelimit_service.descriptors import DescribedCall
 
 _OK: Final = rls_pb2.RateLimitResponse.OK
 _OVER_LIMIT: Final = rls_pb2.RateLimitResponse.OVER_LIMIT
-_UNITS: Final = {unit: rls_pb2.RateLimitResponse.RateLimit.Unit.Value(unit.name) for unit in RateUnit}
-_UINT32_MAX: Final = 2**32 - 1
+UNITS: Final = {unit: rls_pb2.RateLimitResponse.RateLimit.Unit.Value(unit.name) for unit in RateUnit}
+UINT32_MAX: Final = 2**32 - 1
 _US_PER_S: Final = 1_000_000
 
 
@@ -37,7 +38,7 @@ def answer(call: DescribedCall, states: Sequence[CounterState]) -> rls_pb2.RateL
     response = rls_pb2.RateLimitResponse(overall_code=_OK)
     by_counter = {state.demand.counter: state for state in states}
     for demand in call.demands:
-        _add_status(response, demand, by_counter)
+        add_status(response, demand, by_counter)
     enforced = [state for state in states if not state.demand.shadow]
     if enforced:
         _add_headers(response, _limit_headers(tightest(enforced)))
@@ -50,7 +51,8 @@ def answer(call: DescribedCall, states: Sequence[CounterState]) -> rls_pb2.RateL
 
 def _report_shadows(response: rls_pb2.RateLimitResponse, states: Sequence[CounterState]) -> None:
     """Tells usage_service, by way of the call's metadata, what was let pass: the caller is told nothing of it."""
-    shadows = sorted(state.demand.counter.scope.kind for state in states if not state.fits)
+    refused = (state.demand.counter for state in states if not state.fits)
+    shadows = sorted(counter.scope.kind for counter in refused if isinstance(counter, RateCounter))
     if shadows:
         response.dynamic_metadata.update({"shadow_refused": ",".join(shadows)})
 
@@ -77,17 +79,19 @@ def _add_headers(response: rls_pb2.RateLimitResponse, headers: Mapping[str, str]
         response.response_headers_to_add.add(key=key, value=value)
 
 
-def _add_status(
-    response: rls_pb2.RateLimitResponse, demand: Demand | None, states: Mapping[RateCounter, CounterState]
-) -> None:
+def add_status(
+    response: rls_pb2.RateLimitResponse, demand: Demand | None, states: Mapping[Counted, CounterState]
+) -> "rls_pb2.RateLimitResponse.DescriptorStatus":
+    """Adds how a descriptor fared."""
     status = response.statuses.add(code=_OK)
     if demand is None:
-        return
+        return status
     state = states[demand.counter]
     status.code = _OK if state.fits or state.demand.shadow else _OVER_LIMIT
     status.current_limit.requests_per_unit = state.demand.limit
-    status.current_limit.unit = _UNITS[demand.counter.unit]
-    status.limit_remaining = min(state.remaining, _UINT32_MAX)
+    status.current_limit.unit = UNITS[demand.counter.unit]
+    status.limit_remaining = min(state.remaining, UINT32_MAX)
     seconds, microseconds = divmod(state.reset_us, _US_PER_S)
     status.duration_until_reset.seconds = seconds
     status.duration_until_reset.nanos = microseconds * 1_000
+    return status

@@ -20,12 +20,7 @@ from gateway_core.domain.scopes import Scope, ScopeKind
 DOMAIN: Final = "megarouter"
 MAX_DESCRIPTORS: Final = 32
 
-_UNITS: Final = {
-    ratelimit_unit_pb2.SECOND: RateUnit.SECOND,
-    ratelimit_unit_pb2.MINUTE: RateUnit.MINUTE,
-    ratelimit_unit_pb2.HOUR: RateUnit.HOUR,
-    ratelimit_unit_pb2.DAY: RateUnit.DAY,
-}
+_UNITS: Final = {ratelimit_unit_pb2.RateLimitUnit.Value(unit.name): unit for unit in RateUnit}
 _REQUIRED: Final = frozenset({"organization", "scope", "id"})
 _ALLOWED: Final = _REQUIRED | {"dialect", "mode"}
 
@@ -60,24 +55,26 @@ def read_call(request: rls_pb2.RateLimitRequest) -> DescribedCall:
     if not 1 <= len(request.descriptors) <= MAX_DESCRIPTORS:
         raise InvalidDescriptorsError(f"a request has 1 to {MAX_DESCRIPTORS} descriptors")
     hits = request.hits_addend or 1
-    demands = tuple(_demand(descriptor, hits) for descriptor in request.descriptors)
-    if len({demand.counter.organization for demand in demands if demand}) > 1:
+    organizations: set[str] = set()
+    demands = tuple(_demand(descriptor, hits, organizations) for descriptor in request.descriptors)
+    if len(organizations) > 1:
         raise InvalidDescriptorsError("all descriptors of a request must be of one organization")
     return DescribedCall(demands, _dialect(request))
 
 
-def _demand(descriptor: "rls_pb2.RateLimitDescriptor", request_hits: int) -> Demand | None:
+def _demand(descriptor: "rls_pb2.RateLimitDescriptor", request_hits: int, organizations: set[str]) -> Demand | None:
     if not descriptor.HasField("limit"):
         return None
     unit = _UNITS.get(descriptor.limit.unit)
     if unit is None:
-        raise InvalidDescriptorsError("the unit of a limit must be SECOND, MINUTE, HOUR or DAY")
+        raise InvalidDescriptorsError("the unit of a limit must be SECOND, MINUTE, HOUR, DAY, MONTH or YEAR")
     values = _values(descriptor.entries)
     try:
         scope = Scope(ScopeKind(values["scope"]), values["id"])
     except ValueError:
         raise InvalidDescriptorsError("a descriptor has an unknown scope") from None
     hits = descriptor.hits_addend.value if descriptor.HasField("hits_addend") else request_hits
+    organizations.add(values["organization"])
     counter = RateCounter(values["organization"], scope, unit)
     return Demand(counter, descriptor.limit.requests_per_unit, hits, shadow=_is_shadow(values))
 

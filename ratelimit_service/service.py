@@ -28,6 +28,7 @@ from gateway_core.edges.telemetry.tracing import Tracing
 from gateway_core.edges.unary import Metadata, StatusError, UnaryMethod, generic_handler
 from ratelimit_service.descriptors import InvalidDescriptorsError
 from ratelimit_service.handler import CountersUnavailableError, RateLimitHandler
+from ratelimit_service.rule_files import RuleFiles
 
 logger = logging.getLogger(__name__)
 
@@ -88,9 +89,10 @@ class RateLimitService:
 
     service_names: Sequence[str] = (SERVICE_NAME,)
 
-    def __init__(self, redis: PipelinedRedis, tracing: Tracing, metrics: Metrics) -> None:
+    def __init__(self, redis: PipelinedRedis, rules: RuleFiles, tracing: Tracing, metrics: Metrics) -> None:
         self._redis = redis
-        method = RateLimitMethod(RateLimitHandler(RateCounters(redis)), tracing, metrics)
+        handler = RateLimitHandler(RateCounters(redis), lambda: rules.rules)
+        method = RateLimitMethod(handler, tracing, metrics)
         self.unary_methods: Sequence[UnaryMethod] = (UnaryMethod(f"/{METHOD}", method.answer),)
         self._answers = False
 
@@ -124,8 +126,17 @@ class RateLimitService:
 async def open_service(
     settings: RateLimitSettings, tracing: Tracing, metrics: Metrics = NO_METRICS
 ) -> AsyncIterator[RateLimitService]:
-    """The service with its connections. Redis may start later: until then it is not ready and refuses."""
+    """The service with its connections. Redis may start later: until then it is not ready and refuses.
+
+    Raises:
+        RulesError: there are rules that cannot be used.
+    """
     async with open_pipelined(settings.redis_url.get_secret_value(), timeout_ms=_REDIS_TIMEOUT_MS) as redis:
-        service = RateLimitService(redis, tracing, metrics)
-        async with in_background(service.watch_redis()), dependencies.reported(metrics, {"redis": redis.ping}):
+        rules = RuleFiles(settings.rate_limit_rules_folder)
+        service = RateLimitService(redis, rules, tracing, metrics)
+        async with (
+            in_background(service.watch_redis()),
+            in_background(rules.keep_reading()),
+            dependencies.reported(metrics, {"redis": redis.ping}),
+        ):
             yield service

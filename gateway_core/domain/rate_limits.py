@@ -20,12 +20,16 @@ _US_PER_S: Final = 1_000_000
 
 
 class RateUnit(enum.Enum):
-    """The windows a limit may have; the value is their length in seconds. Months and years are calendar, not windows."""
+    """The windows a limit may have; the value is their length in seconds. Months have 30 days and years 365, as in
+    envoyproxy/ratelimit.
+    """
 
     SECOND = 1
     MINUTE = 60
     HOUR = 3_600
     DAY = 86_400
+    MONTH = 2_592_000
+    YEAR = 31_536_000
 
     @property
     def slice_us(self) -> int:
@@ -41,6 +45,11 @@ class RateCounter:
     scope: Scope
     unit: RateUnit
 
+    @property
+    def subject(self) -> str:
+        """Whom it limits, for people."""
+        return f"{self.scope.kind.replace('_', ' ')} {self.scope.scope_id}"
+
     def key(self) -> str:
         """The Redis key. Injective whatever the ids contain: percent-encoding leaves no colon or brace inside a part."""
         organization = quote(self.organization, safe="")
@@ -48,10 +57,32 @@ class RateCounter:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleCounter:
+    """What a rule of another domain than the gateway's own counts: calls with exactly these entries."""
+
+    domain: str
+    entries: tuple[tuple[str, str], ...]
+    unit: RateUnit
+
+    @property
+    def subject(self) -> str:
+        """Whom it limits, for people."""
+        return ", ".join(f"{key} {value}" for key, value in self.entries)
+
+    def key(self) -> str:
+        """The Redis key. Its tag holds a colon, which no organization's does: the two kinds of counters are never one."""
+        entries = "&".join(f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in self.entries)
+        return f"mr:{{{quote(self.domain, safe='')}:rules}}:r:{entries}:{self.unit.name}"
+
+
+Counted = RateCounter | RuleCounter
+
+
+@dataclass(frozen=True, slots=True)
 class Demand:
     """What one call asks of one counter."""
 
-    counter: RateCounter
+    counter: Counted
     limit: int
     """Requests per window; 0 lets nothing pass."""
     hits: int
@@ -79,7 +110,7 @@ def merge_demands(demands: Iterable[Demand]) -> list[Demand]:
 
     Two demands on one counter would each take the other's place for free.
     """
-    merged: dict[RateCounter, Demand] = {}
+    merged: dict[Counted, Demand] = {}
     for demand in demands:
         known = merged.get(demand.counter)
         merged[demand.counter] = (
@@ -114,12 +145,13 @@ def refusal_message(states: Sequence[CounterState]) -> str:
     state = tightest(states)
     limit = state.demand.limit
     counter = state.demand.counter
-    subject = f"{counter.scope.kind.replace('_', ' ')} {counter.scope.scope_id}"
     rate = f"{limit} request{'' if limit == 1 else 's'} per {counter.unit.name.lower()}"
     seconds = retry_after_s(states)
     if seconds is None:
-        return f"The rate limit of {subject} is {rate}, which this call can never meet. Ask an admin to raise it."
-    return f"The rate limit of {subject} is {rate}. Try again in {seconds} second{'' if seconds == 1 else 's'}."
+        return (
+            f"The rate limit of {counter.subject} is {rate}, which this call can never meet. Ask an admin to raise it."
+        )
+    return f"The rate limit of {counter.subject} is {rate}. Try again in {seconds} second{'' if seconds == 1 else 's'}."
 
 
 def format_duration(duration_us: int) -> str:

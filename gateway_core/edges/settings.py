@@ -82,6 +82,8 @@ class RateLimitSettings(ServiceSettings):
     """ratelimit_service."""
 
     redis_url: SecretStr
+    rate_limit_rules_folder: Path | None = None
+    """YAML files of rules for other domains, in the format of envoyproxy/ratelimit. Without it there is the gateway's own alone."""
 
 
 class UsageSettings(DatabaseSettings):

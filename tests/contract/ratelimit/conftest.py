@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Protocol
 
 import grpc
@@ -24,10 +25,12 @@ class Ask(Protocol):
 
 @asynccontextmanager
 async def running_service(
-    redis_url: str, tracing: Tracing | None = None
+    redis_url: str, tracing: Tracing | None = None, rules_folder: Path | None = None, timeout_s: float = 1
 ) -> AsyncIterator[tuple[RateLimitService, Ask]]:
     """A service behind its own gRPC server, and a way to ask it with the deadline that Envoy sets."""
-    settings = RateLimitSettings.model_validate({"listen": "127.0.0.1:0", "redis_url": redis_url})
+    settings = RateLimitSettings.model_validate(
+        {"listen": "127.0.0.1:0", "redis_url": redis_url, "rate_limit_rules_folder": rules_folder}
+    )
     async with open_service(settings, tracing or Tracing("ratelimit_service", None)) as service:
         server = grpc.aio.server()
         service.add_to(server)
@@ -39,7 +42,7 @@ async def running_service(
             async def ask(
                 request: rls_pb2.RateLimitRequest, metadata: Sequence[tuple[str, str]] = ()
             ) -> rls_pb2.RateLimitResponse:
-                return await stub.ShouldRateLimit(request, timeout=1, metadata=metadata)
+                return await stub.ShouldRateLimit(request, timeout=timeout_s, metadata=metadata)
 
             yield service, ask
         await server.stop(1)

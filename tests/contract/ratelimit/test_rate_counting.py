@@ -6,31 +6,36 @@ import random
 import time
 from contextlib import AsyncExitStack
 
+import pytest
 from envoy.service.ratelimit.v3 import rls_pb2
 from redis.asyncio import Redis
 
 from deploy.local.redis import RedisServer
 from gateway_core.domain.rate_limits import SLICES_PER_WINDOW
+from ratelimit_service import handler
 from tests.contract.ratelimit.conftest import Ask, running_service
 from tests.unit.ratelimit.requests import headers_of, rate_limit_request
 
 OK, OVER_LIMIT = rls_pb2.RateLimitResponse.OK, rls_pb2.RateLimitResponse.OVER_LIMIT
 
 
-async def test_500_concurrent_calls_through_three_instances_pass_exactly_100_times(
-    redis_server: RedisServer, redis: Redis
+async def test_2000_concurrent_calls_through_three_instances_pass_exactly_100_times(
+    redis_server: RedisServer, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # One process plays all three and their callers: each has to wait for the others.
+    monkeypatch.setattr(handler, "DECISION_TIMEOUT_S", 20)
     async with AsyncExitStack() as stack:
-        instances = [(await stack.enter_async_context(running_service(redis_server.url)))[1] for _ in range(3)]
+        services = [await stack.enter_async_context(running_service(redis_server.url, timeout_s=20)) for _ in range(3)]
+        instances = [ask for _, ask in services]
         request = rate_limit_request(("member", "mia", 100), ("api_key", "key-1", 100_000))
-        asks = itertools.islice(itertools.cycle(instances), 500)
-        # The first 500 arrive together; the gateway's own concurrency is what Redis has to survive.
+        asks = itertools.islice(itertools.cycle(instances), 2_000)
+        # All arrive together; the gateway's own concurrency is what Redis has to survive.
         responses = await asyncio.gather(*(ask(request) for ask in asks))
         codes = [response.overall_code for response in responses]
     assert codes.count(OK) == 100
-    assert codes.count(OVER_LIMIT) == 400
+    assert codes.count(OVER_LIMIT) == 1_900
     remaining = sorted(int(headers_of(response)["x-ratelimit-remaining-requests"]) for response in responses)
-    assert remaining == [0] * 400 + list(range(100))
+    assert remaining == [0] * 1_900 + list(range(100))
 
 
 async def test_a_refused_call_consumes_nothing_of_any_limit(ask: Ask) -> None:

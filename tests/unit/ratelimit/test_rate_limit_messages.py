@@ -84,7 +84,6 @@ def _of_two_organizations() -> rls_pb2.RateLimitRequest:
         rate_limit_request(("member", "", 1)),
         rate_limit_request(("member", "mia", 1), organization=""),
         rate_limit_request(("member", "x" * 257, 1)),
-        rate_limit_request(("member", "mia", 1), unit="MONTH"),
         rate_limit_request(("member", "mia", 1), unit="UNKNOWN"),
         _without_id(),
         _with_two_ids(),

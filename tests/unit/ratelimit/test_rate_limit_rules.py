@@ -70,7 +70,7 @@ def test_a_refused_caller_hears_of_the_limit_to_wait_longest_for() -> None:
         state(fits=False, wait_us=2_000_000, scope_id="short"),
         state(fits=False, wait_us=9_000_001, scope_id="long"),
     ]
-    assert tightest(states).demand.counter.scope.scope_id == "long"
+    assert tightest(states).demand.counter.subject == "member long"
     assert retry_after_s(states) == 10
 
 
