@@ -12,7 +12,6 @@ import json
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,12 +21,11 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.gateway.bench_stack import MODEL, SERVICES, BenchStack, running
+from benchmarks.gateway import soak
+from benchmarks.gateway.bench_stack import MODEL, SERVICES, BenchError, BenchStack, running
 from benchmarks.gateway.load import Outcome, pace, saturate
 from benchmarks.gateway.machine import GATEWAY_CORE, LOAD_CORE, memory_mb, pin, times_s
 
-_SETTLE_TIMEOUT_S: Final = 60.0
-_LOOK_S: Final = 0.02
 _WARM_UP_CALLS: Final = 300
 _PACED_CALLS_PER_S: Final = 200
 
@@ -68,10 +66,6 @@ class Result:
     """From the last answer until every call was in the ledger."""
 
 
-class BenchError(Exception):
-    """A figure would be wrong: a call was refused, or the books do not agree with the answers."""
-
-
 def requests(scenario: Scenario, stack: BenchStack) -> Iterator[bytes]:
     """Calls of a scenario without end, one key after the other."""
     keys = stack.keys[: scenario.keys]
@@ -95,19 +89,6 @@ def _request(key: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-async def _settled(stack: BenchStack, expected: int) -> float:
-    """Waits until the ledger has so many calls; seconds it took."""
-    begun_s = time.perf_counter()
-    while (found := await stack.settled()) < expected:
-        if time.perf_counter() - begun_s > _SETTLE_TIMEOUT_S:
-            raise BenchError(f"{expected} calls were answered, {found} are in the ledger")
-        await asyncio.sleep(_LOOK_S)
-    took_s = time.perf_counter() - begun_s
-    if found != expected:
-        raise BenchError(f"{expected} calls were answered, {found} are in the ledger")
-    return took_s
-
-
 def _check(scenario: Scenario, outcome: Outcome) -> int:
     """The calls that were served."""
     allowed = {200, 403} if scenario.half_refused else {200}
@@ -126,10 +107,10 @@ async def _saturated(stack: BenchStack, scenario: Scenario, duration_s: float) -
         warm_keys = await saturate(stack.model_port, _until_empty(once), connections=1, duration_s=3)
         warm.statuses.update(warm_keys.statuses)
     before += _check(scenario, warm)
-    await _settled(stack, before)
+    await stack.until_settled(before)
     begun = times_s(stack.processes)
     outcome = await saturate(stack.model_port, made, connections=scenario.connections, duration_s=duration_s)
-    drain_s = await _settled(stack, before + _check(scenario, outcome))
+    drain_s = await stack.until_settled(before + _check(scenario, outcome))
     ended = times_s(stack.processes)
     cpu_us = {name: (ended[name] - begun[name]) / outcome.calls * 1e6 for name in begun}
     return Result(scenario.name, bare.calls_per_s, outcome.calls_per_s, cpu_us, drain_s)
@@ -224,6 +205,31 @@ async def _run(arguments: argparse.Namespace, console: Console, directory: Path)
     }
 
 
+async def _soaked(arguments: argparse.Namespace, console: Console, directory: Path) -> dict[str, object]:
+    with console.status("starting") as status:
+        async with running(directory, arguments.port_base) as stack:
+            status.update("looking for saturation")
+            saturation = await _saturated(stack, SCENARIOS[0], arguments.seconds)
+            per_second = saturation.gateway_calls_per_s / 2
+            status.update(f"soaking at {per_second:.0f} calls/s for {arguments.soak:g} minutes")
+            made = requests(SCENARIOS[0], stack)
+            samples, outcome = await soak.soak(stack, made, per_second=per_second, seconds=arguments.soak * 60)
+            _check(SCENARIOS[0], outcome)
+            status.update("auditing the books")
+            open_holds, books = await stack.open_holds(), await asyncio.to_thread(stack.audit)
+    console.print(soak.table(samples))
+    problems = soak.growth(samples)
+    if open_holds or books:
+        problems.append(f"{open_holds} holds are open; the audit says: {books}")
+    if problems:
+        raise BenchError("; ".join(problems))
+    console.print(
+        f"{outcome.calls:,} calls at {per_second:.0f}/s, half of saturation: "
+        "nothing grew, no hold is open, the audit found nothing."
+    )
+    return {"per_second": per_second, "calls": outcome.calls, "samples": [asdict(one) for one in samples]}
+
+
 def main() -> None:
     """Runs the benchmark and prints its tables."""
     parser = argparse.ArgumentParser(
@@ -231,6 +237,9 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=10, metavar="N", help="each load lasts so long (default 10)")
     parser.add_argument("--port-base", type=int, default=25_000, metavar="N", help="first of 25 ports (default 25000)")
+    parser.add_argument(
+        "--soak", type=float, metavar="MINUTES", help="half of saturation for so long instead, and what grew"
+    )
     names = [one.name for one in SCENARIOS]
     parser.add_argument("--only", action="append", choices=names, help="this load; can be given several times")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -244,7 +253,8 @@ def main() -> None:
         directory = arguments.keep or Path(temporary)
         directory.mkdir(parents=True, exist_ok=True)
         try:
-            figures = uvloop.run(_run(arguments, console, directory.resolve()))
+            work = _soaked if arguments.soak else _run
+            figures = uvloop.run(work(arguments, console, directory.resolve()))
         except BenchError as error:
             sys.exit(f"bench: {error}")
     if arguments.json:

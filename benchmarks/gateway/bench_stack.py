@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -33,10 +34,16 @@ KEYS: Final = 10_000
 REFUSED_KEYS: Final = 100
 _START_TIMEOUT_S: Final = 30.0
 _STOP_TIMEOUT_S: Final = 10.0
+_SETTLE_TIMEOUT_S: Final = 60.0
+_LOOK_S: Final = 0.02
 _CREDIT: Final = 10**15
 _CREDENTIAL: Final = "BENCH_UPSTREAM_KEY"
 _COUNT: Final = "SELECT count(*) FROM usage_records"
 _OPEN: Final = "SELECT count(*) FROM holds WHERE state = 'HELD'"
+
+
+class BenchError(Exception):
+    """A figure would be wrong: a call was refused, the books do not agree with the answers, or something grew."""
 
 
 class BenchStack:
@@ -59,6 +66,19 @@ class BenchStack:
     async def settled(self) -> int:
         """Calls in the ledger."""
         return int(await self._owner.fetchval(_COUNT))
+
+    async def until_settled(self, expected: int) -> float:
+        """Waits until the ledger has so many calls; seconds it took.
+
+        Raises:
+            BenchError: it has more, or still fewer after a minute.
+        """
+        begun_s = time.perf_counter()
+        while (found := await self.settled()) < expected and time.perf_counter() - begun_s < _SETTLE_TIMEOUT_S:  # noqa: ASYNC110 - the ledger tells nobody
+            await asyncio.sleep(_LOOK_S)
+        if found != expected:
+            raise BenchError(f"{expected} calls were answered, {found} are in the ledger")
+        return time.perf_counter() - begun_s
 
     async def open_holds(self) -> int:
         """Calls that are not resolved."""

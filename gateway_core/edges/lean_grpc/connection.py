@@ -1,28 +1,24 @@
 """One HTTP/2 connection with unary gRPC calls on it, without any input or output: bytes in, calls and bytes out.
 
 What a peer can make us do or keep is bounded: calls under way, bytes of a message, of a header block and of what waits for its
-windows, and how many frames it may send that do nothing (`_Patience`).
+windows, and how many frames it may send that do nothing (`Patience`).
 """
 
 import struct
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 import grpc
 
+from gateway_core.edges.lean_grpc.frame_reader import FrameReader
 from gateway_core.edges.lean_grpc.frames import (
     ACK,
     DEFAULT_WINDOW_BYTES,
     END_HEADERS,
     END_STREAM,
-    FRAME_HEADER,
-    FRAME_HEADER_BYTES,
     MAX_FRAME_BYTES,
-    MAX_STREAM_ID,
     MAX_WINDOW_BYTES,
     PADDED,
-    PREFACE,
-    PRIORITY_PRESENT,
     ErrorCode,
     Kind,
     PeerError,
@@ -36,14 +32,14 @@ from gateway_core.edges.lean_grpc.frames import (
 )
 from gateway_core.edges.lean_grpc.header_blocks import (
     ANSWER_BLOCK,
-    MAX_BLOCK_BYTES,
     MAX_LIST_BYTES,
     OK_BLOCK,
     UNSUPPORTED_BLOCK,
-    RequestHead,
     RequestHeads,
     failure_block,
 )
+from gateway_core.edges.lean_grpc.send_windows import SendWindows
+from gateway_core.edges.lean_grpc.streams import Calls, Patience, Stream
 
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
 """Envoy's questions have a few kilobytes; its headers are bounded by 60 KiB."""
@@ -59,57 +55,7 @@ _REPLY: Final = struct.Struct(f">BHBBL{len(ANSWER_BLOCK)}sBHBBLBL")
 """HEADERS and the beginning of DATA, up to the message."""
 _END: Final = struct.Struct(f">BHBBL{len(OK_BLOCK)}s")
 _SETTING: Final = struct.Struct(">HL")
-_LEFT_FRAMES: Final = 10_000.0
-_FRAMES_PER_SECOND: Final = 1_000.0
-_FRAMES_PER_CALL: Final = 4.0
 _RESET_FRAMES: Final = 20.0
-
-
-class Stream:
-    """A call under way."""
-
-    __slots__ = ("body", "deadline_s", "head", "received_bytes", "rest", "stream_id", "window_bytes")
-
-    def __init__(self, stream_id: int, head: RequestHead, deadline_s: float, window_bytes: int) -> None:
-        self.stream_id = stream_id
-        self.head = head
-        self.deadline_s = deadline_s
-        self.window_bytes = window_bytes
-        """How much of the reply the peer takes."""
-        self.received_bytes = 0
-        self.body: list[bytes] | None = []
-        """What has come of the request; None once it is whole."""
-        self.rest = b""
-        """What waits of the reply for the peer's windows, in front of the trailers."""
-
-
-class Calls(Protocol):
-    """Whoever answers."""
-
-    def begin(self, stream: Stream, message: bytes) -> None:
-        """A call has come. It is answered by `reply` or `fail`, now or later."""
-
-    def cancel(self, stream: Stream) -> None:
-        """Nobody waits for the answer to a call any more."""
-
-
-class _Patience:
-    """How many frames that do nothing a peer may still send. Time and calls that are answered give some back."""
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._left = _LEFT_FRAMES
-        self._looked_s = monotonic()
-
-    def spend(self, frames: float = 1.0) -> None:
-        now_s = self._monotonic()
-        self._left = min(_LEFT_FRAMES, self._left + (now_s - self._looked_s) * _FRAMES_PER_SECOND) - frames
-        self._looked_s = now_s
-        if self._left < 0:
-            raise PeerError(ErrorCode.ENHANCE_YOUR_CALM, "too many frames that do nothing")
-
-    def earn(self) -> None:
-        self._left += _FRAMES_PER_CALL
 
 
 class Connection:
@@ -126,7 +72,8 @@ class Connection:
         self._calls = calls
         self._monotonic = monotonic
         self._max_calls = max_calls
-        self._patience = _Patience(monotonic)
+        self._patience = Patience(monotonic)
+        self._reader = FrameReader(self._patience)
         self._heads = RequestHeads()
         self._streams: dict[int, Stream] = {}
         self._coming = 0
@@ -134,14 +81,7 @@ class Connection:
         self._under_way = 0
         """Calls that were begun and have not ended, those that were reset meanwhile included."""
         self._last_id = 0
-        self._rest = b""
-        self._preface_left = PREFACE
-        self._settled = False
-        self._block: tuple[int, int, list[bytes]] | None = None
         self._received_bytes = 0
-        self._window_bytes = DEFAULT_WINDOW_BYTES
-        self._stream_window_bytes = DEFAULT_WINDOW_BYTES
-        self._waiting: dict[int, Stream] = {}
         self._ending = False
         self.is_over = False
         """Whether the connection is to be closed when `output` is sent."""
@@ -156,6 +96,7 @@ class Connection:
             )
             + window_update(0, _CONNECTION_WINDOW_BYTES - DEFAULT_WINDOW_BYTES)
         ]
+        self._windows = SendWindows(self.output)
         self._on_frame: tuple[Callable[[int, int, bytes], None], ...] = (
             self._on_data,
             self._on_headers,
@@ -166,7 +107,6 @@ class Connection:
             self._on_ping,
             self._on_goaway,
             self._on_window_update,
-            self._on_continuation,
         )
 
     @property
@@ -179,9 +119,10 @@ class Connection:
         if self.is_over:
             return
         try:
-            if self._preface_left:
-                data = self._without_preface(data)
-            self._take(data)
+            for kind, flags, stream_id, payload in self._reader.frames(data):
+                self._on_frame[kind](flags, stream_id, payload)
+                if self.is_over:
+                    return
         except PeerError as failure:
             self._give_up(failure.code, str(failure))
 
@@ -191,13 +132,10 @@ class Connection:
             return
         size = len(message) + _PREFIX_BYTES
         stream_id = stream.stream_id
-        if size > MAX_FRAME_BYTES or size > self._window_bytes or size > stream.window_bytes or self._waiting:
-            stream.rest = b"\0" + len(message).to_bytes(4, "big") + message
+        if not self._windows.take(stream, size):
             self.output.append(frame(Kind.HEADERS, END_HEADERS, stream_id, ANSWER_BLOCK))
-            self._waiting[stream_id] = stream
-            self._send_waiting()
+            self._end_all(self._windows.wait(stream, b"\0" + len(message).to_bytes(4, "big") + message))
             return
-        self._window_bytes -= size
         begin = _REPLY.pack(
             *(0, len(ANSWER_BLOCK), Kind.HEADERS, END_HEADERS, stream_id, ANSWER_BLOCK),
             *(0, size, Kind.DATA, 0, stream_id, 0, size - _PREFIX_BYTES),
@@ -210,7 +148,7 @@ class Connection:
         """Answers a call by a status; nothing happens if nobody waits for it any more."""
         if self._streams.get(stream.stream_id) is not stream:
             return
-        if stream.stream_id in self._waiting:  # its headers are on their way already
+        if self._windows.is_waiting(stream):  # its headers are on their way already
             self._reset(stream.stream_id, ErrorCode.CANCEL)
             return
         self._end_with(stream, failure_block(code, text))
@@ -240,70 +178,11 @@ class Connection:
         self.is_over = True
         streams = [stream for stream in self._streams.values() if stream.body is None]
         self._streams.clear()
-        self._waiting.clear()
+        self._windows.clear()
         for stream in streams:
             self._calls.cancel(stream)
 
-    def _without_preface(self, data: bytes) -> bytes:
-        expected = self._preface_left
-        if data[: len(expected)] != expected[: len(data)]:
-            raise PeerError(ErrorCode.PROTOCOL_ERROR, "this is no HTTP/2 connection")
-        self._preface_left = expected[len(data) :]
-        return data[len(expected) :]
-
-    def _take(self, data: bytes) -> None:
-        if self._rest:
-            data = self._rest + data
-        position, end = 0, len(data)
-        while end - position >= FRAME_HEADER_BYTES:
-            high, low, kind, flags, stream_id = FRAME_HEADER.unpack_from(data, position)
-            length = high << 16 | low
-            if length > MAX_FRAME_BYTES:
-                raise PeerError(ErrorCode.FRAME_SIZE_ERROR, "a frame is too long")
-            begin = position + FRAME_HEADER_BYTES
-            if begin + length > end:
-                break
-            position = begin + length
-            self._check_order(kind, flags)
-            if kind <= Kind.CONTINUATION:
-                self._on_frame[kind](flags, stream_id & MAX_STREAM_ID, data[begin:position])
-            else:
-                self._patience.spend()
-            if self.is_over:
-                return
-        self._rest = data[position:]
-
-    def _check_order(self, kind: int, flags: int) -> None:
-        if self._block is not None and kind != Kind.CONTINUATION:
-            raise PeerError(ErrorCode.PROTOCOL_ERROR, "a frame inside a header block")
-        if not self._settled:
-            if kind != Kind.SETTINGS or flags & ACK:
-                raise PeerError(ErrorCode.PROTOCOL_ERROR, "the first frame is not SETTINGS")
-            self._settled = True
-
-    def _on_headers(self, flags: int, stream_id: int, payload: bytes) -> None:
-        if not stream_id & 1:
-            raise PeerError(ErrorCode.PROTOCOL_ERROR, "HEADERS on no stream of a client")
-        if flags & (PADDED | PRIORITY_PRESENT):
-            payload = unpadded(flags, payload)
-        if flags & END_HEADERS:
-            self._on_block(stream_id, flags, payload)
-        else:
-            self._block = (stream_id, flags, [payload])
-
-    def _on_continuation(self, flags: int, stream_id: int, payload: bytes) -> None:
-        if self._block is None or self._block[0] != stream_id:
-            raise PeerError(ErrorCode.PROTOCOL_ERROR, "CONTINUATION of nothing")
-        self._patience.spend()
-        _, first_flags, parts = self._block
-        parts.append(payload)
-        if sum(map(len, parts)) > MAX_BLOCK_BYTES:
-            raise PeerError(ErrorCode.ENHANCE_YOUR_CALM, "a header block is too long")
-        if flags & END_HEADERS:
-            self._block = None
-            self._on_block(stream_id, first_flags, b"".join(parts))
-
-    def _on_block(self, stream_id: int, flags: int, block: bytes) -> None:
+    def _on_headers(self, flags: int, stream_id: int, block: bytes) -> None:
         stream = self._streams.get(stream_id)
         if stream is not None:
             self._on_trailers(stream, flags, block)
@@ -324,7 +203,7 @@ class Connection:
             self._refuse(stream_id, ErrorCode.PROTOCOL_ERROR)
             return
         longest_s = LONGEST_CALL_S if head.timeout_s is None else min(head.timeout_s, LONGEST_CALL_S)
-        stream = Stream(stream_id, head, self._monotonic() + longest_s, self._stream_window_bytes)
+        stream = Stream(stream_id, head, self._monotonic() + longest_s, self._windows.initial_bytes)
         self._streams[stream_id] = stream
         self._coming += 1
         if flags & END_STREAM:
@@ -431,14 +310,8 @@ class Connection:
         if identifier == Setting.MAX_FRAME_SIZE and not MAX_FRAME_BYTES <= value < 2**24:
             raise PeerError(ErrorCode.PROTOCOL_ERROR, "MAX_FRAME_SIZE is 2^14 to 2^24 - 1")
         if identifier == Setting.INITIAL_WINDOW_SIZE:
-            if value > MAX_WINDOW_BYTES:
-                raise PeerError(ErrorCode.FLOW_CONTROL_ERROR, "a window is too large")
-            change, self._stream_window_bytes = value - self._stream_window_bytes, value
-            for stream in self._streams.values():
-                stream.window_bytes += change
-                if stream.window_bytes > MAX_WINDOW_BYTES:
-                    raise PeerError(ErrorCode.FLOW_CONTROL_ERROR, "a window is too large")
-            self._send_waiting()
+            self._windows.set_initial(value, self._streams.values())
+            self._end_all(self._windows.send())
 
     def _on_push_promise(self, _flags: int, _stream_id: int, _payload: bytes) -> None:
         raise PeerError(ErrorCode.PROTOCOL_ERROR, "PUSH_PROMISE of a client")
@@ -466,31 +339,18 @@ class Connection:
         self._patience.spend()
         increment = int.from_bytes(payload, "big") & MAX_WINDOW_BYTES
         if stream_id == 0:
-            self._window_bytes += increment
-            if not increment or self._window_bytes > MAX_WINDOW_BYTES:
-                raise PeerError(ErrorCode.FLOW_CONTROL_ERROR, "a wrong increment of the connection's window")
+            self._windows.widen(increment)
         elif stream_id > self._last_id:
             raise PeerError(ErrorCode.PROTOCOL_ERROR, "WINDOW_UPDATE of no stream")
         elif (stream := self._streams.get(stream_id)) is not None:
             stream.window_bytes += increment
             if not increment or stream.window_bytes > MAX_WINDOW_BYTES:
                 self._drop(stream, ErrorCode.FLOW_CONTROL_ERROR)
-        self._send_waiting()
+        self._end_all(self._windows.send())
 
-    def _send_waiting(self) -> None:
-        """Sends what the windows let through, the longest waiting first."""
-        for stream in list(self._waiting.values()):
-            while stream.rest:
-                size = min(len(stream.rest), MAX_FRAME_BYTES, self._window_bytes, stream.window_bytes)
-                if size <= 0:
-                    break
-                self._window_bytes -= size
-                stream.window_bytes -= size
-                self.output.append(frame(Kind.DATA, 0, stream.stream_id, stream.rest[:size]))
-                stream.rest = stream.rest[size:]
-            if not stream.rest:
-                del self._waiting[stream.stream_id]
-                self._end_with(stream, OK_BLOCK)
+    def _end_all(self, streams: list[Stream]) -> None:
+        for stream in streams:
+            self._end_with(stream, OK_BLOCK)
 
     def _end_with(self, stream: Stream, block: bytes) -> None:
         self.output.append(frame(Kind.HEADERS, END_HEADERS | END_STREAM, stream.stream_id, block))
@@ -521,7 +381,7 @@ class Connection:
 
     def _forget(self, stream: Stream) -> None:
         del self._streams[stream.stream_id]
-        self._waiting.pop(stream.stream_id, None)
+        self._windows.forget(stream)
         if stream.body is None:
             self._calls.cancel(stream)
         else:

@@ -11,7 +11,8 @@ import grpc
 from typing_extensions import override
 
 from gateway_core.edges.background import in_background
-from gateway_core.edges.lean_grpc.connection import MAX_CALLS, Connection, Stream
+from gateway_core.edges.lean_grpc.connection import MAX_CALLS, Connection
+from gateway_core.edges.lean_grpc.streams import Stream
 from gateway_core.edges.unary import StatusError, UnaryMethod
 
 logger = logging.getLogger(__name__)

@@ -3,10 +3,11 @@
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import hpack
 
-from gateway_core.edges.lean_grpc.connection import Connection, Stream
+from gateway_core.edges.lean_grpc.connection import Connection
 from gateway_core.edges.lean_grpc.frames import (
     END_HEADERS,
     END_STREAM,
@@ -16,6 +17,7 @@ from gateway_core.edges.lean_grpc.frames import (
     frame,
     settings_frame,
 )
+from gateway_core.edges.lean_grpc.streams import Stream
 
 HEADERS = (
     (":method", "POST"),
@@ -115,3 +117,13 @@ def ended_with(connection: Connection) -> ErrorCode | None:
 def headers_of(one: Frame) -> dict[str, str]:
     decoder = hpack.Decoder()
     return {str(name): str(value) for name, value in decoder.decode(one.payload)}
+
+
+def status_of(connection: Connection) -> str | None:
+    """Of the first call that was answered."""
+    found = [headers_of(one) for one in sent(connection) if one.kind is Kind.HEADERS]
+    return next((headers["grpc-status"] for headers in found if "grpc-status" in headers), None)
+
+
+HEAD: Final = frame(Kind.HEADERS, END_HEADERS, 1, block())
+"""A call whose message is still to come."""

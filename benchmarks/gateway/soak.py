@@ -1,0 +1,112 @@
+"""Half of what the gateway can do, for a long time: nothing may grow."""
+
+import asyncio
+import os
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rich.table import Table
+
+from benchmarks.gateway.bench_stack import MEASURED, BenchStack
+from benchmarks.gateway.load import Outcome, pace
+from benchmarks.gateway.machine import memory_mb
+
+SAMPLE_S: Final = 10.0
+_WARM_UP_SHARE: Final = 0.2
+"""Of the samples, at the beginning: caches fill, pools open."""
+_MEMORY_SLACK_MB: Final = 8.0
+_MEMORY_SLACK_SHARE: Final = 0.08
+_DESCRIPTOR_SLACK: Final = 8
+_MAX_LAG_S: Final = 1.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How things stood at one moment under load."""
+
+    second: float
+    memory_mb: Mapping[str, float]
+    descriptors: Mapping[str, int]
+    open_holds: int
+    lag_s: float
+    """How long the calls answered so far took to be in the ledger."""
+    p50_ms: float
+    p99_ms: float
+
+
+async def soak(
+    stack: BenchStack, requests: Iterator[bytes], *, per_second: float, seconds: float
+) -> tuple[list[Sample], Outcome]:
+    """Calls at a fixed rate, and a sample every ten seconds."""
+    samples: list[Sample] = []
+    total = Outcome()
+    before = await stack.settled()
+    while len(samples) * SAMPLE_S < seconds:
+        outcome = await pace(
+            stack.model_port, requests, connections=64, calls=int(per_second * SAMPLE_S), per_second=per_second
+        )
+        total.statuses.update(outcome.statuses)
+        open_holds = await stack.open_holds()
+        lag_s = await stack.until_settled(before + total.statuses[200])
+        samples.append(
+            Sample(
+                (len(samples) + 1) * SAMPLE_S,
+                {name: memory_mb(process_id) for name, process_id in stack.processes.items()},
+                {name: _descriptors(process_id) for name, process_id in stack.processes.items()},
+                open_holds,
+                lag_s,
+                outcome.latency_ms(50),
+                outcome.latency_ms(99),
+            )
+        )
+        await asyncio.sleep(0)
+    return samples, total
+
+
+def growth(samples: Sequence[Sample]) -> list[str]:
+    """What grew between the beginning, without its warm-up, and the end; or was late."""
+    warm = samples[int(len(samples) * _WARM_UP_SHARE) :]
+    quarter = max(len(warm) // 4, 1)
+    first, last = warm[:quarter], warm[-quarter:]
+    problems = []
+    for name in MEASURED:
+        before, after = (statistics.median(one.memory_mb[name] for one in part) for part in (first, last))
+        if after > before * (1 + _MEMORY_SLACK_SHARE) + _MEMORY_SLACK_MB:
+            problems.append(f"memory of {name} grew from {before:.0f} to {after:.0f} MB")
+        opened, open_now = (statistics.median(one.descriptors[name] for one in part) for part in (first, last))
+        if open_now > opened + _DESCRIPTOR_SLACK:
+            problems.append(f"descriptors of {name} grew from {opened:.0f} to {open_now:.0f}")
+    holds_before, holds_after = (statistics.median(one.open_holds for one in part) for part in (first, last))
+    if holds_after > 2 * holds_before + 100:
+        problems.append(f"open holds grew from {holds_before:.0f} to {holds_after:.0f}")
+    late = max(one.lag_s for one in warm)
+    if late > _MAX_LAG_S:
+        problems.append(f"settlement was {late:.1f} s behind")
+    return problems
+
+
+def table(samples: Sequence[Sample], rows: int = 12) -> Table:
+    """Some of the samples, evenly spread."""
+    built = Table(title=f"Soak of {samples[-1].second / 60:.0f} minutes")
+    for column in ("minute", *(f"{name.removesuffix('_service')} MB" for name in MEASURED)):
+        built.add_column(column, justify="right")
+    for column in ("descriptors", "open holds", "lag s", "p50 ms", "p99 ms"):
+        built.add_column(column, justify="right")
+    step = max(len(samples) // rows, 1)
+    for one in samples[step - 1 :: step]:
+        built.add_row(
+            f"{one.second / 60:.1f}",
+            *(f"{one.memory_mb[name]:.0f}" for name in MEASURED),
+            str(sum(one.descriptors.values())),
+            str(one.open_holds),
+            f"{one.lag_s:.2f}",
+            f"{one.p50_ms:.1f}",
+            f"{one.p99_ms:.1f}",
+        )
+    return built
+
+
+def _descriptors(process_id: int) -> int:
+    return len(os.listdir(f"/proc/{process_id}/fd"))  # noqa: PTH208 - counted, not used
