@@ -26,13 +26,13 @@ _MODE_OF: Final = {value: name for name, value in MODES.items()} | {
     Guardrail.MODE_UNSPECIFIED: GuardrailMode.ENFORCE.value
 }
 
-_EVERYWHERE: Final = frozenset({"budget_nano_credits", "cycle", "mode", "model_whitelist"})
 _THROTTLES: Final = frozenset({"requests_per_minute", "tokens_per_minute", "concurrency_limit"})
+_EVERYWHERE: Final = frozenset({"budget_nano_credits", "cycle", "mode", "model_whitelist"}) | _THROTTLES
 KNOWN_FIELDS: Final[Mapping[ScopeKind, frozenset[str]]] = {
     ScopeKind.ORGANIZATION: _EVERYWHERE | {"key_limit", "seat_limit"},
     ScopeKind.GROUP: _EVERYWHERE,
-    ScopeKind.MEMBER: _EVERYWHERE | _THROTTLES | {"key_limit"},
-    ScopeKind.API_KEY: _EVERYWHERE | _THROTTLES,
+    ScopeKind.MEMBER: _EVERYWHERE | {"key_limit"},
+    ScopeKind.API_KEY: _EVERYWHERE,
 }
 """What each kind of scope can be limited by."""
 _NUMBERS: Final = ("budget_nano_credits", *sorted(_THROTTLES), "key_limit", "seat_limit")

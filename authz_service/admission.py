@@ -35,7 +35,7 @@ class SnapshotSource(Protocol):
         """An encoded counter."""
 
     async def open_calls(self, organization: str, scope: Scope) -> tuple[int, dict[str, int]]:
-        """The open calls of a member or a key."""
+        """The open calls below a scope."""
 
 
 class SeedingError(Exception):

@@ -13,9 +13,7 @@ from authz_service.call import Call
 from gateway_core.domain.decision import Admission
 from gateway_core.domain.dialects import Dialect
 from gateway_core.domain.error_bodies import error_body
-from gateway_core.domain.principals import GuardrailMode
 from gateway_core.domain.refusals import Refusal
-from gateway_core.domain.scopes import ScopeKind
 
 REQUEST_NAMESPACE: Final = "megarouter.request"
 CLUSTER_HEADER: Final = "x-megarouter-cluster"
@@ -154,12 +152,8 @@ def _shared_metadata(admission: Admission) -> struct_pb2.Struct:
         "inject_include_usage": admission.inject_include_usage,
         "upstream_path": admission.upstream_path,
     }
-    for kind, name in ((ScopeKind.MEMBER, "rate_limit_member"), (ScopeKind.API_KEY, "rate_limit_api_key")):
-        limit = admission.requests_per_minute.get(kind)
-        if limit is not None:
-            fields[name] = {"requests_per_unit": limit, "unit": "MINUTE"}
-            if any(scope.kind is kind for scope in admission.shadows):
-                fields[f"{name}_mode"] = str(GuardrailMode.SHADOW)
+    if admission.rate_limits:  # without the key Envoy does not ask ratelimit_service
+        fields["rate_limits"] = admission.rate_limits
     return _struct(fields)
 
 

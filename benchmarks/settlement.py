@@ -136,7 +136,7 @@ async def _seed(redis: Redis, store: SpendStore, organization: str) -> None:
                 "",
                 rewrite_model=False,
                 inject_include_usage=False,
-                requests_per_minute={},
+                rate_limits="",
             )
         )
 

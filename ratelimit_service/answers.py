@@ -37,8 +37,8 @@ def answer(call: DescribedCall, states: Sequence[CounterState]) -> rls_pb2.RateL
     """
     response = rls_pb2.RateLimitResponse(overall_code=_OK)
     by_counter = {state.demand.counter: state for state in states}
-    for demand in call.demands:
-        add_status(response, demand, by_counter)
+    for demands in call.descriptors:
+        add_status(response, _told(demands, by_counter), by_counter)
     enforced = [state for state in states if not state.demand.shadow]
     if enforced:
         _add_headers(response, _limit_headers(tightest(enforced)))
@@ -49,10 +49,18 @@ def answer(call: DescribedCall, states: Sequence[CounterState]) -> rls_pb2.RateL
     return response
 
 
+def _told(demands: Sequence[Demand], states: Mapping[Counted, CounterState]) -> Demand | None:
+    """Of several demands of a descriptor the one that its status is about."""
+    if len(demands) <= 1:
+        return demands[0] if demands else None
+    enforced = [states[demand.counter] for demand in demands if not demand.shadow]
+    return tightest(enforced).demand if enforced else demands[0]
+
+
 def _report_shadows(response: rls_pb2.RateLimitResponse, states: Sequence[CounterState]) -> None:
     """Tells usage_service, by way of the call's metadata, what was let pass: the caller is told nothing of it."""
     refused = (state.demand.counter for state in states if not state.fits)
-    shadows = sorted(counter.scope.kind for counter in refused if isinstance(counter, RateCounter))
+    shadows = sorted({counter.scope.encode() for counter in refused if isinstance(counter, RateCounter)})
     if shadows:
         response.dynamic_metadata.update({"shadow_refused": ",".join(shadows)})
 

@@ -1,32 +1,32 @@
 """From Envoy's descriptors to demands on counters.
 
-A descriptor of ours names one scope: `(organization, id), (scope, "member" | "api_key"), (id, id)`, `(dialect, name)` for the
-error body, and `(mode, "ENFORCE" | "SHADOW")`: a limit in shadow mode counts and refuses nothing. The limit itself is the
-override that authz_service put into the call's metadata; without one it limits nothing.
+A descriptor of ours holds all limits of a call: `(organization, id)`, `(rate_limits, text)` as authz_service put them into the
+call's metadata (`rate_limits.encode_limits`), and `(dialect, name)` for the error body.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, Protocol
 
 from envoy.service.ratelimit.v3 import rls_pb2
-from envoy.type.v3 import ratelimit_unit_pb2
 
 from gateway_core.domain.dialects import Dialect
-from gateway_core.domain.principals import GuardrailMode
-from gateway_core.domain.rate_limits import MAX_ID_BYTES, Demand, RateCounter, RateUnit
-from gateway_core.domain.scopes import Scope, ScopeKind
+from gateway_core.domain.rate_limits import MAX_ID_BYTES, Demand, RateCounter, decode_limits
 
 DOMAIN: Final = "megarouter"
 MAX_DESCRIPTORS: Final = 32
+MAX_LIMITS: Final = 128
+"""Of one descriptor: what a key, a member, four groups and an organization may have."""
+_MAX_LIMITS_BYTES: Final = 32 * 1024
+_UINT32_MAX: Final = 2**32 - 1
 
-_UNITS: Final = {ratelimit_unit_pb2.RateLimitUnit.Value(unit.name): unit for unit in RateUnit}
-_REQUIRED: Final = frozenset({"organization", "scope", "id"})
-_ALLOWED: Final = _REQUIRED | {"dialect", "mode"}
+_REQUIRED: Final = frozenset({"organization", "rate_limits"})
+_ALLOWED: Final = _REQUIRED | {"dialect"}
 
 
 class InvalidDescriptorsError(Exception):
-    """The request does not describe scopes of ours: a fault of Envoy's configuration, not of a caller."""
+    """The request does not describe limits of ours: a fault of Envoy's configuration, not of a caller."""
 
 
 class _Entry(Protocol):
@@ -38,8 +38,8 @@ class _Entry(Protocol):
 class DescribedCall:
     """A call to decide on."""
 
-    demands: tuple[Demand | None, ...]
-    """For each descriptor what it demands; None where nothing limits it."""
+    descriptors: tuple[tuple[Demand, ...], ...]
+    """For each descriptor what it demands; nothing where nothing limits it."""
     dialect: Dialect
     """Whose error body the caller reads."""
 
@@ -54,54 +54,54 @@ def read_call(request: rls_pb2.RateLimitRequest) -> DescribedCall:
         raise InvalidDescriptorsError(f"the domain must be {DOMAIN}")
     if not 1 <= len(request.descriptors) <= MAX_DESCRIPTORS:
         raise InvalidDescriptorsError(f"a request has 1 to {MAX_DESCRIPTORS} descriptors")
-    hits = request.hits_addend or 1
+    request_hits = request.hits_addend or 1
     organizations: set[str] = set()
-    demands = tuple(_demand(descriptor, hits, organizations) for descriptor in request.descriptors)
+    dialect = Dialect.OPENAI
+    descriptors = []
+    for descriptor in request.descriptors:
+        values = _values(descriptor.entries)
+        hits = descriptor.hits_addend.value if descriptor.HasField("hits_addend") else request_hits
+        demands = _demands(values["organization"], values["rate_limits"])
+        descriptors.append(demands if hits == 1 else tuple(replace(demand, hits=hits) for demand in demands))
+        organizations.add(values["organization"])
+        dialect = _DIALECTS.get(values.get("dialect", ""), dialect)
     if len(organizations) > 1:
         raise InvalidDescriptorsError("all descriptors of a request must be of one organization")
-    return DescribedCall(demands, _dialect(request))
+    return DescribedCall(tuple(descriptors), dialect)
 
 
-def _demand(descriptor: "rls_pb2.RateLimitDescriptor", request_hits: int, organizations: set[str]) -> Demand | None:
-    if not descriptor.HasField("limit"):
-        return None
-    unit = _UNITS.get(descriptor.limit.unit)
-    if unit is None:
-        raise InvalidDescriptorsError("the unit of a limit must be SECOND, MINUTE, HOUR, DAY, MONTH or YEAR")
-    values = _values(descriptor.entries)
+_DIALECTS: Final = {str(dialect): dialect for dialect in Dialect}
+
+
+@lru_cache(maxsize=16_384)
+def _demands(organization: str, text: str) -> tuple[Demand, ...]:
+    """One hit on each counter of these limits. Remembered: all calls of a key bring the same text."""
+    if len(text) > _MAX_LIMITS_BYTES:
+        raise InvalidDescriptorsError(f"rate_limits have at most {_MAX_LIMITS_BYTES} bytes")
     try:
-        scope = Scope(ScopeKind(values["scope"]), values["id"])
+        limits = decode_limits(text)
     except ValueError:
-        raise InvalidDescriptorsError("a descriptor has an unknown scope") from None
-    hits = descriptor.hits_addend.value if descriptor.HasField("hits_addend") else request_hits
-    organizations.add(values["organization"])
-    counter = RateCounter(values["organization"], scope, unit)
-    return Demand(counter, descriptor.limit.requests_per_unit, hits, shadow=_is_shadow(values))
+        raise InvalidDescriptorsError("rate_limits are kind:id:unit:limit, separated by spaces") from None
+    if len(limits) > MAX_LIMITS:
+        raise InvalidDescriptorsError(f"a descriptor has at most {MAX_LIMITS} limits")
+    if any(limit.limit > _UINT32_MAX or not _is_id(limit.scope.scope_id) for limit in limits):
+        raise InvalidDescriptorsError(f"an id has 1 to {MAX_ID_BYTES} bytes, a limit 32 bits")
+    return tuple(
+        Demand(RateCounter(organization, limit.scope, limit.unit), limit.limit, 1, shadow=limit.shadow)
+        for limit in limits
+    )
 
 
-def _is_shadow(values: Mapping[str, str]) -> bool:
-    try:
-        return GuardrailMode(values.get("mode", GuardrailMode.ENFORCE)) is GuardrailMode.SHADOW
-    except ValueError:
-        raise InvalidDescriptorsError("the mode of a descriptor is ENFORCE or SHADOW") from None
+def _is_id(text: str) -> bool:
+    return 1 <= len(text.encode()) <= MAX_ID_BYTES
 
 
 def _values(entries: Sequence[_Entry]) -> dict[str, str]:
     values = {entry.key: entry.value for entry in entries}
     if len(values) != len(entries) or not _REQUIRED <= values.keys() <= _ALLOWED:
         raise InvalidDescriptorsError(
-            "a descriptor has the entries organization, scope, id and perhaps dialect and mode, once each"
+            "a descriptor has the entries organization and rate_limits and perhaps dialect, once each"
         )
-    if not all(1 <= len(values[key].encode()) <= MAX_ID_BYTES for key in _REQUIRED):
-        raise InvalidDescriptorsError(f"the values of a descriptor have 1 to {MAX_ID_BYTES} bytes")
+    if not _is_id(values["organization"]):
+        raise InvalidDescriptorsError(f"an organization has 1 to {MAX_ID_BYTES} bytes")
     return values
-
-
-def _dialect(request: rls_pb2.RateLimitRequest) -> Dialect:
-    names = (
-        entry.value for descriptor in request.descriptors for entry in descriptor.entries if entry.key == "dialect"
-    )
-    try:
-        return Dialect(next(names, Dialect.OPENAI))
-    except ValueError:
-        return Dialect.OPENAI

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Final
 
 from envoy.service.ratelimit.v3 import rls_pb2
@@ -48,7 +49,7 @@ class RateLimitHandler:
             ruled = read_ruled_call(request, rules)
             return answer_ruled(ruled, await self._take(ruled.demands))
         call = read_call(request)
-        return answer(call, await self._take(call.demands))
+        return answer(call, await self._take(chain.from_iterable(call.descriptors)))
 
     async def _take(self, demands: Iterable[Demand | None]) -> list[CounterState]:
         merged = merge_demands(demand for demand in demands if demand)

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
-from gateway_core.domain.scopes import ScopeKind
-from gateway_core.domain.throttles import THROTTLED_KINDS
+from gateway_core.domain.ids import is_valid_id
+from gateway_core.domain.scopes import Scope, ScopeKind
 
 MAX_TOKEN_LENGTH: Final = 16_384
 """Longer than any hold token: a longer text is none."""
 
-_MAX_SCOPES_LENGTH: Final = 100
+_MAX_SCOPES_LENGTH: Final = 1_000
+_KINDS: Final = {str(kind): kind for kind in ScopeKind}
 
 NO_VALUE: Final = "-"
 """How Envoy writes that it has no value."""
@@ -39,10 +40,13 @@ def checked_token(value: object) -> str:
     return value
 
 
-def shadow_scopes(value: object) -> frozenset[ScopeKind]:
-    """The scopes that ratelimit_service named, separated by commas; whatever is none of them is left out."""
+def shadow_scopes(value: object) -> frozenset[Scope]:
+    """The scopes that ratelimit_service named (`Scope.encode`), separated by commas; whatever is none is left out."""
     names = value.split(",") if isinstance(value, str) and len(value) <= _MAX_SCOPES_LENGTH else ()
-    return frozenset(kind for kind in THROTTLED_KINDS if kind in names)
+    parts = (name.partition(":") for name in names)
+    return frozenset(
+        Scope(_KINDS[kind], scope_id) for kind, _, scope_id in parts if kind in _KINDS and is_valid_id(scope_id)
+    )
 
 
 def optional_text(value: str | None) -> str | None:

@@ -1,14 +1,10 @@
 """The two questions Envoy asks before a call goes on: may it (ext_authz), is it too fast (ratelimit). Both fail closed."""
 
-from typing import cast
-
-from betterproto2 import Message
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.config.ratelimit import v3 as ratelimit_config
 from envoy_data_plane.envoy.config.route import v3 as route
 from envoy_data_plane.envoy.extensions.filters.http.ext_authz import v3 as ext_authz
 from envoy_data_plane.envoy.extensions.filters.http.ratelimit import v3 as ratelimit
-from envoy_data_plane.envoy.extensions.rate_limit_descriptors.expr import v3 as expr
 from envoy_data_plane.envoy.type import v3 as types
 from envoy_data_plane.envoy.type.metadata import v3 as metadata
 
@@ -20,12 +16,9 @@ from megarouter_envoy.names import (
     REQUEST_NAMESPACE,
 )
 from megarouter_envoy.options import Limits
-from megarouter_envoy.typed_config import extension, grpc_service
+from megarouter_envoy.typed_config import grpc_service
 
 Action = route.RateLimitAction
-
-# Scope -> (metadata key of the scope's id, metadata key of its limit).
-RATE_LIMIT_SCOPES = {"member": ("member", "rate_limit_member"), "api_key": ("api_key", "rate_limit_api_key")}
 
 
 def authorization(limits: Limits) -> ext_authz.ExtAuthz:
@@ -43,7 +36,7 @@ def authorization(limits: Limits) -> ext_authz.ExtAuthz:
 
 
 def rate_limit(limits: Limits) -> ratelimit.RateLimit:
-    """Asks ratelimit_service; not asked at all for a call whose member and key have no limit."""
+    """Asks ratelimit_service; not asked at all for a call that nothing limits."""
     return ratelimit.RateLimit(
         domain=RATE_LIMIT_DOMAIN,
         timeout=grpc_service(RATELIMIT_CLUSTER, limits.rate_limit_timeout_s).timeout,
@@ -57,38 +50,14 @@ def rate_limit(limits: Limits) -> ratelimit.RateLimit:
 
 
 def descriptors() -> list[route.RateLimit]:
-    """One descriptor per scope that has a limit; the limit itself travels with it."""
-    return [_descriptor(scope, id_key, limit_key) for scope, (id_key, limit_key) in RATE_LIMIT_SCOPES.items()]
+    """One descriptor with all limits of the call. Without `rate_limits` its action fails, which drops the descriptor."""
+    return [route.RateLimit(actions=[_from_metadata(key) for key in ("organization", "rate_limits", "dialect")])]
 
 
-def _descriptor(scope: str, id_key: str, limit_key: str) -> route.RateLimit:
-    override = route.RateLimitOverrideDynamicMetadata(metadata_key=_metadata_key(limit_key))
-    return route.RateLimit(
-        actions=[
-            _from_metadata("organization", "organization"),
-            _scope_if_limited(scope, limit_key),
-            _from_metadata("id", id_key),
-            _from_metadata("dialect", "dialect"),
-            _from_metadata("mode", f"{limit_key}_mode", "ENFORCE"),
-        ],
-        limit=route.RateLimitOverride(dynamic_metadata=override),
-    )
-
-
-def _scope_if_limited(scope: str, limit_key: str) -> Action:
-    """The scope's name. Without a limit the expression fails, and an action that fails drops its whole descriptor."""
-    unit = f'metadata.filter_metadata["{AUTHZ_NAMESPACE}"]["{limit_key}"]["unit"]'
-    fields = {"descriptor_key": "scope", "text": f'{unit} != "" ? "{scope}" : ""'}
-    # The generated module imports a second class of this name, which is the one that a type checker sees.
-    expression = cast("Message", expr.Descriptor(**fields))  # type: ignore[arg-type]
-    return Action(extension=extension("envoy.rate_limit_descriptors.expr", expression))
-
-
-def _from_metadata(descriptor_key: str, key: str, default_value: str = "") -> Action:
+def _from_metadata(key: str) -> Action:
     return Action(
         metadata=route.RateLimitActionMetaData(
-            descriptor_key=descriptor_key,
-            default_value=default_value,
+            descriptor_key=key,
             metadata_key=_metadata_key(key),
             source=route.RateLimitActionMetaDataSource.DYNAMIC,
         )

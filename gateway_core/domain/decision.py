@@ -14,9 +14,10 @@ from gateway_core.domain.dialects import Endpoint, upstream_path
 from gateway_core.domain.holds import Hold
 from gateway_core.domain.pricing import estimate
 from gateway_core.domain.principals import Principal
+from gateway_core.domain.rate_limits import encode_limits, rate_limits_of
 from gateway_core.domain.refusals import Refusal, RefusalReason
-from gateway_core.domain.scopes import Counter, Scope, ScopeKind
-from gateway_core.domain.throttles import THROTTLED_KINDS, Throttle, throttles_of
+from gateway_core.domain.scopes import Counter, Scope
+from gateway_core.domain.throttles import Throttle, throttles_of
 
 MICROSECONDS_PER_SECOND = 10**6
 
@@ -51,8 +52,8 @@ class Admission:
     upstream_path: str
     rewrite_model: bool
     inject_include_usage: bool
-    requests_per_minute: Mapping[ScopeKind, int]
-    """Rate limits of the member and of the key, where set."""
+    rate_limits: str
+    """Of every scope above the call that has one: `rate_limits.encode_limits`; empty without any."""
     throttle_limits: tuple[int, ...] = ()
     """Of each throttle of the hold."""
     shadows: frozenset[Scope] = frozenset()
@@ -77,7 +78,7 @@ class Admission:
             self.upstream_path,
             self.rewrite_model,
             self.inject_include_usage,
-            self.requests_per_minute,
+            self.rate_limits,
             self.throttle_limits,
             self.shadows,
             self.memory,
@@ -112,7 +113,7 @@ class Terms:
     upstream_path: str
     rewrite_model: bool
     inject_include_usage: bool
-    requests_per_minute: Mapping[ScopeKind, int]
+    rate_limits: str
     throttles: tuple[Throttle, ...]
     throttle_limits: tuple[int, ...]
     shadows: frozenset[Scope]
@@ -217,11 +218,7 @@ def agree(
             and provider.stream_options
             and not parameters.asks_for_usage
         ),
-        requests_per_minute={
-            rail.scope.kind: rail.requests_per_minute
-            for rail in rails
-            if rail.requests_per_minute is not None and rail.scope.kind in THROTTLED_KINDS
-        },
+        rate_limits=encode_limits(rate_limits_of(rails)),
         throttles=tuple(throttle.throttle for throttle in throttles),
         throttle_limits=tuple(throttle.limit for throttle in throttles),
         shadows=frozenset(rail.scope for rail in rails if rail.is_shadow),
@@ -276,7 +273,7 @@ def admit(
         terms.upstream_path,
         terms.rewrite_model,
         terms.inject_include_usage,
-        terms.requests_per_minute,
+        terms.rate_limits,
         terms.throttle_limits,
         terms.shadows,
         terms.memory,

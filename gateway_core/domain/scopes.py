@@ -34,6 +34,10 @@ class Scope:
     kind: ScopeKind
     scope_id: str
 
+    def encode(self) -> str:
+        """`kind:id`; injective because ids hold no colon (`ids.is_valid_id`)."""
+        return f"{self.kind}:{self.scope_id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Counter:

@@ -14,7 +14,7 @@ from gateway_core.domain.catalog import Model, PriceSchedule
 from gateway_core.domain.dialects import Endpoint
 from gateway_core.domain.holds import Hold, HoldState
 from gateway_core.domain.pricing import ChargeLine, charge_lines, total_nano_credits
-from gateway_core.domain.scopes import ScopeKind
+from gateway_core.domain.scopes import Scope
 from gateway_core.domain.usage import InvalidUsageError, TokenUsage, UsageSource, estimated_usage, usage_of_report
 
 HOLD_CEILING: Final = "hold_ceiling"
@@ -82,7 +82,7 @@ class CallReport:
     trace_id: str | None
     traceparent: str | None
     """W3C trace context; only for a sampled call."""
-    shadow_rate_limited: frozenset[ScopeKind] = frozenset()
+    shadow_rate_limited: frozenset[Scope] = frozenset()
     """Scopes whose guardrails, in shadow mode, would have refused the call for its rate."""
     organization: str | None = None
     """Whose call the log says it was, where it says so; only the token proves it."""

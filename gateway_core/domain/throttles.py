@@ -1,4 +1,4 @@
-"""Throttles of a member or a key: tokens per minute and calls at once. Both are taken in the step that places the hold.
+"""Throttles of a scope: tokens per minute and calls at once. Both are taken in the step that places the hold.
 
 Tokens count over a sliding window like requests (`rate_limits`): a call takes what its hold reserves, in the slice in which it
 was admitted, and what it really used takes that place when it is settled: nothing, when it failed. A call at once is an open
@@ -12,8 +12,6 @@ from functools import lru_cache
 
 from gateway_core.domain.principals import Guardrail
 from gateway_core.domain.scopes import Scope, ScopeKind
-
-THROTTLED_KINDS = frozenset({ScopeKind.API_KEY, ScopeKind.MEMBER})
 
 
 class ThrottleKind(enum.StrEnum):
@@ -58,21 +56,19 @@ def calls_of(counters: Iterable[str]) -> Iterator[str]:
     """The throttles of calls at once, encoded, that may count a hold with these counters: placed under them or before them."""
     for counter in counters:
         kind, scope_id, _ = counter.split(":", 2)
-        if kind in THROTTLED_KINDS:
-            yield f"{ThrottleKind.CALLS}:{kind}:{scope_id}"
+        yield f"{ThrottleKind.CALLS}:{kind}:{scope_id}"
 
 
 def throttles_of(guardrails: tuple[Guardrail, ...]) -> tuple[ThrottleLimit, ...]:
     """Every throttle above a call in the order in which they are told: tokens before calls, narrowest scope first."""
-    limited = [rail for rail in guardrails if rail.scope.kind in THROTTLED_KINDS]
     tokens = [
         ThrottleLimit(Throttle(ThrottleKind.TOKENS, rail.scope), rail.tokens_per_minute)
-        for rail in limited
+        for rail in guardrails
         if rail.tokens_per_minute is not None
     ]
     calls = [
         ThrottleLimit(Throttle(ThrottleKind.CALLS, rail.scope), rail.concurrency_limit)
-        for rail in limited
+        for rail in guardrails
         if rail.concurrency_limit is not None
     ]
     return (*tokens, *calls)

@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 from gateway_core.domain.cycles import PeriodClock
 from gateway_core.domain.explanations import LiveCounters, Spend, Usage, counters_of
 from gateway_core.domain.principals import Principal
-from gateway_core.domain.rate_limits import RateCounter, RateUnit
-from gateway_core.domain.throttles import THROTTLED_KINDS, ThrottleKind, ThrottleLimit, throttles_of
+from gateway_core.domain.rate_limits import RateCounter, rate_limits_of
+from gateway_core.domain.throttles import ThrottleKind, ThrottleLimit, throttles_of
 from gateway_core.edges.postgres.hold_store import SpendStore
 from gateway_core.edges.redis.hold_counters import counter_key, pool_key, throttle_key
 from gateway_core.edges.redis.rate_counters import windowed_script
@@ -43,20 +43,16 @@ class LiveCounterReader:
         counters = counters_of(principal, now_epoch_s, clock)
         names = [counter.encode() for counter in counters]
         throttles = throttles_of(principal.guardrails)
-        rates = [
-            rail
-            for rail in principal.guardrails
-            if rail.requests_per_minute is not None and rail.scope.kind in THROTTLED_KINDS
-        ]
+        rates = rate_limits_of(principal.guardrails)
         keys = [pool_key(organization), *(counter_key(organization, name) for name in names)]
         arguments = [str(len(names))]
         for limit in throttles:
             keys.append(throttle_key(organization, limit.throttle.encode()))
             needed = needed_tokens if limit.throttle.kind is ThrottleKind.TOKENS else 1
             arguments += [limit.throttle.kind, str(limit.limit), str(needed)]
-        for rail in rates:
-            keys.append(RateCounter(organization, rail.scope, RateUnit.MINUTE).key())
-            arguments += ["requests", str(rail.requests_per_minute), "1"]
+        for rate in rates:
+            keys.append(RateCounter(organization, rate.scope, rate.unit).key())
+            arguments += ["requests", str(rate.limit), "1"]
         answer = await self._peek(keys=keys, args=arguments)
         parts = [answer[start : start + _PER_KEY] for start in range(0, len(answer), _PER_KEY)]
         pool, spend = parts[0], parts[1 : 1 + len(names)]
@@ -72,7 +68,7 @@ class LiveCounterReader:
                 for limit, usage in zip(throttles, usages, strict=False)
             },
             requests={
-                rail.scope: usage or Usage() for rail, usage in zip(rates, usages[len(throttles) :], strict=True)
+                rate.scope: usage or Usage() for rate, usage in zip(rates, usages[len(throttles) :], strict=True)
             },
         )
 

@@ -183,7 +183,7 @@ class LedgerMachine(RuleBasedStateMachine):
         names = tuple(counter.encode() for counter in counters)
         for name in names:
             self.model.set_limit(name, self.limit)
-        admission = Admission(hold, (self.limit, self.limit), (None, None), "", "", False, False, {})  # noqa: FBT003 - of no account here
+        admission = Admission(hold, (self.limit, self.limit), (None, None), "", "", False, False, "")  # noqa: FBT003 - of no account here
         placement = self.books.run(self.admissions.place(admission))
         self.redis_may_be_old = False
         assert isinstance(placement, Placed) == self.model.admits(amount, names)

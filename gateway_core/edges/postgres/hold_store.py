@@ -8,7 +8,7 @@ from typing import Final
 import asyncpg
 
 from gateway_core.domain.holds import Hold
-from gateway_core.domain.scopes import Scope, ScopeKind
+from gateway_core.domain.scopes import Scope
 from gateway_core.edges.postgres.connections import Connection
 from gateway_core.edges.postgres.organization_wall import acting_for
 
@@ -63,7 +63,8 @@ SELECT (SELECT sequence FROM ledger_heads WHERE organization_id = $1) AS sequenc
 _OPEN_CALLS: Final = """
 SELECT (SELECT sequence FROM ledger_heads WHERE organization_id = $1) AS sequence,
        ARRAY(SELECT (hold_id, ceil(extract(epoch FROM expire_time))::bigint) FROM holds
-              WHERE state = 'HELD' AND organization_id = $1 AND (member_id = $2 OR api_key_id = $3)) AS open_holds
+              WHERE state = 'HELD' AND organization_id = $1
+                AND EXISTS (SELECT FROM unnest(counters) AS counter WHERE starts_with(counter, $2))) AS open_holds
 """
 
 _OPEN_AMONG: Final = """
@@ -118,12 +119,11 @@ class SpendStore:
         return CounterSnapshot(sequence, settled, dict(open_holds))
 
     async def open_calls(self, organization: str, scope: Scope) -> tuple[int, dict[str, int]]:
-        """The open calls of a member or a key: the sequence this is true for, and when each hold expires, in epoch seconds."""
-        member, api_key = (
-            scope.scope_id if scope.kind is kind else None for kind in (ScopeKind.MEMBER, ScopeKind.API_KEY)
-        )
+        """The open calls below a scope: the sequence this is true for, and when each hold expires, in epoch seconds."""
         async with acting_for(self._pool, organization) as connection:
-            sequence, open_holds = await _one(connection.fetchrow(_OPEN_CALLS, organization, member, api_key))
+            sequence, open_holds = await _one(
+                connection.fetchrow(_OPEN_CALLS, organization, f"{scope.kind}:{scope.scope_id}:")
+            )
         return sequence, dict(open_holds)
 
     async def open_among(self, organization: str, hold_ids: Sequence[str]) -> tuple[int, frozenset[str]]:

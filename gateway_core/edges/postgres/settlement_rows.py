@@ -44,13 +44,13 @@ class Settlement:
     @property
     def shadow_refusals(self) -> frozenset[str]:
         """Counters, encoded, of the guardrails in shadow mode that would have refused the call for whatever reason."""
-        kinds = self.report.shadow_rate_limited
-        if not self.hold.shadow_refusals and not kinds:
+        scopes = self.report.shadow_rate_limited
+        if not self.hold.shadow_refusals and not scopes:
             return frozenset()
         return frozenset(
             name
             for index, (name, counter) in enumerate(zip(self.counters, self.hold.counters, strict=True))
-            if index in self.hold.shadow_refusals or counter.kind in kinds
+            if index in self.hold.shadow_refusals or counter.scope in scopes
         )
 
 

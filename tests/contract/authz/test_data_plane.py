@@ -157,5 +157,4 @@ async def test_the_mode_of_a_rate_limit_travels_with_it(owner: asyncpg.Connectio
     await guard(owner, "api_key", "key-1", requests_per_minute=4)
     await told()
     metadata = (await ask()).metadata
-    assert metadata["rate_limit_member_mode"] == "SHADOW"
-    assert "rate_limit_api_key_mode" not in metadata
+    assert metadata["rate_limits"] == "api_key:key-1:MINUTE:4 member:mia:MINUTE:s3"

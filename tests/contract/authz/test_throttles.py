@@ -208,10 +208,21 @@ async def test_a_repeated_placing_takes_nothing_twice(owner: asyncpg.Connection,
     assert await redis.hget(throttle_key("acme", "tokens:member:mia"), "total") == "100"
 
 
-@pytest.mark.parametrize("column", ["tokens_per_minute", "concurrency_limit"])
-async def test_groups_and_organizations_have_no_throttles(
-    owner: asyncpg.Connection, organization: str, column: str
+@pytest.mark.parametrize(("kind", "scope_id"), [("group", "g1"), ("organization", "acme")])
+async def test_groups_and_organizations_are_throttled_in_tokens(
+    owner: asyncpg.Connection, ask: Ask, kind: str, scope_id: str
 ) -> None:
-    for kind, scope_id in (("group", "g1"), ("organization", "acme")):
-        with pytest.raises(asyncpg.CheckViolationError):
-            await guard(owner, kind, scope_id, **{column: 1})
+    await limit(owner, kind, scope_id, tokens_per_minute=150)
+    answers = [await ask(HUNDRED) for _ in range(2)]
+    assert [answer.code for answer in answers] == [None, "tokens_rate_limited"]
+
+
+@pytest.mark.parametrize(("kind", "scope_id"), [("group", "g1"), ("organization", "acme")])
+async def test_groups_and_organizations_are_throttled_in_calls_at_once(
+    owner: asyncpg.Connection, ask: Ask, redis: Redis, kind: str, scope_id: str
+) -> None:
+    await limit(owner, kind, scope_id, concurrency_limit=2)
+    answers = [await ask(HUNDRED) for _ in range(3)]
+    assert [answer.code for answer in answers] == [None, None, "too_many_concurrent_calls"]
+    await redis.delete(throttle_key("acme", f"calls:{kind}:{scope_id}"))
+    assert (await ask(HUNDRED)).code == "too_many_concurrent_calls", "rebuilt from the register"

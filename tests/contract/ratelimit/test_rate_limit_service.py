@@ -85,7 +85,7 @@ async def test_a_request_that_is_not_ours_is_refused(ask: Ask, domain: str) -> N
 
 async def test_a_call_without_limits_passes_even_without_redis() -> None:
     async with running_service(f"redis://127.0.0.1:{free_port()}/0") as (_, ask):
-        response = await ask(rate_limit_request(("member", "mia", None)))
+        response = await ask(rate_limit_request())
     assert response.overall_code == rls_pb2.RateLimitResponse.OK
 
 

@@ -36,7 +36,7 @@ def journal_line(report: CallReport) -> bytes:
         "request_id": report.request_id,
         "trace_id": report.trace_id,
         "traceparent": report.traceparent,
-        "shadow_rate_limited": ",".join(sorted(report.shadow_rate_limited)) or None,
+        "shadow_rate_limited": ",".join(sorted(scope.encode() for scope in report.shadow_rate_limited)) or None,
         "start_time": "2026-05-28T20:26:40.123456Z",
     }
     return json.dumps(fields).encode() + b"\n"
@@ -54,7 +54,7 @@ def stream_entry(report: CallReport) -> accesslog_pb2.HTTPAccessLogEntry:
         authz["traceparent"] = report.traceparent
     common.metadata.filter_metadata["envoy.filters.http.ext_authz"].update(authz)
     if report.shadow_rate_limited:
-        shadow = {"shadow_refused": ",".join(sorted(report.shadow_rate_limited))}
+        shadow = {"shadow_refused": ",".join(sorted(scope.encode() for scope in report.shadow_rate_limited))}
         common.metadata.filter_metadata["envoy.filters.http.ratelimit"].update(shadow)
     if report.facts:
         common.metadata.filter_metadata["megarouter.usage"].update(dict(report.facts))

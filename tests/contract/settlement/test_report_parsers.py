@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from envoy.data.accesslog.v3 import accesslog_pb2
 
-from gateway_core.domain.scopes import ScopeKind
+from gateway_core.domain.scopes import Scope, ScopeKind
 from tests.contract.settlement.log_entries import journal_line, stream_entry
 from tests.contract.settlement.settlement_cases import make_hold, make_report
 from usage_service.journal_lines import report_of_line
@@ -40,7 +40,9 @@ CALLS: dict[str, dict[str, Any]] = {
     },
     "several flags": {"flags": frozenset({"UC", "DR", "SI"})},
     "a sampled call": {"trace_id": "0af7651916cd43dd8448eb211c80319c", "traceparent": TRACE},
-    "a rate limit in shadow mode": {"shadow_rate_limited": frozenset({ScopeKind.MEMBER, ScopeKind.API_KEY})},
+    "a rate limit in shadow mode": {
+        "shadow_rate_limited": frozenset({Scope(ScopeKind.MEMBER, "mia"), Scope(ScopeKind.GROUP, "g1")})
+    },
     "a provider with an IPv6 address": {"upstream_host": "[2001:db8::1]:443"},
 }
 
@@ -108,8 +110,10 @@ def test_a_bad_line_is_refused_without_being_quoted(line: bytes) -> None:
     assert len(str(refusal.value)) < 60
 
 
-@pytest.mark.parametrize("named", ["organization", "member,", "nobody", "x" * 200, 7, ["member"], None])
+@pytest.mark.parametrize(
+    "named", ["organization", "member:mia,", "member:A", "nobody:mia", "x" * 2_000, 7, ["member:mia"], None]
+)
 def test_shadow_scopes_that_no_rate_limit_has_are_left_out(named: object) -> None:
     line = json.loads(journal_line(make_report(make_hold())))
     report = report_of_line(json.dumps({**line, "shadow_rate_limited": named}).encode())
-    assert report.shadow_rate_limited <= {ScopeKind.MEMBER}
+    assert report.shadow_rate_limited <= {Scope(ScopeKind.MEMBER, "mia")}

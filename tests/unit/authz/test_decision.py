@@ -13,6 +13,7 @@ from gateway_core.domain.model_whitelists import parse_whitelist
 from gateway_core.domain.placement_refusals import refuse_exhausted
 from gateway_core.domain.placements import ExhaustedCounter
 from gateway_core.domain.principals import Guardrail, Principal
+from gateway_core.domain.rate_limits import RateLimit, RateUnit, decode_limits
 from gateway_core.domain.refusals import Refusal, RefusalReason
 from gateway_core.domain.scopes import Counter, Scope, ScopeKind
 from tests.unit.authz.examples import (
@@ -187,13 +188,12 @@ def test_the_upstream_path_is_the_providers_for_the_dialect(endpoint: Endpoint, 
     assert (admission.upstream_path, admission.cluster) == (path, "provider-acme")
 
 
-def test_rate_limits_are_those_of_the_member_and_the_key() -> None:
+def test_rate_limits_are_those_of_every_scope_that_has_one() -> None:
     rails = {scope: Guardrail(scope, requests_per_minute=10 + index) for index, scope in enumerate(SCOPES)}
-    assert admitted(principal(rails)).requests_per_minute == {ScopeKind.API_KEY: 10, ScopeKind.MEMBER: 11}
-    assert admitted().requests_per_minute == {}
-    assert admitted(principal({MEMBER: Guardrail(MEMBER, requests_per_minute=0)})).requests_per_minute == {
-        ScopeKind.MEMBER: 0
-    }
+    limits = decode_limits(admitted(principal(rails)).rate_limits)
+    assert limits == tuple(RateLimit(scope, RateUnit.MINUTE, 10 + index) for index, scope in enumerate(SCOPES))
+    assert admitted().rate_limits == ""
+    assert admitted(principal({MEMBER: Guardrail(MEMBER, requests_per_minute=0)})).rate_limits == "member:mia:MINUTE:0"
 
 
 def test_an_exhausted_budget_names_the_narrowest_scope_and_lists_all() -> None:

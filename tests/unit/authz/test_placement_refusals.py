@@ -1,7 +1,5 @@
 """What a caller is told when a throttle is busy, and which refusal comes first."""
 
-from dataclasses import replace
-
 import pytest
 
 from gateway_core.domain.decision import Admission
@@ -65,6 +63,6 @@ def test_open_calls_may_end_at_any_moment() -> None:
     assert "2 calls at once" in refusal.message
 
 
-def test_a_throttle_of_a_group_is_none() -> None:
-    group = replace(Guardrail(SCOPES[2]), tokens_per_minute=1)
-    assert admitted(principal({SCOPES[2]: group})).hold.throttles == ()
+def test_every_scope_above_a_call_may_be_throttled() -> None:
+    rails = {scope: Guardrail(scope, tokens_per_minute=1) for scope in SCOPES}
+    assert [throttle.scope for throttle in admitted(principal(rails)).hold.throttles] == list(SCOPES)

@@ -1,28 +1,29 @@
 """Requests as Envoy sends them."""
 
+from collections.abc import Collection
+from urllib.parse import quote
+
 from envoy.service.ratelimit.v3 import rls_pb2
 
 
 def rate_limit_request(
-    *descriptors: tuple[str, str, int | None],
+    *limits: tuple[str, str, int],
     organization: str = "acme",
     unit: str = "MINUTE",
     dialect: str = "openai",
     domain: str = "megarouter",
     hits: int = 0,
+    shadow: Collection[str] = (),
 ) -> rls_pb2.RateLimitRequest:
-    """A request with a descriptor for each (scope, id, limit); None sends no limit."""
+    """A request with one descriptor of these limits: (scope, id, limit). `shadow` names the scopes in shadow mode."""
+    texts = (
+        f"{kind}:{quote(name, safe='')}:{unit}:{'s' if kind in shadow else ''}{limit}" for kind, name, limit in limits
+    )
+    entries = {"organization": organization, "rate_limits": " ".join(texts), "dialect": dialect}
     request = rls_pb2.RateLimitRequest(domain=domain, hits_addend=hits)
-    for scope, scope_id, limit in descriptors:
-        descriptor = request.descriptors.add()
-        entries = {"organization": organization, "scope": scope, "id": scope_id, "dialect": dialect}
-        for key, value in entries.items():
-            descriptor.entries.add(key=key, value=value)
-        if limit is not None:
-            descriptor.limit.requests_per_unit = limit
-            descriptor.limit.unit = (
-                type(descriptor.limit).DESCRIPTOR.fields_by_name["unit"].enum_type.values_by_name[unit].number
-            )
+    descriptor = request.descriptors.add()
+    for key, value in entries.items():
+        descriptor.entries.add(key=key, value=value)
     return request
 
 

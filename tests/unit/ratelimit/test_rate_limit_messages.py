@@ -24,40 +24,46 @@ def refused(dialect: Dialect, wait_us: int | None = 11_500_000) -> rls_pb2.RateL
         CounterState(demands[0], fits=True, remaining=40, wait_us=0, reset_us=60_000_000),
         CounterState(demands[1], fits=False, remaining=0, wait_us=wait_us, reset_us=60_500_000),
     ]
-    return answer(DescribedCall(demands, dialect), states)
+    return answer(DescribedCall((demands,), dialect), states)
 
 
-def test_a_descriptor_becomes_a_demand_on_its_scope() -> None:
+def test_a_descriptor_becomes_demands_on_all_its_scopes() -> None:
     call = read_call(rate_limit_request(("member", "mia", 60), ("api_key", "key-1", 10), dialect="anthropic"))
-    assert call == DescribedCall((Demand(MEMBER, 60, 1), Demand(KEY, 10, 1)), Dialect.ANTHROPIC)
+    assert call == DescribedCall(((Demand(MEMBER, 60, 1), Demand(KEY, 10, 1)),), Dialect.ANTHROPIC)
 
 
 def test_a_descriptor_without_a_limit_demands_nothing() -> None:
-    assert read_call(rate_limit_request(("member", "mia", None))).demands == (None,)
+    assert read_call(rate_limit_request()).descriptors == ((),)
 
 
 @pytest.mark.parametrize("unit", RateUnit)
 def test_every_window_can_be_asked_for(unit: RateUnit) -> None:
-    (demand,) = read_call(rate_limit_request(("member", "mia", 5), unit=unit.name)).demands
-    assert demand is not None
+    ((demand,),) = read_call(rate_limit_request(("member", "mia", 5), unit=unit.name)).descriptors
     assert demand.counter.unit is unit
 
 
 def test_the_hits_of_the_request_count_unless_the_descriptor_has_its_own() -> None:
-    request = rate_limit_request(("member", "mia", 60), ("api_key", "key-1", 10), hits=3)
+    request = rate_limit_request(("member", "mia", 60), hits=3)
+    request.descriptors.extend(rate_limit_request(("api_key", "key-1", 10)).descriptors)
     request.descriptors[1].hits_addend.value = 0
-    assert [demand and demand.hits for demand in read_call(request).demands] == [3, 0]
+    assert [[demand.hits for demand in demands] for demands in read_call(request).descriptors] == [[3], [0]]
 
 
-def _without_id() -> rls_pb2.RateLimitRequest:
+def _without_limits() -> rls_pb2.RateLimitRequest:
     request = rate_limit_request(("member", "mia", 1))
-    del request.descriptors[0].entries[2]
+    del request.descriptors[0].entries[1]
     return request
 
 
-def _with_two_ids() -> rls_pb2.RateLimitRequest:
+def _with_limits(text: str) -> rls_pb2.RateLimitRequest:
+    request = rate_limit_request()
+    request.descriptors[0].entries[1].value = text
+    return request
+
+
+def _with_two_organizations() -> rls_pb2.RateLimitRequest:
     request = rate_limit_request(("member", "mia", 1))
-    request.descriptors[0].entries.add(key="id", value="ben")
+    request.descriptors[0].entries.add(key="organization", value="other")
     return request
 
 
@@ -78,15 +84,23 @@ def _of_two_organizations() -> rls_pb2.RateLimitRequest:
     [
         rate_limit_request(("member", "mia", 1), domain="another"),
         rate_limit_request(("member", "mia", 1), domain=""),
-        rate_limit_request(),
-        rate_limit_request(*[("member", f"m{index}", 1) for index in range(33)]),
+        rls_pb2.RateLimitRequest(domain="megarouter"),
+        rls_pb2.RateLimitRequest(domain="megarouter", descriptors=rate_limit_request().descriptors[:] * 33),
+        rate_limit_request(*[("member", f"m{index}", 1) for index in range(129)]),
+        rate_limit_request(("member", "mia", 2**32)),
+        _with_limits("member:mia:MINUTE"),
+        _with_limits("member:mia:MINUTE:-1"),
+        _with_limits("member:mia:MINUTE:1_0"),
+        _with_limits("member:mia:MINUTE:1 "),
+        _with_limits("member:mia:MINUTE:"),
+        _with_limits("x" * 40_000),
         rate_limit_request(("planet", "mia", 1)),
         rate_limit_request(("member", "", 1)),
         rate_limit_request(("member", "mia", 1), organization=""),
         rate_limit_request(("member", "x" * 257, 1)),
         rate_limit_request(("member", "mia", 1), unit="UNKNOWN"),
-        _without_id(),
-        _with_two_ids(),
+        _without_limits(),
+        _with_two_organizations(),
         _with_foreign_entry(),
         _of_two_organizations(),
     ],
@@ -106,7 +120,7 @@ def test_an_admitted_call_carries_the_headers_of_the_tightest_limit() -> None:
         CounterState(demands[0], fits=True, remaining=40, wait_us=0, reset_us=60_000_000),
         CounterState(demands[1], fits=True, remaining=3, wait_us=0, reset_us=60_500_000),
     ]
-    response = answer(DescribedCall(demands, Dialect.OPENAI), states)
+    response = answer(DescribedCall((demands,), Dialect.OPENAI), states)
     assert response.overall_code == OK
     assert headers_of(response) == {
         "x-ratelimit-limit-requests": "10",
@@ -171,13 +185,14 @@ def test_a_refused_caller_reads_an_error_of_the_api_that_was_called(dialect: Dia
 
 
 def test_every_descriptor_gets_its_status_in_order() -> None:
-    demands = (None, Demand(MEMBER, 60, 1), Demand(KEY, 10, 1))
+    member, key = Demand(MEMBER, 60, 1), Demand(KEY, 10, 1)
+    descriptors = ((), (member,), (key,), (member, key))
     states = [
         CounterState(Demand(MEMBER, 60, 1), fits=True, remaining=40, wait_us=0, reset_us=60_250_000),
         CounterState(Demand(KEY, 10, 1), fits=False, remaining=0, wait_us=1_000_000, reset_us=60_500_000),
     ]
-    response = answer(DescribedCall(demands, Dialect.OPENAI), states)
-    assert [status.code for status in response.statuses] == [OK, OK, OVER_LIMIT]
+    response = answer(DescribedCall(descriptors, Dialect.OPENAI), states)
+    assert [status.code for status in response.statuses] == [OK, OK, OVER_LIMIT, OVER_LIMIT]
     assert not response.statuses[0].HasField("current_limit")
     assert response.statuses[1].current_limit.requests_per_unit == 60
     assert response.statuses[1].current_limit.unit == rls_pb2.RateLimitResponse.RateLimit.MINUTE
@@ -187,6 +202,6 @@ def test_every_descriptor_gets_its_status_in_order() -> None:
 
 
 def test_a_call_without_limits_passes_without_headers() -> None:
-    response = answer(DescribedCall((None,), Dialect.OPENAI), [])
+    response = answer(DescribedCall(((),), Dialect.OPENAI), [])
     assert response.overall_code == OK
     assert not response.response_headers_to_add
