@@ -2,9 +2,9 @@
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1 import guardrail_pb2
-from megarouter.admin.v1.guardrail_pb2 import BudgetUse, RateUse, ScopeAccess
+from megarouter.admin.v1.guardrail_pb2 import BudgetUse, RateLimitUse, RateUse, ScopeAccess
 
-from admin_service.guardrail_messages import MODES
+from admin_service.guardrail_messages import MODES, UNITS
 from admin_service.guardrail_names import guardrail_name
 from gateway_core.domain.explanations import Explanation, GuardrailState, LimitState
 
@@ -35,6 +35,15 @@ def _scope_access(organization: str, state: GuardrailState) -> ScopeAccess:
         requests_per_minute=_rate_use(state.requests_per_minute),
         tokens_per_minute=_rate_use(state.tokens_per_minute),
         concurrency=_rate_use(state.concurrency),
+        rate_limits=[
+            RateLimitUse(
+                models=rule.rule.models,
+                unit=UNITS[rule.rule.unit],
+                requests=_rate_use(rule.requests),
+                tokens=_rate_use(rule.tokens),
+            )
+            for rule in state.rules
+        ],
     )
 
 

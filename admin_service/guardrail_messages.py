@@ -16,7 +16,9 @@ from admin_service.guardrail_names import guardrail_name, scope_name
 from admin_service.guardrail_store import GuardrailRow, Settings
 from admin_service.timestamps import timestamp
 from gateway_core.domain.cycles import Cycle, period_at
-from gateway_core.domain.principals import GuardrailMode
+from gateway_core.domain.model_whitelists import InvalidWhitelistError, parse_whitelist
+from gateway_core.domain.principals import GuardrailMode, RateRule
+from gateway_core.domain.rate_limits import RateUnit
 from gateway_core.domain.scopes import ScopeKind
 
 CYCLES: Final = {cycle.value: Guardrail.Cycle.Value(f"CYCLE_{cycle}") for cycle in Cycle}
@@ -27,7 +29,7 @@ _MODE_OF: Final = {value: name for name, value in MODES.items()} | {
 }
 
 _THROTTLES: Final = frozenset({"requests_per_minute", "tokens_per_minute", "concurrency_limit"})
-_EVERYWHERE: Final = frozenset({"budget_nano_credits", "cycle", "mode", "model_whitelist"}) | _THROTTLES
+_EVERYWHERE: Final = frozenset({"budget_nano_credits", "cycle", "mode", "model_whitelist", "rate_limits"}) | _THROTTLES
 KNOWN_FIELDS: Final[Mapping[ScopeKind, frozenset[str]]] = {
     ScopeKind.ORGANIZATION: _EVERYWHERE | {"key_limit", "seat_limit"},
     ScopeKind.GROUP: _EVERYWHERE,
@@ -35,6 +37,13 @@ KNOWN_FIELDS: Final[Mapping[ScopeKind, frozenset[str]]] = {
     ScopeKind.API_KEY: _EVERYWHERE,
 }
 """What each kind of scope can be limited by."""
+UNITS: Final = {
+    unit: Guardrail.RateLimit.Unit.Value(f"UNIT_{unit.name}")
+    for unit in (RateUnit.SECOND, RateUnit.MINUTE, RateUnit.HOUR, RateUnit.DAY)
+}
+_UNIT_OF: Final = {value: unit for unit, value in UNITS.items()}
+_SETTINGS: Final = {"rate_limits": "rate_rules"}
+"""What is called otherwise in `Settings`."""
 _NUMBERS: Final = ("budget_nano_credits", *sorted(_THROTTLES), "key_limit", "seat_limit")
 
 
@@ -53,6 +62,7 @@ def guardrail_message(row: GuardrailRow) -> Guardrail:
         held_nano_credits=row.held_nano_credits,
         call_count=row.call_count,
         shadow_refusal_count=row.shadow_refusal_count,
+        rate_limits=[_rate_limit(rule) for rule in settings.rate_rules],
     )
     for name in _NUMBERS:
         if (limit := getattr(settings, name)) is not None:
@@ -75,17 +85,32 @@ def _add_period(message: Guardrail, row: GuardrailRow) -> None:
 
 def changed_settings(present: Settings, asked: Guardrail, fields: Iterable[str]) -> Settings:
     """The settings with the named fields as asked for."""
-    return replace(present, **{name: _setting(asked, name) for name in fields})
+    return replace(present, **{_SETTINGS.get(name, name): _setting(asked, name) for name in fields})
 
 
 def _setting(asked: Guardrail, name: str) -> Any:  # noqa: ANN401 - of the setting's type
     if name == "cycle":
         return _CYCLE_OF[asked.cycle]
+    if name == "rate_limits":
+        return tuple(map(_rule, asked.rate_limits))
     if name == "mode":
         return _MODE_OF[asked.mode]
     if name == "model_whitelist":
         return list(asked.model_whitelist.entries) if asked.HasField("model_whitelist") else None
     return getattr(asked, name) if asked.HasField(name) else None  # type: ignore[arg-type] # of the numbers
+
+
+def _rate_limit(rule: RateRule) -> Guardrail.RateLimit:
+    return Guardrail.RateLimit(models=rule.models, unit=UNITS[rule.unit], requests=rule.requests, tokens=rule.tokens)
+
+
+def _rule(asked: Guardrail.RateLimit) -> RateRule:
+    return RateRule(
+        asked.models,
+        _UNIT_OF[asked.unit],
+        asked.requests if asked.HasField("requests") else None,
+        asked.tokens if asked.HasField("tokens") else None,
+    )
 
 
 def unknown_fields(kind: ScopeKind, asked: Guardrail, fields: Iterable[str]) -> list[FieldViolation]:
@@ -100,5 +125,31 @@ def unknown_fields(kind: ScopeKind, asked: Guardrail, fields: Iterable[str]) -> 
 
 
 def check_update(request: guardrail_pb2.UpdateGuardrailRequest) -> Iterable[FieldViolation]:
-    """The grammar of the whitelist."""
+    """The grammar of the whitelist, and what rate limits may say."""
     yield from check_whitelist(request.guardrail.model_whitelist, "guardrail.model_whitelist")
+    seen = set()
+    for index, limit in enumerate(request.guardrail.rate_limits):
+        problem = _rate_problem(limit) or ("limits the same as another one" if _subject(limit) in seen else None)
+        seen.add(_subject(limit))
+        if problem:
+            yield FieldViolation(f"guardrail.rate_limits[{index}]", problem)
+
+
+def _subject(limit: Guardrail.RateLimit) -> tuple[str, int]:
+    return limit.models, limit.unit
+
+
+def _rate_problem(limit: Guardrail.RateLimit) -> str | None:
+    if not (limit.HasField("requests") or limit.HasField("tokens")):
+        return "needs requests or tokens"
+    is_minute = limit.unit == Guardrail.RateLimit.UNIT_MINUTE
+    if limit.HasField("tokens") and not is_minute:
+        return "tokens are limited per minute"
+    if is_minute and not limit.models:
+        return "is what requests_per_minute and tokens_per_minute are for"
+    if limit.models:
+        try:
+            parse_whitelist([limit.models])
+        except InvalidWhitelistError as error:
+            return str(error)
+    return None

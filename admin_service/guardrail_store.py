@@ -1,6 +1,7 @@
 """The rows of guardrails. A scope without a row has a guardrail that limits nothing."""
 
 import datetime as dt
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -9,13 +10,14 @@ from admin_service.etags import etag_of
 from gateway_core.domain.cycles import Cycle
 from gateway_core.domain.grants import HeldLimits, Limits
 from gateway_core.domain.model_whitelists import compile_stored
-from gateway_core.domain.principals import GuardrailMode
+from gateway_core.domain.principals import GuardrailMode, RateRule
 from gateway_core.domain.scopes import Scope, ScopeKind
 from gateway_core.edges.postgres.connections import Connection
+from gateway_core.edges.postgres.rate_rules import decode_rules, encode_rules
 
 _LIMITS: Final = """
 r.budget_nano_credits, coalesce(r.cycle, 'NEVER'), coalesce(r.mode, 'ENFORCE'), r.requests_per_minute, r.tokens_per_minute,
-r.concurrency_limit, r.model_whitelist, r.key_limit, r.seat_limit
+r.concurrency_limit, r.model_whitelist, r.key_limit, r.seat_limit, coalesce(r.rate_rules, '[]')
 """
 _REST: Final = """
 r.update_time, u.period_start_time, u.time_zone, u.spent_nano_credits, u.held_nano_credits, u.call_count, u.shadow_refusal_count,
@@ -42,13 +44,14 @@ SELECT s.organization_id, s.scope_kind, s.scope_id, {_LIMITS}, {_REST}
 """  # noqa: S608
 _SET: Final = """
 INSERT INTO guardrails (organization_id, scope_kind, scope_id, budget_nano_credits, cycle, mode, requests_per_minute,
-                        tokens_per_minute, concurrency_limit, model_whitelist, key_limit, seat_limit)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                        tokens_per_minute, concurrency_limit, model_whitelist, key_limit, seat_limit, rate_rules)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (organization_id, scope_kind, scope_id) DO UPDATE
 SET budget_nano_credits = excluded.budget_nano_credits, cycle = excluded.cycle, mode = excluded.mode,
     requests_per_minute = excluded.requests_per_minute, tokens_per_minute = excluded.tokens_per_minute,
     concurrency_limit = excluded.concurrency_limit, model_whitelist = excluded.model_whitelist,
-    key_limit = excluded.key_limit, seat_limit = excluded.seat_limit, update_time = clock_timestamp()
+    key_limit = excluded.key_limit, seat_limit = excluded.seat_limit, rate_rules = excluded.rate_rules,
+    update_time = clock_timestamp()
 """
 _HELD: Final = """
 SELECT r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle, r.model_whitelist, r.key_limit, r.mode
@@ -71,6 +74,7 @@ class Settings:
     model_whitelist: Sequence[str] | None = None
     key_limit: int | None = None
     seat_limit: int | None = None
+    rate_rules: tuple[RateRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +106,10 @@ class GuardrailRow:
 def make_guardrail_row(organization: str, scope_kind: str, scope_id: str, *columns: object) -> GuardrailRow:
     """The row of `GUARDRAIL_COLUMNS`."""
     count = len(Settings.__dataclass_fields__)
-    settings: tuple[object, ...] = columns[:count]
+    *settings, rules = columns[:count]
     scope = Scope(ScopeKind(scope_kind), scope_id)
-    return GuardrailRow(organization, scope, Settings(*settings), *columns[count:])  # type: ignore[arg-type] # as selected
+    limits = Settings(*settings, decode_rules(json.loads(str(rules))))  # type: ignore[arg-type,call-arg] # as selected
+    return GuardrailRow(organization, scope, limits, *columns[count:])  # type: ignore[arg-type] # as selected
 
 
 async def get_guardrail(connection: Connection, organization: str, scope: Scope) -> GuardrailRow | None:
@@ -118,7 +123,7 @@ async def set_guardrail(connection: Connection, organization: str, scope: Scope,
     await connection.execute(
         _SET, organization, scope.kind, scope.scope_id, settings.budget_nano_credits, settings.cycle, settings.mode,
         settings.requests_per_minute, settings.tokens_per_minute, settings.concurrency_limit, settings.model_whitelist,
-        settings.key_limit, settings.seat_limit,
+        settings.key_limit, settings.seat_limit, encode_rules(settings.rate_rules),
     )  # fmt: skip
 
 

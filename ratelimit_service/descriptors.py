@@ -1,7 +1,7 @@
 """From Envoy's descriptors to demands on counters.
 
 A descriptor of ours holds all limits of a call: `(organization, id)`, `(rate_limits, text)` as authz_service put them into the
-call's metadata (`rate_limits.encode_limits`), and `(dialect, name)` for the error body.
+call's metadata (`request_limits.encode_limits`), and `(dialect, name)` for the error body.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,8 @@ from typing import Final, Protocol
 from envoy.service.ratelimit.v3 import rls_pb2
 
 from gateway_core.domain.dialects import Dialect
-from gateway_core.domain.rate_limits import MAX_ID_BYTES, Demand, RateCounter, decode_limits
+from gateway_core.domain.rate_limits import MAX_ID_BYTES, Demand
+from gateway_core.domain.request_limits import decode_limits
 
 DOMAIN: Final = "megarouter"
 MAX_DESCRIPTORS: Final = 32
@@ -81,15 +82,17 @@ def _demands(organization: str, text: str) -> tuple[Demand, ...]:
     try:
         limits = decode_limits(text)
     except ValueError:
-        raise InvalidDescriptorsError("rate_limits are kind:id:unit:limit, separated by spaces") from None
+        raise InvalidDescriptorsError(
+            "rate_limits are kind:id:unit:limit or kind:id:unit:limit:models, separated by spaces"
+        ) from None
     if len(limits) > MAX_LIMITS:
         raise InvalidDescriptorsError(f"a descriptor has at most {MAX_LIMITS} limits")
-    if any(limit.limit > _UINT32_MAX or not _is_id(limit.scope.scope_id) for limit in limits):
-        raise InvalidDescriptorsError(f"an id has 1 to {MAX_ID_BYTES} bytes, a limit 32 bits")
-    return tuple(
-        Demand(RateCounter(organization, limit.scope, limit.unit), limit.limit, 1, shadow=limit.shadow)
+    if any(
+        limit.limit > _UINT32_MAX or not _is_id(limit.scope.scope_id) or len(limit.models) > MAX_ID_BYTES
         for limit in limits
-    )
+    ):
+        raise InvalidDescriptorsError(f"an id has 1 to {MAX_ID_BYTES} bytes, models at most as many, a limit 32 bits")
+    return tuple(Demand(limit.counter(organization), limit.limit, 1, shadow=limit.shadow) for limit in limits)
 
 
 def _is_id(text: str) -> bool:

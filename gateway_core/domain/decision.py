@@ -13,9 +13,9 @@ from gateway_core.domain.cycles import PeriodClock
 from gateway_core.domain.dialects import Endpoint, upstream_path
 from gateway_core.domain.holds import Hold
 from gateway_core.domain.pricing import estimate
-from gateway_core.domain.principals import Principal
-from gateway_core.domain.rate_limits import encode_limits, rate_limits_of
+from gateway_core.domain.principals import Principal, RateRule
 from gateway_core.domain.refusals import Refusal, RefusalReason
+from gateway_core.domain.request_limits import encode_limits, rate_limits_of
 from gateway_core.domain.scopes import Counter, Scope
 from gateway_core.domain.throttles import Throttle, throttles_of
 
@@ -53,7 +53,7 @@ class Admission:
     rewrite_model: bool
     inject_include_usage: bool
     rate_limits: str
-    """Of every scope above the call that has one: `rate_limits.encode_limits`; empty without any."""
+    """Of every scope above the call that has one: `request_limits.encode_limits`; empty without any."""
     throttle_limits: tuple[int, ...] = ()
     """Of each throttle of the hold."""
     shadows: frozenset[Scope] = frozenset()
@@ -190,7 +190,11 @@ def agree(
         return found
     model, schedule, provider = found
     rails = principal.guardrails
-    throttles = throttles_of(rails)
+
+    def covers(rule: RateRule) -> bool:
+        return rule.covers(model.name, model.provider)
+
+    throttles = throttles_of(rails, covers)
     periods = [clock.period_at(rail.cycle, principal.zone, now_epoch_s) for rail in rails]
     day = datetime.fromtimestamp(now_epoch_s, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     ends = [period.end_epoch_s for period in periods if period.end_epoch_s is not None]
@@ -218,7 +222,7 @@ def agree(
             and provider.stream_options
             and not parameters.asks_for_usage
         ),
-        rate_limits=encode_limits(rate_limits_of(rails)),
+        rate_limits=encode_limits(rate_limits_of(rails, covers)),
         throttles=tuple(throttle.throttle for throttle in throttles),
         throttle_limits=tuple(throttle.limit for throttle in throttles),
         shadows=frozenset(rail.scope for rail in rails if rail.is_shadow),

@@ -12,10 +12,12 @@ from gateway_core.domain.decision import Admission, Parameters, Prices, decide, 
 from gateway_core.domain.dialects import Endpoint
 from gateway_core.domain.placement_refusals import refuse_placement
 from gateway_core.domain.placements import BusyThrottle, ExhaustedCounter, Refused
-from gateway_core.domain.principals import Guardrail, GuardrailMode, Principal
+from gateway_core.domain.principals import Guardrail, GuardrailMode, Principal, RateRule
+from gateway_core.domain.rate_limits import RateCounter, RateUnit
 from gateway_core.domain.refusals import Refusal, RefusalReason
+from gateway_core.domain.request_limits import decode_limits
 from gateway_core.domain.scopes import Counter, Scope
-from gateway_core.domain.throttles import Throttle, ThrottleKind, throttles_of
+from gateway_core.domain.throttles import Throttle, ThrottleKind
 
 _US_PER_S = 1_000_000
 
@@ -46,8 +48,8 @@ class LiveCounters:
     pool: Spend
     spend: Mapping[Counter, Spend] = field(default_factory=dict)
     throttles: Mapping[Throttle, Usage] = field(default_factory=dict)
-    requests: Mapping[Scope, Usage] = field(default_factory=dict)
-    """Of the current minute, for scopes with a limit of requests per minute."""
+    requests: Mapping[RateCounter, Usage] = field(default_factory=dict)
+    """Of every limit of requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,15 @@ class LimitState:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleState:
+    """A rule of a guardrail that covers the call's model."""
+
+    rule: RateRule
+    requests: LimitState | None
+    tokens: LimitState | None
+
+
+@dataclass(frozen=True, slots=True)
 class GuardrailState:
     """A guardrail as the call would meet it."""
 
@@ -80,11 +91,13 @@ class GuardrailState:
     tokens_per_minute: LimitState | None
     concurrency: LimitState | None
     requests_per_minute: LimitState | None
+    rules: tuple[RuleState, ...] = ()
 
     @property
     def passes(self) -> bool:
         """Whether the call fits into every limit of it; in shadow mode a call passes all the same."""
-        limits = (self.budget, self.tokens_per_minute, self.concurrency, self.requests_per_minute)
+        of_rules = (limit for rule in self.rules for limit in (rule.requests, rule.tokens))
+        limits = (self.budget, self.tokens_per_minute, self.concurrency, self.requests_per_minute, *of_rules)
         return self.model_allowed and all(limit is None or limit.passes for limit in limits)
 
 
@@ -144,16 +157,14 @@ def explain(
         if refusal.reason is RefusalReason.MODEL_NOT_ALLOWED:
             stopped_by = next(s.scope for s in states if s.mode is GuardrailMode.ENFORCE and not s.model_allowed)
     if refusal is None and admission is not None:
-        refusal, stopped_by = _placing(admission, counters, states)
+        refusal, stopped_by = _placing(admission, counters)
     amount = admission.hold.amount_nano_credits if admission else None
     balance, held = counters.pool.settled_nano_credits, counters.pool.held_nano_credits
     credit = LimitState((amount or 0) + held <= balance, balance, 0, held, None)
     return Explanation(refusal, stopped_by, amount, states, credit)
 
 
-def _placing(
-    admission: Admission, counters: LiveCounters, states: tuple[GuardrailState, ...]
-) -> tuple[Refusal | None, Scope | None]:
+def _placing(admission: Admission, counters: LiveCounters) -> tuple[Refusal | None, Scope | None]:
     """As `place.lua` and then ratelimit_service: whether every enforced limit can carry the call."""
     refused = _refused(admission, counters)
     if refused.exhausted or refused.busy:
@@ -161,17 +172,19 @@ def _placing(
         if refusal.limits:
             return refusal, refusal.limits[0].scope
         return refusal, admission.hold.throttles[refused.busy[0].index].scope
-    enforced = [state for state in states if state.mode is GuardrailMode.ENFORCE]
-    full = [s for s in enforced if s.requests_per_minute is not None and not s.requests_per_minute.passes]
+    found = [
+        (limit, counters.requests.get(limit.counter(admission.hold.organization), Usage()))
+        for limit in decode_limits(admission.rate_limits)
+        if not limit.shadow
+    ]
+    full = [(limit, usage) for limit, usage in found if usage.used >= limit.limit]
     if not full:
         return None, None
     # ratelimit_service names the one to wait longest for.
-    first = max(full, key=lambda s: _longest(counters.requests.get(s.scope, Usage())))
-    wait_us = counters.requests[first.scope].wait_us if first.scope in counters.requests else None
-    message = (
-        f"The limit of requests per minute of {first.scope.kind.replace('_', ' ')} {first.scope.scope_id} is reached."
-    )
-    seconds = None if wait_us is None else max(1, -(-wait_us // _US_PER_S))
+    first, usage = max(full, key=lambda pair: _longest(pair[1]))
+    counter = first.counter(admission.hold.organization)
+    message = f"The limit of requests per {first.unit.name.lower()} of {counter.subject} is reached."
+    seconds = None if usage.wait_us is None else max(1, -(-usage.wait_us // _US_PER_S))
     refusal = Refusal(RefusalReason.RATE_LIMITED, message, retry_after_s=seconds, never_passes=seconds is None)
     return refusal, first.scope
 
@@ -232,23 +245,33 @@ def _state(
     clock: PeriodClock,
 ) -> GuardrailState:
     model = prices.models.get(call.parameters.model)
-    throttles = {limit.throttle.kind: limit for limit in throttles_of((rail,))}
-    limits = {
-        kind: _throttle_state(
-            limit.limit, _needed(kind, admission), counters.throttles.get(limit.throttle), now_epoch_us
+
+    def throttled(throttle: Throttle, limit: int | None) -> LimitState | None:
+        needed = _needed(throttle.kind, admission)
+        return (
+            limit if limit is None else _throttle_state(limit, needed, counters.throttles.get(throttle), now_epoch_us)
         )
-        for kind, limit in throttles.items()
-    }
-    requests = rail.requests_per_minute
+
+    def requests(unit: RateUnit, models: str, limit: int | None) -> LimitState | None:
+        usage = counters.requests.get(RateCounter(principal.organization, rail.scope, unit, models))
+        return limit if limit is None else _throttle_state(limit, 1, usage, now_epoch_us)
+
     return GuardrailState(
         scope=rail.scope,
         mode=rail.mode,
         model_allowed=model is not None and rail.allows(model.name, model.provider),
         budget=_budget(principal, rail, admission, counters, now_epoch_us, clock),
-        tokens_per_minute=limits.get(ThrottleKind.TOKENS),
-        concurrency=limits.get(ThrottleKind.CALLS),
-        requests_per_minute=(
-            None if requests is None else _throttle_state(requests, 1, counters.requests.get(rail.scope), now_epoch_us)
+        tokens_per_minute=throttled(Throttle(ThrottleKind.TOKENS, rail.scope), rail.tokens_per_minute),
+        concurrency=throttled(Throttle(ThrottleKind.CALLS, rail.scope), rail.concurrency_limit),
+        requests_per_minute=requests(RateUnit.MINUTE, "", rail.requests_per_minute),
+        rules=tuple(
+            RuleState(
+                rule,
+                requests(rule.unit, rule.models, rule.requests),
+                throttled(Throttle(ThrottleKind.TOKENS, rail.scope, rule.models), rule.tokens),
+            )
+            for rule in rail.rate_rules
+            if model is not None and rule.covers(model.name, model.provider)
         ),
     )
 

@@ -40,9 +40,13 @@ def _refuse_busy(admission: Admission, busy: tuple[BusyThrottle, ...]) -> Refusa
         again = f"Try again in {seconds} second{'' if seconds == 1 else 's'}."
     headers: tuple[tuple[str, str], ...]
     if throttle.kind is ThrottleKind.TOKENS:
+        models = f" for {throttle.models}" if throttle.models else ""
         needed = admission.hold.input_tokens + admission.hold.output_tokens
         reason, left = RefusalReason.TOKENS_RATE_LIMITED, max(0, limit - first.used)
-        message = f"The limit of {subject} is {limit} tokens per minute: this call needs up to {needed}, {left} are left. {again}"
+        message = (
+            f"The limit of {subject} is {limit} tokens per minute{models}: this call needs up to {needed}, {left} are left."
+            f" {again}"
+        )
         headers = (*_headers("tokens", limit, left), ("x-ratelimit-reset-tokens", format_duration(first.reset_us)))
     else:
         reason = RefusalReason.TOO_MANY_CONCURRENT_CALLS

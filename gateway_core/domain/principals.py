@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from gateway_core.domain.address_lists import AddressList
 from gateway_core.domain.cycles import Cycle
-from gateway_core.domain.model_whitelists import ModelWhitelist
+from gateway_core.domain.model_whitelists import ModelWhitelist, compile_stored
+from gateway_core.domain.rate_limits import RateUnit
 from gateway_core.domain.scopes import Scope
 
 
@@ -15,6 +16,22 @@ class GuardrailMode(enum.StrEnum):
 
     ENFORCE = "ENFORCE"
     SHADOW = "SHADOW"
+
+
+@dataclass(frozen=True, slots=True)
+class RateRule:
+    """A limit of other spans than a minute, or of some models: they count together."""
+
+    models: str
+    """An entry of a whitelist; empty for all models."""
+    unit: RateUnit
+    requests: int | None = None
+    tokens: int | None = None
+    """Only per minute."""
+
+    def covers(self, model: str, provider: str) -> bool:
+        """Whether calls of a model count. Both names are the catalogue's."""
+        return not self.models or compile_stored([self.models]).allows(model, provider)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +48,7 @@ class Guardrail:
     tokens_per_minute: int | None = None
     concurrency_limit: int | None = None
     """Calls at once."""
+    rate_rules: tuple[RateRule, ...] = ()
 
     @property
     def is_shadow(self) -> bool:

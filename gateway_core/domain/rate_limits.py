@@ -10,10 +10,9 @@ import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
-from gateway_core.domain.principals import Guardrail
-from gateway_core.domain.scopes import Scope, ScopeKind
+from gateway_core.domain.scopes import Scope
 
 SLICES_PER_WINDOW: Final = 64
 MAX_ID_BYTES: Final = 256
@@ -39,68 +38,28 @@ class RateUnit(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class RateLimit:
-    """A limit of requests of one scope, as it travels with a call."""
-
-    scope: Scope
-    unit: RateUnit
-    limit: int
-    """Requests per window."""
-    shadow: bool = False
-    """Whether it counts what it would refuse, and lets it pass."""
-
-
-def rate_limits_of(guardrails: Iterable[Guardrail]) -> tuple[RateLimit, ...]:
-    """The limits of requests above a call, in the order of their guardrails."""
-    return tuple(
-        RateLimit(rail.scope, RateUnit.MINUTE, rail.requests_per_minute, rail.is_shadow)
-        for rail in guardrails
-        if rail.requests_per_minute is not None
-    )
-
-
-def encode_limits(limits: Iterable[RateLimit]) -> str:
-    """`kind:id:unit:limit` of each, a limit in shadow mode behind an `s`, separated by spaces. Injective, whatever the ids are."""
-    return " ".join(
-        f"{limit.scope.kind}:{quote(limit.scope.scope_id, safe='')}:{limit.unit.name}:{'s' if limit.shadow else ''}{limit.limit}"
-        for limit in limits
-    )
-
-
-def decode_limits(text: str) -> tuple[RateLimit, ...]:
-    """Inverse of `encode_limits`.
-
-    Raises:
-        ValueError: the text is not of that form.
-    """
-    return tuple(_decode_limit(part) for part in text.split(" ")) if text else ()
-
-
-def _decode_limit(text: str) -> RateLimit:
-    kind, scope_id, unit, limit = text.split(":")
-    number = limit.removeprefix("s")
-    if unit not in RateUnit.__members__ or not (number.isascii() and number.isdigit()):
-        raise ValueError("no limit of requests")
-    return RateLimit(Scope(ScopeKind(kind), unquote(scope_id)), RateUnit[unit], int(number), number != limit)
-
-
-@dataclass(frozen=True, slots=True)
 class RateCounter:
     """What one limit counts. The limit itself comes with every call, so a changed limit works at once in both directions."""
 
     organization: str
     scope: Scope
     unit: RateUnit
+    models: str = ""
+    """An entry of a whitelist whose models are counted together; empty for all."""
 
     @property
     def subject(self) -> str:
         """Whom it limits, for people."""
-        return f"{self.scope.kind.replace('_', ' ')} {self.scope.scope_id}"
+        models = f" for {self.models}" if self.models else ""
+        return f"{self.scope.kind.replace('_', ' ')} {self.scope.scope_id}{models}"
 
     def key(self) -> str:
         """The Redis key. Injective whatever the ids contain: percent-encoding leaves no colon or brace inside a part."""
         organization = quote(self.organization, safe="")
-        return f"mr:{{{organization}}}:r:{self.scope.kind}:{quote(self.scope.scope_id, safe='')}:{self.unit.name}"
+        models = f":{quote(self.models, safe='')}" if self.models else ""
+        return (
+            f"mr:{{{organization}}}:r:{self.scope.kind}:{quote(self.scope.scope_id, safe='')}:{self.unit.name}{models}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

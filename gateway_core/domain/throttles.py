@@ -6,12 +6,17 @@ hold: its slot is free when the hold is resolved, at the latest when it expires.
 """
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
+from urllib.parse import quote, unquote
 
-from gateway_core.domain.principals import Guardrail
+from gateway_core.domain.principals import Guardrail, RateRule
 from gateway_core.domain.scopes import Scope, ScopeKind
+
+_PARTS: Final = 3
+"""Without models."""
 
 
 class ThrottleKind(enum.StrEnum):
@@ -27,10 +32,13 @@ class Throttle:
 
     kind: ThrottleKind
     scope: Scope
+    models: str = ""
+    """An entry of a whitelist whose models are counted together; empty for all."""
 
     def encode(self) -> str:
-        """`kind:scope kind:scope id`; injective because ids hold no colon."""
-        return f"{self.kind}:{self.scope.kind}:{self.scope.scope_id}"
+        """`kind:scope kind:scope id`, and `:models` for some; injective: ids hold no colon, models are percent-encoded."""
+        models = f":{quote(self.models, safe='')}" if self.models else ""
+        return f"{self.kind}:{self.scope.kind}:{self.scope.scope_id}{models}"
 
     @classmethod
     @lru_cache(maxsize=65_536)
@@ -40,8 +48,9 @@ class Throttle:
         Raises:
             ValueError: the text is not an encoded throttle.
         """
-        kind, scope_kind, scope_id = text.split(":")
-        return cls(ThrottleKind(kind), Scope(ScopeKind(scope_kind), scope_id))
+        parts = text.split(":")
+        kind, scope_kind, scope_id, models = parts if len(parts) > _PARTS else (*parts, "")
+        return cls(ThrottleKind(kind), Scope(ScopeKind(scope_kind), scope_id), unquote(models))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +68,25 @@ def calls_of(counters: Iterable[str]) -> Iterator[str]:
         yield f"{ThrottleKind.CALLS}:{kind}:{scope_id}"
 
 
-def throttles_of(guardrails: tuple[Guardrail, ...]) -> tuple[ThrottleLimit, ...]:
-    """Every throttle above a call in the order in which they are told: tokens before calls, narrowest scope first."""
-    tokens = [
-        ThrottleLimit(Throttle(ThrottleKind.TOKENS, rail.scope), rail.tokens_per_minute)
-        for rail in guardrails
-        if rail.tokens_per_minute is not None
-    ]
+def throttles_of(
+    guardrails: Iterable[Guardrail], covers: Callable[[RateRule], bool] = lambda _: True
+) -> tuple[ThrottleLimit, ...]:
+    """Every throttle above a call in the order in which they are told: tokens before calls, narrowest scope first. Of rules those
+    that cover the call's model.
+    """
+    rails = tuple(guardrails)
+    tokens = [throttle for rail in rails for throttle in _token_throttles(rail, covers)]
     calls = [
         ThrottleLimit(Throttle(ThrottleKind.CALLS, rail.scope), rail.concurrency_limit)
-        for rail in guardrails
+        for rail in rails
         if rail.concurrency_limit is not None
     ]
     return (*tokens, *calls)
+
+
+def _token_throttles(rail: Guardrail, covers: Callable[[RateRule], bool]) -> Iterator[ThrottleLimit]:
+    if rail.tokens_per_minute is not None:
+        yield ThrottleLimit(Throttle(ThrottleKind.TOKENS, rail.scope), rail.tokens_per_minute)
+    for rule in rail.rate_rules:
+        if rule.tokens is not None and covers(rule):
+            yield ThrottleLimit(Throttle(ThrottleKind.TOKENS, rail.scope, rule.models), rule.tokens)

@@ -9,13 +9,15 @@ from redis.asyncio import Redis
 from gateway_core.domain.cycles import PeriodClock
 from gateway_core.domain.explanations import LiveCounters, Spend, Usage, counters_of
 from gateway_core.domain.principals import Principal
-from gateway_core.domain.rate_limits import RateCounter, rate_limits_of
+from gateway_core.domain.rate_limits import RateUnit
+from gateway_core.domain.request_limits import rate_limits_of
 from gateway_core.domain.throttles import ThrottleKind, ThrottleLimit, throttles_of
 from gateway_core.edges.postgres.hold_store import SpendStore
 from gateway_core.edges.redis.hold_counters import counter_key, pool_key, throttle_key
 from gateway_core.edges.redis.rate_counters import windowed_script
 
 _PER_KEY: Final = 3
+_MINUTE: Final = str(RateUnit.MINUTE.slice_us)
 
 
 class LiveCounterReader:
@@ -49,10 +51,10 @@ class LiveCounterReader:
         for limit in throttles:
             keys.append(throttle_key(organization, limit.throttle.encode()))
             needed = needed_tokens if limit.throttle.kind is ThrottleKind.TOKENS else 1
-            arguments += [limit.throttle.kind, str(limit.limit), str(needed)]
+            arguments += [limit.throttle.kind, str(limit.limit), str(needed), _MINUTE]
         for rate in rates:
-            keys.append(RateCounter(organization, rate.scope, rate.unit).key())
-            arguments += ["requests", str(rate.limit), "1"]
+            keys.append(rate.counter(organization).key())
+            arguments += ["requests", str(rate.limit), "1", str(rate.unit.slice_us)]
         answer = await self._peek(keys=keys, args=arguments)
         parts = [answer[start : start + _PER_KEY] for start in range(0, len(answer), _PER_KEY)]
         pool, spend = parts[0], parts[1 : 1 + len(names)]
@@ -68,7 +70,8 @@ class LiveCounterReader:
                 for limit, usage in zip(throttles, usages, strict=False)
             },
             requests={
-                rate.scope: usage or Usage() for rate, usage in zip(rates, usages[len(throttles) :], strict=True)
+                rate.counter(organization): usage or Usage()
+                for rate, usage in zip(rates, usages[len(throttles) :], strict=True)
             },
         )
 

@@ -13,6 +13,7 @@ from gateway_core.domain.model_whitelists import compile_stored
 from gateway_core.domain.principals import Guardrail, GuardrailMode, Principal
 from gateway_core.domain.scopes import Scope, ScopeKind
 from gateway_core.edges.postgres.connections import Connection
+from gateway_core.edges.postgres.rate_rules import decode_rules
 
 CHANNEL: Final = "megarouter_identity"
 
@@ -35,7 +36,7 @@ SELECT m.organization_id, '' AS api_key_id, m.member_id, true AS api_key_active,
        o.time_zone, o.input_estimate, false AS secret_replaced, NULL::text[] AS ip_allow_list,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle, r.cycle_revision,
                                                     r.requests_per_minute, r.model_whitelist, r.mode, r.tokens_per_minute,
-                                                    r.concurrency_limit)), '[]')
+                                                    r.concurrency_limit, r.rate_rules)), '[]')
           FROM guardrails r
          WHERE r.organization_id = m.organization_id
            AND ((r.scope_kind = 'member' AND r.scope_id = m.member_id)
@@ -114,7 +115,19 @@ def _scopes(row: asyncpg.Record) -> tuple[Scope, ...]:
 
 
 def _guardrail(rail: list[Any]) -> Guardrail:
-    kind, scope_id, budget, cycle, revision, requests_per_minute, whitelist, mode, tokens_per_minute, concurrency = rail
+    (
+        kind,
+        scope_id,
+        budget,
+        cycle,
+        revision,
+        requests_per_minute,
+        whitelist,
+        mode,
+        tokens_per_minute,
+        concurrency,
+        rules,
+    ) = rail
     return Guardrail(
         scope=Scope(ScopeKind(kind), scope_id),
         budget_nano_credits=budget,
@@ -125,4 +138,5 @@ def _guardrail(rail: list[Any]) -> Guardrail:
         mode=GuardrailMode(mode),
         tokens_per_minute=tokens_per_minute,
         concurrency_limit=concurrency,
+        rate_rules=decode_rules(rules),
     )

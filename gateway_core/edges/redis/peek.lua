@@ -1,6 +1,7 @@
 -- Reads what counts for a call without taking anything.
 -- KEYS: pool, number of counters..., then windows and open calls
--- ARGV: number of counters, then for each further key: kind (tokens, requests, calls), limit, what the call needs
+-- ARGV: number of counters, then for each further key: kind (tokens, requests, calls), limit, what the call needs,
+--       length of a slice in microseconds
 -- Answers: generation and balance, held of the pool; settled, held, generation of each counter; used, wait, reset of the rest.
 -- A wait of -1 says that no waiting helps; false stands for what is not here.
 local counter_count = tonumber(ARGV[1])
@@ -13,8 +14,8 @@ for index = 2, 1 + counter_count do
     end
 end
 for index = 2 + counter_count, #KEYS do
-    local position = 3 * (index - 1 - counter_count)
-    local kind, limit, needed = ARGV[position - 1], tonumber(ARGV[position]), tonumber(ARGV[position + 1])
+    local position = 4 * (index - 1 - counter_count) - 2
+    local kind, limit, needed = ARGV[position], tonumber(ARGV[position + 1]), tonumber(ARGV[position + 2])
     local used, wait, reset = 0, 0, 0
     if kind == 'calls' then
         -- The generation of the pool is among them, without an end.
@@ -24,7 +25,7 @@ for index = 2 + counter_count, #KEYS do
         end
         wait = limit == 0 and -1 or 0
     else
-        local window = read_counter(KEYS[index], 60000000 / SLICES)
+        local window = read_counter(KEYS[index], tonumber(ARGV[position + 3]))
         used = window.total
         reset = used > 0 and until_gone(window, window.newest) or 0
         wait = used + needed > limit and wait_us(window, limit, needed) or 0

@@ -108,9 +108,8 @@ async def test_what_is_set_is_read_again_and_the_database_has_it(client: Client,
 @pytest.mark.parametrize(
     ("guardrail", "fields"),
     [
-        ("organization", {"requests_per_minute": 1}),
         ("group-eng", {"key_limit": 1}),
-        ("group-eng", {"concurrency_limit": 1}),
+        ("group-eng", {"seat_limit": 1}),
         ("member-member", {"seat_limit": 0}),
         ("apikey-key-member", {"key_limit": 1}),
     ],

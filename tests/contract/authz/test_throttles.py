@@ -1,6 +1,7 @@
 """Tokens per minute and calls at once: taken with the hold, corrected and freed when it is resolved, exact over replicas."""
 
 import asyncio
+import json
 from typing import Any
 
 import asyncpg
@@ -13,7 +14,7 @@ from gateway_core.edges.redis.hold_counters import CounterEvent, HoldCounters, p
 from gateway_core.edges.settings import AuthzSettings
 from tests.contract.authz.conftest import SIGNING_KEY, Answer, Ask, check_request, guard, ready
 
-SCOPES = [("member", "mia"), ("api_key", "key-1")]
+SCOPES = [("member", "mia"), ("api_key", "key-1"), ("group", "g1"), ("organization", "acme")]
 # 100 bytes are 25 tokens of input, and as many more as max_tokens says.
 HUNDRED = {"model": "model-a", "max_tokens": 75}
 
@@ -208,21 +209,12 @@ async def test_a_repeated_placing_takes_nothing_twice(owner: asyncpg.Connection,
     assert await redis.hget(throttle_key("acme", "tokens:member:mia"), "total") == "100"
 
 
-@pytest.mark.parametrize(("kind", "scope_id"), [("group", "g1"), ("organization", "acme")])
-async def test_groups_and_organizations_are_throttled_in_tokens(
-    owner: asyncpg.Connection, ask: Ask, kind: str, scope_id: str
-) -> None:
-    await limit(owner, kind, scope_id, tokens_per_minute=150)
-    answers = [await ask(HUNDRED) for _ in range(2)]
-    assert [answer.code for answer in answers] == [None, "tokens_rate_limited"]
-
-
-@pytest.mark.parametrize(("kind", "scope_id"), [("group", "g1"), ("organization", "acme")])
-async def test_groups_and_organizations_are_throttled_in_calls_at_once(
-    owner: asyncpg.Connection, ask: Ask, redis: Redis, kind: str, scope_id: str
-) -> None:
-    await limit(owner, kind, scope_id, concurrency_limit=2)
-    answers = [await ask(HUNDRED) for _ in range(3)]
-    assert [answer.code for answer in answers] == [None, None, "too_many_concurrent_calls"]
-    await redis.delete(throttle_key("acme", f"calls:{kind}:{scope_id}"))
-    assert (await ask(HUNDRED)).code == "too_many_concurrent_calls", "rebuilt from the register"
+async def test_a_rule_counts_the_tokens_of_its_models_alone(owner: asyncpg.Connection, ask: Ask) -> None:
+    rules = [["model-a", "MINUTE", None, 150], ["model-a", "HOUR", 7, None]]
+    await limit(owner, "group", "g1", rate_rules=json.dumps(rules))
+    passed = await ask(HUNDRED)
+    assert passed.metadata["rate_limits"] == "group:g1:HOUR:7:model-a"
+    refused = await ask(HUNDRED)
+    assert (refused.status, refused.code) == (429, "tokens_rate_limited")
+    assert "for model-a" in refused.body["error"]["message"]
+    assert [(await ask({**HUNDRED, "model": "model-b"})).allowed for _ in range(3)] == [True] * 3

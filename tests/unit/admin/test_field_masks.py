@@ -17,7 +17,7 @@ CHANGEABLE: dict[type[Any], set[str]] = {
     Group: {"display_name"},
     Guardrail: {
         *("budget_nano_credits", "cycle", "mode", "model_whitelist", "key_limit", "seat_limit"),
-        *("requests_per_minute", "tokens_per_minute", "concurrency_limit"),
+        *("requests_per_minute", "tokens_per_minute", "concurrency_limit", "rate_limits"),
     },
     Organization: {"display_name", "time_zone", "billing_email", "input_estimate", "expired_hold_policy"},
 }

@@ -13,8 +13,9 @@ from gateway_core.domain.model_whitelists import parse_whitelist
 from gateway_core.domain.placement_refusals import refuse_exhausted
 from gateway_core.domain.placements import ExhaustedCounter
 from gateway_core.domain.principals import Guardrail, Principal
-from gateway_core.domain.rate_limits import RateLimit, RateUnit, decode_limits
+from gateway_core.domain.rate_limits import RateUnit
 from gateway_core.domain.refusals import Refusal, RefusalReason
+from gateway_core.domain.request_limits import RateLimit, decode_limits
 from gateway_core.domain.scopes import Counter, Scope, ScopeKind
 from tests.unit.authz.examples import (
     NOW_EPOCH_US,

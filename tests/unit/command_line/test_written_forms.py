@@ -9,7 +9,7 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 from megarouter_admin.command_line.amounts import format_credits, parse_credits
 from megarouter_admin.command_line.failures import _ADVICE
 from megarouter_admin.command_line.filters import all_of, quoted
-from megarouter_admin.command_line.limits import Limits, change_of
+from megarouter_admin.command_line.limits import Limits, change_of, format_rate, parse_rates
 from megarouter_admin.command_line.names import Collection, full_name, guardrail_name
 from megarouter_admin.command_line.session import url_of
 from megarouter_admin.command_line.times import parse_duration, parse_moment, relative
@@ -48,6 +48,23 @@ def test_a_group_can_be_called_by_id_or_name(text: str) -> None:
 def test_what_is_no_name_of_a_group_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no name"):
         full_name(ACME, Collection.GROUPS, text)
+
+
+RATES = ["1000/day", "openai/*=100/hour", "gpt-4o=60/minute", "gpt-4o=50000tokens/minute"]
+
+
+def test_rates_are_read_as_they_are_written() -> None:
+    rates = parse_rates(RATES)
+    assert [(rate.models, rate.requests, rate.tokens) for rate in rates] == [
+        ("", 1_000, 0), ("openai/*", 100, 0), ("gpt-4o", 60, 50_000),
+    ]  # fmt: skip
+    assert ", ".join(map(format_rate, rates)) == ", ".join(RATES)
+
+
+@pytest.mark.parametrize("text", ["1000", "1000/week", "x/day", "-1/day", "=1/day", "1 /day", "1tokens", "1.5/day"])
+def test_what_is_no_rate_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no rate"):
+        parse_rates([text])
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import dataclasses
 from gateway_core.domain.cycles import PeriodClock
 from gateway_core.domain.dialects import Endpoint
 from gateway_core.domain.explanations import Explanation, LiveCounters, Spend, SupposedCall, Usage, explain
-from gateway_core.domain.principals import Guardrail, GuardrailMode, Principal
+from gateway_core.domain.principals import Guardrail, GuardrailMode, Principal, RateRule
+from gateway_core.domain.rate_limits import RateCounter, RateUnit
 from gateway_core.domain.refusals import RefusalReason
 from tests.unit.authz.examples import NOW_EPOCH_US, PRICES, SCOPES, parameters, principal
 
@@ -20,11 +21,24 @@ def explained(who: Principal, counters: LiveCounters = RICH) -> Explanation:
 
 def test_the_rate_that_needs_the_longest_wait_is_named() -> None:
     who = principal({KEY: Guardrail(KEY, requests_per_minute=5), MEMBER: Guardrail(MEMBER, requests_per_minute=9)})
-    full = {KEY: Usage(5, 10_000_000, 60_000_000), MEMBER: Usage(9, 30_000_001, 60_000_000)}
+    full = {
+        RateCounter("acme", KEY, RateUnit.MINUTE): Usage(5, 10_000_000, 60_000_000),
+        RateCounter("acme", MEMBER, RateUnit.MINUTE): Usage(9, 30_000_001, 60_000_000),
+    }
     told = explained(who, dataclasses.replace(RICH, requests=full))
     assert told.refusal is not None
     assert (told.refusal.reason, told.refusal.retry_after_s) == (RefusalReason.RATE_LIMITED, 31)
     assert told.stopped_by == MEMBER
+
+
+def test_a_rule_stops_calls_of_its_models_and_is_told_with_its_span() -> None:
+    rules = (RateRule("gpt-x", RateUnit.DAY, requests=0), RateRule(parameters().model, RateUnit.HOUR, requests=0))
+    told = explained(principal({MEMBER: Guardrail(MEMBER, rate_rules=rules)}))
+    assert told.refusal is not None
+    assert told.refusal.reason is RefusalReason.RATE_LIMITED
+    assert "requests per hour" in told.refusal.message
+    assert (told.stopped_by, [state.rule for state in told.guardrails[1].rules]) == (MEMBER, [rules[1]])
+    assert not told.guardrails[1].passes
 
 
 def test_what_a_call_needs_decides_not_what_is_left() -> None:

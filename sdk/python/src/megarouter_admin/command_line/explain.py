@@ -6,10 +6,10 @@ from typing import Annotated
 
 import grpc
 import typer
-from megarouter.admin.v1.messages import ExplainAccessRequest, ExplainAccessResponse, Guardrail, ScopeAccess
+from megarouter.admin.v1.messages import ExplainAccessRequest, ExplainAccessResponse, Guardrail, RateUse, ScopeAccess
 
 from megarouter_admin.command_line.amounts import format_credits
-from megarouter_admin.command_line.commands import command
+from megarouter_admin.command_line.commands import command, label
 from megarouter_admin.command_line.failures import CommandError
 from megarouter_admin.command_line.names import Collection, collection_of, short_name
 from megarouter_admin.command_line.session import Session
@@ -123,16 +123,27 @@ def _of_scope(session: Session, scope: ScopeAccess) -> Iterator[Line]:
         yield _budget(session, name, "budget", scope)
     for field in ("requests_per_minute", "tokens_per_minute", "concurrency"):
         if scope.HasField(field):
-            rate = getattr(scope, field)
-            yield Line(
-                name,
-                field.replace("_", " "),
-                rate.fits,
-                limit=f"{rate.limit:,}",
-                used=f"{rate.used:,}",
-                left=f"{rate.remaining:,}",
-                free_again=session.ago(rate.reset_time),
-            )
+            yield _rate(session, name, field.replace("_", " "), getattr(scope, field))
+    for use in scope.rate_limits:
+        span = f"per {label(Guardrail.RateLimit.Unit.Name(use.unit), 'UNIT_')}" + (
+            f" of {use.models}" if use.models else ""
+        )
+        if use.HasField("requests"):
+            yield _rate(session, name, f"requests {span}", use.requests)
+        if use.HasField("tokens"):
+            yield _rate(session, name, f"tokens {span}", use.tokens)
+
+
+def _rate(session: Session, guardrail: str, limits: str, use: RateUse) -> Line:
+    return Line(
+        guardrail,
+        limits,
+        use.fits,
+        limit=f"{use.limit:,}",
+        used=f"{use.used:,}",
+        left=f"{use.remaining:,}",
+        free_again=session.ago(use.reset_time),
+    )
 
 
 def _budget(session: Session, name: str, field: str, holder: ScopeAccess | ExplainAccessResponse) -> Line:

@@ -22,7 +22,7 @@ from megarouter_admin.command_line.commands import (
     label,
     section,
 )
-from megarouter_admin.command_line.limits import NONE, CycleChoice, Limits, ModeChoice, change_of
+from megarouter_admin.command_line.limits import NONE, CycleChoice, Limits, ModeChoice, change_of, format_rate
 from megarouter_admin.command_line.names import guardrail_name, short_name
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.tables import Column, Kind
@@ -51,6 +51,10 @@ def _models(guardrail: Guardrail) -> str:
     return (", ".join(guardrail.model_whitelist.entries) or NONE) if guardrail.HasField("model_whitelist") else ""
 
 
+def _rates(guardrail: Guardrail) -> str:
+    return ", ".join(map(format_rate, guardrail.rate_limits))
+
+
 def _mode(guardrail: Guardrail) -> str:
     return label(Guardrail.Mode.Name(guardrail.mode), "MODE_")
 
@@ -68,6 +72,7 @@ _COLUMNS = (
     Column[Guardrail]("requests/min", lambda guardrail: _optional(guardrail, "requests_per_minute"), Kind.NUMBER),
     Column[Guardrail]("tokens/min", lambda guardrail: _optional(guardrail, "tokens_per_minute"), Kind.NUMBER),
     Column[Guardrail]("at once", lambda guardrail: _optional(guardrail, "concurrency_limit"), Kind.NUMBER),
+    Column[Guardrail]("rates", _rates),
     Column[Guardrail]("keys", lambda guardrail: _optional(guardrail, "key_limit"), Kind.NUMBER),
     Column[Guardrail]("seats", lambda guardrail: _optional(guardrail, "seat_limit"), Kind.NUMBER),
     Column[Guardrail]("models", _models),
@@ -92,6 +97,7 @@ def _show(session: Session, guardrail: Guardrail) -> None:
             ("requests/min", _number(guardrail, "requests_per_minute")),
             ("tokens/min", _number(guardrail, "tokens_per_minute")),
             ("at once", _number(guardrail, "concurrency_limit")),
+            ("rates", _rates(guardrail)),
             ("models", _models(guardrail)),
             ("keys", _number(guardrail, "key_limit")),
             ("seats", _number(guardrail, "seat_limit")),
@@ -131,6 +137,7 @@ def _present(session: Session, scope: str) -> Guardrail:
     "guardrails set groups/engineering --budget 25.50 --cycle monthly",
     "guardrails set members/emma --requests 60 --concurrency 4 --keys 5",
     "guardrails set organization --model openai/* --model provider:anthropic --mode shadow",
+    "guardrails set groups/engineering --rate 1000/day --rate openai/*=50000tokens/minute",
     "guardrails set groups/engineering --budget none",
 )
 def set_limits(
@@ -147,6 +154,10 @@ def set_limits(
     models: Annotated[
         list[str] | None, typer.Option("--model", metavar="MODEL", help="Only these; may be repeated.")
     ] = None,
+    rates: Annotated[
+        list[str] | None,
+        typer.Option("--rate", metavar="RATE", help="As 1000/day or openai/*=50000tokens/minute; may be repeated."),
+    ] = None,
     keys: Annotated[str, typer.Option(metavar="N", help="Most API keys.")] = "",
     seats: Annotated[str, typer.Option(metavar="N", help="Most members.")] = "",
     *,
@@ -155,7 +166,7 @@ def set_limits(
     """Set limits of a scope; those that are not named stay, `none` removes one."""
     limits = Limits(
         budget=budget, requests=requests, tokens=tokens, concurrency=concurrency, keys=keys, seats=seats,
-        cycle=cycle, mode=mode, models=models or [],
+        cycle=cycle, mode=mode, models=models or [], rates=rates or [],
     )  # fmt: skip
     changed, paths = change_of(limits)
     present = _present(session, scope)

@@ -1,7 +1,8 @@
 """Limits of a guardrail as people write them. Pure."""
 
 import enum
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +12,15 @@ from megarouter_admin.command_line.amounts import parse_credits
 
 NONE: Final = "none"
 """What people write to remove a limit."""
+
+
+RATE_UNITS: Final[dict[str, Guardrail.RateLimit.Unit.ValueType]] = {
+    "second": Guardrail.RateLimit.UNIT_SECOND,
+    "minute": Guardrail.RateLimit.UNIT_MINUTE,
+    "hour": Guardrail.RateLimit.UNIT_HOUR,
+    "day": Guardrail.RateLimit.UNIT_DAY,
+}
+_RATE: Final = re.compile(r"(?:(?P<models>[^=]+)=)?(?P<number>[0-9]{1,12})(?P<tokens>tokens)?/(?P<unit>[a-z]+)")
 
 
 class CycleChoice(enum.StrEnum):
@@ -43,6 +53,8 @@ class Limits:
     cycle: CycleChoice | None = None
     mode: ModeChoice | None = None
     models: Sequence[str] = ()
+    rates: Sequence[str] = ()
+    """`[MODELS=]N/UNIT`, with ` tokens` behind the number or not."""
 
 
 def change_of(limits: Limits) -> tuple[Guardrail, list[str]]:
@@ -75,9 +87,41 @@ def change_of(limits: Limits) -> tuple[Guardrail, list[str]]:
         paths.append("model_whitelist")
     if limits.models and list(limits.models) != [NONE]:
         changed.model_whitelist.CopyFrom(ModelWhitelist(entries=limits.models))
+    if limits.rates:
+        paths.append("rate_limits")
+    if limits.rates and list(limits.rates) != [NONE]:
+        changed.rate_limits.extend(parse_rates(limits.rates))
     if not paths:
         raise ValueError("nothing to set: give a limit; --help shows them")
     return changed, sorted(paths)
+
+
+def parse_rates(texts: Iterable[str]) -> list[Guardrail.RateLimit]:
+    """The rate limits of `1000/day`, `openai/*=100/hour`, `openai/*=50000tokens/minute`; the two of one span become one.
+
+    Raises:
+        ValueError: a text is of another form.
+    """
+    found: dict[tuple[str, int], Guardrail.RateLimit] = {}
+    for text in texts:
+        match = _RATE.fullmatch(text)
+        if match is None or match["unit"] not in RATE_UNITS:
+            raise ValueError(
+                f"{text!r} is no rate: write `1000/day`, `openai/*=100/hour` or `openai/*=50000tokens/minute`"
+            )
+        models, unit = match["models"] or "", RATE_UNITS[match["unit"]]
+        rate = found.setdefault((models, unit), Guardrail.RateLimit(models=models, unit=unit))
+        setattr(rate, "tokens" if match["tokens"] else "requests", int(match["number"]))
+    return list(found.values())
+
+
+def format_rate(rate: Guardrail.RateLimit) -> str:
+    """As `parse_rates` reads it."""
+    models = f"{rate.models}=" if rate.models else ""
+    unit = next(name for name, value in RATE_UNITS.items() if value == rate.unit)
+    numbers = [f"{rate.requests}"] if rate.HasField("requests") else []
+    numbers += [f"{rate.tokens}tokens"] if rate.HasField("tokens") else []
+    return ", ".join(f"{models}{number}/{unit}" for number in numbers)
 
 
 def _whole_number(text: str) -> int:
