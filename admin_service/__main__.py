@@ -4,19 +4,23 @@ import sys
 
 from admin_service.service import open_service
 from gateway_core.domain.catalog import CatalogError, load_catalog
-from gateway_core.edges.grpc_server import run_service
+from gateway_core.edges import workers
 from gateway_core.edges.settings import AdminSettings, SettingsError, load_settings
 
 
 def main() -> None:
     """Runs the service until it is stopped."""
+    place = workers.parse_arguments("admin_service")
     try:
         settings = load_settings(AdminSettings)
         catalog = load_catalog(settings.catalog_file)
     except (SettingsError, CatalogError) as error:
         sys.exit(str(error))
-    run_service(
-        "admin_service", settings, lambda settings, tracing, metrics: open_service(settings, tracing, catalog, metrics)
+    workers.run(
+        "admin_service",
+        place,
+        settings,
+        lambda settings, tracing, metrics: open_service(settings, tracing, catalog, metrics),
     )
 
 

@@ -3,17 +3,18 @@
 import sys
 
 from authz_service.service import open_authz_service
-from gateway_core.edges.grpc_server import run_service
+from gateway_core.edges import workers
 from gateway_core.edges.settings import AuthzSettings, SettingsError, load_settings
 
 
 def main() -> None:
     """Runs the service until it is told to stop."""
+    place = workers.parse_arguments("authz_service")
     try:
         settings = load_settings(AuthzSettings)
     except SettingsError as error:
         sys.exit(f"authz_service: {error}")
-    run_service("authz_service", settings, open_authz_service)
+    workers.run("authz_service", place, settings, open_authz_service)
 
 
 if __name__ == "__main__":

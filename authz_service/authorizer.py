@@ -151,7 +151,7 @@ class Authorizer:
         shadow = admission.hold.shadow_refusals
         if placement.shadow_refusals:
             shadow = tuple(sorted({*shadow, *placement.shadow_refusals}))
-        admission = admission.placed(placement.number, shadow)
+        admission = admission.placed(placement.number, shadow, placement.tokens_left)
         token = sign_hold(admission.hold, self.secrets.hold_signing_key, admission.derived(_claims))
         self.register.append(PlacedHold(admission.hold, token, placement.generation))
         return Admitted(admission, token)

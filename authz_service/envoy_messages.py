@@ -13,6 +13,7 @@ from authz_service.call import Call
 from gateway_core.domain.decision import Admission
 from gateway_core.domain.dialects import Dialect
 from gateway_core.domain.error_bodies import error_body
+from gateway_core.domain.placement_refusals import token_headers
 from gateway_core.domain.refusals import Refusal
 
 REQUEST_NAMESPACE: Final = "megarouter.request"
@@ -88,6 +89,10 @@ def allow(admission: Admission, token: str, traceparent: str | None) -> external
     metadata["hold_amount_nano_credits"].string_value = str(admission.hold.amount_nano_credits)
     if traceparent:
         metadata["traceparent"].string_value = traceparent
+    if admission.tokens_left:
+        response.ok_response.response_headers_to_add.extend(
+            _header(name, value) for name, value in token_headers(admission, admission.tokens_left)
+        )
     return response
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from gateway_core.edges.grpc_server import run_service
+from gateway_core.edges import workers
 from gateway_core.edges.settings import RateLimitSettings, SettingsError, load_settings
 from ratelimit_service.rules import RulesError
 from ratelimit_service.service import open_service
@@ -10,12 +10,13 @@ from ratelimit_service.service import open_service
 
 def main() -> None:
     """Runs the service until it is stopped."""
+    place = workers.parse_arguments("ratelimit_service")
     try:
         settings = load_settings(RateLimitSettings)
     except SettingsError as error:
         sys.exit(str(error))
     try:
-        run_service("ratelimit_service", settings, open_service)
+        workers.run("ratelimit_service", place, settings, open_service)
     except RulesError as error:
         sys.exit(f"ratelimit_service: {error}")
 

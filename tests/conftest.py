@@ -2,6 +2,7 @@
 
 from pathlib import PurePosixPath
 
+import grpc
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling, Scheduling
@@ -35,3 +36,10 @@ def _group_of(nodeid: str) -> str:
     return next(
         (_ONE_AT_A_TIME[str(folder)] for folder in module.parents if str(folder) in _ONE_AT_A_TIME), str(module)
     )
+
+
+def pytest_sessionstart() -> None:
+    """Keeps gRPC's poller through the session. One that ends and begins anew between the event loops of two tests has been seen to
+    leave the second without answers, for ever.
+    """
+    grpc.aio.init_grpc_aio()  # type: ignore[attr-defined] # the stubs do not know it

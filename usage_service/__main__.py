@@ -2,18 +2,19 @@
 
 import sys
 
-from gateway_core.edges.grpc_server import run_service
+from gateway_core.edges import workers
 from gateway_core.edges.settings import SettingsError, UsageSettings, load_settings
 from usage_service.service import open_usage_service
 
 
 def main() -> None:
     """Runs the service until it is told to stop."""
+    place = workers.parse_arguments("usage_service", most=1)  # a journal has one reader
     try:
         settings = load_settings(UsageSettings)
     except SettingsError as error:
         sys.exit(f"usage_service: {error}")
-    run_service("usage_service", settings, open_usage_service)
+    workers.run("usage_service", place, settings, open_usage_service)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Where Envoy connects to: the four services, the OTLP collector, one cluster per identity provider and one per model provider."""
 
 import ipaddress
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ from megarouter_envoy.names import (
     RATELIMIT_CLUSTER,
     USAGE_CLUSTER,
 )
-from megarouter_envoy.options import BootstrapOptions, Credential, IdentityProvider, ProviderTarget
+from megarouter_envoy.options import BootstrapOptions, Credential, IdentityProvider, ProviderTarget, worker_sockets
 from megarouter_envoy.typed_config import extension, http_filter, pack, seconds, socket_address, unix_address
 
 PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -41,12 +42,13 @@ def clusters(options: BootstrapOptions) -> list[cluster.Cluster]:
     """All clusters, services first."""
     sockets = options.sockets
     services = (
-        (AUTHZ_CLUSTER, sockets.authz),
-        (RATELIMIT_CLUSTER, sockets.ratelimit),
-        (USAGE_CLUSTER, sockets.usage),
+        (AUTHZ_CLUSTER, worker_sockets(sockets.authz, sockets.authz_workers)),
+        (RATELIMIT_CLUSTER, worker_sockets(sockets.ratelimit, sockets.ratelimit_workers)),
+        (USAGE_CLUSTER, [sockets.usage]),
     )
-    built = [_service(name, path, _http2_only()) for name, path in services]
-    built.append(_service(ADMIN_CLUSTER, sockets.admin, _proving_the_edge()))
+    built = [_service(name, paths, _http2_only()) for name, paths in services]
+    admins = worker_sockets(sockets.admin, sockets.admin_workers)
+    built.append(_service(ADMIN_CLUSTER, admins, _proving_the_edge()))
     if options.otlp_endpoint is not None:
         built.append(_otlp(options.otlp_endpoint))
     built += [_identity(provider, options) for provider in options.identity_providers if provider.jwks_uri]
@@ -99,14 +101,14 @@ def _identity(provider: IdentityProvider, options: BootstrapOptions) -> cluster.
     )
 
 
-def _service(name: str, socket: Path, protocol: upstream_http.HttpProtocolOptions) -> cluster.Cluster:
+def _service(name: str, sockets: Sequence[Path], protocol: upstream_http.HttpProtocolOptions) -> cluster.Cluster:
     return cluster.Cluster(
         name=name,
         type=cluster.ClusterDiscoveryType.STATIC,
         connect_timeout=seconds(SERVICE_CONNECT_TIMEOUT_S),
         circuit_breakers=_breakers(SERVICE_REQUESTS_MAX),
         typed_extension_protocol_options={PROTOCOL_OPTIONS: pack(protocol)},
-        load_assignment=_one_endpoint(name, unix_address(socket)),
+        load_assignment=_endpoints(name, [unix_address(socket) for socket in sockets]),
     )
 
 
@@ -148,9 +150,15 @@ def _discovery(host: str) -> cluster.ClusterDiscoveryType:
 
 
 def _one_endpoint(name: str, address: core.Address, hostname: str = "") -> endpoint.ClusterLoadAssignment:
-    host = endpoint.LbEndpoint(endpoint=endpoint.Endpoint(address=address, hostname=hostname))
+    return _endpoints(name, [address], hostname)
+
+
+def _endpoints(name: str, addresses: Iterable[core.Address], hostname: str = "") -> endpoint.ClusterLoadAssignment:
+    hosts = [
+        endpoint.LbEndpoint(endpoint=endpoint.Endpoint(address=address, hostname=hostname)) for address in addresses
+    ]
     return endpoint.ClusterLoadAssignment(
-        cluster_name=name, endpoints=[endpoint.LocalityLbEndpoints(lb_endpoints=[host])]
+        cluster_name=name, endpoints=[endpoint.LocalityLbEndpoints(lb_endpoints=hosts)]
     )
 
 

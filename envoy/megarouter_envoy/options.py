@@ -67,6 +67,14 @@ class ServiceSockets:
     ratelimit: Path
     usage: Path
     admin: Path
+    authz_workers: int = 1  # of `--workers`; calls are spread over them
+    ratelimit_workers: int = 1
+    admin_workers: int = 1
+
+
+def worker_sockets(first: Path, workers: int) -> list[Path]:
+    """Where the workers of a service listen: `name.sock`, `name-1.sock`, ..."""
+    return [first, *(first.with_name(f"{first.stem}-{number}{first.suffix}") for number in range(1, workers))]
 
 
 @dataclass(frozen=True, slots=True)

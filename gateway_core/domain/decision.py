@@ -12,6 +12,7 @@ from gateway_core.domain.catalog import Model, PriceSchedule, Provider
 from gateway_core.domain.cycles import PeriodClock
 from gateway_core.domain.dialects import Endpoint, upstream_path
 from gateway_core.domain.holds import Hold
+from gateway_core.domain.placements import TokensLeft
 from gateway_core.domain.pricing import estimate
 from gateway_core.domain.principals import Principal, RateRule
 from gateway_core.domain.refusals import Refusal, RefusalReason
@@ -60,6 +61,8 @@ class Admission:
     """Scopes whose guardrails count what they would refuse, and refuse nothing."""
     memory: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
     """Of its terms."""
+    tokens_left: TokensLeft | None = None
+    """As Redis has placed it."""
 
     def derived(self, make: Callable[["Admission"], T]) -> T:
         """What `make` makes of an admission, made once for all calls of the same terms: it must not look at anything else."""
@@ -68,7 +71,9 @@ class Admission:
             known = self.memory[make] = make(self)
         return cast("T", known)
 
-    def placed(self, number: int, shadow_refusals: tuple[int, ...]) -> "Admission":
+    def placed(
+        self, number: int, shadow_refusals: tuple[int, ...], tokens_left: TokensLeft | None = None
+    ) -> "Admission":
         """The admission with its hold as Redis has placed it."""
         return Admission(
             self.hold.placed(number, shadow_refusals),
@@ -82,6 +87,7 @@ class Admission:
             self.throttle_limits,
             self.shadows,
             self.memory,
+            tokens_left,
         )
 
 

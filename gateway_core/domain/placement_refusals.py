@@ -5,7 +5,7 @@ from typing import Final
 
 from gateway_core.domain.decision import Admission
 from gateway_core.domain.money import format_credits
-from gateway_core.domain.placements import BusyThrottle, ExhaustedCounter, Refused
+from gateway_core.domain.placements import BusyThrottle, ExhaustedCounter, Refused, TokensLeft
 from gateway_core.domain.rate_limits import format_duration
 from gateway_core.domain.refusals import ExhaustedLimit, Refusal, RefusalReason
 from gateway_core.domain.scopes import ScopeKind
@@ -47,7 +47,7 @@ def _refuse_busy(admission: Admission, busy: tuple[BusyThrottle, ...]) -> Refusa
             f"The limit of {subject} is {limit} tokens per minute{models}: this call needs up to {needed}, {left} are left."
             f" {again}"
         )
-        headers = (*_headers("tokens", limit, left), ("x-ratelimit-reset-tokens", format_duration(first.reset_us)))
+        headers = token_headers(admission, TokensLeft(first.index, left, first.reset_us))
     else:
         reason = RefusalReason.TOO_MANY_CONCURRENT_CALLS
         message = (
@@ -55,6 +55,15 @@ def _refuse_busy(admission: Admission, busy: tuple[BusyThrottle, ...]) -> Refusa
         )
         headers = _headers("concurrent-requests", limit, max(0, limit - first.used))
     return Refusal(reason, message, retry_after_s=seconds, headers=headers, never_passes=seconds is None)
+
+
+def token_headers(admission: Admission, left: TokensLeft) -> tuple[tuple[str, str], ...]:
+    """What a caller is told of tokens per minute, as OpenAI's clients know it."""
+    limit = admission.throttle_limits[left.index]
+    return (
+        *_headers("tokens", limit, left.remaining),
+        ("x-ratelimit-reset-tokens", format_duration(left.reset_us)),
+    )
 
 
 def _wait_s(throttle: BusyThrottle) -> int | None:

@@ -4,6 +4,17 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class TokensLeft:
+    """What a throttle of tokens has left behind a call, for its caller to know."""
+
+    index: int
+    """Its place among the throttles of the hold."""
+    remaining: int
+    reset_us: int
+    """How long until the whole limit is free again if nothing else is called."""
+
+
+@dataclass(frozen=True, slots=True)
 class Placed:
     """The hold stands on every scope."""
 
@@ -13,6 +24,8 @@ class Placed:
     """The name of the pool it stands on."""
     shadow_refusals: tuple[int, ...] = ()
     """Places in the hold of the counters whose guardrails, being in shadow mode, let pass what they would have refused."""
+    tokens_left: TokensLeft | None = None
+    """Of the enforced throttle of tokens that has the least left; None without one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 EXIT_FAILED = 1
+_PARENT_INTERVAL_S = 1.0
 _UNIX = "unix:"
 
 
@@ -51,7 +53,10 @@ class Service(Protocol):
 
 
 def run_service(
-    name: str, settings: ServiceSettings, build: Callable[..., AbstractAsyncContextManager[Service]]
+    name: str,
+    settings: ServiceSettings,
+    build: Callable[..., AbstractAsyncContextManager[Service]],
+    parent_id: int | None = None,
 ) -> None:
     """Runs a service until SIGTERM or SIGINT, or until background work of it fails: then the process ends with status 1, for
     whoever runs it to start it again.
@@ -60,13 +65,14 @@ def run_service(
         name: for logs and traces.
         settings: the service's own settings class.
         build: `build(settings, tracing, metrics)` opens the service's resources, yields it, and closes (flushes) them afterwards.
+        parent_id: a process without which it stops.
     """
     configure_logging(name, settings.log_level)
     tracing = configure_tracing(name)
     metrics = configure_metrics(name, settings.metrics_listen)
     ending = _Ending()
     try:
-        uvloop.run(_serve(settings, ending, lambda: build(settings, tracing, metrics)))
+        uvloop.run(_serve(settings, ending, lambda: build(settings, tracing, metrics), parent_id))
     finally:
         tracing.shut_down()
         metrics.shut_down()
@@ -88,13 +94,25 @@ class _Ending:
 
 
 async def _serve(
-    settings: ServiceSettings, ending: _Ending, build: Callable[[], AbstractAsyncContextManager[Service]]
+    settings: ServiceSettings,
+    ending: _Ending,
+    build: Callable[[], AbstractAsyncContextManager[Service]],
+    parent_id: int | None,
 ) -> None:
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, ending.stop.set)
     with watched(ending.fail):
-        await _serve_until(settings, ending.stop, build)
+        async with nullcontext() if parent_id is None else in_background(_stop_without(parent_id, ending.stop)):
+            await _serve_until(settings, ending.stop, build)
+
+
+async def _stop_without(parent_id: int, stop: asyncio.Event) -> None:
+    """Stops when the parent has died: nobody would ever tell this process to."""
+    while os.getppid() == parent_id:  # noqa: ASYNC110 - nobody tells of it
+        await asyncio.sleep(_PARENT_INTERVAL_S)
+    logger.warning("stopping: the parent process is gone")
+    stop.set()
 
 
 async def _serve_until(

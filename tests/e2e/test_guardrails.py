@@ -1,6 +1,7 @@
 """Whichever guardrail triggers first stops the call, through Envoy, and the error names it."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
 
@@ -54,7 +55,7 @@ async def test_changing_a_limit_or_a_key_never_resets_usage(post: Post, tenant: 
         assert denied.json["error"]["limits"][0]["used_nano_credits"] == str(record["charge_nano_credits"])
 
 
-@pytest.mark.parametrize(("kind", "scope_id"), [("api_key", "key-1"), ("member", "mia")])
+@pytest.mark.parametrize(("kind", "scope_id"), SCOPES)
 async def test_a_rate_limit_stops_calls_and_says_when_to_retry(
     post: Post, tenant: Tenant, kind: str, scope_id: str
 ) -> None:
@@ -65,6 +66,28 @@ async def test_a_rate_limit_stops_calls_and_says_when_to_retry(
     refused = next(reply for reply in replies if reply.status == 429)
     assert refused.json["error"]["code"] == "rate_limited"
     assert 1 <= int(refused.headers["retry-after"]) <= 62
+
+
+async def test_callers_are_told_what_is_left_of_requests_and_tokens(post: Post, tenant: Tenant) -> None:
+    await tenant.guard("organization", "", requests_per_minute=50)
+    await tenant.guard("group", "g2", tokens_per_minute=1_000_000)
+    await asyncio.sleep(0.3)
+    replies = [await post() for _ in range(2)]
+    assert [reply.headers["x-ratelimit-remaining-requests"] for reply in replies] == ["49", "48"]
+    first, second = (int(reply.headers["x-ratelimit-remaining-tokens"]) for reply in replies)
+    assert 0 < second < 1_000_000
+    assert first > 0
+    assert replies[0].headers["x-ratelimit-limit-tokens"] == "1000000"
+    assert replies[0].headers["x-ratelimit-reset-tokens"].startswith(("1m", "59", "60"))
+
+
+async def test_a_limit_per_day_of_one_model_lets_the_others_pass(post: Post, tenant: Tenant) -> None:
+    await tenant.guard("group", "g1", rate_rules=json.dumps([[chat()["model"], "DAY", 1, None]]))
+    await asyncio.sleep(0.3)
+    first, second = await post(), await post()
+    assert (first.status, second.status) == (200, 429)
+    assert "per day" in second.json["error"]["message"]
+    assert int(second.headers["retry-after"]) > 80_000
 
 
 async def test_a_rate_limited_call_leaves_no_hold_and_costs_nothing(

@@ -20,6 +20,7 @@ from gateway_core.domain.placements import (
     Placed,
     Placement,
     Refused,
+    TokensLeft,
     Withdrawn,
 )
 from gateway_core.domain.scopes import Scope
@@ -352,7 +353,11 @@ def _limit(limit: int | None, shadow: bool) -> str:  # noqa: FBT001
 def _placement(answer: Sequence[str | int], counter_count: int) -> Placement:
     kind, *rest = answer
     if kind == "placed":
-        return Placed(int(rest[0]), str(rest[1]), tuple(sorted(int(index) - 1 for index in rest[2:])))
+        tokens_left, shadows = None, rest[2:]
+        if shadows and shadows[0] == "tokens":
+            index, remaining, reset_us = map(int, shadows[1:4])
+            tokens_left, shadows = TokensLeft(index - 1 - counter_count, remaining, reset_us), shadows[4:]
+        return Placed(int(rest[0]), str(rest[1]), tuple(sorted(int(index) - 1 for index in shadows)), tokens_left)
     if kind == "withdrawn":
         return Withdrawn()
     if kind == "missing":

@@ -3,7 +3,8 @@
 -- ARGV: hold id, amount, floor, expiry of the hold in epoch seconds, tokens, number of counters, limit of each counter
 --       ('' = unlimited), then of each throttle: kind, limit, index of its counter. A limit that begins with 's' is in shadow
 --       mode: what it would refuse is told and passes.
--- Answers {'placed', number of the placement, generation, index of a counter whose guardrail would have refused...},
+-- Answers {'placed', number of the placement, generation, index of a counter whose guardrail would have refused...}, and where
+-- tokens are limited, behind the generation, 'tokens', then index, what is left and reset in microseconds of the tightest throttle;
 -- {'missing', edition of the pool or '', index...}, {'withdrawn'}, or {'refused', index, settled or balance or used, held or wait in
 -- microseconds, 0 or reset in microseconds, ...}. Index 0 is the pool; throttles are counted on from the last counter.
 --
@@ -107,6 +108,10 @@ for index = counter_count + 1, #KEYS - 3 do
     if kind == 'tokens' then
         local window = read_counter(key, 60000000 / SLICES)
         windows[#windows + 1] = window
+        window.index = index
+        if string.byte(limit, 1) ~= 115 then -- callers are told nothing of shadows
+            window.most = most
+        end
         if window.total + tokens > most then
             local reset = window.total > 0 and until_gone(window, window.newest) or 0
             refuse(limit, counter_index, index, window.total, wait_us(window, most, tokens), reset)
@@ -128,10 +133,13 @@ if #refused > 1 then
     return refused
 end
 
-local slice = ''
+local slice, tightest, least = '', nil, nil
 for _, window in ipairs(windows) do
     slice = slice == '' and whole(window.slice) or slice
     count_hits(window, tokens)
+    if window.most and (not tightest or window.most - window.total < least) then
+        tightest, least = window, window.most - window.total
+    end
 end
 for _, key in ipairs(calls) do
     redis.call('ZADD', key, ARGV[4], hold_id)
@@ -146,4 +154,10 @@ redis.call('HINCRBY', KEYS[1], 'held', amount)
 for index = 4, 3 + counter_count do
     redis.call('HINCRBY', KEYS[index], 'held', amount)
 end
-return {'placed', redis.call('HINCRBY', KEYS[1], 'placements', 1), generation, unpack(shadow_order)}
+local number = redis.call('HINCRBY', KEYS[1], 'placements', 1)
+if not tightest then
+    return {'placed', number, generation, unpack(shadow_order)}
+end
+return {
+    'placed', number, generation, 'tokens', tightest.index, least, until_gone(tightest, tightest.slice), unpack(shadow_order),
+}

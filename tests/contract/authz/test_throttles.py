@@ -218,3 +218,25 @@ async def test_a_rule_counts_the_tokens_of_its_models_alone(owner: asyncpg.Conne
     assert (refused.status, refused.code) == (429, "tokens_rate_limited")
     assert "for model-a" in refused.body["error"]["message"]
     assert [(await ask({**HUNDRED, "model": "model-b"})).allowed for _ in range(3)] == [True] * 3
+
+
+async def test_an_admitted_call_is_told_what_the_tightest_limit_of_tokens_has_left(
+    owner: asyncpg.Connection, ask: Ask
+) -> None:
+    await limit(owner, "organization", "acme", tokens_per_minute=1_000)
+    await limit(owner, "member", "mia", tokens_per_minute=450)
+    await limit(owner, "api_key", "key-1", tokens_per_minute=1, mode="SHADOW")
+    told = [told_headers(await ask(HUNDRED)) for _ in range(3)]
+    assert [one["x-ratelimit-limit-tokens"] for one in told] == ["450"] * 3
+    assert [one["x-ratelimit-remaining-tokens"] for one in told] == ["350", "250", "150"]
+    assert all(one["x-ratelimit-reset-tokens"].startswith(("1m", "59", "60")) for one in told)
+
+
+async def test_without_a_limit_of_tokens_nothing_is_told(ask: Ask) -> None:
+    assert told_headers(await ask(HUNDRED)) == {}
+
+
+def told_headers(answer: Answer) -> dict[str, str]:
+    """What is added to the response of a call that passes."""
+    headers = answer.response.ok_response.response_headers_to_add
+    return {option.header.key: option.header.value or option.header.raw_value.decode() for option in headers}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -220,6 +221,17 @@ def test_every_identity_provider_names_issuer_audience_and_wants_an_end(usable: 
 
 def test_every_reason_of_the_admin_listener_is_one_of_the_api() -> None:
     assert {reply.reason for reply in REPLIES} <= set(ErrorReason.keys())
+
+
+def test_calls_are_spread_over_the_workers_of_a_service(usable: BootstrapOptions) -> None:
+    sockets = replace(usable.sockets, authz=Path("/run/authz.sock"), authz_workers=3)
+    document = json.loads(build_bootstrap(replace(usable, sockets=sockets)))
+    found = {
+        cluster["name"]: re.findall(r'"path": "([^"]+)"', json.dumps(cluster))
+        for cluster in document["static_resources"]["clusters"]
+    }
+    assert found["authz_service"] == ["/run/authz.sock", "/run/authz-1.sock", "/run/authz-2.sock"]
+    assert len(found["ratelimit_service"]) == 1
 
 
 def test_the_only_way_to_a_provider_is_the_header_of_authz_service(usable: BootstrapOptions) -> None:
