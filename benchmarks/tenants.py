@@ -29,6 +29,18 @@ SELECT $1, kind, id, 10^15, 'MONTHLY', CASE WHEN kind IN ('member', 'api_key') T
     ON CONFLICT (organization_id, scope_kind, scope_id) DO UPDATE
    SET budget_nano_credits = excluded.budget_nano_credits, cycle = excluded.cycle
 """
+_STRANGERS: Final = (
+    "INSERT INTO organizations (organization_id, display_name) SELECT 'stranger-' || n, 'S' FROM generate_series(1, $1) n",
+    "INSERT INTO users SELECT 'stranger-' || n, 'stranger-' || n || '@bench.example', 'S' FROM generate_series(1, $1) n",
+    """INSERT INTO members (organization_id, member_id, user_id, role)
+       SELECT 'stranger-' || n, 'only', 'stranger-' || n, 'MEMBER' FROM generate_series(1, $1) n""",
+    """INSERT INTO api_keys (organization_id, api_key_id, member_id, display_name, secret_hash, obfuscated_key)
+       SELECT 'stranger-' || n, 'key-' || k, 'only', 'K', sha256(convert_to(n || '/' || k, 'UTF8')), 'mr-…'
+         FROM generate_series(1, $1) n, generate_series(1, $2) k""",
+    """INSERT INTO guardrails (organization_id, scope_kind, scope_id, budget_nano_credits)
+       SELECT 'stranger-' || n, 'api_key', 'key-' || k, 1 FROM generate_series(1, $1) n, generate_series(1, $2) k""",
+)
+_KEYS_OF_A_STRANGER: Final = 1_000
 _ONLY_THESE: Final = """
 UPDATE guardrails SET model_whitelist = ARRAY['nothing/of-this']
  WHERE organization_id = $1 AND scope_kind = 'api_key' AND scope_id = ANY ($2::text[])
@@ -58,6 +70,21 @@ async def add_member_with_keys(
     await owner.execute(_RAILS, organization, names, MEMBER, list(LEVELS))
     await owner.execute(_ONLY_THESE, organization, _last(names, refused))
     return secrets
+
+
+async def add_strangers(owner: asyncpg.Connection, keys: int) -> None:
+    """So many keys of other organizations, a thousand each, every key with a guardrail; none of them calls.
+
+    Args:
+        owner: a connection of the database's superuser, which may leave the triggers out.
+        keys: rounded down to whole organizations.
+    """
+    async with owner.transaction():
+        await owner.execute("SET LOCAL session_replication_role = replica")
+        for statement in _STRANGERS:
+            numbers = (keys // _KEYS_OF_A_STRANGER, _KEYS_OF_A_STRANGER)
+            await owner.execute(statement, *numbers[: 2 if "$2" in statement else 1], timeout=600)
+    await owner.execute("ANALYZE", timeout=600)
 
 
 def _last(names: Sequence[str], count: int) -> list[str]:

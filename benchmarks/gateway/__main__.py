@@ -175,6 +175,12 @@ async def _run(arguments: argparse.Namespace, console: Console, directory: Path)
             for scenario in chosen:
                 status.update(f"{scenario.name} at saturation")
                 results.append(await _saturated(stack, scenario, arguments.seconds))
+            if arguments.keys_on_record:
+                status.update(f"putting {arguments.keys_on_record:,} keys on record")
+                await stack.add_strangers(arguments.keys_on_record)
+                more = Scenario(f"JSON, {arguments.keys_on_record:,} keys on record")
+                status.update(f"{more.name} at saturation")
+                results.append(await _saturated(stack, more, arguments.seconds))
             status.update(f"latency at {_PACED_CALLS_PER_S} calls/s")
             latencies = await _paced(stack, arguments.seconds)
             await asyncio.sleep(1)
@@ -242,6 +248,9 @@ def main() -> None:
     )
     names = [one.name for one in SCENARIOS]
     parser.add_argument("--only", action="append", choices=names, help="this load; can be given several times")
+    parser.add_argument(
+        "--keys-on-record", type=int, metavar="N", help="a load more, the first again beside so many keys of others"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the stack's files there")
     arguments = parser.parse_args()

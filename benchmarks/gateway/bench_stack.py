@@ -19,7 +19,7 @@ import yaml
 from megarouter_envoy import command, find_binary
 
 from benchmarks.gateway.machine import GATEWAY_CORE, LOAD_CORE, pin
-from benchmarks.tenants import add_member_with_keys
+from benchmarks.tenants import add_member_with_keys, add_strangers
 from deploy.local import probes
 from deploy.local.children import ChildCommand, start_child, stop_child, wait_until_ready
 from deploy.local.environment import DATABASE_URL, inherited
@@ -79,6 +79,10 @@ class BenchStack:
         if found != expected:
             raise BenchError(f"{expected} calls were answered, {found} are in the ledger")
         return time.perf_counter() - begun_s
+
+    async def add_strangers(self, keys: int) -> None:
+        """So many keys of other organizations on record."""
+        await add_strangers(self._owner, keys)
 
     async def open_holds(self) -> int:
         """Calls that are not resolved."""
