@@ -1,8 +1,11 @@
 """Reads a key with everything above it: member, groups, organization, and the guardrail of each scope, in one statement."""
 
+import asyncio
+import itertools
 import json
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -20,7 +23,13 @@ CHANNEL: Final = "megarouter_identity"
 _BYTES_PER_TOKEN: Final = {"STRICT": 1, "BALANCED": 4}
 
 # A function that runs with the owner's rights: the service cannot list identities, only look up who has a key's hash.
-_SELECT: Final = "SELECT * FROM identity_of_key($1)"
+_SELECT: Final = """
+SELECT asked.key_hash, found.*
+  FROM unnest($1::bytea[]) AS asked (key_hash), LATERAL identity_of_key(asked.key_hash) AS found
+"""
+_STATEMENTS_AT_ONCE: Final = 2
+"""Fewer than the pool has connections: holds are registered beside."""
+_HASHES_PER_STATEMENT: Final = 200
 
 
 # With the rights of admin_service, behind the wall between organizations.
@@ -67,20 +76,56 @@ async def principal_of_api_key(connection: Connection, organization: str, api_ke
     return None if row is None else principal_of_row(row)
 
 
-class IdentityStore:
-    """Identities as PostgreSQL has them now."""
+class Statements(Protocol):
+    """What carries statements out: a pool."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    async def fetch(self, query: str, *args: Any) -> Sequence[asyncpg.Record]:  # noqa: ANN401 - as asyncpg has it
+        """Rows."""
+
+
+class IdentityStore:
+    """Identities as PostgreSQL has them now. Look-ups that are wanted at the same time share statements, so that a service that
+    starts among ten thousand busy keys does not ask ten thousand times.
+    """
+
+    def __init__(self, pool: Statements) -> None:
         self._pool = pool
+        self._waiting: dict[bytes, asyncio.Future[Principal | None]] = {}
+        """What no statement has begun to look up."""
+        self._asking: set[asyncio.Task[None]] = set()
 
     async def principal_of(self, secret_hash: bytes) -> Principal | None:
-        """The principal of a key's hash, None when no such key exists (a deleted key does not).
+        """The principal of a key's hash, None when no such key exists (a deleted key does not). Read after this was called.
 
         Raises:
             the errors of `connections.UNAVAILABLE`: the database does not answer.
         """
-        row = await self._pool.fetchrow(_SELECT, secret_hash)
-        return None if row is None else principal_of_row(row)
+        future = self._waiting.get(secret_hash)
+        if future is None:
+            future = self._waiting[secret_hash] = asyncio.get_running_loop().create_future()
+        if len(self._asking) < _STATEMENTS_AT_ONCE:
+            task = asyncio.create_task(self._ask())
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+        return await asyncio.shield(future)
+
+    async def _ask(self) -> None:
+        """Looks up until nobody waits."""
+        while self._waiting:
+            hashes = list(itertools.islice(self._waiting, _HASHES_PER_STATEMENT))
+            futures = {secret_hash: self._waiting.pop(secret_hash) for secret_hash in hashes}
+            try:
+                rows = await self._pool.fetch(_SELECT, hashes)
+                found = {row["key_hash"]: principal_of_row(row) for row in rows}
+            except Exception as error:  # noqa: BLE001 - told to everybody who waits
+                for future in futures.values():
+                    future.set_exception(error)
+            else:
+                for secret_hash, future in futures.items():
+                    future.set_result(found.get(secret_hash))
+            finally:
+                for future in futures.values():
+                    future.cancel()  # those that neither of the two reached: this task was cancelled
 
 
 def principal_of_row(row: asyncpg.Record) -> Principal:
