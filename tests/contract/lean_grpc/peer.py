@@ -125,5 +125,12 @@ def status_of(connection: Connection) -> str | None:
     return next((headers["grpc-status"] for headers in found if "grpc-status" in headers), None)
 
 
+def assert_bounded(connection: Connection, under_way: int, max_calls: int) -> None:
+    """Nothing that a peer sends makes it keep more."""
+    assert under_way <= max_calls
+    assert len(connection._streams) <= 2 * max_calls
+    assert len(connection._reader._rest) < 16_384 + 9
+
+
 HEAD: Final = frame(Kind.HEADERS, END_HEADERS, 1, block())
 """A call whose message is still to come."""

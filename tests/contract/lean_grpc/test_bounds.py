@@ -25,6 +25,7 @@ from tests.contract.lean_grpc.peer import (
     HEAD,
     Clock,
     Recorded,
+    assert_bounded,
     block,
     call,
     ended_with,
@@ -201,8 +202,6 @@ def test_no_bytes_make_it_raise_or_keep_more_than_its_bounds(pieces: list[bytes]
             connection.ended()
         clock.now_s += chance.random()
         connection.expire()
-        assert len(calls.begun) - answered <= 3
-        assert len(connection._streams) <= 6
-        assert len(connection._reader._rest) < 16_384 + 9
+        assert_bounded(connection, len(calls.begun) - answered, 3)
     connection.close()
     assert connection.is_idle

@@ -1,0 +1,1 @@
+"""Harnesses for a fuzzer that follows branches; not tests of the suite."""

@@ -1,0 +1,60 @@
+"""One connection of the lean transport against whatever libFuzzer finds.
+
+uv run --with atheris==3.0.0 python -m tests.fuzz.lean_grpc -max_total_time=60
+"""
+
+import sys
+
+import atheris  # type: ignore[import-untyped]  # installed for this alone
+
+with atheris.instrument_imports(include=["gateway_core.edges.lean_grpc", "hpack"]):
+    import grpc
+
+    from gateway_core.edges.lean_grpc.connection import Connection
+    from gateway_core.edges.lean_grpc.frames import PREFACE, Kind, frame, settings_frame
+    from tests.contract.lean_grpc.peer import Clock, Recorded, assert_bounded, block, message
+
+MAX_CALLS = 3
+_PAYLOADS = (block(), message(), b"")
+
+
+def test_one_input(data: bytes) -> None:
+    """No bytes make a connection raise, or keep more than its bounds."""
+    provider = atheris.FuzzedDataProvider(data)
+    clock, calls = Clock(), Recorded()
+    connection = Connection(calls, clock, max_calls=MAX_CALLS)
+    if provider.ConsumeProbability() < 0.9:  # most inputs are about what comes after it
+        connection.receive(PREFACE + settings_frame({}))
+    answered = 0
+    while provider.remaining_bytes() and not connection.is_over:
+        connection.receive(_piece(provider))
+        if answered < len(calls.begun) and provider.ConsumeBool():
+            stream = calls.begun[answered][0]
+            answered += 1
+            if provider.ConsumeBool():
+                connection.reply(stream, b"x" * provider.ConsumeIntInRange(0, 100_000))
+            else:
+                connection.fail(stream, grpc.StatusCode.ABORTED, "no")
+            connection.ended()
+        clock.now_s += provider.ConsumeIntInRange(0, 3)
+        connection.expire()
+        assert_bounded(connection, len(calls.begun) - answered, MAX_CALLS)
+    connection.close()
+    assert connection.is_idle
+
+
+def _piece(provider: "atheris.FuzzedDataProvider") -> bytes:
+    """Raw bytes, or a whole frame: so the fuzzer need not find lengths."""
+    if provider.ConsumeBool():
+        raw: bytes = provider.ConsumeBytes(provider.ConsumeIntInRange(1, 100))
+        return raw
+    kind, flags = Kind(provider.ConsumeIntInRange(0, 9)), provider.ConsumeIntInRange(0, 255)
+    stream_id = provider.ConsumeIntInRange(0, 7)
+    chosen = provider.ConsumeIntInRange(0, 5)
+    payload = _PAYLOADS[chosen] if chosen < len(_PAYLOADS) else provider.ConsumeBytes(provider.ConsumeIntInRange(0, 60))
+    return frame(kind, flags, stream_id, payload)
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, test_one_input)
+    atheris.Fuzz()
