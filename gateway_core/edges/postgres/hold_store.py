@@ -3,14 +3,14 @@
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
 from gateway_core.domain.holds import Hold
 from gateway_core.domain.scopes import Scope
 from gateway_core.edges.postgres.connections import Connection
-from gateway_core.edges.postgres.organization_wall import acting_for
+from gateway_core.edges.postgres.organization_wall import acting_for, joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,10 @@ SELECT hold_id, organization_id, member_id, api_key_id, amount, token, string_to
     AS placed (hold_id, organization_id, member_id, api_key_id, amount, token, counters, place_time, expire_time, placement)
 ON CONFLICT DO NOTHING
 """
+# Says for whom it acts and inserts in one round trip: the row of `acting` is there before the first row that is inserted.
+_REGISTER: Final = _INSERT.replace(
+    "FROM unnest", "FROM (SELECT set_config('megarouter.organizations', $11, true)) AS acting,\n       unnest"
+)
 
 _POOL: Final = """
 SELECT h.sequence, a.balance_nano_credits,
@@ -75,15 +79,18 @@ SELECT (SELECT sequence FROM ledger_heads WHERE organization_id = $1) AS sequenc
 
 async def insert_holds(connection: Connection, holds: Sequence[tuple[Hold, str]]) -> None:
     """Records holds with their tokens; those already there are left as they are. Also with nothing but the right to insert."""
-    await connection.execute(
-        _INSERT,
+    await connection.execute(_INSERT, *_columns(holds))
+
+
+def _columns(holds: Sequence[tuple[Hold, str]]) -> tuple[list[Any], ...]:
+    return (
         [hold.hold_id for hold, _ in holds],
         [hold.organization for hold, _ in holds],
         [hold.member for hold, _ in holds],
         [hold.api_key for hold, _ in holds],
         [hold.amount_nano_credits for hold, _ in holds],
         [token for _, token in holds],
-        [" ".join(counter.encode() for counter in hold.counters) for hold, _ in holds],
+        [" ".join([counter.encode() for counter in hold.counters]) for hold, _ in holds],
         [_instant(hold.placed_epoch_us) for hold, _ in holds],
         [_instant(hold.expires_epoch_us) for hold, _ in holds],
         [hold.placement for hold, _ in holds],
@@ -92,8 +99,7 @@ async def insert_holds(connection: Connection, holds: Sequence[tuple[Hold, str]]
 
 async def register_holds(pool: asyncpg.Pool, holds: Sequence[tuple[Hold, str]]) -> None:
     """`insert_holds` of any organizations in one transaction, with the rights of a service."""
-    async with acting_for(pool, *{hold.organization for hold, _ in holds}) as connection:
-        await insert_holds(connection, holds)
+    await pool.execute(_REGISTER, *_columns(holds), joined({hold.organization for hold, _ in holds}))
 
 
 class SpendStore:

@@ -28,5 +28,9 @@ async def acting_for(
 
 async def act_for(connection: Connection, organizations: Iterable[str]) -> None:
     """Says for whom the transaction under way acts, until it ends."""
-    # Ids hold no comma (`ids.is_valid_id`).
-    await connection.execute("SELECT set_config('megarouter.organizations', $1, true)", ",".join(organizations))
+    await connection.execute("SELECT set_config('megarouter.organizations', $1, true)", joined(organizations))
+
+
+def joined(organizations: Iterable[str]) -> str:
+    """As the setting has them. Ids hold no comma (`ids.is_valid_id`)."""
+    return ",".join(organizations)
