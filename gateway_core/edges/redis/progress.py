@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
-from gateway_core.edges.redis.hold_counters import holds_key, pool_key
+from gateway_core.edges.redis.keys import holds_key, pool_key
 
 UNKNOWN = -1
 """Redis holds no pool of the organization: there is nothing to keep up, it is seeded when needed."""
