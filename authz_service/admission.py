@@ -104,7 +104,9 @@ class Admissions:
     async def _place(self, admission: Admission) -> Placed | Refused:
         organization = admission.hold.organization
         for _ in range(_ATTEMPTS):
-            floor = await self._floors.of(organization)
+            floor = self._floors.known(organization)
+            if floor is None:  # nearly never: a call that does not wait for anything costs less
+                floor = await self._floors.of(organization)
             placement = await self._counters.place_on(admission.derived(_placing_terms), admission.hold, floor)
             if isinstance(placement, Placed):
                 self._floors.reached(organization, placement.number)

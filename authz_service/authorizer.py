@@ -9,20 +9,19 @@ from typing import Final
 
 from authz_service.admission import Admissions, SeedingError
 from authz_service.call import Call
-from authz_service.credentials import INVALID_KEY, find_api_key
+from authz_service.credentials import INVALID_KEY, KeyHashes, find_api_key
 from authz_service.identity import IdentityCache
 from authz_service.model_list import list_models
 from authz_service.parameters import read_parameters
 from authz_service.register import HoldRegister, PlacedHold
 from authz_service.terms import TermsMemory
-from gateway_core.domain.api_keys import hash_api_key
 from gateway_core.domain.cycles import PeriodClock
 from gateway_core.domain.decision import MICROSECONDS_PER_SECOND, Admission, Prices, admit, refuse_principal
 from gateway_core.domain.dialects import Dialect, ModelCall, ModelList, classify, dialect_of_path
-from gateway_core.domain.holds import shared_claims, sign_hold
+from gateway_core.domain.holds import SharedClaims, shared_claims, sign_hold
 from gateway_core.domain.ids import make_id
 from gateway_core.domain.placement_refusals import refuse_placement
-from gateway_core.domain.placements import Refused
+from gateway_core.domain.placements import Placed, Refused
 from gateway_core.domain.principals import Principal
 from gateway_core.domain.refusals import Refusal, RefusalReason
 from gateway_core.edges.postgres import connections as postgres
@@ -85,20 +84,23 @@ class Authorizer:
     now_ns: Callable[[], int] = time.time_ns
     random_bytes: Callable[[int], bytes] = os.urandom
     terms: TermsMemory = field(default_factory=lambda: TermsMemory(PeriodClock()))
+    _key_hashes: KeyHashes = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._key_hashes = KeyHashes(self.secrets.key_pepper)
 
     async def authorize(self, call: Call) -> Outcome:
         """The outcome of a call. A dependency that does not answer refuses it: nothing passes unchecked."""
         path = call.path.partition("?")[0]
-        dialect = dialect_of_path(path)
         route = classify(call.method, path, _client_dialect(call))
-        if isinstance(route, ModelList):
-            dialect = route.dialect
         try:
             outcome = await self._authorize(call, route)
         except _UNAVAILABLE as error:
             logger.warning("call refused: a dependency is unavailable", extra={"error": type(error).__name__})
             outcome = _TRY_AGAIN
-        return Denied(outcome, dialect) if isinstance(outcome, Refusal) else outcome
+        if isinstance(outcome, Refusal):
+            return Denied(outcome, route.dialect if isinstance(route, ModelList) else dialect_of_path(path))
+        return outcome
 
     async def _authorize(self, call: Call, route: ModelCall | ModelList | None) -> Admitted | Answered | Refusal:
         if route is None:
@@ -108,36 +110,39 @@ class Authorizer:
         key = find_api_key(call)
         if isinstance(key, Refusal):
             return key
-        secret_hash = hash_api_key(key, self.secrets.key_pepper)
-        principal = await self._authenticate(call, secret_hash)
-        if isinstance(principal, Refusal):
-            return principal
-        if isinstance(route, ModelList):
-            listing = list_models(route, principal, self.prices().models.values(), self.now_ns() / 10**9)
-            return listing if isinstance(listing, Refusal) else Answered(listing)
-        return await self._admit(call, route, principal, secret_hash)
-
-    async def _authenticate(self, call: Call, secret_hash: bytes) -> Principal | Refusal:
+        secret_hash = self._key_hashes.hash_of(key)
         principal = self.identities.remembered(secret_hash) or await self.identities.principal_of(secret_hash)
         if principal is None:
             return INVALID_KEY
-        return refuse_principal(principal, self.now_ns() / 10**9, call.address) or principal
+        now_ns = self.now_ns()
+        if refusal := refuse_principal(principal, now_ns / 10**9, call.address):
+            return refusal
+        if isinstance(route, ModelList):
+            listing = list_models(route, principal, self.prices().models.values(), now_ns / 10**9)
+            return listing if isinstance(listing, Refusal) else Answered(listing)
+        admission = self._decide(call, route, principal, secret_hash, now_ns // 1_000)
+        if isinstance(admission, Refusal):
+            return admission
+        placement = await self.admissions.place(admission)
+        if isinstance(placement, Refused):
+            return refuse_placement(admission, placement)
+        return self._admitted(admission, placement)
 
-    async def _admit(
-        self, call: Call, route: ModelCall, principal: Principal, secret_hash: bytes
-    ) -> Admitted | Refusal:
+    def _decide(
+        self, call: Call, route: ModelCall, principal: Principal, secret_hash: bytes, now_epoch_us: int
+    ) -> Admission | Refusal:
+        """The hold that the call needs."""
         parameters = read_parameters(call, route)
         if isinstance(parameters, Refusal):
             return parameters
         if self.register.is_full:
             return _TRY_AGAIN
-        now_epoch_us = self.now_ns() // 1_000
         terms = self.terms.terms_of(
             secret_hash, principal, route.endpoint, parameters, self.prices(), now_epoch_us / MICROSECONDS_PER_SECOND
         )
         if isinstance(terms, Refusal):
             return terms
-        admission = admit(
+        return admit(
             terms,
             parameters,
             call.body_bytes,
@@ -145,20 +150,18 @@ class Authorizer:
             hold_life_ms=self.hold_life_ms,
             hold_id=make_id("hold", now_epoch_us // 1_000, self.random_bytes(10)),
         )
-        placement = await self.admissions.place(admission)
-        if isinstance(placement, Refused):
-            return refuse_placement(admission, placement)
-        shadow = admission.hold.shadow_refusals
+
+    def _admitted(self, asked: Admission, placement: Placed) -> Admitted:
+        shadow = asked.hold.shadow_refusals
         if placement.shadow_refusals:
             shadow = tuple(sorted({*shadow, *placement.shadow_refusals}))
-        admission = admission.placed(placement.number, shadow, placement.tokens_left)
-        token = sign_hold(admission.hold, self.secrets.hold_signing_key, admission.derived(_claims))
+        admission = asked.placed(placement.number, shadow, placement.tokens_left)
+        token = sign_hold(admission.hold, self.secrets.hold_signing_key, admission.derived(self._claims))
         self.register.append(PlacedHold(admission.hold, token, placement.generation))
         return Admitted(admission, token)
 
-
-def _claims(admission: Admission) -> str:
-    return shared_claims(admission.hold)
+    def _claims(self, admission: Admission) -> SharedClaims:
+        return shared_claims(admission.hold, self.secrets.hold_signing_key)
 
 
 def _client_dialect(call: Call) -> Dialect:

@@ -1,10 +1,13 @@
 """Finds the one API key of a call, wherever the SDK of its dialect puts it."""
 
+import hashlib
+import os
+from collections import OrderedDict
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from authz_service.call import Call
-from gateway_core.domain.api_keys import is_well_formed
+from gateway_core.domain.api_keys import hash_api_key, is_well_formed
 from gateway_core.domain.refusals import Refusal, RefusalReason
 
 _KEY_HEADERS: Final = ("x-api-key", "x-goog-api-key")
@@ -44,6 +47,26 @@ def find_api_key(call: Call) -> str | Refusal:
             f"The call carries more than one API key; send exactly one. {HOW_TO_AUTHENTICATE}",
         )
     return presented[0] if is_well_formed(presented[0]) else INVALID_KEY
+
+
+class KeyHashes:
+    """The hashes that keys are looked up by, remembered for those used lately: under names that are of no use in another process."""
+
+    def __init__(self, pepper: bytes, entries: int = 20_000) -> None:
+        self._pepper = pepper
+        self._entries = entries
+        self._naming_key = os.urandom(32)
+        self._known: OrderedDict[bytes, bytes] = OrderedDict()
+
+    def hash_of(self, key: str) -> bytes:
+        """The hash of a well-formed key."""
+        name = hashlib.blake2b(key.encode(), key=self._naming_key, digest_size=16).digest()
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = hash_api_key(key, self._pepper)
+            if len(self._known) > self._entries:
+                self._known.popitem(last=False)
+        return known
 
 
 def _missing_message(path: str) -> str:

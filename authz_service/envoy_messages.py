@@ -20,6 +20,7 @@ REQUEST_NAMESPACE: Final = "megarouter.request"
 CLUSTER_HEADER: Final = "x-megarouter-cluster"
 _OVERWRITE: Final = base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 _LENGTH_DIGITS: Final = 18
+_METADATA_TAG: Final = bytes((external_auth_pb2.CheckResponse.DESCRIPTOR.fields_by_name["dynamic_metadata"].number << 3 | 2,))
 # The caller's credential never reaches a provider; Envoy adds the provider's own on the upstream side.
 _REMOVED_HEADERS: Final = ("authorization", "x-api-key", "x-goog-api-key", "cookie", "proxy-authorization")
 
@@ -36,28 +37,29 @@ Value = bool | float | str | dict[str, object] | None
 
 def read_call(request: external_auth_pb2.CheckRequest) -> Call:
     """The call that Envoy asks about."""
-    http = request.attributes.request.http
-    headers = tuple(_headers(http))
-    facts = request.attributes.metadata_context.filter_metadata.get(REQUEST_NAMESPACE)
+    attributes = request.attributes
+    http = attributes.request.http
+    headers = _headers(http)
+    metadata = attributes.metadata_context.filter_metadata
+    facts = metadata[REQUEST_NAMESPACE].fields if REQUEST_NAMESPACE in metadata else {}
     return Call(
-        method=http.method,
-        path=http.path,
-        headers=headers,
-        body_bytes=_body_bytes(headers),
-        facts={} if facts is None else {name: _value(value) for name, value in facts.fields.items()},
-        address=request.attributes.source.address.socket_address.address,
+        http.method,
+        http.path,
+        headers,
+        _body_bytes(headers),
+        {name: _value(value) for name, value in facts.items()},
+        attributes.source.address.socket_address.address,
     )
 
 
-def _headers(http: attribute_context_pb2.AttributeContext.HttpRequest) -> list[tuple[str, bytes]]:
+def _headers(http: attribute_context_pb2.AttributeContext.HttpRequest) -> tuple[tuple[str, bytes], ...]:
     """Raw headers one by one (`encode_raw_headers`), or the joined map where a client of this service sends that."""
-    if http.header_map.headers:
-        return [
-            (name, header.raw_value or header.value.encode())
-            for header in http.header_map.headers
-            if (name := header.key) in _READ_HEADERS
-        ]
-    return [(name, value.encode()) for name, value in http.headers.items() if name in _READ_HEADERS]
+    sent = http.header_map.headers
+    if sent:
+        return tuple(
+            [(name, one.raw_value or one.value.encode()) for one in sent if (name := one.key) in _READ_HEADERS]
+        )
+    return tuple([(name, value.encode()) for name, value in http.headers.items() if name in _READ_HEADERS])
 
 
 def _body_bytes(headers: tuple[tuple[str, bytes], ...]) -> int:
@@ -79,21 +81,38 @@ def _value(value: struct_pb2.Value) -> Value:
     return value.string_value if kind == "string_value" else None
 
 
-def allow(admission: Admission, token: str, traceparent: str | None) -> external_auth_pb2.CheckResponse:
-    """The call passes: where it goes, and the hold that travels with it."""
-    response = external_auth_pb2.CheckResponse.FromString(admission.derived(_shared_answer))
-    # Amounts travel as text: a number in metadata is a double.
-    metadata = response.dynamic_metadata.fields
-    metadata["hold"].string_value = token
-    metadata["hold_id"].string_value = admission.hold.hold_id
-    metadata["hold_amount_nano_credits"].string_value = str(admission.hold.amount_nano_credits)
+def allow(admission: Admission, token: str, traceparent: str | None) -> bytes:
+    """The call passes: where it goes, and the hold that travels with it. A serialized `CheckResponse`.
+
+    What calls of the same terms share is serialized once. A message may come in parts: those of `dynamic_metadata` are merged
+    (https://protobuf.dev/programming-guides/encoding/#last-one-wins).
+    """
+    shared = admission.derived(_shared_answer)
+    own = _metadata_entry("hold", token) + _metadata_entry("hold_id", admission.hold.hold_id)
     if traceparent:
-        metadata["traceparent"].string_value = traceparent
+        own += _metadata_entry("traceparent", traceparent)
+    response = b"".join((shared, _METADATA_TAG, _varint(len(own)), own))
     if admission.tokens_left:
-        response.ok_response.response_headers_to_add.extend(
-            _header(name, value) for name, value in token_headers(admission, admission.tokens_left)
-        )
+        headers = [_header(name, value) for name, value in token_headers(admission, admission.tokens_left)]
+        more = external_auth_pb2.OkHttpResponse(response_headers_to_add=headers)
+        response += external_auth_pb2.CheckResponse(ok_response=more).SerializeToString()
     return response
+
+
+def _metadata_entry(key: str, text: str) -> bytes:
+    """A field of `dynamic_metadata`: an entry of `Struct.fields`, serialized."""
+    written, name = text.encode(), key.encode()
+    value = b"\x1a" + _varint(len(written)) + written  # Value.string_value
+    entry = b"\x0a" + _varint(len(name)) + name + b"\x12" + _varint(len(value)) + value
+    return b"\x0a" + _varint(len(entry)) + entry
+
+
+def _varint(number: int) -> bytes:
+    if number < 1 << 7:
+        return bytes((number,))
+    if number < 1 << 14:
+        return bytes((number & 127 | 128, number >> 7))
+    return bytes((number & 127 | 128,)) + _varint(number >> 7)
 
 
 def _shared_answer(admission: Admission) -> bytes:
@@ -108,7 +127,7 @@ def _shared_answer(admission: Admission) -> bytes:
     return answer
 
 
-def deny(refusal: Refusal, dialect: Dialect) -> external_auth_pb2.CheckResponse:
+def deny(refusal: Refusal, dialect: Dialect) -> bytes:
     """The call does not pass; the body says why in the caller's dialect."""
     headers = []
     if not refusal.should_retry:
@@ -119,13 +138,13 @@ def deny(refusal: Refusal, dialect: Dialect) -> external_auth_pb2.CheckResponse:
     return _answered(refusal.status, error_body(refusal, dialect), headers)
 
 
-def answer(body: str) -> external_auth_pb2.CheckResponse:
+def answer(body: str) -> bytes:
     """A call that this service answers itself, with success: no provider is reached."""
     return _answered(200, body, [])
 
 
-def _answered(status: int, body: str, headers: list[base_pb2.HeaderValueOption]) -> external_auth_pb2.CheckResponse:
-    return external_auth_pb2.CheckResponse(
+def _answered(status: int, body: str, headers: list[base_pb2.HeaderValueOption]) -> bytes:
+    answered: bytes = external_auth_pb2.CheckResponse(
         # Any code but OK makes Envoy send this response instead of the call.
         status=status_pb2.Status(code=code_pb2.PERMISSION_DENIED),
         denied_response=external_auth_pb2.DeniedHttpResponse(
@@ -134,7 +153,8 @@ def _answered(status: int, body: str, headers: list[base_pb2.HeaderValueOption])
             body=body,
         ),
         dynamic_metadata=_struct({"answered": True}),
-    )
+    ).SerializeToString()
+    return answered
 
 
 def _header(name: str, value: str) -> base_pb2.HeaderValueOption:
@@ -142,21 +162,17 @@ def _header(name: str, value: str) -> base_pb2.HeaderValueOption:
 
 
 def _shared_metadata(admission: Admission) -> struct_pb2.Struct:
+    """What Envoy's filters and logs read. Whose call it is and what it may cost stands in the token."""
     hold = admission.hold
     fields: dict[str, Any] = {
         "organization": hold.organization,
-        "group_path": "/".join(hold.group_path),
-        "member": hold.member,
-        "api_key": hold.api_key,
         "dialect": str(hold.endpoint.dialect),
-        "requested_model": hold.requested_model,
-        "served_model": hold.served_model,
-        "provider": hold.provider,
-        "price_version": str(hold.price_version),
-        "rewrite_model": admission.rewrite_model,
-        "inject_include_usage": admission.inject_include_usage,
         "upstream_path": admission.upstream_path,
     }
+    if admission.rewrite_model:
+        fields["served_model"] = hold.served_model
+    if admission.inject_include_usage:
+        fields["inject_include_usage"] = True
     if admission.rate_limits:  # without the key Envoy does not ask ratelimit_service
         fields["rate_limits"] = admission.rate_limits
     return _struct(fields)

@@ -43,17 +43,23 @@ class Floors:
         self._floors: OrderedDict[str, _Floor] = OrderedDict()
         self._reading: dict[str, asyncio.Task[int]] = {}
 
+    def known(self, organization: str) -> int | None:
+        """A number of placements that the organization has reached, if what is remembered is new enough."""
+        floor = self._floors.get(organization)
+        return floor.placements if floor is not None and self._clock() - floor.read_s < _MAX_AGE_S else None
+
     async def of(self, organization: str) -> int:
-        """A number of placements that the organization has reached.
+        """The same, asked for if need be.
 
         Raises:
             what PostgreSQL raises when it cannot be asked about an organization of which nothing is known. What is known stays
             good while it is away.
         """
-        floor = self._floors.get(organization)
+        known = self.known(organization)
+        if known is not None:
+            return known
         begun_s = self._clock()
-        if floor is not None and begun_s - floor.read_s < _MAX_AGE_S:
-            return floor.placements
+        floor = self._floors.get(organization)
         try:
             return self._raise(organization, await self._read(organization), begun_s)
         except UNAVAILABLE as error:
@@ -64,7 +70,11 @@ class Floors:
 
     def reached(self, organization: str, placements: int) -> None:
         """Takes note of a placement."""
-        self._raise(organization, placements, None)
+        floor = self._floors.get(organization)
+        if floor is None:
+            self._raise(organization, placements, None)
+        elif placements > floor.placements:
+            floor.placements = placements
 
     async def _read(self, organization: str) -> int:
         """Calls that come at once share one question."""

@@ -11,6 +11,8 @@ from gateway_core.domain.refusals import Refusal, RefusalReason
 
 MAX_CHOICES: Final = 128
 MAX_OUTPUT_LIMIT: Final = 10**9
+_NO_ENCODING: Final = frozenset({"", "identity"})
+_PLAIN_JSON: Final = "application/json"
 _JSON: Final = re.compile(r"application/json[ \t]*(;.*)?", re.IGNORECASE)
 _STANDARD_TIERS: Final = frozenset({"auto", "default", "standard", "standard_only"})
 
@@ -60,15 +62,15 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
 
 
 def _require_readable(call: Call) -> None:
-    encoding = call.header("content-encoding").strip().lower()
-    if encoding not in {"", "identity"}:
+    if call.header("content-encoding").strip().lower() not in _NO_ENCODING:
         raise _RefusedError(
             Refusal(
                 RefusalReason.UNSUPPORTED_CONTENT_ENCODING,
                 "Compressed bodies are not accepted: the model and its limits must be readable. Send the JSON uncompressed.",
             )
         )
-    if not _JSON.fullmatch(call.header("content-type").strip()):
+    content_type = call.header("content-type")
+    if content_type != _PLAIN_JSON and not _JSON.fullmatch(content_type.strip()):
         raise _RefusedError(
             Refusal(
                 RefusalReason.UNSUPPORTED_CONTENT_TYPE, "The body must be JSON: send 'content-type: application/json'."
@@ -119,7 +121,9 @@ def _streams(call: Call, route: ModelCall) -> bool:
 
 
 def _boolean(facts: Mapping[str, object], name: str) -> bool:
-    value = facts.get(name, False)
+    if name not in facts:
+        return False
+    value = facts[name]
     if not isinstance(value, bool):
         raise _invalid(name, "it must be true or false")
     return value
@@ -127,8 +131,12 @@ def _boolean(facts: Mapping[str, object], name: str) -> bool:
 
 def _largest(facts: Mapping[str, object], names: tuple[str, ...], maximum: int) -> int | None:
     """The largest of the values present: whichever of them the provider obeys, the reserve suffices."""
-    values = [_positive_integer(name, facts[name], maximum) for name in names if name in facts]
-    return max(values, default=None)
+    largest = None
+    for name in names:
+        if name in facts:
+            value = _positive_integer(name, facts[name], maximum)
+            largest = value if largest is None or value > largest else largest
+    return largest
 
 
 def _positive_integer(name: str, value: object, maximum: int) -> int:

@@ -9,7 +9,7 @@ from gateway_core.domain.dialects import Endpoint
 from gateway_core.domain.principals import Principal
 from gateway_core.domain.refusals import Refusal
 
-_ENTRIES: Final = 5_000
+_ENTRIES: Final = 12_000
 """A few kilobytes each. Beyond them a decision costs what it costs without."""
 
 

@@ -633,16 +633,6 @@ local function refusal(status, code, message)
   return { status = status, code = code, message = message }
 end
 
-local function options_of(decision)
-  if decision.rewrite_model and type(decision.served_model) ~= "string" then
-    error("authz_service named no model to write")
-  end
-  return {
-    served_model = decision.rewrite_model and decision.served_model or nil,
-    inject_include_usage = decision.inject_include_usage,
-  }
-end
-
 -- Waiting for the body invalidates objects taken from the handle earlier, so nothing is kept across `handle:body()`.
 local function rewrite_body(handle, options)
   local body = handle:body()
@@ -673,7 +663,7 @@ local function rewrite_request(handle)
   if encoding and lower(encoding) ~= "identity" then
     return refusal(400, "unsupported_encoding", MESSAGES.unsupported_encoding)
   end
-  local problem = rewrite_body(handle, options_of(decision))
+  local problem = rewrite_body(handle, decision)
   if problem then
     return problem
   end

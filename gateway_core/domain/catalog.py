@@ -6,6 +6,7 @@ The YAML form (`deploy/catalog.yaml`) is validated here; PostgreSQL keeps every 
 import datetime as dt
 from collections.abc import Hashable, Iterable
 from pathlib import Path
+from functools import cached_property
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -38,6 +39,12 @@ class Prices(_Entry):
     cache_write_1h: PriceNanoCredits | None = None
     output: PriceNanoCredits
     reasoning: PriceNanoCredits | None = None
+
+    @cached_property
+    def dearest(self) -> tuple[int, int]:
+        """Of the categories of each side, input and output, the one that costs most."""
+        inputs = (self.input, self.cache_read, self.cache_write_5m, self.cache_write_1h)
+        return max(price for price in inputs if price is not None), max(self.output, self.reasoning or 0)
 
 
 class LongContextPrices(_Entry):

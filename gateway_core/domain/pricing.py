@@ -87,16 +87,14 @@ def estimate(
     per_choice = model.default_output_reserve_tokens if output_limit is None else output_limit
     output_tokens = min(per_choice, model.max_output_tokens) * choices
     # The input may turn out to be anything up to the estimate, so it may be priced on either side of a threshold.
-    amount = max(
-        _dearest(schedule.prices_for(0), input_tokens, output_tokens),
-        _dearest(schedule.prices_for(input_tokens), input_tokens, output_tokens),
-    )
+    below, above = schedule.prices_for(0), schedule.prices_for(input_tokens)
+    amount = _dearest(below, input_tokens, output_tokens)
+    if above is not below:
+        amount = max(amount, _dearest(above, input_tokens, output_tokens))
     return Estimate(input_tokens, output_tokens, amount)
 
 
 def _dearest(prices: Prices, input_tokens: int, output_tokens: int) -> int:
     """The price if every token falls into the dearest category of its side."""
-    inputs = (prices.input, prices.cache_read, prices.cache_write_5m, prices.cache_write_1h)
-    dearest_input = max(price for price in inputs if price is not None)
-    dearest_output = max(prices.output, prices.reasoning or 0)
+    dearest_input, dearest_output = prices.dearest
     return charge_nano_credits(input_tokens, dearest_input) + charge_nano_credits(output_tokens, dearest_output)

@@ -1,6 +1,7 @@
 """The scopes of a call: key, member, the groups above it, organization. Narrowest first, everywhere."""
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -75,3 +76,8 @@ class Counter:
         """
         kind, scope_id, cycle, start, revision = text.split(":")
         return cls(ScopeKind(kind), scope_id, Cycle(cycle), int(start), int(revision))
+
+
+def encoded_counters(counters: Iterable[Counter]) -> str:
+    """Counters of a hold, encoded, separated by blanks."""
+    return " ".join([counter.encode() for counter in counters])

@@ -108,9 +108,17 @@ class CallReport:
         return storable_text(value) if isinstance(value, str) and value else None
 
 
+_NOT_STORED: Final = {0: None, 0x1E: None, 0x1F: None}
+
+
 def storable_text(text: str, limit: int = 200) -> str:
-    """The text without what PostgreSQL cannot hold (NUL, lone surrogates), cut at `limit` characters."""
-    return text[:limit].replace("\0", "").encode("utf-8", "replace").decode()
+    """The text without what PostgreSQL cannot hold (NUL, lone surrogates) and what separates values on the way there, cut at `limit`
+    characters.
+    """
+    text = text[:limit]
+    if text.isascii() and text.isprintable():  # nearly every text
+        return text
+    return text.translate(_NOT_STORED).encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,15 @@
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 
 from gateway_core.domain.holds import Hold
-from gateway_core.domain.scopes import Scope
+from gateway_core.domain.scopes import Scope, encoded_counters
 from gateway_core.edges.postgres.connections import Connection
 from gateway_core.edges.postgres.organization_wall import acting_for, joined
+from gateway_core.edges.postgres.packed import packed_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,12 @@ class CounterSnapshot:
 _INSERT: Final = """
 INSERT INTO holds (hold_id, organization_id, member_id, api_key_id, amount_nano_credits, token, counters, place_time, expire_time,
                    placement)
-SELECT hold_id, organization_id, member_id, api_key_id, amount, token, string_to_array(counters, ' '), place_time, expire_time,
+SELECT hold_id, organization_id, member_id, api_key_id, amount, token, string_to_array(counters, ' '),
+       'epoch'::timestamptz + placed_us * interval '1 microsecond', 'epoch'::timestamptz + expires_us * interval '1 microsecond',
        placement
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[],
-              $9::timestamptz[], $10::bigint[])
-    AS placed (hold_id, organization_id, member_id, api_key_id, amount, token, counters, place_time, expire_time, placement)
+  FROM unnest(unpacked($1), unpacked($2), unpacked($3), unpacked($4), unpacked($5)::bigint[], unpacked($6), unpacked($7),
+              unpacked($8)::bigint[], unpacked($9)::bigint[], unpacked($10)::bigint[])
+    AS placed (hold_id, organization_id, member_id, api_key_id, amount, token, counters, placed_us, expires_us, placement)
 ON CONFLICT DO NOTHING
 """
 # Says for whom it acts and inserts in one round trip: the row of `acting` is there before the first row that is inserted.
@@ -82,18 +83,21 @@ async def insert_holds(connection: Connection, holds: Sequence[tuple[Hold, str]]
     await connection.execute(_INSERT, *_columns(holds))
 
 
-def _columns(holds: Sequence[tuple[Hold, str]]) -> tuple[list[Any], ...]:
-    return (
-        [hold.hold_id for hold, _ in holds],
-        [hold.organization for hold, _ in holds],
-        [hold.member for hold, _ in holds],
-        [hold.api_key for hold, _ in holds],
-        [hold.amount_nano_credits for hold, _ in holds],
-        [token for _, token in holds],
-        [" ".join([counter.encode() for counter in hold.counters]) for hold, _ in holds],
-        [_instant(hold.placed_epoch_us) for hold, _ in holds],
-        [_instant(hold.expires_epoch_us) for hold, _ in holds],
-        [hold.placement for hold, _ in holds],
+def _columns(holds: Sequence[tuple[Hold, str]]) -> list[str]:
+    return packed_columns(
+        (
+            hold.hold_id,
+            hold.organization,
+            hold.member,
+            hold.api_key,
+            hold.amount_nano_credits,
+            token,
+            encoded_counters(hold.counters),
+            hold.placed_epoch_us,
+            hold.expires_epoch_us,
+            hold.placement,
+        )
+        for hold, token in holds
     )
 
 
@@ -153,8 +157,3 @@ async def _one(fetching: Awaitable[asyncpg.Record | None]) -> asyncpg.Record:
     if row is None:
         raise LookupError("the organization has no ledger")
     return row
-
-
-def _instant(epoch_us: int) -> datetime:
-    seconds, microseconds = divmod(epoch_us, 10**6)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)

@@ -4,14 +4,15 @@ Whoever posts locks the heads of the organizations (always in the order of their
 the next sequence numbers, and commits. A reader who sees number n therefore sees every number below it.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from gateway_core.domain.ledger import Account, Transfer, TransferKind
+from gateway_core.domain.settlement import storable_text
 from gateway_core.edges.postgres.connections import Connection
+from gateway_core.edges.postgres.packed import insert_packed, packed_columns
 
 CHANNEL: Final = "megarouter_ledger"
 """Notified with the organization's id after a posting that is not a settlement, so that Redis follows at once."""
@@ -21,9 +22,12 @@ _TRANSFER_COLUMNS: Final = """
     corrects_sequence, actor, reason
 """
 
-_INSERT_TRANSFERS: Final = (
-    f"INSERT INTO ledger_transfers ({_TRANSFER_COLUMNS})"  # noqa: S608  # our own column names
-    f" SELECT {_TRANSFER_COLUMNS} FROM json_populate_recordset(NULL::ledger_transfers, $1)"
+_INSERT_TRANSFERS: Final = insert_packed(
+    "ledger_transfers",
+    (
+        *("organization_id", "sequence:bigint", "kind", "debit_account", "credit_account", "amount_nano_credits:bigint"),
+        *("idempotency_key", "hold_id", "corrects_sequence:bigint", "actor", "reason"),
+    ),
 )
 
 
@@ -55,6 +59,7 @@ async def post_transfers(
         UnknownOrganizationError: there is no such organization.
         IdempotencyConflictError: a key was used before, or twice here, for another transfer.
     """
+    transfers = [replace(transfer, reason=storable_text(transfer.reason, len(transfer.reason))) for transfer in transfers]
     async with connection.transaction():
         heads = await lock_heads(connection, [organization])
         if organization not in heads:
@@ -106,7 +111,7 @@ async def lock_heads(connection: Connection, organizations: Iterable[str]) -> di
 
 async def insert_transfers(connection: Connection, transfers: Sequence[tuple[str, PostedTransfer]]) -> None:
     """Writes numbered transfers and moves the balances. The caller holds the heads' locks and advances them."""
-    await connection.execute(_INSERT_TRANSFERS, json.dumps([_transfer_row(*numbered) for numbered in transfers]))
+    await connection.execute(_INSERT_TRANSFERS, *packed_columns(_transfer_row(*numbered) for numbered in transfers))
     deltas: dict[tuple[str, Account], tuple[int, int]] = {}
     for organization, posted in transfers:
         amount = posted.transfer.amount_nano_credits
@@ -161,18 +166,18 @@ async def _posted(connection: Connection, organization: str, keys: Sequence[str]
     }
 
 
-def _transfer_row(organization: str, posted: PostedTransfer) -> dict[str, object]:
+def _transfer_row(organization: str, posted: PostedTransfer) -> tuple[str | int | None, ...]:
     transfer = posted.transfer
-    return {
-        "organization_id": organization,
-        "sequence": posted.sequence,
-        "kind": transfer.kind,
-        "debit_account": transfer.debit_account,
-        "credit_account": transfer.credit_account,
-        "amount_nano_credits": transfer.amount_nano_credits,
-        "idempotency_key": transfer.idempotency_key,
-        "hold_id": transfer.hold_id,
-        "corrects_sequence": transfer.corrects_sequence,
-        "actor": transfer.actor,
-        "reason": transfer.reason,
-    }
+    return (
+        organization,
+        posted.sequence,
+        transfer.kind,
+        transfer.debit_account,
+        transfer.credit_account,
+        transfer.amount_nano_credits,
+        transfer.idempotency_key,
+        transfer.hold_id,
+        transfer.corrects_sequence,
+        transfer.actor,
+        transfer.reason,
+    )

@@ -1,8 +1,8 @@
 """Resolved calls, and the rows they become."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Final
 
@@ -12,7 +12,6 @@ from gateway_core.domain.settlement import CallReport, Resolution, storable_text
 
 MAX_QUARANTINED_CHARACTERS: Final = 65_536
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_FACT_CHARACTERS: Final = 4_000
 _USAGE_FACTS: Final = ("usage", "start_usage", "response_usage")
 """How the names of the facts begin that tell usage, in every dialect."""
@@ -85,52 +84,54 @@ class RecordedSettlement:
         return self.settlement.resolution.charge_nano_credits - before
 
 
-def hold_row(settlement: Settlement) -> dict[str, object]:
-    """The hold in the register, resolved."""
+Row = tuple[str | int | None, ...]
+"""Values as `packed` takes them: texts separated by blanks where a column is an array, instants in microseconds since the epoch."""
+
+
+def hold_row(settlement: Settlement) -> Row:
+    """The hold in the register, resolved: the columns of `HOLD_COLUMNS`."""
     hold = settlement.hold
-    return {
-        "hold_id": hold.hold_id,
-        "organization_id": hold.organization,
-        "member_id": hold.member,
-        "api_key_id": hold.api_key,
-        "amount_nano_credits": hold.amount_nano_credits,
-        "token": settlement.report.token,
-        "counters": settlement.counters,
-        "place_time": _instant(hold.placed_epoch_us),
-        "expire_time": _instant(hold.expires_epoch_us),
-        "placement": hold.placement,
-        "state": settlement.resolution.outcome,
-    }
+    return (
+        hold.hold_id,
+        hold.organization,
+        hold.member,
+        hold.api_key,
+        hold.amount_nano_credits,
+        settlement.report.token,
+        " ".join(settlement.counters),
+        hold.placed_epoch_us,
+        hold.expires_epoch_us,
+        hold.placement,
+        settlement.resolution.outcome,
+    )
 
 
-def record_row(entry: RecordedSettlement) -> dict[str, object]:
-    """The one row of a hold in `usage_records`."""
-    hold = entry.settlement.hold
-    return _facts_row(entry) | {
-        "group_path": hold.group_path,
-        "member_id": hold.member,
-        "api_key_id": hold.api_key,
-        "endpoint": hold.endpoint,
-        "streamed": hold.streams,
-        "requested_model": hold.requested_model,
-        "provider_id": hold.provider,
-        "price_version": hold.price_version,
-        "hold_nano_credits": hold.amount_nano_credits,
-        "counters": entry.settlement.counters,
-        "later_counters": entry.later_counters or None,
-        "throttles": entry.settlement.throttles or None,
-    }
+def record_row(entry: RecordedSettlement) -> Row:
+    """The one row of a hold in `usage_records`: the columns of `FACT_COLUMNS` and `RECORD_COLUMNS`."""
+    settlement = entry.settlement
+    hold = settlement.hold
+    return (
+        *_facts_row(entry),
+        " ".join(hold.group_path),
+        hold.member,
+        hold.api_key,
+        hold.endpoint,
+        int(hold.streams),
+        hold.requested_model,
+        hold.provider,
+        hold.price_version,
+        hold.amount_nano_credits,
+        " ".join(settlement.counters),
+        " ".join(settlement.throttles) or None,
+    )
 
 
-def correction_row(entry: RecordedSettlement) -> dict[str, object]:
-    """The one row of an expired hold in `usage_corrections`."""
-    return _facts_row(entry) | {
-        "delta_nano_credits": entry.delta_nano_credits,
-        "later_counters": entry.later_counters or None,
-    }
+def correction_row(entry: RecordedSettlement) -> Row:
+    """The one row of an expired hold in `usage_corrections`: the columns of `FACT_COLUMNS`, and the difference."""
+    return (*_facts_row(entry), entry.delta_nano_credits)
 
 
-def quarantine_row(settlement: Settlement) -> dict[str, object]:
+def quarantine_row(settlement: Settlement) -> Row:
     """What was reported about usage and could not be believed, without the token and without what else the answer held."""
     report = settlement.report
     usage = {
@@ -139,55 +140,71 @@ def quarantine_row(settlement: Settlement) -> dict[str, object]:
         if key.startswith(_USAGE_FACTS)
     }
     said = {"usage": usage, "http_status": report.http_status, "response_bytes": report.response_bytes}
-    return {
-        "hold_id": settlement.hold.hold_id,
-        "organization_id": settlement.hold.organization,
-        "reason": settlement.resolution.detail,
-        "report": storable_text(json.dumps(said), MAX_QUARANTINED_CHARACTERS),
-    }
+    return (
+        settlement.hold.hold_id,
+        settlement.hold.organization,
+        settlement.resolution.detail,
+        storable_text(json.dumps(said), MAX_QUARANTINED_CHARACTERS),
+    )
 
 
-def _facts_row(entry: RecordedSettlement) -> dict[str, object]:
-    """What a report and the decision on it give to a record and to a correction alike."""
+FACT_COLUMNS: Final = (
+    *("hold_id", "organization_id", "sequence:bigint", "outcome", "source", "detail", "answered_model"),
+    *("provider_response_id", "service_tier", "input_tokens:bigint", "cache_read_tokens:bigint"),
+    *("cache_write_5m_tokens:bigint", "cache_write_1h_tokens:bigint", "output_tokens:bigint", "reasoning_tokens:bigint"),
+    *("charge_nano_credits:bigint", "charge_lines:jsonb", "http_status:integer", "response_flags", "duration_ms:bigint"),
+    *("time_to_first_byte_ms:bigint", "request_id", "trace_id", "place_time:instant", "later_counters:texts"),
+)
+RECORD_COLUMNS: Final = (
+    *FACT_COLUMNS,
+    *("group_path:texts", "member_id", "api_key_id", "endpoint", "streamed:boolean", "requested_model", "provider_id"),
+    *("price_version:integer", "hold_nano_credits:bigint", "counters:texts", "throttles:texts"),
+)
+CORRECTION_COLUMNS: Final = (*FACT_COLUMNS, "delta_nano_credits:bigint")
+HOLD_COLUMNS: Final = (
+    *("hold_id", "organization_id", "member_id", "api_key_id", "amount_nano_credits:bigint", "token", "counters:texts"),
+    *("place_time:instant", "expire_time:instant", "placement:bigint", "state"),
+)
+"""Columns in the order of the rows, with their types where they are not texts."""
+
+
+def _facts_row(entry: RecordedSettlement) -> Row:
+    """What a report and the decision on it give to a record and to a correction alike: the columns of `FACT_COLUMNS`."""
     hold, report, resolution = entry.settlement.hold, entry.settlement.report, entry.settlement.resolution
     usage = resolution.usage
-    return {
-        "hold_id": hold.hold_id,
-        "organization_id": hold.organization,
-        "sequence": entry.sequence,
-        "outcome": resolution.outcome,
-        "source": resolution.source,
-        "detail": resolution.detail,
-        "answered_model": report.answered_model,
-        "provider_response_id": report.provider_response_id,
-        "service_tier": report.service_tier,
-        "input_tokens": usage.input,
-        "cache_read_tokens": usage.cache_read,
-        "cache_write_5m_tokens": usage.cache_write_5m,
-        "cache_write_1h_tokens": usage.cache_write_1h,
-        "output_tokens": usage.output,
-        "reasoning_tokens": usage.output_reasoning,
-        "charge_nano_credits": resolution.charge_nano_credits,
-        "charge_lines": [_line(line) for line in resolution.lines],
-        "http_status": report.http_status,
-        "response_flags": ",".join(sorted(report.flags)) or "-",
-        "duration_ms": report.duration_ms,
-        "time_to_first_byte_ms": report.time_to_first_byte_ms,
-        "request_id": report.request_id,
-        "trace_id": report.trace_id,
-        "place_time": _instant(hold.placed_epoch_us),
-    }
+    return (
+        hold.hold_id,
+        hold.organization,
+        entry.sequence,
+        resolution.outcome,
+        resolution.source,
+        resolution.detail,
+        report.answered_model,
+        report.provider_response_id,
+        report.service_tier,
+        usage.input,
+        usage.cache_read,
+        usage.cache_write_5m,
+        usage.cache_write_1h,
+        usage.output,
+        usage.output_reasoning,
+        resolution.charge_nano_credits,
+        _lines(resolution.lines),
+        report.http_status,
+        ",".join(sorted(report.flags)) or "-",
+        report.duration_ms,
+        report.time_to_first_byte_ms,
+        report.request_id,
+        report.trace_id,
+        hold.placed_epoch_us,
+        " ".join(entry.later_counters) or None,
+    )
 
 
-def _line(line: ChargeLine) -> tuple[str, int, int, int]:
-    return (line.category, line.token_count, line.price_nano_credits_per_million_tokens, line.amount_nano_credits)
-
-
-def instant(epoch_us: int) -> datetime:
-    """Exact to the microsecond."""
-    return _EPOCH + timedelta(microseconds=epoch_us)
-
-
-def _instant(epoch_us: int) -> str:
-    """ISO 8601."""
-    return instant(epoch_us).isoformat()
+def _lines(lines: Iterable[ChargeLine]) -> str:
+    """As JSON. Categories are ours and need no escaping."""
+    written = [
+        f'["{one.category}",{one.token_count},{one.price_nano_credits_per_million_tokens},{one.amount_nano_credits}]'
+        for one in lines
+    ]
+    return f"[{','.join(written)}]"

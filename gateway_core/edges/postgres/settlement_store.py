@@ -4,11 +4,9 @@ The lock on the ledger heads is taken first, so everything an organization owns 
 was settled before is seen. A hold is resolved exactly once (INV-04): a repeated report changes nothing (INV-08).
 """
 
-import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
-from datetime import datetime
 from typing import Final
 
 from gateway_core.domain.holds import Hold, HoldState
@@ -26,13 +24,16 @@ from gateway_core.edges.postgres.ledger_store import (
     lock_heads,
 )
 from gateway_core.edges.postgres.organization_wall import act_for
+from gateway_core.edges.postgres.packed import insert_packed, packed_columns
 from gateway_core.edges.postgres.settlement_rows import (
+    CORRECTION_COLUMNS,
+    HOLD_COLUMNS,
+    RECORD_COLUMNS,
     ExpiredCharge,
     RecordedSettlement,
     Settlement,
     correction_row,
     hold_row,
-    instant,
     quarantine_row,
     record_row,
 )
@@ -54,55 +55,26 @@ SELECT hold_id, sequence, {_OUTCOME} FROM usage_corrections WHERE hold_id = ANY(
 
 _RESOLVE_HOLDS: Final = """
 UPDATE holds h SET state = d.state, resolve_time = now()
-  FROM unnest($1::text[], $2::text[], $3::text[]) AS d (hold_id, organization_id, state)
+  FROM unnest(unpacked($1), unpacked($2), unpacked($3)) AS d (hold_id, organization_id, state)
  WHERE h.hold_id = d.hold_id AND h.organization_id = d.organization_id AND h.state = 'HELD'
 RETURNING h.hold_id
 """
 
-_INSERT_RESOLVED_HOLDS: Final = """
-INSERT INTO holds (hold_id, organization_id, member_id, api_key_id, amount_nano_credits, token, counters, place_time,
-                   expire_time, placement, state, resolve_time)
-SELECT hold_id, organization_id, member_id, api_key_id, amount_nano_credits, token, counters, place_time,
-       expire_time, placement, state, now()
-  FROM json_populate_recordset(NULL::holds, $1)
- ORDER BY hold_id
-ON CONFLICT (hold_id) DO NOTHING
-RETURNING hold_id
-"""
-
-_RECORD_COLUMNS: Final = """
-    hold_id, organization_id, sequence, outcome, source, detail, group_path, member_id, api_key_id, endpoint, streamed,
-    requested_model, answered_model, provider_id, provider_response_id, service_tier, price_version, input_tokens,
-    cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, hold_nano_credits,
-    charge_nano_credits, charge_lines, counters, http_status, response_flags, duration_ms, time_to_first_byte_ms, request_id,
-    trace_id, place_time, throttles, later_counters
-"""
-
-_INSERT_RECORDS: Final = (
-    f"INSERT INTO usage_records ({_RECORD_COLUMNS})"  # noqa: S608  # our own column names
-    f" SELECT {_RECORD_COLUMNS} FROM json_populate_recordset(NULL::usage_records, $1)"
+_INSERT_RESOLVED_HOLDS: Final = (
+    insert_packed("holds", (*HOLD_COLUMNS, "resolve_time:timestamptz"))
+    + " ORDER BY p.hold_id ON CONFLICT (hold_id) DO NOTHING RETURNING hold_id"
 )
-
-_CORRECTION_COLUMNS: Final = """
-    hold_id, organization_id, sequence, outcome, source, detail, answered_model, provider_response_id, service_tier,
-    input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens,
-    charge_nano_credits, charge_lines, delta_nano_credits, http_status, response_flags, duration_ms, time_to_first_byte_ms,
-    request_id, trace_id, place_time, later_counters
-"""
-
-_INSERT_CORRECTIONS: Final = (
-    f"INSERT INTO usage_corrections ({_CORRECTION_COLUMNS})"  # noqa: S608  # our own column names
-    f" SELECT {_CORRECTION_COLUMNS} FROM json_populate_recordset(NULL::usage_corrections, $1)"
-)
-
-_INSERT_QUARANTINE: Final = """
-INSERT INTO usage_quarantine (hold_id, organization_id, reason, report)
-SELECT hold_id, organization_id, reason, report FROM json_populate_recordset(NULL::usage_quarantine, $1)
-"""
+_INSERT_RECORDS: Final = insert_packed("usage_records", RECORD_COLUMNS)
+_INSERT_CORRECTIONS: Final = insert_packed("usage_corrections", CORRECTION_COLUMNS)
+_INSERT_QUARANTINE: Final = insert_packed("usage_quarantine", ("hold_id", "organization_id", "reason", "report"))
 
 _ADD_SPEND: Final = """
 INSERT INTO scope_spend (organization_id, counter, settled_nano_credits, call_count, shadow_refusal_count, last_use_time)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[]) ORDER BY 1, 2
+SELECT organization_id, counter, settled::bigint, calls::bigint, shadow_refusals::bigint,
+       'epoch'::timestamptz + last_use_us::bigint * interval '1 microsecond'
+  FROM unnest(unpacked($1), unpacked($2), unpacked($3), unpacked($4), unpacked($5), unpacked($6))
+    AS added (organization_id, counter, settled, calls, shadow_refusals, last_use_us)
+ ORDER BY 1, 2
 ON CONFLICT (organization_id, counter) DO UPDATE
    SET settled_nano_credits = scope_spend.settled_nano_credits + excluded.settled_nano_credits,
        call_count = scope_spend.call_count + excluded.call_count,
@@ -157,15 +129,14 @@ async def _write(connection: Connection, recorded: Sequence[RecordedSettlement])
     corrections = [entry for entry in recorded if entry.corrects is not None]
     if resolutions:
         await _resolve_holds(connection, [entry.settlement for entry in resolutions])
-        await connection.execute(_INSERT_RECORDS, json.dumps([record_row(entry) for entry in resolutions]))
+        await connection.execute(_INSERT_RECORDS, *packed_columns(map(record_row, resolutions)))
     if corrections:
-        await connection.execute(_INSERT_CORRECTIONS, json.dumps([correction_row(entry) for entry in corrections]))
+        await connection.execute(_INSERT_CORRECTIONS, *packed_columns(map(correction_row, corrections)))
     await _post(connection, recorded)
     await _add_spend(connection, recorded)
     quarantined = [entry.settlement for entry in recorded if entry.settlement.resolution.detail in QUARANTINED]
     if quarantined:
-        rows = [quarantine_row(settlement) for settlement in quarantined]
-        await connection.execute(_INSERT_QUARANTINE, json.dumps(rows))
+        await connection.execute(_INSERT_QUARANTINE, *packed_columns(map(quarantine_row, quarantined)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +205,8 @@ async def _resolve_holds(connection: Connection, settlements: Sequence[Settlemen
     missing = await _resolve_registered(connection, settlements)
     if not missing:
         return
-    rows = await connection.fetch(_INSERT_RESOLVED_HOLDS, json.dumps([hold_row(settlement) for settlement in missing]))
+    columns = packed_columns((*hold_row(settlement), "now") for settlement in missing)
+    rows = await connection.fetch(_INSERT_RESOLVED_HOLDS, *columns)
     inserted = {row["hold_id"] for row in rows}
     # What is neither open nor absent was registered in between.
     raced = [settlement for settlement in missing if settlement.hold.hold_id not in inserted]
@@ -245,7 +217,7 @@ async def _resolve_holds(connection: Connection, settlements: Sequence[Settlemen
 
 async def _resolve_registered(connection: Connection, settlements: Sequence[Settlement]) -> list[Settlement]:
     """Resolves the open holds of the register; gives those that are not among them."""
-    columns = columns_of((s.hold.hold_id, s.hold.organization, s.resolution.outcome) for s in settlements)
+    columns = packed_columns((s.hold.hold_id, s.hold.organization, s.resolution.outcome) for s in settlements)
     resolved = {row["hold_id"] for row in await connection.fetch(_RESOLVE_HOLDS, *columns)}
     return [settlement for settlement in settlements if settlement.hold.hold_id not in resolved]
 
@@ -283,18 +255,17 @@ class _Spend:
     shadow_refusals: int = 0
     last_use_epoch_us: int | None = None
 
-    def add(self, entry: RecordedSettlement, counter: str) -> None:
-        calls = _call_count(entry)
+    def add(self, entry: RecordedSettlement, calls: int, counter: str) -> None:
+        settlement = entry.settlement
         self.settled += entry.delta_nano_credits
         self.calls += calls
-        if entry.corrects is None:
-            self.shadow_refusals += counter in entry.settlement.shadow_refusals
+        if entry.corrects is None and settlement.shadow_refusals:
+            self.shadow_refusals += counter in settlement.shadow_refusals
         if calls > 0:
-            self.last_use_epoch_us = max(self.last_use_epoch_us or 0, entry.settlement.hold.placed_epoch_us)
+            self.last_use_epoch_us = max(self.last_use_epoch_us or 0, settlement.hold.placed_epoch_us)
 
-    def columns(self) -> tuple[int, int, int, datetime | None]:
-        last_use = None if self.last_use_epoch_us is None else instant(self.last_use_epoch_us)
-        return self.settled, self.calls, self.shadow_refusals, last_use
+    def columns(self) -> tuple[int, int, int, int | None]:
+        return self.settled, self.calls, self.shadow_refusals, self.last_use_epoch_us
 
 
 def _call_count(entry: RecordedSettlement) -> int:
@@ -306,13 +277,17 @@ async def _add_spend(connection: Connection, recorded: Iterable[RecordedSettleme
     """Adds the charges to every counter of their holds, and what guardrails in shadow mode would have refused."""
     spend: dict[tuple[str, str], _Spend] = {}
     for entry in recorded:
-        settlement = entry.settlement
-        if not _call_count(entry) and not entry.delta_nano_credits and not settlement.shadow_refusals:
+        settlement, calls = entry.settlement, _call_count(entry)
+        if not calls and not entry.delta_nano_credits and not settlement.shadow_refusals:
             continue
         for counter in entry.counters:
-            spend.setdefault((settlement.hold.organization, counter), _Spend()).add(entry, counter)
+            at = (settlement.hold.organization, counter)
+            sums = spend.get(at)
+            if sums is None:
+                sums = spend[at] = _Spend()
+            sums.add(entry, calls, counter)
     if spend:
-        await connection.execute(_ADD_SPEND, *columns_of((*place, *sums.columns()) for place, sums in spend.items()))
+        await connection.execute(_ADD_SPEND, *packed_columns((*at, *sums.columns()) for at, sums in spend.items()))
 
 
 async def _add_discrepancies(connection: Connection, contradictions: Sequence[tuple[Hold, str]]) -> int:

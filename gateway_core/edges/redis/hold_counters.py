@@ -145,7 +145,13 @@ class HoldCounters:
             organization: its id.
             holds: each with the generation it was placed under.
         """
-        arguments = [text for hold, generation in holds for text in (hold.hold_id, generation, str(hold.placement))]
+        highest: dict[str, int] = {}
+        for hold, generation in holds:
+            highest[generation] = max(hold.placement, highest.get(generation, 0))
+        arguments: list[str | int] = [len(highest)]
+        for generation, placement in highest.items():
+            arguments += (generation, placement)
+        arguments += (hold.hold_id for hold, _ in holds)
         absent = await self._confirm(keys=[pool_key(organization), holds_key(organization)], args=arguments)
         return None if absent is None else [holds[index - 1][0] for index in absent]
 

@@ -24,6 +24,24 @@ _SHUT_DOWN_TIMEOUT_MS: Final = 2_000
 _EXPORT_TIMEOUT_S: Final = 2
 
 
+class Tally:
+    """Counts what happens in every call: an instrument of the SDK spends more on that than the decision on its parameters.
+
+    It is read at every export. One thread counts.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[tuple[str, str], ...], int] = {}
+
+    def add(self, *labels: tuple[str, str]) -> None:
+        """One more with these labels, each a name and a value."""
+        self._counts[labels] = self._counts.get(labels, 0) + 1
+
+    def readings(self) -> Iterable[tuple[float, Labels]]:
+        """The counts so far."""
+        return [(count, dict(labels)) for labels, count in self._counts.copy().items()]
+
+
 class Metrics:
     """Makes the instruments of one process; without a provider they do nothing."""
 
@@ -46,6 +64,12 @@ class Metrics:
     def counter(self, instrument: Instrument) -> Counter:
         """Counts what happens."""
         return self._meter.create_counter(instrument.name, instrument.unit, instrument.description)
+
+    def tally(self, instrument: Instrument) -> Tally:
+        """Counts what happens in every call."""
+        tally = Tally()
+        self.total(instrument, tally.readings)
+        return tally
 
     def histogram(self, instrument: Instrument) -> Histogram:
         """Distributes what is measured."""
