@@ -88,9 +88,9 @@ def allow(admission: Admission, token: str, traceparent: str | None) -> bytes:
     (https://protobuf.dev/programming-guides/encoding/#last-one-wins).
     """
     shared = admission.derived(_shared_answer)
-    own = _metadata_entry("hold", token) + _metadata_entry("hold_id", admission.hold.hold_id)
+    own = _metadata_entry(b"hold", token) + _metadata_entry(b"hold_id", admission.hold.hold_id)
     if traceparent:
-        own += _metadata_entry("traceparent", traceparent)
+        own += _metadata_entry(b"traceparent", traceparent)
     response = b"".join((shared, _METADATA_TAG, _varint(len(own)), own))
     if admission.tokens_left:
         headers = [_header(name, value) for name, value in token_headers(admission, admission.tokens_left)]
@@ -99,20 +99,22 @@ def allow(admission: Admission, token: str, traceparent: str | None) -> bytes:
     return response
 
 
-def _metadata_entry(key: str, text: str) -> bytes:
+def _metadata_entry(key: bytes, text: str) -> bytes:
     """A field of `dynamic_metadata`: an entry of `Struct.fields`, serialized."""
-    written, name = text.encode(), key.encode()
-    value = b"\x1a" + _varint(len(written)) + written  # Value.string_value
-    entry = b"\x0a" + _varint(len(name)) + name + b"\x12" + _varint(len(value)) + value
-    return b"\x0a" + _varint(len(entry)) + entry
+    written = text.encode()
+    value = b"".join((b"\x1a", _varint(len(written)), written))  # Value.string_value
+    entry = b"".join((b"\x0a", _varint(len(key)), key, b"\x12", _varint(len(value)), value))
+    return b"".join((b"\x0a", _varint(len(entry)), entry))
 
 
 def _varint(number: int) -> bytes:
-    if number < 1 << 7:
-        return bytes((number,))
-    if number < 1 << 14:
-        return bytes((number & 127 | 128, number >> 7))
-    return bytes((number & 127 | 128,)) + _varint(number >> 7)
+    return _VARINTS[number] if number < len(_VARINTS) else bytes((number & 127 | 128,)) + _varint(number >> 7)
+
+
+_VARINTS: Final = (
+    *(bytes((number,)) for number in range(1 << 7)),
+    *(bytes((number & 127 | 128, number >> 7)) for number in range(1 << 7, 1 << 12)),
+)
 
 
 def _shared_answer(admission: Admission) -> bytes:

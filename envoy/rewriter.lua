@@ -54,11 +54,13 @@ local function skip_string(text, index)
   end
 end
 
+-- Goes from one quote or bracket to the next: what stands between them does not matter here.
 local function skip_nested(text, index)
   local closers = {}
   local depth = 0
   repeat
-    local character = byte(text, index)
+    index = find(text, '["%[%]{}]', index)
+    local character = index and byte(text, index)
     if character == QUOTE then
       index = skip_string(text, index)
       if not index then
@@ -71,13 +73,10 @@ local function skip_nested(text, index)
           return nil, "body_too_deep"
         end
         closers[depth] = character + 2
-      elseif character == CLOSE_BRACE or character == CLOSE_BRACKET then
-        if closers[depth] ~= character then
-          return nil
-        end
-        depth = depth - 1
-      elseif not character then
+      elseif not character or closers[depth] ~= character then
         return nil
+      else
+        depth = depth - 1
       end
       index = index + 1
     end
@@ -444,6 +443,16 @@ local function usage_facts(json)
   return facts
 end
 
+-- Facts as JSON on one line, as Envoy's logs carry them; nil for none. Envoy would write a table ten times as slowly.
+local function written_facts(facts)
+  local members = {}
+  for key, value in pairs(facts) do
+    local text = type(value) == "string" and quote_json(value) or tostring(value)
+    members[#members + 1] = quote_json(key) .. ":" .. text
+  end
+  return #members > 0 and "{" .. concat(members, ",") .. "}" or nil
+end
+
 ---------------------------------------------------------------------------------------------------------------------
 -- Hiding the usage chunk: an event of one `data:` line whose JSON has empty `choices` and an object as `usage`.
 
@@ -626,7 +635,6 @@ end
 
 local AUTHZ_NAMESPACE = "envoy.filters.http.ext_authz"
 local OWN_NAMESPACE = "megarouter.rewriter"
-local USAGE_NAMESPACE = "megarouter.usage"
 local PROVIDER_MARK = "x-megarouter-provider-answer"
 
 local function refusal(status, code, message)
@@ -667,11 +675,10 @@ local function rewrite_request(handle)
   if problem then
     return problem
   end
-  if decision.upstream_path then
-    local headers = handle:headers()
-    handle:streamInfo():dynamicMetadata():set(OWN_NAMESPACE, "dialect", dialect_of(headers:get(":path")))
-    headers:replace(":path", decision.upstream_path)
-  end
+  local headers = handle:headers()
+  local dialect = dialect_of(headers:get(":path"))
+  headers:replace(":path", decision.upstream_path)
+  handle:streamInfo():dynamicMetadata():set(OWN_NAMESPACE, "dialect", dialect)
 end
 
 local function respond(handle, problem)
@@ -684,8 +691,8 @@ local function respond(handle, problem)
   handle:respond(headers, error_body(dialect, problem.status, problem.code, problem.message))
 end
 
--- Envoy lets a call pass whose script failed. Ours may not: the filter after this one refuses every call without the
--- mark `checked`, and an error caught here is answered like any refusal.
+-- Envoy lets a call pass whose script failed. Ours may not: the filter after this one refuses every call without a
+-- `dialect`, which is written last, and an error caught here is answered like any refusal.
 function envoy_on_request(handle)
   local is_done, problem = pcall(rewrite_request, handle)
   if not is_done then
@@ -694,8 +701,6 @@ function envoy_on_request(handle)
   end
   if problem then
     respond(handle, problem)
-  else
-    handle:streamInfo():dynamicMetadata():set(OWN_NAMESPACE, "checked", true)
   end
 end
 
@@ -714,9 +719,9 @@ local function record_usage(handle)
     handle:logWarn("rewriter: a response is too long to be read for usage")
     return
   end
-  local metadata = handle:streamInfo():dynamicMetadata()
-  for key, value in pairs(usage_facts(concat(parts))) do
-    metadata:set(USAGE_NAMESPACE, key, value)
+  local usage = written_facts(usage_facts(concat(parts)))
+  if usage then
+    handle:streamInfo():dynamicMetadata():set(OWN_NAMESPACE, "usage", usage)
   end
 end
 
@@ -762,5 +767,6 @@ return {
   new_usage_filter = new_usage_filter,
   rewrite = rewrite,
   usage_facts = usage_facts,
+  written_facts = written_facts,
   USAGE_PATHS = USAGE_PATHS,
 }

@@ -48,6 +48,8 @@ class Entry:
     report: CallReport
     origin: Origin
     page: Page | None = None
+    statement: int | None = None
+    """`call_lines.statement_of` what it was read from."""
     arrival_s: float = field(default_factory=time.monotonic)
     """When it was taken on, in monotonic seconds."""
 
@@ -58,7 +60,7 @@ def signature_of(token: str) -> str:
 
 
 class RecentSettlements:
-    """The reports settled last, so that the journal's copy of a report is recognised without asking the database.
+    """What was settled last, so that the journal's copy of a call is recognised without reading it or asking the database.
 
     A report of the same hold that says something else is not: it is for the database to compare (fault C3).
     """
@@ -67,25 +69,19 @@ class RecentSettlements:
         self._entries = entries
         self._statements: dict[str, int] = {}
 
-    def add(self, report: CallReport) -> None:
-        """Remembers a report whose settlement is committed."""
-        signature = signature_of(report.token)
+    def add(self, entry: Entry) -> None:
+        """Remembers an entry whose settlement is committed."""
+        if entry.statement is None:
+            return
+        signature = signature_of(entry.report.token)
         self._statements.pop(signature, None)
-        self._statements[signature] = _statement(report)
+        self._statements[signature] = entry.statement
         if len(self._statements) > self._entries:
             del self._statements[next(iter(self._statements))]
 
-    def __contains__(self, report: CallReport) -> bool:
-        return self._statements.get(signature_of(report.token)) == _statement(report)
-
-
-def _statement(report: CallReport) -> int:
-    """A hash of everything in a report that decides its hold's outcome. Of this process: hashes of texts are seeded."""
-    # Envoy promises no order of the facts.
-    facts = repr(sorted(report.facts.items()))
-    was_sent = report.upstream_host is not None
-    sizes = (report.request_bytes, report.response_bytes)
-    return hash((report.http_status, report.flags, report.details, was_sent, sizes, facts))
+    def knows(self, token: str, statement: int) -> bool:
+        """Whether this was settled."""
+        return self._statements.get(signature_of(token)) == statement
 
 
 @dataclass(slots=True)

@@ -11,18 +11,23 @@ from typing import Final, Protocol
 
 import asyncpg
 
-from gateway_core.domain.settlement import CallReport
 from gateway_core.edges.background import in_background
 from gateway_core.edges.postgres.connections import UNAVAILABLE
 from gateway_core.edges.postgres.journal_store import JournalClaim, JournalPosition
 from gateway_core.edges.settings import UsageSettings
+from usage_service.call_lines import (
+    MalformedReportError,
+    Values,
+    report_of,
+    statement_of,
+    values_behind_tear,
+    values_of_line,
+)
 from usage_service.entries import Entry, Origin, Page, RecentSettlements, SettlementCounts
 from usage_service.journal_file import JournalFile, JournalLines
 from usage_service.journal_lag import JournalLag
-from usage_service.journal_lines import report_behind_tear, report_of_line
 from usage_service.journal_rotation import JournalRotation, reopen_through
 from usage_service.journal_segments import JournalSegments, journal_name
-from usage_service.report_fields import MalformedReportError
 
 logger = logging.getLogger(__name__)
 
@@ -156,20 +161,28 @@ class JournalReplay:
         page = Page()
         self._counts.bad_lines += lines.passed_over
         for offset, line in lines.lines:
-            report = self._report_of(offset, line)
-            if report is not None and report not in self._recent:
-                await self._submit(Entry(report, Origin.JOURNAL, page))
+            entry = self._news_of(offset, line, page)
+            if entry is not None:
+                await self._submit(entry)
         await page.done()
         await claim.store(lines.end)
         await self._note_stored(lines.end)
 
-    def _report_of(self, offset: int, line: bytes) -> CallReport | None:
+    def _news_of(self, offset: int, line: bytes, page: Page) -> Entry | None:
+        """The call of a line, unless the stream has brought it."""
         try:
-            return report_of_line(line)
+            return self._entry_of(values_of_line(line), page)
         except MalformedReportError as error:
             self._counts.bad_lines += 1
             logger.warning("bad journal line was skipped", extra={"byte_offset": offset, "reason": str(error)})
-            return report_behind_tear(line)
+        values = values_behind_tear(line)
+        return None if values is None else self._entry_of(values, page)
+
+    def _entry_of(self, values: Values, page: Page) -> Entry | None:
+        statement = statement_of(values)
+        if self._recent.knows(values[0], statement):
+            return None
+        return Entry(report_of(values), Origin.JOURNAL, page, statement)
 
     async def _note_stored(self, position: JournalPosition) -> None:
         """Files before the one of a stored position are needed no more."""

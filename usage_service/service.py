@@ -24,15 +24,14 @@ from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics
 from gateway_core.edges.telemetry.tracing import Tracing
 from gateway_core.edges.unary import UnaryMethod
 from usage_service import counter_follower, journal_replay, open_holds, pipeline, reconciler, sweeper
+from usage_service.call_lines import MalformedReportError, report_of, statement_of, values_of_entry
 from usage_service.counter_follower import CounterFollower
 from usage_service.entries import Entry, Origin, SettlementCounts
 from usage_service.journal_replay import JournalFiles, JournalReplay, claim_with
 from usage_service.pipeline import SettlementPipeline
 from usage_service.reconciler import Reconciler
-from usage_service.report_fields import MalformedReportError
 from usage_service.settlement_metrics import SettlementMetrics, publish
 from usage_service.settler import Settler
-from usage_service.stream_reports import report_of_entry
 from usage_service.sweeper import Sweeper
 
 logger = logging.getLogger(__name__)
@@ -89,13 +88,14 @@ class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]
         """Queues the finished calls of one message."""
         for entry in message.http_logs.log_entry:
             try:
-                report = report_of_entry(entry)
+                values = values_of_entry(entry)
+                report = None if values is None else report_of(values)
             except MalformedReportError as error:
                 self.counts.bad_stream_entries += 1
                 logger.warning("bad access-log entry was skipped", extra={"reason": str(error)})
                 continue
-            if report is not None:
-                await self._settlements.submit(Entry(report, Origin.STREAM))
+            if values is not None and report is not None:
+                await self._settlements.submit(Entry(report, Origin.STREAM, statement=statement_of(values)))
 
 
 @asynccontextmanager

@@ -162,7 +162,7 @@ class Settler:
         if result.discrepancy_count:
             logger.warning("reports contradict settled calls", extra={"calls": result.discrepancy_count})
         for entry, _ in decided:
-            self.recent.add(entry.report)
+            self.recent.add(entry)
             _finish(entry)
         if self._tracing.enabled:
             self._trace(result.recorded)

@@ -6,6 +6,7 @@ from envoy_data_plane.envoy.config.route import v3 as route
 from envoy_data_plane.envoy.extensions.filters.http.ext_authz import v3 as ext_authz
 from envoy_data_plane.envoy.extensions.filters.http.ratelimit import v3 as ratelimit
 from envoy_data_plane.envoy.type import v3 as types
+from envoy_data_plane.envoy.type.matcher import v3 as matcher
 from envoy_data_plane.envoy.type.metadata import v3 as metadata
 
 from megarouter_envoy.names import (
@@ -20,6 +21,17 @@ from megarouter_envoy.typed_config import grpc_service
 
 Action = route.RateLimitAction
 
+# What authz_service reads; of other headers it learns nothing, and a call costs less.
+DECIDING_HEADERS = (
+    "anthropic-version",
+    "authorization",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "x-api-key",
+    "x-goog-api-key",
+)
+
 
 def authorization(limits: Limits) -> ext_authz.ExtAuthz:
     """Asks authz_service with the facts of `megarouter.request`, never with the body."""
@@ -30,6 +42,9 @@ def authorization(limits: Limits) -> ext_authz.ExtAuthz:
         status_on_error=types.HttpStatus(code=types.StatusCode.ServiceUnavailable),
         metadata_context_namespaces=[REQUEST_NAMESPACE],
         encode_raw_headers=True,
+        allowed_headers=matcher.ListStringMatcher(
+            patterns=[matcher.StringMatcher(exact=name) for name in DECIDING_HEADERS]
+        ),
         clear_route_cache=True,
         validate_mutations=True,
     )

@@ -22,8 +22,8 @@ def guard() -> rbac_filter.Rbac:
     """Refuses every call without the mark that the rewriter leaves; Envoy passes on a call whose script failed."""
     marked = matcher.MetadataMatcher(
         filter=REWRITER_NAMESPACE,
-        path=[matcher.MetadataMatcherPathSegment(key="checked")],
-        value=matcher.ValueMatcher(bool_match=True),
+        path=[matcher.MetadataMatcherPathSegment(key="dialect")],
+        value=matcher.ValueMatcher(present_match=True),
     )
     policy = rbac.Policy(
         permissions=[rbac.Permission(sourced_metadata=rbac.SourcedMetadata(metadata_matcher=marked))],

@@ -6,28 +6,40 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+CALL = ("id", "amount", "in", "out", "placed", "expires", "placement", "shadow")
+"""What a token says of its own call, in this order."""
+
 
 def payload_of(token: str) -> dict[str, Any]:
     """The hold inside a token, whoever signed it."""
-    payload = token.split(".")[1]
-    content: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    return content
+    _, claims, call, _ = token.split(".")
+    content: dict[str, Any] = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+    own = dict(zip(CALL, call.split(","), strict=True))
+    return {**content, **{key: int(value) if value.isdigit() else value for key, value in own.items()}}
 
 
 def with_payload(token: str, **changes: object) -> str:
-    """The token with other content and the old signature."""
-    version, _, signature = token.split(".")
-    payload = json.dumps({**payload_of(token), **changes}, separators=(",", ":")).encode()
-    return f"{version}.{base64.urlsafe_b64encode(payload).decode().rstrip('=')}.{signature}"
+    """The token with other content and the old code."""
+    version, _, _, code = token.split(".")
+    content = {**payload_of(token), **changes}
+    call = ",".join(str(content.pop(key)) for key in CALL)
+    claims = base64.urlsafe_b64encode(json.dumps(content, separators=(",", ":")).encode()).decode().rstrip("=")
+    return f"{version}.{claims}.{call}.{code}"
 
 
 def lines_of(journal: Path, organizations: Iterable[str]) -> list[dict[str, Any]]:
-    """What Envoy wrote about calls of these organizations, oldest first."""
+    """What Envoy wrote about calls of these organizations, oldest first: `hold`, `usage`, and the other values as they stand."""
     wanted = set(organizations)
-    lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
-    return [line for line in lines if payload_of(line["hold"])["org"] in wanted]
+    lines = [line.split("\t", 3) for line in journal.read_text(encoding="utf-8").splitlines() if line.startswith("v2.")]
+    return [
+        {"hold": hold, "usage": {} if usage == "-" else json.loads(usage), "rest": rest}
+        for hold, usage, rest in ((hold, stream if answer == "-" else answer, rest) for hold, answer, stream, rest in lines)
+        if payload_of(hold)["org"] in wanted
+    ]
 
 
 def append(journal: Path, lines: Iterable[dict[str, Any]]) -> None:
     with journal.open("a", encoding="utf-8") as file:
-        file.writelines(json.dumps(line) + "\n" for line in lines)
+        for line in lines:
+            usage = json.dumps(line["usage"], separators=(",", ":")) if line["usage"] else "-"
+            file.write(f"{line['hold']}\t{usage}\t-\t{line['rest']}\n")

@@ -84,7 +84,7 @@ HOLDS_OLDEST_AGE: Final = Instrument("megarouter.holds.oldest_age", "s", "How lo
 SETTLEMENT_LAG: Final = Instrument(
     "megarouter.settlement.lag",
     "s",
-    "Time from the arrival of a report to the commit of its settlement.",
+    "Time from the arrival of a report to the commit of its settlement, of each batch the longest.",
     (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
 )
 SETTLEMENT_QUEUE: Final = Instrument("megarouter.settlement.queue", "{report}", "Reports waiting for a batch.")

@@ -15,7 +15,7 @@ from megarouter_envoy import command, find_binary
 from gateway_core.domain.settlement import CallReport
 from tests.contract.conftest import free_port
 
-_LINE = {"hold": "%REQ(x-hold)%", "usage": {"usage": "%REQ(x-usage)%"}, "status": "%RESPONSE_CODE%", "flags": "-"}
+_LINE = "\t".join(("%REQ(x-hold)%", "-", "%REQ(x-usage)%", "%RESPONSE_CODE%", *"-" * 13)) + "\n"
 
 
 class EnvoyProcess:
@@ -56,7 +56,7 @@ class EnvoyProcess:
         gate = asyncio.Semaphore(16)
 
         async def call(session: aiohttp.ClientSession, report: CallReport) -> bool:
-            headers = {"x-hold": report.token, "x-usage": str(report.facts["usage"])}
+            headers = {"x-hold": report.token, "x-usage": json.dumps({"usage": report.facts["usage"]})}
             try:
                 async with gate, session.get(f"http://127.0.0.1:{self.port}/", headers=headers) as response:
                     return response.status == 200
@@ -73,7 +73,7 @@ class EnvoyProcess:
             "typed_config": {
                 "@type": f"{types}.access_loggers.file.v3.FileAccessLog",
                 "path": str(self.journal),
-                "log_format": {"json_format": _LINE},
+                "log_format": {"text_format_source": {"inline_string": _LINE}},
             },
         }
         router = {

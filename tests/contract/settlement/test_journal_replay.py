@@ -70,7 +70,7 @@ async def test_a_bad_line_is_skipped_and_the_rest_is_settled(
     owner: asyncpg.Connection, settings: UsageSettings, journal: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     await prepare(owner)
-    append(journal, [make_report(make_hold())], tail=b'{"hold": "v1.secret.x", "status": "bad"}\n')
+    append(journal, [make_report(make_hold())], tail=b"v2.secret.x\\tbad\n")
     append(journal, [make_report(make_hold())])
     async with running(settings) as service:
         await until_offset(owner, journal)
