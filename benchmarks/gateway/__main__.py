@@ -24,7 +24,7 @@ from rich.table import Table
 from benchmarks.gateway import soak
 from benchmarks.gateway.bench_stack import MODEL, SERVICES, BenchError, BenchStack, running
 from benchmarks.gateway.load import Outcome, pace, saturate
-from benchmarks.gateway.machine import GATEWAY_CORE, LOAD_CORE, memory_mb, pin, times_s
+from benchmarks.gateway.machine import GATEWAY_CORE, LOAD_CORE, gateway_cores, memory_mb, pin, times_s, together
 
 _WARM_UP_CALLS: Final = 300
 _PACED_CALLS_PER_S: Final = 200
@@ -138,8 +138,8 @@ async def _paced(stack: BenchStack, seconds: float) -> dict[str, dict[str, float
     return {name: {"p50": one.latency_ms(50), "p99": one.latency_ms(99)} for name, one in outcomes.items()}
 
 
-def _table(results: Sequence[Result]) -> Table:
-    table = Table(title="At saturation, all of the gateway on one core")
+def _table(results: Sequence[Result], cores: int) -> Table:
+    table = Table(title=f"At saturation, all of the gateway on {'one core' if cores == 1 else f'{cores} cores'}")
     table.add_column("load")
     columns = ("calls/s", "bare Envoy", "ratio", "CPU µs/call", *_SHORT.values(), "drained in s")
     for column in columns:
@@ -170,7 +170,7 @@ _SHORT: Final = {
 async def _run(arguments: argparse.Namespace, console: Console, directory: Path) -> dict[str, object]:
     chosen = [one for one in SCENARIOS if not arguments.only or one.name in arguments.only]
     with console.status("starting") as status:
-        async with running(directory, arguments.port_base) as stack:
+        async with running(directory, arguments.port_base, arguments.workers) as stack:
             results = []
             for scenario in chosen:
                 status.update(f"{scenario.name} at saturation")
@@ -184,13 +184,14 @@ async def _run(arguments: argparse.Namespace, console: Console, directory: Path)
             status.update(f"latency at {_PACED_CALLS_PER_S} calls/s")
             latencies = await _paced(stack, arguments.seconds)
             await asyncio.sleep(1)
-            memory = {name: memory_mb(stack.processes[name]) for name in SERVICES}
+            memory = together({name: memory_mb(process_id) for name, process_id in stack.processes.items()})
+            memory = {name: memory[name] for name in SERVICES}
             open_holds = await stack.open_holds()
             status.update("auditing the books")
             calls, problems = await stack.settled(), await asyncio.to_thread(stack.audit)
     if open_holds or problems:
         raise BenchError(f"{open_holds} holds are open; the audit says: {problems}")
-    console.print(_table(results))
+    console.print(_table(results, len(gateway_cores(arguments.workers))))
     added = {name: latencies["gateway"][name] - latencies["bare Envoy"][name] for name in ("p50", "p99")}
     console.print(
         f"Added latency at {_PACED_CALLS_PER_S} calls/s: p50 {added['p50']:.2f} ms, p99 {added['p99']:.2f} ms"
@@ -213,7 +214,7 @@ async def _run(arguments: argparse.Namespace, console: Console, directory: Path)
 
 async def _soaked(arguments: argparse.Namespace, console: Console, directory: Path) -> dict[str, object]:
     with console.status("starting") as status:
-        async with running(directory, arguments.port_base) as stack:
+        async with running(directory, arguments.port_base, arguments.workers) as stack:
             status.update("looking for saturation")
             saturation = await _saturated(stack, SCENARIOS[0], arguments.seconds)
             per_second = saturation.gateway_calls_per_s / 2
@@ -242,7 +243,14 @@ def main() -> None:
         prog="./dev bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seconds", type=float, default=10, metavar="N", help="each load lasts so long (default 10)")
-    parser.add_argument("--port-base", type=int, default=25_000, metavar="N", help="first of 25 ports (default 25000)")
+    parser.add_argument("--port-base", type=int, default=25_000, metavar="N", help="first of 60 ports (default 25000)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes of authz and ratelimit service, and cores if there are",
+    )
     parser.add_argument(
         "--soak", type=float, metavar="MINUTES", help="half of saturation for so long instead, and what grew"
     )
@@ -257,7 +265,7 @@ def main() -> None:
     if len(os.sched_getaffinity(0)) <= LOAD_CORE or GATEWAY_CORE not in os.sched_getaffinity(0):
         sys.exit("bench: two cores are needed, one for the gateway and one for the load")
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-    pin([os.getpid()], LOAD_CORE)
+    pin([os.getpid()], {LOAD_CORE})
     with tempfile.TemporaryDirectory(prefix="megarouter-bench-") as temporary:
         directory = arguments.keep or Path(temporary)
         directory.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from benchmarks.gateway.bench_stack import MEASURED, BenchStack
 from benchmarks.gateway.load import Outcome, pace
-from benchmarks.gateway.machine import memory_mb
+from benchmarks.gateway.machine import memory_mb, together
 
 SAMPLE_S: Final = 10.0
 _WARM_UP_SHARE: Final = 0.2
@@ -28,7 +28,7 @@ class Sample:
 
     second: float
     memory_mb: Mapping[str, float]
-    descriptors: Mapping[str, int]
+    descriptors: Mapping[str, float]
     open_holds: int
     lag_s: float
     """How long the calls answered so far took to be in the ledger."""
@@ -53,8 +53,8 @@ async def soak(
         samples.append(
             Sample(
                 (len(samples) + 1) * SAMPLE_S,
-                {name: memory_mb(process_id) for name, process_id in stack.processes.items()},
-                {name: _descriptors(process_id) for name, process_id in stack.processes.items()},
+                together({name: memory_mb(process_id) for name, process_id in stack.processes.items()}),
+                together({name: _descriptors(process_id) for name, process_id in stack.processes.items()}),
                 open_holds,
                 lag_s,
                 outcome.latency_ms(50),
@@ -99,7 +99,7 @@ def table(samples: Sequence[Sample], rows: int = 12) -> Table:
         built.add_row(
             f"{one.second / 60:.1f}",
             *(f"{one.memory_mb[name]:.0f}" for name in MEASURED),
-            str(sum(one.descriptors.values())),
+            f"{sum(one.descriptors.values()):.0f}",
             str(one.open_holds),
             f"{one.lag_s:.2f}",
             f"{one.p50_ms:.1f}",
