@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,13 +21,14 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.gateway import soak
-from benchmarks.gateway.bench_stack import MODEL, SERVICES, BenchError, BenchStack, running
+from benchmarks.gateway import peers, soak
+from benchmarks.gateway.bench_stack import MODEL, PEER_PORT, SERVICES, UPSTREAM_PORT, BenchError, BenchStack, running
 from benchmarks.gateway.load import Outcome, pace, saturate
 from benchmarks.gateway.machine import GATEWAY_CORE, LOAD_CORE, gateway_cores, memory_mb, pin, times_s, together
 
 _WARM_UP_CALLS: Final = 300
 _PACED_CALLS_PER_S: Final = 200
+_PEER_LOADS: Final = frozenset({"JSON", "SSE"})
 
 
 @dataclass(frozen=True)
@@ -64,21 +65,27 @@ class Result:
     """By process, of a call."""
     drain_s: float
     """From the last answer until every call was in the ledger."""
+    peers: dict[str, float] = field(default_factory=dict)
+    """Calls per second of other gateways, by name."""
 
 
 def requests(scenario: Scenario, stack: BenchStack) -> Iterator[bytes]:
     """Calls of a scenario without end, one key after the other."""
     keys = stack.keys[: scenario.keys]
-    text = "x" * max(scenario.body_bytes - 120, 10)
-    content = {"model": MODEL, "max_tokens": 16, "stream": scenario.streams}
-    if scenario.streams:
-        content["stream_options"] = {"include_usage": True}
-    body = json.dumps({**content, "messages": [{"role": "user", "content": text}]}).encode()
+    body = _body(scenario)
     made = [_request(key, body) for key in keys]
     if not scenario.half_refused:
         return itertools.cycle(made)
     refused = [_request(key, body) for key in stack.refused_keys]
     return itertools.cycle([one for pair in zip(made, refused, strict=True) for one in pair])
+
+
+def _body(scenario: Scenario) -> bytes:
+    text = "x" * max(scenario.body_bytes - 120, 10)
+    content = {"model": MODEL, "max_tokens": 16, "stream": scenario.streams}
+    if scenario.streams:
+        content["stream_options"] = {"include_usage": True}
+    return json.dumps({**content, "messages": [{"role": "user", "content": text}]}).encode()
 
 
 def _request(key: str, body: bytes) -> bytes:
@@ -124,6 +131,30 @@ def _until_empty(some: Iterator[bytes]) -> Iterator[bytes]:
         yield last
 
 
+async def _beside_peers(
+    results: Sequence[Result], arguments: argparse.Namespace, console: Console, directory: Path
+) -> list[Result]:
+    """The results with those of other gateways, as far as they are installed and do what they are asked."""
+    measured = {one.scenario for one in results} & _PEER_LOADS
+    loads = {one.name: _body(one) for one in SCENARIOS if one.name in measured}
+    place = peers.Place(directory, arguments.port_base + PEER_PORT, arguments.port_base + UPSTREAM_PORT, MODEL)
+    given = {peers.LITELLM: arguments.litellm, peers.PORTKEY: arguments.portkey}
+    found = await peers.measure_all(
+        place, given, loads, arguments.seconds, lambda line: console.print(line, markup=False)
+    )
+    return [
+        replace(
+            one,
+            peers={
+                name: figures.calls_per_s[one.scenario]
+                for name, figures in found.items()
+                if one.scenario in figures.calls_per_s
+            },
+        )
+        for one in results
+    ]
+
+
 async def _paced(stack: BenchStack, seconds: float) -> dict[str, dict[str, float]]:
     """Latency at a fixed rate, bare and through the gateway in turns, so that both see the same machine."""
     made = requests(SCENARIOS[0], stack)
@@ -142,7 +173,8 @@ def _table(results: Sequence[Result], cores: int) -> Table:
     table = Table(title=f"At saturation, all of the gateway on {'one core' if cores == 1 else f'{cores} cores'}")
     table.add_column("load")
     columns = ("calls/s", "bare Envoy", "ratio", "CPU µs/call", *_SHORT.values(), "drained in s")
-    for column in columns:
+    others = sorted({name for one in results for name in one.peers})
+    for column in (*columns, *(f"{name} calls/s" for name in others)):
         table.add_column(column, justify="right")
     for one in results:
         table.add_row(
@@ -153,6 +185,7 @@ def _table(results: Sequence[Result], cores: int) -> Table:
             f"{sum(one.cpu_us.values()):,.0f}",
             *(f"{one.cpu_us[name]:,.0f}" for name in _SHORT),
             f"{one.drain_s:.2f}",
+            *(f"{one.peers[name]:,.0f}" if name in one.peers else "" for name in others),
         )
     return table
 
@@ -181,6 +214,8 @@ async def _run(arguments: argparse.Namespace, console: Console, directory: Path)
                 more = Scenario(f"JSON, {arguments.keys_on_record:,} keys on record")
                 status.update(f"{more.name} at saturation")
                 results.append(await _saturated(stack, more, arguments.seconds))
+            if arguments.peers:
+                results = await _beside_peers(results, arguments, console, directory)
             status.update(f"latency at {_PACED_CALLS_PER_S} calls/s")
             latencies = await _paced(stack, arguments.seconds)
             await asyncio.sleep(1)
@@ -259,6 +294,11 @@ def main() -> None:
     parser.add_argument(
         "--keys-on-record", type=int, metavar="N", help="a load more, the first again beside so many keys of others"
     )
+    parser.add_argument(
+        "--peers", action="store_true", help="also LiteLLM and Portkey, where installed, under the loads JSON and SSE"
+    )
+    parser.add_argument("--litellm", type=Path, metavar="FILE", help="LiteLLM's executable (default: litellm on PATH)")
+    parser.add_argument("--portkey", type=Path, metavar="FILE", help="Portkey's executable (default: gateway on PATH)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the stack's files there")
     arguments = parser.parse_args()

@@ -32,6 +32,11 @@ SERVICES: Final = ("authz_service", "ratelimit_service", "usage_service", "admin
 MEASURED: Final = ("envoy", *SERVICES, "postgres", "redis")
 KEYS: Final = 10_000
 REFUSED_KEYS: Final = 100
+UPSTREAM_PORT: Final = 50
+"""Above the base, behind what the stack takes; so are the next."""
+PEER_PORT: Final = 53
+_BARE_PORT: Final = 51
+_BARE_ADMIN_PORT: Final = 52
 _START_TIMEOUT_S: Final = 30.0
 _STOP_TIMEOUT_S: Final = 10.0
 _SETTLE_TIMEOUT_S: Final = 60.0
@@ -102,7 +107,7 @@ class BenchStack:
 @asynccontextmanager
 async def running(directory: Path, port_base: int, workers: int = 1) -> AsyncIterator[BenchStack]:
     """The stack with a member of many keys, everything pinned to its core, or to one for each worker."""
-    upstream_port, bare_port, bare_admin_port = port_base + 50, port_base + 51, port_base + 52
+    upstream_port, bare_port = port_base + UPSTREAM_PORT, port_base + _BARE_PORT
     catalog = directory / "catalog.yaml"
     catalog.write_text(yaml.safe_dump(_catalog(upstream_port)), encoding="utf-8")
     with ExitStack() as stopping:
@@ -111,7 +116,7 @@ async def running(directory: Path, port_base: int, workers: int = 1) -> AsyncIte
         stack = Stack(directory / "home", port_base, catalog=catalog, workers=workers, settings={_CREDENTIAL: "bench"})
         with starting_on(gateway_cores(workers)):
             stopping.enter_context(stack)
-        bare = stopping.enter_context(_bare_envoy(directory, bare_port, bare_admin_port, upstream_port))
+        bare = stopping.enter_context(_bare_envoy(directory, bare_port, port_base + _BARE_ADMIN_PORT, upstream_port))
         owner = await asyncpg.connect(stack.environment[DATABASE_URL])
         try:
             keys = await _add_keys(stack, owner)

@@ -76,9 +76,10 @@ class _Connection(asyncio.Protocol):
             end = received.find(b"\r\n\r\n")
             if end < 0:
                 return
-            begin = received.find(b"content-length: ", 0, end)
+            head = received[: end + 2].lower()
+            begin = head.find(b"content-length: ")
             if begin >= 0:
-                self._expected_bytes = end + 4 + int(received[begin + 16 : received.find(b"\r\n", begin)])
+                self._expected_bytes = end + 4 + int(head[begin + 16 : head.find(b"\r\n", begin)])
             elif not received.endswith(b"\r\n0\r\n\r\n"):
                 return
         if len(received) >= self._expected_bytes and self._answer is not None and not self._answer.done():
