@@ -28,6 +28,7 @@ from benchmarks.gateway.machine import GATEWAY_CORE, LOAD_CORE, gateway_cores, m
 
 _WARM_UP_CALLS: Final = 300
 _PACED_CALLS_PER_S: Final = 200
+_FEWEST_CALLS: Final = 1_000
 _PEER_LOADS: Final = frozenset({"JSON", "SSE"})
 
 
@@ -260,16 +261,40 @@ async def _soaked(arguments: argparse.Namespace, console: Console, directory: Pa
             status.update("auditing the books")
             open_holds, books = await stack.open_holds(), await asyncio.to_thread(stack.audit)
     console.print(soak.table(samples))
-    problems = soak.growth(samples)
-    if open_holds or books:
-        problems.append(f"{open_holds} holds are open; the audit says: {books}")
-    if problems:
-        raise BenchError("; ".join(problems))
+    _require_nothing_left(samples, open_holds, books)
     console.print(
         f"{outcome.calls:,} calls at {per_second:.0f}/s, half of saturation: "
         "nothing grew, no hold is open, the audit found nothing."
     )
     return {"per_second": per_second, "calls": outcome.calls, "samples": [asdict(one) for one in samples]}
+
+
+async def _counted(arguments: argparse.Namespace, console: Console, directory: Path) -> dict[str, object]:
+    def tell(sample: soak.Sample) -> None:
+        memory = ", ".join(f"{name.removesuffix('_service')} {size:.0f}" for name, size in sample.memory_mb.items())
+        console.print(f"{sample.calls:,} calls after {sample.second:.0f} s, memory in MB: {memory}")
+
+    with console.status(f"{arguments.calls:,} calls at saturation"):
+        async with running(directory, arguments.port_base, arguments.workers) as stack:
+            made = requests(SCENARIOS[0], stack)
+            samples, outcome = await soak.many_calls(stack, made, calls=arguments.calls, tell=tell)
+            _check(SCENARIOS[0], outcome)
+            await asyncio.sleep(1)
+            open_holds, books = await stack.open_holds(), await asyncio.to_thread(stack.audit)
+    console.print(soak.table(samples))
+    _require_nothing_left(samples, open_holds, books)
+    console.print(
+        f"The ledger has exactly the {outcome.calls:,} calls; nothing grew, no hold is open, the audit found nothing."
+    )
+    return {"calls": outcome.calls, "samples": [asdict(one) for one in samples]}
+
+
+def _require_nothing_left(samples: Sequence[soak.Sample], open_holds: int, books: str) -> None:
+    problems = soak.growth(samples)
+    if open_holds or books:
+        problems.append(f"{open_holds} holds are open; the audit says: {books}")
+    if problems:
+        raise BenchError("; ".join(problems))
 
 
 def main() -> None:
@@ -289,6 +314,9 @@ def main() -> None:
     parser.add_argument(
         "--soak", type=float, metavar="MINUTES", help="half of saturation for so long instead, and what grew"
     )
+    parser.add_argument(
+        "--calls", type=int, metavar="N", help="exactly so many calls at saturation instead, and what grew"
+    )
     names = [one.name for one in SCENARIOS]
     parser.add_argument("--only", action="append", choices=names, help="this load; can be given several times")
     parser.add_argument(
@@ -302,6 +330,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the stack's files there")
     arguments = parser.parse_args()
+    if arguments.calls is not None and arguments.calls < _FEWEST_CALLS:
+        parser.error(f"--calls: at least {_FEWEST_CALLS}")
     if len(os.sched_getaffinity(0)) <= LOAD_CORE or GATEWAY_CORE not in os.sched_getaffinity(0):
         sys.exit("bench: two cores are needed, one for the gateway and one for the load")
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -310,7 +340,7 @@ def main() -> None:
         directory = arguments.keep or Path(temporary)
         directory.mkdir(parents=True, exist_ok=True)
         try:
-            work = _soaked if arguments.soak else _run
+            work = _soaked if arguments.soak else _counted if arguments.calls else _run
             figures = uvloop.run(work(arguments, console, directory.resolve()))
         except BenchError as error:
             sys.exit(f"bench: {error}")
