@@ -11,6 +11,7 @@ from typing import Any, Final
 import asyncpg
 import grpc
 
+from admin_service import outbox_metrics
 from admin_service.access_explainer import AccessExplainer
 from admin_service.accounts import AccountsApi
 from admin_service.api_key_changes import ApiKeyChanges, KeyMaker
@@ -126,6 +127,7 @@ async def open_service(
             in_background(service.watch_database()),
             in_background(Changes(pool).keep_forgetting()),
             _delivering(pool, settings),
+            outbox_metrics.counted(pool, metrics),
             dependencies.reported(metrics, probes),
         ):
             yield service

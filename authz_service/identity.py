@@ -7,7 +7,7 @@ the database, and is refused if the database does not answer (INV-13).
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from gateway_core.domain.principals import Principal
@@ -20,6 +20,9 @@ class PrincipalSource(Protocol):
 
     async def principal_of(self, secret_hash: bytes) -> Principal | None:
         """The principal of a key's hash, or None."""
+
+    async def principals_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Principal]:
+        """The principals of those hashes that there are keys for."""
 
 
 class IdentityCache:
@@ -94,6 +97,40 @@ class IdentityCache:
             hashes.discard(secret_hash)
             if not hashes:
                 del self._hashes[entry[0].organization]
+
+    async def warm(self, hashes: Sequence[bytes]) -> bool:
+        """Remembers identities before anybody asks for them, as far as there is room: they push nothing out, and go first.
+
+        Args:
+            hashes: those that are wanted most at first.
+
+        Returns:
+            False when changes came in between or are not pushed: what was read may be older than they, and is not remembered.
+
+        Raises:
+            whatever the source raises when it does not answer.
+        """
+        generation = self._generation
+        wanted = [secret_hash for secret_hash in hashes if secret_hash not in self._known][: self._room]
+        found = await self._source.principals_of(wanted) if wanted and self._trusted else {}
+        if not self._trusted or generation != self._generation:
+            return False
+        for secret_hash in wanted:
+            principal = found.get(secret_hash)
+            if principal is not None and secret_hash not in self._known and self._room:
+                self._remember_unasked(secret_hash, principal)
+        return True
+
+    @property
+    def _room(self) -> int:
+        return self._entries - len(self._known)
+
+    def _remember_unasked(self, secret_hash: bytes, principal: Principal) -> None:
+        """Its age begins anywhere below half of the maximum: what was read together shall not be read again in one moment."""
+        age_s = self._max_age_s / 2 * secret_hash[0] / 256
+        self._known[secret_hash] = (principal, self._monotonic() - age_s)
+        self._known.move_to_end(secret_hash, last=False)
+        self._hashes.setdefault(principal.organization, set()).add(secret_hash)
 
     def changed(self, payload: str) -> None:
         """Drops what a notification (`organization kind id`) touches."""

@@ -4,7 +4,7 @@ import itertools
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
@@ -21,8 +21,10 @@ from authz_service.envoy_messages import allow, answer, deny, read_call
 from authz_service.floors import Floors
 from authz_service.identity import IdentityCache
 from authz_service.register import PlacedHold, open_register
+from authz_service.warm_start import WarmStart
 from gateway_core.domain.decision import Prices
 from gateway_core.domain.holds import Hold
+from gateway_core.edges.background import in_background
 from gateway_core.edges.postgres.catalog_store import CatalogCache, open_catalog_cache
 from gateway_core.edges.postgres.connections import open_pool
 from gateway_core.edges.postgres.hold_store import SpendStore, register_holds
@@ -61,12 +63,14 @@ class AuthzService:
         identity_listener: Listener,
         tracing: Tracing,
         metrics: Metrics = NO_METRICS,
+        is_warm: Callable[[], bool] = lambda: True,
     ) -> None:
         self._authorizer = authorizer
         self._catalog = catalog
         self._identity_listener = identity_listener
         self._tracing = tracing
         self._metrics = metrics
+        self._is_warm = is_warm
         self._decisions = metrics.tally(semconv.AUTHZ_DECISIONS)
         self._measured = itertools.cycle(range(_DECISIONS_PER_DURATION))
         self._duration = metrics.histogram(semconv.AUTHZ_DURATION)
@@ -81,8 +85,8 @@ class AuthzService:
         """Every call of this service ends by itself."""
 
     def is_ready(self) -> bool:
-        """Ready when models are known and changes of identities are being pushed."""
-        return self._catalog.is_loaded and self._identity_listener.is_listening
+        """Ready when models are known, changes of identities are being pushed and busy keys are known, or long in coming."""
+        return self._catalog.is_loaded and self._identity_listener.is_listening and self._is_warm()
 
     async def _answer(self, request: bytes, metadata: Metadata) -> bytes:
         """One decision: `CheckRequest` in, `CheckResponse` out.
@@ -164,14 +168,17 @@ async def open_authz_service(
         pool = await stack.enter_async_context(open_pool(settings, ROLE))
         redis = await stack.enter_async_context(open_pipelined(settings.redis_url.get_secret_value()))
         catalog = await stack.enter_async_context(open_catalog_cache(pool, settings, ROLE))
-        identities = IdentityCache(IdentityStore(pool), settings.identity_cache_entries, settings.identity_max_age_ms)
+        store = IdentityStore(pool)
+        identities = IdentityCache(store, settings.identity_cache_entries, settings.identity_max_age_ms)
+        warm_start = WarmStart(identities, store, settings.identity_cache_entries)
+        await stack.enter_async_context(in_background(warm_start.run()))
         listener = Listener(
             settings,
             ROLE,
             [CHANNEL],
             on_notification=lambda _, payload: identities.changed(payload),
             on_lost=identities.distrust,
-            on_restored=identities.trust,
+            on_restored=warm_start.restored,
         )
         await stack.enter_async_context(running(listener))
         counters = HoldCounters(redis)
@@ -211,4 +218,4 @@ async def open_authz_service(
         probes: dict[str, dependencies.Probe] = {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping}
         await stack.enter_async_context(dependencies.reported(metrics, probes))
         metrics.gauge(semconv.AUTHZ_HOLDS_WAITING, lambda: [(register.waiting, {})])
-        yield AuthzService(authorizer, catalog, listener, tracing, metrics)
+        yield AuthzService(authorizer, catalog, listener, tracing, metrics, lambda: warm_start.is_over)

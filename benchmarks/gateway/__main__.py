@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,13 +21,15 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.gateway import soak
-from benchmarks.gateway.bench_stack import MODEL, SERVICES, BenchError, BenchStack, running
+from benchmarks.gateway import peers, soak
+from benchmarks.gateway.bench_stack import MODEL, PEER_PORT, SERVICES, UPSTREAM_PORT, BenchError, BenchStack, running
 from benchmarks.gateway.load import Outcome, pace, saturate
-from benchmarks.gateway.machine import GATEWAY_CORE, LOAD_CORE, memory_mb, pin, times_s
+from benchmarks.gateway.machine import GATEWAY_CORE, LOAD_CORE, gateway_cores, memory_mb, pin, times_s, together
 
 _WARM_UP_CALLS: Final = 300
 _PACED_CALLS_PER_S: Final = 200
+_FEWEST_CALLS: Final = 1_000
+_PEER_LOADS: Final = frozenset({"JSON", "SSE"})
 
 
 @dataclass(frozen=True)
@@ -64,21 +66,27 @@ class Result:
     """By process, of a call."""
     drain_s: float
     """From the last answer until every call was in the ledger."""
+    peers: dict[str, float] = field(default_factory=dict)
+    """Calls per second of other gateways, by name."""
 
 
 def requests(scenario: Scenario, stack: BenchStack) -> Iterator[bytes]:
     """Calls of a scenario without end, one key after the other."""
     keys = stack.keys[: scenario.keys]
-    text = "x" * max(scenario.body_bytes - 120, 10)
-    content = {"model": MODEL, "max_tokens": 16, "stream": scenario.streams}
-    if scenario.streams:
-        content["stream_options"] = {"include_usage": True}
-    body = json.dumps({**content, "messages": [{"role": "user", "content": text}]}).encode()
+    body = _body(scenario)
     made = [_request(key, body) for key in keys]
     if not scenario.half_refused:
         return itertools.cycle(made)
     refused = [_request(key, body) for key in stack.refused_keys]
     return itertools.cycle([one for pair in zip(made, refused, strict=True) for one in pair])
+
+
+def _body(scenario: Scenario) -> bytes:
+    text = "x" * max(scenario.body_bytes - 120, 10)
+    content = {"model": MODEL, "max_tokens": 16, "stream": scenario.streams}
+    if scenario.streams:
+        content["stream_options"] = {"include_usage": True}
+    return json.dumps({**content, "messages": [{"role": "user", "content": text}]}).encode()
 
 
 def _request(key: str, body: bytes) -> bytes:
@@ -124,6 +132,30 @@ def _until_empty(some: Iterator[bytes]) -> Iterator[bytes]:
         yield last
 
 
+async def _beside_peers(
+    results: Sequence[Result], arguments: argparse.Namespace, console: Console, directory: Path
+) -> list[Result]:
+    """The results with those of other gateways, as far as they are installed and do what they are asked."""
+    measured = {one.scenario for one in results} & _PEER_LOADS
+    loads = {one.name: _body(one) for one in SCENARIOS if one.name in measured}
+    place = peers.Place(directory, arguments.port_base + PEER_PORT, arguments.port_base + UPSTREAM_PORT, MODEL)
+    given = {peers.LITELLM: arguments.litellm, peers.PORTKEY: arguments.portkey}
+    found = await peers.measure_all(
+        place, given, loads, arguments.seconds, lambda line: console.print(line, markup=False)
+    )
+    return [
+        replace(
+            one,
+            peers={
+                name: figures.calls_per_s[one.scenario]
+                for name, figures in found.items()
+                if one.scenario in figures.calls_per_s
+            },
+        )
+        for one in results
+    ]
+
+
 async def _paced(stack: BenchStack, seconds: float) -> dict[str, dict[str, float]]:
     """Latency at a fixed rate, bare and through the gateway in turns, so that both see the same machine."""
     made = requests(SCENARIOS[0], stack)
@@ -138,11 +170,12 @@ async def _paced(stack: BenchStack, seconds: float) -> dict[str, dict[str, float
     return {name: {"p50": one.latency_ms(50), "p99": one.latency_ms(99)} for name, one in outcomes.items()}
 
 
-def _table(results: Sequence[Result]) -> Table:
-    table = Table(title="At saturation, all of the gateway on one core")
+def _table(results: Sequence[Result], cores: int) -> Table:
+    table = Table(title=f"At saturation, all of the gateway on {'one core' if cores == 1 else f'{cores} cores'}")
     table.add_column("load")
     columns = ("calls/s", "bare Envoy", "ratio", "CPU µs/call", *_SHORT.values(), "drained in s")
-    for column in columns:
+    others = sorted({name for one in results for name in one.peers})
+    for column in (*columns, *(f"{name} calls/s" for name in others)):
         table.add_column(column, justify="right")
     for one in results:
         table.add_row(
@@ -153,6 +186,7 @@ def _table(results: Sequence[Result]) -> Table:
             f"{sum(one.cpu_us.values()):,.0f}",
             *(f"{one.cpu_us[name]:,.0f}" for name in _SHORT),
             f"{one.drain_s:.2f}",
+            *(f"{one.peers[name]:,.0f}" if name in one.peers else "" for name in others),
         )
     return table
 
@@ -170,7 +204,7 @@ _SHORT: Final = {
 async def _run(arguments: argparse.Namespace, console: Console, directory: Path) -> dict[str, object]:
     chosen = [one for one in SCENARIOS if not arguments.only or one.name in arguments.only]
     with console.status("starting") as status:
-        async with running(directory, arguments.port_base) as stack:
+        async with running(directory, arguments.port_base, arguments.workers) as stack:
             results = []
             for scenario in chosen:
                 status.update(f"{scenario.name} at saturation")
@@ -181,16 +215,19 @@ async def _run(arguments: argparse.Namespace, console: Console, directory: Path)
                 more = Scenario(f"JSON, {arguments.keys_on_record:,} keys on record")
                 status.update(f"{more.name} at saturation")
                 results.append(await _saturated(stack, more, arguments.seconds))
+            if arguments.peers:
+                results = await _beside_peers(results, arguments, console, directory)
             status.update(f"latency at {_PACED_CALLS_PER_S} calls/s")
             latencies = await _paced(stack, arguments.seconds)
             await asyncio.sleep(1)
-            memory = {name: memory_mb(stack.processes[name]) for name in SERVICES}
+            memory = together({name: memory_mb(process_id) for name, process_id in stack.processes.items()})
+            memory = {name: memory[name] for name in SERVICES}
             open_holds = await stack.open_holds()
             status.update("auditing the books")
             calls, problems = await stack.settled(), await asyncio.to_thread(stack.audit)
     if open_holds or problems:
         raise BenchError(f"{open_holds} holds are open; the audit says: {problems}")
-    console.print(_table(results))
+    console.print(_table(results, len(gateway_cores(arguments.workers))))
     added = {name: latencies["gateway"][name] - latencies["bare Envoy"][name] for name in ("p50", "p99")}
     console.print(
         f"Added latency at {_PACED_CALLS_PER_S} calls/s: p50 {added['p50']:.2f} ms, p99 {added['p99']:.2f} ms"
@@ -213,7 +250,7 @@ async def _run(arguments: argparse.Namespace, console: Console, directory: Path)
 
 async def _soaked(arguments: argparse.Namespace, console: Console, directory: Path) -> dict[str, object]:
     with console.status("starting") as status:
-        async with running(directory, arguments.port_base) as stack:
+        async with running(directory, arguments.port_base, arguments.workers) as stack:
             status.update("looking for saturation")
             saturation = await _saturated(stack, SCENARIOS[0], arguments.seconds)
             per_second = saturation.gateway_calls_per_s / 2
@@ -224,16 +261,40 @@ async def _soaked(arguments: argparse.Namespace, console: Console, directory: Pa
             status.update("auditing the books")
             open_holds, books = await stack.open_holds(), await asyncio.to_thread(stack.audit)
     console.print(soak.table(samples))
-    problems = soak.growth(samples)
-    if open_holds or books:
-        problems.append(f"{open_holds} holds are open; the audit says: {books}")
-    if problems:
-        raise BenchError("; ".join(problems))
+    _require_nothing_left(samples, open_holds, books)
     console.print(
         f"{outcome.calls:,} calls at {per_second:.0f}/s, half of saturation: "
         "nothing grew, no hold is open, the audit found nothing."
     )
     return {"per_second": per_second, "calls": outcome.calls, "samples": [asdict(one) for one in samples]}
+
+
+async def _counted(arguments: argparse.Namespace, console: Console, directory: Path) -> dict[str, object]:
+    def tell(sample: soak.Sample) -> None:
+        memory = ", ".join(f"{name.removesuffix('_service')} {size:.0f}" for name, size in sample.memory_mb.items())
+        console.print(f"{sample.calls:,} calls after {sample.second:.0f} s, memory in MB: {memory}")
+
+    with console.status(f"{arguments.calls:,} calls at saturation"):
+        async with running(directory, arguments.port_base, arguments.workers) as stack:
+            made = requests(SCENARIOS[0], stack)
+            samples, outcome = await soak.many_calls(stack, made, calls=arguments.calls, tell=tell)
+            _check(SCENARIOS[0], outcome)
+            await asyncio.sleep(1)
+            open_holds, books = await stack.open_holds(), await asyncio.to_thread(stack.audit)
+    console.print(soak.table(samples))
+    _require_nothing_left(samples, open_holds, books)
+    console.print(
+        f"The ledger has exactly the {outcome.calls:,} calls; nothing grew, no hold is open, the audit found nothing."
+    )
+    return {"calls": outcome.calls, "samples": [asdict(one) for one in samples]}
+
+
+def _require_nothing_left(samples: Sequence[soak.Sample], open_holds: int, books: str) -> None:
+    problems = soak.growth(samples)
+    if open_holds or books:
+        problems.append(f"{open_holds} holds are open; the audit says: {books}")
+    if problems:
+        raise BenchError("; ".join(problems))
 
 
 def main() -> None:
@@ -242,27 +303,44 @@ def main() -> None:
         prog="./dev bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seconds", type=float, default=10, metavar="N", help="each load lasts so long (default 10)")
-    parser.add_argument("--port-base", type=int, default=25_000, metavar="N", help="first of 25 ports (default 25000)")
+    parser.add_argument("--port-base", type=int, default=25_000, metavar="N", help="first of 60 ports (default 25000)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes of authz and ratelimit service, and cores if there are",
+    )
     parser.add_argument(
         "--soak", type=float, metavar="MINUTES", help="half of saturation for so long instead, and what grew"
+    )
+    parser.add_argument(
+        "--calls", type=int, metavar="N", help="exactly so many calls at saturation instead, and what grew"
     )
     names = [one.name for one in SCENARIOS]
     parser.add_argument("--only", action="append", choices=names, help="this load; can be given several times")
     parser.add_argument(
         "--keys-on-record", type=int, metavar="N", help="a load more, the first again beside so many keys of others"
     )
+    parser.add_argument(
+        "--peers", action="store_true", help="also LiteLLM and Portkey, where installed, under the loads JSON and SSE"
+    )
+    parser.add_argument("--litellm", type=Path, metavar="FILE", help="LiteLLM's executable (default: litellm on PATH)")
+    parser.add_argument("--portkey", type=Path, metavar="FILE", help="Portkey's executable (default: gateway on PATH)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the stack's files there")
     arguments = parser.parse_args()
+    if arguments.calls is not None and arguments.calls < _FEWEST_CALLS:
+        parser.error(f"--calls: at least {_FEWEST_CALLS}")
     if len(os.sched_getaffinity(0)) <= LOAD_CORE or GATEWAY_CORE not in os.sched_getaffinity(0):
         sys.exit("bench: two cores are needed, one for the gateway and one for the load")
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-    pin([os.getpid()], LOAD_CORE)
+    pin([os.getpid()], {LOAD_CORE})
     with tempfile.TemporaryDirectory(prefix="megarouter-bench-") as temporary:
         directory = arguments.keep or Path(temporary)
         directory.mkdir(parents=True, exist_ok=True)
         try:
-            work = _soaked if arguments.soak else _run
+            work = _soaked if arguments.soak else _counted if arguments.calls else _run
             figures = uvloop.run(work(arguments, console, directory.resolve()))
         except BenchError as error:
             sys.exit(f"bench: {error}")

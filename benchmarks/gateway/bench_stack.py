@@ -18,7 +18,7 @@ import asyncpg
 import yaml
 from megarouter_envoy import command, find_binary
 
-from benchmarks.gateway.machine import GATEWAY_CORE, LOAD_CORE, pin
+from benchmarks.gateway.machine import GATEWAY_CORE, LOAD_CORE, gateway_cores, pin, starting_on
 from benchmarks.tenants import add_member_with_keys, add_strangers
 from deploy.local import probes
 from deploy.local.children import ChildCommand, start_child, stop_child, wait_until_ready
@@ -32,6 +32,11 @@ SERVICES: Final = ("authz_service", "ratelimit_service", "usage_service", "admin
 MEASURED: Final = ("envoy", *SERVICES, "postgres", "redis")
 KEYS: Final = 10_000
 REFUSED_KEYS: Final = 100
+UPSTREAM_PORT: Final = 50
+"""Above the base, behind what the stack takes; so are the next."""
+PEER_PORT: Final = 53
+_BARE_PORT: Final = 51
+_BARE_ADMIN_PORT: Final = 52
 _START_TIMEOUT_S: Final = 30.0
 _STOP_TIMEOUT_S: Final = 10.0
 _SETTLE_TIMEOUT_S: Final = 60.0
@@ -60,8 +65,9 @@ class BenchStack:
 
     @property
     def processes(self) -> dict[str, int]:
-        """The gateway's, by name."""
-        return {name: self.stack.identity(name).pid for name in MEASURED}
+        """The gateway's, by name; every worker has its own."""
+        running = {one.name: one.identity.pid for one in self.stack.state.processes if one.identity}
+        return {name: process_id for name, process_id in running.items() if name.partition("-")[0] in MEASURED}
 
     async def settled(self) -> int:
         """Calls in the ledger."""
@@ -99,22 +105,24 @@ class BenchStack:
 
 
 @asynccontextmanager
-async def running(directory: Path, port_base: int) -> AsyncIterator[BenchStack]:
-    """The stack with a member of many keys, everything pinned to its core."""
-    upstream_port, bare_port, bare_admin_port = port_base + 20, port_base + 21, port_base + 22
+async def running(directory: Path, port_base: int, workers: int = 1) -> AsyncIterator[BenchStack]:
+    """The stack with a member of many keys, everything pinned to its core, or to one for each worker."""
+    upstream_port, bare_port = port_base + UPSTREAM_PORT, port_base + _BARE_PORT
     catalog = directory / "catalog.yaml"
     catalog.write_text(yaml.safe_dump(_catalog(upstream_port)), encoding="utf-8")
     with ExitStack() as stopping:
         stopping.enter_context(_upstream(upstream_port))
         # The credential of a provider makes it a real one: calls go there and not to the mock.
-        stack = Stack(directory / "home", port_base, catalog=catalog, settings={_CREDENTIAL: "bench"})
-        stopping.enter_context(stack)
-        bare = stopping.enter_context(_bare_envoy(directory, bare_port, bare_admin_port, upstream_port))
+        stack = Stack(directory / "home", port_base, catalog=catalog, workers=workers, settings={_CREDENTIAL: "bench"})
+        with starting_on(gateway_cores(workers)):
+            stopping.enter_context(stack)
+        bare = stopping.enter_context(_bare_envoy(directory, bare_port, port_base + _BARE_ADMIN_PORT, upstream_port))
         owner = await asyncpg.connect(stack.environment[DATABASE_URL])
         try:
             keys = await _add_keys(stack, owner)
             built = BenchStack(stack, owner, keys, bare_port, bare.pid)
-            pin([*(one.identity.pid for one in stack.state.processes if one.identity), bare.pid], GATEWAY_CORE)
+            pin([one.identity.pid for one in stack.state.processes if one.identity], gateway_cores(workers))
+            pin([bare.pid], {GATEWAY_CORE})
             yield built
         finally:
             await owner.close()
@@ -173,7 +181,7 @@ def _upstream(port: int) -> Iterator[None]:
     try:
         if process.stdout is None or process.stdout.readline() != b"ready\n":
             raise RuntimeError("the benchmark's provider did not start")
-        pin([process.pid], LOAD_CORE)
+        pin([process.pid], {LOAD_CORE})
         yield
     finally:
         process.terminate()

@@ -7,13 +7,15 @@ omission).
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, cast
 
 from typing_extensions import override
 
 CALL_TIMEOUT_S: Final = 30.0
+_SLOWEST_PER_S: Final = 20.0
+"""Fewer calls per second are taken for a standstill."""
 
 
 class LoadError(Exception):
@@ -76,9 +78,10 @@ class _Connection(asyncio.Protocol):
             end = received.find(b"\r\n\r\n")
             if end < 0:
                 return
-            begin = received.find(b"content-length: ", 0, end)
+            head = received[: end + 2].lower()
+            begin = head.find(b"content-length: ")
             if begin >= 0:
-                self._expected_bytes = end + 4 + int(received[begin + 16 : received.find(b"\r\n", begin)])
+                self._expected_bytes = end + 4 + int(head[begin + 16 : head.find(b"\r\n", begin)])
             elif not received.endswith(b"\r\n0\r\n\r\n"):
                 return
         if len(received) >= self._expected_bytes and self._answer is not None and not self._answer.done():
@@ -106,16 +109,39 @@ async def saturate(port: int, requests: Iterator[bytes], *, connections: int, du
     Raises:
         LoadError: a call was not answered.
     """
+    end_s = time.perf_counter() + duration_s
+    return await _as_answered(
+        port, requests, connections, lambda: time.perf_counter() < end_s, duration_s + CALL_TIMEOUT_S
+    )
+
+
+async def exactly(port: int, requests: Iterator[bytes], *, connections: int, calls: int) -> Outcome:
+    """So many calls, as fast as they come through.
+
+    Raises:
+        LoadError: a call was not answered.
+    """
+    left = iter(range(calls))
+    return await _as_answered(
+        port, requests, connections, lambda: next(left, None) is not None, calls / _SLOWEST_PER_S + CALL_TIMEOUT_S
+    )
+
+
+async def _as_answered(
+    port: int, requests: Iterator[bytes], connections: int, has_next: Callable[[], bool], timeout_s: float
+) -> Outcome:
+    """On each connection one call after the other, as long as there is a next one."""
     outcome = Outcome()
 
     async def go_on(connection: _Connection) -> None:
-        while time.perf_counter() < end_s:
+        while has_next():
+            begun_s = time.perf_counter()
             outcome.statuses[await connection.send(next(requests))] += 1
+            outcome.latencies_s.append(time.perf_counter() - begun_s)
 
     opened = await _connections(port, connections)
     outcome.begun_s = time.perf_counter()
-    end_s = outcome.begun_s + duration_s
-    async with asyncio.timeout(duration_s + CALL_TIMEOUT_S):
+    async with asyncio.timeout(timeout_s):
         await asyncio.gather(*map(go_on, opened))
     outcome.ended_s = time.perf_counter()
     for connection in opened:

@@ -1,19 +1,21 @@
-"""Half of what the gateway can do, for a long time: nothing may grow."""
+"""Half of what the gateway can do for a long time, or a great many calls at all that it can do: nothing may grow."""
 
 import asyncio
 import os
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from rich.table import Table
 
 from benchmarks.gateway.bench_stack import MEASURED, BenchStack
-from benchmarks.gateway.load import Outcome, pace
-from benchmarks.gateway.machine import memory_mb
+from benchmarks.gateway.load import Outcome, exactly, pace
+from benchmarks.gateway.machine import memory_mb, together
 
 SAMPLE_S: Final = 10.0
+_TENTHS: Final = 10
 _WARM_UP_SHARE: Final = 0.2
 """Of the samples, at the beginning: caches fill, pools open."""
 _MEMORY_SLACK_MB: Final = 8.0
@@ -27,8 +29,10 @@ class Sample:
     """How things stood at one moment under load."""
 
     second: float
+    calls: int
+    """Answered so far."""
     memory_mb: Mapping[str, float]
-    descriptors: Mapping[str, int]
+    descriptors: Mapping[str, float]
     open_holds: int
     lag_s: float
     """How long the calls answered so far took to be in the ledger."""
@@ -48,21 +52,42 @@ async def soak(
             stack.model_port, requests, connections=64, calls=int(per_second * SAMPLE_S), per_second=per_second
         )
         total.statuses.update(outcome.statuses)
-        open_holds = await stack.open_holds()
-        lag_s = await stack.until_settled(before + total.statuses[200])
-        samples.append(
-            Sample(
-                (len(samples) + 1) * SAMPLE_S,
-                {name: memory_mb(process_id) for name, process_id in stack.processes.items()},
-                {name: _descriptors(process_id) for name, process_id in stack.processes.items()},
-                open_holds,
-                lag_s,
-                outcome.latency_ms(50),
-                outcome.latency_ms(99),
-            )
-        )
+        samples.append(await _sample(stack, before, total, outcome, (len(samples) + 1) * SAMPLE_S))
         await asyncio.sleep(0)
     return samples, total
+
+
+async def many_calls(
+    stack: BenchStack, requests: Iterator[bytes], *, calls: int, tell: Callable[[Sample], None]
+) -> tuple[list[Sample], Outcome]:
+    """Exactly so many calls at saturation, and a sample at each tenth, which is told at once."""
+    samples: list[Sample] = []
+    total = Outcome()
+    before = await stack.settled()
+    begun_s = time.perf_counter()
+    for tenth in range(_TENTHS):
+        share = calls * (tenth + 1) // _TENTHS - calls * tenth // _TENTHS
+        outcome = await exactly(stack.model_port, requests, connections=64, calls=share)
+        total.statuses.update(outcome.statuses)
+        samples.append(await _sample(stack, before, total, outcome, time.perf_counter() - begun_s))
+        tell(samples[-1])
+    return samples, total
+
+
+async def _sample(stack: BenchStack, before: int, total: Outcome, latest: Outcome, second: float) -> Sample:
+    open_holds = await stack.open_holds()
+    lag_s = await stack.until_settled(before + total.statuses[200])
+    processes = stack.processes
+    return Sample(
+        second,
+        total.calls,
+        together({name: memory_mb(process_id) for name, process_id in processes.items()}),
+        together({name: _descriptors(process_id) for name, process_id in processes.items()}),
+        open_holds,
+        lag_s,
+        latest.latency_ms(50),
+        latest.latency_ms(99),
+    )
 
 
 def growth(samples: Sequence[Sample]) -> list[str]:
@@ -89,8 +114,8 @@ def growth(samples: Sequence[Sample]) -> list[str]:
 
 def table(samples: Sequence[Sample], rows: int = 12) -> Table:
     """Some of the samples, evenly spread."""
-    built = Table(title=f"Soak of {samples[-1].second / 60:.0f} minutes")
-    for column in ("minute", *(f"{name.removesuffix('_service')} MB" for name in MEASURED)):
+    built = Table(title=f"{samples[-1].calls:,} calls in {samples[-1].second / 60:.1f} minutes")
+    for column in ("minute", "calls", *(f"{name.removesuffix('_service')} MB" for name in MEASURED)):
         built.add_column(column, justify="right")
     for column in ("descriptors", "open holds", "lag s", "p50 ms", "p99 ms"):
         built.add_column(column, justify="right")
@@ -98,8 +123,9 @@ def table(samples: Sequence[Sample], rows: int = 12) -> Table:
     for one in samples[step - 1 :: step]:
         built.add_row(
             f"{one.second / 60:.1f}",
+            f"{one.calls:,}",
             *(f"{one.memory_mb[name]:.0f}" for name in MEASURED),
-            str(sum(one.descriptors.values())),
+            f"{sum(one.descriptors.values()):.0f}",
             str(one.open_holds),
             f"{one.lag_s:.2f}",
             f"{one.p50_ms:.1f}",

@@ -11,7 +11,9 @@ from typing_extensions import override
 USAGE: Final = {"prompt_tokens": 250, "completion_tokens": 16, "total_tokens": 266}
 EVENTS: Final = 16
 _EVENTS_PER_WRITE: Final = 4
-_STREAMS: Final = b'"stream": true'
+_BEGINNING_BYTES: Final = 4_000
+"""Of a request: whether a stream is asked for stands there."""
+_STREAMS: Final = (b'"stream": true', b'"stream":true')
 
 
 def _json() -> bytes:
@@ -60,6 +62,8 @@ class _Provider(asyncio.Protocol):
     @override
     def data_received(self, data: bytes) -> None:
         if self._left_bytes:
+            if len(self._beginning) < _BEGINNING_BYTES:  # head and body need not come together
+                self._beginning += data
             self._left_bytes -= len(data)
             if self._left_bytes <= 0:
                 self._answer()
@@ -75,7 +79,8 @@ class _Provider(asyncio.Protocol):
             self._answer()
 
     def _answer(self) -> None:
-        writes = self.SSE if _STREAMS in self._beginning[:2_000] else [self.JSON]
+        beginning = self._beginning[:_BEGINNING_BYTES]
+        writes = self.SSE if any(spelling in beginning for spelling in _STREAMS) else [self.JSON]
         self._beginning, self._left_bytes = b"", 0
         if self._transport is not None:
             for write in writes:

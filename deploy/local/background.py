@@ -38,6 +38,8 @@ class StartRequest:
     home: Home
     port_base: int
     catalog_file: Path
+    workers: int = 1
+    """Of authz_service and ratelimit_service."""
 
 
 def running_state(home: Home) -> StackState | None:
@@ -57,6 +59,7 @@ def start_supervisor(request: StartRequest, environment: Mapping[str, str], *, b
     command = [
         *(sys.executable, "-m", "deploy.local.supervise", "--home", str(home.directory)),
         *("--port-base", str(request.port_base), "--catalog", str(request.catalog_file)),
+        *("--workers", str(request.workers)),
     ]
     if bound:
         return start_child(ChildCommand(command, environment, REPOSITORY, home.log_file("supervisor")))

@@ -25,7 +25,7 @@ from deploy.local.background import (
     wait_until_up,
 )
 from deploy.local.environment import DATABASE_URL, REDIS_URL, parse_environment
-from deploy.local.layout import REPOSITORY, Home, LayoutError, Ports
+from deploy.local.layout import MAX_WORKERS, REPOSITORY, Home, LayoutError, Ports
 from deploy.local.report import is_healthy, keys_table, process_table, providers_line, tour
 from deploy.local.state import StackState, read_state
 from deploy.local.watch import Window, live_page, take_sample
@@ -68,12 +68,16 @@ def up(
         typer.Option(
             metavar="N",
             help="Model listener at N, admin listener at N+1, Envoy's admin page at N+2, databases and mock up to N+5,"
-            " metrics up to N+9.",
+            " metrics up to N+9, those of further workers behind.",
         ),
     ] = DEFAULT_PORT_BASE,
     catalog: Annotated[
         Path, typer.Option(metavar="FILE", help="Providers, models and prices.", show_default="deploy/catalog.yaml")
     ] = DEFAULT_CATALOG,
+    workers: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, max=MAX_WORKERS, help="Processes of authz_service and of ratelimit_service."),
+    ] = 1,
     *,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything is ready.")] = False,
 ) -> None:
@@ -84,9 +88,9 @@ def up(
     """
     place = _home(home)
     try:
-        Ports(port_base)
+        Ports(port_base, workers)
         if not _already_running(place):
-            _start(StartRequest(place, port_base, catalog.expanduser().resolve()), detach=detach)
+            _start(StartRequest(place, port_base, catalog.expanduser().resolve(), workers), detach=detach)
     except (LayoutError, StackError) as error:
         raise _fail(str(error)) from error
 
@@ -206,7 +210,7 @@ def _watch(home: Home) -> None:
         with Live(console=console, auto_refresh=False, screen=console.is_terminal) as page:
             while True:
                 state = _state_of(home)
-                window.add(take_sample(Ports(state.port_base)))
+                window.add(take_sample(Ports(state.port_base, state.workers)))
                 page.update(Group(process_table(state, time.time()), "", live_page(window)), refresh=True)
                 time.sleep(1)
     except KeyboardInterrupt:

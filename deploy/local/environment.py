@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.admin_edge import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
-from deploy.local.layout import HOST, Home, Ports
+from deploy.local.layout import HOST, SPREAD_SERVICES, Home, Ports
 from deploy.local.stack_secrets import StackSecrets
 
 DATABASE_URL = "MEGAROUTER_DATABASE_URL"
@@ -30,9 +30,6 @@ NEEDS = {
     "usage": (DATABASE_URL, REDIS_URL, HOLD_SIGNING_KEY, JOURNAL_FILE),
     "admin": (DATABASE_URL, REDIS_URL, KEY_PEPPER, EDGE_SECRET, CATALOG_FILE),
 }
-
-ASKED_BY_ENVOY = frozenset({"authz", "ratelimit"})
-"""About every call, so by the lean transport."""
 
 _PREFIX = "MEGAROUTER_"
 _GENERAL = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"})
@@ -94,8 +91,9 @@ def service_environment(
     backends: Backends,
     catalog_file: Path,
     base: Mapping[str, str],
+    worker: int = 0,
 ) -> dict[str, str]:
-    """The environment of one service: only what it needs of passwords and keys."""
+    """The environment of one process of a service: only what it needs of passwords and keys."""
     values = {
         DATABASE_URL: backends.database_url,
         REDIS_URL: backends.redis_url,
@@ -106,9 +104,9 @@ def service_environment(
         CATALOG_FILE: str(catalog_file),
     }
     needed = {name: values[name] for name in NEEDS[service]}
-    if service in ASKED_BY_ENVOY:
-        needed[ENVOY_LISTEN] = f"unix:{home.envoy_socket(service)}"
-    return {**base, **needed, LISTEN: f"unix:{home.socket(service)}", "PYTHONUNBUFFERED": "1"}
+    if service in SPREAD_SERVICES:  # asked about every call, so by the lean transport
+        needed[ENVOY_LISTEN] = f"unix:{home.envoy_socket(service, worker)}"
+    return {**base, **needed, LISTEN: f"unix:{home.socket(service, worker)}", "PYTHONUNBUFFERED": "1"}
 
 
 @dataclass(frozen=True, repr=False)

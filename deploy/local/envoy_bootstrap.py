@@ -60,6 +60,8 @@ def write_bootstrap(files: EnvoyFiles, otlp_endpoint: str | None) -> None:
             ratelimit=home.envoy_socket("ratelimit"),
             usage=home.socket("usage"),
             admin=home.socket("admin"),
+            authz_workers=ports.workers,
+            ratelimit_workers=ports.workers,
         ),
         journal_path=home.journal_file,
         admin_api=prepare_admin_api(home.admin_json_types_file),

@@ -10,7 +10,11 @@ from pathlib import Path
 # A Unix socket's path has room for 107 bytes; the longest name below is added to the directory.
 SOCKETS_DIRECTORY_MAX_BYTES = 80
 SERVICES = ("authz", "ratelimit", "usage", "admin")
+SPREAD_SERVICES = ("authz", "ratelimit")
+"""What every call asks, so what workers help. A journal has one reader, and few calls come to the admin API."""
+MAX_WORKERS = 16
 HOST = "127.0.0.1"
+_FIRST_PORTS = 10  # with one worker
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -23,10 +27,15 @@ class Ports:
     """The consecutive ports of one stack, all on the loopback interface."""
 
     base: int
+    workers: int = 1
+    """Of each of the services that have them."""
 
     def __post_init__(self) -> None:
-        if not 1024 <= self.base <= 65_526:
-            raise LayoutError(f"--port-base {self.base}: choose a number from 1024 to 65526")
+        if not 1 <= self.workers <= MAX_WORKERS:
+            raise LayoutError(f"--workers {self.workers}: choose a number from 1 to {MAX_WORKERS}")
+        highest = 65_536 - _FIRST_PORTS - len(SPREAD_SERVICES) * (self.workers - 1)
+        if not 1024 <= self.base <= highest:
+            raise LayoutError(f"--port-base {self.base}: choose a number from 1024 to {highest}")
 
     @property
     def model(self) -> int:
@@ -58,9 +67,16 @@ class Ports:
         """The mock provider."""
         return self.base + 5
 
-    def metrics(self, service: str) -> int:
+    def metrics(self, service: str, worker: int = 0) -> int:
         """Where a service is scraped: `authz`, `ratelimit`, `usage` or `admin`."""
-        return self.base + 6 + SERVICES.index(service)
+        if worker == 0:
+            return self.base + 6 + SERVICES.index(service)
+        further = len(SPREAD_SERVICES) * (worker - 1) + SPREAD_SERVICES.index(service)
+        return self.base + _FIRST_PORTS + further
+
+    def workers_of(self, service: str) -> range:
+        """The numbers of its workers."""
+        return range(self.workers if service in SPREAD_SERVICES else 1)
 
 
 @dataclass(frozen=True)
@@ -154,17 +170,27 @@ class Home:
         """Where the supervisor takes commands."""
         return self.sockets / "supervisor.sock"
 
-    def socket(self, service: str) -> Path:
+    def socket(self, service: str, worker: int = 0) -> Path:
         """The socket of a service: `authz`, `ratelimit`, `usage` or `admin`."""
-        return self.sockets / f"{service}.sock"
+        return self.sockets / f"{service}{_number(worker)}.sock"
 
-    def envoy_socket(self, service: str) -> Path:
+    def envoy_socket(self, service: str, worker: int = 0) -> Path:
         """Where Envoy asks `authz` and `ratelimit`."""
-        return self.sockets / f"{service}-envoy.sock"
+        return self.sockets / f"{service}-envoy{_number(worker)}.sock"
 
     def log_file(self, name: str) -> Path:
         """The log of a process."""
         return self.logs / f"{name}.log"
+
+
+def process_name(service: str, worker: int = 0) -> str:
+    """What a service's process is called in tables and logs."""
+    return f"{service}_service{_number(worker)}"
+
+
+def _number(worker: int) -> str:
+    """As Envoy's configuration numbers sockets: the first has no number."""
+    return f"-{worker}" if worker else ""
 
 
 def sockets_directory(home: Path, temporary: Path, user_id: int) -> Path:

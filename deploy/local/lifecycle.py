@@ -107,7 +107,7 @@ def _first_state(ports: Ports) -> StackState:
     own = identify(os.getpid())
     if own is None:
         raise LayoutError("/proc is not mounted: the runner needs it to recognise its processes")
-    return StackState(phase=Phase.STARTING, supervisor=own, port_base=ports.base)
+    return StackState(phase=Phase.STARTING, supervisor=own, port_base=ports.base, workers=ports.workers)
 
 
 def _described(state: StackState, assembly: Assembly) -> StackState:

@@ -27,6 +27,7 @@ class Stack:
         home: directory for all its state.
         port_base: first of its ports.
         catalog: catalogue file.
+        workers: of authz_service and of ratelimit_service.
         settings: further environment variables, for example service settings. Variables of the calling shell that
             point to other databases, or hold credentials of real providers, are not passed on.
     """
@@ -37,10 +38,11 @@ class Stack:
         port_base: int,
         *,
         catalog: Path = DEFAULT_CATALOG,
+        workers: int = 1,
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self.home = Home(home.resolve())
-        self.ports = Ports(port_base)
+        self.ports = Ports(port_base, workers)
         self._catalog = catalog.resolve()
         self._settings = dict(settings or {})
         self._supervisor: subprocess.Popen[bytes] | None = None
@@ -51,7 +53,7 @@ class Stack:
         Raises:
             StackError: it could not be started; nothing of it runs then.
         """
-        request = StartRequest(self.home, self.ports.base, self._catalog)
+        request = StartRequest(self.home, self.ports.base, self._catalog, self.ports.workers)
         environment = {**inherited(os.environ), **self._settings}
         self._supervisor = start_supervisor(request, environment, bound=True)
         wait_until_up(self.home, self._supervisor)

@@ -10,7 +10,7 @@ from deploy.local import envoy, postgres, probes, redis
 from deploy.local.admin_edge import AdminEdge
 from deploy.local.children import ChildCommand
 from deploy.local.environment import ENVOY_ADMIN_URL, INVITE_PAGE_URL, METRICS_LISTEN, Backends, service_environment
-from deploy.local.layout import HOST, REPOSITORY, SERVICES, Home, Ports
+from deploy.local.layout import HOST, REPOSITORY, SERVICES, Home, Ports, process_name
 from deploy.local.programs import SERVICE, STORAGE, Program
 from deploy.local.providers import Route
 from deploy.local.stack_secrets import StackSecrets
@@ -34,7 +34,7 @@ def stack_programs(plan: StackPlan) -> tuple[Program, ...]:
     """All processes, in the order of the table."""
     return (
         _envoy_program(plan),
-        *(_service_program(plan, service) for service in SERVICES),
+        *(_service_program(plan, service, worker) for service in SERVICES for worker in plan.ports.workers_of(service)),
         *([_postgres_program(plan)] if plan.backends.embedded_postgres else []),
         *([_redis_program(plan)] if plan.backends.embedded_redis else []),
         _mock_program(plan),
@@ -65,13 +65,14 @@ def _short(socket: Path, home: Home) -> Path:
     return socket.relative_to(home.directory) if socket.is_relative_to(home.directory) else socket
 
 
-def _service_program(plan: StackPlan, service: str) -> Program:
-    name = f"{service}_service"
-    socket = plan.home.socket(service)
+def _service_program(plan: StackPlan, service: str, worker: int) -> Program:
+    """One process of a service. Workers are supervised one by one: each has its line, its log and its restarts."""
+    name = process_name(service, worker)
+    socket = plan.home.socket(service, worker)
     environment = service_environment(
-        service, plan.home, plan.secrets, plan.backends, plan.catalog_file, plan.environment
+        service, plan.home, plan.secrets, plan.backends, plan.catalog_file, plan.environment, worker
     )
-    metrics_port = plan.ports.metrics(service)
+    metrics_port = plan.ports.metrics(service, worker)
     environment[METRICS_LISTEN] = f"{HOST}:{metrics_port}"
     if service == "usage":
         environment[ENVOY_ADMIN_URL] = f"http://{HOST}:{plan.ports.envoy_admin}"
@@ -82,7 +83,7 @@ def _service_program(plan: StackPlan, service: str) -> Program:
         address=f"unix:{_short(socket, plan.home)}",
         prepare=lambda: socket.unlink(missing_ok=True),
         child=lambda: ChildCommand(
-            command=[sys.executable, "-m", name],
+            command=[sys.executable, "-m", f"{service}_service"],
             environment=environment,
             directory=REPOSITORY,
             log_file=plan.home.log_file(name),

@@ -55,6 +55,7 @@ class StackState:
     phase: Phase
     supervisor: ProcessIdentity
     port_base: int
+    workers: int = 1
     processes: tuple[ProcessState, ...] = ()
     real_providers: tuple[str, ...] = ()
     mock_providers: tuple[str, ...] = ()

@@ -18,9 +18,11 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--port-base", type=int, required=True)
     parser.add_argument("--catalog", type=Path, required=True)
+    parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    request = Request(Home(arguments.home.resolve()), Ports(arguments.port_base), arguments.catalog.resolve())
+    ports = Ports(arguments.port_base, arguments.workers)
+    request = Request(Home(arguments.home.resolve()), ports, arguments.catalog.resolve())
     try:
         sys.exit(run(request.home, request.ports, lambda: assemble(request, os.environ)))
     except AlreadyRunningError:

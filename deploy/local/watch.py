@@ -43,10 +43,20 @@ def read_figures(page: str) -> Figures:
 
 
 def take_sample(ports: Ports) -> Sample:
-    """Asks one service after the other; each has a second to answer."""
-    pages = {service: _page(ports.metrics(service)) for service in SERVICES}
-    figures = {service: read_figures(page) for service, page in pages.items() if page is not None}
+    """Asks one process after the other; each has a second to answer."""
+    figures: dict[str, dict[tuple[str, Labels], float]] = {}
+    for service in SERVICES:
+        for worker in ports.workers_of(service):
+            page = _page(ports.metrics(service, worker))
+            if page is not None:
+                figures.setdefault(service, {}).update(of_worker(read_figures(page), worker))
     return Sample(time.monotonic(), figures)
+
+
+def of_worker(figures: Figures, worker: int) -> Figures:
+    """With a label that tells one worker's series from another's: each may begin anew by itself."""
+    label = frozenset({("worker", str(worker))})
+    return {(name, labels | label): value for (name, labels), value in figures.items()}
 
 
 def _page(port: int) -> str | None:
@@ -80,6 +90,11 @@ class Window:
         figures = self._samples[-1].figures.get(service) if self._samples else None
         found = [value for (_, value) in _bearing(figures or {}, name, labels)]
         return sum(found) if found else None
+
+    def lowest(self, service: str, name: str, **labels: str) -> float | None:
+        """The lowest of a figure's series as they are now."""
+        figures = self._samples[-1].figures.get(service) if self._samples else None
+        return min((value for (_, value) in _bearing(figures or {}, name, labels)), default=None)
 
     def quantile(self, service: str, name: str, share: float) -> float | None:
         """The value that this share of a histogram's new observations stayed below: the bound of its bucket; None without any."""
@@ -173,7 +188,7 @@ def _processes(window: Window) -> Table:
     for service in SERVICES:
         cpu = window.rate(service, "process_cpu_seconds_total")
         dependencies = (
-            window.latest(service, "megarouter_dependency_up", megarouter_dependency_name=name)
+            window.lowest(service, "megarouter_dependency_up", megarouter_dependency_name=name)
             for name in ("postgres", "redis")
         )
         table.add_row(

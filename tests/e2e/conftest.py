@@ -46,11 +46,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory, identity_provider: IdentityP
         yield running
 
 
-def free_port_base() -> int:
-    """A base with ten free ports, above those of other tests, below those that the system gives to outgoing connections."""
+def free_port_base(count: int = 10) -> int:
+    """A base with so many free ports, above those of other tests, below those that the system gives to outgoing connections."""
     for _ in range(100):
         base = random.randrange(20_000, 32_000, 10)
-        if all(_is_free(base + offset) for offset in range(10)):
+        if all(_is_free(base + offset) for offset in range(count)):
             return base
     raise RuntimeError("no free ports")
 

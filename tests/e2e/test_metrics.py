@@ -38,7 +38,7 @@ EXPECTED = {
         "megarouter.settlement.unconfirmed_charge",
     },
     "ratelimit_service": {"megarouter.ratelimit.decisions", "megarouter.dependency.up"},
-    "admin_service": {"megarouter.dependency.up"},
+    "admin_service": {"megarouter.dependency.up", "megarouter.outbox.oldest_age", "megarouter.outbox.waiting"},
 }
 
 

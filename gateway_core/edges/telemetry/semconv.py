@@ -103,6 +103,12 @@ JOURNAL_RESCUED: Final = Instrument(
 REDIS_LAG: Final = Instrument(
     "megarouter.redis.lag", "{event}", "Ledger events that Redis had not taken at the last comparison."
 )
+OUTBOX_WAITING: Final = Instrument(
+    "megarouter.outbox.waiting", "{message}", "Messages to people that wait for delivery."
+)
+OUTBOX_OLDEST_AGE: Final = Instrument(
+    "megarouter.outbox.oldest_age", "s", "How long the oldest message that waits has waited; 0 without any."
+)
 DEPENDENCY_UP: Final = Instrument(
     "megarouter.dependency.up", "{dependency}", "Whether a dependency answered the last probe: 1 or 0."
 )

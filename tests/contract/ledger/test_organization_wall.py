@@ -183,9 +183,12 @@ async def test_authz_service_touches_no_ledger_and_reads_no_people(acting: Actin
         await refused(asyncpg.InsufficientPrivilegeError, connection.execute(statement))
 
 
-async def test_usage_service_does_not_look_up_whom_a_key_belongs_to(acting: Acting) -> None:
+@pytest.mark.parametrize(
+    "statement", ["SELECT * FROM identity_of_key('\\x00')", "SELECT * FROM hashes_of_keys_used_lately(1)"]
+)
+async def test_usage_service_does_not_look_up_whom_a_key_belongs_to(acting: Acting, statement: str) -> None:
     async with acting(USAGE, "acme") as connection:
-        await refused(asyncpg.InsufficientPrivilegeError, connection.fetch("SELECT * FROM identity_of_key('\\x00')"))
+        await refused(asyncpg.InsufficientPrivilegeError, connection.fetch(statement))
 
 
 async def test_what_a_transaction_acts_for_ends_with_it(acting: Acting, database_url: str) -> None:

@@ -1,6 +1,7 @@
 """Identities in memory are bounded, pushed changes drop them, and nothing is remembered while changes may be missed (INV-13)."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -20,6 +21,7 @@ class Directory:
     def __init__(self) -> None:
         self.known: dict[bytes, Principal] = {HASH: principal()}
         self.look_ups = 0
+        self.asked_for: list[bytes] = []
         self.held_back: asyncio.Event | None = None
         self.failure: Exception | None = None
 
@@ -30,6 +32,14 @@ class Directory:
             await self.held_back.wait()
         if self.failure is not None:
             raise self.failure
+        return found
+
+    async def principals_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Principal]:
+        self.look_ups += 1
+        self.asked_for.extend(hashes)
+        found = {secret_hash: self.known[secret_hash] for secret_hash in hashes if secret_hash in self.known}
+        if self.held_back is not None:
+            await self.held_back.wait()
         return found
 
     async def has_been_asked(self, times: int) -> None:
@@ -267,3 +277,93 @@ async def test_a_failure_reaches_every_caller_and_is_not_remembered(cache: Ident
     assert [type(answer) for answer in answers] == [ConnectionError] * 3
     directory.failure = None
     assert await cache.principal_of(HASH) == principal()
+
+
+def several(directory: Directory, count: int) -> list[bytes]:
+    hashes = [bytes([number]) * 32 for number in range(1, count + 1)]
+    for number, secret_hash in enumerate(hashes):
+        directory.known[secret_hash] = principal(api_key=f"key-{number}")
+    return hashes
+
+
+async def test_what_is_loaded_ahead_is_not_looked_up(cache: IdentityCache, directory: Directory) -> None:
+    hashes = several(directory, 3)
+    assert await cache.warm([*hashes[:2], b"u" * 32])
+    assert [cache.remembered(secret_hash) for secret_hash in hashes] == [
+        *(directory.known[secret_hash] for secret_hash in hashes[:2]),
+        None,
+    ]
+    assert directory.look_ups == 1
+
+
+@pytest.mark.parametrize("payload", ["acme api_key key-0", "other member max"])
+async def test_what_was_loaded_ahead_of_a_change_is_not_remembered(
+    cache: IdentityCache, directory: Directory, payload: str
+) -> None:
+    (secret_hash,) = several(directory, 1)
+    directory.held_back = asyncio.Event()
+    loading = asyncio.create_task(cache.warm([secret_hash]))
+    await directory.has_been_asked(1)
+    cache.changed(payload)
+    directory.held_back.set()
+    assert not await loading
+    assert cache.remembered(secret_hash) is None
+
+
+async def test_a_change_drops_what_was_loaded_ahead_and_nothing_else(
+    cache: IdentityCache, directory: Directory
+) -> None:
+    hashes = several(directory, 2)
+    await cache.warm(hashes)
+    cache.changed("acme api_key key-0")
+    assert cache.remembered(hashes[0]) is None
+    assert cache.remembered(hashes[1]) == directory.known[hashes[1]]
+
+
+async def test_what_is_loaded_ahead_pushes_nothing_out(cache: IdentityCache, directory: Directory) -> None:
+    hashes = several(directory, 4)
+    asked_for = b"a" * 32
+    directory.known[asked_for] = principal(api_key="asked-for")
+    await cache.principal_of(asked_for)
+    assert await cache.warm([asked_for, *hashes])
+    assert directory.asked_for == hashes[:2], "nothing is read that there is no room for"
+    remembered = [secret_hash for secret_hash in (asked_for, *hashes) if cache.remembered(secret_hash)]
+    assert remembered == [asked_for, *hashes[:2]]
+    await cache.principal_of(hashes[3])
+    remembered = [secret_hash for secret_hash in (asked_for, *hashes) if cache.remembered(secret_hash)]
+    assert remembered == [asked_for, hashes[0], hashes[3]], "what was wanted least goes first"
+
+
+async def test_a_call_meanwhile_fills_the_cache_before_what_is_loaded_ahead(
+    cache: IdentityCache, directory: Directory
+) -> None:
+    hashes = several(directory, 4)
+    directory.held_back = held_back = asyncio.Event()
+    loading = asyncio.create_task(cache.warm(hashes[1:]))
+    await directory.has_been_asked(1)
+    directory.held_back = None
+    await cache.principal_of(hashes[0])
+    held_back.set()
+    assert await loading
+    assert sum(cache.remembered(secret_hash) is not None for secret_hash in hashes) == 3
+    assert cache.remembered(hashes[0]) is not None
+
+
+async def test_what_is_loaded_ahead_is_looked_up_anew_at_moments_spread_over_half_of_the_maximum_age(
+    cache: IdentityCache, directory: Directory, clock: Clock
+) -> None:
+    hashes = [bytes([first]) * 32 for first in (0, 128, 255)]
+    for secret_hash in hashes:
+        directory.known[secret_hash] = principal(api_key=f"key-{secret_hash[0]}")
+    await cache.warm(hashes)
+    remembered = []
+    for share in (0.49, 0.51, 0.76, 1.0):
+        clock.now_s = 1_000.0 + MAX_AGE_MS / 1_000 * share
+        remembered.append([secret_hash[0] for secret_hash in hashes if cache.remembered(secret_hash)])
+    assert remembered == [[0, 128, 255], [0, 128], [0], []]
+
+
+async def test_while_changes_may_be_missed_nothing_is_loaded_ahead(cache: IdentityCache, directory: Directory) -> None:
+    cache.distrust()
+    assert not await cache.warm(several(directory, 1))
+    assert directory.look_ups == 0

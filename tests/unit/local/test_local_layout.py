@@ -1,8 +1,19 @@
 from pathlib import Path
 
 import pytest
+from megarouter_envoy.options import worker_sockets
 
-from deploy.local.layout import SERVICES, Home, LayoutError, Ports, make_home, sockets_directory
+from deploy.local.layout import (
+    MAX_WORKERS,
+    SERVICES,
+    SOCKETS_DIRECTORY_MAX_BYTES,
+    Home,
+    LayoutError,
+    Ports,
+    make_home,
+    process_name,
+    sockets_directory,
+)
 
 
 def test_the_ports_of_a_stack_follow_its_base() -> None:
@@ -19,6 +30,37 @@ def test_two_bases_ten_apart_share_no_port() -> None:
         return metrics | {ports.model, ports.admin, ports.envoy_admin, ports.postgres, ports.redis, ports.mock_provider}
 
     assert not of(18000) & of(18010)
+
+
+def test_workers_share_no_port_and_the_first_keep_theirs() -> None:
+    one, many = Ports(18000), Ports(18000, MAX_WORKERS)
+    assert [many.metrics(service) for service in SERVICES] == [one.metrics(service) for service in SERVICES]
+    metrics = [many.metrics(service, worker) for service in SERVICES for worker in many.workers_of(service)]
+    assert sorted(metrics) == list(range(18006, 18010 + 2 * (MAX_WORKERS - 1)))
+    assert [len(many.workers_of(service)) for service in SERVICES] == [MAX_WORKERS, MAX_WORKERS, 1, 1]
+
+
+def test_the_last_worker_has_a_port() -> None:
+    base = 65_526 - 2 * (MAX_WORKERS - 1)
+    assert Ports(base, MAX_WORKERS).metrics("ratelimit", MAX_WORKERS - 1) == 65_535
+    with pytest.raises(LayoutError, match="--port-base"):
+        Ports(base + 1, MAX_WORKERS)
+
+
+@pytest.mark.parametrize("workers", [-1, 0, MAX_WORKERS + 1])
+def test_a_number_of_workers_that_is_none_or_too_many_is_refused(workers: int) -> None:
+    with pytest.raises(LayoutError, match="--workers"):
+        Ports(18000, workers)
+
+
+def test_sockets_of_workers_are_numbered_as_envoy_has_them_and_short_enough() -> None:
+    home = Home(Path("/srv/run"))
+    first = home.envoy_socket("ratelimit")
+    assert [home.envoy_socket("ratelimit", worker) for worker in range(3)] == worker_sockets(first, 3)
+    longest = home.envoy_socket("ratelimit", MAX_WORKERS - 1).name
+    assert SOCKETS_DIRECTORY_MAX_BYTES + len("/") + len(longest) < 108
+    assert home.socket("authz", 2).name == "authz-2.sock"
+    assert [process_name("authz"), process_name("authz", 1)] == ["authz_service", "authz_service-1"]
 
 
 @pytest.mark.parametrize("base", [-1, 0, 1023, 65_527, 10**9])

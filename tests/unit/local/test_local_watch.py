@@ -1,6 +1,6 @@
 from rich.console import Console
 
-from deploy.local.watch import Sample, Window, live_page, quantile_of, read_figures
+from deploy.local.watch import Sample, Window, live_page, of_worker, quantile_of, read_figures
 
 
 def window(*pages: dict[str, str]) -> Window:
@@ -28,6 +28,19 @@ def test_a_rate_is_what_counters_rose_by_in_a_second() -> None:
 
 def test_a_counter_that_began_anew_counts_from_zero() -> None:
     assert window(decisions(1000, 0), decisions(7, 0)).rate("authz", NAME) == 7
+
+
+def test_workers_are_added_up_and_one_that_began_anew_counts_from_zero() -> None:
+    """Seen to fail with the sums of all workers: what the other has counted since its start would be new."""
+    seen = Window()
+    for second, counts in enumerate([(1_000, 50), (1_010, 2)]):
+        pages = [read_figures(decisions(count, 0)["authz"]) for count in counts]
+        figures = {key: value for worker, page in enumerate(pages) for key, value in of_worker(page, worker).items()}
+        seen.add(Sample(float(second), {"authz": figures}))
+    assert seen.rate("authz", NAME) == 10 + 2
+    assert seen.latest("authz", NAME) == 1_012
+    assert seen.lowest("authz", NAME, megarouter_authz_decision="allowed") == 2
+    assert seen.lowest("authz", "something_else") is None
 
 
 def test_there_is_no_rate_of_one_sample_nor_of_a_service_that_does_not_answer() -> None:
