@@ -1,6 +1,5 @@
 """A Redis Cluster of real servers on this machine, whose nodes a test may kill, freeze, replace and reshard."""
 
-import asyncio
 import os
 import secrets
 import signal

@@ -37,7 +37,14 @@ from gateway_core.edges.postgres.organization_wall import acting_for
 from gateway_core.edges.postgres.settlement_rows import Settlement
 from gateway_core.edges.postgres.settlement_store import settle_batch
 from gateway_core.edges.redis.hold_counters import HoldCounters, pool_key
-from tests.contract.conftest import database_url, databases, postgres_server, redis_server, template_database  # noqa: F401
+from tests.contract.conftest import (  # noqa: F401
+    database_url,
+    databases,
+    postgres_server,
+    redis_server,
+    single_redis,
+    template_database,
+)
 from tests.contract.settlement.settlement_cases import (
     CATALOG,
     INPUT_PRICE,
