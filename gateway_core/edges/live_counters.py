@@ -12,8 +12,8 @@ from gateway_core.domain.rate_limits import RateUnit
 from gateway_core.domain.request_limits import rate_limits_of
 from gateway_core.domain.throttles import ThrottleKind, ThrottleLimit, throttles_of
 from gateway_core.edges.postgres.hold_store import SpendStore
-from gateway_core.edges.redis.connections import RedisClient
 from gateway_core.edges.redis.hold_counters import counter_key, pool_key, throttle_key
+from gateway_core.edges.redis.pipelined import ScriptClient
 from gateway_core.edges.redis.rate_counters import windowed_script
 
 _PER_KEY: Final = 3
@@ -23,7 +23,7 @@ _MINUTE: Final = str(RateUnit.MINUTE.slice_us)
 class LiveCounterReader:
     """The live counters of any principal, in one round trip to Redis."""
 
-    def __init__(self, redis: RedisClient, pool: asyncpg.Pool) -> None:
+    def __init__(self, redis: ScriptClient, pool: asyncpg.Pool) -> None:
         self._peek = redis.register_script(windowed_script("peek.lua"))
         self._store = SpendStore(pool)
 

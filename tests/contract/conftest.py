@@ -143,6 +143,7 @@ async def redis(redis_server: RedisServer | RedisCluster) -> AsyncIterator[Redis
     """An empty Redis."""
     if isinstance(redis_server, RedisCluster):
         async with open_redis(redis_server.url) as cluster:
+            assert isinstance(cluster, ClusterClient)
             cluster.command_flags.update(dict.fromkeys(ABOUT_SERVERS, ClusterClient.PRIMARIES))
             await cluster.flushall()
             yield cluster

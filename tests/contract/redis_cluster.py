@@ -43,7 +43,9 @@ class ClusterNode:
             "cluster-enabled yes",
             f"cluster-port {self.bus_port}",
             f"cluster-node-timeout {NODE_TIMEOUT_MS}",
-            # A replica is asked to take over whatever it has missed: what it lacks is found out.
+            # What is lost concerns those alone whose slots it served.
+            "cluster-require-full-coverage no",
+            # A replica takes over whatever it has missed: what it lacks is found out.
             "cluster-replica-validity-factor 0",
             "repl-diskless-sync-delay 0",
             f"masterauth {self.password}",
@@ -79,17 +81,26 @@ class ClusterNode:
     def tell(self, *command: Any) -> Any:
         """The answer to one command."""
         with self.asked() as client:
-            return client.execute_command(*command)
+            return client.execute_command(*command)  # type: ignore[no-untyped-call]
 
-    def knows(self) -> int:
-        """How many nodes it has met, itself among them."""
-        return sum("handshake" not in line for line in self.tell("CLUSTER", "NODES").splitlines())
+    def knows(self) -> set[str]:
+        """The ids of the nodes it has met, its own among them."""
+        return {line.split()[0] for line in self.tell("CLUSTER", "NODES").splitlines() if "handshake" not in line}
 
     def serves(self, slot: int) -> bool:
         """Whether it believes that it serves a slot."""
         me = self.tell("CLUSTER", "MYID")
         ranges = self.tell("CLUSTER", "SLOTS")
         return any(first <= slot <= last and master[2] == me for first, last, master, *_ in ranges)
+
+    def sees_all_served(self) -> bool:
+        """Whether all slots are served, for all it knows."""
+        told = self.tell("CLUSTER", "INFO")
+        return f"cluster_slots_ok:{SLOTS}" in told and "cluster_state:ok" in told
+
+    def follows(self) -> bool:
+        """Whether it is a replica that has what its master has."""
+        return bool(self.tell("INFO", "replication").get("master_link_status") == "up")
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -115,16 +126,13 @@ class ClusterNode:
 
 @dataclass
 class RedisCluster:
-    """A running cluster; `url` names its masters of the start."""
+    """A running cluster; `url` names the nodes of its start."""
 
     directory: Path
     free_port: Callable[[], int]
     password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     nodes: list[ClusterNode] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return f"redis+cluster://:{self.password}@{','.join(node.address for node in self.nodes[:MASTERS])}/0"
+    url: str = ""
 
     def start(self, replicas: int = 0) -> None:
         """Three masters that share the slots evenly, each with so many replicas."""
@@ -138,6 +146,7 @@ class RedisCluster:
         for number, follower in enumerate(followers):
             self.replicate(follower, masters[number % MASTERS])
         self.until_whole()
+        self.url = f"redis+cluster://:{self.password}@{','.join(node.address for node in self.nodes)}/0"
 
     def add_nodes(self, count: int) -> list[ClusterNode]:
         """Servers that know nobody yet."""
@@ -153,37 +162,90 @@ class RedisCluster:
         return added
 
     def meet(self, nodes: Sequence[ClusterNode]) -> None:
-        """Introduces nodes to the first living one, and waits until all of them know each other."""
-        living = [node for node in nodes if node.process is not None and node.process.poll() is None]
-        for node in living[1:]:
-            living[0].tell("CLUSTER", "MEET", HOST, node.port, node.bus_port)
-        for node in living:
-            until(lambda node=node: node.knows() >= len(living), "the nodes know each other")  # type: ignore[misc]
+        """Introduces nodes to the first, and waits until all of them know each other."""
+        for node in nodes[1:]:
+            nodes[0].tell("CLUSTER", "MEET", HOST, node.port, node.bus_port)
+        ids = {str(node.tell("CLUSTER", "MYID")) for node in nodes}
+        until(lambda: all(ids <= node.knows() for node in nodes), "the nodes know each other")
 
     def replicate(self, follower: ClusterNode, master: ClusterNode) -> None:
         """Makes a node the replica of another, and waits until it has what that one has."""
         follower.tell("CLUSTER", "REPLICATE", master.tell("CLUSTER", "MYID"))
-        until(lambda: follower.tell("INFO", "replication")["master_link_status"] == "up", "the replica follows")
+        until(follower.follows, "the replica follows")
 
     def master_of(self, key: str) -> ClusterNode:
         """Who serves a key now."""
-        slot = self.living()[0].tell("CLUSTER", "KEYSLOT", key)
+        slot = self.members()[0].tell("CLUSTER", "KEYSLOT", key)
         return next(node for node in self.masters() if node.serves(slot))
+
+    def cut_off(self, replica: ClusterNode, master: ClusterNode) -> None:
+        """Keeps a replica from what its master is told from now on."""
+        replica.tell("CONFIG", "SET", "masterauth", "not-the-password")
+        master.tell("CLIENT", "KILL", "TYPE", "replica")
+        until(lambda: not replica.follows(), "the replica is cut off")
+        replica.tell("CONFIG", "SET", "masterauth", self.password)
+
+    def shard_of(self, master: ClusterNode) -> list[ClusterNode]:
+        """A master and its living replicas."""
+        me = master.tell("CLUSTER", "MYID")
+        replicas = [node for node in self.members() if f" {me} " in _own_line(node) and node is not master]
+        return [master, *replicas]
+
+    def replace(self, lost: Sequence[ClusterNode], fresh: ClusterNode) -> None:
+        """Gives the slots of lost nodes to an empty one that knows nobody, as an operator would."""
+        others = self.members()
+        witness = others[0]
+        lines = [line.split() for line in witness.tell("CLUSTER", "NODES").splitlines()]
+        ports = {str(node.port) for node in lost}
+        gone = [line for line in lines if line[1].partition("@")[0].rpartition(":")[2] in ports]
+        ranges = [text for line in gone for text in line[8:]]
+        for node in others:
+            for line in gone:
+                node.tell("CLUSTER", "FORGET", line[0])
+        self.meet([*others, fresh])
+        for text in ranges:
+            first, _, last = text.partition("-")
+            fresh.tell("CLUSTER", "ADDSLOTSRANGE", int(first), int(last or first))
+        fresh.tell("CLUSTER", "BUMPEPOCH")
+
+    def mend(self) -> None:
+        """Waits until all slots are served, and gives each master without a replica a new one."""
+        self.until_whole()
+        for node in self.members():
+            node.tell("CONFIG", "SET", "masterauth", self.password)
+        for master in self.masters():
+            if len(self.shard_of(master)) == 1:
+                (follower,) = self.add_nodes(1)
+                self.meet([master, follower])
+                self.replicate(follower, master)
+        self.until_whole()
+
+    def masters(self) -> list[ClusterNode]:
+        """Nodes that serve slots."""
+        members = self.members()
+        own = {master[2] for _, _, master, *_ in members[0].tell("CLUSTER", "SLOTS")}
+        return [node for node in members if node.tell("CLUSTER", "MYID") in own]
+
+    def members(self) -> list[ClusterNode]:
+        """Living nodes that have met others."""
+        return [node for node in self.living() if len(node.knows()) > 1]
 
     def living(self) -> list[ClusterNode]:
         return [node for node in self.nodes if node.process is not None and node.process.poll() is None]
 
-    def masters(self) -> list[ClusterNode]:
-        return [node for node in self.living() if node.tell("ROLE")[0] == "master"]
-
     def until_whole(self) -> None:
-        """Waits until every living node says that all slots are served."""
-        for node in self.living():
-            until(lambda node=node: "cluster_state:ok" in node.tell("CLUSTER", "INFO"), "the cluster is whole")  # type: ignore[misc]
+        """Waits until every node of the cluster says that all slots are served."""
+        for node in self.members():
+            until(node.sees_all_served, "the cluster is whole")
 
     def stop(self) -> None:
         for node in self.nodes:
             node.stop()
+
+
+def _own_line(node: ClusterNode) -> str:
+    """What a node says of itself."""
+    return next(str(line) for line in node.tell("CLUSTER", "NODES").splitlines() if "myself" in line)
 
 
 def until(is_so: Callable[[], bool], what: str, timeout_s: float = _FORM_TIMEOUT_S) -> None:
