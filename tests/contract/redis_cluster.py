@@ -208,6 +208,28 @@ class RedisCluster:
             fresh.tell("CLUSTER", "ADDSLOTSRANGE", int(first), int(last or first))
         fresh.tell("CLUSTER", "BUMPEPOCH")
 
+    def owner_and_another(self, key: str) -> tuple[ClusterNode, ClusterNode]:
+        """Who serves a key, and a node that does not."""
+        owner = self.master_of(key)
+        return owner, next(node for node in self.masters() if node is not owner)
+
+    def begin_move(self, key: str, old: ClusterNode, new: ClusterNode) -> None:
+        """From now on the slot of a key is on its way."""
+        slot = old.tell("CLUSTER", "KEYSLOT", key)
+        new.tell("CLUSTER", "SETSLOT", slot, "IMPORTING", old.tell("CLUSTER", "MYID"))
+        old.tell("CLUSTER", "SETSLOT", slot, "MIGRATING", new.tell("CLUSTER", "MYID"))
+
+    def migrate(self, key: str, old: ClusterNode, new: ClusterNode) -> None:
+        """Moves one key of a slot on its way."""
+        old.tell("MIGRATE", HOST, new.port, key, 0, 5_000, "AUTH", self.password)
+
+    def move(self, key: str, old: ClusterNode, new: ClusterNode) -> None:
+        """Gives the slot of a key to another node; its keys are there already."""
+        slot, owner = old.tell("CLUSTER", "KEYSLOT", key), new.tell("CLUSTER", "MYID")
+        for node in (new, old, *(node for node in self.masters() if node not in (old, new))):
+            node.tell("CLUSTER", "SETSLOT", slot, "NODE", owner)
+        new.tell("CLUSTER", "BUMPEPOCH")
+
     def mend(self) -> None:
         """Waits until all slots are served, and gives each master without a replica a new one."""
         self.until_whole()
