@@ -92,7 +92,7 @@ async def test_keys_of_several_slots_are_refused(client: ClusteredRedis) -> None
 async def test_a_slot_that_has_moved_is_followed_and_the_topology_read_once_for_all_who_notice(
     client: ClusteredRedis, redis_cluster: RedisCluster
 ) -> None:
-    """Seen to fail with every call reading the topology: 600 questions."""
+    """Seen to fail with every call reading the topology: 601 questions."""
     script = client.register_script(SET)
     await script(keys=[KEY], args=["before"])
     old, new = redis_cluster.owner_and_another(KEY)
@@ -242,8 +242,7 @@ async def test_a_server_that_is_no_cluster_is_unavailable(single_redis: RedisSer
     async with open_pipelined(url, timeout_ms=TIMEOUT_MS) as client:
         with pytest.raises(UNAVAILABLE):
             await client.execute("GET", KEY)
-        with pytest.raises(UNAVAILABLE):
-            await client.answers()
+        assert not await client.answers()
 
 
 async def test_a_wrong_password_is_unavailable_and_never_shown(redis_cluster: RedisCluster) -> None:
@@ -283,7 +282,7 @@ async def test_a_redirect_that_cannot_be_read_is_unavailable(error: str) -> None
 
 
 async def test_a_command_that_may_have_been_carried_out_is_sent_twice_at_most() -> None:
-    """Seen to fail without counting losses: it was sent 7 times."""
+    """Seen to fail without counting losses: it was sent 6 times."""
     async with (
         fake_node(lambda _node, _: None) as node,
         open_pipelined(url_of(node), timeout_ms=TIMEOUT_MS) as client,

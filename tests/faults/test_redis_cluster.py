@@ -116,6 +116,10 @@ def spare(cluster: RedisCluster) -> Iterator[ClusterNode]:
 async def test_a_node_is_lost_under_load(
     clustered: World, cluster: RedisCluster, spare: ClusterNode, fault: str
 ) -> None:
+    """Seen to fail: the kill when the topology is read only once, the handing over when MOVED is not followed (nothing of the first
+    tenant is served any more); the empty node and the handing over with redis-py's client in usage_service, whose counters stayed
+    behind.
+    """
     tenants = await one_on_each_node(clustered, cluster)
     for tenant in tenants:
         await tenant.guard("member", "mia", requests_per_minute=100_000)
@@ -145,6 +149,7 @@ async def test_a_node_is_lost_under_load(
 async def test_a_replica_that_lacks_the_last_holds_takes_over_and_a_full_budget_admits_nothing(
     clustered: World, cluster: RedisCluster, spare: ClusterNode
 ) -> None:
+    """Seen to fail with the floor of placements off: calls were served beyond the budget."""
     (tenant,) = await clustered.tenants(1)
     before = await clustered.witness.last_sequence()
     await budget_for(clustered, tenant, CALLS)

@@ -67,13 +67,23 @@ class ClusteredRedis:
 
     async def ping(self) -> object:
         """Asks every node that serves slots for a sign of life."""
-        await asyncio.gather(*(self._client(address).execute("PING") for address in await self._masters()))
+        try:
+            await asyncio.gather(*(self._client(address).execute("PING") for address in await self._masters()))
+        except (exceptions.RedisError, OSError):
+            self._read_soon()
+            raise
         return "PONG"
 
     async def answers(self) -> bool:
         """Whether some node serves its slots: the others' organizations may be out of reach."""
-        states = (self._client(address).execute("CLUSTER", "INFO") for address in await self._masters())
+        try:
+            masters = await self._masters()
+        except NotSentError:
+            return False
+        states = (self._client(address).execute("CLUSTER", "INFO") for address in masters)
         told = await asyncio.gather(*states, return_exceptions=True)
+        if any(isinstance(state, BaseException) for state in told):
+            self._read_soon()
         return any("cluster_state:ok" in state for state in told if isinstance(state, str))
 
     async def execute(self, *command: Argument) -> Any:  # noqa: ANN401 - whatever Redis says
