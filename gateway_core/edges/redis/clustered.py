@@ -65,6 +65,10 @@ class ClusteredRedis:
         """A script by its source; its keys are in one slot. A node that turns out not to know it loads it."""
         return PipelinedScript(self, script)
 
+    def look_ahead(self) -> None:
+        """Has the topology read, so that the first commands need not wait for it."""
+        self._read_soon()
+
     async def ping(self) -> object:
         """Asks every node that serves slots for a sign of life."""
         try:

@@ -45,10 +45,14 @@ class _HonestConnection(AbstractConnection):
 
 @asynccontextmanager
 async def open_pipelined(url: str, *, timeout_ms: int = 800) -> AsyncIterator[PipelinedClient]:
-    """The services' client for as long as the context is open. It does not connect yet: Redis may start later."""
-    kind = ClusteredRedis if is_cluster_url(url) else PipelinedRedis
-    async with aclosing(kind(url, timeout_ms=timeout_ms)) as client:
-        yield client
+    """The services' client for as long as the context is open. It waits for nothing: Redis may start later."""
+    if not is_cluster_url(url):
+        async with aclosing(PipelinedRedis(url, timeout_ms=timeout_ms)) as client:
+            yield client
+        return
+    async with aclosing(ClusteredRedis(url, timeout_ms=timeout_ms)) as cluster:
+        cluster.look_ahead()
+        yield cluster
 
 
 @asynccontextmanager
