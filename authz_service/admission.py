@@ -14,7 +14,8 @@ from gateway_core.domain.scopes import Scope
 from gateway_core.domain.throttles import Throttle
 from gateway_core.edges.postgres.hold_store import CounterSnapshot, PoolSnapshot
 from gateway_core.edges.redis.connections import UNAVAILABLE
-from gateway_core.edges.redis.hold_counters import HoldCounters, PlacingTerms, placing_terms
+from gateway_core.edges.redis.hold_counters import HoldCounters
+from gateway_core.edges.redis.placing import PlacingTerms, placing_terms
 
 logger = logging.getLogger(__name__)
 

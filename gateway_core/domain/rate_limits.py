@@ -8,7 +8,7 @@ count is never too generous, and too strict by at most one slice.
 
 import enum
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
 
@@ -46,6 +46,19 @@ class RateCounter:
     unit: RateUnit
     models: str = ""
     """An entry of a whitelist whose models are counted together; empty for all."""
+    _key: str = field(init=False, compare=False, repr=False)
+    """Written once: a counter is remembered for all calls of a key."""
+
+    def __post_init__(self) -> None:
+        organization = quote(self.organization, safe="")
+        models = f":{quote(self.models, safe='')}" if self.models else ""
+        scope = f"{self.scope.kind}:{quote(self.scope.scope_id, safe='')}"
+        object.__setattr__(self, "_key", f"mr:{{{organization}}}:r:{scope}:{self.unit.name}{models}")
+
+    @property
+    def owner(self) -> str:
+        """Whose counters share a slot of a cluster."""
+        return self.organization
 
     @property
     def subject(self) -> str:
@@ -55,11 +68,7 @@ class RateCounter:
 
     def key(self) -> str:
         """The Redis key. Injective whatever the ids contain: percent-encoding leaves no colon or brace inside a part."""
-        organization = quote(self.organization, safe="")
-        models = f":{quote(self.models, safe='')}" if self.models else ""
-        return (
-            f"mr:{{{organization}}}:r:{self.scope.kind}:{quote(self.scope.scope_id, safe='')}:{self.unit.name}{models}"
-        )
+        return self._key
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,11 @@ class RuleCounter:
     domain: str
     entries: tuple[tuple[str, str], ...]
     unit: RateUnit
+
+    @property
+    def owner(self) -> str:
+        """Whose counters share a slot of a cluster."""
+        return f"{self.domain}:rules"
 
     @property
     def subject(self) -> str:

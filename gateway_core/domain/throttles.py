@@ -61,11 +61,17 @@ class ThrottleLimit:
     limit: int
 
 
-def calls_of(counters: Iterable[str]) -> Iterator[str]:
-    """The throttles of calls at once, encoded, that may count a hold with these counters: placed under them or before them."""
-    for counter in counters:
-        kind, scope_id, _ = counter.split(":", 2)
-        yield f"{ThrottleKind.CALLS}:{kind}:{scope_id}"
+@lru_cache(maxsize=65_536)
+def scope_of(counter: str) -> str:
+    """The scope, encoded, of an encoded counter."""
+    kind, scope_id, _ = counter.split(":", 2)
+    return f"{kind}:{scope_id}"
+
+
+@lru_cache(maxsize=65_536)
+def open_calls_of(counter: str) -> str:
+    """The throttle of calls at once, encoded, of the scope of an encoded counter: it may count a hold that was placed before it."""
+    return f"{ThrottleKind.CALLS}:{scope_of(counter)}"
 
 
 def throttles_of(

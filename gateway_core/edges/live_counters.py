@@ -12,9 +12,9 @@ from gateway_core.domain.rate_limits import RateUnit
 from gateway_core.domain.request_limits import rate_limits_of
 from gateway_core.domain.throttles import ThrottleKind, ThrottleLimit, throttles_of
 from gateway_core.edges.postgres.hold_store import SpendStore
-from gateway_core.edges.redis.hold_counters import counter_key, pool_key, throttle_key
+from gateway_core.edges.redis.keys import counter_key, pool_key, throttle_key
 from gateway_core.edges.redis.pipelined import ScriptClient
-from gateway_core.edges.redis.rate_counters import windowed_script
+from gateway_core.edges.redis.scripts import WINDOWS, script_source
 
 _PER_KEY: Final = 3
 _MINUTE: Final = str(RateUnit.MINUTE.slice_us)
@@ -24,7 +24,7 @@ class LiveCounterReader:
     """The live counters of any principal, in one round trip to Redis."""
 
     def __init__(self, redis: ScriptClient, pool: asyncpg.Pool) -> None:
-        self._peek = redis.register_script(windowed_script("peek.lua"))
+        self._peek = redis.register_script(script_source("peek.lua", WINDOWS))
         self._store = SpendStore(pool)
 
     async def read(

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import pytest
 
 from deploy.local.stack import Stack
-from gateway_core.edges.redis.hold_counters import pool_key
+from gateway_core.edges.redis.keys import pool_key
 from tests.contract.conftest import free_port
 from tests.contract.redis_cluster import MASTERS, NODE_TIMEOUT_MS, ClusterNode, RedisCluster, running_cluster
 from tests.e2e.conftest import free_port_base, wait_settled

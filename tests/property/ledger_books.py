@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from gateway_core.edges.postgres.credit_store import statement
 from gateway_core.edges.postgres.organization_wall import acting_for
-from gateway_core.edges.redis.hold_counters import counter_key, pool_key
+from gateway_core.edges.redis.keys import counter_key, pool_key
 from usage_service.audit.database import audit_database, open_snapshot
 
 T = TypeVar("T")

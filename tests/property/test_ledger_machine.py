@@ -36,7 +36,8 @@ from gateway_core.edges.postgres.ledger_store import post_transfers
 from gateway_core.edges.postgres.organization_wall import acting_for
 from gateway_core.edges.postgres.settlement_rows import Settlement
 from gateway_core.edges.postgres.settlement_store import settle_batch
-from gateway_core.edges.redis.hold_counters import HoldCounters, pool_key
+from gateway_core.edges.redis.hold_counters import HoldCounters
+from gateway_core.edges.redis.keys import pool_key
 from tests.contract.conftest import (  # noqa: F401
     database_url,
     databases,

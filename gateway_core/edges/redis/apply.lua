@@ -1,11 +1,12 @@
 -- Applies ledger events of one organization to its pool and counters, each exactly once, in the order of the ledger.
--- KEYS: pool, open holds, then counters and throttles
--- ARGV: sequence before the first event, then for each event:
+-- KEYS: pool, open holds, then each counter with the open calls of its scope behind it, then throttles of tokens, each once
+-- ARGV: sequence before the first event, number of events, number of counters, then for each event:
 --       sequence, hold id ('' = none), held, charge, change of the pool's balance, tokens used, number of counters, number of
---       throttles, index of each counter, negative where it carries the charge alone and not the hold, kind and index of each throttle
+--       throttles, index of each counter, negative where it carries the charge alone and not the hold, index of each throttle
 -- Answers the sequence Redis is at afterwards; smaller than ARGV[1] when events are missing in between, -1 without a pool.
 --
--- A pool that holds something while its open holds are gone was evicted in part: it is dropped, and rebuilt when it is needed.
+-- What the events have in common is read and written once: their sums are added. A pool that holds something while its open holds
+-- are gone was evicted in part: it is dropped, and rebuilt when it is needed.
 local pool = redis.call('HMGET', KEYS[1], 'sequence', 'generation', 'held')
 local applied, generation = tonumber(pool[1] or -1), pool[2]
 if not generation then
@@ -19,46 +20,94 @@ if applied < tonumber(ARGV[1]) then
     return applied
 end
 
-local position = 2
-while position <= #ARGV do
-    local sequence = tonumber(ARGV[position])
-    local hold_id, held, charge = ARGV[position + 1], ARGV[position + 2], ARGV[position + 3]
-    local balance_change, used = ARGV[position + 4], tonumber(ARGV[position + 5])
-    local counter_count, throttle_count = tonumber(ARGV[position + 6]), tonumber(ARGV[position + 7])
-    local throttles = position + 8 + counter_count
-    if sequence > applied then
-        -- A hold that is not open here was never counted here: there is nothing to release.
-        local kept = hold_id ~= '' and redis.call('HGET', KEYS[2], hold_id)
-        local released = kept and redis.call('HDEL', KEYS[2], hold_id) == 1 and held ~= '0'
-        redis.call('HINCRBY', KEYS[1], 'balance', balance_change)
-        if released then
-            redis.call('HINCRBY', KEYS[1], 'held', '-' .. held)
-        end
-        for offset = 1, counter_count do
-            local index = tonumber(ARGV[position + 7 + offset])
-            local key = KEYS[2 + math.abs(index)]
-            local counter = redis.call('HMGET', key, 'seeded', 'generation')
-            -- A counter of an earlier generation is rebuilt before it is used again.
-            if counter[2] == generation and sequence > tonumber(counter[1]) then
-                redis.call('HINCRBY', key, 'settled', charge)
-                if released and index > 0 then
-                    redis.call('HINCRBY', key, 'held', '-' .. held)
-                end
-            end
-        end
-        -- What the call really used takes the place of what it had reserved, while that counts.
-        local slice, tokens = string.match(kept or '', '^%d+:(%d+):(%d+)')
-        for throttle = throttles, throttles + 2 * throttle_count - 1, 2 do
-            local key = KEYS[2 + tonumber(ARGV[throttle + 1])]
-            if ARGV[throttle] == 'calls' then
-                redis.call('ZREM', key, hold_id)
-            elseif slice then
-                correct(key, tonumber(slice), used - tonumber(tokens))
-            end
-        end
-        applied = sequence
+-- The events that are news, and the holds they release.
+local events, hold_ids, position = {}, {}, 4
+local first_counter, first_throttle = 1, 2 + 2 * tonumber(ARGV[3])
+for _ = 1, tonumber(ARGV[2]) do
+    local event = {at = position, sequence = tonumber(ARGV[position]), counter_count = tonumber(ARGV[position + 6])}
+    event.throttles = position + 8 + event.counter_count
+    position = event.throttles + tonumber(ARGV[position + 7])
+    event.after = position
+    if event.sequence > applied then
+        events[#events + 1] = event
+        hold_ids[#hold_ids + 1] = ARGV[event.at + 1]
     end
-    position = throttles + 2 * throttle_count
 end
+if #events == 0 then
+    return applied
+end
+local kept = redis.call('HMGET', KEYS[2], unpack(hold_ids))
+
+local counters = {}
+local function counter_at(index)
+    local counter = counters[index]
+    if not counter then
+        local fields = redis.call('HMGET', KEYS[first_counter + 2 * index], 'seeded', 'generation')
+        -- A counter of an earlier generation is rebuilt before it is used again.
+        local seeded = fields[2] == generation and tonumber(fields[1]) or math.huge
+        counter = {seeded = seeded, settled = amount_of('0'), held = amount_of('0'), ended = {}}
+        counters[index] = counter
+    end
+    return counter
+end
+
+-- What the call really used takes the place of what it had reserved, while that counts.
+local function correct_throttles(event, text)
+    local slice, tokens = string.match(text, '^%d+:(%d+):(%d+)')
+    for at = event.throttles, slice and event.after - 1 or 0 do
+        local key = KEYS[first_throttle + tonumber(ARGV[at])]
+        correct(key, tonumber(slice), tonumber(ARGV[event.at + 5]) - tonumber(tokens))
+    end
+end
+
+local balance, held, released, released_ids = amount_of('0'), amount_of('0'), {}, {}
+for number, event in ipairs(events) do
+    local at = event.at
+    local hold_id, amount, charge = ARGV[at + 1], amount_of(ARGV[at + 2]), amount_of(ARGV[at + 3])
+    -- A hold that is not open here was never counted here: there is nothing to release.
+    local text = hold_id ~= '' and not released[hold_id] and kept[number]
+    if text then
+        released[hold_id] = true
+        released_ids[#released_ids + 1] = hold_id
+        add_to(held, amount, -1)
+    end
+    add_to(balance, amount_of(ARGV[at + 4]))
+    for place = at + 8, at + 7 + event.counter_count do
+        local index = tonumber(ARGV[place])
+        local counter = counter_at(math.abs(index))
+        if hold_id ~= '' then
+            counter.ended[#counter.ended + 1] = hold_id
+        end
+        if event.sequence > counter.seeded then
+            add_to(counter.settled, charge)
+            if text and index > 0 then
+                add_to(counter.held, amount, -1)
+            end
+        end
+    end
+    if text then
+        correct_throttles(event, text)
+    end
+end
+
+if #released_ids > 0 then
+    redis.call('HDEL', KEYS[2], unpack(released_ids))
+end
+local function increase(key, field, amount)
+    if not is_nothing(amount) then
+        redis.call('HINCRBY', key, field, text_of(amount))
+    end
+end
+increase(KEYS[1], 'balance', balance)
+increase(KEYS[1], 'held', held)
+for index, counter in pairs(counters) do
+    local key = KEYS[first_counter + 2 * index]
+    increase(key, 'settled', counter.settled)
+    increase(key, 'held', counter.held)
+    if #counter.ended > 0 then
+        redis.call('ZREM', KEYS[first_counter + 2 * index + 1], unpack(counter.ended))
+    end
+end
+applied = events[#events].sequence
 redis.call('HSET', KEYS[1], 'sequence', applied)
 return applied

@@ -7,31 +7,21 @@ snapshot is told from the true one. The generation and the number of holds that 
 pool's edition: docs/adr/0002.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from importlib import resources
 from typing import Final
 
 from gateway_core.domain.holds import Hold
-from gateway_core.domain.placements import (
-    BusyThrottle,
-    ExhaustedCounter,
-    Missing,
-    Placed,
-    Placement,
-    Refused,
-    TokensLeft,
-    Withdrawn,
-)
+from gateway_core.domain.placements import Placement
 from gateway_core.domain.scopes import Scope
-from gateway_core.domain.throttles import Throttle, ThrottleKind, calls_of
+from gateway_core.domain.throttles import Throttle, ThrottleKind, open_calls_of, scope_of
+from gateway_core.edges.redis.keys import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
 from gateway_core.edges.redis.pipelined import ScriptClient
-from gateway_core.edges.redis.rate_counters import windowed_script
+from gateway_core.edges.redis.placing import Placing, PlacingTerms, placing_terms
+from gateway_core.edges.redis.scripts import AMOUNTS, WINDOWS, script_source
 
-_SCRIPTS: Final = resources.files("gateway_core.edges.redis")
 EVENTS_PER_SCRIPT: Final = 100
-_NEVER: Final = -1
-_PLACED_VALUES: Final = 3
+_TOKENS: Final = f"{ThrottleKind.TOKENS}:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,52 +42,20 @@ class CounterEvent:
     throttles: tuple[str, ...] = ()
     """Encoded throttles that the call was admitted by."""
 
-    @property
-    def touched_throttles(self) -> tuple[str, ...]:
-        """Those, and the open calls of its member and key: who limits them only afterwards counts the calls under way."""
-        if self.hold_id is None:
-            return self.throttles
-        return tuple(dict.fromkeys((*self.throttles, *calls_of(self.counters))))
-
-
-@dataclass(frozen=True, slots=True)
-class PlacingTerms:
-    """What the placings of all calls of the same terms have in common, as `place.lua` wants it."""
-
-    keys_before: tuple[str, ...]
-    keys_after: tuple[str, ...]
-    """Before and after the key of the withdrawal."""
-    arguments: tuple[str, ...]
-    """From the number of counters on."""
-    counter_count: int
-
-
-def placing_terms(
-    hold: Hold, limits: Sequence[int | None], throttle_limits: Sequence[int], shadows: Set[Scope]
-) -> PlacingTerms:
-    """The terms of a placing; its arguments are those of `HoldCounters.place`."""
-    scopes = [counter.scope for counter in hold.counters]
-    arguments = [str(len(scopes))]
-    arguments += (_limit(limit, scope in shadows) for limit, scope in zip(limits, scopes, strict=True))
-    for throttle, limit in zip(hold.throttles, throttle_limits, strict=True):
-        arguments += [throttle.kind, _limit(limit, throttle.scope in shadows), str(scopes.index(throttle.scope) + 1)]
-    keys = _hold_keys(hold)
-    return PlacingTerms(tuple(keys[:2]), tuple(keys[3:]), tuple(arguments), len(scopes))
-
 
 class HoldCounters:
     """The scripts over one Redis."""
 
     def __init__(self, client: ScriptClient) -> None:
-        self._place = client.register_script(windowed_script("place.lua"))
-        self._release = client.register_script(windowed_script("release.lua"))
-        self._seed_pool = client.register_script(_source("seed_pool.lua"))
-        self._seed_counter = client.register_script(_source("seed_counter.lua"))
-        self._drop_pool = client.register_script(_source("drop_pool.lua"))
-        self._confirm = client.register_script(_source("confirm.lua"))
-        self._add_hold = client.register_script(_source("add_hold.lua"))
-        self._apply = client.register_script(windowed_script("apply.lua"))
-        self._seed_calls = client.register_script(_source("seed_calls.lua"))
+        self._placing = Placing(client)
+        self._release = client.register_script(script_source("release.lua", WINDOWS))
+        self._seed_pool = client.register_script(script_source("seed_pool.lua"))
+        self._seed_counter = client.register_script(script_source("seed_counter.lua"))
+        self._drop_pool = client.register_script(script_source("drop_pool.lua"))
+        self._confirm = client.register_script(script_source("confirm.lua"))
+        self._add_hold = client.register_script(script_source("add_hold.lua"))
+        self._apply = client.register_script(script_source("apply.lua", AMOUNTS, WINDOWS))
+        self._seed_calls = client.register_script(script_source("seed_calls.lua"))
 
     async def place(
         self,
@@ -118,22 +76,9 @@ class HoldCounters:
         """
         return await self.place_on(placing_terms(hold, limits, throttle_limits, shadows), hold, floor)
 
-    async def place_on(self, terms: PlacingTerms, hold: Hold, floor: int) -> Placement:
+    def place_on(self, terms: PlacingTerms, hold: Hold, floor: int) -> Awaitable[Placement]:
         """As `place`, with the terms of the hold as they are known."""
-        answer = await self._place(
-            keys=(*terms.keys_before, withdrawal_key(hold.organization, hold.hold_id), *terms.keys_after),
-            args=(
-                hold.hold_id,
-                hold.amount_nano_credits,
-                floor,
-                -(-hold.expires_epoch_us // 10**6),
-                hold.input_tokens + hold.output_tokens,
-                *terms.arguments,
-            ),
-        )
-        if answer[0] == "placed" and len(answer) == _PLACED_VALUES:
-            return Placed(answer[1], answer[2])
-        return _placement(answer, terms.counter_count)
+        return self._placing.place(terms, hold, floor)
 
     async def release(self, hold: Hold) -> None:
         """Takes a hold back that was never registered, because its call is not made. One that is placed only afterwards, by a
@@ -263,55 +208,37 @@ class HoldCounters:
         return applied
 
     async def _apply_chunk(self, organization: str, after_sequence: int, events: Sequence[CounterEvent]) -> int:
-        names = dict.fromkeys(key for event in events for key in _event_keys(organization, event))
-        indexes = {key: str(index) for index, key in enumerate(names, start=1)}
-        keys = [pool_key(organization), holds_key(organization), *names]
-        arguments = [str(after_sequence)]
+        counters = _places(name for event in events for name in event.counters)
+        throttles = _places(name for event in events for name in event.throttles if _counts_tokens(name))
+        keys = [pool_key(organization), holds_key(organization)]
+        for name in counters:
+            keys += (counter_key(organization, name), throttle_key(organization, open_calls_of(name)))
+        keys += (throttle_key(organization, name) for name in throttles)
+        arguments: list[str | int] = [after_sequence, len(events), len(counters)]
         for event in events:
-            arguments += [
-                str(event.sequence),
+            counted = [throttles[name] for name in event.throttles if _counts_tokens(name)]
+            arguments += (
+                event.sequence,
                 event.hold_id or "",
-                str(event.held_nano_credits),
-                str(event.charge_nano_credits),
-                str(event.pool_delta_nano_credits),
-                str(event.used_tokens),
-                str(len(event.counters)),
-                str(len(event.touched_throttles)),
-                *(f"{sign}{indexes[counter_key(organization, name)]}" for name, sign in _signed(event.counters)),
-            ]
-            for name in event.touched_throttles:
-                arguments += [name.partition(":")[0], indexes[throttle_key(organization, name)]]
+                event.held_nano_credits,
+                event.charge_nano_credits,
+                event.pool_delta_nano_credits,
+                event.used_tokens,
+                len(event.counters),
+                len(counted),
+                *_signed(event.counters, counters),
+                *counted,
+            )
         return int(await self._apply(keys=keys, args=arguments))
 
 
-def pool_key(organization: str) -> str:
-    """Hash: balance, held, sequence, generation, placements, additions."""
-    return f"mr:{{{organization}}}:pool"
+def _places(names: Iterable[str]) -> dict[str, int]:
+    """Each name once, and its place, from 1 on."""
+    return {name: place for place, name in enumerate(dict.fromkeys(names), start=1)}
 
 
-def holds_key(organization: str) -> str:
-    """Hash: hold id to amount, or to what `place.lua` keeps; `held_amount` reads it."""
-    return f"mr:{{{organization}}}:holds"
-
-
-def counter_key(organization: str, counter: str) -> str:
-    """Hash: settled, held, seeded, generation. `counter` is encoded."""
-    return f"mr:{{{organization}}}:c:{counter}"
-
-
-def throttle_key(organization: str, throttle: str) -> str:
-    """Hash of slices for tokens, sorted set of open holds by their expiry for calls. `throttle` is encoded."""
-    return f"mr:{{{organization}}}:t:{throttle}"
-
-
-def held_amount(kept: str) -> int:
-    """The amount of an open hold, of what the hash of open holds keeps of it."""
-    return int(kept.partition(":")[0])
-
-
-def withdrawal_key(organization: str, hold_id: str) -> str:
-    """There for a minute after the hold was taken back."""
-    return f"mr:{{{organization}}}:w:{hold_id}"
+def _counts_tokens(throttle: str) -> bool:
+    return throttle.startswith(_TOKENS)
 
 
 def _flat(amounts: Mapping[str, int]) -> Iterable[str]:
@@ -330,61 +257,17 @@ def _hold_keys(hold: Hold) -> list[str]:
     ]
 
 
-def _event_keys(organization: str, event: CounterEvent) -> Iterable[str]:
-    yield from (counter_key(organization, name) for name in event.counters)
-    yield from (throttle_key(organization, name) for name in event.touched_throttles)
+def _signed(names: Sequence[str], places: Mapping[str, int]) -> Iterable[int]:
+    """The place of each counter; negative where it carries the charge alone and not the hold, because one of its scope came before."""
+    scopes = {scope_of(name) for name in names}
+    if len(scopes) == len(names):
+        return (places[name] for name in names)
+    return _signed_one_by_one(names, places)
 
 
-def _signed(counters: Iterable[str]) -> Iterable[tuple[str, str]]:
-    """Each counter, and a minus for one that carries the charge alone and not the hold."""
-    scopes: set[tuple[str, str]] = set()
-    for name in counters:
-        kind, scope_id, _ = name.split(":", 2)
-        yield name, "-" if (kind, scope_id) in scopes else ""
-        scopes.add((kind, scope_id))
-
-
-def _limit(limit: int | None, shadow: bool) -> str:  # noqa: FBT001
-    if limit is None:
-        return ""
-    return f"s{limit}" if shadow else str(limit)
-
-
-def _placement(answer: Sequence[str | int], counter_count: int) -> Placement:
-    kind, *rest = answer
-    if kind == "placed":
-        tokens_left, shadows = None, rest[2:]
-        if shadows and shadows[0] == "tokens":
-            index, remaining, reset_us = map(int, shadows[1:4])
-            tokens_left, shadows = TokensLeft(index - 1 - counter_count, remaining, reset_us), shadows[4:]
-        return Placed(int(rest[0]), str(rest[1]), tuple(sorted(int(index) - 1 for index in shadows)), tokens_left)
-    if kind == "withdrawn":
-        return Withdrawn()
-    if kind == "missing":
-        indexes = [int(index) for index in rest[1:]]
-        return Missing(
-            pool=0 in indexes,
-            counters=tuple(index - 1 for index in indexes if 0 < index <= counter_count),
-            edition=str(rest[0]),
-            throttles=tuple(index - 1 - counter_count for index in indexes if index > counter_count),
-        )
-    return _refused([tuple(map(int, rest[start : start + 4])) for start in range(0, len(rest), 4)], counter_count)
-
-
-def _refused(parts: Sequence[tuple[int, ...]], counter_count: int) -> Refused:
-    exhausted = [
-        ExhaustedCounter(index - 1 if index else None, settled, held)
-        for index, settled, held, _ in parts
-        if index <= counter_count
-    ]
-    busy = [
-        BusyThrottle(index - 1 - counter_count, used, None if wait == _NEVER else wait, reset)
-        for index, used, wait, reset in parts
-        if index > counter_count
-    ]
-    in_order = sorted(exhausted, key=lambda counter: (counter.index is None, counter.index or 0))
-    return Refused(tuple(in_order), tuple(busy))
-
-
-def _source(name: str) -> str:
-    return (_SCRIPTS / name).read_text(encoding="utf-8")
+def _signed_one_by_one(names: Iterable[str], places: Mapping[str, int]) -> Iterable[int]:
+    scopes: set[str] = set()
+    for name in names:
+        scope = scope_of(name)
+        yield -places[name] if scope in scopes else places[name]
+        scopes.add(scope)

@@ -1,12 +1,15 @@
--- Places a hold on the credit pool, on every counter of a call and on its throttles: all or nothing.
--- KEYS: pool, open holds, withdrawal, counter..., throttle...
--- ARGV: hold id, amount, floor, expiry of the hold in epoch seconds, tokens, number of counters, limit of each counter
---       ('' = unlimited), then of each throttle: kind, limit, index of its counter. A limit that begins with 's' is in shadow
---       mode: what it would refuse is told and passes.
--- Answers {'placed', number of the placement, generation, index of a counter whose guardrail would have refused...}, and where
--- tokens are limited, behind the generation, 'tokens', then index, what is left and reset in microseconds of the tightest throttle;
--- {'missing', edition of the pool or '', index...}, {'withdrawn'}, or {'refused', index, settled or balance or used, held or wait in
--- microseconds, 0 or reset in microseconds, ...}. Index 0 is the pool; throttles are counted on from the last counter.
+-- Places holds of one organization, each on the credit pool, on every counter of its call and on its throttles: all or nothing.
+-- The calls are taken one after the other, so each sees what those before it took; what they share is read and written once.
+-- KEYS: pool, open holds, withdrawal of each call, then counters and throttles of all calls, each once
+-- ARGV: floor, number of calls, then for each call: hold id, amount, expiry of the hold in epoch seconds, tokens, number of
+--       counters, number of throttles; of each counter: place among the counters and throttles, limit ('' = unlimited); of each
+--       throttle: place, kind, limit, index of its counter. A limit that begins with 's' is in shadow mode: what it would refuse
+--       is told and passes.
+-- Answers the generation of the pool ('' without one), then of each call one of
+-- the number of its placement; {'placed', number, index of a counter whose guardrail would have refused...}, where tokens are
+-- limited with 'tokens', index, what is left and reset in microseconds of the tightest throttle behind the number;
+-- {'missing', edition of the pool or '', index...}; {'withdrawn'}; {'refused', index, settled or balance or used, held or wait in
+-- microseconds, 0 or reset in microseconds, ...}. Index 0 is the pool; throttles are counted on from the last counter of the call.
 --
 -- An open hold is kept as its amount or, where there is more to keep, as amount:slice:tokens:counters that would have refused.
 --
@@ -14,150 +17,242 @@
 -- snapshot: holds placed since are not in it, so it is dropped and reported missing. So is one that holds something while its open
 -- holds are gone: Redis has evicted them, and nothing would ever release what they held. A counter that was not seeded for this
 -- generation of the pool is missing too.
---
--- Amounts are 64-bit integers, and Lua numbers are doubles: each amount is split into whole credits and nano-credits, so that
--- the sign of a sum of a few amounts is exact.
-local CREDIT = 1000000000
+local floor, call_count = tonumber(ARGV[1]), tonumber(ARGV[2])
+local first_key = 2 + call_count
 
-local function add(total, text, sign)
-    if string.byte(text, 1) == 45 then -- '-'
-        text = string.sub(text, 2)
-        sign = -sign
-    end
-    total.credits = total.credits + sign * (tonumber(string.sub(text, 1, -10)) or 0)
-    total.nanos = total.nanos + sign * tonumber(string.sub(text, -9))
+-- The calls as they are asked for, and the ids of their holds.
+local calls, hold_ids, position = {}, {}, 3
+for number = 1, call_count do
+    local call = {
+        id = ARGV[position], amount = amount_of(ARGV[position + 1]), amount_text = ARGV[position + 1],
+        expiry = ARGV[position + 2], tokens = tonumber(ARGV[position + 3]), counter_count = tonumber(ARGV[position + 4]),
+        throttle_count = tonumber(ARGV[position + 5]), counters = position + 6,
+    }
+    call.throttles = call.counters + 2 * call.counter_count
+    position = call.throttles + 4 * call.throttle_count
+    calls[number], hold_ids[number] = call, call.id
 end
 
-local function is_positive(total)
-    return total.credits * CREDIT + total.nanos > 0
-end
-
-local hold_id, amount, floor, tokens, counter_count = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[5]), tonumber(ARGV[6])
-if redis.call('EXISTS', KEYS[3]) == 1 then
-    return {'withdrawn'}
-end
 local pool = redis.call('HMGET', KEYS[1], 'balance', 'held', 'generation', 'placements', 'additions')
-local generation = pool[3]
+local generation, placements = pool[3], tonumber(pool[4])
 local evicted = generation and pool[2] ~= '0' and redis.call('EXISTS', KEYS[2]) == 0
-if not generation or tonumber(pool[4]) < floor or evicted then
+if not generation or placements < floor or evicted then
     redis.call('DEL', KEYS[1])
-    local all = {'missing', '', 0}
-    for index = 1, #KEYS - 3 do
-        all[#all + 1] = index
+    local answers = {''}
+    for number, call in ipairs(calls) do
+        local all = {'missing', '', 0}
+        for index = 1, call.counter_count + call.throttle_count do
+            all[#all + 1] = index
+        end
+        answers[1 + number] = all
     end
-    return all
+    return answers
 end
-local placed = redis.call('HGET', KEYS[2], hold_id)
-if placed then
-    local answer = {'placed', tonumber(pool[4]), generation}
-    for index in string.gmatch(string.match(placed, ':([%d,]*)$') or '', '%d+') do
+
+local edition = generation .. ':' .. (pool[5] or 0)
+local balance, pool_held = amount_of(pool[1]), amount_of(pool[2])
+local known_holds = redis.call('HMGET', KEYS[2], unpack(hold_ids))
+local any_withdrawn = redis.call('EXISTS', unpack(KEYS, 3, 2 + call_count)) > 0
+
+local limits = {}
+-- The limit of a text, and whether it is in shadow mode.
+local function limit_of(text)
+    local limit = limits[text]
+    if not limit then
+        local shadow = string.byte(text, 1) == 115 -- 's'
+        local plain = shadow and string.sub(text, 2) or text
+        limit = {amount = amount_of(plain), most = tonumber(plain), shadow = shadow}
+        limits[text] = limit
+    end
+    return limit
+end
+
+-- What counters and throttles are now, by their place, read when the first call asks.
+local counters, windows, open_calls = {}, {}, {}
+
+local function counter_at(place)
+    local counter = counters[place]
+    if not counter then
+        local fields = redis.call('HMGET', KEYS[first_key + place], 'settled', 'held', 'generation')
+        if fields[3] == generation then
+            local settled, held = amount_of(fields[1]), amount_of(fields[2])
+            counter = {settled = fields[1], held = held, used = sum_of(settled, held), added = amount_of('0')}
+        else
+            counter = {missing = true}
+        end
+        counters[place] = counter
+    end
+    return counter
+end
+
+local function window_at(place)
+    local window = windows[place]
+    if not window then
+        window = read_counter(KEYS[first_key + place], 60000000 / SLICES)
+        windows[place] = window
+    end
+    return window
+end
+
+local function open_calls_at(place)
+    local open = open_calls[place]
+    if not open then
+        local key = KEYS[first_key + place]
+        redis.call('ZREMRANGEBYSCORE', key, '-inf', now_us / 1000000)
+        open = {
+            key = key,
+            missing = not redis.call('ZSCORE', key, 'generation:' .. generation),
+            count = redis.call('ZCARD', key) - 1, -- one of them is the generation
+            expiry = 0,
+        }
+        open_calls[place] = open
+    end
+    return open
+end
+
+-- Notes that a limit is exceeded: as a refusal, or in shadow mode among the counters that would have refused.
+local function refuse(verdict, shadow, counter_index, index, used, second, third)
+    if shadow then
+        if not verdict.shadows[counter_index] then
+            verdict.shadows[counter_index] = true
+            verdict.shadow_order[#verdict.shadow_order + 1] = counter_index
+        end
+        return
+    end
+    local refused = verdict.refused
+    local size = #refused
+    refused[size + 1], refused[size + 2], refused[size + 3], refused[size + 4] = index, used, second, third
+end
+
+local function judge_counters(call, verdict)
+    if exceeds(sum_of(pool_held, call.amount), balance) then
+        refuse(verdict, false, 0, 0, pool[1], text_of(pool_held), 0)
+    end
+    for index = 1, call.counter_count do
+        local at = call.counters + 2 * (index - 1)
+        local counter, text = counter_at(tonumber(ARGV[at])), ARGV[at + 1]
+        if counter.missing then
+            verdict.missing[#verdict.missing + 1] = index
+        elseif text ~= '' then
+            local limit = limit_of(text)
+            if exceeds(sum_of(counter.used, call.amount), limit.amount) then
+                refuse(verdict, limit.shadow, index, index, counter.settled, text_of(counter.held), 0)
+            end
+        end
+    end
+end
+
+local function judge_throttles(call, verdict)
+    for number = 1, call.throttle_count do
+        local at, index = call.throttles + 4 * (number - 1), call.counter_count + number
+        local place, limit, counter_index = tonumber(ARGV[at]), limit_of(ARGV[at + 2]), tonumber(ARGV[at + 3])
+        if ARGV[at + 1] == 'tokens' then
+            local window = window_at(place)
+            verdict.windows[#verdict.windows + 1] = {window = window, index = index, most = not limit.shadow and limit.most}
+            if window.total + call.tokens > limit.most then
+                local reset = window.total > 0 and until_gone(window, window.newest) or 0
+                local wait = wait_us(window, limit.most, call.tokens)
+                refuse(verdict, limit.shadow, counter_index, index, window.total, wait, reset)
+            end
+        else
+            local open = open_calls_at(place)
+            verdict.open_calls[#verdict.open_calls + 1] = open
+            if open.missing then
+                verdict.missing[#verdict.missing + 1] = index
+            elseif open.count >= limit.most then
+                refuse(verdict, limit.shadow, counter_index, index, open.count, limit.most == 0 and -1 or 0, 0)
+            end
+        end
+    end
+end
+
+-- Everything that is to be written of the open holds, in one command, and the same by id: a hold may be asked for twice.
+local kept, kept_by_id = {}, {}
+
+local function place(call, verdict)
+    local slice, tightest, least = '', nil, nil
+    for _, one in ipairs(verdict.windows) do
+        slice = slice == '' and whole(one.window.slice) or slice
+        count_hits(one.window, call.tokens)
+        -- callers are told nothing of shadows
+        if one.most and (not tightest or one.most - one.window.total < least) then
+            tightest, least = one, one.most - one.window.total
+        end
+    end
+    for _, open in ipairs(verdict.open_calls) do
+        redis.call('ZADD', open.key, call.expiry, call.id)
+        open.count, open.expiry = open.count + 1, math.max(open.expiry, tonumber(call.expiry) + 1)
+    end
+    local shadows = verdict.shadow_order
+    local text = call.amount_text
+    if #verdict.windows > 0 or #shadows > 0 then
+        text = text .. ':' .. slice .. ':' .. whole(call.tokens) .. ':' .. table.concat(shadows, ',')
+    end
+    kept[#kept + 1], kept[#kept + 2] = call.id, text
+    kept_by_id[call.id] = text
+    add_to(pool_held, call.amount)
+    for index = 1, call.counter_count do
+        local counter = counters[tonumber(ARGV[call.counters + 2 * (index - 1)])]
+        add_to(counter.used, call.amount)
+        add_to(counter.held, call.amount)
+        add_to(counter.added, call.amount)
+    end
+    placements = placements + 1
+    if tightest then
+        local reset = until_gone(tightest.window, tightest.window.slice)
+        return {'placed', placements, 'tokens', tightest.index, least, reset, unpack(shadows)}
+    end
+    return #shadows == 0 and placements or {'placed', placements, unpack(shadows)}
+end
+
+-- A hold that is placed already, by a command whose answer was lost.
+local function placed_before_as(text)
+    local answer = {'placed', placements}
+    for index in string.gmatch(string.match(text, ':([%d,]*)$') or '', '%d+') do
         answer[#answer + 1] = tonumber(index)
     end
     return answer
 end
 
-local missing, refused = {'missing', generation .. ':' .. (pool[5] or 0)}, {'refused'}
-local shadow_refused, shadow_order = {}, {}
-
--- The limit of a text, and what to do with what exceeds it.
-local function limit_of(text)
-    return string.byte(text, 1) == 115 and string.sub(text, 2) or text -- 's'
-end
-
-local function refuse(text, counter_index, index, used, second, third)
-    if string.byte(text, 1) == 115 then
-        if not shadow_refused[counter_index] then
-            shadow_refused[counter_index] = true
-            shadow_order[#shadow_order + 1] = counter_index
-        end
-        return
+local function decide(number, call)
+    if any_withdrawn and redis.call('EXISTS', KEYS[2 + number]) == 1 then
+        return {'withdrawn'}
     end
-    local size = #refused
-    refused[size + 1], refused[size + 2], refused[size + 3], refused[size + 4] = index, used, second, third
+    local known = known_holds[number] or kept_by_id[call.id]
+    if known then
+        return placed_before_as(known)
+    end
+    local verdict = {
+        missing = {'missing', edition}, refused = {'refused'}, shadows = {}, shadow_order = {}, windows = {}, open_calls = {},
+    }
+    judge_counters(call, verdict)
+    judge_throttles(call, verdict)
+    if #verdict.missing > 2 then
+        return verdict.missing
+    end
+    return #verdict.refused > 1 and verdict.refused or place(call, verdict)
 end
 
-local shortfall = {credits = 0, nanos = 0}
-add(shortfall, pool[2], 1)
-add(shortfall, amount, 1)
-add(shortfall, pool[1], -1)
-if is_positive(shortfall) then
-    refuse('', 0, 0, pool[1], pool[2], 0)
+local answers = {generation}
+for number, call in ipairs(calls) do
+    answers[1 + number] = decide(number, call)
 end
-for index = 1, counter_count do
-    local counter = redis.call('HMGET', KEYS[index + 3], 'settled', 'held', 'generation')
-    local limit = ARGV[index + 6]
-    if counter[3] ~= generation then
-        missing[#missing + 1] = index
-    elseif limit ~= '' then
-        local excess = {credits = 0, nanos = 0}
-        add(excess, counter[1], 1)
-        add(excess, counter[2], 1)
-        add(excess, amount, 1)
-        add(excess, limit_of(limit), -1)
-        if is_positive(excess) then
-            refuse(limit, index, index, counter[1], counter[2], 0)
+
+if #kept > 0 then
+    redis.call('HSET', KEYS[2], unpack(kept))
+    redis.call('HSET', KEYS[1], 'held', text_of(pool_held), 'placements', whole(placements))
+    for place_of, counter in pairs(counters) do
+        if not counter.missing and not is_nothing(counter.added) then
+            redis.call('HINCRBY', KEYS[first_key + place_of], 'held', text_of(counter.added))
+        end
+    end
+    for _, window in pairs(windows) do
+        write_counter(window)
+    end
+    for _, open in pairs(open_calls) do
+        if open.expiry > 0 then
+            redis.call('EXPIREAT', open.key, open.expiry)
         end
     end
 end
-
-local windows, calls = {}, {}
-for index = counter_count + 1, #KEYS - 3 do
-    local key, position = KEYS[index + 3], 6 + counter_count + 3 * (index - counter_count)
-    local kind, limit, counter_index = ARGV[position - 2], ARGV[position - 1], tonumber(ARGV[position])
-    local most = tonumber(limit_of(limit))
-    if kind == 'tokens' then
-        local window = read_counter(key, 60000000 / SLICES)
-        windows[#windows + 1] = window
-        window.index = index
-        if string.byte(limit, 1) ~= 115 then -- callers are told nothing of shadows
-            window.most = most
-        end
-        if window.total + tokens > most then
-            local reset = window.total > 0 and until_gone(window, window.newest) or 0
-            refuse(limit, counter_index, index, window.total, wait_us(window, most, tokens), reset)
-        end
-    else
-        redis.call('ZREMRANGEBYSCORE', key, '-inf', now_us / 1000000)
-        calls[#calls + 1] = key
-        if not redis.call('ZSCORE', key, 'generation:' .. generation) then
-            missing[#missing + 1] = index
-        elseif redis.call('ZCARD', key) > most then -- one of them is the generation
-            refuse(limit, counter_index, index, redis.call('ZCARD', key) - 1, most == 0 and -1 or 0, 0)
-        end
-    end
-end
-if #missing > 2 then
-    return missing
-end
-if #refused > 1 then
-    return refused
-end
-
-local slice, tightest, least = '', nil, nil
-for _, window in ipairs(windows) do
-    slice = slice == '' and whole(window.slice) or slice
-    count_hits(window, tokens)
-    if window.most and (not tightest or window.most - window.total < least) then
-        tightest, least = window, window.most - window.total
-    end
-end
-for _, key in ipairs(calls) do
-    redis.call('ZADD', key, ARGV[4], hold_id)
-    redis.call('EXPIREAT', key, tonumber(ARGV[4]) + 1)
-end
-local kept = amount
-if #windows > 0 or #shadow_order > 0 then
-    kept = amount .. ':' .. slice .. ':' .. whole(tokens) .. ':' .. table.concat(shadow_order, ',')
-end
-redis.call('HSET', KEYS[2], hold_id, kept)
-redis.call('HINCRBY', KEYS[1], 'held', amount)
-for index = 4, 3 + counter_count do
-    redis.call('HINCRBY', KEYS[index], 'held', amount)
-end
-local number = redis.call('HINCRBY', KEYS[1], 'placements', 1)
-if not tightest then
-    return {'placed', number, generation, unpack(shadow_order)}
-end
-return {
-    'placed', number, generation, 'tokens', tightest.index, least, until_gone(tightest, tightest.slice), unpack(shadow_order),
-}
+return answers

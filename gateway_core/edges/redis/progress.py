@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from gateway_core.edges.redis.hold_counters import holds_key, pool_key
+from gateway_core.edges.redis.keys import holds_key, pool_key
 from gateway_core.edges.redis.pipelined import ScriptClient
 
 UNKNOWN = -1

@@ -1,29 +1,43 @@
--- Counts a call against sliding windows: all counters together or none.
--- KEYS: one hash for each counter.   ARGV: for each key: limit, slice in microseconds, hits, shadow (1 or 0).
--- Answers for each key: fits (1 or 0), remaining, wait in microseconds (-1: never), reset in microseconds.
+-- Counts calls against sliding windows: of each call all counters together or none. The calls are taken one after the other, so each
+-- sees what those before it took; a counter they share is read and written once.
+-- KEYS: one hash for each counter of all calls, each once
+-- ARGV: for each call: number of its counters, then of each: place among the keys, limit, slice in microseconds, hits, shadow (1 or 0)
+-- Answers of all counters of all calls: fits (1 or 0), remaining, wait in microseconds (-1: never), reset in microseconds.
 -- A counter in shadow mode says that it does not fit, and counts all the same: it stops nothing.
-local counters, waits, all_fit = {}, {}, true
-for index = 1, #KEYS do
-    local limit, slice_us, hits = tonumber(ARGV[4 * index - 3]), tonumber(ARGV[4 * index - 2]), tonumber(ARGV[4 * index - 1])
-    local counter = read_counter(KEYS[index], slice_us)
-    counters[index] = counter
-    waits[index] = 0
-    -- A call that counts nothing asks whether one request would fit.
-    if counter.total + math.max(hits, 1) > limit then
-        waits[index] = wait_us(counter, limit, math.max(hits, 1))
-        all_fit = all_fit and ARGV[4 * index] == '1'
-    end
+local counters, answer = {}, {}
+
+local function counter_at(place, slice_us)
+    counters[place] = counters[place] or read_counter(KEYS[place], slice_us)
+    return counters[place]
 end
 
-local answer = {}
-for index, counter in ipairs(counters) do
-    local limit, hits = tonumber(ARGV[4 * index - 3]), tonumber(ARGV[4 * index - 1])
-    if all_fit and hits > 0 then
-        count_hits(counter, hits)
+local position = 1
+while position <= #ARGV do
+    local first, last = position + 1, position + 5 * tonumber(ARGV[position])
+    local all_fit, waits = true, {}
+    for at = first, last, 5 do
+        local limit, hits = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 3])
+        local counter = counter_at(tonumber(ARGV[at]), tonumber(ARGV[at + 2]))
+        waits[at] = 0
+        -- A call that counts nothing asks whether one request would fit.
+        if counter.total + math.max(hits, 1) > limit then
+            waits[at] = wait_us(counter, limit, math.max(hits, 1))
+            all_fit = all_fit and ARGV[at + 4] == '1'
+        end
     end
-    answer[#answer + 1] = waits[index] == 0 and 1 or 0
-    answer[#answer + 1] = math.max(limit - counter.total, 0)
-    answer[#answer + 1] = waits[index]
-    answer[#answer + 1] = counter.total > 0 and until_gone(counter, counter.newest) or 0
+    for at = first, last, 5 do
+        local counter, limit, hits = counters[tonumber(ARGV[at])], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 3])
+        if all_fit and hits > 0 then
+            count_hits(counter, hits)
+        end
+        answer[#answer + 1] = waits[at] == 0 and 1 or 0
+        answer[#answer + 1] = math.max(limit - counter.total, 0)
+        answer[#answer + 1] = waits[at]
+        answer[#answer + 1] = counter.total > 0 and until_gone(counter, counter.newest) or 0
+    end
+    position = last + 1
+end
+for _, counter in pairs(counters) do
+    write_counter(counter)
 end
 return answer

@@ -1,11 +1,13 @@
-"""Rate counters in Redis: one script and one round trip decide on all limits of a call."""
+"""Rate counters in Redis: one script decides on all limits of a call, and on all calls that come at the same time."""
 
-from collections.abc import Sequence
-from importlib import resources
+from collections.abc import Awaitable, Sequence
+from itertools import islice
 from typing import Final
 
-from gateway_core.domain.rate_limits import SLICES_PER_WINDOW, CounterState, Demand
+from gateway_core.domain.rate_limits import CounterState, Demand
+from gateway_core.edges.redis.gathering import Gathering
 from gateway_core.edges.redis.pipelined import ScriptClient
+from gateway_core.edges.redis.scripts import WINDOWS, script_source
 
 MAX_HITS: Final = 2**32
 """Above every limit (32 bits), and far below where a Lua number stops being exact."""
@@ -14,20 +16,14 @@ _NEVER: Final = -1
 _VALUES_PER_COUNTER: Final = 4
 
 
-def windowed_script(name: str) -> str:
-    """The source of a script that counts over sliding windows."""
-    folder = resources.files("gateway_core.edges.redis")
-    window, script = ((folder / part).read_text(encoding="utf-8") for part in ("sliding_window.lua", name))
-    return f"local SLICES = {SLICES_PER_WINDOW}\n{window}\n{script}"
-
-
 class RateCounters:
     """The counters of every organization over one Redis."""
 
     def __init__(self, client: ScriptClient) -> None:
-        self._take = client.register_script(windowed_script("rate_counters.lua"))
+        self._script = client.register_script(script_source("rate_counters.lua", WINDOWS))
+        self._gathering: Gathering[Sequence[Demand], list[CounterState]] = Gathering(self._send)
 
-    async def take(self, demands: Sequence[Demand]) -> list[CounterState]:
+    def take(self, demands: Sequence[Demand]) -> Awaitable[list[CounterState]]:
         """Takes what a call demands, from every counter or from none.
 
         Args:
@@ -39,17 +35,21 @@ class RateCounters:
         Raises:
             gateway_core.edges.redis.connections.UNAVAILABLE: Redis cannot answer; the hits may have been counted.
         """
+        return self._gathering.ask(demands[0].counter.owner, demands)
+
+    async def _send(self, _owner: str, calls: Sequence[Sequence[Demand]]) -> Sequence[list[CounterState]]:
+        places: dict[str, int] = {}
         arguments: list[int] = []
-        for demand in demands:
-            hits = min(demand.hits, MAX_HITS)
-            arguments += [demand.limit, demand.counter.unit.slice_us, hits, int(demand.shadow)]
-        answer = await self._take(keys=[demand.counter.key() for demand in demands], args=arguments)
-        return [
-            _state(demand, answer[index * _VALUES_PER_COUNTER : (index + 1) * _VALUES_PER_COUNTER])
-            for index, demand in enumerate(demands)
-        ]
+        for demands in calls:
+            arguments.append(len(demands))
+            for demand in demands:
+                place = places.setdefault(demand.counter.key(), len(places) + 1)
+                hits = min(demand.hits, MAX_HITS)
+                arguments += (place, demand.limit, demand.counter.unit.slice_us, hits, int(demand.shadow))
+        values = iter(await self._script(keys=list(places), args=arguments))
+        # Four values of each counter, call after call.
+        return [[_state(demand, *islice(values, _VALUES_PER_COUNTER)) for demand in demands] for demands in calls]
 
 
-def _state(demand: Demand, values: Sequence[int]) -> CounterState:
-    fits, remaining, wait_us, reset_us = values
+def _state(demand: Demand, fits: int, remaining: int, wait_us: int, reset_us: int) -> CounterState:
     return CounterState(demand, bool(fits), remaining, None if wait_us == _NEVER else wait_us, reset_us)

@@ -23,21 +23,34 @@ local function slice_counts(key, first, last)
     return counts, fields
 end
 
--- Adds hits to the counter's current slice.
+-- Adds hits to the counter's current slice; `write_counter` writes them.
 local function count_hits(counter, hits)
-    local slice = whole(counter.slice)
     counter.total = counter.total + hits
+    counter.in_slice = counter.in_slice + hits
     counter.newest = counter.slice
     counter.oldest = counter.oldest or counter.slice
-    redis.call('HINCRBY', counter.key, slice, whole(hits))
-    redis.call('HSET', counter.key, 'total', whole(counter.total), 'newest', slice, 'oldest', whole(counter.oldest))
-    redis.call('PEXPIRE', counter.key, math.ceil((SLICES + 2) * counter.slice_us / 1000))
+    counter.is_changed = true
+end
+
+-- Writes what was counted, once for all calls of a script.
+local function write_counter(counter)
+    if not counter.is_changed then
+        return
+    end
+    local slice = whole(counter.slice)
+    counter.is_changed = false
+    redis.call('HSET', counter.key, slice, whole(counter.in_slice), 'total', whole(counter.total), 'newest', slice,
+        'oldest', whole(counter.oldest))
+    if counter.stored_newest ~= counter.slice then -- what is counted later in a slice is live no longer than what was first
+        counter.stored_newest = counter.slice
+        redis.call('PEXPIRE', counter.key, math.ceil((SLICES + 2) * counter.slice_us / 1000))
+    end
 end
 
 -- What is live now. Slices that left the window are removed for good: each is looked at once.
 local function read_counter(key, slice_us)
-    local counter = {key = key, slice_us = slice_us, slice = math.floor(now_us / slice_us), total = 0}
-    local fields = redis.call('HMGET', key, 'total', 'oldest', 'newest')
+    local counter = {key = key, slice_us = slice_us, slice = math.floor(now_us / slice_us), total = 0, in_slice = 0}
+    local fields = redis.call('HMGET', key, 'total', 'oldest', 'newest', whole(counter.slice))
     if not fields[1] then
         return counter
     end
@@ -46,16 +59,21 @@ local function read_counter(key, slice_us)
         -- The clock was set back by more than a window: everything counts as admitted now, and is free again in a window.
         redis.call('DEL', key)
         count_hits(counter, total)
+        write_counter(counter)
         return counter
     end
-    -- The clock was set back a little: time stands still until it has caught up.
-    counter.slice = math.max(counter.slice, newest)
+    counter.in_slice = tonumber(fields[4] or 0)
+    if newest > counter.slice then
+        -- The clock was set back a little: time stands still until it has caught up.
+        counter.slice = newest
+        counter.in_slice = tonumber(redis.call('HMGET', key, whole(newest))[1] or 0)
+    end
     local first_live = counter.slice - SLICES
     if newest < first_live then
         redis.call('DEL', key)
         return counter
     end
-    counter.total, counter.oldest, counter.newest = total, oldest, newest
+    counter.total, counter.oldest, counter.newest, counter.stored_newest = total, oldest, newest, newest
     if oldest < first_live then
         local counts, names = slice_counts(key, oldest, first_live - 1)
         for index = 1, #counts do
@@ -80,6 +98,9 @@ local function wait_us(counter, limit, hits)
     end
     local excess = counter.total + hits - limit
     local counts = slice_counts(counter.key, counter.oldest, counter.newest)
+    if counter.is_changed then -- not written yet
+        counts[#counts] = counter.in_slice
+    end
     for index = 1, #counts do
         excess = excess - counts[index]
         if excess <= 0 then

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from deploy.local.cli import application
 from deploy.local.redis import RedisServer
 from gateway_core.domain.money import NANO_CREDITS_PER_CREDIT
-from gateway_core.edges.redis.hold_counters import counter_key, pool_key
+from gateway_core.edges.redis.keys import counter_key, pool_key
 from tests.contract.audit.books import audit, broken, keep_books, unguarded
 from tests.contract.settlement.settlement_cases import OUTPUT_PRICE, charge
 from usage_service.audit.database import CHECKS, open_snapshot

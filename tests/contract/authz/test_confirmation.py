@@ -20,7 +20,8 @@ from gateway_core.domain.throttles import Throttle, ThrottleKind
 from gateway_core.edges.postgres.connections import open_pool
 from gateway_core.edges.postgres.hold_store import CounterSnapshot, PoolSnapshot, SpendStore, insert_holds
 from gateway_core.edges.postgres.ledger_events import LedgerEvents
-from gateway_core.edges.redis.hold_counters import HoldCounters, pool_key, throttle_key
+from gateway_core.edges.redis.hold_counters import HoldCounters
+from gateway_core.edges.redis.keys import pool_key, throttle_key
 from gateway_core.edges.settings import AuthzSettings
 from tests.contract.authz.conftest import SIGNING_KEY
 from tests.contract.authz.test_rebuilding import dump, expect_redis_counts_the_register, restore, settle

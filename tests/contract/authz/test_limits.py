@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from authz_service.service import AuthzService
-from gateway_core.edges.redis.hold_counters import holds_key, pool_key
+from gateway_core.edges.redis.keys import holds_key, pool_key
 from gateway_core.edges.settings import AuthzSettings
 from tests.contract.authz.conftest import Answer, Ask, check_request, guard, ready, top_up
 

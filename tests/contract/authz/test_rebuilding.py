@@ -17,7 +17,8 @@ from gateway_core.domain.usage import UsageSource
 from gateway_core.edges.postgres.ledger_events import LedgerEvents
 from gateway_core.edges.postgres.settlement_rows import Settlement
 from gateway_core.edges.postgres.settlement_store import settle_batch
-from gateway_core.edges.redis.hold_counters import CounterEvent, HoldCounters, counter_key, holds_key, pool_key
+from gateway_core.edges.redis.hold_counters import CounterEvent, HoldCounters
+from gateway_core.edges.redis.keys import counter_key, holds_key, pool_key
 from gateway_core.edges.settings import AuthzSettings
 from tests.contract.authz.conftest import SIGNING_KEY, Answer, Ask, check_request, guard, ready
 from tests.contract.settlement.settlement_cases import make_report

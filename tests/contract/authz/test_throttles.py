@@ -10,7 +10,8 @@ from redis.asyncio import Redis
 
 from authz_service.service import AuthzService
 from gateway_core.domain.holds import Hold, verify_hold
-from gateway_core.edges.redis.hold_counters import CounterEvent, HoldCounters, pool_key, throttle_key
+from gateway_core.edges.redis.hold_counters import CounterEvent, HoldCounters
+from gateway_core.edges.redis.keys import pool_key, throttle_key
 from gateway_core.edges.settings import AuthzSettings
 from tests.contract.authz.conftest import SIGNING_KEY, Answer, Ask, check_request, guard, ready
 

@@ -12,7 +12,8 @@ from redis.asyncio import Redis
 
 from gateway_core.domain.holds import Hold
 from gateway_core.domain.settlement import CallReport
-from gateway_core.edges.redis.hold_counters import HoldCounters, pool_key
+from gateway_core.edges.redis.hold_counters import HoldCounters
+from gateway_core.edges.redis.keys import pool_key
 from gateway_core.edges.settings import UsageSettings
 from gateway_core.edges.telemetry.tracing import Tracing
 from tests.contract.settlement.log_entries import journal_line, stream_entry

@@ -20,7 +20,7 @@ from deploy.local.environment import inherited
 from deploy.local.layout import REPOSITORY
 from deploy.local.redis import RedisServer
 from gateway_core.edges.grpc_server import EXIT_FAILED
-from gateway_core.edges.redis.hold_counters import pool_key
+from gateway_core.edges.redis.keys import pool_key
 from tests.contract.settlement.service_runs import until
 from tests.contract.settlement.settlement_cases import SIGNING_KEY, prepare
 

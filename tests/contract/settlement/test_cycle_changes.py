@@ -15,7 +15,8 @@ from gateway_core.domain.settlement import CallReport, ExpiredHoldPolicy, expire
 from gateway_core.edges.postgres.ledger_events import LedgerEvents
 from gateway_core.edges.postgres.settlement_rows import Settlement
 from gateway_core.edges.postgres.settlement_store import settle_batch
-from gateway_core.edges.redis.hold_counters import CounterEvent, HoldCounters, counter_key
+from gateway_core.edges.redis.hold_counters import CounterEvent, HoldCounters
+from gateway_core.edges.redis.keys import counter_key
 from tests.contract.audit.books import audit, broken
 from tests.contract.settlement.service_runs import numbers, place
 from tests.contract.settlement.settlement_cases import SCHEDULE, charge, make_hold, make_settlement, prepare, register

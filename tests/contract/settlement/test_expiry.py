@@ -12,7 +12,7 @@ from gateway_core.domain.holds import Hold
 from gateway_core.domain.settlement import CallReport, ExpiredHoldPolicy, expire
 from gateway_core.edges.postgres.settlement_rows import Settlement
 from gateway_core.edges.postgres.settlement_store import settle_batch
-from gateway_core.edges.redis.hold_counters import counter_key
+from gateway_core.edges.redis.keys import counter_key
 from gateway_core.edges.settings import UsageSettings
 from tests.contract.settlement.service_runs import (
     START_BALANCE,

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from gateway_core.edges.postgres.connections import open_pool
 from gateway_core.edges.postgres.settlement_store import settle_batch
-from gateway_core.edges.redis.hold_counters import holds_key, pool_key
+from gateway_core.edges.redis.keys import holds_key, pool_key
 from gateway_core.edges.settings import UsageSettings
 from tests.contract.settlement.service_runs import place
 from tests.contract.settlement.settlement_cases import ROLE, make_hold, make_settlement, prepare, register

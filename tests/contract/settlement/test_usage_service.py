@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from redis.asyncio import Redis
 
 from gateway_core.edges.postgres.catalog_store import sync_catalog
-from gateway_core.edges.redis.hold_counters import counter_key
+from gateway_core.edges.redis.keys import counter_key
 from gateway_core.edges.settings import UsageSettings
 from gateway_core.edges.telemetry.tracing import Tracing
 from tests.contract.settlement.service_runs import (

@@ -7,7 +7,7 @@ import pytest
 from gateway_core.domain.rate_limits import RateCounter, RateUnit, RuleCounter
 from gateway_core.domain.scopes import Scope, ScopeKind
 from gateway_core.edges.redis.cluster_urls import Address, is_cluster_url, parse_cluster_url
-from gateway_core.edges.redis.hold_counters import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
+from gateway_core.edges.redis.keys import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
 from gateway_core.edges.redis.topology import SLOTS, Topology, slot_of
 
 ASKED = Address("10.0.0.1", 6379)

@@ -5,9 +5,9 @@ from typing import Any
 
 from lupa import lua51
 
-from gateway_core.edges.redis.rate_counters import windowed_script
+from gateway_core.edges.redis.scripts import WINDOWS, script_source
 
-SCRIPT = windowed_script("rate_counters.lua")
+SCRIPT = script_source("rate_counters.lua", WINDOWS)
 
 
 class SimulatedRedis:
@@ -20,10 +20,19 @@ class SimulatedRedis:
         self._redis = self._lua.table(call=self._call)
 
     def take(self, *demands: tuple[str, int, int, int]) -> list[tuple[bool, int, int, int]]:
-        """Runs the script for (key, limit, slice in microseconds, hits); gives (fits, remaining, wait, reset) for each."""
+        """Runs the script for one call of (key, limit, slice in microseconds, hits); gives (fits, remaining, wait, reset) for each."""
+        return self.take_calls(demands)
+
+    def take_calls(self, *calls: Sequence[tuple[str, int, int, int]]) -> list[tuple[bool, int, int, int]]:
+        """The same for several calls in one command."""
         self._expire()
-        keys = self._lua.table(*(key for key, *_ in demands))
-        arguments = [value for _, *values in demands for value in (*values, 0)]
+        names = list(dict.fromkeys(key for call in calls for key, *_ in call))
+        keys = self._lua.table(*names)
+        arguments: list[int] = []
+        for call in calls:
+            arguments.append(len(call))
+            for key, *values in call:
+                arguments += (names.index(key) + 1, *values, 0)
         answer = self._script(self._redis, keys, self._lua.table(*map(str, arguments)))
         flat = [int(value) for value in answer.values()]
         return [(bool(flat[i]), flat[i + 1], flat[i + 2], flat[i + 3]) for i in range(0, len(flat), 4)]
