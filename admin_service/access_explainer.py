@@ -5,7 +5,6 @@ from typing import Final
 
 import asyncpg
 from megarouter.admin.v1 import guardrail_pb2
-from redis.asyncio import Redis
 
 from admin_service.access_messages import explanation_message
 from admin_service.authorization import Caller
@@ -20,6 +19,7 @@ from gateway_core.domain.principals import Principal
 from gateway_core.edges.live_counters import LiveCounterReader
 from gateway_core.edges.postgres.catalog_store import load_snapshot
 from gateway_core.edges.redis.connections import UNAVAILABLE as REDIS_UNAVAILABLE
+from gateway_core.edges.redis.pipelined import ScriptClient
 
 _DEFAULT_BODY_BYTES: Final = 1_000
 _US_PER_S: Final = 10**6
@@ -28,7 +28,7 @@ _US_PER_S: Final = 10**6
 class AccessExplainer:
     """Explains what a call would get. `now` is in microseconds since the epoch."""
 
-    def __init__(self, pool: asyncpg.Pool, redis: Redis, now: Callable[[], int]) -> None:
+    def __init__(self, pool: asyncpg.Pool, redis: ScriptClient, now: Callable[[], int]) -> None:
         self._pool = pool
         self._counters = LiveCounterReader(redis, pool)
         self._now = now

@@ -39,7 +39,7 @@ from gateway_core.edges.background import in_background
 from gateway_core.edges.postgres.catalog_store import sync_catalog
 from gateway_core.edges.postgres.connections import UNAVAILABLE, open_pool, until_available
 from gateway_core.edges.postgres.migrations import migrate
-from gateway_core.edges.redis.connections import open_redis
+from gateway_core.edges.redis.connections import open_pipelined
 from gateway_core.edges.settings import AdminSettings
 from gateway_core.edges.telemetry import dependencies
 from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics
@@ -49,7 +49,6 @@ from gateway_core.edges.unary import UnaryMethod
 logger = logging.getLogger(__name__)
 
 ROLE: Final = "megarouter_admin"
-_REDIS_CONNECTIONS: Final = 4
 _PROBE_INTERVAL_S: Final = 0.5
 _PROBE_TIMEOUT_S: Final = 1.0
 
@@ -99,7 +98,7 @@ async def open_service(
     await migrate(settings)
     async with (
         open_pool(settings, ROLE) as pool,
-        open_redis(settings.redis_url.get_secret_value(), connections=_REDIS_CONNECTIONS) as redis,
+        open_pipelined(settings.redis_url.get_secret_value()) as redis,
     ):
         await until_available(lambda: _store(pool, catalog))
         pepper = bytes.fromhex(settings.key_pepper.get_secret_value())

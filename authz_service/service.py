@@ -31,8 +31,8 @@ from gateway_core.edges.postgres.hold_store import SpendStore, register_holds
 from gateway_core.edges.postgres.identity_store import CHANNEL, IdentityStore
 from gateway_core.edges.postgres.migrations import migrate
 from gateway_core.edges.postgres.notifications import Listener, running
+from gateway_core.edges.redis.connections import open_pipelined
 from gateway_core.edges.redis.hold_counters import HoldCounters
-from gateway_core.edges.redis.pipelined import open_pipelined
 from gateway_core.edges.settings import AuthzSettings
 from gateway_core.edges.telemetry import dependencies, semconv
 from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics

@@ -3,16 +3,16 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
 import grpc
 from envoy.service.ratelimit.v3 import rls_pb2
 from google.protobuf.message import DecodeError
-from redis.exceptions import RedisError
 
 from gateway_core.edges.background import in_background
-from gateway_core.edges.redis.pipelined import PipelinedRedis, open_pipelined
+from gateway_core.edges.redis.connections import open_pipelined
+from gateway_core.edges.redis.pipelined import PipelinedClient
 from gateway_core.edges.redis.rate_counters import RateCounters
 from gateway_core.edges.settings import RateLimitSettings
 from gateway_core.edges.telemetry import dependencies
@@ -89,7 +89,7 @@ class RateLimitService:
 
     service_names: Sequence[str] = (SERVICE_NAME,)
 
-    def __init__(self, redis: PipelinedRedis, rules: RuleFiles, tracing: Tracing, metrics: Metrics) -> None:
+    def __init__(self, redis: PipelinedClient, rules: RuleFiles, tracing: Tracing, metrics: Metrics) -> None:
         self._redis = redis
         handler = RateLimitHandler(RateCounters(redis), lambda: rules.rules)
         method = RateLimitMethod(handler, tracing, metrics)
@@ -110,16 +110,11 @@ class RateLimitService:
     async def watch_redis(self) -> None:
         """Probes Redis until cancelled."""
         while True:
-            answers = await self._probe()
+            answers = await self._redis.answers()
             if answers != self._answers:
                 logger.info("Redis answers" if answers else "Redis does not answer")
             self._answers = answers
             await asyncio.sleep(_PROBE_INTERVAL_S)
-
-    async def _probe(self) -> bool:
-        with suppress(RedisError, OSError, TimeoutError):
-            return bool(await self._redis.ping())
-        return False
 
 
 @asynccontextmanager

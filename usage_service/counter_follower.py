@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import asyncpg
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gateway_core.edges.background import end, start
@@ -15,6 +14,7 @@ from gateway_core.edges.postgres.connections import UNAVAILABLE
 from gateway_core.edges.postgres.ledger_events import LedgerEvents
 from gateway_core.edges.postgres.settlement_rows import RecordedSettlement
 from gateway_core.edges.redis.hold_counters import CounterEvent, HoldCounters
+from gateway_core.edges.redis.pipelined import ScriptClient
 from gateway_core.edges.redis.progress import UNKNOWN, applied_sequences
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class CounterFollower:
     from PostgreSQL; so memory is bounded, and settlement never waits for Redis.
     """
 
-    def __init__(self, redis: Redis, events: LedgerEvents) -> None:
+    def __init__(self, redis: ScriptClient, events: LedgerEvents) -> None:
         self._redis = redis
         self._counters = HoldCounters(redis)
         self._events = events

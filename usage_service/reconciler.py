@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import asyncpg
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gateway_core.edges.background import in_background
@@ -20,6 +19,7 @@ from gateway_core.edges.postgres.connections import UNAVAILABLE
 from gateway_core.edges.postgres.expiry_store import open_holds
 from gateway_core.edges.postgres.ledger_events import LedgerEvents
 from gateway_core.edges.redis.hold_counters import HoldCounters
+from gateway_core.edges.redis.pipelined import ScriptClient
 from gateway_core.edges.redis.progress import counted_holds
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ Differences = frozenset[tuple[str, str]]
 class Reconciler:
     """Looks at every organization that Redis knows, again and again."""
 
-    def __init__(self, redis: Redis, pool: asyncpg.Pool, interval_ms: int) -> None:
+    def __init__(self, redis: ScriptClient, pool: asyncpg.Pool, interval_ms: int) -> None:
         """Prepares a reconciler.
 
         Args:

@@ -17,7 +17,7 @@ from gateway_core.edges.postgres.migrations import migrate
 from gateway_core.edges.postgres.notifications import Listener
 from gateway_core.edges.postgres.notifications import running as listening
 from gateway_core.edges.postgres.settlement_rows import RecordedSettlement
-from gateway_core.edges.redis.connections import open_redis
+from gateway_core.edges.redis.connections import open_pipelined
 from gateway_core.edges.settings import UsageSettings
 from gateway_core.edges.telemetry import dependencies
 from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics
@@ -106,7 +106,7 @@ async def open_usage_service(
     async with AsyncExitStack() as stack:
         await migrate(settings)
         pool = await stack.enter_async_context(open_pool(settings, ROLE))
-        redis = await stack.enter_async_context(open_redis(settings.redis_url.get_secret_value()))
+        redis = await stack.enter_async_context(open_pipelined(settings.redis_url.get_secret_value()))
         catalog = await stack.enter_async_context(open_catalog_cache(pool, settings, ROLE))
         follower = CounterFollower(redis, LedgerEvents(pool))
         await stack.enter_async_context(counter_follower.running(follower, settings.shutdown_grace_ms))

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
-from redis.asyncio import Redis
 
 from gateway_core.domain.cycles import PeriodClock
 from gateway_core.domain.explanations import LiveCounters, Spend, Usage, counters_of
@@ -14,6 +13,7 @@ from gateway_core.domain.request_limits import rate_limits_of
 from gateway_core.domain.throttles import ThrottleKind, ThrottleLimit, throttles_of
 from gateway_core.edges.postgres.hold_store import SpendStore
 from gateway_core.edges.redis.keys import counter_key, pool_key, throttle_key
+from gateway_core.edges.redis.pipelined import ScriptClient
 from gateway_core.edges.redis.scripts import WINDOWS, script_source
 
 _PER_KEY: Final = 3
@@ -23,7 +23,7 @@ _MINUTE: Final = str(RateUnit.MINUTE.slice_us)
 class LiveCounterReader:
     """The live counters of any principal, in one round trip to Redis."""
 
-    def __init__(self, redis: Redis, pool: asyncpg.Pool) -> None:
+    def __init__(self, redis: ScriptClient, pool: asyncpg.Pool) -> None:
         self._peek = redis.register_script(script_source("peek.lua", WINDOWS))
         self._store = SpendStore(pool)
 

@@ -8,6 +8,8 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from gateway_core.edges.redis.cluster_urls import is_cluster_url, parse_cluster_url
+
 PREFIX = "MEGAROUTER_"
 
 _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}")
@@ -29,7 +31,15 @@ def _require_hex_key(value: SecretStr) -> SecretStr:
     return value
 
 
+def _require_readable_redis_url(value: SecretStr) -> SecretStr:
+    if is_cluster_url(value.get_secret_value()):
+        parse_cluster_url(value.get_secret_value())
+    return value
+
+
 HexKey = Annotated[SecretStr, AfterValidator(_require_hex_key)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_require_readable_redis_url)]
+"""`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a Redis Cluster."""
 Positive = Annotated[int, Field(gt=0, le=2**31)]
 
 
@@ -64,7 +74,7 @@ class DatabaseSettings(ServiceSettings):
 class AuthzSettings(DatabaseSettings):
     """authz_service."""
 
-    redis_url: SecretStr
+    redis_url: RedisUrl
     hold_signing_key: HexKey
     key_pepper: HexKey
     identity_cache_entries: Positive = 100_000
@@ -81,7 +91,7 @@ class AuthzSettings(DatabaseSettings):
 class RateLimitSettings(ServiceSettings):
     """ratelimit_service."""
 
-    redis_url: SecretStr
+    redis_url: RedisUrl
     rate_limit_rules_folder: Path | None = None
     """YAML files of rules for other domains, in the format of envoyproxy/ratelimit. Without it there is the gateway's own alone."""
 
@@ -89,7 +99,7 @@ class RateLimitSettings(ServiceSettings):
 class UsageSettings(DatabaseSettings):
     """usage_service."""
 
-    redis_url: SecretStr
+    redis_url: RedisUrl
     hold_signing_key: HexKey
     journal_file: Path
     settle_batch_entries: Positive = 500
@@ -114,7 +124,7 @@ class UsageSettings(DatabaseSettings):
 class AdminSettings(DatabaseSettings):
     """admin_service."""
 
-    redis_url: SecretStr
+    redis_url: RedisUrl
     """Where the live counters are that an explanation of a decision reads; nothing is written."""
     key_pepper: HexKey
     edge_secret: HexKey | None = None

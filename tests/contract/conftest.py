@@ -1,4 +1,7 @@
-"""Real PostgreSQL and Redis, once a session; a database of its own for every test, copied from a migrated template."""
+"""Real PostgreSQL, Redis and Redis Cluster, once a session; a database of its own for every test, copied from a migrated template.
+
+Tests marked `also_on_cluster` run twice: on one Redis server, and on a cluster of three.
+"""
 
 import asyncio
 import itertools
@@ -8,10 +11,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import asyncpg
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio import RedisCluster as ClusterClient
 
 from deploy.local.postgres import PostgresServer, start_postgres
 from deploy.local.redis import RedisServer, start_redis
 from gateway_core.edges.postgres.migrations import apply_migrations, load_migrations
+from gateway_core.edges.redis.connections import open_redis
+from tests.contract.redis_cluster import RedisCluster, running_cluster
+
+ABOUT_SERVERS = ("CONFIG SET", "CLIENT PAUSE", "INFO")
+"""Commands that a test means for every server of a cluster."""
 
 _numbers = itertools.count(1)
 
@@ -28,10 +37,29 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
         yield server
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.definition.get_closest_marker("also_on_cluster") and "redis_server" in metafunc.fixturenames:
+        metafunc.parametrize("redis_server", ["server", "cluster"], indirect=True)
+
+
 @pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+def single_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     with start_redis(tmp_path_factory.mktemp("redis"), free_port()) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    with running_cluster(tmp_path_factory.mktemp("cluster"), free_port) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def redis_server(request: pytest.FixtureRequest) -> RedisServer | RedisCluster:
+    """One server, or the cluster where a test runs on both."""
+    on_cluster = getattr(request, "param", "server") == "cluster"
+    server: RedisServer | RedisCluster = request.getfixturevalue("redis_cluster" if on_cluster else "single_redis")
+    return server
 
 
 class Databases:
@@ -111,8 +139,15 @@ async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 @pytest.fixture
-async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
+async def redis(redis_server: RedisServer | RedisCluster) -> AsyncIterator[Redis | ClusterClient]:
     """An empty Redis."""
+    if isinstance(redis_server, RedisCluster):
+        async with open_redis(redis_server.url) as cluster:
+            assert isinstance(cluster, ClusterClient)
+            cluster.command_flags.update(dict.fromkeys(ABOUT_SERVERS, ClusterClient.PRIMARIES))
+            await cluster.flushall()
+            yield cluster
+        return
     client = Redis.from_url(redis_server.url, decode_responses=True)
     await client.flushall()
     yield client

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ from redis.exceptions import ConnectionError, ResponseError, TimeoutError  # noq
 
 from deploy.local.redis import RedisServer, start_redis
 from gateway_core.edges.redis.connections import UNAVAILABLE
-from gateway_core.edges.redis.pipelined import PipelinedRedis, open_pipelined
+from gateway_core.edges.redis.pipelined import PipelinedRedis
 from gateway_core.edges.redis.wire import NotSentError
 from tests.contract.conftest import free_port
 from tests.faults.tcp_proxy import TcpProxy
@@ -22,7 +23,7 @@ ECHO = "return {KEYS[1], ARGV[1]}"
 
 @pytest.fixture
 async def client(redis_server: RedisServer, redis: Redis) -> AsyncIterator[PipelinedRedis]:
-    async with open_pipelined(redis_server.url) as client:
+    async with aclosing(PipelinedRedis(redis_server.url)) as client:
         yield client
 
 
@@ -86,7 +87,7 @@ async def test_a_connection_that_the_server_closed_is_replaced_without_notice(
 
 async def test_a_server_that_hangs_fails_calls_in_time_and_serves_again(redis_server: RedisServer) -> None:
     with proxy_of(redis_server) as proxy:
-        async with open_pipelined(through(proxy, redis_server), timeout_ms=200) as client:
+        async with aclosing(PipelinedRedis(through(proxy, redis_server), timeout_ms=200)) as client:
             await client.ping()
             proxy.stall()
             begun = time.monotonic()

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import aiohttp
 import asyncpg
 import pytest
-from redis.asyncio import Redis
 
 from deploy.local.stack import DEFAULT_CATALOG, Stack
 from gateway_core.domain.catalog import Catalog, load_catalog
+from gateway_core.edges.redis.connections import open_pipelined
 from gateway_core.edges.redis.progress import counted_holds
 from tests.e2e.conftest import Witness, free_port_base
 from tests.e2e.tenants import Tenant, make_tenant
@@ -72,13 +72,9 @@ class World:
 
     async def until_counted(self, tenant: Tenant, count: int, timeout_s: float = 5.0) -> None:
         """Waits until Redis counts so many open holds of a tenant: their calls are admitted, whatever the register says."""
-        client = Redis.from_url(self.redis_url)
-        try:
-            async with asyncio.timeout(timeout_s):
-                while len((await counted_holds(client, tenant.organization))[1]) != count:
-                    await asyncio.sleep(0.02)
-        finally:
-            await client.aclose()
+        async with open_pipelined(self.redis_url) as client, asyncio.timeout(timeout_s):
+            while len((await counted_holds(client, tenant.organization))[1]) != count:
+                await asyncio.sleep(0.02)
 
     async def until_open(self, tenant: Tenant, count: int, timeout_s: float = 5.0) -> None:
         """Waits until the register has so many open holds of a tenant."""
@@ -120,10 +116,10 @@ async def survive(world: World, name: str, fault: Fault, *, guarded: bool = Fals
         await load.until_served(CALLS_BEFORE)
         mended_s = await fault() or time.monotonic()
         owed = [outcome.request_id for outcome in load.served if outcome.ended_s <= mended_s and outcome.request_id]
-        books = None if lossy else asyncio.create_task(_timed(books_equal(world.database, owed), mended_s))
+        books = None if lossy else asyncio.create_task(timed(books_equal(world.database, owed), mended_s))
         first_s = await load.until_served(1, started_after_s=mended_s)
         await load.until_served(CALLS_AFTER, started_after_s=mended_s)
-    books_s = await books if books else await _timed(settled(tenants), mended_s)
+    books_s = await books if books else await timed(settled(tenants), mended_s)
     answered = [outcome.request_id for outcome in load.served if outcome.request_id]
     total = await world.check(tenants, answered, before, lossy=lossy)
     refused = sum(not outcome.is_served for outcome in load.outcomes)
@@ -132,7 +128,7 @@ async def survive(world: World, name: str, fault: Fault, *, guarded: bool = Fals
     return total
 
 
-async def _timed(work: Awaitable[None], since_s: float) -> float:
+async def timed(work: Awaitable[None], since_s: float) -> float:
     await work
     return time.monotonic() - since_s
 

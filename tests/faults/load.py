@@ -119,11 +119,23 @@ class Load:
     def served(self) -> list[Outcome]:
         return [outcome for outcome in self.outcomes if outcome.is_served]
 
-    async def until_served(self, count: int, *, started_after_s: float = 0.0, timeout_s: float = 30.0) -> float:
-        """Waits for so many served calls that began after a moment; gives when the first of them ended."""
+    async def until_served(
+        self,
+        count: int,
+        *,
+        started_after_s: float = 0.0,
+        of: Sequence[Tenant] | None = None,
+        timeout_s: float = 30.0,
+    ) -> float:
+        """Waits for so many served calls (of some tenants) that began after a moment; gives when the first of them ended."""
+        tenants = self.tenants if of is None else of
         async with asyncio.timeout(timeout_s):
             while True:
-                served = [outcome for outcome in self.served if outcome.started_s >= started_after_s]
+                served = [
+                    outcome
+                    for outcome in self.served
+                    if outcome.started_s >= started_after_s and outcome.tenant in tenants
+                ]
                 if len(served) >= count:
                     return min(outcome.ended_s for outcome in served)
                 await asyncio.sleep(0.01)

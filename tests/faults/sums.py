@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from gateway_core.domain.catalog import Catalog
-from gateway_core.edges.redis.connections import open_redis
+from gateway_core.edges.redis.connections import RedisClient, open_redis
 from tests.e2e.books import cost, counted, recorded
 from tests.e2e.tenants import CREDIT, Tenant
 from usage_service.audit.database import audit_database, open_snapshot
@@ -178,25 +177,22 @@ async def assert_counters_equal(url: str, tenants: Sequence[Tenant], timeout_s: 
 
     An organization that Redis does not know is equal by definition: it is seeded at its next call.
     """
-    client = Redis.from_url(url, decode_responses=True, socket_timeout=2)
     deadline_s = time.monotonic() + timeout_s
-    try:
+    async with open_redis(url, timeout_ms=2_000) as client:
         while different := await _all_differences(client, tenants):
             # Not by cancelling: the client takes that for an answer that is late.
             assert time.monotonic() < deadline_s, f"Redis differs: {different[:5]}"
             await asyncio.sleep(0.05)
-    finally:
-        await client.aclose()
 
 
-async def _all_differences(client: Redis, tenants: Sequence[Tenant]) -> list[str]:
+async def _all_differences(client: RedisClient, tenants: Sequence[Tenant]) -> list[str]:
     try:
         return [text for tenant in tenants for text in await _differences(client, tenant)]
-    except RedisError as error:
+    except (RedisError, RedisClusterException) as error:
         return [type(error).__name__]
 
 
-async def _differences(client: Redis, tenant: Tenant) -> list[str]:
+async def _differences(client: RedisClient, tenant: Tenant) -> list[str]:
     prefix = f"mr:{{{tenant.organization}}}:"
     pool = await client.hgetall(prefix + "pool")
     if not pool:

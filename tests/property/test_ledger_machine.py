@@ -38,7 +38,14 @@ from gateway_core.edges.postgres.settlement_rows import Settlement
 from gateway_core.edges.postgres.settlement_store import settle_batch
 from gateway_core.edges.redis.hold_counters import HoldCounters
 from gateway_core.edges.redis.keys import pool_key
-from tests.contract.conftest import database_url, databases, postgres_server, redis_server, template_database  # noqa: F401
+from tests.contract.conftest import (  # noqa: F401
+    database_url,
+    databases,
+    postgres_server,
+    redis_server,
+    single_redis,
+    template_database,
+)
 from tests.contract.settlement.settlement_cases import (
     CATALOG,
     INPUT_PRICE,

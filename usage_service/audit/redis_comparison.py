@@ -9,8 +9,8 @@ from itertools import islice
 from typing import Final
 
 import asyncpg
-from redis.asyncio import Redis
 
+from gateway_core.edges.redis.connections import RedisClient
 from gateway_core.edges.redis.keys import counter_key, held_amount, holds_key, pool_key
 from usage_service.audit.check import Breach, Finding
 from usage_service.audit.database import open_snapshot
@@ -42,7 +42,7 @@ class _Books:
     held: dict[str, int]
 
 
-async def compare(database_url: str, redis: Redis, *, rows_per_check: int) -> Finding:
+async def compare(database_url: str, redis: RedisClient, *, rows_per_check: int) -> Finding:
     """Compares every pool, hold and counter that Redis holds. What differs is looked at again, up to three times in all."""
     started = time.monotonic()
     for attempt in range(ATTEMPTS):
@@ -63,7 +63,7 @@ async def compare(database_url: str, redis: Redis, *, rows_per_check: int) -> Fi
     )
 
 
-async def _compare_once(connection: asyncpg.Connection, redis: Redis) -> tuple[int, list[Breach]]:
+async def _compare_once(connection: asyncpg.Connection, redis: RedisClient) -> tuple[int, list[Breach]]:
     examined, breaches = 0, []
     async for name in redis.scan_iter(match="mr:{*}:pool", count=_KEYS_PER_PAGE):
         found = _POOL_NAME.fullmatch(name)
@@ -101,7 +101,7 @@ async def _books(connection: asyncpg.Connection, organization: str) -> _Books | 
     )
 
 
-async def _compare_pool(redis: Redis, organization: str, books: _Books) -> list[Breach]:
+async def _compare_pool(redis: RedisClient, organization: str, books: _Books) -> list[Breach]:
     pool = await _hash(redis, pool_key(organization))
     holds = {hold_id: held_amount(kept) for hold_id, kept in (await _hash(redis, holds_key(organization))).items()}
     expected = {"balance": books.balance, "held": sum(books.open_holds.values()), "sequence": books.sequence}
@@ -121,11 +121,11 @@ def _differences(organization: str, row: str, values: dict[str, str], expected: 
     ]
 
 
-async def _hash(redis: Redis, key: str) -> dict[str, str]:
+async def _hash(redis: RedisClient, key: str) -> dict[str, str]:
     return {str(name): str(value) for name, value in (await redis.hgetall(key)).items()}
 
 
-async def _counters(redis: Redis, organization: str) -> AsyncIterator[tuple[str, dict[str, str]]]:
+async def _counters(redis: RedisClient, organization: str) -> AsyncIterator[tuple[str, dict[str, str]]]:
     """The counters that count: one of another generation than the pool's is as good as missing, and is seeded anew."""
     prefix = counter_key(organization, "")
     generation = await redis.hget(pool_key(organization), "generation")

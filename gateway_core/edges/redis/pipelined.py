@@ -1,22 +1,24 @@
 """A client for the scripts that every call needs: redis-py spends more on a command than the whole decision around it.
 
 It speaks to one server over one connection, on which everything is pipelined; it connects when it is needed and again after a
-loss. For a Redis Cluster and for everything else there is redis-py, which offers scripts by the same interface.
+loss. `clustered` makes of several of them a client of a Redis Cluster. For everything else there is redis-py, which offers scripts
+by the same interface.
 """
 
 import asyncio
 import hashlib
 import ssl
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from redis.asyncio.connection import SSLConnection, parse_url
-from redis.exceptions import ConnectionError, NoScriptError, TimeoutError  # noqa: A004 - Redis' own names
+from redis.exceptions import ConnectionError, NoScriptError, RedisError, TimeoutError  # noqa: A004 - Redis' own names
 
 from gateway_core.edges.redis.wire import Argument, NotSentError, Wire
 
-_MOST_WAITING: Final = 10_000
+MOST_WAITING: Final = 10_000
+"""Commands under way, unless told otherwise."""
 _FIRST_PAUSE_S: Final = 0.01
 _LONGEST_PAUSE_S: Final = 0.2
 """Between attempts to connect. Whoever comes in between is refused at once."""
@@ -30,16 +32,32 @@ class Script(Protocol):
 
 
 class ScriptClient(Protocol):
-    """What the counters need of a client: redis-py's, for one server or a cluster, or `PipelinedRedis`."""
+    """What the counters need of a client: redis-py's, for one server or a cluster, or a `PipelinedClient`."""
 
     def register_script(self, script: str) -> Any:  # noqa: ANN401 - redis-py gives a class of its own
         """A `Script` of this source."""
 
 
+class PipelinedClient(ScriptClient, Protocol):
+    """What the hot path has: `PipelinedRedis`, or `ClusteredRedis` of a cluster."""
+
+    async def execute(self, *command: Argument) -> Any:  # noqa: ANN401 - whatever Redis says
+        """The answer to a command that may be repeated."""
+
+    async def ping(self) -> object:
+        """Asks for a sign of life of all there is."""
+
+    async def answers(self) -> bool:
+        """Whether there is anything that can be used."""
+
+    async def aclose(self) -> None:
+        """Ends the connections."""
+
+
 class PipelinedRedis:
     """A client of one Redis server."""
 
-    def __init__(self, url: str, *, timeout_ms: int = 800, most_waiting: int = _MOST_WAITING) -> None:
+    def __init__(self, url: str, *, timeout_ms: int = 800, most_waiting: int = MOST_WAITING) -> None:
         """Prepares a client; nothing is connected yet.
 
         Args:
@@ -52,6 +70,7 @@ class PipelinedRedis:
         self._most_waiting = most_waiting
         self._wire: Wire | None = None
         self._connecting: asyncio.Task[Wire] | None = None
+        self._is_closed = False
         self._pause_s = 0.0
         self._not_before_s = float("-inf")
 
@@ -63,6 +82,12 @@ class PipelinedRedis:
         """Asks for a sign of life."""
         return await self.execute("PING")
 
+    async def answers(self) -> bool:
+        """Whether the server answers."""
+        with suppress(RedisError, OSError):
+            return bool(await self.ping())
+        return False
+
     async def execute(self, *command: Argument) -> Any:  # noqa: ANN401 - whatever Redis says
         """The answer to a command that may be repeated: after a lost connection it is sent once more.
 
@@ -71,24 +96,35 @@ class PipelinedRedis:
             redis.exceptions.ResponseError: what the server says.
         """
         try:
-            return await self._send(command)
+            return await self.send(command)
         except NotSentError:
             raise
         except TimeoutError:
             raise  # The next answer would be as late.
         except ConnectionError:
-            return await self._send(command)
+            return await self.send(command)
 
-    async def _send(self, command: Sequence[Argument]) -> Any:  # noqa: ANN401
+    async def send(self, command: Sequence[Argument], *, asking: bool = False) -> Any:  # noqa: ANN401
+        """As `execute`, but sends it once.
+
+        Args:
+            command: it.
+            asking: whether its slot of a cluster is on its way to this server, which serves it then only to who says so.
+        """
         wire = self._wire
         if wire is None or not wire.is_open:
             wire = await self._connected()
-        return await wire.send(command)
+        if not asking:
+            return await wire.send(command)
+        _, answer = await asyncio.gather(wire.send(("ASKING",)), wire.send(command))
+        return answer
 
     async def _connected(self) -> Wire:
         """A connection that all who need one wait for."""
         connecting = self._connecting
         if connecting is None:
+            if self._is_closed:
+                raise NotSentError("the client is closed")
             if asyncio.get_running_loop().time() < self._not_before_s:
                 raise NotSentError("Redis could not be reached a moment ago")
             connecting = self._connecting = asyncio.create_task(self._connect())
@@ -99,6 +135,8 @@ class PipelinedRedis:
         self._connecting = None
         if not connecting.cancelled() and connecting.exception() is None:
             self._wire, self._pause_s = connecting.result(), 0.0
+            if self._is_closed:
+                self._wire.close()
             return
         self._pause_s = min(max(self._pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
         self._not_before_s = asyncio.get_running_loop().time() + self._pause_s
@@ -143,37 +181,32 @@ class PipelinedRedis:
             wire.close()
             raise
 
-    async def aclose(self) -> None:
-        """Ends the connection; whoever waits is told."""
-        if self._connecting is not None:
-            self._connecting.cancel()
+    def close(self) -> None:
+        """Ends the connection, a coming one once it is there; whoever waits is told."""
+        self._is_closed = True
         if self._wire is not None:
             self._wire.close()
 
+    async def aclose(self) -> None:
+        """Ends the connection, and does not wait for a coming one."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+        self.close()
+
 
 class PipelinedScript:
-    """A script on a `PipelinedRedis`, called by its hash."""
+    """A script on a `PipelinedClient`, called by its hash."""
 
-    def __init__(self, client: PipelinedRedis, source: str) -> None:
+    def __init__(self, client: PipelinedClient, source: str) -> None:
         self._client = client
         self._source = source
         # The name Redis gives to a script, not a protection.
         self._name = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
 
     async def __call__(self, keys: Sequence[Argument] = (), args: Sequence[Argument] = ()) -> Any:  # noqa: ANN401
-        """Its answer. Raises what `PipelinedRedis.execute` raises."""
+        """Its answer. Raises what the client's `execute` raises."""
         try:
             return await self._client.execute("EVALSHA", self._name, len(keys), *keys, *args)
         except NoScriptError:
             # With its source it is carried out and known from then on.
             return await self._client.execute("EVAL", self._source, len(keys), *keys, *args)
-
-
-@asynccontextmanager
-async def open_pipelined(url: str, *, timeout_ms: int = 800) -> AsyncIterator[PipelinedRedis]:
-    """A client for as long as the context is open. It does not connect yet: Redis may start later."""
-    client = PipelinedRedis(url, timeout_ms=timeout_ms)
-    try:
-        yield client
-    finally:
-        await client.aclose()

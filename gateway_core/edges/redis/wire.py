@@ -11,25 +11,34 @@ from typing import Any, Final, cast
 
 import hiredis
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     BusyLoadingError,
+    ClusterDownError,
     ConnectionError,  # noqa: A004 - Redis' own names
+    MovedError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     ResponseError,
     TimeoutError,  # noqa: A004
+    TryAgainError,
 )
 from typing_extensions import override
 
 Argument = str | bytes | int
 
 _ERRORS: Final[dict[str, type[ResponseError] | type[ConnectionError]]] = {
+    "ASK": AskError,
+    "CLUSTERDOWN": ClusterDownError,
     "LOADING": BusyLoadingError,
+    "MASTERDOWN": ClusterDownError,
+    "MOVED": MovedError,
     "NOAUTH": AuthenticationError,
     "NOSCRIPT": NoScriptError,
     "OOM": OutOfMemoryError,
     "READONLY": ReadOnlyError,
+    "TRYAGAIN": TryAgainError,
     "WRONGPASS": AuthenticationError,
 }
 """By the first word of an error; the same classes as redis-py raises."""
@@ -112,8 +121,8 @@ class Wire(asyncio.Protocol):
         try:
             while (answer := self._reader.gets()) is not False:
                 self._take(answer)
-        except (hiredis.ProtocolError, IndexError) as error:
-            # An answer to nothing is as wrong as one that cannot be read.
+        except (hiredis.ProtocolError, IndexError, ValueError) as error:
+            # An answer to nothing is as wrong as one that cannot be read, or a redirect to nowhere.
             self.close(ConnectionError(f"Redis does not keep to its protocol: {type(error).__name__}"))
 
     @override

@@ -295,6 +295,7 @@ async def fill_redis(owner: asyncpg.Connection, redis: Redis) -> None:
         await redis.hset(counter_key("acme", counter), mapping=values)
 
 
+@pytest.mark.also_on_cluster
 @pytest.mark.parametrize(
     ("field", "row"), [("balance", "pool"), ("held", "pool"), ("sequence", "pool"), ("settled", "counter")]
 )
@@ -319,6 +320,7 @@ async def test_redis_that_differs_is_named(
     assert finding.breaches[0].fault.startswith(f"{field} is")
 
 
+@pytest.mark.also_on_cluster
 async def test_a_counter_of_another_generation_counts_as_missing(
     books: None, owner: asyncpg.Connection, database_url: str, redis: Redis
 ) -> None:

@@ -226,6 +226,7 @@ async def placed(world: World) -> Hold:
     return world.placed[-1].hold
 
 
+@pytest.mark.also_on_cluster
 async def test_a_hold_registered_after_the_snapshot_that_redis_was_rebuilt_from_is_added(world: World) -> None:
     """Seen to fail without confirmation: nobody counted the hold until the next comparison of Redis with the register."""
     await placed(world)
@@ -253,6 +254,7 @@ async def test_without_a_pool_it_is_asked_again_until_there_is_one(world: World)
     await expect_redis_counts_the_register(world.owner, world.redis)
 
 
+@pytest.mark.also_on_cluster
 async def test_a_pool_that_has_counted_fewer_placements_than_are_registered_is_dropped(world: World) -> None:
     """Seen to fail with the comparison of placements off."""
     await placed(world)
@@ -265,6 +267,7 @@ async def test_a_pool_that_has_counted_fewer_placements_than_are_registered_is_d
     assert not await world.redis.exists(pool_key("acme"))
 
 
+@pytest.mark.also_on_cluster
 async def test_a_pool_that_has_lost_a_hold_placed_on_it_is_dropped_even_if_others_were_placed_since(
     world: World,
 ) -> None:

@@ -125,6 +125,7 @@ async def test_an_explanation_tells_how_much_is_left_and_changes_nothing(
     assert told.refusal is None
 
 
+@pytest.mark.also_on_cluster
 async def test_an_explanation_without_redis_counters_reads_the_books(
     owner: asyncpg.Connection, settings: AuthzSettings, redis: Redis, ask: Ask
 ) -> None:

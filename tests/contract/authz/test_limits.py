@@ -11,6 +11,8 @@ from gateway_core.edges.redis.keys import holds_key, pool_key
 from gateway_core.edges.settings import AuthzSettings
 from tests.contract.authz.conftest import Answer, Ask, check_request, guard, ready, top_up
 
+pytestmark = pytest.mark.also_on_cluster
+
 CREDIT = 10**9
 SCOPES = [("api_key", "key-1"), ("member", "mia"), ("group", "g4"), ("group", "g1"), ("organization", "acme")]
 

@@ -24,29 +24,27 @@ from tests.contract.authz.conftest import SIGNING_KEY, Answer, Ask, check_reques
 from tests.contract.settlement.settlement_cases import make_report
 from tests.unit.domain.example_hold import HOLD as EXAMPLE
 
+pytestmark = pytest.mark.also_on_cluster
+
 CREDIT = 10**9
+RESTORE = "redis.call('FLUSHALL') for index, key in ipairs(KEYS) do redis.call('RESTORE', key, 0, ARGV[index]) end"
 LIMIT = 100
 HOLD = replace(EXAMPLE, throttles=(), shadow_refusals=(), amount_nano_credits=5)
 
 
 async def dump(redis: Redis) -> dict[str, bytes]:
     """All keys as the server itself would save them."""
-    async with redis.client() as raw:
-        return {str(key): await _dumped(raw, str(key)) for key in await redis.keys("*")}
+    return {str(key): await _dumped(redis, str(key)) async for key in redis.scan_iter("*")}
 
 
-async def _dumped(raw: Redis, key: str) -> bytes:
-    value: bytes = await raw.execute_command("DUMP", key, NEVER_DECODE=True)  # type: ignore[no-untyped-call]
+async def _dumped(redis: Redis, key: str) -> bytes:
+    value: bytes = await redis.execute_command("DUMP", key, NEVER_DECODE=True)  # type: ignore[no-untyped-call]
     return value
 
 
 async def restore(redis: Redis, saved: Mapping[str, bytes]) -> None:
     """What a server finds that starts from this snapshot."""
-    async with redis.pipeline(transaction=True) as pipeline:
-        pipeline.flushall()
-        for key, value in saved.items():
-            pipeline.restore(key, 0, value)
-        await pipeline.execute()
+    await redis.eval(RESTORE, len(saved), *saved.keys(), *saved.values())
 
 
 async def admitted(service: AuthzService, calls: int) -> int:

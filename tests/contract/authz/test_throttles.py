@@ -70,6 +70,7 @@ async def test_a_call_larger_than_the_whole_limit_is_told_that_waiting_does_not_
     assert "retry-after" not in headers(refused)
 
 
+@pytest.mark.also_on_cluster
 @pytest.mark.parametrize(("used", "left"), [(0, 100), (30, 70), (100, 0), (150, 0)])
 async def test_what_a_call_really_used_takes_the_place_of_what_it_reserved(
     owner: asyncpg.Connection, ask: Ask, redis: Redis, used: int, left: int
@@ -82,6 +83,7 @@ async def test_what_a_call_really_used_takes_the_place_of_what_it_reserved(
     assert (await ask({"model": "model-a", "max_tokens": 1})).code == "tokens_rate_limited"
 
 
+@pytest.mark.also_on_cluster
 async def test_a_settlement_told_twice_corrects_once(owner: asyncpg.Connection, ask: Ask, redis: Redis) -> None:
     """Seen to fail when the correction did not depend on the hold being open: the second took another call's tokens."""
     await limit(owner, "member", "mia", tokens_per_minute=1_000)
@@ -92,6 +94,7 @@ async def test_a_settlement_told_twice_corrects_once(owner: asyncpg.Connection, 
     assert await redis.hget(throttle_key("acme", "tokens:member:mia"), "total") == "100"
 
 
+@pytest.mark.also_on_cluster
 async def test_a_call_taken_back_gives_its_tokens_and_its_place_back(
     owner: asyncpg.Connection, ask: Ask, redis: Redis
 ) -> None:
@@ -130,6 +133,7 @@ async def test_so_many_calls_are_open_at_once_and_each_that_ends_makes_room(
     assert (await ask()).status == 429
 
 
+@pytest.mark.also_on_cluster
 async def test_a_thousand_concurrent_calls_on_three_replicas_take_what_there_is_and_no_more(
     settings: AuthzSettings, service: AuthzService, owner: asyncpg.Connection
 ) -> None:
@@ -144,6 +148,7 @@ async def test_a_thousand_concurrent_calls_on_three_replicas_take_what_there_is_
         assert sum(Answer(answer).allowed for answer in answers) == 10
 
 
+@pytest.mark.also_on_cluster
 async def test_open_calls_are_known_again_after_redis_was_emptied(
     owner: asyncpg.Connection, ask: Ask, redis: Redis
 ) -> None:
@@ -200,6 +205,7 @@ async def test_throttles_in_shadow_mode_count_and_refuse_nothing(owner: asyncpg.
     assert [hold_of(answer).shadow_refusals for answer in answers] == [(), (1,), (0, 1)]
 
 
+@pytest.mark.also_on_cluster
 async def test_a_repeated_placing_takes_nothing_twice(owner: asyncpg.Connection, ask: Ask, redis: Redis) -> None:
     await limit(owner, "member", "mia", tokens_per_minute=1_000, mode="SHADOW")
     await limit(owner, "api_key", "key-1", budget_nano_credits=0, mode="SHADOW")

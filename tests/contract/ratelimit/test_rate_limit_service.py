@@ -68,6 +68,7 @@ async def test_a_redis_that_hangs_is_given_up_before_envoy_gives_up(tmp_path: Pa
     assert duration_s < 0.9
 
 
+@pytest.mark.also_on_cluster
 async def test_a_redis_that_refuses_writes_lets_nothing_through(ask: Ask, redis: Redis) -> None:
     await redis.config_set("maxmemory", "1")
     try:

@@ -226,6 +226,7 @@ async def test_the_response_says_which_limit_and_what_is_left(ruled: RuledAsk) -
     assert (unknown.code, unknown.HasField("current_limit")) == (Response.OK, False)
 
 
+@pytest.mark.also_on_cluster
 async def test_a_limit_that_comes_along_and_hits_of_a_descriptor_count(
     redis_server: RedisServer, redis: Redis, folder: Path
 ) -> None:

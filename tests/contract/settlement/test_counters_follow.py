@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
@@ -33,6 +34,7 @@ from tests.contract.settlement.settlement_cases import (
 )
 
 
+@pytest.mark.also_on_cluster
 async def test_a_crash_between_commit_and_counters_is_healed_at_the_next_start(
     owner: asyncpg.Connection, redis: Redis, settings: UsageSettings
 ) -> None:
@@ -46,6 +48,7 @@ async def test_a_crash_between_commit_and_counters_is_healed_at_the_next_start(
         await until_pool(redis, (START_BALANCE - 2 * charge() + 77, held, 4))
 
 
+@pytest.mark.also_on_cluster
 async def test_a_hole_in_what_redis_was_told_is_filled_from_the_ledger(
     owner: asyncpg.Connection, redis: Redis, settings: UsageSettings
 ) -> None:
@@ -60,6 +63,7 @@ async def test_a_hole_in_what_redis_was_told_is_filled_from_the_ledger(
             await until_pool(redis, (START_BALANCE - 3 * charge(), 0, 4))
 
 
+@pytest.mark.also_on_cluster
 async def test_redis_restored_to_an_earlier_moment_is_brought_up_again(
     owner: asyncpg.Connection, redis: Redis, settings: UsageSettings
 ) -> None:
@@ -75,7 +79,7 @@ async def test_redis_restored_to_an_earlier_moment_is_brought_up_again(
 
 
 async def snapshot(redis: Redis) -> dict[str, Any]:
-    return {str(key): await redis.hgetall(str(key)) for key in await redis.keys("mr:*")}
+    return {str(key): await redis.hgetall(str(key)) async for key in redis.scan_iter("mr:*")}
 
 
 async def restore(redis: Redis, contents: dict[str, Any]) -> None:
@@ -84,6 +88,7 @@ async def restore(redis: Redis, contents: dict[str, Any]) -> None:
         await redis.hset(key, mapping=fields)
 
 
+@pytest.mark.also_on_cluster
 async def test_a_top_up_reaches_redis_at_once(owner: asyncpg.Connection, redis: Redis, settings: UsageSettings) -> None:
     await prepare(owner)
     hold = make_hold()

@@ -14,6 +14,8 @@ from tests.contract.settlement.service_runs import place
 from tests.contract.settlement.settlement_cases import ROLE, make_hold, make_settlement, prepare, register
 from usage_service.reconciler import Reconciler
 
+pytestmark = pytest.mark.also_on_cluster
+
 
 @pytest.fixture
 async def reconciler(owner: asyncpg.Connection, redis: Redis, settings: UsageSettings) -> AsyncIterator[Reconciler]:

@@ -45,6 +45,7 @@ from tests.contract.settlement.settlement_cases import (
 from usage_service.service import open_usage_service
 
 
+@pytest.mark.also_on_cluster
 async def test_a_call_reported_over_grpc_is_settled_in_postgresql_and_redis(
     owner: asyncpg.Connection, redis: Redis, settings: UsageSettings
 ) -> None:

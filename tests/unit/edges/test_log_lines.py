@@ -17,8 +17,14 @@ TOKEN = sign_hold(HOLD, b"k" * 32)
 URL = "postgresql://megarouter:canary-password@db:5432/megarouter"
 CANARIES = pytest.mark.parametrize(
     ("secret", "hidden"),
-    [(KEY, KEY), (TOKEN, TOKEN), (URL, "canary-password"), ("redis://:canary-password@host", "canary-password")],
-    ids=["API key", "hold token", "password in a URL", "password without a user"],
+    [
+        (KEY, KEY),
+        (TOKEN, TOKEN),
+        (URL, "canary-password"),
+        ("redis://:canary-password@host", "canary-password"),
+        ("rediss+cluster://u:canary-password@host:1,host:2", "canary-password"),
+    ],
+    ids=["API key", "hold token", "password in a URL", "password without a user", "password of a cluster"],
 )
 
 

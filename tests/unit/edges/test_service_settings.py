@@ -113,3 +113,14 @@ def test_no_secret_is_repeated_in_an_error(monkeypatch: pytest.MonkeyPatch) -> N
         load(monkeypatch, AuthzSettings, {**ENVIRONMENT, "MEGAROUTER_KEY_PEPPER": PASSWORD})
     assert not any(secret in str(caught.value) for secret in SECRETS)
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("hosts", ["", "redis-0:x", "redis-0,,redis-1", "redis-0/3"])
+def test_a_redis_cluster_that_is_not_named_right_stops_the_start(monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
+    variables = {
+        "MEGAROUTER_LISTEN": "unix:/run/service.sock",
+        "MEGAROUTER_REDIS_URL": f"redis+cluster://:{PASSWORD}@{hosts}",
+    }
+    with pytest.raises(SettingsError, match=r"MEGAROUTER_REDIS_URL: .*Redis Cluster") as raised:
+        load(monkeypatch, RateLimitSettings, variables)
+    assert PASSWORD not in str(raised.value)
