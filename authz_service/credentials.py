@@ -50,7 +50,7 @@ def find_api_key(call: Call) -> str | Refusal:
 
 
 class KeyHashes:
-    """The hashes that keys are looked up by, remembered for those used lately: under names that are of no use in another process."""
+    """The hashes that keys are looked up by, remembered for keys used lately under names that are of no use in another process."""
 
     def __init__(self, pepper: bytes, entries: int = 20_000) -> None:
         self._pepper = pepper

@@ -20,7 +20,9 @@ REQUEST_NAMESPACE: Final = "megarouter.request"
 CLUSTER_HEADER: Final = "x-megarouter-cluster"
 _OVERWRITE: Final = base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 _LENGTH_DIGITS: Final = 18
-_METADATA_TAG: Final = bytes((external_auth_pb2.CheckResponse.DESCRIPTOR.fields_by_name["dynamic_metadata"].number << 3 | 2,))
+_METADATA_TAG: Final = bytes(
+    (external_auth_pb2.CheckResponse.DESCRIPTOR.fields_by_name["dynamic_metadata"].number << 3 | 2,)
+)
 # The caller's credential never reaches a provider; Envoy adds the provider's own on the upstream side.
 _REMOVED_HEADERS: Final = ("authorization", "x-api-key", "x-goog-api-key", "cookie", "proxy-authorization")
 

@@ -90,7 +90,5 @@ def usage_stream() -> accesslog.AccessLog:
 def journal(path: Path) -> accesslog.AccessLog:
     """One line per metered call in the file that usage_service replays."""
     line = core.DataSource(inline_string=f"{CALL_LINE}\n")
-    config = file_log.FileAccessLog(
-        path=str(path), log_format=core.SubstitutionFormatString(text_format_source=line)
-    )
+    config = file_log.FileAccessLog(path=str(path), log_format=core.SubstitutionFormatString(text_format_source=line))
     return accesslog.AccessLog(name="envoy.access_loggers.file", filter=metered_calls(), typed_config=pack(config))

@@ -5,8 +5,8 @@ The YAML form (`deploy/catalog.yaml`) is validated here; PostgreSQL keeps every 
 
 import datetime as dt
 from collections.abc import Hashable, Iterable
-from pathlib import Path
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 

@@ -112,8 +112,8 @@ _NOT_STORED: Final = {0: None, 0x1E: None, 0x1F: None}
 
 
 def storable_text(text: str, limit: int = 200) -> str:
-    """The text without what PostgreSQL cannot hold (NUL, lone surrogates) and what separates values on the way there, cut at `limit`
-    characters.
+    """The text without what PostgreSQL cannot hold (NUL, lone surrogates) and what separates values on the way there, cut at
+    `limit` characters.
     """
     text = text[:limit]
     if text.isascii() and text.isprintable():  # nearly every text

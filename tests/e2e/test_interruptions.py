@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import contextlib
-import json
 from collections.abc import Awaitable, Callable
 
 import aiohttp

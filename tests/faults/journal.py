@@ -33,7 +33,9 @@ def lines_of(journal: Path, organizations: Iterable[str]) -> list[dict[str, Any]
     lines = [line.split("\t", 3) for line in journal.read_text(encoding="utf-8").splitlines() if line.startswith("v2.")]
     return [
         {"hold": hold, "usage": {} if usage == "-" else json.loads(usage), "rest": rest}
-        for hold, usage, rest in ((hold, stream if answer == "-" else answer, rest) for hold, answer, stream, rest in lines)
+        for hold, usage, rest in (
+            (hold, stream if answer == "-" else answer, rest) for hold, answer, stream, rest in lines
+        )
         if payload_of(hold)["org"] in wanted
     ]
 

@@ -25,7 +25,14 @@ _TRANSFER_COLUMNS: Final = """
 _INSERT_TRANSFERS: Final = insert_packed(
     "ledger_transfers",
     (
-        *("organization_id", "sequence:bigint", "kind", "debit_account", "credit_account", "amount_nano_credits:bigint"),
+        *(
+            "organization_id",
+            "sequence:bigint",
+            "kind",
+            "debit_account",
+            "credit_account",
+            "amount_nano_credits:bigint",
+        ),
         *("idempotency_key", "hold_id", "corrects_sequence:bigint", "actor", "reason"),
     ),
 )
@@ -59,7 +66,9 @@ async def post_transfers(
         UnknownOrganizationError: there is no such organization.
         IdempotencyConflictError: a key was used before, or twice here, for another transfer.
     """
-    transfers = [replace(transfer, reason=storable_text(transfer.reason, len(transfer.reason))) for transfer in transfers]
+    transfers = [
+        replace(transfer, reason=storable_text(transfer.reason, len(transfer.reason))) for transfer in transfers
+    ]
     async with connection.transaction():
         heads = await lock_heads(connection, [organization])
         if organization not in heads:

@@ -151,8 +151,19 @@ def quarantine_row(settlement: Settlement) -> Row:
 FACT_COLUMNS: Final = (
     *("hold_id", "organization_id", "sequence:bigint", "outcome", "source", "detail", "answered_model"),
     *("provider_response_id", "service_tier", "input_tokens:bigint", "cache_read_tokens:bigint"),
-    *("cache_write_5m_tokens:bigint", "cache_write_1h_tokens:bigint", "output_tokens:bigint", "reasoning_tokens:bigint"),
-    *("charge_nano_credits:bigint", "charge_lines:jsonb", "http_status:integer", "response_flags", "duration_ms:bigint"),
+    *(
+        "cache_write_5m_tokens:bigint",
+        "cache_write_1h_tokens:bigint",
+        "output_tokens:bigint",
+        "reasoning_tokens:bigint",
+    ),
+    *(
+        "charge_nano_credits:bigint",
+        "charge_lines:jsonb",
+        "http_status:integer",
+        "response_flags",
+        "duration_ms:bigint",
+    ),
     *("time_to_first_byte_ms:bigint", "request_id", "trace_id", "place_time:instant", "later_counters:texts"),
 )
 RECORD_COLUMNS: Final = (

@@ -264,7 +264,7 @@ def _hold_keys(hold: Hold) -> list[str]:
 
 
 def _signed(names: Sequence[str], places: Mapping[str, int]) -> Iterable[int]:
-    """The place of each counter; negative where it carries the charge alone and not the hold, because one of its scope came before."""
+    """The place of each counter; negative where it carries the charge alone, because one of its scope came before."""
     scopes = {scope_of(name) for name in names}
     if len(scopes) == len(names):
         return (places[name] for name in names)

@@ -9,7 +9,7 @@ import pytest
 from authz_service.service import AuthzService
 from gateway_core.domain.api_keys import hash_api_key, make_api_key
 from gateway_core.domain.holds import verify_hold
-from tests.contract.authz.conftest import KEY, PEPPER, SIGNING_KEY, Answer, Ask, check_request, guard
+from tests.contract.authz.conftest import KEY, PEPPER, SIGNING_KEY, Answer, Ask, check_request, checked, guard
 
 CREDIT = 10**9
 NEW_KEY = make_api_key(b"n" * 32)
@@ -55,7 +55,7 @@ async def test_a_whitelist_of_patterns_holds_on_every_scope(
 async def from_address(service: AuthzService, address: str, path: str = "/v1/chat/completions") -> Answer:
     request = check_request(path=path, method="GET" if path.endswith("models") else "POST")
     request.attributes.source.address.socket_address.address = address
-    return Answer(await service.check(request, {}))
+    return Answer(await checked(service, request))
 
 
 async def test_a_key_with_an_allow_list_is_good_only_from_its_networks(

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from authz_service.service import AuthzService
 from gateway_core.edges.redis.keys import holds_key, pool_key
 from gateway_core.edges.settings import AuthzSettings
-from tests.contract.authz.conftest import Answer, Ask, check_request, guard, ready, top_up
+from tests.contract.authz.conftest import Answer, Ask, check_request, checked, guard, ready, top_up
 
 pytestmark = pytest.mark.also_on_cluster
 
@@ -96,7 +96,7 @@ async def test_a_thousand_concurrent_calls_on_three_replicas_never_pass_a_budget
     await guard(owner, kind, scope_id, budget_nano_credits=100 * CREDIT)
     async with ready(settings) as second, ready(settings) as third:
         replicas = (service, second, third)
-        answers = await asyncio.gather(*(replicas[index % 3].check(check_request(), {}) for index in range(1_000)))
+        answers = await asyncio.gather(*(checked(replicas[index % 3], check_request()) for index in range(1_000)))
     assert sum(Answer(answer).allowed for answer in answers) == 100
 
 

@@ -20,7 +20,7 @@ from gateway_core.edges.postgres.settlement_store import settle_batch
 from gateway_core.edges.redis.hold_counters import CounterEvent, HoldCounters
 from gateway_core.edges.redis.keys import counter_key, holds_key, pool_key
 from gateway_core.edges.settings import AuthzSettings
-from tests.contract.authz.conftest import SIGNING_KEY, Answer, Ask, check_request, guard, ready
+from tests.contract.authz.conftest import SIGNING_KEY, Answer, Ask, check_request, checked, guard, ready
 from tests.contract.settlement.settlement_cases import make_report
 from tests.unit.domain.example_hold import HOLD as EXAMPLE
 
@@ -49,7 +49,7 @@ async def restore(redis: Redis, saved: Mapping[str, bytes]) -> None:
 
 async def admitted(service: AuthzService, calls: int) -> int:
     """How many of so many concurrent calls pass; each holds one credit."""
-    answers = await asyncio.gather(*(service.check(check_request(), {}) for _ in range(calls)))
+    answers = await asyncio.gather(*(checked(service, check_request()) for _ in range(calls)))
     return sum(Answer(answer).allowed for answer in answers)
 
 
@@ -91,7 +91,7 @@ async def test_redis_emptied_under_load_of_three_replicas_admits_exactly_a_hundr
 
         async def call(number: int) -> bool:
             await asyncio.sleep(number / 1_000)
-            return Answer(await replicas[number % 3].check(check_request(), {})).allowed
+            return Answer(await checked(replicas[number % 3], check_request())).allowed
 
         load = asyncio.gather(*(call(number) for number in range(600)))
         for pause_s in (0.05, 0.3, 0.3):

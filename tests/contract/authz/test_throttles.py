@@ -13,7 +13,7 @@ from gateway_core.domain.holds import Hold, verify_hold
 from gateway_core.edges.redis.hold_counters import CounterEvent, HoldCounters
 from gateway_core.edges.redis.keys import pool_key, throttle_key
 from gateway_core.edges.settings import AuthzSettings
-from tests.contract.authz.conftest import SIGNING_KEY, Answer, Ask, check_request, guard, ready
+from tests.contract.authz.conftest import SIGNING_KEY, Answer, Ask, check_request, checked, guard, ready
 
 SCOPES = [("member", "mia"), ("api_key", "key-1"), ("group", "g1"), ("organization", "acme")]
 # 100 bytes are 25 tokens of input, and as many more as max_tokens says.
@@ -141,10 +141,10 @@ async def test_a_thousand_concurrent_calls_on_three_replicas_take_what_there_is_
     await limit(owner, "api_key", "key-1", concurrency_limit=50)
     async with ready(settings) as second, ready(settings) as third:
         replicas = (service, second, third)
-        answers = await asyncio.gather(*(replicas[index % 3].check(check_request(), {}) for index in range(600)))
+        answers = await asyncio.gather(*(checked(replicas[index % 3], check_request()) for index in range(600)))
         assert sum(Answer(answer).allowed for answer in answers) == 40
         await limit(owner, "member", "mia", tokens_per_minute=None)
-        answers = await asyncio.gather(*(replicas[index % 3].check(check_request(), {}) for index in range(600)))
+        answers = await asyncio.gather(*(checked(replicas[index % 3], check_request()) for index in range(600)))
         assert sum(Answer(answer).allowed for answer in answers) == 10
 
 
@@ -190,12 +190,12 @@ async def test_a_place_ends_with_its_hold_even_if_nobody_frees_it(
     """Seen to fail when expired places were not dropped: the member could not call again."""
     await limit(owner, "member", "mia", concurrency_limit=1)
     async with ready(settings.model_copy(update={"hold_life_ms": 1_500})) as service:
-        assert Answer(await service.check(check_request(), {})).allowed
-        assert not Answer(await service.check(check_request(), {})).allowed
+        assert Answer(await checked(service, check_request())).allowed
+        assert not Answer(await checked(service, check_request())).allowed
         await asyncio.sleep(2.6)
         # As the sweep does it in the register; here nobody tells Redis.
         await owner.execute("UPDATE holds SET state = 'EXPIRED', resolve_time = now()")
-        assert Answer(await service.check(check_request(), {})).allowed
+        assert Answer(await checked(service, check_request())).allowed
 
 
 async def test_throttles_in_shadow_mode_count_and_refuse_nothing(owner: asyncpg.Connection, ask: Ask) -> None:

@@ -62,7 +62,11 @@ def test_both_logs_give_the_same_report(changes: dict[str, Any]) -> None:
     assert statement_of(from_stream) == statement_of(from_journal)
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6, 8, 9], ids="answer stream status flags details host request response".split())
+@pytest.mark.parametrize(
+    "number",
+    [1, 2, 3, 4, 5, 6, 8, 9],
+    ids=["answer", "stream", "status", "flags", "details", "host", "request", "response"],
+)
 def test_whatever_decides_the_outcome_is_stated(number: int) -> None:
     """Seen to fail where the field is not in the statement."""
     values = call_values(make_report(make_hold()))
@@ -75,7 +79,12 @@ def test_envoys_signs_of_absence_are_absence(absent: str) -> None:
     values = call_values(make_report(make_hold()))
     report = report_of([values[0], *[absent] * (len(values) - 1)])
     assert (report.facts, report.http_status, report.flags, report.details) == ({}, 0, frozenset(), "")
-    assert (report.upstream_host, report.attempts, report.duration_ms, report.time_to_first_byte_ms) == (None, 0, None, None)
+    assert (report.upstream_host, report.attempts, report.duration_ms, report.time_to_first_byte_ms) == (
+        None,
+        0,
+        None,
+        None,
+    )
     assert (report.request_id, report.trace_id, report.traceparent, report.organization) == ("", None, None, None)
 
 

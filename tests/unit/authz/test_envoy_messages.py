@@ -131,9 +131,7 @@ def test_a_denial_has_its_status_and_a_body_in_the_callers_dialect(reason: Refus
 
 
 def test_a_denial_says_whether_to_come_back() -> None:
-    final = headers_of(
-        read(deny(Refusal(RefusalReason.KEY_EXPIRED, "Why."), Dialect.OPENAI)).denied_response.headers
-    )
+    final = headers_of(read(deny(Refusal(RefusalReason.KEY_EXPIRED, "Why."), Dialect.OPENAI)).denied_response.headers)
     assert (final["x-should-retry"], "retry-after" in final) == ("false", False)
     later = Refusal(RefusalReason.DEPENDENCY_UNAVAILABLE, "Why.", retry_after_s=3)
     passing = headers_of(read(deny(later, Dialect.OPENAI)).denied_response.headers)

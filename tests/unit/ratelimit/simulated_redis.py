@@ -20,7 +20,7 @@ class SimulatedRedis:
         self._redis = self._lua.table(call=self._call)
 
     def take(self, *demands: tuple[str, int, int, int]) -> list[tuple[bool, int, int, int]]:
-        """Runs the script for one call of (key, limit, slice in microseconds, hits); gives (fits, remaining, wait, reset) for each."""
+        """Runs the script for one call of (key, limit, slice in microseconds, hits): (fits, remaining, wait, reset) for each."""
         return self.take_calls(demands)
 
     def take_calls(self, *calls: Sequence[tuple[str, int, int, int]]) -> list[tuple[bool, int, int, int]]:
