@@ -15,14 +15,13 @@ from gateway_core.domain.dialects import Dialect
 from gateway_core.domain.error_bodies import error_body
 from gateway_core.domain.placement_refusals import token_headers
 from gateway_core.domain.refusals import Refusal
+from gateway_core.edges.protobuf_wire import bytes_field
 
 REQUEST_NAMESPACE: Final = "megarouter.request"
 CLUSTER_HEADER: Final = "x-megarouter-cluster"
 _OVERWRITE: Final = base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 _LENGTH_DIGITS: Final = 18
-_METADATA_TAG: Final = bytes(
-    (external_auth_pb2.CheckResponse.DESCRIPTOR.fields_by_name["dynamic_metadata"].number << 3 | 2,)
-)
+_DYNAMIC_METADATA: Final = external_auth_pb2.CheckResponse.DYNAMIC_METADATA_FIELD_NUMBER
 # The caller's credential never reaches a provider; Envoy adds the provider's own on the upstream side.
 _REMOVED_HEADERS: Final = ("authorization", "x-api-key", "x-goog-api-key", "cookie", "proxy-authorization")
 
@@ -93,7 +92,7 @@ def allow(admission: Admission, token: str, traceparent: str | None) -> bytes:
     own = _metadata_entry(b"hold", token) + _metadata_entry(b"hold_id", admission.hold.hold_id)
     if traceparent:
         own += _metadata_entry(b"traceparent", traceparent)
-    response = b"".join((shared, _METADATA_TAG, _varint(len(own)), own))
+    response = shared + bytes_field(_DYNAMIC_METADATA, own)
     if admission.tokens_left:
         headers = [_header(name, value) for name, value in token_headers(admission, admission.tokens_left)]
         more = external_auth_pb2.OkHttpResponse(response_headers_to_add=headers)
@@ -102,21 +101,9 @@ def allow(admission: Admission, token: str, traceparent: str | None) -> bytes:
 
 
 def _metadata_entry(key: bytes, text: str) -> bytes:
-    """A field of `dynamic_metadata`: an entry of `Struct.fields`, serialized."""
-    written = text.encode()
-    value = b"".join((b"\x1a", _varint(len(written)), written))  # Value.string_value
-    entry = b"".join((b"\x0a", _varint(len(key)), key, b"\x12", _varint(len(value)), value))
-    return b"".join((b"\x0a", _varint(len(entry)), entry))
-
-
-def _varint(number: int) -> bytes:
-    return _VARINTS[number] if number < len(_VARINTS) else bytes((number & 127 | 128,)) + _varint(number >> 7)
-
-
-_VARINTS: Final = (
-    *(bytes((number,)) for number in range(1 << 7)),
-    *(bytes((number & 127 | 128, number >> 7)) for number in range(1 << 7, 1 << 12)),
-)
+    """A field of `dynamic_metadata`: an entry of `Struct.fields`."""
+    value = bytes_field(struct_pb2.Value.STRING_VALUE_FIELD_NUMBER, text.encode())
+    return bytes_field(1, bytes_field(1, key) + bytes_field(2, value))
 
 
 def _shared_answer(admission: Admission) -> bytes:

@@ -1,7 +1,8 @@
 """The decision on one call, whatever transport brings it."""
 
-import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import Final
 
@@ -11,17 +12,34 @@ from redis.exceptions import OutOfMemoryError
 from gateway_core.domain.rate_limits import CounterState, Demand, merge_demands
 from gateway_core.edges.redis.connections import UNAVAILABLE
 from gateway_core.edges.redis.rate_counters import RateCounters
-from ratelimit_service.answers import answer
-from ratelimit_service.descriptors import DOMAIN, read_call
+from ratelimit_service.answers import Answer, answer, answered
+from ratelimit_service.descriptors import DOMAIN, DescribedCall, InvalidDescriptorsError, read_call
 from ratelimit_service.ruled_calls import answer_ruled, read_ruled_call
 from ratelimit_service.rules import Rules
 
-DECISION_TIMEOUT_S: Final = 0.7
-"""Below the second that Envoy waits."""
+_REMEMBERED: Final = 16_384
 
 
 class CountersUnavailableError(Exception):
     """Redis does not answer in time: the call must be refused as unavailable, never let through."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a call of the gateway's own domain asks."""
+
+    call: DescribedCall
+    demands: Sequence[Demand]
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _read(request: bytes) -> _Asked | rls_pb2.RateLimitRequest:
+    """What a request asks; those of other domains as they are. Remembered: all calls of a key bring the same bytes."""
+    message = rls_pb2.RateLimitRequest.FromString(request)
+    if message.domain != DOMAIN:
+        return message
+    call = read_call(message)
+    return _Asked(call, merge_demands(chain.from_iterable(call.descriptors)))
 
 
 class RateLimitHandler:
@@ -37,26 +55,30 @@ class RateLimitHandler:
         self._counters = counters
         self._rules = rules
 
-    async def should_rate_limit(self, request: rls_pb2.RateLimitRequest) -> rls_pb2.RateLimitResponse:
+    async def should_rate_limit(self, request: bytes) -> Answer:
         """Takes the call's hits from every counter it names, or from none, and says which.
 
+        Args:
+            request: a serialized `RateLimitRequest`.
+
         Raises:
-            InvalidDescriptorsError: the request is not one of ours.
+            DecodeError, InvalidDescriptorsError: the request is not one of ours.
             CountersUnavailableError: Redis cannot answer.
         """
-        rules = None if request.domain == DOMAIN else self._rules()
-        if rules is not None:
-            ruled = read_ruled_call(request, rules)
-            return answer_ruled(ruled, await self._take(ruled.demands))
-        call = read_call(request)
-        return answer(call, await self._take(chain.from_iterable(call.descriptors)))
+        asked = _read(request)
+        if isinstance(asked, _Asked):
+            return answer(asked.call, await self._take(asked.demands))
+        rules = self._rules()
+        if rules is None:
+            raise InvalidDescriptorsError(f"the domain must be {DOMAIN}")
+        ruled = read_ruled_call(asked, rules)
+        demands = merge_demands(demand for demand in ruled.demands if demand)
+        return answered(answer_ruled(ruled, await self._take(demands)))
 
-    async def _take(self, demands: Iterable[Demand | None]) -> list[CounterState]:
-        merged = merge_demands(demand for demand in demands if demand)
-        if not merged:
+    async def _take(self, demands: Sequence[Demand]) -> list[CounterState]:
+        if not demands:
             return []
         try:
-            async with asyncio.timeout(DECISION_TIMEOUT_S):
-                return await self._counters.take(merged)
+            return await self._counters.take(demands)
         except (*UNAVAILABLE, OutOfMemoryError) as error:
             raise CountersUnavailableError("the rate counters cannot be reached") from error

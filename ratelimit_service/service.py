@@ -26,6 +26,7 @@ from gateway_core.edges.telemetry.semconv import (
 )
 from gateway_core.edges.telemetry.tracing import Tracing
 from gateway_core.edges.unary import Metadata, StatusError, UnaryMethod, generic_handler
+from ratelimit_service.answers import Answer
 from ratelimit_service.descriptors import InvalidDescriptorsError
 from ratelimit_service.handler import CountersUnavailableError, RateLimitHandler
 from ratelimit_service.rule_files import RuleFiles
@@ -36,6 +37,7 @@ SERVICE_NAME: Final = "envoy.service.ratelimit.v3.RateLimitService"
 METHOD: Final = f"{SERVICE_NAME}/ShouldRateLimit"
 _REDIS_TIMEOUT_MS: Final = 300
 _PROBE_INTERVAL_S: Final = 0.25
+_CODES: Final = {number: name for name, number in rls_pb2.RateLimitResponse.Code.items()}
 
 
 class RateLimitMethod:
@@ -44,44 +46,39 @@ class RateLimitMethod:
     def __init__(self, handler: RateLimitHandler, tracing: Tracing, metrics: Metrics) -> None:
         self._handler = handler
         self._tracing = tracing
-        self._decisions = metrics.counter(RATE_LIMIT_DECISIONS)
+        self._decisions = metrics.tally(RATE_LIMIT_DECISIONS)
         self._shadow_refusals = metrics.counter(RATE_LIMIT_SHADOW_REFUSALS)
 
     async def answer(self, request: bytes, metadata: Metadata) -> bytes:
         """Decides on one call."""
         if not self._tracing.enabled:
-            return _serialized(await self._counted(request))
+            return (await self._counted(request)).content
         with self._tracing.continued(METHOD, metadata) as span:
             span.set_attributes({RPC_SYSTEM_NAME: "grpc", RPC_METHOD: METHOD})
-            response = await self._counted(request)
-            span.set_attribute(RATE_LIMIT_DECISION, rls_pb2.RateLimitResponse.Code.Name(response.overall_code))
-            return _serialized(response)
+            answer = await self._counted(request)
+            span.set_attribute(RATE_LIMIT_DECISION, _CODES[answer.code])
+            return answer.content
 
-    async def _counted(self, request: bytes) -> rls_pb2.RateLimitResponse:
-        decision = "FAILED"
+    async def _counted(self, request: bytes) -> Answer:
         try:
-            response = await self._decide(request)
-            decision = rls_pb2.RateLimitResponse.Code.Name(response.overall_code)
-            if response.HasField("dynamic_metadata"):
-                self._shadow_refusals.add(1)
-            return response
-        finally:
-            self._decisions.add(1, {RATE_LIMIT_DECISION: decision})
+            answer = await self._decide(request)
+        except BaseException:
+            self._decisions.add((RATE_LIMIT_DECISION, "FAILED"))
+            raise
+        self._decisions.add((RATE_LIMIT_DECISION, _CODES[answer.code]))
+        if answer.has_shadows:
+            self._shadow_refusals.add(1)
+        return answer
 
-    async def _decide(self, request: bytes) -> rls_pb2.RateLimitResponse:
+    async def _decide(self, request: bytes) -> Answer:
         try:
-            return await self._handler.should_rate_limit(rls_pb2.RateLimitRequest.FromString(request))
+            return await self._handler.should_rate_limit(request)
         except CountersUnavailableError as error:
             raise StatusError(grpc.StatusCode.UNAVAILABLE, str(error)) from error
         except DecodeError as error:
             raise StatusError(grpc.StatusCode.INVALID_ARGUMENT, "this is no RateLimitRequest") from error
         except InvalidDescriptorsError as error:
             raise StatusError(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
-
-
-def _serialized(response: rls_pb2.RateLimitResponse) -> bytes:
-    data: bytes = response.SerializeToString()
-    return data
 
 
 class RateLimitService:

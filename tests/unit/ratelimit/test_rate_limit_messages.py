@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from envoy.service.ratelimit.v3 import rls_pb2
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway_core.domain.dialects import Dialect
 from gateway_core.domain.rate_limits import CounterState, Demand, RateCounter, RateUnit
 from gateway_core.domain.scopes import Scope, ScopeKind
-from ratelimit_service.answers import answer
+from ratelimit_service.answers import UINT32_MAX, Answer, answer, response_to
 from ratelimit_service.descriptors import DescribedCall, InvalidDescriptorsError, read_call
 from tests.unit.ratelimit.requests import headers_of, rate_limit_request
 
@@ -18,13 +20,36 @@ KEY = RateCounter("acme", Scope(ScopeKind.API_KEY, "key-1"), RateUnit.MINUTE)
 OK, OVER_LIMIT = rls_pb2.RateLimitResponse.OK, rls_pb2.RateLimitResponse.OVER_LIMIT
 
 
+def read(answered: Answer) -> rls_pb2.RateLimitResponse:
+    response = rls_pb2.RateLimitResponse.FromString(answered.content)
+    assert (answered.code, answered.has_shadows) == (response.overall_code, response.HasField("dynamic_metadata"))
+    return response
+
+
+@given(
+    limits=st.tuples(*[st.integers(1, UINT32_MAX)] * 2),
+    remaining=st.tuples(*[st.integers(0, UINT32_MAX)] * 2),
+    resets=st.tuples(*[st.integers(0, 10**14)] * 2),
+)
+def test_what_is_written_by_hand_is_the_response(
+    limits: tuple[int, int], remaining: tuple[int, int], resets: tuple[int, int]
+) -> None:
+    demands = (Demand(MEMBER, limits[0], 1), Demand(KEY, limits[1], 1))
+    states = [
+        CounterState(demand, fits=True, remaining=left, wait_us=0, reset_us=reset)
+        for demand, left, reset in zip(demands, remaining, resets, strict=True)
+    ]
+    call = DescribedCall((demands,), Dialect.OPENAI)
+    assert read(answer(call, states)) == response_to(call, states)
+
+
 def refused(dialect: Dialect, wait_us: int | None = 11_500_000) -> rls_pb2.RateLimitResponse:
     demands = (Demand(MEMBER, 60, 1), Demand(KEY, 10, 1))
     states = [
         CounterState(demands[0], fits=True, remaining=40, wait_us=0, reset_us=60_000_000),
         CounterState(demands[1], fits=False, remaining=0, wait_us=wait_us, reset_us=60_500_000),
     ]
-    return answer(DescribedCall((demands,), dialect), states)
+    return read(answer(DescribedCall((demands,), dialect), states))
 
 
 def test_a_descriptor_becomes_demands_on_all_its_scopes() -> None:
@@ -120,7 +145,7 @@ def test_an_admitted_call_carries_the_headers_of_the_tightest_limit() -> None:
         CounterState(demands[0], fits=True, remaining=40, wait_us=0, reset_us=60_000_000),
         CounterState(demands[1], fits=True, remaining=3, wait_us=0, reset_us=60_500_000),
     ]
-    response = answer(DescribedCall((demands,), Dialect.OPENAI), states)
+    response = read(answer(DescribedCall((demands,), Dialect.OPENAI), states))
     assert response.overall_code == OK
     assert headers_of(response) == {
         "x-ratelimit-limit-requests": "10",
@@ -191,7 +216,7 @@ def test_every_descriptor_gets_its_status_in_order() -> None:
         CounterState(Demand(MEMBER, 60, 1), fits=True, remaining=40, wait_us=0, reset_us=60_250_000),
         CounterState(Demand(KEY, 10, 1), fits=False, remaining=0, wait_us=1_000_000, reset_us=60_500_000),
     ]
-    response = answer(DescribedCall(descriptors, Dialect.OPENAI), states)
+    response = read(answer(DescribedCall(descriptors, Dialect.OPENAI), states))
     assert [status.code for status in response.statuses] == [OK, OK, OVER_LIMIT, OVER_LIMIT]
     assert not response.statuses[0].HasField("current_limit")
     assert response.statuses[1].current_limit.requests_per_unit == 60
@@ -202,6 +227,6 @@ def test_every_descriptor_gets_its_status_in_order() -> None:
 
 
 def test_a_call_without_limits_passes_without_headers() -> None:
-    response = answer(DescribedCall(((),), Dialect.OPENAI), [])
+    response = read(answer(DescribedCall(((),), Dialect.OPENAI), []))
     assert response.overall_code == OK
     assert not response.response_headers_to_add

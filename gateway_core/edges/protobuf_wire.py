@@ -1,0 +1,29 @@
+"""Protobuf's wire format, for the few messages that are written for every call: building them as objects costs several times as much.
+
+https://protobuf.dev/programming-guides/encoding/
+"""
+
+from typing import Final
+
+_SHORT: Final = 1 << 12
+
+
+def varint(number: int) -> bytes:
+    """A number that is not negative."""
+    return _VARINTS[number] if number < _SHORT else bytes((number & 127 | 128,)) + varint(number >> 7)
+
+
+def number_field(field: int, number: int) -> bytes:
+    """A field of an integer, an enumeration or a boolean; nothing for 0, which is the default."""
+    return varint(field << 3) + varint(number) if number else b""
+
+
+def bytes_field(field: int, content: bytes) -> bytes:
+    """A field of a text, of bytes, or of a message that is written already."""
+    return b"".join((_VARINTS[field << 3 | 2], varint(len(content)), content))
+
+
+_VARINTS: Final = (
+    *(bytes((number,)) for number in range(1 << 7)),
+    *(bytes((number & 127 | 128, number >> 7)) for number in range(1 << 7, _SHORT)),
+)
