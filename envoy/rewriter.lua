@@ -136,16 +136,17 @@ local function read_object(text, index, visit)
   end
 end
 
-local CONTROL_ESCAPES = { ["\b"] = "\\b", ["\f"] = "\\f", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
+local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
+for code = 0, 31 do
+  local character = string.char(code)
+  ESCAPES[character] = ESCAPES[character] or format("\\u%04x", code)
+end
 
 local function quote_json(text)
-  local escaped = text:gsub('[%z\1-\31"\\]', function(character)
-    if character == '"' or character == "\\" then
-      return "\\" .. character
-    end
-    return CONTROL_ESCAPES[character] or format("\\u%04x", byte(character))
-  end)
-  return '"' .. escaped .. '"'
+  if find(text, '[%z\1-\31"\\]') then
+    text = text:gsub('[%z\1-\31"\\]', ESCAPES)
+  end
+  return '"' .. text .. '"'
 end
 
 ---------------------------------------------------------------------------------------------------------------------
@@ -353,7 +354,16 @@ local USAGE_PATHS = {
   { "response_id", { "id" }, { "response", "id" }, { "message", "id" }, { "responseId" } },
 }
 
+-- The same one by one.
+local PLACES = {}
+for _, entry in ipairs(USAGE_PATHS) do
+  for i = 2, #entry do
+    PLACES[#PLACES + 1] = { name = entry[1], outer = entry[i][1], inner = entry[i][2] }
+  end
+end
+
 -- The same as sets of keys: those of the document, and those inside of two of its members.
+local NOTHING = {}
 local WANTED_ON_TOP = { message = true, response = true, error = true }
 local WANTED_INSIDE = { message = {}, response = { error = true } }
 for _, entry in ipairs(USAGE_PATHS) do
@@ -386,7 +396,8 @@ local function text_of(json, span)
   end
   local first = byte(json, span[1])
   if first == QUOTE then
-    return (sub(json, span[1] + 1, span[2] - 1):gsub('\\(["\\/])', "%1"))
+    local text = sub(json, span[1] + 1, span[2] - 1)
+    return find(text, "\\", 1, true) and text:gsub('\\(["\\/])', "%1") or text
   elseif first == OPEN_BRACE or first == OPEN_BRACKET then
     return sub(json, span[1], span[2])
   end
@@ -422,20 +433,22 @@ local function usage_facts(json)
     return {}
   end
   local top = spans_of(json, index, WANTED_ON_TOP)
-  local inside = {}
+  local inside = { message = NOTHING, response = NOTHING }
   for outer, wanted in pairs(WANTED_INSIDE) do
     local span = top[outer]
-    inside[outer] = span and byte(json, span[1]) == OPEN_BRACE and spans_of(json, span[1], wanted) or {}
+    if span and byte(json, span[1]) == OPEN_BRACE then
+      inside[outer] = spans_of(json, span[1], wanted)
+    end
   end
   local facts = {}
-  for _, entry in ipairs(USAGE_PATHS) do
-    for i = 2, #entry do
-      local outer, inner = entry[i][1], entry[i][2]
-      local span = top[outer]
-      if inner then
-        span = inside[outer][inner]
-      end
-      facts[entry[1]] = text_of(json, span) or facts[entry[1]]
+  for i = 1, #PLACES do
+    local place = PLACES[i]
+    local span = top[place.outer]
+    if span and place.inner then
+      span = inside[place.outer][place.inner]
+    end
+    if span then
+      facts[place.name] = text_of(json, span) or facts[place.name]
     end
   end
   add_error(facts, "error", json, top.error)
