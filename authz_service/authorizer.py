@@ -23,6 +23,7 @@ from gateway_core.domain.ids import make_id
 from gateway_core.domain.placement_refusals import refuse_placement
 from gateway_core.domain.placements import Placed, Refused
 from gateway_core.domain.principals import Principal
+from gateway_core.domain.records import record
 from gateway_core.domain.refusals import Refusal, RefusalReason
 from gateway_core.edges.postgres import connections as postgres
 from gateway_core.edges.redis import connections as redis
@@ -37,7 +38,7 @@ _TRY_AGAIN: Final = Refusal(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Admitted:
     """The call passes with this hold."""
 

@@ -1,10 +1,12 @@
 """A call as the decision sees it, free of any transport."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from gateway_core.domain.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Call:
     """One HTTP request as Envoy describes it to `ext_authz`; header names are in lower case, bodies never arrive here."""
 

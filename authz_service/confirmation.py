@@ -17,13 +17,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 import asyncpg
 from redis.exceptions import RedisError
 
 from authz_service.register import PlacedHold
+from gateway_core.domain.records import record
 from gateway_core.edges.background import end, start
 from gateway_core.edges.postgres.connections import UNAVAILABLE
 from gateway_core.edges.redis.hold_counters import HoldCounters
@@ -44,7 +44,7 @@ class OpenHolds(Protocol):
         """Which of these holds are open, and the sequence of the ledger at which that is true."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Unconfirmed:
     placed: PlacedHold
     registered_s: float

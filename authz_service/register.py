@@ -5,12 +5,12 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
 
 from gateway_core.domain.holds import Hold
+from gateway_core.domain.records import record
 from gateway_core.edges.background import end, start
 from gateway_core.edges.postgres.connections import UNAVAILABLE
 
@@ -25,7 +25,7 @@ _LONGEST_INTERVAL_S: Final = 0.1
 _NOT_WRITTEN: Final = (*UNAVAILABLE, asyncpg.PostgresError)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class PlacedHold:
     """A hold that stands in Redis."""
 

@@ -165,7 +165,7 @@ async def open_authz_service(
     """Opens what the service needs; when it closes, every placed hold is in the register."""
     async with AsyncExitStack() as stack:
         await migrate(settings)
-        pool = await stack.enter_async_context(open_pool(settings, ROLE))
+        pool = await stack.enter_async_context(open_pool(settings, ROLE, by_index=True))
         redis = await stack.enter_async_context(open_pipelined(settings.redis_url.get_secret_value()))
         catalog = await stack.enter_async_context(open_catalog_cache(pool, settings, ROLE))
         store = IdentityStore(pool)

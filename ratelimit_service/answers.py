@@ -1,7 +1,6 @@
 """From the states of the counters to Envoy's response: verdict, headers, and the body a refused caller reads."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from envoy.service.ratelimit.v3 import rls_pb2
@@ -19,6 +18,7 @@ from gateway_core.domain.rate_limits import (
     retry_after_s,
     tightest,
 )
+from gateway_core.domain.records import record
 from gateway_core.domain.refusals import Refusal, RefusalReason
 from gateway_core.edges.protobuf_wire import bytes_field, number_field
 from ratelimit_service.descriptors import DescribedCall
@@ -30,7 +30,7 @@ UINT32_MAX: Final = 2**32 - 1
 _US_PER_S: Final = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Answer:
     """A serialized `RateLimitResponse`, and what is to be known of it."""
 

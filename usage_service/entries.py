@@ -5,6 +5,7 @@ import enum
 import time
 from dataclasses import dataclass, field
 
+from gateway_core.domain.records import record
 from gateway_core.domain.settlement import CallReport
 
 SIGNATURE_LENGTH = 43  # of HMAC-SHA256 in base64url
@@ -41,7 +42,7 @@ class Page:
         await self._done.wait()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Entry:
     """A report on its way to settlement."""
 

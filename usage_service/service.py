@@ -105,7 +105,7 @@ async def open_usage_service(
     """Opens what the service needs; when it closes, everything taken on is settled and the journal's place is stored."""
     async with AsyncExitStack() as stack:
         await migrate(settings)
-        pool = await stack.enter_async_context(open_pool(settings, ROLE))
+        pool = await stack.enter_async_context(open_pool(settings, ROLE, by_index=True))
         redis = await stack.enter_async_context(open_pipelined(settings.redis_url.get_secret_value()))
         catalog = await stack.enter_async_context(open_catalog_cache(pool, settings, ROLE))
         follower = CounterFollower(redis, LedgerEvents(pool))

@@ -15,6 +15,7 @@ from gateway_core.domain.holds import Hold
 from gateway_core.domain.placements import TokensLeft
 from gateway_core.domain.pricing import estimate
 from gateway_core.domain.principals import Principal, RateRule
+from gateway_core.domain.records import record
 from gateway_core.domain.refusals import Refusal, RefusalReason
 from gateway_core.domain.request_limits import encode_limits, rate_limits_of
 from gateway_core.domain.scopes import Counter, Scope
@@ -28,7 +29,7 @@ _EXPIRED = "This API key has expired. Create a new one or ask your admin."
 _REPLACED = "This API key was rotated and the time of its old secret is over. Use the new one."
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Parameters:
     """What the price of a call depends on."""
 
@@ -40,7 +41,7 @@ class Parameters:
     asks_for_usage: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Admission:
     """A call that may pass if its hold can be placed."""
 
@@ -91,7 +92,7 @@ class Admission:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Prices:
     """What the catalogue says about the models on offer."""
 

@@ -9,11 +9,11 @@ import enum
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from gateway_core.domain.dialects import Endpoint
+from gateway_core.domain.records import record
 from gateway_core.domain.scopes import Counter
 from gateway_core.domain.throttles import Throttle
 
@@ -37,7 +37,7 @@ class HoldTokenError(Exception):
     """The token was not made by this deployment, or was changed."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Hold:
     """An admitted call. Instants are microseconds since the epoch; amounts nano-credits."""
 
@@ -95,7 +95,7 @@ class Hold:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SharedClaims:
     """The part of a token that all calls of one key to one model have in common while their periods last."""
 

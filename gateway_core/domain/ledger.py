@@ -1,7 +1,8 @@
 """Double entry: an immutable transfer moves one amount from the account it debits to the account it credits (INV-01)."""
 
 import enum
-from dataclasses import dataclass
+
+from gateway_core.domain.records import record
 
 
 class Account(enum.StrEnum):
@@ -23,7 +24,7 @@ class TransferKind(enum.StrEnum):
     CORRECTION = "CORRECTION"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Transfer:
     """A transfer to be posted."""
 

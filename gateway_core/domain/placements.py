@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from gateway_core.domain.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record(frozen=True, slots=True)
 class TokensLeft:
     """What a throttle of tokens has left behind a call, for its caller to know."""
 
@@ -14,7 +16,7 @@ class TokensLeft:
     """How long until the whole limit is free again if nothing else is called."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Placed:
     """The hold stands on every scope."""
 

@@ -1,14 +1,13 @@
 """One pricing function for every call, streamed or not, and the estimate a hold is placed for."""
 
-from dataclasses import dataclass
-
 from gateway_core.domain.catalog import Model, Prices, PriceSchedule
 from gateway_core.domain.dialects import Endpoint
 from gateway_core.domain.money import charge_nano_credits
+from gateway_core.domain.records import record
 from gateway_core.domain.usage import TokenUsage
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ChargeLine:
     """One token category of a charge: the only place where rounding happens."""
 
@@ -18,7 +17,7 @@ class ChargeLine:
     amount_nano_credits: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Estimate:
     """What a hold reserves: token counts and their price."""
 

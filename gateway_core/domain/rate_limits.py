@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
 
+from gateway_core.domain.records import record
 from gateway_core.domain.scopes import Scope
 
 SLICES_PER_WINDOW: Final = 64
@@ -98,7 +99,7 @@ class RuleCounter:
 Counted = RateCounter | RuleCounter
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Demand:
     """What one call asks of one counter."""
 
@@ -111,7 +112,7 @@ class Demand:
     """Whether it counts what it would refuse, and lets it pass."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CounterState:
     """How a demand fared. All demands of a call pass together or not at all."""
 

@@ -7,13 +7,14 @@ call that never reached a provider is voided. A call that nobody reports on expi
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from gateway_core.domain.catalog import Model, PriceSchedule
 from gateway_core.domain.dialects import Endpoint
 from gateway_core.domain.holds import Hold, HoldState
 from gateway_core.domain.pricing import ChargeLine, charge_lines, total_nano_credits
+from gateway_core.domain.records import record
 from gateway_core.domain.scopes import Scope
 from gateway_core.domain.usage import InvalidUsageError, TokenUsage, UsageSource, estimated_usage, usage_of_report
 
@@ -57,7 +58,7 @@ class ExpiredHoldPolicy(enum.StrEnum):
     RELEASE = "RELEASE"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CallReport:
     """What Envoy says about a finished call, the same from both of its logs. Nothing in it but the token is proof of anything."""
 
@@ -121,7 +122,7 @@ def storable_text(text: str, limit: int = 200) -> str:
     return text.translate(_NOT_STORED).encode("utf-8", "replace").decode()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Resolution:
     """The one outcome of a hold. The charge is the sum of the lines."""
 
@@ -179,7 +180,7 @@ def expire(hold: Hold, policy: ExpiredHoldPolicy, schedule: PriceSchedule) -> Re
     return Resolution(HoldState.EXPIRED, UsageSource.ESTIMATED, SettlementDetail.UNCONFIRMED, usage, lines)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Case:
     hold: Hold
     report: CallReport

@@ -9,9 +9,9 @@ makes the report invalid; it is never coerced.
 import enum
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gateway_core.domain.dialects import Endpoint
+from gateway_core.domain.records import record
 
 MAX_TOKEN_COUNT = 2**40
 
@@ -28,7 +28,7 @@ class InvalidUsageError(Exception):
     """The provider's usage report contradicts itself or holds what is not a token count."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TokenUsage:
     """Disjoint token counts; their sum is everything the provider counted. `output_reasoning` is not part of `output`."""
 

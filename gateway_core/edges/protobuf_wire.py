@@ -1,4 +1,4 @@
-"""Protobuf's wire format, for the few messages that are written for every call: building them as objects costs several times as much.
+"""Protobuf's wire format, for the few messages that are written for every call: as objects they cost several times as much.
 
 https://protobuf.dev/programming-guides/encoding/
 """

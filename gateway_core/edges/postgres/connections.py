@@ -32,8 +32,15 @@ _LONGEST_DELAY_S: Final = 1.0
 
 
 @asynccontextmanager
-async def open_pool(settings: DatabaseSettings, role: str) -> AsyncIterator[asyncpg.Pool]:
-    """A pool whose connections hold only the rights of `role`. Waits for the server without end: services start in any order."""
+async def open_pool(settings: DatabaseSettings, role: str, *, by_index: bool = False) -> AsyncIterator[asyncpg.Pool]:
+    """A pool whose connections hold only the rights of `role`. Waits for the server without end: services start in any order.
+
+    Args:
+        settings: where the database is.
+        role: of the service.
+        by_index: whether every statement is to look rows up by an index. A plan that was made while a table was empty reads all of
+            it, and is kept while the table grows: until PostgreSQL counts the rows anew, each call would cost more than the last.
+    """
     timeout_s = settings.database_timeout_ms / 1_000
     pool = await until_available(
         lambda: asyncpg.create_pool(
@@ -47,6 +54,7 @@ async def open_pool(settings: DatabaseSettings, role: str) -> AsyncIterator[asyn
                 "role": role,
                 "application_name": role,
                 "statement_timeout": str(settings.database_timeout_ms),
+                **({"enable_seqscan": "off"} if by_index else {}),
             },
         )
     )

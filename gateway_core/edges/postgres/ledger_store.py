@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway_core.domain.ledger import Account, Transfer, TransferKind
+from gateway_core.domain.records import record
 from gateway_core.domain.settlement import storable_text
 from gateway_core.edges.postgres.connections import Connection
 from gateway_core.edges.postgres.packed import insert_packed, packed_columns
@@ -46,7 +47,7 @@ class IdempotencyConflictError(Exception):
     """The idempotency key was used for another transfer."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class PostedTransfer:
     """A transfer in the ledger. `is_replay`: it was there already, nothing was posted."""
 

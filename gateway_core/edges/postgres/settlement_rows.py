@@ -8,6 +8,7 @@ from typing import Final
 
 from gateway_core.domain.holds import Hold
 from gateway_core.domain.pricing import ChargeLine
+from gateway_core.domain.records import record
 from gateway_core.domain.settlement import CallReport, Resolution, storable_text
 
 MAX_QUARANTINED_CHARACTERS: Final = 65_536
@@ -17,7 +18,7 @@ _USAGE_FACTS: Final = ("usage", "start_usage", "response_usage")
 """How the names of the facts begin that tell usage, in every dialect."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Settlement:
     """A call and what was decided about it."""
 
@@ -61,7 +62,7 @@ class ExpiredCharge:
     charge_nano_credits: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RecordedSettlement:
     """A settlement that is on the books."""
 

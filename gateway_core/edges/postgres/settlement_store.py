@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway_core.domain.holds import Hold, HoldState
 from gateway_core.domain.ledger import Transfer, usage_correction, usage_transfer
+from gateway_core.domain.records import record
 from gateway_core.domain.settlement import QUARANTINED
 from gateway_core.domain.usage import TokenUsage
 from gateway_core.edges.postgres.connections import Connection
@@ -139,7 +140,7 @@ async def _write(connection: Connection, recorded: Sequence[RecordedSettlement])
         await connection.execute(_INSERT_QUARANTINE, *packed_columns(map(quarantine_row, quarantined)))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Outcome:
     """What two reports of one call must agree in."""
 

@@ -6,9 +6,9 @@ instead of their number.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from gateway_core.domain.records import record
 from gateway_core.edges.redis.wire import NotSentError
 
 _PER_COMMAND: Final = 64
@@ -18,7 +18,7 @@ Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Asked(Generic[Question, Answer]):
     question: Question
     answer: "asyncio.Future[Answer]"

@@ -8,11 +8,11 @@ pool's edition: docs/adr/0002.
 """
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
 from typing import Final
 
 from gateway_core.domain.holds import Hold
 from gateway_core.domain.placements import Placement
+from gateway_core.domain.records import record
 from gateway_core.domain.scopes import Scope
 from gateway_core.domain.throttles import Throttle, ThrottleKind, open_calls_of, scope_of
 from gateway_core.edges.redis.keys import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
@@ -24,7 +24,7 @@ EVENTS_PER_SCRIPT: Final = 100
 _TOKENS: Final = f"{ThrottleKind.TOKENS}:"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CounterEvent:
     """One event of an organization's ledger as the counters see it."""
 

@@ -15,6 +15,7 @@ from gateway_core.domain.placements import (
     TokensLeft,
     Withdrawn,
 )
+from gateway_core.domain.records import record
 from gateway_core.domain.scopes import Scope
 from gateway_core.edges.redis.gathering import Gathering
 from gateway_core.edges.redis.keys import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
@@ -55,7 +56,7 @@ def placing_terms(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Asked:
     """A call that asks for its hold."""
 
