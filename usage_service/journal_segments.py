@@ -1,6 +1,6 @@
 """The files of a journal: the one that Envoy writes, and the numbered segments that were set aside from it.
 
-`usage.jsonl` is written. `usage.jsonl.000007` was set aside and may hold what is not settled. `usage.jsonl.000006.settled`
+`usage.log` is written. `usage.log.000007` was set aside and may hold what is not settled. `usage.log.000006.settled`
 is settled to its end and kept for a while, so that a database restored to an earlier moment can be brought up again.
 """
 

@@ -123,7 +123,7 @@ class Home:
     @property
     def journal_file(self) -> Path:
         """What Envoy writes about each call, and usage_service replays."""
-        return self.directory / "journal" / "usage.jsonl"
+        return self.directory / "journal" / "usage.log"
 
     @property
     def logs(self) -> Path:

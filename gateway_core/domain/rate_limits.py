@@ -58,8 +58,8 @@ class RateCounter:
 
     @property
     def owner(self) -> str:
-        """Whose counters share a slot of a cluster."""
-        return self.organization
+        """Whose counters share a slot of a cluster: the tag of the key."""
+        return quote(self.organization, safe="")
 
     @property
     def subject(self) -> str:
@@ -82,8 +82,8 @@ class RuleCounter:
 
     @property
     def owner(self) -> str:
-        """Whose counters share a slot of a cluster."""
-        return f"{self.domain}:rules"
+        """Whose counters share a slot of a cluster: the tag of the key. It holds a colon, which no organization's does."""
+        return f"{quote(self.domain, safe='')}:rules"
 
     @property
     def subject(self) -> str:
@@ -91,9 +91,9 @@ class RuleCounter:
         return ", ".join(f"{key} {value}" for key, value in self.entries)
 
     def key(self) -> str:
-        """The Redis key. Its tag holds a colon, which no organization's does: the two kinds of counters are never one."""
+        """The Redis key. The two kinds of counters are never one: their tags differ."""
         entries = "&".join(f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in self.entries)
-        return f"mr:{{{quote(self.domain, safe='')}:rules}}:r:{entries}:{self.unit.name}"
+        return f"mr:{{{self.owner}}}:r:{entries}:{self.unit.name}"
 
 
 Counted = RateCounter | RuleCounter

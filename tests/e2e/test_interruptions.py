@@ -136,7 +136,7 @@ async def test_a_provider_that_is_down_is_an_honest_502_or_503_and_costs_nothing
 async def test_a_forged_journal_line_debits_nobody(stack: Stack, post: Post, tenant: Tenant) -> None:
     assert (await post()).status == 200
     await wait_settled(tenant, 1)
-    journal = stack.home.directory / "journal" / "usage.jsonl"
+    journal = stack.home.directory / "journal" / "usage.log"
     async with asyncio.timeout(5):
         while not (lines := [line for line in journal.read_text().splitlines() if tenant.organization in _hold(line)]):
             await asyncio.sleep(0.02)  # the stream may be ahead of the file

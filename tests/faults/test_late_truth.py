@@ -81,7 +81,7 @@ async def test_both_sinks_down_is_flagged_and_healed_when_the_journal_returns(fo
     tenants = await world.tenants()
     before = await world.witness.last_sequence()
     await asyncio.to_thread(world.stack.stop_process, "usage_service")
-    kept = journal.with_name("kept.jsonl")
+    kept = journal.with_name("kept.log")
     os.link(journal, kept)
     journal.unlink()
     async with Load(world.session, world.base_url, tenants) as load:

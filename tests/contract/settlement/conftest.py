@@ -11,7 +11,7 @@ from tests.contract.settlement.settlement_cases import make_settings
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
-    return tmp_path / "usage.jsonl"
+    return tmp_path / "usage.log"
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def make_settings(database_url: str, redis_url: str, **others: Any) -> UsageSett
         "database_url": database_url,
         "redis_url": redis_url,
         "hold_signing_key": SIGNING_KEY.hex(),
-        "journal_file": "/nonexistent/usage.jsonl",
+        "journal_file": "/nonexistent/usage.log",
     }
     return UsageSettings.model_validate({**values, **others})
 

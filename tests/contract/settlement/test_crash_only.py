@@ -47,7 +47,7 @@ def start(socket: Path, log_file: Path, database_url: str, redis_server: RedisSe
         "MEGAROUTER_DATABASE_URL": database_url,
         "MEGAROUTER_REDIS_URL": redis_server.url,
         "MEGAROUTER_HOLD_SIGNING_KEY": SIGNING_KEY.hex(),
-        "MEGAROUTER_JOURNAL_FILE": str(socket.with_name("usage.jsonl")),
+        "MEGAROUTER_JOURNAL_FILE": str(socket.with_name("usage.log")),
     }
     processes = []
 

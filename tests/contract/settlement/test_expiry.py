@@ -225,7 +225,7 @@ async def test_three_sweepers_racing_expire_every_hold_once(
     await register(owner, *holds)
     await place(redis, *holds[:100])
     small = settings.model_copy(update={"sweep_batch_entries": 7})
-    others = [small.model_copy(update={"journal_file": tmp_path / f"{number}.jsonl"}) for number in range(2)]
+    others = [small.model_copy(update={"journal_file": tmp_path / f"{number}.log"}) for number in range(2)]
     async with running(small) as first, running(others[0]) as second, running(others[1]) as third:
         await until(lambda: sum(service.counts.expired for service in (first, second, third)) == 300, timeout_s=30)
         await until_pool(redis, (START_BALANCE - 100 * charge(100, 50), 0, 101))

@@ -71,7 +71,7 @@ async def until_settled(owner: asyncpg.Connection, count: int) -> None:
 
 
 def segment_count(journal: Path) -> int:
-    return len([path for path in journal.parent.iterdir() if path.name.startswith("usage.jsonl.0")])
+    return len([path for path in journal.parent.iterdir() if path.name.startswith("usage.log.0")])
 
 
 @pytest.mark.timeout(180)
@@ -115,7 +115,7 @@ async def test_envoy_killed_while_the_journal_is_rotated_under_load_costs_no_lin
             await load
             await envoy.start()
         await asyncio.sleep(0.5)
-        written = sum(path.read_bytes().count(b"\n") for path in journal.parent.glob("usage.jsonl*"))
+        written = sum(path.read_bytes().count(b"\n") for path in journal.parent.glob("usage.log*"))
         assert written > 100
         await until_settled(owner, written)
         assert await settled_calls(owner) == written
@@ -153,7 +153,7 @@ async def test_a_full_disk_costs_the_lines_that_found_no_room_and_no_other(
     Seen to fail when the reader did not leave a torn line at the end of a file that is set aside: nothing behind it was settled.
     """
     await prepare(owner)
-    journal = tiny_disk / "usage.jsonl"
+    journal = tiny_disk / "usage.log"
     async with envoy_over(journal) as envoy, usage_over(settings, envoy, tiny_disk) as _:
         ballast = tiny_disk / "ballast"
         ballast.write_bytes(b"x" * 40_000)

@@ -86,7 +86,7 @@ async def test_a_rotated_journal_is_settled_to_its_end_and_followed(
     async with running(settings) as service:
         await until(lambda: service.counts.settled == 1)
         append(journal, [make_report(make_hold())])
-        journal.rename(journal.with_suffix(".jsonl.1"))  # noqa: ASYNC240
+        journal.rename(journal.with_suffix(".log.1"))  # noqa: ASYNC240
         append(journal, [make_report(make_hold())])
         await until(lambda: service.counts.settled == 3)
         await until_offset(owner, journal)

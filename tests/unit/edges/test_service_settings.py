@@ -26,7 +26,7 @@ ENVIRONMENT = {
     "MEGAROUTER_REDIS_URL": f"redis://:{PASSWORD}@redis/0",
     "MEGAROUTER_HOLD_SIGNING_KEY": SIGNING_KEY,
     "MEGAROUTER_KEY_PEPPER": PEPPER,
-    "MEGAROUTER_JOURNAL_FILE": "/var/usage.jsonl",
+    "MEGAROUTER_JOURNAL_FILE": "/var/usage.log",
     "MEGAROUTER_CATALOG_FILE": "/etc/catalog.yaml",
 }
 NEEDED: dict[type[ServiceSettings], set[str]] = {

@@ -54,7 +54,7 @@ def options(root: Path) -> BootstrapOptions:
             usage=root / "usage.sock",
             admin=root / "admin.sock",
         ),
-        journal_path=root / "usage.jsonl",
+        journal_path=root / "usage.log",
         admin_api=AdminApi(
             root / "admin_api.binpb",
             ("megarouter.admin.v1.ApiKeys", "megarouter.admin.v1.Credits"),

@@ -13,7 +13,7 @@ OPTIONS: dict[str, Any] = {
     "admin_port": 10001,
     "envoy_admin_port": 10002,
     "sockets": {name: f"/run/megarouter/{name}.sock" for name in ("authz", "ratelimit", "usage", "admin")},
-    "journal_path": "/run/megarouter/usage.jsonl",
+    "journal_path": "/run/megarouter/usage.log",
     "admin_api": {
         "descriptor_file": str(DESCRIPTOR_FILE),
         "services": ["megarouter.admin.v1.ApiKeys"],
@@ -28,7 +28,7 @@ def test_writes_a_bootstrap_that_envoy_accepts(tmp_path: Path) -> None:
     (tmp_path / "edge-secret").write_text("secret")
     api = prepare_admin_api(tmp_path / "admin_json_types.lua")
     paths = {
-        "journal_path": str(tmp_path / "usage.jsonl"),
+        "journal_path": str(tmp_path / "usage.log"),
         "edge_secret_file": str(tmp_path / "edge-secret"),
         "admin_api": {**OPTIONS["admin_api"], "json_types_file": str(api.json_types_file)},
     }

@@ -192,3 +192,23 @@ def test_a_clock_that_is_set_back_leaves_no_count_behind_in_a_busy_counter(set_b
 @pytest.mark.parametrize("unit", RateUnit)
 def test_slices_divide_every_window_exactly(unit: RateUnit) -> None:
     assert unit.slice_us * SLICES_PER_WINDOW == unit.value * 1_000_000
+
+
+@given(
+    rounds=st.lists(
+        st.tuples(PAUSES_US, st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3)), min_size=1, max_size=6)),
+        max_size=15,
+    ),
+    limit=st.integers(0, 8),
+)
+def test_calls_in_one_command_are_counted_as_if_each_came_alone(
+    rounds: list[tuple[int, list[tuple[str, int]]]], limit: int
+) -> None:
+    """Seen to fail when a counter is read anew for each call of a command."""
+    together, alone = SimulatedRedis(), SimulatedRedis()
+    for pause_us, calls in rounds:
+        together.now_us += pause_us
+        alone.now_us += pause_us
+        asked = [[(name, limit, SLICE_US, hits)] for name, hits in calls]
+        assert together.take_calls(*asked) == [alone.take(*call)[0] for call in asked]
+        assert together.hashes == alone.hashes

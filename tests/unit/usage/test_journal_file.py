@@ -28,7 +28,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "usage.jsonl"
+    return tmp_path / "usage.log"
 
 
 def reader(
@@ -117,7 +117,7 @@ def test_a_replaced_file_is_read_to_its_end_before_the_new_one(path: Path, clock
     file = reader(path, clock)
     file.read()
     append(path, b"two\n")
-    path.rename(path.with_suffix(".jsonl.1"))
+    path.rename(path.with_suffix(".log.1"))
     append(path, b"three\n")
     assert read_on(file, clock) == [b"two", b"three"]
 
@@ -126,8 +126,8 @@ def test_a_replaced_file_is_waited_for_until_the_new_one_exists(path: Path, cloc
     append(path, b"one\n")
     file = reader(path, clock)
     file.read()
-    path.rename(path.with_suffix(".jsonl.1"))
-    append(path.with_suffix(".jsonl.1"), b"two\n")
+    path.rename(path.with_suffix(".log.1"))
+    append(path.with_suffix(".log.1"), b"two\n")
     assert read_on(file, clock) == [b"two"]
     append(path, b"three\n")
     assert read_on(file, clock) == [b"three"]
@@ -136,7 +136,7 @@ def test_a_replaced_file_is_waited_for_until_the_new_one_exists(path: Path, cloc
 def test_a_file_that_was_replaced_between_two_runs_is_finished_first(path: Path, clock: Clock) -> None:
     append(path, b"one\ntwo\n")
     position = JournalPosition(path.stat().st_ino, 4)
-    path.rename(path.with_suffix(".jsonl.1"))
+    path.rename(path.with_suffix(".log.1"))
     append(path, b"three\n")
     assert read_on(reader(path, clock, position), clock) == [b"two", b"three"]
 
@@ -173,25 +173,25 @@ def test_a_file_that_grew_between_two_runs_is_the_same_file(path: Path, clock: C
 
 
 def test_segments_are_read_in_order_before_the_journal(path: Path, clock: Clock) -> None:
-    append(path.with_name("usage.jsonl.000001.settled"), b"zero\n")
-    append(path.with_name("usage.jsonl.000002"), b"one\n")
-    append(path.with_name("usage.jsonl.000010"), b"two\n")
+    append(path.with_name("usage.log.000001.settled"), b"zero\n")
+    append(path.with_name("usage.log.000002"), b"one\n")
+    append(path.with_name("usage.log.000010"), b"two\n")
     append(path, b"three\n")
     assert read_on(reader(path, clock), clock) == [b"one", b"two", b"three"]
 
 
 def test_from_a_place_in_a_settled_segment_everything_after_it_is_read_again(path: Path, clock: Clock) -> None:
     """So a database restored to an earlier moment comes up again, as far as segments are kept."""
-    settled = path.with_name("usage.jsonl.000001.settled")
+    settled = path.with_name("usage.log.000001.settled")
     append(settled, b"one\ntwo\n")
-    append(path.with_name("usage.jsonl.000002.settled"), b"three\n")
+    append(path.with_name("usage.log.000002.settled"), b"three\n")
     append(path, b"four\n")
     position = JournalPosition(settled.stat().st_ino, 4, hashlib.sha256(b"one\n").digest())
     assert read_on(reader(path, clock, position), clock) == [b"two", b"three", b"four"]
 
 
 def test_it_is_caught_up_when_all_that_was_there_at_the_start_is_read(path: Path, clock: Clock) -> None:
-    append(path.with_name("usage.jsonl.000001"), b"one\n")
+    append(path.with_name("usage.log.000001"), b"one\n")
     append(path, b"two\n")
     file = reader(path, clock)
     states = []
@@ -204,8 +204,8 @@ def test_it_is_caught_up_when_all_that_was_there_at_the_start_is_read(path: Path
 
 
 def test_what_remains_is_summed_over_all_files(path: Path, clock: Clock) -> None:
-    append(path.with_name("usage.jsonl.000001"), b"one\n")
-    append(path.with_name("usage.jsonl.000002"), b"two\n")
+    append(path.with_name("usage.log.000001"), b"one\n")
+    append(path.with_name("usage.log.000002"), b"two\n")
     append(path, b"three\n")
     file = reader(path, clock)
     seen = []
@@ -218,7 +218,7 @@ class HastySegments(JournalSegments):
     """Right before the reader looks for the next file, Envoy writes a last line to this one and opens the next."""
 
     def following(self, inode: int) -> Path:
-        aside = self.journal.with_name("usage.jsonl.000001")
+        aside = self.journal.with_name("usage.log.000001")
         if not aside.exists():
             self.journal.rename(aside)
             append(aside, b"two\n")
@@ -236,7 +236,7 @@ def test_a_line_torn_for_ever_is_passed_over(path: Path, clock: Clock) -> None:
     append(path, b"one\ntw")
     file = reader(path, clock)
     file.read()
-    path.rename(path.with_suffix(".jsonl.1"))
+    path.rename(path.with_suffix(".log.1"))
     append(path, b"three\n")
     page = None
     while page is None:

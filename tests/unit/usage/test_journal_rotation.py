@@ -34,7 +34,7 @@ class Clock:
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
-    path = tmp_path / "usage.jsonl"
+    path = tmp_path / "usage.log"
     path.write_bytes(b"x" * 100)
     return path
 
@@ -69,21 +69,21 @@ def test_a_journal_that_has_grown_is_set_aside_and_envoy_is_asked_once(
     for _ in range(3):
         looking.look(position)
         clock.now_s += 10
-    assert names(journal) == ["usage.jsonl.000001"]
+    assert names(journal) == ["usage.log.000001"]
     assert envoy.requests == 1
 
 
 def test_a_journal_that_has_not_grown_stays(journal: Path, envoy: Envoy, clock: Clock) -> None:
     rotation(journal, envoy, clock, rotate_bytes=101).look(at(journal))
-    assert names(journal) == ["usage.jsonl"]
+    assert names(journal) == ["usage.log"]
 
 
 def test_nothing_is_set_aside_while_an_earlier_segment_is_read(journal: Path, envoy: Envoy, clock: Clock) -> None:
     """So at most one segment waits to be settled."""
-    segment = journal.with_name("usage.jsonl.000001")
+    segment = journal.with_name("usage.log.000001")
     segment.write_bytes(b"unsettled")
     rotation(journal, envoy, clock).look(at(segment))
-    assert names(journal) == ["usage.jsonl", "usage.jsonl.000001"]
+    assert names(journal) == ["usage.log", "usage.log.000001"]
 
 
 def test_envoy_is_asked_again_when_it_did_not_answer(journal: Path, envoy: Envoy, clock: Clock) -> None:
@@ -113,40 +113,40 @@ def test_a_refusal_is_a_failure_and_not_the_end(journal: Path, clock: Clock) -> 
         raise http.client.HTTPException("403")
 
     JournalRotation(JournalSegments(journal), 100, refuse, clock).look(at(journal))
-    assert names(journal) == ["usage.jsonl.000001"]
+    assert names(journal) == ["usage.log.000001"]
 
 
 def test_segments_are_retired_only_before_the_place_and_the_oldest_are_deleted(journal: Path) -> None:
     for number in (1, 2, 3, 4, 5):
-        journal.with_name(f"usage.jsonl.{number:06}").write_bytes(b"x")
+        journal.with_name(f"usage.log.{number:06}").write_bytes(b"x")
     segments = JournalSegments(journal)
-    segments.retire_before(at(journal.with_name("usage.jsonl.000004")).inode, keep=2)
+    segments.retire_before(at(journal.with_name("usage.log.000004")).inode, keep=2)
     assert names(journal) == [
-        "usage.jsonl",
-        "usage.jsonl.000002.settled",
-        "usage.jsonl.000003.settled",
-        "usage.jsonl.000004",
-        "usage.jsonl.000005",
+        "usage.log",
+        "usage.log.000002.settled",
+        "usage.log.000003.settled",
+        "usage.log.000004",
+        "usage.log.000005",
     ]
     segments.retire_before(at(journal).inode, keep=0)
-    assert names(journal) == ["usage.jsonl"]
+    assert names(journal) == ["usage.log"]
 
 
 def test_a_place_in_a_file_that_is_none_of_them_retires_nothing(journal: Path, tmp_path: Path) -> None:
-    journal.with_name("usage.jsonl.000001").write_bytes(b"x")
+    journal.with_name("usage.log.000001").write_bytes(b"x")
     other = tmp_path / "other"
     other.write_bytes(b"x")
     JournalSegments(journal).retire_before(at(other).inode, keep=0)
-    assert "usage.jsonl.000001" in names(journal)
+    assert "usage.log.000001" in names(journal)
 
 
 def test_numbers_go_on_behind_the_highest(journal: Path) -> None:
-    journal.with_name("usage.jsonl.000009.settled").write_bytes(b"x")
+    journal.with_name("usage.log.000009.settled").write_bytes(b"x")
     JournalSegments(journal).set_aside()
-    assert names(journal) == ["usage.jsonl.000009.settled", "usage.jsonl.000010"]
+    assert names(journal) == ["usage.log.000009.settled", "usage.log.000010"]
 
 
 def test_a_journal_keeps_its_name_and_no_other_has_it(journal: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other.jsonl"
+    other = tmp_path / "other.log"
     assert journal_name(journal) == journal_name(journal) != journal_name(other)
-    assert names(journal) == ["other.jsonl.name", "usage.jsonl", "usage.jsonl.name"]
+    assert names(journal) == ["other.log.name", "usage.log", "usage.log.name"]
