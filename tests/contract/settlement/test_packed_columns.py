@@ -14,7 +14,7 @@ VALUES = st.one_of(st.none(), CLEAN, st.sampled_from(["", " ", "{}", '"', "\\", 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.tuples(VALUES, st.integers(-(2**63), 2**63 - 1)), min_size=1, max_size=12))
 async def test_what_is_packed_is_unpacked(owner: asyncpg.Connection, rows: list[tuple[str | None, int]]) -> None:
-    """Also a single empty text, of which PostgreSQL would make no value at all. Seen to fail without the one in front."""
+    """Also a single empty text, of which PostgreSQL would make no value at all.."""
     found = await owner.fetch(
         "SELECT * FROM unnest(unpacked($1), unpacked($2)::bigint[]) AS p (text, number)", *packed_columns(rows)
     )

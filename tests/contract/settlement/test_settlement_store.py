@@ -259,7 +259,7 @@ async def test_a_posting_is_notified(owner: asyncpg.Connection, database_url: st
 async def test_settling_reads_no_table_whole_however_new_the_database_is(
     owner: asyncpg.Connection, settings: UsageSettings
 ) -> None:
-    """A plan that was made while the tables were empty is kept. Seen to fail without `by_index`: each call cost more than the last."""
+    """A plan that was made while the tables were empty is kept. Seen to fail without `by_index`."""
     await prepare(owner)
     async with open_pool(settings, ROLE, by_index=True) as pool, pool.acquire() as connection:
         for _ in range(20):
