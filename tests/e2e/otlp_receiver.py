@@ -63,12 +63,15 @@ class OtlpReceiver(trace_service_pb2_grpc.TraceServiceServicer):  # type: ignore
     def take(self, point: ReceivedPoint) -> None:
         self.points[f"{point.service} {point.name} {sorted(point.attributes.items())}"] = point
 
-    async def wait_for_point(self, name: str, attributes: dict[str, Any], value: float, timeout_s: float = 20) -> None:
-        """Waits until a series has a value."""
+    async def wait_for_point(
+        self, name: str, attributes: dict[str, Any], value: float | range, timeout_s: float = 20
+    ) -> None:
+        """Waits until a series has a value, or one of several."""
+        accepted = value if isinstance(value, range) else (value,)
         try:
             async with asyncio.timeout(timeout_s):
                 while not any(
-                    (point.name, point.attributes, point.value) == (name, attributes, value)
+                    (point.name, point.attributes) == (name, attributes) and point.value in accepted
                     for point in self.points.values()
                 ):
                     await asyncio.sleep(0.05)

@@ -74,9 +74,9 @@ async def test_every_metric_arrives_and_counts_calls_once(measured: Stack, recei
         "megarouter.settlement.usage_source": "provider",
     }
     await receiver.wait_for_point("megarouter.authz.decisions", allowed, 5)
-    await receiver.wait_for_point("megarouter.authz.duration", {}, 5)
+    await receiver.wait_for_point("megarouter.authz.duration", {}, 1)  # of every sixteenth decision
     await receiver.wait_for_point("megarouter.settlement.calls", settled, 5)
-    await receiver.wait_for_point("megarouter.settlement.lag", {"megarouter.settlement.origin": "stream"}, 5)
+    await receiver.wait_for_point("megarouter.settlement.lag", {"megarouter.settlement.origin": "stream"}, range(1, 6))
     await receiver.wait_for_point("megarouter.journal.lag", {}, 0)
     await receiver.wait_for_point("megarouter.authz.holds_waiting", {}, 0)
     for name in ("postgres", "redis"):

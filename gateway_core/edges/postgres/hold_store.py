@@ -80,7 +80,8 @@ SELECT (SELECT sequence FROM ledger_heads WHERE organization_id = $1) AS sequenc
 
 async def insert_holds(connection: Connection, holds: Sequence[tuple[Hold, str]]) -> None:
     """Records holds with their tokens; those already there are left as they are. Also with nothing but the right to insert."""
-    await connection.execute(_INSERT, *_columns(holds))
+    if holds:
+        await connection.execute(_INSERT, *_columns(holds))
 
 
 def _columns(holds: Sequence[tuple[Hold, str]]) -> list[str]:

@@ -18,6 +18,7 @@ from authz_service.service import AuthzService, open_authz_service
 from deploy.local.redis import RedisServer
 from gateway_core.domain.api_keys import hash_api_key, make_api_key
 from gateway_core.domain.catalog import Catalog
+from gateway_core.domain.holds import verify_hold
 from gateway_core.edges.postgres.catalog_store import sync_catalog
 from gateway_core.edges.settings import AuthzSettings
 from gateway_core.edges.telemetry.tracing import Tracing
@@ -92,6 +93,11 @@ class Answer:
     @property
     def metadata(self) -> dict[str, Any]:
         return dict(self.response.dynamic_metadata.items())
+
+
+def amount_of(answer: Answer) -> int:
+    """What the hold of an admitted call reserves."""
+    return verify_hold(str(answer.metadata["hold"]), bytes.fromhex(SIGNING_KEY)).amount_nano_credits
 
 
 Ask = Callable[..., Awaitable[Answer]]

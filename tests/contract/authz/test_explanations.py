@@ -18,7 +18,7 @@ from gateway_core.edges.postgres.connections import open_pool
 from gateway_core.edges.postgres.identity_store import principal_of_api_key, principal_of_member
 from gateway_core.edges.postgres.organization_wall import acting_for
 from gateway_core.edges.settings import AuthzSettings
-from tests.contract.authz.conftest import CATALOG, Ask, guard
+from tests.contract.authz.conftest import CATALOG, Ask, amount_of, guard
 
 CREDIT = 10**9
 BODY_BYTES = 100
@@ -81,7 +81,7 @@ async def test_an_explanation_agrees_with_what_the_call_then_gets(
         answer = await ask({"model": model, "max_tokens": max_tokens})
         if answer.allowed:
             assert told.refusal is None
-            assert told.amount_nano_credits == int(str(answer.metadata["hold_amount_nano_credits"]))
+            assert told.amount_nano_credits == amount_of(answer)
             continue
         assert told.refusal is not None
         assert told.refusal.reason == answer.code

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from authz_service.service import AuthzService
 from gateway_core.edges.redis.keys import holds_key, pool_key
 from gateway_core.edges.settings import AuthzSettings
-from tests.contract.authz.conftest import Answer, Ask, check_request, checked, guard, ready, top_up
+from tests.contract.authz.conftest import Answer, Ask, amount_of, check_request, checked, guard, ready, top_up
 
 pytestmark = pytest.mark.also_on_cluster
 
@@ -20,7 +20,7 @@ SCOPES = [("api_key", "key-1"), ("member", "mia"), ("group", "g4"), ("group", "g
 async def test_an_admitted_call_holds_its_estimate_on_the_pool_and_on_every_scope(ask: Ask, redis: Redis) -> None:
     answer = await ask({"model": "model-a", "max_tokens": 7})
     assert answer.allowed
-    assert answer.metadata["hold_amount_nano_credits"] == str(7 * CREDIT)
+    assert amount_of(answer) == 7 * CREDIT
     pool = await redis.hgetall(pool_key("acme"))
     assert len(pool.pop("generation")) == 16
     assert pool == {"balance": str(1_000 * CREDIT), "held": str(7 * CREDIT), "sequence": "1", "placements": "1"}
