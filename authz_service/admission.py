@@ -24,6 +24,8 @@ _RELEASE_ATTEMPTS: Final = 10
 _RELEASE_PAUSE_S: Final = 0.5
 """Longer before each attempt: together 22 s, and the timeouts of a stalled Redis."""
 _EXPIRY_SLACK_S: Final = 86_400
+_LATEST_S: Final = 1.8
+"""Below the two seconds that Envoy waits: an answer that crosses its refusal leaves a hold that no call will ever settle."""
 
 
 class SnapshotSource(Protocol):
@@ -77,10 +79,17 @@ class Admissions:
         """Places the hold on every scope or on none.
 
         Raises:
-            SeedingError: see there. Errors of Redis and PostgreSQL pass through.
+            SeedingError: see there.
+            TimeoutError: it took so long that Envoy may have refused the call meanwhile; the hold is taken back. Errors of Redis and
+                PostgreSQL pass through.
         """
+        now_s = asyncio.get_running_loop().time
+        begun_s = now_s()
         try:
-            return await self._place(admission)
+            placement = await self._place(admission)
+            if now_s() - begun_s > _LATEST_S:
+                raise TimeoutError("the hold was placed too late")
+            return placement
         except (asyncio.CancelledError, TimeoutError, *UNAVAILABLE):
             # Nobody waits for the answer any more, or it is not known: the call is not made, so its hold must not stay. A placing
             # that is still on its way is carried out before the taking back, or finds the hold withdrawn.

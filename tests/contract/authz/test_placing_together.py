@@ -1,16 +1,23 @@
 """Calls that come at the same time are placed and settled by one command, each exactly as if it had come alone."""
 
 import asyncio
+import time
 from dataclasses import replace
 from itertools import accumulate, repeat
+from typing import cast
 
+import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
+from authz_service.admission import Admissions
+from authz_service.floors import Floors
+from gateway_core.domain.decision import Admission
 from gateway_core.domain.holds import Hold
 from gateway_core.domain.placements import ExhaustedCounter, Placed, Placement, Refused
+from gateway_core.edges.postgres.hold_store import SpendStore
 from gateway_core.edges.redis.hold_counters import CounterEvent, HoldCounters
 from gateway_core.edges.redis.keys import counter_key, holds_key, pool_key
 from tests.unit.domain.example_hold import HOLD
@@ -127,3 +134,23 @@ async def test_credit_for_some_of_a_command_admits_the_first_of_them(redis: Redi
     answers = await place_together(counters, [hold(number, 10) for number in range(4)], None)
     helds = list(accumulate(repeat(10, 2)))
     assert answers == [Placed(1, "first"), Placed(2, "first"), *[Refused((ExhaustedCounter(None, 25, helds[-1]),))] * 2]
+
+
+class SlowRegister:
+    async def highest_placement(self, _organization: str) -> int:
+        await asyncio.sleep(1.9)
+        return 0
+
+
+async def test_a_hold_that_is_placed_when_envoy_gives_up_is_taken_back(redis: Redis) -> None:
+    """PostgreSQL was away for two seconds. Seen to fail without the bound: the hold stood until it expired."""
+    counters = await seeded(redis)
+    floors = Floors(SlowRegister().highest_placement, time.monotonic)
+    admissions = Admissions(counters, SpendStore(cast("asyncpg.Pool", None)), floors, 1, lambda: "second")
+    terms = Admission(hold(1, 7), tuple(UNLIMITED), tuple(UNLIMITED), "", "", False, False, "")  # noqa: FBT003
+    with pytest.raises(TimeoutError):
+        await admissions.place(terms)
+    async with asyncio.timeout(5):
+        while await numbers(redis, pool_key(HOLD.organization), "held") != [0]:
+            await asyncio.sleep(0.01)
+    assert await numbers(redis, pool_key(HOLD.organization), "placements") == [1]
