@@ -80,21 +80,20 @@ class Admissions:
 
         Raises:
             SeedingError: see there.
-            TimeoutError: it took so long that Envoy may have refused the call meanwhile; the hold is taken back. Errors of Redis and
-                PostgreSQL pass through.
+            TimeoutError: it took so long that Envoy may have refused the call meanwhile; the hold is taken back.
+            Errors of Redis and PostgreSQL pass through.
         """
         now_s = asyncio.get_running_loop().time
         begun_s = now_s()
         try:
             placement = await self._place(admission)
-            if now_s() - begun_s > _LATEST_S:
-                raise TimeoutError("the hold was placed too late")
-            return placement
+            _refuse_late(now_s() - begun_s)
         except (asyncio.CancelledError, TimeoutError, *UNAVAILABLE):
             # Nobody waits for the answer any more, or it is not known: the call is not made, so its hold must not stay. A placing
             # that is still on its way is carried out before the taking back, or finds the hold withdrawn.
             self._remember(asyncio.create_task(self._take_back(admission.hold)))
             raise
+        return placement
 
     def _remember(self, task: asyncio.Task[None]) -> None:
         self._taking_back.add(task)
@@ -195,6 +194,11 @@ class Admissions:
             expire_epoch_s=None if reset_epoch_s is None else reset_epoch_s + hold_life_s + _EXPIRY_SLACK_S,
             edition=edition,
         )
+
+
+def _refuse_late(waited_s: float) -> None:
+    if waited_s > _LATEST_S:
+        raise TimeoutError("the hold was placed too late")
 
 
 def _placing_terms(admission: Admission) -> PlacingTerms:

@@ -67,7 +67,8 @@ async def test_each_call_sees_what_those_before_it_took(redis: Redis, amounts: l
     counters = await seeded(redis)
     holds = [hold(number, amount) for number, amount in enumerate(amounts)]
     answers = await place_together(counters, holds, limit)
-    held, placed, expected = 0, 0, []
+    held, placed = 0, 0
+    expected: list[Placement] = []
     for amount in amounts:
         if limit is not None and held + amount > limit:
             expected.append(Refused((ExhaustedCounter(0, 0, held),)))
