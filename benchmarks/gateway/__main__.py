@@ -23,7 +23,7 @@ from rich.table import Table
 
 from benchmarks.gateway import peers, soak
 from benchmarks.gateway.bench_stack import MODEL, PEER_PORT, SERVICES, UPSTREAM_PORT, BenchError, BenchStack, running
-from benchmarks.gateway.load import Outcome, pace, saturate
+from benchmarks.gateway.load import Outcome, exactly, pace, saturate
 from benchmarks.gateway.machine import GATEWAY_CORE, LOAD_CORE, gateway_cores, memory_mb, pin, times_s, together
 
 _WARM_UP_CALLS: Final = 300
@@ -111,8 +111,8 @@ async def _saturated(stack: BenchStack, scenario: Scenario, duration_s: float) -
     before = await stack.settled()
     warm = await saturate(stack.model_port, made, connections=scenario.connections, duration_s=1)
     if scenario.keys > _WARM_UP_CALLS:  # each key is looked up once
-        once = itertools.islice(requests(scenario, stack), scenario.keys + scenario.connections)
-        warm_keys = await saturate(stack.model_port, _until_empty(once), connections=1, duration_s=3)
+        once = requests(scenario, stack)
+        warm_keys = await exactly(stack.model_port, once, connections=scenario.connections, calls=scenario.keys)
         warm.statuses.update(warm_keys.statuses)
     before += _check(scenario, warm)
     await stack.until_settled(before)
@@ -122,14 +122,6 @@ async def _saturated(stack: BenchStack, scenario: Scenario, duration_s: float) -
     ended = times_s(stack.processes)
     cpu_us = {name: (ended[name] - begun[name]) / outcome.calls * 1e6 for name in begun}
     return Result(scenario.name, bare.calls_per_s, outcome.calls_per_s, cpu_us, drain_s)
-
-
-def _until_empty(some: Iterator[bytes]) -> Iterator[bytes]:
-    last = b""
-    for last in some:
-        yield last
-    while True:
-        yield last
 
 
 async def _beside_peers(
