@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -14,12 +15,15 @@ from envoy.config.core.v3 import base_pb2
 from envoy.service.auth.v3 import external_auth_pb2
 from redis.asyncio import Redis
 
+from authz_service import admission
+from authz_service import service as authz
 from authz_service.service import AuthzService, open_authz_service
 from deploy.local.redis import RedisServer
 from gateway_core.domain.api_keys import hash_api_key, make_api_key
 from gateway_core.domain.catalog import Catalog
 from gateway_core.domain.holds import verify_hold
 from gateway_core.edges.postgres.catalog_store import sync_catalog
+from gateway_core.edges.redis.connections import open_pipelined
 from gateway_core.edges.settings import AuthzSettings
 from gateway_core.edges.telemetry.tracing import Tracing
 
@@ -60,6 +64,15 @@ CATALOG = Catalog.model_validate(
         ],
     }
 )
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of calls at once in one process, which is three replicas and their callers, take longer than behind Envoy. To be
+    asked for before the service.
+    """
+    monkeypatch.setattr(admission, "_LATEST_S", 60.0)
+    monkeypatch.setattr(authz, "open_pipelined", partial(open_pipelined, timeout_ms=20_000))
 
 
 async def checked(service: AuthzService, request: external_auth_pb2.CheckRequest) -> external_auth_pb2.CheckResponse:

@@ -91,7 +91,7 @@ async def test_a_refused_call_holds_nothing_anywhere(owner: asyncpg.Connection, 
 
 @pytest.mark.parametrize(("kind", "scope_id"), SCOPES)
 async def test_a_thousand_concurrent_calls_on_three_replicas_never_pass_a_budget_for_a_hundred(
-    settings: AuthzSettings, service: AuthzService, owner: asyncpg.Connection, kind: str, scope_id: str
+    patient: None, settings: AuthzSettings, service: AuthzService, owner: asyncpg.Connection, kind: str, scope_id: str
 ) -> None:
     await guard(owner, kind, scope_id, budget_nano_credits=100 * CREDIT)
     async with ready(settings) as second, ready(settings) as third:

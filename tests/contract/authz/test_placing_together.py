@@ -60,7 +60,7 @@ async def place_together(counters: HoldCounters, holds: list[Hold], limit: int |
     return await asyncio.gather(*(counters.place(one, limits) for one in holds))
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(amounts=st.lists(AMOUNTS, min_size=1, max_size=70), limit=st.one_of(st.none(), AMOUNTS))
 async def test_each_call_sees_what_those_before_it_took(redis: Redis, amounts: list[int], limit: int | None) -> None:
     """Seen to fail when the sums of a command are not carried from one call to the next."""
@@ -81,7 +81,7 @@ async def test_each_call_sees_what_those_before_it_took(redis: Redis, amounts: l
         assert await numbers(redis, counter_key(HOLD.organization, counter.encode()), "held") == [held]
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(charges=st.lists(st.tuples(AMOUNTS, AMOUNTS), min_size=1, max_size=40), unknown=st.sets(st.integers(0, 39)))
 async def test_events_of_one_command_add_up_to_the_nano_credit(
     redis: Redis, charges: list[tuple[int, int]], unknown: set[int]

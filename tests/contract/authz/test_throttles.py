@@ -135,7 +135,7 @@ async def test_so_many_calls_are_open_at_once_and_each_that_ends_makes_room(
 
 @pytest.mark.also_on_cluster
 async def test_a_thousand_concurrent_calls_on_three_replicas_take_what_there_is_and_no_more(
-    settings: AuthzSettings, service: AuthzService, owner: asyncpg.Connection
+    patient: None, settings: AuthzSettings, service: AuthzService, owner: asyncpg.Connection
 ) -> None:
     await limit(owner, "member", "mia", tokens_per_minute=26 * 40, concurrency_limit=60)
     await limit(owner, "api_key", "key-1", concurrency_limit=50)

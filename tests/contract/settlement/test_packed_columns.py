@@ -11,7 +11,7 @@ CLEAN = st.text(st.characters(blacklist_characters=f"\0{SEPARATOR}{ABSENT}", bla
 VALUES = st.one_of(st.none(), CLEAN, st.sampled_from(["", " ", "{}", '"', "\\", "NULL", "é", "\n"]))
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.tuples(VALUES, st.integers(-(2**63), 2**63 - 1)), min_size=1, max_size=12))
 async def test_what_is_packed_is_unpacked(owner: asyncpg.Connection, rows: list[tuple[str | None, int]]) -> None:
     """Also a single empty text, of which PostgreSQL would make no value at all.."""
