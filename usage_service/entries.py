@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from gateway_core.domain.records import record
 from gateway_core.domain.settlement import CallReport
 
-SIGNATURE_LENGTH = 43  # of HMAC-SHA256 in base64url
+SIGNATURE_LENGTH = 43  # 32 bytes in base64url
 
 
 class Origin(enum.StrEnum):

@@ -25,4 +25,3 @@ RATE_LIMIT_NAMESPACE = "envoy.filters.http.ratelimit"
 
 RATE_LIMIT_DOMAIN = "megarouter"
 ACCESS_LOG_NAME = "megarouter.usage"
-TRACE_ID_TAG = "trace_id"
