@@ -27,6 +27,9 @@ UNAVAILABLE: Final = (OSError, asyncpg.PostgresConnectionError, asyncpg.Interfac
 The last is how asyncpg reports a connection that was cut in the middle of its own bookkeeping.
 """
 
+_BY_INDEX: Final = {"enable_seqscan": "off", "plan_cache_mode": "force_generic_plan"}
+"""The second saves a planning for every batch: a batch as a parameter looks to PostgreSQL as if it were worth a plan of its own."""
+
 _FIRST_DELAY_S: Final = 0.05
 _LONGEST_DELAY_S: Final = 1.0
 
@@ -54,7 +57,7 @@ async def open_pool(settings: DatabaseSettings, role: str, *, by_index: bool = F
                 "role": role,
                 "application_name": role,
                 "statement_timeout": str(settings.database_timeout_ms),
-                **({"enable_seqscan": "off"} if by_index else {}),
+                **(_BY_INDEX if by_index else {}),
             },
         )
     )

@@ -25,7 +25,7 @@ from gateway_core.edges.postgres.ledger_store import (
     lock_heads,
 )
 from gateway_core.edges.postgres.organization_wall import act_for
-from gateway_core.edges.postgres.packed import insert_packed, packed_columns
+from gateway_core.edges.postgres.packed import insert_packed, packed, packed_columns
 from gateway_core.edges.postgres.settlement_rows import (
     CORRECTION_COLUMNS,
     HOLD_COLUMNS,
@@ -54,11 +54,13 @@ SELECT hold_id, sequence, {_OUTCOME} FROM usage_corrections WHERE hold_id = ANY(
  ORDER BY hold_id, sequence
 """  # noqa: S608  # our own column names
 
+# Nothing but the key is there to look them up by: in a join, or with a condition that one of the other indexes can answer, PostgreSQL
+# may read whatever is open, of all organizations, for every batch. `resolve_time IS NULL` says what `state = 'HELD'` says, and has no
+# index; of the organizations that the batch acts for is only what the wall lets through.
 _RESOLVE_HOLDS: Final = """
-UPDATE holds h SET state = d.state, resolve_time = now()
-  FROM unnest(unpacked($1), unpacked($2), unpacked($3)) AS d (hold_id, organization_id, state)
- WHERE h.hold_id = d.hold_id AND h.organization_id = d.organization_id AND h.state = 'HELD'
-RETURNING h.hold_id
+UPDATE holds SET state = $2, resolve_time = now()
+ WHERE hold_id = ANY (unpacked($1)) AND resolve_time IS NULL
+RETURNING hold_id, organization_id
 """
 
 _INSERT_RESOLVED_HOLDS: Final = (
@@ -92,6 +94,10 @@ RETURNING hold_id
 """
 
 
+class ForeignHoldError(Exception):
+    """The register and a signed token contradict each other in whose a hold is: nothing of the batch was written."""
+
+
 @dataclass(frozen=True, slots=True)
 class BatchResult:
     """What a committed batch did; the rest of it had been settled before."""
@@ -109,6 +115,7 @@ async def settle_batch(connection: Connection, settlements: Sequence[Settlement]
 
     Raises:
         UnknownOrganizationError: an organization of the batch has no ledger; nothing was written.
+        ForeignHoldError: see there.
     """
     async with connection.transaction():
         organizations = {settlement.hold.organization for settlement in settlements}
@@ -218,9 +225,15 @@ async def _resolve_holds(connection: Connection, settlements: Sequence[Settlemen
 
 async def _resolve_registered(connection: Connection, settlements: Sequence[Settlement]) -> list[Settlement]:
     """Resolves the open holds of the register; gives those that are not among them."""
-    columns = packed_columns((s.hold.hold_id, s.hold.organization, s.resolution.outcome) for s in settlements)
-    resolved = {row["hold_id"] for row in await connection.fetch(_RESOLVE_HOLDS, *columns)}
-    return [settlement for settlement in settlements if settlement.hold.hold_id not in resolved]
+    by_outcome: dict[HoldState, list[str]] = {}
+    for settlement in settlements:
+        by_outcome.setdefault(settlement.resolution.outcome, []).append(settlement.hold.hold_id)
+    resolved: set[tuple[str, str]] = set()
+    for outcome, hold_ids in by_outcome.items():
+        resolved.update(map(tuple, await connection.fetch(_RESOLVE_HOLDS, packed(hold_ids), outcome)))
+    if foreign := len(resolved - {(one.hold.hold_id, one.hold.organization) for one in settlements}):
+        raise ForeignHoldError(f"{foreign} holds are registered for another organization than their tokens name")
+    return [one for one in settlements if (one.hold.hold_id, one.hold.organization) not in resolved]
 
 
 async def _post(connection: Connection, recorded: Sequence[RecordedSettlement]) -> None:

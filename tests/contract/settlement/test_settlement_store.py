@@ -16,7 +16,7 @@ from gateway_core.edges.postgres.ledger_store import (
     post_transfers,
 )
 from gateway_core.edges.postgres.organization_wall import acting_for
-from gateway_core.edges.postgres.settlement_store import settle_batch
+from gateway_core.edges.postgres.settlement_store import ForeignHoldError, settle_batch
 from gateway_core.edges.settings import UsageSettings
 from tests.contract.settlement.settlement_cases import (
     ROLE,
@@ -271,3 +271,34 @@ async def test_settling_reads_no_table_whole_however_new_the_database_is(
         "SELECT relname, seq_scan FROM pg_stat_user_tables WHERE relname IN ('usage_records', 'holds', 'ledger_transfers')"
     )
     assert {row["relname"]: row["seq_scan"] for row in rows if row["seq_scan"]} == {}
+
+
+async def test_settling_reads_no_other_open_hold_however_many_there_are(
+    owner: asyncpg.Connection, settings: UsageSettings
+) -> None:
+    """Seen to read all 500 open holds, of whatever organization, for each batch while the holds were joined to the batch."""
+    await prepare(owner, "acme", "other")
+    await register(owner, *(make_hold("other") for _ in range(500)))
+    await owner.execute("ANALYZE holds")
+    async with open_pool(settings, ROLE, by_index=True) as pool, pool.acquire() as connection:
+        for _ in range(5):
+            settlements = [make_settlement() for _ in range(20)]
+            await register(owner, *(settlement.hold for settlement in settlements))
+            await settle_batch(connection, settlements)
+    await asyncio.sleep(1.1)  # PostgreSQL tells its figures once a second
+    read = await owner.fetchval("SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'holds'")
+    assert read < 500
+
+
+async def test_a_hold_that_is_registered_for_another_organization_is_not_settled(
+    owner: asyncpg.Connection, settings: UsageSettings
+) -> None:
+    """Seen to be settled without the comparison of the two."""
+    await prepare(owner, "acme", "other")
+    mine, another = make_settlement(), make_settlement(make_hold("other"))
+    await register(owner, replace(mine.hold, organization="other"))
+    async with open_pool(settings, ROLE, by_index=True) as pool, pool.acquire() as connection:
+        with pytest.raises(ForeignHoldError):
+            await settle_batch(connection, [mine, another])
+    assert await owner.fetchval("SELECT count(*) FROM usage_records") == 0
+    assert await owner.fetchval("SELECT state FROM holds") == "HELD"
