@@ -279,7 +279,6 @@ async def test_settling_reads_no_other_open_hold_however_many_there_are(
     """Seen to read all 500 open holds, of whatever organization, for each batch while the holds were joined to the batch."""
     await prepare(owner, "acme", "other")
     await register(owner, *(make_hold("other") for _ in range(500)))
-    await owner.execute("ANALYZE holds")
     async with open_pool(settings, ROLE, by_index=True) as pool, pool.acquire() as connection:
         for _ in range(5):
             settlements = [make_settlement() for _ in range(20)]
