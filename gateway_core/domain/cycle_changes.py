@@ -17,23 +17,30 @@ class PresentCycle:
     zone: ZoneInfo
 
 
-def later_counters(
-    counters: Iterable[Counter], placed_epoch_s: float, present: Mapping[Scope, PresentCycle], clock: PeriodClock
-) -> tuple[str, ...]:
-    """The present counters, encoded, of scopes whose cycle or zone has changed since the hold was placed.
+ChangedCounter = tuple[Counter, PresentCycle]
+"""A counter, and how its scope's budget is counted instead by now."""
 
-    The hold was not placed on them: what it costs is charged to them, and nothing of it was held there.
+
+def changed_counters(counters: Iterable[Counter], present: Mapping[Scope, PresentCycle]) -> tuple[ChangedCounter, ...]:
+    """Those whose scopes' cycle or zone has changed since; a scope that is missing in `present` has not."""
+    return tuple(
+        (counter, now)
+        for counter in counters
+        if (now := present.get(counter.scope)) is not None and now.revision > counter.revision
+    )
+
+
+def later_counters(changed: Iterable[ChangedCounter], placed_epoch_s: float, clock: PeriodClock) -> tuple[str, ...]:
+    """The present counters, encoded, that a hold was not placed on: what it costs is charged to them, and nothing of it was
+    held there.
 
     Args:
-        counters: of the hold.
+        changed: of the hold's counters.
         placed_epoch_s: when the hold was placed: in the period that has this instant it counts.
-        present: the cycles of its scopes; one that is missing has not changed.
         clock: remembers periods.
     """
     found = []
-    for counter in counters:
-        now = present.get(counter.scope)
-        if now is not None and now.revision > counter.revision:
-            start = clock.period_at(now.cycle, now.zone, placed_epoch_s).start_epoch_s
-            found.append(Counter(counter.kind, counter.scope_id, now.cycle, start, now.revision).encode())
+    for counter, now in changed:
+        start = clock.period_at(now.cycle, now.zone, placed_epoch_s).start_epoch_s
+        found.append(Counter(counter.kind, counter.scope_id, now.cycle, start, now.revision).encode())
     return tuple(found)

@@ -124,18 +124,18 @@ def storable_text(text: str, limit: int = 200) -> str:
 
 @record(frozen=True, slots=True)
 class Resolution:
-    """The one outcome of a hold. The charge is the sum of the lines."""
+    """The one outcome of a hold."""
 
     outcome: HoldState
     source: UsageSource
     detail: SettlementDetail
     usage: TokenUsage = _NOTHING
     lines: tuple[ChargeLine, ...] = ()
+    charge_nano_credits: int = field(init=False)
+    """What the call costs: the sum of the lines, added up once."""
 
-    @property
-    def charge_nano_credits(self) -> int:
-        """What the call costs."""
-        return total_nano_credits(self.lines)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "charge_nano_credits", total_nano_credits(self.lines))
 
 
 _NEVER_SENT: Final = frozenset({"UF", "UH", "UO", "NR", "NC", "DF"})

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from gateway_core.domain.cycle_changes import PresentCycle, later_counters
+from gateway_core.domain.cycle_changes import ChangedCounter, PresentCycle, changed_counters, later_counters
 from gateway_core.domain.cycles import Cycle, PeriodClock
 from gateway_core.domain.scopes import Scope, ScopeKind
 from gateway_core.edges.postgres.connections import Connection
@@ -33,37 +33,47 @@ async def with_later_counters(
         recorded: of any organizations.
         change_times: when a cycle changed last, by organization.
     """
-    overtaken = [entry for entry in recorded if _is_overtaken(entry, change_times)]
+    until_us = {
+        organization: change_time.timestamp() * 10**6 + _STALE_FOR_US
+        for organization, change_time in change_times.items()
+        if change_time is not None
+    }
+    overtaken = [entry for entry in recorded if _is_overtaken(entry, until_us)]
     if not overtaken:
         return recorded
     present = await _present_cycles(connection, overtaken)
     clock = PeriodClock()
+    changes: dict[tuple[str, int], tuple[ChangedCounter, ...]] = {}
+    """By organization and the identity of a hold's counters: the calls of a key share them."""
 
     def told(entry: RecordedSettlement) -> RecordedSettlement:
         hold = entry.settlement.hold
-        cycles = present.get(hold.organization)
-        if cycles is None:
+        known_as = hold.organization, id(hold.counters)
+        changed = changes.get(known_as)
+        if changed is None:
+            changed = changes[known_as] = changed_counters(hold.counters, present.get(hold.organization, {}))
+        if not changed or not _is_overtaken(entry, until_us):
             return entry
-        later = later_counters(hold.counters, hold.placed_epoch_us / 10**6, cycles, clock)
-        return dataclasses.replace(entry, later_counters=later)
+        return dataclasses.replace(entry, later_counters=later_counters(changed, hold.placed_epoch_us / 10**6, clock))
 
-    return [told(entry) if _is_overtaken(entry, change_times) else entry for entry in recorded]
+    return [told(entry) for entry in recorded]
 
 
-def _is_overtaken(entry: RecordedSettlement, change_times: Mapping[str, datetime | None]) -> bool:
+def _is_overtaken(entry: RecordedSettlement, until_us: Mapping[str, float]) -> bool:
     hold = entry.settlement.hold
-    change_time = change_times.get(hold.organization)
-    return change_time is not None and hold.placed_epoch_us < change_time.timestamp() * 10**6 + _STALE_FOR_US
+    return hold.placed_epoch_us < until_us.get(hold.organization, -1)
 
 
 async def _present_cycles(
     connection: Connection, overtaken: Sequence[RecordedSettlement]
 ) -> dict[str, dict[Scope, PresentCycle]]:
     """By organization."""
+    holds = (entry.settlement.hold for entry in overtaken)
+    distinct = {(hold.organization, id(hold.counters)): hold.counters for hold in holds}
     scopes = {
-        (entry.settlement.hold.organization, str(counter.kind), counter.scope_id)
-        for entry in overtaken
-        for counter in entry.settlement.hold.counters
+        (organization, str(counter.kind), counter.scope_id)
+        for (organization, _), counters in distinct.items()
+        for counter in counters
     }
     columns = [list(column) for column in zip(*sorted(scopes), strict=True)]
     present: dict[str, dict[Scope, PresentCycle]] = {}
