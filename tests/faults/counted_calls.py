@@ -24,6 +24,9 @@ def counted_call(input_tokens: int, stall_ms: int, output_tokens: int = 40) -> R
     return "/v1/chat/completions", body, headers
 
 
+_OPEN_TOKEN = "SELECT token FROM holds WHERE organization_id = $1 AND state = 'HELD'"
+
+
 @dataclass(frozen=True)
 class Held:
     """What is held for a `counted_call`, whoever makes it."""
@@ -37,10 +40,13 @@ class Held:
 
 
 async def find_held(session: aiohttp.ClientSession, base_url: str, tenant: Tenant) -> Held:
-    """Makes one call to see what is held for it."""
-    assert (await call(session, base_url, tenant, counted_call(10, 0))).is_served
+    """Makes one call to see what is held for it: its token, which is in the register while the call is under way, says it."""
+    calling = asyncio.create_task(call(session, base_url, tenant, counted_call(10, 1_500)))
+    async with asyncio.timeout(10):
+        while (token := await tenant.database.fetchval(_OPEN_TOKEN, tenant.organization)) is None:
+            await asyncio.sleep(0.02)
+    assert (await calling).is_served
     (record,) = await wait_settled(tenant, 1)
-    token = await tenant.database.fetchval("SELECT token FROM holds WHERE hold_id = $1", record["hold_id"])
     return Held(record["hold_nano_credits"], payload_of(token)["in"])
 
 

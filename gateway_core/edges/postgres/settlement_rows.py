@@ -90,7 +90,7 @@ Row = tuple[str | int | None, ...]
 
 
 def hold_row(settlement: Settlement) -> Row:
-    """The hold in the register, resolved: the columns of `HOLD_COLUMNS`."""
+    """The hold in the register, resolved, and so without its token: the columns of `HOLD_COLUMNS`."""
     hold = settlement.hold
     return (
         hold.hold_id,
@@ -98,7 +98,7 @@ def hold_row(settlement: Settlement) -> Row:
         hold.member,
         hold.api_key,
         hold.amount_nano_credits,
-        settlement.report.token,
+        "",
         " ".join(settlement.counters),
         hold.placed_epoch_us,
         hold.expires_epoch_us,

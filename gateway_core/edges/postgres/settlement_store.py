@@ -58,7 +58,7 @@ SELECT hold_id, sequence, {_OUTCOME} FROM usage_corrections WHERE hold_id = ANY(
 # may read whatever is open, of all organizations, for every batch. `resolve_time IS NULL` says what `state = 'HELD'` says, and has no
 # index; of the organizations that the batch acts for is only what the wall lets through.
 _RESOLVE_HOLDS: Final = """
-UPDATE holds SET state = $2, resolve_time = now()
+UPDATE holds SET state = $2, resolve_time = now(), token = ''
  WHERE hold_id = ANY (unpacked($1)) AND resolve_time IS NULL
 RETURNING hold_id, organization_id
 """

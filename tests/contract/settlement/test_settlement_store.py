@@ -301,3 +301,13 @@ async def test_a_hold_that_is_registered_for_another_organization_is_not_settled
             await settle_batch(connection, [mine, another])
     assert await owner.fetchval("SELECT count(*) FROM usage_records") == 0
     assert await owner.fetchval("SELECT state FROM holds") == "HELD"
+
+
+async def test_a_resolved_hold_keeps_no_token(owner: asyncpg.Connection) -> None:
+    """Whether it was registered before its settlement or not. Seen to fail for both while they were left as they were."""
+    await prepare(owner)
+    registered, unregistered = make_settlement(), make_settlement()
+    await register(owner, registered.hold)
+    await settle_batch(owner, [registered, unregistered])
+    rows = await owner.fetch("SELECT state, token FROM holds")
+    assert [tuple(row) for row in rows] == [("SETTLED", "")] * 2
