@@ -165,7 +165,7 @@ async def test_a_hold_that_is_not_registered_yet_is_settled_from_its_token(owner
     await settle_batch(owner, [settlement])
     await register(owner, settlement.hold)
     row = await the_row(owner, "SELECT * FROM holds")
-    assert (row["state"], row["token"]) == ("SETTLED", settlement.report.token)
+    assert (row["state"], row["member_id"]) == ("SETTLED", settlement.hold.member)
     assert row["amount_nano_credits"] == settlement.hold.amount_nano_credits
     assert await breaches(owner) == []
 
