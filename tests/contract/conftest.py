@@ -17,6 +17,7 @@ from deploy.local.postgres import PostgresServer, start_postgres
 from deploy.local.redis import RedisServer, start_redis
 from gateway_core.edges.postgres.migrations import apply_migrations, load_migrations
 from gateway_core.edges.redis.connections import open_redis
+from tests.contract.memory_directory import memory_directory
 from tests.contract.redis_cluster import RedisCluster, running_cluster
 
 ABOUT_SERVERS = ("CONFIG SET", "CLIENT PAUSE", "INFO")
@@ -33,7 +34,10 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    with start_postgres(tmp_path_factory.mktemp("postgres"), free_port()) as server:
+    with (
+        memory_directory(tmp_path_factory.mktemp("postgres")) as directory,
+        start_postgres(directory / "server", free_port()) as server,
+    ):
         yield server
 
 
