@@ -54,9 +54,9 @@ SELECT hold_id, sequence, {_OUTCOME} FROM usage_corrections WHERE hold_id = ANY(
  ORDER BY hold_id, sequence
 """  # noqa: S608  # our own column names
 
-# Nothing but the key is there to look them up by: in a join, or with a condition that one of the other indexes can answer, PostgreSQL
-# may read whatever is open, of all organizations, for every batch. `resolve_time IS NULL` says what `state = 'HELD'` says, and has no
-# index; of the organizations that the batch acts for is only what the wall lets through.
+# Nothing but the key is there to look them up by: in a join, or with a condition that one of the other indexes can answer,
+# PostgreSQL may read whatever is open, of all organizations, for every batch. `resolve_time IS NULL` says what `state = 'HELD'`
+# says, and has no index. Of other organizations than those the batch acts for, the wall lets nothing through.
 _RESOLVE_HOLDS: Final = """
 UPDATE holds SET state = $2, resolve_time = now(), token = ''
  WHERE hold_id = ANY (unpacked($1)) AND resolve_time IS NULL
