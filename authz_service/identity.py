@@ -1,42 +1,47 @@
 """Identities in memory, never trusted beyond the moment their changes are pushed.
 
 A change is pushed by PostgreSQL and drops what it touches. While nothing can be pushed, nothing is remembered: each call asks
-the database, and is refused if the database does not answer (INV-13).
+the database, and is refused if the database does not answer (INV-13). What is remembered is renewed all the same before it is too
+old, organization by organization.
 """
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
-from gateway_core.domain.principals import Principal
+from authz_service.identity_memory import IdentityMemory
+from gateway_core.domain.principals import Identity, Principal
+
+logger = logging.getLogger(__name__)
 
 _UNKNOWN_ENTRIES: Final = 10_000
 
 
-class PrincipalSource(Protocol):
+class IdentitySource(Protocol):
     """Where identities come from."""
 
-    async def principal_of(self, secret_hash: bytes) -> Principal | None:
-        """The principal of a key's hash, or None."""
+    async def identity_of(self, secret_hash: bytes) -> Identity | None:
+        """The identity of a key's hash, or None."""
 
-    async def principals_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Principal]:
-        """The principals of those hashes that there are keys for."""
+    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Identity]:
+        """The identities of those hashes that there are keys for."""
+
+    async def revisions_of(self, organizations: Sequence[str]) -> Mapping[str, int]:
+        """The present revision of each organization; 0 is left out."""
 
 
 class IdentityCache:
     """A bounded cache of principals by key hash, with one look-up at a time for each hash."""
 
     def __init__(
-        self, source: PrincipalSource, entries: int, max_age_ms: int, monotonic: Callable[[], float] = time.monotonic
+        self, source: IdentitySource, entries: int, max_age_ms: int, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._source = source
-        self._entries = entries
-        self._max_age_s = max_age_ms / 1_000
         self._monotonic = monotonic
-        self._known: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
-        self._hashes: dict[str, set[bytes]] = {}
+        self._memory = IdentityMemory(entries, max_age_ms / 1_000)
         self._unknown: OrderedDict[bytes, None] = OrderedDict()
         self._under_way: dict[bytes, asyncio.Task[Principal | None]] = {}
         self._generation = 0
@@ -44,11 +49,7 @@ class IdentityCache:
 
     def remembered(self, secret_hash: bytes) -> Principal | None:
         """The principal of a key's hash if it can be told without asking."""
-        if self._trusted:
-            entry = self._known.get(secret_hash)
-            if entry is not None and self._monotonic() - entry[1] < self._max_age_s:
-                return entry[0]
-        return None
+        return self._memory.find(secret_hash, self._monotonic()) if self._trusted else None
 
     async def principal_of(self, secret_hash: bytes) -> Principal | None:
         """The principal of a key's hash, None when there is no such key.
@@ -71,32 +72,20 @@ class IdentityCache:
             del self._under_way[secret_hash]
 
     async def _look_up(self, secret_hash: bytes) -> Principal | None:
-        generation = self._generation
-        principal = await self._source.principal_of(secret_hash)
+        generation, asked_s = self._generation, self._monotonic()
+        identity = await self._source.identity_of(secret_hash)
         # What was read before a change must not be remembered after it.
         if self._trusted and generation == self._generation:
-            self._remember(secret_hash, principal)
-        return principal
+            self._remember(secret_hash, identity, asked_s)
+        return None if identity is None else identity.principal
 
-    def _remember(self, secret_hash: bytes, principal: Principal | None) -> None:
-        if principal is None:
-            self._unknown[secret_hash] = None
-            if len(self._unknown) > _UNKNOWN_ENTRIES:
-                self._unknown.popitem(last=False)
+    def _remember(self, secret_hash: bytes, identity: Identity | None, asked_s: float) -> None:
+        if identity is not None:
+            self._memory.add(secret_hash, identity, asked_s)
             return
-        self._forget(secret_hash)
-        self._known[secret_hash] = (principal, self._monotonic())
-        self._hashes.setdefault(principal.organization, set()).add(secret_hash)
-        if len(self._known) > self._entries:
-            self._forget(next(iter(self._known)))
-
-    def _forget(self, secret_hash: bytes) -> None:
-        entry = self._known.pop(secret_hash, None)
-        if entry is not None:
-            hashes = self._hashes[entry[0].organization]
-            hashes.discard(secret_hash)
-            if not hashes:
-                del self._hashes[entry[0].organization]
+        self._unknown[secret_hash] = None
+        if len(self._unknown) > _UNKNOWN_ENTRIES:
+            self._unknown.popitem(last=False)
 
     async def warm(self, hashes: Sequence[bytes]) -> bool:
         """Remembers identities before anybody asks for them, as far as there is room: they push nothing out, and go first.
@@ -110,27 +99,43 @@ class IdentityCache:
         Raises:
             whatever the source raises when it does not answer.
         """
-        generation = self._generation
-        wanted = [secret_hash for secret_hash in hashes if secret_hash not in self._known][: self._room]
-        found = await self._source.principals_of(wanted) if wanted and self._trusted else {}
+        generation, asked_s = self._generation, self._monotonic()
+        wanted = [secret_hash for secret_hash in hashes if secret_hash not in self._memory][: self._memory.room]
+        found = await self._source.identities_of(wanted) if wanted and self._trusted else {}
         if not self._trusted or generation != self._generation:
             return False
         for secret_hash in wanted:
-            principal = found.get(secret_hash)
-            if principal is not None and secret_hash not in self._known and self._room:
-                self._remember_unasked(secret_hash, principal)
+            identity = found.get(secret_hash)
+            if identity is not None:
+                self._memory.add_ahead(secret_hash, identity, asked_s)
         return True
 
-    @property
-    def _room(self) -> int:
-        return self._entries - len(self._known)
+    def due(self, age_s: float) -> Sequence[str]:
+        """Organizations whose identities were not renewed for so long."""
+        return self._memory.due(self._monotonic(), age_s)
 
-    def _remember_unasked(self, secret_hash: bytes, principal: Principal) -> None:
-        """Its age begins anywhere below half of the maximum: what was read together shall not be read again in one moment."""
-        age_s = self._max_age_s / 2 * secret_hash[0] / 256
-        self._known[secret_hash] = (principal, self._monotonic() - age_s)
-        self._known.move_to_end(secret_hash, last=False)
-        self._hashes.setdefault(principal.organization, set()).add(secret_hash)
+    async def renew(self, organizations: Sequence[str]) -> None:
+        """Renews all identities of those of the organizations that were not changed, or whose changes have been pushed.
+
+        Raises:
+            whatever the source raises when it does not answer.
+        """
+        asked_s = self._monotonic()
+        present = await self._source.revisions_of(organizations)
+        for organization in organizations:
+            self._memory.compare(organization, present.get(organization, 0), asked_s)
+
+    def tidy(self, patience_s: float, most: int) -> None:
+        """Forgets what was read too long ago, so much of it at once, and organizations with a change that was not pushed.
+
+        Args:
+            patience_s: how long a change may be on its way.
+            most: identities of the first kind.
+        """
+        now_s = self._monotonic()
+        self._memory.expire(now_s, most)
+        for organization in self._memory.lost(now_s, patience_s):
+            logger.warning("a change was not pushed: identities are read again", extra={"organization": organization})
 
     def changed(self, payload: str) -> None:
         """Drops what a notification (`organization kind id`) touches."""
@@ -139,9 +144,12 @@ class IdentityCache:
         organization, kind, entity_id = payload.split(" ", 2)
         if kind == "api_key":
             self._unknown.clear()
-        for secret_hash in tuple(self._hashes.get(organization, ())):
-            if _touches(self._known[secret_hash][0], kind, entity_id):
-                self._forget(secret_hash)
+        self._memory.change(organization, kind, entity_id)
+
+    def revised(self, payload: str) -> None:
+        """Notes that all changes of a transaction have been pushed: `organization revision`."""
+        organization, revision = payload.split(" ")
+        self._memory.revise(organization, int(revision))
 
     def trust(self) -> None:
         """Changes are pushed from now on; what was remembered before is dropped."""
@@ -156,18 +164,5 @@ class IdentityCache:
     def _drop_all(self) -> None:
         self._generation += 1
         self._under_way.clear()
-        self._known.clear()
-        self._hashes.clear()
+        self._memory.clear()
         self._unknown.clear()
-
-
-def _touches(principal: Principal, kind: str, entity_id: str) -> bool:
-    """Whether a changed entity of the principal's organization is part of it. Groups may have moved: they touch all."""
-    if kind == "api_key":
-        return principal.api_key == entity_id
-    if kind == "member":
-        return principal.member == entity_id
-    if kind == "guardrail":
-        scope_kind, _, scope_id = entity_id.partition(":")
-        return any(rail.scope.kind == scope_kind and rail.scope.scope_id == scope_id for rail in principal.guardrails)
-    return True

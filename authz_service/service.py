@@ -21,6 +21,7 @@ from authz_service.envoy_messages import allow, answer, deny, read_call
 from authz_service.floors import Floors
 from authz_service.identity import IdentityCache
 from authz_service.register import PlacedHold, open_register
+from authz_service.renewal import Renewal
 from authz_service.warm_start import WarmStart
 from gateway_core.domain.decision import Prices
 from gateway_core.domain.holds import Hold
@@ -28,7 +29,7 @@ from gateway_core.edges.background import in_background
 from gateway_core.edges.postgres.catalog_store import CatalogCache, open_catalog_cache
 from gateway_core.edges.postgres.connections import open_pool
 from gateway_core.edges.postgres.hold_store import SpendStore, register_holds
-from gateway_core.edges.postgres.identity_store import CHANNEL, IdentityStore
+from gateway_core.edges.postgres.identity_store import CHANNEL, REVISION_CHANNEL, IdentityStore
 from gateway_core.edges.postgres.migrations import migrate
 from gateway_core.edges.postgres.notifications import Listener, running
 from gateway_core.edges.redis.connections import open_pipelined
@@ -172,11 +173,15 @@ async def open_authz_service(
         identities = IdentityCache(store, settings.identity_cache_entries, settings.identity_max_age_ms)
         warm_start = WarmStart(identities, store, settings.identity_cache_entries)
         await stack.enter_async_context(in_background(warm_start.run()))
+        renewal = Renewal(identities, settings.identity_max_age_ms)
+        await stack.enter_async_context(in_background(renewal.run()))
         listener = Listener(
             settings,
             ROLE,
-            [CHANNEL],
-            on_notification=lambda _, payload: identities.changed(payload),
+            [CHANNEL, REVISION_CHANNEL],
+            on_notification=lambda channel, payload: (
+                identities.revised(payload) if channel == REVISION_CHANNEL else identities.changed(payload)
+            ),
             on_lost=identities.distrust,
             on_restored=warm_start.restored,
         )

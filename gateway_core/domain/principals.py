@@ -91,3 +91,11 @@ class Principal:
         return tuple(
             index for index, rail in enumerate(self.guardrails) if rail.is_shadow and not rail.allows(model, provider)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A principal, and how often its organization had been changed by then: while that is so, the principal stands."""
+
+    principal: Principal
+    revision: int

@@ -119,7 +119,10 @@ class CatalogCache:
             the errors of `connections.UNAVAILABLE`: the database does not answer.
         """
         async with self._pool.acquire() as connection:
-            self._snapshot = await load_snapshot(connection)
+            read = await load_snapshot(connection)
+        # What is the same stays the same object: what was made from it still holds.
+        if read != self._snapshot:
+            self._snapshot = read
         if self._snapshot.models:
             self._loaded.set()
         return self._snapshot

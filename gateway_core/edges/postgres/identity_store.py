@@ -3,9 +3,10 @@
 import asyncio
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, Protocol
+from functools import lru_cache
+from typing import Any, Final, Protocol, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -13,12 +14,16 @@ import asyncpg
 from gateway_core.domain.address_lists import parse_networks
 from gateway_core.domain.cycles import Cycle
 from gateway_core.domain.model_whitelists import compile_stored
-from gateway_core.domain.principals import Guardrail, GuardrailMode, Principal
+from gateway_core.domain.principals import Guardrail, GuardrailMode, Identity, Principal
 from gateway_core.domain.scopes import Scope, ScopeKind
 from gateway_core.edges.postgres.connections import Connection
 from gateway_core.edges.postgres.rate_rules import decode_rules
 
+T = TypeVar("T", bound=Hashable)
+
 CHANNEL: Final = "megarouter_identity"
+REVISION_CHANNEL: Final = "megarouter_identity_revision"
+"""Behind the changes of a transaction: `organization revision`, which they made."""
 
 _BYTES_PER_TOKEN: Final = {"STRICT": 1, "BALANCED": 4}
 
@@ -27,6 +32,7 @@ _SELECT: Final = """
 SELECT asked.key_hash, found.*
   FROM unnest($1::bytea[]) AS asked (key_hash), LATERAL identity_of_key(asked.key_hash) AS found
 """
+_REVISIONS: Final = "SELECT organization_id, revision FROM identity_revisions_of($1)"
 _USED_LATELY: Final = "SELECT key_hash FROM hashes_of_keys_used_lately($1)"
 _STATEMENTS_AT_ONCE: Final = 2
 """Fewer than the pool has connections: holds are registered beside."""
@@ -93,12 +99,12 @@ class IdentityStore:
 
     def __init__(self, pool: Statements) -> None:
         self._pool = pool
-        self._waiting: dict[bytes, asyncio.Future[Principal | None]] = {}
+        self._waiting: dict[bytes, asyncio.Future[Identity | None]] = {}
         """What no statement has begun to look up."""
         self._asking: set[asyncio.Task[None]] = set()
 
-    async def principal_of(self, secret_hash: bytes) -> Principal | None:
-        """The principal of a key's hash, None when no such key exists (a deleted key does not). Read after this was called.
+    async def identity_of(self, secret_hash: bytes) -> Identity | None:
+        """The identity of a key's hash, None when no such key exists (a deleted key does not). Read after this was called.
 
         Raises:
             the errors of `connections.UNAVAILABLE`: the database does not answer.
@@ -112,24 +118,32 @@ class IdentityStore:
             task.add_done_callback(self._asking.discard)
         return await asyncio.shield(future)
 
-    async def principals_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Principal]:
-        """The principals of those hashes that there are keys for, in one statement.
+    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Identity]:
+        """The identities of those hashes that there are keys for, in one statement.
 
         Raises:
-            as `principal_of`.
+            as `identity_of`.
         """
-        found: dict[bytes, Principal] = {}
+        found: dict[bytes, Identity] = {}
         for number, row in enumerate(await self._pool.fetch(_SELECT, hashes), start=1):
-            found[row["key_hash"]] = principal_of_row(row)
+            found[row["key_hash"]] = Identity(principal_of_row(row), row["revision"])
             if number % _ROWS_PER_TURN == 0:
                 await asyncio.sleep(0)
         return found
+
+    async def revisions_of(self, organizations: Sequence[str]) -> Mapping[str, int]:
+        """How often each of the organizations was changed; one that was not is left out.
+
+        Raises:
+            as `identity_of`.
+        """
+        return {row["organization_id"]: row["revision"] for row in await self._pool.fetch(_REVISIONS, organizations)}
 
     async def used_lately(self, entries: int) -> Sequence[bytes]:
         """Hashes of keys that were used within a day, the latest first, at most so many.
 
         Raises:
-            as `principal_of`.
+            as `identity_of`.
         """
         return [row["key_hash"] for row in await self._pool.fetch(_USED_LATELY, entries)]
 
@@ -139,7 +153,7 @@ class IdentityStore:
             hashes = list(itertools.islice(self._waiting, _HASHES_PER_STATEMENT))
             futures = {secret_hash: self._waiting.pop(secret_hash) for secret_hash in hashes}
             try:
-                found = await self.principals_of(hashes)
+                found = await self.identities_of(hashes)
             except Exception as error:  # noqa: BLE001 - told to everybody who waits
                 for future in futures.values():
                     future.set_exception(error)
@@ -154,22 +168,32 @@ class IdentityStore:
 def principal_of_row(row: asyncpg.Record) -> Principal:
     """The principal of a row of `identity_of_key`, its lists compiled once for all its calls."""
     networks = row["ip_allow_list"]
-    stored = {Scope(ScopeKind(rail[0]), rail[1]): _guardrail(rail) for rail in json.loads(row["guardrails"])}
+    stored = {(rail[0], rail[1]): rail for rail in json.loads(row["guardrails"])}
     return Principal(
-        organization=row["organization_id"],
+        organization=_shared(row["organization_id"]),
         organization_active=row["organization_active"],
         zone=ZoneInfo(row["time_zone"]),
         bytes_per_token=_BYTES_PER_TOKEN[row["input_estimate"]],
-        group_path=tuple(row["group_path"]),
-        member=row["member_id"],
+        group_path=_shared(tuple(row["group_path"])),
+        member=_shared(row["member_id"]),
         member_active=row["member_active"],
         api_key=row["api_key_id"],
         api_key_active=row["api_key_active"],
         expire_epoch_s=row["expire_epoch_s"],
-        guardrails=tuple(stored.get(scope, Guardrail(scope)) for scope in _scopes(row)),
+        guardrails=tuple(_guardrail_of(scope, stored.get((scope.kind, scope.scope_id))) for scope in _scopes(row)),
         ip_allow_list=None if networks is None else parse_networks(networks),
         secret_replaced=row["secret_replaced"],
     )
+
+
+@lru_cache(maxsize=8_192, typed=True)
+def _first_equal(value: Hashable) -> Hashable:
+    return value
+
+
+def _shared(value: T) -> T:
+    """An equal value that another identity holds, perhaps: most of an identity is the same for many keys, and is kept once."""
+    return cast("T", _first_equal(value))
 
 
 def _scopes(row: asyncpg.Record) -> tuple[Scope, ...]:
@@ -182,10 +206,15 @@ def _scopes(row: asyncpg.Record) -> tuple[Scope, ...]:
     )
 
 
-def _guardrail(rail: list[Any]) -> Guardrail:
+def _guardrail_of(scope: Scope, rail: list[Any] | None) -> Guardrail:
+    guardrail = Guardrail(scope) if rail is None else _guardrail(scope, rail)
+    return guardrail if scope.kind is ScopeKind.API_KEY else _shared(guardrail)
+
+
+def _guardrail(scope: Scope, rail: list[Any]) -> Guardrail:
     (
-        kind,
-        scope_id,
+        _kind,
+        _scope_id,
         budget,
         cycle,
         revision,
@@ -197,7 +226,7 @@ def _guardrail(rail: list[Any]) -> Guardrail:
         rules,
     ) = rail
     return Guardrail(
-        scope=Scope(ScopeKind(kind), scope_id),
+        scope=scope,
         budget_nano_credits=budget,
         cycle=Cycle(cycle),
         cycle_revision=revision,
