@@ -6,6 +6,7 @@ authz_service decides with it, and `explanations` explains with it.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from gateway_core.domain.catalog import Model, PriceSchedule, Provider
@@ -24,6 +25,9 @@ from gateway_core.domain.throttles import Throttle, throttles_of
 MICROSECONDS_PER_SECOND = 10**6
 
 T = TypeVar("T")
+
+_counter = lru_cache(maxsize=8_192)(Counter)
+"""All counters of a key but its own are those of other keys too, and are kept once."""
 
 _EXPIRED = "This API key has expired. Create a new one or ask your admin."
 _REPLACED = "This API key was rotated and the time of its old secret is over. Use the new one."
@@ -213,7 +217,7 @@ def agree(
         model=model,
         schedule=schedule,
         counters=tuple(
-            Counter(rail.scope.kind, rail.scope.scope_id, rail.cycle, period.start_epoch_s, rail.cycle_revision)
+            _counter(rail.scope.kind, rail.scope.scope_id, rail.cycle, period.start_epoch_s, rail.cycle_revision)
             for rail, period in zip(rails, periods, strict=True)
         ),
         limits=tuple(rail.budget_nano_credits for rail in rails),

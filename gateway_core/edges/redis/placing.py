@@ -1,5 +1,6 @@
 """Placing holds: what the calls of an organization ask for at the same time is one command, and is read and written once."""
 
+import sys
 from collections.abc import Awaitable, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
@@ -42,12 +43,14 @@ class PlacingTerms:
 def placing_terms(
     hold: Hold, limits: Sequence[int | None], throttle_limits: Sequence[int], shadows: Set[Scope]
 ) -> PlacingTerms:
-    """The terms of a placing; its arguments are those of `HoldCounters.place`."""
+    """The terms of a placing; its arguments are those of `HoldCounters.place`. Most of their texts are those of other keys too, and
+    are kept once.
+    """
     scopes = [counter.scope for counter in hold.counters]
     keys = [counter_key(hold.organization, counter.encode()) for counter in hold.counters]
     keys += (throttle_key(hold.organization, throttle.encode()) for throttle in hold.throttles)
     return PlacingTerms(
-        tuple(keys),
+        tuple(map(sys.intern, keys)),
         tuple(_limit(limit, scope in shadows) for limit, scope in zip(limits, scopes, strict=True)),
         tuple(
             (throttle.kind, _limit(limit, throttle.scope in shadows), str(scopes.index(throttle.scope) + 1))
@@ -123,7 +126,7 @@ def _throttle_arguments(terms: PlacingTerms, places: dict[str, int]) -> list[str
 def _limit(limit: int | None, shadow: bool) -> str:  # noqa: FBT001
     if limit is None:
         return ""
-    return f"s{limit}" if shadow else str(limit)
+    return sys.intern(f"s{limit}" if shadow else str(limit))
 
 
 def _placement(answer: Answer, generation: str, counter_count: int) -> Placement:

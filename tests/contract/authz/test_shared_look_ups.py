@@ -47,15 +47,15 @@ async def test_a_thousand_keys_at_once_are_a_few_statements_and_each_gets_its_ow
 ) -> None:
     """Seen to fail with a statement for each: 1,000 of them."""
     store = IdentityStore(pool)
-    found = await asyncio.gather(*map(store.principal_of, hashes))
-    assert [principal and principal.api_key for principal in found] == [f"bench-{number}" for number in range(KEYS)]
+    found = await asyncio.gather(*map(store.identity_of, hashes))
+    assert [identity and identity.principal.api_key for identity in found] == [f"bench-{number}" for number in range(KEYS)]
     assert sum(pool.sizes) == KEYS
     assert len(pool.sizes) <= 10
 
 
 async def test_a_key_that_does_not_exist_is_none_among_others(pool: Counting, hashes: list[bytes]) -> None:
     store = IdentityStore(pool)
-    found = await asyncio.gather(store.principal_of(b"u" * 32), store.principal_of(hashes[0]))
+    found = await asyncio.gather(store.identity_of(b"u" * 32), store.identity_of(hashes[0]))
     assert found[0] is None
     assert found[1] is not None
 
@@ -64,12 +64,12 @@ async def test_a_look_up_that_is_asked_for_after_a_change_has_seen_it(
     pool: Counting, hashes: list[bytes], owner: asyncpg.Connection
 ) -> None:
     store = IdentityStore(pool)
-    early = [asyncio.ensure_future(store.principal_of(secret_hash)) for secret_hash in hashes]
+    early = [asyncio.ensure_future(store.identity_of(secret_hash)) for secret_hash in hashes]
     await asyncio.sleep(0)
     await owner.execute("UPDATE members SET state = 'SUSPENDED' WHERE member_id = 'bench-member'")
-    late = await store.principal_of(hashes[0])
+    late = await store.identity_of(hashes[0])
     assert late is not None
-    assert not late.member_active
+    assert not late.principal.member_active
     await asyncio.gather(*early)
 
 
@@ -83,6 +83,6 @@ async def test_a_failure_is_told_to_everybody_who_waits_and_the_next_look_up_ask
 
     with monkeypatch.context() as context:
         context.setattr(pool, "fetch", failing)
-        answers = await asyncio.gather(*map(store.principal_of, hashes[:300]), return_exceptions=True)
+        answers = await asyncio.gather(*map(store.identity_of, hashes[:300]), return_exceptions=True)
     assert {type(answer) for answer in answers} == {TimeoutError}
-    assert await store.principal_of(hashes[0]) is not None
+    assert await store.identity_of(hashes[0]) is not None

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from authz_service.identity import IdentityCache
-from gateway_core.domain.principals import Guardrail, Principal
+from authz_service.identity_memory import READ_AGES
+from gateway_core.domain.principals import Guardrail, Identity, Principal
 from gateway_core.domain.scopes import Scope, ScopeKind
 from tests.unit.authz.examples import principal
 
@@ -20,26 +21,41 @@ class Directory:
 
     def __init__(self) -> None:
         self.known: dict[bytes, Principal] = {HASH: principal()}
+        self.revisions: dict[str, int] = {}
         self.look_ups = 0
         self.asked_for: list[bytes] = []
+        self.comparisons: list[list[str]] = []
         self.held_back: asyncio.Event | None = None
         self.failure: Exception | None = None
 
-    async def principal_of(self, secret_hash: bytes) -> Principal | None:
-        self.look_ups += 1
+    def identity(self, secret_hash: bytes) -> Identity | None:
         found = self.known.get(secret_hash)
+        return None if found is None else Identity(found, self.revisions.get(found.organization, 0))
+
+    async def identity_of(self, secret_hash: bytes) -> Identity | None:
+        self.look_ups += 1
+        found = self.identity(secret_hash)
         if self.held_back is not None:
             await self.held_back.wait()
         if self.failure is not None:
             raise self.failure
         return found
 
-    async def principals_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Principal]:
+    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Identity]:
         self.look_ups += 1
         self.asked_for.extend(hashes)
-        found = {secret_hash: self.known[secret_hash] for secret_hash in hashes if secret_hash in self.known}
+        found = {secret_hash: identity for secret_hash in hashes if (identity := self.identity(secret_hash))}
         if self.held_back is not None:
             await self.held_back.wait()
+        return found
+
+    async def revisions_of(self, organizations: Sequence[str]) -> Mapping[str, int]:
+        self.comparisons.append(list(organizations))
+        found = {name: self.revisions[name] for name in organizations if name in self.revisions}
+        if self.held_back is not None:
+            await self.held_back.wait()
+        if self.failure is not None:
+            raise self.failure
         return found
 
     async def has_been_asked(self, times: int) -> None:
@@ -349,7 +365,7 @@ async def test_a_call_meanwhile_fills_the_cache_before_what_is_loaded_ahead(
     assert cache.remembered(hashes[0]) is not None
 
 
-async def test_what_is_loaded_ahead_is_looked_up_anew_at_moments_spread_over_half_of_the_maximum_age(
+async def test_what_is_loaded_ahead_and_renewed_is_looked_up_anew_at_moments_spread_over_half_of_the_longest_age(
     cache: IdentityCache, directory: Directory, clock: Clock
 ) -> None:
     hashes = [bytes([first]) * 32 for first in (0, 128, 255)]
@@ -358,7 +374,8 @@ async def test_what_is_loaded_ahead_is_looked_up_anew_at_moments_spread_over_hal
     await cache.warm(hashes)
     remembered = []
     for share in (0.49, 0.51, 0.76, 1.0):
-        clock.now_s = 1_000.0 + MAX_AGE_MS / 1_000 * share
+        clock.now_s = 1_000.0 + MAX_AGE_MS / 1_000 * READ_AGES * share
+        await cache.renew(["acme"])
         remembered.append([secret_hash[0] for secret_hash in hashes if cache.remembered(secret_hash)])
     assert remembered == [[0, 128, 255], [0, 128], [0], []]
 
@@ -367,3 +384,113 @@ async def test_while_changes_may_be_missed_nothing_is_loaded_ahead(cache: Identi
     cache.distrust()
     assert not await cache.warm(several(directory, 1))
     assert directory.look_ups == 0
+
+
+async def test_a_renewal_that_was_asked_for_before_a_change_brings_nothing_back(
+    cache: IdentityCache, directory: Directory, clock: Clock
+) -> None:
+    """Seen to fail when a renewal counts whatever revision it read."""
+    await cache.principal_of(HASH)
+    clock.now_s += 20
+    directory.held_back = asyncio.Event()
+    renewal = asyncio.create_task(cache.renew(["acme"]))
+    await asyncio.sleep(0)
+    directory.known[HASH] = principal(api_key_active=False)
+    directory.revisions["acme"] = 1
+    cache.changed("acme api_key key-1")
+    cache.revised("acme 1")
+    directory.held_back.set()
+    await renewal
+    found = await cache.principal_of(HASH)
+    assert found is not None
+    assert not found.api_key_active
+
+
+async def test_a_renewal_under_way_does_not_renew_what_a_change_that_is_not_pushed_yet_touches(
+    cache: IdentityCache, directory: Directory, clock: Clock
+) -> None:
+    """Seen to fail when a renewal counts whatever revision it read."""
+    await cache.principal_of(HASH)
+    clock.now_s += 20
+    directory.revisions["acme"] = 1
+    await cache.renew(["acme"])
+    clock.now_s += 9.999
+    assert cache.remembered(HASH) is not None
+    clock.now_s += 0.001
+    assert cache.remembered(HASH) is None
+
+
+async def test_the_age_of_a_renewed_identity_counts_from_when_the_renewal_was_asked_for(
+    cache: IdentityCache, directory: Directory, clock: Clock
+) -> None:
+    """Seen to fail when it counts from the answer."""
+    await cache.principal_of(HASH)
+    clock.now_s += 20
+    directory.held_back = asyncio.Event()
+    renewal = asyncio.create_task(cache.renew(["acme"]))
+    await asyncio.sleep(0)
+    clock.now_s += 5
+    directory.held_back.set()
+    await renewal
+    clock.now_s += 24.999
+    assert cache.remembered(HASH) is not None
+    clock.now_s += 0.001
+    assert cache.remembered(HASH) is None
+
+
+async def test_the_age_of_an_identity_counts_from_when_it_was_asked_for(
+    cache: IdentityCache, directory: Directory, clock: Clock
+) -> None:
+    """Seen to fail when it counts from the answer."""
+    directory.held_back = asyncio.Event()
+    asked = asyncio.create_task(cache.principal_of(HASH))
+    await directory.has_been_asked(1)
+    clock.now_s += 5
+    directory.held_back.set()
+    await asked
+    clock.now_s += 25
+    assert cache.remembered(HASH) is None
+
+
+async def test_a_renewal_that_fails_renews_nothing(cache: IdentityCache, directory: Directory, clock: Clock) -> None:
+    await cache.principal_of(HASH)
+    clock.now_s += 20
+    directory.failure = TimeoutError()
+    with pytest.raises(TimeoutError):
+        await cache.renew(["acme"])
+    clock.now_s += 10
+    assert cache.remembered(HASH) is None
+
+
+async def test_a_renewal_from_before_trust_was_lost_renews_nothing_that_was_read_after_it(
+    cache: IdentityCache, directory: Directory, clock: Clock
+) -> None:
+    directory.held_back = asyncio.Event()
+    await asyncio.sleep(0)
+    renewal = asyncio.create_task(cache.renew(["acme"]))
+    await asyncio.sleep(0)
+    cache.distrust()
+    cache.trust()
+    directory.revisions["acme"] = 1
+    directory.held_back.set()
+    await cache.principal_of(HASH)
+    await renewal
+    clock.now_s += 30
+    assert cache.remembered(HASH) is None
+
+
+async def test_a_change_that_is_never_pushed_has_its_organization_read_again(
+    cache: IdentityCache, directory: Directory, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    await cache.principal_of(HASH)
+    directory.known[HASH] = principal(api_key_active=False)
+    directory.revisions["acme"] = 1
+    await cache.renew(["acme"])
+    cache.tidy(patience_s=5, most=1)
+    assert cache.remembered(HASH) == principal()
+    clock.now_s += 5
+    cache.tidy(patience_s=5, most=1)
+    found = await cache.principal_of(HASH)
+    assert found is not None
+    assert not found.api_key_active
+    assert "a change was not pushed" in caplog.text

@@ -8,7 +8,7 @@ import pytest
 from authz_service import warm_start
 from authz_service.identity import IdentityCache
 from authz_service.warm_start import WarmStart
-from gateway_core.domain.principals import Principal
+from gateway_core.domain.principals import Identity
 from tests.unit.authz.examples import principal
 
 HASHES = [number.to_bytes(32) for number in range(1_200)]
@@ -30,15 +30,18 @@ class Database:
             raise self.failure
         return HASHES
 
-    async def principals_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Principal]:
+    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Identity]:
         self.sizes.append(len(hashes))
         if self.changes_while_read:
             self.changes_while_read -= 1
             assert self.identities is not None
             self.identities.changed("other member max")
-        return {secret_hash: principal(api_key=secret_hash.hex()) for secret_hash in hashes}
+        return {secret_hash: Identity(principal(api_key=secret_hash.hex()), 0) for secret_hash in hashes}
 
-    async def principal_of(self, secret_hash: bytes) -> Principal | None:
+    async def identity_of(self, secret_hash: bytes) -> Identity | None:
+        raise NotImplementedError
+
+    async def revisions_of(self, organizations: Sequence[str]) -> Mapping[str, int]:
         raise NotImplementedError
 
 
