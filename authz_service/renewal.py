@@ -19,7 +19,7 @@ _ROUNDS_PER_AGE: Final = 6
 _DUE_AFTER_ROUNDS: Final = 2
 """A third of the maximum age: what cannot be renewed then is tried several times more."""
 _SHORTEST_PAUSE_S: Final = 0.05
-_FORGOTTEN_PER_ROUND: Final = 2_000
+_FORGOTTEN_PER_ROUND: Final = 1_000
 
 
 class Renewal:

@@ -9,8 +9,8 @@ from gateway_core.domain.dialects import Endpoint
 from gateway_core.domain.principals import Principal
 from gateway_core.domain.refusals import Refusal
 
-_ENTRIES: Final = 12_000
-"""A few kilobytes each. Beyond them a decision costs what it costs without."""
+_ENTRIES: Final = 20_000
+"""About 3.2 KB each. Beyond them a decision costs what it costs without."""
 
 
 class TermsMemory:

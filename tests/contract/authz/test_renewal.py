@@ -123,7 +123,9 @@ async def test_a_revision_is_told_behind_the_changes_that_made_it(
         for channel in (REVISION_CHANNEL, CHANNEL):
             await listening.add_listener(channel, note)
         before = await owner.fetchval(_REVISION)
-        await owner.execute("BEGIN; UPDATE members SET state = 'SUSPENDED'; UPDATE api_keys SET state = 'DISABLED'; COMMIT")
+        await owner.execute(
+            "BEGIN; UPDATE members SET state = 'SUSPENDED'; UPDATE api_keys SET state = 'DISABLED'; COMMIT"
+        )
         async with asyncio.timeout(5):
             await complete.wait()
     finally:

@@ -48,7 +48,9 @@ async def test_a_thousand_keys_at_once_are_a_few_statements_and_each_gets_its_ow
     """Seen to fail with a statement for each: 1,000 of them."""
     store = IdentityStore(pool)
     found = await asyncio.gather(*map(store.identity_of, hashes))
-    assert [identity and identity.principal.api_key for identity in found] == [f"bench-{number}" for number in range(KEYS)]
+    assert [identity and identity.principal.api_key for identity in found] == [
+        f"bench-{number}" for number in range(KEYS)
+    ]
     assert sum(pool.sizes) == KEYS
     assert len(pool.sizes) <= 10
 

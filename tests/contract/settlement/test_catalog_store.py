@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 from gateway_core.domain.catalog import Catalog
-from gateway_core.edges.postgres.catalog_store import load_snapshot, open_catalog_cache, sync_catalog
+from gateway_core.edges.postgres.catalog_store import CatalogCache, load_snapshot, open_catalog_cache, sync_catalog
 from gateway_core.edges.postgres.connections import open_pool
 from gateway_core.edges.settings import UsageSettings
 
@@ -129,6 +129,19 @@ async def test_the_cache_waits_for_a_first_model_and_follows_changes(
         async with asyncio.timeout(5):
             while "acme-2" not in cache.snapshot.models:
                 await asyncio.sleep(0.01)
+
+
+async def test_a_catalogue_that_is_read_again_and_says_the_same_stays_the_same_object(
+    settings: UsageSettings, owner: asyncpg.Connection
+) -> None:
+    """What was found out for each key with its prices is found out again otherwise, every half minute. Seen to fail without."""
+    await sync_catalog(owner, catalog(model()))
+    async with open_pool(settings, ROLE) as pool:
+        cache = CatalogCache(pool)
+        first = await cache.refresh()
+        assert await cache.refresh() is first
+        await sync_catalog(owner, catalog(model(input_price=2)))
+        assert await cache.refresh() is not first
 
 
 async def test_the_administrator_role_may_sync(settings: UsageSettings, owner: asyncpg.Connection) -> None:

@@ -172,7 +172,7 @@ async def test_a_change_of_somebody_else_drops_nothing(
 
 async def test_a_guardrail_is_touched_by_kind_and_id_together(cache: IdentityCache, directory: Directory) -> None:
     rail = Guardrail(Scope(ScopeKind.GROUP, "same"))
-    directory.known[HASH] = replace(principal(), guardrails=(rail,))
+    directory.known[HASH] = replace(principal(), guardrails=(rail,), group_path=("same",))
     await cache.principal_of(HASH)
     cache.changed("acme guardrail member:same")
     await cache.principal_of(HASH)
