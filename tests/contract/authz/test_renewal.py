@@ -19,9 +19,10 @@ from tests.contract.authz.conftest import KEY, PEPPER, Answer, add_key, check_re
 KEYS = 200
 MAX_AGE_MS = 900
 _REVISION = "SELECT revision FROM identity_revisions WHERE organization_id = 'acme'"
-_OTHER_MEMBER = (
-    "INSERT INTO members (organization_id, member_id, user_id, role) VALUES ('acme', 'max', 'user-2', 'MEMBER')"
-)
+_OTHER_MEMBER = """
+INSERT INTO users VALUES ('user-2', 'max@acme.example', 'Max');
+INSERT INTO members (organization_id, member_id, user_id, role) VALUES ('acme', 'max', 'user-2', 'MEMBER')
+"""
 
 
 class Counting:
@@ -64,7 +65,7 @@ async def store(settings: AuthzSettings) -> AsyncIterator[IdentityStore]:
         "UPDATE groups SET display_name = 'G'",
         "INSERT INTO groups (organization_id, group_id, path, display_name) VALUES ('acme', 'g5', '{g5}', 'G')",
         "UPDATE members SET state = 'SUSPENDED'",
-        f"INSERT INTO users VALUES ('user-2', 'max@acme.example', 'Max'); {_OTHER_MEMBER}",
+        _OTHER_MEMBER,
         "UPDATE api_keys SET state = 'DISABLED'",
         "DELETE FROM api_keys",
         "INSERT INTO guardrails (organization_id, scope_kind, scope_id) VALUES ('acme', 'member', 'mia')",
@@ -207,7 +208,7 @@ async def test_a_change_of_one_key_is_obeyed_and_has_no_other_key_looked_up(
 async def test_what_is_changed_and_told_to_nobody_is_found_by_comparing(
     short_lived: AuthzSettings, busy_keys: list[str], owner: asyncpg.Connection
 ) -> None:
-    """Seen to fail without the comparison: keys in use are believed for as long as they are used."""
+    """Seen to fail when a renewal counts whatever revision it read."""
     await guard(owner, "member", "bench-member", model_whitelist=[])
     async with ready(short_lived) as service:
         (refused,) = await ask_with(service, busy_keys[:1])

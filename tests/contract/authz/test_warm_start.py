@@ -129,7 +129,7 @@ async def test_a_service_that_missed_changes_loads_again(
 async def test_a_change_during_the_loading_is_not_lost(
     settings: AuthzSettings, busy_keys: list[str], statements: Statements, owner: asyncpg.Connection
 ) -> None:
-    """Seen to fail when what was read before the change is remembered: the key passes for another 15 to 30 s."""
+    """Seen to fail when what was read before the change is remembered: the key goes on passing."""
 
     async def disabled_meanwhile() -> None:
         statements.before_answer = None

@@ -389,7 +389,6 @@ async def test_while_changes_may_be_missed_nothing_is_loaded_ahead(cache: Identi
 async def test_a_renewal_that_was_asked_for_before_a_change_brings_nothing_back(
     cache: IdentityCache, directory: Directory, clock: Clock
 ) -> None:
-    """Seen to fail when a renewal counts whatever revision it read."""
     await cache.principal_of(HASH)
     clock.now_s += 20
     directory.held_back = asyncio.Event()
