@@ -34,6 +34,8 @@ def bring_up_to_date(repository: Repository, groups: frozenset[str]) -> None:
             environments.sync_main_environment(repository, source, groups)
         if not environments.envoy_environment_is_current(repository, source):
             environments.sync_envoy_environment(repository, source)
+        if not environments.compiler_environment_is_current(repository, source):
+            environments.sync_compiler_environment(repository, source)
         generated = protobuf.generated_source(repository, source)
         if not protobuf.generated_is_current(repository, generated):
             protobuf.generate(repository, generated)
@@ -43,6 +45,7 @@ def _is_current(repository: Repository, source: str, groups: frozenset[str]) -> 
     return (
         environments.main_environment_is_current(repository, source, groups)
         and environments.envoy_environment_is_current(repository, source)
+        and environments.compiler_environment_is_current(repository, source)
         and protobuf.generated_is_current(repository, protobuf.generated_source(repository, source))
     )
 

@@ -36,6 +36,11 @@ class Repository:
         return self.tools / "envoy"
 
     @property
+    def compiler_environment(self) -> Path:
+        """The compiler of Envoy's module, which is compiled when it is first needed."""
+        return self.tools / "zig"
+
+    @property
     def protos(self) -> Path:
         """The sources of the generated code."""
         return self.root / "protos"
@@ -49,3 +54,8 @@ class Repository:
 def envoy_binary(repository: Repository) -> Path | None:
     """The Envoy binary, or None before the environment is made."""
     return next(repository.envoy_environment.glob("lib/python3*/site-packages/envoy/_bin/envoy"), None)
+
+
+def compiler_binary(repository: Repository) -> Path | None:
+    """The compiler of Envoy's module, or None before the environment is made."""
+    return next(repository.compiler_environment.glob("lib/python3*/site-packages/ziglang/zig"), None)
