@@ -195,7 +195,7 @@ def test_nothing_is_retried(usable: BootstrapOptions) -> None:
 def test_filters_stand_in_the_order_of_the_call(usable: BootstrapOptions) -> None:
     names = [entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["model"]["http_filters"]]
     assert names == [
-        "buffer", "json_to_metadata", "ext_authz", "ratelimit", "lua", "rbac", "sse_to_metadata", "router",
+        "buffer", "megarouter.request_facts", "ext_authz", "ratelimit", "megarouter.rewriter", "router",
     ]  # fmt: skip
 
 
