@@ -173,9 +173,7 @@ def _dialect_filters(dialect: Dialect) -> Iterable[Filter]:
     """Nothing for OpenAI: it is what remains when the mappers of the other dialects did not match."""
     if dialect is Dialect.OPENAI:
         return
-    by_path = _all_of(
-        [_metadata_text(AUTHZ_NAMESPACE, "dialect", "", if_absent=True), _path(DIALECT_PATHS[dialect])]
-    )
+    by_path = _all_of([_metadata_text(AUTHZ_NAMESPACE, "dialect", "", if_absent=True), _path(DIALECT_PATHS[dialect])])
     by_decision = _metadata_text(AUTHZ_NAMESPACE, "dialect", dialect.value, if_absent=False)
     yield Filter(or_filter=accesslog.OrFilter(filters=[by_decision, by_path]))
 

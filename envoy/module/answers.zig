@@ -9,6 +9,8 @@ const Pieces = @import("pieces.zig").Pieces;
 
 const namespace = "megarouter.rewriter";
 const usage_key = "usage";
+/// Room for the facts of most answers.
+const text_bytes_usual = 512;
 const allocator = std.heap.c_allocator;
 
 /// An answer that is one JSON document. What was seen of it before a mistake counts: the provider said it.
@@ -110,6 +112,7 @@ fn writeFacts(stream: envoy.Stream, facts: *usage.Facts) error{OutOfMemory}!void
     if (!facts.is_changed) return;
     var text: std.ArrayList(u8) = .empty;
     defer text.deinit(allocator);
+    try text.ensureTotalCapacity(allocator, text_bytes_usual);
     try facts.write(&text);
     envoy.setMetadataText(stream, namespace, usage_key, text.items);
 }

@@ -6,6 +6,8 @@ const request_facts = @import("request_facts.zig");
 const Pieces = @import("pieces.zig").Pieces;
 
 const namespace = "megarouter.request";
+/// Room for most calls.
+const fields_bytes_usual = 256;
 
 /// The body is complete. Without one there is nothing to say.
 pub fn read(stream: envoy.Stream, bodies: []const envoy.Body) void {
@@ -27,6 +29,7 @@ fn readBody(allocator: std.mem.Allocator, stream: envoy.Stream, bodies: []const 
     if (pieces.length() == 0) return;
     const content_type = envoy.header(stream, .request, "content-type") orelse "";
     if (!request_facts.isJson(content_type)) return error.Unreadable;
+    try fields.ensureTotalCapacity(allocator, fields_bytes_usual);
     var facts: request_facts.Facts = .init(allocator);
     for (pieces.slices()) |piece| try facts.push(piece.bytes());
     try facts.finish(fields);

@@ -23,6 +23,9 @@ pub const depth_max = 1000;
 /// No key that matters is longer. Of a longer one the beginning is told, which equals none of them.
 pub const key_bytes_max = 64;
 
+/// Room for most values that are kept.
+const kept_bytes_usual = 256;
+
 pub const Failure = error{ Malformed, TooDeep, Refused, OutOfMemory };
 pub const Kind = enum { string, number, true, false, null, object, array };
 /// What to keep of a value: nothing, the characters of a string, or the bytes as they stand.
@@ -115,7 +118,8 @@ pub fn Reader(comptime Visitor: type) type {
 
         /// Says that the text has ended.
         pub fn finish(self: *Self) Failure!void {
-            if (self.state == .number) try self.endNumber(self.number.items, &.{}, 0);
+            // A number has no end of its own. Inside of brackets it is one of a text that broke off.
+            if (self.state == .number and self.depth == 0) try self.endNumber(self.number.items, &.{}, 0);
             if (self.state != .done) return error.Malformed;
         }
 
@@ -214,6 +218,7 @@ pub fn Reader(comptime Visitor: type) type {
                 self.kept_is_cut = true;
                 return;
             }
+            if (self.kept.capacity == 0) try self.kept.ensureTotalCapacity(self.allocator, kept_bytes_usual);
             try self.kept.appendSlice(self.allocator, bytes);
         }
 

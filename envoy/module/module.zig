@@ -40,7 +40,7 @@ export fn envoy_dynamic_module_on_program_init() callconv(.c) [*:0]const u8 {
 
 export fn envoy_dynamic_module_on_http_filter_config_new(_: *anyopaque, name: envoy.Slice, _: envoy.Slice) callconv(.c) ?*anyopaque {
     const kind = std.meta.stringToEnum(Kind, name.bytes()) orelse return null;
-    return &kinds[@intFromEnum(kind)];
+    return &kinds[@backingInt(kind)];
 }
 
 export fn envoy_dynamic_module_on_http_filter_config_destroy(_: *anyopaque) callconv(.c) void {}

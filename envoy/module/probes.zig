@@ -85,7 +85,7 @@ export fn megarouter_request_facts(input: *const Input, out: *const Output) call
 export fn megarouter_rewrite(input: *const Input, model_text: ?[*]const u8, model_length: usize, include_usage: bool, out: *const Output) callconv(.c) isize {
     const outcome = outcomeOf(input.*, if (model_text) |text| text[0..model_length] else null, include_usage);
     switch (outcome) {
-        .refused => |refusal| return fault - @as(isize, @intFromEnum(refusal)),
+        .refused => |refusal| return fault - @as(isize, @backingInt(refusal)),
         .edits => |edits| {
             var body: std.ArrayList(u8) = .empty;
             defer body.deinit(allocator);

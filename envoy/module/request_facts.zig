@@ -62,7 +62,7 @@ fn innerPlace(parent: Parent, key: []const u8) ?Place {
 
 fn outerPlace(key: []const u8) ?Place {
     const place = std.meta.stringToEnum(Place, key) orelse return null;
-    return if (@intFromEnum(place) <= @intFromEnum(Place.service_tier)) place else null;
+    return if (@backingInt(place) <= @backingInt(Place.service_tier)) place else null;
 }
 
 /// The reader's visitor.

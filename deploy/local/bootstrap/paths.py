@@ -37,8 +37,13 @@ class Repository:
 
     @property
     def compiler_environment(self) -> Path:
-        """The compiler of Envoy's module, which is compiled when it is first needed."""
+        """The compiler of Envoy's module."""
         return self.tools / "zig"
+
+    @property
+    def compiled_module(self) -> Path:
+        """Envoy's module, one file for each state of its sources."""
+        return self.tools / "envoy-module"
 
     @property
     def protos(self) -> Path:

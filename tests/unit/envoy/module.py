@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from ctypes import CDLL, POINTER, Structure, byref, c_char, c_char_p, c_size_t, c_ssize_t, c_uint8
+from ctypes import CDLL, POINTER, Structure, byref, c_char, c_char_p, c_size_t, c_ssize_t, c_uint8, string_at
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -56,7 +56,7 @@ def _call(name: str, text: bytes, cuts: Sequence[int], *arguments: Any) -> bytes
     room = (c_char * size)()
     function: Callable[..., int] = getattr(_library(), f"megarouter_{name}")
     length = function(byref(_input(text, cuts)), *arguments, byref(_Output(room, size)))
-    return room.raw[:length] if length >= 0 else length
+    return string_at(room, length) if length >= 0 else length
 
 
 def is_json(text: bytes, cuts: Sequence[int] = ()) -> bool:

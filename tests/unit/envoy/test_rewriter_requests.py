@@ -179,8 +179,12 @@ def test_the_largest_bodies_take_linear_time(body: bytes) -> None:
     assert time.monotonic() - started_s < 20  # about half a second; anything quadratic takes hours
 
 
-OPENAI = {"message": "The request body names the same key twice. Send each key once.", "type": "invalid_request_error", "param": None,
-          "code": "repeated_key"}  # fmt: skip
+OPENAI = {
+    "message": "The request body names the same key twice. Send each key once.",
+    "type": "invalid_request_error",
+    "param": None,
+    "code": "repeated_key",
+}
 
 
 @pytest.mark.parametrize("path", [b"/v1/chat/completions", b"/v1/messagesx", b"/v1betax", b"/v1/models/a?b:c", b""])
@@ -191,7 +195,11 @@ def test_errors_have_the_shape_of_openai(path: bytes) -> None:
 @pytest.mark.parametrize("path", [b"/v1/messages", b"/v1/messages?beta=true", b"/v1/messages/batches"])
 def test_errors_have_the_shape_of_anthropic(path: bytes) -> None:
     error = error_body(path, "repeated_key")
-    assert (error["type"], error["error"]["type"], error["error"]["code"]) == ("error", "invalid_request_error", "repeated_key")
+    assert (error["type"], error["error"]["type"], error["error"]["code"]) == (
+        "error",
+        "invalid_request_error",
+        "repeated_key",
+    )
 
 
 @pytest.mark.parametrize("path", [b"/v1beta/models/m:generateContent", b"/v1/models/m:generateContent"])

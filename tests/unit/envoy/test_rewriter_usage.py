@@ -48,3 +48,33 @@ def test_marks_an_error_without_a_kind() -> None:
 def test_keeps_an_error_that_is_a_string_short() -> None:
     assert document_usage(b'{"error":"' + b"x" * 1000 + b'"}') == {"error": "x" * 200}
 
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"1e999",
+        b"9223372036854775808",
+        b'"\\ud83d"',
+        b'"\\udc00x"',
+        b'"\\ud83d\\n"',
+        b'"\xff\xfe"',
+        b'"\\q"',
+        b'"\\u12"',
+        b'"a\nb"',
+    ],
+)
+def test_reads_past_a_value_that_nobody_can_read(value: bytes) -> None:
+    assert document_usage(b'{"choices":[{"text":' + value + b'}],"usage":{"a":1}}') == {"usage": '{"a":1}'}
+
+
+def test_a_usage_that_is_no_utf8_is_left_out() -> None:
+    assert document_usage(b'{"model":"m","usage":{"a":"\xff"}}') == {"model": "m"}
+
+
+def test_a_usage_of_more_than_64_kib_is_left_out() -> None:
+    assert document_usage(b'{"model":"m","usage":{"a":"' + b"x" * 65_536 + b'"}}') == {"model": "m"}
+
+
+def test_usage_stands_on_one_line() -> None:
+    document = b'{\n\t"usage": {\n\t\t"a": 1\n\t}\n}'
+    assert document_usage(document) == {"usage": '{\n\t\t"a": 1\n\t}'}
