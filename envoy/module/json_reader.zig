@@ -142,7 +142,7 @@ pub fn Reader(comptime Visitor: type) type {
                     try self.beginValue(.number, index);
                     self.number.clearRetainingCapacity();
                     self.state = .number;
-                    return index;
+                    return self.readNumber(bytes, index);
                 },
                 't', 'f', 'n' => {
                     const kind: Kind = if (character == 't') .true else if (character == 'f') .false else .null;
@@ -252,9 +252,7 @@ pub fn Reader(comptime Visitor: type) type {
                     return index + 1;
                 }
                 if (character == '\\') {
-                    self.escape = .{};
-                    if (self.is_key) self.key_is_escaped = true;
-                    index += 1;
+                    index = try self.beginEscape(bytes, index + 1);
                 } else if (character < 0x20) {
                     if (Visitor.is_strict) return error.Malformed;
                     try self.take(bytes[index..][0..1]);
@@ -278,6 +276,22 @@ pub fn Reader(comptime Visitor: type) type {
             return index;
         }
 
+        fn beginEscape(self: *Self, bytes: []const u8, index: usize) Failure!usize {
+            if (self.is_key) self.key_is_escaped = true;
+            const whole = strings.wholeEscape(bytes[index..]) orelse {
+                self.escape = .{};
+                return index;
+            };
+            try self.takeCharacter(whole.character);
+            return index + whole.length;
+        }
+
+        fn takeCharacter(self: *Self, character: u21) Failure!void {
+            if (!self.is_key and self.keeping != .characters) return;
+            var buffer: [4]u8 = undefined;
+            try self.take(strings.encode(character, &buffer));
+        }
+
         /// Returns whether the byte was part of the escape.
         fn readEscape(self: *Self, byte: u8) Failure!bool {
             var escape = self.escape orelse return false;
@@ -293,8 +307,7 @@ pub fn Reader(comptime Visitor: type) type {
                 return true;
             };
             self.escape = null;
-            var buffer: [4]u8 = undefined;
-            try self.take(strings.encode(whole, &buffer));
+            try self.takeCharacter(whole);
             return is_taken;
         }
 

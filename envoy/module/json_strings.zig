@@ -122,6 +122,20 @@ pub const Escape = struct {
     }
 };
 
+/// An escape that stands complete at the beginning of `bytes`, and how many of them it has behind the backslash.
+pub const Whole = struct { character: u21, length: usize };
+
+/// Most escapes need nothing else. Null for one that is cut, wrong, or half of a pair.
+pub fn wholeEscape(bytes: []const u8) ?Whole {
+    if (bytes.len == 0) return null;
+    var escape: Escape = .{};
+    if (bytes[0] != 'u') return .{ .character = (escape.takeKind(bytes[0]) catch return null) orelse return null, .length = 1 };
+    if (bytes.len < 5) return null;
+    var unit: u21 = 0;
+    for (bytes[1..5]) |digit| unit = unit << 4 | (std.fmt.charToDigit(digit, 16) catch return null);
+    return if (unit >= 0xd800 and unit <= 0xdfff) null else .{ .character = unit, .length = 5 };
+}
+
 /// The bytes of a character that is no surrogate.
 pub fn encode(character: u21, buffer: *[4]u8) []const u8 {
     const length = std.unicode.utf8Encode(character, buffer) catch return "";

@@ -7,6 +7,8 @@ pub const Error = error{Malformed};
 /// Longer numbers are refused: nobody writes them, and a number that is cut between two chunks is kept until it ends.
 pub const bytes_max = 1024;
 
+/// Integers of so many digits fit into 63 bits.
+const digits_safe = 18;
 /// The decimal exponent of the largest double.
 const exponent_max = 308;
 /// Beyond this an exponent decides alone, however many digits stand before it.
@@ -31,13 +33,20 @@ pub fn isPart(character: u8) bool {
 /// Refuses what is no number, what no double can hold, and integers between 2^63 and 2^64, which some readers take for
 /// negative ones.
 pub fn check(text: []const u8) Error!void {
+    if (isShortInteger(text)) return;
     const parts = try split(text);
-    if (parts.is_integer and parts.integer.len <= 18) return;
+    if (parts.is_integer and parts.integer.len <= digits_safe) return;
     if (parts.is_integer and !parts.is_negative and isUnsignedOnly(parts.integer)) return error.Malformed;
     const magnitude = magnitudeOf(parts) orelse return;
     if (magnitude < exponent_max) return;
     if (magnitude > exponent_max) return error.Malformed;
     if (std.math.isInf(try valueOf(text))) return error.Malformed;
+}
+
+/// Most numbers need no other look.
+fn isShortInteger(text: []const u8) bool {
+    if (text.len == 0 or text.len > digits_safe or (text[0] == '0' and text.len > 1)) return false;
+    return digitsFrom(text, 0) == text.len;
 }
 
 /// The nearest double of a number that `check` has passed.
