@@ -18,7 +18,7 @@ class Call:
     body_bytes: int
     """-1 when unknown."""
     facts: Mapping[str, object] = field(default_factory=dict)
-    """What `json_to_metadata` found in the body (`megarouter.request`)."""
+    """What Envoy's module found in the body (`megarouter.request`)."""
     address: str = ""
     """Where the call comes from, as Envoy sees it; empty when it says nothing."""
 

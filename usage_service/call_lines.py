@@ -17,7 +17,7 @@ MAX_TOKEN_LENGTH: Final = 16_384
 """Longer than any hold token: a longer text is none."""
 CALL_TAG: Final = "call"
 
-_VALUES: Final = 17
+_VALUES: Final = 16
 _TOKEN_START: Final = "v2."  # noqa: S105 - how every token begins
 _TOKEN_DOTS: Final = 3
 _MAX_STARTS: Final = 64
@@ -91,9 +91,9 @@ def _values(text: str) -> Values:
 
 def statement_of(values: Values) -> int:
     """A hash of everything in a call that decides its hold's outcome. Of this process: hashes of texts are seeded."""
-    _, answer, stream, status, flags, details, host, _, request_bytes, response_bytes, *_ = values
+    _, usage, status, flags, details, host, _, request_bytes, response_bytes, *_ = values
     was_sent = host not in _ABSENT
-    said = tuple(["" if value in _ABSENT else value for value in (answer, stream, flags, details)])
+    said = tuple(["" if value in _ABSENT else value for value in (usage, flags, details)])
     return hash((said, status, was_sent, request_bytes, response_bytes))
 
 
@@ -103,11 +103,11 @@ def report_of(values: Values) -> CallReport:
     Raises:
         MalformedReportError: not in the way that Envoy does.
     """
-    token, answer, stream, status, flags, details, host, attempts, request_bytes, response_bytes, *rest = values
+    token, usage, status, flags, details, host, attempts, request_bytes, response_bytes, *rest = values
     duration, first_byte, request_id, trace_id, traceparent, organization, shadow = rest
     return CallReport(
         token=token,
-        facts=_facts(stream if answer in _ABSENT else answer),
+        facts=_facts(usage),
         http_status=_number(status) or 0,
         flags=_NO_FLAGS if flags in _ABSENT else frozenset(flags.split(",")) - _ABSENT,
         details=_text(details) or "",
@@ -146,7 +146,7 @@ _MAX_DIGITS: Final = 18
 
 
 def _facts(usage: str) -> Mapping[str, object]:
-    """Extracted facts with numbers in one form: Envoy holds them as doubles, JSON writes whole ones as integers."""
+    """What the rewriter read of the answer, with numbers in one form."""
     if usage in _ABSENT:
         return {}
     try:

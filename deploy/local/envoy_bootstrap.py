@@ -9,11 +9,13 @@ from megarouter_envoy import (
     Credential,
     IdentityProvider,
     InvalidBootstrapError,
+    ModuleNotBuiltError,
     ProviderTarget,
     ServiceSockets,
     build_bootstrap,
     command,
     find_binary,
+    find_module,
     prepare_admin_api,
     validate,
     write_secret_file,
@@ -45,7 +47,7 @@ def write_bootstrap(files: EnvoyFiles, otlp_endpoint: str | None) -> None:
     """Writes everything Envoy reads at its start, and has Envoy check it; credentials that are no longer set are removed.
 
     Raises:
-        StartError: Envoy refuses the bootstrap, or there is no binary.
+        StartError: Envoy refuses the bootstrap, or there is no binary or no module.
     """
     home, ports = files.home, files.ports
     for old in home.provider_secrets.iterdir():
@@ -70,8 +72,16 @@ def write_bootstrap(files: EnvoyFiles, otlp_endpoint: str | None) -> None:
         otlp_endpoint=otlp_endpoint,
         admin_allowed_origins=files.admin_edge.allowed_origins,
         identity_providers=tuple(map(_identity_provider, files.admin_edge.identity_providers)),
+        module_path=_module(),
     )
     _write_validated(home.bootstrap_file, build_bootstrap(options))
+
+
+def _module() -> Path:
+    try:
+        return find_module()
+    except ModuleNotBuiltError as error:
+        raise StartError(str(error)) from error
 
 
 def _write_validated(bootstrap: Path, text: str) -> None:

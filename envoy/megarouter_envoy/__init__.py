@@ -4,6 +4,7 @@ from megarouter_envoy.admin_api import prepare_admin_api
 from megarouter_envoy.binary import BinaryNotFoundError, InvalidBootstrapError, command, find_binary, validate
 from megarouter_envoy.bootstrap import build_bootstrap
 from megarouter_envoy.credentials import credential_for, write_secret_file
+from megarouter_envoy.module import ModuleNotBuiltError, find_module
 from megarouter_envoy.options import (
     AdminApi,
     BootstrapOptions,
@@ -22,12 +23,14 @@ __all__ = [
     "IdentityProvider",
     "InvalidBootstrapError",
     "Limits",
+    "ModuleNotBuiltError",
     "ProviderTarget",
     "ServiceSockets",
     "build_bootstrap",
     "command",
     "credential_for",
     "find_binary",
+    "find_module",
     "prepare_admin_api",
     "validate",
     "write_secret_file",

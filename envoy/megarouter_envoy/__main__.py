@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from megarouter_envoy.binary import BinaryNotFoundError, InvalidBootstrapError, validate
 from megarouter_envoy.bootstrap import build_bootstrap
+from megarouter_envoy.module import ModuleNotBuiltError
 from megarouter_envoy.options import BootstrapOptions
 
 
@@ -23,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         chosen.output.write_text(build_bootstrap(options))
         if chosen.validate:
             validate(chosen.output)
-    except (OSError, ValidationError, BinaryNotFoundError, InvalidBootstrapError) as error:
+    except (OSError, ValidationError, BinaryNotFoundError, InvalidBootstrapError, ModuleNotBuiltError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

@@ -19,7 +19,6 @@ from megarouter_envoy.names import (
     RATE_LIMIT_NAMESPACE,
     REWRITER_NAMESPACE,
     USAGE_CLUSTER,
-    USAGE_NAMESPACE,
 )
 from megarouter_envoy.typed_config import grpc_service, pack, seconds
 
@@ -29,8 +28,7 @@ GRPC_FLUSH_INTERVAL_S = 0.1
 
 CALL_FIELDS = (
     f"%DYNAMIC_METADATA({AUTHZ_NAMESPACE}:hold)%",
-    f"%DYNAMIC_METADATA({REWRITER_NAMESPACE}:usage)%",  # of a JSON answer, written by the rewriter
-    f"%DYNAMIC_METADATA({USAGE_NAMESPACE})%",  # of a stream
+    f"%DYNAMIC_METADATA({REWRITER_NAMESPACE}:usage)%",  # what the rewriter read of the answer, as JSON
     "%RESPONSE_CODE%",
     "%RESPONSE_FLAGS%",
     "%RESPONSE_CODE_DETAILS%",
@@ -47,7 +45,7 @@ CALL_FIELDS = (
     f"%DYNAMIC_METADATA({RATE_LIMIT_NAMESPACE}:shadow_refused)%",
 )
 """What both logs say of a call, in the order that `usage_service.call_lines` reads. No value holds a tab: those of strangers are
-inside of usage, which Envoy writes as JSON.
+inside of usage, which the rewriter writes as JSON.
 """
 CALL_LINE = "\t".join(CALL_FIELDS)
 CALL_TAG = "call"

@@ -22,8 +22,8 @@ Filter = accesslog.AccessLogFilter
 JSON_CONTENT_TYPE = "application/json"
 NO_RETRY = "x-should-retry"
 
-# Paths that belong to a dialect other than OpenAI's. The rewriter changes the path before the provider is called and
-# leaves the caller's dialect in metadata, which is asked first.
+# Paths that belong to a dialect other than OpenAI's. The rewriter changes the path before the provider is called; the
+# decision names the caller's dialect, and is asked first.
 DIALECT_PATHS = {Dialect.ANTHROPIC: r"/v1/messages([/?].*)?", Dialect.GEMINI: r"/v1beta([/?].*)?|/v1/models/[^?]*:.*"}
 
 
@@ -34,7 +34,6 @@ class Cause:
     error: GatewayError
     flags: tuple[str, ...] = ()
     status_matched: int | None = None
-    is_admitted: bool = False  # only calls that authz_service has let pass
     retry_cannot_help: bool = False
 
 
@@ -121,7 +120,6 @@ def causes(max_request_bytes: int) -> tuple[Cause, ...]:
         Cause(PROVIDER_BROKE_OFF, flags=("UC", "UR", "LR", "UPE")),
         Cause(PROVIDER_TIMEOUT, flags=("UT", "UMSDR", "DT", "SI")),
         Cause(PROVIDER_TIMEOUT, status_matched=504),
-        Cause(GATEWAY_FAILED, status_matched=403, is_admitted=True),  # the guard behind the rewriter
         Cause(UPGRADE_REFUSED, status_matched=403, retry_cannot_help=True),
         Cause(NOT_FOUND, status_matched=404, retry_cannot_help=True),
         Cause(MALFORMED, status_matched=400, retry_cannot_help=True),
@@ -169,19 +167,15 @@ def _cause_filters(cause: Cause) -> Iterable[Filter]:
         yield _any_flag(cause.flags)
     if cause.status_matched is not None:
         yield status_is(cause.status_matched)
-    if cause.is_admitted:
-        yield _metadata(AUTHZ_NAMESPACE, "hold", matcher.ValueMatcher(present_match=True), if_absent=False)
 
 
 def _dialect_filters(dialect: Dialect) -> Iterable[Filter]:
     """Nothing for OpenAI: it is what remains when the mappers of the other dialects did not match."""
     if dialect is Dialect.OPENAI:
         return
-    by_path = _all_of(
-        [_metadata_text(REWRITER_NAMESPACE, "dialect", "", if_absent=True), _path(DIALECT_PATHS[dialect])]
-    )
-    by_rewriter = _metadata_text(REWRITER_NAMESPACE, "dialect", dialect.value, if_absent=False)
-    yield Filter(or_filter=accesslog.OrFilter(filters=[by_rewriter, by_path]))
+    by_path = _all_of([_metadata_text(AUTHZ_NAMESPACE, "dialect", "", if_absent=True), _path(DIALECT_PATHS[dialect])])
+    by_decision = _metadata_text(AUTHZ_NAMESPACE, "dialect", dialect.value, if_absent=False)
+    yield Filter(or_filter=accesslog.OrFilter(filters=[by_decision, by_path]))
 
 
 def _all_of(filters: list[Filter]) -> Filter:

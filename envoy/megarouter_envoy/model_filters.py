@@ -4,7 +4,7 @@ from envoy_data_plane.envoy.extensions.filters.http.buffer import v3 as buffer
 from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 
-from megarouter_envoy import decisions, metadata_rules, rewriter_filters
+from megarouter_envoy import decisions, module_filters
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.typed_config import http_filter
 
@@ -14,11 +14,9 @@ def model_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
     limits = options.limits
     return [
         http_filter("envoy.filters.http.buffer", buffer.Buffer(max_request_bytes=limits.max_request_bytes)),
-        http_filter("envoy.filters.http.json_to_metadata", metadata_rules.request_rules()),
+        module_filters.request_facts(options.module_path),
         http_filter("envoy.filters.http.ext_authz", decisions.authorization(limits)),
         http_filter("envoy.filters.http.ratelimit", decisions.rate_limit(limits)),
-        http_filter("envoy.filters.http.lua", rewriter_filters.rewriter(options.rewriter_path)),
-        http_filter("envoy.filters.http.rbac", rewriter_filters.guard()),
-        http_filter("envoy.filters.http.sse_to_metadata", metadata_rules.event_rules(limits.max_sse_event_bytes)),
+        module_filters.rewriter(options.module_path),
         http_filter("envoy.filters.http.router", router.Router(suppress_envoy_headers=True)),
     ]

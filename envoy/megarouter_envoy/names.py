@@ -15,10 +15,9 @@ EDGE_SECRET_HEADER = "x-megarouter-edge-secret"  # noqa: S105 - its name
 IDENTITY_HEADER = "x-megarouter-identity"
 CLIENT_ADDRESS_HEADER = "x-megarouter-client-address"
 
-# Dynamic metadata. The first two are written by Envoy's JSON filters, the third by authz_service, the fourth by the
+# Dynamic metadata. The first is written by the module's first filter, the second by authz_service, the third by the
 # rewriter, the last by ratelimit_service.
 REQUEST_NAMESPACE = "megarouter.request"
-USAGE_NAMESPACE = "megarouter.usage"
 AUTHZ_NAMESPACE = "envoy.filters.http.ext_authz"
 REWRITER_NAMESPACE = "megarouter.rewriter"
 RATE_LIMIT_NAMESPACE = "envoy.filters.http.ratelimit"

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from megarouter_envoy.module import find_module
+
 SCRIPTS = Path(__file__).resolve().parent.parent
-REWRITER_PATH = SCRIPTS / "rewriter.lua"
 ADMIN_JSON_PATH = SCRIPTS / "admin_json.lua"
 
 
@@ -116,5 +117,5 @@ class BootstrapOptions:
     identity_providers: tuple[IdentityProvider, ...] = ()
     authorities_path: Path | None = None  # certificate authorities that providers must have; None: the system's
     limits: Limits = field(default_factory=Limits)
-    rewriter_path: Path = REWRITER_PATH
+    module_path: Path = field(default_factory=find_module)
     admin_json_path: Path = ADMIN_JSON_PATH

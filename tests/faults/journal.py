@@ -30,12 +30,10 @@ def with_payload(token: str, **changes: object) -> str:
 def lines_of(journal: Path, organizations: Iterable[str]) -> list[dict[str, Any]]:
     """What Envoy wrote about calls of these organizations, oldest first: `hold`, `usage`, and the other values as they stand."""
     wanted = set(organizations)
-    lines = [line.split("\t", 3) for line in journal.read_text(encoding="utf-8").splitlines() if line.startswith("v2.")]
+    lines = [line.split("\t", 2) for line in journal.read_text(encoding="utf-8").splitlines() if line.startswith("v2.")]
     return [
         {"hold": hold, "usage": {} if usage == "-" else json.loads(usage), "rest": rest}
-        for hold, usage, rest in (
-            (hold, stream if answer == "-" else answer, rest) for hold, answer, stream, rest in lines
-        )
+        for hold, usage, rest in lines
         if payload_of(hold)["org"] in wanted
     ]
 
@@ -44,4 +42,4 @@ def append(journal: Path, lines: Iterable[dict[str, Any]]) -> None:
     with journal.open("a", encoding="utf-8") as file:
         for line in lines:
             usage = json.dumps(line["usage"], separators=(",", ":")) if line["usage"] else "-"
-            file.write(f"{line['hold']}\t{usage}\t-\t{line['rest']}\n")
+            file.write(f"{line['hold']}\t{usage}\t{line['rest']}\n")

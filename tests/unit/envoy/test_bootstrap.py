@@ -114,7 +114,7 @@ def test_is_what_was_reviewed() -> None:
     rendered = build_bootstrap(
         replace(
             options(root),
-            rewriter_path=root / "rewriter.lua",
+            module_path=root / "libmegarouter.so",
             admin_json_path=root / "admin_json.lua",
             authorities_path=root / "authorities.pem",
         )
@@ -195,7 +195,7 @@ def test_nothing_is_retried(usable: BootstrapOptions) -> None:
 def test_filters_stand_in_the_order_of_the_call(usable: BootstrapOptions) -> None:
     names = [entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["model"]["http_filters"]]
     assert names == [
-        "buffer", "json_to_metadata", "ext_authz", "ratelimit", "lua", "rbac", "sse_to_metadata", "router",
+        "buffer", "megarouter.request_facts", "ext_authz", "ratelimit", "megarouter.rewriter", "router",
     ]  # fmt: skip
 
 
@@ -288,4 +288,4 @@ def test_every_local_error_is_json_that_says_what_to_do(dialect: Dialect) -> Non
 
 def test_the_last_cause_catches_everything() -> None:
     *_, last = causes(max_request_bytes=100)
-    assert (last.flags, last.status_matched, last.is_admitted) == ((), None, False)
+    assert (last.flags, last.status_matched) == ((), None)

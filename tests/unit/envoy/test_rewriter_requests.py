@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.unit.envoy.lua_rewriter import Rewritten, refusal_code, rewrite, rewriter, rewritten
+from tests.unit.envoy.module import Rewritten, error_body, refusal_code, rewrite, rewritten
 
 
 def test_replaces_only_the_value_of_the_top_level_model() -> None:
@@ -153,12 +153,12 @@ def test_refuses_an_object_or_array_where_the_decision_saw_no_value(body: bytes)
     assert refusal_code(body) == "nested_value"
 
 
-def test_accepts_the_deepest_body_that_envoy_reads_and_refuses_a_deeper_one() -> None:
+def test_accepts_the_deepest_body_that_is_read_and_refuses_a_deeper_one() -> None:
     def nested(depth: int) -> bytes:
         return b'{"a":' + b"[" * depth + b"]" * depth + b"}"
 
     assert rewritten(nested(999)) == nested(999)
-    assert refusal_code(nested(1001)) == "body_too_deep"
+    assert refusal_code(nested(1000)) == "body_too_deep"
     assert refusal_code(b'{"a":' * 100_000) == "body_too_deep"
 
 
@@ -179,30 +179,36 @@ def test_the_largest_bodies_take_linear_time(body: bytes) -> None:
     assert time.monotonic() - started_s < 20  # about half a second; anything quadratic takes hours
 
 
-@pytest.mark.parametrize(
-    ("path", "dialect"),
-    [
-        (b"/v1/chat/completions", b"openai"),
-        (b"/v1/messages", b"anthropic"),
-        (b"/v1/messages?beta=true", b"anthropic"),
-        (b"/v1/messages/batches", b"anthropic"),
-        (b"/v1/messagesx", b"openai"),
-        (b"/v1beta/models/m:generateContent", b"gemini"),
-        (b"/v1betax", b"openai"),
-    ],
-)
-def test_errors_speak_the_dialect_of_the_path(path: bytes, dialect: bytes) -> None:
-    assert rewriter()[b"dialect_of"](path) == dialect
+OPENAI = {
+    "message": "The request body names the same key twice. Send each key once.",
+    "type": "invalid_request_error",
+    "param": None,
+    "code": "repeated_key",
+}
 
 
-def test_error_bodies_are_json_of_the_dialect() -> None:
-    error_body = rewriter()[b"error_body"]
-    openai, anthropic, gemini = (
-        json.loads(error_body(dialect, 400, b"repeated_key", b'say "once"'))
-        for dialect in (b"openai", b"anthropic", b"gemini")
+@pytest.mark.parametrize("path", [b"/v1/chat/completions", b"/v1/messagesx", b"/v1betax", b"/v1/models/a?b:c", b""])
+def test_errors_have_the_shape_of_openai(path: bytes) -> None:
+    assert error_body(path, "repeated_key") == {"error": OPENAI}
+
+
+@pytest.mark.parametrize("path", [b"/v1/messages", b"/v1/messages?beta=true", b"/v1/messages/batches"])
+def test_errors_have_the_shape_of_anthropic(path: bytes) -> None:
+    error = error_body(path, "repeated_key")
+    assert (error["type"], error["error"]["type"], error["error"]["code"]) == (
+        "error",
+        "invalid_request_error",
+        "repeated_key",
     )
-    assert openai["error"] == {
-        "message": 'say "once"', "type": "invalid_request_error", "param": None, "code": "repeated_key"
-    }  # fmt: skip
-    assert (anthropic["type"], anthropic["error"]["type"]) == ("error", "invalid_request_error")
-    assert (gemini["error"]["code"], gemini["error"]["status"]) == (400, "INVALID_ARGUMENT")
+
+
+@pytest.mark.parametrize("path", [b"/v1beta/models/m:generateContent", b"/v1/models/m:generateContent"])
+def test_errors_have_the_shape_of_gemini(path: bytes) -> None:
+    error = error_body(path, "repeated_key")["error"]
+    assert (error["code"], error["status"], error["details"][0]["reason"]) == (400, "INVALID_ARGUMENT", "REPEATED_KEY")
+
+
+def test_our_own_fault_is_no_fault_of_the_caller() -> None:
+    assert error_body(b"/v1/chat/completions", "gateway_error")["error"]["type"] == "api_error"
+    assert error_body(b"/v1/messages", "gateway_error")["error"]["type"] == "api_error"
+    assert error_body(b"/v1beta/x", "gateway_error")["error"]["code"] == 500

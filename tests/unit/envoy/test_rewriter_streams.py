@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.unit.envoy.lua_rewriter import shown
+from tests.unit.envoy.module import shown
 
 DELTA = b'data: {"id":"a","choices":[{"index":0,"delta":{"content":"hi"}}],"usage":null}\n\n'
 USAGE = b'data: {"id":"a","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":5}}\n\n'

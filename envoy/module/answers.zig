@@ -1,0 +1,144 @@
+//! What the rewriter does with a provider's answer while its bytes pass: they are neither delayed nor collected.
+
+const std = @import("std");
+const envoy = @import("envoy.zig");
+const events = @import("events.zig");
+const json = @import("json_reader.zig");
+const usage = @import("usage.zig");
+const Pieces = @import("pieces.zig").Pieces;
+
+const namespace = "megarouter.rewriter";
+const usage_key = "usage";
+/// Room for the facts of most answers.
+const text_bytes_usual = 512;
+const allocator = std.heap.c_allocator;
+
+/// An answer that is one JSON document. What was seen of it before a mistake counts: the provider said it.
+const Document = struct {
+    reader: json.Reader(usage.Document),
+    is_broken: bool = false,
+
+    fn push(self: *Document, bytes: []const u8) void {
+        if (self.is_broken) return;
+        self.reader.push(bytes) catch {
+            self.is_broken = true;
+        };
+    }
+
+    fn deinit(self: *Document) void {
+        self.reader.visitor.deinit();
+        self.reader.deinit();
+    }
+};
+
+pub const Answer = union(enum) {
+    ignored,
+    document: *Document,
+    stream: *events.Stream,
+
+    /// Chooses by the answer's type. Where memory is short the answer passes unread: its call is settled by an estimate.
+    pub fn of(content_type: []const u8, hides_usage: bool) Answer {
+        if (std.ascii.startsWithIgnoreCase(content_type, "application/json")) {
+            const document = allocator.create(Document) catch return .ignored;
+            document.* = .{ .reader = .init(allocator, .{ .allocator = allocator }) };
+            return .{ .document = document };
+        }
+        if (std.ascii.startsWithIgnoreCase(content_type, "text/event-stream")) {
+            const stream = allocator.create(events.Stream) catch return .ignored;
+            stream.* = .init(allocator, hides_usage);
+            return .{ .stream = stream };
+        }
+        return .ignored;
+    }
+
+    pub fn deinit(self: *Answer) void {
+        switch (self.*) {
+            .ignored => {},
+            inline else => |part| {
+                part.deinit();
+                allocator.destroy(part);
+            },
+        }
+        self.* = .ignored;
+    }
+
+    /// The next bytes have arrived.
+    pub fn push(self: *Answer, stream: envoy.Stream) void {
+        if (self.* == .ignored) return;
+        self.read(stream) catch self.deinit();
+    }
+
+    fn read(self: *Answer, stream: envoy.Stream) error{OutOfMemory}!void {
+        var pieces: Pieces = .{ .allocator = allocator };
+        defer pieces.deinit();
+        try pieces.read(stream, &.{.received_response});
+        switch (self.*) {
+            .ignored => {},
+            .document => |document| for (pieces.slices()) |piece| document.push(piece.bytes()),
+            .stream => |reader| try readEvents(reader, stream, pieces.slices()),
+        }
+    }
+
+    /// The answer has ended.
+    pub fn finish(self: *Answer, stream: envoy.Stream) void {
+        self.report(stream) catch {};
+        self.deinit();
+    }
+
+    /// The call has ended, perhaps before its answer. What a stream brought until then counts.
+    pub fn abandon(self: *Answer, stream: envoy.Stream) void {
+        if (self.* == .stream) self.finish(stream);
+    }
+
+    fn report(self: *Answer, stream: envoy.Stream) error{OutOfMemory}!void {
+        switch (self.*) {
+            .ignored => {},
+            .document => |document| {
+                var facts: usage.Facts = .{ .allocator = allocator };
+                defer facts.deinit();
+                try document.reader.visitor.addTo(&facts);
+                try writeFacts(stream, &facts);
+            },
+            .stream => |reader| {
+                try reader.finish();
+                try writeFacts(stream, &reader.facts);
+            },
+        }
+    }
+};
+
+/// One text for all facts: to write a table into metadata, and to print it into a log, costs ten times as much.
+fn writeFacts(stream: envoy.Stream, facts: *usage.Facts) error{OutOfMemory}!void {
+    if (!facts.is_changed) return;
+    var text: std.ArrayList(u8) = .empty;
+    defer text.deinit(allocator);
+    try text.ensureTotalCapacity(allocator, text_bytes_usual);
+    try facts.write(&text);
+    envoy.setMetadataText(stream, namespace, usage_key, text.items);
+}
+
+fn readEvents(reader: *events.Stream, stream: envoy.Stream, pieces: []const envoy.Slice) error{OutOfMemory}!void {
+    var shown: std.ArrayList(u8) = .empty;
+    defer shown.deinit(allocator);
+    var is_changed = false;
+    for (pieces, 0..) |piece, index| {
+        const before = shown.items.len;
+        if (try reader.push(piece.bytes(), &shown)) {
+            if (!is_changed) try showEarlier(&shown, before, pieces[0..index]);
+            is_changed = true;
+        } else if (is_changed) {
+            try shown.appendSlice(allocator, piece.bytes());
+        }
+    }
+    if (is_changed) envoy.replaceBody(stream, .received_response, shown.items);
+    try writeFacts(stream, &reader.facts);
+}
+
+/// Puts pieces that stay as they are before what follows them.
+fn showEarlier(shown: *std.ArrayList(u8), at: usize, pieces: []const envoy.Slice) error{OutOfMemory}!void {
+    var place = at;
+    for (pieces) |piece| {
+        try shown.insertSlice(allocator, place, piece.bytes());
+        place += piece.length;
+    }
+}

@@ -1,0 +1,361 @@
+//! A strict JSON reader that is fed piece by piece and keeps nothing but what its visitor asks for.
+//!
+//! It accepts what RFC 8259 does, less what readers disagree on (see `numbers`), and no more than `depth_max` levels.
+//! There is no recursion: the open brackets are bits. Time is linear, and where the text was cut does not matter.
+//!
+//! Of what a provider answers only the structure matters: a visitor that is not strict reads past numbers that nobody can
+//! hold, half of a surrogate pair and bytes that are no UTF-8, so that none of them costs us the usage behind it.
+//!
+//! A visitor is told of members as long as everything around them is an object:
+//!   `is_strict`            whether what stands between brackets and quotes is checked
+//!   `key_depth`            how deep it is told of them: 1 for those of the outermost object
+//!   `text_bytes_max`       the longest value it is handed; for a longer one it gets null
+//!   `top(kind)`            the outermost value begins
+//!   `begins(member)`       a member's value begins; says how much of it to keep
+//!   `ends(value)`          that value has ended
+//!   `element()`            a value inside of an array that is a member of the outermost object
+
+const std = @import("std");
+const numbers = @import("numbers.zig");
+const strings = @import("json_strings.zig");
+
+pub const depth_max = 1000;
+/// No key that matters is longer. Of a longer one the beginning is told, which equals none of them.
+pub const key_bytes_max = 64;
+
+/// Room for most values that are kept.
+const kept_bytes_usual = 256;
+
+pub const Failure = error{ Malformed, TooDeep, Refused, OutOfMemory };
+pub const Kind = enum { string, number, true, false, null, object, array };
+/// What to keep of a value: nothing, the characters of a string, or the bytes as they stand.
+pub const Keep = enum { nothing, characters, bytes };
+
+pub const Member = struct {
+    depth: usize,
+    key: []const u8,
+    is_escaped: bool,
+    kind: Kind,
+};
+
+pub const Value = struct {
+    depth: usize,
+    /// Offsets in the whole text, `last` behind the value.
+    first: usize,
+    last: usize,
+    text: ?[]const u8,
+};
+
+const State = enum { value, element_or_end, key_or_end, key, colon, separator, string, number, literal, done };
+
+pub fn Reader(comptime Visitor: type) type {
+    return struct {
+        const Self = @This();
+
+        allocator: std.mem.Allocator,
+        visitor: Visitor,
+        state: State = .value,
+        depth: usize = 0,
+        /// How many of the open brackets, from the outermost on, are objects without an array between them.
+        objects: usize = 0,
+        is_object: std.StaticBitSet(depth_max + 1) = .empty,
+        /// Of the piece at hand in the whole text.
+        offset: usize = 0,
+
+        is_key: bool = false,
+        key_buffer: [key_bytes_max]u8 = undefined,
+        key_length: usize = 0,
+        key_is_escaped: bool = false,
+        sequence: strings.Sequence = .{},
+        escape: ?strings.Escape = null,
+
+        literal: []const u8 = "",
+        number: std.ArrayList(u8) = .empty,
+
+        first_of: [Visitor.key_depth + 1]usize = undefined,
+        keeping: Keep = .nothing,
+        keeping_depth: usize = 0,
+        kept: std.ArrayList(u8) = .empty,
+        kept_is_cut: bool = false,
+        /// Where the kept bytes begin in the piece at hand.
+        kept_from: usize = 0,
+
+        pub fn init(allocator: std.mem.Allocator, visitor: Visitor) Self {
+            return .{ .allocator = allocator, .visitor = visitor };
+        }
+
+        pub fn deinit(self: *Self) void {
+            self.number.deinit(self.allocator);
+            self.kept.deinit(self.allocator);
+        }
+
+        /// Makes it ready for another text. The visitor stays as it is.
+        pub fn reset(self: *Self) void {
+            const number = self.number;
+            const kept = self.kept;
+            self.* = .{ .allocator = self.allocator, .visitor = self.visitor, .number = number, .kept = kept };
+        }
+
+        pub fn isDone(self: *const Self) bool {
+            return self.state == .done;
+        }
+
+        /// Reads the next piece.
+        pub fn push(self: *Self, bytes: []const u8) Failure!void {
+            self.kept_from = 0;
+            var index: usize = 0;
+            while (index < bytes.len) {
+                index = switch (self.state) {
+                    .string => try self.readString(bytes, index),
+                    .number => try self.readNumber(bytes, index),
+                    .literal => try self.readLiteral(bytes, index),
+                    else => try self.readStructure(bytes, index),
+                };
+            }
+            if (self.keeping == .bytes) try self.keep(bytes[self.kept_from..]);
+            self.offset += bytes.len;
+        }
+
+        /// Says that the text has ended.
+        pub fn finish(self: *Self) Failure!void {
+            // A number has no end of its own. Inside of brackets it is one of a text that broke off.
+            if (self.state == .number and self.depth == 0) try self.endNumber(self.number.items, &.{}, 0);
+            if (self.state != .done) return error.Malformed;
+        }
+
+        fn readStructure(self: *Self, bytes: []const u8, index: usize) Failure!usize {
+            const character = bytes[index];
+            switch (character) {
+                ' ', '\t', '\n', '\r' => return index + 1,
+                '"' => return self.beginString(bytes, index),
+                ',' => {
+                    if (self.state != .separator) return error.Malformed;
+                    self.state = if (self.is_object.isSet(self.depth)) .key else .value;
+                },
+                ':' => {
+                    if (self.state != .colon) return error.Malformed;
+                    self.state = .value;
+                },
+                '{', '[' => try self.open(character == '{', index),
+                '}', ']' => try self.close(character == '}', bytes, index),
+                '-', '0'...'9' => {
+                    try self.beginValue(.number, index);
+                    self.number.clearRetainingCapacity();
+                    self.state = .number;
+                    return self.readNumber(bytes, index);
+                },
+                't', 'f', 'n' => {
+                    const kind: Kind = if (character == 't') .true else if (character == 'f') .false else .null;
+                    try self.beginValue(kind, index);
+                    self.literal = @tagName(kind);
+                    self.state = .literal;
+                    return index;
+                },
+                else => return error.Malformed,
+            }
+            return index + 1;
+        }
+
+        fn open(self: *Self, is_object: bool, index: usize) Failure!void {
+            try self.beginValue(if (is_object) .object else .array, index);
+            if (self.depth == depth_max) return error.TooDeep;
+            if (is_object and self.objects == self.depth) self.objects += 1;
+            self.depth += 1;
+            self.is_object.setValue(self.depth, is_object);
+            self.state = if (is_object) .key_or_end else .element_or_end;
+        }
+
+        fn close(self: *Self, is_object: bool, bytes: []const u8, index: usize) Failure!void {
+            if (self.depth == 0 or self.is_object.isSet(self.depth) != is_object) return error.Malformed;
+            const is_empty = self.state == .key_or_end or self.state == .element_or_end;
+            if (self.state != .separator and !is_empty) return error.Malformed;
+            self.depth -= 1;
+            self.objects = @min(self.objects, self.depth);
+            try self.endValue(bytes, index + 1);
+        }
+
+        /// Whether the visitor is told of the value that is at hand.
+        fn isTold(self: *const Self) bool {
+            return self.depth > 0 and self.depth <= Visitor.key_depth and self.objects == self.depth;
+        }
+
+        fn beginValue(self: *Self, kind: Kind, index: usize) Failure!void {
+            if (self.state != .value and self.state != .element_or_end) return error.Malformed;
+            if (self.depth == 0) try self.visitor.top(kind);
+            if (self.depth == 2 and self.objects == 1) try self.visitor.element();
+            if (!self.isTold()) return;
+            const wanted = try self.visitor.begins(.{
+                .depth = self.depth,
+                .key = self.key_buffer[0..self.key_length],
+                .is_escaped = self.key_is_escaped,
+                .kind = kind,
+            });
+            self.first_of[self.depth] = self.offset + index;
+            if (wanted == .nothing or self.keeping != .nothing) return;
+            self.keeping = wanted;
+            self.keeping_depth = self.depth;
+            self.kept.clearRetainingCapacity();
+            self.kept_is_cut = false;
+            self.kept_from = index;
+        }
+
+        /// `last` is the index behind the value in the piece at hand.
+        fn endValue(self: *Self, bytes: []const u8, last: usize) Failure!void {
+            self.state = if (self.depth == 0) .done else .separator;
+            if (!self.isTold()) return;
+            var text: ?[]const u8 = null;
+            if (self.keeping != .nothing and self.keeping_depth == self.depth) {
+                if (self.keeping == .bytes) try self.keep(bytes[self.kept_from..last]);
+                if (!self.kept_is_cut) text = self.kept.items;
+                self.keeping = .nothing;
+            }
+            const first = self.first_of[self.depth];
+            try self.visitor.ends(.{ .depth = self.depth, .first = first, .last = self.offset + last, .text = text });
+        }
+
+        fn keep(self: *Self, bytes: []const u8) Failure!void {
+            if (self.kept_is_cut or self.kept.items.len + bytes.len > Visitor.text_bytes_max) {
+                self.kept_is_cut = true;
+                return;
+            }
+            if (self.kept.capacity == 0) try self.kept.ensureTotalCapacity(self.allocator, kept_bytes_usual);
+            try self.kept.appendSlice(self.allocator, bytes);
+        }
+
+        fn beginString(self: *Self, bytes: []const u8, index: usize) Failure!usize {
+            self.is_key = self.state == .key or self.state == .key_or_end;
+            if (self.is_key) {
+                self.key_length = 0;
+                self.key_is_escaped = false;
+            } else {
+                try self.beginValue(.string, index);
+            }
+            self.state = .string;
+            return self.readString(bytes, index + 1);
+        }
+
+        fn readString(self: *Self, bytes: []const u8, from: usize) Failure!usize {
+            var index = from;
+            while (index < bytes.len) {
+                if (self.escape != null) {
+                    if (try self.readEscape(bytes[index])) index += 1;
+                    continue;
+                }
+                const start = index;
+                if (self.sequence.missing == 0) index = strings.plainEnd(bytes, index);
+                index = try self.readSequences(bytes, index);
+                try self.take(bytes[start..index]);
+                if (index == bytes.len or self.sequence.missing > 0) continue;
+                const character = bytes[index];
+                if (character == '"') {
+                    try self.endString(bytes, index + 1);
+                    return index + 1;
+                }
+                if (character == '\\') {
+                    index = try self.beginEscape(bytes, index + 1);
+                } else if (character < 0x20) {
+                    if (Visitor.is_strict) return error.Malformed;
+                    try self.take(bytes[index..][0..1]);
+                    index += 1;
+                }
+            }
+            return index;
+        }
+
+        fn readSequences(self: *Self, bytes: []const u8, from: usize) Failure!usize {
+            var index = from;
+            while (index < bytes.len) : (index += 1) {
+                if (!Visitor.is_strict) {
+                    if (bytes[index] < 0x80) break;
+                } else if (self.sequence.missing > 0) {
+                    try self.sequence.take(bytes[index]);
+                } else if (bytes[index] >= 0x80) {
+                    self.sequence = try strings.Sequence.begin(bytes[index]);
+                } else break;
+            }
+            return index;
+        }
+
+        fn beginEscape(self: *Self, bytes: []const u8, index: usize) Failure!usize {
+            if (self.is_key) self.key_is_escaped = true;
+            const whole = strings.wholeEscape(bytes[index..]) orelse {
+                self.escape = .{};
+                return index;
+            };
+            try self.takeCharacter(whole.character);
+            return index + whole.length;
+        }
+
+        fn takeCharacter(self: *Self, character: u21) Failure!void {
+            if (!self.is_key and self.keeping != .characters) return;
+            var buffer: [4]u8 = undefined;
+            try self.take(strings.encode(character, &buffer));
+        }
+
+        /// Returns whether the byte was part of the escape.
+        fn readEscape(self: *Self, byte: u8) Failure!bool {
+            var escape = self.escape orelse return false;
+            var is_taken = true;
+            const character = escape.take(byte) catch |failure| wrong: {
+                if (Visitor.is_strict) return failure;
+                is_taken = escape.step == .kind or std.ascii.isHex(byte);
+                break :wrong strings.replacement;
+            };
+            const is_half = !Visitor.is_strict and escape.step == .second_backslash;
+            const whole = if (is_half) strings.replacement else character orelse {
+                self.escape = escape;
+                return true;
+            };
+            self.escape = null;
+            try self.takeCharacter(whole);
+            return is_taken;
+        }
+
+        /// Keeps characters of the string at hand, where they are wanted.
+        fn take(self: *Self, characters: []const u8) Failure!void {
+            if (self.is_key) {
+                if (self.depth > Visitor.key_depth or self.objects != self.depth) return;
+                const count = @min(characters.len, key_bytes_max - self.key_length);
+                @memcpy(self.key_buffer[self.key_length..][0..count], characters[0..count]);
+                self.key_length += count;
+            } else if (self.keeping == .characters) {
+                try self.keep(characters);
+            }
+        }
+
+        fn endString(self: *Self, bytes: []const u8, last: usize) Failure!void {
+            if (self.is_key) {
+                self.state = .colon;
+            } else {
+                try self.endValue(bytes, last);
+            }
+        }
+
+        fn readNumber(self: *Self, bytes: []const u8, from: usize) Failure!usize {
+            var index = from;
+            while (index < bytes.len and numbers.isPart(bytes[index])) index += 1;
+            const piece = bytes[from..index];
+            if (index < bytes.len and self.number.items.len == 0) {
+                try self.endNumber(piece, bytes, index);
+                return index;
+            }
+            if (self.number.items.len + piece.len > numbers.bytes_max) return error.Malformed;
+            try self.number.appendSlice(self.allocator, piece);
+            if (index < bytes.len) try self.endNumber(self.number.items, bytes, index);
+            return index;
+        }
+
+        fn endNumber(self: *Self, text: []const u8, bytes: []const u8, last: usize) Failure!void {
+            if (Visitor.is_strict) try numbers.check(text);
+            try self.endValue(bytes, last);
+        }
+
+        fn readLiteral(self: *Self, bytes: []const u8, from: usize) Failure!usize {
+            const count = @min(self.literal.len, bytes.len - from);
+            if (!std.mem.eql(u8, bytes[from..][0..count], self.literal[0..count])) return error.Malformed;
+            self.literal = self.literal[count..];
+            if (self.literal.len == 0) try self.endValue(bytes, from + count);
+            return from + count;
+        }
+    };
+}

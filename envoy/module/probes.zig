@@ -1,0 +1,170 @@
+//! The parts that know nothing of Envoy, as plain C functions: the tests load the module as Envoy does and call them.
+//!
+//! A text arrives in the pieces that `cuts` names, so that a test can cut it anywhere. What comes back is written to
+//! `out`; the result is its length, or a negative number for a fault.
+
+const std = @import("std");
+const events = @import("events.zig");
+const json = @import("json_reader.zig");
+const refusals = @import("refusals.zig");
+const request_facts = @import("request_facts.zig");
+const rewriting = @import("rewriting.zig");
+const usage = @import("usage.zig");
+
+const allocator = std.heap.c_allocator;
+const fault = -1;
+
+/// A text in pieces.
+const Input = extern struct {
+    pointer: [*]const u8,
+    length: usize,
+    cuts: [*]const usize,
+    cut_count: usize,
+
+    fn piece(self: Input, index: usize) ?[]const u8 {
+        if (index > self.cut_count) return null;
+        const first = if (index == 0) 0 else self.cuts[index - 1];
+        const last = if (index == self.cut_count) self.length else self.cuts[index];
+        // A copy of its own size lets a memory checker notice a step beyond its end.
+        return allocator.dupe(u8, self.pointer[0..self.length][first..last]) catch null;
+    }
+};
+
+const Output = extern struct {
+    pointer: [*]u8,
+    length: usize,
+
+    fn write(self: Output, text: []const u8) isize {
+        @memcpy(self.pointer[0..self.length][0..text.len], text);
+        return @intCast(text.len);
+    }
+};
+
+/// Reads with a visitor that wants nothing.
+const Nobody = struct {
+    pub const is_strict = true;
+    pub const key_depth = 0;
+    pub const text_bytes_max = 0;
+    pub fn top(_: *Nobody, _: json.Kind) json.Failure!void {}
+    pub fn element(_: *Nobody) json.Failure!void {}
+    pub fn begins(_: *Nobody, _: json.Member) json.Failure!json.Keep {
+        return .nothing;
+    }
+    pub fn ends(_: *Nobody, _: json.Value) json.Failure!void {}
+};
+
+fn pushAll(reader: anytype, input: Input) json.Failure!void {
+    var index: usize = 0;
+    while (input.piece(index)) |piece| : (index += 1) {
+        defer allocator.free(piece);
+        try reader.push(piece);
+    }
+}
+
+/// 0 for one JSON value, else a fault.
+export fn megarouter_read_json(input: *const Input) callconv(.c) isize {
+    var reader: json.Reader(Nobody) = .init(allocator, .{});
+    defer reader.deinit();
+    pushAll(&reader, input.*) catch return fault;
+    reader.finish() catch return fault;
+    return 0;
+}
+
+/// The serialized `Struct` of a request's facts.
+export fn megarouter_request_facts(input: *const Input, out: *const Output) callconv(.c) isize {
+    var arena = std.heap.ArenaAllocator.init(allocator);
+    defer arena.deinit();
+    var facts: request_facts.Facts = .init(arena.allocator());
+    var fields: std.ArrayList(u8) = .empty;
+    pushAll(&facts, input.*) catch return fault;
+    facts.finish(&fields) catch return fault;
+    return out.write(fields.items);
+}
+
+/// The rewritten body and before it one byte, 1 where usage was asked for. A refusal is its number, negative.
+export fn megarouter_rewrite(input: *const Input, model_text: ?[*]const u8, model_length: usize, include_usage: bool, out: *const Output) callconv(.c) isize {
+    const outcome = outcomeOf(input.*, if (model_text) |text| text[0..model_length] else null, include_usage);
+    switch (outcome) {
+        .refused => |refusal| return fault - @as(isize, @backingInt(refusal)),
+        .edits => |edits| {
+            var body: std.ArrayList(u8) = .empty;
+            defer body.deinit(allocator);
+            body.append(allocator, @intFromBool(edits.is_usage_injected)) catch return fault;
+            rewriting.apply(allocator, &.{input.pointer[0..input.length]}, edits.slice(), &body) catch return fault;
+            return out.write(body.items);
+        },
+    }
+}
+
+fn outcomeOf(input: Input, model_text: ?[]const u8, include_usage: bool) rewriting.Outcome {
+    var rewriter: rewriting.Rewriter = .init(allocator);
+    defer rewriter.deinit();
+    var index: usize = 0;
+    while (input.piece(index)) |piece| : (index += 1) {
+        defer allocator.free(piece);
+        if (!rewriter.push(piece)) break;
+    }
+    return rewriter.outcome(model_text, include_usage);
+}
+
+/// The error that a refusal of this number is answered with.
+export fn megarouter_error(path: *const Input, number: u8, out: *const Output) callconv(.c) isize {
+    const values = std.enums.values(refusals.Refusal);
+    if (number >= values.len) return fault;
+    var body: std.ArrayList(u8) = .empty;
+    defer body.deinit(allocator);
+    const dialect = refusals.dialectOf(path.pointer[0..path.length]);
+    refusals.appendError(allocator, &body, dialect, values[number]) catch return fault;
+    return out.write(body.items);
+}
+
+/// The facts of an answer that is one document.
+export fn megarouter_document_usage(input: *const Input, out: *const Output) callconv(.c) isize {
+    var reader: json.Reader(usage.Document) = .init(allocator, .{ .allocator = allocator });
+    defer reader.deinit();
+    defer reader.visitor.deinit();
+    pushAll(&reader, input.*) catch {};
+    var facts: usage.Facts = .{ .allocator = allocator };
+    defer facts.deinit();
+    reader.visitor.addTo(&facts) catch return fault;
+    return writtenFacts(&facts, out);
+}
+
+fn writtenFacts(facts: *usage.Facts, out: *const Output) isize {
+    var text: std.ArrayList(u8) = .empty;
+    defer text.deinit(allocator);
+    facts.write(&text) catch return fault;
+    return out.write(text.items);
+}
+
+/// The facts of a stream.
+export fn megarouter_stream_usage(input: *const Input, out: *const Output) callconv(.c) isize {
+    var stream: events.Stream = .init(allocator, false);
+    defer stream.deinit();
+    var shown: std.ArrayList(u8) = .empty;
+    defer shown.deinit(allocator);
+    var index: usize = 0;
+    while (input.piece(index)) |piece| : (index += 1) {
+        defer allocator.free(piece);
+        if (stream.push(piece, &shown) catch return fault) return fault; // it hides nothing, so nothing changes
+    }
+    stream.finish() catch return fault;
+    return writtenFacts(&stream.facts, out);
+}
+
+/// What a caller sees of a stream who did not ask for usage.
+export fn megarouter_shown(input: *const Input, out: *const Output) callconv(.c) isize {
+    var stream: events.Stream = .init(allocator, true);
+    defer stream.deinit();
+    var shown: std.ArrayList(u8) = .empty;
+    defer shown.deinit(allocator);
+    var index: usize = 0;
+    while (input.piece(index)) |piece| : (index += 1) {
+        defer allocator.free(piece);
+        const before = shown.items.len;
+        const is_changed = stream.push(piece, &shown) catch return fault;
+        if (!is_changed and shown.items.len > before) return fault;
+        if (!is_changed) shown.appendSlice(allocator, piece) catch return fault;
+    }
+    return out.write(shown.items);
+}

@@ -1,0 +1,203 @@
+//! What authz_service decides by: a few values of the request body, as the fields of a `google.protobuf.Struct`.
+
+const std = @import("std");
+const json = @import("json_reader.zig");
+const numbers = @import("numbers.zig");
+
+const Text = std.ArrayList(u8);
+
+/// Where a value may stand. Of several places for one key the last one here wins.
+const Place = enum {
+    model,
+    stream,
+    background,
+    max_tokens,
+    max_completion_tokens,
+    max_output_tokens,
+    n,
+    best_of,
+    candidate_count,
+    service_tier,
+    include_usage,
+    camel_candidate_camel,
+    camel_candidate_snake,
+    camel_limit_camel,
+    camel_limit_snake,
+    snake_candidate_camel,
+    snake_candidate_snake,
+    snake_limit_camel,
+    snake_limit_snake,
+
+    fn key(self: Place) []const u8 {
+        return switch (self) {
+            .camel_candidate_camel, .camel_candidate_snake, .snake_candidate_camel, .snake_candidate_snake => "candidate_count",
+            .camel_limit_camel, .camel_limit_snake, .snake_limit_camel, .snake_limit_snake => "generation_max_output_tokens",
+            else => @tagName(self),
+        };
+    }
+};
+
+const Parent = enum { other, stream_options, generationConfig, generation_config };
+
+const Found = union(enum) {
+    nothing,
+    characters: []const u8,
+    number: f64,
+    boolean: bool,
+};
+
+fn innerPlace(parent: Parent, key: []const u8) ?Place {
+    const is_camel = parent == .generationConfig;
+    switch (parent) {
+        .other => return null,
+        .stream_options => return if (std.mem.eql(u8, key, "include_usage")) .include_usage else null,
+        else => {},
+    }
+    if (std.mem.eql(u8, key, "candidateCount")) return if (is_camel) .camel_candidate_camel else .snake_candidate_camel;
+    if (std.mem.eql(u8, key, "candidate_count")) return if (is_camel) .camel_candidate_snake else .snake_candidate_snake;
+    if (std.mem.eql(u8, key, "maxOutputTokens")) return if (is_camel) .camel_limit_camel else .snake_limit_camel;
+    if (std.mem.eql(u8, key, "max_output_tokens")) return if (is_camel) .camel_limit_snake else .snake_limit_snake;
+    return null;
+}
+
+fn outerPlace(key: []const u8) ?Place {
+    const place = std.meta.stringToEnum(Place, key) orelse return null;
+    return if (@backingInt(place) <= @backingInt(Place.service_tier)) place else null;
+}
+
+/// The reader's visitor.
+const Visitor = struct {
+    pub const is_strict = true;
+    pub const key_depth = 2;
+    pub const text_bytes_max = 8192;
+
+    arena: std.mem.Allocator,
+    found: std.EnumArray(Place, Found) = .initFill(.nothing),
+    parent: Parent = .other,
+    place: ?Place = null,
+    kind: json.Kind = .null,
+
+    pub fn top(_: *Visitor, _: json.Kind) json.Failure!void {}
+    pub fn element(_: *Visitor) json.Failure!void {}
+
+    pub fn begins(self: *Visitor, member: json.Member) json.Failure!json.Keep {
+        if (member.depth == 1) {
+            self.parent = std.meta.stringToEnum(Parent, member.key) orelse .other;
+            if (self.parent != .other) self.forget(self.parent);
+            if (member.kind != .object) self.parent = .other;
+            self.place = outerPlace(member.key);
+        } else {
+            self.place = innerPlace(self.parent, member.key);
+        }
+        const place = self.place orelse return .nothing;
+        self.kind = member.kind;
+        self.found.set(place, switch (member.kind) {
+            .true => .{ .boolean = true },
+            .false => .{ .boolean = false },
+            else => .nothing,
+        });
+        return switch (member.kind) {
+            .string => .characters,
+            .number => .bytes,
+            else => .nothing,
+        };
+    }
+
+    pub fn ends(self: *Visitor, value: json.Value) json.Failure!void {
+        const place = self.place orelse return;
+        const text = value.text orelse return;
+        switch (self.kind) {
+            .string => self.found.set(place, .{ .characters = try self.arena.dupe(u8, text) }),
+            .number => self.found.set(place, .{ .number = try numbers.valueOf(text) }),
+            else => {},
+        }
+        self.place = null;
+    }
+
+    /// Of an object that is named twice the last one counts, with all that is in it.
+    fn forget(self: *Visitor, parent: Parent) void {
+        for ([_][]const u8{ "include_usage", "candidateCount", "candidate_count", "maxOutputTokens", "max_output_tokens" }) |key| {
+            if (innerPlace(parent, key)) |place| self.found.set(place, .nothing);
+        }
+    }
+};
+
+pub const Facts = struct {
+    allocator: std.mem.Allocator,
+    reader: json.Reader(Visitor),
+
+    pub fn init(arena: std.mem.Allocator) Facts {
+        return .{ .allocator = arena, .reader = .init(arena, .{ .arena = arena }) };
+    }
+
+    pub fn push(self: *Facts, bytes: []const u8) json.Failure!void {
+        try self.reader.push(bytes);
+    }
+
+    /// Says that the body has ended, and appends what was found in it to `fields`.
+    pub fn finish(self: *Facts, fields: *Text) json.Failure!void {
+        try self.reader.finish();
+        for (std.enums.values(Place)) |place| {
+            try appendField(self.allocator, fields, place.key(), self.reader.visitor.found.get(place));
+        }
+    }
+};
+
+/// The fields of a body that cannot be read.
+pub fn appendUnreadable(allocator: std.mem.Allocator, fields: *Text) error{OutOfMemory}!void {
+    try appendField(allocator, fields, "unreadable", .{ .characters = "true" });
+}
+
+/// Appends an entry of `Struct.fields`. Of two entries for one key the later one counts.
+fn appendField(allocator: std.mem.Allocator, fields: *Text, key: []const u8, found: Found) error{OutOfMemory}!void {
+    var head: [12]u8 = undefined;
+    const value = switch (found) {
+        .nothing => return,
+        .characters => |characters| lengthHead(&head, 0x1a, characters.len),
+        .number => |number| numberHead(&head, number),
+        .boolean => |boolean| booleanHead(&head, boolean),
+    };
+    const rest = if (found == .characters) found.characters else "";
+    const value_length = value.len + rest.len;
+    var value_head: [12]u8 = undefined;
+    const value_start = lengthHead(&value_head, 0x12, value_length);
+    var key_head: [12]u8 = undefined;
+    const key_start = lengthHead(&key_head, 0x0a, key.len);
+    var entry_head: [12]u8 = undefined;
+    const entry_length = key_start.len + key.len + value_start.len + value_length;
+    for ([_][]const u8{ lengthHead(&entry_head, 0x0a, entry_length), key_start, key, value_start, value, rest }) |part| {
+        try fields.appendSlice(allocator, part);
+    }
+}
+
+fn lengthHead(buffer: *[12]u8, tag: u8, length: usize) []const u8 {
+    buffer[0] = tag;
+    var index: usize = 1;
+    var rest = length;
+    while (rest >= 0x80) : (rest >>= 7) {
+        buffer[index] = @as(u8, @truncate(rest)) | 0x80;
+        index += 1;
+    }
+    buffer[index] = @truncate(rest);
+    return buffer[0 .. index + 1];
+}
+
+fn numberHead(buffer: *[12]u8, number: f64) []const u8 {
+    buffer[0] = 0x11;
+    std.mem.writeInt(u64, buffer[1..9], @bitCast(number), .little);
+    return buffer[0..9];
+}
+
+fn booleanHead(buffer: *[12]u8, boolean: bool) []const u8 {
+    buffer[0] = 0x20;
+    buffer[1] = @intFromBool(boolean);
+    return buffer[0..2];
+}
+
+/// Whether a header says JSON: `application/json`, with or without parameters.
+pub fn isJson(content_type: []const u8) bool {
+    const name = "application/json";
+    if (!std.ascii.startsWithIgnoreCase(content_type, name)) return false;
+    const rest = std.mem.trimStart(u8, content_type[name.len..], " \t");
+    return rest.len == 0 or rest[0] == ';';
+}

@@ -1,0 +1,279 @@
+//! Which request bodies are refused because two JSON readers could read them differently in a key that counts, and what
+//! is changed in the others: the value of `model` and `stream_options.include_usage`, and no other byte.
+
+const std = @import("std");
+const json = @import("json_reader.zig");
+const json_text = @import("json_text.zig");
+const Refusal = @import("refusals.zig").Refusal;
+const Text = json_text.Text;
+
+/// What authz_service decided about the body.
+pub const Wish = struct {
+    served_model: ?[]const u8 = null,
+    include_usage: bool = false,
+};
+
+/// Bytes from `first` to before `last` give way to `text`.
+pub const Edit = struct { first: usize, last: usize, text: []const u8 };
+
+/// At most two edits, in the order of the body.
+pub const Edits = struct {
+    items: [2]Edit = undefined,
+    count: usize = 0,
+    /// Usage was asked for without the caller's wish.
+    is_usage_injected: bool = false,
+
+    fn add(self: *Edits, edit: Edit) void {
+        self.items[self.count] = edit;
+        self.count += 1;
+        if (self.count == 2 and self.items[1].first < self.items[0].first) std.mem.swap(Edit, &self.items[0], &self.items[1]);
+    }
+
+    pub fn slice(self: *const Edits) []const Edit {
+        return self.items[0..self.count];
+    }
+};
+
+pub const Outcome = union(enum) { refused: Refusal, edits: Edits };
+
+/// Keys that count. Spellings that some provider takes for one key are one here.
+const Key = enum {
+    other,
+    model,
+    stream,
+    background,
+    stream_options,
+    max_tokens,
+    max_completion_tokens,
+    max_output_tokens,
+    n,
+    best_of,
+    candidate_count,
+    service_tier,
+    generation_config,
+    include_usage,
+};
+
+const Spelling = struct { []const u8, Key };
+
+const body_spellings = [_]Spelling{
+    .{ "model", .model },
+    .{ "stream", .stream },
+    .{ "background", .background },
+    .{ "stream_options", .stream_options },
+    .{ "max_tokens", .max_tokens },
+    .{ "max_completion_tokens", .max_completion_tokens },
+    .{ "max_output_tokens", .max_output_tokens },
+    .{ "n", .n },
+    .{ "best_of", .best_of },
+    .{ "candidate_count", .candidate_count },
+    .{ "service_tier", .service_tier },
+    .{ "generationConfig", .generation_config },
+    .{ "generation_config", .generation_config },
+};
+const option_spellings = [_]Spelling{.{ "include_usage", .include_usage }};
+const generation_spellings = [_]Spelling{
+    .{ "maxOutputTokens", .max_output_tokens },
+    .{ "max_output_tokens", .max_output_tokens },
+    .{ "candidateCount", .candidate_count },
+    .{ "candidate_count", .candidate_count },
+};
+
+/// What is known of a member that may be edited.
+const Span = struct { first: usize = 0, last: usize = 0, kind: json.Kind };
+
+const Visitor = struct {
+    pub const is_strict = true;
+    pub const key_depth = 2;
+    pub const text_bytes_max = 0;
+
+    refusal: ?Refusal = null,
+    outer: Key = .other,
+    inner: Key = .other,
+    seen: std.EnumSet(Key) = .empty,
+    seen_inside: std.EnumSet(Key) = .empty,
+    is_empty: bool = true,
+    options_are_empty: bool = true,
+    model: ?Span = null,
+    options: ?Span = null,
+    include: ?Span = null,
+
+    pub fn top(self: *Visitor, kind: json.Kind) json.Failure!void {
+        if (kind != .object) return self.refuse(.body_not_object);
+    }
+
+    pub fn element(_: *Visitor) json.Failure!void {}
+
+    pub fn begins(self: *Visitor, member: json.Member) json.Failure!json.Keep {
+        if (member.depth == 1) {
+            self.is_empty = false;
+            self.outer = try self.watched(&body_spellings, &self.seen, member);
+            self.seen_inside = .empty;
+            if (self.outer == .model) self.model = .{ .kind = member.kind };
+            if (self.outer == .stream_options) self.options = .{ .kind = member.kind };
+            return .nothing;
+        }
+        self.inner = switch (self.outer) {
+            .stream_options => try self.watched(&option_spellings, &self.seen_inside, member),
+            .generation_config => try self.watched(&generation_spellings, &self.seen_inside, member),
+            else => return .nothing,
+        };
+        if (self.outer == .stream_options) self.options_are_empty = false;
+        if (self.inner == .include_usage) self.include = .{ .kind = member.kind };
+        return .nothing;
+    }
+
+    pub fn ends(self: *Visitor, value: json.Value) json.Failure!void {
+        const span: *?Span = if (value.depth == 1)
+            if (self.outer == .model) &self.model else if (self.outer == .stream_options) &self.options else return
+        else if (self.outer == .stream_options and self.inner == .include_usage) &self.include else return;
+        if (span.*) |*known| {
+            known.first = value.first;
+            known.last = value.last;
+        }
+    }
+
+    fn refuse(self: *Visitor, refusal: Refusal) error{Refused} {
+        self.refusal = refusal;
+        return error.Refused;
+    }
+
+    /// The key that counts, or `other`.
+    fn watched(self: *Visitor, spellings: []const Spelling, seen: *std.EnumSet(Key), member: json.Member) json.Failure!Key {
+        if (member.is_escaped) return self.refuse(.escaped_key);
+        for (spellings) |spelling| {
+            const text, const key = spelling;
+            if (text.len != member.key.len or !std.ascii.eqlIgnoreCase(text, member.key)) continue;
+            if (!std.mem.eql(u8, text, member.key)) return self.refuse(.misspelled_key);
+            if (seen.contains(key)) return self.refuse(.repeated_key);
+            seen.insert(key);
+            // The decision is made by plain values only, so it did not see this one.
+            const may_nest = key == .stream_options or key == .generation_config;
+            if (!may_nest and (member.kind == .object or member.kind == .array)) return self.refuse(.nested_value);
+            return key;
+        }
+        return .other;
+    }
+};
+
+/// Reads a body that arrives in pieces.
+pub const Rewriter = struct {
+    reader: json.Reader(Visitor),
+    opens_at: usize = 0,
+
+    pub fn init(allocator: std.mem.Allocator) Rewriter {
+        return .{ .reader = .init(allocator, .{}) };
+    }
+
+    pub fn deinit(self: *Rewriter) void {
+        self.reader.deinit();
+    }
+
+    /// Returns false where the body is refused; `outcome` says why.
+    pub fn push(self: *Rewriter, bytes: []const u8) bool {
+        if (self.reader.depth == 0 and !self.reader.isDone()) {
+            const spaces = bytes.len - std.mem.trimStart(u8, bytes, " \t\r\n").len;
+            self.opens_at = self.reader.offset + spaces;
+        }
+        self.reader.push(bytes) catch |failure| return self.fails(failure);
+        return true;
+    }
+
+    fn fails(self: *Rewriter, failure: json.Failure) bool {
+        const visitor = &self.reader.visitor;
+        if (visitor.refusal == null) visitor.refusal = switch (failure) {
+            error.TooDeep => .body_too_deep,
+            error.OutOfMemory => .gateway_error,
+            error.Malformed, error.Refused => if (self.reader.depth == 0 and !self.reader.isDone()) .body_not_object else .malformed_body,
+        };
+        return false;
+    }
+
+    /// What to do with the body, now that it has ended or was refused. `model_text` is the new model as JSON.
+    pub fn outcome(self: *Rewriter, model_text: ?[]const u8, include_usage: bool) Outcome {
+        const visitor = &self.reader.visitor;
+        if (visitor.refusal == null) self.reader.finish() catch |failure| {
+            _ = self.fails(failure);
+        };
+        if (visitor.refusal) |refusal| return .{ .refused = refusal };
+        var edits: Edits = .{};
+        if (model_text) |text| {
+            const span = visitor.model orelse return .{ .refused = .invalid_model };
+            if (span.kind != .string) return .{ .refused = .invalid_model };
+            edits.add(.{ .first = span.first, .last = span.last, .text = text });
+        }
+        if (include_usage) {
+            const edit = self.usageEdit() catch return .{ .refused = .invalid_stream_options };
+            if (edit) |needed| edits.add(needed);
+            edits.is_usage_injected = edit != null;
+        }
+        return .{ .edits = edits };
+    }
+
+    /// The edit that makes the provider report usage; null where the caller asked for it already.
+    fn usageEdit(self: *Rewriter) error{Invalid}!?Edit {
+        const visitor = &self.reader.visitor;
+        const options = visitor.options orelse {
+            const member = "\"stream_options\":{\"include_usage\":true}";
+            return insertion(self.opens_at, if (visitor.is_empty) member else member ++ ",");
+        };
+        if (options.kind == .null) return replacement(options, "{\"include_usage\":true}");
+        if (options.kind != .object) return error.Invalid;
+        const include = visitor.include orelse {
+            const member = "\"include_usage\":true";
+            return insertion(options.first, if (visitor.options_are_empty) member else member ++ ",");
+        };
+        return switch (include.kind) {
+            .true => null,
+            .false, .null => replacement(include, "true"),
+            else => error.Invalid,
+        };
+    }
+};
+
+/// Makes `text` the first in the object that opens at `opens_at`.
+fn insertion(opens_at: usize, text: []const u8) Edit {
+    return .{ .first = opens_at + 1, .last = opens_at + 1, .text = text };
+}
+
+fn replacement(span: Span, text: []const u8) Edit {
+    return .{ .first = span.first, .last = span.last, .text = text };
+}
+
+/// Appends the body, which is in `pieces`, with the edits made.
+pub fn apply(
+    allocator: std.mem.Allocator,
+    pieces: []const []const u8,
+    edits: []const Edit,
+    out: *Text,
+) error{OutOfMemory}!void {
+    var total: usize = 0;
+    for (pieces) |piece| total += piece.len;
+    var added: usize = 0;
+    for (edits) |edit| added += edit.text.len;
+    try out.ensureTotalCapacity(allocator, total + added);
+    var position: usize = 0;
+    for (edits) |edit| {
+        try appendRange(allocator, pieces, position, edit.first, out);
+        try out.appendSlice(allocator, edit.text);
+        position = edit.last;
+    }
+    try appendRange(allocator, pieces, position, total, out);
+}
+
+/// Appends the bytes from `first` to before `last` of what the pieces hold together.
+fn appendRange(
+    allocator: std.mem.Allocator,
+    pieces: []const []const u8,
+    first: usize,
+    last: usize,
+    out: *Text,
+) error{OutOfMemory}!void {
+    var offset: usize = 0;
+    for (pieces) |piece| {
+        const from = @max(first, offset);
+        const until = @min(last, offset + piece.len);
+        if (from < until) try out.appendSlice(allocator, piece[from - offset .. until - offset]);
+        offset += piece.len;
+    }
+}

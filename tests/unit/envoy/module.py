@@ -1,0 +1,135 @@
+"""Envoy's module, loaded as Envoy loads it: the parts that know nothing of Envoy, callable from Python."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from ctypes import CDLL, POINTER, Structure, byref, c_char, c_char_p, c_size_t, c_ssize_t, c_uint8, string_at
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from google.protobuf import json_format, struct_pb2
+from megarouter_envoy import find_module
+
+# In the order of the module.
+REFUSALS = (
+    "body_not_object", "body_too_deep", "escaped_key", "invalid_model", "invalid_stream_options", "malformed_body",
+    "misspelled_key", "nested_value", "repeated_key", "unsupported_encoding", "gateway_error",
+)  # fmt: skip
+_MARGIN_BYTES = 1_000
+
+
+class _Input(Structure):
+    _fields_ = (
+        ("pointer", c_char_p),
+        ("length", c_size_t),
+        ("cuts", POINTER(c_size_t)),
+        ("cut_count", c_size_t),
+    )
+
+
+class _Output(Structure):
+    _fields_ = (("pointer", POINTER(c_char)), ("length", c_size_t))
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    body: bytes
+    is_usage_injected: bool
+
+
+@cache
+def _library() -> CDLL:
+    library = CDLL(str(find_module()))
+    for name in ("read_json", "request_facts", "rewrite", "error", "document_usage", "stream_usage", "shown"):
+        getattr(library, f"megarouter_{name}").restype = c_ssize_t
+    return library
+
+
+def _input(text: bytes, cuts: Sequence[int]) -> _Input:
+    return _Input(text, len(text), (c_size_t * max(1, len(cuts)))(*cuts), len(cuts))
+
+
+def _call(name: str, text: bytes, cuts: Sequence[int], *arguments: Any) -> bytes | int:
+    """What the function writes, or a fault."""
+    # Text that is escaped where it was not before may grow sixfold.
+    size = len(text) * 6 + _MARGIN_BYTES
+    room = (c_char * size)()
+    function: Callable[..., int] = getattr(_library(), f"megarouter_{name}")
+    length = function(byref(_input(text, cuts)), *arguments, byref(_Output(room, size)))
+    return string_at(room, length) if length >= 0 else length
+
+
+def is_json(text: bytes, cuts: Sequence[int] = ()) -> bool:
+    function: Callable[..., int] = _library().megarouter_read_json
+    return function(byref(_input(text, cuts))) == 0
+
+
+def request_facts(body: bytes, cuts: Sequence[int] = ()) -> dict[str, Any] | None:
+    """What authz_service decides by; None for a body that cannot be read."""
+    fields = _call("request_facts", body, cuts)
+    if isinstance(fields, int):
+        return None
+    return dict(json_format.MessageToDict(struct_pb2.Struct.FromString(fields)))
+
+
+def rewrite(
+    body: bytes, *, served_model: str | None = None, inject_include_usage: bool = False, cuts: Sequence[int] = ()
+) -> Rewritten | str:
+    """The new body, or the code of the refusal."""
+    model = None if served_model is None else json.dumps(served_model, ensure_ascii=False).encode()
+    result = _call("rewrite", body, cuts, model, c_size_t(len(model or b"")), inject_include_usage)
+    if isinstance(result, int):
+        return REFUSALS[-1 - result]
+    return Rewritten(result[1:], bool(result[0]))
+
+
+def rewritten(body: bytes, *, served_model: str | None = None, inject_include_usage: bool = False) -> bytes:
+    """The new body of a call that must not be refused."""
+    result = rewrite(body, served_model=served_model, inject_include_usage=inject_include_usage)
+    assert isinstance(result, Rewritten), result
+    return result.body
+
+
+def refusal_code(body: bytes, *, served_model: str | None = None, inject_include_usage: bool = False) -> str:
+    """The error code of a call that must be refused."""
+    result = rewrite(body, served_model=served_model, inject_include_usage=inject_include_usage)
+    assert isinstance(result, str), result
+    return result
+
+
+def error_body(path: bytes, code: str) -> Any:
+    """The error that a caller of this path reads."""
+    body = _call("error", path, (), c_uint8(REFUSALS.index(code)))
+    assert isinstance(body, bytes)
+    return json.loads(body)
+
+
+def _pieces(chunks: Iterable[bytes]) -> tuple[bytes, list[int]]:
+    text, cuts = b"", []
+    for chunk in chunks:
+        text += chunk
+        cuts.append(len(text))
+    return text, cuts[:-1]
+
+
+def shown(*chunks: bytes) -> bytes:
+    """What the client sees of a stream that arrives in these pieces."""
+    result = _call("shown", *_pieces(chunks))
+    assert isinstance(result, bytes)
+    return result
+
+
+def _facts(name: str, text: bytes, cuts: Sequence[int]) -> dict[str, Any]:
+    result = _call(name, text, cuts)
+    assert isinstance(result, bytes)
+    return dict(json.loads(result)) if result else {}
+
+
+def document_usage(document: bytes, cuts: Sequence[int] = ()) -> dict[str, Any]:
+    """What is taken from an answer that is one document."""
+    return _facts("document_usage", document, cuts)
+
+
+def stream_usage(stream: bytes, cuts: Sequence[int] = ()) -> dict[str, Any]:
+    """What is taken from a stream of events."""
+    return _facts("stream_usage", stream, cuts)
