@@ -51,7 +51,7 @@ class TokenUsage:
 
 
 def usage_of_report(endpoint: Endpoint, report: Mapping[str, object]) -> TokenUsage | None:
-    """Normalises the facts Envoy extracted from a response (`megarouter.usage`).
+    """Normalises the facts Envoy extracted from a response (`megarouter.rewriter:usage`).
 
     Args:
         endpoint: the operation that was called.
