@@ -42,7 +42,7 @@ def unix_address(path: Path) -> core.Address:
 def grpc_service(cluster: str, timeout_s: float | None = None) -> core.GrpcService:
     """A gRPC service behind `cluster`; `timeout_s` applies to unary calls."""
     return core.GrpcService(
-        envoy_grpc=core.GrpcServiceEnvoyGrpc(cluster_name=cluster),
+        envoy_grpc=core.GrpcServiceEnvoyGrpc(cluster_name=cluster, skip_envoy_headers=True),
         timeout=None if timeout_s is None else seconds(timeout_s),
     )
 
