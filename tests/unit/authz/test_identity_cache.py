@@ -1,92 +1,16 @@
 """Identities in memory are bounded, pushed changes drop them, and nothing is remembered while changes may be missed (INV-13)."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
 from authz_service.identity import IdentityCache
 from authz_service.identity_memory import READ_AGES
-from gateway_core.domain.principals import Guardrail, Identity, Principal
+from gateway_core.domain.principals import Guardrail
 from gateway_core.domain.scopes import Scope, ScopeKind
 from tests.unit.authz.examples import principal
-
-MAX_AGE_MS = 30_000
-HASH = b"h" * 32
-
-
-class Directory:
-    """Identities that can be changed, counted and held back."""
-
-    def __init__(self) -> None:
-        self.known: dict[bytes, Principal] = {HASH: principal()}
-        self.revisions: dict[str, int] = {}
-        self.look_ups = 0
-        self.asked_for: list[bytes] = []
-        self.comparisons: list[list[str]] = []
-        self.held_back: asyncio.Event | None = None
-        self.failure: Exception | None = None
-
-    def identity(self, secret_hash: bytes) -> Identity | None:
-        found = self.known.get(secret_hash)
-        return None if found is None else Identity(found, self.revisions.get(found.organization, 0))
-
-    async def identity_of(self, secret_hash: bytes) -> Identity | None:
-        self.look_ups += 1
-        found = self.identity(secret_hash)
-        if self.held_back is not None:
-            await self.held_back.wait()
-        if self.failure is not None:
-            raise self.failure
-        return found
-
-    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Identity]:
-        self.look_ups += 1
-        self.asked_for.extend(hashes)
-        found = {secret_hash: identity for secret_hash in hashes if (identity := self.identity(secret_hash))}
-        if self.held_back is not None:
-            await self.held_back.wait()
-        return found
-
-    async def revisions_of(self, organizations: Sequence[str]) -> Mapping[str, int]:
-        self.comparisons.append(list(organizations))
-        found = {name: self.revisions[name] for name in organizations if name in self.revisions}
-        if self.held_back is not None:
-            await self.held_back.wait()
-        if self.failure is not None:
-            raise self.failure
-        return found
-
-    async def has_been_asked(self, times: int) -> None:
-        """Waits until as many look-ups are under way or answered, and then until nothing more moves."""
-        for _ in range(10):
-            await asyncio.sleep(0)
-        assert self.look_ups == times
-
-
-class Clock:
-    now_s = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def directory() -> Directory:
-    return Directory()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def cache(directory: Directory, clock: Clock) -> IdentityCache:
-    cache = IdentityCache(directory, entries=3, max_age_ms=MAX_AGE_MS, monotonic=clock)
-    cache.trust()
-    return cache
+from tests.unit.authz.identity_directory import HASH, MAX_AGE_MS, Clock, Directory, several
 
 
 async def test_an_identity_is_looked_up_once(cache: IdentityCache, directory: Directory) -> None:
@@ -295,13 +219,6 @@ async def test_a_failure_reaches_every_caller_and_is_not_remembered(cache: Ident
     assert await cache.principal_of(HASH) == principal()
 
 
-def several(directory: Directory, count: int) -> list[bytes]:
-    hashes = [bytes([number]) * 32 for number in range(1, count + 1)]
-    for number, secret_hash in enumerate(hashes):
-        directory.known[secret_hash] = principal(api_key=f"key-{number}")
-    return hashes
-
-
 async def test_what_is_loaded_ahead_is_not_looked_up(cache: IdentityCache, directory: Directory) -> None:
     hashes = several(directory, 3)
     assert await cache.warm([*hashes[:2], b"u" * 32])
@@ -384,112 +301,3 @@ async def test_while_changes_may_be_missed_nothing_is_loaded_ahead(cache: Identi
     cache.distrust()
     assert not await cache.warm(several(directory, 1))
     assert directory.look_ups == 0
-
-
-async def test_a_renewal_that_was_asked_for_before_a_change_brings_nothing_back(
-    cache: IdentityCache, directory: Directory, clock: Clock
-) -> None:
-    await cache.principal_of(HASH)
-    clock.now_s += 20
-    directory.held_back = asyncio.Event()
-    renewal = asyncio.create_task(cache.renew(["acme"]))
-    await asyncio.sleep(0)
-    directory.known[HASH] = principal(api_key_active=False)
-    directory.revisions["acme"] = 1
-    cache.changed("acme api_key key-1")
-    cache.revised("acme 1")
-    directory.held_back.set()
-    await renewal
-    found = await cache.principal_of(HASH)
-    assert found is not None
-    assert not found.api_key_active
-
-
-async def test_a_renewal_under_way_does_not_renew_what_a_change_that_is_not_pushed_yet_touches(
-    cache: IdentityCache, directory: Directory, clock: Clock
-) -> None:
-    """Seen to fail when a renewal counts whatever revision it read."""
-    await cache.principal_of(HASH)
-    clock.now_s += 20
-    directory.revisions["acme"] = 1
-    await cache.renew(["acme"])
-    clock.now_s += 9.999
-    assert cache.remembered(HASH) is not None
-    clock.now_s += 0.001
-    assert cache.remembered(HASH) is None
-
-
-async def test_the_age_of_a_renewed_identity_counts_from_when_the_renewal_was_asked_for(
-    cache: IdentityCache, directory: Directory, clock: Clock
-) -> None:
-    """Seen to fail when it counts from the answer."""
-    await cache.principal_of(HASH)
-    clock.now_s += 20
-    directory.held_back = asyncio.Event()
-    renewal = asyncio.create_task(cache.renew(["acme"]))
-    await asyncio.sleep(0)
-    clock.now_s += 5
-    directory.held_back.set()
-    await renewal
-    clock.now_s += 24.999
-    assert cache.remembered(HASH) is not None
-    clock.now_s += 0.001
-    assert cache.remembered(HASH) is None
-
-
-async def test_the_age_of_an_identity_counts_from_when_it_was_asked_for(
-    cache: IdentityCache, directory: Directory, clock: Clock
-) -> None:
-    """Seen to fail when it counts from the answer."""
-    directory.held_back = asyncio.Event()
-    asked = asyncio.create_task(cache.principal_of(HASH))
-    await directory.has_been_asked(1)
-    clock.now_s += 5
-    directory.held_back.set()
-    await asked
-    clock.now_s += 25
-    assert cache.remembered(HASH) is None
-
-
-async def test_a_renewal_that_fails_renews_nothing(cache: IdentityCache, directory: Directory, clock: Clock) -> None:
-    await cache.principal_of(HASH)
-    clock.now_s += 20
-    directory.failure = TimeoutError()
-    with pytest.raises(TimeoutError):
-        await cache.renew(["acme"])
-    clock.now_s += 10
-    assert cache.remembered(HASH) is None
-
-
-async def test_a_renewal_from_before_trust_was_lost_renews_nothing_that_was_read_after_it(
-    cache: IdentityCache, directory: Directory, clock: Clock
-) -> None:
-    directory.held_back = asyncio.Event()
-    await asyncio.sleep(0)
-    renewal = asyncio.create_task(cache.renew(["acme"]))
-    await asyncio.sleep(0)
-    cache.distrust()
-    cache.trust()
-    directory.revisions["acme"] = 1
-    directory.held_back.set()
-    await cache.principal_of(HASH)
-    await renewal
-    clock.now_s += 30
-    assert cache.remembered(HASH) is None
-
-
-async def test_a_change_that_is_never_pushed_has_its_organization_read_again(
-    cache: IdentityCache, directory: Directory, clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
-    await cache.principal_of(HASH)
-    directory.known[HASH] = principal(api_key_active=False)
-    directory.revisions["acme"] = 1
-    await cache.renew(["acme"])
-    cache.tidy(patience_s=5, most=1)
-    assert cache.remembered(HASH) == principal()
-    clock.now_s += 5
-    cache.tidy(patience_s=5, most=1)
-    found = await cache.principal_of(HASH)
-    assert found is not None
-    assert not found.api_key_active
-    assert "a change was not pushed" in caplog.text
