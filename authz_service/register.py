@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 _BATCH_ENTRIES: Final = 1_000
 _RETRY_S: Final = 0.2
-_PAUSE_PER_BATCH: Final = 4.0
+_PAUSE_PER_BATCH: Final = 8.0
 _LONGEST_INTERVAL_S: Final = 0.1
 """What a batch costs besides its holds is paid at most every so often, whatever the load."""
 # Also a statement that was cancelled, a full disk, a server that became read-only: a placed hold is never given up.

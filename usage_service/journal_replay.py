@@ -31,7 +31,7 @@ from usage_service.journal_segments import JournalSegments, journal_name
 
 logger = logging.getLogger(__name__)
 
-_LOOK_INTERVAL_S: Final = 0.1
+_LOOK_INTERVAL_S: Final = 0.25
 _RETRY_S: Final = 0.5
 
 

@@ -25,6 +25,7 @@ from benchmarks.gateway import peers, soak
 from benchmarks.gateway.bench_stack import MODEL, PEER_PORT, SERVICES, UPSTREAM_PORT, BenchError, BenchStack, running
 from benchmarks.gateway.load import Outcome, exactly, pace, saturate
 from benchmarks.gateway.machine import GATEWAY_CORE, LOAD_CORE, gateway_cores, memory_mb, pin, times_s, together
+from benchmarks.process_times import cpu_s
 
 _WARM_UP_CALLS: Final = 300
 _PACED_CALLS_PER_S: Final = 200
@@ -61,6 +62,8 @@ class Result:
 
     scenario: str
     bare_calls_per_s: float
+    bare_cpu_us: float
+    """Of a call: the load may have been slower than the bare Envoy."""
     gateway_calls_per_s: float
     cpu_us: dict[str, float]
     """By process, of a call."""
@@ -107,7 +110,9 @@ def _check(scenario: Scenario, outcome: Outcome) -> int:
 
 async def _saturated(stack: BenchStack, scenario: Scenario, duration_s: float) -> Result:
     made = requests(scenario, stack)
+    bare_begun_s = cpu_s(stack.bare_pid)
     bare = await saturate(stack.bare_port, made, connections=scenario.connections, duration_s=duration_s / 2)
+    bare_cpu_us = (cpu_s(stack.bare_pid) - bare_begun_s) / bare.calls * 1e6
     before = await stack.settled()
     warm = await saturate(stack.model_port, made, connections=scenario.connections, duration_s=1)
     if scenario.keys > _WARM_UP_CALLS:  # each key is looked up once
@@ -121,7 +126,7 @@ async def _saturated(stack: BenchStack, scenario: Scenario, duration_s: float) -
     drain_s = await stack.until_settled(before + _check(scenario, outcome))
     ended = times_s(stack.processes)
     cpu_us = {name: (ended[name] - begun[name]) / outcome.calls * 1e6 for name in begun}
-    return Result(scenario.name, bare.calls_per_s, outcome.calls_per_s, cpu_us, drain_s)
+    return Result(scenario.name, bare.calls_per_s, bare_cpu_us, outcome.calls_per_s, cpu_us, drain_s)
 
 
 async def _beside_peers(
@@ -165,7 +170,7 @@ async def _paced(stack: BenchStack, seconds: float) -> dict[str, dict[str, float
 def _table(results: Sequence[Result], cores: int) -> Table:
     table = Table(title=f"At saturation, all of the gateway on {'one core' if cores == 1 else f'{cores} cores'}")
     table.add_column("load")
-    columns = ("calls/s", "bare Envoy", "ratio", "CPU µs/call", *_SHORT.values(), "drained in s")
+    columns = ("calls/s", "bare Envoy", "ratio", "bare CPU µs", "CPU µs/call", *_SHORT.values(), "drained in s")
     others = sorted({name for one in results for name in one.peers})
     for column in (*columns, *(f"{name} calls/s" for name in others)):
         table.add_column(column, justify="right")
@@ -175,6 +180,7 @@ def _table(results: Sequence[Result], cores: int) -> Table:
             f"{one.gateway_calls_per_s:,.0f}",
             f"{one.bare_calls_per_s:,.0f}",
             f"{one.gateway_calls_per_s / one.bare_calls_per_s:.2f}",
+            f"{one.bare_cpu_us:,.0f}",
             f"{sum(one.cpu_us.values()):,.0f}",
             *(f"{one.cpu_us[name]:,.0f}" for name in _SHORT),
             f"{one.drain_s:.2f}",
