@@ -84,7 +84,6 @@ class Limits:
 
     max_request_bytes: int = 32 * 1024 * 1024
     connection_buffer_bytes: int = 1024 * 1024  # how far one side may run ahead of the other
-    max_sse_event_bytes: int = 10 * 1024 * 1024
     max_downstream_connections: int = 10_000
     max_heap_bytes: int = 4 * 1024 * 1024 * 1024
     max_concurrent_provider_calls: int = 10_000  # per provider
