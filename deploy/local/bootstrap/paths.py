@@ -31,16 +31,6 @@ class Repository:
         return self.tools / "uv"
 
     @property
-    def envoy_environment(self) -> Path:
-        """The Envoy binary: its package shares a name with Envoy's API messages."""
-        return self.tools / "envoy"
-
-    @property
-    def compiler_environment(self) -> Path:
-        """The compiler of Envoy's module."""
-        return self.tools / "zig"
-
-    @property
     def compiled_module(self) -> Path:
         """Envoy's module, one file for each state of its sources."""
         return self.tools / "envoy-module"
@@ -54,13 +44,3 @@ class Repository:
     def generated(self) -> Path:
         """The generated code; never edited, never committed."""
         return self.root / "gen"
-
-
-def envoy_binary(repository: Repository) -> Path | None:
-    """The Envoy binary, or None before the environment is made."""
-    return next(repository.envoy_environment.glob("lib/python3*/site-packages/envoy/_bin/envoy"), None)
-
-
-def compiler_binary(repository: Repository) -> Path | None:
-    """The compiler of Envoy's module, or None before the environment is made."""
-    return next(repository.compiler_environment.glob("lib/python3*/site-packages/ziglang/zig"), None)
