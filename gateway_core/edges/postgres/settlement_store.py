@@ -228,12 +228,14 @@ async def _resolve_registered(connection: Connection, settlements: Sequence[Sett
     by_outcome: dict[HoldState, list[str]] = {}
     for settlement in settlements:
         by_outcome.setdefault(settlement.resolution.outcome, []).append(settlement.hold.hold_id)
-    resolved: set[tuple[str, str]] = set()
+    missing = {settlement.hold.hold_id: settlement for settlement in settlements}
+    foreign = 0
     for outcome, hold_ids in by_outcome.items():
-        resolved.update(map(tuple, await connection.fetch(_RESOLVE_HOLDS, packed(hold_ids), outcome)))
-    if foreign := len(resolved - {(one.hold.hold_id, one.hold.organization) for one in settlements}):
+        for hold_id, organization in await connection.fetch(_RESOLVE_HOLDS, packed(hold_ids), outcome):
+            foreign += missing.pop(hold_id).hold.organization != organization
+    if foreign:
         raise ForeignHoldError(f"{foreign} holds are registered for another organization than their tokens name")
-    return [one for one in settlements if (one.hold.hold_id, one.hold.organization) not in resolved]
+    return list(missing.values())
 
 
 async def _post(connection: Connection, recorded: Sequence[RecordedSettlement]) -> None:
