@@ -143,11 +143,8 @@ export fn megarouter_stream_usage(input: *const Input, out: *const Output) callc
     defer stream.deinit();
     var shown: std.ArrayList(u8) = .empty;
     defer shown.deinit(allocator);
-    var index: usize = 0;
-    while (input.piece(index)) |piece| : (index += 1) {
-        defer allocator.free(piece);
-        if (stream.push(piece, &shown) catch return fault) return fault; // it hides nothing, so nothing changes
-    }
+    const is_changed = passThrough(&stream, input.*, &shown) catch return fault;
+    if (is_changed) return fault; // it hides nothing
     stream.finish() catch return fault;
     return writtenFacts(&stream.facts, out);
 }
@@ -158,13 +155,21 @@ export fn megarouter_shown(input: *const Input, out: *const Output) callconv(.c)
     defer stream.deinit();
     var shown: std.ArrayList(u8) = .empty;
     defer shown.deinit(allocator);
+    _ = passThrough(&stream, input.*, &shown) catch return fault;
+    return out.write(shown.items);
+}
+
+/// Collects what is shown of a stream. Returns whether that differs from what arrived.
+fn passThrough(stream: *events.Stream, input: Input, shown: *std.ArrayList(u8)) error{ OutOfMemory, ShownTwice }!bool {
+    var is_any_changed = false;
     var index: usize = 0;
     while (input.piece(index)) |piece| : (index += 1) {
         defer allocator.free(piece);
         const before = shown.items.len;
-        const is_changed = stream.push(piece, &shown) catch return fault;
-        if (!is_changed and shown.items.len > before) return fault;
-        if (!is_changed) shown.appendSlice(allocator, piece) catch return fault;
+        const is_changed = try stream.push(piece, shown);
+        if (!is_changed and shown.items.len > before) return error.ShownTwice;
+        if (!is_changed) try shown.appendSlice(allocator, piece);
+        is_any_changed = is_any_changed or is_changed;
     }
-    return out.write(shown.items);
+    return is_any_changed;
 }

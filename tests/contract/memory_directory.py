@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from deploy.local.identity import identify
+
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
 _PREFIX = "megarouter-tests-"
 _ROOM_BYTES = 4 * 2**30
@@ -33,5 +35,5 @@ def memory_directory(otherwise: Path, memory: Path = _MEMORY) -> Iterator[Path]:
 def _remove_orphans(memory: Path) -> None:
     for left in memory.glob(f"{_PREFIX}*"):
         owner = left.name.removeprefix(_PREFIX).partition("-")[0]
-        if not Path("/proc", owner).exists():
+        if owner.isdecimal() and identify(int(owner)) is None:
             shutil.rmtree(left, ignore_errors=True)

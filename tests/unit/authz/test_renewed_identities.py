@@ -9,19 +9,25 @@ from tests.unit.authz.examples import principal
 from tests.unit.authz.identity_directory import HASH, Clock, Directory
 
 
+async def renewal_under_way(cache: IdentityCache, directory: Directory) -> tuple[asyncio.Task[None], asyncio.Event]:
+    """A renewal that has asked, and what lets it have its answer."""
+    directory.held_back = answer = asyncio.Event()
+    renewal = asyncio.create_task(cache.renew(["acme"]))
+    await asyncio.sleep(0)
+    return renewal, answer
+
+
 async def test_a_renewal_that_was_asked_for_before_a_change_brings_nothing_back(
     cache: IdentityCache, directory: Directory, clock: Clock
 ) -> None:
     await cache.principal_of(HASH)
     clock.now_s += 20
-    directory.held_back = asyncio.Event()
-    renewal = asyncio.create_task(cache.renew(["acme"]))
-    await asyncio.sleep(0)
+    renewal, answer = await renewal_under_way(cache, directory)
     directory.known[HASH] = principal(api_key_active=False)
     directory.revisions["acme"] = 1
     cache.changed("acme api_key key-1")
     cache.revised("acme 1")
-    directory.held_back.set()
+    answer.set()
     await renewal
     found = await cache.principal_of(HASH)
     assert found is not None
@@ -48,11 +54,9 @@ async def test_the_age_of_a_renewed_identity_counts_from_when_the_renewal_was_as
     """Seen to fail when it counts from the answer."""
     await cache.principal_of(HASH)
     clock.now_s += 20
-    directory.held_back = asyncio.Event()
-    renewal = asyncio.create_task(cache.renew(["acme"]))
-    await asyncio.sleep(0)
+    renewal, answer = await renewal_under_way(cache, directory)
     clock.now_s += 5
-    directory.held_back.set()
+    answer.set()
     await renewal
     clock.now_s += 24.999
     assert cache.remembered(HASH) is not None
@@ -87,14 +91,11 @@ async def test_a_renewal_that_fails_renews_nothing(cache: IdentityCache, directo
 async def test_a_renewal_from_before_trust_was_lost_renews_nothing_that_was_read_after_it(
     cache: IdentityCache, directory: Directory, clock: Clock
 ) -> None:
-    directory.held_back = asyncio.Event()
-    await asyncio.sleep(0)
-    renewal = asyncio.create_task(cache.renew(["acme"]))
-    await asyncio.sleep(0)
+    renewal, answer = await renewal_under_way(cache, directory)
     cache.distrust()
     cache.trust()
     directory.revisions["acme"] = 1
-    directory.held_back.set()
+    answer.set()
     await cache.principal_of(HASH)
     await renewal
     clock.now_s += 30
