@@ -7,12 +7,11 @@ authenticated, limited, held on seven scopes, settled and in the ledger, which i
 import argparse
 import asyncio
 import datetime as dt
-import itertools
 import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -21,39 +20,16 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.gateway import peers, soak
+from benchmarks.gateway import floor, peers, soak
 from benchmarks.gateway.bench_stack import MODEL, PEER_PORT, SERVICES, UPSTREAM_PORT, BenchError, BenchStack, running
 from benchmarks.gateway.load import Outcome, exactly, pace, saturate
 from benchmarks.gateway.machine import GATEWAY_CORE, LOAD_CORE, gateway_cores, memory_mb, pin, times_s, together
+from benchmarks.gateway.scenarios import PACED_CALLS_PER_S, SCENARIOS, Scenario, body_of, check, requests
 from benchmarks.process_times import cpu_s
 
 _WARM_UP_CALLS: Final = 300
-_PACED_CALLS_PER_S: Final = 200
 _FEWEST_CALLS: Final = 1_000
-_PEER_LOADS: Final = frozenset({"JSON", "SSE"})
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A kind of load."""
-
-    name: str
-    body_bytes: int = 1_000
-    keys: int = 100
-    streams: bool = False
-    half_refused: bool = False
-    connections: int = 64
-
-
-SCENARIOS: Final = (
-    Scenario("JSON"),
-    Scenario("SSE", streams=True),
-    Scenario("JSON, 1 key", keys=1),
-    Scenario("JSON, 9,900 keys", keys=9_900),
-    Scenario("JSON, half refused", half_refused=True),
-    Scenario("JSON, 100 KB", body_bytes=100_000, connections=32),
-    Scenario("JSON, 4 MB", body_bytes=4_000_000, connections=4),
-)
+_COMPARED_LOADS: Final = frozenset({"JSON", "SSE"})
 
 
 @dataclass(frozen=True)
@@ -73,41 +49,6 @@ class Result:
     """Calls per second of other gateways, by name."""
 
 
-def requests(scenario: Scenario, stack: BenchStack) -> Iterator[bytes]:
-    """Calls of a scenario without end, one key after the other."""
-    keys = stack.keys[: scenario.keys]
-    body = _body(scenario)
-    made = [_request(key, body) for key in keys]
-    if not scenario.half_refused:
-        return itertools.cycle(made)
-    refused = [_request(key, body) for key in stack.refused_keys]
-    return itertools.cycle([one for pair in zip(made, refused, strict=True) for one in pair])
-
-
-def _body(scenario: Scenario) -> bytes:
-    text = "x" * max(scenario.body_bytes - 120, 10)
-    content = {"model": MODEL, "max_tokens": 16, "stream": scenario.streams}
-    if scenario.streams:
-        content["stream_options"] = {"include_usage": True}
-    return json.dumps({**content, "messages": [{"role": "user", "content": text}]}).encode()
-
-
-def _request(key: str, body: bytes) -> bytes:
-    head = (
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\n"
-        f"authorization: Bearer {key}\r\ncontent-length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
-def _check(scenario: Scenario, outcome: Outcome) -> int:
-    """The calls that were served."""
-    allowed = {200, 403} if scenario.half_refused else {200}
-    if set(outcome.statuses) - allowed:
-        raise BenchError(f"{scenario.name}: answers {dict(outcome.statuses)}")
-    return outcome.statuses[200]
-
-
 async def _saturated(stack: BenchStack, scenario: Scenario, duration_s: float) -> Result:
     made = requests(scenario, stack)
     bare_begun_s = cpu_s(stack.bare_pid)
@@ -119,11 +60,11 @@ async def _saturated(stack: BenchStack, scenario: Scenario, duration_s: float) -
         once = requests(scenario, stack)
         warm_keys = await exactly(stack.model_port, once, connections=scenario.connections, calls=scenario.keys)
         warm.statuses.update(warm_keys.statuses)
-    before += _check(scenario, warm)
+    before += check(scenario, warm)
     await stack.until_settled(before)
     begun = times_s(stack.processes)
     outcome = await saturate(stack.model_port, made, connections=scenario.connections, duration_s=duration_s)
-    drain_s = await stack.until_settled(before + _check(scenario, outcome))
+    drain_s = await stack.until_settled(before + check(scenario, outcome))
     ended = times_s(stack.processes)
     cpu_us = {name: (ended[name] - begun[name]) / outcome.calls * 1e6 for name in begun}
     return Result(scenario.name, bare.calls_per_s, bare_cpu_us, outcome.calls_per_s, cpu_us, drain_s)
@@ -133,8 +74,8 @@ async def _beside_peers(
     results: Sequence[Result], arguments: argparse.Namespace, console: Console, directory: Path
 ) -> list[Result]:
     """The results with those of other gateways, as far as they are installed and do what they are asked."""
-    measured = {one.scenario for one in results} & _PEER_LOADS
-    loads = {one.name: _body(one) for one in SCENARIOS if one.name in measured}
+    measured = {one.scenario for one in results} & _COMPARED_LOADS
+    loads = {one.name: body_of(one) for one in SCENARIOS if one.name in measured}
     place = peers.Place(directory, arguments.port_base + PEER_PORT, arguments.port_base + UPSTREAM_PORT, MODEL)
     given = {peers.LITELLM: arguments.litellm, peers.PORTKEY: arguments.portkey}
     found = await peers.measure_all(
@@ -160,8 +101,8 @@ async def _paced(stack: BenchStack, seconds: float) -> dict[str, dict[str, float
     latencies: dict[str, list[float]] = {"bare Envoy": [], "gateway": []}
     for _ in range(rounds):
         for name, port in (("bare Envoy", stack.bare_port), ("gateway", stack.model_port)):
-            outcome = await pace(port, made, connections=32, calls=_PACED_CALLS_PER_S, per_second=_PACED_CALLS_PER_S)
-            _check(SCENARIOS[0], outcome)
+            outcome = await pace(port, made, connections=32, calls=PACED_CALLS_PER_S, per_second=PACED_CALLS_PER_S)
+            check(SCENARIOS[0], outcome)
             latencies[name] += outcome.latencies_s
     outcomes = {name: Outcome(latencies_s=found) for name, found in latencies.items()}
     return {name: {"p50": one.latency_ms(50), "p99": one.latency_ms(99)} for name, one in outcomes.items()}
@@ -215,7 +156,7 @@ async def _run(arguments: argparse.Namespace, console: Console, directory: Path)
                 results.append(await _saturated(stack, more, arguments.seconds))
             if arguments.peers:
                 results = await _beside_peers(results, arguments, console, directory)
-            status.update(f"latency at {_PACED_CALLS_PER_S} calls/s")
+            status.update(f"latency at {PACED_CALLS_PER_S} calls/s")
             latencies = await _paced(stack, arguments.seconds)
             await asyncio.sleep(1)
             memory = together({name: memory_mb(process_id) for name, process_id in stack.processes.items()})
@@ -223,12 +164,17 @@ async def _run(arguments: argparse.Namespace, console: Console, directory: Path)
             open_holds = await stack.open_holds()
             status.update("auditing the books")
             calls, problems = await stack.settled(), await asyncio.to_thread(stack.audit)
+            status.update("the way of a call alone")
+            compared = [one for one in chosen if one.name in _COMPARED_LOADS] if arguments.floor else []
+            floors = await floor.measure_all(stack, compared, directory, arguments.port_base, arguments.seconds / 2)
     if open_holds or problems:
         raise BenchError(f"{open_holds} holds are open; the audit says: {problems}")
     console.print(_table(results, len(gateway_cores(arguments.workers))))
+    if floors:
+        console.print(floor.table(floors))
     added = {name: latencies["gateway"][name] - latencies["bare Envoy"][name] for name in ("p50", "p99")}
     console.print(
-        f"Added latency at {_PACED_CALLS_PER_S} calls/s: p50 {added['p50']:.2f} ms, p99 {added['p99']:.2f} ms"
+        f"Added latency at {PACED_CALLS_PER_S} calls/s: p50 {added['p50']:.2f} ms, p99 {added['p99']:.2f} ms"
         f" (bare Envoy {latencies['bare Envoy']['p50']:.2f} and {latencies['bare Envoy']['p99']:.2f} ms)"
     )
     console.print(
@@ -240,6 +186,7 @@ async def _run(arguments: argparse.Namespace, console: Console, directory: Path)
     return {
         "time": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "saturation": [asdict(one) for one in results],
+        "floor": {name: asdict(one) for name, one in floors.items()},
         "latency_ms": latencies,
         "memory_mb": memory,
         "calls": calls,
@@ -255,7 +202,7 @@ async def _soaked(arguments: argparse.Namespace, console: Console, directory: Pa
             status.update(f"soaking at {per_second:.0f} calls/s for {arguments.soak:g} minutes")
             made = requests(SCENARIOS[0], stack)
             samples, outcome = await soak.soak(stack, made, per_second=per_second, seconds=arguments.soak * 60)
-            _check(SCENARIOS[0], outcome)
+            check(SCENARIOS[0], outcome)
             status.update("auditing the books")
             open_holds, books = await stack.open_holds(), await asyncio.to_thread(stack.audit)
     console.print(soak.table(samples))
@@ -276,7 +223,7 @@ async def _counted(arguments: argparse.Namespace, console: Console, directory: P
         async with running(directory, arguments.port_base, arguments.workers) as stack:
             made = requests(SCENARIOS[0], stack)
             samples, outcome = await soak.many_calls(stack, made, calls=arguments.calls, tell=tell)
-            _check(SCENARIOS[0], outcome)
+            check(SCENARIOS[0], outcome)
             await asyncio.sleep(1)
             open_holds, books = await stack.open_holds(), await asyncio.to_thread(stack.audit)
     console.print(soak.table(samples))
@@ -323,6 +270,9 @@ def main() -> None:
     parser.add_argument(
         "--peers", action="store_true", help="also LiteLLM and Portkey, where installed, under the loads JSON and SSE"
     )
+    parser.add_argument(
+        "--floor", action="store_true", help="also what the way of a call costs alone, under the loads JSON and SSE"
+    )
     parser.add_argument("--litellm", type=Path, metavar="FILE", help="LiteLLM's executable (default: litellm on PATH)")
     parser.add_argument("--portkey", type=Path, metavar="FILE", help="Portkey's executable (default: gateway on PATH)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -330,6 +280,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.calls is not None and arguments.calls < _FEWEST_CALLS:
         parser.error(f"--calls: at least {_FEWEST_CALLS}")
+    if arguments.floor and arguments.workers > 1:
+        parser.error("--floor: of one worker alone")
     if len(os.sched_getaffinity(0)) <= LOAD_CORE or GATEWAY_CORE not in os.sched_getaffinity(0):
         sys.exit("bench: two cores are needed, one for the gateway and one for the load")
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)

@@ -35,6 +35,8 @@ REFUSED_KEYS: Final = 100
 UPSTREAM_PORT: Final = 50
 """Above the base, behind what the stack takes; so are the next."""
 PEER_PORT: Final = 53
+FLOOR_PORT: Final = 54
+"""And the two behind it."""
 _BARE_PORT: Final = 51
 _BARE_ADMIN_PORT: Final = 52
 _START_TIMEOUT_S: Final = 30.0
@@ -193,7 +195,14 @@ def _bare_envoy(directory: Path, port: int, admin_port: int, upstream_port: int)
     """What any gateway on Envoy costs at least: a proxy of one listener and one route, nothing else."""
     bootstrap = directory / "bare-envoy.json"
     bootstrap.write_text(json.dumps(_bare_bootstrap(port, admin_port, upstream_port)), encoding="utf-8")
-    log_file = directory / "bare-envoy.log"
+    with running_envoy(bootstrap, admin_port) as envoy:
+        yield envoy
+
+
+@contextmanager
+def running_envoy(bootstrap: Path, admin_port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """Envoy with one worker, which logs beside its bootstrap."""
+    directory, log_file = bootstrap.parent, bootstrap.with_suffix(".log")
     envoy = start_child(ChildCommand(command(find_binary(), bootstrap, 1), inherited(os.environ), directory, log_file))
     try:
         wait_until_ready(envoy, "Envoy", log_file, lambda _: probes.answers_ok(admin_port, "/ready"), _START_TIMEOUT_S)

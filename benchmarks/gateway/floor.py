@@ -1,0 +1,219 @@
+"""What the way of a call costs before anything is decided or written: the gateway's Envoy, with services that repeat one answer.
+
+`python -m benchmarks.gateway.floor DIRECTORY AUTHZ RATELIMIT` serves as authz_service, ratelimit_service and usage_service on
+sockets in the directory. The first call is passed on to the real services, by their sockets; every later one gets the same answers
+again. Access logs are read and dropped.
+"""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+import uvloop
+from rich.table import Table
+
+from benchmarks.gateway.bench_stack import FLOOR_PORT, BenchStack, running_envoy
+from benchmarks.gateway.load import exactly, pace, saturate
+from benchmarks.gateway.machine import GATEWAY_CORE, starting_on
+from benchmarks.gateway.scenarios import PACED_CALLS_PER_S, Scenario, check, requests
+from benchmarks.process_times import cpu_s
+from deploy.local.layout import REPOSITORY, Home, Ports
+from deploy.local.private_files import write_private
+from gateway_core.edges.lean_grpc.server import LeanServer
+from gateway_core.edges.unary import Metadata, UnaryMethod
+
+_CHECK: Final = "/envoy.service.auth.v3.Authorization/Check"
+_SHOULD_RATE_LIMIT: Final = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
+_ACCESS_LOGS: Final = "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs"
+_AUTHZ, _RATELIMIT, _USAGE = "authz.sock", "ratelimit.sock", "usage.sock"
+_GRACE_MS: Final = 100
+_WARM_UP_S: Final = 1.0
+_STOP_TIMEOUT_S: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Floor:
+    """Of one load."""
+
+    calls_per_s: float
+    envoy_cpu_us: float
+    """Of a call, as the next."""
+    services_cpu_us: float
+    p50_ms: float
+    """Of a call, at a fixed rate."""
+    p99_ms: float
+
+    @property
+    def cpu_us(self) -> float:
+        """Of a call, in total."""
+        return self.envoy_cpu_us + self.services_cpu_us
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where it runs, and whose Envoy and services it is like."""
+
+    directory: Path
+    home: Home
+    ports: Ports
+    first_port: int
+    """Of three."""
+
+
+async def measure_all(
+    stack: BenchStack, loads: Sequence[Scenario], directory: Path, port_base: int, duration_s: float
+) -> dict[str, Floor]:
+    """Each load at saturation, by its name. The calls that are passed on leave holds that nobody settles.
+
+    Raises:
+        BenchError: a call was not answered as it should be.
+    """
+    place = Place(directory, stack.stack.home, stack.stack.ports, port_base + FLOOR_PORT)
+    return {one.name: await _measure(place, one, requests(one, stack), duration_s) for one in loads}
+
+
+async def _measure(place: Place, load: Scenario, made: Iterator[bytes], duration_s: float) -> Floor:
+    port = place.first_port
+    with _services(place) as services, _envoy(place) as envoy:
+        check(load, await exactly(port, made, connections=1, calls=1))
+        check(load, await saturate(port, made, connections=load.connections, duration_s=_WARM_UP_S))
+        begun_s = cpu_s(envoy.pid), cpu_s(services.pid)
+        outcome = await saturate(port, made, connections=load.connections, duration_s=duration_s)
+        ended_s = cpu_s(envoy.pid), cpu_s(services.pid)
+        paced = await pace(
+            port,
+            made,
+            connections=load.connections,
+            calls=int(PACED_CALLS_PER_S * duration_s),
+            per_second=PACED_CALLS_PER_S,
+        )
+    check(load, outcome)
+    check(load, paced)
+    envoy_us, services_us = (
+        (ended - begun) / outcome.calls * 1e6 for begun, ended in zip(begun_s, ended_s, strict=True)
+    )
+    return Floor(outcome.calls_per_s, envoy_us, services_us, paced.latency_ms(50), paced.latency_ms(99))
+
+
+def table(floors: Mapping[str, Floor]) -> Table:
+    """The figures by load."""
+    shown = Table(title="The way of a call alone: the same Envoy, services that repeat one answer, no ledger")
+    shown.add_column("load")
+    for column in ("calls/s", "CPU µs/call", "Envoy", "services", "p50 ms", f"p99 ms at {PACED_CALLS_PER_S}/s"):
+        shown.add_column(column, justify="right")
+    for name, one in floors.items():
+        figures = (one.calls_per_s, one.cpu_us, one.envoy_cpu_us, one.services_cpu_us)
+        latencies = (one.p50_ms, one.p99_ms)
+        shown.add_row(name, *(f"{figure:,.0f}" for figure in figures), *(f"{figure:.2f}" for figure in latencies))
+    return shown
+
+
+@contextmanager
+def _services(place: Place) -> Iterator["subprocess.Popen[bytes]"]:
+    real = (str(place.home.envoy_socket("authz")), str(place.home.envoy_socket("ratelimit")))
+    with starting_on({GATEWAY_CORE}):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.gateway.floor", str(place.directory), *real],
+            cwd=REPOSITORY, stdout=subprocess.PIPE,
+        )  # fmt: skip
+    try:
+        if process.stdout is None or process.stdout.readline() != b"ready\n":
+            raise RuntimeError("the services that repeat their answers did not start")
+        yield process
+    finally:
+        process.terminate()
+        process.wait(_STOP_TIMEOUT_S)
+
+
+@contextmanager
+def _envoy(place: Place) -> Iterator["subprocess.Popen[bytes]"]:
+    bootstrap = place.directory / "floor-envoy.json"
+    text = place.home.bootstrap_file.read_text(encoding="utf-8")
+    write_private(bootstrap, json.dumps(moved(json.loads(text), place)))
+    with starting_on({GATEWAY_CORE}), running_envoy(bootstrap, place.first_port + 2) as envoy:
+        yield envoy
+
+
+def moved(bootstrap: Any, place: Place) -> Any:  # noqa: ANN401 - JSON
+    """The gateway's configuration, with other ports, sockets and journal, and otherwise the same."""
+    home, ports = place.home, place.ports
+    paths = {
+        str(home.envoy_socket("authz")): place.directory / _AUTHZ,
+        str(home.envoy_socket("ratelimit")): place.directory / _RATELIMIT,
+        str(home.socket("usage")): place.directory / _USAGE,
+        str(home.journal_file): place.directory / "floor-journal.log",
+    }
+    own_ports = {port: place.first_port + at for at, port in enumerate((ports.model, ports.admin, ports.envoy_admin))}
+
+    def walk(value: Any) -> Any:  # noqa: ANN401 - JSON
+        if isinstance(value, dict):
+            return {
+                name: own_ports.get(one, one) if name in {"port_value", "portValue"} else walk(one)
+                for name, one in value.items()
+            }
+        if isinstance(value, list):
+            return [walk(one) for one in value]
+        return str(paths[value]) if isinstance(value, str) and value in paths else value
+
+    return walk(bootstrap)
+
+
+class _Repeated:
+    """What a real service answered once, for ever."""
+
+    def __init__(self, path: str, socket: str) -> None:
+        self._path = path
+        self._socket = socket
+        self._answer = b""
+
+    @property
+    def method(self) -> UnaryMethod:
+        return UnaryMethod(self._path, self._handle)
+
+    async def _handle(self, request: bytes, _metadata: Metadata) -> bytes:
+        if not self._answer:
+            async with grpc.aio.insecure_channel(f"unix:{self._socket}") as channel:
+                self._answer = await channel.unary_unary(self._path)(request)
+        return self._answer
+
+
+class _Dropped(grpc.GenericRpcHandler):  # type: ignore[type-arg] - no type arguments at run time
+    """Access logs, read as bytes."""
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Any, Any] | None":
+        if handler_call_details.method != _ACCESS_LOGS:
+            return None
+        return grpc.stream_unary_rpc_method_handler(self._drop)
+
+    async def _drop(self, messages: AsyncIterator[bytes], _context: Any) -> bytes:  # noqa: ANN401 - untyped there
+        async for _ in messages:
+            pass
+        return b""
+
+
+async def _serve(directory: Path, authz: str, ratelimit: str) -> None:
+    usage = grpc.aio.server()
+    usage.add_generic_rpc_handlers((_Dropped(),))
+    usage.add_insecure_port(f"unix:{directory / _USAGE}")
+    await usage.start()
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    async with (
+        LeanServer([_Repeated(_CHECK, authz).method]).listening(directory / _AUTHZ, _GRACE_MS),
+        LeanServer([_Repeated(_SHOULD_RATE_LIMIT, ratelimit).method]).listening(directory / _RATELIMIT, _GRACE_MS),
+    ):
+        print("ready", flush=True)  # noqa: T201 - whoever started it waits for that
+        await stop.wait()
+    await usage.stop(None)
+
+
+if __name__ == "__main__":
+    uvloop.run(_serve(Path(sys.argv[1]), *sys.argv[2:4]))
