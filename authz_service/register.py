@@ -18,9 +18,6 @@ logger = logging.getLogger(__name__)
 
 _BATCH_ENTRIES: Final = 1_000
 _RETRY_S: Final = 0.2
-_PAUSE_PER_BATCH: Final = 8.0
-_LONGEST_INTERVAL_S: Final = 0.1
-"""What a batch costs besides its holds is paid at most every so often, whatever the load."""
 # Also a statement that was cancelled, a full disk, a server that became read-only: a placed hold is never given up.
 _NOT_WRITTEN: Final = (*UNAVAILABLE, asyncpg.PostgresError)
 
@@ -51,8 +48,6 @@ class HoldRegister:
         self._flush_interval_s = flush_interval_ms / 1_000
         self._waiting: deque[PlacedHold] = deque()
         self._writing = 0
-        self._writing_s = 0.0
-        """How long the last batch took."""
         self._wake = asyncio.Event()
         self._closing = False
 
@@ -77,9 +72,9 @@ class HoldRegister:
             await self._wake.wait()
             self._wake.clear()
             if not self._closing:
-                # The slower the last writing was, the more holds share the next.
-                pause_s = max(self._flush_interval_s, min(self._writing_s * _PAUSE_PER_BATCH, _LONGEST_INTERVAL_S))
-                await asyncio.sleep(pause_s)
+                await asyncio.sleep(
+                    self._flush_interval_s
+                )  # what a batch costs besides its holds is paid no more often
             while self._waiting:
                 await self._write(min(len(self._waiting), _BATCH_ENTRIES))
 
@@ -87,7 +82,6 @@ class HoldRegister:
         """Writes the oldest holds, trying again until PostgreSQL has them."""
         batch = [self._waiting.popleft() for _ in range(count)]
         self._writing = count
-        begun_s = asyncio.get_running_loop().time()
         while True:
             try:
                 await self._insert(batch)
@@ -98,7 +92,6 @@ class HoldRegister:
                 await asyncio.sleep(_RETRY_S)
             else:
                 self._writing = 0
-                self._writing_s = asyncio.get_running_loop().time() - begun_s
                 return
 
     def close(self) -> None:

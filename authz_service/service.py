@@ -45,6 +45,8 @@ logger = logging.getLogger(__name__)
 ROLE: Final = "megarouter_authz"
 _CHECK: Final = "/envoy.service.auth.v3.Authorization/Check"
 _CONFIRMATION_GRACE_MS: Final = 500
+_REGISTER_DELAY_INTERVALS: Final = 2
+"""A hold is in the register after an interval and its writing, which is let take as long."""
 _DECISIONS_PER_DURATION: Final = 16
 """How long a decision took is measured of every sixteenth, the first among them: to note it costs a tenth of the decision."""
 _ALLOWED: Final = ((semconv.DECISION, "allowed"),)
@@ -209,7 +211,7 @@ async def open_authz_service(
                 counters,
                 spend,
                 Floors(spend.highest_placement, time.monotonic),
-                settings.hold_flush_interval_ms * 4,
+                settings.hold_flush_interval_ms * _REGISTER_DELAY_INTERVALS,
                 lambda: secrets.token_hex(8),
             ),
             register=register,

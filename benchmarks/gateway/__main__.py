@@ -172,6 +172,9 @@ async def _run(arguments: argparse.Namespace, console: Console, directory: Path)
     console.print(_table(results, len(gateway_cores(arguments.workers))))
     if floors:
         console.print(floor.table(floors))
+        console.print(
+            f"(the same Envoy, services that repeat one answer, no ledger; latency at {PACED_CALLS_PER_S} calls/s)"
+        )
     added = {name: latencies["gateway"][name] - latencies["bare Envoy"][name] for name in ("p50", "p99")}
     console.print(
         f"Added latency at {PACED_CALLS_PER_S} calls/s: p50 {added['p50']:.2f} ms, p99 {added['p99']:.2f} ms"

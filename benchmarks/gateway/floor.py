@@ -104,10 +104,10 @@ async def _measure(place: Place, load: Scenario, made: Iterator[bytes], duration
 
 
 def table(floors: Mapping[str, Floor]) -> Table:
-    """The figures by load."""
-    shown = Table(title="The way of a call alone: the same Envoy, services that repeat one answer, no ledger")
+    """The figures by load; latency is that at a fixed rate."""
+    shown = Table(title="The way of a call alone")
     shown.add_column("load")
-    for column in ("calls/s", "CPU µs/call", "Envoy", "services", "p50 ms", f"p99 ms at {PACED_CALLS_PER_S}/s"):
+    for column in ("calls/s", "CPU µs/call", "Envoy", "services", "p50 ms", "p99 ms"):
         shown.add_column(column, justify="right")
     for name, one in floors.items():
         figures = (one.calls_per_s, one.cpu_us, one.envoy_cpu_us, one.services_cpu_us)
@@ -166,16 +166,23 @@ def moved(bootstrap: Any, place: Place) -> Any:  # noqa: ANN401 - JSON
     return walk(bootstrap)
 
 
-class _Repeated:
+class Repeated:
     """What a real service answered once, for ever."""
 
     def __init__(self, path: str, socket: str) -> None:
+        """Prepares the answer.
+
+        Args:
+            path: of the method.
+            socket: of the real service.
+        """
         self._path = path
         self._socket = socket
         self._answer = b""
 
     @property
     def method(self) -> UnaryMethod:
+        """Where it is asked for."""
         return UnaryMethod(self._path, self._handle)
 
     async def _handle(self, request: bytes, _metadata: Metadata) -> bytes:
@@ -207,8 +214,8 @@ async def _serve(directory: Path, authz: str, ratelimit: str) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with (
-        LeanServer([_Repeated(_CHECK, authz).method]).listening(directory / _AUTHZ, _GRACE_MS),
-        LeanServer([_Repeated(_SHOULD_RATE_LIMIT, ratelimit).method]).listening(directory / _RATELIMIT, _GRACE_MS),
+        LeanServer([Repeated(_CHECK, authz).method]).listening(directory / _AUTHZ, _GRACE_MS),
+        LeanServer([Repeated(_SHOULD_RATE_LIMIT, ratelimit).method]).listening(directory / _RATELIMIT, _GRACE_MS),
     ):
         print("ready", flush=True)  # noqa: T201 - whoever started it waits for that
         await stop.wait()

@@ -80,8 +80,8 @@ class AuthzSettings(DatabaseSettings):
     identity_cache_entries: Positive = 100_000
     identity_max_age_ms: Annotated[int, Field(gt=0, le=3_600_000)] = 30_000
     """A cached identity is read anew after this long even if no change was pushed."""
-    hold_flush_interval_ms: Positive = 20
-    """How late a placed hold may reach the register."""
+    hold_flush_interval_ms: Positive = 100
+    """How long placed holds wait to reach the register together."""
     hold_queue_entries: Positive = 20_000
     """Holds waiting for the register; when full, calls are refused until PostgreSQL catches up."""
     hold_life_ms: Positive = 2 * 3_600 * 1_000

@@ -199,6 +199,7 @@ def settings(database_url: str, redis_server: RedisServer) -> AuthzSettings:
             "redis_url": redis_server.url,
             "hold_signing_key": SIGNING_KEY,
             "key_pepper": PEPPER,
+            "hold_flush_interval_ms": 20,  # tests wait for the register
         }
     )
 
