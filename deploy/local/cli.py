@@ -7,10 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from megarouter_envoy.module import SOURCES as MODULE_SOURCES
+from megarouter_envoy.module import ModuleNotBuiltError, find_compiler
 from rich.console import Console, Group
 from rich.live import Live
 
@@ -48,7 +51,7 @@ HomeOption = Annotated[
 DEFAULT_HOME = REPOSITORY / ".run"
 DEFAULT_CATALOG = REPOSITORY / "deploy" / "catalog.yaml"
 DEFAULT_PORT_BASE = 10_000
-LINT_COMMANDS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
+LINT_MODULES = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
 
 
 def _home(directory: Path) -> Home:
@@ -204,17 +207,28 @@ def _state_of(home: Home) -> StackState:
 
 
 def _watch(home: Home) -> None:
-    """Until Ctrl-C, or until nothing runs any more."""
-    window = Window()
+    """Until Ctrl-C, or until nothing runs any more. A terminal shows one page, a pipe gets one after the other."""
+    pages = _pages(home)
     try:
-        with Live(console=console, auto_refresh=False, screen=console.is_terminal) as page:
-            while True:
-                state = _state_of(home)
-                window.add(take_sample(Ports(state.port_base, state.workers)))
-                page.update(Group(process_table(state, time.time()), "", live_page(window)), refresh=True)
-                time.sleep(1)
+        if console.is_terminal:
+            with Live(console=console, auto_refresh=False, screen=True) as live:
+                for page in pages:
+                    live.update(page, refresh=True)
+        else:
+            for page in pages:
+                console.print(page, "")
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def _pages(home: Home) -> Iterator[Group]:
+    """One every second."""
+    window = Window()
+    while True:
+        state = _state_of(home)
+        window.add(take_sample(Ports(state.port_base, state.workers)))
+        yield Group(process_table(state, time.time()), "", live_page(window))
+        time.sleep(1)
 
 
 @application.command()
@@ -350,9 +364,13 @@ def sdk(
 @application.command()
 def lint() -> None:
     """Run the static checks: ruff, formatting, types."""
+    try:
+        zig_format = (str(find_compiler()), "fmt", "--check", str(MODULE_SOURCES.relative_to(REPOSITORY)))
+    except ModuleNotBuiltError as error:
+        raise _fail(str(error)) from error
     failed = []
-    for command in LINT_COMMANDS:
-        result = subprocess.run([sys.executable, "-m", *command], cwd=REPOSITORY, check=False)
+    for command in (*((sys.executable, "-m", *module) for module in LINT_MODULES), zig_format):
+        result = subprocess.run(command, cwd=REPOSITORY, check=False)
         if result.returncode != 0:
             failed.append(" ".join(command))
     if failed:

@@ -35,14 +35,19 @@ def find_module() -> Path:
         if not Path(setting).is_file():
             raise ModuleNotBuiltError(f"no Envoy module at {setting}, which {MODULE_SETTING} names")
         return Path(setting).absolute()
-    compiler = _find_compiler()
+    compiler = find_compiler()
     module = REPOSITORY / COMPILED / f"libmegarouter-{_fingerprint(compiler)}.so"
     if not module.exists():
         _compile(compiler, module)
     return module
 
 
-def _find_compiler() -> Path:
+def find_compiler() -> Path:
+    """The executable of the locked compiler.
+
+    Raises:
+        ModuleNotBuiltError: `./dev` has not installed it.
+    """
     for candidate in sorted(REPOSITORY.glob(COMPILER)):
         return candidate
     expected = REPOSITORY / COMPILER

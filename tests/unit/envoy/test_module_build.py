@@ -18,7 +18,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
     monkeypatch.delenv(module.MODULE_SETTING, raising=False)
     monkeypatch.setattr(module, "REPOSITORY", tmp_path)
     monkeypatch.setattr(module, "SOURCES", tmp_path / "sources")
-    monkeypatch.setattr(module, "_find_compiler", lambda: compiler)
+    monkeypatch.setattr(module, "find_compiler", lambda: compiler)
     (tmp_path / "sources").mkdir()
 
     def write(source: str) -> None:
