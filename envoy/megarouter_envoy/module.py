@@ -12,6 +12,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCES = REPOSITORY / "envoy" / "module"
 COMPILED = ".tools/envoy-module"
 COMPILER = ".tools/zig/lib/python3*/site-packages/ziglang/zig"
+COMPILER_CACHE = ".tools/zig-cache"
 COMPILATION_TIMEOUT_S = 300
 
 # ReleaseSafe keeps every check of a bound. The C library is the oldest that the Envoy binary runs with.
@@ -70,7 +71,8 @@ def _compile(compiler: Path, module: Path) -> None:
     module.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=module.parent) as folder:
         result = Path(folder) / module.name
-        caches = ["--cache-dir", f"{folder}/cache", "--global-cache-dir", f"{folder}/global-cache"]
+        # What comes with the compiler is compiled once, and kept.
+        caches = ["--cache-dir", f"{folder}/cache", "--global-cache-dir", str(REPOSITORY / COMPILER_CACHE)]
         command = [str(compiler), "build-lib", *OPTIONS, *caches, f"-femit-bin={result}", str(SOURCES / "module.zig")]
         try:
             done = subprocess.run(

@@ -13,8 +13,12 @@ Checkout = Callable[[str], None]
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
-    """A checkout with one source, and this repository's compiler."""
+    """A checkout with one source, and this repository's compiler and its cache."""
     compiler = next(module.REPOSITORY.glob(module.COMPILER))
+    cache = module.REPOSITORY / module.COMPILER_CACHE
+    cache.mkdir(exist_ok=True)
+    (tmp_path / module.COMPILER_CACHE).parent.mkdir()
+    (tmp_path / module.COMPILER_CACHE).symlink_to(cache)
     monkeypatch.delenv(module.MODULE_SETTING, raising=False)
     monkeypatch.setattr(module, "REPOSITORY", tmp_path)
     monkeypatch.setattr(module, "SOURCES", tmp_path / "sources")
