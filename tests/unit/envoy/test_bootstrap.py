@@ -1,5 +1,6 @@
 """The rendered bootstrap: what it says, and that the real Envoy accepts it."""
 
+import functools
 import json
 import os
 import re
@@ -83,13 +84,18 @@ def options(root: Path) -> BootstrapOptions:
     )
 
 
-@pytest.fixture
-def usable(tmp_path: Path) -> BootstrapOptions:
-    (tmp_path / "secrets").mkdir()
+built = functools.cache(build_bootstrap)
+"""Most tests look at the same one, and building takes a second."""
+
+
+@pytest.fixture(scope="module")
+def usable(tmp_path_factory: pytest.TempPathFactory) -> BootstrapOptions:
+    root = tmp_path_factory.mktemp("usable")
+    (root / "secrets").mkdir()
     for name in ("openai", "anthropic", "edge"):
-        write_secret_file(tmp_path / "secrets" / name, f"secret-of-{name}")
-    (tmp_path / "jwks.json").write_text(json.dumps({"keys": [PUBLIC_KEY]}))
-    return replace(options(tmp_path), admin_api=prepare_admin_api(tmp_path / "admin_json_types.lua"))
+        write_secret_file(root / "secrets" / name, f"secret-of-{name}")
+    (root / "jwks.json").write_text(json.dumps({"keys": [PUBLIC_KEY]}))
+    return replace(options(root), admin_api=prepare_admin_api(root / "admin_json_types.lua"))
 
 
 def messages(document: object, kind: str) -> Iterator[dict[str, Any]]:
@@ -105,13 +111,13 @@ def messages(document: object, kind: str) -> Iterator[dict[str, Any]]:
 
 
 def managers(bootstrap: BootstrapOptions) -> dict[str, dict[str, Any]]:
-    document = json.loads(build_bootstrap(bootstrap))
+    document = json.loads(built(bootstrap))
     return {manager["stat_prefix"]: manager for manager in messages(document, "HttpConnectionManager")}
 
 
 def test_is_what_was_reviewed() -> None:
     root = Path("/run/megarouter")
-    rendered = build_bootstrap(
+    rendered = built(
         replace(
             options(root),
             module_path=root / "libmegarouter.so",
@@ -130,16 +136,14 @@ def test_same_options_give_the_same_bytes(usable: BootstrapOptions) -> None:
 
 def test_envoy_accepts_it(usable: BootstrapOptions, tmp_path: Path) -> None:
     path = tmp_path / "bootstrap.json"
-    path.write_text(build_bootstrap(usable))
+    path.write_text(built(usable))
     validate(path)
 
 
 def test_envoy_accepts_the_smallest_one(usable: BootstrapOptions, tmp_path: Path) -> None:
     path = tmp_path / "bootstrap.json"
     path.write_text(
-        build_bootstrap(
-            replace(usable, providers=(), identity_providers=(), otlp_endpoint=None, admin_allowed_origins=())
-        )
+        built(replace(usable, providers=(), identity_providers=(), otlp_endpoint=None, admin_allowed_origins=()))
     )
     validate(path)
 
@@ -157,9 +161,9 @@ def test_a_missing_binary_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         find_binary()
 
 
-def test_secrets_stay_in_their_files(usable: BootstrapOptions, tmp_path: Path) -> None:
-    assert "secret-of-" not in build_bootstrap(usable)
-    assert (tmp_path / "secrets" / "openai").stat().st_mode & 0o777 == 0o600
+def test_secrets_stay_in_their_files(usable: BootstrapOptions) -> None:
+    assert "secret-of-" not in built(usable)
+    assert (usable.edge_secret_file.parent / "openai").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("secret", ["", "two\nlines", "tab\t", "não"])
@@ -169,7 +173,7 @@ def test_a_secret_that_is_no_header_value_is_refused(secret: str, tmp_path: Path
 
 
 def test_both_decisions_fail_closed(usable: BootstrapOptions) -> None:
-    document = json.loads(build_bootstrap(usable))
+    document = json.loads(built(usable))
     (authorization,) = messages(document, "ExtAuthz")
     assert not authorization.get("failure_mode_allow", False)
     assert authorization["status_on_error"]["code"] == "ServiceUnavailable"
@@ -181,7 +185,7 @@ def test_both_decisions_fail_closed(usable: BootstrapOptions) -> None:
 
 
 def test_nothing_is_retried(usable: BootstrapOptions) -> None:
-    rendered = build_bootstrap(usable)
+    rendered = built(usable)
     assert "retry_policy" not in rendered
     thresholds = [
         threshold
@@ -206,11 +210,11 @@ def test_a_token_is_checked_and_json_is_read_before_rest_is_translated(usable: B
 
 
 def test_without_identity_providers_no_token_is_checked(usable: BootstrapOptions) -> None:
-    assert not list(messages(json.loads(build_bootstrap(replace(usable, identity_providers=()))), "JwtAuthentication"))
+    assert not list(messages(json.loads(built(replace(usable, identity_providers=()))), "JwtAuthentication"))
 
 
 def test_every_identity_provider_names_issuer_audience_and_wants_an_end(usable: BootstrapOptions) -> None:
-    (tokens,) = messages(json.loads(build_bootstrap(usable)), "JwtAuthentication")
+    (tokens,) = messages(json.loads(built(usable)), "JwtAuthentication")
     assert len(tokens["providers"]) == 2
     for provider in tokens["providers"].values():
         assert provider["issuer"]
@@ -225,7 +229,7 @@ def test_every_reason_of_the_admin_listener_is_one_of_the_api() -> None:
 
 def test_calls_are_spread_over_the_workers_of_a_service(usable: BootstrapOptions) -> None:
     sockets = replace(usable.sockets, authz=Path("/run/authz.sock"), authz_workers=3)
-    document = json.loads(build_bootstrap(replace(usable, sockets=sockets)))
+    document = json.loads(built(replace(usable, sockets=sockets)))
     found = {
         cluster["name"]: re.findall(r'"path": "([^"]+)"', json.dumps(cluster))
         for cluster in document["static_resources"]["clusters"]
@@ -260,7 +264,7 @@ def test_both_logs_hold_only_the_end_of_metered_calls(usable: BootstrapOptions) 
 
 
 def test_providers_over_tls_are_checked_by_name_and_authority(usable: BootstrapOptions) -> None:
-    contexts = list(messages(json.loads(build_bootstrap(usable)), "UpstreamTlsContext"))
+    contexts = list(messages(json.loads(built(usable)), "UpstreamTlsContext"))
     assert [context["sni"] for context in contexts] == ["id.example", "api.openai.com", "api.anthropic.com"]
     for context in contexts:
         assert context["auto_sni_san_validation"]
@@ -272,7 +276,7 @@ def test_providers_over_tls_are_checked_by_name_and_authority(usable: BootstrapO
 def test_credentials_have_the_form_that_the_provider_expects(usable: BootstrapOptions) -> None:
     ours, *forms = [
         (generic["header"], generic.get("header_value_prefix", ""))
-        for generic in messages(json.loads(build_bootstrap(usable)), "Generic")
+        for generic in messages(json.loads(built(usable)), "Generic")
     ]
     assert ours == ("x-megarouter-edge-secret", "")
     assert forms == [("authorization", "Bearer "), ("x-api-key", "")]
