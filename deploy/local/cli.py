@@ -267,13 +267,13 @@ def run_tests(
     ] = None,
     port_base: Annotated[int | None, typer.Option(metavar="N", help="First port of the tests' stack.")] = None,
 ) -> None:
-    """Run the test suite, on two workers. Everything else on the line goes to pytest, and then there is one worker."""
+    """Run the test suite, on three workers. Everything else on the line goes to pytest, and then there is one worker."""
     if home is not None:
         os.environ["MEGAROUTER_TEST_HOME"] = str(home.expanduser().resolve())
     if port_base is not None:
         os.environ["MEGAROUTER_TEST_PORT_BASE"] = str(port_base)
     os.chdir(REPOSITORY)
-    arguments = context.args or ["-n", "2", "--no-loadscope-reorder"]
+    arguments = context.args or ["-n", "3", "--no-loadscope-reorder"]
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606 - no shell wanted
 
 

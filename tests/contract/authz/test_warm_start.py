@@ -17,6 +17,8 @@ from gateway_core.domain.api_keys import hash_api_key, make_api_key
 from gateway_core.edges.settings import AuthzSettings
 from tests.contract.authz.conftest import KEY, PEPPER, Answer, check_request, ready, top_up
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 KEYS = 2_000
 NEW_KEY = make_api_key(b"n" * 32)
 _AT_ONCE = 50
