@@ -1,4 +1,4 @@
-"""How the suite is shared between two workers: `./dev test` without arguments."""
+"""How the suite is shared between several workers: `./dev test` without arguments."""
 
 from pathlib import PurePosixPath
 
@@ -27,7 +27,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The stack's tests come first because they take longest; the other worker begins with the rest."""
+    """The stack's tests come first because they take longest; the others begin with the rest."""
     items.sort(key=lambda item: _group_of(item.nodeid) != _STACK)
 
 
