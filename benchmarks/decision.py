@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -210,7 +211,7 @@ async def _measure(
         await client.config_resetstat()
         servers = {"PostgreSQL": await postgres_process(postgres_url), "Redis": await redis_process(client)}
         times: dict[str, Callable[[], float]] = {"authz_service": time.process_time}
-        times |= {name: lambda process_id=process_id: cpu_s(process_id) for name, process_id in servers.items()}
+        times |= {name: partial(cpu_s, process_id) for name, process_id in servers.items()}
         begun = {name: read() for name, read in times.items()}
         begun_s = time.perf_counter()
         if profile:

@@ -113,7 +113,7 @@ async def running(directory: Path, port_base: int, workers: int = 1) -> AsyncIte
     catalog = directory / "catalog.yaml"
     catalog.write_text(yaml.safe_dump(_catalog(upstream_port)), encoding="utf-8")
     with ExitStack() as stopping:
-        stopping.enter_context(_upstream(upstream_port))
+        stopping.enter_context(serving(LOAD_CORE, "benchmarks.gateway.upstream", str(upstream_port)))
         # The credential of a provider makes it a real one: calls go there and not to the mock.
         stack = Stack(directory / "home", port_base, catalog=catalog, workers=workers, settings={_CREDENTIAL: "bench"})
         with starting_on(gateway_cores(workers)):
@@ -176,15 +176,14 @@ def _catalog(upstream_port: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _upstream(port: int) -> Iterator[None]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.gateway.upstream", str(port)], cwd=REPOSITORY, stdout=subprocess.PIPE
-    )
+def serving(core: int, module: str, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A module that runs on a core and has said that it is ready."""
+    with starting_on({core}):
+        process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=REPOSITORY, stdout=subprocess.PIPE)
     try:
         if process.stdout is None or process.stdout.readline() != b"ready\n":
-            raise RuntimeError("the benchmark's provider did not start")
-        pin([process.pid], {LOAD_CORE})
-        yield
+            raise RuntimeError(f"{module} did not start")
+        yield process
     finally:
         process.terminate()
         process.wait(_STOP_TIMEOUT_S)

@@ -20,23 +20,23 @@ import grpc
 import uvloop
 from rich.table import Table
 
-from benchmarks.gateway.bench_stack import FLOOR_PORT, BenchStack, running_envoy
+from benchmarks.gateway.bench_stack import FLOOR_PORT, BenchStack, running_envoy, serving
 from benchmarks.gateway.load import exactly, pace, saturate
 from benchmarks.gateway.machine import GATEWAY_CORE, starting_on
 from benchmarks.gateway.scenarios import PACED_CALLS_PER_S, Scenario, check, requests
 from benchmarks.process_times import cpu_s
-from deploy.local.layout import REPOSITORY, Home, Ports
+from deploy.local.layout import Home, Ports
 from deploy.local.private_files import write_private
 from gateway_core.edges.lean_grpc.server import LeanServer
 from gateway_core.edges.unary import Metadata, UnaryMethod
 
 _CHECK: Final = "/envoy.service.auth.v3.Authorization/Check"
 _SHOULD_RATE_LIMIT: Final = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
-_ACCESS_LOGS: Final = "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs"
+_ACCESS_LOG_SERVICE: Final = "envoy.service.accesslog.v3.AccessLogService"
+_STREAM_ACCESS_LOGS: Final = "StreamAccessLogs"
 _AUTHZ, _RATELIMIT, _USAGE = "authz.sock", "ratelimit.sock", "usage.sock"
 _GRACE_MS: Final = 100
 _WARM_UP_S: Final = 1.0
-_STOP_TIMEOUT_S: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,9 @@ async def measure_all(
 
 async def _measure(place: Place, load: Scenario, made: Iterator[bytes], duration_s: float) -> Floor:
     port = place.first_port
-    with _services(place) as services, _envoy(place) as envoy:
+    real = (str(place.home.envoy_socket(service)) for service in ("authz", "ratelimit"))
+    repeating = serving(GATEWAY_CORE, "benchmarks.gateway.floor", str(place.directory), *real)
+    with repeating as services, _envoy(place) as envoy:
         check(load, await exactly(port, made, connections=1, calls=1))
         check(load, await saturate(port, made, connections=load.connections, duration_s=_WARM_UP_S))
         begun_s = cpu_s(envoy.pid), cpu_s(services.pid)
@@ -114,23 +116,6 @@ def table(floors: Mapping[str, Floor]) -> Table:
         latencies = (one.p50_ms, one.p99_ms)
         shown.add_row(name, *(f"{figure:,.0f}" for figure in figures), *(f"{figure:.2f}" for figure in latencies))
     return shown
-
-
-@contextmanager
-def _services(place: Place) -> Iterator["subprocess.Popen[bytes]"]:
-    real = (str(place.home.envoy_socket("authz")), str(place.home.envoy_socket("ratelimit")))
-    with starting_on({GATEWAY_CORE}):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.gateway.floor", str(place.directory), *real],
-            cwd=REPOSITORY, stdout=subprocess.PIPE,
-        )  # fmt: skip
-    try:
-        if process.stdout is None or process.stdout.readline() != b"ready\n":
-            raise RuntimeError("the services that repeat their answers did not start")
-        yield process
-    finally:
-        process.terminate()
-        process.wait(_STOP_TIMEOUT_S)
 
 
 @contextmanager
@@ -188,27 +173,21 @@ class Repeated:
     async def _handle(self, request: bytes, _metadata: Metadata) -> bytes:
         if not self._answer:
             async with grpc.aio.insecure_channel(f"unix:{self._socket}") as channel:
-                self._answer = await channel.unary_unary(self._path)(request)
+                self._answer = await channel.unary_unary(self._path, bytes, bytes)(request)
         return self._answer
 
 
-class _Dropped(grpc.GenericRpcHandler):  # type: ignore[type-arg] - no type arguments at run time
+async def _drop(messages: AsyncIterator[bytes], _context: object) -> bytes:
     """Access logs, read as bytes."""
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Any, Any] | None":
-        if handler_call_details.method != _ACCESS_LOGS:
-            return None
-        return grpc.stream_unary_rpc_method_handler(self._drop)
-
-    async def _drop(self, messages: AsyncIterator[bytes], _context: Any) -> bytes:  # noqa: ANN401 - untyped there
-        async for _ in messages:
-            pass
-        return b""
+    async for _ in messages:
+        pass
+    return b""
 
 
 async def _serve(directory: Path, authz: str, ratelimit: str) -> None:
     usage = grpc.aio.server()
-    usage.add_generic_rpc_handlers((_Dropped(),))
+    dropping = {_STREAM_ACCESS_LOGS: grpc.stream_unary_rpc_method_handler(_drop)}
+    usage.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_ACCESS_LOG_SERVICE, dropping),))
     usage.add_insecure_port(f"unix:{directory / _USAGE}")
     await usage.start()
     stop = asyncio.Event()
