@@ -72,9 +72,8 @@ class HoldRegister:
             await self._wake.wait()
             self._wake.clear()
             if not self._closing:
-                await asyncio.sleep(
-                    self._flush_interval_s
-                )  # what a batch costs besides its holds is paid no more often
+                # What a batch costs besides its holds is paid no more often.
+                await asyncio.sleep(self._flush_interval_s)
             while self._waiting:
                 await self._write(min(len(self._waiting), _BATCH_ENTRIES))
 

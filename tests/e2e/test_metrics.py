@@ -146,12 +146,17 @@ async def test_the_live_page_tells_calls_settlement_and_processes(measured: Stac
     text = ""
     try:
         async with asyncio.timeout(20):
-            while not all(re.search(line, text) for line in lines):
-                text += (await page.stdout.read(4_096)).decode()
+            while part := await page.stdout.read(4_096):
+                text += part.decode()
+                if all(re.search(line, text) for line in lines):
+                    break
     finally:
-        page.send_signal(signal.SIGINT)
+        if page.returncode is None:
+            page.send_signal(signal.SIGINT)
         await page.communicate()
     assert page.returncode == 130
+    for line in lines:
+        assert re.search(line, text), text
 
 
 @pytest.mark.timeout(180)
