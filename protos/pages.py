@@ -10,8 +10,8 @@ from protos.descriptors import own_files
 from protos.permission_page import permission_page
 from protos.reference import reference
 
-REFERENCE = "api-reference.md"
-PERMISSIONS = "permissions.md"
+REFERENCE = "reference/api.md"
+PERMISSIONS = "reference/permissions.md"
 
 
 def contents(image: FileDescriptorSet) -> dict[str, str]:

@@ -19,7 +19,7 @@ from protos.descriptors import ProtoFile
 
 INTRODUCTION: Final = """# API reference
 
-Made from the protos by `./dev protos --pages`; do not edit. How calls, errors, pages and repetitions work: [SDKs](sdks.md).
+Made from the protos by `./dev protos --pages`; do not edit. How calls, errors, pages and repetitions work: [SDKs](../guides/sdks.md).
 """
 _PACKAGE: Final = ".megarouter.admin.v1."
 _TYPE_PACKAGE: Final = ".megarouter.type.v1."

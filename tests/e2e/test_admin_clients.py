@@ -15,7 +15,7 @@ from deploy.local.bootstrap.uv import obtain_uv
 from deploy.local.layout import REPOSITORY
 from deploy.local.stack import Stack
 
-PAGE = REPOSITORY / "docs" / "sdks.md"
+PAGE = REPOSITORY / "docs" / "guides" / "sdks.md"
 EXAMPLE_SHOWS = (
     r"organizations/acme/apiKeys/ben-disabled .*DISABLED",
     r"organizations/acme/apiKeys/emma-default .*ACTIVE",

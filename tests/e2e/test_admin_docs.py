@@ -1,4 +1,4 @@
-"""The examples of docs/admin-api.md, run as they are written."""
+"""The examples of docs/guides/admin-api.md, run as they are written."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from deploy.local.admin_edge import IDENTITY_PROVIDERS_FILE, admin_edge
 from deploy.local.report import ADMIN_CURL
 from deploy.local.stack import Stack
 
-PAGE = Path(__file__).parents[2] / "docs" / "admin-api.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "admin-api.md"
 
 
 def block(language: str) -> str:

@@ -1,4 +1,4 @@
-"""The commands of docs/admin-guide.md, run as they are written and in their order, and the page that invites lead to."""
+"""The commands of docs/start/first-organization.md, run as they are written and in their order, and the page that invites lead to."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from deploy.local.stack import Stack
 from tests.e2e.conftest import Reply
 from tests.e2e.test_admin_rest import reason_of
 
-PAGE = Path(__file__).parents[2] / "docs" / "admin-guide.md"
+PAGE = Path(__file__).parents[2] / "docs" / "start" / "first-organization.md"
 MARK = "=== line "
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from deploy.local.stack import Stack
 
-PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "command-line.md"
 PROGRAM = str(Path(sys.executable).parent / "megarouter")
 
 

@@ -30,13 +30,13 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("reason", RefusalReason)
 def test_every_refusal_is_explained_with_its_status(reason: RefusalReason) -> None:
-    text = (ROOT / "docs" / "calling-models.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "guides" / "calling-models.md").read_text(encoding="utf-8")
     assert f"| {Refusal(reason, '').status} | `{reason}`" in text
 
 
 @pytest.mark.parametrize("settings", [AuthzSettings, RateLimitSettings, UsageSettings, AdminSettings])
 def test_every_setting_is_documented_with_its_default(settings: type[AuthzSettings]) -> None:
-    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "guides" / "operating.md").read_text(encoding="utf-8")
     for name, field in settings.model_fields.items():
         row = re.search(rf"\| `MEGAROUTER_{name.upper()}` \| [^|]+ \| ([^|]+) \|", text)
         assert row, name

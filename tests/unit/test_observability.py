@@ -46,7 +46,7 @@ def test_a_metric_is_on_the_dashboard_or_in_an_alert(instrument: Instrument) -> 
 
 @pytest.mark.parametrize("instrument", instruments(), ids=lambda instrument: instrument.name)
 def test_a_metric_is_explained(instrument: Instrument) -> None:
-    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "guides" / "operating.md").read_text(encoding="utf-8")
     shown = re.findall(r"^\| (`megarouter\.[^|]+) \|", text, re.MULTILINE)
     names: set[str] = set()
     for cell in shown:

@@ -366,6 +366,6 @@ def test_the_runner_audits_the_stack_of_a_home(
 
 
 def test_every_check_is_documented() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "audit.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "guides" / "audit.md").read_text(encoding="utf-8")
     for check in CHECKS:
         assert f"| `{check.name}` | {check.invariants.replace(' ', ', ')} | {check.promise} |" in page
