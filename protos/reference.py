@@ -19,7 +19,8 @@ from protos.descriptors import ProtoFile
 
 INTRODUCTION: Final = """# API reference
 
-Made from the protos by `./dev protos --pages`; do not edit. How calls, errors, pages and repetitions work: [SDKs](../guides/sdks.md).
+Generated from the protos by `./dev protos --pages`; do not edit. [SDKs](../guides/sdks.md) explains how calls, errors, pages and
+retries work.
 """
 _PACKAGE: Final = ".megarouter.admin.v1."
 _TYPE_PACKAGE: Final = ".megarouter.type.v1."

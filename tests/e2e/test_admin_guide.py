@@ -1,4 +1,4 @@
-"""The commands of docs/start/first-organization.md, run as they are written and in their order, and the page that invites lead to."""
+"""The commands of docs/start/first-organization.md, run in their order, and the page that invites lead to."""
 
 import os
 import re
