@@ -1,4 +1,4 @@
--- Least rights: a process connects as the deployment's user and takes the role of its service (design §2).
+-- Least rights: a process connects as the deployment's user and takes the role of its service (docs/concepts/architecture.md).
 -- Roles belong to the whole server, so a second database on it finds them already there.
 
 DO $$

@@ -20,7 +20,7 @@ class ScopeKind(enum.StrEnum):
 
 
 class Role(enum.StrEnum):
-    """The four roles, each confined to its own subtree (design §7)."""
+    """The four roles, each confined to its own subtree (docs/concepts/glossary.md)."""
 
     SUPER_ADMIN = "SUPER_ADMIN"
     L1_ADMIN = "L1_ADMIN"
