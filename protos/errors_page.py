@@ -17,7 +17,7 @@ Generated from the code by `./dev protos --pages`; do not edit.
 ## Model calls
 
 An error has the shape of the API that was called, so SDKs raise their usual exceptions. The reason is `error.code` in the OpenAI
-and Anthropic shapes, and `error.details[0].reason` in capitals in the Gemini shape. An error of the provider itself passes unchanged.
+and Anthropic shapes, and `error.details[0].reason` in capitals in the Gemini shape. Errors of the provider pass unchanged.
 Where a retry cannot help, the answer carries `x-should-retry: false`.
 
 ### Refused by the gateway

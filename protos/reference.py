@@ -69,7 +69,7 @@ def _method(file: ProtoFile, service: ServiceDescriptorProto, method: MethodDesc
         yield f"- REST: `{verb.upper()} {path}`{_body(body)}"
     declared = method.options.Extensions[permission_pb2.method_permission]
     permission = permission_pb2.Permission.Name(declared.permission).removeprefix("PERMISSION_")
-    yield f"- Permission: `{permission}` on {f'`{declared.resource_field}`' if declared.resource_field else 'oneself'}"
+    yield f"- Permission: `{permission}` on {f'`{declared.resource_field}`' if declared.resource_field else 'the caller'}"
     yield f"- {_link(method.input_type)} -> {_link(method.output_type)}"
 
 

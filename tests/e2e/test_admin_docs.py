@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,26 +13,12 @@ from google.rpc import error_details_pb2, status_pb2
 from deploy.local.admin_edge import IDENTITY_PROVIDERS_FILE, admin_edge
 from deploy.local.report import ADMIN_CURL
 from deploy.local.stack import Stack
-
-PAGE = Path(__file__).parents[2] / "docs" / "guides" / "admin-api.md"
+from tests.e2e.documented_commands import blocks
 
 
 def block(language: str) -> str:
     """The first example in a language."""
-    found = re.search(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert found
-    return found[1]
-
-
-def test_every_line_shows_what_its_comment_says(stack: Stack, tmp_path: Path) -> None:
-    (tmp_path / ".run").symlink_to(stack.home.directory)
-    result = subprocess.run(
-        ["bash", "-euc", block("sh")], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
-    )
-    position = 0
-    for text in re.findall(r"# (?:two keys, and a )?(\w+)", block("sh")):
-        position = result.stdout.find(text, position)
-        assert position >= 0, (text, result.stdout)
+    return blocks("docs/guides/admin-api.md", language)[0]
 
 
 def test_the_line_that_the_start_shows_lists_the_keys(stack: Stack) -> None:

@@ -69,7 +69,7 @@ def test_fields_that_break_a_rule_are_named(stack: Stack) -> None:
     [
         (("keys", "delete", "emma-default"), "--yes"),
         (("credits", "top-up", "1.0000000001"), "at most 9 decimals"),
-        (("groups", "rename", "No/Such/Name", "x"), "is no name"),
+        (("groups", "rename", "No/Such/Name", "x"), "is not a name"),
         (("guardrails", "set", "organization"), "nothing to set"),
     ],
 )

@@ -9,21 +9,30 @@ from gateway_core.edges.settings import RateLimitSettings, SettingsError, load_s
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
-    [
-        ROOT / "README.md",
+    {
+        *ROOT.glob("*.md"),
         *ROOT.glob("docs/**/*.md"),
         *ROOT.glob("*/README.md"),
         *ROOT.glob("deploy/*/README.md"),
+        *ROOT.glob("gateway_core/**/README.md"),
         *ROOT.glob("sdk/*/README.md"),
-    ]
+    }
 )
+
+
+def headings_of(page: Path) -> set[str]:
+    """What a link may name behind its `#`, as a repository's pages show it."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 _-]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+    for target, heading in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", page.read_text(encoding="utf-8")):
         if not target.startswith(("http://", "https://")):
-            assert (page.parent / target).exists(), target
+            place = page.parent / target if target else page
+            assert place.exists(), target
+            assert not heading or heading in headings_of(place), f"{target}#{heading}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -34,7 +43,8 @@ def test_every_setting_that_a_page_names_is_accepted(page: Path) -> None:
     assert "unknown settings" not in str(refused.value)
 
 
-def test_the_readme_opens_with_the_two_commands() -> None:
-    lines = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if line]
-    assert lines[1] == "```sh"
-    assert [line.split("#")[0].strip() for line in lines[2:4]] == ["./dev up", "./dev test"]
+def test_the_readme_opens_with_what_it_is_and_the_two_commands() -> None:
+    before, _, rest = (ROOT / "README.md").read_text(encoding="utf-8").partition("```sh\n")
+    assert len(re.findall(r"\.(?:\s|$)", before)) == 2
+    commands = [line.split("#")[0].strip() for line in rest.partition("```")[0].splitlines()]
+    assert commands == ["./dev up", "./dev test"]
