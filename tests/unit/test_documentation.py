@@ -43,6 +43,27 @@ def test_every_setting_that_a_page_names_is_accepted(page: Path) -> None:
     assert "unknown settings" not in str(refused.value)
 
 
+def avoided_words() -> list[str]:
+    """The left column of the last table of words in the style guide."""
+    table = (ROOT / "docs" / "style.md").read_text(encoding="utf-8").partition("| word | use |")[2].partition("\n\n")[0]
+    return re.findall(r"^\| ([a-z][a-z' -]+) \|", table, re.MULTILINE)
+
+
+WRITTEN = [*PAGES, *ROOT.glob("protos/megarouter/**/*.proto"), *ROOT.glob("sdk/python/src/*/command_line/*.py")]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in WRITTEN if path.name != "style.md"], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_a_text_avoids_the_words_of_the_style_guide(path: Path) -> None:
+    text = " ".join(path.read_text(encoding="utf-8").lower().split())
+    assert [word for word in avoided_words() if re.search(rf"\b{re.escape(word)}\b", text)] == []
+
+
+def test_the_style_guide_lists_words_to_avoid() -> None:
+    assert {"told", "oneself", "on the books"} <= set(avoided_words())
+
+
 def test_the_readme_opens_with_what_it_is_and_the_two_commands() -> None:
     before, _, rest = (ROOT / "README.md").read_text(encoding="utf-8").partition("```sh\n")
     assert len(re.findall(r"\.(?:\s|$)", before)) == 2
