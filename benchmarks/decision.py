@@ -28,16 +28,16 @@ from redis.asyncio import Redis
 from rich.console import Console
 from rich.table import Table
 
-from authz_service.service import AuthzService, open_authz_service
+from authz_service.wiring import AuthzService, open_authz_service
 from benchmarks.process_times import cpu_s, postgres_process, redis_process
 from benchmarks.settlement import databases
-from gateway_core.domain.api_keys import hash_api_key, make_api_key
-from gateway_core.domain.catalog import Catalog
-from gateway_core.edges.postgres.catalog_store import sync_catalog
-from gateway_core.edges.postgres.migrations import apply_migrations, load_migrations
-from gateway_core.edges.settings import AuthzSettings
-from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics, metrics_into
-from gateway_core.edges.telemetry.tracing import Tracing
+from gateway_core.model.catalog.entries import Catalog
+from gateway_core.model.organization.api_keys import hash_api_key, make_api_key
+from gateway_core.runtime.settings import AuthzSettings
+from gateway_core.runtime.telemetry.metrics import NO_METRICS, Metrics, metrics_into
+from gateway_core.runtime.telemetry.tracing import Tracing
+from gateway_core.stores.postgres.catalog_store import sync_catalog
+from gateway_core.stores.postgres.migrations import apply_migrations, load_migrations
 
 PEPPER: Final = "70" * 32
 PATH: Final = ["g1", "g2", "g3", "g4"]

@@ -20,12 +20,12 @@ import asyncpg
 import grpc
 from megarouter.admin.v1 import api_key_pb2, api_key_pb2_grpc, member_pb2, member_pb2_grpc
 
-from admin_service.access_tokens import hash_access_token, make_access_token
-from admin_service.service import open_service
-from deploy.local.postgres import start_postgres
-from gateway_core.domain.catalog import Catalog
-from gateway_core.edges.settings import AdminSettings
-from gateway_core.edges.telemetry.tracing import Tracing
+from admin_service.access.access_tokens import hash_access_token, make_access_token
+from admin_service.wiring import open_service
+from deploy.local.programs.postgres import start_postgres
+from gateway_core.model.catalog.entries import Catalog
+from gateway_core.runtime.settings import AdminSettings
+from gateway_core.runtime.telemetry.tracing import Tracing
 
 PEPPER: Final = "70" * 32
 PARENT: Final = "organizations/acme"

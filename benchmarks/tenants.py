@@ -5,7 +5,7 @@ from typing import Final
 
 import asyncpg
 
-from gateway_core.domain.api_keys import hash_api_key, make_api_key
+from gateway_core.model.organization.api_keys import hash_api_key, make_api_key
 
 LEVELS: Final = ("bench-1", "bench-2", "bench-3", "bench-4")
 MEMBER: Final = "bench-member"

@@ -5,9 +5,10 @@ from typing import Final
 
 from envoy.service.ratelimit.v3 import rls_pb2
 
-from gateway_core.domain.dialects import Dialect
-from gateway_core.domain.error_bodies import error_body
-from gateway_core.domain.rate_limits import (
+from gateway_core.contract.dialects import Dialect
+from gateway_core.model.calls.error_bodies import error_body
+from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.limits.rate_limits import (
     Counted,
     CounterState,
     Demand,
@@ -18,9 +19,8 @@ from gateway_core.domain.rate_limits import (
     retry_after_s,
     tightest,
 )
-from gateway_core.domain.records import record
-from gateway_core.domain.refusals import Refusal, RefusalReason
-from gateway_core.edges.protobuf_wire import bytes_field, number_field
+from gateway_core.model.records import record
+from gateway_core.runtime.protobuf_wire import bytes_field, number_field
 from ratelimit_service.descriptors import DescribedCall
 
 _OK: Final = rls_pb2.RateLimitResponse.OK

@@ -11,9 +11,9 @@ from typing import Final, Protocol
 
 from envoy.service.ratelimit.v3 import rls_pb2
 
-from gateway_core.domain.dialects import Dialect
-from gateway_core.domain.rate_limits import MAX_ID_BYTES, Demand
-from gateway_core.domain.request_limits import decode_limits
+from gateway_core.contract.dialects import Dialect
+from gateway_core.model.limits.rate_limits import MAX_ID_BYTES, Demand
+from gateway_core.model.limits.request_limits import decode_limits
 
 DOMAIN: Final = "megarouter"
 MAX_DESCRIPTORS: Final = 32

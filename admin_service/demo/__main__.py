@@ -11,10 +11,10 @@ from admin_service.demo.document import demo_document
 from admin_service.demo.secret_file import SecretFileError, load_or_create
 from admin_service.demo.seed import seed_demo
 from admin_service.demo.settings import DemoSettings
-from gateway_core.edges.postgres.connections import open_pool
-from gateway_core.edges.postgres.migrations import migrate
-from gateway_core.edges.settings import SettingsError, load_settings
-from gateway_core.edges.telemetry.logs import configure_logging
+from gateway_core.runtime.settings import SettingsError, load_settings
+from gateway_core.runtime.telemetry.logs import configure_logging
+from gateway_core.stores.postgres.connections import open_pool
+from gateway_core.stores.postgres.migrations import migrate
 
 
 async def _seed(settings: DemoSettings) -> dict[str, object]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from admin_service.access_tokens import is_access_token, make_access_token
-from gateway_core.domain.api_keys import SECRET_BYTES, is_well_formed, make_api_key
+from admin_service.access.access_tokens import is_access_token, make_access_token
+from gateway_core.model.organization.api_keys import SECRET_BYTES, is_well_formed, make_api_key
 
 
 class SecretFileError(Exception):

@@ -3,14 +3,14 @@
 import datetime as dt
 from typing import Final
 
-from admin_service.access_tokens import hash_access_token
+from admin_service.access.access_tokens import hash_access_token
 from admin_service.demo import content
 from admin_service.demo.secret_file import DemoSecrets
-from gateway_core.domain.api_keys import hash_api_key, obfuscate
-from gateway_core.domain.ledger import top_up
-from gateway_core.edges.postgres.connections import Connection
-from gateway_core.edges.postgres.ledger_store import post_transfers
-from gateway_core.edges.postgres.organization_wall import act_for
+from gateway_core.model.ledger.transfers import top_up
+from gateway_core.model.organization.api_keys import hash_api_key, obfuscate
+from gateway_core.stores.postgres.connections import Connection
+from gateway_core.stores.postgres.ledger_store import post_transfers
+from gateway_core.stores.postgres.organization_wall import act_for
 
 _TOKEN_LIFE: Final = dt.timedelta(days=365)
 _TOKEN_ID: Final = "demo-olivia"  # noqa: S105 - a name

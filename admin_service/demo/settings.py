@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway_core.edges.settings import DatabaseSettings, HexKey
+from gateway_core.runtime.settings import DatabaseSettings, HexKey
 
 
 class DemoSettings(DatabaseSettings):

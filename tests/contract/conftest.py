@@ -14,12 +14,12 @@ import pytest
 from redis.asyncio import Redis
 from redis.asyncio import RedisCluster as ClusterClient
 
-from deploy.local.postgres import PostgresServer, start_postgres
-from deploy.local.redis import RedisServer, start_redis
-from gateway_core.edges.postgres.migrations import apply_migrations, load_migrations
-from gateway_core.edges.redis.connections import open_redis
-from tests.contract.memory_directory import memory_directory
-from tests.contract.redis_cluster import RedisCluster, running_cluster
+from deploy.local.programs.postgres import PostgresServer, start_postgres
+from deploy.local.programs.redis import RedisServer, start_redis
+from gateway_core.stores.postgres.migrations import apply_migrations, load_migrations
+from gateway_core.stores.redis.connections import open_redis
+from tests.support.memory_directory import memory_directory
+from tests.support.redis_cluster import RedisCluster, running_cluster
 
 ABOUT_SERVERS = ("CONFIG SET", "CLIENT PAUSE", "INFO")
 """Commands that a test means for every server of a cluster."""

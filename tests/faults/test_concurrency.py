@@ -10,15 +10,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from deploy.local.environment import Backends
-from deploy.local.layout import Ports
+from deploy.local.stack.environment import Backends
+from deploy.local.stack.layout import Ports
 from tests.e2e.conftest import free_port_base, wait_settled
-from tests.e2e.tenants import Tenant, make_tenant
 from tests.faults.conftest import Servers, World
-from tests.faults.counted_calls import Held, all_at_once, counted_call
-from tests.faults.load import Request, call
-from tests.faults.recovery import FIGURES, Overspend
-from tests.faults.replicas import replicated
+from tests.support.faults.counted_calls import Held, all_at_once, counted_call
+from tests.support.faults.load import Request, call
+from tests.support.faults.recovery import FIGURES, Overspend
+from tests.support.faults.replicas import replicated
+from tests.support.tenants import Tenant, make_tenant
 
 CALLS = 1_000
 ADMITTED = 100

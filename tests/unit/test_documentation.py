@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from pydantic_core import PydanticUndefined
 
-from gateway_core.domain.refusals import Refusal, RefusalReason
-from gateway_core.edges.settings import AdminSettings, AuthzSettings, RateLimitSettings, UsageSettings
+from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.runtime.settings import AdminSettings, AuthzSettings, RateLimitSettings, UsageSettings
+from tests.support.repository import ROOT
 
-ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     [
         ROOT / "README.md",

@@ -1,15 +1,14 @@
 """The dashboard and the alert rules ask for what exists, and every metric is explained."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import promql_parser
 import pytest
 
-from gateway_core.edges.telemetry import semconv
-from gateway_core.edges.telemetry.semconv import Instrument
-from tests.unit.observability_names import (
+from gateway_core.runtime.telemetry import semconv
+from gateway_core.runtime.telemetry.semconv import Instrument
+from tests.support.observability_names import (
     alert_rules,
     asked_names,
     instruments,
@@ -18,8 +17,8 @@ from tests.unit.observability_names import (
     scraped_names,
     selectors,
 )
+from tests.support.repository import ROOT
 
-ROOT = Path(__file__).parents[2]
 OF_PROMETHEUS = {"up", "process_resident_memory_bytes"}
 
 

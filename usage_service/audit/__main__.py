@@ -10,8 +10,8 @@ import asyncpg
 from redis.exceptions import RedisError
 from rich.console import Console
 
-from gateway_core.edges.postgres.connections import UNAVAILABLE
-from gateway_core.edges.redis.connections import open_redis
+from gateway_core.stores.postgres.connections import UNAVAILABLE
+from gateway_core.stores.redis.connections import open_redis
 from usage_service.audit.check import Finding
 from usage_service.audit.database import audit_database, open_snapshot
 from usage_service.audit.page import print_figures, print_findings

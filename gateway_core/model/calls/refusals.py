@@ -1,0 +1,103 @@
+"""Why a call is refused: one reason each, its HTTP status, and what the caller can do about it (design §5)."""
+
+import enum
+from dataclasses import dataclass, field
+
+from gateway_core.model.organization.scopes import Scope
+
+
+class RefusalReason(enum.StrEnum):
+    """Machine-readable reasons; stable forever. They are the `code` of an OpenAI-shaped error."""
+
+    MISSING_API_KEY = "missing_api_key"
+    INVALID_API_KEY = "invalid_api_key"
+    CONFLICTING_API_KEYS = "conflicting_api_keys"
+    KEY_DISABLED = "key_disabled"
+    KEY_EXPIRED = "key_expired"
+    IP_NOT_ALLOWED = "ip_not_allowed"
+    MEMBER_SUSPENDED = "member_suspended"
+    ORGANIZATION_SUSPENDED = "organization_suspended"
+    MODEL_NOT_ALLOWED = "model_not_allowed"
+    MODEL_NOT_FOUND = "model_not_found"
+    MODEL_WITHOUT_PRICE = "model_without_price"
+    ENDPOINT_NOT_SUPPORTED = "endpoint_not_supported"
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    CREDIT_EXHAUSTED = "credit_exhausted"
+    RATE_LIMITED = "rate_limited"
+    TOKENS_RATE_LIMITED = "tokens_rate_limited"
+    TOO_MANY_CONCURRENT_CALLS = "too_many_concurrent_calls"
+    UNREADABLE_BODY = "unreadable_body"
+    UNSUPPORTED_CONTENT_TYPE = "unsupported_content_type"
+    UNSUPPORTED_CONTENT_ENCODING = "unsupported_content_encoding"
+    INVALID_PARAMETER = "invalid_parameter"
+    DEPENDENCY_UNAVAILABLE = "dependency_unavailable"
+
+
+_STATUS = {
+    RefusalReason.MISSING_API_KEY: 401,
+    RefusalReason.INVALID_API_KEY: 401,
+    RefusalReason.CONFLICTING_API_KEYS: 401,
+    RefusalReason.KEY_DISABLED: 401,
+    RefusalReason.KEY_EXPIRED: 401,
+    RefusalReason.IP_NOT_ALLOWED: 403,
+    RefusalReason.MEMBER_SUSPENDED: 403,
+    RefusalReason.ORGANIZATION_SUSPENDED: 403,
+    RefusalReason.MODEL_NOT_ALLOWED: 403,
+    RefusalReason.MODEL_NOT_FOUND: 403,
+    RefusalReason.MODEL_WITHOUT_PRICE: 403,
+    RefusalReason.ENDPOINT_NOT_SUPPORTED: 404,
+    RefusalReason.BUDGET_EXHAUSTED: 402,
+    RefusalReason.CREDIT_EXHAUSTED: 402,
+    RefusalReason.RATE_LIMITED: 429,
+    RefusalReason.TOKENS_RATE_LIMITED: 429,
+    RefusalReason.TOO_MANY_CONCURRENT_CALLS: 429,
+    RefusalReason.UNREADABLE_BODY: 400,
+    RefusalReason.UNSUPPORTED_CONTENT_TYPE: 400,
+    RefusalReason.UNSUPPORTED_CONTENT_ENCODING: 400,
+    RefusalReason.INVALID_PARAMETER: 400,
+    RefusalReason.DEPENDENCY_UNAVAILABLE: 503,
+}
+
+_WORTH_RETRYING = {
+    RefusalReason.RATE_LIMITED,
+    RefusalReason.TOKENS_RATE_LIMITED,
+    RefusalReason.TOO_MANY_CONCURRENT_CALLS,
+    RefusalReason.DEPENDENCY_UNAVAILABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ExhaustedLimit:
+    """One limit that refused a hold; amounts in nano-credits. `scope` is None for the organization's credit."""
+
+    scope: Scope | None
+    limit_nano_credits: int
+    used_nano_credits: int
+    held_nano_credits: int
+    reset_epoch_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The answer to a call that does not pass."""
+
+    reason: RefusalReason
+    message: str
+    parameter: str | None = None
+    limits: tuple[ExhaustedLimit, ...] = field(default=())
+    """Every limit that refused, narrowest first."""
+    retry_after_s: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    """More that the answer says in its headers."""
+    never_passes: bool = False
+    """Whether no waiting lets this very call pass."""
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        return _STATUS[self.reason]
+
+    @property
+    def should_retry(self) -> bool:
+        """Whether the same call may pass later without anybody changing anything."""
+        return self.reason in _WORTH_RETRYING and not self.never_passes
