@@ -14,6 +14,7 @@ import asyncpg
 from admin_service.api.names import parse_name
 from admin_service.outbox.mail import MailError
 from admin_service.resources.invoices.store import InvoiceRow, get_invoice
+from gateway_core.runtime.backoff import pause_s
 from gateway_core.stores.postgres.connections import UNAVAILABLE, Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
 
@@ -22,9 +23,8 @@ logger = logging.getLogger(__name__)
 INTERVAL_S: Final = 5.0
 _BATCH: Final = 100
 _NANOS: Final = 10**9
-_FIRST_PAUSE_S: Final = 30
-_MOST_DOUBLINGS: Final = 7
-"""Between attempts: 30 s, doubled up to a good hour."""
+_FIRST_PAUSE_S: Final = 30.0
+_LONGEST_PAUSE_S: Final = 3_840.0
 
 _DUE: Final = "SELECT DISTINCT organization_id FROM organizations_with_messages_due($1)"
 _TAKE: Final = """
@@ -101,12 +101,12 @@ class Outbox:
             try:
                 await self._mailer.send(message)
             except MailError as error:
-                pause_s = _FIRST_PAUSE_S * 2 ** min(waiting["attempts"], _MOST_DOUBLINGS)
+                next_attempt_s = pause_s(waiting["attempts"] + 1, _FIRST_PAUSE_S, _LONGEST_PAUSE_S)
                 logger.warning(
                     "a message was not delivered",
-                    extra={"resource": waiting["resource_name"], "error": str(error), "next_attempt_s": pause_s},
+                    extra={"resource": waiting["resource_name"], "error": str(error), "next_attempt_s": next_attempt_s},
                 )
-                await connection.execute(_POSTPONED, organization, waiting["outbox_message_id"], float(pause_s))
+                await connection.execute(_POSTPONED, organization, waiting["outbox_message_id"], next_attempt_s)
                 return False
             await connection.execute(_DELIVERED, organization, waiting["outbox_message_id"], invoice.invoice_request)
             return True

@@ -12,6 +12,7 @@ from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import Missing, Placed, Refused, Withdrawn
 from gateway_core.model.limits.throttles import Throttle
 from gateway_core.model.organization.scopes import Scope
+from gateway_core.runtime.single_flight import SingleFlight
 from gateway_core.stores.postgres.hold_store import CounterSnapshot, PoolSnapshot
 from gateway_core.stores.redis.connections import UNAVAILABLE
 from gateway_core.stores.redis.hold_counters import HoldCounters
@@ -73,7 +74,7 @@ class Admissions:
         self._make_generation = make_generation
         self._register_delay_s = register_delay_ms / 1_000
         self._taking_back: set[asyncio.Task[None]] = set()
-        self._rebuilding: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._rebuildings: SingleFlight[tuple[str, str], None] = SingleFlight()
 
     async def place(self, admission: Admission) -> Placed | Refused:
         """Places the hold on every scope or on none.
@@ -158,11 +159,7 @@ class Admissions:
 
     async def _once(self, what: tuple[str, str], rebuild: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Lets all calls that miss the same thing wait for one rebuilding of it: a thousand of them read PostgreSQL once."""
-        task = self._rebuilding.get(what)
-        if task is None:
-            task = self._rebuilding[what] = asyncio.create_task(rebuild())
-            task.add_done_callback(lambda _: self._rebuilding.pop(what, None))
-        await asyncio.shield(task)
+        await self._rebuildings.run(what, rebuild)
 
     async def _seed_pool(self, organization: str, floor: int) -> None:
         logger.info("rebuilding credit pool in Redis", extra={"organization": organization})

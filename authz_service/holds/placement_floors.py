@@ -4,20 +4,20 @@ A replica knows its own placements at once, and those of the others from the reg
 a second old, so a Redis that was away for longer than that meets only replicas that ask anew.
 """
 
-import asyncio
 import logging
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from gateway_core.runtime.bounded_memory import BoundedMemory
+from gateway_core.runtime.single_flight import SingleFlight
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 
 logger = logging.getLogger(__name__)
 
 _MAX_AGE_S: Final = 1.0
 
-HighestPlacement = Callable[[str], Awaitable[int]]
+HighestPlacement = Callable[[str], Coroutine[Any, Any, int]]
 
 
 @dataclass(slots=True)
@@ -39,9 +39,8 @@ class Floors:
         """
         self._highest_placement = highest_placement
         self._clock = clock
-        self._entries = entries
-        self._floors: OrderedDict[str, _Floor] = OrderedDict()
-        self._reading: dict[str, asyncio.Task[int]] = {}
+        self._floors: BoundedMemory[str, _Floor] = BoundedMemory(entries)
+        self._readings: SingleFlight[str, int] = SingleFlight()
 
     def known(self, organization: str) -> int | None:
         """A number of placements that the organization has reached, if what is remembered is new enough."""
@@ -78,19 +77,12 @@ class Floors:
 
     async def _read(self, organization: str) -> int:
         """Calls that come at once share one question."""
-        reading = self._reading.get(organization)
-        if reading is None:
-            reading = asyncio.ensure_future(self._highest_placement(organization))
-            self._reading[organization] = reading
-            reading.add_done_callback(lambda _: self._reading.pop(organization, None))
-        return await asyncio.shield(reading)
+        return await self._readings.run(organization, lambda: self._highest_placement(organization))
 
     def _raise(self, organization: str, placements: int, read_s: float | None) -> int:
-        floor = self._floors.setdefault(organization, _Floor(placements, float("-inf")))
+        floor = self._floors.get(organization) or _Floor(placements, float("-inf"))
         floor.placements = max(floor.placements, placements)
         if read_s is not None:
             floor.read_s = read_s
-        self._floors.move_to_end(organization)
-        if len(self._floors) > self._entries:
-            self._floors.popitem(last=False)
+        self._floors.remember(organization, floor)
         return floor.placements

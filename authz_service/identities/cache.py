@@ -5,15 +5,15 @@ the database, and is refused if the database does not answer (INV-13). What is r
 old, organization by organization.
 """
 
-import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from authz_service.identities.memory import IdentityMemory
 from gateway_core.model.calls.principals import Identity, Principal
+from gateway_core.runtime.bounded_memory import BoundedMemory
+from gateway_core.runtime.single_flight import SingleFlight
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class IdentitySource(Protocol):
 
 
 class IdentityCache:
-    """A bounded cache of principals by key hash, with one look-up at a time for each hash."""
+    """A bounded cache of principals by key hash, with one lookup at a time for each hash."""
 
     def __init__(
         self, source: IdentitySource, entries: int, max_age_ms: int, monotonic: Callable[[], float] = time.monotonic
@@ -42,8 +42,8 @@ class IdentityCache:
         self._source = source
         self._monotonic = monotonic
         self._memory = IdentityMemory(entries, max_age_ms / 1_000)
-        self._unknown: OrderedDict[bytes, None] = OrderedDict()
-        self._under_way: dict[bytes, asyncio.Task[Principal | None]] = {}
+        self._unknown: BoundedMemory[bytes, None] = BoundedMemory(_UNKNOWN_ENTRIES)
+        self._lookups: SingleFlight[bytes, Principal | None] = SingleFlight()
         self._generation = 0
         self._trusted = False
 
@@ -60,16 +60,7 @@ class IdentityCache:
         known = self.remembered(secret_hash)
         if known is not None or (self._trusted and secret_hash in self._unknown):
             return known
-        task = self._under_way.get(secret_hash)
-        if task is None:
-            task = self._under_way[secret_hash] = asyncio.create_task(self._look_up(secret_hash))
-            task.add_done_callback(lambda ended: self._end(secret_hash, ended))
-        return await asyncio.shield(task)
-
-    def _end(self, secret_hash: bytes, task: asyncio.Task[Principal | None]) -> None:
-        """After a change another look-up for the same hash may be under way already: that one stays."""
-        if self._under_way.get(secret_hash) is task:
-            del self._under_way[secret_hash]
+        return await self._lookups.run(secret_hash, lambda: self._look_up(secret_hash))
 
     async def _look_up(self, secret_hash: bytes) -> Principal | None:
         generation, asked_s = self._generation, self._monotonic()
@@ -83,9 +74,7 @@ class IdentityCache:
         if identity is not None:
             self._memory.add(secret_hash, identity, asked_s)
             return
-        self._unknown[secret_hash] = None
-        if len(self._unknown) > _UNKNOWN_ENTRIES:
-            self._unknown.popitem(last=False)
+        self._unknown.remember(secret_hash, None)
 
     async def warm(self, hashes: Sequence[bytes]) -> bool:
         """Remembers identities before anybody asks for them, as far as there is room: they push nothing out, and go first.
@@ -140,7 +129,7 @@ class IdentityCache:
     def changed(self, payload: str) -> None:
         """Drops what a notification (`organization kind id`) touches."""
         self._generation += 1
-        self._under_way.clear()
+        self._lookups.forget()
         organization, kind, entity_id = payload.split(" ", 2)
         if kind == "api_key":
             self._unknown.clear()
@@ -163,6 +152,6 @@ class IdentityCache:
 
     def _drop_all(self) -> None:
         self._generation += 1
-        self._under_way.clear()
+        self._lookups.forget()
         self._memory.clear()
         self._unknown.clear()

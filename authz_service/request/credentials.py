@@ -2,13 +2,13 @@
 
 import hashlib
 import os
-from collections import OrderedDict
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from authz_service.request.call import Call
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.organization.api_keys import hash_api_key, is_well_formed
+from gateway_core.runtime.bounded_memory import BoundedMemory
 
 _KEY_HEADERS: Final = ("x-api-key", "x-goog-api-key")
 
@@ -54,18 +54,16 @@ class KeyHashes:
 
     def __init__(self, pepper: bytes, entries: int = 20_000) -> None:
         self._pepper = pepper
-        self._entries = entries
         self._naming_key = os.urandom(32)
-        self._known: OrderedDict[bytes, bytes] = OrderedDict()
+        self._known: BoundedMemory[bytes, bytes] = BoundedMemory(entries)
 
     def hash_of(self, key: str) -> bytes:
         """The hash of a well-formed key."""
         name = hashlib.blake2b(key.encode(), key=self._naming_key, digest_size=16).digest()
         known = self._known.get(name)
         if known is None:
-            known = self._known[name] = hash_api_key(key, self._pepper)
-            if len(self._known) > self._entries:
-                self._known.popitem(last=False)
+            known = hash_api_key(key, self._pepper)
+            self._known.remember(name, known)
         return known
 
 

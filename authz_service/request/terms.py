@@ -1,6 +1,5 @@
 """Remembers the terms of the calls made lately, so that a decision finds out once what many calls have in common."""
 
-from collections import OrderedDict
 from typing import Final
 
 from gateway_core.contract.dialects import Endpoint
@@ -8,6 +7,7 @@ from gateway_core.model.calls.decision import Parameters, Prices, Terms, agree
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.limits.cycles import PeriodClock
+from gateway_core.runtime.bounded_memory import BoundedMemory
 
 _ENTRIES: Final = 20_000
 """About 3.2 KB each. Beyond them a decision costs what it costs without."""
@@ -18,8 +18,7 @@ class TermsMemory:
 
     def __init__(self, clock: PeriodClock, entries: int = _ENTRIES) -> None:
         self._clock = clock
-        self._entries = entries
-        self._known: OrderedDict[tuple[bytes, str, str, bool, bool], Terms] = OrderedDict()
+        self._known: BoundedMemory[tuple[bytes, str, str, bool, bool], Terms] = BoundedMemory(entries)
 
     def terms_of(
         self,
@@ -38,8 +37,5 @@ class TermsMemory:
         terms = agree(principal, endpoint, parameters, prices, now_epoch_s, self._clock)
         if isinstance(terms, Refusal):
             return terms
-        self._known[key] = terms
-        self._known.move_to_end(key)
-        if len(self._known) > self._entries:
-            self._known.popitem(last=False)
+        self._known.remember(key, terms)
         return terms

@@ -14,11 +14,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Final, TypeVar
 
+from gateway_core.runtime.backoff import Backoff
 from gateway_core.runtime.grpc_server import Service, run_service
 from gateway_core.runtime.settings import ServiceSettings
 from gateway_core.runtime.telemetry.logs import configure_logging
@@ -117,7 +118,7 @@ class _Worker:
 
     process: "subprocess.Popen[bytes] | None" = None
     started_s: float = 0.0
-    pause_s: float = _FIRST_PAUSE_S
+    backoff: Backoff = field(default_factory=lambda: Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S))
     due_s: float = 0.0
 
 
@@ -147,13 +148,13 @@ class _Parent:
         now_s = time.monotonic()
         if worker.process is not None and (status := worker.process.poll()) is not None:
             if now_s - worker.started_s >= _STEADY_S:
-                worker.pause_s = _FIRST_PAUSE_S
+                worker.backoff.succeeded()
+            pause_s = worker.backoff.failed()
             logger.error(
                 "a worker ended and is started again",
-                extra={"worker": number, "status": status, "pause_s": worker.pause_s},
+                extra={"worker": number, "status": status, "pause_s": pause_s},
             )
-            worker.process, worker.due_s = None, now_s + worker.pause_s
-            worker.pause_s = min(2 * worker.pause_s, _LONGEST_PAUSE_S)
+            worker.process, worker.due_s = None, now_s + pause_s
         if worker.process is None and now_s >= worker.due_s:
             place = ["--worker", str(number), "--parent", str(os.getpid())]
             worker.process = subprocess.Popen([sys.executable, "-m", self._name, *place])

@@ -10,6 +10,7 @@ import asyncpg
 from redis.exceptions import RedisError
 
 from gateway_core.runtime.background import end, start
+from gateway_core.runtime.backoff import Backoff
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 from gateway_core.stores.redis.hold_counters import CounterEvent, HoldCounters
 from gateway_core.stores.redis.pipelined import ScriptClient
@@ -83,7 +84,7 @@ class CounterFollower:
 
     async def recover(self) -> None:
         """Brings up who is behind until cancelled, trying again with growing pauses of at most two seconds."""
-        pause_s = _FIRST_PAUSE_S
+        backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         while True:
             await self._behind.wait()
             self._behind.clear()
@@ -91,11 +92,10 @@ class CounterFollower:
             await asyncio.gather(*(self._catch_up(gate, organization) for organization in tuple(self._lagging)))
             self._look_whether_in_step()
             if self._lagging:
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+                await asyncio.sleep(backoff.failed())
                 self._behind.set()
             else:
-                pause_s = _FIRST_PAUSE_S
+                backoff.succeeded()
 
     async def sweep(self) -> None:
         """Looks for organizations that are behind without anybody knowing, at the start and every few seconds until cancelled:

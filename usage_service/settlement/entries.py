@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from gateway_core.model.records import record
+from gateway_core.runtime.bounded_memory import BoundedMemory
 from usage_service.settlement.decision import CallReport
 
 SIGNATURE_LENGTH = 43  # 32 bytes in base64url
@@ -67,18 +68,13 @@ class RecentSettlements:
     """
 
     def __init__(self, entries: int = 100_000) -> None:
-        self._entries = entries
-        self._statements: dict[str, int] = {}
+        self._statements: BoundedMemory[str, int] = BoundedMemory(entries)
 
     def add(self, entry: Entry) -> None:
         """Remembers an entry whose settlement is committed."""
         if entry.statement is None:
             return
-        signature = signature_of(entry.report.token)
-        self._statements.pop(signature, None)
-        self._statements[signature] = entry.statement
-        if len(self._statements) > self._entries:
-            del self._statements[next(iter(self._statements))]
+        self._statements.remember(signature_of(entry.report.token), entry.statement)
 
     def knows(self, token: str, statement: int) -> bool:
         """Whether this was settled."""

@@ -9,6 +9,7 @@ import asyncpg
 
 from gateway_core.model.calls.holds import Hold, HoldTokenError, verify_hold
 from gateway_core.model.catalog.entries import Model, PriceSchedule
+from gateway_core.runtime.backoff import Backoff
 from gateway_core.runtime.telemetry import semconv
 from gateway_core.runtime.telemetry.tracing import Tracing
 from gateway_core.stores.postgres.catalog_store import CatalogCache, CatalogSnapshot
@@ -219,7 +220,7 @@ async def _patiently(attempt: Callable[[], Awaitable[T]]) -> T:
     Raises:
         what is in `_FAULTS_OF_A_REPORT`, and everything that does not come from PostgreSQL.
     """
-    pause_s = _FIRST_PAUSE_S
+    backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
     while True:
         try:
             return await attempt()
@@ -227,5 +228,4 @@ async def _patiently(attempt: Callable[[], Awaitable[T]]) -> T:
             raise
         except _WORTH_RETRYING as error:
             logger.warning("settlement waits for PostgreSQL", extra={"error": type(error).__name__})
-        await asyncio.sleep(pause_s)
-        pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+        await asyncio.sleep(backoff.failed())

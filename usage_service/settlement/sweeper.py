@@ -11,6 +11,7 @@ import asyncpg
 from gateway_core.model.calls.holds import Hold, HoldTokenError, verify_hold
 from gateway_core.model.catalog.entries import Model, PriceSchedule
 from gateway_core.runtime.background import in_background
+from gateway_core.runtime.bounded_memory import BoundedMemory
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 from gateway_core.stores.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
 from usage_service.settlement.decision import CallReport, expire
@@ -59,7 +60,7 @@ class Sweeper:
         self._counts = counts
         self._batch_entries = batch_entries
         self._interval_s = interval_ms / 1_000
-        self._passed_over: dict[str, None] = {}
+        self._passed_over: BoundedMemory[str, None] = BoundedMemory(_MAX_PASSED_OVER)
 
     async def run(self, replayed: asyncio.Event) -> None:
         """Sweeps until cancelled, once `replayed` is set."""
@@ -88,9 +89,7 @@ class Sweeper:
             _, schedule = await self._prices(hold)
         except (HoldTokenError, UnknownPriceError):
             logger.exception("hold cannot be expired", extra={"hold_id": expired.hold_id})
-            if len(self._passed_over) >= _MAX_PASSED_OVER:
-                del self._passed_over[next(iter(self._passed_over))]
-            self._passed_over[expired.hold_id] = None
+            self._passed_over.remember(expired.hold_id, None)
             return None
         return Settlement(hold, _no_report(expired.token), expire(hold, expired.policy, schedule))
 

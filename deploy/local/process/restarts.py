@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from gateway_core.runtime.backoff import pause_s
+
 
 @dataclass(frozen=True)
 class RestartPolicy:
@@ -23,6 +25,6 @@ class RestartHistory:
 def after_exit(history: RestartHistory, ran_s: float, policy: RestartPolicy) -> tuple[RestartHistory, float]:
     """The new history and the delay in seconds before the next start of a process that ended after `ran_s`."""
     failures = 0 if ran_s >= policy.steady_after_s else history.failures_in_a_row
-    exponent = min(failures, 30)  # beyond any maximum; keeps the power small
-    delay_s = min(policy.max_delay_s, policy.first_delay_s * 2**exponent)
-    return replace(history, failures_in_a_row=failures + 1, restarts=history.restarts + 1), delay_s
+    failures += 1
+    delay_s = pause_s(failures, policy.first_delay_s, policy.max_delay_s)
+    return replace(history, failures_in_a_row=failures, restarts=history.restarts + 1), delay_s

@@ -4,7 +4,6 @@ We allow the peer no table (SETTINGS_HEADER_TABLE_SIZE 0). From the moment it ke
 stands, and the blocks of calls to one method are the same bytes: each is decoded once and looked up afterwards.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -12,6 +11,7 @@ from urllib.parse import quote
 import grpc
 from hpack import Decoder, HPACKError
 
+from gateway_core.runtime.bounded_memory import BoundedMemory
 from gateway_core.runtime.lean_grpc.frames import ErrorCode, PeerError
 
 MAX_BLOCK_BYTES: Final = 16_384
@@ -43,7 +43,7 @@ class RequestHeads:
 
     def __init__(self) -> None:
         self._decoder = Decoder(max_header_list_size=MAX_LIST_BYTES)
-        self._known: OrderedDict[bytes, RequestHead] = OrderedDict()
+        self._known: BoundedMemory[bytes, RequestHead] = BoundedMemory(_KNOWN_BLOCKS)
 
     def forbid_table(self) -> None:
         """The peer has acknowledged that it may keep no table."""
@@ -60,9 +60,7 @@ class RequestHeads:
             head = _read(self.decode(block))
             # The decoder says so itself only once the peer's table is gone.
             if self._decoder.header_table_size == 0:
-                self._known[block] = head
-                if len(self._known) > _KNOWN_BLOCKS:
-                    self._known.popitem(last=False)
+                self._known.remember(block, head)
         return head
 
     def decode(self, block: bytes) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from gateway_core.runtime.backoff import Backoff
 from gateway_core.runtime.settings import DatabaseSettings
 
 logger = logging.getLogger(__name__)
@@ -78,11 +79,10 @@ async def _leave_as_it_is(_connection: Connection) -> None:
 
 async def until_available(attempt: Callable[[], Awaitable[T]]) -> T:
     """Repeats an attempt until PostgreSQL answers, with a growing pause of at most a second."""
-    delay_s = _FIRST_DELAY_S
+    backoff = Backoff(_FIRST_DELAY_S, _LONGEST_DELAY_S)
     while True:
         try:
             return await attempt()
         except UNAVAILABLE as error:
             logger.info("waiting for PostgreSQL", extra={"error": type(error).__name__})
-        await asyncio.sleep(delay_s)
-        delay_s = min(delay_s * 2, _LONGEST_DELAY_S)
+        await asyncio.sleep(backoff.failed())

@@ -14,6 +14,7 @@ from typing import Final
 import asyncpg
 
 from gateway_core.runtime.background import in_background
+from gateway_core.runtime.backoff import Backoff
 from gateway_core.runtime.settings import DatabaseSettings
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 
@@ -82,17 +83,16 @@ class Listener:
 
     async def run(self) -> None:
         """Listens until cancelled."""
-        delay_s = _FIRST_DELAY_S
+        backoff = Backoff(_FIRST_DELAY_S, self._timing.longest_pause_ms / 1_000)
         while True:
             try:
                 connection = await self._connect()
             except (*UNAVAILABLE, asyncpg.PostgresError) as error:
                 logger.debug("cannot listen yet", extra={"error": type(error).__name__})
             else:
-                delay_s = _FIRST_DELAY_S
+                backoff.succeeded()
                 await self._listen(connection)
-            await asyncio.sleep(delay_s)
-            delay_s = min(delay_s * 2, self._timing.longest_pause_ms / 1_000)
+            await asyncio.sleep(backoff.failed())
 
     async def _connect(self) -> asyncpg.Connection:
         return await asyncpg.connect(

@@ -14,6 +14,7 @@ from typing import Any, Final
 from redis import exceptions
 
 from gateway_core.runtime.redis_urls import Address, parse_cluster_url
+from gateway_core.runtime.single_flight import SingleFlight
 from gateway_core.stores.redis.pipelined import MOST_WAITING, PipelinedRedis, PipelinedScript
 from gateway_core.stores.redis.topology import Topology, slot_of
 from gateway_core.stores.redis.wire import Argument, NotSentError
@@ -56,7 +57,7 @@ class ClusteredRedis:
         self._most_waiting = most_waiting
         self._topology = Topology()
         self._clients: dict[Address, PipelinedRedis] = {}
-        self._reading: asyncio.Task[None] | None = None
+        self._readings: SingleFlight[None, None] = SingleFlight()
         self._next_reading_s = float("-inf")
         self._turn = 0
         self._trying_again = 0
@@ -114,8 +115,7 @@ class ClusteredRedis:
 
     async def aclose(self) -> None:
         """Ends the connections; whoever waits is told."""
-        if self._reading is not None:
-            self._reading.cancel()
+        self._readings.cancel()
         for client in self._clients.values():
             await client.aclose()
 
@@ -181,9 +181,7 @@ class ClusteredRedis:
 
     def _read_soon(self) -> asyncio.Task[None]:
         """Has the topology read, unless that is under way."""
-        if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._read_topology())
-        return self._reading
+        return self._readings.start(None, self._read_topology)
 
     async def _read(self) -> None:
         """Waits for the one reading that all who need it share."""

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from redis.asyncio.connection import SSLConnection, parse_url
 from redis.exceptions import ConnectionError, NoScriptError, RedisError, TimeoutError  # noqa: A004 - Redis' own names
 
+from gateway_core.runtime.backoff import Backoff
 from gateway_core.stores.redis.wire import Argument, NotSentError, Wire
 
 MOST_WAITING: Final = 10_000
@@ -71,7 +72,7 @@ class PipelinedRedis:
         self._wire: Wire | None = None
         self._connecting: asyncio.Task[Wire] | None = None
         self._is_closed = False
-        self._pause_s = 0.0
+        self._backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         self._not_before_s = float("-inf")
 
     def register_script(self, script: str) -> "PipelinedScript":
@@ -134,12 +135,12 @@ class PipelinedRedis:
     def _note_connected(self, connecting: "asyncio.Task[Wire]") -> None:
         self._connecting = None
         if not connecting.cancelled() and connecting.exception() is None:
-            self._wire, self._pause_s = connecting.result(), 0.0
+            self._wire = connecting.result()
+            self._backoff.succeeded()
             if self._is_closed:
                 self._wire.close()
             return
-        self._pause_s = min(max(self._pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
-        self._not_before_s = asyncio.get_running_loop().time() + self._pause_s
+        self._not_before_s = asyncio.get_running_loop().time() + self._backoff.failed()
 
     async def _connect(self) -> Wire:
         try:
