@@ -29,6 +29,22 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A call whose caller is authenticated and not yet authorized."""
+
+    method: Method
+    request: Message
+    grant: Grant
+    origin: Origin
+
+    @property
+    def organizations(self) -> tuple[str, ...]:
+        """The organization that the request names; empty if none."""
+        resource = self.method.named_resource(self.request)
+        return (resource.organization,) if resource else ()
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Who calls, in which organization, on what: everything a handler learns beside the request."""
 
@@ -68,19 +84,20 @@ class UserCaller:
         return self.grant.user
 
 
-async def authorize(connection: Connection, method: Method, request: Message, grant: Grant, origin: Origin) -> Caller:
+async def authorize(connection: Connection, asked: Asked) -> Caller:
     """The caller of an RPC on something of an organization, for which the transaction acts.
 
     Raises:
         AdminError: PERMISSION_DENIED, the same whether it is forbidden or does not exist (AIP-211).
     """
-    resource = method.named_resource(request)
+    method, grant = asked.method, asked.grant
+    resource = method.named_resource(asked.request)
     if resource and grant.carries(method.permission, resource.organization):
         actor = await find_actor(connection, grant.user, resource.organization, method.permission)
         target = actor and await _target(connection, method, resource)
         if actor and target and may(actor, method.permission, target):
-            return Caller(grant, actor, resource, target, origin)
-    raise permission_denied(method.permission, method.resource_text(request)[:_MAX_SHOWN])
+            return Caller(grant, actor, resource, target, asked.origin)
+    raise permission_denied(method.permission, method.resource_text(asked.request)[:_MAX_SHOWN])
 
 
 async def require_told(connection: Connection, method: Method, answer: Message, caller: Caller) -> None:
@@ -108,19 +125,20 @@ def _resources_in(answer: Message) -> Iterator[str]:
                 yield from _resources_in(inner)
 
 
-def authorize_user(method: Method, request: Message, grant: Grant, origin: Origin) -> UserCaller:
+def authorize_user(asked: Asked) -> UserCaller:
     """The caller of an RPC about oneself.
 
     Raises:
         AdminError: PERMISSION_DENIED.
     """
-    resource = method.named_user_resource(request, grant.user)
+    method, grant = asked.method, asked.grant
+    resource = method.named_user_resource(asked.request, grant.user)
     # The catalogue is the same for everybody, and of accounts a credential for one organization shows that one.
     for_every_credential = method.permission in {Permission.CATALOG_READ, Permission.ACCOUNTS_READ}
     organization = grant.organization if for_every_credential else None
     if resource and resource.user == grant.user and grant.carries(method.permission, organization):
-        return UserCaller(grant, resource, origin)
-    raise permission_denied(method.permission, method.resource_text(request)[:_MAX_SHOWN])
+        return UserCaller(grant, resource, asked.origin)
+    raise permission_denied(method.permission, method.resource_text(asked.request)[:_MAX_SHOWN])
 
 
 async def own_organization(connection: Connection, caller: UserCaller, text: str, permission: Permission) -> str:

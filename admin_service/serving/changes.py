@@ -1,4 +1,4 @@
-"""How a change is made: one transaction that locks the organization, checks the caller again, answers a repeated request from
+"""How a change is made: one transaction that authorizes the caller, locks the organization, answers a repeated request from
 memory, makes the change, and writes it into the audit log.
 
 Changes of one organization are made one after another. That is what gives every race between admins (the last seat, the last Super
@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
-from admin_service.access.authorization import Caller, UserCaller, authorize, require_told
+from admin_service.access.authorization import Asked, Caller, UserCaller, authorize, authorize_user, require_told
 from admin_service.access.directory import Grant
 from admin_service.access.methods import Method
 from admin_service.access.permissions import Permission
@@ -34,6 +34,7 @@ FORGET_INTERVAL_S: Final = 3_600.0
 _MAX_FORGET_BATCHES: Final = 100
 
 _LOCK_ORGANIZATION: Final = "SELECT state FROM organizations WHERE organization_id = $1 FOR NO KEY UPDATE"
+_REVISION: Final = "SELECT revision FROM identity_revisions_of($1)"
 _LOCK_USER: Final = "SELECT 1 FROM users WHERE user_id = $1 FOR NO KEY UPDATE"
 _FIND_REPLAY: Final = """
 SELECT request_hash, response FROM request_replays
@@ -125,15 +126,20 @@ class Changes:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def run(self, method: Method, request: Message, caller: Caller | UserCaller, make: MakeChange) -> Message:
+    async def run(self, asked: Asked, make: MakeChange, validate: Callable[[], None]) -> Message:
         """Makes the change, or answers a repetition of it (INV-15).
+
+        Args:
+            asked: the call.
+            make: makes the change.
+            validate: checks the request, once the caller is known to be authorized.
 
         Raises:
             AdminError: of the change; nothing is changed.
         """
-        organizations = [caller.resource.organization] if isinstance(caller, Caller) else []
-        async with acting_for(self._pool, *organizations) as connection:
-            caller = await _locked(connection, method, request, caller)
+        method, request = asked.method, asked.request
+        async with acting_for(self._pool, *([] if method.is_for_users else asked.organizations)) as connection:
+            caller = await _locked(connection, asked, validate)
             request_id = str(getattr(request, "request_id", ""))
             key = (caller.grant.user, method.full_name, request_id.lower() + _confinement(caller.grant))
             digest = _digest(request)
@@ -168,18 +174,27 @@ class Changes:
             await asyncio.sleep(interval_s)
 
 
-async def _locked(
-    connection: Connection, method: Method, request: Message, caller: Caller | UserCaller
-) -> Caller | UserCaller:
-    """The caller as of now: nobody else changes roles or places of the organization until the transaction ends."""
-    if isinstance(caller, UserCaller):
-        await connection.execute(_LOCK_USER, caller.grant.user)
-        return caller
+async def _locked(connection: Connection, asked: Asked, validate: Callable[[], None]) -> Caller | UserCaller:
+    """The caller, authorized as of now: no other transaction changes the organization until this one ends.
+
+    The lock comes after the authorization, so that a caller without rights never holds the lock of an organization. The
+    organization's revision shows whether anything changed in between; only then is the caller authorized again.
+    """
+    if asked.method.is_for_users:
+        user = authorize_user(asked)
+        validate()
+        await connection.execute(_LOCK_USER, user.grant.user)
+        return user
+    organizations = list(asked.organizations)
+    before = await connection.fetchval(_REVISION, organizations)
+    caller = await authorize(connection, asked)
+    validate()
     state = await connection.fetchval(_LOCK_ORGANIZATION, caller.resource.organization)
-    again = await authorize(connection, method, request, caller.grant, caller.origin)
-    if state != "ACTIVE" and method.permission not in _WHILE_NOT_ACTIVE:
+    if await connection.fetchval(_REVISION, organizations) != before:
+        caller = await authorize(connection, asked)
+    if state != "ACTIVE" and asked.method.permission not in _WHILE_NOT_ACTIVE:
         raise organization_inactive(str(state))
-    return again
+    return caller
 
 
 async def _replayed(connection: Connection, key: tuple[str, str, str], digest: bytes, method: Method) -> Message | None:

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_status import rpc_status
 
-from admin_service.access.authorization import Caller, Origin, UserCaller, authorize, authorize_user
+from admin_service.access.authorization import Asked, Caller, Origin, UserCaller, authorize, authorize_user
 from admin_service.access.directory import Grant
 from admin_service.access.identity_tokens import EdgeProof, Metadata
 from admin_service.access.methods import Method, MethodDeclarationError, declared_methods
@@ -124,12 +124,13 @@ class Guard:
             AdminError: every failure, those of the database and our own faults included.
         """
         try:
-            grant = await self._authenticate(metadata)
-            caller = await self._authorize(method, request, grant, self._origin(metadata))
-            _validate(method, api.rules.get(method.descriptor.name), request)
+            asked = Asked(method, request, await self._authenticate(metadata), self._origin(metadata))
+            rule = api.rules.get(method.descriptor.name)
             make = api.changes.get(method.descriptor.name)
             if make:
-                return await self._changes.run(method, request, caller, make)
+                return await self._changes.run(asked, make, lambda: _validate(method, rule, request))
+            caller = await self._authorize(asked)
+            _validate(method, rule, request)
             return await api.handlers[method.descriptor.name](request, caller)
         except AdminError:
             raise
@@ -155,12 +156,11 @@ class Guard:
         """Unknown where it was not Envoy that carried the call: anybody could write such headers."""
         return origin_of(metadata) if self._proof.holds(metadata) else Origin()
 
-    async def _authorize(self, method: Method, request: Message, grant: Grant, origin: Origin) -> Caller | UserCaller:
-        if method.is_for_users:
-            return authorize_user(method, request, grant, origin)
-        resource = method.named_resource(request)
-        async with acting_for(self._pool, *([resource.organization] if resource else [])) as connection:
-            return await authorize(connection, method, request, grant, origin)
+    async def _authorize(self, asked: Asked) -> Caller | UserCaller:
+        if asked.method.is_for_users:
+            return authorize_user(asked)
+        async with acting_for(self._pool, *asked.organizations) as connection:
+            return await authorize(connection, asked)
 
 
 def origin_of(metadata: Sequence[tuple[str, str | bytes]]) -> Origin:

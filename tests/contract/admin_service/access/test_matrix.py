@@ -13,7 +13,7 @@ import pytest
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from admin_service.access.authorization import Origin, authorize
+from admin_service.access.authorization import Asked, Origin, authorize
 from admin_service.access.directory import Grant
 from admin_service.access.matrix import (
     EVERY_ROLE,
@@ -121,7 +121,9 @@ async def test_every_allowed_cell_passes_the_authorization(owner: asyncpg.Connec
     for row, role, relation in cells(allowed=True):
         place = place_at(row.subject, role, relation)
         assert place is not None
-        caller = await authorize(owner, row.method, request_on(row, place.name), Grant(actor_of(role).member), Origin())
+        caller = await authorize(
+            owner, Asked(row.method, request_on(row, place.name), Grant(actor_of(role).member), Origin())
+        )
         assert caller.target == place.target or row.subject == WITHIN_ORGANIZATION
 
 
