@@ -32,7 +32,7 @@ from authz_service.wiring import AuthzService, open_authz_service
 from benchmarks.process_times import cpu_s, postgres_process, redis_process
 from benchmarks.settlement import databases
 from gateway_core.model.catalog.entries import Catalog
-from gateway_core.model.organization.api_keys import hash_api_key, make_api_key
+from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from gateway_core.runtime.settings import AuthzSettings
 from gateway_core.runtime.telemetry.metrics import NO_METRICS, Metrics, metrics_into
 from gateway_core.runtime.telemetry.tracing import Tracing
@@ -109,7 +109,7 @@ SELECT $1, kind, id, 1000000000000000, 'MONTHLY'
 
 
 def _keys(count: int) -> list[str]:
-    return [make_api_key(number.to_bytes(32, "big")) for number in range(count)]
+    return [API_KEY.make(number.to_bytes(32, "big")) for number in range(count)]
 
 
 async def _fill(owner: asyncpg.Connection, keys: Sequence[str], organizations: int) -> None:
@@ -125,7 +125,7 @@ async def _fill(owner: asyncpg.Connection, keys: Sequence[str], organizations: i
         await owner.execute(_MEMBER, name)
     pepper = bytes.fromhex(PEPPER)
     rows = [
-        (f"org-{number % organizations}", f"key-{number}", hash_api_key(key, pepper)) for number, key in enumerate(keys)
+        (f"org-{number % organizations}", f"key-{number}", hash_secret(key, pepper)) for number, key in enumerate(keys)
     ]
     await owner.executemany(_KEY, rows)
     await owner.executemany(_RAIL, [row[:2] for row in rows])

@@ -20,10 +20,10 @@ import asyncpg
 import grpc
 from megarouter.admin.v1 import api_key_pb2, api_key_pb2_grpc, member_pb2, member_pb2_grpc
 
-from admin_service.access.access_tokens import hash_access_token, make_access_token
 from admin_service.wiring import open_service
 from deploy.local.programs.postgres import start_postgres
 from gateway_core.model.catalog.entries import Catalog
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
 from gateway_core.runtime.settings import AdminSettings
 from gateway_core.runtime.telemetry.tracing import Tracing
 
@@ -66,7 +66,7 @@ INSERT INTO access_tokens (access_token_id, user_id, secret_hash, expire_time) V
 
 def token_of(admin: str) -> str:
     """An access token for one of the admins."""
-    return make_access_token(admin.encode().ljust(32, b"."))
+    return ACCESS_TOKEN.make(admin.encode().ljust(32, b"."))
 
 
 async def fill(owner: asyncpg.Connection, present: int) -> None:
@@ -79,7 +79,7 @@ async def fill(owner: asyncpg.Connection, present: int) -> None:
     await owner.execute(_KEYS, present + former, former)
     for number, (admin, (role, group)) in enumerate(ADMINS.items()):
         user = f"admin-{number}"
-        hashed = hash_access_token(token_of(admin), bytes.fromhex(PEPPER))
+        hashed = hash_secret(token_of(admin), bytes.fromhex(PEPPER))
         await owner.execute(_ADMIN, user, hashed, dt.datetime.now(dt.UTC) + dt.timedelta(days=1))
         await owner.execute(
             "INSERT INTO members (organization_id, member_id, user_id, group_id, role) VALUES ('acme', $1, $1, $2, $3)",

@@ -6,7 +6,6 @@ from typing import Final
 
 import asyncpg
 
-from admin_service.access.access_tokens import hash_access_token, is_access_token
 from admin_service.access.permissions import Actor, Permission, Role, Target, TargetKind
 from admin_service.api.names import (
     API_KEYS,
@@ -17,6 +16,7 @@ from admin_service.api.names import (
     MEMBERS,
     ResourceName,
 )
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
 from gateway_core.stores.postgres.connections import Connection
 
 _FIND_GRANT: Final = """
@@ -86,9 +86,9 @@ class Directory:
 
     async def grant_of_token(self, token: str) -> Grant | None:
         """What a valid access token lets its user do."""
-        if not is_access_token(token):
+        if not ACCESS_TOKEN.is_well_formed(token):
             return None
-        row = await self._pool.fetchrow(_FIND_GRANT, hash_access_token(token, self._pepper))
+        row = await self._pool.fetchrow(_FIND_GRANT, hash_secret(token, self._pepper))
         if row is None:
             return None
         permissions = None if row["permissions"] is None else frozenset(map(Permission, row["permissions"]))

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import asyncpg
 
-from admin_service.access.access_tokens import is_access_token
 from admin_service.access.directory import Directory, Grant
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN
 from gateway_core.stores.postgres.connections import Connection
 
 EDGE_SECRET_HEADER: Final = "x-megarouter-edge-secret"  # noqa: S105 - the name of the header
@@ -115,7 +115,7 @@ class Identities:
 
     async def grant(self, token: str, metadata: Metadata) -> Grant | None:
         """What the holder may do; None for a token that cannot be used."""
-        if is_access_token(token):
+        if ACCESS_TOKEN.is_well_formed(token):
             return await self._directory.grant_of_token(token)
         return await self._identity_tokens.grant_of_identity_token(token, metadata)
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from authz_service.request.call import Call
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.model.organization.api_keys import hash_api_key, is_well_formed
+from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from gateway_core.runtime.bounded_memory import BoundedMemory
 
 _KEY_HEADERS: Final = ("x-api-key", "x-goog-api-key")
@@ -46,7 +46,7 @@ def find_api_key(call: Call) -> str | Refusal:
             RefusalReason.CONFLICTING_API_KEYS,
             f"The call carries more than one API key; send exactly one. {HOW_TO_AUTHENTICATE}",
         )
-    return presented[0] if is_well_formed(presented[0]) else INVALID_KEY
+    return presented[0] if API_KEY.is_well_formed(presented[0]) else INVALID_KEY
 
 
 class KeyHashes:
@@ -62,7 +62,7 @@ class KeyHashes:
         name = hashlib.blake2b(key.encode(), key=self._naming_key, digest_size=16).digest()
         known = self._known.get(name)
         if known is None:
-            known = hash_api_key(key, self._pepper)
+            known = hash_secret(key, self._pepper)
             self._known.remember(name, known)
         return known
 

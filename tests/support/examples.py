@@ -13,11 +13,11 @@ from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.catalog.entries import Catalog
 from gateway_core.model.limits.cycles import Cycle, PeriodClock
 from gateway_core.model.limits.guardrails import Guardrail
-from gateway_core.model.organization.api_keys import make_api_key
+from gateway_core.model.organization.bearer_secrets import API_KEY
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 
-KEY = make_api_key(b"k" * 32)
-OTHER_KEY = make_api_key(b"o" * 32)
+KEY = API_KEY.make(b"k" * 32)
+OTHER_KEY = API_KEY.make(b"o" * 32)
 NOW_EPOCH_US = int(dt.datetime(2026, 3, 15, 12, tzinfo=dt.UTC).timestamp()) * 10**6
 ALL_ENDPOINTS = [endpoint.value for endpoint in Endpoint]
 

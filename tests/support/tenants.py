@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from gateway_core.model.ledger.transfers import Account, Transfer, TransferKind
-from gateway_core.model.organization.api_keys import hash_api_key, make_api_key, obfuscate
+from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from gateway_core.stores.postgres.ledger_store import post_transfers
 
 CREDIT = 10**9
@@ -25,11 +25,11 @@ class Tenant:
     key_id: str = "key-1"
 
     async def add_key(self, key_id: str) -> str:
-        key = make_api_key(os.urandom(32))
+        key = API_KEY.make(os.urandom(32))
         await self.database.execute(
             "INSERT INTO api_keys (organization_id, api_key_id, member_id, display_name, secret_hash, obfuscated_key)"
             " VALUES ($1, $2, 'mia', $2, $3, $4)",
-            self.organization, key_id, hash_api_key(key, self.pepper), obfuscate(key),
+            self.organization, key_id, hash_secret(key, self.pepper), API_KEY.obfuscated(key),
         )  # fmt: skip
         return key
 

@@ -13,7 +13,6 @@ from megarouter.admin.v1 import access_token_pb2
 from megarouter.admin.v1.access_token_pb2 import AccessToken
 from megarouter.type.v1 import permission_pb2
 
-from admin_service.access.access_tokens import hash_access_token, make_access_token, obfuscated_access_token
 from admin_service.access.authorization import UserCaller, own_organization
 from admin_service.access.directory import Grant
 from admin_service.access.permissions import Permission
@@ -39,7 +38,7 @@ from admin_service.resources.access_tokens.store import (
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.serving.changes import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
-from gateway_core.model.organization.api_keys import SECRET_BYTES
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, SECRET_BYTES, hash_secret
 from gateway_core.stores.postgres.connections import Connection
 
 MAX_LIFE: Final = dt.timedelta(days=400)
@@ -116,13 +115,13 @@ class AccessTokensApi:
         """CreateAccessToken."""
         caller: UserCaller = change.caller
         wanted = request.access_token
-        secret = make_access_token(self._random_bytes(SECRET_BYTES))
+        secret = ACCESS_TOKEN.make(self._random_bytes(SECRET_BYTES))
         new = NewAccessToken(
             user=caller.user,
             access_token=self._make_id("token"),
-            secret_hash=hash_access_token(secret, self._pepper),
+            secret_hash=hash_secret(secret, self._pepper),
             display_name=wanted.display_name,
-            obfuscated_token=obfuscated_access_token(secret),
+            obfuscated_token=ACCESS_TOKEN.obfuscated(secret),
             organization=await own_organization(
                 change.connection, change.caller, wanted.organization, Permission.ACCESS_TOKENS_WRITE
             )

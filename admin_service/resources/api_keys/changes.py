@@ -34,7 +34,7 @@ from admin_service.resources.api_keys.messages import (
 )
 from admin_service.resources.api_keys.store import ApiKeyRow, KeyLimit, NewApiKey
 from admin_service.serving.changes import Change
-from gateway_core.model.organization.api_keys import SECRET_BYTES, hash_api_key, make_api_key, obfuscate
+from gateway_core.model.organization.bearer_secrets import API_KEY, SECRET_BYTES, hash_secret
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 
 _ID_PREFIX: Final = "key"
@@ -76,8 +76,8 @@ class ApiKeyChanges:
                 api_key=str(name.resource_id),
                 member=str(owner.member),
                 display_name=asked.display_name,
-                secret_hash=hash_api_key(secret, self._maker.pepper),
-                obfuscated_key=obfuscate(secret),
+                secret_hash=hash_secret(secret, self._maker.pepper),
+                obfuscated_key=API_KEY.obfuscated(secret),
                 expire_time=expire_time_of(asked),
                 ip_allow_list=list(asked.ip_allow_list) or None,
             ),
@@ -152,14 +152,14 @@ class ApiKeyChanges:
             raise _under_way(row.overlap_end_time)
         secret = self._new_secret()
         await store.rotate_api_key(
-            change.connection, row, hash_api_key(secret, self._maker.pepper), obfuscate(secret), overlap
+            change.connection, row, hash_secret(secret, self._maker.pepper), API_KEY.obfuscated(secret), overlap
         )
         key = await _recorded(change, name, row)
         change.repeat_answer = api_key_pb2.RotateApiKeyResponse(api_key=key, secret_already_issued=True)
         return api_key_pb2.RotateApiKeyResponse(api_key=key, secret=secret)
 
     def _new_secret(self) -> str:
-        return make_api_key(self._maker.randomness(SECRET_BYTES))
+        return API_KEY.make(self._maker.randomness(SECRET_BYTES))
 
     def _require_future(self, expire_time: dt.datetime | None, present: dt.datetime | None) -> None:
         if expire_time and expire_time != present and expire_time.timestamp() <= self._maker.now():

@@ -29,10 +29,10 @@ from admin_service.resources.invites.acceptance_store import Candidate, Seats
 from admin_service.resources.invites.messages import group_name, invite_message, invite_name
 from admin_service.resources.invites.rules import Outcome, accept
 from admin_service.resources.invites.store import InviteRow, Standing
-from admin_service.resources.invites.tokens import hash_invite_token, is_invite_token
 from admin_service.resources.members.messages import member_message, member_name
 from admin_service.resources.members.store import MemberRow, get_members
 from admin_service.serving.changes import Change, organization_inactive
+from gateway_core.model.organization.bearer_secrets import INVITE_TOKEN, hash_secret
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import act_for
 
@@ -83,8 +83,8 @@ class InviteAcceptance:
         )
 
     async def _find(self, connection: Connection, token: str, user: str | None) -> tuple[str, str]:
-        if is_invite_token(token):
-            found = await invite_store.find_invite_of_token(connection, hash_invite_token(token, self._pepper), user)
+        if INVITE_TOKEN.is_well_formed(token):
+            found = await invite_store.find_invite_of_token(connection, hash_secret(token, self._pepper), user)
             if found:
                 return found
         raise _invalid()

@@ -105,3 +105,8 @@ def _is_life(ttl: Duration) -> bool:
         return dt.timedelta(0) < ttl.ToTimedelta() <= MAX_LIFE
     except (ValueError, OverflowError):
         return False
+
+
+def invite_link(page: str | None, token: str) -> str:
+    """The link to send: the token behind `#`, which browsers send to no server. Empty without a page for invites."""
+    return f"{page}#{token}" if page else ""

@@ -28,6 +28,7 @@ from admin_service.resources.invites.messages import (
     check_batch,
     check_create,
     end_of,
+    invite_link,
     invite_message,
     invite_name,
 )
@@ -40,11 +41,10 @@ from admin_service.resources.invites.store import (
     get_invite,
     revoke_invite,
 )
-from admin_service.resources.invites.tokens import hash_invite_token, invite_link, make_invite_token
 from admin_service.resources.organizations.personal import refuse_in_personal_account
 from admin_service.serving.changes import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
-from gateway_core.model.organization.api_keys import SECRET_BYTES
+from gateway_core.model.organization.bearer_secrets import INVITE_TOKEN, SECRET_BYTES, hash_secret
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
 
@@ -168,14 +168,14 @@ class InvitesApi:
         end = end_of(wanted, await now_of(connection))
         issued = []
         for email in emails:
-            token = make_invite_token(self._random_bytes(SECRET_BYTES))
+            token = INVITE_TOKEN.make(self._random_bytes(SECRET_BYTES))
             new = NewInvite(
                 organization=place.organization,
                 invite=self._make_id("inv"),
                 inviter=caller.actor.member,
                 group=place.group,
                 role=role_of(wanted.role),
-                secret_hash=hash_invite_token(token, self._pepper),
+                secret_hash=hash_secret(token, self._pepper),
                 expire_time=end,
                 max_uses=wanted.max_uses or _DEFAULT_USES,
                 email=email.lower() or None,

@@ -16,11 +16,11 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from admin_service.access.access_tokens import hash_access_token, make_access_token
 from admin_service.access.matrix import admin_services
 from admin_service.wiring import AdminService, open_service
 from deploy.local.programs.redis import RedisServer
 from gateway_core.model.catalog.entries import Catalog
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
 from gateway_core.runtime.settings import AdminSettings
 from gateway_core.runtime.telemetry.tracing import Tracing
 from tests.contract.conftest import Databases
@@ -48,7 +48,7 @@ GROUPS = {
 
 
 def token_of(member: str) -> str:
-    return make_access_token(member.encode().ljust(32, b"."))
+    return ACCESS_TOKEN.make(member.encode().ljust(32, b"."))
 
 
 def bearer(member: str) -> list[tuple[str, str]]:
@@ -125,7 +125,7 @@ async def add_member(
 async def add_token(owner: asyncpg.Connection, member: str, life_s: int = 3_600) -> None:
     await owner.execute(
         "INSERT INTO access_tokens (access_token_id, user_id, secret_hash, expire_time) VALUES ($1, $1, $2, now() + $3)",
-        member, hash_access_token(token_of(member), bytes.fromhex(PEPPER)), dt.timedelta(seconds=life_s),
+        member, hash_secret(token_of(member), bytes.fromhex(PEPPER)), dt.timedelta(seconds=life_s),
     )  # fmt: skip
 
 

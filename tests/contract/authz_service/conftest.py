@@ -21,7 +21,7 @@ from authz_service.wiring import AuthzService, open_authz_service
 from deploy.local.programs.redis import RedisServer
 from gateway_core.model.calls.holds import verify_hold
 from gateway_core.model.catalog.entries import Catalog
-from gateway_core.model.organization.api_keys import hash_api_key, make_api_key
+from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from gateway_core.runtime.settings import AuthzSettings
 from gateway_core.runtime.telemetry.tracing import Tracing
 from gateway_core.stores.postgres.catalog_store import sync_catalog
@@ -29,7 +29,7 @@ from gateway_core.stores.redis.connections import open_pipelined
 
 PEPPER = "70" * 32
 SIGNING_KEY = "5a" * 32
-KEY = make_api_key(b"k" * 32)
+KEY = API_KEY.make(b"k" * 32)
 
 CATALOG = Catalog.model_validate(
     {
@@ -165,7 +165,7 @@ async def add_key(owner: asyncpg.Connection, key_id: str, key: str) -> None:
     await owner.execute(
         "INSERT INTO api_keys (organization_id, api_key_id, member_id, display_name, secret_hash, obfuscated_key)"
         " VALUES ('acme', $1, 'mia', $1, $2, 'mr-…')",
-        key_id, hash_api_key(key, bytes.fromhex(PEPPER)),
+        key_id, hash_secret(key, bytes.fromhex(PEPPER)),
     )  # fmt: skip
 
 

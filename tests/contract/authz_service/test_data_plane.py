@@ -8,16 +8,16 @@ import pytest
 
 from authz_service.wiring import AuthzService
 from gateway_core.model.calls.holds import verify_hold
-from gateway_core.model.organization.api_keys import hash_api_key, make_api_key
+from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from tests.contract.authz_service.conftest import KEY, PEPPER, SIGNING_KEY, Answer, Ask, check_request, checked, guard
 
 CREDIT = 10**9
-NEW_KEY = make_api_key(b"n" * 32)
-NEWER_KEY = make_api_key(b"m" * 32)
+NEW_KEY = API_KEY.make(b"n" * 32)
+NEWER_KEY = API_KEY.make(b"m" * 32)
 
 
 def hashed(key: str) -> bytes:
-    return hash_api_key(key, bytes.fromhex(PEPPER))
+    return hash_secret(key, bytes.fromhex(PEPPER))
 
 
 def shadow_refusals(answer: Answer) -> tuple[int, ...]:

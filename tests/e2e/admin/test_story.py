@@ -31,8 +31,8 @@ from megarouter.admin.v1 import (
 from megarouter.admin.v1.model_whitelist_pb2 import ModelWhitelist
 from megarouter.type.v1 import role_pb2
 
-from admin_service.access.access_tokens import hash_access_token, make_access_token
 from deploy.local.supervision.running import Stack
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
 from tests.e2e.conftest import chat
 from tests.support.admin_transports import CallError, Grpc, Rest, Transport, TypeScript
 from tests.support.repository import ROOT
@@ -167,11 +167,11 @@ class Story:
 
 async def sign_up(transport: Transport, database: asyncpg.Pool, pepper: bytes, name: str) -> Person:
     """A user who is a member of nothing."""
-    token, user = make_access_token(os.urandom(32)), f"{name.lower()}-{os.urandom(4).hex()}"
+    token, user = ACCESS_TOKEN.make(os.urandom(32)), f"{name.lower()}-{os.urandom(4).hex()}"
     await database.execute("INSERT INTO users VALUES ($1, $1 || '@example.org', $2)", user, name)
     await database.execute(
         "INSERT INTO access_tokens (access_token_id, user_id, secret_hash, expire_time) VALUES ($1, $1, $2, $3)",
-        user, hash_access_token(token, pepper), dt.datetime.now(dt.UTC) + dt.timedelta(hours=1),
+        user, hash_secret(token, pepper), dt.datetime.now(dt.UTC) + dt.timedelta(hours=1),
     )  # fmt: skip
     return Person(transport, token)
 

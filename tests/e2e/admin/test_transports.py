@@ -13,8 +13,8 @@ from google.rpc import error_details_pb2
 from google.type import interval_pb2
 from megarouter.admin.v1 import api_key_pb2, credit_pb2
 
-from admin_service.access.access_tokens import hash_access_token, make_access_token
 from deploy.local.supervision.running import Stack
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
 from tests.support.admin_transports import CallError, Grpc, GrpcWeb, Rest, Transport
 from tests.support.tenants import CREDIT, Tenant
 
@@ -37,7 +37,7 @@ async def transport(
 @pytest.fixture
 async def token(tenant: Tenant) -> str:
     """Of a Super Admin of the tenant."""
-    token, user = make_access_token(os.urandom(32)), f"boss-{tenant.organization}"
+    token, user = ACCESS_TOKEN.make(os.urandom(32)), f"boss-{tenant.organization}"
     await tenant.database.execute("INSERT INTO users VALUES ($1, $1 || '@example.org', 'Boss')", user)
     await tenant.database.execute(
         "INSERT INTO members (organization_id, member_id, user_id, role) VALUES ($1, 'boss', $2, 'SUPER_ADMIN')",
@@ -45,7 +45,7 @@ async def token(tenant: Tenant) -> str:
     )  # fmt: skip
     await tenant.database.execute(
         "INSERT INTO access_tokens (access_token_id, user_id, secret_hash, expire_time) VALUES ($1, $1, $2, $3)",
-        user, hash_access_token(token, tenant.pepper), dt.datetime.now(dt.UTC) + dt.timedelta(hours=1),
+        user, hash_secret(token, tenant.pepper), dt.datetime.now(dt.UTC) + dt.timedelta(hours=1),
     )  # fmt: skip
     return token
 

@@ -10,7 +10,7 @@ import aiohttp
 import asyncpg
 import pytest
 
-from gateway_core.model.organization.api_keys import make_api_key
+from gateway_core.model.organization.bearer_secrets import API_KEY
 from tests.e2e.conftest import Post, Reply, Witness, chat
 from tests.support.tenants import CREDIT, Tenant, make_tenant
 
@@ -66,11 +66,11 @@ async def test_a_missing_key_is_refused_in_the_callers_dialect(refuses: Refuses,
 
 @pytest.mark.parametrize("dialect", PATHS)
 async def test_an_unknown_key_is_refused_in_the_callers_dialect(refuses: Refuses, dialect: str) -> None:
-    await refuses(401, "invalid_api_key", BODIES[dialect], dialect=dialect, key=make_api_key(b"?" * 32))
+    await refuses(401, "invalid_api_key", BODIES[dialect], dialect=dialect, key=API_KEY.make(b"?" * 32))
 
 
 async def test_an_unknown_key_and_a_malformed_one_are_told_the_same(post: Post) -> None:
-    unknown = await post(key=make_api_key(b"?" * 32))
+    unknown = await post(key=API_KEY.make(b"?" * 32))
     malformed = await post(key="mr-nonsense")
     assert (unknown.status, unknown.text) == (malformed.status, malformed.text)
 
@@ -80,7 +80,7 @@ async def test_a_key_in_the_address_is_not_read(refuses: Refuses, tenant: Tenant
 
 
 async def test_two_conflicting_keys_are_refused(refuses: Refuses) -> None:
-    await refuses(401, "conflicting_api_keys", headers=[("x-api-key", make_api_key(b"!" * 32))])
+    await refuses(401, "conflicting_api_keys", headers=[("x-api-key", API_KEY.make(b"!" * 32))])
 
 
 async def test_two_authorization_headers_are_refused(refuses: Refuses, tenant: Tenant) -> None:

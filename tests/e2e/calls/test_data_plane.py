@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 import pytest
 
-from gateway_core.model.organization.api_keys import hash_api_key, make_api_key
+from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from tests.e2e.conftest import Post, chat
 from tests.support.tenants import Tenant
 
@@ -57,11 +57,11 @@ async def test_a_key_is_refused_from_addresses_that_are_not_on_its_list(post: Po
 
 
 async def test_both_secrets_of_a_rotated_key_are_good_until_the_overlap_ends(post: Post, tenant: Tenant) -> None:
-    new = make_api_key(os.urandom(32))
+    new = API_KEY.make(os.urandom(32))
     await tenant.database.execute(
         "UPDATE api_keys SET previous_secret_hash = secret_hash, previous_expire_time = $2, secret_hash = $3"
         " WHERE organization_id = $1",
-        tenant.organization, dt.datetime.now(dt.UTC) + dt.timedelta(seconds=2), hash_api_key(new, tenant.pepper),
+        tenant.organization, dt.datetime.now(dt.UTC) + dt.timedelta(seconds=2), hash_secret(new, tenant.pepper),
     )  # fmt: skip
     await told()
     assert [(await post(key=key)).status for key in (tenant.key, new)] == [200, 200]

@@ -10,7 +10,7 @@ import pytest
 from admin_service.demo.content import GUARDRAILS, MEMBERS
 from admin_service.demo.secret_file import DemoSecrets, load_or_create
 from admin_service.demo.seed import seed_demo
-from gateway_core.model.organization.api_keys import hash_api_key
+from gateway_core.model.organization.bearer_secrets import hash_secret
 from tests.contract.admin_service.conftest import PEPPER
 
 NOW = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
@@ -86,7 +86,7 @@ async def test_with_new_secrets_the_new_ones_work(
     fresh = load_or_create(tmp_path / "fresh.json", KEY_IDS, lambda size: next(numbers).to_bytes(size, "big"))
     await seed(admin, fresh)
     hashes = {row["api_key_id"]: row["secret_hash"] for row in await owner.fetch("SELECT * FROM api_keys")}
-    assert hashes == {key_id: hash_api_key(key, bytes.fromhex(PEPPER)) for key_id, key in fresh.api_keys.items()}
+    assert hashes == {key_id: hash_secret(key, bytes.fromhex(PEPPER)) for key_id, key in fresh.api_keys.items()}
     assert await owner.fetchval("SELECT count(*) FROM access_tokens") == 1
 
 

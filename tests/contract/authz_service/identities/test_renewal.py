@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from authz_service.wiring import ROLE
 from benchmarks.tenants import add_member_with_keys
-from gateway_core.model.organization.api_keys import hash_api_key, make_api_key
+from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from gateway_core.runtime.settings import AuthzSettings
 from gateway_core.stores.postgres.connections import open_pool
 from gateway_core.stores.postgres.identity_store import CHANNEL, REVISION_CHANNEL, IdentityStore
@@ -151,7 +151,7 @@ async def test_a_revision_is_told_behind_the_changes_that_made_it(
 async def test_an_identity_bears_the_revision_of_the_state_that_it_is_of(
     store: IdentityStore, owner: asyncpg.Connection, organization: str
 ) -> None:
-    secret_hash = hash_api_key(KEY, bytes.fromhex(PEPPER))
+    secret_hash = hash_secret(KEY, bytes.fromhex(PEPPER))
     for _ in range(2):
         await owner.execute("UPDATE members SET state = 'SUSPENDED'")
         found = await store.identity_of(secret_hash)
@@ -165,7 +165,7 @@ async def test_keys_of_one_member_keep_what_they_have_in_common_once(
 ) -> None:
     """Seen to fail without the sharing."""
     secrets = await add_member_with_keys(owner, organization, bytes.fromhex(PEPPER), 2)
-    found = await store.identities_of([hash_api_key(secret, bytes.fromhex(PEPPER)) for secret in secrets])
+    found = await store.identities_of([hash_secret(secret, bytes.fromhex(PEPPER)) for secret in secrets])
     first, second = (identity.principal for identity in found.values())
     assert first.guardrails[0] != second.guardrails[0]
     shared = [one is other for one, other in zip(first.guardrails, second.guardrails, strict=True)]
@@ -232,7 +232,7 @@ async def test_what_is_changed_and_told_to_nobody_is_found_by_comparing(
 async def test_a_new_key_does_not_have_those_in_use_looked_up(
     short_lived: AuthzSettings, busy_keys: list[str], statements: Counting, owner: asyncpg.Connection
 ) -> None:
-    new_key = make_api_key(b"n" * 32)
+    new_key = API_KEY.make(b"n" * 32)
     async with ready(short_lived) as service:
         await ask_with(service, busy_keys)
         await add_key(owner, "key-2", new_key)

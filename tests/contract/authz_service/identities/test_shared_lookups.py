@@ -9,7 +9,7 @@ import pytest
 
 from authz_service.wiring import ROLE
 from benchmarks.tenants import add_member_with_keys
-from gateway_core.model.organization.api_keys import hash_api_key
+from gateway_core.model.organization.bearer_secrets import hash_secret
 from gateway_core.runtime.settings import AuthzSettings
 from gateway_core.stores.postgres.connections import open_pool
 from gateway_core.stores.postgres.identity_store import IdentityStore
@@ -39,7 +39,7 @@ async def pool(settings: AuthzSettings) -> AsyncIterator[Counting]:
 @pytest.fixture
 async def hashes(owner: asyncpg.Connection, organization: str) -> list[bytes]:
     secrets = await add_member_with_keys(owner, organization, PEPPER, KEYS)
-    return [hash_api_key(secret, PEPPER) for secret in secrets]
+    return [hash_secret(secret, PEPPER) for secret in secrets]
 
 
 async def test_a_thousand_keys_at_once_are_a_few_statements_and_each_gets_its_own(

@@ -13,14 +13,14 @@ from redis.asyncio import Redis
 
 from authz_service.wiring import AuthzService
 from benchmarks.tenants import add_member_with_keys
-from gateway_core.model.organization.api_keys import hash_api_key, make_api_key
+from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from gateway_core.runtime.settings import AuthzSettings
 from tests.contract.authz_service.conftest import KEY, PEPPER, Answer, check_request, ready, top_up
 
 pytestmark = pytest.mark.usefixtures("patient")
 
 KEYS = 2_000
-NEW_KEY = make_api_key(b"n" * 32)
+NEW_KEY = API_KEY.make(b"n" * 32)
 _AT_ONCE = 50
 
 
@@ -153,7 +153,7 @@ async def test_no_more_is_loaded_than_is_remembered_and_the_latest_used_first(
     async with ready(settings.model_copy(update={"identity_cache_entries": 700})) as service:
         await loaded(lambda: sum(statements.look_ups) == 700)
         assert statements.look_ups == [500, 200]
-        assert statements.listings == [[hash_api_key(key, bytes.fromhex(PEPPER)) for key in busy_keys[:700]]]
+        assert statements.listings == [[hash_secret(key, bytes.fromhex(PEPPER)) for key in busy_keys[:700]]]
         await all_pass(service, busy_keys[:700])
         assert statements.look_ups == [500, 200]
         await all_pass(service, busy_keys[700:701])
@@ -179,7 +179,7 @@ async def test_both_secrets_of_a_key_are_loaded_while_both_are_good(
     await used(owner, ["key-1"])
     await owner.execute(
         "UPDATE api_keys SET previous_secret_hash = secret_hash, secret_hash = $1, previous_expire_time = $2",
-        hash_api_key(NEW_KEY, bytes.fromhex(PEPPER)), dt.datetime.now(dt.UTC) + dt.timedelta(hours=1),
+        hash_secret(NEW_KEY, bytes.fromhex(PEPPER)), dt.datetime.now(dt.UTC) + dt.timedelta(hours=1),
     )  # fmt: skip
     async with ready(settings) as service:
         await loaded(lambda: statements.look_ups == [2])

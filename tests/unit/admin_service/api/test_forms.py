@@ -4,37 +4,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from admin_service.access.access_tokens import hash_access_token, is_access_token, make_access_token
 from admin_service.api.names import ResourceName, parse_name
 from admin_service.listing.page_tokens import LIFE_S, PageTokenError, PageTokens
-from gateway_core.model.organization.api_keys import is_well_formed, make_api_key
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, API_KEY, hash_secret
 
-TOKEN = make_access_token(b"t" * 32)
+TOKEN = ACCESS_TOKEN.make(b"t" * 32)
 NOW = 1_800_000_000
 
 
 @given(st.binary(min_size=32, max_size=32))
 def test_an_access_token_is_recognised_and_is_no_api_key(randomness: bytes) -> None:
-    token = make_access_token(randomness)
-    assert is_access_token(token)
-    assert not is_well_formed(token)
-    assert not is_access_token(make_api_key(randomness))
+    token = ACCESS_TOKEN.make(randomness)
+    assert ACCESS_TOKEN.is_well_formed(token)
+    assert not API_KEY.is_well_formed(token)
+    assert not ACCESS_TOKEN.is_well_formed(API_KEY.make(randomness))
 
 
 @pytest.mark.parametrize(
     "text", ["", "mrt-", TOKEN[:-1], TOKEN + "0", TOKEN.replace("mrt-", "mr-"), f" {TOKEN}", TOKEN.upper()]
 )
 def test_what_is_no_access_token_is_known_without_a_look_up(text: str) -> None:
-    assert not is_access_token(text)
+    assert not ACCESS_TOKEN.is_well_formed(text)
 
 
 def test_a_mistyped_access_token_fails_its_checksum() -> None:
     wrong = TOKEN[:10] + ("A" if TOKEN[10] != "A" else "B") + TOKEN[11:]
-    assert not is_access_token(wrong)
+    assert not ACCESS_TOKEN.is_well_formed(wrong)
 
 
 def test_the_hash_of_a_token_depends_on_the_pepper() -> None:
-    assert hash_access_token(TOKEN, b"one") != hash_access_token(TOKEN, b"two")
+    assert hash_secret(TOKEN, b"one") != hash_secret(TOKEN, b"two")
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from admin_service.access.access_tokens import is_access_token
 from admin_service.access.permissions import Role
 from admin_service.demo.content import GROUPS, GUARDRAILS, MEMBERS, ORGANIZATION
 from admin_service.demo.document import demo_document, describe_guardrails
 from admin_service.demo.secret_file import DemoSecrets, SecretFileError, load_or_create
 from gateway_core.model.catalog.entries import load_catalog
 from gateway_core.model.ids import is_valid_id
-from gateway_core.model.organization.api_keys import is_well_formed
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, API_KEY
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from tests.support.repository import ROOT
 
@@ -96,8 +95,8 @@ def test_secrets_are_made_once_and_kept_to_their_owner(tmp_path: Path) -> None:
     first = load_or_create(path, KEYS, random_bytes)
     assert load_or_create(path, KEYS, random_bytes) == first
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert is_access_token(first.admin_token)
-    assert all(map(is_well_formed, first.api_keys.values()))
+    assert ACCESS_TOKEN.is_well_formed(first.admin_token)
+    assert all(map(API_KEY.is_well_formed, first.api_keys.values()))
     assert len(set(first.api_keys.values())) == len(KEYS)
 
 

@@ -15,7 +15,7 @@ from megarouter.admin.v1 import api_key_pb2
 from megarouter.admin.v1.access_token_pb2 import AccessToken
 from megarouter.type.v1 import permission_pb2 as permissions
 
-from admin_service.access.access_tokens import hash_access_token, is_access_token
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
 from tests.contract.admin_service.conftest import PEPPER, Client
 
 DENIED, INVALID = grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.INVALID_ARGUMENT
@@ -63,7 +63,7 @@ async def long_lived(owner: asyncpg.Connection, days: int = 500) -> None:
 async def test_a_new_token_works_and_only_its_hash_is_kept(client: Client, owner: asyncpg.Connection) -> None:
     answer = await made(client)
     token = answer.access_token
-    assert is_access_token(answer.secret)
+    assert ACCESS_TOKEN.is_well_formed(answer.secret)
     assert not answer.secret_already_issued
     assert token.name.startswith("users/super/accessTokens/token-")
     assert (token.display_name, token.state) == ("Laptop", AccessToken.STATE_ACTIVE)
@@ -72,7 +72,7 @@ async def test_a_new_token_works_and_only_its_hash_is_kept(client: Client, owner
     assert await client.call("GetAccessToken", pb.GetAccessTokenRequest(name=token.name)) == token
     row = await owner.fetchrow("SELECT * FROM access_tokens WHERE access_token_id LIKE 'token-%'")
     assert row is not None
-    assert row["secret_hash"] == hash_access_token(answer.secret, bytes.fromhex(PEPPER))
+    assert row["secret_hash"] == hash_secret(answer.secret, bytes.fromhex(PEPPER))
     for table in ("access_tokens", "audit_log", "request_replays"):
         assert answer.secret not in str([dict(one) for one in await owner.fetch(f"SELECT * FROM {table}")])  # noqa: S608
 

@@ -9,7 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from megarouter.admin.v1 import api_key_pb2
 from megarouter.admin.v1.api_key_pb2 import ApiKey
 
-from gateway_core.model.organization.api_keys import hash_api_key
+from gateway_core.model.organization.bearer_secrets import hash_secret
 from tests.contract.admin_service.conftest import PEPPER
 
 ACME = "organizations/acme"
@@ -62,7 +62,7 @@ async def key_limit(owner: asyncpg.Connection, kind: str, scope: str, limit: int
 
 async def identity(owner: asyncpg.Connection, secret: str) -> asyncpg.Record | None:
     """What the data plane finds for a secret."""
-    secret_hash = hash_api_key(secret, bytes.fromhex(PEPPER))
+    secret_hash = hash_secret(secret, bytes.fromhex(PEPPER))
     return await owner.fetchrow("SELECT * FROM identity_of_key($1)", secret_hash)
 
 

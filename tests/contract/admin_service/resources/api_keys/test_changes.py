@@ -12,7 +12,7 @@ from megarouter.admin.v1 import api_key_pb2
 from megarouter.admin.v1.api_key_pb2 import ApiKey
 from megarouter.admin.v1.model_whitelist_pb2 import ModelWhitelist
 
-from gateway_core.model.organization.api_keys import is_well_formed
+from gateway_core.model.organization.bearer_secrets import API_KEY
 from tests.contract.admin_service.conftest import Client
 from tests.contract.admin_service.resources.api_keys.calls import (
     NAME,
@@ -30,7 +30,7 @@ async def test_a_member_makes_a_key_whose_secret_works_and_is_kept_as_a_hash(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     made = await client.call("CreateApiKey", create(), "member")
-    assert is_well_formed(made.secret)
+    assert API_KEY.is_well_formed(made.secret)
     assert made.api_key.member == member_name("member")
     assert made.api_key.state == ApiKey.STATE_ACTIVE
     found = await identity(owner, made.secret)

@@ -11,8 +11,7 @@ from megarouter.admin.v1 import group_pb2, member_pb2
 from megarouter.admin.v1 import invite_pb2 as pb
 from megarouter.admin.v1.invite_pb2 import Invite
 
-from admin_service.resources.invites.tokens import make_invite_token
-from gateway_core.model.organization.api_keys import hash_api_key
+from gateway_core.model.organization.bearer_secrets import INVITE_TOKEN, hash_secret
 from tests.contract.admin_service.conftest import PEPPER, Client, add_key
 from tests.contract.admin_service.resources.invites.calls import (
     FAILED_PRECONDITION,
@@ -206,7 +205,7 @@ async def test_what_cannot_be_used_looks_like_what_never_was(
     token = (await invited(client, SUB_ADMIN, by="l1")).token
     await client.call("PreviewInvite", preview(token), ada)
     await owner.execute(change)
-    unknown = make_invite_token(secrets.token_bytes(32))
+    unknown = INVITE_TOKEN.make(secrets.token_bytes(32))
     for method, request in (("AcceptInvite", accept), ("PreviewInvite", preview)):
         failure = await client.failure(method, request(token), ada)
         assert is_invalid(failure)
@@ -221,7 +220,7 @@ async def test_tokens_that_cannot_be_used_cost_the_same_look_up(
     """Unknown, used up, revoked, expired, of a deleted organization: the one function finds none of them, and nothing follows."""
     made = [await invited(client) for _ in range(4)]
     ids = [one.invite.name.rpartition("/")[2] for one in made]
-    hashes = [hash_api_key(one.token, bytes.fromhex(PEPPER)) for one in made]
+    hashes = [hash_secret(one.token, bytes.fromhex(PEPPER)) for one in made]
     find = "SELECT count(*) FROM invite_of_token($1, $2)"
     assert [await owner.fetchval(find, one, ada) for one in hashes] == [1, 1, 1, 1]
     for column, ident in zip(("use_count = 1", "revoke_time = now()", "expire_time = now()"), ids, strict=False):
@@ -238,9 +237,9 @@ async def test_a_guess_without_the_checksum_looks_nothing_up(
     """With the look-up taken away a guess is answered as before, and a well-formed token is not."""
     await owner.execute("ALTER FUNCTION invite_of_token(bytea, text) RENAME TO gone")
     request = accept if method == "AcceptInvite" else preview
-    guess = make_invite_token(bytes(32))[:-1] + "x"
+    guess = INVITE_TOKEN.make(bytes(32))[:-1] + "x"
     assert is_invalid(await client.failure(method, request(guess), ada))
-    failure = await client.failure(method, request(make_invite_token(bytes(32))), ada)
+    failure = await client.failure(method, request(INVITE_TOKEN.make(bytes(32))), ada)
     assert failure.code is grpc.StatusCode.INTERNAL
 
 

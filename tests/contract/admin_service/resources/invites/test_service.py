@@ -16,7 +16,7 @@ from megarouter.admin.v1 import invite_pb2 as pb
 from megarouter.admin.v1.invite_pb2 import Invite
 from megarouter.type.v1 import role_pb2
 
-from admin_service.resources.invites.tokens import hash_invite_token, is_invite_token
+from gateway_core.model.organization.bearer_secrets import INVITE_TOKEN, hash_secret
 from gateway_core.runtime.settings import AdminSettings
 from tests.contract.admin_service.conftest import PEPPER, Client, running_service
 
@@ -69,14 +69,14 @@ async def linking_client(settings: AdminSettings, people: None) -> AsyncIterator
 
 async def test_an_invite_is_answered_with_its_token_in_a_link(linking_client: Client) -> None:
     made = await linking_client.call("CreateInvite", create(), "l1")
-    assert is_invite_token(made.token)
+    assert INVITE_TOKEN.is_well_formed(made.token)
     assert made.link == f"{PAGE}#{made.token}"
     assert not made.secret_already_issued
 
 
 async def test_without_a_page_there_is_a_token_and_no_link(client: Client) -> None:
     made = await client.call("CreateInvite", create())
-    assert is_invite_token(made.token)
+    assert INVITE_TOKEN.is_well_formed(made.token)
     assert made.link == ""
 
 
@@ -144,7 +144,7 @@ async def test_the_token_is_nowhere_but_in_the_first_answer(
     assert secret not in MessageToJson(made.invite)
     assert secret not in caplog.text
     stored = await owner.fetchval("SELECT secret_hash FROM invites")
-    assert stored == hash_invite_token(made.token, bytes.fromhex(PEPPER))
+    assert stored == hash_secret(made.token, bytes.fromhex(PEPPER))
 
 
 async def test_a_repeated_request_makes_no_second_invite_and_shows_no_token(
@@ -242,7 +242,7 @@ async def test_many_are_invited_at_once_each_by_an_own_token(client: Client) -> 
     answer = await client.call("BatchCreateInvites", batch(*emails, ttl=Duration(seconds=DAY_S)), "l1")
     assert [issued.invite.email for issued in answer.invites] == emails
     assert len({issued.token for issued in answer.invites}) == 100
-    assert all(is_invite_token(issued.token) for issued in answer.invites)
+    assert all(INVITE_TOKEN.is_well_formed(issued.token) for issued in answer.invites)
     assert len(await listed(client, page_size=1000)) == 100
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from gateway_core.model.calls.holds import sign_hold
-from gateway_core.model.organization.api_keys import make_api_key, obfuscate
+from gateway_core.model.organization.bearer_secrets import API_KEY
 from gateway_core.runtime.telemetry.logs import JsonFormatter
 from tests.support.example_hold import HOLD
 
-KEY = make_api_key(b"canary-canary-canary-canary-1234")
+KEY = API_KEY.make(b"canary-canary-canary-canary-1234")
 TOKEN = sign_hold(HOLD, b"k" * 32)
 URL = "postgresql://megarouter:canary-password@db:5432/megarouter"
 CANARIES = pytest.mark.parametrize(
@@ -117,5 +117,5 @@ def test_a_secret_in_an_exception_is_removed(log: Log, secret: str, hidden: str)
 
 
 def test_what_may_be_shown_of_a_key_stays(log: Log) -> None:
-    log.logger.info("key %s, see https://docs.example/keys", obfuscate(KEY))
-    assert log.lines[0]["message"] == f"key {obfuscate(KEY)}, see https://docs.example/keys"
+    log.logger.info("key %s, see https://docs.example/keys", API_KEY.obfuscated(KEY))
+    assert log.lines[0]["message"] == f"key {API_KEY.obfuscated(KEY)}, see https://docs.example/keys"
