@@ -11,7 +11,7 @@ from admin_service.access.permissions import Permission, Target, may
 from admin_service.api.errors import dependency_unavailable
 from admin_service.resources.guardrails.explanation_messages import explanation_message
 from admin_service.resources.guardrails.explanations import SupposedCall, explain
-from admin_service.resources.guardrails.live_counters import LiveCounterReader
+from admin_service.resources.guardrails.live_counter_reader import LiveCounterReader
 from admin_service.resources.guardrails.named_principals import named_principal
 from gateway_core.contract.dialects import Endpoint
 from gateway_core.model.calls.decision import Admission, Parameters, Prices, decide

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from admin_service.resources.guardrails.explanations import Explanation, SupposedCall, explain
-from admin_service.resources.guardrails.live_counters import LiveCounterReader
+from admin_service.resources.guardrails.live_counter_reader import LiveCounterReader
 from gateway_core.contract.dialects import Endpoint
 from gateway_core.model.calls.decision import Parameters, Prices
 from gateway_core.model.catalog.entries import Model
