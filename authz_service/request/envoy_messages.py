@@ -14,7 +14,7 @@ from gateway_core.contract.dialects import Dialect
 from gateway_core.model.calls.decision import Admission
 from gateway_core.model.calls.error_bodies import error_body
 from gateway_core.model.calls.placement_refusals import token_headers
-from gateway_core.model.calls.refusals import Refusal
+from gateway_core.model.calls.refusals import Refusal, retry_headers
 from gateway_core.runtime.protobuf_wire import bytes_field
 
 REQUEST_NAMESPACE: Final = "megarouter.request"
@@ -120,12 +120,7 @@ def _shared_answer(admission: Admission) -> bytes:
 
 def deny(refusal: Refusal, dialect: Dialect) -> bytes:
     """The call does not pass; the body says why in the caller's dialect."""
-    headers = []
-    if not refusal.should_retry:
-        headers.append(_header("x-should-retry", "false"))
-    if refusal.retry_after_s is not None:
-        headers.append(_header("retry-after", str(refusal.retry_after_s)))
-    headers.extend(_header(name, value) for name, value in refusal.headers)
+    headers = [_header(name, value) for name, value in (*retry_headers(refusal).items(), *refusal.headers)]
     return _answered(refusal.status, error_body(refusal, dialect), headers)
 
 

@@ -1,4 +1,4 @@
-"""`Guardrails.ExplainAccess`: the decision of the data plane, told instead of carried out."""
+"""`Guardrails.ExplainAccess`: what the data plane would answer a call now, without making the call."""
 
 from collections.abc import Callable
 from typing import Final

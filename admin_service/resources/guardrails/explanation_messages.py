@@ -13,7 +13,8 @@ def explanation_message(
     organization: str, explanation: Explanation, *, shows_credit: bool
 ) -> guardrail_pb2.ExplainAccessResponse:
     """The answer; without the credit for who may not see it."""
-    refusal, stopped_by = explanation.refusal, explanation.stopped_by
+    refusal = explanation.refusal
+    stopped_by = refusal.scope if refusal else None
     return guardrail_pb2.ExplainAccessResponse(
         passes=refusal is None,
         reason=refusal.reason if refusal else "",

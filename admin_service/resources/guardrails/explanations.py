@@ -1,57 +1,29 @@
-"""Whether a call would pass, and how much every guardrail above it has left: the decision itself, told instead of carried out.
+"""Whether a call would pass, and how much every guardrail above it has left, without placing anything.
 
-It asks the same functions in the same order as authz_service (`decision`, `placement_refusals`), so that it cannot differ from
-what a call gets at the same moment. What it cannot know is the moment: the counters are those that it is given.
+It decides and words refusals with the functions that authz_service (`decision`, `placement_refusals`) and ratelimit_service
+(`rate_refusals`) use, in the order in which a call meets them (`refusals`). Where Redis scripts decide for a call,
+`placement_model` and `live_counters` decide here, on counters that were read a moment before.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from admin_service.resources.guardrails.live_counters import LiveCounters, Spend, Usage
+from admin_service.resources.guardrails.placement_model import judge_placement, needed_units
 from gateway_core.contract.dialects import Endpoint
-from gateway_core.model.calls.decision import Admission, Parameters, Prices, decide, refuse_principal
+from gateway_core.model.calls.decision import Admission, Parameters, Prices, counter_of, decide, refuse_principal
 from gateway_core.model.calls.placement_refusals import refuse_placement
-from gateway_core.model.calls.placements import BusyThrottle, ExhaustedCounter, Refused
 from gateway_core.model.calls.principals import Principal
-from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.calls.rate_refusals import refuse_rates
+from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode, RateRule
-from gateway_core.model.limits.rate_limits import RateCounter, RateUnit
-from gateway_core.model.limits.request_limits import decode_limits
+from gateway_core.model.limits.rate_limits import Demand, RateCounter, RateUnit, merge_demands
+from gateway_core.model.limits.request_limits import decode_limits, demands_of
 from gateway_core.model.limits.throttles import Throttle, ThrottleKind
 from gateway_core.model.organization.scopes import Scope
 
 _US_PER_S = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Spend:
-    """A counter, or the credit pool with its balance for what is settled; nano-credits."""
-
-    settled_nano_credits: int = 0
-    held_nano_credits: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """A rate or a throttle: what counts now, and what waiting brings."""
-
-    used: int = 0
-    wait_us: int | None = 0
-    """Until the call would fit; None when it never will. Meaningless where it fits."""
-    reset_us: int = 0
-    """Until the whole limit is free again; 0 where nobody knows."""
-
-
-@dataclass(frozen=True, slots=True)
-class LiveCounters:
-    """What counts at one moment. What is absent is zero."""
-
-    pool: Spend
-    spend: Mapping[Counter, Spend] = field(default_factory=dict)
-    throttles: Mapping[Throttle, Usage] = field(default_factory=dict)
-    requests: Mapping[RateCounter, Usage] = field(default_factory=dict)
-    """Of every limit of requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +80,7 @@ class Explanation:
     """What would become of a call."""
 
     refusal: Refusal | None
-    """What the caller would be told; None if the call would pass. Names what stops it first."""
-    stopped_by: Scope | None
-    """Whose guardrail stops it first; None if none does, or what does is no guardrail (as the credit, a disabled key)."""
+    """What the caller would get; None if the call would pass."""
     amount_nano_credits: int | None
     """What the call's hold would reserve; None when it would not come to that."""
     guardrails: tuple[GuardrailState, ...]
@@ -148,91 +118,36 @@ def explain(
         make_hold_id=lambda: "",
         clock=clock,
     )
-    refusal = refuse_principal(principal, now_epoch_us / _US_PER_S)
     admission = decision if isinstance(decision, Admission) else None
     states = tuple(
         _state(principal, rail, call, prices, admission, counters, now_epoch_us, clock) for rail in principal.guardrails
     )
-    stopped_by = None
-    if refusal is None and isinstance(decision, Refusal):
-        refusal = decision
-        if refusal.reason is RefusalReason.MODEL_NOT_ALLOWED:
-            stopped_by = next(s.scope for s in states if s.mode is GuardrailMode.ENFORCE and not s.model_allowed)
-    if refusal is None and admission is not None:
-        refusal, stopped_by = _placing(admission, counters)
+    refusal = refuse_principal(principal, now_epoch_us / _US_PER_S)
+    if refusal is None:
+        refusal = decision if isinstance(decision, Refusal) else _refuse_counters(decision, counters)
     amount = admission.hold.amount_nano_credits if admission else None
     balance, held = counters.pool.settled_nano_credits, counters.pool.held_nano_credits
     credit = LimitState((amount or 0) + held <= balance, balance, 0, held, None)
-    return Explanation(refusal, stopped_by, amount, states, credit)
+    return Explanation(refusal, amount, states, credit)
 
 
-def _placing(admission: Admission, counters: LiveCounters) -> tuple[Refusal | None, Scope | None]:
-    """As `place.lua` and then ratelimit_service: whether every enforced limit can carry the call."""
-    refused = _refused(admission, counters)
-    if refused.exhausted or refused.busy:
-        refusal = refuse_placement(admission, refused)
-        if refusal.limits:
-            return refusal, refusal.limits[0].scope
-        return refusal, admission.hold.throttles[refused.busy[0].index].scope
-    found = [
-        (limit, counters.requests.get(limit.counter(admission.hold.organization), Usage()))
-        for limit in decode_limits(admission.rate_limits)
-        if not limit.shadow
-    ]
-    full = [(limit, usage) for limit, usage in found if usage.used >= limit.limit]
-    if not full:
-        return None, None
-    # ratelimit_service names the one to wait longest for.
-    first, usage = max(full, key=lambda pair: _longest(pair[1]))
-    counter = first.counter(admission.hold.organization)
-    message = f"The limit of requests per {first.unit.name.lower()} of {counter.subject} is reached."
-    seconds = None if usage.wait_us is None else max(1, -(-usage.wait_us // _US_PER_S))
-    refusal = Refusal(RefusalReason.RATE_LIMITED, message, retry_after_s=seconds, never_passes=seconds is None)
-    return refusal, first.scope
+def _refuse_counters(admission: Admission, counters: LiveCounters) -> Refusal | None:
+    """Refuses as `place.lua` and then ratelimit_service would on these counters."""
+    refused = judge_placement(admission, counters)
+    if refused is not None:
+        return refuse_placement(admission, refused)
+    demands = merge_demands(demands_of(decode_limits(admission.rate_limits), admission.hold.organization))
+    return refuse_rates([_usage(demand, counters).state_of(demand) for demand in demands])
 
 
-def _longest(usage: Usage) -> float:
-    return float("inf") if usage.wait_us is None else usage.wait_us
-
-
-def _refused(admission: Admission, counters: LiveCounters) -> Refused:
-    hold = admission.hold
-    exhausted = []
-    for index, (counter, limit) in enumerate(zip(hold.counters, admission.limits, strict=True)):
-        spend = counters.spend.get(counter, Spend())
-        needed = spend.settled_nano_credits + spend.held_nano_credits + hold.amount_nano_credits
-        if limit is not None and needed > limit and counter.scope not in admission.shadows:
-            exhausted.append(ExhaustedCounter(index, spend.settled_nano_credits, spend.held_nano_credits))
-    pool = counters.pool
-    if pool.held_nano_credits + hold.amount_nano_credits > pool.settled_nano_credits:
-        exhausted.append(ExhaustedCounter(None, pool.settled_nano_credits, pool.held_nano_credits))
-    busy = []
-    for index, (throttle, limit) in enumerate(zip(hold.throttles, admission.throttle_limits, strict=True)):
-        usage = counters.throttles.get(throttle, Usage())
-        needed = _needed(throttle.kind, admission)
-        if usage.used + needed > limit and throttle.scope not in admission.shadows:
-            wait_us = None if needed > limit else usage.wait_us
-            busy.append(BusyThrottle(index, usage.used, wait_us, usage.reset_us))
-    return Refused(tuple(exhausted), tuple(busy))
-
-
-def _needed(kind: ThrottleKind, admission: Admission | None) -> int:
-    if kind is ThrottleKind.CALLS or admission is None:
-        return 1
-    return admission.hold.input_tokens + admission.hold.output_tokens
+def _usage(demand: Demand, counters: LiveCounters) -> Usage:
+    return counters.requests.get(demand.counter, Usage()) if isinstance(demand.counter, RateCounter) else Usage()
 
 
 def counters_of(principal: Principal, now_epoch_s: float, clock: PeriodClock) -> tuple[Counter, ...]:
     """The counters that carry a call now, one for each guardrail."""
     return tuple(
-        Counter(
-            rail.scope.kind,
-            rail.scope.scope_id,
-            rail.cycle,
-            clock.period_at(rail.cycle, principal.zone, now_epoch_s).start_epoch_s,
-            rail.cycle_revision,
-        )
-        for rail in principal.guardrails
+        counter_of(rail, clock.period_at(rail.cycle, principal.zone, now_epoch_s)) for rail in principal.guardrails
     )
 
 
@@ -249,7 +164,7 @@ def _state(
     model = prices.models.get(call.parameters.model)
 
     def throttled(throttle: Throttle, limit: int | None) -> LimitState | None:
-        needed = _needed(throttle.kind, admission)
+        needed = needed_units(throttle.kind, admission) if admission else 1
         return (
             limit if limit is None else _throttle_state(limit, needed, counters.throttles.get(throttle), now_epoch_us)
         )
@@ -290,8 +205,7 @@ def _budget(
     if limit is None:
         return None
     period = clock.period_at(rail.cycle, principal.zone, now_epoch_us / _US_PER_S)
-    counter = Counter(rail.scope.kind, rail.scope.scope_id, rail.cycle, period.start_epoch_s, rail.cycle_revision)
-    spend = counters.spend.get(counter, Spend())
+    spend = counters.spend.get(counter_of(rail, period), Spend())
     settled, held = spend.settled_nano_credits, spend.held_nano_credits
     amount = admission.hold.amount_nano_credits if admission else 0
     return LimitState(settled + held + amount <= limit, limit, settled, held, period.end_epoch_s)

@@ -5,14 +5,15 @@ from typing import Final
 
 import asyncpg
 
-from admin_service.resources.guardrails.explanations import LiveCounters, Spend, Usage, counters_of
+from admin_service.resources.guardrails.explanations import counters_of
+from admin_service.resources.guardrails.live_counters import LiveCounters, Spend, Usage
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.limits.cycles import PeriodClock
-from gateway_core.model.limits.rate_limits import RateUnit
-from gateway_core.model.limits.request_limits import rate_limits_of
+from gateway_core.model.limits.rate_limits import RateCounter, RateUnit, merge_demands
+from gateway_core.model.limits.request_limits import demands_of, rate_limits_of
 from gateway_core.model.limits.throttles import ThrottleKind, ThrottleLimit, throttles_of
 from gateway_core.stores.postgres.hold_store import SpendStore
-from gateway_core.stores.redis.keys import counter_key, pool_key, throttle_key
+from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, throttle_key
 from gateway_core.stores.redis.pipelined import ScriptClient
 from gateway_core.stores.redis.scripts import WINDOWS, script_source
 
@@ -45,16 +46,18 @@ class LiveCounterReader:
         counters = counters_of(principal, now_epoch_s, clock)
         names = [counter.encode() for counter in counters]
         throttles = throttles_of(principal.guardrails)
-        rates = rate_limits_of(principal.guardrails)
-        keys = [pool_key(organization), *(counter_key(organization, name) for name in names)]
-        arguments = [str(len(names))]
+        rates = merge_demands(demands_of(rate_limits_of(principal.guardrails), organization))
+        # Read before Redis, whose pool has counted at least as many placements by then unless it is from an old snapshot.
+        floor = await self._store.highest_placement(organization)
+        keys = [pool_key(organization), holds_key(organization), *(counter_key(organization, name) for name in names)]
+        arguments = [str(floor), str(len(names))]
         for limit in throttles:
             keys.append(throttle_key(organization, limit.throttle.encode()))
             needed = needed_tokens if limit.throttle.kind is ThrottleKind.TOKENS else 1
             arguments += [limit.throttle.kind, str(limit.limit), str(needed), _MINUTE]
         for rate in rates:
-            keys.append(rate.counter(organization).key())
-            arguments += ["requests", str(rate.limit), "1", str(rate.unit.slice_us)]
+            keys.append(rate.counter.key())
+            arguments += ["requests", str(rate.limit), str(rate.hits), str(rate.counter.unit.slice_us)]
         answer = await self._peek(keys=keys, args=arguments)
         parts = [answer[start : start + _PER_KEY] for start in range(0, len(answer), _PER_KEY)]
         pool, spend = parts[0], parts[1 : 1 + len(names)]
@@ -66,18 +69,19 @@ class LiveCounterReader:
                 for counter, part in zip(counters, spend, strict=True)
             },
             throttles={
-                limit.throttle: usage or await self._open_calls(organization, limit)
+                limit.throttle: usage or await self._open_calls(organization, limit, now_epoch_s)
                 for limit, usage in zip(throttles, usages, strict=False)
             },
             requests={
-                rate.counter(organization): usage or Usage()
+                rate.counter: usage or Usage()
                 for rate, usage in zip(rates, usages[len(throttles) :], strict=True)
+                if isinstance(rate.counter, RateCounter)
             },
         )
 
-    async def _open_calls(self, organization: str, limit: ThrottleLimit) -> Usage:
+    async def _open_calls(self, organization: str, limit: ThrottleLimit, now_epoch_s: float) -> Usage:
         _, open_holds = await self._store.open_calls(organization, limit.throttle.scope)
-        return Usage(len(open_holds))
+        return Usage(sum(expires_epoch_s > now_epoch_s for expires_epoch_s in open_holds.values()))
 
     async def _pool_of(self, organization: str, part: Sequence[str | None]) -> Spend:
         generation, balance, held = part

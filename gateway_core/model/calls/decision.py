@@ -17,8 +17,8 @@ from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.catalog.entries import Model, PriceSchedule, Provider
 from gateway_core.model.catalog.pricing import estimate
 from gateway_core.model.limits.counters import Counter
-from gateway_core.model.limits.cycles import PeriodClock
-from gateway_core.model.limits.guardrails import RateRule
+from gateway_core.model.limits.cycles import Period, PeriodClock
+from gateway_core.model.limits.guardrails import Guardrail, RateRule
 from gateway_core.model.limits.request_limits import encode_limits, rate_limits_of
 from gateway_core.model.limits.throttles import Throttle, throttles_of
 from gateway_core.model.organization.scopes import Scope
@@ -147,6 +147,11 @@ class Terms:
         )
 
 
+def counter_of(rail: Guardrail, period: Period) -> Counter:
+    """The counter of a guardrail's budget in a period of its cycle."""
+    return _counter(rail.scope.kind, rail.scope.scope_id, rail.cycle, period.start_epoch_s, rail.cycle_revision)
+
+
 def refuse_principal(principal: Principal, now_epoch_s: float, address: str | None = None) -> Refusal | None:
     """Why the holder of a right key may not call at all, if so; where from is not asked without an address."""
     if not principal.api_key_active:
@@ -218,10 +223,7 @@ def agree(
         streams=parameters.streams,
         model=model,
         schedule=schedule,
-        counters=tuple(
-            _counter(rail.scope.kind, rail.scope.scope_id, rail.cycle, period.start_epoch_s, rail.cycle_revision)
-            for rail, period in zip(rails, periods, strict=True)
-        ),
+        counters=tuple(counter_of(rail, period) for rail, period in zip(rails, periods, strict=True)),
         limits=tuple(rail.budget_nano_credits for rail in rails),
         reset_epoch_s=tuple(period.end_epoch_s for period in periods),
         cluster=provider.cluster,
@@ -311,7 +313,8 @@ def _find_model(
         )
     if not principal.may_call(model.name, model.provider):
         message = f"The model {name!r} is not on your whitelist. GET /v1/models lists what you may use."
-        return Refusal(RefusalReason.MODEL_NOT_ALLOWED, message, "model")
+        scope = principal.scope_that_forbids(model.name, model.provider)
+        return Refusal(RefusalReason.MODEL_NOT_ALLOWED, message, "model", scope=scope)
     if endpoint not in model.endpoints:
         offered = ", ".join(model.endpoints)
         message = f"The model {name!r} is not offered for {endpoint}; it is for {offered}."

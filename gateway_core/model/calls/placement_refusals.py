@@ -1,4 +1,4 @@
-"""What a caller is told when a hold could not be placed: a limit that is spent, or a throttle that is busy."""
+"""What a caller reads when a hold could not be placed: a limit that is spent, or a throttle that is busy."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -21,7 +21,7 @@ _SCOPE_NAMES: Final = {
 
 
 def refuse_placement(admission: Admission, refused: Refused) -> Refusal:
-    """The refusal of a placement. What waiting does not help is told before what it does."""
+    """Returns the refusal of a placement. A limit that waiting does not help is reported before one that it does."""
     if refused.exhausted:
         return refuse_exhausted(admission, refused.exhausted)
     return _refuse_busy(admission, refused.busy)
@@ -54,7 +54,14 @@ def _refuse_busy(admission: Admission, busy: tuple[BusyThrottle, ...]) -> Refusa
             f"The limit of {subject} is {limit} call{'' if limit == 1 else 's'} at once, {first.used} are open. {again}"
         )
         headers = _headers("concurrent-requests", limit, max(0, limit - first.used))
-    return Refusal(reason, message, retry_after_s=seconds, headers=headers, never_passes=seconds is None)
+    return Refusal(
+        reason,
+        message,
+        retry_after_s=seconds,
+        headers=headers,
+        never_passes=seconds is None,
+        scope=throttle.scope,
+    )
 
 
 def token_headers(admission: Admission, left: TokensLeft) -> tuple[tuple[str, str], ...]:
@@ -97,7 +104,7 @@ def refuse_exhausted(admission: Admission, exhausted: tuple[ExhaustedCounter, ..
         f"The budget of {_SCOPE_NAMES[first.scope.kind]} {first.scope.scope_id!r} is exhausted: this call needs up to {amount}"
         f" credits, {left} of {format_credits(first.limit_nano_credits)} are left.{reset} Lower max_tokens or ask an admin."
     )
-    return Refusal(RefusalReason.BUDGET_EXHAUSTED, message, limits=limits)
+    return Refusal(RefusalReason.BUDGET_EXHAUSTED, message, limits=limits, scope=first.scope)
 
 
 def _exhausted_limit(admission: Admission, counter: ExhaustedCounter) -> ExhaustedLimit:

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from gateway_core.model.limits.address_lists import AddressList
 from gateway_core.model.limits.guardrails import Guardrail
+from gateway_core.model.organization.scopes import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,11 @@ class Principal:
     def may_call(self, model: str, provider: str) -> bool:
         """Whether every enforced whitelist above the call allows the model. Both names are the catalogue's."""
         return all(rail.is_shadow or rail.allows(model, provider) for rail in self.guardrails)
+
+    def scope_that_forbids(self, model: str, provider: str) -> Scope | None:
+        """The narrowest scope whose enforced whitelist forbids the model; None if `may_call`."""
+        forbidding = (rail.scope for rail in self.guardrails if not rail.is_shadow and not rail.allows(model, provider))
+        return next(forbidding, None)
 
     def shadow_refusals(self, model: str, provider: str) -> tuple[int, ...]:
         """Places among the guardrails of those in shadow mode whose whitelist would refuse the model."""

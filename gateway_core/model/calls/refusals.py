@@ -1,4 +1,10 @@
-"""Why a call is refused: one reason each, its HTTP status, and what the caller can do about it (design §5)."""
+"""Why a call is refused: one reason each, its HTTP status, and what the caller can do about it.
+
+A call that several limits refuse reports one of them, in this order: a budget (the narrowest scope first), the organization's
+credit, tokens per minute, concurrent calls, requests. So a call that hits both a budget and a rate limit reports the budget:
+waiting does not help it. `explanations.explain` asks in this order; a call meets its limits in it, because authz_service places
+the hold before Envoy asks ratelimit_service.
+"""
 
 import enum
 from dataclasses import dataclass, field
@@ -91,6 +97,8 @@ class Refusal:
     """More that the answer says in its headers."""
     never_passes: bool = False
     """Whether no waiting lets this very call pass."""
+    scope: Scope | None = None
+    """Whose guardrail refuses; None if no guardrail does (a disabled key, the organization's credit)."""
 
     @property
     def status(self) -> int:
@@ -101,3 +109,11 @@ class Refusal:
     def should_retry(self) -> bool:
         """Whether the same call may pass later without anybody changing anything."""
         return self.reason in _WORTH_RETRYING and not self.never_passes
+
+
+def retry_headers(refusal: Refusal) -> dict[str, str]:
+    """The headers that tell SDKs whether and when to retry: `x-should-retry: false`, `retry-after` in seconds."""
+    headers = {} if refusal.should_retry else {"x-should-retry": "false"}
+    if refusal.retry_after_s is not None:
+        headers["retry-after"] = str(refusal.retry_after_s)
+    return headers

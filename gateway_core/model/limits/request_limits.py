@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from gateway_core.model.limits.guardrails import Guardrail, RateRule
-from gateway_core.model.limits.rate_limits import RateCounter, RateUnit
+from gateway_core.model.limits.rate_limits import Demand, RateCounter, RateUnit
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 
 _PARTS: Final = 4
@@ -29,6 +29,11 @@ class RateLimit:
     def counter(self, organization: str) -> RateCounter:
         """What it counts."""
         return RateCounter(organization, self.scope, self.unit, self.models)
+
+
+def demands_of(limits: Iterable[RateLimit], organization: str) -> tuple[Demand, ...]:
+    """What one call demands of the counters of its limits."""
+    return tuple(Demand(limit.counter(organization), limit.limit, 1, shadow=limit.shadow) for limit in limits)
 
 
 def rate_limits_of(

@@ -2,14 +2,8 @@
 
 import dataclasses
 
-from admin_service.resources.guardrails.explanations import (
-    Explanation,
-    LiveCounters,
-    Spend,
-    SupposedCall,
-    Usage,
-    explain,
-)
+from admin_service.resources.guardrails.explanations import Explanation, SupposedCall, explain
+from admin_service.resources.guardrails.live_counters import LiveCounters, Spend, Usage
 from gateway_core.contract.dialects import Endpoint
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import RefusalReason
@@ -36,7 +30,7 @@ def test_the_rate_that_needs_the_longest_wait_is_named() -> None:
     told = explained(who, dataclasses.replace(RICH, requests=full))
     assert told.refusal is not None
     assert (told.refusal.reason, told.refusal.retry_after_s) == (RefusalReason.RATE_LIMITED, 31)
-    assert told.stopped_by == MEMBER
+    assert told.refusal.scope == MEMBER
 
 
 def test_a_rule_stops_calls_of_its_models_and_is_told_with_its_span() -> None:
@@ -45,7 +39,7 @@ def test_a_rule_stops_calls_of_its_models_and_is_told_with_its_span() -> None:
     assert told.refusal is not None
     assert told.refusal.reason is RefusalReason.RATE_LIMITED
     assert "requests per hour" in told.refusal.message
-    assert (told.stopped_by, [state.rule for state in told.guardrails[1].rules]) == (MEMBER, [rules[1]])
+    assert (told.refusal.scope, [state.rule for state in told.guardrails[1].rules]) == (MEMBER, [rules[1]])
     assert not told.guardrails[1].passes
 
 
@@ -61,17 +55,21 @@ def test_what_a_call_needs_decides_not_what_is_left() -> None:
 def test_a_shadow_guardrail_does_not_pass_and_stops_nothing() -> None:
     rail = Guardrail(MEMBER, budget_nano_credits=0, requests_per_minute=0, mode=GuardrailMode.SHADOW)
     told = explained(principal({MEMBER: rail}))
-    assert (told.refusal, told.stopped_by) == (None, None)
+    assert told.refusal is None
     assert [state.passes for state in told.guardrails] == [True, False, True, True, True]
 
 
 def test_a_disabled_key_is_told_before_any_guardrail() -> None:
     told = explained(principal({KEY: Guardrail(KEY, budget_nano_credits=0)}, api_key_active=False))
     assert told.refusal is not None
-    assert (told.refusal.reason, told.stopped_by) == (RefusalReason.KEY_DISABLED, None)
+    assert (told.refusal.reason, told.refusal.scope) == (RefusalReason.KEY_DISABLED, None)
 
 
 def test_credit_that_does_not_suffice_is_nobodys_guardrail() -> None:
     told = explained(principal(), LiveCounters(Spend(10, 0)))
     assert told.refusal is not None
-    assert (told.refusal.reason, told.stopped_by, told.credit.passes) == (RefusalReason.CREDIT_EXHAUSTED, None, False)
+    assert (told.refusal.reason, told.refusal.scope, told.credit.passes) == (
+        RefusalReason.CREDIT_EXHAUSTED,
+        None,
+        False,
+    )
