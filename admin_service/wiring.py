@@ -43,7 +43,7 @@ from gateway_core.runtime.telemetry.tracing import Tracing
 from gateway_core.runtime.unary import UnaryMethod
 from gateway_core.stores.postgres.catalog_store import sync_catalog
 from gateway_core.stores.postgres.connections import UNAVAILABLE, open_pool, until_available
-from gateway_core.stores.postgres.migrations import migrate
+from gateway_core.stores.postgres.migrations import until_migrated
 from gateway_core.stores.redis.connections import open_pipelined
 
 logger = logging.getLogger(__name__)
@@ -94,8 +94,12 @@ class AdminService:
 async def open_service(
     settings: AdminSettings, tracing: Tracing, catalog: Catalog, metrics: Metrics = NO_METRICS
 ) -> AsyncIterator[AdminService]:
-    """The service with its connections, the schema migrated and the catalogue stored. Waits for PostgreSQL without end."""
-    await migrate(settings)
+    """The service with its connections, and the catalogue stored. Waits for PostgreSQL without end, and for its schema.
+
+    Raises:
+        StartRefusedError: the database does not have the schema of this release, or the settings log in as another role.
+    """
+    await until_migrated(settings)
     async with (
         open_pool(settings, ROLE) as pool,
         open_pipelined(settings.redis_url.get_secret_value()) as redis,

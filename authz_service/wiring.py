@@ -35,7 +35,7 @@ from gateway_core.stores.postgres.catalog_store import CatalogCache, open_catalo
 from gateway_core.stores.postgres.connections import open_pool
 from gateway_core.stores.postgres.hold_store import SpendStore, register_holds
 from gateway_core.stores.postgres.identity_store import CHANNEL, REVISION_CHANNEL, IdentityStore
-from gateway_core.stores.postgres.migrations import migrate
+from gateway_core.stores.postgres.migrations import until_migrated
 from gateway_core.stores.postgres.notifications import Listener, running
 from gateway_core.stores.redis.connections import open_pipelined
 from gateway_core.stores.redis.hold_counters import HoldCounters
@@ -167,7 +167,7 @@ async def open_authz_service(
 ) -> AsyncIterator[AuthzService]:
     """Opens what the service needs; when it closes, every placed hold is in the register."""
     async with AsyncExitStack() as stack:
-        await migrate(settings)
+        await until_migrated(settings)
         pool = await stack.enter_async_context(open_pool(settings, ROLE, by_index=True))
         redis = await stack.enter_async_context(open_pipelined(settings.redis_url.get_secret_value()))
         catalog = await stack.enter_async_context(open_catalog_cache(pool, settings, ROLE))

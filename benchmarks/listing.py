@@ -20,8 +20,10 @@ import asyncpg
 import grpc
 from megarouter.admin.v1 import api_key_pb2, api_key_pb2_grpc, member_pb2, member_pb2_grpc
 
-from admin_service.wiring import open_service
+from admin_service.wiring import ROLE, open_service
+from deploy.local.programs.migration import migrate_with_derived_logins
 from deploy.local.programs.postgres import start_postgres
+from deploy.local.stack.database_urls import login_url
 from gateway_core.model.catalog.entries import Catalog
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
 from gateway_core.runtime.settings import AdminSettings
@@ -94,7 +96,7 @@ async def running(database_url: str) -> AsyncIterator[grpc.aio.Channel]:
     settings = AdminSettings.model_validate(
         {
             "listen": "127.0.0.1:0",
-            "database_url": database_url,
+            "admin_database_url": login_url(database_url, ROLE),
             "key_pepper": PEPPER,
             "catalog_file": "/nonexistent",
             "redis_url": "redis://127.0.0.1:1",
@@ -155,10 +157,11 @@ class Lists:
 
 async def measure(database_url: str, present: int, calls: int) -> None:
     """Prints the table."""
+    owner = await asyncpg.connect(database_url)
+    await migrate_with_derived_logins(owner, database_url)
+    await fill(owner, present)
+    await owner.close()
     async with running(database_url) as channel:
-        owner = await asyncpg.connect(database_url)
-        await fill(owner, present)
-        await owner.close()
         lists = Lists(channel)
         print(f"{'list':18} {'as':12} {'rows':>7} {'page':>5}  first ms  middle ms  last ms")  # noqa: T201
         for kind in ("members", "members, FULL", "members, by text", "keys"):

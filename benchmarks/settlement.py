@@ -22,6 +22,7 @@ from rich.table import Table
 
 from authz_service.holds.admission import Admissions
 from authz_service.holds.placement_floors import Floors
+from deploy.local.programs.migration import migrate_with_derived_logins
 from deploy.local.programs.postgres import start_postgres
 from deploy.local.programs.redis import start_redis
 from gateway_core.model.calls.decision import Admission
@@ -32,7 +33,6 @@ from gateway_core.runtime.telemetry.tracing import Tracing
 from gateway_core.stores.postgres.catalog_store import open_catalog_cache
 from gateway_core.stores.postgres.connections import open_pool
 from gateway_core.stores.postgres.hold_store import SpendStore, insert_holds
-from gateway_core.stores.postgres.migrations import apply_migrations, load_migrations
 from gateway_core.stores.redis.hold_counters import HoldCounters
 from tests.contract.usage_service.settlement_cases import SIGNING_KEY, make_hold, make_report, make_settings, prepare
 from usage_service.counters import follower as counter_follower
@@ -84,7 +84,7 @@ async def measure(database_url: str, redis_url: str | None, calls: int, organiza
 
 async def _prepare(database_url: str, organizations: Sequence[str], calls: int) -> list[CallReport]:
     connection = await asyncpg.connect(database_url)
-    await apply_migrations(connection, load_migrations())
+    await migrate_with_derived_logins(connection, database_url)
     await prepare(connection, *organizations)
     holds = [_hold(organizations[number % len(organizations)], number) for number in range(calls)]
     signed = [(hold, sign_hold(hold, SIGNING_KEY)) for hold in holds]

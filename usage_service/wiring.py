@@ -17,7 +17,7 @@ from gateway_core.runtime.unary import UnaryMethod
 from gateway_core.stores.postgres import ledger_store
 from gateway_core.stores.postgres.catalog_store import CatalogCache, open_catalog_cache
 from gateway_core.stores.postgres.connections import open_pool
-from gateway_core.stores.postgres.migrations import migrate
+from gateway_core.stores.postgres.migrations import until_migrated
 from gateway_core.stores.postgres.notifications import Listener
 from gateway_core.stores.postgres.notifications import running as listening
 from gateway_core.stores.redis.connections import open_pipelined
@@ -107,7 +107,7 @@ async def open_usage_service(
 ) -> AsyncIterator[UsageService]:
     """Opens what the service needs; when it closes, everything taken on is settled and the journal's place is stored."""
     async with AsyncExitStack() as stack:
-        await migrate(settings)
+        await until_migrated(settings)
         pool = await stack.enter_async_context(open_pool(settings, ROLE, by_index=True))
         redis = await stack.enter_async_context(open_pipelined(settings.redis_url.get_secret_value()))
         catalog = await stack.enter_async_context(open_catalog_cache(pool, settings, ROLE))

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from gateway_core.runtime.settings import DatabaseSettings, HexKey
 
 
@@ -10,6 +12,12 @@ class DemoSettings(DatabaseSettings):
 
     listen: str = ""
     """It serves nothing."""
+    admin_database_url: SecretStr
     key_pepper: HexKey
     demo_secrets: Path
     """File (mode 0600) that keeps the generated keys and the admin token, so that a second run prints the same."""
+
+    @property
+    def database_url(self) -> SecretStr:
+        """Logs in as `megarouter_admin`."""
+        return self.admin_database_url

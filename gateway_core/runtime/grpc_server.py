@@ -20,7 +20,7 @@ from grpc_reflection.v1alpha import reflection
 
 from gateway_core.runtime.background import in_background, watched
 from gateway_core.runtime.lean_grpc.server import LeanServer
-from gateway_core.runtime.settings import ServiceSettings
+from gateway_core.runtime.settings import ServiceSettings, StartRefusedError
 from gateway_core.runtime.telemetry.logs import configure_logging
 from gateway_core.runtime.telemetry.metrics import configure_metrics
 from gateway_core.runtime.telemetry.tracing import configure_tracing
@@ -76,6 +76,9 @@ def run_service(
     ending = _Ending()
     try:
         uvloop.run(_serve(settings, ending, lambda: build(settings, tracing, metrics), parent_id))
+    except StartRefusedError as error:
+        logger.error("the service cannot start: %s", error)  # noqa: TRY400 - a trace would say nothing more
+        ending.has_failed = True
     finally:
         tracing.shut_down()
         metrics.shut_down()

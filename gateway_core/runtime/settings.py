@@ -2,6 +2,7 @@
 
 import os
 import re
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -19,7 +20,7 @@ S = TypeVar("S", bound="ServiceSettings")
 # Written to HOME/env for people and clients, or read by the runner, so a shell that starts a service may have them.
 _CLIENT_VARIABLES = frozenset(
     {
-        *("BASE_URL", "API_KEY", "ADMIN_URL", "ADMIN_ADDRESS", "ADMIN_TOKEN", "ORGANIZATION"),
+        *("BASE_URL", "API_KEY", "ADMIN_URL", "ADMIN_ADDRESS", "ADMIN_TOKEN", "ORGANIZATION", "DATABASE_URL"),
         *("ENVOY_BINARY", "DEMO_SECRETS", "ADMIN_ALLOWED_ORIGINS", "IDENTITY_PROVIDERS_FILE"),
     }
 )
@@ -43,7 +44,11 @@ RedisUrl = Annotated[SecretStr, AfterValidator(_require_readable_redis_url)]
 Positive = Annotated[int, Field(gt=0, le=2**31)]
 
 
-class SettingsError(Exception):
+class StartRefusedError(Exception):
+    """The service cannot run as it was started; the message says what to change."""
+
+
+class SettingsError(StartRefusedError):
     """The environment does not describe a service that can start; the message names each variable and what is wrong."""
 
 
@@ -64,16 +69,23 @@ class ServiceSettings(BaseModel):
 
 
 class DatabaseSettings(ServiceSettings):
-    """A service that uses PostgreSQL."""
+    """A service that uses PostgreSQL. Each logs in as a role of its own, so each has a variable of its own for the URL."""
 
-    database_url: SecretStr
     database_pool_size: Positive = 4
     database_timeout_ms: Positive = 5_000
+    schema_wait_ms: Positive = 60_000
+    """How long a starting service waits for a database that is not migrated yet, before it ends."""
+
+    @property
+    @abstractmethod
+    def database_url(self) -> SecretStr:
+        """The URL with which the service logs in."""
 
 
 class AuthzSettings(DatabaseSettings):
     """authz_service."""
 
+    authz_database_url: SecretStr
     redis_url: RedisUrl
     hold_signing_key: HexKey
     key_pepper: HexKey
@@ -87,6 +99,11 @@ class AuthzSettings(DatabaseSettings):
     hold_life_ms: Positive = 2 * 3_600 * 1_000
     """When a hold without a report expires: longer than Envoy lets any stream live."""
 
+    @property
+    def database_url(self) -> SecretStr:
+        """Logs in as `megarouter_authz`."""
+        return self.authz_database_url
+
 
 class RateLimitSettings(ServiceSettings):
     """ratelimit_service."""
@@ -99,6 +116,7 @@ class RateLimitSettings(ServiceSettings):
 class UsageSettings(DatabaseSettings):
     """usage_service."""
 
+    usage_database_url: SecretStr
     redis_url: RedisUrl
     hold_signing_key: HexKey
     journal_file: Path
@@ -120,10 +138,16 @@ class UsageSettings(DatabaseSettings):
     reconcile_interval_ms: Positive = 15_000
     """How often the open holds in Redis are compared with the register; what differs twice in a row is rebuilt."""
 
+    @property
+    def database_url(self) -> SecretStr:
+        """Logs in as `megarouter_usage`."""
+        return self.usage_database_url
+
 
 class AdminSettings(DatabaseSettings):
     """admin_service."""
 
+    admin_database_url: SecretStr
     redis_url: RedisUrl
     """Where the live counters are that an explanation of a decision reads; nothing is written."""
     key_pepper: HexKey
@@ -139,6 +163,11 @@ class AdminSettings(DatabaseSettings):
     smtp_password_file: Path | None = None
     mail_sender: Annotated[str, Field(pattern=r"^[^\s@<>]+@[^\s@<>]+$", max_length=254)] = "megarouter@localhost"
     """The address that messages to people come from."""
+
+    @property
+    def database_url(self) -> SecretStr:
+        """Logs in as `megarouter_admin`."""
+        return self.admin_database_url
 
 
 def _known_variables() -> frozenset[str]:

@@ -14,9 +14,9 @@ import pytest
 from redis.asyncio import Redis
 from redis.asyncio import RedisCluster as ClusterClient
 
+from deploy.local.programs.migration import migrate_with_derived_logins
 from deploy.local.programs.postgres import PostgresServer, start_postgres
 from deploy.local.programs.redis import RedisServer, start_redis
-from gateway_core.stores.postgres.migrations import apply_migrations, load_migrations
 from gateway_core.stores.redis.connections import open_redis
 from tests.support.memory_directory import memory_directory
 from tests.support.redis_cluster import RedisCluster, running_cluster
@@ -129,11 +129,12 @@ async def databases(postgres_server: PostgresServer) -> AsyncIterator[Databases]
 
 
 @pytest.fixture(scope="session")
-async def template_database(databases: Databases) -> str:
+async def template_database(databases: Databases, postgres_server: PostgresServer) -> str:
     """Name of a migrated, empty database."""
 
     async def migrated(connection: asyncpg.Connection) -> None:
-        await apply_migrations(connection, load_migrations())
+        await connection.execute("SET scram_iterations = 1")
+        await migrate_with_derived_logins(connection, postgres_server.url)
 
     return await databases.make_template("template_migrated", migrated, of="template1")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.stack.environment import Backends
+from deploy.local.stack.environment import DATABASE_URL, REDIS_URL, choose_backends
 from deploy.local.stack.layout import Ports
 from tests.e2e.conftest import free_port_base
 from tests.faults.conftest import Servers, World
@@ -40,8 +40,9 @@ def clock_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 async def moved_url(world: World, servers: Servers, clock_files: list[Path]) -> AsyncIterator[str]:
-    backends = Backends(servers[0].url, servers[1].url, embedded_postgres=False, embedded_redis=False)
     directory = str(ROOT / "tests" / "support" / "faults" / "moved_clock")
+    backends = choose_backends({DATABASE_URL: servers[0].url, REDIS_URL: servers[1].url}, "", "")
+    directory = str(Path(__file__).parent / "moved_clock")
     environments = [{"MOVED_CLOCK_FILE": str(file), "PYTHONPATH": directory} for file in clock_files]
     with replicated(world.stack, "clocks", backends, Ports(free_port_base()), environments) as base_url:
         yield base_url

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from deploy.local.stack.environment import Backends
+from deploy.local.stack.environment import DATABASE_URL, REDIS_URL, choose_backends
 from deploy.local.stack.layout import Ports
 from tests.e2e.conftest import free_port_base, wait_settled
 from tests.faults.conftest import Servers, World
@@ -98,7 +98,7 @@ async def test_a_thousand_calls_at_once_while_redis_is_empty_admit_no_more(world
 
 @pytest.fixture(scope="module")
 async def replicated_url(world: World, servers: Servers) -> AsyncIterator[str]:
-    backends = Backends(servers[0].url, servers[1].url, embedded_postgres=False, embedded_redis=False)
+    backends = choose_backends({DATABASE_URL: servers[0].url, REDIS_URL: servers[1].url}, "", "")
     with replicated(world.stack, "replicas", backends, Ports(free_port_base()), [{}] * REPLICAS) as base_url:
         yield base_url
 

@@ -62,7 +62,7 @@ class JournalClaim:
             settings.database_url.get_secret_value(),
             timeout=timeout_s,
             command_timeout=timeout_s,
-            server_settings={"role": role, "application_name": f"{role} {_APPLICATION}"},
+            server_settings={"application_name": f"{role} {_APPLICATION}"},
         )
         try:
             if await connection.fetchval("SELECT pg_try_advisory_lock($1)", _lock_id(journal)):

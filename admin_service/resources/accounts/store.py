@@ -14,7 +14,7 @@ from gateway_core.stores.postgres.connections import Connection
 ACCOUNT_COLUMNS: Final = """
 a.organization_id, a.display_name, a.kind, a.organization_state, a.member_id, a.role, a.member_state, a.group_id, a.is_current
 """
-# Reads past the wall between organizations, as far as the user of `acting_for_user` is a member: see migration 0015.
+# Reads past the wall between organizations, as far as the user of `acting_for_user` is a member: see `my_accounts` in the schema.
 ACCOUNTS: Final = "my_accounts() a"
 
 _ACT_FOR_USER: Final = "SELECT set_config('megarouter.user', $1, true)"

@@ -18,7 +18,7 @@ models m LEFT JOIN LATERAL (
 PRICE_COLUMNS: Final = "p.version, p.effective_date, p.create_time, p.prices"
 PRICE_SOURCE: Final = "price_versions p"
 PROVIDER_COLUMNS: Final = "p.definition, coalesce(h.answered_count, 0), coalesce(h.failed_count, 0)"
-# Reads past the wall between organizations, two numbers for each provider: see migration 0019.
+# Reads past the wall between organizations, two numbers for each provider: see `provider_outcomes` in the schema.
 PROVIDER_SOURCE: Final = "providers p LEFT JOIN provider_outcomes() h ON h.provider_id = p.provider_id"
 
 

@@ -32,6 +32,7 @@ from deploy.local.supervision.background import (
     stop_stack,
     wait_until_up,
 )
+from gateway_core.schema.roles import SERVICE_URLS
 
 application = typer.Typer(
     name="./dev",
@@ -305,7 +306,10 @@ def audit(
     command = [sys.executable, "-m", "usage_service.audit", "--grace-s", str(grace_s), "--rows", str(rows)]
     command += ["--redis"] if redis else []
     # Addresses hold passwords, so they travel by environment.
-    environment = {**os.environ, **{name: urls[name] for name in (DATABASE_URL, REDIS_URL) if name in urls}}
+    environment = {
+        **os.environ,
+        **{name: urls[name] for name in (DATABASE_URL, *SERVICE_URLS.values(), REDIS_URL) if name in urls},
+    }
     raise typer.Exit(subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode)
 
 

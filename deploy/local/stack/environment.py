@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.stack.admin_edge import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
+from deploy.local.stack.database_urls import service_database_urls
 from deploy.local.stack.layout import HOST, SPREAD_SERVICES, Home, Ports
 from deploy.local.stack.secrets import StackSecrets
+from gateway_core.schema.roles import OWNER_URL, SERVICE_URLS
 
-DATABASE_URL = "MEGAROUTER_DATABASE_URL"
+DATABASE_URL = OWNER_URL
 REDIS_URL = "MEGAROUTER_REDIS_URL"
 OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
@@ -25,10 +27,10 @@ ENVOY_LISTEN = "MEGAROUTER_ENVOY_LISTEN"
 METRICS_LISTEN = "MEGAROUTER_METRICS_LISTEN"
 
 NEEDS = {
-    "authz": (DATABASE_URL, REDIS_URL, HOLD_SIGNING_KEY, KEY_PEPPER),
+    "authz": (SERVICE_URLS["megarouter_authz"], REDIS_URL, HOLD_SIGNING_KEY, KEY_PEPPER),
     "ratelimit": (REDIS_URL,),
-    "usage": (DATABASE_URL, REDIS_URL, HOLD_SIGNING_KEY, JOURNAL_FILE),
-    "admin": (DATABASE_URL, REDIS_URL, KEY_PEPPER, EDGE_SECRET, CATALOG_FILE),
+    "usage": (SERVICE_URLS["megarouter_usage"], REDIS_URL, HOLD_SIGNING_KEY, JOURNAL_FILE),
+    "admin": (SERVICE_URLS["megarouter_admin"], REDIS_URL, KEY_PEPPER, EDGE_SECRET, CATALOG_FILE),
 }
 
 _PREFIX = "MEGAROUTER_"
@@ -48,6 +50,7 @@ _NOT_INHERITED = frozenset(
             ENVOY_LISTEN,
             METRICS_LISTEN,
         ),
+        *SERVICE_URLS.values(),
         *(EDGE_SECRET, ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE),
         *("MEGAROUTER_BASE_URL", "MEGAROUTER_API_KEY", "MEGAROUTER_ADMIN_URL", "MEGAROUTER_ADMIN_ADDRESS"),
         *("MEGAROUTER_ADMIN_TOKEN", "MEGAROUTER_ORGANIZATION", "MEGAROUTER_TEST_HOME", "MEGAROUTER_TEST_PORT_BASE"),
@@ -68,8 +71,9 @@ def inherited(environment: Mapping[str, str]) -> dict[str, str]:
 class Backends:
     """Where the databases are. The URLs hold passwords."""
 
-    database_url: str
+    database_url: str  # of the owner
     redis_url: str
+    service_database_urls: Mapping[str, str]  # by variable
     embedded_postgres: bool
     embedded_redis: bool
 
@@ -78,10 +82,14 @@ def choose_backends(environment: Mapping[str, str], own_database_url: str, own_r
     """The caller's databases where given, the embedded ones otherwise.
 
     A shell that sourced this home's own `env` file gives the embedded ones.
+
+    Raises:
+        DatabaseUrlError: the services' URLs of the caller's database are neither given nor can be made.
     """
     database_url = environment.get(DATABASE_URL) or own_database_url
     redis_url = environment.get(REDIS_URL) or own_redis_url
-    return Backends(database_url, redis_url, database_url == own_database_url, redis_url == own_redis_url)
+    service_urls = service_database_urls(database_url, environment if database_url != own_database_url else {})
+    return Backends(database_url, redis_url, service_urls, database_url == own_database_url, redis_url == own_redis_url)
 
 
 def service_environment(
@@ -95,7 +103,7 @@ def service_environment(
 ) -> dict[str, str]:
     """The environment of one process of a service: only what it needs of passwords and keys."""
     values = {
-        DATABASE_URL: backends.database_url,
+        **backends.service_database_urls,
         REDIS_URL: backends.redis_url,
         HOLD_SIGNING_KEY: secrets.hold_signing_key,
         KEY_PEPPER: secrets.key_pepper,
@@ -107,6 +115,11 @@ def service_environment(
     if service in SPREAD_SERVICES:  # asked about every call, so by the lean transport
         needed[ENVOY_LISTEN] = f"unix:{home.envoy_socket(service, worker)}"
     return {**base, **needed, LISTEN: f"unix:{home.socket(service, worker)}", "PYTHONUNBUFFERED": "1"}
+
+
+def database_environment(backends: Backends) -> dict[str, str]:
+    """All URLs of the database, for migrating it and for the audit."""
+    return {DATABASE_URL: backends.database_url, **backends.service_database_urls}
 
 
 @dataclass(frozen=True, repr=False)
@@ -127,7 +140,7 @@ def client_environment(ports: Ports, backends: Backends, demo: Demo) -> dict[str
         "MEGAROUTER_ADMIN_ADDRESS": f"{HOST}:{ports.admin}",
         "MEGAROUTER_ADMIN_TOKEN": demo.admin_token,
         "MEGAROUTER_ORGANIZATION": demo.organization,
-        DATABASE_URL: backends.database_url,
+        **database_environment(backends),
         REDIS_URL: backends.redis_url,
     }
 

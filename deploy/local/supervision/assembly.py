@@ -5,11 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.programs.demo import seed_demo
+from deploy.local.programs.migration import migrate_database
 from deploy.local.programs.postgres import postgres_url
 from deploy.local.programs.redis import redis_url
 from deploy.local.programs.stack_programs import StackPlan, external_addresses, stack_programs
 from deploy.local.stack.admin_edge import AdminEdgeError, admin_edge
-from deploy.local.stack.environment import choose_backends, client_environment, inherited, service_environment
+from deploy.local.stack.database_urls import DatabaseUrlError
+from deploy.local.stack.environment import (
+    choose_backends,
+    client_environment,
+    database_environment,
+    inherited,
+    service_environment,
+)
 from deploy.local.stack.layout import Home, Ports
 from deploy.local.stack.providers import ProviderError, Route, example_model, plan_routes
 from deploy.local.stack.secrets import load_or_make_secrets
@@ -39,11 +47,12 @@ def assemble(request: Request, environment: Mapping[str, str]) -> Assembly:
         routes = plan_routes(catalog.providers, environment, request.ports.mock_provider)
         plan = _plan(request, routes, environment)
         programs = stack_programs(plan)
-    except (AdminEdgeError, CatalogError, ProviderError) as error:
+    except (AdminEdgeError, CatalogError, DatabaseUrlError, ProviderError) as error:
         raise RefusedError(str(error)) from error
     external = external_addresses(plan.backends).items()
     return Assembly(
         programs=programs,
+        migrate=lambda: migrate_database(plan.home, {**plan.environment, **database_environment(plan.backends)}),
         seed=lambda: _seed(plan),
         other_processes=tuple(ProcessState(name=name, address=at, health=Health.EXTERNAL) for name, at in external),
         real_providers=_names(routes, mock=False),

@@ -5,7 +5,7 @@ import fcntl
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -25,12 +25,17 @@ from deploy.local.supervision.supervisor import Supervisor
 logger = logging.getLogger(__name__)
 
 
+async def _nothing() -> None:
+    return
+
+
 @dataclass(frozen=True)
 class Assembly:
     """What a supervisor runs, and what it says about it."""
 
     programs: Sequence[Program]
     seed: Callable[[], Mapping[str, str]]  # when all is ready; blocks; returns the content of HOME/env
+    migrate: Callable[[], Awaitable[None]] = _nothing  # beside the start of the programs, which wait for it
     other_processes: tuple[ProcessState, ...] = ()
     real_providers: tuple[str, ...] = ()
     mock_providers: tuple[str, ...] = ()
@@ -150,8 +155,19 @@ async def _supervise(supervisor: Supervisor, home: Home, assembly: Assembly) -> 
     return None
 
 
+async def _together(*works: Awaitable[None]) -> None:
+    """Waits for all; the first failure ends the others."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def _bring_up(supervisor: Supervisor, home: Home, assembly: Assembly) -> None:
-    await supervisor.start()
+    await _together(supervisor.start(), assembly.migrate())
     values = await asyncio.to_thread(assembly.seed)
     write_private(home.environment_file, render_environment(values))
     supervisor.publish(Phase.READY)

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: pools that take their service's role, and waiting for a server that is not up yet."""
+"""Connections to PostgreSQL: pools that are logged in as their service's role, and waiting for a server that is not up yet."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from gateway_core.runtime.backoff import Backoff
-from gateway_core.runtime.settings import DatabaseSettings
+from gateway_core.runtime.settings import DatabaseSettings, StartRefusedError
 
 logger = logging.getLogger(__name__)
 
@@ -37,13 +37,16 @@ _LONGEST_DELAY_S: Final = 1.0
 
 @asynccontextmanager
 async def open_pool(settings: DatabaseSettings, role: str, *, by_index: bool = False) -> AsyncIterator[asyncpg.Pool]:
-    """A pool whose connections hold only the rights of `role`. Waits for the server without end: services start in any order.
+    """A pool of connections that are logged in as `role`. Waits for the server without end: services start in any order.
 
     Args:
-        settings: where the database is.
-        role: of the service.
+        settings: where the database is, and the login.
+        role: the role of the service, as which the settings must log in.
         by_index: whether every statement is to look rows up by an index. A plan that was made while a table was empty reads all of
             it, and is kept while the table grows: until PostgreSQL counts the rows anew, each call would cost more than the last.
+
+    Raises:
+        StartRefusedError: the settings log in as somebody else.
     """
     timeout_s = settings.database_timeout_ms / 1_000
     pool = await until_available(
@@ -55,7 +58,6 @@ async def open_pool(settings: DatabaseSettings, role: str, *, by_index: bool = F
             timeout=timeout_s,
             reset=_leave_as_it_is,
             server_settings={
-                "role": role,
                 "application_name": role,
                 "statement_timeout": str(settings.database_timeout_ms),
                 **(_BY_INDEX if by_index else {}),
@@ -63,12 +65,20 @@ async def open_pool(settings: DatabaseSettings, role: str, *, by_index: bool = F
         )
     )
     try:
+        await _require_login(pool, role)
         yield pool
     finally:
         try:
             await asyncio.wait_for(pool.close(), timeout_s)
         except TimeoutError:
             pool.terminate()
+
+
+async def _require_login(pool: asyncpg.Pool, role: str) -> None:
+    """A service that logs in as the owner would work, and could do everything: it must not go unnoticed."""
+    login = await until_available(lambda: pool.fetchval("SELECT session_user"))
+    if login != role:
+        raise StartRefusedError(f"the database URL logs in as {login}, and this service runs only as {role}")
 
 
 async def _leave_as_it_is(_connection: Connection) -> None:

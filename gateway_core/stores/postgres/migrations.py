@@ -1,100 +1,77 @@
-"""Migrations: numbered SQL files, each applied once, whichever service starts first.
+"""The schema as a starting service sees it: `python -m gateway_core.schema migrate` makes it, and services wait for that."""
 
-Every file runs in a transaction of its own under one advisory lock. A file that changed after it was applied stops the start:
-the schema would not be what the code was written for.
-"""
-
-import hashlib
+import asyncio
 import logging
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import resources
 from typing import Final
 
 import asyncpg
 
-from gateway_core.runtime.settings import DatabaseSettings
+from gateway_core.runtime.settings import DatabaseSettings, StartRefusedError
+from gateway_core.schema.files import Migration, SchemaError, load_migrations
+from gateway_core.schema.history import COMMAND, missing, read_applied
 from gateway_core.stores.postgres.connections import until_available
 
 logger = logging.getLogger(__name__)
 
-_LOCK_ID: Final = 0x6D656761  # "mega"
+_FIRST_DELAY_S: Final = 0.05
+_LONGEST_DELAY_S: Final = 0.5
+
+# The role, its password, its rights or the database come with the migration.
+_NO_LOGIN: Final = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.InvalidCatalogNameError,
+)
 
 
-class MigrationError(Exception):
-    """The database was migrated by files that differ from these."""
+async def until_migrated(settings: DatabaseSettings) -> None:
+    """Returns when the database has exactly the schema of this release.
 
-
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One file."""
-
-    name: str
-    sql: str
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the text."""
-        return hashlib.sha256(self.sql.encode()).hexdigest()
-
-
-def load_migrations() -> tuple[Migration, ...]:
-    """The files of `deploy/migrations`, in order."""
-    folder = resources.files("deploy") / "migrations"
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
-    return tuple(Migration(file.name, file.read_text(encoding="utf-8")) for file in files)
-
-
-async def migrate(settings: DatabaseSettings) -> None:
-    """Brings the database to the newest schema.
+    Waits without end for a server that does not answer, and `schema_wait_ms` for one that is not migrated yet.
 
     Raises:
-        MigrationError: an applied file is missing here or has another content.
+        StartRefusedError: the database was not migrated in time, or by another release.
     """
-    url = settings.database_url.get_secret_value()
-    connection = await until_available(lambda: asyncpg.connect(url, timeout=settings.database_timeout_ms / 1_000))
     try:
-        await apply_migrations(connection, load_migrations())
-    finally:
-        await connection.close()
+        await _until_migrated(settings, load_migrations())
+    except SchemaError as error:
+        raise StartRefusedError(str(error)) from error
 
 
-async def apply_migrations(connection: asyncpg.Connection, migrations: Sequence[Migration]) -> None:
-    """Applies what is not applied yet. Waits for another process that is migrating.
+async def _until_migrated(settings: DatabaseSettings, migrations: Sequence[Migration]) -> None:
+    lack = await until_available(lambda: _lack(settings, migrations))
+    deadline = time.monotonic() + settings.schema_wait_ms / 1_000
+    delay_s = _FIRST_DELAY_S
+    if lack is not None:
+        logger.warning("waiting for the database to be migrated", extra={"reason": lack})
+    while lack is not None:
+        if time.monotonic() > deadline:
+            raise StartRefusedError(f"{lack}: run `{COMMAND}` of this release")
+        await asyncio.sleep(delay_s)
+        delay_s = min(delay_s * 2, _LONGEST_DELAY_S)
+        lack = await until_available(lambda: _lack(settings, migrations))
+
+
+async def _lack(settings: DatabaseSettings, migrations: Sequence[Migration]) -> str | None:
+    """Returns what the database lacks, None for nothing. Errors of a server that does not answer pass through.
 
     Raises:
-        MigrationError: see `migrate`.
+        SchemaError: another release migrated it; waiting does not help.
     """
-    await connection.execute("SELECT pg_advisory_lock($1)", _LOCK_ID)
+    timeout_s = settings.database_timeout_ms / 1_000
     try:
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS schema_migrations"
-            " (name text PRIMARY KEY, digest text NOT NULL, apply_time timestamptz NOT NULL DEFAULT now())"
+        connection = await asyncpg.connect(
+            settings.database_url.get_secret_value(), timeout=timeout_s, command_timeout=timeout_s
         )
-        applied = {
-            row["name"]: row["digest"] for row in await connection.fetch("SELECT name, digest FROM schema_migrations")
-        }
-        _refuse_rewritten_history(applied, migrations)
-        for migration in migrations:
-            if migration.name not in applied:
-                await _apply(connection, migration)
-    finally:
-        await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK_ID)
-
-
-def _refuse_rewritten_history(applied: dict[str, str], migrations: Sequence[Migration]) -> None:
-    known = {migration.name: migration.digest for migration in migrations}
-    for name, digest in applied.items():
-        if known.get(name) != digest:
-            raise MigrationError(
-                f"migration {name} was applied with another content: restore it, and add a new file instead"
-            )
-
-
-async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
-    async with connection.transaction():
-        await connection.execute(migration.sql)
-        await connection.execute(
-            "INSERT INTO schema_migrations (name, digest) VALUES ($1, $2)", migration.name, migration.digest
-        )
-    logger.info("applied migration", extra={"migration": migration.name})
+        try:
+            applied = await read_applied(connection)
+        finally:
+            await connection.close(timeout=timeout_s)
+    except _NO_LOGIN as error:
+        return f"the service cannot log in to the database yet ({error})"
+    if applied is None:
+        return "the database has no schema yet"
+    lacking = missing(applied, migrations)
+    return f"the database lacks the migration {lacking[0].name}" if lacking else None

@@ -60,7 +60,7 @@ class Listener:
 
         Args:
             settings: where the database is.
-            role: the role the connection takes.
+            role: as which the settings log in; names the connection.
             channels: channels to listen to.
             on_notification: called with channel and payload.
             on_lost: called once each time the connection stops answering; not before the first `on_restored`.
@@ -99,7 +99,7 @@ class Listener:
             self._settings.database_url.get_secret_value(),
             timeout=self._timing.connect_timeout_ms / 1_000,
             command_timeout=self._timing.heartbeat_timeout_ms / 1_000,
-            server_settings={"role": self._role, "application_name": f"{self._role} listener"},
+            server_settings={"application_name": f"{self._role} listener"},
         )
 
     async def _listen(self, connection: asyncpg.Connection) -> None:

@@ -17,8 +17,9 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from admin_service.access.matrix import admin_services
-from admin_service.wiring import AdminService, open_service
+from admin_service.wiring import ROLE, AdminService, open_service
 from deploy.local.programs.redis import RedisServer
+from deploy.local.stack.database_urls import login_url
 from gateway_core.model.catalog.entries import Catalog
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
 from gateway_core.runtime.settings import AdminSettings
@@ -177,7 +178,7 @@ def settings(database_url: str, redis_server: RedisServer) -> AdminSettings:
     return AdminSettings.model_validate(
         {
             "listen": "127.0.0.1:0",
-            "database_url": database_url,
+            "admin_database_url": login_url(database_url, ROLE),
             "redis_url": redis_server.url,
             "key_pepper": PEPPER,
             "edge_secret": EDGE_SECRET,

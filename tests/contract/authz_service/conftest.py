@@ -13,12 +13,14 @@ import asyncpg
 import pytest
 from envoy.config.core.v3 import base_pb2
 from envoy.service.auth.v3 import external_auth_pb2
+from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from authz_service import wiring as authz
 from authz_service.holds import admission
-from authz_service.wiring import AuthzService, open_authz_service
+from authz_service.wiring import ROLE, AuthzService, open_authz_service
 from deploy.local.programs.redis import RedisServer
+from deploy.local.stack.database_urls import login_url
 from gateway_core.model.calls.holds import verify_hold
 from gateway_core.model.catalog.entries import Catalog
 from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
@@ -27,6 +29,7 @@ from gateway_core.runtime.telemetry.tracing import Tracing
 from gateway_core.stores.postgres.catalog_store import sync_catalog
 from gateway_core.stores.redis.connections import open_pipelined
 
+ADMIN = "megarouter_admin"
 PEPPER = "70" * 32
 SIGNING_KEY = "5a" * 32
 KEY = API_KEY.make(b"k" * 32)
@@ -195,7 +198,7 @@ def settings(database_url: str, redis_server: RedisServer) -> AuthzSettings:
     return AuthzSettings.model_validate(
         {
             "listen": "127.0.0.1:0",
-            "database_url": database_url,
+            "authz_database_url": login_url(database_url, ROLE),
             "redis_url": redis_server.url,
             "hold_signing_key": SIGNING_KEY,
             "key_pepper": PEPPER,
@@ -225,3 +228,9 @@ def ask(service: AuthzService) -> Ask:
         return Answer(await checked(service, check_request(*arguments, **options)))
 
     return ask
+
+
+@pytest.fixture
+def admin_login(settings: AuthzSettings, database_url: str) -> AuthzSettings:
+    """As admin_service connects."""
+    return settings.model_copy(update={"authz_database_url": SecretStr(login_url(database_url, ADMIN))})

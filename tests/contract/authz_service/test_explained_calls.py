@@ -34,7 +34,7 @@ from gateway_core.stores.postgres.connections import open_pool
 from gateway_core.stores.postgres.identity_store import principal_of_api_key
 from gateway_core.stores.redis.rate_counters import RateCounters
 from ratelimit_service.handler import RateLimitHandler
-from tests.contract.authz_service.conftest import PEPPER, Answer, amount_of, check_request, checked
+from tests.contract.authz_service.conftest import ADMIN, PEPPER, Answer, amount_of, check_request, checked
 
 CREDIT: Final = 10**9
 BODY_BYTES: Final = 100
@@ -284,9 +284,9 @@ def seconds(told: Told) -> int:
 
 @pytest.fixture
 async def world(
-    owner: asyncpg.Connection, redis: Redis, service: AuthzService, settings: AuthzSettings
+    owner: asyncpg.Connection, redis: Redis, service: AuthzService, admin_login: AuthzSettings
 ) -> AsyncIterator[World]:
-    async with open_pool(settings, "megarouter_admin") as pool:
+    async with open_pool(admin_login, ADMIN) as pool:
         explainer = AccessExplainer(pool, redis, lambda: time.time_ns() // 1_000)
         yield World(owner, redis, service, RateLimitHandler(RateCounters(redis)), explainer)
 

@@ -17,18 +17,17 @@ from gateway_core.runtime.settings import AuthzSettings
 from gateway_core.stores.postgres.connections import open_pool
 from gateway_core.stores.postgres.identity_store import principal_of_api_key, principal_of_member
 from gateway_core.stores.postgres.organization_wall import acting_for
-from tests.contract.authz_service.conftest import CATALOG, Ask, guard
+from tests.contract.authz_service.conftest import ADMIN, CATALOG, Ask, guard
 
 CREDIT = 10**9
 BODY_BYTES = 100
 
 
 async def explained(
-    settings: AuthzSettings, redis: Redis, model: str, max_tokens: int, *, of_member: bool = False
+    admin_login: AuthzSettings, redis: Redis, model: str, max_tokens: int, *, of_member: bool = False
 ) -> Explanation:
-    """With the rights of admin_service."""
     now_s, clock = time.time(), PeriodClock()
-    async with open_pool(settings, "megarouter_admin") as pool:
+    async with open_pool(admin_login, ADMIN) as pool:
         async with acting_for(pool, "acme") as connection:
             principal = (
                 await principal_of_member(connection, "acme", "mia")
@@ -50,7 +49,7 @@ def prices() -> Prices:
 
 
 async def test_an_explanation_tells_how_much_is_left_and_changes_nothing(
-    owner: asyncpg.Connection, settings: AuthzSettings, redis: Redis, ask: Ask
+    owner: asyncpg.Connection, admin_login: AuthzSettings, redis: Redis, ask: Ask
 ) -> None:
     await guard(
         owner,
@@ -64,7 +63,7 @@ async def test_an_explanation_tells_how_much_is_left_and_changes_nothing(
     await asyncio.sleep(0.2)
     assert (await ask({"model": "model-a", "max_tokens": 4})).allowed
     before = {key: await redis.dump(key) for key in await redis.keys("*")}
-    told = await explained(settings, redis, "model-a", 5)
+    told = await explained(admin_login, redis, "model-a", 5)
     assert {key: await redis.dump(key) for key in await redis.keys("*")} == before
     member = told.guardrails[1]
     assert member.budget
@@ -80,14 +79,14 @@ async def test_an_explanation_tells_how_much_is_left_and_changes_nothing(
 
 @pytest.mark.also_on_cluster
 async def test_an_explanation_without_redis_counters_reads_the_books(
-    owner: asyncpg.Connection, settings: AuthzSettings, redis: Redis, ask: Ask
+    owner: asyncpg.Connection, admin_login: AuthzSettings, redis: Redis, ask: Ask
 ) -> None:
     await guard(owner, "member", "mia", budget_nano_credits=10 * CREDIT, concurrency_limit=1)
     await asyncio.sleep(0.2)
     assert (await ask({"model": "model-a", "max_tokens": 4})).allowed
     await asyncio.sleep(0.2)
     await redis.flushall()
-    told = await explained(settings, redis, "model-a", 1)
+    told = await explained(admin_login, redis, "model-a", 1)
     assert told.refusal is not None
     assert told.refusal.reason == "too_many_concurrent_calls"
     assert told.guardrails[1].budget is not None
@@ -95,11 +94,11 @@ async def test_an_explanation_without_redis_counters_reads_the_books(
 
 
 async def test_a_member_is_explained_without_the_limits_of_any_key(
-    owner: asyncpg.Connection, settings: AuthzSettings, redis: Redis, organization: str
+    owner: asyncpg.Connection, admin_login: AuthzSettings, redis: Redis, organization: str
 ) -> None:
     await guard(owner, "api_key", "key-1", budget_nano_credits=0)
     await guard(owner, "member", "mia", concurrency_limit=0)
-    told = await explained(settings, redis, "model-a", 1, of_member=True)
+    told = await explained(admin_login, redis, "model-a", 1, of_member=True)
     assert told.refusal is not None
     assert (told.refusal.reason, told.refusal.should_retry) == ("too_many_concurrent_calls", False)
     assert [state.scope.scope_id for state in told.guardrails] == ["mia", "g4", "g3", "g2", "g1", "acme"]

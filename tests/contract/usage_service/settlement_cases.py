@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 
+from deploy.local.stack.database_urls import login_url
 from gateway_core.contract.dialects import Endpoint
 from gateway_core.model.calls.holds import Hold, sign_hold
 from gateway_core.model.catalog.entries import Catalog, Model, PriceSchedule
@@ -63,9 +64,10 @@ _numbers = itertools.count(1)
 
 
 def make_settings(database_url: str, redis_url: str, **others: Any) -> UsageSettings:
+    """For a usage_service that logs in to the database of this owner."""
     values = {
         "listen": "127.0.0.1:0",
-        "database_url": database_url,
+        "usage_database_url": login_url(database_url, ROLE),
         "redis_url": redis_url,
         "hold_signing_key": SIGNING_KEY.hex(),
         "journal_file": "/nonexistent/usage.log",

@@ -27,7 +27,7 @@ MODEL_LIBRARIES = frozenset({"pydantic", "yaml"})
 """All that the model uses beside the standard library: it runs and is tested without any of the edges."""
 
 ROOMS = {
-    "gateway_core": ("contract", "model", "runtime", "stores"),
+    "gateway_core": ("contract", "model", "runtime", "schema", "stores"),
     "gateway_core.model": ("organization", "limits", "catalog", "ledger", "calls"),
     "authz_service": ("request", "identities", "holds"),
     "usage_service": ("settlement", "journal", "counters", "audit"),
@@ -37,7 +37,7 @@ ROOMS = {
 }
 """The folders of each package, lowest first: a folder imports only from those before it."""
 
-REACHES_OUT = frozenset({"gateway_core.stores.postgres.migrations"})
+REACHES_OUT: frozenset[str] = frozenset()
 """May only shrink."""
 
 USED_BY_ONE_SERVICE = frozenset({"gateway_core.stores.redis.rate_counters"})
@@ -162,7 +162,10 @@ def test_code_is_in_the_core_when_two_services_use_it() -> None:
     alone = {
         name
         for name, path in MODULES.items()
-        if lies_in(name, "gateway_core") and path.name != "__init__.py" and len(users.get(name, ())) < 2
+        if lies_in(name, "gateway_core")
+        and path.name != "__init__.py"
+        and len(users.get(name, ())) < 2
+        and not lies_in(name, "gateway_core.schema")  # of the deployment, not of a service
     }
     assert alone == USED_BY_ONE_SERVICE
 

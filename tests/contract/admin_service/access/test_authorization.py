@@ -182,10 +182,10 @@ async def test_a_second_token_of_a_user_works_beside_the_first(client: Client, o
 
 
 async def test_without_its_database_the_service_is_unavailable_and_not_ready(
-    settings: AdminSettings, people: None, database_url: str
+    settings: AdminSettings, people: None
 ) -> None:
-    async with CuttableProxy(database_url) as proxy:
-        through_proxy = settings.model_copy(update={"database_url": SecretStr(proxy.url)})
+    async with CuttableProxy(settings.database_url.get_secret_value()) as proxy:
+        through_proxy = settings.model_copy(update={"admin_database_url": SecretStr(proxy.url)})
         async with running_service(through_proxy) as (service, client):
             await until(service.is_ready)
             await client.call("GetApiKey", get_key("super"))

@@ -10,6 +10,7 @@ import pytest
 from admin_service.demo.content import GUARDRAILS, MEMBERS
 from admin_service.demo.secret_file import DemoSecrets, load_or_create
 from admin_service.demo.seed import seed_demo
+from deploy.local.stack.database_urls import login_url
 from gateway_core.model.organization.bearer_secrets import hash_secret
 from tests.contract.admin_service.conftest import PEPPER
 
@@ -28,7 +29,7 @@ def secrets(tmp_path: Path) -> DemoSecrets:
 @pytest.fixture
 async def admin(database_url: str) -> asyncpg.Connection:
     """A connection with the rights of admin_service alone."""
-    return await asyncpg.connect(database_url, server_settings={"role": "megarouter_admin"})
+    return await asyncpg.connect(login_url(database_url, "megarouter_admin"))
 
 
 async def seed(connection: asyncpg.Connection, secrets: DemoSecrets) -> None:

@@ -17,6 +17,7 @@ from admin_service.listing.page_tokens import PageTokens
 from admin_service.listing.reading import Listing, ListQuery
 from admin_service.listing.sql_parameters import Condition
 from admin_service.listing.subtrees import visible_rows
+from deploy.local.stack.database_urls import login_url
 from gateway_core.stores.postgres.organization_wall import act_for
 
 TOKENS: Final = PageTokens(b"s" * 32, lambda: 1_000_000)
@@ -103,7 +104,7 @@ async def fill(owner: asyncpg.Connection, count: int) -> None:
 @pytest.fixture
 async def admin(owner: asyncpg.Connection, database_url: str) -> AsyncIterator[asyncpg.Connection]:
     """As the service is connected, row-level security included."""
-    connection = await asyncpg.connect(database_url, server_settings={"role": "megarouter_admin"})
+    connection = await asyncpg.connect(login_url(database_url, "megarouter_admin"))
     async with connection.transaction():
         await act_for(connection, ["acme"])
         yield connection

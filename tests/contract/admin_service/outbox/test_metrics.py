@@ -9,7 +9,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from admin_service.outbox.delivery import Outbox
 from admin_service.outbox.metrics import counted
-from gateway_core.runtime.settings import AdminSettings
+from deploy.local.stack.database_urls import login_url
 from gateway_core.runtime.telemetry.metrics import NO_METRICS, metrics_into
 from tests.contract.admin_service.conftest import Client
 from tests.contract.admin_service.outbox.test_delivery import (  # noqa: F401 - fixtures
@@ -87,8 +87,8 @@ async def test_nobody_asks_when_nobody_collects(pool: asyncpg.Pool, owner: async
 
 
 @pytest.mark.parametrize("role", ["megarouter_authz", "megarouter_usage"])
-async def test_only_the_admin_service_may_count(settings: AdminSettings, client: Client, role: str) -> None:
-    connection = await asyncpg.connect(settings.database_url.get_secret_value(), server_settings={"role": role})
+async def test_only_the_admin_service_may_count(client: Client, database_url: str, role: str) -> None:
+    connection = await asyncpg.connect(login_url(database_url, role))
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await connection.fetch("SELECT * FROM messages_waiting()")
     await connection.close()

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from authz_service.holds.confirmation import Confirmations
 from authz_service.holds.holds_table import PlacedHold
 from authz_service.wiring import ROLE
+from deploy.local.stack.database_urls import login_url
 from gateway_core.model.calls.holds import Hold, sign_hold
 from gateway_core.model.calls.placements import Missing, Placed
 from gateway_core.model.limits.counters import Counter
@@ -199,14 +200,19 @@ class World:
 
 @pytest.fixture
 async def world(
-    settings: AuthzSettings, organization: str, owner: asyncpg.Connection, redis: Redis, request: pytest.FixtureRequest
+    settings: AuthzSettings,
+    database_url: str,
+    organization: str,
+    owner: asyncpg.Connection,
+    redis: Redis,
+    request: pytest.FixtureRequest,
 ) -> AsyncIterator[World]:
     async with (
         open_pool(settings, ROLE) as pool,
-        asyncpg.create_pool(str(settings.database_url.get_secret_value()), min_size=1, max_size=1) as all_rights,
+        asyncpg.create_pool(login_url(database_url, "megarouter_usage"), min_size=1, max_size=1) as of_usage_service,
     ):
         yield World(
-            owner, redis, SpendStore(pool), LedgerEvents(all_rights), random.Random(getattr(request, "param", 0))
+            owner, redis, SpendStore(pool), LedgerEvents(of_usage_service), random.Random(getattr(request, "param", 0))
         )
 
 

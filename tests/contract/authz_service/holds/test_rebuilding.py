@@ -9,6 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from authz_service.wiring import AuthzService
+from deploy.local.stack.database_urls import login_url
 from gateway_core.model.calls.holds import Hold, HoldState, verify_hold
 from gateway_core.model.calls.placements import Missing, Placed, Withdrawn
 from gateway_core.model.catalog.pricing import ChargeLine
@@ -183,7 +184,7 @@ def _settlement(hold: Hold) -> Settlement:
 async def follow(database_url: str, redis: Redis) -> None:
     """What usage_service does after its commits."""
     sequence = int(str(await redis.hget(pool_key("acme"), "sequence")))
-    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+    async with asyncpg.create_pool(login_url(database_url, "megarouter_usage"), min_size=1, max_size=1) as pool:
         events = await LedgerEvents(pool).after("acme", sequence)
     await HoldCounters(redis).apply("acme", sequence, events)
 

@@ -5,9 +5,11 @@ from typing import Any
 
 import asyncpg
 
+from deploy.local.stack.database_urls import login_url
 from gateway_core.model.limits.throttles import Throttle, ThrottleKind
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from tests.contract.usage_service.settlement_cases import (
+    ROLE,
     SCHEDULE,
     breaches,
     make_hold,
@@ -86,6 +88,6 @@ async def test_the_ledger_tells_redis_what_throttled_calls_used(owner: asyncpg.C
     throttle = Throttle(ThrottleKind.TOKENS, Scope(ScopeKind.MEMBER, "mia"))
     hold = make_hold(throttles=(throttle,))
     await settle_batch(owner, [make_settlement(hold, input_tokens=40, output_tokens=20)])
-    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+    async with asyncpg.create_pool(login_url(database_url, ROLE), min_size=1, max_size=1) as pool:
         event = (await LedgerEvents(pool).after("acme", 1))[0]
     assert (event.hold_id, event.used_tokens, event.throttles) == (hold.hold_id, 60, ("tokens:member:mia",))

@@ -27,7 +27,7 @@ class UsageProcess:
         self._environment = {
             "PATH": os.environ["PATH"],
             "MEGAROUTER_LISTEN": f"unix:{directory}/usage.sock",
-            "MEGAROUTER_DATABASE_URL": settings.database_url.get_secret_value(),
+            "MEGAROUTER_USAGE_DATABASE_URL": settings.database_url.get_secret_value(),
             "MEGAROUTER_REDIS_URL": settings.redis_url.get_secret_value(),
             "MEGAROUTER_HOLD_SIGNING_KEY": SIGNING_KEY.hex(),
             "MEGAROUTER_JOURNAL_FILE": str(envoy.journal),

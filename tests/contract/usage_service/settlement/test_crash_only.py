@@ -17,12 +17,13 @@ from redis.asyncio import Redis
 from deploy.local.process.children import ChildCommand, start_child, wait_until_ready
 from deploy.local.programs import probes
 from deploy.local.programs.redis import RedisServer
+from deploy.local.stack.database_urls import login_url
 from deploy.local.stack.environment import inherited
 from deploy.local.stack.layout import REPOSITORY
 from gateway_core.runtime.grpc_server import EXIT_FAILED
 from gateway_core.stores.redis.keys import pool_key
 from tests.contract.usage_service.service_runs import until
-from tests.contract.usage_service.settlement_cases import SIGNING_KEY, prepare
+from tests.contract.usage_service.settlement_cases import ROLE, SIGNING_KEY, prepare
 
 START_TIMEOUT_S = 30.0
 Start = Callable[[], "subprocess.Popen[bytes]"]
@@ -44,7 +45,7 @@ def start(socket: Path, log_file: Path, database_url: str, redis_server: RedisSe
     environment = {
         **inherited(os.environ),
         "MEGAROUTER_LISTEN": f"unix:{socket}",
-        "MEGAROUTER_DATABASE_URL": database_url,
+        "MEGAROUTER_USAGE_DATABASE_URL": login_url(database_url, ROLE),
         "MEGAROUTER_REDIS_URL": redis_server.url,
         "MEGAROUTER_HOLD_SIGNING_KEY": SIGNING_KEY.hex(),
         "MEGAROUTER_JOURNAL_FILE": str(socket.with_name("usage.log")),

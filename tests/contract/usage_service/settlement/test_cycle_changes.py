@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
+from deploy.local.stack.database_urls import login_url
 from gateway_core.model.calls.holds import Hold, HoldState
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle
@@ -17,6 +18,7 @@ from gateway_core.stores.redis.keys import counter_key
 from tests.contract.usage_service.audit.books import audit, broken
 from tests.contract.usage_service.service_runs import numbers, place
 from tests.contract.usage_service.settlement_cases import (
+    ROLE,
     SCHEDULE,
     charge,
     make_hold,
@@ -196,5 +198,5 @@ async def test_redis_charges_the_new_counter_and_takes_no_hold_from_it(
 
 async def events_after_the_top_up(database_url: str) -> list[CounterEvent]:
     """As usage_service reads them."""
-    async with asyncpg.create_pool(database_url, min_size=1) as pool:
+    async with asyncpg.create_pool(login_url(database_url, ROLE), min_size=1) as pool:
         return list(await LedgerEvents(pool).after("acme", 1))

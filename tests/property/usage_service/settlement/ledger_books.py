@@ -9,6 +9,7 @@ import asyncpg
 from redis.asyncio import Redis
 
 from admin_service.resources.credits.store import statement
+from deploy.local.stack.database_urls import login_url
 from gateway_core.stores.postgres.organization_wall import acting_for
 from gateway_core.stores.redis.keys import counter_key, pool_key
 from usage_service.audit.database import audit_database, open_snapshot
@@ -29,7 +30,7 @@ class Books:
         self.admin = self.run(self._pool("megarouter_admin"))
 
     async def _pool(self, role: str) -> asyncpg.Pool:
-        return await asyncpg.create_pool(self.database_url, min_size=1, max_size=2, server_settings={"role": role})
+        return await asyncpg.create_pool(login_url(self.database_url, role), min_size=1, max_size=2)
 
     def run(self, work: Awaitable[T]) -> T:
         async def wait() -> T:

@@ -22,7 +22,9 @@ PEPPER = "70" * 32
 SECRETS = (PASSWORD, SIGNING_KEY, PEPPER)
 ENVIRONMENT = {
     "MEGAROUTER_LISTEN": "unix:/run/service.sock",
-    "MEGAROUTER_DATABASE_URL": f"postgresql://megarouter:{PASSWORD}@db/megarouter",
+    "MEGAROUTER_AUTHZ_DATABASE_URL": f"postgresql://megarouter_authz:{PASSWORD}@db/megarouter",
+    "MEGAROUTER_USAGE_DATABASE_URL": f"postgresql://megarouter_usage:{PASSWORD}@db/megarouter",
+    "MEGAROUTER_ADMIN_DATABASE_URL": f"postgresql://megarouter_admin:{PASSWORD}@db/megarouter",
     "MEGAROUTER_REDIS_URL": f"redis://:{PASSWORD}@redis/0",
     "MEGAROUTER_HOLD_SIGNING_KEY": SIGNING_KEY,
     "MEGAROUTER_KEY_PEPPER": PEPPER,
@@ -30,10 +32,10 @@ ENVIRONMENT = {
     "MEGAROUTER_CATALOG_FILE": "/etc/catalog.yaml",
 }
 NEEDED: dict[type[ServiceSettings], set[str]] = {
-    AuthzSettings: {"LISTEN", "DATABASE_URL", "REDIS_URL", "HOLD_SIGNING_KEY", "KEY_PEPPER"},
+    AuthzSettings: {"LISTEN", "AUTHZ_DATABASE_URL", "REDIS_URL", "HOLD_SIGNING_KEY", "KEY_PEPPER"},
     RateLimitSettings: {"LISTEN", "REDIS_URL"},
-    UsageSettings: {"LISTEN", "DATABASE_URL", "REDIS_URL", "HOLD_SIGNING_KEY", "JOURNAL_FILE"},
-    AdminSettings: {"LISTEN", "DATABASE_URL", "REDIS_URL", "KEY_PEPPER", "CATALOG_FILE"},
+    UsageSettings: {"LISTEN", "USAGE_DATABASE_URL", "REDIS_URL", "HOLD_SIGNING_KEY", "JOURNAL_FILE"},
+    AdminSettings: {"LISTEN", "ADMIN_DATABASE_URL", "REDIS_URL", "KEY_PEPPER", "CATALOG_FILE"},
 }
 
 

@@ -14,6 +14,7 @@ from megarouter.admin.v1.member_pb2 import Member
 from megarouter.admin.v1.organization_pb2 import Organization
 from megarouter.type.v1.role_pb2 import ROLE_MEMBER, ROLE_SUPER_ADMIN
 
+from deploy.local.stack.database_urls import login_url
 from tests.contract.admin_service.conftest import Client
 
 ACME, OTHER = "organizations/acme", "organizations/other"
@@ -222,7 +223,7 @@ async def test_a_token_for_one_organization_shows_that_one_alone(client: Client,
 async def test_the_database_shows_accounts_of_the_user_one_acts_for_and_no_others(
     owner: asyncpg.Connection, people: None, database_url: str
 ) -> None:
-    connection = await asyncpg.connect(database_url, server_settings={"role": "megarouter_admin"})
+    connection = await asyncpg.connect(login_url(database_url, "megarouter_admin"))
     assert await connection.fetch("SELECT * FROM my_accounts()") == []
     async with connection.transaction():
         await connection.execute("SELECT set_config('megarouter.user', 'stranger', true)")

@@ -6,12 +6,12 @@ from typing import Any
 
 import asyncpg
 
+from deploy.local.stack.database_urls import login_url
 from gateway_core.model.catalog.entries import Catalog
 from gateway_core.runtime.settings import UsageSettings
 from gateway_core.stores.postgres.catalog_store import CatalogCache, load_snapshot, open_catalog_cache, sync_catalog
 from gateway_core.stores.postgres.connections import open_pool
-
-ROLE = "megarouter_admin"
+from tests.contract.usage_service.settlement_cases import ROLE
 
 
 def catalog(*models: dict[str, Any]) -> Catalog:
@@ -144,9 +144,10 @@ async def test_a_catalogue_that_is_read_again_and_says_the_same_stays_the_same_o
         assert await cache.refresh() is not first
 
 
-async def test_the_administrator_role_may_sync(settings: UsageSettings, owner: asyncpg.Connection) -> None:
-    async with open_pool(settings, ROLE) as pool, pool.acquire() as connection:
-        await sync_catalog(connection, catalog(model()))
-        await sync_catalog(connection, catalog(model(input_price=5)))
-        await sync_catalog(connection, catalog(model("acme-3")))
+async def test_admin_service_may_sync(database_url: str, owner: asyncpg.Connection) -> None:
+    connection = await asyncpg.connect(login_url(database_url, "megarouter_admin"))
+    await sync_catalog(connection, catalog(model()))
+    await sync_catalog(connection, catalog(model(input_price=5)))
+    await sync_catalog(connection, catalog(model("acme-3")))
+    await connection.close()
     assert set((await load_snapshot(owner)).models) == {"acme-3"}

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import asyncpg
+from pydantic import SecretStr
 
 from gateway_core.runtime.settings import UsageSettings
 from gateway_core.stores.postgres.notifications import Listener, ListenerTiming, running
@@ -56,7 +57,7 @@ async def stallable_proxy(settings: UsageSettings) -> AsyncIterator[tuple[UsageS
     port = server.sockets[0].getsockname()[1]
     url = target._replace(netloc=f"{target.username}:{target.password}@127.0.0.1:{port}").geturl()
     try:
-        yield make_settings(url, "redis://unused"), flowing
+        yield settings.model_copy(update={"usage_database_url": SecretStr(url)}), flowing
     finally:
         server.close()
         for task in relays:

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import asyncpg
 import pytest
 
+from deploy.local.stack.database_urls import login_url
 from gateway_core.stores.postgres.organization_wall import EVERY_ORGANIZATION, act_for
 from tests.contract.usage_service.audit.books import keep_books
 from usage_service.audit.guard_checks import IMMUTABLE_TABLES
@@ -15,7 +16,7 @@ READABLE = {
     AUTHZ: ("holds", "scope_spend", "ledger_accounts", "ledger_heads"),
     USAGE: (
         "holds", "scope_spend", "ledger_accounts", "ledger_heads", "ledger_transfers", "usage_records", "usage_corrections",
-        "usage_quarantine", "usage_discrepancies", "organizations", "groups", "members", "guardrails",
+        "usage_quarantine", "usage_discrepancies", "organizations", "guardrails",
     ),
     ADMIN: (
         "holds", "scope_spend", "ledger_accounts", "ledger_heads", "ledger_transfers", "usage_records", "usage_corrections",
@@ -42,7 +43,7 @@ async def acting(owner: asyncpg.Connection, database_url: str) -> Acting:
 
     @asynccontextmanager
     async def begin(role: str, *organizations: str) -> AsyncIterator[asyncpg.Connection]:
-        connection = await asyncpg.connect(database_url, server_settings={"role": role})
+        connection = await asyncpg.connect(login_url(database_url, role))
         try:
             async with connection.transaction():
                 if organizations:
@@ -74,9 +75,8 @@ async def test_a_role_sees_the_organizations_it_acts_for(acting: Acting, role: s
         assert seen == ({"acme", "other"} if table in FILLED else seen & {"acme", "other"})
 
 
-@pytest.mark.parametrize("role", [USAGE, ADMIN])
-async def test_a_view_shows_no_more_than_its_tables(acting: Acting, role: str) -> None:
-    async with acting(role, "other") as connection:
+async def test_a_view_shows_no_more_than_its_tables(acting: Acting) -> None:
+    async with acting(ADMIN, "other") as connection:
         rows = await connection.fetch("SELECT DISTINCT organization_id FROM ledger_postings")
         assert [row[0] for row in rows] == ["other"]
 
@@ -120,7 +120,7 @@ async def test_a_row_of_another_organization_cannot_be_written(acting: Acting, n
         (USAGE, "UPDATE holds SET state = 'VOIDED', resolve_time = now() WHERE organization_id = 'other'"),
         (ADMIN, "UPDATE ledger_heads SET sequence = 0 WHERE organization_id = 'other'"),
         (ADMIN, "UPDATE organizations SET state = 'SUSPENDED' WHERE organization_id = 'other'"),
-        (ADMIN, "DELETE FROM organizations WHERE organization_id = 'other'"),
+        (ADMIN, "UPDATE groups SET display_name = 'Ours' WHERE organization_id = 'other'"),
     ],
 )
 async def test_a_row_of_another_organization_cannot_be_changed(acting: Acting, role: str, statement: str) -> None:
@@ -192,7 +192,7 @@ async def test_usage_service_does_not_look_up_whom_a_key_belongs_to(acting: Acti
 
 
 async def test_what_a_transaction_acts_for_ends_with_it(acting: Acting, database_url: str) -> None:
-    connection = await asyncpg.connect(database_url, server_settings={"role": ADMIN})
+    connection = await asyncpg.connect(login_url(database_url, ADMIN))
     async with connection.transaction():
         await act_for(connection, ["acme"])
         assert len(await connection.fetch("SELECT * FROM organizations")) == 1
