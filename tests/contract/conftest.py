@@ -17,12 +17,15 @@ from redis.asyncio import RedisCluster as ClusterClient
 from deploy.local.programs.migration import migrate_with_derived_logins
 from deploy.local.programs.postgres import PostgresServer, start_postgres
 from deploy.local.programs.redis import RedisServer, start_redis
+from gateway_core.schema.roles import SERVICE_URLS
 from gateway_core.stores.redis.connections import open_redis
 from tests.support.memory_directory import memory_directory
 from tests.support.redis_cluster import RedisCluster, running_cluster
 
 ABOUT_SERVERS = ("CONFIG SET", "CLIENT PAUSE", "INFO")
 """Commands that a test means for every server of a cluster."""
+
+LOGINS = ", ".join(SERVICE_URLS)
 
 _numbers = itertools.count(1)
 
@@ -103,6 +106,8 @@ class Databases:
     async def _copy(self, template: str) -> str:
         name = f"test_{next(_numbers)}"
         await self._run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        # A copy does not have the rights on the database that the template has.
+        await self._run(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC; GRANT CONNECT ON DATABASE {name} TO {LOGINS}")
         return name
 
     async def _run(self, statement: str) -> None:

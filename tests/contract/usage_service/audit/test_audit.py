@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from deploy.local.cli.commands import application
 from deploy.local.programs.redis import RedisServer
+from deploy.local.stack.database_urls import service_database_urls
 from gateway_core.model.money import NANO_CREDITS_PER_CREDIT
 from gateway_core.stores.redis.keys import counter_key, pool_key
 from tests.contract.usage_service.audit.books import audit, broken, keep_books, unguarded
@@ -188,6 +189,34 @@ BREAKS = {
         "GRANT INSERT ON ledger_transfers TO megarouter_authz",
         "least-rights", "role megarouter_authz", set(),
     ),
+    "a service that may read another's table": (
+        "GRANT SELECT (email) ON users TO megarouter_usage",
+        "least-rights", "role megarouter_usage", set(),
+    ),
+    "a function that everybody may call": (
+        "GRANT EXECUTE ON FUNCTION identity_of_key TO PUBLIC",
+        "least-rights", "role PUBLIC", set(),
+    ),
+    "a service that lost a right": (
+        "REVOKE INSERT ON holds FROM megarouter_authz",
+        "least-rights", "role megarouter_authz", set(),
+    ),
+    "a service that may create tables": (
+        "GRANT CREATE ON SCHEMA public TO megarouter_admin",
+        "least-rights", "role megarouter_admin", set(),
+    ),
+    "a service that owns a table": (
+        "ALTER TABLE request_replays OWNER TO megarouter_admin",
+        "roles-confined", "role megarouter_admin", {"least-rights"},
+    ),
+    "a service that may create temporary tables": (
+        "DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO megarouter_admin', current_database()); END $$",
+        "roles-confined", "role megarouter_admin", set(),
+    ),
+    "a function of the owner that its caller can redirect": (
+        "ALTER FUNCTION open_ledger() SET search_path = public",
+        "roles-confined", "function open_ledger()", set(),
+    ),
     "a table without its wall": (
         "ALTER TABLE usage_records DISABLE ROW LEVEL SECURITY",
         "organization-wall", "table usage_records", set(),
@@ -333,7 +362,10 @@ async def test_a_counter_of_another_generation_counts_as_missing(
 
 
 async def run_command(database_url: str, redis_url: str, *arguments: str) -> tuple[int, str]:
-    environment = {**os.environ, "MEGAROUTER_DATABASE_URL": database_url, "MEGAROUTER_REDIS_URL": redis_url}
+    logins = service_database_urls(database_url, {})
+    environment = {
+        **os.environ, **logins, "MEGAROUTER_DATABASE_URL": database_url, "MEGAROUTER_REDIS_URL": redis_url,
+    }  # fmt: skip
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "usage_service.audit", *arguments, env=environment, stdout=asyncio.subprocess.PIPE
     )
@@ -346,7 +378,7 @@ async def test_the_command_says_it_all_and_exits_with_its_verdict(
 ) -> None:
     await fill_redis(owner, redis)
     status, text = await run_command(database_url, redis_server.url, "--redis")
-    assert (status, "every promise holds; 20 checks" in text) == (0, True), text
+    assert (status, "every promise holds; 22 checks" in text) == (0, True), text
     assert "unconfirmed" in text
     async with unguarded(owner):
         await owner.execute("UPDATE holds SET state = 'HELD', resolve_time = NULL WHERE state = 'VOIDED'")
