@@ -25,10 +25,10 @@ from gateway_core.runtime.telemetry.tracing import Tracing
 from gateway_core.runtime.unary import Metadata, StatusError, UnaryMethod, generic_handler
 from gateway_core.stores.redis.connections import open_pipelined
 from gateway_core.stores.redis.pipelined import PipelinedClient
-from gateway_core.stores.redis.rate_counters import RateCounters
 from ratelimit_service.answers import Answer
 from ratelimit_service.descriptors import InvalidDescriptorsError
 from ratelimit_service.handler import CountersUnavailableError, RateLimitHandler
+from ratelimit_service.rate_counters import RateCounters
 from ratelimit_service.rule_files import RuleFiles
 
 logger = logging.getLogger(__name__)

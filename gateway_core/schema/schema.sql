@@ -1511,6 +1511,7 @@ GRANT ALL ON FUNCTION public.identity_of_key(key_hash bytea) TO megarouter_admin
 
 REVOKE ALL ON FUNCTION public.identity_revisions_of(organizations text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.identity_revisions_of(organizations text[]) TO megarouter_authz;
+GRANT ALL ON FUNCTION public.identity_revisions_of(organizations text[]) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.invite_of_token(token_hash bytea, caller text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.invite_of_token(token_hash bytea, caller text) TO megarouter_admin;
@@ -1573,6 +1574,10 @@ GRANT ALL ON FUNCTION public.unpacked(packed text) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.unpacked(packed text) TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.access_tokens TO megarouter_admin;
+
+GRANT UPDATE(secret_hash) ON TABLE public.access_tokens TO megarouter_admin;
+
+GRANT UPDATE(expire_time) ON TABLE public.access_tokens TO megarouter_admin;
 
 GRANT UPDATE(revoke_time) ON TABLE public.access_tokens TO megarouter_admin;
 

@@ -32,8 +32,8 @@ from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from gateway_core.runtime.settings import AuthzSettings
 from gateway_core.stores.postgres.connections import open_pool
 from gateway_core.stores.postgres.identity_store import principal_of_api_key
-from gateway_core.stores.redis.rate_counters import RateCounters
 from ratelimit_service.handler import RateLimitHandler
+from ratelimit_service.rate_counters import RateCounters
 from tests.contract.authz_service.conftest import ADMIN, PEPPER, Answer, amount_of, check_request, checked
 
 CREDIT: Final = 10**9

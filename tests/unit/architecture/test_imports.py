@@ -40,7 +40,7 @@ ROOMS = {
 REACHES_OUT: frozenset[str] = frozenset()
 """May only shrink."""
 
-USED_BY_ONE_SERVICE = frozenset({"gateway_core.stores.redis.rate_counters"})
+USED_BY_ONE_SERVICE: frozenset[str] = frozenset()
 """May only shrink."""
 
 
