@@ -2,10 +2,10 @@
 
 import sys
 
-from admin_service.service import open_service
-from gateway_core.domain.catalog import CatalogError, load_catalog
-from gateway_core.edges import workers
-from gateway_core.edges.settings import AdminSettings, SettingsError, load_settings
+from admin_service.wiring import open_service
+from gateway_core.model.catalog.entries import CatalogError, load_catalog
+from gateway_core.runtime import workers
+from gateway_core.runtime.settings import AdminSettings, SettingsError, load_settings
 
 
 def main() -> None:

@@ -2,9 +2,9 @@
 
 import sys
 
-from authz_service.service import open_authz_service
-from gateway_core.edges import workers
-from gateway_core.edges.settings import AuthzSettings, SettingsError, load_settings
+from authz_service.wiring import open_authz_service
+from gateway_core.runtime import workers
+from gateway_core.runtime.settings import AuthzSettings, SettingsError, load_settings
 
 
 def main() -> None:

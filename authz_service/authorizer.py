@@ -7,26 +7,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from authz_service.admission import Admissions, SeedingError
-from authz_service.call import Call
-from authz_service.credentials import INVALID_KEY, KeyHashes, find_api_key
-from authz_service.identity import IdentityCache
+from authz_service.holds.admission import Admissions, SeedingError
+from authz_service.holds.holds_table import HoldRegister, PlacedHold
+from authz_service.identities.cache import IdentityCache
 from authz_service.model_list import list_models
-from authz_service.parameters import read_parameters
-from authz_service.register import HoldRegister, PlacedHold
-from authz_service.terms import TermsMemory
-from gateway_core.domain.cycles import PeriodClock
-from gateway_core.domain.decision import MICROSECONDS_PER_SECOND, Admission, Prices, admit, refuse_principal
-from gateway_core.domain.dialects import Dialect, ModelCall, ModelList, classify, dialect_of_path
-from gateway_core.domain.holds import SharedClaims, shared_claims, sign_hold
-from gateway_core.domain.ids import make_id
-from gateway_core.domain.placement_refusals import refuse_placement
-from gateway_core.domain.placements import Placed, Refused
-from gateway_core.domain.principals import Principal
-from gateway_core.domain.records import record
-from gateway_core.domain.refusals import Refusal, RefusalReason
-from gateway_core.edges.postgres import connections as postgres
-from gateway_core.edges.redis import connections as redis
+from authz_service.request.call import Call
+from authz_service.request.credentials import INVALID_KEY, KeyHashes, find_api_key
+from authz_service.request.parameters import read_parameters
+from authz_service.request.terms import TermsMemory
+from gateway_core.contract.dialects import Dialect, ModelCall, ModelList, classify, dialect_of_path
+from gateway_core.model.calls.decision import MICROSECONDS_PER_SECOND, Admission, Prices, admit, refuse_principal
+from gateway_core.model.calls.holds import SharedClaims, shared_claims, sign_hold
+from gateway_core.model.calls.placement_refusals import refuse_placement
+from gateway_core.model.calls.placements import Placed, Refused
+from gateway_core.model.calls.principals import Principal
+from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.ids import make_id
+from gateway_core.model.limits.cycles import PeriodClock
+from gateway_core.model.records import record
+from gateway_core.stores.postgres import connections as postgres
+from gateway_core.stores.redis import connections as redis
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import aiohttp
 
-from deploy.local.environment import parse_environment
+from deploy.local.stack.environment import parse_environment
 
 BODY = {"model": "gpt-4o-mini", "max_tokens": 20, "messages": [{"role": "user", "content": "Hello!"}]}
 WARM_UP_CALLS = 50

@@ -28,16 +28,17 @@ from redis.asyncio import Redis
 from rich.console import Console
 from rich.table import Table
 
-from authz_service.service import AuthzService, open_authz_service
+from authz_service.wiring import ROLE, AuthzService, open_authz_service
 from benchmarks.process_times import cpu_s, postgres_process, redis_process
 from benchmarks.settlement import databases
-from gateway_core.domain.api_keys import hash_api_key, make_api_key
-from gateway_core.domain.catalog import Catalog
-from gateway_core.edges.postgres.catalog_store import sync_catalog
-from gateway_core.edges.postgres.migrations import apply_migrations, load_migrations
-from gateway_core.edges.settings import AuthzSettings
-from gateway_core.edges.telemetry.metrics import NO_METRICS, Metrics, metrics_into
-from gateway_core.edges.telemetry.tracing import Tracing
+from deploy.local.programs.migration import migrate_with_derived_logins
+from deploy.local.stack.database_urls import login_url
+from gateway_core.model.catalog.entries import Catalog
+from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
+from gateway_core.runtime.settings import AuthzSettings
+from gateway_core.runtime.telemetry.metrics import NO_METRICS, Metrics, metrics_into
+from gateway_core.runtime.telemetry.tracing import Tracing
+from gateway_core.stores.postgres.catalog_store import sync_catalog
 
 PEPPER: Final = "70" * 32
 PATH: Final = ["g1", "g2", "g3", "g4"]
@@ -109,12 +110,12 @@ SELECT $1, kind, id, 1000000000000000, 'MONTHLY'
 
 
 def _keys(count: int) -> list[str]:
-    return [make_api_key(number.to_bytes(32, "big")) for number in range(count)]
+    return [API_KEY.make(number.to_bytes(32, "big")) for number in range(count)]
 
 
-async def _fill(owner: asyncpg.Connection, keys: Sequence[str], organizations: int) -> None:
+async def _fill(owner: asyncpg.Connection, database_url: str, keys: Sequence[str], organizations: int) -> None:
     """Organizations of four levels with a member at the bottom, the keys spread evenly over them."""
-    await apply_migrations(owner, load_migrations())
+    await migrate_with_derived_logins(owner, database_url)
     await sync_catalog(owner, CATALOG)
     for number in range(organizations):
         name = f"org-{number}"
@@ -125,7 +126,7 @@ async def _fill(owner: asyncpg.Connection, keys: Sequence[str], organizations: i
         await owner.execute(_MEMBER, name)
     pepper = bytes.fromhex(PEPPER)
     rows = [
-        (f"org-{number % organizations}", f"key-{number}", hash_api_key(key, pepper)) for number, key in enumerate(keys)
+        (f"org-{number % organizations}", f"key-{number}", hash_secret(key, pepper)) for number, key in enumerate(keys)
     ]
     await owner.executemany(_KEY, rows)
     await owner.executemany(_RAIL, [row[:2] for row in rows])
@@ -162,7 +163,7 @@ async def _running(database_url: str, redis_url: str, metrics: Metrics) -> Async
     settings = AuthzSettings.model_validate(
         {
             "listen": "127.0.0.1:0",
-            "database_url": database_url,
+            "authz_database_url": login_url(database_url, ROLE),
             "redis_url": redis_url,
             "hold_signing_key": "5a" * 32,
             "key_pepper": PEPPER,
@@ -197,7 +198,7 @@ async def _measure(
 ) -> dict[str, str]:
     owner = await asyncpg.connect(postgres_url)
     keys = _keys(arguments.keys)
-    await _fill(owner, keys, arguments.organizations)
+    await _fill(owner, postgres_url, keys, arguments.organizations)
     await owner.close()
     client = Redis.from_url(redis_url, decode_responses=True)
     messages = itertools.cycle(_messages(keys))

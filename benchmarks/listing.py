@@ -20,12 +20,14 @@ import asyncpg
 import grpc
 from megarouter.admin.v1 import api_key_pb2, api_key_pb2_grpc, member_pb2, member_pb2_grpc
 
-from admin_service.access_tokens import hash_access_token, make_access_token
-from admin_service.service import open_service
-from deploy.local.postgres import start_postgres
-from gateway_core.domain.catalog import Catalog
-from gateway_core.edges.settings import AdminSettings
-from gateway_core.edges.telemetry.tracing import Tracing
+from admin_service.wiring import ROLE, open_service
+from deploy.local.programs.migration import migrate_with_derived_logins
+from deploy.local.programs.postgres import start_postgres
+from deploy.local.stack.database_urls import login_url
+from gateway_core.model.catalog.entries import Catalog
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
+from gateway_core.runtime.settings import AdminSettings
+from gateway_core.runtime.telemetry.tracing import Tracing
 
 PEPPER: Final = "70" * 32
 PARENT: Final = "organizations/acme"
@@ -66,7 +68,7 @@ INSERT INTO access_tokens (access_token_id, user_id, secret_hash, expire_time) V
 
 def token_of(admin: str) -> str:
     """An access token for one of the admins."""
-    return make_access_token(admin.encode().ljust(32, b"."))
+    return ACCESS_TOKEN.make(admin.encode().ljust(32, b"."))
 
 
 async def fill(owner: asyncpg.Connection, present: int) -> None:
@@ -79,7 +81,7 @@ async def fill(owner: asyncpg.Connection, present: int) -> None:
     await owner.execute(_KEYS, present + former, former)
     for number, (admin, (role, group)) in enumerate(ADMINS.items()):
         user = f"admin-{number}"
-        hashed = hash_access_token(token_of(admin), bytes.fromhex(PEPPER))
+        hashed = hash_secret(token_of(admin), bytes.fromhex(PEPPER))
         await owner.execute(_ADMIN, user, hashed, dt.datetime.now(dt.UTC) + dt.timedelta(days=1))
         await owner.execute(
             "INSERT INTO members (organization_id, member_id, user_id, group_id, role) VALUES ('acme', $1, $1, $2, $3)",
@@ -94,7 +96,7 @@ async def running(database_url: str) -> AsyncIterator[grpc.aio.Channel]:
     settings = AdminSettings.model_validate(
         {
             "listen": "127.0.0.1:0",
-            "database_url": database_url,
+            "admin_database_url": login_url(database_url, ROLE),
             "key_pepper": PEPPER,
             "catalog_file": "/nonexistent",
             "redis_url": "redis://127.0.0.1:1",
@@ -155,10 +157,11 @@ class Lists:
 
 async def measure(database_url: str, present: int, calls: int) -> None:
     """Prints the table."""
+    owner = await asyncpg.connect(database_url)
+    await migrate_with_derived_logins(owner, database_url)
+    await fill(owner, present)
+    await owner.close()
     async with running(database_url) as channel:
-        owner = await asyncpg.connect(database_url)
-        await fill(owner, present)
-        await owner.close()
         lists = Lists(channel)
         print(f"{'list':18} {'as':12} {'rows':>7} {'page':>5}  first ms  middle ms  last ms")  # noqa: T201
         for kind in ("members", "members, FULL", "members, by text", "keys"):

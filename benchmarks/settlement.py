@@ -20,32 +20,33 @@ from redis.asyncio import Redis
 from rich.console import Console
 from rich.table import Table
 
-from authz_service.admission import Admissions
-from authz_service.floors import Floors
-from deploy.local.postgres import start_postgres
-from deploy.local.redis import start_redis
-from gateway_core.domain.decision import Admission
-from gateway_core.domain.holds import Hold, sign_hold
-from gateway_core.domain.settlement import CallReport
-from gateway_core.edges.postgres.catalog_store import open_catalog_cache
-from gateway_core.edges.postgres.connections import open_pool
-from gateway_core.edges.postgres.hold_store import SpendStore, insert_holds
-from gateway_core.edges.postgres.ledger_events import LedgerEvents
-from gateway_core.edges.postgres.migrations import apply_migrations, load_migrations
-from gateway_core.edges.postgres.settlement_rows import RecordedSettlement
-from gateway_core.edges.redis.hold_counters import HoldCounters
-from gateway_core.edges.redis.progress import applied_sequences
-from gateway_core.edges.settings import UsageSettings
-from gateway_core.edges.telemetry.metrics import NO_METRICS
-from gateway_core.edges.telemetry.tracing import Tracing
-from tests.contract.settlement.settlement_cases import SIGNING_KEY, make_hold, make_report, make_settings, prepare
-from usage_service import counter_follower, pipeline
-from usage_service.counter_follower import CounterFollower
-from usage_service.entries import Entry, Origin
-from usage_service.pipeline import SettlementPipeline
-from usage_service.service import BATCHES_AT_ONCE, ROLE
-from usage_service.settlement_metrics import SettlementMetrics
-from usage_service.settler import Settler
+from authz_service.holds.admission import Admissions
+from authz_service.holds.placement_floors import Floors
+from deploy.local.programs.migration import migrate_with_derived_logins
+from deploy.local.programs.postgres import start_postgres
+from deploy.local.programs.redis import start_redis
+from gateway_core.model.calls.decision import Admission
+from gateway_core.model.calls.holds import Hold, sign_hold
+from gateway_core.runtime.settings import UsageSettings
+from gateway_core.runtime.telemetry.metrics import NO_METRICS
+from gateway_core.runtime.telemetry.tracing import Tracing
+from gateway_core.stores.postgres.catalog_store import open_catalog_cache
+from gateway_core.stores.postgres.connections import open_pool
+from gateway_core.stores.postgres.hold_store import SpendStore, insert_holds
+from gateway_core.stores.redis.hold_counters import HoldCounters
+from tests.contract.usage_service.settlement_cases import SIGNING_KEY, make_hold, make_report, make_settings, prepare
+from usage_service.counters import follower as counter_follower
+from usage_service.counters.follower import CounterFollower
+from usage_service.counters.ledger_events import LedgerEvents
+from usage_service.counters.progress import applied_sequences
+from usage_service.metrics import SettlementMetrics
+from usage_service.settlement import pipeline
+from usage_service.settlement.decision import CallReport
+from usage_service.settlement.entries import Entry, Origin
+from usage_service.settlement.pipeline import SettlementPipeline
+from usage_service.settlement.rows import RecordedSettlement
+from usage_service.settlement.settler import Settler
+from usage_service.wiring import BATCHES_AT_ONCE, ROLE
 
 HOLDS_PER_INSERT = 1_000
 KEYS = 20
@@ -83,7 +84,7 @@ async def measure(database_url: str, redis_url: str | None, calls: int, organiza
 
 async def _prepare(database_url: str, organizations: Sequence[str], calls: int) -> list[CallReport]:
     connection = await asyncpg.connect(database_url)
-    await apply_migrations(connection, load_migrations())
+    await migrate_with_derived_logins(connection, database_url)
     await prepare(connection, *organizations)
     holds = [_hold(organizations[number % len(organizations)], number) for number in range(calls)]
     signed = [(hold, sign_hold(hold, SIGNING_KEY)) for hold in holds]

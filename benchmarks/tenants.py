@@ -5,7 +5,7 @@ from typing import Final
 
 import asyncpg
 
-from gateway_core.domain.api_keys import hash_api_key, make_api_key
+from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 
 LEVELS: Final = ("bench-1", "bench-2", "bench-3", "bench-4")
 MEMBER: Final = "bench-member"
@@ -64,9 +64,9 @@ async def add_member_with_keys(
         await owner.execute(_GROUP, organization, group, parent, list(LEVELS[: level + 1]))
     await owner.execute(_USER, MEMBER)
     await owner.execute(_MEMBER, organization, MEMBER, LEVELS[-1])
-    secrets = [make_api_key(number.to_bytes(32, "big")) for number in range(count)]
+    secrets = [API_KEY.make(number.to_bytes(32, "big")) for number in range(count)]
     names = [f"bench-{number}" for number in range(count)]
-    await owner.execute(_KEYS, organization, MEMBER, names, [hash_api_key(secret, pepper) for secret in secrets])
+    await owner.execute(_KEYS, organization, MEMBER, names, [hash_secret(secret, pepper) for secret in secrets])
     await owner.execute(_RAILS, organization, names, MEMBER, list(LEVELS))
     await owner.execute(_ONLY_THESE, organization, _last(names, refused))
     return secrets

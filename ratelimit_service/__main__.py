@@ -2,10 +2,10 @@
 
 import sys
 
-from gateway_core.edges import workers
-from gateway_core.edges.settings import RateLimitSettings, SettingsError, load_settings
+from gateway_core.runtime import workers
+from gateway_core.runtime.settings import RateLimitSettings, SettingsError, load_settings
 from ratelimit_service.rules import RulesError
-from ratelimit_service.service import open_service
+from ratelimit_service.wiring import open_service
 
 
 def main() -> None:

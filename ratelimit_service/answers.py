@@ -5,22 +5,21 @@ from typing import Final
 
 from envoy.service.ratelimit.v3 import rls_pb2
 
-from gateway_core.domain.dialects import Dialect
-from gateway_core.domain.error_bodies import error_body
-from gateway_core.domain.rate_limits import (
+from gateway_core.contract.dialects import Dialect
+from gateway_core.model.calls.error_bodies import error_body
+from gateway_core.model.calls.rate_refusals import refuse_rates
+from gateway_core.model.calls.refusals import Refusal, retry_headers
+from gateway_core.model.limits.rate_limits import (
     Counted,
     CounterState,
     Demand,
     RateCounter,
     RateUnit,
     format_duration,
-    refusal_message,
-    retry_after_s,
     tightest,
 )
-from gateway_core.domain.records import record
-from gateway_core.domain.refusals import Refusal, RefusalReason
-from gateway_core.edges.protobuf_wire import bytes_field, number_field
+from gateway_core.model.records import record
+from gateway_core.runtime.protobuf_wire import bytes_field, number_field
 from ratelimit_service.descriptors import DescribedCall
 
 _OK: Final = rls_pb2.RateLimitResponse.OK
@@ -94,10 +93,11 @@ def response_to(call: DescribedCall, states: Sequence[CounterState]) -> rls_pb2.
     enforced = [state for state in states if not state.demand.shadow]
     if enforced:
         _add_headers(response, _limit_headers(tightest(enforced)))
-    if all(state.fits for state in enforced):
+    refusal = refuse_rates(states)
+    if refusal is None:
         _report_shadows(response, states)
     else:
-        _refuse(response, enforced, call.dialect)
+        _refuse(response, refusal, call.dialect)
     return response
 
 
@@ -117,13 +117,10 @@ def _report_shadows(response: rls_pb2.RateLimitResponse, states: Sequence[Counte
         response.dynamic_metadata.update({"shadow_refused": ",".join(shadows)})
 
 
-def _refuse(response: rls_pb2.RateLimitResponse, states: Sequence[CounterState], dialect: Dialect) -> None:
+def _refuse(response: rls_pb2.RateLimitResponse, refusal: Refusal, dialect: Dialect) -> None:
     response.overall_code = _OVER_LIMIT
-    seconds = retry_after_s(states)
-    refusal = Refusal(RefusalReason.RATE_LIMITED, refusal_message(states), retry_after_s=seconds)
     response.raw_body = error_body(refusal, dialect).encode()
-    retry = {"x-should-retry": "false"} if seconds is None else {"retry-after": str(seconds)}
-    _add_headers(response, {"content-type": "application/json", **retry})
+    _add_headers(response, {"content-type": "application/json", **retry_headers(refusal)})
 
 
 def _limit_headers(state: CounterState) -> dict[str, str]:

@@ -11,9 +11,9 @@ from typing import Final, Protocol
 
 from envoy.service.ratelimit.v3 import rls_pb2
 
-from gateway_core.domain.dialects import Dialect
-from gateway_core.domain.rate_limits import MAX_ID_BYTES, Demand
-from gateway_core.domain.request_limits import decode_limits
+from gateway_core.contract.dialects import Dialect
+from gateway_core.model.limits.rate_limits import MAX_ID_BYTES, Demand
+from gateway_core.model.limits.request_limits import decode_limits, demands_of
 
 DOMAIN: Final = "megarouter"
 MAX_DESCRIPTORS: Final = 32
@@ -92,7 +92,7 @@ def _demands(organization: str, text: str) -> tuple[Demand, ...]:
         for limit in limits
     ):
         raise InvalidDescriptorsError(f"an id has 1 to {MAX_ID_BYTES} bytes, models at most as many, a limit 32 bits")
-    return tuple(Demand(limit.counter(organization), limit.limit, 1, shadow=limit.shadow) for limit in limits)
+    return demands_of(limits, organization)
 
 
 def _is_id(text: str) -> bool:

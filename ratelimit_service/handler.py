@@ -9,11 +9,11 @@ from typing import Final
 from envoy.service.ratelimit.v3 import rls_pb2
 from redis.exceptions import OutOfMemoryError
 
-from gateway_core.domain.rate_limits import CounterState, Demand, merge_demands
-from gateway_core.edges.redis.connections import UNAVAILABLE
-from gateway_core.edges.redis.rate_counters import RateCounters
+from gateway_core.model.limits.rate_limits import CounterState, Demand, merge_demands
+from gateway_core.stores.redis.connections import UNAVAILABLE
 from ratelimit_service.answers import Answer, answer, answered
 from ratelimit_service.descriptors import DOMAIN, DescribedCall, InvalidDescriptorsError, read_call
+from ratelimit_service.rate_counters import RateCounters
 from ratelimit_service.ruled_calls import answer_ruled, read_ruled_call
 from ratelimit_service.rules import Rules
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from envoy.service.ratelimit.v3 import rls_pb2
 
-from gateway_core.domain.rate_limits import CounterState, Demand, RateUnit, RuleCounter
+from gateway_core.model.limits.rate_limits import CounterState, Demand, RateUnit, RuleCounter
 from ratelimit_service.answers import UINT32_MAX, UNITS, add_status
 from ratelimit_service.descriptors import MAX_DESCRIPTORS, InvalidDescriptorsError
 from ratelimit_service.rules import Rule, Rules

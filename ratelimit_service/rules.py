@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from gateway_core.domain.rate_limits import RateUnit
+from gateway_core.model.limits.rate_limits import RateUnit
 from ratelimit_service.descriptors import DOMAIN
 
 MAX_FILE_BYTES: Final = 1024 * 1024

@@ -2,9 +2,9 @@
 
 import sys
 
-from gateway_core.edges import workers
-from gateway_core.edges.settings import SettingsError, UsageSettings, load_settings
-from usage_service.service import open_usage_service
+from gateway_core.runtime import workers
+from gateway_core.runtime.settings import SettingsError, UsageSettings, load_settings
+from usage_service.wiring import open_usage_service
 
 
 def main() -> None:

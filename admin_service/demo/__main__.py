@@ -11,17 +11,17 @@ from admin_service.demo.document import demo_document
 from admin_service.demo.secret_file import SecretFileError, load_or_create
 from admin_service.demo.seed import seed_demo
 from admin_service.demo.settings import DemoSettings
-from gateway_core.edges.postgres.connections import open_pool
-from gateway_core.edges.postgres.migrations import migrate
-from gateway_core.edges.settings import SettingsError, load_settings
-from gateway_core.edges.telemetry.logs import configure_logging
+from gateway_core.runtime.settings import StartRefusedError, load_settings
+from gateway_core.runtime.telemetry.logs import configure_logging
+from gateway_core.stores.postgres.connections import open_pool
+from gateway_core.stores.postgres.migrations import until_migrated
 
 
 async def _seed(settings: DemoSettings) -> dict[str, object]:
     key_ids = [key.key_id for member in MEMBERS for key in member.keys]
     secrets = load_or_create(settings.demo_secrets, key_ids, randomness.token_bytes)
     pepper = bytes.fromhex(settings.key_pepper.get_secret_value())
-    await migrate(settings)
+    await until_migrated(settings)
     async with open_pool(settings, "megarouter_admin") as pool, pool.acquire() as connection:
         await seed_demo(connection, secrets, pepper, dt.datetime.now(dt.UTC))
     return demo_document(secrets)
@@ -33,7 +33,7 @@ def main() -> None:
         settings = load_settings(DemoSettings)
         configure_logging("admin_service.demo", settings.log_level)
         document = asyncio.run(_seed(settings))
-    except (SettingsError, SecretFileError) as error:
+    except (StartRefusedError, SecretFileError) as error:
         sys.exit(str(error))
     json.dump(document, sys.stdout, indent=2)
     sys.stdout.write("\n")

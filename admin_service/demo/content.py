@@ -4,9 +4,10 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
-from gateway_core.domain.cycles import Cycle
-from gateway_core.domain.money import NANO_CREDITS_PER_CREDIT as CREDIT
-from gateway_core.domain.scopes import Role, Scope, ScopeKind
+from admin_service.access.permissions import Role
+from gateway_core.model.limits.cycles import Cycle
+from gateway_core.model.money import NANO_CREDITS_PER_CREDIT as CREDIT
+from gateway_core.model.organization.scopes import Scope, ScopeKind
 
 ORGANIZATION: Final = "acme"
 DISPLAY_NAME: Final = "Acme"

@@ -2,9 +2,9 @@
 
 from admin_service.demo.content import GROUPS, GUARDRAILS, MEMBERS, ORGANIZATION, DemoGuardrail, DemoMember
 from admin_service.demo.secret_file import DemoSecrets
-from gateway_core.domain.cycles import Cycle
-from gateway_core.domain.money import format_credits
-from gateway_core.domain.scopes import Scope, ScopeKind
+from gateway_core.model.limits.cycles import Cycle
+from gateway_core.model.money import format_credits
+from gateway_core.model.organization.scopes import Scope, ScopeKind
 
 _GUARDRAIL_OF = {guardrail.scope: guardrail for guardrail in GUARDRAILS}
 _PATH_OF = {group.group_id: group.path for group in GROUPS}

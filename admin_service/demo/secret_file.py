@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from admin_service.access_tokens import is_access_token, make_access_token
-from gateway_core.domain.api_keys import SECRET_BYTES, is_well_formed, make_api_key
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, API_KEY, SECRET_BYTES
 
 
 class SecretFileError(Exception):
@@ -30,9 +29,9 @@ def load_or_create(path: Path, key_ids: Iterable[str], random_bytes: Callable[[i
     """
     known = _read(path)
     secrets = DemoSecrets(
-        admin_token=known.admin_token if known else make_access_token(random_bytes(SECRET_BYTES)),
+        admin_token=known.admin_token if known else ACCESS_TOKEN.make(random_bytes(SECRET_BYTES)),
         api_keys={
-            key_id: (known and known.api_keys.get(key_id)) or make_api_key(random_bytes(SECRET_BYTES))
+            key_id: (known and known.api_keys.get(key_id)) or API_KEY.make(random_bytes(SECRET_BYTES))
             for key_id in key_ids
         },
     )
@@ -53,7 +52,9 @@ def _read(path: Path) -> DemoSecrets | None:
         return None
     except (ValueError, KeyError, TypeError):
         raise SecretFileError(f"{path} is not a file of demo secrets: remove it, and new ones are made") from None
-    if not (is_access_token(secrets.admin_token) and all(map(is_well_formed, secrets.api_keys.values()))):
+    if not (
+        ACCESS_TOKEN.is_well_formed(secrets.admin_token) and all(map(API_KEY.is_well_formed, secrets.api_keys.values()))
+    ):
         raise SecretFileError(f"{path} holds what is not a secret of ours: remove it, and new ones are made")
     return secrets
 

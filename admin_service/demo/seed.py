@@ -3,14 +3,13 @@
 import datetime as dt
 from typing import Final
 
-from admin_service.access_tokens import hash_access_token
 from admin_service.demo import content
 from admin_service.demo.secret_file import DemoSecrets
-from gateway_core.domain.api_keys import hash_api_key, obfuscate
-from gateway_core.domain.ledger import top_up
-from gateway_core.edges.postgres.connections import Connection
-from gateway_core.edges.postgres.ledger_store import post_transfers
-from gateway_core.edges.postgres.organization_wall import act_for
+from gateway_core.model.ledger.transfers import top_up
+from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
+from gateway_core.stores.postgres.connections import Connection
+from gateway_core.stores.postgres.ledger_store import post_transfers
+from gateway_core.stores.postgres.organization_wall import act_for
 
 _TOKEN_LIFE: Final = dt.timedelta(days=365)
 _TOKEN_ID: Final = "demo-olivia"  # noqa: S105 - a name
@@ -87,8 +86,8 @@ async def _api_keys(connection: Connection, secrets: DemoSecrets, pepper: bytes)
                 key.key_id,
                 member.member_id,
                 key.key_id,
-                hash_api_key(secrets.api_keys[key.key_id], pepper),
-                obfuscate(secrets.api_keys[key.key_id]),
+                hash_secret(secrets.api_keys[key.key_id], pepper),
+                API_KEY.obfuscated(secrets.api_keys[key.key_id]),
                 key.state,
                 key.expire_time,
             )
@@ -125,7 +124,7 @@ async def _access_token(connection: Connection, secrets: DemoSecrets, pepper: by
         " ON CONFLICT (access_token_id) DO UPDATE SET secret_hash = excluded.secret_hash, expire_time = excluded.expire_time",
         _TOKEN_ID,
         _user_id(content.ADMIN),
-        hash_access_token(secrets.admin_token, pepper),
+        hash_secret(secrets.admin_token, pepper),
         now + _TOKEN_LIFE,
     )
 

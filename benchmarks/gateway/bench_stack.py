@@ -20,12 +20,12 @@ from megarouter_envoy import command, find_binary
 
 from benchmarks.gateway.machine import GATEWAY_CORE, LOAD_CORE, gateway_cores, pin, starting_on
 from benchmarks.tenants import add_member_with_keys, add_strangers
-from deploy.local import probes
-from deploy.local.children import ChildCommand, start_child, stop_child, wait_until_ready
-from deploy.local.environment import DATABASE_URL, inherited
-from deploy.local.layout import REPOSITORY
-from deploy.local.stack import DEFAULT_CATALOG, Stack
-from deploy.local.stack_secrets import load_or_make_secrets
+from deploy.local.process.children import ChildCommand, start_child, stop_child, wait_until_ready
+from deploy.local.programs import probes
+from deploy.local.stack.environment import DATABASE_URL, inherited
+from deploy.local.stack.layout import REPOSITORY
+from deploy.local.stack.secrets import load_or_make_secrets
+from deploy.local.supervision.running import DEFAULT_CATALOG, Stack
 
 MODEL: Final = "bench/model"
 SERVICES: Final = ("authz_service", "ratelimit_service", "usage_service", "admin_service")

@@ -25,10 +25,10 @@ from benchmarks.gateway.load import exactly, pace, saturate
 from benchmarks.gateway.machine import GATEWAY_CORE, starting_on
 from benchmarks.gateway.scenarios import PACED_CALLS_PER_S, Scenario, check, requests
 from benchmarks.process_times import cpu_s
-from deploy.local.layout import Home, Ports
-from deploy.local.private_files import write_private
-from gateway_core.edges.lean_grpc.server import LeanServer
-from gateway_core.edges.unary import Metadata, UnaryMethod
+from deploy.local.process.private_files import write_private
+from deploy.local.stack.layout import Home, Ports
+from gateway_core.runtime.lean_grpc.server import LeanServer
+from gateway_core.runtime.unary import Metadata, UnaryMethod
 
 _CHECK: Final = "/envoy.service.auth.v3.Authorization/Check"
 _SHOULD_RATE_LIMIT: Final = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"

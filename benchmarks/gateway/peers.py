@@ -21,9 +21,9 @@ import yaml
 
 from benchmarks.gateway.load import LoadError, Outcome, saturate
 from benchmarks.gateway.machine import GATEWAY_CORE, memory_mb, starting_on
-from deploy.local import probes
-from deploy.local.children import ChildCommand, StartError, start_child, stop_child, wait_until_ready
-from deploy.local.environment import inherited
+from deploy.local.process.children import ChildCommand, StartError, start_child, stop_child, wait_until_ready
+from deploy.local.programs import probes
+from deploy.local.stack.environment import inherited
 
 LITELLM: Final = "LiteLLM"
 PORTKEY: Final = "Portkey"

@@ -7,9 +7,9 @@ from envoy_data_plane.envoy.config.bootstrap import v3 as bootstrap
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
 
-from megarouter_envoy.admin_listener import admin_listener
-from megarouter_envoy.clusters import clusters, secrets
-from megarouter_envoy.model_listener import model_listener
+from megarouter_envoy.clusters.definitions import clusters, secrets
+from megarouter_envoy.listeners.admin_listener import admin_listener
+from megarouter_envoy.listeners.model_listener import model_listener
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.overload import overload_manager
 from megarouter_envoy.typed_config import socket_address

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from megarouter_envoy.module import find_module
 
-SCRIPTS = Path(__file__).resolve().parent.parent
-ADMIN_JSON_PATH = SCRIPTS / "admin_json.lua"
+LUA_SCRIPTS = Path(__file__).resolve().parents[1] / "lua"
+ADMIN_JSON_PATH = LUA_SCRIPTS / "admin_json.lua"
 
 
 @dataclass(frozen=True, slots=True)

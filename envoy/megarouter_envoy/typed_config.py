@@ -5,8 +5,12 @@ from pathlib import Path
 
 from betterproto2 import Message
 from envoy_data_plane.envoy.config.core import v3 as core
+from envoy_data_plane.envoy.config.route import v3 as route
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
+from envoy_data_plane.envoy.type.matcher import v3 as matcher
 from envoy_data_plane.google.protobuf import Any
+
+GRPC_CONTENT_TYPE = "application/grpc"
 
 
 def pack(message: Message) -> Any:
@@ -53,3 +57,8 @@ def set_header(name: str, value: str) -> core.HeaderValueOption:
         header=core.HeaderValue(key=name, value=value),
         append_action=core.HeaderValueOptionHeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
     )
+
+
+def content_type_is_grpc() -> route.HeaderMatcher:
+    """gRPC, gRPC-Web included."""
+    return route.HeaderMatcher(name="content-type", string_match=matcher.StringMatcher(prefix=GRPC_CONTENT_TYPE))

@@ -14,15 +14,18 @@ import pytest
 from redis.asyncio import Redis
 from redis.asyncio import RedisCluster as ClusterClient
 
-from deploy.local.postgres import PostgresServer, start_postgres
-from deploy.local.redis import RedisServer, start_redis
-from gateway_core.edges.postgres.migrations import apply_migrations, load_migrations
-from gateway_core.edges.redis.connections import open_redis
-from tests.contract.memory_directory import memory_directory
-from tests.contract.redis_cluster import RedisCluster, running_cluster
+from deploy.local.programs.migration import migrate_with_derived_logins
+from deploy.local.programs.postgres import PostgresServer, start_postgres
+from deploy.local.programs.redis import RedisServer, start_redis
+from gateway_core.schema.roles import SERVICE_URLS
+from gateway_core.stores.redis.connections import open_redis
+from tests.support.memory_directory import memory_directory
+from tests.support.redis_cluster import RedisCluster, running_cluster
 
 ABOUT_SERVERS = ("CONFIG SET", "CLIENT PAUSE", "INFO")
 """Commands that a test means for every server of a cluster."""
+
+LOGINS = ", ".join(SERVICE_URLS)
 
 _numbers = itertools.count(1)
 
@@ -103,6 +106,8 @@ class Databases:
     async def _copy(self, template: str) -> str:
         name = f"test_{next(_numbers)}"
         await self._run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        # A copy does not have the rights on the database that the template has.
+        await self._run(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC; GRANT CONNECT ON DATABASE {name} TO {LOGINS}")
         return name
 
     async def _run(self, statement: str) -> None:
@@ -129,11 +134,12 @@ async def databases(postgres_server: PostgresServer) -> AsyncIterator[Databases]
 
 
 @pytest.fixture(scope="session")
-async def template_database(databases: Databases) -> str:
+async def template_database(databases: Databases, postgres_server: PostgresServer) -> str:
     """Name of a migrated, empty database."""
 
     async def migrated(connection: asyncpg.Connection) -> None:
-        await apply_migrations(connection, load_migrations())
+        await connection.execute("SET scram_iterations = 1")
+        await migrate_with_derived_logins(connection, postgres_server.url)
 
     return await databases.make_template("template_migrated", migrated, of="template1")
 

@@ -14,11 +14,11 @@ import aiohttp
 import asyncpg
 import pytest
 
-from deploy.local import clients
-from deploy.local.admin_edge import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
-from deploy.local.stack import Stack
-from tests.e2e.identity_provider import IdentityProvider, running_identity_provider
-from tests.e2e.tenants import Tenant, make_tenant
+from deploy.local.stack.admin_edge import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
+from deploy.local.supervision.running import Stack
+from tests.support.identity_provider import IdentityProvider, running_identity_provider
+from tests.support.tenants import Tenant, make_tenant
+from tools import sdk as clients
 
 SETTLE_TIMEOUT_S = 15.0
 CONSOLE_ORIGIN = "https://console.example"

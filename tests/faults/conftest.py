@@ -11,17 +11,17 @@ import aiohttp
 import asyncpg
 import pytest
 
-from deploy.local.stack import DEFAULT_CATALOG, Stack
-from gateway_core.domain.catalog import Catalog, load_catalog
-from gateway_core.edges.redis.connections import open_pipelined
-from gateway_core.edges.redis.progress import counted_holds
+from deploy.local.supervision.running import DEFAULT_CATALOG, Stack
+from gateway_core.model.catalog.entries import Catalog, load_catalog
+from gateway_core.stores.redis.connections import open_pipelined
 from tests.e2e.conftest import Witness, free_port_base
-from tests.e2e.tenants import Tenant, make_tenant
-from tests.faults import databases
-from tests.faults.counted_calls import Held, find_held
-from tests.faults.load import Load
-from tests.faults.recovery import FIGURES, Recovery
-from tests.faults.sums import Sum, assert_counters_equal, assert_sum, books_equal, run_audit, settled
+from tests.support.faults import databases
+from tests.support.faults.counted_calls import Held, find_held
+from tests.support.faults.load import Load
+from tests.support.faults.recovery import FIGURES, Recovery
+from tests.support.faults.sums import Sum, assert_counters_equal, assert_sum, books_equal, run_audit, settled
+from tests.support.tenants import Tenant, make_tenant
+from usage_service.counters.progress import counted_holds
 
 TENANTS = 3
 CALLS_BEFORE = 60

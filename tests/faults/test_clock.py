@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.environment import Backends
-from deploy.local.layout import Ports
+from deploy.local.stack.environment import DATABASE_URL, REDIS_URL, choose_backends
+from deploy.local.stack.layout import Ports
 from tests.e2e.conftest import free_port_base
 from tests.faults.conftest import Servers, World
-from tests.faults.counted_calls import Held, all_at_once
-from tests.faults.replicas import replicated
+from tests.support.faults.counted_calls import Held, all_at_once
+from tests.support.faults.replicas import replicated
+from tests.support.repository import ROOT
 
 REPLICAS = 3
 PER_DAY = 10
@@ -39,7 +40,8 @@ def clock_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 async def moved_url(world: World, servers: Servers, clock_files: list[Path]) -> AsyncIterator[str]:
-    backends = Backends(servers[0].url, servers[1].url, embedded_postgres=False, embedded_redis=False)
+    directory = str(ROOT / "tests" / "support" / "faults" / "moved_clock")
+    backends = choose_backends({DATABASE_URL: servers[0].url, REDIS_URL: servers[1].url}, "", "")
     directory = str(Path(__file__).parent / "moved_clock")
     environments = [{"MOVED_CLOCK_FILE": str(file), "PYTHONPATH": directory} for file in clock_files]
     with replicated(world.stack, "clocks", backends, Ports(free_port_base()), environments) as base_url:

@@ -10,15 +10,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from deploy.local.environment import Backends
-from deploy.local.layout import Ports
+from deploy.local.stack.environment import DATABASE_URL, REDIS_URL, choose_backends
+from deploy.local.stack.layout import Ports
 from tests.e2e.conftest import free_port_base, wait_settled
-from tests.e2e.tenants import Tenant, make_tenant
 from tests.faults.conftest import Servers, World
-from tests.faults.counted_calls import Held, all_at_once, counted_call
-from tests.faults.load import Request, call
-from tests.faults.recovery import FIGURES, Overspend
-from tests.faults.replicas import replicated
+from tests.support.faults.counted_calls import Held, all_at_once, counted_call
+from tests.support.faults.load import Request, call
+from tests.support.faults.recovery import FIGURES, Overspend
+from tests.support.faults.replicas import replicated
+from tests.support.tenants import Tenant, make_tenant
 
 CALLS = 1_000
 ADMITTED = 100
@@ -98,7 +98,7 @@ async def test_a_thousand_calls_at_once_while_redis_is_empty_admit_no_more(world
 
 @pytest.fixture(scope="module")
 async def replicated_url(world: World, servers: Servers) -> AsyncIterator[str]:
-    backends = Backends(servers[0].url, servers[1].url, embedded_postgres=False, embedded_redis=False)
+    backends = choose_backends({DATABASE_URL: servers[0].url, REDIS_URL: servers[1].url}, "", "")
     with replicated(world.stack, "replicas", backends, Ports(free_port_base()), [{}] * REPLICAS) as base_url:
         yield base_url
 

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.faults.conftest import DATABASE_TIMEOUT_S, World, survive
-from tests.faults.databases import Postgres, Redis, Server
+from tests.support.faults.databases import Postgres, Redis, Server
 
 OUTAGE_S = DATABASE_TIMEOUT_S + 1
 """Longer than a statement may take: what was under way is given up and done again."""

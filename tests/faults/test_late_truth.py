@@ -15,18 +15,18 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from deploy.local.stack import Stack
-from gateway_core.domain.cycles import Cycle
-from gateway_core.domain.holds import sign_hold, verify_hold
-from gateway_core.edges.redis.connections import open_redis
-from tests.e2e.books import cost
+from deploy.local.supervision.running import Stack
+from gateway_core.model.calls.holds import sign_hold, verify_hold
+from gateway_core.model.limits.cycles import Cycle
+from gateway_core.stores.redis.connections import open_redis
 from tests.e2e.conftest import free_port_base
-from tests.e2e.tenants import CREDIT, Tenant
 from tests.faults.conftest import REGISTERED_WITHIN_S, World, open_world, survive
-from tests.faults.journal import append, lines_of, payload_of
-from tests.faults.load import Load, call, chat_stream
-from tests.faults.recovery import FIGURES, Recovery
-from tests.faults.sums import books_equal, corrections_of, settled
+from tests.support.books import cost
+from tests.support.faults.journal import append, lines_of, payload_of
+from tests.support.faults.load import Load, call, chat_stream
+from tests.support.faults.recovery import FIGURES, Recovery
+from tests.support.faults.sums import books_equal, corrections_of, settled
+from tests.support.tenants import CREDIT, Tenant
 
 HOLD_LIFE_S = 3
 DAY_S = 86_400

@@ -7,9 +7,9 @@ import time
 import pytest
 
 from tests.faults.conftest import World, survive
-from tests.faults.load import Load
-from tests.faults.recovery import FIGURES, Recovery
-from tests.faults.sums import books_equal
+from tests.support.faults.load import Load
+from tests.support.faults.recovery import FIGURES, Recovery
+from tests.support.faults.sums import books_equal
 
 CALLS_AFTER = 100
 CALLS_IN_A_MINUTE_MAX = 60_000

@@ -10,8 +10,8 @@ import pytest
 
 from tests.e2e.conftest import wait_settled
 from tests.faults.conftest import DATABASE_TIMEOUT_S, World, survive
-from tests.faults.databases import Postgres
-from tests.faults.load import call, chat, stalled_chat
+from tests.support.faults.databases import Postgres
+from tests.support.faults.load import call, chat, stalled_chat
 
 OUTAGE_S = DATABASE_TIMEOUT_S + 0.5
 CALLS = 10

@@ -7,12 +7,12 @@ import sys
 
 import atheris  # type: ignore[import-untyped]  # installed for this alone
 
-with atheris.instrument_imports(include=["gateway_core.edges.lean_grpc", "hpack"]):
+with atheris.instrument_imports(include=["gateway_core.runtime.lean_grpc", "hpack"]):
     import grpc
 
-    from gateway_core.edges.lean_grpc.connection import Connection
-    from gateway_core.edges.lean_grpc.frames import PREFACE, Kind, frame, settings_frame
-    from tests.contract.lean_grpc.peer import Clock, Recorded, assert_bounded, block, call, message
+    from gateway_core.runtime.lean_grpc.connection import Connection
+    from gateway_core.runtime.lean_grpc.frames import PREFACE, Kind, frame, settings_frame
+    from tests.contract.gateway_core.runtime.lean_grpc.peer import Clock, Recorded, assert_bounded, block, call, message
 
 MAX_CALLS = 3
 _PAYLOADS = (block(), message(), b"")

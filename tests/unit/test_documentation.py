@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway_core.edges.settings import RateLimitSettings, SettingsError, load_settings
+from gateway_core.runtime.settings import RateLimitSettings, SettingsError, load_settings
+from tests.support.repository import ROOT
+from usage_service.audit.check import Check
+from usage_service.audit.database import CHECKS
 
-ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     {
         *ROOT.glob("*.md"),
@@ -41,6 +43,12 @@ def test_every_setting_that_a_page_names_is_accepted(page: Path) -> None:
     with pytest.raises(SettingsError) as refused:
         load_settings(RateLimitSettings, dict.fromkeys(named, ""))
     assert "unknown settings" not in str(refused.value)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_every_check_of_the_audit_is_documented(check: Check) -> None:
+    page = (ROOT / "docs" / "guides" / "audit.md").read_text(encoding="utf-8")
+    assert f"| `{check.name}` | {check.invariants.replace(' ', ', ')} | {check.promise} |" in page
 
 
 def avoided_words() -> list[str]:

@@ -7,18 +7,20 @@ from pathlib import Path
 import pytest
 
 from benchmarks.gateway.__main__ import argument_parser
-from protos.command_page import command_page
-from tests.unit.test_documentation import PAGES, ROOT
+from tests.support.repository import ROOT
+from tests.unit.test_documentation import PAGES
+from tools.pages.commands import command_page
 
 RUN = {
-    "README.md": "tests/e2e/test_readme.py",
-    "docs/start/tour.md": "tests/e2e/test_readme.py",
-    "docs/start/first-organization.md": "tests/e2e/test_admin_guide.py",
-    "docs/guides/admin-api.md": "tests/e2e/test_readme.py",
-    "docs/guides/audit.md": "tests/e2e/test_readme.py",
-    "docs/guides/command-line.md": "tests/e2e/test_command_line.py",
+    "README.md": "tests/e2e/docs/test_readme.py",
+    "docs/start/tour.md": "tests/e2e/docs/test_readme.py",
+    "docs/start/first-organization.md": "tests/e2e/docs/test_admin_guide.py",
+    "docs/guides/admin-api.md": "tests/e2e/docs/test_readme.py",
+    "docs/guides/audit.md": "tests/e2e/docs/test_readme.py",
+    "docs/guides/command-line.md": "tests/e2e/docs/test_command_line.py",
 }
 NOT_RUN = {
+    "python -m gateway_core.schema": "`./dev up` runs it, and so does every end-to-end test",
     "./dev bench": "takes minutes; its options are checked below",
     "./dev lint": "CI runs it beside the suite",
     "./dev protos": "writes into the repository; its options are checked below, its checks are tests",
@@ -27,7 +29,7 @@ NOT_RUN = {
     "PATH=": "fuzzes for a minute with a package that is installed for it alone",
     "npm install": "the end-to-end tests install the same package into a project of its own",
     "pip install": "the end-to-end tests install the same package into an environment of its own",
-    '.venv/bin/python -c "from tests.property.test_module import fuzz': "fuzzes for minutes; a test does so for a moment",
+    '.venv/bin/python -c "from tests.property': "fuzzes for minutes; a test does so for a moment",
     "set -a; . .run/env": "sets variables for the example behind it",
 }
 

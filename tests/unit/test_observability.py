@@ -5,8 +5,8 @@ from typing import Any
 import promql_parser
 import pytest
 
-from gateway_core.edges.telemetry.semconv import Instrument
-from tests.unit.observability_names import (
+from gateway_core.runtime.telemetry.semconv import Instrument
+from tests.support.observability_names import (
     alert_rules,
     asked_names,
     instruments,

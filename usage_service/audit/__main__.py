@@ -10,14 +10,16 @@ import asyncpg
 from redis.exceptions import RedisError
 from rich.console import Console
 
-from gateway_core.edges.postgres.connections import UNAVAILABLE
-from gateway_core.edges.redis.connections import open_redis
+from gateway_core.schema.roles import OWNER_URL, SERVICE_URLS
+from gateway_core.stores.postgres.connections import UNAVAILABLE
+from gateway_core.stores.redis.connections import open_redis
+from usage_service.audit.break_out_attempts import try_break_outs
 from usage_service.audit.check import Finding
 from usage_service.audit.database import audit_database, open_snapshot
 from usage_service.audit.page import print_figures, print_findings
 from usage_service.audit.redis_comparison import compare
 
-DATABASE_URL: Final = "MEGAROUTER_DATABASE_URL"
+DATABASE_URL: Final = OWNER_URL
 REDIS_URL: Final = "MEGAROUTER_REDIS_URL"
 DEFAULT_GRACE_S: Final = 60
 DEFAULT_ROWS: Final = 20
@@ -40,7 +42,8 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m usage_service.audit",
-        description=f"Proves the invariants of the books in one read-only snapshot of the database at {DATABASE_URL}.",
+        description=f"Proves the invariants of the books in one read-only snapshot of the database at {DATABASE_URL}. Also tries"
+        f" to break out of the role of each service whose URL is set ({', '.join(SERVICE_URLS.values())}).",
     )
     parser.add_argument("--redis", action="store_true", help=f"also compare the Redis at {REDIS_URL}; only when idle")
     parser.add_argument(
@@ -62,6 +65,9 @@ async def _audit(arguments: argparse.Namespace) -> int:
     async with open_snapshot(url) as connection:
         report = await audit_database(connection, grace_s=arguments.grace_s, rows_per_check=arguments.rows)
     findings: list[Finding] = list(report.findings)
+    break_outs = await try_break_outs(os.environ, arguments.rows)
+    if break_outs is not None:
+        findings.append(break_outs)
     if arguments.redis:
         async with open_redis(os.environ[REDIS_URL]) as redis:
             findings.append(await compare(url, redis, rows_per_check=arguments.rows))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from gateway_core.edges.postgres.connections import Connection
+from gateway_core.stores.postgres.connections import Connection
 
 
 @dataclass(frozen=True, slots=True)

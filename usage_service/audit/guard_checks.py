@@ -1,4 +1,4 @@
-"""Checks of the database's own guards: triggers, constraints, rights, the wall between organizations."""
+"""Checks of the database's own guards: triggers, constraints, the wall between organizations."""
 
 from typing import Final
 
@@ -11,7 +11,6 @@ IMMUTABLE_TABLES: Final = (
     "usage_quarantine",
     "price_versions",
 )
-ROLES: Final = ("megarouter_authz", "megarouter_usage", "megarouter_admin", "megarouter_audit")
 
 _CONSTRAINTS: Final = (
     ("ledger_transfers", "two_accounts"),
@@ -66,26 +65,6 @@ CONSTRAINTS_IN_PLACE: Final = Check(
     """,  # noqa: S608 - our own names
 )
 
-LEAST_RIGHTS: Final = Check(
-    "least-rights",
-    "INV-02",
-    "no service may change or delete immutable rows; authz_service may write holds alone, the audit nothing",
-    (),
-    f"""
-    SELECT NULL, 'role ' || role.name, format('may %s %s', operation, guarded.name)
-      FROM (VALUES {_rows(*((role,) for role in ROLES))}) AS role (name), (VALUES {_TABLES}) AS guarded (name),
-           unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS operation
-     WHERE has_table_privilege(role.name, guarded.name, operation)
-        OR (operation = 'UPDATE' AND has_any_column_privilege(role.name, guarded.name, operation))
-    UNION ALL
-    SELECT NULL, 'role ' || role.name, format('may %s %s', operation, c.relname)
-      FROM (VALUES ('megarouter_authz'), ('megarouter_audit')) AS role (name), pg_class c,
-           unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS operation
-     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND has_table_privilege(role.name, c.oid, operation)
-       AND NOT (role.name = 'megarouter_authz' AND c.relname = 'holds' AND operation = 'INSERT')
-    """,  # noqa: S608 - our own names
-)
-
 WALL_STANDS: Final = Check(
     "organization-wall",
     "INV-12",
@@ -105,4 +84,4 @@ WALL_STANDS: Final = Check(
     """,
 )
 
-GUARD_CHECKS: Final = (TRIGGERS_ENABLED, CONSTRAINTS_IN_PLACE, LEAST_RIGHTS, WALL_STANDS)
+GUARD_CHECKS: Final = (TRIGGERS_ENABLED, CONSTRAINTS_IN_PLACE, WALL_STANDS)

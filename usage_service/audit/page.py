@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from gateway_core.domain.money import format_credits
+from gateway_core.model.money import format_credits
 from usage_service.audit.check import Finding
 from usage_service.audit.figures import Figures
 

@@ -10,8 +10,8 @@ from typing import Final
 
 import asyncpg
 
-from gateway_core.edges.redis.connections import RedisClient
-from gateway_core.edges.redis.keys import counter_key, held_amount, holds_key, pool_key
+from gateway_core.stores.redis.connections import RedisClient
+from gateway_core.stores.redis.keys import counter_key, held_amount, holds_key, pool_key
 from usage_service.audit.check import Breach, Finding
 from usage_service.audit.database import open_snapshot
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from deploy.mock_provider.controls import HEADERS, ControlError, read_controls
-from tests.unit.mock_provider.mock_process import MockProcess, control_headers
+from mock_provider.controls import HEADERS, ControlError, read_controls
+from tests.support.mock_process import MockProcess, control_headers
 
 CHAT = "/v1/chat/completions"
 BODY: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Name three rivers."}]}

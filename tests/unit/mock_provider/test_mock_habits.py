@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from deploy.mock_provider.routes import Endpoint, habits_of, route
-from tests.unit.mock_provider.mock_process import MockProcess, control_headers
+from mock_provider.routes import Endpoint, habits_of, route
+from tests.support.mock_process import MockProcess, control_headers
 
 BODY: dict[str, Any] = {"model": "some-model", "messages": [{"role": "user", "content": "Hello."}]}
 

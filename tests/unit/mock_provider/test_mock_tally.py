@@ -6,15 +6,15 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import openai
 import pytest
 
-from deploy.mock_provider.controls import HEADERS
-from tests.unit.mock_provider.mock_process import MockProcess, control_headers, running_mock
+from mock_provider.controls import HEADERS
+from tests.support.mock_process import MockProcess, control_headers, running_mock
+from tests.support.repository import ROOT
 
 CHAT = "/v1/chat/completions"
 BODY: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Name three rivers."}]}
@@ -161,10 +161,10 @@ def test_sigterm_ends_the_process_orderly() -> None:
 
 
 def test_help_and_readme_name_every_control_header() -> None:
-    root = Path(__file__).parents[3]
-    command = [sys.executable, "-m", "deploy.mock_provider", "--help"]
+    root = ROOT
+    command = [sys.executable, "-m", "mock_provider", "--help"]
     help_text = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
-    readme = (root / "deploy" / "mock_provider" / "README.md").read_text()
+    readme = (root / "mock_provider" / "README.md").read_text()
     for header in HEADERS:
         assert header.name in help_text
         assert f"| `{header.name}` |" in readme

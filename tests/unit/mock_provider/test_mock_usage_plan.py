@@ -1,8 +1,8 @@
 """How the mock provider decides how many tokens a call uses."""
 
-from deploy.mock_provider.controls import Controls
-from deploy.mock_provider.usage_plan import Demand, Features, UsagePlan, plan_usage, text_bytes_of
-from deploy.mock_provider.words import pieces_of, text_of
+from mock_provider.controls import Controls
+from mock_provider.usage_plan import Demand, Features, UsagePlan, plan_usage, text_bytes_of
+from mock_provider.words import pieces_of, text_of
 
 ALL = Features(cache_write=True, cache_write_1h=True, cache_write_by_default=True, tool_use=True)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from deploy.local.cli import application
-from deploy.local.layout import REPOSITORY
+from deploy.local.cli.commands import application
+from deploy.local.stack.layout import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "guides" / "sdks.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^\./dev (sdk|protos)(.*?)(?:#.*)?$", PAGE, re.MULTILINE)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import clients
+from tools import sdk as clients
 
 RECORDER = '''#!/usr/bin/env python3
 """Stands where Go's plugin would, and answers with what it was asked for."""

@@ -1,0 +1,1 @@
+"""Who may do what: authentication, permissions, subtrees, and the permission matrix."""

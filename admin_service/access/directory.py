@@ -1,0 +1,157 @@
+"""Who calls, and whom a resource belongs to, as PostgreSQL says."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+
+from admin_service.access.permissions import Actor, Permission, Role, Target, TargetKind
+from admin_service.api.names import (
+    API_KEYS,
+    AUDIT_LOG_ENTRIES,
+    GROUPS,
+    GUARDRAILS,
+    INVITES,
+    MEMBERS,
+    ResourceName,
+)
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
+from gateway_core.stores.postgres.connections import Connection
+
+_FIND_GRANT: Final = """
+SELECT user_id, access_token_id, only_organization_id, permissions
+  FROM access_tokens WHERE secret_hash = $1 AND revoke_time IS NULL AND expire_time > now()
+"""
+_ACTOR: Final = """
+SELECT m.member_id, m.role, coalesce(g.path, '{}') AS path, o.state = 'DELETED' AS is_deleted
+  FROM members m
+  JOIN organizations o ON o.organization_id = m.organization_id
+  LEFT JOIN groups g ON g.organization_id = m.organization_id AND g.group_id = m.group_id
+ WHERE m.organization_id = $1 AND m.user_id = $2 AND m.state = 'ACTIVE'
+"""
+_GROUP: Final = "SELECT path FROM groups WHERE organization_id = $1 AND group_id = $2"
+_MEMBER: Final = """
+SELECT m.member_id, m.role, coalesce(g.path, '{}') AS path
+  FROM members m
+  LEFT JOIN groups g ON g.organization_id = m.organization_id AND g.group_id = m.group_id
+ WHERE m.organization_id = $1 AND m.member_id = $2
+"""
+_OWNER_OF_API_KEY: Final = """
+SELECT m.member_id, m.role, coalesce(g.path, '{}') AS path
+  FROM api_keys k
+  JOIN members m ON m.organization_id = k.organization_id AND m.member_id = k.member_id
+  LEFT JOIN groups g ON g.organization_id = m.organization_id AND g.group_id = m.group_id
+ WHERE k.organization_id = $1 AND k.api_key_id = $2
+"""
+_INVITE: Final = """
+SELECT NULL AS member_id, i.role, coalesce(g.path, '{}') AS path
+  FROM invites i
+  LEFT JOIN groups g ON g.organization_id = i.organization_id AND g.group_id = i.group_id
+ WHERE i.organization_id = $1 AND i.invite_id = $2
+"""
+_AUDIT_LOG_ENTRY: Final = "SELECT group_path AS path FROM audit_log WHERE organization_id = $1 AND sequence = $2"
+_ORGANIZATION: Final = "SELECT true FROM organizations WHERE organization_id = $1"
+
+
+_OF_DELETED: Final = frozenset({Permission.ORGANIZATIONS_READ, Permission.ORGANIZATIONS_DELETE})
+"""What is still allowed in an organization that is deleted: to look at it, and to undelete it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What the caller's credential lets them do: what the user may, confined as the credential is."""
+
+    user: str
+    access_token: str | None = None
+    """Id of the token; None when an identity provider vouches for the user."""
+    organization: str | None = None
+    """The only organization it is good for; None: all."""
+    permissions: frozenset[Permission] | None = None
+    """The only permissions it carries; None: all."""
+
+    def carries(self, permission: Permission, organization: str | None) -> bool:
+        """Whether the credential is good for this."""
+        return (self.organization in {None, organization}) and (
+            self.permissions is None or permission in self.permissions
+        )
+
+
+class Directory:
+    """Reads nothing from a cache: a revoked token or a changed role counts with the next call."""
+
+    def __init__(self, pool: asyncpg.Pool, pepper: bytes) -> None:
+        self._pool = pool
+        self._pepper = pepper
+
+    async def grant_of_token(self, token: str) -> Grant | None:
+        """What a valid access token lets its user do."""
+        if not ACCESS_TOKEN.is_well_formed(token):
+            return None
+        row = await self._pool.fetchrow(_FIND_GRANT, hash_secret(token, self._pepper))
+        if row is None:
+            return None
+        permissions = None if row["permissions"] is None else frozenset(map(Permission, row["permissions"]))
+        return Grant(row["user_id"], row["access_token_id"], row["only_organization_id"], permissions)
+
+
+async def find_actor(connection: Connection, user: str, organization: str, permission: Permission) -> Actor | None:
+    """The user as an active member of the organization; None also where it is deleted and the permission is not about that.
+
+    The transaction acts for the organization.
+    """
+    row = await connection.fetchrow(_ACTOR, organization, user)
+    if row is None or (row["is_deleted"] and permission not in _OF_DELETED):
+        return None
+    return Actor(organization, row["member_id"], Role(row["role"]), tuple(row["path"]))
+
+
+async def find_target(connection: Connection, name: ResourceName) -> Target | None:
+    """The resource with whom it belongs to; None when it does not exist. The transaction acts for its organization."""
+    find = _FINDERS.get(name.collection)
+    return await find(connection, name) if find else Target(name.organization)
+
+
+async def _organization(connection: Connection, name: ResourceName) -> Target | None:
+    found = await connection.fetchval(_ORGANIZATION, name.organization)
+    return Target(name.organization, TargetKind.ORGANIZATION) if found else None
+
+
+async def _group(connection: Connection, name: ResourceName) -> Target | None:
+    path = await connection.fetchval(_GROUP, name.organization, name.resource_id)
+    return Target(name.organization, TargetKind.GROUP, tuple(path)) if path else None
+
+
+async def _guardrail(connection: Connection, name: ResourceName) -> Target | None:
+    kind, _, scope_id = str(name.resource_id).partition("-")
+    collection = {"organization": None, "group": GROUPS, "member": MEMBERS, "apikey": API_KEYS}.get(kind, GUARDRAILS)
+    if collection == GUARDRAILS or (collection is None) != (not scope_id):
+        return None
+    return await _FINDERS[collection](connection, ResourceName(name.organization, collection, scope_id or None))
+
+
+async def _audit_log_entry(connection: Connection, name: ResourceName) -> Target | None:
+    path = await connection.fetchval(_AUDIT_LOG_ENTRY, name.organization, int(str(name.resource_id)))
+    return None if path is None else Target(name.organization, TargetKind.PERSON, tuple(path))
+
+
+def _person(query: str, kind: TargetKind) -> "_Finder":
+    async def find(connection: Connection, name: ResourceName) -> Target | None:
+        row = await connection.fetchrow(query, name.organization, name.resource_id)
+        if row is None:
+            return None
+        return Target(name.organization, kind, tuple(row["path"]), row["member_id"], Role(row["role"]))
+
+    return find
+
+
+_Finder = Callable[[Connection, ResourceName], Awaitable[Target | None]]
+_FINDERS: Final[dict[str | None, _Finder]] = {
+    None: _organization,
+    API_KEYS: _person(_OWNER_OF_API_KEY, TargetKind.BELONGING),
+    AUDIT_LOG_ENTRIES: _audit_log_entry,
+    GROUPS: _group,
+    GUARDRAILS: _guardrail,
+    INVITES: _person(_INVITE, TargetKind.PERSON),
+    MEMBERS: _person(_MEMBER, TargetKind.PERSON),
+}

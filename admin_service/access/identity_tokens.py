@@ -1,0 +1,163 @@
+"""Users whom an identity provider vouches for (OpenID Connect).
+
+Envoy checks the token: signature, issuer, audience, times. It forwards the payload it has verified in a header that no client can
+set, and proves by the secret of the deployment that it was Envoy. Whoever reaches this service by another way has no such proof,
+and what they say about themselves counts for nothing.
+"""
+
+import base64
+import binascii
+import hmac
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import asyncpg
+
+from admin_service.access.directory import Directory, Grant
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN
+from gateway_core.stores.postgres.connections import Connection
+
+EDGE_SECRET_HEADER: Final = "x-megarouter-edge-secret"  # noqa: S105 - the name of the header
+IDENTITY_HEADER: Final = "x-megarouter-identity"
+
+MAX_PAYLOAD_CHARACTERS: Final = 16_384
+_MAX_ISSUER: Final = 500
+_MAX_SUBJECT: Final = 255  # OpenID Connect Core 1.0, section 2
+_MAX_NAME: Final = 200
+_MAX_EMAIL: Final = 254  # RFC 5321, section 4.5.3.1.3
+# ASCII alone: letters of other scripts fold to these when lowered, and would claim another person's address.
+_EMAIL: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9.-]+", re.ASCII)
+
+_KNOWN: Final = "SELECT user_id FROM user_identities WHERE issuer = $1 AND subject = $2"
+_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1 || chr(10) || $2, 20))"
+_ADD_USER: Final = """
+INSERT INTO users (user_id, email, display_name) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING RETURNING user_id
+"""
+_OF_EMAIL: Final = "SELECT user_id FROM users WHERE email = $1"
+_LINK: Final = "INSERT INTO user_identities (issuer, subject, user_id) VALUES ($1, $2, $3)"
+
+Metadata = Sequence[tuple[str, str | bytes]]
+
+
+class EdgeProof:
+    """Tells a call that Envoy carried from one that reached this service by another way."""
+
+    def __init__(self, secret: str | None) -> None:
+        self._secret = secret.encode() if secret else None
+
+    def holds(self, metadata: Metadata) -> bool:
+        """Whether Envoy carried the call. In constant time; never without a secret."""
+        given = [value for key, value in metadata if key == EDGE_SECRET_HEADER]
+        if self._secret is None or len(given) != 1 or not isinstance(given[0], str):
+            return False
+        return hmac.compare_digest(given[0].encode(), self._secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A person as an identity provider names them."""
+
+    issuer: str
+    subject: str
+    verified_email: str | None
+    """In lower case; None when the provider does not say that it belongs to them."""
+    display_name: str
+
+
+class IdentityTokens:
+    """Finds the user behind a token of an identity provider, and makes one at first sight."""
+
+    def __init__(self, pool: asyncpg.Pool, proof: EdgeProof, make_user_id: Callable[[], str]) -> None:
+        self._pool = pool
+        self._proof = proof
+        self._make_user_id = make_user_id
+
+    async def grant_of_identity_token(self, token: str, metadata: Metadata) -> Grant | None:
+        """What the holder of a token may do that Envoy verified: all their user may; None for every other token.
+
+        Args:
+            token: the one bearer token of the call.
+            metadata: of the call, as it arrived.
+        """
+        identity = verified_identity(token, metadata) if self._proof.holds(metadata) else None
+        if identity is None:
+            return None
+        known = await self._pool.fetchval(_KNOWN, identity.issuer, identity.subject)
+        return Grant(known or await self._meet(identity))
+
+    async def _meet(self, identity: Identity) -> str:
+        """Links an identity seen for the first time; two calls at once link it once."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_LOCK, identity.issuer, identity.subject)
+            known: str | None = await connection.fetchval(_KNOWN, identity.issuer, identity.subject)
+            if known is None:
+                known = await self._user(connection, identity)
+                await connection.execute(_LINK, identity.issuer, identity.subject, known)
+            return known
+
+    async def _user(self, connection: Connection, identity: Identity) -> str:
+        """The user with the verified address, else a new one. Without such an address it is always a new one."""
+        made = await connection.fetchval(
+            _ADD_USER, self._make_user_id(), identity.verified_email, identity.display_name
+        )
+        return str(made or await connection.fetchval(_OF_EMAIL, identity.verified_email))
+
+
+class Identities:
+    """Whom a bearer token stands for, whichever kind of token it is: no text is both."""
+
+    def __init__(self, directory: Directory, identity_tokens: IdentityTokens) -> None:
+        self._directory = directory
+        self._identity_tokens = identity_tokens
+
+    async def grant(self, token: str, metadata: Metadata) -> Grant | None:
+        """What the holder may do; None for a token that cannot be used."""
+        if ACCESS_TOKEN.is_well_formed(token):
+            return await self._directory.grant_of_token(token)
+        return await self._identity_tokens.grant_of_identity_token(token, metadata)
+
+
+def verified_identity(token: str, metadata: Metadata) -> Identity | None:
+    """Whom the token names, if its payload is the one that Envoy forwards as verified."""
+    forwarded = [value for key, value in metadata if key == IDENTITY_HEADER]
+    parts = token.split(".")
+    if len(forwarded) != 1 or len(parts) != 3 or forwarded[0] != parts[1]:
+        return None
+    claims = _claims(parts[1])
+    return identity_of_claims(claims) if claims else None
+
+
+def _claims(payload: str) -> dict[str, Any] | None:
+    if len(payload) > MAX_PAYLOAD_CHARACTERS:
+        return None
+    try:
+        claims = json.loads(base64.b64decode(payload + "=" * (-len(payload) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    return claims if isinstance(claims, dict) else None
+
+
+def identity_of_claims(claims: dict[str, Any]) -> Identity | None:
+    """The identity in the claims of an ID token; None when they name nobody."""
+    issuer, subject, name = claims.get("iss"), claims.get("sub"), claims.get("name")
+    if not (_is_text(issuer, _MAX_ISSUER) and _is_text(subject, _MAX_SUBJECT)):
+        return None
+    email = _verified_email(claims)
+    display_name = name if _is_text(name, _MAX_NAME) else (email or "")
+    return Identity(str(issuer), str(subject), email, str(display_name) or str(subject)[:_MAX_NAME])
+
+
+def _verified_email(claims: dict[str, Any]) -> str | None:
+    """Only what the provider says is verified, by the boolean and no look-alike of it."""
+    email = claims.get("email")
+    if claims.get("email_verified") is not True or not _is_text(email, _MAX_EMAIL) or not _EMAIL.fullmatch(str(email)):
+        return None
+    return str(email).lower()
+
+
+def _is_text(value: object, maximum: int) -> bool:
+    """Text that PostgreSQL can keep: it has no place for NUL and for halves of surrogate pairs."""
+    return isinstance(value, str) and 0 < len(value) <= maximum and value.isprintable()

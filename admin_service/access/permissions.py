@@ -1,0 +1,207 @@
+"""Who may do what to which resource: the four roles, each confined to its own subtree.
+
+A permission is held by role and reaches as far as the role does. A Super Admin reaches everything in the organization. A group
+admin sees the whole subtree, and changes in it what is lower: groups strictly inside the own one, and members of lower roles with
+all that belongs to them. Everybody sees oneself and what stands above, and changes what belongs to oneself.
+"""
+
+import enum
+from dataclasses import dataclass
+from typing import Final
+
+
+class Role(enum.StrEnum):
+    """The four roles, each confined to its own subtree (docs/concepts/glossary.md)."""
+
+    SUPER_ADMIN = "SUPER_ADMIN"
+    L1_ADMIN = "L1_ADMIN"
+    SUB_ADMIN = "SUB_ADMIN"
+    MEMBER = "MEMBER"
+
+
+class Permission(enum.StrEnum):
+    """`<resource>:<action>`; the names of the members are those of `megarouter.type.v1.Permission` without their prefix."""
+
+    ACCESS_EXPLAIN = "access:explain"
+    ACCESS_TOKENS_READ = "access_tokens:read"
+    ACCESS_TOKENS_WRITE = "access_tokens:write"
+    ACCOUNTS_READ = "accounts:read"
+    ACCOUNTS_SWITCH = "accounts:switch"
+    API_KEYS_DISABLE = "api_keys:disable"
+    API_KEYS_READ = "api_keys:read"
+    API_KEYS_WRITE = "api_keys:write"
+    AUDIT_LOG_READ = "audit_log:read"
+    CATALOG_READ = "catalog:read"
+    CREDITS_ADJUST = "credits:adjust"
+    CREDITS_INVOICE = "credits:invoice"
+    CREDITS_READ = "credits:read"
+    CREDITS_REFUND = "credits:refund"
+    CREDITS_TOP_UP = "credits:top_up"
+    GROUPS_READ = "groups:read"
+    GROUPS_WRITE = "groups:write"
+    GUARDRAILS_READ = "guardrails:read"
+    GUARDRAILS_WRITE = "guardrails:write"
+    INVITES_ACCEPT = "invites:accept"
+    INVITES_READ = "invites:read"
+    INVITES_WRITE = "invites:write"
+    MEMBERS_READ = "members:read"
+    MEMBERS_WRITE = "members:write"
+    ORGANIZATIONS_CREATE = "organizations:create"
+    ORGANIZATIONS_DELETE = "organizations:delete"
+    ORGANIZATIONS_READ = "organizations:read"
+    ORGANIZATIONS_SUSPEND = "organizations:suspend"
+    ORGANIZATIONS_UPDATE = "organizations:update"
+
+
+class TargetKind(enum.Enum):
+    """What a target is; decides how far a role reaches."""
+
+    WITHIN = "within"
+    """Something of the organization that belongs to nobody below it, or a collection of which only a part may be visible."""
+    ORGANIZATION = "organization"
+    """The organization itself, and its guardrail."""
+    GROUP = "group"
+    """A group, and its guardrail."""
+    PERSON = "person"
+    """A member, and the member's guardrail; also an invite, which is a member to be."""
+    BELONGING = "belonging"
+    """What belongs to a member, such as an API key and its guardrail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """An active member of an organization who asks for something."""
+
+    organization: str
+    member: str
+    role: Role
+    group_path: tuple[str, ...]
+    """From level 1 down to the member's own group; empty for a member of the organization itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is asked for."""
+
+    organization: str
+    kind: TargetKind = TargetKind.WITHIN
+    group_path: tuple[str, ...] = ()
+    """The group, or the group of the member."""
+    member: str | None = None
+    """The member, or the member it belongs to; None for an invite."""
+    role: Role | None = None
+    """Of the member."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """Whose resources an actor sees in a list: those of `member`, and those of everybody below `group_path`."""
+
+    member: str
+    group_path: tuple[str, ...] | None
+    """None: nobody else's. Empty: the whole organization."""
+
+
+_ALL: Final = frozenset(Role)
+_ADMINS: Final = frozenset({Role.SUPER_ADMIN, Role.L1_ADMIN, Role.SUB_ADMIN})
+_UPPER_ADMINS: Final = frozenset({Role.SUPER_ADMIN, Role.L1_ADMIN})
+_SUPER_ADMINS: Final = frozenset({Role.SUPER_ADMIN})
+
+ROLES_OF: Final = {
+    Permission.ACCESS_EXPLAIN: _ALL,
+    Permission.API_KEYS_DISABLE: _ALL,
+    Permission.API_KEYS_READ: _ALL,
+    Permission.API_KEYS_WRITE: _ALL,
+    Permission.AUDIT_LOG_READ: _ADMINS,
+    Permission.CREDITS_ADJUST: _SUPER_ADMINS,
+    Permission.CREDITS_INVOICE: _UPPER_ADMINS,
+    Permission.CREDITS_READ: _UPPER_ADMINS,
+    Permission.CREDITS_REFUND: _SUPER_ADMINS,
+    Permission.CREDITS_TOP_UP: _UPPER_ADMINS,
+    Permission.GROUPS_READ: _ALL,
+    Permission.GROUPS_WRITE: _UPPER_ADMINS,
+    Permission.GUARDRAILS_READ: _ALL,
+    Permission.GUARDRAILS_WRITE: _ALL,
+    Permission.INVITES_READ: _ADMINS,
+    Permission.INVITES_WRITE: _ADMINS,
+    Permission.MEMBERS_READ: _ALL,
+    Permission.MEMBERS_WRITE: _ADMINS,
+    Permission.ORGANIZATIONS_DELETE: _SUPER_ADMINS,
+    Permission.ORGANIZATIONS_READ: _ALL,
+    Permission.ORGANIZATIONS_SUSPEND: _SUPER_ADMINS,
+    Permission.ORGANIZATIONS_UPDATE: _SUPER_ADMINS,
+}
+"""Permissions inside an organization by the roles that hold them."""
+
+PERMISSIONS_OF_EVERY_USER: Final = frozenset(Permission) - ROLES_OF.keys()
+"""What every authenticated user may do about oneself, and with the catalogue."""
+
+READING: Final = frozenset(permission for permission in Permission if permission.value.endswith((":read", ":explain")))
+"""What changes nothing."""
+
+_RANK: Final = {Role.MEMBER: 0, Role.SUB_ADMIN: 1, Role.L1_ADMIN: 2, Role.SUPER_ADMIN: 3}
+
+
+def may(actor: Actor, permission: Permission, target: Target) -> bool:
+    """Whether the actor may do it inside the organization. What no rule allows is refused."""
+    if actor.organization != target.organization or actor.role not in ROLES_OF.get(permission, ()):
+        return False
+    if actor.role is Role.SUPER_ADMIN or target.kind is TargetKind.WITHIN:
+        return True
+    reads = permission in READING
+    if target.kind is TargetKind.ORGANIZATION:
+        return reads
+    if target.kind is TargetKind.GROUP:
+        return _reaches_group(actor, target.group_path, reads=reads)
+    if target.member == actor.member:
+        return reads or target.kind is TargetKind.BELONGING
+    return _reaches(actor, target.group_path) and (reads or is_below(target.role, actor.role))
+
+
+def may_grant(actor: Actor, role: Role, group_path: tuple[str, ...]) -> bool:
+    """Whether the actor may give somebody the role in the group: nobody grants what they do not hold (INV-14)."""
+    return actor.role is Role.SUPER_ADMIN or (is_below(role, actor.role) and _reaches(actor, group_path))
+
+
+def may_create_group(actor: Actor, parent_path: tuple[str, ...]) -> bool:
+    """Whether the actor may put a group right below this one; below none, on level 1, only a Super Admin may."""
+    return actor.role is Role.SUPER_ADMIN or (actor.role is Role.L1_ADMIN and _reaches(actor, parent_path))
+
+
+def fits(role: Role, group_path: tuple[str, ...]) -> bool:
+    """Whether the role can stand there: a Super Admin above all groups, an L1 admin on level 1, a sub-admin below it."""
+    level = len(group_path)
+    if role is Role.SUPER_ADMIN:
+        return level == 0
+    if role is Role.L1_ADMIN:
+        return level == 1
+    return role is Role.MEMBER or level >= 2
+
+
+def is_below(role: Role | None, other: Role) -> bool:
+    """Whether the role is lower than the other."""
+    return role is not None and _RANK[role] < _RANK[other]
+
+
+def visibility(actor: Actor) -> Visibility:
+    """Whose resources the actor sees in a list; agrees with `may` for permissions to read."""
+    if actor.role is Role.SUPER_ADMIN:
+        return Visibility(actor.member, ())
+    if actor.role is Role.MEMBER or not actor.group_path:
+        return Visibility(actor.member, None)
+    return Visibility(actor.member, actor.group_path)
+
+
+def _reaches_group(actor: Actor, group_path: tuple[str, ...], *, reads: bool) -> bool:
+    if reads:
+        return _contains(group_path, actor.group_path) or _reaches(actor, group_path)
+    return _reaches(actor, group_path) and group_path != actor.group_path
+
+
+def _reaches(actor: Actor, group_path: tuple[str, ...]) -> bool:
+    return actor.role is not Role.MEMBER and _contains(actor.group_path, group_path)
+
+
+def _contains(group_path: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether the other path is that group or lies below it. Without a group there is no subtree."""
+    return bool(group_path) and other[: len(group_path)] == group_path

@@ -1,0 +1,1 @@
+"""The forms that cross the wire: names, errors, entity tags, field masks, and the bounds of a request."""

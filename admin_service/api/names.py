@@ -1,0 +1,95 @@
+"""Resource names (AIP-122): the only identifiers of the API."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from gateway_core.model.ids import is_valid_id
+
+ORGANIZATIONS: Final = "organizations"
+USERS: Final = "users"
+API_KEYS: Final = "apiKeys"
+AUDIT_LOG_ENTRIES: Final = "auditLogEntries"
+CREDIT_BALANCE: Final = "creditBalance"
+CREDIT_STATEMENT: Final = "creditStatement"
+CREDIT_TRANSACTIONS: Final = "creditTransactions"
+GROUPS: Final = "groups"
+GUARDRAILS: Final = "guardrails"
+INVITES: Final = "invites"
+INVOICE_REQUESTS: Final = "invoiceRequests"
+MEMBERS: Final = "members"
+MODELS: Final = "models"
+PROVIDERS: Final = "providers"
+ACCESS_TOKENS: Final = "accessTokens"
+
+MYSELF: Final = "me"
+"""Stands for the calling user's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceName:
+    """A name taken apart. Without a collection it is the organization itself; a singleton has no id."""
+
+    organization: str
+    collection: str | None = None
+    resource_id: str | None = None
+
+    def __str__(self) -> str:
+        return _joined(ORGANIZATIONS, self.organization, self.collection, self.resource_id)
+
+
+@dataclass(frozen=True, slots=True)
+class UserResourceName:
+    """The name of something of a user, or, without a collection, of the user."""
+
+    user: str
+    collection: str | None = None
+    resource_id: str | None = None
+
+    def __str__(self) -> str:
+        return _joined(USERS, self.user, self.collection, self.resource_id)
+
+
+_COLLECTIONS: Final = frozenset({API_KEYS, GROUPS, INVITES, INVOICE_REQUESTS, MEMBERS})
+_NUMBERED: Final = frozenset({AUDIT_LOG_ENTRIES, CREDIT_TRANSACTIONS})
+_SINGLETONS: Final = frozenset({CREDIT_BALANCE, CREDIT_STATEMENT})
+
+
+def parse_name(text: str) -> ResourceName | None:
+    """The name in the text, or None: what is no name of an organization's names nothing."""
+    root, _, rest = text.partition("/")
+    organization, *inner = rest.split("/")
+    if root != ORGANIZATIONS or not is_valid_id(organization):
+        return None
+    match inner:
+        case []:
+            return ResourceName(organization)
+        case [singleton] if singleton in _SINGLETONS:
+            return ResourceName(organization, singleton)
+        case [collection, resource_id] if _is_id_in(collection, resource_id):
+            return ResourceName(organization, collection, resource_id)
+    return None
+
+
+def parse_user_name(text: str) -> UserResourceName | None:
+    """The name in the text, or None: what is no name of a user's names nothing."""
+    match text.split("/"):
+        case [root, user] if root == USERS and is_valid_id(user):
+            return UserResourceName(user)
+        case [root, user, collection, resource_id] if (
+            root == USERS and is_valid_id(user) and collection == ACCESS_TOKENS and is_valid_id(resource_id)
+        ):
+            return UserResourceName(user, collection, resource_id)
+    return None
+
+
+def _is_id_in(collection: str, resource_id: str) -> bool:
+    if collection == GUARDRAILS:
+        kind, dash, scope_id = resource_id.partition("-")
+        return is_valid_id(kind) and (not dash or is_valid_id(scope_id))
+    if collection in _NUMBERED:
+        return resource_id.isascii() and resource_id.isdigit() and len(resource_id) <= 18
+    return collection in _COLLECTIONS and is_valid_id(resource_id)
+
+
+def _joined(*parts: str | None) -> str:
+    return "/".join(part for part in parts if part)

@@ -1,0 +1,1 @@
+"""How lists are read: filters, orders, pages, and the SQL they become."""

@@ -1,0 +1,87 @@
+"""Orders of lists (AIP-132): `order_by`, and where a page begins in an order."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from admin_service.listing.sql_parameters import Parameters
+
+MAX_ORDER_BYTES: Final = 200
+MAX_ORDER_FIELDS: Final = 2
+
+_FIELD: Final = re.compile(r" *([a-z][a-z0-9_.]*)(?: +(asc|desc))? *")
+
+
+class OrderError(ValueError):
+    """The order is none of the list's; the message says which there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class SortColumn:
+    """What rows are ordered by: never NULL, and at most 600 bytes long, since a page token carries it."""
+
+    expression: str
+    """SQL of ours."""
+    kind: Literal["text", "timestamptz", "bigint"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """A column and its direction."""
+
+    column: SortColumn
+    is_descending: bool
+
+
+def parse_order(order_by: str, orders: Mapping[str, SortColumn], unique: SortColumn) -> Sequence[SortKey]:
+    """The keys of an order, the unique one last: `create_time desc, name`.
+
+    Args:
+        order_by: at most two fields, separated by commas; ` desc` behind one turns it round, ` asc` says what holds anyway.
+        orders: the fields there are.
+        unique: appended, in the direction of the last field, unless the order has it.
+
+    Raises:
+        OrderError: see there.
+    """
+    if len(order_by.encode()) > MAX_ORDER_BYTES:
+        raise OrderError(f"must have at most {MAX_ORDER_BYTES} bytes")
+    keys: list[SortKey] = []
+    for part in order_by.split(","):
+        found = _FIELD.fullmatch(part)
+        column = orders.get(found.group(1)) if found else None
+        if found is None or column is None:
+            raise OrderError(
+                f"has {part.strip()!r}, which is none of {', '.join(sorted(orders))}, with ` desc` or without"
+            )
+        if any(key.column == column for key in keys):
+            raise OrderError(f"has {found.group(1)} twice")
+        keys.append(SortKey(column, found.group(2) == "desc"))
+    if len(keys) > MAX_ORDER_FIELDS:
+        raise OrderError(f"must have at most {MAX_ORDER_FIELDS} fields")
+    if not any(key.column == unique for key in keys):
+        keys.append(SortKey(unique, keys[-1].is_descending))
+    return keys
+
+
+def order_sql(keys: Sequence[SortKey]) -> str:
+    """What stands behind ORDER BY."""
+    return ", ".join(f"{key.column.expression}{' DESC' if key.is_descending else ''}" for key in keys)
+
+
+def after_sql(keys: Sequence[SortKey], last: Sequence[object], parameters: Parameters) -> str:
+    """The condition that a row stands behind the one with these values.
+
+    In one direction a comparison of rows, which an index answers as a range. In two directions the range of the first column
+    stands before what decides.
+    """
+    columns = [key.column.expression for key in keys]
+    values = [f"{parameters.add(value)}::{key.column.kind}" for key, value in zip(keys, last, strict=True)]
+    signs = ["<" if key.is_descending else ">" for key in keys]
+    if len(set(signs)) == 1:
+        return f"(({', '.join(columns)}) {signs[0]} ({', '.join(values)}))"
+    condition = f"{columns[-1]} {signs[-1]} {values[-1]}"
+    for column, sign, value in reversed(list(zip(columns[:-1], signs[:-1], values[:-1], strict=True))):
+        condition = f"({column} {sign} {value} OR ({column} = {value} AND {condition}))"
+    return f"({columns[0]} {signs[0]}= {values[0]} AND {condition})"

@@ -1,0 +1,1 @@
+"""Delivers the mail that changes left in the outbox."""

@@ -1,0 +1,246 @@
+"""`megarouter.admin.v1.AccessTokens`.
+
+Nobody gets past the own credential by making a token: a token has the permissions and the organization of the credential it is
+made with or fewer, and ends with it or before. So a token that was stolen is worth no more than itself.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+import asyncpg
+from megarouter.admin.v1 import access_token_pb2
+from megarouter.admin.v1.access_token_pb2 import AccessToken
+from megarouter.type.v1 import permission_pb2
+
+from admin_service.access.authorization import UserCaller, own_organization
+from admin_service.access.directory import Grant
+from admin_service.access.permissions import Permission
+from admin_service.api.errors import FieldViolation, invalid_fields, permission_denied, unauthenticated
+from admin_service.api.names import ACCESS_TOKENS, ResourceName, UserResourceName
+from admin_service.api.timestamps import timestamp
+from admin_service.listing.filter_sql import EnumField, TextField, TimeField
+from admin_service.listing.orders import SortColumn
+from admin_service.listing.page_tokens import PageTokens
+from admin_service.listing.reading import Listing
+from admin_service.listing.sql_parameters import Condition
+from admin_service.resources.access_tokens.store import (
+    COLUMNS,
+    STATE,
+    AccessTokenRow,
+    NewAccessToken,
+    add_access_token,
+    end_of_access_token,
+    get_access_token,
+    now_of,
+    revoke_access_token,
+)
+from admin_service.resources.organizations.personal import PersonalAccounts
+from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.guard import Handle, Rule
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, SECRET_BYTES, hash_secret
+from gateway_core.stores.postgres.connections import Connection
+
+MAX_LIFE: Final = dt.timedelta(days=400)
+DEFAULT_LIFE: Final = dt.timedelta(days=90)
+_PREFIX: Final = "PERMISSION_"
+
+_TOKENS: Final = Listing(
+    columns=COLUMNS,
+    source="access_tokens t",
+    make=AccessTokenRow,
+    permission=Permission.ACCESS_TOKENS_READ,
+    orders={"name": SortColumn("t.access_token_id"), "create_time": SortColumn("t.create_time", "timestamptz")},
+    unique=SortColumn("t.access_token_id"),
+    default_order="name",
+    fields={
+        "display_name": TextField("t.display_name"),
+        "state": EnumField(STATE, {state: state for state in ("ACTIVE", "EXPIRED", "REVOKED")}, "STATE_"),
+        "expire_time": TimeField("t.expire_time"),
+        "create_time": TimeField("t.create_time"),
+    },
+    searched=("t.display_name",),
+)
+
+
+class AccessTokensApi:
+    """A user's own tokens."""
+
+    service = access_token_pb2.DESCRIPTOR.services_by_name["AccessTokens"]
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        page_tokens: PageTokens,
+        personal_accounts: PersonalAccounts,
+        pepper: bytes,
+        make_id: Callable[[str], str],
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        self._pool = pool
+        self._page_tokens = page_tokens
+        self._personal_accounts = personal_accounts
+        self._pepper = pepper
+        self._make_id = make_id
+        self._random_bytes = random_bytes
+        self.handlers: Mapping[str, Handle] = {"GetAccessToken": self.get, "ListAccessTokens": self.list}
+        self.changes: Mapping[str, MakeChange] = {"CreateAccessToken": self.create, "RevokeAccessToken": self.revoke}
+        self.rules: Mapping[str, Rule] = {"CreateAccessToken": _check_new}
+
+    async def get(self, _request: access_token_pb2.GetAccessTokenRequest, caller: UserCaller) -> AccessToken:
+        """GetAccessToken."""
+        async with self._pool.acquire() as connection:
+            return _message(await _visible(connection, caller, Permission.ACCESS_TOKENS_READ))
+
+    async def list(
+        self, request: access_token_pb2.ListAccessTokensRequest, caller: UserCaller
+    ) -> access_token_pb2.ListAccessTokensResponse:
+        """ListAccessTokens."""
+        carried = _values(caller.grant.permissions)
+        query = _TOKENS.query(
+            request, self._page_tokens, "",
+            Condition("t.user_id = {}", caller.user),
+            # A token that carries everything has no permissions listed, and is in no list of some.
+            Condition("true") if carried is None else Condition("t.permissions <@ {}", carried),
+        )  # fmt: skip
+        async with self._pool.acquire() as connection:
+            page = await query.read(connection)
+        return access_token_pb2.ListAccessTokensResponse(
+            access_tokens=map(_message, page.rows), next_page_token=page.next_page_token
+        )
+
+    async def create(
+        self, request: access_token_pb2.CreateAccessTokenRequest, change: Change
+    ) -> access_token_pb2.CreateAccessTokenResponse:
+        """CreateAccessToken."""
+        caller: UserCaller = change.caller
+        wanted = request.access_token
+        secret = ACCESS_TOKEN.make(self._random_bytes(SECRET_BYTES))
+        new = NewAccessToken(
+            user=caller.user,
+            access_token=self._make_id("token"),
+            secret_hash=hash_secret(secret, self._pepper),
+            display_name=wanted.display_name,
+            obfuscated_token=ACCESS_TOKEN.obfuscated(secret),
+            organization=await own_organization(
+                change.connection, change.caller, wanted.organization, Permission.ACCESS_TOKENS_WRITE
+            )
+            if wanted.organization
+            else None,
+            permissions=_permissions(caller, wanted.permissions),
+            expire_time=await _end(change, wanted),
+        )
+        made = _message(await add_access_token(change.connection, new))
+        await self._record(change, made.name, None, made)
+        change.repeat_answer = access_token_pb2.CreateAccessTokenResponse(access_token=made, secret_already_issued=True)
+        return access_token_pb2.CreateAccessTokenResponse(access_token=made, secret=secret)
+
+    async def revoke(self, _request: access_token_pb2.RevokeAccessTokenRequest, change: Change) -> AccessToken:
+        """RevokeAccessToken."""
+        caller: UserCaller = change.caller
+        row = await _visible(change.connection, caller, Permission.ACCESS_TOKENS_WRITE)
+        before = _message(row)
+        if row.revoke_time is not None:
+            return before
+        after = _message(await revoke_access_token(change.connection, row.user, row.access_token))
+        await self._record(change, after.name, before, after)
+        return after
+
+    async def _record(self, change: Change, name: str, before: AccessToken | None, after: AccessToken) -> None:
+        personal = await self._personal_accounts.enter(change.connection, change.caller.user)
+        change.record(name, before, after, organization=personal)
+
+
+def _check_new(request: access_token_pb2.CreateAccessTokenRequest) -> Iterable[FieldViolation]:
+    wanted = request.access_token
+    if permission_pb2.PERMISSION_UNSPECIFIED in wanted.permissions:
+        yield FieldViolation("access_token.permissions", "must not name PERMISSION_UNSPECIFIED")
+    if wanted.HasField("expire_time"):
+        try:
+            wanted.expire_time.ToDatetime(tzinfo=dt.UTC)
+        except (ValueError, OverflowError):
+            yield FieldViolation("access_token.expire_time", "is no time between the years 1 and 9999")
+
+
+async def _visible(connection: Connection, caller: UserCaller, permission: Permission) -> AccessTokenRow:
+    """The token named, unless it is stronger than the caller's credential.
+
+    Raises:
+        AdminError: PERMISSION_DENIED, the same whether it is stronger or does not exist.
+    """
+    row = await get_access_token(connection, caller.user, str(caller.resource.resource_id))
+    carried = _values(caller.grant.permissions)
+    if row is None or not (carried is None or (row.permissions is not None and set(row.permissions) <= set(carried))):
+        raise permission_denied(permission, str(caller.resource))
+    return row
+
+
+def _permissions(caller: UserCaller, wanted: Sequence[int]) -> Sequence[str] | None:
+    """What the token carries; None: everything.
+
+    Raises:
+        AdminError: PERMISSION_DENIED, the caller's credential does not carry one of them.
+    """
+    carried = caller.grant.permissions
+    if not wanted:
+        return _values(carried)
+    chosen = {Permission[permission_pb2.Permission.Name(value).removeprefix(_PREFIX)] for value in wanted}  # type: ignore[arg-type] # an int
+    for permission in sorted(chosen):
+        if carried is not None and permission not in carried:
+            raise permission_denied(permission, str(UserResourceName(caller.user)))
+    return _values(chosen)
+
+
+async def _end(change: Change, wanted: AccessToken) -> dt.datetime:
+    now, own_end = await now_of(change.connection), await _own_end(change)
+    latest = min(now + MAX_LIFE, own_end) if own_end else now + MAX_LIFE
+    if not wanted.HasField("expire_time"):
+        return min(now + DEFAULT_LIFE, latest)
+    end = wanted.expire_time.ToDatetime(tzinfo=dt.UTC)
+    if not now < end <= latest:
+        limit = latest.isoformat(timespec="seconds")
+        raise invalid_fields(
+            FieldViolation("access_token.expire_time", f"must be in the future, at the latest {limit}")
+        )
+    return end
+
+
+async def _own_end(change: Change) -> dt.datetime | None:
+    """When the token of the call ends; None when the call came with another credential.
+
+    Raises:
+        AdminError: ACCESS_TOKEN_INVALID, it was revoked since the call came in.
+    """
+    grant: Grant = change.caller.grant
+    if grant.access_token is None:
+        return None
+    end = await end_of_access_token(change.connection, grant.access_token)
+    if end is None:
+        raise unauthenticated()
+    return end
+
+
+def _values(permissions: Iterable[Permission] | None) -> list[str] | None:
+    return None if permissions is None else sorted(permission.value for permission in permissions)
+
+
+def _message(row: AccessTokenRow) -> AccessToken:
+    message = AccessToken(
+        name=str(UserResourceName(row.user, ACCESS_TOKENS, row.access_token)),
+        display_name=row.display_name,
+        organization=str(ResourceName(row.organization)) if row.organization else "",
+        permissions=[_PREFIX + Permission(value).name for value in row.permissions or ()],  # type: ignore[misc] # names do
+        expire_time=timestamp(row.expire_time),
+        state=_state(row),
+        obfuscated_token=row.obfuscated_token,
+        create_time=timestamp(row.create_time),
+    )
+    if row.revoke_time:
+        message.revoke_time.CopyFrom(timestamp(row.revoke_time))
+    return message
+
+
+def _state(row: AccessTokenRow) -> AccessToken.State.ValueType:
+    if row.revoke_time:
+        return AccessToken.STATE_REVOKED
+    return AccessToken.STATE_EXPIRED if row.is_expired else AccessToken.STATE_ACTIVE

@@ -1,0 +1,105 @@
+"""The rows of access tokens. The secret's hash is written and never read here."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gateway_core.stores.postgres.connections import Connection
+
+COLUMNS: Final = """
+t.user_id, t.access_token_id, t.display_name, t.obfuscated_token, t.only_organization_id, t.permissions, t.expire_time,
+t.create_time, t.revoke_time, t.expire_time <= now() AS is_expired
+"""
+
+# As `AccessToken.State` has it; a token both revoked and expired is revoked.
+STATE: Final = """
+CASE WHEN t.revoke_time IS NOT NULL THEN 'REVOKED' WHEN t.expire_time <= now() THEN 'EXPIRED' ELSE 'ACTIVE' END
+"""
+
+_GET: Final = f"SELECT {COLUMNS} FROM access_tokens t WHERE t.user_id = $1 AND t.access_token_id = $2"  # noqa: S608
+_ADD: Final = f"""
+INSERT INTO access_tokens AS t (user_id, access_token_id, secret_hash, display_name, obfuscated_token, only_organization_id,
+                                permissions, expire_time)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING {COLUMNS}
+"""  # noqa: S608
+_REVOKE: Final = f"""
+UPDATE access_tokens t SET revoke_time = now() WHERE t.user_id = $1 AND t.access_token_id = $2 RETURNING {COLUMNS}
+"""  # noqa: S608
+_NOW: Final = "SELECT now()"
+_END: Final = """
+SELECT expire_time FROM access_tokens WHERE access_token_id = $1 AND revoke_time IS NULL AND expire_time > now() FOR SHARE
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessTokenRow:
+    """An access token."""
+
+    user: str
+    access_token: str
+    display_name: str
+    obfuscated_token: str
+    organization: str | None
+    permissions: Sequence[str] | None
+    """Values of `Permission`; None: all."""
+    expire_time: dt.datetime
+    create_time: dt.datetime
+    revoke_time: dt.datetime | None
+    is_expired: bool
+    """By the clock of the database, as of the statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccessToken:
+    """An access token to be."""
+
+    user: str
+    access_token: str
+    secret_hash: bytes
+    display_name: str
+    obfuscated_token: str
+    organization: str | None
+    permissions: Sequence[str] | None
+    expire_time: dt.datetime
+
+
+async def get_access_token(connection: Connection, user: str, access_token: str) -> AccessTokenRow | None:
+    """The token of the user, revoked or not."""
+    row = await connection.fetchrow(_GET, user, access_token)
+    return AccessTokenRow(*row) if row else None
+
+
+async def add_access_token(connection: Connection, new: NewAccessToken) -> AccessTokenRow:
+    """Makes a token."""
+    row = await connection.fetchrow(
+        _ADD, new.user, new.access_token, new.secret_hash, new.display_name, new.obfuscated_token, new.organization,
+        new.permissions, new.expire_time,
+    )  # fmt: skip
+    if row is None:
+        raise AssertionError("an INSERT that did not fail returns its row")
+    return AccessTokenRow(*row)
+
+
+async def revoke_access_token(connection: Connection, user: str, access_token: str) -> AccessTokenRow:
+    """Revokes a token that exists.
+
+    Raises:
+        LookupError: it does not.
+    """
+    row = await connection.fetchrow(_REVOKE, user, access_token)
+    if row is None:
+        raise LookupError("no such access token")
+    return AccessTokenRow(*row)
+
+
+async def now_of(connection: Connection) -> dt.datetime:
+    """The time of the transaction."""
+    now: dt.datetime = await connection.fetchval(_NOW)
+    return now
+
+
+async def end_of_access_token(connection: Connection, access_token: str) -> dt.datetime | None:
+    """When a token ends; None when it has ended. It is not revoked until the transaction ends."""
+    end: dt.datetime | None = await connection.fetchval(_END, access_token)
+    return end

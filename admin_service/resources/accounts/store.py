@@ -1,0 +1,87 @@
+"""Users, and what they are in the organizations they are members of."""
+
+import datetime as dt
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+
+from admin_service.resources.organizations.personal import PersonalAccounts
+from gateway_core.stores.postgres.connections import Connection
+
+ACCOUNT_COLUMNS: Final = """
+a.organization_id, a.display_name, a.kind, a.organization_state, a.member_id, a.role, a.member_state, a.group_id, a.is_current
+"""
+# Reads past the wall between organizations, as far as the user of `acting_for_user` is a member: see `my_accounts` in the schema.
+ACCOUNTS: Final = "my_accounts() a"
+
+_ACT_FOR_USER: Final = "SELECT set_config('megarouter.user', $1, true)"
+_USER: Final = f"""
+SELECT u.user_id, u.display_name, u.email, u.create_time,
+       (SELECT a.organization_id FROM {ACCOUNTS} WHERE a.is_current)
+  FROM users u WHERE u.user_id = $1
+"""  # noqa: S608
+_CHOOSE: Final = "UPDATE users SET current_organization_id = $2 WHERE user_id = $1"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """What a user is in an organization."""
+
+    organization: str
+    display_name: str
+    kind: str
+    state: str
+    member: str
+    role: str
+    member_state: str
+    group: str | None
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """A user."""
+
+    user: str
+    display_name: str
+    email: str | None
+    create_time: dt.datetime
+    current_account: str | None
+    """Id of the organization; None while the user has no account at all."""
+
+
+async def act_for_user(connection: Connection, user: str) -> None:
+    """Says whose accounts the transaction under way sees, until it ends."""
+    await connection.execute(_ACT_FOR_USER, user)
+
+
+@asynccontextmanager
+async def acting_for_user(
+    pool: asyncpg.Pool, user: str, personal_accounts: PersonalAccounts | None
+) -> AsyncIterator[Connection]:
+    """A transaction that sees the accounts of a user; with `personal_accounts` the user has a personal one."""
+    async with pool.acquire() as connection, connection.transaction():
+        if personal_accounts:
+            await personal_accounts.enter(connection, user)
+        await act_for_user(connection, user)
+        yield connection
+
+
+async def get_user(connection: Connection, user: str) -> UserRow:
+    """The user, for whom the transaction acts.
+
+    Raises:
+        LookupError: there is none.
+    """
+    row = await connection.fetchrow(_USER, user)
+    if row is None:
+        raise LookupError("no such user")
+    return UserRow(*row)
+
+
+async def choose_account(connection: Connection, user: str, organization: str) -> None:
+    """Makes an organization the user's current account."""
+    await connection.execute(_CHOOSE, user, organization)

@@ -1,0 +1,287 @@
+"""What changes API keys.
+
+Every change runs under the lock of the organization, so that what is checked here, a limit's room for one more key for example,
+still holds when it is committed.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+from google.rpc.error_details_pb2 import QuotaFailure
+from megarouter.admin.v1 import api_key_pb2
+from megarouter.admin.v1.api_key_pb2 import ApiKey
+from megarouter.type.v1.error_reason_pb2 import ErrorReason
+
+from admin_service.access.authorization import Caller
+from admin_service.access.directory import find_target
+from admin_service.access.permissions import Permission, Role, Target, TargetKind
+from admin_service.access.places import MAX_SHOWN
+from admin_service.api.errors import AdminError, FieldViolation, already_exists, invalid_fields, permission_denied
+from admin_service.api.etags import check_etag
+from admin_service.api.guardrail_names import guardrail_name
+from admin_service.api.masks import updated_fields
+from admin_service.api.names import API_KEYS, MEMBERS, ResourceName, parse_name
+from admin_service.resources.api_keys import store
+from admin_service.resources.api_keys.messages import (
+    api_key_message,
+    api_key_name,
+    expire_time_of,
+    overlap_of,
+    whitelist_of,
+)
+from admin_service.resources.api_keys.store import ApiKeyRow, KeyLimit, NewApiKey
+from admin_service.serving.changes import Change
+from gateway_core.model.organization.bearer_secrets import API_KEY, SECRET_BYTES, hash_secret
+from gateway_core.model.organization.scopes import Scope, ScopeKind
+
+_ID_PREFIX: Final = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMaker:
+    """Where secrets, ids and times come from."""
+
+    pepper: bytes
+    randomness: Callable[[int], bytes]
+    """That many random bytes."""
+    make_id: Callable[[str], str]
+    """A new id behind a prefix."""
+    now: Callable[[], float]
+    """Seconds since the epoch."""
+
+
+class ApiKeyChanges:
+    """Makes and changes keys."""
+
+    def __init__(self, maker: KeyMaker) -> None:
+        self._maker = maker
+
+    async def create(
+        self, request: api_key_pb2.CreateApiKeyRequest, change: Change
+    ) -> api_key_pb2.CreateApiKeyResponse:
+        """CreateApiKey."""
+        asked, organization = request.api_key, change.caller.resource.organization
+        owner = await _owner(change, asked.member)
+        self._require_future(expire_time_of(asked), None)
+        await _require_room(change, str(owner.member))
+        name = ResourceName(organization, API_KEYS, request.api_key_id or self._maker.make_id(_ID_PREFIX))
+        secret = self._new_secret()
+        made = await store.insert_api_key(
+            change.connection,
+            NewApiKey(
+                organization=organization,
+                api_key=str(name.resource_id),
+                member=str(owner.member),
+                display_name=asked.display_name,
+                secret_hash=hash_secret(secret, self._maker.pepper),
+                obfuscated_key=API_KEY.obfuscated(secret),
+                expire_time=expire_time_of(asked),
+                ip_allow_list=list(asked.ip_allow_list) or None,
+            ),
+        )
+        if not made:
+            raise already_exists(name)
+        if asked.HasField("model_whitelist"):
+            await store.set_key_whitelist(change.connection, organization, str(name.resource_id), whitelist_of(asked))
+        key = await _recorded(change, name, None)
+        change.repeat_answer = api_key_pb2.CreateApiKeyResponse(api_key=key, secret_already_issued=True)
+        return api_key_pb2.CreateApiKeyResponse(api_key=key, secret=secret)
+
+    async def update(self, request: api_key_pb2.UpdateApiKeyRequest, change: Change) -> ApiKey:
+        """UpdateApiKey."""
+        asked, name = request.api_key, change.caller.resource
+        row = await _changeable(change, name, asked.etag, Permission.API_KEYS_WRITE)
+        fields = updated_fields(request.update_mask, asked)
+        display_name = asked.display_name if "display_name" in fields else row.display_name
+        expire_time = expire_time_of(asked) if "expire_time" in fields else row.expire_time
+        networks = list(asked.ip_allow_list) or None if "ip_allow_list" in fields else row.ip_allow_list
+        whitelist = whitelist_of(asked) if "model_whitelist" in fields else row.model_whitelist
+        self._require_future(expire_time, row.expire_time)
+        now = (display_name, expire_time, networks, whitelist)
+        if now == (row.display_name, row.expire_time, row.ip_allow_list, row.model_whitelist):
+            return api_key_message(row, full=True)
+        await store.update_api_key(change.connection, row, display_name, expire_time, networks)
+        if whitelist != row.model_whitelist:
+            await store.set_key_whitelist(change.connection, row.organization, row.api_key, whitelist)
+        return await _recorded(change, name, row)
+
+    async def delete(self, request: api_key_pb2.DeleteApiKeyRequest, change: Change) -> ApiKey:
+        """DeleteApiKey."""
+        row = await _existing(change, change.caller.resource, Permission.API_KEYS_WRITE)
+        if row.state == "DELETED":
+            return api_key_message(row, full=True)
+        check_etag(request.etag, row.etag)
+        await store.delete_api_key(change.connection, row.organization, row.api_key)
+        return await _recorded(change, change.caller.resource, row)
+
+    async def disable(self, request: api_key_pb2.DisableApiKeyRequest, change: Change) -> ApiKey:
+        """DisableApiKey."""
+        return await _disable(change, change.caller.resource, request.etag)
+
+    async def batch_disable(
+        self, request: api_key_pb2.BatchDisableApiKeysRequest, change: Change
+    ) -> api_key_pb2.BatchDisableApiKeysResponse:
+        """BatchDisableApiKeys."""
+        names = [await _named(change, name) for name in request.names]
+        keys = [await _disable(change, name) for name in names]
+        return api_key_pb2.BatchDisableApiKeysResponse(api_keys=keys)
+
+    async def enable(self, request: api_key_pb2.EnableApiKeyRequest, change: Change) -> ApiKey:
+        """EnableApiKey."""
+        name, caller = change.caller.resource, change.caller
+        row = await _changeable(change, name, request.etag, Permission.API_KEYS_DISABLE)
+        if row.state == "ACTIVE":
+            return api_key_message(row, full=True)
+        is_own = row.member == caller.actor.member and caller.actor.role is not Role.SUPER_ADMIN
+        if is_own and row.disabled_by not in {None, row.member}:
+            message = "An admin disabled this API key: ask an admin to enable it."
+            raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.DISABLED_BY_ADMIN, message)
+        await store.enable_api_key(change.connection, row.organization, row.api_key)
+        return await _recorded(change, name, row)
+
+    async def rotate(
+        self, request: api_key_pb2.RotateApiKeyRequest, change: Change
+    ) -> api_key_pb2.RotateApiKeyResponse:
+        """RotateApiKey."""
+        name, overlap = change.caller.resource, overlap_of(request)
+        row = await _changeable(change, name, request.etag, Permission.API_KEYS_WRITE)
+        if row.overlap_end_time and overlap:
+            raise _under_way(row.overlap_end_time)
+        secret = self._new_secret()
+        await store.rotate_api_key(
+            change.connection, row, hash_secret(secret, self._maker.pepper), API_KEY.obfuscated(secret), overlap
+        )
+        key = await _recorded(change, name, row)
+        change.repeat_answer = api_key_pb2.RotateApiKeyResponse(api_key=key, secret_already_issued=True)
+        return api_key_pb2.RotateApiKeyResponse(api_key=key, secret=secret)
+
+    def _new_secret(self) -> str:
+        return API_KEY.make(self._maker.randomness(SECRET_BYTES))
+
+    def _require_future(self, expire_time: dt.datetime | None, present: dt.datetime | None) -> None:
+        if expire_time and expire_time != present and expire_time.timestamp() <= self._maker.now():
+            raise invalid_fields(FieldViolation("api_key.expire_time", "must lie in the future"))
+
+
+async def _owner(change: Change, member: str) -> Target:
+    """Whose key it is to be: the caller's, or that of the named member, for whom the caller may make one."""
+    caller: Caller = change.caller
+    actor = caller.actor
+    if not member:
+        return Target(actor.organization, TargetKind.BELONGING, actor.group_path, actor.member, actor.role)
+    name = parse_name(member)
+    found = None
+    if name and (name.organization, name.collection) == (actor.organization, MEMBERS):
+        found = await find_target(change.connection, name)
+    if found is None:
+        raise permission_denied(Permission.API_KEYS_WRITE, member[:MAX_SHOWN])
+    owner = Target(found.organization, TargetKind.BELONGING, found.group_path, found.member, found.role)
+    caller.require(Permission.API_KEYS_WRITE, owner, member)
+    state = await store.member_state(change.connection, owner.organization, str(owner.member))
+    if state != "ACTIVE":
+        raise inactive_member(member, str(state))
+    return owner
+
+
+async def _require_room(change: Change, member: str) -> None:
+    """Whether member and organization may have one key more.
+
+    Raises:
+        AdminError: KEY_LIMIT_REACHED.
+    """
+    organization = change.caller.resource.organization
+    reached = await store.reached_key_limit(change.connection, organization, member)
+    if reached:
+        raise _limit_reached(organization, member, reached)
+
+
+async def _named(change: Change, text: str) -> ResourceName:
+    """A key among several, which the caller may disable."""
+    caller: Caller = change.caller
+    name = parse_name(text)
+    if name and (name.organization, name.collection) == (caller.resource.organization, API_KEYS):
+        target = await find_target(change.connection, name)
+        if target:
+            caller.require(Permission.API_KEYS_DISABLE, target, text)
+            return name
+    raise permission_denied(Permission.API_KEYS_DISABLE, text[:MAX_SHOWN])
+
+
+async def _disable(change: Change, name: ResourceName, etag: str = "") -> ApiKey:
+    row = await _changeable(change, name, etag, Permission.API_KEYS_DISABLE)
+    member = change.caller.actor.member
+    # What its member switched off, an admin may still keep off.
+    is_taken_over = row.disabled_by in {None, row.member} and member not in {row.disabled_by, row.member}
+    if row.state == "DISABLED" and not is_taken_over:
+        return api_key_message(row, full=True)
+    await store.disable_api_key(change.connection, row.organization, row.api_key, member)
+    return await _recorded(change, name, row)
+
+
+async def _existing(change: Change, name: ResourceName, permission: Permission) -> ApiKeyRow:
+    row = await store.get_api_key(change.connection, name.organization, str(name.resource_id))
+    if row is None:
+        raise permission_denied(permission, str(name))
+    return row
+
+
+async def _changeable(change: Change, name: ResourceName, etag: str, permission: Permission) -> ApiKeyRow:
+    row = await _existing(change, name, permission)
+    check_etag(etag, row.etag)
+    if row.state == "DELETED":
+        raise deleted_key(name)
+    return row
+
+
+async def _recorded(change: Change, name: ResourceName, before: ApiKeyRow | None) -> ApiKey:
+    """The key as it is now, noted in the audit log for the admins above its member."""
+    after = await _existing(change, name, Permission.API_KEYS_WRITE)
+    logged = api_key_message(before) if before else None
+    change.record(api_key_name(after), logged, api_key_message(after), group_path=after.group_path)
+    return api_key_message(after, full=True)
+
+
+def deleted_key(name: object) -> AdminError:
+    """The key is deleted, which is final."""
+    return AdminError(
+        grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.API_KEY_DELETED, f"{name} is deleted, which is final."
+    )
+
+
+def inactive_member(member: str, state: str) -> AdminError:
+    """The member is removed or suspended."""
+    if state == "REMOVED":
+        message = f"{member} is removed: invite the user again."
+        return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.MEMBER_REMOVED, message)
+    message = f"{member} is suspended: resume the member first."
+    return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, {"state": state})
+
+
+def _limit_reached(organization: str, member: str, reached: KeyLimit) -> AdminError:
+    kind = ScopeKind(reached.scope_kind)
+    scope = Scope(kind, member if kind is ScopeKind.MEMBER else organization)
+    name = guardrail_name(organization, scope)
+    message = (
+        f"{kind.capitalize()} {scope.scope_id!r} has as many API keys as it may, {reached.limit}. Delete one first."
+    )
+    quota = QuotaFailure(violations=[QuotaFailure.Violation(subject=str(name), description=message)])
+    return AdminError(
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        ErrorReason.KEY_LIMIT_REACHED,
+        message,
+        {"keyLimit": str(reached.limit)},
+        details=[quota],
+    )
+
+
+def _under_way(end: dt.datetime) -> AdminError:
+    until = end.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return AdminError(
+        grpc.StatusCode.FAILED_PRECONDITION,
+        ErrorReason.ROTATION_UNDER_WAY,
+        f"The secret of before the last rotation is still good, until {until}. Wait, or rotate with an overlap of 0.",
+        {"overlapEndTime": until},
+    )

@@ -1,0 +1,129 @@
+"""API keys as messages, and what a request may say of them beyond the rules of the protos."""
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Final
+
+from google.protobuf.duration_pb2 import Duration
+from megarouter.admin.v1 import api_key_pb2
+from megarouter.admin.v1.api_key_pb2 import ApiKey
+from megarouter.admin.v1.model_whitelist_pb2 import ModelWhitelist
+
+from admin_service.api.errors import FieldViolation
+from admin_service.api.names import API_KEYS, MEMBERS, ResourceName
+from admin_service.api.timestamps import timestamp
+from admin_service.resources.api_keys.store import ApiKeyRow
+from gateway_core.model.limits.address_lists import InvalidNetworkError, parse_networks
+from gateway_core.model.limits.model_whitelists import InvalidWhitelistError, parse_whitelist
+
+DEFAULT_OVERLAP: Final = dt.timedelta(hours=24)
+MAX_OVERLAP: Final = dt.timedelta(days=7)
+
+_STATES: Final = {
+    "ACTIVE": ApiKey.STATE_ACTIVE,
+    "DISABLED": ApiKey.STATE_DISABLED,
+    "DELETED": ApiKey.STATE_DELETED,
+}
+_NANOSECONDS: Final = 10**9
+
+
+def api_key_name(row: ApiKeyRow) -> ResourceName:
+    """Its resource name."""
+    return ResourceName(row.organization, API_KEYS, row.api_key)
+
+
+def api_key_message(row: ApiKeyRow, *, full: bool = False) -> ApiKey:
+    """The message; with use and budget if it is to be full."""
+    message = ApiKey(
+        name=str(api_key_name(row)),
+        member=str(ResourceName(row.organization, MEMBERS, row.member)),
+        display_name=row.display_name,
+        obfuscated_key=row.obfuscated_key,
+        state=ApiKey.STATE_EXPIRED if row.state == "ACTIVE" and row.is_expired else _STATES[row.state],
+        expire_time=timestamp(row.expire_time) if row.expire_time else None,
+        create_time=timestamp(row.create_time),
+        update_time=timestamp(row.update_time),
+        etag=row.etag,
+        model_whitelist=None if row.model_whitelist is None else ModelWhitelist(entries=row.model_whitelist),
+        ip_allow_list=row.ip_allow_list or (),
+        overlap_end_time=timestamp(row.overlap_end_time) if row.overlap_end_time else None,
+    )
+    if row.state == "DISABLED":
+        _add_disabling(message, row)
+    if full:
+        _add_use(message, row)
+    return message
+
+
+def _add_disabling(message: ApiKey, row: ApiKeyRow) -> None:
+    if row.disabled_by:
+        message.disabled_by = str(ResourceName(row.organization, MEMBERS, row.disabled_by))
+    if row.disabled_time:
+        message.disable_time.CopyFrom(timestamp(row.disabled_time))
+
+
+def _add_use(message: ApiKey, row: ApiKeyRow) -> None:
+    if row.last_use_time:
+        message.last_use_time.CopyFrom(timestamp(row.last_use_time))
+    message.spent_nano_credits = row.spent_nano_credits
+    message.call_count = row.call_count
+    if row.budget_nano_credits is not None:
+        message.budget_nano_credits = row.budget_nano_credits
+
+
+def expire_time_of(key: ApiKey) -> dt.datetime | None:
+    """The moment that was asked for; the message is in the range of its type (`check_key`)."""
+    return key.expire_time.ToDatetime(tzinfo=dt.UTC) if key.HasField("expire_time") else None
+
+
+def whitelist_of(key: ApiKey) -> list[str] | None:
+    """The entries that were asked for; None for every model."""
+    return list(key.model_whitelist.entries) if key.HasField("model_whitelist") else None
+
+
+def overlap_of(request: api_key_pb2.RotateApiKeyRequest) -> dt.timedelta:
+    """How long the secret of before is to stay good."""
+    return request.overlap_duration.ToTimedelta() if request.HasField("overlap_duration") else DEFAULT_OVERLAP
+
+
+def check_list(request: api_key_pb2.ListApiKeysRequest) -> Iterable[FieldViolation]:
+    """What a list is narrowed to."""
+    if request.with_descendants and not request.group:
+        yield FieldViolation("with_descendants", "needs a group")
+
+
+def check_key(
+    request: api_key_pb2.CreateApiKeyRequest | api_key_pb2.UpdateApiKeyRequest,
+) -> Iterable[FieldViolation]:
+    """Expiry, addresses and whitelist."""
+    key = request.api_key
+    if key.HasField("expire_time"):
+        try:
+            expire_time_of(key)
+        except (ValueError, OverflowError):
+            yield FieldViolation("api_key.expire_time", "is no time between the years 1 and 9999")
+    try:
+        parse_networks(key.ip_allow_list)
+    except InvalidNetworkError as error:
+        yield FieldViolation("api_key.ip_allow_list", str(error))
+    yield from check_whitelist(key.model_whitelist, "api_key.model_whitelist")
+
+
+def check_whitelist(whitelist: ModelWhitelist, field: str) -> Iterable[FieldViolation]:
+    """The grammar of the entries."""
+    try:
+        parse_whitelist(whitelist.entries)
+    except InvalidWhitelistError as error:
+        yield FieldViolation(f"{field}.entries", str(error))
+
+
+def check_rotation(request: api_key_pb2.RotateApiKeyRequest) -> Iterable[FieldViolation]:
+    """The overlap; a message may say anything, so that it is looked at before it is converted."""
+    if request.HasField("overlap_duration") and not _is_overlap(request.overlap_duration):
+        yield FieldViolation("overlap_duration", f"must be 0 to {MAX_OVERLAP.days} days")
+
+
+def _is_overlap(duration: Duration) -> bool:
+    if not 0 <= duration.nanos < _NANOSECONDS:
+        return False
+    return 0 <= duration.seconds * _NANOSECONDS + duration.nanos <= MAX_OVERLAP // dt.timedelta(microseconds=1) * 1_000

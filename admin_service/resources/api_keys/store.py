@@ -1,0 +1,215 @@
+"""The rows of API keys. Hashes of secrets are written here and never read."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from admin_service.api.etags import etag_of
+from gateway_core.stores.postgres.connections import Connection
+
+# The whitelist of a key is that of its guardrail.
+API_KEY_SOURCE: Final = """api_keys k
+  LEFT JOIN guardrails r ON r.organization_id = k.organization_id AND r.scope_kind = 'api_key' AND r.scope_id = k.api_key_id"""
+_COLUMNS: Final = """
+k.organization_id, k.api_key_id, k.member_id, k.display_name, k.obfuscated_key, k.state, k.expire_time, k.create_time,
+k.update_time, coalesce(k.expire_time <= now(), false) AS is_expired, k.group_path, r.model_whitelist, k.ip_allow_list::text[],
+k.disabled_by_member, k.disabled_time, CASE WHEN k.previous_expire_time > now() THEN k.previous_expire_time END,
+"""
+API_KEY_COLUMNS: Final = _COLUMNS + "NULL::timestamptz, 0::bigint, 0::bigint, NULL::bigint"
+FULL_API_KEY_SOURCE: Final = rf"""{API_KEY_SOURCE}
+ CROSS JOIN LATERAL present_use(k.organization_id, 'api_key', k.api_key_id) u
+ CROSS JOIN LATERAL (SELECT max(s.last_use_time) AS last_use_time FROM scope_spend s
+                      WHERE s.organization_id = k.organization_id AND s.counter LIKE 'api\_key:%'
+                        AND split_part(s.counter, ':', 2) = k.api_key_id) l"""  # noqa: S608
+FULL_API_KEY_COLUMNS: Final = _COLUMNS + "l.last_use_time, u.spent_nano_credits, u.call_count, r.budget_nano_credits"
+
+# As `ApiKey.State` has it; a key both disabled and expired is disabled.
+API_KEY_STATE: Final = "CASE WHEN k.state = 'ACTIVE' AND k.expire_time <= now() THEN 'EXPIRED' ELSE k.state END"
+
+_GET: Final = f"""
+SELECT {FULL_API_KEY_COLUMNS} FROM {FULL_API_KEY_SOURCE} WHERE k.organization_id = $1 AND k.api_key_id = $2
+"""  # noqa: S608
+_INSERT: Final = """
+INSERT INTO api_keys (organization_id, api_key_id, member_id, display_name, secret_hash, obfuscated_key, expire_time, ip_allow_list)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text[]::cidr[]) ON CONFLICT (organization_id, api_key_id) DO NOTHING RETURNING true
+"""
+_UPDATE: Final = """
+UPDATE api_keys SET display_name = $3, expire_time = $4, ip_allow_list = $5::text[]::cidr[], update_time = clock_timestamp()
+ WHERE organization_id = $1 AND api_key_id = $2
+"""
+_SET_WHITELIST: Final = """
+INSERT INTO guardrails (organization_id, scope_kind, scope_id, model_whitelist) VALUES ($1, 'api_key', $2, $3)
+ON CONFLICT (organization_id, scope_kind, scope_id) DO UPDATE
+SET model_whitelist = excluded.model_whitelist, update_time = clock_timestamp()
+"""
+_DISABLE: Final = """
+UPDATE api_keys SET state = 'DISABLED', disabled_by_member = $3, disabled_time = coalesce(disabled_time, now()),
+       update_time = clock_timestamp()
+ WHERE organization_id = $1 AND api_key_id = $2
+"""
+_ENABLE: Final = """
+UPDATE api_keys SET state = 'ACTIVE', disabled_by_member = NULL, disabled_time = NULL, update_time = clock_timestamp()
+ WHERE organization_id = $1 AND api_key_id = $2
+"""
+_DELETE: Final = """
+UPDATE api_keys SET state = 'DELETED', previous_secret_hash = NULL, previous_expire_time = NULL, update_time = clock_timestamp()
+ WHERE organization_id = $1 AND api_key_id = $2
+"""
+_ROTATE: Final = """
+UPDATE api_keys SET secret_hash = $3, obfuscated_key = $4, update_time = clock_timestamp(),
+       previous_secret_hash = CASE WHEN $5::interval > interval '0' THEN secret_hash END,
+       previous_expire_time = CASE WHEN $5::interval > interval '0' THEN clock_timestamp() + $5::interval END
+ WHERE organization_id = $1 AND api_key_id = $2
+"""
+# No further than the limit: an organization may have any number of keys.
+_COUNT: Final = """
+SELECT count(*) FROM (SELECT 1 FROM api_keys WHERE organization_id = $1 AND ($2::text IS NULL OR member_id = $2)
+                         AND state <> 'DELETED' LIMIT $3) AS counted
+"""
+_KEY_LIMITS: Final = """
+SELECT scope_kind, key_limit FROM guardrails
+ WHERE organization_id = $1 AND key_limit IS NOT NULL
+   AND ((scope_kind = 'member' AND scope_id = $2) OR scope_kind = 'organization')
+ ORDER BY scope_kind
+"""
+_MEMBER_STATE: Final = "SELECT state FROM members WHERE organization_id = $1 AND member_id = $2"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyRow:
+    """An API key. Amounts are nano-credits."""
+
+    organization: str
+    api_key: str
+    member: str
+    display_name: str
+    obfuscated_key: str
+    state: str
+    expire_time: dt.datetime | None
+    create_time: dt.datetime
+    update_time: dt.datetime
+    is_expired: bool
+    """By the clock of the database, as of the statement."""
+    group_path: Sequence[str]
+    """Of the group of its member."""
+    model_whitelist: Sequence[str] | None
+    ip_allow_list: Sequence[str] | None
+    disabled_by: str | None
+    """Id of a member."""
+    disabled_time: dt.datetime | None
+    overlap_end_time: dt.datetime | None
+    """Until when the secret of before is good as well; None when it is not."""
+    last_use_time: dt.datetime | None
+    spent_nano_credits: int
+    call_count: int
+    budget_nano_credits: int | None
+
+    @property
+    def etag(self) -> str:
+        """Changes with every change of the key; expiry and use are no change."""
+        return etag_of(
+            self.organization,
+            self.api_key,
+            self.member,
+            self.display_name,
+            self.state,
+            self.expire_time,
+            self.model_whitelist,
+            self.update_time,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NewApiKey:
+    """A key to be made."""
+
+    organization: str
+    api_key: str
+    member: str
+    display_name: str
+    secret_hash: bytes
+    obfuscated_key: str
+    expire_time: dt.datetime | None
+    ip_allow_list: Sequence[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLimit:
+    """How many keys a scope may have."""
+
+    scope_kind: str
+    limit: int
+
+
+async def get_api_key(connection: Connection, organization: str, api_key: str) -> ApiKeyRow | None:
+    """The key with its use, deleted or not."""
+    row = await connection.fetchrow(_GET, organization, api_key)
+    return ApiKeyRow(*row) if row else None
+
+
+async def insert_api_key(connection: Connection, key: NewApiKey) -> bool:
+    """Makes a key; False when the id was ever used."""
+    made = await connection.fetchval(
+        _INSERT, key.organization, key.api_key, key.member, key.display_name, key.secret_hash, key.obfuscated_key,
+        key.expire_time, key.ip_allow_list,
+    )  # fmt: skip
+    return bool(made)
+
+
+async def update_api_key(
+    connection: Connection,
+    row: ApiKeyRow,
+    display_name: str,
+    expire_time: dt.datetime | None,
+    ip_allow_list: Sequence[str] | None,
+) -> None:
+    """Changes what is the key's own; a trigger tells the data plane, here and below."""
+    await connection.execute(_UPDATE, row.organization, row.api_key, display_name, expire_time, ip_allow_list)
+
+
+async def set_key_whitelist(
+    connection: Connection, organization: str, api_key: str, entries: Sequence[str] | None
+) -> None:
+    """Changes the whitelist of the key's guardrail."""
+    await connection.execute(_SET_WHITELIST, organization, api_key, entries)
+
+
+async def disable_api_key(connection: Connection, organization: str, api_key: str, member: str) -> None:
+    """Switches the key off in the name of the member."""
+    await connection.execute(_DISABLE, organization, api_key, member)
+
+
+async def enable_api_key(connection: Connection, organization: str, api_key: str) -> None:
+    """Switches the key on."""
+    await connection.execute(_ENABLE, organization, api_key)
+
+
+async def delete_api_key(connection: Connection, organization: str, api_key: str) -> None:
+    """Ends the key for good; its row stays."""
+    await connection.execute(_DELETE, organization, api_key)
+
+
+async def rotate_api_key(
+    connection: Connection, row: ApiKeyRow, secret_hash: bytes, obfuscated_key: str, overlap: dt.timedelta
+) -> None:
+    """Gives the key a new secret; the present one is good for the overlap, and the one before it no more."""
+    await connection.execute(_ROTATE, row.organization, row.api_key, secret_hash, obfuscated_key, overlap)
+
+
+async def reached_key_limit(connection: Connection, organization: str, member: str) -> KeyLimit | None:
+    """The first limit, the member's before the organization's, that leaves no room for one more key.
+
+    The caller holds the organization's lock.
+    """
+    for kind, limit in await connection.fetch(_KEY_LIMITS, organization, member):
+        counted = await connection.fetchval(_COUNT, organization, member if kind == "member" else None, limit)
+        if counted >= limit:
+            return KeyLimit(kind, limit)
+    return None
+
+
+async def member_state(connection: Connection, organization: str, member: str) -> str | None:
+    """ACTIVE, SUSPENDED or REMOVED; None when there is no such member."""
+    state: str | None = await connection.fetchval(_MEMBER_STATE, organization, member)
+    return state

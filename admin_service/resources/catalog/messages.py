@@ -1,0 +1,80 @@
+"""The catalogue as messages."""
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Final
+
+from megarouter.admin.v1 import catalog_pb2
+from megarouter.admin.v1.catalog_pb2 import CategoryPrice, LongContextPrice, ModelPrice, TokenCategory
+
+from admin_service.api.names import MODELS, PROVIDERS
+from admin_service.api.timestamps import timestamp
+from admin_service.resources.catalog.store import ModelRow, PriceRow, ProviderRow
+from gateway_core.model.catalog.entries import Prices
+from gateway_core.model.catalog.pricing import prices_by_category
+
+_DEGRADED_FROM: Final = 10
+"""One failed call in so many."""
+
+
+def model_message(row: ModelRow) -> catalog_pb2.Model:
+    """The resource."""
+    model = row.model
+    return catalog_pb2.Model(
+        name=f"{MODELS}/{model.name}",
+        provider=f"{PROVIDERS}/{model.provider}",
+        upstream_name=model.upstream_name,
+        endpoints=[endpoint.value for endpoint in model.endpoints],
+        context_window_tokens=model.context_window_tokens,
+        max_output_tokens=model.max_output_tokens,
+        retired=not row.is_offered,
+        current_price=price_message(row.price) if row.price else None,
+    )
+
+
+def price_message(row: PriceRow) -> ModelPrice:
+    """A price version."""
+    schedule = row.schedule
+    message = ModelPrice(
+        version=schedule.version,
+        effective_time=timestamp(dt.datetime.combine(schedule.effective_date, dt.time(), dt.UTC)),
+        create_time=timestamp(row.create_time),
+        prices=_categories(schedule.prices),
+    )
+    if schedule.long_context:
+        prices = schedule.long_context.prices_nano_credits_per_million_tokens
+        above = schedule.long_context.above_input_tokens
+        message.long_context.CopyFrom(LongContextPrice(above_input_tokens=above, prices=_categories(prices)))
+    return message
+
+
+def provider_message(row: ProviderRow) -> catalog_pb2.Provider:
+    """The resource."""
+    return catalog_pb2.Provider(
+        name=f"{PROVIDERS}/{row.provider.name}",
+        display_name=row.provider.display_name,
+        dialects=sorted(dialect.value for dialect in row.provider.dialects),
+        health=health_of(row.answered_count, row.failed_count),
+    )
+
+
+def health_of(answered_count: int, failed_count: int) -> catalog_pb2.Provider.Health.ValueType:
+    """What the newest calls say of a provider; the bounds stand in the proto."""
+    call_count = answered_count + failed_count
+    if not call_count:
+        return catalog_pb2.Provider.HEALTH_UNKNOWN
+    if 2 * failed_count > call_count:
+        return catalog_pb2.Provider.HEALTH_FAILING
+    if _DEGRADED_FROM * failed_count > call_count:
+        return catalog_pb2.Provider.HEALTH_DEGRADED
+    return catalog_pb2.Provider.HEALTH_HEALTHY
+
+
+def _categories(prices: Prices) -> Iterable[CategoryPrice]:
+    return [
+        CategoryPrice(
+            category=TokenCategory.Value(f"TOKEN_CATEGORY_{category.upper()}"),
+            price_nano_credits_per_million_tokens=price,
+        )
+        for category, price in prices_by_category(prices).items()
+    ]

@@ -1,0 +1,72 @@
+"""What the catalogue's lists read, and the rows they make."""
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from gateway_core.model.catalog.entries import Model, PriceSchedule, Provider
+
+# The price in force is the one `Model.schedule_at` picks.
+MODEL_COLUMNS: Final = "m.definition, m.offered, p.version, p.effective_date, p.create_time, p.prices"
+MODEL_SOURCE: Final = """
+models m LEFT JOIN LATERAL (
+    SELECT v.version, v.effective_date, v.create_time, v.prices FROM price_versions v
+     WHERE v.model_name = m.model_name AND v.effective_date <= (now() AT TIME ZONE 'UTC')::date
+     ORDER BY v.effective_date DESC, v.version DESC LIMIT 1) p ON true
+"""
+PRICE_COLUMNS: Final = "p.version, p.effective_date, p.create_time, p.prices"
+PRICE_SOURCE: Final = "price_versions p"
+PROVIDER_COLUMNS: Final = "p.definition, coalesce(h.answered_count, 0), coalesce(h.failed_count, 0)"
+# Reads past the wall between organizations, two numbers for each provider: see `provider_outcomes` in the schema.
+PROVIDER_SOURCE: Final = "providers p LEFT JOIN provider_outcomes() h ON h.provider_id = p.provider_id"
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRow:
+    """A price version."""
+
+    schedule: PriceSchedule
+    create_time: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """A model with the price in force."""
+
+    model: Model
+    is_offered: bool
+    price: PriceRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRow:
+    """A provider, and how the newest calls of it ended."""
+
+    provider: Provider
+    answered_count: int
+    failed_count: int
+
+
+def price_row(version: int, effective_date: dt.date, create_time: dt.datetime, prices: str) -> PriceRow:
+    """From `PRICE_COLUMNS`."""
+    values = {"version": version, "effective_date": effective_date, **json.loads(prices)}
+    return PriceRow(PriceSchedule.model_validate(values), create_time)
+
+
+def model_row(
+    definition: str,
+    is_offered: bool,  # noqa: FBT001 - a column
+    version: int | None,
+    effective_date: dt.date,
+    create_time: dt.datetime,
+    prices: str,
+) -> ModelRow:
+    """From `MODEL_COLUMNS`."""
+    price = None if version is None else price_row(version, effective_date, create_time, prices)
+    return ModelRow(Model.model_validate_json(definition), is_offered, price)
+
+
+def provider_row(definition: str, answered_count: int, failed_count: int) -> ProviderRow:
+    """From `PROVIDER_COLUMNS`."""
+    return ProviderRow(Provider.model_validate_json(definition), answered_count, failed_count)

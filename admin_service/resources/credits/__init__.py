@@ -1,0 +1,1 @@
+"""The credit pool: balance, top-ups, adjustments, history."""

@@ -1,0 +1,108 @@
+"""Credit as messages, and what makes a request about credit sound."""
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.type.interval_pb2 import Interval
+from megarouter.admin.v1 import credit_pb2
+from megarouter.admin.v1.credit_pb2 import CreditTransaction
+
+from admin_service.api.errors import FieldViolation
+from admin_service.api.names import CREDIT_BALANCE, CREDIT_STATEMENT, CREDIT_TRANSACTIONS, ResourceName
+from admin_service.api.timestamps import timestamp
+from admin_service.resources.credits.store import CreditState, PastBalance, Statement, TransactionRow
+from gateway_core.model.ledger.transfers import TransferKind
+
+MAX_STATEMENT: Final = dt.timedelta(days=400)
+
+_KINDS: Final = {
+    TransferKind.TOP_UP: CreditTransaction.KIND_TOP_UP,
+    TransferKind.USAGE: CreditTransaction.KIND_USAGE,
+    TransferKind.ADJUSTMENT: CreditTransaction.KIND_ADJUSTMENT,
+    TransferKind.REFUND: CreditTransaction.KIND_REFUND,
+    TransferKind.CORRECTION: CreditTransaction.KIND_CORRECTION,
+}
+
+
+def balance_message(organization: str, state: CreditState) -> credit_pb2.CreditBalance:
+    """The balance now."""
+    return credit_pb2.CreditBalance(
+        name=str(ResourceName(organization, CREDIT_BALANCE)),
+        balance_nano_credits=state.balance,
+        held_nano_credits=state.held,
+        ledger_sequence=state.sequence,
+    )
+
+
+def past_balance_message(organization: str, past: PastBalance, as_of: dt.datetime) -> credit_pb2.CreditBalance:
+    """The balance as of a past moment."""
+    return credit_pb2.CreditBalance(
+        name=str(ResourceName(organization, CREDIT_BALANCE)),
+        balance_nano_credits=past.balance_nano_credits,
+        ledger_sequence=past.sequence,
+        as_of_time=timestamp(as_of),
+    )
+
+
+def statement_message(organization: str, interval: Interval, statement: Statement) -> credit_pb2.CreditStatement:
+    """A statement over the interval that was asked for."""
+    return credit_pb2.CreditStatement(
+        name=str(ResourceName(organization, CREDIT_STATEMENT)),
+        interval=interval,
+        opening_balance_nano_credits=statement.opening_balance,
+        entries=[
+            credit_pb2.CreditStatementEntry(
+                kind=_KINDS[entry.kind],
+                transaction_count=entry.transfer_count,
+                amount_nano_credits=entry.amount_nano_credits,
+            )
+            for entry in statement.entries
+        ],
+        closing_balance_nano_credits=statement.closing_balance,
+    )
+
+
+def transaction_message(organization: str, row: TransactionRow) -> CreditTransaction:
+    """One transfer."""
+    return CreditTransaction(
+        name=str(ResourceName(organization, CREDIT_TRANSACTIONS, str(row.sequence))),
+        ledger_sequence=row.sequence,
+        kind=_KINDS[row.kind],
+        amount_nano_credits=row.amount_nano_credits,
+        actor=row.actor,
+        reason=row.reason,
+        hold_id=row.hold_id or "",
+        create_time=timestamp(row.create_time),
+    )
+
+
+def instant_of(message: Timestamp) -> dt.datetime:
+    """The instant, its nanoseconds cut to microseconds. The message is in the range of its type (`is_instant`)."""
+    return message.ToDatetime(tzinfo=dt.UTC)
+
+
+def check_balance(request: credit_pb2.GetCreditBalanceRequest) -> Iterable[FieldViolation]:
+    """The moment asked for."""
+    if request.HasField("as_of_time") and not _is_instant(request.as_of_time):
+        yield FieldViolation("as_of_time", "is no time between the years 1 and 9999")
+
+
+def check_statement(request: credit_pb2.GetCreditStatementRequest) -> Iterable[FieldViolation]:
+    """The period asked for."""
+    interval = request.interval
+    if not (interval.HasField("start_time") and interval.HasField("end_time")):
+        yield FieldViolation("interval", "must have a start and an end")
+    elif not (_is_instant(interval.start_time) and _is_instant(interval.end_time)):
+        yield FieldViolation("interval", "is not between the years 1 and 9999")
+    elif not dt.timedelta(0) <= instant_of(interval.end_time) - instant_of(interval.start_time) <= MAX_STATEMENT:
+        yield FieldViolation("interval", f"must not end before it starts, nor span more than {MAX_STATEMENT.days} days")
+
+
+def _is_instant(message: Timestamp) -> bool:
+    try:
+        instant_of(message)
+    except (ValueError, OverflowError):
+        return False
+    return True

@@ -1,0 +1,232 @@
+"""`megarouter.admin.v1.Credits`."""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import asyncpg
+import grpc
+from megarouter.admin.v1 import credit_pb2
+from megarouter.type.v1.error_reason_pb2 import ErrorReason
+
+from admin_service.access.authorization import Caller
+from admin_service.access.permissions import Permission
+from admin_service.api.errors import AdminError, FieldViolation, invalid_fields
+from admin_service.api.timestamps import timestamp
+from admin_service.listing.filter_sql import EnumField, IntegerField, TextField, TimeField
+from admin_service.listing.orders import SortColumn
+from admin_service.listing.page_tokens import PageTokens
+from admin_service.listing.reading import Listing
+from admin_service.listing.sql_parameters import Condition
+from admin_service.resources.credits import messages
+from admin_service.resources.credits import store as credit_store
+from admin_service.resources.credits.store import CreditState, TransactionRow
+from admin_service.resources.invoices.service import Invoices, check_invoice
+from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.guard import Handle, Rule
+from gateway_core.model.ledger.transfers import Transfer, TransferKind, adjustment, refund, top_up
+from gateway_core.stores.postgres.connections import Connection
+from gateway_core.stores.postgres.ledger_store import IdempotencyConflictError, post_transfers
+from gateway_core.stores.postgres.organization_wall import acting_for
+
+_SEQUENCE: Final = SortColumn("sequence", "bigint")
+_TRANSACTIONS: Final = Listing(
+    columns=credit_store.TRANSACTION_COLUMNS,
+    source="ledger_transfers",
+    make=credit_store.transaction_of,
+    permission=Permission.CREDITS_READ,
+    orders={"ledger_sequence": _SEQUENCE},
+    unique=_SEQUENCE,
+    default_order="ledger_sequence",
+    fields={
+        "ledger_sequence": IntegerField("sequence"),
+        "kind": EnumField("kind", {kind.name: kind.value for kind in TransferKind}, "KIND_"),
+        "amount_nano_credits": IntegerField(f"({credit_store.POOL_DELTA})"),
+        "actor": TextField("actor"),
+        "reason": TextField("reason"),
+        "hold_id": TextField("hold_id"),
+        "create_time": TimeField("create_time"),
+    },
+    searched=("actor", "reason"),
+)
+
+_Taking = credit_pb2.AdjustCreditRequest | credit_pb2.RefundCreditRequest
+
+
+class CreditsApi:
+    """The credit pool of an organization."""
+
+    service = credit_pb2.DESCRIPTOR.services_by_name["Credits"]
+
+    def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens, make_id: Callable[[str], str]) -> None:
+        """`make_id`: a new id with a prefix."""
+        invoices = Invoices(pool, page_tokens, make_id)
+        self._pool = pool
+        self._page_tokens = page_tokens
+        self.handlers: Mapping[str, Handle] = {
+            "GetCreditBalance": self.get_balance,
+            "GetCreditStatement": self.get_statement,
+            "GetInvoiceRequest": invoices.get,
+            "ListCreditTransactions": self.list,
+            "ListInvoiceRequests": invoices.list,
+        }
+        self.changes: Mapping[str, MakeChange] = {
+            "TopUpCredit": self.top_up,
+            "AdjustCredit": self.adjust,
+            "RefundCredit": self.refund,
+            "RequestInvoice": invoices.request,
+        }
+        self.rules: Mapping[str, Rule] = {
+            "GetCreditBalance": messages.check_balance,
+            "GetCreditStatement": messages.check_statement,
+            "RequestInvoice": check_invoice,
+        }
+
+    async def get_balance(
+        self, request: credit_pb2.GetCreditBalanceRequest, caller: Caller
+    ) -> credit_pb2.CreditBalance:
+        """GetCreditBalance."""
+        organization = caller.resource.organization
+        if not request.HasField("as_of_time"):
+            async with acting_for(self._pool, organization) as connection:
+                return messages.balance_message(organization, await credit_store.credit_now(connection, organization))
+        as_of = messages.instant_of(request.as_of_time)
+        await self._await_booked(organization, as_of, "as_of_time")
+        async with acting_for(self._pool, organization) as connection:
+            past = await credit_store.balance_before(connection, organization, as_of)
+        return messages.past_balance_message(organization, past, as_of)
+
+    async def get_statement(
+        self, request: credit_pb2.GetCreditStatementRequest, caller: Caller
+    ) -> credit_pb2.CreditStatement:
+        """GetCreditStatement."""
+        organization = caller.resource.organization
+        start = messages.instant_of(request.interval.start_time)
+        end = messages.instant_of(request.interval.end_time)
+        await self._await_booked(organization, end, "interval")
+        async with acting_for(self._pool, organization, isolation="repeatable_read") as connection:
+            statement = await credit_store.statement(connection, organization, start, end)
+        return messages.statement_message(organization, request.interval, statement)
+
+    async def list(
+        self, request: credit_pb2.ListCreditTransactionsRequest, caller: Caller
+    ) -> credit_pb2.ListCreditTransactionsResponse:
+        """ListCreditTransactions."""
+        organization = caller.resource.organization
+        own = Condition("organization_id = {}", organization)
+        query = _TRANSACTIONS.query(request, self._page_tokens, organization, own)
+        async with acting_for(self._pool, organization) as connection:
+            page = await query.read(connection)
+        return credit_pb2.ListCreditTransactionsResponse(
+            credit_transactions=[messages.transaction_message(organization, row) for row in page.rows],
+            next_page_token=page.next_page_token,
+        )
+
+    async def top_up(self, request: credit_pb2.TopUpCreditRequest, change: Change) -> credit_pb2.TopUpCreditResponse:
+        """TopUpCredit."""
+        row, state = await _post(_transfer(top_up, "top-up", request, change.caller), change)
+        return credit_pb2.TopUpCreditResponse(
+            top_up=credit_pb2.TopUp(
+                ledger_sequence=row.sequence,
+                amount_nano_credits=row.amount_nano_credits,
+                reason=row.reason,
+                create_time=timestamp(row.create_time),
+            ),
+            balance=messages.balance_message(change.caller.resource.organization, state),
+        )
+
+    async def adjust(self, request: credit_pb2.AdjustCreditRequest, change: Change) -> credit_pb2.AdjustCreditResponse:
+        """AdjustCredit."""
+        organization = change.caller.resource.organization
+        transfer = _transfer(adjustment, "adjustment", request, change.caller)
+        row, state = await _post(transfer, change, may_overdraw=request.allow_overdraft)
+        return credit_pb2.AdjustCreditResponse(
+            credit_transaction=messages.transaction_message(organization, row),
+            balance=messages.balance_message(organization, state),
+        )
+
+    async def refund(self, request: credit_pb2.RefundCreditRequest, change: Change) -> credit_pb2.RefundCreditResponse:
+        """RefundCredit."""
+        organization = change.caller.resource.organization
+        transfer = _transfer(refund, "refund", request, change.caller)
+        row, state = await _post(transfer, change, may_overdraw=request.allow_overdraft)
+        return credit_pb2.RefundCreditResponse(
+            credit_transaction=messages.transaction_message(organization, row),
+            balance=messages.balance_message(organization, state),
+        )
+
+    async def _await_booked(self, organization: str, instant: dt.datetime, field: str) -> None:
+        """Waits until nothing can be booked any more before the moment.
+
+        Raises:
+            AdminError: it is in the future.
+        """
+        async with acting_for(self._pool, organization) as connection:
+            if not await credit_store.has_passed(connection, instant):
+                raise invalid_fields(FieldViolation(field, "must not reach into the future"))
+            await credit_store.await_postings(connection, organization)
+
+
+async def _post(
+    transfer: Transfer, change: Change, *, may_overdraw: bool = False
+) -> tuple[TransactionRow, CreditState]:
+    """Posts once for each idempotency key (INV-15). What the posting leaves is looked at under the ledger's lock, and what must
+    not be is rolled back: nobody else moves the pool in between.
+    """
+    connection, organization = change.connection, change.caller.resource.organization
+    try:
+        (posted,) = await post_transfers(connection, organization, [transfer])
+    except IdempotencyConflictError as error:
+        message = "The request id was used before for something else: make a new one for a new request."
+        raise AdminError(grpc.StatusCode.INVALID_ARGUMENT, ErrorReason.REQUEST_ID_REUSED, message) from error
+    except asyncpg.NumericValueOutOfRangeError as error:
+        message = "The balance would exceed what the ledger can hold."
+        raise AdminError(grpc.StatusCode.OUT_OF_RANGE, ErrorReason.BALANCE_OUT_OF_RANGE, message) from error
+    state = await credit_store.credit_now(connection, organization)
+    row = await credit_store.get_transaction(connection, organization, posted.sequence)
+    if not posted.is_replay:
+        await _refuse_excess(connection, organization, transfer, state, may_overdraw=may_overdraw)
+        made = messages.transaction_message(organization, row)
+        change.record(made.name, None, made)
+    return row, state
+
+
+def _transfer(
+    make: Callable[..., Transfer], name: str, request: credit_pb2.TopUpCreditRequest | _Taking, caller: Caller
+) -> Transfer:
+    """What the caller asks for, under a key that is the caller's own."""
+    return make(
+        request.amount_nano_credits,
+        idempotency_key=f"{name}:{caller.user}:{uuid.UUID(request.request_id)}",
+        actor=f"users/{caller.user}",
+        reason=request.reason,
+    )
+
+
+async def _refuse_excess(
+    connection: Connection, organization: str, transfer: Transfer, state: CreditState, *, may_overdraw: bool
+) -> None:
+    """Refuses what took more than there was.
+
+    Args:
+        connection: in the transaction that posted the transfer.
+        organization: whose pool.
+        transfer: just posted.
+        state: after it.
+        may_overdraw: the caller said that the balance may fall below zero.
+
+    Raises:
+        AdminError: see there.
+    """
+    if transfer.kind is TransferKind.REFUND:
+        left = await credit_store.refundable_nano_credits(connection, organization)
+        if left < 0:
+            message = "More than was paid in and not refunded yet."
+            metadata = {"refundableNanoCredits": str(left + transfer.amount_nano_credits)}
+            reason = ErrorReason.REFUND_EXCEEDS_TOP_UPS
+            raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, reason, message, metadata)
+    if transfer.pool_delta_nano_credits < 0 and state.available < 0 and not may_overdraw:
+        message = "More than the credit that no call holds; set allow_overdraft to take it nevertheless."
+        metadata = {"availableNanoCredits": str(state.available + transfer.amount_nano_credits)}
+        raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.CREDIT_INSUFFICIENT, message, metadata)

@@ -1,0 +1,1 @@
+"""Guardrails: the limits of a scope."""

@@ -1,0 +1,72 @@
+"""`Guardrails.ExplainAccess`: what the data plane would answer a call now, without making the call."""
+
+from collections.abc import Callable
+from typing import Final
+
+import asyncpg
+from megarouter.admin.v1 import guardrail_pb2
+
+from admin_service.access.authorization import Caller
+from admin_service.access.permissions import Permission, Target, may
+from admin_service.api.errors import dependency_unavailable
+from admin_service.resources.guardrails.explanation_messages import explanation_message
+from admin_service.resources.guardrails.explanations import SupposedCall, explain
+from admin_service.resources.guardrails.live_counter_reader import LiveCounterReader
+from admin_service.resources.guardrails.named_principals import named_principal
+from gateway_core.contract.dialects import Endpoint
+from gateway_core.model.calls.decision import Admission, Parameters, Prices, decide
+from gateway_core.model.calls.principals import Principal
+from gateway_core.model.limits.cycles import PeriodClock
+from gateway_core.stores.postgres.catalog_store import load_snapshot
+from gateway_core.stores.redis.connections import UNAVAILABLE as REDIS_UNAVAILABLE
+from gateway_core.stores.redis.pipelined import ScriptClient
+
+_DEFAULT_BODY_BYTES: Final = 1_000
+_US_PER_S: Final = 10**6
+
+
+class AccessExplainer:
+    """Explains what a call would get. `now` is in microseconds since the epoch."""
+
+    def __init__(self, pool: asyncpg.Pool, redis: ScriptClient, now: Callable[[], int]) -> None:
+        self._pool = pool
+        self._counters = LiveCounterReader(redis, pool)
+        self._now = now
+        self._clock = PeriodClock()
+
+    async def explain(
+        self, request: guardrail_pb2.ExplainAccessRequest, caller: Caller
+    ) -> guardrail_pb2.ExplainAccessResponse:
+        """ExplainAccess."""
+        principal = await named_principal(self._pool, caller)
+        async with self._pool.acquire() as connection:
+            snapshot = await load_snapshot(connection)
+        prices = Prices(snapshot.models, snapshot.providers)
+        call, now_epoch_us = _supposed_call(request, prices), self._now()
+        tokens = _tokens(principal, call, prices, now_epoch_us, self._clock)
+        try:
+            counters = await self._counters.read(principal, tokens, now_epoch_us / _US_PER_S, self._clock)
+        except REDIS_UNAVAILABLE as error:
+            raise dependency_unavailable("the live counters") from error
+        explanation = explain(principal, call, prices, counters, now_epoch_us, self._clock)
+        organization = principal.organization
+        shows_credit = may(caller.actor, Permission.CREDITS_READ, Target(organization))
+        return explanation_message(organization, explanation, shows_credit=shows_credit)
+
+
+def _supposed_call(request: guardrail_pb2.ExplainAccessRequest, prices: Prices) -> SupposedCall:
+    """A call of the first kind that the model is offered for."""
+    model = prices.models.get(request.model_name)
+    endpoint = model.endpoints[0] if model else Endpoint.CHAT_COMPLETIONS
+    limit = request.max_output_tokens if request.HasField("max_output_tokens") else None
+    parameters = Parameters(request.model_name, streams=False, output_limit=limit, choices=1, asks_for_usage=False)
+    return SupposedCall(endpoint, parameters, request.body_bytes or _DEFAULT_BODY_BYTES)
+
+
+def _tokens(principal: Principal, call: SupposedCall, prices: Prices, now_epoch_us: int, clock: PeriodClock) -> int:
+    """What the call would reserve of tokens per minute; 0 when it would not come to that."""
+    decision = decide(
+        principal, call.endpoint, call.parameters, call.body_bytes, prices,
+        now_epoch_us=now_epoch_us, hold_life_ms=0, make_hold_id=lambda: "", clock=clock,
+    )  # fmt: skip
+    return decision.hold.input_tokens + decision.hold.output_tokens if isinstance(decision, Admission) else 0

@@ -1,0 +1,75 @@
+"""An explanation of a decision as a message."""
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from megarouter.admin.v1 import guardrail_pb2
+from megarouter.admin.v1.guardrail_pb2 import BudgetUse, RateLimitUse, RateUse, ScopeAccess
+
+from admin_service.api.guardrail_names import guardrail_name
+from admin_service.resources.guardrails.explanations import Explanation, GuardrailState, LimitState
+from admin_service.resources.guardrails.messages import MODES, UNITS
+
+
+def explanation_message(
+    organization: str, explanation: Explanation, *, shows_credit: bool
+) -> guardrail_pb2.ExplainAccessResponse:
+    """The answer; without the credit for who may not see it."""
+    refusal = explanation.refusal
+    stopped_by = refusal.scope if refusal else None
+    return guardrail_pb2.ExplainAccessResponse(
+        passes=refusal is None,
+        reason=refusal.reason if refusal else "",
+        message=refusal.message if refusal else "",
+        stopped_by=str(guardrail_name(organization, stopped_by)) if stopped_by else "",
+        amount_nano_credits=explanation.amount_nano_credits,
+        scopes=[_scope_access(organization, state) for state in explanation.guardrails],
+        credit=_budget_use(explanation.credit) if shows_credit else None,
+    )
+
+
+def _scope_access(organization: str, state: GuardrailState) -> ScopeAccess:
+    return ScopeAccess(
+        guardrail=str(guardrail_name(organization, state.scope)),
+        mode=MODES[state.mode],
+        fits=state.passes,
+        model_allowed=state.model_allowed,
+        budget=_budget_use(state.budget) if state.budget else None,
+        requests_per_minute=_rate_use(state.requests_per_minute),
+        tokens_per_minute=_rate_use(state.tokens_per_minute),
+        concurrency=_rate_use(state.concurrency),
+        rate_limits=[
+            RateLimitUse(
+                models=rule.rule.models,
+                unit=UNITS[rule.rule.unit],
+                requests=_rate_use(rule.requests),
+                tokens=_rate_use(rule.tokens),
+            )
+            for rule in state.rules
+        ],
+    )
+
+
+def _budget_use(state: LimitState) -> BudgetUse:
+    return BudgetUse(
+        fits=state.passes,
+        limit_nano_credits=state.limit,
+        used_nano_credits=state.used,
+        held_nano_credits=state.held,
+        remaining_nano_credits=state.remaining,
+        reset_time=_moment(state.reset_epoch_s),
+    )
+
+
+def _rate_use(state: LimitState | None) -> RateUse | None:
+    if state is None:
+        return None
+    return RateUse(
+        fits=state.passes,
+        limit=state.limit,
+        used=state.used,
+        remaining=state.remaining,
+        reset_time=_moment(state.reset_epoch_s),
+    )
+
+
+def _moment(epoch_s: int | None) -> Timestamp | None:
+    return None if epoch_s is None else Timestamp(seconds=epoch_s)

@@ -1,0 +1,217 @@
+"""Whether a call would pass, and how much every guardrail above it has left, without placing anything.
+
+It decides and words refusals with the functions that authz_service (`decision`, `placement_refusals`) and ratelimit_service
+(`rate_refusals`) use, in the order in which a call meets them (`refusals`). Where Redis scripts decide for a call,
+`placement_model` and `live_counters` decide here, on counters that were read a moment before.
+"""
+
+from dataclasses import dataclass
+
+from admin_service.resources.guardrails.live_counters import LiveCounters, Spend, Usage
+from admin_service.resources.guardrails.placement_model import judge_placement, needed_units
+from gateway_core.contract.dialects import Endpoint
+from gateway_core.model.calls.decision import Admission, Parameters, Prices, counter_of, decide, refuse_principal
+from gateway_core.model.calls.placement_refusals import refuse_placement
+from gateway_core.model.calls.principals import Principal
+from gateway_core.model.calls.rate_refusals import refuse_rates
+from gateway_core.model.calls.refusals import Refusal
+from gateway_core.model.limits.counters import Counter
+from gateway_core.model.limits.cycles import PeriodClock
+from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode, RateRule
+from gateway_core.model.limits.rate_limits import Demand, RateCounter, RateUnit, merge_demands
+from gateway_core.model.limits.request_limits import decode_limits, demands_of
+from gateway_core.model.limits.throttles import Throttle, ThrottleKind
+from gateway_core.model.organization.scopes import Scope
+
+_US_PER_S = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class LimitState:
+    """One numeric limit of a guardrail. Amounts are nano-credits for budgets, else tokens, calls or requests."""
+
+    passes: bool
+    limit: int
+    used: int
+    held: int
+    """What open calls reserve; 0 where used contains it."""
+    reset_epoch_s: int | None
+    """When it starts anew, None for never or for nobody knows."""
+
+    @property
+    def remaining(self) -> int:
+        """What is left, never below 0."""
+        return max(0, self.limit - self.used - self.held)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleState:
+    """A rule of a guardrail that covers the call's model."""
+
+    rule: RateRule
+    requests: LimitState | None
+    tokens: LimitState | None
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailState:
+    """A guardrail as the call would meet it."""
+
+    scope: Scope
+    mode: GuardrailMode
+    model_allowed: bool
+    """By its whitelist; also where it has none."""
+    budget: LimitState | None
+    tokens_per_minute: LimitState | None
+    concurrency: LimitState | None
+    requests_per_minute: LimitState | None
+    rules: tuple[RuleState, ...] = ()
+
+    @property
+    def passes(self) -> bool:
+        """Whether the call fits into every limit of it; in shadow mode a call passes all the same."""
+        of_rules = (limit for rule in self.rules for limit in (rule.requests, rule.tokens))
+        limits = (self.budget, self.tokens_per_minute, self.concurrency, self.requests_per_minute, *of_rules)
+        return self.model_allowed and all(limit is None or limit.passes for limit in limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What would become of a call."""
+
+    refusal: Refusal | None
+    """What the caller would get; None if the call would pass."""
+    amount_nano_credits: int | None
+    """What the call's hold would reserve; None when it would not come to that."""
+    guardrails: tuple[GuardrailState, ...]
+    """Of every scope, narrowest first."""
+    credit: LimitState
+    """Limit is the balance."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupposedCall:
+    """A call that nobody makes."""
+
+    endpoint: Endpoint
+    parameters: Parameters
+    body_bytes: int
+
+
+def explain(
+    principal: Principal,
+    call: SupposedCall,
+    prices: Prices,
+    counters: LiveCounters,
+    now_epoch_us: int,
+    clock: PeriodClock,
+) -> Explanation:
+    """What a call with this key would get now. `live_counters` of the edges reads the counters."""
+    decision = decide(
+        principal,
+        call.endpoint,
+        call.parameters,
+        call.body_bytes,
+        prices,
+        now_epoch_us=now_epoch_us,
+        hold_life_ms=0,
+        make_hold_id=lambda: "",
+        clock=clock,
+    )
+    admission = decision if isinstance(decision, Admission) else None
+    states = tuple(
+        _state(principal, rail, call, prices, admission, counters, now_epoch_us, clock) for rail in principal.guardrails
+    )
+    refusal = refuse_principal(principal, now_epoch_us / _US_PER_S)
+    if refusal is None:
+        refusal = decision if isinstance(decision, Refusal) else _refuse_counters(decision, counters)
+    amount = admission.hold.amount_nano_credits if admission else None
+    balance, held = counters.pool.settled_nano_credits, counters.pool.held_nano_credits
+    credit = LimitState((amount or 0) + held <= balance, balance, 0, held, None)
+    return Explanation(refusal, amount, states, credit)
+
+
+def _refuse_counters(admission: Admission, counters: LiveCounters) -> Refusal | None:
+    """Refuses as `place.lua` and then ratelimit_service would on these counters."""
+    refused = judge_placement(admission, counters)
+    if refused is not None:
+        return refuse_placement(admission, refused)
+    demands = merge_demands(demands_of(decode_limits(admission.rate_limits), admission.hold.organization))
+    return refuse_rates([_usage(demand, counters).state_of(demand) for demand in demands])
+
+
+def _usage(demand: Demand, counters: LiveCounters) -> Usage:
+    return counters.requests.get(demand.counter, Usage()) if isinstance(demand.counter, RateCounter) else Usage()
+
+
+def counters_of(principal: Principal, now_epoch_s: float, clock: PeriodClock) -> tuple[Counter, ...]:
+    """The counters that carry a call now, one for each guardrail."""
+    return tuple(
+        counter_of(rail, clock.period_at(rail.cycle, principal.zone, now_epoch_s)) for rail in principal.guardrails
+    )
+
+
+def _state(
+    principal: Principal,
+    rail: Guardrail,
+    call: SupposedCall,
+    prices: Prices,
+    admission: Admission | None,
+    counters: LiveCounters,
+    now_epoch_us: int,
+    clock: PeriodClock,
+) -> GuardrailState:
+    model = prices.models.get(call.parameters.model)
+
+    def throttled(throttle: Throttle, limit: int | None) -> LimitState | None:
+        needed = needed_units(throttle.kind, admission) if admission else 1
+        return (
+            limit if limit is None else _throttle_state(limit, needed, counters.throttles.get(throttle), now_epoch_us)
+        )
+
+    def requests(unit: RateUnit, models: str, limit: int | None) -> LimitState | None:
+        usage = counters.requests.get(RateCounter(principal.organization, rail.scope, unit, models))
+        return limit if limit is None else _throttle_state(limit, 1, usage, now_epoch_us)
+
+    return GuardrailState(
+        scope=rail.scope,
+        mode=rail.mode,
+        model_allowed=model is not None and rail.allows(model.name, model.provider),
+        budget=_budget(principal, rail, admission, counters, now_epoch_us, clock),
+        tokens_per_minute=throttled(Throttle(ThrottleKind.TOKENS, rail.scope), rail.tokens_per_minute),
+        concurrency=throttled(Throttle(ThrottleKind.CALLS, rail.scope), rail.concurrency_limit),
+        requests_per_minute=requests(RateUnit.MINUTE, "", rail.requests_per_minute),
+        rules=tuple(
+            RuleState(
+                rule,
+                requests(rule.unit, rule.models, rule.requests),
+                throttled(Throttle(ThrottleKind.TOKENS, rail.scope, rule.models), rule.tokens),
+            )
+            for rule in rail.rate_rules
+            if model is not None and rule.covers(model.name, model.provider)
+        ),
+    )
+
+
+def _budget(
+    principal: Principal,
+    rail: Guardrail,
+    admission: Admission | None,
+    counters: LiveCounters,
+    now_epoch_us: int,
+    clock: PeriodClock,
+) -> LimitState | None:
+    limit = rail.budget_nano_credits
+    if limit is None:
+        return None
+    period = clock.period_at(rail.cycle, principal.zone, now_epoch_us / _US_PER_S)
+    spend = counters.spend.get(counter_of(rail, period), Spend())
+    settled, held = spend.settled_nano_credits, spend.held_nano_credits
+    amount = admission.hold.amount_nano_credits if admission else 0
+    return LimitState(settled + held + amount <= limit, limit, settled, held, period.end_epoch_s)
+
+
+def _throttle_state(limit: int, needed: int, usage: Usage | None, now_epoch_us: int) -> LimitState:
+    used = usage.used if usage else 0
+    reset = (now_epoch_us + usage.reset_us) // _US_PER_S if usage and usage.reset_us else None
+    return LimitState(used + needed <= limit, limit, used, 0, reset)

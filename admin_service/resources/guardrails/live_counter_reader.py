@@ -1,0 +1,108 @@
+"""Reads the counters that a call would meet: from Redis, and what Redis does not have from PostgreSQL. Nothing is taken."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import asyncpg
+
+from admin_service.resources.guardrails.explanations import counters_of
+from admin_service.resources.guardrails.live_counters import LiveCounters, Spend, Usage
+from gateway_core.model.calls.principals import Principal
+from gateway_core.model.limits.cycles import PeriodClock
+from gateway_core.model.limits.rate_limits import RateCounter, RateUnit, merge_demands
+from gateway_core.model.limits.request_limits import demands_of, rate_limits_of
+from gateway_core.model.limits.throttles import ThrottleKind, ThrottleLimit, throttles_of
+from gateway_core.stores.postgres.hold_store import SpendStore
+from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, throttle_key
+from gateway_core.stores.redis.pipelined import ScriptClient
+from gateway_core.stores.redis.scripts import WINDOWS, script_source
+
+_PER_KEY: Final = 3
+_MINUTE: Final = str(RateUnit.MINUTE.slice_us)
+
+
+class LiveCounterReader:
+    """The live counters of any principal, in one round trip to Redis."""
+
+    def __init__(self, redis: ScriptClient, pool: asyncpg.Pool) -> None:
+        self._peek = redis.register_script(script_source("peek.lua", WINDOWS))
+        self._store = SpendStore(pool)
+
+    async def read(
+        self, principal: Principal, needed_tokens: int, now_epoch_s: float, clock: PeriodClock
+    ) -> LiveCounters:
+        """What counts now.
+
+        Args:
+            principal: whose call it would be.
+            needed_tokens: what the call would reserve of tokens per minute, for the time it would have to wait.
+            now_epoch_s: decides the periods of the budgets.
+            clock: of periods.
+
+        Raises:
+            the errors of both `connections.UNAVAILABLE`.
+        """
+        organization = principal.organization
+        counters = counters_of(principal, now_epoch_s, clock)
+        names = [counter.encode() for counter in counters]
+        throttles = throttles_of(principal.guardrails)
+        rates = merge_demands(demands_of(rate_limits_of(principal.guardrails), organization))
+        # Read before Redis, whose pool has counted at least as many placements by then unless it is from an old snapshot.
+        floor = await self._store.highest_placement(organization)
+        keys = [pool_key(organization), holds_key(organization), *(counter_key(organization, name) for name in names)]
+        arguments = [str(floor), str(len(names))]
+        for limit in throttles:
+            keys.append(throttle_key(organization, limit.throttle.encode()))
+            needed = needed_tokens if limit.throttle.kind is ThrottleKind.TOKENS else 1
+            arguments += [limit.throttle.kind, str(limit.limit), str(needed), _MINUTE]
+        for rate in rates:
+            keys.append(rate.counter.key())
+            arguments += ["requests", str(rate.limit), str(rate.hits), str(rate.counter.unit.slice_us)]
+        answer = await self._peek(keys=keys, args=arguments)
+        parts = [answer[start : start + _PER_KEY] for start in range(0, len(answer), _PER_KEY)]
+        pool, spend = parts[0], parts[1 : 1 + len(names)]
+        usages = [_usage(part) for part in parts[1 + len(names) :]]
+        return LiveCounters(
+            pool=await self._pool_of(organization, pool),
+            spend={
+                counter: await self._spend_of(organization, counter.encode(), part, pool[0])
+                for counter, part in zip(counters, spend, strict=True)
+            },
+            throttles={
+                limit.throttle: usage or await self._open_calls(organization, limit, now_epoch_s)
+                for limit, usage in zip(throttles, usages, strict=False)
+            },
+            requests={
+                rate.counter: usage or Usage()
+                for rate, usage in zip(rates, usages[len(throttles) :], strict=True)
+                if isinstance(rate.counter, RateCounter)
+            },
+        )
+
+    async def _open_calls(self, organization: str, limit: ThrottleLimit, now_epoch_s: float) -> Usage:
+        _, open_holds = await self._store.open_calls(organization, limit.throttle.scope)
+        return Usage(sum(expires_epoch_s > now_epoch_s for expires_epoch_s in open_holds.values()))
+
+    async def _pool_of(self, organization: str, part: Sequence[str | None]) -> Spend:
+        generation, balance, held = part
+        if generation is not None:
+            return Spend(int(balance or 0), int(held or 0))
+        snapshot = await self._store.pool_snapshot(organization)
+        return Spend(snapshot.balance, sum(snapshot.open_holds.values()))
+
+    async def _spend_of(
+        self, organization: str, name: str, part: Sequence[str | None], generation: str | None
+    ) -> Spend:
+        settled, held, seeded_for = part
+        if generation is not None and seeded_for == generation:
+            return Spend(int(settled or 0), int(held or 0))
+        snapshot = await self._store.counter_snapshot(organization, name)
+        return Spend(snapshot.settled, sum(snapshot.open_holds.values()))
+
+
+def _usage(part: Sequence[int | None]) -> Usage | None:
+    """None where Redis does not know."""
+    used, wait_us, reset_us = part
+    if used is None or wait_us is None:
+        return None
+    return Usage(int(used), None if wait_us < 0 else int(wait_us), int(reset_us or 0))

@@ -1,0 +1,155 @@
+"""Guardrails as messages, and what each kind of scope knows of them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from megarouter.admin.v1 import guardrail_pb2
+from megarouter.admin.v1.guardrail_pb2 import Guardrail
+from megarouter.admin.v1.model_whitelist_pb2 import ModelWhitelist
+
+from admin_service.api.errors import FieldViolation
+from admin_service.api.guardrail_names import guardrail_name, scope_name
+from admin_service.api.timestamps import timestamp
+from admin_service.resources.api_keys.messages import check_whitelist
+from admin_service.resources.guardrails.store import GuardrailRow, Settings
+from gateway_core.model.limits.cycles import Cycle, period_at
+from gateway_core.model.limits.guardrails import GuardrailMode, RateRule
+from gateway_core.model.limits.model_whitelists import InvalidWhitelistError, parse_whitelist
+from gateway_core.model.limits.rate_limits import RateUnit
+from gateway_core.model.organization.scopes import ScopeKind
+
+CYCLES: Final = {cycle.value: Guardrail.Cycle.Value(f"CYCLE_{cycle}") for cycle in Cycle}
+MODES: Final = {mode.value: Guardrail.Mode.Value(f"MODE_{mode}") for mode in GuardrailMode}
+_CYCLE_OF: Final = {value: name for name, value in CYCLES.items()} | {Guardrail.CYCLE_UNSPECIFIED: Cycle.NEVER.value}
+_MODE_OF: Final = {value: name for name, value in MODES.items()} | {
+    Guardrail.MODE_UNSPECIFIED: GuardrailMode.ENFORCE.value
+}
+
+_THROTTLES: Final = frozenset({"requests_per_minute", "tokens_per_minute", "concurrency_limit"})
+_EVERYWHERE: Final = frozenset({"budget_nano_credits", "cycle", "mode", "model_whitelist", "rate_limits"}) | _THROTTLES
+KNOWN_FIELDS: Final[Mapping[ScopeKind, frozenset[str]]] = {
+    ScopeKind.ORGANIZATION: _EVERYWHERE | {"key_limit", "seat_limit"},
+    ScopeKind.GROUP: _EVERYWHERE,
+    ScopeKind.MEMBER: _EVERYWHERE | {"key_limit"},
+    ScopeKind.API_KEY: _EVERYWHERE,
+}
+"""What each kind of scope can be limited by."""
+UNITS: Final = {
+    unit: Guardrail.RateLimit.Unit.Value(f"UNIT_{unit.name}")
+    for unit in (RateUnit.SECOND, RateUnit.MINUTE, RateUnit.HOUR, RateUnit.DAY)
+}
+_UNIT_OF: Final = {value: unit for unit, value in UNITS.items()}
+_SETTINGS: Final = {"rate_limits": "rate_rules"}
+"""What is called otherwise in `Settings`."""
+_NUMBERS: Final = ("budget_nano_credits", *sorted(_THROTTLES), "key_limit", "seat_limit")
+
+
+def guardrail_message(row: GuardrailRow) -> Guardrail:
+    """The message."""
+    settings = row.settings
+    message = Guardrail(
+        name=str(guardrail_name(row.organization, row.scope)),
+        cycle=CYCLES[settings.cycle],
+        mode=MODES[settings.mode],
+        model_whitelist=None if settings.model_whitelist is None else ModelWhitelist(entries=settings.model_whitelist),
+        etag=row.etag,
+        update_time=timestamp(row.update_time) if row.update_time else None,
+        scope=str(scope_name(row.organization, row.scope)),
+        spent_nano_credits=row.spent_nano_credits,
+        held_nano_credits=row.held_nano_credits,
+        call_count=row.call_count,
+        shadow_refusal_count=row.shadow_refusal_count,
+        rate_limits=[_rate_limit(rule) for rule in settings.rate_rules],
+    )
+    for name in _NUMBERS:
+        if (limit := getattr(settings, name)) is not None:
+            setattr(message, name, limit)
+    if settings.budget_nano_credits is not None:
+        left = settings.budget_nano_credits - row.spent_nano_credits - row.held_nano_credits
+        message.remaining_nano_credits = max(0, left)
+    _add_period(message, row)
+    return message
+
+
+def _add_period(message: Guardrail, row: GuardrailRow) -> None:
+    """Of the cycle that the spend is counted by."""
+    start_epoch_s = row.period_start_time.timestamp()
+    period = period_at(Cycle(row.settings.cycle), ZoneInfo(row.time_zone), start_epoch_s)
+    if period.end_epoch_s is not None:
+        message.period_start_time.CopyFrom(Timestamp(seconds=period.start_epoch_s))
+        message.period_end_time.CopyFrom(Timestamp(seconds=period.end_epoch_s))
+
+
+def changed_settings(present: Settings, asked: Guardrail, fields: Iterable[str]) -> Settings:
+    """The settings with the named fields as asked for."""
+    return replace(present, **{_SETTINGS.get(name, name): _setting(asked, name) for name in fields})
+
+
+def _setting(asked: Guardrail, name: str) -> Any:  # noqa: ANN401 - of the setting's type
+    if name == "cycle":
+        return _CYCLE_OF[asked.cycle]
+    if name == "rate_limits":
+        return tuple(map(_rule, asked.rate_limits))
+    if name == "mode":
+        return _MODE_OF[asked.mode]
+    if name == "model_whitelist":
+        return list(asked.model_whitelist.entries) if asked.HasField("model_whitelist") else None
+    return getattr(asked, name) if asked.HasField(name) else None  # type: ignore[arg-type] # of the numbers
+
+
+def _rate_limit(rule: RateRule) -> Guardrail.RateLimit:
+    return Guardrail.RateLimit(models=rule.models, unit=UNITS[rule.unit], requests=rule.requests, tokens=rule.tokens)
+
+
+def _rule(asked: Guardrail.RateLimit) -> RateRule:
+    return RateRule(
+        asked.models,
+        _UNIT_OF[asked.unit],
+        asked.requests if asked.HasField("requests") else None,
+        asked.tokens if asked.HasField("tokens") else None,
+    )
+
+
+def unknown_fields(kind: ScopeKind, asked: Guardrail, fields: Iterable[str]) -> list[FieldViolation]:
+    """The fields that the request sets and this kind of scope does not know."""
+    set_fields = {field.name for field, _ in asked.ListFields()}
+    return [
+        FieldViolation(
+            f"guardrail.{name}", f"is no limit of {'an' if kind[0] in 'ao' else 'a'} {kind.replace('_', ' ')}"
+        )
+        for name in sorted((set(fields) & set_fields) - KNOWN_FIELDS[kind])
+    ]
+
+
+def check_update(request: guardrail_pb2.UpdateGuardrailRequest) -> Iterable[FieldViolation]:
+    """The grammar of the whitelist, and what rate limits may say."""
+    yield from check_whitelist(request.guardrail.model_whitelist, "guardrail.model_whitelist")
+    seen = set()
+    for index, limit in enumerate(request.guardrail.rate_limits):
+        problem = _rate_problem(limit) or ("limits the same as another one" if _subject(limit) in seen else None)
+        seen.add(_subject(limit))
+        if problem:
+            yield FieldViolation(f"guardrail.rate_limits[{index}]", problem)
+
+
+def _subject(limit: Guardrail.RateLimit) -> tuple[str, int]:
+    return limit.models, limit.unit
+
+
+def _rate_problem(limit: Guardrail.RateLimit) -> str | None:
+    if not (limit.HasField("requests") or limit.HasField("tokens")):
+        return "needs requests or tokens"
+    is_minute = limit.unit == Guardrail.RateLimit.UNIT_MINUTE
+    if limit.HasField("tokens") and not is_minute:
+        return "tokens are limited per minute"
+    if is_minute and not limit.models:
+        return "is what requests_per_minute and tokens_per_minute are for"
+    if limit.models:
+        try:
+            parse_whitelist([limit.models])
+        except InvalidWhitelistError as error:
+            return str(error)
+    return None

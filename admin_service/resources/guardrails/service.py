@@ -1,0 +1,223 @@
+"""`megarouter.admin.v1.Guardrails`: reading and setting limits. `access_explainer` explains them."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Final
+
+import asyncpg
+import grpc
+from megarouter.admin.v1 import guardrail_pb2
+from megarouter.admin.v1.guardrail_pb2 import Guardrail
+from megarouter.type.v1.error_reason_pb2 import ErrorReason
+
+from admin_service.access.authorization import Caller
+from admin_service.access.grants import Limits, first_exceeded, is_bounded, scopes_above
+from admin_service.access.permissions import Actor, Permission, visibility
+from admin_service.access.places import group_deleted
+from admin_service.api.errors import AdminError, FieldViolation, invalid_fields, permission_denied
+from admin_service.api.etags import check_etag
+from admin_service.api.guardrail_names import guardrail_name, scope_name, scope_of_guardrail
+from admin_service.api.masks import updated_fields
+from admin_service.listing.filter_sql import EnumField, IntegerField, NameField, TimeField
+from admin_service.listing.orders import SortColumn
+from admin_service.listing.page_tokens import PageTokens
+from admin_service.listing.reading import Listing
+from admin_service.listing.sql_parameters import Condition
+from admin_service.listing.subtrees import visible_groups, visible_rows
+from admin_service.resources.api_keys.changes import deleted_key, inactive_member
+from admin_service.resources.guardrails import store
+from admin_service.resources.guardrails.explainer import AccessExplainer
+from admin_service.resources.guardrails.messages import (
+    CYCLES,
+    MODES,
+    changed_settings,
+    check_update,
+    guardrail_message,
+    unknown_fields,
+)
+from admin_service.resources.guardrails.store import GuardrailRow, Settings
+from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.guard import Handle, Rule
+from gateway_core.model.limits.cycles import Cycle
+from gateway_core.model.limits.model_whitelists import parse_whitelist
+from gateway_core.model.organization.scopes import ScopeKind
+from gateway_core.stores.postgres.connections import Connection
+from gateway_core.stores.postgres.organization_wall import acting_for
+
+_ORGANIZATION: Final = "organizations/{organization}"
+_GUARDRAILS: Final = Listing(
+    columns=store.GUARDRAIL_COLUMNS,
+    source=store.GUARDRAIL_SOURCE,
+    make=store.make_guardrail_row,
+    permission=Permission.GUARDRAILS_READ,
+    orders={"name": SortColumn("r.guardrail_id")},
+    unique=SortColumn("r.guardrail_id"),
+    default_order="name",
+    fields={
+        "scope_kind": EnumField("r.scope_kind", {kind.name: kind.value for kind in ScopeKind}),
+        "group": NameField("g.group_id", f"{_ORGANIZATION}/groups/{{id}}"),
+        "member": NameField("m.member_id", f"{_ORGANIZATION}/members/{{id}}"),
+        "api_key": NameField("k.api_key_id", f"{_ORGANIZATION}/apiKeys/{{id}}"),
+        "cycle": EnumField("r.cycle", {cycle: cycle for cycle in CYCLES}, "CYCLE_"),
+        "mode": EnumField("r.mode", {mode: mode for mode in MODES}, "MODE_"),
+        "budget_nano_credits": IntegerField("r.budget_nano_credits"),
+        "update_time": TimeField("r.update_time"),
+    },
+)
+_NOT_GONE: Final = """
+g.delete_time IS NULL AND m.state IS DISTINCT FROM 'REMOVED' AND k.state IS DISTINCT FROM 'DELETED'
+"""
+
+
+class GuardrailsApi:
+    """The guardrails of an organization."""
+
+    service = guardrail_pb2.DESCRIPTOR.services_by_name["Guardrails"]
+
+    def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens, explainer: AccessExplainer) -> None:
+        self._pool = pool
+        self._page_tokens = page_tokens
+        self.handlers: Mapping[str, Handle] = {
+            "ExplainAccess": explainer.explain,
+            "GetGuardrail": self.get,
+            "ListGuardrails": self.list,
+        }
+        self.changes: Mapping[str, MakeChange] = {"DeleteGuardrail": self.delete, "UpdateGuardrail": self.update}
+        self.rules: Mapping[str, Rule] = {"UpdateGuardrail": check_update}
+
+    async def get(self, _request: guardrail_pb2.GetGuardrailRequest, caller: Caller) -> Guardrail:
+        """GetGuardrail."""
+        async with acting_for(self._pool, caller.resource.organization) as connection:
+            row = await _existing(connection, caller, Permission.GUARDRAILS_READ)
+        return guardrail_message(row)
+
+    async def list(
+        self, request: guardrail_pb2.ListGuardrailsRequest, caller: Caller
+    ) -> guardrail_pb2.ListGuardrailsResponse:
+        """ListGuardrails."""
+        organization = caller.resource.organization
+        query = _GUARDRAILS.query(
+            request, self._page_tokens, organization,
+            Condition("r.organization_id = {}", organization),
+            Condition(_NOT_GONE),
+            _visible(caller.actor),
+        )  # fmt: skip
+        async with acting_for(self._pool, organization) as connection:
+            page = await query.read(connection)
+        return guardrail_pb2.ListGuardrailsResponse(
+            guardrails=map(guardrail_message, page.rows), next_page_token=page.next_page_token
+        )
+
+    async def update(self, request: guardrail_pb2.UpdateGuardrailRequest, change: Change) -> Guardrail:
+        """UpdateGuardrail."""
+        asked = request.guardrail
+        row = await _changeable(change, asked.etag, etag_required=True)
+        fields = updated_fields(request.update_mask, asked)
+        if unknown := unknown_fields(row.scope.kind, asked, fields):
+            raise invalid_fields(*unknown)
+        settings = changed_settings(row.settings, asked, fields)
+        await _require_held(change, row.settings, settings)
+        if settings == row.settings:
+            return guardrail_message(row)
+        if request.validate_only:
+            return _would_be(row, settings)
+        return await _stored(change, row, settings)
+
+    async def delete(self, request: guardrail_pb2.DeleteGuardrailRequest, change: Change) -> Guardrail:
+        """DeleteGuardrail. The row stays, and its cycle: by them the spend is counted."""
+        row = await _changeable(change, request.etag, etag_required=False)
+        settings = Settings(cycle=row.settings.cycle)
+        if settings == row.settings:
+            return guardrail_message(row)
+        return await _stored(change, row, settings)
+
+
+def _visible(actor: Actor) -> Condition:
+    """As `may` has it: everybody sees the organization's and those above, and of the rest what belongs to those one sees."""
+    groups = visible_groups(actor, group="g.group_id", path="g.path")
+    rows = visible_rows(
+        visibility(actor),
+        member="coalesce(m.member_id, k.member_id)",
+        group_path="(coalesce(m.group_path, k.group_path))",
+    )
+    text = (
+        f"(r.scope_kind = 'organization' OR (r.scope_kind = 'group' AND {groups.text})"
+        f" OR (r.scope_kind IN ('member', 'api_key') AND {rows.text}))"
+    )
+    return Condition(text, *groups.values, *rows.values)
+
+
+async def _existing(connection: Connection, caller: Caller, permission: Permission) -> GuardrailRow:
+    organization, scope = caller.resource.organization, scope_of_guardrail(caller.resource)
+    row = await store.get_guardrail(connection, organization, scope)
+    if row is None:
+        raise permission_denied(permission, str(caller.resource))
+    return row
+
+
+async def _changeable(change: Change, etag: str, *, etag_required: bool) -> GuardrailRow:
+    row = await _existing(change.connection, change.caller, Permission.GUARDRAILS_WRITE)
+    if etag_required and row.update_time and not etag:
+        raise invalid_fields(FieldViolation("guardrail.etag", "is required: the guardrail was set before"))
+    check_etag(etag, row.etag)
+    name = scope_name(row.organization, row.scope)
+    if row.scope.kind is ScopeKind.GROUP and row.scope_state == "DELETED":
+        raise group_deleted(name)
+    if row.scope.kind is ScopeKind.API_KEY and row.scope_state == "DELETED":
+        raise deleted_key(name)
+    if row.scope.kind is ScopeKind.MEMBER and row.scope_state == "REMOVED":
+        raise inactive_member(str(name), row.scope_state)
+    return row
+
+
+async def _require_held(change: Change, present: Settings, settings: Settings) -> None:
+    """Whether the caller holds what is new in the settings.
+
+    Raises:
+        AdminError: LIMIT_ABOVE_OWN.
+    """
+    caller: Caller = change.caller
+    if not is_bounded(caller.actor, caller.target):
+        return
+    held = await store.held_limits(change.connection, caller.actor.organization, scopes_above(caller.actor))
+    exceeded = first_exceeded(_granted(present, settings), held)
+    if exceeded:
+        name = str(guardrail_name(caller.actor.organization, exceeded))
+        message = f"The limit is wider than that of {name}: nobody grants what they do not hold."
+        raise AdminError(grpc.StatusCode.PERMISSION_DENIED, ErrorReason.LIMIT_ABOVE_OWN, message, {"guardrail": name})
+
+
+def _granted(present: Settings, settings: Settings) -> Limits:
+    """What is new: a limit that stays as somebody higher has set it is no grant of the caller's."""
+    budget_is_new = (settings.budget_nano_credits, settings.cycle) != (present.budget_nano_credits, present.cycle)
+    whitelist = settings.model_whitelist
+    return Limits(
+        settings.budget_nano_credits if budget_is_new else None,
+        Cycle(settings.cycle),
+        None if whitelist is None or whitelist == present.model_whitelist else parse_whitelist(whitelist),
+        settings.key_limit if settings.key_limit != present.key_limit else None,
+    )
+
+
+def _would_be(row: GuardrailRow, settings: Settings) -> Guardrail:
+    """The guardrail with other settings, the etag of the present one, and its spend where the cycle stays."""
+    message = guardrail_message(dataclasses.replace(row, settings=settings))
+    message.etag = row.etag
+    if settings.cycle != row.settings.cycle:
+        for name in (
+            "period_start_time",
+            "period_end_time",
+            "remaining_nano_credits",
+            "spent_nano_credits",
+            "call_count",
+        ):
+            message.ClearField(name)
+    return message
+
+
+async def _stored(change: Change, row: GuardrailRow, settings: Settings) -> Guardrail:
+    """The guardrail as it is then, noted in the audit log."""
+    await store.set_guardrail(change.connection, row.organization, row.scope, settings)
+    after = guardrail_message(await _existing(change.connection, change.caller, Permission.GUARDRAILS_WRITE))
+    change.record(change.caller.resource, guardrail_message(row), after, group_path=row.group_path)
+    return after

@@ -1,0 +1,142 @@
+"""The rows of guardrails. A scope without a row has a guardrail that limits nothing."""
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from admin_service.access.grants import HeldLimits, Limits
+from admin_service.api.etags import etag_of
+from gateway_core.model.limits.cycles import Cycle
+from gateway_core.model.limits.guardrails import GuardrailMode, RateRule
+from gateway_core.model.limits.model_whitelists import compile_stored
+from gateway_core.model.organization.scopes import Scope, ScopeKind
+from gateway_core.stores.postgres.connections import Connection
+from gateway_core.stores.postgres.rate_rules import decode_rules, encode_rules
+
+_LIMITS: Final = """
+r.budget_nano_credits, coalesce(r.cycle, 'NEVER'), coalesce(r.mode, 'ENFORCE'), r.requests_per_minute, r.tokens_per_minute,
+r.concurrency_limit, r.model_whitelist, r.key_limit, r.seat_limit, coalesce(r.rate_rules, '[]')
+"""
+_REST: Final = """
+r.update_time, u.period_start_time, u.time_zone, u.spent_nano_credits, u.held_nano_credits, u.call_count, u.shadow_refusal_count,
+coalesce(g.path, m.group_path, k.group_path, '{}'),
+coalesce(m.state, k.state, CASE WHEN g.delete_time IS NULL THEN 'ACTIVE' ELSE 'DELETED' END)
+"""
+_SCOPES: Final = """
+  LEFT JOIN groups g ON s.scope_kind = 'group' AND g.organization_id = s.organization_id AND g.group_id = s.scope_id
+  LEFT JOIN members m ON s.scope_kind = 'member' AND m.organization_id = s.organization_id AND m.member_id = s.scope_id
+  LEFT JOIN api_keys k ON s.scope_kind = 'api_key' AND k.organization_id = s.organization_id AND k.api_key_id = s.scope_id
+ CROSS JOIN LATERAL present_use(s.organization_id, s.scope_kind, s.scope_id) u
+"""
+GUARDRAIL_COLUMNS: Final = f"r.organization_id, r.scope_kind, r.scope_id, {_LIMITS}, {_REST}"
+GUARDRAIL_SOURCE: Final = (
+    f"guardrails r{_SCOPES.replace('s.scope', 'r.scope').replace('s.organization', 'r.organization')}"
+)
+
+_GET: Final = f"""
+SELECT s.organization_id, s.scope_kind, s.scope_id, {_LIMITS}, {_REST}
+  FROM (VALUES ($1::text, $2::text, $3::text)) AS s (organization_id, scope_kind, scope_id)
+  LEFT JOIN guardrails r
+    ON r.organization_id = s.organization_id AND r.scope_kind = s.scope_kind AND r.scope_id = s.scope_id
+{_SCOPES}
+"""  # noqa: S608
+_SET: Final = """
+INSERT INTO guardrails (organization_id, scope_kind, scope_id, budget_nano_credits, cycle, mode, requests_per_minute,
+                        tokens_per_minute, concurrency_limit, model_whitelist, key_limit, seat_limit, rate_rules)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+ON CONFLICT (organization_id, scope_kind, scope_id) DO UPDATE
+SET budget_nano_credits = excluded.budget_nano_credits, cycle = excluded.cycle, mode = excluded.mode,
+    requests_per_minute = excluded.requests_per_minute, tokens_per_minute = excluded.tokens_per_minute,
+    concurrency_limit = excluded.concurrency_limit, model_whitelist = excluded.model_whitelist,
+    key_limit = excluded.key_limit, seat_limit = excluded.seat_limit, rate_rules = excluded.rate_rules,
+    update_time = clock_timestamp()
+"""
+_HELD: Final = """
+SELECT r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle, r.model_whitelist, r.key_limit, r.mode
+  FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS above (scope_kind, scope_id, place)
+  JOIN guardrails r ON r.organization_id = $1 AND r.scope_kind = above.scope_kind AND r.scope_id = above.scope_id
+ ORDER BY above.place
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What may be set of a guardrail; None does not limit."""
+
+    budget_nano_credits: int | None = None
+    cycle: str = "NEVER"
+    mode: str = "ENFORCE"
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    concurrency_limit: int | None = None
+    model_whitelist: Sequence[str] | None = None
+    key_limit: int | None = None
+    seat_limit: int | None = None
+    rate_rules: tuple[RateRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailRow:
+    """A guardrail, set or not, with what its scope has used in the present cycle. Amounts are nano-credits."""
+
+    organization: str
+    scope: Scope
+    settings: Settings
+    update_time: dt.datetime | None
+    """None when it was never set."""
+    period_start_time: dt.datetime
+    time_zone: str
+    spent_nano_credits: int
+    held_nano_credits: int
+    call_count: int
+    shadow_refusal_count: int
+    group_path: Sequence[str]
+    """The group, or that of the member."""
+    scope_state: str
+    """Of the group, member or key."""
+
+    @property
+    def etag(self) -> str:
+        """Changes with every change of the guardrail; use is no change."""
+        return etag_of(self.organization, self.scope, self.settings, self.update_time)
+
+
+def make_guardrail_row(organization: str, scope_kind: str, scope_id: str, *columns: object) -> GuardrailRow:
+    """The row of `GUARDRAIL_COLUMNS`."""
+    count = len(Settings.__dataclass_fields__)
+    *settings, rules = columns[:count]
+    scope = Scope(ScopeKind(scope_kind), scope_id)
+    limits = Settings(*settings, decode_rules(json.loads(str(rules))))  # type: ignore[arg-type,call-arg] # as selected
+    return GuardrailRow(organization, scope, limits, *columns[count:])  # type: ignore[arg-type] # as selected
+
+
+async def get_guardrail(connection: Connection, organization: str, scope: Scope) -> GuardrailRow | None:
+    """The guardrail of a scope that exists; None without the organization."""
+    row = await connection.fetchrow(_GET, organization, scope.kind, scope.scope_id)
+    return make_guardrail_row(*row) if row else None
+
+
+async def set_guardrail(connection: Connection, organization: str, scope: Scope, settings: Settings) -> None:
+    """Stores a guardrail; triggers tell the data plane, and carry spend over into a new cycle."""
+    await connection.execute(
+        _SET, organization, scope.kind, scope.scope_id, settings.budget_nano_credits, settings.cycle, settings.mode,
+        settings.requests_per_minute, settings.tokens_per_minute, settings.concurrency_limit, settings.model_whitelist,
+        settings.key_limit, settings.seat_limit, encode_rules(settings.rate_rules),
+    )  # fmt: skip
+
+
+async def held_limits(connection: Connection, organization: str, scopes: Sequence[Scope]) -> list[HeldLimits]:
+    """The limits of these scopes in their order, where there are any."""
+    rows = await connection.fetch(
+        _HELD, organization, [scope.kind for scope in scopes], [scope.scope_id for scope in scopes]
+    )
+    return [
+        HeldLimits(
+            Scope(ScopeKind(kind), scope_id),
+            Limits(budget, Cycle(cycle), None if whitelist is None else compile_stored(whitelist), key_limit),
+            GuardrailMode(mode),
+        )
+        for kind, scope_id, budget, cycle, whitelist, key_limit, mode in rows
+    ]

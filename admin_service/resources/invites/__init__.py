@@ -1,0 +1,1 @@
+"""Invites, and what happens when somebody accepts one."""

@@ -1,0 +1,155 @@
+"""What the holder of a token may do: look at the invite, and accept it.
+
+All tokens that cannot be used fail alike. One with a wrong checksum is refused before any look-up, so that guessing costs the
+database nothing.
+"""
+
+from collections.abc import Callable
+
+import asyncpg
+import grpc
+from google.rpc.error_details_pb2 import QuotaFailure
+from megarouter.admin.v1.invite_pb2 import (
+    AcceptInviteRequest,
+    AcceptInviteResponse,
+    PreviewInviteRequest,
+    PreviewInviteResponse,
+)
+from megarouter.type.v1.error_reason_pb2 import ErrorReason
+
+from admin_service.access.authorization import UserCaller
+from admin_service.access.permissions import Role
+from admin_service.access.roles import role_value
+from admin_service.api.errors import AdminError
+from admin_service.api.names import GUARDRAILS, MEMBERS, ResourceName
+from admin_service.api.timestamps import timestamp
+from admin_service.resources.invites import acceptance_store as admission_store
+from admin_service.resources.invites import store as invite_store
+from admin_service.resources.invites.acceptance_store import Candidate, Seats
+from admin_service.resources.invites.messages import group_name, invite_message, invite_name
+from admin_service.resources.invites.rules import Outcome, accept
+from admin_service.resources.invites.store import InviteRow, Standing
+from admin_service.resources.members.messages import member_message, member_name
+from admin_service.resources.members.store import MemberRow, get_members
+from admin_service.serving.changes import Change, organization_inactive
+from gateway_core.model.organization.bearer_secrets import INVITE_TOKEN, hash_secret
+from gateway_core.stores.postgres.connections import Connection
+from gateway_core.stores.postgres.organization_wall import act_for
+
+
+class InviteAcceptance:
+    """`PreviewInvite` and `AcceptInvite`."""
+
+    def __init__(self, pool: asyncpg.Pool, pepper: bytes, make_id: Callable[[str], str]) -> None:
+        self._pool = pool
+        self._pepper = pepper
+        self._make_id = make_id
+
+    async def preview(self, request: PreviewInviteRequest, _caller: UserCaller) -> PreviewInviteResponse:
+        """PreviewInvite."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            organization, invite = await self._find(connection, request.token, None)
+            await act_for(connection, [organization])
+            standing = await invite_store.standing_of(connection, organization, invite)
+        if not standing.invitation.is_good:
+            raise _invalid()
+        return PreviewInviteResponse(
+            organization_display_name=standing.organization_name,
+            role=role_value(standing.invitation.role),
+            group_display_name=standing.group_name,
+            inviter_display_name=standing.inviter_name,
+            expire_time=timestamp(standing.expire_time),
+        )
+
+    async def accept(self, request: AcceptInviteRequest, change: Change) -> AcceptInviteResponse:
+        """AcceptInvite. All is read again under the lock of the organization: of a race for the last use or seat one wins."""
+        user = change.caller.user
+        organization, invite = await self._find(change.connection, request.token, user)
+        await change.act_for(organization)
+        standing = await invite_store.standing_of(change.connection, organization, invite)
+        candidate = await admission_store.candidate_of(change.connection, organization, user)
+        seats = await admission_store.seats_of(change.connection, organization)
+        outcome = accept(standing.invitation, candidate.email, candidate.member_state, has_free_seat=seats.has_free)
+        _raise_unless_accepted(outcome, standing, seats, organization)
+        if outcome is not Outcome.IS_MEMBER:
+            candidate = await self._admit(change, organization, invite, candidate)
+        row = await _member(change.connection, organization, str(candidate.member))
+        return AcceptInviteResponse(
+            organization=str(ResourceName(organization)),
+            member=str(ResourceName(organization, MEMBERS, row.member)),
+            role=role_value(Role(row.role)),
+            group=group_name(organization, row.group),
+            already_member=outcome is Outcome.IS_MEMBER,
+        )
+
+    async def _find(self, connection: Connection, token: str, user: str | None) -> tuple[str, str]:
+        if INVITE_TOKEN.is_well_formed(token):
+            found = await invite_store.find_invite_of_token(connection, hash_secret(token, self._pepper), user)
+            if found:
+                return found
+        raise _invalid()
+
+    async def _admit(self, change: Change, organization: str, invite: str, candidate: Candidate) -> Candidate:
+        connection, user = change.connection, change.caller.user
+        before, after = await invite_store.use_invite(connection, organization, invite)
+        role = Role(after.role)
+        if candidate.member:
+            was: MemberRow | None = await _member(connection, organization, candidate.member)
+            member = candidate.member
+            await admission_store.readmit_member(connection, organization, member, role, after.group)
+        else:
+            was, member = None, self._make_id("mem")
+            await admission_store.add_member(connection, organization, member, user, role, after.group)
+        _record(change, before, after, was, await _member(connection, organization, member))
+        return Candidate(candidate.email, member, "ACTIVE")
+
+
+async def _member(connection: Connection, organization: str, member: str) -> MemberRow:
+    return (await get_members(connection, organization, [member]))[member]
+
+
+def _record(change: Change, before: InviteRow, after: InviteRow, was: MemberRow | None, member: MemberRow) -> None:
+    invites = (invite_message(before), invite_message(after))
+    members = (member_message(was) if was else None, member_message(member))
+    where, path = after.organization, after.group_path
+    change.record(invite_name(after), *invites, group_path=path, organization=where)
+    change.record(member_name(member), *members, group_path=path, organization=where)
+
+
+def _raise_unless_accepted(outcome: Outcome, standing: Standing, seats: Seats, organization: str) -> None:
+    match outcome:
+        case Outcome.INVALID:
+            raise _invalid()
+        case Outcome.ADDRESS_MISMATCH:
+            # To which address it is bound is not told: whoever found a link would learn it.
+            message = "The invite is for another verified e-mail address than yours: sign in as whom it was sent to."
+            raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.INVITE_ADDRESS_MISMATCH, message)
+    if standing.organization_state != "ACTIVE":
+        raise organization_inactive(standing.organization_state)
+    match outcome:
+        case Outcome.MEMBER_SUSPENDED:
+            message = "You are suspended in this organization, which an invite does not undo: ask one of its admins."
+            raise AdminError(
+                grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, {"state": "SUSPENDED"}
+            )
+        case Outcome.NO_SEAT:
+            raise _no_seat(organization, seats)
+
+
+def _no_seat(organization: str, seats: Seats) -> AdminError:
+    message = "Every seat of the organization is taken: ask one of its admins to free one, or to raise the limit."
+    guardrail = str(ResourceName(organization, GUARDRAILS, "organization"))
+    quota = QuotaFailure(violations=[QuotaFailure.Violation(subject=guardrail, description=message)])
+    return AdminError(
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        ErrorReason.SEAT_LIMIT_REACHED,
+        message,
+        {"seatLimit": str(seats.limit)},
+        details=[quota],
+    )
+
+
+def _invalid() -> AdminError:
+    """The same for every token that cannot be used: which of its faults it has is nobody's business."""
+    message = "This invite cannot be used: ask whoever sent it for a new one."
+    return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.INVITE_INVALID, message)

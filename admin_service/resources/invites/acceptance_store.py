@@ -1,0 +1,77 @@
+"""How users become members by an invite, as rows: who they are, whether there is room, and their place in the organization.
+
+All of it runs under the lock of the organization, so that what is counted here still holds when it is committed.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from admin_service.access.permissions import Role
+from gateway_core.stores.postgres.connections import Connection
+
+_CANDIDATE: Final = """
+SELECT u.email, m.member_id, m.state
+  FROM users u LEFT JOIN members m ON m.organization_id = $1 AND m.user_id = u.user_id
+ WHERE u.user_id = $2
+"""
+_SEATS: Final = """
+SELECT r.seat_limit,
+       r.seat_limit > (SELECT count(*) FROM members m WHERE m.organization_id = $1 AND m.state <> 'REMOVED') AS is_free
+  FROM guardrails r WHERE r.organization_id = $1 AND r.scope_kind = 'organization' AND r.seat_limit IS NOT NULL
+"""
+_ADD: Final = "INSERT INTO members (organization_id, member_id, user_id, role, group_id) VALUES ($1, $2, $3, $4, $5)"
+_READMIT: Final = """
+UPDATE members SET state = 'ACTIVE', role = $3, group_id = $4 WHERE organization_id = $1 AND member_id = $2 AND state = 'REMOVED'
+"""
+# They are deleted with the removal already. Should one be left, of before that was so, it must not come to life again.
+_DELETE_KEYS: Final = """
+UPDATE api_keys SET state = 'DELETED', update_time = now()
+ WHERE organization_id = $1 AND member_id = $2 AND state <> 'DELETED'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A user who wants to join."""
+
+    email: str | None
+    """The verified address, in lower case; None without one."""
+    member: str | None
+    """Id, if the user is or was a member."""
+    member_state: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """Room for members. Whoever is not removed has a seat."""
+
+    limit: int | None
+    """None: as many as come."""
+    has_free: bool
+
+
+async def candidate_of(connection: Connection, organization: str, user: str) -> Candidate:
+    """What matters of a user who exists."""
+    row = await connection.fetchrow(_CANDIDATE, organization, user)
+    if row is None:
+        raise LookupError("no such user")
+    return Candidate(*row)
+
+
+async def seats_of(connection: Connection, organization: str) -> Seats:
+    """Whether one more member has room."""
+    row = await connection.fetchrow(_SEATS, organization)
+    return Seats(*row) if row else Seats(None, has_free=True)
+
+
+async def add_member(
+    connection: Connection, organization: str, member: str, user: str, role: Role, group: str | None
+) -> None:
+    """Makes a user a member for the first time."""
+    await connection.execute(_ADD, organization, member, user, role, group)
+
+
+async def readmit_member(connection: Connection, organization: str, member: str, role: Role, group: str | None) -> None:
+    """Makes a removed member an active one again, without the keys of before. A trigger tells the data plane."""
+    await connection.execute(_DELETE_KEYS, organization, member)
+    await connection.execute(_READMIT, organization, member, role, group)

@@ -1,0 +1,112 @@
+"""Invites as messages, and what makes a request about invites sound."""
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Final
+
+from google.protobuf.duration_pb2 import Duration
+from megarouter.admin.v1.invite_pb2 import BatchCreateInvitesRequest, CreateInviteRequest, Invite
+
+from admin_service.access.permissions import Role
+from admin_service.access.roles import role_value
+from admin_service.api.errors import FieldViolation, invalid_fields
+from admin_service.api.names import GROUPS, INVITES, MEMBERS, ResourceName
+from admin_service.api.timestamps import timestamp
+from admin_service.resources.invites.store import InviteRow
+
+DEFAULT_LIFE: Final = dt.timedelta(days=7)
+MAX_LIFE: Final = dt.timedelta(days=30)
+
+STATES: Final = {
+    "PENDING": Invite.STATE_PENDING,
+    "ACCEPTED": Invite.STATE_ACCEPTED,
+    "REVOKED": Invite.STATE_REVOKED,
+    "EXPIRED": Invite.STATE_EXPIRED,
+}
+
+
+def invite_name(row: InviteRow) -> ResourceName:
+    """The name of the invite."""
+    return ResourceName(row.organization, INVITES, row.invite)
+
+
+def group_name(organization: str, group: str | None) -> str:
+    """The name of a group; empty for none."""
+    return str(ResourceName(organization, GROUPS, group)) if group else ""
+
+
+def invite_message(row: InviteRow) -> Invite:
+    """The invite."""
+    return Invite(
+        name=str(invite_name(row)),
+        role=role_value(Role(row.role)),
+        group=group_name(row.organization, row.group),
+        expire_time=timestamp(row.expire_time),
+        max_uses=row.max_uses,
+        email=row.email,
+        email_domain=row.email_domain,
+        state=STATES[row.state],
+        use_count=row.use_count,
+        inviter=str(ResourceName(row.organization, MEMBERS, row.inviter)),
+        create_time=timestamp(row.create_time),
+        update_time=timestamp(row.update_time),
+        revoke_time=timestamp(row.revoke_time) if row.revoke_time else None,
+        etag=row.etag,
+    )
+
+
+def end_of(wanted: Invite, now: dt.datetime) -> dt.datetime:
+    """When an invite that is made now ends.
+
+    Raises:
+        AdminError: FIELD_INVALID, not in the future, or too late.
+    """
+    if wanted.HasField("ttl"):
+        return now + wanted.ttl.ToTimedelta()
+    if not wanted.HasField("expire_time"):
+        return now + DEFAULT_LIFE
+    end = wanted.expire_time.ToDatetime(tzinfo=dt.UTC)
+    if not now < end <= now + MAX_LIFE:
+        raise invalid_fields(
+            FieldViolation("invite.expire_time", f"must be in the future, in {MAX_LIFE.days} days at most")
+        )
+    return end
+
+
+def check_create(request: CreateInviteRequest) -> Iterable[FieldViolation]:
+    """What holds for one new invite."""
+    yield from _check_end(request.invite)
+    if request.invite.email and request.invite.email_domain:
+        yield FieldViolation("invite.email_domain", "must be empty where there is an e-mail address")
+
+
+def check_batch(request: BatchCreateInvitesRequest) -> Iterable[FieldViolation]:
+    """What holds for many."""
+    yield from _check_end(request.invite)
+    for field in ("email", "email_domain"):
+        if getattr(request.invite, field):
+            yield FieldViolation(f"invite.{field}", "must be empty: every invite is bound to its own address")
+    if len({email.lower() for email in request.emails}) < len(request.emails):
+        yield FieldViolation("emails", "must not name anything twice, whatever the case of letters")
+
+
+def _check_end(wanted: Invite) -> Iterable[FieldViolation]:
+    if wanted.HasField("ttl") and not _is_life(wanted.ttl):
+        yield FieldViolation("invite.ttl", f"must be more than 0, {MAX_LIFE.days} days at most")
+    if wanted.HasField("expire_time"):
+        try:
+            wanted.expire_time.ToDatetime(tzinfo=dt.UTC)
+        except (ValueError, OverflowError):
+            yield FieldViolation("invite.expire_time", "is no time between the years 1 and 9999")
+
+
+def _is_life(ttl: Duration) -> bool:
+    try:
+        return dt.timedelta(0) < ttl.ToTimedelta() <= MAX_LIFE
+    except (ValueError, OverflowError):
+        return False
+
+
+def invite_link(page: str | None, token: str) -> str:
+    """The link to send: the token behind `#`, which browsers send to no server. Empty without a page for invites."""
+    return f"{page}#{token}" if page else ""

@@ -1,0 +1,180 @@
+"""The rows of invites. The token's hash is written and looked up, and never read."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from admin_service.access.permissions import Actor, Role
+from admin_service.api.etags import etag_of
+from admin_service.resources.invites.rules import Invitation
+from gateway_core.stores.postgres.connections import Connection
+
+# As `Invite.State` has it, by the clock of the database.
+INVITE_STATE: Final = """
+CASE WHEN i.revoke_time IS NOT NULL THEN 'REVOKED' WHEN i.use_count >= i.max_uses THEN 'ACCEPTED'
+     WHEN i.expire_time <= now() THEN 'EXPIRED' ELSE 'PENDING' END
+"""
+INVITE_COLUMNS: Final = f"""
+i.organization_id, i.invite_id, i.inviter_member_id, i.group_id, i.group_path, i.role, i.expire_time, i.max_uses, i.use_count,
+coalesce(i.email, ''), coalesce(i.email_domain, ''), {INVITE_STATE}, i.create_time, i.update_time, i.revoke_time
+"""
+
+_ADD: Final = f"""
+INSERT INTO invites AS i (organization_id, invite_id, inviter_member_id, group_id, role, secret_hash, expire_time, max_uses, email,
+                          email_domain)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+RETURNING {INVITE_COLUMNS}
+"""  # noqa: S608
+_GET: Final = f"SELECT {INVITE_COLUMNS} FROM invites i WHERE i.organization_id = $1 AND i.invite_id = $2"  # noqa: S608
+_REVOKE: Final = f"""
+UPDATE invites i SET revoke_time = clock_timestamp() WHERE i.organization_id = $1 AND i.invite_id = $2 RETURNING {INVITE_COLUMNS}
+"""  # noqa: S608
+_REVOKE_INTO_GROUP: Final = f"""
+UPDATE invites i SET revoke_time = clock_timestamp()
+ WHERE i.organization_id = $1 AND i.group_id = $2 AND {INVITE_STATE} = 'PENDING'
+"""  # noqa: S608
+_USE: Final = f"""
+UPDATE invites i SET use_count = use_count + 1 WHERE i.organization_id = $1 AND i.invite_id = $2 RETURNING {INVITE_COLUMNS}
+"""  # noqa: S608
+_OF_TOKEN: Final = "SELECT organization_id, invite_id FROM invite_of_token($1, $2)"  # noqa: S105 - no secret
+_STANDING: Final = """
+SELECT i.role, i.group_path, g.delete_time IS NOT NULL AS group_is_deleted,
+       i.revoke_time IS NULL AND i.expire_time > now() AS is_open, i.max_uses - i.use_count AS uses_left,
+       i.email, i.email_domain, i.expire_time, o.state AS organization_state, o.display_name AS organization_name,
+       coalesce(g.display_name, '') AS group_name, u.display_name AS inviter_name, m.member_id AS inviter,
+       m.role AS inviter_role, m.group_path AS inviter_path, m.state = 'ACTIVE' AS inviter_is_active
+  FROM invites i
+  JOIN organizations o ON o.organization_id = i.organization_id
+  JOIN members m ON m.organization_id = i.organization_id AND m.member_id = i.inviter_member_id
+  JOIN users u ON u.user_id = m.user_id
+  LEFT JOIN groups g ON g.organization_id = i.organization_id AND g.group_id = i.group_id
+ WHERE i.organization_id = $1 AND i.invite_id = $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class InviteRow:
+    """An invite."""
+
+    organization: str
+    invite: str
+    inviter: str
+    """Id of the member."""
+    group: str | None
+    group_path: Sequence[str]
+    role: str
+    expire_time: dt.datetime
+    max_uses: int
+    use_count: int
+    email: str
+    """Empty when it is bound to none."""
+    email_domain: str
+    """Empty when it is bound to none."""
+    state: str
+    """By the clock of the database, as of the statement."""
+    create_time: dt.datetime
+    update_time: dt.datetime
+    revoke_time: dt.datetime | None
+
+    @property
+    def etag(self) -> str:
+        """Changes with every use and with the revocation; expiry is no change."""
+        return etag_of(self.organization, self.invite, self.use_count, self.revoke_time, self.update_time)
+
+
+@dataclass(frozen=True, slots=True)
+class NewInvite:
+    """What is yet to be stored."""
+
+    organization: str
+    invite: str
+    inviter: str
+    group: str | None
+    role: Role
+    secret_hash: bytes
+    expire_time: dt.datetime
+    max_uses: int
+    email: str | None
+    email_domain: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An invite as it stands now, and what is told of it to whoever has its token."""
+
+    invitation: Invitation
+    expire_time: dt.datetime
+    organization_state: str
+    organization_name: str
+    group_name: str
+    """Empty without a group."""
+    inviter_name: str
+
+
+async def add_invite(connection: Connection, new: NewInvite) -> InviteRow:
+    """Stores a new invite."""
+    row = await connection.fetchrow(
+        _ADD, new.organization, new.invite, new.inviter, new.group, new.role, new.secret_hash, new.expire_time,
+        new.max_uses, new.email, new.email_domain,
+    )  # fmt: skip
+    return _row(row)
+
+
+async def get_invite(connection: Connection, organization: str, invite: str) -> InviteRow | None:
+    """The invite, usable or not."""
+    row = await connection.fetchrow(_GET, organization, invite)
+    return InviteRow(*row) if row else None
+
+
+async def revoke_invite(connection: Connection, organization: str, invite: str) -> InviteRow:
+    """Ends an invite that exists."""
+    return _row(await connection.fetchrow(_REVOKE, organization, invite))
+
+
+async def revoke_invites_into_group(connection: Connection, organization: str, group: str) -> None:
+    """Ends what invites into a group; for its deletion."""
+    await connection.execute(_REVOKE_INTO_GROUP, organization, group)
+
+
+async def use_invite(connection: Connection, organization: str, invite: str) -> tuple[InviteRow, InviteRow]:
+    """Counts one use of an invite that has one left: before and after. The table itself refuses one too many."""
+    before = _row(await connection.fetchrow(_GET, organization, invite))
+    return before, _row(await connection.fetchrow(_USE, organization, invite))
+
+
+async def find_invite_of_token(connection: Connection, secret_hash: bytes, user: str | None) -> tuple[str, str] | None:
+    """Organization and id of the invite, as long as it can be used.
+
+    All tokens that cannot be used cost the same one look-up. To a `user` who is an active member a used-up invite is known too.
+    """
+    row = await connection.fetchrow(_OF_TOKEN, secret_hash, user)
+    return (row[0], row[1]) if row else None
+
+
+async def standing_of(connection: Connection, organization: str, invite: str) -> Standing:
+    """The invite, which exists, with the rights of its inviter, as of now. The transaction acts for the organization."""
+    row = await connection.fetchrow(_STANDING, organization, invite)
+    if row is None:
+        raise LookupError("no such invite")
+    inviter = Actor(organization, row["inviter"], Role(row["inviter_role"]), tuple(row["inviter_path"]))
+    invitation = Invitation(
+        role=Role(row["role"]),
+        group_path=tuple(row["group_path"]),
+        group_is_deleted=row["group_is_deleted"],
+        inviter=inviter if row["inviter_is_active"] else None,
+        is_open=row["is_open"] and row["organization_state"] != "DELETED",
+        uses_left=row["uses_left"],
+        email=row["email"],
+        email_domain=row["email_domain"],
+    )
+    return Standing(
+        invitation, row["expire_time"], row["organization_state"], row["organization_name"], row["group_name"],
+        row["inviter_name"],
+    )  # fmt: skip
+
+
+def _row(found: object) -> InviteRow:
+    if found is None:
+        raise LookupError("no such invite")
+    return InviteRow(*found)  # type: ignore[misc] # a record

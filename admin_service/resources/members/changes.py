@@ -1,0 +1,149 @@
+"""What changes members. One and many are changed alike: all or none.
+
+Every change runs under the lock of the organization, so that what is checked here still holds when it is committed.
+"""
+
+from collections.abc import Sequence
+
+import grpc
+from megarouter.admin.v1.member_pb2 import ChangeMemberRoleRequest, Member
+from megarouter.type.v1.error_reason_pb2 import ErrorReason
+
+from admin_service.access.authorization import Caller
+from admin_service.access.permissions import Permission, Role, Target, TargetKind, may_grant
+from admin_service.access.places import MAX_SHOWN, Place, find_place, not_grantable, require_fit, require_in_use
+from admin_service.access.roles import role_of, role_value
+from admin_service.api.errors import AdminError, permission_denied
+from admin_service.api.etags import check_etag
+from admin_service.api.names import MEMBERS, parse_name
+from admin_service.resources.members import store as member_store
+from admin_service.resources.members.messages import member_message, member_name
+from admin_service.resources.members.store import MemberRow
+from admin_service.serving.changes import Change
+
+_WRITE = Permission.MEMBERS_WRITE
+
+
+async def move(change: Change, names: Sequence[str], group: str, etag: str = "") -> list[Member]:
+    """Puts members into a group, or above all groups where it is empty.
+
+    Raises:
+        AdminError: PERMISSION_DENIED for a member or a group that the caller may not touch; ETAG_MISMATCH; STATE_UNSUITABLE;
+            MEMBER_REMOVED; ROLE_DOES_NOT_FIT_GROUP.
+    """
+    rows = await _subjects(change, names, etag)
+    place = await _place(change, group)
+    require_in_use(place)
+    for row in rows:
+        _require_present(row)
+        if not may_grant(change.caller.actor, Role(row.role), place.path):
+            raise not_grantable(Role(row.role), place)
+        require_fit(Role(row.role), place)
+    moving = [row for row in rows if row.group != place.group]
+    await member_store.place_members(change.connection, place.organization, _ids(moving), place.group)
+    return await _changed(change, rows, moving)
+
+
+async def change_role(change: Change, request: ChangeMemberRoleRequest) -> Member:
+    """Gives a member another role, and the place that goes with it.
+
+    Raises:
+        AdminError: as of `move`; ROLE_NOT_GRANTABLE; LAST_SUPER_ADMIN.
+    """
+    (row,) = await _subjects(change, [request.name], request.etag)
+    role = role_of(request.role)
+    if request.HasField("group"):
+        place = await _place(change, request.group)
+    else:
+        stays = role is not Role.SUPER_ADMIN and row.group is not None
+        place = Place(row.organization, row.group, tuple(row.group_path)) if stays else Place(row.organization)
+    if not may_grant(change.caller.actor, role, place.path):
+        raise not_grantable(role, place)
+    require_in_use(place)
+    _require_present(row)
+    require_fit(role, place)
+    if role is not Role.SUPER_ADMIN:
+        await _require_super_admin_besides(change, [row])
+    if request.validate_only:
+        would_be = member_message(row, full=True)
+        would_be.role, would_be.group = role_value(role), place.name if place.group else ""
+        return would_be
+    if (row.role, row.group) == (role, place.group):
+        return member_message(row, full=True)
+    await member_store.set_member_role(change.connection, row.organization, row.member, role, place.group)
+    (member,) = await _changed(change, [row], [row])
+    return member
+
+
+async def set_state(change: Change, names: Sequence[str], state: str, etag: str = "") -> list[Member]:
+    """Makes members `ACTIVE`, `SUSPENDED` or `REMOVED`.
+
+    Raises:
+        AdminError: PERMISSION_DENIED for a member that the caller may not touch; ETAG_MISMATCH; MEMBER_REMOVED; LAST_SUPER_ADMIN.
+    """
+    rows = await _subjects(change, names, etag)
+    changing = [row for row in rows if row.state != state]
+    for row in changing:
+        _require_present(row)
+    if state != "ACTIVE":
+        await _require_super_admin_besides(change, changing)
+    await member_store.set_member_state(change.connection, change.caller.resource.organization, _ids(changing), state)
+    return await _changed(change, rows, changing)
+
+
+async def _subjects(change: Change, names: Sequence[str], etag: str) -> list[MemberRow]:
+    """The members that are named, in that order; each must be one that the caller may act on."""
+    caller: Caller = change.caller
+    organization = caller.resource.organization
+    parsed = [parse_name(name) for name in names]
+    ids = [str(name.resource_id) for name in parsed if name and name.collection == MEMBERS]
+    found = await member_store.get_members(change.connection, organization, ids)
+    rows = []
+    for text, name in zip(names, parsed, strict=True):
+        row = found.get(str(name.resource_id)) if name and name.collection == MEMBERS else None
+        if name is None or row is None or name.organization != organization:
+            raise permission_denied(_WRITE, text[:MAX_SHOWN])
+        caller.require(_WRITE, row.target, text)
+        rows.append(row)
+    for row in rows:
+        check_etag(etag, row.etag)
+    return rows
+
+
+async def _place(change: Change, group: str) -> Place:
+    """The place of that name, where the caller may put members at all."""
+    caller: Caller = change.caller
+    place = await find_place(change.connection, caller.resource.organization, group, _WRITE)
+    target = Target(place.organization, TargetKind.PERSON, place.path, None, Role.MEMBER)
+    caller.require(_WRITE, target, group or place.name)
+    return place
+
+
+async def _require_super_admin_besides(change: Change, rows: Sequence[MemberRow]) -> None:
+    losing = [row for row in rows if row.is_active_super_admin]
+    organization = change.caller.resource.organization
+    if losing and not await member_store.has_other_super_admin(change.connection, organization, _ids(losing)):
+        message = "The organization would be left without an active Super Admin: make somebody else one first."
+        raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.LAST_SUPER_ADMIN, message)
+
+
+async def _changed(change: Change, rows: Sequence[MemberRow], changed: Sequence[MemberRow]) -> list[Member]:
+    """All the members as they are now; those that were changed are noted in the audit log.
+
+    The entry stands with the place where the member was: the admins there see where the member went.
+    """
+    after = await member_store.get_members(change.connection, change.caller.resource.organization, _ids(rows))
+    for row in changed:
+        now = member_message(after[row.member])
+        change.record(member_name(row), member_message(row), now, group_path=row.group_path)
+    return [member_message(after[row.member], full=True) for row in rows]
+
+
+def _ids(rows: Sequence[MemberRow]) -> list[str]:
+    return [row.member for row in rows]
+
+
+def _require_present(row: MemberRow) -> None:
+    if row.state == "REMOVED":
+        message = f"{member_name(row)} is removed: invite the user again."
+        raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.MEMBER_REMOVED, message)

@@ -1,0 +1,184 @@
+"""`megarouter.admin.v1.Members`: reading, and the way into `member_changes`."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import asyncpg
+from megarouter.admin.v1 import member_pb2
+from megarouter.admin.v1.member_pb2 import Member
+
+from admin_service.access.authorization import Caller
+from admin_service.access.permissions import Permission, Role, Target, TargetKind, Visibility, visibility
+from admin_service.access.places import MAX_SHOWN, find_place
+from admin_service.api.errors import FieldViolation, permission_denied
+from admin_service.listing.filter_sql import EnumField, NameField, TextField, TimeField
+from admin_service.listing.orders import SortColumn
+from admin_service.listing.page_tokens import PageTokens
+from admin_service.listing.reading import Listing
+from admin_service.listing.sql_parameters import Condition
+from admin_service.listing.subtrees import visible_rows
+from admin_service.resources.members import changes
+from admin_service.resources.members import store as member_store
+from admin_service.resources.members.messages import STATES, member_message
+from admin_service.resources.members.store import MemberRow
+from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.guard import Handle, Rule
+from gateway_core.stores.postgres.connections import Connection
+from gateway_core.stores.postgres.organization_wall import acting_for
+
+_MEMBERS: Final = Listing(
+    columns=member_store.MEMBER_COLUMNS,
+    source=member_store.MEMBER_SOURCE,
+    make=MemberRow,
+    permission=Permission.MEMBERS_READ,
+    orders={"name": SortColumn("m.member_id")},
+    unique=SortColumn("m.member_id"),
+    default_order="name",
+    fields={
+        "name": NameField("m.member_id", "organizations/{organization}/members/{id}"),
+        "display_name": TextField("u.display_name"),
+        "email": TextField("u.email"),
+        "role": EnumField("m.role", {role: role for role in Role}, "ROLE_"),
+        "state": EnumField("m.state", {state: state for state in STATES}, "STATE_"),
+        "group": NameField("m.group_id", "organizations/{organization}/groups/{id}"),
+        "create_time": TimeField("m.create_time"),
+        "update_time": TimeField("m.update_time"),
+    },
+    searched=("u.display_name", "u.email"),
+)
+_FULL_MEMBERS: Final = dataclasses.replace(
+    _MEMBERS, columns=member_store.FULL_MEMBER_COLUMNS, source=member_store.FULL_MEMBER_SOURCE
+)
+
+
+class MembersApi:
+    """The members of organizations."""
+
+    service = member_pb2.DESCRIPTOR.services_by_name["Members"]
+
+    def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens) -> None:
+        self._pool = pool
+        self._page_tokens = page_tokens
+        self.handlers: Mapping[str, Handle] = {"GetMember": self.get, "ListMembers": self.list}
+        self.changes: Mapping[str, MakeChange] = {
+            "MoveMember": self.move,
+            "ChangeMemberRole": self.change_role,
+            "SuspendMember": self.suspend,
+            "ResumeMember": self.resume,
+            "RemoveMember": self.remove,
+            "BatchMoveMembers": self.batch_move,
+            "BatchSuspendMembers": self.batch_suspend,
+            "BatchResumeMembers": self.batch_resume,
+            "BatchRemoveMembers": self.batch_remove,
+        }
+        self.rules: Mapping[str, Rule] = {"ListMembers": _check_list}
+
+    async def get(self, request: member_pb2.GetMemberRequest, caller: Caller) -> Member:
+        """GetMember."""
+        organization, member = caller.resource.organization, str(caller.resource.resource_id)
+        async with acting_for(self._pool, organization) as connection:
+            found = await member_store.get_members(connection, organization, [member])
+        if member not in found:
+            raise permission_denied(Permission.MEMBERS_READ, str(caller.resource))
+        return member_message(found[member], full=request.view != member_pb2.MEMBER_VIEW_BASIC)
+
+    async def list(self, request: member_pb2.ListMembersRequest, caller: Caller) -> member_pb2.ListMembersResponse:
+        """ListMembers."""
+        organization = caller.resource.organization
+        full = request.view == member_pb2.MEMBER_VIEW_FULL
+        async with acting_for(self._pool, organization) as connection:
+            group_path = await _group_path(connection, request.group, caller)
+            query = (_FULL_MEMBERS if full else _MEMBERS).query(
+                request, self._page_tokens, organization,
+                Condition("m.organization_id = {}", organization),
+                Condition("true" if request.show_removed else "m.state <> 'REMOVED'"),
+                *_whose(visibility(caller.actor), group_path, with_descendants=request.with_descendants),
+            )  # fmt: skip
+            page = await query.read(connection)
+        return member_pb2.ListMembersResponse(
+            members=[member_message(row, full=full) for row in page.rows], next_page_token=page.next_page_token
+        )
+
+    async def move(self, request: member_pb2.MoveMemberRequest, change: Change) -> Member:
+        """MoveMember."""
+        (member,) = await changes.move(change, [request.name], request.group, request.etag)
+        return member
+
+    async def change_role(self, request: member_pb2.ChangeMemberRoleRequest, change: Change) -> Member:
+        """ChangeMemberRole."""
+        return await changes.change_role(change, request)
+
+    async def suspend(self, request: member_pb2.SuspendMemberRequest, change: Change) -> Member:
+        """SuspendMember."""
+        (member,) = await changes.set_state(change, [request.name], "SUSPENDED", request.etag)
+        return member
+
+    async def resume(self, request: member_pb2.ResumeMemberRequest, change: Change) -> Member:
+        """ResumeMember."""
+        (member,) = await changes.set_state(change, [request.name], "ACTIVE", request.etag)
+        return member
+
+    async def remove(self, request: member_pb2.RemoveMemberRequest, change: Change) -> Member:
+        """RemoveMember."""
+        (member,) = await changes.set_state(change, [request.name], "REMOVED", request.etag)
+        return member
+
+    async def batch_move(
+        self, request: member_pb2.BatchMoveMembersRequest, change: Change
+    ) -> member_pb2.BatchMoveMembersResponse:
+        """BatchMoveMembers."""
+        moved = await changes.move(change, request.names, request.group)
+        return member_pb2.BatchMoveMembersResponse(members=moved)
+
+    async def batch_suspend(
+        self, request: member_pb2.BatchSuspendMembersRequest, change: Change
+    ) -> member_pb2.BatchSuspendMembersResponse:
+        """BatchSuspendMembers."""
+        suspended = await changes.set_state(change, request.names, "SUSPENDED")
+        return member_pb2.BatchSuspendMembersResponse(members=suspended)
+
+    async def batch_resume(
+        self, request: member_pb2.BatchResumeMembersRequest, change: Change
+    ) -> member_pb2.BatchResumeMembersResponse:
+        """BatchResumeMembers."""
+        resumed = await changes.set_state(change, request.names, "ACTIVE")
+        return member_pb2.BatchResumeMembersResponse(members=resumed)
+
+    async def batch_remove(
+        self, request: member_pb2.BatchRemoveMembersRequest, change: Change
+    ) -> member_pb2.BatchRemoveMembersResponse:
+        """BatchRemoveMembers."""
+        removed = await changes.set_state(change, request.names, "REMOVED")
+        return member_pb2.BatchRemoveMembersResponse(members=removed)
+
+
+def _check_list(request: member_pb2.ListMembersRequest) -> Iterable[FieldViolation]:
+    if request.with_descendants and not request.group:
+        yield FieldViolation("with_descendants", "needs a group")
+
+
+async def _group_path(connection: Connection, group: str, caller: Caller) -> tuple[str, ...]:
+    """The path of the group that the list is narrowed to; empty if to none."""
+    if not group:
+        return ()
+    organization = caller.resource.organization
+    place = await find_place(connection, organization, group, Permission.MEMBERS_READ)
+    target = Target(organization, TargetKind.GROUP, place.path)
+    caller.require(Permission.MEMBERS_READ, target, group[:MAX_SHOWN])
+    return place.path
+
+
+def _whose(visible: Visibility, group_path: tuple[str, ...], *, with_descendants: bool) -> Iterable[Condition]:
+    """Whose rows: those the caller sees, narrowed to a group.
+
+    Where the group lies in the caller's subtree, that its members do too goes without saying: a second condition would leave
+    PostgreSQL the choice of the wrong index.
+    """
+    own = visible.group_path
+    if not group_path or own is None or group_path[: len(own)] != own:
+        yield visible_rows(visible, member="m.member_id", group_path="m.group_path")
+    if group_path and with_descendants:
+        yield Condition(f"m.group_path[{len(group_path)}] = {{}}", group_path[-1])
+    elif group_path:
+        yield Condition("m.group_id = {}", group_path[-1])

@@ -1,0 +1,58 @@
+"""Organizations as messages, and what a message chooses for an organization."""
+
+from collections.abc import Collection
+
+from megarouter.admin.v1.organization_pb2 import Organization
+
+from admin_service.api.names import ResourceName
+from admin_service.api.timestamps import timestamp
+from admin_service.resources.organizations.store import OrganizationRow, OrganizationSettings
+
+
+def organization_message(row: OrganizationRow) -> Organization:
+    """The resource."""
+    message = Organization(
+        name=str(ResourceName(row.organization)),
+        display_name=row.display_name,
+        kind=Organization.Kind.Value(f"KIND_{row.kind}"),
+        state=Organization.State.Value(f"STATE_{row.state}"),
+        time_zone=row.time_zone,
+        input_estimate=Organization.InputEstimate.Value(f"INPUT_ESTIMATE_{row.input_estimate}"),
+        expired_hold_policy=Organization.ExpiredHoldPolicy.Value(f"EXPIRED_HOLD_POLICY_{row.expired_hold_policy}"),
+        billing_email=row.billing_email or "",
+        create_time=timestamp(row.create_time),
+        update_time=timestamp(row.update_time),
+        etag=row.etag,
+    )
+    if row.delete_time:
+        message.delete_time.CopyFrom(timestamp(row.delete_time))
+    if row.purge_time:
+        message.purge_time.CopyFrom(timestamp(row.purge_time))
+    return message
+
+
+def settings_of(message: Organization, row: OrganizationRow | None, named: Collection[str]) -> OrganizationSettings:
+    """What the organization is to have.
+
+    Args:
+        message: where the fields named are taken from; what is not set there gets its default.
+        row: where all other fields are taken from; None when all are named.
+        named: fields of the message.
+    """
+    defaults = OrganizationSettings(message.display_name)
+    estimate = Organization.InputEstimate.Name(message.input_estimate).removeprefix("INPUT_ESTIMATE_")
+    policy = Organization.ExpiredHoldPolicy.Name(message.expired_hold_policy).removeprefix("EXPIRED_HOLD_POLICY_")
+    kept = row.settings if row else defaults
+
+    def chosen(field: str, value: str | None) -> str | None:
+        return value if field in named else getattr(kept, field)
+
+    return OrganizationSettings(
+        display_name=str(chosen("display_name", message.display_name)),
+        time_zone=str(chosen("time_zone", message.time_zone or defaults.time_zone)),
+        input_estimate=str(chosen("input_estimate", estimate if message.input_estimate else defaults.input_estimate)),
+        expired_hold_policy=str(
+            chosen("expired_hold_policy", policy if message.expired_hold_policy else defaults.expired_hold_policy)
+        ),
+        billing_email=chosen("billing_email", message.billing_email or None),
+    )

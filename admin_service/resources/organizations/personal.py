@@ -1,0 +1,77 @@
+"""Personal accounts: an organization of one user alone, made when it is first needed.
+
+It has neither groups nor invites nor other members, and holds the log of what its user changes about oneself.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import grpc
+from megarouter.type.v1.error_reason_pb2 import ErrorReason
+
+from admin_service.api.errors import AdminError
+from admin_service.resources.organizations.store import OrganizationSettings, add_organization, add_super_admin
+from gateway_core.stores.postgres.connections import Connection
+from gateway_core.stores.postgres.organization_wall import act_for
+
+_MAX_NAME: Final = 200
+_KIND: Final = "SELECT kind FROM organizations WHERE organization_id = $1"
+_FIND: Final = "SELECT personal_organization_id FROM users WHERE user_id = $1"
+_LOCK: Final = "SELECT personal_organization_id, display_name FROM users WHERE user_id = $1 FOR NO KEY UPDATE"
+_LINK: Final = "UPDATE users SET personal_organization_id = $2 WHERE user_id = $1"
+
+
+class PersonalAccounts:
+    """Finds and makes them."""
+
+    def __init__(self, make_id: Callable[[str], str]) -> None:
+        """`make_id`: a new id with a prefix."""
+        self._make_id = make_id
+
+    async def enter(self, connection: Connection, user: str) -> str:
+        """Goes on inside the personal account of a user who exists.
+
+        Args:
+            connection: in a transaction, which acts for the account from now on, and for nothing else.
+            user: id.
+
+        Returns:
+            The id of the account.
+
+        Raises:
+            LookupError: there is no such user.
+        """
+        found: str | None = await connection.fetchval(_FIND, user)
+        if found is None:
+            return await self._made(connection, user)
+        await act_for(connection, [found])
+        return found
+
+    async def _made(self, connection: Connection, user: str) -> str:
+        """Two calls at once make one."""
+        row = await connection.fetchrow(_LOCK, user)
+        if row is None:
+            raise LookupError("no such user")
+        account = str(row["personal_organization_id"] or self._make_id("personal"))
+        await act_for(connection, [account])
+        if row["personal_organization_id"] is None:
+            name = row["display_name"].strip()[:_MAX_NAME] or "Personal account"
+            await add_organization(connection, account, OrganizationSettings(name), kind="PERSONAL")
+            await add_super_admin(connection, account, self._make_id("mem"), user)
+            await connection.execute(_LINK, user, account)
+        return account
+
+
+async def refuse_in_personal_account(connection: Connection, organization: str) -> None:
+    """For everything that would give an account groups or members. The transaction acts for the organization.
+
+    Raises:
+        AdminError: PERSONAL_ACCOUNT.
+    """
+    if await connection.fetchval(_KIND, organization) == "PERSONAL":
+        raise personal_account_error("A personal account has neither groups nor invites nor other members.")
+
+
+def personal_account_error(message: str) -> AdminError:
+    """What a personal account does not have, or allow."""
+    return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.PERSONAL_ACCOUNT, message)

@@ -1,0 +1,140 @@
+"""`megarouter.admin.v1.Organizations`."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import asyncpg
+import grpc
+from megarouter.admin.v1 import organization_pb2
+from megarouter.admin.v1.organization_pb2 import Organization
+from megarouter.type.v1.error_reason_pb2 import ErrorReason
+
+from admin_service.access.authorization import Caller, UserCaller
+from admin_service.access.permissions import Permission
+from admin_service.api.errors import AdminError, permission_denied
+from admin_service.api.etags import check_etag
+from admin_service.api.masks import updated_fields
+from admin_service.api.names import ResourceName
+from admin_service.resources.organizations.messages import organization_message, settings_of
+from admin_service.resources.organizations.personal import personal_account_error
+from admin_service.resources.organizations.store import (
+    DELETE,
+    RESUME,
+    SUSPEND,
+    UNDELETE,
+    OrganizationRow,
+    add_organization,
+    add_super_admin,
+    change_state,
+    get_organization,
+    update_organization,
+)
+from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.guard import Handle, Rule
+from gateway_core.stores.postgres.connections import Connection
+from gateway_core.stores.postgres.organization_wall import act_for, acting_for
+
+_SETTINGS: Final = ("display_name", "time_zone", "input_estimate", "expired_hold_policy", "billing_email")
+
+
+class OrganizationsApi:
+    """Organizations from their creation to their deletion."""
+
+    service = organization_pb2.DESCRIPTOR.services_by_name["Organizations"]
+
+    def __init__(self, pool: asyncpg.Pool, make_id: Callable[[str], str]) -> None:
+        """`make_id`: a new id with a prefix."""
+        self._pool = pool
+        self._make_id = make_id
+        self.handlers: Mapping[str, Handle] = {"GetOrganization": self.get}
+        self.changes: Mapping[str, MakeChange] = {
+            "CreateOrganization": self.create,
+            "UpdateOrganization": self.update,
+            "SuspendOrganization": self.suspend,
+            "ResumeOrganization": self.resume,
+            "DeleteOrganization": self.delete,
+            "UndeleteOrganization": self.undelete,
+        }
+        self.rules: Mapping[str, Rule] = {}
+
+    async def get(self, _request: organization_pb2.GetOrganizationRequest, caller: Caller) -> Organization:
+        """GetOrganization."""
+        async with acting_for(self._pool, caller.resource.organization) as connection:
+            return organization_message(await _existing(connection, caller, Permission.ORGANIZATIONS_READ))
+
+    async def create(self, request: organization_pb2.CreateOrganizationRequest, change: Change) -> Organization:
+        """CreateOrganization."""
+        caller: UserCaller = change.caller
+        organization = request.organization_id or self._make_id("org")
+        name = ResourceName(organization)
+        await act_for(change.connection, [organization])
+        row = await add_organization(
+            change.connection, organization, settings_of(request.organization, None, _SETTINGS)
+        )
+        if row is None:
+            raise _already_exists(f"The id {organization} was used before: choose another one.", name)
+        await add_super_admin(change.connection, organization, self._make_id("mem"), caller.user)
+        made = organization_message(row)
+        change.record(name, None, made, organization=organization)
+        return made
+
+    async def update(self, request: organization_pb2.UpdateOrganizationRequest, change: Change) -> Organization:
+        """UpdateOrganization."""
+        named = updated_fields(request.update_mask, request.organization)
+        row = await _existing(change.connection, change.caller, Permission.ORGANIZATIONS_UPDATE)
+        check_etag(request.organization.etag, row.etag)
+        settings = settings_of(request.organization, row, named)
+        if settings == row.settings:
+            return organization_message(row)
+        return _recorded(change, row, await update_organization(change.connection, row.organization, settings))
+
+    async def suspend(self, request: organization_pb2.SuspendOrganizationRequest, change: Change) -> Organization:
+        """SuspendOrganization."""
+        return await _change_state(SUSPEND, "SUSPENDED", request.etag, change)
+
+    async def resume(self, request: organization_pb2.ResumeOrganizationRequest, change: Change) -> Organization:
+        """ResumeOrganization."""
+        return await _change_state(RESUME, "ACTIVE", request.etag, change)
+
+    async def delete(self, request: organization_pb2.DeleteOrganizationRequest, change: Change) -> Organization:
+        """DeleteOrganization. The books stay, and go on: calls under way settle, expired holds are charged (fault H6)."""
+        row = await _existing(change.connection, change.caller, Permission.ORGANIZATIONS_DELETE)
+        if row.kind == "PERSONAL":
+            raise personal_account_error("A personal account cannot be deleted.")
+        return await _change_state(DELETE, "DELETED", request.etag, change)
+
+    async def undelete(self, request: organization_pb2.UndeleteOrganizationRequest, change: Change) -> Organization:
+        """UndeleteOrganization."""
+        row = await _existing(change.connection, change.caller, Permission.ORGANIZATIONS_DELETE)
+        check_etag(request.etag, row.etag)
+        if row.state != "DELETED":
+            raise _already_exists("The organization is not deleted.", change.caller.resource)
+        if row.is_purged:
+            message = "The time in which the deletion could be undone is over."
+            raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.PURGED, message)
+        return _recorded(change, row, await change_state(change.connection, row.organization, UNDELETE))
+
+
+async def _existing(connection: Connection, caller: Caller, permission: Permission) -> OrganizationRow:
+    row = await get_organization(connection, caller.resource.organization)
+    if row is None:
+        raise permission_denied(permission, str(caller.resource))
+    return row
+
+
+async def _change_state(transition: str, state: str, etag: str, change: Change) -> Organization:
+    row = await _existing(change.connection, change.caller, Permission.ORGANIZATIONS_SUSPEND)
+    check_etag(etag, row.etag)
+    if row.state == state:
+        return organization_message(row)
+    return _recorded(change, row, await change_state(change.connection, row.organization, transition))
+
+
+def _recorded(change: Change, before: OrganizationRow, after: OrganizationRow) -> Organization:
+    message = organization_message(after)
+    change.record(change.caller.resource, organization_message(before), message)
+    return message
+
+
+def _already_exists(message: str, name: ResourceName) -> AdminError:
+    return AdminError(grpc.StatusCode.ALREADY_EXISTS, ErrorReason.ALREADY_EXISTS, message, {"resource": str(name)})

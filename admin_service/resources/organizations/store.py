@@ -1,0 +1,132 @@
+"""The rows of organizations."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final
+
+from admin_service.api.etags import etag_of
+from gateway_core.stores.postgres.connections import Connection
+
+PURGE_AFTER: Final = dt.timedelta(days=30)
+
+_COLUMNS: Final = """
+organization_id, display_name, kind, state, time_zone, input_estimate, expired_hold_policy, billing_email, create_time, update_time,
+delete_time, purge_time, coalesce(purge_time <= now(), false)
+"""
+_GET: Final = f"SELECT {_COLUMNS} FROM organizations WHERE organization_id = $1"  # noqa: S608
+_ADD: Final = f"""
+INSERT INTO organizations (organization_id, kind, display_name, time_zone, input_estimate, expired_hold_policy, billing_email)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING {_COLUMNS}
+"""  # noqa: S608
+_ADD_SUPER_ADMIN: Final = """
+INSERT INTO members (organization_id, member_id, user_id, role) VALUES ($1, $2, $3, 'SUPER_ADMIN')
+"""
+_UPDATE: Final = f"""
+UPDATE organizations SET display_name = $2, time_zone = $3, input_estimate = $4, expired_hold_policy = $5, billing_email = $6,
+       update_time = clock_timestamp()
+ WHERE organization_id = $1 RETURNING {_COLUMNS}
+"""  # noqa: S608
+
+SUSPEND: Final = "state = 'SUSPENDED', suspend_time = now()"
+RESUME: Final = "state = 'ACTIVE', suspend_time = NULL"
+DELETE: Final = f"state = 'DELETED', delete_time = now(), purge_time = now() + interval '{PURGE_AFTER.days} days'"
+# What was suspended when it was deleted is suspended again.
+UNDELETE: Final = """
+state = CASE WHEN suspend_time IS NULL THEN 'ACTIVE' ELSE 'SUSPENDED' END, delete_time = NULL, purge_time = NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationSettings:
+    """What a Super Admin chooses."""
+
+    display_name: str
+    time_zone: str = "UTC"
+    input_estimate: str = "BALANCED"
+    expired_hold_policy: str = "CHARGE_HOLD"
+    billing_email: str | None = None
+
+    @property
+    def values(self) -> tuple[str | None, ...]:
+        """In the order of the columns."""
+        return self.display_name, self.time_zone, self.input_estimate, self.expired_hold_policy, self.billing_email
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationRow:
+    """An organization."""
+
+    organization: str
+    display_name: str
+    kind: str
+    state: str
+    time_zone: str
+    input_estimate: str
+    expired_hold_policy: str
+    billing_email: str | None
+    create_time: dt.datetime
+    update_time: dt.datetime
+    delete_time: dt.datetime | None
+    purge_time: dt.datetime | None
+    is_purged: bool
+    """Whether the time in which a deletion can be undone is over, by the clock of the database."""
+
+    @property
+    def settings(self) -> OrganizationSettings:
+        """What a Super Admin chose."""
+        return OrganizationSettings(
+            self.display_name, self.time_zone, self.input_estimate, self.expired_hold_policy, self.billing_email
+        )
+
+    @property
+    def etag(self) -> str:
+        """Changes with every change of the row."""
+        return etag_of(self.organization, self.state, self.settings.values, self.update_time)
+
+
+async def get_organization(connection: Connection, organization: str) -> OrganizationRow | None:
+    """The organization, deleted or not. The transaction acts for it."""
+    row = await connection.fetchrow(_GET, organization)
+    return OrganizationRow(*row) if row else None
+
+
+async def add_organization(
+    connection: Connection, organization: str, settings: OrganizationSettings, *, kind: str = "ORGANIZATION"
+) -> OrganizationRow | None:
+    """Makes an organization, with its ledger (by trigger); None when the id is taken. The transaction acts for the id."""
+    row = await connection.fetchrow(_ADD, organization, kind, *settings.values)
+    return OrganizationRow(*row) if row else None
+
+
+async def add_super_admin(connection: Connection, organization: str, member: str, user: str) -> None:
+    """Makes a user the first member of an organization."""
+    await connection.execute(_ADD_SUPER_ADMIN, organization, member, user)
+
+
+async def update_organization(
+    connection: Connection, organization: str, settings: OrganizationSettings
+) -> OrganizationRow:
+    """Changes what was chosen. With another time zone a trigger carries what was spent over into the new cycles.
+
+    Raises:
+        LookupError: it does not exist.
+    """
+    return _row(await connection.fetchrow(_UPDATE, organization, *settings.values))
+
+
+async def change_state(connection: Connection, organization: str, transition: str) -> OrganizationRow:
+    """Makes a transition: `SUSPEND`, `RESUME`, `DELETE`, `UNDELETE`. A trigger tells the data plane.
+
+    Raises:
+        LookupError: it does not exist.
+    """
+    statement = f"""
+    UPDATE organizations SET {transition}, update_time = clock_timestamp() WHERE organization_id = $1 RETURNING {_COLUMNS}
+    """  # noqa: S608 - one of the transitions above
+    return _row(await connection.fetchrow(statement, organization))
+
+
+def _row(found: object) -> OrganizationRow:
+    if found is None:
+        raise LookupError("no such organization")
+    return OrganizationRow(*found)  # type: ignore[misc] # a record

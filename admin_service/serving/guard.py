@@ -1,0 +1,180 @@
+"""The one way into every RPC: authenticate, authorize, validate, handle, in this order (AIP-211)."""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import asyncpg
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from grpc_status import rpc_status
+
+from admin_service.access.authorization import Asked, Caller, Origin, UserCaller, authorize, authorize_user
+from admin_service.access.directory import Grant
+from admin_service.access.identity_tokens import EdgeProof, Metadata
+from admin_service.access.methods import Method, MethodDeclarationError, declared_methods
+from admin_service.api.errors import (
+    AdminError,
+    FieldViolation,
+    dependency_unavailable,
+    internal_fault,
+    invalid_fields,
+    status_of,
+    unauthenticated,
+)
+from admin_service.serving.changes import Changes, MakeChange
+from gateway_core.runtime.telemetry.semconv import RPC_METHOD, RPC_SYSTEM_NAME
+from gateway_core.runtime.telemetry.tracing import Tracing
+from gateway_core.stores.postgres.connections import UNAVAILABLE
+from gateway_core.stores.postgres.organization_wall import acting_for
+
+logger = logging.getLogger(__name__)
+
+CALL_ID_HEADER: Final = "x-request-id"
+ADDRESS_HEADER: Final = "x-megarouter-client-address"
+_SCHEME: Final = "bearer"
+_MAX_HEADER_CHARACTERS: Final = 100
+_MAX_VIOLATIONS: Final = 20
+
+Handle = Callable[[Any, Any], Awaitable[Message]]
+"""A request and its `Caller` (or `UserCaller`) -> the answer. Changes nothing."""
+Rule = Callable[[Any], Iterable[FieldViolation]]
+
+
+class Identities(Protocol):
+    """Whom a credential stands for; `admin_service.access.identity_tokens.Identities`."""
+
+    async def grant(self, token: str, metadata: Metadata) -> Grant | None:
+        """What a valid bearer token lets its user do."""
+
+
+class ResourceApi(Protocol):
+    """The RPCs of one kind of resource."""
+
+    service: ServiceDescriptor
+    handlers: Mapping[str, Handle]
+    """Of the RPCs that change nothing, by name."""
+    changes: Mapping[str, MakeChange]
+    """Of the RPCs that change something, by name."""
+    rules: Mapping[str, Rule]
+    """By name of the RPC, where a request must be checked beyond what its proto says."""
+
+
+class Guard:
+    """Wraps the RPCs of a service."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        identities: Identities,
+        proof: EdgeProof,
+        tracing: Tracing,
+        make_incident_id: Callable[[], str],
+    ) -> None:
+        self._pool = pool
+        self._proof = proof
+        self._identities = identities
+        self._changes = Changes(pool)
+        self._tracing = tracing
+        self._make_incident_id = make_incident_id
+
+    def generic_handler(self, api: ResourceApi) -> "grpc.GenericRpcHandler[Any, Any]":
+        """The service for a gRPC server.
+
+        Raises:
+            MethodDeclarationError: an RPC declares no permission, or has no handler, or two.
+        """
+        methods = declared_methods(api.service)
+        names = [method.descriptor.name for method in methods]
+        if sorted(names) != sorted([*api.handlers, *api.changes]):
+            differing = sorted(set(names) ^ {*api.handlers, *api.changes}) or sorted(
+                api.handlers.keys() & api.changes.keys()
+            )
+            raise MethodDeclarationError(f"{api.service.full_name}: RPCs and handlers differ in {differing}")
+        return grpc.method_handlers_generic_handler(
+            api.service.full_name, {method.descriptor.name: self._rpc(method, api) for method in methods}
+        )
+
+    def _rpc(self, method: Method, api: ResourceApi) -> "grpc.RpcMethodHandler[Any, Any]":
+        async def serve(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
+            metadata = tuple(context.invocation_metadata() or ())
+            headers = {key: value for key, value in metadata if isinstance(value, str)}
+            with self._tracing.continued(method.full_name, headers) as span:
+                span.set_attributes({RPC_SYSTEM_NAME: "grpc", RPC_METHOD: method.full_name})
+                try:
+                    return await self.call(method, api, request, metadata)
+                except AdminError as error:
+                    status = rpc_status.to_status(status_of(error))
+                    await context.abort(error.code, error.message, status.trailing_metadata)
+
+        return grpc.unary_unary_rpc_method_handler(
+            serve,
+            request_deserializer=GetMessageClass(method.descriptor.input_type).FromString,
+            response_serializer=GetMessageClass(method.descriptor.output_type).SerializeToString,
+        )
+
+    async def call(
+        self, method: Method, api: ResourceApi, request: Message, metadata: Sequence[tuple[str, str | bytes]]
+    ) -> Message:
+        """One call, whatever transport brings it.
+
+        Raises:
+            AdminError: every failure, those of the database and our own faults included.
+        """
+        try:
+            asked = Asked(method, request, await self._authenticate(metadata), self._origin(metadata))
+            rule = api.rules.get(method.descriptor.name)
+            make = api.changes.get(method.descriptor.name)
+            if make:
+                return await self._changes.run(asked, make, lambda: _validate(method, rule, request))
+            caller = await self._authorize(asked)
+            _validate(method, rule, request)
+            return await api.handlers[method.descriptor.name](request, caller)
+        except AdminError:
+            raise
+        except UNAVAILABLE as error:
+            logger.warning("PostgreSQL does not answer", extra={"error": type(error).__name__})
+            raise dependency_unavailable() from error
+        except Exception as error:
+            incident = self._make_incident_id()
+            logger.exception("a call failed", extra={"incident": incident, "method": method.full_name})
+            raise internal_fault(incident) from error
+
+    async def _authenticate(self, metadata: Sequence[tuple[str, str | bytes]]) -> Grant:
+        credentials = [value for key, value in metadata if key == "authorization"]
+        if len(credentials) != 1 or not isinstance(credentials[0], str):
+            raise unauthenticated()
+        scheme, _, token = credentials[0].partition(" ")
+        grant = await self._identities.grant(token.strip(), metadata) if scheme.lower() == _SCHEME else None
+        if grant is None:
+            raise unauthenticated()
+        return grant
+
+    def _origin(self, metadata: Metadata) -> Origin:
+        """Unknown where it was not Envoy that carried the call: anybody could write such headers."""
+        return origin_of(metadata) if self._proof.holds(metadata) else Origin()
+
+    async def _authorize(self, asked: Asked) -> Caller | UserCaller:
+        if asked.method.is_for_users:
+            return authorize_user(asked)
+        async with acting_for(self._pool, *asked.organizations) as connection:
+            return await authorize(connection, asked)
+
+
+def origin_of(metadata: Sequence[tuple[str, str | bytes]]) -> Origin:
+    """Where a call comes from, as Envoy says: it removes these headers from what clients send."""
+    headers = {key: value for key, value in metadata if isinstance(value, str)}
+    return Origin(
+        headers.get(CALL_ID_HEADER, "")[:_MAX_HEADER_CHARACTERS],
+        headers.get(ADDRESS_HEADER, "")[:_MAX_HEADER_CHARACTERS],
+    )
+
+
+def _validate(method: Method, rule: Rule | None, request: Message) -> None:
+    violations = method.check(request)
+    if rule and not violations:
+        violations.extend(rule(request))
+    if violations:
+        raise invalid_fields(*violations[:_MAX_VIOLATIONS])

@@ -1,0 +1,158 @@
+"""admin_service as a gRPC service."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from typing import Any, Final
+
+import asyncpg
+import grpc
+
+from admin_service.access.directory import Directory
+from admin_service.access.identity_tokens import EdgeProof, Identities, IdentityTokens
+from admin_service.listing.page_tokens import PageTokens
+from admin_service.outbox import metrics as outbox_metrics
+from admin_service.outbox.delivery import Outbox
+from admin_service.outbox.mail import MailServer
+from admin_service.resources.access_tokens.service import AccessTokensApi
+from admin_service.resources.accounts.service import AccountsApi
+from admin_service.resources.api_keys.changes import ApiKeyChanges, KeyMaker
+from admin_service.resources.api_keys.service import ApiKeysApi
+from admin_service.resources.audit_log.service import AuditLogApi
+from admin_service.resources.catalog.service import CatalogApi
+from admin_service.resources.credits.service import CreditsApi
+from admin_service.resources.groups.service import GroupsApi
+from admin_service.resources.guardrails.explainer import AccessExplainer
+from admin_service.resources.guardrails.service import GuardrailsApi
+from admin_service.resources.invites.service import InvitesApi
+from admin_service.resources.members.service import MembersApi
+from admin_service.resources.organizations.personal import PersonalAccounts
+from admin_service.resources.organizations.service import OrganizationsApi
+from admin_service.serving.changes import Changes
+from admin_service.serving.guard import Guard, ResourceApi
+from gateway_core.model.catalog.entries import Catalog
+from gateway_core.model.ids import make_id
+from gateway_core.runtime.background import in_background
+from gateway_core.runtime.settings import AdminSettings
+from gateway_core.runtime.telemetry import dependencies
+from gateway_core.runtime.telemetry.metrics import NO_METRICS, Metrics
+from gateway_core.runtime.telemetry.tracing import Tracing
+from gateway_core.runtime.unary import UnaryMethod
+from gateway_core.stores.postgres.catalog_store import sync_catalog
+from gateway_core.stores.postgres.connections import UNAVAILABLE, open_pool, until_available
+from gateway_core.stores.postgres.migrations import until_migrated
+from gateway_core.stores.redis.connections import open_pipelined
+
+logger = logging.getLogger(__name__)
+
+ROLE: Final = "megarouter_admin"
+_PROBE_INTERVAL_S: Final = 0.5
+_PROBE_TIMEOUT_S: Final = 1.0
+
+
+class AdminService:
+    """What the service shell runs."""
+
+    def __init__(self, pool: asyncpg.Pool, apis: Sequence[ResourceApi], guard: Guard) -> None:
+        self._pool = pool
+        self._handlers: list[grpc.GenericRpcHandler[Any, Any]] = [guard.generic_handler(api) for api in apis]
+        self.service_names: Sequence[str] = tuple(api.service.full_name for api in apis)
+        self.unary_methods: Sequence[UnaryMethod] = ()
+        self._answers = False
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Registers the handlers."""
+        server.add_generic_rpc_handlers(self._handlers)
+
+    def begin_stop(self) -> None:
+        """Every call of this service ends by itself."""
+
+    def is_ready(self) -> bool:
+        """Whether PostgreSQL answered the last probe."""
+        return self._answers
+
+    async def watch_database(self) -> None:
+        """Probes PostgreSQL until cancelled."""
+        while True:
+            answers = await self._probe()
+            if answers != self._answers:
+                logger.info("PostgreSQL answers" if answers else "PostgreSQL does not answer")
+            self._answers = answers
+            await asyncio.sleep(_PROBE_INTERVAL_S)
+
+    async def _probe(self) -> bool:
+        with suppress(*UNAVAILABLE, asyncpg.PostgresError):
+            async with asyncio.timeout(_PROBE_TIMEOUT_S):
+                return await self._pool.fetchval("SELECT true") is True
+        return False
+
+
+@asynccontextmanager
+async def open_service(
+    settings: AdminSettings, tracing: Tracing, catalog: Catalog, metrics: Metrics = NO_METRICS
+) -> AsyncIterator[AdminService]:
+    """The service with its connections, and the catalogue stored. Waits for PostgreSQL without end, and for its schema.
+
+    Raises:
+        StartRefusedError: the database does not have the schema of this release, or the settings log in as another role.
+    """
+    await until_migrated(settings)
+    async with (
+        open_pool(settings, ROLE) as pool,
+        open_pipelined(settings.redis_url.get_secret_value()) as redis,
+    ):
+        await until_available(lambda: _store(pool, catalog))
+        pepper = bytes.fromhex(settings.key_pepper.get_secret_value())
+        proof = EdgeProof(settings.edge_secret.get_secret_value() if settings.edge_secret else None)
+        identities = Identities(Directory(pool, pepper), IdentityTokens(pool, proof, _make_user_id))
+        guard = Guard(pool, identities, proof, tracing, make_incident_id=lambda: secrets.token_hex(8))
+        page_tokens = PageTokens(pepper, time.time)
+        personal_accounts = PersonalAccounts(_new_id)
+        apis: Sequence[ResourceApi] = (
+            AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes),
+            AccountsApi(pool, page_tokens, personal_accounts),
+            ApiKeysApi(pool, page_tokens, ApiKeyChanges(KeyMaker(pepper, secrets.token_bytes, _new_id, time.time))),
+            AuditLogApi(pool, page_tokens),
+            CatalogApi(pool, page_tokens),
+            CreditsApi(pool, page_tokens, _new_id),
+            GroupsApi(pool, page_tokens, _new_id),
+            GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, lambda: time.time_ns() // 1_000)),
+            InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url),
+            MembersApi(pool, page_tokens),
+            OrganizationsApi(pool, _new_id),
+        )
+        service = AdminService(pool, apis, guard)
+        probes: dict[str, dependencies.Probe] = {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping}
+        async with (
+            in_background(service.watch_database()),
+            in_background(Changes(pool).keep_forgetting()),
+            _delivering(pool, settings),
+            outbox_metrics.counted(pool, metrics),
+            dependencies.reported(metrics, probes),
+        ):
+            yield service
+
+
+def _delivering(pool: asyncpg.Pool, settings: AdminSettings) -> AbstractAsyncContextManager[None]:
+    """Delivers messages to people while the context is open. Without a mail server they wait."""
+    if settings.smtp_address is None:
+        return nullcontext()
+    host, _, port = settings.smtp_address.rpartition(":")
+    server = MailServer(host, int(port), settings.smtp_security, settings.smtp_username, settings.smtp_password_file)
+    return in_background(Outbox(pool, server, settings.mail_sender).keep_delivering())
+
+
+def _make_user_id() -> str:
+    return make_id("user", time.time_ns() // 1_000_000, secrets.token_bytes(10))
+
+
+async def _store(pool: asyncpg.Pool, catalog: Catalog) -> None:
+    async with pool.acquire() as connection:
+        await sync_catalog(connection, catalog)
+
+
+def _new_id(prefix: str) -> str:
+    return make_id(prefix, time.time_ns() // 1_000_000, secrets.token_bytes(10))

@@ -1,0 +1,1 @@
+"""Who calls: API keys with everything above them, cached and renewed."""

@@ -1,0 +1,1 @@
+"""What a request asks for: its key, its parameters, and the messages to and from Envoy."""

@@ -1,0 +1,74 @@
+"""Finds the one API key of a call, wherever the SDK of its dialect puts it."""
+
+import hashlib
+import os
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from authz_service.request.call import Call
+from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
+from gateway_core.runtime.bounded_memory import BoundedMemory
+
+_KEY_HEADERS: Final = ("x-api-key", "x-goog-api-key")
+
+HOW_TO_AUTHENTICATE: Final = (
+    "Send your MegaRouter API key in one header: 'Authorization: Bearer <key>', 'x-api-key: <key>' or"
+    " 'x-goog-api-key: <key>'."
+)
+INVALID_KEY: Final = Refusal(
+    RefusalReason.INVALID_API_KEY,
+    "The API key is not valid. Check that it was copied whole, or ask your admin for a new one.",
+)
+
+
+def find_api_key(call: Call) -> str | Refusal:
+    """The presented key, well-formed, or why there is none.
+
+    An unknown key and a wrong secret are one case: a key is looked up by its hash as a whole (INV-18).
+    """
+    presented: list[str] = []
+    for name, raw in call.headers:
+        if name == "authorization":
+            scheme, _, value = raw.decode("latin-1").strip().partition(" ")
+            if scheme.lower() != "bearer":
+                return Refusal(
+                    RefusalReason.INVALID_API_KEY, f"The authorization scheme must be Bearer. {HOW_TO_AUTHENTICATE}"
+                )
+            presented.append(value.strip())
+        elif name in _KEY_HEADERS:
+            presented.append(raw.decode("latin-1").strip())
+    if not presented:
+        return Refusal(RefusalReason.MISSING_API_KEY, _missing_message(call.path))
+    # Envoy joins a repeated `authorization` with a comma, which no key contains.
+    if len(set(presented)) > 1 or "," in presented[0] or sum(name == "authorization" for name, _ in call.headers) > 1:
+        return Refusal(
+            RefusalReason.CONFLICTING_API_KEYS,
+            f"The call carries more than one API key; send exactly one. {HOW_TO_AUTHENTICATE}",
+        )
+    return presented[0] if API_KEY.is_well_formed(presented[0]) else INVALID_KEY
+
+
+class KeyHashes:
+    """The hashes that keys are looked up by, remembered for keys used lately under names that are of no use in another process."""
+
+    def __init__(self, pepper: bytes, entries: int = 20_000) -> None:
+        self._pepper = pepper
+        self._naming_key = os.urandom(32)
+        self._known: BoundedMemory[bytes, bytes] = BoundedMemory(entries)
+
+    def hash_of(self, key: str) -> bytes:
+        """The hash of a well-formed key."""
+        name = hashlib.blake2b(key.encode(), key=self._naming_key, digest_size=16).digest()
+        known = self._known.get(name)
+        if known is None:
+            known = hash_secret(key, self._pepper)
+            self._known.remember(name, known)
+        return known
+
+
+def _missing_message(path: str) -> str:
+    query = parse_qs(urlsplit(path).query)
+    if "key" in query or "api_key" in query:
+        return f"A key in the address is not read, because addresses end up in logs: consider it leaked. {HOW_TO_AUTHENTICATE}"
+    return f"The call carries no API key. {HOW_TO_AUTHENTICATE}"

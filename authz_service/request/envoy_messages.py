@@ -1,0 +1,170 @@
+"""Envoy's messages to and from the decision: `CheckRequest` in, `CheckResponse` out."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from envoy.config.core.v3 import base_pb2
+from envoy.service.auth.v3 import attribute_context_pb2, external_auth_pb2
+from envoy.type.v3 import http_status_pb2
+from google.protobuf import struct_pb2
+from google.rpc import code_pb2, status_pb2
+
+from authz_service.request.call import Call
+from gateway_core.contract.dialects import Dialect
+from gateway_core.model.calls.decision import Admission
+from gateway_core.model.calls.error_bodies import error_body
+from gateway_core.model.calls.placement_refusals import token_headers
+from gateway_core.model.calls.refusals import Refusal, retry_headers
+from gateway_core.runtime.protobuf_wire import bytes_field
+
+REQUEST_NAMESPACE: Final = "megarouter.request"
+CLUSTER_HEADER: Final = "x-megarouter-cluster"
+_OVERWRITE: Final = base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
+_LENGTH_DIGITS: Final = 18
+_DYNAMIC_METADATA: Final = external_auth_pb2.CheckResponse.DYNAMIC_METADATA_FIELD_NUMBER
+# The caller's credential never reaches a provider; Envoy adds the provider's own on the upstream side.
+_REMOVED_HEADERS: Final = ("authorization", "x-api-key", "x-goog-api-key", "cookie", "proxy-authorization")
+
+# What a decision reads; the others, which may be many, are left where they are.
+_READ_HEADERS: Final = frozenset(
+    {
+        *("authorization", "x-api-key", "x-goog-api-key", "anthropic-version"),
+        *("content-type", "content-encoding", "content-length"),
+    }
+)
+
+Value = bool | float | str | dict[str, object] | None
+
+
+def read_call(request: external_auth_pb2.CheckRequest) -> Call:
+    """The call that Envoy asks about."""
+    attributes = request.attributes
+    http = attributes.request.http
+    headers = _headers(http)
+    metadata = attributes.metadata_context.filter_metadata
+    facts = metadata[REQUEST_NAMESPACE].fields if REQUEST_NAMESPACE in metadata else {}
+    return Call(
+        http.method,
+        http.path,
+        headers,
+        _body_bytes(headers),
+        {name: _value(value) for name, value in facts.items()},
+        attributes.source.address.socket_address.address,
+    )
+
+
+def _headers(http: attribute_context_pb2.AttributeContext.HttpRequest) -> tuple[tuple[str, bytes], ...]:
+    """Raw headers one by one (`encode_raw_headers`), or the joined map where a client of this service sends that."""
+    sent = http.header_map.headers
+    if sent:
+        return tuple(
+            [(name, one.raw_value or one.value.encode()) for one in sent if (name := one.key) in _READ_HEADERS]
+        )
+    return tuple([(name, value.encode()) for name, value in http.headers.items() if name in _READ_HEADERS])
+
+
+def _body_bytes(headers: tuple[tuple[str, bytes], ...]) -> int:
+    """Envoy's buffer filter sets the length of every body, also of a chunked one."""
+    length = b""
+    for name, value in headers:
+        if name == "content-length":
+            length = value
+            break
+    return int(length) if length.isdigit() and len(length) <= _LENGTH_DIGITS else -1
+
+
+def _value(value: struct_pb2.Value) -> Value:
+    kind = value.WhichOneof("kind")
+    if kind == "number_value":
+        return value.number_value
+    if kind == "bool_value":
+        return value.bool_value
+    return value.string_value if kind == "string_value" else None
+
+
+def allow(admission: Admission, token: str, traceparent: str | None) -> bytes:
+    """The call passes: where it goes, and the hold that travels with it. A serialized `CheckResponse`.
+
+    What calls of the same terms share is serialized once. A message may come in parts: those of `dynamic_metadata` are merged
+    (https://protobuf.dev/programming-guides/encoding/#last-one-wins).
+    """
+    shared = admission.derived(_shared_answer)
+    own = _metadata_entry(b"hold", token) + _metadata_entry(b"hold_id", admission.hold.hold_id)
+    if traceparent:
+        own += _metadata_entry(b"traceparent", traceparent)
+    response = shared + bytes_field(_DYNAMIC_METADATA, own)
+    if admission.tokens_left:
+        headers = [_header(name, value) for name, value in token_headers(admission, admission.tokens_left)]
+        more = external_auth_pb2.OkHttpResponse(response_headers_to_add=headers)
+        response += external_auth_pb2.CheckResponse(ok_response=more).SerializeToString()
+    return response
+
+
+def _metadata_entry(key: bytes, text: str) -> bytes:
+    """A field of `dynamic_metadata`: an entry of `Struct.fields`."""
+    value = bytes_field(struct_pb2.Value.STRING_VALUE_FIELD_NUMBER, text.encode())
+    return bytes_field(1, bytes_field(1, key) + bytes_field(2, value))
+
+
+def _shared_answer(admission: Admission) -> bytes:
+    """What the answers to all calls of the same terms have in common."""
+    answer: bytes = external_auth_pb2.CheckResponse(
+        status=status_pb2.Status(code=code_pb2.OK),
+        ok_response=external_auth_pb2.OkHttpResponse(
+            headers=[_header(CLUSTER_HEADER, admission.cluster)], headers_to_remove=_REMOVED_HEADERS
+        ),
+        dynamic_metadata=_shared_metadata(admission),
+    ).SerializeToString()
+    return answer
+
+
+def deny(refusal: Refusal, dialect: Dialect) -> bytes:
+    """The call does not pass; the body says why in the caller's dialect."""
+    headers = [_header(name, value) for name, value in (*retry_headers(refusal).items(), *refusal.headers)]
+    return _answered(refusal.status, error_body(refusal, dialect), headers)
+
+
+def answer(body: str) -> bytes:
+    """A call that this service answers itself, with success: no provider is reached."""
+    return _answered(200, body, [])
+
+
+def _answered(status: int, body: str, headers: list[base_pb2.HeaderValueOption]) -> bytes:
+    answered: bytes = external_auth_pb2.CheckResponse(
+        # Any code but OK makes Envoy send this response instead of the call.
+        status=status_pb2.Status(code=code_pb2.PERMISSION_DENIED),
+        denied_response=external_auth_pb2.DeniedHttpResponse(
+            status=http_status_pb2.HttpStatus(code=status),
+            headers=[_header("content-type", "application/json"), *headers],
+            body=body,
+        ),
+        dynamic_metadata=_struct({"answered": True}),
+    ).SerializeToString()
+    return answered
+
+
+def _header(name: str, value: str) -> base_pb2.HeaderValueOption:
+    return base_pb2.HeaderValueOption(header=base_pb2.HeaderValue(key=name, value=value), append_action=_OVERWRITE)
+
+
+def _shared_metadata(admission: Admission) -> struct_pb2.Struct:
+    """What Envoy's filters and logs read. Whose call it is and what it may cost stands in the token."""
+    hold = admission.hold
+    fields: dict[str, Any] = {
+        "organization": hold.organization,
+        "dialect": str(hold.endpoint.dialect),
+        "upstream_path": admission.upstream_path,
+    }
+    if admission.rewrite_model:
+        fields["served_model"] = hold.served_model
+    if admission.inject_include_usage:
+        fields["inject_include_usage"] = True
+    if admission.rate_limits:  # without the key Envoy does not ask ratelimit_service
+        fields["rate_limits"] = admission.rate_limits
+    return _struct(fields)
+
+
+def _struct(fields: Mapping[str, Any]) -> struct_pb2.Struct:
+    struct = struct_pb2.Struct()
+    struct.update(fields)
+    return struct

@@ -1,0 +1,156 @@
+"""Reads what Envoy found in a body: the model, whether it streams, and how much output it may produce."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from authz_service.request.call import Call
+from gateway_core.contract.dialects import Endpoint, ModelCall
+from gateway_core.model.calls.decision import Parameters
+from gateway_core.model.calls.refusals import Refusal, RefusalReason
+
+MAX_CHOICES: Final = 128
+MAX_OUTPUT_LIMIT: Final = 10**9
+_NO_ENCODING: Final = frozenset({"", "identity"})
+_PLAIN_JSON: Final = "application/json"
+_JSON: Final = re.compile(r"application/json[ \t]*(;.*)?", re.IGNORECASE)
+_STANDARD_TIERS: Final = frozenset({"auto", "default", "standard", "standard_only"})
+
+# The caller's own limit on output, by operation; the first one present counts.
+_OUTPUT_LIMITS: Final[Mapping[Endpoint, tuple[str, ...]]] = {
+    Endpoint.CHAT_COMPLETIONS: ("max_completion_tokens", "max_tokens"),
+    Endpoint.COMPLETIONS: ("max_tokens",),
+    Endpoint.RESPONSES: ("max_output_tokens",),
+    Endpoint.EMBEDDINGS: (),
+    Endpoint.MESSAGES: ("max_tokens",),
+    Endpoint.GENERATE_CONTENT: ("generation_max_output_tokens",),
+}
+_CHOICES: Final[Mapping[Endpoint, tuple[str, ...]]] = {
+    Endpoint.CHAT_COMPLETIONS: ("n",),
+    Endpoint.COMPLETIONS: ("n", "best_of"),
+    Endpoint.GENERATE_CONTENT: ("candidate_count",),
+}
+# How the caller wrote it, for messages.
+_WRITTEN: Final = {
+    "generation_max_output_tokens": "generationConfig.maxOutputTokens",
+    "candidate_count": "generationConfig.candidateCount",
+    "include_usage": "stream_options.include_usage",
+}
+
+
+class _RefusedError(Exception):
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
+    """The parameters of a model call, or the first fault of its body."""
+    try:
+        _require_readable(call)
+        _require_standard_tier(call.facts)
+        _require_foreground(call.facts)
+        return Parameters(
+            model=route.path_model or _model(call.facts),
+            streams=_streams(call, route),
+            output_limit=_largest(call.facts, _OUTPUT_LIMITS[route.endpoint], MAX_OUTPUT_LIMIT),
+            choices=_largest(call.facts, _CHOICES.get(route.endpoint, ()), MAX_CHOICES) or 1,
+            asks_for_usage=_boolean(call.facts, "include_usage"),
+        )
+    except _RefusedError as error:
+        return error.refusal
+
+
+def _require_readable(call: Call) -> None:
+    if call.header("content-encoding").strip().lower() not in _NO_ENCODING:
+        raise _RefusedError(
+            Refusal(
+                RefusalReason.UNSUPPORTED_CONTENT_ENCODING,
+                "Compressed bodies are not accepted: the model and its limits must be readable. Send the JSON uncompressed.",
+            )
+        )
+    content_type = call.header("content-type")
+    if content_type != _PLAIN_JSON and not _JSON.fullmatch(content_type.strip()):
+        raise _RefusedError(
+            Refusal(
+                RefusalReason.UNSUPPORTED_CONTENT_TYPE, "The body must be JSON: send 'content-type: application/json'."
+            )
+        )
+    if call.body_bytes <= 0:
+        raise _RefusedError(Refusal(RefusalReason.UNREADABLE_BODY, "The body is empty: send a JSON object."))
+    if "unreadable" in call.facts:
+        raise _RefusedError(
+            Refusal(
+                RefusalReason.UNREADABLE_BODY,
+                "The body is not readable JSON: check for truncation, unpaired surrogates and numbers beyond 64 bits.",
+            )
+        )
+
+
+def _require_standard_tier(facts: Mapping[str, object]) -> None:
+    tier = facts.get("service_tier")
+    if tier is not None and tier not in _STANDARD_TIERS:
+        raise _invalid(
+            "service_tier", "only the standard tier has a price here; leave it out or use 'auto' or 'default'"
+        )
+
+
+def _require_foreground(facts: Mapping[str, object]) -> None:
+    if _boolean(facts, "background"):
+        raise _invalid(
+            "background", "such a response ends after the call, where its usage cannot be metered; leave it out"
+        )
+
+
+def _model(facts: Mapping[str, object]) -> str:
+    model = facts.get("model")
+    if not isinstance(model, str) or not model:
+        raise _invalid("model", "it is required and must be a string")
+    return model
+
+
+def _streams(call: Call, route: ModelCall) -> bool:
+    if route.path_streams is None:
+        streams = _boolean(call.facts, "stream")
+        if streams and not route.endpoint.streams:
+            raise _invalid("stream", "this operation does not stream")
+        return streams
+    if route.path_streams and "alt=sse" not in call.path.partition("?")[2].split("&"):
+        raise _invalid("alt", "streams are served as server-sent events: call :streamGenerateContent?alt=sse")
+    return route.path_streams
+
+
+def _boolean(facts: Mapping[str, object], name: str) -> bool:
+    if name not in facts:
+        return False
+    value = facts[name]
+    if not isinstance(value, bool):
+        raise _invalid(name, "it must be true or false")
+    return value
+
+
+def _largest(facts: Mapping[str, object], names: tuple[str, ...], maximum: int) -> int | None:
+    """The largest of the values present: whichever of them the provider obeys, the reserve suffices."""
+    largest = None
+    for name in names:
+        if name in facts:
+            value = _positive_integer(name, facts[name], maximum)
+            largest = value if largest is None or value > largest else largest
+    return largest
+
+
+def _positive_integer(name: str, value: object, maximum: int) -> int:
+    """Envoy hands every JSON number over as a double."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or value != value // 1
+        or not 1 <= value <= maximum
+    ):
+        raise _invalid(name, f"it must be a whole number from 1 to {maximum}")
+    return int(value)
+
+
+def _invalid(name: str, what: str) -> _RefusedError:
+    written = _WRITTEN.get(name, name)
+    return _RefusedError(Refusal(RefusalReason.INVALID_PARAMETER, f"Invalid '{written}': {what}.", parameter=written))

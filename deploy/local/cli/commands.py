@@ -1,0 +1,382 @@
+"""The commands of `./dev`."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from megarouter_envoy.module import SOURCES as MODULE_SOURCES
+from megarouter_envoy.module import ModuleNotBuiltError, find_compiler
+from rich.console import Console, Group
+from rich.live import Live
+
+from deploy.local.cli import logs as log_reader
+from deploy.local.cli.report import is_healthy, keys_table, process_table, providers_line, tour
+from deploy.local.cli.watch import Window, live_page, take_sample
+from deploy.local.stack.environment import DATABASE_URL, REDIS_URL, parse_environment
+from deploy.local.stack.layout import MAX_WORKERS, REPOSITORY, Home, LayoutError, Ports
+from deploy.local.stack.state import StackState, read_state
+from deploy.local.supervision.background import (
+    AlreadyRunningError,
+    StackError,
+    StartRequest,
+    running_state,
+    start_supervisor,
+    stop_stack,
+    wait_until_up,
+)
+from gateway_core.schema.roles import SERVICE_URLS
+
+application = typer.Typer(
+    name="./dev",
+    help="Runs MegaRouter Enterprise on this machine: databases, services, Envoy and a mock provider.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+# A pipe has no width of its own: there the tables get room to stay in line.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+errors = Console(stderr=True, highlight=False)
+
+HomeOption = Annotated[
+    Path, typer.Option("--home", metavar="DIR", help="Directory that holds all state.", show_default=".run")
+]
+DEFAULT_HOME = REPOSITORY / ".run"
+DEFAULT_CATALOG = REPOSITORY / "deploy" / "catalog" / "catalog.yaml"
+DEFAULT_PORT_BASE = 10_000
+LINT_MODULES = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
+
+
+def _home(directory: Path) -> Home:
+    return Home(directory.expanduser().resolve())
+
+
+def _fail(message: str) -> typer.Exit:
+    errors.print(f"dev: {message}", markup=False, soft_wrap=True)
+    return typer.Exit(1)
+
+
+@application.command()
+def up(
+    home: HomeOption = DEFAULT_HOME,
+    port_base: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Model listener at N, admin listener at N+1, Envoy's admin page at N+2, databases and mock up to N+5,"
+            " metrics up to N+9, those of further workers behind.",
+        ),
+    ] = DEFAULT_PORT_BASE,
+    catalog: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="Providers, models and prices.", show_default="deploy/catalog/catalog.yaml"),
+    ] = DEFAULT_CATALOG,
+    workers: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, max=MAX_WORKERS, help="Processes of authz_service and of ratelimit_service."),
+    ] = 1,
+    *,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything is ready.")] = False,
+) -> None:
+    """Start everything.
+
+    A provider whose credential variable (such as OPENAI_API_KEY) is set is used for real, all others are answered by
+    the mock. Set MEGAROUTER_DATABASE_URL or MEGAROUTER_REDIS_URL to use your own database instead of an embedded one.
+    """
+    place = _home(home)
+    try:
+        Ports(port_base, workers)
+        if not _already_running(place):
+            _start(StartRequest(place, port_base, catalog.expanduser().resolve(), workers), detach=detach)
+    except (LayoutError, StackError) as error:
+        raise _fail(str(error)) from error
+
+
+def _already_running(home: Home) -> bool:
+    if running_state(home) is None:
+        return False
+    _print_already_running(home)
+    return True
+
+
+def _print_already_running(home: Home) -> None:
+    state = wait_until_up(home)
+    console.print(f"already running in {home.directory}", markup=False, soft_wrap=True)
+    _print_stack(home, state)
+
+
+def _start(request: StartRequest, *, detach: bool) -> None:
+    home = request.home
+    started_at = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
+    supervisor = start_supervisor(request, os.environ, bound=not detach)
+    try:
+        with console.status("starting"):
+            state = wait_until_up(home, supervisor)
+        console.print(f"ready in {time.monotonic() - started_at:.1f} s")
+        _print_stack(home, state)
+        if not detach:
+            _supervise_in_foreground(supervisor)
+    except AlreadyRunningError:
+        _print_already_running(home)
+    except KeyboardInterrupt:
+        _stop_in_foreground(home)
+
+
+def _supervise_in_foreground(supervisor: subprocess.Popen[bytes]) -> None:
+    console.print("\nCtrl-C stops everything.")
+    status = supervisor.wait()
+    if status != 0:
+        raise StackError(f"the supervisor ended with status {status}")
+
+
+def _stop_in_foreground(home: Home) -> None:
+    """A second Ctrl-C changes nothing: the supervisor is already at it, within bounds."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with console.status("stopping"):
+        stop_stack(home)
+    console.print("stopped")
+
+
+def _print_stack(home: Home, state: StackState) -> None:
+    console.print(process_table(state, time.time()))
+    console.print(providers_line(state), markup=False)
+    console.print()
+    console.print(keys_table(json.loads(home.demo_file.read_text(encoding="utf-8"))))
+    console.print(f"the keys themselves: {home.demo_file}", markup=False, soft_wrap=True)
+    console.print(
+        f"the Super Admin's token: MEGAROUTER_ADMIN_TOKEN in {home.environment_file}", markup=False, soft_wrap=True
+    )
+    environment = parse_environment(home.environment_file.read_text(encoding="utf-8"))
+    console.print()
+    for step in tour(environment, state, home.directory, _home_option(home)):
+        console.print(step, markup=False, soft_wrap=True)
+
+
+def _home_option(home: Home) -> str:
+    return "" if home.directory == DEFAULT_HOME else f" --home {shlex.quote(str(home.directory))}"
+
+
+@application.command()
+def down(home: HomeOption = DEFAULT_HOME) -> None:
+    """Stop everything; no process is left behind. The data stays."""
+    place = _home(home)
+    try:
+        with console.status("stopping"):
+            ended = stop_stack(place)
+    except StackError as error:
+        raise _fail(str(error)) from error
+    console.print("stopped" if ended else f"nothing runs in {place.directory}", markup=False, soft_wrap=True)
+
+
+@application.command()
+def status(
+    home: HomeOption = DEFAULT_HOME,
+    *,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Go on with calls, refusals, latency and lag, every second.")
+    ] = False,
+) -> None:
+    """Show the processes, their addresses and their health. Exit status 0: everything is well."""
+    place = _home(home)
+    state = _state_of(place)
+    if watch:
+        _watch(place)
+        return
+    console.print(f"{state.phase}, supervisor pid {state.supervisor.pid}, ports from {state.port_base}")
+    console.print(process_table(state, time.time()))
+    console.print(providers_line(state), markup=False)
+    if not is_healthy(state):
+        raise typer.Exit(1)
+
+
+def _state_of(home: Home) -> StackState:
+    state = running_state(home)
+    if state is None:
+        last = read_state(home.state_file)
+        reason = f"; the last start failed: {last.failure}" if last is not None and last.failure else ""
+        raise _fail(f"nothing runs in {home.directory}{reason}")
+    return state
+
+
+def _watch(home: Home) -> None:
+    """Until Ctrl-C, or until nothing runs any more. A terminal shows one page, a pipe gets one after the other."""
+    pages = _pages(home)
+    try:
+        if console.is_terminal:
+            with Live(console=console, auto_refresh=False, screen=True) as live:
+                for page in pages:
+                    live.update(page, refresh=True)
+        else:
+            for page in pages:
+                console.print(page, "")
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _pages(home: Home) -> Iterator[Group]:
+    """One every second."""
+    window = Window()
+    while True:
+        state = _state_of(home)
+        window.add(take_sample(Ports(state.port_base, state.workers)))
+        yield Group(process_table(state, time.time()), "", live_page(window))
+        time.sleep(1)
+
+
+@application.command()
+def logs(
+    service: Annotated[
+        str | None, typer.Argument(metavar="[SERVICE]", help="A process of the table, or `supervisor`.")
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines as they come.")] = False,
+) -> None:
+    """Show what the processes logged last."""
+    directory = _home(home).logs
+    names = log_reader.log_names(directory)
+    if service is not None and service not in names:
+        known = ", ".join(names) or "none yet"
+        raise _fail(f"no log of {service} in {directory}; there are: {known}")
+    chosen = names if service is None else [service]
+    try:
+        for line in log_reader.tail(directory, chosen):
+            print(line)
+        if follow:
+            for line in log_reader.follow(directory, chosen):
+                print(line, flush=True)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush finds a reader
+
+
+@application.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run_tests(
+    context: typer.Context,
+    home: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep the state of the tests' stack here. Default: temporary.")
+    ] = None,
+    port_base: Annotated[int | None, typer.Option(metavar="N", help="First port of the tests' stack.")] = None,
+) -> None:
+    """Run the test suite, on three workers. Everything else on the line goes to pytest, and then there is one worker."""
+    if home is not None:
+        os.environ["MEGAROUTER_TEST_HOME"] = str(home.expanduser().resolve())
+    if port_base is not None:
+        os.environ["MEGAROUTER_TEST_PORT_BASE"] = str(port_base)
+    os.chdir(REPOSITORY)
+    arguments = context.args or ["-n", "3", "--no-loadscope-reorder"]
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606 - no shell wanted
+
+
+@application.command(
+    "bench", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
+def run_benchmark(context: typer.Context) -> None:
+    """Measure the whole gateway on one core against a bare Envoy in the same run; `--help` says more."""
+    os.chdir(REPOSITORY)
+    os.execv(sys.executable, [sys.executable, "-m", "benchmarks.gateway", *context.args])  # noqa: S606 - no shell wanted
+
+
+@application.command()
+def audit(
+    home: HomeOption = DEFAULT_HOME,
+    grace_s: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Seconds an expired hold may await its sweeping.")
+    ] = 60,
+    rows: Annotated[int, typer.Option(metavar="N", min=1, help="Rows named for each check that fails.")] = 20,
+    *,
+    redis: Annotated[bool, typer.Option("--redis", help="Also compare Redis with PostgreSQL; only when idle.")] = False,
+) -> None:
+    """Prove the invariants of the books on the running stack. Exit status 1: a promise is broken."""
+    place = _home(home)
+    if not place.environment_file.exists():
+        raise _fail(f"nothing runs in {place.directory}")
+    urls = parse_environment(place.environment_file.read_text(encoding="utf-8"))
+    command = [sys.executable, "-m", "usage_service.audit", "--grace-s", str(grace_s), "--rows", str(rows)]
+    command += ["--redis"] if redis else []
+    # Addresses hold passwords, so they travel by environment.
+    environment = {
+        **os.environ,
+        **{name: urls[name] for name in (DATABASE_URL, *SERVICE_URLS.values(), REDIS_URL) if name in urls},
+    }
+    raise typer.Exit(subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode)
+
+
+@application.command()
+def protos(
+    *,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Take the protos of now as what clients rely on (protos/baseline.binpb).")
+    ] = False,
+    pages: Annotated[bool, typer.Option("--pages", help="Write the pages of docs/ that are made from them.")] = False,
+) -> None:
+    """Check the protos: style, our conventions, and that no client of the accepted ones breaks."""
+    # Imported here: these commands alone have the packages of developers.
+    from tools.pages import pages as proto_pages  # noqa: PLC0415
+    from tools.protos import buf, check  # noqa: PLC0415
+    from tools.protos.descriptors import ProtoError, compiled  # noqa: PLC0415
+
+    try:
+        image = compiled()
+    except ProtoError as error:
+        raise _fail(str(error)) from error
+    if accept:
+        buf.accept(image)
+    if pages:
+        proto_pages.write(image, REPOSITORY / "docs")
+    breaches = check.breaches(image)
+    for breach in breaches:
+        console.print(breach, markup=False, soft_wrap=True)
+    if breaches:
+        raise _fail(f"{len(breaches)} breaches")
+
+
+@application.command()
+def sdk(
+    language: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Generate code for this language of protos/buf.gen.yaml instead.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the code of --language.")] = None,
+) -> None:
+    """Generate and build the Python and TypeScript clients of the admin API into sdk/dist."""
+    from tools import sdk as clients  # noqa: PLC0415 - see `protos`
+
+    if (language is None) != (out is None):
+        raise _fail("--language and --out belong together")
+    try:
+        if language is not None and out is not None:
+            clients.generate_language(language, out.expanduser().resolve())
+            return
+        with console.status("building"):
+            packages = clients.build_clients()
+    except clients.ClientError as error:
+        raise _fail(str(error)) from error
+    for package in packages:
+        console.print(str(package), markup=False, soft_wrap=True)
+
+
+@application.command()
+def lint() -> None:
+    """Run the static checks: ruff, formatting, types."""
+    try:
+        zig_format = (str(find_compiler()), "fmt", "--check", str(MODULE_SOURCES.relative_to(REPOSITORY)))
+    except ModuleNotBuiltError as error:
+        raise _fail(str(error)) from error
+    failed = []
+    for command in (*((sys.executable, "-m", *module) for module in LINT_MODULES), zig_format):
+        result = subprocess.run(command, cwd=REPOSITORY, check=False)
+        if result.returncode != 0:
+            failed.append(" ".join(command))
+    if failed:
+        raise _fail("failed: " + "; ".join(failed))

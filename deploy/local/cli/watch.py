@@ -1,0 +1,218 @@
+"""The live page of `./dev status --watch`: what the services' metrics say of the last seconds."""
+
+import math
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client.parser import text_string_to_metric_families
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from deploy.local.stack.layout import HOST, SERVICES, Ports
+
+_TIMEOUT_S: Final = 1.0
+_WINDOW_SAMPLES: Final = 6
+"""Rates are over the last five looks: of a single one they would jump."""
+_MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
+
+Labels = frozenset[tuple[str, str]]
+Figures = Mapping[tuple[str, Labels], float]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What all services said at one moment. A service that did not answer is missing."""
+
+    time_s: float
+    """Monotonic."""
+    figures: Mapping[str, Figures]
+    """By service."""
+
+
+def read_figures(page: str) -> Figures:
+    """The samples of a page in Prometheus' text format."""
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+    }
+
+
+def take_sample(ports: Ports) -> Sample:
+    """Asks one process after the other; each has a second to answer."""
+    figures: dict[str, dict[tuple[str, Labels], float]] = {}
+    for service in SERVICES:
+        for worker in ports.workers_of(service):
+            page = _page(ports.metrics(service, worker))
+            if page is not None:
+                figures.setdefault(service, {}).update(of_worker(read_figures(page), worker))
+    return Sample(time.monotonic(), figures)
+
+
+def of_worker(figures: Figures, worker: int) -> Figures:
+    """With a label that tells one worker's series from another's: each may begin anew by itself."""
+    label = frozenset({("worker", str(worker))})
+    return {(name, labels | label): value for (name, labels), value in figures.items()}
+
+
+def _page(port: int) -> str | None:
+    try:
+        with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=_TIMEOUT_S) as answer:
+            return str(answer.read(_MAX_PAGE_BYTES).decode())
+    except (OSError, urllib.error.URLError):
+        return None
+
+
+class Window:
+    """The last samples, and what they say together."""
+
+    def __init__(self) -> None:
+        self._samples: list[Sample] = []
+
+    def add(self, sample: Sample) -> None:
+        """Takes a sample in, and lets the oldest go."""
+        self._samples = [*self._samples, sample][-_WINDOW_SAMPLES:]
+
+    def rate(self, service: str, name: str, **labels: str) -> float | None:
+        """How much a counter rose per second, over everything that bears these labels; None when it cannot be told yet."""
+        ends = self._ends(service)
+        if ends is None:
+            return None
+        first, last, duration_s = ends
+        return sum(_rises(first, last, name, labels).values()) / duration_s
+
+    def latest(self, service: str, name: str, **labels: str) -> float | None:
+        """A figure as it is now, added up over everything that bears these labels."""
+        figures = self._samples[-1].figures.get(service) if self._samples else None
+        found = [value for (_, value) in _bearing(figures or {}, name, labels)]
+        return sum(found) if found else None
+
+    def lowest(self, service: str, name: str, **labels: str) -> float | None:
+        """The lowest of a figure's series as they are now."""
+        figures = self._samples[-1].figures.get(service) if self._samples else None
+        return min((value for (_, value) in _bearing(figures or {}, name, labels)), default=None)
+
+    def quantile(self, service: str, name: str, share: float) -> float | None:
+        """The value that this share of a histogram's new observations stayed below: the bound of its bucket; None without any."""
+        ends = self._ends(service)
+        if ends is None:
+            return None
+        buckets: dict[float, float] = {}
+        for labels, rise in _rises(ends[0], ends[1], f"{name}_bucket", {}).items():
+            bound = float(dict(labels)["le"])
+            buckets[bound] = buckets.get(bound, 0.0) + rise
+        return quantile_of(sorted(buckets.items()), share)
+
+    def _ends(self, service: str) -> tuple[Figures, Figures, float] | None:
+        known = [sample for sample in self._samples if service in sample.figures]
+        if len(known) < 2 or known[-1] is not self._samples[-1]:
+            return None
+        return known[0].figures[service], known[-1].figures[service], known[-1].time_s - known[0].time_s
+
+
+def quantile_of(buckets: Sequence[tuple[float, float]], share: float) -> float | None:
+    """The upper bound of the bucket in which the share is reached.
+
+    Args:
+        buckets: upper bounds, ascending, with how many observations stayed at or below each.
+        share: 0 to 1.
+    """
+    if not buckets or buckets[-1][1] <= 0:
+        return None
+    wanted = share * buckets[-1][1]
+    return next(bound for bound, count in buckets if count >= wanted)
+
+
+def _bearing(figures: Figures, name: str, labels: Mapping[str, str]) -> Iterator[tuple[Labels, float]]:
+    wanted = frozenset(labels.items())
+    return ((found, value) for (found_name, found), value in figures.items() if found_name == name and wanted <= found)
+
+
+def _rises(first: Figures, last: Figures, name: str, labels: Mapping[str, str]) -> dict[Labels, float]:
+    """How much each counter rose. One that is lower than before began anew with its process."""
+    rises: dict[Labels, float] = {}
+    for found, value in _bearing(last, name, labels):
+        before = first.get((name, found), 0.0)
+        rises[found] = value - before if value >= before else value
+    return rises
+
+
+def live_page(window: Window) -> RenderableType:
+    """Calls, settlement and processes as tables. What is not known yet is a dash."""
+    return Group(_calls(window), "", _settlement(window), "", _processes(window))
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right", no_wrap=True)
+    return table
+
+
+def _calls(window: Window) -> Table:
+    decisions = "megarouter_authz_decisions_total"
+    table = _table("calls", "per second", "decision p50", "p99")
+    median, high = (window.quantile("authz", "megarouter_authz_duration_seconds", share) for share in (0.5, 0.99))
+    table.add_row("decided", _number(window.rate("authz", decisions)), _bound(median), _bound(high))
+    for decision in ("allowed", "denied"):
+        rate = window.rate("authz", decisions, megarouter_authz_decision=decision)
+        table.add_row(decision, _number(rate), "", "")
+    over = window.rate("ratelimit", "megarouter_ratelimit_decisions_total", megarouter_ratelimit_decision="OVER_LIMIT")
+    table.add_row("over a rate limit", _number(over), "", "")
+    return table
+
+
+def _settlement(window: Window) -> Table:
+    table = _table("settlement", "now")
+    lag = window.quantile("usage", "megarouter_settlement_lag_seconds", 0.99)
+    rows = (
+        ("calls per second", _number(window.rate("usage", "megarouter_settlement_calls_total"))),
+        ("lag p99", _bound(lag)),
+        ("reports waiting", _number(window.latest("usage", "megarouter_settlement_queue"))),
+        ("journal not yet read", _bytes(window.latest("usage", "megarouter_journal_lag_bytes"))),
+        ("open holds", _number(window.latest("usage", "megarouter_holds_open"))),
+        ("oldest open hold", _seconds(window.latest("usage", "megarouter_holds_oldest_age_seconds"))),
+        ("credits per second", _number(window.rate("usage", "megarouter_settlement_charge_total"), 6)),
+    )
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _processes(window: Window) -> Table:
+    table = _table("process", "CPU", "memory", "postgres", "redis")
+    for service in SERVICES:
+        cpu = window.rate(service, "process_cpu_seconds_total")
+        dependencies = (
+            window.lowest(service, "megarouter_dependency_up", megarouter_dependency_name=name)
+            for name in ("postgres", "redis")
+        )
+        table.add_row(
+            f"{service}_service",
+            "-" if cpu is None else f"{cpu:.0%}",
+            _bytes(window.latest(service, "process_resident_memory_bytes")),
+            *("-" if up is None else "up" if up else "DOWN" for up in dependencies),
+        )
+    return table
+
+
+def _number(value: float | None, digits: int = 0) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def _bytes(value: float | None) -> str:
+    return "-" if value is None else f"{value / 1_000_000:,.1f} MB"
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.1f} s"
+
+
+def _bound(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    return "over the scale" if math.isinf(seconds) else f"≤ {seconds * 1_000:g} ms"

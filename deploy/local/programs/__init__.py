@@ -1,0 +1,1 @@
+"""The programs of a local stack, and how each is started and probed."""

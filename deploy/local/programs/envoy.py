@@ -1,0 +1,107 @@
+"""Envoy: its bootstrap, its process, and how its traffic ends."""
+
+import importlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from urllib.parse import urlsplit
+
+from deploy.local.process.children import ChildCommand
+from deploy.local.programs import probes
+from deploy.local.programs.program import EDGE, Program
+from deploy.local.stack.admin_edge import AdminEdge
+from deploy.local.stack.environment import OTLP_ENDPOINT
+from deploy.local.stack.layout import HOST, Home, Ports
+from deploy.local.stack.providers import Route
+
+DRAIN_TIMEOUT_S = 5.0
+IDLE_CONNECTIONS_S = 0.5
+"""How long connections without a call are waited for: whoever uses one within this time is told to make another."""
+_ACTIVE = r"^http\..*\.downstream_(rq|cx)_active$"
+_DEFAULT_OTLP_PORT = 4317
+
+
+def otlp_address(environment: Mapping[str, str]) -> str | None:
+    """`host:port` of the collector that the standard variable names by URL; None when tracing is off."""
+    url = environment.get(OTLP_ENDPOINT)
+    if not url:
+        return None
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    return f"{parts.hostname}:{parts.port or _DEFAULT_OTLP_PORT}"
+
+
+@dataclass(frozen=True, repr=False)
+class EnvoyFiles:
+    """What the files that Envoy reads are made from."""
+
+    home: Home
+    ports: Ports
+    routes: Sequence[Route]
+    admin_edge: AdminEdge
+    edge_secret: str
+
+
+def envoy_program(files: EnvoyFiles, environment: Mapping[str, str]) -> Program:
+    """The proxy that all traffic passes."""
+    home, ports = files.home, files.ports
+    return Program(
+        name="envoy",
+        address=f"http://{HOST}:{ports.model}",
+        prepare=lambda: _builder().write_bootstrap(files, otlp_address(environment)),
+        child=lambda: ChildCommand(
+            command=_builder().envoy_command(home.bootstrap_file),
+            environment=environment,
+            directory=home.envoy,
+            log_file=home.log_file("envoy"),
+        ),
+        is_ready=lambda _pid: probes.answers_ok(ports.envoy_admin, "/ready"),
+        drain=lambda: drain(ports.envoy_admin),
+        stop_rank=EDGE,
+        stop_timeout_s=5.0,
+        ports=(ports.model, ports.admin, ports.envoy_admin),
+    )
+
+
+def _builder() -> ModuleType:
+    """Imported when it is needed: Envoy's typed configuration takes a second to load, and nobody else waits for it."""
+    return importlib.import_module("deploy.local.programs.envoy_bootstrap")
+
+
+def drain(envoy_admin_port: int, timeout_s: float = DRAIN_TIMEOUT_S) -> None:
+    """Takes no new connections, has every answer on an old one say that it is the last (`connection: close`), and waits,
+    within the time, until the calls under way have ended and the connections are given back.
+    """
+    deadline = time.monotonic() + timeout_s
+    status, _ = probes.http_request(envoy_admin_port, "/drain_listeners", "POST")
+    idle_since_s = None
+    while status and time.monotonic() < deadline:
+        status, text = probes.http_request(envoy_admin_port, f"/stats?filter={_ACTIVE}")
+        active = active_on_listeners(text)
+        if active.connections == 0:
+            return
+        if active.requests:
+            idle_since_s = None
+        elif idle_since_s is None:
+            idle_since_s = time.monotonic()
+        elif time.monotonic() - idle_since_s > IDLE_CONNECTIONS_S:
+            return
+        time.sleep(0.05)
+
+
+@dataclass(frozen=True)
+class Active:
+    """What clients have open on the listeners."""
+
+    requests: int
+    connections: int
+
+
+def active_on_listeners(stats: str) -> Active:
+    """Sums Envoy's statistics, without the admin page itself."""
+    lines = [line.partition(": ") for line in stats.splitlines() if not line.startswith("http.admin.")]
+    requests, connections = (
+        sum(int(value) for name, _, value in lines if name.endswith(ending) and value.isdigit())
+        for ending in ("downstream_rq_active", "downstream_cx_active")
+    )
+    return Active(requests, connections)

@@ -1,0 +1,61 @@
+"""Migrating the database of a stack, once, while its services start and wait for that."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+
+import asyncpg
+
+from deploy.local.process.children import ChildCommand, StartError, last_lines, start_child
+from deploy.local.stack.database_urls import service_database_urls
+from deploy.local.stack.layout import REPOSITORY, Home
+from gateway_core.schema.history import EXIT_BEFORE_BASELINE
+from gateway_core.schema.migrate import migrate
+from gateway_core.schema.roles import read_passwords
+
+_POLL_INTERVAL_S = 0.02
+
+
+async def migrate_database(home: Home, environment: Mapping[str, str]) -> None:
+    """Runs `python -m gateway_core.schema migrate`, which waits for PostgreSQL itself. Call it on the main thread.
+
+    Args:
+        home: receives the log.
+        environment: holds the URLs of the owner and of the services.
+
+    Raises:
+        StartError: the database cannot be migrated.
+    """
+    log_file = home.log_file("schema")
+    process = start_child(
+        ChildCommand(
+            command=[sys.executable, "-m", "gateway_core.schema", "migrate"],
+            environment=environment,
+            directory=REPOSITORY,
+            log_file=log_file,
+        )
+    )
+    try:
+        while process.poll() is None:  # noqa: ASYNC110 - a process sets no event
+            await asyncio.sleep(_POLL_INTERVAL_S)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    if process.returncode == EXIT_BEFORE_BASELINE:
+        raise StartError(
+            f"the database of {home.directory} was made by an earlier release and cannot be migrated: run `./dev down`, then"
+            " remove that directory, or choose another --home"
+        )
+    if process.returncode != 0:
+        raise StartError(f"the database could not be migrated:\n{last_lines(log_file)}")
+
+
+async def migrate_with_derived_logins(connection: asyncpg.Connection, owner_url: str) -> None:
+    """Migrates a database for tests and benchmarks: services log in with the URLs that `login_url` makes.
+
+    Args:
+        connection: of the owner.
+        owner_url: the URL of the owner.
+    """
+    await migrate(connection, read_passwords(service_database_urls(owner_url, {})))

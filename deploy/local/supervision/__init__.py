@@ -1,0 +1,1 @@
+"""Starts the programs of a stack together, keeps them running, and ends them."""

@@ -1,0 +1,91 @@
+"""From what `./dev up` asked for to the processes, the providers' routes and the demo organization."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.programs.demo import seed_demo
+from deploy.local.programs.migration import migrate_database
+from deploy.local.programs.postgres import postgres_url
+from deploy.local.programs.redis import redis_url
+from deploy.local.programs.stack_programs import StackPlan, external_addresses, stack_programs
+from deploy.local.stack.admin_edge import AdminEdgeError, admin_edge
+from deploy.local.stack.database_urls import DatabaseUrlError
+from deploy.local.stack.environment import (
+    choose_backends,
+    client_environment,
+    database_environment,
+    inherited,
+    service_environment,
+)
+from deploy.local.stack.layout import Home, Ports
+from deploy.local.stack.providers import ProviderError, Route, example_model, plan_routes
+from deploy.local.stack.secrets import load_or_make_secrets
+from deploy.local.stack.state import Health, ProcessState
+from deploy.local.supervision.lifecycle import Assembly, RefusedError
+from gateway_core.model.catalog.entries import CatalogError, load_catalog
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run, where."""
+
+    home: Home
+    ports: Ports
+    catalog_file: Path
+
+
+def assemble(request: Request, environment: Mapping[str, str]) -> Assembly:
+    """Everything about to be started.
+
+    Raises:
+        RefusedError: the catalogue or the environment does not describe a stack that can run.
+        LayoutError: the home cannot be used.
+    """
+    try:
+        catalog = load_catalog(request.catalog_file)
+        routes = plan_routes(catalog.providers, environment, request.ports.mock_provider)
+        plan = _plan(request, routes, environment)
+        programs = stack_programs(plan)
+    except (AdminEdgeError, CatalogError, DatabaseUrlError, ProviderError) as error:
+        raise RefusedError(str(error)) from error
+    external = external_addresses(plan.backends).items()
+    return Assembly(
+        programs=programs,
+        migrate=lambda: migrate_database(plan.home, {**plan.environment, **database_environment(plan.backends)}),
+        seed=lambda: _seed(plan),
+        other_processes=tuple(ProcessState(name=name, address=at, health=Health.EXTERNAL) for name, at in external),
+        real_providers=_names(routes, mock=False),
+        mock_providers=_names(routes, mock=True),
+        example_model=example_model(catalog.models, routes),
+    )
+
+
+def _plan(request: Request, routes: Sequence[Route], environment: Mapping[str, str]) -> StackPlan:
+    secrets = load_or_make_secrets(request.home)
+    backends = choose_backends(
+        environment,
+        postgres_url(request.ports.postgres, secrets.postgres_password),
+        redis_url(request.ports.redis, secrets.redis_password),
+    )
+    return StackPlan(
+        home=request.home,
+        ports=request.ports,
+        secrets=secrets,
+        backends=backends,
+        catalog_file=request.catalog_file,
+        routes=routes,
+        environment=inherited(environment),
+        admin_edge=admin_edge(environment),
+    )
+
+
+def _names(routes: Sequence[Route], *, mock: bool) -> tuple[str, ...]:
+    return tuple(route.name for route in routes if route.is_mock is mock)
+
+
+def _seed(plan: StackPlan) -> dict[str, str]:
+    environment = service_environment(
+        "admin", plan.home, plan.secrets, plan.backends, plan.catalog_file, plan.environment
+    )
+    return client_environment(plan.ports, plan.backends, seed_demo(plan.home, environment))

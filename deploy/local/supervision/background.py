@@ -1,0 +1,151 @@
+"""Starting a supervisor, waiting for it, and ending it: shared by the command line and the tests."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.process.children import ChildCommand, last_lines, open_log, start_child
+from deploy.local.process.identity import is_alive, send_signal
+from deploy.local.stack.layout import REPOSITORY, Home, make_home
+from deploy.local.stack.state import EXIT_ALREADY_RUNNING, Phase, StackState, read_state
+from deploy.local.supervision.leftovers import end_leftovers, remove_files, wait_for_end
+
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 45.0  # more than the supervisor needs when every process must be killed
+KILL_WAIT_S = 5.0
+APPEARANCE_S = 3.0  # a supervisor that holds the home writes its state within this time
+POLL_INTERVAL_S = 0.03
+
+
+class StackError(Exception):
+    """The stack is not as asked for; the message says why."""
+
+
+class AlreadyRunningError(StackError):
+    """Another supervisor holds the home."""
+
+
+@dataclass(frozen=True)
+class StartRequest:
+    """What to start, where."""
+
+    home: Home
+    port_base: int
+    catalog_file: Path
+    workers: int = 1
+    """Of authz_service and ratelimit_service."""
+
+
+def running_state(home: Home) -> StackState | None:
+    """The state of the stack if its supervisor lives."""
+    state = read_state(home.state_file)
+    return state if state is not None and is_alive(state.supervisor) else None
+
+
+def start_supervisor(request: StartRequest, environment: Mapping[str, str], *, bound: bool) -> subprocess.Popen[bytes]:
+    """Starts a supervisor in the background; `bound` makes it stop when the calling thread ends.
+
+    Raises:
+        LayoutError: the home cannot be used.
+    """
+    home = request.home
+    make_home(home)
+    command = [
+        *(sys.executable, "-m", "deploy.local.supervision.supervise", "--home", str(home.directory)),
+        *("--port-base", str(request.port_base), "--catalog", str(request.catalog_file)),
+        *("--workers", str(request.workers)),
+    ]
+    if bound:
+        return start_child(ChildCommand(command, environment, REPOSITORY, home.log_file("supervisor")))
+    log = open_log(home.log_file("supervisor"))
+    try:
+        return subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+
+
+def wait_until_up(home: Home, supervisor: subprocess.Popen[bytes] | None = None) -> StackState:
+    """Waits until everything is ready: started by us as `supervisor`, or by somebody else.
+
+    Raises:
+        AlreadyRunningError: the home belongs to another supervisor.
+        StackError: it could not be started; by then nothing of it runs any more.
+    """
+    started = time.monotonic()
+    deadline = started + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        ended = supervisor is not None and supervisor.poll() is not None
+        state = read_state(home.state_file) if ended else running_state(home)
+        if supervisor is not None and ended:
+            raise _start_failure(home, supervisor.returncode, state)
+        if supervisor is None and state is None and time.monotonic() - started > APPEARANCE_S:
+            raise StackError("the stack was stopped before it was ready")
+        if state is not None and state.phase is Phase.READY and _is_of(state, supervisor):
+            return state
+        time.sleep(POLL_INTERVAL_S)
+    stop_stack(home)
+    raise StackError(f"the stack was not ready within {START_TIMEOUT_S:g} s; see {home.logs}")
+
+
+def _is_of(state: StackState, supervisor: subprocess.Popen[bytes] | None) -> bool:
+    return supervisor is None or state.supervisor.pid == supervisor.pid
+
+
+def _start_failure(home: Home, status: int, state: StackState | None) -> StackError:
+    if status == EXIT_ALREADY_RUNNING:
+        return AlreadyRunningError("another supervisor was faster")
+    if state is not None and state.failure:
+        return StackError(state.failure)
+    log_file = home.log_file("supervisor")
+    return StackError(f"the supervisor ended with status {status}. The end of {log_file}:\n{last_lines(log_file)}")
+
+
+def _require_no_holder(home: Home) -> None:
+    """A supervisor without a readable state, perhaps of another version of this program, is left to the user."""
+    try:
+        with home.lock_file.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return
+    except BlockingIOError as error:
+        pid = home.lock_file.read_text(encoding="ascii").strip()
+        raise StackError(
+            f"supervisor {pid} runs in {home.directory} but {home.state_file} cannot be read: end it with `kill {pid}`"
+        ) from error
+
+
+def stop_stack(home: Home) -> bool:
+    """Ends everything that runs for this home; False when nothing did.
+
+    The supervisor stops its processes in order. One that hangs is killed; the kernel then tells its processes to stop,
+    and what still runs after that is ended here.
+
+    Raises:
+        StackError: a supervisor runs that cannot be dealt with.
+    """
+    state = read_state(home.state_file)
+    if state is None:
+        _require_no_holder(home)
+        return False
+    was_running = send_signal(state.supervisor, signal.SIGTERM)
+    if wait_for_end([state.supervisor], STOP_TIMEOUT_S):
+        send_signal(state.supervisor, signal.SIGKILL)
+        wait_for_end([state.supervisor], KILL_WAIT_S)
+    last = read_state(home.state_file)
+    ended = end_leftovers(last) if last is not None else []
+    remove_files([home.environment_file, home.state_file])
+    return was_running or bool(ended)

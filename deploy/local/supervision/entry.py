@@ -1,0 +1,150 @@
+"""One supervised process at run time: starting it, seeing it end, ending it."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import time
+
+from deploy.local.process.children import StartError, last_lines, start_child
+from deploy.local.process.identity import ProcessIdentity, identify
+from deploy.local.process.restarts import RestartHistory
+from deploy.local.programs.program import Program
+from deploy.local.stack.state import Health, ProcessState
+
+logger = logging.getLogger(__name__)
+
+POLL_INTERVAL_S = 0.02
+KILL_TIMEOUT_S = 5.0
+
+
+class Entry:
+    """A program and the process that runs it, if any."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.health = Health.STOPPED
+        self.history = RestartHistory()
+        self.wanted = asyncio.Event()
+        self.wanted.set()
+        self.running = asyncio.Event()
+        self.ended = asyncio.Event()  # the opposite, to be waited for
+        self.ended.set()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._identity: ProcessIdentity | None = None
+        self._started_at: float | None = None
+        self._started_monotonic_s = 0.0
+        self._last_exit: str | None = None
+
+    @property
+    def state(self) -> ProcessState:
+        """The line of the table."""
+        return ProcessState(
+            name=self.program.name,
+            address=self.program.address,
+            health=self.health,
+            identity=self._identity,
+            started_at=self._started_at,
+            restarts=self.history.restarts,
+            last_exit=self._last_exit,
+        )
+
+    @property
+    def ran_s(self) -> float:
+        """Seconds since the last start."""
+        return time.monotonic() - self._started_monotonic_s
+
+    def start(self) -> None:
+        """Starts the process. Runs on the main thread: the process ends when the starting thread does."""
+        self._started_monotonic_s = time.monotonic()
+        self._process = start_child(self.program.child())
+        self._identity = identify(self._process.pid)
+        self._started_at = time.time()
+        self.health = Health.STARTING
+        self.ended.clear()
+        self.running.set()
+        descriptor = os.pidfd_open(self._process.pid)
+        asyncio.get_running_loop().add_reader(descriptor, self._on_exit, self._process, descriptor)
+        logger.info("started %s, pid %d", self.program.name, self._process.pid)
+
+    def _on_exit(self, process: subprocess.Popen[bytes], descriptor: int) -> None:
+        asyncio.get_running_loop().remove_reader(descriptor)
+        os.close(descriptor)
+        self._last_exit = describe_exit(process.wait())
+        self._process = self._identity = self._started_at = None
+        self.health = Health.STOPPED
+        self.running.clear()
+        self.ended.set()
+        logger.info("%s ended: %s", self.program.name, self._last_exit)
+
+    async def until_ready(self) -> None:
+        """Waits until the process can do its work.
+
+        Raises:
+            StartError: it ended first, or was not ready in time.
+        """
+        deadline = time.monotonic() + self.program.start_timeout_s
+        while not await self.probe():
+            if self.ended.is_set():
+                raise self._start_error(f"ended before it was ready ({self._last_exit})")
+            if time.monotonic() > deadline:
+                raise self._start_error(f"was not ready within {self.program.start_timeout_s:g} s")
+            await asyncio.sleep(POLL_INTERVAL_S)
+
+    async def probe(self) -> bool:
+        """Asks the process how it is and notes the answer."""
+        process = self._process
+        if process is None:
+            return False
+        ready = await asyncio.to_thread(self.program.is_ready, process.pid)
+        if process is not self._process:
+            return False  # another one by now
+        if ready:
+            self.health = Health.READY
+        elif self.health is Health.READY:
+            self.health = Health.NOT_READY
+        return ready
+
+    def _start_error(self, what: str) -> StartError:
+        log_file = self.program.child().log_file
+        return StartError(f"{self.program.name} {what}. The end of {log_file}:\n{last_lines(log_file)}")
+
+    async def stop(self) -> None:
+        """Drains and ends the process; kills it, with what it started, when it takes too long."""
+        process = self._process
+        if process is None:
+            return
+        if self.health is Health.READY:
+            await asyncio.to_thread(self.program.drain)
+        self._signal(process, self.program.stop_signal)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.program.stop_timeout_s):
+                await self.ended.wait()
+                return
+        logger.warning("%s did not stop in time and is killed", self.program.name)
+        self._signal(process, signal.SIGKILL)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(KILL_TIMEOUT_S):
+                await self.ended.wait()
+
+    def _signal(self, process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+        """The group is signalled only to kill: a program tells its own children how to stop."""
+        if process is not self._process:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if number is signal.SIGKILL:
+                os.killpg(process.pid, number)
+            else:
+                os.kill(process.pid, number)
+
+
+def describe_exit(return_code: int) -> str:
+    """A return code as people say it."""
+    if return_code >= 0:
+        return f"status {return_code}"
+    try:
+        return signal.Signals(-return_code).name
+    except ValueError:
+        return f"signal {-return_code}"

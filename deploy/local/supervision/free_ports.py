@@ -1,0 +1,35 @@
+"""Saying clearly that a port is taken, before anything is started."""
+
+import errno
+import socket
+from collections.abc import Iterable
+
+from deploy.local.programs.program import Program
+from deploy.local.stack.layout import HOST, LayoutError
+
+
+def require_free_ports(programs: Iterable[Program]) -> None:
+    """Checks every port the programs will bind.
+
+    Raises:
+        LayoutError: one is in use; names it.
+    """
+    for program in programs:
+        for port in program.ports:
+            if not _is_free(port):
+                raise LayoutError(
+                    f"port {port} (for {program.name}) is in use by another program: "
+                    "stop that program, or choose other ports with --port-base N"
+                )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise
+    return True

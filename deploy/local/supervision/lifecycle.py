@@ -1,0 +1,174 @@
+"""The life of a supervisor: it takes the home, starts the processes, and gives everything back at the end."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from deploy.local.process.children import StartError
+from deploy.local.process.identity import identify
+from deploy.local.process.private_files import write_private
+from deploy.local.process.privilege import PrivilegeError
+from deploy.local.programs.program import Program
+from deploy.local.stack.control import serve_control
+from deploy.local.stack.environment import render_environment
+from deploy.local.stack.layout import Home, LayoutError, Ports, make_home
+from deploy.local.stack.state import EXIT_FAILED, Phase, ProcessState, StackState, read_state, write_state
+from deploy.local.supervision.free_ports import require_free_ports
+from deploy.local.supervision.leftovers import end_leftovers, remove_files
+from deploy.local.supervision.supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
+
+
+async def _nothing() -> None:
+    return
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What a supervisor runs, and what it says about it."""
+
+    programs: Sequence[Program]
+    seed: Callable[[], Mapping[str, str]]  # when all is ready; blocks; returns the content of HOME/env
+    migrate: Callable[[], Awaitable[None]] = _nothing  # beside the start of the programs, which wait for it
+    other_processes: tuple[ProcessState, ...] = ()
+    real_providers: tuple[str, ...] = ()
+    mock_providers: tuple[str, ...] = ()
+    example_model: str | None = None
+
+
+class AlreadyRunningError(Exception):
+    """Another supervisor holds the home."""
+
+
+class RefusedError(Exception):
+    """What was asked for cannot be assembled; the message says why."""
+
+
+# Told in one sentence, without a stack trace.
+_FAILURES = (RefusedError, LayoutError, PrivilegeError, StartError, OSError)
+
+
+@contextmanager
+def hold_home(home: Home) -> Iterator[None]:
+    """Holds the home's lock; the kernel lets go of it when the supervisor ends, however it ends.
+
+    Raises:
+        AlreadyRunningError: somebody else holds it.
+    """
+    with home.lock_file.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunningError from error
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def run(home: Home, ports: Ports, assemble: Callable[[], Assembly]) -> int:
+    """Runs the stack until told to stop; returns the exit status. A failure is left in the state file.
+
+    Raises:
+        AlreadyRunningError: another supervisor holds the home.
+    """
+    make_home(home)
+    with hold_home(home):
+        _clear(home)
+        state = _first_state(ports)
+        write_state(home.state_file, state)
+        try:
+            assembly = assemble()
+            require_free_ports(assembly.programs)
+        except _FAILURES as error:
+            _write_failure(home, state, str(error))
+            return EXIT_FAILED
+        supervisor = Supervisor(assembly.programs, _described(state, assembly), home.state_file)
+        failure = asyncio.run(_supervise(supervisor, home, assembly))
+        remove_files([home.environment_file])
+        if failure is not None:
+            supervisor.publish(Phase.FAILED, failure)
+            return EXIT_FAILED
+        remove_files([home.state_file])
+        return 0
+
+
+def _clear(home: Home) -> None:
+    """Ends and removes what a killed supervisor left behind."""
+    before = read_state(home.state_file)
+    if before is not None:
+        for name in end_leftovers(before):
+            logger.warning("ended %s, left behind by an earlier run", name)
+    remove_files([home.environment_file, home.state_file, home.control_socket])
+
+
+def _first_state(ports: Ports) -> StackState:
+    own = identify(os.getpid())
+    if own is None:
+        raise LayoutError("/proc is not mounted: the runner needs it to recognise its processes")
+    return StackState(phase=Phase.STARTING, supervisor=own, port_base=ports.base, workers=ports.workers)
+
+
+def _described(state: StackState, assembly: Assembly) -> StackState:
+    return replace(
+        state,
+        processes=assembly.other_processes,
+        real_providers=assembly.real_providers,
+        mock_providers=assembly.mock_providers,
+        example_model=assembly.example_model,
+    )
+
+
+def _write_failure(home: Home, state: StackState, failure: str) -> None:
+    write_state(home.state_file, replace(state, phase=Phase.FAILED, failure=failure))
+
+
+async def _supervise(supervisor: Supervisor, home: Home, assembly: Assembly) -> str | None:
+    """Runs until a signal arrives or the start fails; returns the failure. Everything has ended when it returns."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    control = await serve_control(home.control_socket, supervisor.commands())
+    starting = asyncio.create_task(_bring_up(supervisor, home, assembly))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            await stopping
+    except _FAILURES as error:
+        logger.error("the start failed: %s", error)  # noqa: TRY400 - a trace would say nothing more
+        return str(error)
+    finally:
+        starting.cancel()
+        stopping.cancel()
+        await asyncio.gather(starting, stopping, return_exceptions=True)
+        control.close()
+        await supervisor.stop()
+    return None
+
+
+async def _together(*works: Awaitable[None]) -> None:
+    """Waits for all; the first failure ends the others."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _bring_up(supervisor: Supervisor, home: Home, assembly: Assembly) -> None:
+    await _together(supervisor.start(), assembly.migrate())
+    values = await asyncio.to_thread(assembly.seed)
+    write_private(home.environment_file, render_environment(values))
+    supervisor.publish(Phase.READY)
+    logger.info("everything is ready")

@@ -1,0 +1,36 @@
+"""Compiles Envoy's module whenever its sources, or its compiler, changed, so that nobody who needs it waits for it."""
+
+import os
+from pathlib import Path
+
+from deploy.local.toolchain.paths import Repository
+from deploy.local.toolchain.progress import run, say
+from deploy.local.toolchain.stamps import Stamp, fingerprint, read_stamp, write_stamp
+
+_STAMP = "megarouter-stamp.json"
+_COMPILE = "from megarouter_envoy import find_module; find_module()"
+
+
+def module_source(repository: Repository, environments: str) -> str:
+    """What the module is made from: its sources, how they are compiled, and the locked packages."""
+    return fingerprint(_sources(repository), [environments])
+
+
+def _sources(repository: Repository) -> list[Path]:
+    envoy = repository.root / "envoy"
+    return sorted([*(envoy / "module").glob("*.zig"), envoy / "megarouter_envoy" / "module.py"])
+
+
+def module_is_current(repository: Repository, source: str) -> bool:
+    """Whether there is nothing to compile."""
+    stamp = read_stamp(repository.compiled_module / _STAMP)
+    return stamp is not None and stamp.covers(source, frozenset())
+
+
+def compile_module(repository: Repository, source: str) -> None:
+    """Compiles it, where it was not compiled before: the module is named by what it is made from."""
+    say("compiling Envoy's module from envoy/module")
+    command = [str(repository.python), "-c", _COMPILE]
+    run(command, "Envoy's module could not be compiled", repository.root, dict(os.environ))
+    repository.compiled_module.mkdir(parents=True, exist_ok=True)
+    write_stamp(repository.compiled_module / _STAMP, Stamp(source, frozenset()))

@@ -1,0 +1,203 @@
+-- Checks the JSON of REST calls before Envoy translates them. The translator accepts more than JSON and ignores what it does not
+-- know, so that a misspelt field would change nothing and say nothing.
+--
+-- `return function(handle, api)`: `api` is made from the protos by `megarouter_envoy.filters.admin_json_types`:
+--   routes  {{HTTP method, pattern of the path, type of the body}, ...}
+--   types   {[type] = {[name of a field] = {name of the field in its proto, type or nil, is a map or nil}}}
+
+local byte, find, match, sub = string.byte, string.find, string.match, string.sub
+
+local MAX_DEPTH = 100
+-- No request needs as many, and a worker of Envoy reads them while other calls wait.
+local MAX_VALUES = 50000
+local MAX_NAME_SHOWN = 100
+local ESCAPES = '^["\\/bfnrt]'
+local LITERALS = { ["true"] = true, ["false"] = true, ["null"] = true }
+
+local check_value
+local values_seen = 0 -- of the body that is being read: a script reads one at a time
+
+local function refuse(message)
+  error({ refusal = message }, 0)
+end
+
+local function shown(name)
+  return (sub(name, 1, MAX_NAME_SHOWN):gsub("[^%w_.@$-]", "?"))
+end
+
+local function no_json(position)
+  refuse("The body is not JSON: see character " .. position .. ".")
+end
+
+-- The position behind whitespace.
+local function skip_space(text, position)
+  return find(text, "[^ \t\r\n]", position) or #text + 1
+end
+
+-- The position behind a string that begins at `position`, and whether it holds an escape.
+local function skip_string(text, position)
+  local at, has_escape = position + 1, false
+  while true do
+    local stop = find(text, '["\\%c]', at)
+    if not stop then
+      no_json(position)
+    end
+    local found = byte(text, stop)
+    if found == 34 then
+      return stop + 1, has_escape
+    elseif found == 92 then
+      has_escape = true
+      if find(text, ESCAPES, stop + 1) then
+        at = stop + 2
+      elseif find(text, "^u%x%x%x%x", stop + 1) then
+        at = stop + 6
+      else
+        no_json(stop)
+      end
+    elseif found == 127 then
+      at = stop + 1
+    else
+      no_json(stop)
+    end
+  end
+end
+
+-- The position behind a number or a literal.
+local function skip_scalar(text, position)
+  local word = match(text, "^%a+", position)
+  if word then
+    return LITERALS[word] and position + #word or no_json(position)
+  end
+  local whole = match(text, "^-?%d+", position)
+  if not whole or find(whole, "^-?0%d") then
+    no_json(position)
+  end
+  local behind = position + #whole
+  behind = behind + #(match(text, "^%.%d+", behind) or "")
+  return behind + #(match(text, "^[eE][+-]?%d+", behind) or "")
+end
+
+-- What is known of the member `name` of an object: nil where everything is allowed.
+local function field_of(api, kind, is_map, name, seen)
+  if is_map or not kind then
+    if seen[name] then
+      refuse("The member " .. shown(name) .. " occurs twice.")
+    end
+    seen[name] = true
+    return kind, false
+  end
+  local field = api.types[kind][name]
+  if not field then
+    refuse("There is no field " .. shown(name) .. " in " .. kind .. ".")
+  end
+  if seen[field[1]] then
+    refuse("The field " .. shown(name) .. " occurs twice.")
+  end
+  seen[field[1]] = true
+  return field[2], field[3]
+end
+
+local function check_members(text, position, api, kind, is_map, depth)
+  local seen = {}
+  while true do
+    position = skip_space(text, position)
+    if byte(text, position) ~= 34 then
+      no_json(position)
+    end
+    local behind, has_escape = skip_string(text, position)
+    local name = sub(text, position + 1, behind - 2)
+    if has_escape and not is_map and kind then
+      refuse("Write names of fields without escapes.")
+    end
+    local member_kind, member_is_map = field_of(api, kind, is_map, name, seen)
+    position = skip_space(text, behind)
+    if byte(text, position) ~= 58 then
+      no_json(position)
+    end
+    position = skip_space(text, check_value(text, position + 1, api, member_kind, member_is_map, depth))
+    local found = byte(text, position)
+    if found == 125 then
+      return position + 1
+    elseif found ~= 44 then
+      no_json(position)
+    end
+    position = position + 1
+  end
+end
+
+local function check_elements(text, position, api, kind, depth)
+  while true do
+    position = skip_space(text, check_value(text, position, api, kind, false, depth))
+    local found = byte(text, position)
+    if found == 93 then
+      return position + 1
+    elseif found ~= 44 then
+      no_json(position)
+    end
+    position = position + 1
+  end
+end
+
+-- The position behind a value. `kind`: the type of its message; nil where the protos do not say what is in it.
+check_value = function(text, position, api, kind, is_map, depth)
+  if depth > MAX_DEPTH then
+    refuse("The body is nested deeper than " .. MAX_DEPTH .. ".")
+  end
+  values_seen = values_seen + 1
+  if values_seen > MAX_VALUES then
+    refuse("The body holds more than " .. MAX_VALUES .. " values.")
+  end
+  position = skip_space(text, position)
+  local found = byte(text, position)
+  if found == 123 then
+    local inside = skip_space(text, position + 1)
+    if byte(text, inside) == 125 then
+      return inside + 1
+    end
+    return check_members(text, inside, api, kind, is_map, depth + 1)
+  elseif found == 91 then
+    local inside = skip_space(text, position + 1)
+    if byte(text, inside) == 93 then
+      return inside + 1
+    end
+    return check_elements(text, inside, api, kind, depth + 1)
+  elseif found == 34 then
+    return (skip_string(text, position))
+  end
+  return skip_scalar(text, position)
+end
+
+local function check_body(text, api, kind)
+  values_seen = 0
+  local position = skip_space(text, 1)
+  if byte(text, position) ~= 123 then
+    refuse("The body must be one JSON object.")
+  end
+  position = skip_space(text, check_value(text, position, api, kind, false, 0))
+  if position <= #text then
+    no_json(position)
+  end
+end
+
+-- The type of the body that a call carries; nil where it carries none.
+local function body_type(headers, api)
+  local method, path = headers:get(":method"), match(headers:get(":path") or "", "^[^?]*")
+  for _, route in ipairs(api.routes) do
+    if route[1] == method and find(path, route[2]) then
+      return route[3]
+    end
+  end
+end
+
+return function(handle, api)
+  local kind = body_type(handle:headers(), api)
+  local body = kind and handle:body()
+  if not body or body:length() == 0 then
+    return
+  end
+  local passed, fault = pcall(check_body, body:getBytes(0, body:length()), api, kind)
+  if not passed then
+    local refusal = type(fault) == "table" and fault.refusal or "The body cannot be read."
+    handle:respond({ [":status"] = "400", ["content-type"] = "text/plain" }, refusal)
+  end
+end

@@ -1,0 +1,1 @@
+"""Where Envoy connects to."""

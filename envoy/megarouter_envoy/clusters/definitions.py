@@ -1,0 +1,239 @@
+"""Where Envoy connects to: the four services, the OTLP collector, one cluster per identity provider and one per model provider."""
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from envoy_data_plane.envoy.config.cluster import v3 as cluster
+from envoy_data_plane.envoy.config.core import v3 as core
+from envoy_data_plane.envoy.config.endpoint import v3 as endpoint
+from envoy_data_plane.envoy.extensions.filters.http.credential_injector import v3 as injector
+from envoy_data_plane.envoy.extensions.filters.http.upstream_codec import v3 as upstream_codec
+from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
+from envoy_data_plane.envoy.extensions.http.injected_credentials.generic import v3 as generic_credential
+from envoy_data_plane.envoy.extensions.transport_sockets.tls import v3 as tls
+from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstream_http
+
+from megarouter_envoy.clusters.authorities import system_authorities
+from megarouter_envoy.header_rules import clean_provider_answer
+from megarouter_envoy.names import (
+    ADMIN_CLUSTER,
+    AUTHZ_CLUSTER,
+    EDGE_SECRET_HEADER,
+    OTLP_CLUSTER,
+    RATELIMIT_CLUSTER,
+    USAGE_CLUSTER,
+)
+from megarouter_envoy.options import BootstrapOptions, Credential, IdentityProvider, ProviderTarget, worker_sockets
+from megarouter_envoy.typed_config import extension, http_filter, pack, seconds, socket_address, unix_address
+
+PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+SERVICE_CONNECT_TIMEOUT_S = 1
+PROVIDER_CONNECT_TIMEOUT_S = 10
+# Shorter than the keep-alive of providers: a connection that the other side is about to close costs a failed call,
+# because nothing is retried.
+PROVIDER_IDLE_TIMEOUT_S = 30
+SERVICE_REQUESTS_MAX = 16_384
+EDGE_SECRET = "edge-secret"  # noqa: S105 - its name
+
+
+def clusters(options: BootstrapOptions) -> list[cluster.Cluster]:
+    """All clusters, services first."""
+    sockets = options.sockets
+    services = (
+        (AUTHZ_CLUSTER, worker_sockets(sockets.authz, sockets.authz_workers)),
+        (RATELIMIT_CLUSTER, worker_sockets(sockets.ratelimit, sockets.ratelimit_workers)),
+        (USAGE_CLUSTER, [sockets.usage]),
+    )
+    built = [_service(name, paths, _http2_only()) for name, paths in services]
+    admins = worker_sockets(sockets.admin, sockets.admin_workers)
+    built.append(_service(ADMIN_CLUSTER, admins, _proving_the_edge()))
+    if options.otlp_endpoint is not None:
+        built.append(_otlp(options.otlp_endpoint))
+    built += [_identity(provider, options) for provider in options.identity_providers if provider.jwks_uri]
+    return [*built, *(_provider(target, options) for target in options.providers)]
+
+
+def secrets(options: BootstrapOptions) -> list[tls.Secret]:
+    """Our own and the providers' secrets, each read by Envoy from its own file when it starts."""
+    targets = options.providers
+    files = {_secret_name(target): target.credential.secret_file for target in targets if target.credential}
+    return [
+        tls.Secret(name=name, generic_secret=tls.GenericSecret(secret=core.DataSource(filename=str(file))))
+        for name, file in {EDGE_SECRET: options.edge_secret_file, **files}.items()
+    ]
+
+
+def _secret_name(target: ProviderTarget) -> str:
+    return f"credential-{target.name}"
+
+
+def _proving_the_edge() -> upstream_http.HttpProtocolOptions:
+    """HTTP/2 with the secret of the deployment on every call, set after all that a client's data passes.
+
+    Headers are sent whole, never as references to earlier ones: gRPC keeps a value that it could not read in that table, and
+    would fail every later call on the connection that names the same header, whoever makes it.
+    """
+    protocol = _http2_only(hpack_table_bytes=0)
+    protocol.http_filters = [
+        _inject(
+            generic_credential.Generic(credential=tls.SdsSecretConfig(name=EDGE_SECRET), header=EDGE_SECRET_HEADER)
+        ),
+        http_filter("envoy.filters.http.upstream_codec", upstream_codec.UpstreamCodec()),
+    ]
+    return protocol
+
+
+def _identity(provider: IdentityProvider, options: BootstrapOptions) -> cluster.Cluster:
+    """Where an issuer publishes its keys."""
+    uri = urlsplit(provider.jwks_uri or "")
+    host, is_tls = uri.hostname or "", uri.scheme == "https"
+    address = socket_address(host, uri.port or (443 if is_tls else 80))
+    return cluster.Cluster(
+        name=provider.cluster,
+        type=_discovery(host),
+        wait_for_warm_on_init=False,
+        dns_lookup_family=cluster.ClusterDnsLookupFamily.ALL,
+        connect_timeout=seconds(PROVIDER_CONNECT_TIMEOUT_S),
+        load_assignment=_one_endpoint(provider.cluster, address, host),
+        transport_socket=_tls(host, options.authorities_path) if is_tls else None,
+    )
+
+
+def _service(name: str, sockets: Sequence[Path], protocol: upstream_http.HttpProtocolOptions) -> cluster.Cluster:
+    return cluster.Cluster(
+        name=name,
+        type=cluster.ClusterDiscoveryType.STATIC,
+        connect_timeout=seconds(SERVICE_CONNECT_TIMEOUT_S),
+        circuit_breakers=_breakers(SERVICE_REQUESTS_MAX),
+        typed_extension_protocol_options={PROTOCOL_OPTIONS: pack(protocol)},
+        load_assignment=_endpoints(name, [unix_address(socket) for socket in sockets]),
+    )
+
+
+def _otlp(host_and_port: str) -> cluster.Cluster:
+    host, _, port = host_and_port.rpartition(":")
+    return cluster.Cluster(
+        name=OTLP_CLUSTER,
+        type=_discovery(host),
+        wait_for_warm_on_init=False,
+        connect_timeout=seconds(SERVICE_CONNECT_TIMEOUT_S),
+        typed_extension_protocol_options={PROTOCOL_OPTIONS: pack(_http2_only())},
+        load_assignment=_one_endpoint(OTLP_CLUSTER, socket_address(host.strip("[]"), int(port))),
+    )
+
+
+def _provider(target: ProviderTarget, options: BootstrapOptions) -> cluster.Cluster:
+    limits = options.limits
+    return cluster.Cluster(
+        name=target.cluster,
+        type=_discovery(target.host),
+        wait_for_warm_on_init=False,  # a name that does not resolve must not keep the gateway from starting
+        dns_lookup_family=cluster.ClusterDnsLookupFamily.ALL,
+        connect_timeout=seconds(PROVIDER_CONNECT_TIMEOUT_S),
+        per_connection_buffer_limit_bytes=limits.connection_buffer_bytes,
+        circuit_breakers=_breakers(limits.max_concurrent_provider_calls),
+        typed_extension_protocol_options={PROTOCOL_OPTIONS: pack(_provider_protocol(target))},
+        load_assignment=_one_endpoint(target.cluster, socket_address(target.host, target.port), target.host),
+        transport_socket=_tls(target.host, options.authorities_path) if target.tls else None,
+    )
+
+
+def _discovery(host: str) -> cluster.ClusterDiscoveryType:
+    """An address needs no name service; a name follows its changes without dropping open connections."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return cluster.ClusterDiscoveryType.LOGICAL_DNS
+    return cluster.ClusterDiscoveryType.STATIC
+
+
+def _one_endpoint(name: str, address: core.Address, hostname: str = "") -> endpoint.ClusterLoadAssignment:
+    return _endpoints(name, [address], hostname)
+
+
+def _endpoints(name: str, addresses: Iterable[core.Address], hostname: str = "") -> endpoint.ClusterLoadAssignment:
+    hosts = [
+        endpoint.LbEndpoint(endpoint=endpoint.Endpoint(address=address, hostname=hostname)) for address in addresses
+    ]
+    return endpoint.ClusterLoadAssignment(
+        cluster_name=name, endpoints=[endpoint.LocalityLbEndpoints(lb_endpoints=hosts)]
+    )
+
+
+def _breakers(requests_max: int) -> cluster.CircuitBreakers:
+    """No retries at all: a hold pays for one attempt."""
+    return cluster.CircuitBreakers(
+        thresholds=[
+            cluster.CircuitBreakersThresholds(
+                max_connections=requests_max,
+                max_pending_requests=requests_max,
+                max_requests=requests_max,
+                max_retries=0,
+            )
+        ]
+    )
+
+
+def _http2_only(hpack_table_bytes: int | None = None) -> upstream_http.HttpProtocolOptions:
+    """None is Envoy's default, 4 KiB."""
+    return upstream_http.HttpProtocolOptions(
+        explicit_http_config=upstream_http.HttpProtocolOptionsExplicitHttpConfig(
+            http2_protocol_options=core.Http2ProtocolOptions(hpack_table_size=hpack_table_bytes)
+        )
+    )
+
+
+def _provider_protocol(target: ProviderTarget) -> upstream_http.HttpProtocolOptions:
+    """Plain HTTP speaks HTTP/1.1; over TLS the provider chooses."""
+    protocol = upstream_http.HttpProtocolOptions(
+        common_http_protocol_options=core.HttpProtocolOptions(idle_timeout=seconds(PROVIDER_IDLE_TIMEOUT_S)),
+        http_filters=_upstream_filters(target),
+    )
+    if target.tls:
+        protocol.auto_config = upstream_http.HttpProtocolOptionsAutoHttpConfig(
+            http2_protocol_options=core.Http2ProtocolOptions()
+        )
+    else:
+        protocol.explicit_http_config = upstream_http.HttpProtocolOptionsExplicitHttpConfig(
+            http_protocol_options=core.Http1ProtocolOptions()
+        )
+    return protocol
+
+
+def _upstream_filters(target: ProviderTarget) -> list[hcm.HttpFilter]:
+    """They see the request last and the answer first, after the router has chosen this provider."""
+    filters = [http_filter("envoy.filters.http.header_mutation", clean_provider_answer())]
+    if target.credential is not None:
+        filters.append(_inject(_provider_credential(target, target.credential)))
+    return [*filters, http_filter("envoy.filters.http.upstream_codec", upstream_codec.UpstreamCodec())]
+
+
+def _provider_credential(target: ProviderTarget, credential: Credential) -> generic_credential.Generic:
+    return generic_credential.Generic(
+        credential=tls.SdsSecretConfig(name=_secret_name(target)),
+        header=credential.header,
+        header_value_prefix=credential.prefix,
+    )
+
+
+def _inject(credential: generic_credential.Generic) -> hcm.HttpFilter:
+    """An upstream filter; what a client sent in the header is replaced."""
+    config = injector.CredentialInjector(
+        overwrite=True, credential=extension("envoy.http.injected_credentials.generic", credential)
+    )
+    return http_filter("envoy.filters.http.credential_injector", config)
+
+
+def _tls(host: str, authorities_path: Path | None) -> core.TransportSocket:
+    """TLS that insists on a known authority and on the provider's name."""
+    authorities = core.DataSource(filename=str(authorities_path or system_authorities()))
+    context = tls.UpstreamTlsContext(
+        sni=host,
+        auto_sni_san_validation=True,
+        common_tls_context=tls.CommonTlsContext(
+            validation_context=tls.CertificateValidationContext(trusted_ca=authorities)
+        ),
+    )
+    return core.TransportSocket(name="envoy.transport_sockets.tls", typed_config=pack(context))

@@ -1,0 +1,22 @@
+"""The listener of the admin API: gRPC, gRPC-Web and REST on one port."""
+
+from envoy_data_plane.envoy.config.listener import v3 as listener
+from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
+
+from megarouter_envoy.filters.admin_filters import admin_filters
+from megarouter_envoy.listeners.admin_routes import admin_routes
+from megarouter_envoy.listeners.connection_manager import hardened_manager, public_listener
+from megarouter_envoy.options import BootstrapOptions
+from megarouter_envoy.replies.admin_replies import admin_replies
+from megarouter_envoy.typed_config import seconds
+
+
+def admin_listener(options: BootstrapOptions) -> listener.Listener:
+    """Permissions are admin_service's; Envoy translates, checks signatures of tokens, and says who is at the other end."""
+    manager = hardened_manager("admin", options)
+    manager.path_with_escaped_slashes_action = hcm.HttpConnectionManagerPathWithEscapedSlashesAction.REJECT_REQUEST
+    manager.request_timeout = seconds(options.limits.admin_request_timeout_s)
+    manager.local_reply_config = admin_replies()
+    manager.route_config = admin_routes(options)
+    manager.http_filters = admin_filters(options)
+    return public_listener("admin", options.admin_port, manager, options)

@@ -1,0 +1,64 @@
+"""The routes of the admin listener."""
+
+from envoy_data_plane.envoy.config.route import v3 as route
+from envoy_data_plane.envoy.extensions.filters.http.cors import v3 as cors
+from envoy_data_plane.envoy.type.matcher import v3 as matcher
+
+from megarouter_envoy.filters.admin_filters import rest_only
+from megarouter_envoy.names import ADMIN_CLUSTER, CLIENT_ADDRESS_HEADER
+from megarouter_envoy.options import BootstrapOptions
+from megarouter_envoy.replies.invite_page import invite_page
+from megarouter_envoy.typed_config import content_type_is_grpc, pack, seconds, set_header
+
+REQUEST_HEADERS = ("authorization", "content-type", "grpc-timeout", "x-grpc-web", "x-user-agent")
+RESPONSE_HEADERS = ("grpc-message", "grpc-status", "grpc-status-details-bin", "x-request-id")
+METHODS = ("GET", "POST", "PATCH", "DELETE")
+PREFLIGHT_MAX_AGE_S = 600
+
+
+def admin_routes(options: BootstrapOptions) -> route.RouteConfiguration:
+    """All but the page for invites goes to admin_service.
+
+    What is neither gRPC nor a path of the API does not come so far: the translator refuses it.
+
+    A route that answers by itself would not do for REST, because Envoy applies no CORS to it.
+    """
+    grpc = route.Route(
+        name="grpc",
+        match=route.RouteMatch(prefix="/", headers=[content_type_is_grpc()]),
+        typed_per_filter_config=rest_only(),
+        route=_to_admin_service(options.limits.max_admin_call_s),
+    )
+    rest = route.Route(
+        name="rest", match=route.RouteMatch(prefix="/"), route=_to_admin_service(options.limits.max_admin_call_s)
+    )
+    host = route.VirtualHost(
+        name="admin",
+        domains=["*"],
+        request_headers_to_add=[set_header(CLIENT_ADDRESS_HEADER, "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")],
+        routes=[grpc, invite_page(), rest],
+    )
+    if options.admin_allowed_origins:
+        host.typed_per_filter_config = {"envoy.filters.http.cors": pack(_cors(options.admin_allowed_origins))}
+    return route.RouteConfiguration(name="admin", virtual_hosts=[host])
+
+
+def _to_admin_service(longest_s: int) -> route.RouteAction:
+    longest = seconds(longest_s)
+    return route.RouteAction(
+        cluster=ADMIN_CLUSTER,
+        timeout=seconds(0),
+        max_stream_duration=route.RouteActionMaxStreamDuration(
+            max_stream_duration=longest, grpc_timeout_header_max=longest
+        ),
+    )
+
+
+def _cors(origins: tuple[str, ...]) -> cors.CorsPolicy:
+    return cors.CorsPolicy(
+        allow_origin_string_match=[matcher.StringMatcher(exact=origin) for origin in origins],
+        allow_methods=",".join(METHODS),
+        allow_headers=",".join(REQUEST_HEADERS),
+        expose_headers=",".join(RESPONSE_HEADERS),
+        max_age=str(PREFLIGHT_MAX_AGE_S),
+    )

@@ -1,0 +1,26 @@
+"""The listener that model calls arrive at."""
+
+from envoy_data_plane.envoy.config.listener import v3 as listener
+from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
+
+from megarouter_envoy.filters.model_filters import model_filters
+from megarouter_envoy.listeners.connection_manager import hardened_manager, public_listener
+from megarouter_envoy.listeners.model_routes import model_routes
+from megarouter_envoy.logs.access_logs import journal, usage_stream
+from megarouter_envoy.options import BootstrapOptions
+from megarouter_envoy.replies.local_replies import local_replies
+
+
+def model_listener(options: BootstrapOptions) -> listener.Listener:
+    """Every model call of every member passes here."""
+    manager = hardened_manager("model", options)
+    # SDKs write a slash inside a model name as %2F. The client is sent to the plain form, so that the path that is
+    # decided on is the path that is logged and sent.
+    manager.path_with_escaped_slashes_action = (
+        hcm.HttpConnectionManagerPathWithEscapedSlashesAction.UNESCAPE_AND_REDIRECT
+    )
+    manager.access_log = [usage_stream(), journal(options.journal_path)]
+    manager.local_reply_config = local_replies(options.limits.max_request_bytes)
+    manager.route_config = model_routes(options.limits.stream_idle_timeout_s)
+    manager.http_filters = model_filters(options)
+    return public_listener("model", options.model_port, manager, options)

@@ -1,0 +1,51 @@
+"""The only route of the model listener: to the provider that authz_service chose, or nowhere."""
+
+from envoy_data_plane.envoy.config.route import v3 as route
+
+from megarouter_envoy.filters.decisions import descriptors
+from megarouter_envoy.names import CLUSTER_HEADER
+from megarouter_envoy.typed_config import seconds
+
+# Removed on the way to the provider: what identifies the caller, the caller's own account, or this installation.
+# authz_service has read the credentials by then; the gateway's own are put in on the upstream side.
+REQUEST_HEADERS_REMOVED = (
+    CLUSTER_HEADER,
+    "api-key",
+    "authorization",
+    "cookie",
+    "openai-organization",
+    "openai-project",
+    "proxy-authorization",
+    "x-api-key",
+    "x-envoy-external-address",
+    "x-envoy-internal",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-goog-api-key",
+    "x-goog-user-project",
+    "x-real-ip",
+)
+
+
+def model_routes(idle_timeout_s: int) -> route.RouteConfiguration:
+    """Sends every path to the cluster named by the header of authz_service; without that header there is none.
+
+    Which paths exist is decided by authz_service alone, so that the list is kept in one place.
+    """
+    action = route.RouteAction(
+        cluster_header=CLUSTER_HEADER,
+        auto_host_rewrite=True,
+        timeout=seconds(0),  # a stream has no length known beforehand: idle time and total time are bounded instead
+        idle_timeout=seconds(idle_timeout_s),
+        rate_limits=descriptors(),
+    )
+    everything = route.Route(name="provider", match=route.RouteMatch(prefix="/"), route=action)
+    host = route.VirtualHost(
+        name="models",
+        domains=["*"],
+        routes=[everything],
+        request_headers_to_remove=list(REQUEST_HEADERS_REMOVED),
+    )
+    return route.RouteConfiguration(name="models", virtual_hosts=[host])

@@ -1,0 +1,1 @@
+"""The answers that Envoy gives by itself."""

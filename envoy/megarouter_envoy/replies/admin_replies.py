@@ -1,0 +1,86 @@
+"""The answers that Envoy gives itself on the admin listener: `google.rpc.Status` as JSON, as from admin_service."""
+
+from dataclasses import dataclass
+
+from envoy_data_plane.envoy.config.accesslog import v3 as accesslog
+from envoy_data_plane.envoy.config.core import v3 as core
+from envoy_data_plane.envoy.config.route import v3 as route
+from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
+from envoy_data_plane.google.protobuf import Struct
+
+from megarouter_envoy.replies.invite_page import CONTENT_TYPE
+from megarouter_envoy.replies.local_replies import Filter, status_is
+from megarouter_envoy.typed_config import content_type_is_grpc
+
+ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
+ERROR_DOMAIN = "megarouter"
+# What Envoy says of its own reply: which field it does not know, where the JSON breaks off.
+WHAT_ENVOY_SAYS = "The request cannot be used. %LOCAL_REPLY_BODY%"
+INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, INTERNAL, UNAVAILABLE = 3, 4, 5, 13, 14
+
+
+@dataclass(frozen=True, slots=True)
+class AdminReply:
+    """One error by the HTTP status that Envoy chose; None: every other."""
+
+    status: int | None
+    code: int
+    reason: str
+    """A value of `megarouter.type.v1.ErrorReason`."""
+    message: str
+
+
+REPLIES = (
+    AdminReply(400, INVALID_ARGUMENT, "REQUEST_MALFORMED", WHAT_ENVOY_SAYS),
+    AdminReply(404, NOT_FOUND, "METHOD_UNKNOWN", "The admin API has no such path, or not with this HTTP method."),
+    AdminReply(
+        408,
+        DEADLINE_EXCEEDED,
+        "REQUEST_TIMEOUT",
+        "The request did not arrive in time. Send it again over a faster connection.",
+    ),
+    AdminReply(413, INVALID_ARGUMENT, "REQUEST_TOO_LARGE", "The request is too large. Send less at once."),
+    AdminReply(
+        431, INVALID_ARGUMENT, "REQUEST_TOO_LARGE", "The request headers are too large. Send fewer or shorter ones."
+    ),
+    AdminReply(503, UNAVAILABLE, "DEPENDENCY_UNAVAILABLE", "The admin API cannot be reached now. Try again."),
+    AdminReply(504, DEADLINE_EXCEEDED, "REQUEST_TIMEOUT", "The call did not end in time."),
+    AdminReply(None, INTERNAL, "INTERNAL_FAULT", "The gateway could not process this call."),
+)
+
+
+def admin_replies() -> hcm.LocalReplyConfig:
+    """JSON for callers that do not speak gRPC; those that do get a gRPC status from Envoy itself."""
+    rest = _speaks_rest()
+    return hcm.LocalReplyConfig(mappers=[_page(), *(_mapper(reply, rest) for reply in REPLIES)])
+
+
+def _page() -> hcm.ResponseMapper:
+    """The page for invites is such an answer too, the only one that is no error, and stays as it is."""
+    unchanged = core.SubstitutionFormatString(
+        text_format_source=core.DataSource(inline_string="%LOCAL_REPLY_BODY%"), content_type=CONTENT_TYPE
+    )
+    return hcm.ResponseMapper(filter=status_is(200), body_format_override=unchanged)
+
+
+def _speaks_rest() -> Filter:
+    """Whoever sent no gRPC, or sent it only in Envoy's own translation."""
+    not_grpc = content_type_is_grpc()
+    not_grpc.invert_match = not_grpc.treat_missing_header_as_empty = True
+    translated = route.HeaderMatcher(name="x-envoy-original-path", present_match=True)
+    filters = [Filter(header_filter=accesslog.HeaderFilter(header=header)) for header in (not_grpc, translated)]
+    return Filter(or_filter=accesslog.OrFilter(filters=filters))
+
+
+def _mapper(reply: AdminReply, rest: Filter) -> hcm.ResponseMapper:
+    matched = rest
+    if reply.status is not None:
+        matched = Filter(and_filter=accesslog.AndFilter(filters=[rest, status_is(reply.status)]))
+    return hcm.ResponseMapper(filter=matched, body_format_override=_json(reply))
+
+
+def _json(reply: AdminReply) -> core.SubstitutionFormatString:
+    """Built as JSON, so that what Envoy quotes of a request cannot leave its string."""
+    information = {"@type": ERROR_INFO, "reason": reply.reason, "domain": ERROR_DOMAIN}
+    status = {"code": reply.code, "message": reply.message, "details": [information]}
+    return core.SubstitutionFormatString(json_format=Struct.from_dict(status), content_type="application/json")

@@ -1,0 +1,224 @@
+"""The answers that Envoy gives itself, as JSON errors in the caller's dialect.
+
+Replies of authz_service, of ratelimit_service and of the rewriter are finished already and pass unchanged. For the rest
+each cause has one error. The first mapper that matches wins, so the order of the causes matters.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from envoy_data_plane.envoy.config.accesslog import v3 as accesslog
+from envoy_data_plane.envoy.config.core import v3 as core
+from envoy_data_plane.envoy.config.route import v3 as route
+from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
+from envoy_data_plane.envoy.type.matcher import v3 as matcher
+
+from megarouter_envoy.names import AUTHZ_NAMESPACE, REWRITER_NAMESPACE
+from megarouter_envoy.replies.error_bodies import Dialect, GatewayError, error_body
+from megarouter_envoy.typed_config import set_header
+
+Filter = accesslog.AccessLogFilter
+
+JSON_CONTENT_TYPE = "application/json"
+NO_RETRY = "x-should-retry"
+
+# Paths that belong to a dialect other than OpenAI's. The rewriter changes the path before the provider is called; the
+# decision names the caller's dialect, and is asked first.
+DIALECT_PATHS = {Dialect.ANTHROPIC: r"/v1/messages([/?].*)?", Dialect.GEMINI: r"/v1beta([/?].*)?|/v1/models/[^?]*:.*"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Response flags and a status that identify a local reply, and the error that the caller reads."""
+
+    error: GatewayError
+    flags: tuple[str, ...] = ()
+    status_matched: int | None = None
+    retry_cannot_help: bool = False
+
+
+def _invalid(status: int, code: str, message: str, anthropic_type: str = "invalid_request_error") -> GatewayError:
+    return GatewayError(status, code, message, "invalid_request_error", anthropic_type, "INVALID_ARGUMENT")
+
+
+def _unavailable(status: int, code: str, message: str) -> GatewayError:
+    gemini_status = "DEADLINE_EXCEEDED" if status == 504 else "UNAVAILABLE"
+    openai_type = "service_unavailable_error" if status == 503 else "api_error"
+    anthropic_type = "overloaded_error" if status == 503 else "api_error"
+    return GatewayError(status, code, message, openai_type, anthropic_type, gemini_status)
+
+
+DEPENDENCY_UNAVAILABLE = _unavailable(
+    503,
+    "dependency_unavailable",
+    "The gateway cannot check this call because a service it depends on is unavailable. "
+    "No model was called. Retry in a few seconds.",
+)
+OVERLOADED = _unavailable(
+    503,
+    "overloaded",
+    "The gateway is at its limit and did not take this call. No model was called. Retry in a few seconds.",
+)
+PROVIDER_UNREACHABLE = _unavailable(
+    503,
+    "provider_unavailable",
+    "The provider of this model cannot be reached. Retry in a few seconds, or choose a model of another provider.",
+)
+PROVIDER_BROKE_OFF = _unavailable(
+    502,
+    "provider_unavailable",
+    "The provider of this model broke off before it answered. Retry, or choose a model of another provider.",
+)
+PROVIDER_TIMEOUT = _unavailable(
+    504,
+    "provider_timeout",
+    "The provider of this model did not answer in time. Retry, ask for a stream, or choose another model.",
+)
+REQUEST_TIMEOUT = _invalid(
+    408, "request_timeout", "The request did not arrive in time. Send it again over a faster connection."
+)
+HEADERS_TOO_LARGE = _invalid(
+    431, "headers_too_large", "The request headers are too large. Send fewer or shorter headers."
+)
+UPGRADE_REFUSED = GatewayError(
+    403,
+    "upgrade_refused",
+    "This endpoint accepts no protocol upgrade. Use plain HTTP requests; streams are server-sent events.",
+    "invalid_request_error",
+    "permission_error",
+    "PERMISSION_DENIED",
+)
+NOT_FOUND = GatewayError(
+    404,
+    "not_found",
+    "There is nothing at this address. Check base_url and the path of the call.",
+    "invalid_request_error",
+    "not_found_error",
+    "NOT_FOUND",
+)
+MALFORMED = _invalid(400, "malformed_request", "The request is not valid HTTP. Check its headers and its path.")
+GATEWAY_FAILED = GatewayError(
+    500, "gateway_error", "The gateway could not process this call. Retry in a few seconds.", "api_error", "api_error",
+    "INTERNAL",
+)  # fmt: skip
+
+
+def _too_large(max_request_bytes: int) -> GatewayError:
+    message = f"The request body is larger than {max_request_bytes} bytes. Send a smaller one."
+    return _invalid(413, "request_too_large", message, "request_too_large")
+
+
+def causes(max_request_bytes: int) -> tuple[Cause, ...]:
+    """All causes, the narrowest first. The last one catches what no other explains."""
+    return (
+        Cause(DEPENDENCY_UNAVAILABLE, flags=("RLSE", "UAEX")),
+        Cause(OVERLOADED, flags=("OM",)),
+        Cause(_too_large(max_request_bytes), status_matched=413, retry_cannot_help=True),
+        Cause(REQUEST_TIMEOUT, status_matched=408),
+        Cause(HEADERS_TOO_LARGE, status_matched=431, retry_cannot_help=True),
+        Cause(PROVIDER_UNREACHABLE, flags=("UF", "UH", "UO", "NC")),
+        Cause(PROVIDER_BROKE_OFF, flags=("UC", "UR", "LR", "UPE")),
+        Cause(PROVIDER_TIMEOUT, flags=("UT", "UMSDR", "DT", "SI")),
+        Cause(PROVIDER_TIMEOUT, status_matched=504),
+        Cause(UPGRADE_REFUSED, status_matched=403, retry_cannot_help=True),
+        Cause(NOT_FOUND, status_matched=404, retry_cannot_help=True),
+        Cause(MALFORMED, status_matched=400, retry_cannot_help=True),
+        Cause(OVERLOADED, status_matched=503),
+        Cause(GATEWAY_FAILED),
+    )
+
+
+def local_replies(max_request_bytes: int) -> hcm.LocalReplyConfig:
+    """All local replies of the model listener."""
+    finished = (
+        _metadata_is_true(AUTHZ_NAMESPACE, "answered"),
+        _metadata_is_true(REWRITER_NAMESPACE, "answered"),
+        _any_flag(("RL",)),
+        status_is(307),  # the redirect to a path without %2F: it has no body, but a status and a location to keep
+    )
+    mappers = [_pass(matched) for matched in finished]
+    for cause in causes(max_request_bytes):
+        mappers.extend(_mapper(cause, dialect) for dialect in Dialect)
+    return hcm.LocalReplyConfig(mappers=mappers)
+
+
+def _pass(matched: Filter) -> hcm.ResponseMapper:
+    return hcm.ResponseMapper(filter=matched, body_format_override=json_text("%LOCAL_REPLY_BODY%"))
+
+
+def _mapper(cause: Cause, dialect: Dialect) -> hcm.ResponseMapper:
+    headers = [set_header(NO_RETRY, "false")] if cause.retry_cannot_help else []
+    return hcm.ResponseMapper(
+        filter=_all_of([*_cause_filters(cause), *_dialect_filters(dialect)]),
+        status_code=cause.error.status,
+        body_format_override=json_text(error_body(cause.error, dialect).replace("%", "%%")),
+        headers_to_add=headers,
+    )
+
+
+def json_text(text_format: str) -> core.SubstitutionFormatString:
+    """A JSON body from a text format, in which a literal `%` is written `%%`."""
+    source = core.DataSource(inline_string=text_format)
+    return core.SubstitutionFormatString(text_format_source=source, content_type=JSON_CONTENT_TYPE)
+
+
+def _cause_filters(cause: Cause) -> Iterable[Filter]:
+    if cause.flags:
+        yield _any_flag(cause.flags)
+    if cause.status_matched is not None:
+        yield status_is(cause.status_matched)
+
+
+def _dialect_filters(dialect: Dialect) -> Iterable[Filter]:
+    """Nothing for OpenAI: it is what remains when the mappers of the other dialects did not match."""
+    if dialect is Dialect.OPENAI:
+        return
+    by_path = _all_of([_metadata_text(AUTHZ_NAMESPACE, "dialect", "", if_absent=True), _path(DIALECT_PATHS[dialect])])
+    by_decision = _metadata_text(AUTHZ_NAMESPACE, "dialect", dialect.value, if_absent=False)
+    yield Filter(or_filter=accesslog.OrFilter(filters=[by_decision, by_path]))
+
+
+def _all_of(filters: list[Filter]) -> Filter:
+    """All of `filters`; with none, every reply."""
+    if not filters:
+        return status_is(0, accesslog.ComparisonFilterOp.GE)
+    if len(filters) == 1:
+        return filters[0]
+    return Filter(and_filter=accesslog.AndFilter(filters=filters))
+
+
+def status_is(status: int, comparison: accesslog.ComparisonFilterOp = accesslog.ComparisonFilterOp.EQ) -> Filter:
+    """Matches by the status that Envoy chose."""
+    value = core.RuntimeUInt32(default_value=status, runtime_key="megarouter.local_reply_status")
+    return Filter(
+        status_code_filter=accesslog.StatusCodeFilter(comparison=accesslog.ComparisonFilter(op=comparison, value=value))
+    )
+
+
+def _any_flag(flags: tuple[str, ...]) -> Filter:
+    return Filter(response_flag_filter=accesslog.ResponseFlagFilter(flags=list(flags)))
+
+
+def _path(regex: str) -> Filter:
+    string_match = matcher.StringMatcher(safe_regex=matcher.RegexMatcher(regex=regex))
+    return Filter(
+        header_filter=accesslog.HeaderFilter(header=route.HeaderMatcher(name=":path", string_match=string_match))
+    )
+
+
+def _metadata_text(namespace: str, key: str, text: str, *, if_absent: bool) -> Filter:
+    value = matcher.ValueMatcher(string_match=matcher.StringMatcher(exact=text))
+    return _metadata(namespace, key, value, if_absent=if_absent)
+
+
+def _metadata_is_true(namespace: str, key: str) -> Filter:
+    return _metadata(namespace, key, matcher.ValueMatcher(bool_match=True), if_absent=False)
+
+
+def _metadata(namespace: str, key: str, value: matcher.ValueMatcher, *, if_absent: bool) -> Filter:
+    path = [matcher.MetadataMatcherPathSegment(key=key)]
+    return Filter(
+        metadata_filter=accesslog.MetadataFilter(
+            matcher=matcher.MetadataMatcher(filter=namespace, path=path, value=value), match_if_key_not_found=if_absent
+        )
+    )

@@ -1,0 +1,1 @@
+"""What Envoy and the services must agree on."""

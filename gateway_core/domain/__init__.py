@@ -1,1 +1,0 @@
-"""The rules of the gateway as pure functions and frozen values: no input, no output, no clock of its own."""

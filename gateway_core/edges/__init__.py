@@ -1,1 +1,0 @@
-"""Where the domain meets PostgreSQL, Redis, gRPC, telemetry and the environment."""

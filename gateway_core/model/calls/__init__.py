@@ -1,0 +1,1 @@
+"""A call: the decision, its hold, its placement, its refusal and its usage."""

@@ -1,0 +1,120 @@
+"""What a caller reads when a hold could not be placed: a limit that is spent, or a throttle that is busy."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from gateway_core.model.calls.decision import Admission
+from gateway_core.model.calls.placements import BusyThrottle, ExhaustedCounter, Refused, TokensLeft
+from gateway_core.model.calls.refusals import ExhaustedLimit, Refusal, RefusalReason
+from gateway_core.model.limits.rate_limits import format_duration
+from gateway_core.model.limits.throttles import ThrottleKind
+from gateway_core.model.money import format_credits
+from gateway_core.model.organization.scopes import ScopeKind
+
+_US_PER_S: Final = 1_000_000
+_SCOPE_NAMES: Final = {
+    ScopeKind.API_KEY: "API key",
+    ScopeKind.MEMBER: "member",
+    ScopeKind.GROUP: "group",
+    ScopeKind.ORGANIZATION: "organization",
+}
+
+
+def refuse_placement(admission: Admission, refused: Refused) -> Refusal:
+    """Returns the refusal of a placement. A limit that waiting does not help is reported before one that it does."""
+    if refused.exhausted:
+        return refuse_exhausted(admission, refused.exhausted)
+    return _refuse_busy(admission, refused.busy)
+
+
+def _refuse_busy(admission: Admission, busy: tuple[BusyThrottle, ...]) -> Refusal:
+    """Names the first throttle that refused; what it says of waiting holds for all of them."""
+    waits_s = [_wait_s(throttle) for throttle in busy]
+    seconds = None if None in waits_s else max(wait for wait in waits_s if wait is not None)
+    first = busy[0]
+    throttle, limit = admission.hold.throttles[first.index], admission.throttle_limits[first.index]
+    subject = f"{_SCOPE_NAMES[throttle.scope.kind]} {throttle.scope.scope_id!r}"
+    if seconds is None:
+        again = "No waiting lets this call pass. Lower max_tokens or ask an admin."
+    else:
+        again = f"Try again in {seconds} second{'' if seconds == 1 else 's'}."
+    headers: tuple[tuple[str, str], ...]
+    if throttle.kind is ThrottleKind.TOKENS:
+        models = f" for {throttle.models}" if throttle.models else ""
+        needed = admission.hold.input_tokens + admission.hold.output_tokens
+        reason, left = RefusalReason.TOKENS_RATE_LIMITED, max(0, limit - first.used)
+        message = (
+            f"The limit of {subject} is {limit} tokens per minute{models}: this call needs up to {needed}, {left} are left."
+            f" {again}"
+        )
+        headers = token_headers(admission, TokensLeft(first.index, left, first.reset_us))
+    else:
+        reason = RefusalReason.TOO_MANY_CONCURRENT_CALLS
+        message = (
+            f"The limit of {subject} is {limit} call{'' if limit == 1 else 's'} at once, {first.used} are open. {again}"
+        )
+        headers = _headers("concurrent-requests", limit, max(0, limit - first.used))
+    return Refusal(
+        reason,
+        message,
+        retry_after_s=seconds,
+        headers=headers,
+        never_passes=seconds is None,
+        scope=throttle.scope,
+    )
+
+
+def token_headers(admission: Admission, left: TokensLeft) -> tuple[tuple[str, str], ...]:
+    """What a caller is told of tokens per minute, as OpenAI's clients know it."""
+    limit = admission.throttle_limits[left.index]
+    return (
+        *_headers("tokens", limit, left.remaining),
+        ("x-ratelimit-reset-tokens", format_duration(left.reset_us)),
+    )
+
+
+def _wait_s(throttle: BusyThrottle) -> int | None:
+    """Whole seconds, at least one: an open call may end at any moment."""
+    return None if throttle.wait_us is None else max(1, -(-throttle.wait_us // _US_PER_S))
+
+
+def _headers(what: str, limit: int, remaining: int) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (f"x-ratelimit-limit-{what}", str(limit)), (f"x-ratelimit-remaining-{what}", str(remaining))
+
+
+def refuse_exhausted(admission: Admission, exhausted: tuple[ExhaustedCounter, ...]) -> Refusal:
+    """The refusal for limits that could not carry the hold; the message names the narrowest, the body all of them."""
+    limits = tuple(_exhausted_limit(admission, counter) for counter in exhausted)
+    amount = format_credits(admission.hold.amount_nano_credits)
+    first = limits[0]
+    if first.scope is None:
+        available = format_credits(first.limit_nano_credits - first.held_nano_credits)
+        message = (
+            f"The organization's credit is exhausted: this call needs up to {amount} credits, {available} are available."
+            " Ask an admin to top up."
+        )
+        return Refusal(RefusalReason.CREDIT_EXHAUSTED, message, limits=limits)
+    left = format_credits(max(0, first.limit_nano_credits - first.used_nano_credits - first.held_nano_credits))
+    reset = (
+        ""
+        if first.reset_epoch_s is None
+        else f" It resets at {datetime.fromtimestamp(first.reset_epoch_s, UTC).isoformat()}."
+    )
+    message = (
+        f"The budget of {_SCOPE_NAMES[first.scope.kind]} {first.scope.scope_id!r} is exhausted: this call needs up to {amount}"
+        f" credits, {left} of {format_credits(first.limit_nano_credits)} are left.{reset} Lower max_tokens or ask an admin."
+    )
+    return Refusal(RefusalReason.BUDGET_EXHAUSTED, message, limits=limits, scope=first.scope)
+
+
+def _exhausted_limit(admission: Admission, counter: ExhaustedCounter) -> ExhaustedLimit:
+    if counter.index is None:
+        return ExhaustedLimit(None, counter.settled_nano_credits, 0, counter.held_nano_credits, None)
+    limit = admission.limits[counter.index]
+    return ExhaustedLimit(
+        scope=admission.hold.counters[counter.index].scope,
+        limit_nano_credits=0 if limit is None else limit,
+        used_nano_credits=counter.settled_nano_credits,
+        held_nano_credits=counter.held_nano_credits,
+        reset_epoch_s=admission.reset_epoch_s[counter.index],
+    )

@@ -1,0 +1,144 @@
+"""Why a call is refused: one reason each, its HTTP status, and what the caller can do about it.
+
+A call that several limits refuse reports one of them, in this order: a budget (the narrowest scope first), the organization's
+credit, tokens per minute, concurrent calls, requests. So a call that hits both a budget and a rate limit reports the budget:
+waiting does not help it. `explanations.explain` asks in this order; a call meets its limits in it, because authz_service places
+the hold before Envoy asks ratelimit_service.
+"""
+
+import enum
+from dataclasses import dataclass, field
+
+from gateway_core.model.organization.scopes import Scope
+
+
+class RefusalReason(enum.StrEnum):
+    """Machine-readable reasons; stable forever. They are the `code` of an OpenAI-shaped error.
+
+    The text under each reason says what the caller can do; the reference of errors shows it.
+    """
+
+    MISSING_API_KEY = "missing_api_key"
+    """Send a key in one of the three headers."""
+    INVALID_API_KEY = "invalid_api_key"
+    """Check the key. The same answer is given for an unknown key and for a wrong secret."""
+    CONFLICTING_API_KEYS = "conflicting_api_keys"
+    """Send one key."""
+    KEY_DISABLED = "key_disabled"
+    """Use another key, or ask your admin to enable this one."""
+    KEY_EXPIRED = "key_expired"
+    """Create a new key. After a rotation, use the new secret."""
+    IP_NOT_ALLOWED = "ip_not_allowed"
+    """Call from an address on the key's allow list, or ask your admin to add yours."""
+    MEMBER_SUSPENDED = "member_suspended"
+    """Ask your admin to resume your membership."""
+    ORGANIZATION_SUSPENDED = "organization_suspended"
+    """Ask your organization's billing contact."""
+    MODEL_NOT_ALLOWED = "model_not_allowed"
+    """Choose a model from `GET /v1/models`, or ask your admin to allow this one."""
+    MODEL_NOT_FOUND = "model_not_found"
+    """Choose a model from `GET /v1/models`."""
+    MODEL_WITHOUT_PRICE = "model_without_price"
+    """Choose another model, or wait until the price takes effect."""
+    ENDPOINT_NOT_SUPPORTED = "endpoint_not_supported"
+    """Use one of the supported endpoints."""
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    """`error.limits` lists every budget that refused, narrowest first. Lower `max_tokens`, wait for a reset, or ask your admin."""
+    CREDIT_EXHAUSTED = "credit_exhausted"
+    """Ask an admin to top up the organization's credit."""
+    RATE_LIMITED = "rate_limited"
+    """Wait for `retry-after` seconds."""
+    TOKENS_RATE_LIMITED = "tokens_rate_limited"
+    """Wait for `retry-after` seconds. Without that header the call exceeds the whole limit: lower `max_tokens`."""
+    TOO_MANY_CONCURRENT_CALLS = "too_many_concurrent_calls"
+    """Retry when one of your calls has ended."""
+    UNREADABLE_BODY = "unreadable_body"
+    """Send one complete JSON object that has each key once and no escaped keys."""
+    UNSUPPORTED_CONTENT_TYPE = "unsupported_content_type"
+    """Send `content-type: application/json`."""
+    UNSUPPORTED_CONTENT_ENCODING = "unsupported_content_encoding"
+    """Send the body uncompressed."""
+    INVALID_PARAMETER = "invalid_parameter"
+    """Correct the parameter that `param` names."""
+    DEPENDENCY_UNAVAILABLE = "dependency_unavailable"
+    """Retry. The gateway cannot check calls at the moment, and lets none pass unchecked."""
+
+
+_STATUS = {
+    RefusalReason.MISSING_API_KEY: 401,
+    RefusalReason.INVALID_API_KEY: 401,
+    RefusalReason.CONFLICTING_API_KEYS: 401,
+    RefusalReason.KEY_DISABLED: 401,
+    RefusalReason.KEY_EXPIRED: 401,
+    RefusalReason.IP_NOT_ALLOWED: 403,
+    RefusalReason.MEMBER_SUSPENDED: 403,
+    RefusalReason.ORGANIZATION_SUSPENDED: 403,
+    RefusalReason.MODEL_NOT_ALLOWED: 403,
+    RefusalReason.MODEL_NOT_FOUND: 403,
+    RefusalReason.MODEL_WITHOUT_PRICE: 403,
+    RefusalReason.ENDPOINT_NOT_SUPPORTED: 404,
+    RefusalReason.BUDGET_EXHAUSTED: 402,
+    RefusalReason.CREDIT_EXHAUSTED: 402,
+    RefusalReason.RATE_LIMITED: 429,
+    RefusalReason.TOKENS_RATE_LIMITED: 429,
+    RefusalReason.TOO_MANY_CONCURRENT_CALLS: 429,
+    RefusalReason.UNREADABLE_BODY: 400,
+    RefusalReason.UNSUPPORTED_CONTENT_TYPE: 400,
+    RefusalReason.UNSUPPORTED_CONTENT_ENCODING: 400,
+    RefusalReason.INVALID_PARAMETER: 400,
+    RefusalReason.DEPENDENCY_UNAVAILABLE: 503,
+}
+
+_WORTH_RETRYING = {
+    RefusalReason.RATE_LIMITED,
+    RefusalReason.TOKENS_RATE_LIMITED,
+    RefusalReason.TOO_MANY_CONCURRENT_CALLS,
+    RefusalReason.DEPENDENCY_UNAVAILABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ExhaustedLimit:
+    """One limit that refused a hold; amounts in nano-credits. `scope` is None for the organization's credit."""
+
+    scope: Scope | None
+    limit_nano_credits: int
+    used_nano_credits: int
+    held_nano_credits: int
+    reset_epoch_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The answer to a call that does not pass."""
+
+    reason: RefusalReason
+    message: str
+    parameter: str | None = None
+    limits: tuple[ExhaustedLimit, ...] = field(default=())
+    """Every limit that refused, narrowest first."""
+    retry_after_s: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    """More that the answer says in its headers."""
+    never_passes: bool = False
+    """Whether no waiting lets this very call pass."""
+    scope: Scope | None = None
+    """Whose guardrail refuses; None if no guardrail does (a disabled key, the organization's credit)."""
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        return _STATUS[self.reason]
+
+    @property
+    def should_retry(self) -> bool:
+        """Whether the same call may pass later without anybody changing anything."""
+        return self.reason in _WORTH_RETRYING and not self.never_passes
+
+
+def retry_headers(refusal: Refusal) -> dict[str, str]:
+    """The headers that tell SDKs whether and when to retry: `x-should-retry: false`, `retry-after` in seconds."""
+    headers = {} if refusal.should_retry else {"x-should-retry": "false"}
+    if refusal.retry_after_s is not None:
+        headers["retry-after"] = str(refusal.retry_after_s)
+    return headers

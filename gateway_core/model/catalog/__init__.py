@@ -1,0 +1,1 @@
+"""Models, providers, prices and pricing."""

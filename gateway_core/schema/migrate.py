@@ -1,0 +1,65 @@
+"""Brings a database to the newest schema: migrations, then roles and rights. Runs once per release, as the owner."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import asyncpg
+
+from gateway_core.schema.files import Migration, load_migrations
+from gateway_core.schema.history import missing, read_applied
+from gateway_core.schema.roles import apply_roles
+
+logger = logging.getLogger(__name__)
+
+_LOCK_ID: Final = 0x6D656761  # "mega"
+_ROLE_ATTEMPTS: Final = 5
+
+
+async def migrate(connection: asyncpg.Connection, passwords: Mapping[str, str]) -> tuple[Migration, ...]:
+    """Applies what is not applied yet, and the roles with their rights and passwords. Waits for a migration under way.
+
+    Returns:
+        The migrations that were applied now.
+
+    Raises:
+        SchemaError: the database was migrated by other files, or a password cannot be used.
+    """
+    await connection.execute("SELECT pg_advisory_lock($1)", _LOCK_ID)
+    try:
+        applied = await apply_migrations(connection, load_migrations())
+        await _apply_roles(connection, passwords)
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK_ID)
+    return applied
+
+
+async def apply_migrations(connection: asyncpg.Connection, migrations: Sequence[Migration]) -> tuple[Migration, ...]:
+    """Applies what is not applied yet, each migration in a transaction of its own, and returns it.
+
+    Raises:
+        SchemaError: see `migrate`.
+    """
+    wanted = missing(await read_applied(connection) or {}, migrations)
+    for migration in wanted:
+        async with connection.transaction():
+            await connection.execute(migration.sql)
+            await connection.execute(
+                "INSERT INTO schema_migrations (name, digest) VALUES ($1, $2)", migration.name, migration.digest
+            )
+        logger.info("applied migration", extra={"migration": migration.name})
+    return wanted
+
+
+async def _apply_roles(connection: asyncpg.Connection, passwords: Mapping[str, str]) -> None:
+    """Roles belong to the whole server, but the lock only to this database: another database's migration may change the same
+    roles at the same moment. PostgreSQL then lets one of them fail, which tries again.
+    """
+    for attempt in range(1, _ROLE_ATTEMPTS + 1):
+        try:
+            return await apply_roles(connection, passwords)
+        except (asyncpg.InternalServerError, asyncpg.UniqueViolationError, asyncpg.DuplicateObjectError) as error:
+            if attempt == _ROLE_ATTEMPTS:
+                raise
+            logger.info("the roles are being changed elsewhere", extra={"error": type(error).__name__})
+    raise AssertionError("unreachable")

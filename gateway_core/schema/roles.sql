@@ -1,0 +1,120 @@
+-- All roles and everything that they may do, on one page.
+--
+-- `python -m gateway_core.schema migrate` runs this page after the migrations, every time and in one transaction: it takes every
+-- right away and grants those below, so that they are exactly what stands here. It sets no password; `migrate` does.
+--
+--   megarouter_authz   authz_service logs in: finds the owner of a key by its hash, and inserts holds
+--   megarouter_usage   usage_service logs in: settles holds, writes usage records and the ledger
+--   megarouter_admin   admin_service logs in: keeps organizations, people, keys and guardrails; posts top-ups
+--   megarouter_audit   the owner switches to it for an audit: reads the books, and no user, key or token
+--
+-- A role that logs in is a member of no other, owns nothing and creates nothing: it has no way to become somebody else.
+-- ratelimit_service uses no database.
+
+
+-- Roles ---------------------------------------------------------------------------------------------------------------------------
+
+DO $$
+DECLARE
+    wanted record;
+    membership record;
+BEGIN
+    FOR wanted IN
+        SELECT * FROM (VALUES ('megarouter_authz', true), ('megarouter_usage', true), ('megarouter_admin', true),
+                              ('megarouter_audit', false)) AS role (name, logs_in)
+    LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted.name) THEN
+            EXECUTE format('CREATE ROLE %I', wanted.name);
+        END IF;
+        -- Only where something differs: to take SUPERUSER away needs a superuser, even from a role that is none.
+        IF EXISTS (SELECT FROM pg_roles WHERE rolname = wanted.name
+                      AND (rolcanlogin, rolinherit) IS DISTINCT FROM (wanted.logs_in, false)) THEN
+            EXECUTE format('ALTER ROLE %I NOINHERIT %s', wanted.name, CASE WHEN wanted.logs_in THEN 'LOGIN' ELSE 'NOLOGIN' END);
+        END IF;
+        IF EXISTS (SELECT FROM pg_roles WHERE rolname = wanted.name
+                      AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)) THEN
+            EXECUTE format('ALTER ROLE %I NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS', wanted.name);
+        END IF;
+        FOR membership IN
+            SELECT m.roleid::regrole AS role, m.grantor::regrole AS grantor
+              FROM pg_auth_members m WHERE m.member = wanted.name::regrole
+        LOOP
+            EXECUTE format('REVOKE %s FROM %I GRANTED BY %s CASCADE', membership.role, wanted.name, membership.grantor);
+        END LOOP;
+    END LOOP;
+    IF NOT pg_has_role(current_user, 'megarouter_audit', 'SET') THEN
+        EXECUTE 'GRANT megarouter_audit TO CURRENT_USER';
+    END IF;
+END $$;
+
+
+-- Nothing for anybody -------------------------------------------------------------------------------------------------------------
+
+DO $$
+BEGIN
+    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC, megarouter_authz, megarouter_usage, megarouter_admin, megarouter_audit',
+                   current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO megarouter_authz, megarouter_usage, megarouter_admin', current_database());
+END $$;
+
+REVOKE ALL ON SCHEMA public FROM PUBLIC, megarouter_authz, megarouter_usage, megarouter_admin, megarouter_audit;
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, megarouter_authz, megarouter_usage, megarouter_admin, megarouter_audit;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM PUBLIC, megarouter_authz, megarouter_usage, megarouter_admin, megarouter_audit;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA public FROM PUBLIC, megarouter_authz, megarouter_usage, megarouter_admin, megarouter_audit;
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON ROUTINES FROM PUBLIC;
+
+GRANT USAGE ON SCHEMA public TO megarouter_authz, megarouter_usage, megarouter_admin, megarouter_audit;
+GRANT SELECT ON schema_migrations TO megarouter_authz, megarouter_usage, megarouter_admin, megarouter_audit;
+
+
+-- authz_service -------------------------------------------------------------------------------------------------------------------
+
+GRANT EXECUTE ON FUNCTION identity_of_key(bytea), hashes_of_keys_used_lately(bigint), identity_revisions_of(text[]), unpacked(text)
+    TO megarouter_authz;
+GRANT SELECT ON providers, models, price_versions TO megarouter_authz;
+-- What it needs to rebuild a pool or a counter in Redis.
+GRANT SELECT ON holds, scope_spend, ledger_accounts, ledger_heads TO megarouter_authz;
+GRANT INSERT ON holds TO megarouter_authz;
+
+
+-- usage_service -------------------------------------------------------------------------------------------------------------------
+
+GRANT EXECUTE ON FUNCTION unpacked(text) TO megarouter_usage;
+GRANT SELECT ON organizations, guardrails, providers, models, price_versions TO megarouter_usage;
+GRANT SELECT, INSERT ON ledger_transfers, usage_records, usage_corrections, usage_quarantine, usage_discrepancies TO megarouter_usage;
+GRANT SELECT, UPDATE (sequence) ON ledger_heads TO megarouter_usage;
+GRANT SELECT, UPDATE (sequence, balance_nano_credits) ON ledger_accounts TO megarouter_usage;
+GRANT SELECT, INSERT, UPDATE (state, resolve_time, token) ON holds TO megarouter_usage;
+GRANT SELECT, INSERT, UPDATE (settled_nano_credits, call_count, shadow_refusal_count, last_use_time) ON scope_spend TO megarouter_usage;
+GRANT SELECT, INSERT, UPDATE (inode, byte_offset, fingerprint, update_time) ON journal_offsets TO megarouter_usage;
+
+
+-- admin_service -------------------------------------------------------------------------------------------------------------------
+
+GRANT EXECUTE ON FUNCTION identity_of_key(bytea), invite_of_token(bytea, text), my_accounts(), provider_outcomes(),
+    organizations_with_messages_due(integer), messages_waiting(), present_spend(text, text, text), present_use(text, text, text),
+    cycle_start(text, text), identity_revisions_of(text[]), unpacked(text) TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE ON organizations, groups, users, members, api_keys, guardrails TO megarouter_admin;
+-- A token is revoked; the demo's own is replaced.
+GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, expire_time) ON access_tokens TO megarouter_admin;
+GRANT SELECT, INSERT ON user_identities, audit_log TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE (use_count, revoke_time, update_time, group_path) ON invites TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE (state) ON invoice_requests TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE (attempts, attempt_time, deliver_time) ON outbox_messages TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON request_replays TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE ON providers, models TO megarouter_admin;
+GRANT SELECT, INSERT ON price_versions TO megarouter_admin;
+-- Top-ups, refunds and adjustments.
+GRANT SELECT, INSERT ON ledger_transfers TO megarouter_admin;
+GRANT SELECT, UPDATE (sequence) ON ledger_heads TO megarouter_admin;
+GRANT SELECT, UPDATE (sequence, balance_nano_credits) ON ledger_accounts TO megarouter_admin;
+-- What the admin API shows about usage.
+GRANT SELECT ON ledger_postings, holds, scope_spend, api_key_usage, usage_records, usage_corrections, usage_quarantine,
+    usage_discrepancies TO megarouter_admin;
+
+
+-- The audit -----------------------------------------------------------------------------------------------------------------------
+
+GRANT SELECT ON organizations, groups, members, guardrails, providers, models, price_versions, ledger_accounts, ledger_heads,
+    ledger_transfers, ledger_postings, holds, usage_records, usage_corrections, usage_quarantine, usage_discrepancies, scope_spend,
+    journal_offsets TO megarouter_audit;

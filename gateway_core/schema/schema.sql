@@ -1,0 +1,1729 @@
+-- The whole schema, after every migration and roles.sql. Generated, never edited:
+--
+--   python -m gateway_core.schema dump
+
+CREATE FUNCTION public.carry_spend_over() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    start timestamptz;
+    head bigint;
+BEGIN
+    IF TG_OP = 'UPDATE' AND NEW.cycle_revision = OLD.cycle_revision THEN RETURN NULL; END IF;
+    -- The head's lock keeps settlements out until this is committed.
+    UPDATE ledger_heads SET cycle_change_time = clock_timestamp() WHERE organization_id = NEW.organization_id
+        RETURNING sequence INTO head;
+    SELECT cycle_start(NEW.cycle, time_zone) INTO start FROM organizations WHERE organization_id = NEW.organization_id;
+    INSERT INTO scope_spend (organization_id, counter, settled_nano_credits, call_count, carried_nano_credits,
+                             carried_call_count, carried_sequence)
+    SELECT NEW.organization_id,
+           concat_ws(':', NEW.scope_kind, NEW.scope_id, NEW.cycle, extract(epoch FROM start)::bigint, NEW.cycle_revision),
+           spent.amount, spent.calls, spent.amount, spent.calls, head
+      FROM (SELECT coalesce(sum(u.charge_nano_credits + coalesce(c.delta_nano_credits, 0)), 0) AS amount,
+                   count(*) FILTER (WHERE coalesce(c.outcome, u.outcome) <> 'VOIDED') AS calls
+              FROM usage_records u LEFT JOIN usage_corrections c ON c.hold_id = u.hold_id
+             WHERE u.organization_id = NEW.organization_id AND u.place_time >= start
+               AND CASE NEW.scope_kind
+                       WHEN 'organization' THEN true
+                       WHEN 'group' THEN NEW.scope_id = ANY (u.group_path)
+                       WHEN 'member' THEN u.member_id = NEW.scope_id
+                       ELSE u.api_key_id = NEW.scope_id
+                   END) AS spent;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.cycle_start(cycle text, time_zone text) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE WHEN cycle = 'NEVER' THEN 'epoch'::timestamptz ELSE (
+        -- Where clocks go back over midnight, midnight comes twice: a period starts at the first.
+        SELECT min(start - earlier)
+          FROM date_trunc(CASE cycle WHEN 'DAILY' THEN 'day' WHEN 'WEEKLY' THEN 'week' ELSE 'month' END, now(), time_zone) AS start,
+               unnest(ARRAY[interval '0', interval '30 minutes', interval '1 hour']) AS earlier
+         WHERE (start - earlier) AT TIME ZONE time_zone = start AT TIME ZONE time_zone
+    ) END
+$$;
+
+CREATE PROCEDURE public.divide_by_organization(IN divided regclass)
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    acts_for CONSTANT text :=
+        $sql$ organization_id = ANY ((SELECT string_to_array(current_setting('megarouter.organizations', true), ','))::text[]) $sql$;
+    acts_for_all CONSTANT text := $sql$ (SELECT current_setting('megarouter.organizations', true)) = '*' $sql$;
+BEGIN
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', divided);
+    EXECUTE format(
+        'CREATE POLICY organization_wall ON %s TO megarouter_authz, megarouter_usage, megarouter_admin USING (%s) WITH CHECK (%s)',
+        divided, acts_for, acts_for);
+    EXECUTE format('CREATE POLICY every_organization_read ON %s FOR SELECT TO megarouter_usage USING (%s)', divided, acts_for_all);
+    EXECUTE format('CREATE POLICY every_organization_lock ON %s FOR UPDATE TO megarouter_usage USING (%s) WITH CHECK (false)',
+                   divided, acts_for_all);
+    EXECUTE format('CREATE POLICY audit_reads ON %s FOR SELECT TO megarouter_audit USING (true)', divided);
+END $_$;
+
+CREATE FUNCTION public.hashes_of_keys_used_lately(entries bigint) RETURNS TABLE(key_hash bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT secret.hash
+      FROM (SELECT s.organization_id, split_part(s.counter, ':', 2) AS api_key_id, max(s.last_use_time) AS use_time
+              FROM scope_spend s
+             WHERE s.counter LIKE 'api\_key:%' AND s.last_use_time > now() - interval '1 day'
+             GROUP BY 1, 2
+             ORDER BY 3 DESC
+             LIMIT entries) AS used
+      JOIN api_keys k ON k.organization_id = used.organization_id AND k.api_key_id = used.api_key_id AND k.state <> 'DELETED'
+     CROSS JOIN LATERAL (VALUES (k.secret_hash), (CASE WHEN k.previous_expire_time > now() THEN k.previous_secret_hash END))
+            AS secret (hash)
+     WHERE secret.hash IS NOT NULL
+     ORDER BY used.use_time DESC
+     LIMIT entries
+$$;
+
+CREATE FUNCTION public.identity_of_key(key_hash bytea) RETURNS TABLE(organization_id text, api_key_id text, member_id text, api_key_active boolean, expire_epoch_s double precision, member_active boolean, group_path text[], organization_active boolean, time_zone text, input_estimate text, guardrails jsonb, secret_replaced boolean, ip_allow_list text[], revision bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT k.organization_id, k.api_key_id, k.member_id, k.state = 'ACTIVE',
+           extract(epoch FROM least(k.expire_time, CASE WHEN found.replaced THEN k.previous_expire_time END))::float8,
+           m.state = 'ACTIVE', coalesce(g.path, '{}'), o.state = 'ACTIVE', o.time_zone, o.input_estimate,
+           (SELECT coalesce(jsonb_agg(jsonb_build_array(r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle,
+                                                        r.cycle_revision, r.requests_per_minute, r.model_whitelist, r.mode,
+                                                        r.tokens_per_minute, r.concurrency_limit, r.rate_rules)), '[]')
+              FROM guardrails r
+             WHERE r.organization_id = k.organization_id
+               AND ((r.scope_kind = 'api_key' AND r.scope_id = k.api_key_id)
+                    OR (r.scope_kind = 'member' AND r.scope_id = k.member_id)
+                    OR (r.scope_kind = 'group' AND r.scope_id = ANY (g.path))
+                    OR r.scope_kind = 'organization')),
+           found.replaced, k.ip_allow_list::text[],
+           coalesce((SELECT v.revision FROM identity_revisions v WHERE v.organization_id = k.organization_id), 0)
+      FROM (SELECT c.organization_id, c.api_key_id, false AS replaced FROM api_keys c WHERE c.secret_hash = key_hash
+            UNION ALL
+            SELECT p.organization_id, p.api_key_id, true FROM api_keys p WHERE p.previous_secret_hash = key_hash
+            LIMIT 1) AS found
+      JOIN api_keys k ON k.organization_id = found.organization_id AND k.api_key_id = found.api_key_id
+      JOIN members m ON m.organization_id = k.organization_id AND m.member_id = k.member_id
+      JOIN organizations o ON o.organization_id = k.organization_id
+      LEFT JOIN groups g ON g.organization_id = m.organization_id AND g.group_id = m.group_id
+     WHERE k.state <> 'DELETED'
+$$;
+
+CREATE FUNCTION public.identity_revisions_of(organizations text[]) RETURNS TABLE(organization_id text, revision bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT v.organization_id, v.revision FROM identity_revisions v WHERE v.organization_id = ANY (organizations)
+$$;
+
+CREATE FUNCTION public.invite_of_token(token_hash bytea, caller text) RETURNS TABLE(organization_id text, invite_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT i.organization_id, i.invite_id
+      FROM invites i JOIN organizations o ON o.organization_id = i.organization_id
+     WHERE i.secret_hash = token_hash AND i.revoke_time IS NULL AND i.expire_time > now() AND o.state <> 'DELETED'
+       AND (i.use_count < i.max_uses
+            OR EXISTS (SELECT FROM members m
+                        WHERE m.organization_id = i.organization_id AND m.user_id = caller AND m.state = 'ACTIVE'))
+$$;
+
+CREATE FUNCTION public.messages_waiting() RETURNS TABLE(message_count bigint, oldest_age_s double precision)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT count(*), coalesce(extract(epoch FROM greatest(now() - min(m.create_time), interval '0'))::float8, 0)
+      FROM outbox_messages m
+     WHERE m.deliver_time IS NULL
+$$;
+
+CREATE FUNCTION public.my_accounts() RETURNS TABLE(organization_id text, display_name text, kind text, organization_state text, member_id text, role text, member_state text, group_id text, is_current boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH caller AS (
+        SELECT u.user_id,
+               coalesce((SELECT c.organization_id FROM members c JOIN organizations a ON a.organization_id = c.organization_id
+                          WHERE c.organization_id = u.current_organization_id AND c.user_id = u.user_id
+                            AND c.state = 'ACTIVE' AND a.state <> 'DELETED'),
+                        u.personal_organization_id) AS current_id
+          FROM users u WHERE u.user_id = current_setting('megarouter.user', true)
+    )
+    SELECT o.organization_id, o.display_name, o.kind, o.state, m.member_id, m.role, m.state, m.group_id,
+           coalesce(o.organization_id = caller.current_id, false)
+      FROM caller
+      JOIN members m ON m.user_id = caller.user_id AND m.state <> 'REMOVED'
+      JOIN organizations o ON o.organization_id = m.organization_id
+$$;
+
+CREATE FUNCTION public.notify_catalog_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_notify('megarouter_catalog', TG_TABLE_NAME);
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.notify_identity_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    changed record;
+    kind text := TG_ARGV[0];
+    id text;
+BEGIN
+    IF TG_OP = 'DELETE' THEN changed := OLD; ELSE changed := NEW; END IF;
+    id := CASE kind
+        WHEN 'organization' THEN changed.organization_id
+        WHEN 'guardrail' THEN to_jsonb(changed) ->> 'scope_kind' || ':' || (to_jsonb(changed) ->> 'scope_id')
+        ELSE to_jsonb(changed) ->> (kind || '_id')
+    END;
+    PERFORM pg_notify('megarouter_identity', changed.organization_id || ' ' || kind || ' ' || id);
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.open_ledger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO ledger_heads (organization_id) VALUES (NEW.organization_id);
+    INSERT INTO ledger_accounts (organization_id, account)
+    SELECT NEW.organization_id, unnest(ARRAY['CREDIT_POOL', 'USAGE', 'TOP_UPS', 'ADJUSTMENTS']);
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.organizations_with_messages_due(most integer) RETURNS TABLE(organization_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT m.organization_id FROM outbox_messages m
+     WHERE m.deliver_time IS NULL AND m.attempt_time <= now()
+     ORDER BY m.attempt_time LIMIT most
+$$;
+
+CREATE FUNCTION public.place_api_key() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    SELECT group_path INTO NEW.group_path FROM members
+     WHERE organization_id = NEW.organization_id AND member_id = NEW.member_id FOR SHARE;
+    NEW.group_path := coalesce(NEW.group_path, '{}');
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION public.place_api_keys_of_member() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    UPDATE api_keys SET group_path = NEW.group_path WHERE organization_id = NEW.organization_id AND member_id = NEW.member_id;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.place_invite() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.group_path := '{}';
+    IF NEW.group_id IS NOT NULL THEN
+        SELECT path INTO NEW.group_path FROM groups
+         WHERE organization_id = NEW.organization_id AND group_id = NEW.group_id FOR SHARE;
+        NEW.group_path := coalesce(NEW.group_path, '{}');
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION public.place_invites_of_group() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    UPDATE invites SET group_path = NEW.path WHERE organization_id = NEW.organization_id AND group_id = NEW.group_id;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.place_member() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.group_path := '{}';
+    IF NEW.group_id IS NOT NULL THEN
+        SELECT path INTO NEW.group_path FROM groups
+         WHERE organization_id = NEW.organization_id AND group_id = NEW.group_id FOR SHARE;
+        NEW.group_path := coalesce(NEW.group_path, '{}');
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION public.place_members_of_group() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    UPDATE members SET group_path = NEW.path WHERE organization_id = NEW.organization_id AND group_id = NEW.group_id;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.present_spend(text, text, text) RETURNS TABLE(spent_nano_credits bigint, budget_nano_credits bigint)
+    LANGUAGE sql STABLE
+    AS $_$
+    -- $1 organization, $2 kind of the scope, $3 its id.
+    SELECT coalesce(s.settled_nano_credits, 0), r.budget_nano_credits
+      FROM organizations o
+      LEFT JOIN guardrails r ON r.organization_id = o.organization_id AND r.scope_kind = $2 AND r.scope_id = $3
+      LEFT JOIN scope_spend s ON s.organization_id = o.organization_id AND s.counter = concat_ws(':', $2, $3,
+                coalesce(r.cycle, 'NEVER'), extract(epoch FROM cycle_start(coalesce(r.cycle, 'NEVER'), o.time_zone))::bigint,
+                coalesce(r.cycle_revision, 0))
+     WHERE o.organization_id = $1
+$_$;
+
+CREATE FUNCTION public.present_use(organization text, of_kind text, of_id text) RETURNS TABLE(period_start_time timestamp with time zone, time_zone text, spent_nano_credits bigint, held_nano_credits bigint, call_count bigint, shadow_refusal_count bigint)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT p.start, p.time_zone, coalesce(s.settled_nano_credits, 0),
+           (SELECT coalesce(sum(h.amount_nano_credits), 0)::bigint FROM holds h
+             WHERE h.state = 'HELD' AND h.organization_id = organization AND h.counters @> ARRAY[p.counter]),
+           coalesce(s.call_count, 0), coalesce(s.shadow_refusal_count, 0)
+      FROM (SELECT q.time_zone, q.start,
+                   concat_ws(':', of_kind, of_id, q.cycle, extract(epoch FROM q.start)::bigint, q.cycle_revision) AS counter
+              FROM (SELECT o.time_zone, coalesce(r.cycle, 'NEVER') AS cycle, coalesce(r.cycle_revision, 0) AS cycle_revision,
+                           cycle_start(coalesce(r.cycle, 'NEVER'), o.time_zone) AS start
+                      FROM organizations o
+                      LEFT JOIN guardrails r ON r.organization_id = o.organization_id AND r.scope_kind = of_kind AND r.scope_id = of_id
+                     WHERE o.organization_id = organization) AS q) AS p
+      LEFT JOIN scope_spend s ON s.organization_id = organization AND s.counter = p.counter
+$$;
+
+CREATE FUNCTION public.provider_outcomes() RETURNS TABLE(provider_id text, answered_count bigint, failed_count bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT p.provider_id,
+           count(*) FILTER (WHERE r.http_status BETWEEN 200 AND 299
+                              AND r.detail IN ('completed', 'usage_omitted', 'invalid_usage', 'implausible_usage')),
+           -- 401, 403 and 429 to a gateway speak of its credential or quota: its calls are not answered.
+           count(*) FILTER (WHERE r.detail IN ('provider_timeout', 'provider_reset', 'provider_unavailable')
+                               OR (r.detail = 'provider_error'
+                                   AND (r.http_status IN (401, 403, 429) OR r.http_status NOT BETWEEN 400 AND 499)))
+      FROM providers p
+     CROSS JOIN LATERAL (SELECT u.http_status, u.detail FROM usage_records u
+                          WHERE u.provider_id = p.provider_id AND u.settle_time > now() - interval '15 minutes'
+                          ORDER BY u.settle_time DESC LIMIT 100) AS r
+     GROUP BY p.provider_id
+$$;
+
+CREATE FUNCTION public.refuse_audit_log_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = 'restrict_violation';
+END $$;
+
+CREATE FUNCTION public.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION '% rows are immutable: % refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+
+CREATE FUNCTION public.restart_cycles() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE guardrails SET cycle_revision = cycle_revision + 1
+     WHERE organization_id = NEW.organization_id AND cycle <> 'NEVER';
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.revise_all_identities() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE identity_revisions SET revision = revision + 1;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.revise_identities(organization text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    reached bigint;
+BEGIN
+    PERFORM FROM identity_revisions v WHERE v.organization_id = organization AND v.change_xid = pg_current_xact_id();
+    IF FOUND THEN RETURN; END IF;
+    INSERT INTO identity_revisions AS v VALUES (organization, 1, pg_current_xact_id())
+        ON CONFLICT (organization_id) DO UPDATE SET revision = v.revision + 1, change_xid = excluded.change_xid
+        RETURNING v.revision INTO reached;
+    PERFORM pg_notify('megarouter_identity_revision', organization || ' ' || reached);
+END $$;
+
+CREATE FUNCTION public.revise_identities_of_row() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN PERFORM revise_identities(OLD.organization_id); END IF;
+    IF TG_OP <> 'DELETE' THEN PERFORM revise_identities(NEW.organization_id); END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.set_cycle_revision() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' OR NEW.cycle <> OLD.cycle OR NEW.cycle_revision <> OLD.cycle_revision THEN
+        NEW.cycle_revision := nextval('cycle_revisions');
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION public.set_update_time() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.update_time := clock_timestamp();
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION public.unpacked(packed text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+    SELECT (string_to_array(packed, E'\x1f', E'\x1e'))[2:]
+$$;
+
+CREATE TABLE public.access_tokens (
+    access_token_id text NOT NULL,
+    user_id text NOT NULL,
+    display_name text DEFAULT ''::text NOT NULL,
+    secret_hash bytea NOT NULL,
+    obfuscated_token text DEFAULT ''::text NOT NULL,
+    only_organization_id text,
+    permissions text[],
+    expire_time timestamp with time zone NOT NULL,
+    revoke_time timestamp with time zone,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT access_tokens_access_token_id_check CHECK ((access_token_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
+    CONSTRAINT access_tokens_secret_hash_check CHECK ((length(secret_hash) = 32)),
+    CONSTRAINT permissions_are_some CHECK (((cardinality(permissions) >= 1) AND (cardinality(permissions) <= 100)))
+);
+
+CREATE TABLE public.scope_spend (
+    organization_id text NOT NULL,
+    counter text NOT NULL,
+    settled_nano_credits bigint DEFAULT 0 NOT NULL,
+    call_count bigint DEFAULT 0 NOT NULL,
+    shadow_refusal_count bigint DEFAULT 0 NOT NULL,
+    last_use_time timestamp with time zone,
+    carried_nano_credits bigint DEFAULT 0 NOT NULL,
+    carried_call_count bigint DEFAULT 0 NOT NULL,
+    carried_sequence bigint,
+    CONSTRAINT scope_spend_shadow_refusal_count_check CHECK ((shadow_refusal_count >= 0))
+);
+
+CREATE VIEW public.api_key_usage WITH (security_invoker='true') AS
+ SELECT organization_id,
+    split_part(counter, ':'::text, 2) AS api_key_id,
+    max(last_use_time) AS last_use_time
+   FROM public.scope_spend
+  WHERE (counter ~~ 'api\_key:%'::text)
+  GROUP BY organization_id, (split_part(counter, ':'::text, 2));
+
+CREATE TABLE public.api_keys (
+    organization_id text NOT NULL,
+    api_key_id text NOT NULL,
+    member_id text NOT NULL,
+    group_path text[] DEFAULT '{}'::text[] NOT NULL,
+    display_name text NOT NULL,
+    secret_hash bytea NOT NULL,
+    obfuscated_key text NOT NULL,
+    previous_secret_hash bytea,
+    previous_expire_time timestamp with time zone,
+    state text DEFAULT 'ACTIVE'::text NOT NULL,
+    disabled_by_member text,
+    disabled_time timestamp with time zone,
+    expire_time timestamp with time zone,
+    ip_allow_list cidr[],
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT api_keys_api_key_id_check CHECK ((api_key_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
+    CONSTRAINT api_keys_ip_allow_list_check CHECK ((cardinality(ip_allow_list) <= 100)),
+    CONSTRAINT api_keys_previous_secret_hash_check CHECK ((length(previous_secret_hash) = 32)),
+    CONSTRAINT api_keys_secret_hash_check CHECK ((length(secret_hash) = 32)),
+    CONSTRAINT api_keys_state_check CHECK ((state = ANY (ARRAY['ACTIVE'::text, 'DISABLED'::text, 'DELETED'::text]))),
+    CONSTRAINT previous_secret_has_an_end CHECK (((previous_secret_hash IS NULL) = (previous_expire_time IS NULL))),
+    CONSTRAINT two_secrets CHECK ((previous_secret_hash <> secret_hash))
+);
+
+CREATE TABLE public.audit_log (
+    organization_id text NOT NULL,
+    sequence bigint NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    user_id text NOT NULL,
+    member_id text,
+    role text,
+    access_token_id text,
+    method text NOT NULL,
+    resource_name text NOT NULL,
+    group_path text[] DEFAULT '{}'::text[] NOT NULL,
+    before jsonb,
+    after jsonb,
+    request_id text DEFAULT ''::text NOT NULL,
+    call_id text DEFAULT ''::text NOT NULL,
+    address text DEFAULT ''::text NOT NULL
+);
+
+ALTER TABLE public.audit_log ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.audit_log_sequence_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE SEQUENCE public.cycle_revisions
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE public.groups (
+    organization_id text NOT NULL,
+    group_id text NOT NULL,
+    parent_group_id text,
+    path text[] NOT NULL,
+    display_name text NOT NULL,
+    delete_time timestamp with time zone,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    tree_order text GENERATED ALWAYS AS ((((path[1] || COALESCE((' '::text || path[2]), ''::text)) || COALESCE((' '::text || path[3]), ''::text)) || COALESCE((' '::text || path[4]), ''::text))) STORED NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT four_levels CHECK (((cardinality(path) >= 1) AND (cardinality(path) <= 4))),
+    CONSTRAINT groups_display_name_check CHECK (((length(display_name) >= 1) AND (length(display_name) <= 200))),
+    CONSTRAINT groups_group_id_check CHECK ((group_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
+    CONSTRAINT path_ends_here CHECK ((path[cardinality(path)] = group_id)),
+    CONSTRAINT path_passes_parent CHECK ((((parent_group_id IS NULL) AND (cardinality(path) = 1)) OR (path[(cardinality(path) - 1)] = parent_group_id)))
+);
+
+CREATE TABLE public.guardrails (
+    organization_id text NOT NULL,
+    scope_kind text NOT NULL,
+    scope_id text NOT NULL,
+    guardrail_id text GENERATED ALWAYS AS (
+CASE scope_kind
+    WHEN 'organization'::text THEN 'organization'::text
+    WHEN 'api_key'::text THEN ('apikey-'::text || scope_id)
+    ELSE ((scope_kind || '-'::text) || scope_id)
+END) STORED NOT NULL COLLATE pg_catalog."C",
+    mode text DEFAULT 'ENFORCE'::text NOT NULL,
+    budget_nano_credits bigint,
+    cycle text DEFAULT 'NEVER'::text NOT NULL,
+    cycle_revision bigint DEFAULT 0 NOT NULL,
+    requests_per_minute integer,
+    tokens_per_minute bigint,
+    concurrency_limit integer,
+    rate_rules jsonb DEFAULT '[]'::jsonb NOT NULL,
+    model_whitelist text[],
+    key_limit integer,
+    seat_limit integer,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT guardrails_budget_nano_credits_check CHECK ((budget_nano_credits >= 0)),
+    CONSTRAINT guardrails_concurrency_limit_check CHECK ((concurrency_limit >= 0)),
+    CONSTRAINT guardrails_cycle_check CHECK ((cycle = ANY (ARRAY['NEVER'::text, 'DAILY'::text, 'WEEKLY'::text, 'MONTHLY'::text]))),
+    CONSTRAINT guardrails_key_limit_check CHECK ((key_limit >= 0)),
+    CONSTRAINT guardrails_mode_check CHECK ((mode = ANY (ARRAY['ENFORCE'::text, 'SHADOW'::text]))),
+    CONSTRAINT guardrails_rate_rules_check CHECK (((jsonb_typeof(rate_rules) = 'array'::text) AND (jsonb_array_length(rate_rules) <= 16))),
+    CONSTRAINT guardrails_requests_per_minute_check CHECK ((requests_per_minute >= 0)),
+    CONSTRAINT guardrails_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'member'::text, 'api_key'::text]))),
+    CONSTRAINT guardrails_seat_limit_check CHECK ((seat_limit >= 0)),
+    CONSTRAINT guardrails_tokens_per_minute_check CHECK (((tokens_per_minute >= 0) AND (tokens_per_minute <= '1000000000000'::bigint))),
+    CONSTRAINT organization_scope_is_itself CHECK (((scope_kind <> 'organization'::text) OR (scope_id = organization_id))),
+    CONSTRAINT whitelist_is_bounded CHECK ((cardinality(model_whitelist) <= 200))
+);
+
+CREATE TABLE public.holds (
+    hold_id text NOT NULL,
+    organization_id text NOT NULL,
+    member_id text NOT NULL,
+    api_key_id text NOT NULL,
+    amount_nano_credits bigint NOT NULL,
+    token text NOT NULL,
+    counters text[] NOT NULL,
+    placement bigint DEFAULT 0 NOT NULL,
+    place_time timestamp with time zone NOT NULL,
+    expire_time timestamp with time zone NOT NULL,
+    state text DEFAULT 'HELD'::text NOT NULL,
+    resolve_time timestamp with time zone,
+    CONSTRAINT holds_amount_nano_credits_check CHECK ((amount_nano_credits >= 0)),
+    CONSTRAINT holds_placement_check CHECK ((placement >= 0)),
+    CONSTRAINT holds_state_check CHECK ((state = ANY (ARRAY['HELD'::text, 'SETTLED'::text, 'VOIDED'::text, 'EXPIRED'::text]))),
+    CONSTRAINT resolved_or_held CHECK (((state = 'HELD'::text) = (resolve_time IS NULL)))
+);
+
+CREATE TABLE public.identity_revisions (
+    organization_id text NOT NULL,
+    revision bigint NOT NULL,
+    change_xid xid8 NOT NULL
+);
+
+CREATE TABLE public.invites (
+    organization_id text NOT NULL,
+    invite_id text NOT NULL,
+    inviter_member_id text NOT NULL,
+    group_id text,
+    group_path text[] DEFAULT '{}'::text[] NOT NULL,
+    role text NOT NULL,
+    secret_hash bytea NOT NULL,
+    expire_time timestamp with time zone NOT NULL,
+    max_uses integer DEFAULT 1 NOT NULL,
+    use_count integer DEFAULT 0 NOT NULL,
+    email text,
+    email_domain text,
+    revoke_time timestamp with time zone,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT bound_once CHECK (((email IS NULL) OR (email_domain IS NULL))),
+    CONSTRAINT invited_group_admins_have_a_group CHECK (((role <> ALL (ARRAY['L1_ADMIN'::text, 'SUB_ADMIN'::text])) OR (group_id IS NOT NULL))),
+    CONSTRAINT invites_email_check CHECK (((email = lower(email)) AND ((length(email) >= 3) AND (length(email) <= 254)))),
+    CONSTRAINT invites_email_domain_check CHECK (((email_domain = lower(email_domain)) AND ((length(email_domain) >= 3) AND (length(email_domain) <= 253)))),
+    CONSTRAINT invites_invite_id_check CHECK ((invite_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
+    CONSTRAINT invites_max_uses_check CHECK (((max_uses >= 1) AND (max_uses <= 1000))),
+    CONSTRAINT invites_role_check CHECK ((role = ANY (ARRAY['SUPER_ADMIN'::text, 'L1_ADMIN'::text, 'SUB_ADMIN'::text, 'MEMBER'::text]))),
+    CONSTRAINT invites_secret_hash_check CHECK ((length(secret_hash) = 32)),
+    CONSTRAINT never_used_too_often CHECK (((use_count >= 0) AND (use_count <= max_uses)))
+);
+
+CREATE TABLE public.invoice_requests (
+    organization_id text NOT NULL,
+    invoice_request_id text NOT NULL COLLATE pg_catalog."C",
+    user_id text NOT NULL,
+    currency_code text NOT NULL,
+    amount_units bigint NOT NULL,
+    amount_nanos integer NOT NULL,
+    credit_nano_credits bigint NOT NULL,
+    billing_email text NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    state text DEFAULT 'PENDING'::text NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT invoice_requests_amount_nanos_check CHECK (((amount_nanos >= 0) AND (amount_nanos <= 999999999))),
+    CONSTRAINT invoice_requests_amount_units_check CHECK ((amount_units >= 0)),
+    CONSTRAINT invoice_requests_credit_nano_credits_check CHECK ((credit_nano_credits > 0)),
+    CONSTRAINT invoice_requests_currency_code_check CHECK ((currency_code ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT invoice_requests_invoice_request_id_check CHECK ((invoice_request_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
+    CONSTRAINT invoice_requests_state_check CHECK ((state = ANY (ARRAY['PENDING'::text, 'DELIVERED'::text])))
+);
+
+CREATE TABLE public.journal_offsets (
+    journal text NOT NULL,
+    inode bigint NOT NULL,
+    byte_offset bigint NOT NULL,
+    fingerprint bytea,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT journal_offsets_byte_offset_check CHECK ((byte_offset >= 0))
+);
+
+CREATE TABLE public.ledger_accounts (
+    organization_id text NOT NULL,
+    account text NOT NULL,
+    balance_nano_credits bigint DEFAULT 0 NOT NULL,
+    sequence bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT ledger_accounts_account_check CHECK ((account = ANY (ARRAY['CREDIT_POOL'::text, 'USAGE'::text, 'TOP_UPS'::text, 'ADJUSTMENTS'::text])))
+);
+
+CREATE TABLE public.ledger_heads (
+    organization_id text NOT NULL,
+    sequence bigint DEFAULT 0 NOT NULL,
+    cycle_change_time timestamp with time zone
+);
+
+CREATE TABLE public.ledger_transfers (
+    organization_id text NOT NULL,
+    sequence bigint NOT NULL,
+    kind text NOT NULL,
+    debit_account text NOT NULL,
+    credit_account text NOT NULL,
+    amount_nano_credits bigint NOT NULL,
+    idempotency_key text NOT NULL,
+    hold_id text,
+    corrects_sequence bigint,
+    actor text NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    create_time timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT allowed_route CHECK ((((kind = 'TOP_UP'::text) AND (debit_account = 'TOP_UPS'::text) AND (credit_account = 'CREDIT_POOL'::text)) OR ((kind = 'USAGE'::text) AND (debit_account = 'CREDIT_POOL'::text) AND (credit_account = 'USAGE'::text)) OR ((kind = 'REFUND'::text) AND (debit_account = 'CREDIT_POOL'::text) AND (credit_account = 'TOP_UPS'::text)) OR ((kind = 'ADJUSTMENT'::text) AND (('ADJUSTMENTS'::text = debit_account) OR ('ADJUSTMENTS'::text = credit_account)) AND (('CREDIT_POOL'::text = debit_account) OR ('CREDIT_POOL'::text = credit_account))) OR ((kind = 'CORRECTION'::text) AND (('USAGE'::text = debit_account) OR ('USAGE'::text = credit_account)) AND (('CREDIT_POOL'::text = debit_account) OR ('CREDIT_POOL'::text = credit_account))))),
+    CONSTRAINT ledger_transfers_amount_nano_credits_check CHECK ((amount_nano_credits > 0)),
+    CONSTRAINT ledger_transfers_idempotency_key_check CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 200))),
+    CONSTRAINT ledger_transfers_kind_check CHECK ((kind = ANY (ARRAY['TOP_UP'::text, 'USAGE'::text, 'ADJUSTMENT'::text, 'REFUND'::text, 'CORRECTION'::text]))),
+    CONSTRAINT ledger_transfers_sequence_check CHECK ((sequence > 0)),
+    CONSTRAINT two_accounts CHECK ((debit_account <> credit_account))
+);
+
+CREATE VIEW public.ledger_postings WITH (security_invoker='true') AS
+ SELECT ledger_transfers.organization_id,
+    ledger_transfers.sequence,
+    ledger_transfers.kind,
+    ledger_transfers.credit_account AS account,
+    ledger_transfers.amount_nano_credits,
+    ledger_transfers.hold_id,
+    ledger_transfers.create_time
+   FROM public.ledger_transfers
+UNION ALL
+ SELECT ledger_transfers.organization_id,
+    ledger_transfers.sequence,
+    ledger_transfers.kind,
+    ledger_transfers.debit_account AS account,
+    (- ledger_transfers.amount_nano_credits) AS amount_nano_credits,
+    ledger_transfers.hold_id,
+    ledger_transfers.create_time
+   FROM public.ledger_transfers;
+
+CREATE TABLE public.members (
+    organization_id text NOT NULL,
+    member_id text NOT NULL,
+    user_id text NOT NULL,
+    group_id text,
+    group_path text[] DEFAULT '{}'::text[] NOT NULL,
+    role text NOT NULL,
+    state text DEFAULT 'ACTIVE'::text NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT group_admins_have_a_group CHECK (((role <> ALL (ARRAY['L1_ADMIN'::text, 'SUB_ADMIN'::text])) OR (group_id IS NOT NULL))),
+    CONSTRAINT members_member_id_check CHECK ((member_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
+    CONSTRAINT members_role_check CHECK ((role = ANY (ARRAY['SUPER_ADMIN'::text, 'L1_ADMIN'::text, 'SUB_ADMIN'::text, 'MEMBER'::text]))),
+    CONSTRAINT members_state_check CHECK ((state = ANY (ARRAY['ACTIVE'::text, 'SUSPENDED'::text, 'REMOVED'::text])))
+);
+
+CREATE TABLE public.models (
+    model_name text NOT NULL,
+    provider_id text NOT NULL,
+    definition jsonb NOT NULL,
+    offered boolean DEFAULT true NOT NULL
+);
+
+CREATE TABLE public.organizations (
+    organization_id text NOT NULL,
+    kind text DEFAULT 'ORGANIZATION'::text NOT NULL,
+    display_name text NOT NULL,
+    time_zone text DEFAULT 'UTC'::text NOT NULL,
+    state text DEFAULT 'ACTIVE'::text NOT NULL,
+    input_estimate text DEFAULT 'BALANCED'::text NOT NULL,
+    expired_hold_policy text DEFAULT 'CHARGE_HOLD'::text NOT NULL,
+    billing_email text,
+    suspend_time timestamp with time zone,
+    delete_time timestamp with time zone,
+    purge_time timestamp with time zone,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT organizations_billing_email_check CHECK (((length(billing_email) >= 3) AND (length(billing_email) <= 254))),
+    CONSTRAINT organizations_display_name_check CHECK (((length(display_name) >= 1) AND (length(display_name) <= 200))),
+    CONSTRAINT organizations_expired_hold_policy_check CHECK ((expired_hold_policy = ANY (ARRAY['CHARGE_HOLD'::text, 'CHARGE_INPUT'::text, 'RELEASE'::text]))),
+    CONSTRAINT organizations_input_estimate_check CHECK ((input_estimate = ANY (ARRAY['STRICT'::text, 'BALANCED'::text]))),
+    CONSTRAINT organizations_kind_check CHECK ((kind = ANY (ARRAY['ORGANIZATION'::text, 'PERSONAL'::text]))),
+    CONSTRAINT organizations_organization_id_check CHECK ((organization_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
+    CONSTRAINT organizations_state_check CHECK ((state = ANY (ARRAY['ACTIVE'::text, 'SUSPENDED'::text, 'DELETED'::text]))),
+    CONSTRAINT personal_accounts_stay CHECK (((kind <> 'PERSONAL'::text) OR (state <> 'DELETED'::text)))
+);
+
+CREATE TABLE public.outbox_messages (
+    organization_id text NOT NULL,
+    outbox_message_id bigint NOT NULL,
+    kind text NOT NULL,
+    resource_name text NOT NULL,
+    recipient_email text NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    attempt_time timestamp with time zone DEFAULT now() NOT NULL,
+    deliver_time timestamp with time zone,
+    CONSTRAINT outbox_messages_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT outbox_messages_kind_check CHECK ((kind = 'INVOICE_REQUEST'::text))
+);
+
+ALTER TABLE public.outbox_messages ALTER COLUMN outbox_message_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.outbox_messages_outbox_message_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.price_versions (
+    model_name text NOT NULL,
+    version integer NOT NULL,
+    effective_date date NOT NULL,
+    prices jsonb NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT price_versions_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE public.providers (
+    provider_id text NOT NULL,
+    definition jsonb NOT NULL
+);
+
+CREATE TABLE public.request_replays (
+    user_id text NOT NULL,
+    method text NOT NULL,
+    request_id text NOT NULL,
+    request_hash bytea NOT NULL,
+    response bytea NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT request_replays_request_hash_check CHECK ((length(request_hash) = 32))
+);
+
+CREATE TABLE public.schema_migrations (
+    name text NOT NULL,
+    digest text NOT NULL,
+    apply_time timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.usage_corrections (
+    hold_id text NOT NULL,
+    organization_id text NOT NULL,
+    sequence bigint NOT NULL,
+    outcome text NOT NULL,
+    source text NOT NULL,
+    detail text NOT NULL,
+    answered_model text,
+    provider_response_id text,
+    service_tier text,
+    input_tokens bigint NOT NULL,
+    cache_read_tokens bigint NOT NULL,
+    cache_write_5m_tokens bigint NOT NULL,
+    cache_write_1h_tokens bigint NOT NULL,
+    output_tokens bigint NOT NULL,
+    reasoning_tokens bigint NOT NULL,
+    charge_nano_credits bigint NOT NULL,
+    charge_lines jsonb NOT NULL,
+    delta_nano_credits bigint NOT NULL,
+    later_counters text[],
+    http_status integer NOT NULL,
+    response_flags text NOT NULL,
+    duration_ms bigint,
+    time_to_first_byte_ms bigint,
+    request_id text NOT NULL,
+    trace_id text,
+    place_time timestamp with time zone NOT NULL,
+    correct_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT usage_corrections_cache_read_tokens_check CHECK ((cache_read_tokens >= 0)),
+    CONSTRAINT usage_corrections_cache_write_1h_tokens_check CHECK ((cache_write_1h_tokens >= 0)),
+    CONSTRAINT usage_corrections_cache_write_5m_tokens_check CHECK ((cache_write_5m_tokens >= 0)),
+    CONSTRAINT usage_corrections_charge_nano_credits_check CHECK ((charge_nano_credits >= 0)),
+    CONSTRAINT usage_corrections_input_tokens_check CHECK ((input_tokens >= 0)),
+    CONSTRAINT usage_corrections_outcome_check CHECK ((outcome = ANY (ARRAY['SETTLED'::text, 'VOIDED'::text]))),
+    CONSTRAINT usage_corrections_output_tokens_check CHECK ((output_tokens >= 0)),
+    CONSTRAINT usage_corrections_reasoning_tokens_check CHECK ((reasoning_tokens >= 0)),
+    CONSTRAINT usage_corrections_source_check CHECK ((source = ANY (ARRAY['provider'::text, 'estimated'::text, 'none'::text])))
+);
+
+CREATE TABLE public.usage_discrepancies (
+    discrepancy_id bigint NOT NULL,
+    hold_id text NOT NULL,
+    organization_id text NOT NULL,
+    detail text NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE public.usage_discrepancies ALTER COLUMN discrepancy_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.usage_discrepancies_discrepancy_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.usage_quarantine (
+    hold_id text NOT NULL,
+    organization_id text NOT NULL,
+    reason text NOT NULL,
+    report text NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT usage_quarantine_reason_check CHECK ((reason = ANY (ARRAY['invalid_usage'::text, 'implausible_usage'::text]))),
+    CONSTRAINT usage_quarantine_report_check CHECK ((length(report) <= 65536))
+);
+
+CREATE TABLE public.usage_records (
+    hold_id text NOT NULL,
+    organization_id text NOT NULL,
+    sequence bigint NOT NULL,
+    outcome text NOT NULL,
+    source text NOT NULL,
+    detail text NOT NULL,
+    group_path text[] NOT NULL,
+    member_id text NOT NULL,
+    api_key_id text NOT NULL,
+    endpoint text NOT NULL,
+    streamed boolean NOT NULL,
+    requested_model text NOT NULL,
+    answered_model text,
+    provider_id text NOT NULL,
+    provider_response_id text,
+    service_tier text,
+    price_version integer NOT NULL,
+    input_tokens bigint NOT NULL,
+    cache_read_tokens bigint NOT NULL,
+    cache_write_5m_tokens bigint NOT NULL,
+    cache_write_1h_tokens bigint NOT NULL,
+    output_tokens bigint NOT NULL,
+    reasoning_tokens bigint NOT NULL,
+    hold_nano_credits bigint NOT NULL,
+    charge_nano_credits bigint NOT NULL,
+    charge_lines jsonb NOT NULL,
+    counters text[] NOT NULL,
+    later_counters text[],
+    throttles text[],
+    http_status integer NOT NULL,
+    response_flags text NOT NULL,
+    duration_ms bigint,
+    time_to_first_byte_ms bigint,
+    request_id text NOT NULL,
+    trace_id text,
+    place_time timestamp with time zone NOT NULL,
+    settle_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT usage_records_cache_read_tokens_check CHECK ((cache_read_tokens >= 0)),
+    CONSTRAINT usage_records_cache_write_1h_tokens_check CHECK ((cache_write_1h_tokens >= 0)),
+    CONSTRAINT usage_records_cache_write_5m_tokens_check CHECK ((cache_write_5m_tokens >= 0)),
+    CONSTRAINT usage_records_charge_nano_credits_check CHECK ((charge_nano_credits >= 0)),
+    CONSTRAINT usage_records_hold_nano_credits_check CHECK ((hold_nano_credits >= 0)),
+    CONSTRAINT usage_records_input_tokens_check CHECK ((input_tokens >= 0)),
+    CONSTRAINT usage_records_outcome_check CHECK ((outcome = ANY (ARRAY['SETTLED'::text, 'VOIDED'::text, 'EXPIRED'::text]))),
+    CONSTRAINT usage_records_output_tokens_check CHECK ((output_tokens >= 0)),
+    CONSTRAINT usage_records_reasoning_tokens_check CHECK ((reasoning_tokens >= 0)),
+    CONSTRAINT usage_records_source_check CHECK ((source = ANY (ARRAY['provider'::text, 'estimated'::text, 'none'::text])))
+);
+
+CREATE TABLE public.user_identities (
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    user_id text NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT user_identities_issuer_check CHECK (((length(issuer) >= 1) AND (length(issuer) <= 500))),
+    CONSTRAINT user_identities_subject_check CHECK (((length(subject) >= 1) AND (length(subject) <= 255)))
+);
+
+CREATE TABLE public.users (
+    user_id text NOT NULL,
+    email text,
+    display_name text NOT NULL,
+    personal_organization_id text,
+    current_organization_id text,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT users_email_check CHECK (((email = lower(email)) AND (POSITION(('@'::text) IN (email)) > 1)))
+);
+
+ALTER TABLE ONLY public.access_tokens
+    ADD CONSTRAINT access_tokens_pkey PRIMARY KEY (access_token_id);
+
+ALTER TABLE ONLY public.access_tokens
+    ADD CONSTRAINT access_tokens_secret_hash_key UNIQUE (secret_hash);
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_pkey PRIMARY KEY (organization_id, api_key_id);
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_previous_secret_hash_key UNIQUE (previous_secret_hash);
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_secret_hash_key UNIQUE (secret_hash);
+
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (organization_id, sequence);
+
+ALTER TABLE ONLY public.groups
+    ADD CONSTRAINT groups_pkey PRIMARY KEY (organization_id, group_id);
+
+ALTER TABLE ONLY public.guardrails
+    ADD CONSTRAINT guardrails_pkey PRIMARY KEY (organization_id, scope_kind, scope_id);
+
+ALTER TABLE ONLY public.holds
+    ADD CONSTRAINT holds_pkey PRIMARY KEY (hold_id);
+
+ALTER TABLE ONLY public.identity_revisions
+    ADD CONSTRAINT identity_revisions_pkey PRIMARY KEY (organization_id);
+
+ALTER TABLE ONLY public.invites
+    ADD CONSTRAINT invites_pkey PRIMARY KEY (organization_id, invite_id);
+
+ALTER TABLE ONLY public.invites
+    ADD CONSTRAINT invites_secret_hash_key UNIQUE (secret_hash);
+
+ALTER TABLE ONLY public.invoice_requests
+    ADD CONSTRAINT invoice_requests_pkey PRIMARY KEY (organization_id, invoice_request_id);
+
+ALTER TABLE ONLY public.journal_offsets
+    ADD CONSTRAINT journal_offsets_pkey PRIMARY KEY (journal);
+
+ALTER TABLE ONLY public.ledger_accounts
+    ADD CONSTRAINT ledger_accounts_pkey PRIMARY KEY (organization_id, account);
+
+ALTER TABLE ONLY public.ledger_heads
+    ADD CONSTRAINT ledger_heads_pkey PRIMARY KEY (organization_id);
+
+ALTER TABLE ONLY public.ledger_transfers
+    ADD CONSTRAINT ledger_transfers_organization_id_idempotency_key_key UNIQUE (organization_id, idempotency_key);
+
+ALTER TABLE ONLY public.ledger_transfers
+    ADD CONSTRAINT ledger_transfers_pkey PRIMARY KEY (organization_id, sequence);
+
+ALTER TABLE ONLY public.members
+    ADD CONSTRAINT members_organization_id_user_id_key UNIQUE (organization_id, user_id);
+
+ALTER TABLE ONLY public.members
+    ADD CONSTRAINT members_pkey PRIMARY KEY (organization_id, member_id);
+
+ALTER TABLE ONLY public.models
+    ADD CONSTRAINT models_pkey PRIMARY KEY (model_name);
+
+ALTER TABLE ONLY public.organizations
+    ADD CONSTRAINT organizations_pkey PRIMARY KEY (organization_id);
+
+ALTER TABLE ONLY public.outbox_messages
+    ADD CONSTRAINT outbox_messages_organization_id_kind_resource_name_key UNIQUE (organization_id, kind, resource_name);
+
+ALTER TABLE ONLY public.outbox_messages
+    ADD CONSTRAINT outbox_messages_pkey PRIMARY KEY (organization_id, outbox_message_id);
+
+ALTER TABLE ONLY public.price_versions
+    ADD CONSTRAINT price_versions_pkey PRIMARY KEY (model_name, version);
+
+ALTER TABLE ONLY public.providers
+    ADD CONSTRAINT providers_pkey PRIMARY KEY (provider_id);
+
+ALTER TABLE ONLY public.request_replays
+    ADD CONSTRAINT request_replays_pkey PRIMARY KEY (user_id, method, request_id);
+
+ALTER TABLE ONLY public.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.scope_spend
+    ADD CONSTRAINT scope_spend_pkey PRIMARY KEY (organization_id, counter);
+
+ALTER TABLE ONLY public.usage_corrections
+    ADD CONSTRAINT usage_corrections_organization_id_sequence_key UNIQUE (organization_id, sequence);
+
+ALTER TABLE ONLY public.usage_corrections
+    ADD CONSTRAINT usage_corrections_pkey PRIMARY KEY (hold_id);
+
+ALTER TABLE ONLY public.usage_discrepancies
+    ADD CONSTRAINT usage_discrepancies_hold_id_key UNIQUE (hold_id);
+
+ALTER TABLE ONLY public.usage_discrepancies
+    ADD CONSTRAINT usage_discrepancies_pkey PRIMARY KEY (discrepancy_id);
+
+ALTER TABLE ONLY public.usage_quarantine
+    ADD CONSTRAINT usage_quarantine_pkey PRIMARY KEY (hold_id);
+
+ALTER TABLE ONLY public.usage_records
+    ADD CONSTRAINT usage_records_organization_id_sequence_key UNIQUE (organization_id, sequence);
+
+ALTER TABLE ONLY public.usage_records
+    ADD CONSTRAINT usage_records_pkey PRIMARY KEY (hold_id);
+
+ALTER TABLE ONLY public.user_identities
+    ADD CONSTRAINT user_identities_pkey PRIMARY KEY (issuer, subject);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_email_key UNIQUE (email);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_personal_organization_id_key UNIQUE (personal_organization_id);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (user_id);
+
+CREATE INDEX access_tokens_by_user ON public.access_tokens USING btree (user_id);
+
+CREATE INDEX active_super_admins ON public.members USING btree (organization_id, member_id) WHERE ((role = 'SUPER_ADMIN'::text) AND (state = 'ACTIVE'::text));
+
+CREATE INDEX api_keys_below_1 ON public.api_keys USING btree (organization_id, (group_path[1]), api_key_id) WHERE ((state <> 'DELETED'::text) AND (group_path[1] IS NOT NULL));
+
+CREATE INDEX api_keys_below_2 ON public.api_keys USING btree (organization_id, (group_path[2]), api_key_id) WHERE ((state <> 'DELETED'::text) AND (group_path[2] IS NOT NULL));
+
+CREATE INDEX api_keys_below_3 ON public.api_keys USING btree (organization_id, (group_path[3]), api_key_id) WHERE ((state <> 'DELETED'::text) AND (group_path[3] IS NOT NULL));
+
+CREATE INDEX api_keys_below_4 ON public.api_keys USING btree (organization_id, (group_path[4]), api_key_id) WHERE ((state <> 'DELETED'::text) AND (group_path[4] IS NOT NULL));
+
+CREATE INDEX api_keys_by_member ON public.api_keys USING btree (organization_id, member_id, api_key_id);
+
+CREATE INDEX api_keys_of_organization ON public.api_keys USING btree (organization_id, api_key_id) WHERE (state <> 'DELETED'::text);
+
+CREATE INDEX audit_log_below_1 ON public.audit_log USING btree (organization_id, (group_path[1]), sequence) WHERE (group_path[1] IS NOT NULL);
+
+CREATE INDEX audit_log_below_2 ON public.audit_log USING btree (organization_id, (group_path[2]), sequence) WHERE (group_path[2] IS NOT NULL);
+
+CREATE INDEX audit_log_below_3 ON public.audit_log USING btree (organization_id, (group_path[3]), sequence) WHERE (group_path[3] IS NOT NULL);
+
+CREATE INDEX audit_log_below_4 ON public.audit_log USING btree (organization_id, (group_path[4]), sequence) WHERE (group_path[4] IS NOT NULL);
+
+CREATE INDEX audit_log_by_resource ON public.audit_log USING btree (organization_id, resource_name, sequence);
+
+CREATE INDEX groups_by_ancestor ON public.groups USING gin (path);
+
+CREATE INDEX groups_by_parent ON public.groups USING btree (organization_id, parent_group_id);
+
+CREATE INDEX groups_by_tree ON public.groups USING btree (organization_id, tree_order);
+
+CREATE INDEX guardrails_by_name ON public.guardrails USING btree (organization_id, guardrail_id);
+
+CREATE INDEX holds_by_placement ON public.holds USING btree (organization_id, placement);
+
+CREATE INDEX holds_open_by_expiry ON public.holds USING btree (expire_time) WHERE (state = 'HELD'::text);
+
+CREATE INDEX holds_open_by_organization ON public.holds USING btree (organization_id) WHERE (state = 'HELD'::text);
+
+CREATE INDEX invites_below_1 ON public.invites USING btree (organization_id, (group_path[1]), invite_id) WHERE (group_path[1] IS NOT NULL);
+
+CREATE INDEX invites_below_2 ON public.invites USING btree (organization_id, (group_path[2]), invite_id) WHERE (group_path[2] IS NOT NULL);
+
+CREATE INDEX invites_below_3 ON public.invites USING btree (organization_id, (group_path[3]), invite_id) WHERE (group_path[3] IS NOT NULL);
+
+CREATE INDEX invites_below_4 ON public.invites USING btree (organization_id, (group_path[4]), invite_id) WHERE (group_path[4] IS NOT NULL);
+
+CREATE INDEX invites_by_group ON public.invites USING btree (organization_id, group_id);
+
+CREATE INDEX ledger_transfers_by_time ON public.ledger_transfers USING btree (organization_id, create_time);
+
+CREATE INDEX members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE (group_path[1] IS NOT NULL);
+
+CREATE INDEX members_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE (group_path[2] IS NOT NULL);
+
+CREATE INDEX members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE (group_path[3] IS NOT NULL);
+
+CREATE INDEX members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE (group_path[4] IS NOT NULL);
+
+CREATE INDEX members_by_group ON public.members USING btree (organization_id, group_id, member_id) WHERE (state <> 'REMOVED'::text);
+
+CREATE INDEX members_by_user ON public.members USING btree (user_id);
+
+CREATE INDEX members_of_organization ON public.members USING btree (organization_id, member_id) WHERE (state <> 'REMOVED'::text);
+
+CREATE INDEX outbox_messages_waiting ON public.outbox_messages USING btree (attempt_time) WHERE (deliver_time IS NULL);
+
+CREATE INDEX present_members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[1] IS NOT NULL));
+
+CREATE INDEX present_members_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[2] IS NOT NULL));
+
+CREATE INDEX present_members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[3] IS NOT NULL));
+
+CREATE INDEX present_members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[4] IS NOT NULL));
+
+CREATE INDEX request_replays_by_age ON public.request_replays USING btree (create_time);
+
+CREATE INDEX scope_spend_by_api_key ON public.scope_spend USING btree (organization_id, split_part(counter, ':'::text, 2)) WHERE (counter ~~ 'api\_key:%'::text);
+
+CREATE INDEX scope_spend_by_last_use ON public.scope_spend USING brin (last_use_time) WITH (pages_per_range='32', autosummarize='on') WHERE (counter ~~ 'api\_key:%'::text);
+
+CREATE INDEX usage_quarantine_by_time ON public.usage_quarantine USING btree (organization_id, create_time);
+
+CREATE INDEX usage_records_by_provider ON public.usage_records USING btree (provider_id, settle_time);
+
+CREATE INDEX usage_records_by_time ON public.usage_records USING btree (organization_id, place_time);
+
+CREATE INDEX user_identities_by_user ON public.user_identities USING btree (user_id);
+
+CREATE TRIGGER api_keys_notify AFTER INSERT OR DELETE ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('api_key');
+
+CREATE TRIGGER api_keys_notify_change AFTER UPDATE ON public.api_keys FOR EACH ROW WHEN (((old.group_path = new.group_path) OR (old.member_id IS DISTINCT FROM new.member_id))) EXECUTE FUNCTION public.notify_identity_change('api_key');
+
+CREATE TRIGGER api_keys_place BEFORE INSERT OR UPDATE OF member_id, group_path ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.place_api_key();
+
+CREATE TRIGGER api_keys_revise_all_identities AFTER TRUNCATE ON public.api_keys FOR EACH STATEMENT EXECUTE FUNCTION public.revise_all_identities();
+
+CREATE CONSTRAINT TRIGGER api_keys_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.api_keys DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
+
+CREATE TRIGGER audit_log_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_audit_log_change();
+
+CREATE TRIGGER groups_notify AFTER INSERT OR DELETE OR UPDATE ON public.groups FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('group');
+
+CREATE TRIGGER groups_place_invites AFTER UPDATE ON public.groups FOR EACH ROW WHEN ((old.path IS DISTINCT FROM new.path)) EXECUTE FUNCTION public.place_invites_of_group();
+
+CREATE TRIGGER groups_place_members AFTER UPDATE ON public.groups FOR EACH ROW WHEN ((old.path IS DISTINCT FROM new.path)) EXECUTE FUNCTION public.place_members_of_group();
+
+CREATE TRIGGER groups_revise_all_identities AFTER TRUNCATE ON public.groups FOR EACH STATEMENT EXECUTE FUNCTION public.revise_all_identities();
+
+CREATE CONSTRAINT TRIGGER groups_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.groups DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
+
+CREATE TRIGGER groups_update_time BEFORE UPDATE ON public.groups FOR EACH ROW WHEN ((((old.display_name IS DISTINCT FROM new.display_name) OR (old.path IS DISTINCT FROM new.path)) OR (old.delete_time IS DISTINCT FROM new.delete_time))) EXECUTE FUNCTION public.set_update_time();
+
+CREATE TRIGGER guardrails_carry_spend_over AFTER INSERT OR UPDATE ON public.guardrails FOR EACH ROW EXECUTE FUNCTION public.carry_spend_over();
+
+CREATE TRIGGER guardrails_cycle_revision BEFORE INSERT OR UPDATE ON public.guardrails FOR EACH ROW EXECUTE FUNCTION public.set_cycle_revision();
+
+CREATE TRIGGER guardrails_notify AFTER INSERT OR DELETE OR UPDATE ON public.guardrails FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('guardrail');
+
+CREATE TRIGGER guardrails_revise_all_identities AFTER TRUNCATE ON public.guardrails FOR EACH STATEMENT EXECUTE FUNCTION public.revise_all_identities();
+
+CREATE CONSTRAINT TRIGGER guardrails_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.guardrails DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
+
+CREATE TRIGGER invites_place BEFORE INSERT OR UPDATE OF group_id, group_path ON public.invites FOR EACH ROW EXECUTE FUNCTION public.place_invite();
+
+CREATE TRIGGER invites_update_time BEFORE UPDATE ON public.invites FOR EACH ROW WHEN (((old.use_count IS DISTINCT FROM new.use_count) OR (old.revoke_time IS DISTINCT FROM new.revoke_time))) EXECUTE FUNCTION public.set_update_time();
+
+CREATE TRIGGER ledger_transfers_immutable BEFORE DELETE OR UPDATE ON public.ledger_transfers FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER ledger_transfers_not_truncated BEFORE TRUNCATE ON public.ledger_transfers FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER members_notify AFTER INSERT OR DELETE ON public.members FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('member');
+
+CREATE TRIGGER members_notify_change AFTER UPDATE ON public.members FOR EACH ROW WHEN (((old.group_path = new.group_path) OR (old.group_id IS DISTINCT FROM new.group_id))) EXECUTE FUNCTION public.notify_identity_change('member');
+
+CREATE TRIGGER members_place BEFORE INSERT OR UPDATE OF group_id, group_path ON public.members FOR EACH ROW EXECUTE FUNCTION public.place_member();
+
+CREATE TRIGGER members_place_api_keys AFTER UPDATE ON public.members FOR EACH ROW WHEN ((old.group_path IS DISTINCT FROM new.group_path)) EXECUTE FUNCTION public.place_api_keys_of_member();
+
+CREATE TRIGGER members_revise_all_identities AFTER TRUNCATE ON public.members FOR EACH STATEMENT EXECUTE FUNCTION public.revise_all_identities();
+
+CREATE CONSTRAINT TRIGGER members_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.members DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
+
+CREATE TRIGGER members_update_time BEFORE UPDATE ON public.members FOR EACH ROW WHEN ((((old.role IS DISTINCT FROM new.role) OR (old.group_id IS DISTINCT FROM new.group_id)) OR (old.state IS DISTINCT FROM new.state))) EXECUTE FUNCTION public.set_update_time();
+
+CREATE TRIGGER models_notify AFTER INSERT OR DELETE OR UPDATE ON public.models FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
+
+CREATE TRIGGER organizations_notify AFTER INSERT OR DELETE OR UPDATE ON public.organizations FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('organization');
+
+CREATE TRIGGER organizations_open_ledger AFTER INSERT ON public.organizations FOR EACH ROW EXECUTE FUNCTION public.open_ledger();
+
+CREATE TRIGGER organizations_restart_cycles AFTER UPDATE OF time_zone ON public.organizations FOR EACH ROW WHEN ((new.time_zone <> old.time_zone)) EXECUTE FUNCTION public.restart_cycles();
+
+CREATE TRIGGER organizations_revise_all_identities AFTER TRUNCATE ON public.organizations FOR EACH STATEMENT EXECUTE FUNCTION public.revise_all_identities();
+
+CREATE CONSTRAINT TRIGGER organizations_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.organizations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
+
+CREATE TRIGGER price_versions_immutable BEFORE DELETE OR UPDATE ON public.price_versions FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER price_versions_not_truncated BEFORE TRUNCATE ON public.price_versions FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER price_versions_notify AFTER INSERT ON public.price_versions FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
+
+CREATE TRIGGER providers_notify AFTER INSERT OR DELETE OR UPDATE ON public.providers FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
+
+CREATE TRIGGER usage_corrections_immutable BEFORE DELETE OR UPDATE ON public.usage_corrections FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER usage_corrections_not_truncated BEFORE TRUNCATE ON public.usage_corrections FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER usage_quarantine_immutable BEFORE DELETE OR UPDATE ON public.usage_quarantine FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER usage_quarantine_not_truncated BEFORE TRUNCATE ON public.usage_quarantine FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER usage_records_immutable BEFORE DELETE OR UPDATE ON public.usage_records FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER usage_records_not_truncated BEFORE TRUNCATE ON public.usage_records FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE ONLY public.access_tokens
+    ADD CONSTRAINT access_tokens_only_organization_id_fkey FOREIGN KEY (only_organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.access_tokens
+    ADD CONSTRAINT access_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_organization_id_member_id_fkey FOREIGN KEY (organization_id, member_id) REFERENCES public.members(organization_id, member_id);
+
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.groups
+    ADD CONSTRAINT groups_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.groups
+    ADD CONSTRAINT groups_organization_id_parent_group_id_fkey FOREIGN KEY (organization_id, parent_group_id) REFERENCES public.groups(organization_id, group_id);
+
+ALTER TABLE ONLY public.guardrails
+    ADD CONSTRAINT guardrails_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.holds
+    ADD CONSTRAINT holds_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.invites
+    ADD CONSTRAINT invites_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.invites
+    ADD CONSTRAINT invites_organization_id_group_id_fkey FOREIGN KEY (organization_id, group_id) REFERENCES public.groups(organization_id, group_id);
+
+ALTER TABLE ONLY public.invites
+    ADD CONSTRAINT invites_organization_id_inviter_member_id_fkey FOREIGN KEY (organization_id, inviter_member_id) REFERENCES public.members(organization_id, member_id);
+
+ALTER TABLE ONLY public.invoice_requests
+    ADD CONSTRAINT invoice_requests_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.invoice_requests
+    ADD CONSTRAINT invoice_requests_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.ledger_accounts
+    ADD CONSTRAINT ledger_accounts_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.ledger_heads
+    ADD CONSTRAINT ledger_heads_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.ledger_transfers
+    ADD CONSTRAINT ledger_transfers_organization_id_corrects_sequence_fkey FOREIGN KEY (organization_id, corrects_sequence) REFERENCES public.ledger_transfers(organization_id, sequence);
+
+ALTER TABLE ONLY public.members
+    ADD CONSTRAINT members_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.members
+    ADD CONSTRAINT members_organization_id_group_id_fkey FOREIGN KEY (organization_id, group_id) REFERENCES public.groups(organization_id, group_id);
+
+ALTER TABLE ONLY public.members
+    ADD CONSTRAINT members_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.models
+    ADD CONSTRAINT models_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.providers(provider_id);
+
+ALTER TABLE ONLY public.outbox_messages
+    ADD CONSTRAINT outbox_messages_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.price_versions
+    ADD CONSTRAINT price_versions_model_name_fkey FOREIGN KEY (model_name) REFERENCES public.models(model_name);
+
+ALTER TABLE ONLY public.request_replays
+    ADD CONSTRAINT request_replays_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.usage_corrections
+    ADD CONSTRAINT usage_corrections_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.usage_records(hold_id);
+
+ALTER TABLE ONLY public.usage_quarantine
+    ADD CONSTRAINT usage_quarantine_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.usage_records(hold_id);
+
+ALTER TABLE ONLY public.user_identities
+    ADD CONSTRAINT user_identities_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_current_organization_id_fkey FOREIGN KEY (current_organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_personal_organization_id_fkey FOREIGN KEY (personal_organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY audit_reads ON public.api_keys FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.audit_log FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.groups FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.guardrails FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.holds FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.identity_revisions FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.invites FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.invoice_requests FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.ledger_accounts FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.ledger_heads FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.ledger_transfers FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.members FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.organizations FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.outbox_messages FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.scope_spend FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.usage_corrections FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.usage_discrepancies FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.usage_quarantine FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.usage_records FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY every_organization_lock ON public.api_keys FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.audit_log FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.groups FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.guardrails FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.holds FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.identity_revisions FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.invites FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.invoice_requests FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.ledger_accounts FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.ledger_heads FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.ledger_transfers FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.members FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.organizations FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.outbox_messages FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.scope_spend FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.usage_corrections FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.usage_discrepancies FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.usage_quarantine FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.usage_records FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_read ON public.api_keys FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.audit_log FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.groups FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.guardrails FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.holds FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.identity_revisions FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.invites FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.invoice_requests FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.ledger_accounts FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.ledger_heads FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.ledger_transfers FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.members FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.organizations FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.outbox_messages FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.scope_spend FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.usage_corrections FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.usage_discrepancies FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.usage_quarantine FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.usage_records FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+ALTER TABLE public.groups ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.guardrails ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.holds ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.identity_revisions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.invites ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.invoice_requests ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.ledger_accounts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.ledger_heads ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.ledger_transfers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.members ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY organization_wall ON public.api_keys TO megarouter_authz, megarouter_usage, megarouter_admin USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.audit_log TO megarouter_authz, megarouter_usage, megarouter_admin USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.groups TO megarouter_authz, megarouter_usage, megarouter_admin USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.guardrails TO megarouter_authz, megarouter_usage, megarouter_admin USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.holds TO megarouter_authz, megarouter_usage, megarouter_admin USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.identity_revisions TO megarouter_authz, megarouter_usage, megarouter_admin USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.invites TO megarouter_authz, megarouter_usage, megarouter_admin USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.invoice_requests TO megarouter_authz, megarouter_usage, megarouter_admin USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.ledger_accounts TO megarouter_authz, megarouter_usage, megarouter_admin USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.ledger_heads TO megarouter_authz, megarouter_usage, megarouter_admin USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.ledger_transfers TO megarouter_authz, megarouter_usage, megarouter_admin USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.members TO megarouter_authz, megarouter_usage, megarouter_admin USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.organizations TO megarouter_authz, megarouter_usage, megarouter_admin USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.outbox_messages TO megarouter_authz, megarouter_usage, megarouter_admin USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.scope_spend TO megarouter_authz, megarouter_usage, megarouter_admin USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.usage_corrections TO megarouter_authz, megarouter_usage, megarouter_admin USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.usage_discrepancies TO megarouter_authz, megarouter_usage, megarouter_admin USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.usage_quarantine TO megarouter_authz, megarouter_usage, megarouter_admin USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.usage_records TO megarouter_authz, megarouter_usage, megarouter_admin USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+ALTER TABLE public.organizations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.outbox_messages ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.scope_spend ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.usage_corrections ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.usage_discrepancies ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.usage_quarantine ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.usage_records ENABLE ROW LEVEL SECURITY;
+
+REVOKE USAGE ON SCHEMA public FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO megarouter_authz;
+GRANT USAGE ON SCHEMA public TO megarouter_usage;
+GRANT USAGE ON SCHEMA public TO megarouter_admin;
+GRANT USAGE ON SCHEMA public TO megarouter_audit;
+
+REVOKE ALL ON FUNCTION public.carry_spend_over() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.cycle_start(cycle text, time_zone text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.cycle_start(cycle text, time_zone text) TO megarouter_admin;
+
+REVOKE ALL ON PROCEDURE public.divide_by_organization(IN divided regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.hashes_of_keys_used_lately(entries bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.hashes_of_keys_used_lately(entries bigint) TO megarouter_authz;
+
+REVOKE ALL ON FUNCTION public.identity_of_key(key_hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.identity_of_key(key_hash bytea) TO megarouter_authz;
+GRANT ALL ON FUNCTION public.identity_of_key(key_hash bytea) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.identity_revisions_of(organizations text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.identity_revisions_of(organizations text[]) TO megarouter_authz;
+GRANT ALL ON FUNCTION public.identity_revisions_of(organizations text[]) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.invite_of_token(token_hash bytea, caller text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.invite_of_token(token_hash bytea, caller text) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.messages_waiting() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.messages_waiting() TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.my_accounts() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.my_accounts() TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.notify_catalog_change() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.notify_identity_change() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.open_ledger() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.organizations_with_messages_due(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.organizations_with_messages_due(most integer) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.place_api_key() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.place_api_keys_of_member() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.place_invite() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.place_invites_of_group() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.place_member() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.place_members_of_group() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.present_spend(text, text, text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.present_spend(text, text, text) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.present_use(organization text, of_kind text, of_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.present_use(organization text, of_kind text, of_id text) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.provider_outcomes() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.provider_outcomes() TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.refuse_audit_log_change() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.refuse_change() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.restart_cycles() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.revise_all_identities() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.revise_identities(organization text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.revise_identities_of_row() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.set_cycle_revision() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.set_update_time() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.unpacked(packed text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.unpacked(packed text) TO megarouter_authz;
+GRANT ALL ON FUNCTION public.unpacked(packed text) TO megarouter_usage;
+GRANT ALL ON FUNCTION public.unpacked(packed text) TO megarouter_admin;
+
+GRANT SELECT,INSERT ON TABLE public.access_tokens TO megarouter_admin;
+
+GRANT UPDATE(secret_hash) ON TABLE public.access_tokens TO megarouter_admin;
+
+GRANT UPDATE(expire_time) ON TABLE public.access_tokens TO megarouter_admin;
+
+GRANT UPDATE(revoke_time) ON TABLE public.access_tokens TO megarouter_admin;
+
+GRANT SELECT ON TABLE public.scope_spend TO megarouter_authz;
+GRANT SELECT,INSERT ON TABLE public.scope_spend TO megarouter_usage;
+GRANT SELECT ON TABLE public.scope_spend TO megarouter_admin;
+GRANT SELECT ON TABLE public.scope_spend TO megarouter_audit;
+
+GRANT UPDATE(settled_nano_credits) ON TABLE public.scope_spend TO megarouter_usage;
+
+GRANT UPDATE(call_count) ON TABLE public.scope_spend TO megarouter_usage;
+
+GRANT UPDATE(shadow_refusal_count) ON TABLE public.scope_spend TO megarouter_usage;
+
+GRANT UPDATE(last_use_time) ON TABLE public.scope_spend TO megarouter_usage;
+
+GRANT SELECT ON TABLE public.api_key_usage TO megarouter_admin;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO megarouter_admin;
+
+GRANT SELECT,INSERT ON TABLE public.audit_log TO megarouter_admin;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.groups TO megarouter_admin;
+GRANT SELECT ON TABLE public.groups TO megarouter_audit;
+
+GRANT SELECT ON TABLE public.guardrails TO megarouter_usage;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.guardrails TO megarouter_admin;
+GRANT SELECT ON TABLE public.guardrails TO megarouter_audit;
+
+GRANT SELECT,INSERT ON TABLE public.holds TO megarouter_authz;
+GRANT SELECT,INSERT ON TABLE public.holds TO megarouter_usage;
+GRANT SELECT ON TABLE public.holds TO megarouter_admin;
+GRANT SELECT ON TABLE public.holds TO megarouter_audit;
+
+GRANT UPDATE(token) ON TABLE public.holds TO megarouter_usage;
+
+GRANT UPDATE(state) ON TABLE public.holds TO megarouter_usage;
+
+GRANT UPDATE(resolve_time) ON TABLE public.holds TO megarouter_usage;
+
+GRANT SELECT,INSERT ON TABLE public.invites TO megarouter_admin;
+
+GRANT UPDATE(group_path) ON TABLE public.invites TO megarouter_admin;
+
+GRANT UPDATE(use_count) ON TABLE public.invites TO megarouter_admin;
+
+GRANT UPDATE(revoke_time) ON TABLE public.invites TO megarouter_admin;
+
+GRANT UPDATE(update_time) ON TABLE public.invites TO megarouter_admin;
+
+GRANT SELECT,INSERT ON TABLE public.invoice_requests TO megarouter_admin;
+
+GRANT UPDATE(state) ON TABLE public.invoice_requests TO megarouter_admin;
+
+GRANT SELECT,INSERT ON TABLE public.journal_offsets TO megarouter_usage;
+GRANT SELECT ON TABLE public.journal_offsets TO megarouter_audit;
+
+GRANT UPDATE(inode) ON TABLE public.journal_offsets TO megarouter_usage;
+
+GRANT UPDATE(byte_offset) ON TABLE public.journal_offsets TO megarouter_usage;
+
+GRANT UPDATE(fingerprint) ON TABLE public.journal_offsets TO megarouter_usage;
+
+GRANT UPDATE(update_time) ON TABLE public.journal_offsets TO megarouter_usage;
+
+GRANT SELECT ON TABLE public.ledger_accounts TO megarouter_authz;
+GRANT SELECT ON TABLE public.ledger_accounts TO megarouter_usage;
+GRANT SELECT ON TABLE public.ledger_accounts TO megarouter_admin;
+GRANT SELECT ON TABLE public.ledger_accounts TO megarouter_audit;
+
+GRANT UPDATE(balance_nano_credits) ON TABLE public.ledger_accounts TO megarouter_usage;
+GRANT UPDATE(balance_nano_credits) ON TABLE public.ledger_accounts TO megarouter_admin;
+
+GRANT UPDATE(sequence) ON TABLE public.ledger_accounts TO megarouter_usage;
+GRANT UPDATE(sequence) ON TABLE public.ledger_accounts TO megarouter_admin;
+
+GRANT SELECT ON TABLE public.ledger_heads TO megarouter_authz;
+GRANT SELECT ON TABLE public.ledger_heads TO megarouter_usage;
+GRANT SELECT ON TABLE public.ledger_heads TO megarouter_admin;
+GRANT SELECT ON TABLE public.ledger_heads TO megarouter_audit;
+
+GRANT UPDATE(sequence) ON TABLE public.ledger_heads TO megarouter_usage;
+GRANT UPDATE(sequence) ON TABLE public.ledger_heads TO megarouter_admin;
+
+GRANT SELECT,INSERT ON TABLE public.ledger_transfers TO megarouter_usage;
+GRANT SELECT,INSERT ON TABLE public.ledger_transfers TO megarouter_admin;
+GRANT SELECT ON TABLE public.ledger_transfers TO megarouter_audit;
+
+GRANT SELECT ON TABLE public.ledger_postings TO megarouter_admin;
+GRANT SELECT ON TABLE public.ledger_postings TO megarouter_audit;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.members TO megarouter_admin;
+GRANT SELECT ON TABLE public.members TO megarouter_audit;
+
+GRANT SELECT ON TABLE public.models TO megarouter_authz;
+GRANT SELECT ON TABLE public.models TO megarouter_usage;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.models TO megarouter_admin;
+GRANT SELECT ON TABLE public.models TO megarouter_audit;
+
+GRANT SELECT ON TABLE public.organizations TO megarouter_usage;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.organizations TO megarouter_admin;
+GRANT SELECT ON TABLE public.organizations TO megarouter_audit;
+
+GRANT SELECT,INSERT ON TABLE public.outbox_messages TO megarouter_admin;
+
+GRANT UPDATE(attempts) ON TABLE public.outbox_messages TO megarouter_admin;
+
+GRANT UPDATE(attempt_time) ON TABLE public.outbox_messages TO megarouter_admin;
+
+GRANT UPDATE(deliver_time) ON TABLE public.outbox_messages TO megarouter_admin;
+
+GRANT SELECT ON TABLE public.price_versions TO megarouter_authz;
+GRANT SELECT ON TABLE public.price_versions TO megarouter_usage;
+GRANT SELECT,INSERT ON TABLE public.price_versions TO megarouter_admin;
+GRANT SELECT ON TABLE public.price_versions TO megarouter_audit;
+
+GRANT SELECT ON TABLE public.providers TO megarouter_authz;
+GRANT SELECT ON TABLE public.providers TO megarouter_usage;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.providers TO megarouter_admin;
+GRANT SELECT ON TABLE public.providers TO megarouter_audit;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.request_replays TO megarouter_admin;
+
+GRANT SELECT ON TABLE public.schema_migrations TO megarouter_authz;
+GRANT SELECT ON TABLE public.schema_migrations TO megarouter_usage;
+GRANT SELECT ON TABLE public.schema_migrations TO megarouter_admin;
+GRANT SELECT ON TABLE public.schema_migrations TO megarouter_audit;
+
+GRANT SELECT,INSERT ON TABLE public.usage_corrections TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_corrections TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_corrections TO megarouter_audit;
+
+GRANT SELECT,INSERT ON TABLE public.usage_discrepancies TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_discrepancies TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_discrepancies TO megarouter_audit;
+
+GRANT SELECT,INSERT ON TABLE public.usage_quarantine TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_quarantine TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_quarantine TO megarouter_audit;
+
+GRANT SELECT,INSERT ON TABLE public.usage_records TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_records TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_records TO megarouter_audit;
+
+GRANT SELECT,INSERT ON TABLE public.user_identities TO megarouter_admin;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.users TO megarouter_admin;
+
+ALTER DEFAULT PRIVILEGES FOR ROLE megarouter REVOKE ALL ON FUNCTIONS FROM PUBLIC;

@@ -1,0 +1,33 @@
+"""Password verifiers for PostgreSQL, so that no clear password reaches the server, its log or its activity view (RFC 5803)."""
+
+import base64
+import hashlib
+import hmac
+import secrets
+
+_SALT_BYTES = 16
+
+
+class PasswordError(ValueError):
+    """The password cannot be used; the message does not repeat it."""
+
+
+def scram_verifier(password: str, iterations: int, salt: bytes | None = None) -> str:
+    """Returns the SCRAM-SHA-256 verifier that PostgreSQL stores for a password.
+
+    Args:
+        password: printable ASCII, for which the preparation of RFC 4013 changes nothing.
+        iterations: rounds of hashing; PostgreSQL's own default is 4096.
+        salt: random by default.
+
+    Raises:
+        PasswordError: the password is empty or holds other characters.
+    """
+    if not password or not (password.isascii() and password.isprintable()):
+        raise PasswordError("a password must consist of printable ASCII characters")
+    salt = salt or secrets.token_bytes(_SALT_BYTES)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
+    stored_key = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    server_key = hmac.digest(salted, b"Server Key", "sha256")
+    parts = (base64.b64encode(part).decode() for part in (salt, stored_key, server_key))
+    return "SCRAM-SHA-256${}:{}${}:{}".format(iterations, *parts)

@@ -1,0 +1,228 @@
+"""The catalogue in PostgreSQL: written from a catalogue file, read by every service through a cache that follows changes."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+import asyncpg
+from pydantic import ValidationError
+
+from gateway_core.model.catalog.entries import Catalog, Model, PriceSchedule, Provider
+from gateway_core.runtime.background import in_background
+from gateway_core.runtime.settings import DatabaseSettings
+from gateway_core.stores.postgres.connections import UNAVAILABLE, Connection
+from gateway_core.stores.postgres.notifications import Listener, running
+
+logger = logging.getLogger(__name__)
+
+CHANNEL: Final = "megarouter_catalog"
+_MAX_AGE_S: Final = 30.0
+_RETRY_S: Final = 0.5
+_LOCK_ID: Final = 0x63617461  # "cata"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogSnapshot:
+    """The catalogue at one moment."""
+
+    providers: Mapping[str, Provider] = field(default_factory=lambda: MappingProxyType({}))
+    models: Mapping[str, Model] = field(default_factory=lambda: MappingProxyType({}))
+    """Offered models by public name, each with all of its price versions."""
+    retired_models: Mapping[str, Model] = field(default_factory=lambda: MappingProxyType({}))
+    """Models that left the catalogue: not to be called any more, but calls under way still settle at their prices."""
+
+    def known_model(self, name: str) -> Model | None:
+        """An offered or retired model."""
+        return self.models.get(name) or self.retired_models.get(name)
+
+    def schedule(self, model_name: str, version: int) -> PriceSchedule | None:
+        """The prices a record or hold names."""
+        model = self.known_model(model_name)
+        schedules = model.schedules if model else ()
+        return next((schedule for schedule in schedules if schedule.version == version), None)
+
+
+async def load_snapshot(connection: Connection) -> CatalogSnapshot:
+    """Reads the whole catalogue as of one moment. A row that no longer validates is left out, and logged."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        provider_rows = await connection.fetch("SELECT provider_id, definition FROM providers")
+        model_rows = await connection.fetch("SELECT model_name, definition, offered FROM models ORDER BY model_name")
+        price_rows = await connection.fetch(
+            "SELECT model_name, version, effective_date, prices FROM price_versions ORDER BY model_name, version"
+        )
+    schedules: dict[str, list[PriceSchedule]] = {}
+    for row in price_rows:
+        with _skipping_invalid("price version", row["model_name"]):
+            schedules.setdefault(row["model_name"], []).append(_schedule_of(row))
+    providers: dict[str, Provider] = {}
+    for row in provider_rows:
+        with _skipping_invalid("provider", row["provider_id"]):
+            providers[row["provider_id"]] = Provider.model_validate_json(row["definition"])
+    offered: dict[str, Model] = {}
+    retired: dict[str, Model] = {}
+    for row in model_rows:
+        with _skipping_invalid("model", row["model_name"]):
+            model = Model.model_validate_json(row["definition"])
+            priced = model.model_copy(update={"schedules": tuple(schedules.get(model.name, ()))})
+            (offered if row["offered"] else retired)[model.name] = priced
+    return CatalogSnapshot(MappingProxyType(providers), MappingProxyType(offered), MappingProxyType(retired))
+
+
+@contextmanager
+def _skipping_invalid(kind: str, name: str) -> Iterator[None]:
+    """Leaves out a stored entry that the code no longer understands: one bad row must not take the catalogue with it."""
+    try:
+        yield
+    except ValidationError:
+        logger.exception("stored catalogue entry is invalid", extra={"kind": kind, "entry": name})
+
+
+def _schedule_of(row: asyncpg.Record) -> PriceSchedule:
+    return PriceSchedule.model_validate(
+        {"version": row["version"], "effective_date": row["effective_date"], **json.loads(row["prices"])}
+    )
+
+
+class CatalogCache:
+    """The newest known snapshot. Empty until the database has a model; follows its changes, and rereads at least every 30 s."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._snapshot = CatalogSnapshot()
+        self._loaded = asyncio.Event()
+        self._changed = asyncio.Event()
+
+    @property
+    def snapshot(self) -> CatalogSnapshot:
+        """What is known now; never waits."""
+        return self._snapshot
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether there is at least one model."""
+        return self._loaded.is_set()
+
+    async def loaded(self) -> CatalogSnapshot:
+        """Waits until there is at least one model."""
+        await self._loaded.wait()
+        return self._snapshot
+
+    async def refresh(self) -> CatalogSnapshot:
+        """Reads the catalogue now.
+
+        Raises:
+            the errors of `connections.UNAVAILABLE`: the database does not answer.
+        """
+        async with self._pool.acquire() as connection:
+            read = await load_snapshot(connection)
+        # What is the same stays the same object: what was made from it still holds.
+        if read != self._snapshot:
+            self._snapshot = read
+        if self._snapshot.models:
+            self._loaded.set()
+        return self._snapshot
+
+    def note_change(self) -> None:
+        """Has the catalogue read again soon."""
+        self._changed.set()
+
+    async def follow(self) -> None:
+        """Keeps the snapshot fresh until cancelled."""
+        while True:
+            self._changed.clear()
+            wait_s = _MAX_AGE_S if self.is_loaded else _RETRY_S
+            try:
+                await self.refresh()
+            except (*UNAVAILABLE, asyncpg.PostgresError) as error:
+                logger.warning("catalogue not read", extra={"error": type(error).__name__})
+                wait_s = _RETRY_S
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), wait_s)
+
+
+@asynccontextmanager
+async def open_catalog_cache(pool: asyncpg.Pool, settings: DatabaseSettings, role: str) -> AsyncIterator[CatalogCache]:
+    """A cache that is kept fresh while the context is open. Does not wait for its first load: see `CatalogCache.loaded`."""
+    cache = CatalogCache(pool)
+    listener = Listener(
+        settings, role, [CHANNEL], lambda _channel, _payload: cache.note_change(), on_restored=cache.note_change
+    )
+    async with running(listener), in_background(cache.follow()):
+        yield cache
+
+
+async def sync_catalog(connection: Connection, catalog: Catalog) -> None:
+    """Makes the tables say what a catalogue file says, in one transaction; a second run changes nothing.
+
+    Models that left the file are retired. A price version is added only where the prices differ from the newest stored
+    version of the same effective date: stored versions are never changed, and never withdrawn.
+    """
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_ID)
+        await _sync_providers(connection, catalog)
+        await _sync_models(connection, catalog)
+        await _sync_prices(connection, catalog)
+
+
+async def _sync_providers(connection: Connection, catalog: Catalog) -> None:
+    stored = {
+        row["provider_id"]: json.loads(row["definition"])
+        for row in await connection.fetch("SELECT provider_id, definition FROM providers")
+    }
+    wanted = {provider.name: provider.model_dump(mode="json") for provider in catalog.providers}
+    changed = [(name, json.dumps(value)) for name, value in wanted.items() if stored.get(name) != value]
+    if changed:
+        await connection.executemany(
+            "INSERT INTO providers (provider_id, definition) VALUES ($1, $2)"
+            " ON CONFLICT (provider_id) DO UPDATE SET definition = excluded.definition",
+            changed,
+        )
+
+
+async def _sync_models(connection: Connection, catalog: Catalog) -> None:
+    stored = {
+        row["model_name"]: (json.loads(row["definition"]), row["offered"])
+        for row in await connection.fetch("SELECT model_name, definition, offered FROM models")
+    }
+    wanted = {model.name: model.model_dump(mode="json", exclude={"schedules"}) for model in catalog.models}
+    changed = [
+        (model.name, model.provider, json.dumps(wanted[model.name]))
+        for model in catalog.models
+        if stored.get(model.name) != (wanted[model.name], True)
+    ]
+    if changed:
+        await connection.executemany(
+            "INSERT INTO models (model_name, provider_id, definition) VALUES ($1, $2, $3) ON CONFLICT (model_name)"
+            " DO UPDATE SET provider_id = excluded.provider_id, definition = excluded.definition, offered = true",
+            changed,
+        )
+    retired = [name for name, (_definition, offered) in stored.items() if offered and name not in wanted]
+    if retired:
+        await connection.execute("UPDATE models SET offered = false WHERE model_name = ANY($1)", retired)
+
+
+async def _sync_prices(connection: Connection, catalog: Catalog) -> None:
+    newest_version: dict[str, int] = {}
+    newest_prices: dict[tuple[str, object], object] = {}
+    for row in await connection.fetch(
+        "SELECT model_name, version, effective_date, prices FROM price_versions ORDER BY model_name, version"
+    ):
+        newest_version[row["model_name"]] = row["version"]
+        newest_prices[row["model_name"], row["effective_date"]] = json.loads(row["prices"])
+    additions = []
+    for model in catalog.models:
+        for schedule in model.schedules:
+            prices = schedule.model_dump(mode="json", include={"prices", "long_context"})
+            if newest_prices.get((model.name, schedule.effective_date)) != prices:
+                newest_version[model.name] = newest_version.get(model.name, 0) + 1
+                additions.append((model.name, newest_version[model.name], schedule.effective_date, json.dumps(prices)))
+    if additions:
+        await connection.executemany(
+            "INSERT INTO price_versions (model_name, version, effective_date, prices) VALUES ($1, $2, $3, $4)",
+            additions,
+        )

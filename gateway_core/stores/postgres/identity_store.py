@@ -1,0 +1,240 @@
+"""Reads a key with everything above it: member, groups, organization, and the guardrail of each scope, in one statement."""
+
+import asyncio
+import itertools
+import json
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, Final, Protocol, TypeVar, cast
+from zoneinfo import ZoneInfo
+
+import asyncpg
+
+from gateway_core.model.calls.principals import Identity, Principal
+from gateway_core.model.limits.address_lists import parse_networks
+from gateway_core.model.limits.cycles import Cycle
+from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode
+from gateway_core.model.limits.model_whitelists import compile_stored
+from gateway_core.model.organization.scopes import Scope, ScopeKind
+from gateway_core.stores.postgres.connections import Connection
+from gateway_core.stores.postgres.rate_rules import decode_rules
+
+T = TypeVar("T", bound=Hashable)
+
+CHANNEL: Final = "megarouter_identity"
+REVISION_CHANNEL: Final = "megarouter_identity_revision"
+"""Behind the changes of a transaction: `organization revision`, which they made."""
+
+_BYTES_PER_TOKEN: Final = {"STRICT": 1, "BALANCED": 4}
+
+# A function that runs with the owner's rights: the service cannot list identities, only look up who has a key's hash.
+_SELECT: Final = """
+SELECT asked.key_hash, found.*
+  FROM unnest($1::bytea[]) AS asked (key_hash), LATERAL identity_of_key(asked.key_hash) AS found
+"""
+_REVISIONS: Final = "SELECT organization_id, revision FROM identity_revisions_of($1)"
+_USED_LATELY: Final = "SELECT key_hash FROM hashes_of_keys_used_lately($1)"
+_STATEMENTS_AT_ONCE: Final = 2
+"""Fewer than the pool has connections: holds are registered beside."""
+_HASHES_PER_STATEMENT: Final = 200
+_ROWS_PER_TURN: Final = 20
+"""Principals made before calls get their turn: a tenth of a millisecond each."""
+
+
+# With the rights of admin_service, behind the wall between organizations.
+_OF_API_KEY: Final = """
+SELECT found.* FROM api_keys k, LATERAL identity_of_key(k.secret_hash) AS found
+ WHERE k.organization_id = $1 AND k.api_key_id = $2 AND k.state <> 'DELETED'
+"""
+
+
+_OF_MEMBER: Final = """
+SELECT m.organization_id, '' AS api_key_id, m.member_id, true AS api_key_active, NULL::float8 AS expire_epoch_s,
+       m.state = 'ACTIVE' AS member_active, coalesce(g.path, '{}') AS group_path, o.state = 'ACTIVE' AS organization_active,
+       o.time_zone, o.input_estimate, false AS secret_replaced, NULL::text[] AS ip_allow_list,
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle, r.cycle_revision,
+                                                    r.requests_per_minute, r.model_whitelist, r.mode, r.tokens_per_minute,
+                                                    r.concurrency_limit, r.rate_rules)), '[]')
+          FROM guardrails r
+         WHERE r.organization_id = m.organization_id
+           AND ((r.scope_kind = 'member' AND r.scope_id = m.member_id)
+                OR (r.scope_kind = 'group' AND r.scope_id = ANY (g.path))
+                OR r.scope_kind = 'organization')) AS guardrails
+  FROM members m
+  JOIN organizations o ON o.organization_id = m.organization_id
+  LEFT JOIN groups g ON g.organization_id = m.organization_id AND g.group_id = m.group_id
+ WHERE m.organization_id = $1 AND m.member_id = $2
+"""
+
+
+async def principal_of_member(connection: Connection, organization: str, member: str) -> Principal | None:
+    """A member as if it had a key without limits of its own, for admin_service; None when there is no such member.
+
+    Its guardrails begin with the member's: it explains decisions, and is never let through.
+    """
+    row = await connection.fetchrow(_OF_MEMBER, organization, member)
+    if row is None:
+        return None
+    principal = principal_of_row(row)
+    return replace(principal, guardrails=principal.guardrails[1:])
+
+
+async def principal_of_api_key(connection: Connection, organization: str, api_key: str) -> Principal | None:
+    """The principal of a key by its id, for admin_service to explain a decision; None when there is no such key."""
+    row = await connection.fetchrow(_OF_API_KEY, organization, api_key)
+    return None if row is None else principal_of_row(row)
+
+
+class Statements(Protocol):
+    """What carries statements out: a pool."""
+
+    async def fetch(self, query: str, *args: Any) -> Sequence[asyncpg.Record]:  # noqa: ANN401 - as asyncpg has it
+        """Rows."""
+
+
+class IdentityStore:
+    """Identities as PostgreSQL has them now. Look-ups that are wanted at the same time share statements, so that a service that
+    starts among ten thousand busy keys does not ask ten thousand times.
+    """
+
+    def __init__(self, pool: Statements) -> None:
+        self._pool = pool
+        self._waiting: dict[bytes, asyncio.Future[Identity | None]] = {}
+        """What no statement has begun to look up."""
+        self._asking: set[asyncio.Task[None]] = set()
+
+    async def identity_of(self, secret_hash: bytes) -> Identity | None:
+        """The identity of a key's hash, None when no such key exists (a deleted key does not). Read after this was called.
+
+        Raises:
+            the errors of `connections.UNAVAILABLE`: the database does not answer.
+        """
+        future = self._waiting.get(secret_hash)
+        if future is None:
+            future = self._waiting[secret_hash] = asyncio.get_running_loop().create_future()
+        if len(self._asking) < _STATEMENTS_AT_ONCE:
+            task = asyncio.create_task(self._ask())
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+        return await asyncio.shield(future)
+
+    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Identity]:
+        """The identities of those hashes that there are keys for, in one statement.
+
+        Raises:
+            as `identity_of`.
+        """
+        found: dict[bytes, Identity] = {}
+        for number, row in enumerate(await self._pool.fetch(_SELECT, hashes), start=1):
+            found[row["key_hash"]] = Identity(principal_of_row(row), row["revision"])
+            if number % _ROWS_PER_TURN == 0:
+                await asyncio.sleep(0)
+        return found
+
+    async def revisions_of(self, organizations: Sequence[str]) -> Mapping[str, int]:
+        """How often each of the organizations was changed; one that was not is left out.
+
+        Raises:
+            as `identity_of`.
+        """
+        return {row["organization_id"]: row["revision"] for row in await self._pool.fetch(_REVISIONS, organizations)}
+
+    async def used_lately(self, entries: int) -> Sequence[bytes]:
+        """Hashes of keys that were used within a day, the latest first, at most so many.
+
+        Raises:
+            as `identity_of`.
+        """
+        return [row["key_hash"] for row in await self._pool.fetch(_USED_LATELY, entries)]
+
+    async def _ask(self) -> None:
+        """Looks up until nobody waits."""
+        while self._waiting:
+            hashes = list(itertools.islice(self._waiting, _HASHES_PER_STATEMENT))
+            futures = {secret_hash: self._waiting.pop(secret_hash) for secret_hash in hashes}
+            try:
+                found = await self.identities_of(hashes)
+            except Exception as error:  # noqa: BLE001 - told to everybody who waits
+                for future in futures.values():
+                    future.set_exception(error)
+            else:
+                for secret_hash, future in futures.items():
+                    future.set_result(found.get(secret_hash))
+            finally:
+                for future in futures.values():
+                    future.cancel()  # those that neither of the two reached: this task was cancelled
+
+
+def principal_of_row(row: asyncpg.Record) -> Principal:
+    """The principal of a row of `identity_of_key`, its lists compiled once for all its calls."""
+    networks = row["ip_allow_list"]
+    stored = {(rail[0], rail[1]): rail for rail in json.loads(row["guardrails"])}
+    return Principal(
+        organization=_shared(row["organization_id"]),
+        organization_active=row["organization_active"],
+        zone=ZoneInfo(row["time_zone"]),
+        bytes_per_token=_BYTES_PER_TOKEN[row["input_estimate"]],
+        group_path=_shared(tuple(row["group_path"])),
+        member=_shared(row["member_id"]),
+        member_active=row["member_active"],
+        api_key=row["api_key_id"],
+        api_key_active=row["api_key_active"],
+        expire_epoch_s=row["expire_epoch_s"],
+        guardrails=tuple(_guardrail_of(scope, stored.get((scope.kind, scope.scope_id))) for scope in _scopes(row)),
+        ip_allow_list=None if networks is None else parse_networks(networks),
+        secret_replaced=row["secret_replaced"],
+    )
+
+
+@lru_cache(maxsize=8_192, typed=True)
+def _first_equal(value: Hashable) -> Hashable:
+    return value
+
+
+def _shared(value: T) -> T:
+    """An equal value that another identity holds, perhaps: most of an identity is the same for many keys, and is kept once."""
+    return cast("T", _first_equal(value))
+
+
+def _scopes(row: asyncpg.Record) -> tuple[Scope, ...]:
+    """Narrowest first."""
+    return (
+        Scope(ScopeKind.API_KEY, row["api_key_id"]),
+        Scope(ScopeKind.MEMBER, row["member_id"]),
+        *(Scope(ScopeKind.GROUP, group) for group in reversed(row["group_path"])),
+        Scope(ScopeKind.ORGANIZATION, row["organization_id"]),
+    )
+
+
+def _guardrail_of(scope: Scope, rail: list[Any] | None) -> Guardrail:
+    guardrail = Guardrail(scope) if rail is None else _guardrail(scope, rail)
+    return guardrail if scope.kind is ScopeKind.API_KEY else _shared(guardrail)
+
+
+def _guardrail(scope: Scope, rail: list[Any]) -> Guardrail:
+    (
+        _kind,
+        _scope_id,
+        budget,
+        cycle,
+        revision,
+        requests_per_minute,
+        whitelist,
+        mode,
+        tokens_per_minute,
+        concurrency,
+        rules,
+    ) = rail
+    return Guardrail(
+        scope=scope,
+        budget_nano_credits=budget,
+        cycle=Cycle(cycle),
+        cycle_revision=revision,
+        requests_per_minute=requests_per_minute,
+        model_whitelist=None if whitelist is None else compile_stored(whitelist),
+        mode=GuardrailMode(mode),
+        tokens_per_minute=tokens_per_minute,
+        concurrency_limit=concurrency,
+        rate_rules=decode_rules(rules),
+    )

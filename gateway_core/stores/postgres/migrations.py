@@ -1,0 +1,77 @@
+"""The schema as a starting service sees it: `python -m gateway_core.schema migrate` makes it, and services wait for that."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import asyncpg
+
+from gateway_core.runtime.settings import DatabaseSettings, StartRefusedError
+from gateway_core.schema.files import Migration, SchemaError, load_migrations
+from gateway_core.schema.history import COMMAND, missing, read_applied
+from gateway_core.stores.postgres.connections import until_available
+
+logger = logging.getLogger(__name__)
+
+_FIRST_DELAY_S: Final = 0.05
+_LONGEST_DELAY_S: Final = 0.5
+
+# The role, its password, its rights or the database come with the migration.
+_NO_LOGIN: Final = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.InvalidCatalogNameError,
+)
+
+
+async def until_migrated(settings: DatabaseSettings) -> None:
+    """Returns when the database has exactly the schema of this release.
+
+    Waits without end for a server that does not answer, and `schema_wait_ms` for one that is not migrated yet.
+
+    Raises:
+        StartRefusedError: the database was not migrated in time, or by another release.
+    """
+    try:
+        await _until_migrated(settings, load_migrations())
+    except SchemaError as error:
+        raise StartRefusedError(str(error)) from error
+
+
+async def _until_migrated(settings: DatabaseSettings, migrations: Sequence[Migration]) -> None:
+    lack = await until_available(lambda: _lack(settings, migrations))
+    deadline = time.monotonic() + settings.schema_wait_ms / 1_000
+    delay_s = _FIRST_DELAY_S
+    if lack is not None:
+        logger.warning("waiting for the database to be migrated", extra={"reason": lack})
+    while lack is not None:
+        if time.monotonic() > deadline:
+            raise StartRefusedError(f"{lack}: run `{COMMAND}` of this release")
+        await asyncio.sleep(delay_s)
+        delay_s = min(delay_s * 2, _LONGEST_DELAY_S)
+        lack = await until_available(lambda: _lack(settings, migrations))
+
+
+async def _lack(settings: DatabaseSettings, migrations: Sequence[Migration]) -> str | None:
+    """Returns what the database lacks, None for nothing. Errors of a server that does not answer pass through.
+
+    Raises:
+        SchemaError: another release migrated it; waiting does not help.
+    """
+    timeout_s = settings.database_timeout_ms / 1_000
+    try:
+        connection = await asyncpg.connect(
+            settings.database_url.get_secret_value(), timeout=timeout_s, command_timeout=timeout_s
+        )
+        try:
+            applied = await read_applied(connection)
+        finally:
+            await connection.close(timeout=timeout_s)
+    except _NO_LOGIN as error:
+        return f"the service cannot log in to the database yet ({error})"
+    if applied is None:
+        return "the database has no schema yet"
+    lacking = missing(applied, migrations)
+    return f"the database lacks the migration {lacking[0].name}" if lacking else None

@@ -1,0 +1,167 @@
+"""Placing holds: what the calls of an organization ask for at the same time is one command, and is read and written once."""
+
+import sys
+from collections.abc import Awaitable, Sequence, Set
+from dataclasses import dataclass
+from typing import Final
+
+from gateway_core.model.calls.holds import Hold
+from gateway_core.model.calls.placements import (
+    BusyThrottle,
+    ExhaustedCounter,
+    Missing,
+    Placed,
+    Placement,
+    Refused,
+    TokensLeft,
+    Withdrawn,
+)
+from gateway_core.model.organization.scopes import Scope
+from gateway_core.model.records import record
+from gateway_core.stores.redis.gathering import Gathering
+from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
+from gateway_core.stores.redis.pipelined import ScriptClient
+from gateway_core.stores.redis.scripts import AMOUNTS, WINDOWS, script_source
+
+_NEVER: Final = -1
+
+Answer = int | Sequence[str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class PlacingTerms:
+    """What the placings of all calls of the same terms have in common, as `place.lua` wants it."""
+
+    keys: tuple[str, ...]
+    """Of the counters, then of the throttles."""
+    limits: tuple[str, ...]
+    """Of each counter."""
+    throttles: tuple[tuple[str, str, str], ...]
+    """Of each throttle: kind, limit, index of its counter."""
+
+
+def placing_terms(
+    hold: Hold, limits: Sequence[int | None], throttle_limits: Sequence[int], shadows: Set[Scope]
+) -> PlacingTerms:
+    """The terms of a placing; its arguments are those of `HoldCounters.place`. Most of their texts are those of other keys too, and
+    are kept once.
+    """
+    scopes = [counter.scope for counter in hold.counters]
+    keys = [counter_key(hold.organization, counter.encode()) for counter in hold.counters]
+    keys += (throttle_key(hold.organization, throttle.encode()) for throttle in hold.throttles)
+    return PlacingTerms(
+        tuple(map(sys.intern, keys)),
+        tuple(_limit(limit, scope in shadows) for limit, scope in zip(limits, scopes, strict=True)),
+        tuple(
+            (throttle.kind, _limit(limit, throttle.scope in shadows), str(scopes.index(throttle.scope) + 1))
+            for throttle, limit in zip(hold.throttles, throttle_limits, strict=True)
+        ),
+    )
+
+
+@record(frozen=True, slots=True)
+class _Asked:
+    """A call that asks for its hold."""
+
+    terms: PlacingTerms
+    hold: Hold
+    floor: int
+
+
+class Placing:
+    """Places holds on one Redis."""
+
+    def __init__(self, client: ScriptClient) -> None:
+        self._script = client.register_script(script_source("place.lua", AMOUNTS, WINDOWS))
+        self._gathering: Gathering[_Asked, Placement] = Gathering(self._send)
+
+    def place(self, terms: PlacingTerms, hold: Hold, floor: int) -> Awaitable[Placement]:
+        """What becomes of a hold. It raises what Redis does.
+
+        Raises:
+            NotSentError: too many calls of the organization wait.
+        """
+        return self._gathering.ask(hold.organization, _Asked(terms, hold, floor))
+
+    async def _send(self, organization: str, calls: Sequence[_Asked]) -> Sequence[Placement]:
+        keys, arguments = _command(organization, calls)
+        generation, *answers = await self._script(keys=keys, args=arguments)
+        return [
+            _placement(answer, generation, len(asked.terms.limits))
+            for asked, answer in zip(calls, answers, strict=True)
+        ]
+
+
+def _command(organization: str, calls: Sequence[_Asked]) -> tuple[list[str], list[str | int]]:
+    """Keys and arguments of `place.lua`."""
+    places: dict[str, int] = {}
+    floor = 0
+    arguments: list[str | int] = []
+    for asked in calls:
+        hold, terms = asked.hold, asked.terms
+        floor = max(floor, asked.floor)
+        arguments += (
+            hold.hold_id,
+            hold.amount_nano_credits,
+            -(-hold.expires_epoch_us // 10**6),
+            hold.input_tokens + hold.output_tokens,
+            len(terms.limits),
+            len(terms.throttles),
+        )
+        for key, limit in zip(terms.keys, terms.limits, strict=False):
+            arguments += (places.setdefault(key, len(places) + 1), limit)
+        if terms.throttles:
+            arguments += _throttle_arguments(terms, places)
+    withdrawals = [withdrawal_key(organization, asked.hold.hold_id) for asked in calls]
+    return [pool_key(organization), holds_key(organization), *withdrawals, *places], [floor, len(calls), *arguments]
+
+
+def _throttle_arguments(terms: PlacingTerms, places: dict[str, int]) -> list[str | int]:
+    arguments: list[str | int] = []
+    for key, throttle in zip(terms.keys[len(terms.limits) :], terms.throttles, strict=True):
+        arguments += (places.setdefault(key, len(places) + 1), *throttle)
+    return arguments
+
+
+def _limit(limit: int | None, shadow: bool) -> str:  # noqa: FBT001
+    if limit is None:
+        return ""
+    return sys.intern(f"s{limit}" if shadow else str(limit))
+
+
+def _placement(answer: Answer, generation: str, counter_count: int) -> Placement:
+    if isinstance(answer, int):
+        return Placed(answer, generation)
+    kind, *rest = answer
+    if kind == "placed":
+        number, tokens_left, shadows = int(rest[0]), None, rest[1:]
+        if shadows and shadows[0] == "tokens":
+            index, remaining, reset_us = map(int, shadows[1:4])
+            tokens_left, shadows = TokensLeft(index - 1 - counter_count, remaining, reset_us), shadows[4:]
+        return Placed(number, generation, tuple(sorted(int(index) - 1 for index in shadows)), tokens_left)
+    if kind == "withdrawn":
+        return Withdrawn()
+    if kind == "missing":
+        indexes = [int(index) for index in rest[1:]]
+        return Missing(
+            pool=0 in indexes,
+            counters=tuple(index - 1 for index in indexes if 0 < index <= counter_count),
+            edition=str(rest[0]),
+            throttles=tuple(index - 1 - counter_count for index in indexes if index > counter_count),
+        )
+    return _refused([tuple(map(int, rest[start : start + 4])) for start in range(0, len(rest), 4)], counter_count)
+
+
+def _refused(parts: Sequence[tuple[int, ...]], counter_count: int) -> Refused:
+    exhausted = [
+        ExhaustedCounter(index - 1 if index else None, settled, held)
+        for index, settled, held, _ in parts
+        if index <= counter_count
+    ]
+    busy = [
+        BusyThrottle(index - 1 - counter_count, used, None if wait == _NEVER else wait, reset)
+        for index, used, wait, reset in parts
+        if index > counter_count
+    ]
+    in_order = sorted(exhausted, key=lambda counter: (counter.index is None, counter.index or 0))
+    return Refused(tuple(in_order), tuple(busy))

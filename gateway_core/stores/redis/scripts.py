@@ -1,0 +1,16 @@
+"""The sources of the Lua scripts, put together from what they share."""
+
+from importlib import resources
+from typing import Final
+
+from gateway_core.model.limits.rate_limits import SLICES_PER_WINDOW
+
+AMOUNTS: Final = "amounts.lua"
+WINDOWS: Final = "sliding_window.lua"
+_FOLDER: Final = resources.files("gateway_core.stores.redis")
+
+
+def script_source(name: str, *shared: str) -> str:
+    """The source of a script behind the parts it shares with others: `AMOUNTS`, `WINDOWS`."""
+    parts = ((_FOLDER / part).read_text(encoding="utf-8") for part in (*shared, name))
+    return "\n".join((f"local SLICES = {SLICES_PER_WINDOW}", *parts))

@@ -1,0 +1,25 @@
+"""One module per family of provider APIs; `dialect_of` finds the one behind an endpoint."""
+
+from mock_provider.dialects.anthropic_messages import AnthropicMessages
+from mock_provider.dialects.base import Answer, Dialect, Event, Job, RefusalError
+from mock_provider.dialects.gemini import Gemini
+from mock_provider.dialects.openai_chat import OpenaiChat, OpenaiCompletions
+from mock_provider.dialects.openai_embeddings import OpenaiEmbeddings
+from mock_provider.dialects.openai_responses import OpenaiResponses
+from mock_provider.routes import Endpoint
+
+__all__ = ["Answer", "Dialect", "Event", "Job", "RefusalError", "dialect_of"]
+
+_DIALECTS: dict[Endpoint, Dialect] = {
+    Endpoint.CHAT_COMPLETIONS: OpenaiChat(),
+    Endpoint.COMPLETIONS: OpenaiCompletions(),
+    Endpoint.RESPONSES: OpenaiResponses(),
+    Endpoint.EMBEDDINGS: OpenaiEmbeddings(),
+    Endpoint.MESSAGES: AnthropicMessages(),
+    Endpoint.GENERATE_CONTENT: Gemini(),
+}
+
+
+def dialect_of(endpoint: Endpoint) -> Dialect:
+    """The one dialect that serves `endpoint`."""
+    return _DIALECTS[endpoint]

@@ -1,0 +1,175 @@
+"""Anthropic Messages: input usage at the start of a stream, cumulative output usage at its end."""
+
+from collections.abc import Iterator
+
+from typing_extensions import override
+
+from mock_provider.dialects.base import (
+    Answer,
+    Dialect,
+    Event,
+    Job,
+    JsonObject,
+    RefusalError,
+    Request,
+    demand_of,
+    encode,
+    optional_boolean,
+    optional_count,
+    padding_for,
+    required_items,
+    required_model,
+)
+from mock_provider.routes import Habits, Route
+from mock_provider.usage_plan import Features, UsagePlan
+
+_ERROR_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+    529: "overloaded_error",
+}
+_FIRST_OUTPUT_TOKENS = 3
+
+
+class AnthropicMessages(Dialect):
+    """`/messages`."""
+
+    name = "anthropic"
+    features = Features(cache_write=True, cache_write_1h=True, cache_write_by_default=True)
+
+    @override
+    def stream_content_type(self, job: Job) -> str:
+        return "text/event-stream; charset=utf-8"
+
+    @override
+    def response_id(self, serial: str) -> str:
+        return f"msg_{serial}"
+
+    @override
+    def response_headers(self, serial: str) -> dict[str, str]:
+        return {"request-id": f"req_{serial}"}
+
+    @override
+    def error(self, status: int, message: str, parameter: str | None = None) -> bytes:
+        kind = _ERROR_TYPES.get(status, "api_error")
+        return encode({"type": "error", "error": {"type": kind, "message": message}, "request_id": None})
+
+    @override
+    def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
+        usage = _input_usage(plan) | {"output_tokens": plan.output_total, "service_tier": "standard"}
+        if plan.reasoning:
+            usage["output_tokens_details"] = {"thinking_tokens": plan.reasoning}
+        return usage
+
+    @override
+    def read(self, body: JsonObject, route: Route) -> Request:
+        model = required_model(body)
+        limit = optional_count(body, "max_tokens")
+        if limit is None:
+            raise RefusalError("max_tokens: Field required", parameter="max_tokens")
+        required_items(body, "messages")
+        streamed = optional_boolean(body, "stream")
+        if "stream_options" in body:
+            raise RefusalError("stream_options: Extra inputs are not permitted", parameter="stream_options")
+        demand = demand_of(body, model=model, content=("system", "messages", "tools"), output_limit=limit)
+        return Request(body, model, streamed, demand)
+
+    @override
+    def answer(self, job: Job) -> Answer:
+        message = self._message(job, [{"type": "text", "text": job.choice_text(0, job.plan.visible)}])
+        message |= {"stop_reason": _stop_reason(job), "stop_sequence": None}
+        if job.controls.event_bytes:
+            message["padding"] = padding_for(job.controls.event_bytes, len(encode(message)))
+        usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        if usage is not None:
+            message["usage"] = usage
+        return Answer(encode(message), job.plan.visible, usage)
+
+    @override
+    def events(self, job: Job) -> Iterator[Event]:
+        yield self._start(job)
+        block = {"type": "text", "text": ""}
+        yield _event({"type": "content_block_start", "index": 0, "content_block": block})
+        yield _event({"type": "ping"})
+        for text, size in job.stream_pieces(0, job.plan.visible):
+            delta = {"type": "text_delta", "text": text}
+            yield _event({"type": "content_block_delta", "index": 0, "delta": delta}, tokens=size)
+        yield _event({"type": "content_block_stop", "index": 0})
+        yield from self._deltas(job)
+        yield _event({"type": "message_stop"})
+
+    @override
+    def error_event(self, job: Job) -> Event:
+        error = {"type": "overloaded_error", "message": "Overloaded"}
+        return _event({"type": "error", "error": error})
+
+    def _start(self, job: Job) -> Event:
+        message = self._message(job, []) | {"stop_reason": None, "stop_sequence": None}
+        usage: JsonObject | None = None
+        if job.reports_usage:
+            first = min(_FIRST_OUTPUT_TOKENS, job.plan.output_total)
+            usage = _input_usage(job.plan) | {"output_tokens": first, "service_tier": "standard"}
+            message["usage"] = usage
+        return _event({"type": "message_start", "message": message}, usage=usage)
+
+    def _deltas(self, job: Job) -> Iterator[Event]:
+        """The message_delta events; their usage is cumulative, so only the last is the bill."""
+        count = job.controls.message_deltas
+        for number in range(1, count + 1):
+            last = number == count
+            delta = {"stop_reason": _stop_reason(job) if last else None, "stop_sequence": None}
+            event: JsonObject = {"type": "message_delta", "delta": delta}
+            if last and job.controls.event_bytes:
+                event["padding"] = padding_for(job.controls.event_bytes, len(encode(event)))
+            usage = _delta_usage(job.plan, job.plan.output_total * number // count) if job.reports_usage else None
+            if usage is not None:
+                event["usage"] = usage
+            yield _event(event, usage=usage, final=last and usage is not None)
+
+    def _message(self, job: Job, content: list[JsonObject]) -> JsonObject:
+        return {
+            "id": self.response_id(job.serial),
+            "type": "message",
+            "role": "assistant",
+            "model": job.request.model,
+            "content": content,
+        }
+
+
+def _input_usage(plan: UsagePlan) -> JsonObject:
+    return {
+        "input_tokens": plan.input_uncached,
+        "cache_creation_input_tokens": plan.cache_write_5m + plan.cache_write_1h,
+        "cache_read_input_tokens": plan.cache_read,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": plan.cache_write_5m,
+            "ephemeral_1h_input_tokens": plan.cache_write_1h,
+        },
+    }
+
+
+def _delta_usage(plan: UsagePlan, output_tokens: int) -> JsonObject:
+    """Without the split of cache writes by lifetime, which only message_start has."""
+    usage: JsonObject = {
+        "input_tokens": plan.input_uncached,
+        "cache_creation_input_tokens": plan.cache_write_5m + plan.cache_write_1h,
+        "cache_read_input_tokens": plan.cache_read,
+        "output_tokens": output_tokens,
+    }
+    if plan.reasoning:
+        usage["output_tokens_details"] = {"thinking_tokens": min(plan.reasoning, output_tokens)}
+    return usage
+
+
+def _stop_reason(job: Job) -> str:
+    return "max_tokens" if job.plan.truncated else "end_turn"
+
+
+def _event(event: JsonObject, *, tokens: int = 0, usage: JsonObject | None = None, final: bool = False) -> Event:
+    kind: str = event["type"]
+    return Event(b"event: " + kind.encode() + b"\ndata: " + encode(event) + b"\n\n", tokens, usage, final)

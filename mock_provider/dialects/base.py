@@ -1,0 +1,229 @@
+"""What every dialect offers the server, and the reading of request fields they share."""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from mock_provider.controls import Controls
+from mock_provider.routes import OPENAI_HABITS, Habits, Route
+from mock_provider.usage_plan import Demand, Features, UsagePlan, text_bytes_of
+from mock_provider.words import pieces_of, text_of
+
+JsonObject = dict[str, Any]
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+_STREAM_PIECES = 8
+_CHOICES_MAX = 128
+
+
+class RefusalError(Exception):
+    """The provider refuses the request; the dialect renders the error."""
+
+    def __init__(self, message: str, *, status: int = 400, parameter: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.parameter = parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that the dialect has read and found valid."""
+
+    body: JsonObject
+    model: str
+    streamed: bool
+    demand: Demand
+    habits: Habits = OPENAI_HABITS
+    include_usage: bool = False
+    obfuscated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Everything an answer is made of."""
+
+    request: Request
+    plan: UsagePlan
+    controls: Controls
+    serial: str
+    """Unique per call; the answer's id ends in it."""
+    created_s: int
+    query: str = ""
+    """The raw query string, where Gemini says how it wants a stream."""
+
+    @property
+    def first_word(self) -> int:
+        """Where in the vocabulary the answer begins."""
+        return self.request.demand.fingerprint[8]
+
+    @property
+    def reports_usage(self) -> bool:
+        """False: the caller asked for an answer without usage."""
+        return not self.controls.omit_usage
+
+    def choice_tokens(self) -> list[int]:
+        """Visible tokens of each returned choice."""
+        generated = pieces_of(self.plan.visible, self.request.demand.generated)
+        return [size for _, size in generated[: self.request.demand.choices]]
+
+    def choice_text(self, choice: int, tokens: int, first_token: int = 0) -> str:
+        """`tokens` words of one choice, from its word `first_token` on."""
+        return text_of(tokens, self.first_word + choice + first_token)
+
+    def stream_pieces(self, choice: int, tokens: int) -> Iterator[tuple[str, int]]:
+        """The text events of one choice: (text, tokens). Joined they are the choice's text."""
+        count = self.controls.chunks or max(1, min(_STREAM_PIECES, tokens))
+        for first, size in pieces_of(tokens, count):
+            yield self.choice_text(choice, size, first), size
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a stream, as it goes on the wire."""
+
+    payload: bytes
+    tokens: int = 0
+    """Visible output tokens it carries."""
+    usage: JsonObject | None = None
+    """The usage object it reports, if any."""
+    final: bool = False
+    """The usage is the full one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An unstreamed answer."""
+
+    payload: bytes
+    tokens: int
+    usage: JsonObject | None
+
+
+class Dialect(ABC):
+    """One provider API. Implementations hold no state."""
+
+    name: ClassVar[str]
+    """The dialect the caller speaks: openai, anthropic or gemini."""
+    features: ClassVar[Features]
+    """The kinds of tokens this endpoint knows."""
+
+    @abstractmethod
+    def read(self, body: JsonObject, route: Route) -> Request:
+        """Validates as the provider does. Raises RefusalError."""
+
+    @abstractmethod
+    def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
+        """The final usage object, exactly as the provider reports it."""
+
+    @abstractmethod
+    def response_id(self, serial: str) -> str:
+        """The id of the answer in its body; empty where the provider gives none."""
+
+    @abstractmethod
+    def response_headers(self, serial: str) -> dict[str, str]:
+        """Headers the provider adds to every answer."""
+
+    @abstractmethod
+    def answer(self, job: Job) -> Answer:
+        """The whole answer of a call that is not streamed."""
+
+    @abstractmethod
+    def stream_content_type(self, job: Job) -> str:
+        """The content type of a streamed answer."""
+
+    @abstractmethod
+    def events(self, job: Job) -> Iterator[Event]:
+        """The events of a streamed answer, to the very last."""
+
+    @abstractmethod
+    def error_event(self, job: Job) -> Event:
+        """How the provider breaks off a stream that has begun."""
+
+    @abstractmethod
+    def error(self, status: int, message: str, parameter: str | None = None) -> bytes:
+        """The JSON body of an error answer."""
+
+
+def encode(value: JsonObject) -> bytes:
+    """Compact JSON, fields in the order given."""
+    return _ENCODER.encode(value).encode()
+
+
+def padding_for(size: int, payload_bytes: int) -> str:
+    """Text that brings a payload of `payload_bytes` to at least `size` bytes."""
+    return "." * max(0, size - payload_bytes)
+
+
+def demand_of(
+    body: JsonObject,
+    *,
+    model: str,
+    content: tuple[str, ...],
+    output_limit: int | None = None,
+    choices: int = 1,
+    generated: int = 1,
+) -> Demand:
+    """Measures the text of the fields named in `content`; no other field (`stream`, `user`) influences the usage."""
+    size, strings = text_bytes_of([body.get(field) for field in content])
+    text = "\0".join([model, *strings]).encode("utf-8", "surrogatepass")
+    return Demand(
+        model=model,
+        text_bytes=size,
+        fingerprint=hashlib.blake2b(text, digest_size=16).digest(),
+        output_limit=output_limit,
+        choices=choices,
+        generated=generated,
+        has_tools=bool(body.get("tools")),
+    )
+
+
+def required_model(body: JsonObject) -> str:
+    """The top-level `model`. Raises RefusalError."""
+    model = body.get("model")
+    if model is None:
+        raise RefusalError("you must provide a model parameter", parameter="model")
+    if not isinstance(model, str) or not model:
+        raise RefusalError("model: expected a non-empty string", parameter="model")
+    return model
+
+
+def required_list(body: JsonObject, field: str) -> list[Any]:
+    """A non-empty array. Raises RefusalError."""
+    value = body.get(field)
+    if not isinstance(value, list) or not value:
+        raise RefusalError(f"{field}: expected a non-empty array", parameter=field)
+    return value
+
+
+def required_items(body: JsonObject, field: str) -> None:
+    """A non-empty array of objects that each have a `role`. Raises RefusalError."""
+    for index, item in enumerate(required_list(body, field)):
+        if not isinstance(item, dict) or not isinstance(item.get("role"), str):
+            raise RefusalError(f"{field}[{index}]: expected an object with a role", parameter=f"{field}[{index}]")
+
+
+def optional_boolean(body: JsonObject, field: str) -> bool:
+    """True or false, false where absent or null. Raises RefusalError."""
+    value = body.get(field)
+    if value is not None and not isinstance(value, bool):
+        raise RefusalError(f"{field}: expected a boolean", parameter=field)
+    return bool(value)
+
+
+def optional_count(body: JsonObject, field: str, *, maximum: int = 2**31 - 1) -> int | None:
+    """A whole number from 1 to `maximum`, or None where absent or null. Raises RefusalError."""
+    value = body.get(field)
+    if value is None:
+        return None
+    if type(value) is not int or not 1 <= value <= maximum:
+        raise RefusalError(f"{field}: expected an integer from 1 to {maximum}", parameter=field)
+    return value
+
+
+def choice_count(body: JsonObject, field: str) -> int:
+    """How many choices the caller wants, 1 where it does not say. Raises RefusalError."""
+    return optional_count(body, field, maximum=_CHOICES_MAX) or 1

@@ -1,0 +1,103 @@
+"""OpenAI embeddings: input only, never streamed."""
+
+import base64
+import math
+import struct
+from collections.abc import Iterator
+from functools import lru_cache
+
+from typing_extensions import override
+
+from mock_provider.dialects.base import (
+    Answer,
+    Event,
+    Job,
+    JsonObject,
+    RefusalError,
+    Request,
+    demand_of,
+    encode,
+    optional_count,
+    padding_for,
+    required_model,
+)
+from mock_provider.dialects.openai_dialect import OpenaiDialect
+from mock_provider.routes import Habits, Route
+from mock_provider.usage_plan import Features, UsagePlan
+
+_DIMENSIONS_DEFAULT = 1536
+_DIMENSIONS_MAX = 8192
+_INPUTS_MAX = 2048
+
+
+class OpenaiEmbeddings(OpenaiDialect):
+    """`/embeddings`."""
+
+    features = Features(cache_read=False, reasoning=False, output=False)
+
+    @override
+    def response_id(self, serial: str) -> str:
+        return ""  # The provider gives an embedding no id.
+
+    @override
+    def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
+        return {"prompt_tokens": plan.input_total, "total_tokens": plan.input_total}
+
+    @override
+    def read(self, body: JsonObject, route: Route) -> Request:
+        model = required_model(body)
+        value = body.get("input")
+        if not isinstance(value, str | list) or not value:
+            raise RefusalError("input: expected a non-empty string or array", parameter="input")
+        if len(_inputs(value)) > _INPUTS_MAX:
+            raise RefusalError(f"input: at most {_INPUTS_MAX} inputs", parameter="input")
+        optional_count(body, "dimensions", maximum=_DIMENSIONS_MAX)
+        if body.get("encoding_format") not in (None, "float", "base64"):
+            raise RefusalError("encoding_format: expected float or base64", parameter="encoding_format")
+        demand = demand_of(body, model=model, content=("input",))
+        return Request(body, model, streamed=False, demand=demand)
+
+    @override
+    def answer(self, job: Job) -> Answer:
+        body = job.request.body
+        dimensions = body.get("dimensions") or (3072 if "large" in job.request.model else _DIMENSIONS_DEFAULT)
+        vector = _vector(dimensions, job.first_word)
+        embedding = _base64(vector) if body.get("encoding_format") == "base64" else list(vector)
+        usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        answer: JsonObject = {
+            "object": "list",
+            "data": [
+                {"object": "embedding", "index": index, "embedding": embedding}
+                for index in range(len(_inputs(body["input"])))
+            ],
+            "model": job.request.model,
+        }
+        if job.controls.event_bytes:
+            answer["padding"] = padding_for(job.controls.event_bytes, len(encode(answer)))
+        if usage is not None:
+            answer["usage"] = usage
+        return Answer(encode(answer), 0, usage)
+
+    @override
+    def events(self, job: Job) -> Iterator[Event]:
+        raise NotImplementedError("embeddings are never streamed")
+
+    @override
+    def error_event(self, job: Job) -> Event:
+        raise NotImplementedError("embeddings are never streamed")
+
+
+def _inputs(value: str | list[object]) -> list[object]:
+    return [value] if isinstance(value, str) or isinstance(value[0], int) else value
+
+
+@lru_cache(maxsize=64)
+def _vector(dimensions: int, seed: int) -> tuple[float, ...]:
+    """A unit vector, the same for the same arguments."""
+    raw = [math.sin(seed + 1 + index * 0.7) for index in range(dimensions)]
+    length = math.sqrt(sum(value * value for value in raw))
+    return tuple(value / length for value in raw)
+
+
+def _base64(vector: tuple[float, ...]) -> str:
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

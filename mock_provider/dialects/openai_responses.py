@@ -1,0 +1,162 @@
+"""OpenAI Responses: a stream of typed events whose last one repeats the whole response with its usage."""
+
+from collections.abc import Iterator
+
+from typing_extensions import override
+
+from mock_provider.dialects.base import (
+    Answer,
+    Event,
+    Job,
+    JsonObject,
+    RefusalError,
+    Request,
+    demand_of,
+    encode,
+    optional_boolean,
+    optional_count,
+    padding_for,
+    required_model,
+)
+from mock_provider.dialects.openai_dialect import OpenaiDialect
+from mock_provider.routes import Habits, Route
+from mock_provider.usage_plan import Features, UsagePlan
+
+_ECHOED: JsonObject = {
+    "instructions": None,
+    "max_output_tokens": None,
+    "metadata": {},
+    "parallel_tool_calls": True,
+    "previous_response_id": None,
+    "reasoning": {"effort": None, "summary": None},
+    "store": True,
+    "temperature": 1.0,
+    "text": {"format": {"type": "text"}},
+    "tool_choice": "auto",
+    "tools": [],
+    "top_p": 1.0,
+    "truncation": "disabled",
+    "user": None,
+}
+
+
+class OpenaiResponses(OpenaiDialect):
+    """`/responses`."""
+
+    features = Features(cache_write=True)
+
+    @override
+    def response_id(self, serial: str) -> str:
+        return f"resp_{serial}"
+
+    @override
+    def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
+        return {
+            "input_tokens": plan.input_total,
+            "input_tokens_details": {"cached_tokens": plan.cache_read, "cache_write_tokens": plan.cache_write_5m},
+            "output_tokens": plan.output_total,
+            "output_tokens_details": {"reasoning_tokens": plan.reasoning},
+            "total_tokens": plan.input_total + plan.output_total,
+        }
+
+    @override
+    def read(self, body: JsonObject, route: Route) -> Request:
+        model = required_model(body)
+        if not isinstance(body.get("input"), str | list) or not body["input"]:
+            raise RefusalError("input: expected a non-empty string or array", parameter="input")
+        streamed = optional_boolean(body, "stream")
+        options = body.get("stream_options")
+        if options is not None and not streamed:
+            raise RefusalError(
+                "The 'stream_options' parameter is only allowed when 'stream' is enabled.", parameter="stream_options"
+            )
+        if isinstance(options, dict) and "include_usage" in options:
+            raise RefusalError(
+                "Unknown parameter: 'stream_options.include_usage'.", parameter="stream_options.include_usage"
+            )
+        limit = optional_count(body, "max_output_tokens")
+        demand = demand_of(body, model=model, content=("input", "instructions", "tools"), output_limit=limit)
+        return Request(body, model, streamed, demand, obfuscated=streamed)
+
+    @override
+    def answer(self, job: Job) -> Answer:
+        response, usage = self._finished(job)
+        return Answer(encode(response), job.plan.visible, usage)
+
+    @override
+    def events(self, job: Job) -> Iterator[Event]:
+        for number, (kind, fields, tokens, usage) in enumerate(self._steps(job)):
+            event = {"type": kind, "sequence_number": number, **fields}
+            yield Event(_wire(kind, event), tokens, usage, usage is not None)
+
+    @override
+    def error_event(self, job: Job) -> Event:
+        response = self._response(job, "failed", [])
+        response["error"] = {"code": "server_error", "message": "The model failed to generate a response."}
+        event = {"type": "response.failed", "sequence_number": 1_000_000, "response": response}
+        return Event(_wire("response.failed", event))
+
+    def _steps(self, job: Job) -> Iterator[tuple[str, JsonObject, int, JsonObject | None]]:
+        """(event type, its fields, visible tokens, usage) of each event."""
+        item_id = f"msg_{job.serial}"
+        place: JsonObject = {"item_id": item_id, "output_index": 0, "content_index": 0}
+        text = job.choice_text(0, job.plan.visible)
+        started = self._response(job, "in_progress", [])
+        yield "response.created", {"response": started}, 0, None
+        yield "response.in_progress", {"response": started}, 0, None
+        yield "response.output_item.added", {"output_index": 0, "item": _item(item_id, "in_progress", [])}, 0, None
+        yield "response.content_part.added", place | {"part": _part("")}, 0, None
+        for piece, size in job.stream_pieces(0, job.plan.visible):
+            delta = {"delta": piece, "logprobs": [], "obfuscation": "x" * (1 + (size + job.first_word) % 16)}
+            yield "response.output_text.delta", place | delta, size, None
+        yield "response.output_text.done", place | {"text": text, "logprobs": []}, 0, None
+        yield "response.content_part.done", place | {"part": _part(text)}, 0, None
+        item = _item(item_id, _status(job), [_part(text)])
+        yield "response.output_item.done", {"output_index": 0, "item": item}, 0, None
+        response, usage = self._finished(job)
+        yield f"response.{_status(job)}", {"response": response}, 0, usage
+
+    def _finished(self, job: Job) -> tuple[JsonObject, JsonObject | None]:
+        part = _part(job.choice_text(0, job.plan.visible))
+        response = self._response(job, _status(job), [_item(f"msg_{job.serial}", _status(job), [part])])
+        if job.plan.truncated:
+            response["incomplete_details"] = {"reason": "max_output_tokens"}
+        if job.controls.event_bytes:
+            response["instructions"] = padding_for(job.controls.event_bytes, len(encode(response)))
+        usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        del response["usage"]  # So that it comes last, behind whatever is large.
+        response["usage"] = usage
+        return response, usage
+
+    def _response(self, job: Job, status: str, output: list[JsonObject]) -> JsonObject:
+        body = job.request.body
+        return {
+            "id": self.response_id(job.serial),
+            "object": "response",
+            "created_at": job.created_s,
+            "status": status,
+            "background": False,
+            "error": None,
+            "incomplete_details": None,
+            "model": job.request.model,
+            "output": output,
+            "service_tier": "default",
+            **{field: body.get(field, default) for field, default in _ECHOED.items()},
+            "usage": None,
+        }
+
+
+def _status(job: Job) -> str:
+    return "incomplete" if job.plan.truncated else "completed"
+
+
+def _item(item_id: str, status: str, content: list[JsonObject]) -> JsonObject:
+    return {"id": item_id, "type": "message", "status": status, "role": "assistant", "content": content}
+
+
+def _part(text: str) -> JsonObject:
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+
+
+def _wire(kind: str, event: JsonObject) -> bytes:
+    return b"event: " + kind.encode() + b"\ndata: " + encode(event) + b"\n\n"

@@ -1,0 +1,108 @@
+"""Serves one provider call: reads it, plans its usage, has the reply written, and records it."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+
+from aiohttp import web
+
+from mock_provider.arrivals import note_body, note_fields, note_headers
+from mock_provider.controls import ControlError, Controls, read_controls
+from mock_provider.dialects import Dialect, Job, RefusalError, dialect_of
+from mock_provider.reply import Reply
+from mock_provider.routes import Endpoint, route
+from mock_provider.tally import CallRecord, Finished, Tally
+from mock_provider.usage_plan import plan_usage
+
+REQUEST_BYTES_MAX = 64 * 1024 * 1024
+_FALLBACK = dialect_of(Endpoint.CHAT_COMPLETIONS)
+
+
+class ProviderService:
+    """The handler of every provider path."""
+
+    def __init__(self, tally: Tally, clock_s: Callable[[], float] = time.time) -> None:
+        self._tally = tally
+        self._clock_s = clock_s
+        self._serial_base = f"{int(clock_s()):08x}"
+        self._serial_next = 0
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Answers one POST, whatever happens to the connection meanwhile."""
+        started_s = time.perf_counter()
+        record = CallRecord(path=request.path, received_at_ms=int(self._clock_s() * 1000))
+        note_headers(record, request.headers.items(), request.query_string)
+        body = b""
+        self._tally.begin()
+        try:
+            body = await request.read()
+            note_body(record, body)
+            return await self._answer(request, record, body)
+        except (asyncio.CancelledError, ConnectionError) as error:
+            # The server cancels the handler, or a write fails, when the caller closes the connection.
+            if record.finished is not Finished.COMPLETE:
+                record.finished = Finished.CLIENT_GONE
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            return web.Response(status=499)  # Nobody is left to read it.
+        finally:
+            record.duration_ms = (time.perf_counter() - started_s) * 1000
+            self._tally.finish(record, body)
+
+    async def _answer(self, request: web.Request, record: CallRecord, body: bytes) -> web.StreamResponse:
+        target = route(request.path)
+        dialect = dialect_of(target.endpoint) if target is not None else _FALLBACK
+        serial = self._serial()
+        reply = Reply(request, record, dialect, serial)
+        if target is None:
+            return await reply.fail(404, f"Invalid URL (POST {request.path})")
+        record.dialect, record.endpoint = dialect.name, target.endpoint
+        try:
+            controls = read_controls(request.headers.items())
+            fields = _parse(body)
+            note_fields(record, fields)
+            record.model = target.model or (record.body_model if isinstance(record.body_model, str) else "")
+            read = dialect.read(fields, target)
+        except ControlError as error:
+            return await reply.fail(400, str(error))
+        except RefusalError as error:
+            return await reply.fail(error.status, error.message, error.parameter)
+        record.streamed = read.streamed
+        if controls.stall_ms:
+            await asyncio.sleep(controls.stall_ms / 1000)
+        status = _wished_failure(controls, streamed=read.streamed)
+        if status is not None:
+            return await reply.fail(status, "The mock provider was told to fail")
+        plan = plan_usage(read.demand, controls, dialect.features)
+        job = Job(read, plan, controls, serial, int(self._clock_s()), request.query_string)
+        _note_plan(record, dialect, job)
+        return await (reply.stream(job) if read.streamed else reply.whole(job))
+
+    def _serial(self) -> str:
+        self._serial_next += 1
+        return f"{self._serial_base}{self._serial_next:012x}"
+
+
+def _parse(body: bytes) -> dict[str, object]:
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise RefusalError("We could not parse the JSON body of your request.") from error
+    if not isinstance(fields, dict):
+        raise RefusalError("The body must be a JSON object.")
+    return fields
+
+
+def _wished_failure(controls: Controls, *, streamed: bool) -> int | None:
+    if controls.fail is not None:
+        return controls.fail
+    if controls.error_body is not None and not (streamed and controls.error_body == 200):
+        return controls.error_body
+    return None
+
+
+def _note_plan(record: CallRecord, dialect: Dialect, job: Job) -> None:
+    record.response_id = dialect.response_id(job.serial)
+    record.usage = dialect.usage(job.plan, job.request.habits)
+    record.counts = job.plan.counts()

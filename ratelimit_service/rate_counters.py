@@ -1,0 +1,55 @@
+"""Rate counters in Redis: one script decides on all limits of a call, and on all calls that come at the same time."""
+
+from collections.abc import Awaitable, Sequence
+from itertools import islice
+from typing import Final
+
+from gateway_core.model.limits.rate_limits import CounterState, Demand
+from gateway_core.stores.redis.gathering import Gathering
+from gateway_core.stores.redis.pipelined import ScriptClient
+from gateway_core.stores.redis.scripts import WINDOWS, script_source
+
+MAX_HITS: Final = 2**32
+"""Above every limit (32 bits), and far below where a Lua number stops being exact."""
+
+_NEVER: Final = -1
+_VALUES_PER_COUNTER: Final = 4
+
+
+class RateCounters:
+    """The counters of every organization over one Redis."""
+
+    def __init__(self, client: ScriptClient) -> None:
+        self._script = client.register_script(script_source("rate_counters.lua", WINDOWS))
+        self._gathering: Gathering[Sequence[Demand], list[CounterState]] = Gathering(self._send)
+
+    def take(self, demands: Sequence[Demand]) -> Awaitable[list[CounterState]]:
+        """Takes what a call demands, from every counter or from none.
+
+        Args:
+            demands: at least one, no two for one counter, all of one organization (its keys share a slot of a cluster).
+
+        Returns:
+            The states in the order of the demands. The call is admitted if all of them fit but those in shadow mode.
+
+        Raises:
+            gateway_core.stores.redis.connections.UNAVAILABLE: Redis cannot answer; the hits may have been counted.
+        """
+        return self._gathering.ask(demands[0].counter.owner, demands)
+
+    async def _send(self, _owner: str, calls: Sequence[Sequence[Demand]]) -> Sequence[list[CounterState]]:
+        places: dict[str, int] = {}
+        arguments: list[int] = []
+        for demands in calls:
+            arguments.append(len(demands))
+            for demand in demands:
+                place = places.setdefault(demand.counter.key(), len(places) + 1)
+                hits = min(demand.hits, MAX_HITS)
+                arguments += (place, demand.limit, demand.counter.unit.slice_us, hits, int(demand.shadow))
+        values = iter(await self._script(keys=list(places), args=arguments))
+        # Four values of each counter, call after call.
+        return [[_state(demand, *islice(values, _VALUES_PER_COUNTER)) for demand in demands] for demands in calls]
+
+
+def _state(demand: Demand, fits: int, remaining: int, wait_us: int, reset_us: int) -> CounterState:
+    return CounterState(demand, bool(fits), remaining, None if wait_us == _NEVER else wait_us, reset_us)

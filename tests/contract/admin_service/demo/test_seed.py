@@ -1,0 +1,100 @@
+"""The demo organization in a real database: complete, and seeded as often as one likes."""
+
+import datetime as dt
+import itertools
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from admin_service.demo.content import GUARDRAILS, MEMBERS
+from admin_service.demo.secret_file import DemoSecrets, load_or_create
+from admin_service.demo.seed import seed_demo
+from deploy.local.stack.database_urls import login_url
+from gateway_core.model.organization.bearer_secrets import hash_secret
+from tests.contract.admin_service.conftest import PEPPER
+
+NOW = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+KEY_IDS = [key.key_id for member in MEMBERS for key in member.keys]
+TABLES = ("organizations", "groups", "users", "members", "api_keys", "guardrails", "access_tokens", "ledger_transfers",
+    "ledger_accounts")  # fmt: skip
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> DemoSecrets:
+    numbers = itertools.count()
+    return load_or_create(tmp_path / "secrets.json", KEY_IDS, lambda size: next(numbers).to_bytes(size, "big"))
+
+
+@pytest.fixture
+async def admin(database_url: str) -> asyncpg.Connection:
+    """A connection with the rights of admin_service alone."""
+    return await asyncpg.connect(login_url(database_url, "megarouter_admin"))
+
+
+async def seed(connection: asyncpg.Connection, secrets: DemoSecrets) -> None:
+    await seed_demo(connection, secrets, bytes.fromhex(PEPPER), NOW)
+
+
+async def contents(owner: asyncpg.Connection) -> dict[str, list[str]]:
+    return {
+        table: [str(dict(row)) for row in await owner.fetch(f"SELECT * FROM {table} ORDER BY 1, 2")]  # noqa: S608
+        for table in TABLES
+    }
+
+
+async def test_everything_is_there_and_paid_for(
+    owner: asyncpg.Connection, admin: asyncpg.Connection, secrets: DemoSecrets
+) -> None:
+    await seed(admin, secrets)
+    assert await owner.fetchval("SELECT count(*) FROM members") == len(MEMBERS)
+    assert await owner.fetchval("SELECT count(*) FROM guardrails") == len(GUARDRAILS)
+    assert await owner.fetchval("SELECT max(cardinality(path)) FROM groups") == 4
+    balances = await owner.fetch("SELECT account, balance_nano_credits FROM ledger_accounts ORDER BY account")
+    assert [tuple(row) for row in balances] == [
+        ("ADJUSTMENTS", 0),
+        ("CREDIT_POOL", 1_000 * 10**9),
+        ("TOP_UPS", -1_000 * 10**9),
+        ("USAGE", 0),
+    ]
+
+
+async def test_a_second_seeding_changes_nothing(
+    owner: asyncpg.Connection, admin: asyncpg.Connection, secrets: DemoSecrets
+) -> None:
+    await seed(admin, secrets)
+    before = await contents(owner)
+    await seed(admin, secrets)
+    assert await contents(owner) == before
+
+
+async def test_what_was_changed_by_hand_stays_changed(
+    owner: asyncpg.Connection, admin: asyncpg.Connection, secrets: DemoSecrets
+) -> None:
+    await seed(admin, secrets)
+    await owner.execute("UPDATE api_keys SET state = 'DISABLED' WHERE api_key_id = 'emma-default'")
+    await owner.execute("UPDATE guardrails SET budget_nano_credits = 7 WHERE scope_id = 'emma'")
+    before = await contents(owner)
+    await seed(admin, secrets)
+    assert await contents(owner) == before
+
+
+async def test_with_new_secrets_the_new_ones_work(
+    owner: asyncpg.Connection, admin: asyncpg.Connection, secrets: DemoSecrets, tmp_path: Path
+) -> None:
+    await seed(admin, secrets)
+    numbers = itertools.count(10_000)
+    fresh = load_or_create(tmp_path / "fresh.json", KEY_IDS, lambda size: next(numbers).to_bytes(size, "big"))
+    await seed(admin, fresh)
+    hashes = {row["api_key_id"]: row["secret_hash"] for row in await owner.fetch("SELECT * FROM api_keys")}
+    assert hashes == {key_id: hash_secret(key, bytes.fromhex(PEPPER)) for key_id, key in fresh.api_keys.items()}
+    assert await owner.fetchval("SELECT count(*) FROM access_tokens") == 1
+
+
+async def test_a_seeding_that_fails_leaves_nothing(
+    owner: asyncpg.Connection, admin: asyncpg.Connection, secrets: DemoSecrets
+) -> None:
+    await owner.execute("INSERT INTO users VALUES ('someone-else', 'mia@acme.example', 'Mia')")
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await seed(admin, secrets)
+    assert await owner.fetchval("SELECT count(*) FROM organizations") == 0

@@ -1,0 +1,171 @@
+"""Balances of past moments, transactions and statements."""
+
+import asyncio
+import datetime as dt
+import uuid
+
+import asyncpg
+import grpc
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.type.interval_pb2 import Interval
+from megarouter.admin.v1 import credit_pb2
+from megarouter.admin.v1.credit_pb2 import CreditTransaction
+
+from admin_service.api.timestamps import timestamp
+from gateway_core.model.ledger.transfers import top_up, usage_transfer
+from gateway_core.stores.postgres.ledger_store import post_transfers
+from tests.contract.admin_service.conftest import Client
+
+STEP = dt.timedelta(microseconds=1)
+
+
+async def add(owner: asyncpg.Connection, amount: int, organization: str = "acme") -> dt.datetime:
+    """Tops up and tells when that was booked."""
+    transfer = top_up(amount, idempotency_key=str(uuid.uuid4()), actor="users/test", reason=f"{amount}")
+    (posted,) = await post_transfers(owner, organization, [transfer])
+    booked: dt.datetime = await owner.fetchval(
+        "SELECT create_time FROM ledger_transfers WHERE organization_id = $1 AND sequence = $2",
+        organization,
+        posted.sequence,
+    )
+    return booked
+
+
+def as_of(instant: dt.datetime) -> credit_pb2.GetCreditBalanceRequest:
+    return credit_pb2.GetCreditBalanceRequest(name="organizations/acme/creditBalance", as_of_time=timestamp(instant))
+
+
+def statement(start: dt.datetime, end: dt.datetime) -> credit_pb2.GetCreditStatementRequest:
+    return credit_pb2.GetCreditStatementRequest(
+        name="organizations/acme/creditStatement",
+        interval=Interval(start_time=timestamp(start), end_time=timestamp(end)),
+    )
+
+
+async def test_the_balance_of_a_past_moment_is_the_sum_of_what_was_booked_before(
+    client: Client, owner: asyncpg.Connection
+) -> None:
+    first, second = await add(owner, 5), await add(owner, 7)
+    await add(owner, 1_000, "other")
+    for instant, balance, sequence in (
+        (first - STEP, 0, 0),
+        (first, 0, 0),
+        (first + STEP, 5, 1),
+        (second, 5, 1),
+        (second + STEP, 12, 2),
+    ):
+        answer = await client.call("GetCreditBalance", as_of(instant))
+        assert (answer.balance_nano_credits, answer.ledger_sequence) == (balance, sequence)
+        assert answer.as_of_time.ToDatetime(tzinfo=dt.UTC) == instant
+
+
+async def test_the_balance_of_a_past_moment_waits_for_what_is_being_booked(
+    client: Client, owner: asyncpg.Connection
+) -> None:
+    transaction = owner.transaction()
+    await transaction.start()
+    booked = await add(owner, 5)
+    asking = asyncio.create_task(client.call("GetCreditBalance", as_of(booked + STEP)))
+    await asyncio.sleep(0.2)
+    assert not asking.done()
+    await transaction.commit()
+    assert (await asking).balance_nano_credits == 5
+
+
+async def test_transfers_of_a_transaction_that_waited_are_booked_when_they_are_written(
+    client: Client, owner: asyncpg.Connection, database_url: str
+) -> None:
+    """Otherwise a balance of the past would change after it was told."""
+    late = await asyncpg.connect(database_url)
+    transaction = late.transaction()
+    await transaction.start()
+    await late.fetchval("SELECT now()")
+    first = await add(owner, 5)
+    second = await add(late, 7)
+    await transaction.commit()
+    await late.close()
+    assert first < second
+
+
+async def test_a_moment_in_the_future_is_refused(client: Client) -> None:
+    tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    failure = await client.failure("GetCreditBalance", as_of(tomorrow))
+    assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ("as_of_time",))
+    failure = await client.failure("GetCreditStatement", statement(tomorrow - dt.timedelta(days=2), tomorrow))
+    assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ("interval",))
+
+
+async def test_a_statement_has_an_opening_balance_sums_by_kind_and_a_closing_balance(
+    client: Client, owner: asyncpg.Connection
+) -> None:
+    before = await add(owner, 100)
+    start = await add(owner, 10)
+    await post_transfers(owner, "acme", [usage_transfer("h1", 3), usage_transfer("h2", 4)])
+    end = await add(owner, 50)
+    answer = await client.call("GetCreditStatement", statement(start, end))
+    assert (answer.opening_balance_nano_credits, answer.closing_balance_nano_credits) == (100, 103)
+    entries = [(entry.kind, entry.transaction_count, entry.amount_nano_credits) for entry in answer.entries]
+    assert entries == [(CreditTransaction.KIND_TOP_UP, 1, 10), (CreditTransaction.KIND_USAGE, 2, -7)]
+    whole = await client.call("GetCreditStatement", statement(before, end + STEP))
+    assert (whole.opening_balance_nano_credits, whole.closing_balance_nano_credits) == (0, 153)
+    nothing = await client.call("GetCreditStatement", statement(end, end))
+    assert (nothing.opening_balance_nano_credits, list(nothing.entries)) == (103, [])
+
+
+@pytest.mark.parametrize(
+    "interval",
+    [
+        Interval(start_time=Timestamp(seconds=1)),
+        Interval(end_time=Timestamp(seconds=1)),
+        Interval(start_time=Timestamp(seconds=2), end_time=Timestamp(seconds=1)),
+        Interval(start_time=Timestamp(seconds=0), end_time=Timestamp(seconds=400 * 86_400 + 1)),
+        Interval(start_time=Timestamp(seconds=-(2**60)), end_time=Timestamp(seconds=1)),
+        Interval(start_time=Timestamp(seconds=0), end_time=Timestamp(seconds=2**60)),
+    ],
+)
+async def test_a_period_that_is_none_is_refused(client: Client, interval: Interval) -> None:
+    request = credit_pb2.GetCreditStatementRequest(name="organizations/acme/creditStatement", interval=interval)
+    failure = await client.failure("GetCreditStatement", request)
+    assert (failure.reason, failure.fields) == ("FIELD_INVALID", ("interval",))
+
+
+async def test_a_list_goes_through_the_ledger_page_by_page(client: Client, owner: asyncpg.Connection) -> None:
+    for amount in range(1, 6):
+        await add(owner, amount)
+    await add(owner, 1_000, "other")
+    await post_transfers(owner, "acme", [usage_transfer("h1", 3)])
+    request = credit_pb2.ListCreditTransactionsRequest(parent="organizations/acme", page_size=4)
+    first = await client.call("ListCreditTransactions", request)
+    request.page_token = first.next_page_token
+    second = await client.call("ListCreditTransactions", request)
+    assert second.next_page_token == ""
+    listed = [*first.credit_transactions, *second.credit_transactions]
+    assert [(item.ledger_sequence, item.amount_nano_credits) for item in listed] == [
+        (1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, -3),
+    ]  # fmt: skip
+    assert listed[5].kind == CreditTransaction.KIND_USAGE
+    assert (listed[5].hold_id, listed[5].actor) == ("h1", "usage_service")
+
+
+async def test_a_page_token_of_another_organization_is_refused(client: Client, owner: asyncpg.Connection) -> None:
+    for amount in (1, 2):
+        await add(owner, amount)
+    request = credit_pb2.ListCreditTransactionsRequest(parent="organizations/acme", page_size=1)
+    token = (await client.call("ListCreditTransactions", request)).next_page_token
+    other = credit_pb2.ListCreditTransactionsRequest(parent="organizations/other", page_token=token)
+    failure = await client.failure("ListCreditTransactions", other, "stranger")
+    assert failure.reason == "PAGE_TOKEN_INVALID"
+
+
+@pytest.mark.parametrize("who", ["sub", "member", "stranger"])
+async def test_the_history_is_for_super_and_level_1_admins(client: Client, who: str) -> None:
+    past = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    requests = {
+        "GetCreditBalance": as_of(past),
+        "GetCreditStatement": statement(past, past),
+        "ListCreditTransactions": credit_pb2.ListCreditTransactionsRequest(parent="organizations/acme"),
+    }
+    for method, request in requests.items():
+        assert await client.code(method, request, "l1") is grpc.StatusCode.OK
+        assert await client.code(method, request, who) is grpc.StatusCode.PERMISSION_DENIED

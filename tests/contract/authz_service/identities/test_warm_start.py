@@ -1,0 +1,207 @@
+"""A service that starts, or that missed changes, knows the keys that were used lately before they call."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import pytest
+from envoy.service.auth.v3 import external_auth_pb2
+from redis.asyncio import Redis
+
+from authz_service.wiring import AuthzService
+from benchmarks.tenants import add_member_with_keys
+from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
+from gateway_core.runtime.settings import AuthzSettings
+from tests.contract.authz_service.conftest import KEY, PEPPER, Answer, check_request, ready, top_up
+
+pytestmark = pytest.mark.usefixtures("patient")
+
+KEYS = 2_000
+NEW_KEY = API_KEY.make(b"n" * 32)
+_AT_ONCE = 50
+
+
+@dataclass
+class Statements:
+    """What the pool is asked about identities, and what holds its answers back."""
+
+    look_ups: list[int] = field(default_factory=list)
+    """The number of hashes of each."""
+    listings: list[list[bytes]] = field(default_factory=list)
+    """The hashes that each found."""
+    before_answer: Callable[[], Awaitable[None]] | None = None
+
+    async def note(self, query: str, arguments: Sequence[Any], rows: Sequence[asyncpg.Record]) -> None:
+        if "identity_of_key" in query:
+            self.look_ups.append(len(arguments[0]))
+            if self.before_answer is not None:
+                await self.before_answer()
+        elif "hashes_of_keys_used_lately" in query:
+            self.listings.append([row["key_hash"] for row in rows])
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[Statements]:
+    noted = Statements()
+    fetch = asyncpg.Pool.fetch
+
+    async def noting(pool: asyncpg.Pool, query: str, *arguments: Any, **options: Any) -> Any:
+        rows = await fetch(pool, query, *arguments, **options)
+        await noted.note(query, arguments, rows)
+        return rows
+
+    with monkeypatch.context() as context:
+        context.setattr(asyncpg.Pool, "fetch", noting)
+        yield noted
+
+
+async def used(owner: asyncpg.Connection, keys: Sequence[str], age_s: int = 0) -> None:
+    """Has keys used: the first last, a second apart."""
+    await owner.execute(
+        "INSERT INTO scope_spend (organization_id, counter, settled_nano_credits, call_count, last_use_time)"
+        " SELECT 'acme', 'api_key:' || k || ':MONTHLY:1767225600:1', 0, 1, now() - ($2 + n) * interval '1 second'"
+        "   FROM unnest($1::text[]) WITH ORDINALITY AS u (k, n)",
+        keys, age_s,
+    )  # fmt: skip
+
+
+@pytest.fixture
+async def busy_keys(owner: asyncpg.Connection, organization: str, redis: Redis) -> list[str]:
+    """Keys that were used within the last hour, the latest first."""
+    secrets = await add_member_with_keys(owner, organization, bytes.fromhex(PEPPER), KEYS)
+    await used(owner, [f"bench-{number}" for number in range(KEYS)])
+    await top_up(owner, 2 * KEYS)
+    return secrets
+
+
+async def ask(service: AuthzService, key: str) -> Answer:
+    (check,) = service.unary_methods
+    answer = await check.handle(check_request(key=key).SerializeToString(), {})
+    return Answer(external_auth_pb2.CheckResponse.FromString(answer))
+
+
+async def all_pass(service: AuthzService, keys: Sequence[str]) -> None:
+    for begin in range(0, len(keys), _AT_ONCE):
+        answers = await asyncio.gather(*(ask(service, key) for key in keys[begin : begin + _AT_ONCE]))
+        assert all(answer.allowed for answer in answers)
+
+
+async def until(condition: Callable[[], bool], timeout_s: float = 5) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def loaded(condition: Callable[[], bool]) -> None:
+    """When the last answer has come, and then its identities are remembered."""
+    await until(condition)
+    await asyncio.sleep(0.2)
+
+
+async def test_after_a_restart_the_first_calls_of_all_busy_keys_need_no_look_up(
+    settings: AuthzSettings, busy_keys: list[str], statements: Statements
+) -> None:
+    """Seen to fail without the loading: 40 statements."""
+    async with ready(settings) as service:
+        await loaded(lambda: sum(statements.look_ups) == KEYS)
+        assert (len(statements.listings), len(statements.look_ups)) == (1, 4)
+        await all_pass(service, busy_keys)
+        assert len(statements.look_ups) == 4
+
+
+async def test_a_service_that_missed_changes_loads_again(
+    settings: AuthzSettings, busy_keys: list[str], statements: Statements, owner: asyncpg.Connection
+) -> None:
+    """Seen to fail when it only loads at its start."""
+    async with ready(settings) as service:
+        await loaded(lambda: sum(statements.look_ups) == KEYS)
+        assert await owner.fetchval(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE application_name = 'megarouter_authz listener' AND datname = current_database()"
+        )
+        await until(lambda: len(statements.listings) == 2)
+        await loaded(lambda: sum(statements.look_ups) == 2 * KEYS)
+        await all_pass(service, busy_keys)
+        assert sum(statements.look_ups) == 2 * KEYS
+
+
+async def test_a_change_during_the_loading_is_not_lost(
+    settings: AuthzSettings, busy_keys: list[str], statements: Statements, owner: asyncpg.Connection
+) -> None:
+    """Seen to fail when what was read before the change is remembered: the key goes on passing."""
+
+    async def disabled_meanwhile() -> None:
+        statements.before_answer = None
+        await owner.execute("UPDATE api_keys SET state = 'DISABLED' WHERE api_key_id = 'bench-0'")
+        await asyncio.sleep(0.2)  # until the service has been told
+
+    statements.before_answer = disabled_meanwhile
+    async with ready(settings) as service:
+        await loaded(lambda: sum(statements.look_ups) == KEYS + 500)
+        assert (await ask(service, busy_keys[0])).code == "key_disabled"
+        await all_pass(service, busy_keys[1:])
+        assert sum(statements.look_ups) == KEYS + 500
+
+
+async def test_no_more_is_loaded_than_is_remembered_and_the_latest_used_first(
+    settings: AuthzSettings, busy_keys: list[str], statements: Statements
+) -> None:
+    """Seen to fail without the bound in SQL and in the cache, and with the eldest first."""
+    async with ready(settings.model_copy(update={"identity_cache_entries": 700})) as service:
+        await loaded(lambda: sum(statements.look_ups) == 700)
+        assert statements.look_ups == [500, 200]
+        assert statements.listings == [[hash_secret(key, bytes.fromhex(PEPPER)) for key in busy_keys[:700]]]
+        await all_pass(service, busy_keys[:700])
+        assert statements.look_ups == [500, 200]
+        await all_pass(service, busy_keys[700:701])
+        assert statements.look_ups == [500, 200, 1]
+
+
+async def test_keys_that_were_not_used_within_a_day_or_are_deleted_are_not_loaded(
+    settings: AuthzSettings, organization: str, redis: Redis, owner: asyncpg.Connection, statements: Statements
+) -> None:
+    await add_member_with_keys(owner, organization, bytes.fromhex(PEPPER), 4)
+    await used(owner, ["bench-0"], age_s=86_390)
+    await used(owner, ["bench-1"], age_s=86_410)
+    await used(owner, ["bench-2"])
+    await owner.execute("UPDATE api_keys SET state = 'DELETED' WHERE api_key_id = 'bench-2'")
+    async with ready(settings):
+        await loaded(lambda: bool(statements.look_ups))
+        assert statements.look_ups == [1]
+
+
+async def test_both_secrets_of_a_key_are_loaded_while_both_are_good(
+    settings: AuthzSettings, organization: str, redis: Redis, owner: asyncpg.Connection, statements: Statements
+) -> None:
+    await used(owner, ["key-1"])
+    await owner.execute(
+        "UPDATE api_keys SET previous_secret_hash = secret_hash, secret_hash = $1, previous_expire_time = $2",
+        hash_secret(NEW_KEY, bytes.fromhex(PEPPER)), dt.datetime.now(dt.UTC) + dt.timedelta(hours=1),
+    )  # fmt: skip
+    async with ready(settings) as service:
+        await loaded(lambda: statements.look_ups == [2])
+        await all_pass(service, [KEY, NEW_KEY])
+        assert statements.look_ups == [2]
+
+
+async def test_a_slow_loading_delays_readiness_by_a_second_at_most_and_no_call(
+    settings: AuthzSettings, busy_keys: list[str], statements: Statements
+) -> None:
+    """Seen to fail when readiness waits for the loading: it never comes."""
+    stalled, held_back = asyncio.Event(), asyncio.Event()
+
+    async def stall() -> None:
+        statements.before_answer = None
+        stalled.set()
+        await held_back.wait()
+
+    statements.before_answer = stall
+    begun_s = asyncio.get_running_loop().time()
+    async with ready(settings) as service:
+        assert 0.9 < asyncio.get_running_loop().time() - begun_s < 3
+        assert stalled.is_set()
+        await all_pass(service, busy_keys[-2:])
+        held_back.set()

@@ -1,0 +1,153 @@
+"""The catalogue tables follow a file without ever changing a price version, and a cache follows the tables."""
+
+import asyncio
+import datetime as dt
+from typing import Any
+
+import asyncpg
+
+from deploy.local.stack.database_urls import login_url
+from gateway_core.model.catalog.entries import Catalog
+from gateway_core.runtime.settings import UsageSettings
+from gateway_core.stores.postgres.catalog_store import CatalogCache, load_snapshot, open_catalog_cache, sync_catalog
+from gateway_core.stores.postgres.connections import open_pool
+from tests.contract.usage_service.settlement_cases import ROLE
+
+
+def catalog(*models: dict[str, Any]) -> Catalog:
+    provider = {
+        "name": "acme",
+        "display_name": "Acme",
+        "credential_env": "ACME_API_KEY",
+        "credential_header": "authorization",
+        "stream_options": True,
+        "dialects": {"openai": "https://api.acme.test/v1"},
+    }
+    return Catalog.model_validate({"version": 1, "providers": [provider], "models": list(models)})
+
+
+def model(name: str = "acme-1", input_price: int = 1_000, day: str = "2026-01-01", **others: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "provider": "acme",
+        "upstream_name": name,
+        "endpoints": ["chat_completions"],
+        "context_window_tokens": 1_000,
+        "max_output_tokens": 100,
+        "default_output_reserve_tokens": 50,
+        "prices_nano_credits_per_million_tokens": {"input": input_price, "output": 2_000},
+        "effective_date": day,
+        **others,
+    }
+
+
+async def test_what_was_written_is_read_back(owner: asyncpg.Connection) -> None:
+    written = catalog(
+        model(
+            long_context={
+                "above_input_tokens": 500,
+                "prices_nano_credits_per_million_tokens": {"input": 7, "output": 8, "cache_read": 1},
+            }
+        )
+    )
+    await sync_catalog(owner, written)
+    snapshot = await load_snapshot(owner)
+    assert snapshot.providers == {"acme": written.providers[0]}
+    schedule = written.models[0].schedules[0].model_copy(update={"version": 1})
+    assert snapshot.models == {"acme-1": written.models[0].model_copy(update={"schedules": (schedule,)})}
+
+
+async def test_a_second_run_changes_nothing_and_notifies_nobody(owner: asyncpg.Connection) -> None:
+    await sync_catalog(owner, catalog(model()))
+    before = await load_snapshot(owner)
+    heard: list[object] = []
+    await owner.add_listener("megarouter_catalog", lambda *call: heard.append(call))
+    await sync_catalog(owner, catalog(model()))
+    await owner.execute("SELECT 1")
+    assert await load_snapshot(owner) == before
+    assert heard == []
+
+
+async def test_a_new_price_is_a_new_version_and_the_old_one_stays(owner: asyncpg.Connection) -> None:
+    await sync_catalog(owner, catalog(model(input_price=1)))
+    await sync_catalog(owner, catalog(model(input_price=2)))
+    await sync_catalog(owner, catalog(model(input_price=3, day="2026-06-01")))
+    snapshot = await load_snapshot(owner)
+    versions = {schedule.version: schedule.prices.input for schedule in snapshot.models["acme-1"].schedules}
+    assert versions == {1: 1, 2: 2, 3: 3}
+    assert snapshot.models["acme-1"].schedule_at(dt.date(2026, 3, 1)) == snapshot.schedule("acme-1", 2)
+    assert snapshot.models["acme-1"].schedule_at(dt.date(2026, 7, 1)) == snapshot.schedule("acme-1", 3)
+
+
+async def test_a_price_that_returns_is_a_new_version(owner: asyncpg.Connection) -> None:
+    for price in (1, 2, 1):
+        await sync_catalog(owner, catalog(model(input_price=price)))
+    schedule = (await load_snapshot(owner)).models["acme-1"].schedule_at(dt.date(2026, 3, 1))
+    assert schedule is not None
+    assert (schedule.version, schedule.prices.input) == (3, 1)
+
+
+async def test_a_model_that_left_is_not_offered_but_still_has_prices(owner: asyncpg.Connection) -> None:
+    await sync_catalog(owner, catalog(model(), model("acme-2")))
+    await sync_catalog(owner, catalog(model()))
+    snapshot = await load_snapshot(owner)
+    assert set(snapshot.models) == {"acme-1"}
+    assert set(snapshot.retired_models) == {"acme-2"}
+    assert snapshot.schedule("acme-2", 1) is not None
+
+
+async def test_a_model_that_returns_is_offered_again(owner: asyncpg.Connection) -> None:
+    for models in ((model(), model("acme-2")), (model(),), (model(), model("acme-2"))):
+        await sync_catalog(owner, catalog(*models))
+    assert set((await load_snapshot(owner)).models) == {"acme-1", "acme-2"}
+
+
+async def test_two_processes_may_sync_at_once(owner: asyncpg.Connection, database_url: str) -> None:
+    other = await asyncpg.connect(database_url)
+    await asyncio.gather(sync_catalog(owner, catalog(model())), sync_catalog(other, catalog(model())))
+    await other.close()
+    assert len((await load_snapshot(owner)).models["acme-1"].schedules) == 1
+
+
+async def test_an_invalid_row_does_not_take_the_catalogue_with_it(owner: asyncpg.Connection) -> None:
+    await sync_catalog(owner, catalog(model(), model("acme-2")))
+    await owner.execute("UPDATE models SET definition = '{}' WHERE model_name = 'acme-2'")
+    assert set((await load_snapshot(owner)).models) == {"acme-1"}
+
+
+async def test_the_cache_waits_for_a_first_model_and_follows_changes(
+    settings: UsageSettings, owner: asyncpg.Connection
+) -> None:
+    async with (
+        open_pool(settings, ROLE) as pool,
+        open_catalog_cache(pool, settings, ROLE) as cache,
+    ):
+        assert not cache.is_loaded
+        await sync_catalog(owner, catalog(model()))
+        await asyncio.wait_for(cache.loaded(), 5)
+        await sync_catalog(owner, catalog(model(), model("acme-2")))
+        async with asyncio.timeout(5):
+            while "acme-2" not in cache.snapshot.models:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_catalogue_that_is_read_again_and_says_the_same_stays_the_same_object(
+    settings: UsageSettings, owner: asyncpg.Connection
+) -> None:
+    """What was found out for each key with its prices is found out again otherwise, every half minute. Seen to fail without."""
+    await sync_catalog(owner, catalog(model()))
+    async with open_pool(settings, ROLE) as pool:
+        cache = CatalogCache(pool)
+        first = await cache.refresh()
+        assert await cache.refresh() is first
+        await sync_catalog(owner, catalog(model(input_price=2)))
+        assert await cache.refresh() is not first
+
+
+async def test_admin_service_may_sync(database_url: str, owner: asyncpg.Connection) -> None:
+    connection = await asyncpg.connect(login_url(database_url, "megarouter_admin"))
+    await sync_catalog(connection, catalog(model()))
+    await sync_catalog(connection, catalog(model(input_price=5)))
+    await sync_catalog(connection, catalog(model("acme-3")))
+    await connection.close()
+    assert set((await load_snapshot(owner)).models) == {"acme-3"}

@@ -1,0 +1,195 @@
+"""The client of the hot path against a real Redis: pipelining, time bounds, losses, scripts."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError, ResponseError, TimeoutError  # noqa: A004 - Redis' own names
+
+from deploy.local.programs.redis import RedisServer, start_redis
+from gateway_core.stores.redis.connections import UNAVAILABLE
+from gateway_core.stores.redis.pipelined import PipelinedRedis
+from gateway_core.stores.redis.wire import NotSentError
+from tests.contract.conftest import free_port
+from tests.support.faults.tcp_proxy import TcpProxy
+
+ECHO = "return {KEYS[1], ARGV[1]}"
+
+
+@pytest.fixture
+async def client(redis_server: RedisServer, redis: Redis) -> AsyncIterator[PipelinedRedis]:
+    async with aclosing(PipelinedRedis(redis_server.url)) as client:
+        yield client
+
+
+def through(proxy: TcpProxy, server: RedisServer) -> str:
+    return server.url.replace(f":{urlsplit(server.url).port}", f":{proxy.port}")
+
+
+def proxy_of(server: RedisServer) -> TcpProxy:
+    return TcpProxy(urlsplit(server.url).port or 0)
+
+
+async def test_every_command_gets_its_own_answer(client: PipelinedRedis) -> None:
+    answers = await asyncio.gather(*(client.execute("ECHO", f"n{number}") for number in range(500)))
+    assert answers == [f"n{number}" for number in range(500)]
+
+
+async def test_commands_of_one_moment_share_a_connection(client: PipelinedRedis, redis: Redis) -> None:
+    await client.ping()
+    before = int((await redis.info("stats"))["total_connections_received"])
+    await asyncio.gather(*(client.ping() for _ in range(200)))
+    assert int((await redis.info("stats"))["total_connections_received"]) == before
+
+
+async def test_answers_of_every_size_arrive_whole(client: PipelinedRedis) -> None:
+    texts = ["", "x", "é" * 70_000, "y" * 3_000_000]
+    assert await asyncio.gather(*(client.execute("ECHO", text) for text in texts)) == texts
+
+
+async def test_a_script_is_carried_out_also_after_the_server_forgot_it(client: PipelinedRedis, redis: Redis) -> None:
+    script = client.register_script(ECHO)
+    assert await script(keys=["k"], args=["a"]) == ["k", "a"]
+    await redis.script_flush()
+    assert await asyncio.gather(*(script(keys=["k"], args=[number]) for number in range(3))) == [
+        ["k", str(number)] for number in range(3)
+    ]
+
+
+async def test_a_script_that_fails_leaves_the_others_alone(client: PipelinedRedis) -> None:
+    broken = client.register_script("return redis.call('HGET', KEYS[1])")
+    answers = await asyncio.gather(client.ping(), broken(keys=["k"]), client.ping(), return_exceptions=True)
+    assert (answers[0], answers[2]) == ("PONG", "PONG")
+    assert isinstance(answers[1], ResponseError)
+
+
+async def test_a_caller_who_gave_up_does_not_take_anothers_answer(client: PipelinedRedis) -> None:
+    await client.ping()
+    leaving = asyncio.ensure_future(client.execute("ECHO", "left"))
+    staying = asyncio.ensure_future(client.execute("ECHO", "stayed"))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    assert await staying == "stayed"
+
+
+async def test_a_connection_that_the_server_closed_is_replaced_without_notice(
+    client: PipelinedRedis, redis: Redis
+) -> None:
+    assert await client.ping() == "PONG"
+    await redis.client_kill_filter(_type="normal", skipme=True)
+    assert await client.ping() == "PONG"
+
+
+async def test_a_server_that_hangs_fails_calls_in_time_and_serves_again(redis_server: RedisServer) -> None:
+    with proxy_of(redis_server) as proxy:
+        async with aclosing(PipelinedRedis(through(proxy, redis_server), timeout_ms=200)) as client:
+            await client.ping()
+            proxy.stall()
+            begun = time.monotonic()
+            answers = await asyncio.gather(*(client.ping() for _ in range(50)), return_exceptions=True)
+            assert all(isinstance(answer, TimeoutError) for answer in answers)
+            assert time.monotonic() - begun < 0.4
+            proxy.restore()
+            await _served_again(client)
+
+
+async def test_an_answer_that_is_slow_but_in_time_is_an_answer(client: PipelinedRedis, redis: Redis) -> None:
+    await client.ping()
+    await redis.client_pause(300)
+    assert await client.ping() == "PONG"
+
+
+async def test_a_server_that_is_away_refuses_at_once_and_the_next_one_is_found(tmp_path: Path) -> None:
+    port = free_port()
+    with start_redis(tmp_path / "first", port) as server:
+        url = server.url
+        client = PipelinedRedis(url)
+        assert await client.ping() == "PONG"
+    begun = time.monotonic()
+    for _ in range(20):
+        with pytest.raises(UNAVAILABLE):
+            await client.ping()
+    assert time.monotonic() - begun < 0.5
+    with start_redis(tmp_path / "first", port, password=urlsplit(url).password):
+        await _served_again(client)
+    await client.aclose()
+
+
+async def test_more_commands_than_may_wait_are_refused(redis_server: RedisServer) -> None:
+    with proxy_of(redis_server) as proxy:
+        client = PipelinedRedis(through(proxy, redis_server), timeout_ms=200, most_waiting=10)
+        await client.ping()
+        proxy.stall()
+        answers = await asyncio.gather(*(client.ping() for _ in range(15)), return_exceptions=True)
+        assert [type(answer) for answer in answers] == [TimeoutError] * 10 + [NotSentError] * 5
+        await client.aclose()
+
+
+async def test_closing_tells_who_waits(redis_server: RedisServer) -> None:
+    with proxy_of(redis_server) as proxy:
+        client = PipelinedRedis(through(proxy, redis_server))
+        await client.ping()
+        proxy.stall()
+        waiting = asyncio.ensure_future(client.execute("ECHO", "x"))
+        await asyncio.sleep(0.01)
+        proxy.cut()
+        with pytest.raises(ConnectionError):
+            await waiting
+        await client.aclose()
+
+
+async def test_a_wrong_password_is_unavailable_or_refused_and_never_shown(redis_server: RedisServer) -> None:
+    secret = "not-the-password"
+    url = redis_server.url.replace(urlsplit(redis_server.url).password or "-", secret)
+    client = PipelinedRedis(url)
+    with pytest.raises((ConnectionError, ResponseError)) as raised:
+        await client.ping()
+    assert secret not in str(raised.value)
+    await client.aclose()
+
+
+async def test_bytes_that_are_no_answer_end_the_connection() -> None:
+    async def babble(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+
+    server = await asyncio.start_server(babble, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    client = PipelinedRedis(f"redis://127.0.0.1:{port}", timeout_ms=300)
+    with pytest.raises(UNAVAILABLE):
+        await client.ping()
+    await client.aclose()
+    server.close()
+
+
+async def test_answers_split_at_every_byte_are_put_together(redis_server: RedisServer) -> None:
+    parts = b"*2\r\n$2\r\nab\r\n:7\r\n+PONG\r\n"
+
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        for index in range(len(parts)):
+            writer.write(parts[index : index + 1])
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    server = await asyncio.start_server(trickle, "127.0.0.1", 0)
+    client = PipelinedRedis(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    answers = await asyncio.gather(*(client.execute(name) for name in ("X", "Y")))
+    assert answers == [["ab", 7], "PONG"]
+    await client.aclose()
+    server.close()
+
+
+async def _served_again(client: PipelinedRedis) -> None:
+    async with asyncio.timeout(2):
+        while True:
+            try:
+                assert await client.ping() == "PONG"
+            except UNAVAILABLE:
+                await asyncio.sleep(0.01)
+            else:
+                return

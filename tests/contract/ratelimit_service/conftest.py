@@ -1,0 +1,60 @@
+"""Instances of ratelimit_service on one real Redis, spoken to over gRPC."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+import grpc
+import pytest
+from envoy.service.ratelimit.v3 import rls_pb2, rls_pb2_grpc
+from redis.asyncio import Redis
+
+from deploy.local.programs.redis import RedisServer
+from gateway_core.runtime.settings import RateLimitSettings
+from gateway_core.runtime.telemetry.tracing import Tracing
+from ratelimit_service.wiring import RateLimitService, open_service
+
+
+class Ask(Protocol):
+    def __call__(
+        self, request: rls_pb2.RateLimitRequest, metadata: Sequence[tuple[str, str]] = ()
+    ) -> Awaitable[rls_pb2.RateLimitResponse]: ...
+
+
+@asynccontextmanager
+async def running_service(
+    redis_url: str, tracing: Tracing | None = None, rules_folder: Path | None = None, timeout_s: float = 1
+) -> AsyncIterator[tuple[RateLimitService, Ask]]:
+    """A service behind its own gRPC server, and a way to ask it with the deadline that Envoy sets."""
+    settings = RateLimitSettings.model_validate(
+        {"listen": "127.0.0.1:0", "redis_url": redis_url, "rate_limit_rules_folder": rules_folder}
+    )
+    async with open_service(settings, tracing or Tracing("ratelimit_service", None)) as service:
+        server = grpc.aio.server()
+        service.add_to(server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = rls_pb2_grpc.RateLimitServiceStub(channel)
+
+            async def ask(
+                request: rls_pb2.RateLimitRequest, metadata: Sequence[tuple[str, str]] = ()
+            ) -> rls_pb2.RateLimitResponse:
+                return await stub.ShouldRateLimit(request, timeout=timeout_s, metadata=metadata)
+
+            yield service, ask
+        await server.stop(1)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def ask(redis_server: RedisServer, redis: Redis) -> AsyncIterator[Ask]:
+    async with running_service(redis_server.url) as (_, asking):
+        yield asking

@@ -1,0 +1,286 @@
+"""The examples of envoyproxy/ratelimit's documentation, asked over gRPC on a real Redis; and rules that change."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import grpc
+import pytest
+from envoy.service.ratelimit.v3 import rls_pb2
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from deploy.local.programs.redis import RedisServer
+from gateway_core.runtime.settings import RateLimitSettings
+from gateway_core.runtime.telemetry.tracing import Tracing
+from ratelimit_service.rule_files import RuleFiles
+from ratelimit_service.rules import RulesError
+from ratelimit_service.wiring import open_service
+from tests.contract.ratelimit_service.conftest import Ask, running_service
+
+Response = rls_pb2.RateLimitResponse
+Entries = Sequence[tuple[str, str]]
+UINT32_MAX = 2**32 - 1
+
+EXAMPLES = {
+    "1": """
+domain: mongo_cps
+descriptors:
+  - key: database
+    value: users
+    rate_limit: {unit: minute, requests_per_unit: 5}
+  - key: database
+    value: default
+    rate_limit: {unit: minute, requests_per_unit: 7}
+""",
+    "2": """
+domain: messaging
+descriptors:
+  - key: message_type
+    value: marketing
+    descriptors:
+      - key: to_number
+        rate_limit: {unit: day, requests_per_unit: 5}
+  - key: to_number
+    rate_limit: {unit: day, requests_per_unit: 8}
+""",
+    "3": """
+domain: edge_proxy_per_ip
+descriptors:
+  - key: remote_address
+    rate_limit: {unit: minute, requests_per_unit: 10}
+  - key: remote_address
+    value: 50.0.0.5
+    rate_limit: {unit: minute, requests_per_unit: 0}
+""",
+    "4": """
+domain: example4
+descriptors:
+  - key: key
+    value: value
+    rate_limit: {requests_per_unit: 3, unit: minute}
+  - key: nested
+    value: value
+    descriptors:
+      - key: subkey
+        rate_limit: {requests_per_unit: 3, unit: minute}
+""",
+    "5": """
+domain: internal
+descriptors:
+  - key: ldap
+    rate_limit: {unlimited: true}
+  - key: azure
+    rate_limit: {unit: minute, requests_per_unit: 4}
+""",
+    "6": """
+domain: example6
+descriptors:
+  - key: service
+    descriptors:
+      - key: user
+        value: user-a
+        rate_limit: {requests_per_unit: 2, unit: minute}
+        shadow_mode: true
+      - key: user
+        value: user-b
+        rate_limit: {requests_per_unit: 3, unit: minute}
+""",
+    "7": """
+domain: example7
+descriptors:
+  - key: key_1
+    value: value_1
+    descriptors:
+      - key: user
+        value: bkthomps
+        rate_limit: {name: specific_limit, requests_per_unit: 2, unit: minute}
+  - key: key_2
+    value: value_2
+    descriptors:
+      - key: user
+        value: bkthomps
+        rate_limit:
+          replaces: [{name: specific_limit}]
+          requests_per_unit: 4
+          unit: minute
+""",
+    "8": """
+domain: example8
+descriptors:
+  - key: key1
+    detailed_metric: true
+    rate_limit: {unit: minute, requests_per_unit: 3}
+  - key: key1
+    value: value1
+    rate_limit: {unit: minute, requests_per_unit: 5}
+""",
+    "9": """
+domain: example9
+descriptors:
+  - key: key1
+    value: value*
+    rate_limit: {unit: minute, requests_per_unit: 3}
+""",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in EXAMPLES.items():
+        (tmp_path / f"example{name}.yaml").write_text(text)
+    return tmp_path
+
+
+@pytest.fixture
+async def ruled(redis_server: RedisServer, redis: Redis, folder: Path) -> "RuledAsk":
+    return RuledAsk(redis_server.url, folder)
+
+
+class RuledAsk:
+    """Asks a service that has the examples."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self._url = url
+        self._folder = folder
+
+    async def passed(self, domain: str, *descriptors: Entries, calls: int = 12) -> int:
+        """How many of so many calls pass."""
+        responses = await self.responses(domain, *descriptors, calls=calls)
+        return sum(response.overall_code == Response.OK for response in responses)
+
+    async def responses(self, domain: str, *descriptors: Entries, calls: int = 1) -> list[rls_pb2.RateLimitResponse]:
+        async with running_service(self._url, rules_folder=self._folder) as (_, ask):
+            return [await ask(request(domain, *descriptors)) for _ in range(calls)]
+
+
+def request(domain: str, *descriptors: Entries) -> rls_pb2.RateLimitRequest:
+    built = rls_pb2.RateLimitRequest(domain=domain)
+    for entries in descriptors:
+        descriptor = built.descriptors.add()
+        for key, value in entries:
+            descriptor.entries.add(key=key, value=value)
+    return built
+
+
+async def test_example_1_two_values_have_limits_of_their_own(ruled: RuledAsk) -> None:
+    assert await ruled.passed("mongo_cps", [("database", "users")]) == 5
+    assert await ruled.passed("mongo_cps", [("database", "default")]) == 7
+    assert await ruled.passed("mongo_cps", [("database", "other")]) == 12
+
+
+async def test_example_2_all_matching_rules_limit_a_call_and_a_refused_one_consumes_nothing(ruled: RuledAsk) -> None:
+    marketing = [("message_type", "marketing"), ("to_number", "2061111111")]
+    assert await ruled.passed("messaging", marketing, [("to_number", "2061111111")]) == 5
+    assert await ruled.passed("messaging", [("to_number", "2061111111")]) == 3
+    assert await ruled.passed("messaging", [("message_type", "marketing"), ("to_number", "2062222222")]) == 5
+
+
+async def test_example_3_a_value_goes_before_any_value(ruled: RuledAsk) -> None:
+    assert await ruled.passed("edge_proxy_per_ip", [("remote_address", "50.0.0.1")]) == 10
+    assert await ruled.passed("edge_proxy_per_ip", [("remote_address", "50.0.0.5")]) == 0
+
+
+async def test_example_4_a_rule_is_for_descriptors_as_long_as_it_is_deep(ruled: RuledAsk) -> None:
+    assert await ruled.passed("example4", [("key", "value"), ("subkey", "subvalue")]) == 12
+    assert await ruled.passed("example4", [("nested", "value"), ("subkey", "subvalue")]) == 3
+
+
+async def test_example_5_an_unlimited_rule_is_told_as_such(ruled: RuledAsk) -> None:
+    (response,) = await ruled.responses("internal", [("ldap", "x")])
+    assert (response.overall_code, response.statuses[0].limit_remaining) == (Response.OK, UINT32_MAX)
+    assert await ruled.passed("internal", [("ldap", "x")]) == 12
+    assert await ruled.passed("internal", [("azure", "x")]) == 4
+
+
+async def test_example_6_a_rule_in_shadow_mode_refuses_nothing(ruled: RuledAsk) -> None:
+    assert await ruled.passed("example6", [("service", "auth"), ("user", "user-a")]) == 12
+    assert await ruled.passed("example6", [("service", "auth"), ("user", "user-b")]) == 3
+
+
+async def test_example_7_a_rule_that_replaces_another_leaves_its_count_alone(ruled: RuledAsk) -> None:
+    first = [("key_1", "value_1"), ("user", "bkthomps")]
+    second = [("key_2", "value_2"), ("user", "bkthomps")]
+    assert await ruled.passed("example7", first, second) == 4
+    assert await ruled.passed("example7", first) == 2
+
+
+async def test_example_8_every_value_is_counted_by_itself(ruled: RuledAsk) -> None:
+    for value, limit in (("unspecified", 3), ("unspecified2", 3), ("value1", 5)):
+        assert await ruled.passed("example8", [("key1", value)]) == limit
+
+
+async def test_example_9_values_with_one_beginning_share_a_rule_and_not_a_count(ruled: RuledAsk) -> None:
+    assert await ruled.passed("example9", [("key1", "value_1")]) == 3
+    assert await ruled.passed("example9", [("key1", "value_2")]) == 3
+    assert await ruled.passed("example9", [("key1", "other")]) == 12
+
+
+async def test_the_response_says_which_limit_and_what_is_left(ruled: RuledAsk) -> None:
+    first = [("key_1", "value_1"), ("user", "bkthomps")]
+    (response,) = await ruled.responses("example7", first, [("nobody", "limits")])
+    limited, unknown = response.statuses
+    assert (limited.current_limit.requests_per_unit, limited.current_limit.name) == (2, "specific_limit")
+    assert (limited.current_limit.unit, limited.limit_remaining) == (Response.RateLimit.MINUTE, 1)
+    assert 59 <= limited.duration_until_reset.seconds <= 61
+    assert (unknown.code, unknown.HasField("current_limit")) == (Response.OK, False)
+
+
+@pytest.mark.also_on_cluster
+async def test_a_limit_that_comes_along_and_hits_of_a_descriptor_count(
+    redis_server: RedisServer, redis: Redis, folder: Path
+) -> None:
+    built = request("anything", [("a", "b")])
+    built.descriptors[0].limit.requests_per_unit = 10
+    built.descriptors[0].limit.unit = Response.RateLimit.HOUR
+    built.descriptors[0].hits_addend.value = 4
+    async with running_service(redis_server.url, rules_folder=folder) as (_, ask):
+        codes = [(await ask(built)).overall_code for _ in range(3)]
+    assert codes == [Response.OK, Response.OK, Response.OVER_LIMIT]
+
+
+@pytest.mark.parametrize(
+    "built", [request("", [("a", "b")]), request("a"), request("a", []), request("a", [("", "b")])]
+)
+async def test_a_request_that_says_nothing_is_refused(
+    redis_server: RedisServer, redis: Redis, folder: Path, built: rls_pb2.RateLimitRequest
+) -> None:
+    async with running_service(redis_server.url, rules_folder=folder) as (_, ask):
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await ask(built)
+    assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_without_rules_there_is_the_gateways_own_domain_alone(ask: Ask) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await ask(request("mongo_cps", [("database", "users")]))
+    assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_rules_that_change_are_read_and_those_that_cannot_be_used_are_not(folder: Path) -> None:
+    files = RuleFiles(folder)
+
+    def limit() -> int | None:
+        assert files.rules is not None
+        rule = files.rules.find("internal", [("azure", "x")])
+        return rule.requests_per_unit if rule else None
+
+    async def after(text: str) -> int | None:
+        (folder / "example5.yaml").write_text(text)
+        await asyncio.to_thread(files.look)
+        return limit()
+
+    assert limit() == 4
+    assert await after(EXAMPLES["5"].replace("requests_per_unit: 4", "requests_per_unit: 40")) == 40
+    assert await after("domain: internal\ndescriptors: 7") == 40
+    assert await after("domain: internal") is None
+
+
+async def test_rules_that_cannot_be_used_at_the_start_stop_it(redis_server: RedisServer, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("domain: megarouter")
+    settings = RateLimitSettings(
+        listen="127.0.0.1:0", redis_url=SecretStr(redis_server.url), rate_limit_rules_folder=tmp_path
+    )
+    with pytest.raises(RulesError, match=r"bad\.yaml"):
+        async with open_service(settings, Tracing("ratelimit_service", None)):
+            pass

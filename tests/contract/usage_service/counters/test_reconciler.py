@@ -1,0 +1,83 @@
+"""What Redis counts and what is registered come together again, whatever kept them apart (INV-06, INV-09)."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from gateway_core.runtime.settings import UsageSettings
+from gateway_core.stores.postgres.connections import open_pool
+from gateway_core.stores.redis.keys import holds_key, pool_key
+from tests.contract.usage_service.service_runs import place
+from tests.contract.usage_service.settlement_cases import ROLE, make_hold, make_settlement, prepare, register
+from usage_service.counters.reconciler import Reconciler
+from usage_service.settlement.store import settle_batch
+
+pytestmark = pytest.mark.also_on_cluster
+
+
+@pytest.fixture
+async def reconciler(owner: asyncpg.Connection, redis: Redis, settings: UsageSettings) -> AsyncIterator[Reconciler]:
+    await prepare(owner)
+    async with open_pool(settings, ROLE) as pool:
+        yield Reconciler(redis, pool, interval_ms=1)
+
+
+async def pool_is_there(redis: Redis) -> bool:
+    return bool(await redis.exists(pool_key("acme")))
+
+
+async def test_a_hold_that_nobody_registered_is_dropped_with_its_pool(
+    owner: asyncpg.Connection, redis: Redis, reconciler: Reconciler
+) -> None:
+    """An authz_service killed between placing and registering. Seen to fail with the reconciler off."""
+    good, orphan = make_hold(), make_hold()
+    await register(owner, good)
+    await place(redis, good, orphan)
+    await reconciler.look()
+    assert await pool_is_there(redis)
+    await reconciler.look()
+    assert not await pool_is_there(redis)
+    assert reconciler.rebuilt == 1
+
+
+async def test_a_registered_hold_that_is_not_counted_has_the_pool_rebuilt(
+    owner: asyncpg.Connection, redis: Redis, reconciler: Reconciler
+) -> None:
+    good, late = make_hold(), make_hold()
+    await place(redis, good)
+    await register(owner, good, late)
+    await reconciler.look()
+    await reconciler.look()
+    assert not await pool_is_there(redis)
+
+
+async def test_what_is_merely_on_its_way_is_left_alone(
+    owner: asyncpg.Connection, redis: Redis, reconciler: Reconciler
+) -> None:
+    holds = [make_hold() for _ in range(5)]
+    await register(owner, holds[0])
+    await place(redis, *holds[:2])
+    await reconciler.look()
+    await register(owner, holds[1])
+    await place(redis, *holds[2:])
+    await settle_batch(owner, [make_settlement(holds[0])])
+    await reconciler.look()
+    assert await pool_is_there(redis)
+    await redis.hdel(holds_key("acme"), holds[0].hold_id)
+    await register(owner, *holds[2:])
+    await reconciler.look()
+    await reconciler.look()
+    assert await pool_is_there(redis)
+
+
+async def test_a_pool_that_was_rebuilt_meanwhile_is_looked_at_anew(
+    owner: asyncpg.Connection, redis: Redis, reconciler: Reconciler
+) -> None:
+    orphan = make_hold()
+    await place(redis, orphan)
+    await reconciler.look()
+    await redis.hset(pool_key("acme"), "generation", "second")
+    await reconciler.look()
+    assert await pool_is_there(redis)

@@ -1,0 +1,111 @@
+"""A real Envoy that writes a journal of what it is told: its only upstream is itself."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from megarouter_envoy import command, find_binary
+
+from tests.contract.conftest import free_port
+from usage_service.settlement.decision import CallReport
+
+_LINE = "\t".join(("%REQ(x-hold)%", "%REQ(x-usage)%", "%RESPONSE_CODE%", *"-" * 13)) + "\n"
+
+
+class EnvoyProcess:
+    """Envoy over one journal. Killed, it can be started again."""
+
+    def __init__(self, journal: Path) -> None:
+        self.journal = journal
+        self.port, self.admin_port = free_port(), free_port()
+        self._bootstrap = journal.with_name("bootstrap.json")
+        self._bootstrap.write_text(json.dumps(self._document()))
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        arguments = command(find_binary(), self._bootstrap, workers=1)
+        self._process = await asyncio.create_subprocess_exec(*arguments, stderr=asyncio.subprocess.DEVNULL)
+        async with asyncio.timeout(20):
+            while await self.admin("GET", "/ready") != 200:
+                await asyncio.sleep(0.05)
+
+    async def end(self, signal_number: int = signal.SIGTERM) -> None:
+        assert self._process
+        os.kill(self._process.pid, signal_number)
+        await self._process.wait()
+
+    @property
+    def admin_url(self) -> str:
+        return f"http://127.0.0.1:{self.admin_port}"
+
+    async def admin(self, method: str, path: str) -> int:
+        try:
+            async with aiohttp.request(method, self.admin_url + path) as response:
+                return response.status
+        except aiohttp.ClientError:
+            return 0
+
+    async def report(self, reports: Sequence[CallReport]) -> int:
+        """Has a line written for each report; gives how many calls were answered."""
+        gate = asyncio.Semaphore(16)
+
+        async def call(session: aiohttp.ClientSession, report: CallReport) -> bool:
+            headers = {"x-hold": report.token, "x-usage": json.dumps({"usage": report.facts["usage"]})}
+            try:
+                async with gate, session.get(f"http://127.0.0.1:{self.port}/", headers=headers) as response:
+                    return response.status == 200
+            except (aiohttp.ClientError, OSError):
+                return False
+
+        async with aiohttp.ClientSession() as session:
+            return sum(await asyncio.gather(*(call(session, report) for report in reports)))
+
+    def _document(self) -> dict[str, Any]:
+        types = "type.googleapis.com/envoy.extensions"
+        log = {
+            "name": "envoy.access_loggers.file",
+            "typed_config": {
+                "@type": f"{types}.access_loggers.file.v3.FileAccessLog",
+                "path": str(self.journal),
+                "log_format": {"text_format_source": {"inline_string": _LINE}},
+            },
+        }
+        router = {
+            "name": "envoy.filters.http.router",
+            "typed_config": {"@type": f"{types}.filters.http.router.v3.Router"},
+        }
+        routes = [{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]
+        manager = {
+            "@type": f"{types}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": "calls",
+            "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]},
+            "http_filters": [router],
+            "access_log": [log],
+        }
+        network_filter = {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
+        listener = {
+            "name": "calls",
+            "address": _address(self.port),
+            "filter_chains": [{"filters": [network_filter]}],
+        }
+        return {"admin": {"address": _address(self.admin_port)}, "static_resources": {"listeners": [listener]}}
+
+
+def _address(port: int) -> dict[str, Any]:
+    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+
+
+@asynccontextmanager
+async def envoy_over(journal: Path) -> AsyncIterator[EnvoyProcess]:
+    envoy = EnvoyProcess(journal)
+    await envoy.start()
+    try:
+        yield envoy
+    finally:
+        await envoy.end(signal.SIGKILL)

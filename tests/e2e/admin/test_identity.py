@@ -1,0 +1,310 @@
+"""OpenID Connect: whom an identity provider vouches for is let in, and nobody who only says so."""
+
+import asyncio
+import base64
+import json
+import os
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from megarouter.admin.v1 import api_key_pb2
+
+from deploy.local.supervision.running import Stack
+from tests.support.admin_transports import CallError, Grpc, Rest
+from tests.support.identity_provider import (
+    AUDIENCE,
+    ISSUER,
+    EcKey,
+    IdentityProvider,
+    RsaKey,
+    encode,
+    sign_with_secret,
+    unsigned,
+)
+from tests.support.tenants import Tenant
+
+LIST = api_key_pb2.DESCRIPTOR.services_by_name["ApiKeys"].methods_by_name["ListApiKeys"]
+LINKED = "SELECT user_id FROM user_identities WHERE issuer = $1 AND subject = $2"
+
+ListKeys = Callable[[str | None], Awaitable[Any]]
+
+
+def subject() -> str:
+    return f"person-{os.urandom(6).hex()}"
+
+
+def mia(tenant: Tenant) -> dict[str, Any]:
+    """Claims about the tenant's member."""
+    return {"email": f"mia@{tenant.organization}.example", "email_verified": True, "name": "Mia"}
+
+
+@pytest.fixture
+def rest(stack: Stack, session: aiohttp.ClientSession) -> Rest:
+    return Rest(stack.environment["MEGAROUTER_ADMIN_URL"], session)
+
+
+@pytest.fixture
+def list_keys(rest: Rest, tenant: Tenant) -> ListKeys:
+    request = api_key_pb2.ListApiKeysRequest(parent=f"organizations/{tenant.organization}")
+    return lambda token: rest.call(LIST, request, token)
+
+
+async def refusal(call: Awaitable[Any]) -> grpc.StatusCode:
+    with pytest.raises(CallError) as failed:
+        await call
+    if failed.value.code is grpc.StatusCode.UNAUTHENTICATED:
+        assert failed.value.detail(error_details_pb2.ErrorInfo).reason == "ACCESS_TOKEN_INVALID"
+    return failed.value.code
+
+
+async def test_a_verified_address_leads_to_the_user_who_has_it(
+    identity_provider: IdentityProvider, list_keys: ListKeys, tenant: Tenant
+) -> None:
+    person = subject()
+    listed = await list_keys(identity_provider.token(person, **mia(tenant)))
+    assert [key.name.rpartition("/")[2] for key in listed.api_keys] == ["key-1"]
+    assert await tenant.database.fetchval(LINKED, ISSUER, person) == f"user-{tenant.organization}"
+
+
+async def test_a_token_works_through_grpc_too_and_with_an_elliptic_key(
+    stack: Stack, identity_provider: IdentityProvider, tenant: Tenant
+) -> None:
+    key = identity_provider.keys[1]
+    assert isinstance(key, EcKey)
+    token = key.sign(identity_provider.claims(subject(), **mia(tenant)))
+    request = api_key_pb2.ListApiKeysRequest(parent=f"organizations/{tenant.organization}")
+    async with grpc.aio.insecure_channel(stack.environment["MEGAROUTER_ADMIN_ADDRESS"]) as channel:
+        assert len((await Grpc(channel).call(LIST, request, token)).api_keys) == 1
+
+
+async def test_once_linked_the_subject_counts_and_the_address_does_not(
+    identity_provider: IdentityProvider, list_keys: ListKeys, tenant: Tenant
+) -> None:
+    person = subject()
+    await list_keys(identity_provider.token(person, **mia(tenant)))
+    await list_keys(identity_provider.token(person, email="new@elsewhere.example", email_verified=True))
+    await list_keys(identity_provider.token(person))
+
+
+async def test_a_stranger_becomes_a_user_who_may_nothing(
+    identity_provider: IdentityProvider, list_keys: ListKeys, tenant: Tenant
+) -> None:
+    person = subject()
+    token = identity_provider.token(person, email=f"{person}@Else.Example", email_verified=True, name="Ann")
+    assert await refusal(list_keys(token)) is grpc.StatusCode.PERMISSION_DENIED
+    user = await tenant.database.fetchrow(
+        "SELECT email, display_name FROM users WHERE user_id = $1",
+        await tenant.database.fetchval(LINKED, ISSUER, person),
+    )
+    assert user is not None
+    assert (user["email"], user["display_name"]) == (f"{person}@else.example", "Ann")
+
+
+@pytest.mark.parametrize("verified", [False, None, "true", 1, "absent"])
+async def test_an_address_that_is_not_verified_neither_links_nor_is_taken(
+    identity_provider: IdentityProvider, list_keys: ListKeys, tenant: Tenant, verified: object
+) -> None:
+    person, claims = subject(), mia(tenant)
+    claims["email_verified"] = verified
+    if verified == "absent":
+        del claims["email_verified"]
+    token = identity_provider.token(person, **claims)
+    assert await refusal(list_keys(token)) is grpc.StatusCode.PERMISSION_DENIED
+    user = await tenant.database.fetchval(LINKED, ISSUER, person)
+    assert user != f"user-{tenant.organization}"
+    assert await tenant.database.fetchval("SELECT email FROM users WHERE user_id = $1", user) is None
+
+
+async def test_a_look_alike_of_an_address_does_not_link(
+    identity_provider: IdentityProvider, list_keys: ListKeys, tenant: Tenant
+) -> None:
+    kelvin = "\N{KELVIN SIGN}"  # becomes an ordinary k when lowered
+    await tenant.database.execute(
+        "UPDATE users SET email = $2 WHERE user_id = $1",
+        f"user-{tenant.organization}", f"kim@{tenant.organization}.example",
+    )  # fmt: skip
+    claims = {"email": f"{kelvin}im@{tenant.organization}.example", "email_verified": True}
+    token = identity_provider.token(subject(), **claims)
+    assert await refusal(list_keys(token)) is grpc.StatusCode.PERMISSION_DENIED
+
+
+Forge = Callable[[IdentityProvider, dict[str, Any]], str]
+
+
+def _changed(**claims: Any) -> Forge:
+    return lambda provider, good: provider.keys[0].sign({**good, **claims})
+
+
+def _without(claim: str) -> Forge:
+    return lambda provider, good: provider.keys[0].sign({name: good[name] for name in good if name != claim})
+
+
+def _public_key_as_secret(provider: IdentityProvider, good: dict[str, Any]) -> str:
+    key = provider.keys[0]
+    assert isinstance(key, RsaKey)
+    return sign_with_secret(key.public_pem, good, key.name)
+
+
+def _other_payload(provider: IdentityProvider, good: dict[str, Any]) -> str:
+    header, _, signature = provider.keys[0].sign({**good, "sub": "another"}).split(".")
+    return f"{header}.{encode(json.dumps(good).encode())}.{signature}"
+
+
+FORGERIES: dict[str, Forge] = {
+    "expired": _changed(exp=int(time.time()) - 120),
+    "without an end": _without("exp"),
+    "not yet valid": _changed(nbf=int(time.time()) + 86_400),
+    "for another application": _changed(aud="another"),
+    "for nobody": _without("aud"),
+    "of another issuer": _changed(iss="https://elsewhere.example"),
+    "of no issuer": _without("iss"),
+    "without a subject": _without("sub"),
+    "with an empty subject": _changed(sub=""),
+    "with a subject that is no text": _changed(sub=["a"]),
+    "signed by an unknown key": lambda _, good: RsaKey("rsa-9").sign(good),
+    "signed by an unknown key of a known name": lambda _, good: RsaKey("rsa-1").sign(good),
+    "without a signature": lambda _, good: unsigned({"alg": "none"}, good) + ".",
+    "signed with the public key as a secret": _public_key_as_secret,
+    "with a payload put under another signature": _other_payload,
+    "with a cut signature": lambda provider, good: provider.keys[0].sign(good)[:-20],
+    "with a fourth part": lambda provider, good: provider.keys[0].sign(good) + ".x",
+}
+
+
+@pytest.mark.parametrize("case", FORGERIES)
+async def test_a_token_that_is_not_good_is_nobodys(
+    identity_provider: IdentityProvider, list_keys: ListKeys, tenant: Tenant, case: str
+) -> None:
+    person = subject()
+    good = identity_provider.claims(person, **mia(tenant))
+    token = FORGERIES[case](identity_provider, good)
+    assert await refusal(list_keys(token)) is grpc.StatusCode.UNAUTHENTICATED
+    assert await tenant.database.fetchval(LINKED, ISSUER, person) is None
+    await list_keys(identity_provider.keys[0].sign(good))  # the same claims in a good token are let in
+
+
+async def test_two_credentials_in_one_call_are_refused(
+    stack: Stack, session: aiohttp.ClientSession, identity_provider: IdentityProvider, tenant: Tenant
+) -> None:
+    good = identity_provider.token(subject(), **mia(tenant))
+    url = f"{stack.environment['MEGAROUTER_ADMIN_URL']}/v1/organizations/{tenant.organization}/apiKeys"
+    for second in (good, stack.environment["MEGAROUTER_ADMIN_TOKEN"], "x"):
+        headers = [("authorization", f"Bearer {good}"), ("authorization", f"Bearer {second}")]
+        async with session.get(url, headers=headers) as response:
+            assert response.status == 401
+
+
+async def test_a_payload_that_the_client_claims_counts_for_nothing(
+    stack: Stack, session: aiohttp.ClientSession, identity_provider: IdentityProvider, tenant: Tenant
+) -> None:
+    payload = encode(json.dumps(identity_provider.claims(subject(), **mia(tenant))).encode())
+    forged = f"{encode(b'{}')}.{payload}.{encode(b'signature')}"
+    url = f"{stack.environment['MEGAROUTER_ADMIN_URL']}/v1/organizations/{tenant.organization}/apiKeys"
+    for headers in (
+        {"x-megarouter-identity": payload},
+        {"x-megarouter-identity": payload, "authorization": f"Bearer {forged}"},
+        {"X-MegaRouter-Identity": payload, "authorization": f"Bearer {forged}", "x-megarouter-edge-secret": "0" * 64},
+    ):
+        async with session.get(url, headers=headers) as response:
+            assert response.status == 401
+
+
+async def test_who_reaches_admin_service_without_envoy_cannot_say_who_they_are(
+    stack: Stack, identity_provider: IdentityProvider, tenant: Tenant
+) -> None:
+    token = identity_provider.token(subject(), **mia(tenant))
+    payload = token.split(".")[1]
+    request = api_key_pb2.ListApiKeysRequest(parent=f"organizations/{tenant.organization}")
+    secret = json.loads(stack.home.secrets_file.read_text(encoding="utf-8"))["edge_secret"]
+    path = f"/{LIST.containing_service.full_name}/{LIST.name}"
+
+    async def code(*proof: tuple[str, str]) -> grpc.StatusCode:
+        metadata = [("authorization", f"Bearer {token}"), ("x-megarouter-identity", payload), *proof]
+        async with grpc.aio.insecure_channel(f"unix:{stack.home.socket('admin')}") as channel:
+            rpc = channel.unary_unary(
+                path,
+                request_serializer=type(request).SerializeToString,
+                response_deserializer=api_key_pb2.ListApiKeysResponse.FromString,
+            )
+            return await rpc(request, metadata=metadata, timeout=5).code()
+
+    header = "x-megarouter-edge-secret"
+    assert await code() is grpc.StatusCode.UNAUTHENTICATED
+    for wrong in ("", "0" * 64, secret[:-1], secret.upper() + " "):
+        assert await code((header, wrong)) is grpc.StatusCode.UNAUTHENTICATED
+    assert await code((header, secret), (header, secret)) is grpc.StatusCode.UNAUTHENTICATED
+    assert await code((header, secret)) is grpc.StatusCode.OK  # so it was the proof that was missing
+
+
+async def test_the_audit_log_believes_envoy_about_address_and_id_and_nobody_else(
+    stack: Stack, session: aiohttp.ClientSession, identity_provider: IdentityProvider, tenant: Tenant
+) -> None:
+    token = identity_provider.token(subject(), **mia(tenant))
+    name = f"organizations/{tenant.organization}/apiKeys/key-1"
+    lies = {"x-megarouter-client-address": "203.0.113.9", "x-forwarded-for": "203.0.113.9", "x-request-id": "mine"}
+    url = f"{stack.environment['MEGAROUTER_ADMIN_URL']}/v1/{name}:disable"
+    async with session.post(url, json={}, headers={**lies, "authorization": f"Bearer {token}"}) as response:
+        assert response.status == 200
+        call_id = response.headers["x-request-id"]
+    query = "SELECT address, call_id FROM audit_log WHERE organization_id = $1 ORDER BY sequence DESC LIMIT 1"
+    (entry,) = await tenant.database.fetch(query, tenant.organization)
+    assert (entry["address"], entry["call_id"]) == ("127.0.0.1", call_id)
+
+
+async def test_a_key_that_the_issuer_exchanged_is_followed(
+    identity_provider: IdentityProvider, list_keys: ListKeys, tenant: Tenant
+) -> None:
+    claims, old, new = identity_provider.claims(subject(), **mia(tenant)), identity_provider.keys, RsaKey("rsa-2")
+    await list_keys(old[0].sign(claims))
+    identity_provider.keys = [new]
+    try:
+        assert await _within_5_s(lambda: list_keys(new.sign(claims)), None)
+        assert await _within_5_s(lambda: list_keys(old[0].sign(claims)), grpc.StatusCode.UNAUTHENTICATED)
+    finally:
+        identity_provider.keys = old
+    assert await _within_5_s(lambda: list_keys(old[0].sign(claims)), None)
+
+
+async def _within_5_s(call: Callable[[], Awaitable[Any]], wanted: grpc.StatusCode | None) -> bool:
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        code = None
+        try:
+            await call()
+        except CallError as error:
+            code = error.code
+        if code is wanted:
+            return True
+        await asyncio.sleep(0.1)
+    return False
+
+
+async def test_no_token_or_secret_is_in_a_log_or_on_a_process_list(
+    stack: Stack, identity_provider: IdentityProvider, list_keys: ListKeys, tenant: Tenant
+) -> None:
+    token = identity_provider.token(subject(), **mia(tenant), aud=AUDIENCE)
+    await list_keys(token)
+    await refusal(list_keys(token[:-9]))
+    secret = json.loads(stack.home.secrets_file.read_text(encoding="utf-8"))["edge_secret"]
+    written = "".join(file.read_text(errors="replace") for file in stack.home.logs.iterdir())
+    commands = _command_lines()
+    bootstrap = stack.home.bootstrap_file.read_text()
+    for hidden in (token.split(".")[2][:20], secret, base64.b64encode(secret.encode()).decode()):
+        assert hidden not in written + commands + bootstrap
+
+
+def _command_lines() -> str:
+    texts = []
+    for process in os.scandir("/proc"):
+        if process.name.isdigit():
+            try:
+                with open(f"/proc/{process.name}/cmdline", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+                    texts.append(file.read())
+            except OSError:
+                continue  # it has ended
+    return "\n".join(texts)

@@ -1,0 +1,72 @@
+"""Every RPC is reached by each of its REST paths, through Envoy."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+from google.api import annotations_pb2
+from google.protobuf import json_format
+from google.rpc import error_details_pb2, status_pb2
+
+from admin_service.access.matrix import admin_services
+from admin_service.access.methods import Method, declared_methods
+from deploy.local.supervision.running import Stack
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One path of an RPC, made of names that nothing has."""
+
+    method: Method
+    verb: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.path}"
+
+
+def bindings() -> Iterator[Binding]:
+    for service in admin_services():
+        for method in declared_methods(service):
+            rule = method.descriptor.GetOptions().Extensions[annotations_pb2.http]
+            for one in (rule, *rule.additional_bindings):
+                verb = one.WhichOneof("pattern")
+                yield Binding(method, verb.upper(), re.sub(r"\{[\w.]+=([^}]*)\}", _sample, getattr(one, verb)))
+
+
+def _sample(variable: re.Match[str]) -> str:
+    """Of a model's name, which has a slash, `**` is the whole."""
+    return variable[1].replace("**", "vendor/model-1").replace("*", "nowhere-1")
+
+
+def test_no_path_has_a_variable_left_and_every_rpc_has_one() -> None:
+    found = list(bindings())
+    assert {one.method.full_name for one in found} == {
+        method.full_name for service in admin_services() for method in declared_methods(service)
+    }
+    assert [one.path for one in found if "{" in one.path or "*" in one.path] == []
+
+
+@pytest.mark.parametrize("binding", list(bindings()), ids=str)
+async def test_a_path_reaches_its_rpc(stack: Stack, session: aiohttp.ClientSession, binding: Binding) -> None:
+    """Which says what it misses: a credential; then, with one, its own permission on what is named."""
+    url = stack.environment["MEGAROUTER_ADMIN_URL"] + binding.path
+    body = None if binding.verb in {"GET", "DELETE"} else "{}"
+    headers = {"content-type": "application/json"}
+    async with session.request(binding.verb, url, data=body, headers=headers) as response:
+        assert (response.status, _reason(await response.text())) == (401, "ACCESS_TOKEN_INVALID")
+    if binding.method.is_for_users or "nowhere-1" not in binding.path:
+        return
+    headers["authorization"] = f"Bearer {stack.environment['MEGAROUTER_ADMIN_TOKEN']}"
+    async with session.request(binding.verb, url, data=body, headers=headers) as response:
+        text = await response.text()
+    assert response.status == 403
+    assert f"Permission {binding.method.permission} denied" in json_format.Parse(text, status_pb2.Status()).message
+
+
+def _reason(text: str) -> str:
+    information = error_details_pb2.ErrorInfo()
+    assert [one.Unpack(information) for one in json_format.Parse(text, status_pb2.Status()).details].count(True) == 1
+    return str(information.reason)

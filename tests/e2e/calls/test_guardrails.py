@@ -1,0 +1,162 @@
+"""Whichever guardrail triggers first stops the call, through Envoy, and the error names it."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import pytest
+
+from tests.e2e.conftest import Post, chat
+from tests.support.tenants import CREDIT, Tenant
+
+Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
+
+SCOPES = [
+    ("api_key", "key-1"),
+    ("member", "mia"),
+    ("group", "g4"),
+    ("group", "g3"),
+    ("group", "g2"),
+    ("group", "g1"),
+    ("organization", ""),
+]
+
+
+@pytest.mark.parametrize(("kind", "scope_id"), SCOPES)
+async def test_a_budget_stops_calls_once_it_is_spent_and_a_raise_lets_them_go_on(
+    post: Post, tenant: Tenant, settled: Settled, kind: str, scope_id: str
+) -> None:
+    first = await post()
+    (record,) = await settled(1)
+    await tenant.guard(kind, scope_id, budget_nano_credits=record["charge_nano_credits"])
+    await asyncio.sleep(0.3)
+    denied = await post()
+    assert (first.status, denied.status) == (200, 402)
+    limit = denied.json["error"]["limits"][0]
+    assert (limit["scope"], limit["id"]) == (kind, scope_id or tenant.organization)
+    assert limit["used_nano_credits"] == str(record["charge_nano_credits"])
+    await tenant.guard(kind, scope_id, budget_nano_credits=CREDIT)
+    await asyncio.sleep(0.3)
+    assert (await post()).status == 200
+
+
+async def test_changing_a_limit_or_a_key_never_resets_usage(post: Post, tenant: Tenant, settled: Settled) -> None:
+    await tenant.guard("member", "mia", budget_nano_credits=CREDIT, cycle="DAILY")
+    await asyncio.sleep(0.3)
+    assert (await post()).status == 200
+    (record,) = await settled(1)
+    for cycle in ("MONTHLY", "NEVER", "DAILY"):
+        await tenant.guard("member", "mia", budget_nano_credits=record["charge_nano_credits"], cycle=cycle)
+        await asyncio.sleep(0.3)
+        denied = await post()
+        assert denied.status == 402, cycle
+        assert denied.json["error"]["limits"][0]["used_nano_credits"] == str(record["charge_nano_credits"])
+
+
+@pytest.mark.parametrize(("kind", "scope_id"), SCOPES)
+async def test_a_rate_limit_stops_calls_and_says_when_to_retry(
+    post: Post, tenant: Tenant, kind: str, scope_id: str
+) -> None:
+    await tenant.guard(kind, scope_id, requests_per_minute=3)
+    await asyncio.sleep(0.3)
+    replies = await asyncio.gather(*(post() for _ in range(8)))
+    assert sorted(reply.status for reply in replies) == [200] * 3 + [429] * 5
+    refused = next(reply for reply in replies if reply.status == 429)
+    assert refused.json["error"]["code"] == "rate_limited"
+    assert 1 <= int(refused.headers["retry-after"]) <= 62
+
+
+async def test_callers_are_told_what_is_left_of_requests_and_tokens(post: Post, tenant: Tenant) -> None:
+    await tenant.guard("organization", "", requests_per_minute=50)
+    await tenant.guard("group", "g2", tokens_per_minute=1_000_000)
+    await asyncio.sleep(0.3)
+    replies = [await post() for _ in range(2)]
+    assert [reply.headers["x-ratelimit-remaining-requests"] for reply in replies] == ["49", "48"]
+    first, second = (int(reply.headers["x-ratelimit-remaining-tokens"]) for reply in replies)
+    assert 0 < second < 1_000_000
+    assert first > 0
+    assert replies[0].headers["x-ratelimit-limit-tokens"] == "1000000"
+    assert replies[0].headers["x-ratelimit-reset-tokens"].startswith(("1m", "59", "60"))
+
+
+async def test_a_limit_per_day_of_one_model_lets_the_others_pass(post: Post, tenant: Tenant) -> None:
+    await tenant.guard("group", "g1", rate_rules=json.dumps([[chat()["model"], "DAY", 1, None]]))
+    await asyncio.sleep(0.3)
+    first, second = await post(), await post()
+    assert (first.status, second.status) == (200, 429)
+    assert "per day" in second.json["error"]["message"]
+    assert int(second.headers["retry-after"]) > 80_000
+
+
+async def test_a_rate_limited_call_leaves_no_hold_and_costs_nothing(
+    post: Post, tenant: Tenant, settled: Settled
+) -> None:
+    await tenant.guard("api_key", "key-1", requests_per_minute=0)
+    await asyncio.sleep(0.3)
+    assert (await post()).status == 429
+    (record,) = await settled(1)
+    assert (record["outcome"], record["charge_nano_credits"], record["detail"]) == ("VOIDED", 0, "rate_limited")
+
+
+@pytest.mark.parametrize("dialect_path", ["/v1/messages", "/v1beta/models/gemini-2.5-flash:generateContent"])
+async def test_a_rate_limit_speaks_the_callers_dialect(post: Post, tenant: Tenant, dialect_path: str) -> None:
+    await tenant.guard("member", "mia", requests_per_minute=0)
+    await asyncio.sleep(0.3)
+    body = (
+        {"contents": [{"parts": [{"text": "hi"}]}]}
+        if "v1beta" in dialect_path
+        else {"model": "claude-sonnet-5", "max_tokens": 20, "messages": [{"role": "user", "content": "hi"}]}
+    )
+    reply = await post(body, path=dialect_path)
+    assert reply.status == 429
+    assert reply.headers["content-type"] == "application/json"
+    error = reply.json["error"]
+    assert (
+        error.get("status") == "RESOURCE_EXHAUSTED" if "v1beta" in dialect_path else error["type"] == "rate_limit_error"
+    )
+
+
+async def test_the_narrowest_of_several_exhausted_limits_is_named_first(post: Post, tenant: Tenant) -> None:
+    for kind, scope_id in SCOPES:
+        await tenant.guard(kind, scope_id, budget_nano_credits=1)
+    await asyncio.sleep(0.3)
+    limits = (await post()).json["error"]["limits"]
+    assert [(limit["scope"], limit["id"]) for limit in limits] == [
+        (kind, scope or tenant.organization) for kind, scope in SCOPES
+    ]
+
+
+async def test_concurrent_calls_through_envoy_never_pass_a_budget(post: Post, tenant: Tenant, settled: Settled) -> None:
+    first = await post(chat(max_tokens=5), headers={"x-mock-output-tokens": "5"})
+    assert first.status == 200
+    (record,) = await settled(1)
+    hold = record["hold_nano_credits"]
+    spent = record["charge_nano_credits"]
+    await tenant.guard("group", "g2", budget_nano_credits=spent + 10 * hold)
+    await asyncio.sleep(0.3)
+    # The calls stall at the provider, so that all their holds are open at once.
+    replies = await asyncio.gather(*(post(chat(max_tokens=5), headers={"x-mock-stall-ms": "1500"}) for _ in range(60)))
+    assert sum(reply.status == 200 for reply in replies) == 10
+    assert sum(reply.status == 402 for reply in replies) == 50
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE api_keys SET state = 'DISABLED' WHERE organization_id = $1",
+        "UPDATE members SET state = 'SUSPENDED' WHERE organization_id = $1",
+        "UPDATE organizations SET state = 'SUSPENDED' WHERE organization_id = $1",
+        "UPDATE api_keys SET state = 'DELETED' WHERE organization_id = $1",
+    ],
+)
+async def test_a_revocation_by_sql_is_obeyed_within_a_second(
+    post: Post, tenant: Tenant, database: asyncpg.Pool, statement: str
+) -> None:
+    assert (await post()).status == 200
+    await database.execute(statement, tenant.organization)
+    started = time.monotonic()
+    while (await post()).status == 200:
+        assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 1.0

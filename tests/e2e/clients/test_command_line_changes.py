@@ -1,0 +1,96 @@
+"""What the program changes, command by command, in an organization of its own."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from deploy.local.supervision.running import Stack
+from tests.e2e.docs.test_command_line import megarouter
+
+Run = Callable[..., "CompletedProcess[str]"]
+
+STORY = [
+    ("credits top-up 100 --reason start", "balance  100.00 credits"),
+    ("credits adjust --reason correction --yes -- -5", "adjusted  -5.00 credits"),
+    ("credits refund 2 --reason returned --yes", "balance   93.00 credits"),
+    ("credits transactions", "refund        -2.00"),
+    ("groups create Europe --id europe", "path     europe"),
+    ("groups create Germany --id germany", "level    1"),
+    ("groups rename germany Deutschland", "name     Deutschland"),
+    ("groups move germany --to europe", "path     europe > germany"),
+    ("groups tree", "└─ Deutschland  germany"),
+    ("members list", "super-admin"),
+    ("models list", "gpt-4o-mini"),
+    ("organizations suspend --yes", "state           suspended"),
+    ("organizations resume", "state           active"),
+    ("organizations delete --yes", "state           deleted"),
+    ("organizations undelete", "state           active"),
+]
+IN_ACME = [
+    ("members suspend lena", "state   suspended"),
+    ("members resume lena", "state   active"),
+    ("members role lena sub-admin --group dach", "role    sub-admin"),
+    ("members role lena member --group dach", "role    member"),
+]
+
+
+@pytest.fixture(scope="module")
+def run(stack: Stack) -> Iterator[Run]:
+    """A command line, as it is typed, in a new organization."""
+    made = megarouter(stack, "organizations", "create", "Command Line Ltd.", "--json")
+    name = json.loads(made.stdout)["name"]
+
+    def command(line: str, **variables: str) -> "CompletedProcess[str]":
+        return megarouter(stack, *line.split(), **{"MEGAROUTER_ORGANIZATION": name, **variables})
+
+    yield command
+    assert command("organizations delete --yes").returncode == 0
+
+
+def test_an_organization_is_run_by_commands(run: Run) -> None:
+    for line, shown in STORY:
+        result = run(line)
+        assert result.returncode == 0, (line, result.stderr)
+        assert shown in result.stdout, (line, result.stdout)
+
+
+def test_members_are_changed_by_commands(stack: Stack) -> None:
+    for line, shown in IN_ACME:
+        result = megarouter(stack, *line.split())
+        assert result.returncode == 0, (line, result.stderr)
+        assert shown in result.stdout, (line, result.stdout)
+
+
+def test_an_invite_is_revoked(run: Run) -> None:
+    made = run("invites create --role member --email nobody@example.com --json")
+    name = json.loads(made.stdout)["invite"]["name"].rpartition("/")[2]
+    assert "state   revoked" in run(f"invites revoke {name} --yes").stdout
+    assert "revoked" in run("invites list").stdout
+
+
+def test_what_cannot_be_undone_is_asked_about(run: Run) -> None:
+    """Where nobody can be asked, it is not done."""
+    before = run("credits balance").stdout
+    refused = run("credits refund 1 --reason returned")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--yes" in refused.stderr
+    assert run("credits balance").stdout == before
+
+
+def test_a_token_is_read_from_a_file(run: Run, stack: Stack, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(stack.environment["MEGAROUTER_ADMIN_TOKEN"] + "\n", encoding="utf-8")
+    assert "acme" in run(f"accounts list --token-file {file}", MEGAROUTER_ADMIN_TOKEN="").stdout
+    without = run("accounts list", MEGAROUTER_ADMIN_TOKEN="")
+    assert without.returncode == 2
+    assert "MEGAROUTER_ADMIN_TOKEN" in without.stderr
+
+
+def test_an_account_is_made_the_current_one(run: Run, stack: Stack) -> None:
+    account = stack.environment["MEGAROUTER_ORGANIZATION"]
+    assert account in run(f"accounts switch {account}").stdout
+    row = next(line for line in run("accounts list").stdout.splitlines() if line.startswith("acme "))
+    assert row.rstrip().endswith("yes")

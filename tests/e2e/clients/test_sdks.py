@@ -1,0 +1,51 @@
+"""The SDKs of developers work by changing address and key, and every call is billed to the token and to the nano-credit."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import pytest
+
+from deploy.local.supervision.running import DEFAULT_CATALOG
+from gateway_core.model.catalog.entries import Catalog, load_catalog
+from tests.e2e.conftest import Witness, wait_settled
+from tests.support.books import assert_books_agree
+from tests.support.sdk_calls import ALL, Call, connect
+from tests.support.tenants import CREDIT, Tenant
+
+Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
+PAID_IN = 10_000 * CREDIT
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return load_catalog(DEFAULT_CATALOG)
+
+
+@pytest.mark.parametrize("call", ALL, ids=lambda call: call.__name__)
+async def test_an_sdk_call_is_answered_and_billed_exactly(
+    base_url: str, tenant: Tenant, witness: Witness, settled: Settled, catalog: Catalog, call: Call
+) -> None:
+    before = await witness.last_sequence()
+    assert await call(connect(base_url, tenant.key), "Tell me about the sea.", 40)
+    records = await settled(1)
+    await assert_books_agree(tenant, catalog, await witness.calls_after(before), records, PAID_IN)
+
+
+async def test_a_thousand_mixed_calls_in_parallel_are_billed_to_the_nano_credit(
+    base_url: str, tenant: Tenant, witness: Witness, catalog: Catalog
+) -> None:
+    choose = random.Random(20_260)
+    before = await witness.last_sequence()
+    sdks = connect(base_url, tenant.key)
+    places = asyncio.Semaphore(64)
+
+    async def one(index: int) -> None:
+        async with places:
+            text = f"Question {index}: " + "why " * choose.randrange(1, 200)
+            await ALL[index % len(ALL)](sdks, text, choose.randrange(16, 400))
+
+    await asyncio.gather(*(one(index) for index in range(1_000)))
+    records = await wait_settled(tenant, 1_000, timeout_s=30)
+    await assert_books_agree(tenant, catalog, await witness.calls_after(before), records, PAID_IN)

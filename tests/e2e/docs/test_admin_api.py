@@ -1,0 +1,64 @@
+"""The examples of docs/guides/admin-api.md, run as they are written."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+from google.protobuf import json_format
+from google.rpc import error_details_pb2, status_pb2
+
+from deploy.local.cli.report import ADMIN_CURL
+from deploy.local.stack.admin_edge import IDENTITY_PROVIDERS_FILE, admin_edge
+from deploy.local.supervision.running import Stack
+from tests.support.documented_commands import blocks
+
+
+def block(language: str) -> str:
+    """The first example in a language."""
+    return blocks("docs/guides/admin-api.md", language)[0]
+
+
+def test_the_line_that_the_start_shows_lists_the_keys(stack: Stack) -> None:
+    environment = {**os.environ, **stack.environment}
+    result = subprocess.run(
+        ["sh", "-euc", ADMIN_CURL], capture_output=True, text=True, timeout=30, check=True, env=environment
+    )
+    assert len(json.loads(result.stdout)["apiKeys"]) == len(stack.demo["api_keys"])
+
+
+def test_the_python_example_lists_the_keys(stack: Stack) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", block("python")],
+        capture_output=True, text=True, timeout=60, check=True, env={**os.environ, **stack.environment},
+    )  # fmt: skip
+    assert len(result.stdout.splitlines()) == len(stack.demo["api_keys"])
+    assert "STATE_ACTIVE" in result.stdout
+
+
+def test_the_error_shown_is_one(stack: Stack) -> None:
+    status = json_format.Parse(block("json"), status_pb2.Status())
+    information = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(information)
+    curl = [
+        "curl", "-sS", "-d", json.dumps({"etag": '"0123456789abcdef"'}),
+        "-H", f"Authorization: Bearer {stack.environment['MEGAROUTER_ADMIN_TOKEN']}",
+        f"{stack.environment['MEGAROUTER_ADMIN_URL']}/v1/{stack.demo['api_keys'][0]['name']}:disable",
+    ]  # fmt: skip
+    answer = subprocess.run(curl, capture_output=True, text=True, timeout=30, check=True).stdout
+    assert json_format.Parse(answer, status_pb2.Status()) == status
+
+
+def test_the_identity_providers_shown_can_be_loaded(tmp_path: Path) -> None:
+    document = yaml.safe_load(block("yaml"))
+    keys = tmp_path / "partners.json"
+    keys.write_text("{}")
+    document["identity_providers"][1]["jwks_file"] = str(keys)
+    file = tmp_path / "providers.yaml"
+    file.write_text(yaml.safe_dump(document))
+    assert [provider.name for provider in admin_edge({IDENTITY_PROVIDERS_FILE: str(file)}).identity_providers] == [
+        "staff",
+        "partners",
+    ]

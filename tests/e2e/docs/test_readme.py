@@ -1,0 +1,47 @@
+"""The README and the pages of docs/ whose commands need no more than a running stack, run as they are written."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.local.supervision.running import Stack
+from tests.support.documented_commands import blocks, broken_promises
+from tests.support.repository import ROOT
+
+
+@pytest.fixture
+def tour_directory(stack: Stack, tmp_path: Path) -> Path:
+    """Where `.run` is the home of the running stack, and `./dev` works on that home."""
+    (tmp_path / ".run").symlink_to(stack.home.directory)
+    dev = tmp_path / "dev"
+    home = shlex.quote(str(stack.home.directory))
+    dev.write_text(f'#!/bin/sh\nexec {shlex.quote(str(ROOT / "dev"))} "$@" --home {home}\n', encoding="utf-8")
+    dev.chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("page", "first"),
+    [("README.md", 1), ("docs/start/tour.md", 0), ("docs/guides/admin-api.md", 0), ("docs/guides/audit.md", 0)],
+)
+def test_every_command_shows_what_its_comment_says(tour_directory: Path, page: str, first: int) -> None:
+    script = blocks(page, "sh")[first:]
+    assert script
+    assert broken_promises(script, tour_directory, {"PATH": os.environ["PATH"]}) == []
+
+
+@pytest.mark.parametrize(
+    ("page", "shapes"),
+    [("README.md", ["ChatCompletion("]), ("docs/start/tour.md", ["ChatCompletion(", "Message(", "candidates="])],
+)
+def test_the_sdks_answer_as_the_example_says(stack: Stack, tour_directory: Path, page: str, shapes: list[str]) -> None:
+    (code,) = blocks(page, "python")
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tour_directory, capture_output=True, text=True, timeout=60, check=True, env={**os.environ, **stack.environment},
+    )  # fmt: skip
+    assert [shape for shape in shapes if shape not in result.stdout] == []

@@ -1,0 +1,33 @@
+"""Price schedules as a catalogue may hold them."""
+
+import datetime as dt
+
+from hypothesis import strategies as st
+
+from gateway_core.model.catalog.entries import LongContextPrices, Prices, PriceSchedule
+
+prices_nano_credits = st.integers(0, 10**12) | st.sampled_from([0, 1, 500_000, 10**15])
+price_sets = st.builds(
+    Prices,
+    input=prices_nano_credits,
+    cache_read=st.none() | prices_nano_credits,
+    cache_write_5m=st.none() | prices_nano_credits,
+    cache_write_1h=st.none() | prices_nano_credits,
+    output=prices_nano_credits,
+    reasoning=st.none() | prices_nano_credits,
+)
+
+
+def schedules(thresholds: st.SearchStrategy[int] | None = None) -> st.SearchStrategy[PriceSchedule]:
+    """Price schedules, with and without other prices for long contexts: dearer or cheaper."""
+    long_context = st.builds(
+        LongContextPrices,
+        above_input_tokens=st.integers(1, 10**7) if thresholds is None else thresholds,
+        prices_nano_credits_per_million_tokens=price_sets,
+    )
+    return st.builds(
+        PriceSchedule,
+        effective_date=st.just(dt.date(2025, 1, 1)),
+        prices=price_sets,
+        long_context=st.none() | long_context,
+    )

@@ -1,0 +1,97 @@
+"""The charge is the sum of its lines, and a hold in strict mode covers every call it was placed for (INV-05, INV-10)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway_core.contract.dialects import Endpoint
+from gateway_core.model.catalog.entries import Model, PriceSchedule
+from gateway_core.model.catalog.pricing import charge_lines, estimate, total_nano_credits
+from gateway_core.model.catalog.token_usage import TokenUsage
+from gateway_core.model.money import INT64_MAX, charge_nano_credits
+from tests.property.gateway_core.model.catalog.price_schedules import schedules
+
+
+@st.composite
+def models(draw: st.DrawFn) -> Model:
+    max_output = draw(st.integers(0, 10**6) | st.just(10**7))
+    return Model(
+        name="m",
+        provider="p",
+        upstream_name="m",
+        endpoints=(Endpoint.CHAT_COMPLETIONS,),
+        context_window_tokens=draw(st.integers(1, 10**7)),
+        max_output_tokens=max_output,
+        default_output_reserve_tokens=draw(st.integers(0, max_output)),
+    )
+
+
+def split(draw: st.DrawFn, total: int, parts: int) -> list[int]:
+    cuts = sorted(draw(st.lists(st.integers(0, total), min_size=parts - 1, max_size=parts - 1)))
+    return [high - low for low, high in zip([0, *cuts], [*cuts, total], strict=True)]
+
+
+@st.composite
+def usages_within(draw: st.DrawFn, input_limit: int, output_limit: int) -> TokenUsage:
+    """Any usage up to the limits; every second one takes all of them."""
+    all_of_it = draw(st.booleans())
+    total_input = input_limit if all_of_it else draw(st.integers(0, input_limit))
+    total_output = output_limit if all_of_it else draw(st.integers(0, output_limit))
+    return TokenUsage(*split(draw, total_input, 4), *split(draw, total_output, 2))
+
+
+@given(usages_within(2**30, 2**30), schedules())
+def test_a_charge_is_the_sum_of_its_lines_and_every_line_is_rounded_once(
+    usage: TokenUsage, schedule: PriceSchedule
+) -> None:
+    lines = charge_lines(usage, schedule)
+    assert total_nano_credits(lines) == sum(line.amount_nano_credits for line in lines)
+    for line in lines:
+        assert line.amount_nano_credits == charge_nano_credits(
+            line.token_count, line.price_nano_credits_per_million_tokens
+        )
+    assert sum(line.token_count for line in lines) == usage.total_input + usage.total_output
+    assert len({line.category for line in lines}) == len(lines)
+
+
+@pytest.mark.parametrize("endpoint", [Endpoint.CHAT_COMPLETIONS, Endpoint.EMBEDDINGS])
+@given(
+    model=models(),
+    body_bytes=st.integers(1, 2**25),
+    output_limit=st.none() | st.integers(1, 10**9),
+    choices=st.integers(1, 128),
+    data=st.data(),
+)
+def test_in_strict_mode_no_call_costs_more_than_its_estimate(
+    endpoint: Endpoint, model: Model, body_bytes: int, output_limit: int | None, choices: int, data: st.DataObject
+) -> None:
+    """A token is at least a byte. One call of embeddings carries many inputs, so its context window bounds only each of them.
+
+    What may be missing is the rounding of the lines: less than a nano-credit each.
+    """
+    input_limit = body_bytes if endpoint is Endpoint.EMBEDDINGS else min(body_bytes, model.context_window_tokens)
+    per_choice = model.default_output_reserve_tokens if output_limit is None else output_limit
+    usage = data.draw(usages_within(input_limit, min(per_choice, model.max_output_tokens) * choices))
+    # Thresholds near the size of this call, where the two price sets meet.
+    schedule = data.draw(schedules(st.integers(1, max(1, min(10**7, 2 * usage.total_input)))))
+    reserve = estimate(
+        model,
+        schedule,
+        endpoint,
+        body_bytes=body_bytes,
+        bytes_per_token=1,
+        output_limit=output_limit,
+        choices=choices,
+    )
+    lines = charge_lines(usage, schedule)
+    assert usage.total_input <= reserve.input_tokens
+    assert usage.total_output <= reserve.output_tokens
+    assert total_nano_credits(lines) <= reserve.amount_nano_credits + len(lines)
+
+
+@given(model=models(), schedule=schedules(), body_bytes=st.integers(1, 2**25))
+def test_no_hold_is_too_large_for_64_bits(model: Model, schedule: PriceSchedule, body_bytes: int) -> None:
+    reserve = estimate(
+        model, schedule, Endpoint.EMBEDDINGS, body_bytes=body_bytes, bytes_per_token=1, output_limit=10**9, choices=128
+    )
+    assert 0 <= reserve.amount_nano_credits <= INT64_MAX

@@ -1,0 +1,56 @@
+"""Whitelists against the plain meaning of their entries, over generated names."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway_core.model.limits.model_whitelists import is_subset, parse_whitelist
+
+SEGMENTS = st.text("ab", min_size=1, max_size=2)
+NAMES = st.lists(SEGMENTS, min_size=1, max_size=3).map("/".join)
+PROVIDERS = st.sampled_from(["a", "b", "ab"])
+ENTRIES = st.one_of(NAMES, NAMES.map("{}/*".format), PROVIDERS.map("provider:{}".format))
+LISTS = st.lists(ENTRIES, max_size=5)
+
+
+def plainly_allows(entries: list[str], model: str, provider: str) -> bool:
+    return any(
+        entry in {model, f"provider:{provider}"}
+        or (entry.endswith("/*") and lies_below(model.split("/"), entry.split("/")[:-1]))
+        for entry in entries
+    )
+
+
+def lies_below(segments: list[str], prefix: list[str]) -> bool:
+    return len(segments) > len(prefix) and segments[: len(prefix)] == prefix
+
+
+@given(LISTS, NAMES, PROVIDERS)
+def test_a_whitelist_allows_what_one_of_its_entries_says(entries: list[str], model: str, provider: str) -> None:
+    assert parse_whitelist(entries).allows(model, provider) == plainly_allows(entries, model, provider)
+
+
+@given(LISTS, LISTS, NAMES, PROVIDERS)
+def test_a_subset_never_allows_what_the_parent_does_not(
+    child: list[str], parent: list[str], model: str, provider: str
+) -> None:
+    small, large = parse_whitelist(child), parse_whitelist(parent)
+    if is_subset(small, large):
+        assert large.allows(model, provider) or not small.allows(model, provider)
+
+
+@given(LISTS, LISTS)
+def test_what_is_no_subset_has_a_model_to_show_for_it(child: list[str], parent: list[str]) -> None:
+    """Exact, not only safe: a name and a provider that nothing else knows witness the difference."""
+    small, large = parse_whitelist(child), parse_whitelist(parent)
+    if not is_subset(small, large):
+        witnesses = (
+            [("never-named", provider) for provider in small.providers]
+            + [(name, "unknown") for name in small.names]
+            + [(f"{prefix}never-named", "unknown") for prefix in small.prefixes]
+        )
+        assert any(small.allows(*witness) and not large.allows(*witness) for witness in witnesses)
+
+
+@given(LISTS)
+def test_every_list_is_a_subset_of_itself(entries: list[str]) -> None:
+    assert is_subset(parse_whitelist(entries), parse_whitelist(entries))

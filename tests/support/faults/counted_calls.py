@@ -1,0 +1,56 @@
+"""Calls that cost exactly what is held for them, to spend a limit to its last nano-credit."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import aiohttp
+
+from tests.e2e.conftest import wait_settled
+from tests.support.faults.journal import payload_of
+from tests.support.faults.load import Outcome, Request, call
+from tests.support.tenants import Tenant
+
+
+def counted_call(input_tokens: int, stall_ms: int, output_tokens: int = 40) -> Request:
+    """A call of this cost, whose provider is silent for a while first."""
+    body = {"model": "gpt-4o-mini", "max_tokens": 40, "messages": [{"role": "user", "content": "Say hello."}]}
+    headers = {
+        "x-mock-input-tokens": str(input_tokens),
+        "x-mock-cached-tokens": "0",
+        "x-mock-output-tokens": str(output_tokens),
+        "x-mock-stall-ms": str(stall_ms),
+    }
+    return "/v1/chat/completions", body, headers
+
+
+_OPEN_TOKEN = "SELECT token FROM holds WHERE organization_id = $1 AND state = 'HELD'"
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is held for a `counted_call`, whoever makes it."""
+
+    nano_credits: int
+    input_tokens: int
+
+    def request(self, stall_ms: int = 0) -> Request:
+        """The call that costs exactly this."""
+        return counted_call(self.input_tokens, stall_ms)
+
+
+async def find_held(session: aiohttp.ClientSession, base_url: str, tenant: Tenant) -> Held:
+    """Makes one call to see what is held for it: its token, which is in the register while the call is under way, says it."""
+    calling = asyncio.create_task(call(session, base_url, tenant, counted_call(10, 1_500)))
+    async with asyncio.timeout(10):
+        while (token := await tenant.database.fetchval(_OPEN_TOKEN, tenant.organization)) is None:
+            await asyncio.sleep(0.02)
+    assert (await calling).is_served
+    (record,) = await wait_settled(tenant, 1)
+    return Held(record["hold_nano_credits"], payload_of(token)["in"])
+
+
+async def all_at_once(
+    session: aiohttp.ClientSession, base_url: str, tenant: Tenant, requests: Sequence[Request]
+) -> list[Outcome]:
+    return await asyncio.gather(*(call(session, base_url, tenant, request) for request in requests))

@@ -1,0 +1,223 @@
+"""The sum after a fault: the provider's tally, the usage records, the ledger, the spend of every scope and Redis say the same."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+from redis.exceptions import RedisClusterException, RedisError
+
+from gateway_core.model.catalog.entries import Catalog
+from gateway_core.stores.redis.connections import RedisClient, open_redis
+from tests.support.books import cost, counted, recorded
+from tests.support.tenants import CREDIT, Tenant
+from usage_service.audit.database import audit_database, open_snapshot
+from usage_service.audit.redis_comparison import compare
+
+PAID_IN = 10_000 * CREDIT
+AUDIT_GRACE_S = 60
+AUDIT_ROWS = 5
+
+
+@dataclass
+class Sum:
+    """What the books say of one load."""
+
+    served: int = 0
+    """Calls the provider had."""
+    confirmed: int = 0
+    """Records with the provider's own count."""
+    estimated: Counter[str] = field(default_factory=Counter)
+    """Settled by estimate or for nothing, by detail."""
+    unconfirmed: int = 0
+    """Expired holds without the truth."""
+    corrected: int = 0
+    """Expired holds that the truth has reached."""
+
+
+async def settled(tenants: Sequence[Tenant], timeout_s: float = 30.0) -> None:
+    """Waits until no hold of the tenants is open."""
+    organizations = [tenant.organization for tenant in tenants]
+    rows: list[asyncpg.Record] = []
+    try:
+        async with asyncio.timeout(timeout_s):
+            while rows := await tenants[0].database.fetch(
+                "SELECT hold_id, place_time FROM holds WHERE state = 'HELD' AND organization_id = ANY($1)",
+                organizations,
+            ):
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"{len(rows)} holds stay open: {rows[:3]}") from None
+
+
+async def recorded_calls(database: asyncpg.Pool, request_ids: Sequence[str]) -> int:
+    """How many of these calls have a record, or a correction of one."""
+    return int(
+        await database.fetchval(
+            "SELECT count(DISTINCT request_id) FROM (SELECT request_id FROM usage_records"
+            " UNION ALL SELECT request_id FROM usage_corrections) AS known WHERE request_id = ANY($1)",
+            request_ids,
+        )
+    )
+
+
+async def books_equal(
+    database: asyncpg.Pool, request_ids: Sequence[str], timeout_s: float = 30.0, look_interval_s: float = 0.02
+) -> None:
+    """Waits until each of these calls has its record. Of many calls a look takes long, and the time of whoever settles them."""
+    missing = -1
+    try:
+        async with asyncio.timeout(timeout_s):
+            while missing := len(request_ids) - await _patiently(database, request_ids):
+                await asyncio.sleep(look_interval_s)
+    except TimeoutError:
+        raise AssertionError(f"{missing} of {len(request_ids)} calls have no record") from None
+
+
+async def _patiently(database: asyncpg.Pool, request_ids: Sequence[str]) -> int:
+    """-1 record while PostgreSQL is away."""
+    try:
+        return await recorded_calls(database, request_ids)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return -1
+
+
+async def assert_sum(
+    catalog: Catalog, tenants: Sequence[Tenant], tally: Iterable[Mapping[str, Any]], answered: Iterable[str]
+) -> Sum:
+    """Every call the provider had is on the books exactly once, and every amount follows from the provider's own count.
+
+    Args:
+        catalog: the prices.
+        tenants: everybody who called; nobody else did.
+        tally: the provider's calls.
+        answered: request ids of the calls whose callers got the whole answer: no estimate will do for these.
+    """
+    calls = {call["request_id"]: call for call in tally}
+    answered_ids = set(answered)
+    assert answered_ids <= calls.keys(), "an answer that the provider did not give"
+    total = Sum(served=len(calls))
+    seen: set[str] = set()
+    for tenant in tenants:
+        corrections = {row["hold_id"]: row for row in await corrections_of(tenant)}
+        charged = 0
+        for record in await tenant.records():
+            truth = _truth_of(record, corrections.get(record["hold_id"]), total)
+            charged += (truth or record)["charge_nano_credits"]
+            if truth is None:
+                continue  # Nobody knows yet which call it was.
+            assert truth["request_id"] not in seen, "a call that was billed twice"
+            seen.add(truth["request_id"])
+            _assert_record(catalog, truth, calls.get(truth["request_id"]), total)
+            if truth["request_id"] in answered_ids:
+                assert truth["source"] == "provider", truth
+        await _assert_ledger(tenant, charged)
+    missing = calls.keys() - seen
+    assert len(missing) <= total.unconfirmed, (
+        f"{len(missing)} calls are on nobody's books: {sorted(missing)[:3]}; {total}"
+    )
+    return total
+
+
+def _truth_of(record: asyncpg.Record, correction: asyncpg.Record | None, total: Sum) -> dict[str, Any] | None:
+    """What is known of a call: its record, or what has corrected it; None for an expired hold that waits for the truth."""
+    if record["outcome"] != "EXPIRED":
+        assert correction is None, "a correction of what had not expired"
+        return dict(record)
+    assert (record["source"], record["detail"]) == ("estimated", "unconfirmed"), dict(record)
+    if correction is None:
+        total.unconfirmed += 1
+        return None
+    total.corrected += 1
+    assert correction["delta_nano_credits"] == correction["charge_nano_credits"] - record["charge_nano_credits"]
+    return {**record, **correction}
+
+
+def _assert_record(catalog: Catalog, record: Mapping[str, Any], call: Mapping[str, Any] | None, total: Sum) -> None:
+    if record["source"] != "provider":
+        total.estimated[record["detail"]] += 1
+        if record["outcome"] == "VOIDED":
+            assert call is None, "a call that was served and not charged"
+        return
+    total.confirmed += 1
+    assert call is not None, "a call that the provider did not have"
+    assert recorded(record) == counted(dict(call)), (call, dict(record))
+    assert record["charge_nano_credits"] == cost(dict(call), catalog, record["requested_model"]), (call, dict(record))
+
+
+async def corrections_of(tenant: Tenant) -> list[asyncpg.Record]:
+    """The truth that came after a hold had expired."""
+    return list(
+        await tenant.database.fetch("SELECT * FROM usage_corrections WHERE organization_id = $1", tenant.organization)
+    )
+
+
+async def _assert_ledger(tenant: Tenant, charged: int) -> None:
+    """The pool, the usage account and the spend of every scope have moved by what the records say."""
+    assert await tenant.balance() == PAID_IN - charged
+    rows = await tenant.database.fetch(
+        "SELECT account, balance_nano_credits FROM ledger_accounts WHERE organization_id = $1", tenant.organization
+    )
+    kept = {row["account"]: row["balance_nano_credits"] for row in rows}
+    assert (kept["CREDIT_POOL"], kept["USAGE"]) == (PAID_IN - charged, charged)
+    # A guardrail that was changed under way has begun a new counter, which carries over what was spent.
+    spend = await tenant.database.fetch(
+        "SELECT split_part(counter, ':', 1) || split_part(counter, ':', 2) AS scope, max(settled_nano_credits) AS spent"
+        " FROM scope_spend WHERE organization_id = $1 GROUP BY scope HAVING count(*) = 1",
+        tenant.organization,
+    )
+    assert {row["spent"] for row in spend} <= {charged}, (charged, spend)
+
+
+async def assert_counters_equal(url: str, tenants: Sequence[Tenant], timeout_s: float = 15.0) -> None:
+    """With nothing under way every counter in Redis equals PostgreSQL, and holds what is held there: nothing.
+
+    An organization that Redis does not know is equal by definition: it is seeded at its next call.
+    """
+    deadline_s = time.monotonic() + timeout_s
+    async with open_redis(url, timeout_ms=2_000) as client:
+        while different := await _all_differences(client, tenants):
+            # Not by cancelling: the client takes that for an answer that is late.
+            assert time.monotonic() < deadline_s, f"Redis differs: {different[:5]}"
+            await asyncio.sleep(0.05)
+
+
+async def _all_differences(client: RedisClient, tenants: Sequence[Tenant]) -> list[str]:
+    try:
+        return [text for tenant in tenants for text in await _differences(client, tenant)]
+    except (RedisError, RedisClusterException) as error:
+        return [type(error).__name__]
+
+
+async def _differences(client: RedisClient, tenant: Tenant) -> list[str]:
+    prefix = f"mr:{{{tenant.organization}}}:"
+    pool = await client.hgetall(prefix + "pool")
+    if not pool:
+        return []
+    expected = {"balance": str(await tenant.balance()), "held": "0"}
+    found = [f"pool {name}: {pool[name]!r} and not {value}" for name, value in expected.items() if pool[name] != value]
+    if holds := await client.hgetall(prefix + "holds"):
+        found.append(f"open holds {holds}")
+    generation = pool.get("generation")
+    rows = await tenant.database.fetch("SELECT * FROM scope_spend WHERE organization_id = $1", tenant.organization)
+    for row in rows:
+        counter = await client.hgetall(prefix + "c:" + row["counter"])
+        # A counter of another generation counts as missing.
+        if counter and counter.get("generation") == generation:
+            facts = (int(counter["settled"]), counter["held"])
+            if facts != (row["settled_nano_credits"], "0"):
+                found.append(f"{row['counter']}: {facts} and not {row['settled_nano_credits']}")
+    return found
+
+
+async def run_audit(database_url: str, redis_url: str) -> None:
+    """The audit of the books and of Redis finds no breach."""
+    async with open_snapshot(database_url) as connection:
+        report = await audit_database(connection, grace_s=AUDIT_GRACE_S, rows_per_check=AUDIT_ROWS)
+    async with open_redis(redis_url) as redis:
+        findings = [*report.findings, await compare(database_url, redis, rows_per_check=AUDIT_ROWS)]
+    breaches = [finding for finding in findings if finding.breach_count]
+    assert not breaches, breaches

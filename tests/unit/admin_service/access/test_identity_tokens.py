@@ -1,0 +1,120 @@
+"""Whom a verified payload names, and when Envoy is believed."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from admin_service.access.identity_tokens import EdgeProof, Identity, identity_of_claims, verified_identity
+
+SECRET = "5e" * 32
+CLAIMS = {
+    "iss": "https://id.example",
+    "sub": "person-1",
+    "email": "Mia@Acme.example",
+    "email_verified": True,
+    "name": "Mia",
+}
+
+
+def encoded(claims: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+
+
+def test_an_identity_is_issuer_and_subject_with_the_verified_address_in_lower_case() -> None:
+    assert identity_of_claims(CLAIMS) == Identity("https://id.example", "person-1", "mia@acme.example", "Mia")
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"iss": None},
+        {"iss": ""},
+        {"iss": "x" * 501},
+        {"sub": None},
+        {"sub": 7},
+        {"sub": "x" * 256},
+        {"sub": "a\x00b"},
+        {"sub": "a\ud800"},
+    ],
+)
+def test_claims_that_name_nobody_give_no_identity(claims: dict[str, Any]) -> None:
+    assert identity_of_claims({**CLAIMS, **claims}) is None
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"email_verified": False},
+        {"email_verified": "true"},
+        {"email_verified": 1},
+        {"email": None},
+        {"email": "mia"},
+        {"email": "mia@"},
+        {"email": "@acme.example"},
+        {"email": "mia@acme.example@evil.example"},
+        {"email": "mia@acme.example\n"},
+        {"email": "mi\u0131a@acme.example"},
+        {"email": "\u212aim@acme.example"},
+        {"email": "mia@" + "x" * 254},
+    ],
+)
+def test_an_address_that_is_not_surely_theirs_is_none(claims: dict[str, Any]) -> None:
+    identity = identity_of_claims({**CLAIMS, **claims})
+    assert identity is not None
+    assert identity.verified_email is None
+
+
+@pytest.mark.parametrize(("name", "shown"), [(None, "mia@acme.example"), ("", "mia@acme.example"), ("Ann", "Ann")])
+def test_who_has_no_name_is_shown_by_address(name: str | None, shown: str) -> None:
+    identity = identity_of_claims({**CLAIMS, "name": name})
+    assert identity is not None
+    assert identity.display_name == shown
+
+
+def test_who_has_neither_is_shown_by_subject() -> None:
+    identity = identity_of_claims({"iss": "https://id.example", "sub": "person-1"})
+    assert identity is not None
+    assert identity.display_name == "person-1"
+
+
+def test_the_payload_of_the_token_must_be_the_one_that_was_verified() -> None:
+    payload = encoded(CLAIMS)
+    token = f"header.{payload}.signature"
+    assert verified_identity(token, [("x-megarouter-identity", payload)]) is not None
+    for metadata in (
+        [],
+        [("x-megarouter-identity", encoded({**CLAIMS, "sub": "other"}))],
+        [("x-megarouter-identity", payload)] * 2,
+    ):
+        assert verified_identity(token, metadata) is None
+    for other in (payload, f"{payload}.{payload}", f"{token}.more", ""):
+        assert verified_identity(other, [("x-megarouter-identity", payload)]) is None
+
+
+@pytest.mark.parametrize(
+    "payload", ["", "!!!", encoded([]), encoded("x"), "bm90IGpzb24", encoded(CLAIMS)[:-3], "x" * 20_000]
+)
+def test_a_payload_that_is_no_set_of_claims_names_nobody(payload: str) -> None:
+    assert verified_identity(f"h.{payload}.s", [("x-megarouter-identity", payload)]) is None
+
+
+def test_only_the_secret_of_the_deployment_proves_the_edge() -> None:
+    proof = EdgeProof(SECRET)
+    name = "x-megarouter-edge-secret"
+    assert proof.holds([("other", "x"), (name, SECRET)])
+    for metadata in (
+        [],
+        [(name, "")],
+        [(name, SECRET[:-1])],
+        [(name, SECRET)] * 2,
+        [(name, SECRET.encode())],
+        [(name, "\u00e9")],
+    ):
+        assert not proof.holds(metadata)
+
+
+@pytest.mark.parametrize("secret", [None, ""])
+def test_without_a_secret_nothing_proves_the_edge(secret: str | None) -> None:
+    assert not EdgeProof(secret).holds([("x-megarouter-edge-secret", secret or "")])

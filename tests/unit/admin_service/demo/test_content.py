@@ -1,0 +1,137 @@
+"""The demo organization is sound before it meets a database."""
+
+import itertools
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from admin_service.access.permissions import Role
+from admin_service.demo.content import GROUPS, GUARDRAILS, MEMBERS, ORGANIZATION
+from admin_service.demo.document import demo_document, describe_guardrails
+from admin_service.demo.secret_file import DemoSecrets, SecretFileError, load_or_create
+from gateway_core.model.catalog.entries import load_catalog
+from gateway_core.model.ids import is_valid_id
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, API_KEY
+from gateway_core.model.organization.scopes import Scope, ScopeKind
+from tests.support.repository import ROOT
+
+KEYS = {key.key_id: member for member in MEMBERS for key in member.keys}
+CATALOG_FILE = ROOT / "deploy" / "catalog" / "catalog.yaml"
+
+
+_numbers = itertools.count()
+
+
+def random_bytes(count: int) -> bytes:
+    return next(_numbers).to_bytes(count, "big")
+
+
+def test_it_shows_four_levels_the_four_roles_and_seven_members_or_more() -> None:
+    assert max(len(group.path) for group in GROUPS) == 4
+    assert {member.role for member in MEMBERS} == set(Role)
+    assert len(MEMBERS) >= 7
+    assert {guardrail.scope.kind for guardrail in GUARDRAILS} == set(ScopeKind)
+
+
+def test_every_id_is_valid_and_every_parent_comes_first() -> None:
+    ids = [ORGANIZATION, *KEYS, *(group.group_id for group in GROUPS), *(member.member_id for member in MEMBERS)]
+    assert all(map(is_valid_id, ids))
+    seen: set[str | None] = {None}
+    for group in GROUPS:
+        assert group.parent in seen
+        seen.add(group.group_id)
+
+
+def test_every_guardrail_limits_something_that_exists() -> None:
+    scopes = {Scope(ScopeKind.ORGANIZATION, ORGANIZATION)}
+    scopes |= {Scope(ScopeKind.GROUP, group.group_id) for group in GROUPS}
+    scopes |= {Scope(ScopeKind.MEMBER, member.member_id) for member in MEMBERS}
+    scopes |= {Scope(ScopeKind.API_KEY, key_id) for key_id in KEYS}
+    assert {guardrail.scope for guardrail in GUARDRAILS} <= scopes
+
+
+def test_a_level_1_admin_has_a_level_1_group_and_a_sub_admin_a_deeper_one() -> None:
+    levels = {group.group_id: len(group.path) for group in GROUPS}
+    for member in MEMBERS:
+        if member.role is Role.L1_ADMIN:
+            assert levels[str(member.group)] == 1
+        if member.role is Role.SUB_ADMIN:
+            assert levels[str(member.group)] > 1
+
+
+def test_whitelisted_models_are_in_the_catalogue() -> None:
+    offered = {model.name for model in load_catalog(CATALOG_FILE).models}
+    for guardrail in GUARDRAILS:
+        assert set(guardrail.model_whitelist or ()) <= offered
+
+
+def test_the_first_key_belongs_to_a_plain_member_deep_in_the_tree() -> None:
+    member = MEMBERS[0]
+    assert member.role is Role.MEMBER
+    assert next(len(group.path) for group in GROUPS if group.group_id == member.group) == 4
+
+
+def test_guardrails_are_told_narrowest_first() -> None:
+    text = describe_guardrails(KEYS["emma-default"], "emma-default")
+    assert text == (
+        "key: 250.00 credits; member: 300.00 credits daily, 6000 requests per minute; group evaluation: 400.00 credits weekly; "
+        "group engineering: 600.00 credits monthly; organization: 800.00 credits monthly"
+    )
+
+
+def test_the_document_gives_every_key_with_what_it_shows() -> None:
+    secrets = DemoSecrets("token", {key_id: f"secret of {key_id}" for key_id in KEYS})
+    document = json.loads(json.dumps(demo_document(secrets)))
+    assert document["organization"] == "organizations/acme"
+    assert document["admin_token"] == "token"
+    assert [entry["name"].rsplit("/", 1)[1] for entry in document["api_keys"]] == list(KEYS)
+    assert all(entry["shows"] and entry["key"].startswith("secret of") for entry in document["api_keys"])
+
+
+def test_secrets_are_made_once_and_kept_to_their_owner(tmp_path: Path) -> None:
+    path = tmp_path / "demo.json"
+    first = load_or_create(path, KEYS, random_bytes)
+    assert load_or_create(path, KEYS, random_bytes) == first
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert ACCESS_TOKEN.is_well_formed(first.admin_token)
+    assert all(map(API_KEY.is_well_formed, first.api_keys.values()))
+    assert len(set(first.api_keys.values())) == len(KEYS)
+
+
+def test_a_key_that_is_new_in_the_content_joins_the_secrets_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "demo.json"
+    first = load_or_create(path, ["one"], random_bytes)
+    second = load_or_create(path, ["one", "two"], random_bytes)
+    assert second.admin_token == first.admin_token
+    assert second.api_keys["one"] == first.api_keys["one"]
+    assert load_or_create(path, ["one", "two"], random_bytes) == second
+
+
+def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "demo.json"
+    load_or_create(path, ["one"], random_bytes)
+    path.chmod(0o644)
+    with pytest.raises(SecretFileError, match="chmod 600"):
+        load_or_create(path, ["one"], random_bytes)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"admin_token": "x", "api_keys": {}}',
+        '{"admin_token": 1, "api_keys": 2}',
+        '{"admin_token": 1, "api_keys": {}}',
+    ],
+)
+def test_a_file_that_is_not_ours_is_refused_and_left_alone(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "demo.json"
+    path.write_text(content)
+    path.chmod(0o600)
+    with pytest.raises(SecretFileError):
+        load_or_create(path, ["one"], random_bytes)
+    assert path.read_text() == content

@@ -1,0 +1,175 @@
+"""Who may import whom. Imports point one way: resources to access, stores to model, services to the core, never back."""
+
+import ast
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.support.source_tree import (
+    MODULES,
+    NOT_SHIPPED,
+    OURS,
+    SERVICES,
+    SHIPPED,
+    dotted,
+    imports_of,
+    lies_in,
+    modules_below,
+    name_of,
+    named_packages,
+    reached_from,
+    tree_of,
+)
+
+MODEL_LIBRARIES = frozenset({"pydantic", "yaml"})
+"""All that the model uses beside the standard library: it runs and is tested without any of the edges."""
+
+ROOMS = {
+    "gateway_core": ("contract", "model", "runtime", "schema", "stores"),
+    "gateway_core.model": ("organization", "limits", "catalog", "ledger", "calls"),
+    "authz_service": ("request", "identities", "holds"),
+    "usage_service": ("settlement", "journal", "counters", "audit"),
+    "admin_service": ("api", "access", "listing", "serving", "resources", "outbox", "demo"),
+    "megarouter_envoy": ("clusters", "logs", "filters", "replies", "listeners"),
+    "deploy.local": ("toolchain", "process", "stack", "programs", "supervision", "cli"),
+}
+"""The folders of each package, lowest first: a folder imports only from those before it."""
+
+REACHES_OUT: frozenset[str] = frozenset()
+"""May only shrink."""
+
+USED_BY_ONE_SERVICE: frozenset[str] = frozenset()
+"""May only shrink."""
+
+
+def parametrize_modules(*folders: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", modules_below(*folders), ids=name_of)
+
+
+def test_the_modules_looked_at_are_there() -> None:
+    assert {"gateway_core.model.money", "gateway_core.runtime.settings", "megarouter_envoy.options"} <= set(MODULES)
+    assert len(MODULES) > 600
+
+
+@parametrize_modules("gateway_core/contract")
+def test_the_contract_imports_only_itself(path: Path) -> None:
+    for module in imports_of(path):
+        assert lies_in(module, "gateway_core.contract") or module.partition(".")[0] in sys.stdlib_module_names, module
+
+
+@parametrize_modules("gateway_core/model")
+def test_the_model_imports_only_itself_and_the_contract(path: Path) -> None:
+    for module in imports_of(path):
+        top = module.partition(".")[0]
+        ours = lies_in(module, "gateway_core.model", "gateway_core.contract")
+        assert ours or top in MODEL_LIBRARIES or top in sys.stdlib_module_names, module
+
+
+@parametrize_modules("gateway_core/contract", "gateway_core/model")
+def test_the_model_reads_no_clock_no_randomness_and_no_environment(path: Path) -> None:
+    """They are passed in. Only the catalog reads a file, which its caller names."""
+    assert not {"os", "random", "secrets", "time", "uuid", "socket", "asyncio", "threading"} & imports_of(path)
+    for node in ast.walk(tree_of(path)):
+        assert not (isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"}), node.lineno
+
+
+@parametrize_modules("gateway_core")
+def test_the_core_imports_no_service(path: Path) -> None:
+    for module in imports_of(path):
+        assert module.partition(".")[0] not in OURS or lies_in(module, "gateway_core"), module
+
+
+@parametrize_modules(*SERVICES)
+def test_a_service_imports_only_itself_the_core_and_generated_code(path: Path) -> None:
+    service = name_of(path).partition("/")[0]
+    for module in imports_of(path):
+        assert module.partition(".")[0] not in OURS or lies_in(module, service, "gateway_core", "megarouter"), module
+
+
+@parametrize_modules("mock_provider")
+def test_the_mock_provider_knows_nothing_of_the_gateway(path: Path) -> None:
+    """Its tally is an independent record of what was served."""
+    for module in imports_of(path):
+        assert module.partition(".")[0] not in OURS or lies_in(module, "mock_provider"), module
+
+
+@parametrize_modules("sdk/python")
+def test_the_python_client_imports_only_itself_and_generated_code(path: Path) -> None:
+    """It is installed without the rest."""
+    for module in imports_of(path):
+        assert module.partition(".")[0] not in OURS or lies_in(module, "megarouter_admin", "megarouter"), module
+
+
+@parametrize_modules(*SHIPPED)
+def test_nothing_that_ships_reaches_what_does_not(path: Path) -> None:
+    reached = {name for name in imports_of(path) | named_packages(path) if lies_in(name, *NOT_SHIPPED)}
+    assert not reached or dotted(path) in REACHES_OUT, reached
+
+
+def test_packages_named_in_a_text_count_as_reached(tmp_path: Path) -> None:
+    source = tmp_path / "example.py"
+    source.write_text('from importlib import resources\nresources.files("deploy") / "migrations"\n')
+    assert named_packages(source) == {"deploy"}
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_every_folder_of_a_package_has_its_place_in_the_order(package: str) -> None:
+    depth = package.count(".") + 1
+    folders = {
+        name.split(".")[depth]
+        for name, path in MODULES.items()
+        if lies_in(name, package)
+        and name.count(".") >= depth
+        and (path.name == "__init__.py" or name.count(".") > depth)
+    }
+    assert folders - {"lean_grpc"} == set(ROOMS[package])
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_folders_import_one_way(package: str) -> None:
+    order = {f"{package}.{room}": place for place, room in enumerate(ROOMS[package])}
+    for name, path in MODULES.items():
+        here = next((room for room in order if lies_in(name, room)), None)
+        if here is None:
+            continue
+        for module in imports_of(path):
+            there = next((room for room in order if lies_in(module, room)), None)
+            assert there is None or order[there] <= order[here], f"{name} imports {module}"
+
+
+def test_resources_import_each_other_without_a_circle() -> None:
+    """An order exists in which each resource imports only earlier ones."""
+    arrows = {(_resource(name), _resource(module)) for name, path in MODULES.items() for module in imports_of(path)}
+    remaining = {one for pair in arrows for one in pair if one}
+    while remaining:
+        free = {one for one in remaining if not any(a == one and b in remaining and b != one for a, b in arrows)}
+        assert free, f"a circle among {sorted(remaining)}"
+        remaining -= free
+
+
+def _resource(module: str) -> str:
+    parts = module.split(".")
+    return parts[2] if module.startswith("admin_service.resources.") else ""
+
+
+def test_code_is_in_the_core_when_two_services_use_it() -> None:
+    users: dict[str, set[str]] = {}
+    for service in SERVICES:
+        for module in reached_from(service):
+            users.setdefault(module, set()).add(service)
+    alone = {
+        name
+        for name, path in MODULES.items()
+        if lies_in(name, "gateway_core")
+        and path.name != "__init__.py"
+        and len(users.get(name, ())) < 2
+        and not lies_in(name, "gateway_core.schema")  # of the deployment, not of a service
+    }
+    assert alone == USED_BY_ONE_SERVICE
+
+
+def test_the_orders_name_each_folder_once() -> None:
+    for order in ROOMS.values():
+        assert all(before != after for before, after in pairwise(sorted(order)))

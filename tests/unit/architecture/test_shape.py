@@ -1,0 +1,92 @@
+"""How long things may be, how many a folder holds, what they are called, and where their tests are."""
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.support.repository import ROOT
+from tests.support.source_tree import MODULES, lies_in, name_of, tree_of
+
+MAX_MODULE_LINES = 400
+MAX_FUNCTION_LINES = 70
+MAX_FOLDER_MODULES = 12
+
+# These lists may only shrink.
+LONG_MODULES: frozenset[str] = frozenset()
+LONG_FUNCTIONS: frozenset[str] = frozenset()
+FULL_FOLDERS: frozenset[str] = frozenset({"sdk/python/src/megarouter_admin/command_line", "tests/support"})
+
+NAMES_THAT_SAY_NOTHING = frozenset({"util", "utils", "helper", "helpers", "common", "misc", "shared", "base_utils"})
+
+MIRRORED = ("unit", "contract", "property")
+"""Kinds of tests whose folders are those of the source."""
+SOURCE_OF = {"sdk/command_line": "sdk/python/src/megarouter_admin/command_line", "support": "tests/support"}
+NO_SOURCE = frozenset({"", "architecture"})
+"""Folders of tests about the whole."""
+
+
+def test_modules_are_short() -> None:
+    long = {name_of(path) for path in MODULES.values() if len(path.read_text("utf-8").splitlines()) > MAX_MODULE_LINES}
+    assert long == LONG_MODULES
+
+
+def test_functions_are_short() -> None:
+    long = {
+        f"{name_of(path)}:{node.name}"
+        for path in MODULES.values()
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or node.lineno) - node.lineno >= MAX_FUNCTION_LINES
+    }
+    assert long == LONG_FUNCTIONS
+
+
+def test_a_folder_holds_at_most_twelve_modules() -> None:
+    counts = Counter(name_of(path.parent) for path in MODULES.values() if not path.name.startswith("__"))
+    full = {folder for folder, count in counts.items() if count > MAX_FOLDER_MODULES}
+    assert full == FULL_FOLDERS
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    parts = {part for path in MODULES.values() for part in path.relative_to(ROOT).with_suffix("").parts}
+    assert not NAMES_THAT_SAY_NOTHING & parts
+
+
+@pytest.mark.parametrize("kind", MIRRORED)
+def test_the_folders_of_tests_are_those_of_the_source(kind: str) -> None:
+    folders = {
+        path.parent.relative_to(ROOT / "tests" / kind).as_posix().removeprefix(".")
+        for path in (ROOT / "tests" / kind).rglob("test_*.py")
+    }
+    missing = {folder for folder in folders - NO_SOURCE if not (ROOT / SOURCE_OF.get(folder, folder)).is_dir()}
+    assert not missing
+
+
+def test_the_names_of_genai_telemetry_stand_in_one_module() -> None:
+    places = {
+        name
+        for name, path in MODULES.items()
+        if not lies_in(name, "tests")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search(r"\bgen_ai\.", node.value)
+    }
+    assert places == {"gateway_core.runtime.telemetry.semconv"}
+
+
+@pytest.mark.parametrize("readme", ["gateway_core/README.md", "authz_service/README.md"])
+def test_a_readme_names_only_invariants_that_code_or_tests_name_too(readme: str) -> None:
+    """A promise can be followed by its id from the page to where it is kept."""
+    named = set(re.findall(r"INV-\d\d", (ROOT / readme).read_text("utf-8")))
+    sources: list[Path] = [
+        *MODULES.values(),
+        *ROOT.glob("deploy/migrations/*.sql"),
+        *ROOT.glob("gateway_core/schema/**/*.sql"),
+    ]
+    kept = {
+        name for path in sources if path != Path(__file__) for name in re.findall(r"INV-\d\d", path.read_text("utf-8"))
+    }
+    assert named
+    assert named <= kept

@@ -1,0 +1,149 @@
+"""Placed holds reach the register in batches, are never given up, and are bounded while they wait (INV-19)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from authz_service.holds.holds_table import HoldRegister, PlacedHold, open_register
+from gateway_core.runtime.background import watched
+from tests.support.example_hold import HOLD
+
+ENTRIES = 5
+Batch = Sequence[PlacedHold]
+
+
+class Table:
+    """Takes batches, unless it fails or holds them back."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.failures: list[Exception] = []
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def insert(self, holds: Batch) -> None:
+        await self.open.wait()
+        if self.failures:
+            raise self.failures.pop(0)
+        self.batches.append([placed.hold.hold_id for placed in holds])
+
+    @property
+    def hold_ids(self) -> list[str]:
+        return [hold_id for batch in self.batches for hold_id in batch]
+
+
+def append(register: HoldRegister, *numbers: int) -> None:
+    for number in numbers:
+        register.append(PlacedHold(replace(HOLD, hold_id=str(number)), f"token-{number}", "generation"))
+
+
+async def until(table: Table, count: int) -> None:
+    async with asyncio.timeout(5):
+        while len(table.hold_ids) < count:
+            await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def table() -> Table:
+    return Table()
+
+
+@pytest.fixture
+async def register(table: Table) -> AsyncIterator[HoldRegister]:
+    async with open_register(table.insert, ENTRIES, flush_interval_ms=5, flush_timeout_ms=2_000) as register:
+        yield register
+
+
+async def test_holds_that_come_together_are_one_batch_in_their_order(register: HoldRegister, table: Table) -> None:
+    append(register, 1, 2, 3)
+    await until(table, 3)
+    assert table.batches == [["1", "2", "3"]]
+
+
+async def test_holds_that_come_later_are_written_too(register: HoldRegister, table: Table) -> None:
+    append(register, 1)
+    await until(table, 1)
+    append(register, 2)
+    await until(table, 2)
+    assert table.batches == [["1"], ["2"]]
+
+
+async def test_a_batch_is_bounded(table: Table) -> None:
+    async with open_register(table.insert, 10_000, flush_interval_ms=5, flush_timeout_ms=2_000) as register:
+        append(register, *range(2_500))
+    assert [len(batch) for batch in table.batches] == [1_000, 1_000, 500]
+    assert table.hold_ids == [str(number) for number in range(2_500)]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(),
+        TimeoutError(),
+        asyncpg.CannotConnectNowError(),
+        asyncpg.InterfaceError("pool is closed"),
+        asyncpg.QueryCanceledError(),
+        asyncpg.ReadOnlySQLTransactionError(),
+        asyncpg.DiskFullError(),
+        asyncpg.DeadlockDetectedError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_batch_is_tried_again_until_it_is_written(
+    register: HoldRegister, table: Table, error: Exception
+) -> None:
+    table.failures = [error]
+    append(register, 1, 2)
+    await until(table, 2)
+    append(register, 3)
+    await until(table, 3)
+    assert table.hold_ids == ["1", "2", "3"]
+
+
+async def test_the_register_is_full_while_holds_wait_also_those_being_written(
+    register: HoldRegister, table: Table
+) -> None:
+    table.open.clear()
+    append(register, *range(ENTRIES - 1))
+    assert not register.is_full
+    await asyncio.sleep(0.02)
+    append(register, ENTRIES)
+    assert register.is_full
+    table.open.set()
+    await until(table, ENTRIES)
+    await asyncio.sleep(0)
+    assert not register.is_full
+
+
+async def test_closing_writes_what_is_left(table: Table) -> None:
+    async with open_register(table.insert, ENTRIES, flush_interval_ms=60_000, flush_timeout_ms=2_000) as register:
+        await asyncio.sleep(0)
+        append(register, 1, 2)
+        register.close()
+    assert table.hold_ids == ["1", "2"]
+
+
+async def test_closing_with_nothing_to_write_ends(table: Table) -> None:
+    async with asyncio.timeout(1), open_register(table.insert, ENTRIES, 5, 60_000):
+        pass
+    assert table.batches == []
+
+
+async def test_closing_waits_only_so_long(table: Table, caplog: pytest.LogCaptureFixture) -> None:
+    table.open.clear()
+    async with asyncio.timeout(1), open_register(table.insert, ENTRIES, 0, flush_timeout_ms=50) as register:
+        append(register, 1)
+    assert "holds were not registered" in caplog.text
+
+
+async def test_a_register_that_cannot_write_because_of_a_fault_of_ours_is_told_at_once(table: Table) -> None:
+    """Seen to fail with a bare task: holds piled up until the queue was full."""
+    failed = asyncio.Event()
+    table.failures = [KeyError("counters")]
+    with watched(failed.set):
+        async with open_register(table.insert, ENTRIES, flush_interval_ms=0, flush_timeout_ms=50) as register:
+            append(register, 1)
+            await asyncio.wait_for(failed.wait(), 1)

@@ -1,0 +1,73 @@
+"""Identities and a clock for tests of what is remembered of them."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from gateway_core.model.calls.principals import Identity, Principal
+from tests.support.examples import principal
+
+MAX_AGE_MS = 30_000
+HASH = b"h" * 32
+
+
+class Directory:
+    """Identities that can be changed, counted and held back."""
+
+    def __init__(self) -> None:
+        self.known: dict[bytes, Principal] = {HASH: principal()}
+        self.revisions: dict[str, int] = {}
+        self.look_ups = 0
+        self.asked_for: list[bytes] = []
+        self.comparisons: list[list[str]] = []
+        self.held_back: asyncio.Event | None = None
+        self.failure: Exception | None = None
+
+    def identity(self, secret_hash: bytes) -> Identity | None:
+        found = self.known.get(secret_hash)
+        return None if found is None else Identity(found, self.revisions.get(found.organization, 0))
+
+    async def identity_of(self, secret_hash: bytes) -> Identity | None:
+        self.look_ups += 1
+        found = self.identity(secret_hash)
+        if self.held_back is not None:
+            await self.held_back.wait()
+        if self.failure is not None:
+            raise self.failure
+        return found
+
+    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Identity]:
+        self.look_ups += 1
+        self.asked_for.extend(hashes)
+        found = {secret_hash: identity for secret_hash in hashes if (identity := self.identity(secret_hash))}
+        if self.held_back is not None:
+            await self.held_back.wait()
+        return found
+
+    async def revisions_of(self, organizations: Sequence[str]) -> Mapping[str, int]:
+        self.comparisons.append(list(organizations))
+        found = {name: self.revisions[name] for name in organizations if name in self.revisions}
+        if self.held_back is not None:
+            await self.held_back.wait()
+        if self.failure is not None:
+            raise self.failure
+        return found
+
+    async def has_been_asked(self, times: int) -> None:
+        """Waits until as many look-ups are under way or answered, and then until nothing more moves."""
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert self.look_ups == times
+
+
+class Clock:
+    now_s = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def several(directory: Directory, count: int) -> list[bytes]:
+    hashes = [bytes([number]) * 32 for number in range(1, count + 1)]
+    for number, secret_hash in enumerate(hashes):
+        directory.known[secret_hash] = principal(api_key=f"key-{number}")
+    return hashes

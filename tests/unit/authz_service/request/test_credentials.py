@@ -1,0 +1,117 @@
+"""The one key of a call, wherever an SDK puts it; anything doubtful is refused (faults F2, G3)."""
+
+from typing import Any
+
+import pytest
+
+from authz_service.request.call import Call
+from authz_service.request.credentials import INVALID_KEY, find_api_key
+from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from tests.support.examples import KEY, OTHER_KEY, call
+
+BEARER = f"Bearer {KEY}"
+
+
+def with_headers(*headers: tuple[str, str]) -> Call:
+    return Call("POST", "/v1/messages", tuple((name, value.encode("latin-1")) for name, value in headers), 1)
+
+
+def refused(presented: Call) -> Refusal:
+    answer = find_api_key(presented)
+    assert isinstance(answer, Refusal)
+    assert answer.status == 401
+    assert KEY not in answer.message
+    return answer
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": BEARER},
+        {"authorization": f"bearer {KEY}"},
+        {"authorization": f"BEARER   {KEY}  "},
+        {"x_api_key": KEY},
+        {"x_api_key": f" {KEY} "},
+        {"x_goog_api_key": KEY},
+    ],
+)
+def test_the_key_is_found_where_the_sdks_put_it(headers: dict[str, Any]) -> None:
+    assert find_api_key(call(**headers)) == KEY
+
+
+@pytest.mark.parametrize("headers", [{}, {"cookie": f"key={KEY}"}, {"x_openai_key": KEY}])
+def test_a_call_without_a_key_is_told_how_to_send_one(headers: dict[str, Any]) -> None:
+    refusal = refused(call(**headers))
+    assert refusal.reason is RefusalReason.MISSING_API_KEY
+    assert "Authorization: Bearer" in refusal.message
+
+
+@pytest.mark.parametrize("query", ["key=", "api_key=", "alt=sse&key="])
+def test_a_key_in_the_address_is_not_read_and_called_leaked(query: str) -> None:
+    refusal = refused(call(path=f"/v1beta/models/gemini:generateContent?{query}{KEY}"))
+    assert refusal.reason is RefusalReason.MISSING_API_KEY
+    assert "leaked" in refusal.message
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "sk-1234567890",
+        KEY[:-1],
+        KEY[:-1] + "x",
+        KEY + "0",
+        KEY.upper(),
+        f"{KEY} {KEY}",
+        f'"{KEY}"',
+        "mr-\xe9",
+        "\xff" * 50,
+    ],
+)
+@pytest.mark.parametrize("header", ["authorization", "x-api-key", "x-goog-api-key"])
+def test_a_malformed_key_is_answered_as_an_unknown_one(header: str, key: str) -> None:
+    """One answer for every key that is not ours, so that nothing is learnt from it (INV-18)."""
+    value = f"Bearer {key}" if header == "authorization" else key
+    assert refused(with_headers((header, value))) is INVALID_KEY
+
+
+def test_a_key_in_bytes_beyond_ascii_is_refused() -> None:
+    assert refused(call(authorization=b"Bearer " + KEY.encode() + b"\x80")) is INVALID_KEY
+    assert refused(call(x_api_key="é".encode() + KEY.encode())) is INVALID_KEY
+
+
+@pytest.mark.parametrize("value", ["", KEY, f"Basic {KEY}", f"Token {KEY}", f"Bearer\t{KEY}", f"Bearer:{KEY}", "Basic"])
+def test_another_scheme_than_bearer_is_refused(value: str) -> None:
+    refusal = refused(call(authorization=value))
+    assert refusal.reason is RefusalReason.INVALID_API_KEY
+    assert "must be Bearer" in refusal.message
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (("authorization", BEARER), ("x-api-key", OTHER_KEY)),
+        (("x-api-key", OTHER_KEY), ("x-goog-api-key", KEY)),
+        (("authorization", BEARER), ("x-goog-api-key", "anything")),
+        (("authorization", BEARER), ("x-api-key", "")),
+        (("x-api-key", KEY), ("x-api-key", OTHER_KEY)),
+        (("authorization", BEARER), ("authorization", f"Bearer {OTHER_KEY}")),
+        (("authorization", BEARER), ("authorization", BEARER)),
+        (("authorization", f"{BEARER}, {BEARER}"),),
+        (("authorization", f"{BEARER},Bearer {OTHER_KEY}"),),
+    ],
+    ids=["bearer and x-api-key", "two key headers", "one of them malformed", "one of them empty", "x-api-key twice",
+         "two authorizations", "authorization repeated", "authorization repeated and joined", "two joined"],
+)  # fmt: skip
+def test_two_keys_are_refused(headers: tuple[tuple[str, str], ...]) -> None:
+    assert refused(with_headers(*headers)).reason is RefusalReason.CONFLICTING_API_KEYS
+
+
+def test_the_same_key_in_two_kinds_of_header_is_one_key() -> None:
+    headers = (("authorization", BEARER), ("x-api-key", KEY), ("x-goog-api-key", KEY))
+    assert find_api_key(with_headers(*headers)) == KEY
+
+
+def test_a_wrong_scheme_is_refused_also_beside_a_right_key() -> None:
+    headers = (("x-api-key", KEY), ("authorization", f"Basic {KEY}"))
+    assert refused(with_headers(*headers)).reason is RefusalReason.INVALID_API_KEY

@@ -1,0 +1,147 @@
+"""Envoy's question becomes a call, and a decision becomes Envoy's answer: with the real messages, over the wire format."""
+
+import json
+from typing import Any
+
+import pytest
+from envoy.config.core.v3 import base_pb2
+from envoy.service.auth.v3 import external_auth_pb2
+from google.protobuf import json_format
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authz_service.request.envoy_messages import allow, answer, deny, read_call
+from gateway_core.contract.dialects import Dialect
+from gateway_core.model.calls.error_bodies import error_body
+from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.limits.guardrails import Guardrail
+from tests.support.examples import SCOPES, admitted, parameters, principal
+
+FACTS = {"model": "plain", "max_tokens": 7.0, "stream": True, "text": "", "nothing": None}
+
+
+def check_request(
+    headers: list[tuple[str, bytes]], facts: dict[str, Any] | None = None
+) -> external_auth_pb2.CheckRequest:
+    request = external_auth_pb2.CheckRequest()
+    http = request.attributes.request.http
+    http.method, http.path = "POST", "/v1/messages?beta=true"
+    http.header_map.headers.extend(base_pb2.HeaderValue(key=name, raw_value=value) for name, value in headers)
+    if facts is not None:
+        request.attributes.metadata_context.filter_metadata["megarouter.request"].update(facts)
+    return external_auth_pb2.CheckRequest.FromString(request.SerializeToString())
+
+
+def read(response: bytes) -> external_auth_pb2.CheckResponse:
+    return external_auth_pb2.CheckResponse.FromString(response)
+
+
+def fields_of(response: bytes) -> dict[str, Any]:
+    return dict(json_format.MessageToDict(read(response).dynamic_metadata))
+
+
+def headers_of(options: Any) -> dict[str, str]:
+    assert all(option.append_action == base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD for option in options)
+    return {option.header.key: option.header.value for option in options}
+
+
+def test_a_call_is_read_as_envoy_sent_it() -> None:
+    headers = [("content-length", b"12"), ("x-api-key", b"caf\xc3\xa9"), ("x-api-key", b"\xff")]
+    call = read_call(check_request(headers, FACTS))
+    assert (call.method, call.path) == ("POST", "/v1/messages?beta=true")
+    assert call.headers == tuple(headers)
+    assert call.body_bytes == 12
+    assert call.facts == FACTS
+    assert type(call.facts["stream"]) is bool
+
+
+def test_facts_of_other_filters_are_not_read() -> None:
+    request = check_request([])
+    request.attributes.metadata_context.filter_metadata["envoy.filters.http.other"].update({"model": "plain"})
+    assert read_call(request).facts == {}
+
+
+def test_headers_are_also_read_from_the_joined_map() -> None:
+    request = external_auth_pb2.CheckRequest()
+    request.attributes.request.http.headers["content-length"] = "5"
+    call = read_call(request)
+    assert call.headers == (("content-length", b"5"),)
+    assert call.body_bytes == 5
+
+
+@pytest.mark.parametrize("length", [None, b"", b"-1", b"+1", b"1.5", b"0x10", b" 1", b"\xc2\xb2", b"9" * 5_000])
+def test_a_length_that_is_none_is_unknown(length: bytes | None) -> None:
+    headers = [] if length is None else [("content-length", length)]
+    assert read_call(check_request(headers)).body_bytes == -1
+
+
+def test_an_admitted_call_carries_its_hold_in_metadata() -> None:
+    admission = admitted(what=parameters("renamed", streams=True, output_limit=7))
+    response = read(allow(admission, "the-token", None))
+    assert response.status.code == 0
+    assert fields_of(response.SerializeToString()) == {
+        "hold": "the-token",
+        "hold_id": "hold-1",
+        "organization": "acme",
+        "dialect": "openai",
+        "served_model": "acme/renamed-2",
+        "inject_include_usage": True,
+        "upstream_path": "/openai/v1/chat/completions",
+    }
+
+
+def test_an_admitted_call_goes_to_its_cluster_without_the_callers_credentials() -> None:
+    ok = read(allow(admitted(), "the-token", None)).ok_response
+    assert headers_of(ok.headers) == {"x-megarouter-cluster": "provider-acme"}
+    assert set(ok.headers_to_remove) >= {"authorization", "x-api-key", "x-goog-api-key", "cookie"}
+
+
+def test_rate_limits_and_the_trace_are_there_only_where_they_exist() -> None:
+    rails = {scope: Guardrail(scope, requests_per_minute=30 + index) for index, scope in enumerate(SCOPES[:2])}
+    fields = fields_of(allow(admitted(principal(rails)), "the-token", "00-trace-span-01"))
+    assert fields["rate_limits"] == "api_key:key-1:MINUTE:30 member:mia:MINUTE:31"
+    assert fields["traceparent"] == "00-trace-span-01"
+    plain = fields_of(allow(admitted(), "the-token", None))
+    assert not {"rate_limits", "traceparent"} & plain.keys()
+
+
+def test_what_need_not_be_changed_is_not_named() -> None:
+    fields = fields_of(allow(admitted(what=parameters("plain")), "the-token", None))
+    assert not {"served_model", "inject_include_usage"} & fields.keys()
+
+
+@given(token=st.text(max_size=40_000), traceparent=st.none() | st.text(min_size=1, max_size=60))
+def test_what_is_written_by_hand_is_read_as_it_was(token: str, traceparent: str | None) -> None:
+    fields = fields_of(allow(admitted(), token, traceparent))
+    assert (fields["hold"], fields.get("traceparent")) == (token, traceparent)
+    assert fields["upstream_path"] == "/openai/v1/chat/completions"
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize("reason", RefusalReason)
+def test_a_denial_has_its_status_and_a_body_in_the_callers_dialect(reason: RefusalReason, dialect: Dialect) -> None:
+    refusal = Refusal(reason, "Why.")
+    response = read(deny(refusal, dialect))
+    assert response.status.code != 0
+    denied = response.denied_response
+    assert denied.status.code == refusal.status
+    assert denied.body == error_body(refusal, dialect)
+    assert headers_of(denied.headers)["content-type"] == "application/json"
+    assert fields_of(response.SerializeToString()) == {"answered": True}
+
+
+def test_a_denial_says_whether_to_come_back() -> None:
+    final = headers_of(read(deny(Refusal(RefusalReason.KEY_EXPIRED, "Why."), Dialect.OPENAI)).denied_response.headers)
+    assert (final["x-should-retry"], "retry-after" in final) == ("false", False)
+    later = Refusal(RefusalReason.DEPENDENCY_UNAVAILABLE, "Why.", retry_after_s=3)
+    passing = headers_of(read(deny(later, Dialect.OPENAI)).denied_response.headers)
+    assert (passing["retry-after"], "x-should-retry" in passing) == ("3", False)
+
+
+def test_an_answer_of_our_own_is_a_success_that_reaches_no_provider() -> None:
+    response = read(answer(json.dumps({"data": []})))
+    assert response.WhichOneof("http_response") == "denied_response"
+    assert response.status.code != 0
+    assert response.denied_response.status.code == 200
+    assert json.loads(response.denied_response.body) == {"data": []}
+    assert fields_of(response.SerializeToString()) == {"answered": True}

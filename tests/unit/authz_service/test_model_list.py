@@ -1,0 +1,108 @@
+"""The list of models in each dialect: what this key may use, and nothing else."""
+
+import json
+from typing import Any
+
+import pytest
+
+from authz_service.model_list import list_models
+from gateway_core.contract.dialects import Dialect, ModelList
+from gateway_core.model.calls.principals import Principal
+from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.limits.guardrails import Guardrail
+from gateway_core.model.limits.model_whitelists import parse_whitelist
+from tests.support.examples import CATALOG, NOW_EPOCH_US, SCOPES, principal
+
+EVERYWHERE = ["elsewhere", "plain", "renamed"]
+CREATED_EPOCH_S = 1_735_689_600  # 2025-01-01T00:00Z, when the prices began
+
+
+def answer(dialect: Dialect, model: str | None = None, who: Principal | None = None) -> str | Refusal:
+    return list_models(ModelList(dialect, model), who or principal(), CATALOG.models, NOW_EPOCH_US / 10**6)
+
+
+def listed(dialect: Dialect, model: str | None = None, who: Principal | None = None) -> Any:
+    body = answer(dialect, model, who)
+    assert isinstance(body, str)
+    return json.loads(body)
+
+
+def only(*names: str) -> Principal:
+    return principal({SCOPES[1]: Guardrail(SCOPES[1], model_whitelist=parse_whitelist(names))})
+
+
+def test_openai() -> None:
+    body = listed(Dialect.OPENAI)
+    assert body["object"] == "list"
+    assert [entry["id"] for entry in body["data"]] == EVERYWHERE
+    assert body["data"][1] == {"id": "plain", "object": "model", "created": CREATED_EPOCH_S, "owned_by": "acme"}
+
+
+def test_anthropic() -> None:
+    body = listed(Dialect.ANTHROPIC)
+    assert [entry["id"] for entry in body["data"]] == ["elsewhere", "messages-only", "plain", "renamed"]
+    assert (body["first_id"], body["last_id"], body["has_more"]) == ("elsewhere", "renamed", False)
+    assert body["data"][2] == {
+        "type": "model",
+        "id": "plain",
+        "display_name": "plain",
+        "created_at": "2025-01-01T00:00:00+00:00",
+    }
+
+
+def test_gemini() -> None:
+    body = listed(Dialect.GEMINI)
+    assert [entry["name"] for entry in body["models"]] == [
+        f"models/{name}" for name in ("elsewhere", "gemini-only", "plain", "renamed")
+    ]
+    assert body["models"][2] == {
+        "name": "models/plain",
+        "displayName": "plain",
+        "inputTokenLimit": 1_000,
+        "outputTokenLimit": 100,
+        "supportedGenerationMethods": ["generateContent", "streamGenerateContent"],
+    }
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_a_model_without_a_price_in_force_is_not_shown(dialect: Dialect) -> None:
+    shown = json.dumps(listed(dialect))
+    assert "unpriced" not in shown
+    assert "future" not in shown
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_a_whitelist_shortens_the_list(dialect: Dialect) -> None:
+    shown = json.dumps(listed(dialect, who=only("renamed")))
+    assert "renamed" in shown
+    assert "plain" not in shown
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [
+        (Dialect.OPENAI, {"object": "list", "data": []}),
+        (Dialect.ANTHROPIC, {"data": [], "has_more": False, "first_id": None, "last_id": None}),
+        (Dialect.GEMINI, {"models": []}),
+    ],
+)
+def test_a_list_may_be_empty(dialect: Dialect, body: object) -> None:
+    assert listed(dialect, who=only()) == body
+
+
+@pytest.mark.parametrize(("dialect", "field", "value"), [
+    (Dialect.OPENAI, "id", "plain"), (Dialect.ANTHROPIC, "id", "plain"), (Dialect.GEMINI, "name", "models/plain"),
+])  # fmt: skip
+def test_one_model_is_shown_alone(dialect: Dialect, field: str, value: str) -> None:
+    assert listed(dialect, "plain")[field] == value
+
+
+@pytest.mark.parametrize("name", ["nothing", "unpriced", "messages-only", "../plain", "x" * 10_000])
+def test_a_model_that_may_not_be_used_is_as_if_it_were_not_there(name: str) -> None:
+    refusal = answer(Dialect.OPENAI, name)
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason is RefusalReason.MODEL_NOT_FOUND
+    assert len(refusal.message) < 300
+    hidden = answer(Dialect.OPENAI, "plain", only("renamed"))
+    assert isinstance(hidden, Refusal)
+    assert hidden.reason is refusal.reason

@@ -1,0 +1,86 @@
+"""Settings of the admin listener: what cannot be meant is refused, by name."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.local.stack.admin_edge import AdminEdge, AdminEdgeError, admin_edge
+
+PROVIDER = {"name": "staff", "issuer": "https://id.example", "audiences": ["megarouter"]}
+REMOTE = {**PROVIDER, "jwks_uri": "https://id.example/keys"}
+
+
+def load(tmp_path: Path, *providers: dict[str, Any]) -> AdminEdge:
+    file = tmp_path / "providers.yaml"
+    file.write_text(json.dumps({"identity_providers": providers}))
+    return admin_edge({"MEGAROUTER_IDENTITY_PROVIDERS_FILE": str(file)})
+
+
+def test_nothing_set_means_no_browsers_and_no_identity_providers() -> None:
+    assert admin_edge({}) == AdminEdge((), ())
+
+
+def test_origins_are_separated_by_commas() -> None:
+    edge = admin_edge({"MEGAROUTER_ADMIN_ALLOWED_ORIGINS": "https://console.example, http://localhost:3000"})
+    assert edge.allowed_origins == ("https://console.example", "http://localhost:3000")
+
+
+@pytest.mark.parametrize("origin", ["*", "console.example", "https://console.example/", "https://a b", "null"])
+def test_what_is_no_origin_is_refused(origin: str) -> None:
+    with pytest.raises(AdminEdgeError, match="is no origin"):
+        admin_edge({"MEGAROUTER_ADMIN_ALLOWED_ORIGINS": origin})
+
+
+def test_providers_have_their_keys_at_an_address_or_in_a_file(tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    keys.write_text("{}")
+    local = {**PROVIDER, "name": "partners", "issuer": "https://partners.example", "jwks_file": str(keys)}
+    staff, partners = load(tmp_path, REMOTE, local).identity_providers
+    assert (staff.jwks_uri, staff.jwks_cache_s) == ("https://id.example/keys", 300)
+    assert partners.jwks_file == str(keys)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"jwks_uri": None}, "either jwks_uri or jwks_file"),
+        ({"jwks_file": "/nonexistent"}, "either jwks_uri or jwks_file"),
+        ({"jwks_uri": None, "jwks_file": "keys.json"}, "absolute path"),
+        ({"jwks_uri": None, "jwks_file": "/nonexistent"}, "absolute path of a file"),
+        ({"jwks_uri": "http://id.example/keys"}, "https://"),
+        ({"jwks_uri": "https://user:secret@id.example/keys"}, "https://"),
+        ({"jwks_uri": "https://id.example:port/keys"}, "https://"),
+        ({"jwks_uri": "file:///etc/keys"}, "https://"),
+        ({"audiences": []}, "audiences"),
+        ({"audiences": "megarouter"}, "audiences"),
+        ({"issuer": ""}, "issuer"),
+        ({"name": "Staff!"}, "name"),
+        ({"jwks_cache_s": 0}, "jwks_cache_s"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_a_provider_that_cannot_be_trusted_is_refused(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    with pytest.raises(AdminEdgeError, match=said):
+        load(tmp_path, {**REMOTE, **change})
+
+
+@pytest.mark.parametrize("change", [{"name": "other"}, {"issuer": "https://other.example"}])
+def test_neither_a_name_nor_an_issuer_occurs_twice(tmp_path: Path, change: dict[str, str]) -> None:
+    with pytest.raises(AdminEdgeError, match="twice"):
+        load(tmp_path, REMOTE, {**REMOTE, **change})
+
+
+@pytest.mark.parametrize("content", ["", "[]", "identity_providers: 1", "a: &a [*a]", "{", "\x00", "x" * 70_000])
+def test_a_file_that_is_no_list_of_providers_is_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "providers.yaml"
+    file.write_text(content)
+    with pytest.raises(AdminEdgeError, match=r"providers\.yaml"):
+        admin_edge({"MEGAROUTER_IDENTITY_PROVIDERS_FILE": str(file)})
+
+
+@pytest.mark.parametrize("file", ["providers.yaml", "/nonexistent/providers.yaml"])
+def test_a_file_that_is_not_there_or_not_absolute_is_refused(file: str) -> None:
+    with pytest.raises(AdminEdgeError, match="MEGAROUTER_IDENTITY_PROVIDERS_FILE"):
+        admin_edge({"MEGAROUTER_IDENTITY_PROVIDERS_FILE": file})

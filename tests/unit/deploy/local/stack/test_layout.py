@@ -1,0 +1,109 @@
+from pathlib import Path
+
+import pytest
+from megarouter_envoy.options import worker_sockets
+
+from deploy.local.stack.layout import (
+    MAX_WORKERS,
+    SERVICES,
+    SOCKETS_DIRECTORY_MAX_BYTES,
+    Home,
+    LayoutError,
+    Ports,
+    make_home,
+    process_name,
+    sockets_directory,
+)
+
+
+def test_the_ports_of_a_stack_follow_its_base() -> None:
+    ports = Ports(18000)
+    assert (ports.model, ports.admin, ports.envoy_admin) == (18000, 18001, 18002)
+    assert (ports.postgres, ports.redis, ports.mock_provider) == (18003, 18004, 18005)
+    assert [ports.metrics(service) for service in SERVICES] == [18006, 18007, 18008, 18009]
+
+
+def test_two_bases_ten_apart_share_no_port() -> None:
+    def of(base: int) -> set[int]:
+        ports = Ports(base)
+        metrics = {ports.metrics(service) for service in SERVICES}
+        return metrics | {ports.model, ports.admin, ports.envoy_admin, ports.postgres, ports.redis, ports.mock_provider}
+
+    assert not of(18000) & of(18010)
+
+
+def test_workers_share_no_port_and_the_first_keep_theirs() -> None:
+    one, many = Ports(18000), Ports(18000, MAX_WORKERS)
+    assert [many.metrics(service) for service in SERVICES] == [one.metrics(service) for service in SERVICES]
+    metrics = [many.metrics(service, worker) for service in SERVICES for worker in many.workers_of(service)]
+    assert sorted(metrics) == list(range(18006, 18010 + 2 * (MAX_WORKERS - 1)))
+    assert [len(many.workers_of(service)) for service in SERVICES] == [MAX_WORKERS, MAX_WORKERS, 1, 1]
+
+
+def test_the_last_worker_has_a_port() -> None:
+    base = 65_526 - 2 * (MAX_WORKERS - 1)
+    assert Ports(base, MAX_WORKERS).metrics("ratelimit", MAX_WORKERS - 1) == 65_535
+    with pytest.raises(LayoutError, match="--port-base"):
+        Ports(base + 1, MAX_WORKERS)
+
+
+@pytest.mark.parametrize("workers", [-1, 0, MAX_WORKERS + 1])
+def test_a_number_of_workers_that_is_none_or_too_many_is_refused(workers: int) -> None:
+    with pytest.raises(LayoutError, match="--workers"):
+        Ports(18000, workers)
+
+
+def test_sockets_of_workers_are_numbered_as_envoy_has_them_and_short_enough() -> None:
+    home = Home(Path("/srv/run"))
+    first = home.envoy_socket("ratelimit")
+    assert [home.envoy_socket("ratelimit", worker) for worker in range(3)] == worker_sockets(first, 3)
+    longest = home.envoy_socket("ratelimit", MAX_WORKERS - 1).name
+    assert SOCKETS_DIRECTORY_MAX_BYTES + len("/") + len(longest) < 108
+    assert home.socket("authz", 2).name == "authz-2.sock"
+    assert [process_name("authz"), process_name("authz", 1)] == ["authz_service", "authz_service-1"]
+
+
+@pytest.mark.parametrize("base", [-1, 0, 1023, 65_527, 10**9])
+def test_a_base_that_leaves_the_range_of_ports_is_refused(base: int) -> None:
+    with pytest.raises(LayoutError, match="--port-base"):
+        Ports(base)
+
+
+def test_sockets_lie_in_the_home_when_the_path_is_short() -> None:
+    assert sockets_directory(Path("/srv/run"), Path("/tmp"), 1000) == Path("/srv/run/sockets")  # noqa: S108
+
+
+def test_a_long_home_has_its_sockets_in_the_temporary_folder_one_place_per_home() -> None:
+    temporary = Path("/var/tmp")  # noqa: S108
+    first = sockets_directory(Path("/srv") / ("a" * 120), temporary, 1000)
+    second = sockets_directory(Path("/srv") / ("b" * 120), temporary, 1000)
+    assert first.parent == second.parent == temporary
+    assert first != second
+    assert len(f"{first}/supervisor.sock") < 108
+
+
+def test_the_length_of_a_home_is_counted_in_bytes() -> None:
+    temporary = Path("/var/tmp")  # noqa: S108
+    assert sockets_directory(Path("/srv") / ("ü" * 40), temporary, 1000).parent == temporary
+
+
+def test_what_holds_secrets_is_closed_to_others_and_the_home_cannot_be_listed(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    make_home(home)
+    assert home.directory.stat().st_mode & 0o777 == 0o711
+    for directory in (home.sockets, home.envoy, home.provider_secrets, home.logs, home.journal_file.parent):
+        assert directory.stat().st_mode & 0o077 == 0
+
+
+def test_a_sockets_directory_open_to_others_is_refused(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.sockets.mkdir(parents=True)
+    home.sockets.chmod(0o777)
+    with pytest.raises(LayoutError, match="only you can enter"):
+        make_home(home)
+
+
+def test_a_home_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LayoutError, match=r"--home .*file/home.*Not a directory"):
+        make_home(Home(tmp_path / "file" / "home"))

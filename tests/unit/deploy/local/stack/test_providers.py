@@ -1,0 +1,99 @@
+import pytest
+
+from deploy.local.stack.providers import ProviderError, Route, example_model, plan_routes
+from gateway_core.model.catalog.entries import Model, Provider
+
+MOCK_PORT = 18005
+
+
+def _provider(name: str, url: str, header: str) -> Provider:
+    return Provider.model_validate(
+        {
+            "name": name,
+            "display_name": name,
+            "credential_env": f"{name.upper()}_API_KEY",
+            "credential_header": header,
+            "stream_options": True,
+            "dialects": {"openai": url},
+        }
+    )
+
+
+OPENAI = _provider("openai", "https://api.openai.com/v1", "authorization")
+ANTHROPIC = _provider("anthropic", "https://api.anthropic.com", "x-api-key")
+LOCAL = _provider("local", "http://10.0.0.7:8080/v1", "authorization")
+
+
+def test_without_credentials_every_provider_is_the_mock() -> None:
+    routes = plan_routes([OPENAI, ANTHROPIC], {}, MOCK_PORT)
+    assert routes == (
+        Route("openai", "127.0.0.1", MOCK_PORT, tls=False),
+        Route("anthropic", "127.0.0.1", MOCK_PORT, tls=False),
+    )
+    assert all(route.is_mock for route in routes)
+
+
+def test_a_provider_whose_credential_is_set_is_reached_for_real() -> None:
+    openai, anthropic = plan_routes([OPENAI, ANTHROPIC], {"OPENAI_API_KEY": "sk-1"}, MOCK_PORT)
+    assert openai == Route(
+        name="openai",
+        host="api.openai.com",
+        port=443,
+        tls=True,
+        credential_header="authorization",
+        credential_prefix="Bearer ",
+        credential="sk-1",
+    )
+    assert anthropic.is_mock
+
+
+def test_only_the_authorization_header_has_a_prefix() -> None:
+    (route,) = plan_routes([ANTHROPIC], {"ANTHROPIC_API_KEY": "sk-2"}, MOCK_PORT)
+    assert (route.credential_header, route.credential_prefix) == ("x-api-key", "")
+
+
+def test_a_plain_http_provider_keeps_its_port_and_has_no_tls() -> None:
+    (route,) = plan_routes([LOCAL], {"LOCAL_API_KEY": "x"}, MOCK_PORT)
+    assert (route.host, route.port, route.tls) == ("10.0.0.7", 8080, False)
+
+
+@pytest.mark.parametrize("value", ["", "  ", "\n"])
+def test_an_empty_credential_counts_as_none(value: str) -> None:
+    assert plan_routes([OPENAI], {"OPENAI_API_KEY": value}, MOCK_PORT)[0].is_mock
+
+
+@pytest.mark.parametrize("value", ["a\nb", "schlüssel", "a\x00b"])
+def test_a_credential_no_header_can_carry_is_refused_without_quoting_it(value: str) -> None:
+    with pytest.raises(ProviderError, match="OPENAI_API_KEY") as refusal:
+        plan_routes([OPENAI], {"OPENAI_API_KEY": value}, MOCK_PORT)
+    assert value not in str(refusal.value)
+
+
+def test_a_credential_does_not_show_in_a_representation() -> None:
+    assert "sk-secret" not in repr(plan_routes([OPENAI], {"OPENAI_API_KEY": "sk-secret"}, MOCK_PORT))
+
+
+def _model(name: str, provider: str, endpoint: str) -> Model:
+    return Model.model_validate(
+        {
+            "name": name,
+            "provider": provider,
+            "upstream_name": name,
+            "endpoints": [endpoint],
+            "context_window_tokens": 1000,
+            "max_output_tokens": 100,
+            "default_output_reserve_tokens": 100,
+        }
+    )
+
+
+def test_the_example_costs_nothing_where_that_is_possible() -> None:
+    models = [
+        _model("embedder", "local", "embeddings"),
+        _model("paid", "openai", "chat_completions"),
+        _model("free", "local", "chat_completions"),
+    ]
+    routes = plan_routes([OPENAI, LOCAL], {"OPENAI_API_KEY": "sk-1"}, MOCK_PORT)
+    assert example_model(models, routes) == "free"
+    assert example_model(models[:2], routes) == "paid"
+    assert example_model(models[:1], routes) is None

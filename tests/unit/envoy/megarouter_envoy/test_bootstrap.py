@@ -1,0 +1,277 @@
+"""The rendered bootstrap: what it says, and that the real Envoy accepts it."""
+
+import functools
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from megarouter.type.v1.error_reason_pb2 import ErrorReason
+from megarouter_envoy import (
+    AdminApi,
+    BinaryNotFoundError,
+    BootstrapOptions,
+    IdentityProvider,
+    InvalidBootstrapError,
+    ProviderTarget,
+    ServiceSockets,
+    build_bootstrap,
+    credential_for,
+    find_binary,
+    prepare_admin_api,
+    validate,
+    write_secret_file,
+)
+from megarouter_envoy.clusters.authorities import system_authorities
+from megarouter_envoy.replies.admin_replies import REPLIES
+from megarouter_envoy.replies.error_bodies import Dialect, error_body
+from megarouter_envoy.replies.local_replies import causes
+
+# The example of RFC 7517, appendix A.1.
+PUBLIC_KEY = {
+    "kty": "EC",
+    "crv": "P-256",
+    "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+    "kid": "1",
+}
+
+
+def options(root: Path) -> BootstrapOptions:
+    secrets = root / "secrets"
+    return BootstrapOptions(
+        model_port=10000,
+        admin_port=10001,
+        envoy_admin_port=10002,
+        sockets=ServiceSockets(
+            authz=root / "authz.sock",
+            ratelimit=root / "ratelimit.sock",
+            usage=root / "usage.sock",
+            admin=root / "admin.sock",
+        ),
+        journal_path=root / "usage.log",
+        admin_api=AdminApi(
+            root / "admin_api.binpb",
+            ("megarouter.admin.v1.ApiKeys", "megarouter.admin.v1.Credits"),
+            root / "admin_json_types.lua",
+        ),
+        edge_secret_file=secrets / "edge",
+        providers=(
+            ProviderTarget("mock", "127.0.0.1", 10005, tls=False),
+            ProviderTarget(
+                "openai", "api.openai.com", 443, tls=True, credential=credential_for("openai", secrets / "openai")
+            ),
+            ProviderTarget(
+                "anthropic",
+                "api.anthropic.com",
+                443,
+                tls=True,
+                credential=credential_for("anthropic", secrets / "anthropic"),
+            ),
+        ),
+        otlp_endpoint="127.0.0.1:4317",
+        admin_allowed_origins=("http://localhost:3000",),
+        identity_providers=(
+            IdentityProvider("staff", "https://id.example", ("megarouter",), jwks_uri="https://id.example/keys"),
+            IdentityProvider("partners", "https://partners.example", ("megarouter",), jwks_file=root / "jwks.json"),
+        ),
+    )
+
+
+built = functools.cache(build_bootstrap)
+"""Most tests look at the same one, and building takes a second."""
+
+
+@pytest.fixture(scope="module")
+def usable(tmp_path_factory: pytest.TempPathFactory) -> BootstrapOptions:
+    root = tmp_path_factory.mktemp("usable")
+    (root / "secrets").mkdir()
+    for name in ("openai", "anthropic", "edge"):
+        write_secret_file(root / "secrets" / name, f"secret-of-{name}")
+    (root / "jwks.json").write_text(json.dumps({"keys": [PUBLIC_KEY]}))
+    return replace(options(root), admin_api=prepare_admin_api(root / "admin_json_types.lua"))
+
+
+def messages(document: object, kind: str) -> Iterator[dict[str, Any]]:
+    """Every message of the type that ends in `kind`, wherever it stands."""
+    if isinstance(document, dict):
+        if str(document.get("@type", "")).endswith("." + kind):
+            yield document
+        for value in document.values():
+            yield from messages(value, kind)
+    elif isinstance(document, list):
+        for value in document:
+            yield from messages(value, kind)
+
+
+def managers(bootstrap: BootstrapOptions) -> dict[str, dict[str, Any]]:
+    document = json.loads(built(bootstrap))
+    return {manager["stat_prefix"]: manager for manager in messages(document, "HttpConnectionManager")}
+
+
+def test_same_options_give_the_same_bytes(usable: BootstrapOptions) -> None:
+    assert build_bootstrap(usable) == build_bootstrap(usable)
+
+
+def test_envoy_accepts_it(usable: BootstrapOptions, tmp_path: Path) -> None:
+    path = tmp_path / "bootstrap.json"
+    path.write_text(built(usable))
+    validate(path)
+
+
+def test_envoy_accepts_the_smallest_one(usable: BootstrapOptions, tmp_path: Path) -> None:
+    path = tmp_path / "bootstrap.json"
+    path.write_text(
+        built(replace(usable, providers=(), identity_providers=(), otlp_endpoint=None, admin_allowed_origins=()))
+    )
+    validate(path)
+
+
+def test_an_invalid_bootstrap_is_reported_in_envoys_words(tmp_path: Path) -> None:
+    path = tmp_path / "bootstrap.json"
+    path.write_text('{"static_resources":{"listeners":"none"}}')
+    with pytest.raises(InvalidBootstrapError, match="listeners"):
+        validate(path)
+
+
+def test_a_missing_binary_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEGAROUTER_ENVOY_BINARY", str(tmp_path / "no-envoy"))
+    with pytest.raises(BinaryNotFoundError, match="no-envoy"):
+        find_binary()
+
+
+def test_secrets_stay_in_their_files(usable: BootstrapOptions) -> None:
+    assert "secret-of-" not in built(usable)
+    assert (usable.edge_secret_file.parent / "openai").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("secret", ["", "two\nlines", "tab\t", "não"])
+def test_a_secret_that_is_no_header_value_is_refused(secret: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="printable ASCII"):
+        write_secret_file(tmp_path / "secret", secret)
+
+
+def test_both_decisions_fail_closed(usable: BootstrapOptions) -> None:
+    document = json.loads(built(usable))
+    (authorization,) = messages(document, "ExtAuthz")
+    assert not authorization.get("failure_mode_allow", False)
+    assert authorization["status_on_error"]["code"] == "ServiceUnavailable"
+    assert authorization["grpc_service"]["timeout"] == "2s"
+    assert "with_request_body" not in authorization
+    (rate_limit,) = messages(document, "RateLimit")
+    assert rate_limit["failure_mode_deny"]
+    assert rate_limit["timeout"] == "1s"
+
+
+def test_nothing_is_retried(usable: BootstrapOptions) -> None:
+    rendered = built(usable)
+    assert "retry_policy" not in rendered
+    thresholds = [
+        threshold
+        for cluster in json.loads(rendered)["static_resources"]["clusters"]
+        for threshold in cluster.get("circuit_breakers", {}).get("thresholds", [])
+    ]
+    assert thresholds
+    assert all(threshold["max_retries"] == 0 for threshold in thresholds)
+
+
+def test_filters_stand_in_the_order_of_the_call(usable: BootstrapOptions) -> None:
+    names = [entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["model"]["http_filters"]]
+    assert names == [
+        "buffer", "megarouter.request_facts", "ext_authz", "ratelimit", "megarouter.rewriter", "router",
+    ]  # fmt: skip
+
+
+def test_a_token_is_checked_and_json_is_read_before_rest_is_translated(usable: BootstrapOptions) -> None:
+    names = [entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["admin"]["http_filters"]]
+    deadline_check = "megarouter.deadline_check"
+    assert names == ["cors", "grpc_web", deadline_check, "jwt_authn", "buffer", "lua", "grpc_json_transcoder", "router"]
+
+
+def test_without_identity_providers_no_token_is_checked(usable: BootstrapOptions) -> None:
+    assert not list(messages(json.loads(built(replace(usable, identity_providers=()))), "JwtAuthentication"))
+
+
+def test_every_identity_provider_names_issuer_audience_and_wants_an_end(usable: BootstrapOptions) -> None:
+    (tokens,) = messages(json.loads(built(usable)), "JwtAuthentication")
+    assert len(tokens["providers"]) == 2
+    for provider in tokens["providers"].values():
+        assert provider["issuer"]
+        assert provider["audiences"] == ["megarouter"]
+        assert provider["require_expiration"]
+        assert provider["forward_payload_header"] == "x-megarouter-identity"
+
+
+def test_every_reason_of_the_admin_listener_is_one_of_the_api() -> None:
+    assert {reply.reason for reply in REPLIES} <= set(ErrorReason.keys())
+
+
+def test_calls_are_spread_over_the_workers_of_a_service(usable: BootstrapOptions) -> None:
+    sockets = replace(usable.sockets, authz=Path("/run/authz.sock"), authz_workers=3)
+    document = json.loads(built(replace(usable, sockets=sockets)))
+    found = {
+        cluster["name"]: re.findall(r'"path": "([^"]+)"', json.dumps(cluster))
+        for cluster in document["static_resources"]["clusters"]
+    }
+    assert found["authz_service"] == ["/run/authz.sock", "/run/authz-1.sock", "/run/authz-2.sock"]
+    assert len(found["ratelimit_service"]) == 1
+
+
+def test_the_only_way_to_a_provider_is_the_header_of_authz_service(usable: BootstrapOptions) -> None:
+    (host,) = managers(usable)["model"]["route_config"]["virtual_hosts"]
+    (route,) = host["routes"]
+    assert route["route"]["cluster_header"] == "x-megarouter-cluster"
+    assert "x-megarouter-cluster" in host["request_headers_to_remove"]
+
+
+@pytest.mark.parametrize("listener", ["model", "admin"])
+def test_clients_cannot_send_headers_that_steer_the_gateway(usable: BootstrapOptions, listener: str) -> None:
+    (early,) = managers(usable)[listener]["early_header_mutation_extensions"]
+    removed = json.dumps(early)
+    for name in ("x-megarouter-", "x-envoy-", "x-request-id", "accept-encoding"):
+        assert f'"{name}"' in removed
+
+
+def test_both_logs_hold_only_the_end_of_metered_calls(usable: BootstrapOptions) -> None:
+    logs = managers(usable)["model"]["access_log"]
+    assert [log["name"] for log in logs] == ["envoy.access_loggers.http_grpc", "envoy.access_loggers.file"]
+    for log in logs:
+        kinds, hold = log["filter"]["and_filter"]["filters"]
+        assert kinds["log_type_filter"]["types"] == ["DownstreamEnd"]
+        assert hold["metadata_filter"]["matcher"]["path"] == [{"key": "hold"}]
+        assert hold["metadata_filter"]["match_if_key_not_found"] is False
+
+
+def test_providers_over_tls_are_checked_by_name_and_authority(usable: BootstrapOptions) -> None:
+    contexts = list(messages(json.loads(built(usable)), "UpstreamTlsContext"))
+    assert [context["sni"] for context in contexts] == ["id.example", "api.openai.com", "api.anthropic.com"]
+    for context in contexts:
+        assert context["auto_sni_san_validation"]
+        assert context["common_tls_context"]["validation_context"]["trusted_ca"]["filename"] == str(
+            system_authorities()
+        )
+
+
+def test_credentials_have_the_form_that_the_provider_expects(usable: BootstrapOptions) -> None:
+    ours, *forms = [
+        (generic["header"], generic.get("header_value_prefix", ""))
+        for generic in messages(json.loads(built(usable)), "Generic")
+    ]
+    assert ours == ("x-megarouter-edge-secret", "")
+    assert forms == [("authorization", "Bearer "), ("x-api-key", "")]
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_every_local_error_is_json_that_says_what_to_do(dialect: Dialect) -> None:
+    for cause in causes(max_request_bytes=100):
+        error = json.loads(error_body(cause.error, dialect))["error"]
+        assert error["message"].endswith(".")
+        assert cause.error.status >= 400
+
+
+def test_the_last_cause_catches_everything() -> None:
+    *_, last = causes(max_request_bytes=100)
+    assert (last.flags, last.status_matched) == ((), None)

@@ -1,0 +1,92 @@
+"""The module inside of the real Envoy, without the service that decides."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from megarouter_envoy import ProviderTarget, build_bootstrap, command, find_binary, prepare_admin_api, write_secret_file
+
+from tests.contract.conftest import free_port
+from tests.unit.envoy.megarouter_envoy.test_bootstrap import options
+
+START_TIMEOUT_S = 30
+UNDECIDED = "envoy.filters.http.ext_authz", "envoy.filters.http.ratelimit"
+
+
+def without_decision(rendered: str, cluster: str) -> dict[str, Any]:
+    """The bootstrap without the filters that ask for a decision, every call of the model listener routed to a provider."""
+    document: dict[str, Any] = json.loads(rendered)
+    document["static_resources"]["listeners"] = document["static_resources"]["listeners"][:1]
+    manager = document["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    manager["http_filters"] = [entry for entry in manager["http_filters"] if entry["name"] not in UNDECIDED]
+    routes = [{"match": {"prefix": "/"}, "route": {"cluster": cluster}}]
+    manager["route_config"] = {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]}
+    return document
+
+
+@pytest_asyncio.fixture
+async def url(tmp_path: Path) -> AsyncIterator[str]:
+    """Of an Envoy whose provider is itself: a call that passed would be answered by its admin page."""
+    (tmp_path / "secrets").mkdir()
+    write_secret_file(tmp_path / "secrets" / "edge", "edge")
+    port, admin_port = free_port(), free_port()
+    provider = ProviderTarget("mock", "127.0.0.1", admin_port, tls=False)
+    bootstrap = replace(
+        options(tmp_path),
+        model_port=port,
+        envoy_admin_port=admin_port,
+        providers=(provider,),
+        identity_providers=(),
+        otlp_endpoint=None,
+        admin_api=prepare_admin_api(tmp_path / "admin_json_types.lua"),
+    )
+    path = tmp_path / "bootstrap.json"
+    path.write_text(json.dumps(without_decision(build_bootstrap(bootstrap), provider.cluster)))
+    process = await asyncio.create_subprocess_exec(*command(find_binary(), path, workers=1))
+    try:
+        await until_ready(f"http://127.0.0.1:{admin_port}/ready")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def until_ready(address: str) -> None:
+    async with asyncio.timeout(START_TIMEOUT_S), aiohttp.ClientSession() as session:
+        while True:
+            try:
+                async with session.get(address) as response:
+                    if response.status == 200:
+                        return
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.05)
+
+
+async def error_of(url: str, body: bytes | None, chunked: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(body or b""), 10):
+            yield (body or b"")[start : start + 10]
+
+    data = pieces() if chunked else body
+    headers = {"content-type": "application/json"}
+    async with aiohttp.ClientSession() as session, session.post(url, data=data, headers=headers) as response:
+        assert response.status == 500
+        return dict((await response.json())["error"])
+
+
+@pytest.mark.parametrize("body", [None, b"", b'{"model":"m"}', b"{", b'{"model":"' + b"x" * 3_000_000 + b'"}'])
+async def test_nothing_passes_without_a_decision(url: str, body: bytes | None) -> None:
+    error = await error_of(f"{url}/ready", body)
+    assert error["code"] == "gateway_error"
+
+
+async def test_nothing_passes_without_a_decision_in_chunks_either(url: str) -> None:
+    assert (await error_of(f"{url}/ready", b'{"model":"m"}', chunked=True))["code"] == "gateway_error"
+    assert (await error_of(f"{url}/v1/messages", b'{"model":"m"}'))["type"] == "api_error"

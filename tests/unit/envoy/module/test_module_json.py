@@ -1,0 +1,98 @@
+"""What the module takes for JSON: at least as strict as Python, and where readers disagree, nothing."""
+
+import time
+
+import pytest
+
+from tests.support.envoy_module import is_json, request_facts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"{}", b" [ ] ", b"null", b"true", b"-0.5e+3", b'"\\u00e9\\ud83d\\ude00\\/"', b'{"a":[{},[],"x",1,false]}',
+        '{"é":"😀"}'.encode(), b'{"":{"":""}}', b'"\x7f"', b"1e-400", b"0e99999999999",
+        b"9223372036854775807", b"-9223372036854775809", b"18446744073709551616", b"1.7976931348623158e308",
+    ],
+)  # fmt: skip
+def test_accepts_json(text: bytes) -> None:
+    assert is_json(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"", b" ", b"{", b"}", b"[1,]", b'{"a":1,}', b'{"a"}', b"{,}", b"[,1]", b"[1 2]", b'{"a":1 "b":2}', b"{1:2}",
+        b'["a":1]',
+        b"nul", b"nullx", b"True", b"NaN", b"Infinity", b"-", b"+1", b"01", b"1.", b".5", b"1e", b"1e+", b"--1", b"1-2", b"0x10",
+        b"1 2", b"[1]x", b"{}{}", b"/**/1", b"[1]//", b"'a'", b'"a', b'"\\', b'"\\x"', b'"\\u12g4"',
+        b'"\x00"', b'"\n"', b"\x00", b"1\x00",
+        b"\xef\xbb\xbf1",
+    ],
+)  # fmt: skip
+def test_refuses_what_is_no_json(text: bytes) -> None:
+    assert not is_json(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'"\\ud800"', b'"\\udc00"', b'"\\ud800x"', b'"\\ud800\\n"', b'"\\ud800\\ud800"', b'"\xff"', b'"\xc0\x80"',
+        b'"\xe0\x80\x80"',
+        b'"\xed\xa0\x80"', b'"\xf4\x90\x80\x80"', b'"\xf8\x80\x80\x80"', b'"\xe2\x82"', b'"\x80"', b"1e400", b"-1e400",
+        b"1" + b"0" * 309, b"1.7976931348623159e308", b"9223372036854775808", b"18446744073709551615",
+    ],
+)  # fmt: skip
+def test_refuses_what_readers_take_for_different_values(text: bytes) -> None:
+    assert not is_json(text)
+
+
+def test_reads_a_thousand_levels_and_no_more() -> None:
+    assert is_json(b"[" * 1000 + b"]" * 1000)
+    assert not is_json(b"[" * 1001 + b"]" * 1001)
+    assert not is_json(b"[" * 1_000_000)
+
+
+def test_refuses_a_number_of_endless_length() -> None:
+    assert is_json(b"0." + b"1" * 1000)
+    assert not is_json(b"0." + b"1" * 2000)
+
+
+def test_reads_alike_wherever_the_text_is_cut() -> None:
+    text = '{"model":"é\\ud83d\\ude00\\n","n":-12.5e+2,"stream":true,"x":[null,false,{"a":"\\u00e9"}]}'.encode()
+    expected = request_facts(text)
+    assert expected == {"model": "é😀\n", "n": -1250.0, "stream": True}
+    for first in range(len(text) + 1):
+        assert request_facts(text, [first]) == expected
+        for second in range(first, len(text) + 1, 7):
+            assert request_facts(text, [first, second]) == expected
+    assert request_facts(text, list(range(1, len(text)))) == expected
+
+
+def test_refuses_every_beginning_of_a_text() -> None:
+    text = '{"model":"é\\ud83d\\ude00\\n","n":-12.5e+2,"x":[null,false,{"a":"\\u00e9"}]}'.encode()
+    assert is_json(text)
+    assert not any(is_json(text[:length]) for length in range(len(text)))
+
+
+LONG_UNITS = {
+    "text": b'"' + b"A" * 1000 + b'",',
+    "escapes": b'"\\"",',
+    "surrogates": b'"\\ud83d\\ude00",',
+    "two bytes": '"é",'.encode(),
+    "digits": b"1,",
+    "large": b"1e308,",
+    "small": b"-0.1e-5,",
+    "objects": b"{},",
+    "nested": b'{"a":[]},',
+    "long": b"1" + b"0" * 300 + b",",
+    "near the end of doubles": b"17976931348623157" + b"0" * 292 + b",",
+}
+
+
+@pytest.mark.parametrize("unit", LONG_UNITS.values(), ids=LONG_UNITS.keys())
+def test_the_largest_bodies_take_linear_time(unit: bytes) -> None:
+    body = b'{"a":[' + unit * (32_000_000 // len(unit)) + b'1],"model":"m"}'
+    started_s = time.monotonic()
+    assert request_facts(body) == {"model": "m"}
+    assert time.monotonic() - started_s < 10  # at most half a second; anything quadratic takes hours

@@ -1,0 +1,214 @@
+"""What the rewriter changes in a request body, and which bodies it refuses."""
+
+import json
+import time
+
+import pytest
+
+from tests.support.envoy_module import Rewritten, error_body, refusal_code, rewrite, rewritten
+
+
+def test_replaces_only_the_value_of_the_top_level_model() -> None:
+    body = b' {\n "messages" : [{"model":"inner"}], "model"\t:  "public" ,"seed":9007199254740993 }\n'
+    assert rewritten(body, served_model="upstream") == body.replace(b'"public"', b'"upstream"')
+
+
+def test_writes_a_model_name_as_a_json_string() -> None:
+    name = 'a"b\\c\n\x01é'
+    assert json.loads(rewritten(b'{"model":"x"}', served_model=name))["model"] == name
+
+
+def test_leaves_a_body_alone_when_nothing_is_asked_of_it() -> None:
+    body = b'{"z":1.0,"model":"x","a":[{"b":"\\u00e9\\n"}]}'
+    assert rewrite(body) == Rewritten(body, is_usage_injected=False)
+
+
+def test_treats_a_key_inside_a_string_as_text() -> None:
+    body = b'{"prompt":"\\",\\"model\\":\\"evil\\"\\\\","model":"x"}'
+    assert rewritten(body, served_model="y") == body.replace(b'"x"}', b'"y"}')
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"stream":true}', b'{"stream_options":{"include_usage":true},"stream":true}'),
+        (b"{}", b'{"stream_options":{"include_usage":true}}'),
+        (b'{"stream_options":{}}', b'{"stream_options":{"include_usage":true}}'),
+        (b'{"stream_options":{"a":1}}', b'{"stream_options":{"include_usage":true,"a":1}}'),
+        (b'{"stream_options":{"include_usage":false}}', b'{"stream_options":{"include_usage":true}}'),
+        (b'{"stream_options":{"include_usage":null}}', b'{"stream_options":{"include_usage":true}}'),
+        (b'{"stream_options":null}', b'{"stream_options":{"include_usage":true}}'),
+    ],
+)
+def test_asks_for_usage_that_the_caller_did_not_ask_for(body: bytes, expected: bytes) -> None:
+    assert rewrite(body, inject_include_usage=True) == Rewritten(expected, is_usage_injected=True)
+
+
+def test_a_caller_who_asked_for_usage_keeps_it() -> None:
+    body = b'{"stream_options":{"include_usage":true}}'
+    assert rewrite(body, inject_include_usage=True) == Rewritten(body, is_usage_injected=False)
+
+
+def test_changes_model_and_usage_together() -> None:
+    body = b'{"model":"x","stream_options":{"include_usage":false},"n":1}'
+    expected = b'{"model":"y","stream_options":{"include_usage":true},"n":1}'
+    assert rewritten(body, served_model="y", inject_include_usage=True) == expected
+
+
+@pytest.mark.parametrize("body", [b"", b"  ", b"[]", b'"x"', b"1", b"null", b'\xef\xbb\xbf{"model":"x"}'])
+def test_refuses_what_is_not_an_object(body: bytes) -> None:
+    assert refusal_code(body) == "body_not_object"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b'{"a"',
+        b'{"a":',
+        b'{"a":1',
+        b'{"a":"x',
+        b'{"a":"x\\"}',
+        b'{"a":[1,2}',
+        b'{"a":{"b":1]}',
+        b'{"a":1,}',
+        b'{"a" 1}',
+        b"{a:1}",
+        b'{"a":1}{"a":2}',
+        b'{"a":1} x',
+        b'{"a":1,,"b":2}',
+        b'{"model":"x"/**/}',
+    ],
+)
+def test_refuses_broken_json(body: bytes) -> None:
+    assert refusal_code(body) == "malformed_body"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"mod\\u0065l":"x"}',
+        b'{"model":"x","\\u006dodel":"y"}',
+        b'{"a\\/b":1}',
+        b'{"stream_options":{"include\\u005fusage":true}}',
+        b'{"generationConfig":{"maxOutput\\u0054okens":1}}',
+    ],
+)
+def test_refuses_an_escaped_key(body: bytes) -> None:
+    assert refusal_code(body) == "escaped_key"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"x","model":"y"}',
+        b'{"model":"x","model":"x"}',
+        b'{"stream":true,"stream":false}',
+        b'{"stream_options":{},"stream_options":{}}',
+        b'{"max_tokens":1,"max_tokens":100000}',
+        b'{"stream_options":{"include_usage":true,"include_usage":false}}',
+        b'{"generationConfig":{},"generation_config":{}}',
+        b'{"generationConfig":{"maxOutputTokens":1,"max_output_tokens":9}}',
+        b'{"generation_config":{"candidateCount":1,"candidateCount":9}}',
+    ],
+)
+def test_refuses_a_key_that_is_named_twice(body: bytes) -> None:
+    assert refusal_code(body) == "repeated_key"
+
+
+def test_a_repeated_key_that_counts_for_nothing_passes() -> None:
+    body = b'{"model":"x","user":"a","user":"b","metadata":{"model":1,"model":2}}'
+    assert rewritten(body) == body
+
+
+@pytest.mark.parametrize("body", [b'{"Model":"x"}', b'{"model":"x","STREAM":true}', b'{"generationconfig":{}}'])
+def test_refuses_a_key_that_a_lenient_reader_takes_for_another(body: bytes) -> None:
+    assert refusal_code(body) == "misspelled_key"
+
+
+@pytest.mark.parametrize("options", [b"1", b'"x"', b"[]", b"true", b'{"include_usage":1}', b'{"include_usage":"true"}'])
+def test_refuses_stream_options_it_cannot_change(options: bytes) -> None:
+    body = b'{"stream_options":' + options + b"}"
+    assert refusal_code(body, inject_include_usage=True) == "invalid_stream_options"
+    assert rewritten(body) == body
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"model":1}', b'{"model":null}'])
+def test_refuses_to_replace_a_model_that_is_no_string(body: bytes) -> None:
+    assert refusal_code(body, served_model="y") == "invalid_model"
+    assert rewritten(body) == body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":["x"]}',
+        b'{"model":{}}',
+        b'{"max_tokens":[]}',
+        b'{"n":{"a":1}}',
+        b'{"generationConfig":{"maxOutputTokens":[5]}}',
+    ],
+)
+def test_refuses_an_object_or_array_where_the_decision_saw_no_value(body: bytes) -> None:
+    assert refusal_code(body) == "nested_value"
+
+
+def test_accepts_the_deepest_body_that_is_read_and_refuses_a_deeper_one() -> None:
+    def nested(depth: int) -> bytes:
+        return b'{"a":' + b"[" * depth + b"]" * depth + b"}"
+
+    assert rewritten(nested(999)) == nested(999)
+    assert refusal_code(nested(1000)) == "body_too_deep"
+    assert refusal_code(b'{"a":' * 100_000) == "body_too_deep"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":"' + b"A" * 32_000_000 + b'"}',
+        b'{"a":"' + b'\\"' * 16_000_000 + b'"}',
+        b'{"a":"' + b"\\\\" * 16_000_000 + b'"}',
+        b'{"a":[' + b"1," * 16_000_000 + b"1]}",
+        b"{" + b'"a":1,' * 5_000_000 + b'"b":1}',
+    ],
+    ids=["one string", "escaped quotes", "backslashes", "numbers", "members"],
+)
+def test_the_largest_bodies_take_linear_time(body: bytes) -> None:
+    started_s = time.monotonic()
+    assert rewritten(body) == body
+    assert time.monotonic() - started_s < 20  # about half a second; anything quadratic takes hours
+
+
+OPENAI = {
+    "message": "The request body names the same key twice. Send each key once.",
+    "type": "invalid_request_error",
+    "param": None,
+    "code": "repeated_key",
+}
+
+
+@pytest.mark.parametrize("path", [b"/v1/chat/completions", b"/v1/messagesx", b"/v1betax", b"/v1/models/a?b:c", b""])
+def test_errors_have_the_shape_of_openai(path: bytes) -> None:
+    assert error_body(path, "repeated_key") == {"error": OPENAI}
+
+
+@pytest.mark.parametrize("path", [b"/v1/messages", b"/v1/messages?beta=true", b"/v1/messages/batches"])
+def test_errors_have_the_shape_of_anthropic(path: bytes) -> None:
+    error = error_body(path, "repeated_key")
+    assert (error["type"], error["error"]["type"], error["error"]["code"]) == (
+        "error",
+        "invalid_request_error",
+        "repeated_key",
+    )
+
+
+@pytest.mark.parametrize("path", [b"/v1beta/models/m:generateContent", b"/v1/models/m:generateContent"])
+def test_errors_have_the_shape_of_gemini(path: bytes) -> None:
+    error = error_body(path, "repeated_key")["error"]
+    assert (error["code"], error["status"], error["details"][0]["reason"]) == (400, "INVALID_ARGUMENT", "REPEATED_KEY")
+
+
+def test_our_own_fault_is_no_fault_of_the_caller() -> None:
+    assert error_body(b"/v1/chat/completions", "gateway_error")["error"]["type"] == "api_error"
+    assert error_body(b"/v1/messages", "gateway_error")["error"]["type"] == "api_error"
+    assert error_body(b"/v1beta/x", "gateway_error")["error"]["code"] == 500

@@ -1,0 +1,86 @@
+"""How the usage chunk is hidden from the stream of a caller who did not ask for one."""
+
+import json
+
+import pytest
+
+from tests.support.envoy_module import shown
+
+DELTA = b'data: {"id":"a","choices":[{"index":0,"delta":{"content":"hi"}}],"usage":null}\n\n'
+USAGE = b'data: {"id":"a","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":5}}\n\n'
+DONE = b"data: [DONE]\n\n"
+
+
+def test_removes_the_usage_chunk_and_nothing_else() -> None:
+    assert shown(DELTA + DELTA + USAGE + DONE) == DELTA + DELTA + DONE
+
+
+def test_the_result_does_not_depend_on_where_the_stream_is_cut() -> None:
+    stream = DELTA + USAGE + DONE
+    for cut in range(len(stream)):
+        assert shown(stream[:cut], stream[cut:]) == DELTA + DONE
+    assert shown(*(stream[i : i + 1] for i in range(len(stream)))) == DELTA + DONE
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+def test_understands_every_line_end(line_end: bytes) -> None:
+    stream = (DELTA + USAGE + DONE).replace(b"\n", line_end)
+    expected = (DELTA + DONE).replace(b"\n", line_end)
+    assert shown(stream) == expected
+    assert shown(*(stream[i : i + 1] for i in range(len(stream)))) == expected
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'data: {"choices":[{"delta":{}}],"usage":{"prompt_tokens":1}}\n\n',
+        b'data: {"choices":[],"prompt_filter_results":[]}\n\n',
+        b'data: {"choices":[],"usage":null}\n\n',
+        b'data: {"usage":{"prompt_tokens":1}}\n\n',
+        b'data: {"type":"x","nested":{"choices":[],"usage":{}}}\n\n',
+        b'data: {"text":"\\"choices\\":[] ","usage":{}}\n\n',
+        b'data: {"choices":[],"usage":{}} x\n\n',
+        b'data: {"choices":[],"usage":{}}\ndata: more\n\n',
+        b': "choices":[],"usage":{}\n\n',
+        b'x-data: {"choices":[],"usage":{}}\n\n',
+        b"data:\n\n",
+        b"data: [DONE]\n\n",
+        b"\n\n\n",
+    ],
+)
+def test_shows_every_other_event(event: bytes) -> None:
+    assert shown(DELTA + event + DONE) == DELTA + event + DONE
+
+
+def test_recognises_the_chunk_in_any_spacing() -> None:
+    assert shown(b'data:{ "usage" : {"a":{}} , "choices" : [ ] }  \n\n' + DONE) == DONE
+
+
+def test_ends_an_event_of_which_lines_were_shown() -> None:
+    assert shown(b"event: chunk\n" + USAGE + DONE) == b"event: chunk\n\n" + DONE
+
+
+def test_lets_go_of_an_event_too_long_to_be_a_usage_chunk() -> None:
+    long = b'data: {"choices":[{"delta":{"content":"' + b"x" * 100_000
+    assert shown(long[:50_000]) == long[:50_000]
+    assert shown(long, b'"}}]}\n\n', USAGE, DONE) == long + b'"}}]}\n\n' + DONE
+
+
+def test_shows_a_last_event_without_a_line_end() -> None:
+    assert shown(DELTA + b"data: [DONE]") == DELTA + b"data: [DONE]"
+    assert shown(DELTA.rstrip()) == DELTA.rstrip()
+
+
+def test_hides_a_usage_chunk_that_ends_the_stream() -> None:
+    assert shown(DELTA + USAGE.rstrip()) == DELTA
+
+
+def test_shows_each_delta_as_soon_as_it_is_complete() -> None:
+    assert shown(DELTA[:-2]) == DELTA[:-2]
+
+
+def test_hides_the_chunk_of_a_long_stream() -> None:
+    deltas = b"".join(b"data: " + json.dumps({"choices": [{"delta": str(i)}]}).encode() + b"\n\n" for i in range(5000))
+    stream = deltas + USAGE + DONE
+    chunks = [stream[i : i + 16_384] for i in range(0, len(stream), 16_384)]
+    assert shown(*chunks) == deltas + DONE

@@ -1,0 +1,90 @@
+"""What is read of a stream of events while it passes."""
+
+import json
+
+import pytest
+
+from tests.support.envoy_module import stream_usage
+
+OPENAI = (
+    b'data: {"id":"c1","model":"m","choices":[{"delta":{"content":"hi"}}],"usage":null}\n\n'
+    b'data: {"id":"c1","model":"m","choices":[],"usage":{"prompt_tokens":3}}\n\ndata: [DONE]\n\n'
+)
+OPENAI_FACTS = {"usage": '{"prompt_tokens":3}', "model": "m", "response_id": "c1"}
+ANTHROPIC = (
+    b'event: message_start\ndata: {"type":"message_start","message":{"id":"m1","model":"c","usage":{"input_tokens":5}}}\n\n'
+    b'event: ping\ndata: {"type":"ping"}\n\n'
+    b'event: message_delta\ndata: {"type":"message_delta","usage":{"output_tokens":1}}\n\n'
+    b'event: message_delta\ndata: {"type":"message_delta","usage":{"output_tokens":9}}\n\n'
+)
+ANTHROPIC_FACTS = {
+    "usage": '{"output_tokens":9}', "start_usage": '{"input_tokens":5}', "model": "c", "response_id": "m1"
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize(("stream", "facts"), [(OPENAI, OPENAI_FACTS), (ANTHROPIC, ANTHROPIC_FACTS)])
+def test_reads_alike_wherever_the_stream_is_cut(stream: bytes, facts: dict[str, str], line_end: bytes) -> None:
+    stream = stream.replace(b"\n", line_end)
+    assert stream_usage(stream) == facts
+    for cut in range(len(stream) + 1):
+        assert stream_usage(stream, [cut]) == facts
+    assert stream_usage(stream, list(range(1, len(stream)))) == facts
+
+
+def test_reads_the_responses_api() -> None:
+    document = {
+        "type": "response.completed",
+        "response": {"id": "r", "model": "m", "service_tier": "flex", "usage": {"input_tokens": 1}},
+    }
+    facts = stream_usage(b"data: " + json.dumps(document).encode() + b"\n\n")
+    assert facts == {"response_usage": '{"input_tokens": 1}', "model": "m", "service_tier": "flex", "response_id": "r"}
+
+
+def test_reads_gemini() -> None:
+    stream = b'data: {"usageMetadata":{"a":1},"modelVersion":"g","responseId":"r"}\r\n\r\ndata: {"usageMetadata":{"a":2}}\r\n\r\n'
+    assert stream_usage(stream) == {"usage_metadata": '{"a":2}', "model": "g", "response_id": "r"}
+
+
+def test_a_stream_that_breaks_off_keeps_what_it_brought() -> None:
+    assert stream_usage(ANTHROPIC[: ANTHROPIC.index(b"event: ping") + 20]) == {
+        "start_usage": '{"input_tokens":5}', "model": "c", "response_id": "m1"
+    }  # fmt: skip
+
+
+def test_an_event_that_broke_off_counts_for_nothing() -> None:
+    assert stream_usage(b'data: {"usage":{"a":1},"model":"m"') == {}
+
+
+def test_an_event_that_lacks_only_its_blank_line_counts() -> None:
+    assert stream_usage(b'data: {"usage":{"a":1}}') == {"usage": '{"a":1}'}
+
+
+def test_several_data_lines_are_one_document() -> None:
+    assert stream_usage(b'data:{"usage":\ndata:{"a":\ndata:1}}\n\n') == {"usage": '{"a":\n1}'}
+
+
+def test_what_is_no_data_is_not_read() -> None:
+    assert stream_usage(b': {"usage":{}}\nid: {"usage":{}}\nxdata: {"usage":{}}\ndatax: {"usage":{}}\n\n') == {}
+
+
+def test_an_event_that_is_no_object_costs_the_others_nothing() -> None:
+    assert stream_usage(b'data: [1\n\ndata: {\n\ndata: "x"\n\ndata: {"usage":{}} x\n\ndata: {"usage":{"b":1}}\n\n') == {
+        "usage": '{"b":1}'
+    }
+
+
+def test_of_an_error_the_kind_is_taken_and_never_the_message() -> None:
+    stream = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"secret"}}\n\n'
+    assert stream_usage(stream) == {"error.type": "overloaded_error"}
+    assert stream_usage(b'data: {"response":{"error":{"message":"secret"}}}\n\n') == {"response_error.present": True}
+
+
+def test_an_event_beyond_its_bound_is_not_read_and_the_next_is() -> None:
+    long = b'data: {"usage":{"a":1},"x":"' + b"x" * (10 * 1024 * 1024) + b'"}\n\n'
+    assert stream_usage(long) == {}
+    assert stream_usage(long + b'data: {"usage":{"b":1}}\n\n') == {"usage": '{"b":1}'}
+
+
+def test_a_large_event_within_the_bound_is_read() -> None:
+    assert stream_usage(b'data: {"x":"' + b"x" * (9 * 1024 * 1024) + b'","usage":{"a":1}}\n\n') == {"usage": '{"a":1}'}

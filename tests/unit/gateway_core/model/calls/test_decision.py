@@ -1,0 +1,241 @@
+"""What a call may do, what its hold reserves on which counters, and what Envoy is to change about it."""
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gateway_core.contract.dialects import Endpoint
+from gateway_core.model.calls.decision import Admission, Prices, refuse_principal
+from gateway_core.model.calls.placement_refusals import refuse_exhausted
+from gateway_core.model.calls.placements import ExhaustedCounter
+from gateway_core.model.calls.principals import Principal
+from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.limits.counters import Counter
+from gateway_core.model.limits.cycles import Cycle
+from gateway_core.model.limits.guardrails import Guardrail
+from gateway_core.model.limits.model_whitelists import parse_whitelist
+from gateway_core.model.limits.rate_limits import RateUnit
+from gateway_core.model.limits.request_limits import RateLimit, decode_limits
+from gateway_core.model.organization.scopes import Scope, ScopeKind
+from tests.support.examples import (
+    NOW_EPOCH_US,
+    PRICES,
+    SCOPES,
+    admitted,
+    budget,
+    decided,
+    parameters,
+    principal,
+)
+
+NOW_S = NOW_EPOCH_US / 10**6
+API_KEY, MEMBER, GROUP, PARENT, ORGANIZATION = SCOPES
+
+
+def refused(
+    who: Principal | None = None, model: str = "plain", endpoint: Endpoint = Endpoint.CHAT_COMPLETIONS
+) -> Refusal:
+    decision = decided(who, parameters(model), endpoint)
+    assert isinstance(decision, Refusal)
+    return decision
+
+
+def whitelisted(**lists: set[str]) -> Principal:
+    """A principal whose scopes of these kinds carry a whitelist."""
+    return principal(
+        {
+            scope: Guardrail(scope, model_whitelist=parse_whitelist(lists[scope.kind]))
+            for scope in SCOPES
+            if scope.kind in lists
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"api_key_active": False}, RefusalReason.KEY_DISABLED),
+        ({"expire_epoch_s": NOW_S}, RefusalReason.KEY_EXPIRED),
+        ({"expire_epoch_s": NOW_S - 1}, RefusalReason.KEY_EXPIRED),
+        ({"member_active": False}, RefusalReason.MEMBER_SUSPENDED),
+        ({"organization_active": False}, RefusalReason.ORGANIZATION_SUSPENDED),
+        ({"api_key_active": False, "member_active": False, "organization_active": False}, RefusalReason.KEY_DISABLED),
+    ],
+)
+def test_the_holder_of_a_right_key_is_told_why_it_does_not_work(changes: dict[str, Any], reason: RefusalReason) -> None:
+    refusal = refuse_principal(principal(**changes), NOW_S)
+    assert refusal is not None
+    assert refusal.reason is reason
+
+
+@pytest.mark.parametrize("expire_epoch_s", [None, NOW_S + 0.001])
+def test_a_key_that_has_not_expired_may_call(expire_epoch_s: float | None) -> None:
+    assert refuse_principal(principal(expire_epoch_s=expire_epoch_s), NOW_S) is None
+
+
+@pytest.mark.parametrize("name", ["", "nothing", "Plain", "plain ", "*", "../plain", "ПРОСТО", "x" * 10_000])
+def test_a_model_that_is_not_offered_is_refused(name: str) -> None:
+    refusal = refused(model=name)
+    assert (refusal.reason, refusal.status, refusal.parameter) == (RefusalReason.MODEL_NOT_FOUND, 403, "model")
+    assert len(refusal.message) < 300
+
+
+def test_a_model_whose_provider_is_not_known_is_not_offered() -> None:
+    decision = decided(prices=Prices(PRICES.models, {}))
+    assert isinstance(decision, Refusal)
+    assert decision.reason is RefusalReason.MODEL_NOT_FOUND
+
+
+@pytest.mark.parametrize("kind", ["api_key", "member", "group", "organization"])
+def test_a_whitelist_at_any_scope_stops_a_model_it_does_not_hold(kind: str) -> None:
+    assert refused(whitelisted(**{kind: {"renamed"}})).reason is RefusalReason.MODEL_NOT_ALLOWED
+    assert isinstance(decided(whitelisted(**{kind: {"plain"}})), Admission)
+
+
+def test_whitelists_are_intersected() -> None:
+    who = whitelisted(api_key={"plain", "renamed"}, organization={"renamed", "elsewhere"})
+    assert refused(who, "plain").reason is RefusalReason.MODEL_NOT_ALLOWED
+    assert refused(who, "elsewhere").reason is RefusalReason.MODEL_NOT_ALLOWED
+    assert isinstance(decided(who, parameters("renamed")), Admission)
+
+
+def test_an_empty_whitelist_allows_nothing() -> None:
+    assert refused(whitelisted(member=set())).reason is RefusalReason.MODEL_NOT_ALLOWED
+
+
+def test_an_operation_that_a_model_is_not_offered_for_is_refused() -> None:
+    refusal = refused(model="messages-only")
+    assert (refusal.reason, refusal.parameter) == (RefusalReason.INVALID_PARAMETER, "model")
+    assert "it is for messages" in refusal.message
+
+
+@pytest.mark.parametrize("name", ["unpriced", "future"])
+def test_a_model_without_a_price_in_force_is_refused(name: str) -> None:
+    assert refused(model=name).reason is RefusalReason.MODEL_WITHOUT_PRICE
+
+
+def test_the_hold_says_all_that_settlement_needs() -> None:
+    hold = admitted(what=parameters("renamed", streams=True, output_limit=7, choices=2)).hold
+    assert (hold.hold_id, hold.organization, hold.group_path) == ("hold-1", "acme", ("g1", "g2"))
+    assert (hold.member, hold.api_key) == ("mia", "key-1")
+    assert (hold.endpoint, hold.streams) == (Endpoint.CHAT_COMPLETIONS, True)
+    assert (hold.requested_model, hold.served_model, hold.provider) == ("renamed", "acme/renamed-2", "acme")
+    assert hold.price_version == 4
+    assert (hold.input_tokens, hold.output_tokens) == (100, 14)
+    assert hold.amount_nano_credits == 100 * 1_000 + 14 * 2_000
+    assert hold.placed_epoch_us == NOW_EPOCH_US
+    assert hold.expires_epoch_us == NOW_EPOCH_US + 7_200_000_000
+
+
+def test_balanced_mode_reserves_a_quarter_of_the_input() -> None:
+    assert admitted(principal(bytes_per_token=4)).hold.input_tokens == 25
+
+
+def test_every_scope_carries_the_hold_limited_or_not_narrowest_first() -> None:
+    admission = admitted(principal(budget(GROUP, 9)))
+    assert [counter.scope for counter in admission.hold.counters] == list(SCOPES)
+    assert admission.limits == (None, None, 9, None, None)
+    assert [scope.kind for scope in SCOPES] == [
+        ScopeKind.API_KEY, ScopeKind.MEMBER, ScopeKind.GROUP, ScopeKind.GROUP, ScopeKind.ORGANIZATION
+    ]  # fmt: skip
+
+
+def test_a_counter_is_that_of_its_scopes_period_in_the_organizations_zone() -> None:
+    rails = {**budget(MEMBER, 5, Cycle.DAILY, revision=3), **budget(ORGANIZATION, 6, Cycle.MONTHLY)}
+    admission = admitted(principal(rails))
+    midnight = int(dt.datetime.fromisoformat("2026-03-15T00:00+01:00").timestamp())
+    month = int(dt.datetime.fromisoformat("2026-03-01T00:00+01:00").timestamp())
+    assert admission.hold.counters[1] == Counter(ScopeKind.MEMBER, "mia", Cycle.DAILY, midnight, 3)
+    assert admission.hold.counters[4] == Counter(ScopeKind.ORGANIZATION, "acme", Cycle.MONTHLY, month, 0)
+    next_month = int(dt.datetime.fromisoformat("2026-04-01T00:00+02:00").timestamp())
+    assert admission.reset_epoch_s == (None, midnight + 86_400, None, None, next_month)
+
+
+def test_the_model_is_rewritten_only_where_the_provider_knows_it_by_another_name() -> None:
+    assert admitted(what=parameters("renamed")).rewrite_model
+    assert not admitted(what=parameters("plain")).rewrite_model
+    gemini = admitted(what=parameters("renamed"), endpoint=Endpoint.GENERATE_CONTENT)
+    assert not gemini.rewrite_model
+    assert gemini.upstream_path == "/gemini/v1/models/acme/renamed-2:generateContent"
+
+
+@pytest.mark.parametrize("endpoint", Endpoint)
+@pytest.mark.parametrize("streams", [True, False])
+@pytest.mark.parametrize("asks", [True, False])
+@pytest.mark.parametrize("model", ["plain", "elsewhere"])
+def test_usage_is_asked_for_only_where_a_stream_would_report_none(
+    endpoint: Endpoint, model: str, *, streams: bool, asks: bool
+) -> None:
+    """`elsewhere` is of a provider that does not know `stream_options`."""
+    admission = admitted(what=parameters(model, streams=streams, asks_for_usage=asks), endpoint=endpoint)
+    needed = endpoint in {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS} and streams and not asks and model == "plain"
+    assert admission.inject_include_usage == needed
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "streams", "path"),
+    [
+        (Endpoint.CHAT_COMPLETIONS, True, "/openai/v1/chat/completions"),
+        (Endpoint.COMPLETIONS, False, "/openai/v1/completions"),
+        (Endpoint.RESPONSES, False, "/openai/v1/responses"),
+        (Endpoint.EMBEDDINGS, False, "/openai/v1/embeddings"),
+        (Endpoint.MESSAGES, True, "/anthropic/v1/messages"),
+        (Endpoint.GENERATE_CONTENT, False, "/gemini/v1/models/plain:generateContent"),
+        (Endpoint.GENERATE_CONTENT, True, "/gemini/v1/models/plain:streamGenerateContent?alt=sse"),
+    ],
+)
+def test_the_upstream_path_is_the_providers_for_the_dialect(endpoint: Endpoint, path: str, *, streams: bool) -> None:
+    admission = admitted(what=parameters(streams=streams), endpoint=endpoint)
+    assert (admission.upstream_path, admission.cluster) == (path, "provider-acme")
+
+
+def test_rate_limits_are_those_of_every_scope_that_has_one() -> None:
+    rails = {scope: Guardrail(scope, requests_per_minute=10 + index) for index, scope in enumerate(SCOPES)}
+    limits = decode_limits(admitted(principal(rails)).rate_limits)
+    assert limits == tuple(RateLimit(scope, RateUnit.MINUTE, 10 + index) for index, scope in enumerate(SCOPES))
+    assert admitted().rate_limits == ""
+    assert admitted(principal({MEMBER: Guardrail(MEMBER, requests_per_minute=0)})).rate_limits == "member:mia:MINUTE:0"
+
+
+def test_an_exhausted_budget_names_the_narrowest_scope_and_lists_all() -> None:
+    rails = {**budget(MEMBER, 3 * 10**9, Cycle.DAILY), **budget(PARENT, 10**9)}
+    admission = admitted(principal(rails))
+    refusal = refuse_exhausted(
+        admission,
+        (ExhaustedCounter(1, 2 * 10**9, 5 * 10**8), ExhaustedCounter(3, 10**9, 7), ExhaustedCounter(None, 5, 4)),
+    )
+    assert (refusal.reason, refusal.status) == (RefusalReason.BUDGET_EXHAUSTED, 402)
+    assert "budget of member 'mia'" in refusal.message
+    assert "0.50 of 3.00 are left" in refusal.message
+    assert "resets at 2026-03-15T23:00:00+00:00" in refusal.message
+    assert [limit.scope for limit in refusal.limits] == [MEMBER, PARENT, None]
+    assert [limit.limit_nano_credits for limit in refusal.limits] == [3 * 10**9, 10**9, 5]
+    assert [limit.used_nano_credits for limit in refusal.limits] == [2 * 10**9, 10**9, 0]
+    assert [limit.held_nano_credits for limit in refusal.limits] == [5 * 10**8, 7, 4]
+    assert [limit.reset_epoch_s for limit in refusal.limits][1:] == [None, None]
+
+
+def test_an_overdrawn_budget_has_nothing_left() -> None:
+    refusal = refuse_exhausted(admitted(principal(budget(API_KEY, 10**9))), (ExhaustedCounter(0, 2 * 10**9, 0),))
+    assert "API key 'key-1'" in refusal.message
+    assert "0.00 of 1.00 are left" in refusal.message
+    assert "resets" not in refusal.message
+
+
+def test_exhausted_credit_says_what_the_call_needs_and_what_is_there() -> None:
+    refusal = refuse_exhausted(admitted(), (ExhaustedCounter(None, 10**9, 4 * 10**8),))
+    assert (refusal.reason, refusal.status) == (RefusalReason.CREDIT_EXHAUSTED, 402)
+    assert "needs up to 0.0002 credits, 0.60 are available" in refusal.message
+
+
+def test_a_decision_depends_on_nothing_but_its_arguments() -> None:
+    assert decided() == decided()
+    assert decided(replace(principal(), member="max")) != decided()
+
+
+def test_a_scope_of_another_kind_with_the_same_id_is_another_counter() -> None:
+    counters = admitted(principal(api_key="acme")).hold.counters
+    assert len({counter.encode() for counter in counters}) == len(counters)
+    assert Scope(ScopeKind.ORGANIZATION, "acme") in {counter.scope for counter in counters}

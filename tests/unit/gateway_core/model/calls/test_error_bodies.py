@@ -1,0 +1,100 @@
+"""Every refusal in every dialect, held against a golden file. `UPDATE_GOLDEN=1` writes it anew."""
+
+import json
+import os
+from typing import Any
+
+import pytest
+
+from gateway_core.contract.dialects import Dialect
+from gateway_core.model.calls.error_bodies import error_body
+from gateway_core.model.calls.refusals import ExhaustedLimit, Refusal, RefusalReason
+from gateway_core.model.organization.scopes import Scope, ScopeKind
+from tests.support.repository import ROOT
+
+GOLDEN = ROOT / "tests" / "golden" / "error_bodies.json"
+CASES = [(reason, dialect) for reason in RefusalReason for dialect in Dialect]
+LIMITS = (
+    ExhaustedLimit(Scope(ScopeKind.MEMBER, "mia"), 2**60, 2**60 - 1, 1, 1_750_000_000),
+    ExhaustedLimit(None, 5, 0, 5, None),
+)
+# What the status alone tells a caller (docs/reference/errors.md).
+STATUSES = {
+    401: {"missing_api_key", "invalid_api_key", "conflicting_api_keys", "key_disabled", "key_expired"},
+    402: {"budget_exhausted", "credit_exhausted"},
+    403: {
+        "member_suspended",
+        "organization_suspended",
+        "ip_not_allowed",
+        "model_not_allowed",
+        "model_not_found",
+        "model_without_price",
+    },
+    404: {"endpoint_not_supported"},
+    400: {"unreadable_body", "unsupported_content_type", "unsupported_content_encoding", "invalid_parameter"},
+    429: {"rate_limited", "tokens_rate_limited", "too_many_concurrent_calls"},
+    503: {"dependency_unavailable"},
+}
+
+
+def refusal(reason: RefusalReason) -> Refusal:
+    exhausted = reason in {RefusalReason.BUDGET_EXHAUSTED, RefusalReason.CREDIT_EXHAUSTED}
+    return Refusal(
+        reason,
+        f"The message of {reason}: “quoted”.",
+        parameter="model" if reason.startswith(("model_", "invalid_parameter")) else None,
+        limits=LIMITS if exhausted else (),
+    )
+
+
+def rendered() -> dict[str, dict[str, Any]]:
+    return {
+        reason: {dialect: json.loads(error_body(refusal(reason), dialect)) for dialect in Dialect}
+        for reason in RefusalReason
+    }
+
+
+if os.environ.get("UPDATE_GOLDEN"):
+    GOLDEN.write_text(json.dumps(rendered(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+EXPECTED: dict[str, dict[str, Any]] = json.loads(GOLDEN.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("reason", "dialect"), CASES)
+def test_the_body_is_the_golden_one(reason: RefusalReason, dialect: Dialect) -> None:
+    assert json.loads(error_body(refusal(reason), dialect)) == EXPECTED[reason][dialect]
+
+
+def test_the_golden_file_holds_nothing_else() -> None:
+    assert EXPECTED.keys() == set(RefusalReason)
+    assert all(bodies.keys() == set(Dialect) for bodies in EXPECTED.values())
+
+
+@pytest.mark.parametrize("reason", RefusalReason)
+def test_the_status_is_the_designs(reason: RefusalReason) -> None:
+    assert [status for status, reasons in STATUSES.items() if reason in reasons] == [refusal(reason).status]
+
+
+@pytest.mark.parametrize("reason", RefusalReason)
+def test_only_what_may_pass_later_by_itself_is_worth_retrying(reason: RefusalReason) -> None:
+    assert refusal(reason).should_retry == (refusal(reason).status in {429, 503})
+
+
+@pytest.mark.parametrize(("reason", "dialect"), CASES)
+def test_every_body_has_the_message_where_the_sdk_looks(reason: RefusalReason, dialect: Dialect) -> None:
+    body = json.loads(error_body(refusal(reason), dialect))
+    assert body["error"]["message"] == refusal(reason).message
+    assert reason.lower() in json.dumps(body).lower()
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_amounts_of_exhausted_limits_are_texts(dialect: Dialect) -> None:
+    limits = json.loads(error_body(refusal(RefusalReason.BUDGET_EXHAUSTED), dialect))["error"]["limits"]
+    assert limits[0] == {
+        "scope": "member",
+        "id": "mia",
+        "limit_nano_credits": str(2**60),
+        "used_nano_credits": str(2**60 - 1),
+        "held_nano_credits": "1",
+        "reset_time_epoch_seconds": 1_750_000_000,
+    }
+    assert (limits[1]["scope"], limits[1]["id"]) == ("credit", None)

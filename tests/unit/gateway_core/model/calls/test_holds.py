@@ -1,0 +1,112 @@
+"""A hold travels through strangers' hands: only an unchanged token of ours is believed (INV-06, fault F10)."""
+
+import dataclasses
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway_core.contract.dialects import Endpoint
+from gateway_core.model.calls.holds import Hold, HoldTokenError, sign_hold, verify_hold
+from gateway_core.model.limits.counters import Counter
+from gateway_core.model.limits.cycles import Cycle
+from gateway_core.model.limits.throttles import Throttle, ThrottleKind
+from gateway_core.model.organization.scopes import Scope, ScopeKind
+from tests.support.example_hold import HOLD
+
+KEY = b"\x5a" * 32
+TOKEN = sign_hold(HOLD, KEY)
+
+texts = st.text(max_size=20)
+numbers = st.integers(0, 2**63 - 1)
+holds = st.builds(
+    Hold,
+    hold_id=st.from_regex(r"hold-[0-9a-z]{1,26}", fullmatch=True),
+    organization=texts,
+    group_path=st.lists(texts, max_size=4).map(tuple),
+    member=texts,
+    api_key=texts,
+    endpoint=st.sampled_from(Endpoint),
+    streams=st.booleans(),
+    requested_model=texts,
+    provider=texts,
+    served_model=texts,
+    price_version=numbers,
+    amount_nano_credits=numbers,
+    input_tokens=numbers,
+    output_tokens=numbers,
+    counters=st.lists(
+        st.builds(Counter, st.sampled_from(ScopeKind), st.just("a"), st.sampled_from(Cycle), numbers, numbers),
+        max_size=7,
+    ).map(tuple),
+    placed_epoch_us=numbers,
+    expires_epoch_us=numbers,
+    placement=numbers,
+    throttles=st.lists(
+        st.builds(Throttle, st.sampled_from(ThrottleKind), st.builds(Scope, st.sampled_from(ScopeKind), st.just("a"))),
+        max_size=4,
+    ).map(tuple),
+    shadow_refusals=st.lists(numbers, max_size=7).map(tuple),
+)
+
+
+@given(holds, st.binary(min_size=32, max_size=32))
+def test_a_hold_comes_back_from_its_token_as_it_was(hold: Hold, key: bytes) -> None:
+    assert verify_hold(sign_hold(hold, key), key) == hold
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Hold)])
+def test_every_field_of_a_hold_is_signed(field: str) -> None:
+    changes: dict[type, Any] = {str: "other", int: 7, bool: False, tuple: (), Endpoint: Endpoint.RESPONSES}
+    changed = dataclasses.replace(HOLD, **{field: changes[type(getattr(HOLD, field))]})
+    assert sign_hold(changed, KEY) != TOKEN
+
+
+def test_any_changed_character_is_refused() -> None:
+    """Also one that base64 reads the same: a token has one spelling."""
+    for position, replacement in product(range(len(TOKEN)), "Az09-_+/=. \né"):
+        changed = TOKEN[:position] + replacement + TOKEN[position + 1 :]
+        if changed != TOKEN:
+            with pytest.raises(HoldTokenError):
+                verify_hold(changed, KEY)
+
+
+@pytest.mark.parametrize("signature_end", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+def test_the_spare_bits_of_the_signature_are_not_free(signature_end: str) -> None:
+    changed = TOKEN[:-1] + signature_end
+    if changed == TOKEN:
+        assert verify_hold(changed, KEY) == HOLD
+    else:
+        with pytest.raises(HoldTokenError):
+            verify_hold(changed, KEY)
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", ".", "..", "...", "v2..", "v2.e30.a,1.", TOKEN[:-1], TOKEN + "=", TOKEN + "A", TOKEN.replace("v2.", "v1."),
+     TOKEN.rpartition(".")[0], TOKEN + "\n", " " + TOKEN, "\ud800." + TOKEN, TOKEN + "\ud800", "é" * 50, "\0" * 50],
+)  # fmt: skip
+def test_what_is_no_token_is_refused(token: str) -> None:
+    with pytest.raises(HoldTokenError):
+        verify_hold(token, KEY)
+
+
+@given(st.text(max_size=80))
+def test_no_text_raises_anything_but_a_hold_token_error(text: str) -> None:
+    with pytest.raises(HoldTokenError):
+        verify_hold(text, KEY)
+
+
+@given(st.binary(min_size=32, max_size=32).filter(lambda key: key != KEY))
+def test_a_token_of_another_deployment_is_refused(key: bytes) -> None:
+    with pytest.raises(HoldTokenError, match="not signed by this deployment"):
+        verify_hold(TOKEN, key)
+
+
+def test_the_message_never_quotes_the_token() -> None:
+    with pytest.raises(HoldTokenError) as caught:
+        verify_hold(TOKEN, b"\0" * 32)
+    assert not any(part in str(caught.value) for part in TOKEN.split("."))
+    assert caught.value.__cause__ is None

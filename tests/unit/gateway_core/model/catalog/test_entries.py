@@ -1,0 +1,108 @@
+"""Catalogue files: those in `tests/corpus/catalog` load or are refused with the message their first line expects."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from gateway_core.contract.dialects import Dialect, Endpoint
+from gateway_core.model.catalog.entries import Catalog, CatalogError, load_catalog
+from tests.support.repository import ROOT
+
+CORPUS = ROOT / "tests" / "corpus" / "catalog"
+OK = sorted(CORPUS.glob("ok_*.yaml"))
+BAD = sorted(CORPUS.glob("bad_*.yaml"))
+DAY = dt.timedelta(days=1)
+
+
+def load(name: str) -> Catalog:
+    return load_catalog(CORPUS / f"ok_{name}.yaml")
+
+
+@pytest.mark.parametrize("path", OK, ids=lambda path: path.stem)
+def test_a_good_file_loads(path: Path) -> None:
+    assert load_catalog(path).models[0].name == "large"
+
+
+@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+def test_a_bad_file_is_refused_with_its_place_and_reason(path: Path) -> None:
+    expected = path.read_bytes().splitlines()[0].decode().removeprefix("# expect: ")
+    with pytest.raises(CatalogError) as caught:
+        load_catalog(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert expected in str(caught.value)
+
+
+def test_the_corpus_is_there() -> None:
+    assert len(OK) >= 5
+    assert len(BAD) >= 40
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match=r"none\.yaml: cannot be read \(No such file"):
+        load_catalog(tmp_path / "none.yaml")
+
+
+def test_a_password_in_a_url_is_not_repeated() -> None:
+    with pytest.raises(CatalogError) as caught:
+        load_catalog(CORPUS / "bad_url_with_password.yaml")
+    assert "secret" not in str(caught.value).removeprefix(str(CORPUS))
+
+
+def test_every_field_is_read() -> None:
+    model = load("every_field").models[0]
+    (schedule,) = model.schedules
+    assert schedule.prices.model_dump() == {
+        "input": 1_000_000_000,
+        "cache_read": 100_000_000,
+        "cache_write_5m": 1_250_000_000,
+        "cache_write_1h": 2_000_000_000,
+        "output": 5_000_000_000,
+        "reasoning": 6_000_000_000,
+    }
+    assert schedule.prices_for(50_000).input == 1_000_000_000
+    assert schedule.prices_for(50_001).input == 2_000_000_000
+    assert model.endpoints == tuple(Endpoint)
+
+
+def test_a_provider_has_one_cluster_and_a_base_path_for_each_dialect() -> None:
+    (provider,) = load("every_field").providers
+    assert provider.cluster == "provider-acme"
+    assert {dialect: provider.base_path(dialect) for dialect in Dialect} == {
+        Dialect.OPENAI: "/v1",
+        Dialect.ANTHROPIC: "/anthropic/v1",
+        Dialect.GEMINI: "/v1beta",
+    }
+
+
+def test_the_schedule_in_force_is_the_newest_that_has_begun() -> None:
+    model = load("several_schedules").models[0]
+    first, second = dt.date(2025, 1, 1), dt.date(2026, 7, 1)
+    assert model.schedule_at(first - DAY) is None
+    for day, expected in ((first, first), (second - DAY, first), (second, second), (dt.date(2030, 1, 1), second)):
+        schedule = model.schedule_at(day)
+        assert schedule is not None
+        assert schedule.effective_date == expected
+
+
+def test_of_two_versions_from_the_same_day_the_later_version_is_in_force() -> None:
+    model = load("smallest").models[0]
+    versions = tuple(model.schedules[0].model_copy(update={"version": version}) for version in (2, 3, 1))
+    schedule = model.model_copy(update={"schedules": versions}).schedule_at(dt.date(2025, 1, 1))
+    assert schedule is not None
+    assert schedule.version == 3
+
+
+def test_a_model_without_a_price_is_never_in_force() -> None:
+    assert load("without_price").models[0].schedule_at(dt.date(9999, 1, 1)) is None
+
+
+def test_a_price_of_zero_is_a_price() -> None:
+    schedule = load("free").models[0].schedule_at(dt.date(2025, 1, 1))
+    assert schedule is not None
+    assert (schedule.prices.input, schedule.prices.output) == (0, 0)
+
+
+def test_a_merged_anchor_may_be_overridden() -> None:
+    small = load("anchors").models[1].schedules[0].prices
+    assert (small.input, small.output) == (1_000_000_000, 1)

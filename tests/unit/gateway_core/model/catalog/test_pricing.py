@@ -1,0 +1,166 @@
+"""What each token category costs, where another price begins, and what a hold reserves (INV-11)."""
+
+import datetime as dt
+
+import pytest
+
+from gateway_core.contract.dialects import Endpoint
+from gateway_core.model.catalog.entries import LongContextPrices, Model, Prices, PriceSchedule
+from gateway_core.model.catalog.pricing import ChargeLine, Estimate, charge_lines, estimate, total_nano_credits
+from gateway_core.model.catalog.token_usage import TokenUsage
+
+MILLION = 10**6
+DATE = dt.date(2025, 1, 1)
+ALL = Prices(
+    input=1_000 * MILLION,
+    cache_read=100 * MILLION,
+    cache_write_5m=1_250 * MILLION,
+    cache_write_1h=2_000 * MILLION,
+    output=5_000 * MILLION,
+    reasoning=6_000 * MILLION,
+)
+PLAIN = Prices(input=1_000 * MILLION, output=5_000 * MILLION)
+LONG = LongContextPrices(
+    above_input_tokens=200,
+    prices_nano_credits_per_million_tokens=Prices(input=2_000 * MILLION, output=7_000 * MILLION),
+)
+
+
+def schedule(prices: Prices = PLAIN, long_context: LongContextPrices | None = None) -> PriceSchedule:
+    return PriceSchedule(effective_date=DATE, prices=prices, long_context=long_context)
+
+
+def model(context_window_tokens: int = 1_000, max_output_tokens: int = 100) -> Model:
+    return Model(
+        name="m",
+        provider="p",
+        upstream_name="m",
+        endpoints=(Endpoint.CHAT_COMPLETIONS,),
+        context_window_tokens=context_window_tokens,
+        max_output_tokens=max_output_tokens,
+        default_output_reserve_tokens=40,
+    )
+
+
+def charge(usage: TokenUsage, prices: PriceSchedule) -> int:
+    return total_nano_credits(charge_lines(usage, prices))
+
+
+@pytest.mark.parametrize(
+    ("category", "price"),
+    [
+        ("input", 1_000),
+        ("cache_read", 100),
+        ("cache_write_5m", 1_250),
+        ("cache_write_1h", 2_000),
+        ("output", 5_000),
+        ("output_reasoning", 6_000),
+    ],
+)
+def test_every_category_has_its_own_line_at_its_own_price(category: str, price: int) -> None:
+    lines = charge_lines(TokenUsage(**{category: 3}), schedule(ALL))
+    assert lines == (ChargeLine(category, 3, price * MILLION, 3 * price),)
+
+
+@pytest.mark.parametrize(
+    ("category", "price"),
+    [("cache_read", 1_000), ("cache_write_5m", 1_000), ("cache_write_1h", 1_000), ("output_reasoning", 5_000)],
+)
+def test_a_category_without_a_price_costs_what_it_refines(category: str, price: int) -> None:
+    assert charge(TokenUsage(**{category: 3}), schedule()) == 3 * price
+
+
+def test_a_one_hour_cache_write_without_a_price_costs_what_a_short_one_does() -> None:
+    prices = schedule(Prices(input=MILLION, cache_write_5m=9 * MILLION, output=0))
+    assert charge(TokenUsage(cache_write_1h=1), prices) == 9
+
+
+def test_a_category_whose_price_is_zero_costs_nothing() -> None:
+    free = Prices(input=MILLION, cache_read=0, cache_write_5m=0, cache_write_1h=0, output=MILLION, reasoning=0)
+    usage = TokenUsage(cache_read=5, cache_write_5m=5, cache_write_1h=5, output_reasoning=5)
+    assert charge(usage, schedule(free)) == 0
+
+
+def test_a_call_that_used_nothing_has_no_lines() -> None:
+    assert charge_lines(TokenUsage(), schedule(ALL)) == ()
+
+
+def test_each_line_is_rounded_by_itself() -> None:
+    prices = schedule(Prices(input=500_000, cache_read=500_000, output=499_999))
+    lines = charge_lines(TokenUsage(input=1, cache_read=1, output=1), prices)
+    assert [line.amount_nano_credits for line in lines] == [1, 1, 0]
+    assert total_nano_credits(lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        (TokenUsage(input=199, output=1), 199 * 1_000 + 5_000),
+        (TokenUsage(input=200, output=1), 200 * 1_000 + 5_000),
+        (TokenUsage(input=201, output=1), 201 * 2_000 + 7_000),
+        (TokenUsage(input=1, cache_read=100, cache_write_5m=99, output=1), 200 * 1_000 + 5_000),
+        (TokenUsage(input=1, cache_read=100, cache_write_5m=50, cache_write_1h=50, output=1), 201 * 2_000 + 7_000),
+        (TokenUsage(input=1, output=10_000), 1_000 + 10_000 * 5_000),
+    ],
+)
+def test_long_context_prices_hold_for_the_whole_call_above_the_threshold(usage: TokenUsage, expected: int) -> None:
+    assert charge(usage, schedule(long_context=LONG)) == expected
+
+
+def reserve(
+    prices: PriceSchedule,
+    body_bytes: int,
+    *,
+    endpoint: Endpoint = Endpoint.CHAT_COMPLETIONS,
+    bytes_per_token: int = 1,
+    output_limit: int | None = None,
+    choices: int = 1,
+) -> Estimate:
+    return estimate(
+        model(),
+        prices,
+        endpoint,
+        body_bytes=body_bytes,
+        bytes_per_token=bytes_per_token,
+        output_limit=output_limit,
+        choices=choices,
+    )
+
+
+@pytest.mark.parametrize(("mode", "tokens"), [(1, 101), (4, 26)], ids=["strict", "balanced"])
+def test_the_input_is_reserved_by_the_size_of_the_body(mode: int, tokens: int) -> None:
+    assert reserve(schedule(), 101, bytes_per_token=mode).input_tokens == tokens
+
+
+def test_no_more_input_is_reserved_than_the_context_window_holds() -> None:
+    assert reserve(schedule(), 5_000).input_tokens == 1_000
+
+
+def test_a_call_of_embeddings_may_carry_many_context_windows() -> None:
+    assert reserve(schedule(), 5_000, endpoint=Endpoint.EMBEDDINGS).input_tokens == 5_000
+
+
+@pytest.mark.parametrize(
+    ("output_limit", "choices", "tokens"),
+    [(None, 1, 40), (None, 3, 120), (7, 1, 7), (7, 128, 896), (100, 1, 100), (101, 1, 100), (10**9, 2, 200)],
+)
+def test_the_output_is_reserved_by_the_callers_limit_or_the_models_default(
+    output_limit: int | None, choices: int, tokens: int
+) -> None:
+    assert reserve(schedule(), 1, output_limit=output_limit, choices=choices).output_tokens == tokens
+
+
+def test_every_token_is_reserved_at_the_dearest_price_of_its_side() -> None:
+    assert reserve(schedule(ALL), 10, output_limit=2).amount_nano_credits == 10 * 2_000 + 2 * 6_000
+
+
+@pytest.mark.parametrize(("body_bytes", "amount"), [(200, 200 * 1_000), (201, 201 * 2_000)])
+def test_the_long_context_price_is_reserved_where_the_body_may_reach_it(body_bytes: int, amount: int) -> None:
+    prices = schedule(long_context=LONG)
+    assert reserve(prices, body_bytes, output_limit=1).amount_nano_credits - amount in {5_000, 7_000}
+
+
+def test_a_long_context_that_is_cheaper_does_not_lower_the_reserve() -> None:
+    cheap = LongContextPrices(above_input_tokens=5, prices_nano_credits_per_million_tokens=Prices(input=0, output=0))
+    prices = schedule(long_context=cheap)
+    assert reserve(prices, 10, output_limit=1).amount_nano_credits == 10 * 1_000 + 5_000

@@ -1,0 +1,89 @@
+"""Background work surely ends, and its failure is told."""
+
+import asyncio
+
+import pytest
+
+from gateway_core.runtime.background import end, in_background, start, watched
+
+
+async def test_work_runs_while_the_context_is_open_and_is_ended_with_it() -> None:
+    states: list[str] = []
+
+    async def work() -> None:
+        states.append("runs")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            states.append("ended")
+
+    async with in_background(work()):
+        await asyncio.sleep(0)
+        assert states == ["runs"]
+    assert states == ["runs", "ended"]
+
+
+async def test_work_that_swallows_a_cancellation_is_cancelled_again() -> None:
+    swallowed = 0
+
+    async def stubborn() -> None:
+        nonlocal swallowed
+        while swallowed < 2:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                swallowed += 1
+        await asyncio.Event().wait()
+
+    task = start(stubborn())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await end(task)
+    assert swallowed == 2
+    assert task.done()
+
+
+async def broken() -> None:
+    raise RuntimeError("the secret is 42")
+
+
+async def test_a_failure_is_told_at_once_with_the_name_of_the_work_and_without_its_message(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    failures: list[None] = []
+    with watched(lambda: failures.append(None)):
+        async with in_background(broken()):
+            await asyncio.sleep(0.01)
+            assert len(failures) == 1
+    (record,) = caplog.records
+    assert record.message == "background work failed"
+    assert (record.__dict__["work"], record.__dict__["error"]) == ("broken", "RuntimeError")
+    assert record.__dict__["at"].startswith(__file__)
+    assert "the secret" not in str(vars(record))
+
+
+async def test_work_begun_by_a_task_of_the_watched_context_is_watched_too() -> None:
+    failed = asyncio.Event()
+
+    async def opening() -> None:
+        start(broken())
+
+    with watched(failed.set):
+        await asyncio.create_task(opening())
+    await asyncio.wait_for(failed.wait(), 1)
+
+
+async def test_work_that_fails_because_it_is_ended_has_not_failed() -> None:
+    failures: list[None] = []
+
+    async def refuses_to_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise RuntimeError
+
+    with watched(lambda: failures.append(None)):
+        async with in_background(refuses_to_end()):
+            await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert failures == []

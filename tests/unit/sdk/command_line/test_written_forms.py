@@ -1,0 +1,122 @@
+"""What people write on the command line, and what the client makes of it."""
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from megarouter.type.v1.error_reason_pb2 import ErrorReason
+from megarouter_admin.command_line.amounts import format_credits, parse_credits
+from megarouter_admin.command_line.failures import _ADVICE
+from megarouter_admin.command_line.filters import all_of, quoted
+from megarouter_admin.command_line.limits import Limits, change_of, format_rate, parse_rates
+from megarouter_admin.command_line.names import Collection, full_name, guardrail_name
+from megarouter_admin.command_line.session import url_of
+from megarouter_admin.command_line.times import parse_duration, parse_moment, relative
+
+NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
+ACME = "organizations/acme"
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("25.50", 25_500_000_000), ("0.000000001", 1), ("-10", -10_000_000_000), ("9223372036.854775807", 2**63 - 1)],
+)
+def test_an_amount_is_read_exactly(text: str, amount: int) -> None:
+    assert parse_credits(text) == amount
+
+
+@pytest.mark.parametrize("text", ["", "1,000", "1.0000000001", "1e3", ".5", "9223372036.854775808", "NaN", "\u0661"])
+def test_what_is_no_amount_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"amount|too large"):
+        parse_credits(text)
+
+
+@given(st.integers(min_value=-(2**63) + 1, max_value=2**63 - 1))
+def test_an_amount_shown_is_the_amount(amount: int) -> None:
+    assert parse_credits(format_credits(amount).replace(",", "")) == amount
+
+
+@pytest.mark.parametrize("text", ["eng", "groups/eng", "organizations/acme/groups/eng"])
+def test_a_group_can_be_called_by_id_or_name(text: str) -> None:
+    assert full_name(ACME, Collection.GROUPS, text) == "organizations/acme/groups/eng"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Eng", "members/eng", "organizations/acme/groups/eng/x", "../x", "organizations//groups/eng"]
+)
+def test_what_is_no_name_of_a_group_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a name"):
+        full_name(ACME, Collection.GROUPS, text)
+
+
+RATES = ["1000/day", "openai/*=100/hour", "gpt-4o=60/minute", "gpt-4o=50000tokens/minute"]
+
+
+def test_rates_are_read_as_they_are_written() -> None:
+    rates = parse_rates(RATES)
+    assert [(rate.models, rate.requests, rate.tokens) for rate in rates] == [
+        ("", 1_000, 0), ("openai/*", 100, 0), ("gpt-4o", 60, 50_000),
+    ]  # fmt: skip
+    assert ", ".join(map(format_rate, rates)) == ", ".join(RATES)
+
+
+@pytest.mark.parametrize("text", ["1000", "1000/week", "x/day", "-1/day", "=1/day", "1 /day", "1tokens", "1.5/day"])
+def test_what_is_no_rate_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a rate"):
+        parse_rates([text])
+
+
+@pytest.mark.parametrize(
+    ("scope", "guardrail"),
+    [
+        ("organization", "organization"),
+        ("organizations/acme", "organization"),
+        ("groups/eng", "group-eng"),
+        ("keys/k", "apikey-k"),
+        ("organizations/acme/members/emma", "member-emma"),
+        ("group-eng", "group-eng"),
+        ("organizations/acme/guardrails/group-eng", "group-eng"),
+    ],
+)
+def test_a_guardrail_is_called_by_its_scope(scope: str, guardrail: str) -> None:
+    assert guardrail_name(ACME, scope) == f"organizations/acme/guardrails/{guardrail}"
+
+
+@pytest.mark.parametrize("scope", ["eng", "invites/x", ""])
+def test_what_is_no_scope_is_refused(scope: str) -> None:
+    with pytest.raises(ValueError, match="is no"):
+        guardrail_name(ACME, scope)
+
+
+def test_limits_that_are_not_named_stay_and_none_removes_one() -> None:
+    changed, paths = change_of(Limits(budget="25.50", requests="none"))
+    assert paths == ["budget_nano_credits", "requests_per_minute"]
+    assert changed.budget_nano_credits == 25_500_000_000
+    assert not changed.HasField("requests_per_minute")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:80", "localhost:80", "[::1]:80"])
+def test_only_this_machine_is_called_without_encryption(address: str) -> None:
+    assert url_of(address) == f"http://{address}"
+    assert url_of("admin.example:443") == "https://admin.example:443"
+
+
+def test_moments_and_durations() -> None:
+    assert parse_duration("90d") == dt.timedelta(days=90)
+    assert parse_moment("2026-12-31", NOW) == dt.datetime(2026, 12, 31, tzinfo=dt.UTC)
+    assert parse_moment("2h", NOW) == NOW + dt.timedelta(hours=2)
+    with pytest.raises(ValueError, match="time zone"):
+        parse_moment("2026-12-31T18:00:00", NOW)
+    assert relative(NOW - dt.timedelta(hours=3, minutes=59), NOW) == "3 hours ago"
+    assert relative(NOW + dt.timedelta(days=1), NOW) == "in 1 day"
+
+
+def test_filters_are_quoted_and_joined() -> None:
+    assert quoted('a"b\\') == r'"a\"b\\"'
+    assert all_of("", "a = 1") == "a = 1"
+    assert all_of("a = 1 OR b = 2", "c = 3") == "(a = 1 OR b = 2) AND (c = 3)"
+
+
+def test_advice_is_for_reasons_that_exist() -> None:
+    assert set(_ADVICE) <= set(ErrorReason.keys())

@@ -1,0 +1,1 @@
+"""Tools for developing this repository. Nothing that ships imports them."""

@@ -1,0 +1,1 @@
+"""Keeps the counters in Redis in step with the ledger."""

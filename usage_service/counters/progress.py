@@ -1,0 +1,31 @@
+"""How far Redis has followed each organization's ledger."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from gateway_core.stores.redis.keys import holds_key, pool_key
+from gateway_core.stores.redis.pipelined import ScriptClient
+
+UNKNOWN = -1
+"""Redis holds no pool of the organization: there is nothing to keep up, it is seeded when needed."""
+
+_APPLIED: Final = "return redis.call('HGET', KEYS[1], 'sequence')"
+_COUNTED: Final = "return {redis.call('HGET', KEYS[1], 'generation'), redis.call('HKEYS', KEYS[2])}"
+
+
+async def applied_sequences(client: ScriptClient, organizations: Sequence[str]) -> dict[str, int]:
+    """The last sequence applied for each organization, or UNKNOWN; all are asked at once."""
+    applied = client.register_script(_APPLIED)
+    answers = await asyncio.gather(*(applied(keys=[pool_key(organization)]) for organization in organizations))
+    return {
+        organization: UNKNOWN if answer is None else int(answer)
+        for organization, answer in zip(organizations, answers, strict=True)
+    }
+
+
+async def counted_holds(client: ScriptClient, organization: str) -> tuple[str | None, frozenset[str]]:
+    """The generation of an organization's pool, None without one, and the ids of the open holds it counts, at one moment."""
+    counted = client.register_script(_COUNTED)
+    generation, hold_ids = await counted(keys=[pool_key(organization), holds_key(organization)])
+    return generation, frozenset(hold_ids)

@@ -1,0 +1,1 @@
+"""Follows Envoy's journal file: reading, replay, rotation."""

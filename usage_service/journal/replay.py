@@ -1,0 +1,212 @@
+"""Settles from the journal what the access-log stream did not bring."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import asyncpg
+
+from gateway_core.runtime.background import in_background
+from gateway_core.runtime.settings import UsageSettings
+from gateway_core.stores.postgres.connections import UNAVAILABLE
+from usage_service.journal.file import JournalFile, JournalLines
+from usage_service.journal.lag import JournalLag
+from usage_service.journal.rotation import JournalRotation, reopen_through
+from usage_service.journal.segments import JournalSegments, journal_name
+from usage_service.journal.store import JournalClaim, JournalPosition
+from usage_service.reports import (
+    MalformedReportError,
+    Values,
+    report_of,
+    statement_of,
+    values_behind_tear,
+    values_of_line,
+)
+from usage_service.settlement.entries import Entry, Origin, Page, RecentSettlements, SettlementCounts
+
+logger = logging.getLogger(__name__)
+
+_LOOK_INTERVAL_S: Final = 0.25
+_RETRY_S: Final = 0.5
+
+
+class Claim(Protocol):
+    """The right to replay, and where the reader's place is remembered. Errors of asyncpg mean that it may be lost."""
+
+    async def load(self) -> JournalPosition | None:
+        """The stored place."""
+
+    async def store(self, position: JournalPosition) -> None:
+        """Remembers a place."""
+
+    def give_up(self) -> None:
+        """Lets another process have it."""
+
+
+AttemptClaim = Callable[[], Awaitable[Claim | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class JournalFiles:
+    """The files of one journal, and what becomes of them."""
+
+    segments: JournalSegments
+    rotation: JournalRotation | None
+    delay_s: float
+    """How far behind its end the journal is read, so that the stream settles first."""
+    keep_segments: int
+    """How many settled segments stay."""
+
+    @classmethod
+    def of(cls, settings: UsageSettings) -> "JournalFiles":
+        """The journal that the settings name."""
+        segments = JournalSegments(settings.journal_file)
+        rotation = None
+        if settings.envoy_admin_url is not None:
+            reopen = reopen_through(settings.envoy_admin_url)
+            rotation = JournalRotation(segments, settings.journal_rotate_bytes, reopen, time.monotonic)
+        return cls(segments, rotation, settings.journal_delay_ms / 1_000, settings.journal_keep_segments)
+
+
+class JournalReplay:
+    """Follows the journal, one process at a time. Its place is stored only after everything before it is settled."""
+
+    def __init__(
+        self,
+        files: JournalFiles,
+        attempt_claim: AttemptClaim,
+        submit: Callable[[Entry], Awaitable[None]],
+        recent: RecentSettlements,
+        counts: SettlementCounts,
+    ) -> None:
+        """Prepares a replay.
+
+        Args:
+            files: the journal; it may appear later.
+            attempt_claim: takes the right to replay it; None while another process has it.
+            submit: queues an entry for settlement.
+            recent: reports settled already.
+            counts: where bad lines are counted.
+        """
+        self._files = files
+        self._attempt_claim = attempt_claim
+        self._submit = submit
+        self._recent = recent
+        self._counts = counts
+        self._stored: JournalPosition | None = None
+        self.lag = JournalLag(time.monotonic)
+        self.caught_up = asyncio.Event()
+        """Set once everything is settled that was in the journal when this process began to read it."""
+        self.is_reading = False
+        """Whether this process is the one that replays."""
+
+    async def run(self) -> None:
+        """Replays until cancelled, whenever no other process does."""
+        while True:
+            try:
+                claim = await self._attempt_claim()
+                if claim is not None:
+                    await self._read_with(claim)
+            except (*UNAVAILABLE, asyncpg.PostgresError) as error:
+                logger.warning("journal waits", extra={"error": type(error).__name__})
+            await asyncio.sleep(_RETRY_S)
+
+    async def _read_with(self, claim: Claim) -> None:
+        """Replays until the claim is lost, which raises."""
+        try:
+            self._stored = None
+            file = JournalFile(self._files.segments, await claim.load(), self._files.delay_s, time.monotonic)
+            self.is_reading = True
+            try:
+                while True:
+                    await self._step(file, claim)
+            finally:
+                self.is_reading = False
+                file.close()
+        finally:
+            claim.give_up()
+
+    async def _step(self, file: JournalFile, claim: Claim) -> None:
+        # Shielded: a cancelled reader must not leave a thread behind that reads a closed file.
+        looking = asyncio.ensure_future(asyncio.to_thread(self._look, file))
+        try:
+            lines = await asyncio.shield(looking)
+        except asyncio.CancelledError:
+            await asyncio.wait({looking})
+            raise
+        except OSError:
+            logger.exception("journal cannot be read")
+            await asyncio.sleep(_RETRY_S)
+            return
+        if lines is not None:
+            await self._replay(lines, claim)
+            return
+        if file.is_caught_up:
+            self.caught_up.set()
+        await asyncio.sleep(_LOOK_INTERVAL_S)
+
+    def _look(self, file: JournalFile) -> JournalLines | None:
+        """Everything that touches the disk, in one thread."""
+        if self._files.rotation is not None:
+            self._files.rotation.look(file.position)
+        self.lag.observe(file.remaining_bytes())
+        return file.read()
+
+    async def _replay(self, lines: JournalLines, claim: Claim) -> None:
+        page = Page()
+        self._counts.bad_lines += lines.passed_over
+        for offset, line in lines.lines:
+            entry = self._news_of(offset, line, page)
+            if entry is not None:
+                await self._submit(entry)
+        await page.done()
+        await claim.store(lines.end)
+        await self._note_stored(lines.end)
+
+    def _news_of(self, offset: int, line: bytes, page: Page) -> Entry | None:
+        """The call of a line, unless the stream has brought it."""
+        try:
+            return self._entry_of(values_of_line(line), page)
+        except MalformedReportError as error:
+            self._counts.bad_lines += 1
+            logger.warning("bad journal line was skipped", extra={"byte_offset": offset, "reason": str(error)})
+        values = values_behind_tear(line)
+        return None if values is None else self._entry_of(values, page)
+
+    def _entry_of(self, values: Values, page: Page) -> Entry | None:
+        statement = statement_of(values)
+        if self._recent.knows(values[0], statement):
+            return None
+        return Entry(report_of(values), Origin.JOURNAL, page, statement)
+
+    async def _note_stored(self, position: JournalPosition) -> None:
+        """Files before the one of a stored position are needed no more."""
+        before, self._stored = self._stored, position
+        if before is not None and before.inode == position.inode:
+            self.lag.settle(position.byte_offset - before.byte_offset)
+            return
+        try:
+            await asyncio.to_thread(self._files.segments.retire_before, position.inode, self._files.keep_segments)
+        except OSError as error:
+            logger.warning("settled journal segments stay", extra={"error": str(error)})
+
+
+def claim_with(settings: UsageSettings, role: str, journal: Path) -> AttemptClaim:
+    """Claims of a journal in PostgreSQL."""
+
+    async def attempt() -> Claim | None:
+        return await JournalClaim.attempt(settings, role, await asyncio.to_thread(journal_name, journal))
+
+    return attempt
+
+
+@asynccontextmanager
+async def running(replay: JournalReplay) -> AsyncIterator[None]:
+    """Replays while the context is open."""
+    async with in_background(replay.run()):
+        yield

@@ -1,0 +1,91 @@
+"""Sets the journal aside when it has grown, and has Envoy open a new one.
+
+Only whoever reads the journal may do this, while it reads the file that Envoy writes: so at most one segment waits to be
+settled, and its end is certain once Envoy has opened the next file. Envoy opens it with the first line that it writes after
+the request, and a new Envoy with its start; until then lines go to the segment, and nothing is lost whoever dies in between.
+"""
+
+import http.client
+import logging
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from usage_service.journal.segments import JournalSegments
+from usage_service.journal.store import JournalPosition
+
+logger = logging.getLogger(__name__)
+
+_PAUSE_S: Final = 1.0
+_ASK_TIMEOUT_S: Final = 1.0
+_FAILURES: Final = (OSError, http.client.HTTPException)
+
+
+class JournalRotation:
+    """Looks at the size of one journal. Its methods block."""
+
+    def __init__(
+        self, segments: JournalSegments, rotate_bytes: int, reopen: Callable[[], None], clock: Callable[[], float]
+    ) -> None:
+        """Prepares a rotation.
+
+        Args:
+            segments: the files.
+            rotate_bytes: the size from which on the journal is set aside.
+            reopen: asks Envoy to open its journal anew; raises `OSError` or `http.client.HTTPException` when it does not.
+            clock: monotonic seconds.
+        """
+        self._segments = segments
+        self._rotate_bytes = rotate_bytes
+        self._reopen = reopen
+        self._clock = clock
+        self._is_asked = False
+        self._next_attempt_s = -float("inf")
+
+    def look(self, position: JournalPosition | None) -> None:
+        """Rotates when it is time. Failures are logged; the next look tries again, a second later at the earliest."""
+        if self._clock() < self._next_attempt_s:
+            return
+        try:
+            self._look(position)
+        except _FAILURES as error:
+            self._next_attempt_s = self._clock() + _PAUSE_S
+            logger.warning("journal cannot be rotated", extra={"error": str(error)[:200]})
+
+    def _look(self, position: JournalPosition | None) -> None:
+        try:
+            status = self._segments.journal.stat()
+        except FileNotFoundError:
+            # Set aside, perhaps by a predecessor that was killed before it could ask.
+            if not self._is_asked and self._segments.listed():
+                self._reopen()
+                self._is_asked = True
+            return
+        self._is_asked = False
+        if position is None or status.st_ino != position.inode or status.st_size < self._rotate_bytes:
+            return
+        self._segments.set_aside()
+        logger.info("journal was set aside", extra={"size_bytes": status.st_size})
+        self._reopen()
+        self._is_asked = True
+
+
+def reopen_through(envoy_admin_url: str) -> Callable[[], None]:
+    """A request to Envoy's admin page.
+
+    Args:
+        envoy_admin_url: `http://host:port`.
+    """
+    address = urlsplit(envoy_admin_url).netloc
+
+    def reopen() -> None:
+        connection = http.client.HTTPConnection(address, timeout=_ASK_TIMEOUT_S)
+        try:
+            connection.request("POST", "/reopen_logs")
+            status = connection.getresponse().status
+        finally:
+            connection.close()
+        if status != http.client.OK:
+            raise http.client.HTTPException(f"Envoy answered {status} to /reopen_logs")
+
+    return reopen

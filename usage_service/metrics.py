@@ -1,0 +1,112 @@
+"""What usage_service tells about itself. Most figures are counts that are kept anyway and read when they are exported."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from gateway_core.model.calls.holds import HoldState
+from gateway_core.model.money import NANO_CREDITS_PER_CREDIT
+from gateway_core.runtime.telemetry import semconv
+from gateway_core.runtime.telemetry.metrics import Labels, Metrics
+from usage_service.counters.follower import CounterFollower
+from usage_service.journal.replay import JournalReplay
+from usage_service.settlement.entries import Entry, SettlementCounts
+from usage_service.settlement.pipeline import SettlementPipeline
+from usage_service.settlement.rows import RecordedSettlement
+
+_CALL_LABELS: Final = (semconv.REPORT_ORIGIN, semconv.OUTCOME, semconv.USAGE_SOURCE)
+_TOKEN_LABELS: Final = (semconv.GEN_AI_REQUEST_MODEL, semconv.GEN_AI_TOKEN_TYPE)
+
+
+class SettlementMetrics:
+    """Told of every commit. Counts are kept here and read when they are exported: a call costs no instrument's bookkeeping."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._enabled = metrics.enabled
+        self._lag = metrics.histogram(semconv.SETTLEMENT_LAG)
+        self._calls: Counter[tuple[str, str, str]] = Counter()
+        self._tokens: Counter[tuple[str, str]] = Counter()
+        self._charges_nano_credits: Counter[str] = Counter()
+        self._unconfirmed_nano_credits = 0
+        metrics.total(semconv.SETTLEMENTS, lambda: _labelled(self._calls, _CALL_LABELS))
+        metrics.total(semconv.SETTLED_TOKENS, lambda: _labelled(self._tokens, _TOKEN_LABELS))
+        metrics.total(semconv.SETTLED_CHARGE, self._read_charges)
+        metrics.total(
+            semconv.UNCONFIRMED_CHARGE, lambda: [(self._unconfirmed_nano_credits / NANO_CREDITS_PER_CREDIT, {})]
+        )
+
+    def settled(self, entries: Iterable[Entry], recorded: Sequence[RecordedSettlement], origins: Sequence[str]) -> None:
+        """Reports whose settlement is committed, and which of them were new to the books, with the log that brought each."""
+        if not self._enabled:
+            return
+        now_s = time.monotonic()
+        # Of each log the call that waited longest: to note every one costs as much as to decide it.
+        for origin, arrival_s in _first_arrivals(entries).items():
+            self._lag.record(now_s - arrival_s, {semconv.REPORT_ORIGIN: origin})
+        for record, origin in zip(recorded, origins, strict=True):
+            self._count(record, origin)
+
+    def swept(self, recorded: Sequence[RecordedSettlement]) -> None:
+        """Holds that expired."""
+        if self._enabled:
+            for record in recorded:
+                self._count(record, "sweep")
+
+    def _count(self, record: RecordedSettlement, origin: str) -> None:
+        resolution, model = record.settlement.resolution, record.settlement.hold.requested_model
+        outcome = "CORRECTED" if record.corrects is not None else resolution.outcome
+        self._calls[origin, outcome, resolution.source] += 1
+        self._charges_nano_credits[model] += max(0, record.delta_nano_credits)
+        if resolution.outcome is HoldState.EXPIRED:
+            self._unconfirmed_nano_credits += resolution.charge_nano_credits
+            return
+        self._tokens[model, "input"] += resolution.usage.total_input
+        self._tokens[model, "output"] += resolution.usage.total_output
+
+    def _read_charges(self) -> list[tuple[float, Labels]]:
+        charges = self._charges_nano_credits.copy()
+        return [
+            (amount / NANO_CREDITS_PER_CREDIT, {semconv.GEN_AI_REQUEST_MODEL: model})
+            for model, amount in charges.items()
+        ]
+
+
+def _first_arrivals(entries: Iterable[Entry]) -> dict[str, float]:
+    arrivals: dict[str, float] = {}
+    for entry in entries:
+        arrivals.setdefault(entry.origin, entry.arrival_s)
+    return arrivals
+
+
+def _labelled(counts: Counter[Any], names: Sequence[str]) -> list[tuple[float, Labels]]:
+    # A copy, because the exporter's thread reads while calls are counted.
+    return [(count, dict(zip(names, values, strict=True))) for values, count in counts.copy().items()]
+
+
+def publish(
+    metrics: Metrics,
+    counts: SettlementCounts,
+    settlements: SettlementPipeline,
+    replay: JournalReplay,
+    follower: CounterFollower,
+) -> None:
+    """Has the figures read at every export."""
+    metrics.gauge(semconv.SETTLEMENT_QUEUE, lambda: [(settlements.waiting, {})])
+    metrics.gauge(semconv.REDIS_LAG, lambda: [(follower.lag_events, {})])
+    # Who does not read the journal knows nothing of it.
+    metrics.gauge(semconv.JOURNAL_LAG, lambda: [(replay.lag.size_bytes, {})] if replay.is_reading else [])
+    metrics.gauge(semconv.JOURNAL_AGE, lambda: [(replay.lag.age_s, {})] if replay.is_reading else [])
+    metrics.total(semconv.JOURNAL_RESCUED, lambda: [(counts.rescued, {})])
+    metrics.total(semconv.REPORTS_REPEATED, lambda: [(counts.repeated, {})])
+    metrics.total(semconv.DISCREPANCIES, lambda: [(counts.discrepancies, {})])
+    metrics.total(semconv.REPORTS_DROPPED, lambda: _dropped(counts))
+
+
+def _dropped(counts: SettlementCounts) -> list[tuple[float, Labels]]:
+    reasons = {
+        "forged": counts.forged,
+        "malformed": counts.bad_lines + counts.bad_stream_entries,
+        "unsettleable": counts.unsettleable,
+    }
+    return [(count, {semconv.DROP_REASON: reason}) for reason, count in reasons.items()]

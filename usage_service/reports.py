@@ -1,0 +1,172 @@
+"""Reads what Envoy says of a finished call: one line of values with tabs between them, the same in both of its logs.
+
+`megarouter_envoy.logs.access_logs` names the values in this order. The stream carries the line as a custom tag of its entries.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from envoy.data.accesslog.v3 import accesslog_pb2
+
+from gateway_core.model.ids import is_valid_id
+from gateway_core.model.organization.scopes import Scope, ScopeKind
+from gateway_core.stores.postgres.storable_text import storable_text
+from usage_service.settlement.decision import CallReport
+
+MAX_TOKEN_LENGTH: Final = 16_384
+"""Longer than any hold token: a longer text is none."""
+CALL_TAG: Final = "call"
+
+_VALUES: Final = 16
+_TOKEN_START: Final = "v2."  # noqa: S105 - how every token begins
+_TOKEN_DOTS: Final = 3
+_MAX_STARTS: Final = 64
+"""How many places of a line are tried as the start of a call."""
+_MAX_SCOPES_LENGTH: Final = 1_000
+_KINDS: Final = {str(kind): kind for kind in ScopeKind}
+_ABSENT: Final = frozenset({"", "-"})
+"""How Envoy writes that it has no value: in a tag, and in a file."""
+_FINAL_TYPES: Final = frozenset({accesslog_pb2.NotSet, accesslog_pb2.DownstreamEnd})
+
+Values = Sequence[str]
+
+
+class MalformedReportError(Exception):
+    """The entry is not one that Envoy writes; the message never quotes it."""
+
+
+def values_of_line(line: bytes) -> Values:
+    """The values of a line of the journal.
+
+    Raises:
+        MalformedReportError: the line is torn, or not one that Envoy writes.
+    """
+    try:
+        return _values(line.decode().rstrip("\n"))
+    except UnicodeDecodeError as error:
+        raise MalformedReportError("the line is not UTF-8") from error
+
+
+def values_of_entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Values | None:
+    """The values of an entry of the stream; None for one of no metered call, and for one written before its call ended.
+
+    Raises:
+        MalformedReportError: the entry is not one that Envoy writes.
+    """
+    common = entry.common_properties
+    if common.access_log_type not in _FINAL_TYPES or common.intermediate_log_entry:
+        return None
+    return _values(common.custom_tags[CALL_TAG]) if CALL_TAG in common.custom_tags else None
+
+
+def values_behind_tear(line: bytes) -> Values | None:
+    """The whole call at the end of a line that begins with part of another.
+
+    A disk that was full for a moment cuts a line short, and the next one is written behind what there is of it.
+    """
+    start = 0
+    for _ in range(_MAX_STARTS):
+        start = line.find(_TOKEN_START.encode(), start + 1)
+        if start < 0:
+            return None
+        try:
+            values = values_of_line(line[start:])
+            report_of(values)
+        except MalformedReportError:
+            continue
+        return values
+    return None
+
+
+def _values(text: str) -> Values:
+    values = text.split("\t")
+    if len(values) != _VALUES:
+        raise MalformedReportError("the call has not as many values as Envoy writes")
+    token = values[0]
+    # A torn one with a whole one behind it has more dots.
+    if not token.startswith(_TOKEN_START) or token.count(".") != _TOKEN_DOTS or len(token) > MAX_TOKEN_LENGTH:
+        raise MalformedReportError("the call has no hold token")
+    return values
+
+
+def statement_of(values: Values) -> int:
+    """A hash of everything in a call that decides its hold's outcome. Of this process: hashes of texts are seeded."""
+    _, usage, status, flags, details, host, _, request_bytes, response_bytes, *_ = values
+    was_sent = host not in _ABSENT
+    said = tuple(["" if value in _ABSENT else value for value in (usage, flags, details)])
+    return hash((said, status, was_sent, request_bytes, response_bytes))
+
+
+def report_of(values: Values) -> CallReport:
+    """What the values say.
+
+    Raises:
+        MalformedReportError: not in the way that Envoy does.
+    """
+    token, usage, status, flags, details, host, attempts, request_bytes, response_bytes, *rest = values
+    duration, first_byte, request_id, trace_id, traceparent, organization, shadow = rest
+    return CallReport(
+        token=token,
+        facts=_facts(usage),
+        http_status=_number(status) or 0,
+        flags=_NO_FLAGS if flags in _ABSENT else frozenset(flags.split(",")) - _ABSENT,
+        details=_text(details) or "",
+        upstream_host=_text(host),
+        attempts=_number(attempts) or 0,
+        request_bytes=_number(request_bytes) or 0,
+        response_bytes=_number(response_bytes) or 0,
+        duration_ms=_number(duration),
+        time_to_first_byte_ms=_number(first_byte),
+        request_id=_text(request_id) or "",
+        trace_id=_text(trace_id),
+        traceparent=_text(traceparent),
+        shadow_rate_limited=_NO_SCOPES if shadow in _ABSENT else _shadow_scopes(shadow),
+        organization=_text(organization),
+    )
+
+
+_NO_FLAGS: Final[frozenset[str]] = frozenset()
+_NO_SCOPES: Final[frozenset[Scope]] = frozenset()
+
+
+def _text(value: str) -> str | None:
+    return None if value in _ABSENT else storable_text(value)
+
+
+def _number(value: str) -> int | None:
+    """A count or a time; None where Envoy has none."""
+    if value in _ABSENT:
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS):
+        raise MalformedReportError("a count is no number")
+    return int(value)
+
+
+_MAX_DIGITS: Final = 18
+
+
+def _facts(usage: str) -> Mapping[str, object]:
+    """What the rewriter read of the answer, with numbers in one form."""
+    if usage in _ABSENT:
+        return {}
+    try:
+        facts = json.loads(usage)
+    except (ValueError, RecursionError) as error:
+        raise MalformedReportError("usage is not JSON") from error
+    if not isinstance(facts, dict):
+        raise MalformedReportError("usage is not an object")
+    return {key: _plain(value) for key, value in facts.items() if value is not None}
+
+
+def _plain(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _shadow_scopes(named: str) -> frozenset[Scope]:
+    """The scopes that ratelimit_service named (`Scope.encode`), separated by commas; whatever is none is left out."""
+    names = named.split(",") if len(named) <= _MAX_SCOPES_LENGTH else ()
+    parts = (name.partition(":") for name in names)
+    return frozenset(
+        Scope(_KINDS[kind], scope_id) for kind, _, scope_id in parts if kind in _KINDS and is_valid_id(scope_id)
+    )

@@ -1,0 +1,83 @@
+"""Finds, among calls being settled, those that a change of a cycle overtook."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from gateway_core.model.limits.cycles import Cycle, PeriodClock
+from gateway_core.model.organization.scopes import Scope, ScopeKind
+from gateway_core.stores.postgres.connections import Connection
+from usage_service.settlement.cycle_changes import ChangedCounter, PresentCycle, changed_counters, later_counters
+from usage_service.settlement.rows import RecordedSettlement
+
+_STALE_FOR_US: Final = 3_600 * 10**6
+"""Longer than any authz_service may place holds by a cycle that has changed: `identity_max_age_ms` is bounded by it."""
+
+_PRESENT: Final = """
+SELECT g.organization_id, g.scope_kind, g.scope_id, g.cycle, g.cycle_revision, o.time_zone
+  FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::text[])) AS s (organization_id, scope_kind, scope_id)
+  JOIN guardrails g USING (organization_id, scope_kind, scope_id)
+  JOIN organizations o USING (organization_id)
+"""
+
+
+async def with_later_counters(
+    connection: Connection, recorded: Sequence[RecordedSettlement], change_times: Mapping[str, datetime | None]
+) -> Sequence[RecordedSettlement]:
+    """The settlements, each with the counters of now that it also counts in. Usually there is nothing to ask for.
+
+    Args:
+        connection: holds the locks on the organizations' ledgers, so that no cycle changes meanwhile.
+        recorded: of any organizations.
+        change_times: when a cycle changed last, by organization.
+    """
+    until_us = {
+        organization: change_time.timestamp() * 10**6 + _STALE_FOR_US
+        for organization, change_time in change_times.items()
+        if change_time is not None
+    }
+    overtaken = [entry for entry in recorded if _is_overtaken(entry, until_us)]
+    if not overtaken:
+        return recorded
+    present = await _present_cycles(connection, overtaken)
+    clock = PeriodClock()
+    changes: dict[tuple[str, int], tuple[ChangedCounter, ...]] = {}
+    """By organization and the identity of a hold's counters: the calls of a key share them."""
+
+    def told(entry: RecordedSettlement) -> RecordedSettlement:
+        hold = entry.settlement.hold
+        known_as = hold.organization, id(hold.counters)
+        changed = changes.get(known_as)
+        if changed is None:
+            changed = changes[known_as] = changed_counters(hold.counters, present.get(hold.organization, {}))
+        if not changed or not _is_overtaken(entry, until_us):
+            return entry
+        return dataclasses.replace(entry, later_counters=later_counters(changed, hold.placed_epoch_us / 10**6, clock))
+
+    return [told(entry) for entry in recorded]
+
+
+def _is_overtaken(entry: RecordedSettlement, until_us: Mapping[str, float]) -> bool:
+    hold = entry.settlement.hold
+    return hold.placed_epoch_us < until_us.get(hold.organization, -1)
+
+
+async def _present_cycles(
+    connection: Connection, overtaken: Sequence[RecordedSettlement]
+) -> dict[str, dict[Scope, PresentCycle]]:
+    """By organization."""
+    holds = (entry.settlement.hold for entry in overtaken)
+    distinct = {(hold.organization, id(hold.counters)): hold.counters for hold in holds}
+    scopes = {
+        (organization, str(counter.kind), counter.scope_id)
+        for (organization, _), counters in distinct.items()
+        for counter in counters
+    }
+    columns = [list(column) for column in zip(*sorted(scopes), strict=True)]
+    present: dict[str, dict[Scope, PresentCycle]] = {}
+    for organization, kind, scope_id, cycle, revision, zone in await connection.fetch(_PRESENT, *columns):
+        scope = Scope(ScopeKind(kind), scope_id)
+        present.setdefault(organization, {})[scope] = PresentCycle(Cycle(cycle), revision, ZoneInfo(zone))
+    return present

@@ -1,0 +1,298 @@
+"""How a call ends on the books: one pure decision from the hold, what Envoy reported, and the prices named in the hold.
+
+The rule behind every case: what the provider counted is charged in full; what nobody counted but a provider may have worked on
+is charged by an estimate, at most the hold and never silently zero; a call that the provider itself failed costs nothing; a
+call that never reached a provider is voided. A call that nobody reports on expires by its organization's policy.
+"""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import field, replace
+from typing import Final
+
+from gateway_core.contract.dialects import Endpoint
+from gateway_core.model.calls.holds import Hold, HoldState
+from gateway_core.model.catalog.entries import Model, PriceSchedule
+from gateway_core.model.catalog.pricing import ChargeLine, charge_lines, total_nano_credits
+from gateway_core.model.catalog.token_usage import TokenUsage
+from gateway_core.model.organization.scopes import Scope
+from gateway_core.model.records import record
+from gateway_core.stores.postgres.storable_text import storable_text
+from usage_service.settlement.usage_reports import InvalidUsageError, UsageSource, estimated_usage, usage_of_report
+
+HOLD_CEILING: Final = "hold_ceiling"
+"""Category of the line that lowers an estimated charge to the amount of its hold."""
+
+EXPIRED_HOLD: Final = "expired_hold"
+"""Category of the line that charges a hold as a whole, because nobody reported on its call."""
+
+
+_NOTHING: Final = TokenUsage()
+
+
+class SettlementDetail(enum.StrEnum):
+    """Why a record is as it is; stable, for people and for analytics."""
+
+    COMPLETED = "completed"
+    CLIENT_DISCONNECTED = "client_disconnected"
+    USAGE_OMITTED = "usage_omitted"
+    INVALID_USAGE = "invalid_usage"
+    IMPLAUSIBLE_USAGE = "implausible_usage"
+    PROVIDER_ERROR = "provider_error"
+    PROVIDER_TIMEOUT = "provider_timeout"
+    PROVIDER_RESET = "provider_reset"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
+    RATE_LIMITED = "rate_limited"
+    REFUSED_BY_GATEWAY = "refused_by_gateway"
+    GATEWAY_ERROR = "gateway_error"
+    UNCONFIRMED = "unconfirmed"
+
+
+QUARANTINED: Final = frozenset({SettlementDetail.INVALID_USAGE, SettlementDetail.IMPLAUSIBLE_USAGE})
+"""Usage was reported and could not be believed: it is kept apart, and the call charged by estimate."""
+
+
+class ExpiredHoldPolicy(enum.StrEnum):
+    """What an organization pays for a call that nobody reported on in time, until the truth arrives."""
+
+    CHARGE_HOLD = "CHARGE_HOLD"
+    CHARGE_INPUT = "CHARGE_INPUT"
+    RELEASE = "RELEASE"
+
+
+@record(frozen=True, slots=True)
+class CallReport:
+    """What Envoy says about a finished call, the same from both of its logs. Nothing in it but the token is proof of anything."""
+
+    token: str = field(repr=False)
+    """The signed hold."""
+    facts: Mapping[str, object]
+    """What was extracted from the response (`usage_of_report`), and `model`, `response_id`, `service_tier`, `error`."""
+    http_status: int
+    """The status the caller saw; 0 when no response began."""
+    flags: frozenset[str]
+    """Envoy's response flags in their short form, such as `DC`."""
+    details: str
+    """Envoy's response code details, such as `via_upstream`."""
+    upstream_host: str | None
+    """Address of the provider; None when no host was chosen."""
+    attempts: int
+    request_bytes: int
+    response_bytes: int
+    duration_ms: int | None
+    time_to_first_byte_ms: int | None
+    request_id: str
+    trace_id: str | None
+    traceparent: str | None
+    """W3C trace context; only for a sampled call."""
+    shadow_rate_limited: frozenset[Scope] = frozenset()
+    """Scopes whose guardrails, in shadow mode, would have refused the call for its rate."""
+    organization: str | None = None
+    """Whose call the log says it was, where it says so; only the token proves it."""
+
+    @property
+    def answered_model(self) -> str | None:
+        """The model that answered, as the provider names it."""
+        return self._text("model")
+
+    @property
+    def provider_response_id(self) -> str | None:
+        """The provider's name for the answer."""
+        return self._text("response_id")
+
+    @property
+    def service_tier(self) -> str | None:
+        """The tier that was really used."""
+        return self._text("service_tier")
+
+    def _text(self, key: str) -> str | None:
+        """A fact that should be a short text and is a stranger's: bounded, and fit to be stored."""
+        value = self.facts.get(key)
+        return storable_text(value) if isinstance(value, str) and value else None
+
+
+@record(frozen=True, slots=True)
+class Resolution:
+    """The one outcome of a hold."""
+
+    outcome: HoldState
+    source: UsageSource
+    detail: SettlementDetail
+    usage: TokenUsage = _NOTHING
+    lines: tuple[ChargeLine, ...] = ()
+    charge_nano_credits: int = field(init=False)
+    """What the call costs: the sum of the lines, added up once."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "charge_nano_credits", total_nano_credits(self.lines))
+
+
+_NEVER_SENT: Final = frozenset({"UF", "UH", "UO", "NR", "NC", "DF"})
+_CLIENT_GONE: Final = frozenset({"DC", "DR"})
+_TIMEOUTS: Final = frozenset({"UT", "SI", "UMSDR", "DT"})
+_RESETS: Final = frozenset({"UC", "UR", "LR", "UPE"})
+
+_FIRST_ERROR_STATUS: Final = 400
+_FROM_PROVIDER: Final = ("via_upstream", "upstream_reset_after_response_started", "downstream_")
+"""How details begin when the status is the provider's and not Envoy's own."""
+
+
+def resolve(hold: Hold, report: CallReport, model: Model, schedule: PriceSchedule) -> Resolution:
+    """Decides how a hold is resolved.
+
+    Args:
+        hold: the verified hold.
+        report: what Envoy reported about its call.
+        model: the model called, for what usage is plausible.
+        schedule: the prices of the version named in the hold.
+    """
+    return _Case(hold, report, model, schedule).resolve()
+
+
+def expire(hold: Hold, policy: ExpiredHoldPolicy, schedule: PriceSchedule) -> Resolution:
+    """Decides what an expired hold costs: an estimate, flagged as unconfirmed.
+
+    Args:
+        hold: the verified hold.
+        policy: of its organization.
+        schedule: the prices of the version named in the hold.
+    """
+    match policy:
+        case ExpiredHoldPolicy.CHARGE_HOLD:
+            usage = TokenUsage(input=hold.input_tokens, output=hold.output_tokens)
+            lines: tuple[ChargeLine, ...] = (ChargeLine(EXPIRED_HOLD, 0, 0, hold.amount_nano_credits),)
+        case ExpiredHoldPolicy.CHARGE_INPUT:
+            usage = TokenUsage(input=hold.input_tokens)
+            lines = _at_most(hold, charge_lines(usage, schedule))
+        case _:
+            usage, lines = _NOTHING, ()
+    return Resolution(HoldState.EXPIRED, UsageSource.ESTIMATED, SettlementDetail.UNCONFIRMED, usage, lines)
+
+
+@record(frozen=True, slots=True)
+class _Case:
+    hold: Hold
+    report: CallReport
+    model: Model
+    schedule: PriceSchedule
+
+    def resolve(self) -> Resolution:
+        try:
+            usage = usage_of_report(self.hold.endpoint, self.report.facts)
+        except InvalidUsageError:
+            return self._estimate(SettlementDetail.INVALID_USAGE, self._guess())
+        if usage is None:
+            return self._resolve_without_usage()
+        if not self._is_plausible(usage):
+            return self._estimate(SettlementDetail.IMPLAUSIBLE_USAGE, self._guess())
+        detail = _ending(self.report) or SettlementDetail.COMPLETED
+        return Resolution(HoldState.SETTLED, UsageSource.PROVIDER, detail, usage, charge_lines(usage, self.schedule))
+
+    def _is_plausible(self, usage: TokenUsage) -> bool:
+        """Whether the model can have consumed this. The bound is generous: it is there for what is wrong by magnitudes.
+
+        Input: the context window and as much again as the longest answer; embeddings take many inputs in one call, each token
+        at least a byte of the body. Output: the longest answer, for as many choices as the hold can stand for.
+        """
+        input_limit = self.model.context_window_tokens + self.model.max_output_tokens
+        if self.hold.endpoint is Endpoint.EMBEDDINGS:
+            input_limit = max(input_limit, self.report.request_bytes)
+        reserve = max(self.model.default_output_reserve_tokens, 1)
+        choices = max(-(-self.hold.output_tokens // reserve), 1)
+        output_limit = max(self.hold.output_tokens, self.model.max_output_tokens * choices)
+        return usage.total_input <= input_limit and usage.total_output <= output_limit
+
+    def _resolve_without_usage(self) -> Resolution:
+        report = self.report
+        if reason := _reason_not_called(report):
+            return Resolution(HoldState.VOIDED, UsageSource.NONE, reason)
+        ending = _ending(report)
+        if report.http_status == 0 or report.http_status >= _FIRST_ERROR_STATUS:
+            return self._resolve_failure(ending)
+        if _reports_error(report) and not self._answer_began():
+            return _free(SettlementDetail.PROVIDER_ERROR)
+        return self._estimate(ending or SettlementDetail.USAGE_OMITTED, self._best_guess(report.response_bytes))
+
+    def _resolve_failure(self, ending: SettlementDetail | None) -> Resolution:
+        """A provider was called, and the caller got an error or nothing."""
+        if self.report.http_status and self.report.details.startswith(_FROM_PROVIDER):
+            return _free(SettlementDetail.PROVIDER_ERROR)
+        if ending in {SettlementDetail.PROVIDER_TIMEOUT, SettlementDetail.PROVIDER_RESET}:
+            return _free(ending)
+        # The caller left, or the gateway itself failed: the provider may have worked all the same.
+        gone = ending is SettlementDetail.CLIENT_DISCONNECTED
+        detail = SettlementDetail.CLIENT_DISCONNECTED if gone else SettlementDetail.GATEWAY_ERROR
+        return self._estimate(detail, self._best_guess(response_bytes=0))
+
+    def _answer_began(self) -> bool:
+        """Whether a stream delivered part of an answer before its error. The failed terminal event of Responses says itself
+        what is owed: there the provider reports usage, or null.
+        """
+        if not self.hold.streams or self.hold.endpoint is Endpoint.RESPONSES:
+            return False
+        return not self.report.facts.keys().isdisjoint({"start_usage", "response_id", "model"})
+
+    def _guess(self, response_bytes: int | None = None) -> TokenUsage:
+        """What was probably consumed, from sizes alone."""
+        answer_bytes = self.report.response_bytes if response_bytes is None else response_bytes
+        return estimated_usage(self.hold.input_tokens, answer_bytes, self.hold.output_tokens)
+
+    def _best_guess(self, response_bytes: int) -> TokenUsage:
+        """As `_guess`, but with the exact input where Anthropic's `message_start` told it before the stream broke off."""
+        guess = self._guess(response_bytes)
+        if self.hold.endpoint is not Endpoint.MESSAGES or "start_usage" not in self.report.facts:
+            return guess
+        try:
+            start = usage_of_report(self.hold.endpoint, {"usage": self.report.facts["start_usage"]})
+        except InvalidUsageError:
+            return guess
+        if start is None or not self._is_plausible(start):
+            return guess
+        return replace(start, output=guess.output, output_reasoning=0)
+
+    def _estimate(self, detail: SettlementDetail, usage: TokenUsage) -> Resolution:
+        """Charges what nobody counted, at most the hold."""
+        lines = _at_most(self.hold, charge_lines(usage, self.schedule))
+        return Resolution(HoldState.SETTLED, UsageSource.ESTIMATED, detail, usage, lines)
+
+
+def _at_most(hold: Hold, lines: tuple[ChargeLine, ...]) -> tuple[ChargeLine, ...]:
+    """The lines, lowered to the amount of the hold where they exceed it."""
+    excess = total_nano_credits(lines) - hold.amount_nano_credits
+    return (*lines, ChargeLine(HOLD_CEILING, 0, 0, -excess)) if excess > 0 else lines
+
+
+def _reason_not_called(report: CallReport) -> SettlementDetail | None:
+    """Why no provider saw the call; None when one may have."""
+    if report.flags & _NEVER_SENT:
+        return SettlementDetail.PROVIDER_UNAVAILABLE
+    if report.upstream_host is not None:
+        return None
+    if "RL" in report.flags:
+        return SettlementDetail.RATE_LIMITED
+    if report.flags & _CLIENT_GONE:
+        return SettlementDetail.CLIENT_DISCONNECTED
+    return SettlementDetail.REFUSED_BY_GATEWAY
+
+
+def _ending(report: CallReport) -> SettlementDetail | None:
+    """What ended the call before its regular end; None for nothing."""
+    if report.flags & _CLIENT_GONE:
+        return SettlementDetail.CLIENT_DISCONNECTED
+    if report.flags & _TIMEOUTS:
+        return SettlementDetail.PROVIDER_TIMEOUT
+    if report.flags & _RESETS:
+        return SettlementDetail.PROVIDER_RESET
+    if report.http_status >= _FIRST_ERROR_STATUS or _reports_error(report):
+        return SettlementDetail.PROVIDER_ERROR
+    return None
+
+
+def _reports_error(report: CallReport) -> bool:
+    """Whether the body held an error; from a JSON answer its leaves stand under dotted paths."""
+    return any(key.partition(".")[0] in {"error", "response_error"} for key in report.facts)
+
+
+def _free(detail: SettlementDetail) -> Resolution:
+    """A provider was called and is owed nothing for it."""
+    return Resolution(HoldState.SETTLED, UsageSource.NONE, detail)
