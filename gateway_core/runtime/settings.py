@@ -175,7 +175,7 @@ class AdminSettings(DatabaseSettings):
     None: identity providers cannot be used, and the audit log has no client addresses.
     """
     catalog_file: Path
-    """The catalogue of providers, models and prices."""
+    """The catalog of providers, models and prices."""
     invite_page_url: Annotated[str, Field(pattern=r"^https?://[!-\"$-~]+$", max_length=500)] | None = None
     """Page that invite links lead to: a link is this URL, `#` and the token. None: invites have a token and no link."""
     smtp_address: Annotated[str, Field(pattern=r"^[^\s:/@]+:[0-9]{1,5}$")] | None = None

@@ -45,6 +45,16 @@ def test_every_setting_that_a_page_names_is_accepted(page: Path) -> None:
     assert "unknown settings" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name == "README.md"], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_a_readme_lists_folders_that_exist(page: Path) -> None:
+    table = page.read_text(encoding="utf-8").partition("## Folders\n")[2].partition("\n## ")[0]
+    for cell in re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE):
+        for name in re.findall(r"`([^`]+)`", cell):
+            assert (page.parent / name).exists() or (page.parent / f"{name}.py").exists(), name
+
+
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
 def test_every_check_of_the_audit_is_documented(check: Check) -> None:
     page = (ROOT / "docs" / "guides" / "audit.md").read_text(encoding="utf-8")
