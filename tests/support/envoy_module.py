@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2
-from megarouter_envoy import find_module
+from megarouter_envoy.module import find_module
 
 # In the order of the module.
 REFUSALS = (

@@ -121,6 +121,16 @@ class Home:
         return self.envoy / "bootstrap.json"
 
     @property
+    def bootstrap_stamp_file(self) -> Path:
+        """What Envoy's configuration was made from."""
+        return self.envoy / "made-from.json"
+
+    @property
+    def catalog_summary_file(self) -> Path:
+        """What the runner remembers of the catalogue."""
+        return self.directory / "catalog-summary.json"
+
+    @property
     def journal_file(self) -> Path:
         """What Envoy writes about each call, and usage_service replays."""
         return self.directory / "journal" / "usage.log"
