@@ -84,8 +84,8 @@ def _names(routes: Sequence[Route], *, mock: bool) -> tuple[str, ...]:
     return tuple(route.name for route in routes if route.is_mock is mock)
 
 
-def _seed(plan: StackPlan) -> dict[str, str]:
+async def _seed(plan: StackPlan) -> dict[str, str]:
     environment = service_environment(
         "admin", plan.home, plan.secrets, plan.backends, plan.catalog_file, plan.environment
     )
-    return client_environment(plan.ports, plan.backends, seed_demo(plan.home, environment))
+    return client_environment(plan.ports, plan.backends, await seed_demo(plan.home, environment))

@@ -137,7 +137,7 @@ def test_code_that_changed_counts(files: EnvoyFiles, built: list[EnvoyFiles], mo
         ),
         (
             "deploy.local.supervision.supervise",
-            {"grpc", "google.protobuf", "pydantic", "yaml", "valkey", "betterproto2", "rich"},
+            {"grpc", "google.protobuf", "pydantic", "yaml", "valkey", "asyncpg", "betterproto2", "rich"},
         ),
     ],
 )
