@@ -5,10 +5,10 @@ from typing import Final
 
 from envoy.service.ratelimit.v3 import rls_pb2
 
-from gateway_core.contract.dialects import Dialect
 from gateway_core.model.calls.error_bodies import error_body
 from gateway_core.model.calls.rate_refusals import refuse_rates
 from gateway_core.model.calls.refusals import Refusal, retry_headers
+from gateway_core.model.dialects import Dialect
 from gateway_core.model.limits.rate_limits import (
     Counted,
     CounterState,

@@ -10,11 +10,11 @@ from google.protobuf import struct_pb2
 from google.rpc import code_pb2, status_pb2
 
 from authz_service.request.call import Call
-from gateway_core.contract.dialects import Dialect
 from gateway_core.model.calls.decision import Admission
 from gateway_core.model.calls.error_bodies import error_body
 from gateway_core.model.calls.placement_refusals import token_headers
 from gateway_core.model.calls.refusals import Refusal, retry_headers
+from gateway_core.model.dialects import Dialect
 from gateway_core.runtime.protobuf_wire import bytes_field
 
 REQUEST_NAMESPACE: Final = "megarouter.request"

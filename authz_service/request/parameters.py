@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from authz_service.request.call import Call
-from gateway_core.contract.dialects import Endpoint, ModelCall
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.dialects import Endpoint, ModelCall
 
 MAX_CHOICES: Final = 128
 MAX_OUTPUT_LIMIT: Final = 10**9

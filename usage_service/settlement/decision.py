@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 from typing import Final
 
-from gateway_core.contract.dialects import Endpoint
 from gateway_core.model.calls.holds import Hold, HoldState
 from gateway_core.model.catalog.entries import Model, PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, charge_lines, total_nano_credits
 from gateway_core.model.catalog.token_usage import TokenUsage
+from gateway_core.model.dialects import Endpoint
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.records import record
 from gateway_core.stores.postgres.storable_text import storable_text

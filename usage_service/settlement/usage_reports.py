@@ -10,8 +10,8 @@ import enum
 import json
 from collections.abc import Mapping
 
-from gateway_core.contract.dialects import Endpoint
 from gateway_core.model.catalog.token_usage import TokenUsage
+from gateway_core.model.dialects import Endpoint
 
 MAX_TOKEN_COUNT = 2**40
 

@@ -3,8 +3,8 @@
 import json
 from typing import Final
 
-from gateway_core.contract.dialects import Dialect
 from gateway_core.model.calls.refusals import ExhaustedLimit, Refusal
+from gateway_core.model.dialects import Dialect
 
 _OPENAI_TYPES: Final = {
     400: "invalid_request_error",

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authz_service.request.envoy_messages import allow, answer, deny, read_call
-from gateway_core.contract.dialects import Dialect
 from gateway_core.model.calls.error_bodies import error_body
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.dialects import Dialect
 from gateway_core.model.limits.guardrails import Guardrail
 from tests.support.examples import SCOPES, admitted, parameters, principal
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway_core.contract.dialects import Dialect
 from gateway_core.model.calls.error_bodies import error_body
 from gateway_core.model.calls.refusals import ExhaustedLimit, Refusal, RefusalReason
+from gateway_core.model.dialects import Dialect
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from tests.support.repository import ROOT
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_core.contract.dialects import (
+from gateway_core.model.dialects import (
     Dialect,
     Endpoint,
     ModelCall,

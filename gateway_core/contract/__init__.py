@@ -1,1 +1,0 @@
-"""What Envoy and the services must agree on."""
