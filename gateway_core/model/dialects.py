@@ -89,15 +89,6 @@ class ModelList:
     model: str | None
 
 
-def dialect_of_path(path: str) -> Dialect:
-    """The dialect an error for this path is rendered in; OpenAI where the path says nothing."""
-    if path.startswith("/v1beta") or (path.startswith("/v1/models/") and ":" in path):
-        return Dialect.GEMINI
-    if path.startswith("/v1/messages"):
-        return Dialect.ANTHROPIC
-    return Dialect.OPENAI
-
-
 def classify(method: str, path: str, client: Dialect) -> ModelCall | ModelList | None:
     """What a request line asks for; None for every path that is not served, so that no route is unmetered.
 

@@ -40,6 +40,9 @@ ROOMS = {
 REACHES_OUT: frozenset[str] = frozenset()
 """May only shrink."""
 
+WITH_ANOTHER_USER = ("gateway_core.contract", "gateway_core.schema")
+"""Shared with Envoy, and with the deployment."""
+
 USED_BY_ONE_SERVICE: frozenset[str] = frozenset()
 """May only shrink."""
 
@@ -86,6 +89,19 @@ def test_a_service_imports_only_itself_the_core_and_generated_code(path: Path) -
     service = name_of(path).partition("/")[0]
     for module in imports_of(path):
         assert module.partition(".")[0] not in OURS or lies_in(module, service, "gateway_core", "megarouter"), module
+
+
+@parametrize_modules("envoy/megarouter_envoy")
+def test_the_bootstrap_builder_imports_only_itself_the_contract_and_the_model(path: Path) -> None:
+    for module in imports_of(path):
+        ours = lies_in(module, "megarouter_envoy", "gateway_core.contract", "gateway_core.model")
+        assert module.partition(".")[0] not in OURS or ours, module
+
+
+@parametrize_modules(*SERVICES, "gateway_core")
+def test_a_service_loads_only_one_copy_of_envoys_messages(path: Path) -> None:
+    """docs/adr/0006: the other copy takes seconds and 26 MB to import."""
+    assert not any(lies_in(module, "envoy_data_plane", "betterproto2") for module in imports_of(path))
 
 
 @parametrize_modules("mock_provider")
@@ -165,7 +181,7 @@ def test_code_is_in_the_core_when_two_services_use_it() -> None:
         if lies_in(name, "gateway_core")
         and path.name != "__init__.py"
         and len(users.get(name, ())) < 2
-        and not lies_in(name, "gateway_core.schema")  # of the deployment, not of a service
+        and not lies_in(name, *WITH_ANOTHER_USER)
     }
     assert alone == USED_BY_ONE_SERVICE
 

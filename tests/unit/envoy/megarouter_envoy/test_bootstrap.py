@@ -17,8 +17,10 @@ from megarouter_envoy.clusters.credentials import credential_for, write_secret_f
 from megarouter_envoy.filters.admin_api import prepare_admin_api
 from megarouter_envoy.options import AdminApi, BootstrapOptions, IdentityProvider, ProviderTarget, ServiceSockets
 from megarouter_envoy.replies.admin_replies import REPLIES
-from megarouter_envoy.replies.error_bodies import Dialect, error_body
 from megarouter_envoy.replies.local_replies import causes
+
+from gateway_core.contract.errors import error_body
+from gateway_core.model.dialects import Dialect
 
 # The example of RFC 7517, appendix A.1.
 PUBLIC_KEY = {
