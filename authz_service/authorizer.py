@@ -15,13 +15,15 @@ from authz_service.request.call import Call
 from authz_service.request.credentials import INVALID_KEY, KeyHashes, find_api_key
 from authz_service.request.parameters import read_parameters
 from authz_service.request.terms import TermsMemory
-from gateway_core.contract.dialects import Dialect, ModelCall, ModelList, classify, dialect_of_path
+from gateway_core.contract.dialects import dialect_of_path
+from gateway_core.contract.headers import DIALECT_VERSION, GEMINI_API_KEY
 from gateway_core.model.calls.decision import MICROSECONDS_PER_SECOND, Admission, Prices, admit, refuse_principal
 from gateway_core.model.calls.holds import SharedClaims, shared_claims, sign_hold
 from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.placements import Placed, Refused
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.dialects import Dialect, ModelCall, ModelList, classify
 from gateway_core.model.ids import make_id
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.records import record
@@ -166,6 +168,6 @@ class Authorizer:
 
 
 def _client_dialect(call: Call) -> Dialect:
-    if call.header("anthropic-version"):
+    if call.header(DIALECT_VERSION):
         return Dialect.ANTHROPIC
-    return Dialect.GEMINI if call.header("x-goog-api-key") else Dialect.OPENAI
+    return Dialect.GEMINI if call.header(GEMINI_API_KEY) else Dialect.OPENAI

@@ -33,6 +33,8 @@ from benchmarks.process_times import cpu_s, postgres_process, redis_process
 from benchmarks.settlement import databases
 from deploy.local.programs.migration import migrate_with_derived_logins
 from deploy.local.stack.database_urls import login_url
+from gateway_core.contract.headers import CLUSTER
+from gateway_core.contract.metadata import REQUEST_NAMESPACE
 from gateway_core.model.catalog.entries import Catalog
 from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from gateway_core.runtime.settings import AuthzSettings
@@ -151,7 +153,7 @@ def _messages(keys: Sequence[str]) -> list[bytes]:
         http.header_map.headers.extend(
             base_pb2.HeaderValue(key=name, raw_value=value.encode()) for name, value in sent.items()
         )
-        attributes.metadata_context.filter_metadata["megarouter.request"].update(
+        attributes.metadata_context.filter_metadata[REQUEST_NAMESPACE].update(
             {"model": "acme/model-a", "max_tokens": 20}
         )
         messages.append(request.SerializeToString())
@@ -187,7 +189,7 @@ async def _ask(service: AuthzService, messages: Iterator[bytes], calls: int, at_
     async def worker() -> None:
         for _ in range(calls // at_once):
             answer = await check(next(messages), {})
-            if b"x-megarouter-cluster" not in answer:
+            if CLUSTER.encode() not in answer:
                 raise RuntimeError(external_auth_pb2.CheckResponse.FromString(answer).denied_response.body)
 
     await asyncio.gather(*(worker() for _ in range(at_once)))

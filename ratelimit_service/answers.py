@@ -5,10 +5,20 @@ from typing import Final
 
 from envoy.service.ratelimit.v3 import rls_pb2
 
-from gateway_core.contract.dialects import Dialect
-from gateway_core.model.calls.error_bodies import error_body
+from gateway_core.contract.errors import error_body, error_of, retry_headers
+from gateway_core.contract.headers import (
+    CONTENT_TYPE,
+    JSON,
+    limit_header,
+    quota_headers,
+    remaining_header,
+    reset_header,
+)
+from gateway_core.contract.metadata import SHADOW_REFUSED
+from gateway_core.model.calls.quotas import Quota, QuotaUnit
 from gateway_core.model.calls.rate_refusals import refuse_rates
-from gateway_core.model.calls.refusals import Refusal, retry_headers
+from gateway_core.model.calls.refusals import Refusal
+from gateway_core.model.dialects import Dialect
 from gateway_core.model.limits.rate_limits import (
     Counted,
     CounterState,
@@ -26,6 +36,10 @@ _OK: Final = rls_pb2.RateLimitResponse.OK
 _OVER_LIMIT: Final = rls_pb2.RateLimitResponse.OVER_LIMIT
 UNITS: Final = {unit: rls_pb2.RateLimitResponse.RateLimit.Unit.Value(unit.name) for unit in RateUnit}
 UINT32_MAX: Final = 2**32 - 1
+# Names of headers as `HeaderValue.key`, written once.
+_QUOTA_HEADERS: Final = tuple(
+    bytes_field(1, name(QuotaUnit.REQUESTS).encode()) for name in (limit_header, remaining_header, reset_header)
+)
 _US_PER_S: Final = 1_000_000
 
 
@@ -71,14 +85,14 @@ def _admitted(state: CounterState) -> bytes:
         + number_field(3, min(remaining, UINT32_MAX))
         + bytes_field(4, reset)
     )
-    headers = (b"limit", str(demand.limit)), (b"remaining", str(remaining)), (b"reset", format_duration(state.reset_us))
+    values = (str(demand.limit), str(remaining), format_duration(state.reset_us))
     return b"".join(
         (
             number_field(1, _OK),
             bytes_field(2, status),
             *(
-                bytes_field(3, bytes_field(1, b"x-ratelimit-%b-requests" % name) + bytes_field(2, value.encode()))
-                for name, value in headers
+                bytes_field(3, name + bytes_field(2, value.encode()))
+                for name, value in zip(_QUOTA_HEADERS, values, strict=True)
             ),
         )
     )
@@ -114,21 +128,17 @@ def _report_shadows(response: rls_pb2.RateLimitResponse, states: Sequence[Counte
     refused = (state.demand.counter for state in states if not state.fits)
     shadows = sorted({counter.scope.encode() for counter in refused if isinstance(counter, RateCounter)})
     if shadows:
-        response.dynamic_metadata.update({"shadow_refused": ",".join(shadows)})
+        response.dynamic_metadata.update({SHADOW_REFUSED: ",".join(shadows)})
 
 
 def _refuse(response: rls_pb2.RateLimitResponse, refusal: Refusal, dialect: Dialect) -> None:
     response.overall_code = _OVER_LIMIT
-    response.raw_body = error_body(refusal, dialect).encode()
-    _add_headers(response, {"content-type": "application/json", **retry_headers(refusal)})
+    response.raw_body = error_body(error_of(refusal), dialect).encode()
+    _add_headers(response, {CONTENT_TYPE: JSON, **retry_headers(refusal)})
 
 
 def _limit_headers(state: CounterState) -> dict[str, str]:
-    return {
-        "x-ratelimit-limit-requests": str(state.demand.limit),
-        "x-ratelimit-remaining-requests": str(state.remaining),
-        "x-ratelimit-reset-requests": format_duration(state.reset_us),
-    }
+    return quota_headers(Quota(QuotaUnit.REQUESTS, state.demand.limit, state.remaining, state.reset_us))
 
 
 def _add_headers(response: rls_pb2.RateLimitResponse, headers: Mapping[str, str]) -> None:

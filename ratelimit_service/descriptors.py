@@ -11,19 +11,19 @@ from typing import Final, Protocol
 
 from envoy.service.ratelimit.v3 import rls_pb2
 
-from gateway_core.contract.dialects import Dialect
+from gateway_core.contract.metadata import RATE_LIMIT_DOMAIN, RATE_LIMIT_ENTRIES, DecisionKey
+from gateway_core.model.dialects import Dialect
 from gateway_core.model.limits.rate_limits import MAX_ID_BYTES, Demand
 from gateway_core.model.limits.request_limits import decode_limits, demands_of
 
-DOMAIN: Final = "megarouter"
 MAX_DESCRIPTORS: Final = 32
 MAX_LIMITS: Final = 128
 """Of one descriptor: what a key, a member, four groups and an organization may have."""
 _MAX_LIMITS_BYTES: Final = 32 * 1024
 _UINT32_MAX: Final = 2**32 - 1
 
-_REQUIRED: Final = frozenset({"organization", "rate_limits"})
-_ALLOWED: Final = _REQUIRED | {"dialect"}
+_ALLOWED: Final = frozenset(RATE_LIMIT_ENTRIES)
+_REQUIRED: Final = _ALLOWED - {DecisionKey.DIALECT}
 
 
 class InvalidDescriptorsError(Exception):
@@ -51,8 +51,8 @@ def read_call(request: rls_pb2.RateLimitRequest) -> DescribedCall:
     Raises:
         InvalidDescriptorsError: wrong domain, none or too many descriptors, an unknown entry or unit, two organizations.
     """
-    if request.domain != DOMAIN:
-        raise InvalidDescriptorsError(f"the domain must be {DOMAIN}")
+    if request.domain != RATE_LIMIT_DOMAIN:
+        raise InvalidDescriptorsError(f"the domain must be {RATE_LIMIT_DOMAIN}")
     if not 1 <= len(request.descriptors) <= MAX_DESCRIPTORS:
         raise InvalidDescriptorsError(f"a request has 1 to {MAX_DESCRIPTORS} descriptors")
     request_hits = request.hits_addend or 1
@@ -62,10 +62,10 @@ def read_call(request: rls_pb2.RateLimitRequest) -> DescribedCall:
     for descriptor in request.descriptors:
         values = _values(descriptor.entries)
         hits = descriptor.hits_addend.value if descriptor.HasField("hits_addend") else request_hits
-        demands = _demands(values["organization"], values["rate_limits"])
+        demands = _demands(values[DecisionKey.ORGANIZATION], values[DecisionKey.RATE_LIMITS])
         descriptors.append(demands if hits == 1 else tuple(replace(demand, hits=hits) for demand in demands))
-        organizations.add(values["organization"])
-        dialect = _DIALECTS.get(values.get("dialect", ""), dialect)
+        organizations.add(values[DecisionKey.ORGANIZATION])
+        dialect = _DIALECTS.get(values.get(DecisionKey.DIALECT, ""), dialect)
     if len(organizations) > 1:
         raise InvalidDescriptorsError("all descriptors of a request must be of one organization")
     return DescribedCall(tuple(descriptors), dialect)
@@ -105,6 +105,6 @@ def _values(entries: Sequence[_Entry]) -> dict[str, str]:
         raise InvalidDescriptorsError(
             "a descriptor has the entries organization and rate_limits and perhaps dialect, once each"
         )
-    if not _is_id(values["organization"]):
+    if not _is_id(values[DecisionKey.ORGANIZATION]):
         raise InvalidDescriptorsError(f"an organization has 1 to {MAX_ID_BYTES} bytes")
     return values

@@ -9,10 +9,11 @@ from typing import Final
 from envoy.service.ratelimit.v3 import rls_pb2
 from redis.exceptions import OutOfMemoryError
 
+from gateway_core.contract.metadata import RATE_LIMIT_DOMAIN
 from gateway_core.model.limits.rate_limits import CounterState, Demand, merge_demands
 from gateway_core.stores.redis.connections import UNAVAILABLE
 from ratelimit_service.answers import Answer, answer, answered
-from ratelimit_service.descriptors import DOMAIN, DescribedCall, InvalidDescriptorsError, read_call
+from ratelimit_service.descriptors import DescribedCall, InvalidDescriptorsError, read_call
 from ratelimit_service.rate_counters import RateCounters
 from ratelimit_service.ruled_calls import answer_ruled, read_ruled_call
 from ratelimit_service.rules import Rules
@@ -36,7 +37,7 @@ class _Asked:
 def _read(request: bytes) -> _Asked | rls_pb2.RateLimitRequest:
     """What a request asks; those of other domains as they are. Remembered: all calls of a key bring the same bytes."""
     message = rls_pb2.RateLimitRequest.FromString(request)
-    if message.domain != DOMAIN:
+    if message.domain != RATE_LIMIT_DOMAIN:
         return message
     call = read_call(message)
     return _Asked(call, merge_demands(chain.from_iterable(call.descriptors)))
@@ -70,7 +71,7 @@ class RateLimitHandler:
             return answer(asked.call, await self._take(asked.demands))
         rules = self._rules()
         if rules is None:
-            raise InvalidDescriptorsError(f"the domain must be {DOMAIN}")
+            raise InvalidDescriptorsError(f"the domain must be {RATE_LIMIT_DOMAIN}")
         ruled = read_ruled_call(asked, rules)
         demands = merge_demands(demand for demand in ruled.demands if demand)
         return answered(answer_ruled(ruled, await self._take(demands)))

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Final
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from gateway_core.contract.metadata import RATE_LIMIT_DOMAIN
 from gateway_core.model.limits.rate_limits import RateUnit
-from ratelimit_service.descriptors import DOMAIN
 
 MAX_FILE_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 16
@@ -128,8 +128,8 @@ def parse_rules(files: Mapping[str, str]) -> Rules:
     domains: dict[str, _Node] = {}
     for name, text in files.items():
         parsed = _parsed(name, text)
-        if parsed.domain == DOMAIN:
-            raise RulesError(f"{name}: the domain {DOMAIN} is the gateway's own; its limits are guardrails")
+        if parsed.domain == RATE_LIMIT_DOMAIN:
+            raise RulesError(f"{name}: the domain {RATE_LIMIT_DOMAIN} is the gateway's own; its limits are guardrails")
         if parsed.domain in domains:
             raise RulesError(f"{name}: the domain {parsed.domain} has rules in another file already")
         domains[parsed.domain] = _node(name, parsed.descriptors, None, ())

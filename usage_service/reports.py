@@ -1,14 +1,15 @@
 """Reads what Envoy says of a finished call: one line of values with tabs between them, the same in both of its logs.
 
-`megarouter_envoy.logs.access_logs` names the values in this order. The stream carries the line as a custom tag of its entries.
+`gateway_core.contract.call_line` defines the line.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from envoy.data.accesslog.v3 import accesslog_pb2
 
+from gateway_core.contract.call_line import ABSENT, CALL_TAG, CallLine, split_line
 from gateway_core.model.ids import is_valid_id
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.stores.postgres.storable_text import storable_text
@@ -16,27 +17,20 @@ from usage_service.settlement.decision import CallReport
 
 MAX_TOKEN_LENGTH: Final = 16_384
 """Longer than any hold token: a longer text is none."""
-CALL_TAG: Final = "call"
-
-_VALUES: Final = 16
 _TOKEN_START: Final = "v2."  # noqa: S105 - how every token begins
 _TOKEN_DOTS: Final = 3
 _MAX_STARTS: Final = 64
 """How many places of a line are tried as the start of a call."""
 _MAX_SCOPES_LENGTH: Final = 1_000
 _KINDS: Final = {str(kind): kind for kind in ScopeKind}
-_ABSENT: Final = frozenset({"", "-"})
-"""How Envoy writes that it has no value: in a tag, and in a file."""
 _FINAL_TYPES: Final = frozenset({accesslog_pb2.NotSet, accesslog_pb2.DownstreamEnd})
-
-Values = Sequence[str]
 
 
 class MalformedReportError(Exception):
     """The entry is not one that Envoy writes; the message never quotes it."""
 
 
-def values_of_line(line: bytes) -> Values:
+def values_of_line(line: bytes) -> CallLine:
     """The values of a line of the journal.
 
     Raises:
@@ -48,7 +42,7 @@ def values_of_line(line: bytes) -> Values:
         raise MalformedReportError("the line is not UTF-8") from error
 
 
-def values_of_entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Values | None:
+def values_of_entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> CallLine | None:
     """The values of an entry of the stream; None for one of no metered call, and for one written before its call ended.
 
     Raises:
@@ -60,7 +54,7 @@ def values_of_entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Values | None:
     return _values(common.custom_tags[CALL_TAG]) if CALL_TAG in common.custom_tags else None
 
 
-def values_behind_tear(line: bytes) -> Values | None:
+def values_behind_tear(line: bytes) -> CallLine | None:
     """The whole call at the end of a line that begins with part of another.
 
     A disk that was full for a moment cuts a line short, and the next one is written behind what there is of it.
@@ -79,50 +73,47 @@ def values_behind_tear(line: bytes) -> Values | None:
     return None
 
 
-def _values(text: str) -> Values:
-    values = text.split("\t")
-    if len(values) != _VALUES:
+def _values(text: str) -> CallLine:
+    values = split_line(text)
+    if values is None:
         raise MalformedReportError("the call has not as many values as Envoy writes")
-    token = values[0]
+    token = values.token
     # A torn one with a whole one behind it has more dots.
     if not token.startswith(_TOKEN_START) or token.count(".") != _TOKEN_DOTS or len(token) > MAX_TOKEN_LENGTH:
         raise MalformedReportError("the call has no hold token")
     return values
 
 
-def statement_of(values: Values) -> int:
+def statement_of(values: CallLine) -> int:
     """A hash of everything in a call that decides its hold's outcome. Of this process: hashes of texts are seeded."""
-    _, usage, status, flags, details, host, _, request_bytes, response_bytes, *_ = values
-    was_sent = host not in _ABSENT
-    said = tuple(["" if value in _ABSENT else value for value in (usage, flags, details)])
-    return hash((said, status, was_sent, request_bytes, response_bytes))
+    was_sent = values.upstream_host not in ABSENT
+    said = tuple(["" if value in ABSENT else value for value in (values.usage, values.flags, values.details)])
+    return hash((said, values.status, was_sent, values.request_bytes, values.response_bytes))
 
 
-def report_of(values: Values) -> CallReport:
+def report_of(values: CallLine) -> CallReport:
     """What the values say.
 
     Raises:
         MalformedReportError: not in the way that Envoy does.
     """
-    token, usage, status, flags, details, host, attempts, request_bytes, response_bytes, *rest = values
-    duration, first_byte, request_id, trace_id, traceparent, organization, shadow = rest
     return CallReport(
-        token=token,
-        facts=_facts(usage),
-        http_status=_number(status) or 0,
-        flags=_NO_FLAGS if flags in _ABSENT else frozenset(flags.split(",")) - _ABSENT,
-        details=_text(details) or "",
-        upstream_host=_text(host),
-        attempts=_number(attempts) or 0,
-        request_bytes=_number(request_bytes) or 0,
-        response_bytes=_number(response_bytes) or 0,
-        duration_ms=_number(duration),
-        time_to_first_byte_ms=_number(first_byte),
-        request_id=_text(request_id) or "",
-        trace_id=_text(trace_id),
-        traceparent=_text(traceparent),
-        shadow_rate_limited=_NO_SCOPES if shadow in _ABSENT else _shadow_scopes(shadow),
-        organization=_text(organization),
+        token=values.token,
+        facts=_facts(values.usage),
+        http_status=_number(values.status) or 0,
+        flags=_NO_FLAGS if values.flags in ABSENT else frozenset(values.flags.split(",")) - ABSENT,
+        details=_text(values.details) or "",
+        upstream_host=_text(values.upstream_host),
+        attempts=_number(values.attempts) or 0,
+        request_bytes=_number(values.request_bytes) or 0,
+        response_bytes=_number(values.response_bytes) or 0,
+        duration_ms=_number(values.duration_ms),
+        time_to_first_byte_ms=_number(values.first_byte_ms),
+        request_id=_text(values.request_id) or "",
+        trace_id=_text(values.trace_id),
+        traceparent=_text(values.traceparent),
+        shadow_rate_limited=_NO_SCOPES if values.shadow_refused in ABSENT else _shadow_scopes(values.shadow_refused),
+        organization=_text(values.organization),
     )
 
 
@@ -131,12 +122,12 @@ _NO_SCOPES: Final[frozenset[Scope]] = frozenset()
 
 
 def _text(value: str) -> str | None:
-    return None if value in _ABSENT else storable_text(value)
+    return None if value in ABSENT else storable_text(value)
 
 
 def _number(value: str) -> int | None:
     """A count or a time; None where Envoy has none."""
-    if value in _ABSENT:
+    if value in ABSENT:
         return None
     if not (value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS):
         raise MalformedReportError("a count is no number")
@@ -148,7 +139,7 @@ _MAX_DIGITS: Final = 18
 
 def _facts(usage: str) -> Mapping[str, object]:
     """What the rewriter read of the answer, with numbers in one form."""
-    if usage in _ABSENT:
+    if usage in ABSENT:
         return {}
     try:
         facts = json.loads(usage)

@@ -17,11 +17,9 @@ from typing import Any, Final
 import asyncpg
 
 from admin_service.access.directory import Directory, Grant
+from gateway_core.contract import headers
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN
 from gateway_core.stores.postgres.connections import Connection
-
-EDGE_SECRET_HEADER: Final = "x-megarouter-edge-secret"  # noqa: S105 - the name of the header
-IDENTITY_HEADER: Final = "x-megarouter-identity"
 
 MAX_PAYLOAD_CHARACTERS: Final = 16_384
 _MAX_ISSUER: Final = 500
@@ -50,7 +48,7 @@ class EdgeProof:
 
     def holds(self, metadata: Metadata) -> bool:
         """Whether Envoy carried the call. In constant time; never without a secret."""
-        given = [value for key, value in metadata if key == EDGE_SECRET_HEADER]
+        given = [value for key, value in metadata if key == headers.EDGE_SECRET]
         if self._secret is None or len(given) != 1 or not isinstance(given[0], str):
             return False
         return hmac.compare_digest(given[0].encode(), self._secret)
@@ -122,7 +120,7 @@ class Identities:
 
 def verified_identity(token: str, metadata: Metadata) -> Identity | None:
     """Whom the token names, if its payload is the one that Envoy forwards as verified."""
-    forwarded = [value for key, value in metadata if key == IDENTITY_HEADER]
+    forwarded = [value for key, value in metadata if key == headers.IDENTITY]
     parts = token.split(".")
     if len(forwarded) != 1 or len(parts) != 3 or forwarded[0] != parts[1]:
         return None

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import grpc
 from google.protobuf import any_pb2
@@ -10,7 +9,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
-ERROR_DOMAIN: Final = "megarouter"
+from gateway_core.contract.errors import ERROR_DOMAIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from admin_service.api.errors import (
     unauthenticated,
 )
 from admin_service.serving.changes import Changes, MakeChange
+from gateway_core.contract.headers import CLIENT_ADDRESS, REQUEST_ID
 from gateway_core.runtime.telemetry.semconv import RPC_METHOD, RPC_SYSTEM_NAME
 from gateway_core.runtime.telemetry.tracing import Tracing
 from gateway_core.stores.postgres.connections import UNAVAILABLE
@@ -32,8 +33,6 @@ from gateway_core.stores.postgres.organization_wall import acting_for
 
 logger = logging.getLogger(__name__)
 
-CALL_ID_HEADER: Final = "x-request-id"
-ADDRESS_HEADER: Final = "x-megarouter-client-address"
 _SCHEME: Final = "bearer"
 _MAX_HEADER_CHARACTERS: Final = 100
 _MAX_VIOLATIONS: Final = 20
@@ -167,8 +166,8 @@ def origin_of(metadata: Sequence[tuple[str, str | bytes]]) -> Origin:
     """Where a call comes from, as Envoy says: it removes these headers from what clients send."""
     headers = {key: value for key, value in metadata if isinstance(value, str)}
     return Origin(
-        headers.get(CALL_ID_HEADER, "")[:_MAX_HEADER_CHARACTERS],
-        headers.get(ADDRESS_HEADER, "")[:_MAX_HEADER_CHARACTERS],
+        headers.get(REQUEST_ID, "")[:_MAX_HEADER_CHARACTERS],
+        headers.get(CLIENT_ADDRESS, "")[:_MAX_HEADER_CHARACTERS],
     )
 
 

@@ -6,15 +6,14 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from authz_service.request.call import Call
+from gateway_core.contract.headers import ANTHROPIC_API_KEY, API_KEY_HEADERS, AUTHORIZATION, GEMINI_API_KEY
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from gateway_core.runtime.bounded_memory import BoundedMemory
 
-_KEY_HEADERS: Final = ("x-api-key", "x-goog-api-key")
-
 HOW_TO_AUTHENTICATE: Final = (
-    "Send your MegaRouter API key in one header: 'Authorization: Bearer <key>', 'x-api-key: <key>' or"
-    " 'x-goog-api-key: <key>'."
+    f"Send your MegaRouter API key in one header: 'Authorization: Bearer <key>', '{ANTHROPIC_API_KEY}: <key>' or"
+    f" '{GEMINI_API_KEY}: <key>'."
 )
 INVALID_KEY: Final = Refusal(
     RefusalReason.INVALID_API_KEY,
@@ -29,19 +28,19 @@ def find_api_key(call: Call) -> str | Refusal:
     """
     presented: list[str] = []
     for name, raw in call.headers:
-        if name == "authorization":
+        if name == AUTHORIZATION:
             scheme, _, value = raw.decode("latin-1").strip().partition(" ")
             if scheme.lower() != "bearer":
                 return Refusal(
                     RefusalReason.INVALID_API_KEY, f"The authorization scheme must be Bearer. {HOW_TO_AUTHENTICATE}"
                 )
             presented.append(value.strip())
-        elif name in _KEY_HEADERS:
+        elif name in API_KEY_HEADERS:
             presented.append(raw.decode("latin-1").strip())
     if not presented:
         return Refusal(RefusalReason.MISSING_API_KEY, _missing_message(call.path))
     # Envoy joins a repeated `authorization` with a comma, which no key contains.
-    if len(set(presented)) > 1 or "," in presented[0] or sum(name == "authorization" for name, _ in call.headers) > 1:
+    if len(set(presented)) > 1 or "," in presented[0] or sum(name == AUTHORIZATION for name, _ in call.headers) > 1:
         return Refusal(
             RefusalReason.CONFLICTING_API_KEYS,
             f"The call carries more than one API key; send exactly one. {HOW_TO_AUTHENTICATE}",

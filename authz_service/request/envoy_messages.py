@@ -10,27 +10,27 @@ from google.protobuf import struct_pb2
 from google.rpc import code_pb2, status_pb2
 
 from authz_service.request.call import Call
-from gateway_core.contract.dialects import Dialect
+from gateway_core.contract import headers
+from gateway_core.contract.errors import error_body, error_of, retry_headers
+from gateway_core.contract.headers import CONTENT_LENGTH
+from gateway_core.contract.metadata import ANSWERED, REQUEST_NAMESPACE, DecisionKey
 from gateway_core.model.calls.decision import Admission
-from gateway_core.model.calls.error_bodies import error_body
-from gateway_core.model.calls.placement_refusals import token_headers
-from gateway_core.model.calls.refusals import Refusal, retry_headers
+from gateway_core.model.calls.placement_refusals import token_quota
+from gateway_core.model.calls.refusals import Refusal
+from gateway_core.model.dialects import Dialect
 from gateway_core.runtime.protobuf_wire import bytes_field
 
-REQUEST_NAMESPACE: Final = "megarouter.request"
-CLUSTER_HEADER: Final = "x-megarouter-cluster"
 _OVERWRITE: Final = base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 _LENGTH_DIGITS: Final = 18
 _DYNAMIC_METADATA: Final = external_auth_pb2.CheckResponse.DYNAMIC_METADATA_FIELD_NUMBER
 # The caller's credential never reaches a provider; Envoy adds the provider's own on the upstream side.
-_REMOVED_HEADERS: Final = ("authorization", "x-api-key", "x-goog-api-key", "cookie", "proxy-authorization")
+_REMOVED_HEADERS: Final = (headers.AUTHORIZATION, *headers.API_KEY_HEADERS, "cookie", "proxy-authorization")
 
 # What a decision reads; the others, which may be many, are left where they are.
-_READ_HEADERS: Final = frozenset(
-    {
-        *("authorization", "x-api-key", "x-goog-api-key", "anthropic-version"),
-        *("content-type", "content-encoding", "content-length"),
-    }
+_READ_HEADERS: Final = frozenset(headers.DECIDING)
+
+_HOLD, _HOLD_ID, _TRACEPARENT = (
+    key.encode() for key in (DecisionKey.HOLD, DecisionKey.HOLD_ID, DecisionKey.TRACEPARENT)
 )
 
 Value = bool | float | str | dict[str, object] | None
@@ -40,14 +40,14 @@ def read_call(request: external_auth_pb2.CheckRequest) -> Call:
     """The call that Envoy asks about."""
     attributes = request.attributes
     http = attributes.request.http
-    headers = _headers(http)
+    sent = _headers(http)
     metadata = attributes.metadata_context.filter_metadata
     facts = metadata[REQUEST_NAMESPACE].fields if REQUEST_NAMESPACE in metadata else {}
     return Call(
         http.method,
         http.path,
-        headers,
-        _body_bytes(headers),
+        sent,
+        _body_bytes(sent),
         {name: _value(value) for name, value in facts.items()},
         attributes.source.address.socket_address.address,
     )
@@ -63,11 +63,11 @@ def _headers(http: attribute_context_pb2.AttributeContext.HttpRequest) -> tuple[
     return tuple([(name, value.encode()) for name, value in http.headers.items() if name in _READ_HEADERS])
 
 
-def _body_bytes(headers: tuple[tuple[str, bytes], ...]) -> int:
+def _body_bytes(sent: tuple[tuple[str, bytes], ...]) -> int:
     """Envoy's buffer filter sets the length of every body, also of a chunked one."""
     length = b""
-    for name, value in headers:
-        if name == "content-length":
+    for name, value in sent:
+        if name == CONTENT_LENGTH:
             length = value
             break
     return int(length) if length.isdigit() and len(length) <= _LENGTH_DIGITS else -1
@@ -89,13 +89,13 @@ def allow(admission: Admission, token: str, traceparent: str | None) -> bytes:
     (https://protobuf.dev/programming-guides/encoding/#last-one-wins).
     """
     shared = admission.derived(_shared_answer)
-    own = _metadata_entry(b"hold", token) + _metadata_entry(b"hold_id", admission.hold.hold_id)
+    own = _metadata_entry(_HOLD, token) + _metadata_entry(_HOLD_ID, admission.hold.hold_id)
     if traceparent:
-        own += _metadata_entry(b"traceparent", traceparent)
+        own += _metadata_entry(_TRACEPARENT, traceparent)
     response = shared + bytes_field(_DYNAMIC_METADATA, own)
     if admission.tokens_left:
-        headers = [_header(name, value) for name, value in token_headers(admission, admission.tokens_left)]
-        more = external_auth_pb2.OkHttpResponse(response_headers_to_add=headers)
+        quota = headers.quota_headers(token_quota(admission, admission.tokens_left))
+        more = external_auth_pb2.OkHttpResponse(response_headers_to_add=_headers_of(quota))
         response += external_auth_pb2.CheckResponse(ok_response=more).SerializeToString()
     return response
 
@@ -111,7 +111,7 @@ def _shared_answer(admission: Admission) -> bytes:
     answer: bytes = external_auth_pb2.CheckResponse(
         status=status_pb2.Status(code=code_pb2.OK),
         ok_response=external_auth_pb2.OkHttpResponse(
-            headers=[_header(CLUSTER_HEADER, admission.cluster)], headers_to_remove=_REMOVED_HEADERS
+            headers=[_header(headers.CLUSTER, admission.cluster)], headers_to_remove=_REMOVED_HEADERS
         ),
         dynamic_metadata=_shared_metadata(admission),
     ).SerializeToString()
@@ -120,27 +120,31 @@ def _shared_answer(admission: Admission) -> bytes:
 
 def deny(refusal: Refusal, dialect: Dialect) -> bytes:
     """The call does not pass; the body says why in the caller's dialect."""
-    headers = [_header(name, value) for name, value in (*retry_headers(refusal).items(), *refusal.headers)]
-    return _answered(refusal.status, error_body(refusal, dialect), headers)
+    quota = headers.quota_headers(refusal.quota) if refusal.quota else {}
+    return _answered(refusal.status, error_body(error_of(refusal), dialect), retry_headers(refusal) | quota)
 
 
 def answer(body: str) -> bytes:
     """A call that this service answers itself, with success: no provider is reached."""
-    return _answered(200, body, [])
+    return _answered(200, body, {})
 
 
-def _answered(status: int, body: str, headers: list[base_pb2.HeaderValueOption]) -> bytes:
+def _answered(status: int, body: str, more_headers: Mapping[str, str]) -> bytes:
     answered: bytes = external_auth_pb2.CheckResponse(
         # Any code but OK makes Envoy send this response instead of the call.
         status=status_pb2.Status(code=code_pb2.PERMISSION_DENIED),
         denied_response=external_auth_pb2.DeniedHttpResponse(
             status=http_status_pb2.HttpStatus(code=status),
-            headers=[_header("content-type", "application/json"), *headers],
+            headers=_headers_of({headers.CONTENT_TYPE: headers.JSON, **more_headers}),
             body=body,
         ),
-        dynamic_metadata=_struct({"answered": True}),
+        dynamic_metadata=_struct({ANSWERED: True}),
     ).SerializeToString()
     return answered
+
+
+def _headers_of(values: Mapping[str, str]) -> list[base_pb2.HeaderValueOption]:
+    return [_header(name, value) for name, value in values.items()]
 
 
 def _header(name: str, value: str) -> base_pb2.HeaderValueOption:
@@ -151,16 +155,16 @@ def _shared_metadata(admission: Admission) -> struct_pb2.Struct:
     """What Envoy's filters and logs read. Whose call it is and what it may cost stands in the token."""
     hold = admission.hold
     fields: dict[str, Any] = {
-        "organization": hold.organization,
-        "dialect": str(hold.endpoint.dialect),
-        "upstream_path": admission.upstream_path,
+        DecisionKey.ORGANIZATION: hold.organization,
+        DecisionKey.DIALECT: str(hold.endpoint.dialect),
+        DecisionKey.UPSTREAM_PATH: admission.upstream_path,
     }
     if admission.rewrite_model:
-        fields["served_model"] = hold.served_model
+        fields[DecisionKey.SERVED_MODEL] = hold.served_model
     if admission.inject_include_usage:
-        fields["inject_include_usage"] = True
+        fields[DecisionKey.INJECT_INCLUDE_USAGE] = True
     if admission.rate_limits:  # without the key Envoy does not ask ratelimit_service
-        fields["rate_limits"] = admission.rate_limits
+        fields[DecisionKey.RATE_LIMITS] = admission.rate_limits
     return _struct(fields)
 
 

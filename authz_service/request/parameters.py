@@ -5,36 +5,51 @@ from collections.abc import Mapping
 from typing import Final
 
 from authz_service.request.call import Call
-from gateway_core.contract.dialects import Endpoint, ModelCall
+from gateway_core.contract.headers import CONTENT_ENCODING, CONTENT_TYPE, JSON
+from gateway_core.contract.request_facts import (
+    BACKGROUND,
+    BEST_OF,
+    CANDIDATE_COUNT,
+    GENERATION_MAX_OUTPUT_TOKENS,
+    INCLUDE_USAGE,
+    MAX_COMPLETION_TOKENS,
+    MAX_OUTPUT_TOKENS,
+    MAX_TOKENS,
+    MODEL,
+    SERVICE_TIER,
+    STREAM,
+    UNREADABLE,
+    N,
+)
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.dialects import Endpoint, ModelCall
 
 MAX_CHOICES: Final = 128
 MAX_OUTPUT_LIMIT: Final = 10**9
 _NO_ENCODING: Final = frozenset({"", "identity"})
-_PLAIN_JSON: Final = "application/json"
-_JSON: Final = re.compile(r"application/json[ \t]*(;.*)?", re.IGNORECASE)
+_JSON: Final = re.compile(rf"{JSON}[ \t]*(;.*)?", re.IGNORECASE)
 _STANDARD_TIERS: Final = frozenset({"auto", "default", "standard", "standard_only"})
 
 # The caller's own limit on output, by operation; the first one present counts.
 _OUTPUT_LIMITS: Final[Mapping[Endpoint, tuple[str, ...]]] = {
-    Endpoint.CHAT_COMPLETIONS: ("max_completion_tokens", "max_tokens"),
-    Endpoint.COMPLETIONS: ("max_tokens",),
-    Endpoint.RESPONSES: ("max_output_tokens",),
+    Endpoint.CHAT_COMPLETIONS: (MAX_COMPLETION_TOKENS, MAX_TOKENS),
+    Endpoint.COMPLETIONS: (MAX_TOKENS,),
+    Endpoint.RESPONSES: (MAX_OUTPUT_TOKENS,),
     Endpoint.EMBEDDINGS: (),
-    Endpoint.MESSAGES: ("max_tokens",),
-    Endpoint.GENERATE_CONTENT: ("generation_max_output_tokens",),
+    Endpoint.MESSAGES: (MAX_TOKENS,),
+    Endpoint.GENERATE_CONTENT: (GENERATION_MAX_OUTPUT_TOKENS,),
 }
 _CHOICES: Final[Mapping[Endpoint, tuple[str, ...]]] = {
-    Endpoint.CHAT_COMPLETIONS: ("n",),
-    Endpoint.COMPLETIONS: ("n", "best_of"),
-    Endpoint.GENERATE_CONTENT: ("candidate_count",),
+    Endpoint.CHAT_COMPLETIONS: (N,),
+    Endpoint.COMPLETIONS: (N, BEST_OF),
+    Endpoint.GENERATE_CONTENT: (CANDIDATE_COUNT,),
 }
 # How the caller wrote it, for messages.
-_WRITTEN: Final = {
-    "generation_max_output_tokens": "generationConfig.maxOutputTokens",
-    "candidate_count": "generationConfig.candidateCount",
-    "include_usage": "stream_options.include_usage",
+_WRITTEN: Final[Mapping[str, str]] = {
+    GENERATION_MAX_OUTPUT_TOKENS: "generationConfig.maxOutputTokens",
+    CANDIDATE_COUNT: "generationConfig.candidateCount",
+    INCLUDE_USAGE: "stream_options.include_usage",
 }
 
 
@@ -55,22 +70,22 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
             streams=_streams(call, route),
             output_limit=_largest(call.facts, _OUTPUT_LIMITS[route.endpoint], MAX_OUTPUT_LIMIT),
             choices=_largest(call.facts, _CHOICES.get(route.endpoint, ()), MAX_CHOICES) or 1,
-            asks_for_usage=_boolean(call.facts, "include_usage"),
+            asks_for_usage=_boolean(call.facts, INCLUDE_USAGE),
         )
     except _RefusedError as error:
         return error.refusal
 
 
 def _require_readable(call: Call) -> None:
-    if call.header("content-encoding").strip().lower() not in _NO_ENCODING:
+    if call.header(CONTENT_ENCODING).strip().lower() not in _NO_ENCODING:
         raise _RefusedError(
             Refusal(
                 RefusalReason.UNSUPPORTED_CONTENT_ENCODING,
                 "Compressed bodies are not accepted: the model and its limits must be readable. Send the JSON uncompressed.",
             )
         )
-    content_type = call.header("content-type")
-    if content_type != _PLAIN_JSON and not _JSON.fullmatch(content_type.strip()):
+    content_type = call.header(CONTENT_TYPE)
+    if content_type != JSON and not _JSON.fullmatch(content_type.strip()):
         raise _RefusedError(
             Refusal(
                 RefusalReason.UNSUPPORTED_CONTENT_TYPE, "The body must be JSON: send 'content-type: application/json'."
@@ -78,7 +93,7 @@ def _require_readable(call: Call) -> None:
         )
     if call.body_bytes <= 0:
         raise _RefusedError(Refusal(RefusalReason.UNREADABLE_BODY, "The body is empty: send a JSON object."))
-    if "unreadable" in call.facts:
+    if UNREADABLE in call.facts:
         raise _RefusedError(
             Refusal(
                 RefusalReason.UNREADABLE_BODY,
@@ -88,32 +103,31 @@ def _require_readable(call: Call) -> None:
 
 
 def _require_standard_tier(facts: Mapping[str, object]) -> None:
-    tier = facts.get("service_tier")
+    tier = facts.get(SERVICE_TIER)
     if tier is not None and tier not in _STANDARD_TIERS:
-        raise _invalid(
-            "service_tier", "only the standard tier has a price here; leave it out or use 'auto' or 'default'"
-        )
+        raise _invalid(SERVICE_TIER, "only the standard tier has a price here; leave it out or use 'auto' or 'default'")
 
 
 def _require_foreground(facts: Mapping[str, object]) -> None:
-    if _boolean(facts, "background"):
+    if _boolean(facts, BACKGROUND):
         raise _invalid(
-            "background", "such a response ends after the call, where its usage cannot be metered; leave it out"
+            BACKGROUND,
+            "such a response ends after the call, where its usage cannot be metered; leave it out",
         )
 
 
 def _model(facts: Mapping[str, object]) -> str:
-    model = facts.get("model")
+    model = facts.get(MODEL)
     if not isinstance(model, str) or not model:
-        raise _invalid("model", "it is required and must be a string")
+        raise _invalid(MODEL, "it is required and must be a string")
     return model
 
 
 def _streams(call: Call, route: ModelCall) -> bool:
     if route.path_streams is None:
-        streams = _boolean(call.facts, "stream")
+        streams = _boolean(call.facts, STREAM)
         if streams and not route.endpoint.streams:
-            raise _invalid("stream", "this operation does not stream")
+            raise _invalid(STREAM, "this operation does not stream")
         return streams
     if route.path_streams and "alt=sse" not in call.path.partition("?")[2].split("&"):
         raise _invalid("alt", "streams are served as server-sent events: call :streamGenerateContent?alt=sse")

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from gateway_core.contract.dialects import Endpoint
 from gateway_core.model.calls.decision import Parameters, Prices, Terms, agree
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal
+from gateway_core.model.dialects import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.runtime.bounded_memory import BoundedMemory
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import asyncpg
 import yaml
-from megarouter_envoy import command, find_binary
+from megarouter_envoy.binary import command, find_binary
 
 from benchmarks.gateway.machine import GATEWAY_CORE, LOAD_CORE, gateway_cores, pin, starting_on
 from benchmarks.tenants import add_member_with_keys, add_strangers

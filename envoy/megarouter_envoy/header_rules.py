@@ -6,18 +6,18 @@ from envoy_data_plane.envoy.extensions.filters.http.header_mutation import v3 as
 from envoy_data_plane.envoy.extensions.http.early_header_mutation.header_mutation import v3 as early
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
 
-from megarouter_envoy.names import INTERNAL_HEADER_PREFIX, PROVIDER_MARK_HEADER
+from gateway_core.contract import headers
 from megarouter_envoy.typed_config import extension, set_header
 
 Mutation = mutation_rules.HeaderMutation
 
 # Envoy obeys `x-envoy-*` of a client with an internal address, retries and timeouts among them; it would keep its
 # `x-request-id` too. Without `accept-encoding` a provider answers uncompressed, so its usage can be read.
-CLIENT_PREFIXES_REMOVED = (INTERNAL_HEADER_PREFIX, "x-envoy-")
-CLIENT_HEADERS_REMOVED = ("accept-encoding", "x-request-id")
+CLIENT_PREFIXES_REMOVED = (headers.INTERNAL_PREFIX, "x-envoy-")
+CLIENT_HEADERS_REMOVED = ("accept-encoding", headers.REQUEST_ID)
 
 # They describe the company's account at the provider, not the caller's; the gateway has limits of its own.
-PROVIDER_PREFIXES_REMOVED = ("x-ratelimit-", "anthropic-ratelimit-", INTERNAL_HEADER_PREFIX, "x-envoy-")
+PROVIDER_PREFIXES_REMOVED = (headers.RATE_LIMIT_PREFIX, "anthropic-ratelimit-", headers.INTERNAL_PREFIX, "x-envoy-")
 PROVIDER_HEADERS_REMOVED = (
     "alt-svc",
     "anthropic-organization-id",
@@ -42,7 +42,7 @@ def clean_provider_answer() -> header_mutation.HeaderMutation:
     """
     mutations = [_remove_prefix(prefix) for prefix in PROVIDER_PREFIXES_REMOVED]
     mutations.extend(Mutation(remove=name) for name in PROVIDER_HEADERS_REMOVED)
-    mutations.append(Mutation(append=set_header(PROVIDER_MARK_HEADER, "true")))
+    mutations.append(Mutation(append=set_header(headers.PROVIDER_MARK, "true")))
     return header_mutation.HeaderMutation(mutations=header_mutation.Mutations(response_mutations=mutations))
 
 

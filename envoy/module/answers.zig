@@ -1,14 +1,13 @@
 //! What the rewriter does with a provider's answer while its bytes pass: they are neither delayed nor collected.
 
 const std = @import("std");
+const contract = @import("contract.zig");
 const envoy = @import("envoy.zig");
 const events = @import("events.zig");
 const json = @import("json_reader.zig");
 const usage = @import("usage.zig");
 const Pieces = @import("pieces.zig").Pieces;
 
-const namespace = "megarouter.rewriter";
-const usage_key = "usage";
 /// Room for the facts of most answers.
 const text_bytes_usual = 512;
 const allocator = std.heap.c_allocator;
@@ -38,7 +37,7 @@ pub const Answer = union(enum) {
 
     /// Chooses by the answer's type. Where memory is short the answer passes unread: its call is settled by an estimate.
     pub fn of(content_type: []const u8, hides_usage: bool) Answer {
-        if (std.ascii.startsWithIgnoreCase(content_type, "application/json")) {
+        if (std.ascii.startsWithIgnoreCase(content_type, contract.json_type)) {
             const document = allocator.create(Document) catch return .ignored;
             document.* = .{ .reader = .init(allocator, .{ .allocator = allocator }) };
             return .{ .document = document };
@@ -114,7 +113,7 @@ fn writeFacts(stream: envoy.Stream, facts: *usage.Facts) error{OutOfMemory}!void
     defer text.deinit(allocator);
     try text.ensureTotalCapacity(allocator, text_bytes_usual);
     try facts.write(&text);
-    envoy.setMetadataText(stream, namespace, usage_key, text.items);
+    envoy.setMetadataText(stream, contract.rewriter_namespace, contract.usage, text.items);
 }
 
 fn readEvents(reader: *events.Stream, stream: envoy.Stream, pieces: []const envoy.Slice) error{OutOfMemory}!void {

@@ -1,11 +1,11 @@
 //! The filter before authz_service: what a call is decided by becomes metadata. A body itself never leaves Envoy.
 
 const std = @import("std");
+const contract = @import("contract.zig");
 const envoy = @import("envoy.zig");
 const request_facts = @import("request_facts.zig");
 const Pieces = @import("pieces.zig").Pieces;
 
-const namespace = "megarouter.request";
 /// Room for most calls.
 const fields_bytes_usual = 256;
 
@@ -20,14 +20,14 @@ pub fn read(stream: envoy.Stream, bodies: []const envoy.Body) void {
         // Out of memory even for this: without metadata the call has no model and is refused.
         request_facts.appendUnreadable(allocator, &fields) catch return;
     };
-    if (fields.items.len > 0) envoy.setMetadata(stream, namespace, fields.items);
+    if (fields.items.len > 0) envoy.setMetadata(stream, contract.request_namespace, fields.items);
 }
 
 fn readBody(allocator: std.mem.Allocator, stream: envoy.Stream, bodies: []const envoy.Body, fields: *std.ArrayList(u8)) !void {
     var pieces: Pieces = .{ .allocator = allocator };
     try pieces.read(stream, bodies);
     if (pieces.length() == 0) return;
-    const content_type = envoy.header(stream, .request, "content-type") orelse "";
+    const content_type = envoy.header(stream, .request, contract.content_type) orelse "";
     if (!request_facts.isJson(content_type)) return error.Unreadable;
     try fields.ensureTotalCapacity(allocator, fields_bytes_usual);
     var facts: request_facts.Facts = .init(allocator);

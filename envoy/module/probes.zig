@@ -4,9 +4,10 @@
 //! `out`; the result is its length, or a negative number for a fault.
 
 const std = @import("std");
+const contract = @import("contract.zig");
+const dialects = @import("dialects.zig");
 const events = @import("events.zig");
 const json = @import("json_reader.zig");
-const refusals = @import("refusals.zig");
 const request_facts = @import("request_facts.zig");
 const rewriting = @import("rewriting.zig");
 const usage = @import("usage.zig");
@@ -109,13 +110,9 @@ fn outcomeOf(input: Input, model_text: ?[]const u8, include_usage: bool) rewriti
 
 /// The error that a refusal of this number is answered with.
 export fn megarouter_error(path: *const Input, number: u8, out: *const Output) callconv(.c) isize {
-    const values = std.enums.values(refusals.Refusal);
+    const values = std.enums.values(contract.Refusal);
     if (number >= values.len) return fault;
-    var body: std.ArrayList(u8) = .empty;
-    defer body.deinit(allocator);
-    const dialect = refusals.dialectOf(path.pointer[0..path.length]);
-    refusals.appendError(allocator, &body, dialect, values[number]) catch return fault;
-    return out.write(body.items);
+    return out.write(values[number].body(dialects.dialectOf(path.pointer[0..path.length])));
 }
 
 /// The facts of an answer that is one document.

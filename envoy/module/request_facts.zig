@@ -1,6 +1,7 @@
 //! What authz_service decides by: a few values of the request body, as the fields of a `google.protobuf.Struct`.
 
 const std = @import("std");
+const contract = @import("contract.zig");
 const json = @import("json_reader.zig");
 const numbers = @import("numbers.zig");
 
@@ -28,11 +29,11 @@ const Place = enum {
     snake_limit_camel,
     snake_limit_snake,
 
-    fn key(self: Place) []const u8 {
+    fn fact(self: Place) contract.RequestFact {
         return switch (self) {
-            .camel_candidate_camel, .camel_candidate_snake, .snake_candidate_camel, .snake_candidate_snake => "candidate_count",
-            .camel_limit_camel, .camel_limit_snake, .snake_limit_camel, .snake_limit_snake => "generation_max_output_tokens",
-            else => @tagName(self),
+            .camel_candidate_camel, .camel_candidate_snake, .snake_candidate_camel, .snake_candidate_snake => .candidate_count,
+            .camel_limit_camel, .camel_limit_snake, .snake_limit_camel, .snake_limit_snake => .generation_max_output_tokens,
+            inline else => |place| @field(contract.RequestFact, @tagName(place)),
         };
     }
 };
@@ -138,18 +139,19 @@ pub const Facts = struct {
     pub fn finish(self: *Facts, fields: *Text) json.Failure!void {
         try self.reader.finish();
         for (std.enums.values(Place)) |place| {
-            try appendField(self.allocator, fields, place.key(), self.reader.visitor.found.get(place));
+            try appendField(self.allocator, fields, place.fact(), self.reader.visitor.found.get(place));
         }
     }
 };
 
 /// The fields of a body that cannot be read.
 pub fn appendUnreadable(allocator: std.mem.Allocator, fields: *Text) error{OutOfMemory}!void {
-    try appendField(allocator, fields, "unreadable", .{ .characters = "true" });
+    try appendField(allocator, fields, .unreadable, .{ .characters = "true" });
 }
 
 /// Appends an entry of `Struct.fields`. Of two entries for one key the later one counts.
-fn appendField(allocator: std.mem.Allocator, fields: *Text, key: []const u8, found: Found) error{OutOfMemory}!void {
+fn appendField(allocator: std.mem.Allocator, fields: *Text, fact: contract.RequestFact, found: Found) error{OutOfMemory}!void {
+    const key = @tagName(fact);
     var head: [12]u8 = undefined;
     const value = switch (found) {
         .nothing => return,
@@ -196,7 +198,7 @@ fn booleanHead(buffer: *[12]u8, boolean: bool) []const u8 {
 
 /// Whether a header says JSON: `application/json`, with or without parameters.
 pub fn isJson(content_type: []const u8) bool {
-    const name = "application/json";
+    const name = contract.json_type;
     if (!std.ascii.startsWithIgnoreCase(content_type, name)) return false;
     const rest = std.mem.trimStart(u8, content_type[name.len..], " \t");
     return rest.len == 0 or rest[0] == ';';

@@ -3,17 +3,15 @@
 //! Nothing passes it without a decision, and nothing passes of which it could not make what was decided.
 
 const std = @import("std");
+const contract = @import("contract.zig");
 const envoy = @import("envoy.zig");
 const json_text = @import("json_text.zig");
-const refusals = @import("refusals.zig");
+const dialects = @import("dialects.zig");
 const rewriting = @import("rewriting.zig");
 const Answer = @import("answers.zig").Answer;
 const Pieces = @import("pieces.zig").Pieces;
 
 const allocator = std.heap.c_allocator;
-const decision_namespace = "envoy.filters.http.ext_authz";
-const own_namespace = "megarouter.rewriter";
-const provider_mark = "x-megarouter-provider-answer";
 
 const Error = error{ Undecided, OutOfMemory };
 
@@ -39,19 +37,19 @@ pub const Call = struct {
         return refusal == null;
     }
 
-    fn carryOut(self: *Call, stream: envoy.Stream, bodies: []const envoy.Body) Error!?refusals.Refusal {
-        if (envoy.metadataText(stream, decision_namespace, "dialect") == null) return error.Undecided;
-        const path = envoy.metadataText(stream, decision_namespace, "upstream_path") orelse return error.Undecided;
-        const encoding = envoy.header(stream, .request, "content-encoding") orelse "identity";
+    fn carryOut(self: *Call, stream: envoy.Stream, bodies: []const envoy.Body) Error!?contract.Refusal {
+        if (decision(stream, .dialect) == null) return error.Undecided;
+        const path = decision(stream, .upstream_path) orelse return error.Undecided;
+        const encoding = envoy.header(stream, .request, contract.content_encoding) orelse "identity";
         if (!std.ascii.eqlIgnoreCase(encoding, "identity")) return .unsupported_encoding;
         if (try self.rewriteBody(stream, bodies)) |problem| return problem;
         envoy.setHeader(stream, .request, ":path", path);
         return null;
     }
 
-    fn rewriteBody(self: *Call, stream: envoy.Stream, bodies: []const envoy.Body) Error!?refusals.Refusal {
-        const model = envoy.metadataText(stream, decision_namespace, "served_model");
-        const include_usage = envoy.metadataIsTrue(stream, decision_namespace, "inject_include_usage");
+    fn rewriteBody(self: *Call, stream: envoy.Stream, bodies: []const envoy.Body) Error!?contract.Refusal {
+        const model = decision(stream, .served_model);
+        const include_usage = envoy.metadataIsTrue(stream, contract.decision_namespace, @tagName(contract.DecisionKey.inject_include_usage));
         var pieces: Pieces = .{ .allocator = allocator };
         defer pieces.deinit();
         try pieces.read(stream, bodies);
@@ -72,14 +70,19 @@ pub const Call = struct {
 
     /// The answer begins. Those of Envoy itself and of the services lack the mark of a provider's answer.
     pub fn beginAnswer(self: *Call, stream: envoy.Stream, is_empty: bool) void {
-        if (envoy.header(stream, .response, provider_mark) == null) return;
-        envoy.removeHeader(stream, .response, provider_mark);
+        if (envoy.header(stream, .response, contract.provider_mark) == null) return;
+        envoy.removeHeader(stream, .response, contract.provider_mark);
         if (is_empty) return;
-        const content_type = envoy.header(stream, .response, "content-type") orelse return;
+        const content_type = envoy.header(stream, .response, contract.content_type) orelse return;
         self.answer = .of(content_type, self.hides_usage);
-        if (self.hides_usage and self.answer == .stream) envoy.removeHeader(stream, .response, "content-length");
+        if (self.hides_usage and self.answer == .stream) envoy.removeHeader(stream, .response, contract.content_length);
     }
 };
+
+/// What authz_service says of the call under a key.
+fn decision(stream: envoy.Stream, key: contract.DecisionKey) ?[]const u8 {
+    return envoy.metadataText(stream, contract.decision_namespace, @tagName(key));
+}
 
 fn readBody(pieces: []const envoy.Slice, model_text: ?[]const u8, include_usage: bool) rewriting.Outcome {
     var rewriter: rewriting.Rewriter = .init(allocator);
@@ -101,16 +104,13 @@ fn replace(stream: envoy.Stream, bodies: []const envoy.Body, pieces: *const Piec
     envoy.replaceBody(stream, bodies[bodies.len - 1], content.items);
     var digits: [20]u8 = undefined;
     const length = std.fmt.bufPrint(&digits, "{d}", .{content.items.len}) catch return error.OutOfMemory;
-    envoy.setHeader(stream, .request, "content-length", length);
+    envoy.setHeader(stream, .request, contract.content_length, length);
 }
 
-fn respond(stream: envoy.Stream, refusal: refusals.Refusal) void {
+fn respond(stream: envoy.Stream, refusal: contract.Refusal) void {
     const path = envoy.header(stream, .request, ":path") orelse "";
-    var body: json_text.Text = .empty;
-    defer body.deinit(allocator);
-    refusals.appendError(allocator, &body, refusals.dialectOf(path), refusal) catch body.clearRetainingCapacity();
-    envoy.setMetadataTrue(stream, own_namespace, "answered");
-    const headers = [_]envoy.Header{ .of("content-type", "application/json"), .of("x-should-retry", "false") };
+    envoy.setMetadataTrue(stream, contract.rewriter_namespace, contract.answered);
+    const headers = [_]envoy.Header{ .of(contract.content_type, contract.json_type), .of(contract.should_retry, "false") };
     const count: usize = if (refusal.status() < 500) 2 else 1;
-    envoy.respond(stream, refusal.status(), headers[0..count], body.items, "rewriter_response");
+    envoy.respond(stream, refusal.status(), headers[0..count], refusal.body(dialects.dialectOf(path)), "rewriter_response");
 }

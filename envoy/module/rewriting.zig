@@ -4,7 +4,7 @@
 const std = @import("std");
 const json = @import("json_reader.zig");
 const json_text = @import("json_text.zig");
-const Refusal = @import("refusals.zig").Refusal;
+const Refusal = @import("contract.zig").Refusal;
 const Text = json_text.Text;
 
 /// What authz_service decided about the body.

@@ -2,31 +2,14 @@
 //! Of an error only its kind is taken: a message may quote the caller.
 
 const std = @import("std");
+const contract = @import("contract.zig");
 const json = @import("json_reader.zig");
 const json_text = @import("json_text.zig");
 const numbers = @import("numbers.zig");
 const Text = json_text.Text;
 
 /// What a fact is called in the text that is handed on, in the order in which it is written.
-pub const Name = enum {
-    usage,
-    start_usage,
-    response_usage,
-    usage_metadata,
-    model,
-    service_tier,
-    response_id,
-    @"error",
-    @"error.type",
-    @"error.code",
-    @"error.status",
-    @"error.present",
-    response_error,
-    @"response_error.type",
-    @"response_error.code",
-    @"response_error.status",
-    @"response_error.present",
-};
+pub const Name = contract.UsageFact;
 
 /// Of what one place may hold.
 const Shape = enum { any, short };

@@ -22,6 +22,7 @@ _HEAD: Final = """\
 _NOISE: Final = re.compile(
     r"--$|-- (Name: |Dumped |PostgreSQL database dump)|\\(un)?restrict |SET |SELECT pg_catalog\.set_config\("
 )
+_POLICY_ROLES: Final = re.compile(r"(?<= TO )megarouter_\w+(?:, megarouter_\w+)+")
 _TIMEOUT_S: Final = 60
 
 
@@ -46,8 +47,13 @@ def dump_schema(url: str) -> str:
 
 def _without_noise(text: str) -> str:
     """Removes settings of the session, versions and headings, so that only a change of the schema changes the text."""
-    kept = [line for line in text.splitlines() if not _NOISE.match(line)]
+    # pg_dump lists the roles of a policy in the order in which they lie on the disk.
+    kept = [_POLICY_ROLES.sub(_sorted_roles, line) for line in text.splitlines() if not _NOISE.match(line)]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() + "\n"
+
+
+def _sorted_roles(listed: re.Match[str]) -> str:
+    return ", ".join(sorted(listed[0].split(", ")))
 
 
 def _pg_dump() -> str:

@@ -14,7 +14,7 @@ import aiohttp
 import asyncpg
 import pytest
 
-from deploy.local.stack.admin_edge import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
+from deploy.local.stack.environment import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
 from deploy.local.supervision.running import Stack
 from tests.support.identity_provider import IdentityProvider, running_identity_provider
 from tests.support.tenants import Tenant, make_tenant

@@ -8,13 +8,12 @@ from functools import cache
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2
-from megarouter_envoy import find_module
+from megarouter_envoy.module import find_module
 
-# In the order of the module.
-REFUSALS = (
-    "body_not_object", "body_too_deep", "escaped_key", "invalid_model", "invalid_stream_options", "malformed_body",
-    "misspelled_key", "nested_value", "repeated_key", "unsupported_encoding", "gateway_error",
-)  # fmt: skip
+from gateway_core.contract.module_errors import MODULE_ERRORS
+
+REFUSALS = tuple(error.code for error in MODULE_ERRORS)
+"""In the order of the module."""
 _MARGIN_BYTES = 1_000
 
 

@@ -1,7 +1,7 @@
 """A hold with a value in every field."""
 
-from gateway_core.contract.dialects import Endpoint
 from gateway_core.model.calls.holds import Hold
+from gateway_core.model.dialects import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.throttles import Throttle, ThrottleKind

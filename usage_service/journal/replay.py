@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 import asyncpg
 
+from gateway_core.contract.call_line import CallLine
 from gateway_core.runtime.background import in_background
 from gateway_core.runtime.settings import UsageSettings
 from gateway_core.stores.postgres.connections import UNAVAILABLE
@@ -21,7 +22,6 @@ from usage_service.journal.segments import JournalSegments, journal_name
 from usage_service.journal.store import JournalClaim, JournalPosition
 from usage_service.reports import (
     MalformedReportError,
-    Values,
     report_of,
     statement_of,
     values_behind_tear,
@@ -178,7 +178,7 @@ class JournalReplay:
         values = values_behind_tear(line)
         return None if values is None else self._entry_of(values, page)
 
-    def _entry_of(self, values: Values, page: Page) -> Entry | None:
+    def _entry_of(self, values: CallLine, page: Page) -> Entry | None:
         statement = statement_of(values)
         if self._recent.knows(values[0], statement):
             return None

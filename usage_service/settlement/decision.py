@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 from typing import Final
 
-from gateway_core.contract.dialects import Endpoint
+from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.calls.holds import Hold, HoldState
 from gateway_core.model.catalog.entries import Model, PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, charge_lines, total_nano_credits
 from gateway_core.model.catalog.token_usage import TokenUsage
+from gateway_core.model.dialects import Endpoint
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.records import record
 from gateway_core.stores.postgres.storable_text import storable_text
@@ -93,22 +94,26 @@ class CallReport:
     @property
     def answered_model(self) -> str | None:
         """The model that answered, as the provider names it."""
-        return self._text("model")
+        return self._text(UsageFact.MODEL)
 
     @property
     def provider_response_id(self) -> str | None:
         """The provider's name for the answer."""
-        return self._text("response_id")
+        return self._text(UsageFact.RESPONSE_ID)
 
     @property
     def service_tier(self) -> str | None:
         """The tier that was really used."""
-        return self._text("service_tier")
+        return self._text(UsageFact.SERVICE_TIER)
 
     def _text(self, key: str) -> str | None:
         """A fact that should be a short text and is a stranger's: bounded, and fit to be stored."""
         value = self.facts.get(key)
         return storable_text(value) if isinstance(value, str) and value else None
+
+
+_BEGINNINGS: Final = frozenset({UsageFact.START_USAGE, UsageFact.RESPONSE_ID, UsageFact.MODEL})
+"""Reported once an answer has begun."""
 
 
 @record(frozen=True, slots=True)
@@ -230,7 +235,7 @@ class _Case:
         """
         if not self.hold.streams or self.hold.endpoint is Endpoint.RESPONSES:
             return False
-        return not self.report.facts.keys().isdisjoint({"start_usage", "response_id", "model"})
+        return not self.report.facts.keys().isdisjoint(_BEGINNINGS)
 
     def _guess(self, response_bytes: int | None = None) -> TokenUsage:
         """What was probably consumed, from sizes alone."""
@@ -240,10 +245,10 @@ class _Case:
     def _best_guess(self, response_bytes: int) -> TokenUsage:
         """As `_guess`, but with the exact input where Anthropic's `message_start` told it before the stream broke off."""
         guess = self._guess(response_bytes)
-        if self.hold.endpoint is not Endpoint.MESSAGES or "start_usage" not in self.report.facts:
+        if self.hold.endpoint is not Endpoint.MESSAGES or UsageFact.START_USAGE not in self.report.facts:
             return guess
         try:
-            start = usage_of_report(self.hold.endpoint, {"usage": self.report.facts["start_usage"]})
+            start = usage_of_report(self.hold.endpoint, {UsageFact.USAGE: self.report.facts[UsageFact.START_USAGE]})
         except InvalidUsageError:
             return guess
         if start is None or not self._is_plausible(start):
@@ -290,7 +295,7 @@ def _ending(report: CallReport) -> SettlementDetail | None:
 
 def _reports_error(report: CallReport) -> bool:
     """Whether the body held an error; from a JSON answer its leaves stand under dotted paths."""
-    return any(key.partition(".")[0] in {"error", "response_error"} for key in report.facts)
+    return any(key.partition(".")[0] in {UsageFact.ERROR, UsageFact.RESPONSE_ERROR} for key in report.facts)
 
 
 def _free(detail: SettlementDetail) -> Resolution:

@@ -10,8 +10,9 @@ import enum
 import json
 from collections.abc import Mapping
 
-from gateway_core.contract.dialects import Endpoint
+from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.catalog.token_usage import TokenUsage
+from gateway_core.model.dialects import Endpoint
 
 MAX_TOKEN_COUNT = 2**40
 
@@ -29,12 +30,12 @@ class InvalidUsageError(Exception):
 
 
 def usage_of_report(endpoint: Endpoint, report: Mapping[str, object]) -> TokenUsage | None:
-    """Normalises the facts Envoy extracted from a response (`megarouter.rewriter:usage`).
+    """Normalizes the facts that Envoy's module extracted from a response.
 
     Args:
         endpoint: the operation that was called.
-        report: the extracted facts. A stream gives objects as JSON texts (`usage`, `start_usage`, `response_usage`,
-            `usage_metadata`); a JSON answer gives their leaves under dotted paths (`usage.prompt_tokens`).
+        report: the extracted facts, by `UsageFact`. Usage is an object, its JSON text, or its leaves under dotted paths
+            (`usage.prompt_tokens`).
 
     Returns:
         The usage, or None when the provider reported none.
@@ -43,13 +44,13 @@ def usage_of_report(endpoint: Endpoint, report: Mapping[str, object]) -> TokenUs
         InvalidUsageError: a report is there and cannot be right.
     """
     if endpoint is Endpoint.MESSAGES:
-        return _anthropic(_object(report, "start_usage"), _object(report, "usage"))
+        return _anthropic(_object(report, UsageFact.START_USAGE), _object(report, UsageFact.USAGE))
     if endpoint is Endpoint.GENERATE_CONTENT:
-        return _gemini(_object(report, "usage_metadata", "usageMetadata"))
+        return _gemini(_object(report, UsageFact.USAGE_METADATA, "usageMetadata"))
     if endpoint is Endpoint.RESPONSES:
-        usage = _object(report, "response_usage") or _object(report, "usage")
+        usage = _object(report, UsageFact.RESPONSE_USAGE) or _object(report, UsageFact.USAGE)
         return _openai(usage, "input_tokens", "output_tokens", has_output=True)
-    usage = _object(report, "usage")
+    usage = _object(report, UsageFact.USAGE)
     return _openai(usage, "prompt_tokens", "completion_tokens", has_output=endpoint is not Endpoint.EMBEDDINGS)
 
 

@@ -13,9 +13,9 @@ from admin_service.resources.guardrails.explanation_messages import explanation_
 from admin_service.resources.guardrails.explanations import SupposedCall, explain
 from admin_service.resources.guardrails.live_counter_reader import LiveCounterReader
 from admin_service.resources.guardrails.named_principals import named_principal
-from gateway_core.contract.dialects import Endpoint
 from gateway_core.model.calls.decision import Admission, Parameters, Prices, decide
 from gateway_core.model.calls.principals import Principal
+from gateway_core.model.dialects import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.stores.postgres.catalog_store import load_snapshot
 from gateway_core.stores.redis.connections import UNAVAILABLE as REDIS_UNAVAILABLE

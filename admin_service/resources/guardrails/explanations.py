@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from admin_service.resources.guardrails.live_counters import LiveCounters, Spend, Usage
 from admin_service.resources.guardrails.placement_model import judge_placement, needed_units
-from gateway_core.contract.dialects import Endpoint
 from gateway_core.model.calls.decision import Admission, Parameters, Prices, counter_of, decide, refuse_principal
 from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.rate_refusals import refuse_rates
 from gateway_core.model.calls.refusals import Refusal
+from gateway_core.model.dialects import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode, RateRule

@@ -15,11 +15,9 @@ import typer
 from megarouter_envoy.module import SOURCES as MODULE_SOURCES
 from megarouter_envoy.module import ModuleNotBuiltError, find_compiler
 from rich.console import Console, Group
-from rich.live import Live
 
 from deploy.local.cli import logs as log_reader
 from deploy.local.cli.report import is_healthy, keys_table, process_table, providers_line, tour
-from deploy.local.cli.watch import Window, live_page, take_sample
 from deploy.local.stack.environment import DATABASE_URL, REDIS_URL, parse_environment
 from deploy.local.stack.layout import MAX_WORKERS, REPOSITORY, Home, LayoutError, Ports
 from deploy.local.stack.state import StackState, read_state
@@ -210,6 +208,8 @@ def _state_of(home: Home) -> StackState:
 
 def _watch(home: Home) -> None:
     """Until Ctrl-C, or until nothing runs any more. A terminal shows one page, a pipe gets one after the other."""
+    from rich.live import Live  # noqa: PLC0415 - see `_pages`
+
     pages = _pages(home)
     try:
         if console.is_terminal:
@@ -225,6 +225,9 @@ def _watch(home: Home) -> None:
 
 def _pages(home: Home) -> Iterator[Group]:
     """One every second."""
+    # Imported here: no other command reads metrics.
+    from deploy.local.cli.watch import Window, live_page, take_sample  # noqa: PLC0415
+
     window = Window()
     while True:
         state = _state_of(home)

@@ -68,7 +68,6 @@ def _launcher_arguments(child: ChildCommand) -> list[str]:
         str(int(child.death_signal)),
         "-" if account is None else str(account.user_id),
         "-" if account is None else str(account.group_id),
-        "-" if account is None or account.capability is None else str(account.capability),
     ]
 
 

@@ -11,57 +11,36 @@ import os
 import sys
 
 PR_SET_PDEATHSIG = 1
-PR_SET_KEEPCAPS = 8
-PR_CAP_AMBIENT = 47
-PR_CAP_AMBIENT_RAISE = 2
-LINUX_CAPABILITY_VERSION_3 = 0x20080522
-
-
-class _CapabilityHeader(ctypes.Structure):
-    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
-
-
-class _CapabilitySets(ctypes.Structure):
-    _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
-
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def _checked(result: int, what: str) -> None:
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
-
-
-def _prctl(option: int, first: int, second: int = 0) -> None:
+def _end_with(parent: int, death_signal: int) -> None:
+    """Has the kernel send the signal when the parent is gone."""
     zero = ctypes.c_ulong(0)
-    _checked(_LIBC.prctl(option, ctypes.c_ulong(first), ctypes.c_ulong(second), zero, zero), "prctl")
+    if _LIBC.prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(death_signal), zero, zero, zero) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"prctl: {os.strerror(number)}")
+    if os.getppid() != parent:
+        sys.exit("the starting process is gone")
 
 
-def _become(user_id: int, group_id: int, capability: int | None) -> None:
-    """Gives up root; one capability may be kept, and is then inherited by the program and its children."""
-    if capability is not None:
-        _prctl(PR_SET_KEEPCAPS, 1)
-    os.setgroups([])
-    os.setresgid(group_id, group_id, group_id)
-    os.setresuid(user_id, user_id, user_id)
-    if capability is not None:
-        mask = 1 << capability
-        sets = (_CapabilitySets * 2)(_CapabilitySets(mask, mask, mask), _CapabilitySets(0, 0, 0))
-        header = _CapabilityHeader(LINUX_CAPABILITY_VERSION_3, 0)
-        _checked(_LIBC.capset(ctypes.byref(header), sets), "capset")
-        _prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability)
+def _become(user_id: int, group_id: int) -> None:
+    """Gives up root for good."""
+    try:
+        os.setgroups([])
+        os.setresgid(group_id, group_id, group_id)
+        os.setresuid(user_id, user_id, user_id)
+    except PermissionError as error:
+        sys.exit(f"this root may not become user {user_id} ({error.strerror}): run as an ordinary user")
 
 
 def main() -> None:
-    """Arguments: parent pid, death signal, user id, group id, capability (each `-` for none), then the command."""
-    parent, death_signal, user, group, capability, *command = sys.argv[1:]
+    """Arguments: parent pid, death signal, user id, group id (each `-` for none), then the command."""
+    parent, death_signal, user, group, *command = sys.argv[1:]
     if user != "-":
-        _become(int(user), int(group), None if capability == "-" else int(capability))
-    _prctl(PR_SET_PDEATHSIG, int(death_signal))
-    if os.getppid() != int(parent):
-        sys.exit("the starting process is gone")
+        _become(int(user), int(group))
+    _end_with(int(parent), int(death_signal))
     os.execvp(command[0], command)  # noqa: S606 - no shell wanted
 
 

@@ -1,26 +1,27 @@
-"""As whom a program runs that refuses to run as root."""
+"""As whom a program runs that refuses to run as root.
+
+The account gets no capability and no directory is opened for it: a program finds its files below closed directories
+another way (see `deploy.local.programs.postgres` and `deploy.local.process.reachable_programs`).
+"""
 
 import os
 import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
-CAP_DAC_OVERRIDE = 1
-CAP_DAC_READ_SEARCH = 2
 UNPRIVILEGED_USER = "nobody"
 
 
 class PrivilegeError(Exception):
-    """A directory cannot be made reachable; the message says which and what to do."""
+    """A program cannot be run as the unprivileged user; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """A system user, with the one capability it needs to reach its files through directories closed to it."""
+    """A system user."""
 
     user_id: int
     group_id: int
-    capability: int | None = None
 
 
 def can_traverse(mode: int, owner: int, group: int, account: Account) -> bool:
@@ -41,41 +42,19 @@ def first_closed_directory(path: Path, account: Account) -> Path | None:
     return None
 
 
-def choose_capability(permitted_mask: int) -> int | None:
-    """The smallest permitted capability that opens closed directories; containers usually have only the second."""
-    for capability in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE):
-        if permitted_mask >> capability & 1:
-            return capability
-    return None
-
-
-def unprivileged_account(*paths: Path) -> Account | None:
+def unprivileged_account() -> Account | None:
     """The account for a program that refuses root; None when this process is not root and needs no other account.
 
-    The permissions of directories that are not ours, such as /root, are never changed: when one of `paths` lies below
-    a closed directory, the program gets the capability to read and search directories instead.
-
     Raises:
-        PrivilegeError: a path is closed and this root may not pass on such a capability.
+        PrivilegeError: the system has no such user.
     """
     if os.geteuid() != 0:
         return None
-    entry = pwd.getpwnam(UNPRIVILEGED_USER)
-    account = Account(entry.pw_uid, entry.pw_gid)
-    closed = next(filter(None, (first_closed_directory(path, account) for path in paths)), None)
-    if closed is None:
-        return account
-    capability = choose_capability(_permitted_capabilities())
-    if capability is None:
+    try:
+        entry = pwd.getpwnam(UNPRIVILEGED_USER)
+    except KeyError:
         raise PrivilegeError(
-            f"PostgreSQL does not run as root, and user {UNPRIVILEGED_USER} may not enter {closed}: "
-            "run as an ordinary user, or choose another directory with --home"
-        )
-    return Account(account.user_id, account.group_id, capability)
-
-
-def _permitted_capabilities() -> int:
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("CapPrm:"):
-            return int(line.split()[1], 16)
-    return 0
+            f"PostgreSQL does not run as root, and this system has no user {UNPRIVILEGED_USER}: "
+            "add one, or run as an ordinary user"
+        ) from None
+    return Account(entry.pw_uid, entry.pw_gid)

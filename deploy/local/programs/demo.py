@@ -1,5 +1,6 @@
 """Seeding the demo organization, and reading what it consists of."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -15,8 +16,11 @@ DEMO_TIMEOUT_S = 60.0
 DEMO_SECRETS = "MEGAROUTER_DEMO_SECRETS"
 
 
-def seed_demo(home: Home, environment: Mapping[str, str]) -> Demo:
+async def seed_demo(home: Home, environment: Mapping[str, str]) -> Demo:
     """Makes sure the demo organization exists; writes all of it to `HOME/demo.json`.
+
+    The seeder waits for PostgreSQL itself, so it can run beside the start of everything else. Call it on the main
+    thread. Nothing of it runs after a cancellation.
 
     Raises:
         StartError: it could not be made.
@@ -32,11 +36,12 @@ def seed_demo(home: Home, environment: Mapping[str, str]) -> Demo:
         stdout=subprocess.PIPE,
     )
     try:
-        output, _ = process.communicate(timeout=DEMO_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
+        async with asyncio.timeout(DEMO_TIMEOUT_S):
+            output, _ = await asyncio.to_thread(process.communicate)
+    except TimeoutError:
         raise StartError(f"the demo organization took longer than {DEMO_TIMEOUT_S:g} s to make") from None
+    finally:
+        process.kill()  # which ends the thread that waits, and does nothing to a process that has ended
     if process.returncode != 0:
         raise StartError(f"the demo organization could not be made:\n{last_lines(log_file)}")
     demo = parse_demo(output)

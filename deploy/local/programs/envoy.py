@@ -1,25 +1,27 @@
 """Envoy: its bootstrap, its process, and how its traffic ends."""
 
-import importlib
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import ModuleType
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from deploy.local.process.children import ChildCommand
+from megarouter_envoy.binary import BinaryNotFoundError, command, find_binary
+
+from deploy.local.process.children import ChildCommand, StartError
 from deploy.local.programs import probes
+from deploy.local.programs.envoy_files import EnvoyFiles, prepare_files
 from deploy.local.programs.program import EDGE, Program
-from deploy.local.stack.admin_edge import AdminEdge
 from deploy.local.stack.environment import OTLP_ENDPOINT
-from deploy.local.stack.layout import HOST, Home, Ports
-from deploy.local.stack.providers import Route
+from deploy.local.stack.layout import HOST
 
 DRAIN_TIMEOUT_S = 5.0
 IDLE_CONNECTIONS_S = 0.5
 """How long connections without a call are waited for: whoever uses one within this time is told to make another."""
 _ACTIVE = r"^http\..*\.downstream_(rq|cx)_active$"
 _DEFAULT_OTLP_PORT = 4317
+MAX_THREADS = 4
 
 
 def otlp_address(environment: Mapping[str, str]) -> str | None:
@@ -31,26 +33,15 @@ def otlp_address(environment: Mapping[str, str]) -> str | None:
     return f"{parts.hostname}:{parts.port or _DEFAULT_OTLP_PORT}"
 
 
-@dataclass(frozen=True, repr=False)
-class EnvoyFiles:
-    """What the files that Envoy reads are made from."""
-
-    home: Home
-    ports: Ports
-    routes: Sequence[Route]
-    admin_edge: AdminEdge
-    edge_secret: str
-
-
 def envoy_program(files: EnvoyFiles, environment: Mapping[str, str]) -> Program:
     """The proxy that all traffic passes."""
     home, ports = files.home, files.ports
     return Program(
         name="envoy",
         address=f"http://{HOST}:{ports.model}",
-        prepare=lambda: _builder().write_bootstrap(files, otlp_address(environment)),
+        prepare=lambda: prepare_files(files, otlp_address(environment)),
         child=lambda: ChildCommand(
-            command=_builder().envoy_command(home.bootstrap_file),
+            command=_command(home.bootstrap_file),
             environment=environment,
             directory=home.envoy,
             log_file=home.log_file("envoy"),
@@ -63,9 +54,11 @@ def envoy_program(files: EnvoyFiles, environment: Mapping[str, str]) -> Program:
     )
 
 
-def _builder() -> ModuleType:
-    """Imported when it is needed: Envoy's typed configuration takes a second to load, and nobody else waits for it."""
-    return importlib.import_module("deploy.local.programs.envoy_bootstrap")
+def _command(bootstrap: Path) -> list[str]:
+    try:
+        return command(find_binary(), bootstrap, min(MAX_THREADS, len(os.sched_getaffinity(0))))
+    except BinaryNotFoundError as error:
+        raise StartError(str(error)) from error
 
 
 def drain(envoy_admin_port: int, timeout_s: float = DRAIN_TIMEOUT_S) -> None:

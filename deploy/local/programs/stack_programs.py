@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from deploy.local.process.children import ChildCommand
 from deploy.local.programs import envoy, postgres, probes, redis
+from deploy.local.programs.envoy_files import EnvoyFiles
 from deploy.local.programs.program import SERVICE, STORAGE, Program
 from deploy.local.stack.admin_edge import AdminEdge
 from deploy.local.stack.environment import (
@@ -48,7 +49,7 @@ def stack_programs(plan: StackPlan) -> tuple[Program, ...]:
 
 
 def _envoy_program(plan: StackPlan) -> Program:
-    files = envoy.EnvoyFiles(plan.home, plan.ports, plan.routes, plan.admin_edge, plan.secrets.edge_secret)
+    files = EnvoyFiles(plan.home, plan.ports, plan.routes, plan.admin_edge, plan.secrets.edge_secret)
     return envoy.envoy_program(files, plan.environment)
 
 

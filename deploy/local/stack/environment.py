@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.stack.admin_edge import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
 from deploy.local.stack.database_urls import service_database_urls
 from deploy.local.stack.layout import HOST, SPREAD_SERVICES, Home, Ports
 from deploy.local.stack.secrets import StackSecrets
@@ -25,6 +24,8 @@ INVITE_PAGE_URL = "MEGAROUTER_INVITE_PAGE_URL"
 LISTEN = "MEGAROUTER_LISTEN"
 ENVOY_LISTEN = "MEGAROUTER_ENVOY_LISTEN"
 METRICS_LISTEN = "MEGAROUTER_METRICS_LISTEN"
+ALLOWED_ORIGINS = "MEGAROUTER_ADMIN_ALLOWED_ORIGINS"
+IDENTITY_PROVIDERS_FILE = "MEGAROUTER_IDENTITY_PROVIDERS_FILE"
 
 NEEDS = {
     "authz": (SERVICE_URLS["megarouter_authz"], REDIS_URL, HOLD_SIGNING_KEY, KEY_PEPPER),

@@ -121,6 +121,16 @@ class Home:
         return self.envoy / "bootstrap.json"
 
     @property
+    def bootstrap_stamp_file(self) -> Path:
+        """What Envoy's configuration was made from."""
+        return self.envoy / "made-from.json"
+
+    @property
+    def catalog_summary_file(self) -> Path:
+        """What the runner remembers of the catalogue."""
+        return self.directory / "catalog-summary.json"
+
+    @property
     def journal_file(self) -> Path:
         """What Envoy writes about each call, and usage_service replays."""
         return self.directory / "journal" / "usage.log"
@@ -203,15 +213,13 @@ def sockets_directory(home: Path, temporary: Path, user_id: int) -> Path:
 
 
 def make_home(home: Home) -> None:
-    """Makes the directories.
-
-    The home may be passed through but not listed by others, because PostgreSQL may run as another user.
+    """Makes the directories, which only their owner can enter.
 
     Raises:
         LayoutError: a directory cannot be made, or the one for sockets belongs to somebody else.
     """
     try:
-        home.directory.mkdir(mode=0o711, parents=True, exist_ok=True)
+        home.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for directory in (home.envoy, home.provider_secrets, home.journal_file.parent, home.logs):
             directory.mkdir(mode=0o700, exist_ok=True)
         _make_private(home.sockets)

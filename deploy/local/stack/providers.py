@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from deploy.local.stack.catalog_summary import ModelEntry, ProviderEntry
 from deploy.local.stack.layout import HOST
-from gateway_core.contract.dialects import Endpoint
-from gateway_core.model.catalog.entries import Model, Provider
 
 
 class ProviderError(Exception):
@@ -31,7 +30,9 @@ class Route:
         return self.credential is None
 
 
-def plan_routes(providers: Sequence[Provider], environment: Mapping[str, str], mock_port: int) -> tuple[Route, ...]:
+def plan_routes(
+    providers: Sequence[ProviderEntry], environment: Mapping[str, str], mock_port: int
+) -> tuple[Route, ...]:
     """The route of each provider, in catalogue order.
 
     Raises:
@@ -40,7 +41,7 @@ def plan_routes(providers: Sequence[Provider], environment: Mapping[str, str], m
     return tuple(_route(provider, environment, mock_port) for provider in providers)
 
 
-def _route(provider: Provider, environment: Mapping[str, str], mock_port: int) -> Route:
+def _route(provider: ProviderEntry, environment: Mapping[str, str], mock_port: int) -> Route:
     scheme, host, port = _origin(provider)
     credential = environment.get(provider.credential_env, "").strip()
     if not credential:
@@ -51,18 +52,17 @@ def _route(provider: Provider, environment: Mapping[str, str], mock_port: int) -
     return Route(provider.name, host, port, scheme == "https", provider.credential_header, prefix, credential)
 
 
-def _origin(provider: Provider) -> tuple[str, str, int]:
-    """Scheme, host and port. A provider is one cluster: the catalogue makes sure that all dialects share them."""
-    url = next(iter(provider.dialects.values()))
-    parts = urlsplit(url)
+def _origin(provider: ProviderEntry) -> tuple[str, str, int]:
+    """Scheme, host and port."""
+    parts = urlsplit(provider.url)
     if not parts.hostname:
-        raise ProviderError(f"provider {provider.name}: {url} names no host")
+        raise ProviderError(f"provider {provider.name}: {provider.url} names no host")
     return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def example_model(models: Sequence[Model], routes: Sequence[Route]) -> str | None:
+def example_model(models: Sequence[ModelEntry], routes: Sequence[Route]) -> str | None:
     """A model to try with a chat completion: one of a mocked provider if there is any, since it costs nothing."""
     mocked = {route.name for route in routes if route.is_mock}
-    able = [model for model in models if Endpoint.CHAT_COMPLETIONS in model.endpoints]
+    able = [model for model in models if model.answers_chat]
     ordered = sorted(able, key=lambda model: model.provider not in mocked)
     return ordered[0].name if ordered else None

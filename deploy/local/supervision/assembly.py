@@ -10,6 +10,7 @@ from deploy.local.programs.postgres import postgres_url
 from deploy.local.programs.redis import redis_url
 from deploy.local.programs.stack_programs import StackPlan, external_addresses, stack_programs
 from deploy.local.stack.admin_edge import AdminEdgeError, admin_edge
+from deploy.local.stack.catalog_summary import CatalogRefusedError, read_catalog
 from deploy.local.stack.database_urls import DatabaseUrlError
 from deploy.local.stack.environment import (
     choose_backends,
@@ -23,7 +24,6 @@ from deploy.local.stack.providers import ProviderError, Route, example_model, pl
 from deploy.local.stack.secrets import load_or_make_secrets
 from deploy.local.stack.state import Health, ProcessState
 from deploy.local.supervision.lifecycle import Assembly, RefusedError
-from gateway_core.model.catalog.entries import CatalogError, load_catalog
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ def assemble(request: Request, environment: Mapping[str, str]) -> Assembly:
         LayoutError: the home cannot be used.
     """
     try:
-        catalog = load_catalog(request.catalog_file)
+        catalog = read_catalog(request.catalog_file, request.home.catalog_summary_file)
         routes = plan_routes(catalog.providers, environment, request.ports.mock_provider)
         plan = _plan(request, routes, environment)
         programs = stack_programs(plan)
-    except (AdminEdgeError, CatalogError, DatabaseUrlError, ProviderError) as error:
+    except (AdminEdgeError, CatalogRefusedError, DatabaseUrlError, ProviderError) as error:
         raise RefusedError(str(error)) from error
     external = external_addresses(plan.backends).items()
     return Assembly(
@@ -84,8 +84,8 @@ def _names(routes: Sequence[Route], *, mock: bool) -> tuple[str, ...]:
     return tuple(route.name for route in routes if route.is_mock is mock)
 
 
-def _seed(plan: StackPlan) -> dict[str, str]:
+async def _seed(plan: StackPlan) -> dict[str, str]:
     environment = service_environment(
         "admin", plan.home, plan.secrets, plan.backends, plan.catalog_file, plan.environment
     )
-    return client_environment(plan.ports, plan.backends, seed_demo(plan.home, environment))
+    return client_environment(plan.ports, plan.backends, await seed_demo(plan.home, environment))

@@ -34,7 +34,7 @@ class Assembly:
     """What a supervisor runs, and what it says about it."""
 
     programs: Sequence[Program]
-    seed: Callable[[], Mapping[str, str]]  # when all is ready; blocks; returns the content of HOME/env
+    seed: Callable[[], Awaitable[Mapping[str, str]]]  # beside the start; returns the content of HOME/env
     migrate: Callable[[], Awaitable[None]] = _nothing  # beside the start of the programs, which wait for it
     other_processes: tuple[ProcessState, ...] = ()
     real_providers: tuple[str, ...] = ()
@@ -155,7 +155,7 @@ async def _supervise(supervisor: Supervisor, home: Home, assembly: Assembly) -> 
     return None
 
 
-async def _together(*works: Awaitable[None]) -> None:
+async def _together(*works: Awaitable[object]) -> None:
     """Waits for all; the first failure ends the others."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
@@ -167,8 +167,10 @@ async def _together(*works: Awaitable[None]) -> None:
 
 
 async def _bring_up(supervisor: Supervisor, home: Home, assembly: Assembly) -> None:
-    await _together(supervisor.start(), assembly.migrate())
-    values = await asyncio.to_thread(assembly.seed)
+    """Starts the programs, migrates the database and seeds the demo organization side by side: the first failure ends all."""
+    seeding = asyncio.ensure_future(assembly.seed())
+    await _together(supervisor.start(), assembly.migrate(), seeding)
+    values = seeding.result()
     write_private(home.environment_file, render_environment(values))
     supervisor.publish(Phase.READY)
     logger.info("everything is ready")

@@ -8,7 +8,7 @@ from deploy.local.toolchain.progress import run, say
 from deploy.local.toolchain.stamps import Stamp, fingerprint, read_stamp, write_stamp
 
 _STAMP = "megarouter-stamp.json"
-_COMPILE = "from megarouter_envoy import find_module; find_module()"
+_COMPILE = "from megarouter_envoy.module import find_module; find_module()"
 
 
 def module_source(repository: Repository, environments: str) -> str:

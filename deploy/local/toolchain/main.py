@@ -62,4 +62,6 @@ def main(root: Path) -> None:
         sys.exit(f"dev: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
-    os.execv(repository.python, [str(repository.python), "-m", "deploy.local", *arguments])  # noqa: S606 - no shell wanted
+    # -P: the current directory may hold a `deploy` of its own, as that of another checkout does.
+    command = [str(repository.python), "-P", "-m", "deploy.local", *arguments]
+    os.execv(repository.python, command)  # noqa: S606 - no shell wanted

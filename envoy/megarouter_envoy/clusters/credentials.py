@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
+from gateway_core.contract import headers
 from megarouter_envoy.options import Credential
 
 # Providers that do not take `Authorization: Bearer`.
-HEADER_OF_DIALECT = {"anthropic": ("x-api-key", ""), "gemini": ("x-goog-api-key", "")}
+HEADER_OF_DIALECT = {"anthropic": (headers.ANTHROPIC_API_KEY, ""), "gemini": (headers.GEMINI_API_KEY, "")}
 DEFAULT_HEADER = ("authorization", "Bearer ")
 
 

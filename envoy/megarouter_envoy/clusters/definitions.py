@@ -15,12 +15,12 @@ from envoy_data_plane.envoy.extensions.http.injected_credentials.generic import 
 from envoy_data_plane.envoy.extensions.transport_sockets.tls import v3 as tls
 from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstream_http
 
+from gateway_core.contract import headers
 from megarouter_envoy.clusters.authorities import system_authorities
 from megarouter_envoy.header_rules import clean_provider_answer
 from megarouter_envoy.names import (
     ADMIN_CLUSTER,
     AUTHZ_CLUSTER,
-    EDGE_SECRET_HEADER,
     OTLP_CLUSTER,
     RATELIMIT_CLUSTER,
     USAGE_CLUSTER,
@@ -78,7 +78,7 @@ def _proving_the_edge() -> upstream_http.HttpProtocolOptions:
     protocol = _http2_only(hpack_table_bytes=0)
     protocol.http_filters = [
         _inject(
-            generic_credential.Generic(credential=tls.SdsSecretConfig(name=EDGE_SECRET), header=EDGE_SECRET_HEADER)
+            generic_credential.Generic(credential=tls.SdsSecretConfig(name=EDGE_SECRET), header=headers.EDGE_SECRET)
         ),
         http_filter("envoy.filters.http.upstream_codec", upstream_codec.UpstreamCodec()),
     ]

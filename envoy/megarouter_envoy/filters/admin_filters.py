@@ -14,7 +14,7 @@ from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.google.protobuf import Any, Empty
 
-from megarouter_envoy.names import IDENTITY_HEADER
+from gateway_core.contract import headers
 from megarouter_envoy.options import BootstrapOptions, IdentityProvider
 from megarouter_envoy.typed_config import http_filter, pack, seconds
 
@@ -110,9 +110,9 @@ def _jwt_provider(provider: IdentityProvider) -> jwt_authn.JwtProvider:
         audiences=list(provider.audiences),
         require_expiration=True,
         forward=True,
-        forward_payload_header=IDENTITY_HEADER,
+        forward_payload_header=headers.IDENTITY,
         from_headers=[
-            jwt_authn.JwtHeader(name="authorization", value_prefix=scheme) for scheme in ("Bearer ", "bearer ")
+            jwt_authn.JwtHeader(name=headers.AUTHORIZATION, value_prefix=scheme) for scheme in ("Bearer ", "bearer ")
         ],
     )
     if provider.jwks_uri is None:

@@ -9,32 +9,26 @@ from envoy_data_plane.envoy.type import v3 as types
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
 from envoy_data_plane.envoy.type.metadata import v3 as metadata
 
+from gateway_core.contract import headers
+from gateway_core.contract.metadata import (
+    DECISION_NAMESPACE,
+    RATE_LIMIT_DOMAIN,
+    RATE_LIMIT_ENTRIES,
+    REQUEST_NAMESPACE,
+    DecisionKey,
+)
 from megarouter_envoy.names import (
     AUTHZ_CLUSTER,
-    AUTHZ_NAMESPACE,
-    RATE_LIMIT_DOMAIN,
     RATELIMIT_CLUSTER,
-    REQUEST_NAMESPACE,
 )
 from megarouter_envoy.options import Limits
 from megarouter_envoy.typed_config import grpc_service
 
 Action = route.RateLimitAction
 
-# What authz_service reads; of other headers it learns nothing, and a call costs less.
-DECIDING_HEADERS = (
-    "anthropic-version",
-    "authorization",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "x-api-key",
-    "x-goog-api-key",
-)
-
 
 def authorization(limits: Limits) -> ext_authz.ExtAuthz:
-    """Asks authz_service with the facts of `megarouter.request`, never with the body."""
+    """Asks authz_service with the facts that the module found, never with the body."""
     return ext_authz.ExtAuthz(
         grpc_service=grpc_service(AUTHZ_CLUSTER, limits.authorization_timeout_s),
         transport_api_version=core.ApiVersion.V3,
@@ -43,7 +37,7 @@ def authorization(limits: Limits) -> ext_authz.ExtAuthz:
         metadata_context_namespaces=[REQUEST_NAMESPACE],
         encode_raw_headers=True,
         allowed_headers=matcher.ListStringMatcher(
-            patterns=[matcher.StringMatcher(exact=name) for name in DECIDING_HEADERS]
+            patterns=[matcher.StringMatcher(exact=name) for name in headers.DECIDING]
         ),
         clear_route_cache=True,
         validate_mutations=True,
@@ -66,18 +60,18 @@ def rate_limit(limits: Limits) -> ratelimit.RateLimit:
 
 def descriptors() -> list[route.RateLimit]:
     """One descriptor with all limits of the call. Without `rate_limits` its action fails, which drops the descriptor."""
-    return [route.RateLimit(actions=[_from_metadata(key) for key in ("organization", "rate_limits", "dialect")])]
+    return [route.RateLimit(actions=[_from_metadata(key) for key in RATE_LIMIT_ENTRIES])]
 
 
-def _from_metadata(key: str) -> Action:
+def _from_metadata(key: DecisionKey) -> Action:
     return Action(
         metadata=route.RateLimitActionMetaData(
-            descriptor_key=key,
-            metadata_key=_metadata_key(key),
+            descriptor_key=key.value,
+            metadata_key=_metadata_key(key.value),
             source=route.RateLimitActionMetaDataSource.DYNAMIC,
         )
     )
 
 
 def _metadata_key(key: str) -> metadata.MetadataKey:
-    return metadata.MetadataKey(key=AUTHZ_NAMESPACE, path=[metadata.MetadataKeyPathSegment(key=key)])
+    return metadata.MetadataKey(key=DECISION_NAMESPACE, path=[metadata.MetadataKeyPathSegment(key=key)])

@@ -4,6 +4,7 @@ from envoy_data_plane.envoy.extensions.filters.http.buffer import v3 as buffer
 from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 
+from gateway_core.contract.metadata import DECISION_NAMESPACE, RATE_LIMIT_NAMESPACE
 from megarouter_envoy.filters import decisions, module_filters
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.typed_config import http_filter
@@ -15,8 +16,8 @@ def model_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
     return [
         http_filter("envoy.filters.http.buffer", buffer.Buffer(max_request_bytes=limits.max_request_bytes)),
         module_filters.request_facts(options.module_path),
-        http_filter("envoy.filters.http.ext_authz", decisions.authorization(limits)),
-        http_filter("envoy.filters.http.ratelimit", decisions.rate_limit(limits)),
+        http_filter(DECISION_NAMESPACE, decisions.authorization(limits)),
+        http_filter(RATE_LIMIT_NAMESPACE, decisions.rate_limit(limits)),
         module_filters.rewriter(options.module_path),
         http_filter("envoy.filters.http.router", router.Router(suppress_envoy_headers=True)),
     ]

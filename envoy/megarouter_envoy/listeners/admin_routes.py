@@ -4,14 +4,15 @@ from envoy_data_plane.envoy.config.route import v3 as route
 from envoy_data_plane.envoy.extensions.filters.http.cors import v3 as cors
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
 
+from gateway_core.contract import headers
 from megarouter_envoy.filters.admin_filters import rest_only
-from megarouter_envoy.names import ADMIN_CLUSTER, CLIENT_ADDRESS_HEADER
+from megarouter_envoy.names import ADMIN_CLUSTER
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.replies.invite_page import invite_page
 from megarouter_envoy.typed_config import content_type_is_grpc, pack, seconds, set_header
 
 REQUEST_HEADERS = ("authorization", "content-type", "grpc-timeout", "x-grpc-web", "x-user-agent")
-RESPONSE_HEADERS = ("grpc-message", "grpc-status", "grpc-status-details-bin", "x-request-id")
+RESPONSE_HEADERS = ("grpc-message", "grpc-status", "grpc-status-details-bin", headers.REQUEST_ID)
 METHODS = ("GET", "POST", "PATCH", "DELETE")
 PREFLIGHT_MAX_AGE_S = 600
 
@@ -35,7 +36,7 @@ def admin_routes(options: BootstrapOptions) -> route.RouteConfiguration:
     host = route.VirtualHost(
         name="admin",
         domains=["*"],
-        request_headers_to_add=[set_header(CLIENT_ADDRESS_HEADER, "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")],
+        request_headers_to_add=[set_header(headers.CLIENT_ADDRESS, "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")],
         routes=[grpc, invite_page(), rest],
     )
     if options.admin_allowed_origins:

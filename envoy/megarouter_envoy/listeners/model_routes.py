@@ -2,28 +2,28 @@
 
 from envoy_data_plane.envoy.config.route import v3 as route
 
+from gateway_core.contract import headers
 from megarouter_envoy.filters.decisions import descriptors
-from megarouter_envoy.names import CLUSTER_HEADER
 from megarouter_envoy.typed_config import seconds
 
 # Removed on the way to the provider: what identifies the caller, the caller's own account, or this installation.
 # authz_service has read the credentials by then; the gateway's own are put in on the upstream side.
 REQUEST_HEADERS_REMOVED = (
-    CLUSTER_HEADER,
+    headers.CLUSTER,
     "api-key",
-    "authorization",
+    headers.AUTHORIZATION,
     "cookie",
     "openai-organization",
     "openai-project",
     "proxy-authorization",
-    "x-api-key",
+    headers.ANTHROPIC_API_KEY,
     "x-envoy-external-address",
     "x-envoy-internal",
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-port",
     "x-forwarded-proto",
-    "x-goog-api-key",
+    headers.GEMINI_API_KEY,
     "x-goog-user-project",
     "x-real-ip",
 )
@@ -35,7 +35,7 @@ def model_routes(idle_timeout_s: int) -> route.RouteConfiguration:
     Which paths exist is decided by authz_service alone, so that the list is kept in one place.
     """
     action = route.RouteAction(
-        cluster_header=CLUSTER_HEADER,
+        cluster_header=headers.CLUSTER,
         auto_host_rewrite=True,
         timeout=seconds(0),  # a stream has no length known beforehand: idle time and total time are bounded instead
         idle_timeout=seconds(idle_timeout_s),

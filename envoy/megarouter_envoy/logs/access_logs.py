@@ -13,11 +13,10 @@ from envoy_data_plane.envoy.extensions.access_loggers.grpc import v3 as grpc_log
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
 from envoy_data_plane.envoy.type.tracing import v3 as tracing_types
 
+from gateway_core.contract import call_line
+from gateway_core.contract.metadata import DECISION_NAMESPACE, DecisionKey
 from megarouter_envoy.names import (
     ACCESS_LOG_NAME,
-    AUTHZ_NAMESPACE,
-    RATE_LIMIT_NAMESPACE,
-    REWRITER_NAMESPACE,
     USAGE_CLUSTER,
 )
 from megarouter_envoy.typed_config import grpc_service, pack, seconds
@@ -26,36 +25,12 @@ from megarouter_envoy.typed_config import grpc_service, pack, seconds
 GRPC_BUFFER_BYTES = 1024 * 1024
 GRPC_FLUSH_INTERVAL_S = 0.1
 
-CALL_FIELDS = (
-    f"%DYNAMIC_METADATA({AUTHZ_NAMESPACE}:hold)%",
-    f"%DYNAMIC_METADATA({REWRITER_NAMESPACE}:usage)%",  # what the rewriter read of the answer, as JSON
-    "%RESPONSE_CODE%",
-    "%RESPONSE_FLAGS%",
-    "%RESPONSE_CODE_DETAILS%",
-    "%UPSTREAM_HOST%",
-    "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
-    "%BYTES_RECEIVED%",
-    "%BYTES_SENT%",
-    "%DURATION%",
-    "%RESPONSE_DURATION%",
-    "%STREAM_ID%",
-    "%TRACE_ID%",
-    f"%DYNAMIC_METADATA({AUTHZ_NAMESPACE}:traceparent)%",
-    f"%DYNAMIC_METADATA({AUTHZ_NAMESPACE}:organization)%",
-    f"%DYNAMIC_METADATA({RATE_LIMIT_NAMESPACE}:shadow_refused)%",
-)
-"""What both logs say of a call, in the order that `usage_service.reports` reads. No value holds a tab: those of strangers are
-inside of usage, which the rewriter writes as JSON.
-"""
-CALL_LINE = "\t".join(CALL_FIELDS)
-CALL_TAG = "call"
-
 
 def metered_calls() -> accesslog.AccessLogFilter:
     """Matches the one entry at the end of a call for which authz_service placed a hold."""
     has_hold = matcher.MetadataMatcher(
-        filter=AUTHZ_NAMESPACE,
-        path=[matcher.MetadataMatcherPathSegment(key="hold")],
+        filter=DECISION_NAMESPACE,
+        path=[matcher.MetadataMatcherPathSegment(key=DecisionKey.HOLD.value)],
         value=matcher.ValueMatcher(present_match=True),
     )
     return accesslog.AccessLogFilter(
@@ -79,7 +54,7 @@ def usage_stream() -> accesslog.AccessLog:
             transport_api_version=core.ApiVersion.V3,
             buffer_flush_interval=seconds(GRPC_FLUSH_INTERVAL_S),
             buffer_size_bytes=GRPC_BUFFER_BYTES,
-            custom_tags=[tracing_types.CustomTag(tag=CALL_TAG, value=CALL_LINE)],
+            custom_tags=[tracing_types.CustomTag(tag=call_line.CALL_TAG, value=call_line.FORMAT)],
         )
     )
     return accesslog.AccessLog(name="envoy.access_loggers.http_grpc", filter=metered_calls(), typed_config=pack(config))
@@ -87,6 +62,6 @@ def usage_stream() -> accesslog.AccessLog:
 
 def journal(path: Path) -> accesslog.AccessLog:
     """One line per metered call in the file that usage_service replays."""
-    line = core.DataSource(inline_string=f"{CALL_LINE}\n")
+    line = core.DataSource(inline_string=f"{call_line.FORMAT}\n")
     config = file_log.FileAccessLog(path=str(path), log_format=core.SubstitutionFormatString(text_format_source=line))
     return accesslog.AccessLog(name="envoy.access_loggers.file", filter=metered_calls(), typed_config=pack(config))

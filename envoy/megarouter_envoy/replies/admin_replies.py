@@ -8,12 +8,12 @@ from envoy_data_plane.envoy.config.route import v3 as route
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.google.protobuf import Struct
 
+from gateway_core.contract.errors import ERROR_DOMAIN, ERROR_INFO_TYPE
+from gateway_core.contract.headers import JSON
 from megarouter_envoy.replies.invite_page import CONTENT_TYPE
 from megarouter_envoy.replies.local_replies import Filter, status_is
 from megarouter_envoy.typed_config import content_type_is_grpc
 
-ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
-ERROR_DOMAIN = "megarouter"
 # What Envoy says of its own reply: which field it does not know, where the JSON breaks off.
 WHAT_ENVOY_SAYS = "The request cannot be used. %LOCAL_REPLY_BODY%"
 INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, INTERNAL, UNAVAILABLE = 3, 4, 5, 13, 14
@@ -81,6 +81,6 @@ def _mapper(reply: AdminReply, rest: Filter) -> hcm.ResponseMapper:
 
 def _json(reply: AdminReply) -> core.SubstitutionFormatString:
     """Built as JSON, so that what Envoy quotes of a request cannot leave its string."""
-    information = {"@type": ERROR_INFO, "reason": reply.reason, "domain": ERROR_DOMAIN}
+    information = {"@type": ERROR_INFO_TYPE, "reason": reply.reason, "domain": ERROR_DOMAIN}
     status = {"code": reply.code, "message": reply.message, "details": [information]}
-    return core.SubstitutionFormatString(json_format=Struct.from_dict(status), content_type="application/json")
+    return core.SubstitutionFormatString(json_format=Struct.from_dict(status), content_type=JSON)

@@ -13,99 +13,71 @@ from envoy_data_plane.envoy.config.route import v3 as route
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
 
-from megarouter_envoy.names import AUTHZ_NAMESPACE, REWRITER_NAMESPACE
-from megarouter_envoy.replies.error_bodies import Dialect, GatewayError, error_body
+from gateway_core.contract.dialects import PATH_PATTERNS
+from gateway_core.contract.errors import CallError, error_body
+from gateway_core.contract.headers import JSON, SHOULD_RETRY
+from gateway_core.contract.metadata import ANSWERED, DECISION_NAMESPACE, REWRITER_NAMESPACE, DecisionKey
+from gateway_core.contract.module_errors import GATEWAY_FAILED
+from gateway_core.model.dialects import Dialect
 from megarouter_envoy.typed_config import set_header
 
 Filter = accesslog.AccessLogFilter
-
-JSON_CONTENT_TYPE = "application/json"
-NO_RETRY = "x-should-retry"
-
-# Paths that belong to a dialect other than OpenAI's. The rewriter changes the path before the provider is called; the
-# decision names the caller's dialect, and is asked first.
-DIALECT_PATHS = {Dialect.ANTHROPIC: r"/v1/messages([/?].*)?", Dialect.GEMINI: r"/v1beta([/?].*)?|/v1/models/[^?]*:.*"}
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
     """Response flags and a status that identify a local reply, and the error that the caller reads."""
 
-    error: GatewayError
+    error: CallError
     flags: tuple[str, ...] = ()
     status_matched: int | None = None
     retry_cannot_help: bool = False
 
 
-def _invalid(status: int, code: str, message: str, anthropic_type: str = "invalid_request_error") -> GatewayError:
-    return GatewayError(status, code, message, "invalid_request_error", anthropic_type, "INVALID_ARGUMENT")
-
-
-def _unavailable(status: int, code: str, message: str) -> GatewayError:
-    gemini_status = "DEADLINE_EXCEEDED" if status == 504 else "UNAVAILABLE"
-    openai_type = "service_unavailable_error" if status == 503 else "api_error"
-    anthropic_type = "overloaded_error" if status == 503 else "api_error"
-    return GatewayError(status, code, message, openai_type, anthropic_type, gemini_status)
-
-
-DEPENDENCY_UNAVAILABLE = _unavailable(
+DEPENDENCY_UNAVAILABLE = CallError(
     503,
     "dependency_unavailable",
     "The gateway cannot check this call because a service it depends on is unavailable. "
     "No model was called. Retry in a few seconds.",
 )
-OVERLOADED = _unavailable(
+OVERLOADED = CallError(
     503,
     "overloaded",
     "The gateway is at its limit and did not take this call. No model was called. Retry in a few seconds.",
 )
-PROVIDER_UNREACHABLE = _unavailable(
+PROVIDER_UNREACHABLE = CallError(
     503,
     "provider_unavailable",
     "The provider of this model cannot be reached. Retry in a few seconds, or choose a model of another provider.",
 )
-PROVIDER_BROKE_OFF = _unavailable(
+PROVIDER_BROKE_OFF = CallError(
     502,
     "provider_unavailable",
     "The provider of this model broke off before it answered. Retry, or choose a model of another provider.",
 )
-PROVIDER_TIMEOUT = _unavailable(
+PROVIDER_TIMEOUT = CallError(
     504,
     "provider_timeout",
     "The provider of this model did not answer in time. Retry, ask for a stream, or choose another model.",
 )
-REQUEST_TIMEOUT = _invalid(
+REQUEST_TIMEOUT = CallError(
     408, "request_timeout", "The request did not arrive in time. Send it again over a faster connection."
 )
-HEADERS_TOO_LARGE = _invalid(
+HEADERS_TOO_LARGE = CallError(
     431, "headers_too_large", "The request headers are too large. Send fewer or shorter headers."
 )
-UPGRADE_REFUSED = GatewayError(
+UPGRADE_REFUSED = CallError(
     403,
     "upgrade_refused",
     "This endpoint accepts no protocol upgrade. Use plain HTTP requests; streams are server-sent events.",
-    "invalid_request_error",
-    "permission_error",
-    "PERMISSION_DENIED",
 )
-NOT_FOUND = GatewayError(
-    404,
-    "not_found",
-    "There is nothing at this address. Check base_url and the path of the call.",
-    "invalid_request_error",
-    "not_found_error",
-    "NOT_FOUND",
-)
-MALFORMED = _invalid(400, "malformed_request", "The request is not valid HTTP. Check its headers and its path.")
-GATEWAY_FAILED = GatewayError(
-    500, "gateway_error", "The gateway could not process this call. Retry in a few seconds.", "api_error", "api_error",
-    "INTERNAL",
-)  # fmt: skip
+NOT_FOUND = CallError(404, "not_found", "There is nothing at this address. Check base_url and the path of the call.")
+MALFORMED = CallError(400, "malformed_request", "The request is not valid HTTP. Check its headers and its path.")
 
 
-def _too_large(max_request_bytes: int) -> GatewayError:
+def _too_large(max_request_bytes: int) -> CallError:
     message = f"The request body is larger than {max_request_bytes} bytes. Send a smaller one."
-    return _invalid(413, "request_too_large", message, "request_too_large")
+    return CallError(413, "request_too_large", message)
 
 
 def causes(max_request_bytes: int) -> tuple[Cause, ...]:
@@ -131,14 +103,15 @@ def causes(max_request_bytes: int) -> tuple[Cause, ...]:
 def local_replies(max_request_bytes: int) -> hcm.LocalReplyConfig:
     """All local replies of the model listener."""
     finished = (
-        _metadata_is_true(AUTHZ_NAMESPACE, "answered"),
-        _metadata_is_true(REWRITER_NAMESPACE, "answered"),
+        _metadata_is_true(DECISION_NAMESPACE, ANSWERED),
+        _metadata_is_true(REWRITER_NAMESPACE, ANSWERED),
         _any_flag(("RL",)),
         status_is(307),  # the redirect to a path without %2F: it has no body, but a status and a location to keep
     )
     mappers = [_pass(matched) for matched in finished]
     for cause in causes(max_request_bytes):
-        mappers.extend(_mapper(cause, dialect) for dialect in Dialect)
+        # OpenAI last: its mapper matches every path.
+        mappers.extend(_mapper(cause, dialect) for dialect in (*PATH_PATTERNS, Dialect.OPENAI))
     return hcm.LocalReplyConfig(mappers=mappers)
 
 
@@ -147,7 +120,7 @@ def _pass(matched: Filter) -> hcm.ResponseMapper:
 
 
 def _mapper(cause: Cause, dialect: Dialect) -> hcm.ResponseMapper:
-    headers = [set_header(NO_RETRY, "false")] if cause.retry_cannot_help else []
+    headers = [set_header(SHOULD_RETRY, "false")] if cause.retry_cannot_help else []
     return hcm.ResponseMapper(
         filter=_all_of([*_cause_filters(cause), *_dialect_filters(dialect)]),
         status_code=cause.error.status,
@@ -159,7 +132,7 @@ def _mapper(cause: Cause, dialect: Dialect) -> hcm.ResponseMapper:
 def json_text(text_format: str) -> core.SubstitutionFormatString:
     """A JSON body from a text format, in which a literal `%` is written `%%`."""
     source = core.DataSource(inline_string=text_format)
-    return core.SubstitutionFormatString(text_format_source=source, content_type=JSON_CONTENT_TYPE)
+    return core.SubstitutionFormatString(text_format_source=source, content_type=JSON)
 
 
 def _cause_filters(cause: Cause) -> Iterable[Filter]:
@@ -173,8 +146,13 @@ def _dialect_filters(dialect: Dialect) -> Iterable[Filter]:
     """Nothing for OpenAI: it is what remains when the mappers of the other dialects did not match."""
     if dialect is Dialect.OPENAI:
         return
-    by_path = _all_of([_metadata_text(AUTHZ_NAMESPACE, "dialect", "", if_absent=True), _path(DIALECT_PATHS[dialect])])
-    by_decision = _metadata_text(AUTHZ_NAMESPACE, "dialect", dialect.value, if_absent=False)
+    by_path = _all_of(
+        [
+            _metadata_text(DECISION_NAMESPACE, DecisionKey.DIALECT.value, "", if_absent=True),
+            _path(PATH_PATTERNS[dialect]),
+        ]
+    )
+    by_decision = _metadata_text(DECISION_NAMESPACE, DecisionKey.DIALECT.value, dialect.value, if_absent=False)
     yield Filter(or_filter=accesslog.OrFilter(filters=[by_decision, by_path]))
 
 

@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
-from gateway_core.contract.dialects import Endpoint, upstream_path
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import TokensLeft
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.catalog.entries import Model, PriceSchedule, Provider
 from gateway_core.model.catalog.pricing import estimate
+from gateway_core.model.dialects import Endpoint, upstream_path
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Period, PeriodClock
 from gateway_core.model.limits.guardrails import Guardrail, RateRule

@@ -12,7 +12,7 @@ import json
 from functools import lru_cache
 from typing import Final
 
-from gateway_core.contract.dialects import Endpoint
+from gateway_core.model.dialects import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.throttles import Throttle
 from gateway_core.model.records import record

@@ -5,8 +5,8 @@ from typing import Final
 
 from gateway_core.model.calls.decision import Admission
 from gateway_core.model.calls.placements import BusyThrottle, ExhaustedCounter, Refused, TokensLeft
+from gateway_core.model.calls.quotas import Quota, QuotaUnit
 from gateway_core.model.calls.refusals import ExhaustedLimit, Refusal, RefusalReason
-from gateway_core.model.limits.rate_limits import format_duration
 from gateway_core.model.limits.throttles import ThrottleKind
 from gateway_core.model.money import format_credits
 from gateway_core.model.organization.scopes import ScopeKind
@@ -38,7 +38,6 @@ def _refuse_busy(admission: Admission, busy: tuple[BusyThrottle, ...]) -> Refusa
         again = "No waiting lets this call pass. Lower max_tokens or ask an admin."
     else:
         again = f"Try again in {seconds} second{'' if seconds == 1 else 's'}."
-    headers: tuple[tuple[str, str], ...]
     if throttle.kind is ThrottleKind.TOKENS:
         models = f" for {throttle.models}" if throttle.models else ""
         needed = admission.hold.input_tokens + admission.hold.output_tokens
@@ -47,39 +46,31 @@ def _refuse_busy(admission: Admission, busy: tuple[BusyThrottle, ...]) -> Refusa
             f"The limit of {subject} is {limit} tokens per minute{models}: this call needs up to {needed}, {left} are left."
             f" {again}"
         )
-        headers = token_headers(admission, TokensLeft(first.index, left, first.reset_us))
+        quota = token_quota(admission, TokensLeft(first.index, left, first.reset_us))
     else:
         reason = RefusalReason.TOO_MANY_CONCURRENT_CALLS
         message = (
             f"The limit of {subject} is {limit} call{'' if limit == 1 else 's'} at once, {first.used} are open. {again}"
         )
-        headers = _headers("concurrent-requests", limit, max(0, limit - first.used))
+        quota = Quota(QuotaUnit.CONCURRENT_REQUESTS, limit, max(0, limit - first.used))
     return Refusal(
         reason,
         message,
         retry_after_s=seconds,
-        headers=headers,
+        quota=quota,
         never_passes=seconds is None,
         scope=throttle.scope,
     )
 
 
-def token_headers(admission: Admission, left: TokensLeft) -> tuple[tuple[str, str], ...]:
-    """What a caller is told of tokens per minute, as OpenAI's clients know it."""
-    limit = admission.throttle_limits[left.index]
-    return (
-        *_headers("tokens", limit, left.remaining),
-        ("x-ratelimit-reset-tokens", format_duration(left.reset_us)),
-    )
+def token_quota(admission: Admission, left: TokensLeft) -> Quota:
+    """What is left of a throttle of tokens."""
+    return Quota(QuotaUnit.TOKENS, admission.throttle_limits[left.index], left.remaining, left.reset_us)
 
 
 def _wait_s(throttle: BusyThrottle) -> int | None:
     """Whole seconds, at least one: an open call may end at any moment."""
     return None if throttle.wait_us is None else max(1, -(-throttle.wait_us // _US_PER_S))
-
-
-def _headers(what: str, limit: int, remaining: int) -> tuple[tuple[str, str], tuple[str, str]]:
-    return (f"x-ratelimit-limit-{what}", str(limit)), (f"x-ratelimit-remaining-{what}", str(remaining))
 
 
 def refuse_exhausted(admission: Admission, exhausted: tuple[ExhaustedCounter, ...]) -> Refusal:

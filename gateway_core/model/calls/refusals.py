@@ -9,6 +9,7 @@ the hold before Envoy asks ratelimit_service.
 import enum
 from dataclasses import dataclass, field
 
+from gateway_core.model.calls.quotas import Quota
 from gateway_core.model.organization.scopes import Scope
 
 
@@ -118,8 +119,8 @@ class Refusal:
     limits: tuple[ExhaustedLimit, ...] = field(default=())
     """Every limit that refused, narrowest first."""
     retry_after_s: int | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-    """More that the answer says in its headers."""
+    quota: Quota | None = None
+    """What is left of the limit that refuses, where it is not a budget."""
     never_passes: bool = False
     """Whether no waiting lets this very call pass."""
     scope: Scope | None = None
@@ -134,11 +135,3 @@ class Refusal:
     def should_retry(self) -> bool:
         """Whether the same call may pass later without anybody changing anything."""
         return self.reason in _WORTH_RETRYING and not self.never_passes
-
-
-def retry_headers(refusal: Refusal) -> dict[str, str]:
-    """The headers that tell SDKs whether and when to retry: `x-should-retry: false`, `retry-after` in seconds."""
-    headers = {} if refusal.should_retry else {"x-should-retry": "false"}
-    if refusal.retry_after_s is not None:
-        headers["retry-after"] = str(refusal.retry_after_s)
-    return headers

@@ -1,8 +1,8 @@
 """One pricing function for every call, streamed or not, and the estimate a hold is placed for."""
 
-from gateway_core.contract.dialects import Endpoint
 from gateway_core.model.catalog.entries import Model, Prices, PriceSchedule
 from gateway_core.model.catalog.token_usage import TokenUsage
+from gateway_core.model.dialects import Endpoint
 from gateway_core.model.money import charge_nano_credits
 from gateway_core.model.records import record
 

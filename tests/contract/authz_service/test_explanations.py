@@ -9,9 +9,9 @@ from redis.asyncio import Redis
 
 from admin_service.resources.guardrails.explanations import Explanation, SupposedCall, explain
 from admin_service.resources.guardrails.live_counter_reader import LiveCounterReader
-from gateway_core.contract.dialects import Endpoint
 from gateway_core.model.calls.decision import Parameters, Prices
 from gateway_core.model.catalog.entries import Model
+from gateway_core.model.dialects import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.runtime.settings import AuthzSettings
 from gateway_core.stores.postgres.connections import open_pool

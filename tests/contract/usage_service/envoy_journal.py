@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from megarouter_envoy import command, find_binary
+from megarouter_envoy.binary import command, find_binary
 
 from tests.contract.conftest import free_port
 from usage_service.settlement.decision import CallReport

@@ -1,14 +1,16 @@
 """The two forms in which Envoy reports one call."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from envoy.data.accesslog.v3 import accesslog_pb2
 
+from gateway_core.contract.call_line import CALL_TAG, CallLine
 from usage_service.settlement.decision import CallReport
 
 
-def call_values(report: CallReport) -> list[str]:
+def call_values(report: CallReport) -> CallLine:
     """The values of a call as Envoy writes them to a file."""
     values: tuple[Any, ...] = (
         report.token,
@@ -28,10 +30,10 @@ def call_values(report: CallReport) -> list[str]:
         report.organization,
         ",".join(sorted(scope.encode() for scope in report.shadow_rate_limited)) or None,
     )
-    return ["-" if value is None else str(value) for value in values]
+    return CallLine(*("-" if value is None else str(value) for value in values))
 
 
-def line_of(values: list[str]) -> bytes:
+def line_of(values: Sequence[str]) -> bytes:
     return "\t".join(values).encode() + b"\n"
 
 
@@ -45,5 +47,5 @@ def stream_entry(report: CallReport) -> accesslog_pb2.HTTPAccessLogEntry:
     entry = accesslog_pb2.HTTPAccessLogEntry()
     entry.common_properties.access_log_type = accesslog_pb2.DownstreamEnd
     values = ["" if value == "-" else value for value in call_values(report)]
-    entry.common_properties.custom_tags["call"] = "\t".join(values)
+    entry.common_properties.custom_tags[CALL_TAG] = "\t".join(values)
     return entry

@@ -8,9 +8,9 @@ from typing import Any
 import asyncpg
 
 from deploy.local.stack.database_urls import login_url
-from gateway_core.contract.dialects import Endpoint
 from gateway_core.model.calls.holds import Hold, sign_hold
 from gateway_core.model.catalog.entries import Catalog, Model, PriceSchedule
+from gateway_core.model.dialects import Endpoint
 from gateway_core.model.ledger.transfers import top_up
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle

@@ -11,7 +11,8 @@ from google.protobuf import json_format
 from google.rpc import error_details_pb2, status_pb2
 
 from deploy.local.cli.report import ADMIN_CURL
-from deploy.local.stack.admin_edge import IDENTITY_PROVIDERS_FILE, admin_edge
+from deploy.local.stack.admin_edge import admin_edge
+from deploy.local.stack.environment import IDENTITY_PROVIDERS_FILE
 from deploy.local.supervision.running import Stack
 from tests.support.documented_commands import blocks
 

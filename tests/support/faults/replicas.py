@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from megarouter_envoy import command, find_binary
+from megarouter_envoy.binary import command, find_binary
 
 from deploy.local.process.children import ChildCommand, start_child, stop_child, wait_until_ready
 from deploy.local.programs import probes

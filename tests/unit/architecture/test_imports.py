@@ -27,7 +27,7 @@ MODEL_LIBRARIES = frozenset({"pydantic", "yaml"})
 """All that the model uses beside the standard library: it runs and is tested without any of the edges."""
 
 ROOMS = {
-    "gateway_core": ("contract", "model", "runtime", "schema", "stores"),
+    "gateway_core": ("model", "contract", "runtime", "schema", "stores"),
     "gateway_core.model": ("organization", "limits", "catalog", "ledger", "calls"),
     "authz_service": ("request", "identities", "holds"),
     "usage_service": ("settlement", "journal", "counters", "audit"),
@@ -39,6 +39,9 @@ ROOMS = {
 
 REACHES_OUT: frozenset[str] = frozenset()
 """May only shrink."""
+
+WITH_ANOTHER_USER = ("gateway_core.contract", "gateway_core.schema")
+"""Shared with Envoy, and with the deployment."""
 
 USED_BY_ONE_SERVICE: frozenset[str] = frozenset()
 """May only shrink."""
@@ -53,18 +56,18 @@ def test_the_modules_looked_at_are_there() -> None:
     assert len(MODULES) > 600
 
 
-@parametrize_modules("gateway_core/contract")
-def test_the_contract_imports_only_itself(path: Path) -> None:
-    for module in imports_of(path):
-        assert lies_in(module, "gateway_core.contract") or module.partition(".")[0] in sys.stdlib_module_names, module
-
-
 @parametrize_modules("gateway_core/model")
-def test_the_model_imports_only_itself_and_the_contract(path: Path) -> None:
+def test_the_model_imports_only_itself(path: Path) -> None:
     for module in imports_of(path):
         top = module.partition(".")[0]
-        ours = lies_in(module, "gateway_core.model", "gateway_core.contract")
-        assert ours or top in MODEL_LIBRARIES or top in sys.stdlib_module_names, module
+        assert lies_in(module, "gateway_core.model") or top in MODEL_LIBRARIES or top in sys.stdlib_module_names, module
+
+
+@parametrize_modules("gateway_core/contract")
+def test_the_contract_imports_only_itself_and_the_model(path: Path) -> None:
+    for module in imports_of(path):
+        ours = lies_in(module, "gateway_core.contract", "gateway_core.model")
+        assert ours or module.partition(".")[0] in sys.stdlib_module_names, module
 
 
 @parametrize_modules("gateway_core/contract", "gateway_core/model")
@@ -86,6 +89,19 @@ def test_a_service_imports_only_itself_the_core_and_generated_code(path: Path) -
     service = name_of(path).partition("/")[0]
     for module in imports_of(path):
         assert module.partition(".")[0] not in OURS or lies_in(module, service, "gateway_core", "megarouter"), module
+
+
+@parametrize_modules("envoy/megarouter_envoy")
+def test_the_bootstrap_builder_imports_only_itself_the_contract_and_the_model(path: Path) -> None:
+    for module in imports_of(path):
+        ours = lies_in(module, "megarouter_envoy", "gateway_core.contract", "gateway_core.model")
+        assert module.partition(".")[0] not in OURS or ours, module
+
+
+@parametrize_modules(*SERVICES, "gateway_core")
+def test_a_service_loads_only_one_copy_of_envoys_messages(path: Path) -> None:
+    """docs/adr/0006: the other copy takes seconds and 26 MB to import."""
+    assert not any(lies_in(module, "envoy_data_plane", "betterproto2") for module in imports_of(path))
 
 
 @parametrize_modules("mock_provider")
@@ -165,7 +181,7 @@ def test_code_is_in_the_core_when_two_services_use_it() -> None:
         if lies_in(name, "gateway_core")
         and path.name != "__init__.py"
         and len(users.get(name, ())) < 2
-        and not lies_in(name, "gateway_core.schema")  # of the deployment, not of a service
+        and not lies_in(name, *WITH_ANOTHER_USER)
     }
     assert alone == USED_BY_ONE_SERVICE
 

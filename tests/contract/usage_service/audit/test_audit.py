@@ -180,42 +180,6 @@ BREAKS = {
         "UPDATE usage_records SET price_version = 99 WHERE organization_id = 'other'",
         "prices-on-record", "hold ", set(),
     ),
-    "a service that may change records": (
-        "GRANT UPDATE (charge_nano_credits) ON usage_records TO megarouter_usage",
-        "least-rights", "role megarouter_usage", set(),
-    ),
-    "an authorization service that may write the ledger": (
-        "GRANT INSERT ON ledger_transfers TO megarouter_authz",
-        "least-rights", "role megarouter_authz", set(),
-    ),
-    "a service that may read another's table": (
-        "GRANT SELECT (email) ON users TO megarouter_usage",
-        "least-rights", "role megarouter_usage", set(),
-    ),
-    "a function that everybody may call": (
-        "GRANT EXECUTE ON FUNCTION identity_of_key TO PUBLIC",
-        "least-rights", "role PUBLIC", set(),
-    ),
-    "a service that lost a right": (
-        "REVOKE INSERT ON holds FROM megarouter_authz",
-        "least-rights", "role megarouter_authz", set(),
-    ),
-    "a service that may create tables": (
-        "GRANT CREATE ON SCHEMA public TO megarouter_admin",
-        "least-rights", "role megarouter_admin", set(),
-    ),
-    "a service that owns a table": (
-        "ALTER TABLE request_replays OWNER TO megarouter_admin",
-        "roles-confined", "role megarouter_admin", {"least-rights"},
-    ),
-    "a service that may create temporary tables": (
-        "DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO megarouter_admin', current_database()); END $$",
-        "roles-confined", "role megarouter_admin", set(),
-    ),
-    "a function of the owner that its caller can redirect": (
-        "ALTER FUNCTION open_ledger() SET search_path = public",
-        "roles-confined", "function open_ledger()", set(),
-    ),
     "a table without its wall": (
         "ALTER TABLE usage_records DISABLE ROW LEVEL SECURITY",
         "organization-wall", "table usage_records", set(),

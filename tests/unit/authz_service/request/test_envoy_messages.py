@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authz_service.request.envoy_messages import allow, answer, deny, read_call
-from gateway_core.contract.dialects import Dialect
-from gateway_core.model.calls.error_bodies import error_body
+from gateway_core.contract.errors import error_body, error_of
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.dialects import Dialect
 from gateway_core.model.limits.guardrails import Guardrail
 from tests.support.examples import SCOPES, admitted, parameters, principal
 
@@ -125,7 +125,7 @@ def test_a_denial_has_its_status_and_a_body_in_the_callers_dialect(reason: Refus
     assert response.status.code != 0
     denied = response.denied_response
     assert denied.status.code == refusal.status
-    assert denied.body == error_body(refusal, dialect)
+    assert denied.body == error_body(error_of(refusal), dialect)
     assert headers_of(denied.headers)["content-type"] == "application/json"
     assert fields_of(response.SerializeToString()) == {"answered": True}
 

@@ -10,25 +10,17 @@ from typing import Any
 
 import pytest
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
-from megarouter_envoy import (
-    AdminApi,
-    BinaryNotFoundError,
-    BootstrapOptions,
-    IdentityProvider,
-    InvalidBootstrapError,
-    ProviderTarget,
-    ServiceSockets,
-    build_bootstrap,
-    credential_for,
-    find_binary,
-    prepare_admin_api,
-    validate,
-    write_secret_file,
-)
+from megarouter_envoy.binary import BinaryNotFoundError, InvalidBootstrapError, find_binary, validate
+from megarouter_envoy.bootstrap import build_bootstrap
 from megarouter_envoy.clusters.authorities import system_authorities
+from megarouter_envoy.clusters.credentials import credential_for, write_secret_file
+from megarouter_envoy.filters.admin_api import prepare_admin_api
+from megarouter_envoy.options import AdminApi, BootstrapOptions, IdentityProvider, ProviderTarget, ServiceSockets
 from megarouter_envoy.replies.admin_replies import REPLIES
-from megarouter_envoy.replies.error_bodies import Dialect, error_body
 from megarouter_envoy.replies.local_replies import causes
+
+from gateway_core.contract.errors import error_body
+from gateway_core.model.dialects import Dialect
 
 # The example of RFC 7517, appendix A.1.
 PUBLIC_KEY = {

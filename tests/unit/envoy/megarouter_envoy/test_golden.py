@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from megarouter_envoy import build_bootstrap
+from megarouter_envoy.bootstrap import build_bootstrap
 
 from tests.support.repository import GOLDEN
 from tests.unit.envoy.megarouter_envoy.test_bootstrap import options

@@ -6,7 +6,8 @@ from ctypes import CDLL
 from pathlib import Path
 
 import pytest
-from megarouter_envoy import ModuleNotBuiltError, find_module, module
+from megarouter_envoy import module
+from megarouter_envoy.module import ModuleNotBuiltError, find_module
 
 Checkout = Callable[[str], None]
 

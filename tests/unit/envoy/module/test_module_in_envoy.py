@@ -10,7 +10,11 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from megarouter_envoy import ProviderTarget, build_bootstrap, command, find_binary, prepare_admin_api, write_secret_file
+from megarouter_envoy.binary import command, find_binary
+from megarouter_envoy.bootstrap import build_bootstrap
+from megarouter_envoy.clusters.credentials import write_secret_file
+from megarouter_envoy.filters.admin_api import prepare_admin_api
+from megarouter_envoy.options import ProviderTarget
 
 from tests.contract.conftest import free_port
 from tests.unit.envoy.megarouter_envoy.test_bootstrap import options

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from gateway_core.contract.dialects import Endpoint
 from gateway_core.model.calls.holds import Hold, HoldState
 from gateway_core.model.catalog.entries import Model, PriceSchedule
 from gateway_core.model.catalog.token_usage import TokenUsage
+from gateway_core.model.dialects import Endpoint
 from gateway_core.stores.postgres.storable_text import storable_text
 from usage_service.settlement.decision import HOLD_CEILING, CallReport, Resolution, SettlementDetail, resolve
 from usage_service.settlement.usage_reports import UsageSource

@@ -4,9 +4,9 @@ import dataclasses
 
 from admin_service.resources.guardrails.explanations import Explanation, SupposedCall, explain
 from admin_service.resources.guardrails.live_counters import LiveCounters, Spend, Usage
-from gateway_core.contract.dialects import Endpoint
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import RefusalReason
+from gateway_core.model.dialects import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode, RateRule
 from gateway_core.model.limits.rate_limits import RateCounter, RateUnit

@@ -1,12 +1,6 @@
 import pytest
 
-from deploy.local.process.privilege import (
-    CAP_DAC_OVERRIDE,
-    CAP_DAC_READ_SEARCH,
-    Account,
-    can_traverse,
-    choose_capability,
-)
+from deploy.local.process.privilege import Account, can_traverse
 
 ACCOUNT = Account(user_id=65534, group_id=65533)
 
@@ -26,10 +20,3 @@ ACCOUNT = Account(user_id=65534, group_id=65533)
 )
 def test_who_may_pass_through_a_directory(mode: int, owner: int, group: int, *, expected: bool) -> None:
     assert can_traverse(mode, owner, group, ACCOUNT) is expected
-
-
-def test_the_smaller_capability_is_preferred_and_without_any_there_is_none() -> None:
-    both = 1 << CAP_DAC_READ_SEARCH | 1 << CAP_DAC_OVERRIDE
-    assert choose_capability(both) == CAP_DAC_READ_SEARCH
-    assert choose_capability(1 << CAP_DAC_OVERRIDE) == CAP_DAC_OVERRIDE
-    assert choose_capability(0) is None

@@ -39,7 +39,7 @@ def test_providers_have_their_keys_at_an_address_or_in_a_file(tmp_path: Path) ->
     local = {**PROVIDER, "name": "partners", "issuer": "https://partners.example", "jwks_file": str(keys)}
     staff, partners = load(tmp_path, REMOTE, local).identity_providers
     assert (staff.jwks_uri, staff.jwks_cache_s) == ("https://id.example/keys", 300)
-    assert partners.jwks_file == str(keys)
+    assert partners.jwks_file == keys
 
 
 @pytest.mark.parametrize(

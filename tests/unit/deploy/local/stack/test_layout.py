@@ -87,11 +87,17 @@ def test_the_length_of_a_home_is_counted_in_bytes() -> None:
     assert sockets_directory(Path("/srv") / ("ü" * 40), temporary, 1000).parent == temporary
 
 
-def test_what_holds_secrets_is_closed_to_others_and_the_home_cannot_be_listed(tmp_path: Path) -> None:
+def test_only_the_owner_can_enter_a_home(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     make_home(home)
-    assert home.directory.stat().st_mode & 0o777 == 0o711
-    for directory in (home.sockets, home.envoy, home.provider_secrets, home.logs, home.journal_file.parent):
+    for directory in (
+        home.directory,
+        home.sockets,
+        home.envoy,
+        home.provider_secrets,
+        home.logs,
+        home.journal_file.parent,
+    ):
         assert directory.stat().st_mode & 0o077 == 0
 
 

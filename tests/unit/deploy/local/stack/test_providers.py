@@ -1,22 +1,13 @@
 import pytest
 
+from deploy.local.stack.catalog_summary import ModelEntry, ProviderEntry
 from deploy.local.stack.providers import ProviderError, Route, example_model, plan_routes
-from gateway_core.model.catalog.entries import Model, Provider
 
 MOCK_PORT = 18005
 
 
-def _provider(name: str, url: str, header: str) -> Provider:
-    return Provider.model_validate(
-        {
-            "name": name,
-            "display_name": name,
-            "credential_env": f"{name.upper()}_API_KEY",
-            "credential_header": header,
-            "stream_options": True,
-            "dialects": {"openai": url},
-        }
-    )
+def _provider(name: str, url: str, header: str) -> ProviderEntry:
+    return ProviderEntry(name, url, credential_env=f"{name.upper()}_API_KEY", credential_header=header)
 
 
 OPENAI = _provider("openai", "https://api.openai.com/v1", "authorization")
@@ -73,25 +64,11 @@ def test_a_credential_does_not_show_in_a_representation() -> None:
     assert "sk-secret" not in repr(plan_routes([OPENAI], {"OPENAI_API_KEY": "sk-secret"}, MOCK_PORT))
 
 
-def _model(name: str, provider: str, endpoint: str) -> Model:
-    return Model.model_validate(
-        {
-            "name": name,
-            "provider": provider,
-            "upstream_name": name,
-            "endpoints": [endpoint],
-            "context_window_tokens": 1000,
-            "max_output_tokens": 100,
-            "default_output_reserve_tokens": 100,
-        }
-    )
-
-
 def test_the_example_costs_nothing_where_that_is_possible() -> None:
     models = [
-        _model("embedder", "local", "embeddings"),
-        _model("paid", "openai", "chat_completions"),
-        _model("free", "local", "chat_completions"),
+        ModelEntry("embedder", "local", answers_chat=False),
+        ModelEntry("paid", "openai", answers_chat=True),
+        ModelEntry("free", "local", answers_chat=True),
     ]
     routes = plan_routes([OPENAI, LOCAL], {"OPENAI_API_KEY": "sk-1"}, MOCK_PORT)
     assert example_model(models, routes) == "free"

@@ -33,7 +33,11 @@ def assemble(home: Home, ports: Ports, script: str) -> Assembly:
     )
     plan = StackPlan(home, ports, secrets, backends, Path("/nonexistent"), (), inherited(os.environ))
     databases = [program for program in stack_programs(plan) if program.name in {"postgres", "redis"}]
-    return Assembly([*databases, _scripted(home, script)], lambda: {"MEGAROUTER_REDIS_URL": backends.redis_url})
+
+    async def seed() -> dict[str, str]:
+        return {"MEGAROUTER_REDIS_URL": backends.redis_url}
+
+    return Assembly([*databases, _scripted(home, script)], seed)
 
 
 def _scripted(home: Home, script: str) -> Program:

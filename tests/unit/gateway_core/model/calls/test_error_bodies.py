@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway_core.contract.dialects import Dialect
-from gateway_core.model.calls.error_bodies import error_body
+from gateway_core.contract.errors import error_body, error_of
 from gateway_core.model.calls.refusals import ExhaustedLimit, Refusal, RefusalReason
+from gateway_core.model.dialects import Dialect
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from tests.support.repository import ROOT
 
@@ -49,7 +49,7 @@ def refusal(reason: RefusalReason) -> Refusal:
 
 def rendered() -> dict[str, dict[str, Any]]:
     return {
-        reason: {dialect: json.loads(error_body(refusal(reason), dialect)) for dialect in Dialect}
+        reason: {dialect: json.loads(error_body(error_of(refusal(reason)), dialect)) for dialect in Dialect}
         for reason in RefusalReason
     }
 
@@ -61,7 +61,7 @@ EXPECTED: dict[str, dict[str, Any]] = json.loads(GOLDEN.read_text(encoding="utf-
 
 @pytest.mark.parametrize(("reason", "dialect"), CASES)
 def test_the_body_is_the_golden_one(reason: RefusalReason, dialect: Dialect) -> None:
-    assert json.loads(error_body(refusal(reason), dialect)) == EXPECTED[reason][dialect]
+    assert json.loads(error_body(error_of(refusal(reason)), dialect)) == EXPECTED[reason][dialect]
 
 
 def test_the_golden_file_holds_nothing_else() -> None:
@@ -81,14 +81,14 @@ def test_only_what_may_pass_later_by_itself_is_worth_retrying(reason: RefusalRea
 
 @pytest.mark.parametrize(("reason", "dialect"), CASES)
 def test_every_body_has_the_message_where_the_sdk_looks(reason: RefusalReason, dialect: Dialect) -> None:
-    body = json.loads(error_body(refusal(reason), dialect))
+    body = json.loads(error_body(error_of(refusal(reason)), dialect))
     assert body["error"]["message"] == refusal(reason).message
     assert reason.lower() in json.dumps(body).lower()
 
 
 @pytest.mark.parametrize("dialect", Dialect)
 def test_amounts_of_exhausted_limits_are_texts(dialect: Dialect) -> None:
-    limits = json.loads(error_body(refusal(RefusalReason.BUDGET_EXHAUSTED), dialect))["error"]["limits"]
+    limits = json.loads(error_body(error_of(refusal(RefusalReason.BUDGET_EXHAUSTED)), dialect))["error"]["limits"]
     assert limits[0] == {
         "scope": "member",
         "id": "mia",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway_core.contract.headers import quota_headers
 from gateway_core.model.calls.decision import Admission
 from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.placements import BusyThrottle, ExhaustedCounter, Refused
@@ -42,7 +43,8 @@ def test_the_wait_is_long_enough_for_every_throttle_that_refused() -> None:
     busy = (BusyThrottle(0, 990, 2_000_001, 60_000_000), BusyThrottle(1, 490, 41_000_000, 60_000_000))
     refusal = refuse_placement(throttled(), Refused((), busy))
     assert (refusal.reason, refusal.status, refusal.retry_after_s) == (RefusalReason.TOKENS_RATE_LIMITED, 429, 41)
-    assert dict(refusal.headers) == {
+    assert refusal.quota is not None
+    assert quota_headers(refusal.quota) == {
         "x-ratelimit-limit-tokens": "1000",
         "x-ratelimit-remaining-tokens": "10",
         "x-ratelimit-reset-tokens": "1m0s",

@@ -1,7 +1,8 @@
 """The refusal of a call by its limits of requests."""
 
+from gateway_core.contract.errors import retry_headers
 from gateway_core.model.calls.rate_refusals import refuse_rates
-from gateway_core.model.calls.refusals import RefusalReason, retry_headers
+from gateway_core.model.calls.refusals import RefusalReason
 from gateway_core.model.limits.rate_limits import CounterState, Demand, RateCounter, RateUnit, RuleCounter
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 

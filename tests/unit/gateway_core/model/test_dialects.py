@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_core.contract.dialects import (
+from gateway_core.contract.dialects import dialect_of_path
+from gateway_core.model.dialects import (
     Dialect,
     Endpoint,
     ModelCall,
     ModelList,
     classify,
-    dialect_of_path,
     upstream_path,
 )
 

@@ -1,0 +1,114 @@
+"""The file of identity providers that `MEGAROUTER_IDENTITY_PROVIDERS_FILE` names."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+import yaml
+from megarouter_envoy.options import IdentityProvider
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from deploy.local.stack.environment import IDENTITY_PROVIDERS_FILE
+
+MAX_FILE_BYTES = 64 * 1024
+
+_Text = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[!-~]+$")]
+
+
+class IdentityProvidersError(Exception):
+    """The file cannot be used; the message names it and says what to change."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _Entry(_Strict):
+    """An issuer of OpenID Connect whose tokens the admin API accepts."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")]
+    issuer: _Text
+    """Exactly the claim `iss` of its tokens."""
+    audiences: Annotated[list[_Text], Field(min_length=1, max_length=20)]
+    """One of them must be in the claim `aud`: a token made for another application is none for us."""
+    jwks_uri: _Text | None = None
+    """Where it publishes its keys: `https://`, or `http://` on the loopback interface."""
+    jwks_file: _Text | None = None
+    """Or a file with its keys, by its absolute path."""
+    jwks_cache_s: Annotated[int, Field(ge=1, le=86_400)] = 300
+    """How late a change of its keys is noticed."""
+
+    @model_validator(mode="after")
+    def _has_one_source_of_keys(self) -> Self:
+        if (self.jwks_uri is None) == (self.jwks_file is None):
+            raise ValueError("give either jwks_uri or jwks_file")
+        if self.jwks_uri is not None and not _is_trustworthy(self.jwks_uri):
+            raise ValueError("jwks_uri must be an https:// address, or http:// on the loopback interface")
+        if self.jwks_file is not None and not (Path(self.jwks_file).is_absolute() and Path(self.jwks_file).is_file()):
+            raise ValueError("jwks_file must be the absolute path of a file")
+        return self
+
+
+class _Document(_Strict):
+    identity_providers: Annotated[list[_Entry], Field(max_length=50)]
+
+    @model_validator(mode="after")
+    def _has_no_name_or_issuer_twice(self) -> Self:
+        for values in zip(*((provider.name, provider.issuer) for provider in self.identity_providers), strict=True):
+            if len(set(values)) != len(values):
+                raise ValueError("a name or an issuer occurs twice")
+        return self
+
+
+def read_identity_providers(file: Path) -> tuple[IdentityProvider, ...]:
+    """The identity providers in a file, in its order.
+
+    Raises:
+        IdentityProvidersError: the path is not absolute, or the file cannot be read or is not valid.
+    """
+    if not file.is_absolute():
+        raise IdentityProvidersError(f"{IDENTITY_PROVIDERS_FILE}: give the absolute path of the file")
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise IdentityProvidersError(f"{file}: larger than {MAX_FILE_BYTES} bytes")
+        return tuple(map(_identity_provider, _Document.model_validate(yaml.safe_load(content)).identity_providers))
+    except OSError as error:
+        raise IdentityProvidersError(f"{IDENTITY_PROVIDERS_FILE}: {file} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, item['loc'])) or 'document'}: {item['msg']}" for item in error.errors())
+        raise IdentityProvidersError(f"{file}: {'; '.join(problems)}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise IdentityProvidersError(f"{file}: is not YAML: {error}") from error
+
+
+def _identity_provider(entry: _Entry) -> IdentityProvider:
+    return IdentityProvider(
+        entry.name,
+        entry.issuer,
+        tuple(entry.audiences),
+        jwks_uri=entry.jwks_uri,
+        jwks_file=Path(entry.jwks_file) if entry.jwks_file else None,
+        jwks_cache_s=entry.jwks_cache_s,
+    )
+
+
+def _is_trustworthy(uri: str) -> bool:
+    """Whoever answers at this address decides who is who."""
+    try:
+        parts = urlsplit(uri)
+        _ = parts.port
+    except ValueError:
+        return False
+    if not parts.hostname or parts.username is not None:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

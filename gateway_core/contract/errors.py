@@ -1,0 +1,110 @@
+"""Errors of model calls in the shape that each provider's SDK parses, whoever answers: a service, Envoy or its module."""
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from gateway_core.contract.headers import RETRY_AFTER, SHOULD_RETRY
+from gateway_core.model.calls.refusals import ExhaustedLimit, Refusal
+from gateway_core.model.dialects import Dialect
+
+ERROR_INFO_TYPE: Final = "type.googleapis.com/google.rpc.ErrorInfo"
+ERROR_DOMAIN: Final = "megarouter"
+
+_BY_STATUS: Final[dict[int, tuple[str, str, str]]] = {
+    400: ("invalid_request_error", "invalid_request_error", "INVALID_ARGUMENT"),
+    401: ("authentication_error", "authentication_error", "UNAUTHENTICATED"),
+    402: ("insufficient_quota", "billing_error", "RESOURCE_EXHAUSTED"),
+    403: ("permission_error", "permission_error", "PERMISSION_DENIED"),
+    404: ("invalid_request_error", "not_found_error", "NOT_FOUND"),
+    408: ("invalid_request_error", "invalid_request_error", "INVALID_ARGUMENT"),
+    413: ("invalid_request_error", "request_too_large", "INVALID_ARGUMENT"),
+    429: ("rate_limit_error", "rate_limit_error", "RESOURCE_EXHAUSTED"),
+    431: ("invalid_request_error", "invalid_request_error", "INVALID_ARGUMENT"),
+    500: ("api_error", "api_error", "INTERNAL"),
+    502: ("api_error", "api_error", "UNAVAILABLE"),
+    503: ("service_unavailable_error", "overloaded_error", "UNAVAILABLE"),
+    504: ("api_error", "api_error", "DEADLINE_EXCEEDED"),
+}
+"""By HTTP status: `type` for OpenAI's SDKs, `type` for Anthropic's, `status` for Gemini's."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallError:
+    """One reason for which a model call is refused or fails."""
+
+    status: int
+    """HTTP status."""
+    code: str
+    """Machine-readable and stable."""
+    message: str
+    parameter: str | None = None
+    limits: tuple[ExhaustedLimit, ...] = ()
+
+
+def error_of(refusal: Refusal) -> CallError:
+    """A refusal as an error."""
+    return CallError(refusal.status, refusal.reason, refusal.message, refusal.parameter, refusal.limits)
+
+
+def error_body(error: CallError, dialect: Dialect) -> str:
+    """The JSON body of an error in the caller's dialect. The exhausted limits ride along under `limits`."""
+    if dialect is Dialect.ANTHROPIC:
+        document = _anthropic(error)
+    elif dialect is Dialect.GEMINI:
+        document = _gemini(error)
+    else:
+        document = _openai(error)
+    return json.dumps(document, separators=(",", ":"))
+
+
+def retry_headers(refusal: Refusal) -> dict[str, str]:
+    """The headers that tell SDKs whether and when to retry."""
+    headers = {} if refusal.should_retry else {SHOULD_RETRY: "false"}
+    if refusal.retry_after_s is not None:
+        headers[RETRY_AFTER] = str(refusal.retry_after_s)
+    return headers
+
+
+def _openai(error: CallError) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "message": error.message,
+        "type": _BY_STATUS[error.status][0],
+        "param": error.parameter,
+        "code": error.code,
+    }
+    return {"error": _with_limits(fields, error)}
+
+
+def _anthropic(error: CallError) -> dict[str, object]:
+    fields: dict[str, object] = {"type": _BY_STATUS[error.status][1], "message": error.message, "code": error.code}
+    return {"type": "error", "error": _with_limits(fields, error)}
+
+
+def _gemini(error: CallError) -> dict[str, object]:
+    information = {"@type": ERROR_INFO_TYPE, "reason": error.code.upper(), "domain": ERROR_DOMAIN}
+    fields: dict[str, object] = {
+        "code": error.status,
+        "message": error.message,
+        "status": _BY_STATUS[error.status][2],
+        "details": [information],
+    }
+    return {"error": _with_limits(fields, error)}
+
+
+def _with_limits(fields: dict[str, object], error: CallError) -> dict[str, object]:
+    if error.limits:
+        fields["limits"] = [_limit(limit) for limit in error.limits]
+    return fields
+
+
+def _limit(limit: ExhaustedLimit) -> dict[str, object]:
+    """Amounts travel as strings: a JSON number is a double for most readers."""
+    return {
+        "scope": limit.scope.kind if limit.scope else "credit",
+        "id": limit.scope.scope_id if limit.scope else None,
+        "limit_nano_credits": str(limit.limit_nano_credits),
+        "used_nano_credits": str(limit.used_nano_credits),
+        "held_nano_credits": str(limit.held_nano_credits),
+        "reset_time_epoch_seconds": limit.reset_epoch_s,
+    }

@@ -1,0 +1,30 @@
+"""What Envoy's module refuses: bodies that cannot be rewritten safely, and calls that it fails to carry out itself."""
+
+from typing import Final
+
+from gateway_core.contract.errors import CallError
+
+GATEWAY_FAILED: Final = CallError(
+    500, "gateway_error", "The gateway could not process this call. Retry in a few seconds."
+)
+"""Envoy answers the same for failures that have no other explanation."""
+
+_BAD_BODIES: Final = {
+    "body_not_object": "The request body must be one JSON object.",
+    "body_too_deep": "The request body nests deeper than 1000 levels. Send a flatter one.",
+    "escaped_key": "The request body has a key written with a backslash escape. Write its characters plainly.",
+    "invalid_model": "`model` must be a string.",
+    "invalid_stream_options": "`stream_options` must be an object, and its `include_usage` true or false.",
+    "malformed_body": (
+        "The request body is not valid JSON. Check its brackets, quotes and commas, and that nothing follows it."
+    ),
+    "misspelled_key": (
+        "The request body has a key that differs only in letter case from one that counts. Use the documented spelling."
+    ),
+    "nested_value": "A parameter that decides the price is an object or an array. Send it as a plain value.",
+    "repeated_key": "The request body names the same key twice. Send each key once.",
+    "unsupported_encoding": "The request body is compressed. Send it without content-encoding.",
+}
+
+MODULE_ERRORS: Final = (*(CallError(400, code, message) for code, message in _BAD_BODIES.items()), GATEWAY_FAILED)
+"""All errors of the module in the order of its enum."""

@@ -1,0 +1,128 @@
+"""The APIs spoken at the endpoint: which path is which operation, in whose dialect."""
+
+import enum
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote
+
+
+class Dialect(enum.StrEnum):
+    """Whose request, response and error shapes a path uses."""
+
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
+    GEMINI = "gemini"
+
+
+class Endpoint(enum.StrEnum):
+    """A metered operation."""
+
+    CHAT_COMPLETIONS = "chat_completions"
+    COMPLETIONS = "completions"
+    RESPONSES = "responses"
+    EMBEDDINGS = "embeddings"
+    MESSAGES = "messages"
+    GENERATE_CONTENT = "generate_content"
+
+    @property
+    def dialect(self) -> Dialect:
+        """Whose API the operation belongs to."""
+        return _DIALECT_OF[self]
+
+    @property
+    def streams(self) -> bool:
+        """Whether the operation can answer with a stream."""
+        return self is not Endpoint.EMBEDDINGS
+
+    @property
+    def needs_include_usage(self) -> bool:
+        """Whether a stream reports usage only when asked by `stream_options.include_usage`."""
+        return self in {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS}
+
+
+_DIALECT_OF: Final = {
+    Endpoint.CHAT_COMPLETIONS: Dialect.OPENAI,
+    Endpoint.COMPLETIONS: Dialect.OPENAI,
+    Endpoint.RESPONSES: Dialect.OPENAI,
+    Endpoint.EMBEDDINGS: Dialect.OPENAI,
+    Endpoint.MESSAGES: Dialect.ANTHROPIC,
+    Endpoint.GENERATE_CONTENT: Dialect.GEMINI,
+}
+
+_POST_PATHS: Final = {
+    "/v1/chat/completions": Endpoint.CHAT_COMPLETIONS,
+    "/v1/completions": Endpoint.COMPLETIONS,
+    "/v1/responses": Endpoint.RESPONSES,
+    "/v1/embeddings": Endpoint.EMBEDDINGS,
+    "/v1/messages": Endpoint.MESSAGES,
+}
+
+_UPSTREAM_SUFFIXES: Final = {
+    Endpoint.CHAT_COMPLETIONS: "/chat/completions",
+    Endpoint.COMPLETIONS: "/completions",
+    Endpoint.RESPONSES: "/responses",
+    Endpoint.EMBEDDINGS: "/embeddings",
+    Endpoint.MESSAGES: "/messages",
+}
+
+# Google's SDK speaks both versions; newer ones default to /v1.
+_GEMINI_PATH: Final = re.compile(r"/v1(?:beta)?/models/([^/:]+):(generateContent|streamGenerateContent)")
+_GEMINI_MODEL: Final = re.compile(r"/v1beta/models(?:/([^/:]+))?")
+_OPENAI_MODEL: Final = re.compile(r"/v1/models(?:/(.+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """A path that reaches a provider. `path_model` and `path_streams` are set where the path decides them (Gemini)."""
+
+    endpoint: Endpoint
+    path_model: str | None = None
+    path_streams: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelList:
+    """A path that lists the models of the key, or shows the one named."""
+
+    dialect: Dialect
+    model: str | None
+
+
+def classify(method: str, path: str, client: Dialect) -> ModelCall | ModelList | None:
+    """What a request line asks for; None for every path that is not served, so that no route is unmetered.
+
+    Args:
+        method: HTTP method in upper case.
+        path: the path without its query.
+        client: whose SDK calls, as its headers betray; `GET /v1/models` is the same path in every dialect.
+    """
+    if method == "POST":
+        return _classify_post(path)
+    if method == "GET":
+        return _classify_get(path, client)
+    return None
+
+
+def _classify_post(path: str) -> ModelCall | None:
+    if endpoint := _POST_PATHS.get(path):
+        return ModelCall(endpoint)
+    if match := _GEMINI_PATH.fullmatch(path):
+        return ModelCall(Endpoint.GENERATE_CONTENT, unquote(match[1]), match[2] == "streamGenerateContent")
+    return None
+
+
+def _classify_get(path: str, dialect: Dialect) -> ModelList | None:
+    if match := _OPENAI_MODEL.fullmatch(path):
+        return ModelList(dialect, unquote(match[1]) if match[1] else None)
+    if match := _GEMINI_MODEL.fullmatch(path):
+        return ModelList(Dialect.GEMINI, unquote(match[1]) if match[1] else None)
+    return None
+
+
+def upstream_path(endpoint: Endpoint, base_path: str, upstream_model: str, *, streams: bool) -> str:
+    """The path sent to the provider: its base path and the operation's suffix; for Gemini with the model inside."""
+    if endpoint is Endpoint.GENERATE_CONTENT:
+        verb = "streamGenerateContent?alt=sse" if streams else "generateContent"
+        return f"{base_path}/models/{upstream_model}:{verb}"
+    return base_path + _UPSTREAM_SUFFIXES[endpoint]

@@ -1,0 +1,33 @@
+"""Databases without a schema, and with that of the first release."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from deploy.local.stack.database_urls import service_database_urls
+from gateway_core.schema.roles import apply_roles, read_passwords
+from tests.contract.conftest import Databases
+
+
+@pytest.fixture
+async def empty_url(databases: Databases) -> AsyncIterator[str]:
+    """The owner's URL of a database with nothing in it."""
+    url = await databases.take("template1")
+    yield url
+    databases.give_back(url)
+
+
+@pytest.fixture
+async def empty(empty_url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(empty_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def roles_restored(owner: asyncpg.Connection, database_url: str) -> AsyncIterator[None]:
+    """Roles belong to the server that all tests share: they get back what a test takes."""
+    yield
+    await owner.execute("SET scram_iterations = 1")
+    await apply_roles(owner, read_passwords(service_database_urls(database_url, {})))

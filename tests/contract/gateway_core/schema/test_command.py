@@ -1,0 +1,95 @@
+"""`python -m gateway_core.schema`, as a deployment runs it."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from deploy.local.process.children import StartError
+from deploy.local.programs.migration import migrate_database
+from deploy.local.stack.database_urls import service_database_urls
+from deploy.local.stack.environment import inherited
+from deploy.local.stack.layout import Home, make_home
+from gateway_core.schema.history import EXIT_BEFORE_BASELINE
+
+OWNER = "MEGAROUTER_DATABASE_URL"
+BEFORE_BASELINE = """
+CREATE TABLE schema_migrations (name text, digest text);
+INSERT INTO schema_migrations VALUES ('0001_identity.sql', '');
+"""
+
+
+async def run(*arguments: str, **environment: str) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway_core.schema", *arguments, env={**inherited(os.environ), **environment},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    return process.returncode or 0, output.decode()
+
+
+async def test_it_migrates_and_says_what_it_applied(empty_url: str) -> None:
+    environment = {OWNER: empty_url, **service_database_urls(empty_url, {})}
+    assert await run("migrate", **environment) == (0, "applied 0001_baseline.sql; roles and rights are in place\n")
+    assert await run("migrate", **environment) == (0, "no migration was missing; roles and rights are in place\n")
+
+
+async def test_help_names_every_variable_and_status() -> None:
+    status, text = await run("migrate", "--help")
+    assert status == 0
+    for word in (OWNER, "MEGAROUTER_ADMIN_DATABASE_URL", "--wait-s", f"{EXIT_BEFORE_BASELINE} the database"):
+        assert word in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("environment", "reason"),
+    [
+        ({}, "schema: set MEGAROUTER_DATABASE_URL\n"),
+        ({OWNER: "mysql://me:secret@db/x"}, "schema: MEGAROUTER_DATABASE_URL is not the URL of a PostgreSQL database\n"),
+        ({OWNER: "postgresql://me:a:secret@:x/y"}, "schema: MEGAROUTER_DATABASE_URL is not the URL of a PostgreSQL database\n"),
+        (
+            {OWNER: "postgresql://me:secret@127.0.0.1:1/x", "MEGAROUTER_AUTHZ_DATABASE_URL": "postgresql://me:secret@h/x"},
+            "schema: MEGAROUTER_AUTHZ_DATABASE_URL must log in as megarouter_authz\n",
+        ),
+    ],
+)  # fmt: skip
+async def test_what_it_cannot_use_is_named_and_not_repeated(environment: dict[str, str], reason: str) -> None:
+    assert await run("migrate", **environment) == (1, reason)
+
+
+async def test_a_server_that_does_not_answer_is_waited_for_as_long_as_asked() -> None:
+    status, text = await run("migrate", "--wait-s", "0.2", **{OWNER: "postgresql://me:secret@127.0.0.1:1/x"})
+    assert status == 1
+    assert text.startswith("schema: ConnectionRefusedError")
+    assert "secret" not in text
+
+
+async def test_a_password_that_is_wrong_is_reported_at_once(empty_url: str) -> None:
+    status, text = await run("migrate", **{OWNER: empty_url.replace("megarouter:", "megarouter:wrong-", 1)})
+    assert (status, text) == (1, 'schema: InvalidPasswordError: password authentication failed for user "megarouter"\n')
+
+
+async def test_a_database_from_before_the_baseline_has_a_status_of_its_own(
+    empty: asyncpg.Connection, empty_url: str
+) -> None:
+    await empty.execute(BEFORE_BASELINE)
+    status, text = await run("migrate", **{OWNER: empty_url})
+    assert (status, "cannot be migrated: start with an empty one" in text) == (EXIT_BEFORE_BASELINE, True)
+
+
+async def test_a_home_from_before_the_baseline_is_refused_with_what_to_do(
+    empty: asyncpg.Connection, empty_url: str, tmp_path: Path
+) -> None:
+    await empty.execute(BEFORE_BASELINE)
+    home = Home(tmp_path / "home")
+    make_home(home)
+    with pytest.raises(StartError, match=r"run `./dev down`, then remove that directory, or choose another --home"):
+        await migrate_database(home, {**inherited(os.environ), OWNER: empty_url})
+
+
+async def test_a_dump_of_a_database_that_is_not_migrated_is_refused(empty_url: str) -> None:
+    status, text = await run("dump", **{OWNER: empty_url})
+    assert (status, text) == (1, "schema: the database lacks 0001_baseline.sql: migrate it first\n")

@@ -1,0 +1,148 @@
+"""What a later start takes over from an earlier one, and what makes it start from the beginning."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from megarouter_envoy.options import IdentityProvider
+
+from deploy.local.programs import envoy_bootstrap, envoy_files
+from deploy.local.programs.envoy_files import EnvoyFiles, prepare_files
+from deploy.local.stack.admin_edge import AdminEdge
+from deploy.local.stack.catalog_summary import CatalogRefusedError, read_catalog
+from deploy.local.stack.layout import REPOSITORY, Home, Ports, make_home
+from deploy.local.stack.providers import Route
+from deploy.local.stack.remembered import remembered
+
+CATALOG = REPOSITORY / "deploy" / "catalog.yaml"
+
+
+def test_a_value_is_made_again_only_for_another_source(tmp_path: Path) -> None:
+    made = iter(range(10))
+    file = tmp_path / "value.json"
+    assert [remembered(file, source, lambda: next(made)) for source in ("a", "a", "b", "b", "a")] == [0, 0, 1, 1, 2]
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"source": "a"}', '"a"'])
+def test_a_damaged_memory_counts_as_none(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "value.json"
+    file.write_text(content)
+    assert remembered(file, "a", lambda: "made") == "made"
+    assert json.loads(file.read_text())["value"] == "made"
+
+
+def test_a_changed_catalogue_is_read_again(tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.yaml"
+    shutil.copy(CATALOG, catalog)
+    before = read_catalog(catalog, tmp_path / "summary.json")
+    assert read_catalog(catalog, tmp_path / "summary.json") == before
+    catalog.write_text(CATALOG.read_text().replace("OPENAI_API_KEY", "ANOTHER_API_KEY"))
+    after = read_catalog(catalog, tmp_path / "summary.json")
+    assert "ANOTHER_API_KEY" in {provider.credential_env for provider in after.providers}
+
+
+def test_a_catalogue_that_became_invalid_is_refused(tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.yaml"
+    shutil.copy(CATALOG, catalog)
+    read_catalog(catalog, tmp_path / "summary.json")
+    catalog.write_text("providers: 1")
+    with pytest.raises(CatalogRefusedError):
+        read_catalog(catalog, tmp_path / "summary.json")
+    catalog.unlink()
+    with pytest.raises(CatalogRefusedError, match="catalog"):
+        read_catalog(catalog, tmp_path / "summary.json")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> EnvoyFiles:
+    home = Home(tmp_path / "home")
+    make_home(home)
+    route = Route(
+        "openai", "api.openai.com", 443, tls=True, credential_header="authorization", credential="first-secret"
+    )
+    return EnvoyFiles(home, Ports(18350), [route], AdminEdge(), "e" * 64)
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[EnvoyFiles]:
+    """Collects what the configuration is built from, and builds it."""
+    collected: list[EnvoyFiles] = []
+    build = envoy_bootstrap.write_bootstrap
+
+    def collect(files: EnvoyFiles, otlp_endpoint: str | None) -> None:
+        collected.append(files)
+        build(files, otlp_endpoint)
+
+    monkeypatch.setattr(envoy_bootstrap, "write_bootstrap", collect)
+    return collected
+
+
+def test_envoys_configuration_is_built_once_for_the_same_inputs(files: EnvoyFiles, built: list[EnvoyFiles]) -> None:
+    prepare_files(files, None)
+    text = files.home.bootstrap_file.read_text()
+    prepare_files(files, None)
+    assert (len(built), files.home.bootstrap_file.read_text()) == (1, text)
+
+
+def test_envoys_configuration_follows_everything_it_is_built_from(files: EnvoyFiles, built: list[EnvoyFiles]) -> None:
+    identity = IdentityProvider("staff", "https://id.example", ("console",), jwks_uri="https://id.example/keys")
+    prepare_files(files, None)
+    prepare_files(files, "127.0.0.1:4317")
+    for changed in (
+        replace(files, ports=Ports(18360)),
+        replace(files, ports=Ports(18360, 2)),
+        replace(files, routes=[replace(files.routes[0], host="other.example")]),
+        replace(files, routes=[replace(files.routes[0], credential=None)]),
+        replace(files, admin_edge=AdminEdge(("https://console.example",))),
+        replace(files, admin_edge=AdminEdge((), (identity,))),
+    ):
+        count = len(built)
+        prepare_files(changed, None)
+        assert len(built) == count + 1
+    files.home.bootstrap_file.unlink()
+    count = len(built)
+    prepare_files(changed, None)
+    assert len(built) == count + 1
+    assert files.home.bootstrap_file.exists()
+
+
+def test_a_changed_credential_reaches_its_file_although_the_configuration_stays(
+    files: EnvoyFiles, built: list[EnvoyFiles]
+) -> None:
+    prepare_files(files, None)
+    prepare_files(replace(files, routes=[replace(files.routes[0], credential="second-secret")]), None)
+    assert (files.home.provider_secrets / "openai").read_text() == "second-secret"
+    assert len(built) == 1
+    assert "secret" not in files.home.bootstrap_stamp_file.read_text()
+
+
+def test_code_that_changed_counts(files: EnvoyFiles, built: list[EnvoyFiles], monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare_files(files, None)
+    monkeypatch.setattr(envoy_files, "source_of", lambda *_: "of other code")
+    prepare_files(files, None)
+    assert len(built) == 2
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        (
+            "deploy.local.cli.commands",
+            {"grpc", "google.protobuf", "pydantic", "yaml", "asyncio", "betterproto2", "prometheus_client"},
+        ),
+        (
+            "deploy.local.supervision.supervise",
+            {"grpc", "google.protobuf", "pydantic", "yaml", "valkey", "asyncpg", "betterproto2", "rich"},
+        ),
+    ],
+)
+def test_a_start_loads_no_library_that_only_other_commands_use(module: str, heavy: set[str]) -> None:
+    """Importing was most of what a start took: each of these costs between a tenth of a second and a whole one."""
+    code = f"import sys, {module}; print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert heavy & set(result.stdout.split()) == set()
