@@ -8,8 +8,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from admin_service.demo.settings import DemoSettings
-from deploy.local.stack.admin_edge import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
-from deploy.local.stack.environment import OTLP_ENDPOINT, REDIS_URL
+from deploy.local.stack.environment import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE, OTLP_ENDPOINT, REDIS_URL
 from gateway_core.runtime.settings import (
     PREFIX,
     AdminSettings,
