@@ -118,7 +118,7 @@ _OF_NOBODY: Final = frozenset({"audit log entry", "invite"})
 """What is about a person and belongs to none."""
 ORGANIZATION_ITSELF: Final = "the organization"
 WITHIN_ORGANIZATION: Final = "within the organization"
-ONESELF: Final = "oneself"
+ONESELF: Final = "the caller"
 
 
 @dataclass(frozen=True, slots=True)

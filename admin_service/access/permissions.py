@@ -1,4 +1,4 @@
-"""Who may do what to which resource: the four roles, each confined to its own subtree (design §7).
+"""Who may do what to which resource: the four roles, each confined to its own subtree.
 
 A permission is held by role and reaches as far as the role does. A Super Admin reaches everything in the organization. A group
 admin sees the whole subtree, and changes in it what is lower: groups strictly inside the own one, and members of lower roles with
@@ -11,7 +11,7 @@ from typing import Final
 
 
 class Role(enum.StrEnum):
-    """The four roles, each confined to its own subtree (design §7)."""
+    """The four roles, each confined to its own subtree (docs/concepts/glossary.md)."""
 
     SUPER_ADMIN = "SUPER_ADMIN"
     L1_ADMIN = "L1_ADMIN"

@@ -11,9 +11,11 @@ class DemoSettings(DatabaseSettings):
     """`python -m admin_service.demo`."""
 
     listen: str = ""
-    """It serves nothing."""
+    """Not used: the seeder serves nothing."""
     admin_database_url: SecretStr
+    """PostgreSQL, logging in as `megarouter_admin`."""
     key_pepper: HexKey
+    """64 hexadecimal digits; API keys and access tokens are hashed with them."""
     demo_secrets: Path
     """File (mode 0600) that keeps the generated keys and the admin token, so that a second run prints the same."""
 

@@ -164,7 +164,7 @@ async def _run(arguments: argparse.Namespace, console: Console, directory: Path)
             open_holds = await stack.open_holds()
             status.update("auditing the books")
             calls, problems = await stack.settled(), await asyncio.to_thread(stack.audit)
-            status.update("the way of a call alone")
+            status.update("the proxy floor")
             compared = [one for one in chosen if one.name in _COMPARED_LOADS] if arguments.floor else []
             floors = await floor.measure_all(stack, compared, directory, arguments.port_base, arguments.seconds / 2)
     if open_holds or problems:
@@ -245,8 +245,8 @@ def _require_nothing_left(samples: Sequence[soak.Sample], open_holds: int, books
         raise BenchError("; ".join(problems))
 
 
-def main() -> None:
-    """Runs the benchmark and prints its tables."""
+def argument_parser() -> argparse.ArgumentParser:
+    """The options of `./dev bench`."""
     parser = argparse.ArgumentParser(
         prog="./dev bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -273,13 +273,17 @@ def main() -> None:
     parser.add_argument(
         "--peers", action="store_true", help="also LiteLLM and Portkey, where installed, under the loads JSON and SSE"
     )
-    parser.add_argument(
-        "--floor", action="store_true", help="also what the way of a call costs alone, under the loads JSON and SSE"
-    )
+    parser.add_argument("--floor", action="store_true", help="also the proxy floor, under the loads JSON and SSE")
     parser.add_argument("--litellm", type=Path, metavar="FILE", help="LiteLLM's executable (default: litellm on PATH)")
     parser.add_argument("--portkey", type=Path, metavar="FILE", help="Portkey's executable (default: gateway on PATH)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the stack's files there")
+    return parser
+
+
+def main() -> None:
+    """Runs the benchmark and prints its tables."""
+    parser = argument_parser()
     arguments = parser.parse_args()
     if arguments.calls is not None and arguments.calls < _FEWEST_CALLS:
         parser.error(f"--calls: at least {_FEWEST_CALLS}")

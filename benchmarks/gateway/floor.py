@@ -1,4 +1,4 @@
-"""What the way of a call costs before anything is decided or written: the gateway's Envoy, with services that repeat one answer.
+"""The proxy floor: the gateway's Envoy with stub services that always allow. They decide, count and write nothing.
 
 `python -m benchmarks.gateway.floor DIRECTORY AUTHZ RATELIMIT` serves as authz_service, ratelimit_service and usage_service on
 sockets in the directory. The first call is passed on to the real services, by their sockets; every later one gets the same answers
@@ -107,7 +107,7 @@ async def _measure(place: Place, load: Scenario, made: Iterator[bytes], duration
 
 def table(floors: Mapping[str, Floor]) -> Table:
     """The figures by load; latency is that at a fixed rate."""
-    shown = Table(title="The way of a call alone")
+    shown = Table(title="Proxy floor")
     shown.add_column("load")
     for column in ("calls/s", "CPU µs/call", "Envoy", "services", "p50 ms", "p99 ms"):
         shown.add_column(column, justify="right")

@@ -21,7 +21,7 @@ S = TypeVar("S", bound="ServiceSettings")
 _CLIENT_VARIABLES = frozenset(
     {
         *("BASE_URL", "API_KEY", "ADMIN_URL", "ADMIN_ADDRESS", "ADMIN_TOKEN", "ORGANIZATION", "DATABASE_URL"),
-        *("ENVOY_BINARY", "DEMO_SECRETS", "ADMIN_ALLOWED_ORIGINS", "IDENTITY_PROVIDERS_FILE"),
+        *("ENVOY_BINARY", "ENVOY_MODULE", "DEMO_SECRETS", "ADMIN_ALLOWED_ORIGINS", "IDENTITY_PROVIDERS_FILE"),
     }
 )
 
@@ -58,23 +58,26 @@ class ServiceSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     listen: str
-    """`unix:/path/to.sock` or `host:port` of the gRPC server."""
+    """Address of the gRPC server: `unix:/path.sock` or `host:port`."""
     envoy_listen: Annotated[str, Field(pattern=r"^unix:/")] | None = None
-    """`unix:/path/to.sock` where Envoy's calls come by the lean transport; only for services that decide on every call."""
+    """Unix socket, `unix:/path.sock`, where Envoy calls over the lean transport. `MEGAROUTER_LISTEN` serves other clients."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Lowest level that is logged: `DEBUG`, `INFO`, `WARNING` or `ERROR`."""
     metrics_listen: Annotated[str, Field(pattern=r"^[^\s:/@]+:[0-9]{1,5}$")] | None = None
-    """`host:port` where Prometheus may read the metrics. Without it they are only exported, or off."""
+    """Address, `host:port`, where Prometheus scrapes the metrics. None: no scraping."""
     shutdown_grace_ms: Positive = 5_000
-    """How long a stopping service waits for calls under way."""
+    """How long a stopping service waits for the calls in progress."""
 
 
 class DatabaseSettings(ServiceSettings):
     """A service that uses PostgreSQL. Each logs in as a role of its own, so each has a variable of its own for the URL."""
 
     database_pool_size: Positive = 4
+    """Connections in the pool."""
     database_timeout_ms: Positive = 5_000
+    """Limit for connecting and for each statement."""
     schema_wait_ms: Positive = 60_000
-    """How long a starting service waits for a database that is not migrated yet, before it ends."""
+    """How long a starting service waits for the migration before it exits with status 1."""
 
     @property
     @abstractmethod
@@ -86,18 +89,23 @@ class AuthzSettings(DatabaseSettings):
     """authz_service."""
 
     authz_database_url: SecretStr
+    """PostgreSQL, logging in as `megarouter_authz`."""
     redis_url: RedisUrl
+    """`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a cluster. Eviction must be off."""
     hold_signing_key: HexKey
+    """64 hexadecimal digits that sign holds."""
     key_pepper: HexKey
+    """64 hexadecimal digits; API keys and access tokens are hashed with them."""
     identity_cache_entries: Positive = 100_000
+    """Identities kept in memory, 0.6 to 2.5 KB each. The 20,000 that called last take 3 KB more."""
     identity_max_age_ms: Annotated[int, Field(gt=0, le=3_600_000)] = 30_000
-    """A cached identity is read anew after this long even if no change was pushed."""
+    """Longest time that an identity is used without reading it again, even if no change was pushed."""
     hold_flush_interval_ms: Positive = 100
-    """How long placed holds wait to reach the register together."""
+    """How long placed holds wait to share one statement into the holds table."""
     hold_queue_entries: Positive = 20_000
-    """Holds waiting for the register; when full, calls are refused until PostgreSQL catches up."""
+    """Holds that may wait for PostgreSQL; when the queue is full, calls are refused."""
     hold_life_ms: Positive = 2 * 3_600 * 1_000
-    """When a hold without a report expires: longer than Envoy lets any stream live."""
+    """When a hold without a report expires. It must exceed the longest stream that Envoy allows (one hour)."""
 
     @property
     def database_url(self) -> SecretStr:
@@ -109,34 +117,42 @@ class RateLimitSettings(ServiceSettings):
     """ratelimit_service."""
 
     redis_url: RedisUrl
+    """`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a cluster. Eviction must be off."""
     rate_limit_rules_folder: Path | None = None
-    """YAML files of rules for other domains, in the format of envoyproxy/ratelimit. Without it there is the gateway's own alone."""
+    """Folder of YAML files with rate limits of other domains, in the format of envoyproxy/ratelimit. Changes are picked up."""
 
 
 class UsageSettings(DatabaseSettings):
     """usage_service."""
 
     usage_database_url: SecretStr
+    """PostgreSQL, logging in as `megarouter_usage`."""
     redis_url: RedisUrl
+    """`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a cluster. Eviction must be off."""
     hold_signing_key: HexKey
+    """64 hexadecimal digits that sign holds."""
     journal_file: Path
+    """Envoy's journal."""
     settle_batch_entries: Positive = 500
+    """Most calls that one transaction settles."""
     settle_interval_ms: Positive = 20
+    """How long a batch is collected."""
     settle_queue_entries: Positive = 50_000
+    """Reports that may wait; when the queue is full, the stream is not read further."""
     journal_delay_ms: Positive = 1_000
-    """The journal is read this far behind the stream, so that a settled call is recognised without asking the database."""
+    """How far the journal is read behind the stream, so that a settled call is recognized without a query."""
     envoy_admin_url: Annotated[str, Field(pattern=r"^http://[^/@]+$")] | None = None
-    """Where Envoy is asked to open its journal anew, `http://host:port`. Without it the journal is not rotated."""
+    """Envoy's admin page, `http://host:port`. None: the journal is not rotated."""
     journal_rotate_bytes: Positive = 64 * 1024 * 1024
-    """The size at which the journal is set aside."""
+    """Size at which the journal is rotated."""
     journal_keep_segments: Annotated[int, Field(ge=0, le=10_000)] = 2
-    """How many settled segments are kept."""
+    """Settled segments that are kept."""
     sweep_interval_ms: Positive = 1_000
-    """How often expired holds are looked for."""
+    """How often expired holds are swept."""
     sweep_batch_entries: Positive = 500
-    """Holds expired in one transaction, at most."""
+    """Most holds that one transaction expires."""
     reconcile_interval_ms: Positive = 15_000
-    """How often the open holds in Redis are compared with the register; what differs twice in a row is rebuilt."""
+    """How often the open holds in Redis are compared with the holds table. What differs twice in a row is rebuilt."""
 
     @property
     def database_url(self) -> SecretStr:
@@ -148,21 +164,30 @@ class AdminSettings(DatabaseSettings):
     """admin_service."""
 
     admin_database_url: SecretStr
+    """PostgreSQL, logging in as `megarouter_admin`."""
     redis_url: RedisUrl
-    """Where the live counters are that an explanation of a decision reads; nothing is written."""
+    """`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a cluster. Eviction must be off."""
     key_pepper: HexKey
+    """64 hexadecimal digits; API keys and access tokens are hashed with them."""
     edge_secret: HexKey | None = None
-    """By it Envoy proves that a call came through it. Without it no call is believed to."""
+    """64 hexadecimal digits, also in Envoy's `edge-secret` file: proof that a call came through Envoy.
+
+    None: identity providers cannot be used, and the audit log has no client addresses.
+    """
     catalog_file: Path
+    """The catalog of providers, models and prices."""
     invite_page_url: Annotated[str, Field(pattern=r"^https?://[!-\"$-~]+$", max_length=500)] | None = None
-    """The page for invites: a link is this, `#` and the token. Without it there are tokens alone."""
+    """Page that invite links lead to: a link is this URL, `#` and the token. None: invites have a token and no link."""
     smtp_address: Annotated[str, Field(pattern=r"^[^\s:/@]+:[0-9]{1,5}$")] | None = None
-    """`host:port` of the mail server. Without it messages to people wait."""
+    """Mail server, `host:port`. None: messages wait."""
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    """`starttls`, `tls` or `none`."""
     smtp_username: str | None = None
+    """Account at the mail server."""
     smtp_password_file: Path | None = None
+    """File with the password; it is read for each message."""
     mail_sender: Annotated[str, Field(pattern=r"^[^\s@<>]+@[^\s@<>]+$", max_length=254)] = "megarouter@localhost"
-    """The address that messages to people come from."""
+    """Sender address of messages."""
 
     @property
     def database_url(self) -> SecretStr:

@@ -1,6 +1,6 @@
 """One connection of the lean transport against whatever libFuzzer finds.
 
-uv run --with atheris==3.0.0 python -m tests.fuzz.lean_grpc -max_total_time=60
+PATH="$PATH:$PWD/.tools/uv/bin" uv run --no-sync --with atheris==3.0.0 python -m tests.fuzz.lean_grpc -max_total_time=60
 """
 
 import sys

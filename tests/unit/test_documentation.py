@@ -4,47 +4,87 @@ import re
 from pathlib import Path
 
 import pytest
-from pydantic_core import PydanticUndefined
 
-from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.runtime.settings import AdminSettings, AuthzSettings, RateLimitSettings, UsageSettings
+from gateway_core.runtime.settings import RateLimitSettings, SettingsError, load_settings
 from tests.support.repository import ROOT
+from usage_service.audit.check import Check
+from usage_service.audit.database import CHECKS
 
 PAGES = sorted(
-    [
-        ROOT / "README.md",
+    {
+        *ROOT.glob("*.md"),
         *ROOT.glob("docs/**/*.md"),
         *ROOT.glob("*/README.md"),
         *ROOT.glob("deploy/*/README.md"),
+        *ROOT.glob("gateway_core/**/README.md"),
         *ROOT.glob("sdk/*/README.md"),
-    ]
+    }
 )
+
+
+def headings_of(page: Path) -> set[str]:
+    """What a link may name behind its `#`, as a repository's pages show it."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 _-]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+    for target, heading in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", page.read_text(encoding="utf-8")):
         if not target.startswith(("http://", "https://")):
-            assert (page.parent / target).exists(), target
+            place = page.parent / target if target else page
+            assert place.exists(), target
+            assert not heading or heading in headings_of(place), f"{target}#{heading}"
 
 
-@pytest.mark.parametrize("reason", RefusalReason)
-def test_every_refusal_is_explained_with_its_status(reason: RefusalReason) -> None:
-    text = (ROOT / "docs" / "calling-models.md").read_text(encoding="utf-8")
-    assert f"| {Refusal(reason, '').status} | `{reason}`" in text
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_setting_that_a_page_names_is_accepted(page: Path) -> None:
+    named = set(re.findall(r"\bMEGAROUTER_[A-Z][A-Z_]*[A-Z]\b", page.read_text(encoding="utf-8")))
+    with pytest.raises(SettingsError) as refused:
+        load_settings(RateLimitSettings, dict.fromkeys(named, ""))
+    assert "unknown settings" not in str(refused.value)
 
 
-@pytest.mark.parametrize("settings", [AuthzSettings, RateLimitSettings, UsageSettings, AdminSettings])
-def test_every_setting_is_documented_with_its_default(settings: type[AuthzSettings]) -> None:
-    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
-    for name, field in settings.model_fields.items():
-        row = re.search(rf"\| `MEGAROUTER_{name.upper()}` \| [^|]+ \| ([^|]+) \|", text)
-        assert row, name
-        expected = "required" if field.default is PydanticUndefined else f"`{field.default}`"
-        assert row[1].strip() == expected, name
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name == "README.md"], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_a_readme_lists_folders_that_exist(page: Path) -> None:
+    table = page.read_text(encoding="utf-8").partition("## Folders\n")[2].partition("\n## ")[0]
+    for cell in re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE):
+        for name in re.findall(r"`([^`]+)`", cell):
+            assert (page.parent / name).exists() or (page.parent / f"{name}.py").exists(), name
 
 
-def test_the_readme_opens_with_the_two_commands() -> None:
-    lines = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if line]
-    assert lines[1] == "```sh"
-    assert [line.split("#")[0].strip() for line in lines[2:4]] == ["./dev up", "./dev test"]
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_every_check_of_the_audit_is_documented(check: Check) -> None:
+    page = (ROOT / "docs" / "guides" / "audit.md").read_text(encoding="utf-8")
+    assert f"| `{check.name}` | {check.invariants.replace(' ', ', ')} | {check.promise} |" in page
+
+
+def avoided_words() -> list[str]:
+    """The left column of the last table of words in the style guide."""
+    table = (ROOT / "docs" / "style.md").read_text(encoding="utf-8").partition("| word | use |")[2].partition("\n\n")[0]
+    return re.findall(r"^\| ([a-z][a-z' -]+) \|", table, re.MULTILINE)
+
+
+WRITTEN = [*PAGES, *ROOT.glob("protos/megarouter/**/*.proto"), *ROOT.glob("sdk/python/src/*/command_line/*.py")]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in WRITTEN if path.name != "style.md"], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_a_text_avoids_the_words_of_the_style_guide(path: Path) -> None:
+    prose = re.sub(r"`[^`\n]+`", "", path.read_text(encoding="utf-8"))
+    text = " ".join(prose.lower().split())
+    assert [word for word in avoided_words() if re.search(rf"\b{re.escape(word)}\b", text)] == []
+
+
+def test_the_style_guide_lists_words_to_avoid() -> None:
+    assert {"told", "oneself", "on the books"} <= set(avoided_words())
+
+
+def test_the_readme_opens_with_what_it_is_and_the_two_commands() -> None:
+    before, _, rest = (ROOT / "README.md").read_text(encoding="utf-8").partition("```sh\n")
+    assert len(re.findall(r"\.(?:\s|$)", before)) == 2
+    commands = [line.split("#")[0].strip() for line in rest.partition("```")[0].splitlines()]
+    assert commands == ["./dev up", "./dev test"]

@@ -19,7 +19,8 @@ from tools.protos.descriptors import ProtoFile
 
 INTRODUCTION: Final = """# API reference
 
-Made from the protos by `./dev protos --pages`; do not edit. How calls, errors, pages and repetitions work: [SDKs](sdks.md).
+Generated from the protos by `./dev protos --pages`; do not edit. [SDKs](../guides/sdks.md) explains how calls, errors, pages and
+retries work.
 """
 _PACKAGE: Final = ".megarouter.admin.v1."
 _TYPE_PACKAGE: Final = ".megarouter.type.v1."
@@ -68,7 +69,7 @@ def _method(file: ProtoFile, service: ServiceDescriptorProto, method: MethodDesc
         yield f"- REST: `{verb.upper()} {path}`{_body(body)}"
     declared = method.options.Extensions[permission_pb2.method_permission]
     permission = permission_pb2.Permission.Name(declared.permission).removeprefix("PERMISSION_")
-    yield f"- Permission: `{permission}` on {f'`{declared.resource_field}`' if declared.resource_field else 'oneself'}"
+    yield f"- Permission: `{permission}` on {f'`{declared.resource_field}`' if declared.resource_field else 'the caller'}"
     yield f"- {_link(method.input_type)} -> {_link(method.output_type)}"
 
 

@@ -1,4 +1,4 @@
-"""The pages of the documentation that are made from the protos."""
+"""The generated pages of the documentation, each from its one source in the code."""
 
 from pathlib import Path
 
@@ -6,17 +6,26 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from admin_service.access.matrix import admin_services, rows
 from tools.pages.api_reference import reference
+from tools.pages.commands import command_page
+from tools.pages.errors import errors_page
+from tools.pages.metrics import metrics_page
 from tools.pages.permissions import permission_page
+from tools.pages.settings import settings_page
 from tools.protos.api import Api
 from tools.protos.descriptors import own_files
 
-REFERENCE = "api-reference.md"
-PERMISSIONS = "permissions.md"
-
 
 def contents(image: FileDescriptorSet) -> dict[str, str]:
-    """What each page must say, by its name in `docs`."""
-    return {REFERENCE: reference(Api(own_files(image))), PERMISSIONS: permission_page(rows(admin_services()))}
+    """The text of each page, by its path below `docs`."""
+    api = Api(own_files(image))
+    return {
+        "reference/api.md": reference(api),
+        "reference/command-line.md": command_page(),
+        "reference/errors.md": errors_page(api),
+        "reference/metrics.md": metrics_page(),
+        "reference/permissions.md": permission_page(rows(admin_services())),
+        "reference/settings.md": settings_page(),
+    }
 
 
 def write(image: FileDescriptorSet, docs: Path) -> None:

@@ -8,22 +8,23 @@ from admin_service.access.permissions import Role
 
 INTRODUCTION: Final = """# Permissions
 
-Made from the protos and the rule of the four roles by `./dev protos --pages`; do not edit. A test makes every call of this matrix
-on a running service.
+Generated from the protos and the rules of the four roles by `./dev protos --pages`; do not edit. A test makes every call of this
+matrix on a running service.
 
-A cell says on what the role may call the RPC, by where it stands seen from the caller:
+A cell says on which resources a role may call the RPC, relative to the caller:
 
 | word | means |
 |---|---|
-| own | the caller, what belongs to the caller, the caller's group; of what has no place in the tree: the caller's organization |
-| peer | somebody of the same role in the same group |
+| own | the caller, what belongs to the caller, the caller's group; for a resource outside the tree, the caller's organization |
+| peer | a member with the same role in the same group |
 | below | a group, or a lower role, further down the caller's branch |
 | above | the group above the caller's, or the next higher admin |
 | beside | another branch of the organization |
-| all | everything that such a resource can be in the organization |
+| all | every such resource in the organization |
+| yes | the RPC has only one kind of resource, and the role may call it |
 
-Nobody reaches another organization, and what is out of reach looks as if it did not exist. What else a request names is checked as
-well: nobody grants a role, a place or a limit that is not theirs to grant.
+No caller reaches another organization, and a resource out of reach looks as if it did not exist. Other names in a request are
+checked too: a caller cannot grant a role, a group or a limit beyond their own.
 """
 _HEADINGS: Final = {
     Role.SUPER_ADMIN: "Super Admin",

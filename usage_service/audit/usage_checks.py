@@ -208,7 +208,7 @@ HOLDS_IN_TIME: Final = Check(
 PRICES_ON_RECORD: Final = Check(
     "prices-on-record",
     "INV-11",
-    "the price version a record names is in the catalogue's history",
+    "the price version a record names is in the catalog's history",
     ("usage_records",),
     """
     SELECT u.organization_id, 'hold ' || u.hold_id,

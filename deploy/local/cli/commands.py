@@ -70,7 +70,7 @@ def up(
         typer.Option(
             metavar="N",
             help="Model listener at N, admin listener at N+1, Envoy's admin page at N+2, databases and mock up to N+5,"
-            " metrics up to N+9, those of further workers behind.",
+            " metrics up to N+9, those of further workers after that.",
         ),
     ] = DEFAULT_PORT_BASE,
     catalog: Annotated[
@@ -86,8 +86,8 @@ def up(
 ) -> None:
     """Start everything.
 
-    A provider whose credential variable (such as OPENAI_API_KEY) is set is used for real, all others are answered by
-    the mock. Set MEGAROUTER_DATABASE_URL or MEGAROUTER_REDIS_URL to use your own database instead of an embedded one.
+    A provider whose credential variable (such as OPENAI_API_KEY) is set is called for real; the mock answers for all
+    others. Set MEGAROUTER_DATABASE_URL or MEGAROUTER_REDIS_URL to use your own database instead of an embedded one.
     """
     place = _home(home)
     try:
@@ -166,7 +166,7 @@ def _home_option(home: Home) -> str:
 
 @application.command()
 def down(home: HomeOption = DEFAULT_HOME) -> None:
-    """Stop everything; no process is left behind. The data stays."""
+    """Stop everything. No process remains; the data stays."""
     place = _home(home)
     try:
         with console.status("stopping"):
@@ -181,10 +181,10 @@ def status(
     home: HomeOption = DEFAULT_HOME,
     *,
     watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Go on with calls, refusals, latency and lag, every second.")
+        bool, typer.Option("--watch", "-w", help="Also show calls, refusals, latency and lag, every second.")
     ] = False,
 ) -> None:
-    """Show the processes, their addresses and their health. Exit status 0: everything is well."""
+    """Show the processes, their addresses and their health. Exit status 0: everything is healthy."""
     place = _home(home)
     state = _state_of(place)
     if watch:
@@ -239,13 +239,13 @@ def _pages(home: Home) -> Iterator[Group]:
 @application.command()
 def logs(
     service: Annotated[
-        str | None, typer.Argument(metavar="[SERVICE]", help="A process of the table, or `supervisor`.")
+        str | None, typer.Argument(metavar="[SERVICE]", help="A process in the status table, or `supervisor`.")
     ] = None,
     home: HomeOption = DEFAULT_HOME,
     *,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines as they come.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new lines.")] = False,
 ) -> None:
-    """Show what the processes logged last."""
+    """Show the last log lines of the processes."""
     directory = _home(home).logs
     names = log_reader.log_names(directory)
     if service is not None and service not in names:
@@ -272,7 +272,7 @@ def run_tests(
     ] = None,
     port_base: Annotated[int | None, typer.Option(metavar="N", help="First port of the tests' stack.")] = None,
 ) -> None:
-    """Run the test suite, on three workers. Everything else on the line goes to pytest, and then there is one worker."""
+    """Run the test suite, on three workers. Other arguments go to pytest, which then runs one worker."""
     if home is not None:
         os.environ["MEGAROUTER_TEST_HOME"] = str(home.expanduser().resolve())
     if port_base is not None:
@@ -295,13 +295,15 @@ def run_benchmark(context: typer.Context) -> None:
 def audit(
     home: HomeOption = DEFAULT_HOME,
     grace_s: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Seconds an expired hold may await its sweeping.")
+        int, typer.Option(metavar="N", min=0, help="Seconds that an expired hold may wait for the sweep.")
     ] = 60,
-    rows: Annotated[int, typer.Option(metavar="N", min=1, help="Rows named for each check that fails.")] = 20,
+    rows: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Maximum number of rows shown for each failed check.")
+    ] = 20,
     *,
     redis: Annotated[bool, typer.Option("--redis", help="Also compare Redis with PostgreSQL; only when idle.")] = False,
 ) -> None:
-    """Prove the invariants of the books on the running stack. Exit status 1: a promise is broken."""
+    """Prove the invariants of the accounting on the running stack. Exit status 1: an invariant is broken."""
     place = _home(home)
     if not place.environment_file.exists():
         raise _fail(f"nothing runs in {place.directory}")
@@ -320,11 +322,11 @@ def audit(
 def protos(
     *,
     accept: Annotated[
-        bool, typer.Option("--accept", help="Take the protos of now as what clients rely on (protos/baseline.binpb).")
+        bool, typer.Option("--accept", help="Accept the current protos (protos/baseline.binpb).")
     ] = False,
-    pages: Annotated[bool, typer.Option("--pages", help="Write the pages of docs/ that are made from them.")] = False,
+    pages: Annotated[bool, typer.Option("--pages", help="Write the generated pages of docs/reference/.")] = False,
 ) -> None:
-    """Check the protos: style, our conventions, and that no client of the accepted ones breaks."""
+    """Check the protos: style, conventions, and compatibility with the accepted protos."""
     # Imported here: these commands alone have the packages of developers.
     from tools.pages import pages as proto_pages  # noqa: PLC0415
     from tools.protos import buf, check  # noqa: PLC0415

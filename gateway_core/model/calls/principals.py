@@ -16,7 +16,7 @@ class Principal:
     organization_active: bool
     zone: ZoneInfo
     bytes_per_token: int
-    """1 in strict mode, 4 in balanced mode (design §5)."""
+    """1 in strict mode, 4 in balanced mode."""
     group_path: tuple[str, ...]
     member: str
     member_active: bool

@@ -14,30 +14,55 @@ from gateway_core.model.organization.scopes import Scope
 
 
 class RefusalReason(enum.StrEnum):
-    """Machine-readable reasons; stable forever. They are the `code` of an OpenAI-shaped error."""
+    """Machine-readable reasons; stable forever. They are the `code` of an OpenAI-shaped error.
+
+    The text under each reason says what the caller can do; the reference of errors shows it.
+    """
 
     MISSING_API_KEY = "missing_api_key"
+    """Send a key in one of the three headers."""
     INVALID_API_KEY = "invalid_api_key"
+    """Check the key. The same answer is given for an unknown key and for a wrong secret."""
     CONFLICTING_API_KEYS = "conflicting_api_keys"
+    """Send one key."""
     KEY_DISABLED = "key_disabled"
+    """Use another key, or ask your admin to enable this one."""
     KEY_EXPIRED = "key_expired"
+    """Create a new key. After a rotation, use the new secret."""
     IP_NOT_ALLOWED = "ip_not_allowed"
+    """Call from an address on the key's allow list, or ask your admin to add yours."""
     MEMBER_SUSPENDED = "member_suspended"
+    """Ask your admin to resume your membership."""
     ORGANIZATION_SUSPENDED = "organization_suspended"
+    """Ask your organization's billing contact."""
     MODEL_NOT_ALLOWED = "model_not_allowed"
+    """Choose a model from `GET /v1/models`, or ask your admin to allow this one."""
     MODEL_NOT_FOUND = "model_not_found"
+    """Choose a model from `GET /v1/models`."""
     MODEL_WITHOUT_PRICE = "model_without_price"
+    """Choose another model, or wait until the price takes effect."""
     ENDPOINT_NOT_SUPPORTED = "endpoint_not_supported"
+    """Use one of the supported endpoints."""
     BUDGET_EXHAUSTED = "budget_exhausted"
+    """`error.limits` lists every budget that refused, narrowest first. Lower `max_tokens`, wait for a reset, or ask your admin."""
     CREDIT_EXHAUSTED = "credit_exhausted"
+    """Ask an admin to top up the organization's credit."""
     RATE_LIMITED = "rate_limited"
+    """Wait for `retry-after` seconds."""
     TOKENS_RATE_LIMITED = "tokens_rate_limited"
+    """Wait for `retry-after` seconds. Without that header the call exceeds the whole limit: lower `max_tokens`."""
     TOO_MANY_CONCURRENT_CALLS = "too_many_concurrent_calls"
+    """Retry when one of your calls has ended."""
     UNREADABLE_BODY = "unreadable_body"
+    """Send one complete JSON object that has each key once and no escaped keys."""
     UNSUPPORTED_CONTENT_TYPE = "unsupported_content_type"
+    """Send `content-type: application/json`."""
     UNSUPPORTED_CONTENT_ENCODING = "unsupported_content_encoding"
+    """Send the body uncompressed."""
     INVALID_PARAMETER = "invalid_parameter"
+    """Correct the parameter that `param` names."""
     DEPENDENCY_UNAVAILABLE = "dependency_unavailable"
+    """Retry. The gateway cannot check calls at the moment, and lets none pass unchecked."""
 
 
 _STATUS = {

@@ -40,78 +40,109 @@ class Instrument(NamedTuple):
     description: str
     boundaries: tuple[float, ...] | None = None
     """Of a histogram's buckets, in its unit."""
+    labels: tuple[str, ...] = ()
+    """Names of its labels."""
 
 
-AUTHZ_DECISIONS: Final = Instrument("megarouter.authz.decisions", "{call}", "Decisions by outcome and reason.")
+AUTHZ_DECISIONS: Final = Instrument(
+    "megarouter.authz.decisions", "{call}", "Decisions by outcome and reason.", labels=(DECISION, DECISION_REASON)
+)
 AUTHZ_DURATION: Final = Instrument(
     "megarouter.authz.duration",
     "s",
-    "Time from Envoy's question to the answer, of every sixteenth.",
+    "Time to decide a call; every sixteenth decision is measured.",
     (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0),
 )
 AUTHZ_HOLDS_WAITING: Final = Instrument(
-    "megarouter.authz.holds_waiting", "{hold}", "Placed holds that are not in the register yet."
+    "megarouter.authz.holds_waiting", "{hold}", "Placed holds that are not in the holds table yet."
 )
 AUTHZ_SHADOW_REFUSALS: Final = Instrument(
     "megarouter.authz.shadow_refusals",
     "{call}",
-    "Admitted calls that guardrails in shadow mode would have refused, by scope.",
+    "Admitted calls that guardrails in shadow mode would have refused.",
+    labels=(SCOPE_KIND,),
 )
 RATE_LIMIT_SHADOW_REFUSALS: Final = Instrument(
     "megarouter.ratelimit.shadow_refusals",
     "{call}",
     "Admitted calls that rate limits in shadow mode would have refused.",
 )
-RATE_LIMIT_DECISIONS: Final = Instrument("megarouter.ratelimit.decisions", "{call}", "Decisions by outcome.")
+RATE_LIMIT_DECISIONS: Final = Instrument(
+    "megarouter.ratelimit.decisions",
+    "{call}",
+    "Decisions by outcome: OK, OVER_LIMIT or FAILED.",
+    labels=(RATE_LIMIT_DECISION,),
+)
 SETTLEMENTS: Final = Instrument(
-    "megarouter.settlement.calls", "{call}", "Calls put on the books, by what brought them and their outcome."
+    "megarouter.settlement.calls",
+    "{call}",
+    "Recorded calls, by what brought them (stream, journal or sweep), outcome and source of the usage.",
+    labels=(REPORT_ORIGIN, OUTCOME, USAGE_SOURCE),
 )
 SETTLED_TOKENS: Final = Instrument(
     "megarouter.settlement.tokens",
     "{token}",
-    "Tokens put on the books, by model and side; those of expired holds are not known.",
+    "Recorded tokens, by model and type (input or output). The tokens of expired holds are unknown.",
+    labels=(GEN_AI_REQUEST_MODEL, GEN_AI_TOKEN_TYPE),
 )
 SETTLED_CHARGE: Final = Instrument(
     "megarouter.settlement.charge",
     "{credit}",
-    "Credits charged, by model; what a late truth takes back of an expired hold's charge is not subtracted.",
+    "Charged credits. A late correction that lowers a charge is not subtracted.",
+    labels=(GEN_AI_REQUEST_MODEL,),
 )
 UNCONFIRMED_CHARGE: Final = Instrument(
     "megarouter.settlement.unconfirmed_charge", "{credit}", "Credits charged for holds that expired without a report."
 )
-HOLDS_OPEN: Final = Instrument("megarouter.holds.open", "{hold}", "Open holds in the register.")
-HOLDS_OLDEST_AGE: Final = Instrument("megarouter.holds.oldest_age", "s", "How long the oldest open hold has been open.")
+HOLDS_OPEN: Final = Instrument("megarouter.holds.open", "{hold}", "Open holds in the holds table.")
+HOLDS_OLDEST_AGE: Final = Instrument("megarouter.holds.oldest_age", "s", "Age of the oldest open hold.")
 SETTLEMENT_LAG: Final = Instrument(
     "megarouter.settlement.lag",
     "s",
-    "Time from the arrival of a report to the commit of its settlement, of each batch the longest.",
+    "Time from the arrival of a report to the commit of its settlement; the longest of each batch.",
     (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+    labels=(REPORT_ORIGIN,),
 )
 SETTLEMENT_QUEUE: Final = Instrument("megarouter.settlement.queue", "{report}", "Reports waiting for a batch.")
-REPORTS_DROPPED: Final = Instrument("megarouter.report.dropped", "{report}", "Reports not settled, by reason.")
-REPORTS_REPEATED: Final = Instrument("megarouter.report.repeated", "{report}", "Reports of calls already on the books.")
+REPORTS_DROPPED: Final = Instrument(
+    "megarouter.report.dropped",
+    "{report}",
+    "Reports that were not settled. Investigate every forged and unsettleable one.",
+    labels=(DROP_REASON,),
+)
+REPORTS_REPEATED: Final = Instrument(
+    "megarouter.report.repeated", "{report}", "Reports of calls that are already recorded."
+)
 DISCREPANCIES: Final = Instrument(
     "megarouter.report.discrepancies", "{report}", "Reports that contradict a settled call."
 )
-JOURNAL_LAG: Final = Instrument("megarouter.journal.lag", "By", "What is in the journal and not yet settled from it.")
-JOURNAL_AGE: Final = Instrument(
-    "megarouter.journal.age", "s", "How long the oldest unsettled line has been in the journal."
+JOURNAL_LAG: Final = Instrument(
+    "megarouter.journal.lag",
+    "By",
+    "Journal bytes that are not settled yet. A second of traffic is normal. Only the process that reads the journal has it.",
 )
+JOURNAL_AGE: Final = Instrument("megarouter.journal.age", "s", "Age of the oldest unsettled line in the journal.")
 JOURNAL_RESCUED: Final = Instrument(
     "megarouter.journal.rescued", "{call}", "Calls settled from the journal that the stream did not bring."
 )
 REDIS_LAG: Final = Instrument(
-    "megarouter.redis.lag", "{event}", "Ledger events that Redis had not taken at the last comparison."
+    "megarouter.redis.lag", "{event}", "Committed ledger events that Redis lacked at the last comparison."
 )
 OUTBOX_WAITING: Final = Instrument(
-    "megarouter.outbox.waiting", "{message}", "Messages to people that wait for delivery."
+    "megarouter.outbox.waiting", "{message}", "E-mail that waits for delivery. Without a mail server all of it waits."
 )
 OUTBOX_OLDEST_AGE: Final = Instrument(
-    "megarouter.outbox.oldest_age", "s", "How long the oldest message that waits has waited; 0 without any."
+    "megarouter.outbox.oldest_age", "s", "How long the oldest message has waited; 0 when none waits."
 )
 DEPENDENCY_UP: Final = Instrument(
-    "megarouter.dependency.up", "{dependency}", "Whether a dependency answered the last probe: 1 or 0."
+    "megarouter.dependency.up",
+    "{dependency}",
+    "Whether `postgres` or `redis` answered the last probe (every 5 s): 1 or 0.",
+    labels=(DEPENDENCY,),
 )
 DEPENDENCY_LATENCY: Final = Instrument(
-    "megarouter.dependency.latency", "s", "How long a dependency took to answer the last probe that it answered."
+    "megarouter.dependency.latency",
+    "s",
+    "How long a dependency took to answer the last probe that it answered.",
+    labels=(DEPENDENCY,),
 )

@@ -12,12 +12,12 @@ export interface FieldViolation {
 
 /** A call failed: `message` is for people, the other attributes are for programs. */
 export class MegaRouterError extends Error {
-  /** A value of `ErrorReason`, stable for ever; empty where no service of ours answered. */
+  /** A value of `ErrorReason`, which never changes; empty if no service answered. */
   readonly reason: string;
-  /** The particulars of the reason, such as `permission` and `resource`. */
+  /** Details of the reason, such as `permission` and `resource`. */
   readonly metadata: Readonly<Record<string, string>>;
   readonly fieldViolations: readonly FieldViolation[];
-  /** Milliseconds after which a repetition may succeed; undefined where the service named none. */
+  /** Milliseconds after which a retry may succeed; undefined if the service named none. */
   readonly retryAfterMs: number | undefined;
   readonly code: Code;
 

@@ -5,10 +5,9 @@ interface Page {
 
 /**
  * Every page of a list: `for await (const page of pages((pageToken) => router.apiKeys.listApiKeys({ parent, pageToken }))) ...`.
- * Pages are asked for as they are needed.
+ * It fetches pages as they are needed.
  *
- * @throws MegaRouterError where a page could not be had, and Error where the service gave the token of a page again, so that the list
- * has no end
+ * @throws MegaRouterError if a page cannot be fetched, and Error if the service repeats a page token, so that the list would not end
  */
 export async function* pages<P extends Page>(method: (pageToken: string) => Promise<P>): AsyncGenerator<P, void, undefined> {
   let token = "";

@@ -6,7 +6,7 @@ import type { CallPolicy } from "./policy.js";
 /**
  * A client that speaks gRPC-Web, for browsers and everywhere else where there is `fetch`.
  *
- * @param address `https://host[:port]`, or `http://host[:port]`, which sends the token in the clear: for one's own machine
+ * @param address `https://host[:port]`, or `http://host[:port]`, which sends the token unencrypted; use it only on one machine
  * @param token an access token
  */
 export function connect(address: string, token: string, policy?: CallPolicy): MegaRouter {

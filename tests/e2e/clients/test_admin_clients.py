@@ -15,7 +15,7 @@ from deploy.local.toolchain.paths import Repository
 from deploy.local.toolchain.uv import obtain_uv
 from tools import sdk as clients
 
-PAGE = REPOSITORY / "docs" / "sdks.md"
+PAGE = REPOSITORY / "docs" / "guides" / "sdks.md"
 EXAMPLE_SHOWS = (
     r"organizations/acme/apiKeys/ben-disabled .*DISABLED",
     r"organizations/acme/apiKeys/emma-default .*ACTIVE",
@@ -61,8 +61,8 @@ def test_the_page_names_the_packages_that_are_built(packages: dict[str, Path]) -
     assert named == {package.relative_to(REPOSITORY).as_posix() for package in packages.values()}
 
 
-def block(language: str) -> str:
-    (code,) = re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+def block(language: str, page: Path = PAGE) -> str:
+    (code,) = re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     return str(code)
 
 
@@ -73,6 +73,17 @@ def test_the_python_example_runs(stack: Stack, python: Path) -> None:
 
 def test_the_python_of_the_page_runs(stack: Stack, python: Path) -> None:
     assert_shows(run(stack, [str(python), "-I", "-c", block("python")], python.parent), PAGE_SHOWS)
+
+
+def test_the_python_of_the_readme_runs(stack: Stack, python: Path) -> None:
+    code = block("python", clients.PYTHON / "README.md")
+    assert_shows(run(stack, [str(python), "-I", "-c", code], python.parent), PAGE_SHOWS[2:])
+
+
+def test_the_typescript_of_the_readme_runs(stack: Stack, node_project: Path) -> None:
+    code = block("typescript", clients.TYPESCRIPT / "README.md")
+    (node_project / "readme.ts").write_text(code, encoding="utf-8")
+    assert_shows(run(stack, ["node", "readme.ts"], node_project), PAGE_SHOWS[2:])
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "web"])

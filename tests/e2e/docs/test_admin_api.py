@@ -1,8 +1,7 @@
-"""The examples of docs/admin-api.md, run as they are written."""
+"""The examples of docs/guides/admin-api.md, run as they are written."""
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,27 +14,12 @@ from deploy.local.cli.report import ADMIN_CURL
 from deploy.local.stack.admin_edge import admin_edge
 from deploy.local.stack.environment import IDENTITY_PROVIDERS_FILE
 from deploy.local.supervision.running import Stack
-from tests.support.repository import ROOT
-
-PAGE = ROOT / "docs" / "admin-api.md"
+from tests.support.documented_commands import blocks
 
 
 def block(language: str) -> str:
     """The first example in a language."""
-    found = re.search(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert found
-    return found[1]
-
-
-def test_every_line_shows_what_its_comment_says(stack: Stack, tmp_path: Path) -> None:
-    (tmp_path / ".run").symlink_to(stack.home.directory)
-    result = subprocess.run(
-        ["bash", "-euc", block("sh")], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
-    )
-    position = 0
-    for text in re.findall(r"# (?:two keys, and a )?(\w+)", block("sh")):
-        position = result.stdout.find(text, position)
-        assert position >= 0, (text, result.stdout)
+    return blocks("docs/guides/admin-api.md", language)[0]
 
 
 def test_the_line_that_the_start_shows_lists_the_keys(stack: Stack) -> None:

@@ -1,8 +1,6 @@
-"""The commands of docs/admin-guide.md, run as they are written and in their order, and the page that invites lead to."""
+"""The commands of docs/start/first-organization.md, run in their order, and the page that invites lead to."""
 
 import os
-import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,34 +10,16 @@ import pytest
 from deploy.local.supervision.running import Stack
 from tests.e2e.admin.test_rest import reason_of
 from tests.e2e.conftest import Reply
-from tests.support.repository import ROOT
+from tests.support.documented_commands import blocks, broken_promises
 
-PAGE = ROOT / "docs" / "admin-guide.md"
-MARK = "=== line "
-
-
-def commands() -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    return [line for block in blocks for line in block.splitlines()]
+PAGE = "docs/start/first-organization.md"
 
 
 @pytest.mark.timeout(180)
 def test_every_command_of_the_guide_shows_what_its_comment_says(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / ".run").symlink_to(stack.home.directory)
     (tmp_path / ".venv").symlink_to(Path(sys.executable).parents[1])
-    lines = commands()
-    script = "\n".join(f"echo '{MARK}{number}'\n{line}" for number, line in enumerate(lines))
-    result = subprocess.run(
-        ["bash", "-euc", script],
-        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=150, check=False,
-        env={"PATH": os.environ["PATH"]},
-    )  # fmt: skip
-    assert result.returncode == 0, (result.stdout[-500:], result.stderr)
-    shown = [part.partition("\n")[2] for part in result.stdout.split(MARK)[1:]]
-    parts = [line.partition(" # ") for line in lines]
-    expected = ["" if command.startswith(("set ", "export ")) else comment.strip() for command, _, comment in parts]
-    wrong = [case for case in zip(lines, expected, shown, strict=True) if case[1] not in case[2]]
-    assert wrong == []
+    assert broken_promises(blocks(PAGE, "sh"), tmp_path, {"PATH": os.environ["PATH"]}) == []
     assert (tmp_path / "changes.csv").read_text(encoding="utf-8").startswith("create_time,")
 
 

@@ -13,7 +13,7 @@ import pytest
 from deploy.local.supervision.running import Stack
 from tests.support.repository import ROOT
 
-PAGE = ROOT / "docs" / "command-line.md"
+PAGE = ROOT / "docs" / "guides" / "command-line.md"
 PROGRAM = str(Path(sys.executable).parent / "megarouter")
 
 
@@ -70,7 +70,7 @@ def test_fields_that_break_a_rule_are_named(stack: Stack) -> None:
     [
         (("keys", "delete", "emma-default"), "--yes"),
         (("credits", "top-up", "1.0000000001"), "at most 9 decimals"),
-        (("groups", "rename", "No/Such/Name", "x"), "is no name"),
+        (("groups", "rename", "No/Such/Name", "x"), "is not a name"),
         (("guardrails", "set", "organization"), "nothing to set"),
     ],
 )

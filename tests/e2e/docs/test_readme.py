@@ -1,7 +1,7 @@
-"""The README's tour, run as it is written."""
+"""The README and the pages of docs/ whose commands need no more than a running stack, run as they are written."""
 
 import os
-import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,46 +9,39 @@ from pathlib import Path
 import pytest
 
 from deploy.local.supervision.running import Stack
+from tests.support.documented_commands import blocks, broken_promises
 from tests.support.repository import ROOT
 
 
-def blocks(language: str) -> list[str]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+@pytest.fixture
+def tour_directory(stack: Stack, tmp_path: Path) -> Path:
+    """Where `.run` is the home of the running stack, and `./dev` works on that home."""
+    (tmp_path / ".run").symlink_to(stack.home.directory)
+    dev = tmp_path / "dev"
+    home = shlex.quote(str(stack.home.directory))
+    dev.write_text(f'#!/bin/sh\nexec {shlex.quote(str(ROOT / "dev"))} "$@" --home {home}\n', encoding="utf-8")
+    dev.chmod(0o755)
+    return tmp_path
 
 
-@pytest.fixture(scope="module")
-def tour_directory(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where `.run` is the home of the running stack."""
-    directory = tmp_path_factory.mktemp("tour")
-    (directory / ".run").symlink_to(stack.home.directory)
-    return directory
+@pytest.mark.parametrize(
+    ("page", "first"),
+    [("README.md", 1), ("docs/start/tour.md", 0), ("docs/guides/admin-api.md", 0), ("docs/guides/audit.md", 0)],
+)
+def test_every_command_shows_what_its_comment_says(tour_directory: Path, page: str, first: int) -> None:
+    script = blocks(page, "sh")[first:]
+    assert script
+    assert broken_promises(script, tour_directory, {"PATH": os.environ["PATH"]}) == []
 
 
-def test_every_line_of_the_tour_shows_what_its_comment_says(tour_directory: Path) -> None:
-    tour = blocks("sh")[1]
-    result = subprocess.run(
-        ["bash", "-euc", tour], cwd=tour_directory, capture_output=True, text=True, timeout=60, check=True
-    )
-    expected = [
-        "chat.completion",
-        "data: [DONE]",
-        "budget_exhausted",
-        "model_not_allowed",
-        "key_disabled",
-        '"object": "list"',
-    ]
-    position = 0
-    for text in expected:
-        position = result.stdout.find(text, position)
-        assert position >= 0, (text, result.stdout)
-
-
-def test_the_three_sdks_answer_as_the_example_says(stack: Stack, tour_directory: Path) -> None:
-    (code,) = blocks("python")
+@pytest.mark.parametrize(
+    ("page", "shapes"),
+    [("README.md", ["ChatCompletion("]), ("docs/start/tour.md", ["ChatCompletion(", "Message(", "candidates="])],
+)
+def test_the_sdks_answer_as_the_example_says(stack: Stack, tour_directory: Path, page: str, shapes: list[str]) -> None:
+    (code,) = blocks(page, "python")
     result = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tour_directory, capture_output=True, text=True, timeout=60, check=True, env={**os.environ, **stack.environment},
     )  # fmt: skip
-    for shape in ("ChatCompletion(", "Message(", "candidates="):
-        assert shape in result.stdout
+    assert [shape for shape in shapes if shape not in result.stdout] == []

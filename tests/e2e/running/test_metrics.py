@@ -12,7 +12,7 @@ from deploy.local.cli.watch import take_sample
 from deploy.local.stack.layout import SERVICES
 from deploy.local.supervision.running import Stack
 from tests.e2e.conftest import free_port_base
-from tests.support.observability_names import asked_names, scraped_names
+from tests.support.observability_names import asked_names, instruments, scraped_names
 from tests.support.otlp_receiver import OtlpReceiver, receiving
 from tests.support.sdk_calls import chat, connect
 
@@ -83,6 +83,9 @@ async def test_every_metric_arrives_and_counts_calls_once(measured: Stack, recei
         await receiver.wait_for_point("megarouter.dependency.up", {"megarouter.dependency.name": name}, 1)
     for service, names in EXPECTED.items():
         assert names <= {point.name for point in receiver.points.values() if point.service == service}
+    labels = {instrument.name: set(instrument.labels) for instrument in instruments()}
+    for point in receiver.points.values():
+        assert set(point.attributes) <= labels.get(point.name, set(point.attributes)), point.name
 
 
 @pytest.mark.timeout(180)

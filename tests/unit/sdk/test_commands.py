@@ -1,4 +1,4 @@
-"""The commands `./dev sdk` and `./dev protos`, as docs/sdks.md writes them."""
+"""The commands `./dev sdk` and `./dev protos`, as docs/guides/sdks.md writes them."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from deploy.local.cli.commands import application
 from deploy.local.stack.layout import REPOSITORY
 
-PAGE = (REPOSITORY / "docs" / "sdks.md").read_text(encoding="utf-8")
+PAGE = (REPOSITORY / "docs" / "guides" / "sdks.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^\./dev (sdk|protos)(.*?)(?:#.*)?$", PAGE, re.MULTILINE)
 
 

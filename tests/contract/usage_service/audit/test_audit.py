@@ -18,7 +18,6 @@ from gateway_core.model.money import NANO_CREDITS_PER_CREDIT
 from gateway_core.stores.redis.keys import counter_key, pool_key
 from tests.contract.usage_service.audit.books import audit, broken, keep_books, unguarded
 from tests.contract.usage_service.settlement_cases import OUTPUT_PRICE, charge
-from tests.support.repository import ROOT
 from usage_service.audit.database import CHECKS, open_snapshot
 from usage_service.audit.guard_checks import IMMUTABLE_TABLES
 from usage_service.audit.redis_comparison import compare
@@ -360,9 +359,3 @@ def test_the_runner_audits_the_stack_of_a_home(
     (tmp_path / "env").write_text(f"MEGAROUTER_DATABASE_URL={database_url}\n", encoding="utf-8")
     assert CliRunner().invoke(application, ["audit", "--home", str(tmp_path)]).exit_code == 0
     assert "every promise holds" in capfd.readouterr().out
-
-
-def test_every_check_is_documented() -> None:
-    page = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
-    for check in CHECKS:
-        assert f"| `{check.name}` | {check.invariants.replace(' ', ', ')} | {check.promise} |" in page

@@ -28,7 +28,7 @@ def test_an_amount_is_read_exactly(text: str, amount: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "1,000", "1.0000000001", "1e3", ".5", "9223372036.854775808", "NaN", "\u0661"])
 def test_what_is_no_amount_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"amount|much"):
+    with pytest.raises(ValueError, match=r"amount|too large"):
         parse_credits(text)
 
 
@@ -46,7 +46,7 @@ def test_a_group_can_be_called_by_id_or_name(text: str) -> None:
     "text", ["", "Eng", "members/eng", "organizations/acme/groups/eng/x", "../x", "organizations//groups/eng"]
 )
 def test_what_is_no_name_of_a_group_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no name"):
+    with pytest.raises(ValueError, match="is not a name"):
         full_name(ACME, Collection.GROUPS, text)
 
 
@@ -63,7 +63,7 @@ def test_rates_are_read_as_they_are_written() -> None:
 
 @pytest.mark.parametrize("text", ["1000", "1000/week", "x/day", "-1/day", "=1/day", "1 /day", "1tokens", "1.5/day"])
 def test_what_is_no_rate_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no rate"):
+    with pytest.raises(ValueError, match="is not a rate"):
         parse_rates([text])
 
 

@@ -1,4 +1,4 @@
-"""The command-line client `megarouter`: what admins do daily, over the same API and by the same client. See docs/command-line.md.
+"""The command-line client `megarouter`: the daily work of admins, over the same API and client. See docs/guides/command-line.md.
 
 One module for each kind of resource holds its commands; `commands` is what they have in common.
 """

@@ -26,7 +26,7 @@ _COLUMNS = (
 
 
 def declare_whoami(program: typer.Typer) -> None:
-    """Adds `whoami`, which stands in no section."""
+    """Adds `whoami`, which is in no section."""
     command(program, "whoami", "whoami")(whoami)
 
 
@@ -55,8 +55,8 @@ def list_accounts(session: Session, limit: LimitOption = 0) -> None:
 @command(application, "switch", "accounts switch acme")
 def switch(
     session: Session,
-    account: Annotated[str, typer.Argument(metavar="ORG", help="The organization to make the current one.")],
+    account: Annotated[str, typer.Argument(metavar="ORG", help="The organization.")],
 ) -> None:
-    """Make an account the current one: what commands work on that name no organization."""
+    """Make an account the current one. Commands use it when they name no organization."""
     user = session.router.accounts.SwitchAccount(SwitchAccountRequest(organization=organization_name(account)))
     session.output.one(user, [("current account", user.current_account)])

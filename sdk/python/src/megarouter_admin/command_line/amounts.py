@@ -13,15 +13,15 @@ def parse_credits(text: str) -> int:
     """Nano-credits of an amount such as `25.50`, exactly.
 
     Raises:
-        ValueError: it is no decimal number of at most 9 decimals, or more than the API can carry.
+        ValueError: the text is not a decimal number with at most 9 decimals, or is more than the API can carry.
     """
     found = _AMOUNT.fullmatch(text.strip())
     if found is None:
-        raise ValueError(f"{text!r} is no amount: write credits such as 25.50, with at most {_DECIMALS} decimals")
+        raise ValueError(f"{text!r} is not an amount: write credits such as 25.50, with at most {_DECIMALS} decimals")
     sign, whole, decimals = found[1], found[2], found[3] or ""
     amount = int(whole) * NANO_CREDITS_PER_CREDIT + int(decimals.ljust(_DECIMALS, "0"))
     if amount > _INT64_MAX:
-        raise ValueError(f"{text!r} is too much: at most {format_credits(_INT64_MAX)} credits")
+        raise ValueError(f"{text!r} is too large: the maximum is {format_credits(_INT64_MAX)} credits")
     return -amount if sign == "-" else amount
 
 

@@ -22,7 +22,7 @@ from megarouter_admin.paging import pages
 
 application = section("audit", "The audit log: who changed what.")
 
-SinceOption = Annotated[str, typer.Option(metavar="WHEN", help="Only from this moment on: 2026-11-01.")]
+SinceOption = Annotated[str, typer.Option(metavar="WHEN", help="Only from this time on, such as 2026-11-01.")]
 
 
 class FormatChoice(enum.StrEnum):
@@ -47,7 +47,7 @@ def _resource(entry: AuditLogEntry) -> str:
 def list_entries(
     session: Session, since: SinceOption = "", filter_text: FilterOption = "", limit: LimitOption = 100
 ) -> None:
-    """List changes, the newest first."""
+    """List changes, newest first."""
     request = ListAuditLogEntriesRequest(parent=session.organization, filter=_filter(session, since, filter_text))
     entries = session.listed(session.router.audit_log.ListAuditLogEntries, request, "audit_log_entries", limit)
     columns = [
@@ -72,10 +72,10 @@ def export(
     session: Session,
     since: SinceOption = "",
     filter_text: FilterOption = "",
-    form: Annotated[FormatChoice, typer.Option("--format", help="How to write the entries.")] = FormatChoice.JSON_LINES,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Default: the standard output.")] = None,
+    form: Annotated[FormatChoice, typer.Option("--format", help="Output format.")] = FormatChoice.JSON_LINES,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Output file. Default: standard output.")] = None,
 ) -> None:
-    """Export changes, the newest first, all of them."""
+    """Export all changes, newest first."""
     request = ExportAuditLogEntriesRequest(
         parent=session.organization,
         format=AuditLogFormat.Value(f"AUDIT_LOG_FORMAT_{form.name}"),

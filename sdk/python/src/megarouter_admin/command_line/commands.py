@@ -16,11 +16,11 @@ from megarouter_admin.command_line.session import Connection, Session, open_sess
 
 Parameters = ParamSpec("Parameters")
 
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=0, help="Most rows; 0 for all.")]
-FilterOption = Annotated[str, typer.Option("--filter", metavar="TEXT", help="A filter of the API (AIP-160).")]
-GroupOption = Annotated[str, typer.Option("--group", metavar="GROUP", help="Of this group.")]
-BelowOption = Annotated[bool, typer.Option("--below", help="With --group: also of the groups below it.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=0, help="Maximum number of rows; 0 for all.")]
+FilterOption = Annotated[str, typer.Option("--filter", metavar="TEXT", help="Filter of the API (AIP-160).")]
+GroupOption = Annotated[str, typer.Option("--group", metavar="GROUP", help="Only in this group.")]
+BelowOption = Annotated[bool, typer.Option("--below", help="With --group: also in the groups below it.")]
 
 _CONNECTION: Final[dict[str, tuple[Any, Any]]] = {
     "organization": (
@@ -38,16 +38,16 @@ _CONNECTION: Final[dict[str, tuple[Any, Any]]] = {
             str,
             typer.Option(
                 metavar="HOST:PORT", envvar=["MEGAROUTER_ADMIN_ADDRESS", "MEGAROUTER_ADMIN_URL"],
-                help="Of the admin API; also https://HOST:PORT.",
+                help="Address of the admin API; also https://HOST:PORT.",
             ),
         ],
         "",
     ),
     "token_file": (
-        Annotated[Path | None, typer.Option(metavar="FILE", help="Holds the access token. Default: MEGAROUTER_ADMIN_TOKEN.")],
+        Annotated[Path | None, typer.Option(metavar="FILE", help="File with the access token. Default: MEGAROUTER_ADMIN_TOKEN.")],
         None,
     ),
-    "json": (Annotated[bool, typer.Option("--json", help="Answer as JSON: one object, or one array.")], False),
+    "json": (Annotated[bool, typer.Option("--json", help="Print JSON: one object or one array.")], False),
 }  # fmt: skip
 
 
@@ -122,16 +122,16 @@ def _epilog(examples: Sequence[str]) -> str | None:
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Asks before something is done that hurts.
+    """Asks before a destructive action.
 
     Raises:
         typer.Abort: the answer is no.
-        typer.BadParameter: there is nobody to ask.
+        typer.BadParameter: no terminal can answer.
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise typer.BadParameter("there is nobody to ask: give --yes")
+        raise typer.BadParameter("cannot ask for confirmation without a terminal: use --yes")
     typer.confirm(question, abort=True, err=True)
 
 

@@ -29,16 +29,16 @@ from megarouter_admin.command_line.tables import Column, Kind
 from megarouter_admin.command_line.times import parse_moment, timestamp
 from megarouter_admin.errors import MegaRouterError
 
-application = section("credits", "Credits: the pool from which all calls of an organization are paid.")
+application = section("credits", "Credits: the pool that pays for all calls of an organization.")
 
 AmountArgument = Annotated[str, typer.Argument(metavar="CREDITS", help="Such as 25.50, with at most 9 decimals.")]
-ReasonOption = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the statement.")]
+ReasonOption = Annotated[str, typer.Option(metavar="TEXT", help="Reason, shown in the statement.")]
 RequestIdOption = Annotated[
     str,
-    typer.Option(metavar="UUID", help="Of an earlier run of this command that may have worked: it is not done twice."),
+    typer.Option(metavar="UUID", help="Request id of an earlier run that may have succeeded; it is not done twice."),
 ]
 OverdraftOption = Annotated[
-    bool, typer.Option("--allow-overdraft", help="Take it even if the balance falls below zero.")
+    bool, typer.Option("--allow-overdraft", help="Take it even if the balance becomes negative.")
 ]
 
 
@@ -56,8 +56,10 @@ def _facts(session: Session, balance: CreditBalance) -> list[tuple[str, str]]:
 
 
 @command(application, "balance", "credits balance", "credits balance --at 2026-11-01")
-def balance(session: Session, at: Annotated[str, typer.Option(metavar="WHEN", help="A past moment.")] = "") -> None:
-    """Show what is in the pool, and what calls under way hold."""
+def balance(
+    session: Session, at: Annotated[str, typer.Option(metavar="WHEN", help="A time in the past.")] = ""
+) -> None:
+    """Show the balance of the pool, and what running calls hold."""
     request = GetCreditBalanceRequest(name=f"{session.organization}/creditBalance")
     if at:
         request.as_of_time.CopyFrom(timestamp(parse_moment(at, session.now)))
@@ -67,13 +69,13 @@ def balance(session: Session, at: Annotated[str, typer.Option(metavar="WHEN", he
 
 @contextmanager
 def _money(session: Session, request_id: str) -> Iterator[str]:
-    """Gives the id of a request; when nobody knows whether it was done, it says how to repeat it."""
+    """Yields the id of a request. If its outcome is unknown, a remark says how to repeat it."""
     chosen = request_id or str(uuid.uuid4())
     try:
         yield chosen
     except MegaRouterError as error:
         if may_have_worked(error):
-            session.output.remark(f"it may have been done: repeat the command with --request-id {chosen}")
+            session.output.remark(f"the command may have succeeded: repeat it with --request-id {chosen}")
         raise
 
 
@@ -106,7 +108,7 @@ def adjust(
     overdraft: OverdraftOption = False,
     yes: YesOption = False,
 ) -> None:
-    """Give credit without payment, or take it away: a negative amount, behind `--`."""
+    """Give credit without payment, or take it: a negative amount, after `--`."""
     nano_credits = parse_credits(amount)
     if nano_credits < 0:
         confirm(f"Take {format_credits(-nano_credits)} credits from {session.organization}?", yes=yes)
@@ -132,7 +134,7 @@ def refund(
     overdraft: OverdraftOption = False,
     yes: YesOption = False,
 ) -> None:
-    """Record that bought credit was paid back."""
+    """Record a refund of bought credit."""
     nano_credits = parse_credits(amount)
     confirm(f"Refund {format_credits(nano_credits)} credits of {session.organization}?", yes=yes)
     with _money(session, request_id) as identified:
@@ -149,7 +151,7 @@ def refund(
 
 @command(application, "transactions", "credits transactions --limit 0")
 def transactions(session: Session, limit: LimitOption = 100) -> None:
-    """List what moved the pool, the oldest first."""
+    """List the transactions of the pool, oldest first."""
     request = ListCreditTransactionsRequest(parent=session.organization)
     found = session.listed(session.router.credits.ListCreditTransactions, request, "credit_transactions", limit)
     columns = [
@@ -166,10 +168,12 @@ def transactions(session: Session, limit: LimitOption = 100) -> None:
 @command(application, "statement", "credits statement", "credits statement --from 2026-10-01 --to 2026-11-01")
 def statement(
     session: Session,
-    start: Annotated[str, typer.Option("--from", metavar="WHEN", help="Default: the first of this month, UTC.")] = "",
-    end: Annotated[str, typer.Option("--to", metavar="WHEN", help="Not included. Default: now.")] = "",
+    start: Annotated[
+        str, typer.Option("--from", metavar="WHEN", help="Start. Default: the first of this month, UTC.")
+    ] = "",
+    end: Annotated[str, typer.Option("--to", metavar="WHEN", help="End, not included. Default: now.")] = "",
 ) -> None:
-    """Show a period: what the pool held at its start, what moved, what it held at its end."""
+    """Show a period: the opening balance, what moved, and the closing balance."""
     last = parse_moment(end, session.now) if end else session.now.replace(microsecond=0)
     first = (
         parse_moment(start, session.now)
@@ -198,12 +202,12 @@ def statement(
 def invoice(
     session: Session,
     amount: AmountArgument,
-    price: Annotated[str, typer.Option(metavar="MONEY", help="What it costs, such as 499.90.")],
-    currency: Annotated[str, typer.Option(metavar="CODE", help="ISO 4217, such as EUR.")],
-    note: Annotated[str, typer.Option(metavar="TEXT", help="For the billing contact.")] = "",
+    price: Annotated[str, typer.Option(metavar="MONEY", help="Price, such as 499.90.")],
+    currency: Annotated[str, typer.Option(metavar="CODE", help="Currency (ISO 4217), such as EUR.")],
+    note: Annotated[str, typer.Option(metavar="TEXT", help="Note to the billing contact.")] = "",
     request_id: RequestIdOption = "",
 ) -> None:
-    """Request an invoice for the billing contact: it is recorded, and nothing delivers it yet."""
+    """Request an invoice. The request goes to the billing contact by e-mail."""
     units, nanos = divmod(parse_credits(price), NANO_CREDITS_PER_CREDIT)  # money too has 10^9 nanos in a unit
     with _money(session, request_id) as identified:
         request = RequestInvoiceRequest(

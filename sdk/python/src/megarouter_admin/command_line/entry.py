@@ -10,5 +10,5 @@ def main() -> None:
     except ModuleNotFoundError as missing:
         if missing.name not in {"rich", "typer"}:
             raise
-        sys.exit(f"megarouter: {missing.name} is missing. Install it with: pip install 'megarouter-admin[cli]'")
+        sys.exit(f"megarouter: {missing.name} is not installed. Install it with: pip install 'megarouter-admin[cli]'")
     sys.exit(run(sys.argv[1:]))

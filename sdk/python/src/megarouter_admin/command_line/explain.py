@@ -19,7 +19,7 @@ from megarouter_admin.errors import MegaRouterError
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A limit that the call would meet; numbers and amounts as texts."""
+    """A limit that applies to the call; numbers and amounts as text."""
 
     guardrail: str
     limits: str
@@ -44,7 +44,7 @@ _COLUMNS = (
 
 
 def declare(program: typer.Typer) -> None:
-    """Adds `explain`, which stands in no section."""
+    """Adds `explain`, which is in no section."""
     examples = ("explain emma-default gpt-4o", "explain members/emma gpt-4o --max-output-tokens 1000")
     command(program, "explain", *examples)(explain)
 
@@ -55,12 +55,10 @@ def explain(
         str, typer.Argument(metavar="KEY_OR_MEMBER", help="Id or name of a key or a member, or an e-mail address.")
     ],
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Public name of the model.")],
-    max_output_tokens: Annotated[
-        int, typer.Option(metavar="N", min=0, help="As the call would say. 0: it does not.")
-    ] = 0,
+    max_output_tokens: Annotated[int, typer.Option(metavar="N", min=0, help="Output limit of the call. 0: none.")] = 0,
     body_bytes: Annotated[int, typer.Option(metavar="N", min=0, help="Size of the call's body.")] = 1000,
 ) -> None:
-    """Tell whether a call would pass now, what would stop it first, and how much is left everywhere."""
+    """Explain whether a call would pass now, what would stop it first, and how much is left at every scope."""
     request = ExplainAccessRequest(model_name=model, body_bytes=body_bytes)
     if max_output_tokens:
         request.max_output_tokens = max_output_tokens
@@ -72,7 +70,7 @@ def explain(
         answer,
         [
             ("answer", "the call passes" if answer.passes else f"refused: {answer.reason}"),
-            ("the caller is told", answer.message),
+            ("error message", answer.message),
             ("stopped by", short_name(answer.stopped_by)),
             (
                 "would hold",
@@ -93,7 +91,7 @@ def _ask(session: Session, request: ExplainAccessRequest, who: str) -> ExplainAc
         except MegaRouterError as error:
             if len(names) == 1 or error.code is not grpc.StatusCode.PERMISSION_DENIED:
                 raise
-    raise CommandError(f"{who} is neither a key nor a member of {session.organization} that you may see")
+    raise CommandError(f"{who} is not a key or a member of {session.organization} that you may see")
 
 
 def _candidates(session: Session, who: str) -> Iterator[str]:
@@ -103,7 +101,7 @@ def _candidates(session: Session, who: str) -> Iterator[str]:
     if collection in {None, Collection.MEMBERS}:
         yield session.member(who)
     if collection not in {None, Collection.API_KEYS, Collection.MEMBERS}:
-        raise ValueError(f"{who!r} is neither a key nor a member")
+        raise ValueError(f"{who!r} is not a key or a member")
 
 
 def lines_of(session: Session, answer: ExplainAccessResponse) -> Iterator[Line]:

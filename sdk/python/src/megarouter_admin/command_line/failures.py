@@ -11,21 +11,21 @@ _ADVICE: Final = {
     "PERMISSION_DENIED": "check the name and --organization (what does not exist looks the same); `megarouter whoami` shows "
     "who you are",
     "PAGE_TOKEN_INVALID": "run the command again",
-    "REQUEST_ID_REUSED": "this request id belongs to another request: leave --request-id out",
-    "ETAG_MISMATCH": "somebody changed it in the meantime: look at it again, then repeat the command",
+    "REQUEST_ID_REUSED": "this request id belongs to another request: omit --request-id",
+    "ETAG_MISMATCH": "it was changed in the meantime: show it again, then repeat the command",
     "API_KEY_DELETED": "create another key: `megarouter keys create`",
-    "DEPENDENCY_UNAVAILABLE": "wait a little, then repeat the command",
-    "INTERNAL_FAULT": "ask whoever operates the gateway, and name the incident",
-    "CREDIT_INSUFFICIENT": "take less, or take it all the same with --allow-overdraft",
-    "REFUND_EXCEEDS_TOP_UPS": "refund less: `megarouter credits transactions` shows what was paid in",
-    "ALREADY_EXISTS": "choose another id: one that was ever used is never used again",
+    "DEPENDENCY_UNAVAILABLE": "wait a moment, then repeat the command",
+    "INTERNAL_FAULT": "contact the operator of the gateway, and name the incident",
+    "CREDIT_INSUFFICIENT": "take less, or use --allow-overdraft",
+    "REFUND_EXCEEDS_TOP_UPS": "refund less: `megarouter credits transactions` shows the top-ups",
+    "ALREADY_EXISTS": "choose another id: a used id is never used again",
     "GROUP_NOT_EMPTY": "move or remove what is in it first: `megarouter groups tree`, `megarouter members list --group`",
     "GROUP_TOO_DEEP": "a tree has four levels: choose a group further up",
     "GROUP_CYCLE": "choose a group that is not below the one to move",
-    "ROLE_DOES_NOT_FIT_GROUP": "an l1-admin stands in a group of level 1, a sub-admin in one of level 2 to 4, a super-admin "
-    "in none: say where with --group",
-    "LAST_SUPER_ADMIN": "make somebody else a super-admin first: `megarouter members role`",
-    "ROLE_NOT_GRANTABLE": "grant a role below your own, in your own group or below",
+    "ROLE_DOES_NOT_FIT_GROUP": "an l1-admin belongs to a group of level 1, a sub-admin to one of level 2 to 4, a super-admin "
+    "to none: name the group with --group",
+    "LAST_SUPER_ADMIN": "make another member a super-admin first: `megarouter members role`",
+    "ROLE_NOT_GRANTABLE": "grant a lower role than yours, in your group or below",
     "SEAT_LIMIT_REACHED": "remove a member, or raise the limit: `megarouter guardrails set organization --seats`",
     "KEY_LIMIT_REACHED": "delete a key, or raise the limit: `megarouter guardrails set SCOPE --keys`",
     "INVITE_INVALID": "ask for a new invite: this one is unknown, used up, revoked or expired",
@@ -51,7 +51,7 @@ class CommandError(Exception):
 
 
 def advice(error: MegaRouterError) -> str:
-    """What to do about an error; empty when nobody knows."""
+    """What to do about an error; empty if unknown."""
     return _ADVICE.get(error.reason) or _ADVICE_BY_CODE.get(error.code, "")
 
 
@@ -64,12 +64,12 @@ def may_have_worked(error: MegaRouterError) -> bool:
 def describe(error: MegaRouterError) -> str:
     """The error in a few lines."""
     lines = [f"megarouter: {error.message}"]
-    # The message of a request with wrong fields says them all; as lines they can be read.
+    # The message lists every wrong field in one line; separate lines are readable.
     if error.field_violations:
         lines = ["megarouter: the request breaks a rule"]
         lines += [f"  {violation.field}: {violation.description}" for violation in error.field_violations]
     lines.append(f"  reason: {error.reason or error.code.name}")
-    told = advice(error)
-    if told:
-        lines.append(f"  what to do: {told}")
+    remedy = advice(error)
+    if remedy:
+        lines.append(f"  what to do: {remedy}")
     return "\n".join(lines)

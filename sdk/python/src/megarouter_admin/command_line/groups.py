@@ -22,18 +22,18 @@ from megarouter_admin.command_line.names import Collection, short_name
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.tables import Column, Kind
 
-application = section("groups", "Groups: the tree of at most four levels in which members stand.")
+application = section("groups", "Groups: the organization's tree of at most four levels.")
 
 GroupArgument = Annotated[str, typer.Argument(metavar="GROUP", help="Its id or name.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A group and how it hangs in the tree."""
+    """A group and its place in the tree."""
 
     group: Group
     guide: str
-    """What stands before its name."""
+    """The lines before its name."""
 
 
 _COLUMNS = (
@@ -94,9 +94,9 @@ def tree(
     filter_text: FilterOption = "",
     limit: LimitOption = 0,
     *,
-    deleted: Annotated[bool, typer.Option("--deleted", help="Show deleted groups too.")] = False,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Include deleted groups.")] = False,
 ) -> None:
-    """Show the groups as a tree, with members, spend and budget of the present cycle."""
+    """Show the groups as a tree, with members, spend and budget of the current cycle."""
     request = ListGroupsRequest(
         parent=session.organization, filter=filter_text, show_deleted=deleted, view=GroupView.GROUP_VIEW_FULL
     )
@@ -110,9 +110,9 @@ def tree(
 @command(application, "create", "groups create Platform --id platform --parent engineering")
 def create(
     session: Session,
-    display_name: Annotated[str, typer.Argument(metavar="NAME", help="A name for people.")],
-    group_id: Annotated[str, typer.Option("--id", metavar="ID", help="Default: one is made.")] = "",
-    parent: Annotated[str, typer.Option(metavar="GROUP", help="The group above. Default: level 1.")] = "none",
+    display_name: Annotated[str, typer.Argument(metavar="NAME", help="Human-readable name.")],
+    group_id: Annotated[str, typer.Option("--id", metavar="ID", help="Default: generated.")] = "",
+    parent: Annotated[str, typer.Option(metavar="GROUP", help="Parent group. Default: level 1.")] = "none",
 ) -> None:
     """Create a group."""
     request = CreateGroupRequest(
@@ -127,7 +127,7 @@ def create(
 def rename(
     session: Session,
     group: GroupArgument,
-    display_name: Annotated[str, typer.Argument(metavar="NAME", help="The new name for people.")],
+    display_name: Annotated[str, typer.Argument(metavar="NAME", help="New human-readable name.")],
 ) -> None:
     """Rename a group; its id stays."""
     renamed = Group(name=session.name(Collection.GROUPS, group), display_name=display_name)
@@ -139,9 +139,9 @@ def rename(
 def move(
     session: Session,
     group: GroupArgument,
-    to: Annotated[str, typer.Option(metavar="GROUP", help="The group to stand below; `none` for level 1.")],
+    to: Annotated[str, typer.Option(metavar="GROUP", help="New parent group; `none` for level 1.")],
 ) -> None:
-    """Move a group with everything below it; budgets and history move along."""
+    """Move a group with everything below it. Budgets and history move with it."""
     request = MoveGroupRequest(name=session.name(Collection.GROUPS, group), parent_group=session.group(to))
     _show(session, session.router.groups.MoveGroup(request))
 
@@ -150,5 +150,5 @@ def move(
 def delete(session: Session, group: GroupArgument, *, yes: YesOption = False) -> None:
     """Delete an empty group. Its id is never used again."""
     name = session.name(Collection.GROUPS, group)
-    confirm(f"Delete {name}? That is final.", yes=yes)
+    confirm(f"Delete {name}? This is permanent.", yes=yes)
     _show(session, session.router.groups.DeleteGroup(DeleteGroupRequest(name=name)))

@@ -27,7 +27,7 @@ from megarouter_admin.command_line.names import guardrail_name, short_name
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.tables import Column, Kind
 
-application = section("guardrails", "Guardrails: what limits an organization, a group, a member or a key.")
+application = section("guardrails", "Guardrails: the limits of an organization, a group, a member or a key.")
 
 ScopeArgument = Annotated[
     str, typer.Argument(metavar="SCOPE", help="organization, groups/ID, members/ID, keys/ID, or a guardrail's id.")
@@ -71,7 +71,7 @@ _COLUMNS = (
     Column[Guardrail]("cycle", _cycle),
     Column[Guardrail]("requests/min", lambda guardrail: _optional(guardrail, "requests_per_minute"), Kind.NUMBER),
     Column[Guardrail]("tokens/min", lambda guardrail: _optional(guardrail, "tokens_per_minute"), Kind.NUMBER),
-    Column[Guardrail]("at once", lambda guardrail: _optional(guardrail, "concurrency_limit"), Kind.NUMBER),
+    Column[Guardrail]("concurrent", lambda guardrail: _optional(guardrail, "concurrency_limit"), Kind.NUMBER),
     Column[Guardrail]("rates", _rates),
     Column[Guardrail]("keys", lambda guardrail: _optional(guardrail, "key_limit"), Kind.NUMBER),
     Column[Guardrail]("seats", lambda guardrail: _optional(guardrail, "seat_limit"), Kind.NUMBER),
@@ -96,7 +96,7 @@ def _show(session: Session, guardrail: Guardrail) -> None:
             ("calls", f"{guardrail.call_count:,}"),
             ("requests/min", _number(guardrail, "requests_per_minute")),
             ("tokens/min", _number(guardrail, "tokens_per_minute")),
-            ("at once", _number(guardrail, "concurrency_limit")),
+            ("concurrent", _number(guardrail, "concurrency_limit")),
             ("rates", _rates(guardrail)),
             ("models", _models(guardrail)),
             ("keys", _number(guardrail, "key_limit")),
@@ -122,7 +122,7 @@ def list_guardrails(session: Session, filter_text: FilterOption = "", limit: Lim
     "guardrails show keys/emma-default",
 )
 def show(session: Session, scope: ScopeArgument) -> None:
-    """Show the guardrail of a scope, with what was spent in the present cycle."""
+    """Show the guardrail of a scope, with the spend of the current cycle."""
     _show(session, _present(session, scope))
 
 
@@ -143,27 +143,31 @@ def _present(session: Session, scope: str) -> Guardrail:
 def set_limits(
     session: Session,
     scope: ScopeArgument,
-    budget: Annotated[str, typer.Option(metavar="CREDITS", help="What calls may cost in a cycle, such as 25.50.")] = "",
-    cycle: Annotated[CycleChoice | None, typer.Option(help="How often the budget starts anew.")] = None,
-    mode: Annotated[
-        ModeChoice | None, typer.Option(help="Whether it refuses, or only counts what it would refuse.")
-    ] = None,
-    requests: Annotated[str, typer.Option(metavar="N", help="Requests in a minute.")] = "",
-    tokens: Annotated[str, typer.Option(metavar="N", help="Tokens in a minute.")] = "",
-    concurrency: Annotated[str, typer.Option(metavar="N", help="Calls at once.")] = "",
+    budget: Annotated[
+        str, typer.Option(metavar="CREDITS", help="Maximum cost of the calls in a cycle, such as 25.50.")
+    ] = "",
+    cycle: Annotated[CycleChoice | None, typer.Option(help="How often the budget starts again.")] = None,
+    mode: Annotated[ModeChoice | None, typer.Option(help="Refuse calls, or only count those it would refuse.")] = None,
+    requests: Annotated[str, typer.Option(metavar="N", help="Requests per minute.")] = "",
+    tokens: Annotated[str, typer.Option(metavar="N", help="Tokens per minute.")] = "",
+    concurrency: Annotated[str, typer.Option(metavar="N", help="Concurrent calls.")] = "",
     models: Annotated[
-        list[str] | None, typer.Option("--model", metavar="MODEL", help="Only these; may be repeated.")
+        list[str] | None, typer.Option("--model", metavar="MODEL", help="Allowed model; may be repeated.")
     ] = None,
     rates: Annotated[
         list[str] | None,
-        typer.Option("--rate", metavar="RATE", help="As 1000/day or openai/*=50000tokens/minute; may be repeated."),
+        typer.Option(
+            "--rate",
+            metavar="RATE",
+            help="Further rate limit, such as 1000/day or openai/*=50000tokens/minute; may be repeated.",
+        ),
     ] = None,
-    keys: Annotated[str, typer.Option(metavar="N", help="Most API keys.")] = "",
-    seats: Annotated[str, typer.Option(metavar="N", help="Most members.")] = "",
+    keys: Annotated[str, typer.Option(metavar="N", help="Maximum number of API keys.")] = "",
+    seats: Annotated[str, typer.Option(metavar="N", help="Maximum number of members.")] = "",
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check only, and show how it would be.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check, and show the result.")] = False,
 ) -> None:
-    """Set limits of a scope; those that are not named stay, `none` removes one."""
+    """Set limits of a scope. Limits that are not named stay; `none` removes one."""
     limits = Limits(
         budget=budget, requests=requests, tokens=tokens, concurrency=concurrency, keys=keys, seats=seats,
         cycle=cycle, mode=mode, models=models or [], rates=rates or [],
@@ -174,12 +178,12 @@ def set_limits(
     request = UpdateGuardrailRequest(guardrail=changed, update_mask=FieldMask(paths=paths), validate_only=dry_run)
     _show(session, session.router.guardrails.UpdateGuardrail(request))
     if dry_run:
-        session.output.remark("nothing was changed")
+        session.output.remark("nothing changed")
 
 
 @command(application, "clear", "guardrails clear groups/engineering --yes")
 def clear(session: Session, scope: ScopeArgument, *, yes: YesOption = False) -> None:
-    """Remove every limit of a scope. What was spent stays."""
+    """Remove every limit of a scope. The spend stays."""
     name = guardrail_name(session.organization, scope)
     confirm(f"Remove every limit of {name}?", yes=yes)
     _show(session, session.router.guardrails.DeleteGuardrail(DeleteGuardrailRequest(name=name)))

@@ -29,7 +29,7 @@ from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.tables import Column, Kind
 from megarouter_admin.command_line.times import duration, parse_duration
 
-application = section("invites", "Invites: links by which users become members.")
+application = section("invites", "Invites: links that make users members.")
 
 
 def _state(invite: Invite) -> str:
@@ -41,7 +41,7 @@ def _columns(session: Session) -> list[Column[Invite]]:
         Column("invite", lambda invite: short_name(invite.name)),
         Column("role", lambda invite: role(invite.role)),
         Column("group", lambda invite: short_name(invite.group)),
-        Column("for", lambda invite: invite.email or invite.email_domain or "everybody"),
+        Column("for", lambda invite: invite.email or invite.email_domain or "anyone"),
         Column("state", _state),
         Column("used", lambda invite: f"{invite.use_count:,}/{invite.max_uses:,}", Kind.MEASURE),
         Column("ends", lambda invite: session.ago(invite.expire_time)),
@@ -54,7 +54,7 @@ def _facts(session: Session, invite: Invite) -> list[tuple[str, str]]:
         ("invite", invite.name),
         ("role", role(invite.role)),
         ("group", invite.group),
-        ("for", invite.email or invite.email_domain or "everybody"),
+        ("for", invite.email or invite.email_domain or "anyone"),
         ("state", _state(invite)),
         ("used", f"{invite.use_count:,} of {invite.max_uses:,}"),
         ("ends", session.ago(invite.expire_time)),
@@ -69,18 +69,14 @@ def _facts(session: Session, invite: Invite) -> list[tuple[str, str]]:
 )
 def create(
     session: Session,
-    invited_role: Annotated[
-        RoleChoice, typer.Option("--role", metavar="ROLE", help="The role that whoever accepts gets.")
-    ],
-    group: Annotated[
-        str, typer.Option(metavar="GROUP", help="Where whoever accepts stands. Default: in no group.")
-    ] = "none",
+    invited_role: Annotated[RoleChoice, typer.Option("--role", metavar="ROLE", help="Role of the new member.")],
+    group: Annotated[str, typer.Option(metavar="GROUP", help="Group of the new member. Default: none.")] = "none",
     email: Annotated[str, typer.Option(metavar="ADDRESS", help="Only for this e-mail address.")] = "",
     domain: Annotated[str, typer.Option(metavar="DOMAIN", help="Only for e-mail addresses of this domain.")] = "",
-    uses: Annotated[int, typer.Option(metavar="N", min=1, help="How many users may accept.")] = 1,
-    ttl: Annotated[str, typer.Option(metavar="DURATION", help="How long it is good for, such as 24h or 7d.")] = "7d",
+    uses: Annotated[int, typer.Option(metavar="N", min=1, help="Maximum number of users who may accept.")] = 1,
+    ttl: Annotated[str, typer.Option(metavar="DURATION", help="How long it is valid, such as 24h or 7d.")] = "7d",
 ) -> None:
-    """Create an invite. Its token and link are shown this once."""
+    """Create an invite. Its token and link are shown only once."""
     invite = Invite(
         role=invited_role.value_of_api(),
         group=session.group(group),
@@ -92,12 +88,12 @@ def create(
     made = session.router.invites.CreateInvite(CreateInviteRequest(parent=session.organization, invite=invite))
     secrets = [("token", made.token), ("link", made.link)]
     session.output.one(made, [*_facts(session, made.invite), *secrets])
-    session.output.remark("token and link are shown this once")
+    session.output.remark("token and link are shown only once")
 
 
 @command(application, "list", "invites list", "invites list --filter 'state = STATE_PENDING'")
 def list_invites(session: Session, filter_text: FilterOption = "", limit: LimitOption = 0) -> None:
-    """List invites, the oldest first."""
+    """List invites, oldest first."""
     request = ListInvitesRequest(parent=session.organization, filter=filter_text)
     invites = session.listed(session.router.invites.ListInvites, request, "invites", limit)
     session.output.rows(_columns(session), invites, "no invites")
@@ -110,9 +106,9 @@ def revoke(
     *,
     yes: YesOption = False,
 ) -> None:
-    """Revoke an invite. Who joined by it stays."""
+    """Revoke an invite. Members who joined with it stay."""
     name = session.name(Collection.INVITES, invite)
-    confirm(f"Revoke {name}? That is final.", yes=yes)
+    confirm(f"Revoke {name}? This is permanent.", yes=yes)
     revoked = session.router.invites.RevokeInvite(RevokeInviteRequest(name=name))
     session.output.one(revoked, _facts(session, revoked))
 
@@ -120,12 +116,12 @@ def revoke(
 @command(application, "accept", "invites accept --file invite.txt", "invites accept    # asks for the token")
 def accept(
     session: Session,
-    file: Annotated[Path | None, typer.Option(metavar="FILE", help="Holds the token or the link.")] = None,
+    file: Annotated[Path | None, typer.Option(metavar="FILE", help="File with the token or the link.")] = None,
 ) -> None:
-    """Become a member. The token, or the link with it, is asked for or read from the standard input."""
+    """Become a member. The command prompts for the token or the link, or reads it from standard input."""
     token = token_of(_read_token(file))
     if not token:
-        raise ValueError("there is no token: give it on the standard input, or name its file with --file")
+        raise ValueError("no token: pass it on standard input, or name its file with --file")
     joined = session.router.invites.AcceptInvite(AcceptInviteRequest(token=token))
     session.output.one(
         joined,
@@ -151,5 +147,5 @@ def _read_token(file: Path | None) -> str:
 
 
 def token_of(text: str) -> str:
-    """The token of itself, or of the link behind whose `#` it stands."""
+    """The token: the text itself, or the part of a link after `#`."""
     return text.strip().rpartition("#")[2]

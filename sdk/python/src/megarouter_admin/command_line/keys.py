@@ -43,15 +43,15 @@ KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="Its id or name.
 ModelOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--model", metavar="MODEL", help="Only these: gpt-4o-mini, openai/*, provider:openai; may be repeated."
+        "--model", metavar="MODEL", help="Allowed model: gpt-4o-mini, openai/* or provider:openai; may be repeated."
     ),
 ]
 AddressOption = Annotated[
     list[str] | None,
-    typer.Option("--from", metavar="BLOCK", help="Only calls from these addresses: 192.0.2.0/24; may be repeated."),
+    typer.Option("--from", metavar="BLOCK", help="Allowed address block, such as 192.0.2.0/24; may be repeated."),
 ]
 ExpiresOption = Annotated[
-    str, typer.Option("--expires", metavar="WHEN", help="2026-12-31, 2026-12-31T18:00:00Z, or from now: 90d.")
+    str, typer.Option("--expires", metavar="WHEN", help="Expiry: 2026-12-31, 2026-12-31T18:00:00Z, or from now: 90d.")
 ]
 
 
@@ -106,15 +106,17 @@ def _facts(session: Session, key: ApiKey) -> list[tuple[str, str]]:
 )
 def list_keys(
     session: Session,
-    member: Annotated[str, typer.Option(metavar="MEMBER", help="Of this member.")] = "",
+    member: Annotated[str, typer.Option(metavar="MEMBER", help="Only of this member.")] = "",
     group: GroupOption = "",
-    search: Annotated[str, typer.Option(metavar="TEXT", help="In the name or what is shown of the secret.")] = "",
+    search: Annotated[
+        str, typer.Option(metavar="TEXT", help="Search in the name and the visible part of the secret.")
+    ] = "",
     filter_text: FilterOption = "",
     limit: LimitOption = 0,
     *,
     below: BelowOption = False,
 ) -> None:
-    """List API keys, with their usage in the present cycle."""
+    """List API keys, with their usage in the current cycle."""
     owner = f"member = {quoted(session.member(member))}" if member else ""
     request = ListApiKeysRequest(
         parent=session.organization,
@@ -130,20 +132,20 @@ def list_keys(
 @command(application, "create", "keys create 'CI of Platform' --member emma --model openai/* --expires 90d")
 def create(
     session: Session,
-    display_name: Annotated[str, typer.Argument(metavar="NAME", help="A name for people.")],
-    member: Annotated[str, typer.Option(metavar="MEMBER", help="Whom it is for. Default: yourself.")] = "",
-    key_id: Annotated[str, typer.Option("--id", metavar="ID", help="Default: one is made.")] = "",
+    display_name: Annotated[str, typer.Argument(metavar="NAME", help="Human-readable name.")],
+    member: Annotated[str, typer.Option(metavar="MEMBER", help="Owner of the key. Default: yourself.")] = "",
+    key_id: Annotated[str, typer.Option("--id", metavar="ID", help="Default: generated.")] = "",
     models: ModelOption = None,
     addresses: AddressOption = None,
     expires: ExpiresOption = "",
 ) -> None:
-    """Create an API key. Its secret is shown this once."""
+    """Create an API key. Its secret is shown only once."""
     key = ApiKey(display_name=display_name, member=session.member(member) if member else "")
     _apply(session, key, models, addresses, expires)
     request = CreateApiKeyRequest(parent=session.organization, api_key=key, api_key_id=key_id)
     made = session.router.api_keys.CreateApiKey(request)
     session.output.one(made, [*_facts(session, made.api_key), ("secret", made.secret)])
-    session.output.remark("the secret is shown this once")
+    session.output.remark("the secret is shown only once")
 
 
 @command(
@@ -155,12 +157,12 @@ def create(
 def update(
     session: Session,
     key: KeyArgument,
-    display_name: Annotated[str, typer.Option("--name", metavar="NAME", help="A name for people.")] = "",
+    display_name: Annotated[str, typer.Option("--name", metavar="NAME", help="Human-readable name.")] = "",
     models: ModelOption = None,
     addresses: AddressOption = None,
     expires: ExpiresOption = "",
 ) -> None:
-    """Change name, models, addresses or expiry; `none` removes a limit."""
+    """Change the name, models, addresses or expiry; `none` removes a limit."""
     changed = ApiKey(name=session.name(Collection.API_KEYS, key), display_name=display_name)
     paths = _apply(session, changed, models, addresses, expires) + (["display_name"] if display_name else [])
     if not paths:
@@ -173,7 +175,7 @@ def update(
 def _apply(
     session: Session, key: ApiKey, models: Sequence[str] | None, addresses: Sequence[str] | None, expires: str
 ) -> list[str]:
-    """Sets what was said, and gives the names of the fields that were spoken of."""
+    """Sets the given fields, and returns their names."""
     if models and list(models) != [NONE]:
         key.model_whitelist.CopyFrom(ModelWhitelist(entries=models))
     if addresses and list(addresses) != [NONE]:
@@ -186,7 +188,7 @@ def _apply(
 
 @command(application, "disable", "keys disable emma-default")
 def disable(session: Session, key: KeyArgument) -> None:
-    """Disable a key: calls with it are refused within a second."""
+    """Disable a key. Calls with it are refused within a second."""
     request = DisableApiKeyRequest(name=session.name(Collection.API_KEYS, key))
     answer = session.router.api_keys.DisableApiKey(request)
     session.output.one(answer, _facts(session, answer))
@@ -210,21 +212,21 @@ def rotate(
     session: Session,
     key: KeyArgument,
     overlap: Annotated[
-        str, typer.Option(metavar="DURATION", help="How long the secret of before stays good: 0 to 7d.")
+        str, typer.Option(metavar="DURATION", help="How long the old secret stays valid: 0 to 7d.")
     ] = "24h",
 ) -> None:
-    """Give a key a new secret, which is shown this once."""
+    """Give a key a new secret, which is shown only once."""
     length = duration(parse_duration(overlap))
     request = RotateApiKeyRequest(name=session.name(Collection.API_KEYS, key), overlap_duration=length)
     answer = session.router.api_keys.RotateApiKey(request)
     session.output.one(answer, [*_facts(session, answer.api_key), ("secret", answer.secret)])
-    session.output.remark("the secret is shown this once")
+    session.output.remark("the secret is shown only once")
 
 
 @command(application, "delete", "keys delete emma-default --yes")
 def delete(session: Session, key: KeyArgument, *, yes: YesOption = False) -> None:
-    """Delete a key; its usage stays."""
+    """Delete a key permanently. Its usage stays."""
     name = session.name(Collection.API_KEYS, key)
-    confirm(f"Delete {name}? That is final.", yes=yes)
+    confirm(f"Delete {name}? This is permanent.", yes=yes)
     answer = session.router.api_keys.DeleteApiKey(DeleteApiKeyRequest(name=name))
     session.output.one(answer, _facts(session, answer))

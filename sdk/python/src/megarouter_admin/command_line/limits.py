@@ -24,7 +24,7 @@ _RATE: Final = re.compile(r"(?:(?P<models>[^=]+)=)?(?P<number>[0-9]{1,12})(?P<to
 
 
 class CycleChoice(enum.StrEnum):
-    """How often a budget starts anew."""
+    """How often a budget starts again."""
 
     NEVER = "never"
     DAILY = "daily"
@@ -33,7 +33,7 @@ class CycleChoice(enum.StrEnum):
 
 
 class ModeChoice(enum.StrEnum):
-    """What becomes of calls that do not fit."""
+    """What happens to calls that do not fit."""
 
     ENFORCE = "enforce"
     SHADOW = "shadow"
@@ -41,7 +41,7 @@ class ModeChoice(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the command line says; an empty text is nothing said, `none` removes the limit."""
+    """What the command line says. An empty text means not given; `none` removes the limit."""
 
     budget: str = ""
     """In credits."""
@@ -61,7 +61,7 @@ def change_of(limits: Limits) -> tuple[Guardrail, list[str]]:
     """The guardrail with its new values, and the fields to change.
 
     Raises:
-        ValueError: a limit is none, or nothing was said.
+        ValueError: a limit is malformed, or none was given.
     """
     changed, paths = Guardrail(), list[str]()
     numbers: dict[str, tuple[str, Callable[[str], int]]] = {
@@ -92,7 +92,7 @@ def change_of(limits: Limits) -> tuple[Guardrail, list[str]]:
     if limits.rates and list(limits.rates) != [NONE]:
         changed.rate_limits.extend(parse_rates(limits.rates))
     if not paths:
-        raise ValueError("nothing to set: give a limit; --help shows them")
+        raise ValueError("nothing to set: give a limit; --help lists them")
     return changed, sorted(paths)
 
 
@@ -107,7 +107,7 @@ def parse_rates(texts: Iterable[str]) -> list[Guardrail.RateLimit]:
         match = _RATE.fullmatch(text)
         if match is None or match["unit"] not in RATE_UNITS:
             raise ValueError(
-                f"{text!r} is no rate: write `1000/day`, `openai/*=100/hour` or `openai/*=50000tokens/minute`"
+                f"{text!r} is not a rate: write `1000/day`, `openai/*=100/hour` or `openai/*=50000tokens/minute`"
             )
         models, unit = match["models"] or "", RATE_UNITS[match["unit"]]
         rate = found.setdefault((models, unit), Guardrail.RateLimit(models=models, unit=unit))
@@ -126,5 +126,5 @@ def format_rate(rate: Guardrail.RateLimit) -> str:
 
 def _whole_number(text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
-        raise ValueError(f"{text!r} is no whole number, and not `{NONE}` either")
+        raise ValueError(f"{text!r} is not a whole number or `{NONE}`")
     return int(text)

@@ -36,7 +36,7 @@ from megarouter_admin.command_line.tables import Column, Kind
 
 application = section("members", "Members: users in an organization.")
 
-MemberArgument = Annotated[str, typer.Argument(metavar="MEMBER", help="Id, name or e-mail address.")]
+MemberArgument = Annotated[str, typer.Argument(metavar="MEMBER", help="Its id, name or e-mail address.")]
 
 
 def _state(member: Member) -> str:
@@ -90,14 +90,14 @@ def _show(session: Session, member: Member) -> None:
 def list_members(
     session: Session,
     group: GroupOption = "",
-    search: Annotated[str, typer.Option(metavar="TEXT", help="In name or e-mail address.")] = "",
+    search: Annotated[str, typer.Option(metavar="TEXT", help="Search in name and e-mail address.")] = "",
     filter_text: FilterOption = "",
     limit: LimitOption = 0,
     *,
     below: BelowOption = False,
-    removed: Annotated[bool, typer.Option("--removed", help="Show removed members too.")] = False,
+    removed: Annotated[bool, typer.Option("--removed", help="Include removed members.")] = False,
 ) -> None:
-    """List members, with spend and budget of the present cycle."""
+    """List members, with spend and budget of the current cycle."""
     request = ListMembersRequest(
         parent=session.organization,
         group=session.group(group) if group else "",
@@ -120,9 +120,9 @@ def show(session: Session, member: MemberArgument) -> None:
 def move(
     session: Session,
     member: MemberArgument,
-    to: Annotated[str, typer.Option(metavar="GROUP", help="The group to stand in; `none` for no group.")],
+    to: Annotated[str, typer.Option(metavar="GROUP", help="New group; `none` for no group.")],
 ) -> None:
-    """Move a member to another group; keys, guardrail and spend move along."""
+    """Move a member to another group. Keys, guardrail and spend move with them."""
     request = MoveMemberRequest(name=session.member(member), group=session.group(to))
     _show(session, session.router.members.MoveMember(request))
 
@@ -132,9 +132,9 @@ def change_role(
     session: Session,
     member: MemberArgument,
     new_role: Annotated[RoleChoice, typer.Argument(metavar="ROLE", help="super-admin, l1-admin, sub-admin or member.")],
-    group: Annotated[str, typer.Option(metavar="GROUP", help="Also move there; `none` for no group.")] = "",
+    group: Annotated[str, typer.Option(metavar="GROUP", help="New group; `none` for no group.")] = "",
 ) -> None:
-    """Give a member another role, and another group if it needs one."""
+    """Change a member's role, and the group if the role needs another."""
     name = session.member(member)
     present = session.router.members.GetMember(GetMemberRequest(name=name, view=MemberView.MEMBER_VIEW_BASIC))
     request = ChangeMemberRoleRequest(name=name, role=new_role.value_of_api(), etag=present.etag)
@@ -145,7 +145,7 @@ def change_role(
 
 @command(application, "suspend", "members suspend emma")
 def suspend(session: Session, member: MemberArgument) -> None:
-    """Suspend a member: their keys are refused until they are resumed."""
+    """Suspend a member. Their keys are refused until they are resumed."""
     _show(session, session.router.members.SuspendMember(SuspendMemberRequest(name=session.member(member))))
 
 
@@ -157,7 +157,7 @@ def resume(session: Session, member: MemberArgument) -> None:
 
 @command(application, "remove", "members remove emma --yes")
 def remove(session: Session, member: MemberArgument, *, yes: YesOption = False) -> None:
-    """Remove a member: their keys are deleted, their usage stays."""
+    """Remove a member. Their keys are deleted permanently; their usage stays."""
     name = session.member(member)
-    confirm(f"Remove {name}? Their keys are deleted, which is final.", yes=yes)
+    confirm(f"Remove {name}? Their keys are deleted permanently.", yes=yes)
     _show(session, session.router.members.RemoveMember(RemoveMemberRequest(name=name)))

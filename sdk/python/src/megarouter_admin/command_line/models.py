@@ -10,7 +10,7 @@ from megarouter_admin.command_line.names import Collection, short_name
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.tables import Column, Kind
 
-application = section("models", "Models: what can be called.")
+application = section("models", "Models: the models that can be called.")
 
 _COLUMNS = (
     Column[Model]("model", lambda model: model.name.removeprefix("models/")),
@@ -24,11 +24,11 @@ _COLUMNS = (
 @command(application, "list", "models list", "models list --key emma-default")
 def list_models(
     session: Session,
-    key: Annotated[str, typer.Option(metavar="KEY", help="Only those that this key may use.")] = "",
+    key: Annotated[str, typer.Option(metavar="KEY", help="Only models that this key may use.")] = "",
     filter_text: FilterOption = "",
     limit: LimitOption = 0,
 ) -> None:
-    """List models: context and output in tokens."""
+    """List models, with context window and maximum output in tokens."""
     if key:
         usable = ListUsableModelsRequest(parent=session.name(Collection.API_KEYS, key), filter=filter_text)
         models = session.listed(session.router.catalog.ListUsableModels, usable, "models", limit)

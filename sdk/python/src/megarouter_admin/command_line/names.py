@@ -52,7 +52,7 @@ def full_name(organization: str, collection: Collection, text: str) -> str:
     if len(parts) == 2 and _WORDS_OF_COLLECTIONS.get(parts[0], parts[0]) == collection:
         parts = parts[1:]
     if len(parts) != 1:
-        raise ValueError(f"{text!r} is no name of {collection}: write an id, or organizations/ID/{collection}/ID")
+        raise ValueError(f"{text!r} is not a name of {collection}: write an id, or organizations/ID/{collection}/ID")
     return f"{organization}/{collection}/{_id(parts[0], text)}"
 
 
@@ -69,7 +69,7 @@ def collection_of(text: str) -> Collection | None:
     try:
         return Collection(_WORDS_OF_COLLECTIONS.get(word, word))
     except ValueError as unknown:
-        raise ValueError(f"{text!r} is no name: there are no {word!r}") from unknown
+        raise ValueError(f"{text!r} is not a name: there is no collection {word!r}") from unknown
 
 
 def guardrail_name(organization: str, scope: str) -> str:
@@ -91,7 +91,7 @@ def guardrail_name(organization: str, scope: str) -> str:
         return f"{'/'.join(name.split('/')[:2])}/guardrails/{_GUARDRAIL_PREFIXES[collection]}-{short_name(name)}"
     name = full_name(organization, Collection.GUARDRAILS, scope)
     if not re.fullmatch(rf"organization|({'|'.join(_GUARDRAIL_PREFIXES.values())})-.+", short_name(name)):
-        raise ValueError(f"{scope!r} is no scope: write organization, groups/ID, members/ID or keys/ID")
+        raise ValueError(f"{scope!r} is not a scope: write organization, groups/ID, members/ID or keys/ID")
     return name
 
 
@@ -102,5 +102,5 @@ def short_name(name: str) -> str:
 
 def _id(text: str, written: str) -> str:
     if not _ID.fullmatch(text):
-        raise ValueError(f"{written!r} is no name: an id has lower-case letters, digits and hyphens, at most 63")
+        raise ValueError(f"{written!r} is not a name: an id has lower-case letters, digits and hyphens, at most 63")
     return text

@@ -19,13 +19,13 @@ from megarouter_admin.command_line.commands import YesOption, command, confirm, 
 from megarouter_admin.command_line.names import organization_name
 from megarouter_admin.command_line.session import Session
 
-application = section("organizations", "Organizations: who pays.")
+application = section("organizations", "Organizations: who pays for calls.")
 
 OrganizationArgument = Annotated[str, typer.Argument(metavar="[ORG]", help="Default: --organization.")]
 ZoneOption = Annotated[
-    str | None, typer.Option("--time-zone", metavar="ZONE", help="IANA time zone of the budgets' cycles.")
+    str | None, typer.Option("--time-zone", metavar="ZONE", help="IANA time zone that starts the budgets' cycles.")
 ]
-BillingOption = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Billing contact, to whom invoices go.")]
+BillingOption = Annotated[str | None, typer.Option(metavar="ADDRESS", help="E-mail address of the billing contact.")]
 
 
 def kind_of(kind: Organization.Kind.ValueType) -> str:
@@ -73,12 +73,12 @@ def show(session: Session, of: OrganizationArgument = "") -> None:
 @command(application, "create", "organizations create 'Acme Inc.' --id acme --time-zone Europe/Berlin")
 def create(
     session: Session,
-    display_name: Annotated[str, typer.Argument(metavar="NAME", help="A name for people.")],
-    organization_id: Annotated[str, typer.Option("--id", metavar="ID", help="Default: one is made.")] = "",
+    display_name: Annotated[str, typer.Argument(metavar="NAME", help="Human-readable name.")],
+    organization_id: Annotated[str, typer.Option("--id", metavar="ID", help="Default: generated.")] = "",
     time_zone: ZoneOption = None,
     billing_email: BillingOption = None,
 ) -> None:
-    """Create an organization, whose first super-admin you become."""
+    """Create an organization. You become its first super-admin."""
     made = Organization(display_name=display_name, time_zone=time_zone or "", billing_email=billing_email or "")
     request = CreateOrganizationRequest(organization=made, organization_id=organization_id)
     _show(session, session.router.organizations.CreateOrganization(request))
@@ -90,11 +90,11 @@ def create(
 def update(
     session: Session,
     of: OrganizationArgument = "",
-    display_name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="A name for people.")] = None,
+    display_name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Human-readable name.")] = None,
     time_zone: ZoneOption = None,
     billing_email: BillingOption = None,
 ) -> None:
-    """Change name, time zone or billing contact; an empty text removes the contact."""
+    """Change the name, time zone or billing contact. An empty text removes the contact."""
     given = {"display_name": display_name, "time_zone": time_zone, "billing_email": billing_email}
     changed = {field: value for field, value in given.items() if value is not None}
     if not changed:
@@ -108,7 +108,7 @@ def update(
 
 @command(application, "suspend", "organizations suspend acme --yes")
 def suspend(session: Session, of: OrganizationArgument = "", *, yes: YesOption = False) -> None:
-    """Suspend an organization: all its keys are refused until it is resumed."""
+    """Suspend an organization. All its keys are refused until it is resumed."""
     name = _chosen(session, of)
     confirm(f"Suspend {name}? All its keys will be refused.", yes=yes)
     _show(session, session.router.organizations.SuspendOrganization(SuspendOrganizationRequest(name=name)))
@@ -123,7 +123,7 @@ def resume(session: Session, of: OrganizationArgument = "") -> None:
 
 @command(application, "delete", "organizations delete acme --yes")
 def delete(session: Session, of: OrganizationArgument = "", *, yes: YesOption = False) -> None:
-    """Delete an organization; for 30 days it can be undeleted."""
+    """Delete an organization. It can be undeleted for 30 days."""
     name = _chosen(session, of)
     confirm(f"Delete {name}? All its keys will be refused.", yes=yes)
     _show(session, session.router.organizations.DeleteOrganization(DeleteOrganizationRequest(name=name)))

@@ -1,4 +1,4 @@
-"""Where answers go: tables to people, JSON to programs, remarks to the side."""
+"""Output: tables for people, JSON for programs, remarks to standard error."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ class Output:
     """One JSON object, or one array, and nothing else on the standard output."""
 
     def rows(self, columns: Sequence[Column[Row]], rows: Sequence[Row], empty: str) -> None:
-        """A list of messages. `empty` is what people are told when there is none."""
+        """A list of messages. `empty` is the remark when there is none."""
         if self.json:
             self._dump([as_json(row) for row in rows if isinstance(row, Message)])
         elif rows:
@@ -48,7 +48,7 @@ class Output:
         sys.stdout.write(text)
 
     def remark(self, text: str) -> None:
-        """What is no part of the answer."""
+        """A remark beside the answer."""
         print(text, file=sys.stderr)
 
     def _dump(self, value: object) -> None:

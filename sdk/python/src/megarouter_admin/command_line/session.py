@@ -53,7 +53,7 @@ class Session:
         return str(self.router.accounts.GetUser(GetUserRequest(name="users/me")).current_account)
 
     def name(self, collection: Collection, text: str) -> str:
-        """The full name of what somebody calls `text`."""
+        """The full name behind a short one."""
         return full_name(self.organization, collection, text)
 
     def group(self, text: str) -> str:
@@ -67,7 +67,7 @@ class Session:
         request = ListMembersRequest(parent=self.organization, page_size=2, filter=f"email = {quoted(text)}")
         found = self.router.members.ListMembers(request).members
         if len(found) != 1:
-            raise CommandError(f"{text} is no member of {self.organization} that you may see")
+            raise CommandError(f"{text} is not a member of {self.organization} that you may see")
         return str(found[0].name)
 
     def ago(self, moment: Timestamp) -> str:
@@ -89,7 +89,7 @@ class Session:
             items += getattr(page, field)
             if limit and len(items) >= limit:
                 if len(items) > limit or page.next_page_token:
-                    self.output.remark(f"the first {limit}; there are more: --limit N, 0 for all")
+                    self.output.remark(f"showing the first {limit}; use --limit N for more, 0 for all")
                 return items[:limit]
         return items
 
@@ -102,7 +102,7 @@ def open_session(connection: Connection, now: dt.datetime) -> Iterator[Session]:
         typer.BadParameter: address or token are missing or cannot be used.
     """
     if not connection.address:
-        raise typer.BadParameter("no address: set MEGAROUTER_ADMIN_ADDRESS, or give --address")
+        raise typer.BadParameter("no address: set MEGAROUTER_ADMIN_ADDRESS or use --address")
     with MegaRouter(url_of(connection.address), access_token(connection.token_file)) as router:
         yield Session(router, connection.organization, Output(json=connection.json), now)
 
@@ -129,7 +129,9 @@ def access_token(file: Path | None) -> str:
     except (OSError, UnicodeDecodeError) as unreadable:
         raise typer.BadParameter(f"cannot read the token in {file}: {unreadable}") from unreadable
     if not token:
-        raise typer.BadParameter(f"no access token: set {TOKEN_VARIABLE}, or name a file with --token-file")
+        raise typer.BadParameter(f"no access token: set {TOKEN_VARIABLE} or name a file with --token-file")
     if not (token.isascii() and token.isprintable()):
-        raise typer.BadParameter("the access token is none: it holds more than one line, or characters that none has")
+        raise typer.BadParameter(
+            "the access token is malformed: it has more than one line, or characters outside printable ASCII"
+        )
     return token

@@ -35,7 +35,7 @@ def parse_duration(text: str) -> dt.timedelta:
         return dt.timedelta()
     found = _DURATION.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is no duration: write a number and a unit, such as 30s, 15m, 24h, 7d or 2w")
+        raise ValueError(f"{text!r} is not a duration: write a number and a unit, such as 30s, 15m, 24h, 7d or 2w")
     return int(found[1]) * _UNITS[found[2]]
 
 
@@ -51,7 +51,7 @@ def parse_moment(text: str, now: dt.datetime) -> dt.datetime:
         moment = dt.datetime.fromisoformat(text)
     except ValueError as unreadable:
         raise ValueError(
-            f"{text!r} is no moment: write 2026-12-31, 2026-12-31T18:00:00Z, or how long from now (7d)"
+            f"{text!r} is not a time: write 2026-12-31, 2026-12-31T18:00:00Z, or a duration from now (7d)"
         ) from unreadable
     if moment.tzinfo is None and "T" in text.upper():
         raise ValueError(f"{text!r} has no time zone: write 2026-12-31T18:00:00Z")

@@ -329,7 +329,7 @@ async def test_deleting_and_undeleting_at_once_ends_in_one_of_the_two(client: Cl
 async def test_a_deletion_leaves_the_books_alone_and_calls_under_way_are_charged(
     client: Client, owner: asyncpg.Connection
 ) -> None:
-    """H6: an organization with credit and an open hold."""
+    """An organization with credit and an open hold (fault H6)."""
     await sync_catalog(owner, CATALOG)
     top_up = credit_pb2.TopUpCreditRequest(parent=ACME, amount_nano_credits=10**12, request_id=str(uuid.uuid4()))
     await client.call("TopUpCredit", top_up)

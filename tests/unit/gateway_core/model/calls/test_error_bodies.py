@@ -18,7 +18,7 @@ LIMITS = (
     ExhaustedLimit(Scope(ScopeKind.MEMBER, "mia"), 2**60, 2**60 - 1, 1, 1_750_000_000),
     ExhaustedLimit(None, 5, 0, 5, None),
 )
-# Design §5: what a caller is told by the status alone.
+# What the status alone tells a caller (docs/reference/errors.md).
 STATUSES = {
     401: {"missing_api_key", "invalid_api_key", "conflicting_api_keys", "key_disabled", "key_expired"},
     402: {"budget_exhausted", "credit_exhausted"},

@@ -1,0 +1,40 @@
+"""Commands of the pages, run as a reader runs them: line by line in one shell, each followed by what its comment promises."""
+
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+_MARK = "=== line "
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The examples of a page in a language, in their order."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def broken_promises(
+    script: Sequence[str], directory: Path, environment: Mapping[str, str]
+) -> list[tuple[str, str, str]]:
+    """Lines whose output lacks what their comment says: the line, the comment, the output.
+
+    Args:
+        script: blocks of shell lines. A comment of a line that sets variables explains and promises nothing.
+        directory: where they run; `.run` in it is the home of the stack.
+        environment: all that the shell gets.
+
+    Raises:
+        AssertionError: the shell ended early.
+    """
+    lines = [line for block in script for line in block.splitlines()]
+    marked = "\n".join(f"echo '{_MARK}{number}'\n{line}" for number, line in enumerate(lines))
+    result = subprocess.run(
+        ["bash", "-euc", marked],
+        cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=150, check=False, env=dict(environment),
+    )  # fmt: skip
+    assert result.returncode == 0, (result.stdout[-500:], result.stderr)
+    shown = [part.partition("\n")[2] for part in result.stdout.split(_MARK)[1:]]
+    promised = ["" if line.startswith(("set ", "export ")) else line.partition(" # ")[2].strip() for line in lines]
+    return [case for case in zip(lines, promised, shown, strict=True) if case[1] not in case[2]]

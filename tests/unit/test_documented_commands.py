@@ -1,0 +1,70 @@
+"""Every command that a page shows is run by a test, or listed here with the reason why not."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.gateway.__main__ import argument_parser
+from tests.support.repository import ROOT
+from tests.unit.test_documentation import PAGES
+from tools.pages.commands import command_page
+
+RUN = {
+    "README.md": "tests/e2e/docs/test_readme.py",
+    "docs/start/tour.md": "tests/e2e/docs/test_readme.py",
+    "docs/start/first-organization.md": "tests/e2e/docs/test_admin_guide.py",
+    "docs/guides/admin-api.md": "tests/e2e/docs/test_readme.py",
+    "docs/guides/audit.md": "tests/e2e/docs/test_readme.py",
+    "docs/guides/command-line.md": "tests/e2e/docs/test_command_line.py",
+}
+NOT_RUN = {
+    "python -m gateway_core.schema": "`./dev up` runs it, and so does every end-to-end test",
+    "./dev bench": "takes minutes; its options are checked below",
+    "./dev lint": "CI runs it beside the suite",
+    "./dev protos": "writes into the repository; its options are checked below, its checks are tests",
+    "./dev sdk": "the end-to-end tests build the same packages; its options are checked below",
+    "./dev test": "is the suite itself; its paths are checked below",
+    "PATH=": "fuzzes for a minute with a package that is installed for it alone",
+    "npm install": "the end-to-end tests install the same package into a project of its own",
+    "pip install": "the end-to-end tests install the same package into an environment of its own",
+    '.venv/bin/python -c "from tests.property': "fuzzes for minutes; a test does so for a moment",
+    "set -a; . .run/env": "sets variables for the example behind it",
+}
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """The page and the line of every command, without its comment."""
+    for page in PAGES:
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+            for line in block.splitlines():
+                yield page.relative_to(ROOT).as_posix(), re.split(r"\s+# ", line)[0]
+
+
+def test_every_command_is_run_or_has_a_reason() -> None:
+    left = [command for page, command in commands() if page not in RUN]
+    assert [command for command in left if not command.startswith(tuple(NOT_RUN))] == []
+    assert [start for start in NOT_RUN if not any(command.startswith(start) for command in left)] == []
+
+
+@pytest.mark.parametrize(("page", "test"), RUN.items())
+def test_the_test_that_runs_a_page_names_it(page: str, test: str) -> None:
+    text = (ROOT / test).read_text(encoding="utf-8")
+    assert page in text or f'"{Path(page).name}"' in text
+
+
+@pytest.mark.parametrize("command", sorted({line for _, line in commands() if re.match(r"\./dev \w+ .*--", line)}))
+def test_the_options_of_a_command_exist(command: str) -> None:
+    name = command.split()[1]
+    known = (
+        argument_parser().format_help()
+        if name == "bench"
+        else command_page().partition(f"### ./dev {name}\n")[2].split("\n### ")[0]
+    )
+    assert [option for option in re.findall(r"(--[a-z-]+)", command) if option not in known] == []
+
+
+@pytest.mark.parametrize("path", sorted({path for _, line in commands() for path in re.findall(r" (tests/\S+)", line)}))
+def test_a_path_of_the_suite_exists(path: str) -> None:
+    assert (ROOT / path).exists()

@@ -1,0 +1,38 @@
+"""Docstrings of attributes, which Python itself does not keep: the text under an assignment in a class body."""
+
+import ast
+import inspect
+import sys
+import textwrap
+
+
+def attribute_docstrings(documented: type) -> dict[str, str]:
+    """The docstring under each attribute of a class and of our own bases of it, by name, on one line; a class overrides its bases.
+
+    Raises:
+        OSError: the source of a class cannot be read.
+    """
+    found: dict[str, str] = {}
+    for each in reversed(documented.__mro__):
+        if each.__module__.partition(".")[0] not in {"pydantic", *sys.stdlib_module_names}:
+            found |= dict(_pairs(each))
+    return found
+
+
+def _pairs(documented: type) -> list[tuple[str, str]]:
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(documented))).body
+    assert isinstance(tree, ast.ClassDef)  # noqa: S101 - it is the source of a class
+    pairs = []
+    for node, following in zip(tree.body, tree.body[1:], strict=False):
+        target = _target(node)
+        if target and isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
+            pairs.append((target, " ".join(str(following.value.value).split())))
+    return pairs
+
+
+def _target(node: ast.stmt) -> str:
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        return node.target.id
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        return node.targets[0].id
+    return ""

@@ -1,0 +1,68 @@
+"""The page with every error: of model calls from the gateway and from Envoy, of the admin API from its proto."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from megarouter_envoy.options import Limits
+from megarouter_envoy.replies.local_replies import causes
+
+from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from tools.pages.docstrings import attribute_docstrings
+from tools.protos.api import Api
+
+_INTRODUCTION: Final = """# Errors
+
+Generated from the code by `./dev protos --pages`; do not edit.
+
+## Model calls
+
+An error has the shape of the API that was called, so SDKs raise their usual exceptions. The reason is `error.code` in the OpenAI
+and Anthropic shapes, and `error.details[0].reason` in capitals in the Gemini shape. Errors of the provider pass unchanged.
+Where a retry cannot help, the answer carries `x-should-retry: false`.
+
+### Refused by the gateway
+
+No provider was called, and nothing is charged.
+
+| status | reason | what to do |
+|---|---|---|"""
+_FROM_ENVOY: Final = """
+### Answered by the proxy
+
+The proxy gives these answers when a call cannot be read, checked or completed.
+
+| status | reason | message |
+|---|---|---|"""
+_OF_THE_API: Final = """
+## Admin API
+
+An error is a `google.rpc.Status` with one `google.rpc.ErrorInfo`; `ErrorInfo.reason` is one of these values.
+[The admin API](../guides/admin-api.md#errors) says what each status code asks of the caller.
+
+| reason | meaning |
+|---|---|"""
+
+
+def errors_page(api: Api) -> str:
+    """The page; the errors of model calls stand in the order of their status."""
+    return "\n".join([_INTRODUCTION, *_refusals(), _FROM_ENVOY, *_local_replies(), _OF_THE_API, *_reasons(api)]) + "\n"
+
+
+def _refusals() -> Iterator[str]:
+    remedies = attribute_docstrings(RefusalReason)
+    for reason in sorted(RefusalReason, key=lambda each: Refusal(each, "").status):
+        yield f"| {Refusal(reason, '').status} | `{reason}` | {remedies[reason.name]} |"
+
+
+def _local_replies() -> Iterator[str]:
+    rows = {(cause.error.status, cause.error.code): cause.error.message for cause in causes(Limits().max_request_bytes)}
+    for (status, code), message in sorted(rows.items()):
+        yield f"| {status} | `{code}` | {message} |"
+
+
+def _reasons(api: Api) -> Iterator[str]:
+    file = next(file for file in api.files if file.name.endswith("type/v1/error_reason.proto"))
+    ((name, enum),) = file.enums
+    for value in enum.value[1:]:
+        comment = " ".join(file.comment(f"{name}.{value.name}").split()).replace("|", "\\|")
+        yield f"| `{value.name}` | {comment} |"

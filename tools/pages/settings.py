@@ -1,0 +1,127 @@
+"""The page with every setting: of the services from their settings classes, of the runner and of clients from one table."""
+
+from typing import Final
+
+from megarouter_envoy.binary import BINARY_SETTING
+from megarouter_envoy.module import MODULE_SETTING
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from admin_service.demo.settings import DemoSettings
+from deploy.local.stack.environment import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE, OTLP_ENDPOINT, REDIS_URL
+from gateway_core.runtime.settings import (
+    PREFIX,
+    AdminSettings,
+    AuthzSettings,
+    RateLimitSettings,
+    ServiceSettings,
+    UsageSettings,
+)
+from gateway_core.schema.roles import OWNER_URL, SERVICE_URLS
+from tools.pages.docstrings import attribute_docstrings
+
+SERVICES: Final[dict[str, type[ServiceSettings]]] = {
+    "authz": AuthzSettings,
+    "ratelimit": RateLimitSettings,
+    "usage": UsageSettings,
+    "admin": AdminSettings,
+}
+OF_THE_RUNNER: Final = {
+    OWNER_URL: "Use this PostgreSQL instead of the embedded one, logging in as the owner of the database.",
+    **dict.fromkeys(
+        SERVICE_URLS.values(), "With your own PostgreSQL: log in with this URL instead of a generated password."
+    ),
+    REDIS_URL: "Use this Redis, or Redis Cluster, instead of the embedded one.",
+    ALLOWED_ORIGINS: "Origins of browsers that may call the admin API, separated by commas: `https://console.example`.",
+    IDENTITY_PROVIDERS_FILE: "Absolute path of the file that lists the OpenID Connect issuers whose tokens the admin API accepts.",
+    BINARY_SETTING: "Run this Envoy binary instead of the installed one.",
+    MODULE_SETTING: "Load this compiled Envoy module instead of compiling the sources.",
+}
+OF_MIGRATION: Final = {
+    OWNER_URL: "PostgreSQL, logging in as the owner of the database. Required.",
+    **{
+        variable: f"The password in it becomes that of `{role}`. Unset: the role keeps its own."
+        for role, variable in SERVICE_URLS.items()
+    },
+}
+OF_CLIENTS: Final = {
+    "MEGAROUTER_BASE_URL": "Address of the model listener.",
+    "MEGAROUTER_API_KEY": "A demo API key for model calls.",
+    "MEGAROUTER_ADMIN_URL": "Address of the admin API for REST and gRPC-Web.",
+    "MEGAROUTER_ADMIN_ADDRESS": "Address of the admin API for gRPC, `host:port`.",
+    "MEGAROUTER_ADMIN_TOKEN": "Access token of the demo organization's Super Admin.",
+    "MEGAROUTER_ORGANIZATION": "Name of the demo organization.",
+    OWNER_URL: "The database of the stack, logging in as its owner.",
+    **{variable: f"The same, logging in as `{role}`." for role, variable in SERVICE_URLS.items()},
+    REDIS_URL: "The Redis that the stack uses.",
+}
+_INTRODUCTION: Final = """# Settings
+
+Generated from the settings classes by `./dev protos --pages`; do not edit. Settings are environment
+variables. A service refuses to start, and names the variable, when one that begins with `MEGAROUTER_` is unknown.
+
+## Services
+
+`all` stands for authz_service, ratelimit_service, usage_service and admin_service.
+
+| variable | service | default | meaning |
+|---|---|---|---|"""
+_TELEMETRY: Final = f"""
+Every service, Envoy included, also reads OpenTelemetry's variables:
+
+| variable | meaning |
+|---|---|
+| `{OTLP_ENDPOINT}` | `http://host:4317` of an OTLP/gRPC collector for traces and metrics. Without it nothing is exported. |
+| `OTEL_METRIC_EXPORT_INTERVAL` | Milliseconds between two exports of metrics; 60000 if unset. |
+"""
+
+
+def settings_page() -> str:
+    """The page."""
+    lines = [_INTRODUCTION, *_services(), _TELEMETRY]
+    lines += ["## `./dev up`\n", "| variable | meaning |", "|---|---|", *_rows(OF_THE_RUNNER)]
+    lines += [
+        "\n## `python -m gateway_core.schema migrate`\n",
+        "| variable | meaning |",
+        "|---|---|",
+        *_rows(OF_MIGRATION),
+    ]
+    lines += ["\n## `python -m admin_service.demo`\n", "| variable | default | meaning |", "|---|---|---|", *_demo()]
+    lines += [
+        "\n## Written for clients\n",
+        "`./dev up` writes these to `HOME/env` (`.run/env` by default), a file to source in a shell.\n",
+        "| variable | meaning |",
+        "|---|---|",
+        *_rows(OF_CLIENTS),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _services() -> list[str]:
+    rows: dict[tuple[str, str, str], list[str]] = {}
+    for service, settings in SERVICES.items():
+        meanings = attribute_docstrings(settings)
+        for name, field in settings.model_fields.items():
+            rows.setdefault((_variable(name), _default(field), meanings[name]), []).append(service)
+    return [
+        f"| `{variable}` | {'all' if len(services) == len(SERVICES) else ', '.join(services)} | {default} | {meaning} |"
+        for (variable, default, meaning), services in rows.items()
+    ]
+
+
+def _demo() -> list[str]:
+    meanings = attribute_docstrings(DemoSettings)
+    own = [name for name in DemoSettings.model_fields if name in DemoSettings.__annotations__ and name != "listen"]
+    return [f"| `{_variable(name)}` | {_default(DemoSettings.model_fields[name])} | {meanings[name]} |" for name in own]
+
+
+def _rows(meanings: dict[str, str]) -> list[str]:
+    return [f"| `{variable}` | {meaning} |" for variable, meaning in meanings.items()]
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _default(field: FieldInfo) -> str:
+    return "required" if field.default is PydanticUndefined else f"`{field.default}`"
