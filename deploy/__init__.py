@@ -1,1 +1,1 @@
-"""How the gateway is run: the local runner, the mock provider, migrations and the catalogue."""
+"""How the gateway is run: the local runner, the mock provider and the catalogue."""

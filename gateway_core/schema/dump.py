@@ -22,7 +22,7 @@ _HEAD: Final = """\
 _NOISE: Final = re.compile(
     r"--$|-- (Name: |Dumped |PostgreSQL database dump)|\\(un)?restrict |SET |SELECT pg_catalog\.set_config\("
 )
-_POLICY_ROLES: Final = re.compile(r"(?<= TO )megarouter_\w+(?:, megarouter_\w+)+")
+_POLICY: Final = re.compile(r"^(?P<head>CREATE POLICY .+? TO )(?P<roles>\w+(?:, \w+)+)")
 _TIMEOUT_S: Final = 60
 
 
@@ -48,12 +48,12 @@ def dump_schema(url: str) -> str:
 def _without_noise(text: str) -> str:
     """Removes settings of the session, versions and headings, so that only a change of the schema changes the text."""
     # pg_dump lists the roles of a policy in the order in which they lie on the disk.
-    kept = [_POLICY_ROLES.sub(_sorted_roles, line) for line in text.splitlines() if not _NOISE.match(line)]
+    kept = [_POLICY.sub(_with_sorted_roles, line) for line in text.splitlines() if not _NOISE.match(line)]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() + "\n"
 
 
-def _sorted_roles(listed: re.Match[str]) -> str:
-    return ", ".join(sorted(listed[0].split(", ")))
+def _with_sorted_roles(policy: re.Match[str]) -> str:
+    return policy["head"] + ", ".join(sorted(policy["roles"].split(", ")))
 
 
 def _pg_dump() -> str:

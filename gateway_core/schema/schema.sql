@@ -55,7 +55,7 @@ DECLARE
 BEGIN
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', divided);
     EXECUTE format(
-        'CREATE POLICY organization_wall ON %s TO megarouter_admin, megarouter_authz, megarouter_usage USING (%s) WITH CHECK (%s)',
+        'CREATE POLICY organization_wall ON %s TO megarouter_authz, megarouter_usage, megarouter_admin USING (%s) WITH CHECK (%s)',
         divided, acts_for, acts_for);
     EXECUTE format('CREATE POLICY every_organization_read ON %s FOR SELECT TO megarouter_usage USING (%s)', divided, acts_for_all);
     EXECUTE format('CREATE POLICY every_organization_lock ON %s FOR UPDATE TO megarouter_usage USING (%s) WITH CHECK (false)',

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from deploy.local.stack.environment import DATABASE_URL, REDIS_URL
 from deploy.local.supervision.running import Stack
+from gateway_core.schema.roles import SERVICE_URLS
 from tests.e2e.conftest import Post, free_port_base
 from tests.support.identity_provider import encode
 from tests.support.otlp_receiver import OtlpReceiver, ReceivedSpan, receiving
@@ -97,5 +99,5 @@ async def test_no_secret_is_in_any_span_or_log(second: Stack, receiver: OtlpRece
 
 
 def _passwords(environment: dict[str, str]) -> list[str]:
-    urls = (environment["MEGAROUTER_DATABASE_URL"], environment["MEGAROUTER_REDIS_URL"])
+    urls = [environment[name] for name in (DATABASE_URL, *SERVICE_URLS.values(), REDIS_URL)]
     return [url.split("@")[0].rsplit(":", 1)[1] for url in urls]

@@ -46,7 +46,7 @@ class Books:
 
     async def kept(self, organization: str) -> tuple[int, int, dict[str, int], int]:
         """Balance, sequence, spend by counter, and the sum of the transfers of the pool."""
-        async with acting_for(self.usage, organization) as connection:
+        async with acting_for(self.admin, organization) as connection:
             row = await connection.fetchrow(
                 "SELECT balance_nano_credits, h.sequence FROM ledger_heads h JOIN ledger_accounts a USING (organization_id)"
                 " WHERE account = 'CREDIT_POOL'"
