@@ -14,11 +14,11 @@ from authz_service.model_list import list_models
 from authz_service.request.call import Call
 from authz_service.request.credentials import INVALID_KEY, KeyHashes, find_api_key
 from authz_service.request.parameters import read_parameters
-from authz_service.request.terms import TermsMemory
+from authz_service.request.terms import PreparedTerms, TermsMemory
 from gateway_core.contract.dialects import dialect_of_path
 from gateway_core.contract.headers import DIALECT_VERSION, GEMINI_API_KEY
 from gateway_core.model.calls.decision import MICROSECONDS_PER_SECOND, Admission, Prices, admit, refuse_principal
-from gateway_core.model.calls.holds import SharedClaims, shared_claims, sign_hold
+from gateway_core.model.calls.holds import sign_hold
 from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.placements import Placed, Refused
 from gateway_core.model.calls.principals import Principal
@@ -46,6 +46,8 @@ class Admitted:
 
     admission: Admission
     token: str
+    shared_answer: bytes
+    """What Envoy is answered to every call of the same terms: `envoy_messages.shared_answer`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,12 @@ class Authorizer:
     hold_life_ms: int
     now_ns: Callable[[], int] = time.time_ns
     random_bytes: Callable[[int], bytes] = os.urandom
-    terms: TermsMemory = field(default_factory=lambda: TermsMemory(PeriodClock()))
+    terms: TermsMemory = field(init=False, repr=False)
     _key_hashes: KeyHashes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._key_hashes = KeyHashes(self.secrets.key_pepper)
+        self.terms = TermsMemory(PeriodClock(), self.secrets.hold_signing_key)
 
     async def authorize(self, call: Call) -> Outcome:
         """The outcome of a call. A dependency that does not answer refuses it: nothing passes unchecked."""
@@ -123,48 +126,43 @@ class Authorizer:
         if isinstance(route, ModelList):
             listing = list_models(route, principal, self.prices().models.values(), now_ns / 10**9)
             return listing if isinstance(listing, Refusal) else Answered(listing)
-        admission = self._decide(call, route, principal, secret_hash, now_ns // 1_000)
-        if isinstance(admission, Refusal):
-            return admission
-        placement = await self.admissions.place(admission)
-        if isinstance(placement, Refused):
-            return refuse_placement(admission, placement)
-        return self._admitted(admission, placement)
+        return await self._admit(call, route, principal, secret_hash, now_ns // 1_000)
 
-    def _decide(
+    async def _admit(
         self, call: Call, route: ModelCall, principal: Principal, secret_hash: bytes, now_epoch_us: int
-    ) -> Admission | Refusal:
-        """The hold that the call needs."""
+    ) -> Admitted | Refusal:
+        """Places the hold that the call needs."""
         parameters = read_parameters(call, route)
         if isinstance(parameters, Refusal):
             return parameters
         if self.register.is_full:
             return _TRY_AGAIN
-        terms = self.terms.terms_of(
+        prepared = self.terms.terms_of(
             secret_hash, principal, route.endpoint, parameters, self.prices(), now_epoch_us / MICROSECONDS_PER_SECOND
         )
-        if isinstance(terms, Refusal):
-            return terms
-        return admit(
-            terms,
+        if isinstance(prepared, Refusal):
+            return prepared
+        admission = admit(
+            prepared.terms,
             parameters,
             call.body_bytes,
             now_epoch_us=now_epoch_us,
             hold_life_ms=self.hold_life_ms,
             hold_id=make_id("hold", now_epoch_us // 1_000, self.random_bytes(10)),
         )
+        placement = await self.admissions.place(admission.hold, prepared.placing)
+        if isinstance(placement, Refused):
+            return refuse_placement(admission, placement)
+        return self._admitted(admission, placement, prepared)
 
-    def _admitted(self, asked: Admission, placement: Placed) -> Admitted:
+    def _admitted(self, asked: Admission, placement: Placed, prepared: PreparedTerms) -> Admitted:
         shadow = asked.hold.shadow_refusals
         if placement.shadow_refusals:
             shadow = tuple(sorted({*shadow, *placement.shadow_refusals}))
         admission = asked.placed(placement.number, shadow, placement.tokens_left)
-        token = sign_hold(admission.hold, self.secrets.hold_signing_key, admission.derived(self._claims))
+        token = sign_hold(admission.hold, self.secrets.hold_signing_key, prepared.claims)
         self.register.append(PlacedHold(admission.hold, token, placement.generation))
-        return Admitted(admission, token)
-
-    def _claims(self, admission: Admission) -> SharedClaims:
-        return shared_claims(admission.hold, self.secrets.hold_signing_key)
+        return Admitted(admission, token, prepared.answer)
 
 
 def _client_dialect(call: Call) -> Dialect:

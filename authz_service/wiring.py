@@ -123,12 +123,12 @@ class AuthzService:
 
     def _report_shadows(self, hold: Hold) -> None:
         """What settlement adds to the guardrails' own counts, for operators."""
-        kinds = [hold.counters[index].kind for index in hold.shadow_refusals]
+        kinds = [hold.claims.counters[index].kind for index in hold.shadow_refusals]
         for kind in kinds:
             self._shadow_refusals.add(1, {semconv.SCOPE_KIND: kind})
         logger.info(
             "a call passed that guardrails in shadow mode would have refused",
-            extra={"hold_id": hold.hold_id, "organization": hold.organization, "scopes": ",".join(kinds)},
+            extra={"hold_id": hold.hold_id, "organization": hold.claims.organization, "scopes": ",".join(kinds)},
         )
 
 
@@ -143,7 +143,7 @@ def _decision(outcome: Outcome) -> tuple[tuple[str, str], ...]:
 
 def _render(outcome: Outcome, traceparent: str | None) -> bytes:
     if isinstance(outcome, Admitted):
-        return allow(outcome.admission, outcome.token, traceparent)
+        return allow(outcome.admission, outcome.token, outcome.shared_answer, traceparent)
     if isinstance(outcome, Answered):
         return answer(outcome.body)
     return deny(outcome.refusal, outcome.dialect)
@@ -155,8 +155,8 @@ def _attributes(outcome: Outcome) -> dict[str, str]:
         hold = outcome.admission.hold
         attributes |= {
             semconv.HOLD_ID: hold.hold_id,
-            semconv.GEN_AI_REQUEST_MODEL: hold.requested_model,
-            semconv.GEN_AI_PROVIDER_NAME: hold.provider,
+            semconv.GEN_AI_REQUEST_MODEL: hold.claims.requested_model,
+            semconv.GEN_AI_PROVIDER_NAME: hold.claims.provider,
         }
     return attributes
 

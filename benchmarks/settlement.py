@@ -25,7 +25,7 @@ from authz_service.holds.placement_floors import Floors
 from deploy.local.programs.migration import migrate_with_derived_logins
 from deploy.local.programs.postgres import start_postgres
 from deploy.local.programs.redis import start_redis
-from gateway_core.model.calls.decision import Admission
+from gateway_core.model.calls.decision import Limits
 from gateway_core.model.calls.holds import Hold, sign_hold
 from gateway_core.runtime.settings import UsageSettings
 from gateway_core.runtime.telemetry.metrics import NO_METRICS
@@ -34,6 +34,7 @@ from gateway_core.stores.postgres.catalog_store import open_catalog_cache
 from gateway_core.stores.postgres.connections import open_pool
 from gateway_core.stores.postgres.hold_store import SpendStore, insert_holds
 from gateway_core.stores.redis.hold_counters import HoldCounters
+from gateway_core.stores.redis.placing import placing_terms
 from tests.contract.usage_service.settlement_cases import SIGNING_KEY, make_hold, make_report, make_settings, prepare
 from usage_service.counters import follower as counter_follower
 from usage_service.counters.follower import CounterFollower
@@ -97,9 +98,10 @@ async def _prepare(database_url: str, organizations: Sequence[str], calls: int) 
 
 def _hold(organization: str, number: int) -> Hold:
     hold = make_hold(organization)
-    key, *others = hold.counters
+    key, *others = hold.claims.counters
     name = f"key-{number % KEYS}"
-    return replace(hold, api_key=name, counters=(replace(key, scope_id=name), *others), placement=number + 1)
+    claims = replace(hold.claims, api_key=name, counters=(replace(key, scope_id=name), *others))
+    return replace(hold, claims=claims, placement=number + 1)
 
 
 @asynccontextmanager
@@ -127,19 +129,9 @@ async def _seed(redis: Redis, store: SpendStore, organization: str) -> None:
     admissions = Admissions(HoldCounters(redis), store, floors, 1, lambda: f"generation-{next(_numbers)}")
     for number in range(KEYS):
         hold = replace(_hold(organization, number), amount_nano_credits=0)
-        unlimited = (None,) * len(hold.counters)
-        await admissions.place(
-            Admission(
-                hold,
-                unlimited,
-                unlimited,
-                "",
-                "",
-                rewrite_model=False,
-                inject_include_usage=False,
-                rate_limits="",
-            )
-        )
+        unlimited = (None,) * len(hold.claims.counters)
+        limits = Limits(budgets=unlimited, reset_epoch_s=unlimited)
+        await admissions.place(hold, placing_terms(hold.claims, limits))
 
 
 async def _check_in_step(redis: Redis, pool: asyncpg.Pool, organizations: Sequence[str]) -> None:

@@ -54,7 +54,7 @@ class SettlementMetrics:
                 self._count(record, "sweep")
 
     def _count(self, record: RecordedSettlement, origin: str) -> None:
-        resolution, model = record.settlement.resolution, record.settlement.hold.requested_model
+        resolution, model = record.settlement.resolution, record.settlement.hold.claims.requested_model
         outcome = "CORRECTED" if record.corrects is not None else resolution.outcome
         self._calls[origin, outcome, resolution.source] += 1
         self._charges_nano_credits[model] += max(0, record.delta_nano_credits)

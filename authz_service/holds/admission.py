@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from authz_service.holds.placement_floors import Floors
-from gateway_core.model.calls.decision import Admission
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import Missing, Placed, Refused, Withdrawn
 from gateway_core.model.limits.throttles import Throttle
@@ -16,7 +15,7 @@ from gateway_core.runtime.single_flight import SingleFlight
 from gateway_core.stores.postgres.hold_store import CounterSnapshot, PoolSnapshot
 from gateway_core.stores.redis.connections import UNAVAILABLE
 from gateway_core.stores.redis.hold_counters import HoldCounters
-from gateway_core.stores.redis.placing import PlacingTerms, placing_terms
+from gateway_core.stores.redis.placing import PlacingTerms
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +75,12 @@ class Admissions:
         self._taking_back: set[asyncio.Task[None]] = set()
         self._rebuildings: SingleFlight[tuple[str, str], None] = SingleFlight()
 
-    async def place(self, admission: Admission) -> Placed | Refused:
+    async def place(self, hold: Hold, terms: PlacingTerms) -> Placed | Refused:
         """Places the hold on every scope or on none.
+
+        Args:
+            hold: what is to be placed.
+            terms: `placing_terms` of its claims and limits.
 
         Raises:
             SeedingError: see there.
@@ -87,12 +90,12 @@ class Admissions:
         now_s = asyncio.get_running_loop().time
         begun_s = now_s()
         try:
-            placement = await self._place(admission)
+            placement = await self._place(hold, terms)
             _refuse_late(now_s() - begun_s)
         except (asyncio.CancelledError, TimeoutError, *UNAVAILABLE):
             # Nobody waits for the answer any more, or it is not known: the call is not made, so its hold must not stay. A placing
             # that is still on its way is carried out before the taking back, or finds the hold withdrawn.
-            self._remember(asyncio.create_task(self._take_back(admission.hold)))
+            self._remember(asyncio.create_task(self._take_back(hold)))
             raise
         return placement
 
@@ -110,47 +113,48 @@ class Admissions:
             return
         logger.error("a hold without a call was not taken back", extra={"hold_id": hold.hold_id})
 
-    async def _place(self, admission: Admission) -> Placed | Refused:
-        organization = admission.hold.organization
+    async def _place(self, hold: Hold, terms: PlacingTerms) -> Placed | Refused:
+        organization = hold.claims.organization
         for _ in range(_ATTEMPTS):
             floor = self._floors.known(organization)
             if floor is None:  # nearly never: a call that does not wait for anything costs less
                 floor = await self._floors.of(organization)
-            placement = await self._counters.place_on(admission.derived(_placing_terms), admission.hold, floor)
+            placement = await self._counters.place_on(terms, hold, floor)
             if isinstance(placement, Placed):
                 self._floors.reached(organization, placement.number)
             if isinstance(placement, Placed | Refused):
                 return placement
             if isinstance(placement, Withdrawn):
                 break
-            await self._seed(admission, placement, floor)
+            await self._seed(hold, terms, placement, floor)
         raise SeedingError
 
-    async def _seed(self, admission: Admission, missing: Missing, floor: int) -> None:
-        organization = admission.hold.organization
+    async def _seed(self, hold: Hold, terms: PlacingTerms, missing: Missing, floor: int) -> None:
+        organization = hold.claims.organization
         if missing.pool:
             await self._once((organization, ""), lambda: self._seed_pool(organization, floor))
             return  # What is known of the counters must be newer than the pool they belong to.
         await asyncio.gather(
             *(
                 self._once(
-                    (missing.edition, admission.hold.counters[index].encode()),
-                    partial(self._seed_counter, admission, index, missing.edition),
+                    (missing.edition, hold.claims.counters[index].encode()),
+                    partial(self._seed_counter, hold, terms.reset_epoch_s[index], index, missing.edition),
                 )
                 for index in missing.counters
             ),
-            *(self._seed_calls(admission, admission.hold.throttles[index]) for index in missing.throttles),
+            *(self._seed_calls(hold, hold.claims.throttles[index]) for index in missing.throttles),
         )
 
-    async def _seed_calls(self, admission: Admission, throttle: Throttle) -> None:
+    async def _seed_calls(self, hold: Hold, throttle: Throttle) -> None:
         await self._once(
-            (admission.hold.organization, throttle.encode()), partial(self._seed_calls_once, admission.hold, throttle)
+            (hold.claims.organization, throttle.encode()),
+            partial(self._seed_calls_once, hold, throttle),
         )
 
     async def _seed_calls_once(self, hold: Hold, throttle: Throttle) -> None:
-        sequence, open_holds = await self._snapshots.open_calls(hold.organization, throttle.scope)
+        sequence, open_holds = await self._snapshots.open_calls(hold.claims.organization, throttle.scope)
         await self._counters.seed_calls(
-            hold.organization,
+            hold.claims.organization,
             throttle,
             open_holds=open_holds,
             sequence=sequence,
@@ -176,11 +180,10 @@ class Admissions:
             open_holds=pool.open_holds,
         )
 
-    async def _seed_counter(self, admission: Admission, index: int, edition: str) -> None:
-        organization = admission.hold.organization
-        counter = admission.hold.counters[index].encode()
-        reset_epoch_s = admission.reset_epoch_s[index]
-        hold_life_s = (admission.hold.expires_epoch_us - admission.hold.placed_epoch_us) // 10**6
+    async def _seed_counter(self, hold: Hold, reset_epoch_s: int | None, index: int, edition: str) -> None:
+        organization = hold.claims.organization
+        counter = hold.claims.counters[index].encode()
+        hold_life_s = (hold.expires_epoch_us - hold.placed_epoch_us) // 10**6
         snapshot = await self._snapshots.counter_snapshot(organization, counter)
         await self._counters.seed_counter(
             organization,
@@ -196,7 +199,3 @@ class Admissions:
 def _refuse_late(waited_s: float) -> None:
     if waited_s > _LATEST_S:
         raise TimeoutError("the hold was placed too late")
-
-
-def _placing_terms(admission: Admission) -> PlacingTerms:
-    return placing_terms(admission.hold, admission.limits, admission.throttle_limits, admission.shadows)

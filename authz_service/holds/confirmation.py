@@ -104,7 +104,7 @@ class Confirmations:
         """Asks once about everything that waits; what cannot be told yet goes on waiting."""
         organizations: dict[str, list[_Unconfirmed]] = {}
         for unconfirmed in self._waiting.values():
-            organizations.setdefault(unconfirmed.placed.hold.organization, []).append(unconfirmed)
+            organizations.setdefault(unconfirmed.placed.hold.claims.organization, []).append(unconfirmed)
         for organization, waiting in organizations.items():
             for first in range(0, len(waiting), _BATCH_ENTRIES):
                 try:

@@ -14,7 +14,7 @@ from gateway_core.contract import headers
 from gateway_core.contract.errors import error_body, error_of, retry_headers
 from gateway_core.contract.headers import CONTENT_LENGTH
 from gateway_core.contract.metadata import ANSWERED, REQUEST_NAMESPACE, DecisionKey
-from gateway_core.model.calls.decision import Admission
+from gateway_core.model.calls.decision import Admission, Terms
 from gateway_core.model.calls.placement_refusals import token_quota
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.dialects import Dialect
@@ -82,13 +82,16 @@ def _value(value: struct_pb2.Value) -> Value:
     return value.string_value if kind == "string_value" else None
 
 
-def allow(admission: Admission, token: str, traceparent: str | None) -> bytes:
+def allow(admission: Admission, token: str, shared: bytes, traceparent: str | None) -> bytes:
     """The call passes: where it goes, and the hold that travels with it. A serialized `CheckResponse`.
 
-    What calls of the same terms share is serialized once. A message may come in parts: those of `dynamic_metadata` are merged
-    (https://protobuf.dev/programming-guides/encoding/#last-one-wins).
+    Args:
+        admission: the call.
+        token: of its hold.
+        shared: `shared_answer` of its terms. A message may come in parts: those of `dynamic_metadata` are merged
+            (https://protobuf.dev/programming-guides/encoding/#last-one-wins).
+        traceparent: of the call, where it is traced.
     """
-    shared = admission.derived(_shared_answer)
     own = _metadata_entry(_HOLD, token) + _metadata_entry(_HOLD_ID, admission.hold.hold_id)
     if traceparent:
         own += _metadata_entry(_TRACEPARENT, traceparent)
@@ -106,14 +109,14 @@ def _metadata_entry(key: bytes, text: str) -> bytes:
     return bytes_field(1, bytes_field(1, key) + bytes_field(2, value))
 
 
-def _shared_answer(admission: Admission) -> bytes:
-    """What the answers to all calls of the same terms have in common."""
+def shared_answer(terms: Terms) -> bytes:
+    """What the answers to all calls of the same terms have in common: part of a serialized `CheckResponse`."""
     answer: bytes = external_auth_pb2.CheckResponse(
         status=status_pb2.Status(code=code_pb2.OK),
         ok_response=external_auth_pb2.OkHttpResponse(
-            headers=[_header(headers.CLUSTER, admission.cluster)], headers_to_remove=_REMOVED_HEADERS
+            headers=[_header(headers.CLUSTER, terms.route.cluster)], headers_to_remove=_REMOVED_HEADERS
         ),
-        dynamic_metadata=_shared_metadata(admission),
+        dynamic_metadata=_shared_metadata(terms),
     ).SerializeToString()
     return answer
 
@@ -151,20 +154,20 @@ def _header(name: str, value: str) -> base_pb2.HeaderValueOption:
     return base_pb2.HeaderValueOption(header=base_pb2.HeaderValue(key=name, value=value), append_action=_OVERWRITE)
 
 
-def _shared_metadata(admission: Admission) -> struct_pb2.Struct:
+def _shared_metadata(terms: Terms) -> struct_pb2.Struct:
     """What Envoy's filters and logs read. Whose call it is and what it may cost stands in the token."""
-    hold = admission.hold
+    claims, route = terms.claims, terms.route
     fields: dict[str, Any] = {
-        DecisionKey.ORGANIZATION: hold.organization,
-        DecisionKey.DIALECT: str(hold.endpoint.dialect),
-        DecisionKey.UPSTREAM_PATH: admission.upstream_path,
+        DecisionKey.ORGANIZATION: claims.organization,
+        DecisionKey.DIALECT: str(claims.endpoint.dialect),
+        DecisionKey.UPSTREAM_PATH: route.upstream_path,
     }
-    if admission.rewrite_model:
-        fields[DecisionKey.SERVED_MODEL] = hold.served_model
-    if admission.inject_include_usage:
+    if route.rewrite_model:
+        fields[DecisionKey.SERVED_MODEL] = claims.served_model
+    if route.inject_include_usage:
         fields[DecisionKey.INJECT_INCLUDE_USAGE] = True
-    if admission.rate_limits:  # without the key Envoy does not ask ratelimit_service
-        fields[DecisionKey.RATE_LIMITS] = admission.rate_limits
+    if terms.limits.requests:  # without the key Envoy does not ask ratelimit_service
+        fields[DecisionKey.RATE_LIMITS] = terms.limits.requests
     return _struct(fields)
 
 

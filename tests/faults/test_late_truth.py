@@ -22,6 +22,7 @@ from gateway_core.stores.redis.connections import open_redis
 from tests.e2e.conftest import free_port_base
 from tests.faults.conftest import REGISTERED_WITHIN_S, World, open_world, survive
 from tests.support.books import cost
+from tests.support.example_hold import with_changes
 from tests.support.faults.journal import append, lines_of, payload_of
 from tests.support.faults.load import Load, call, chat_stream
 from tests.support.faults.recovery import FIGURES, Recovery
@@ -175,10 +176,10 @@ def dated_back(world: World, token: str) -> str:
         replace(counter, cycle_start_epoch_s=counter.cycle_start_epoch_s - DAY_S)
         if counter.cycle is Cycle.DAILY
         else counter
-        for counter in hold.counters
+        for counter in hold.claims.counters
     )
     placed, expires = hold.placed_epoch_us - DAY_S * 10**6, hold.expires_epoch_us - DAY_S * 10**6
-    return sign_hold(replace(hold, counters=counters, placed_epoch_us=placed, expires_epoch_us=expires), key)
+    return sign_hold(with_changes(hold, counters=counters, placed_epoch_us=placed, expires_epoch_us=expires), key)
 
 
 async def date_register_back(world: World, tokens: dict[str, str]) -> None:

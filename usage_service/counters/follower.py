@@ -59,7 +59,7 @@ class CounterFollower:
     def committed(self, recorded: Sequence[RecordedSettlement]) -> None:
         """Takes note of settlements that are on the books."""
         for record in recorded:
-            organization = record.settlement.hold.organization
+            organization = record.settlement.hold.claims.organization
             if organization in self._lagging:
                 continue
             if self._waiting_count >= _MAX_WAITING_EVENTS:

@@ -48,10 +48,12 @@ async def with_later_counters(
 
     def told(entry: RecordedSettlement) -> RecordedSettlement:
         hold = entry.settlement.hold
-        known_as = hold.organization, id(hold.counters)
+        known_as = hold.claims.organization, id(hold.claims.counters)
         changed = changes.get(known_as)
         if changed is None:
-            changed = changes[known_as] = changed_counters(hold.counters, present.get(hold.organization, {}))
+            changed = changes[known_as] = changed_counters(
+                hold.claims.counters, present.get(hold.claims.organization, {})
+            )
         if not changed or not _is_overtaken(entry, until_us):
             return entry
         return dataclasses.replace(entry, later_counters=later_counters(changed, hold.placed_epoch_us / 10**6, clock))
@@ -61,7 +63,7 @@ async def with_later_counters(
 
 def _is_overtaken(entry: RecordedSettlement, until_us: Mapping[str, float]) -> bool:
     hold = entry.settlement.hold
-    return hold.placed_epoch_us < until_us.get(hold.organization, -1)
+    return hold.placed_epoch_us < until_us.get(hold.claims.organization, -1)
 
 
 async def _present_cycles(
@@ -69,7 +71,7 @@ async def _present_cycles(
 ) -> dict[str, dict[Scope, PresentCycle]]:
     """By organization."""
     holds = (entry.settlement.hold for entry in overtaken)
-    distinct = {(hold.organization, id(hold.counters)): hold.counters for hold in holds}
+    distinct = {(hold.claims.organization, id(hold.claims.counters)): hold.claims.counters for hold in holds}
     scopes = {
         (organization, str(counter.kind), counter.scope_id)
         for (organization, _), counters in distinct.items()

@@ -183,7 +183,7 @@ class _Case:
 
     def resolve(self) -> Resolution:
         try:
-            usage = usage_of_report(self.hold.endpoint, self.report.facts)
+            usage = usage_of_report(self.hold.claims.endpoint, self.report.facts)
         except InvalidUsageError:
             return self._estimate(SettlementDetail.INVALID_USAGE, self._guess())
         if usage is None:
@@ -200,7 +200,7 @@ class _Case:
         at least a byte of the body. Output: the longest answer, for as many choices as the hold can stand for.
         """
         input_limit = self.model.context_window_tokens + self.model.max_output_tokens
-        if self.hold.endpoint is Endpoint.EMBEDDINGS:
+        if self.hold.claims.endpoint is Endpoint.EMBEDDINGS:
             input_limit = max(input_limit, self.report.request_bytes)
         reserve = max(self.model.default_output_reserve_tokens, 1)
         choices = max(-(-self.hold.output_tokens // reserve), 1)
@@ -233,7 +233,7 @@ class _Case:
         """Whether a stream delivered part of an answer before its error. The failed terminal event of Responses says itself
         what is owed: there the provider reports usage, or null.
         """
-        if not self.hold.streams or self.hold.endpoint is Endpoint.RESPONSES:
+        if not self.hold.claims.streams or self.hold.claims.endpoint is Endpoint.RESPONSES:
             return False
         return not self.report.facts.keys().isdisjoint(_BEGINNINGS)
 
@@ -245,10 +245,12 @@ class _Case:
     def _best_guess(self, response_bytes: int) -> TokenUsage:
         """As `_guess`, but with the exact input where Anthropic's `message_start` told it before the stream broke off."""
         guess = self._guess(response_bytes)
-        if self.hold.endpoint is not Endpoint.MESSAGES or UsageFact.START_USAGE not in self.report.facts:
+        if self.hold.claims.endpoint is not Endpoint.MESSAGES or UsageFact.START_USAGE not in self.report.facts:
             return guess
         try:
-            start = usage_of_report(self.hold.endpoint, {UsageFact.USAGE: self.report.facts[UsageFact.START_USAGE]})
+            start = usage_of_report(
+                self.hold.claims.endpoint, {UsageFact.USAGE: self.report.facts[UsageFact.START_USAGE]}
+            )
         except InvalidUsageError:
             return guess
         if start is None or not self._is_plausible(start):

@@ -30,12 +30,12 @@ class Settlement:
     @cached_property
     def counters(self) -> tuple[str, ...]:
         """The hold's counters, encoded."""
-        return tuple(counter.encode() for counter in self.hold.counters)
+        return tuple(counter.encode() for counter in self.hold.claims.counters)
 
     @cached_property
     def throttles(self) -> tuple[str, ...]:
         """The hold's throttles, encoded."""
-        return tuple(throttle.encode() for throttle in self.hold.throttles)
+        return tuple(throttle.encode() for throttle in self.hold.claims.throttles)
 
     @property
     def used_tokens(self) -> int:
@@ -50,7 +50,7 @@ class Settlement:
             return frozenset()
         return frozenset(
             name
-            for index, (name, counter) in enumerate(zip(self.counters, self.hold.counters, strict=True))
+            for index, (name, counter) in enumerate(zip(self.counters, self.hold.claims.counters, strict=True))
             if index in self.hold.shadow_refusals or counter.scope in scopes
         )
 
@@ -95,9 +95,9 @@ def hold_row(settlement: Settlement) -> Row:
     hold = settlement.hold
     return (
         hold.hold_id,
-        hold.organization,
-        hold.member,
-        hold.api_key,
+        hold.claims.organization,
+        hold.claims.member,
+        hold.claims.api_key,
         hold.amount_nano_credits,
         "",
         " ".join(settlement.counters),
@@ -114,14 +114,14 @@ def record_row(entry: RecordedSettlement) -> Row:
     hold = settlement.hold
     return (
         *_facts_row(entry),
-        " ".join(hold.group_path),
-        hold.member,
-        hold.api_key,
-        hold.endpoint,
-        int(hold.streams),
-        hold.requested_model,
-        hold.provider,
-        hold.price_version,
+        " ".join(hold.claims.group_path),
+        hold.claims.member,
+        hold.claims.api_key,
+        hold.claims.endpoint,
+        int(hold.claims.streams),
+        hold.claims.requested_model,
+        hold.claims.provider,
+        hold.claims.price_version,
         hold.amount_nano_credits,
         " ".join(settlement.counters),
         " ".join(settlement.throttles) or None,
@@ -144,7 +144,7 @@ def quarantine_row(settlement: Settlement) -> Row:
     said = {"usage": usage, "http_status": report.http_status, "response_bytes": report.response_bytes}
     return (
         settlement.hold.hold_id,
-        settlement.hold.organization,
+        settlement.hold.claims.organization,
         settlement.resolution.detail,
         storable_text(json.dumps(said), MAX_QUARANTINED_CHARACTERS),
     )
@@ -187,7 +187,7 @@ def _facts_row(entry: RecordedSettlement) -> Row:
     usage = resolution.usage
     return (
         hold.hold_id,
-        hold.organization,
+        hold.claims.organization,
         entry.sequence,
         resolution.outcome,
         resolution.source,

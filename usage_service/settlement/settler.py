@@ -173,7 +173,7 @@ class Settler:
         for record in recorded:
             hold, resolution = record.settlement.hold, record.settlement.resolution
             report = record.settlement.report
-            with self._tracing.linked(f"settle {hold.requested_model}", report.traceparent) as span:
+            with self._tracing.linked(f"settle {hold.claims.requested_model}", report.traceparent) as span:
                 if span.is_recording():
                     span.set_attributes(
                         {
@@ -181,9 +181,9 @@ class Settler:
                             semconv.OUTCOME: resolution.outcome,
                             semconv.USAGE_SOURCE: resolution.source,
                             semconv.CHARGE_NANO_CREDITS: resolution.charge_nano_credits,
-                            semconv.GEN_AI_OPERATION_NAME: hold.endpoint,
-                            semconv.GEN_AI_PROVIDER_NAME: hold.provider,
-                            semconv.GEN_AI_REQUEST_MODEL: hold.requested_model,
+                            semconv.GEN_AI_OPERATION_NAME: hold.claims.endpoint,
+                            semconv.GEN_AI_PROVIDER_NAME: hold.claims.provider,
+                            semconv.GEN_AI_REQUEST_MODEL: hold.claims.requested_model,
                             semconv.GEN_AI_RESPONSE_MODEL: report.answered_model or "",
                             semconv.GEN_AI_USAGE_INPUT_TOKENS: resolution.usage.total_input,
                             semconv.GEN_AI_USAGE_OUTPUT_TOKENS: resolution.usage.total_output,
@@ -192,8 +192,8 @@ class Settler:
 
 
 def _prices_in(catalog: CatalogSnapshot, hold: Hold) -> tuple[Model, PriceSchedule] | None:
-    model = catalog.known_model(hold.requested_model)
-    schedule = catalog.schedule(hold.requested_model, hold.price_version)
+    model = catalog.known_model(hold.claims.requested_model)
+    schedule = catalog.schedule(hold.claims.requested_model, hold.claims.price_version)
     return (model, schedule) if model and schedule else None
 
 
@@ -204,7 +204,7 @@ def _hold_of(report: CallReport, signing_key: bytes) -> Hold:
         HoldTokenError: the token is not ours, or is not of the organization that the report names (fault F10).
     """
     hold = verify_hold(report.token, signing_key)
-    if report.organization not in {None, hold.organization}:
+    if report.organization not in {None, hold.claims.organization}:
         raise HoldTokenError("the hold token is another organization's")
     return hold
 

@@ -118,7 +118,7 @@ async def settle_batch(connection: Connection, settlements: Sequence[Settlement]
         ForeignHoldError: see there.
     """
     async with connection.transaction():
-        organizations = {settlement.hold.organization for settlement in settlements}
+        organizations = {settlement.hold.claims.organization for settlement in settlements}
         await act_for(connection, organizations)
         heads = await lock_heads(connection, organizations)
         sorted_out = await _sort_out_repeats(connection, settlements)
@@ -200,7 +200,7 @@ def _number(
     """Gives each settlement the next number of its organization."""
     recorded = []
     for settlement, corrects in settlements:
-        organization = settlement.hold.organization
+        organization = settlement.hold.claims.organization
         if organization not in heads:
             raise UnknownOrganizationError("a hold names an organization without a ledger")
         heads[organization] += 1
@@ -232,7 +232,7 @@ async def _resolve_registered(connection: Connection, settlements: Sequence[Sett
     foreign = 0
     for outcome, hold_ids in by_outcome.items():
         for hold_id, organization in await connection.fetch(_RESOLVE_HOLDS, packed(hold_ids), outcome):
-            foreign += missing.pop(hold_id).hold.organization != organization
+            foreign += missing.pop(hold_id).hold.claims.organization != organization
     if foreign:
         raise ForeignHoldError(f"{foreign} holds are registered for another organization than their tokens name")
     return list(missing.values())
@@ -243,7 +243,7 @@ async def _post(connection: Connection, recorded: Sequence[RecordedSettlement]) 
     transfers = []
     heads: dict[str, int] = {}
     for entry in recorded:
-        organization = entry.settlement.hold.organization
+        organization = entry.settlement.hold.claims.organization
         heads[organization] = entry.sequence
         if entry.delta_nano_credits:
             transfers.append((organization, PostedTransfer(entry.sequence, _transfer(entry))))
@@ -297,7 +297,7 @@ async def _add_spend(connection: Connection, recorded: Iterable[RecordedSettleme
         if not calls and not entry.delta_nano_credits and not settlement.shadow_refusals:
             continue
         for counter in entry.counters:
-            at = (settlement.hold.organization, counter)
+            at = (settlement.hold.claims.organization, counter)
             sums = spend.get(at)
             if sums is None:
                 sums = spend[at] = _Spend()
@@ -309,5 +309,5 @@ async def _add_spend(connection: Connection, recorded: Iterable[RecordedSettleme
 async def _add_discrepancies(connection: Connection, contradictions: Sequence[tuple[Hold, str]]) -> int:
     if not contradictions:
         return 0
-    columns = columns_of((hold.hold_id, hold.organization, detail) for hold, detail in contradictions)
+    columns = columns_of((hold.hold_id, hold.claims.organization, detail) for hold, detail in contradictions)
     return len(await connection.fetch(_ADD_DISCREPANCIES, *columns))

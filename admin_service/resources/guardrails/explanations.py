@@ -136,7 +136,9 @@ def _refuse_counters(admission: Admission, counters: LiveCounters) -> Refusal | 
     refused = judge_placement(admission, counters)
     if refused is not None:
         return refuse_placement(admission, refused)
-    demands = merge_demands(demands_of(decode_limits(admission.rate_limits), admission.hold.organization))
+    demands = merge_demands(
+        demands_of(decode_limits(admission.terms.limits.requests), admission.hold.claims.organization)
+    )
     return refuse_rates([_usage(demand, counters).state_of(demand) for demand in demands])
 
 

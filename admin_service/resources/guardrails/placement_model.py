@@ -23,20 +23,22 @@ def needed_units(kind: ThrottleKind, admission: Admission) -> int:
 
 
 def _exhausted(admission: Admission, counters: LiveCounters) -> Iterator[ExhaustedCounter]:
-    amount = admission.hold.amount_nano_credits
-    for index, (counter, limit) in enumerate(zip(admission.hold.counters, admission.limits, strict=True)):
+    hold, limits = admission.hold, admission.terms.limits
+    for index, (counter, limit) in enumerate(zip(hold.claims.counters, limits.budgets, strict=True)):
         spend = counters.spend.get(counter, Spend())
         settled, held = spend.settled_nano_credits, spend.held_nano_credits
-        if limit is not None and settled + held + amount > limit and counter.scope not in admission.shadows:
+        needed = settled + held + hold.amount_nano_credits
+        if limit is not None and needed > limit and counter.scope not in limits.shadows:
             yield ExhaustedCounter(index, settled, held)
     balance, held = counters.pool.settled_nano_credits, counters.pool.held_nano_credits
-    if held + amount > balance:
+    if held + hold.amount_nano_credits > balance:
         yield ExhaustedCounter(None, balance, held)
 
 
 def _busy(admission: Admission, counters: LiveCounters) -> Iterator[BusyThrottle]:
-    for index, (throttle, limit) in enumerate(zip(admission.hold.throttles, admission.throttle_limits, strict=True)):
+    limits = admission.terms.limits
+    for index, (throttle, limit) in enumerate(zip(admission.hold.claims.throttles, limits.throttles, strict=True)):
         usage = counters.throttles.get(throttle, Usage())
         needed = needed_units(throttle.kind, admission)
-        if usage.used + needed > limit and throttle.scope not in admission.shadows:
+        if usage.used + needed > limit and throttle.scope not in limits.shadows:
             yield BusyThrottle(index, usage.used, None if needed > limit else usage.wait_us, usage.reset_us)

@@ -3,13 +3,12 @@
 authz_service decides with it, and `explanations` explains with it.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, TypeVar, cast
 
-from gateway_core.model.calls.holds import Hold
+from gateway_core.model.calls.holds import Claims, Hold
 from gateway_core.model.calls.placements import TokensLeft
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
@@ -20,13 +19,11 @@ from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Period, PeriodClock
 from gateway_core.model.limits.guardrails import Guardrail, RateRule
 from gateway_core.model.limits.request_limits import encode_limits, rate_limits_of
-from gateway_core.model.limits.throttles import Throttle, throttles_of
+from gateway_core.model.limits.throttles import throttles_of
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.records import record
 
 MICROSECONDS_PER_SECOND = 10**6
-
-T = TypeVar("T")
 
 _counter = lru_cache(maxsize=8_192)(Counter)
 """All counters of a key but its own are those of other keys too, and are kept once."""
@@ -48,57 +45,6 @@ class Parameters:
 
 
 @record(frozen=True, slots=True)
-class Admission:
-    """A call that may pass if its hold can be placed."""
-
-    hold: Hold
-    limits: tuple[int | None, ...]
-    """The budget of each counter of the hold, None for unlimited."""
-    reset_epoch_s: tuple[int | None, ...]
-    """When each counter starts anew, None for never."""
-    cluster: str
-    upstream_path: str
-    rewrite_model: bool
-    inject_include_usage: bool
-    rate_limits: str
-    """Of every scope above the call that has one: `request_limits.encode_limits`; empty without any."""
-    throttle_limits: tuple[int, ...] = ()
-    """Of each throttle of the hold."""
-    shadows: frozenset[Scope] = frozenset()
-    """Scopes whose guardrails count what they would refuse, and refuse nothing."""
-    memory: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
-    """Of its terms."""
-    tokens_left: TokensLeft | None = None
-    """As Redis has placed it."""
-
-    def derived(self, make: Callable[["Admission"], T]) -> T:
-        """What `make` makes of an admission, made once for all calls of the same terms: it must not look at anything else."""
-        known = self.memory.get(make)
-        if known is None:
-            known = self.memory[make] = make(self)
-        return cast("T", known)
-
-    def placed(
-        self, number: int, shadow_refusals: tuple[int, ...], tokens_left: TokensLeft | None = None
-    ) -> "Admission":
-        """The admission with its hold as Redis has placed it."""
-        return Admission(
-            self.hold.placed(number, shadow_refusals),
-            self.limits,
-            self.reset_epoch_s,
-            self.cluster,
-            self.upstream_path,
-            self.rewrite_model,
-            self.inject_include_usage,
-            self.rate_limits,
-            self.throttle_limits,
-            self.shadows,
-            self.memory,
-            tokens_left,
-        )
-
-
-@record(frozen=True, slots=True)
 class Prices:
     """What the catalogue says about the models on offer."""
 
@@ -106,45 +52,86 @@ class Prices:
     providers: Mapping[str, Provider]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a call is limited by; amounts in nano-credits."""
+
+    budgets: tuple[int | None, ...]
+    """Of each counter of the hold, None for unlimited."""
+    reset_epoch_s: tuple[int | None, ...]
+    """When the budget of each counter starts again, None for never."""
+    throttles: tuple[int, ...] = ()
+    """Of each throttle of the hold: tokens per minute, or concurrent calls."""
+    shadows: frozenset[Scope] = frozenset()
+    """Scopes whose guardrails count what they would refuse, and refuse nothing."""
+    requests: str = ""
+    """Of every scope above the call that limits requests: `request_limits.encode_limits`; empty without any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How Envoy reaches the provider."""
+
+    cluster: str
+    upstream_path: str
+    rewrite_model: bool
+    """Whether the body must name the model as the provider does."""
+    inject_include_usage: bool
+    """Whether a stream must be asked for its usage, which is hidden from the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """For what and how long terms hold. The interval is half-open: the price day and the period of every counter."""
+
+    principal: Principal
+    prices: Prices
+    begin_epoch_s: float
+    end_epoch_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """What the calls of one key with one operation of one model have in common, while prices and periods last.
 
     Everything of a decision that does not depend on the size of the call, so that it need not be found out for every call.
     """
 
-    principal: Principal
-    prices: Prices
-    endpoint: Endpoint
-    streams: bool
+    claims: Claims
+    limits: Limits
+    route: Route
     model: Model
     schedule: PriceSchedule
-    counters: tuple[Counter, ...]
-    limits: tuple[int | None, ...]
-    reset_epoch_s: tuple[int | None, ...]
-    cluster: str
-    upstream_path: str
-    rewrite_model: bool
-    inject_include_usage: bool
-    rate_limits: str
-    throttles: tuple[Throttle, ...]
-    throttle_limits: tuple[int, ...]
-    shadows: frozenset[Scope]
+    bytes_per_token: int
     shadow_refusals: tuple[int, ...]
-    begin_epoch_s: float
-    end_epoch_s: float
-    """Half-open: the price day and the period of every counter."""
-    memory: dict[Any, Any] = field(default_factory=dict)
-    """What others have derived: see `Admission.derived`."""
+    """Places among the counters of those whose whitelists, in shadow mode, would refuse the model."""
+    validity: Validity
 
     def hold_for(self, principal: Principal, prices: Prices, now_epoch_s: float) -> bool:
         """Whether they are what `agree` would find out now."""
+        validity = self.validity
         return (
-            principal is self.principal
-            and prices.models is self.prices.models
-            and prices.providers is self.prices.providers
-            and self.begin_epoch_s <= now_epoch_s < self.end_epoch_s
+            principal is validity.principal
+            and prices.models is validity.prices.models
+            and prices.providers is validity.prices.providers
+            and validity.begin_epoch_s <= now_epoch_s < validity.end_epoch_s
         )
+
+
+@record(frozen=True, slots=True)
+class Admission:
+    """A call that may pass if its hold can be placed."""
+
+    hold: Hold
+    terms: Terms
+    tokens_left: TokensLeft | None = None
+    """As Redis has placed it."""
+
+    def placed(
+        self, number: int, shadow_refusals: tuple[int, ...], tokens_left: TokensLeft | None = None
+    ) -> "Admission":
+        """The admission with its hold as Redis has placed it."""
+        return Admission(hold=self.hold.placed(number, shadow_refusals), terms=self.terms, tokens_left=tokens_left)
 
 
 def counter_of(rail: Guardrail, period: Period) -> Counter:
@@ -214,34 +201,56 @@ def agree(
 
     throttles = throttles_of(rails, covers)
     periods = [clock.period_at(rail.cycle, principal.zone, now_epoch_s) for rail in rails]
-    day = datetime.fromtimestamp(now_epoch_s, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    ends = [period.end_epoch_s for period in periods if period.end_epoch_s is not None]
     return Terms(
-        principal=principal,
-        prices=prices,
-        endpoint=endpoint,
-        streams=parameters.streams,
+        claims=Claims(
+            organization=principal.organization,
+            group_path=principal.group_path,
+            member=principal.member,
+            api_key=principal.api_key,
+            endpoint=endpoint,
+            streams=parameters.streams,
+            requested_model=model.name,
+            provider=model.provider,
+            served_model=model.upstream_name,
+            price_version=schedule.version,
+            counters=tuple(counter_of(rail, period) for rail, period in zip(rails, periods, strict=True)),
+            throttles=tuple(throttle.throttle for throttle in throttles),
+        ),
+        limits=Limits(
+            budgets=tuple(rail.budget_nano_credits for rail in rails),
+            reset_epoch_s=tuple(period.end_epoch_s for period in periods),
+            throttles=tuple(throttle.limit for throttle in throttles),
+            shadows=frozenset(rail.scope for rail in rails if rail.is_shadow),
+            requests=encode_limits(rate_limits_of(rails, covers)),
+        ),
+        route=_route(endpoint, parameters, model, provider),
         model=model,
         schedule=schedule,
-        counters=tuple(counter_of(rail, period) for rail, period in zip(rails, periods, strict=True)),
-        limits=tuple(rail.budget_nano_credits for rail in rails),
-        reset_epoch_s=tuple(period.end_epoch_s for period in periods),
+        bytes_per_token=principal.bytes_per_token,
+        shadow_refusals=principal.shadow_refusals(model.name, model.provider),
+        validity=_validity(principal, prices, periods, now_epoch_s),
+    )
+
+
+def _route(endpoint: Endpoint, parameters: Parameters, model: Model, provider: Provider) -> Route:
+    streams = parameters.streams
+    asks = endpoint.needs_include_usage and provider.stream_options
+    return Route(
         cluster=provider.cluster,
         upstream_path=upstream_path(
-            endpoint, provider.base_path(endpoint.dialect), model.upstream_name, streams=parameters.streams
+            endpoint, provider.base_path(endpoint.dialect), model.upstream_name, streams=streams
         ),
         rewrite_model=endpoint is not Endpoint.GENERATE_CONTENT and model.upstream_name != parameters.model,
-        inject_include_usage=(
-            parameters.streams
-            and endpoint.needs_include_usage
-            and provider.stream_options
-            and not parameters.asks_for_usage
-        ),
-        rate_limits=encode_limits(rate_limits_of(rails, covers)),
-        throttles=tuple(throttle.throttle for throttle in throttles),
-        throttle_limits=tuple(throttle.limit for throttle in throttles),
-        shadows=frozenset(rail.scope for rail in rails if rail.is_shadow),
-        shadow_refusals=principal.shadow_refusals(model.name, model.provider),
+        inject_include_usage=streams and asks and not parameters.asks_for_usage,
+    )
+
+
+def _validity(principal: Principal, prices: Prices, periods: Sequence[Period], now_epoch_s: float) -> Validity:
+    day = datetime.fromtimestamp(now_epoch_s, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    ends = [period.end_epoch_s for period in periods if period.end_epoch_s is not None]
+    return Validity(
+        principal=principal,
+        prices=prices,
         begin_epoch_s=max(day.timestamp(), *(period.start_epoch_s for period in periods)),
         end_epoch_s=min([(day + timedelta(days=1)).timestamp(), *ends]),
     )
@@ -251,52 +260,27 @@ def admit(
     terms: Terms, parameters: Parameters, body_bytes: int, *, now_epoch_us: int, hold_life_ms: int, hold_id: str
 ) -> Admission:
     """The hold that a call of these terms needs."""
-    principal, model = terms.principal, terms.model
+    claims = terms.claims
     reserve = estimate(
-        model,
+        terms.model,
         terms.schedule,
-        terms.endpoint,
+        claims.endpoint,
         body_bytes=body_bytes,
-        bytes_per_token=principal.bytes_per_token,
+        bytes_per_token=terms.bytes_per_token,
         output_limit=parameters.output_limit,
         choices=parameters.choices,
     )
-    # By their places, as in `Admission`: names cost microseconds here, for every call.
     hold = Hold(
-        hold_id,
-        principal.organization,
-        principal.group_path,
-        principal.member,
-        principal.api_key,
-        terms.endpoint,
-        terms.streams,
-        model.name,
-        model.provider,
-        model.upstream_name,
-        terms.schedule.version,
-        reserve.amount_nano_credits,
-        reserve.input_tokens,
-        reserve.output_tokens,
-        terms.counters,
-        now_epoch_us,
-        now_epoch_us + hold_life_ms * 1_000,
-        0,
-        terms.throttles,
-        terms.shadow_refusals,
+        hold_id=hold_id,
+        claims=claims,
+        amount_nano_credits=reserve.amount_nano_credits,
+        input_tokens=reserve.input_tokens,
+        output_tokens=reserve.output_tokens,
+        placed_epoch_us=now_epoch_us,
+        expires_epoch_us=now_epoch_us + hold_life_ms * 1_000,
+        shadow_refusals=terms.shadow_refusals,
     )
-    return Admission(
-        hold,
-        terms.limits,
-        terms.reset_epoch_s,
-        terms.cluster,
-        terms.upstream_path,
-        terms.rewrite_model,
-        terms.inject_include_usage,
-        terms.rate_limits,
-        terms.throttle_limits,
-        terms.shadows,
-        terms.memory,
-    )
+    return Admission(hold=hold, terms=terms)
 
 
 def _find_model(

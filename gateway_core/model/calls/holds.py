@@ -38,10 +38,9 @@ class HoldTokenError(Exception):
 
 
 @record(frozen=True, slots=True)
-class Hold:
-    """An admitted call. Instants are microseconds since the epoch; amounts nano-credits."""
+class Claims:
+    """Whose call a hold is for and what it is of: the same for all calls of one key to one model while their periods last."""
 
-    hold_id: str
     organization: str
     group_path: tuple[str, ...]
     """Group ids from level 1 down to the member's own group; empty for a member of the organization itself."""
@@ -55,49 +54,46 @@ class Hold:
     served_model: str
     """The name the provider knows the model by."""
     price_version: int
+    counters: tuple[Counter, ...]
+    """Every counter that carries the hold, narrowest first."""
+    throttles: tuple[Throttle, ...] = ()
+    """Every throttle that the call was admitted by."""
+
+
+@record(frozen=True, slots=True)
+class Hold:
+    """An admitted call. Instants are microseconds since the epoch; amounts nano-credits."""
+
+    hold_id: str
+    claims: Claims
     amount_nano_credits: int
     input_tokens: int
     output_tokens: int
-    counters: tuple[Counter, ...]
-    """Every counter that carries the hold, narrowest first."""
     placed_epoch_us: int
     expires_epoch_us: int
     placement: int = 0
     """The number Redis gave it among all placements of the organization; 0 until it is placed."""
-    throttles: tuple[Throttle, ...] = ()
-    """Every throttle that the call was admitted by."""
     shadow_refusals: tuple[int, ...] = ()
     """Places among the counters of those whose guardrails, in shadow mode, would have refused the call; ascending."""
 
     def placed(self, number: int, shadow_refusals: tuple[int, ...]) -> "Hold":
-        """The hold as Redis has placed it. Field by field: `dataclasses.replace` costs a tenth of the decision."""
+        """The hold as Redis has placed it. `dataclasses.replace` would cost a tenth of the decision."""
         return Hold(
-            self.hold_id,
-            self.organization,
-            self.group_path,
-            self.member,
-            self.api_key,
-            self.endpoint,
-            self.streams,
-            self.requested_model,
-            self.provider,
-            self.served_model,
-            self.price_version,
-            self.amount_nano_credits,
-            self.input_tokens,
-            self.output_tokens,
-            self.counters,
-            self.placed_epoch_us,
-            self.expires_epoch_us,
-            number,
-            self.throttles,
-            shadow_refusals,
+            hold_id=self.hold_id,
+            claims=self.claims,
+            amount_nano_credits=self.amount_nano_credits,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            placed_epoch_us=self.placed_epoch_us,
+            expires_epoch_us=self.expires_epoch_us,
+            placement=number,
+            shadow_refusals=shadow_refusals,
         )
 
 
 @record(frozen=True, slots=True)
-class SharedClaims:
-    """The part of a token that all calls of one key to one model have in common while their periods last."""
+class EncodedClaims:
+    """What the tokens of all calls with the same claims begin with."""
 
     text: str
     """`v2.<claims>.`"""
@@ -105,43 +101,43 @@ class SharedClaims:
     """The code of the text, to be copied and continued."""
 
 
-def shared_claims(hold: Hold, signing_key: bytes) -> SharedClaims:
-    """What the token of a hold begins with."""
+def encode_claims(claims: Claims, signing_key: bytes) -> EncodedClaims:
+    """What the token of a hold with these claims begins with."""
     payload = json.dumps(
         {
-            "org": hold.organization,
-            "groups": hold.group_path,
-            "member": hold.member,
-            "key": hold.api_key,
-            "endpoint": hold.endpoint,
-            "streams": hold.streams,
-            "model": hold.requested_model,
-            "provider": hold.provider,
-            "served": hold.served_model,
-            "price": hold.price_version,
-            "counters": [counter.encode() for counter in hold.counters],
-            "throttles": [throttle.encode() for throttle in hold.throttles],
+            "org": claims.organization,
+            "groups": claims.group_path,
+            "member": claims.member,
+            "key": claims.api_key,
+            "endpoint": claims.endpoint,
+            "streams": claims.streams,
+            "model": claims.requested_model,
+            "provider": claims.provider,
+            "served": claims.served_model,
+            "price": claims.price_version,
+            "counters": [counter.encode() for counter in claims.counters],
+            "throttles": [throttle.encode() for throttle in claims.throttles],
         },
         separators=(",", ":"),
     )
     return _begun(f"{_VERSION}.{_encode(payload.encode())}.", signing_key)
 
 
-def sign_hold(hold: Hold, signing_key: bytes, claims: SharedClaims | None = None) -> str:
+def sign_hold(hold: Hold, signing_key: bytes, encoded: EncodedClaims | None = None) -> str:
     """`v2.<claims>.<call>.<code>`: what calls share, base64url of JSON; what is this call's own, in a fixed order, separated by
     commas; and keyed BLAKE2b (RFC 7693) of all before it, base64url. Base64 has no padding.
 
     Args:
         hold: a hold, whose id is one of ours (`ids.make_id`): it holds no comma and no dot.
         signing_key: of the deployment.
-        claims: `shared_claims` of the hold, where they are known.
+        encoded: `encode_claims` of the hold's claims, where they are known.
     """
-    claims = claims or shared_claims(hold, signing_key)
+    encoded = encoded or encode_claims(hold.claims, signing_key)
     call = (
         f"{hold.hold_id},{hold.amount_nano_credits},{hold.input_tokens},{hold.output_tokens},{hold.placed_epoch_us},"
         f"{hold.expires_epoch_us},{hold.placement},{':'.join(map(str, hold.shadow_refusals))}"
     )
-    return f"{claims.text}{call}.{_code(claims, call)}"
+    return f"{encoded.text}{call}.{_code(encoded, call)}"
 
 
 def verify_hold(token: str, signing_key: bytes) -> Hold:
@@ -152,50 +148,37 @@ def verify_hold(token: str, signing_key: bytes) -> Hold:
     """
     signed, _, code = token.rpartition(".")
     text, _, call = signed.rpartition(".")
-    claims = _remembered(f"{text}.", signing_key)
+    encoded = _remembered(f"{text}.", signing_key)
     try:
         # The text is compared, not what it decodes to: base64 has several spellings for the same bytes.
-        genuine = hmac.compare_digest(code.encode(), _code(claims, call).encode())
+        genuine = hmac.compare_digest(code.encode(), _code(encoded, call).encode())
     except UnicodeEncodeError as error:
         raise HoldTokenError("the hold token is malformed") from error
     if not genuine or not text.startswith(f"{_VERSION}."):
         raise HoldTokenError("the hold token was not signed by this deployment")
-    return _hold_of(_shared(text), call)
+    return _hold_of(_claims_of(text), call)
 
 
-def _hold_of(shared: Hold, call: str) -> Hold:
-    """By places, as in `Hold`: names cost microseconds here, for every call."""
+def _hold_of(claims: Claims, call: str) -> Hold:
     hold_id, amount, input_tokens, output_tokens, placed, expires, placement, shadows = call.split(",")
     return Hold(
-        hold_id,
-        shared.organization,
-        shared.group_path,
-        shared.member,
-        shared.api_key,
-        shared.endpoint,
-        shared.streams,
-        shared.requested_model,
-        shared.provider,
-        shared.served_model,
-        shared.price_version,
-        int(amount),
-        int(input_tokens),
-        int(output_tokens),
-        shared.counters,
-        int(placed),
-        int(expires),
-        int(placement),
-        shared.throttles,
-        tuple(map(int, shadows.split(":"))) if shadows else (),
+        hold_id=hold_id,
+        claims=claims,
+        amount_nano_credits=int(amount),
+        input_tokens=int(input_tokens),
+        output_tokens=int(output_tokens),
+        placed_epoch_us=int(placed),
+        expires_epoch_us=int(expires),
+        placement=int(placement),
+        shadow_refusals=tuple(map(int, shadows.split(":"))) if shadows else (),
     )
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _shared(text: str) -> Hold:
-    """What the claims of a genuine token say, as a hold without what is a call's own."""
+def _claims_of(text: str) -> Claims:
+    """The claims of a genuine token."""
     fields = json.loads(_decode(text.partition(".")[2]))
-    return Hold(
-        hold_id="",
+    return Claims(
         organization=fields["org"],
         group_path=tuple(fields["groups"]),
         member=fields["member"],
@@ -206,30 +189,25 @@ def _shared(text: str) -> Hold:
         provider=fields["provider"],
         served_model=fields["served"],
         price_version=fields["price"],
-        amount_nano_credits=0,
-        input_tokens=0,
-        output_tokens=0,
         counters=tuple(Counter.decode(counter) for counter in fields["counters"]),
-        placed_epoch_us=0,
-        expires_epoch_us=0,
         throttles=tuple(Throttle.decode(throttle) for throttle in fields["throttles"]),
     )
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _remembered(text: str, signing_key: bytes) -> SharedClaims:
+def _remembered(text: str, signing_key: bytes) -> EncodedClaims:
     """Of any text, also a forged one: nothing follows from being remembered."""
     return _begun(text, signing_key)
 
 
-def _begun(text: str, signing_key: bytes) -> SharedClaims:
+def _begun(text: str, signing_key: bytes) -> EncodedClaims:
     mac = hashlib.blake2b(key=signing_key, digest_size=_CODE_BYTES, person=_PERSON)
     mac.update(text.encode("utf-8", "surrogatepass"))
-    return SharedClaims(text, mac)
+    return EncodedClaims(text, mac)
 
 
-def _code(claims: SharedClaims, call: str) -> str:
-    mac = claims.mac.copy()
+def _code(encoded: EncodedClaims, call: str) -> str:
+    mac = encoded.mac.copy()
     mac.update(call.encode())
     return _encode(mac.digest())
 

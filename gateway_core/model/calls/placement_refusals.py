@@ -32,7 +32,7 @@ def _refuse_busy(admission: Admission, busy: tuple[BusyThrottle, ...]) -> Refusa
     waits_s = [_wait_s(throttle) for throttle in busy]
     seconds = None if None in waits_s else max(wait for wait in waits_s if wait is not None)
     first = busy[0]
-    throttle, limit = admission.hold.throttles[first.index], admission.throttle_limits[first.index]
+    throttle, limit = admission.hold.claims.throttles[first.index], admission.terms.limits.throttles[first.index]
     subject = f"{_SCOPE_NAMES[throttle.scope.kind]} {throttle.scope.scope_id!r}"
     if seconds is None:
         again = "No waiting lets this call pass. Lower max_tokens or ask an admin."
@@ -65,7 +65,7 @@ def _refuse_busy(admission: Admission, busy: tuple[BusyThrottle, ...]) -> Refusa
 
 def token_quota(admission: Admission, left: TokensLeft) -> Quota:
     """What is left of a throttle of tokens."""
-    return Quota(QuotaUnit.TOKENS, admission.throttle_limits[left.index], left.remaining, left.reset_us)
+    return Quota(QuotaUnit.TOKENS, admission.terms.limits.throttles[left.index], left.remaining, left.reset_us)
 
 
 def _wait_s(throttle: BusyThrottle) -> int | None:
@@ -101,11 +101,11 @@ def refuse_exhausted(admission: Admission, exhausted: tuple[ExhaustedCounter, ..
 def _exhausted_limit(admission: Admission, counter: ExhaustedCounter) -> ExhaustedLimit:
     if counter.index is None:
         return ExhaustedLimit(None, counter.settled_nano_credits, 0, counter.held_nano_credits, None)
-    limit = admission.limits[counter.index]
+    limit = admission.terms.limits.budgets[counter.index]
     return ExhaustedLimit(
-        scope=admission.hold.counters[counter.index].scope,
+        scope=admission.hold.claims.counters[counter.index].scope,
         limit_nano_credits=0 if limit is None else limit,
         used_nano_credits=counter.settled_nano_credits,
         held_nano_credits=counter.held_nano_credits,
-        reset_epoch_s=admission.reset_epoch_s[counter.index],
+        reset_epoch_s=admission.terms.limits.reset_epoch_s[counter.index],
     )

@@ -89,12 +89,12 @@ def _columns(holds: Sequence[tuple[Hold, str]]) -> list[str]:
     return packed_columns(
         (
             hold.hold_id,
-            hold.organization,
-            hold.member,
-            hold.api_key,
+            hold.claims.organization,
+            hold.claims.member,
+            hold.claims.api_key,
             hold.amount_nano_credits,
             token,
-            encoded_counters(hold.counters),
+            encoded_counters(hold.claims.counters),
             hold.placed_epoch_us,
             hold.expires_epoch_us,
             hold.placement,
@@ -105,7 +105,7 @@ def _columns(holds: Sequence[tuple[Hold, str]]) -> list[str]:
 
 async def register_holds(pool: asyncpg.Pool, holds: Sequence[tuple[Hold, str]]) -> None:
     """`insert_holds` of any organizations in one transaction, with the rights of a service."""
-    await pool.execute(_REGISTER, *_columns(holds), joined({hold.organization for hold, _ in holds}))
+    await pool.execute(_REGISTER, *_columns(holds), joined({hold.claims.organization for hold, _ in holds}))
 
 
 class SpendStore:

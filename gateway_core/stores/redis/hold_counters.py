@@ -10,6 +10,7 @@ pool's edition: docs/adr/0002.
 from collections.abc import Awaitable, Iterable, Mapping, Sequence, Set
 from typing import Final
 
+from gateway_core.model.calls.decision import Limits
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import Placement
 from gateway_core.model.limits.throttles import Throttle, ThrottleKind, open_calls_of, scope_of
@@ -74,7 +75,11 @@ class HoldCounters:
             throttle_limits: of each throttle of the hold.
             shadows: scopes whose guardrails refuse nothing.
         """
-        return await self.place_on(placing_terms(hold, limits, throttle_limits, shadows), hold, floor)
+        never = (None,) * len(limits)
+        of_call = Limits(
+            tuple(limits), reset_epoch_s=never, throttles=tuple(throttle_limits), shadows=frozenset(shadows)
+        )
+        return await self.place_on(placing_terms(hold.claims, of_call), hold, floor)
 
     def place_on(self, terms: PlacingTerms, hold: Hold, floor: int) -> Awaitable[Placement]:
         """As `place`, with the terms of the hold as they are known."""
@@ -84,8 +89,8 @@ class HoldCounters:
         """Takes a hold back that was never registered, because its call is not made. One that is placed only afterwards, by a
         Redis that had stalled, is not placed.
         """
-        kinds = (throttle.kind for throttle in hold.throttles)
-        await self._release(keys=_hold_keys(hold), args=[hold.hold_id, str(len(hold.counters)), *kinds])
+        kinds = (throttle.kind for throttle in hold.claims.throttles)
+        await self._release(keys=_hold_keys(hold), args=[hold.hold_id, str(len(hold.claims.counters)), *kinds])
 
     async def seed_pool(
         self,
@@ -164,9 +169,11 @@ class HoldCounters:
             open_at_sequence: of the ledger, at which it was open.
         """
         pool, holds, _, *scopes = _hold_keys(hold)
-        counters, throttles = scopes[: len(hold.counters)], scopes[len(hold.counters) :]
+        counters, throttles = scopes[: len(hold.claims.counters)], scopes[len(hold.claims.counters) :]
         calls = [
-            key for key, throttle in zip(throttles, hold.throttles, strict=True) if throttle.kind is ThrottleKind.CALLS
+            key
+            for key, throttle in zip(throttles, hold.claims.throttles, strict=True)
+            if throttle.kind is ThrottleKind.CALLS
         ]
         arguments = [hold.hold_id, str(hold.amount_nano_credits), generation, str(open_at_sequence)]
         arguments += [str(len(counters)), str(-(-hold.expires_epoch_us // 1_000_000))]
@@ -252,14 +259,14 @@ def _flat(amounts: Mapping[str, int]) -> Iterable[str]:
 
 
 def _hold_keys(hold: Hold) -> list[str]:
-    counters = (counter_key(hold.organization, counter.encode()) for counter in hold.counters)
-    organization = hold.organization
+    counters = (counter_key(hold.claims.organization, counter.encode()) for counter in hold.claims.counters)
+    organization = hold.claims.organization
     return [
         pool_key(organization),
         holds_key(organization),
         withdrawal_key(organization, hold.hold_id),
         *counters,
-        *(throttle_key(organization, throttle.encode()) for throttle in hold.throttles),
+        *(throttle_key(organization, throttle.encode()) for throttle in hold.claims.throttles),
     ]
 
 

@@ -1,11 +1,12 @@
 """Placing holds: what the calls of an organization ask for at the same time is one command, and is read and written once."""
 
 import sys
-from collections.abc import Awaitable, Sequence, Set
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway_core.model.calls.holds import Hold
+from gateway_core.model.calls.decision import Limits
+from gateway_core.model.calls.holds import Claims, Hold
 from gateway_core.model.calls.placements import (
     BusyThrottle,
     ExhaustedCounter,
@@ -16,7 +17,6 @@ from gateway_core.model.calls.placements import (
     TokensLeft,
     Withdrawn,
 )
-from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.records import record
 from gateway_core.stores.redis.gathering import Gathering
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
@@ -38,24 +38,24 @@ class PlacingTerms:
     """Of each counter."""
     throttles: tuple[tuple[str, str, str], ...]
     """Of each throttle: kind, limit, index of its counter."""
+    reset_epoch_s: tuple[int | None, ...]
+    """When each counter counts nothing any more, None for never."""
 
 
-def placing_terms(
-    hold: Hold, limits: Sequence[int | None], throttle_limits: Sequence[int], shadows: Set[Scope]
-) -> PlacingTerms:
-    """The terms of a placing; its arguments are those of `HoldCounters.place`. Most of their texts are those of other keys too, and
-    are kept once.
-    """
-    scopes = [counter.scope for counter in hold.counters]
-    keys = [counter_key(hold.organization, counter.encode()) for counter in hold.counters]
-    keys += (throttle_key(hold.organization, throttle.encode()) for throttle in hold.throttles)
+def placing_terms(claims: Claims, limits: Limits) -> PlacingTerms:
+    """The terms of a placing. Most of their texts are those of other keys too, and are kept once."""
+    scopes = [counter.scope for counter in claims.counters]
+    keys = [counter_key(claims.organization, counter.encode()) for counter in claims.counters]
+    keys += (throttle_key(claims.organization, throttle.encode()) for throttle in claims.throttles)
+    shadows = limits.shadows
     return PlacingTerms(
-        tuple(map(sys.intern, keys)),
-        tuple(_limit(limit, scope in shadows) for limit, scope in zip(limits, scopes, strict=True)),
-        tuple(
+        keys=tuple(map(sys.intern, keys)),
+        limits=tuple(_limit(limit, scope in shadows) for limit, scope in zip(limits.budgets, scopes, strict=True)),
+        throttles=tuple(
             (throttle.kind, _limit(limit, throttle.scope in shadows), str(scopes.index(throttle.scope) + 1))
-            for throttle, limit in zip(hold.throttles, throttle_limits, strict=True)
+            for throttle, limit in zip(claims.throttles, limits.throttles, strict=True)
         ),
+        reset_epoch_s=limits.reset_epoch_s,
     )
 
 
@@ -81,7 +81,7 @@ class Placing:
         Raises:
             NotSentError: too many calls of the organization wait.
         """
-        return self._gathering.ask(hold.organization, _Asked(terms, hold, floor))
+        return self._gathering.ask(hold.claims.organization, _Asked(terms, hold, floor))
 
     async def _send(self, organization: str, calls: Sequence[_Asked]) -> Sequence[Placement]:
         keys, arguments = _command(organization, calls)

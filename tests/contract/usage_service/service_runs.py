@@ -49,17 +49,17 @@ def append(journal: Path, reports: Sequence[CallReport], tail: bytes = b"") -> N
 async def place(redis: Redis, *holds: Hold, sequence: int = 1) -> None:
     """What authz_service leaves in Redis: seeded from a ledger with one top-up, and the holds."""
     counters = HoldCounters(redis)
-    organization = holds[0].organization
+    organization = holds[0].claims.organization
     await counters.seed_pool(
         organization, balance=START_BALANCE, sequence=sequence, generation="first", placements=0, open_holds={}
     )
-    for counter in holds[0].counters:
+    for counter in holds[0].claims.counters:
         name = counter.encode()
         await counters.seed_counter(
             organization, name, settled=0, open_holds={}, sequence=sequence, expire_epoch_s=None, edition="first:0"
         )
     for hold in holds:
-        await counters.place(hold, [None] * len(hold.counters))
+        await counters.place(hold, [None] * len(hold.claims.counters))
 
 
 async def pool_of(redis: Redis, organization: str = "acme") -> tuple[int, int, int]:

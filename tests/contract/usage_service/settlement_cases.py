@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from deploy.local.stack.database_urls import login_url
-from gateway_core.model.calls.holds import Hold, sign_hold
+from gateway_core.model.calls.holds import Claims, Hold, sign_hold
 from gateway_core.model.catalog.entries import Catalog, Model, PriceSchedule
 from gateway_core.model.dialects import Endpoint
 from gateway_core.model.ledger.transfers import top_up
@@ -19,6 +19,7 @@ from gateway_core.runtime.settings import UsageSettings
 from gateway_core.stores.postgres.catalog_store import sync_catalog
 from gateway_core.stores.postgres.hold_store import insert_holds
 from gateway_core.stores.postgres.ledger_store import post_transfers
+from tests.support.example_hold import with_changes
 from usage_service.settlement.decision import CallReport, resolve
 from usage_service.settlement.rows import Settlement
 
@@ -78,28 +79,30 @@ def make_settings(database_url: str, redis_url: str, **others: Any) -> UsageSett
 def make_hold(organization: str = "acme", **changes: Any) -> Hold:
     hold = Hold(
         hold_id=f"hold-{next(_numbers):08d}",
-        organization=organization,
-        group_path=("research", "vision"),
-        member="mia",
-        api_key="key-1",
-        endpoint=Endpoint.CHAT_COMPLETIONS,
-        streams=False,
-        requested_model="acme-1",
-        provider="acme",
-        served_model="acme-1-large",
-        price_version=1,
+        claims=Claims(
+            organization=organization,
+            group_path=("research", "vision"),
+            member="mia",
+            api_key="key-1",
+            endpoint=Endpoint.CHAT_COMPLETIONS,
+            streams=False,
+            requested_model="acme-1",
+            provider="acme",
+            served_model="acme-1-large",
+            price_version=1,
+            counters=(
+                Counter(ScopeKind.API_KEY, "key-1", Cycle.NEVER, 0),
+                Counter(ScopeKind.MEMBER, "mia", Cycle.DAILY, 1_780_000_000),
+                Counter(ScopeKind.ORGANIZATION, organization, Cycle.MONTHLY, 1_779_000_000),
+            ),
+        ),
         amount_nano_credits=100 * INPUT_PRICE + 50 * OUTPUT_PRICE,
         input_tokens=100,
         output_tokens=50,
-        counters=(
-            Counter(ScopeKind.API_KEY, "key-1", Cycle.NEVER, 0),
-            Counter(ScopeKind.MEMBER, "mia", Cycle.DAILY, 1_780_000_000),
-            Counter(ScopeKind.ORGANIZATION, organization, Cycle.MONTHLY, 1_779_000_000),
-        ),
         placed_epoch_us=1_780_000_000_123_456,
         expires_epoch_us=4_000_000_000_123_456,  # longer than these tests will live
     )
-    return replace(hold, **changes)
+    return with_changes(hold, **changes)
 
 
 def make_report(

@@ -63,7 +63,7 @@ async def test_a_call_reported_over_grpc_is_settled_in_postgresql_and_redis(
             await stub.StreamAccessLogs(iter([message(make_report(hold))]))
         await server.stop(1)
         await until_pool(redis, (START_BALANCE - charge(), 0, 2))
-    key = counter_key("acme", hold.counters[0].encode())
+    key = counter_key("acme", hold.claims.counters[0].encode())
     assert await numbers(redis, key, "settled", "held") == [charge(), 0]
     assert await breaches(owner) == []
 

@@ -15,6 +15,7 @@ from gateway_core.model.calls.holds import Hold, sign_hold, verify_hold
 from tests.contract.usage_service.log_entries import stream_entry
 from tests.contract.usage_service.settlement_cases import make_report
 from tests.e2e.conftest import Post, Reply, chat, wait_settled
+from tests.support.example_hold import with_changes
 from tests.support.tenants import Tenant, make_tenant
 from usage_service.settlement.decision import CallReport
 
@@ -51,16 +52,16 @@ async def tokens_of(tenant: Tenant) -> list[str]:
 
 def forgeries(hold: Hold, key: bytes, victim: Tenant) -> dict[str, CallReport]:
     """Ways to report usage of a hold that was never placed so."""
-    genuine = make_report(hold, key=key, input_tokens=8, output_tokens=9, organization=hold.organization)
+    genuine = make_report(hold, key=key, input_tokens=8, output_tokens=9, organization=hold.claims.organization)
     signed, _, signature = genuine.token.rpartition(".")
     payload = sign_hold(replace(hold, amount_nano_credits=1), FOREIGN_KEY).rpartition(".")[0]
-    other = replace(hold, hold_id="hold-forged", organization=victim.organization)
+    other = with_changes(hold, hold_id="hold-forged", organization=victim.organization)
     return {
         "the victim named beside another organization's hold": replace(genuine, organization=victim.organization),
         "unsigned": replace(genuine, token=signed + "."),
         "signed with nothing": replace(genuine, token=signed),
         "another amount under the old signature": replace(genuine, token=f"{payload}.{signature}"),
-        "signed with another key": make_report(hold, key=FOREIGN_KEY, organization=hold.organization),
+        "signed with another key": make_report(hold, key=FOREIGN_KEY, organization=hold.claims.organization),
         "the victim's hold, signed with another key": make_report(
             other, key=FOREIGN_KEY, organization=victim.organization
         ),

@@ -27,6 +27,7 @@ from gateway_core.stores.redis.keys import pool_key, throttle_key
 from tests.contract.authz_service.conftest import SIGNING_KEY
 from tests.contract.authz_service.holds.test_rebuilding import dump, expect_redis_counts_the_register, restore, settle
 from tests.support.example_hold import HOLD as EXAMPLE
+from tests.support.example_hold import with_changes
 from usage_service.counters.ledger_events import LedgerEvents
 
 STEPS = 60
@@ -83,7 +84,7 @@ class World:
 
     async def try_place(self) -> Placed | Missing:
         self.numbers += 1
-        hold = replace(
+        hold = with_changes(
             EXAMPLE,
             throttles=(),
             shadow_refusals=(),
@@ -108,7 +109,7 @@ class World:
         if missing.pool:
             self.pool_seeds.append(await self.store.pool_snapshot("acme"))
         for index in missing.counters if not missing.pool else ():
-            name = hold.counters[index].encode()
+            name = hold.claims.counters[index].encode()
             self.counter_seeds.append((name, await self.store.counter_snapshot("acme", name), missing.edition))
 
     async def place(self) -> None:
@@ -363,7 +364,7 @@ async def lost_and_open(world: World) -> Hold:
 async def test_an_added_hold_takes_its_place_among_the_calls_at_once(world: World) -> None:
     """Seen to fail while only the counters were told: a limit of calls at once let one call too many pass."""
     throttle = Throttle(ThrottleKind.CALLS, Scope(ScopeKind.MEMBER, "mia"))
-    hold = replace(EXAMPLE, organization="acme", counters=SHARED, throttles=(throttle,), shadow_refusals=())
+    hold = with_changes(EXAMPLE, organization="acme", counters=SHARED, throttles=(throttle,), shadow_refusals=())
     await world.counters.seed_pool("acme", balance=100, sequence=0, generation="new", placements=1, open_holds={})
     assert await world.counters.seed_calls("acme", throttle, open_holds={}, sequence=0, expire_epoch_s=4_000_000_000)
     assert await world.counters.add(hold, "old", 0)

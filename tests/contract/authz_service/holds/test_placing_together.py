@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from dataclasses import replace
 from itertools import accumulate, repeat
 from typing import cast
 
@@ -14,33 +13,34 @@ from redis.asyncio import Redis
 
 from authz_service.holds.admission import Admissions
 from authz_service.holds.placement_floors import Floors
-from gateway_core.model.calls.decision import Admission
+from gateway_core.model.calls.decision import Limits
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import ExhaustedCounter, Placed, Placement, Refused
 from gateway_core.stores.postgres.hold_store import SpendStore
 from gateway_core.stores.redis.hold_counters import CounterEvent, HoldCounters
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key
-from tests.support.example_hold import HOLD
+from gateway_core.stores.redis.placing import placing_terms
+from tests.support.example_hold import HOLD, with_changes
 
 BALANCE = 2**62
-UNLIMITED = [None] * len(HOLD.counters)
+UNLIMITED = [None] * len(HOLD.claims.counters)
 # Around what a double cannot hold exactly, and around a whole credit.
 AMOUNTS = st.one_of(st.integers(0, 5), st.integers(10**9 - 2, 10**9 + 2), st.integers(2**53 - 2, 2**53 + 2))
 
 
 def hold(number: int, amount: int) -> Hold:
-    return replace(HOLD, hold_id=f"hold-{number}", amount_nano_credits=amount, throttles=())
+    return with_changes(HOLD, hold_id=f"hold-{number}", amount_nano_credits=amount, throttles=())
 
 
 async def seeded(redis: Redis, balance: int = BALANCE, settled: int = 0) -> HoldCounters:
     await redis.flushall()
     counters = HoldCounters(redis)
     await counters.seed_pool(
-        HOLD.organization, balance=balance, sequence=1, generation="first", placements=0, open_holds={}
+        HOLD.claims.organization, balance=balance, sequence=1, generation="first", placements=0, open_holds={}
     )
-    for counter in HOLD.counters:
+    for counter in HOLD.claims.counters:
         await counters.seed_counter(
-            HOLD.organization,
+            HOLD.claims.organization,
             counter.encode(),
             settled=settled,
             open_holds={},
@@ -76,9 +76,9 @@ async def test_each_call_sees_what_those_before_it_took(redis: Redis, amounts: l
         held, placed = held + amount, placed + 1
         expected.append(Placed(placed, "first"))
     assert answers == expected
-    assert await numbers(redis, pool_key(HOLD.organization), "held", "placements") == [held, placed]
-    for counter in HOLD.counters:
-        assert await numbers(redis, counter_key(HOLD.organization, counter.encode()), "held") == [held]
+    assert await numbers(redis, pool_key(HOLD.claims.organization), "held", "placements") == [held, placed]
+    for counter in HOLD.claims.counters:
+        assert await numbers(redis, counter_key(HOLD.claims.organization, counter.encode()), "held") == [held]
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -90,19 +90,19 @@ async def test_events_of_one_command_add_up_to_the_nano_credit(
     counters = await seeded(redis)
     known = [hold(number, amount) for number, (amount, _) in enumerate(charges) if number not in unknown]
     await place_together(counters, known, None)
-    names = tuple(counter.encode() for counter in HOLD.counters)
+    names = tuple(counter.encode() for counter in HOLD.claims.counters)
     events = [
         CounterEvent(2 + number, f"hold-{number}", amount, charge, -charge, names)
         for number, (amount, charge) in enumerate(charges)
     ]
-    last = await counters.apply(HOLD.organization, 1, events)
+    last = await counters.apply(HOLD.claims.organization, 1, events)
     assert last == 1 + len(charges)
-    assert await counters.apply(HOLD.organization, 1, events) == last  # repeated, they change nothing
+    assert await counters.apply(HOLD.claims.organization, 1, events) == last  # repeated, they change nothing
     spent = sum(charge for _, charge in charges)
-    assert await numbers(redis, pool_key(HOLD.organization), "balance", "held") == [BALANCE - spent, 0]
+    assert await numbers(redis, pool_key(HOLD.claims.organization), "balance", "held") == [BALANCE - spent, 0]
     for name in names:
-        assert await numbers(redis, counter_key(HOLD.organization, name), "settled", "held") == [spent, 0]
-    assert await redis.hgetall(holds_key(HOLD.organization)) == {}
+        assert await numbers(redis, counter_key(HOLD.claims.organization, name), "settled", "held") == [spent, 0]
+    assert await redis.hgetall(holds_key(HOLD.claims.organization)) == {}
 
 
 async def test_a_hold_that_is_asked_for_twice_in_one_command_is_placed_once(redis: Redis) -> None:
@@ -112,7 +112,7 @@ async def test_a_hold_that_is_asked_for_twice_in_one_command_is_placed_once(redi
         Placed(1, "first"),
         Placed(2, "first"),
     ]
-    assert await numbers(redis, pool_key(HOLD.organization), "held") == [14]
+    assert await numbers(redis, pool_key(HOLD.claims.organization), "held") == [14]
 
 
 async def test_a_withdrawn_hold_is_not_placed_beside_others(redis: Redis) -> None:
@@ -120,7 +120,7 @@ async def test_a_withdrawn_hold_is_not_placed_beside_others(redis: Redis) -> Non
     await counters.release(hold(2, 7))
     answers = await place_together(counters, [hold(number, 7) for number in (1, 2, 3)], None)
     assert [isinstance(answer, Placed) for answer in answers] == [True, False, True]
-    assert await numbers(redis, pool_key(HOLD.organization), "held") == [14]
+    assert await numbers(redis, pool_key(HOLD.claims.organization), "held") == [14]
 
 
 @pytest.mark.parametrize("balance", [0, -(10**9) - 1, -1])
@@ -148,10 +148,11 @@ async def test_a_hold_that_is_placed_when_envoy_gives_up_is_taken_back(redis: Re
     counters = await seeded(redis)
     floors = Floors(SlowRegister().highest_placement, time.monotonic)
     admissions = Admissions(counters, SpendStore(cast("asyncpg.Pool", None)), floors, 1, lambda: "second")
-    terms = Admission(hold(1, 7), tuple(UNLIMITED), tuple(UNLIMITED), "", "", False, False, "")  # noqa: FBT003
+    one = hold(1, 7)
+    terms = placing_terms(one.claims, Limits(budgets=tuple(UNLIMITED), reset_epoch_s=tuple(UNLIMITED)))
     with pytest.raises(TimeoutError):
-        await admissions.place(terms)
+        await admissions.place(one, terms)
     async with asyncio.timeout(5):
-        while await numbers(redis, pool_key(HOLD.organization), "held") != [0]:
+        while await numbers(redis, pool_key(HOLD.claims.organization), "held") != [0]:
             await asyncio.sleep(0.01)
-    assert await numbers(redis, pool_key(HOLD.organization), "placements") == [1]
+    assert await numbers(redis, pool_key(HOLD.claims.organization), "placements") == [1]

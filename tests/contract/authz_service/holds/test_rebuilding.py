@@ -19,6 +19,7 @@ from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key
 from tests.contract.authz_service.conftest import SIGNING_KEY, Answer, Ask, check_request, checked, guard, ready
 from tests.contract.usage_service.settlement_cases import make_report
 from tests.support.example_hold import HOLD as EXAMPLE
+from tests.support.example_hold import with_changes
 from usage_service.counters.ledger_events import LedgerEvents
 from usage_service.settlement.decision import Resolution, SettlementDetail
 from usage_service.settlement.rows import Settlement
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.also_on_cluster
 CREDIT = 10**9
 RESTORE = "redis.call('FLUSHALL') for index, key in ipairs(KEYS) do redis.call('RESTORE', key, 0, ARGV[index]) end"
 LIMIT = 100
-HOLD = replace(EXAMPLE, throttles=(), shadow_refusals=(), amount_nano_credits=5)
+HOLD = with_changes(EXAMPLE, throttles=(), shadow_refusals=(), amount_nano_credits=5)
 
 
 async def dump(redis: Redis) -> dict[str, bytes]:
@@ -210,15 +211,15 @@ async def test_a_place_that_is_carried_out_after_it_was_taken_back_places_nothin
     counters = HoldCounters(redis)
     await seed(counters)
     await counters.release(HOLD)
-    assert await counters.place(HOLD, [None] * len(HOLD.counters)) == Withdrawn()
-    assert await redis.hgetall(holds_key(HOLD.organization)) == {}
-    assert 0 < await redis.ttl(f"mr:{{{HOLD.organization}}}:w:{HOLD.hold_id}") <= 60
+    assert await counters.place(HOLD, [None] * len(HOLD.claims.counters)) == Withdrawn()
+    assert await redis.hgetall(holds_key(HOLD.claims.organization)) == {}
+    assert 0 < await redis.ttl(f"mr:{{{HOLD.claims.organization}}}:w:{HOLD.hold_id}") <= 60
 
 
 async def test_placements_are_counted_and_a_repeated_one_only_once(redis: Redis) -> None:
     counters = HoldCounters(redis)
     await seed(counters, placements=7)
-    unlimited = [None] * len(HOLD.counters)
+    unlimited = [None] * len(HOLD.claims.counters)
     assert await counters.place(HOLD, unlimited) == Placed(8, "first")
     assert await counters.place(HOLD, unlimited) == Placed(8, "first")
     assert await counters.place(replace(HOLD, hold_id="another"), unlimited) == Placed(9, "first")
@@ -228,15 +229,20 @@ async def test_a_counter_of_another_generation_is_missing_and_is_not_moved(redis
     """Seen to fail with generations off: counters of before lived on beside a rebuilt pool."""
     counters = HoldCounters(redis)
     await seed(counters, generation="before", sequence=1)
-    await redis.delete(pool_key(HOLD.organization))
+    await redis.delete(pool_key(HOLD.claims.organization))
     await counters.seed_pool(
-        HOLD.organization, balance=1_000, sequence=2, generation="after", placements=0, open_holds={HOLD.hold_id: 5}
+        HOLD.claims.organization,
+        balance=1_000,
+        sequence=2,
+        generation="after",
+        placements=0,
+        open_holds={HOLD.hold_id: 5},
     )
-    name = HOLD.counters[0].encode()
+    name = HOLD.claims.counters[0].encode()
     event = CounterEvent(3, HOLD.hold_id, 5, 4, -4, (name,))
-    assert await counters.apply(HOLD.organization, 2, [event]) == 3
-    assert await redis.hget(counter_key(HOLD.organization, name), "settled") == "0"
-    everyone = tuple(range(len(HOLD.counters)))
+    assert await counters.apply(HOLD.claims.organization, 2, [event]) == 3
+    assert await redis.hget(counter_key(HOLD.claims.organization, name), "settled") == "0"
+    everyone = tuple(range(len(HOLD.claims.counters)))
     assert await counters.place(HOLD, [None] * len(everyone)) == Missing(
         pool=False, counters=everyone, edition="after:0"
     )
@@ -245,15 +251,15 @@ async def test_a_counter_of_another_generation_is_missing_and_is_not_moved(redis
 async def test_a_release_without_a_pool_makes_none(redis: Redis) -> None:
     """A pool of nothing but a negative sum could never be rebuilt."""
     await HoldCounters(redis).release(HOLD)
-    assert await redis.exists(pool_key(HOLD.organization)) == 0
+    assert await redis.exists(pool_key(HOLD.claims.organization)) == 0
 
 
 async def test_a_counter_holds_only_what_its_pool_knows(redis: Redis) -> None:
     """A hold that reached the register after the pool was rebuilt would never be released from the counter alone."""
     counters = HoldCounters(redis)
     await seed(counters, open_holds={"known": 5}, on_counters={"known": 5, "late": 7})
-    for counter in HOLD.counters:
-        assert await redis.hget(counter_key(HOLD.organization, counter.encode()), "held") == "5"
+    for counter in HOLD.claims.counters:
+        assert await redis.hget(counter_key(HOLD.claims.organization, counter.encode()), "held") == "5"
 
 
 async def seed(
@@ -266,16 +272,16 @@ async def seed(
     on_counters: Mapping[str, int] = {},
 ) -> None:
     await counters.seed_pool(
-        HOLD.organization,
+        HOLD.claims.organization,
         balance=1_000,
         sequence=sequence,
         generation=generation,
         placements=placements,
         open_holds=open_holds,
     )
-    for counter in HOLD.counters:
+    for counter in HOLD.claims.counters:
         await counters.seed_counter(
-            HOLD.organization,
+            HOLD.claims.organization,
             counter.encode(),
             settled=0,
             open_holds=on_counters,

@@ -28,8 +28,8 @@ async def resolve(redis: Redis, answer: Answer, used_tokens: int) -> None:
     """As usage_service tells Redis of a settled call."""
     hold = hold_of(answer)
     sequence = int(str(await redis.hget(pool_key("acme"), "sequence")))
-    throttles = tuple(throttle.encode() for throttle in hold.throttles)
-    names = tuple(counter.encode() for counter in hold.counters)
+    throttles = tuple(throttle.encode() for throttle in hold.claims.throttles)
+    names = tuple(counter.encode() for counter in hold.claims.counters)
     event = CounterEvent(sequence + 1, hold.hold_id, hold.amount_nano_credits, 0, 0, names, used_tokens, throttles)
     assert await HoldCounters(redis).apply("acme", sequence, [event]) == sequence + 1
 
@@ -210,7 +210,7 @@ async def test_a_repeated_placing_takes_nothing_twice(owner: asyncpg.Connection,
     await limit(owner, "member", "mia", tokens_per_minute=1_000, mode="SHADOW")
     await limit(owner, "api_key", "key-1", budget_nano_credits=0, mode="SHADOW")
     hold = hold_of(await ask(HUNDRED))
-    shadows = frozenset(counter.scope for counter in hold.counters[:2])
+    shadows = frozenset(counter.scope for counter in hold.claims.counters[:2])
     again = await HoldCounters(redis).place(hold, [0, *[None] * 6], 0, [1_000], shadows)
     assert again.shadow_refusals == (0,)  # type: ignore[union-attr]
     assert await redis.hget(throttle_key("acme", "tokens:member:mia"), "total") == "100"

@@ -47,7 +47,7 @@ async def test_a_rate_limit_in_shadow_mode_is_counted_with_the_others_of_its_gua
 ) -> None:
     await prepare(owner)
     hold = make_hold(shadow_refusals=(1,))
-    scopes = frozenset(counter.scope for counter in hold.counters[:2])
+    scopes = frozenset(counter.scope for counter in hold.claims.counters[:2])
     await settle_batch(owner, [make_settlement(hold, shadow_rate_limited=scopes)])
     assert await counts(owner) == {"api_key": 1, "member": 1}
 

@@ -183,12 +183,12 @@ async def test_redis_charges_the_new_counter_and_takes_no_hold_from_it(
     await place(redis, before)
     await set_cycle(owner, *SCOPES[0], Cycle.DAILY)
     after = await placed_now(owner)
-    old, new = before.counters[0].encode(), after.counters[0].encode()
+    old, new = before.claims.counters[0].encode(), after.claims.counters[0].encode()
     counters = HoldCounters(redis)
     await counters.seed_counter(
         "acme", new, settled=0, open_holds={}, sequence=1, expire_epoch_s=None, edition="first:0"
     )
-    await counters.place(after, [None] * len(after.counters))
+    await counters.place(after, [None] * len(after.claims.counters))
     await settle_batch(owner, [make_settlement(before)])
     (event,) = await events_after_the_top_up(database_url)
     assert await counters.apply("acme", 1, [event]) == 2

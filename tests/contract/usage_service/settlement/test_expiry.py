@@ -79,7 +79,7 @@ async def expect_spend(owner: asyncpg.Connection, redis: Redis, hold: Hold, spen
     assert {tuple(row) for row in rows} == {(spent, calls)}
     head = await owner.fetchval("SELECT sequence FROM ledger_heads")
     await until_pool(redis, (START_BALANCE - spent, 0, head))
-    for counter in hold.counters:
+    for counter in hold.claims.counters:
         assert await numbers(redis, counter_key("acme", counter.encode()), "settled", "held") == [spent, 0]
     assert await breaches(owner) == []
 

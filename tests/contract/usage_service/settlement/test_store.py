@@ -27,6 +27,7 @@ from tests.contract.usage_service.settlement_cases import (
     register,
     the_row,
 )
+from tests.support.example_hold import with_changes
 from usage_service.settlement.store import ForeignHoldError, settle_batch
 
 
@@ -47,7 +48,7 @@ async def test_a_batch_becomes_records_transfers_spend_and_resolved_holds(owner:
     assert await balance(owner) == 1_000 * 10**9 - 3 * charge()
     spend = await owner.fetch("SELECT counter, settled_nano_credits, call_count FROM scope_spend ORDER BY counter")
     assert [tuple(row) for row in spend] == sorted(
-        (counter.encode(), 3 * charge(), 3) for counter in settlements[0].hold.counters
+        (counter.encode(), 3 * charge(), 3) for counter in settlements[0].hold.claims.counters
     )
     assert await owner.fetchval("SELECT count(*) FROM holds WHERE state = 'SETTLED'") == 3
     assert await breaches(owner) == []
@@ -89,7 +90,7 @@ async def test_a_record_says_everything_about_its_call(owner: asyncpg.Connection
         "reasoning_tokens": 0,
         "hold_nano_credits": hold.amount_nano_credits,
         "charge_nano_credits": charge(),
-        "counters": [counter.encode() for counter in hold.counters],
+        "counters": [counter.encode() for counter in hold.claims.counters],
         "http_status": 200,
         "response_flags": "DC,UC",
         "duration_ms": 120,
@@ -165,7 +166,7 @@ async def test_a_hold_that_is_not_registered_yet_is_settled_from_its_token(owner
     await settle_batch(owner, [settlement])
     await register(owner, settlement.hold)
     row = await the_row(owner, "SELECT * FROM holds")
-    assert (row["state"], row["member_id"]) == ("SETTLED", settlement.hold.member)
+    assert (row["state"], row["member_id"]) == ("SETTLED", settlement.hold.claims.member)
     assert row["amount_nano_credits"] == settlement.hold.amount_nano_credits
     assert await breaches(owner) == []
 
@@ -295,7 +296,7 @@ async def test_a_hold_that_is_registered_for_another_organization_is_not_settled
     """Seen to be settled without the comparison of the two."""
     await prepare(owner, "acme", "other")
     mine, another = make_settlement(), make_settlement(make_hold("other"))
-    await register(owner, replace(mine.hold, organization="other"))
+    await register(owner, with_changes(mine.hold, organization="other"))
     async with open_pool(settings, ROLE, by_index=True) as pool, pool.acquire() as connection:
         with pytest.raises(ForeignHoldError):
             await settle_batch(connection, [mine, another])

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 from authz_service.holds.admission import Admissions
 from authz_service.holds.placement_floors import Floors
 from deploy.local.programs.redis import RedisServer
-from gateway_core.model.calls.decision import Admission
+from gateway_core.model.calls.decision import Limits
 from gateway_core.model.calls.holds import Hold, sign_hold
 from gateway_core.model.calls.placements import Placed
 from gateway_core.model.ledger.transfers import Transfer, adjustment, refund, top_up
@@ -35,6 +35,7 @@ from gateway_core.stores.postgres.ledger_store import post_transfers
 from gateway_core.stores.postgres.organization_wall import acting_for
 from gateway_core.stores.redis.hold_counters import HoldCounters
 from gateway_core.stores.redis.keys import pool_key
+from gateway_core.stores.redis.placing import placing_terms
 from tests.contract.conftest import (  # noqa: F401
     database_url,
     databases,
@@ -192,8 +193,8 @@ class LedgerMachine(RuleBasedStateMachine):
         names = tuple(counter.encode() for counter in counters)
         for name in names:
             self.model.set_limit(name, self.limit)
-        admission = Admission(hold, (self.limit, self.limit), (None, None), "", "", False, False, "")  # noqa: FBT003 - of no account here
-        placement = self.books.run(self.admissions.place(admission))
+        limits = Limits(budgets=(self.limit, self.limit), reset_epoch_s=(None, None))
+        placement = self.books.run(self.admissions.place(hold, placing_terms(hold.claims, limits)))
         self.redis_may_be_old = False
         assert isinstance(placement, Placed) == self.model.admits(amount, names)
         self._happened("placed" if isinstance(placement, Placed) else "refused at a limit")

@@ -10,8 +10,9 @@ from google.protobuf import json_format
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authz_service.request.envoy_messages import allow, answer, deny, read_call
+from authz_service.request.envoy_messages import allow, answer, deny, read_call, shared_answer
 from gateway_core.contract.errors import error_body, error_of
+from gateway_core.model.calls.decision import Admission
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.dialects import Dialect
 from gateway_core.model.limits.guardrails import Guardrail
@@ -75,9 +76,13 @@ def test_a_length_that_is_none_is_unknown(length: bytes | None) -> None:
     assert read_call(check_request(headers)).body_bytes == -1
 
 
+def allowed(admission: Admission, token: str, traceparent: str | None) -> bytes:
+    return allow(admission, token, shared_answer(admission.terms), traceparent)
+
+
 def test_an_admitted_call_carries_its_hold_in_metadata() -> None:
     admission = admitted(what=parameters("renamed", streams=True, output_limit=7))
-    response = read(allow(admission, "the-token", None))
+    response = read(allowed(admission, "the-token", None))
     assert response.status.code == 0
     assert fields_of(response.SerializeToString()) == {
         "hold": "the-token",
@@ -91,28 +96,28 @@ def test_an_admitted_call_carries_its_hold_in_metadata() -> None:
 
 
 def test_an_admitted_call_goes_to_its_cluster_without_the_callers_credentials() -> None:
-    ok = read(allow(admitted(), "the-token", None)).ok_response
+    ok = read(allowed(admitted(), "the-token", None)).ok_response
     assert headers_of(ok.headers) == {"x-megarouter-cluster": "provider-acme"}
     assert set(ok.headers_to_remove) >= {"authorization", "x-api-key", "x-goog-api-key", "cookie"}
 
 
 def test_rate_limits_and_the_trace_are_there_only_where_they_exist() -> None:
     rails = {scope: Guardrail(scope, requests_per_minute=30 + index) for index, scope in enumerate(SCOPES[:2])}
-    fields = fields_of(allow(admitted(principal(rails)), "the-token", "00-trace-span-01"))
+    fields = fields_of(allowed(admitted(principal(rails)), "the-token", "00-trace-span-01"))
     assert fields["rate_limits"] == "api_key:key-1:MINUTE:30 member:mia:MINUTE:31"
     assert fields["traceparent"] == "00-trace-span-01"
-    plain = fields_of(allow(admitted(), "the-token", None))
+    plain = fields_of(allowed(admitted(), "the-token", None))
     assert not {"rate_limits", "traceparent"} & plain.keys()
 
 
 def test_what_need_not_be_changed_is_not_named() -> None:
-    fields = fields_of(allow(admitted(what=parameters("plain")), "the-token", None))
+    fields = fields_of(allowed(admitted(what=parameters("plain")), "the-token", None))
     assert not {"served_model", "inject_include_usage"} & fields.keys()
 
 
 @given(token=st.text(max_size=40_000), traceparent=st.none() | st.text(min_size=1, max_size=60))
 def test_what_is_written_by_hand_is_read_as_it_was(token: str, traceparent: str | None) -> None:
-    fields = fields_of(allow(admitted(), token, traceparent))
+    fields = fields_of(allowed(admitted(), token, traceparent))
     assert (fields["hold"], fields.get("traceparent")) == (token, traceparent)
     assert fields["upstream_path"] == "/openai/v1/chat/completions"
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from gateway_core.model.calls.holds import Hold, HoldState
+from gateway_core.model.calls.holds import Claims, Hold, HoldState
 from gateway_core.model.catalog.entries import Model, PriceSchedule
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.dialects import Endpoint
 from gateway_core.stores.postgres.storable_text import storable_text
+from tests.support.example_hold import with_changes
 from usage_service.settlement.decision import HOLD_CEILING, CallReport, Resolution, SettlementDetail, resolve
 from usage_service.settlement.usage_reports import UsageSource
 
@@ -31,20 +32,22 @@ SCHEDULE = PriceSchedule.model_validate(
 )
 HOLD = Hold(
     hold_id="hold-1",
-    organization="acme",
-    group_path=(),
-    member="mia",
-    api_key="key-1",
-    endpoint=Endpoint.CHAT_COMPLETIONS,
-    streams=False,
-    requested_model="acme-1",
-    provider="acme",
-    served_model="acme-1",
-    price_version=1,
+    claims=Claims(
+        organization="acme",
+        group_path=(),
+        member="mia",
+        api_key="key-1",
+        endpoint=Endpoint.CHAT_COMPLETIONS,
+        streams=False,
+        requested_model="acme-1",
+        provider="acme",
+        served_model="acme-1",
+        price_version=1,
+        counters=(),
+    ),
     amount_nano_credits=600,
     input_tokens=100,
     output_tokens=50,
-    counters=(),
     placed_epoch_us=0,
     expires_epoch_us=1,
 )
@@ -75,7 +78,7 @@ def usage_fact(input_tokens: int = 40, output_tokens: int = 20, **others: Any) -
 
 def settle(hold: dict[str, Any] | None = None, **report: Any) -> Resolution:
     report["flags"] = frozenset(report.get("flags", ()))
-    return resolve(replace(HOLD, **(hold or {})), replace(REPORT, **report), MODEL, SCHEDULE)
+    return resolve(with_changes(HOLD, **(hold or {})), replace(REPORT, **report), MODEL, SCHEDULE)
 
 
 @dataclass(frozen=True)

@@ -118,11 +118,15 @@ def test_a_model_without_a_price_in_force_is_refused(name: str) -> None:
 
 def test_the_hold_says_all_that_settlement_needs() -> None:
     hold = admitted(what=parameters("renamed", streams=True, output_limit=7, choices=2)).hold
-    assert (hold.hold_id, hold.organization, hold.group_path) == ("hold-1", "acme", ("g1", "g2"))
-    assert (hold.member, hold.api_key) == ("mia", "key-1")
-    assert (hold.endpoint, hold.streams) == (Endpoint.CHAT_COMPLETIONS, True)
-    assert (hold.requested_model, hold.served_model, hold.provider) == ("renamed", "acme/renamed-2", "acme")
-    assert hold.price_version == 4
+    assert (hold.hold_id, hold.claims.organization, hold.claims.group_path) == ("hold-1", "acme", ("g1", "g2"))
+    assert (hold.claims.member, hold.claims.api_key) == ("mia", "key-1")
+    assert (hold.claims.endpoint, hold.claims.streams) == (Endpoint.CHAT_COMPLETIONS, True)
+    assert (hold.claims.requested_model, hold.claims.served_model, hold.claims.provider) == (
+        "renamed",
+        "acme/renamed-2",
+        "acme",
+    )
+    assert hold.claims.price_version == 4
     assert (hold.input_tokens, hold.output_tokens) == (100, 14)
     assert hold.amount_nano_credits == 100 * 1_000 + 14 * 2_000
     assert hold.placed_epoch_us == NOW_EPOCH_US
@@ -135,8 +139,8 @@ def test_balanced_mode_reserves_a_quarter_of_the_input() -> None:
 
 def test_every_scope_carries_the_hold_limited_or_not_narrowest_first() -> None:
     admission = admitted(principal(budget(GROUP, 9)))
-    assert [counter.scope for counter in admission.hold.counters] == list(SCOPES)
-    assert admission.limits == (None, None, 9, None, None)
+    assert [counter.scope for counter in admission.hold.claims.counters] == list(SCOPES)
+    assert admission.terms.limits.budgets == (None, None, 9, None, None)
     assert [scope.kind for scope in SCOPES] == [
         ScopeKind.API_KEY, ScopeKind.MEMBER, ScopeKind.GROUP, ScopeKind.GROUP, ScopeKind.ORGANIZATION
     ]  # fmt: skip
@@ -147,18 +151,18 @@ def test_a_counter_is_that_of_its_scopes_period_in_the_organizations_zone() -> N
     admission = admitted(principal(rails))
     midnight = int(dt.datetime.fromisoformat("2026-03-15T00:00+01:00").timestamp())
     month = int(dt.datetime.fromisoformat("2026-03-01T00:00+01:00").timestamp())
-    assert admission.hold.counters[1] == Counter(ScopeKind.MEMBER, "mia", Cycle.DAILY, midnight, 3)
-    assert admission.hold.counters[4] == Counter(ScopeKind.ORGANIZATION, "acme", Cycle.MONTHLY, month, 0)
+    assert admission.hold.claims.counters[1] == Counter(ScopeKind.MEMBER, "mia", Cycle.DAILY, midnight, 3)
+    assert admission.hold.claims.counters[4] == Counter(ScopeKind.ORGANIZATION, "acme", Cycle.MONTHLY, month, 0)
     next_month = int(dt.datetime.fromisoformat("2026-04-01T00:00+02:00").timestamp())
-    assert admission.reset_epoch_s == (None, midnight + 86_400, None, None, next_month)
+    assert admission.terms.limits.reset_epoch_s == (None, midnight + 86_400, None, None, next_month)
 
 
 def test_the_model_is_rewritten_only_where_the_provider_knows_it_by_another_name() -> None:
-    assert admitted(what=parameters("renamed")).rewrite_model
-    assert not admitted(what=parameters("plain")).rewrite_model
+    assert admitted(what=parameters("renamed")).terms.route.rewrite_model
+    assert not admitted(what=parameters("plain")).terms.route.rewrite_model
     gemini = admitted(what=parameters("renamed"), endpoint=Endpoint.GENERATE_CONTENT)
-    assert not gemini.rewrite_model
-    assert gemini.upstream_path == "/gemini/v1/models/acme/renamed-2:generateContent"
+    assert not gemini.terms.route.rewrite_model
+    assert gemini.terms.route.upstream_path == "/gemini/v1/models/acme/renamed-2:generateContent"
 
 
 @pytest.mark.parametrize("endpoint", Endpoint)
@@ -171,7 +175,7 @@ def test_usage_is_asked_for_only_where_a_stream_would_report_none(
     """`elsewhere` is of a provider that does not know `stream_options`."""
     admission = admitted(what=parameters(model, streams=streams, asks_for_usage=asks), endpoint=endpoint)
     needed = endpoint in {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS} and streams and not asks and model == "plain"
-    assert admission.inject_include_usage == needed
+    assert admission.terms.route.inject_include_usage == needed
 
 
 @pytest.mark.parametrize(
@@ -188,15 +192,18 @@ def test_usage_is_asked_for_only_where_a_stream_would_report_none(
 )
 def test_the_upstream_path_is_the_providers_for_the_dialect(endpoint: Endpoint, path: str, *, streams: bool) -> None:
     admission = admitted(what=parameters(streams=streams), endpoint=endpoint)
-    assert (admission.upstream_path, admission.cluster) == (path, "provider-acme")
+    assert (admission.terms.route.upstream_path, admission.terms.route.cluster) == (path, "provider-acme")
 
 
 def test_rate_limits_are_those_of_every_scope_that_has_one() -> None:
     rails = {scope: Guardrail(scope, requests_per_minute=10 + index) for index, scope in enumerate(SCOPES)}
-    limits = decode_limits(admitted(principal(rails)).rate_limits)
+    limits = decode_limits(admitted(principal(rails)).terms.limits.requests)
     assert limits == tuple(RateLimit(scope, RateUnit.MINUTE, 10 + index) for index, scope in enumerate(SCOPES))
-    assert admitted().rate_limits == ""
-    assert admitted(principal({MEMBER: Guardrail(MEMBER, requests_per_minute=0)})).rate_limits == "member:mia:MINUTE:0"
+    assert admitted().terms.limits.requests == ""
+    assert (
+        admitted(principal({MEMBER: Guardrail(MEMBER, requests_per_minute=0)})).terms.limits.requests
+        == "member:mia:MINUTE:0"
+    )
 
 
 def test_an_exhausted_budget_names_the_narrowest_scope_and_lists_all() -> None:
@@ -236,6 +243,6 @@ def test_a_decision_depends_on_nothing_but_its_arguments() -> None:
 
 
 def test_a_scope_of_another_kind_with_the_same_id_is_another_counter() -> None:
-    counters = admitted(principal(api_key="acme")).hold.counters
+    counters = admitted(principal(api_key="acme")).hold.claims.counters
     assert len({counter.encode() for counter in counters}) == len(counters)
     assert Scope(ScopeKind.ORGANIZATION, "acme") in {counter.scope for counter in counters}

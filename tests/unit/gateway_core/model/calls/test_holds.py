@@ -8,22 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_core.model.calls.holds import Hold, HoldTokenError, sign_hold, verify_hold
+from gateway_core.model.calls.holds import Claims, Hold, HoldTokenError, sign_hold, verify_hold
 from gateway_core.model.dialects import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.throttles import Throttle, ThrottleKind
 from gateway_core.model.organization.scopes import Scope, ScopeKind
-from tests.support.example_hold import HOLD
+from tests.support.example_hold import HOLD, with_changes
 
 KEY = b"\x5a" * 32
 TOKEN = sign_hold(HOLD, KEY)
+FIELDS = [field.name for record in (Hold, Claims) for field in dataclasses.fields(record) if field.name != "claims"]
 
 texts = st.text(max_size=20)
 numbers = st.integers(0, 2**63 - 1)
-holds = st.builds(
-    Hold,
-    hold_id=st.from_regex(r"hold-[0-9a-z]{1,26}", fullmatch=True),
+claims = st.builds(
+    Claims,
     organization=texts,
     group_path=st.lists(texts, max_size=4).map(tuple),
     member=texts,
@@ -34,22 +34,40 @@ holds = st.builds(
     provider=texts,
     served_model=texts,
     price_version=numbers,
-    amount_nano_credits=numbers,
-    input_tokens=numbers,
-    output_tokens=numbers,
     counters=st.lists(
         st.builds(Counter, st.sampled_from(ScopeKind), st.just("a"), st.sampled_from(Cycle), numbers, numbers),
         max_size=7,
     ).map(tuple),
-    placed_epoch_us=numbers,
-    expires_epoch_us=numbers,
-    placement=numbers,
     throttles=st.lists(
         st.builds(Throttle, st.sampled_from(ThrottleKind), st.builds(Scope, st.sampled_from(ScopeKind), st.just("a"))),
         max_size=4,
     ).map(tuple),
+)
+holds = st.builds(
+    Hold,
+    hold_id=st.from_regex(r"hold-[0-9a-z]{1,26}", fullmatch=True),
+    claims=claims,
+    amount_nano_credits=numbers,
+    input_tokens=numbers,
+    output_tokens=numbers,
+    placed_epoch_us=numbers,
+    expires_epoch_us=numbers,
+    placement=numbers,
     shadow_refusals=st.lists(numbers, max_size=7).map(tuple),
 )
+WRITTEN_BEFORE = (
+    "v2.eyJvcmciOiJhY21lIiwiZ3JvdXBzIjpbImcxIiwiZzIiXSwibWVtYmVyIjoibWlhIiwia2V5Ijoia2V5LTEiLCJlbmRwb2ludCI6Im1lc3NhZ2VzIiwi"
+    "c3RyZWFtcyI6dHJ1ZSwibW9kZWwiOiJjbGF1ZGUiLCJwcm92aWRlciI6ImFudGhyb3BpYyIsInNlcnZlZCI6ImNsYXVkZS00IiwicHJpY2UiOjMsImNvdW50"
+    "ZXJzIjpbImFwaV9rZXk6a2V5LTE6TkVWRVI6MDowIiwibWVtYmVyOm1pYTpEQUlMWToxNzUwMDAwMDAwOjQiXSwidGhyb3R0bGVzIjpbInRva2VuczptZW1i"
+    "ZXI6bWlhIiwiY2FsbHM6YXBpX2tleTprZXktMSJdfQ.hold-01j0000000000000000000000,4611686018427387905,10,20,1750000000000001,"
+    "1750007200000001,0,0:1.rZ8cCpT4p5GizchUYLGs5nhMTCMg1MrjRnyrsm1Hez4"
+)
+
+
+def test_a_token_has_the_same_bytes_as_ever() -> None:
+    """Holds in flight must stay readable: a change of these bytes needs a new version."""
+    assert TOKEN == WRITTEN_BEFORE
+    assert verify_hold(WRITTEN_BEFORE, KEY) == HOLD
 
 
 @given(holds, st.binary(min_size=32, max_size=32))
@@ -57,10 +75,11 @@ def test_a_hold_comes_back_from_its_token_as_it_was(hold: Hold, key: bytes) -> N
     assert verify_hold(sign_hold(hold, key), key) == hold
 
 
-@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Hold)])
+@pytest.mark.parametrize("field", FIELDS)
 def test_every_field_of_a_hold_is_signed(field: str) -> None:
     changes: dict[type, Any] = {str: "other", int: 7, bool: False, tuple: (), Endpoint: Endpoint.RESPONSES}
-    changed = dataclasses.replace(HOLD, **{field: changes[type(getattr(HOLD, field))]})
+    owner = HOLD if hasattr(HOLD, field) else HOLD.claims
+    changed = with_changes(HOLD, **{field: changes[type(getattr(owner, field))]})
     assert sign_hold(changed, KEY) != TOKEN
 
 

@@ -27,11 +27,11 @@ def throttled() -> Admission:
 
 
 def test_a_hold_names_its_throttles_tokens_first_and_narrowest_first() -> None:
-    assert throttled().hold.throttles == tuple(
+    assert throttled().hold.claims.throttles == tuple(
         Throttle(kind, scope) for kind in (ThrottleKind.TOKENS, ThrottleKind.CALLS) for scope in (KEY, MEMBER)
     )
-    assert throttled().throttle_limits == (1_000, 500, 2, 1)
-    assert throttled().shadows == {MEMBER}
+    assert throttled().terms.limits.throttles == (1_000, 500, 2, 1)
+    assert throttled().terms.limits.shadows == {MEMBER}
 
 
 def test_a_spent_budget_is_told_before_a_busy_throttle() -> None:
@@ -67,4 +67,4 @@ def test_open_calls_may_end_at_any_moment() -> None:
 
 def test_every_scope_above_a_call_may_be_throttled() -> None:
     rails = {scope: Guardrail(scope, tokens_per_minute=1) for scope in SCOPES}
-    assert [throttle.scope for throttle in admitted(principal(rails)).hold.throttles] == list(SCOPES)
+    assert [throttle.scope for throttle in admitted(principal(rails)).hold.claims.throttles] == list(SCOPES)
