@@ -1,13 +1,14 @@
 """The page with every command of `megarouter` and of `./dev`, from the declarations that make their `--help`."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import typer
 import typer.main
-from megarouter_admin.command_line.application import application as megarouter
+from megarouter_admin.command_line.commands import Command
+from megarouter_admin.command_line.full_parser import whole_program
 
 from deploy.local.cli.commands import application as dev
 
@@ -32,13 +33,22 @@ _COMMON: Final = ("organization", "address", "token_file", "json")
 _OPTIONS: Final = "| argument or option | meaning |\n|---|---|"
 
 
+def megarouter_program() -> typer.Typer:
+    """`megarouter` with all its commands; they are shown and never run."""
+
+    def refuse(command: Command, _values: Mapping[str, Any]) -> int:
+        raise AssertionError(f"the page runs no command, and this is {command.name}")
+
+    return whole_program(refuse)
+
+
 def command_page() -> str:
     """The page."""
     return "\n".join(_lines()) + "\n"
 
 
 def _lines() -> Iterator[str]:
-    program: Any = typer.main.get_command(megarouter)
+    program: Any = typer.main.get_command(megarouter_program())
     yield _INTRODUCTION
     first = next(command for command in program.commands.values() if not hasattr(command, "commands"))
     yield from (_row(parameter) for parameter in first.params if parameter.name in _COMMON)

@@ -106,31 +106,51 @@ def _module(file: FileDescriptorProto) -> str:
 
 
 def _services(package: str, files: Sequence[FileDescriptorProto]) -> Iterator[str]:
-    """One class for each kind of channel, with the stub of every service under its name in snake_case."""
+    """One class for each kind of channel, with the stub of every service under its name in snake_case.
+
+    A stub is made, and its module loaded, when it is first asked for: few programs use them all.
+    """
     stubs = {
         re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", service.name).lower(): (f"{_module(file)}_grpc", f"{service.name}")
         for file in files
         for service in file.service
     }
     yield _NOTE
-    yield "import grpc\nimport grpc.aio\n"
-    yield from sorted({f"from {package} import {module}" for module, _ in stubs.values()})
+    yield "from functools import cached_property\nfrom typing import TYPE_CHECKING\n"
+    yield "import grpc\n"
+    yield "if TYPE_CHECKING:\n    import grpc.aio\n"
+    yield from sorted({f"    from {package} import {module}" for module, _ in stubs.values()})
     for name, channel, kind in (
         ("Services", "grpc.Channel", "Stub"),
         ("AsyncServices", "grpc.aio.Channel", "AsyncStub"),
     ):
         yield f'\n\nclass {name}:\n    """Every service of {package}."""\n'
-        yield f"    def __init__(self, channel: {channel}) -> None:"
+        yield f'    def __init__(self, channel: "{channel}") -> None:\n        self.__channel = channel'
         for attribute, (module, service) in sorted(stubs.items()):
-            yield f'        self.{attribute}: "{module}.{service}{kind}" = {module}.{service}Stub(channel)'
+            yield f'\n    @cached_property\n    def {attribute}(self) -> "{module}.{service}{kind}":'
+            yield f"        from {package} import {module}"
+            yield f"        return {module}.{service}Stub(self.__channel)"
 
 
 def _messages(package: str, files: Sequence[FileDescriptorProto]) -> Iterator[str]:
-    """All messages and shared enums under one import."""
+    """All messages and shared enums under one import; the module of each is loaded when one of its names is asked for."""
+    modules = {
+        name: _module(file)
+        for file in files
+        for name in sorted([*(message.name for message in file.message_type), *(enum.name for enum in file.enum_type)])
+    }
     yield _NOTE
-    for file in files:
-        for name in sorted([*(message.name for message in file.message_type), *(enum.name for enum in file.enum_type)]):
-            yield f"from {package}.{_module(file)} import {name} as {name}"
+    yield "import importlib\nfrom typing import TYPE_CHECKING\n\nif TYPE_CHECKING:"
+    for name, module in modules.items():
+        yield f"    from {package}.{module} import {name} as {name}"
+    yield "\n_MODULES = {"
+    for name, module in modules.items():
+        yield f'    "{name}": "{module}",'
+    yield "}\n__all__ = tuple(_MODULES)"
+    yield "\n\ndef __getattr__(name: str) -> object:"
+    yield "    if name not in _MODULES:"
+    yield '        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")'
+    yield f'    return getattr(importlib.import_module(f"{package}.{{_MODULES[name]}}"), name)'
 
 
 def _mark_packages(package: Path, root: Path) -> None:

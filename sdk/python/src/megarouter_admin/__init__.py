@@ -9,10 +9,31 @@ with MegaRouter("https://admin.example.com", token) as router:
             print(key.name, key.display_name)
 """
 
-from megarouter_admin.async_client import AsyncMegaRouter
-from megarouter_admin.client import MegaRouter
-from megarouter_admin.errors import FieldViolation, MegaRouterError
-from megarouter_admin.paging import async_pages, pages
-from megarouter_admin.policy import CallPolicy
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from megarouter_admin.async_client import AsyncMegaRouter
+    from megarouter_admin.client import MegaRouter
+    from megarouter_admin.errors import FieldViolation, MegaRouterError
+    from megarouter_admin.paging import async_pages, pages
+    from megarouter_admin.policy import CallPolicy
 
 __all__ = ["AsyncMegaRouter", "CallPolicy", "FieldViolation", "MegaRouter", "MegaRouterError", "async_pages", "pages"]
+
+_MODULES = {
+    "AsyncMegaRouter": "async_client",
+    "CallPolicy": "policy",
+    "FieldViolation": "errors",
+    "MegaRouter": "client",
+    "MegaRouterError": "errors",
+    "async_pages": "paging",
+    "pages": "paging",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Loads what is asked for: the help of the command line needs no client, which takes as long to load as all the rest."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

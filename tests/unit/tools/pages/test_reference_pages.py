@@ -4,7 +4,6 @@ import re
 
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
-from megarouter_admin.command_line.application import application as megarouter
 from megarouter_envoy.options import Limits
 from megarouter_envoy.replies.local_replies import causes
 from typer import Typer
@@ -14,7 +13,7 @@ from deploy.local.cli.commands import application as dev
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.runtime.settings import PREFIX, ServiceSettings
 from tests.support.observability_names import instruments
-from tools.pages.commands import command_page
+from tools.pages.commands import command_page, megarouter_program
 from tools.pages.docstrings import attribute_docstrings
 from tools.pages.errors import errors_page
 from tools.pages.metrics import metrics_page
@@ -58,7 +57,7 @@ def test_every_metric_has_a_meaning() -> None:
         assert re.search(rf"^\| `{re.escape(instrument.name)}` \| [^|]+ \| [^|]* \| [^|]+ \|$", page, re.MULTILINE)
 
 
-@pytest.mark.parametrize(("name", "program"), [("megarouter", megarouter), ("./dev", dev)])
+@pytest.mark.parametrize(("name", "program"), [("megarouter", megarouter_program()), ("./dev", dev)])
 def test_every_command_is_on_the_page_with_its_options(name: str, program: Typer) -> None:
     page = command_page()
     headings = re.findall(rf"^#+ ({re.escape(name)} .*)$", page, re.MULTILINE)

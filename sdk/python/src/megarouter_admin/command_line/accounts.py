@@ -2,16 +2,18 @@
 
 from typing import Annotated
 
-import typer
 from megarouter.admin.v1.messages import Account, GetUserRequest, ListMyAccountsRequest, Member, SwitchAccountRequest
 
-from megarouter_admin.command_line.commands import LimitOption, command, label, role, section
+from megarouter_admin.command_line.commands import LimitOption, Section, command, label, role
 from megarouter_admin.command_line.names import organization_name, short_name
+from megarouter_admin.command_line.options import Argument
 from megarouter_admin.command_line.organizations import kind_of, state_of
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.tables import Column
 
-application = section("accounts", "Your accounts: the organizations you are a member of.")
+application = Section()
+alone = Section()
+"""What stands in no section."""
 
 _COLUMNS = (
     Column[Account]("organization", lambda account: short_name(account.organization)),
@@ -25,11 +27,7 @@ _COLUMNS = (
 )
 
 
-def declare_whoami(program: typer.Typer) -> None:
-    """Adds `whoami`, which is in no section."""
-    command(program, "whoami", "whoami")(whoami)
-
-
+@command(alone, "whoami", "whoami")
 def whoami(session: Session) -> None:
     """Show who you are."""
     user = session.router.accounts.GetUser(GetUserRequest(name="users/me"))
@@ -55,7 +53,7 @@ def list_accounts(session: Session, limit: LimitOption = 0) -> None:
 @command(application, "switch", "accounts switch acme")
 def switch(
     session: Session,
-    account: Annotated[str, typer.Argument(metavar="ORG", help="The organization.")],
+    account: Annotated[str, Argument(metavar="ORG", text="The organization.")],
 ) -> None:
     """Make an account the current one. Commands use it when they name no organization."""
     user = session.router.accounts.SwitchAccount(SwitchAccountRequest(organization=organization_name(account)))

@@ -1,46 +1,93 @@
-"""All commands together, and how a run of one ends."""
+"""A run of the program: the command that is asked for is found, its command line read, and the command carried out."""
 
+import datetime as dt
+import os
 import sys
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
-from megarouter_admin.command_line import (
-    accounts,
-    audit,
-    credit_pool,
-    explain,
-    groups,
-    guardrails,
-    invites,
-    keys,
-    members,
-    models,
-    organizations,
-)
-from megarouter_admin.command_line.commands import section
-from megarouter_admin.command_line.failures import CommandError, describe
-from megarouter_admin.errors import MegaRouterError
+from megarouter_admin.command_line.command_errors import CommandError, DeclinedError
+from megarouter_admin.command_line.commands import CONNECTION, Command, Perform
+from megarouter_admin.command_line.quick_parser import quick_values
+from megarouter_admin.command_line.sections import PARTS
 
 DONE: Final = 0
 REFUSED: Final = 1
-
-application: Final = section("megarouter", "Manages an organization on MegaRouter Enterprise.")
-accounts.declare_whoami(application)
-explain.declare(application)
-for part in (accounts, organizations, groups, members, invites, keys, guardrails, credit_pool, models, audit):
-    application.add_typer(part.application)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Runs a command and gives its exit status: 0 done, 1 refused, 2 misused."""
     try:
-        application(list(arguments), prog_name="megarouter")
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else DONE
+        return _run(arguments)
+    except KeyboardInterrupt:
+        print("\nAborted.", file=sys.stderr)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush finds a reader
+    return REFUSED
+
+
+def _run(arguments: Sequence[str]) -> int:
+    part = next((part for part in PARTS if part.name == next(iter(arguments), None)), None)
+    if part is None:
+        # The full parser is imported where it is needed: most runs ask for no help and make no mistake.
+        from megarouter_admin.command_line.full_parser import run_program  # noqa: PLC0415
+
+        return run_program(arguments)
+    words = arguments[: 2 if part.is_section else 1]
+    command = part.load().get(words[-1])
+    if command is None:
+        from megarouter_admin.command_line.full_parser import run_section  # noqa: PLC0415
+
+        return run_section(part, arguments[1:], perform)
+    return _run_command(command, words, arguments[len(words) :])
+
+
+def _run_command(command: Command, words: Sequence[str], arguments: Sequence[str]) -> int:
+    values = quick_values(command, arguments, os.environ)
+    carry_out: Perform = perform
+    if values is not None:
+        try:
+            return perform(command, values)
+        except ValueError as misused:
+            carry_out = _refusal(misused)
+    from megarouter_admin.command_line.full_parser import run_command  # noqa: PLC0415 - see `_run`
+
+    return run_command(command, words, arguments, carry_out)
+
+
+def _refusal(misused: ValueError) -> Perform:
+    """Carries out nothing: the full parser says what was wrong, as it says all such things."""
+
+    def refuse(_: Command, __: Mapping[str, Any]) -> int:
+        raise misused
+
+    return refuse
+
+
+def perform(command: Command, values: Mapping[str, Any]) -> int:
+    """Carries out a command; gives its exit status.
+
+    Raises:
+        ValueError: the command line asks for what no command could do.
+    """
+    # Imported here: help needs no connection, and a missing address no client.
+    from megarouter_admin.command_line.session import Connection, open_session, require_usable  # noqa: PLC0415
+
+    connection = Connection(**{option: values[option] for option in CONNECTION})
+    require_usable(connection)
+    from megarouter_admin.command_line.failures import describe  # noqa: PLC0415
+    from megarouter_admin.errors import MegaRouterError  # noqa: PLC0415
+
+    own = {name: value for name, value in values.items() if name not in CONNECTION}
+    try:
+        with open_session(connection, dt.datetime.now(dt.UTC)) as session:
+            command.function(session, **own)
     except MegaRouterError as error:
         print(describe(error), file=sys.stderr)
-        return REFUSED
     except CommandError as error:
         print(f"megarouter: {error}", file=sys.stderr)
-        return REFUSED
-    return DONE
+    except DeclinedError:
+        print("Aborted.", file=sys.stderr)
+    else:
+        return DONE
+    return REFUSED

@@ -4,7 +4,6 @@ import enum
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from megarouter.admin.v1.messages import (
     AuditLogEntry,
     AuditLogFormat,
@@ -12,17 +11,18 @@ from megarouter.admin.v1.messages import (
     ListAuditLogEntriesRequest,
 )
 
-from megarouter_admin.command_line.commands import FilterOption, LimitOption, command, section
+from megarouter_admin.command_line.commands import FilterOption, LimitOption, Section, command
 from megarouter_admin.command_line.filters import all_of
 from megarouter_admin.command_line.names import short_name
+from megarouter_admin.command_line.options import Option
 from megarouter_admin.command_line.session import LARGEST_PAGE, Session
 from megarouter_admin.command_line.tables import Column
 from megarouter_admin.command_line.times import parse_moment
 from megarouter_admin.paging import pages
 
-application = section("audit", "The audit log: who changed what.")
+application = Section()
 
-SinceOption = Annotated[str, typer.Option(metavar="WHEN", help="Only from this time on, such as 2026-11-01.")]
+SinceOption = Annotated[str, Option(metavar="WHEN", text="Only from this time on, such as 2026-11-01.")]
 
 
 class FormatChoice(enum.StrEnum):
@@ -72,8 +72,8 @@ def export(
     session: Session,
     since: SinceOption = "",
     filter_text: FilterOption = "",
-    form: Annotated[FormatChoice, typer.Option("--format", help="Output format.")] = FormatChoice.JSON_LINES,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Output file. Default: standard output.")] = None,
+    form: Annotated[FormatChoice, Option("--format", text="Output format.")] = FormatChoice.JSON_LINES,
+    out: Annotated[Path | None, Option(metavar="FILE", text="Output file. Default: standard output.")] = None,
 ) -> None:
     """Export all changes, newest first."""
     request = ExportAuditLogEntriesRequest(

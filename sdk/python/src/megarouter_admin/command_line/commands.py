@@ -1,34 +1,35 @@
 """What all commands have in common: how they are declared, connected, confirmed, and what they say of enums."""
 
-import datetime as dt
 import enum
 import inspect
 import sys
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Concatenate, Final, ParamSpec
+from typing import Annotated, Any, ClassVar, Concatenate, Final, TypeVar, get_args
 
-import typer
 from megarouter.type.v1.role_pb2 import Role
 
-from megarouter_admin.command_line.session import Connection, Session, open_session
+from megarouter_admin.command_line.command_errors import DeclinedError
+from megarouter_admin.command_line.options import Argument, Option
+from megarouter_admin.command_line.session import Session
 
-Parameters = ParamSpec("Parameters")
+Function = TypeVar("Function", bound=Callable[Concatenate[Session, ...], None])
 
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
-LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=0, help="Maximum number of rows; 0 for all.")]
-FilterOption = Annotated[str, typer.Option("--filter", metavar="TEXT", help="Filter of the API (AIP-160).")]
-GroupOption = Annotated[str, typer.Option("--group", metavar="GROUP", help="Only in this group.")]
-BelowOption = Annotated[bool, typer.Option("--below", help="With --group: also in the groups below it.")]
+YesOption = Annotated[bool, Option("--yes", "-y", text="Do not ask for confirmation.")]
+LimitOption = Annotated[int, Option("--limit", metavar="N", minimum=0, text="Maximum number of rows; 0 for all.")]
+FilterOption = Annotated[str, Option("--filter", metavar="TEXT", text="Filter of the API (AIP-160).")]
+GroupOption = Annotated[str, Option("--group", metavar="GROUP", text="Only in this group.")]
+BelowOption = Annotated[bool, Option("--below", text="With --group: also in the groups below it.")]
 
-_CONNECTION: Final[dict[str, tuple[Any, Any]]] = {
+CONNECTION: Final[dict[str, tuple[Any, Any]]] = {
     "organization": (
         Annotated[
             str,
-            typer.Option(
+            Option(
                 "--organization", "-o",
-                metavar="ORG", envvar="MEGAROUTER_ORGANIZATION", help="The organization. Default: your current account.",
+                metavar="ORG", variables=("MEGAROUTER_ORGANIZATION",), text="The organization. Default: your current account.",
             ),
         ],
         "",
@@ -36,18 +37,18 @@ _CONNECTION: Final[dict[str, tuple[Any, Any]]] = {
     "address": (
         Annotated[
             str,
-            typer.Option(
-                metavar="HOST:PORT", envvar=["MEGAROUTER_ADMIN_ADDRESS", "MEGAROUTER_ADMIN_URL"],
-                help="Address of the admin API; also https://HOST:PORT.",
+            Option(
+                metavar="HOST:PORT", variables=("MEGAROUTER_ADMIN_ADDRESS", "MEGAROUTER_ADMIN_URL"),
+                text="Address of the admin API; also https://HOST:PORT.",
             ),
         ],
         "",
     ),
     "token_file": (
-        Annotated[Path | None, typer.Option(metavar="FILE", help="File with the access token. Default: MEGAROUTER_ADMIN_TOKEN.")],
+        Annotated[Path | None, Option(metavar="FILE", text="File with the access token. Default: MEGAROUTER_ADMIN_TOKEN.")],
         None,
     ),
-    "json": (Annotated[bool, typer.Option("--json", help="Print JSON: one object or one array.")], False),
+    "json": (Annotated[bool, Option("--json", text="Print JSON: one object or one array.")], False),
 }  # fmt: skip
 
 
@@ -64,75 +65,106 @@ class RoleChoice(enum.StrEnum):
         return Role.Value(f"ROLE_{self.name}")
 
 
-def section(name: str, help_text: str) -> typer.Typer:
-    """A group of commands. Without a name of its own: the program."""
-    return typer.Typer(
-        name=name,
-        help=help_text,
-        no_args_is_help=True,
-        add_completion=False,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
-    )
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One thing that a command takes."""
+
+    REQUIRED: ClassVar = inspect.Parameter.empty
+
+    name: str
+    annotation: Any
+    """Its type."""
+    declaration: Option | Argument
+    default: Any
 
 
-def command(
-    application: typer.Typer, name: str, *examples: str
-) -> Callable[[Callable[Concatenate[Session, Parameters], None]], Callable[..., None]]:
+@dataclass(frozen=True)
+class Command:
+    """A command, before its command line is read."""
+
+    name: str
+    function: Callable[..., None]
+    """Of a session and of what the command's own options say."""
+    examples: tuple[str, ...]
+    """Lines for its help, without the `megarouter` in front."""
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Its own, then those of the connection, which every command has."""
+        own = list(inspect.signature(self.function, eval_str=True).parameters.values())[1:]
+        return (
+            *(_parameter(one.name, one.annotation, one.default) for one in own),
+            *(_parameter(name, annotation, default) for name, (annotation, default) in CONNECTION.items()),
+        )
+
+
+def _parameter(name: str, annotation: Any, default: Any) -> Parameter:  # noqa: ANN401 - any type, of which the default is
+    kind, declaration = get_args(annotation)
+    return Parameter(name, kind, declaration, default)
+
+
+Perform = Callable[[Command, Mapping[str, Any]], int]
+"""Carries out a command with the values of its parameters; gives the exit status. A ValueError is a misuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Commands that belong together."""
+
+    commands: dict[str, Command] = field(default_factory=dict)
+
+
+def command(section: Section, name: str, *examples: str) -> Callable[[Function], Function]:
     """Declares a command: a function of a session and of what its own options say.
 
     Args:
-        application: the group it belongs to.
+        section: what it belongs to.
         name: what it is called there.
         examples: lines for its help, without the `megarouter` in front.
     """
 
-    def declare(function: Callable[Concatenate[Session, Parameters], None]) -> Callable[..., None]:
-        @wraps(function)
-        def run(**arguments: Any) -> None:  # noqa: ANN401 - as typer calls it
-            connection = Connection(**{option: arguments.pop(option) for option in _CONNECTION})
-            try:
-                with open_session(connection, dt.datetime.now(dt.UTC)) as session:
-                    function(session, **arguments)  # type: ignore[call-arg] # typer kept to the signature
-            except ValueError as misused:
-                raise typer.BadParameter(str(misused)) from misused
-
-        signature = _with_connection(function)
-        run.__signature__ = signature  # type: ignore[attr-defined] # read by inspect
-        run.__annotations__ = {option: one.annotation for option, one in signature.parameters.items()}
-        application.command(name, epilog=_epilog(examples))(run)
-        return run
+    def declare(function: Function) -> Function:
+        section.commands[name] = Command(name, function, examples)
+        return function
 
     return declare
-
-
-def _with_connection(function: Callable[..., None]) -> inspect.Signature:
-    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-    common = [
-        inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-        for option, (annotation, default) in _CONNECTION.items()
-    ]
-    return inspect.Signature([*own, *common])
-
-
-def _epilog(examples: Sequence[str]) -> str | None:
-    # \b: lines stay as they are.
-    return "\b\nExamples:\n" + "\n".join(f"  megarouter {example}" for example in examples) if examples else None
 
 
 def confirm(question: str, *, yes: bool) -> None:
     """Asks before a destructive action.
 
     Raises:
-        typer.Abort: the answer is no.
-        typer.BadParameter: no terminal can answer.
+        DeclinedError: the answer is no.
+        ValueError: no terminal can answer.
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise typer.BadParameter("cannot ask for confirmation without a terminal: use --yes")
-    typer.confirm(question, abort=True, err=True)
+        raise ValueError("cannot ask for confirmation without a terminal: use --yes")
+    # Imported here: whoever must answer first does not notice.
+    import typer  # noqa: PLC0415
+
+    _answered(lambda: typer.confirm(question, abort=True, err=True))
+
+
+def ask_for_secret(question: str) -> str:
+    """Asks for a text that the terminal does not show.
+
+    Raises:
+        DeclinedError: the user gives no answer.
+    """
+    import typer  # noqa: PLC0415 - see `confirm`
+
+    return str(_answered(lambda: typer.prompt(question, hide_input=True, err=True)))
+
+
+def _answered(ask: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever is asked for
+    import typer  # noqa: PLC0415 - see `confirm`
+
+    try:
+        return ask()
+    except typer.Abort:
+        raise DeclinedError from None
 
 
 def label(name: str, prefix: str) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
-import typer
 from google.type.interval_pb2 import Interval
 from google.type.money_pb2 import Money
 from megarouter.admin.v1.messages import (
@@ -22,24 +21,23 @@ from megarouter.admin.v1.messages import (
 )
 
 from megarouter_admin.command_line.amounts import NANO_CREDITS_PER_CREDIT, format_credits, parse_credits
-from megarouter_admin.command_line.commands import LimitOption, YesOption, command, confirm, label, section
+from megarouter_admin.command_line.commands import LimitOption, Section, YesOption, command, confirm, label
 from megarouter_admin.command_line.failures import may_have_worked
+from megarouter_admin.command_line.options import Argument, Option
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.tables import Column, Kind
 from megarouter_admin.command_line.times import parse_moment, timestamp
 from megarouter_admin.errors import MegaRouterError
 
-application = section("credits", "Credits: the pool that pays for all calls of an organization.")
+application = Section()
 
-AmountArgument = Annotated[str, typer.Argument(metavar="CREDITS", help="Such as 25.50, with at most 9 decimals.")]
-ReasonOption = Annotated[str, typer.Option(metavar="TEXT", help="Reason, shown in the statement.")]
+AmountArgument = Annotated[str, Argument(metavar="CREDITS", text="Such as 25.50, with at most 9 decimals.")]
+ReasonOption = Annotated[str, Option(metavar="TEXT", text="Reason, shown in the statement.")]
 RequestIdOption = Annotated[
     str,
-    typer.Option(metavar="UUID", help="Request id of an earlier run that may have succeeded; it is not done twice."),
+    Option(metavar="UUID", text="Request id of an earlier run that may have succeeded; it is not done twice."),
 ]
-OverdraftOption = Annotated[
-    bool, typer.Option("--allow-overdraft", help="Take it even if the balance becomes negative.")
-]
+OverdraftOption = Annotated[bool, Option("--allow-overdraft", text="Take it even if the balance becomes negative.")]
 
 
 def kind_of(kind: CreditTransaction.Kind.ValueType) -> str:
@@ -56,9 +54,7 @@ def _facts(session: Session, balance: CreditBalance) -> list[tuple[str, str]]:
 
 
 @command(application, "balance", "credits balance", "credits balance --at 2026-11-01")
-def balance(
-    session: Session, at: Annotated[str, typer.Option(metavar="WHEN", help="A time in the past.")] = ""
-) -> None:
+def balance(session: Session, at: Annotated[str, Option(metavar="WHEN", text="A time in the past.")] = "") -> None:
     """Show the balance of the pool, and what running calls hold."""
     request = GetCreditBalanceRequest(name=f"{session.organization}/creditBalance")
     if at:
@@ -168,10 +164,8 @@ def transactions(session: Session, limit: LimitOption = 100) -> None:
 @command(application, "statement", "credits statement", "credits statement --from 2026-10-01 --to 2026-11-01")
 def statement(
     session: Session,
-    start: Annotated[
-        str, typer.Option("--from", metavar="WHEN", help="Start. Default: the first of this month, UTC.")
-    ] = "",
-    end: Annotated[str, typer.Option("--to", metavar="WHEN", help="End, not included. Default: now.")] = "",
+    start: Annotated[str, Option("--from", metavar="WHEN", text="Start. Default: the first of this month, UTC.")] = "",
+    end: Annotated[str, Option("--to", metavar="WHEN", text="End, not included. Default: now.")] = "",
 ) -> None:
     """Show a period: the opening balance, what moved, and the closing balance."""
     last = parse_moment(end, session.now) if end else session.now.replace(microsecond=0)
@@ -202,9 +196,9 @@ def statement(
 def invoice(
     session: Session,
     amount: AmountArgument,
-    price: Annotated[str, typer.Option(metavar="MONEY", help="Price, such as 499.90.")],
-    currency: Annotated[str, typer.Option(metavar="CODE", help="Currency (ISO 4217), such as EUR.")],
-    note: Annotated[str, typer.Option(metavar="TEXT", help="Note to the billing contact.")] = "",
+    price: Annotated[str, Option(metavar="MONEY", text="Price, such as 499.90.")],
+    currency: Annotated[str, Option(metavar="CODE", text="Currency (ISO 4217), such as EUR.")],
+    note: Annotated[str, Option(metavar="TEXT", text="Note to the billing contact.")] = "",
     request_id: RequestIdOption = "",
 ) -> None:
     """Request an invoice. The request goes to the billing contact by e-mail."""

@@ -2,13 +2,14 @@
 
 import sys
 
+from megarouter_admin.command_line.application import run
+
 
 def main() -> None:
     """Runs the command of the command line; its exit status is 0 when done, 1 when refused, 2 when misused."""
     try:
-        from megarouter_admin.command_line.application import run  # noqa: PLC0415 - what it needs may be missing
+        sys.exit(run(sys.argv[1:]))
     except ModuleNotFoundError as missing:
         if missing.name not in {"rich", "typer"}:
             raise
         sys.exit(f"megarouter: {missing.name} is not installed. Install it with: pip install 'megarouter-admin[cli]'")
-    sys.exit(run(sys.argv[1:]))

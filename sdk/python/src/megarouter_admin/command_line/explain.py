@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import grpc
-import typer
 from megarouter.admin.v1.messages import ExplainAccessRequest, ExplainAccessResponse, Guardrail, RateUse, ScopeAccess
 
 from megarouter_admin.command_line.amounts import format_credits
-from megarouter_admin.command_line.commands import command, label
-from megarouter_admin.command_line.failures import CommandError
+from megarouter_admin.command_line.command_errors import CommandError
+from megarouter_admin.command_line.commands import Section, command, label
 from megarouter_admin.command_line.names import Collection, collection_of, short_name
+from megarouter_admin.command_line.options import Argument, Option
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.tables import Column, Kind
 from megarouter_admin.errors import MegaRouterError
@@ -31,6 +31,9 @@ class Line:
     free_again: str = ""
 
 
+alone = Section()
+"""What stands in no section."""
+
 _COLUMNS = (
     Column[Line]("guardrail", lambda line: line.guardrail),
     Column[Line]("limits", lambda line: line.limits),
@@ -43,20 +46,15 @@ _COLUMNS = (
 )
 
 
-def declare(program: typer.Typer) -> None:
-    """Adds `explain`, which is in no section."""
-    examples = ("explain emma-default gpt-4o", "explain members/emma gpt-4o --max-output-tokens 1000")
-    command(program, "explain", *examples)(explain)
-
-
+@command(alone, "explain", "explain emma-default gpt-4o", "explain members/emma gpt-4o --max-output-tokens 1000")
 def explain(
     session: Session,
     who: Annotated[
-        str, typer.Argument(metavar="KEY_OR_MEMBER", help="Id or name of a key or a member, or an e-mail address.")
+        str, Argument(metavar="KEY_OR_MEMBER", text="Id or name of a key or a member, or an e-mail address.")
     ],
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Public name of the model.")],
-    max_output_tokens: Annotated[int, typer.Option(metavar="N", min=0, help="Output limit of the call. 0: none.")] = 0,
-    body_bytes: Annotated[int, typer.Option(metavar="N", min=0, help="Size of the call's body.")] = 1000,
+    model: Annotated[str, Argument(metavar="MODEL", text="Public name of the model.")],
+    max_output_tokens: Annotated[int, Option(metavar="N", minimum=0, text="Output limit of the call. 0: none.")] = 0,
+    body_bytes: Annotated[int, Option(metavar="N", minimum=0, text="Size of the call's body.")] = 1000,
 ) -> None:
     """Explain whether a call would pass now, what would stop it first, and how much is left at every scope."""
     request = ExplainAccessRequest(model_name=model, body_bytes=body_bytes)

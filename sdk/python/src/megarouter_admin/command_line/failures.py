@@ -46,10 +46,6 @@ _ADVICE_BY_CODE: Final = {
 }
 
 
-class CommandError(Exception):
-    """A command cannot do its work; the message is for people. Exit status 1."""
-
-
 def advice(error: MegaRouterError) -> str:
     """What to do about an error; empty if unknown."""
     return _ADVICE.get(error.reason) or _ADVICE_BY_CODE.get(error.code, "")

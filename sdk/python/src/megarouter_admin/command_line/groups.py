@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-import typer
 from google.protobuf.field_mask_pb2 import FieldMask
 from megarouter.admin.v1.messages import (
     CreateGroupRequest,
@@ -17,14 +16,15 @@ from megarouter.admin.v1.messages import (
 )
 
 from megarouter_admin.command_line.amounts import format_credits, share
-from megarouter_admin.command_line.commands import FilterOption, LimitOption, YesOption, command, confirm, section
+from megarouter_admin.command_line.commands import FilterOption, LimitOption, Section, YesOption, command, confirm
 from megarouter_admin.command_line.names import Collection, short_name
+from megarouter_admin.command_line.options import Argument, Option
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.tables import Column, Kind
 
-application = section("groups", "Groups: the organization's tree of at most four levels.")
+application = Section()
 
-GroupArgument = Annotated[str, typer.Argument(metavar="GROUP", help="Its id or name.")]
+GroupArgument = Annotated[str, Argument(metavar="GROUP", text="Its id or name.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def tree(
     filter_text: FilterOption = "",
     limit: LimitOption = 0,
     *,
-    deleted: Annotated[bool, typer.Option("--deleted", help="Include deleted groups.")] = False,
+    deleted: Annotated[bool, Option("--deleted", text="Include deleted groups.")] = False,
 ) -> None:
     """Show the groups as a tree, with members, spend and budget of the current cycle."""
     request = ListGroupsRequest(
@@ -110,9 +110,9 @@ def tree(
 @command(application, "create", "groups create Platform --id platform --parent engineering")
 def create(
     session: Session,
-    display_name: Annotated[str, typer.Argument(metavar="NAME", help="Human-readable name.")],
-    group_id: Annotated[str, typer.Option("--id", metavar="ID", help="Default: generated.")] = "",
-    parent: Annotated[str, typer.Option(metavar="GROUP", help="Parent group. Default: level 1.")] = "none",
+    display_name: Annotated[str, Argument(metavar="NAME", text="Human-readable name.")],
+    group_id: Annotated[str, Option("--id", metavar="ID", text="Default: generated.")] = "",
+    parent: Annotated[str, Option(metavar="GROUP", text="Parent group. Default: level 1.")] = "none",
 ) -> None:
     """Create a group."""
     request = CreateGroupRequest(
@@ -127,7 +127,7 @@ def create(
 def rename(
     session: Session,
     group: GroupArgument,
-    display_name: Annotated[str, typer.Argument(metavar="NAME", help="New human-readable name.")],
+    display_name: Annotated[str, Argument(metavar="NAME", text="New human-readable name.")],
 ) -> None:
     """Rename a group; its id stays."""
     renamed = Group(name=session.name(Collection.GROUPS, group), display_name=display_name)
@@ -139,7 +139,7 @@ def rename(
 def move(
     session: Session,
     group: GroupArgument,
-    to: Annotated[str, typer.Option(metavar="GROUP", help="New parent group; `none` for level 1.")],
+    to: Annotated[str, Option(metavar="GROUP", text="New parent group; `none` for level 1.")],
 ) -> None:
     """Move a group with everything below it. Budgets and history move with it."""
     request = MoveGroupRequest(name=session.name(Collection.GROUPS, group), parent_group=session.group(to))

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import typer
 from google.protobuf.field_mask_pb2 import FieldMask
 from megarouter.admin.v1.messages import (
     DeleteGuardrailRequest,
@@ -16,21 +15,22 @@ from megarouter_admin.command_line.amounts import format_credits, share
 from megarouter_admin.command_line.commands import (
     FilterOption,
     LimitOption,
+    Section,
     YesOption,
     command,
     confirm,
     label,
-    section,
 )
 from megarouter_admin.command_line.limits import NONE, CycleChoice, Limits, ModeChoice, change_of, format_rate
 from megarouter_admin.command_line.names import guardrail_name, short_name
+from megarouter_admin.command_line.options import Argument, Option
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.tables import Column, Kind
 
-application = section("guardrails", "Guardrails: the limits of an organization, a group, a member or a key.")
+application = Section()
 
 ScopeArgument = Annotated[
-    str, typer.Argument(metavar="SCOPE", help="organization, groups/ID, members/ID, keys/ID, or a guardrail's id.")
+    str, Argument(metavar="SCOPE", text="organization, groups/ID, members/ID, keys/ID, or a guardrail's id.")
 ]
 
 
@@ -143,29 +143,27 @@ def _present(session: Session, scope: str) -> Guardrail:
 def set_limits(
     session: Session,
     scope: ScopeArgument,
-    budget: Annotated[
-        str, typer.Option(metavar="CREDITS", help="Maximum cost of the calls in a cycle, such as 25.50.")
-    ] = "",
-    cycle: Annotated[CycleChoice | None, typer.Option(help="How often the budget starts again.")] = None,
-    mode: Annotated[ModeChoice | None, typer.Option(help="Refuse calls, or only count those it would refuse.")] = None,
-    requests: Annotated[str, typer.Option(metavar="N", help="Requests per minute.")] = "",
-    tokens: Annotated[str, typer.Option(metavar="N", help="Tokens per minute.")] = "",
-    concurrency: Annotated[str, typer.Option(metavar="N", help="Concurrent calls.")] = "",
+    budget: Annotated[str, Option(metavar="CREDITS", text="Maximum cost of the calls in a cycle, such as 25.50.")] = "",
+    cycle: Annotated[CycleChoice | None, Option(text="How often the budget starts again.")] = None,
+    mode: Annotated[ModeChoice | None, Option(text="Refuse calls, or only count those it would refuse.")] = None,
+    requests: Annotated[str, Option(metavar="N", text="Requests per minute.")] = "",
+    tokens: Annotated[str, Option(metavar="N", text="Tokens per minute.")] = "",
+    concurrency: Annotated[str, Option(metavar="N", text="Concurrent calls.")] = "",
     models: Annotated[
-        list[str] | None, typer.Option("--model", metavar="MODEL", help="Allowed model; may be repeated.")
+        list[str] | None, Option("--model", metavar="MODEL", text="Allowed model; may be repeated.")
     ] = None,
     rates: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--rate",
             metavar="RATE",
-            help="Further rate limit, such as 1000/day or openai/*=50000tokens/minute; may be repeated.",
+            text="Further rate limit, such as 1000/day or openai/*=50000tokens/minute; may be repeated.",
         ),
     ] = None,
-    keys: Annotated[str, typer.Option(metavar="N", help="Maximum number of API keys.")] = "",
-    seats: Annotated[str, typer.Option(metavar="N", help="Maximum number of members.")] = "",
+    keys: Annotated[str, Option(metavar="N", text="Maximum number of API keys.")] = "",
+    seats: Annotated[str, Option(metavar="N", text="Maximum number of members.")] = "",
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check, and show the result.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", text="Only check, and show the result.")] = False,
 ) -> None:
     """Set limits of a scope. Limits that are not named stay; `none` removes one."""
     limits = Limits(

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from megarouter.admin.v1.messages import (
     AcceptInviteRequest,
     CreateInviteRequest,
@@ -17,19 +16,21 @@ from megarouter_admin.command_line.commands import (
     FilterOption,
     LimitOption,
     RoleChoice,
+    Section,
     YesOption,
+    ask_for_secret,
     command,
     confirm,
     label,
     role,
-    section,
 )
 from megarouter_admin.command_line.names import Collection, short_name
+from megarouter_admin.command_line.options import Argument, Option
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.tables import Column, Kind
 from megarouter_admin.command_line.times import duration, parse_duration
 
-application = section("invites", "Invites: links that make users members.")
+application = Section()
 
 
 def _state(invite: Invite) -> str:
@@ -69,12 +70,12 @@ def _facts(session: Session, invite: Invite) -> list[tuple[str, str]]:
 )
 def create(
     session: Session,
-    invited_role: Annotated[RoleChoice, typer.Option("--role", metavar="ROLE", help="Role of the new member.")],
-    group: Annotated[str, typer.Option(metavar="GROUP", help="Group of the new member. Default: none.")] = "none",
-    email: Annotated[str, typer.Option(metavar="ADDRESS", help="Only for this e-mail address.")] = "",
-    domain: Annotated[str, typer.Option(metavar="DOMAIN", help="Only for e-mail addresses of this domain.")] = "",
-    uses: Annotated[int, typer.Option(metavar="N", min=1, help="Maximum number of users who may accept.")] = 1,
-    ttl: Annotated[str, typer.Option(metavar="DURATION", help="How long it is valid, such as 24h or 7d.")] = "7d",
+    invited_role: Annotated[RoleChoice, Option("--role", metavar="ROLE", text="Role of the new member.")],
+    group: Annotated[str, Option(metavar="GROUP", text="Group of the new member. Default: none.")] = "none",
+    email: Annotated[str, Option(metavar="ADDRESS", text="Only for this e-mail address.")] = "",
+    domain: Annotated[str, Option(metavar="DOMAIN", text="Only for e-mail addresses of this domain.")] = "",
+    uses: Annotated[int, Option(metavar="N", minimum=1, text="Maximum number of users who may accept.")] = 1,
+    ttl: Annotated[str, Option(metavar="DURATION", text="How long it is valid, such as 24h or 7d.")] = "7d",
 ) -> None:
     """Create an invite. Its token and link are shown only once."""
     invite = Invite(
@@ -102,7 +103,7 @@ def list_invites(session: Session, filter_text: FilterOption = "", limit: LimitO
 @command(application, "revoke", "invites revoke INVITE --yes")
 def revoke(
     session: Session,
-    invite: Annotated[str, typer.Argument(metavar="INVITE", help="Its id or name.")],
+    invite: Annotated[str, Argument(metavar="INVITE", text="Its id or name.")],
     *,
     yes: YesOption = False,
 ) -> None:
@@ -116,7 +117,7 @@ def revoke(
 @command(application, "accept", "invites accept --file invite.txt", "invites accept    # asks for the token")
 def accept(
     session: Session,
-    file: Annotated[Path | None, typer.Option(metavar="FILE", help="File with the token or the link.")] = None,
+    file: Annotated[Path | None, Option(metavar="FILE", text="File with the token or the link.")] = None,
 ) -> None:
     """Become a member. The command prompts for the token or the link, or reads it from standard input."""
     token = token_of(_read_token(file))
@@ -142,7 +143,7 @@ def _read_token(file: Path | None) -> str:
         except OSError as unreadable:
             raise ValueError(f"cannot read {file}: {unreadable.strerror}") from unreadable
     if sys.stdin.isatty():
-        return str(typer.prompt("Token or link", hide_input=True, err=True))
+        return str(ask_for_secret("Token or link"))
     return sys.stdin.read(10_000)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-import typer
 from google.protobuf.field_mask_pb2 import FieldMask
 from megarouter.admin.v1.messages import (
     ApiKey,
@@ -24,34 +23,35 @@ from megarouter_admin.command_line.commands import (
     FilterOption,
     GroupOption,
     LimitOption,
+    Section,
     YesOption,
     command,
     confirm,
     label,
-    section,
 )
 from megarouter_admin.command_line.filters import all_of, quoted
 from megarouter_admin.command_line.names import Collection, short_name
+from megarouter_admin.command_line.options import Argument, Option
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.tables import Column, Kind
 from megarouter_admin.command_line.times import duration, parse_duration, parse_moment, timestamp
 
-application = section("keys", "API keys: the secrets with which members call models.")
+application = Section()
 
 NONE = "none"
-KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="Its id or name.")]
+KeyArgument = Annotated[str, Argument(metavar="KEY", text="Its id or name.")]
 ModelOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--model", metavar="MODEL", help="Allowed model: gpt-4o-mini, openai/* or provider:openai; may be repeated."
+    Option(
+        "--model", metavar="MODEL", text="Allowed model: gpt-4o-mini, openai/* or provider:openai; may be repeated."
     ),
 ]
 AddressOption = Annotated[
     list[str] | None,
-    typer.Option("--from", metavar="BLOCK", help="Allowed address block, such as 192.0.2.0/24; may be repeated."),
+    Option("--from", metavar="BLOCK", text="Allowed address block, such as 192.0.2.0/24; may be repeated."),
 ]
 ExpiresOption = Annotated[
-    str, typer.Option("--expires", metavar="WHEN", help="Expiry: 2026-12-31, 2026-12-31T18:00:00Z, or from now: 90d.")
+    str, Option("--expires", metavar="WHEN", text="Expiry: 2026-12-31, 2026-12-31T18:00:00Z, or from now: 90d.")
 ]
 
 
@@ -106,11 +106,9 @@ def _facts(session: Session, key: ApiKey) -> list[tuple[str, str]]:
 )
 def list_keys(
     session: Session,
-    member: Annotated[str, typer.Option(metavar="MEMBER", help="Only of this member.")] = "",
+    member: Annotated[str, Option(metavar="MEMBER", text="Only of this member.")] = "",
     group: GroupOption = "",
-    search: Annotated[
-        str, typer.Option(metavar="TEXT", help="Search in the name and the visible part of the secret.")
-    ] = "",
+    search: Annotated[str, Option(metavar="TEXT", text="Search in the name and the visible part of the secret.")] = "",
     filter_text: FilterOption = "",
     limit: LimitOption = 0,
     *,
@@ -132,9 +130,9 @@ def list_keys(
 @command(application, "create", "keys create 'CI of Platform' --member emma --model openai/* --expires 90d")
 def create(
     session: Session,
-    display_name: Annotated[str, typer.Argument(metavar="NAME", help="Human-readable name.")],
-    member: Annotated[str, typer.Option(metavar="MEMBER", help="Owner of the key. Default: yourself.")] = "",
-    key_id: Annotated[str, typer.Option("--id", metavar="ID", help="Default: generated.")] = "",
+    display_name: Annotated[str, Argument(metavar="NAME", text="Human-readable name.")],
+    member: Annotated[str, Option(metavar="MEMBER", text="Owner of the key. Default: yourself.")] = "",
+    key_id: Annotated[str, Option("--id", metavar="ID", text="Default: generated.")] = "",
     models: ModelOption = None,
     addresses: AddressOption = None,
     expires: ExpiresOption = "",
@@ -157,7 +155,7 @@ def create(
 def update(
     session: Session,
     key: KeyArgument,
-    display_name: Annotated[str, typer.Option("--name", metavar="NAME", help="Human-readable name.")] = "",
+    display_name: Annotated[str, Option("--name", metavar="NAME", text="Human-readable name.")] = "",
     models: ModelOption = None,
     addresses: AddressOption = None,
     expires: ExpiresOption = "",
@@ -211,9 +209,7 @@ def enable(session: Session, key: KeyArgument) -> None:
 def rotate(
     session: Session,
     key: KeyArgument,
-    overlap: Annotated[
-        str, typer.Option(metavar="DURATION", help="How long the old secret stays valid: 0 to 7d.")
-    ] = "24h",
+    overlap: Annotated[str, Option(metavar="DURATION", text="How long the old secret stays valid: 0 to 7d.")] = "24h",
 ) -> None:
     """Give a key a new secret, which is shown only once."""
     length = duration(parse_duration(overlap))

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import typer
 from megarouter.admin.v1.messages import (
     ChangeMemberRoleRequest,
     GetMemberRequest,
@@ -22,21 +21,22 @@ from megarouter_admin.command_line.commands import (
     GroupOption,
     LimitOption,
     RoleChoice,
+    Section,
     YesOption,
     command,
     confirm,
     label,
     role,
-    section,
 )
 from megarouter_admin.command_line.filters import all_of, quoted
 from megarouter_admin.command_line.names import short_name
+from megarouter_admin.command_line.options import Argument, Option
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.tables import Column, Kind
 
-application = section("members", "Members: users in an organization.")
+application = Section()
 
-MemberArgument = Annotated[str, typer.Argument(metavar="MEMBER", help="Its id, name or e-mail address.")]
+MemberArgument = Annotated[str, Argument(metavar="MEMBER", text="Its id, name or e-mail address.")]
 
 
 def _state(member: Member) -> str:
@@ -90,12 +90,12 @@ def _show(session: Session, member: Member) -> None:
 def list_members(
     session: Session,
     group: GroupOption = "",
-    search: Annotated[str, typer.Option(metavar="TEXT", help="Search in name and e-mail address.")] = "",
+    search: Annotated[str, Option(metavar="TEXT", text="Search in name and e-mail address.")] = "",
     filter_text: FilterOption = "",
     limit: LimitOption = 0,
     *,
     below: BelowOption = False,
-    removed: Annotated[bool, typer.Option("--removed", help="Include removed members.")] = False,
+    removed: Annotated[bool, Option("--removed", text="Include removed members.")] = False,
 ) -> None:
     """List members, with spend and budget of the current cycle."""
     request = ListMembersRequest(
@@ -120,7 +120,7 @@ def show(session: Session, member: MemberArgument) -> None:
 def move(
     session: Session,
     member: MemberArgument,
-    to: Annotated[str, typer.Option(metavar="GROUP", help="New group; `none` for no group.")],
+    to: Annotated[str, Option(metavar="GROUP", text="New group; `none` for no group.")],
 ) -> None:
     """Move a member to another group. Keys, guardrail and spend move with them."""
     request = MoveMemberRequest(name=session.member(member), group=session.group(to))
@@ -131,8 +131,8 @@ def move(
 def change_role(
     session: Session,
     member: MemberArgument,
-    new_role: Annotated[RoleChoice, typer.Argument(metavar="ROLE", help="super-admin, l1-admin, sub-admin or member.")],
-    group: Annotated[str, typer.Option(metavar="GROUP", help="New group; `none` for no group.")] = "",
+    new_role: Annotated[RoleChoice, Argument(metavar="ROLE", text="super-admin, l1-admin, sub-admin or member.")],
+    group: Annotated[str, Option(metavar="GROUP", text="New group; `none` for no group.")] = "",
 ) -> None:
     """Change a member's role, and the group if the role needs another."""
     name = session.member(member)

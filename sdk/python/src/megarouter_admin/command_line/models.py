@@ -2,15 +2,15 @@
 
 from typing import Annotated
 
-import typer
 from megarouter.admin.v1.messages import ListModelsRequest, ListUsableModelsRequest, Model
 
-from megarouter_admin.command_line.commands import FilterOption, LimitOption, command, section
+from megarouter_admin.command_line.commands import FilterOption, LimitOption, Section, command
 from megarouter_admin.command_line.names import Collection, short_name
+from megarouter_admin.command_line.options import Option
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.tables import Column, Kind
 
-application = section("models", "Models: the models that can be called.")
+application = Section()
 
 _COLUMNS = (
     Column[Model]("model", lambda model: model.name.removeprefix("models/")),
@@ -24,7 +24,7 @@ _COLUMNS = (
 @command(application, "list", "models list", "models list --key emma-default")
 def list_models(
     session: Session,
-    key: Annotated[str, typer.Option(metavar="KEY", help="Only models that this key may use.")] = "",
+    key: Annotated[str, Option(metavar="KEY", text="Only models that this key may use.")] = "",
     filter_text: FilterOption = "",
     limit: LimitOption = 0,
 ) -> None:

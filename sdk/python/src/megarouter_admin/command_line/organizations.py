@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import typer
 from google.protobuf.field_mask_pb2 import FieldMask
 from megarouter.admin.v1.messages import (
     CreateOrganizationRequest,
@@ -15,17 +14,18 @@ from megarouter.admin.v1.messages import (
     UpdateOrganizationRequest,
 )
 
-from megarouter_admin.command_line.commands import YesOption, command, confirm, label, section
+from megarouter_admin.command_line.commands import Section, YesOption, command, confirm, label
 from megarouter_admin.command_line.names import organization_name
+from megarouter_admin.command_line.options import Argument, Option
 from megarouter_admin.command_line.session import Session
 
-application = section("organizations", "Organizations: who pays for calls.")
+application = Section()
 
-OrganizationArgument = Annotated[str, typer.Argument(metavar="[ORG]", help="Default: --organization.")]
+OrganizationArgument = Annotated[str, Argument(metavar="[ORG]", text="Default: --organization.")]
 ZoneOption = Annotated[
-    str | None, typer.Option("--time-zone", metavar="ZONE", help="IANA time zone that starts the budgets' cycles.")
+    str | None, Option("--time-zone", metavar="ZONE", text="IANA time zone that starts the budgets' cycles.")
 ]
-BillingOption = Annotated[str | None, typer.Option(metavar="ADDRESS", help="E-mail address of the billing contact.")]
+BillingOption = Annotated[str | None, Option(metavar="ADDRESS", text="E-mail address of the billing contact.")]
 
 
 def kind_of(kind: Organization.Kind.ValueType) -> str:
@@ -73,8 +73,8 @@ def show(session: Session, of: OrganizationArgument = "") -> None:
 @command(application, "create", "organizations create 'Acme Inc.' --id acme --time-zone Europe/Berlin")
 def create(
     session: Session,
-    display_name: Annotated[str, typer.Argument(metavar="NAME", help="Human-readable name.")],
-    organization_id: Annotated[str, typer.Option("--id", metavar="ID", help="Default: generated.")] = "",
+    display_name: Annotated[str, Argument(metavar="NAME", text="Human-readable name.")],
+    organization_id: Annotated[str, Option("--id", metavar="ID", text="Default: generated.")] = "",
     time_zone: ZoneOption = None,
     billing_email: BillingOption = None,
 ) -> None:
@@ -90,7 +90,7 @@ def create(
 def update(
     session: Session,
     of: OrganizationArgument = "",
-    display_name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Human-readable name.")] = None,
+    display_name: Annotated[str | None, Option("--name", metavar="NAME", text="Human-readable name.")] = None,
     time_zone: ZoneOption = None,
     billing_email: BillingOption = None,
 ) -> None:

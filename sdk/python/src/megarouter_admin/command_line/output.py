@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from megarouter_admin.command_line.tables import UNBOUNDED, Column, Row, facts, table
@@ -15,6 +14,9 @@ from megarouter_admin.command_line.tables import UNBOUNDED, Column, Row, facts, 
 
 def as_json(message: Message) -> dict[str, Any]:
     """The message as REST has it: `lowerCamelCase`, whole numbers of 64 bits as texts, every plain field there."""
+    # Imported here: tables, which are asked for more often, do without.
+    from google.protobuf import json_format  # noqa: PLC0415
+
     fields: dict[str, Any] = json_format.MessageToDict(message, always_print_fields_with_no_presence=True)
     return fields
 

@@ -8,19 +8,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import typer
 from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1.messages import GetUserRequest, ListMembersRequest
 
-from megarouter_admin.client import MegaRouter
-from megarouter_admin.command_line.failures import CommandError
+from megarouter_admin.command_line.command_errors import CommandError
 from megarouter_admin.command_line.filters import quoted
 from megarouter_admin.command_line.names import Collection, full_name, organization_name
 from megarouter_admin.command_line.output import Output
 from megarouter_admin.command_line.times import moment_of, relative
 from megarouter_admin.paging import pages
+
+if TYPE_CHECKING:
+    from megarouter_admin.client import MegaRouter
 
 TOKEN_VARIABLE: Final = "MEGAROUTER_ADMIN_TOKEN"  # noqa: S105 - the name of the variable
 LARGEST_PAGE: Final = 1000
@@ -39,7 +40,7 @@ class Connection:
 class Session:
     """One run of one command."""
 
-    def __init__(self, router: MegaRouter, organization: str, output: Output, now: dt.datetime) -> None:
+    def __init__(self, router: "MegaRouter", organization: str, output: Output, now: dt.datetime) -> None:
         self.router = router
         self.output = output
         self.now = now
@@ -94,15 +95,28 @@ class Session:
         return items
 
 
-@contextmanager
-def open_session(connection: Connection, now: dt.datetime) -> Iterator[Session]:
-    """A session that ends with the command.
+def require_usable(connection: Connection) -> None:
+    """Checks what can be checked without a client.
 
     Raises:
-        typer.BadParameter: address or token are missing or cannot be used.
+        ValueError: the address or the token is missing, or the token cannot be used.
     """
     if not connection.address:
-        raise typer.BadParameter("no address: set MEGAROUTER_ADMIN_ADDRESS or use --address")
+        raise ValueError("no address: set MEGAROUTER_ADMIN_ADDRESS or use --address")
+    access_token(connection.token_file)
+
+
+@contextmanager
+def open_session(connection: Connection, now: dt.datetime) -> Iterator[Session]:
+    """Opens a session that ends with the command.
+
+    Raises:
+        ValueError: as `require_usable`.
+    """
+    # Imported here: help needs no client.
+    from megarouter_admin.client import MegaRouter  # noqa: PLC0415
+
+    require_usable(connection)
     with MegaRouter(url_of(connection.address), access_token(connection.token_file)) as router:
         yield Session(router, connection.organization, Output(json=connection.json), now)
 
@@ -127,11 +141,11 @@ def access_token(file: Path | None) -> str:
     try:
         token = file.read_text(encoding="utf-8").strip() if file else os.environ.get(TOKEN_VARIABLE, "")
     except (OSError, UnicodeDecodeError) as unreadable:
-        raise typer.BadParameter(f"cannot read the token in {file}: {unreadable}") from unreadable
+        raise ValueError(f"cannot read the token in {file}: {unreadable}") from unreadable
     if not token:
-        raise typer.BadParameter(f"no access token: set {TOKEN_VARIABLE} or name a file with --token-file")
+        raise ValueError(f"no access token: set {TOKEN_VARIABLE} or name a file with --token-file")
     if not (token.isascii() and token.isprintable()):
-        raise typer.BadParameter(
+        raise ValueError(
             "the access token is malformed: it has more than one line, or characters outside printable ASCII"
         )
     return token

@@ -1,19 +1,20 @@
 """Tables for people, from whatever the API answers. Pure: rows in, text out."""
 
 import enum
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any, Final, Generic, TypeVar
-
-from rich.console import Console
-from rich.table import Table
 
 from megarouter_admin.command_line.amounts import format_credits
 
 Row = TypeVar("Row")
 UNBOUNDED: Final = 10_000
 """A width that no line reaches: a pipe has none of its own."""
+_WIDE: Final = frozenset({"F", "W"})
+_ADDED: Final = frozenset({"Mc", "Me", "Mn"})
+_GAP: Final = "  "
+_BOLD: Final = "\x1b[1m{}\x1b[0m"
 
 
 class Kind(enum.Enum):
@@ -46,19 +47,54 @@ def table(columns: Sequence[Column[Row]], rows: Sequence[Row], width: int, *, co
         width: characters there are in a line; cells that do not fit go on in a further line.
         colours: whether the heading is bold, by escape sequences.
     """
-    drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     drawn_columns = []
     for column in columns:
         cells = [column.title, *_cells(column, rows)]
         if column.kind is not Kind.TEXT:
-            # Done here: rich drops the blanks behind a text that it moves to the right, and with them the line of the points.
             longest = max(map(len, cells))
             cells = [cell.rjust(longest) for cell in cells]
-        drawn.add_column(cells[0], overflow="fold", no_wrap=column.kind is not Kind.TEXT)
-        drawn_columns.append(cells[1:])
-    for row in zip(*drawn_columns, strict=True):
-        drawn.add_row(*row)
-    return _text(drawn, width, colours=colours)
+        drawn_columns.append(DrawnColumn(cells, may_fold=column.kind is Kind.TEXT))
+    lines = lines_that_fit(drawn_columns, width, colours=colours)
+    if lines is None:
+        # Imported here: it takes as long to load as the rest of a command, and most tables need no folding.
+        from megarouter_admin.command_line.folding import folded_lines  # noqa: PLC0415
+
+        lines = folded_lines(drawn_columns, width, colours=colours)
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnColumn:
+    """A column as texts."""
+
+    cells: Sequence[str]
+    """The first is the title."""
+    may_fold: bool
+
+
+def lines_that_fit(columns: Sequence[DrawnColumn], width: int, *, colours: bool) -> list[str] | None:
+    """The lines of a table in which each character takes one place and no cell must be folded; None for any other."""
+    widths = [max(map(len, column.cells)) for column in columns]
+    texts = [cell for column in columns for cell in column.cells]
+    if sum(widths) + len(_GAP) * (len(widths) - 1) > width or not all(map(_takes_a_place_each, texts)):
+        return None
+    lines = [
+        _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in zip(*(column.cells for column in columns), strict=True)
+    ]
+    return [_BOLD.format(lines[0]), *lines[1:]] if colours else lines
+
+
+def _takes_a_place_each(text: str) -> bool:
+    """Whether every character takes one place on a terminal: none is wide, none is added to the one before."""
+    if text.isascii():
+        return text.isprintable()
+    return all(
+        sign.isprintable()
+        and unicodedata.east_asian_width(sign) not in _WIDE
+        and unicodedata.category(sign) not in _ADDED
+        for sign in text
+    )
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> str:
@@ -82,13 +118,3 @@ def _cells(column: Column[Row], rows: Sequence[Row]) -> list[str]:
     if column.kind is Kind.NUMBER:
         return ["" if value is None else f"{value:,}" for value in values]
     return [str(value) for value in values]
-
-
-def _text(drawn: Table, width: int, *, colours: bool) -> str:
-    out = StringIO()
-    # Names are not markup: what looks like a tag or an emoji in one stays as it is.
-    console = Console(
-        file=out, width=width, markup=False, emoji=False, highlight=False, force_terminal=colours, no_color=not colours
-    )
-    console.print(drawn)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())

@@ -1,0 +1,47 @@
+"""The parts of the program: what each is called, what it is about, and where it is. Light: it loads none of them."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from megarouter_admin.command_line.commands import Command
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A section of commands, or a command outside every section."""
+
+    name: str
+    summary: str
+    """The help of a section; the docstring of a command."""
+    module: str
+    is_section: bool = True
+
+    def load(self) -> "Mapping[str, Command]":
+        """Its commands by their names: several of a section, one otherwise."""
+        module: Any = importlib.import_module(f"{__package__}.{self.module}")
+        commands: Mapping[str, Command] = (module.application if self.is_section else module.alone).commands
+        return commands
+
+
+PARTS: Final = (
+    Part("whoami", "Show who you are.", "accounts", is_section=False),
+    Part(
+        "explain",
+        "Explain whether a call would pass now, what would stop it first, and how much is left at every scope.",
+        "explain",
+        is_section=False,
+    ),
+    Part("accounts", "Your accounts: the organizations you are a member of.", "accounts"),
+    Part("organizations", "Organizations: who pays for calls.", "organizations"),
+    Part("groups", "Groups: the organization's tree of at most four levels.", "groups"),
+    Part("members", "Members: users in an organization.", "members"),
+    Part("invites", "Invites: links that make users members.", "invites"),
+    Part("keys", "API keys: the secrets with which members call models.", "keys"),
+    Part("guardrails", "Guardrails: the limits of an organization, a group, a member or a key.", "guardrails"),
+    Part("credits", "Credits: the pool that pays for all calls of an organization.", "credit_pool"),
+    Part("models", "Models: the models that can be called.", "models"),
+    Part("audit", "The audit log: who changed what.", "audit"),
+)

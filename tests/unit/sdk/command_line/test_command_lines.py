@@ -1,0 +1,174 @@
+"""The quick parser reads a part of all command lines, and reads them as the full parser does."""
+
+import contextlib
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from megarouter_admin.command_line import full_parser
+from megarouter_admin.command_line.application import run
+from megarouter_admin.command_line.commands import Command
+from megarouter_admin.command_line.folding import folded_lines
+from megarouter_admin.command_line.options import Option
+from megarouter_admin.command_line.quick_parser import quick_values
+from megarouter_admin.command_line.sections import PARTS
+from megarouter_admin.command_line.tables import DrawnColumn, lines_that_fit
+
+COMMANDS = [((part.name, name), command) for part in PARTS for name, command in part.load().items()]
+WORDS = (
+    "",
+    "a",
+    "groups/a",
+    "5",
+    "-1",
+    "007",
+    "x=y",
+    "-",
+    "--",
+    "--help",
+    "-h",
+    "monthly",
+    "super-admin",
+    "csv",
+    "é",
+    "a b",
+)
+VARIABLES = ("MEGAROUTER_ORGANIZATION", "MEGAROUTER_ADMIN_ADDRESS", "MEGAROUTER_ADMIN_URL")
+
+
+@st.composite
+def command_lines(draw: st.DrawFn) -> tuple[tuple[str, ...], Command, list[str], dict[str, str]]:
+    words, command = draw(st.sampled_from(COMMANDS))
+    spellings = [
+        spelling
+        for parameter in command.parameters
+        if isinstance(parameter.declaration, Option)
+        for spelling in parameter.declaration.spellings(parameter.name)
+    ]
+    places = sum(not isinstance(parameter.declaration, Option) for parameter in command.parameters)
+    front = draw(st.lists(st.sampled_from(WORDS), min_size=max(0, places - 1), max_size=places))
+    more = draw(st.lists(st.one_of(st.sampled_from(spellings), st.sampled_from(WORDS)), max_size=5))
+    environment = draw(st.dictionaries(st.sampled_from(VARIABLES), st.sampled_from(["", "acme", "127.0.0.1:1"])))
+    return words, command, [*front, *more], environment
+
+
+def in_full(command: Command, words: tuple[str, ...], arguments: list[str]) -> Mapping[str, Any] | None:
+    read: list[Mapping[str, Any]] = []
+
+    def note(_: Command, values: Mapping[str, Any]) -> int:
+        read.append(values)
+        return 0
+
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        full_parser.run_command(command, words, arguments, note)
+    return read[0] if read else None
+
+
+@settings(max_examples=400, deadline=None)
+@given(command_lines())
+def test_what_the_quick_parser_reads_the_full_parser_reads_alike(
+    line: tuple[tuple[str, ...], Command, list[str], dict[str, str]],
+) -> None:
+    words, command, arguments, environment = line
+    quick = quick_values(command, arguments, environment)
+    if quick is None:
+        return
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MEGAROUTER_")}
+    with mock.patch.dict(os.environ, {**kept, **environment}, clear=True):
+        full = in_full(command, words, arguments)
+    assert full is not None, arguments
+    assert full == quick
+
+
+def _command(*words: str) -> Command:
+    return next(command for name, command in COMMANDS if name == words)
+
+
+@pytest.mark.parametrize(
+    ("words", "arguments"),
+    [
+        (("whoami", "whoami"), []),
+        (("keys", "list"), ["--limit", "5", "--json"]),
+        (("keys", "delete"), ["emma-default", "--yes"]),
+        (("keys", "delete"), ["-y", "emma-default", "-o", "acme"]),
+        (("keys", "create"), ["Notebook", "--model", "a", "--model", "b", "--expires", "90d"]),
+        (("audit", "export"), ["--format", "csv", "--out", "changes.csv"]),
+        (("members", "role"), ["emma", "sub-admin"]),
+    ],
+)
+def test_the_quick_parser_reads_what_people_write_every_day(words: tuple[str, str], arguments: list[str]) -> None:
+    assert quick_values(_command(*words), arguments, {}) is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "arguments"),
+    [
+        (("keys", "list"), ["--help"]),
+        (("keys", "list"), ["--limit", "-1"]),
+        (("keys", "list"), ["--limit", "x"]),
+        (("keys", "list"), ["--limit=5"]),
+        (("keys", "list"), ["--limit", "5", "--limit", "6"]),
+        (("keys", "list"), ["--limit"]),
+        (("keys", "list"), ["more"]),
+        (("keys", "list"), ["--lim", "5"]),
+        (("keys", "delete"), []),
+        (("keys", "delete"), ["--", "-y"]),
+        (("members", "role"), ["emma", "emperor"]),
+    ],
+)
+def test_what_could_be_a_mistake_is_left_to_the_full_parser(words: tuple[str, str], arguments: list[str]) -> None:
+    assert quick_values(_command(*words), arguments, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "Commands:"),
+        (["keyz"], "No such command 'keyz'. Did you mean 'keys'?"),
+        (["keys", "lst"], "Try 'megarouter keys -h' for help.\n\nError: No such command 'lst'. Did you mean 'list'?"),
+        (["keys", "list", "--limit", "x"], "Usage: megarouter keys list [OPTIONS]\n"),
+        (["whoami", "--json"], "Error: Invalid value: no address: set MEGAROUTER_ADMIN_ADDRESS or use --address"),
+    ],
+)
+def test_a_misuse_ends_with_2_and_says_where_help_is(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    assert run(arguments) == 2
+    assert told in "".join(capsys.readouterr())
+
+
+def test_the_help_of_the_program_says_of_each_command_what_its_own_help_says() -> None:
+    for part in PARTS:
+        if not part.is_section:
+            (command,) = part.load().values()
+            assert (command.name, command.function.__doc__) == (part.name, part.summary)
+
+
+def test_a_text_is_read_as_the_text_it_is(tmp_path: Path) -> None:
+    values = quick_values(_command("keys", "create"), ["5", "--expires", "true"], {})
+    assert values is not None
+    assert (values["token_file"], values["expires"]) == (None, "true")
+
+
+@given(
+    st.lists(st.lists(st.text(alphabet="ab 1.…├─é[]:", max_size=6), min_size=3, max_size=3), min_size=1, max_size=4),
+    st.lists(st.booleans(), min_size=3, max_size=3),
+)
+def test_tables_that_fit_look_like_those_that_are_folded(rows: list[list[str]], may_fold: list[bool]) -> None:
+    columns = [
+        DrawnColumn(["title", *(row[index].strip() for row in rows)], may_fold=may_fold[index]) for index in range(3)
+    ]
+    assert lines_that_fit(columns, 200, colours=False) == folded_lines(columns, 200, colours=False)
+
+
+@pytest.mark.parametrize("text", ["日本", "e\u0301", "a\nb", "\x1b[1m", "x" * 50])
+def test_a_table_that_needs_care_is_not_drawn_the_quick_way(text: str) -> None:
+    assert lines_that_fit([DrawnColumn(["title", text], may_fold=True)], 40, colours=False) is None

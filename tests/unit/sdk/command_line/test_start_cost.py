@@ -1,0 +1,68 @@
+"""What a command costs before it does anything, against the library that it cannot do without: gRPC."""
+
+import resource
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+MOST = 3.0
+ROUNDS = 7
+GRPC = (sys.executable, "-c", "import grpc")
+RUN = "import sys; from megarouter_admin.command_line.application import run; run(sys.argv[1:])"
+SHOW_MODULES = f"{RUN}; print(*sys.modules, file=sys.stderr)"
+
+
+def megarouter(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", RUN, *arguments)
+
+
+def cpu_s(command: Sequence[str]) -> float:
+    """Processor time, which other work on the machine disturbs less than it disturbs the clock on the wall."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, env={})
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("keys", "--help"),
+        ("keys", "list", "--help"),
+        ("keys", "list"),  # all it does without an address: it says so
+    ],
+)
+def test_a_command_costs_at_most_three_times_the_import_of_grpc(arguments: tuple[str, ...]) -> None:
+    pairs = [(cpu_s(megarouter(*arguments)), cpu_s(GRPC)) for _ in range(ROUNDS)]
+    assert statistics.median(ours / grpc for ours, grpc in pairs) < MOST, pairs
+
+
+def modules(*arguments: str) -> set[str]:
+    result = subprocess.run(
+        [sys.executable, "-c", SHOW_MODULES, *arguments], capture_output=True, text=True, check=True, env={}
+    )
+    return set(result.stderr.splitlines()[-1].split())
+
+
+HEAVY = {"rich", "pydantic", "grpc"}
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("keys", "--help"), ("keys", "list", "--help")])
+def test_help_loads_no_client_and_only_the_part_it_is_about(arguments: tuple[str, ...]) -> None:
+    loaded = modules(*arguments)
+    assert loaded & HEAVY == set()
+    assert "megarouter_admin.command_line.members" not in loaded
+    assert "typer" in loaded
+
+
+def test_a_command_line_without_doubt_loads_no_library_for_command_lines(tmp_path: Path) -> None:
+    token_file = tmp_path / "token"
+    token_file.write_text("mrt-any")
+    loaded = modules("keys", "list", "--address", "127.0.0.1:1", "--token-file", str(token_file), "--limit", "5")
+    assert loaded >= {"grpc", "megarouter.admin.v1.api_key_pb2"}
+    assert loaded & {"rich", "megarouter.admin.v1.audit_log_pb2", "megarouter_admin.command_line.members"} == set()
