@@ -31,7 +31,7 @@ from rich.table import Table
 from authz_service.wiring import ROLE, AuthzService, open_authz_service
 from benchmarks.process_times import cpu_s, postgres_process, redis_process
 from benchmarks.settlement import databases
-from deploy.local.programs.migration import migrate_with_derived_logins
+from deploy.local.programs.derived_logins import migrate_with_derived_logins
 from deploy.local.stack.database_urls import login_url
 from gateway_core.contract.headers import CLUSTER
 from gateway_core.contract.metadata import REQUEST_NAMESPACE

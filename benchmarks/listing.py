@@ -21,7 +21,7 @@ import grpc
 from megarouter.admin.v1 import api_key_pb2, api_key_pb2_grpc, member_pb2, member_pb2_grpc
 
 from admin_service.wiring import ROLE, open_service
-from deploy.local.programs.migration import migrate_with_derived_logins
+from deploy.local.programs.derived_logins import migrate_with_derived_logins
 from deploy.local.programs.postgres import start_postgres
 from deploy.local.stack.database_urls import login_url
 from gateway_core.model.catalog.entries import Catalog

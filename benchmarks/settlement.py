@@ -22,7 +22,7 @@ from rich.table import Table
 
 from authz_service.holds.admission import Admissions
 from authz_service.holds.placement_floors import Floors
-from deploy.local.programs.migration import migrate_with_derived_logins
+from deploy.local.programs.derived_logins import migrate_with_derived_logins
 from deploy.local.programs.postgres import start_postgres
 from deploy.local.programs.redis import start_redis
 from gateway_core.model.calls.decision import Limits

@@ -17,7 +17,7 @@ from gateway_core.runtime.settings import (
     ServiceSettings,
     UsageSettings,
 )
-from gateway_core.schema.roles import OWNER_URL, SERVICE_URLS
+from gateway_core.schema.logins import OWNER_URL, SERVICE_URLS
 from tools.pages.docstrings import attribute_docstrings
 
 SERVICES: Final[dict[str, type[ServiceSettings]]] = {

@@ -25,7 +25,7 @@ from deploy.local.supervision.background import (
     running_state,
     stop_stack,
 )
-from gateway_core.schema.roles import SERVICE_URLS
+from gateway_core.schema.logins import SERVICE_URLS
 
 application = typer.Typer(
     name="./dev",

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.local.stack.environment import DATABASE_URL, REDIS_URL
 from deploy.local.supervision.running import Stack
-from gateway_core.schema.roles import SERVICE_URLS
+from gateway_core.schema.logins import SERVICE_URLS
 from tests.e2e.conftest import Post, free_port_base
 from tests.support.identity_provider import encode
 from tests.support.otlp_receiver import OtlpReceiver, ReceivedSpan, receiving

@@ -18,7 +18,7 @@ from deploy.local.stack.layout import REPOSITORY, Home, Ports, make_home
 from deploy.local.stack.providers import Route
 from deploy.local.stack.remembered import remembered
 
-CATALOG = REPOSITORY / "deploy" / "catalog.yaml"
+CATALOG = REPOSITORY / "deploy" / "catalog" / "catalog.yaml"
 
 
 def test_a_value_is_made_again_only_for_another_source(tmp_path: Path) -> None:

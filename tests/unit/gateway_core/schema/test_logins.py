@@ -2,7 +2,7 @@ import pytest
 
 from gateway_core.schema.files import SchemaError
 from gateway_core.schema.grants import Grant, load_grants
-from gateway_core.schema.roles import SERVICE_URLS, read_passwords
+from gateway_core.schema.logins import SERVICE_URLS, read_passwords
 
 AUTHZ = "MEGAROUTER_AUTHZ_DATABASE_URL"
 
