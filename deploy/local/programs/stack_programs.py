@@ -98,6 +98,7 @@ def _service_program(plan: StackPlan, service: str, worker: int) -> Program:
         is_ready=lambda _pid: probes.is_serving(socket),
         stop_rank=SERVICE,
         ports=(metrics_port,),
+        warm_module=f"{service}_service",
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -43,6 +44,19 @@ async def test_two_gateways_run_side_by_side_and_share_nothing(post: Post, secon
     assert (await post(key=key)).status == 401
     assert await sdk_chat(connect(environment["MEGAROUTER_BASE_URL"], key), "Hello.", 20)
     assert (await post()).status == 200
+
+
+@pytest.mark.timeout(180)
+async def test_a_service_that_is_started_again_runs_the_code_of_that_moment(second: Stack) -> None:
+    """The first start forks a process that loaded the code before; a later one must not."""
+
+    def parent() -> int:
+        status = Path(f"/proc/{second.identity('ratelimit_service').pid}/stat").read_text()
+        return int(status.rpartition(")")[2].split()[1])
+
+    assert parent() != second.state.supervisor.pid
+    await asyncio.to_thread(second.restart, "ratelimit_service")
+    assert parent() == second.state.supervisor.pid
 
 
 @pytest.mark.timeout(180)
