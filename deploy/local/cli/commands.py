@@ -16,9 +16,10 @@ from rich.console import Group
 from deploy.local.cli import logs as log_reader
 from deploy.local.cli.report import is_healthy, process_table, providers_line
 from deploy.local.cli.terminal import console, errors
-from deploy.local.cli.up import DEFAULT_CATALOG, DEFAULT_HOME, DEFAULT_PORT_BASE, bring_up, home_in, request_of
+from deploy.local.cli.up import bring_up
 from deploy.local.stack.environment import DATABASE_URL, REDIS_URL, parse_environment
 from deploy.local.stack.layout import MAX_WORKERS, REPOSITORY, Home, LayoutError, Ports
+from deploy.local.stack.specification import DEFAULT_CATALOG, DEFAULT_HOME, DEFAULT_PORT_BASE, home_in, specified
 from deploy.local.stack.state import StackState, read_state
 from deploy.local.supervision.background import (
     StackError,
@@ -75,7 +76,7 @@ def up(
     others. Set MEGAROUTER_DATABASE_URL or MEGAROUTER_REDIS_URL to use your own database instead of an embedded one.
     """
     try:
-        bring_up(request_of(home, port_base, catalog, workers), detach=detach)
+        bring_up(specified(home, port_base, catalog, workers), detach=detach)
     except (LayoutError, StackError) as error:
         raise _fail(str(error)) from error
 

@@ -10,58 +10,45 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from deploy.local.stack.layout import REPOSITORY, Home, Ports
+from deploy.local.stack.layout import Home
+from deploy.local.stack.specification import (
+    DEFAULT_CATALOG,
+    DEFAULT_HOME,
+    DEFAULT_PORT_BASE,
+    StackSpecification,
+    specified,
+)
 from deploy.local.stack.state import StackState
 from deploy.local.supervision.background import (
     AlreadyRunningError,
     StackError,
-    StartRequest,
     running_state,
     start_supervisor,
     stop_stack,
     wait_until_up,
 )
 
-DEFAULT_HOME: Final = REPOSITORY / ".run"
-DEFAULT_CATALOG: Final = REPOSITORY / "deploy" / "catalog" / "catalog.yaml"
-DEFAULT_PORT_BASE: Final = 10_000
 _DETACH: Final = frozenset({"--detach", "-d"})
 
 
-def home_in(directory: Path) -> Home:
-    """The home that a path on the command line names."""
-    return Home(directory.expanduser().resolve())
-
-
-def request_of(
-    home: Path = DEFAULT_HOME,
-    port_base: int = DEFAULT_PORT_BASE,
-    catalog: Path = DEFAULT_CATALOG,
-    workers: int = 1,
-) -> StartRequest:
-    """What the command line asks for."""
-    return StartRequest(home_in(home), port_base, catalog.expanduser().resolve(), workers)
-
-
-def bring_up(request: StartRequest, *, detach: bool) -> None:
+def bring_up(specification: StackSpecification, *, detach: bool) -> None:
     """Starts the stack, or shows the one that runs in this home already.
 
     Raises:
-        LayoutError: the home or the ports cannot be used.
+        LayoutError: the home cannot be used.
         StackError: it could not be started.
     """
-    Ports(request.port_base, request.workers)
-    if running_state(request.home) is None:
-        _start(request, detach=detach)
+    if running_state(specification.home) is None:
+        _start(specification, detach=detach)
     else:
-        _print_already_running(request.home)
+        _print_already_running(specification.home)
 
 
-def _start(request: StartRequest, *, detach: bool) -> None:
-    home = request.home
+def _start(specification: StackSpecification, *, detach: bool) -> None:
+    home = specification.home
     started_at = time.monotonic()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
-    supervisor = start_supervisor(request, os.environ, bound=not detach)
+    supervisor = start_supervisor(specification, os.environ, bound=not detach)
     try:
         from deploy.local.cli.terminal import console  # noqa: PLC0415 - the supervisor starts meanwhile
 
@@ -128,11 +115,14 @@ def _home_option(home: Home) -> str:
     return "" if home.directory == DEFAULT_HOME else f" --home {shlex.quote(str(home.directory))}"
 
 
-def quick_request(arguments: Sequence[str]) -> tuple[StartRequest, bool] | None:
+def quick_specification(arguments: Sequence[str]) -> tuple[StackSpecification, bool] | None:
     """What the arguments behind `up` ask for, and whether to detach; None where there is any doubt.
 
     The library that reads command lines takes longer to load than the supervisor, so it reads only the others: help, and
     whatever could be a mistake.
+
+    Raises:
+        LayoutError: the ports or the workers are out of range.
     """
     detach = False
     values: dict[str, str] = {}
@@ -148,10 +138,10 @@ def quick_request(arguments: Sequence[str]) -> tuple[StartRequest, bool] | None:
     numbers = {name: values[name] for name in ("--port-base", "--workers") if name in values}
     if not all(number.isascii() and number.isdecimal() for number in numbers.values()):
         return None
-    request = request_of(
+    specification = specified(
         Path(values.get("--home", DEFAULT_HOME)),
         int(numbers.get("--port-base", DEFAULT_PORT_BASE)),
         Path(values.get("--catalog", DEFAULT_CATALOG)),
         int(numbers.get("--workers", 1)),
     )
-    return request, detach
+    return specification, detach

@@ -14,10 +14,11 @@ from deploy.local.process.identity import identify
 from deploy.local.process.private_files import write_private
 from deploy.local.process.privilege import PrivilegeError
 from deploy.local.programs.program import Program
-from deploy.local.stack.control import serve_control
 from deploy.local.stack.environment import inherited, render_environment
 from deploy.local.stack.layout import Home, LayoutError, Ports, make_home
+from deploy.local.stack.specification import StackSpecification
 from deploy.local.stack.state import EXIT_FAILED, Phase, ProcessState, StackState, read_state, write_state
+from deploy.local.supervision.control import serve_control
 from deploy.local.supervision.free_ports import require_free_ports
 from deploy.local.supervision.leftovers import end_leftovers, remove_files
 from deploy.local.supervision.supervisor import Supervisor
@@ -73,16 +74,17 @@ def hold_home(home: Home) -> Iterator[None]:
         yield
 
 
-def run(home: Home, ports: Ports, assemble: Callable[[], Assembly]) -> int:
+def run(specification: StackSpecification, assemble: Callable[[], Assembly]) -> int:
     """Runs the stack until told to stop; returns the exit status. A failure is left in the state file.
 
     Raises:
         AlreadyRunningError: another supervisor holds the home.
     """
+    home = specification.home
     make_home(home)
     with hold_home(home):
         _clear(home)
-        state = _first_state(ports)
+        state = _first_state(specification.ports)
         write_state(home.state_file, state)
         try:
             assembly = assemble()

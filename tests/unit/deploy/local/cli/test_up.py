@@ -4,8 +4,9 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.local.cli import commands as cli
-from deploy.local.cli.up import DEFAULT_CATALOG, quick_request
-from deploy.local.supervision.background import StartRequest
+from deploy.local.cli.up import quick_specification
+from deploy.local.stack.layout import LayoutError, Ports
+from deploy.local.stack.specification import DEFAULT_CATALOG, StackSpecification, parse_specification
 
 
 @pytest.mark.parametrize(
@@ -21,11 +22,11 @@ from deploy.local.supervision.background import StartRequest
 def test_what_is_read_quickly_is_read_as_the_library_reads_it(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read: list[tuple[StartRequest, bool]] = []
-    monkeypatch.setattr(cli, "bring_up", lambda request, *, detach: read.append((request, detach)))
+    read: list[tuple[StackSpecification, bool]] = []
+    monkeypatch.setattr(cli, "bring_up", lambda specification, *, detach: read.append((specification, detach)))
     result = CliRunner().invoke(cli.application, ["up", *arguments])
     assert result.exit_code == 0, result.output
-    assert [quick_request(arguments)] == read
+    assert [quick_specification(arguments)] == read
 
 
 @pytest.mark.parametrize(
@@ -46,12 +47,23 @@ def test_what_is_read_quickly_is_read_as_the_library_reads_it(
     ],
 )
 def test_whatever_could_be_a_mistake_is_left_to_the_library(arguments: list[str]) -> None:
-    assert quick_request(arguments) is None
+    assert quick_specification(arguments) is None
 
 
 def test_nothing_asked_for_means_the_defaults() -> None:
-    found = quick_request([])
+    found = quick_specification([])
     assert found is not None
-    request, detach = found
-    assert (request.home.directory.name, request.port_base, request.workers, detach) == (".run", 10_000, 1, False)
-    assert request.catalog_file == DEFAULT_CATALOG
+    specification, detach = found
+    assert (specification.home.directory.name, specification.ports, detach) == (".run", Ports(10_000, 1), False)
+    assert specification.catalog_file == DEFAULT_CATALOG
+
+
+def test_a_specification_survives_the_command_line_of_the_supervisor() -> None:
+    found = quick_specification(["--home", "a b", "--port-base", "12000", "--catalog", "prices.yaml", "--workers", "3"])
+    assert found is not None
+    assert parse_specification(found[0].arguments()) == found[0]
+
+
+def test_ports_out_of_range_are_refused() -> None:
+    with pytest.raises(LayoutError, match="--port-base 80"):
+        quick_specification(["--port-base", "80"])
