@@ -4,7 +4,7 @@ import sys
 
 from deploy.local.cli.up import bring_up, quick_specification
 from deploy.local.stack.layout import LayoutError
-from deploy.local.supervision.background import StackError
+from deploy.local.supervision.errors import StackError
 
 
 def main() -> None:

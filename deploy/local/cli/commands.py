@@ -21,11 +21,8 @@ from deploy.local.stack.environment import DATABASE_URL, REDIS_URL, parse_enviro
 from deploy.local.stack.layout import MAX_WORKERS, REPOSITORY, Home, LayoutError, Ports
 from deploy.local.stack.specification import DEFAULT_CATALOG, DEFAULT_HOME, DEFAULT_PORT_BASE, home_in, specified
 from deploy.local.stack.state import StackState, read_state
-from deploy.local.supervision.background import (
-    StackError,
-    running_state,
-    stop_stack,
-)
+from deploy.local.supervision.background import running_state, stop_stack
+from deploy.local.supervision.errors import StackError
 from gateway_core.schema.logins import SERVICE_URLS
 
 application = typer.Typer(

@@ -19,14 +19,8 @@ from deploy.local.stack.specification import (
     specified,
 )
 from deploy.local.stack.state import StackState
-from deploy.local.supervision.background import (
-    AlreadyRunningError,
-    StackError,
-    running_state,
-    start_supervisor,
-    stop_stack,
-    wait_until_up,
-)
+from deploy.local.supervision.background import running_state, start_supervisor, stop_stack, wait_until_up
+from deploy.local.supervision.errors import AlreadyRunningError, StackError
 
 _DETACH: Final = frozenset({"--detach", "-d"})
 

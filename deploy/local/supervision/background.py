@@ -9,10 +9,11 @@ import time
 from collections.abc import Mapping
 
 from deploy.local.process.children import ChildCommand, last_lines, open_log, start_child
-from deploy.local.process.identity import is_alive, send_signal
+from deploy.local.process.recorded_process import is_alive, send_signal
 from deploy.local.stack.layout import REPOSITORY, Home, make_home
 from deploy.local.stack.specification import StackSpecification
 from deploy.local.stack.state import EXIT_ALREADY_RUNNING, Phase, StackState, read_state
+from deploy.local.supervision.errors import AlreadyRunningError, StackError
 from deploy.local.supervision.leftovers import end_leftovers, remove_files, wait_for_end
 
 START_TIMEOUT_S = 120.0
@@ -20,14 +21,6 @@ STOP_TIMEOUT_S = 45.0  # more than the supervisor needs when every process must 
 KILL_WAIT_S = 5.0
 APPEARANCE_S = 3.0  # a supervisor that holds the home writes its state within this time
 POLL_INTERVAL_S = 0.03
-
-
-class StackError(Exception):
-    """The stack is not as asked for; the message says why."""
-
-
-class AlreadyRunningError(StackError):
-    """Another supervisor holds the home."""
 
 
 def running_state(home: Home) -> StackState | None:

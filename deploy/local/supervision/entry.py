@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from deploy.local.process.children import StartError, last_lines, start_child
-from deploy.local.process.identity import ProcessIdentity, identify
+from deploy.local.process.recorded_process import RecordedProcess, identify
 from deploy.local.process.restarts import RestartHistory
 from deploy.local.programs.program import Program
 from deploy.local.stack.state import Health, ProcessState
@@ -34,7 +34,7 @@ class Entry:
         self.ended = asyncio.Event()  # the opposite, to be waited for
         self.ended.set()
         self._process: subprocess.Popen[bytes] | ForkedProcess | None = None
-        self._identity: ProcessIdentity | None = None
+        self._identity: RecordedProcess | None = None
         self._started_at: float | None = None
         self._started_monotonic_s = 0.0
         self._last_exit: str | None = None

@@ -10,15 +10,16 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from deploy.local.process.children import StartError
-from deploy.local.process.identity import identify
 from deploy.local.process.private_files import write_private
 from deploy.local.process.privilege import PrivilegeError
+from deploy.local.process.recorded_process import identify
 from deploy.local.programs.program import Program
 from deploy.local.stack.environment import inherited, render_environment
 from deploy.local.stack.layout import Home, LayoutError, Ports, make_home
 from deploy.local.stack.specification import StackSpecification
 from deploy.local.stack.state import EXIT_FAILED, Phase, ProcessState, StackState, read_state, write_state
 from deploy.local.supervision.control import serve_control
+from deploy.local.supervision.errors import AlreadyRunningError
 from deploy.local.supervision.free_ports import require_free_ports
 from deploy.local.supervision.leftovers import end_leftovers, remove_files
 from deploy.local.supervision.supervisor import Supervisor
@@ -44,10 +45,6 @@ class Assembly:
     example_model: str | None = None
 
 
-class AlreadyRunningError(Exception):
-    """Another supervisor holds the home."""
-
-
 class RefusedError(Exception):
     """What was asked for cannot be assembled; the message says why."""
 
@@ -67,7 +64,7 @@ def hold_home(home: Home) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise AlreadyRunningError from error
+            raise AlreadyRunningError("another supervisor holds the home") from error
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()

@@ -9,13 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from deploy.local.process.identity import ProcessIdentity, send_signal
+from deploy.local.process.recorded_process import RecordedProcess, send_signal
 from deploy.local.stack.environment import inherited, parse_environment
 from deploy.local.stack.layout import Home, Ports
 from deploy.local.stack.specification import DEFAULT_CATALOG, StackSpecification
 from deploy.local.stack.state import StackState
-from deploy.local.supervision.background import StackError, running_state, start_supervisor, stop_stack, wait_until_up
+from deploy.local.supervision.background import running_state, start_supervisor, stop_stack, wait_until_up
 from deploy.local.supervision.control import request_control
+from deploy.local.supervision.errors import StackError
 
 SUPERVISOR_WAIT_S = 60.0
 
@@ -104,7 +105,7 @@ class Stack:
             raise StackError("the stack is not running")
         return state
 
-    def identity(self, name: str) -> ProcessIdentity:
+    def identity(self, name: str) -> RecordedProcess:
         """The running process of a program: `envoy`, `authz_service`, `postgres`, ...
 
         Raises:

@@ -7,7 +7,8 @@ import sys
 from deploy.local.stack.specification import parse_specification
 from deploy.local.stack.state import EXIT_ALREADY_RUNNING
 from deploy.local.supervision.assembly import assemble
-from deploy.local.supervision.lifecycle import AlreadyRunningError, run
+from deploy.local.supervision.errors import AlreadyRunningError
+from deploy.local.supervision.lifecycle import run
 
 
 def main() -> None:

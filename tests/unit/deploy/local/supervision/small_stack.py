@@ -18,7 +18,8 @@ from deploy.local.stack.plan import StackPlan
 from deploy.local.stack.secrets import load_or_make_secrets
 from deploy.local.stack.specification import StackSpecification, specified
 from deploy.local.stack.state import EXIT_ALREADY_RUNNING
-from deploy.local.supervision.lifecycle import AlreadyRunningError, Assembly, run
+from deploy.local.supervision.errors import AlreadyRunningError
+from deploy.local.supervision.lifecycle import Assembly, run
 
 WAITS = "import pathlib, sys, time; pathlib.Path(sys.argv[1]).touch(); time.sleep(600)"
 SCRIPTS = {

@@ -10,7 +10,7 @@ _STATE_FIELD = 0
 
 
 @dataclass(frozen=True)
-class ProcessIdentity:
+class RecordedProcess:
     """A process of this boot of the machine."""
 
     pid: int
@@ -23,7 +23,7 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
-def identify(pid: int) -> ProcessIdentity | None:
+def identify(pid: int) -> RecordedProcess | None:
     """The process that has this pid now; None when there is none, or only its remains."""
     try:
         content = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
@@ -32,15 +32,15 @@ def identify(pid: int) -> ProcessIdentity | None:
     fields = content.rpartition(")")[2].split()
     if fields[_STATE_FIELD] in {"Z", "X"}:
         return None
-    return ProcessIdentity(pid, int(fields[_START_FIELD]), boot_id())
+    return RecordedProcess(pid, int(fields[_START_FIELD]), boot_id())
 
 
-def is_alive(identity: ProcessIdentity) -> bool:
+def is_alive(identity: RecordedProcess) -> bool:
     """Whether exactly this process still runs."""
     return identify(identity.pid) == identity
 
 
-def send_signal(identity: ProcessIdentity, signal_number: int) -> bool:
+def send_signal(identity: RecordedProcess, signal_number: int) -> bool:
     """Signals exactly this process; False when it is gone."""
     try:
         descriptor = os.pidfd_open(identity.pid)
