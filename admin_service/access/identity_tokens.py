@@ -1,7 +1,7 @@
 """Users whom an identity provider vouches for (OpenID Connect).
 
-Envoy checks the token: signature, issuer, audience and times. It forwards the verified payload in a header that clients cannot
-set, and proves with the deployment's secret that the call came through it. A caller who bypasses Envoy has no such proof, so this
+Envoy checks the token: signature, issuer, audience and times. It forwards the verified payload in a header that clients cannot set,
+and proves with the deployment's secret that the call came through it. A caller who bypasses Envoy has no such proof, so this
 service ignores their token.
 """
 

@@ -17,8 +17,7 @@ def updated_fields(mask: FieldMask, resource: Message) -> frozenset[str]:
     """Returns the names of the fields that the update sets, including those it clears.
 
     Without a mask these are the fields that are set in the resource. With `*` they are all fields that can change. Output-only
-    fields are
-    ignored rather than refused, so a caller can send back a resource that was read.
+    fields are ignored rather than refused, so a caller can send back a resource that was read.
 
     Raises:
         AdminError: a path names no field, or one that is fixed at creation; or the update clears a required field.

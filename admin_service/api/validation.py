@@ -1,8 +1,7 @@
 """Checks the bounds of a request that its proto states: required fields, `megarouter.type.v1.field_rules`, defined enum values.
 
 The checks are compiled once, at the start. They skip output-only fields. In an update the resource may be partial, so the field
-mask
-decides about its required fields.
+mask decides about its required fields.
 """
 
 import ipaddress

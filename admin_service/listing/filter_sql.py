@@ -96,8 +96,7 @@ class CustomField:
     """A field for which the list compiles the comparison itself.
 
     `compile` takes the operator, the value, the organization and the parameters, to which it adds values. It raises
-    ValueMismatchError
-    for an invalid value and ForeignNameError for a name of another organization.
+    ValueMismatchError for an invalid value and ForeignNameError for a name of another organization.
     """
 
     compile: Callable[[Operator, str, str, Parameters], str]

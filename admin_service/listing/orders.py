@@ -72,8 +72,7 @@ def after_sql(keys: Sequence[SortKey], last: Sequence[object], parameters: Param
     """Returns the SQL condition that a row comes after the row with these values.
 
     If all keys have one direction, it is a row comparison, which an index answers as a range. With mixed directions, a range of the
-    first
-    column comes before the exact condition, so that an index can still narrow the rows.
+    first column comes before the exact condition, so that an index can still narrow the rows.
     """
     columns = [key.column.expression for key in keys]
     values = [f"{parameters.add(value)}::{key.column.kind}" for key, value in zip(keys, last, strict=True)]

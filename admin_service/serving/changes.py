@@ -2,8 +2,7 @@
 
 A repeated request gets the remembered answer. The changes of one organization run one after another. Therefore every race between
 admins (the last seat, the last Super Admin, a group moved below itself) has exactly one outcome. The price is a limit of some
-hundred
-changes a second for each organization.
+hundred changes a second for each organization.
 """
 
 import asyncio

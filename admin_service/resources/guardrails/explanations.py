@@ -2,8 +2,7 @@
 
 It decides and words refusals with the functions of authz_service (`decision`, `placement_refusals`) and ratelimit_service
 (`rate_refusals`), in the order in which a call meets them (`refusals`). Redis scripts decide about a real call. Here
-`placement_model`
-and `live_counters` take their place, on counters that were read a moment before.
+`placement_model` and `live_counters` take their place, on counters that were read a moment before.
 """
 
 from dataclasses import dataclass

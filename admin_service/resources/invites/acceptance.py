@@ -1,8 +1,7 @@
 """What the holder of an invite token can do: preview the invite and accept it.
 
 All unusable tokens fail in the same way. A token with a wrong checksum is refused before any lookup, so guessing puts no load on
-the
-database.
+the database.
 """
 
 from collections.abc import Callable
