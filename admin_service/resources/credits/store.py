@@ -87,12 +87,12 @@ CASE 'CREDIT_POOL' WHEN credit_account THEN amount_nano_credits WHEN debit_accou
 _BEFORE: Final = f"""
 SELECT coalesce(sum({POOL_DELTA}), 0)::bigint, coalesce(max(sequence), 0)
   FROM ledger_transfers WHERE organization_id = $1 AND create_time < $2
-"""  # noqa: S608  # our own expression
+"""  # noqa: S608  # a constant expression
 
 _BY_KIND: Final = f"""
 SELECT kind, count(*), sum({POOL_DELTA})::bigint
   FROM ledger_transfers WHERE organization_id = $1 AND create_time >= $2 AND create_time < $3 GROUP BY kind
-"""  # noqa: S608  # our own expression
+"""  # noqa: S608  # a constant expression
 
 TRANSACTION_COLUMNS: Final = f"sequence, kind, {POOL_DELTA} AS pool_delta, actor, reason, hold_id, create_time"
 
