@@ -85,7 +85,7 @@ class UserCaller:
 
 
 async def authorize(connection: Connection, asked: Asked) -> Caller:
-    """Returns the caller of an RPC on a resource of an organization. The transaction acts for that organization afterward.
+    """Returns the caller of an RPC on a resource of an organization. The transaction must act for that organization.
 
     Raises:
         AdminError: PERMISSION_DENIED, the same whether the resource is forbidden or does not exist (AIP-211).

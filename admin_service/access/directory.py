@@ -96,7 +96,7 @@ class Directory:
 
 
 async def find_actor(connection: Connection, user: str, organization: str, permission: Permission) -> Actor | None:
-    """Returns the user as an active member of the organization, or None. The transaction acts for the organization afterward.
+    """Returns the user as an active member of the organization, or None. The transaction must act for the organization.
 
     In a deleted organization it returns None unless the permission is to read or undelete the organization.
     """

@@ -92,6 +92,8 @@ def role_does_not_fit(problem: str) -> AdminError:
 
 def not_grantable(role: Role, place: Place) -> AdminError:
     """The error for a caller who may not grant the role in the place (INV-14)."""
-    message = f"You may not grant {role} in {place.name}: grant a role below your own, inside your own group."
+    message = (
+        f"You may not grant {role} in {place.name}. You can grant only roles below your own, inside your own group."
+    )
     metadata = {"role": role.value}
     return AdminError(grpc.StatusCode.PERMISSION_DENIED, ErrorReason.ROLE_NOT_GRANTABLE, message, metadata)

@@ -114,7 +114,7 @@ async def running(directory: Path, port_base: int, workers: int = 1) -> AsyncIte
     catalog.write_text(yaml.safe_dump(_catalog(upstream_port)), encoding="utf-8")
     with ExitStack() as stopping:
         stopping.enter_context(serving(LOAD_CORE, "benchmarks.gateway.upstream", str(upstream_port)))
-        # A provider with a credential is called itself; without one, calls would go to the mock.
+        # With a credential, calls go to this provider; without one, they would go to the mock.
         stack = Stack(directory / "home", port_base, catalog=catalog, workers=workers, settings={_CREDENTIAL: "bench"})
         with starting_on(gateway_cores(workers)):
             stopping.enter_context(stack)

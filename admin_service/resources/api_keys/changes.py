@@ -213,7 +213,7 @@ async def _named(change: Change, text: str) -> ResourceName:
 async def _disable(change: Change, name: ResourceName, etag: str = "") -> ApiKey:
     row = await _changeable(change, name, etag, Permission.API_KEYS_DISABLE)
     member = change.caller.actor.member
-    # An admin may disable a key again that its member disabled, so that the member cannot enable it.
+    # If the member disabled the key, an admin can disable it again, so that the member cannot enable it.
     is_taken_over = row.disabled_by in {None, row.member} and member not in {row.disabled_by, row.member}
     if row.state == "DISABLED" and not is_taken_over:
         return api_key_message(row, full=True)
