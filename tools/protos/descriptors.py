@@ -177,8 +177,8 @@ def compiled(sources: Path = SOURCES) -> FileDescriptorSet:
 
 def own_files(image: FileDescriptorSet) -> tuple[ProtoFile, ...]:
     """Returns the project's files in a compiled set, by name."""
-    ours = (file for file in image.file if file.package.startswith("megarouter."))
-    return tuple(ProtoFile(file) for file in sorted(ours, key=lambda file: file.name))
+    own = (file for file in image.file if file.package.startswith("megarouter."))
+    return tuple(ProtoFile(file) for file in sorted(own, key=lambda file: file.name))
 
 
 def buf_image(image: FileDescriptorSet) -> bytes:
