@@ -65,9 +65,7 @@ class Limits:
     shadows: frozenset[Scope] = frozenset()
     """The scopes with guardrails in shadow mode: they count the calls that they would refuse, and refuse none."""
     requests: str = ""
-    """The request limits of every scope above the call, as `request_limits.encode_limits` writes them; empty without
-    any.
-    """
+    """The request limits of every scope above the call, as `request_limits.encode_limits` writes them; empty without any."""
 
 
 @dataclass(frozen=True, slots=True)
