@@ -1,4 +1,4 @@
-"""What a database says about the migrations that were applied to it, compared with those of this release."""
+"""The migrations recorded in a database, compared with those of this release."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -9,13 +9,13 @@ from gateway_core.schema.files import Migration, SchemaError
 
 COMMAND: Final = "python -m gateway_core.schema migrate"
 EXIT_BEFORE_BASELINE: Final = 3
-"""The exit status of the command for a database that was made before the baseline."""
+"""The exit status of the command for a database that was created before the baseline."""
 
 _FIRST_BEFORE_BASELINE: Final = "0001_identity.sql"
 
 
 class BeforeBaselineError(SchemaError):
-    """The database was made before the baseline and cannot be brought up."""
+    """The database was created before the baseline and cannot be migrated."""
 
 
 async def read_applied(connection: asyncpg.Connection) -> dict[str, str] | None:
@@ -26,15 +26,15 @@ async def read_applied(connection: asyncpg.Connection) -> dict[str, str] | None:
 
 
 def missing(applied: Mapping[str, str], migrations: Sequence[Migration]) -> tuple[Migration, ...]:
-    """Returns what must still be applied.
+    """Returns the migrations that must still be applied.
 
     Raises:
-        BeforeBaselineError: the database was made before the baseline.
-        SchemaError: it was migrated by other files than these, or by a newer release.
+        BeforeBaselineError: the database was created before the baseline.
+        SchemaError: a newer release migrated the database, or the content of a migration differs.
     """
     if _FIRST_BEFORE_BASELINE in applied:
         raise BeforeBaselineError(
-            "the database was made by a release before 0001_baseline.sql and cannot be migrated: start with an empty one"
+            "the database was created by a release before 0001_baseline.sql and cannot be migrated: start with an empty one"
         )
     known = {migration.name: migration.digest for migration in migrations}
     unknown = sorted(applied.keys() - known.keys())

@@ -1,4 +1,4 @@
-"""The roles of the services: their names, the variables that hold their URLs, and how both reach the database."""
+"""The roles of the services: their names, the variables with their URLs, and how both reach the database."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -18,11 +18,11 @@ SERVICE_URLS: Final = {
 }
 """By role, the variable with the URL with which its service logs in."""
 AUDIT_ROLE: Final = "megarouter_audit"
-"""Takes no login: the owner switches to it for an audit."""
+"""Cannot log in: the owner switches to it for an audit."""
 
 
 def read_passwords(environment: Mapping[str, str]) -> dict[str, str]:
-    """Returns the passwords in the services' URLs by role. A role whose variable is absent, or has no password, is left out.
+    """Returns the passwords in the services' URLs by role. Omits roles whose variable is unset or has no password.
 
     Raises:
         SchemaError: a URL logs in as another role than its service's. The message names the variable, never its value.
@@ -44,12 +44,12 @@ def read_passwords(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 async def apply_roles(connection: asyncpg.Connection, passwords: Mapping[str, str]) -> None:
-    """Gives all roles the attributes and rights of `roles.sql`, and the passwords, in one transaction.
+    """Applies the attributes and rights of `roles.sql`, and the passwords, in one transaction.
 
-    The passwords leave this process only as verifiers. Roles that `passwords` leaves out keep theirs.
+    Passwords leave this process only as verifiers. Roles missing from `passwords` keep theirs.
 
     Raises:
-        SchemaError: a password cannot be used.
+        SchemaError: a password is invalid.
     """
     iterations = int(await connection.fetchval("SHOW scram_iterations"))
     async with connection.transaction():
@@ -59,5 +59,5 @@ async def apply_roles(connection: asyncpg.Connection, passwords: Mapping[str, st
                 verifier = scram_verifier(password, iterations)
             except PasswordError as error:
                 raise SchemaError(f"{SERVICE_URLS[role]}: {error}") from None
-            # Neither can be a parameter of the statement; neither holds a quote.
+            # Neither can be a statement parameter, and neither contains a quote.
             await connection.execute(f"ALTER ROLE {role} PASSWORD '{verifier}'")
