@@ -74,7 +74,7 @@ class Admissions:
         self._floors = floors
         self._make_generation = make_generation
         self._register_delay_s = register_delay_ms / 1_000
-        self._taking_back: set[asyncio.Task[None]] = set()
+        self._releasing: set[asyncio.Task[None]] = set()
         self._rebuildings: SingleFlight[tuple[str, str], None] = SingleFlight()
 
     async def place(self, hold: Hold, terms: PlacingTerms) -> Placed | Refused:
@@ -97,15 +97,15 @@ class Admissions:
         except (asyncio.CancelledError, TimeoutError, *UNAVAILABLE):
             # No one waits for the result, or the result is unknown. The call will not be made, so its hold must not
             # remain. Redis either executes a pending placement before the release, or finds the hold withdrawn.
-            self._remember(asyncio.create_task(self._take_back(hold)))
+            self._remember(asyncio.create_task(self._release(hold)))
             raise
         return placement
 
     def _remember(self, task: asyncio.Task[None]) -> None:
-        self._taking_back.add(task)
-        task.add_done_callback(self._taking_back.discard)
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
 
-    async def _take_back(self, hold: Hold) -> None:
+    async def _release(self, hold: Hold) -> None:
         for attempt in range(_RELEASE_ATTEMPTS):
             await asyncio.sleep(attempt * _RELEASE_PAUSE_S)
             try:

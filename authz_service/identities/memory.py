@@ -109,7 +109,7 @@ class IdentityMemory:
         keys[entry.principal.api_key] = (*keys.get(entry.principal.api_key, ()), secret_hash)
 
     def forget(self, secret_hash: bytes) -> None:
-        """Drops whatever is cached for a hash."""
+        """Drops the entry of a hash, if there is one."""
         entry = self._known.pop(secret_hash, None)
         if entry is None:
             return

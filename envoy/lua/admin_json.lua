@@ -72,9 +72,9 @@ local function skip_scalar(text, position)
   if not whole or find(whole, "^-?0%d") then
     no_json(position)
   end
-  local behind = position + #whole
-  behind = behind + #(match(text, "^%.%d+", behind) or "")
-  return behind + #(match(text, "^[eE][+-]?%d+", behind) or "")
+  local after = position + #whole
+  after = after + #(match(text, "^%.%d+", after) or "")
+  return after + #(match(text, "^[eE][+-]?%d+", after) or "")
 end
 
 -- Returns what is known of the member `name` of an object; nil if anything is allowed in it.
@@ -104,13 +104,13 @@ local function check_members(text, position, api, kind, is_map, depth)
     if byte(text, position) ~= 34 then
       no_json(position)
     end
-    local behind, has_escape = skip_string(text, position)
-    local name = sub(text, position + 1, behind - 2)
+    local after, has_escape = skip_string(text, position)
+    local name = sub(text, position + 1, after - 2)
     if has_escape and not is_map and kind then
       refuse("Write field names without escapes.")
     end
     local member_kind, member_is_map = field_of(api, kind, is_map, name, seen)
-    position = skip_space(text, behind)
+    position = skip_space(text, after)
     if byte(text, position) ~= 58 then
       no_json(position)
     end

@@ -175,7 +175,7 @@ pub fn Reader(comptime Visitor: type) type {
         }
 
         /// Returns whether the visitor receives the current value.
-        fn isTold(self: *const Self) bool {
+        fn isReported(self: *const Self) bool {
             return self.depth > 0 and self.depth <= Visitor.key_depth and self.objects == self.depth;
         }
 
@@ -183,7 +183,7 @@ pub fn Reader(comptime Visitor: type) type {
             if (self.state != .value and self.state != .element_or_end) return error.Malformed;
             if (self.depth == 0) try self.visitor.top(kind);
             if (self.depth == 2 and self.objects == 1) try self.visitor.element();
-            if (!self.isTold()) return;
+            if (!self.isReported()) return;
             const wanted = try self.visitor.begins(.{
                 .depth = self.depth,
                 .key = self.key_buffer[0..self.key_length],
@@ -202,7 +202,7 @@ pub fn Reader(comptime Visitor: type) type {
         /// Ends a value. `last` is the index one past it in the current piece.
         fn endValue(self: *Self, bytes: []const u8, last: usize) Failure!void {
             self.state = if (self.depth == 0) .done else .separator;
-            if (!self.isTold()) return;
+            if (!self.isReported()) return;
             var text: ?[]const u8 = null;
             if (self.keeping != .nothing and self.keeping_depth == self.depth) {
                 if (self.keeping == .bytes) try self.keep(bytes[self.kept_from..last]);

@@ -43,16 +43,16 @@ const Output = extern struct {
 };
 
 /// A visitor that asks for nothing.
-const Nobody = struct {
+const NoVisitor = struct {
     pub const is_strict = true;
     pub const key_depth = 0;
     pub const text_bytes_max = 0;
-    pub fn top(_: *Nobody, _: json.Kind) json.Failure!void {}
-    pub fn element(_: *Nobody) json.Failure!void {}
-    pub fn begins(_: *Nobody, _: json.Member) json.Failure!json.Keep {
+    pub fn top(_: *NoVisitor, _: json.Kind) json.Failure!void {}
+    pub fn element(_: *NoVisitor) json.Failure!void {}
+    pub fn begins(_: *NoVisitor, _: json.Member) json.Failure!json.Keep {
         return .nothing;
     }
-    pub fn ends(_: *Nobody, _: json.Value) json.Failure!void {}
+    pub fn ends(_: *NoVisitor, _: json.Value) json.Failure!void {}
 };
 
 fn pushAll(reader: anytype, input: Input) json.Failure!void {
@@ -65,7 +65,7 @@ fn pushAll(reader: anytype, input: Input) json.Failure!void {
 
 /// Returns 0 for one JSON value, else a negative number.
 export fn megarouter_read_json(input: *const Input) callconv(.c) isize {
-    var reader: json.Reader(Nobody) = .init(allocator, .{});
+    var reader: json.Reader(NoVisitor) = .init(allocator, .{});
     defer reader.deinit();
     pushAll(&reader, input.*) catch return fault;
     reader.finish() catch return fault;

@@ -41,7 +41,7 @@ async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 def start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     """Starts a task. Logs its failure, and reports it to the `watched` context."""
     task = asyncio.create_task(work, name=getattr(work, "__qualname__", None))
-    task.add_done_callback(_tell_failure)
+    task.add_done_callback(_report_failure)
     return task
 
 
@@ -53,7 +53,7 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
     """
     waiting = {task for task in tasks if not task.done()}
     for task in waiting:
-        task.remove_done_callback(_tell_failure)
+        task.remove_done_callback(_report_failure)
         task.add_done_callback(_note_end)
     while waiting:
         for task in waiting:
@@ -61,7 +61,7 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
         _, waiting = await asyncio.wait(waiting, timeout=_CANCEL_AGAIN_S)
 
 
-def _tell_failure(task: asyncio.Task[None]) -> None:
+def _report_failure(task: asyncio.Task[None]) -> None:
     if task.cancelled() or (error := task.exception()) is None:
         return
     logger.error("background work failed", extra=_described(task, error))

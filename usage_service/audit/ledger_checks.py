@@ -65,7 +65,7 @@ SEQUENCES: Final = Check(
         UNION ALL
         SELECT organization_id, sequence FROM usage_corrections
         UNION ALL
-        -- The transfer of a record or correction bears that one's number.
+        -- The transfer of a record or correction has the same number and is excluded.
         SELECT t.organization_id, t.sequence FROM ledger_transfers t
           LEFT JOIN usage_records u
             ON u.organization_id = t.organization_id AND u.sequence = t.sequence AND u.hold_id = t.hold_id AND t.kind = 'USAGE'

@@ -25,7 +25,7 @@ _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 2.0
 _SWEEP_INTERVAL_S: Final = 3.0
 _ORGANIZATIONS_PER_PAGE: Final = 500
-_ORGANIZATIONS_AT_ONCE: Final = 8
+_CONCURRENT_ORGANIZATIONS: Final = 8
 _MAX_WAITING_EVENTS: Final = 50_000
 
 
@@ -68,7 +68,7 @@ class CounterFollower:
             self._waiting.setdefault(organization, []).append(_event_of(record))
             self._waiting_count += 1
         self._committed.set()
-        self._look_whether_in_step()
+        self._update_in_step()
 
     def ledger_changed(self, organization: str) -> None:
         """Handles a posting that is not a settlement."""
@@ -80,7 +80,7 @@ class CounterFollower:
             await self._committed.wait()
             self._committed.clear()
             await self._apply_waiting()
-            self._look_whether_in_step()
+            self._update_in_step()
 
     async def recover(self) -> None:
         """Catches up organizations that are behind until canceled. Retries with growing pauses of at most two seconds."""
@@ -88,9 +88,9 @@ class CounterFollower:
         while True:
             await self._behind.wait()
             self._behind.clear()
-            gate = asyncio.Semaphore(_ORGANIZATIONS_AT_ONCE)
+            gate = asyncio.Semaphore(_CONCURRENT_ORGANIZATIONS)
             await asyncio.gather(*(self._catch_up(gate, organization) for organization in tuple(self._lagging)))
-            self._look_whether_in_step()
+            self._update_in_step()
             if self._lagging:
                 await asyncio.sleep(backoff.failed())
                 self._behind.set()
@@ -114,7 +114,7 @@ class CounterFollower:
         """Waits until every queued event is applied."""
         await self._in_step.wait()
 
-    def _look_whether_in_step(self) -> None:
+    def _update_in_step(self) -> None:
         if self._waiting or self._lagging or self._applying:
             self._in_step.clear()
         else:
@@ -125,7 +125,7 @@ class CounterFollower:
         self._lagging.add(organization)
         self._waiting_count -= len(self._waiting.pop(organization, ()))
         self._behind.set()
-        self._look_whether_in_step()
+        self._update_in_step()
 
     async def _sweep_once(self) -> None:
         after = ""
@@ -142,7 +142,7 @@ class CounterFollower:
 
     async def _apply_waiting(self) -> None:
         waiting, self._waiting, self._waiting_count = self._waiting, {}, 0
-        gate = asyncio.Semaphore(_ORGANIZATIONS_AT_ONCE)
+        gate = asyncio.Semaphore(_CONCURRENT_ORGANIZATIONS)
         self._applying = True
         await asyncio.gather(*(self._apply(gate, organization, events) for organization, events in waiting.items()))
         self._applying = False

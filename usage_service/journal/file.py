@@ -42,7 +42,7 @@ class JournalFile:
         Args:
             segments: the journal and its segments.
             position: where to resume; None for the first file that is not settled.
-            delay_s: how old lines must be to be read. Lines that exist at the start are read at once.
+            delay_s: how old lines must be to be read. Lines that exist at the start are read immediately.
             clock: returns monotonic seconds.
         """
         self._segments = segments

@@ -74,7 +74,7 @@ def _proving_the_edge() -> upstream_http.HttpProtocolOptions:
     passes.
 
     Headers are sent literally, never as references to earlier ones. Otherwise gRPC would keep an unreadable value in
-    its table, and fail every later call on the connection that refers to it, whoever makes the call.
+    its table, and fail every later call on the connection that refers to it, no matter who makes the call.
     """
     protocol = _http2_only(hpack_table_bytes=0)
     protocol.http_filters = [

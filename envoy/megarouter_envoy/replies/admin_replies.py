@@ -21,7 +21,7 @@ INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, INTERNAL, UNAVAILABLE = 3, 4, 5,
 
 @dataclass(frozen=True, slots=True)
 class AdminReply:
-    """An error for one HTTP status that Envoy chose. None stands for every other status."""
+    """An error for one HTTP status that Envoy chose. None matches every other status."""
 
     status: int | None
     code: int
@@ -39,7 +39,7 @@ REPLIES = (
         "REQUEST_TIMEOUT",
         "The request did not arrive in time. Send it again over a faster connection.",
     ),
-    AdminReply(413, INVALID_ARGUMENT, "REQUEST_TOO_LARGE", "The request is too large. Send less at once."),
+    AdminReply(413, INVALID_ARGUMENT, "REQUEST_TOO_LARGE", "The request is too large. Send less in one request."),
     AdminReply(
         431, INVALID_ARGUMENT, "REQUEST_TOO_LARGE", "The request headers are too large. Send fewer or shorter ones."
     ),

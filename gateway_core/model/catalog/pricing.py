@@ -88,13 +88,13 @@ def estimate(
     output_tokens = min(per_choice, model.max_output_tokens) * choices
     # The actual input may be anything up to the estimate, so either side of a long-context threshold may apply.
     below, above = schedule.prices_for(0), schedule.prices_for(input_tokens)
-    amount = _dearest(below, input_tokens, output_tokens)
+    amount = _highest_price(below, input_tokens, output_tokens)
     if above is not below:
-        amount = max(amount, _dearest(above, input_tokens, output_tokens))
+        amount = max(amount, _highest_price(above, input_tokens, output_tokens))
     return Estimate(input_tokens, output_tokens, amount)
 
 
-def _dearest(prices: Prices, input_tokens: int, output_tokens: int) -> int:
+def _highest_price(prices: Prices, input_tokens: int, output_tokens: int) -> int:
     """Returns the price if every token falls into the most expensive category of its side."""
-    dearest_input, dearest_output = prices.dearest
-    return charge_nano_credits(input_tokens, dearest_input) + charge_nano_credits(output_tokens, dearest_output)
+    input_price, output_price = prices.dearest
+    return charge_nano_credits(input_tokens, input_price) + charge_nano_credits(output_tokens, output_price)

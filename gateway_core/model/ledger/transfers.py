@@ -69,11 +69,11 @@ def usage_correction(hold_id: str, delta_nano_credits: int, corrects_sequence: i
         delta_nano_credits: actual price minus charge; positive if the call costs more. Not zero.
         corrects_sequence: the sequence number of the charge to correct; None if nothing was charged.
     """
-    dearer = delta_nano_credits > 0
+    costs_more = delta_nano_credits > 0
     return Transfer(
         TransferKind.CORRECTION,
-        debit_account=Account.CREDIT_POOL if dearer else Account.USAGE,
-        credit_account=Account.USAGE if dearer else Account.CREDIT_POOL,
+        debit_account=Account.CREDIT_POOL if costs_more else Account.USAGE,
+        credit_account=Account.USAGE if costs_more else Account.CREDIT_POOL,
         amount_nano_credits=abs(delta_nano_credits),
         idempotency_key=f"correction:{hold_id}",
         actor="usage_service",

@@ -1,4 +1,4 @@
-"""Splits received bytes into frames, whatever chunks they come in, and reassembles header blocks."""
+"""Splits received bytes into frames, however they are chunked, and reassembles header blocks."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -54,11 +54,11 @@ async def reported(metrics: Metrics, probes: Mapping[str, Probe]) -> AsyncIterat
             if health.latency_s is not None
         ],
     )
-    async with in_background(_probe_for_ever(healths, probes)):
+    async with in_background(_probe_forever(healths, probes)):
         yield
 
 
-async def _probe_for_ever(healths: Mapping[str, _Health], probes: Mapping[str, Probe]) -> None:
+async def _probe_forever(healths: Mapping[str, _Health], probes: Mapping[str, Probe]) -> None:
     while True:
         await asyncio.gather(*(_probe(health, probes[name]) for name, health in healths.items()))
         await asyncio.sleep(_INTERVAL_S)

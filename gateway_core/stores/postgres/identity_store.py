@@ -35,7 +35,7 @@ SELECT asked.key_hash, found.*
 """
 _REVISIONS: Final = "SELECT organization_id, revision FROM identity_revisions_of($1)"
 _USED_LATELY: Final = "SELECT key_hash FROM hashes_of_keys_used_lately($1)"
-_STATEMENTS_AT_ONCE: Final = 2
+_CONCURRENT_STATEMENTS: Final = 2
 """Fewer than the connections of the pool, because holds are recorded at the same time."""
 _HASHES_PER_STATEMENT: Final = 200
 _ROWS_PER_TURN: Final = 20
@@ -117,7 +117,7 @@ class IdentityStore:
         future = self._waiting.get(secret_hash)
         if future is None:
             future = self._waiting[secret_hash] = asyncio.get_running_loop().create_future()
-        if len(self._asking) < _STATEMENTS_AT_ONCE:
+        if len(self._asking) < _CONCURRENT_STATEMENTS:
             task = asyncio.create_task(self._ask())
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)

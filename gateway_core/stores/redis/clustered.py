@@ -32,7 +32,7 @@ _PAUSE_BETWEEN_READINGS_S: Final = 0.05
 _PAUSE_OF_A_MOVE_S: Final = 0.01
 """Pause before the next attempt while the keys of a slot are moving from one node to another."""
 
-_MENDABLE: Final = (
+_RETRYABLE: Final = (
     exceptions.ConnectionError,
     exceptions.AskError,  # MovedError is one
     exceptions.TryAgainError,
@@ -110,8 +110,8 @@ class ClusteredRedis:
             except exceptions.TimeoutError:
                 self._read_soon()
                 raise  # No time is left for a retry.
-            except _MENDABLE as mendable:
-                error = mendable
+            except _RETRYABLE as retryable:
+                error = retryable
         return await self._try_again(slot, command, owner, error, deadline_s)
 
     async def aclose(self) -> None:
@@ -133,20 +133,20 @@ class ClusteredRedis:
                     losses += _may_be_carried_out(error)
                     if losses > 1:
                         raise error
-                    asked, is_asking = await self._whom_next(slot, asked, error, attempt)
+                    asked, is_asking = await self._next_node(slot, asked, error, attempt)
                     if asked is None:
                         continue
                     try:
                         return await self._client(asked).send(command, asking=is_asking)
-                    except _MENDABLE as mendable:
-                        error = mendable
+                    except _RETRYABLE as retryable:
+                        error = retryable
         except (TimeoutError, exceptions.TimeoutError):
             self._read_soon()
         finally:
             self._trying_again -= 1
         raise exceptions.TimeoutError("Redis Cluster did not answer in time") from error
 
-    async def _whom_next(
+    async def _next_node(
         self, slot: int, asked: Address | None, error: Exception, attempt: int
     ) -> tuple[Address | None, bool]:
         """Returns the node to send a command to after an error, and whether its slot is still moving to that node (ASKING)."""
