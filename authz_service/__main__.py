@@ -1,4 +1,4 @@
-"""`python -m authz_service`."""
+"""Command line of authz_service: `python -m authz_service`."""
 
 import sys
 
@@ -8,7 +8,7 @@ from gateway_core.runtime.settings import AuthzSettings, SettingsError, load_set
 
 
 def main() -> None:
-    """Runs the service until it is told to stop."""
+    """Runs the service until it receives a signal to stop."""
     place = workers.parse_arguments("authz_service")
     try:
         settings = load_settings(AuthzSettings)

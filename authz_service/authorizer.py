@@ -1,4 +1,4 @@
-"""Answers one call: route, key, principal, parameters, decision, hold. The only place where these meet."""
+"""Decides one call: finds its route, key, principal and parameters, makes the decision, and places the hold."""
 
 import logging
 import os
@@ -42,24 +42,24 @@ _TRY_AGAIN: Final = Refusal(
 
 @record(frozen=True, slots=True)
 class Admitted:
-    """The call passes with this hold."""
+    """The call may pass with this hold."""
 
     admission: Admission
     token: str
     shared_answer: bytes
-    """What Envoy is answered to every call of the same terms: `envoy_messages.shared_answer`."""
+    """The part of the response to Envoy that all calls with the same terms share (`envoy_messages.shared_answer`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The call is answered here; `body` is JSON."""
+    """authz_service answers the call itself. `body` is JSON."""
 
     body: str
 
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """The call does not pass."""
+    """The call may not pass."""
 
     refusal: Refusal
     dialect: Dialect
@@ -70,7 +70,7 @@ Outcome = Admitted | Answered | Denied
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Keys of the deployment; never shown."""
+    """Secret keys of the deployment. They are never shown."""
 
     hold_signing_key: bytes = field(repr=False)
     key_pepper: bytes = field(repr=False)
@@ -78,7 +78,7 @@ class Secrets:
 
 @dataclass(slots=True)
 class Authorizer:
-    """Everything a decision needs, opened once."""
+    """Everything that a decision needs. Opened once per process."""
 
     identities: IdentityCache
     admissions: Admissions
@@ -96,7 +96,7 @@ class Authorizer:
         self.terms = TermsMemory(PeriodClock(), self.secrets.hold_signing_key)
 
     async def authorize(self, call: Call) -> Outcome:
-        """The outcome of a call. A dependency that does not answer refuses it: nothing passes unchecked."""
+        """Returns the outcome of a call. It refuses the call if a dependency does not answer: no call passes unchecked."""
         path = call.path.partition("?")[0]
         route = classify(call.method, path, _client_dialect(call))
         try:
@@ -111,7 +111,7 @@ class Authorizer:
     async def _authorize(self, call: Call, route: ModelCall | ModelList | None) -> Admitted | Answered | Refusal:
         if route is None:
             asked = f"{call.method} {call.path.partition('?')[0][:200]}"
-            message = f"{asked} is not served here. See the documentation for the endpoints."
+            message = f"{asked} is not a supported endpoint. See the documentation for the list of endpoints."
             return Refusal(RefusalReason.ENDPOINT_NOT_SUPPORTED, message)
         key = find_api_key(call)
         if isinstance(key, Refusal):

@@ -1,4 +1,4 @@
-"""The gRPC face of authz_service, and the resources it runs on."""
+"""The gRPC service of authz_service, and the resources that it runs on."""
 
 import itertools
 import logging
@@ -46,16 +46,16 @@ ROLE: Final = "megarouter_authz"
 _CHECK: Final = "/envoy.service.auth.v3.Authorization/Check"
 _CONFIRMATION_GRACE_MS: Final = 500
 _REGISTER_DELAY_INTERVALS: Final = 2
-"""A hold is in the register after an interval and its writing, which is let take as long."""
+"""A hold reaches the holds table within one flush interval plus its writing, which is allowed another interval."""
 _DECISIONS_PER_DURATION: Final = 16
-"""How long a decision took is measured of every sixteenth, the first among them: to note it costs a tenth of the decision."""
+"""The duration is measured for every sixteenth decision, including the first: measuring costs a tenth of a decision."""
 _ALLOWED: Final = ((semconv.DECISION, "allowed"),)
 _ANSWERED: Final = ((semconv.DECISION, "answered"),)
 _DENIED: Final = (semconv.DECISION, "denied")
 
 
 class AuthzService:
-    """`envoy.service.auth.v3.Authorization`, free of the transport that carries it."""
+    """Implements `envoy.service.auth.v3.Authorization`, independent of the transport."""
 
     service_names: Sequence[str] = (external_auth_pb2.DESCRIPTOR.services_by_name["Authorization"].full_name,)
 
@@ -81,27 +81,27 @@ class AuthzService:
         self.unary_methods: Sequence[UnaryMethod] = (UnaryMethod(_CHECK, self._answer),)
 
     def add_to(self, server: grpc.aio.Server) -> None:
-        """Registers the handlers."""
+        """Adds the handlers to the server."""
         server.add_generic_rpc_handlers((generic_handler(self.unary_methods),))
 
     def begin_stop(self) -> None:
-        """Every call of this service ends by itself."""
+        """Does nothing: every call of this service ends by itself."""
 
     def is_ready(self) -> bool:
-        """Ready when models are known, changes of identities are being pushed and busy keys are known, or long in coming."""
+        """Returns whether the catalog is loaded, identity changes are pushed, and busy keys are loaded or take too long."""
         return self._catalog.is_loaded and self._identity_listener.is_listening and self._is_warm()
 
     async def _answer(self, request: bytes, metadata: Metadata) -> bytes:
-        """One decision: `CheckRequest` in, `CheckResponse` out.
+        """Answers one `CheckRequest` with a `CheckResponse`.
 
         Args:
-            request: Envoy's question.
-            metadata: the call's gRPC metadata; `traceparent` continues Envoy's trace.
+            request: the serialized request of Envoy.
+            metadata: the gRPC metadata of the call. `traceparent` continues Envoy's trace.
         """
         try:
             call = read_call(external_auth_pb2.CheckRequest.FromString(request))
         except DecodeError as error:
-            raise StatusError(grpc.StatusCode.INVALID_ARGUMENT, "this is no CheckRequest") from error
+            raise StatusError(grpc.StatusCode.INVALID_ARGUMENT, "the request is not a CheckRequest") from error
         if not self._tracing.enabled:
             return _render(await self._decide(call), None)
         with self._tracing.continued("authorize", metadata) as span:
@@ -122,18 +122,18 @@ class AuthzService:
         return outcome
 
     def _report_shadows(self, hold: Hold) -> None:
-        """What settlement adds to the guardrails' own counts, for operators."""
+        """Reports shadow refusals to operators. Settlement adds them to the counts of the guardrails."""
         kinds = [hold.claims.counters[index].kind for index in hold.shadow_refusals]
         for kind in kinds:
             self._shadow_refusals.add(1, {semconv.SCOPE_KIND: kind})
         logger.info(
-            "a call passed that guardrails in shadow mode would have refused",
+            "guardrails in shadow mode would have refused an admitted call",
             extra={"hold_id": hold.hold_id, "organization": hold.claims.organization, "scopes": ",".join(kinds)},
         )
 
 
 def _decision(outcome: Outcome) -> tuple[tuple[str, str], ...]:
-    """The labels of an outcome."""
+    """Returns the metric labels of an outcome."""
     if isinstance(outcome, Admitted):
         return _ALLOWED
     if isinstance(outcome, Answered):
@@ -165,7 +165,7 @@ def _attributes(outcome: Outcome) -> dict[str, str]:
 async def open_authz_service(
     settings: AuthzSettings, tracing: Tracing, metrics: Metrics = NO_METRICS
 ) -> AsyncIterator[AuthzService]:
-    """Opens what the service needs; when it closes, every placed hold is in the register."""
+    """Opens what the service needs. On exit, writes every placed hold to the holds table."""
     async with AsyncExitStack() as stack:
         await until_migrated(settings)
         pool = await stack.enter_async_context(open_pool(settings, ROLE, by_index=True))

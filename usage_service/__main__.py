@@ -1,4 +1,4 @@
-"""`python -m usage_service`."""
+"""Command line of usage_service: `python -m usage_service`."""
 
 import sys
 
@@ -8,7 +8,7 @@ from usage_service.wiring import open_usage_service
 
 
 def main() -> None:
-    """Runs the service until it is told to stop."""
+    """Runs the service until it receives a signal to stop."""
     place = workers.parse_arguments("usage_service", most=1)  # a journal has one reader
     try:
         settings = load_settings(UsageSettings)

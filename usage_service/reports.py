@@ -1,4 +1,4 @@
-"""Reads what Envoy says of a finished call: one line of values with tabs between them, the same in both of its logs.
+"""Reads Envoy's report of a finished call: one line of tab-separated values, the same in both of its logs.
 
 `gateway_core.contract.call_line` defines the line.
 """
@@ -16,22 +16,22 @@ from gateway_core.stores.postgres.storable_text import storable_text
 from usage_service.settlement.decision import CallReport
 
 MAX_TOKEN_LENGTH: Final = 16_384
-"""Longer than any hold token: a longer text is none."""
-_TOKEN_START: Final = "v2."  # noqa: S105 - how every token begins
+"""Longer than any hold token."""
+_TOKEN_START: Final = "v2."  # noqa: S105 - the prefix of every token
 _TOKEN_DOTS: Final = 3
 _MAX_STARTS: Final = 64
-"""How many places of a line are tried as the start of a call."""
+"""How many places in a line are tried as the start of a call."""
 _MAX_SCOPES_LENGTH: Final = 1_000
 _KINDS: Final = {str(kind): kind for kind in ScopeKind}
 _FINAL_TYPES: Final = frozenset({accesslog_pb2.NotSet, accesslog_pb2.DownstreamEnd})
 
 
 class MalformedReportError(Exception):
-    """The entry is not one that Envoy writes; the message never quotes it."""
+    """The entry is not one that Envoy writes. The message never quotes it."""
 
 
 def values_of_line(line: bytes) -> CallLine:
-    """The values of a line of the journal.
+    """Returns the values of a journal line.
 
     Raises:
         MalformedReportError: the line is torn, or not one that Envoy writes.
@@ -43,7 +43,7 @@ def values_of_line(line: bytes) -> CallLine:
 
 
 def values_of_entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> CallLine | None:
-    """The values of an entry of the stream; None for one of no metered call, and for one written before its call ended.
+    """Returns the values of a stream entry; None if it is not of a metered call or was written before its call ended.
 
     Raises:
         MalformedReportError: the entry is not one that Envoy writes.
@@ -55,9 +55,9 @@ def values_of_entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> CallLine | None:
 
 
 def values_behind_tear(line: bytes) -> CallLine | None:
-    """The whole call at the end of a line that begins with part of another.
+    """Returns the complete call at the end of a line that begins with part of another; None if there is none.
 
-    A disk that was full for a moment cuts a line short, and the next one is written behind what there is of it.
+    A disk that is full for a moment cuts a line short, and the next line is appended to its remains.
     """
     start = 0
     for _ in range(_MAX_STARTS):
@@ -76,26 +76,29 @@ def values_behind_tear(line: bytes) -> CallLine | None:
 def _values(text: str) -> CallLine:
     values = split_line(text)
     if values is None:
-        raise MalformedReportError("the call has not as many values as Envoy writes")
+        raise MalformedReportError("the call does not have the number of values that Envoy writes")
     token = values.token
-    # A torn one with a whole one behind it has more dots.
+    # A torn token followed by a complete one has more dots.
     if not token.startswith(_TOKEN_START) or token.count(".") != _TOKEN_DOTS or len(token) > MAX_TOKEN_LENGTH:
         raise MalformedReportError("the call has no hold token")
     return values
 
 
 def statement_of(values: CallLine) -> int:
-    """A hash of everything in a call that decides its hold's outcome. Of this process: hashes of texts are seeded."""
+    """Returns a hash of everything in a call that decides the outcome of its hold.
+
+    It is valid only in this process, because Python seeds the hashes of strings.
+    """
     was_sent = values.upstream_host not in ABSENT
     said = tuple(["" if value in ABSENT else value for value in (values.usage, values.flags, values.details)])
     return hash((said, values.status, was_sent, values.request_bytes, values.response_bytes))
 
 
 def report_of(values: CallLine) -> CallReport:
-    """What the values say.
+    """Parses the values into a report.
 
     Raises:
-        MalformedReportError: not in the way that Envoy does.
+        MalformedReportError: a value does not have the form that Envoy writes.
     """
     return CallReport(
         token=values.token,
@@ -126,11 +129,11 @@ def _text(value: str) -> str | None:
 
 
 def _number(value: str) -> int | None:
-    """A count or a time; None where Envoy has none."""
+    """Parses a count or a duration; returns None if Envoy has none."""
     if value in ABSENT:
         return None
     if not (value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS):
-        raise MalformedReportError("a count is no number")
+        raise MalformedReportError("a count is not a number")
     return int(value)
 
 
@@ -138,7 +141,7 @@ _MAX_DIGITS: Final = 18
 
 
 def _facts(usage: str) -> Mapping[str, object]:
-    """What the rewriter read of the answer, with numbers in one form."""
+    """Returns the facts that the rewriter read from the response. Whole numbers become integers."""
     if usage in ABSENT:
         return {}
     try:
@@ -155,7 +158,7 @@ def _plain(value: object) -> object:
 
 
 def _shadow_scopes(named: str) -> frozenset[Scope]:
-    """The scopes that ratelimit_service named (`Scope.encode`), separated by commas; whatever is none is left out."""
+    """Parses the scopes that ratelimit_service named (`Scope.encode`), separated by commas. Skips malformed ones."""
     names = named.split(",") if len(named) <= _MAX_SCOPES_LENGTH else ()
     parts = (name.partition(":") for name in names)
     return frozenset(

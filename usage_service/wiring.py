@@ -1,4 +1,4 @@
-"""The gRPC face of usage_service, and the resources it runs on."""
+"""The gRPC service of usage_service, and the resources that it runs on."""
 
 import asyncio
 import logging
@@ -41,11 +41,11 @@ logger = logging.getLogger(__name__)
 
 ROLE: Final = "megarouter_usage"
 BATCHES_AT_ONCE: Final = 2
-"""While PostgreSQL commits one batch, the next is decided."""
+"""While PostgreSQL commits one batch, the next one is decided."""
 
 
 class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]  # the base has no types
-    """`envoy.service.accesslog.v3.AccessLogService`."""
+    """Implements `envoy.service.accesslog.v3.AccessLogService`."""
 
     service_names = (als_pb2.DESCRIPTOR.services_by_name["AccessLogService"].full_name,)
     unary_methods: Sequence[UnaryMethod] = ()
@@ -57,15 +57,15 @@ class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]
         self._stopping = asyncio.Event()
 
     def add_to(self, server: grpc.aio.Server) -> None:
-        """Registers the handlers."""
+        """Adds the handlers to the server."""
         als_pb2_grpc.add_AccessLogServiceServicer_to_server(self, server)
 
     def is_ready(self) -> bool:
-        """Ready when prices are known."""
+        """Returns whether prices are loaded."""
         return self._catalog.is_loaded
 
     def begin_stop(self) -> None:
-        """Ends the streams: Envoy never does, and what it cannot send any more the journal brings."""
+        """Ends the streams, because Envoy never does. The journal delivers what Envoy can no longer send."""
         self._stopping.set()
 
     async def StreamAccessLogs(  # noqa: N802  # the name in Envoy's proto
@@ -73,7 +73,7 @@ class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]
         request_iterator: AsyncIterator[als_pb2.StreamAccessLogsMessage],
         _context: grpc.aio.ServicerContext[als_pb2.StreamAccessLogsMessage, als_pb2.StreamAccessLogsResponse],
     ) -> als_pb2.StreamAccessLogsResponse:
-        """The gRPC method: takes entries for as long as the stream lasts. Reads no further while the queue is full."""
+        """The gRPC method: takes entries while the stream lasts. It stops reading while the queue is full."""
         reading = asyncio.create_task(self._read(request_iterator))
         stopping = asyncio.create_task(self._stopping.wait())
         try:
@@ -95,7 +95,7 @@ class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]
                 report = None if values is None else report_of(values)
             except MalformedReportError as error:
                 self.counts.bad_stream_entries += 1
-                logger.warning("bad access-log entry was skipped", extra={"reason": str(error)})
+                logger.warning("skipped a bad access-log entry", extra={"reason": str(error)})
                 continue
             if values is not None and report is not None:
                 await self._settlements.submit(Entry(report, Origin.STREAM, statement=statement_of(values)))
@@ -105,7 +105,7 @@ class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]
 async def open_usage_service(
     settings: UsageSettings, tracing: Tracing, metrics: Metrics = NO_METRICS
 ) -> AsyncIterator[UsageService]:
-    """Opens what the service needs; when it closes, everything taken on is settled and the journal's place is stored."""
+    """Opens what the service needs. On exit, settles everything accepted and stores the journal position."""
     async with AsyncExitStack() as stack:
         await until_migrated(settings)
         pool = await stack.enter_async_context(open_pool(settings, ROLE, by_index=True))

@@ -1,4 +1,4 @@
-"""The register of holds as authz_service writes it: in the background, in batches, at most some milliseconds late."""
+"""Writes the holds table in the background, in batches, within milliseconds."""
 
 import asyncio
 import logging
@@ -18,29 +18,29 @@ logger = logging.getLogger(__name__)
 
 _BATCH_ENTRIES: Final = 1_000
 _RETRY_S: Final = 0.2
-# Also a statement that was cancelled, a full disk, a server that became read-only: a placed hold is never given up.
+# Includes canceled statements, a full disk and a read-only server: a placed hold is never discarded.
 _NOT_WRITTEN: Final = (*UNAVAILABLE, asyncpg.PostgresError)
 
 
 @record(frozen=True, slots=True)
 class PlacedHold:
-    """A hold that stands in Redis."""
+    """A hold that is placed in Redis."""
 
     hold: Hold
     token: str
     generation: str
-    """Of the pool it was placed on."""
+    """The generation of the pool that it was placed on."""
 
 
 Insert = Callable[[Sequence[PlacedHold]], Awaitable[None]]
 
 
 class RegisterFullError(Exception):
-    """PostgreSQL has been unable to take holds for so long that no more may be placed."""
+    """The queue of holds is full, because PostgreSQL has not accepted holds for too long."""
 
 
 class HoldRegister:
-    """A bounded queue in front of the register."""
+    """A bounded queue in front of the holds table."""
 
     def __init__(self, insert: Insert, entries: int, flush_interval_ms: int) -> None:
         self._insert = insert
@@ -58,27 +58,27 @@ class HoldRegister:
 
     @property
     def waiting(self) -> int:
-        """Holds that are not in PostgreSQL yet."""
+        """The number of holds that are not in PostgreSQL yet."""
         return len(self._waiting) + self._writing
 
     def append(self, placed: PlacedHold) -> None:
-        """Queues a placed hold. Never refuses: whoever places a hold asks `is_full` first."""
+        """Queues a placed hold. It never refuses one: check `is_full` before placing the hold."""
         self._waiting.append(placed)
         self._wake.set()
 
     async def run(self) -> None:
-        """Writes until closed, and then what is left."""
+        """Writes batches until closed, then writes the rest."""
         while not (self._closing and not self._waiting):
             await self._wake.wait()
             self._wake.clear()
             if not self._closing:
-                # What a batch costs besides its holds is paid no more often.
+                # Bounds how often the fixed cost of a batch is paid.
                 await asyncio.sleep(self._flush_interval_s)
             while self._waiting:
                 await self._write(min(len(self._waiting), _BATCH_ENTRIES))
 
     async def _write(self, count: int) -> None:
-        """Writes the oldest holds, trying again until PostgreSQL has them."""
+        """Writes the oldest holds. Retries until PostgreSQL has them."""
         batch = [self._waiting.popleft() for _ in range(count)]
         self._writing = count
         while True:
@@ -86,7 +86,7 @@ class HoldRegister:
                 await self._insert(batch)
             except _NOT_WRITTEN as error:
                 logger.warning(
-                    "holds wait for PostgreSQL", extra={"holds": self._writing, "error": type(error).__name__}
+                    "holds are waiting for PostgreSQL", extra={"holds": self._writing, "error": type(error).__name__}
                 )
                 await asyncio.sleep(_RETRY_S)
             else:
@@ -94,7 +94,7 @@ class HoldRegister:
                 return
 
     def close(self) -> None:
-        """Ends `run` once everything is written."""
+        """Lets `run` end once everything is written."""
         self._closing = True
         self._wake.set()
 
@@ -103,7 +103,7 @@ class HoldRegister:
 async def open_register(
     insert: Insert, entries: int, flush_interval_ms: int, flush_timeout_ms: int
 ) -> AsyncIterator[HoldRegister]:
-    """A register that is written while the context is open and flushed, for a bounded time, when it closes."""
+    """Opens a queue that is written while the context is open. On exit, flushes it for a bounded time."""
     register = HoldRegister(insert, entries, flush_interval_ms)
     task = start(register.run())
     try:
@@ -116,6 +116,6 @@ async def open_register(
             await end(task)
         if register.waiting:
             logger.error(
-                "holds were not registered before the stop; their tokens are in the journal",
+                "stopped before all holds were recorded; the journal has their tokens",
                 extra={"holds": register.waiting},
             )

@@ -1,7 +1,7 @@
-"""The line that Envoy writes when a model call ends: the same in its gRPC access log and in the journal.
+"""The line that Envoy writes when a model call ends. The gRPC access log and the journal carry the same line.
 
-The stream carries the line as a custom tag of its entries. No value holds a tab: what a provider or a client wrote is inside of
-`usage`, which the module writes as JSON.
+The gRPC stream carries the line as a custom tag of its entries. No value contains a tab: text from a provider or a
+client appears only inside `usage`, which the module writes as JSON.
 """
 
 from typing import Final, NamedTuple
@@ -18,11 +18,11 @@ from gateway_core.contract.metadata import (
 CALL_TAG: Final = "call"
 SEPARATOR: Final = "\t"
 ABSENT: Final = frozenset({"", "-"})
-"""How Envoy writes that it has no value: in a tag, and in a file."""
+"""What Envoy writes for a missing value: an empty string in a tag, `-` in a file."""
 
 
 class CallLine(NamedTuple):
-    """The values of a line in their order."""
+    """The values of a line, in order. Each is the text that Envoy wrote."""
 
     token: str
     usage: str
@@ -66,10 +66,10 @@ FORMAT: Final = SEPARATOR.join(
         shadow_refused=_metadata(RATE_LIMIT_NAMESPACE, SHADOW_REFUSED),
     )
 )
-"""The line as Envoy's access loggers take it."""
+"""The line as a format string for Envoy's access loggers."""
 
 
 def split_line(text: str) -> CallLine | None:
-    """The values of a line without its end; None if their number is wrong."""
+    """Returns the values of a line without its line end, or None if it has the wrong number of values."""
     values = text.split(SEPARATOR)
     return CallLine._make(values) if len(values) == len(CallLine._fields) else None

@@ -1,4 +1,4 @@
-"""The dialect that errors for a path speak. Python, Envoy's matchers and the module decide by the same roots."""
+"""The dialect of errors by path. Python, Envoy's matchers and the module use the same path roots."""
 
 from typing import Final
 
@@ -7,17 +7,17 @@ from gateway_core.model.dialects import Dialect
 ANTHROPIC_ROOT: Final = "/v1/messages"
 GEMINI_ROOT: Final = "/v1beta"
 GEMINI_MODELS_ROOT: Final = "/v1/models/"
-"""Gemini's only where a colon follows in the path: `/v1/models/<model>:<verb>`."""
+"""Belongs to Gemini only if the rest of the path contains a colon: `/v1/models/<model>:<verb>`."""
 
 PATH_PATTERNS: Final = {
     Dialect.ANTHROPIC: rf"{ANTHROPIC_ROOT}([/?].*)?",
     Dialect.GEMINI: rf"{GEMINI_ROOT}([/?].*)?|{GEMINI_MODELS_ROOT}[^?]*:.*",
 }
-"""RE2 patterns of whole paths, queries included. Every other path speaks OpenAI's dialect."""
+"""RE2 patterns that match whole paths, including the query. Every other path uses OpenAI's dialect."""
 
 
 def dialect_of_path(path: str) -> Dialect:
-    """The dialect of errors for a path, with or without its query; OpenAI where the path says nothing."""
+    """Returns the dialect of errors for a path, with or without its query. Unknown paths use OpenAI's."""
     plain = path.partition("?")[0]
     if _is_below(plain, ANTHROPIC_ROOT):
         return Dialect.ANTHROPIC

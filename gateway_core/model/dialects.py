@@ -1,4 +1,4 @@
-"""The APIs spoken at the endpoint: which path is which operation, in whose dialect."""
+"""The APIs that the gateway serves: which operation a path names, and in which dialect."""
 
 import enum
 import re
@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 
 class Dialect(enum.StrEnum):
-    """Whose request, response and error shapes a path uses."""
+    """The API whose request, response and error shapes a path uses."""
 
     OPENAI = "openai"
     ANTHROPIC = "anthropic"
@@ -27,7 +27,7 @@ class Endpoint(enum.StrEnum):
 
     @property
     def dialect(self) -> Dialect:
-        """Whose API the operation belongs to."""
+        """The dialect of the operation."""
         return _DIALECT_OF[self]
 
     @property
@@ -37,7 +37,7 @@ class Endpoint(enum.StrEnum):
 
     @property
     def needs_include_usage(self) -> bool:
-        """Whether a stream reports usage only when asked by `stream_options.include_usage`."""
+        """Whether a stream reports usage only if `stream_options.include_usage` asks for it."""
         return self in {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS}
 
 
@@ -66,7 +66,7 @@ _UPSTREAM_SUFFIXES: Final = {
     Endpoint.MESSAGES: "/messages",
 }
 
-# Google's SDK speaks both versions; newer ones default to /v1.
+# Google's SDK uses both versions; newer releases default to /v1.
 _GEMINI_PATH: Final = re.compile(r"/v1(?:beta)?/models/([^/:]+):(generateContent|streamGenerateContent)")
 _GEMINI_MODEL: Final = re.compile(r"/v1beta/models(?:/([^/:]+))?")
 _OPENAI_MODEL: Final = re.compile(r"/v1/models(?:/(.+))?")
@@ -74,7 +74,7 @@ _OPENAI_MODEL: Final = re.compile(r"/v1/models(?:/(.+))?")
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """A path that reaches a provider. `path_model` and `path_streams` are set where the path decides them (Gemini)."""
+    """A call of a model. `path_model` and `path_streams` are set if the path determines them (Gemini)."""
 
     endpoint: Endpoint
     path_model: str | None = None
@@ -83,19 +83,20 @@ class ModelCall:
 
 @dataclass(frozen=True, slots=True)
 class ModelList:
-    """A path that lists the models of the key, or shows the one named."""
+    """A request for the models that the key may call, or for the one named."""
 
     dialect: Dialect
     model: str | None
 
 
 def classify(method: str, path: str, client: Dialect) -> ModelCall | ModelList | None:
-    """What a request line asks for; None for every path that is not served, so that no route is unmetered.
+    """Returns what a request asks for, or None for a path that is not served. So no route is unmetered.
 
     Args:
         method: HTTP method in upper case.
         path: the path without its query.
-        client: whose SDK calls, as its headers betray; `GET /v1/models` is the same path in every dialect.
+        client: the dialect of the caller's SDK, according to its headers. `GET /v1/models` is the same path in every
+            dialect.
     """
     if method == "POST":
         return _classify_post(path)
@@ -121,7 +122,10 @@ def _classify_get(path: str, dialect: Dialect) -> ModelList | None:
 
 
 def upstream_path(endpoint: Endpoint, base_path: str, upstream_model: str, *, streams: bool) -> str:
-    """The path sent to the provider: its base path and the operation's suffix; for Gemini with the model inside."""
+    """Returns the path sent to the provider: its base path and the suffix of the operation.
+
+    Gemini's path contains the model.
+    """
     if endpoint is Endpoint.GENERATE_CONTENT:
         verb = "streamGenerateContent?alt=sse" if streams else "generateContent"
         return f"{base_path}/models/{upstream_model}:{verb}"

@@ -1,7 +1,8 @@
-"""Records that are made for every call: `@record(frozen=True, slots=True)` instead of `@dataclass(frozen=True, slots=True)`.
+"""Records that are created for every call: `@record(frozen=True, slots=True)` instead of `@dataclass(frozen=True,
+slots=True)`.
 
-To the type checker it is the same: an assignment to a field is an error, which is where it is found. At runtime nothing stands in
-its way, because the guard of a frozen dataclass makes each field cost three times as much: a tenth of a decision.
+The type checker treats both alike and reports an assignment to a field. At runtime nothing prevents the assignment,
+because the guard of a frozen dataclass makes setting each field cost three times as much: a tenth of a decision.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 else:
 
     def record(*, frozen: bool, slots: bool = False, eq: bool = True) -> Callable[[type], type]:
-        """A dataclass whose instances are values: equal and hashed by their fields."""
+        """Makes a dataclass whose instances are values: equal and hashed by their fields."""
         assert frozen  # noqa: S101 - what it is for
         return dataclass(slots=slots, eq=eq, unsafe_hash=eq)
 

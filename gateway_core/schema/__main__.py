@@ -1,4 +1,4 @@
-"""`python -m gateway_core.schema`: migrates a database, or writes down the schema that it has."""
+"""Command line of the schema: `python -m gateway_core.schema` migrates a database, or dumps the schema of one."""
 
 import argparse
 import asyncio
@@ -25,7 +25,7 @@ _NOT_YET: Final = (OSError, TimeoutError, asyncpg.CannotConnectNowError)
 
 
 def main() -> None:
-    """Runs the command."""
+    """Runs the command and exits with its status."""
     arguments = _parser().parse_args()
     url = os.environ.get(OWNER_URL)
     if not url:
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         "migrate",
         help="bring the database to the newest schema; run it once before the services of a release start",
         description=(
-            f"Applies the migrations that the database at {OWNER_URL} lacks, then roles.sql, and sets the passwords that stand in"
+            f"Applies the migrations that the database at {OWNER_URL} lacks, then roles.sql, and sets the passwords given in"
             f" {', '.join(SERVICE_URLS.values())}. A role whose variable is not set keeps its password."
         ),
         epilog=(
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=_DEFAULT_WAIT_S,
         metavar="N",
-        help=f"seconds to wait for a server that does not answer yet ({_DEFAULT_WAIT_S:g})",
+        help=f"seconds to wait for a server that does not answer yet (default {_DEFAULT_WAIT_S:g})",
     )
     commands.add_parser(
         "dump",
@@ -97,10 +97,10 @@ async def _dump(url: str) -> None:
 
 
 async def _connect(url: str, wait_s: float) -> asyncpg.Connection:
-    """Connects as the owner; waits for a server that is starting.
+    """Connects as the owner. Waits for a server that is starting.
 
     Raises:
-        SchemaError: the URL cannot be read. The message does not repeat it, because it holds a password.
+        SchemaError: the URL is malformed. The message does not quote it, because it contains a password.
     """
     deadline = time.monotonic() + wait_s
     while True:

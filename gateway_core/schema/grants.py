@@ -1,4 +1,4 @@
-"""The rights that `roles.sql` grants, read from its text, for whoever compares them with those of a database."""
+"""The rights that `roles.sql` grants, parsed from its text, to be compared with those in a database."""
 
 import re
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ class Grant:
 
     role: str
     object: str
-    """A table, `table (column)`, a function with the types of its arguments, or `schema public`."""
+    """A table, `table (column)`, a function with its argument types, or `schema public`."""
     privilege: str
 
 
 def load_grants() -> frozenset[Grant]:
-    """Returns every grant in `roles.sql` on the schema and what is in it.
+    """Returns every grant in `roles.sql` on the schema and its objects.
 
     Raises:
-        SchemaError: a statement there cannot be read.
+        SchemaError: a statement cannot be parsed.
     """
     text = re.sub(r"^--.*$", "", load_roles(), flags=re.MULTILINE)
     return frozenset(
@@ -59,7 +59,7 @@ def _grants(role: str, privileges: str, objects: str) -> list[Grant]:
 
 
 def _name(text: str, *, is_function: bool) -> str:
-    """As PostgreSQL writes it: `schema public` in lower case, the types of arguments without blanks between."""
+    """Returns the name as PostgreSQL writes it: `schema public` in lower case, argument types without spaces between them."""
     name = text.strip()
     if is_function:
         return re.sub(r",\s+", ",", name)

@@ -1,4 +1,4 @@
-"""Password verifiers for PostgreSQL, so that no clear password reaches the server, its log or its activity view (RFC 5803)."""
+"""Password verifiers for PostgreSQL (RFC 5803), so that no clear password reaches the server, its log or its activity view."""
 
 import base64
 import hashlib
@@ -9,19 +9,19 @@ _SALT_BYTES = 16
 
 
 class PasswordError(ValueError):
-    """The password cannot be used; the message does not repeat it."""
+    """The password is invalid. The message does not quote it."""
 
 
 def scram_verifier(password: str, iterations: int, salt: bytes | None = None) -> str:
     """Returns the SCRAM-SHA-256 verifier that PostgreSQL stores for a password.
 
     Args:
-        password: printable ASCII, for which the preparation of RFC 4013 changes nothing.
-        iterations: rounds of hashing; PostgreSQL's own default is 4096.
-        salt: random by default.
+        password: printable ASCII, which the preparation of RFC 4013 leaves unchanged.
+        iterations: rounds of hashing; PostgreSQL's default is 4096.
+        salt: 16 random bytes by default.
 
     Raises:
-        PasswordError: the password is empty or holds other characters.
+        PasswordError: the password is empty or contains other characters.
     """
     if not password or not (password.isascii() and password.isprintable()):
         raise PasswordError("a password must consist of printable ASCII characters")

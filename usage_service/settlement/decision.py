@@ -1,8 +1,9 @@
-"""How a call ends on the books: one pure decision from the hold, what Envoy reported, and the prices named in the hold.
+"""How a call is recorded: one pure decision from the hold, Envoy's report, and the prices named in the hold.
 
-The rule behind every case: what the provider counted is charged in full; what nobody counted but a provider may have worked on
-is charged by an estimate, at most the hold and never silently zero; a call that the provider itself failed costs nothing; a
-call that never reached a provider is voided. A call that nobody reports on expires by its organization's policy.
+The rules: usage that the provider counted is charged in full. Without a count, a call that a provider may have
+processed is charged by an estimate, at most the hold and never silently zero. A call that the provider itself failed
+costs nothing. A call that never reached a provider is voided. A call without a report expires by its organization's
+policy.
 """
 
 import enum
@@ -25,14 +26,14 @@ HOLD_CEILING: Final = "hold_ceiling"
 """Category of the line that lowers an estimated charge to the amount of its hold."""
 
 EXPIRED_HOLD: Final = "expired_hold"
-"""Category of the line that charges a hold as a whole, because nobody reported on its call."""
+"""Category of the line that charges the whole hold of a call without a report."""
 
 
 _NOTHING: Final = TokenUsage()
 
 
 class SettlementDetail(enum.StrEnum):
-    """Why a record is as it is; stable, for people and for analytics."""
+    """Why a call was settled as it was. Stable, for people and analytics."""
 
     COMPLETED = "completed"
     CLIENT_DISCONNECTED = "client_disconnected"
@@ -50,11 +51,11 @@ class SettlementDetail(enum.StrEnum):
 
 
 QUARANTINED: Final = frozenset({SettlementDetail.INVALID_USAGE, SettlementDetail.IMPLAUSIBLE_USAGE})
-"""Usage was reported and could not be believed: it is kept apart, and the call charged by estimate."""
+"""Usage was reported but not plausible. It is stored separately, and the call is charged by an estimate."""
 
 
 class ExpiredHoldPolicy(enum.StrEnum):
-    """What an organization pays for a call that nobody reported on in time, until the truth arrives."""
+    """What an organization pays for a call that was not reported in time, until its actual usage is reported."""
 
     CHARGE_HOLD = "CHARGE_HOLD"
     CHARGE_INPUT = "CHARGE_INPUT"
@@ -63,20 +64,20 @@ class ExpiredHoldPolicy(enum.StrEnum):
 
 @record(frozen=True, slots=True)
 class CallReport:
-    """What Envoy says about a finished call, the same from both of its logs. Nothing in it but the token is proof of anything."""
+    """Envoy's report of a finished call, the same from both of its logs. Only the token in it proves anything."""
 
     token: str = field(repr=False)
     """The signed hold."""
     facts: Mapping[str, object]
-    """What was extracted from the response (`usage_of_report`), and `model`, `response_id`, `service_tier`, `error`."""
+    """What the module extracted from the response (`usage_of_report`), and `model`, `response_id`, `service_tier`, `error`."""
     http_status: int
-    """The status the caller saw; 0 when no response began."""
+    """The HTTP status that the caller received; 0 if no response began."""
     flags: frozenset[str]
     """Envoy's response flags in their short form, such as `DC`."""
     details: str
     """Envoy's response code details, such as `via_upstream`."""
     upstream_host: str | None
-    """Address of the provider; None when no host was chosen."""
+    """Address of the provider; None if Envoy chose no host."""
     attempts: int
     request_bytes: int
     response_bytes: int
@@ -87,33 +88,33 @@ class CallReport:
     traceparent: str | None
     """W3C trace context; only for a sampled call."""
     shadow_rate_limited: frozenset[Scope] = frozenset()
-    """Scopes whose guardrails, in shadow mode, would have refused the call for its rate."""
+    """Scopes whose request limits, in shadow mode, would have refused the call."""
     organization: str | None = None
-    """Whose call the log says it was, where it says so; only the token proves it."""
+    """The organization that the log names, or None. Only the token proves it."""
 
     @property
     def answered_model(self) -> str | None:
-        """The model that answered, as the provider names it."""
+        """The provider's name of the model that answered."""
         return self._text(UsageFact.MODEL)
 
     @property
     def provider_response_id(self) -> str | None:
-        """The provider's name for the answer."""
+        """The provider's id of the response."""
         return self._text(UsageFact.RESPONSE_ID)
 
     @property
     def service_tier(self) -> str | None:
-        """The tier that was really used."""
+        """The service tier that the provider used."""
         return self._text(UsageFact.SERVICE_TIER)
 
     def _text(self, key: str) -> str | None:
-        """A fact that should be a short text and is a stranger's: bounded, and fit to be stored."""
+        """Returns a fact that should be a short text. It is untrusted, so it is truncated and made storable."""
         value = self.facts.get(key)
         return storable_text(value) if isinstance(value, str) and value else None
 
 
 _BEGINNINGS: Final = frozenset({UsageFact.START_USAGE, UsageFact.RESPONSE_ID, UsageFact.MODEL})
-"""Reported once an answer has begun."""
+"""Facts that are reported once an answer has begun."""
 
 
 @record(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class Resolution:
     usage: TokenUsage = _NOTHING
     lines: tuple[ChargeLine, ...] = ()
     charge_nano_credits: int = field(init=False)
-    """What the call costs: the sum of the lines, added up once."""
+    """The price of the call: the sum of the lines, computed once."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "charge_nano_credits", total_nano_credits(self.lines))
@@ -139,7 +140,7 @@ _RESETS: Final = frozenset({"UC", "UR", "LR", "UPE"})
 
 _FIRST_ERROR_STATUS: Final = 400
 _FROM_PROVIDER: Final = ("via_upstream", "upstream_reset_after_response_started", "downstream_")
-"""How details begin when the status is the provider's and not Envoy's own."""
+"""How the details begin if the status is the provider's and not Envoy's own."""
 
 
 def resolve(hold: Hold, report: CallReport, model: Model, schedule: PriceSchedule) -> Resolution:
@@ -147,8 +148,8 @@ def resolve(hold: Hold, report: CallReport, model: Model, schedule: PriceSchedul
 
     Args:
         hold: the verified hold.
-        report: what Envoy reported about its call.
-        model: the model called, for what usage is plausible.
+        report: Envoy's report of its call.
+        model: the model called, which limits what usage is plausible.
         schedule: the prices of the version named in the hold.
     """
     return _Case(hold, report, model, schedule).resolve()
@@ -159,7 +160,7 @@ def expire(hold: Hold, policy: ExpiredHoldPolicy, schedule: PriceSchedule) -> Re
 
     Args:
         hold: the verified hold.
-        policy: of its organization.
+        policy: the policy of its organization.
         schedule: the prices of the version named in the hold.
     """
     match policy:
@@ -194,10 +195,11 @@ class _Case:
         return Resolution(HoldState.SETTLED, UsageSource.PROVIDER, detail, usage, charge_lines(usage, self.schedule))
 
     def _is_plausible(self, usage: TokenUsage) -> bool:
-        """Whether the model can have consumed this. The bound is generous: it is there for what is wrong by magnitudes.
+        """Returns whether the model can have consumed this. The bound is generous, to catch only errors of magnitude.
 
-        Input: the context window and as much again as the longest answer; embeddings take many inputs in one call, each token
-        at least a byte of the body. Output: the longest answer, for as many choices as the hold can stand for.
+        Input is bounded by the context window plus the longest answer. An embeddings call may carry many inputs, so its
+        bound is also the size of the body, at a byte per token. Output is bounded by the longest answer, for as many
+        choices as the hold can cover.
         """
         input_limit = self.model.context_window_tokens + self.model.max_output_tokens
         if self.hold.claims.endpoint is Endpoint.EMBEDDINGS:
@@ -219,31 +221,32 @@ class _Case:
         return self._estimate(ending or SettlementDetail.USAGE_OMITTED, self._best_guess(report.response_bytes))
 
     def _resolve_failure(self, ending: SettlementDetail | None) -> Resolution:
-        """A provider was called, and the caller got an error or nothing."""
+        """Resolves a call that reached a provider but returned an error or nothing to the caller."""
         if self.report.http_status and self.report.details.startswith(_FROM_PROVIDER):
             return _free(SettlementDetail.PROVIDER_ERROR)
         if ending in {SettlementDetail.PROVIDER_TIMEOUT, SettlementDetail.PROVIDER_RESET}:
             return _free(ending)
-        # The caller left, or the gateway itself failed: the provider may have worked all the same.
+        # The caller left, or the gateway itself failed. The provider may still have processed the call.
         gone = ending is SettlementDetail.CLIENT_DISCONNECTED
         detail = SettlementDetail.CLIENT_DISCONNECTED if gone else SettlementDetail.GATEWAY_ERROR
         return self._estimate(detail, self._best_guess(response_bytes=0))
 
     def _answer_began(self) -> bool:
-        """Whether a stream delivered part of an answer before its error. The failed terminal event of Responses says itself
-        what is owed: there the provider reports usage, or null.
+        """Returns whether a stream delivered part of an answer before its error.
+
+        Always False for Responses: their failed terminal event itself reports the usage, or null.
         """
         if not self.hold.claims.streams or self.hold.claims.endpoint is Endpoint.RESPONSES:
             return False
         return not self.report.facts.keys().isdisjoint(_BEGINNINGS)
 
     def _guess(self, response_bytes: int | None = None) -> TokenUsage:
-        """What was probably consumed, from sizes alone."""
+        """Estimates what was probably consumed, from sizes alone."""
         answer_bytes = self.report.response_bytes if response_bytes is None else response_bytes
         return estimated_usage(self.hold.input_tokens, answer_bytes, self.hold.output_tokens)
 
     def _best_guess(self, response_bytes: int) -> TokenUsage:
-        """As `_guess`, but with the exact input where Anthropic's `message_start` told it before the stream broke off."""
+        """Like `_guess`, but with the exact input if Anthropic's `message_start` reported it before the stream broke off."""
         guess = self._guess(response_bytes)
         if self.hold.claims.endpoint is not Endpoint.MESSAGES or UsageFact.START_USAGE not in self.report.facts:
             return guess
@@ -258,19 +261,19 @@ class _Case:
         return replace(start, output=guess.output, output_reasoning=0)
 
     def _estimate(self, detail: SettlementDetail, usage: TokenUsage) -> Resolution:
-        """Charges what nobody counted, at most the hold."""
+        """Charges an estimate, at most the hold, for usage that was not counted."""
         lines = _at_most(self.hold, charge_lines(usage, self.schedule))
         return Resolution(HoldState.SETTLED, UsageSource.ESTIMATED, detail, usage, lines)
 
 
 def _at_most(hold: Hold, lines: tuple[ChargeLine, ...]) -> tuple[ChargeLine, ...]:
-    """The lines, lowered to the amount of the hold where they exceed it."""
+    """Returns the lines, lowered to the amount of the hold if they exceed it."""
     excess = total_nano_credits(lines) - hold.amount_nano_credits
     return (*lines, ChargeLine(HOLD_CEILING, 0, 0, -excess)) if excess > 0 else lines
 
 
 def _reason_not_called(report: CallReport) -> SettlementDetail | None:
-    """Why no provider saw the call; None when one may have."""
+    """Returns why no provider received the call; None if one may have."""
     if report.flags & _NEVER_SENT:
         return SettlementDetail.PROVIDER_UNAVAILABLE
     if report.upstream_host is not None:
@@ -283,7 +286,7 @@ def _reason_not_called(report: CallReport) -> SettlementDetail | None:
 
 
 def _ending(report: CallReport) -> SettlementDetail | None:
-    """What ended the call before its regular end; None for nothing."""
+    """Returns what ended the call early; None if it ended regularly."""
     if report.flags & _CLIENT_GONE:
         return SettlementDetail.CLIENT_DISCONNECTED
     if report.flags & _TIMEOUTS:
@@ -296,10 +299,10 @@ def _ending(report: CallReport) -> SettlementDetail | None:
 
 
 def _reports_error(report: CallReport) -> bool:
-    """Whether the body held an error; from a JSON answer its leaves stand under dotted paths."""
+    """Returns whether the body contained an error. A JSON response reports its leaves under dotted paths."""
     return any(key.partition(".")[0] in {UsageFact.ERROR, UsageFact.RESPONSE_ERROR} for key in report.facts)
 
 
 def _free(detail: SettlementDetail) -> Resolution:
-    """A provider was called and is owed nothing for it."""
+    """Resolves a call that reached a provider but costs nothing."""
     return Resolution(HoldState.SETTLED, UsageSource.NONE, detail)

@@ -1,9 +1,10 @@
-"""One normalised record of what a call consumed, from the usage report of any dialect.
+"""Normalizes the usage report of any dialect into one record of what a call consumed.
 
-Conventions differ and are the commonest pricing fault of gateways: OpenAI counts cached tokens inside its input and reasoning
-inside its output; Anthropic counts cache tokens beside its input; Gemini counts cached tokens inside, thoughts beside its
-output, and tool-use prompts beside its input. A number that cannot be right (negative, fractional, a part above its whole)
-makes the report invalid; it is never coerced.
+Conventions differ, and confusing them is the most common pricing fault of gateways. OpenAI includes cached tokens in
+its input and reasoning in its output. Anthropic counts cache tokens in addition to its input. Gemini includes cached
+tokens in its input, but counts thoughts in addition to its output and tool-use prompts in addition to its input. A
+number that cannot be right (negative, fractional, a part above its whole) makes the report invalid; it is never
+coerced.
 """
 
 import enum
@@ -18,7 +19,7 @@ MAX_TOKEN_COUNT = 2**40
 
 
 class UsageSource(enum.StrEnum):
-    """Where a record's counts come from."""
+    """Where the token counts of a record come from."""
 
     PROVIDER = "provider"
     ESTIMATED = "estimated"
@@ -26,7 +27,7 @@ class UsageSource(enum.StrEnum):
 
 
 class InvalidUsageError(Exception):
-    """The provider's usage report contradicts itself or holds what is not a token count."""
+    """The provider's usage report contradicts itself or contains a value that is not a token count."""
 
 
 def usage_of_report(endpoint: Endpoint, report: Mapping[str, object]) -> TokenUsage | None:
@@ -38,10 +39,10 @@ def usage_of_report(endpoint: Endpoint, report: Mapping[str, object]) -> TokenUs
             (`usage.prompt_tokens`).
 
     Returns:
-        The usage, or None when the provider reported none.
+        The usage, or None if the provider reported none.
 
     Raises:
-        InvalidUsageError: a report is there and cannot be right.
+        InvalidUsageError: the provider reported usage that cannot be right.
     """
     if endpoint is Endpoint.MESSAGES:
         return _anthropic(_object(report, UsageFact.START_USAGE), _object(report, UsageFact.USAGE))
@@ -60,7 +61,7 @@ def _openai(
     if usage is None or _is_absent(usage, input_field, output_field):
         return None
     if _is_absent(usage, "total_tokens"):
-        # Without a total nothing shows that a missing count is zero.
+        # Without a total, nothing shows that a missing count is zero.
         _require(usage, input_field, *((output_field,) if has_output else ()))
     total_input = _count(usage, input_field)
     total_output = _count(usage, output_field)
@@ -69,7 +70,7 @@ def _openai(
     cache_write = _count(input_details, "cache_write_tokens")
     reasoning = _count(_details(usage, f"{output_field}_details"), "reasoning_tokens")
     total = _total(usage, "total_tokens", total_input + total_output, reasoning)
-    # Some compatible servers (xAI, Google) count reasoning beside the output; their total tells.
+    # Some compatible servers (xAI, Google) count reasoning in addition to the output; their total shows it.
     beside = reasoning > 0 and total == total_input + total_output + reasoning
     return TokenUsage(
         input=_rest(total_input, cached + cache_write, f"cached tokens within {input_field}"),
@@ -81,9 +82,13 @@ def _openai(
 
 
 def _anthropic(start: Mapping[str, object] | None, last: Mapping[str, object] | None) -> TokenUsage | None:
-    """`message_start` gives the input side, the last cumulative `message_delta` (or the JSON answer) overrides what it repeats."""
+    """Merges the usage of a stream: `message_start` reports the input, and the last cumulative `message_delta`
+    overrides it.
+
+    A JSON response takes the place of the `message_delta`.
+    """
     if last is None or _is_absent(last, "output_tokens"):
-        return None  # A stream cut before its first message_delta: exact input, unknown output.
+        return None  # A stream cut off before its first message_delta: exact input, unknown output.
     merged = {**(start or {}), **{name: value for name, value in last.items() if value is not None}}
     _require(merged, "input_tokens")
     by_life = _details(merged, "cache_creation")
@@ -105,7 +110,7 @@ def _anthropic(start: Mapping[str, object] | None, last: Mapping[str, object] | 
 
 def _gemini(usage: Mapping[str, object] | None) -> TokenUsage | None:
     if usage is None or _is_absent(usage, "promptTokenCount", "candidatesTokenCount"):
-        return None  # A single absent count is zero: the API leaves zeros out.
+        return None  # A single absent count is zero, because the API omits zeros.
     cached = _count(usage, "cachedContentTokenCount")
     prompt = _count(usage, "promptTokenCount")
     tool_use = _count(usage, "toolUsePromptTokenCount")
@@ -121,7 +126,10 @@ def _gemini(usage: Mapping[str, object] | None) -> TokenUsage | None:
 
 
 def _object(report: Mapping[str, object], key: str, prefix: str | None = None) -> Mapping[str, object] | None:
-    """One object of a report: from a stream as its JSON text under `key`, from a JSON answer as its leaves under `prefix.path`."""
+    """Returns one object of a report; None if absent.
+
+    A stream reports it as JSON text under `key`, a JSON response as leaves under `prefix.path`.
+    """
     text = report.get(key)
     if text is None:
         return _leaves(report, f"{prefix or key}.")
@@ -135,7 +143,7 @@ def _object(report: Mapping[str, object], key: str, prefix: str | None = None) -
 
 
 def _leaves(report: Mapping[str, object], prefix: str) -> Mapping[str, object] | None:
-    """Rebuilds an object from its dotted leaves. Envoy hands numbers over as doubles: whole ones are counts."""
+    """Rebuilds an object from its dotted leaves. Envoy passes numbers as doubles, so whole ones become integers."""
     found: dict[str, object] = {}
     for path, value in report.items():
         if path.startswith(prefix):
@@ -160,7 +168,7 @@ def _details(usage: Mapping[str, object], key: str) -> Mapping[str, object]:
 
 
 def _is_absent(usage: Mapping[str, object], *keys: str) -> bool:
-    """Whether none of the keys has a value; null is none."""
+    """Returns whether none of the keys has a value; null counts as absent."""
     return all(usage.get(key) is None for key in keys)
 
 
@@ -171,7 +179,10 @@ def _require(usage: Mapping[str, object], *keys: str) -> None:
 
 
 def _total(usage: Mapping[str, object], key: str, sum_of_parts: int, *beside: int) -> int | None:
-    """The reported total, None without one. It must be the sum; what is counted beside the parts, some servers leave out."""
+    """Returns the reported total; None if there is none.
+
+    It must be the sum of the parts. Some servers omit the counts in `beside` from it.
+    """
     if _is_absent(usage, key):
         return None
     total = _count(usage, key)
@@ -199,8 +210,9 @@ def _rest(whole: int, part: int, what: str) -> int:
 
 
 def estimated_usage(input_token_estimate: int, response_bytes: int, output_token_reserve: int) -> TokenUsage:
-    """What a call without a usage report is charged for: all of its input, and a token for every four bytes that came back.
+    """Estimates the usage of a call without a usage report: all of its input, and one token for every four response
+    bytes.
 
-    Four bytes is the usual length of a token of English text; the result never exceeds what the hold reserved.
+    Four bytes are the usual length of a token of English text. The output never exceeds what the hold reserved.
     """
     return TokenUsage(input=input_token_estimate, output=min(-(-response_bytes // 4), output_token_reserve))

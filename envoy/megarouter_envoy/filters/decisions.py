@@ -1,4 +1,4 @@
-"""The two questions Envoy asks before a call goes on: may it (ext_authz), is it too fast (ratelimit). Both fail closed."""
+"""The two checks that Envoy requests before it forwards a call: authorization (ext_authz) and rate limits. Both fail closed."""
 
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.config.ratelimit import v3 as ratelimit_config
@@ -28,7 +28,7 @@ Action = route.RateLimitAction
 
 
 def authorization(limits: Limits) -> ext_authz.ExtAuthz:
-    """Asks authz_service with the facts that the module found, never with the body."""
+    """Returns the filter that asks authz_service. It sends the facts that the module found, never the body."""
     return ext_authz.ExtAuthz(
         grpc_service=grpc_service(AUTHZ_CLUSTER, limits.authorization_timeout_s),
         transport_api_version=core.ApiVersion.V3,
@@ -45,7 +45,7 @@ def authorization(limits: Limits) -> ext_authz.ExtAuthz:
 
 
 def rate_limit(limits: Limits) -> ratelimit.RateLimit:
-    """Asks ratelimit_service; not asked at all for a call that nothing limits."""
+    """Returns the filter that asks ratelimit_service. A call without limits skips it."""
     return ratelimit.RateLimit(
         domain=RATE_LIMIT_DOMAIN,
         timeout=grpc_service(RATELIMIT_CLUSTER, limits.rate_limit_timeout_s).timeout,
@@ -59,7 +59,7 @@ def rate_limit(limits: Limits) -> ratelimit.RateLimit:
 
 
 def descriptors() -> list[route.RateLimit]:
-    """One descriptor with all limits of the call. Without `rate_limits` its action fails, which drops the descriptor."""
+    """Returns one descriptor with all limits of the call. Without `rate_limits` its action fails, which drops the descriptor."""
     return [route.RateLimit(actions=[_from_metadata(key) for key in RATE_LIMIT_ENTRIES])]
 
 

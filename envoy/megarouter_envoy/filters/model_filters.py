@@ -1,4 +1,4 @@
-"""The model listener's filter chain. Requests pass it downwards, responses upwards."""
+"""The filter chain of the model listener. Requests pass it from top to bottom, responses from bottom to top."""
 
 from envoy_data_plane.envoy.extensions.filters.http.buffer import v3 as buffer
 from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
@@ -11,7 +11,7 @@ from megarouter_envoy.typed_config import http_filter
 
 
 def model_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
-    """All filters in order."""
+    """Returns all filters in order."""
     limits = options.limits
     return [
         http_filter("envoy.filters.http.buffer", buffer.Buffer(max_request_bytes=limits.max_request_bytes)),

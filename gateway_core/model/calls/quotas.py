@@ -6,7 +6,7 @@ from gateway_core.model.records import record
 
 
 class QuotaUnit(enum.StrEnum):
-    """What a limit counts; the value is part of the names of HTTP headers."""
+    """What a limit counts. The value is part of the names of HTTP headers."""
 
     REQUESTS = "requests"
     TOKENS = "tokens"

@@ -1,4 +1,4 @@
-"""The schema as a starting service sees it: `python -m gateway_core.schema migrate` makes it, and services wait for that."""
+"""Lets a starting service wait for the schema, which `python -m gateway_core.schema migrate` creates."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 _FIRST_DELAY_S: Final = 0.05
 _LONGEST_DELAY_S: Final = 0.5
 
-# The role, its password, its rights or the database come with the migration.
+# The migration creates the role, its password, its rights and possibly the database.
 _NO_LOGIN: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InsufficientPrivilegeError,
@@ -28,9 +28,9 @@ _NO_LOGIN: Final = (
 
 
 async def until_migrated(settings: DatabaseSettings) -> None:
-    """Returns when the database has the schema of this release, or of a newer one.
+    """Returns once the database has the schema of this release, or of a newer one.
 
-    Waits without end for a server that does not answer, and `schema_wait_ms` for one that is not migrated yet.
+    Waits indefinitely for a server that does not answer, and `schema_wait_ms` for one that is not migrated yet.
 
     Raises:
         StartRefusedError: the database was not migrated in time, or by files that differ from these.
@@ -55,7 +55,7 @@ async def _until_migrated(settings: DatabaseSettings, migrations: Sequence[Migra
 
 
 async def _lack(settings: DatabaseSettings, migrations: Sequence[Migration]) -> str | None:
-    """Returns what the database lacks, None for nothing. Errors of a server that does not answer pass through.
+    """Returns what the database lacks, or None. Errors of a server that does not answer pass through.
 
     Raises:
         SchemaError: other files migrated it; waiting does not help.

@@ -1,8 +1,8 @@
--- Counts a hold that the register has open and that is not counted here, once.
--- KEYS: pool, open holds, counter..., throttle of calls at once...
--- ARGV: hold id, amount, generation it was placed under, sequence of the ledger at which it was still open, number of counters,
+-- Counts a hold that is open in the holds table and not counted here, once.
+-- KEYS: pool, open holds, counter..., throttle of concurrent calls...
+-- ARGV: hold id, amount, generation it was placed under, ledger sequence at which it was still open, number of counters,
 --       expiry of the hold in epoch seconds
--- Answers 1 when it is counted, 0 when Redis may know more than the register did when it was read, -1 without a pool.
+-- Returns 1 if it is counted, 0 if Redis may know more than the holds table did when it was read, -1 without a pool.
 local pool = redis.call('HMGET', KEYS[1], 'generation', 'sequence')
 if not pool[1] then
     return -1
@@ -10,14 +10,15 @@ end
 if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then
     return 1
 end
--- Only what is not resolved up to where Redis has followed the ledger may be added: its resolution is still to come here,
--- and will release it from the pool and from every counter that is not seeded beyond it.
+-- Only a hold that was unresolved at the ledger sequence that Redis has reached may be added. Its resolution is then
+-- still to come, and will release it from the pool and from every counter that is not seeded beyond it.
 local open_at = tonumber(ARGV[4])
 if open_at < tonumber(pool[2]) then
     return 0
 end
 if pool[1] == ARGV[3] then
-    -- It was placed on this very pool and is not there: the pool is from an old snapshot, and lacks we do not know what.
+    -- It was placed on this very pool and is missing. So the pool is from an old snapshot, and may lack other holds
+    -- too.
     redis.call('DEL', KEYS[1])
     return -1
 end
@@ -41,6 +42,7 @@ for index = 3 + ARGV[5], #KEYS do
         redis.call('ZADD', KEYS[index], ARGV[6], ARGV[1])
     end
 end
--- A counter that is being seeded right now may not know of the hold: its seeding is refused, and begins anew.
+-- A counter that is being seeded right now may lack the hold. The changed edition makes that seeding fail and start
+-- over.
 redis.call('HINCRBY', KEYS[1], 'additions', 1)
 return 1

@@ -19,7 +19,7 @@ from tests.support.example_hold import with_changes
 from tests.support.tenants import Tenant, make_tenant
 from usage_service.settlement.decision import CallReport
 
-DROPPED = ("report with a forged hold token was dropped", "bad access-log entry was skipped")
+DROPPED = ("report with a forged hold token was dropped", "skipped a bad access-log entry")
 FOREIGN_KEY = bytes.fromhex("5b" * 32)
 OVERSIZED_BYTES = 64 * 1024 * 1024
 

@@ -84,7 +84,7 @@ async def test_a_database_from_before_the_baseline_is_refused_at_once(
 async def test_a_service_that_would_log_in_as_the_owner_is_refused(database_url: str) -> None:
     settings = settings_for(database_url).model_copy(update={"usage_database_url": SecretStr(database_url)})
     with pytest.raises(
-        StartRefusedError, match="logs in as megarouter, and this service runs only as megarouter_usage"
+        StartRefusedError, match="logs in as megarouter, but this service must log in as megarouter_usage"
     ):
         async with open_pool(settings, ROLE):
             pass

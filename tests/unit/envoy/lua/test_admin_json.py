@@ -73,17 +73,17 @@ def test_what_the_message_has_passes(check: Check, body: str) -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ('{"colour": 1}', "There is no field colour in Thing."),
-        ('{"part": {"colour": 1}}', "There is no field colour in Part."),
-        ('{"parts": [{}, {"colour": 1}]}', "There is no field colour in Part."),
-        ('{"partOf": {"left": {"colour": 1}}}', "There is no field colour in Part."),
-        ('{"Name": 1}', "There is no field Name in Thing."),
+        ('{"colour": 1}', "Thing has no field colour."),
+        ('{"part": {"colour": 1}}', "Part has no field colour."),
+        ('{"parts": [{}, {"colour": 1}]}', "Part has no field colour."),
+        ('{"partOf": {"left": {"colour": 1}}}', "Part has no field colour."),
+        ('{"Name": 1}', "Thing has no field Name."),
         ('{"name": 1, "name": 2}', "The field name occurs twice."),
         ('{"displayName": 1, "display_name": 2}', "The field display_name occurs twice."),
         ('{"labels": {"a": 1, "a": 2}}', "The member a occurs twice."),
-        ('{"n\\u0061me": 1}', "Write names of fields without escapes."),
+        ('{"n\\u0061me": 1}', "Write field names without escapes."),
         ("[]", "The body must be one JSON object."),
-        ('{"anything": ' + "[" * 200 + "]" * 200 + "}", "The body is nested deeper than 100."),
+        ('{"anything": ' + "[" * 200 + "]" * 200 + "}", "The body is nested deeper than 100 levels."),
         ('{"\x80"": 1}', None),
     ],
 )
@@ -93,7 +93,7 @@ def test_what_it_has_not_is_refused_by_name(check: Check, body: str, said: str |
 
 
 def test_the_number_of_values_has_a_bound_for_each_body(check: Check) -> None:
-    for count, said in ((49_000, None), (49_000, None), (50_001, "The body holds more than 50000 values.")):
+    for count, said in ((49_000, None), (49_000, None), (50_001, "The body contains more than 50000 values.")):
         assert check(json.dumps({"anything": [0] * count})) == said
 
 

@@ -62,7 +62,7 @@ def test_what_no_waiting_helps_is_not_worth_retrying(busy: BusyThrottle) -> None
 def test_open_calls_may_end_at_any_moment() -> None:
     refusal = refuse_placement(throttled(), Refused((), (BusyThrottle(2, 2, 0, 0),)))
     assert (refusal.reason, refusal.retry_after_s) == (RefusalReason.TOO_MANY_CONCURRENT_CALLS, 1)
-    assert "2 calls at once" in refusal.message
+    assert "2 concurrent calls" in refusal.message
 
 
 def test_every_scope_above_a_call_may_be_throttled() -> None:
