@@ -19,8 +19,8 @@ from deploy.local.programs.postgres import PostgresServer, start_postgres
 from deploy.local.programs.redis import RedisServer, start_redis
 from gateway_core.schema.roles import SERVICE_URLS
 from gateway_core.stores.redis.connections import open_redis
-from tests.support.memory_directory import memory_directory
-from tests.support.redis_cluster import RedisCluster, running_cluster
+from tests.support.servers.memory_directory import memory_directory
+from tests.support.servers.redis_cluster import RedisCluster, running_cluster
 
 ABOUT_SERVERS = ("CONFIG SET", "CLIENT PAUSE", "INFO")
 """Commands that a test means for every server of a cluster."""

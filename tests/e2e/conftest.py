@@ -16,8 +16,8 @@ import pytest
 
 from deploy.local.stack.environment import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
 from deploy.local.supervision.running import Stack
-from tests.support.identity_provider import IdentityProvider, running_identity_provider
-from tests.support.tenants import Tenant, make_tenant
+from tests.support.data.tenants import Tenant, make_tenant
+from tests.support.servers.identity_provider import IdentityProvider, running_identity_provider
 from tools import sdk as clients
 
 SETTLE_TIMEOUT_S = 15.0

@@ -7,10 +7,10 @@ import pytest
 
 from tests.e2e.conftest import wait_settled
 from tests.faults.conftest import World
+from tests.support.data.tenants import CREDIT, Tenant
 from tests.support.faults.load import Load, Outcome, call, chat, chat_stream
 from tests.support.faults.recovery import FIGURES
 from tests.support.faults.sums import assert_counters_equal
-from tests.support.tenants import CREDIT, Tenant
 
 FELT_WITHIN_S = 1.0
 QUESTION = "Take your time."

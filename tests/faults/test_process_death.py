@@ -16,9 +16,9 @@ from megarouter.admin.v1 import credit_pb2, credit_pb2_grpc
 from deploy.local.stack.state import Health
 from tests.e2e.conftest import wait_settled
 from tests.faults.conftest import World, survive
+from tests.support.data.tenants import Tenant
 from tests.support.faults.databases import Postgres, Redis
 from tests.support.faults.load import Outcome, Request, call, chat, stalled_chat
-from tests.support.tenants import Tenant
 
 SERVICES = ["usage_service", "authz_service", "ratelimit_service", "admin_service"]
 ENVOYS_DEADLINE_S = 2.0

@@ -11,10 +11,10 @@ from redis.asyncio import Redis as RedisClient
 
 from tests.e2e.conftest import wait_settled
 from tests.faults.conftest import World, survive
+from tests.support.data.tenants import Tenant
 from tests.support.faults.databases import Redis
 from tests.support.faults.load import Outcome, call, chat, stalled_chat
 from tests.support.faults.sums import assert_counters_equal
-from tests.support.tenants import Tenant
 
 NOBODY_LISTENS = "1"
 """A port."""

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.faults.conftest import World
+from tests.support.data.tenants import Tenant
 from tests.support.faults.journal import append, lines_of, with_payload
 from tests.support.faults.load import Load
 from tests.support.faults.sums import books_equal, settled
-from tests.support.tenants import Tenant
 
 
 async def loaded(world: World, count: int) -> tuple[list[Tenant], list[str], int]:

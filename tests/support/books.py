@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 from gateway_core.model.catalog.entries import Catalog, Prices
-from tests.support.tenants import Tenant
+from tests.support.data.tenants import Tenant
 
 
 def counted(call: Mapping[str, Any]) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from deploy.local.supervision.running import Stack
 from tests.e2e.conftest import Post
-from tests.support.tenants import CREDIT
+from tests.support.data.tenants import CREDIT
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,9 @@ from google.rpc import error_details_pb2
 from megarouter.admin.v1 import api_key_pb2
 
 from deploy.local.supervision.running import Stack
-from tests.support.admin_transports import CallError, Grpc, Rest
-from tests.support.identity_provider import (
+from tests.support.clients.admin_transports import CallError, Grpc, Rest
+from tests.support.data.tenants import Tenant
+from tests.support.servers.identity_provider import (
     AUDIENCE,
     ISSUER,
     EcKey,
@@ -26,7 +27,6 @@ from tests.support.identity_provider import (
     sign_with_secret,
     unsigned,
 )
-from tests.support.tenants import Tenant
 
 LIST = api_key_pb2.DESCRIPTOR.services_by_name["ApiKeys"].methods_by_name["ListApiKeys"]
 LINKED = "SELECT user_id FROM user_identities WHERE issuer = $1 AND subject = $2"

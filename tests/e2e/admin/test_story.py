@@ -34,9 +34,9 @@ from megarouter.type.v1 import role_pb2
 from deploy.local.supervision.running import Stack
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
 from tests.e2e.conftest import chat
-from tests.support.admin_transports import CallError, Grpc, Rest, Transport, TypeScript
+from tests.support.clients.admin_transports import CallError, Grpc, Rest, Transport, TypeScript
+from tests.support.data.tenants import CREDIT
 from tests.support.repository import ROOT
-from tests.support.tenants import CREDIT
 from tools import sdk as clients
 
 FELT_WITHIN_S = 1.0
@@ -62,7 +62,7 @@ async def transport(
     else:
         project: Path = request.getfixturevalue("node_project")
         (project / "admin_calls.ts").write_text(
-            (ROOT / "tests" / "support" / "admin_calls.ts").read_text("utf-8"), "utf-8"
+            (ROOT / "tests" / "support" / "clients" / "admin_calls.ts").read_text("utf-8"), "utf-8"
         )
         process = await asyncio.create_subprocess_exec(
             "node", "admin_calls.ts", cwd=project, env={**clients.node_environment(), "MEGAROUTER_ADMIN_URL": url},

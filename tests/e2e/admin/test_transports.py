@@ -15,8 +15,8 @@ from megarouter.admin.v1 import api_key_pb2, credit_pb2
 
 from deploy.local.supervision.running import Stack
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
-from tests.support.admin_transports import CallError, Grpc, GrpcWeb, Rest, Transport
-from tests.support.tenants import CREDIT, Tenant
+from tests.support.clients.admin_transports import CallError, Grpc, GrpcWeb, Rest, Transport
+from tests.support.data.tenants import CREDIT, Tenant
 
 KEYS = api_key_pb2.DESCRIPTOR.services_by_name["ApiKeys"].methods_by_name
 CREDITS = credit_pb2.DESCRIPTOR.services_by_name["Credits"].methods_by_name

@@ -12,7 +12,7 @@ import pytest
 
 from gateway_core.model.organization.bearer_secrets import API_KEY
 from tests.e2e.conftest import Post, Reply, Witness, chat
-from tests.support.tenants import CREDIT, Tenant, make_tenant
+from tests.support.data.tenants import CREDIT, Tenant, make_tenant
 
 Refuses = Callable[..., Awaitable[None]]
 

@@ -10,7 +10,7 @@ import pytest
 
 from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from tests.e2e.conftest import Post, chat
-from tests.support.tenants import Tenant
+from tests.support.data.tenants import Tenant
 
 Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
 HELD = {"x-mock-stall-ms": "1500"}

@@ -15,8 +15,8 @@ from gateway_core.model.calls.holds import Hold, sign_hold, verify_hold
 from tests.contract.usage_service.log_entries import stream_entry
 from tests.contract.usage_service.settlement_cases import make_report
 from tests.e2e.conftest import Post, Reply, chat, wait_settled
-from tests.support.example_hold import with_changes
-from tests.support.tenants import Tenant, make_tenant
+from tests.support.data.example_hold import with_changes
+from tests.support.data.tenants import Tenant, make_tenant
 from usage_service.settlement.decision import CallReport
 
 DROPPED = ("report with a forged hold token was dropped", "bad access-log entry was skipped")

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from tests.e2e.conftest import Post, chat
-from tests.support.tenants import CREDIT, Tenant
+from tests.support.data.tenants import CREDIT, Tenant
 
 Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
 

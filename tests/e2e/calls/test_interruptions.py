@@ -14,7 +14,7 @@ from deploy.local.supervision.running import DEFAULT_CATALOG, Stack
 from gateway_core.model.catalog.entries import load_catalog
 from tests.e2e.conftest import Post, Witness, chat, wait_settled
 from tests.support.books import assert_books_agree
-from tests.support.tenants import CREDIT, Tenant
+from tests.support.data.tenants import CREDIT, Tenant
 
 Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.e2e.conftest import Post, Witness, chat
 from tests.support.books import counted, recorded
-from tests.support.sdk_calls import connect
-from tests.support.tenants import Tenant
+from tests.support.clients.sdk_calls import connect
+from tests.support.data.tenants import Tenant
 
 Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
 

@@ -11,8 +11,8 @@ from deploy.local.supervision.running import DEFAULT_CATALOG
 from gateway_core.model.catalog.entries import Catalog, load_catalog
 from tests.e2e.conftest import Witness, wait_settled
 from tests.support.books import assert_books_agree
-from tests.support.sdk_calls import ALL, Call, connect
-from tests.support.tenants import CREDIT, Tenant
+from tests.support.clients.sdk_calls import ALL, Call, connect
+from tests.support.data.tenants import CREDIT, Tenant
 
 Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
 PAID_IN = 10_000 * CREDIT

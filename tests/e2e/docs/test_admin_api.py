@@ -14,7 +14,7 @@ from deploy.local.cli.report import ADMIN_CURL
 from deploy.local.stack.admin_edge import admin_edge
 from deploy.local.stack.environment import IDENTITY_PROVIDERS_FILE
 from deploy.local.supervision.running import Stack
-from tests.support.documented_commands import blocks
+from tests.support.checkout.documented_commands import blocks
 
 
 def block(language: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from deploy.local.supervision.running import Stack
 from tests.e2e.admin.test_rest import reason_of
 from tests.e2e.conftest import Reply
-from tests.support.documented_commands import blocks, broken_promises
+from tests.support.checkout.documented_commands import blocks, broken_promises
 
 PAGE = "docs/start/first-organization.md"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.supervision.running import Stack
-from tests.support.documented_commands import blocks, broken_promises
+from tests.support.checkout.documented_commands import blocks, broken_promises
 from tests.support.repository import ROOT
 
 

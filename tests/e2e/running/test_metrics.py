@@ -12,9 +12,9 @@ from deploy.local.cli.watch import take_sample
 from deploy.local.stack.layout import SERVICES
 from deploy.local.supervision.running import Stack
 from tests.e2e.conftest import free_port_base
-from tests.support.observability_names import asked_names, instruments, scraped_names
-from tests.support.otlp_receiver import OtlpReceiver, receiving
-from tests.support.sdk_calls import chat, connect
+from tests.support.checkout.observability_names import asked_names, instruments, scraped_names
+from tests.support.clients.sdk_calls import chat, connect
+from tests.support.servers.otlp_receiver import OtlpReceiver, receiving
 
 EXPECTED = {
     "authz_service": {"megarouter.authz.decisions", "megarouter.authz.duration", "megarouter.authz.holds_waiting"},

@@ -11,10 +11,10 @@ from deploy.local.stack.environment import DATABASE_URL, REDIS_URL
 from deploy.local.supervision.running import Stack
 from gateway_core.schema.roles import SERVICE_URLS
 from tests.e2e.conftest import Post, free_port_base
-from tests.support.identity_provider import encode
-from tests.support.otlp_receiver import OtlpReceiver, ReceivedSpan, receiving
-from tests.support.sdk_calls import chat as sdk_chat
-from tests.support.sdk_calls import connect
+from tests.support.clients.sdk_calls import chat as sdk_chat
+from tests.support.clients.sdk_calls import connect
+from tests.support.servers.identity_provider import encode
+from tests.support.servers.otlp_receiver import OtlpReceiver, ReceivedSpan, receiving
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from deploy.local.stack.layout import process_name
 from deploy.local.stack.state import Health
 from deploy.local.supervision.running import Stack
 from tests.e2e.conftest import chat, free_port_base, wait_settled
-from tests.support.tenants import Tenant, make_tenant
+from tests.support.data.tenants import Tenant, make_tenant
 
 WORKERS = 3
 LIMIT = 40

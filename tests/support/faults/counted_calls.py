@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import aiohttp
 
 from tests.e2e.conftest import wait_settled
+from tests.support.data.tenants import Tenant
 from tests.support.faults.journal import payload_of
 from tests.support.faults.load import Outcome, Request, call
-from tests.support.tenants import Tenant
 
 
 def counted_call(input_tokens: int, stall_ms: int, output_tokens: int = 40) -> Request:

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.support.tenants import Tenant
+from tests.support.data.tenants import Tenant
 
 PLACES = 12
 PAUSE_S = 0.01

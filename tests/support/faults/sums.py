@@ -13,7 +13,7 @@ from redis.exceptions import RedisClusterException, RedisError
 from gateway_core.model.catalog.entries import Catalog
 from gateway_core.stores.redis.connections import RedisClient, open_redis
 from tests.support.books import cost, counted, recorded
-from tests.support.tenants import CREDIT, Tenant
+from tests.support.data.tenants import CREDIT, Tenant
 from usage_service.audit.database import audit_database, open_snapshot
 from usage_service.audit.redis_comparison import compare
 

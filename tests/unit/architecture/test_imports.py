@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.source_tree import (
+from tests.support.checkout.source_tree import (
     MODULES,
     NOT_SHIPPED,
     OURS,

@@ -11,14 +11,14 @@ from unittest import mock
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from megarouter_admin.command_line import full_parser
 from megarouter_admin.command_line.application import run
-from megarouter_admin.command_line.commands import Command
-from megarouter_admin.command_line.folding import folded_lines
-from megarouter_admin.command_line.options import Option
-from megarouter_admin.command_line.quick_parser import quick_values
+from megarouter_admin.command_line.parsing import full_parser
+from megarouter_admin.command_line.parsing.commands import Command
+from megarouter_admin.command_line.parsing.options import Option
+from megarouter_admin.command_line.parsing.quick_parser import quick_values
+from megarouter_admin.command_line.rendering.folding import folded_lines
+from megarouter_admin.command_line.rendering.tables import DrawnColumn, lines_that_fit
 from megarouter_admin.command_line.sections import PARTS
-from megarouter_admin.command_line.tables import DrawnColumn, lines_that_fit
 
 COMMANDS = [((part.name, name), command) for part in PARTS for name, command in part.load().items()]
 WORDS = (

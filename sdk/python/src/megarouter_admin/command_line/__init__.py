@@ -1,4 +1,5 @@
 """The command-line client `megarouter`: the daily work of admins, over the same API and client. See docs/guides/command-line.md.
 
-One module for each kind of resource holds its commands; `commands` is what they have in common.
+`resources` has one module of commands for each kind of resource. `parsing` reads the command line, `values` the values in it,
+and `rendering` prints what comes back. `session` is the connection that a command works on.
 """

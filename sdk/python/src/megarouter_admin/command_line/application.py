@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from megarouter_admin.command_line.command_errors import CommandError, DeclinedError
-from megarouter_admin.command_line.commands import CONNECTION, Command, Perform
-from megarouter_admin.command_line.quick_parser import quick_values
+from megarouter_admin.command_line.parsing.commands import CONNECTION, Command, Perform
+from megarouter_admin.command_line.parsing.quick_parser import quick_values
 from megarouter_admin.command_line.sections import PARTS
 
 DONE: Final = 0
@@ -30,13 +30,13 @@ def _run(arguments: Sequence[str]) -> int:
     part = next((part for part in PARTS if part.name == next(iter(arguments), None)), None)
     if part is None:
         # The full parser is imported where it is needed: most runs ask for no help and make no mistake.
-        from megarouter_admin.command_line.full_parser import run_program  # noqa: PLC0415
+        from megarouter_admin.command_line.parsing.full_parser import run_program  # noqa: PLC0415
 
         return run_program(arguments)
     words = arguments[: 2 if part.is_section else 1]
     command = part.load().get(words[-1])
     if command is None:
-        from megarouter_admin.command_line.full_parser import run_section  # noqa: PLC0415
+        from megarouter_admin.command_line.parsing.full_parser import run_section  # noqa: PLC0415
 
         return run_section(part, arguments[1:], perform)
     return _run_command(command, words, arguments[len(words) :])
@@ -50,7 +50,7 @@ def _run_command(command: Command, words: Sequence[str], arguments: Sequence[str
             return perform(command, values)
         except ValueError as misused:
             carry_out = _refusal(misused)
-    from megarouter_admin.command_line.full_parser import run_command  # noqa: PLC0415 - see `_run`
+    from megarouter_admin.command_line.parsing.full_parser import run_command  # noqa: PLC0415 - see `_run`
 
     return run_command(command, words, arguments, carry_out)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from megarouter_admin.command_line.commands import Command
+    from megarouter_admin.command_line.parsing.commands import Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Part:
 
     def load(self) -> "Mapping[str, Command]":
         """Its commands by their names: several of a section, one otherwise."""
-        module: Any = importlib.import_module(f"{__package__}.{self.module}")
+        module: Any = importlib.import_module(f"{__package__}.resources.{self.module}")
         commands: Mapping[str, Command] = (module.application if self.is_section else module.alone).commands
         return commands
 

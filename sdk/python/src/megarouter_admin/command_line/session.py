@@ -14,10 +14,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1.messages import GetUserRequest, ListMembersRequest
 
 from megarouter_admin.command_line.command_errors import CommandError
-from megarouter_admin.command_line.filters import quoted
-from megarouter_admin.command_line.names import Collection, full_name, organization_name
-from megarouter_admin.command_line.output import Output
-from megarouter_admin.command_line.times import moment_of, relative
+from megarouter_admin.command_line.rendering.output import Output
+from megarouter_admin.command_line.values.filters import quoted
+from megarouter_admin.command_line.values.names import Collection, full_name, organization_name
+from megarouter_admin.command_line.values.times import moment_of, relative
 from megarouter_admin.paging import pages
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Final
 
 from megarouter.admin.v1.messages import Guardrail, ModelWhitelist
 
-from megarouter_admin.command_line.amounts import parse_credits
+from megarouter_admin.command_line.values.amounts import parse_credits
 
 NONE: Final = "none"
 """What people write to remove a limit."""

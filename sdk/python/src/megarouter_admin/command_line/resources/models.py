@@ -4,11 +4,11 @@ from typing import Annotated
 
 from megarouter.admin.v1.messages import ListModelsRequest, ListUsableModelsRequest, Model
 
-from megarouter_admin.command_line.commands import FilterOption, LimitOption, Section, command
-from megarouter_admin.command_line.names import Collection, short_name
-from megarouter_admin.command_line.options import Option
+from megarouter_admin.command_line.parsing.commands import FilterOption, LimitOption, Section, command
+from megarouter_admin.command_line.parsing.options import Option
+from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.tables import Column, Kind
+from megarouter_admin.command_line.values.names import Collection, short_name
 
 application = Section()
 

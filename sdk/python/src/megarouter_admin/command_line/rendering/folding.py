@@ -6,7 +6,7 @@ from io import StringIO
 from rich.console import Console
 from rich.table import Table
 
-from megarouter_admin.command_line.tables import DrawnColumn
+from megarouter_admin.command_line.rendering.tables import DrawnColumn
 
 
 def folded_lines(columns: Sequence[DrawnColumn], width: int, *, colours: bool) -> list[str]:

@@ -11,8 +11,7 @@ from megarouter.admin.v1.messages import (
     UpdateGuardrailRequest,
 )
 
-from megarouter_admin.command_line.amounts import format_credits, share
-from megarouter_admin.command_line.commands import (
+from megarouter_admin.command_line.parsing.commands import (
     FilterOption,
     LimitOption,
     Section,
@@ -21,11 +20,12 @@ from megarouter_admin.command_line.commands import (
     confirm,
     label,
 )
-from megarouter_admin.command_line.limits import NONE, CycleChoice, Limits, ModeChoice, change_of, format_rate
-from megarouter_admin.command_line.names import guardrail_name, short_name
-from megarouter_admin.command_line.options import Argument, Option
+from megarouter_admin.command_line.parsing.options import Argument, Option
+from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.tables import Column, Kind
+from megarouter_admin.command_line.values.amounts import format_credits, share
+from megarouter_admin.command_line.values.limits import NONE, CycleChoice, Limits, ModeChoice, change_of, format_rate
+from megarouter_admin.command_line.values.names import guardrail_name, short_name
 
 application = Section()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from megarouter_admin.command_line.tables import UNBOUNDED, Column, Row, facts, table
+from megarouter_admin.command_line.rendering.tables import UNBOUNDED, Column, Row, facts, table
 
 
 def as_json(message: Message) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final
 import typer
 from typer.main import get_command, get_group
 
-from megarouter_admin.command_line.commands import Command, Parameter, Perform
-from megarouter_admin.command_line.options import Option
+from megarouter_admin.command_line.parsing.commands import Command, Parameter, Perform
+from megarouter_admin.command_line.parsing.options import Option
 from megarouter_admin.command_line.sections import PARTS, Part
 
 _SUMMARY: Final = "Manages an organization on MegaRouter Enterprise."

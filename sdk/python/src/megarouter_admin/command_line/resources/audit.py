@@ -11,13 +11,13 @@ from megarouter.admin.v1.messages import (
     ListAuditLogEntriesRequest,
 )
 
-from megarouter_admin.command_line.commands import FilterOption, LimitOption, Section, command
-from megarouter_admin.command_line.filters import all_of
-from megarouter_admin.command_line.names import short_name
-from megarouter_admin.command_line.options import Option
+from megarouter_admin.command_line.parsing.commands import FilterOption, LimitOption, Section, command
+from megarouter_admin.command_line.parsing.options import Option
+from megarouter_admin.command_line.rendering.tables import Column
 from megarouter_admin.command_line.session import LARGEST_PAGE, Session
-from megarouter_admin.command_line.tables import Column
-from megarouter_admin.command_line.times import parse_moment
+from megarouter_admin.command_line.values.filters import all_of
+from megarouter_admin.command_line.values.names import short_name
+from megarouter_admin.command_line.values.times import parse_moment
 from megarouter_admin.paging import pages
 
 application = Section()

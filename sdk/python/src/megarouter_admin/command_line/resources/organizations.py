@@ -14,10 +14,10 @@ from megarouter.admin.v1.messages import (
     UpdateOrganizationRequest,
 )
 
-from megarouter_admin.command_line.commands import Section, YesOption, command, confirm, label
-from megarouter_admin.command_line.names import organization_name
-from megarouter_admin.command_line.options import Argument, Option
+from megarouter_admin.command_line.parsing.commands import Section, YesOption, command, confirm, label
+from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.session import Session
+from megarouter_admin.command_line.values.names import organization_name
 
 application = Section()
 

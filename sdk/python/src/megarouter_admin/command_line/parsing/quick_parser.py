@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from megarouter_admin.command_line.commands import Command, Parameter
-from megarouter_admin.command_line.options import Option
+from megarouter_admin.command_line.parsing.commands import Command, Parameter
+from megarouter_admin.command_line.parsing.options import Option
 
 
 class _InDoubtError(Exception):

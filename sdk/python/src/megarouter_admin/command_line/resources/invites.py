@@ -12,7 +12,7 @@ from megarouter.admin.v1.messages import (
     RevokeInviteRequest,
 )
 
-from megarouter_admin.command_line.commands import (
+from megarouter_admin.command_line.parsing.commands import (
     FilterOption,
     LimitOption,
     RoleChoice,
@@ -24,11 +24,11 @@ from megarouter_admin.command_line.commands import (
     label,
     role,
 )
-from megarouter_admin.command_line.names import Collection, short_name
-from megarouter_admin.command_line.options import Argument, Option
+from megarouter_admin.command_line.parsing.options import Argument, Option
+from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.tables import Column, Kind
-from megarouter_admin.command_line.times import duration, parse_duration
+from megarouter_admin.command_line.values.names import Collection, short_name
+from megarouter_admin.command_line.values.times import duration, parse_duration
 
 application = Section()
 

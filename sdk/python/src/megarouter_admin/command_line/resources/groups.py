@@ -15,12 +15,19 @@ from megarouter.admin.v1.messages import (
     UpdateGroupRequest,
 )
 
-from megarouter_admin.command_line.amounts import format_credits, share
-from megarouter_admin.command_line.commands import FilterOption, LimitOption, Section, YesOption, command, confirm
-from megarouter_admin.command_line.names import Collection, short_name
-from megarouter_admin.command_line.options import Argument, Option
+from megarouter_admin.command_line.parsing.commands import (
+    FilterOption,
+    LimitOption,
+    Section,
+    YesOption,
+    command,
+    confirm,
+)
+from megarouter_admin.command_line.parsing.options import Argument, Option
+from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.tables import Column, Kind
+from megarouter_admin.command_line.values.amounts import format_credits, share
+from megarouter_admin.command_line.values.names import Collection, short_name
 
 application = Section()
 

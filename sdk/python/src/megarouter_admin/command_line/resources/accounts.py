@@ -4,12 +4,12 @@ from typing import Annotated
 
 from megarouter.admin.v1.messages import Account, GetUserRequest, ListMyAccountsRequest, Member, SwitchAccountRequest
 
-from megarouter_admin.command_line.commands import LimitOption, Section, command, label, role
-from megarouter_admin.command_line.names import organization_name, short_name
-from megarouter_admin.command_line.options import Argument
-from megarouter_admin.command_line.organizations import kind_of, state_of
+from megarouter_admin.command_line.parsing.commands import LimitOption, Section, command, label, role
+from megarouter_admin.command_line.parsing.options import Argument
+from megarouter_admin.command_line.rendering.tables import Column
+from megarouter_admin.command_line.resources.organizations import kind_of, state_of
 from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.tables import Column
+from megarouter_admin.command_line.values.names import organization_name, short_name
 
 application = Section()
 alone = Section()

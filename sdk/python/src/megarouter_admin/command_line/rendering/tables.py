@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from megarouter_admin.command_line.amounts import format_credits
+from megarouter_admin.command_line.values.amounts import format_credits
 
 Row = TypeVar("Row")
 UNBOUNDED: Final = 10_000
@@ -57,7 +57,7 @@ def table(columns: Sequence[Column[Row]], rows: Sequence[Row], width: int, *, co
     lines = lines_that_fit(drawn_columns, width, colours=colours)
     if lines is None:
         # Imported here: it takes as long to load as the rest of a command, and most tables need no folding.
-        from megarouter_admin.command_line.folding import folded_lines  # noqa: PLC0415
+        from megarouter_admin.command_line.rendering.folding import folded_lines  # noqa: PLC0415
 
         lines = folded_lines(drawn_columns, width, colours=colours)
     return "\n".join(lines)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Concatenate, Final, TypeVar, get_ar
 from megarouter.type.v1.role_pb2 import Role
 
 from megarouter_admin.command_line.command_errors import DeclinedError
-from megarouter_admin.command_line.options import Argument, Option
+from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.session import Session
 
 Function = TypeVar("Function", bound=Callable[Concatenate[Session, ...], None])

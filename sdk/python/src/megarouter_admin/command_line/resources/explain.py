@@ -7,13 +7,13 @@ from typing import Annotated
 import grpc
 from megarouter.admin.v1.messages import ExplainAccessRequest, ExplainAccessResponse, Guardrail, RateUse, ScopeAccess
 
-from megarouter_admin.command_line.amounts import format_credits
 from megarouter_admin.command_line.command_errors import CommandError
-from megarouter_admin.command_line.commands import Section, command, label
-from megarouter_admin.command_line.names import Collection, collection_of, short_name
-from megarouter_admin.command_line.options import Argument, Option
+from megarouter_admin.command_line.parsing.commands import Section, command, label
+from megarouter_admin.command_line.parsing.options import Argument, Option
+from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.tables import Column, Kind
+from megarouter_admin.command_line.values.amounts import format_credits
+from megarouter_admin.command_line.values.names import Collection, collection_of, short_name
 from megarouter_admin.errors import MegaRouterError
 
 

@@ -14,8 +14,7 @@ from megarouter.admin.v1.messages import (
     SuspendMemberRequest,
 )
 
-from megarouter_admin.command_line.amounts import format_credits
-from megarouter_admin.command_line.commands import (
+from megarouter_admin.command_line.parsing.commands import (
     BelowOption,
     FilterOption,
     GroupOption,
@@ -28,11 +27,12 @@ from megarouter_admin.command_line.commands import (
     label,
     role,
 )
-from megarouter_admin.command_line.filters import all_of, quoted
-from megarouter_admin.command_line.names import short_name
-from megarouter_admin.command_line.options import Argument, Option
+from megarouter_admin.command_line.parsing.options import Argument, Option
+from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.tables import Column, Kind
+from megarouter_admin.command_line.values.amounts import format_credits
+from megarouter_admin.command_line.values.filters import all_of, quoted
+from megarouter_admin.command_line.values.names import short_name
 
 application = Section()
 

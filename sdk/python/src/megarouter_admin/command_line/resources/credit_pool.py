@@ -20,13 +20,13 @@ from megarouter.admin.v1.messages import (
     TopUpCreditRequest,
 )
 
-from megarouter_admin.command_line.amounts import NANO_CREDITS_PER_CREDIT, format_credits, parse_credits
-from megarouter_admin.command_line.commands import LimitOption, Section, YesOption, command, confirm, label
 from megarouter_admin.command_line.failures import may_have_worked
-from megarouter_admin.command_line.options import Argument, Option
+from megarouter_admin.command_line.parsing.commands import LimitOption, Section, YesOption, command, confirm, label
+from megarouter_admin.command_line.parsing.options import Argument, Option
+from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.tables import Column, Kind
-from megarouter_admin.command_line.times import parse_moment, timestamp
+from megarouter_admin.command_line.values.amounts import NANO_CREDITS_PER_CREDIT, format_credits, parse_credits
+from megarouter_admin.command_line.values.times import parse_moment, timestamp
 from megarouter_admin.errors import MegaRouterError
 
 application = Section()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import memory_directory as subject
-from tests.support.memory_directory import memory_directory
+from tests.support.servers import memory_directory as subject
+from tests.support.servers.memory_directory import memory_directory
 
 
 def test_it_lies_in_memory_and_is_gone_afterwards(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""How a command is declared, and how its command line is read."""

@@ -1,0 +1,1 @@
+"""How tables, facts and JSON are printed."""

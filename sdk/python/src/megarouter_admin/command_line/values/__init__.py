@@ -1,0 +1,1 @@
+"""Values as people write them: amounts, times, names, filters and limits."""
