@@ -42,7 +42,6 @@ def clock_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 async def moved_url(world: World, servers: Servers, clock_files: list[Path]) -> AsyncIterator[str]:
     directory = str(ROOT / "tests" / "support" / "faults" / "moved_clock")
     backends = choose_backends({DATABASE_URL: servers[0].url, REDIS_URL: servers[1].url}, "", "")
-    directory = str(Path(__file__).parent / "moved_clock")
     environments = [{"MOVED_CLOCK_FILE": str(file), "PYTHONPATH": directory} for file in clock_files]
     with replicated(world.stack, "clocks", backends, Ports(free_port_base()), environments) as base_url:
         yield base_url
