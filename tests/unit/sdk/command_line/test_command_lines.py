@@ -166,9 +166,9 @@ def test_tables_that_fit_look_like_those_that_are_folded(rows: list[list[str]], 
     columns = [
         DrawnColumn(["title", *(row[index].strip() for row in rows)], may_fold=may_fold[index]) for index in range(3)
     ]
-    assert lines_that_fit(columns, 200, colours=False) == folded_lines(columns, 200, colours=False)
+    assert lines_that_fit(columns, 200, colors=False) == folded_lines(columns, 200, colors=False)
 
 
 @pytest.mark.parametrize("text", ["日本", "e\u0301", "a\nb", "\x1b[1m", "x" * 50])
 def test_a_table_that_needs_care_is_not_drawn_the_quick_way(text: str) -> None:
-    assert lines_that_fit([DrawnColumn(["title", text], may_fold=True)], 40, colours=False) is None
+    assert lines_that_fit([DrawnColumn(["title", text], may_fold=True)], 40, colors=False) is None

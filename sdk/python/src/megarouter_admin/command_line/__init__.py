@@ -1,5 +1,5 @@
-"""The command-line client `megarouter`: the daily work of admins, over the same API and client. See docs/guides/command-line.md.
+"""The command-line client `megarouter`, for the daily work of admins. See docs/guides/command-line.md.
 
-`resources` has one module of commands for each kind of resource. `parsing` reads the command line, `values` the values in it,
-and `rendering` prints what comes back. `session` is the connection that a command works on.
+`resources` has one module of commands for each kind of resource. `parsing` reads the command line and `values` the values in it.
+`rendering` prints the answers. `session` holds the connection that a command uses.
 """

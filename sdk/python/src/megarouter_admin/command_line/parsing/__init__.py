@@ -1,1 +1,1 @@
-"""How a command is declared, and how its command line is read."""
+"""Declares commands and reads command lines."""

@@ -1,4 +1,4 @@
-"""What all commands have in common: how they are declared, connected, confirmed, and what they say of enums."""
+"""What all commands share: their declaration, the connection options, confirmation, and labels for enum values."""
 
 import enum
 import inspect
@@ -53,7 +53,7 @@ CONNECTION: Final[dict[str, tuple[Any, Any]]] = {
 
 
 class RoleChoice(enum.StrEnum):
-    """Roles as people write them."""
+    """Roles as people write them on the command line."""
 
     SUPER_ADMIN = "super-admin"
     L1_ADMIN = "l1-admin"
@@ -61,36 +61,37 @@ class RoleChoice(enum.StrEnum):
     MEMBER = "member"
 
     def value_of_api(self) -> Role.ValueType:
-        """The role as the API has it."""
+        """Returns the role as the API's enum value."""
         return Role.Value(f"ROLE_{self.name}")
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One thing that a command takes."""
+    """An option or argument of a command."""
 
     REQUIRED: ClassVar = inspect.Parameter.empty
+    """The `default` of a parameter that has none."""
 
     name: str
     annotation: Any
-    """Its type."""
+    """The type of its value."""
     declaration: Option | Argument
     default: Any
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command, before its command line is read."""
+    """A declared command."""
 
     name: str
     function: Callable[..., None]
-    """Of a session and of what the command's own options say."""
+    """Takes a session, then the values of the command's own parameters."""
     examples: tuple[str, ...]
-    """Lines for its help, without the `megarouter` in front."""
+    """Example command lines for its help, without the leading `megarouter`."""
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
-        """Its own, then those of the connection, which every command has."""
+        """The command's own parameters, then the connection options, which every command has."""
         own = list(inspect.signature(self.function, eval_str=True).parameters.values())[1:]
         return (
             *(_parameter(one.name, one.annotation, one.default) for one in own),
@@ -98,29 +99,29 @@ class Command:
         )
 
 
-def _parameter(name: str, annotation: Any, default: Any) -> Parameter:  # noqa: ANN401 - any type, of which the default is
+def _parameter(name: str, annotation: Any, default: Any) -> Parameter:  # noqa: ANN401 - the default is of the annotated type
     kind, declaration = get_args(annotation)
     return Parameter(name, kind, declaration, default)
 
 
 Perform = Callable[[Command, Mapping[str, Any]], int]
-"""Carries out a command with the values of its parameters; gives the exit status. A ValueError is a misuse."""
+"""Executes a command with the values of its parameters and returns the exit status. Raises ValueError if they are unusable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Commands that belong together."""
+    """A group of commands, such as `megarouter keys`."""
 
     commands: dict[str, Command] = field(default_factory=dict)
 
 
 def command(section: Section, name: str, *examples: str) -> Callable[[Function], Function]:
-    """Declares a command: a function of a session and of what its own options say.
+    """Declares a command. The decorated function takes a session, then the values of the command's own parameters.
 
     Args:
-        section: what it belongs to.
-        name: what it is called there.
-        examples: lines for its help, without the `megarouter` in front.
+        section: the section to add the command to.
+        name: its name in the section.
+        examples: example command lines for its help, without the leading `megarouter`.
     """
 
     def declare(function: Function) -> Function:
@@ -134,31 +135,31 @@ def confirm(question: str, *, yes: bool) -> None:
     """Asks before a destructive action.
 
     Raises:
-        DeclinedError: the answer is no.
-        ValueError: no terminal can answer.
+        DeclinedError: the user answers no.
+        ValueError: standard input is not a terminal.
     """
     if yes:
         return
     if not sys.stdin.isatty():
         raise ValueError("cannot ask for confirmation without a terminal: use --yes")
-    # Imported here: whoever must answer first does not notice.
+    # Imported late: it is slow to load, which no one notices while they answer a question.
     import typer  # noqa: PLC0415
 
     _answered(lambda: typer.confirm(question, abort=True, err=True))
 
 
 def ask_for_secret(question: str) -> str:
-    """Asks for a text that the terminal does not show.
+    """Prompts for a text, which the terminal does not show.
 
     Raises:
-        DeclinedError: the user gives no answer.
+        DeclinedError: the user aborts the prompt.
     """
     import typer  # noqa: PLC0415 - see `confirm`
 
     return str(_answered(lambda: typer.prompt(question, hide_input=True, err=True)))
 
 
-def _answered(ask: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever is asked for
+def _answered(ask: Callable[[], Any]) -> Any:  # noqa: ANN401 - the type that `ask` returns
     import typer  # noqa: PLC0415 - see `confirm`
 
     try:
@@ -168,11 +169,11 @@ def _answered(ask: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever is aske
 
 
 def label(name: str, prefix: str) -> str:
-    """The name of an enum value for people: `ROLE_SUPER_ADMIN` is `super-admin`."""
+    """Returns an enum value's name for people: `super-admin` for `ROLE_SUPER_ADMIN`, empty for `ROLE_UNSPECIFIED`."""
     text = name.removeprefix(prefix).lower().replace("_", "-")
     return "" if text == "unspecified" else text
 
 
 def role(value: Role.ValueType) -> str:
-    """A role for people, as `RoleChoice` writes it."""
+    """Returns a role's name for people, spelled as in `RoleChoice`."""
     return label(Role.Name(value), "ROLE_")

@@ -1,7 +1,7 @@
-"""Reads any command line, and says what is wrong with it or what there is. Loads a library that takes its time.
+"""Reads any command line with typer, which reports mistakes and prints help, but is slow to load.
 
-Only the part of the program that the command line names is loaded. Where it names none, all parts are there by name and
-summary, so that help and suggestions are complete.
+Only the part of the program that the command line names is loaded. If it names none, every part is declared with its name and
+summary only, so that help and suggestions are complete.
 """
 
 import inspect
@@ -20,13 +20,13 @@ _CONTEXT: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"], "max_c
 
 
 def run_command(command: Command, words: Sequence[str], arguments: Sequence[str], perform: Perform) -> int:
-    """Runs a command that is known; gives its exit status.
+    """Runs a known command and returns its exit status.
 
     Args:
-        command: which one.
-        words: what it was called by, such as `keys` and `list`.
-        arguments: what stands behind them.
-        perform: carries it out.
+        command: the command.
+        words: the words that name it, such as `keys` and `list`.
+        arguments: the rest of the command line.
+        perform: executes the command.
     """
     alone = _group("megarouter", "")
     _declare(alone, command, perform)
@@ -34,7 +34,7 @@ def run_command(command: Command, words: Sequence[str], arguments: Sequence[str]
 
 
 def run_section(part: Part, arguments: Sequence[str], perform: Perform) -> int:
-    """Runs what stands behind the name of a section; gives the exit status."""
+    """Runs the arguments that follow the name of a section, and returns the exit status."""
     section = _group(part.name, part.summary)
     for command in part.load().values():
         _declare(section, command, perform)
@@ -42,7 +42,7 @@ def run_section(part: Part, arguments: Sequence[str], perform: Perform) -> int:
 
 
 def run_program(arguments: Sequence[str]) -> int:
-    """Runs a command line that names no part of the program; gives its exit status."""
+    """Runs a command line that names no part of the program, and returns the exit status."""
     whole = _group("megarouter", _SUMMARY)
     for part in PARTS:
         if part.is_section:
@@ -53,7 +53,7 @@ def run_program(arguments: Sequence[str]) -> int:
 
 
 def whole_program(perform: Perform) -> typer.Typer:
-    """The program with every command of every part loaded, for pages and tests that show all of it."""
+    """Returns the program with every command of every part loaded, for the reference pages and tests."""
     whole = _group("megarouter", _SUMMARY)
     for part in PARTS:
         target = whole
@@ -86,11 +86,11 @@ def _group(name: str, help_text: str) -> typer.Typer:
 
 
 def _not_loaded() -> None:
-    raise AssertionError("a command line that names a part goes to the part")
+    raise AssertionError("run_program was called with a command line that names a part")
 
 
 def _declare(target: typer.Typer, command: Command, perform: Perform) -> None:
-    def run(**values: Any) -> None:  # noqa: ANN401 - as typer calls it
+    def run(**values: Any) -> None:  # noqa: ANN401 - typer passes values of any type
         try:
             status = perform(command, values)
         except ValueError as misused:
@@ -125,5 +125,5 @@ def _as_typer_has_it(parameter: Parameter) -> inspect.Parameter:
 
 
 def _epilog(examples: Sequence[str]) -> str | None:
-    # \b: lines stay as they are.
+    # \b tells click not to rewrap the lines.
     return "\b\nExamples:\n" + "\n".join(f"  megarouter {example}" for example in examples) if examples else None

@@ -1,21 +1,22 @@
-"""How a command declares what it takes, without the library that writes its help: `Annotated[str, Option(...)]`."""
+"""Declarations of options and arguments, such as `Annotated[str, Option(...)]`, that do not need typer to be loaded."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class Option:
-    """An option of a command. Its type and default stand in the signature: bool is a flag, list[str] may be repeated."""
+    """An option of a command. The signature gives its type and default: bool is a flag, list[str] may be repeated."""
 
     names: tuple[str, ...]
-    """Such as `--limit` and `-l`. Without any: the parameter's own name."""
+    """Spellings such as `--limit` and `-l`. If empty, the option is spelled like its parameter."""
     text: str
     """Its line in the help."""
     metavar: str | None
     """What the help calls its value."""
     minimum: int | None
+    """The smallest number allowed."""
     variables: tuple[str, ...]
-    """Environment variables that stand in for it; the first that is set counts."""
+    """Environment variables that supply a value if the option is absent; the first that is set counts."""
 
     def __init__(
         self,
@@ -29,14 +30,15 @@ class Option:
             object.__setattr__(self, field, value)
 
     def spellings(self, parameter: str) -> tuple[str, ...]:
-        """What may stand on the command line for it."""
+        """Returns the ways to write the option on the command line, given the name of its parameter."""
         return self.names or (f"--{parameter.replace('_', '-')}",)
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A value that a command takes by its place."""
+    """A positional argument of a command."""
 
     metavar: str
+    """What the help calls its value."""
     text: str
     """Its line in the help."""

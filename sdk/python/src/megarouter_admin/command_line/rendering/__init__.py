@@ -1,1 +1,1 @@
-"""How tables, facts and JSON are printed."""
+"""Prints tables, facts and JSON."""

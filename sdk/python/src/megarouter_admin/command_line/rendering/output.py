@@ -1,4 +1,4 @@
-"""Output: tables for people, JSON for programs, remarks to standard error."""
+"""Writes tables for people or JSON for programs to standard output, and remarks to standard error."""
 
 import json
 import shutil
@@ -13,8 +13,8 @@ from megarouter_admin.command_line.rendering.tables import UNBOUNDED, Column, Ro
 
 
 def as_json(message: Message) -> dict[str, Any]:
-    """The message as REST has it: `lowerCamelCase`, whole numbers of 64 bits as texts, every plain field there."""
-    # Imported here: tables, which are asked for more often, do without.
+    """Returns the message as REST does: names in `lowerCamelCase`, 64-bit integers as strings, plain fields always present."""
+    # Imported late: tables, which are more common, do not need it.
     from google.protobuf import json_format  # noqa: PLC0415
 
     fields: dict[str, Any] = json_format.MessageToDict(message, always_print_fields_with_no_presence=True)
@@ -23,34 +23,34 @@ def as_json(message: Message) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """How answers are shown."""
+    """Prints answers as text or JSON."""
 
     json: bool
-    """One JSON object, or one array, and nothing else on the standard output."""
+    """Print one JSON object or one array, and nothing else, to standard output."""
 
     def rows(self, columns: Sequence[Column[Row]], rows: Sequence[Row], empty: str) -> None:
-        """A list of messages. `empty` is the remark when there is none."""
+        """Prints a list of messages, or the remark `empty` if there are none."""
         if self.json:
             self._dump([as_json(row) for row in rows if isinstance(row, Message)])
         elif rows:
             terminal = sys.stdout.isatty()
-            print(table(columns, rows, shutil.get_terminal_size().columns if terminal else UNBOUNDED, colours=terminal))
+            print(table(columns, rows, shutil.get_terminal_size().columns if terminal else UNBOUNDED, colors=terminal))
         else:
             self.remark(empty)
 
     def one(self, message: Message, pairs: Sequence[tuple[str, str]]) -> None:
-        """A message: whole as JSON, its facts to people."""
+        """Prints one message: all of it as JSON, or `pairs` of (title, value) for people."""
         if self.json:
             self._dump(as_json(message))
         else:
             print(facts(pairs))
 
     def document(self, text: str) -> None:
-        """A text as the service wrote it."""
+        """Prints a text unchanged."""
         sys.stdout.write(text)
 
     def remark(self, text: str) -> None:
-        """A remark beside the answer."""
+        """Prints a remark to standard error."""
         print(text, file=sys.stderr)
 
     def _dump(self, value: object) -> None:

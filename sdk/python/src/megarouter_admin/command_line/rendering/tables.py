@@ -1,4 +1,4 @@
-"""Tables for people, from whatever the API answers. Pure: rows in, text out."""
+"""Formats rows as tables for people. Pure."""
 
 import enum
 import unicodedata
@@ -10,7 +10,7 @@ from megarouter_admin.command_line.values.amounts import format_credits
 
 Row = TypeVar("Row")
 UNBOUNDED: Final = 10_000
-"""A width that no line reaches: a pipe has none of its own."""
+"""A width that no line reaches, in characters. Used for pipes, which have no width."""
 _WIDE: Final = frozenset({"F", "W"})
 _ADDED: Final = frozenset({"Mc", "Me", "Mn"})
 _GAP: Final = "  "
@@ -22,30 +22,30 @@ class Kind(enum.Enum):
 
     TEXT = enum.auto()
     NUMBER = enum.auto()
-    """Whole numbers, with separators of thousands. None: an empty cell."""
+    """Integers, with thousands separators. None: an empty cell."""
     AMOUNT = enum.auto()
-    """Nano-credits, as credits whose decimal points stand in line. None: an empty cell."""
+    """Nano-credits, shown as credits with aligned decimal points. None: an empty cell."""
     MEASURE = enum.auto()
-    """Texts to the right."""
+    """Right-aligned text."""
 
 
-@dataclass(frozen=True)  # slots and type arguments do not go together
+@dataclass(frozen=True)  # dataclass slots do not work with Generic
 class Column(Generic[Row]):
-    """A column: its title, and what of a row stands in it."""
+    """A column: its title, and the function that returns its value for a row."""
 
     title: str
     value: Callable[[Row], Any]
     kind: Kind = Kind.TEXT
 
 
-def table(columns: Sequence[Column[Row]], rows: Sequence[Row], width: int, *, colours: bool = False) -> str:
-    """The table, a line for each row, without blanks at the ends of lines.
+def table(columns: Sequence[Column[Row]], rows: Sequence[Row], width: int, *, colors: bool = False) -> str:
+    """Returns the table as text, without trailing spaces.
 
     Args:
         columns: from left to right.
         rows: from top to bottom.
-        width: characters there are in a line; cells that do not fit go on in a further line.
-        colours: whether the heading is bold, by escape sequences.
+        width: characters per line. Cells that do not fit wrap.
+        colors: whether escape sequences make the heading bold.
     """
     drawn_columns = []
     for column in columns:
@@ -54,26 +54,27 @@ def table(columns: Sequence[Column[Row]], rows: Sequence[Row], width: int, *, co
             longest = max(map(len, cells))
             cells = [cell.rjust(longest) for cell in cells]
         drawn_columns.append(DrawnColumn(cells, may_fold=column.kind is Kind.TEXT))
-    lines = lines_that_fit(drawn_columns, width, colours=colours)
+    lines = lines_that_fit(drawn_columns, width, colors=colors)
     if lines is None:
-        # Imported here: it takes as long to load as the rest of a command, and most tables need no folding.
+        # Imported late: rich takes as long to load as the rest of a command, and most tables need no wrapping.
         from megarouter_admin.command_line.rendering.folding import folded_lines  # noqa: PLC0415
 
-        lines = folded_lines(drawn_columns, width, colours=colours)
+        lines = folded_lines(drawn_columns, width, colors=colors)
     return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)
 class DrawnColumn:
-    """A column as texts."""
+    """A column whose cells are formatted."""
 
     cells: Sequence[str]
-    """The first is the title."""
+    """The title, then one text for each row."""
     may_fold: bool
+    """Whether its cells may wrap."""
 
 
-def lines_that_fit(columns: Sequence[DrawnColumn], width: int, *, colours: bool) -> list[str] | None:
-    """The lines of a table in which each character takes one place and no cell must be folded; None for any other."""
+def lines_that_fit(columns: Sequence[DrawnColumn], width: int, *, colors: bool) -> list[str] | None:
+    """Returns the lines of a table, or None if a cell must wrap or a character does not have single width."""
     widths = [max(map(len, column.cells)) for column in columns]
     texts = [cell for column in columns for cell in column.cells]
     if sum(widths) + len(_GAP) * (len(widths) - 1) > width or not all(map(_takes_a_place_each, texts)):
@@ -82,11 +83,11 @@ def lines_that_fit(columns: Sequence[DrawnColumn], width: int, *, colours: bool)
         _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in zip(*(column.cells for column in columns), strict=True)
     ]
-    return [_BOLD.format(lines[0]), *lines[1:]] if colours else lines
+    return [_BOLD.format(lines[0]), *lines[1:]] if colors else lines
 
 
 def _takes_a_place_each(text: str) -> bool:
-    """Whether every character takes one place on a terminal: none is wide, none is added to the one before."""
+    """Returns whether every character has single width on a terminal: none is wide, and none combines with the one before."""
     if text.isascii():
         return text.isprintable()
     return all(
@@ -98,14 +99,14 @@ def _takes_a_place_each(text: str) -> bool:
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> str:
-    """One thing, a line for each fact; facts without a value are left out."""
+    """Returns one line for each (title, value) pair, with aligned values. Pairs without a value are left out."""
     known = [(title, value) for title, value in pairs if value]
     longest = max((len(title) for title, _ in known), default=0)
     return "\n".join(f"{title:<{longest}}  {value}" for title, value in known)
 
 
 def aligned_amounts(amounts: Sequence[int | None]) -> list[str]:
-    """Amounts as credits, their decimal points in line when they stand to the right."""
+    """Formats nano-credits as credits, padded so that their decimal points align when the texts are right-aligned."""
     texts = ["" if amount is None else format_credits(amount) for amount in amounts]
     longest = max((len(text.rpartition(".")[2]) for text in texts if text), default=0)
     return [text and text + " " * (longest - len(text.rpartition(".")[2])) for text in texts]

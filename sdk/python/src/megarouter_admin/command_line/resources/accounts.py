@@ -1,4 +1,4 @@
-"""`megarouter whoami` and `megarouter accounts`."""
+"""The commands `megarouter whoami` and `megarouter accounts`."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from megarouter_admin.command_line.values.names import organization_name, short_
 
 application = Section()
 alone = Section()
-"""What stands in no section."""
+"""Commands outside every section."""
 
 _COLUMNS = (
     Column[Account]("organization", lambda account: short_name(account.organization)),

@@ -1,4 +1,4 @@
-"""`megarouter audit`."""
+"""The commands `megarouter audit`."""
 
 import enum
 from pathlib import Path
@@ -26,7 +26,7 @@ SinceOption = Annotated[str, Option(metavar="WHEN", text="Only from this time on
 
 
 class FormatChoice(enum.StrEnum):
-    """How entries are exported."""
+    """Formats of an export."""
 
     CSV = "csv"
     JSON_LINES = "json-lines"
@@ -89,7 +89,7 @@ def export(
         return
     partial = out.with_name(f"{out.name}.partial")
     try:
-        # Newlines as the service wrote them: CSV has its own.
+        # Keep the newlines that the service wrote: CSV uses \r\n.
         with partial.open("w", encoding="utf-8", newline="") as file:
             file.writelines(contents)
         partial.replace(out)

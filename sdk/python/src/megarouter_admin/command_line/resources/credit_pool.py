@@ -1,4 +1,4 @@
-"""`megarouter credits`."""
+"""The commands `megarouter credits`."""
 
 import datetime as dt
 import uuid
@@ -41,7 +41,7 @@ OverdraftOption = Annotated[bool, Option("--allow-overdraft", text="Take it even
 
 
 def kind_of(kind: CreditTransaction.Kind.ValueType) -> str:
-    """Why credit moved."""
+    """Returns the kind of a transaction for people, such as `top-up`."""
     return label(CreditTransaction.Kind.Name(kind), "KIND_")
 
 
@@ -65,7 +65,7 @@ def balance(session: Session, at: Annotated[str, Option(metavar="WHEN", text="A 
 
 @contextmanager
 def _money(session: Session, request_id: str) -> Iterator[str]:
-    """Yields the id of a request. If its outcome is unknown, a remark says how to repeat it."""
+    """Yields the id of a request. If the call's outcome is unknown, prints how to repeat it safely."""
     chosen = request_id or str(uuid.uuid4())
     try:
         yield chosen
@@ -202,7 +202,7 @@ def invoice(
     request_id: RequestIdOption = "",
 ) -> None:
     """Request an invoice. The request goes to the billing contact by e-mail."""
-    units, nanos = divmod(parse_credits(price), NANO_CREDITS_PER_CREDIT)  # money too has 10^9 nanos in a unit
+    units, nanos = divmod(parse_credits(price), NANO_CREDITS_PER_CREDIT)  # one unit of Money also has 10^9 nanos
     with _money(session, request_id) as identified:
         request = RequestInvoiceRequest(
             parent=session.organization,

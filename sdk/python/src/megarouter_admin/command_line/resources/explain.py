@@ -1,4 +1,4 @@
-"""`megarouter explain`."""
+"""The command `megarouter explain`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from megarouter_admin.errors import MegaRouterError
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A limit that applies to the call; numbers and amounts as text."""
+    """One limit that applies to the call. Numbers and amounts are formatted."""
 
     guardrail: str
     limits: str
@@ -32,7 +32,7 @@ class Line:
 
 
 alone = Section()
-"""What stands in no section."""
+"""Commands outside every section."""
 
 _COLUMNS = (
     Column[Line]("guardrail", lambda line: line.guardrail),
@@ -80,7 +80,7 @@ def explain(
 
 
 def _ask(session: Session, request: ExplainAccessRequest, who: str) -> ExplainAccessResponse:
-    """An id alone may be that of a key or of a member: the key is asked for first."""
+    """Asks for a key first, then for a member, because a bare id may be either."""
     names = list(_candidates(session, who))
     for name in names:
         request.name = name
@@ -103,7 +103,7 @@ def _candidates(session: Session, who: str) -> Iterator[str]:
 
 
 def lines_of(session: Session, answer: ExplainAccessResponse) -> Iterator[Line]:
-    """A line for every limit, the narrowest scope first, the credit last."""
+    """Yields a line for every limit, from the narrowest scope to the widest, then one for the credit."""
     for scope in answer.scopes:
         yield from _of_scope(session, scope)
     if answer.HasField("credit"):

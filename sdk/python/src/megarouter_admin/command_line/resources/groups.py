@@ -1,4 +1,4 @@
-"""`megarouter groups`."""
+"""The commands `megarouter groups`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Branch:
 
     group: Group
     guide: str
-    """The lines before its name."""
+    """The tree lines drawn before its name, such as `│  └─ `."""
 
 
 _COLUMNS = (
@@ -61,7 +61,7 @@ def _budget(group: Group) -> int | None:
 
 
 def branches(groups: Sequence[Group]) -> list[Branch]:
-    """The groups, each behind the one above it, with the lines that connect them."""
+    """Returns the groups with the tree lines that connect them. Each group must follow its parent."""
     shown = {group.name for group in groups}
     parents = [group.parent_group if group.parent_group in shown else "" for group in groups]
     last = {parent: index for index, parent in enumerate(parents)}

@@ -1,4 +1,4 @@
-"""`megarouter guardrails`."""
+"""The commands `megarouter guardrails`."""
 
 from typing import Annotated
 
@@ -35,7 +35,7 @@ ScopeArgument = Annotated[
 
 
 def _optional(guardrail: Guardrail, field: str) -> int | None:
-    return int(getattr(guardrail, field)) if guardrail.HasField(field) else None  # type: ignore[arg-type] # one of its fields
+    return int(getattr(guardrail, field)) if guardrail.HasField(field) else None  # type: ignore[arg-type] # `field` is one of its fields
 
 
 def _number(guardrail: Guardrail, field: str) -> str:

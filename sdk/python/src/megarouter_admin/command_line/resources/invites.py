@@ -1,4 +1,4 @@
-"""`megarouter invites`."""
+"""The commands `megarouter invites`."""
 
 import sys
 from pathlib import Path
@@ -122,7 +122,7 @@ def accept(
     """Become a member. The command prompts for the token or the link, or reads it from standard input."""
     token = token_of(_read_token(file))
     if not token:
-        raise ValueError("no token: pass it on standard input, or name its file with --file")
+        raise ValueError("no token: pass it on standard input, or pass a file with --file")
     joined = session.router.invites.AcceptInvite(AcceptInviteRequest(token=token))
     session.output.one(
         joined,
@@ -148,5 +148,5 @@ def _read_token(file: Path | None) -> str:
 
 
 def token_of(text: str) -> str:
-    """The token: the text itself, or the part of a link after `#`."""
+    """Returns the token in a text that is a token, or a link with the token after `#`."""
     return text.strip().rpartition("#")[2]

@@ -1,4 +1,4 @@
-"""`megarouter keys`."""
+"""The commands `megarouter keys`."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -173,7 +173,7 @@ def update(
 def _apply(
     session: Session, key: ApiKey, models: Sequence[str] | None, addresses: Sequence[str] | None, expires: str
 ) -> list[str]:
-    """Sets the given fields, and returns their names."""
+    """Sets the given fields of `key`, and returns their names."""
     if models and list(models) != [NONE]:
         key.model_whitelist.CopyFrom(ModelWhitelist(entries=models))
     if addresses and list(addresses) != [NONE]:

@@ -1,4 +1,4 @@
-"""`megarouter members`."""
+"""The commands `megarouter members`."""
 
 from typing import Annotated
 

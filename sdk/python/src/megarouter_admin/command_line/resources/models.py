@@ -1,4 +1,4 @@
-"""`megarouter models`."""
+"""The commands `megarouter models`."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`megarouter organizations`."""
+"""The commands `megarouter organizations`."""
 
 from typing import Annotated
 
@@ -29,12 +29,12 @@ BillingOption = Annotated[str | None, Option(metavar="ADDRESS", text="E-mail add
 
 
 def kind_of(kind: Organization.Kind.ValueType) -> str:
-    """Whom an organization is for."""
+    """Returns an organization's kind for people, such as `personal`."""
     return label(Organization.Kind.Name(kind), "KIND_")
 
 
 def state_of(state: Organization.State.ValueType) -> str:
-    """Whether an organization can be used."""
+    """Returns an organization's state for people, such as `suspended`."""
     return label(Organization.State.Name(state), "STATE_")
 
 
@@ -100,7 +100,7 @@ def update(
     if not changed:
         raise ValueError("nothing to change: give --name, --time-zone or --billing-email")
     request = UpdateOrganizationRequest(
-        organization=Organization(name=_chosen(session, of), **changed),  # type: ignore[arg-type] # texts all
+        organization=Organization(name=_chosen(session, of), **changed),  # type: ignore[arg-type] # all are texts
         update_mask=FieldMask(paths=sorted(changed)),
     )
     _show(session, session.router.organizations.UpdateOrganization(request))

@@ -1,1 +1,1 @@
-"""Values as people write them: amounts, times, names, filters and limits."""
+"""Reads and writes values as people write them: amounts, times, names, filters and limits."""

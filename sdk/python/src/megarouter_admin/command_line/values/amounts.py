@@ -1,4 +1,4 @@
-"""Credits as people write them, exactly: one credit is 10^9 nano-credits, and no float is ever involved. Pure."""
+"""Converts credits to and from text, exactly and without floats. One credit is 10^9 nano-credits. Pure."""
 
 import re
 from typing import Final
@@ -10,10 +10,10 @@ _AMOUNT: Final = re.compile(rf"([+-]?)([0-9]{{1,10}})(?:\.([0-9]{{1,{_DECIMALS}}
 
 
 def parse_credits(text: str) -> int:
-    """Nano-credits of an amount such as `25.50`, exactly.
+    """Returns the nano-credits in an amount of credits such as `25.50`.
 
     Raises:
-        ValueError: the text is not a decimal number with at most 9 decimals, or is more than the API can carry.
+        ValueError: the text is not a decimal number with at most 9 decimals, or exceeds a 64-bit integer of nano-credits.
     """
     found = _AMOUNT.fullmatch(text.strip())
     if found is None:
@@ -26,14 +26,14 @@ def parse_credits(text: str) -> int:
 
 
 def format_credits(amount_nano_credits: int) -> str:
-    """Exact credits for people, two decimals at least: `1234567500000000` is `1,234,567.50`."""
+    """Formats nano-credits as credits, exactly and with at least two decimals: `1,234,567.50` for `1234567500000000`."""
     whole, nano = divmod(abs(amount_nano_credits), NANO_CREDITS_PER_CREDIT)
     decimals = f"{nano:0{_DECIMALS}d}".rstrip("0").ljust(2, "0")
     return f"{'-' if amount_nano_credits < 0 else ''}{whole:,}.{decimals}"
 
 
 def share(part_nano_credits: int, whole_nano_credits: int) -> str:
-    """How much of a budget is used, in whole percent, rounded down: never `100%` before it is."""
+    """Formats the used part of a budget in percent, rounded down so that `100%` means all of it. Empty without a budget."""
     if whole_nano_credits <= 0:
         return ""
     return f"{part_nano_credits * 100 // whole_nano_credits}%"

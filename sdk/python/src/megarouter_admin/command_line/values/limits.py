@@ -1,4 +1,4 @@
-"""Limits of a guardrail as people write them. Pure."""
+"""Reads and writes the limits of a guardrail as people write them. Pure."""
 
 import enum
 import re
@@ -24,7 +24,7 @@ _RATE: Final = re.compile(r"(?:(?P<models>[^=]+)=)?(?P<number>[0-9]{1,12})(?P<to
 
 
 class CycleChoice(enum.StrEnum):
-    """How often a budget starts again."""
+    """How often a budget resets."""
 
     NEVER = "never"
     DAILY = "daily"
@@ -33,7 +33,7 @@ class CycleChoice(enum.StrEnum):
 
 
 class ModeChoice(enum.StrEnum):
-    """What happens to calls that do not fit."""
+    """What happens to calls that exceed a limit."""
 
     ENFORCE = "enforce"
     SHADOW = "shadow"
@@ -41,7 +41,7 @@ class ModeChoice(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the command line says. An empty text means not given; `none` removes the limit."""
+    """Limits as given on the command line. An empty text leaves a limit unchanged; `none` removes it."""
 
     budget: str = ""
     """In credits."""
@@ -54,14 +54,14 @@ class Limits:
     mode: ModeChoice | None = None
     models: Sequence[str] = ()
     rates: Sequence[str] = ()
-    """`[MODELS=]N/UNIT`, with ` tokens` behind the number or not."""
+    """Each is `[MODELS=]N/UNIT` for requests, or `[MODELS=]Ntokens/UNIT` for tokens."""
 
 
 def change_of(limits: Limits) -> tuple[Guardrail, list[str]]:
-    """The guardrail with its new values, and the fields to change.
+    """Returns a guardrail with the new values, and the names of the fields to change.
 
     Raises:
-        ValueError: a limit is malformed, or none was given.
+        ValueError: a limit is malformed, or no limit was given.
     """
     changed, paths = Guardrail(), list[str]()
     numbers: dict[str, tuple[str, Callable[[str], int]]] = {
@@ -97,10 +97,12 @@ def change_of(limits: Limits) -> tuple[Guardrail, list[str]]:
 
 
 def parse_rates(texts: Iterable[str]) -> list[Guardrail.RateLimit]:
-    """The rate limits of `1000/day`, `openai/*=100/hour`, `openai/*=50000tokens/minute`; the two of one span become one.
+    """Reads rate limits such as `1000/day`, `openai/*=100/hour` and `openai/*=50000tokens/minute`.
+
+    The request and token limits for the same models and unit become one message.
 
     Raises:
-        ValueError: a text is of another form.
+        ValueError: a text has another form.
     """
     found: dict[tuple[str, int], Guardrail.RateLimit] = {}
     for text in texts:
@@ -116,7 +118,7 @@ def parse_rates(texts: Iterable[str]) -> list[Guardrail.RateLimit]:
 
 
 def format_rate(rate: Guardrail.RateLimit) -> str:
-    """As `parse_rates` reads it."""
+    """Formats a rate limit in the form that `parse_rates` reads."""
     models = f"{rate.models}=" if rate.models else ""
     unit = next(name for name, value in RATE_UNITS.items() if value == rate.unit)
     numbers = [f"{rate.requests}"] if rate.HasField("requests") else []

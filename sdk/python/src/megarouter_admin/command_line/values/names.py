@@ -1,4 +1,4 @@
-"""Names: short ones from people, full ones for the API. Pure."""
+"""Converts between the short names that people write and the resource names of the API. Pure."""
 
 import enum
 import re
@@ -6,11 +6,11 @@ from typing import Final
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _WORDS_OF_COLLECTIONS: Final = {"keys": "apiKeys"}
-"""What people may write for a collection."""
+"""Words that people may write instead of a collection's name."""
 
 
 class Collection(enum.StrEnum):
-    """What stands below an organization."""
+    """The collections of resources in an organization."""
 
     GROUPS = "groups"
     MEMBERS = "members"
@@ -27,24 +27,24 @@ _GUARDRAIL_PREFIXES: Final = {
 
 
 def organization_name(text: str) -> str:
-    """`organizations/acme` of itself or of `acme`.
+    """Returns `organizations/acme` for `acme` or `organizations/acme`.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: the text is neither an id nor an organization's name.
     """
     return f"organizations/{_id(text.removeprefix('organizations/'), text)}"
 
 
 def full_name(organization: str, collection: Collection, text: str) -> str:
-    """The name of what people call `text`: an id (`eng`), the end of a name (`groups/eng`), or a whole name.
+    """Returns the full resource name for an id (`eng`), the end of a name (`groups/eng`), or a full name.
 
     Args:
-        organization: `organizations/{organization}`, to which an id belongs.
-        collection: which collection it must be of.
-        text: what was written.
+        organization: `organizations/{organization}`, used unless `text` is a full name.
+        collection: the collection that the resource must be in.
+        text: the id or name.
 
     Raises:
-        ValueError: it is no name of this collection.
+        ValueError: the text is not a name in this collection.
     """
     parts = text.split("/")
     if parts[0] == "organizations" and len(parts) == 4:
@@ -57,10 +57,10 @@ def full_name(organization: str, collection: Collection, text: str) -> str:
 
 
 def collection_of(text: str) -> Collection | None:
-    """The collection that a name is of; None for an id alone.
+    """Returns the collection that a name is in, or None for a bare id.
 
     Raises:
-        ValueError: there is no such collection.
+        ValueError: the collection does not exist.
     """
     parts = text.split("/")
     if len(parts) == 1:
@@ -73,15 +73,15 @@ def collection_of(text: str) -> Collection | None:
 
 
 def guardrail_name(organization: str, scope: str) -> str:
-    """The guardrail of a scope.
+    """Returns the full name of a scope's guardrail.
 
     Args:
         organization: `organizations/{organization}`.
-        scope: `organization`, `groups/eng`, `members/emma`, `keys/emma-default`, the full name of any of them or of a guardrail, or
-            the id of a guardrail (`group-eng`).
+        scope: `organization`, `groups/eng`, `members/emma` or `keys/emma-default`; the full name of one of these or of a guardrail;
+            or the id of a guardrail (`group-eng`).
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: the scope has another form.
     """
     if scope.startswith("organizations/") and scope.count("/") == 1:
         return f"{organization_name(scope)}/guardrails/organization"
@@ -96,11 +96,11 @@ def guardrail_name(organization: str, scope: str) -> str:
 
 
 def short_name(name: str) -> str:
-    """The id: the last part of a name; empty for no name."""
+    """Returns the id in a name, which is its last part, or an empty text for an empty name."""
     return name.rpartition("/")[2]
 
 
 def _id(text: str, written: str) -> str:
     if not _ID.fullmatch(text):
-        raise ValueError(f"{written!r} is not a name: an id has lower-case letters, digits and hyphens, at most 63")
+        raise ValueError(f"{written!r} is not a name: an id has 1 to 63 lowercase letters, digits and hyphens")
     return text

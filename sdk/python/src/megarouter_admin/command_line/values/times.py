@@ -1,4 +1,4 @@
-"""Moments and durations as people write and read them. Pure: the present moment is passed in."""
+"""Reads and writes times and durations as people write them. Pure: callers pass in the current time."""
 
 import datetime as dt
 import re
@@ -26,10 +26,10 @@ _DURATION: Final = re.compile(r"([0-9]{1,6})([smhdw])")
 
 
 def parse_duration(text: str) -> dt.timedelta:
-    """A duration such as `30s`, `15m`, `24h`, `7d`, `2w`, or `0`.
+    """Reads a duration such as `30s`, `15m`, `24h`, `7d`, `2w`, or `0`.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text has another form.
     """
     if text == "0":
         return dt.timedelta()
@@ -40,10 +40,10 @@ def parse_duration(text: str) -> dt.timedelta:
 
 
 def parse_moment(text: str, now: dt.datetime) -> dt.datetime:
-    """A moment: a date (its beginning in UTC), a time with its zone, or a duration from now.
+    """Reads a date (midnight UTC), a time with a time zone, or a duration from now.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: the text has another form.
     """
     if _DURATION.fullmatch(text):
         return now + parse_duration(text)
@@ -59,7 +59,7 @@ def parse_moment(text: str, now: dt.datetime) -> dt.datetime:
 
 
 def relative(moment: dt.datetime, now: dt.datetime) -> str:
-    """How far away a moment is: `3 hours ago`, `in 2 days`, `now`. Rounded down to one unit."""
+    """Formats a time relative to `now`, such as `3 hours ago`, `in 2 days` or `now`. Rounds down to one unit."""
     distance = abs(moment - now)
     for length, name in _NAMES:
         count = distance // length
@@ -70,19 +70,19 @@ def relative(moment: dt.datetime, now: dt.datetime) -> str:
 
 
 def timestamp(moment: dt.datetime) -> Timestamp:
-    """The moment as the API takes it."""
+    """Converts a time to a protobuf timestamp."""
     message = Timestamp()
     message.FromDatetime(moment)
     return message
 
 
 def duration(length: dt.timedelta) -> Duration:
-    """The duration as the API takes it."""
+    """Converts a duration to a protobuf duration."""
     message = Duration()
     message.FromTimedelta(length)
     return message
 
 
 def moment_of(message: Timestamp) -> dt.datetime:
-    """A timestamp of the API as a moment in UTC."""
+    """Converts a protobuf timestamp to a time in UTC."""
     return message.ToDatetime(tzinfo=dt.UTC)
