@@ -174,7 +174,7 @@ async def test_an_escaped_slash_is_refused(rest: Rest) -> None:
 
 
 async def test_every_answer_has_a_request_id_of_ours_to_quote(rest: Rest) -> None:
-    for path in ("/v1/{key}", "/v1/{o}/colors", "/v1/{key}?colour=red", "/v1/{o}x/apiKeys"):
+    for path in ("/v1/{key}", "/v1/{o}/colors", "/v1/{key}?color=red", "/v1/{o}x/apiKeys"):
         reply = await rest("GET", path, x_request_id="mine")
         assert len(reply.headers["x-request-id"]) == 36, path
 

@@ -1,4 +1,4 @@
-"""Commands of the pages, run as a reader runs them: line by line in one shell, each followed by what its comment promises."""
+"""Runs the commands of a documentation page line by line in one shell, and compares each output with the line's comment."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ _MARK = "=== line "
 
 
 def blocks(page: str, language: str) -> list[str]:
-    """The examples of a page in a language, in their order."""
+    """Returns the code blocks of a page in a language, in order."""
     text = (ROOT / page).read_text(encoding="utf-8")
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
@@ -19,12 +19,12 @@ def blocks(page: str, language: str) -> list[str]:
 def broken_promises(
     script: Sequence[str], directory: Path, environment: Mapping[str, str]
 ) -> list[tuple[str, str, str]]:
-    """Lines whose output lacks what their comment says: the line, the comment, the output.
+    """Returns the lines whose output lacks the text of their comment: the line, the comment, and the output.
 
     Args:
-        script: blocks of shell lines. A comment of a line that sets variables explains and promises nothing.
-        directory: where they run; `.run` in it is the home of the stack.
-        environment: all that the shell gets.
+        script: blocks of shell lines. The comment of a line that sets variables only explains and is not checked.
+        directory: the working directory. Its `.run` is the home of the stack.
+        environment: the complete environment of the shell.
 
     Raises:
         AssertionError: the shell ended early.

@@ -1,4 +1,4 @@
-"""Names of metrics: what Prometheus can scrape of us, and what the dashboard and the alert rules ask for."""
+"""Names of metrics: those that the services export to Prometheus, and those that the dashboard and the alert rules query."""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def instruments() -> list[Instrument]:
 
 
 def scraped_names() -> set[str]:
-    """By https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/."""
+    """Names by https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/."""
     bases = {instrument.name.replace(".", "_") + _UNITS.get(instrument.unit, "") for instrument in instruments()}
     return {base + suffix for base in bases for suffix in ("", "_total", "_bucket", "_sum", "_count")}
 
@@ -42,7 +42,7 @@ def queries() -> list[str]:
 
 
 def selectors(node: Any) -> Iterator[Any]:
-    """The vector selectors of a query."""
+    """Yields the vector selectors of a query."""
     if isinstance(node, promql_parser.VectorSelector):
         yield node
     for name in ("expr", "lhs", "rhs", "vector_selector"):
@@ -53,7 +53,7 @@ def selectors(node: Any) -> Iterator[Any]:
 
 
 def labels_in(query: str) -> set[str]:
-    """Every label that a query matches by or groups by."""
+    """Returns every label that a query matches or groups by."""
     parsed = promql_parser.parse(query)
     matched = {matcher.name for selector in selectors(parsed) for matcher in selector.matchers.matchers}
     return matched | set(_grouped(parsed))
@@ -70,6 +70,6 @@ def _grouped(node: Any) -> Iterator[str]:
 
 
 def asked_names() -> set[str]:
-    """Of ours."""
+    """Returns the names of the services' metrics that the queries use."""
     names = {selector.name for query in queries() for selector in selectors(promql_parser.parse(query))}
     return {name for name in names if name.startswith("megarouter_")}

@@ -1,4 +1,4 @@
-"""The source of the project as a graph: its modules, and what each imports."""
+"""The source of the project as a graph of modules and their imports."""
 
 import ast
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from tests.support.repository import ROOT
 
 SERVICES = ("authz_service", "ratelimit_service", "usage_service", "admin_service")
 SHIPPED = ("gateway_core", *SERVICES, "envoy/megarouter_envoy", "sdk/python/src")
-"""What runs at a customer's."""
+"""The folders that customers run."""
 NOT_SHIPPED = ("deploy", "mock_provider", "tools", "benchmarks", "tests")
 FOLDERS = (*SHIPPED, *NOT_SHIPPED, "sdk/python/examples")
 
@@ -22,12 +22,12 @@ def _modules() -> dict[str, Path]:
 
 
 def name_of(path: Path) -> str:
-    """The path below the root of the checkout."""
+    """Returns the path relative to the root of the checkout."""
     return path.relative_to(ROOT).as_posix()
 
 
 def dotted(path: Path) -> str:
-    """The name under which a file is imported."""
+    """Returns the dotted name under which a file is imported."""
     name = name_of(path).removesuffix(".py").removesuffix("/__init__")
     prefix = next(prefix for prefix in _IMPORT_ROOTS if name.startswith(prefix))
     return name.removeprefix(prefix).replace("/", ".")
@@ -36,23 +36,23 @@ def dotted(path: Path) -> str:
 MODULES = _modules()
 """Every module by its dotted name."""
 OURS = frozenset({*(name.partition(".")[0] for name in MODULES), "megarouter"})
-"""Top-level names that are ours. `megarouter` is the code generated from the protos."""
+"""Top-level names of this project. `megarouter` is the code generated from the protos."""
 
 
 def modules_below(*folders: str) -> list[Path]:
-    """The files of some folders, in a fixed order."""
+    """Returns the files in some folders, in a fixed order."""
     return [path for path in MODULES.values() if name_of(path).startswith(tuple(f"{folder}/" for folder in folders))]
 
 
 @cache
 def tree_of(path: Path) -> ast.Module:
-    """The syntax tree of a file."""
+    """Returns the syntax tree of a file."""
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
 @cache
 def imports_of(path: Path) -> frozenset[str]:
-    """Dotted names of everything a file imports, wherever in it: `from a import b` is `a.b` where that is a module, else `a`."""
+    """Returns the dotted names of all imports in a file: for `from a import b`, `a.b` if that is a module, otherwise `a`."""
     return frozenset(_imports(path))
 
 
@@ -68,7 +68,7 @@ def _imports(path: Path) -> Iterator[str]:
 
 
 def named_packages(path: Path) -> frozenset[str]:
-    """The packages that a file names in a text, as `importlib.resources.files("a.b")` and `import_module("a.b")` do."""
+    """Returns the packages that a file names in a string, as in `importlib.resources.files("a.b")` or `import_module("a.b")`."""
     return frozenset(
         argument.value
         for node in ast.walk(tree_of(path))
@@ -84,14 +84,14 @@ def _called(function: ast.expr) -> str:
     return function.id if isinstance(function, ast.Name) else ""
 
 
-def lies_in(module: str, *packages: str) -> bool:
-    """Whether a dotted name is one of these packages or inside one."""
+def is_inside(module: str, *packages: str) -> bool:
+    """Returns whether a dotted name is one of these packages or inside one."""
     return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
 def reached_from(package: str) -> frozenset[str]:
-    """Every module of ours that the modules of a package import, directly or through others."""
-    waiting = [name for name in MODULES if lies_in(name, package)]
+    """Returns every module of this project that the modules of a package import, directly or indirectly."""
+    waiting = [name for name in MODULES if is_inside(name, package)]
     seen = set(waiting)
     while waiting:
         for module in imports_of(MODULES[waiting.pop()]):

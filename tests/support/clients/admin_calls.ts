@@ -1,7 +1,7 @@
 /**
- * Makes the calls that a test wants, with the TypeScript client: one JSON object a line on standard input, one on standard output.
+ * Makes calls for a test with the TypeScript client. Reads one JSON object per line and writes one JSON object per line.
  *
- * `{service, method, token, request}` is answered by `{response}`, or by `{code, message, details}` of the error.
+ * It answers `{service, method, token, request}` with `{response}`, or with `{code, message, details}` of the error.
  * Needs MEGAROUTER_ADMIN_URL.
  */
 

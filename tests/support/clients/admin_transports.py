@@ -1,4 +1,4 @@
-"""The ways to call the admin API, each with the same call: a method, a request, a bearer token."""
+"""The transports of the admin API behind one interface. Each call takes a method, a request and a bearer token."""
 
 import asyncio
 import base64
@@ -21,12 +21,12 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 HTTP_OF_CODE = {3: 400, 5: 404, 6: 409, 7: 403, 8: 429, 9: 400, 10: 409, 11: 400, 14: 503, 16: 401}
-# `Any` in JSON needs the types of its messages to be known.
+# JSON can only parse an `Any` whose message type is imported.
 assert error_details_pb2.DESCRIPTOR
 
 
 class CallError(Exception):
-    """A call that failed, with all that its caller was told."""
+    """A failed call, with the status and details that its caller received."""
 
     def __init__(self, status: status_pb2.Status) -> None:
         super().__init__(f"{status.code}: {status.message}")
@@ -44,7 +44,7 @@ class CallError(Exception):
 
 class Transport(Protocol):
     async def call(self, method: MethodDescriptor, request: Message, token: str | None) -> Any:
-        """The answer. Raises CallError."""
+        """Returns the response. Raises CallError."""
 
 
 def _path(method: MethodDescriptor) -> str:
@@ -68,13 +68,13 @@ class Grpc:
         try:
             return await rpc(request, metadata=list(_headers(token).items()), timeout=10)
         except grpc.aio.AioRpcError as error:
-            status = rpc_status.from_call(error)  # type: ignore[arg-type] # it has all that is read of a call
+            status = rpc_status.from_call(error)  # type: ignore[arg-type] # it has every attribute that is read
             raise CallError(status or status_pb2.Status(code=error.code().value[0], message=error.details())) from error
 
 
 @dataclass
 class GrpcWeb:
-    """As a browser speaks it: HTTP/1.1, trailers as the last frame of the body."""
+    """gRPC-Web as browsers use it: HTTP/1.1, with the trailers in the last frame of the body."""
 
     url: str
     session: aiohttp.ClientSession
@@ -114,7 +114,7 @@ def _status_of(trailers: dict[str, str]) -> status_pb2.Status:
 
 @dataclass
 class Rest:
-    """As `google.api.http` says: HTTP method, path, query and body."""
+    """REST as declared by `google.api.http`: HTTP method, path, query and body."""
 
     url: str
     session: aiohttp.ClientSession
@@ -136,7 +136,7 @@ class Rest:
 
 @dataclass
 class TypeScript:
-    """The TypeScript client in a Node process that runs `admin_calls.ts`. One call at a time."""
+    """The TypeScript client, in a Node process that runs `admin_calls.ts`. It takes one call at a time."""
 
     process: asyncio.subprocess.Process
 
@@ -162,7 +162,7 @@ class TypeScript:
 
 
 def rest_form(method: MethodDescriptor, request: Message) -> tuple[str, str, dict[str, Any] | None]:
-    """HTTP method, path with query, and body of a call."""
+    """Returns the HTTP method, the path with query, and the body of a call."""
     rule = method.GetOptions().Extensions[annotations_pb2.http]
     verb = rule.WhichOneof("pattern")
     content = json_format.MessageToDict(request)

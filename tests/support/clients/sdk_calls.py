@@ -1,4 +1,4 @@
-"""One function for each thing a developer does with an SDK, changed in nothing but address and key."""
+"""One function for each typical use of an SDK. Only the address and the key differ from the provider's documentation."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from openai import AsyncOpenAI
 
 @dataclass
 class Sdks:
-    """The three SDKs, pointed at the gateway."""
+    """The three SDKs, configured for the gateway."""
 
     openai: AsyncOpenAI
     anthropic: AsyncAnthropic
@@ -27,7 +27,7 @@ def connect(base_url: str, key: str) -> Sdks:
 
 
 Call = Callable[[Sdks, str, int], Awaitable[str]]
-"""Takes the SDKs, a text and a limit on output tokens; gives the text of the answer."""
+"""Takes the SDKs, a text and a limit on output tokens. Returns the text of the answer."""
 
 
 async def chat(sdks: Sdks, text: str, limit: int) -> str:
@@ -41,7 +41,7 @@ async def chat_stream(sdks: Sdks, text: str, limit: int) -> str:
     stream = await sdks.openai.chat.completions.create(
         model="gpt-5-mini", messages=[{"role": "user", "content": text}], max_completion_tokens=limit, stream=True
     )
-    # As naive callers do: every chunk is expected to have a choice.
+    # Naive callers expect every chunk to have a choice.
     return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
 
 
@@ -67,7 +67,7 @@ async def chat_other_provider(sdks: Sdks, text: str, limit: int) -> str:
 
 
 async def chat_renamed_stream(sdks: Sdks, text: str, limit: int) -> str:
-    """A model whose provider knows it by another name."""
+    """Calls a model that has another name at its provider."""
     stream = await sdks.openai.chat.completions.create(
         model="gpt-oss-20b", messages=[{"role": "user", "content": text}], max_completion_tokens=limit, stream=True
     )

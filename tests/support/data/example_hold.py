@@ -43,7 +43,7 @@ HOLD = Hold(
 
 
 def with_changes(hold: Hold, **changes: Any) -> Hold:
-    """The hold with other values, of its own or of its claims."""
+    """Returns the example hold with other values in its own fields or in its claims."""
     own = {field.name for field in fields(Hold)}
     of_claims = {name: value for name, value in changes.items() if name not in own}
     mine = {name: value for name, value in changes.items() if name in own}

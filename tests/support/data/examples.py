@@ -1,4 +1,4 @@
-"""A call, a principal and a small catalogue, for tests that change one thing about them."""
+"""A call, a principal and a small catalog, for tests that change one thing about them."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ def call(
     body_bytes: int = 100,
     **headers: str | bytes | None,
 ) -> Call:
-    """A JSON call; underscores in header names stand for hyphens, None leaves a header out."""
+    """Returns a JSON call. Underscores in header names mean hyphens; None omits a header."""
     sent: dict[str, str | bytes | None] = {"content_type": "application/json", **headers}
     return Call(
         method=method,
@@ -99,7 +99,7 @@ SCOPES = (
 
 
 def principal(rails: Mapping[Scope, Guardrail] | None = None, **changes: Any) -> Principal:
-    """`mia` of `g1/g2`, without limits but those given."""
+    """Returns the principal of member `mia` in groups `g1/g2`, with only the given limits."""
     given = rails or {}
     facts: dict[str, Any] = {
         "organization": "acme",

@@ -1,4 +1,4 @@
-"""Organizations made for one test: four group levels, members, keys, guardrails, credit. Written by SQL, as a migration would."""
+"""Creates organizations for one test by SQL: four group levels, members, keys, guardrails and credit."""
 
 import itertools
 import os
@@ -34,7 +34,7 @@ class Tenant:
         return key
 
     async def guard(self, kind: str, scope_id: str, **columns: object) -> None:
-        """Sets a guardrail; `scope_id` "" means the organization itself."""
+        """Sets a guardrail. An empty `scope_id` means the organization itself."""
         names = ", ".join(columns)
         values = ", ".join(f"${index}" for index in range(4, 4 + len(columns)))
         updates = ", ".join(f"{name} = excluded.{name}" for name in columns)
@@ -52,7 +52,7 @@ class Tenant:
             await post_transfers(connection, self.organization, [transfer])
 
     async def balance(self) -> int:
-        """The sum of the postings, which is the truth."""
+        """Returns the balance in nano-credits as the sum of the ledger's postings."""
         return int(
             await self.database.fetchval(
                 "SELECT coalesce(sum(amount_nano_credits), 0) FROM ledger_postings"
@@ -62,7 +62,7 @@ class Tenant:
         )
 
     async def records(self) -> list[asyncpg.Record]:
-        """Every usage record, in the order of the ledger."""
+        """Returns every usage record, in ledger order."""
         return list(
             await self.database.fetch(
                 "SELECT * FROM usage_records WHERE organization_id = $1 ORDER BY sequence", self.organization

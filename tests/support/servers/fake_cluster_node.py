@@ -1,4 +1,4 @@
-"""A node that says what a test wants: redirects that lead nowhere, lost connections, TLS."""
+"""A fake node of a Redis Cluster whose answers a test chooses: useless redirects, lost connections, TLS."""
 
 import asyncio
 import ssl
@@ -14,10 +14,10 @@ SLOTS_END = 16_383
 
 @dataclass
 class FakeNode:
-    """It serves all slots, and answers to what it is told."""
+    """A node that claims all slots and answers with `answer`."""
 
     answer: Callable[["FakeNode", list[str]], bytes | None]
-    """Of a command that is not about connections or the topology; None ends the connection."""
+    """Returns the reply to a command other than connection and topology commands, or None to close the connection."""
     port: int = 0
     commands: list[list[str]] = field(default_factory=list)
     connections: int = 0
@@ -42,7 +42,7 @@ class FakeNode:
         if command[0] in {"AUTH", "SELECT", "ASKING"}:
             return b"+OK\r\n"
         if command[:2] == ["CLUSTER", "SLOTS"]:
-            # Without a host: that of the connection.
+            # An empty host means the host of the connection.
             return f"*1\r\n*3\r\n:0\r\n:{SLOTS_END}\r\n*3\r\n$0\r\n\r\n:{self.port}\r\n$2\r\nid\r\n".encode()
         return self.answer(self, command)
 

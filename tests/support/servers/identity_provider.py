@@ -1,4 +1,4 @@
-"""An identity provider of the tests' own: real keys, real signatures, its public keys served on the loopback interface."""
+"""An identity provider for tests, with real keys and signatures. It serves its public keys on the loopback interface."""
 
 import base64
 import json
@@ -73,7 +73,7 @@ class EcKey:
 
 
 def sign_with_secret(secret: bytes, claims: dict[str, Any], kid: str) -> str:
-    """HS256, where the secret may be somebody's public key."""
+    """Signs with HS256. The secret may be another party's public key."""
     text = unsigned({"alg": "HS256", "typ": "JWT", "kid": kid}, claims)
     signature = hmac.HMAC(secret, hashes.SHA256())
     signature.update(text.encode())
@@ -82,7 +82,7 @@ def sign_with_secret(secret: bytes, claims: dict[str, Any], kid: str) -> str:
 
 @dataclass
 class IdentityProvider:
-    """What it publishes can be changed while it runs."""
+    """A running identity provider. Tests may change what it publishes."""
 
     address: str
     keys: list[RsaKey | EcKey]
@@ -95,7 +95,7 @@ class IdentityProvider:
         return self.keys[0].sign(self.claims(subject, **more))
 
     def settings(self) -> str:
-        """As an operator writes them."""
+        """Returns the settings as an operator writes them."""
         return json.dumps(
             {
                 "identity_providers": [

@@ -1,4 +1,4 @@
-"""A directory in memory for a server whose data nobody keeps: copying a template database there takes a third of the time."""
+"""A directory in memory for a server whose data is temporary. Copying a template database takes a third of the time there."""
 
 import os
 import shutil
@@ -9,17 +9,17 @@ from pathlib import Path
 
 from deploy.local.process.identity import identify
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
+_MEMORY = Path("/dev/shm")  # noqa: S108 - only its own subdirectory is used
 _PREFIX = "megarouter-tests-"
 _ROOM_BYTES = 4 * 2**30
-"""Far more than a server of the suite has been seen to take; containers often have 64 MiB here."""
+"""Far more than a server of the suite has ever used. Containers often have 64 MiB here."""
 
 
 @contextmanager
 def memory_directory(otherwise: Path, memory: Path = _MEMORY) -> Iterator[Path]:
-    """A directory that is gone afterwards; `otherwise` on a machine with too little room in memory.
+    """Yields a temporary directory in memory, or `otherwise` on a machine with too little memory.
 
-    What a killed run has left is removed by the next: the name says which process it belonged to.
+    Each run removes the directories of killed runs. A directory's name contains the id of its process.
     """
     if not memory.is_dir() or shutil.disk_usage(memory).free < _ROOM_BYTES:
         yield otherwise

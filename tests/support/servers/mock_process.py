@@ -1,4 +1,4 @@
-"""The mock provider as a process of its own, and its tally as tests read it."""
+"""Runs the mock provider as a separate process, and reads its tally."""
 
 import http.client
 import json
@@ -27,7 +27,7 @@ class MockProcess:
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
-        """(status, headers with lower-case names, body) of one plain HTTP exchange."""
+        """Makes one plain HTTP request. Returns the status, the headers with lowercase names, and the body."""
         connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=10)
         try:
             connection.request(method, path, body, {"content-type": "application/json", **(headers or {})})
@@ -37,7 +37,7 @@ class MockProcess:
             connection.close()
 
     def post(self, path: str, body: object, **controls: int) -> tuple[int, Any]:
-        """(status, parsed answer); `output_tokens=3` sends the control header x-mock-output-tokens: 3."""
+        """Returns the status and the parsed answer. `output_tokens=3` sends the control header `x-mock-output-tokens: 3`."""
         status, _, answer = self.request("POST", path, json.dumps(body).encode(), control_headers(**controls))
         return status, json.loads(answer)
 
@@ -48,7 +48,7 @@ class MockProcess:
         assert self.request("DELETE", "/tally")[0] == 204
 
     def calls(self, expected: int = 1) -> list[dict[str, Any]]:
-        """The calls since the last reset, once `expected` of them have ended."""
+        """Waits until `expected` calls ended since the last reset, and returns the calls."""
         deadline_s = time.monotonic() + _PATIENCE_S
         while True:
             calls: list[dict[str, Any]] = self.get("/tally/calls")["calls"]
@@ -58,7 +58,7 @@ class MockProcess:
             time.sleep(0.005)
 
     def call(self) -> dict[str, Any]:
-        """The only call since the last reset."""
+        """Returns the only call since the last reset."""
         return self.calls()[0]
 
 
@@ -68,7 +68,7 @@ def control_headers(**controls: int) -> dict[str, str]:
 
 @contextmanager
 def running_mock(*arguments: str) -> Iterator[MockProcess]:
-    """Starts a mock provider on a free port and stops it in the end."""
+    """Starts a mock provider on a free port, and stops it at the end."""
     process = subprocess.Popen(
         [sys.executable, "-m", "mock_provider", "--port", "0", *arguments],
         cwd=_ROOT,

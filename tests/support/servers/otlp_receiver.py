@@ -1,4 +1,4 @@
-"""A real OTLP/gRPC receiver that keeps the spans it is sent, and the newest point of every metric."""
+"""A real OTLP/gRPC receiver that keeps all received spans and the newest point of every metric."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_serv
 
 @dataclass(frozen=True)
 class ReceivedSpan:
-    """What a test looks at."""
+    """The parts of a span that tests check."""
 
     service: str
     name: str
@@ -26,7 +26,7 @@ class ReceivedSpan:
 
 @dataclass(frozen=True)
 class ReceivedPoint:
-    """The newest value of one series; of a histogram the number of its measurements."""
+    """The newest value of one series. For a histogram: the number of measurements."""
 
     service: str
     name: str
@@ -35,7 +35,7 @@ class ReceivedPoint:
 
 
 class MetricsReceiver(metrics_service_pb2_grpc.MetricsServiceServicer):  # type: ignore[misc]  # the base has no types
-    """Hands every point on."""
+    """Passes every received point to a function."""
 
     def __init__(self, take: Callable[[ReceivedPoint], None]) -> None:
         self._take = take
@@ -54,7 +54,7 @@ class MetricsReceiver(metrics_service_pb2_grpc.MetricsServiceServicer):  # type:
 
 @dataclass
 class OtlpReceiver(trace_service_pb2_grpc.TraceServiceServicer):  # type: ignore[misc]  # the base has no types
-    """Collects spans until the test has seen what it waits for."""
+    """Collects spans and points, and lets a test wait for them."""
 
     spans: list[ReceivedSpan] = field(default_factory=list)
     points: dict[str, ReceivedPoint] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class OtlpReceiver(trace_service_pb2_grpc.TraceServiceServicer):  # type: ignore
     async def wait_for_point(
         self, name: str, attributes: dict[str, Any], value: float | range, timeout_s: float = 20
     ) -> None:
-        """Waits until a series has a value, or one of several."""
+        """Waits until a series has one of these values."""
         accepted = value if isinstance(value, range) else (value,)
         try:
             async with asyncio.timeout(timeout_s):

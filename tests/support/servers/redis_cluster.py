@@ -1,4 +1,4 @@
-"""A Redis Cluster of real servers on this machine, whose nodes a test may kill, freeze, replace and reshard."""
+"""A Redis Cluster of real local servers, whose nodes a test may kill, freeze, replace and reshard."""
 
 import os
 import secrets
@@ -21,7 +21,7 @@ from deploy.local.stack.layout import HOST
 SLOTS = 16_384
 MASTERS = 3
 NODE_TIMEOUT_MS = 1_000
-"""After this a silent node counts as lost."""
+"""A node that is silent for longer counts as lost."""
 _START_TIMEOUT_S = 15.0
 _FORM_TIMEOUT_S = 20.0
 
@@ -43,9 +43,9 @@ class ClusterNode:
             "cluster-enabled yes",
             f"cluster-port {self.bus_port}",
             f"cluster-node-timeout {NODE_TIMEOUT_MS}",
-            # What is lost concerns those alone whose slots it served.
+            # The loss of a node must affect only its own slots.
             "cluster-require-full-coverage no",
-            # A replica takes over whatever it has missed: what it lacks is found out.
+            # A replica must take over even if it missed writes, because the services detect missing writes.
             "cluster-replica-validity-factor 0",
             "repl-diskless-sync-delay 0",
             f"masterauth {self.password}",
@@ -74,36 +74,36 @@ class ClusterNode:
 
     @contextmanager
     def asked(self) -> Iterator[Redis]:
-        """A client of this node alone."""
+        """Yields a client that talks to this node only."""
         with Redis(host=HOST, port=self.port, password=self.password, decode_responses=True) as client:
             yield client
 
     def tell(self, *command: Any) -> Any:
-        """The answer to one command."""
+        """Sends one command and returns the reply."""
         with self.asked() as client:
             return client.execute_command(*command)  # type: ignore[no-untyped-call]
 
     def knows(self) -> set[str]:
-        """The ids of the nodes it has met, its own among them."""
+        """Returns the ids of the nodes that it has met, including its own."""
         return {line.split()[0] for line in self.tell("CLUSTER", "NODES").splitlines() if "handshake" not in line}
 
     def serves(self, slot: int) -> bool:
-        """Whether it believes that it serves a slot."""
+        """Returns whether it believes that it serves a slot."""
         me = self.tell("CLUSTER", "MYID")
         ranges = self.tell("CLUSTER", "SLOTS")
         return any(first <= slot <= last and master[2] == me for first, last, master, *_ in ranges)
 
     def sees_all_served(self) -> bool:
-        """Whether all slots are served, for all it knows."""
+        """Returns whether it believes that all slots are served."""
         told = self.tell("CLUSTER", "INFO")
         return f"cluster_slots_ok:{SLOTS}" in told and "cluster_state:ok" in told
 
     def follows(self) -> bool:
-        """Whether it is a replica that has what its master has."""
+        """Returns whether it is a replica that is in sync with its master."""
         return bool(self.tell("INFO", "replication").get("master_link_status") == "up")
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Sends SIGKILL."""
         self._signal(signal.SIGKILL)
         assert self.process is not None
         self.process.wait(STOP_TIMEOUT_S)
@@ -126,7 +126,7 @@ class ClusterNode:
 
 @dataclass
 class RedisCluster:
-    """A running cluster; `url` names the nodes of its start."""
+    """A running cluster. `url` lists the nodes that existed at its start."""
 
     directory: Path
     free_port: Callable[[], int]
@@ -135,7 +135,7 @@ class RedisCluster:
     url: str = ""
 
     def start(self, replicas: int = 0) -> None:
-        """Three masters that share the slots evenly, each with so many replicas."""
+        """Starts three masters that share the slots evenly, each with `replicas` replicas."""
         masters = self.add_nodes(MASTERS)
         for number, master in enumerate(masters):
             first, last = SLOTS * number // MASTERS, SLOTS * (number + 1) // MASTERS - 1
@@ -149,7 +149,7 @@ class RedisCluster:
         self.url = f"redis+cluster://:{self.password}@{','.join(node.address for node in self.nodes)}/0"
 
     def add_nodes(self, count: int) -> list[ClusterNode]:
-        """Servers that know nobody yet."""
+        """Starts servers that have not met other nodes."""
         added = [
             ClusterNode(self.directory / f"node-{number}", self.free_port(), self.free_port(), self.password)
             for number in range(len(self.nodes), len(self.nodes) + count)
@@ -162,37 +162,37 @@ class RedisCluster:
         return added
 
     def meet(self, nodes: Sequence[ClusterNode]) -> None:
-        """Introduces nodes to the first, and waits until all of them know each other."""
+        """Introduces nodes to the first node, and waits until all nodes know each other."""
         for node in nodes[1:]:
             nodes[0].tell("CLUSTER", "MEET", HOST, node.port, node.bus_port)
         ids = {str(node.tell("CLUSTER", "MYID")) for node in nodes}
         until(lambda: all(ids <= node.knows() for node in nodes), "the nodes know each other")
 
     def replicate(self, follower: ClusterNode, master: ClusterNode) -> None:
-        """Makes a node the replica of another, and waits until it has what that one has."""
+        """Makes a node the replica of another, and waits until it is in sync."""
         follower.tell("CLUSTER", "REPLICATE", master.tell("CLUSTER", "MYID"))
         until(follower.follows, "the replica follows")
 
     def master_of(self, key: str) -> ClusterNode:
-        """Who serves a key now."""
+        """Returns the node that serves a key now."""
         slot = self.members()[0].tell("CLUSTER", "KEYSLOT", key)
         return next(node for node in self.masters() if node.serves(slot))
 
     def cut_off(self, replica: ClusterNode, master: ClusterNode) -> None:
-        """Keeps a replica from what its master is told from now on."""
+        """Stops replication to a replica, so that it misses further writes."""
         replica.tell("CONFIG", "SET", "masterauth", "not-the-password")
         master.tell("CLIENT", "KILL", "TYPE", "replica")
         until(lambda: not replica.follows(), "the replica is cut off")
         replica.tell("CONFIG", "SET", "masterauth", self.password)
 
     def shard_of(self, master: ClusterNode) -> list[ClusterNode]:
-        """A master and its living replicas."""
+        """Returns a master and its living replicas."""
         me = master.tell("CLUSTER", "MYID")
         replicas = [node for node in self.members() if f" {me} " in _own_line(node) and node is not master]
         return [master, *replicas]
 
     def replace(self, lost: Sequence[ClusterNode], fresh: ClusterNode) -> None:
-        """Gives the slots of lost nodes to an empty one that knows nobody, as an operator would."""
+        """Gives the slots of lost nodes to an empty new node, as an operator would."""
         others = self.members()
         witness = others[0]
         lines = [line.split() for line in witness.tell("CLUSTER", "NODES").splitlines()]
@@ -209,29 +209,29 @@ class RedisCluster:
         fresh.tell("CLUSTER", "BUMPEPOCH")
 
     def owner_and_another(self, key: str) -> tuple[ClusterNode, ClusterNode]:
-        """Who serves a key, and a node that does not."""
+        """Returns the node that serves a key, and a node that does not."""
         owner = self.master_of(key)
         return owner, next(node for node in self.masters() if node is not owner)
 
     def begin_move(self, key: str, old: ClusterNode, new: ClusterNode) -> None:
-        """From now on the slot of a key is on its way."""
+        """Starts the migration of a key's slot."""
         slot = old.tell("CLUSTER", "KEYSLOT", key)
         new.tell("CLUSTER", "SETSLOT", slot, "IMPORTING", old.tell("CLUSTER", "MYID"))
         old.tell("CLUSTER", "SETSLOT", slot, "MIGRATING", new.tell("CLUSTER", "MYID"))
 
     def migrate(self, key: str, old: ClusterNode, new: ClusterNode) -> None:
-        """Moves one key of a slot on its way."""
+        """Moves one key of a slot under migration."""
         old.tell("MIGRATE", HOST, new.port, key, 0, 5_000, "AUTH", self.password)
 
     def move(self, key: str, old: ClusterNode, new: ClusterNode) -> None:
-        """Gives the slot of a key to another node; its keys are there already."""
+        """Assigns the slot of a key to another node, which already has its keys."""
         slot, owner = old.tell("CLUSTER", "KEYSLOT", key), new.tell("CLUSTER", "MYID")
         for node in (new, old, *(node for node in self.masters() if node not in (old, new))):
             node.tell("CLUSTER", "SETSLOT", slot, "NODE", owner)
         new.tell("CLUSTER", "BUMPEPOCH")
 
     def mend(self) -> None:
-        """Waits until all slots are served, and gives each master without a replica a new one."""
+        """Waits until all slots are served, and gives each master without a replica a new replica."""
         self.until_whole()
         for node in self.members():
             node.tell("CONFIG", "SET", "masterauth", self.password)
@@ -243,20 +243,20 @@ class RedisCluster:
         self.until_whole()
 
     def masters(self) -> list[ClusterNode]:
-        """Nodes that serve slots."""
+        """Returns the nodes that serve slots."""
         members = self.members()
         own = {master[2] for _, _, master, *_ in members[0].tell("CLUSTER", "SLOTS")}
         return [node for node in members if node.tell("CLUSTER", "MYID") in own]
 
     def members(self) -> list[ClusterNode]:
-        """Living nodes that have met others."""
+        """Returns the living nodes that have met others."""
         return [node for node in self.living() if len(node.knows()) > 1]
 
     def living(self) -> list[ClusterNode]:
         return [node for node in self.nodes if node.process is not None and node.process.poll() is None]
 
     def until_whole(self) -> None:
-        """Waits until every node of the cluster says that all slots are served."""
+        """Waits until every node of the cluster reports that all slots are served."""
         for node in self.members():
             until(node.sees_all_served, "the cluster is whole")
 
@@ -266,15 +266,15 @@ class RedisCluster:
 
 
 def _own_line(node: ClusterNode) -> str:
-    """What a node says of itself."""
+    """Returns a node's line about itself in CLUSTER NODES."""
     return next(str(line) for line in node.tell("CLUSTER", "NODES").splitlines() if "myself" in line)
 
 
 def until(is_so: Callable[[], bool], what: str, timeout_s: float = _FORM_TIMEOUT_S) -> None:
-    """Waits for something.
+    """Waits for a condition.
 
     Raises:
-        TimeoutError: it did not come to pass.
+        TimeoutError: the condition did not become true in time.
     """
     deadline_s = time.monotonic() + timeout_s
     while not is_so():
@@ -285,7 +285,7 @@ def until(is_so: Callable[[], bool], what: str, timeout_s: float = _FORM_TIMEOUT
 
 @contextmanager
 def running_cluster(directory: Path, free_port: Callable[[], int], replicas: int = 0) -> Iterator[RedisCluster]:
-    """A cluster for as long as the context is open."""
+    """Runs a cluster while the context is open."""
     cluster = RedisCluster(directory, free_port)
     try:
         cluster.start(replicas)

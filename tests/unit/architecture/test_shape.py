@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.checkout.source_tree import MODULES, lies_in, name_of, tree_of
+from tests.support.checkout.source_tree import MODULES, is_inside, name_of, tree_of
 from tests.support.repository import ROOT
 
 MAX_MODULE_LINES = 400
@@ -72,7 +72,7 @@ def test_the_names_of_genai_telemetry_stand_in_one_module() -> None:
     places = {
         name
         for name, path in MODULES.items()
-        if not lies_in(name, "tests")
+        if not is_inside(name, "tests")
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search(r"\bgen_ai\.", node.value)
     }

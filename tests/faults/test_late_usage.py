@@ -1,7 +1,7 @@
-"""Reports that are lost, or come after their hold has expired: charged by policy and flagged, then corrected to the nano-credit.
+"""Reports that are lost, or arrive after their hold expired: charged by policy and flagged, then corrected to the nano-credit.
 
-Holds live three seconds here, and the sweeper looks often. Seen to fail without the sweeper (holds stay open), and the
-death of Envoy without the register of holds (calls on nobody's books).
+Holds live three seconds here, and the sweeper runs often. Seen to fail without the sweeper (holds stay open). The death of Envoy
+was seen to fail without the holds table (calls without a record).
 """
 
 import asyncio
@@ -54,8 +54,8 @@ async def forgetful(forgetful_stack: Stack) -> AsyncIterator[World]:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-async def test_envoy_dies_with_calls_under_way(forgetful: World, number: signal.Signals) -> None:
-    """What Envoy could not report any more expires, is flagged, and is all that the books lack."""
+async def test_calls_that_envoy_cannot_report_expire_and_are_flagged(forgetful: World, number: signal.Signals) -> None:
+    """Envoy dies with calls under way. Only the calls that it did not report lack a record of actual usage."""
 
     async def end() -> float:
         moment = time.monotonic()
@@ -66,8 +66,8 @@ async def test_envoy_dies_with_calls_under_way(forgetful: World, number: signal.
 
 
 @pytest.mark.timeout(120)
-async def test_envoy_restarted_by_the_runner(forgetful: World) -> None:
-    """It drains for five seconds; a call that is under way then is cut, expires and is flagged like any other."""
+async def test_calls_cut_by_a_restart_of_envoy_expire_and_are_flagged(forgetful: World) -> None:
+    """Envoy drains for five seconds, then cuts the calls that are still under way."""
 
     async def restart() -> None:
         await asyncio.to_thread(forgetful.stack.restart, "envoy")
@@ -77,7 +77,7 @@ async def test_envoy_restarted_by_the_runner(forgetful: World) -> None:
 
 @pytest.mark.timeout(120)
 async def test_both_sinks_down_is_flagged_and_healed_when_the_journal_returns(forgetful: World) -> None:
-    """Neither the stream nor the journal brings the calls: every hold expires. Then the lost journal is found again."""
+    """Neither the stream nor the journal delivers the calls, so every hold expires. Then the lost journal returns."""
     world, journal = forgetful, forgetful.stack.home.journal_file
     tenants = await world.tenants()
     before = await world.witness.last_sequence()
@@ -88,7 +88,7 @@ async def test_both_sinks_down_is_flagged_and_healed_when_the_journal_returns(fo
     async with Load(world.session, world.base_url, tenants) as load:
         await load.until_served(60)
     answered = [outcome.request_id for outcome in load.served if outcome.request_id]
-    # Envoy still writes to the file without a name. Its next start makes a new one.
+    # Envoy keeps writing to the unlinked file. Its next start creates a new one.
     await asyncio.to_thread(world.stack.restart, "envoy")
     assert not lines_of(journal, [tenant.organization for tenant in tenants]) if journal.exists() else True
     mended_s = time.monotonic()
@@ -111,15 +111,17 @@ async def test_both_sinks_down_is_flagged_and_healed_when_the_journal_returns(fo
     FIGURES.recoveries.append(
         Recovery("both sinks down: to every hold flagged", 0, expired_s, f"{len(answered)} calls")
     )
-    FIGURES.recoveries.append(Recovery("both sinks down: to the truth posted", 0, healed_s, f"{len(answered)} calls"))
+    FIGURES.recoveries.append(
+        Recovery("both sinks down: to the late usage posted", 0, healed_s, f"{len(answered)} calls")
+    )
 
 
 @pytest.mark.timeout(120)
 async def test_holds_a_day_old_are_corrected_in_the_cycle_they_were_placed_in(forgetful: World) -> None:
-    """Calls of yesterday, expired without a report; Envoy's reports of them arrive today.
+    """Yesterday's calls expired without a report; Envoy's reports about them arrive today.
 
-    The calls are real, and so is everything that Envoy writes about them. What is dated back, before anybody reads it, is what
-    authz_service would have written yesterday: the times and daily cycles in the signed holds and in the register. Seen to fail
+    The calls are real, and so is everything that Envoy writes about them. The test dates back what authz_service would have written
+    yesterday, before any service reads it: the times and daily cycles in the signed holds and in the holds table. Seen to fail
     without the sweeper (31 holds stayed open) and without corrections (none of 28 calls was corrected).
     """
     world, journal = forgetful, forgetful.stack.home.journal_file
@@ -134,7 +136,7 @@ async def test_holds_a_day_old_are_corrected_in_the_cycle_they_were_placed_in(fo
     await asyncio.to_thread(world.stack.stop_process, "envoy")
     journal.unlink()
     yesterday = {line["hold"]: dated_back(world, line["hold"]) for line in lines}
-    await date_register_back(world, yesterday)
+    await date_holds_back(world, yesterday)
     await empty_redis(world)
     await asyncio.to_thread(world.stack.start_process, "envoy")
     await asyncio.to_thread(world.stack.start_process, "usage_service")
@@ -158,7 +160,7 @@ async def test_holds_a_day_old_are_corrected_in_the_cycle_they_were_placed_in(fo
 
 
 async def served_unreported(world: World, tenants: list[Tenant], count: int) -> list[str]:
-    """Calls while usage_service is stopped, which it stays; gives their request ids."""
+    """Stops usage_service, makes calls, and returns their request ids."""
     await asyncio.to_thread(world.stack.stop_process, "usage_service")
     async with Load(world.session, world.base_url, tenants) as load:
         await load.until_served(count)
@@ -168,7 +170,7 @@ async def served_unreported(world: World, tenants: list[Tenant], count: int) -> 
 
 
 def dated_back(world: World, token: str) -> str:
-    """The token as it would have been signed a day earlier."""
+    """Returns the token as authz_service would have signed it a day earlier."""
     secrets = json.loads(world.stack.home.secrets_file.read_text(encoding="utf-8"))
     key = bytes.fromhex(secrets["hold_signing_key"])
     hold = verify_hold(token, key)
@@ -182,7 +184,7 @@ def dated_back(world: World, token: str) -> str:
     return sign_hold(with_changes(hold, counters=counters, placed_epoch_us=placed, expires_epoch_us=expires), key)
 
 
-async def date_register_back(world: World, tokens: dict[str, str]) -> None:
+async def date_holds_back(world: World, tokens: dict[str, str]) -> None:
     changed = await world.database.execute(
         "UPDATE holds SET token = d.token, counters = string_to_array(d.counters, ' '),"
         "       place_time = place_time - interval '24 hours', expire_time = expire_time - interval '24 hours'"
@@ -200,7 +202,7 @@ async def empty_redis(world: World) -> None:
 
 
 async def daily_spend(tenant: Tenant) -> dict[int, int]:
-    """What is settled on the member's daily counters, by the day: 0 is today, -1 yesterday."""
+    """Returns the amounts settled on the member's daily counters in nano-credits, by day: 0 is today, -1 is yesterday."""
     rows = await tenant.database.fetch(
         "SELECT split_part(counter, ':', 4)::bigint AS start, settled_nano_credits FROM scope_spend"
         " WHERE organization_id = $1 AND counter LIKE 'member:mia:DAILY:%' AND call_count > 0",
