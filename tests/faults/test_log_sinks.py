@@ -62,5 +62,5 @@ async def test_calls_are_billed_once_after_the_access_log_sink_was_down_for_a_mi
 def rescued(world: World) -> int:
     """Returns the number of calls that usage_service logged as settled from the journal because the stream lacked them."""
     lines = world.stack.home.log_file("usage_service").read_text(encoding="utf-8").splitlines()
-    told = [json.loads(line) for line in lines if "settled from the journal" in line]
-    return sum(line["calls"] for line in told)
+    reports = [json.loads(line) for line in lines if "settled from the journal" in line]
+    return sum(line["calls"] for line in reports)

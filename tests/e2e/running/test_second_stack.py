@@ -1,4 +1,4 @@
-"""A second gateway beside the first, which exports its traces."""
+"""A second gateway next to the first. It exports traces."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ async def receiver() -> AsyncIterator[OtlpReceiver]:
 async def second(
     stack: Stack, receiver: OtlpReceiver, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Stack]:
-    """Started while the first one runs."""
+    """A gateway that starts while the first one runs."""
     assert stack.state
     settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{receiver.address}"}
     other = Stack(tmp_path_factory.mktemp("second"), free_port_base(), settings=settings)
@@ -46,7 +46,7 @@ async def test_two_gateways_run_side_by_side_and_share_nothing(post: Post, secon
 
 
 @pytest.mark.timeout(180)
-async def test_without_identity_providers_a_payload_that_a_client_claims_counts_for_nothing(
+async def test_without_identity_providers_a_payload_header_from_a_client_is_ignored(
     second: Stack, session: aiohttp.ClientSession
 ) -> None:
     claims = {"iss": "https://id.example", "sub": "1", "email": "olivia@acme.example", "email_verified": True}
@@ -58,9 +58,7 @@ async def test_without_identity_providers_a_payload_that_a_client_claims_counts_
 
 
 @pytest.mark.timeout(180)
-async def test_one_trace_leads_through_the_decisions_and_settlement_links_to_it(
-    second: Stack, receiver: OtlpReceiver
-) -> None:
+async def test_one_trace_covers_the_decisions_and_settlement_links_to_it(second: Stack, receiver: OtlpReceiver) -> None:
     environment = second.environment
     assert await sdk_chat(connect(environment["MEGAROUTER_BASE_URL"], environment["MEGAROUTER_API_KEY"]), "Hello.", 20)
     spans = await receiver.wait_for(lambda spans: any(_is_complete(spans, span) for span in spans))
@@ -79,7 +77,7 @@ async def test_one_trace_leads_through_the_decisions_and_settlement_links_to_it(
 
 
 def _is_complete(spans: list[ReceivedSpan], settlement: ReceivedSpan) -> bool:
-    """Whether a span settles a call of whose trace everything has arrived: Envoy's three spans and those of two services."""
+    """Returns whether a span settles a call whose trace is complete: Envoy's three spans and those of two services."""
     if settlement.service != "usage_service" or not settlement.linked_trace_ids:
         return False
     trace = [span for span in spans if span.trace_id == settlement.linked_trace_ids[0]]

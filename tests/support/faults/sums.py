@@ -67,7 +67,7 @@ async def recorded_calls(database: asyncpg.Pool, request_ids: Sequence[str]) -> 
 async def books_equal(
     database: asyncpg.Pool, request_ids: Sequence[str], timeout_s: float = 30.0, look_interval_s: float = 0.02
 ) -> None:
-    """Waits until each of these calls has a record. Choose a longer `look_interval_s` for many calls: the query slows settlement."""
+    """Waits until each of these calls has a record. Choose a longer `look_interval_s` for many calls: the query is slow."""
     missing = -1
     try:
         async with asyncio.timeout(timeout_s):

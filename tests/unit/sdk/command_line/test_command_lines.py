@@ -127,7 +127,7 @@ def test_what_could_be_a_mistake_is_left_to_the_full_parser(words: tuple[str, st
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ([], "Commands:"),
         (["keyz"], "No such command 'keyz'. Did you mean 'keys'?"),
@@ -137,12 +137,12 @@ def test_what_could_be_a_mistake_is_left_to_the_full_parser(words: tuple[str, st
     ],
 )
 def test_a_misuse_ends_with_2_and_says_where_help_is(
-    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     assert run(arguments) == 2
-    assert told in "".join(capsys.readouterr())
+    assert message in "".join(capsys.readouterr())
 
 
 def test_the_help_of_the_program_says_of_each_command_what_its_own_help_says() -> None:
