@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import typer
 import typer.main
-from megarouter_admin.command_line.commands import Command
-from megarouter_admin.command_line.full_parser import whole_program
+from megarouter_admin.command_line.parsing.commands import Command
+from megarouter_admin.command_line.parsing.full_parser import whole_program
 
 from deploy.local.cli.commands import application as dev
 

@@ -1,4 +1,4 @@
-"""Databases without a schema, and with that of the first release."""
+"""Databases without a schema, and the cluster-wide roles."""
 
 from collections.abc import AsyncIterator
 
@@ -28,7 +28,7 @@ async def empty(empty_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.fixture
 async def roles_restored(owner: asyncpg.Connection, database_url: str) -> AsyncIterator[None]:
-    """Roles belong to the server that all tests share: they get back what a test takes."""
+    """Restores the roles that a test changes, because all tests share them on one server."""
     yield
     await owner.execute("SET scram_iterations = 1")
     await apply_roles(owner, read_passwords(service_database_urls(database_url, {})))
