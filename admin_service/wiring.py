@@ -12,11 +12,11 @@ import asyncpg
 import grpc
 
 from admin_service.access.directory import Directory
-from admin_service.access.identity_tokens import EdgeProof, Identities, IdentityTokens
+from admin_service.access.identity_tokens import BearerTokens, EdgeProof, IdentityTokens
 from admin_service.listing.page_tokens import PageTokens
 from admin_service.outbox import metrics as outbox_metrics
 from admin_service.outbox.delivery import Outbox
-from admin_service.outbox.mail import MailServer
+from admin_service.outbox.mail_channel import MailServer
 from admin_service.resources.access_tokens.service import AccessTokensApi
 from admin_service.resources.accounts.service import AccountsApi
 from admin_service.resources.api_keys.changes import ApiKeyChanges, KeyMaker
@@ -31,7 +31,7 @@ from admin_service.resources.invites.service import InvitesApi
 from admin_service.resources.members.service import MembersApi
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.resources.organizations.service import OrganizationsApi
-from admin_service.serving.changes import Changes
+from admin_service.serving.change_transaction import Changes
 from admin_service.serving.guard import Guard, ResourceApi
 from gateway_core.model.catalog.entries import Catalog
 from gateway_core.model.ids import make_id
@@ -107,7 +107,7 @@ async def open_service(
         await until_available(lambda: _store(pool, catalog))
         pepper = bytes.fromhex(settings.key_pepper.get_secret_value())
         proof = EdgeProof(settings.edge_secret.get_secret_value() if settings.edge_secret else None)
-        identities = Identities(Directory(pool, pepper), IdentityTokens(pool, proof, _make_user_id))
+        identities = BearerTokens(Directory(pool, pepper), IdentityTokens(pool, proof, _make_user_id))
         guard = Guard(pool, identities, proof, tracing, make_incident_id=lambda: secrets.token_hex(8))
         page_tokens = PageTokens(pepper, time.time)
         personal_accounts = PersonalAccounts(_new_id)

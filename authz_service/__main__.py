@@ -2,7 +2,7 @@
 
 import sys
 
-from authz_service.wiring import open_authz_service
+from authz_service.wiring import open_service
 from gateway_core.runtime import workers
 from gateway_core.runtime.settings import AuthzSettings, SettingsError, load_settings
 
@@ -14,7 +14,7 @@ def main() -> None:
         settings = load_settings(AuthzSettings)
     except SettingsError as error:
         sys.exit(f"authz_service: {error}")
-    workers.run("authz_service", place, settings, open_authz_service)
+    workers.run("authz_service", place, settings, open_service)
 
 
 if __name__ == "__main__":

@@ -8,25 +8,25 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from authz_service.holds.admission import Admissions, SeedingError
-from authz_service.holds.holds_table import HoldRegister, PlacedHold
+from authz_service.holds.hold_writer import HoldWriter, PlacedHold
 from authz_service.identities.cache import IdentityCache
 from authz_service.model_list import list_models
 from authz_service.request.call import Call
 from authz_service.request.credentials import INVALID_KEY, KeyHashes, find_api_key
 from authz_service.request.parameters import read_parameters
 from authz_service.request.terms import PreparedTerms, TermsMemory
-from gateway_core.contract.dialects import dialect_of_path
 from gateway_core.contract.headers import DIALECT_VERSION, GEMINI_API_KEY
+from gateway_core.contract.path_dialects import dialect_of_path
 from gateway_core.model.calls.decision import MICROSECONDS_PER_SECOND, Admission, Prices, admit, refuse_principal
 from gateway_core.model.calls.holds import sign_hold
 from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.placements import Placed, Refused
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.model.dialects import Dialect, ModelCall, ModelList, classify
+from gateway_core.model.endpoints import Dialect, ModelCall, ModelList, classify
 from gateway_core.model.ids import make_id
 from gateway_core.model.limits.cycles import PeriodClock
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres import connections as postgres
 from gateway_core.stores.redis import connections as redis
 
@@ -82,7 +82,7 @@ class Authorizer:
 
     identities: IdentityCache
     admissions: Admissions
-    register: HoldRegister
+    register: HoldWriter
     prices: Callable[[], Prices]
     secrets: Secrets
     hold_life_ms: int

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.catalog.entries import Model
-from gateway_core.model.dialects import Dialect, ModelList
+from gateway_core.model.endpoints import Dialect, ModelList
 
 
 def list_models(route: ModelList, principal: Principal, models: Iterable[Model], now_epoch_s: float) -> str | Refusal:

@@ -28,7 +28,8 @@ from redis.asyncio import Redis
 from rich.console import Console
 from rich.table import Table
 
-from authz_service.wiring import ROLE, AuthzService, open_authz_service
+from authz_service.check import AuthzService
+from authz_service.wiring import ROLE, open_service
 from benchmarks.process_times import cpu_s, postgres_process, redis_process
 from benchmarks.settlement import databases
 from deploy.local.programs.derived_logins import migrate_with_derived_logins
@@ -171,7 +172,7 @@ async def _running(database_url: str, redis_url: str, metrics: Metrics) -> Async
             "key_pepper": PEPPER,
         }
     )
-    async with open_authz_service(settings, Tracing("authz_service", None), metrics) as service:
+    async with open_service(settings, Tracing("authz_service", None), metrics) as service:
         while not service.is_ready():  # noqa: ASYNC110 - the service has no event for its start
             await asyncio.sleep(0.01)
         yield service

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from authz_service.holds.admission import Admissions
-from authz_service.holds.placement_floors import Floors
+from authz_service.holds.placement_floors import PlacementFloors
 from deploy.local.programs.derived_logins import migrate_with_derived_logins
 from deploy.local.programs.postgres import start_postgres
 from deploy.local.programs.redis import start_redis
@@ -42,7 +42,7 @@ from usage_service.counters.ledger_events import LedgerEvents
 from usage_service.counters.progress import applied_sequences
 from usage_service.metrics import SettlementMetrics
 from usage_service.settlement import pipeline
-from usage_service.settlement.decision import CallReport
+from usage_service.settlement.charge_decision import CallReport
 from usage_service.settlement.entries import Entry, Origin
 from usage_service.settlement.pipeline import SettlementPipeline
 from usage_service.settlement.rows import RecordedSettlement
@@ -125,7 +125,7 @@ async def _following(
 
 async def _seed(redis: Redis, store: SpendStore, organization: str) -> None:
     """Seeds Redis as authz_service does, with a call of each key that costs nothing."""
-    floors = Floors(store.highest_placement, time.monotonic)
+    floors = PlacementFloors(store.highest_placement, time.monotonic)
     admissions = Admissions(HoldCounters(redis), store, floors, 1, lambda: f"generation-{next(_numbers)}")
     for number in range(KEYS):
         hold = replace(_hold(organization, number), amount_nano_credits=0)

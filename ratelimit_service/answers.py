@@ -18,7 +18,7 @@ from gateway_core.contract.metadata import SHADOW_REFUSED
 from gateway_core.model.calls.quotas import Quota, QuotaUnit
 from gateway_core.model.calls.rate_refusals import refuse_rates
 from gateway_core.model.calls.refusals import Refusal
-from gateway_core.model.dialects import Dialect
+from gateway_core.model.endpoints import Dialect
 from gateway_core.model.limits.rate_limits import (
     Counted,
     CounterState,
@@ -28,7 +28,7 @@ from gateway_core.model.limits.rate_limits import (
     format_duration,
     tightest,
 )
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 from gateway_core.runtime.protobuf_wire import bytes_field, number_field
 from ratelimit_service.descriptors import DescribedCall
 

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from envoy.service.ratelimit.v3 import rls_pb2
 
 from gateway_core.contract.metadata import RATE_LIMIT_DOMAIN, RATE_LIMIT_ENTRIES, DecisionKey
-from gateway_core.model.dialects import Dialect
+from gateway_core.model.endpoints import Dialect
 from gateway_core.model.limits.rate_limits import MAX_ID_BYTES, Demand
 from gateway_core.model.limits.request_limits import decode_limits, demands_of
 

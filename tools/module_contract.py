@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from gateway_core.contract import dialects, headers, metadata, request_facts
+from gateway_core.contract import headers, metadata, request_facts
+from gateway_core.contract import path_dialects as dialects
 from gateway_core.contract.errors import CallError, error_body
 from gateway_core.contract.metadata import DecisionKey
 from gateway_core.contract.module_errors import MODULE_ERRORS
 from gateway_core.contract.usage_facts import UsageFact
-from gateway_core.model.dialects import Dialect
+from gateway_core.model.endpoints import Dialect
 
 CONTRACT_FILE: Final = Path(__file__).resolve().parents[1] / "envoy" / "module" / "contract.zig"
 _HEAD: Final = """\

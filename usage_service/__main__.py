@@ -4,7 +4,7 @@ import sys
 
 from gateway_core.runtime import workers
 from gateway_core.runtime.settings import SettingsError, UsageSettings, load_settings
-from usage_service.wiring import open_usage_service
+from usage_service.wiring import open_service
 
 
 def main() -> None:
@@ -14,7 +14,7 @@ def main() -> None:
         settings = load_settings(UsageSettings)
     except SettingsError as error:
         sys.exit(f"usage_service: {error}")
-    workers.run("usage_service", place, settings, open_usage_service)
+    workers.run("usage_service", place, settings, open_service)
 
 
 if __name__ == "__main__":

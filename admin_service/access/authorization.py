@@ -8,8 +8,8 @@ from google.api import resource_pb2
 from google.protobuf.message import Message
 
 from admin_service.access.directory import Grant, find_actor, find_target
-from admin_service.access.methods import Method
 from admin_service.access.permissions import Actor, Permission, Target, may
+from admin_service.access.rpc_declarations import Method
 from admin_service.api.errors import permission_denied
 from admin_service.api.names import ResourceName, UserResourceName, parse_name
 from gateway_core.stores.postgres.connections import Connection

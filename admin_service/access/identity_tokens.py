@@ -55,7 +55,7 @@ class EdgeProof:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ProviderUser:
     """A person as an identity provider identifies them."""
 
     issuer: str
@@ -86,7 +86,7 @@ class IdentityTokens:
         known = await self._pool.fetchval(_KNOWN, identity.issuer, identity.subject)
         return Grant(known or await self._meet(identity))
 
-    async def _meet(self, identity: Identity) -> str:
+    async def _meet(self, identity: ProviderUser) -> str:
         """Links an identity that is seen for the first time to a user. Concurrent calls link it once."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_LOCK, identity.issuer, identity.subject)
@@ -96,7 +96,7 @@ class IdentityTokens:
                 await connection.execute(_LINK, identity.issuer, identity.subject, known)
             return known
 
-    async def _user(self, connection: Connection, identity: Identity) -> str:
+    async def _user(self, connection: Connection, identity: ProviderUser) -> str:
         """Returns the user with the verified address, or a new user if there is none or the identity has no verified address."""
         made = await connection.fetchval(
             _ADD_USER, self._make_user_id(), identity.verified_email, identity.display_name
@@ -104,7 +104,7 @@ class IdentityTokens:
         return str(made or await connection.fetchval(_OF_EMAIL, identity.verified_email))
 
 
-class Identities:
+class BearerTokens:
     """Finds the user of a bearer token of either kind. No text is valid as both kinds."""
 
     def __init__(self, directory: Directory, identity_tokens: IdentityTokens) -> None:
@@ -118,7 +118,7 @@ class Identities:
         return await self._identity_tokens.grant_of_identity_token(token, metadata)
 
 
-def verified_identity(token: str, metadata: Metadata) -> Identity | None:
+def verified_identity(token: str, metadata: Metadata) -> ProviderUser | None:
     """Returns the identity that the token names if its payload is the one that Envoy forwards as verified, else None."""
     forwarded = [value for key, value in metadata if key == headers.IDENTITY]
     parts = token.split(".")
@@ -138,14 +138,14 @@ def _claims(payload: str) -> dict[str, Any] | None:
     return claims if isinstance(claims, dict) else None
 
 
-def identity_of_claims(claims: dict[str, Any]) -> Identity | None:
+def identity_of_claims(claims: dict[str, Any]) -> ProviderUser | None:
     """Returns the identity in the claims of an ID token, or None if they lack a usable issuer or subject."""
     issuer, subject, name = claims.get("iss"), claims.get("sub"), claims.get("name")
     if not (_is_text(issuer, _MAX_ISSUER) and _is_text(subject, _MAX_SUBJECT)):
         return None
     email = _verified_email(claims)
     display_name = name if _is_text(name, _MAX_NAME) else (email or "")
-    return Identity(str(issuer), str(subject), email, str(display_name) or str(subject)[:_MAX_NAME])
+    return ProviderUser(str(issuer), str(subject), email, str(display_name) or str(subject)[:_MAX_NAME])
 
 
 def _verified_email(claims: dict[str, Any]) -> str | None:

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import asyncpg
 
 from admin_service.api.names import parse_name
-from admin_service.outbox.mail import MailError
+from admin_service.outbox.mail_channel import MailError
 from admin_service.resources.invoices.store import InvoiceRow, get_invoice
 from gateway_core.runtime.backoff import pause_s
 from gateway_core.stores.postgres.connections import UNAVAILABLE, Connection

@@ -14,7 +14,7 @@ from grpc_status import rpc_status
 from admin_service.access.authorization import Asked, Caller, Origin, UserCaller, authorize, authorize_user
 from admin_service.access.directory import Grant
 from admin_service.access.identity_tokens import EdgeProof, Metadata
-from admin_service.access.methods import Method, MethodDeclarationError, declared_methods
+from admin_service.access.rpc_declarations import Method, MethodDeclarationError, declared_methods
 from admin_service.api.errors import (
     AdminError,
     FieldViolation,
@@ -24,7 +24,7 @@ from admin_service.api.errors import (
     status_of,
     unauthenticated,
 )
-from admin_service.serving.changes import Changes, MakeChange
+from admin_service.serving.change_transaction import Changes, MakeChange
 from gateway_core.contract.headers import CLIENT_ADDRESS, REQUEST_ID
 from gateway_core.runtime.telemetry.semconv import RPC_METHOD, RPC_SYSTEM_NAME
 from gateway_core.runtime.telemetry.tracing import Tracing
@@ -42,8 +42,8 @@ Handle = Callable[[Any, Any], Awaitable[Message]]
 Rule = Callable[[Any], Iterable[FieldViolation]]
 
 
-class Identities(Protocol):
-    """Finds the user of a credential, as `admin_service.access.identity_tokens.Identities` does."""
+class BearerTokens(Protocol):
+    """Finds the user of a credential, as `admin_service.access.identity_tokens.BearerTokens` does."""
 
     async def grant(self, token: str, metadata: Metadata) -> Grant | None:
         """Returns what a bearer token allows, or None if it is not valid."""
@@ -67,7 +67,7 @@ class Guard:
     def __init__(
         self,
         pool: asyncpg.Pool,
-        identities: Identities,
+        identities: BearerTokens,
         proof: EdgeProof,
         tracing: Tracing,
         make_incident_id: Callable[[], str],

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final, Protocol
 
-from authz_service.holds.placement_floors import Floors
+from authz_service.holds.placement_floors import PlacementFloors
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import Missing, Placed, Refused, Withdrawn
 from gateway_core.model.limits.throttles import Throttle
@@ -56,7 +56,7 @@ class Admissions:
         self,
         counters: HoldCounters,
         snapshots: SnapshotSource,
-        floors: Floors,
+        floors: PlacementFloors,
         register_delay_ms: int,
         make_generation: Callable[[], str],
     ) -> None:

@@ -24,8 +24,8 @@ from typing import Final, Protocol
 import asyncpg
 from redis.exceptions import RedisError
 
-from authz_service.holds.holds_table import PlacedHold
-from gateway_core.model.records import record
+from authz_service.holds.hold_writer import PlacedHold
+from gateway_core.model.record_decorator import record
 from gateway_core.runtime.background import end, start
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 from gateway_core.stores.redis.hold_counters import HoldCounters

@@ -27,7 +27,7 @@ class _Floor:
     read_s: float
 
 
-class Floors:
+class PlacementFloors:
     """A cache of floors for a bounded number of organizations."""
 
     def __init__(self, highest_placement: HighestPlacement, clock: Callable[[], float], entries: int = 100_000) -> None:

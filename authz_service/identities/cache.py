@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from authz_service.identities.memory import IdentityMemory
-from gateway_core.model.calls.principals import Identity, Principal
+from gateway_core.model.calls.principals import Principal, RevisedPrincipal
 from gateway_core.runtime.bounded_memory import BoundedMemory
 from gateway_core.runtime.single_flight import SingleFlight
 
@@ -23,10 +23,10 @@ _UNKNOWN_ENTRIES: Final = 10_000
 class IdentitySource(Protocol):
     """Where identities come from."""
 
-    async def identity_of(self, secret_hash: bytes) -> Identity | None:
+    async def identity_of(self, secret_hash: bytes) -> RevisedPrincipal | None:
         """Returns the identity of the key with this hash, or None if there is no such key."""
 
-    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Identity]:
+    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, RevisedPrincipal]:
         """Returns the identities of the hashes that belong to a key."""
 
     async def revisions_of(self, organizations: Sequence[str]) -> Mapping[str, int]:
@@ -70,7 +70,7 @@ class IdentityCache:
             self._remember(secret_hash, identity, asked_s)
         return None if identity is None else identity.principal
 
-    def _remember(self, secret_hash: bytes, identity: Identity | None, asked_s: float) -> None:
+    def _remember(self, secret_hash: bytes, identity: RevisedPrincipal | None, asked_s: float) -> None:
         if identity is not None:
             self._memory.add(secret_hash, identity, asked_s)
             return

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway_core.model.calls.principals import Identity, Principal
+from gateway_core.model.calls.principals import Principal, RevisedPrincipal
 
 READ_AGES: Final = 60
 """An identity that was only renewed is read again after this many maximum ages, in case a change ever fails to produce
@@ -69,7 +69,7 @@ class IdentityMemory:
             return entry.principal
         return None
 
-    def add(self, secret_hash: bytes, identity: Identity, asked_s: float) -> None:
+    def add(self, secret_hash: bytes, identity: RevisedPrincipal, asked_s: float) -> None:
         """Caches an identity that was read at `asked_s`, if it has the same revision as the rest of its organization."""
         self.forget(secret_hash)
         organization = self._organization_of(identity, asked_s)
@@ -79,7 +79,7 @@ class IdentityMemory:
         if len(self._known) > self._entries:
             self.forget(next(iter(self._known)))
 
-    def add_ahead(self, secret_hash: bytes, identity: Identity, asked_s: float) -> None:
+    def add_ahead(self, secret_hash: bytes, identity: RevisedPrincipal, asked_s: float) -> None:
         """Like `add`, for an identity that no call has used yet. It is added only if there is room, and is evicted
         first.
 
@@ -94,7 +94,7 @@ class IdentityMemory:
             self._put(secret_hash, _Entry(identity.principal, organization, read_s))
             self._known.move_to_end(secret_hash, last=False)
 
-    def _organization_of(self, identity: Identity, asked_s: float) -> _Organization | None:
+    def _organization_of(self, identity: RevisedPrincipal, asked_s: float) -> _Organization | None:
         """Returns the entry of the identity's organization, or None if that entry has another revision."""
         name = identity.principal.organization
         organization = self._organizations.get(name)

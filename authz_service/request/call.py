@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import field
 
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 
 
 @record(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from gateway_core.contract.metadata import ANSWERED, REQUEST_NAMESPACE, Decision
 from gateway_core.model.calls.decision import Admission, Terms
 from gateway_core.model.calls.placement_refusals import token_quota
 from gateway_core.model.calls.refusals import Refusal
-from gateway_core.model.dialects import Dialect
+from gateway_core.model.endpoints import Dialect
 from gateway_core.runtime.protobuf_wire import bytes_field
 
 _OVERWRITE: Final = base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD

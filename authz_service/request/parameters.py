@@ -23,7 +23,7 @@ from gateway_core.contract.request_facts import (
 )
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.model.dialects import Endpoint, ModelCall
+from gateway_core.model.endpoints import Endpoint, ModelCall
 
 MAX_CHOICES: Final = 128
 MAX_OUTPUT_LIMIT: Final = 10**9

@@ -8,7 +8,7 @@ from gateway_core.model.calls.decision import Parameters, Prices, Terms, agree
 from gateway_core.model.calls.holds import EncodedClaims, encode_claims
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.runtime.bounded_memory import BoundedMemory
 from gateway_core.stores.redis.placing import PlacingTerms, placing_terms

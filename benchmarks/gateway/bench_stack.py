@@ -26,7 +26,7 @@ from deploy.local.stack.environment import DATABASE_URL, inherited
 from deploy.local.stack.layout import REPOSITORY
 from deploy.local.stack.secrets import load_or_make_secrets
 from deploy.local.stack.specification import DEFAULT_CATALOG
-from deploy.local.supervision.running import Stack
+from deploy.local.supervision.embedded_stack import Stack
 
 MODEL: Final = "bench/model"
 SERVICES: Final = ("authz_service", "ratelimit_service", "usage_service", "admin_service")

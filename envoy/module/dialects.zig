@@ -1,4 +1,4 @@
-//! The dialect of errors by path, decided as in `gateway_core.contract.dialects`.
+//! The dialect of errors by path, decided as in `gateway_core.contract.path_dialects`.
 
 const std = @import("std");
 const contract = @import("contract.zig");

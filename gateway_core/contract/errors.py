@@ -6,7 +6,7 @@ from typing import Final
 
 from gateway_core.contract.headers import RETRY_AFTER, SHOULD_RETRY
 from gateway_core.model.calls.refusals import ExhaustedLimit, Refusal
-from gateway_core.model.dialects import Dialect
+from gateway_core.model.endpoints import Dialect
 
 ERROR_INFO_TYPE: Final = "type.googleapis.com/google.rpc.ErrorInfo"
 ERROR_DOMAIN: Final = "megarouter"

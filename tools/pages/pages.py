@@ -4,7 +4,7 @@ from pathlib import Path
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from admin_service.access.matrix import admin_services, rows
+from admin_service.access.permission_matrix import admin_services, rows
 from tools.pages.api_reference import reference
 from tools.pages.commands import command_page
 from tools.pages.errors import errors_page

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from admin_service.access.matrix import EVERY_ROLE, ONESELF, Relation, Row
+from admin_service.access.permission_matrix import EVERY_ROLE, ONESELF, Relation, Row
 from admin_service.access.permissions import Role
 
 INTRODUCTION: Final = """# Permissions

@@ -11,22 +11,22 @@ from typing import Final, Protocol
 
 import asyncpg
 
-from gateway_core.contract.call_line import CallLine
+from gateway_core.contract.access_log_line import CallLine
 from gateway_core.runtime.background import in_background
 from gateway_core.runtime.settings import UsageSettings
 from gateway_core.stores.postgres.connections import UNAVAILABLE
-from usage_service.journal.file import JournalFile, JournalLines
-from usage_service.journal.lag import JournalLag
-from usage_service.journal.rotation import JournalRotation, reopen_through
-from usage_service.journal.segments import JournalSegments, journal_name
-from usage_service.journal.store import JournalClaim, JournalPosition
-from usage_service.reports import (
+from usage_service.call_reports import (
     MalformedReportError,
     report_of,
     statement_of,
     values_behind_tear,
     values_of_line,
 )
+from usage_service.journal.file import JournalFile, JournalLines
+from usage_service.journal.lag import JournalLag
+from usage_service.journal.rotation import JournalRotation, reopen_through
+from usage_service.journal.segments import JournalSegments, journal_name
+from usage_service.journal.store import JournalClaim, JournalPosition
 from usage_service.settlement.entries import Entry, Origin, Page, RecentSettlements, SettlementCounts
 
 logger = logging.getLogger(__name__)

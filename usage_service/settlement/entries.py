@@ -5,9 +5,9 @@ import enum
 import time
 from dataclasses import dataclass, field
 
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 from gateway_core.runtime.bounded_memory import BoundedMemory
-from usage_service.settlement.decision import CallReport
+from usage_service.settlement.charge_decision import CallReport
 
 SIGNATURE_LENGTH = 43  # 32 bytes in base64url
 

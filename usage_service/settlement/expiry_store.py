@@ -8,7 +8,7 @@ import asyncpg
 
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
-from usage_service.settlement.decision import ExpiredHoldPolicy
+from usage_service.settlement.charge_decision import ExpiredHoldPolicy
 
 # It locks the heads, not the holds, as every settlement does, to avoid deadlocks. It skips a ledger that another
 # transaction is writing; a later sweep handles its holds. OFFSET 0 makes PostgreSQL find the expired holds first, by

@@ -8,9 +8,9 @@ from typing import Final
 
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.catalog.pricing import ChargeLine
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.storable_text import storable_text
-from usage_service.settlement.decision import CallReport, Resolution
+from usage_service.settlement.charge_decision import CallReport, Resolution
 
 MAX_QUARANTINED_CHARACTERS: Final = 65_536
 

@@ -15,7 +15,7 @@ from gateway_core.runtime.telemetry.tracing import Tracing
 from gateway_core.stores.postgres.catalog_store import CatalogCache, CatalogSnapshot
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 from usage_service.metrics import SettlementMetrics
-from usage_service.settlement.decision import QUARANTINED, CallReport, resolve
+from usage_service.settlement.charge_decision import QUARANTINED, CallReport, resolve
 from usage_service.settlement.entries import Entry, Origin, RecentSettlements, SettlementCounts
 from usage_service.settlement.rows import RecordedSettlement, Settlement
 from usage_service.settlement.store import BatchResult, settle_batch

@@ -12,7 +12,7 @@ from typing import Final
 from gateway_core.model.calls.holds import Hold, HoldState
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.ledger.transfers import Transfer, usage_correction, usage_transfer
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.ledger_store import (
     PostedTransfer,
@@ -23,9 +23,9 @@ from gateway_core.stores.postgres.ledger_store import (
     lock_heads,
 )
 from gateway_core.stores.postgres.organization_wall import act_for
-from gateway_core.stores.postgres.packed import insert_packed, packed, packed_columns
+from gateway_core.stores.postgres.packed_columns import insert_packed, packed, packed_columns
+from usage_service.settlement.charge_decision import QUARANTINED
 from usage_service.settlement.cycle_change_store import with_later_counters
-from usage_service.settlement.decision import QUARANTINED
 from usage_service.settlement.rows import (
     CORRECTION_COLUMNS,
     HOLD_COLUMNS,

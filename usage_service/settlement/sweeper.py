@@ -14,7 +14,7 @@ from gateway_core.runtime.background import in_background
 from gateway_core.runtime.bounded_memory import BoundedMemory
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 from gateway_core.stores.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
-from usage_service.settlement.decision import CallReport, expire
+from usage_service.settlement.charge_decision import CallReport, expire
 from usage_service.settlement.entries import SettlementCounts
 from usage_service.settlement.expiry_store import ExpiredHold, lock_expired_holds
 from usage_service.settlement.rows import RecordedSettlement, Settlement

@@ -36,7 +36,7 @@ from admin_service.resources.access_tokens.store import (
     revoke_access_token,
 )
 from admin_service.resources.organizations.personal import PersonalAccounts
-from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, SECRET_BYTES, hash_secret
 from gateway_core.stores.postgres.connections import Connection

@@ -32,7 +32,7 @@ from admin_service.resources.accounts.store import (
     get_user,
 )
 from admin_service.resources.organizations.personal import PersonalAccounts
-from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 
 

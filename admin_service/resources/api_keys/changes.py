@@ -18,7 +18,7 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 from admin_service.access.authorization import Caller
 from admin_service.access.directory import find_target
 from admin_service.access.permissions import Permission, Role, Target, TargetKind
-from admin_service.access.places import MAX_SHOWN
+from admin_service.access.tree_places import MAX_SHOWN
 from admin_service.api.errors import AdminError, FieldViolation, already_exists, invalid_fields, permission_denied
 from admin_service.api.etags import check_etag
 from admin_service.api.guardrail_names import guardrail_name
@@ -33,7 +33,7 @@ from admin_service.resources.api_keys.messages import (
     whitelist_of,
 )
 from admin_service.resources.api_keys.store import ApiKeyRow, KeyLimit, NewApiKey
-from admin_service.serving.changes import Change
+from admin_service.serving.change_transaction import Change
 from gateway_core.model.organization.bearer_secrets import API_KEY, SECRET_BYTES, hash_secret
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 

@@ -10,7 +10,7 @@ from megarouter.admin.v1.api_key_pb2 import ApiKey
 
 from admin_service.access.authorization import Caller
 from admin_service.access.permissions import Permission, Target, TargetKind, Visibility, visibility
-from admin_service.access.places import MAX_SHOWN, find_place
+from admin_service.access.tree_places import MAX_SHOWN, find_place
 from admin_service.api.errors import permission_denied
 from admin_service.listing.filter_sql import EnumField, NameField, TextField, TimeField
 from admin_service.listing.orders import SortColumn
@@ -22,7 +22,7 @@ from admin_service.resources.api_keys import store
 from admin_service.resources.api_keys.changes import ApiKeyChanges
 from admin_service.resources.api_keys.messages import api_key_message, check_key, check_list, check_rotation
 from admin_service.resources.api_keys.store import ApiKeyRow
-from admin_service.serving.changes import MakeChange
+from admin_service.serving.change_transaction import MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for

@@ -25,7 +25,7 @@ from admin_service.listing.page_tokens import PageTokens
 from admin_service.listing.reading import Listing, ListRequest, Page
 from admin_service.listing.sql_parameters import Condition
 from admin_service.listing.subtrees import visible_rows
-from admin_service.serving.changes import MakeChange
+from admin_service.serving.change_transaction import MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.stores.postgres.organization_wall import acting_for
 

@@ -9,7 +9,7 @@ from megarouter.admin.v1 import catalog_pb2
 
 from admin_service.access.authorization import Caller, UserCaller
 from admin_service.access.permissions import Permission
-from admin_service.access.places import MAX_SHOWN
+from admin_service.access.tree_places import MAX_SHOWN
 from admin_service.api.errors import permission_denied
 from admin_service.api.names import MODELS, PROVIDERS
 from admin_service.listing.filter_sql import IntegerField, NameField, TextField
@@ -20,7 +20,7 @@ from admin_service.listing.sql_parameters import Condition
 from admin_service.resources.catalog import store
 from admin_service.resources.catalog.messages import model_message, price_message, provider_message
 from admin_service.resources.guardrails.named_principals import named_principal
-from admin_service.serving.changes import MakeChange
+from admin_service.serving.change_transaction import MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.stores.postgres.catalog_store import load_snapshot
 

@@ -23,7 +23,7 @@ from admin_service.resources.credits import messages
 from admin_service.resources.credits import store as credit_store
 from admin_service.resources.credits.store import CreditState, TransactionRow
 from admin_service.resources.invoices.service import Invoices, check_invoice
-from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.ledger.transfers import Transfer, TransferKind, adjustment, refund, top_up
 from gateway_core.stores.postgres.connections import Connection

@@ -12,7 +12,14 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller
 from admin_service.access.permissions import Permission, fits, may_create_group
-from admin_service.access.places import MAX_SHOWN, Place, find_place, group_deleted, require_in_use, role_does_not_fit
+from admin_service.access.tree_places import (
+    MAX_SHOWN,
+    Place,
+    find_place,
+    group_deleted,
+    require_in_use,
+    role_does_not_fit,
+)
 from admin_service.api.errors import AdminError, already_exists, permission_denied
 from admin_service.api.etags import check_etag
 from admin_service.api.masks import updated_fields
@@ -28,7 +35,7 @@ from admin_service.resources.groups import store as group_store
 from admin_service.resources.groups.store import GroupRow
 from admin_service.resources.invites.store import revoke_invites_into_group
 from admin_service.resources.organizations.personal import refuse_in_personal_account
-from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.organization.scopes import MAX_GROUP_LEVELS
 from gateway_core.stores.postgres.connections import Connection

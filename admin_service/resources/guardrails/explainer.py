@@ -15,7 +15,7 @@ from admin_service.resources.guardrails.live_counter_reader import LiveCounterRe
 from admin_service.resources.guardrails.named_principals import named_principal
 from gateway_core.model.calls.decision import Admission, Parameters, Prices, decide
 from gateway_core.model.calls.principals import Principal
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.stores.postgres.catalog_store import load_snapshot
 from gateway_core.stores.redis.connections import UNAVAILABLE as REDIS_UNAVAILABLE

@@ -14,7 +14,7 @@ from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.rate_refusals import refuse_rates
 from gateway_core.model.calls.refusals import Refusal
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode, RateRule

@@ -13,7 +13,7 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 from admin_service.access.authorization import Caller
 from admin_service.access.grants import Limits, first_exceeded, is_bounded, scopes_above
 from admin_service.access.permissions import Actor, Permission, visibility
-from admin_service.access.places import group_deleted
+from admin_service.access.tree_places import group_deleted
 from admin_service.api.errors import AdminError, FieldViolation, invalid_fields, permission_denied
 from admin_service.api.etags import check_etag
 from admin_service.api.guardrail_names import guardrail_name, scope_name, scope_of_guardrail
@@ -36,7 +36,7 @@ from admin_service.resources.guardrails.messages import (
     unknown_fields,
 )
 from admin_service.resources.guardrails.store import GuardrailRow, Settings
-from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.model_whitelists import parse_whitelist

@@ -19,7 +19,7 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import UserCaller
 from admin_service.access.permissions import Role
-from admin_service.access.roles import role_value
+from admin_service.access.role_messages import role_value
 from admin_service.api.errors import AdminError
 from admin_service.api.names import GUARDRAILS, MEMBERS, ResourceName
 from admin_service.api.timestamps import timestamp
@@ -31,7 +31,7 @@ from admin_service.resources.invites.rules import Outcome, accept
 from admin_service.resources.invites.store import InviteRow, Standing
 from admin_service.resources.members.messages import member_message, member_name
 from admin_service.resources.members.store import MemberRow, get_members
-from admin_service.serving.changes import Change, organization_inactive
+from admin_service.serving.change_transaction import Change, organization_inactive
 from gateway_core.model.organization.bearer_secrets import INVITE_TOKEN, hash_secret
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import act_for

@@ -8,7 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from megarouter.admin.v1.invite_pb2 import BatchCreateInvitesRequest, CreateInviteRequest, Invite
 
 from admin_service.access.permissions import Role
-from admin_service.access.roles import role_value
+from admin_service.access.role_messages import role_value
 from admin_service.api.errors import FieldViolation, invalid_fields
 from admin_service.api.names import GROUPS, INVITES, MEMBERS, ResourceName
 from admin_service.api.timestamps import timestamp

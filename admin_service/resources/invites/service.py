@@ -11,8 +11,8 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller
 from admin_service.access.permissions import Permission, Role, Target, TargetKind, may_grant, visibility
-from admin_service.access.places import MAX_SHOWN, Place, find_place, not_grantable, require_fit, require_in_use
-from admin_service.access.roles import role_of
+from admin_service.access.role_messages import role_of
+from admin_service.access.tree_places import MAX_SHOWN, Place, find_place, not_grantable, require_fit, require_in_use
 from admin_service.api.errors import AdminError, permission_denied
 from admin_service.api.etags import check_etag
 from admin_service.listing.filter_sql import EnumField, IntegerField, NameField, TextField, TimeField
@@ -42,7 +42,7 @@ from admin_service.resources.invites.store import (
     revoke_invite,
 )
 from admin_service.resources.organizations.personal import refuse_in_personal_account
-from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.organization.bearer_secrets import INVITE_TOKEN, SECRET_BYTES, hash_secret
 from gateway_core.stores.postgres.connections import Connection

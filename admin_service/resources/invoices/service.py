@@ -28,7 +28,7 @@ from admin_service.resources.invoices.store import (
     get_invoice,
     put_into_outbox,
 )
-from admin_service.serving.changes import Change
+from admin_service.serving.change_transaction import Change
 from gateway_core.stores.postgres.organization_wall import acting_for
 
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")

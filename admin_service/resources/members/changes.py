@@ -11,15 +11,15 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller
 from admin_service.access.permissions import Permission, Role, Target, TargetKind, may_grant
-from admin_service.access.places import MAX_SHOWN, Place, find_place, not_grantable, require_fit, require_in_use
-from admin_service.access.roles import role_of, role_value
+from admin_service.access.role_messages import role_of, role_value
+from admin_service.access.tree_places import MAX_SHOWN, Place, find_place, not_grantable, require_fit, require_in_use
 from admin_service.api.errors import AdminError, permission_denied
 from admin_service.api.etags import check_etag
 from admin_service.api.names import MEMBERS, parse_name
 from admin_service.resources.members import store as member_store
 from admin_service.resources.members.messages import member_message, member_name
 from admin_service.resources.members.store import MemberRow
-from admin_service.serving.changes import Change
+from admin_service.serving.change_transaction import Change
 
 _WRITE = Permission.MEMBERS_WRITE
 

@@ -5,7 +5,7 @@ from typing import Final
 from megarouter.admin.v1.member_pb2 import Member
 
 from admin_service.access.permissions import Role
-from admin_service.access.roles import role_value
+from admin_service.access.role_messages import role_value
 from admin_service.api.names import GROUPS, MEMBERS, ResourceName, UserResourceName
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.members.store import MemberRow

@@ -10,7 +10,7 @@ from megarouter.admin.v1.member_pb2 import Member
 
 from admin_service.access.authorization import Caller
 from admin_service.access.permissions import Permission, Role, Target, TargetKind, Visibility, visibility
-from admin_service.access.places import MAX_SHOWN, find_place
+from admin_service.access.tree_places import MAX_SHOWN, find_place
 from admin_service.api.errors import FieldViolation, permission_denied
 from admin_service.listing.filter_sql import EnumField, NameField, TextField, TimeField
 from admin_service.listing.orders import SortColumn
@@ -22,7 +22,7 @@ from admin_service.resources.members import changes
 from admin_service.resources.members import store as member_store
 from admin_service.resources.members.messages import STATES, member_message
 from admin_service.resources.members.store import MemberRow
-from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for

@@ -29,7 +29,7 @@ from admin_service.resources.organizations.store import (
     get_organization,
     update_organization,
 )
-from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import act_for, acting_for

@@ -10,7 +10,7 @@ from deploy.local.process.children import StartError
 from deploy.local.process.restarts import RestartPolicy, after_exit
 from deploy.local.programs.program import Program
 from deploy.local.stack.state import Health, Phase, StackState, write_state
-from deploy.local.supervision.entry import Entry
+from deploy.local.supervision.supervised_process import Entry
 from deploy.local.supervision.warm_start import WarmStart
 
 logger = logging.getLogger(__name__)

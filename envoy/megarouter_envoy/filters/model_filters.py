@@ -5,7 +5,8 @@ from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 
 from gateway_core.contract.metadata import DECISION_NAMESPACE, RATE_LIMIT_NAMESPACE
-from megarouter_envoy.filters import decisions, module_filters
+from megarouter_envoy.filters import module_filters
+from megarouter_envoy.filters import service_filters as decisions
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.typed_config import http_filter
 

@@ -3,7 +3,7 @@
 from envoy_data_plane.envoy.config.route import v3 as route
 
 from gateway_core.contract import headers
-from megarouter_envoy.filters.decisions import descriptors
+from megarouter_envoy.filters.service_filters import descriptors
 from megarouter_envoy.typed_config import seconds
 
 # Removed on the way to the provider: headers that identify the caller, the caller's own account, or this installation.

@@ -13,7 +13,7 @@ from envoy_data_plane.envoy.extensions.access_loggers.grpc import v3 as grpc_log
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
 from envoy_data_plane.envoy.type.tracing import v3 as tracing_types
 
-from gateway_core.contract import call_line
+from gateway_core.contract import access_log_line as call_line
 from gateway_core.contract.metadata import DECISION_NAMESPACE, DecisionKey
 from megarouter_envoy.names import (
     ACCESS_LOG_NAME,

@@ -13,12 +13,12 @@ from envoy_data_plane.envoy.config.route import v3 as route
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
 
-from gateway_core.contract.dialects import PATH_PATTERNS
 from gateway_core.contract.errors import CallError, error_body
 from gateway_core.contract.headers import JSON, SHOULD_RETRY
 from gateway_core.contract.metadata import ANSWERED, DECISION_NAMESPACE, REWRITER_NAMESPACE, DecisionKey
 from gateway_core.contract.module_errors import GATEWAY_FAILED
-from gateway_core.model.dialects import Dialect
+from gateway_core.contract.path_dialects import PATH_PATTERNS
+from gateway_core.model.endpoints import Dialect
 from megarouter_envoy.typed_config import set_header
 
 Filter = accesslog.AccessLogFilter

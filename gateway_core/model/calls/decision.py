@@ -14,14 +14,14 @@ from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.catalog.entries import Model, PriceSchedule, Provider
 from gateway_core.model.catalog.pricing import estimate
-from gateway_core.model.dialects import Endpoint, upstream_path
+from gateway_core.model.endpoints import Endpoint, upstream_path
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Period, PeriodClock
 from gateway_core.model.limits.guardrails import Guardrail, RateRule
 from gateway_core.model.limits.request_limits import encode_limits, rate_limits_of
 from gateway_core.model.limits.throttles import throttles_of
 from gateway_core.model.organization.scopes import Scope
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 
 MICROSECONDS_PER_SECOND = 10**6
 

@@ -12,10 +12,10 @@ import json
 from functools import lru_cache
 from typing import Final
 
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.throttles import Throttle
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 
 _VERSION: Final = "v2"
 _CODE_BYTES: Final = 32

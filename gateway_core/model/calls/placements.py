@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 
 
 @record(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class RevisedPrincipal:
     """A principal and the revision of its organization at that time. It is valid while the revision is unchanged."""
 
     principal: Principal

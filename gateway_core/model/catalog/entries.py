@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from gateway_core.model.dialects import Dialect, Endpoint
+from gateway_core.model.endpoints import Dialect, Endpoint
 
 PriceNanoCredits = Annotated[int, Field(ge=0, le=10**15, strict=True)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$")]

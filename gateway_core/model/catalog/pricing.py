@@ -2,9 +2,9 @@
 
 from gateway_core.model.catalog.entries import Model, Prices, PriceSchedule
 from gateway_core.model.catalog.token_usage import TokenUsage
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.money import charge_nano_credits
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 
 
 @record(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Token counts by category, as a call is charged for them."""
 
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 
 
 @record(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import enum
 
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 
 
 class Account(enum.StrEnum):

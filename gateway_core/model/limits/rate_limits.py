@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import quote
 
 from gateway_core.model.organization.scopes import Scope
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 
 SLICES_PER_WINDOW: Final = 64
 MAX_ID_BYTES: Final = 256

@@ -11,7 +11,7 @@ from gateway_core.model.limits.counters import encoded_counters
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for, joined
-from gateway_core.stores.postgres.packed import packed_columns
+from gateway_core.stores.postgres.packed_columns import packed_columns
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from gateway_core.model.calls.principals import Identity, Principal
+from gateway_core.model.calls.principals import Principal, RevisedPrincipal
 from gateway_core.model.limits.address_lists import parse_networks
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode
@@ -103,11 +103,11 @@ class IdentityStore:
 
     def __init__(self, pool: Statements) -> None:
         self._pool = pool
-        self._waiting: dict[bytes, asyncio.Future[Identity | None]] = {}
+        self._waiting: dict[bytes, asyncio.Future[RevisedPrincipal | None]] = {}
         """Lookups that no statement has started yet."""
         self._asking: set[asyncio.Task[None]] = set()
 
-    async def identity_of(self, secret_hash: bytes) -> Identity | None:
+    async def identity_of(self, secret_hash: bytes) -> RevisedPrincipal | None:
         """Returns the identity of a key's hash, read after this call; None if no such key exists. A deleted key does
         not exist.
 
@@ -123,15 +123,15 @@ class IdentityStore:
             task.add_done_callback(self._asking.discard)
         return await asyncio.shield(future)
 
-    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Identity]:
+    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, RevisedPrincipal]:
         """Returns the identities of the hashes that belong to keys, in one statement.
 
         Raises:
             Errors in `connections.UNAVAILABLE`, if the database does not answer.
         """
-        found: dict[bytes, Identity] = {}
+        found: dict[bytes, RevisedPrincipal] = {}
         for number, row in enumerate(await self._pool.fetch(_SELECT, hashes), start=1):
-            found[row["key_hash"]] = Identity(principal_of_row(row), row["revision"])
+            found[row["key_hash"]] = RevisedPrincipal(principal_of_row(row), row["revision"])
             if number % _ROWS_PER_TURN == 0:
                 await asyncio.sleep(0)
         return found

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Final
 
 from gateway_core.model.ledger.transfers import Account, Transfer, TransferKind
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.connections import Connection
-from gateway_core.stores.postgres.packed import insert_packed, packed_columns
+from gateway_core.stores.postgres.packed_columns import insert_packed, packed_columns
 from gateway_core.stores.postgres.storable_text import storable_text
 
 CHANNEL: Final = "megarouter_ledger"

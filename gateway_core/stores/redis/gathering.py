@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Generic, TypeVar
 
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 from gateway_core.stores.redis.wire import NotSentError
 
 _PER_COMMAND: Final = 64

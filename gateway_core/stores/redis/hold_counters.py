@@ -15,7 +15,7 @@ from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import Placement
 from gateway_core.model.limits.throttles import Throttle, ThrottleKind, open_calls_of, scope_of
 from gateway_core.model.organization.scopes import Scope
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
 from gateway_core.stores.redis.pipelined import ScriptClient
 from gateway_core.stores.redis.placing import Placing, PlacingTerms, placing_terms
@@ -55,7 +55,7 @@ class HoldCounters:
         self._seed_counter = client.register_script(script_source("seed_counter.lua"))
         self._drop_pool = client.register_script(script_source("drop_pool.lua"))
         self._confirm = client.register_script(script_source("confirm.lua"))
-        self._add_hold = client.register_script(script_source("add_hold.lua"))
+        self._restore_hold = client.register_script(script_source("restore_hold.lua"))
         self._apply = client.register_script(script_source("apply.lua", AMOUNTS, WINDOWS))
         self._seed_calls = client.register_script(script_source("seed_calls.lua"))
 
@@ -181,7 +181,7 @@ class HoldCounters:
         ]
         arguments = [hold.hold_id, str(hold.amount_nano_credits), generation, str(open_at_sequence)]
         arguments += [str(len(counters)), str(-(-hold.expires_epoch_us // 1_000_000))]
-        return int(await self._add_hold(keys=[pool, holds, *counters, *calls], args=arguments)) == 1
+        return int(await self._restore_hold(keys=[pool, holds, *counters, *calls], args=arguments)) == 1
 
     async def seed_calls(
         self,

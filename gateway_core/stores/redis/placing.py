@@ -17,7 +17,7 @@ from gateway_core.model.calls.placements import (
     TokensLeft,
     Withdrawn,
 )
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 from gateway_core.stores.redis.gathering import Gathering
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
 from gateway_core.stores.redis.pipelined import ScriptClient

@@ -11,7 +11,7 @@ from admin_service.resources.guardrails.explanations import Explanation, Suppose
 from admin_service.resources.guardrails.live_counter_reader import LiveCounterReader
 from gateway_core.model.calls.decision import Parameters, Prices
 from gateway_core.model.catalog.entries import Model
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.runtime.settings import AuthzSettings
 from gateway_core.stores.postgres.connections import open_pool

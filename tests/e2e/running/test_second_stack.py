@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from deploy.local.stack.environment import DATABASE_URL, REDIS_URL
-from deploy.local.supervision.running import Stack
+from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.schema.logins import SERVICE_URLS
 from tests.e2e.conftest import Post, free_port_base
 from tests.support.clients.sdk_calls import chat as sdk_chat

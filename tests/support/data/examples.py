@@ -10,7 +10,7 @@ from gateway_core.model.calls.decision import Admission, Parameters, Prices, dec
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.catalog.entries import Catalog
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import Cycle, PeriodClock
 from gateway_core.model.limits.guardrails import Guardrail
 from gateway_core.model.organization.bearer_secrets import API_KEY

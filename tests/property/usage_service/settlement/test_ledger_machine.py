@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 
 from authz_service.holds.admission import Admissions
-from authz_service.holds.placement_floors import Floors
+from authz_service.holds.placement_floors import PlacementFloors
 from deploy.local.programs.redis import RedisServer
 from gateway_core.model.calls.decision import Limits
 from gateway_core.model.calls.holds import Hold, sign_hold
@@ -57,7 +57,7 @@ from tests.contract.usage_service.settlement_cases import (
 from tests.property.usage_service.settlement.ledger_books import Books
 from tests.property.usage_service.settlement.ledger_model import LedgerModel, ModelCall
 from usage_service.counters.ledger_events import LedgerEvents
-from usage_service.settlement.decision import ExpiredHoldPolicy, expire
+from usage_service.settlement.charge_decision import ExpiredHoldPolicy, expire
 from usage_service.settlement.rows import Settlement
 from usage_service.settlement.store import settle_batch
 
@@ -100,7 +100,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.counters_api = HoldCounters(self.books.redis)
         self.events = LedgerEvents(self.books.usage)
         snapshots = SpendStore(self.books.authz)
-        floors = Floors(snapshots.highest_placement, time.monotonic)
+        floors = PlacementFloors(snapshots.highest_placement, time.monotonic)
         self.admissions = Admissions(self.counters_api, snapshots, floors, 1, lambda: f"g{next(_numbers)}")
         self.books.run(self._make_organization())
         self._post(top_up(credit, idempotency_key="first", actor="test", reason=""), credit)

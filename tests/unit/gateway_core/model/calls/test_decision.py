@@ -11,7 +11,7 @@ from gateway_core.model.calls.placement_refusals import refuse_exhausted
 from gateway_core.model.calls.placements import ExhaustedCounter
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.guardrails import Guardrail

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_core.contract.dialects import dialect_of_path
-from gateway_core.model.dialects import (
+from gateway_core.contract.path_dialects import dialect_of_path
+from gateway_core.model.endpoints import (
     Dialect,
     Endpoint,
     ModelCall,

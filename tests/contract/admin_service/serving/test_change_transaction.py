@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from admin_service.access.authorization import Asked, Caller, authorize
-from admin_service.serving import changes
+from admin_service.serving import change_transaction as changes
 from gateway_core.stores.postgres.connections import Connection
 from tests.contract.admin_service.conftest import Client
 from tests.contract.admin_service.resources.api_keys.calls import create, disable

@@ -1,6 +1,6 @@
 """Reads Envoy's report of a finished call: one line of tab-separated values, the same in both of its logs.
 
-`gateway_core.contract.call_line` defines the line.
+`gateway_core.contract.access_log_line` defines the line.
 """
 
 import json
@@ -9,11 +9,11 @@ from typing import Final
 
 from envoy.data.accesslog.v3 import accesslog_pb2
 
-from gateway_core.contract.call_line import ABSENT, CALL_TAG, CallLine, split_line
+from gateway_core.contract.access_log_line import ABSENT, CALL_TAG, CallLine, split_line
 from gateway_core.model.ids import is_valid_id
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.stores.postgres.storable_text import storable_text
-from usage_service.settlement.decision import CallReport
+from usage_service.settlement.charge_decision import CallReport
 
 MAX_TOKEN_LENGTH: Final = 16_384
 """Longer than any hold token."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from authz_service.holds.holds_table import HoldRegister, PlacedHold, open_register
+from authz_service.holds.hold_writer import HoldWriter, PlacedHold, open_hold_writer
 from gateway_core.runtime.background import watched
 from tests.support.data.example_hold import HOLD
 
@@ -35,7 +35,7 @@ class Table:
         return [hold_id for batch in self.batches for hold_id in batch]
 
 
-def append(register: HoldRegister, *numbers: int) -> None:
+def append(register: HoldWriter, *numbers: int) -> None:
     for number in numbers:
         register.append(PlacedHold(replace(HOLD, hold_id=str(number)), f"token-{number}", "generation"))
 
@@ -52,18 +52,18 @@ def table() -> Table:
 
 
 @pytest.fixture
-async def register(table: Table) -> AsyncIterator[HoldRegister]:
-    async with open_register(table.insert, ENTRIES, flush_interval_ms=5, flush_timeout_ms=2_000) as register:
+async def register(table: Table) -> AsyncIterator[HoldWriter]:
+    async with open_hold_writer(table.insert, ENTRIES, flush_interval_ms=5, flush_timeout_ms=2_000) as register:
         yield register
 
 
-async def test_holds_that_come_together_are_one_batch_in_their_order(register: HoldRegister, table: Table) -> None:
+async def test_holds_that_come_together_are_one_batch_in_their_order(register: HoldWriter, table: Table) -> None:
     append(register, 1, 2, 3)
     await until(table, 3)
     assert table.batches == [["1", "2", "3"]]
 
 
-async def test_holds_that_come_later_are_written_too(register: HoldRegister, table: Table) -> None:
+async def test_holds_that_come_later_are_written_too(register: HoldWriter, table: Table) -> None:
     append(register, 1)
     await until(table, 1)
     append(register, 2)
@@ -72,7 +72,7 @@ async def test_holds_that_come_later_are_written_too(register: HoldRegister, tab
 
 
 async def test_a_batch_is_bounded(table: Table) -> None:
-    async with open_register(table.insert, 10_000, flush_interval_ms=5, flush_timeout_ms=2_000) as register:
+    async with open_hold_writer(table.insert, 10_000, flush_interval_ms=5, flush_timeout_ms=2_000) as register:
         append(register, *range(2_500))
     assert [len(batch) for batch in table.batches] == [1_000, 1_000, 500]
     assert table.hold_ids == [str(number) for number in range(2_500)]
@@ -92,9 +92,7 @@ async def test_a_batch_is_bounded(table: Table) -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-async def test_a_batch_is_tried_again_until_it_is_written(
-    register: HoldRegister, table: Table, error: Exception
-) -> None:
+async def test_a_batch_is_tried_again_until_it_is_written(register: HoldWriter, table: Table, error: Exception) -> None:
     table.failures = [error]
     append(register, 1, 2)
     await until(table, 2)
@@ -104,7 +102,7 @@ async def test_a_batch_is_tried_again_until_it_is_written(
 
 
 async def test_the_register_is_full_while_holds_wait_also_those_being_written(
-    register: HoldRegister, table: Table
+    register: HoldWriter, table: Table
 ) -> None:
     table.open.clear()
     append(register, *range(ENTRIES - 1))
@@ -119,7 +117,7 @@ async def test_the_register_is_full_while_holds_wait_also_those_being_written(
 
 
 async def test_closing_writes_what_is_left(table: Table) -> None:
-    async with open_register(table.insert, ENTRIES, flush_interval_ms=60_000, flush_timeout_ms=2_000) as register:
+    async with open_hold_writer(table.insert, ENTRIES, flush_interval_ms=60_000, flush_timeout_ms=2_000) as register:
         await asyncio.sleep(0)
         append(register, 1, 2)
         register.close()
@@ -127,14 +125,14 @@ async def test_closing_writes_what_is_left(table: Table) -> None:
 
 
 async def test_closing_with_nothing_to_write_ends(table: Table) -> None:
-    async with asyncio.timeout(1), open_register(table.insert, ENTRIES, 5, 60_000):
+    async with asyncio.timeout(1), open_hold_writer(table.insert, ENTRIES, 5, 60_000):
         pass
     assert table.batches == []
 
 
 async def test_closing_waits_only_so_long(table: Table, caplog: pytest.LogCaptureFixture) -> None:
     table.open.clear()
-    async with asyncio.timeout(1), open_register(table.insert, ENTRIES, 0, flush_timeout_ms=50) as register:
+    async with asyncio.timeout(1), open_hold_writer(table.insert, ENTRIES, 0, flush_timeout_ms=50) as register:
         append(register, 1)
     assert "stopped before all holds were recorded" in caplog.text
 
@@ -144,6 +142,6 @@ async def test_a_register_that_cannot_write_because_of_a_fault_of_ours_is_told_a
     failed = asyncio.Event()
     table.failures = [KeyError("counters")]
     with watched(failed.set):
-        async with open_register(table.insert, ENTRIES, flush_interval_ms=0, flush_timeout_ms=50) as register:
+        async with open_hold_writer(table.insert, ENTRIES, flush_interval_ms=0, flush_timeout_ms=50) as register:
             append(register, 1)
             await asyncio.wait_for(failed.wait(), 1)

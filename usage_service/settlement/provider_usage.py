@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.catalog.token_usage import TokenUsage
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 
 MAX_TOKEN_COUNT = 2**40
 

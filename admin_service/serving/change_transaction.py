@@ -28,8 +28,8 @@ from admin_service.access.authorization import (
     require_still_allowed,
 )
 from admin_service.access.directory import Grant
-from admin_service.access.methods import Method
 from admin_service.access.permissions import Permission
+from admin_service.access.rpc_declarations import Method
 from admin_service.api.errors import AdminError
 from gateway_core.stores.postgres.connections import UNAVAILABLE, Connection
 from gateway_core.stores.postgres.organization_wall import act_for, acting_for

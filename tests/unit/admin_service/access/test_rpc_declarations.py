@@ -9,8 +9,8 @@ from google.protobuf.descriptor import ServiceDescriptor
 from megarouter.admin.v1 import api_key_pb2, credit_pb2
 from megarouter.type.v1 import permission_pb2
 
-from admin_service.access.methods import MethodDeclarationError, declared_methods
 from admin_service.access.permissions import Permission
+from admin_service.access.rpc_declarations import MethodDeclarationError, declared_methods
 from admin_service.serving.guard import Guard
 from gateway_core.runtime.telemetry.tracing import Tracing
 

@@ -10,7 +10,7 @@ from typing import Final
 import asyncpg
 
 from gateway_core.model.calls.holds import Hold
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 from gateway_core.runtime.background import end, start
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 
@@ -39,7 +39,7 @@ class RegisterFullError(Exception):
     """The queue of holds is full, because PostgreSQL has not accepted holds for too long."""
 
 
-class HoldRegister:
+class HoldWriter:
     """A bounded queue in front of the holds table."""
 
     def __init__(self, insert: Insert, entries: int, flush_interval_ms: int) -> None:
@@ -100,11 +100,11 @@ class HoldRegister:
 
 
 @asynccontextmanager
-async def open_register(
+async def open_hold_writer(
     insert: Insert, entries: int, flush_interval_ms: int, flush_timeout_ms: int
-) -> AsyncIterator[HoldRegister]:
+) -> AsyncIterator[HoldWriter]:
     """Opens a queue that is written while the context is open. On exit, flushes it for a bounded time."""
-    register = HoldRegister(insert, entries, flush_interval_ms)
+    register = HoldWriter(insert, entries, flush_interval_ms)
     task = start(register.run())
     try:
         yield register

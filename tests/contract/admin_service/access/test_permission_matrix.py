@@ -15,7 +15,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from admin_service.access.authorization import Asked, Origin, authorize
 from admin_service.access.directory import Grant
-from admin_service.access.matrix import (
+from admin_service.access.permission_matrix import (
     EVERY_ROLE,
     FOREIGN_ORGANIZATION,
     GROUP_PATHS,

@@ -16,11 +16,11 @@ from gateway_core.model.calls.holds import Hold, HoldState
 from gateway_core.model.catalog.entries import Model, PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, charge_lines, total_nano_credits
 from gateway_core.model.catalog.token_usage import TokenUsage
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.organization.scopes import Scope
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.storable_text import storable_text
-from usage_service.settlement.usage_reports import InvalidUsageError, UsageSource, estimated_usage, usage_of_report
+from usage_service.settlement.provider_usage import InvalidUsageError, UsageSource, estimated_usage, usage_of_report
 
 HOLD_CEILING: Final = "hold_ceiling"
 """Category of the line that lowers an estimated charge to the amount of its hold."""

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from envoy.data.accesslog.v3 import accesslog_pb2
 
-from gateway_core.contract.call_line import CallLine
+from gateway_core.contract.access_log_line import CallLine
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from tests.contract.usage_service.log_entries import call_values, journal_line, line_of, stream_entry
 from tests.contract.usage_service.settlement_cases import make_hold, make_report
-from usage_service.reports import (
+from usage_service.call_reports import (
     MalformedReportError,
     report_of,
     statement_of,

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from gateway_core.model.catalog.token_usage import TokenUsage
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from tests.unit.usage_service.settlement.reports import Document, answered, streamed
-from usage_service.settlement.usage_reports import MAX_TOKEN_COUNT, InvalidUsageError, estimated_usage, usage_of_report
+from usage_service.settlement.provider_usage import MAX_TOKEN_COUNT, InvalidUsageError, estimated_usage, usage_of_report
 
 OPENAI = (Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS)
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from gateway_core.model.catalog.entries import PriceSchedule
 from gateway_core.model.catalog.pricing import charge_lines, total_nano_credits
 from gateway_core.model.catalog.token_usage import TokenUsage
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from tests.property.gateway_core.model.catalog.price_schedules import schedules
 from tests.unit.usage_service.settlement.reports import Document, answered, streamed
-from usage_service.settlement.usage_reports import InvalidUsageError, usage_of_report
+from usage_service.settlement.provider_usage import InvalidUsageError, usage_of_report
 
 Reports = tuple[dict[str, object], dict[str, object]]
 """What Envoy tells of a stream, and of a JSON answer with the same content."""

@@ -9,11 +9,11 @@ import pytest
 from gateway_core.model.calls.holds import Claims, Hold, HoldState
 from gateway_core.model.catalog.entries import Model, PriceSchedule
 from gateway_core.model.catalog.token_usage import TokenUsage
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.stores.postgres.storable_text import storable_text
 from tests.support.data.example_hold import with_changes
-from usage_service.settlement.decision import HOLD_CEILING, CallReport, Resolution, SettlementDetail, resolve
-from usage_service.settlement.usage_reports import UsageSource
+from usage_service.settlement.charge_decision import HOLD_CEILING, CallReport, Resolution, SettlementDetail, resolve
+from usage_service.settlement.provider_usage import UsageSource
 
 MODEL = Model.model_validate(
     {

@@ -14,8 +14,8 @@ from typing import Final
 from google.protobuf.descriptor import ServiceDescriptor
 from megarouter.admin import v1 as admin_protos
 
-from admin_service.access.methods import Method, declared_methods
 from admin_service.access.permissions import Actor, Role, Target, TargetKind, may
+from admin_service.access.rpc_declarations import Method, declared_methods
 from admin_service.api.names import (
     API_KEYS,
     AUDIT_LOG_ENTRIES,

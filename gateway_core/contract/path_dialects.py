@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from gateway_core.model.dialects import Dialect
+from gateway_core.model.endpoints import Dialect
 
 ANTHROPIC_ROOT: Final = "/v1/messages"
 GEMINI_ROOT: Final = "/v1beta"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway_core.stores.postgres.packed import ABSENT, SEPARATOR, UnpackableError, packed_columns
+from gateway_core.stores.postgres.packed_columns import ABSENT, SEPARATOR, UnpackableError, packed_columns
 
 CLEAN = st.text(st.characters(blacklist_characters=f"\0{SEPARATOR}{ABSENT}", blacklist_categories=["Cs"]), max_size=20)
 VALUES = st.one_of(st.none(), CLEAN, st.sampled_from(["", " ", "{}", '"', "\\", "NULL", "é", "\n"]))
