@@ -1,4 +1,4 @@
-"""`python -m deploy.local`: the commands of `./dev`, once the environment is there."""
+"""`python -m deploy.local`: the commands of `./dev`. `deploy.local.toolchain` has already made the environment."""
 
 import sys
 
@@ -8,7 +8,7 @@ from deploy.local.supervision.errors import StackError
 
 
 def main() -> None:
-    """Runs the command of the command line."""
+    """Runs the command that the command line names."""
     try:
         quick = quick_specification(sys.argv[2:]) if sys.argv[1:2] == ["up"] else None
         if quick is not None:
@@ -19,7 +19,7 @@ def main() -> None:
         sys.exit(f"dev: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
-    from deploy.local.cli.commands import application  # noqa: PLC0415 - an ordinary start does without
+    from deploy.local.cli.commands import application  # noqa: PLC0415 - an ordinary `up` does not need it
 
     application(prog_name="./dev")
 

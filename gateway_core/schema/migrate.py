@@ -1,4 +1,4 @@
-"""Migrates a database to the newest schema: migrations, then roles and rights. Runs once per release, as the owner."""
+"""Migrates a database to the newest schema, then sets roles and rights. The owner runs this once for each release."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -17,13 +17,17 @@ _ROLE_ATTEMPTS: Final = 5
 
 
 async def migrate(connection: asyncpg.Connection, passwords: Mapping[str, str]) -> tuple[Migration, ...]:
-    """Applies the missing migrations, and the roles with their rights and passwords. Waits for a concurrent migration.
+    """Applies the missing migrations, then sets roles, rights and passwords. Waits for a concurrent migration.
+
+    Args:
+        connection: of the owner.
+        passwords: by role. Other roles keep their passwords.
 
     Returns:
-        The migrations applied by this call.
+        The migrations that this call applied.
 
     Raises:
-        SchemaError: the database was migrated by other files, or a password is invalid.
+        SchemaError: the database was migrated with other content or by a newer release, or a password cannot be used.
     """
     await connection.execute("SELECT pg_advisory_lock($1)", _LOCK_ID)
     try:
@@ -54,10 +58,10 @@ async def apply_migrations(connection: asyncpg.Connection, migrations: Sequence[
 
 
 async def _apply_roles(connection: asyncpg.Connection, passwords: Mapping[str, str]) -> None:
-    """Applies the roles, and retries if another migration interferes.
+    """Sets the roles, and tries again if another database's migration changes them concurrently.
 
-    Roles belong to the whole server, but the lock covers only this database. So the migration of another database may
-    change the same roles concurrently, and PostgreSQL then lets one of the two fail.
+    Roles belong to the whole server, but the advisory lock covers only this database. If two migrations change the same roles,
+    PostgreSQL makes one of them fail.
     """
     for attempt in range(1, _ROLE_ATTEMPTS + 1):
         try:
@@ -65,5 +69,5 @@ async def _apply_roles(connection: asyncpg.Connection, passwords: Mapping[str, s
         except (asyncpg.InternalServerError, asyncpg.UniqueViolationError, asyncpg.DuplicateObjectError) as error:
             if attempt == _ROLE_ATTEMPTS:
                 raise
-            logger.info("another migration is changing the roles: retrying", extra={"error": type(error).__name__})
+            logger.info("another migration is changing the roles; trying again", extra={"error": type(error).__name__})
     raise AssertionError("unreachable")

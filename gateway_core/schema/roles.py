@@ -1,4 +1,4 @@
-"""Gives the database the roles of the services with their rights and passwords."""
+"""Sets the roles of the services, their rights and their passwords."""
 
 from collections.abc import Mapping
 
@@ -10,9 +10,13 @@ from gateway_core.schema.scram import PasswordError, scram_verifier
 
 
 async def apply_roles(connection: asyncpg.Connection, passwords: Mapping[str, str]) -> None:
-    """Gives all roles the attributes and rights of `roles.sql`, and the passwords, in one transaction.
+    """Sets the attributes and rights in `roles.sql` and the passwords, all in one transaction.
 
-    The passwords leave this process only as verifiers. Roles that `passwords` leaves out keep theirs.
+    The passwords leave this process only as SCRAM verifiers.
+
+    Args:
+        connection: of the owner.
+        passwords: by role. Other roles keep their passwords.
 
     Raises:
         SchemaError: a password cannot be used.
@@ -25,5 +29,5 @@ async def apply_roles(connection: asyncpg.Connection, passwords: Mapping[str, st
                 verifier = scram_verifier(password, iterations)
             except PasswordError as error:
                 raise SchemaError(f"{SERVICE_URLS[role]}: {error}") from None
-            # Neither can be a parameter of the statement; neither holds a quote.
+            # ALTER ROLE takes no parameters. Neither value contains a quote.
             await connection.execute(f"ALTER ROLE {role} PASSWORD '{verifier}'")

@@ -1,12 +1,12 @@
--- All roles and all their rights, on one page.
+-- All roles and all their rights, in one file.
 --
--- `python -m gateway_core.schema migrate` runs this page after the migrations, every time and in one transaction. It revokes every
--- right and grants those below, so the rights are exactly those on this page. `migrate` itself sets the passwords.
+-- `python -m gateway_core.schema migrate` runs this file after the migrations, every time and in one transaction. It revokes all
+-- rights and then grants those below, so the roles have exactly these rights. `migrate` also sets the passwords.
 --
 --   megarouter_authz   authz_service logs in: finds the owner of a key by its hash, and inserts holds
---   megarouter_usage   usage_service logs in: settles holds, writes usage records and the ledger
---   megarouter_admin   admin_service logs in: manages organizations, people, keys and guardrails; posts top-ups
---   megarouter_audit   the owner switches to it for an audit: reads the accounting, but no users, keys or tokens
+--   megarouter_usage   usage_service logs in: settles holds, and writes usage records and the ledger
+--   megarouter_admin   admin_service logs in: writes organizations, people, keys and guardrails; posts top-ups
+--   megarouter_audit   the owner switches to it for an audit: reads the accounting tables, but no user, key or token
 --
 -- A role that logs in is a member of no other role, owns nothing and creates nothing, so it cannot become another role.
 -- ratelimit_service uses no database.
@@ -26,7 +26,7 @@ BEGIN
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted.name) THEN
             EXECUTE format('CREATE ROLE %I', wanted.name);
         END IF;
-        -- Only if something differs: NOSUPERUSER requires a superuser, even for a role that is not a superuser.
+        -- Only if something differs: NOSUPERUSER requires a superuser, even if the role is not a superuser.
         IF EXISTS (SELECT FROM pg_roles WHERE rolname = wanted.name
                       AND (rolcanlogin, rolinherit) IS DISTINCT FROM (wanted.logs_in, false)) THEN
             EXECUTE format('ALTER ROLE %I NOINHERIT %s', wanted.name, CASE WHEN wanted.logs_in THEN 'LOGIN' ELSE 'NOLOGIN' END);
@@ -95,7 +95,7 @@ GRANT EXECUTE ON FUNCTION identity_of_key(bytea), invite_of_token(bytea, text), 
     organizations_with_messages_due(integer), messages_waiting(), present_spend(text, text, text), present_use(text, text, text),
     cycle_start(text, text), identity_revisions_of(text[]), unpacked(text) TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON organizations, groups, users, members, api_keys, guardrails TO megarouter_admin;
--- To revoke a token, and to replace the demo's own.
+-- To revoke a token, and to replace the demo's token.
 GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, expire_time) ON access_tokens TO megarouter_admin;
 GRANT SELECT, INSERT ON user_identities, audit_log TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (use_count, revoke_time, update_time, group_path) ON invites TO megarouter_admin;
@@ -104,7 +104,7 @@ GRANT SELECT, INSERT, UPDATE (attempts, attempt_time, deliver_time) ON outbox_me
 GRANT SELECT, INSERT, UPDATE, DELETE ON request_replays TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON providers, models TO megarouter_admin;
 GRANT SELECT, INSERT ON price_versions TO megarouter_admin;
--- Top-ups, refunds and adjustments.
+-- To post top-ups, refunds and adjustments.
 GRANT SELECT, INSERT ON ledger_transfers TO megarouter_admin;
 GRANT SELECT, UPDATE (sequence) ON ledger_heads TO megarouter_admin;
 GRANT SELECT, UPDATE (sequence, balance_nano_credits) ON ledger_accounts TO megarouter_admin;

@@ -1,4 +1,4 @@
-"""`./dev up`: starts a stack, or shows the one that runs. What is only needed to show it loads while it starts."""
+"""`./dev up`: starts a stack, or shows the running one. Modules that only show it are loaded while it starts."""
 
 import json
 import os
@@ -26,11 +26,11 @@ _DETACH: Final = frozenset({"--detach", "-d"})
 
 
 def bring_up(specification: StackSpecification, *, detach: bool) -> None:
-    """Starts the stack, or shows the one that runs in this home already.
+    """Starts the stack, or shows the one that already runs in this home.
 
     Raises:
         LayoutError: the home cannot be used.
-        StackError: it could not be started.
+        StackError: the stack could not be started.
     """
     if running_state(specification.home) is None:
         _start(specification, detach=detach)
@@ -41,10 +41,10 @@ def bring_up(specification: StackSpecification, *, detach: bool) -> None:
 def _start(specification: StackSpecification, *, detach: bool) -> None:
     home = specification.home
     started_at = time.monotonic()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # treat SIGTERM like Ctrl-C
     supervisor = start_supervisor(specification, os.environ, bound=not detach)
     try:
-        from deploy.local.cli.terminal import console  # noqa: PLC0415 - the supervisor starts meanwhile
+        from deploy.local.cli.terminal import console  # noqa: PLC0415 - loads while the supervisor starts
 
         with console.status("starting"):
             state = wait_until_up(home, supervisor)
@@ -68,7 +68,7 @@ def _supervise_in_foreground(supervisor: subprocess.Popen[bytes]) -> None:
 
 
 def _stop_in_foreground(home: Home) -> None:
-    """A second Ctrl-C changes nothing: the supervisor is already at it, within bounds."""
+    """Stops the stack and ignores a second Ctrl-C: the supervisor is already stopping, within a time limit."""
     from deploy.local.cli.terminal import console  # noqa: PLC0415 - see `_start`
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -95,10 +95,8 @@ def _print_stack(home: Home, state: StackState) -> None:
     console.print(providers_line(state), markup=False)
     console.print()
     console.print(keys_table(json.loads(home.demo_file.read_text(encoding="utf-8"))))
-    console.print(f"the keys themselves: {home.demo_file}", markup=False, soft_wrap=True)
-    console.print(
-        f"the Super Admin's token: MEGAROUTER_ADMIN_TOKEN in {home.environment_file}", markup=False, soft_wrap=True
-    )
+    console.print(f"API keys: {home.demo_file}", markup=False, soft_wrap=True)
+    console.print(f"Super Admin token: MEGAROUTER_ADMIN_TOKEN in {home.environment_file}", markup=False, soft_wrap=True)
     environment = parse_environment(home.environment_file.read_text(encoding="utf-8"))
     console.print()
     for step in tour(environment, state, home.directory, _home_option(home)):
@@ -110,10 +108,13 @@ def _home_option(home: Home) -> str:
 
 
 def quick_specification(arguments: Sequence[str]) -> tuple[StackSpecification, bool] | None:
-    """What the arguments behind `up` ask for, and whether to detach; None where there is any doubt.
+    """Parses the arguments after `up` if they are plain and valid.
 
-    The library that reads command lines takes longer to load than the supervisor, so it reads only the others: help, and
-    whatever could be a mistake.
+    The command-line library takes longer to load than the supervisor. So it parses only what this function does not: help
+    and possible mistakes.
+
+    Returns:
+        The stack to start and whether to detach, or None if the library must parse the arguments.
 
     Raises:
         LayoutError: the ports or the workers are out of range.

@@ -1,4 +1,4 @@
-"""Telling a recorded process from another one that got the same pid later."""
+"""Distinguishes a recorded process from a later one with the same pid."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ _STATE_FIELD = 0
 
 @dataclass(frozen=True)
 class RecordedProcess:
-    """A process of this boot of the machine."""
+    """Identifies a process: its pid, its start time in clock ticks since boot, and the id of that boot."""
 
     pid: int
     start_ticks: int
@@ -19,12 +19,12 @@ class RecordedProcess:
 
 
 def boot_id() -> str:
-    """Names the running boot; start times count from it."""
+    """Returns the id of the current boot. Start times count from the boot."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 def identify(pid: int) -> RecordedProcess | None:
-    """The process that has this pid now; None when there is none, or only its remains."""
+    """Returns the process that has this pid now, or None if there is none or it is a zombie."""
     try:
         content = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -36,18 +36,18 @@ def identify(pid: int) -> RecordedProcess | None:
 
 
 def is_alive(identity: RecordedProcess) -> bool:
-    """Whether exactly this process still runs."""
+    """Returns whether exactly this process still runs."""
     return identify(identity.pid) == identity
 
 
 def send_signal(identity: RecordedProcess, signal_number: int) -> bool:
-    """Signals exactly this process; False when it is gone."""
+    """Sends a signal to exactly this process. Returns False if it no longer runs."""
     try:
         descriptor = os.pidfd_open(identity.pid)
     except ProcessLookupError:
         return False
     try:
-        # The descriptor pins the process, so what is verified now cannot become another one.
+        # The descriptor refers to one process, so no other process can take its pid after this check.
         if not is_alive(identity):
             return False
         signal.pidfd_send_signal(descriptor, signal_number)

@@ -1,13 +1,13 @@
-"""A process that has loaded what the services share, and becomes one of them in each fork.
+"""A process that loads the modules the services share, then forks into each service.
 
-`python -m deploy.local.process.warm_process`.
+`python -m deploy.local.process.warm_process MODULE...`
 
-Loading takes most of a service's start, and four services load nearly the same. Nothing is started before a fork: no
-thread, no event loop, no gRPC core, so a fork has nothing of these to inherit in a broken state.
+Loading modules takes most of a service's start, and the four services load nearly the same ones. Before a fork, this process
+starts no thread, no event loop and no gRPC core, so a fork inherits none of them in a broken state.
 
-Its standard input is a socket of packets. A request is JSON with a log's descriptor beside it, and is answered by the new
-process's id; the end of each process is reported as it comes. Secrets reach a fork in its request, and are on no command
-line. When the other side closes the socket, it ends, and the kernel then stops its forks.
+Standard input is a packet socket. A request is a JSON object accompanied by the descriptor of a log. The answer is the pid of
+the new process. When a forked process ends, this process reports it. Secrets travel in the request, never on a command
+line. This process ends when the other side closes the socket, and the kernel then stops its forks.
 """
 
 import ctypes
@@ -32,7 +32,7 @@ _FIRST_OTHER_DESCRIPTOR: Final = 3
 
 @dataclass(frozen=True)
 class _Forked:
-    """What a fork is told to become."""
+    """The request that a fork carries out."""
 
     module: str
     environment: dict[str, str]
@@ -41,21 +41,23 @@ class _Forked:
 
 
 def main() -> None:
-    """Loads the modules that the arguments name, says so, and forks until the other side closes."""
-    gc.disable()  # nothing of what is loaded will ever be garbage
+    """Loads the modules that the arguments name, reports that, and forks on request until the other side closes."""
+    gc.disable()  # loaded modules never become garbage
     for module in sys.argv[1:]:
         importlib.import_module(f"{module}.__main__")
     gc.freeze()
     gc.enable()
     if len(list(Path("/proc/self/task").iterdir())) != 1:
-        sys.exit("a module starts a thread when it is loaded: forking is not safe")
+        sys.exit(
+            "a module started a thread when it was loaded, so forking is not safe: start the thread in its main() instead"
+        )
     forked = _serve(socket.socket(fileno=os.dup(0)))
     if forked is not None:
         _become(forked)
 
 
 def _serve(requests: socket.socket) -> _Forked | None:
-    """Returns in each fork with what it is to become, and in this process, with None, at the end."""
+    """Returns the request in each fork, and None in this process at the end."""
     requests.send(b"{}")
     with selectors.DefaultSelector() as selector:
         selector.register(requests, selectors.EVENT_READ)
@@ -87,7 +89,7 @@ def _report_end(requests: socket.socket, selector: selectors.BaseSelector, key: 
 
 
 def _become(forked: _Forked) -> None:
-    """Runs the module's `main` as if this process had been started for it alone."""
+    """Runs the module's `main` as if this process had been started only for it."""
     os.setsid()
     end_with(forked.parent, signal.SIGTERM)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -102,9 +104,9 @@ def _become(forked: _Forked) -> None:
 
 
 def _rename(module: str) -> None:
-    """Has process lists show the command line that would have started the module. It may only become shorter."""
+    """Makes process lists show the command line of the module. A name longer than the present one does not fit."""
     fields = Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    start, end = int(fields[45]), int(fields[46])  # arg_start and arg_end of proc(5), counted from behind the name
+    start, end = int(fields[45]), int(fields[46])  # arg_start and arg_end in proc(5), counted after the name
     shown = b"\0".join(os.fsencode(word) for word in (sys.executable, "-m", module)) + b"\0"
     if start and len(shown) < end - start:
         ctypes.memmove(start, shown.ljust(end - start, b"\0"), end - start)

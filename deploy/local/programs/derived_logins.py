@@ -1,4 +1,4 @@
-"""Migrating a database without a stack around it, for tests and benchmarks."""
+"""Migrates a database without a stack, for tests and benchmarks."""
 
 import asyncpg
 
@@ -8,10 +8,10 @@ from gateway_core.schema.migrate import migrate
 
 
 async def migrate_with_derived_logins(connection: asyncpg.Connection, owner_url: str) -> None:
-    """Migrates a database for tests and benchmarks: services log in with the URLs that `login_url` makes.
+    """Migrates a database so that services can log in with the URLs from `login_url`.
 
     Args:
-        connection: of the owner.
+        connection: a connection of the owner.
         owner_url: the URL of the owner.
     """
     await migrate(connection, read_passwords(service_database_urls(owner_url, {})))

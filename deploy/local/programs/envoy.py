@@ -1,4 +1,4 @@
-"""Envoy: its bootstrap, its process, and how its traffic ends."""
+"""Envoy: how to start it and how to drain its traffic."""
 
 import os
 import time
@@ -16,13 +16,13 @@ from deploy.local.stack.plan import StackPlan
 
 DRAIN_TIMEOUT_S = 5.0
 IDLE_CONNECTIONS_S = 0.5
-"""How long connections without a call are waited for: whoever uses one within this time is told to make another."""
+"""How long to wait for idle connections. A client that uses one within this time is asked to open a new one."""
 _ACTIVE = r"^http\..*\.downstream_(rq|cx)_active$"
 MAX_THREADS = 4
 
 
 def envoy_program(plan: StackPlan) -> Program:
-    """The proxy that all traffic passes."""
+    """Returns Envoy, the proxy that all traffic passes through."""
     home, ports = plan.home, plan.ports
     return Program(
         name="envoy",
@@ -50,8 +50,9 @@ def _command(bootstrap: Path) -> list[str]:
 
 
 def drain(envoy_admin_port: int, timeout_s: float = DRAIN_TIMEOUT_S) -> None:
-    """Takes no new connections, has every answer on an old one say that it is the last (`connection: close`), and waits,
-    within the time, until the calls under way have ended and the connections are given back.
+    """Makes Envoy refuse new connections and send `connection: close` with every answer on an open one.
+
+    Waits at most `timeout_s` until running calls have ended and clients have closed their connections.
     """
     deadline = time.monotonic() + timeout_s
     status, _ = probes.http_request(envoy_admin_port, "/drain_listeners", "POST")
@@ -72,14 +73,14 @@ def drain(envoy_admin_port: int, timeout_s: float = DRAIN_TIMEOUT_S) -> None:
 
 @dataclass(frozen=True)
 class Active:
-    """What clients have open on the listeners."""
+    """How many requests and connections clients have open on the listeners."""
 
     requests: int
     connections: int
 
 
 def active_on_listeners(stats: str) -> Active:
-    """Sums Envoy's statistics, without the admin page itself."""
+    """Sums the open requests and connections in the text of Envoy's `/stats`, except those to its admin page."""
     lines = [line.partition(": ") for line in stats.splitlines() if not line.startswith("http.admin.")]
     requests, connections = (
         sum(int(value) for name, _, value in lines if name.endswith(ending) and value.isdigit())

@@ -1,4 +1,4 @@
-"""Writes Envoy's bootstrap, and the tables of its check of JSON."""
+"""Writes Envoy's bootstrap, and the tables that its JSON check uses."""
 
 from pathlib import Path
 
@@ -16,10 +16,14 @@ from deploy.local.stack.providers import Route
 
 
 def write_bootstrap(plan: StackPlan, otlp_endpoint: str | None) -> None:
-    """Writes the bootstrap and has Envoy check it. The secrets it refers to must be in their plan.
+    """Writes the bootstrap and makes Envoy validate it. The secret files that it names must exist.
+
+    Args:
+        plan: the stack.
+        otlp_endpoint: `host:port` of the trace collector, or None to disable tracing.
 
     Raises:
-        StartError: Envoy refuses the bootstrap, or there is no binary or no module.
+        StartError: Envoy refuses the bootstrap, or Envoy's binary or module is missing.
     """
     home, ports = plan.home, plan.ports
     options = BootstrapOptions(
@@ -54,7 +58,7 @@ def _module() -> Path:
 
 
 def _write_validated(bootstrap: Path, text: str) -> None:
-    """A bootstrap that stands in the file has passed: the same text is not checked again at every restart."""
+    """Writes and validates the text. Skips both if the file already has this text, because only valid text stays there."""
     if bootstrap.exists() and bootstrap.read_text(encoding="utf-8") == text:
         return
     write_private(bootstrap, text)

@@ -1,4 +1,4 @@
-"""The files that Envoy reads at its start. Its configuration is built again only when something it depends on changed."""
+"""Writes the files that Envoy reads at startup. Rebuilds its configuration only if something it depends on has changed."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -19,10 +19,10 @@ _DEFAULT_OTLP_PORT: Final = 4317
 
 
 def prepare_files(plan: StackPlan) -> None:
-    """Writes everything Envoy reads at its start; credentials that are no longer set are removed.
+    """Writes everything that Envoy reads at startup, and removes credentials that are no longer set.
 
     Raises:
-        StartError: Envoy refuses the bootstrap, or there is no binary or no module.
+        StartError: Envoy refuses the bootstrap, or Envoy's binary or module is missing.
     """
     home = plan.home
     _write_secrets(plan)
@@ -31,7 +31,7 @@ def prepare_files(plan: StackPlan) -> None:
     written = (home.bootstrap_file, home.admin_json_types_file)
     if stamp is not None and stamp.covers(source, frozenset()) and all(file.exists() for file in written):
         return
-    # Imported here: Envoy's typed configuration takes a second to load.
+    # Imported here, because Envoy's typed configuration takes a second to load.
     from deploy.local.programs.envoy_bootstrap import write_bootstrap  # noqa: PLC0415
 
     write_bootstrap(plan, otlp_address(plan.environment))
@@ -39,7 +39,7 @@ def prepare_files(plan: StackPlan) -> None:
 
 
 def otlp_address(environment: Mapping[str, str]) -> str | None:
-    """`host:port` of the collector that the standard variable names by URL; None when tracing is off."""
+    """Returns `host:port` of the collector from the URL in OTEL_EXPORTER_OTLP_ENDPOINT, or None if that is not set."""
     url = environment.get(OTLP_ENDPOINT)
     if not url:
         return None
@@ -57,7 +57,7 @@ def _write_secrets(plan: StackPlan) -> None:
 
 
 def _source(plan: StackPlan) -> str:
-    """A fingerprint of everything the configuration depends on. Secrets have files of their own and are no part of it."""
+    """Returns a fingerprint of everything the configuration depends on. It excludes secrets, which have their own files."""
     try:
         binary, module = find_binary(), find_module()
     except (BinaryNotFoundError, ModuleNotBuiltError) as error:

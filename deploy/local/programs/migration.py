@@ -1,4 +1,4 @@
-"""Migrating the database of a stack, once, while its services start and wait for that."""
+"""Migrates the database of a stack once, while its services start and wait for it."""
 
 import asyncio
 import sys
@@ -12,7 +12,7 @@ _POLL_INTERVAL_S = 0.02
 
 
 async def migrate_database(home: Home, environment: Mapping[str, str]) -> None:
-    """Runs `python -m gateway_core.schema migrate`, which waits for PostgreSQL itself. Call it on the main thread.
+    """Runs `python -m gateway_core.schema migrate`, which waits for PostgreSQL. Call this on the main thread.
 
     Args:
         home: receives the log.
@@ -31,7 +31,7 @@ async def migrate_database(home: Home, environment: Mapping[str, str]) -> None:
         )
     )
     try:
-        while process.poll() is None:  # noqa: ASYNC110 - a process sets no event
+        while process.poll() is None:  # noqa: ASYNC110 - a process cannot set an event
             await asyncio.sleep(_POLL_INTERVAL_S)
     finally:
         if process.poll() is None:
@@ -39,7 +39,7 @@ async def migrate_database(home: Home, environment: Mapping[str, str]) -> None:
             process.wait()
     if process.returncode == EXIT_BEFORE_BASELINE:
         raise StartError(
-            f"the database of {home.directory} was made by an earlier release and cannot be migrated: run `./dev down`, then"
+            f"an earlier release made the database in {home.directory}, and it cannot be migrated: run `./dev down`, then"
             " remove that directory, or choose another --home"
         )
     if process.returncode != 0:

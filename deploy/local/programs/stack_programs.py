@@ -1,4 +1,4 @@
-"""The processes of a local stack."""
+"""Defines the processes of a local stack."""
 
 import sys
 from pathlib import Path
@@ -19,7 +19,7 @@ from deploy.local.stack.plan import StackPlan
 
 
 def stack_programs(plan: StackPlan) -> tuple[Program, ...]:
-    """All processes, in the order of the table."""
+    """Returns all programs in the order of the status table."""
     return (
         envoy.envoy_program(plan),
         *(_service_program(plan, service, worker) for service in SERVICES for worker in plan.ports.workers_of(service)),
@@ -30,7 +30,7 @@ def stack_programs(plan: StackPlan) -> tuple[Program, ...]:
 
 
 def external_addresses(backends: Backends) -> dict[str, str]:
-    """Databases that are not ours: name to `host:port`, without the password."""
+    """Returns the databases that this stack does not run: name to `host:port`, without the password."""
     urls = {
         "postgres": None if backends.embedded_postgres else backends.database_url,
         "redis": None if backends.embedded_redis else backends.redis_url,
@@ -39,17 +39,17 @@ def external_addresses(backends: Backends) -> dict[str, str]:
 
 
 def without_credentials(url: str) -> str:
-    """The address in a URL, for people."""
+    """Returns the `host:port` of a URL."""
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def _short(socket: Path, home: Home) -> Path:
-    """Relative to the home where it lies inside."""
+    """Returns the path relative to the home if it is inside."""
     return socket.relative_to(home.directory) if socket.is_relative_to(home.directory) else socket
 
 
 def _service_program(plan: StackPlan, service: str, worker: int) -> Program:
-    """One process of a service. Workers are supervised one by one: each has its line, its log and its restarts."""
+    """Returns one process of a service. Each worker has its own status line, log and restarts."""
     name = process_name(service, worker)
     socket = plan.home.socket(service, worker)
     environment = service_environment(

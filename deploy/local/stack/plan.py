@@ -1,4 +1,4 @@
-"""Everything the processes of a stack are made from."""
+"""Everything needed to start the processes of a stack."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,21 +13,21 @@ from deploy.local.stack.specification import StackSpecification
 
 @dataclass(frozen=True, repr=False)
 class StackPlan:
-    """A specification with all that follows from it and from the environment."""
+    """A specification, and what follows from it and from the environment."""
 
     specification: StackSpecification
     secrets: StackSecrets
     backends: Backends
     routes: Sequence[Route]
-    environment: Mapping[str, str]  # what every process inherits
+    environment: Mapping[str, str]  # of every process
     admin_edge: AdminEdge = field(default_factory=AdminEdge)
 
     @property
     def home(self) -> Home:
-        """Where the stack keeps its files."""
+        """The directory of the stack."""
         return self.specification.home
 
     @property
     def ports(self) -> Ports:
-        """Where it listens."""
+        """The ports of the stack."""
         return self.specification.ports

@@ -1,4 +1,4 @@
-"""What to run, and where: read once from a command line, then taken whole by everything that needs a part of it."""
+"""What to run and where: parsed once from a command line, then passed whole to everything that needs a part of it."""
 
 import argparse
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ DEFAULT_PORT_BASE: Final = 10_000
 
 @dataclass(frozen=True)
 class StackSpecification:
-    """One stack."""
+    """A stack to run: its directory, its ports and its catalog."""
 
     home: Home
     ports: Ports
-    """With the number of workers of the services that have them."""
+    """Also contains the number of workers."""
     catalog_file: Path = DEFAULT_CATALOG
 
     def arguments(self) -> list[str]:
-        """The command line of the supervisor."""
+        """Returns the command-line arguments for the supervisor."""
         return [
             *("--home", str(self.home.directory), "--port-base", str(self.ports.base)),
             *("--catalog", str(self.catalog_file), "--workers", str(self.ports.workers)),
@@ -36,7 +36,13 @@ def specified(
     catalog: Path = DEFAULT_CATALOG,
     workers: int = 1,
 ) -> StackSpecification:
-    """The stack that the values of a command line describe.
+    """Returns the stack that command-line values describe.
+
+    Args:
+        home: the directory of the stack; `~` and relative paths are allowed.
+        port_base: the first port.
+        catalog: the catalog file; `~` and relative paths are allowed.
+        workers: processes of authz_service and of ratelimit_service.
 
     Raises:
         LayoutError: the ports or the workers are out of range.
@@ -45,12 +51,16 @@ def specified(
 
 
 def home_in(directory: Path) -> Home:
-    """The home that a path on the command line names."""
+    """Returns the home at a path from the command line."""
     return Home(directory.expanduser().resolve())
 
 
 def parse_specification(arguments: Sequence[str]) -> StackSpecification:
-    """The reverse of `StackSpecification.arguments`."""
+    """Parses the output of `StackSpecification.arguments`.
+
+    Raises:
+        LayoutError: see `specified`.
+    """
     parser = argparse.ArgumentParser(prog="python -m deploy.local.supervision.supervise")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--port-base", type=int, required=True)

@@ -1,4 +1,4 @@
-"""What the supervisor says about itself in the state file: read by status, by the waiting parent, and for cleaning up."""
+"""The state file that the supervisor writes. `./dev status`, a waiting `./dev up` and the cleanup read it."""
 
 import dataclasses
 import json
@@ -10,13 +10,13 @@ from typing import Any
 from deploy.local.process.private_files import write_private
 from deploy.local.process.recorded_process import RecordedProcess
 
-# What the supervisor process ends with.
+# Exit statuses of the supervisor.
 EXIT_FAILED = 1
 EXIT_ALREADY_RUNNING = 3
 
 
 class Phase(StrEnum):
-    """Where the stack is in its life."""
+    """The phase of a stack's life."""
 
     STARTING = "starting"
     READY = "ready"
@@ -25,7 +25,7 @@ class Phase(StrEnum):
 
 
 class Health(StrEnum):
-    """How a process is."""
+    """The health of a process. EXTERNAL: the stack uses it but does not run it."""
 
     STARTING = "starting"
     READY = "ready"
@@ -37,7 +37,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True)
 class ProcessState:
-    """One line of the table."""
+    """The state of one process: a line of the status table."""
 
     name: str
     address: str
@@ -50,7 +50,7 @@ class ProcessState:
 
 @dataclass(frozen=True)
 class StackState:
-    """The whole stack."""
+    """The state of the whole stack."""
 
     phase: Phase
     supervisor: RecordedProcess
@@ -63,10 +63,10 @@ class StackState:
     failure: str | None = None
 
     def process(self, name: str) -> ProcessState:
-        """The process of this name.
+        """Returns the process with this name.
 
         Raises:
-            KeyError: there is none.
+            KeyError: there is no such process.
         """
         for process in self.processes:
             if process.name == name:
@@ -75,12 +75,12 @@ class StackState:
 
 
 def write_state(path: Path, state: StackState) -> None:
-    """Replaces the state file."""
+    """Replaces the state file atomically."""
     write_private(path, json.dumps(dataclasses.asdict(state), indent=2) + "\n")
 
 
 def read_state(path: Path) -> StackState | None:
-    """The recorded state; None when there is none, or it cannot be read."""
+    """Returns the recorded state, or None if the file is missing or cannot be read."""
     try:
         return _stack_state(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""From what `./dev up` asked for to the processes, the providers' routes and the demo organization."""
+"""Turns a specification into the processes to start, the routes to providers and the demo organization."""
 
 from collections.abc import Mapping, Sequence
 
@@ -26,10 +26,14 @@ from deploy.local.supervision.lifecycle import Assembly, RefusedError
 
 
 def assemble(specification: StackSpecification, environment: Mapping[str, str]) -> Assembly:
-    """Everything about to be started.
+    """Returns everything that the supervisor starts.
+
+    Args:
+        specification: the stack.
+        environment: of the caller.
 
     Raises:
-        RefusedError: the catalogue or the environment does not describe a stack that can run.
+        RefusedError: the catalog or the environment does not describe a stack that can run.
         LayoutError: the home cannot be used.
     """
     try:

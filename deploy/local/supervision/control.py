@@ -1,6 +1,6 @@
-"""The supervisor's control socket: one JSON request and one JSON answer per connection.
+"""The supervisor's control socket: one JSON request and one JSON answer for each connection.
 
-Only the owner of the home can reach it: the directory of the socket is closed to others.
+Only the owner of the home can reach the socket, because its directory is closed to other users.
 """
 
 import asyncio
@@ -22,11 +22,16 @@ Commands = Mapping[str, Callable[[str], Awaitable[None]]]
 
 
 class ControlError(Exception):
-    """The supervisor did not do what was asked; the message says why."""
+    """The supervisor did not carry out a command. The message says why."""
 
 
 async def serve_control(path: Path, commands: Commands) -> asyncio.Server:
-    """Listens for requests `{"command": ..., "process": ...}`. The file of a killed supervisor must be gone."""
+    """Listens for requests `{"command": ..., "process": ...}`. First remove the socket that a killed supervisor left.
+
+    Args:
+        path: of the socket.
+        commands: a function for each command; it receives the name of a process.
+    """
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -34,7 +39,9 @@ async def serve_control(path: Path, commands: Commands) -> asyncio.Server:
             writer.write(json.dumps({"error": error}).encode() + b"\n")
             await writer.drain()
         except (OSError, ValueError, TimeoutError):
-            logger.info("a control request was not completed")
+            logger.info(
+                "a control request failed: the client closed the connection, or sent an invalid request or none"
+            )
         finally:
             writer.close()
 
@@ -48,7 +55,7 @@ async def _answer(reader: asyncio.StreamReader, commands: Commands) -> str | Non
         request = json.loads(line)
         command, process = commands[request["command"]], str(request["process"])
     except (ValueError, KeyError, TypeError):
-        return f"the request is not understood; commands are {', '.join(commands)}"
+        return f"invalid request: send a command ({', '.join(commands)}) and a process"
     try:
         await command(process)
     except (StartError, OSError) as error:
@@ -57,10 +64,10 @@ async def _answer(reader: asyncio.StreamReader, commands: Commands) -> str | Non
 
 
 def request_control(path: Path, command: str, process: str) -> None:
-    """Asks a running supervisor to `stop`, `start` or `restart` a process, and waits until it has.
+    """Asks a running supervisor to `stop`, `start` or `restart` a process, and waits until that is done.
 
     Raises:
-        ControlError: there is no supervisor, or it could not.
+        ControlError: no supervisor answers, or the command failed.
     """
     try:
         with socket.socket(socket.AF_UNIX) as connection:
@@ -70,6 +77,6 @@ def request_control(path: Path, command: str, process: str) -> None:
             with connection.makefile("rb") as answers:
                 answer = json.loads(answers.readline() or b'{"error": "the supervisor ended"}')
     except OSError as error:
-        raise ControlError(f"the supervisor cannot be reached: {error}") from error
+        raise ControlError(f"cannot reach the supervisor: {error}") from error
     if answer["error"] is not None:
         raise ControlError(answer["error"])

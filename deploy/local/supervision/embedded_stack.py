@@ -1,4 +1,4 @@
-"""A whole stack as an object, for test suites: the same supervisor as behind `./dev up`, and hooks to break things."""
+"""A whole stack as an object for tests: runs the same supervisor as `./dev up`, and can kill, stop and restart processes."""
 
 import json
 import os
@@ -22,15 +22,15 @@ SUPERVISOR_WAIT_S = 60.0
 
 
 class Stack:
-    """A stack in a home of its own. It ends when the process that started it ends.
+    """A stack in its own home. It ends when the process that started it ends.
 
     Args:
-        home: directory for all its state.
-        port_base: first of its ports.
-        catalog: catalogue file.
-        workers: of authz_service and of ratelimit_service.
-        settings: further environment variables, for example service settings. Variables of the calling shell that
-            point to other databases, or hold credentials of real providers, are not passed on.
+        home: the directory for all its state.
+        port_base: the first of its ports.
+        catalog: the catalog file.
+        workers: processes of authz_service and of ratelimit_service.
+        settings: more environment variables, for example service settings. The stack does not inherit variables of the
+            calling shell that name other databases or contain credentials of real providers.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class Stack:
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Starts everything and waits until it is ready. Call it from the main thread.
+        """Starts everything and waits until it is ready. Call this on the main thread.
 
         Raises:
-            StackError: it could not be started; nothing of it runs then.
+            StackError: the stack could not be started. None of its processes runs.
         """
         environment = {**inherited(os.environ), **self._settings}
         self._supervisor = start_supervisor(self.specification, environment, bound=True)
@@ -58,16 +58,16 @@ class Stack:
 
     @property
     def home(self) -> Home:
-        """Where it keeps its files."""
+        """The directory of the stack."""
         return self.specification.home
 
     @property
     def ports(self) -> Ports:
-        """Where it listens."""
+        """The ports of the stack."""
         return self.specification.ports
 
     def stop(self) -> None:
-        """Ends everything; does nothing when nothing runs."""
+        """Stops everything. Does nothing if nothing runs."""
         stop_stack(self.home)
         if self._supervisor is not None:
             self._supervisor.wait(SUPERVISOR_WAIT_S)
@@ -84,7 +84,7 @@ class Stack:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The values of `HOME/env`."""
+        """The variables in `HOME/env`."""
         return parse_environment(self.home.environment_file.read_text(encoding="utf-8"))
 
     @property
@@ -95,10 +95,10 @@ class Stack:
 
     @property
     def state(self) -> StackState:
-        """What the supervisor says now.
+        """The state that the supervisor recorded last.
 
         Raises:
-            StackError: it does not run.
+            StackError: the supervisor does not run.
         """
         state = running_state(self.home)
         if state is None:
@@ -106,10 +106,10 @@ class Stack:
         return state
 
     def identity(self, name: str) -> RecordedProcess:
-        """The running process of a program: `envoy`, `authz_service`, `postgres`, ...
+        """Returns the running process of a program: `envoy`, `authz_service`, `postgres`, ...
 
         Raises:
-            StackError: it does not run.
+            StackError: the program does not run.
         """
         identity = self.state.process(name).identity
         if identity is None:
@@ -117,20 +117,20 @@ class Stack:
         return identity
 
     def kill(self, name: str, signal_number: int = signal.SIGKILL) -> None:
-        """Signals a process behind the supervisor's back: killed, it is started again after a moment.
+        """Sends a signal to a process without the supervisor's knowledge. The supervisor restarts a process that ends.
 
-        SIGSTOP freezes it, SIGCONT lets it go on.
+        SIGSTOP freezes the process, and SIGCONT resumes it.
         """
         send_signal(self.identity(name), signal_number)
 
     def stop_process(self, name: str) -> None:
-        """Ends a process in good order; it stays down until `start_process`."""
+        """Stops a process gracefully. It stays down until `start_process`."""
         request_control(self.home.control_socket, "stop", name)
 
     def start_process(self, name: str) -> None:
-        """Starts a process that was stopped, and waits until it is ready."""
+        """Starts a stopped process and waits until it is ready."""
         request_control(self.home.control_socket, "start", name)
 
     def restart(self, name: str) -> None:
-        """Ends a process in good order and starts it again; returns when it is ready."""
+        """Stops a process gracefully, starts it again, and waits until it is ready."""
         request_control(self.home.control_socket, "restart", name)

@@ -1,8 +1,8 @@
-"""Why a stack cannot be started or stopped as asked."""
+"""Errors of starting and stopping a stack."""
 
 
 class StackError(Exception):
-    """The stack is not as asked for; the message says why."""
+    """The stack could not be started, stopped or reached. The message says why."""
 
 
 class AlreadyRunningError(StackError):

@@ -1,4 +1,4 @@
-"""The life of a supervisor: it takes the home, starts the processes, and gives everything back at the end."""
+"""The life of a supervisor: it locks the home, starts the processes, and cleans up at the end."""
 
 import asyncio
 import fcntl
@@ -34,11 +34,11 @@ async def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Assembly:
-    """What a supervisor runs, and what it says about it."""
+    """What a supervisor runs, and what it records about that in the state file."""
 
     programs: Sequence[Program]
-    seed: Callable[[], Awaitable[Mapping[str, str]]]  # beside the start; returns the content of HOME/env
-    migrate: Callable[[], Awaitable[None]] = _nothing  # beside the start of the programs, which wait for it
+    seed: Callable[[], Awaitable[Mapping[str, str]]]  # runs during the start; returns the content of HOME/env
+    migrate: Callable[[], Awaitable[None]] = _nothing  # runs while the programs start, which wait for it
     other_processes: tuple[ProcessState, ...] = ()
     real_providers: tuple[str, ...] = ()
     mock_providers: tuple[str, ...] = ()
@@ -46,19 +46,19 @@ class Assembly:
 
 
 class RefusedError(Exception):
-    """What was asked for cannot be assembled; the message says why."""
+    """The requested stack cannot be run. The message says why."""
 
 
-# Told in one sentence, without a stack trace.
+# Reported as a message without a stack trace.
 _FAILURES = (RefusedError, LayoutError, PrivilegeError, StartError, OSError)
 
 
 @contextmanager
 def hold_home(home: Home) -> Iterator[None]:
-    """Holds the home's lock; the kernel lets go of it when the supervisor ends, however it ends.
+    """Holds the home's lock. The kernel releases it when the supervisor ends, even if it is killed.
 
     Raises:
-        AlreadyRunningError: somebody else holds it.
+        AlreadyRunningError: another process holds the lock.
     """
     with home.lock_file.open("a") as file:
         try:
@@ -72,7 +72,11 @@ def hold_home(home: Home) -> Iterator[None]:
 
 
 def run(specification: StackSpecification, assemble: Callable[[], Assembly]) -> int:
-    """Runs the stack until told to stop; returns the exit status. A failure is left in the state file.
+    """Runs the stack until a signal stops it. Returns the exit status. Leaves a failure in the state file.
+
+    Args:
+        specification: the stack.
+        assemble: returns what to run. Called once this process holds the home.
 
     Raises:
         AlreadyRunningError: another supervisor holds the home.
@@ -101,7 +105,7 @@ def run(specification: StackSpecification, assemble: Callable[[], Assembly]) -> 
 
 
 def _warm_start(home: Home, assembly: Assembly) -> AbstractContextManager[WarmStart | None]:
-    """Begins to load what several programs share, beside the start of all others."""
+    """Begins to load the modules of services while the other programs start."""
     modules = sorted({program.warm_module for program in assembly.programs if program.warm_module is not None})
     if not modules:
         return nullcontext()
@@ -113,14 +117,14 @@ def _clear(home: Home) -> None:
     before = read_state(home.state_file)
     if before is not None:
         for name in end_leftovers(before):
-            logger.warning("ended %s, left behind by an earlier run", name)
+            logger.warning("ended %s, which an earlier run left behind", name)
     remove_files([home.environment_file, home.state_file, home.control_socket])
 
 
 def _first_state(ports: Ports) -> StackState:
     own = identify(os.getpid())
     if own is None:
-        raise LayoutError("/proc is not mounted: the runner needs it to recognise its processes")
+        raise LayoutError("/proc is not mounted: mount it, because the runner needs it to identify its processes")
     return StackState(phase=Phase.STARTING, supervisor=own, port_base=ports.base, workers=ports.workers)
 
 
@@ -139,7 +143,7 @@ def _write_failure(home: Home, state: StackState, failure: str) -> None:
 
 
 async def _supervise(supervisor: Supervisor, home: Home, assembly: Assembly, warm: WarmStart | None) -> str | None:
-    """Runs until a signal arrives or the start fails; returns the failure. Everything has ended when it returns."""
+    """Runs until a signal arrives or the start fails. Stops every process, then returns the failure or None."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -153,7 +157,7 @@ async def _supervise(supervisor: Supervisor, home: Home, assembly: Assembly, war
             starting.result()
             await stopping
     except _FAILURES as error:
-        logger.error("the start failed: %s", error)  # noqa: TRY400 - a trace would say nothing more
+        logger.error("the start failed: %s", error)  # noqa: TRY400 - a stack trace would add nothing
         return str(error)
     finally:
         starting.cancel()
@@ -165,7 +169,7 @@ async def _supervise(supervisor: Supervisor, home: Home, assembly: Assembly, war
 
 
 async def _together(*works: Awaitable[object]) -> None:
-    """Waits for all; the first failure ends the others."""
+    """Waits for all. The first failure cancels the others."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         await asyncio.gather(*tasks)
@@ -176,7 +180,7 @@ async def _together(*works: Awaitable[object]) -> None:
 
 
 async def _bring_up(supervisor: Supervisor, home: Home, assembly: Assembly, warm: WarmStart | None) -> None:
-    """Starts the programs, migrates the database and seeds the demo organization side by side: the first failure ends all."""
+    """Starts the programs, migrates the database and seeds the demo organization concurrently. The first failure cancels all."""
     seeding = asyncio.ensure_future(assembly.seed())
     await _together(supervisor.start(warm), assembly.migrate(), seeding)
     values = seeding.result()

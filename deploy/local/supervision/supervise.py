@@ -1,4 +1,4 @@
-"""`python -m deploy.local.supervision.supervise`: the supervisor process. Started by `./dev up` and by tests, not by hand."""
+"""`python -m deploy.local.supervision.supervise`: the supervisor process. `./dev up` and tests start it."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ from deploy.local.supervision.lifecycle import run
 
 
 def main() -> None:
-    """Parses the command line that `deploy.local.supervision.background` writes, and runs."""
+    """Parses the command line from `deploy.local.supervision.background` and runs the stack."""
     specification = parse_specification(sys.argv[1:])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:

@@ -1,4 +1,4 @@
-"""One supervised process at run time: starting it, seeing it end, ending it."""
+"""Runs one supervised process: starts it, notices its end, and stops it."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ class Entry:
         self.wanted = asyncio.Event()
         self.wanted.set()
         self.running = asyncio.Event()
-        self.ended = asyncio.Event()  # the opposite, to be waited for
+        self.ended = asyncio.Event()  # the opposite of `running`, so that a task can wait for either
         self.ended.set()
         self._process: subprocess.Popen[bytes] | ForkedProcess | None = None
         self._identity: RecordedProcess | None = None
@@ -41,7 +41,7 @@ class Entry:
 
     @property
     def state(self) -> ProcessState:
-        """The line of the table."""
+        """The state of the process for the status table."""
         return ProcessState(
             name=self.program.name,
             address=self.program.address,
@@ -58,10 +58,10 @@ class Entry:
         return time.monotonic() - self._started_monotonic_s
 
     def start(self, warm: WarmStart | None = None) -> None:
-        """Starts the process. Runs on the main thread: the process ends when the starting thread does.
+        """Starts the process. Call this on the main thread, because the process ends when the starting thread ends.
 
         Args:
-            warm: forks a program whose module it has loaded, so that the program need not load it.
+            warm: starts the program as a fork that has already loaded its modules, if the program has a warm module.
         """
         self._started_monotonic_s = time.monotonic()
         self._process = self._started(warm)
@@ -80,7 +80,7 @@ class Entry:
             try:
                 return warm.start(self.program.warm_module, child)
             except WarmStartError as error:
-                logger.warning("%s is started for itself: %s", self.program.name, error)
+                logger.warning("%s could not be forked and is started as a new process: %s", self.program.name, error)
         return start_child(child)
 
     def _on_exit(self, process: subprocess.Popen[bytes] | ForkedProcess, descriptor: int) -> None:
@@ -94,10 +94,10 @@ class Entry:
         logger.info("%s ended: %s", self.program.name, self._last_exit)
 
     async def until_ready(self) -> None:
-        """Waits until the process can do its work.
+        """Waits until the process is ready.
 
         Raises:
-            StartError: it ended first, or was not ready in time.
+            StartError: the process ended before it was ready, or was not ready in time.
         """
         deadline = time.monotonic() + self.program.start_timeout_s
         while not await self.probe():
@@ -108,13 +108,13 @@ class Entry:
             await asyncio.sleep(POLL_INTERVAL_S)
 
     async def probe(self) -> bool:
-        """Asks the process how it is and notes the answer."""
+        """Probes the process, updates `health`, and returns whether it is ready."""
         process = self._process
         if process is None:
             return False
         ready = await asyncio.to_thread(self.program.is_ready, process.pid)
         if process is not self._process:
-            return False  # another one by now
+            return False  # the process was replaced meanwhile
         if ready:
             self.health = Health.READY
         elif self.health is Health.READY:
@@ -126,7 +126,7 @@ class Entry:
         return StartError(f"{self.program.name} {what}. The end of {log_file}:\n{last_lines(log_file)}")
 
     async def stop(self) -> None:
-        """Drains and ends the process; kills it, with what it started, when it takes too long."""
+        """Drains and stops the process. Kills it and its children if it does not end in time."""
         process = self._process
         if process is None:
             return
@@ -137,14 +137,14 @@ class Entry:
             async with asyncio.timeout(self.program.stop_timeout_s):
                 await self.ended.wait()
                 return
-        logger.warning("%s did not stop in time and is killed", self.program.name)
+        logger.warning("killing %s because it did not stop in time", self.program.name)
         self._signal(process, signal.SIGKILL)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(KILL_TIMEOUT_S):
                 await self.ended.wait()
 
     def _signal(self, process: subprocess.Popen[bytes] | ForkedProcess, number: signal.Signals) -> None:
-        """The group is signalled only to kill: a program tells its own children how to stop."""
+        """Sends SIGKILL to the process group, and other signals only to the process, which stops its own children."""
         if process is not self._process:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -155,7 +155,7 @@ class Entry:
 
 
 def describe_exit(return_code: int) -> str:
-    """A return code as people say it."""
+    """Formats a return code of `subprocess.Popen`: `status 1`, or the name of the signal, such as `SIGKILL`."""
     if return_code >= 0:
         return f"status {return_code}"
     try:

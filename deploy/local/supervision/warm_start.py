@@ -1,7 +1,6 @@
-"""Starts services as forks of one process that has loaded what they share; see `deploy.local.process.warm_process`.
+"""Starts services as forks of one process that has loaded their modules. See `deploy.local.process.warm_process`.
 
-Only the first start of a stack's services goes this way. One that is started again later runs the code of that moment, so
-it is started for itself.
+Only the first start of each service uses a fork. A restart must run the code as it is then, so it starts a new process.
 """
 
 import asyncio
@@ -29,23 +28,23 @@ _UNKNOWN_STATUS: Final = -int(signal.SIGKILL)
 
 
 class WarmStartError(Exception):
-    """There is no warm process any more; start the program for itself."""
+    """The warm process cannot start the program. Start the program as a new process."""
 
 
 class ForkedProcess:
-    """A fork of the warm process, with what a supervisor asks of a `subprocess.Popen`."""
+    """A fork of the warm process, with the part of `subprocess.Popen` that the supervisor uses."""
 
     def __init__(self, warm: "WarmStart", process_id: int) -> None:
         self._warm = warm
         self.pid = process_id
 
     def wait(self) -> int:
-        """The return code, as `subprocess.Popen` has it, of a process that has ended."""
+        """Returns the return code of an ended process, in the form of `subprocess.Popen`."""
         return self._warm.status_of(self.pid)
 
 
 class WarmStart:
-    """The warm process, seen from the supervisor."""
+    """The supervisor's connection to the warm process."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -53,7 +52,10 @@ class WarmStart:
         self._loading: asyncio.Task[None] | None = None
 
     async def until_loaded(self) -> None:
-        """Waits until it can fork, or is gone because a module cannot be loaded: the service itself then says why."""
+        """Waits until the warm process can fork. Also returns if it ended because a module could not be loaded.
+
+        In that case, `start` fails. The service that is started instead reports the reason.
+        """
         if self._loading is None:
             self._loading = asyncio.create_task(self._until_it_says_so())
         await asyncio.shield(self._loading)
@@ -65,15 +67,15 @@ class WarmStart:
                 await asyncio.get_running_loop().sock_recv(self._connection, PACKET_MAX_BYTES)
 
     def start(self, module: str, child: ChildCommand) -> ForkedProcess:
-        """Starts `module` with the environment, directory and log of its command; `until_loaded` comes first.
+        """Forks a process that runs `module` with the environment, directory and log of `child`. Await `until_loaded` first.
 
         Raises:
-            WarmStartError: there is no process that could.
+            WarmStartError: the environment is too large, or the warm process does not run or does not answer.
         """
         request = {"module": module, "environment": dict(child.environment), "directory": str(child.directory)}
         packet = json.dumps(request).encode()
         if len(packet) > PACKET_MAX_BYTES:
-            raise WarmStartError("its environment is too large to be passed on")
+            raise WarmStartError("its environment is too large for one packet")
         log = open_log(child.log_file)
         try:
             socket.send_fds(self._connection, [packet], [log])
@@ -82,11 +84,11 @@ class WarmStart:
         finally:
             os.close(log)
         while "started" not in (answer := self._receive(_ANSWER_TIMEOUT_S)):
-            pass  # the end of another one, which has been noted
+            pass  # the end of another process, which `_receive` has recorded
         return ForkedProcess(self, int(answer["started"]))
 
     def status_of(self, process_id: int) -> int:
-        """The return code of a fork that has ended; SIGKILL where nobody is left to say."""
+        """Returns the return code of an ended fork. Returns -SIGKILL if the warm process can no longer report it."""
         try:
             while process_id not in self._ended:
                 self._receive(_ANSWER_TIMEOUT_S)
@@ -110,12 +112,12 @@ class WarmStart:
 
 @contextlib.contextmanager
 def warm_start(modules: Sequence[str], environment: Mapping[str, str], log_file: Path) -> Iterator[WarmStart]:
-    """Starts the warm process; it ends with the context, and its forks with it. Call it on the main thread.
+    """Starts the warm process. It and its forks end with the context. Call this on the main thread.
 
     Args:
-        modules: what it loads.
-        environment: its own. It holds no secret, but what changes how a library behaves from the moment it is loaded.
-        log_file: what a module that cannot be loaded says.
+        modules: to load.
+        environment: of the warm process. It must contain the variables that libraries read when they are loaded, but no secret.
+        log_file: receives the error of a module that cannot be loaded.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     command = [sys.executable, "-m", "deploy.local.process.warm_process", *modules]

@@ -51,7 +51,7 @@ def test_the_keys_of_the_demo_are_told_apart_without_showing_them() -> None:
         "key": "mr-secret",
     }
     assert [line.split() for line in _render(keys_table({"api_keys": [key]}))] == [
-        ["demo", "key", "role", "group", "a", "call", "shows"],
+        ["demo", "key", "role", "group", "what", "a", "call", "shows"],
         ["emma-default", "MEMBER", "platform", "an", "answer"],
     ]
 

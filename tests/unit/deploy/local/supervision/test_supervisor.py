@@ -144,7 +144,7 @@ def test_a_process_stopped_on_purpose_stays_down_until_it_is_started(home: Home,
 
 def test_an_unknown_process_is_refused_by_the_control_socket(home: Home, start: Start) -> None:
     wait_until_up(home, start())
-    with pytest.raises(ControlError, match="there is no process nginx; there are postgres, redis, third"):
+    with pytest.raises(ControlError, match=r"there is no process nginx\. Choose one of: postgres, redis, third"):
         request_control(home.control_socket, "restart", "nginx")
 
 
