@@ -1,4 +1,4 @@
-"""admin_service as a gRPC service."""
+"""Builds admin_service as a gRPC service."""
 
 import asyncio
 import logging
@@ -54,7 +54,7 @@ _PROBE_TIMEOUT_S: Final = 1.0
 
 
 class AdminService:
-    """What the service shell runs."""
+    """The service that the service shell runs."""
 
     def __init__(self, pool: asyncpg.Pool, apis: Sequence[ResourceApi], guard: Guard) -> None:
         self._pool = pool
@@ -68,14 +68,14 @@ class AdminService:
         server.add_generic_rpc_handlers(self._handlers)
 
     def begin_stop(self) -> None:
-        """Every call of this service ends by itself."""
+        """Does nothing: every call of this service ends by itself."""
 
     def is_ready(self) -> bool:
         """Whether PostgreSQL answered the last probe."""
         return self._answers
 
     async def watch_database(self) -> None:
-        """Probes PostgreSQL until cancelled."""
+        """Probes PostgreSQL until canceled."""
         while True:
             answers = await self._probe()
             if answers != self._answers:
@@ -94,7 +94,7 @@ class AdminService:
 async def open_service(
     settings: AdminSettings, tracing: Tracing, catalog: Catalog, metrics: Metrics = NO_METRICS
 ) -> AsyncIterator[AdminService]:
-    """The service with its connections, and the catalogue stored. Waits for PostgreSQL without end, and for its schema.
+    """Opens the service with its connections, and stores the catalog. Waits forever for PostgreSQL and for its schema.
 
     Raises:
         StartRefusedError: the database does not have the schema of this release, or the settings log in as another role.
@@ -137,7 +137,7 @@ async def open_service(
 
 
 def _delivering(pool: asyncpg.Pool, settings: AdminSettings) -> AbstractAsyncContextManager[None]:
-    """Delivers messages to people while the context is open. Without a mail server they wait."""
+    """Delivers outbox messages while the context is open. Without a mail server they wait."""
     if settings.smtp_address is None:
         return nullcontext()
     host, _, port = settings.smtp_address.rpartition(":")

@@ -1,4 +1,4 @@
-"""How the suite is shared between several workers: `./dev test` without arguments."""
+"""Distributes the suite over several workers, for `./dev test` without arguments."""
 
 from pathlib import PurePosixPath
 
@@ -9,13 +9,13 @@ from xdist.scheduler import LoadScopeScheduling, Scheduling
 
 _STACK = "stack"
 _ONE_AT_A_TIME = {"tests/e2e": _STACK, "tests/unit/sdk": _STACK, "tests/unit/local": "local"}
-"""The stack is started once, the clients are built into one folder, and the runner's own tests have fixed ports."""
+"""Folders whose tests share one stack, one build folder of the clients, or fixed ports."""
 
 
 class _OneWorkerForEach(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
-    """Gives a module, or a folder of `_ONE_AT_A_TIME`, to one worker: what it shares is started once.
+    """Gives each module, or each folder of `_ONE_AT_A_TIME`, to one worker, so that its shared fixtures start once.
 
-    Not xdist's own `loadgroup`: it writes the group into a node id, which pytest has kept read-only since 9.2.
+    xdist's own `loadgroup` does not work here: it writes the group into the node id, which is read-only since pytest 9.2.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -27,7 +27,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The stack's tests come first because they take longest; the others begin with the rest."""
+    """Puts the stack's tests first because they take longest; the other workers start with the rest."""
     items.sort(key=lambda item: _group_of(item.nodeid) != _STACK)
 
 
@@ -39,7 +39,8 @@ def _group_of(nodeid: str) -> str:
 
 
 def pytest_sessionstart() -> None:
-    """Keeps gRPC's poller through the session. One that ends and begins anew between the event loops of two tests has been seen to
-    leave the second without answers, for ever.
+    """Keeps gRPC's poller alive through the session.
+
+    If the poller ends between the event loops of two tests and starts again, the second loop may never receive an answer.
     """
     grpc.aio.init_grpc_aio()  # type: ignore[attr-defined] # the stubs do not know it

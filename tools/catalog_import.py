@@ -1,6 +1,6 @@
 """Writes `deploy/catalog/catalog.yaml`: the models selected here at the prices of the `genai-prices` package.
 
-`python -m tools.catalog_import` writes the file, with `--check` it only tells whether the file is current.
+`python -m tools.catalog_import` writes the file. With `--check` it only reports whether the file is current.
 """
 
 import argparse
@@ -21,7 +21,7 @@ _KNOWN_SINCE = date(2025, 1, 1)
 _NANO_CREDITS_PER_USD = 10**9
 _RESERVE_TOKENS = 4096
 
-# Our name of a price category, and the package's.
+# Price categories: the name in the catalog, and the name in the package.
 _CATEGORIES = (
     ("input", "input_mtok"),
     ("cache_read", "cache_read_mtok"),
@@ -37,13 +37,13 @@ _HEADER = """\
 # Generated, do not edit: python -m tools.catalog_import
 # Prices and context windows are those of the package genai-prices {version} on {day}.
 # From the providers' public documentation, because that package lacks them: all max_output_tokens
-# and the context windows marked "documented". default_output_reserve_tokens is our own choice: what is
-# held for the output of a call that sets no limit.
+# and the context windows marked "documented". default_output_reserve_tokens is chosen by this project: the
+# output tokens that are held for a call that sets no limit.
 #
-# - cache_write_5m is the price of any cache write for which the provider sets no other; cache_write_1h that of
-#   Anthropic's one-hour cache.
+# - cache_write_5m is the price of cache writes unless the provider sets another one; cache_write_1h is the price
+#   of Anthropic's one-hour cache.
 # - long_context prices apply to all tokens of a call whose input, cache included, exceeds above_input_tokens.
-# - effective_date is the start of the price where the package knows it, else {known_since}.
+# - effective_date is the start of the price if the package has it, otherwise {known_since}.
 # - Not covered: batch, flex and priority tiers, audio and images, web searches, storage of caches.
 version: 1
 """
@@ -112,14 +112,14 @@ providers:
 
 @dataclass(frozen=True)
 class Selection:
-    """One model of the catalogue and what `genai-prices` does not say about it."""
+    """One model of the catalog, with what `genai-prices` lacks about it."""
 
     provider: str
     upstream_name: str
     endpoints: tuple[str, ...]
     max_output_tokens: int
     context_window_tokens: int | None = None
-    """Only where the package has none."""
+    """Set only if the package lacks it."""
 
     @property
     def name(self) -> str:
@@ -184,7 +184,10 @@ _GENAI_PROVIDER = {"xai": "x-ai"}
 
 
 def render_catalog() -> str:
-    """The whole file. Raises ValueError for a model the package does not know or whose price it cannot express."""
+    """Returns the text of the file.
+
+    Raises ValueError for a model that the package does not know, or whose price the catalog cannot express.
+    """
     models = "\n".join("\n".join(_model_lines(selection)) for selection in SELECTIONS)
     header = _HEADER.format(
         version=version("genai-prices"), day=PRICES_OF.date().isoformat(), known_since=_KNOWN_SINCE.isoformat()
@@ -194,10 +197,10 @@ def render_catalog() -> str:
 
 def _model_lines(selection: Selection) -> Iterator[str]:
     model = _genai_model(selection)
-    price, by_time_of_day = _dearest_price(model)
+    price, by_time_of_day = _highest_price(model)
     context, documented = model.context_window or selection.context_window_tokens, model.context_window is None
     if context is None:
-        raise ValueError(f"{selection.name}: no context window")
+        raise ValueError(f"{selection.name}: no context window; set context_window_tokens")
     yield f"  - name: {selection.name}"
     yield f"    provider: {selection.provider}"
     yield f"    upstream_name: {selection.upstream_name}"
@@ -206,7 +209,7 @@ def _model_lines(selection: Selection) -> Iterator[str]:
     yield f"    max_output_tokens: {selection.max_output_tokens}"
     yield f"    default_output_reserve_tokens: {min(_RESERVE_TOKENS, selection.max_output_tokens)}"
     if by_time_of_day:
-        yield "    # Cheaper at some hours of the day: this is the dearest price."
+        yield "    # Cheaper at some hours of the day; this is the highest price."
     yield "    prices_nano_credits_per_million_tokens:"
     yield from _price_lines(price, "      ", long_context=False)
     threshold = _long_context_threshold(selection.name, price)
@@ -223,17 +226,17 @@ def _genai_model(selection: Selection) -> ModelInfo:
     provider = next(provider for provider in genai_providers if provider.id == provider_id)
     model = provider.find_model(selection.upstream_name)
     if model is None:
-        raise ValueError(f"{selection.name}: unknown to genai-prices")
+        raise ValueError(f"{selection.name}: genai-prices does not know this model")
     if any(start > PRICES_OF.date() for start in _start_dates(model)):
-        raise ValueError(f"{selection.name}: a new price is announced, the one of today would go stale")
+        raise ValueError(f"{selection.name}: a new price is announced, so today's price will change")
     return model
 
 
-def _dearest_price(model: ModelInfo) -> tuple[ModelPrice, bool]:
-    """The price of the dearest hour of the day, and whether hours differ: an admission must never hold too little."""
+def _highest_price(model: ModelInfo) -> tuple[ModelPrice, bool]:
+    """Returns the price at the most expensive hour, and whether hours differ. A hold must never be too small."""
     prices = [model.get_prices(PRICES_OF + timedelta(hours=hour, minutes=30)) for hour in range(24)]
-    dearest = max(prices, key=lambda price: _usd(price.input_mtok) + _usd(price.output_mtok))
-    return dearest, any(price != dearest for price in prices)
+    highest = max(prices, key=lambda price: _usd(price.input_mtok) + _usd(price.output_mtok))
+    return highest, any(price != highest for price in prices)
 
 
 def _price_lines(price: ModelPrice, indent: str, *, long_context: bool) -> Iterator[str]:
@@ -255,7 +258,10 @@ def _usd(value: Decimal | TieredPrices | None, *, long_context: bool = False) ->
 
 
 def _long_context_threshold(name: str, price: ModelPrice) -> int | None:
-    """The input size above which the tier applies. Raises ValueError where there is not exactly one for all prices."""
+    """Returns the input size above which the tier applies, or None without tiers.
+
+    Raises ValueError unless all prices share exactly one tier.
+    """
     tiered = [value for _, key in _CATEGORIES if isinstance(value := getattr(price, key), TieredPrices)]
     if not tiered:
         return None
@@ -275,7 +281,7 @@ def _start_dates(model: ModelInfo) -> list[date]:
 
 
 def main() -> int:
-    """Writes the file, or with `--check` compares it; returns the exit status."""
+    """Writes the file, or compares it with `--check`. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the file is not current")
     text = render_catalog()
@@ -284,7 +290,7 @@ def main() -> int:
         return 0
     if CATALOG.read_text() == text:
         return 0
-    sys.stderr.write(f"{CATALOG} is not what the generator writes\n")
+    sys.stderr.write(f"{CATALOG} is not current: run python -m tools.catalog_import\n")
     return 1
 
 

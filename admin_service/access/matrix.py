@@ -1,7 +1,7 @@
-"""Who may call which RPC on what: every RPC against every role and every place a resource can have beside the caller.
+"""The permission matrix: which role may call which RPC on a resource in which place relative to the caller.
 
-Made from the descriptors and the rule of the roles alone. The documentation shows it, and the tests hold a running service
-against it, cell by cell.
+It is computed from the proto descriptors and the rules of the roles. The documentation shows it, and a test compares a running
+service with every cell.
 """
 
 import enum
@@ -35,25 +35,25 @@ EVERY_ROLE: Final = (Role.SUPER_ADMIN, Role.L1_ADMIN, Role.SUB_ADMIN, Role.MEMBE
 
 
 class Relation(enum.StrEnum):
-    """Where a resource stands, seen from the caller."""
+    """Where a resource is in the tree, relative to the caller."""
 
     OWN = "own"
-    """The caller, what is the caller's, the caller's group, or the organization."""
+    """The caller, what belongs to the caller, the caller's group, or the organization."""
     PEER = "peer"
-    """Somebody of the same role in the same place."""
+    """A member with the same role in the same group."""
     BELOW = "below"
-    """A member, or a group, further down the caller's branch."""
+    """A member or group further down the caller's branch."""
     ABOVE = "above"
     """The next higher admin, or the group above the caller's."""
     BESIDE = "beside"
-    """Another branch of the organization."""
+    """A member or group on another branch of the organization."""
     FOREIGN = "foreign"
-    """Another organization, or nothing that exists."""
+    """A resource of another organization, or one that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A member of the organization in which the matrix is drawn."""
+    """A member of the example organization from which the matrix is computed."""
 
     member: str
     role: Role
@@ -100,7 +100,7 @@ _GROUP_AT: Final[Mapping[Relation, Mapping[Role, tuple[str, ...]]]] = {
 }
 
 _SUBJECTS: Final[Mapping[str, tuple[str, TargetKind, str]]] = {
-    # What it is called: the collection of its name, its kind, and its id, in which stands the id of a group or member.
+    # Subject: the collection in its name, its kind, and a pattern for its id, filled with the id of a group or member.
     "API key": (API_KEYS, TargetKind.BELONGING, "key-{}"),
     "audit log entry": (AUDIT_LOG_ENTRIES, TargetKind.PERSON, "{}"),
     "credit balance": (CREDIT_BALANCE, TargetKind.WITHIN, ""),
@@ -114,8 +114,8 @@ _SUBJECTS: Final[Mapping[str, tuple[str, TargetKind, str]]] = {
     "invoice request": (INVOICE_REQUESTS, TargetKind.WITHIN, "inv-1"),
     "member": (MEMBERS, TargetKind.PERSON, "{}"),
 }
-_OF_NOBODY: Final = frozenset({"audit log entry", "invite"})
-"""What is about a person and belongs to none."""
+_WITHOUT_OWNER: Final = frozenset({"audit log entry", "invite"})
+"""Subjects that are about a person but belong to no member."""
 ORGANIZATION_ITSELF: Final = "the organization"
 WITHIN_ORGANIZATION: Final = "within the organization"
 ONESELF: Final = "the caller"
@@ -123,7 +123,7 @@ ONESELF: Final = "the caller"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Something a caller may ask for."""
+    """A resource that a caller may name in a request."""
 
     target: Target
     name: str
@@ -135,14 +135,14 @@ class Row:
 
     method: Method
     subject: str
-    """What is asked for, for people."""
+    """The kind of resource, as the documentation calls it."""
     allowed: Mapping[Role, frozenset[Relation]]
     possible: Mapping[Role, frozenset[Relation]]
-    """Where such a resource can stand at all."""
+    """The places that such a resource can have at all."""
 
 
 def admin_services() -> list[ServiceDescriptor]:
-    """Every service of the admin API, by name, whether anything implements it or not."""
+    """All services of the admin API in the order of their names, implemented or not."""
     modules = sorted(
         module.name for module in pkgutil.iter_modules(admin_protos.__path__) if module.name.endswith("_pb2")
     )
@@ -151,7 +151,7 @@ def admin_services() -> list[ServiceDescriptor]:
 
 
 def rows(services: Iterable[ServiceDescriptor]) -> Iterator[Row]:
-    """The matrix, in the order of the services and their RPCs."""
+    """Yields the matrix in the order of the services and their RPCs."""
     for service in services:
         for method in declared_methods(service):
             for subject in _subjects(method):
@@ -159,13 +159,13 @@ def rows(services: Iterable[ServiceDescriptor]) -> Iterator[Row]:
 
 
 def actor_of(role: Role) -> Actor:
-    """Who calls in the role."""
+    """The person who plays the role in the matrix."""
     person = _PEOPLE[_ACTOR_OF[role]]
     return Actor(ORGANIZATION, person.member, role, person.group_path)
 
 
 def place_at(subject: str, role: Role, relation: Relation) -> Place | None:
-    """What stands there; None when nothing can."""
+    """Returns an example resource in this place relative to the role, or None if there can be none."""
     collection, kind, ident = _SUBJECTS.get(subject, ("", TargetKind.WITHIN, ""))
     kind = TargetKind.ORGANIZATION if subject == ORGANIZATION_ITSELF else kind
     if relation is Relation.FOREIGN:
@@ -183,9 +183,9 @@ def place_at(subject: str, role: Role, relation: Relation) -> Place | None:
             else None
         )
     person = _PEOPLE.get(_PERSON_AT.get(relation, {}).get(role, ""))
-    if person is None or (subject in _OF_NOBODY and relation is Relation.OWN):
+    if person is None or (subject in _WITHOUT_OWNER and relation is Relation.OWN):
         return None
-    member = None if subject in _OF_NOBODY else person.member
+    member = None if subject in _WITHOUT_OWNER else person.member
     described = str(audit_log_sequence(person)) if collection == AUDIT_LOG_ENTRIES else person.member
     role_there = None if collection == AUDIT_LOG_ENTRIES else person.role
     target = Target(ORGANIZATION, kind, person.group_path, member, role_there)
@@ -193,7 +193,7 @@ def place_at(subject: str, role: Role, relation: Relation) -> Place | None:
 
 
 def audit_log_sequence(person: Person) -> int:
-    """The number of the audit log entry that is about the person."""
+    """The number of the audit log entry about the person."""
     return PEOPLE.index(person) + 1
 
 

@@ -1,4 +1,4 @@
-"""What the protos say of each RPC: its permission, the field that names what it is needed on, and the bounds of a request."""
+"""Reads what the protos declare about each RPC: its permission, the field that names the resource, and the bounds of a request."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ _COLLECTION_OF_USER_TYPE: Final = {_USER_TYPE: None, "megarouter/AccessToken": A
 
 
 class MethodDeclarationError(Exception):
-    """An RPC does not declare its permission, or declares what does not exist: the service must not start."""
+    """An RPC declares no permission, or something that does not exist. The service must not start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +61,27 @@ class Method:
     descriptor: MethodDescriptor
     permission: Permission
     resource_field: str
-    """Empty: it is about the caller alone."""
+    """Path of the request field that names the resource; empty for an RPC about the calling user."""
     collections: frozenset[str | None]
-    """Of the resources the field may name; with None the organization, or the user, itself."""
+    """Collections of the resources that the field may name. None in the set stands for the organization or user itself."""
     is_for_users: bool
-    """Whether it is about a user rather than an organization."""
+    """Whether the RPC is about a user rather than an organization."""
     names_parent: bool
-    """Whether the field names the organization in which something is listed or made, rather than what is asked for."""
+    """Whether the field names the organization in which the RPC lists or creates resources, rather than the resource itself."""
     check: RequestCheck
 
     @property
     def full_name(self) -> str:
-        """`package.Service/Method`."""
+        """The gRPC name, `package.Service/Method`."""
         return f"{self.descriptor.containing_service.full_name}/{self.descriptor.name}"
 
     def named_resource(self, request: Message) -> ResourceName | None:
-        """What the request is about; None when it names nothing, or a resource of another kind."""
+        """Returns the resource that the request names, or None if it names none or one of another kind."""
         name = parse_name(self.resource_text(request))
         return name if name and name.collection in self.collections else None
 
     def named_user_resource(self, request: Message, caller: str) -> UserResourceName | None:
-        """What the request is about, with `users/me` read as the caller; None when it names something else."""
+        """Returns the user resource that the request names, or None. `users/me` stands for the caller."""
         if not self.resource_field:
             return UserResourceName(caller)
         root, _, rest = self.resource_text(request).partition("/")
@@ -92,7 +92,7 @@ class Method:
         return name if name and name.collection in self.collections else None
 
     def resource_text(self, request: Message) -> str:
-        """The name as the caller wrote it; of a field of a field where the declaration has a dot."""
+        """The resource name as the caller wrote it; empty if there is none."""
         value: object = request
         for part in self.resource_field.split(".") if self.resource_field else ():
             value = getattr(value, part)
@@ -100,10 +100,10 @@ class Method:
 
 
 def declared_methods(service: ServiceDescriptor) -> tuple[Method, ...]:
-    """Every RPC of a service.
+    """Returns every RPC of a service with its declaration.
 
     Raises:
-        MethodDeclarationError: see there.
+        MethodDeclarationError: a declaration is missing or names something that does not exist.
     """
     return tuple(_declared(descriptor) for descriptor in service.methods)
 
@@ -139,11 +139,11 @@ def _permission(descriptor: MethodDescriptor, value: int) -> Permission:
     try:
         return Permission[name]
     except KeyError:
-        raise MethodDeclarationError(f"{descriptor.full_name} declares permission {name}, which nobody holds") from None
+        raise MethodDeclarationError(f"{descriptor.full_name} declares permission {name}, which no role has") from None
 
 
 def _reference(descriptor: MethodDescriptor, path: str) -> resource_pb2.ResourceReference:
-    """What the field refers to; the `name` of a resource refers to the resource itself."""
+    """Returns what the field refers to. The `name` field of a resource refers to that resource."""
     message = descriptor.input_type
     *outer, last = path.split(".")
     for part in outer:
@@ -165,7 +165,9 @@ def _collections(
     if reference.type == _ANY_TYPE:
         return _of_types(descriptor, only_types or _COLLECTION_OF_TYPE)
     if only_types:
-        raise MethodDeclarationError(f"{descriptor.full_name} restricts types where its resource field has one")
+        raise MethodDeclarationError(
+            f"{descriptor.full_name} lists resource_types, but its resource field already has a type"
+        )
     if (
         reference.type == _ORGANIZATION_TYPE
         or reference.child_type in _COLLECTION_OF_TYPE.keys() | _COLLECTION_OF_USER_TYPE
@@ -175,13 +177,13 @@ def _collections(
         return frozenset({_COLLECTION_OF_TYPE[reference.type]})
     if reference.type in _COLLECTION_OF_USER_TYPE:
         return frozenset({_COLLECTION_OF_USER_TYPE[reference.type]})
-    raise MethodDeclarationError(f"{descriptor.full_name}: its resource field refers to no known type of resource")
+    raise MethodDeclarationError(f"{descriptor.full_name}: its resource field refers to an unknown resource type")
 
 
 def _of_types(descriptor: MethodDescriptor, types: Iterable[str]) -> frozenset[str | None]:
     unknown = sorted(set(types) - _COLLECTION_OF_TYPE.keys())
     if unknown:
-        raise MethodDeclarationError(f"{descriptor.full_name}: no known type of resource: {', '.join(unknown)}")
+        raise MethodDeclarationError(f"{descriptor.full_name}: unknown resource types: {', '.join(unknown)}")
     return frozenset(_COLLECTION_OF_TYPE[each] for each in types)
 
 

@@ -1,4 +1,4 @@
-"""Where somebody or something is to stand, as a request names it: a group of the organization, or none."""
+"""Places in the tree that a request names: a group of the organization, or the organization itself."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -17,28 +17,28 @@ _FIND: Final = "SELECT path, delete_time IS NOT NULL FROM groups WHERE organizat
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A group, or what stands above all groups."""
+    """A group, or the top of the organization, above all groups."""
 
     organization: str
     group: str | None = None
-    """Id; None above all groups."""
+    """Id of the group; None at the top."""
     path: tuple[str, ...] = ()
-    """From level 1 down to the group, itself included."""
+    """Group ids from level 1 down to this group, included."""
     is_deleted: bool = False
 
     @property
     def name(self) -> str:
-        """Name of the group, or of the organization."""
+        """Resource name of the group, or of the organization."""
         return str(ResourceName(self.organization, self.group and GROUPS, self.group))
 
 
 async def find_place(connection: Connection, organization: str, group_name: str, permission: Permission) -> Place:
-    """The place of that name. What the caller may do there is yet to be asked: a denial must look like this one.
+    """Returns the place with this name. Check the caller's rights there next, and fail with the same denial as this function.
 
     Args:
         connection: in a transaction that acts for the organization.
         organization: id.
-        group_name: full name of a group; empty for the place above all groups.
+        group_name: full name of a group; empty for the top of the organization.
         permission: what the caller needs there.
 
     Raises:
@@ -55,7 +55,7 @@ async def find_place(connection: Connection, organization: str, group_name: str,
 
 
 def require_in_use(place: Place) -> None:
-    """For a place that something new is to stand in.
+    """Checks that the group still exists, before something is put into it.
 
     Raises:
         AdminError: STATE_UNSUITABLE, the group is deleted.
@@ -65,33 +65,35 @@ def require_in_use(place: Place) -> None:
 
 
 def require_fit(role: Role, place: Place) -> None:
-    """For a place that somebody with the role is to stand in.
+    """Checks that a member with the role can be in the place.
 
     Raises:
         AdminError: ROLE_DOES_NOT_FIT_GROUP.
     """
     if not fits(role, place.path):
-        raise role_does_not_fit(f"{role} cannot stand in {place.name}")
+        raise role_does_not_fit(f"{role} does not fit {place.name}")
 
 
 def group_deleted(name: object) -> AdminError:
-    """The group is deleted, which is final."""
+    """The error for a deleted group. A deletion is final."""
     return AdminError(
         grpc.StatusCode.FAILED_PRECONDITION,
         ErrorReason.STATE_UNSUITABLE,
-        f"{name} is deleted, which is final.",
+        f"{name} is deleted and cannot be restored.",
         {"state": "DELETED"},
     )
 
 
 def role_does_not_fit(problem: str) -> AdminError:
-    """A role and a level do not go together."""
+    """The error for a role that does not fit the level of its group."""
     rule = "an L1_ADMIN belongs to a group of level 1, a SUB_ADMIN to one of level 2 to 4, a SUPER_ADMIN to none"
     return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.ROLE_DOES_NOT_FIT_GROUP, f"{problem}: {rule}.")
 
 
 def not_grantable(role: Role, place: Place) -> AdminError:
-    """For who may not give somebody the role there (INV-14)."""
-    message = f"You may not make anybody a {role} of {place.name}: it is not below your own role."
+    """The error for a caller who may not grant the role in the place (INV-14)."""
+    message = (
+        f"You may not grant {role} in {place.name}. You can grant only roles below your own, inside your own group."
+    )
     metadata = {"role": role.value}
     return AdminError(grpc.StatusCode.PERMISSION_DENIED, ErrorReason.ROLE_NOT_GRANTABLE, message, metadata)

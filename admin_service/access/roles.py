@@ -1,4 +1,4 @@
-"""Roles as messages name them."""
+"""Converts roles between messages and the code."""
 
 from megarouter.type.v1 import role_pb2
 
@@ -8,14 +8,14 @@ _PREFIX = "ROLE_"
 
 
 def role_of(value: role_pb2.Role.ValueType) -> Role:
-    """The role that a message names.
+    """Returns the role that a message names.
 
     Raises:
-        ValueError: it names none; the bounds of requests refuse that.
+        ValueError: the value names no role; validation refuses such a request first.
     """
     return Role(role_pb2.Role.Name(value).removeprefix(_PREFIX))
 
 
 def role_value(role: Role) -> role_pb2.Role.ValueType:
-    """How a message names the role."""
+    """Returns the proto value of the role."""
     return role_pb2.Role.Value(f"{_PREFIX}{role}")

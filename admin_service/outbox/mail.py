@@ -1,4 +1,4 @@
-"""Sends e-mail by SMTP (RFC 5321)."""
+"""Sends e-mail over SMTP (RFC 5321)."""
 
 import asyncio
 import smtplib
@@ -9,32 +9,32 @@ from pathlib import Path
 from typing import Final, Literal
 
 TIMEOUT_S: Final = 10.0
-"""For connecting and for each answer of the mail server."""
+"""Seconds for connecting, and for each answer of the mail server."""
 _PASSWORD_MAX_BYTES: Final = 4_096
 
 Security = Literal["starttls", "tls", "none"]
 
 
 class MailError(Exception):
-    """The message was not taken by the mail server. The text names the kind of failure and no address."""
+    """The mail server did not accept the message. The text names the kind of failure and contains no address."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """Where e-mail is handed in."""
+    """An SMTP server and how to log in."""
 
     host: str
     port: int
     security: Security
     username: str | None = None
     password_file: Path | None = None
-    """Read anew for each message, so that a password can be replaced while the service runs."""
+    """Read again for each message, so the password can be replaced while the service runs."""
 
     async def send(self, message: EmailMessage) -> None:
-        """Hands a message in.
+        """Sends a message.
 
         Raises:
-            MailError: the server did not take it.
+            MailError: the server did not accept it.
         """
         await asyncio.to_thread(self._send, message)
 

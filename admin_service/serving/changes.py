@@ -1,8 +1,8 @@
-"""How a change is made: one transaction that authorizes the caller, locks the organization, answers a repeated request from
-memory, makes the change, and writes it into the audit log.
+"""Runs changes. One transaction authorizes the caller, locks the organization, makes the change and writes the audit log.
 
-Changes of one organization are made one after another. That is what gives every race between admins (the last seat, the last Super
-Admin, a group moved below itself) exactly one outcome, at the price of some hundred changes a second in an organization.
+A repeated request gets the remembered answer. The changes of one organization run one after another. Therefore every race between
+admins (the last seat, the last Super Admin, a group moved below itself) has exactly one outcome. The price is a limit of some
+hundred changes a second for each organization.
 """
 
 import asyncio
@@ -19,7 +19,14 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
-from admin_service.access.authorization import Asked, Caller, UserCaller, authorize, authorize_user, require_told
+from admin_service.access.authorization import (
+    Asked,
+    Caller,
+    UserCaller,
+    authorize,
+    authorize_user,
+    require_still_allowed,
+)
 from admin_service.access.directory import Grant
 from admin_service.access.methods import Method
 from admin_service.access.permissions import Permission
@@ -57,21 +64,21 @@ INSERT INTO audit_log (organization_id, user_id, member_id, role, access_token_i
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 """
 _WHILE_NOT_ACTIVE: Final = frozenset({Permission.ORGANIZATIONS_SUSPEND, Permission.ORGANIZATIONS_DELETE})
-"""What may be changed in an organization that is suspended or deleted."""
+"""Permissions of the changes that are allowed in a suspended or deleted organization."""
 
 
 @dataclass(slots=True)
 class Change:
-    """A change under way: what a handler that changes something works with."""
+    """The context of a change, for its handler."""
 
     connection: Connection
-    """In a transaction; what fails is rolled back with everything else."""
+    """A connection in a transaction. A failure rolls everything back."""
     caller: Any
-    """`Caller`; `UserCaller` where the RPC is about the calling user."""
+    """A `Caller`, or a `UserCaller` if the RPC is about the calling user."""
     method: str
     request_id: str
     repeat_answer: Message | None = None
-    """What a repetition of the request is told, where that differs from the answer: a secret is shown once."""
+    """The answer to a repeated request, if it differs from the first: a secret is shown only once."""
     _entries: list[tuple[str, str, Message | None, Message | None, tuple[str, ...]]] = field(default_factory=list)
 
     def record(
@@ -83,30 +90,30 @@ class Change:
         group_path: Sequence[str] = (),
         organization: str | None = None,
     ) -> None:
-        """Notes what was changed, for the audit log.
+        """Notes a change for the audit log.
 
         Args:
             resource: its name.
-            before: the resource as it was; None when it is new.
-            after: the resource as it is; None when it is gone.
-            group_path: of the group, or the member's group, that it is about: its admins see the entry.
+            before: the resource before; None if it is new.
+            after: the resource now; None if it is gone.
+            group_path: path of the group it is about, or of the member's group. The admins of that group see the entry.
             organization: id; by default that of the RPC.
         """
         where = organization or self.caller.resource.organization
         self._entries.append((where, str(resource), before, after, tuple(group_path)))
 
     async def act_for(self, organization: str) -> None:
-        """Goes on inside an organization that the request does not name, under its lock: one made or joined by the change.
+        """Locks and enters an organization that the request does not name, because the change creates or joins it.
 
         Raises:
-            LookupError: there is none.
+            LookupError: the organization does not exist.
         """
         await act_for(self.connection, [organization])
         if await self.connection.fetchval(_LOCK_ORGANIZATION, organization) is None:
             raise LookupError(f"no organization {organization}")
 
     async def write_audit_log(self) -> None:
-        """Writes what was noted."""
+        """Writes the noted changes."""
         caller = self.caller
         actor = caller.actor if isinstance(caller, Caller) else None
         for organization, resource, before, after, path in self._entries:
@@ -127,15 +134,15 @@ class Changes:
         self._pool = pool
 
     async def run(self, asked: Asked, make: MakeChange, validate: Callable[[], None]) -> Message:
-        """Makes the change, or answers a repetition of it (INV-15).
+        """Makes the change, or returns the remembered answer to a repeated request (INV-15).
 
         Args:
             asked: the call.
             make: makes the change.
-            validate: checks the request, once the caller is known to be authorized.
+            validate: checks the request. It runs once the caller is authorized.
 
         Raises:
-            AdminError: of the change; nothing is changed.
+            AdminError: from the change, which is then rolled back.
         """
         method, request = asked.method, asked.request
         async with acting_for(self._pool, *([] if method.is_for_users else asked.organizations)) as connection:
@@ -145,40 +152,40 @@ class Changes:
             digest = _digest(request)
             if request_id and (answer := await _replayed(connection, key, digest, method)) is not None:
                 if isinstance(caller, Caller):
-                    await require_told(connection, method, answer, caller)
+                    await require_still_allowed(connection, method, answer, caller)
                 return answer
             change = Change(connection, caller, method.full_name, request_id)
             response = await make(request, change)
             await change.write_audit_log()
             if request_id:
                 remembered = (change.repeat_answer or response).SerializeToString()
-                # The same id used at the same time in another organization: one of the two has to fail.
+                # A concurrent change in another organization used the same id: one of the two must fail.
                 if not await connection.fetchval(_REMEMBER, *key, digest, remembered, REPLAY_LIFE_H):
                     raise _request_id_reused()
             return response
 
     async def forget_old_answers(self, batch: int = 10_000) -> int:
-        """Deletes answers that nobody may ask for any more, at most `batch` of them; returns how many."""
+        """Deletes remembered answers that have expired, at most `batch` of them. Returns how many."""
         async with self._pool.acquire() as connection:
             return int((await connection.execute(_FORGET, REPLAY_LIFE_H, batch)).removeprefix("DELETE "))
 
     async def keep_forgetting(self, interval_s: float = FORGET_INTERVAL_S, batch: int = 10_000) -> None:
-        """Deletes old answers at once and every `interval_s` seconds until cancelled: at most 100 batches each time."""
+        """Deletes expired answers now and every `interval_s` seconds until canceled, at most 100 batches each time."""
         while True:
             try:
                 for _ in range(_MAX_FORGET_BATCHES):
                     if await self.forget_old_answers(batch) < batch:
                         break
             except (*UNAVAILABLE, asyncpg.PostgresError) as error:
-                logger.warning("old answers not deleted", extra={"error": type(error).__name__})
+                logger.warning("cannot delete expired answers", extra={"error": type(error).__name__})
             await asyncio.sleep(interval_s)
 
 
 async def _locked(connection: Connection, asked: Asked, validate: Callable[[], None]) -> Caller | UserCaller:
-    """The caller, authorized as of now: no other transaction changes the organization until this one ends.
+    """Returns the authorized caller. No other transaction changes the organization until this one ends.
 
-    The lock comes after the authorization, so that a caller without rights never holds the lock of an organization. The
-    organization's revision shows whether anything changed in between; only then is the caller authorized again.
+    Authorization comes before the lock, so a caller without rights never holds the lock of an organization. If the organization's
+    revision changed in between, the caller is authorized again.
     """
     if asked.method.is_for_users:
         user = authorize_user(asked)
@@ -208,7 +215,7 @@ async def _replayed(connection: Connection, key: tuple[str, str, str], digest: b
 
 
 def _confinement(grant: Grant) -> str:
-    """What keeps the answers to one credential from another of the same user that is good for less; empty for one good for all."""
+    """Separates the remembered answers of a limited credential from those of the user's other credentials; empty if unlimited."""
     if grant.organization is None and grant.permissions is None:
         return ""
     permissions = None if grant.permissions is None else sorted(grant.permissions)
@@ -216,7 +223,7 @@ def _confinement(grant: Grant) -> str:
 
 
 def _digest(request: Message) -> bytes:
-    """Of what is asked for; the same UUID may be written in either case."""
+    """Hash of the request without its `request_id`, because the same UUID may be written in either case."""
     asked = type(request)()
     asked.CopyFrom(request)
     if "request_id" in asked.DESCRIPTOR.fields_by_name:
@@ -225,16 +232,16 @@ def _digest(request: Message) -> bytes:
 
 
 def _request_id_reused() -> AdminError:
-    message = "The request id was used before for something else: make a new one for a new request."
+    message = "This request_id was used for a different request. Use a new UUID for each new request."
     return AdminError(grpc.StatusCode.INVALID_ARGUMENT, ErrorReason.REQUEST_ID_REUSED, message)
 
 
 def organization_inactive(state: str) -> AdminError:
-    """The organization is `SUSPENDED` or `DELETED`, so that nothing in it can be changed."""
+    """The error for a change in an organization that is `SUSPENDED` or `DELETED`."""
     if state == "SUSPENDED":
-        message = "The organization is suspended: resume it before changing anything."
+        message = "The organization is suspended. Resume it before changing anything."
         return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.ORGANIZATION_SUSPENDED, message)
-    message = "The organization is deleted: undelete it before changing anything."
+    message = "The organization is deleted. Undelete it before changing anything."
     return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.ORGANIZATION_DELETED, message)
 
 

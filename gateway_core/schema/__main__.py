@@ -11,10 +11,10 @@ from typing import Final, NoReturn
 import asyncpg
 
 from gateway_core.schema.dump import SCHEMA_FILE, dump_schema
-from gateway_core.schema.files import SchemaError, load_migrations
-from gateway_core.schema.history import EXIT_BEFORE_BASELINE, BeforeBaselineError, missing, read_applied
+from gateway_core.schema.files import EXIT_BEFORE_BASELINE, SchemaError, load_migrations
+from gateway_core.schema.history import BeforeBaselineError, missing, read_applied
+from gateway_core.schema.logins import OWNER_URL, SERVICE_URLS, read_passwords
 from gateway_core.schema.migrate import migrate
-from gateway_core.schema.roles import OWNER_URL, SERVICE_URLS, read_passwords
 
 EXIT_FAILED: Final = 1
 

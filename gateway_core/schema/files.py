@@ -11,6 +11,9 @@ CHECKSUMS: Final = "SHA256SUMS"
 
 _PACKAGE: Final = "gateway_core.schema"
 
+EXIT_BEFORE_BASELINE: Final = 3
+"""The exit status of the command for a database that was made before the baseline."""
+
 
 class SchemaError(Exception):
     """The files or the database are not what this release needs. The message says what to do."""

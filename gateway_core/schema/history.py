@@ -1,4 +1,4 @@
-"""The migrations recorded in a database, compared with those of this release."""
+"""What a database says about the migrations that were applied to it, compared with those of this release."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -8,14 +8,11 @@ import asyncpg
 from gateway_core.schema.files import Migration, SchemaError
 
 COMMAND: Final = "python -m gateway_core.schema migrate"
-EXIT_BEFORE_BASELINE: Final = 3
-"""The exit status of the command for a database that was created before the baseline."""
-
 _FIRST_BEFORE_BASELINE: Final = "0001_identity.sql"
 
 
 class BeforeBaselineError(SchemaError):
-    """The database was created before the baseline and cannot be migrated."""
+    """The database was made before the baseline and cannot be brought up."""
 
 
 async def read_applied(connection: asyncpg.Connection) -> dict[str, str] | None:
@@ -26,21 +23,32 @@ async def read_applied(connection: asyncpg.Connection) -> dict[str, str] | None:
 
 
 def missing(applied: Mapping[str, str], migrations: Sequence[Migration]) -> tuple[Migration, ...]:
-    """Returns the migrations that must still be applied.
+    """Returns what must still be applied. Migrations of a newer release are not looked at.
 
     Raises:
-        BeforeBaselineError: the database was created before the baseline.
-        SchemaError: a newer release migrated the database, or the content of a migration differs.
+        BeforeBaselineError: the database was made before the baseline.
+        SchemaError: it was migrated by other files than these.
     """
     if _FIRST_BEFORE_BASELINE in applied:
         raise BeforeBaselineError(
-            "the database was created by a release before 0001_baseline.sql and cannot be migrated: start with an empty one"
+            "the database was made by a release before 0001_baseline.sql and cannot be migrated: start with an empty one"
         )
     known = {migration.name: migration.digest for migration in migrations}
-    unknown = sorted(applied.keys() - known.keys())
-    if unknown:
-        raise SchemaError(f"the database was migrated by a newer release ({', '.join(unknown)}): run that release")
     for name, digest in applied.items():
-        if known[name] != digest:
+        if known.get(name, digest) != digest:
             raise SchemaError(f"the migration {name} was applied with other content: use the release that applied it")
     return tuple(migration for migration in migrations if migration.name not in applied)
+
+
+def require_no_newer(applied: Mapping[str, str], migrations: Sequence[Migration]) -> None:
+    """Refuses to migrate with an older release than the database has: its roles and rights would be older, too.
+
+    Services of an older release do run on a newer schema: a migration adds and does not remove, so that a release can be rolled
+    out and rolled back.
+
+    Raises:
+        SchemaError: a newer release migrated the database.
+    """
+    unknown = sorted(applied.keys() - {migration.name for migration in migrations})
+    if unknown:
+        raise SchemaError(f"the database was migrated by a newer release ({', '.join(unknown)}): run that release")

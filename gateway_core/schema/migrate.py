@@ -7,7 +7,7 @@ from typing import Final
 import asyncpg
 
 from gateway_core.schema.files import Migration, load_migrations
-from gateway_core.schema.history import missing, read_applied
+from gateway_core.schema.history import missing, read_applied, require_no_newer
 from gateway_core.schema.roles import apply_roles
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,9 @@ async def apply_migrations(connection: asyncpg.Connection, migrations: Sequence[
     Raises:
         SchemaError: the database was migrated by other files.
     """
-    wanted = missing(await read_applied(connection) or {}, migrations)
+    applied = await read_applied(connection) or {}
+    wanted = missing(applied, migrations)
+    require_no_newer(applied, migrations)
     for migration in wanted:
         async with connection.transaction():
             await connection.execute(migration.sql)

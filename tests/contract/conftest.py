@@ -1,4 +1,4 @@
-"""Real PostgreSQL, Redis and Redis Cluster, once a session; a database of its own for every test, copied from a migrated template.
+"""Starts PostgreSQL, Redis and a Redis Cluster once per session. Every test gets its own database, a copy of a migrated template.
 
 Tests marked `also_on_cluster` run twice: on one Redis server, and on a cluster of three.
 """
@@ -14,16 +14,16 @@ import pytest
 from redis.asyncio import Redis
 from redis.asyncio import RedisCluster as ClusterClient
 
-from deploy.local.programs.migration import migrate_with_derived_logins
+from deploy.local.programs.derived_logins import migrate_with_derived_logins
 from deploy.local.programs.postgres import PostgresServer, start_postgres
 from deploy.local.programs.redis import RedisServer, start_redis
-from gateway_core.schema.roles import SERVICE_URLS
+from gateway_core.schema.logins import SERVICE_URLS
 from gateway_core.stores.redis.connections import open_redis
-from tests.support.memory_directory import memory_directory
-from tests.support.redis_cluster import RedisCluster, running_cluster
+from tests.support.servers.memory_directory import memory_directory
+from tests.support.servers.redis_cluster import RedisCluster, running_cluster
 
 ABOUT_SERVERS = ("CONFIG SET", "CLIENT PAUSE", "INFO")
-"""Commands that a test means for every server of a cluster."""
+"""Commands that tests send to every server of a cluster."""
 
 LOGINS = ", ".join(SERVICE_URLS)
 
@@ -64,14 +64,17 @@ def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisClu
 
 @pytest.fixture
 def redis_server(request: pytest.FixtureRequest) -> RedisServer | RedisCluster:
-    """One server, or the cluster where a test runs on both."""
+    """One server, or the cluster in the second run of a test that is marked `also_on_cluster`."""
     on_cluster = getattr(request, "param", "server") == "cluster"
     server: RedisServer | RedisCluster = request.getfixturevalue("redis_cluster" if on_cluster else "single_redis")
     return server
 
 
 class Databases:
-    """Makes databases for tests: the next copy of a template while the test before it runs, for most of it is waiting."""
+    """Creates databases for tests.
+
+    It copies a template for the next test while the current one runs, because copying is mostly waiting.
+    """
 
     def __init__(self, server_url: str) -> None:
         self._server_url = server_url
@@ -79,24 +82,24 @@ class Databases:
         self._going: set[asyncio.Task[None]] = set()
 
     async def take(self, template: str) -> str:
-        """The URL of a database that nobody else has."""
+        """Returns the URL of a database that no other test uses."""
         coming = self._coming.pop(template, None)
         name = await (coming or self._copy(template))
         self._coming[template] = asyncio.create_task(self._copy(template))
         return _with_database(self._server_url, name)
 
     def give_back(self, url: str) -> None:
-        """Has the database dropped."""
+        """Drops the database in the background."""
         task = asyncio.create_task(self._run(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)"))
         self._going.add(task)
         task.add_done_callback(self._going.discard)
 
     async def close(self) -> None:
-        """Waits for what is under way."""
+        """Waits for copies and drops under way."""
         await asyncio.gather(*self._coming.values(), *self._going)
 
     async def make_template(self, name: str, prepare: Callable[[asyncpg.Connection], Awaitable[None]], of: str) -> str:
-        """A copy of a database, prepared, as a template for others."""
+        """Copies a database and prepares the copy as a template for others."""
         await self._run(f"CREATE DATABASE {name} TEMPLATE {of}")
         connection = await asyncpg.connect(_with_database(self._server_url, name))
         await prepare(connection)
@@ -106,7 +109,7 @@ class Databases:
     async def _copy(self, template: str) -> str:
         name = f"test_{next(_numbers)}"
         await self._run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-        # A copy does not have the rights on the database that the template has.
+        # A copy lacks the template's privileges on the database.
         await self._run(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC; GRANT CONNECT ON DATABASE {name} TO {LOGINS}")
         return name
 
@@ -117,7 +120,7 @@ class Databases:
 
 
 async def _sign_in_quickly(server_url: str) -> None:
-    """Thousands of connections are made: one round of hashing instead of 4,096 for each (a third of what making one takes)."""
+    """Hashes passwords with one round instead of 4,096. Tests open thousands of connections; hashing takes a third of the time."""
     password = urlsplit(server_url).password
     connection = await asyncpg.connect(server_url)
     await connection.execute("SET scram_iterations = 1")
@@ -153,7 +156,7 @@ async def database_url(databases: Databases, template_database: str) -> AsyncIte
 
 @pytest.fixture
 async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection that may do everything, to prepare and to look."""
+    """A connection with every privilege, for preparation and assertions."""
     connection = await asyncpg.connect(database_url)
     yield connection
     await connection.close()

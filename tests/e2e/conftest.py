@@ -1,4 +1,4 @@
-"""The whole stack, real and started once: Envoy, PostgreSQL, Redis, the four services and the mock provider."""
+"""Starts the whole stack once: Envoy, PostgreSQL, Redis, the four services and the mock provider."""
 
 import asyncio
 import json
@@ -16,8 +16,8 @@ import pytest
 
 from deploy.local.stack.environment import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
 from deploy.local.supervision.running import Stack
-from tests.support.identity_provider import IdentityProvider, running_identity_provider
-from tests.support.tenants import Tenant, make_tenant
+from tests.support.data.tenants import Tenant, make_tenant
+from tests.support.servers.identity_provider import IdentityProvider, running_identity_provider
 from tools import sdk as clients
 
 SETTLE_TIMEOUT_S = 15.0
@@ -32,7 +32,7 @@ def identity_provider() -> Iterator[IdentityProvider]:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, identity_provider: IdentityProvider) -> Iterator[Stack]:
-    """In a home and on ports of its own, or where `./dev test --home DIR --port-base N` says."""
+    """Runs the stack in a temporary home on free ports, or where `./dev test --home DIR --port-base N` says."""
     providers = tmp_path_factory.mktemp("identity") / "providers.yaml"
     providers.write_text(identity_provider.settings(), encoding="utf-8")
     settings = {ALLOWED_ORIGINS: CONSOLE_ORIGIN, IDENTITY_PROVIDERS_FILE: str(providers)}
@@ -47,7 +47,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, identity_provider: IdentityP
 
 
 def free_port_base(count: int = 10) -> int:
-    """A base with so many free ports, above those of other tests, below those that the system gives to outgoing connections."""
+    """Returns the base of a range of free ports, above those of other tests and below the ephemeral ports of the system."""
     for _ in range(100):
         base = random.randrange(20_000, 32_000, 10)
         if all(_is_free(base + offset) for offset in range(count)):
@@ -88,7 +88,7 @@ def packages() -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def node_project(packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that has the npm package and what it asks for, and nothing else."""
+    """A Node project that contains only the npm package and its dependencies."""
     project = tmp_path_factory.mktemp("node-client")
     (project / "package.json").write_text('{"type": "module", "private": true}', encoding="utf-8")
     install = [*clients.npm(), "install", "--no-fund", "--no-audit", "--prefer-offline"]
@@ -98,13 +98,13 @@ def node_project(packages: dict[str, Path], tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 async def tenant(database: asyncpg.Pool, pepper: bytes) -> Tenant:
-    """An organization of the test's own with 10,000 credits."""
+    """An organization for this test alone, with 10,000 credits."""
     return await make_tenant(database, pepper)
 
 
 @pytest.fixture
 async def settled(tenant: Tenant) -> Callable[[int], Awaitable[list[asyncpg.Record]]]:
-    """Waits until the tenant has exactly so many usage records and no open hold, and gives the records."""
+    """Waits until the tenant has exactly `count` usage records and no open hold, and returns the records."""
 
     async def wait(count: int) -> list[asyncpg.Record]:
         return await wait_settled(tenant, count)
@@ -135,7 +135,7 @@ class Witness:
             return int((await response.json())["last_sequence"])
 
     async def calls_after(self, sequence: int) -> list[dict[str, Any]]:
-        """Every call that ended since, oldest first."""
+        """Returns every call that ended after `sequence`, oldest first."""
         calls: list[dict[str, Any]] = []
         while True:
             url = f"{self.url}/tally/calls?after={sequence}&limit=10000"
@@ -165,7 +165,7 @@ def witness(stack: Stack, session: aiohttp.ClientSession) -> Witness:
 
 @dataclass
 class Reply:
-    """A raw HTTP answer."""
+    """A raw HTTP response."""
 
     status: int
     headers: dict[str, str]
@@ -206,5 +206,5 @@ def post(base_url: str, tenant: Tenant, session: aiohttp.ClientSession) -> Post:
 
 
 def chat(**fields: Any) -> dict[str, Any]:
-    """A chat completion request."""
+    """Returns the body of a chat completion request."""
     return {"model": "gpt-4o-mini", "max_tokens": 50, "messages": [{"role": "user", "content": "Say hello."}], **fields}

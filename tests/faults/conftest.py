@@ -1,4 +1,4 @@
-"""The real stack with databases that can be broken, a load, and the sum after it."""
+"""The real stack with databases that can be broken, a load, and the checks after it."""
 
 import asyncio
 import json
@@ -11,16 +11,17 @@ import aiohttp
 import asyncpg
 import pytest
 
-from deploy.local.supervision.running import DEFAULT_CATALOG, Stack
+from deploy.local.stack.specification import DEFAULT_CATALOG
+from deploy.local.supervision.running import Stack
 from gateway_core.model.catalog.entries import Catalog, load_catalog
 from gateway_core.stores.redis.connections import open_pipelined
 from tests.e2e.conftest import Witness, free_port_base
+from tests.support.data.tenants import Tenant, make_tenant
 from tests.support.faults import databases
 from tests.support.faults.counted_calls import Held, find_held
 from tests.support.faults.load import Load
 from tests.support.faults.recovery import FIGURES, Recovery
 from tests.support.faults.sums import Sum, assert_counters_equal, assert_sum, books_equal, run_audit, settled
-from tests.support.tenants import Tenant, make_tenant
 from usage_service.counters.progress import counted_holds
 
 TENANTS = 3
@@ -28,11 +29,11 @@ CALLS_BEFORE = 60
 CALLS_AFTER = 40
 REGISTERED_WITHIN_S = 0.3
 DATABASE_TIMEOUT_S = 1.5
-"""Of a statement of the services; shorter than by default, so that an outage of seconds outlasts it."""
+"""The statement timeout of the services. It is shorter than the default, so that an outage of seconds outlasts it."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "soak: takes minutes; runs only when asked for with -m soak")
+    config.addinivalue_line("markers", "soak: takes minutes; runs only with -m soak")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -51,7 +52,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @dataclass
 class World:
-    """A running stack and everything a test looks at it with."""
+    """A running stack and everything that a test needs to observe it."""
 
     stack: Stack
     database: asyncpg.Pool
@@ -71,19 +72,19 @@ class World:
         return [await make_tenant(self.database, pepper) for _ in range(count)]
 
     async def until_counted(self, tenant: Tenant, count: int, timeout_s: float = 5.0) -> None:
-        """Waits until Redis counts so many open holds of a tenant: their calls are admitted, whatever the register says."""
+        """Waits until Redis counts `count` open holds of a tenant, so their calls are admitted. Ignores the holds table."""
         async with open_pipelined(self.redis_url) as client, asyncio.timeout(timeout_s):
             while len((await counted_holds(client, tenant.organization))[1]) != count:
                 await asyncio.sleep(0.02)
 
     async def until_open(self, tenant: Tenant, count: int, timeout_s: float = 5.0) -> None:
-        """Waits until the register has so many open holds of a tenant."""
+        """Waits until the holds table has `count` open holds of a tenant."""
         async with asyncio.timeout(timeout_s):
             while await tenant.open_holds() != count:
                 await asyncio.sleep(0.02)
 
     async def check(self, tenants: list[Tenant], answered: list[str], before: int, *, lossy: bool = False) -> Sum:
-        """Everything that must hold when nothing is under way. `lossy`: reports were lost, so that some holds expire."""
+        """Asserts everything that must hold when no call is running. `lossy`: reports were lost, so some holds expire."""
         await asyncio.sleep(REGISTERED_WITHIN_S)
         if not lossy:
             await books_equal(self.database, answered)
@@ -95,18 +96,18 @@ class World:
 
 
 Fault = Callable[[], Awaitable[float | None]]
-"""Breaks something and mends it; gives the monotonic second at which it was mended, None for the moment of its return."""
+"""Breaks something and repairs it. Returns the monotonic second of the repair, or None if that is the moment it returns."""
 
 
 async def survive(world: World, name: str, fault: Fault, *, guarded: bool = False, lossy: bool = False) -> Sum:
-    """Load, the fault, load again until calls are served, then the sum. Notes how long recovery took.
+    """Causes a fault under load, waits until calls are served again, and checks the accounting. Records how long recovery took.
 
     Args:
         world: the stack.
-        name: of the fault, for the table.
-        fault: what is done under load.
-        guarded: the callers have rate limits, so that every call needs ratelimit_service.
-        lossy: reports are lost for good; the books are equal when the holds of these calls have expired.
+        name: the fault's name in the table of figures.
+        fault: breaks something and repairs it.
+        guarded: whether the callers have rate limits, so that every call needs ratelimit_service.
+        lossy: whether reports are lost permanently. The accounting then agrees once the holds of these calls have expired.
     """
     tenants = await world.tenants()
     for tenant in tenants if guarded else ():

@@ -1,7 +1,7 @@
-"""The clocks of three replicas of authz_service are moved over a reset, apart from each other, and back (fault C7).
+"""Moves the clocks of three replicas of authz_service past a reset, apart from each other, and back (fault C7).
 
-The clocks are those of real processes behind one Envoy; usage_service, PostgreSQL and Redis keep the true time. Seen to fail when
-the start of the period was left out of the names of counters: after the reset nothing was served.
+The replicas are real processes behind one Envoy; usage_service, PostgreSQL and Redis keep the correct time. Seen to fail without
+the start of the period in the names of counters: nothing was served after the reset.
 """
 
 import time
@@ -42,7 +42,6 @@ def clock_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 async def moved_url(world: World, servers: Servers, clock_files: list[Path]) -> AsyncIterator[str]:
     directory = str(ROOT / "tests" / "support" / "faults" / "moved_clock")
     backends = choose_backends({DATABASE_URL: servers[0].url, REDIS_URL: servers[1].url}, "", "")
-    directory = str(Path(__file__).parent / "moved_clock")
     environments = [{"MOVED_CLOCK_FILE": str(file), "PYTHONPATH": directory} for file in clock_files]
     with replicated(world.stack, "clocks", backends, Ports(free_port_base()), environments) as base_url:
         yield base_url
@@ -50,7 +49,7 @@ async def moved_url(world: World, servers: Servers, clock_files: list[Path]) -> 
 
 @pytest.fixture
 def set_clocks(clock_files: list[Path]) -> SetClocks:
-    """Sets each replica's clock to so many seconds after the next midnight."""
+    """Returns a function that sets each replica's clock to a number of seconds after the next midnight."""
 
     def set_clocks(*after_midnight_s: int) -> None:
         for file, wanted_s in zip(clock_files, after_midnight_s, strict=True):
@@ -62,7 +61,7 @@ def set_clocks(clock_files: list[Path]) -> SetClocks:
 
 
 @pytest.mark.timeout(120)
-async def test_a_clock_moved_over_a_reset_opens_one_period_and_reopens_none(
+async def test_a_clock_moved_past_a_reset_opens_one_period_and_reopens_none(
     world: World, moved_url: str, set_clocks: SetClocks, held: Held
 ) -> None:
     (tenant,) = await world.tenants(1)
@@ -79,7 +78,7 @@ async def test_a_clock_moved_over_a_reset_opens_one_period_and_reopens_none(
 
     set_clocks(-HOUR_S, -HOUR_S, -HOUR_S)
     assert await served() == PER_DAY
-    set_clocks(30, -30, -30)  # One replica's clock is a minute ahead of the others'.
+    set_clocks(30, -30, -30)  # One replica's clock is a minute ahead of the others.
     assert await served() == PER_DAY
     for moved_s in (30, -30, HOUR_S, -HOUR_S):
         set_clocks(moved_s, moved_s, moved_s)

@@ -1,12 +1,12 @@
-"""PostgreSQL and Redis slow, out of reach or dead under load: calls wait or are refused, and what was served is billed once.
+"""PostgreSQL or Redis is slow, unreachable or dead under load. Calls wait or are refused, and served calls are billed once.
 
-PostgreSQL: seen to fail with neither the retry of settlement batches nor the journal (5 to 27 of 70 calls without a record; 1 of
-239 when it was frozen). Either alone is enough. A stalled way was seen to fail with these two and the splitting of a failed batch,
-which tries again as well, taken out together: 57 of 265 calls without a record; it was survived without the first two.
+PostgreSQL: seen to fail without both the retry of settlement batches and the journal (5 to 27 of 70 calls without a record; 1 of
+239 when frozen). Either alone is enough. A stalled connection was survived without these two. It was seen to fail when the
+splitting of a failed batch, which also retries, was removed too: 57 of 265 calls without a record.
 
-Redis: SIGKILL and shutting down were seen to fail without connections that say they are closed (counters are not followed any
-more); cut and reset with neither the catching up of counters nor the comparison of open holds with the register; frozen and
-stalled with neither the taking back of holds whose calls were not made nor that comparison. Either is enough.
+Redis: SIGKILL and shutdown were seen to fail without the detection of closed connections (counters are not followed any more). Cut
+and reset were seen to fail without both the catching up of counters and the comparison of open holds with the holds table. Frozen
+and stalled were seen to fail without both the release of abandoned holds and that comparison. In each pair, either alone is enough.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from tests.faults.conftest import DATABASE_TIMEOUT_S, World, survive
 from tests.support.faults.databases import Postgres, Redis, Server
 
 OUTAGE_S = DATABASE_TIMEOUT_S + 1
-"""Longer than a statement may take: what was under way is given up and done again."""
+"""Longer than the statement timeout, so that statements under way are abandoned and retried."""
 
 
 async def freeze(server: Server) -> float:
@@ -67,8 +67,8 @@ async def shut_down(server: Server) -> float:
 
 FAULTS: dict[str, Callable[[Server], Awaitable[float]]] = {
     f"frozen for {OUTAGE_S} s": freeze,
-    f"way to it stalled for {OUTAGE_S} s": stall,
-    "way to it cut for 1 s": cut,
+    f"connection stalled for {OUTAGE_S} s": stall,
+    "connection cut for 1 s": cut,
     "connections reset ten times": reset,
     "SIGKILL": kill,
     "shut down and started": shut_down,
@@ -82,7 +82,9 @@ def server(request: pytest.FixtureRequest, postgres: Postgres, redis: Redis) -> 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_database_fails_under_load(world: World, server: Server, fault: str) -> None:
-    """What PostgreSQL had committed stays; Redis comes back empty, and its counters with their open holds are rebuilt."""
+async def test_served_calls_are_billed_once_after_a_database_fails_under_load(
+    world: World, server: Server, fault: str
+) -> None:
+    """PostgreSQL keeps what it committed. Redis comes back empty, and its counters and open holds are rebuilt."""
     total = await survive(world, f"{server.name}: {fault}", lambda: FAULTS[fault](server))
     assert total.unconfirmed == 0

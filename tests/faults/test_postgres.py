@@ -1,4 +1,4 @@
-"""PostgreSQL there and of no use: no connection left, a full disk, read-only, a locked table. What waits is not lost."""
+"""PostgreSQL runs but is unusable: no free connection, full disk, read-only, locked table. Nothing that waits for it is lost."""
 
 import asyncio
 import time
@@ -18,10 +18,12 @@ CALLS = 10
 
 
 @pytest.mark.timeout(120)
-async def test_postgresql_out_of_connections_under_load(world: World, postgres: Postgres) -> None:
-    """Others have taken every connection there is, and the services have lost theirs.
+async def test_served_calls_are_billed_once_after_postgresql_ran_out_of_connections(
+    world: World, postgres: Postgres
+) -> None:
+    """Other clients take every connection, and the services lose theirs.
 
-    Seen to fail with neither the retry of settlement batches nor the journal: 15 of 65 calls without a record.
+    Seen to fail without both the retry of settlement batches and the journal: 15 of 65 calls without a record.
     """
 
     async def exhaust() -> float:
@@ -44,7 +46,7 @@ async def test_postgresql_out_of_connections_under_load(world: World, postgres: 
 
 @asynccontextmanager
 async def full_disk(owner: asyncpg.Connection) -> AsyncIterator[None]:
-    """Every table that grows with the calls answers what a table on a full disk answers."""
+    """Makes every table that grows with calls fail like a table on a full disk."""
     tables = ("holds", "usage_records", "ledger_transfers", "ledger_postings")
     await owner.execute(
         "CREATE FUNCTION fault_full_disk() RETURNS trigger LANGUAGE plpgsql AS"
@@ -62,7 +64,7 @@ async def full_disk(owner: asyncpg.Connection) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def read_only(owner: asyncpg.Connection) -> AsyncIterator[None]:
-    """As after a failover, or as many a provider of databases answers to a disk that is nearly full."""
+    """Makes the server read-only, as after a failover, or as some hosting providers do when a disk is nearly full."""
     await owner.execute("ALTER SYSTEM SET default_transaction_read_only = on")
     await owner.execute("SELECT pg_reload_conf()")
     try:
@@ -74,7 +76,7 @@ async def read_only(owner: asyncpg.Connection) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def locked(owner: asyncpg.Connection) -> AsyncIterator[None]:
-    """Somebody else's transaction keeps the register to itself; statements run into their timeout."""
+    """Locks the holds table in another transaction, so that statements time out."""
     async with owner.transaction():
         await owner.execute("LOCK TABLE holds IN ACCESS EXCLUSIVE MODE")
         yield
@@ -89,10 +91,12 @@ TROUBLES: dict[str, Callable[[asyncpg.Connection], AbstractAsyncContextManager[N
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("trouble", TROUBLES)
-async def test_postgresql_refuses_to_write_under_load(world: World, postgres: Postgres, trouble: str) -> None:
-    """Full disk and read-only were seen to fail with neither the retry of settlement batches nor the journal: 101 of 562 calls
-    without a record, and 54 of 266. A locked register was survived without both, and seen to fail when a failed batch was not split
-    either, which tries again as well: 23 of 208 calls without a record.
+async def test_served_calls_are_billed_once_after_postgresql_refused_to_write(
+    world: World, postgres: Postgres, trouble: str
+) -> None:
+    """Full disk and read-only were seen to fail without both the retry of settlement batches and the journal: 101 of 562 and 54 of
+    266 calls without a record. A locked holds table was survived without both. It was seen to fail when the splitting of a failed
+    batch, which also retries, was removed too: 23 of 208 calls without a record.
     """
 
     async def refuse() -> None:
@@ -108,10 +112,10 @@ async def test_postgresql_refuses_to_write_under_load(world: World, postgres: Po
 
 
 @pytest.mark.timeout(120)
-async def test_holds_placed_while_postgresql_is_away_are_registered_before_their_calls_end(
+async def test_holds_placed_while_postgresql_is_down_reach_the_holds_table_before_their_calls_end(
     world: World, postgres: Postgres
 ) -> None:
-    """Seen to fail when the register gives up a batch that could not be written: nothing was registered."""
+    """Seen to fail when the writer of the holds table gives up a failed batch: no hold was recorded."""
     (tenant,) = await world.tenants(1)
     before = await world.witness.last_sequence()
     first = await call(world.session, world.base_url, tenant, chat("First."))

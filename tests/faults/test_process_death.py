@@ -1,7 +1,7 @@
-"""Each service is killed, asked to end, or frozen under load: what was served is billed once, and the others carry on.
+"""Each service is killed, terminated or frozen under load. Served calls are billed once, and the other services continue.
 
-Seen to fail: SIGKILL of usage_service without the journal (37 of 60 calls without a record), SIGTERM of it likewise (5 of 64),
-the end of authz_service, ratelimit_service and admin_service without the restart by the runner.
+Seen to fail: SIGKILL of usage_service without the journal (37 of 60 calls without a record), SIGTERM of usage_service without the
+journal (5 of 64), and the end of authz_service, ratelimit_service or admin_service without the restart by the runner.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from megarouter.admin.v1 import credit_pb2, credit_pb2_grpc
 from deploy.local.stack.state import Health
 from tests.e2e.conftest import wait_settled
 from tests.faults.conftest import World, survive
+from tests.support.data.tenants import Tenant
 from tests.support.faults.databases import Postgres, Redis
 from tests.support.faults.load import Outcome, Request, call, chat, stalled_chat
-from tests.support.tenants import Tenant
 
 SERVICES = ["usage_service", "authz_service", "ratelimit_service", "admin_service"]
 ENVOYS_DEADLINE_S = 2.0
@@ -29,7 +29,9 @@ TOP_UPS = 12
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.parametrize("name", SERVICES)
-async def test_a_service_dies_under_load(world: World, name: str, number: signal.Signals) -> None:
+async def test_served_calls_are_billed_once_after_a_service_dies_under_load(
+    world: World, name: str, number: signal.Signals
+) -> None:
     process_id = world.stack.identity(name).pid
 
     async def end() -> float:
@@ -52,7 +54,7 @@ async def until_ready_again(world: World, name: str, process_id: int) -> None:
 
 
 @pytest.mark.timeout(120)
-async def test_without_ratelimit_service_calls_with_a_rate_limit_are_refused_and_others_served(world: World) -> None:
+async def test_without_ratelimit_service_only_calls_with_a_rate_limit_are_refused(world: World) -> None:
     """Seen to fail without Envoy's `failure_mode_deny`: calls with a limit pass unchecked."""
     limited, free = await world.tenants(2)
     await limited.guard("member", "mia", requests_per_minute=100)
@@ -71,10 +73,10 @@ async def test_without_ratelimit_service_calls_with_a_rate_limit_are_refused_and
 
 
 @pytest.mark.timeout(120)
-async def test_top_ups_repeated_until_they_are_answered_are_posted_once_though_admin_service_is_killed(
+async def test_a_top_up_retried_while_admin_service_is_killed_is_posted_once(
     world: World,
 ) -> None:
-    """Seen to fail with an idempotency key that does not depend on the request id."""
+    """Seen to fail when the idempotency key does not depend on the request id."""
     organization = world.stack.environment["MEGAROUTER_ORGANIZATION"]
     requests = [
         credit_pb2.TopUpCreditRequest(
@@ -107,15 +109,15 @@ async def test_top_ups_repeated_until_they_are_answered_are_posted_once_though_a
 
 
 async def placed(world: World, tenant: Tenant, request: Request) -> list[asyncio.Task[Outcome]]:
-    """Calls that are admitted, while PostgreSQL does not answer."""
+    """Calls that are admitted while PostgreSQL does not answer."""
     calls = [asyncio.create_task(call(world.session, world.base_url, tenant, request)) for _ in range(CALLS)]
     await world.until_counted(tenant, CALLS)
     return calls
 
 
 @pytest.mark.timeout(120)
-async def test_authz_service_asked_to_end_registers_every_hold_it_has_placed(world: World, postgres: Postgres) -> None:
-    """Seen to fail without the flush of the register at the end: none of the ten holds was registered."""
+async def test_authz_service_records_every_placed_hold_before_it_ends(world: World, postgres: Postgres) -> None:
+    """Seen to fail without the flush of the holds table at SIGTERM: none of the ten holds was recorded."""
     (tenant,) = await world.tenants(1)
     before = await world.witness.last_sequence()
     first = await call(world.session, world.base_url, tenant, chat("First."))
@@ -134,8 +136,8 @@ async def test_authz_service_asked_to_end_registers_every_hold_it_has_placed(wor
 
 
 @pytest.mark.timeout(120)
-async def test_authz_service_asked_to_end_answers_the_calls_it_decides_on(world: World, redis: Redis) -> None:
-    """Seen to fail when the server stopped at once, without its time of grace: 503 for the ten calls."""
+async def test_authz_service_answers_the_calls_it_is_deciding_before_it_ends(world: World, redis: Redis) -> None:
+    """Seen to fail without the server's grace period: 503 for the ten calls."""
     (tenant,) = await world.tenants(1)
     before = await world.witness.last_sequence()
     first = await call(world.session, world.base_url, tenant, chat("First."))
@@ -154,8 +156,8 @@ async def test_authz_service_asked_to_end_answers_the_calls_it_decides_on(world:
 
 
 @pytest.mark.timeout(120)
-async def test_usage_service_asked_to_end_commits_every_report_it_has_taken(world: World, postgres: Postgres) -> None:
-    """Seen to fail when the end did not wait for the queue: none of the ten reports was committed."""
+async def test_usage_service_commits_every_accepted_report_before_it_ends(world: World, postgres: Postgres) -> None:
+    """Seen to fail when SIGTERM did not wait for the queue: none of the ten reports was committed."""
     (tenant,) = await world.tenants(1)
     before = await world.witness.last_sequence()
     first = await call(world.session, world.base_url, tenant, chat("First."))
@@ -175,11 +177,11 @@ async def test_usage_service_asked_to_end_commits_every_report_it_has_taken(worl
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("frozen_s", [ENVOYS_DEADLINE_S - 0.5, ENVOYS_DEADLINE_S + 0.5])
-async def test_a_decision_later_than_envoy_waits_for_it_leaves_no_hold(world: World, frozen_s: float) -> None:
-    """A decision just in time is obeyed; one that comes too late is for a call that was refused.
+async def test_a_decision_that_arrives_too_late_for_envoy_leaves_no_hold(world: World, frozen_s: float) -> None:
+    """Envoy follows a decision that arrives in time. It refuses the call if the decision is too late.
 
-    Just in time was seen to fail with an Envoy that waits for one second: 503. Too late was seen to fail with Envoy's
-    `failure_mode_allow`: not 503 but the 500 of the filter behind it.
+    In time: seen to fail with an Envoy that waits for one second (503). Too late: seen to fail with Envoy's `failure_mode_allow`,
+    which gave the 500 of the next filter instead of 503.
     """
     (tenant,) = await world.tenants(1)
     before = await world.witness.last_sequence()

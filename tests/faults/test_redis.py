@@ -1,4 +1,4 @@
-"""Redis emptied, evicting, full, read-only or older than it was: money is unaffected, and no limit is ever laxer for it."""
+"""Redis is emptied, evicting, full, read-only, or restored from an old snapshot. Charges stay exact, and no limit is relaxed."""
 
 import asyncio
 import shutil
@@ -11,16 +11,16 @@ from redis.asyncio import Redis as RedisClient
 
 from tests.e2e.conftest import wait_settled
 from tests.faults.conftest import World, survive
+from tests.support.data.tenants import Tenant
 from tests.support.faults.databases import Redis
 from tests.support.faults.load import Outcome, call, chat, stalled_chat
 from tests.support.faults.sums import assert_counters_equal
-from tests.support.tenants import Tenant
 
 NOBODY_LISTENS = "1"
 """A port."""
 EVICTED_BYTES = 4_000
 SHORT_MS = 700
-"""Over before the open holds in Redis have been compared with the register twice."""
+"""Shorter than two comparisons of the open holds in Redis with the holds table."""
 
 
 @asynccontextmanager
@@ -39,7 +39,7 @@ async def flush(client: RedisClient) -> None:
 
 
 async def evict(client: RedisClient) -> None:
-    """Counters, open holds and pools go, whichever it is; not all of them."""
+    """Makes Redis evict some of the counters, open holds and pools."""
     await client.config_set("maxmemory-policy", "allkeys-random")
     for _ in range(10):
         used = (await client.info("memory"))["used_memory"]
@@ -53,7 +53,7 @@ async def fill(client: RedisClient) -> None:
 
 
 async def demote(client: RedisClient) -> None:
-    """As after a failover of which the services do not know."""
+    """Makes the server a replica, as after a failover that the services have not noticed."""
     await client.replicaof("127.0.0.1", NOBODY_LISTENS)
     await asyncio.sleep(1)
 
@@ -76,8 +76,8 @@ REFUSALS: dict[str, Callable[[RedisClient], Awaitable[None]]] = {
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("loss", LOSSES)
-async def test_redis_loses_what_was_written_under_load(world: World, redis: Redis, loss: str) -> None:
-    """Seen to fail without reseeding: nothing is served any more."""
+async def test_served_calls_are_billed_once_after_redis_lost_its_data(world: World, redis: Redis, loss: str) -> None:
+    """Seen to fail without reseeding: no call is served any more."""
 
     async def lose() -> float:
         async with asking(redis) as client:
@@ -92,13 +92,11 @@ async def test_redis_loses_what_was_written_under_load(world: World, redis: Redi
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("refusal", REFUSALS)
-async def test_while_redis_takes_no_writes_under_load_no_call_is_served(
-    world: World, redis: Redis, refusal: str
-) -> None:
-    """Without room or as a replica: refused with 503, and what was served before is billed once.
+async def test_no_call_is_served_while_redis_accepts_no_writes(world: World, redis: Redis, refusal: str) -> None:
+    """Redis is out of memory or a replica. Calls get 503, and calls served before are billed once.
 
-    Seen to fail when authz_service let a call pass whose hold Redis refused: 200. As a replica, with neither the catching up of
-    counters nor the comparison of open holds with the register, the counters differed too.
+    Seen to fail when authz_service admitted a call whose hold Redis refused: 200. With a replica, the counters also differed
+    without both the catching up of counters and the comparison of open holds with the holds table.
     """
     (tenant,) = await world.tenants(1)
     assert (await call(world.session, world.base_url, tenant, chat("First."))).is_served
@@ -121,14 +119,14 @@ async def test_while_redis_takes_no_writes_under_load_no_call_is_served(
 
 
 async def budget_for(world: World, tenant: Tenant, calls: int) -> None:
-    """A budget on the member for so many more stalled calls."""
+    """Sets a budget on the member for `count` more stalled calls."""
     outcome = await call(world.session, world.base_url, tenant, chat("Hold on."))
     assert outcome.is_served
     (record,) = await wait_settled(tenant, 1)
     budget = 2 * record["charge_nano_credits"] + calls * record["hold_nano_credits"]
     await tenant.guard("member", "mia", budget_nano_credits=budget)
     await asyncio.sleep(0.3)
-    # The budget's own counter exists from its first call on; the same question costs the same.
+    # The budget's counter exists from the first call on. The same question always costs the same.
     assert (await call(world.session, world.base_url, tenant, chat("Hold on."))).is_served
     await wait_settled(tenant, 2)
 
@@ -140,16 +138,17 @@ async def several(world: World, tenant: Tenant, count: int, stall_ms: int = 4_00
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("loss", ["flushed", "older snapshot"])
-async def test_a_budget_that_open_holds_fill_admits_nothing_after_redis_lost_them(
+async def test_a_budget_filled_by_open_holds_admits_nothing_after_redis_lost_them(
     world: World, redis: Redis, loss: str
 ) -> None:
-    """Seen to fail with a rebuilding that leaves out open holds, the older snapshot also without the floor of placements: calls
-    were served beyond the budget.
+    """Seen to fail with a rebuild that leaves out open holds: calls were served beyond the budget.
+
+    The old snapshot was also seen to fail without the floor of placements.
     """
     (tenant,) = await world.tenants(1)
     before = await world.witness.last_sequence()
     await budget_for(world, tenant, 10)
-    # The counters have to be in the snapshot, without the holds to come.
+    # The snapshot must contain the counters, but not the holds that follow.
     await assert_counters_equal(world.redis_url, [tenant])
     async with asking(redis) as client:
         await client.save()
@@ -164,7 +163,7 @@ async def test_a_budget_that_open_holds_fill_admits_nothing_after_redis_lost_the
     redis.snapshot_file.unlink(missing_ok=True)
     second = await several(world, tenant, 30)
     assert [outcome.status for outcome in await first] == [200] * 10
-    # 503 while connections are made anew; never 200.
+    # 503 while the services reconnect; never 200.
     assert {outcome.status for outcome in second} <= {402, 503}
     await wait_settled(tenant, 12)
     answered = [record["request_id"] for record in await tenant.records()]
@@ -173,9 +172,9 @@ async def test_a_budget_that_open_holds_fill_admits_nothing_after_redis_lost_the
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", ["pool", "holds", "c:*"])
-async def test_a_key_that_was_evicted_is_rebuilt_with_what_is_held(world: World, redis: Redis, kind: str) -> None:
-    """Seen to fail: evicted holds when a pool without them was believed (what they held stayed held), evicted counters with a
-    rebuilding that leaves out open holds, the evicted pool without any rebuilding.
+async def test_an_evicted_key_is_rebuilt_with_the_held_amounts(world: World, redis: Redis, kind: str) -> None:
+    """Seen to fail: evicted holds if a pool without them counted as complete (their amounts stayed held), evicted counters with a
+    rebuild that leaves out open holds, and an evicted pool without any rebuild.
     """
     (tenant,) = await world.tenants(1)
     before = await world.witness.last_sequence()
@@ -191,12 +190,10 @@ async def test_a_key_that_was_evicted_is_rebuilt_with_what_is_held(world: World,
 
 
 @pytest.mark.timeout(120)
-async def test_a_hold_placed_by_a_decision_that_nobody_received_does_not_stay_in_redis(
-    world: World, redis: Redis
-) -> None:
-    """authz_service dies between the hold in Redis and everything that would tell of it.
+async def test_a_hold_whose_decision_never_reached_envoy_is_removed_from_redis(world: World, redis: Redis) -> None:
+    """authz_service dies after it placed the hold in Redis, and before it answered or recorded the hold.
 
-    Seen to fail without the comparison of Redis with the register.
+    Seen to fail without the comparison of Redis with the holds table.
     """
     (tenant,) = await world.tenants(1)
     assert (await call(world.session, world.base_url, tenant, chat("First."))).is_served
@@ -207,7 +204,7 @@ async def test_a_hold_placed_by_a_decision_that_nobody_received_does_not_stay_in
     await asyncio.sleep(0.3)
     world.stack.kill("authz_service")
     await asyncio.sleep(0.2)
-    redis.proxy.restore()  # what was sent arrives now
+    redis.proxy.restore()  # the stalled bytes arrive now
     assert all(not outcome.is_served for outcome in await lost)
     async with asyncio.timeout(20):
         while not (await call(world.session, world.base_url, tenant, chat("Again."))).is_served:

@@ -1,7 +1,6 @@
-"""A node of a Redis Cluster is lost under load and replaced: no call passes unchecked, and who is served elsewhere notices nothing.
+"""A node of a Redis Cluster is lost under load and replaced. No call passes unchecked, and tenants on other nodes are unaffected.
 
-The cluster is real: three nodes, each with a replica. Every node serves one of the tenants; the one that is broken serves the
-first.
+The cluster is real: three nodes, each with a replica. Every node serves one of the tenants. The tests break the node of the first.
 """
 
 import asyncio
@@ -16,14 +15,14 @@ from tests.contract.conftest import free_port
 from tests.e2e.conftest import free_port_base, wait_settled
 from tests.faults.conftest import CALLS_AFTER, CALLS_BEFORE, World, open_world, timed
 from tests.faults.test_redis import budget_for, several
+from tests.support.data.tenants import Tenant
 from tests.support.faults.load import PLACES, Load, call, chat
 from tests.support.faults.recovery import FIGURES, Recovery
 from tests.support.faults.sums import books_equal
-from tests.support.redis_cluster import MASTERS, NODE_TIMEOUT_MS, ClusterNode, RedisCluster, running_cluster
-from tests.support.tenants import Tenant
+from tests.support.servers.redis_cluster import MASTERS, NODE_TIMEOUT_MS, ClusterNode, RedisCluster, running_cluster
 
 RECOVERED_WITHIN_S = 10.0
-"""A node counts as lost after a second; the election of its replica takes about another."""
+"""A node counts as lost after a second. The election of its replica takes about another second."""
 FROZEN_S = 3 * NODE_TIMEOUT_MS / 1_000
 RATE_LIMIT = 60
 CALLS = 10
@@ -77,7 +76,7 @@ async def lose_for_good(cluster: RedisCluster, node: ClusterNode, spare: Cluster
     return time.monotonic()
 
 
-async def hand_over(cluster: RedisCluster, node: ClusterNode, _spare: ClusterNode) -> float:
+async def fail_over(cluster: RedisCluster, node: ClusterNode, _spare: ClusterNode) -> float:
     _, replica = await asyncio.to_thread(cluster.shard_of, node)
     moment_s = time.monotonic()
     await asyncio.to_thread(replica.tell, "CLUSTER", "FAILOVER")
@@ -98,14 +97,14 @@ async def freeze(_cluster: RedisCluster, node: ClusterNode, _spare: ClusterNode)
 FAULTS: dict[str, Callable[[RedisCluster, ClusterNode, ClusterNode], Awaitable[float]]] = {
     "SIGKILL, its replica takes over": kill,
     "killed with its replica, an empty node gets its slots": lose_for_good,
-    "asked to hand over to its replica": hand_over,
+    "asked to hand over to its replica": fail_over,
     f"frozen for {FROZEN_S:.0f} s, its replica takes over": freeze,
 }
 
 
 @pytest.fixture
 def spare(cluster: RedisCluster) -> Iterator[ClusterNode]:
-    """An empty node; afterwards the cluster is whole again, every master with a replica."""
+    """An empty node. Repairs the cluster after the test, so that every master has a replica again."""
     (node,) = cluster.add_nodes(1)
     yield node
     cluster.mend()
@@ -113,12 +112,14 @@ def spare(cluster: RedisCluster) -> Iterator[ClusterNode]:
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_node_is_lost_under_load(
+async def test_served_calls_are_billed_once_after_a_node_is_lost_under_load(
     clustered: World, cluster: RedisCluster, spare: ClusterNode, fault: str
 ) -> None:
-    """Seen to fail: the kill when the topology is read only once, the handing over when MOVED is not followed (nothing of the first
-    tenant is served any more); the empty node and the handing over with redis-py's client in usage_service, whose counters stayed
-    behind.
+    """Seen to fail:
+
+    SIGKILL when the topology is read only once, and the planned failover when MOVED is not followed (no call of the first tenant
+    is served any more). The empty node and the planned failover were seen to fail with redis-py's client in usage_service, whose
+    counters stayed behind.
     """
     tenants = await one_on_each_node(clustered, cluster)
     for tenant in tenants:
@@ -146,10 +147,10 @@ async def test_a_node_is_lost_under_load(
 
 
 @pytest.mark.timeout(120)
-async def test_a_replica_that_lacks_the_last_holds_takes_over_and_a_full_budget_admits_nothing(
+async def test_a_full_budget_admits_nothing_after_a_replica_without_the_last_holds_takes_over(
     clustered: World, cluster: RedisCluster, spare: ClusterNode
 ) -> None:
-    """Seen to fail with the floor of placements off: calls were served beyond the budget."""
+    """Seen to fail without the floor of placements: calls were served beyond the budget."""
     (tenant,) = await clustered.tenants(1)
     before = await clustered.witness.last_sequence()
     await budget_for(clustered, tenant, CALLS)
@@ -171,7 +172,7 @@ async def test_a_replica_that_lacks_the_last_holds_takes_over_and_a_full_budget_
 
 @pytest.mark.timeout(120)
 async def test_a_rate_limit_outlives_its_node(clustered: World, cluster: RedisCluster, spare: ClusterNode) -> None:
-    """What its replica had not heard of when the node was killed may be admitted once more: of the calls under way at most."""
+    """Calls that had not reached the replica when the node was killed may be admitted twice: at most those under way."""
     (tenant,) = await clustered.tenants(1)
     await tenant.guard("member", "mia", requests_per_minute=RATE_LIMIT)
     await asyncio.sleep(0.3)

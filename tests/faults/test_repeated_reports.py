@@ -1,4 +1,4 @@
-"""Reports that come again, shuffled, late, changed or forged change nothing."""
+"""Repeated, shuffled, late, altered and forged reports change no charge."""
 
 import asyncio
 import copy
@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from tests.faults.conftest import World
+from tests.support.data.tenants import Tenant
 from tests.support.faults.journal import append, lines_of, with_payload
 from tests.support.faults.load import Load
 from tests.support.faults.sums import books_equal, settled
-from tests.support.tenants import Tenant
 
 
 async def loaded(world: World, count: int) -> tuple[list[Tenant], list[str], int]:
-    """Tenants with so many settled calls, the request ids of these, and where the tally stood."""
+    """Returns tenants with settled calls, the calls' request ids, and the tally's last sequence number before them."""
     tenants = await world.tenants()
     before = await world.witness.last_sequence()
     async with Load(world.session, world.base_url, tenants) as load:
@@ -28,7 +28,7 @@ async def loaded(world: World, count: int) -> tuple[list[Tenant], list[str], int
 
 
 async def replayed(world: World, lines: list[dict[str, Any]]) -> None:
-    """Appends lines for a usage_service that remembers nothing, and waits until it is past them."""
+    """Restarts usage_service with an empty memory, appends lines to the journal, and waits until it has read them."""
     await asyncio.to_thread(world.stack.stop_process, "usage_service")
     append(world.stack.home.journal_file, lines)
     await asyncio.to_thread(world.stack.start_process, "usage_service")
@@ -36,7 +36,7 @@ async def replayed(world: World, lines: list[dict[str, Any]]) -> None:
 
 
 async def until_read(world: World) -> None:
-    """Waits until usage_service is past everything that is in the journal now."""
+    """Waits until usage_service has read everything that is in the journal now."""
     status = world.stack.home.journal_file.stat()
     async with asyncio.timeout(30):
         while (await replayed_bytes(world, status.st_ino)) < status.st_size:
@@ -53,11 +53,11 @@ async def replayed_bytes(world: World, inode: int) -> int:
 
 @pytest.mark.timeout(120)
 async def test_entries_duplicated_shuffled_and_late_change_nothing(world: World) -> None:
-    """How late does not matter to a service that has forgotten them: a day is not different from a restart.
+    """A restarted service has forgotten the reports, so reports from before the restart stand for reports of any age.
 
-    Seen to fail when a report that comes again is settled under an id of its own, so that neither the look for what is on the books
-    nor the unique keys find it: a call was billed twice. It passes with the memory of what was settled last taken out, with the
-    look taken out, and with both: the unique keys of the database refuse the repeats.
+    Seen to fail when a repeated report is settled under a new id, so that neither the lookup of what is recorded nor the unique
+    keys find it: a call was billed twice. It passes without the memory of settled calls, without the lookup, and without both,
+    because the database's unique keys refuse the repeats.
     """
     tenants, answered, before = await loaded(world, 80)
     lines = lines_of(world.stack.home.journal_file, [tenant.organization for tenant in tenants]) * 3
@@ -71,11 +71,11 @@ async def test_entries_duplicated_shuffled_and_late_change_nothing(world: World)
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("reader", ["the same service", "a service started anew"])
-async def test_the_same_hold_with_other_usage_is_noted_and_not_charged(world: World, reader: str) -> None:
-    """The stream said one thing and the journal says another, more or less.
+async def test_a_second_report_with_other_usage_is_noted_and_not_charged(world: World, reader: str) -> None:
+    """The stream reported one usage, and the journal reports a higher or lower one.
 
-    Seen to fail, nothing noted: the same service when it remembers holds and not what was said of them; either when what is on
-    the books is not looked up.
+    Seen to fail (no discrepancy noted) when the running service remembers the holds but not their usage. Also seen to fail, for the
+    running and the restarted service, without the lookup of what is recorded.
     """
     tenants, answered, before = await loaded(world, 30)
     organizations = [tenant.organization for tenant in tenants]
@@ -97,7 +97,7 @@ TOTALS = ("total_tokens", "totalTokenCount")
 
 
 def with_other_usage(line: dict[str, Any], delta: int) -> dict[str, Any]:
-    """The report with a count changed, and its total with it, so that it is as believable as before."""
+    """Returns the report with one count and its total changed, so that it stays plausible."""
     usage = line["usage"]
     for key, value in usage.items():
         if isinstance(value, str) and value.startswith("{"):  # of a stream
@@ -114,7 +114,7 @@ def _with_other_counts(usage: dict[str, Any], delta: int) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(120)
-async def test_an_entry_forged_for_another_organization_debits_nobody(world: World) -> None:
+async def test_an_entry_forged_for_another_organization_is_not_charged(world: World) -> None:
     """Seen to fail when signatures are not verified."""
     tenants, answered, before = await loaded(world, 30)
     victim, *_ = await world.tenants(1)

@@ -1,1 +1,1 @@
-"""Harnesses for a fuzzer that follows branches; not tests of the suite."""
+"""Harnesses for a coverage-guided fuzzer. The test suite does not run them."""

@@ -1,11 +1,11 @@
-"""One connection of the lean transport against whatever libFuzzer finds.
+"""Feeds the input that libFuzzer generates to one connection of the lean transport.
 
 PATH="$PATH:$PWD/.tools/uv/bin" uv run --no-sync --with atheris==3.0.0 python -m tests.fuzz.lean_grpc -max_total_time=60
 """
 
 import sys
 
-import atheris  # type: ignore[import-untyped]  # installed for this alone
+import atheris  # type: ignore[import-untyped]  # installed only for fuzzing
 
 with atheris.instrument_imports(include=["gateway_core.runtime.lean_grpc", "hpack"]):
     import grpc
@@ -19,14 +19,14 @@ _PAYLOADS = (block(), message(), b"")
 
 
 def test_one_input(data: bytes) -> None:
-    """No bytes make a connection raise, or keep more than its bounds.
+    """Asserts that no input makes a connection raise an error or exceed its bounds.
 
-    Found within seconds when calls under way were not counted against their bound.
+    It finds within seconds a version that does not count calls under way against their bound.
     """
     provider = atheris.FuzzedDataProvider(data)
     clock, calls = Clock(), Recorded()
     connection = Connection(calls, clock, max_calls=MAX_CALLS)
-    if provider.ConsumeProbability() < 0.9:  # most inputs are about what comes after it
+    if provider.ConsumeProbability() < 0.9:  # start most inputs after the preface
         connection.receive(PREFACE + settings_frame({}))
     answered = 0
     while provider.remaining_bytes() and not connection.is_over:
@@ -47,7 +47,7 @@ def test_one_input(data: bytes) -> None:
 
 
 def _piece(provider: "atheris.FuzzedDataProvider") -> bytes:
-    """Raw bytes, a whole frame or a whole call: so the fuzzer need not find lengths, flags and header blocks."""
+    """Returns raw bytes, a whole frame or a whole call, so that the fuzzer need not discover lengths, flags and header blocks."""
     shape = provider.ConsumeIntInRange(0, 2)
     if shape == 0:
         return call(2 * provider.ConsumeIntInRange(0, 20) + 1)

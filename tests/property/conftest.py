@@ -1,4 +1,4 @@
-"""Two cores are shared by whatever runs beside: a slow example is no failure. A failing one prints how to repeat it."""
+"""Configures Hypothesis. Slow examples pass, because tests share cores with other processes; failures print how to repeat them."""
 
 from hypothesis import settings
 

@@ -1,4 +1,4 @@
-"""Holds the mock provider's tally against usage records and ledger, call by call, with arithmetic of its own."""
+"""Compares the mock provider's tally with usage records and ledger, call by call. Computes prices independently of the gateway."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -7,11 +7,11 @@ from typing import Any
 import asyncpg
 
 from gateway_core.model.catalog.entries import Catalog, Prices
-from tests.support.tenants import Tenant
+from tests.support.data.tenants import Tenant
 
 
 def counted(call: Mapping[str, Any]) -> tuple[int, ...]:
-    """The provider's neutral counts in the order of `recorded`."""
+    """Returns the provider's neutral token counts, in the order of `recorded`."""
     counts = call["counts"]
     return (
         counts["input_uncached"],
@@ -23,7 +23,7 @@ def counted(call: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 def recorded(record: Mapping[str, Any] | asyncpg.Record) -> tuple[int, ...]:
-    """A usage record's counts; output with its reasoning part."""
+    """Returns a usage record's token counts. Output includes reasoning tokens."""
     return (
         record["input_tokens"],
         record["cache_read_tokens"],
@@ -34,7 +34,7 @@ def recorded(record: Mapping[str, Any] | asyncpg.Record) -> tuple[int, ...]:
 
 
 def cost(call: Mapping[str, Any], catalog: Catalog, public_model: str) -> int:
-    """What the call costs in nano-credits by the catalogue file, reckoned without the gateway's pricing code."""
+    """Returns the cost of a call in nano-credits by the catalog file, computed without the gateway's pricing code."""
     counts = call["counts"]
     model = next(model for model in catalog.models if model.name == public_model)
     schedule = model.schedules[0]
@@ -56,7 +56,7 @@ def cost(call: Mapping[str, Any], catalog: Catalog, public_model: str) -> int:
 async def assert_books_agree(
     tenant: Tenant, catalog: Catalog, calls: Iterable[dict[str, Any]], records: Iterable[asyncpg.Record], paid_in: int
 ) -> None:
-    """Every call has one record with the same counts and its exact price, and the ledger says the same in sum."""
+    """Asserts that every call has one record with the same counts and its exact price, and that the ledger has the same total."""
     by_request = {call["request_id"]: call for call in calls}
     records = list(records)
     assert sorted(by_request) == sorted(record["request_id"] for record in records)

@@ -1,4 +1,4 @@
-"""Envoy's module, loaded as Envoy loads it: the parts that know nothing of Envoy, callable from Python."""
+"""Calls the parts of Envoy's module that do not depend on Envoy. Loads the same library as Envoy."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +13,7 @@ from megarouter_envoy.module import find_module
 from gateway_core.contract.module_errors import MODULE_ERRORS
 
 REFUSALS = tuple(error.code for error in MODULE_ERRORS)
-"""In the order of the module."""
+"""Error codes of refusals, in the order of the module's enum."""
 _MARGIN_BYTES = 1_000
 
 
@@ -49,8 +49,8 @@ def _input(text: bytes, cuts: Sequence[int]) -> _Input:
 
 
 def _call(name: str, text: bytes, cuts: Sequence[int], *arguments: Any) -> bytes | int:
-    """What the function writes, or a fault."""
-    # Text that is escaped where it was not before may grow sixfold.
+    """Calls a function of the module. Returns its output, or the negative number of its error."""
+    # Escaping text that was not escaped may grow it sixfold.
     size = len(text) * 6 + _MARGIN_BYTES
     room = (c_char * size)()
     function: Callable[..., int] = getattr(_library(), f"megarouter_{name}")
@@ -64,7 +64,7 @@ def is_json(text: bytes, cuts: Sequence[int] = ()) -> bool:
 
 
 def request_facts(body: bytes, cuts: Sequence[int] = ()) -> dict[str, Any] | None:
-    """What authz_service decides by; None for a body that cannot be read."""
+    """Returns the facts on which authz_service decides, or None for an unreadable body."""
     fields = _call("request_facts", body, cuts)
     if isinstance(fields, int):
         return None
@@ -74,7 +74,7 @@ def request_facts(body: bytes, cuts: Sequence[int] = ()) -> dict[str, Any] | Non
 def rewrite(
     body: bytes, *, served_model: str | None = None, inject_include_usage: bool = False, cuts: Sequence[int] = ()
 ) -> Rewritten | str:
-    """The new body, or the code of the refusal."""
+    """Returns the new body, or the error code of the refusal."""
     model = None if served_model is None else json.dumps(served_model, ensure_ascii=False).encode()
     result = _call("rewrite", body, cuts, model, c_size_t(len(model or b"")), inject_include_usage)
     if isinstance(result, int):
@@ -83,21 +83,21 @@ def rewrite(
 
 
 def rewritten(body: bytes, *, served_model: str | None = None, inject_include_usage: bool = False) -> bytes:
-    """The new body of a call that must not be refused."""
+    """Returns the new body. Asserts that the call is not refused."""
     result = rewrite(body, served_model=served_model, inject_include_usage=inject_include_usage)
     assert isinstance(result, Rewritten), result
     return result.body
 
 
 def refusal_code(body: bytes, *, served_model: str | None = None, inject_include_usage: bool = False) -> str:
-    """The error code of a call that must be refused."""
+    """Returns the error code. Asserts that the call is refused."""
     result = rewrite(body, served_model=served_model, inject_include_usage=inject_include_usage)
     assert isinstance(result, str), result
     return result
 
 
 def error_body(path: bytes, code: str) -> Any:
-    """The error that a caller of this path reads."""
+    """Returns the error body that a caller of this path receives."""
     body = _call("error", path, (), c_uint8(REFUSALS.index(code)))
     assert isinstance(body, bytes)
     return json.loads(body)
@@ -112,7 +112,7 @@ def _pieces(chunks: Iterable[bytes]) -> tuple[bytes, list[int]]:
 
 
 def shown(*chunks: bytes) -> bytes:
-    """What the client sees of a stream that arrives in these pieces."""
+    """Returns what the client receives of a stream that arrives in these pieces."""
     result = _call("shown", *_pieces(chunks))
     assert isinstance(result, bytes)
     return result
@@ -125,10 +125,10 @@ def _facts(name: str, text: bytes, cuts: Sequence[int]) -> dict[str, Any]:
 
 
 def document_usage(document: bytes, cuts: Sequence[int] = ()) -> dict[str, Any]:
-    """What is taken from an answer that is one document."""
+    """Returns the facts that the module extracts from an answer that is one document."""
     return _facts("document_usage", document, cuts)
 
 
 def stream_usage(stream: bytes, cuts: Sequence[int] = ()) -> dict[str, Any]:
-    """What is taken from a stream of events."""
+    """Returns the facts that the module extracts from a stream of events."""
     return _facts("stream_usage", stream, cuts)

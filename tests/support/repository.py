@@ -1,4 +1,4 @@
-"""Where the checkout under test lies, and the folders of files that tests compare with."""
+"""Paths of the checkout under test, and of the folders with expected files."""
 
 from pathlib import Path
 from typing import Final

@@ -67,7 +67,7 @@ def avoided_words() -> list[str]:
     return re.findall(r"^\| ([a-z][a-z' -]+) \|", table, re.MULTILINE)
 
 
-WRITTEN = [*PAGES, *ROOT.glob("protos/megarouter/**/*.proto"), *ROOT.glob("sdk/python/src/*/command_line/*.py")]
+WRITTEN = [*PAGES, *ROOT.glob("protos/megarouter/**/*.proto"), *ROOT.glob("sdk/python/src/*/command_line/**/*.py")]
 
 
 @pytest.mark.parametrize(

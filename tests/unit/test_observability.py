@@ -6,7 +6,7 @@ import promql_parser
 import pytest
 
 from gateway_core.runtime.telemetry.semconv import Instrument
-from tests.support.observability_names import (
+from tests.support.checkout.observability_names import (
     alert_rules,
     asked_names,
     instruments,

@@ -1,4 +1,4 @@
-"""The generated pages of the documentation, each from its one source in the code."""
+"""The generated pages of the documentation. Each has a single source in the code."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tools.protos.descriptors import own_files
 
 
 def contents(image: FileDescriptorSet) -> dict[str, str]:
-    """The text of each page, by its path below `docs`."""
+    """Returns the text of each page by its path in `docs`."""
     api = Api(own_files(image))
     return {
         "reference/api.md": reference(api),

@@ -1,4 +1,4 @@
-"""The page with the permission matrix: every RPC, every role, every place the resource can have."""
+"""Writes the page with the permission matrix: every RPC, every role, and every place of the resource."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -35,7 +35,7 @@ _HEADINGS: Final = {
 
 
 def permission_page(rows: Iterable[Row]) -> str:
-    """The page; services and RPCs stand in the order in which they come."""
+    """Returns the text of the page. Services and RPCs are in the given order."""
     lines = [INTRODUCTION]
     service = ""
     for row in rows:

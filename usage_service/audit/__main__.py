@@ -13,7 +13,7 @@ import asyncpg
 from redis.exceptions import RedisError
 from rich.console import Console
 
-from gateway_core.schema.roles import OWNER_URL, SERVICE_URLS
+from gateway_core.schema.logins import OWNER_URL, SERVICE_URLS
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 from gateway_core.stores.redis.connections import open_redis
 from usage_service.audit.break_out_attempts import try_break_outs

@@ -8,7 +8,7 @@ from typing import Final
 
 import asyncpg
 
-from gateway_core.schema.roles import AUDIT_ROLE
+from gateway_core.schema.logins import AUDIT_ROLE
 from usage_service.audit.check import Breach, Check, Finding
 from usage_service.audit.figures import Figures, read_figures
 from usage_service.audit.guard_checks import GUARD_CHECKS

@@ -3,7 +3,7 @@
 from typing import Final
 
 from gateway_core.schema.grants import load_grants
-from gateway_core.schema.roles import AUDIT_ROLE, SERVICE_URLS
+from gateway_core.schema.logins import AUDIT_ROLE, SERVICE_URLS
 from usage_service.audit.check import Check
 from usage_service.audit.guard_checks import IMMUTABLE_TABLES
 

@@ -1,4 +1,4 @@
-"""`Guardrails.ExplainAccess`: what the data plane would answer a call now, without making the call."""
+"""Serves `Guardrails.ExplainAccess`: what the data plane would answer to a call now, without making the call."""
 
 from collections.abc import Callable
 from typing import Final
@@ -26,7 +26,7 @@ _US_PER_S: Final = 10**6
 
 
 class AccessExplainer:
-    """Explains what a call would get. `now` is in microseconds since the epoch."""
+    """Explains the outcome of a call. `now` returns microseconds since the epoch."""
 
     def __init__(self, pool: asyncpg.Pool, redis: ScriptClient, now: Callable[[], int]) -> None:
         self._pool = pool
@@ -37,7 +37,7 @@ class AccessExplainer:
     async def explain(
         self, request: guardrail_pb2.ExplainAccessRequest, caller: Caller
     ) -> guardrail_pb2.ExplainAccessResponse:
-        """ExplainAccess."""
+        """ExplainAccess returns whether a call would pass, and what each guardrail has left."""
         principal = await named_principal(self._pool, caller)
         async with self._pool.acquire() as connection:
             snapshot = await load_snapshot(connection)
@@ -55,7 +55,7 @@ class AccessExplainer:
 
 
 def _supposed_call(request: guardrail_pb2.ExplainAccessRequest, prices: Prices) -> SupposedCall:
-    """A call of the first kind that the model is offered for."""
+    """Returns a call to the first endpoint that the model is offered for."""
     model = prices.models.get(request.model_name)
     endpoint = model.endpoints[0] if model else Endpoint.CHAT_COMPLETIONS
     limit = request.max_output_tokens if request.HasField("max_output_tokens") else None
@@ -64,7 +64,7 @@ def _supposed_call(request: guardrail_pb2.ExplainAccessRequest, prices: Prices) 
 
 
 def _tokens(principal: Principal, call: SupposedCall, prices: Prices, now_epoch_us: int, clock: PeriodClock) -> int:
-    """What the call would reserve of tokens per minute; 0 when it would not come to that."""
+    """Returns how many tokens per minute the call would reserve; 0 if it would be refused before that."""
     decision = decide(
         principal, call.endpoint, call.parameters, call.body_bytes, prices,
         now_epoch_us=now_epoch_us, hold_life_ms=0, make_hold_id=lambda: "", clock=clock,

@@ -1,4 +1,4 @@
-"""Members as messages."""
+"""Converts members to messages."""
 
 from typing import Final
 
@@ -18,12 +18,12 @@ STATES: Final = {
 
 
 def member_name(row: MemberRow) -> ResourceName:
-    """The name of the member."""
+    """Returns the resource name of the member."""
     return ResourceName(row.organization, MEMBERS, row.member)
 
 
 def member_message(row: MemberRow, *, full: bool = False) -> Member:
-    """The member; with spend and budget if in full."""
+    """Returns the member as a resource; with `full`, also spend and budget."""
     message = Member(
         name=str(member_name(row)),
         user=str(UserResourceName(row.user)),

@@ -1,9 +1,6 @@
 """The commands of `./dev`."""
 
-import json
 import os
-import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -14,23 +11,19 @@ from typing import Annotated
 import typer
 from megarouter_envoy.module import SOURCES as MODULE_SOURCES
 from megarouter_envoy.module import ModuleNotBuiltError, find_compiler
-from rich.console import Console, Group
+from rich.console import Group
 
 from deploy.local.cli import logs as log_reader
-from deploy.local.cli.report import is_healthy, keys_table, process_table, providers_line, tour
+from deploy.local.cli.report import is_healthy, process_table, providers_line
+from deploy.local.cli.terminal import console, errors
+from deploy.local.cli.up import bring_up
 from deploy.local.stack.environment import DATABASE_URL, REDIS_URL, parse_environment
 from deploy.local.stack.layout import MAX_WORKERS, REPOSITORY, Home, LayoutError, Ports
+from deploy.local.stack.specification import DEFAULT_CATALOG, DEFAULT_HOME, DEFAULT_PORT_BASE, home_in, specified
 from deploy.local.stack.state import StackState, read_state
-from deploy.local.supervision.background import (
-    AlreadyRunningError,
-    StackError,
-    StartRequest,
-    running_state,
-    start_supervisor,
-    stop_stack,
-    wait_until_up,
-)
-from gateway_core.schema.roles import SERVICE_URLS
+from deploy.local.supervision.background import running_state, stop_stack
+from deploy.local.supervision.errors import StackError
+from gateway_core.schema.logins import SERVICE_URLS
 
 application = typer.Typer(
     name="./dev",
@@ -40,21 +33,11 @@ application = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-# A pipe has no width of its own: there the tables get room to stay in line.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
-errors = Console(stderr=True, highlight=False)
 
 HomeOption = Annotated[
     Path, typer.Option("--home", metavar="DIR", help="Directory that holds all state.", show_default=".run")
 ]
-DEFAULT_HOME = REPOSITORY / ".run"
-DEFAULT_CATALOG = REPOSITORY / "deploy" / "catalog" / "catalog.yaml"
-DEFAULT_PORT_BASE = 10_000
 LINT_MODULES = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
-
-
-def _home(directory: Path) -> Home:
-    return Home(directory.expanduser().resolve())
 
 
 def _fail(message: str) -> typer.Exit:
@@ -89,85 +72,16 @@ def up(
     A provider whose credential variable (such as OPENAI_API_KEY) is set is called for real; the mock answers for all
     others. Set MEGAROUTER_DATABASE_URL or MEGAROUTER_REDIS_URL to use your own database instead of an embedded one.
     """
-    place = _home(home)
     try:
-        Ports(port_base, workers)
-        if not _already_running(place):
-            _start(StartRequest(place, port_base, catalog.expanduser().resolve(), workers), detach=detach)
+        bring_up(specified(home, port_base, catalog, workers), detach=detach)
     except (LayoutError, StackError) as error:
         raise _fail(str(error)) from error
-
-
-def _already_running(home: Home) -> bool:
-    if running_state(home) is None:
-        return False
-    _print_already_running(home)
-    return True
-
-
-def _print_already_running(home: Home) -> None:
-    state = wait_until_up(home)
-    console.print(f"already running in {home.directory}", markup=False, soft_wrap=True)
-    _print_stack(home, state)
-
-
-def _start(request: StartRequest, *, detach: bool) -> None:
-    home = request.home
-    started_at = time.monotonic()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
-    supervisor = start_supervisor(request, os.environ, bound=not detach)
-    try:
-        with console.status("starting"):
-            state = wait_until_up(home, supervisor)
-        console.print(f"ready in {time.monotonic() - started_at:.1f} s")
-        _print_stack(home, state)
-        if not detach:
-            _supervise_in_foreground(supervisor)
-    except AlreadyRunningError:
-        _print_already_running(home)
-    except KeyboardInterrupt:
-        _stop_in_foreground(home)
-
-
-def _supervise_in_foreground(supervisor: subprocess.Popen[bytes]) -> None:
-    console.print("\nCtrl-C stops everything.")
-    status = supervisor.wait()
-    if status != 0:
-        raise StackError(f"the supervisor ended with status {status}")
-
-
-def _stop_in_foreground(home: Home) -> None:
-    """A second Ctrl-C changes nothing: the supervisor is already at it, within bounds."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    with console.status("stopping"):
-        stop_stack(home)
-    console.print("stopped")
-
-
-def _print_stack(home: Home, state: StackState) -> None:
-    console.print(process_table(state, time.time()))
-    console.print(providers_line(state), markup=False)
-    console.print()
-    console.print(keys_table(json.loads(home.demo_file.read_text(encoding="utf-8"))))
-    console.print(f"the keys themselves: {home.demo_file}", markup=False, soft_wrap=True)
-    console.print(
-        f"the Super Admin's token: MEGAROUTER_ADMIN_TOKEN in {home.environment_file}", markup=False, soft_wrap=True
-    )
-    environment = parse_environment(home.environment_file.read_text(encoding="utf-8"))
-    console.print()
-    for step in tour(environment, state, home.directory, _home_option(home)):
-        console.print(step, markup=False, soft_wrap=True)
-
-
-def _home_option(home: Home) -> str:
-    return "" if home.directory == DEFAULT_HOME else f" --home {shlex.quote(str(home.directory))}"
 
 
 @application.command()
 def down(home: HomeOption = DEFAULT_HOME) -> None:
     """Stop everything. No process remains; the data stays."""
-    place = _home(home)
+    place = home_in(home)
     try:
         with console.status("stopping"):
             ended = stop_stack(place)
@@ -185,7 +99,7 @@ def status(
     ] = False,
 ) -> None:
     """Show the processes, their addresses and their health. Exit status 0: everything is healthy."""
-    place = _home(home)
+    place = home_in(home)
     state = _state_of(place)
     if watch:
         _watch(place)
@@ -246,7 +160,7 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new lines.")] = False,
 ) -> None:
     """Show the last log lines of the processes."""
-    directory = _home(home).logs
+    directory = home_in(home).logs
     names = log_reader.log_names(directory)
     if service is not None and service not in names:
         known = ", ".join(names) or "none yet"
@@ -304,7 +218,7 @@ def audit(
     redis: Annotated[bool, typer.Option("--redis", help="Also compare Redis with PostgreSQL; only when idle.")] = False,
 ) -> None:
     """Prove the invariants of the accounting on the running stack. Exit status 1: an invariant is broken."""
-    place = _home(home)
+    place = home_in(home)
     if not place.environment_file.exists():
         raise _fail(f"nothing runs in {place.directory}")
     urls = parse_environment(place.environment_file.read_text(encoding="utf-8"))

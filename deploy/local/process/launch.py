@@ -1,7 +1,7 @@
 """Starts one program so that it cannot outlive the process that started it, as another user if asked.
 
-Run as a script by `deploy.local.process.children`, never imported by it: what must happen between fork and exec (credentials,
-parent-death signal) happens here, in a fresh single-threaded interpreter, where it is safe.
+`deploy.local.process.children` runs it as a script. What must happen between fork and exec (credentials, parent-death signal)
+happens here, in a fresh single-threaded interpreter, where it is safe.
 
 The order matters: the kernel forgets the parent-death signal when the credentials change.
 """
@@ -15,7 +15,7 @@ PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def _end_with(parent: int, death_signal: int) -> None:
+def end_with(parent: int, death_signal: int) -> None:
     """Has the kernel send the signal when the parent is gone."""
     zero = ctypes.c_ulong(0)
     if _LIBC.prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(death_signal), zero, zero, zero) != 0:
@@ -40,7 +40,7 @@ def main() -> None:
     parent, death_signal, user, group, *command = sys.argv[1:]
     if user != "-":
         _become(int(user), int(group))
-    _end_with(int(parent), int(death_signal))
+    end_with(int(parent), int(death_signal))
     os.execvp(command[0], command)  # noqa: S606 - no shell wanted
 
 

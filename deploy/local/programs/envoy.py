@@ -2,47 +2,35 @@
 
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from megarouter_envoy.binary import BinaryNotFoundError, command, find_binary
 
 from deploy.local.process.children import ChildCommand, StartError
 from deploy.local.programs import probes
-from deploy.local.programs.envoy_files import EnvoyFiles, prepare_files
+from deploy.local.programs.envoy_files import prepare_files
 from deploy.local.programs.program import EDGE, Program
-from deploy.local.stack.environment import OTLP_ENDPOINT
 from deploy.local.stack.layout import HOST
+from deploy.local.stack.plan import StackPlan
 
 DRAIN_TIMEOUT_S = 5.0
 IDLE_CONNECTIONS_S = 0.5
 """How long connections without a call are waited for: whoever uses one within this time is told to make another."""
 _ACTIVE = r"^http\..*\.downstream_(rq|cx)_active$"
-_DEFAULT_OTLP_PORT = 4317
 MAX_THREADS = 4
 
 
-def otlp_address(environment: Mapping[str, str]) -> str | None:
-    """`host:port` of the collector that the standard variable names by URL; None when tracing is off."""
-    url = environment.get(OTLP_ENDPOINT)
-    if not url:
-        return None
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    return f"{parts.hostname}:{parts.port or _DEFAULT_OTLP_PORT}"
-
-
-def envoy_program(files: EnvoyFiles, environment: Mapping[str, str]) -> Program:
+def envoy_program(plan: StackPlan) -> Program:
     """The proxy that all traffic passes."""
-    home, ports = files.home, files.ports
+    home, ports = plan.home, plan.ports
     return Program(
         name="envoy",
         address=f"http://{HOST}:{ports.model}",
-        prepare=lambda: prepare_files(files, otlp_address(environment)),
+        prepare=lambda: prepare_files(plan),
         child=lambda: ChildCommand(
             command=_command(home.bootstrap_file),
-            environment=environment,
+            environment=plan.environment,
             directory=home.envoy,
             log_file=home.log_file("envoy"),
         ),

@@ -10,18 +10,18 @@ from megarouter_envoy.options import BootstrapOptions, Credential, ProviderTarge
 
 from deploy.local.process.children import StartError
 from deploy.local.process.private_files import write_private
-from deploy.local.programs.envoy_files import EnvoyFiles
 from deploy.local.stack.layout import Home
+from deploy.local.stack.plan import StackPlan
 from deploy.local.stack.providers import Route
 
 
-def write_bootstrap(files: EnvoyFiles, otlp_endpoint: str | None) -> None:
-    """Writes the bootstrap and has Envoy check it. The secrets it refers to must be in their files.
+def write_bootstrap(plan: StackPlan, otlp_endpoint: str | None) -> None:
+    """Writes the bootstrap and has Envoy check it. The secrets it refers to must be in their plan.
 
     Raises:
         StartError: Envoy refuses the bootstrap, or there is no binary or no module.
     """
-    home, ports = files.home, files.ports
+    home, ports = plan.home, plan.ports
     options = BootstrapOptions(
         model_port=ports.model,
         admin_port=ports.admin,
@@ -37,10 +37,10 @@ def write_bootstrap(files: EnvoyFiles, otlp_endpoint: str | None) -> None:
         journal_path=home.journal_file,
         admin_api=prepare_admin_api(home.admin_json_types_file),
         edge_secret_file=home.edge_secret_file,
-        providers=tuple(_target(home, route) for route in files.routes),
+        providers=tuple(_target(home, route) for route in plan.routes),
         otlp_endpoint=otlp_endpoint,
-        admin_allowed_origins=files.admin_edge.allowed_origins,
-        identity_providers=files.admin_edge.identity_providers,
+        admin_allowed_origins=plan.admin_edge.allowed_origins,
+        identity_providers=plan.admin_edge.identity_providers,
         module_path=_module(),
     )
     _write_validated(home.bootstrap_file, build_bootstrap(options))

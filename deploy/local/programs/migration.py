@@ -4,14 +4,9 @@ import asyncio
 import sys
 from collections.abc import Mapping
 
-import asyncpg
-
 from deploy.local.process.children import ChildCommand, StartError, last_lines, start_child
-from deploy.local.stack.database_urls import service_database_urls
 from deploy.local.stack.layout import REPOSITORY, Home
-from gateway_core.schema.history import EXIT_BEFORE_BASELINE
-from gateway_core.schema.migrate import migrate
-from gateway_core.schema.roles import read_passwords
+from gateway_core.schema.files import EXIT_BEFORE_BASELINE
 
 _POLL_INTERVAL_S = 0.02
 
@@ -49,13 +44,3 @@ async def migrate_database(home: Home, environment: Mapping[str, str]) -> None:
         )
     if process.returncode != 0:
         raise StartError(f"the database could not be migrated:\n{last_lines(log_file)}")
-
-
-async def migrate_with_derived_logins(connection: asyncpg.Connection, owner_url: str) -> None:
-    """Migrates a database for tests and benchmarks: services log in with the URLs that `login_url` makes.
-
-    Args:
-        connection: of the owner.
-        owner_url: the URL of the owner.
-    """
-    await migrate(connection, read_passwords(service_database_urls(owner_url, {})))

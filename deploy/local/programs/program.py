@@ -29,3 +29,4 @@ class Program:
     start_timeout_s: float = 60.0
     stop_timeout_s: float = 10.0
     ports: tuple[int, ...] = ()  # what it binds, so must be free before the start
+    warm_module: str | None = None  # loaded for several programs at once before their first start

@@ -1,16 +1,12 @@
 """The processes of a local stack."""
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploy.local.process.children import ChildCommand
 from deploy.local.programs import envoy, postgres, probes, redis
-from deploy.local.programs.envoy_files import EnvoyFiles
 from deploy.local.programs.program import SERVICE, STORAGE, Program
-from deploy.local.stack.admin_edge import AdminEdge
 from deploy.local.stack.environment import (
     ENVOY_ADMIN_URL,
     INVITE_PAGE_URL,
@@ -18,39 +14,19 @@ from deploy.local.stack.environment import (
     Backends,
     service_environment,
 )
-from deploy.local.stack.layout import HOST, REPOSITORY, SERVICES, Home, Ports, process_name
-from deploy.local.stack.providers import Route
-from deploy.local.stack.secrets import StackSecrets
-
-
-@dataclass(frozen=True, repr=False)
-class StackPlan:
-    """Everything the processes are made from."""
-
-    home: Home
-    ports: Ports
-    secrets: StackSecrets
-    backends: Backends
-    catalog_file: Path
-    routes: Sequence[Route]
-    environment: Mapping[str, str]  # what every process inherits
-    admin_edge: AdminEdge = field(default_factory=AdminEdge)
+from deploy.local.stack.layout import HOST, REPOSITORY, SERVICES, Home, process_name
+from deploy.local.stack.plan import StackPlan
 
 
 def stack_programs(plan: StackPlan) -> tuple[Program, ...]:
     """All processes, in the order of the table."""
     return (
-        _envoy_program(plan),
+        envoy.envoy_program(plan),
         *(_service_program(plan, service, worker) for service in SERVICES for worker in plan.ports.workers_of(service)),
         *([_postgres_program(plan)] if plan.backends.embedded_postgres else []),
         *([_redis_program(plan)] if plan.backends.embedded_redis else []),
         _mock_program(plan),
     )
-
-
-def _envoy_program(plan: StackPlan) -> Program:
-    files = EnvoyFiles(plan.home, plan.ports, plan.routes, plan.admin_edge, plan.secrets.edge_secret)
-    return envoy.envoy_program(files, plan.environment)
 
 
 def external_addresses(backends: Backends) -> dict[str, str]:
@@ -77,7 +53,7 @@ def _service_program(plan: StackPlan, service: str, worker: int) -> Program:
     name = process_name(service, worker)
     socket = plan.home.socket(service, worker)
     environment = service_environment(
-        service, plan.home, plan.secrets, plan.backends, plan.catalog_file, plan.environment, worker
+        service, plan.home, plan.secrets, plan.backends, plan.specification.catalog_file, plan.environment, worker
     )
     metrics_port = plan.ports.metrics(service, worker)
     environment[METRICS_LISTEN] = f"{HOST}:{metrics_port}"
@@ -98,6 +74,7 @@ def _service_program(plan: StackPlan, service: str, worker: int) -> Program:
         is_ready=lambda _pid: probes.is_serving(socket),
         stop_rank=SERVICE,
         ports=(metrics_port,),
+        warm_module=f"{service}_service",
     )
 
 

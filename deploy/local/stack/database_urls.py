@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Mapping
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from gateway_core.schema.roles import OWNER_URL, SERVICE_URLS
+from gateway_core.schema.logins import OWNER_URL, SERVICE_URLS
 
 _PURPOSE = "password of the database role "
 

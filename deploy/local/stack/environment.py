@@ -8,7 +8,7 @@ from pathlib import Path
 from deploy.local.stack.database_urls import service_database_urls
 from deploy.local.stack.layout import HOST, SPREAD_SERVICES, Home, Ports
 from deploy.local.stack.secrets import StackSecrets
-from gateway_core.schema.roles import OWNER_URL, SERVICE_URLS
+from gateway_core.schema.logins import OWNER_URL, SERVICE_URLS
 
 DATABASE_URL = OWNER_URL
 REDIS_URL = "MEGAROUTER_REDIS_URL"

@@ -7,8 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from deploy.local.process.identity import ProcessIdentity
 from deploy.local.process.private_files import write_private
+from deploy.local.process.recorded_process import RecordedProcess
 
 # What the supervisor process ends with.
 EXIT_FAILED = 1
@@ -42,7 +42,7 @@ class ProcessState:
     name: str
     address: str
     health: Health
-    identity: ProcessIdentity | None = None
+    identity: RecordedProcess | None = None
     started_at: float | None = None  # seconds since the epoch
     restarts: int = 0
     last_exit: str | None = None
@@ -53,7 +53,7 @@ class StackState:
     """The whole stack."""
 
     phase: Phase
-    supervisor: ProcessIdentity
+    supervisor: RecordedProcess
     port_base: int
     workers: int = 1
     processes: tuple[ProcessState, ...] = ()
@@ -92,7 +92,7 @@ def _stack_state(content: dict[str, Any]) -> StackState:
         **{
             **content,
             "phase": Phase(content["phase"]),
-            "supervisor": ProcessIdentity(**content["supervisor"]),
+            "supervisor": RecordedProcess(**content["supervisor"]),
             "processes": tuple(map(_process_state, content["processes"])),
             "real_providers": tuple(content["real_providers"]),
             "mock_providers": tuple(content["mock_providers"]),
@@ -101,5 +101,5 @@ def _stack_state(content: dict[str, Any]) -> StackState:
 
 
 def _process_state(content: dict[str, Any]) -> ProcessState:
-    identity = content["identity"] and ProcessIdentity(**content["identity"])
+    identity = content["identity"] and RecordedProcess(**content["identity"])
     return ProcessState(**{**content, "health": Health(content["health"]), "identity": identity})

@@ -7,13 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 from deploy.local.process.children import ChildCommand, last_lines, open_log, start_child
-from deploy.local.process.identity import is_alive, send_signal
+from deploy.local.process.recorded_process import is_alive, send_signal
 from deploy.local.stack.layout import REPOSITORY, Home, make_home
+from deploy.local.stack.specification import StackSpecification
 from deploy.local.stack.state import EXIT_ALREADY_RUNNING, Phase, StackState, read_state
+from deploy.local.supervision.errors import AlreadyRunningError, StackError
 from deploy.local.supervision.leftovers import end_leftovers, remove_files, wait_for_end
 
 START_TIMEOUT_S = 120.0
@@ -23,44 +23,23 @@ APPEARANCE_S = 3.0  # a supervisor that holds the home writes its state within t
 POLL_INTERVAL_S = 0.03
 
 
-class StackError(Exception):
-    """The stack is not as asked for; the message says why."""
-
-
-class AlreadyRunningError(StackError):
-    """Another supervisor holds the home."""
-
-
-@dataclass(frozen=True)
-class StartRequest:
-    """What to start, where."""
-
-    home: Home
-    port_base: int
-    catalog_file: Path
-    workers: int = 1
-    """Of authz_service and ratelimit_service."""
-
-
 def running_state(home: Home) -> StackState | None:
     """The state of the stack if its supervisor lives."""
     state = read_state(home.state_file)
     return state if state is not None and is_alive(state.supervisor) else None
 
 
-def start_supervisor(request: StartRequest, environment: Mapping[str, str], *, bound: bool) -> subprocess.Popen[bytes]:
+def start_supervisor(
+    specification: StackSpecification, environment: Mapping[str, str], *, bound: bool
+) -> subprocess.Popen[bytes]:
     """Starts a supervisor in the background; `bound` makes it stop when the calling thread ends.
 
     Raises:
         LayoutError: the home cannot be used.
     """
-    home = request.home
+    home = specification.home
     make_home(home)
-    command = [
-        *(sys.executable, "-m", "deploy.local.supervision.supervise", "--home", str(home.directory)),
-        *("--port-base", str(request.port_base), "--catalog", str(request.catalog_file)),
-        *("--workers", str(request.workers)),
-    ]
+    command = [sys.executable, "-m", "deploy.local.supervision.supervise", *specification.arguments()]
     if bound:
         return start_child(ChildCommand(command, environment, REPOSITORY, home.log_file("supervisor")))
     log = open_log(home.log_file("supervisor"))

@@ -9,10 +9,11 @@ import subprocess
 import time
 
 from deploy.local.process.children import StartError, last_lines, start_child
-from deploy.local.process.identity import ProcessIdentity, identify
+from deploy.local.process.recorded_process import RecordedProcess, identify
 from deploy.local.process.restarts import RestartHistory
 from deploy.local.programs.program import Program
 from deploy.local.stack.state import Health, ProcessState
+from deploy.local.supervision.warm_start import ForkedProcess, WarmStart, WarmStartError
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +33,8 @@ class Entry:
         self.running = asyncio.Event()
         self.ended = asyncio.Event()  # the opposite, to be waited for
         self.ended.set()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._identity: ProcessIdentity | None = None
+        self._process: subprocess.Popen[bytes] | ForkedProcess | None = None
+        self._identity: RecordedProcess | None = None
         self._started_at: float | None = None
         self._started_monotonic_s = 0.0
         self._last_exit: str | None = None
@@ -56,10 +57,14 @@ class Entry:
         """Seconds since the last start."""
         return time.monotonic() - self._started_monotonic_s
 
-    def start(self) -> None:
-        """Starts the process. Runs on the main thread: the process ends when the starting thread does."""
+    def start(self, warm: WarmStart | None = None) -> None:
+        """Starts the process. Runs on the main thread: the process ends when the starting thread does.
+
+        Args:
+            warm: forks a program whose module it has loaded, so that the program need not load it.
+        """
         self._started_monotonic_s = time.monotonic()
-        self._process = start_child(self.program.child())
+        self._process = self._started(warm)
         self._identity = identify(self._process.pid)
         self._started_at = time.time()
         self.health = Health.STARTING
@@ -69,7 +74,16 @@ class Entry:
         asyncio.get_running_loop().add_reader(descriptor, self._on_exit, self._process, descriptor)
         logger.info("started %s, pid %d", self.program.name, self._process.pid)
 
-    def _on_exit(self, process: subprocess.Popen[bytes], descriptor: int) -> None:
+    def _started(self, warm: WarmStart | None) -> subprocess.Popen[bytes] | ForkedProcess:
+        child = self.program.child()
+        if warm is not None and self.program.warm_module is not None:
+            try:
+                return warm.start(self.program.warm_module, child)
+            except WarmStartError as error:
+                logger.warning("%s is started for itself: %s", self.program.name, error)
+        return start_child(child)
+
+    def _on_exit(self, process: subprocess.Popen[bytes] | ForkedProcess, descriptor: int) -> None:
         asyncio.get_running_loop().remove_reader(descriptor)
         os.close(descriptor)
         self._last_exit = describe_exit(process.wait())
@@ -129,7 +143,7 @@ class Entry:
             async with asyncio.timeout(KILL_TIMEOUT_S):
                 await self.ended.wait()
 
-    def _signal(self, process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    def _signal(self, process: subprocess.Popen[bytes] | ForkedProcess, number: signal.Signals) -> None:
         """The group is signalled only to kill: a program tells its own children how to stop."""
         if process is not self._process:
             return

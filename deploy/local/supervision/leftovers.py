@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from deploy.local.process.identity import ProcessIdentity, is_alive, send_signal
+from deploy.local.process.recorded_process import RecordedProcess, is_alive, send_signal
 from deploy.local.stack.state import StackState
 
 PATIENCE_S = 5.0
@@ -13,7 +13,7 @@ KILL_WAIT_S = 5.0
 POLL_INTERVAL_S = 0.02
 
 
-def wait_for_end(processes: Iterable[ProcessIdentity], timeout_s: float) -> list[ProcessIdentity]:
+def wait_for_end(processes: Iterable[RecordedProcess], timeout_s: float) -> list[RecordedProcess]:
     """Waits until the processes are gone; returns those that are not in time."""
     deadline = time.monotonic() + timeout_s
     left = [process for process in processes if is_alive(process)]

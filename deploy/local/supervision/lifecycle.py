@@ -6,21 +6,24 @@ import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from deploy.local.process.children import StartError
-from deploy.local.process.identity import identify
 from deploy.local.process.private_files import write_private
 from deploy.local.process.privilege import PrivilegeError
+from deploy.local.process.recorded_process import identify
 from deploy.local.programs.program import Program
-from deploy.local.stack.control import serve_control
-from deploy.local.stack.environment import render_environment
+from deploy.local.stack.environment import inherited, render_environment
 from deploy.local.stack.layout import Home, LayoutError, Ports, make_home
+from deploy.local.stack.specification import StackSpecification
 from deploy.local.stack.state import EXIT_FAILED, Phase, ProcessState, StackState, read_state, write_state
+from deploy.local.supervision.control import serve_control
+from deploy.local.supervision.errors import AlreadyRunningError
 from deploy.local.supervision.free_ports import require_free_ports
 from deploy.local.supervision.leftovers import end_leftovers, remove_files
 from deploy.local.supervision.supervisor import Supervisor
+from deploy.local.supervision.warm_start import WarmStart, warm_start
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +45,6 @@ class Assembly:
     example_model: str | None = None
 
 
-class AlreadyRunningError(Exception):
-    """Another supervisor holds the home."""
-
-
 class RefusedError(Exception):
     """What was asked for cannot be assembled; the message says why."""
 
@@ -65,23 +64,24 @@ def hold_home(home: Home) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise AlreadyRunningError from error
+            raise AlreadyRunningError("another supervisor holds the home") from error
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
 
 
-def run(home: Home, ports: Ports, assemble: Callable[[], Assembly]) -> int:
+def run(specification: StackSpecification, assemble: Callable[[], Assembly]) -> int:
     """Runs the stack until told to stop; returns the exit status. A failure is left in the state file.
 
     Raises:
         AlreadyRunningError: another supervisor holds the home.
     """
+    home = specification.home
     make_home(home)
     with hold_home(home):
         _clear(home)
-        state = _first_state(ports)
+        state = _first_state(specification.ports)
         write_state(home.state_file, state)
         try:
             assembly = assemble()
@@ -90,13 +90,22 @@ def run(home: Home, ports: Ports, assemble: Callable[[], Assembly]) -> int:
             _write_failure(home, state, str(error))
             return EXIT_FAILED
         supervisor = Supervisor(assembly.programs, _described(state, assembly), home.state_file)
-        failure = asyncio.run(_supervise(supervisor, home, assembly))
+        with _warm_start(home, assembly) as warm:
+            failure = asyncio.run(_supervise(supervisor, home, assembly, warm))
         remove_files([home.environment_file])
         if failure is not None:
             supervisor.publish(Phase.FAILED, failure)
             return EXIT_FAILED
         remove_files([home.state_file])
         return 0
+
+
+def _warm_start(home: Home, assembly: Assembly) -> AbstractContextManager[WarmStart | None]:
+    """Begins to load what several programs share, beside the start of all others."""
+    modules = sorted({program.warm_module for program in assembly.programs if program.warm_module is not None})
+    if not modules:
+        return nullcontext()
+    return warm_start(modules, inherited(os.environ), home.log_file("supervisor"))
 
 
 def _clear(home: Home) -> None:
@@ -129,14 +138,14 @@ def _write_failure(home: Home, state: StackState, failure: str) -> None:
     write_state(home.state_file, replace(state, phase=Phase.FAILED, failure=failure))
 
 
-async def _supervise(supervisor: Supervisor, home: Home, assembly: Assembly) -> str | None:
+async def _supervise(supervisor: Supervisor, home: Home, assembly: Assembly, warm: WarmStart | None) -> str | None:
     """Runs until a signal arrives or the start fails; returns the failure. Everything has ended when it returns."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     control = await serve_control(home.control_socket, supervisor.commands())
-    starting = asyncio.create_task(_bring_up(supervisor, home, assembly))
+    starting = asyncio.create_task(_bring_up(supervisor, home, assembly, warm))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -166,10 +175,10 @@ async def _together(*works: Awaitable[object]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _bring_up(supervisor: Supervisor, home: Home, assembly: Assembly) -> None:
+async def _bring_up(supervisor: Supervisor, home: Home, assembly: Assembly, warm: WarmStart | None) -> None:
     """Starts the programs, migrates the database and seeds the demo organization side by side: the first failure ends all."""
     seeding = asyncio.ensure_future(assembly.seed())
-    await _together(supervisor.start(), assembly.migrate(), seeding)
+    await _together(supervisor.start(warm), assembly.migrate(), seeding)
     values = seeding.result()
     write_private(home.environment_file, render_environment(values))
     supervisor.publish(Phase.READY)

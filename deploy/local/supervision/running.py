@@ -9,21 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from deploy.local.process.identity import ProcessIdentity, send_signal
-from deploy.local.stack.control import request_control
+from deploy.local.process.recorded_process import RecordedProcess, send_signal
 from deploy.local.stack.environment import inherited, parse_environment
-from deploy.local.stack.layout import REPOSITORY, Home, Ports
+from deploy.local.stack.layout import Home, Ports
+from deploy.local.stack.specification import DEFAULT_CATALOG, StackSpecification
 from deploy.local.stack.state import StackState
-from deploy.local.supervision.background import (
-    StackError,
-    StartRequest,
-    running_state,
-    start_supervisor,
-    stop_stack,
-    wait_until_up,
-)
+from deploy.local.supervision.background import running_state, start_supervisor, stop_stack, wait_until_up
+from deploy.local.supervision.control import request_control
+from deploy.local.supervision.errors import StackError
 
-DEFAULT_CATALOG = REPOSITORY / "deploy" / "catalog" / "catalog.yaml"
 SUPERVISOR_WAIT_S = 60.0
 
 
@@ -48,9 +42,7 @@ class Stack:
         workers: int = 1,
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        self.home = Home(home.resolve())
-        self.ports = Ports(port_base, workers)
-        self._catalog = catalog.resolve()
+        self.specification = StackSpecification(Home(home.resolve()), Ports(port_base, workers), catalog.resolve())
         self._settings = dict(settings or {})
         self._supervisor: subprocess.Popen[bytes] | None = None
 
@@ -60,10 +52,19 @@ class Stack:
         Raises:
             StackError: it could not be started; nothing of it runs then.
         """
-        request = StartRequest(self.home, self.ports.base, self._catalog, self.ports.workers)
         environment = {**inherited(os.environ), **self._settings}
-        self._supervisor = start_supervisor(request, environment, bound=True)
+        self._supervisor = start_supervisor(self.specification, environment, bound=True)
         wait_until_up(self.home, self._supervisor)
+
+    @property
+    def home(self) -> Home:
+        """Where it keeps its files."""
+        return self.specification.home
+
+    @property
+    def ports(self) -> Ports:
+        """Where it listens."""
+        return self.specification.ports
 
     def stop(self) -> None:
         """Ends everything; does nothing when nothing runs."""
@@ -104,7 +105,7 @@ class Stack:
             raise StackError("the stack is not running")
         return state
 
-    def identity(self, name: str) -> ProcessIdentity:
+    def identity(self, name: str) -> RecordedProcess:
         """The running process of a program: `envoy`, `authz_service`, `postgres`, ...
 
         Raises:

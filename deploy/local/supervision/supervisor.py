@@ -11,6 +11,7 @@ from deploy.local.process.restarts import RestartPolicy, after_exit
 from deploy.local.programs.program import Program
 from deploy.local.stack.state import Health, Phase, StackState, write_state
 from deploy.local.supervision.entry import Entry
+from deploy.local.supervision.warm_start import WarmStart
 
 logger = logging.getLogger(__name__)
 
@@ -31,14 +32,17 @@ class Supervisor:
         self._keepers: list[asyncio.Task[None]] = []
         self._written: StackState | None = None
 
-    async def start(self) -> None:
+    async def start(self, warm: WarmStart | None = None) -> None:
         """Starts everything at once and waits until all of it is ready.
+
+        Args:
+            warm: has loaded, or is loading, modules of some programs.
 
         Raises:
             StartError: something could not be started. The rest still runs: call `stop`.
         """
         self.publish(Phase.STARTING)
-        starts = [asyncio.create_task(self._first_start(entry)) for entry in self._entries.values()]
+        starts = [asyncio.create_task(self._first_start(entry, warm)) for entry in self._entries.values()]
         try:
             await asyncio.gather(*starts)
         finally:
@@ -48,9 +52,11 @@ class Supervisor:
         self._keepers = [asyncio.create_task(self._keep(entry)) for entry in self._entries.values()]
         self._keepers.append(asyncio.create_task(self._watch_health()))
 
-    async def _first_start(self, entry: Entry) -> None:
+    async def _first_start(self, entry: Entry, warm: WarmStart | None) -> None:
         await asyncio.to_thread(entry.program.prepare)
-        entry.start()
+        if warm is not None and entry.program.warm_module is not None:
+            await warm.until_loaded()
+        entry.start(warm)
         self.publish()
         await entry.until_ready()
         self.publish()

@@ -1,4 +1,4 @@
-"""Lists an organization's API keys, switches one off and on again, and shows how an error reads.
+"""Lists an organization's API keys, disables one, enables it again, and shows what an error looks like.
 
 Needs MEGAROUTER_ADMIN_URL, MEGAROUTER_ADMIN_TOKEN and MEGAROUTER_ORGANIZATION: `./dev up` writes them to .run/env.
 """
@@ -32,6 +32,6 @@ with MegaRouter.from_environment() as router:
     print("enabled", enabled.name)
 
     try:
-        router.api_keys.GetApiKey(GetApiKeyRequest(name=f"{organization}/apiKeys/nobodys"))
+        router.api_keys.GetApiKey(GetApiKeyRequest(name=f"{organization}/apiKeys/unknown"))
     except MegaRouterError as error:
         print(f"refused: {error.reason}, needs {error.metadata['permission']}")

@@ -1,5 +1,5 @@
 /**
- * Lists an organization's API keys, switches one off and on again, and shows how an error reads.
+ * Lists an organization's API keys, disables one, enables it again, and shows what an error looks like.
  *
  * Needs MEGAROUTER_ADMIN_URL, MEGAROUTER_ADMIN_TOKEN and MEGAROUTER_ORGANIZATION: `./dev up` writes them to .run/env. With the argument
  * `web` it speaks gRPC-Web, as a browser does.
@@ -30,7 +30,7 @@ if (active !== undefined) {
 }
 
 try {
-  await router.apiKeys.getApiKey({ name: `${parent}/apiKeys/nobodys` });
+  await router.apiKeys.getApiKey({ name: `${parent}/apiKeys/unknown` });
 } catch (error) {
   if (!(error instanceof MegaRouterError)) throw error;
   console.log(`refused: ${error.reason}, needs ${error.metadata["permission"]}`);

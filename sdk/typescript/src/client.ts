@@ -7,14 +7,14 @@ import { type CallPolicy, defaultPolicy, pauseBeforeRetryMs, withRequestId } fro
 
 type Api = typeof api;
 
-/** A client of every service of the API, under its name: `apiKeys` for the service `ApiKeys`. */
+/** A client for every service of the API, named after it: `apiKeys` for the service `ApiKeys`. */
 type Services = {
   readonly [Name in keyof Api as Api[Name] extends DescService ? Uncapitalize<Name> : never]: Api[Name] extends DescService
     ? Client<Api[Name]>
     : never;
 };
 
-/** Every service of the admin API, such as `router.apiKeys.getApiKey({ name })`. A call that fails throws `MegaRouterError`. */
+/** Every service of the admin API, such as `router.apiKeys.getApiKey({ name })`. A failed call throws `MegaRouterError`. */
 export type MegaRouter = Services;
 
 export const MegaRouter = class {
@@ -34,7 +34,7 @@ function isService(value: unknown): value is DescService {
 
 function withPolicy(transport: Transport, token: string, policy: CallPolicy): Transport {
   return {
-    stream: () => Promise.reject(new ConnectError("the admin API has no streams", Code.Unimplemented)),
+    stream: () => Promise.reject(new ConnectError("the admin API has no streaming methods", Code.Unimplemented)),
     async unary(method, signal, timeoutMs, header, input, contextValues) {
       const request = withRequestId(method.input, create(method.input, input));
       const headers = new Headers(header);
@@ -42,7 +42,7 @@ function withPolicy(transport: Transport, token: string, policy: CallPolicy): Tr
       const deadline = performance.now() + (timeoutMs ?? policy.timeoutMs);
       for (let attempt = 1; ; attempt++) {
         try {
-          // Whole milliseconds: nothing else fits into `grpc-timeout`.
+          // `grpc-timeout` takes whole milliseconds only.
           const remainingMs = Math.max(Math.floor(deadline - performance.now()), 1);
           return await transport.unary(method, signal, remainingMs, headers, request, contextValues);
         } catch (reason) {

@@ -2,17 +2,17 @@ import { Code, ConnectError } from "@connectrpc/connect";
 
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../generated/google/rpc/error_details_pb.js";
 
-/** A field of the request that breaks its rule. */
+/** An invalid field of the request. */
 export interface FieldViolation {
   /** Path from the request, such as `api_key.display_name`. */
   readonly field: string;
-  /** What is wrong with it, for people. */
+  /** What is wrong with the field, for people. */
   readonly description: string;
 }
 
-/** A call failed: `message` is for people, the other attributes are for programs. */
+/** A failed call. `message` is for people; the other properties are for programs. */
 export class MegaRouterError extends Error {
-  /** A value of `ErrorReason`, which never changes; empty if no service answered. */
+  /** A value of `ErrorReason`, which never changes; empty if no MegaRouter service answered. */
   readonly reason: string;
   /** Details of the reason, such as `permission` and `resource`. */
   readonly metadata: Readonly<Record<string, string>>;

@@ -4,7 +4,7 @@ import { MegaRouter } from "./client.js";
 import type { CallPolicy } from "./policy.js";
 
 /**
- * A client that speaks gRPC, for Node.
+ * Creates a client that speaks gRPC, for Node.
  *
  * @param address `https://host[:port]`, or `http://host[:port]`, which sends the token unencrypted; use it only on one machine
  * @param token an access token

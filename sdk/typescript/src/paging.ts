@@ -4,8 +4,8 @@ interface Page {
 }
 
 /**
- * Every page of a list: `for await (const page of pages((pageToken) => router.apiKeys.listApiKeys({ parent, pageToken }))) ...`.
- * It fetches pages as they are needed.
+ * Yields every page of a list: `for await (const page of pages((pageToken) => router.apiKeys.listApiKeys({ parent, pageToken }))) ...`.
+ * Fetches pages as they are needed.
  *
  * @throws MegaRouterError if a page cannot be fetched, and Error if the service repeats a page token, so that the list would not end
  */
@@ -15,7 +15,7 @@ export async function* pages<P extends Page>(method: (pageToken: string) => Prom
     const page = await method(token);
     yield page;
     if (page.nextPageToken !== "" && page.nextPageToken === token) {
-      throw new Error("the service gave the token of this page again");
+      throw new Error("the service repeated a page token, so the list would not end; report this to the operator of the gateway");
     }
     token = page.nextPageToken;
   } while (token !== "");

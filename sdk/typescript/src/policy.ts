@@ -3,26 +3,26 @@ import { Code } from "@connectrpc/connect";
 
 import type { MegaRouterError } from "./errors.js";
 
-/** Bounds of a call, whatever the service. */
+/** The deadline and retries of a call. */
 export interface CallPolicy {
-  /** Deadline of a call that names none, all its attempts included. */
+  /** Default deadline of a call, including all its attempts. */
   readonly timeoutMs: number;
-  /** How often a call is tried. Only `Unavailable` is tried again (AIP-194). */
+  /** Maximum number of attempts. Only `Unavailable` is retried (AIP-194). */
   readonly maxAttempts: number;
-  /** Longest pause before the second attempt; it doubles with each further one. */
+  /** Maximum pause before the second attempt. It doubles with each further attempt. */
   readonly firstBackoffMs: number;
-  /** Longest pause of all, also where the service asks for a longer one. */
+  /** Maximum pause before any attempt, even if the service asks for a longer one. */
   readonly maxBackoffMs: number;
 }
 
 export const defaultPolicy: CallPolicy = { timeoutMs: 30_000, maxAttempts: 4, firstBackoffMs: 100, maxBackoffMs: 2_000 };
 
 /**
- * Milliseconds to wait after a failed attempt; undefined when the failure is final.
+ * Returns the milliseconds to wait after a failed attempt, or undefined if the failure is final.
  *
- * @param attempt how many were made, from 1
- * @param remainingMs until the deadline
- * @param draw a random number from 0 to 1, so that clients that failed together do not return together
+ * @param attempt the number of attempts made so far, from 1
+ * @param remainingMs milliseconds until the deadline
+ * @param draw returns a random number from 0 to 1, so that clients that failed together do not retry together
  */
 export function pauseBeforeRetryMs(
   policy: CallPolicy, error: MegaRouterError, attempt: number, remainingMs: number, draw: () => number,
@@ -34,8 +34,8 @@ export function pauseBeforeRetryMs(
 }
 
 /**
- * A request that can be repeated without doing its work twice (AIP-155): one without its `request_id` gets one.
- * The caller's own message is left as it is.
+ * Returns a request that is safe to retry (AIP-155): a copy with a new `request_id` if it has such a field and it is empty.
+ * The caller's message is not modified.
  */
 export function withRequestId<I extends DescMessage>(schema: I, request: MessageShape<I>): MessageShape<I> {
   const field = schema.fields.find(({ name }) => name === "request_id");

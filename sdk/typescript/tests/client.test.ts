@@ -14,7 +14,7 @@ import { defaultPolicy, pauseBeforeRetryMs } from "../src/policy.js";
 
 const policy = { ...defaultPolicy, firstBackoffMs: 1, maxBackoffMs: 1 };
 
-/** A client of a server whose TopUpCredit fails so many times with a code. */
+/** Returns a client of a server whose TopUpCredit fails `times` times with a code. */
 function failing(times: number, code: Code) {
   const requests: TopUpCreditRequest[] = [];
   const contexts: HandlerContext[] = [];
@@ -39,7 +39,7 @@ test("every call carries the token and a deadline", async () => {
   assert.ok(remaining > 0 && remaining <= policy.timeoutMs);
 });
 
-test("only unavailable is tried again, with the same request id", async () => {
+test("only unavailable is retried, with the same request id", async () => {
   const { router, requests } = failing(2, Code.Unavailable);
   await router.credits.topUpCredit({ parent: "organizations/acme" });
   assert.equal(requests.length, 3);
@@ -53,19 +53,19 @@ test("only unavailable is tried again, with the same request id", async () => {
   }
 });
 
-test("attempts are bounded", async () => {
+test("the number of attempts is bounded", async () => {
   const { router, requests } = failing(100, Code.Unavailable);
   await assert.rejects(router.credits.topUpCredit({}), { code: Code.Unavailable });
   assert.equal(requests.length, policy.maxAttempts);
 });
 
-test("a request id of the caller is kept", async () => {
+test("a request id from the caller is kept", async () => {
   const { router, requests } = failing(0, Code.Unavailable);
   await router.credits.topUpCredit({ requestId: "mine" });
   assert.equal(requests[0]?.requestId, "mine");
 });
 
-test("an error says what the service said", async () => {
+test("an error carries the reason, metadata and field violations that the service sent", async () => {
   const transport = createRouterTransport(({ service }) =>
     service(ApiKeys, {
       getApiKey() {
@@ -96,7 +96,7 @@ test("a pause grows, is bounded, and never outlasts the deadline", () => {
   assert.equal(pause(10), undefined);
 });
 
-test("pages end with the empty token, and a token that comes twice is an error", async () => {
+test("pages end at an empty token, and a repeated token is an error", async () => {
   const tokens = ["a", "b", ""];
   const asked: string[] = [];
   const next = async (token: string) => ({ nextPageToken: tokens[asked.push(token) - 1] ?? "" });

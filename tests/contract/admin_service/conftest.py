@@ -30,7 +30,7 @@ PEPPER = "70" * 32
 EDGE_SECRET = "ed" * 32
 CATALOG = Catalog(providers=(), models=())
 
-# Member, role, group: acme has two branches, other has one person.
+# Member, role, group. `acme` has two branches of groups; `other` has one member.
 ACME = (
     ("super", "SUPER_ADMIN", None),
     ("l1", "L1_ADMIN", "eng"),
@@ -58,7 +58,7 @@ def bearer(member: str) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Failure:
-    """A call that failed, as its caller sees it."""
+    """A failed call, as its caller sees it."""
 
     code: grpc.StatusCode
     message: str
@@ -71,7 +71,7 @@ _METHODS = {method.name: method for service in admin_services() for method in se
 
 
 class Client:
-    """Calls as a member."""
+    """Calls the admin API as a member."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.channel = channel
@@ -95,7 +95,7 @@ class Client:
     async def failure(self, method: str, request: Message, member: str = "super", **options: Any) -> Failure:
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await self.call(method, request, member, **options)
-        status = rpc_status.from_call(raised.value)  # type: ignore[arg-type] # it has all that is read of a call
+        status = rpc_status.from_call(raised.value)  # type: ignore[arg-type] # it has every attribute that is read
         assert status is not None
         information, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
         assert [detail.Unpack(information) for detail in status.details].count(True) == 1
@@ -147,7 +147,7 @@ async def template_with_people(databases: Databases, template_database: str) -> 
 async def database_url(
     request: pytest.FixtureRequest, databases: Databases, template_database: str, template_with_people: str
 ) -> AsyncIterator[str]:
-    """Whoever asks for `people`, by whatever way, finds them in the database from the start."""
+    """A database that already contains the members if the test uses `people`, directly or through another fixture."""
     url = await databases.take(template_with_people if "people" in request.fixturenames else template_database)
     yield url
     databases.give_back(url)
@@ -155,7 +155,7 @@ async def database_url(
 
 @pytest.fixture
 def people(database_url: str) -> None:
-    """Two organizations with somebody of every role."""
+    """Two organizations with a member of every role."""
 
 
 async def _add_people(owner: asyncpg.Connection) -> None:
@@ -206,7 +206,7 @@ async def client(settings: AdminSettings, people: None) -> AsyncIterator[Client]
 
 
 class CuttableProxy:
-    """Stands between a service and its database; cut, it ends every connection and takes no new one."""
+    """A proxy between a service and its database. `cut` closes every connection and refuses new ones; `mend` accepts them again."""
 
     def __init__(self, database_url: str) -> None:
         self._target = urlsplit(database_url)

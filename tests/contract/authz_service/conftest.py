@@ -59,7 +59,7 @@ CATALOG = Catalog.model_validate(
                 "context_window_tokens": 100_000,
                 "max_output_tokens": 1_000,
                 "default_output_reserve_tokens": 500,
-                # A credit for each output token and nothing for input keeps the arithmetic of tests plain.
+                # One credit per output token and free input keep the arithmetic of tests simple.
                 "prices_nano_credits_per_million_tokens": {"input": 0, "output": 10**15},
                 "effective_date": dt.date(2024, 1, 1),
             }
@@ -71,22 +71,24 @@ CATALOG = Catalog.model_validate(
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hundreds of calls at once in one process, which is three replicas and their callers, take longer than behind Envoy. To be
-    asked for before the service.
+    """Raises the time limit of a decision, for hundreds of concurrent calls in a process that runs three replicas and their
+    callers.
+
+    A test must request it before the service.
     """
     monkeypatch.setattr(admission, "_LATEST_S", 60.0)
     monkeypatch.setattr(authz, "open_pipelined", partial(open_pipelined, timeout_ms=20_000))
 
 
 async def checked(service: AuthzService, request: external_auth_pb2.CheckRequest) -> external_auth_pb2.CheckResponse:
-    """What Envoy is answered."""
+    """Returns the answer that Envoy receives."""
     answered = await service.unary_methods[0].handle(request.SerializeToString(), {})
     return external_auth_pb2.CheckResponse.FromString(answered)
 
 
 @dataclass
 class Answer:
-    """A check response, read for assertions."""
+    """A check response with accessors for assertions."""
 
     response: external_auth_pb2.CheckResponse
 
@@ -112,7 +114,7 @@ class Answer:
 
 
 def amount_of(answer: Answer) -> int:
-    """What the hold of an admitted call reserves."""
+    """Returns the amount that the hold of an admitted call reserves, in nano-credits."""
     return verify_hold(str(answer.metadata["hold"]), bytes.fromhex(SIGNING_KEY)).amount_nano_credits
 
 
@@ -173,7 +175,7 @@ async def add_key(owner: asyncpg.Connection, key_id: str, key: str) -> None:
 
 
 async def top_up(owner: asyncpg.Connection, amount_credits: int) -> None:
-    """Sets the balance the data plane starts from, as one transfer would."""
+    """Posts a transfer, which sets the balance that the data plane starts from."""
     await owner.execute("UPDATE ledger_heads SET sequence = sequence + 1")
     await owner.execute(
         "UPDATE ledger_accounts SET balance_nano_credits = $1, sequence = 1 WHERE account = 'CREDIT_POOL'",
@@ -182,7 +184,7 @@ async def top_up(owner: asyncpg.Connection, amount_credits: int) -> None:
 
 
 async def guard(owner: asyncpg.Connection, kind: str, scope_id: str, **columns: object) -> None:
-    """Sets a guardrail; amounts in nano-credits."""
+    """Sets a guardrail. Amounts are in nano-credits."""
     names = ", ".join(columns)
     values = ", ".join(f"${index}" for index in range(3, 3 + len(columns)))
     updates = ", ".join(f"{name} = excluded.{name}" for name in columns)
@@ -202,7 +204,7 @@ def settings(database_url: str, redis_server: RedisServer) -> AuthzSettings:
             "redis_url": redis_server.url,
             "hold_signing_key": SIGNING_KEY,
             "key_pepper": PEPPER,
-            "hold_flush_interval_ms": 20,  # tests wait for the register
+            "hold_flush_interval_ms": 20,  # tests wait for the holds table
         }
     )
 
@@ -232,5 +234,5 @@ def ask(service: AuthzService) -> Ask:
 
 @pytest.fixture
 def admin_login(settings: AuthzSettings, database_url: str) -> AuthzSettings:
-    """As admin_service connects."""
+    """The login of admin_service."""
     return settings.model_copy(update={"authz_database_url": SecretStr(login_url(database_url, ADMIN))})

@@ -24,7 +24,7 @@ def shadow_refusals(answer: Answer) -> tuple[int, ...]:
     return verify_hold(answer.metadata["hold"], bytes.fromhex(SIGNING_KEY)).shadow_refusals
 
 
-async def told() -> None:
+async def wait_until_notified() -> None:
     """A change is pushed well within the second that is promised."""
     await asyncio.sleep(0.2)
 
@@ -44,7 +44,7 @@ async def test_a_whitelist_of_patterns_holds_on_every_scope(
     owner: asyncpg.Connection, ask: Ask, kind: str, scope_id: str, whitelist: list[str], *, allowed: bool
 ) -> None:
     await guard(owner, kind, scope_id, model_whitelist=whitelist)
-    await told()
+    await wait_until_notified()
     answer = await ask()
     assert answer.allowed is allowed
     assert allowed or (answer.status, answer.code) == (403, "model_not_allowed")
@@ -62,7 +62,7 @@ async def test_a_key_with_an_allow_list_is_good_only_from_its_networks(
     owner: asyncpg.Connection, service: AuthzService
 ) -> None:
     await owner.execute("UPDATE api_keys SET ip_allow_list = '{192.0.2.0/24,2001:db8::/32}'")
-    await told()
+    await wait_until_notified()
     for address in ("192.0.2.1", "2001:db8::5", "::ffff:192.0.2.8"):
         assert (await from_address(service, address)).allowed
     for address in ("192.0.3.1", "2001:db9::5", ""):
@@ -70,7 +70,7 @@ async def test_a_key_with_an_allow_list_is_good_only_from_its_networks(
         assert (refused.status, refused.code) == (403, "ip_not_allowed")
     assert (await from_address(service, "192.0.3.1", "/v1/models")).status == 403
     await owner.execute("UPDATE api_keys SET ip_allow_list = NULL")
-    await told()
+    await wait_until_notified()
     assert (await from_address(service, "192.0.3.1")).allowed
 
 
@@ -81,7 +81,7 @@ async def rotate(owner: asyncpg.Connection, key: str, overlap_s: float) -> None:
         hashed(key),
         end,
     )
-    await told()
+    await wait_until_notified()
 
 
 async def test_after_a_rotation_both_secrets_are_good_until_the_overlap_ends(
@@ -110,10 +110,10 @@ async def test_a_second_rotation_ends_the_first_secret_at_once(owner: asyncpg.Co
 async def test_both_secrets_of_a_disabled_or_expired_key_are_refused(owner: asyncpg.Connection, ask: Ask) -> None:
     await rotate(owner, NEW_KEY, 60)
     await owner.execute("UPDATE api_keys SET state = 'DISABLED'")
-    await told()
+    await wait_until_notified()
     assert {(await ask(key=key)).code for key in (KEY, NEW_KEY)} == {"key_disabled"}
     await owner.execute("UPDATE api_keys SET state = 'ACTIVE', expire_time = now()")
-    await told()
+    await wait_until_notified()
     assert {(await ask(key=key)).code for key in (KEY, NEW_KEY)} == {"key_expired"}
 
 
@@ -126,7 +126,7 @@ async def test_a_previous_secret_without_an_end_cannot_be_stored(owner: asyncpg.
 
 async def test_a_shadow_budget_counts_every_call_and_refuses_none(owner: asyncpg.Connection, ask: Ask) -> None:
     await guard(owner, "member", "mia", budget_nano_credits=2 * CREDIT, mode="SHADOW")
-    await told()
+    await wait_until_notified()
     answers = [await ask() for _ in range(4)]
     assert [shadow_refusals(answer) for answer in answers] == [(), (), (1,), (1,)]
 
@@ -134,7 +134,7 @@ async def test_a_shadow_budget_counts_every_call_and_refuses_none(owner: asyncpg
 async def test_a_shadow_guardrail_does_not_soften_another(owner: asyncpg.Connection, ask: Ask) -> None:
     await guard(owner, "member", "mia", budget_nano_credits=0, mode="SHADOW")
     await guard(owner, "group", "g1", budget_nano_credits=CREDIT)
-    await told()
+    await wait_until_notified()
     assert (await ask()).allowed
     refused = await ask()
     assert [limit["scope"] for limit in refused.body["error"]["limits"]] == ["group"]
@@ -145,7 +145,7 @@ async def test_a_shadow_whitelist_lets_pass_and_says_so_once_for_each_guardrail(
 ) -> None:
     await guard(owner, "api_key", "key-1", model_whitelist=["model-b"], budget_nano_credits=0, mode="SHADOW")
     await guard(owner, "organization", "acme", model_whitelist=[], mode="SHADOW")
-    await told()
+    await wait_until_notified()
     answer = await ask()
     assert shadow_refusals(answer) == (0, 6)
     listed = (await ask({}, method="GET", path="/v1/models")).body["data"]
@@ -155,6 +155,6 @@ async def test_a_shadow_whitelist_lets_pass_and_says_so_once_for_each_guardrail(
 async def test_the_mode_of_a_rate_limit_travels_with_it(owner: asyncpg.Connection, ask: Ask) -> None:
     await guard(owner, "member", "mia", requests_per_minute=3, mode="SHADOW")
     await guard(owner, "api_key", "key-1", requests_per_minute=4)
-    await told()
+    await wait_until_notified()
     metadata = (await ask()).metadata
     assert metadata["rate_limits"] == "api_key:key-1:MINUTE:4 member:mia:MINUTE:s3"

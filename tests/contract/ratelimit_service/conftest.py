@@ -1,4 +1,4 @@
-"""Instances of ratelimit_service on one real Redis, spoken to over gRPC."""
+"""Instances of ratelimit_service on one real Redis, called over gRPC."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -27,7 +27,7 @@ class Ask(Protocol):
 async def running_service(
     redis_url: str, tracing: Tracing | None = None, rules_folder: Path | None = None, timeout_s: float = 1
 ) -> AsyncIterator[tuple[RateLimitService, Ask]]:
-    """A service behind its own gRPC server, and a way to ask it with the deadline that Envoy sets."""
+    """Runs a service behind its own gRPC server. Yields a function that calls it with the deadline that Envoy sets."""
     settings = RateLimitSettings.model_validate(
         {"listen": "127.0.0.1:0", "redis_url": redis_url, "rate_limit_rules_folder": rules_folder}
     )

@@ -1,4 +1,4 @@
-"""A usage_service's settings over the session's servers."""
+"""The settings of a usage_service that uses the session's servers."""
 
 from pathlib import Path
 

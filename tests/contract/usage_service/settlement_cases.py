@@ -19,7 +19,7 @@ from gateway_core.runtime.settings import UsageSettings
 from gateway_core.stores.postgres.catalog_store import sync_catalog
 from gateway_core.stores.postgres.hold_store import insert_holds
 from gateway_core.stores.postgres.ledger_store import post_transfers
-from tests.support.example_hold import with_changes
+from tests.support.data.example_hold import with_changes
 from usage_service.settlement.decision import CallReport, resolve
 from usage_service.settlement.rows import Settlement
 

@@ -1,4 +1,4 @@
-"""What an admin changes through Envoy's admin listener, the data plane obeys within a second."""
+"""Changes by an admin through Envoy's admin listener take effect in the data plane within a second."""
 
 import time
 import uuid
@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from deploy.local.supervision.running import Stack
 from tests.e2e.conftest import Post
-from tests.support.tenants import CREDIT
+from tests.support.data.tenants import CREDIT
 
 
 @pytest.fixture(scope="module")
@@ -29,20 +29,20 @@ def credentials(stack: Stack) -> list[tuple[str, str]]:
 
 
 def demo_key(stack: Stack, name: str) -> tuple[str, str]:
-    """Resource name and secret of a key of the demo organization."""
+    """The resource name and secret of a key of the demo organization."""
     found = next(key for key in stack.demo["api_keys"] if key["name"].endswith(f"/{name}"))
     return found["name"], found["key"]
 
 
 async def seconds_until(post: Post, key: str, status: int) -> float:
-    """How long it takes until calls with a key are answered with a status."""
+    """Returns the seconds until calls with a key get a status."""
     started = time.monotonic()
     while (await post(key=key)).status != status:
         assert time.monotonic() - started < 5
     return time.monotonic() - started
 
 
-async def test_a_key_disabled_by_a_service_call_is_refused_within_a_second_and_enabled_again_it_passes(
+async def test_disabling_and_enabling_a_key_takes_effect_within_a_second(
     stack: Stack, channel: grpc.aio.Channel, credentials: list[tuple[str, str]], post: Post
 ) -> None:
     keys = api_key_pb2_grpc.ApiKeysStub(channel)

@@ -1,4 +1,4 @@
-"""A header that one client wrote wrong is that client's error and nobody else's."""
+"""A malformed header of one client is an error for that client only."""
 
 import socket
 import struct
@@ -17,7 +17,7 @@ from tests.e2e.conftest import Reply
 METHOD = "/megarouter.admin.v1.ApiKeys/ListApiKeys"
 INVALID_ARGUMENT = "3"
 MALFORMED_TIMEOUTS = ("1.5m", "", "5", "m", "-1S", "123456789m", "1s", "1 S", "1S, 2S")
-# Headers whose values gRPC reads before any service does, each with one value that it cannot read and one that it can.
+# Headers that gRPC parses before any service sees them, each with a malformed and a valid value.
 READ_BY_GRPC = {
     "grpc-previous-rpc-attempts": ("abc", "1"),
     "grpc-encoding": ("zzz", "identity"),
@@ -27,19 +27,19 @@ READ_BY_GRPC = {
 
 
 def list_api_keys(environment: Mapping[str, str]) -> bytes:
-    """The request as gRPC frames it."""
+    """Returns the request as a gRPC message frame."""
     content = api_key_pb2.ListApiKeysRequest(parent=environment["MEGAROUTER_ORGANIZATION"]).SerializeToString()
     return struct.pack(">BI", 0, len(content)) + content
 
 
 class Caller:
-    """Lists API keys as the demo organization's Super Admin, with headers of one's own."""
+    """Lists API keys as the demo organization's Super Admin, with additional headers."""
 
     def __init__(self, stack: Stack, session: aiohttp.ClientSession) -> None:
         self._environment, self._session = stack.environment, session
 
     async def web(self, headers: Mapping[str, str]) -> str:
-        """By gRPC-Web. The gRPC status."""
+        """Calls by gRPC-Web, and returns the gRPC status."""
         sent = {"content-type": "application/grpc-web+proto", "x-grpc-web": "1", **self._token(), **headers}
         url = self._environment["MEGAROUTER_ADMIN_URL"] + METHOD
         async with self._session.post(url, data=list_api_keys(self._environment), headers=sent) as reply:
@@ -69,13 +69,13 @@ async def test_a_malformed_deadline_is_an_invalid_argument(caller: Caller, timeo
 
 
 @pytest.mark.parametrize("timeout", MALFORMED_TIMEOUTS)
-def test_plain_grpc_with_a_malformed_deadline_has_the_longest_one(stack: Stack, timeout: str) -> None:
-    """Envoy itself writes the longest call there may be over it. grpcio writes none that is malformed: these are frames of h2."""
+def test_plain_grpc_with_a_malformed_deadline_gets_the_maximum(stack: Stack, timeout: str) -> None:
+    """Envoy replaces a malformed deadline with the maximum. The test uses h2 because grpcio cannot send a malformed deadline."""
     assert ask_by_http2(stack.environment, [("grpc-timeout", timeout)])["grpc-status"] == "0"
 
 
 def ask_by_http2(environment: Mapping[str, str], headers: list[tuple[str, str]]) -> dict[str, str]:
-    """The headers and trailers of the answer to one call over gRPC's own transport."""
+    """Makes one call over HTTP/2, and returns the headers and trailers of the answer."""
     host, _, port = environment["MEGAROUTER_ADMIN_ADDRESS"].rpartition(":")
     connection = h2.connection.H2Connection()
     connection.initiate_connection()
@@ -100,14 +100,14 @@ def _text(value: bytes | str) -> str:
 
 
 @pytest.mark.parametrize("timeout", ["5S", "1M", "1H", "99999999m", "99999999u", "99999999n"])
-async def test_a_deadline_in_any_unit_is_taken(caller: Caller, timeout: str) -> None:
+async def test_a_deadline_in_any_unit_is_accepted(caller: Caller, timeout: str) -> None:
     assert await caller.web({"grpc-timeout": timeout}) == "0"
     assert (await caller.rest({"grpc-timeout": timeout})).status == 200
 
 
 @pytest.mark.parametrize("name", READ_BY_GRPC)
-async def test_a_header_that_grpc_cannot_read_fails_nobody_elses_calls(caller: Caller, name: str) -> None:
-    """Seen to fail with `hpack_table_size` left at Envoy's default: INTERNAL for calls with a right value of the header."""
+async def test_a_header_that_grpc_cannot_parse_does_not_affect_other_calls(caller: Caller, name: str) -> None:
+    """Seen to fail with `hpack_table_size` left at Envoy's default: INTERNAL for calls with a valid header."""
     unreadable, readable = READ_BY_GRPC[name]
     for _ in range(5):
         assert await caller.web({name: unreadable}) != "0"

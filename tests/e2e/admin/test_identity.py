@@ -1,4 +1,4 @@
-"""OpenID Connect: whom an identity provider vouches for is let in, and nobody who only says so."""
+"""OpenID Connect: admin_service accepts users that a configured identity provider vouches for, and refuses all others."""
 
 import asyncio
 import base64
@@ -15,8 +15,9 @@ from google.rpc import error_details_pb2
 from megarouter.admin.v1 import api_key_pb2
 
 from deploy.local.supervision.running import Stack
-from tests.support.admin_transports import CallError, Grpc, Rest
-from tests.support.identity_provider import (
+from tests.support.clients.admin_transports import CallError, Grpc, Rest
+from tests.support.data.tenants import Tenant
+from tests.support.servers.identity_provider import (
     AUDIENCE,
     ISSUER,
     EcKey,
@@ -26,7 +27,6 @@ from tests.support.identity_provider import (
     sign_with_secret,
     unsigned,
 )
-from tests.support.tenants import Tenant
 
 LIST = api_key_pb2.DESCRIPTOR.services_by_name["ApiKeys"].methods_by_name["ListApiKeys"]
 LINKED = "SELECT user_id FROM user_identities WHERE issuer = $1 AND subject = $2"
@@ -39,7 +39,7 @@ def subject() -> str:
 
 
 def mia(tenant: Tenant) -> dict[str, Any]:
-    """Claims about the tenant's member."""
+    """Returns claims about the tenant's member."""
     return {"email": f"mia@{tenant.organization}.example", "email_verified": True, "name": "Mia"}
 
 
@@ -62,7 +62,7 @@ async def refusal(call: Awaitable[Any]) -> grpc.StatusCode:
     return failed.value.code
 
 
-async def test_a_verified_address_leads_to_the_user_who_has_it(
+async def test_a_verified_address_links_to_the_user_who_has_it(
     identity_provider: IdentityProvider, list_keys: ListKeys, tenant: Tenant
 ) -> None:
     person = subject()
@@ -71,7 +71,7 @@ async def test_a_verified_address_leads_to_the_user_who_has_it(
     assert await tenant.database.fetchval(LINKED, ISSUER, person) == f"user-{tenant.organization}"
 
 
-async def test_a_token_works_through_grpc_too_and_with_an_elliptic_key(
+async def test_a_token_signed_with_an_elliptic_key_works_through_grpc(
     stack: Stack, identity_provider: IdentityProvider, tenant: Tenant
 ) -> None:
     key = identity_provider.keys[1]
@@ -82,7 +82,7 @@ async def test_a_token_works_through_grpc_too_and_with_an_elliptic_key(
         assert len((await Grpc(channel).call(LIST, request, token)).api_keys) == 1
 
 
-async def test_once_linked_the_subject_counts_and_the_address_does_not(
+async def test_a_linked_subject_keeps_its_user_when_the_address_changes(
     identity_provider: IdentityProvider, list_keys: ListKeys, tenant: Tenant
 ) -> None:
     person = subject()
@@ -91,7 +91,7 @@ async def test_once_linked_the_subject_counts_and_the_address_does_not(
     await list_keys(identity_provider.token(person))
 
 
-async def test_a_stranger_becomes_a_user_who_may_nothing(
+async def test_an_unknown_subject_becomes_a_user_without_permissions(
     identity_provider: IdentityProvider, list_keys: ListKeys, tenant: Tenant
 ) -> None:
     person = subject()
@@ -106,7 +106,7 @@ async def test_a_stranger_becomes_a_user_who_may_nothing(
 
 
 @pytest.mark.parametrize("verified", [False, None, "true", 1, "absent"])
-async def test_an_address_that_is_not_verified_neither_links_nor_is_taken(
+async def test_an_unverified_address_is_neither_linked_nor_stored(
     identity_provider: IdentityProvider, list_keys: ListKeys, tenant: Tenant, verified: object
 ) -> None:
     person, claims = subject(), mia(tenant)
@@ -123,7 +123,7 @@ async def test_an_address_that_is_not_verified_neither_links_nor_is_taken(
 async def test_a_look_alike_of_an_address_does_not_link(
     identity_provider: IdentityProvider, list_keys: ListKeys, tenant: Tenant
 ) -> None:
-    kelvin = "\N{KELVIN SIGN}"  # becomes an ordinary k when lowered
+    kelvin = "\N{KELVIN SIGN}"  # lowercases to an ordinary k
     await tenant.database.execute(
         "UPDATE users SET email = $2 WHERE user_id = $1",
         f"user-{tenant.organization}", f"kim@{tenant.organization}.example",
@@ -165,19 +165,19 @@ FORGERIES: dict[str, Forge] = {
     "of no issuer": _without("iss"),
     "without a subject": _without("sub"),
     "with an empty subject": _changed(sub=""),
-    "with a subject that is no text": _changed(sub=["a"]),
+    "with a subject that is not a string": _changed(sub=["a"]),
     "signed by an unknown key": lambda _, good: RsaKey("rsa-9").sign(good),
-    "signed by an unknown key of a known name": lambda _, good: RsaKey("rsa-1").sign(good),
+    "signed by an unknown key with a known id": lambda _, good: RsaKey("rsa-1").sign(good),
     "without a signature": lambda _, good: unsigned({"alg": "none"}, good) + ".",
     "signed with the public key as a secret": _public_key_as_secret,
-    "with a payload put under another signature": _other_payload,
+    "with another token's signature": _other_payload,
     "with a cut signature": lambda provider, good: provider.keys[0].sign(good)[:-20],
     "with a fourth part": lambda provider, good: provider.keys[0].sign(good) + ".x",
 }
 
 
 @pytest.mark.parametrize("case", FORGERIES)
-async def test_a_token_that_is_not_good_is_nobodys(
+async def test_an_invalid_token_is_refused(
     identity_provider: IdentityProvider, list_keys: ListKeys, tenant: Tenant, case: str
 ) -> None:
     person = subject()
@@ -185,7 +185,7 @@ async def test_a_token_that_is_not_good_is_nobodys(
     token = FORGERIES[case](identity_provider, good)
     assert await refusal(list_keys(token)) is grpc.StatusCode.UNAUTHENTICATED
     assert await tenant.database.fetchval(LINKED, ISSUER, person) is None
-    await list_keys(identity_provider.keys[0].sign(good))  # the same claims in a good token are let in
+    await list_keys(identity_provider.keys[0].sign(good))  # a valid token with the same claims is accepted
 
 
 async def test_two_credentials_in_one_call_are_refused(
@@ -199,7 +199,7 @@ async def test_two_credentials_in_one_call_are_refused(
             assert response.status == 401
 
 
-async def test_a_payload_that_the_client_claims_counts_for_nothing(
+async def test_a_payload_header_from_the_client_is_ignored(
     stack: Stack, session: aiohttp.ClientSession, identity_provider: IdentityProvider, tenant: Tenant
 ) -> None:
     payload = encode(json.dumps(identity_provider.claims(subject(), **mia(tenant))).encode())
@@ -214,7 +214,7 @@ async def test_a_payload_that_the_client_claims_counts_for_nothing(
             assert response.status == 401
 
 
-async def test_who_reaches_admin_service_without_envoy_cannot_say_who_they_are(
+async def test_a_caller_that_bypasses_envoy_cannot_claim_an_identity(
     stack: Stack, identity_provider: IdentityProvider, tenant: Tenant
 ) -> None:
     token = identity_provider.token(subject(), **mia(tenant))
@@ -238,10 +238,11 @@ async def test_who_reaches_admin_service_without_envoy_cannot_say_who_they_are(
     for wrong in ("", "0" * 64, secret[:-1], secret.upper() + " "):
         assert await code((header, wrong)) is grpc.StatusCode.UNAUTHENTICATED
     assert await code((header, secret), (header, secret)) is grpc.StatusCode.UNAUTHENTICATED
-    assert await code((header, secret)) is grpc.StatusCode.OK  # so it was the proof that was missing
+    # The call passes with the proof, so the missing proof was the reason above.
+    assert await code((header, secret)) is grpc.StatusCode.OK
 
 
-async def test_the_audit_log_believes_envoy_about_address_and_id_and_nobody_else(
+async def test_the_audit_log_takes_address_and_call_id_only_from_envoy(
     stack: Stack, session: aiohttp.ClientSession, identity_provider: IdentityProvider, tenant: Tenant
 ) -> None:
     token = identity_provider.token(subject(), **mia(tenant))
@@ -256,7 +257,7 @@ async def test_the_audit_log_believes_envoy_about_address_and_id_and_nobody_else
     assert (entry["address"], entry["call_id"]) == ("127.0.0.1", call_id)
 
 
-async def test_a_key_that_the_issuer_exchanged_is_followed(
+async def test_a_signing_key_rotated_by_the_issuer_is_accepted(
     identity_provider: IdentityProvider, list_keys: ListKeys, tenant: Tenant
 ) -> None:
     claims, old, new = identity_provider.claims(subject(), **mia(tenant)), identity_provider.keys, RsaKey("rsa-2")
@@ -284,7 +285,7 @@ async def _within_5_s(call: Callable[[], Awaitable[Any]], wanted: grpc.StatusCod
     return False
 
 
-async def test_no_token_or_secret_is_in_a_log_or_on_a_process_list(
+async def test_no_token_or_secret_is_in_a_log_or_process_list(
     stack: Stack, identity_provider: IdentityProvider, list_keys: ListKeys, tenant: Tenant
 ) -> None:
     token = identity_provider.token(subject(), **mia(tenant), aud=AUDIENCE)
@@ -306,5 +307,5 @@ def _command_lines() -> str:
                 with open(f"/proc/{process.name}/cmdline", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
                     texts.append(file.read())
             except OSError:
-                continue  # it has ended
+                continue  # the process has ended
     return "\n".join(texts)

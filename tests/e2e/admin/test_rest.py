@@ -1,4 +1,4 @@
-"""What only REST can get wrong: paths, queries, JSON, sizes, browsers."""
+"""Errors that are specific to REST: paths, queries, JSON, sizes, browsers."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ Rest = Callable[..., Awaitable[Reply]]
 
 @pytest.fixture
 def rest(stack: Stack, session: aiohttp.ClientSession) -> Rest:
-    """Calls as the demo organization's Super Admin; `{key}` in a path is a key of the organization."""
+    """Calls as the demo organization's Super Admin. `{key}` in a path means a key of the organization."""
     environment = stack.environment
     names = {"o": environment["MEGAROUTER_ORGANIZATION"], "key": stack.demo["api_keys"][0]["name"]}
 
@@ -33,7 +33,10 @@ def rest(stack: Stack, session: aiohttp.ClientSession) -> Rest:
 
 
 def reason_of(reply: Reply) -> str:
-    """Every error is a google.rpc.Status with one ErrorInfo, whoever made it."""
+    """Returns the reason of an error.
+
+    Every error must be a google.rpc.Status with one ErrorInfo, whether from Envoy or a service.
+    """
     assert reply.headers["content-type"] == "application/json"
     status = json_format.Parse(reply.text, status_pb2.Status())
     information = error_details_pb2.ErrorInfo()
@@ -49,7 +52,7 @@ def reason_of(reply: Reply) -> str:
     [
         ("GET", "/"),
         ("GET", "/v1"),
-        ("GET", "/v1/{o}/colours"),
+        ("GET", "/v1/{o}/colors"),
         ("GET", "/v2/{o}/apiKeys"),
         ("PUT", "/v1/{key}"),
         ("POST", "/v1/{key}:explode"),
@@ -73,7 +76,7 @@ async def test_a_path_that_does_not_exist_is_not_found(rest: Rest, verb: str, pa
         ("pageSize.value=1", "page_size"),
     ],
 )
-async def test_a_query_parameter_that_does_not_fit_is_refused_by_name(rest: Rest, query: str, named: str) -> None:
+async def test_an_invalid_query_parameter_is_refused_by_name(rest: Rest, query: str, named: str) -> None:
     reply = await rest("GET", f"/v1/{{o}}/apiKeys?{query}")
     assert (reply.status, reason_of(reply)) == (400, "REQUEST_MALFORMED")
     assert named in reply.json["message"]
@@ -87,7 +90,7 @@ BAD_BODIES: dict[str, bytes] = {
     "a string": b'"etag"',
     "null": b"null",
     "an unknown field": b'{"colour": "red"}',
-    "a field in other case": b'{"Etag": "x"}',
+    "a field in a different case": b'{"Etag": "x"}',
     "a field twice": b'{"etag": "x", "etag": "y"}',
     "a field by an escaped name": b'{"\\u0065tag": "x"}',
     "an unquoted name": b'{etag: "x"}',
@@ -96,23 +99,23 @@ BAD_BODIES: dict[str, bytes] = {
     "a comment": b'{"etag": "x" /* y */}',
     "a missing value": b'{"etag": }',
     "no colon": b'{"etag" "x"}',
-    "an object for a string": b'{"etag": {"a": 1}}',
+    "an object instead of a string": b'{"etag": {"a": 1}}',
     "a number for a string": b'{"etag": 1}',
     "a number with a leading zero": b'{"etag": 01}',
     "NaN": b'{"etag": NaN}',
-    "a raw line end in a string": b'{"etag": "a\nb"}',
+    "a raw newline in a string": b'{"etag": "a\nb"}',
     "a bad escape": b'{"etag": "\\x"}',
     "half a surrogate pair": b'{"etag": "\\ud800"}',
     "invalid UTF-8": b'{"etag": "\xff"}',
     "NUL": b"\x00",
     "deep nesting": b'{"etag": ' + b"[" * 100_000,
-    "deep nesting that ends": b'{"etag": ' + b"[" * 5_000 + b"]" * 5_000 + b"}",
-    "another resource than the path": b'{"name": "organizations/other/apiKeys/x"}',
+    "deep nesting that is closed": b'{"etag": ' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+    "a resource other than the path's": b'{"name": "organizations/other/apiKeys/x"}',
 }
 
 
 @pytest.mark.parametrize("case", BAD_BODIES)
-async def test_a_body_that_is_not_the_message_is_refused_and_changes_nothing(rest: Rest, case: str) -> None:
+async def test_a_body_that_does_not_fit_the_message_is_refused(rest: Rest, case: str) -> None:
     before = (await rest("GET", "/v1/{key}")).text
     reply = await rest("POST", "/v1/{key}:disable", BAD_BODIES[case])
     assert (reply.status, reason_of(reply)) == (400, "REQUEST_MALFORMED")
@@ -131,7 +134,7 @@ async def test_a_body_that_is_not_the_message_is_refused_and_changes_nothing(res
         ('"1 "', 400),
     ],
 )
-async def test_whole_numbers_are_read_exactly_or_refused(rest: Rest, amount: str, status: int) -> None:
+async def test_integers_are_read_exactly_or_refused(rest: Rest, amount: str, status: int) -> None:
     body = f'{{"amountNanoCredits": {amount}, "requestId": "0b5c2f8e-6d9a-4a62-9d6c-{abs(hash(amount)) % 10**12:012}"}}'
     reply = await rest("POST", "/v1/{o}/creditBalance:topUp", body)
     assert reply.status == status
@@ -144,7 +147,7 @@ async def test_both_names_of_a_field_are_understood(rest: Rest) -> None:
         assert len((await rest("GET", f"/v1/{{o}}/apiKeys?{parameter}=1")).json["apiKeys"]) == 1
 
 
-async def test_json_shows_enums_by_name_whole_numbers_as_strings_and_empty_fields(rest: Rest) -> None:
+async def test_json_shows_enums_by_name_int64_as_strings_and_empty_fields(rest: Rest) -> None:
     key = (await rest("GET", "/v1/{key}")).json
     assert key["state"] == "STATE_ACTIVE"
     balance = (await rest("GET", "/v1/{o}/creditBalance")).json
@@ -173,13 +176,13 @@ async def test_an_escaped_slash_is_refused(rest: Rest) -> None:
     assert (reply.status, reason_of(reply)) == (400, "REQUEST_MALFORMED")
 
 
-async def test_every_answer_has_a_request_id_of_ours_to_quote(rest: Rest) -> None:
-    for path in ("/v1/{key}", "/v1/{o}/colours", "/v1/{key}?colour=red", "/v1/{o}x/apiKeys"):
+async def test_every_answer_has_a_request_id_from_envoy(rest: Rest) -> None:
+    for path in ("/v1/{key}", "/v1/{o}/colors", "/v1/{key}?color=red", "/v1/{o}x/apiKeys"):
         reply = await rest("GET", path, x_request_id="mine")
         assert len(reply.headers["x-request-id"]) == 36, path
 
 
-async def test_the_console_may_call_from_a_browser_and_other_pages_may_not(rest: Rest) -> None:
+async def test_only_the_console_may_call_from_a_browser(rest: Rest) -> None:
     asked: dict[str, Any] = {
         "access_control_request_method": "PATCH",
         "access_control_request_headers": "authorization",

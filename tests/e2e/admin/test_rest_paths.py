@@ -1,4 +1,4 @@
-"""Every RPC is reached by each of its REST paths, through Envoy."""
+"""Each REST path of every RPC reaches that RPC through Envoy."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from deploy.local.supervision.running import Stack
 
 @dataclass(frozen=True)
 class Binding:
-    """One path of an RPC, made of names that nothing has."""
+    """One REST path of an RPC, with names of resources that do not exist."""
 
     method: Method
     verb: str
@@ -37,11 +37,11 @@ def bindings() -> Iterator[Binding]:
 
 
 def _sample(variable: re.Match[str]) -> str:
-    """Of a model's name, which has a slash, `**` is the whole."""
+    """Returns a path for a template. `**` stands for a whole model name, which contains a slash."""
     return variable[1].replace("**", "vendor/model-1").replace("*", "nowhere-1")
 
 
-def test_no_path_has_a_variable_left_and_every_rpc_has_one() -> None:
+def test_every_rpc_has_a_path_without_unfilled_variables() -> None:
     found = list(bindings())
     assert {one.method.full_name for one in found} == {
         method.full_name for service in admin_services() for method in declared_methods(service)
@@ -51,7 +51,7 @@ def test_no_path_has_a_variable_left_and_every_rpc_has_one() -> None:
 
 @pytest.mark.parametrize("binding", list(bindings()), ids=str)
 async def test_a_path_reaches_its_rpc(stack: Stack, session: aiohttp.ClientSession, binding: Binding) -> None:
-    """Which says what it misses: a credential; then, with one, its own permission on what is named."""
+    """The RPC answers that a credential is missing. With a credential, it answers that its own permission is missing."""
     url = stack.environment["MEGAROUTER_ADMIN_URL"] + binding.path
     body = None if binding.verb in {"GET", "DELETE"} else "{}"
     headers = {"content-type": "application/json"}

@@ -1,4 +1,4 @@
-"""An organization from its creation to its deletion, through Envoy: the admin calls by each protocol, and model calls."""
+"""The life of an organization from creation to deletion, through Envoy: admin calls by each protocol, and model calls."""
 
 import asyncio
 import datetime as dt
@@ -34,9 +34,9 @@ from megarouter.type.v1 import role_pb2
 from deploy.local.supervision.running import Stack
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
 from tests.e2e.conftest import chat
-from tests.support.admin_transports import CallError, Grpc, Rest, Transport, TypeScript
+from tests.support.clients.admin_transports import CallError, Grpc, Rest, Transport, TypeScript
+from tests.support.data.tenants import CREDIT
 from tests.support.repository import ROOT
-from tests.support.tenants import CREDIT
 from tools import sdk as clients
 
 FELT_WITHIN_S = 1.0
@@ -44,9 +44,9 @@ STOPPED_WITHIN_S = 10.0
 GROUPS = ("level-1", "level-2", "level-3", "level-4")
 PLENTY = 1_000 * CREDIT
 ROOM = 100_000
-"""For at least one call of `ask`, but not for many, in nano-credits."""
+"""Enough for at least one call of `ask` but not for many, in nano-credits."""
 
-pytestmark = pytest.mark.timeout(300)  # npm fetches what is not cached yet
+pytestmark = pytest.mark.timeout(300)  # npm downloads packages that are not cached yet
 
 
 @pytest.fixture(params=["gRPC", "REST", "TypeScript"])
@@ -62,7 +62,7 @@ async def transport(
     else:
         project: Path = request.getfixturevalue("node_project")
         (project / "admin_calls.ts").write_text(
-            (ROOT / "tests" / "support" / "admin_calls.ts").read_text("utf-8"), "utf-8"
+            (ROOT / "tests" / "support" / "clients" / "admin_calls.ts").read_text("utf-8"), "utf-8"
         )
         process = await asyncio.create_subprocess_exec(
             "node", "admin_calls.ts", cwd=project, env={**clients.node_environment(), "MEGAROUTER_ADMIN_URL": url},
@@ -81,16 +81,16 @@ class Person:
     token: str
 
     async def __call__(self, request: Message) -> Any:
-        """The answer of the method that takes such a request. Raises CallError."""
+        """Calls the method that takes a request of this type, and returns its answer. Raises CallError."""
         (service,) = request.DESCRIPTOR.file.services_by_name.values()
         name = request.DESCRIPTOR.name.removesuffix("Request")
-        method: MethodDescriptor = service.methods_by_name[name]  # type: ignore[assignment] # of one of two implementations
+        method: MethodDescriptor = service.methods_by_name[name]  # type: ignore[assignment] # one of two implementations
         return await self.transport.call(method, request, self.token)
 
 
 @dataclass
 class Story:
-    """Olga creates the organization; Ivy is invited into it and makes model calls."""
+    """Olga creates the organization. Ivy accepts an invite and makes model calls."""
 
     olga: Person
     ivy: Person
@@ -116,7 +116,7 @@ class Story:
         return f"{self.organization}/guardrails/{name}"
 
     async def ask(self, secret: str | None = None, stall_ms: int = 0, **fields: Any) -> dict[str, Any]:
-        """Makes a model call. Gives the error; empty when the call passed."""
+        """Makes a model call. Returns the error, or an empty dict if the call passed."""
         headers = {"authorization": f"Bearer {secret or self.secret}", "x-mock-output-tokens": "5"}
         headers |= {"x-mock-stall-ms": str(stall_ms)} if stall_ms else {}
         url = f"{self.base_url}/v1/chat/completions"
@@ -128,7 +128,7 @@ class Story:
             return dict(content["error"])
 
     async def felt(self, code: str | None = None, **call: Any) -> None:
-        """A change just made decides over calls within one second: they are refused for this reason, or pass."""
+        """Asserts that a change takes effect within one second: calls are refused for this reason, or pass if it is None."""
         started, error = time.monotonic(), await self.ask(**call)
         while error.get("code") != code:
             assert time.monotonic() - started < FELT_WITHIN_S, (code, error)
@@ -137,7 +137,7 @@ class Story:
         assert time.monotonic() - started < FELT_WITHIN_S
 
     async def stopped(self, code: str) -> dict[str, Any]:
-        """Makes calls until one is refused, for this reason and after at least one that passed. Gives the error."""
+        """Makes calls until one is refused, and returns its error. Asserts the reason, and that at least one call passed."""
         passed = 0
         async with asyncio.timeout(STOPPED_WITHIN_S):
             while not (error := await self.ask()):
@@ -147,7 +147,7 @@ class Story:
         return error
 
     async def limit(self, kind: str, scope_id: str, **limits: int) -> None:
-        """Changes these limits of a guardrail and no others."""
+        """Changes these limits of a guardrail and leaves the others."""
         name = self.guardrail(kind, scope_id)
         present = await self.olga(guardrail_pb2.GetGuardrailRequest(name=name))
         changed = guardrail_pb2.Guardrail(name=name, etag=present.etag)
@@ -166,7 +166,7 @@ class Story:
 
 
 async def sign_up(transport: Transport, database: asyncpg.Pool, pepper: bytes, name: str) -> Person:
-    """A user who is a member of nothing."""
+    """Creates a user without memberships."""
     token, user = ACCESS_TOKEN.make(os.urandom(32)), f"{name.lower()}-{os.urandom(4).hex()}"
     await database.execute("INSERT INTO users VALUES ($1, $1 || '@example.org', $2)", user, name)
     await database.execute(
@@ -252,7 +252,7 @@ async def every_budget_stops_calls_until_it_is_raised(story: Story) -> None:
 
 
 async def spent_nano_credits(story: Story, guardrail: str) -> int:
-    """What the calls so far have cost, once each of them is settled."""
+    """Waits until every call is settled, and returns their total cost in nano-credits."""
     count = "SELECT count(*) FROM usage_records WHERE organization_id = $1 AND outcome = 'SETTLED'"
     async with asyncio.timeout(STOPPED_WITHIN_S):
         while await story.database.fetchval(count, story.organization_id) < story.passed:
@@ -272,7 +272,7 @@ async def every_rate_stops_calls_until_it_is_raised(story: Story) -> None:
     await story.felt()
 
 
-async def calls_at_once_are_stopped_until_more_are_allowed(story: Story) -> None:
+async def concurrent_calls_are_stopped_until_more_are_allowed(story: Story) -> None:
     await story.limit("api_key", story.key_id, concurrency_limit=1)
     under_way = await call_under_way(story)
     await story.felt("too_many_concurrent_calls")
@@ -280,13 +280,13 @@ async def calls_at_once_are_stopped_until_more_are_allowed(story: Story) -> None
     await story.felt()
     assert not under_way.done()
     assert await under_way == {}
-    # A place comes back when its call is settled: what follows asks faster than that.
+    # Settlement frees a place. The following calls would come before that.
     await story.limit("api_key", story.key_id, concurrency_limit=1_000)
     await story.felt()
 
 
 async def call_under_way(story: Story) -> asyncio.Task[dict[str, Any]]:
-    """A call that the provider takes its time for. The places of the calls before come back first."""
+    """Makes a slow call in the background, after the places of earlier calls are free again."""
     async with asyncio.timeout(STOPPED_WITHIN_S):
         while True:
             task = asyncio.create_task(story.ask(stall_ms=4_000))
@@ -340,7 +340,7 @@ async def test_the_whole_story(
     await a_whitelist_stops_other_models_until_it_names_them(story)
     await every_budget_stops_calls_until_it_is_raised(story)
     await every_rate_stops_calls_until_it_is_raised(story)
-    await calls_at_once_are_stopped_until_more_are_allowed(story)
+    await concurrent_calls_are_stopped_until_more_are_allowed(story)
     await a_disabled_key_is_refused_until_it_is_enabled(story)
     await the_old_secret_of_a_rotated_key_is_good_in_the_overlap_only(story)
     await everything_is_deleted(story)

@@ -1,4 +1,4 @@
-"""The admin API says the same through gRPC, gRPC-Web and REST, in answers and in errors."""
+"""The admin API gives the same answers and errors through gRPC, gRPC-Web and REST."""
 
 import datetime as dt
 import os
@@ -15,8 +15,8 @@ from megarouter.admin.v1 import api_key_pb2, credit_pb2
 
 from deploy.local.supervision.running import Stack
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
-from tests.support.admin_transports import CallError, Grpc, GrpcWeb, Rest, Transport
-from tests.support.tenants import CREDIT, Tenant
+from tests.support.clients.admin_transports import CallError, Grpc, GrpcWeb, Rest, Transport
+from tests.support.data.tenants import CREDIT, Tenant
 
 KEYS = api_key_pb2.DESCRIPTOR.services_by_name["ApiKeys"].methods_by_name
 CREDITS = credit_pb2.DESCRIPTOR.services_by_name["Credits"].methods_by_name
@@ -36,7 +36,7 @@ async def transport(
 
 @pytest.fixture
 async def token(tenant: Tenant) -> str:
-    """Of a Super Admin of the tenant."""
+    """An access token of a Super Admin of the tenant."""
     token, user = ACCESS_TOKEN.make(os.urandom(32)), f"boss-{tenant.organization}"
     await tenant.database.execute("INSERT INTO users VALUES ($1, $1 || '@example.org', 'Boss')", user)
     await tenant.database.execute(
@@ -113,7 +113,7 @@ async def test_credit_is_adjusted_and_refunded_and_every_transaction_listed(
     assert kinds == ["KIND_TOP_UP", "KIND_ADJUSTMENT", "KIND_REFUND"]
 
 
-async def test_a_period_is_asked_for_by_its_ends(transport: Transport, tenant: Tenant, token: str) -> None:
+async def test_a_statement_covers_the_period_between_its_ends(transport: Transport, tenant: Tenant, token: str) -> None:
     start, end = Timestamp(), Timestamp()
     start.FromJsonString("2026-01-01T00:00:00Z")
     end.GetCurrentTime()
@@ -125,7 +125,7 @@ async def test_a_period_is_asked_for_by_its_ends(transport: Transport, tenant: T
     assert statement.closing_balance_nano_credits == 10_000 * CREDIT
 
 
-async def test_a_broken_rule_names_its_field(transport: Transport, tenant: Tenant, token: str) -> None:
+async def test_an_invalid_field_is_named(transport: Transport, tenant: Tenant, token: str) -> None:
     request = credit_pb2.TopUpCreditRequest(parent=parent(tenant), amount_nano_credits=-5, request_id="no uuid")
     with pytest.raises(CallError) as failed:
         await transport.call(CREDITS["TopUpCredit"], request, token)
@@ -136,7 +136,7 @@ async def test_a_broken_rule_names_its_field(transport: Transport, tenant: Tenan
     assert {violation.field for violation in violations} == {"amount_nano_credits", "request_id"}
 
 
-async def test_a_lost_race_is_told_as_such(transport: Transport, tenant: Tenant, token: str) -> None:
+async def test_an_outdated_etag_is_reported(transport: Transport, tenant: Tenant, token: str) -> None:
     request = api_key_pb2.DisableApiKeyRequest(name=f"{parent(tenant)}/apiKeys/key-1", etag='"0123456789abcdef"')
     with pytest.raises(CallError) as failed:
         await transport.call(KEYS["DisableApiKey"], request, token)

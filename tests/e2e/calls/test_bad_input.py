@@ -12,7 +12,7 @@ import pytest
 
 from gateway_core.model.organization.bearer_secrets import API_KEY
 from tests.e2e.conftest import Post, Reply, Witness, chat
-from tests.support.tenants import CREDIT, Tenant, make_tenant
+from tests.support.data.tenants import CREDIT, Tenant, make_tenant
 
 Refuses = Callable[..., Awaitable[None]]
 
@@ -25,7 +25,7 @@ BODIES = {"openai": chat(), "anthropic": MESSAGES_BODY, "gemini": CONTENT_BODY}
 
 
 def error_of(dialect: str, reply: Reply) -> dict[str, Any]:
-    """The error of a reply, after checking that it has the shape the dialect's SDK parses."""
+    """Returns the error of a reply. Asserts that it has the shape that the dialect's SDK parses."""
     assert reply.headers["content-type"] == "application/json"
     document = reply.json
     error = document["error"]
@@ -44,7 +44,7 @@ def error_of(dialect: str, reply: Reply) -> dict[str, Any]:
 
 @pytest.fixture
 def refuses(post: Post, witness: Witness, tenant: Tenant) -> Refuses:
-    """Posts what must be refused, and checks that no provider saw it and nothing stays held."""
+    """Returns a function that posts a bad call, and asserts that it is refused, reaches no provider, and leaves no hold."""
 
     async def refuses(status: int, code: str | None, *arguments: Any, dialect: str = "openai", **options: Any) -> None:
         before = await witness.last_sequence()
@@ -69,13 +69,13 @@ async def test_an_unknown_key_is_refused_in_the_callers_dialect(refuses: Refuses
     await refuses(401, "invalid_api_key", BODIES[dialect], dialect=dialect, key=API_KEY.make(b"?" * 32))
 
 
-async def test_an_unknown_key_and_a_malformed_one_are_told_the_same(post: Post) -> None:
+async def test_an_unknown_key_and_a_malformed_key_get_the_same_error(post: Post) -> None:
     unknown = await post(key=API_KEY.make(b"?" * 32))
     malformed = await post(key="mr-nonsense")
     assert (unknown.status, unknown.text) == (malformed.status, malformed.text)
 
 
-async def test_a_key_in_the_address_is_not_read(refuses: Refuses, tenant: Tenant) -> None:
+async def test_a_key_in_the_query_is_ignored(refuses: Refuses, tenant: Tenant) -> None:
     await refuses(401, "missing_api_key", path=f"/v1/chat/completions?key={tenant.key}", key=None)
 
 
@@ -87,17 +87,19 @@ async def test_two_authorization_headers_are_refused(refuses: Refuses, tenant: T
     await refuses(401, "conflicting_api_keys", headers=[("authorization", f"Bearer {tenant.key}")])
 
 
-async def test_a_disabled_key_is_told_so(refuses: Refuses, tenant: Tenant, database: asyncpg.Pool) -> None:
+async def test_a_disabled_key_is_refused_as_disabled(refuses: Refuses, tenant: Tenant, database: asyncpg.Pool) -> None:
     await database.execute("UPDATE api_keys SET state = 'DISABLED' WHERE organization_id = $1", tenant.organization)
     await refuses(401, "key_disabled")
 
 
-async def test_an_expired_key_is_told_so(refuses: Refuses, tenant: Tenant, database: asyncpg.Pool) -> None:
+async def test_an_expired_key_is_refused_as_expired(refuses: Refuses, tenant: Tenant, database: asyncpg.Pool) -> None:
     await database.execute("UPDATE api_keys SET expire_time = now() WHERE organization_id = $1", tenant.organization)
     await refuses(401, "key_expired")
 
 
-async def test_a_suspended_member_is_told_so(refuses: Refuses, tenant: Tenant, database: asyncpg.Pool) -> None:
+async def test_a_key_of_a_suspended_member_is_refused_as_suspended(
+    refuses: Refuses, tenant: Tenant, database: asyncpg.Pool
+) -> None:
     await database.execute("UPDATE members SET state = 'SUSPENDED' WHERE organization_id = $1", tenant.organization)
     await refuses(403, "member_suspended")
 
@@ -166,7 +168,7 @@ async def test_a_wrong_content_type_is_refused(refuses: Refuses, content_type: s
     await refuses(400, "unsupported_content_type", content_type=content_type)
 
 
-async def test_a_content_type_with_parameters_is_json_all_the_same(post: Post) -> None:
+async def test_a_json_content_type_with_parameters_is_accepted(post: Post) -> None:
     assert (await post(content_type="Application/JSON; charset=utf-8")).status == 200
 
 
@@ -186,7 +188,7 @@ async def test_a_compressed_body_is_refused(refuses: Refuses) -> None:
         b'{"model": "gpt-4o-mini", "n": 1, "n": 100, "messages": []}',
     ],
 )
-async def test_a_repeated_or_escaped_key_is_refused(refuses: Refuses, body: bytes) -> None:
+async def test_a_repeated_or_escaped_json_key_is_refused(refuses: Refuses, body: bytes) -> None:
     await refuses(400, None, body)
 
 
@@ -247,7 +249,7 @@ async def test_any_other_path_is_refused(
     assert await witness.last_sequence() == before
 
 
-async def test_client_sent_internal_headers_change_nothing_and_reach_nobody(post: Post, witness: Witness) -> None:
+async def test_internal_headers_from_a_client_are_removed(post: Post, witness: Witness) -> None:
     before = await witness.last_sequence()
     headers = [
         ("x-megarouter-cluster", "usage_service"),
@@ -272,7 +274,7 @@ async def test_the_callers_key_never_reaches_a_provider(post: Post, witness: Wit
     ] == []
 
 
-async def test_a_body_arrives_byte_for_byte_but_for_what_must_change(post: Post, witness: Witness) -> None:
+async def test_a_body_arrives_unchanged_except_for_its_model(post: Post, witness: Witness) -> None:
     before = await witness.last_sequence()
     body = (
         b'{ "zeta":1.50, "model" : "gpt-oss-20b","messages":[{"role":"user","content":"\\u00e9 \xc3\xa9"}],'
@@ -283,7 +285,7 @@ async def test_a_body_arrives_byte_for_byte_but_for_what_must_change(post: Post,
     assert await witness.body_of(call["sequence"]) == body.replace(b'"gpt-oss-20b"', b'"openai/gpt-oss-20b"')
 
 
-async def test_an_organization_without_credit_is_told_so(post: Post, database: asyncpg.Pool, pepper: bytes) -> None:
+async def test_a_call_without_credit_is_refused(post: Post, database: asyncpg.Pool, pepper: bytes) -> None:
     poor = await make_tenant(database, pepper, amount_nano_credits=0)
     reply = await post(key=poor.key)
     assert (reply.status, reply.json["error"]["code"]) == (402, "credit_exhausted")

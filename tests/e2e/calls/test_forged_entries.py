@@ -1,4 +1,4 @@
-"""Access-log entries that nobody but a forger sends, straight to usage_service's own port: they debit nobody (faults F10, A10)."""
+"""Forged access-log entries, sent directly to usage_service's port, are not charged to anyone (faults F10, A10)."""
 
 import asyncio
 import json
@@ -15,8 +15,8 @@ from gateway_core.model.calls.holds import Hold, sign_hold, verify_hold
 from tests.contract.usage_service.log_entries import stream_entry
 from tests.contract.usage_service.settlement_cases import make_report
 from tests.e2e.conftest import Post, Reply, chat, wait_settled
-from tests.support.example_hold import with_changes
-from tests.support.tenants import Tenant, make_tenant
+from tests.support.data.example_hold import with_changes
+from tests.support.data.tenants import Tenant, make_tenant
 from usage_service.settlement.decision import CallReport
 
 DROPPED = ("report with a forged hold token was dropped", "skipped a bad access-log entry")
@@ -37,7 +37,7 @@ async def victim(database: asyncpg.Pool, pepper: bytes) -> Tenant:
 
 @pytest.fixture
 async def under_way(tenant: Tenant, post: Post, signing_key: bytes) -> tuple[Hold, "asyncio.Future[Reply]"]:
-    """An open hold of the tenant's, and its call, which the provider answers after some seconds."""
+    """An open hold of the tenant and its call, which the provider answers after some seconds."""
     call = asyncio.ensure_future(post(chat(), headers={"x-mock-stall-ms": "3000"}))
     async with asyncio.timeout(5):
         while not (tokens := await tokens_of(tenant)):
@@ -51,16 +51,16 @@ async def tokens_of(tenant: Tenant) -> list[str]:
 
 
 def forgeries(hold: Hold, key: bytes, victim: Tenant) -> dict[str, CallReport]:
-    """Ways to report usage of a hold that was never placed so."""
+    """Returns forged reports of usage for holds that were never placed."""
     genuine = make_report(hold, key=key, input_tokens=8, output_tokens=9, organization=hold.claims.organization)
     signed, _, signature = genuine.token.rpartition(".")
     payload = sign_hold(replace(hold, amount_nano_credits=1), FOREIGN_KEY).rpartition(".")[0]
     other = with_changes(hold, hold_id="hold-forged", organization=victim.organization)
     return {
-        "the victim named beside another organization's hold": replace(genuine, organization=victim.organization),
+        "the victim named with another organization's hold": replace(genuine, organization=victim.organization),
         "unsigned": replace(genuine, token=signed + "."),
         "signed with nothing": replace(genuine, token=signed),
-        "another amount under the old signature": replace(genuine, token=f"{payload}.{signature}"),
+        "another amount with the old signature": replace(genuine, token=f"{payload}.{signature}"),
         "signed with another key": make_report(hold, key=FOREIGN_KEY, organization=hold.claims.organization),
         "the victim's hold, signed with another key": make_report(
             other, key=FOREIGN_KEY, organization=victim.organization
@@ -69,7 +69,7 @@ def forgeries(hold: Hold, key: bytes, victim: Tenant) -> dict[str, CallReport]:
 
 
 async def send(stack: Stack, *messages: als_pb2.StreamAccessLogsMessage) -> None:
-    """As Envoy does, and past it."""
+    """Sends entries like Envoy, but bypasses it."""
     unbounded = [("grpc.max_send_message_length", -1)]
     async with grpc.aio.insecure_channel(f"unix:{stack.home.socket('usage')}", options=unbounded) as channel:
         await als_pb2_grpc.AccessLogServiceStub(channel).StreamAccessLogs(iter(messages), timeout=20)
@@ -80,19 +80,19 @@ def message(*reports: CallReport) -> als_pb2.StreamAccessLogsMessage:
 
 
 def log_lines(stack: Stack) -> list[dict[str, Any]]:
-    """Those that tell of a report that was dropped."""
+    """Returns the log lines about dropped reports."""
     text = stack.home.log_file("usage_service").read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines() if any(said in line for said in DROPPED)]
 
 
-async def test_forged_entries_debit_nobody_and_leave_the_hold_to_its_own_report(
+async def test_forged_entries_are_not_charged_and_leave_the_hold_to_its_own_report(
     stack: Stack,
     tenant: Tenant,
     victim: Tenant,
     under_way: tuple[Hold, "asyncio.Future[Reply]"],
     signing_key: bytes,
 ) -> None:
-    """Seen to fail when the organization beside the hold is not compared with it, and when signatures are not verified."""
+    """Seen to fail when the named organization is not compared with the hold's, and when signatures are not verified."""
     hold, call = under_way
     forged = forgeries(hold, signing_key, victim)
     before, process = len(log_lines(stack)), stack.identity("usage_service")
@@ -112,10 +112,10 @@ async def test_forged_entries_debit_nobody_and_leave_the_hold_to_its_own_report(
     assert all(report.token not in json.dumps(log_lines(stack)) for report in forged.values())
 
 
-async def test_an_oversized_message_is_refused_and_the_service_goes_on(
+async def test_an_oversized_message_is_refused_and_the_service_continues(
     stack: Stack, tenant: Tenant, post: Post
 ) -> None:
-    """Seen to fail without a bound on messages: 64 MiB were taken."""
+    """Seen to fail without a bound on messages: 64 MiB were accepted."""
     process = stack.identity("usage_service")
     huge = als_pb2.StreamAccessLogsMessage()
     huge.http_logs.log_entry.add().common_properties.stream_id = "x" * OVERSIZED_BYTES

@@ -1,4 +1,4 @@
-"""Whichever guardrail triggers first stops the call, through Envoy, and the error names it."""
+"""The first guardrail that triggers stops the call, through Envoy, and the error names it."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from tests.e2e.conftest import Post, chat
-from tests.support.tenants import CREDIT, Tenant
+from tests.support.data.tenants import CREDIT, Tenant
 
 Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
 
@@ -25,7 +25,7 @@ SCOPES = [
 
 
 @pytest.mark.parametrize(("kind", "scope_id"), SCOPES)
-async def test_a_budget_stops_calls_once_it_is_spent_and_a_raise_lets_them_go_on(
+async def test_a_spent_budget_stops_calls_until_it_is_raised(
     post: Post, tenant: Tenant, settled: Settled, kind: str, scope_id: str
 ) -> None:
     first = await post()
@@ -68,7 +68,7 @@ async def test_a_rate_limit_stops_calls_and_says_when_to_retry(
     assert 1 <= int(refused.headers["retry-after"]) <= 62
 
 
-async def test_callers_are_told_what_is_left_of_requests_and_tokens(post: Post, tenant: Tenant) -> None:
+async def test_answers_report_the_remaining_requests_and_tokens(post: Post, tenant: Tenant) -> None:
     await tenant.guard("organization", "", requests_per_minute=50)
     await tenant.guard("group", "g2", tokens_per_minute=1_000_000)
     await asyncio.sleep(0.3)
@@ -81,7 +81,7 @@ async def test_callers_are_told_what_is_left_of_requests_and_tokens(post: Post, 
     assert replies[0].headers["x-ratelimit-reset-tokens"].startswith(("1m", "59", "60"))
 
 
-async def test_a_limit_per_day_of_one_model_lets_the_others_pass(post: Post, tenant: Tenant) -> None:
+async def test_a_daily_limit_on_one_model_does_not_affect_others(post: Post, tenant: Tenant) -> None:
     await tenant.guard("group", "g1", rate_rules=json.dumps([[chat()["model"], "DAY", 1, None]]))
     await asyncio.sleep(0.3)
     first, second = await post(), await post()
@@ -101,7 +101,7 @@ async def test_a_rate_limited_call_leaves_no_hold_and_costs_nothing(
 
 
 @pytest.mark.parametrize("dialect_path", ["/v1/messages", "/v1beta/models/gemini-2.5-flash:generateContent"])
-async def test_a_rate_limit_speaks_the_callers_dialect(post: Post, tenant: Tenant, dialect_path: str) -> None:
+async def test_a_rate_limit_error_is_in_the_callers_dialect(post: Post, tenant: Tenant, dialect_path: str) -> None:
     await tenant.guard("member", "mia", requests_per_minute=0)
     await asyncio.sleep(0.3)
     body = (
@@ -128,7 +128,7 @@ async def test_the_narrowest_of_several_exhausted_limits_is_named_first(post: Po
     ]
 
 
-async def test_concurrent_calls_through_envoy_never_pass_a_budget(post: Post, tenant: Tenant, settled: Settled) -> None:
+async def test_concurrent_calls_never_exceed_a_budget(post: Post, tenant: Tenant, settled: Settled) -> None:
     first = await post(chat(max_tokens=5), headers={"x-mock-output-tokens": "5"})
     assert first.status == 200
     (record,) = await settled(1)
@@ -151,7 +151,7 @@ async def test_concurrent_calls_through_envoy_never_pass_a_budget(post: Post, te
         "UPDATE api_keys SET state = 'DELETED' WHERE organization_id = $1",
     ],
 )
-async def test_a_revocation_by_sql_is_obeyed_within_a_second(
+async def test_a_revocation_by_sql_takes_effect_within_a_second(
     post: Post, tenant: Tenant, database: asyncpg.Pool, statement: str
 ) -> None:
     assert (await post()).status == 200

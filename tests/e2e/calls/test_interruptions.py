@@ -1,4 +1,4 @@
-"""A process that is away for a moment loses nothing: the journal remembers, and what was billed is billed once."""
+"""A short outage of a process loses no call: the journal has them all, and each is billed once."""
 
 import asyncio
 import base64
@@ -10,11 +10,12 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from deploy.local.supervision.running import DEFAULT_CATALOG, Stack
+from deploy.local.stack.specification import DEFAULT_CATALOG
+from deploy.local.supervision.running import Stack
 from gateway_core.model.catalog.entries import load_catalog
 from tests.e2e.conftest import Post, Witness, chat, wait_settled
 from tests.support.books import assert_books_agree
-from tests.support.tenants import CREDIT, Tenant
+from tests.support.data.tenants import CREDIT, Tenant
 
 Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
 
@@ -59,10 +60,10 @@ async def test_killing_usage_service_under_load_loses_no_call(
 
 @pytest.mark.timeout(180)
 async def test_a_restart_of_envoy_cuts_no_call(stack: Stack, base_url: str, tenant: Tenant) -> None:
-    """Callers keep their connections. Calls are served to their end, or refused before they begin because nobody listens.
+    """Callers keep their connections. Each call is served completely, or its connection is refused while no Envoy listens.
 
-    Seen to fail without `--drain-strategy immediate`, which puts `connection: close` on every answer from then on: the calls on
-    kept connections never ended, and broke off.
+    Seen to fail without `--drain-strategy immediate`, which adds `connection: close` to every answer during the drain: calls on
+    kept connections went on, and were cut.
     """
     statuses: list[int] = []
     restarted = asyncio.Event()
@@ -97,7 +98,7 @@ async def test_a_restart_of_envoy_cuts_no_call(stack: Stack, base_url: str, tena
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("name", ["authz_service", "ratelimit_service", "redis"])
-async def test_while_a_dependency_is_down_calls_are_refused_and_afterwards_they_pass(
+async def test_calls_are_refused_only_while_a_dependency_is_down(
     stack: Stack, post: Post, tenant: Tenant, witness: Witness, name: str
 ) -> None:
     # A call without a rate limit does not need ratelimit_service.
@@ -118,7 +119,7 @@ async def test_while_a_dependency_is_down_calls_are_refused_and_afterwards_they_
 
 
 @pytest.mark.timeout(180)
-async def test_a_provider_that_is_down_is_an_honest_502_or_503_and_costs_nothing(
+async def test_a_call_to_a_provider_that_is_down_gets_502_or_503_and_costs_nothing(
     stack: Stack, post: Post, tenant: Tenant
 ) -> None:
     await asyncio.to_thread(stack.stop_process, "mock_provider")
@@ -133,7 +134,7 @@ async def test_a_provider_that_is_down_is_an_honest_502_or_503_and_costs_nothing
 
 
 @pytest.mark.timeout(180)
-async def test_a_forged_journal_line_debits_nobody(stack: Stack, post: Post, tenant: Tenant) -> None:
+async def test_a_forged_journal_line_is_not_charged(stack: Stack, post: Post, tenant: Tenant) -> None:
     assert (await post()).status == 200
     await wait_settled(tenant, 1)
     journal = stack.home.directory / "journal" / "usage.log"
@@ -142,7 +143,7 @@ async def test_a_forged_journal_line_debits_nobody(stack: Stack, post: Post, ten
             await asyncio.sleep(0.02)  # the stream may be ahead of the file
     hold, rest = lines[-1].split("\t", 1)
     version, claims, call, code = hold.split(".")
-    # Readable in every way: another hold of the same organization, with a code of the right length.
+    # Well-formed: another hold of the same organization, with a code of the right length.
     other_call = call.replace(call.partition(",")[0], "hold-00000000000000000000000000")
     with journal.open("a") as file:
         for forged in (f"{version}.{claims}.{other_call}.{code[::-1]}", f"{version}.{claims}.{other_call}.{code}"):
@@ -155,7 +156,7 @@ async def test_a_forged_journal_line_debits_nobody(stack: Stack, post: Post, ten
 
 
 def _hold(line: str) -> str:
-    """What the hold of a journal line says that its calls share; nothing for a line that is none."""
+    """Returns the claims in the hold of a journal line as JSON text, or an empty text for a malformed line."""
     claims = line.partition("\t")[0].split(".")[1:2]
     return base64.urlsafe_b64decode(claims[0] + "=" * (-len(claims[0]) % 4)).decode() if claims else ""
 

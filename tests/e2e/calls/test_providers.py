@@ -1,4 +1,4 @@
-"""Whatever a provider or a caller does: an honest error, a resolved hold, and a record that says what happened."""
+"""For any behavior of a provider or caller, the call ends with an accurate error, a settled hold and an accurate record."""
 
 import asyncio
 import json
@@ -10,8 +10,8 @@ import pytest
 
 from tests.e2e.conftest import Post, Witness, chat
 from tests.support.books import counted, recorded
-from tests.support.sdk_calls import connect
-from tests.support.tenants import Tenant
+from tests.support.clients.sdk_calls import connect
+from tests.support.data.tenants import Tenant
 
 Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
 
@@ -40,7 +40,7 @@ async def test_a_providers_error_reaches_the_caller_and_costs_nothing(
     assert (record["detail"], record["charge_nano_credits"], record["http_status"]) == ("provider_error", 0, status)
 
 
-async def test_an_error_body_behind_a_200_costs_nothing(post: Post, settled: Settled) -> None:
+async def test_an_error_body_with_status_200_costs_nothing(post: Post, settled: Settled) -> None:
     reply = await post(headers={"x-mock-error-body": "200"})
     assert reply.status == 200
     assert "error" in reply.json
@@ -59,7 +59,7 @@ async def test_a_call_without_a_usage_report_is_estimated_within_its_hold_and_ma
     assert 0 < record["charge_nano_credits"] <= record["hold_nano_credits"]
 
 
-async def test_a_stream_whose_caller_never_asked_for_usage_is_billed_exactly(
+async def test_a_stream_without_requested_usage_is_billed_exactly(
     post: Post, witness: Witness, settled: Settled
 ) -> None:
     before = await witness.last_sequence()
@@ -74,7 +74,7 @@ async def test_a_stream_whose_caller_never_asked_for_usage_is_billed_exactly(
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-async def test_a_caller_who_hangs_up_in_the_middle_pays(
+async def test_a_caller_who_disconnects_during_the_answer_pays(
     base_url: str, tenant: Tenant, session: aiohttp.ClientSession, settled: Settled, stream: str
 ) -> None:
     path, body = STREAMS[stream]
@@ -89,7 +89,7 @@ async def test_a_caller_who_hangs_up_in_the_middle_pays(
     assert "DC" in record["response_flags"]
 
 
-async def test_a_caller_who_hangs_up_before_the_answer_pays_for_the_input(
+async def test_a_caller_who_disconnects_before_the_answer_pays_for_the_input(
     base_url: str, tenant: Tenant, session: aiohttp.ClientSession, settled: Settled
 ) -> None:
     headers = {"authorization": f"Bearer {tenant.key}", "x-mock-stall-ms": "3000"}
@@ -102,7 +102,7 @@ async def test_a_caller_who_hangs_up_before_the_answer_pays_for_the_input(
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-async def test_a_provider_that_hangs_up_in_the_middle_leaves_an_estimated_record(
+async def test_a_provider_that_disconnects_during_the_answer_leaves_an_estimated_record(
     post: Post, settled: Settled, stream: str
 ) -> None:
     path, body = STREAMS[stream]
@@ -168,14 +168,14 @@ async def test_each_token_category_is_counted_once(
     assert record["reasoning_tokens"] == call["counts"]["reasoning"]
 
 
-async def test_usage_beyond_the_hold_is_booked_in_full(post: Post, settled: Settled) -> None:
+async def test_usage_beyond_the_hold_is_charged_in_full(post: Post, settled: Settled) -> None:
     assert (await post(chat(max_tokens=5), headers={"x-mock-output-tokens": "4000"})).status == 200
     (record,) = await settled(1)
     assert record["output_tokens"] + record["reasoning_tokens"] == 4000
     assert record["charge_nano_credits"] > record["hold_nano_credits"]
 
 
-async def test_the_models_of_a_key_are_listed_for_nothing(base_url: str, tenant: Tenant, witness: Witness) -> None:
+async def test_listing_the_models_of_a_key_is_free(base_url: str, tenant: Tenant, witness: Witness) -> None:
     before = await witness.last_sequence()
     await tenant.guard("api_key", "key-1", model_whitelist=["gpt-4o", "claude-sonnet-5", "gemini-2.5-pro"])
     await asyncio.sleep(0.3)
@@ -188,7 +188,9 @@ async def test_the_models_of_a_key_are_listed_for_nothing(base_url: str, tenant:
     assert await tenant.records() == []
 
 
-async def test_the_journal_and_the_stream_bill_a_call_once(post: Post, settled: Settled, tenant: Tenant) -> None:
+async def test_a_call_in_both_the_journal_and_the_stream_is_billed_once(
+    post: Post, settled: Settled, tenant: Tenant
+) -> None:
     for _ in range(5):
         assert (await post()).status == 200
     await settled(5)

@@ -1,4 +1,4 @@
-"""The generated clients as somebody has them who has only the packages, against the running stack."""
+"""The generated clients, installed from their packages alone, against the running stack."""
 
 import os
 import re
@@ -25,12 +25,12 @@ EXAMPLE_SHOWS = (
 )
 PAGE_SHOWS = (r"organizations/acme/apiKeys/emma-default", r"FIELD_INVALID.*amount_nano_credits", r"acme/creditBalance")
 
-pytestmark = pytest.mark.timeout(300)  # npm and uv fetch what is not cached yet
+pytestmark = pytest.mark.timeout(300)  # npm and uv download packages that are not cached yet
 
 
 @pytest.fixture(scope="module")
 def python(packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An interpreter that has the wheel and what it asks for, and nothing else."""
+    """A Python interpreter with only the wheel and its dependencies installed."""
     environment = tmp_path_factory.mktemp("python-client") / "venv"
     uv = str(obtain_uv(Repository(REPOSITORY)))
     clients.run([uv, "venv", "--quiet", str(environment)], os.environ)
@@ -56,7 +56,7 @@ def assert_shows(output: str, expected: tuple[str, ...]) -> None:
         position = found.start()
 
 
-def test_the_page_names_the_packages_that_are_built(packages: dict[str, Path]) -> None:
+def test_the_guide_names_the_packages_that_are_built(packages: dict[str, Path]) -> None:
     named = set(re.findall(r"sdk/dist/\S+\.(?:whl|tgz)", PAGE.read_text(encoding="utf-8")))
     assert named == {package.relative_to(REPOSITORY).as_posix() for package in packages.values()}
 
@@ -71,7 +71,7 @@ def test_the_python_example_runs(stack: Stack, python: Path) -> None:
     assert_shows(run(stack, [str(python), "-I", str(example)], python.parent), EXAMPLE_SHOWS)
 
 
-def test_the_python_of_the_page_runs(stack: Stack, python: Path) -> None:
+def test_the_python_of_the_guide_runs(stack: Stack, python: Path) -> None:
     assert_shows(run(stack, [str(python), "-I", "-c", block("python")], python.parent), PAGE_SHOWS)
 
 
@@ -95,14 +95,14 @@ def test_the_typescript_example_runs_with_grpc_and_with_grpc_web(
 
 
 @pytest.mark.parametrize("protocol", ["node", "web"])
-def test_the_typescript_of_the_page_runs(stack: Stack, node_project: Path, protocol: str) -> None:
+def test_the_typescript_of_the_guide_runs(stack: Stack, node_project: Path, protocol: str) -> None:
     code = block("typescript").replace('"@megarouter/admin/node"', f'"@megarouter/admin/{protocol}"')
     (node_project / "page.ts").write_text(code, encoding="utf-8")
     shown = (PAGE_SHOWS[0], r"FIELD_INVALID.*(amount_nano_credits|amountNanoCredits)", PAGE_SHOWS[2])
     assert_shows(run(stack, ["node", "page.ts"], node_project), shown)
 
 
-def test_a_browser_gets_no_code_for_node(packages: dict[str, Path]) -> None:
+def test_the_web_client_imports_no_code_for_node(packages: dict[str, Path]) -> None:
     with tarfile.open(packages[".tgz"]) as archive:
         names = [name for name in archive.getnames() if name.endswith(".js")]
         for name in names:

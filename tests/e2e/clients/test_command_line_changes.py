@@ -1,4 +1,4 @@
-"""What the program changes, command by command, in an organization of its own."""
+"""Commands of `megarouter` that change resources, run in a new organization."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ IN_ACME = [
 
 @pytest.fixture(scope="module")
 def run(stack: Stack) -> Iterator[Run]:
-    """A command line, as it is typed, in a new organization."""
+    """Returns a function that runs a command line in a new organization."""
     made = megarouter(stack, "organizations", "create", "Command Line Ltd.", "--json")
     name = json.loads(made.stdout)["name"]
 
@@ -50,7 +50,7 @@ def run(stack: Stack) -> Iterator[Run]:
     assert command("organizations delete --yes").returncode == 0
 
 
-def test_an_organization_is_run_by_commands(run: Run) -> None:
+def test_an_organization_is_managed_by_commands(run: Run) -> None:
     for line, shown in STORY:
         result = run(line)
         assert result.returncode == 0, (line, result.stderr)
@@ -65,14 +65,14 @@ def test_members_are_changed_by_commands(stack: Stack) -> None:
 
 
 def test_an_invite_is_revoked(run: Run) -> None:
-    made = run("invites create --role member --email nobody@example.com --json")
+    made = run("invites create --role member --email no-one@example.com --json")
     name = json.loads(made.stdout)["invite"]["name"].rpartition("/")[2]
     assert "state   revoked" in run(f"invites revoke {name} --yes").stdout
     assert "revoked" in run("invites list").stdout
 
 
-def test_what_cannot_be_undone_is_asked_about(run: Run) -> None:
-    """Where nobody can be asked, it is not done."""
+def test_an_irreversible_command_asks_for_confirmation(run: Run) -> None:
+    """Without a terminal, the command changes nothing."""
     before = run("credits balance").stdout
     refused = run("credits refund 1 --reason returned")
     assert (refused.returncode, refused.stdout) == (2, "")

@@ -1,4 +1,4 @@
-"""The SDKs of developers work by changing address and key, and every call is billed to the token and to the nano-credit."""
+"""Provider SDKs work with a changed address and key. Every call is billed exactly, to the token and to the nano-credit."""
 
 import asyncio
 import random
@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 import pytest
 
-from deploy.local.supervision.running import DEFAULT_CATALOG
+from deploy.local.stack.specification import DEFAULT_CATALOG
 from gateway_core.model.catalog.entries import Catalog, load_catalog
 from tests.e2e.conftest import Witness, wait_settled
 from tests.support.books import assert_books_agree
-from tests.support.sdk_calls import ALL, Call, connect
-from tests.support.tenants import CREDIT, Tenant
+from tests.support.clients.sdk_calls import ALL, Call, connect
+from tests.support.data.tenants import CREDIT, Tenant
 
 Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
 PAID_IN = 10_000 * CREDIT
@@ -33,7 +33,7 @@ async def test_an_sdk_call_is_answered_and_billed_exactly(
     await assert_books_agree(tenant, catalog, await witness.calls_after(before), records, PAID_IN)
 
 
-async def test_a_thousand_mixed_calls_in_parallel_are_billed_to_the_nano_credit(
+async def test_a_thousand_mixed_concurrent_calls_are_billed_to_the_nano_credit(
     base_url: str, tenant: Tenant, witness: Witness, catalog: Catalog
 ) -> None:
     choose = random.Random(20_260)

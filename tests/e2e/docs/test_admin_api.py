@@ -1,4 +1,4 @@
-"""The examples of docs/guides/admin-api.md, run as they are written."""
+"""Runs the examples of docs/guides/admin-api.md as written."""
 
 import json
 import os
@@ -14,15 +14,15 @@ from deploy.local.cli.report import ADMIN_CURL
 from deploy.local.stack.admin_edge import admin_edge
 from deploy.local.stack.environment import IDENTITY_PROVIDERS_FILE
 from deploy.local.supervision.running import Stack
-from tests.support.documented_commands import blocks
+from tests.support.checkout.documented_commands import blocks
 
 
 def block(language: str) -> str:
-    """The first example in a language."""
+    """Returns the first example in a language."""
     return blocks("docs/guides/admin-api.md", language)[0]
 
 
-def test_the_line_that_the_start_shows_lists_the_keys(stack: Stack) -> None:
+def test_the_curl_example_lists_the_keys(stack: Stack) -> None:
     environment = {**os.environ, **stack.environment}
     result = subprocess.run(
         ["sh", "-euc", ADMIN_CURL], capture_output=True, text=True, timeout=30, check=True, env=environment
@@ -39,7 +39,7 @@ def test_the_python_example_lists_the_keys(stack: Stack) -> None:
     assert "STATE_ACTIVE" in result.stdout
 
 
-def test_the_error_shown_is_one(stack: Stack) -> None:
+def test_the_documented_error_has_the_shape_of_a_real_one(stack: Stack) -> None:
     status = json_format.Parse(block("json"), status_pb2.Status())
     information = error_details_pb2.ErrorInfo()
     assert status.details[0].Unpack(information)
@@ -52,7 +52,7 @@ def test_the_error_shown_is_one(stack: Stack) -> None:
     assert json_format.Parse(answer, status_pb2.Status()) == status
 
 
-def test_the_identity_providers_shown_can_be_loaded(tmp_path: Path) -> None:
+def test_the_documented_identity_providers_can_be_loaded(tmp_path: Path) -> None:
     document = yaml.safe_load(block("yaml"))
     keys = tmp_path / "partners.json"
     keys.write_text("{}")

@@ -1,4 +1,4 @@
-"""The commands of docs/start/first-organization.md, run in their order, and the page that invites lead to."""
+"""Runs the commands of docs/start/first-organization.md in order, and tests the page that invites link to."""
 
 import os
 import sys
@@ -10,13 +10,13 @@ import pytest
 from deploy.local.supervision.running import Stack
 from tests.e2e.admin.test_rest import reason_of
 from tests.e2e.conftest import Reply
-from tests.support.documented_commands import blocks, broken_promises
+from tests.support.checkout.documented_commands import blocks, broken_promises
 
 PAGE = "docs/start/first-organization.md"
 
 
 @pytest.mark.timeout(180)
-def test_every_command_of_the_guide_shows_what_its_comment_says(stack: Stack, tmp_path: Path) -> None:
+def test_every_command_of_the_guide_prints_what_its_comment_says(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / ".run").symlink_to(stack.home.directory)
     (tmp_path / ".venv").symlink_to(Path(sys.executable).parents[1])
     assert broken_promises(blocks(PAGE, "sh"), tmp_path, {"PATH": os.environ["PATH"]}) == []
@@ -28,7 +28,7 @@ async def _get(session: aiohttp.ClientSession, url: str) -> Reply:
         return Reply(reply.status, {k.lower(): v for k, v in reply.headers.items()}, await reply.text())
 
 
-async def test_the_link_of_an_invite_leads_to_a_page_that_says_how_to_accept(
+async def test_the_link_of_an_invite_opens_a_page_that_says_how_to_accept(
     stack: Stack, session: aiohttp.ClientSession
 ) -> None:
     page = await _get(session, stack.environment["MEGAROUTER_ADMIN_URL"] + "/invites")
@@ -37,17 +37,17 @@ async def test_the_link_of_an_invite_leads_to_a_page_that_says_how_to_accept(
     assert "megarouter invites accept" in page.text
 
 
-async def test_the_page_for_invites_runs_nothing_and_shows_nothing_of_the_request(
+async def test_the_page_for_invites_has_no_script_and_does_not_echo_the_request(
     stack: Stack, session: aiohttp.ClientSession
 ) -> None:
     address = stack.environment["MEGAROUTER_ADMIN_URL"] + "/invites"
-    page = await _get(session, address + "?token=mri-shown-to-nobody")
+    page = await _get(session, address + "?token=mri-never-shown")
     assert page.text == (await _get(session, address)).text
     assert "<script" not in page.text
     assert page.headers["content-security-policy"].startswith("default-src 'none';")
     assert page.headers["referrer-policy"] == "no-referrer"
 
 
-async def test_only_that_page_is_served_beside_the_api(stack: Stack, session: aiohttp.ClientSession) -> None:
+async def test_no_other_page_is_served_besides_the_api(stack: Stack, session: aiohttp.ClientSession) -> None:
     other = await _get(session, stack.environment["MEGAROUTER_ADMIN_URL"] + "/invites/more")
     assert (other.status, reason_of(other)) == (404, "METHOD_UNKNOWN")

@@ -1,4 +1,4 @@
-"""The program `megarouter` against the running stack: the page about it, and how it fails."""
+"""The program `megarouter` against the running stack: the examples in its guide, and its errors."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def test_the_program_is_installed() -> None:
 
 
 @pytest.mark.timeout(180)
-def test_every_line_of_the_page_shows_what_its_comment_says(stack: Stack) -> None:
+def test_every_line_of_the_guide_prints_what_its_comment_says(stack: Stack) -> None:
     (code,) = re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     lines = [line for line in code.splitlines() if line.startswith("megarouter ")]
     assert len(lines) > 20
@@ -45,13 +45,13 @@ def test_every_line_of_the_page_shows_what_its_comment_says(stack: Stack) -> Non
         assert "\x1b" not in result.stdout
 
 
-def test_json_is_one_array_of_the_whole_list(stack: Stack) -> None:
+def test_json_output_of_a_list_is_one_array(stack: Stack) -> None:
     keys = json.loads(megarouter(stack, "keys", "list", "--json").stdout)
     assert {key["name"] for key in keys} >= {key["name"] for key in stack.demo["api_keys"]}
 
 
-def test_what_is_refused_says_why_and_what_to_do(stack: Stack) -> None:
-    result = megarouter(stack, "keys", "disable", "nobodys")
+def test_a_refused_command_says_why_and_what_to_do(stack: Stack) -> None:
+    result = megarouter(stack, "keys", "disable", "unknown")
     assert result.returncode == 1
     assert result.stdout == ""
     assert "reason: PERMISSION_DENIED" in result.stderr
@@ -59,14 +59,14 @@ def test_what_is_refused_says_why_and_what_to_do(stack: Stack) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_fields_that_break_a_rule_are_named(stack: Stack) -> None:
+def test_invalid_fields_are_named(stack: Stack) -> None:
     result = megarouter(stack, "organizations", "update", "--time-zone", "Mars/Olympus")
     assert result.returncode == 1
     assert "organization.time_zone:" in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("keys", "delete", "emma-default"), "--yes"),
         (("credits", "top-up", "1.0000000001"), "at most 9 decimals"),
@@ -74,20 +74,20 @@ def test_fields_that_break_a_rule_are_named(stack: Stack) -> None:
         (("guardrails", "set", "organization"), "nothing to set"),
     ],
 )
-def test_misuse_ends_with_2_and_changes_nothing(stack: Stack, arguments: tuple[str, ...], told: str) -> None:
+def test_misuse_exits_with_2_and_changes_nothing(stack: Stack, arguments: tuple[str, ...], message: str) -> None:
     result = megarouter(stack, *arguments)
     assert result.returncode == 2
-    assert told in result.stderr
+    assert message in result.stderr
 
 
-def test_a_token_that_is_wrong_is_told_and_never_shown(stack: Stack) -> None:
+def test_a_wrong_token_is_reported_but_not_shown(stack: Stack) -> None:
     result = megarouter(stack, "whoami", MEGAROUTER_ADMIN_TOKEN="mra-not-a-token")
     assert result.returncode == 1
     assert "MEGAROUTER_ADMIN_TOKEN" in result.stderr
     assert "mra-not-a-token" not in result.stderr
 
 
-def test_a_gateway_that_does_not_answer_is_told(stack: Stack) -> None:
+def test_a_gateway_that_does_not_answer_is_reported(stack: Stack) -> None:
     result = megarouter(stack, "whoami", "--address", "127.0.0.1:1")
     assert result.returncode == 1
     assert "check the address" in result.stderr

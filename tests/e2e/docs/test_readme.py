@@ -1,4 +1,4 @@
-"""The README and the pages of docs/ whose commands need no more than a running stack, run as they are written."""
+"""Runs the commands of the README, and of the pages in docs/ that need only a running stack, as written."""
 
 import os
 import shlex
@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from deploy.local.supervision.running import Stack
-from tests.support.documented_commands import blocks, broken_promises
+from tests.support.checkout.documented_commands import blocks, broken_promises
 from tests.support.repository import ROOT
 
 
 @pytest.fixture
 def tour_directory(stack: Stack, tmp_path: Path) -> Path:
-    """Where `.run` is the home of the running stack, and `./dev` works on that home."""
+    """A directory whose `.run` is the home of the running stack, and whose `./dev` uses that home."""
     (tmp_path / ".run").symlink_to(stack.home.directory)
     dev = tmp_path / "dev"
     home = shlex.quote(str(stack.home.directory))
@@ -28,7 +28,7 @@ def tour_directory(stack: Stack, tmp_path: Path) -> Path:
     ("page", "first"),
     [("README.md", 1), ("docs/start/tour.md", 0), ("docs/guides/admin-api.md", 0), ("docs/guides/audit.md", 0)],
 )
-def test_every_command_shows_what_its_comment_says(tour_directory: Path, page: str, first: int) -> None:
+def test_every_command_prints_what_its_comment_says(tour_directory: Path, page: str, first: int) -> None:
     script = blocks(page, "sh")[first:]
     assert script
     assert broken_promises(script, tour_directory, {"PATH": os.environ["PATH"]}) == []
@@ -38,7 +38,9 @@ def test_every_command_shows_what_its_comment_says(tour_directory: Path, page: s
     ("page", "shapes"),
     [("README.md", ["ChatCompletion("]), ("docs/start/tour.md", ["ChatCompletion(", "Message(", "candidates="])],
 )
-def test_the_sdks_answer_as_the_example_says(stack: Stack, tour_directory: Path, page: str, shapes: list[str]) -> None:
+def test_the_sdk_examples_print_the_documented_answers(
+    stack: Stack, tour_directory: Path, page: str, shapes: list[str]
+) -> None:
     (code,) = blocks(page, "python")
     result = subprocess.run(
         [sys.executable, "-c", code],

@@ -1,6 +1,6 @@
-"""The first commands after cloning the repository as root, below a directory that only root can enter.
+"""The first commands after root clones the repository into a directory that only root can enter.
 
-They run from the directory of this checkout, so they also show that `./dev` runs the code beside it.
+They run from the directory of this checkout, which also tests that `./dev` uses the code next to it.
 """
 
 import json
@@ -38,7 +38,7 @@ pytestmark = [
 
 
 def dev(checkout: Path, *arguments: str, timeout_s: float) -> str:
-    """Runs `./dev` and returns what it printed; no setting or credential of the calling shell reaches it."""
+    """Runs `./dev` without the settings and credentials of the calling shell, and returns its output."""
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -54,7 +54,7 @@ def dev(checkout: Path, *arguments: str, timeout_s: float) -> str:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """What a clone would hold now, with nothing installed, in a directory that only root can enter."""
+    """A copy of what a clone would contain, with nothing installed, in a directory that only root can enter."""
     closed = tmp_path_factory.mktemp("closed")
     closed.chmod(0o700)
     directory = closed / "checkout"
@@ -68,7 +68,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.rmtree(closed)
 
 
-async def test_a_fresh_checkout_below_a_closed_directory_starts_answers_and_ends(
+async def test_a_fresh_checkout_in_a_root_only_directory_starts_serves_and_stops(
     checkout: Path, session: aiohttp.ClientSession
 ) -> None:
     printed = dev(checkout, "up", "--detach", "--port-base", str(free_port_base()), timeout_s=UP_TIMEOUT_S)

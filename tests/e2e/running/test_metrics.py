@@ -1,4 +1,4 @@
-"""What the services say in metrics about calls, settlements and the journal."""
+"""The services' metrics about calls, settlements and the journal."""
 
 import asyncio
 import re
@@ -12,9 +12,9 @@ from deploy.local.cli.watch import take_sample
 from deploy.local.stack.layout import SERVICES
 from deploy.local.supervision.running import Stack
 from tests.e2e.conftest import free_port_base
-from tests.support.observability_names import asked_names, instruments, scraped_names
-from tests.support.otlp_receiver import OtlpReceiver, receiving
-from tests.support.sdk_calls import chat, connect
+from tests.support.checkout.observability_names import asked_names, instruments, scraped_names
+from tests.support.clients.sdk_calls import chat, connect
+from tests.support.servers.otlp_receiver import OtlpReceiver, receiving
 
 EXPECTED = {
     "authz_service": {"megarouter.authz.decisions", "megarouter.authz.duration", "megarouter.authz.holds_waiting"},
@@ -74,7 +74,7 @@ async def test_every_metric_arrives_and_counts_calls_once(measured: Stack, recei
         "megarouter.settlement.usage_source": "provider",
     }
     await receiver.wait_for_point("megarouter.authz.decisions", allowed, 5)
-    await receiver.wait_for_point("megarouter.authz.duration", {}, 1)  # of every sixteenth decision
+    await receiver.wait_for_point("megarouter.authz.duration", {}, 1)  # sampled at every sixteenth decision
     await receiver.wait_for_point("megarouter.settlement.calls", settled, 5)
     await receiver.wait_for_point("megarouter.settlement.lag", {"megarouter.settlement.origin": "stream"}, range(1, 6))
     await receiver.wait_for_point("megarouter.journal.lag", {}, 0)
@@ -89,20 +89,20 @@ async def test_every_metric_arrives_and_counts_calls_once(measured: Stack, recei
 
 
 @pytest.mark.timeout(180)
-async def test_a_call_that_only_the_journal_brought_is_counted_as_rescued(
+async def test_a_call_delivered_by_the_journal_alone_is_counted_as_rescued(
     measured: Stack, receiver: OtlpReceiver
 ) -> None:
     environment = measured.environment
     client = connect(environment["MEGAROUTER_BASE_URL"], environment["MEGAROUTER_API_KEY"])
     await asyncio.to_thread(measured.stop_process, "usage_service")
     await chat(client, "Hello.", 20)
-    await asyncio.sleep(1.5)  # The stream gives the entry up; the journal has it.
+    await asyncio.sleep(1.5)  # The stream drops the entry; the journal has it.
     await asyncio.to_thread(measured.start_process, "usage_service")
     await receiver.wait_for_point("megarouter.journal.rescued", {}, 1)
 
 
 @pytest.mark.timeout(180)
-async def test_what_is_scraped_is_what_dashboard_and_alerts_ask_for(measured: Stack) -> None:
+async def test_the_dashboard_and_alerts_query_exported_series_only(measured: Stack) -> None:
     environment = measured.environment
     await chat(connect(environment["MEGAROUTER_BASE_URL"], environment["MEGAROUTER_API_KEY"]), "Hello.", 20)
     await asyncio.sleep(1)
@@ -110,7 +110,7 @@ async def test_what_is_scraped_is_what_dashboard_and_alerts_ask_for(measured: St
     assert set(sample.figures) == set(SERVICES)
     scraped = {name for figures in sample.figures.values() for name, _ in figures if name.startswith("megarouter_")}
     assert scraped <= scraped_names()
-    # What nothing has happened for yet has no series: those wait for a refusal, a shadow or a lost report.
+    # These have no series until the first refusal, shadow refusal or lost report.
     assert asked_names() - scraped <= {
         "megarouter_authz_shadow_refusals_total",
         "megarouter_ratelimit_shadow_refusals_total",
@@ -118,7 +118,7 @@ async def test_what_is_scraped_is_what_dashboard_and_alerts_ask_for(measured: St
 
 
 @pytest.mark.timeout(180)
-async def test_redis_that_is_gone_is_told(measured: Stack, receiver: OtlpReceiver) -> None:
+async def test_a_lost_redis_is_reported(measured: Stack, receiver: OtlpReceiver) -> None:
     gone = {"megarouter.dependency.name": "redis"}
     await asyncio.to_thread(measured.stop_process, "redis")
     try:
@@ -131,7 +131,7 @@ async def test_redis_that_is_gone_is_told(measured: Stack, receiver: OtlpReceive
 
 
 def sees_redis(stack: Stack, service: str) -> bool:
-    """Whether the service says that Redis is up."""
+    """Returns whether the service reports Redis as up."""
     figures = take_sample(stack.ports).figures.get(service, {})
     up = {("megarouter_dependency_name", "redis")}
     return any(
@@ -140,8 +140,8 @@ def sees_redis(stack: Stack, service: str) -> bool:
 
 
 @pytest.mark.timeout(180)
-async def test_the_live_page_tells_calls_settlement_and_processes(measured: Stack) -> None:
-    """Also into a pipe, page by page as they come; ended by Ctrl-C."""
+async def test_the_live_page_shows_calls_settlement_and_processes(measured: Stack) -> None:
+    """The page also works in a pipe, one page after another, until Ctrl-C."""
     lines = ("over a rate limit +0", "open holds +[0-9]", "authz_service +[0-9]+% +[0-9.]+ MB +up +up")
     command = [sys.executable, "-m", "deploy.local", "status", "--watch", "--home", str(measured.home.directory)]
     page = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)

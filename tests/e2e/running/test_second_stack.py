@@ -1,20 +1,21 @@
-"""A second gateway beside the first, which exports its traces."""
+"""A second gateway next to the first. It exports traces."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from deploy.local.stack.environment import DATABASE_URL, REDIS_URL
 from deploy.local.supervision.running import Stack
-from gateway_core.schema.roles import SERVICE_URLS
+from gateway_core.schema.logins import SERVICE_URLS
 from tests.e2e.conftest import Post, free_port_base
-from tests.support.identity_provider import encode
-from tests.support.otlp_receiver import OtlpReceiver, ReceivedSpan, receiving
-from tests.support.sdk_calls import chat as sdk_chat
-from tests.support.sdk_calls import connect
+from tests.support.clients.sdk_calls import chat as sdk_chat
+from tests.support.clients.sdk_calls import connect
+from tests.support.servers.identity_provider import encode
+from tests.support.servers.otlp_receiver import OtlpReceiver, ReceivedSpan, receiving
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ async def receiver() -> AsyncIterator[OtlpReceiver]:
 async def second(
     stack: Stack, receiver: OtlpReceiver, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Stack]:
-    """Started while the first one runs."""
+    """A gateway that starts while the first one runs."""
     assert stack.state
     settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{receiver.address}"}
     other = Stack(tmp_path_factory.mktemp("second"), free_port_base(), settings=settings)
@@ -46,7 +47,20 @@ async def test_two_gateways_run_side_by_side_and_share_nothing(post: Post, secon
 
 
 @pytest.mark.timeout(180)
-async def test_without_identity_providers_a_payload_that_a_client_claims_counts_for_nothing(
+async def test_a_service_that_is_started_again_runs_the_code_of_that_moment(second: Stack) -> None:
+    """The first start forks a process that loaded the code before; a later one must not."""
+
+    def parent() -> int:
+        status = Path(f"/proc/{second.identity('ratelimit_service').pid}/stat").read_text()
+        return int(status.rpartition(")")[2].split()[1])
+
+    assert parent() != second.state.supervisor.pid
+    await asyncio.to_thread(second.restart, "ratelimit_service")
+    assert parent() == second.state.supervisor.pid
+
+
+@pytest.mark.timeout(180)
+async def test_without_identity_providers_a_payload_header_from_a_client_is_ignored(
     second: Stack, session: aiohttp.ClientSession
 ) -> None:
     claims = {"iss": "https://id.example", "sub": "1", "email": "olivia@acme.example", "email_verified": True}
@@ -58,9 +72,7 @@ async def test_without_identity_providers_a_payload_that_a_client_claims_counts_
 
 
 @pytest.mark.timeout(180)
-async def test_one_trace_leads_through_the_decisions_and_settlement_links_to_it(
-    second: Stack, receiver: OtlpReceiver
-) -> None:
+async def test_one_trace_covers_the_decisions_and_settlement_links_to_it(second: Stack, receiver: OtlpReceiver) -> None:
     environment = second.environment
     assert await sdk_chat(connect(environment["MEGAROUTER_BASE_URL"], environment["MEGAROUTER_API_KEY"]), "Hello.", 20)
     spans = await receiver.wait_for(lambda spans: any(_is_complete(spans, span) for span in spans))
@@ -79,7 +91,7 @@ async def test_one_trace_leads_through_the_decisions_and_settlement_links_to_it(
 
 
 def _is_complete(spans: list[ReceivedSpan], settlement: ReceivedSpan) -> bool:
-    """Whether a span settles a call of whose trace everything has arrived: Envoy's three spans and those of two services."""
+    """Returns whether a span settles a call whose trace is complete: Envoy's three spans and those of two services."""
     if settlement.service != "usage_service" or not settlement.linked_trace_ids:
         return False
     trace = [span for span in spans if span.trace_id == settlement.linked_trace_ids[0]]

@@ -1,4 +1,4 @@
-"""`./dev up --workers N`: several processes decide about calls, Envoy spreads calls over them, and limits stay exact."""
+"""`./dev up --workers N`: several processes decide on calls. Envoy distributes calls among them, and limits stay exact."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from deploy.local.stack.layout import process_name
 from deploy.local.stack.state import Health
 from deploy.local.supervision.running import Stack
 from tests.e2e.conftest import chat, free_port_base, wait_settled
-from tests.support.tenants import Tenant, make_tenant
+from tests.support.data.tenants import Tenant, make_tenant
 
 WORKERS = 3
 LIMIT = 40
@@ -32,7 +32,7 @@ async def spread(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stac
 
 @pytest.fixture
 async def limited(spread: Stack) -> AsyncIterator[Tenant]:
-    """A tenant whose key may call so many times in a minute."""
+    """Returns a tenant whose key has a limit of calls per minute."""
     pepper = bytes.fromhex(json.loads(spread.home.secrets_file.read_text(encoding="utf-8"))["key_pepper"])
     async with asyncpg.create_pool(spread.environment["MEGAROUTER_DATABASE_URL"], min_size=1, max_size=4) as pool:
         tenant = await make_tenant(pool, pepper)
@@ -40,7 +40,7 @@ async def limited(spread: Stack) -> AsyncIterator[Tenant]:
             "INSERT INTO guardrails (organization_id, scope_kind, scope_id, requests_per_minute) VALUES ($1, 'api_key', $2, $3)",
             tenant.organization, tenant.key_id, LIMIT,
         )  # fmt: skip
-        await asyncio.sleep(0.2)  # until every worker has been told
+        await asyncio.sleep(0.2)  # until every worker knows the limit
         yield tenant
 
 
@@ -52,7 +52,7 @@ async def call(session: aiohttp.ClientSession, stack: Stack, key: str) -> int:
 
 
 def decisions(stack: Stack, service: str) -> dict[str, float]:
-    """What each worker of a service has decided so far."""
+    """Returns the number of decisions that each worker of a service has made."""
     found: Counter[str] = Counter()
     for (name, labels), value in take_sample(stack.ports).figures[service].items():
         if name == DECISIONS[service]:
@@ -61,10 +61,10 @@ def decisions(stack: Stack, service: str) -> dict[str, float]:
 
 
 @pytest.mark.timeout(180)
-async def test_calls_are_spread_over_workers_and_limits_and_books_stay_exact(
+async def test_limits_and_charges_stay_exact_with_several_workers(
     spread: Stack, limited: Tenant, session: aiohttp.ClientSession
 ) -> None:
-    """Seen to fail when Envoy is not told of the workers."""
+    """Seen to fail when Envoy's configuration lacks the workers."""
     statuses = Counter(await asyncio.gather(*(call(session, spread, limited.key) for _ in range(CALLS))))
     assert statuses == {200: LIMIT, 429: CALLS - LIMIT}
     records = await wait_settled(limited, CALLS)
@@ -76,9 +76,7 @@ async def test_calls_are_spread_over_workers_and_limits_and_books_stay_exact(
 
 
 @pytest.mark.timeout(180)
-async def test_every_worker_has_its_line_and_one_that_dies_is_started_again_alone(
-    spread: Stack, session: aiohttp.ClientSession
-) -> None:
+async def test_a_worker_that_dies_is_restarted_alone(spread: Stack, session: aiohttp.ClientSession) -> None:
     names = [process_name(service, worker) for service in DECISIONS for worker in range(WORKERS)]
     before = {name: spread.identity(name) for name in names}
     assert {spread.state.process(name).health for name in names} == {Health.READY}
@@ -91,7 +89,7 @@ async def test_every_worker_has_its_line_and_one_that_dies_is_started_again_alon
             await asyncio.sleep(0.05)
     after = {name: spread.identity(name) for name in names}
     assert [name for name in names if after[name] != before[name]] == ["authz_service-2"]
-    async with asyncio.timeout(30):  # Envoy connects again at the next call that it sends there.
+    async with asyncio.timeout(30):  # Envoy reconnects at the next call that it sends to the worker.
         while await call(session, spread, spread.environment["MEGAROUTER_API_KEY"]) != 200:
             await asyncio.sleep(0.1)
     key = spread.environment["MEGAROUTER_API_KEY"]

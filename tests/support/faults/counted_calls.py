@@ -1,4 +1,4 @@
-"""Calls that cost exactly what is held for them, to spend a limit to its last nano-credit."""
+"""Calls that cost exactly their hold, to spend a limit to its last nano-credit."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import aiohttp
 
 from tests.e2e.conftest import wait_settled
+from tests.support.data.tenants import Tenant
 from tests.support.faults.journal import payload_of
 from tests.support.faults.load import Outcome, Request, call
-from tests.support.tenants import Tenant
 
 
 def counted_call(input_tokens: int, stall_ms: int, output_tokens: int = 40) -> Request:
-    """A call of this cost, whose provider is silent for a while first."""
+    """Returns a call of this cost. Its provider waits before it answers."""
     body = {"model": "gpt-4o-mini", "max_tokens": 40, "messages": [{"role": "user", "content": "Say hello."}]}
     headers = {
         "x-mock-input-tokens": str(input_tokens),
@@ -29,18 +29,18 @@ _OPEN_TOKEN = "SELECT token FROM holds WHERE organization_id = $1 AND state = 'H
 
 @dataclass(frozen=True)
 class Held:
-    """What is held for a `counted_call`, whoever makes it."""
+    """The hold of every `counted_call`, in nano-credits."""
 
     nano_credits: int
     input_tokens: int
 
     def request(self, stall_ms: int = 0) -> Request:
-        """The call that costs exactly this."""
+        """Returns the call that costs exactly this."""
         return counted_call(self.input_tokens, stall_ms)
 
 
 async def find_held(session: aiohttp.ClientSession, base_url: str, tenant: Tenant) -> Held:
-    """Makes one call to see what is held for it: its token, which is in the register while the call is under way, says it."""
+    """Makes one call and reads its hold from the token in the holds table while the call is under way."""
     calling = asyncio.create_task(call(session, base_url, tenant, counted_call(10, 1_500)))
     async with asyncio.timeout(10):
         while (token := await tenant.database.fetchval(_OPEN_TOKEN, tenant.organization)) is None:

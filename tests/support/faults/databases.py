@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis of the suite's own, each behind a proxy, so that both the server and the way to it can fail."""
+"""PostgreSQL and Redis for the fault suite, each behind a proxy, so that both the server and the connection to it can fail."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ START_TIMEOUT_S = 30.0
 
 
 class Server:
-    """A database server that a test may kill, freeze and start again. `url` leads past the proxy, `proxied_url` through it."""
+    """A database server that a test may kill, freeze and start again. `url` bypasses the proxy; `proxied_url` goes through it."""
 
     name = ""
     stop_signal = signal.SIGTERM
@@ -47,7 +47,7 @@ class Server:
         raise NotImplementedError
 
     def launch(self) -> subprocess.Popen[bytes]:
-        """Starts the server without waiting for it; from the main thread."""
+        """Starts the server without waiting for it. Call it from the main thread."""
         self._process = start_child(self.child())
         return self._process
 
@@ -58,13 +58,13 @@ class Server:
         await asyncio.to_thread(self.wait, self.launch())
 
     async def kill(self) -> None:
-        """SIGKILL to the server and all it has started."""
+        """Sends SIGKILL to the server and all its children."""
         process = self._running()
         self._signal(signal.SIGKILL)
         await asyncio.to_thread(process.wait, START_TIMEOUT_S)
 
     async def terminate(self) -> None:
-        """Ends the server in good order."""
+        """Ends the server gracefully."""
         await asyncio.to_thread(stop_child, self._running(), self.stop_signal, START_TIMEOUT_S)
 
     def freeze(self) -> None:
@@ -83,7 +83,7 @@ class Server:
         return self._process
 
     def _signal(self, number: signal.Signals) -> None:
-        """The server first: it must not replace a child that is gone."""
+        """Returns the processes to signal, the server first, so that it does not replace a lost child."""
         pid = self._running().pid
         children = _children(pid)
         os.kill(pid, number)
@@ -110,7 +110,7 @@ class Postgres(Server):
         return postgres.postgres_url(port, PASSWORD)
 
     def child(self) -> ChildCommand:
-        # Durable: what is committed must survive SIGKILL, and the crash recovery is part of what is measured.
+        # Durable: commits must survive SIGKILL, and the tests measure crash recovery.
         return postgres.server_child(self.directory, self.port, self.directory / "postgres.log", durable=True)
 
     def is_ready(self, pid: int) -> bool:
@@ -134,13 +134,13 @@ class Redis(Server):
 
     @property
     def snapshot_file(self) -> Path:
-        """What SAVE writes and a start reads. Nothing but a test ever makes one."""
+        """The file that SAVE writes and that the server reads at its start. Only tests create it."""
         return self.directory / "dump.rdb"
 
 
 @contextmanager
 def running(directory: Path) -> Iterator[tuple[Postgres, Redis]]:
-    """Both servers with their proxies."""
+    """Runs both servers with their proxies."""
     database, counters = Postgres(directory / "postgres"), Redis(directory / "redis")
     database.prepare()
     counters.prepare()

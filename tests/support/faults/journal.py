@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 CALL = ("id", "amount", "in", "out", "placed", "expires", "placement", "shadow")
-"""What a token says of its own call, in this order."""
+"""The fields that a token records about its call, in order."""
 
 
 def payload_of(token: str) -> dict[str, Any]:
-    """The hold inside a token, whoever signed it."""
+    """Returns the content of a token without checking its signature."""
     _, claims, call, _ = token.split(".")
     content: dict[str, Any] = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
     own = dict(zip(CALL, call.split(","), strict=True))
@@ -19,7 +19,7 @@ def payload_of(token: str) -> dict[str, Any]:
 
 
 def with_payload(token: str, **changes: object) -> str:
-    """The token with other content and the old code."""
+    """Returns the token with other content and the old authentication code."""
     version, _, _, code = token.split(".")
     content = {**payload_of(token), **changes}
     call = ",".join(str(content.pop(key)) for key in CALL)
@@ -28,7 +28,7 @@ def with_payload(token: str, **changes: object) -> str:
 
 
 def lines_of(journal: Path, organizations: Iterable[str]) -> list[dict[str, Any]]:
-    """What Envoy wrote about calls of these organizations, oldest first: `hold`, `usage`, and the other values as they stand."""
+    """Returns Envoy's lines about calls of these organizations, oldest first: `hold`, `usage`, and the `rest` as text."""
     wanted = set(organizations)
     lines = [line.split("\t", 2) for line in journal.read_text(encoding="utf-8").splitlines() if line.startswith("v2.")]
     return [

@@ -1,4 +1,4 @@
-"""A known load: a bounded number of calls of several tenants, streamed and not, in three dialects; each outcome is kept."""
+"""A known load: a bounded number of calls of several tenants, streamed and not, in three dialects. It keeps every outcome."""
 
 import asyncio
 import itertools
@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.support.tenants import Tenant
+from tests.support.data.tenants import Tenant
 
 PLACES = 12
 PAUSE_S = 0.01
@@ -19,7 +19,7 @@ CALLS_MAX = 4_000
 CALL_TIMEOUT_S = 30.0
 
 Request = tuple[str, dict[str, Any], dict[str, str]]
-"""Path, body and further headers."""
+"""Path, body and additional headers."""
 
 
 def chat(text: str) -> Request:
@@ -28,7 +28,7 @@ def chat(text: str) -> Request:
 
 
 def stalled_chat(text: str, stall_ms: int = 4_000) -> Request:
-    """A call whose provider takes its time before it answers."""
+    """Returns a call whose provider waits before it answers."""
     path, body, _ = chat(text)
     return path, body, {"x-mock-stall-ms": str(stall_ms)}
 
@@ -53,14 +53,14 @@ MIX: tuple[Callable[[str], Request], ...] = (chat, chat, chat_stream, message_st
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one call ended for its caller. Times are monotonic seconds."""
+    """The outcome of one call for its caller. Times are monotonic seconds."""
 
     tenant: Tenant
     status: int | None
-    """None: the connection broke before a status arrived."""
+    """None if the connection broke before a status arrived."""
     request_id: str | None
     is_complete: bool
-    """The whole body arrived."""
+    """Whether the whole body arrived."""
     started_s: float
     ended_s: float
 
@@ -70,7 +70,7 @@ class Outcome:
 
 
 async def call(session: aiohttp.ClientSession, base_url: str, tenant: Tenant, request: Request) -> Outcome:
-    """One call by the tenant's key."""
+    """Makes one call with the tenant's key."""
     path, body, headers = request
     started_s = time.monotonic()
     status, request_id, is_complete = None, None, False
@@ -91,7 +91,7 @@ async def call(session: aiohttp.ClientSession, base_url: str, tenant: Tenant, re
 
 @dataclass
 class Load:
-    """Calls going on in the background until `finish`, or until `calls_max` were made."""
+    """Makes calls in the background until `finish`, or until it made `calls_max` calls."""
 
     session: aiohttp.ClientSession
     base_url: str
@@ -111,7 +111,7 @@ class Load:
         await self.finish()
 
     async def finish(self) -> None:
-        """No further calls; waits for those under way."""
+        """Stops making calls, and waits for those under way."""
         self._finishing = True
         await asyncio.gather(*self._workers)
 
@@ -127,7 +127,7 @@ class Load:
         of: Sequence[Tenant] | None = None,
         timeout_s: float = 30.0,
     ) -> float:
-        """Waits for so many served calls (of some tenants) that began after a moment; gives when the first of them ended."""
+        """Waits for a number of served calls (of some tenants) that began after a time. Returns when the first of them ended."""
         tenants = self.tenants if of is None else of
         async with asyncio.timeout(timeout_s):
             while True:

@@ -1,4 +1,4 @@
-"""The figures of a run: what a fault cost in time, and what a bound came to. Printed when pytest ends."""
+"""The figures of a run: recovery times and overspend. Pytest prints them at the end."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Recovery:
-    """Seconds from the end of a fault."""
+    """How long recovery from a fault took, in seconds from the end of the fault."""
 
     fault: str
     first_call_s: float
@@ -16,7 +16,7 @@ class Recovery:
 
 @dataclass(frozen=True)
 class Overspend:
-    """What calls of unequal cost spent beyond a limit, and the bound that is published for it. Amounts in nano-credits."""
+    """How much calls of unequal cost spent beyond a limit, and the documented bound. Amounts are in nano-credits."""
 
     scope: str
     served: int
@@ -27,19 +27,19 @@ class Overspend:
 
 @dataclass
 class Figures:
-    """Collected over the run."""
+    """The figures collected during the run."""
 
     recoveries: list[Recovery] = field(default_factory=list)
     overspends: list[Overspend] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        """Tables for people, in Markdown."""
+        """Returns the figures as Markdown tables."""
         return [*self._recovery_table(), *self._overspend_table(), *self.notes]
 
     def _recovery_table(self) -> Iterator[str]:
         if self.recoveries:
-            yield from ("| fault | first served call | books equal | |", "|---|---|---|---|")
+            yield from ("| fault | first served call | all recorded | |", "|---|---|---|---|")
         for row in self.recoveries:
             yield f"| {row.fault} | {row.first_call_s:.2f} s | {row.books_s:.2f} s | {row.note} |"
 

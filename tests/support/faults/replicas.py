@@ -1,4 +1,4 @@
-"""A second Envoy in front of three replicas of authz_service, beside the stack's own and on the same books."""
+"""A second Envoy in front of three replicas of authz_service. They share the databases of the stack."""
 
 import json
 import os
@@ -17,7 +17,8 @@ from deploy.local.programs import probes
 from deploy.local.stack.environment import ENVOY_LISTEN, LISTEN, Backends, inherited, service_environment
 from deploy.local.stack.layout import REPOSITORY, Ports
 from deploy.local.stack.secrets import load_or_make_secrets
-from deploy.local.supervision.running import DEFAULT_CATALOG, Stack
+from deploy.local.stack.specification import DEFAULT_CATALOG
+from deploy.local.supervision.running import Stack
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
@@ -28,7 +29,7 @@ ENVOY_WORKERS = 2
 def replicated(
     stack: Stack, name: str, backends: Backends, ports: Ports, environments: Sequence[Mapping[str, str]]
 ) -> Iterator[str]:
-    """Base URL of a gateway whose decisions are spread over processes, one for each of these further environments."""
+    """Yields the base URL of a gateway with one replica of authz_service for each of these additional environments."""
     directory = stack.home.directory / name
     directory.mkdir()
     with ExitStack() as running:
@@ -55,7 +56,7 @@ def _serving(socket: Path) -> Callable[[int], bool]:
 
 
 def _others(socket: Path) -> Path:
-    """Where everybody but Envoy asks a replica."""
+    """Returns the socket on which all clients but Envoy call a replica."""
     return socket.with_suffix(".grpc")
 
 
@@ -75,7 +76,7 @@ def _start_authz(
 
 
 def _bootstrap(stack: Stack, ports: Ports, sockets: list[Path]) -> str:
-    """The stack's own configuration on other ports, with one endpoint per replica."""
+    """Returns the stack's Envoy configuration with other ports and one endpoint per replica."""
     text = stack.home.bootstrap_file.read_text(encoding="utf-8")
     old = stack.ports
     for before, after in ((old.model, ports.model), (old.admin, ports.admin), (old.envoy_admin, ports.envoy_admin)):
@@ -91,7 +92,7 @@ def _bootstrap(stack: Stack, ports: Ports, sockets: list[Path]) -> str:
 
 
 def _lists(content: object) -> Iterator[list[Any]]:
-    """Every list of objects in a document."""
+    """Yields every list of objects in a document."""
     children: list[Any] = []
     if isinstance(content, dict):
         children = list(content.values())

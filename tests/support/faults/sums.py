@@ -1,4 +1,4 @@
-"""The sum after a fault: the provider's tally, the usage records, the ledger, the spend of every scope and Redis say the same."""
+"""Checks after a fault that the provider's tally, usage records, ledger, spend of every scope and Redis agree."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from redis.exceptions import RedisClusterException, RedisError
 from gateway_core.model.catalog.entries import Catalog
 from gateway_core.stores.redis.connections import RedisClient, open_redis
 from tests.support.books import cost, counted, recorded
-from tests.support.tenants import CREDIT, Tenant
+from tests.support.data.tenants import CREDIT, Tenant
 from usage_service.audit.database import audit_database, open_snapshot
 from usage_service.audit.redis_comparison import compare
 
@@ -24,18 +24,18 @@ AUDIT_ROWS = 5
 
 @dataclass
 class Sum:
-    """What the books say of one load."""
+    """How the calls of one load are recorded."""
 
     served: int = 0
-    """Calls the provider had."""
+    """Calls that reached the provider."""
     confirmed: int = 0
-    """Records with the provider's own count."""
+    """Records with the provider's token counts."""
     estimated: Counter[str] = field(default_factory=Counter)
-    """Settled by estimate or for nothing, by detail."""
+    """Records settled by estimate or without charge, by detail."""
     unconfirmed: int = 0
-    """Expired holds without the truth."""
+    """Expired holds without a report of the actual usage."""
     corrected: int = 0
-    """Expired holds that the truth has reached."""
+    """Expired holds that were corrected to the actual usage."""
 
 
 async def settled(tenants: Sequence[Tenant], timeout_s: float = 30.0) -> None:
@@ -54,7 +54,7 @@ async def settled(tenants: Sequence[Tenant], timeout_s: float = 30.0) -> None:
 
 
 async def recorded_calls(database: asyncpg.Pool, request_ids: Sequence[str]) -> int:
-    """How many of these calls have a record, or a correction of one."""
+    """Returns how many of these calls have a usage record or a correction."""
     return int(
         await database.fetchval(
             "SELECT count(DISTINCT request_id) FROM (SELECT request_id FROM usage_records"
@@ -67,7 +67,7 @@ async def recorded_calls(database: asyncpg.Pool, request_ids: Sequence[str]) -> 
 async def books_equal(
     database: asyncpg.Pool, request_ids: Sequence[str], timeout_s: float = 30.0, look_interval_s: float = 0.02
 ) -> None:
-    """Waits until each of these calls has its record. Of many calls a look takes long, and the time of whoever settles them."""
+    """Waits until each of these calls has a record. Choose a longer `look_interval_s` for many calls: the query is slow."""
     missing = -1
     try:
         async with asyncio.timeout(timeout_s):
@@ -78,7 +78,7 @@ async def books_equal(
 
 
 async def _patiently(database: asyncpg.Pool, request_ids: Sequence[str]) -> int:
-    """-1 record while PostgreSQL is away."""
+    """Returns the number of recorded calls, or -1 while PostgreSQL is down."""
     try:
         return await recorded_calls(database, request_ids)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -88,44 +88,42 @@ async def _patiently(database: asyncpg.Pool, request_ids: Sequence[str]) -> int:
 async def assert_sum(
     catalog: Catalog, tenants: Sequence[Tenant], tally: Iterable[Mapping[str, Any]], answered: Iterable[str]
 ) -> Sum:
-    """Every call the provider had is on the books exactly once, and every amount follows from the provider's own count.
+    """Asserts that every call at the provider is recorded exactly once, and that every amount follows from the provider's counts.
 
     Args:
         catalog: the prices.
-        tenants: everybody who called; nobody else did.
+        tenants: all tenants that made calls.
         tally: the provider's calls.
-        answered: request ids of the calls whose callers got the whole answer: no estimate will do for these.
+        answered: request ids of the calls whose callers got the whole answer. These must not be settled by estimate.
     """
     calls = {call["request_id"]: call for call in tally}
     answered_ids = set(answered)
-    assert answered_ids <= calls.keys(), "an answer that the provider did not give"
+    assert answered_ids <= calls.keys(), "a caller got an answer to a call that never reached the provider"
     total = Sum(served=len(calls))
     seen: set[str] = set()
     for tenant in tenants:
         corrections = {row["hold_id"]: row for row in await corrections_of(tenant)}
         charged = 0
         for record in await tenant.records():
-            truth = _truth_of(record, corrections.get(record["hold_id"]), total)
+            truth = _final_record_of(record, corrections.get(record["hold_id"]), total)
             charged += (truth or record)["charge_nano_credits"]
             if truth is None:
-                continue  # Nobody knows yet which call it was.
-            assert truth["request_id"] not in seen, "a call that was billed twice"
+                continue  # An expired hold does not name its call yet.
+            assert truth["request_id"] not in seen, "a call was billed twice"
             seen.add(truth["request_id"])
             _assert_record(catalog, truth, calls.get(truth["request_id"]), total)
             if truth["request_id"] in answered_ids:
                 assert truth["source"] == "provider", truth
         await _assert_ledger(tenant, charged)
     missing = calls.keys() - seen
-    assert len(missing) <= total.unconfirmed, (
-        f"{len(missing)} calls are on nobody's books: {sorted(missing)[:3]}; {total}"
-    )
+    assert len(missing) <= total.unconfirmed, f"{len(missing)} calls have no record: {sorted(missing)[:3]}; {total}"
     return total
 
 
-def _truth_of(record: asyncpg.Record, correction: asyncpg.Record | None, total: Sum) -> dict[str, Any] | None:
-    """What is known of a call: its record, or what has corrected it; None for an expired hold that waits for the truth."""
+def _final_record_of(record: asyncpg.Record, correction: asyncpg.Record | None, total: Sum) -> dict[str, Any] | None:
+    """Returns a call's record or its correction, or None for an expired hold without a report."""
     if record["outcome"] != "EXPIRED":
-        assert correction is None, "a correction of what had not expired"
+        assert correction is None, "a correction of a hold that had not expired"
         return dict(record)
     assert (record["source"], record["detail"]) == ("estimated", "unconfirmed"), dict(record)
     if correction is None:
@@ -140,30 +138,30 @@ def _assert_record(catalog: Catalog, record: Mapping[str, Any], call: Mapping[st
     if record["source"] != "provider":
         total.estimated[record["detail"]] += 1
         if record["outcome"] == "VOIDED":
-            assert call is None, "a call that was served and not charged"
+            assert call is None, "a served call was not charged"
         return
     total.confirmed += 1
-    assert call is not None, "a call that the provider did not have"
+    assert call is not None, "a call is recorded that never reached the provider"
     assert recorded(record) == counted(dict(call)), (call, dict(record))
     assert record["charge_nano_credits"] == cost(dict(call), catalog, record["requested_model"]), (call, dict(record))
 
 
 async def corrections_of(tenant: Tenant) -> list[asyncpg.Record]:
-    """The truth that came after a hold had expired."""
+    """Returns the corrections of expired holds."""
     return list(
         await tenant.database.fetch("SELECT * FROM usage_corrections WHERE organization_id = $1", tenant.organization)
     )
 
 
 async def _assert_ledger(tenant: Tenant, charged: int) -> None:
-    """The pool, the usage account and the spend of every scope have moved by what the records say."""
+    """Asserts that the pool, the usage account and the spend of every scope moved by the sum of the records."""
     assert await tenant.balance() == PAID_IN - charged
     rows = await tenant.database.fetch(
         "SELECT account, balance_nano_credits FROM ledger_accounts WHERE organization_id = $1", tenant.organization
     )
     kept = {row["account"]: row["balance_nano_credits"] for row in rows}
     assert (kept["CREDIT_POOL"], kept["USAGE"]) == (PAID_IN - charged, charged)
-    # A guardrail that was changed under way has begun a new counter, which carries over what was spent.
+    # A change of a guardrail starts a new counter, which carries over the spend.
     spend = await tenant.database.fetch(
         "SELECT split_part(counter, ':', 1) || split_part(counter, ':', 2) AS scope, max(settled_nano_credits) AS spent"
         " FROM scope_spend WHERE organization_id = $1 GROUP BY scope HAVING count(*) = 1",
@@ -173,14 +171,14 @@ async def _assert_ledger(tenant: Tenant, charged: int) -> None:
 
 
 async def assert_counters_equal(url: str, tenants: Sequence[Tenant], timeout_s: float = 15.0) -> None:
-    """With nothing under way every counter in Redis equals PostgreSQL, and holds what is held there: nothing.
+    """Asserts that every counter in Redis equals PostgreSQL and holds nothing. No call may be running.
 
-    An organization that Redis does not know is equal by definition: it is seeded at its next call.
+    An organization that is missing in Redis counts as equal, because its next call seeds it.
     """
     deadline_s = time.monotonic() + timeout_s
     async with open_redis(url, timeout_ms=2_000) as client:
         while different := await _all_differences(client, tenants):
-            # Not by cancelling: the client takes that for an answer that is late.
+            # Do not cancel the query: the client would take that for a late answer.
             assert time.monotonic() < deadline_s, f"Redis differs: {different[:5]}"
             await asyncio.sleep(0.05)
 
@@ -198,23 +196,25 @@ async def _differences(client: RedisClient, tenant: Tenant) -> list[str]:
     if not pool:
         return []
     expected = {"balance": str(await tenant.balance()), "held": "0"}
-    found = [f"pool {name}: {pool[name]!r} and not {value}" for name, value in expected.items() if pool[name] != value]
+    found = [
+        f"pool {name}: {pool[name]!r} instead of {value}" for name, value in expected.items() if pool[name] != value
+    ]
     if holds := await client.hgetall(prefix + "holds"):
         found.append(f"open holds {holds}")
     generation = pool.get("generation")
     rows = await tenant.database.fetch("SELECT * FROM scope_spend WHERE organization_id = $1", tenant.organization)
     for row in rows:
         counter = await client.hgetall(prefix + "c:" + row["counter"])
-        # A counter of another generation counts as missing.
+        # A counter from another generation counts as missing.
         if counter and counter.get("generation") == generation:
             facts = (int(counter["settled"]), counter["held"])
             if facts != (row["settled_nano_credits"], "0"):
-                found.append(f"{row['counter']}: {facts} and not {row['settled_nano_credits']}")
+                found.append(f"{row['counter']}: {facts} instead of {row['settled_nano_credits']}")
     return found
 
 
 async def run_audit(database_url: str, redis_url: str) -> None:
-    """The audit of the books and of Redis finds no breach."""
+    """Asserts that the audit of PostgreSQL and Redis finds no violation."""
     async with open_snapshot(database_url) as connection:
         report = await audit_database(connection, grace_s=AUDIT_GRACE_S, rows_per_check=AUDIT_ROWS)
     async with open_redis(redis_url) as redis:

@@ -1,4 +1,4 @@
-"""A TCP proxy on the loopback interface that can stall, cut and restore what passes it. It runs in a thread of its own."""
+"""A TCP proxy on the loopback interface that can stall, cut and restore its connections. It runs in its own thread."""
 
 import asyncio
 import contextlib
@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 
 class TcpProxy:
-    """Passes connections on to a port of the same machine until told otherwise.
+    """Forwards connections to a port of the same machine.
 
-    `stall` keeps connections open and lets no byte through, as a network does that loses every packet. `cut` closes them with a
-    reset and refuses new ones. `restore` ends either; bytes that were stalled arrive then.
+    `stall` keeps connections open but lets no byte through, like a network that loses every packet. `cut` resets connections and
+    refuses new ones. `restore` ends either; stalled bytes then arrive.
     """
 
     def __init__(self, target_port: int) -> None:
@@ -44,7 +44,7 @@ class TcpProxy:
         self._loop.close()
 
     def stall(self) -> None:
-        """From now on nothing passes, in neither direction."""
+        """Stops all traffic in both directions."""
         self._call(self._set(flowing=False))
 
     def cut(self) -> None:
@@ -52,11 +52,11 @@ class TcpProxy:
         self._call(self._set(flowing=True, refusing=True))
 
     def reset_connections(self) -> None:
-        """Resets every connection once; new ones are accepted."""
+        """Resets every connection once, and keeps accepting new ones."""
         self._call(self._reset())
 
     def restore(self) -> None:
-        """Everything passes again."""
+        """Lets traffic pass again."""
         self._call(self._set(flowing=True))
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
@@ -112,7 +112,10 @@ class TcpProxy:
             self._tasks.discard(task)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Ends with an error, which ends the other direction too: neither PostgreSQL nor Redis uses half-closed connections."""
+        """Forwards one direction.
+
+        Raises when it ends, to end the other too: PostgreSQL and Redis use no half-closed connections.
+        """
         while data := await reader.read(CHUNK_BYTES):
             await self._flowing.wait()
             writer.write(data)

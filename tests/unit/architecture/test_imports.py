@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.source_tree import (
+from tests.support.checkout.source_tree import (
     MODULES,
     NOT_SHIPPED,
     OURS,
@@ -15,7 +15,7 @@ from tests.support.source_tree import (
     SHIPPED,
     dotted,
     imports_of,
-    lies_in,
+    is_inside,
     modules_below,
     name_of,
     named_packages,
@@ -60,13 +60,15 @@ def test_the_modules_looked_at_are_there() -> None:
 def test_the_model_imports_only_itself(path: Path) -> None:
     for module in imports_of(path):
         top = module.partition(".")[0]
-        assert lies_in(module, "gateway_core.model") or top in MODEL_LIBRARIES or top in sys.stdlib_module_names, module
+        assert is_inside(module, "gateway_core.model") or top in MODEL_LIBRARIES or top in sys.stdlib_module_names, (
+            module
+        )
 
 
 @parametrize_modules("gateway_core/contract")
 def test_the_contract_imports_only_itself_and_the_model(path: Path) -> None:
     for module in imports_of(path):
-        ours = lies_in(module, "gateway_core.contract", "gateway_core.model")
+        ours = is_inside(module, "gateway_core.contract", "gateway_core.model")
         assert ours or module.partition(".")[0] in sys.stdlib_module_names, module
 
 
@@ -81,46 +83,46 @@ def test_the_model_reads_no_clock_no_randomness_and_no_environment(path: Path) -
 @parametrize_modules("gateway_core")
 def test_the_core_imports_no_service(path: Path) -> None:
     for module in imports_of(path):
-        assert module.partition(".")[0] not in OURS or lies_in(module, "gateway_core"), module
+        assert module.partition(".")[0] not in OURS or is_inside(module, "gateway_core"), module
 
 
 @parametrize_modules(*SERVICES)
 def test_a_service_imports_only_itself_the_core_and_generated_code(path: Path) -> None:
     service = name_of(path).partition("/")[0]
     for module in imports_of(path):
-        assert module.partition(".")[0] not in OURS or lies_in(module, service, "gateway_core", "megarouter"), module
+        assert module.partition(".")[0] not in OURS or is_inside(module, service, "gateway_core", "megarouter"), module
 
 
 @parametrize_modules("envoy/megarouter_envoy")
 def test_the_bootstrap_builder_imports_only_itself_the_contract_and_the_model(path: Path) -> None:
     for module in imports_of(path):
-        ours = lies_in(module, "megarouter_envoy", "gateway_core.contract", "gateway_core.model")
+        ours = is_inside(module, "megarouter_envoy", "gateway_core.contract", "gateway_core.model")
         assert module.partition(".")[0] not in OURS or ours, module
 
 
 @parametrize_modules(*SERVICES, "gateway_core")
 def test_a_service_loads_only_one_copy_of_envoys_messages(path: Path) -> None:
     """docs/adr/0006: the other copy takes seconds and 26 MB to import."""
-    assert not any(lies_in(module, "envoy_data_plane", "betterproto2") for module in imports_of(path))
+    assert not any(is_inside(module, "envoy_data_plane", "betterproto2") for module in imports_of(path))
 
 
 @parametrize_modules("mock_provider")
 def test_the_mock_provider_knows_nothing_of_the_gateway(path: Path) -> None:
     """Its tally is an independent record of what was served."""
     for module in imports_of(path):
-        assert module.partition(".")[0] not in OURS or lies_in(module, "mock_provider"), module
+        assert module.partition(".")[0] not in OURS or is_inside(module, "mock_provider"), module
 
 
 @parametrize_modules("sdk/python")
 def test_the_python_client_imports_only_itself_and_generated_code(path: Path) -> None:
     """It is installed without the rest."""
     for module in imports_of(path):
-        assert module.partition(".")[0] not in OURS or lies_in(module, "megarouter_admin", "megarouter"), module
+        assert module.partition(".")[0] not in OURS or is_inside(module, "megarouter_admin", "megarouter"), module
 
 
 @parametrize_modules(*SHIPPED)
 def test_nothing_that_ships_reaches_what_does_not(path: Path) -> None:
-    reached = {name for name in imports_of(path) | named_packages(path) if lies_in(name, *NOT_SHIPPED)}
+    reached = {name for name in imports_of(path) | named_packages(path) if is_inside(name, *NOT_SHIPPED)}
     assert not reached or dotted(path) in REACHES_OUT, reached
 
 
@@ -136,7 +138,7 @@ def test_every_folder_of_a_package_has_its_place_in_the_order(package: str) -> N
     folders = {
         name.split(".")[depth]
         for name, path in MODULES.items()
-        if lies_in(name, package)
+        if is_inside(name, package)
         and name.count(".") >= depth
         and (path.name == "__init__.py" or name.count(".") > depth)
     }
@@ -147,11 +149,11 @@ def test_every_folder_of_a_package_has_its_place_in_the_order(package: str) -> N
 def test_folders_import_one_way(package: str) -> None:
     order = {f"{package}.{room}": place for place, room in enumerate(ROOMS[package])}
     for name, path in MODULES.items():
-        here = next((room for room in order if lies_in(name, room)), None)
+        here = next((room for room in order if is_inside(name, room)), None)
         if here is None:
             continue
         for module in imports_of(path):
-            there = next((room for room in order if lies_in(module, room)), None)
+            there = next((room for room in order if is_inside(module, room)), None)
             assert there is None or order[there] <= order[here], f"{name} imports {module}"
 
 
@@ -178,10 +180,10 @@ def test_code_is_in_the_core_when_two_services_use_it() -> None:
     alone = {
         name
         for name, path in MODULES.items()
-        if lies_in(name, "gateway_core")
+        if is_inside(name, "gateway_core")
         and path.name != "__init__.py"
         and len(users.get(name, ())) < 2
-        and not lies_in(name, *WITH_ANOTHER_USER)
+        and not is_inside(name, *WITH_ANOTHER_USER)
     }
     assert alone == USED_BY_ONE_SERVICE
 

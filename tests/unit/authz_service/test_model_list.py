@@ -11,7 +11,7 @@ from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.dialects import Dialect, ModelList
 from gateway_core.model.limits.guardrails import Guardrail
 from gateway_core.model.limits.model_whitelists import parse_whitelist
-from tests.support.examples import CATALOG, NOW_EPOCH_US, SCOPES, principal
+from tests.support.data.examples import CATALOG, NOW_EPOCH_US, SCOPES, principal
 
 EVERYWHERE = ["elsewhere", "plain", "renamed"]
 CREATED_EPOCH_S = 1_735_689_600  # 2025-01-01T00:00Z, when the prices began

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.mock_process import MockProcess, running_mock
+from tests.support.servers.mock_process import MockProcess, running_mock
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from mock_provider.controls import HEADERS, ControlError, read_controls
-from tests.support.mock_process import MockProcess, control_headers
+from tests.support.servers.mock_process import MockProcess, control_headers
 
 CHAT = "/v1/chat/completions"
 BODY: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Name three rivers."}]}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mock_provider.routes import Endpoint, habits_of, route
-from tests.support.mock_process import MockProcess, control_headers
+from tests.support.servers.mock_process import MockProcess, control_headers
 
 BODY: dict[str, Any] = {"model": "some-model", "messages": [{"role": "user", "content": "Hello."}]}
 

@@ -6,7 +6,7 @@ import anthropic
 import pytest
 from anthropic.types import MessageParam
 
-from tests.support.mock_process import MockProcess, control_headers
+from tests.support.servers.mock_process import MockProcess, control_headers
 
 MESSAGES: list[MessageParam] = [{"role": "user", "content": "Name three rivers of Europe."}]
 CACHED = control_headers(

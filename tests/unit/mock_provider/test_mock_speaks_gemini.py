@@ -8,7 +8,7 @@ import pytest
 from google import genai
 from google.genai import errors, types
 
-from tests.support.mock_process import MockProcess, control_headers
+from tests.support.servers.mock_process import MockProcess, control_headers
 
 QUESTION = "Name three rivers of Europe."
 MODEL = "gemini-2.5-pro"

@@ -6,7 +6,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
-from tests.support.mock_process import MockProcess, control_headers
+from tests.support.servers.mock_process import MockProcess, control_headers
 
 MESSAGES: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Name three rivers of Europe."}]
 

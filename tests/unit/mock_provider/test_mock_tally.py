@@ -13,8 +13,8 @@ import openai
 import pytest
 
 from mock_provider.controls import HEADERS
-from tests.support.mock_process import MockProcess, control_headers, running_mock
 from tests.support.repository import ROOT
+from tests.support.servers.mock_process import MockProcess, control_headers, running_mock
 
 CHAT = "/v1/chat/completions"
 BODY: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Name three rivers."}]}

@@ -33,7 +33,10 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    """Loads what is asked for: the help of the command line needs no client, which takes as long to load as all the rest."""
+    """Imports a public name on first use.
+
+    The help of the command line needs no client, and importing the client takes half of the program's start.
+    """
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,4 +1,4 @@
-"""The client for asyncio."""
+"""`AsyncMegaRouter`: the admin API client for asyncio."""
 
 import asyncio
 import os
@@ -18,7 +18,10 @@ from megarouter_admin.policy import CallPolicy, with_request_id
 
 
 class AsyncMegaRouter(AsyncServices):
-    """As `MegaRouter`; every call is awaited."""
+    """The same as `MegaRouter`, for asyncio: await every call.
+
+    A failed call raises `MegaRouterError`.
+    """
 
     def __init__(
         self,
@@ -28,9 +31,9 @@ class AsyncMegaRouter(AsyncServices):
         policy: CallPolicy | None = None,
         credentials: grpc.ChannelCredentials | None = None,
     ) -> None:
-        """A client that connects with its first call; arguments and errors as of `MegaRouter`."""
+        """Creates a client, which connects on its first call. Takes and raises the same as `MegaRouter`."""
         target, is_encrypted = target_of(address)
-        calls: list[Any] = [_Calls(token, policy or CallPolicy())]  # their published type cannot be met
+        calls: list[Any] = [_Calls(token, policy or CallPolicy())]  # no class can satisfy gRPC's published type
         self._channel = (
             grpc.aio.secure_channel(target, credentials or grpc.ssl_channel_credentials(), interceptors=calls)
             if is_encrypted
@@ -40,15 +43,16 @@ class AsyncMegaRouter(AsyncServices):
 
     @classmethod
     def from_environment(cls) -> Self:
-        """A client for MEGAROUTER_ADMIN_URL with MEGAROUTER_ADMIN_TOKEN.
+        """Creates a client from the environment variables MEGAROUTER_ADMIN_URL and MEGAROUTER_ADMIN_TOKEN.
 
         Raises:
-            KeyError: one of them is not set.
+            KeyError: one of the variables is not set.
+            ValueError: MEGAROUTER_ADMIN_URL is malformed.
         """
         return cls(os.environ["MEGAROUTER_ADMIN_URL"], os.environ["MEGAROUTER_ADMIN_TOKEN"])
 
     async def close(self) -> None:
-        """Closes the connection; calls under way are cancelled."""
+        """Closes the connection and cancels calls under way."""
         await self._channel.close(None)
 
     async def __aenter__(self) -> Self:
@@ -80,7 +84,7 @@ class _Calls(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[type-arg] # 
                 call = await continuation(_authorized(client_call_details, self._token, remaining_s), request)
                 return await call
             except grpc.aio.AioRpcError as failure:
-                trailers: Any = failure.trailing_metadata()  # its published type lacks that it gives pairs
+                trailers: Any = failure.trailing_metadata()  # gRPC's published type does not say that these are pairs
                 error = error_from(failure.code(), failure.details(), tuple(trailers))
                 pause_s = self._policy.pause_before_retry_s(error, attempt, deadline - time.monotonic(), random.random)
                 if pause_s is None:

@@ -1,4 +1,4 @@
-"""From an address to the target of a channel."""
+"""Converts an address to the target of a gRPC channel."""
 
 from typing import Final
 from urllib.parse import urlsplit
@@ -7,13 +7,13 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 def target_of(address: str) -> tuple[str, bool]:
-    """Target of a gRPC channel, and whether it is encrypted.
+    """Returns the target of the gRPC channel, `host:port`, and whether the channel is encrypted.
 
     Args:
-        address: `https://host[:port]`, or `http://host[:port]`, which sends the token in the clear: for one's own machine.
+        address: `https://host[:port]`, or `http://host[:port]`. The latter sends the token unencrypted; use it only on one machine.
 
     Raises:
-        ValueError: it is neither, or has a path.
+        ValueError: the address has another scheme, or a user, path or query.
     """
     parts = urlsplit(address)
     if parts.scheme not in _PORTS or not parts.hostname or parts.path not in {"", "/"} or parts.query or parts.username:

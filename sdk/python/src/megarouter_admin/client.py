@@ -1,4 +1,4 @@
-"""The client: a channel with the stubs of every service."""
+"""`MegaRouter`: a gRPC channel with the stubs of every service."""
 
 import os
 import random
@@ -18,7 +18,7 @@ from megarouter_admin.policy import CallPolicy, with_request_id
 class MegaRouter(Services):
     """Every service of the admin API, such as `router.api_keys.GetApiKey(request)`.
 
-    A call raises `MegaRouterError` and nothing else when it fails. It may be shared between threads.
+    A failed call raises `MegaRouterError` and nothing else. Threads may share a client.
     """
 
     def __init__(
@@ -29,16 +29,16 @@ class MegaRouter(Services):
         policy: CallPolicy | None = None,
         credentials: grpc.ChannelCredentials | None = None,
     ) -> None:
-        """A client that connects with its first call.
+        """Creates a client, which connects on its first call.
 
         Args:
-            address: `https://host[:port]`, or `http://host[:port]` on one's own machine.
+            address: `https://host[:port]`, or `http://host[:port]`, which sends the token unencrypted; use it only on one machine.
             token: an access token.
-            policy: deadline and repetitions.
-            credentials: of the encrypted connection. Default: the certificate authorities that gRPC trusts.
+            policy: deadline and retries of every call.
+            credentials: TLS credentials. Default: trust the certificate authorities that gRPC trusts.
 
         Raises:
-            ValueError: the address is not one.
+            ValueError: the address is malformed.
         """
         target, is_encrypted = target_of(address)
         self._channel = (
@@ -50,15 +50,16 @@ class MegaRouter(Services):
 
     @classmethod
     def from_environment(cls) -> Self:
-        """A client for MEGAROUTER_ADMIN_URL with MEGAROUTER_ADMIN_TOKEN.
+        """Creates a client from the environment variables MEGAROUTER_ADMIN_URL and MEGAROUTER_ADMIN_TOKEN.
 
         Raises:
-            KeyError: one of them is not set.
+            KeyError: one of the variables is not set.
+            ValueError: MEGAROUTER_ADMIN_URL is malformed.
         """
         return cls(os.environ["MEGAROUTER_ADMIN_URL"], os.environ["MEGAROUTER_ADMIN_TOKEN"])
 
     def close(self) -> None:
-        """Closes the connection; calls under way are cancelled."""
+        """Closes the connection and cancels calls under way."""
         self._channel.close()
 
     def __enter__(self) -> Self:
@@ -78,7 +79,7 @@ class _Calls(grpc.UnaryUnaryClientInterceptor):  # type: ignore[type-arg] # gene
         continuation: Callable[[grpc.ClientCallDetails, Message], Any],
         client_call_details: grpc.ClientCallDetails,
         request: Message,
-    ) -> Any:  # noqa: ANN401 - an outcome is of a private class
+    ) -> Any:  # noqa: ANN401 - the outcome's class is private to gRPC
         request = with_request_id(request)
         timeout_s = self._policy.timeout_s if client_call_details.timeout is None else client_call_details.timeout
         deadline = time.monotonic() + timeout_s
@@ -100,7 +101,7 @@ class _Calls(grpc.UnaryUnaryClientInterceptor):  # type: ignore[type-arg] # gene
 
 
 class _Details(grpc.ClientCallDetails):
-    """A call as it is sent."""
+    """The details of a call, as passed to gRPC."""
 
 
 def _authorized(details: grpc.ClientCallDetails, token: str, timeout_s: float) -> grpc.ClientCallDetails:
@@ -112,5 +113,5 @@ def _authorized(details: grpc.ClientCallDetails, token: str, timeout_s: float) -
     return sent
 
 
-def _error_of(failure: Any) -> MegaRouterError:  # noqa: ANN401 - RpcError lacks the methods that every one has
+def _error_of(failure: Any) -> MegaRouterError:  # noqa: ANN401 - the type RpcError lacks the methods that every instance has
     return error_from(failure.code(), failure.details(), failure.trailing_metadata())

@@ -1,4 +1,4 @@
-"""One class for every way a call can fail."""
+"""`MegaRouterError`: the exception for every failed call."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ STATUS_DETAILS: Final = "grpc-status-details-bin"
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """A field of the request that breaks its rule."""
+    """An invalid field of the request."""
 
     field: str
     """Path from the request, such as `api_key.display_name`."""
     description: str
-    """What is wrong with it, for people."""
+    """What is wrong with the field, for people."""
 
 
 class MegaRouterError(Exception):
-    """A call failed; `str()` of it is for people, the attributes are for programs."""
+    """A failed call. `str()` of it is for people; the attributes are for programs."""
 
     def __init__(
         self,
@@ -42,20 +42,20 @@ class MegaRouterError(Exception):
         self.code = code
         self.message = message
         self.reason = reason
-        """A value of `megarouter.type.v1.ErrorReason`, stable for ever; empty where no service of ours answered."""
+        """A value of `megarouter.type.v1.ErrorReason`, which never changes; empty if no MegaRouter service answered."""
         self.metadata: dict[str, str] = dict(metadata or {})
-        """The particulars of the reason, such as `permission` and `resource`."""
+        """Details of the reason, such as `permission` and `resource`."""
         self.field_violations = tuple(field_violations)
         self.retry_after_s = retry_after_s
-        """Seconds after which a repetition may succeed; None where the service named none."""
+        """Seconds after which a retry may succeed; None if the service named none."""
         self.details = tuple(details)
-        """Every detail as it was sent."""
+        """Every error detail that the service sent."""
 
 
 def error_from(
     code: grpc.StatusCode, message: str | None, trailers: Sequence[tuple[str, str | bytes]] | None
 ) -> MegaRouterError:
-    """The error of a failed call, with what its trailers say of it."""
+    """Creates the error for a failed call from its status and the error details in its trailers."""
     text = message or code.name
     encoded = next((value for key, value in trailers or () if key == STATUS_DETAILS), b"")
     if not isinstance(encoded, bytes) or not encoded:

@@ -1,20 +1,20 @@
-"""Walking a list to its end, page by page."""
+"""Fetches a list page by page."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Protocol, TypeVar
 
 
 class ListRequest(Protocol):
-    """A request that asks for one page."""
+    """A request for one page of a list."""
 
     page_token: str
 
-    def CopyFrom(self, other: Any) -> None:  # noqa: N802, ANN401 - as protobuf has it
-        """Takes over every field."""
+    def CopyFrom(self, other: Any) -> None:  # noqa: N802, ANN401 - protobuf's signature
+        """Copies every field of `other`, a message of the same type."""
 
 
 class ListResponse(Protocol):
-    """One page."""
+    """One page of a list."""
 
     next_page_token: str
 
@@ -24,13 +24,13 @@ Page = TypeVar("Page", bound=ListResponse)
 
 
 def pages(method: Callable[[Request], Page], request: Request) -> Iterator[Page]:
-    """Every page of a list: `for page in pages(router.api_keys.ListApiKeys, request): for key in page.api_keys: ...`.
+    """Yields every page of a list: `for page in pages(router.api_keys.ListApiKeys, request): for key in page.api_keys: ...`.
 
-    Pages are asked for as they are needed. The request stays as it is and says how large a page is.
+    Fetches pages as they are needed. Set `page_size` in the request, which is not modified.
 
     Raises:
-        MegaRouterError: a page could not be had.
-        RuntimeError: the service gave the token of a page again, so that the list has no end.
+        MegaRouterError: a page cannot be fetched.
+        RuntimeError: the service repeats a page token, so that the list would not end.
     """
     asked = _copy(request)
     while True:
@@ -41,7 +41,7 @@ def pages(method: Callable[[Request], Page], request: Request) -> Iterator[Page]
 
 
 async def async_pages(method: Callable[[Request], Awaitable[Page]], request: Request) -> AsyncIterator[Page]:
-    """As `pages`, for `AsyncMegaRouter`."""
+    """Yields every page of a list, like `pages`, for `AsyncMegaRouter`."""
     asked = _copy(request)
     while True:
         page = await method(asked)
@@ -58,6 +58,8 @@ def _copy(request: Request) -> Request:
 
 def _turn(request: ListRequest, page: ListResponse) -> bool:
     if page.next_page_token and page.next_page_token == request.page_token:
-        raise RuntimeError("the service gave the token of this page again")
+        raise RuntimeError(
+            "the service repeated a page token, so the list would not end; report this to the operator of the gateway"
+        )
     request.page_token = page.next_page_token
     return bool(page.next_page_token)

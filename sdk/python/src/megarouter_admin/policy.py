@@ -1,4 +1,4 @@
-"""How every call is made, whatever the service: its deadline, its repetitions, its request id. Pure."""
+"""The deadline, retries and request id of every call. Pure."""
 
 import uuid
 from collections.abc import Callable
@@ -16,26 +16,27 @@ Request = TypeVar("Request", bound=Message)
 
 @dataclass(frozen=True, slots=True)
 class CallPolicy:
-    """Bounds of a call."""
+    """The deadline and retries of a call."""
 
     timeout_s: float = 30.0
-    """Deadline of a call that names none, all its attempts included."""
+    """Default deadline of a call, including all its attempts."""
     max_attempts: int = 4
-    """How often a call is tried. Only UNAVAILABLE is tried again (AIP-194)."""
+    """Maximum number of attempts. Only UNAVAILABLE is retried (AIP-194)."""
     first_backoff_s: float = 0.1
-    """Longest pause before the second attempt; it doubles with each further one."""
+    """Maximum pause before the second attempt. It doubles with each further attempt."""
     max_backoff_s: float = 2.0
-    """Longest pause of all, also where the service asks for a longer one."""
+    """Maximum pause before any attempt, even if the service asks for a longer one."""
 
     def pause_before_retry_s(
         self, error: MegaRouterError, attempt: int, remaining_s: float, draw: Callable[[], float]
     ) -> float | None:
-        """Seconds to wait after a failed attempt; None when the failure is final.
+        """Returns the seconds to wait after a failed attempt, or None if the failure is final.
 
         Args:
-            attempt: how many were made, from 1.
-            remaining_s: until the deadline.
-            draw: a random number from 0 to 1, so that clients that failed together do not return together.
+            error: the failure.
+            attempt: the number of attempts made so far, from 1.
+            remaining_s: seconds until the deadline.
+            draw: returns a random number from 0 to 1, so that clients that failed together do not retry together.
         """
         if error.code is not grpc.StatusCode.UNAVAILABLE or attempt >= self.max_attempts:
             return None
@@ -45,9 +46,9 @@ class CallPolicy:
 
 
 def with_request_id(request: Request, make_id: Callable[[], str] = lambda: str(uuid.uuid4())) -> Request:
-    """A request that can be repeated without doing its work twice (AIP-155): one without its `request_id` gets one.
+    """Returns a request that is safe to retry (AIP-155): a copy with a new `request_id` if it has such a field and it is empty.
 
-    The caller's own message is left as it is.
+    The caller's message is not modified.
     """
     field = request.DESCRIPTOR.fields_by_name.get(REQUEST_ID)
     if field is None or field.type != field.TYPE_STRING or getattr(request, REQUEST_ID):

@@ -224,12 +224,12 @@ async def test_paths_follow_members_and_groups_and_only_moves_of_members_are_tol
     await owner.execute(
         "INSERT INTO groups (organization_id, group_id, path, display_name) VALUES ('acme', 'top', '{top}', 't')"
     )
-    told: list[str] = []
-    await owner.add_listener("megarouter_identity", lambda *arguments: told.append(str(arguments[3])))
+    notified: list[str] = []
+    await owner.add_listener("megarouter_identity", lambda *arguments: notified.append(str(arguments[3])))
     await owner.execute("UPDATE groups SET path = '{top,small}', parent_group_id = 'top' WHERE group_id = 'small'")
     assert await owner.fetchval("SELECT group_path FROM members WHERE member_id = 'm-000143'") == ["top", "small"]
     assert await owner.fetchval("SELECT group_path FROM api_keys WHERE member_id = 'm-000143'") == ["top", "small"]
-    assert told == ["acme group small"]
+    assert notified == ["acme group small"]
     await owner.execute("UPDATE members SET group_id = NULL WHERE member_id = 'm-000143'")
     assert await owner.fetchval("SELECT group_path FROM api_keys WHERE member_id = 'm-000143'") == []
-    assert told == ["acme group small", "acme member m-000143"]
+    assert notified == ["acme group small", "acme member m-000143"]

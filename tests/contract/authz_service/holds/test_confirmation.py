@@ -26,8 +26,8 @@ from gateway_core.stores.redis.hold_counters import HoldCounters
 from gateway_core.stores.redis.keys import pool_key, throttle_key
 from tests.contract.authz_service.conftest import SIGNING_KEY
 from tests.contract.authz_service.holds.test_rebuilding import dump, expect_redis_counts_the_register, restore, settle
-from tests.support.example_hold import HOLD as EXAMPLE
-from tests.support.example_hold import with_changes
+from tests.support.data.example_hold import HOLD as EXAMPLE
+from tests.support.data.example_hold import with_changes
 from usage_service.counters.ledger_events import LedgerEvents
 
 STEPS = 60

@@ -20,7 +20,7 @@ from gateway_core.stores.postgres.hold_store import SpendStore
 from gateway_core.stores.redis.hold_counters import CounterEvent, HoldCounters
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key
 from gateway_core.stores.redis.placing import placing_terms
-from tests.support.example_hold import HOLD, with_changes
+from tests.support.data.example_hold import HOLD, with_changes
 
 BALANCE = 2**62
 UNLIMITED = [None] * len(HOLD.claims.counters)

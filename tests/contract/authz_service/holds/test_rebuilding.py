@@ -18,8 +18,8 @@ from gateway_core.stores.redis.hold_counters import CounterEvent, HoldCounters
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key
 from tests.contract.authz_service.conftest import SIGNING_KEY, Answer, Ask, check_request, checked, guard, ready
 from tests.contract.usage_service.settlement_cases import make_report
-from tests.support.example_hold import HOLD as EXAMPLE
-from tests.support.example_hold import with_changes
+from tests.support.data.example_hold import HOLD as EXAMPLE
+from tests.support.data.example_hold import with_changes
 from usage_service.counters.ledger_events import LedgerEvents
 from usage_service.settlement.decision import Resolution, SettlementDetail
 from usage_service.settlement.rows import Settlement

@@ -1,4 +1,4 @@
-"""Databases without a schema, and with that of the first release."""
+"""Databases without a schema, and the cluster-wide roles."""
 
 from collections.abc import AsyncIterator
 
@@ -6,13 +6,14 @@ import asyncpg
 import pytest
 
 from deploy.local.stack.database_urls import service_database_urls
-from gateway_core.schema.roles import apply_roles, read_passwords
+from gateway_core.schema.logins import read_passwords
+from gateway_core.schema.roles import apply_roles
 from tests.contract.conftest import Databases
 
 
 @pytest.fixture
-async def empty_url(databases: Databases) -> AsyncIterator[str]:
-    """The owner's URL of a database with nothing in it."""
+async def empty_url(databases: Databases, template_database: str) -> AsyncIterator[str]:
+    """The owner's URL of a database with nothing in it, on a server that has the roles."""
     url = await databases.take("template1")
     yield url
     databases.give_back(url)
@@ -27,7 +28,7 @@ async def empty(empty_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.fixture
 async def roles_restored(owner: asyncpg.Connection, database_url: str) -> AsyncIterator[None]:
-    """Roles belong to the server that all tests share: they get back what a test takes."""
+    """Restores the roles that a test changes, because all tests share them on one server."""
     yield
     await owner.execute("SET scram_iterations = 1")
     await apply_roles(owner, read_passwords(service_database_urls(database_url, {})))

@@ -13,7 +13,7 @@ from deploy.local.programs.migration import migrate_database
 from deploy.local.stack.database_urls import service_database_urls
 from deploy.local.stack.environment import inherited
 from deploy.local.stack.layout import Home, make_home
-from gateway_core.schema.history import EXIT_BEFORE_BASELINE
+from gateway_core.schema.files import EXIT_BEFORE_BASELINE
 
 OWNER = "MEGAROUTER_DATABASE_URL"
 BEFORE_BASELINE = """

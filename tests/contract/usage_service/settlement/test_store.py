@@ -27,7 +27,7 @@ from tests.contract.usage_service.settlement_cases import (
     register,
     the_row,
 )
-from tests.support.example_hold import with_changes
+from tests.support.data.example_hold import with_changes
 from usage_service.settlement.store import ForeignHoldError, settle_batch
 
 

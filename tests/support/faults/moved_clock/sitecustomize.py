@@ -1,6 +1,6 @@
-"""Moves the wall clock of a Python process by the seconds that stand in a file, which may change at any moment.
+"""Moves the wall clock of a Python process by the number of seconds in a file, which may change at any time.
 
-Python imports this by itself, before anything else, where its directory is on the path.
+Python imports this module at startup if its directory is on the path.
 """
 
 import os

@@ -9,7 +9,7 @@ import pytest
 
 from authz_service.holds.holds_table import HoldRegister, PlacedHold, open_register
 from gateway_core.runtime.background import watched
-from tests.support.example_hold import HOLD
+from tests.support.data.example_hold import HOLD
 
 ENTRIES = 5
 Batch = Sequence[PlacedHold]

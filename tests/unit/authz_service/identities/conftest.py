@@ -1,4 +1,4 @@
-"""A cache of three identities over a directory that can be changed."""
+"""A cache of three identities over a directory that tests can change."""
 
 import pytest
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from gateway_core.model.calls.principals import Identity, Principal
-from tests.support.examples import principal
+from tests.support.data.examples import principal
 
 MAX_AGE_MS = 30_000
 HASH = b"h" * 32

@@ -9,7 +9,7 @@ from authz_service.identities.cache import IdentityCache
 from authz_service.identities.memory import READ_AGES
 from gateway_core.model.limits.guardrails import Guardrail
 from gateway_core.model.organization.scopes import Scope, ScopeKind
-from tests.support.examples import principal
+from tests.support.data.examples import principal
 from tests.unit.authz_service.identities.identity_directory import HASH, MAX_AGE_MS, Clock, Directory, several
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from authz_service.identities.memory import READ_AGES, IdentityMemory
 from gateway_core.model.calls.principals import Identity
-from tests.support.examples import principal
+from tests.support.data.examples import principal
 
 AGE_S = 30.0
 HASHES = [number.to_bytes(32) for number in range(1, 5)]

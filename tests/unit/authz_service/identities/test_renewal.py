@@ -8,7 +8,7 @@ import pytest
 from authz_service.identities.cache import IdentityCache
 from authz_service.identities.renewal import Renewal
 from gateway_core.model.calls.principals import Identity
-from tests.support.examples import principal
+from tests.support.data.examples import principal
 
 MAX_AGE_MS = 30_000
 ROUND_S = 5.0

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from authz_service.identities.cache import IdentityCache
-from tests.support.examples import principal
+from tests.support.data.examples import principal
 from tests.unit.authz_service.identities.identity_directory import HASH, Clock, Directory
 
 

@@ -9,7 +9,7 @@ from authz_service.identities import warm_start
 from authz_service.identities.cache import IdentityCache
 from authz_service.identities.warm_start import WarmStart
 from gateway_core.model.calls.principals import Identity
-from tests.support.examples import principal
+from tests.support.data.examples import principal
 
 HASHES = [number.to_bytes(32) for number in range(1_200)]
 

@@ -7,7 +7,7 @@ import pytest
 from authz_service.request.call import Call
 from authz_service.request.credentials import INVALID_KEY, find_api_key
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from tests.support.examples import KEY, OTHER_KEY, call
+from tests.support.data.examples import KEY, OTHER_KEY, call
 
 BEARER = f"Bearer {KEY}"
 

@@ -16,7 +16,7 @@ from gateway_core.model.calls.decision import Admission
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.dialects import Dialect
 from gateway_core.model.limits.guardrails import Guardrail
-from tests.support.examples import SCOPES, admitted, parameters, principal
+from tests.support.data.examples import SCOPES, admitted, parameters, principal
 
 FACTS = {"model": "plain", "max_tokens": 7.0, "stream": True, "text": "", "nothing": None}
 

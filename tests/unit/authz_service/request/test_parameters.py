@@ -9,7 +9,7 @@ from authz_service.request.parameters import MAX_CHOICES, MAX_OUTPUT_LIMIT, read
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.dialects import Dialect, Endpoint, ModelCall, classify
-from tests.support.examples import call
+from tests.support.data.examples import call
 
 PATHS = {
     Endpoint.CHAT_COMPLETIONS: "/v1/chat/completions",

@@ -91,7 +91,7 @@ async def test_a_peer_is_measured_and_one_that_is_missing_is_told(
     assert sorted(figures.calls_per_s) == ["JSON", "SSE"]
     assert all(rate > 0 for rate in figures.calls_per_s.values())
     assert figures.failures == []
-    assert told[0].startswith("LiteLLM is left out: pip install")
+    assert told[0].startswith("LiteLLM is not installed: pip install")
     with pytest.raises(OSError, match=r"refused|Connect"):  # it is stopped
         await asyncio.open_connection("127.0.0.1", place.port)
 
@@ -108,7 +108,7 @@ async def test_a_load_that_a_peer_fails_has_no_figure_and_the_others_stand(
     monkeypatch.setenv("PATH", str(place.directory))
     figures, told = await measured(place, monkeypatch, answer)
     assert list(figures.calls_per_s) == ["JSON"]
-    assert any(line.startswith("Portkey failed: SSE: answers") for line in told)
+    assert any(line.startswith("Portkey failed: SSE: answered") for line in told)
 
 
 @pytest.mark.timeout(60)

@@ -11,14 +11,14 @@ from unittest import mock
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from megarouter_admin.command_line import full_parser
 from megarouter_admin.command_line.application import run
-from megarouter_admin.command_line.commands import Command
-from megarouter_admin.command_line.folding import folded_lines
-from megarouter_admin.command_line.options import Option
-from megarouter_admin.command_line.quick_parser import quick_values
+from megarouter_admin.command_line.parsing import full_parser
+from megarouter_admin.command_line.parsing.commands import Command
+from megarouter_admin.command_line.parsing.options import Option
+from megarouter_admin.command_line.parsing.quick_parser import quick_values
+from megarouter_admin.command_line.rendering.folding import folded_lines
+from megarouter_admin.command_line.rendering.tables import DrawnColumn, lines_that_fit
 from megarouter_admin.command_line.sections import PARTS
-from megarouter_admin.command_line.tables import DrawnColumn, lines_that_fit
 
 COMMANDS = [((part.name, name), command) for part in PARTS for name, command in part.load().items()]
 WORDS = (
@@ -127,7 +127,7 @@ def test_what_could_be_a_mistake_is_left_to_the_full_parser(words: tuple[str, st
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ([], "Commands:"),
         (["keyz"], "No such command 'keyz'. Did you mean 'keys'?"),
@@ -137,12 +137,12 @@ def test_what_could_be_a_mistake_is_left_to_the_full_parser(words: tuple[str, st
     ],
 )
 def test_a_misuse_ends_with_2_and_says_where_help_is(
-    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     assert run(arguments) == 2
-    assert told in "".join(capsys.readouterr())
+    assert message in "".join(capsys.readouterr())
 
 
 def test_the_help_of_the_program_says_of_each_command_what_its_own_help_says() -> None:
@@ -166,9 +166,9 @@ def test_tables_that_fit_look_like_those_that_are_folded(rows: list[list[str]], 
     columns = [
         DrawnColumn(["title", *(row[index].strip() for row in rows)], may_fold=may_fold[index]) for index in range(3)
     ]
-    assert lines_that_fit(columns, 200, colours=False) == folded_lines(columns, 200, colours=False)
+    assert lines_that_fit(columns, 200, colors=False) == folded_lines(columns, 200, colors=False)
 
 
 @pytest.mark.parametrize("text", ["日本", "e\u0301", "a\nb", "\x1b[1m", "x" * 50])
 def test_a_table_that_needs_care_is_not_drawn_the_quick_way(text: str) -> None:
-    assert lines_that_fit([DrawnColumn(["title", text], may_fold=True)], 40, colours=False) is None
+    assert lines_that_fit([DrawnColumn(["title", text], may_fold=True)], 40, colors=False) is None

@@ -56,7 +56,7 @@ HEAVY = {"rich", "pydantic", "grpc"}
 def test_help_loads_no_client_and_only_the_part_it_is_about(arguments: tuple[str, ...]) -> None:
     loaded = modules(*arguments)
     assert loaded & HEAVY == set()
-    assert "megarouter_admin.command_line.members" not in loaded
+    assert "megarouter_admin.command_line.resources.members" not in loaded
     assert "typer" in loaded
 
 
@@ -65,4 +65,7 @@ def test_a_command_line_without_doubt_loads_no_library_for_command_lines(tmp_pat
     token_file.write_text("mrt-any")
     loaded = modules("keys", "list", "--address", "127.0.0.1:1", "--token-file", str(token_file), "--limit", "5")
     assert loaded >= {"grpc", "megarouter.admin.v1.api_key_pb2"}
-    assert loaded & {"rich", "megarouter.admin.v1.audit_log_pb2", "megarouter_admin.command_line.members"} == set()
+    assert (
+        loaded & {"rich", "megarouter.admin.v1.audit_log_pb2", "megarouter_admin.command_line.resources.members"}
+        == set()
+    )

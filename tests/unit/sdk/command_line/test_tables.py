@@ -1,8 +1,8 @@
 """Tables as people see them."""
 
 from megarouter.admin.v1.messages import Group
-from megarouter_admin.command_line.groups import branches
-from megarouter_admin.command_line.tables import UNBOUNDED, Column, Kind, facts, table
+from megarouter_admin.command_line.rendering.tables import UNBOUNDED, Column, Kind, facts, table
+from megarouter_admin.command_line.resources.groups import branches
 
 
 def group(path: str) -> Group:

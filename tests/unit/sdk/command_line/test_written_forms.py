@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
-from megarouter_admin.command_line.amounts import format_credits, parse_credits
 from megarouter_admin.command_line.failures import _ADVICE
-from megarouter_admin.command_line.filters import all_of, quoted
-from megarouter_admin.command_line.limits import Limits, change_of, format_rate, parse_rates
-from megarouter_admin.command_line.names import Collection, full_name, guardrail_name
 from megarouter_admin.command_line.session import url_of
-from megarouter_admin.command_line.times import parse_duration, parse_moment, relative
+from megarouter_admin.command_line.values.amounts import format_credits, parse_credits
+from megarouter_admin.command_line.values.filters import all_of, quoted
+from megarouter_admin.command_line.values.limits import Limits, change_of, format_rate, parse_rates
+from megarouter_admin.command_line.values.names import Collection, full_name, guardrail_name
+from megarouter_admin.command_line.values.times import parse_duration, parse_moment, relative
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 ACME = "organizations/acme"

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from deploy.local.cli.commands import application as dev
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.runtime.settings import PREFIX, ServiceSettings
-from tests.support.observability_names import instruments
+from tests.support.checkout.observability_names import instruments
 from tools.pages.commands import command_page, megarouter_program
 from tools.pages.docstrings import attribute_docstrings
 from tools.pages.errors import errors_page

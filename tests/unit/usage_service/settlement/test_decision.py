@@ -11,7 +11,7 @@ from gateway_core.model.catalog.entries import Model, PriceSchedule
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.dialects import Endpoint
 from gateway_core.stores.postgres.storable_text import storable_text
-from tests.support.example_hold import with_changes
+from tests.support.data.example_hold import with_changes
 from usage_service.settlement.decision import HOLD_CEILING, CallReport, Resolution, SettlementDetail, resolve
 from usage_service.settlement.usage_reports import UsageSource
 

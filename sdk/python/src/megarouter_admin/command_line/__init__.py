@@ -1,4 +1,5 @@
-"""The command-line client `megarouter`: the daily work of admins, over the same API and client. See docs/guides/command-line.md.
+"""The command-line client `megarouter`, for the daily work of admins. See docs/guides/command-line.md.
 
-One module for each kind of resource holds its commands; `commands` is what they have in common.
+`resources` has one module of commands for each kind of resource. `parsing` reads the command line and `values` the values in it.
+`rendering` prints the answers. `session` holds the connection that a command uses.
 """

@@ -1,4 +1,4 @@
-"""A run of the program: the command that is asked for is found, its command line read, and the command carried out."""
+"""Runs the program: finds the command, reads its command line, and executes it."""
 
 import datetime as dt
 import os
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from megarouter_admin.command_line.command_errors import CommandError, DeclinedError
-from megarouter_admin.command_line.commands import CONNECTION, Command, Perform
-from megarouter_admin.command_line.quick_parser import quick_values
+from megarouter_admin.command_line.parsing.commands import CONNECTION, Command, Perform
+from megarouter_admin.command_line.parsing.quick_parser import quick_values
 from megarouter_admin.command_line.sections import PARTS
 
 DONE: Final = 0
@@ -16,27 +16,27 @@ REFUSED: Final = 1
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs a command and gives its exit status: 0 done, 1 refused, 2 misused."""
+    """Runs a command and returns its exit status: 0 done, 1 refused, 2 misused."""
     try:
         return _run(arguments)
     except KeyboardInterrupt:
         print("\nAborted.", file=sys.stderr)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush finds a reader
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit must not fail again
     return REFUSED
 
 
 def _run(arguments: Sequence[str]) -> int:
     part = next((part for part in PARTS if part.name == next(iter(arguments), None)), None)
     if part is None:
-        # The full parser is imported where it is needed: most runs ask for no help and make no mistake.
-        from megarouter_admin.command_line.full_parser import run_program  # noqa: PLC0415
+        # Imported late because it is slow to load, and a correct command line does not need it.
+        from megarouter_admin.command_line.parsing.full_parser import run_program  # noqa: PLC0415
 
         return run_program(arguments)
     words = arguments[: 2 if part.is_section else 1]
     command = part.load().get(words[-1])
     if command is None:
-        from megarouter_admin.command_line.full_parser import run_section  # noqa: PLC0415
+        from megarouter_admin.command_line.parsing.full_parser import run_section  # noqa: PLC0415
 
         return run_section(part, arguments[1:], perform)
     return _run_command(command, words, arguments[len(words) :])
@@ -50,13 +50,13 @@ def _run_command(command: Command, words: Sequence[str], arguments: Sequence[str
             return perform(command, values)
         except ValueError as misused:
             carry_out = _refusal(misused)
-    from megarouter_admin.command_line.full_parser import run_command  # noqa: PLC0415 - see `_run`
+    from megarouter_admin.command_line.parsing.full_parser import run_command  # noqa: PLC0415 - see `_run`
 
     return run_command(command, words, arguments, carry_out)
 
 
 def _refusal(misused: ValueError) -> Perform:
-    """Carries out nothing: the full parser says what was wrong, as it says all such things."""
+    """Returns a `Perform` that raises `misused`, so that the full parser reports it like any other misuse."""
 
     def refuse(_: Command, __: Mapping[str, Any]) -> int:
         raise misused
@@ -65,12 +65,12 @@ def _refusal(misused: ValueError) -> Perform:
 
 
 def perform(command: Command, values: Mapping[str, Any]) -> int:
-    """Carries out a command; gives its exit status.
+    """Executes a command and returns its exit status.
 
     Raises:
-        ValueError: the command line asks for what no command could do.
+        ValueError: the values on the command line are unusable.
     """
-    # Imported here: help needs no connection, and a missing address no client.
+    # Imported late: help needs no session, and reporting a missing address needs no client.
     from megarouter_admin.command_line.session import Connection, open_session, require_usable  # noqa: PLC0415
 
     connection = Connection(**{option: values[option] for option in CONNECTION})

@@ -1,9 +1,9 @@
-"""How a command can end without having done its work, beside a call that failed."""
+"""Errors that end a command, other than a failed call."""
 
 
 class CommandError(Exception):
-    """A command cannot do its work; the message is for people. Exit status 1."""
+    """A command cannot do its work. The message is for people; the exit status is 1."""
 
 
 class DeclinedError(Exception):
-    """The answer to a question was no, or none. Exit status 1."""
+    """The user answered a question with no, or did not answer. The exit status is 1."""

@@ -1,4 +1,4 @@
-"""The program `megarouter`."""
+"""The entry point of the program `megarouter`."""
 
 import sys
 
@@ -6,7 +6,7 @@ from megarouter_admin.command_line.application import run
 
 
 def main() -> None:
-    """Runs the command of the command line; its exit status is 0 when done, 1 when refused, 2 when misused."""
+    """Runs the command on the command line. The exit status is 0 when done, 1 when refused, 2 when misused."""
     try:
         sys.exit(run(sys.argv[1:]))
     except ModuleNotFoundError as missing:

@@ -1,4 +1,4 @@
-"""Why a command failed, for people: what happened, and what to do about it. Pure."""
+"""Describes a failed call to people: what happened, and what to do about it. Pure."""
 
 from typing import Final
 
@@ -7,20 +7,20 @@ import grpc
 from megarouter_admin.errors import MegaRouterError
 
 _ADVICE: Final = {
-    "ACCESS_TOKEN_INVALID": "set MEGAROUTER_ADMIN_TOKEN to a valid access token, or name its file with --token-file",
-    "PERMISSION_DENIED": "check the name and --organization (what does not exist looks the same); `megarouter whoami` shows "
-    "who you are",
+    "ACCESS_TOKEN_INVALID": "set MEGAROUTER_ADMIN_TOKEN to a valid access token, or pass a file with --token-file",
+    "PERMISSION_DENIED": "check the name and --organization (a missing resource gives the same error); `megarouter whoami` "
+    "shows who you are",
     "PAGE_TOKEN_INVALID": "run the command again",
     "REQUEST_ID_REUSED": "this request id belongs to another request: omit --request-id",
-    "ETAG_MISMATCH": "it was changed in the meantime: show it again, then repeat the command",
+    "ETAG_MISMATCH": "someone changed it in the meantime: show it again, then repeat the command",
     "API_KEY_DELETED": "create another key: `megarouter keys create`",
     "DEPENDENCY_UNAVAILABLE": "wait a moment, then repeat the command",
-    "INTERNAL_FAULT": "contact the operator of the gateway, and name the incident",
+    "INTERNAL_FAULT": "contact the operator of the gateway, and quote the incident id",
     "CREDIT_INSUFFICIENT": "take less, or use --allow-overdraft",
     "REFUND_EXCEEDS_TOP_UPS": "refund less: `megarouter credits transactions` shows the top-ups",
     "ALREADY_EXISTS": "choose another id: a used id is never used again",
-    "GROUP_NOT_EMPTY": "move or remove what is in it first: `megarouter groups tree`, `megarouter members list --group`",
-    "GROUP_TOO_DEEP": "a tree has four levels: choose a group further up",
+    "GROUP_NOT_EMPTY": "move or remove its groups and members first: `megarouter groups tree`, `megarouter members list --group`",
+    "GROUP_TOO_DEEP": "a tree has at most four levels: choose a higher group",
     "GROUP_CYCLE": "choose a group that is not below the one to move",
     "ROLE_DOES_NOT_FIT_GROUP": "an l1-admin belongs to a group of level 1, a sub-admin to one of level 2 to 4, a super-admin "
     "to none: name the group with --group",
@@ -33,36 +33,37 @@ _ADVICE: Final = {
     "ORGANIZATION_SUSPENDED": "resume it first: `megarouter organizations resume`",
     "ORGANIZATION_DELETED": "undelete it first: `megarouter organizations undelete`",
     "MEMBER_REMOVED": "invite the user again: `megarouter invites create`",
-    "LIMIT_ABOVE_OWN": "set a limit within those of your own group and above: `megarouter guardrails list` shows them",
+    "LIMIT_ABOVE_OWN": "choose a limit no higher than those of your group and the groups above it: "
+    "`megarouter guardrails list` shows them",
     "DISABLED_BY_ADMIN": "ask an admin to enable it",
     "PERSONAL_ACCOUNT": "choose an organization with --organization",
-    "ROTATION_UNDER_WAY": "wait until the overlap ends, or end both older secrets at once with --overlap 0",
+    "ROTATION_UNDER_WAY": "wait until the overlap ends, or end both older secrets now with --overlap 0",
     "PURGED": "create another organization",
 }
 _ADVICE_BY_CODE: Final = {
     grpc.StatusCode.UNAVAILABLE: "check the address (--address), and whether the gateway runs",
-    grpc.StatusCode.UNIMPLEMENTED: "this gateway does not know the command: it may be older than this client",
+    grpc.StatusCode.UNIMPLEMENTED: "this gateway lacks the command: it may be older than this client",
     grpc.StatusCode.INVALID_ARGUMENT: "correct the command; --help shows what it takes",
 }
 
 
 def advice(error: MegaRouterError) -> str:
-    """What to do about an error; empty if unknown."""
+    """Returns what to do about an error, or an empty text if unknown."""
     return _ADVICE.get(error.reason) or _ADVICE_BY_CODE.get(error.code, "")
 
 
 def may_have_worked(error: MegaRouterError) -> bool:
-    """Whether the service may have done the work although the answer never came."""
+    """Returns whether the service may have done the work although no answer arrived."""
     unknown = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}
     return error.code in unknown and error.reason != "DEPENDENCY_UNAVAILABLE"
 
 
 def describe(error: MegaRouterError) -> str:
-    """The error in a few lines."""
+    """Returns a few lines for people: the message, the invalid fields, the reason, and the remedy."""
     lines = [f"megarouter: {error.message}"]
-    # The message lists every wrong field in one line; separate lines are readable.
+    # The message lists every invalid field in one line, which is hard to read.
     if error.field_violations:
-        lines = ["megarouter: the request breaks a rule"]
+        lines = ["megarouter: the request has invalid fields"]
         lines += [f"  {violation.field}: {violation.description}" for violation in error.field_violations]
     lines.append(f"  reason: {error.reason or error.code.name}")
     remedy = advice(error)

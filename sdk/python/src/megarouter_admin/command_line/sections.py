@@ -1,4 +1,4 @@
-"""The parts of the program: what each is called, what it is about, and where it is. Light: it loads none of them."""
+"""The parts of the program by name, summary and module. Importing this module loads none of them."""
 
 import importlib
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from megarouter_admin.command_line.commands import Command
+    from megarouter_admin.command_line.parsing.commands import Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +15,14 @@ class Part:
 
     name: str
     summary: str
-    """The help of a section; the docstring of a command."""
+    """The help of a section. For a command: the same text as its docstring."""
     module: str
+    """The name of its module in `resources`."""
     is_section: bool = True
 
     def load(self) -> "Mapping[str, Command]":
-        """Its commands by their names: several of a section, one otherwise."""
-        module: Any = importlib.import_module(f"{__package__}.{self.module}")
+        """Imports the part and returns its commands by name: those of a section, or the one command."""
+        module: Any = importlib.import_module(f"{__package__}.resources.{self.module}")
         commands: Mapping[str, Command] = (module.application if self.is_section else module.alone).commands
         return commands
 

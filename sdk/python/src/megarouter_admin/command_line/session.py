@@ -1,4 +1,4 @@
-"""What a command works with: the connection, the organization, the output, the present moment."""
+"""What a command works with: the client, the organization, the output and the current time."""
 
 import datetime as dt
 import ipaddress
@@ -14,10 +14,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1.messages import GetUserRequest, ListMembersRequest
 
 from megarouter_admin.command_line.command_errors import CommandError
-from megarouter_admin.command_line.filters import quoted
-from megarouter_admin.command_line.names import Collection, full_name, organization_name
-from megarouter_admin.command_line.output import Output
-from megarouter_admin.command_line.times import moment_of, relative
+from megarouter_admin.command_line.rendering.output import Output
+from megarouter_admin.command_line.values.filters import quoted
+from megarouter_admin.command_line.values.names import Collection, full_name, organization_name
+from megarouter_admin.command_line.values.times import moment_of, relative
 from megarouter_admin.paging import pages
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ LARGEST_PAGE: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where to and on whose behalf, as the command line says it."""
+    """The connection options of the command line."""
 
     address: str
     organization: str
@@ -38,7 +38,7 @@ class Connection:
 
 
 class Session:
-    """One run of one command."""
+    """The context of one run of a command."""
 
     def __init__(self, router: "MegaRouter", organization: str, output: Output, now: dt.datetime) -> None:
         self.router = router
@@ -48,21 +48,29 @@ class Session:
 
     @cached_property
     def organization(self) -> str:
-        """`organizations/{organization}`: the one that was named, otherwise the caller's current account."""
+        """`organizations/{organization}`: the one on the command line, otherwise the caller's current account."""
         if self._organization:
             return organization_name(self._organization)
         return str(self.router.accounts.GetUser(GetUserRequest(name="users/me")).current_account)
 
     def name(self, collection: Collection, text: str) -> str:
-        """The full name behind a short one."""
+        """Returns the full resource name for a name as people write it.
+
+        Raises:
+            ValueError: the text is not a name in this collection.
+        """
         return full_name(self.organization, collection, text)
 
     def group(self, text: str) -> str:
-        """The full name of a group; empty for `none`."""
+        """Returns the full name of a group, or an empty text for `none`."""
         return "" if text == "none" else self.name(Collection.GROUPS, text)
 
     def member(self, text: str) -> str:
-        """The full name of a member, who may be called by e-mail address too."""
+        """Returns the full name of a member, given by id, name or e-mail address.
+
+        Raises:
+            CommandError: the caller can see no member with this e-mail address.
+        """
         if "@" not in text:
             return self.name(Collection.MEMBERS, text)
         request = ListMembersRequest(parent=self.organization, page_size=2, filter=f"email = {quoted(text)}")
@@ -72,17 +80,17 @@ class Session:
         return str(found[0].name)
 
     def ago(self, moment: Timestamp) -> str:
-        """How far away a moment is; empty for one that is not set."""
+        """Formats a time relative to now, such as `3 hours ago`, or returns an empty text if it is not set."""
         return relative(moment_of(moment), self.now) if moment.seconds else ""
 
     def listed(self, method: Callable[[Any], Any], request: Any, field: str, limit: int) -> list[Any]:  # noqa: ANN401 - any list
-        """Every item of a list, page by page.
+        """Returns the items of a list, and prints a remark if there are more.
 
         Args:
-            method: the method that gives a page.
-            request: for the first page.
-            field: where the items stand in an answer.
-            limit: most items; 0 for all.
+            method: the API method that returns a page.
+            request: the request for the first page. Its `page_size` is overwritten.
+            field: the field of the answer that holds the items.
+            limit: maximum number of items; 0 for all.
         """
         request.page_size = min(limit or LARGEST_PAGE, LARGEST_PAGE)
         items: list[Any] = []
@@ -96,7 +104,7 @@ class Session:
 
 
 def require_usable(connection: Connection) -> None:
-    """Checks what can be checked without a client.
+    """Checks the address and the token as far as possible without a client.
 
     Raises:
         ValueError: the address or the token is missing, or the token cannot be used.
@@ -108,12 +116,12 @@ def require_usable(connection: Connection) -> None:
 
 @contextmanager
 def open_session(connection: Connection, now: dt.datetime) -> Iterator[Session]:
-    """Opens a session that ends with the command.
+    """Opens a session for one command.
 
     Raises:
-        ValueError: as `require_usable`.
+        ValueError: the connection is unusable; see `require_usable`.
     """
-    # Imported here: help needs no client.
+    # Imported late: help needs no client.
     from megarouter_admin.client import MegaRouter  # noqa: PLC0415
 
     require_usable(connection)
@@ -122,7 +130,7 @@ def open_session(connection: Connection, now: dt.datetime) -> Iterator[Session]:
 
 
 def url_of(address: str) -> str:
-    """The address with its scheme: without one it is encrypted, unless it is this machine."""
+    """Returns the address as a URL. An address without a scheme gets `http` on this machine and `https` elsewhere."""
     if "://" in address:
         return address
     host = address.rpartition(":")[0] or address
@@ -137,13 +145,19 @@ def _is_this_machine(host: str) -> bool:
 
 
 def access_token(file: Path | None) -> str:
-    """The token of the caller: from a file or the environment, never from the command line, which every process can read."""
+    """Reads the caller's token from a file, or from the environment if `file` is None.
+
+    There is no option for the token itself, because every process on a machine can read command lines.
+
+    Raises:
+        ValueError: there is no token, or it is unreadable or malformed.
+    """
     try:
         token = file.read_text(encoding="utf-8").strip() if file else os.environ.get(TOKEN_VARIABLE, "")
     except (OSError, UnicodeDecodeError) as unreadable:
         raise ValueError(f"cannot read the token in {file}: {unreadable}") from unreadable
     if not token:
-        raise ValueError(f"no access token: set {TOKEN_VARIABLE} or name a file with --token-file")
+        raise ValueError(f"no access token: set {TOKEN_VARIABLE} or pass a file with --token-file")
     if not (token.isascii() and token.isprintable()):
         raise ValueError(
             "the access token is malformed: it has more than one line, or characters outside printable ASCII"

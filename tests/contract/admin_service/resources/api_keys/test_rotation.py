@@ -218,12 +218,12 @@ async def test_every_change_is_in_the_audit_log_without_a_secret(client: Client,
 
 
 async def test_a_new_secret_is_told_to_the_data_plane(client: Client, owner: asyncpg.Connection) -> None:
-    told: asyncio.Queue[str] = asyncio.Queue()
-    await owner.add_listener("megarouter_identity", lambda *arguments: told.put_nowait(str(arguments[3])))
+    notified: asyncio.Queue[str] = asyncio.Queue()
+    await owner.add_listener("megarouter_identity", lambda *arguments: notified.put_nowait(str(arguments[3])))
     for request in (update(ip_allow_list=["192.0.2.1"]), update(model_whitelist=ModelWhitelist(entries=["a"]))):
         await client.call("UpdateApiKey", request, "member")
     await client.call("RotateApiKey", rotate(), "member")
-    heard = {await asyncio.wait_for(told.get(), 1) for _ in range(4)}
+    heard = {await asyncio.wait_for(notified.get(), 1) for _ in range(4)}
     assert heard == {"acme api_key key-member", "acme guardrail api_key:key-member"}
 
 

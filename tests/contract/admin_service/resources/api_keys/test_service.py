@@ -63,16 +63,16 @@ async def test_the_state_says_whether_calls_are_accepted(
 async def test_a_disabled_key_is_off_in_the_table_and_every_replica_is_told(
     client: Client, owner: asyncpg.Connection
 ) -> None:
-    told: asyncio.Queue[str] = asyncio.Queue()
-    await owner.add_listener("megarouter_identity", lambda *arguments: told.put_nowait(str(arguments[3])))
+    notified: asyncio.Queue[str] = asyncio.Queue()
+    await owner.add_listener("megarouter_identity", lambda *arguments: notified.put_nowait(str(arguments[3])))
     key = await client.call("DisableApiKey", disable(), "member")
     assert key.state == ApiKey.STATE_DISABLED
     assert await owner.fetchval("SELECT state FROM api_keys WHERE api_key_id = 'key-member'") == "DISABLED"
-    assert await asyncio.wait_for(told.get(), 1) == "acme api_key key-member"
+    assert await asyncio.wait_for(notified.get(), 1) == "acme api_key key-member"
     key = await client.call("EnableApiKey", enable(), "member")
     assert key.state == ApiKey.STATE_ACTIVE
     assert await owner.fetchval("SELECT state FROM api_keys WHERE api_key_id = 'key-member'") == "ACTIVE"
-    assert await asyncio.wait_for(told.get(), 1) == "acme api_key key-member"
+    assert await asyncio.wait_for(notified.get(), 1) == "acme api_key key-member"
 
 
 async def test_disabling_twice_changes_nothing_the_second_time(client: Client) -> None:

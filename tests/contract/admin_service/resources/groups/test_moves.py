@@ -28,8 +28,8 @@ async def test_a_move_takes_the_subtree_its_members_and_its_spend_along(
 ) -> None:
     await spend(owner, "group", "platform", 70)
     await spend(owner, "group", "eng", 80)
-    told: list[str] = []
-    await owner.add_listener("megarouter_identity", lambda *arguments: told.append(str(arguments[3])))
+    notified: list[str] = []
+    await owner.add_listener("megarouter_identity", lambda *arguments: notified.append(str(arguments[3])))
     before = await get(client, "platform")
     group = await client.call("MoveGroup", move("platform", "sales", before.etag))
     assert list(group.path) == [named("sales"), named("platform")]
@@ -40,7 +40,7 @@ async def test_a_move_takes_the_subtree_its_members_and_its_spend_along(
     assert await owner.fetchval("SELECT group_path FROM members WHERE member_id = 'below'") == [
         "sales", "platform", "inference",
     ]  # fmt: skip
-    assert {"acme group platform", "acme group inference"} <= set(told)
+    assert {"acme group platform", "acme group inference"} <= set(notified)
     assert await owner.fetchval("SELECT group_path FROM audit_log") == ["eng", "platform"]
     assert await client.call("MoveGroup", move("platform", "sales")) == group
     assert await owner.fetchval("SELECT count(*) FROM audit_log") == 1

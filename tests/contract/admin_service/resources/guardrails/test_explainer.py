@@ -53,20 +53,20 @@ async def limit(owner: asyncpg.Connection, kind: str, scope: str, **columns: Any
 
 
 async def test_a_call_without_limits_passes_every_scope(explaining: Client) -> None:
-    told = await explaining.call("ExplainAccess", ask(KEY), "super")
-    assert (told.passes, told.reason, told.stopped_by) == (True, "", "")
-    assert told.amount_nano_credits > 0
-    assert [scope.guardrail.rpartition("/")[2] for scope in told.scopes] == [
+    explained = await explaining.call("ExplainAccess", ask(KEY), "super")
+    assert (explained.passes, explained.reason, explained.stopped_by) == (True, "", "")
+    assert explained.amount_nano_credits > 0
+    assert [scope.guardrail.rpartition("/")[2] for scope in explained.scopes] == [
         "apikey-key-member", "member-member", "group-platform", "group-eng", "organization",
     ]  # fmt: skip
-    assert all(scope.fits and scope.model_allowed and not scope.HasField("budget") for scope in told.scopes)
-    assert told.credit.limit_nano_credits == told.credit.remaining_nano_credits == 1_000 * CREDIT
+    assert all(scope.fits and scope.model_allowed and not scope.HasField("budget") for scope in explained.scopes)
+    assert explained.credit.limit_nano_credits == explained.credit.remaining_nano_credits == 1_000 * CREDIT
 
 
 async def test_a_member_is_explained_without_a_key(explaining: Client) -> None:
-    told = await explaining.call("ExplainAccess", ask(MEMBER), "member")
-    assert told.passes
-    assert told.scopes[0].guardrail == f"{ACME}/guardrails/member-member"
+    explained = await explaining.call("ExplainAccess", ask(MEMBER), "member")
+    assert explained.passes
+    assert explained.scopes[0].guardrail == f"{ACME}/guardrails/member-member"
 
 
 async def test_the_budget_that_stops_a_call_is_named_with_what_is_left(
@@ -74,17 +74,17 @@ async def test_the_budget_that_stops_a_call_is_named_with_what_is_left(
 ) -> None:
     await limit(owner, "group", "eng", budget_nano_credits=10, cycle="DAILY")
     await owner.execute("UPDATE scope_spend SET settled_nano_credits = 4 WHERE counter LIKE 'group:eng:DAILY:%'")
-    told = await explaining.call("ExplainAccess", ask(KEY))
-    assert (told.passes, told.reason) == (False, "budget_exhausted")
-    assert told.stopped_by == f"{ACME}/guardrails/group-eng"
-    (budget,) = [scope.budget for scope in told.scopes if scope.HasField("budget")]
+    explained = await explaining.call("ExplainAccess", ask(KEY))
+    assert (explained.passes, explained.reason) == (False, "budget_exhausted")
+    assert explained.stopped_by == f"{ACME}/guardrails/group-eng"
+    (budget,) = [scope.budget for scope in explained.scopes if scope.HasField("budget")]
     assert (budget.fits, budget.limit_nano_credits, budget.used_nano_credits, budget.remaining_nano_credits) == (
         False,
         10,
         4,
         6,
     )
-    rail = await explaining.call("GetGuardrail", guardrail_pb2.GetGuardrailRequest(name=told.stopped_by))
+    rail = await explaining.call("GetGuardrail", guardrail_pb2.GetGuardrailRequest(name=explained.stopped_by))
     assert budget.reset_time == rail.period_end_time
 
 
@@ -92,9 +92,9 @@ async def test_a_guardrail_in_shadow_mode_stops_nobody_and_tells_that_it_would(
     explaining: Client, owner: asyncpg.Connection
 ) -> None:
     await limit(owner, "member", "member", budget_nano_credits=0, mode="SHADOW")
-    told = await explaining.call("ExplainAccess", ask(MEMBER))
-    assert told.passes
-    assert (told.scopes[0].mode, told.scopes[0].fits) == (Guardrail.MODE_SHADOW, False)
+    explained = await explaining.call("ExplainAccess", ask(MEMBER))
+    assert explained.passes
+    assert (explained.scopes[0].mode, explained.scopes[0].fits) == (Guardrail.MODE_SHADOW, False)
 
 
 @pytest.mark.parametrize(
@@ -110,18 +110,18 @@ async def test_every_limit_can_stop_a_call(
     explaining: Client, owner: asyncpg.Connection, columns: dict[str, Any], reason: str, state: str | None
 ) -> None:
     await limit(owner, "member", "member", **columns)
-    told = await explaining.call("ExplainAccess", ask(KEY))
-    assert (told.passes, told.reason) == (False, reason)
-    assert told.stopped_by == f"{ACME}/guardrails/member-member"
-    assert told.message
-    assert state is None or not getattr(told.scopes[1], state).fits
+    explained = await explaining.call("ExplainAccess", ask(KEY))
+    assert (explained.passes, explained.reason) == (False, reason)
+    assert explained.stopped_by == f"{ACME}/guardrails/member-member"
+    assert explained.message
+    assert state is None or not getattr(explained.scopes[1], state).fits
 
 
 async def test_what_is_no_guardrail_stops_calls_too(explaining: Client, owner: asyncpg.Connection) -> None:
     assert (await explaining.call("ExplainAccess", ask(model="nothing"))).reason == "model_not_found"
     await owner.execute("UPDATE api_keys SET state = 'DISABLED' WHERE api_key_id = 'key-member'")
-    told = await explaining.call("ExplainAccess", ask(KEY))
-    assert (told.reason, told.stopped_by) == ("key_disabled", "")
+    explained = await explaining.call("ExplainAccess", ask(KEY))
+    assert (explained.reason, explained.stopped_by) == ("key_disabled", "")
     await owner.execute("UPDATE ledger_accounts SET balance_nano_credits = 0")
     assert (await explaining.call("ExplainAccess", ask(MEMBER))).reason == "credit_exhausted"
 

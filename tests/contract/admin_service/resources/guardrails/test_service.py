@@ -225,12 +225,12 @@ async def test_open_holds_are_told(client: Client, owner: asyncpg.Connection) ->
 
 
 async def test_a_change_is_told_to_every_replica_within_a_second(client: Client, owner: asyncpg.Connection) -> None:
-    told: asyncio.Queue[str] = asyncio.Queue()
-    await owner.add_listener("megarouter_identity", lambda *arguments: told.put_nowait(str(arguments[3])))
+    notified: asyncio.Queue[str] = asyncio.Queue()
+    await owner.add_listener("megarouter_identity", lambda *arguments: notified.put_nowait(str(arguments[3])))
     rail = await set_limits(client, "group-eng", budget_nano_credits=1)
-    assert await asyncio.wait_for(told.get(), 1) == "acme guardrail group:eng"
+    assert await asyncio.wait_for(notified.get(), 1) == "acme guardrail group:eng"
     await client.call("DeleteGuardrail", guardrail_pb2.DeleteGuardrailRequest(name=rail.name))
-    assert await asyncio.wait_for(told.get(), 1) == "acme guardrail group:eng"
+    assert await asyncio.wait_for(notified.get(), 1) == "acme guardrail group:eng"
 
 
 async def test_deleting_what_limits_nothing_changes_nothing(client: Client, owner: asyncpg.Connection) -> None:

@@ -117,14 +117,14 @@ async def test_a_move_takes_keys_and_spend_along_and_is_told_and_logged(
     await owner.execute(
         "INSERT INTO scope_spend (organization_id, counter, settled_nano_credits) VALUES ('acme', 'member:member:NEVER:0:0', 7)"
     )
-    told: list[str] = []
-    await owner.add_listener("megarouter_identity", lambda *arguments: told.append(str(arguments[3])))
+    notified: list[str] = []
+    await owner.add_listener("megarouter_identity", lambda *arguments: notified.append(str(arguments[3])))
     before = await get(client, "member")
     after = await client.call("MoveMember", move("member", "sales", before.etag))
     assert (after.group, after.spent_nano_credits, after.key_count) == (group_named("sales"), 7, 1)
     assert after.etag != before.etag
     assert await owner.fetchval("SELECT group_path FROM api_keys WHERE member_id = 'member'") == ["sales"]
-    assert "acme member member" in told
+    assert "acme member member" in notified
     entry = await owner.fetchrow("SELECT * FROM audit_log")
     assert entry is not None
     assert (entry["resource_name"], entry["group_path"]) == (named("member"), ["eng", "platform"])
@@ -194,11 +194,11 @@ async def test_who_loses_the_role_loses_what_it_allowed_with_the_next_call(clien
 
 
 async def test_a_suspended_member_can_do_nothing_until_resumed(client: Client, owner: asyncpg.Connection) -> None:
-    told: list[str] = []
-    await owner.add_listener("megarouter_identity", lambda *arguments: told.append(str(arguments[3])))
+    notified: list[str] = []
+    await owner.add_listener("megarouter_identity", lambda *arguments: notified.append(str(arguments[3])))
     suspended = await client.call("SuspendMember", suspend("l1"))
     assert suspended.state == Member.STATE_SUSPENDED
-    assert told == ["acme member l1"]
+    assert notified == ["acme member l1"]
     assert await client.call("SuspendMember", suspend("l1")) == suspended
     assert await client.code("ListMembers", pb.ListMembersRequest(parent=ORGANIZATION), "l1") is PERMISSION_DENIED
     assert (await client.call("ResumeMember", resume("l1"))).state == Member.STATE_ACTIVE

@@ -243,11 +243,11 @@ async def test_a_new_time_zone_goes_on_with_what_was_spent(client: Client, owner
 async def test_suspended_its_keys_are_off_and_nothing_can_be_changed_until_it_is_resumed(
     client: Client, owner: asyncpg.Connection
 ) -> None:
-    told: asyncio.Queue[str] = asyncio.Queue()
-    await owner.add_listener("megarouter_identity", lambda *arguments: told.put_nowait(str(arguments[3])))
+    notified: asyncio.Queue[str] = asyncio.Queue()
+    await owner.add_listener("megarouter_identity", lambda *arguments: notified.put_nowait(str(arguments[3])))
     suspended = await change(client, "SuspendOrganization")
     assert suspended.state == Organization.STATE_SUSPENDED
-    assert await asyncio.wait_for(told.get(), 1) == "acme organization acme"
+    assert await asyncio.wait_for(notified.get(), 1) == "acme organization acme"
     active = "SELECT organization_active FROM identity_of_key(sha256('acmekey-super'::bytea))"
     assert await owner.fetchval(active) is False
     assert await change(client, "SuspendOrganization") == suspended
@@ -264,12 +264,12 @@ async def test_suspended_its_keys_are_off_and_nothing_can_be_changed_until_it_is
 
 
 async def test_deleted_it_can_only_be_looked_at_and_undeleted(client: Client, owner: asyncpg.Connection) -> None:
-    told: asyncio.Queue[str] = asyncio.Queue()
-    await owner.add_listener("megarouter_identity", lambda *arguments: told.put_nowait(str(arguments[3])))
+    notified: asyncio.Queue[str] = asyncio.Queue()
+    await owner.add_listener("megarouter_identity", lambda *arguments: notified.put_nowait(str(arguments[3])))
     deleted = await change(client, "DeleteOrganization")
     assert deleted.state == Organization.STATE_DELETED
     assert deleted.purge_time.seconds - deleted.delete_time.seconds == 30 * 86_400
-    assert await asyncio.wait_for(told.get(), 1) == "acme organization acme"
+    assert await asyncio.wait_for(notified.get(), 1) == "acme organization acme"
     active = "SELECT organization_active FROM identity_of_key(sha256('acmekey-super'::bytea))"
     assert await owner.fetchval(active) is False
     assert await get(client) == deleted

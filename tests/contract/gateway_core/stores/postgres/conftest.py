@@ -1,4 +1,4 @@
-"""Settings of a service that uses these stores."""
+"""The settings of a service that uses the PostgreSQL stores."""
 
 from tests.contract.usage_service.conftest import journal, settings
 

@@ -20,8 +20,8 @@ from gateway_core.stores.redis.clustered import ClusteredRedis
 from gateway_core.stores.redis.connections import UNAVAILABLE, open_pipelined
 from gateway_core.stores.redis.wire import NotSentError
 from tests.contract.conftest import free_port
-from tests.support.fake_cluster_node import FakeNode, fake_node
-from tests.support.redis_cluster import ClusterNode, RedisCluster
+from tests.support.servers.fake_cluster_node import FakeNode, fake_node
+from tests.support.servers.redis_cluster import ClusterNode, RedisCluster
 
 SET = "redis.call('SET', KEYS[1], ARGV[1]) return ARGV[1]"
 COUNT = "return redis.call('EXISTS', unpack(KEYS))"

@@ -10,7 +10,7 @@ from gateway_core.model.dialects import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode, RateRule
 from gateway_core.model.limits.rate_limits import RateCounter, RateUnit
-from tests.support.examples import NOW_EPOCH_US, PRICES, SCOPES, parameters, principal
+from tests.support.data.examples import NOW_EPOCH_US, PRICES, SCOPES, parameters, principal
 
 KEY, MEMBER, *_ = SCOPES
 CALL = SupposedCall(Endpoint.CHAT_COMPLETIONS, parameters(), 100)

@@ -19,7 +19,7 @@ from gateway_core.model.limits.model_whitelists import parse_whitelist
 from gateway_core.model.limits.rate_limits import RateUnit
 from gateway_core.model.limits.request_limits import RateLimit, decode_limits
 from gateway_core.model.organization.scopes import Scope, ScopeKind
-from tests.support.examples import (
+from tests.support.data.examples import (
     NOW_EPOCH_US,
     PRICES,
     SCOPES,

@@ -14,7 +14,7 @@ from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.throttles import Throttle, ThrottleKind
 from gateway_core.model.organization.scopes import Scope, ScopeKind
-from tests.support.example_hold import HOLD, with_changes
+from tests.support.data.example_hold import HOLD, with_changes
 
 KEY = b"\x5a" * 32
 TOKEN = sign_hold(HOLD, KEY)

@@ -9,7 +9,7 @@ from gateway_core.model.calls.placements import BusyThrottle, ExhaustedCounter, 
 from gateway_core.model.calls.refusals import RefusalReason
 from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode
 from gateway_core.model.limits.throttles import Throttle, ThrottleKind
-from tests.support.examples import SCOPES, admitted, principal
+from tests.support.data.examples import SCOPES, admitted, principal
 
 KEY, MEMBER, *_ = SCOPES
 

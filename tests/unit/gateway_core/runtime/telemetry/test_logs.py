@@ -10,7 +10,7 @@ import pytest
 from gateway_core.model.calls.holds import sign_hold
 from gateway_core.model.organization.bearer_secrets import API_KEY
 from gateway_core.runtime.telemetry.logs import JsonFormatter
-from tests.support.example_hold import HOLD
+from tests.support.data.example_hold import HOLD
 
 KEY = API_KEY.make(b"canary-canary-canary-canary-1234")
 TOKEN = sign_hold(HOLD, b"k" * 32)

@@ -1,0 +1,1 @@
+"""Declares commands and reads command lines."""

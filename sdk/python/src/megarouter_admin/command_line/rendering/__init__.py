@@ -1,0 +1,1 @@
+"""Prints tables, facts and JSON."""

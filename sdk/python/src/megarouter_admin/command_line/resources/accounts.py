@@ -1,0 +1,60 @@
+"""The commands `megarouter whoami` and `megarouter accounts`."""
+
+from typing import Annotated
+
+from megarouter.admin.v1.messages import Account, GetUserRequest, ListMyAccountsRequest, Member, SwitchAccountRequest
+
+from megarouter_admin.command_line.parsing.commands import LimitOption, Section, command, label, role
+from megarouter_admin.command_line.parsing.options import Argument
+from megarouter_admin.command_line.rendering.tables import Column
+from megarouter_admin.command_line.resources.organizations import kind_of, state_of
+from megarouter_admin.command_line.session import Session
+from megarouter_admin.command_line.values.names import organization_name, short_name
+
+application = Section()
+alone = Section()
+"""Commands outside every section."""
+
+_COLUMNS = (
+    Column[Account]("organization", lambda account: short_name(account.organization)),
+    Column[Account]("name", lambda account: account.display_name),
+    Column[Account]("kind", lambda account: kind_of(account.kind)),
+    Column[Account]("state", lambda account: state_of(account.state)),
+    Column[Account]("role", lambda account: role(account.role)),
+    Column[Account]("group", lambda account: short_name(account.group)),
+    Column[Account]("you are", lambda account: label(Member.State.Name(account.member_state), "STATE_")),
+    Column[Account]("current", lambda account: "yes" if account.is_current else ""),
+)
+
+
+@command(alone, "whoami", "whoami")
+def whoami(session: Session) -> None:
+    """Show who you are."""
+    user = session.router.accounts.GetUser(GetUserRequest(name="users/me"))
+    session.output.one(
+        user,
+        [
+            ("user", user.name),
+            ("name", user.display_name),
+            ("e-mail", user.email),
+            ("current account", user.current_account),
+            ("organization", session.organization),
+        ],
+    )
+
+
+@command(application, "list", "accounts list")
+def list_accounts(session: Session, limit: LimitOption = 0) -> None:
+    """List your accounts."""
+    accounts = session.listed(session.router.accounts.ListMyAccounts, ListMyAccountsRequest(), "accounts", limit)
+    session.output.rows(_COLUMNS, accounts, "no accounts")
+
+
+@command(application, "switch", "accounts switch acme")
+def switch(
+    session: Session,
+    account: Annotated[str, Argument(metavar="ORG", text="The organization.")],
+) -> None:
+    """Make an account the current one. Commands use it when they name no organization."""
+    user = session.router.accounts.SwitchAccount(SwitchAccountRequest(organization=organization_name(account)))
+    session.output.one(user, [("current account", user.current_account)])

@@ -1,0 +1,222 @@
+"""The commands `megarouter credits`."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+from google.type.interval_pb2 import Interval
+from google.type.money_pb2 import Money
+from megarouter.admin.v1.messages import (
+    AdjustCreditRequest,
+    CreditBalance,
+    CreditTransaction,
+    GetCreditBalanceRequest,
+    GetCreditStatementRequest,
+    ListCreditTransactionsRequest,
+    RefundCreditRequest,
+    RequestInvoiceRequest,
+    TopUpCreditRequest,
+)
+
+from megarouter_admin.command_line.failures import may_have_worked
+from megarouter_admin.command_line.parsing.commands import LimitOption, Section, YesOption, command, confirm, label
+from megarouter_admin.command_line.parsing.options import Argument, Option
+from megarouter_admin.command_line.rendering.tables import Column, Kind
+from megarouter_admin.command_line.session import Session
+from megarouter_admin.command_line.values.amounts import NANO_CREDITS_PER_CREDIT, format_credits, parse_credits
+from megarouter_admin.command_line.values.times import parse_moment, timestamp
+from megarouter_admin.errors import MegaRouterError
+
+application = Section()
+
+AmountArgument = Annotated[str, Argument(metavar="CREDITS", text="Such as 25.50, with at most 9 decimals.")]
+ReasonOption = Annotated[str, Option(metavar="TEXT", text="Reason, shown in the statement.")]
+RequestIdOption = Annotated[
+    str,
+    Option(metavar="UUID", text="Request id of an earlier run that may have succeeded; it is not done twice."),
+]
+OverdraftOption = Annotated[bool, Option("--allow-overdraft", text="Take it even if the balance becomes negative.")]
+
+
+def kind_of(kind: CreditTransaction.Kind.ValueType) -> str:
+    """Returns the kind of a transaction for people, such as `top-up`."""
+    return label(CreditTransaction.Kind.Name(kind), "KIND_")
+
+
+def _facts(session: Session, balance: CreditBalance) -> list[tuple[str, str]]:
+    return [
+        ("balance", f"{format_credits(balance.balance_nano_credits)} credits"),
+        ("held", f"{format_credits(balance.held_nano_credits)} credits"),
+        ("as of", session.ago(balance.as_of_time)),
+    ]
+
+
+@command(application, "balance", "credits balance", "credits balance --at 2026-11-01")
+def balance(session: Session, at: Annotated[str, Option(metavar="WHEN", text="A time in the past.")] = "") -> None:
+    """Show the balance of the pool, and what running calls hold."""
+    request = GetCreditBalanceRequest(name=f"{session.organization}/creditBalance")
+    if at:
+        request.as_of_time.CopyFrom(timestamp(parse_moment(at, session.now)))
+    found = session.router.credits.GetCreditBalance(request)
+    session.output.one(found, _facts(session, found))
+
+
+@contextmanager
+def _money(session: Session, request_id: str) -> Iterator[str]:
+    """Yields the id of a request. If the call's outcome is unknown, prints how to repeat it safely."""
+    chosen = request_id or str(uuid.uuid4())
+    try:
+        yield chosen
+    except MegaRouterError as error:
+        if may_have_worked(error):
+            session.output.remark(f"the command may have succeeded: repeat it with --request-id {chosen}")
+        raise
+
+
+def _show_move(session: Session, answer: object, kind: str, amount: int, after: CreditBalance) -> None:
+    session.output.one(answer, [(kind, f"{format_credits(amount)} credits"), *_facts(session, after)])  # type: ignore[arg-type]
+
+
+@command(application, "top-up", "credits top-up 500 --reason 'invoice 2026-11'")
+def top_up(
+    session: Session, amount: AmountArgument, reason: ReasonOption = "", request_id: RequestIdOption = ""
+) -> None:
+    """Add credit that was bought."""
+    with _money(session, request_id) as identified:
+        request = TopUpCreditRequest(
+            parent=session.organization, amount_nano_credits=parse_credits(amount), reason=reason, request_id=identified
+        )
+        answer = session.router.credits.TopUpCredit(request)
+    _show_move(session, answer, "added", answer.top_up.amount_nano_credits, answer.balance)
+
+
+@command(
+    application, "adjust", "credits adjust 10 --reason goodwill", "credits adjust --yes --reason 'wrong top-up' -- -10"
+)
+def adjust(
+    session: Session,
+    amount: AmountArgument,
+    reason: ReasonOption = "",
+    request_id: RequestIdOption = "",
+    *,
+    overdraft: OverdraftOption = False,
+    yes: YesOption = False,
+) -> None:
+    """Give credit without payment, or take it: a negative amount, after `--`."""
+    nano_credits = parse_credits(amount)
+    if nano_credits < 0:
+        confirm(f"Take {format_credits(-nano_credits)} credits from {session.organization}?", yes=yes)
+    with _money(session, request_id) as identified:
+        request = AdjustCreditRequest(
+            parent=session.organization,
+            amount_nano_credits=nano_credits,
+            reason=reason,
+            request_id=identified,
+            allow_overdraft=overdraft,
+        )
+        answer = session.router.credits.AdjustCredit(request)
+    _show_move(session, answer, "adjusted", answer.credit_transaction.amount_nano_credits, answer.balance)
+
+
+@command(application, "refund", "credits refund 100 --reason 'returned' --yes")
+def refund(
+    session: Session,
+    amount: AmountArgument,
+    reason: ReasonOption = "",
+    request_id: RequestIdOption = "",
+    *,
+    overdraft: OverdraftOption = False,
+    yes: YesOption = False,
+) -> None:
+    """Record a refund of bought credit."""
+    nano_credits = parse_credits(amount)
+    confirm(f"Refund {format_credits(nano_credits)} credits of {session.organization}?", yes=yes)
+    with _money(session, request_id) as identified:
+        request = RefundCreditRequest(
+            parent=session.organization,
+            amount_nano_credits=nano_credits,
+            reason=reason,
+            request_id=identified,
+            allow_overdraft=overdraft,
+        )
+        answer = session.router.credits.RefundCredit(request)
+    _show_move(session, answer, "refunded", answer.credit_transaction.amount_nano_credits, answer.balance)
+
+
+@command(application, "transactions", "credits transactions --limit 0")
+def transactions(session: Session, limit: LimitOption = 100) -> None:
+    """List the transactions of the pool, oldest first."""
+    request = ListCreditTransactionsRequest(parent=session.organization)
+    found = session.listed(session.router.credits.ListCreditTransactions, request, "credit_transactions", limit)
+    columns = [
+        Column[CreditTransaction]("number", lambda one: one.ledger_sequence, Kind.NUMBER),
+        Column[CreditTransaction]("when", lambda one: session.ago(one.create_time)),
+        Column[CreditTransaction]("kind", lambda one: kind_of(one.kind)),
+        Column[CreditTransaction]("credits", lambda one: one.amount_nano_credits, Kind.AMOUNT),
+        Column[CreditTransaction]("by", lambda one: one.actor),
+        Column[CreditTransaction]("reason", lambda one: one.reason),
+    ]
+    session.output.rows(columns, found, "no transactions")
+
+
+@command(application, "statement", "credits statement", "credits statement --from 2026-10-01 --to 2026-11-01")
+def statement(
+    session: Session,
+    start: Annotated[str, Option("--from", metavar="WHEN", text="Start. Default: the first of this month, UTC.")] = "",
+    end: Annotated[str, Option("--to", metavar="WHEN", text="End, not included. Default: now.")] = "",
+) -> None:
+    """Show a period: the opening balance, what moved, and the closing balance."""
+    last = parse_moment(end, session.now) if end else session.now.replace(microsecond=0)
+    first = (
+        parse_moment(start, session.now)
+        if start
+        else last.astimezone(dt.UTC).replace(day=1, hour=0, minute=0, second=0)
+    )
+    request = GetCreditStatementRequest(
+        name=f"{session.organization}/creditStatement",
+        interval=Interval(start_time=timestamp(first), end_time=timestamp(last)),
+    )
+    found = session.router.credits.GetCreditStatement(request)
+    moves = [
+        (f"{kind_of(entry.kind)} ({entry.transaction_count:,})", entry.amount_nano_credits) for entry in found.entries
+    ]
+    lines = [("opening", found.opening_balance_nano_credits), *moves, ("closing", found.closing_balance_nano_credits)]
+    if session.output.json:
+        session.output.one(found, [])
+        return
+    session.output.remark(f"{first.isoformat()} to {last.isoformat()}")
+    session.output.rows(
+        [Column("", lambda line: line[0]), Column("credits", lambda line: line[1], Kind.AMOUNT)], lines, "nothing moved"
+    )
+
+
+@command(application, "invoice", "credits invoice 500 --price 500 --currency EUR")
+def invoice(
+    session: Session,
+    amount: AmountArgument,
+    price: Annotated[str, Option(metavar="MONEY", text="Price, such as 499.90.")],
+    currency: Annotated[str, Option(metavar="CODE", text="Currency (ISO 4217), such as EUR.")],
+    note: Annotated[str, Option(metavar="TEXT", text="Note to the billing contact.")] = "",
+    request_id: RequestIdOption = "",
+) -> None:
+    """Request an invoice. The request goes to the billing contact by e-mail."""
+    units, nanos = divmod(parse_credits(price), NANO_CREDITS_PER_CREDIT)  # one unit of Money also has 10^9 nanos
+    with _money(session, request_id) as identified:
+        request = RequestInvoiceRequest(
+            parent=session.organization,
+            amount=Money(currency_code=currency, units=units, nanos=nanos),
+            amount_nano_credits=parse_credits(amount),
+            note=note,
+            request_id=identified,
+        )
+        answer = session.router.credits.RequestInvoice(request)
+    session.output.one(
+        answer,
+        [
+            ("request", answer.name),
+            ("credits", format_credits(answer.amount_nano_credits)),
+            ("goes to", answer.billing_email),
+        ],
+    )

@@ -1,0 +1,156 @@
+"""The command `megarouter explain`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import grpc
+from megarouter.admin.v1.messages import ExplainAccessRequest, ExplainAccessResponse, Guardrail, RateUse, ScopeAccess
+
+from megarouter_admin.command_line.command_errors import CommandError
+from megarouter_admin.command_line.parsing.commands import Section, command, label
+from megarouter_admin.command_line.parsing.options import Argument, Option
+from megarouter_admin.command_line.rendering.tables import Column, Kind
+from megarouter_admin.command_line.session import Session
+from megarouter_admin.command_line.values.amounts import format_credits
+from megarouter_admin.command_line.values.names import Collection, collection_of, short_name
+from megarouter_admin.errors import MegaRouterError
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One limit that applies to the call. Numbers and amounts are formatted."""
+
+    guardrail: str
+    limits: str
+    fits: bool
+    limit: str = ""
+    used: str = ""
+    held: str = ""
+    left: str = ""
+    free_again: str = ""
+
+
+alone = Section()
+"""Commands outside every section."""
+
+_COLUMNS = (
+    Column[Line]("guardrail", lambda line: line.guardrail),
+    Column[Line]("limits", lambda line: line.limits),
+    Column[Line]("fits", lambda line: "yes" if line.fits else "no"),
+    Column[Line]("limit", lambda line: line.limit, Kind.MEASURE),
+    Column[Line]("used", lambda line: line.used, Kind.MEASURE),
+    Column[Line]("held", lambda line: line.held, Kind.MEASURE),
+    Column[Line]("left", lambda line: line.left, Kind.MEASURE),
+    Column[Line]("free again", lambda line: line.free_again),
+)
+
+
+@command(alone, "explain", "explain emma-default gpt-4o", "explain members/emma gpt-4o --max-output-tokens 1000")
+def explain(
+    session: Session,
+    who: Annotated[
+        str, Argument(metavar="KEY_OR_MEMBER", text="Id or name of a key or a member, or an e-mail address.")
+    ],
+    model: Annotated[str, Argument(metavar="MODEL", text="Public name of the model.")],
+    max_output_tokens: Annotated[int, Option(metavar="N", minimum=0, text="Output limit of the call. 0: none.")] = 0,
+    body_bytes: Annotated[int, Option(metavar="N", minimum=0, text="Size of the call's body.")] = 1000,
+) -> None:
+    """Explain whether a call would pass now, what would stop it first, and how much is left at every scope."""
+    request = ExplainAccessRequest(model_name=model, body_bytes=body_bytes)
+    if max_output_tokens:
+        request.max_output_tokens = max_output_tokens
+    answer = _ask(session, request, who)
+    if session.output.json:
+        session.output.one(answer, [])
+        return
+    session.output.one(
+        answer,
+        [
+            ("answer", "the call passes" if answer.passes else f"refused: {answer.reason}"),
+            ("error message", answer.message),
+            ("stopped by", short_name(answer.stopped_by)),
+            (
+                "would hold",
+                f"{format_credits(answer.amount_nano_credits)} credits" if answer.amount_nano_credits else "",
+            ),
+        ],
+    )
+    session.output.rows(_COLUMNS, list(lines_of(session, answer)), "no limits")
+
+
+def _ask(session: Session, request: ExplainAccessRequest, who: str) -> ExplainAccessResponse:
+    """Asks for a key first, then for a member, because a bare id may be either."""
+    names = list(_candidates(session, who))
+    for name in names:
+        request.name = name
+        try:
+            return session.router.guardrails.ExplainAccess(request)
+        except MegaRouterError as error:
+            if len(names) == 1 or error.code is not grpc.StatusCode.PERMISSION_DENIED:
+                raise
+    raise CommandError(f"{who} is not a key or a member of {session.organization} that you may see")
+
+
+def _candidates(session: Session, who: str) -> Iterator[str]:
+    collection = Collection.MEMBERS if "@" in who else collection_of(who)
+    if collection in {None, Collection.API_KEYS}:
+        yield session.name(Collection.API_KEYS, who)
+    if collection in {None, Collection.MEMBERS}:
+        yield session.member(who)
+    if collection not in {None, Collection.API_KEYS, Collection.MEMBERS}:
+        raise ValueError(f"{who!r} is not a key or a member")
+
+
+def lines_of(session: Session, answer: ExplainAccessResponse) -> Iterator[Line]:
+    """Yields a line for every limit, from the narrowest scope to the widest, then one for the credit."""
+    for scope in answer.scopes:
+        yield from _of_scope(session, scope)
+    if answer.HasField("credit"):
+        yield _budget(session, "", "credit", answer)
+
+
+def _of_scope(session: Session, scope: ScopeAccess) -> Iterator[Line]:
+    name = short_name(scope.guardrail)
+    if scope.mode == Guardrail.MODE_SHADOW:
+        name += " (shadow)"
+    yield Line(name, "models", scope.model_allowed)
+    if scope.HasField("budget"):
+        yield _budget(session, name, "budget", scope)
+    for field in ("requests_per_minute", "tokens_per_minute", "concurrency"):
+        if scope.HasField(field):
+            yield _rate(session, name, field.replace("_", " "), getattr(scope, field))
+    for use in scope.rate_limits:
+        span = f"per {label(Guardrail.RateLimit.Unit.Name(use.unit), 'UNIT_')}" + (
+            f" of {use.models}" if use.models else ""
+        )
+        if use.HasField("requests"):
+            yield _rate(session, name, f"requests {span}", use.requests)
+        if use.HasField("tokens"):
+            yield _rate(session, name, f"tokens {span}", use.tokens)
+
+
+def _rate(session: Session, guardrail: str, limits: str, use: RateUse) -> Line:
+    return Line(
+        guardrail,
+        limits,
+        use.fits,
+        limit=f"{use.limit:,}",
+        used=f"{use.used:,}",
+        left=f"{use.remaining:,}",
+        free_again=session.ago(use.reset_time),
+    )
+
+
+def _budget(session: Session, name: str, field: str, holder: ScopeAccess | ExplainAccessResponse) -> Line:
+    use = getattr(holder, field)
+    return Line(
+        name,
+        field,
+        use.fits,
+        limit=format_credits(use.limit_nano_credits),
+        used=format_credits(use.used_nano_credits),
+        held=format_credits(use.held_nano_credits),
+        left=format_credits(use.remaining_nano_credits),
+        free_again=session.ago(use.reset_time),
+    )

@@ -1,0 +1,187 @@
+"""The commands `megarouter guardrails`."""
+
+from typing import Annotated
+
+from google.protobuf.field_mask_pb2 import FieldMask
+from megarouter.admin.v1.messages import (
+    DeleteGuardrailRequest,
+    GetGuardrailRequest,
+    Guardrail,
+    ListGuardrailsRequest,
+    UpdateGuardrailRequest,
+)
+
+from megarouter_admin.command_line.parsing.commands import (
+    FilterOption,
+    LimitOption,
+    Section,
+    YesOption,
+    command,
+    confirm,
+    label,
+)
+from megarouter_admin.command_line.parsing.options import Argument, Option
+from megarouter_admin.command_line.rendering.tables import Column, Kind
+from megarouter_admin.command_line.session import Session
+from megarouter_admin.command_line.values.amounts import format_credits, share
+from megarouter_admin.command_line.values.limits import NONE, CycleChoice, Limits, ModeChoice, change_of, format_rate
+from megarouter_admin.command_line.values.names import guardrail_name, short_name
+
+application = Section()
+
+ScopeArgument = Annotated[
+    str, Argument(metavar="SCOPE", text="organization, groups/ID, members/ID, keys/ID, or a guardrail's id.")
+]
+
+
+def _optional(guardrail: Guardrail, field: str) -> int | None:
+    return int(getattr(guardrail, field)) if guardrail.HasField(field) else None  # type: ignore[arg-type] # `field` is one of its fields
+
+
+def _number(guardrail: Guardrail, field: str) -> str:
+    value = _optional(guardrail, field)
+    return "" if value is None else f"{value:,}"
+
+
+def _cycle(guardrail: Guardrail) -> str:
+    return label(Guardrail.Cycle.Name(guardrail.cycle), "CYCLE_")
+
+
+def _models(guardrail: Guardrail) -> str:
+    return (", ".join(guardrail.model_whitelist.entries) or NONE) if guardrail.HasField("model_whitelist") else ""
+
+
+def _rates(guardrail: Guardrail) -> str:
+    return ", ".join(map(format_rate, guardrail.rate_limits))
+
+
+def _mode(guardrail: Guardrail) -> str:
+    return label(Guardrail.Mode.Name(guardrail.mode), "MODE_")
+
+
+_COLUMNS = (
+    Column[Guardrail]("guardrail", lambda guardrail: short_name(guardrail.name)),
+    Column[Guardrail]("spent", lambda guardrail: guardrail.spent_nano_credits, Kind.AMOUNT),
+    Column[Guardrail]("budget", lambda guardrail: _optional(guardrail, "budget_nano_credits"), Kind.AMOUNT),
+    Column[Guardrail](
+        "used",
+        lambda guardrail: share(guardrail.spent_nano_credits, _optional(guardrail, "budget_nano_credits") or 0),
+        Kind.MEASURE,
+    ),
+    Column[Guardrail]("cycle", _cycle),
+    Column[Guardrail]("requests/min", lambda guardrail: _optional(guardrail, "requests_per_minute"), Kind.NUMBER),
+    Column[Guardrail]("tokens/min", lambda guardrail: _optional(guardrail, "tokens_per_minute"), Kind.NUMBER),
+    Column[Guardrail]("concurrent", lambda guardrail: _optional(guardrail, "concurrency_limit"), Kind.NUMBER),
+    Column[Guardrail]("rates", _rates),
+    Column[Guardrail]("keys", lambda guardrail: _optional(guardrail, "key_limit"), Kind.NUMBER),
+    Column[Guardrail]("seats", lambda guardrail: _optional(guardrail, "seat_limit"), Kind.NUMBER),
+    Column[Guardrail]("models", _models),
+    Column[Guardrail]("mode", _mode),
+)
+
+
+def _show(session: Session, guardrail: Guardrail) -> None:
+    budget, remaining = (_optional(guardrail, field) for field in ("budget_nano_credits", "remaining_nano_credits"))
+    session.output.one(
+        guardrail,
+        [
+            ("guardrail", guardrail.name),
+            ("of", guardrail.scope),
+            ("mode", _mode(guardrail)),
+            ("budget", "none" if budget is None else f"{format_credits(budget)} {_cycle(guardrail)}"),
+            ("spent", format_credits(guardrail.spent_nano_credits)),
+            ("held", format_credits(guardrail.held_nano_credits)),
+            ("remaining", "" if remaining is None else format_credits(remaining)),
+            ("next cycle", session.ago(guardrail.period_end_time)),
+            ("calls", f"{guardrail.call_count:,}"),
+            ("requests/min", _number(guardrail, "requests_per_minute")),
+            ("tokens/min", _number(guardrail, "tokens_per_minute")),
+            ("concurrent", _number(guardrail, "concurrency_limit")),
+            ("rates", _rates(guardrail)),
+            ("models", _models(guardrail)),
+            ("keys", _number(guardrail, "key_limit")),
+            ("seats", _number(guardrail, "seat_limit")),
+            ("would have refused", f"{guardrail.shadow_refusal_count:,}" if guardrail.shadow_refusal_count else ""),
+        ],
+    )
+
+
+@command(application, "list", "guardrails list", "guardrails list --filter 'scope_kind = GROUP'")
+def list_guardrails(session: Session, filter_text: FilterOption = "", limit: LimitOption = 0) -> None:
+    """List the guardrails that were ever set."""
+    request = ListGuardrailsRequest(parent=session.organization, filter=filter_text)
+    guardrails = session.listed(session.router.guardrails.ListGuardrails, request, "guardrails", limit)
+    session.output.rows(_COLUMNS, guardrails, "no guardrails")
+
+
+@command(
+    application,
+    "show",
+    "guardrails show organization",
+    "guardrails show groups/engineering",
+    "guardrails show keys/emma-default",
+)
+def show(session: Session, scope: ScopeArgument) -> None:
+    """Show the guardrail of a scope, with the spend of the current cycle."""
+    _show(session, _present(session, scope))
+
+
+def _present(session: Session, scope: str) -> Guardrail:
+    request = GetGuardrailRequest(name=guardrail_name(session.organization, scope))
+    return session.router.guardrails.GetGuardrail(request)
+
+
+@command(
+    application,
+    "set",
+    "guardrails set groups/engineering --budget 25.50 --cycle monthly",
+    "guardrails set members/emma --requests 60 --concurrency 4 --keys 5",
+    "guardrails set organization --model openai/* --model provider:anthropic --mode shadow",
+    "guardrails set groups/engineering --rate 1000/day --rate openai/*=50000tokens/minute",
+    "guardrails set groups/engineering --budget none",
+)
+def set_limits(
+    session: Session,
+    scope: ScopeArgument,
+    budget: Annotated[str, Option(metavar="CREDITS", text="Maximum cost of the calls in a cycle, such as 25.50.")] = "",
+    cycle: Annotated[CycleChoice | None, Option(text="How often the budget starts again.")] = None,
+    mode: Annotated[ModeChoice | None, Option(text="Refuse calls, or only count those it would refuse.")] = None,
+    requests: Annotated[str, Option(metavar="N", text="Requests per minute.")] = "",
+    tokens: Annotated[str, Option(metavar="N", text="Tokens per minute.")] = "",
+    concurrency: Annotated[str, Option(metavar="N", text="Concurrent calls.")] = "",
+    models: Annotated[
+        list[str] | None, Option("--model", metavar="MODEL", text="Allowed model; may be repeated.")
+    ] = None,
+    rates: Annotated[
+        list[str] | None,
+        Option(
+            "--rate",
+            metavar="RATE",
+            text="Further rate limit, such as 1000/day or openai/*=50000tokens/minute; may be repeated.",
+        ),
+    ] = None,
+    keys: Annotated[str, Option(metavar="N", text="Maximum number of API keys.")] = "",
+    seats: Annotated[str, Option(metavar="N", text="Maximum number of members.")] = "",
+    *,
+    dry_run: Annotated[bool, Option("--dry-run", text="Only check, and show the result.")] = False,
+) -> None:
+    """Set limits of a scope. Limits that are not named stay; `none` removes one."""
+    limits = Limits(
+        budget=budget, requests=requests, tokens=tokens, concurrency=concurrency, keys=keys, seats=seats,
+        cycle=cycle, mode=mode, models=models or [], rates=rates or [],
+    )  # fmt: skip
+    changed, paths = change_of(limits)
+    present = _present(session, scope)
+    changed.name, changed.etag = present.name, present.etag
+    request = UpdateGuardrailRequest(guardrail=changed, update_mask=FieldMask(paths=paths), validate_only=dry_run)
+    _show(session, session.router.guardrails.UpdateGuardrail(request))
+    if dry_run:
+        session.output.remark("nothing changed")
+
+
+@command(application, "clear", "guardrails clear groups/engineering --yes")
+def clear(session: Session, scope: ScopeArgument, *, yes: YesOption = False) -> None:
+    """Remove every limit of a scope. The spend stays."""
+    name = guardrail_name(session.organization, scope)
+    confirm(f"Remove every limit of {name}?", yes=yes)
+    _show(session, session.router.guardrails.DeleteGuardrail(DeleteGuardrailRequest(name=name)))

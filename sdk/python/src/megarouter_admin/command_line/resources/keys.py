@@ -1,0 +1,228 @@
+"""The commands `megarouter keys`."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from google.protobuf.field_mask_pb2 import FieldMask
+from megarouter.admin.v1.messages import (
+    ApiKey,
+    ApiKeyView,
+    CreateApiKeyRequest,
+    DeleteApiKeyRequest,
+    DisableApiKeyRequest,
+    EnableApiKeyRequest,
+    ListApiKeysRequest,
+    ModelWhitelist,
+    RotateApiKeyRequest,
+    UpdateApiKeyRequest,
+)
+
+from megarouter_admin.command_line.parsing.commands import (
+    BelowOption,
+    FilterOption,
+    GroupOption,
+    LimitOption,
+    Section,
+    YesOption,
+    command,
+    confirm,
+    label,
+)
+from megarouter_admin.command_line.parsing.options import Argument, Option
+from megarouter_admin.command_line.rendering.tables import Column, Kind
+from megarouter_admin.command_line.session import Session
+from megarouter_admin.command_line.values.amounts import format_credits
+from megarouter_admin.command_line.values.filters import all_of, quoted
+from megarouter_admin.command_line.values.names import Collection, short_name
+from megarouter_admin.command_line.values.times import duration, parse_duration, parse_moment, timestamp
+
+application = Section()
+
+NONE = "none"
+KeyArgument = Annotated[str, Argument(metavar="KEY", text="Its id or name.")]
+ModelOption = Annotated[
+    list[str] | None,
+    Option(
+        "--model", metavar="MODEL", text="Allowed model: gpt-4o-mini, openai/* or provider:openai; may be repeated."
+    ),
+]
+AddressOption = Annotated[
+    list[str] | None,
+    Option("--from", metavar="BLOCK", text="Allowed address block, such as 192.0.2.0/24; may be repeated."),
+]
+ExpiresOption = Annotated[
+    str, Option("--expires", metavar="WHEN", text="Expiry: 2026-12-31, 2026-12-31T18:00:00Z, or from now: 90d.")
+]
+
+
+def _state(key: ApiKey) -> str:
+    return label(ApiKey.State.Name(key.state), "STATE_")
+
+
+def _budget(key: ApiKey) -> int | None:
+    return key.budget_nano_credits if key.HasField("budget_nano_credits") else None
+
+
+def _columns(session: Session) -> list[Column[ApiKey]]:
+    return [
+        Column("key", lambda key: short_name(key.name)),
+        Column("name", lambda key: key.display_name),
+        Column("member", lambda key: short_name(key.member)),
+        Column("secret", lambda key: key.obfuscated_key),
+        Column("state", _state),
+        Column("expires", lambda key: session.ago(key.expire_time)),
+        Column("last use", lambda key: session.ago(key.last_use_time)),
+        Column("calls", lambda key: key.call_count, Kind.NUMBER),
+        Column("spent", lambda key: key.spent_nano_credits, Kind.AMOUNT),
+        Column("budget", _budget, Kind.AMOUNT),
+    ]
+
+
+def _facts(session: Session, key: ApiKey) -> list[tuple[str, str]]:
+    budget = _budget(key)
+    models = ", ".join(key.model_whitelist.entries) or "none"
+    return [
+        ("key", key.name),
+        ("name", key.display_name),
+        ("member", key.member),
+        ("state", _state(key)),
+        ("shown as", key.obfuscated_key),
+        ("models", models if key.HasField("model_whitelist") else ""),
+        ("from", ", ".join(key.ip_allow_list)),
+        ("expires", session.ago(key.expire_time)),
+        ("last use", session.ago(key.last_use_time)),
+        ("spent", format_credits(key.spent_nano_credits) if key.spent_nano_credits else ""),
+        ("budget", "" if budget is None else format_credits(budget)),
+        ("disabled by", key.disabled_by),
+        ("earlier secret ends", session.ago(key.overlap_end_time)),
+    ]
+
+
+@command(
+    application,
+    "list",
+    "keys list --member emma",
+    "keys list --group engineering --below --filter 'state = STATE_ACTIVE'",
+)
+def list_keys(
+    session: Session,
+    member: Annotated[str, Option(metavar="MEMBER", text="Only of this member.")] = "",
+    group: GroupOption = "",
+    search: Annotated[str, Option(metavar="TEXT", text="Search in the name and the visible part of the secret.")] = "",
+    filter_text: FilterOption = "",
+    limit: LimitOption = 0,
+    *,
+    below: BelowOption = False,
+) -> None:
+    """List API keys, with their usage in the current cycle."""
+    owner = f"member = {quoted(session.member(member))}" if member else ""
+    request = ListApiKeysRequest(
+        parent=session.organization,
+        filter=all_of(filter_text, owner, quoted(search) if search else ""),
+        group=session.group(group) if group else "",
+        with_descendants=below,
+        view=ApiKeyView.API_KEY_VIEW_FULL,
+    )
+    keys = session.listed(session.router.api_keys.ListApiKeys, request, "api_keys", limit)
+    session.output.rows(_columns(session), keys, "no keys")
+
+
+@command(application, "create", "keys create 'CI of Platform' --member emma --model openai/* --expires 90d")
+def create(
+    session: Session,
+    display_name: Annotated[str, Argument(metavar="NAME", text="Human-readable name.")],
+    member: Annotated[str, Option(metavar="MEMBER", text="Owner of the key. Default: yourself.")] = "",
+    key_id: Annotated[str, Option("--id", metavar="ID", text="Default: generated.")] = "",
+    models: ModelOption = None,
+    addresses: AddressOption = None,
+    expires: ExpiresOption = "",
+) -> None:
+    """Create an API key. Its secret is shown only once."""
+    key = ApiKey(display_name=display_name, member=session.member(member) if member else "")
+    _apply(session, key, models, addresses, expires)
+    request = CreateApiKeyRequest(parent=session.organization, api_key=key, api_key_id=key_id)
+    made = session.router.api_keys.CreateApiKey(request)
+    session.output.one(made, [*_facts(session, made.api_key), ("secret", made.secret)])
+    session.output.remark("the secret is shown only once")
+
+
+@command(
+    application,
+    "update",
+    "keys update emma-default --name 'Notebook' --model gpt-4o-mini --model anthropic/*",
+    "keys update emma-default --model none --expires none    # no limits",
+)
+def update(
+    session: Session,
+    key: KeyArgument,
+    display_name: Annotated[str, Option("--name", metavar="NAME", text="Human-readable name.")] = "",
+    models: ModelOption = None,
+    addresses: AddressOption = None,
+    expires: ExpiresOption = "",
+) -> None:
+    """Change the name, models, addresses or expiry; `none` removes a limit."""
+    changed = ApiKey(name=session.name(Collection.API_KEYS, key), display_name=display_name)
+    paths = _apply(session, changed, models, addresses, expires) + (["display_name"] if display_name else [])
+    if not paths:
+        raise ValueError("nothing to change: give --name, --model, --from or --expires")
+    request = UpdateApiKeyRequest(api_key=changed, update_mask=FieldMask(paths=sorted(paths)))
+    answer = session.router.api_keys.UpdateApiKey(request)
+    session.output.one(answer, _facts(session, answer))
+
+
+def _apply(
+    session: Session, key: ApiKey, models: Sequence[str] | None, addresses: Sequence[str] | None, expires: str
+) -> list[str]:
+    """Sets the given fields of `key`, and returns their names."""
+    if models and list(models) != [NONE]:
+        key.model_whitelist.CopyFrom(ModelWhitelist(entries=models))
+    if addresses and list(addresses) != [NONE]:
+        key.ip_allow_list.extend(addresses)
+    if expires and expires != NONE:
+        key.expire_time.CopyFrom(timestamp(parse_moment(expires, session.now)))
+    said = {"model_whitelist": models, "ip_allow_list": addresses, "expire_time": expires}
+    return [field for field, value in said.items() if value]
+
+
+@command(application, "disable", "keys disable emma-default")
+def disable(session: Session, key: KeyArgument) -> None:
+    """Disable a key. Calls with it are refused within a second."""
+    request = DisableApiKeyRequest(name=session.name(Collection.API_KEYS, key))
+    answer = session.router.api_keys.DisableApiKey(request)
+    session.output.one(answer, _facts(session, answer))
+
+
+@command(application, "enable", "keys enable emma-default")
+def enable(session: Session, key: KeyArgument) -> None:
+    """Enable a disabled key."""
+    request = EnableApiKeyRequest(name=session.name(Collection.API_KEYS, key))
+    answer = session.router.api_keys.EnableApiKey(request)
+    session.output.one(answer, _facts(session, answer))
+
+
+@command(
+    application,
+    "rotate",
+    "keys rotate emma-default --overlap 24h",
+    "keys rotate emma-default --overlap 0    # it leaked",
+)
+def rotate(
+    session: Session,
+    key: KeyArgument,
+    overlap: Annotated[str, Option(metavar="DURATION", text="How long the old secret stays valid: 0 to 7d.")] = "24h",
+) -> None:
+    """Give a key a new secret, which is shown only once."""
+    length = duration(parse_duration(overlap))
+    request = RotateApiKeyRequest(name=session.name(Collection.API_KEYS, key), overlap_duration=length)
+    answer = session.router.api_keys.RotateApiKey(request)
+    session.output.one(answer, [*_facts(session, answer.api_key), ("secret", answer.secret)])
+    session.output.remark("the secret is shown only once")
+
+
+@command(application, "delete", "keys delete emma-default --yes")
+def delete(session: Session, key: KeyArgument, *, yes: YesOption = False) -> None:
+    """Delete a key permanently. Its usage stays."""
+    name = session.name(Collection.API_KEYS, key)
+    confirm(f"Delete {name}? This is permanent.", yes=yes)
+    answer = session.router.api_keys.DeleteApiKey(DeleteApiKeyRequest(name=name))
+    session.output.one(answer, _facts(session, answer))

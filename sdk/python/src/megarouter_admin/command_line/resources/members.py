@@ -1,0 +1,163 @@
+"""The commands `megarouter members`."""
+
+from typing import Annotated
+
+from megarouter.admin.v1.messages import (
+    ChangeMemberRoleRequest,
+    GetMemberRequest,
+    ListMembersRequest,
+    Member,
+    MemberView,
+    MoveMemberRequest,
+    RemoveMemberRequest,
+    ResumeMemberRequest,
+    SuspendMemberRequest,
+)
+
+from megarouter_admin.command_line.parsing.commands import (
+    BelowOption,
+    FilterOption,
+    GroupOption,
+    LimitOption,
+    RoleChoice,
+    Section,
+    YesOption,
+    command,
+    confirm,
+    label,
+    role,
+)
+from megarouter_admin.command_line.parsing.options import Argument, Option
+from megarouter_admin.command_line.rendering.tables import Column, Kind
+from megarouter_admin.command_line.session import Session
+from megarouter_admin.command_line.values.amounts import format_credits
+from megarouter_admin.command_line.values.filters import all_of, quoted
+from megarouter_admin.command_line.values.names import short_name
+
+application = Section()
+
+MemberArgument = Annotated[str, Argument(metavar="MEMBER", text="Its id, name or e-mail address.")]
+
+
+def _state(member: Member) -> str:
+    return label(Member.State.Name(member.state), "STATE_")
+
+
+def _budget(member: Member) -> int | None:
+    return member.budget_nano_credits if member.HasField("budget_nano_credits") else None
+
+
+_COLUMNS = (
+    Column[Member]("member", lambda member: short_name(member.name)),
+    Column[Member]("name", lambda member: member.display_name),
+    Column[Member]("e-mail", lambda member: member.email),
+    Column[Member]("role", lambda member: role(member.role)),
+    Column[Member]("group", lambda member: short_name(member.group)),
+    Column[Member]("state", _state),
+    Column[Member]("keys", lambda member: member.key_count, Kind.NUMBER),
+    Column[Member]("spent", lambda member: member.spent_nano_credits, Kind.AMOUNT),
+    Column[Member]("budget", _budget, Kind.AMOUNT),
+)
+
+
+def _show(session: Session, member: Member) -> None:
+    budget = _budget(member)
+    session.output.one(
+        member,
+        [
+            ("member", member.name),
+            ("user", member.user),
+            ("name", member.display_name),
+            ("e-mail", member.email),
+            ("role", role(member.role)),
+            ("group", member.group),
+            ("state", _state(member)),
+            ("keys", f"{member.key_count:,}"),
+            ("spent", format_credits(member.spent_nano_credits)),
+            ("budget", "" if budget is None else format_credits(budget)),
+            ("joined", session.ago(member.create_time)),
+        ],
+    )
+
+
+@command(
+    application,
+    "list",
+    "members list --group engineering --below",
+    "members list --search fischer",
+    "members list --filter 'role = ROLE_SUB_ADMIN AND state = STATE_SUSPENDED'",
+)
+def list_members(
+    session: Session,
+    group: GroupOption = "",
+    search: Annotated[str, Option(metavar="TEXT", text="Search in name and e-mail address.")] = "",
+    filter_text: FilterOption = "",
+    limit: LimitOption = 0,
+    *,
+    below: BelowOption = False,
+    removed: Annotated[bool, Option("--removed", text="Include removed members.")] = False,
+) -> None:
+    """List members, with spend and budget of the current cycle."""
+    request = ListMembersRequest(
+        parent=session.organization,
+        group=session.group(group) if group else "",
+        with_descendants=below,
+        filter=all_of(filter_text, quoted(search) if search else ""),
+        show_removed=removed,
+        view=MemberView.MEMBER_VIEW_FULL,
+    )
+    members = session.listed(session.router.members.ListMembers, request, "members", limit)
+    session.output.rows(_COLUMNS, members, "no members")
+
+
+@command(application, "show", "members show emma", "members show emma@acme.example --json")
+def show(session: Session, member: MemberArgument) -> None:
+    """Show a member."""
+    _show(session, session.router.members.GetMember(GetMemberRequest(name=session.member(member))))
+
+
+@command(application, "move", "members move emma --to product", "members move emma --to none")
+def move(
+    session: Session,
+    member: MemberArgument,
+    to: Annotated[str, Option(metavar="GROUP", text="New group; `none` for no group.")],
+) -> None:
+    """Move a member to another group. Keys, guardrail and spend move with them."""
+    request = MoveMemberRequest(name=session.member(member), group=session.group(to))
+    _show(session, session.router.members.MoveMember(request))
+
+
+@command(application, "role", "members role emma sub-admin", "members role emma l1-admin --group engineering")
+def change_role(
+    session: Session,
+    member: MemberArgument,
+    new_role: Annotated[RoleChoice, Argument(metavar="ROLE", text="super-admin, l1-admin, sub-admin or member.")],
+    group: Annotated[str, Option(metavar="GROUP", text="New group; `none` for no group.")] = "",
+) -> None:
+    """Change a member's role, and the group if the role needs another."""
+    name = session.member(member)
+    present = session.router.members.GetMember(GetMemberRequest(name=name, view=MemberView.MEMBER_VIEW_BASIC))
+    request = ChangeMemberRoleRequest(name=name, role=new_role.value_of_api(), etag=present.etag)
+    if group:
+        request.group = session.group(group)
+    _show(session, session.router.members.ChangeMemberRole(request))
+
+
+@command(application, "suspend", "members suspend emma")
+def suspend(session: Session, member: MemberArgument) -> None:
+    """Suspend a member. Their keys are refused until they are resumed."""
+    _show(session, session.router.members.SuspendMember(SuspendMemberRequest(name=session.member(member))))
+
+
+@command(application, "resume", "members resume emma")
+def resume(session: Session, member: MemberArgument) -> None:
+    """Resume a suspended member."""
+    _show(session, session.router.members.ResumeMember(ResumeMemberRequest(name=session.member(member))))
+
+
+@command(application, "remove", "members remove emma --yes")
+def remove(session: Session, member: MemberArgument, *, yes: YesOption = False) -> None:
+    """Remove a member. Their keys are deleted permanently; their usage stays."""
+    name = session.member(member)
+    confirm(f"Remove {name}? Their keys are deleted permanently.", yes=yes)
+    _show(session, session.router.members.RemoveMember(RemoveMemberRequest(name=name)))

@@ -1,0 +1,39 @@
+"""The commands `megarouter models`."""
+
+from typing import Annotated
+
+from megarouter.admin.v1.messages import ListModelsRequest, ListUsableModelsRequest, Model
+
+from megarouter_admin.command_line.parsing.commands import FilterOption, LimitOption, Section, command
+from megarouter_admin.command_line.parsing.options import Option
+from megarouter_admin.command_line.rendering.tables import Column, Kind
+from megarouter_admin.command_line.session import Session
+from megarouter_admin.command_line.values.names import Collection, short_name
+
+application = Section()
+
+_COLUMNS = (
+    Column[Model]("model", lambda model: model.name.removeprefix("models/")),
+    Column[Model]("provider", lambda model: short_name(model.provider)),
+    Column[Model]("context", lambda model: model.context_window_tokens or None, Kind.NUMBER),
+    Column[Model]("output", lambda model: model.max_output_tokens or None, Kind.NUMBER),
+    Column[Model]("retired", lambda model: "yes" if model.retired else ""),
+)
+
+
+@command(application, "list", "models list", "models list --key emma-default")
+def list_models(
+    session: Session,
+    key: Annotated[str, Option(metavar="KEY", text="Only models that this key may use.")] = "",
+    filter_text: FilterOption = "",
+    limit: LimitOption = 0,
+) -> None:
+    """List models, with context window and maximum output in tokens."""
+    if key:
+        usable = ListUsableModelsRequest(parent=session.name(Collection.API_KEYS, key), filter=filter_text)
+        models = session.listed(session.router.catalog.ListUsableModels, usable, "models", limit)
+    else:
+        models = session.listed(
+            session.router.catalog.ListModels, ListModelsRequest(filter=filter_text), "models", limit
+        )
+    session.output.rows(_COLUMNS, models, "no models")

@@ -1,0 +1,136 @@
+"""The commands `megarouter organizations`."""
+
+from typing import Annotated
+
+from google.protobuf.field_mask_pb2 import FieldMask
+from megarouter.admin.v1.messages import (
+    CreateOrganizationRequest,
+    DeleteOrganizationRequest,
+    GetOrganizationRequest,
+    Organization,
+    ResumeOrganizationRequest,
+    SuspendOrganizationRequest,
+    UndeleteOrganizationRequest,
+    UpdateOrganizationRequest,
+)
+
+from megarouter_admin.command_line.parsing.commands import Section, YesOption, command, confirm, label
+from megarouter_admin.command_line.parsing.options import Argument, Option
+from megarouter_admin.command_line.session import Session
+from megarouter_admin.command_line.values.names import organization_name
+
+application = Section()
+
+OrganizationArgument = Annotated[str, Argument(metavar="[ORG]", text="Default: --organization.")]
+ZoneOption = Annotated[
+    str | None, Option("--time-zone", metavar="ZONE", text="IANA time zone that starts the budgets' cycles.")
+]
+BillingOption = Annotated[str | None, Option(metavar="ADDRESS", text="E-mail address of the billing contact.")]
+
+
+def kind_of(kind: Organization.Kind.ValueType) -> str:
+    """Returns an organization's kind for people, such as `personal`."""
+    return label(Organization.Kind.Name(kind), "KIND_")
+
+
+def state_of(state: Organization.State.ValueType) -> str:
+    """Returns an organization's state for people, such as `suspended`."""
+    return label(Organization.State.Name(state), "STATE_")
+
+
+def _show(session: Session, organization: Organization) -> None:
+    estimate = Organization.InputEstimate.Name(organization.input_estimate)
+    policy = Organization.ExpiredHoldPolicy.Name(organization.expired_hold_policy)
+    session.output.one(
+        organization,
+        [
+            ("organization", organization.name),
+            ("name", organization.display_name),
+            ("kind", kind_of(organization.kind)),
+            ("state", state_of(organization.state)),
+            ("time zone", organization.time_zone),
+            ("input estimate", label(estimate, "INPUT_ESTIMATE_")),
+            ("expired holds", label(policy, "EXPIRED_HOLD_POLICY_")),
+            ("billing contact", organization.billing_email),
+            ("created", session.ago(organization.create_time)),
+            ("deleted", session.ago(organization.delete_time)),
+            ("purged", session.ago(organization.purge_time)),
+        ],
+    )
+
+
+def _chosen(session: Session, text: str) -> str:
+    return organization_name(text) if text else session.organization
+
+
+@command(application, "show", "organizations show", "organizations show acme --json")
+def show(session: Session, of: OrganizationArgument = "") -> None:
+    """Show an organization."""
+    request = GetOrganizationRequest(name=_chosen(session, of))
+    _show(session, session.router.organizations.GetOrganization(request))
+
+
+@command(application, "create", "organizations create 'Acme Inc.' --id acme --time-zone Europe/Berlin")
+def create(
+    session: Session,
+    display_name: Annotated[str, Argument(metavar="NAME", text="Human-readable name.")],
+    organization_id: Annotated[str, Option("--id", metavar="ID", text="Default: generated.")] = "",
+    time_zone: ZoneOption = None,
+    billing_email: BillingOption = None,
+) -> None:
+    """Create an organization. You become its first super-admin."""
+    made = Organization(display_name=display_name, time_zone=time_zone or "", billing_email=billing_email or "")
+    request = CreateOrganizationRequest(organization=made, organization_id=organization_id)
+    _show(session, session.router.organizations.CreateOrganization(request))
+
+
+@command(
+    application, "update", "organizations update --time-zone America/New_York --billing-email billing@acme.example"
+)
+def update(
+    session: Session,
+    of: OrganizationArgument = "",
+    display_name: Annotated[str | None, Option("--name", metavar="NAME", text="Human-readable name.")] = None,
+    time_zone: ZoneOption = None,
+    billing_email: BillingOption = None,
+) -> None:
+    """Change the name, time zone or billing contact. An empty text removes the contact."""
+    given = {"display_name": display_name, "time_zone": time_zone, "billing_email": billing_email}
+    changed = {field: value for field, value in given.items() if value is not None}
+    if not changed:
+        raise ValueError("nothing to change: give --name, --time-zone or --billing-email")
+    request = UpdateOrganizationRequest(
+        organization=Organization(name=_chosen(session, of), **changed),  # type: ignore[arg-type] # all are texts
+        update_mask=FieldMask(paths=sorted(changed)),
+    )
+    _show(session, session.router.organizations.UpdateOrganization(request))
+
+
+@command(application, "suspend", "organizations suspend acme --yes")
+def suspend(session: Session, of: OrganizationArgument = "", *, yes: YesOption = False) -> None:
+    """Suspend an organization. All its keys are refused until it is resumed."""
+    name = _chosen(session, of)
+    confirm(f"Suspend {name}? All its keys will be refused.", yes=yes)
+    _show(session, session.router.organizations.SuspendOrganization(SuspendOrganizationRequest(name=name)))
+
+
+@command(application, "resume", "organizations resume acme")
+def resume(session: Session, of: OrganizationArgument = "") -> None:
+    """Resume a suspended organization."""
+    request = ResumeOrganizationRequest(name=_chosen(session, of))
+    _show(session, session.router.organizations.ResumeOrganization(request))
+
+
+@command(application, "delete", "organizations delete acme --yes")
+def delete(session: Session, of: OrganizationArgument = "", *, yes: YesOption = False) -> None:
+    """Delete an organization. It can be undeleted for 30 days."""
+    name = _chosen(session, of)
+    confirm(f"Delete {name}? All its keys will be refused.", yes=yes)
+    _show(session, session.router.organizations.DeleteOrganization(DeleteOrganizationRequest(name=name)))
+
+
+@command(application, "undelete", "organizations undelete acme")
+def undelete(session: Session, of: OrganizationArgument = "") -> None:
+    """Undo a deletion."""
+    request = UndeleteOrganizationRequest(name=_chosen(session, of))
+    _show(session, session.router.organizations.UndeleteOrganization(request))

@@ -1,0 +1,1 @@
+"""Reads and writes values as people write them: amounts, times, names, filters and limits."""

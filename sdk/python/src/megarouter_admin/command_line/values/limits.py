@@ -1,0 +1,132 @@
+"""Reads and writes the limits of a guardrail as people write them. Pure."""
+
+import enum
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from megarouter.admin.v1.messages import Guardrail, ModelWhitelist
+
+from megarouter_admin.command_line.values.amounts import parse_credits
+
+NONE: Final = "none"
+"""What people write to remove a limit."""
+
+
+RATE_UNITS: Final[dict[str, Guardrail.RateLimit.Unit.ValueType]] = {
+    "second": Guardrail.RateLimit.UNIT_SECOND,
+    "minute": Guardrail.RateLimit.UNIT_MINUTE,
+    "hour": Guardrail.RateLimit.UNIT_HOUR,
+    "day": Guardrail.RateLimit.UNIT_DAY,
+}
+_RATE: Final = re.compile(r"(?:(?P<models>[^=]+)=)?(?P<number>[0-9]{1,12})(?P<tokens>tokens)?/(?P<unit>[a-z]+)")
+
+
+class CycleChoice(enum.StrEnum):
+    """How often a budget resets."""
+
+    NEVER = "never"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
+class ModeChoice(enum.StrEnum):
+    """What happens to calls that exceed a limit."""
+
+    ENFORCE = "enforce"
+    SHADOW = "shadow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Limits as given on the command line. An empty text leaves a limit unchanged; `none` removes it."""
+
+    budget: str = ""
+    """In credits."""
+    requests: str = ""
+    tokens: str = ""
+    concurrency: str = ""
+    keys: str = ""
+    seats: str = ""
+    cycle: CycleChoice | None = None
+    mode: ModeChoice | None = None
+    models: Sequence[str] = ()
+    rates: Sequence[str] = ()
+    """Each is `[MODELS=]N/UNIT` for requests, or `[MODELS=]Ntokens/UNIT` for tokens."""
+
+
+def change_of(limits: Limits) -> tuple[Guardrail, list[str]]:
+    """Returns a guardrail with the new values, and the names of the fields to change.
+
+    Raises:
+        ValueError: a limit is malformed, or no limit was given.
+    """
+    changed, paths = Guardrail(), list[str]()
+    numbers: dict[str, tuple[str, Callable[[str], int]]] = {
+        "budget_nano_credits": (limits.budget, parse_credits),
+        "requests_per_minute": (limits.requests, _whole_number),
+        "tokens_per_minute": (limits.tokens, _whole_number),
+        "concurrency_limit": (limits.concurrency, _whole_number),
+        "key_limit": (limits.keys, _whole_number),
+        "seat_limit": (limits.seats, _whole_number),
+    }
+    for field, (text, parse) in numbers.items():
+        if text:
+            paths.append(field)
+        if text not in {"", NONE}:
+            setattr(changed, field, parse(text))
+    if limits.cycle:
+        paths.append("cycle")
+        changed.cycle = Guardrail.Cycle.Value(f"CYCLE_{limits.cycle.name}")
+    if limits.mode:
+        paths.append("mode")
+        changed.mode = Guardrail.Mode.Value(f"MODE_{limits.mode.name}")
+    if limits.models:
+        paths.append("model_whitelist")
+    if limits.models and list(limits.models) != [NONE]:
+        changed.model_whitelist.CopyFrom(ModelWhitelist(entries=limits.models))
+    if limits.rates:
+        paths.append("rate_limits")
+    if limits.rates and list(limits.rates) != [NONE]:
+        changed.rate_limits.extend(parse_rates(limits.rates))
+    if not paths:
+        raise ValueError("nothing to set: give a limit; --help lists them")
+    return changed, sorted(paths)
+
+
+def parse_rates(texts: Iterable[str]) -> list[Guardrail.RateLimit]:
+    """Reads rate limits such as `1000/day`, `openai/*=100/hour` and `openai/*=50000tokens/minute`.
+
+    The request and token limits for the same models and unit become one message.
+
+    Raises:
+        ValueError: a text has another form.
+    """
+    found: dict[tuple[str, int], Guardrail.RateLimit] = {}
+    for text in texts:
+        match = _RATE.fullmatch(text)
+        if match is None or match["unit"] not in RATE_UNITS:
+            raise ValueError(
+                f"{text!r} is not a rate: write `1000/day`, `openai/*=100/hour` or `openai/*=50000tokens/minute`"
+            )
+        models, unit = match["models"] or "", RATE_UNITS[match["unit"]]
+        rate = found.setdefault((models, unit), Guardrail.RateLimit(models=models, unit=unit))
+        setattr(rate, "tokens" if match["tokens"] else "requests", int(match["number"]))
+    return list(found.values())
+
+
+def format_rate(rate: Guardrail.RateLimit) -> str:
+    """Formats a rate limit in the form that `parse_rates` reads."""
+    models = f"{rate.models}=" if rate.models else ""
+    unit = next(name for name, value in RATE_UNITS.items() if value == rate.unit)
+    numbers = [f"{rate.requests}"] if rate.HasField("requests") else []
+    numbers += [f"{rate.tokens}tokens"] if rate.HasField("tokens") else []
+    return ", ".join(f"{models}{number}/{unit}" for number in numbers)
+
+
+def _whole_number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError(f"{text!r} is not a whole number or `{NONE}`")
+    return int(text)

@@ -1,0 +1,106 @@
+"""Converts between the short names that people write and the resource names of the API. Pure."""
+
+import enum
+import re
+from typing import Final
+
+_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_WORDS_OF_COLLECTIONS: Final = {"keys": "apiKeys"}
+"""Words that people may write instead of a collection's name."""
+
+
+class Collection(enum.StrEnum):
+    """The collections of resources in an organization."""
+
+    GROUPS = "groups"
+    MEMBERS = "members"
+    INVITES = "invites"
+    API_KEYS = "apiKeys"
+    GUARDRAILS = "guardrails"
+
+
+_GUARDRAIL_PREFIXES: Final = {
+    Collection.GROUPS: "group",
+    Collection.MEMBERS: "member",
+    Collection.API_KEYS: "apikey",
+}
+
+
+def organization_name(text: str) -> str:
+    """Returns `organizations/acme` for `acme` or `organizations/acme`.
+
+    Raises:
+        ValueError: the text is neither an id nor an organization's name.
+    """
+    return f"organizations/{_id(text.removeprefix('organizations/'), text)}"
+
+
+def full_name(organization: str, collection: Collection, text: str) -> str:
+    """Returns the full resource name for an id (`eng`), the end of a name (`groups/eng`), or a full name.
+
+    Args:
+        organization: `organizations/{organization}`, used unless `text` is a full name.
+        collection: the collection that the resource must be in.
+        text: the id or name.
+
+    Raises:
+        ValueError: the text is not a name in this collection.
+    """
+    parts = text.split("/")
+    if parts[0] == "organizations" and len(parts) == 4:
+        organization, parts = organization_name(parts[1]), parts[2:]
+    if len(parts) == 2 and _WORDS_OF_COLLECTIONS.get(parts[0], parts[0]) == collection:
+        parts = parts[1:]
+    if len(parts) != 1:
+        raise ValueError(f"{text!r} is not a name of {collection}: write an id, or organizations/ID/{collection}/ID")
+    return f"{organization}/{collection}/{_id(parts[0], text)}"
+
+
+def collection_of(text: str) -> Collection | None:
+    """Returns the collection that a name is in, or None for a bare id.
+
+    Raises:
+        ValueError: the collection does not exist.
+    """
+    parts = text.split("/")
+    if len(parts) == 1:
+        return None
+    word = parts[-2]
+    try:
+        return Collection(_WORDS_OF_COLLECTIONS.get(word, word))
+    except ValueError as unknown:
+        raise ValueError(f"{text!r} is not a name: there is no collection {word!r}") from unknown
+
+
+def guardrail_name(organization: str, scope: str) -> str:
+    """Returns the full name of a scope's guardrail.
+
+    Args:
+        organization: `organizations/{organization}`.
+        scope: `organization`, `groups/eng`, `members/emma` or `keys/emma-default`; the full name of one of these or of a guardrail;
+            or the id of a guardrail (`group-eng`).
+
+    Raises:
+        ValueError: the scope has another form.
+    """
+    if scope.startswith("organizations/") and scope.count("/") == 1:
+        return f"{organization_name(scope)}/guardrails/organization"
+    collection = collection_of(scope)
+    if collection in _GUARDRAIL_PREFIXES:
+        name = full_name(organization, collection, scope)
+        return f"{'/'.join(name.split('/')[:2])}/guardrails/{_GUARDRAIL_PREFIXES[collection]}-{short_name(name)}"
+    name = full_name(organization, Collection.GUARDRAILS, scope)
+    if not re.fullmatch(rf"organization|({'|'.join(_GUARDRAIL_PREFIXES.values())})-.+", short_name(name)):
+        raise ValueError(f"{scope!r} is not a scope: write organization, groups/ID, members/ID or keys/ID")
+    return name
+
+
+def short_name(name: str) -> str:
+    """Returns the id in a name, which is its last part, or an empty text for an empty name."""
+    return name.rpartition("/")[2]
+
+
+def _id(text: str, written: str) -> str:
+    if not _ID.fullmatch(text):
+        raise ValueError(f"{written!r} is not a name: an id has 1 to 63 lowercase letters, digits and hyphens")
+    return text
