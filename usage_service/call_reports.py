@@ -76,7 +76,7 @@ def values_behind_tear(line: bytes) -> CallLine | None:
 def _values(text: str) -> CallLine:
     values = split_line(text)
     if values is None:
-        raise MalformedReportError("the call does not have the number of values that Envoy writes")
+        raise MalformedReportError("the call has the wrong number of values")
     token = values.token
     # A torn token followed by a complete one has more dots.
     if not token.startswith(_TOKEN_START) or token.count(".") != _TOKEN_DOTS or len(token) > MAX_TOKEN_LENGTH:

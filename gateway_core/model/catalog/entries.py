@@ -89,7 +89,7 @@ class Provider(_Entry):
         return f"provider-{self.name}"
 
     def base_path(self, dialect: Dialect) -> str:
-        """The path prefix of the provider's API in this dialect, without a trailing slash."""
+        """Returns the path prefix of the provider's API in this dialect, without a trailing slash."""
         return urlsplit(self.dialects[dialect]).path.rstrip("/")
 
     @model_validator(mode="after")
