@@ -17,7 +17,7 @@ from authz_service.request.parameters import read_parameters
 from authz_service.request.terms import PreparedTerms, TermsMemory
 from gateway_core.contract.headers import DIALECT_VERSION, GEMINI_API_KEY
 from gateway_core.contract.path_dialects import dialect_of_path
-from gateway_core.model.calls.decision import MICROSECONDS_PER_SECOND, Admission, Prices, admit, refuse_principal
+from gateway_core.model.calls.decision import MICROSECONDS_PER_SECOND, Admission, CatalogView, admit, refuse_principal
 from gateway_core.model.calls.holds import sign_hold
 from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.placements import Placed, Refused
@@ -83,7 +83,7 @@ class Authorizer:
     identities: IdentityCache
     admissions: Admissions
     register: HoldWriter
-    prices: Callable[[], Prices]
+    prices: Callable[[], CatalogView]
     secrets: Secrets
     hold_life_ms: int
     now_ns: Callable[[], int] = time.time_ns

@@ -17,7 +17,7 @@ from authz_service.holds.placement_floors import PlacementFloors
 from authz_service.identities.cache import IdentityCache
 from authz_service.identities.renewal import Renewal
 from authz_service.identities.warm_start import WarmStart
-from gateway_core.model.calls.decision import Prices
+from gateway_core.model.calls.decision import CatalogView
 from gateway_core.runtime.background import in_background
 from gateway_core.runtime.settings import AuthzSettings
 from gateway_core.runtime.telemetry import dependencies, semconv
@@ -25,7 +25,7 @@ from gateway_core.runtime.telemetry.metrics import NO_METRICS, Metrics
 from gateway_core.runtime.telemetry.tracing import Tracing
 from gateway_core.stores.postgres.catalog_store import open_catalog_cache
 from gateway_core.stores.postgres.connections import open_pool
-from gateway_core.stores.postgres.hold_store import SpendStore, register_holds
+from gateway_core.stores.postgres.hold_store import SpendStore, record_holds
 from gateway_core.stores.postgres.identity_store import CHANNEL, REVISION_CHANNEL, IdentityStore
 from gateway_core.stores.postgres.migrations import until_migrated
 from gateway_core.stores.postgres.notifications import Listener, running
@@ -73,7 +73,7 @@ async def open_service(
         await stack.enter_async_context(confirmation.running(confirmations, _CONFIRMATION_GRACE_MS))
 
         async def insert(batch: Sequence[PlacedHold]) -> None:
-            await register_holds(pool, [(placed.hold, placed.token) for placed in batch])
+            await record_holds(pool, [(placed.hold, placed.token) for placed in batch])
             confirmations.registered(batch)
 
         register = await stack.enter_async_context(
@@ -94,7 +94,7 @@ async def open_service(
                 lambda: secrets.token_hex(8),
             ),
             register=register,
-            prices=lambda: Prices(catalog.snapshot.models, catalog.snapshot.providers),
+            prices=lambda: CatalogView(catalog.snapshot.models, catalog.snapshot.providers),
             secrets=Secrets(
                 bytes.fromhex(settings.hold_signing_key.get_secret_value()),
                 bytes.fromhex(settings.key_pepper.get_secret_value()),

@@ -47,7 +47,7 @@ from usage_service.settlement.entries import Entry, Origin
 from usage_service.settlement.pipeline import SettlementPipeline
 from usage_service.settlement.rows import RecordedSettlement
 from usage_service.settlement.settler import Settler
-from usage_service.wiring import BATCHES_AT_ONCE, ROLE
+from usage_service.wiring import CONCURRENT_BATCHES, ROLE
 
 HOLDS_PER_INSERT = 1_000
 KEYS = 20
@@ -168,7 +168,7 @@ async def _settle(
             interval_ms=settings.settle_interval_ms,
         )
         started = time.perf_counter()
-        async with pipeline.running(settlements, BATCHES_AT_ONCE, settings.shutdown_grace_ms):
+        async with pipeline.running(settlements, CONCURRENT_BATCHES, settings.shutdown_grace_ms):
             for report in reports:
                 await settlements.submit(Entry(report, Origin.STREAM))
             await settlements.drained()

@@ -34,7 +34,7 @@ from usage_service.stream import UsageService
 logger = logging.getLogger(__name__)
 
 ROLE: Final = "megarouter_usage"
-BATCHES_AT_ONCE: Final = 2
+CONCURRENT_BATCHES: Final = 2
 """While PostgreSQL commits one batch, the next one is decided."""
 
 
@@ -63,7 +63,7 @@ async def open_service(
             batch_entries=settings.settle_batch_entries,
             interval_ms=settings.settle_interval_ms,
         )
-        await stack.enter_async_context(pipeline.running(settlements, BATCHES_AT_ONCE, settings.shutdown_grace_ms))
+        await stack.enter_async_context(pipeline.running(settlements, CONCURRENT_BATCHES, settings.shutdown_grace_ms))
         replay = JournalReplay(
             JournalFiles.of(settings),
             claim_with(settings, ROLE, settings.journal_file),

@@ -118,7 +118,7 @@ _WITHOUT_OWNER: Final = frozenset({"audit log entry", "invite"})
 """Subjects that are about a person but belong to no member."""
 ORGANIZATION_ITSELF: Final = "the organization"
 WITHIN_ORGANIZATION: Final = "within the organization"
-ONESELF: Final = "the caller"
+CALLER_ITSELF: Final = "the caller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ def _name(organization: str, collection: str, ident: str) -> str:
 
 def _subjects(method: Method) -> list[str]:
     if method.is_for_users:
-        return [ONESELF]
+        return [CALLER_ITSELF]
     if method.names_parent:
         return [WITHIN_ORGANIZATION]
     named = [subject for subject, (collection, _, _) in _SUBJECTS.items() if collection in method.collections]

@@ -35,7 +35,7 @@ class PlacedHold:
 Insert = Callable[[Sequence[PlacedHold]], Awaitable[None]]
 
 
-class RegisterFullError(Exception):
+class HoldQueueFullError(Exception):
     """The queue of holds is full, because PostgreSQL has not accepted holds for too long."""
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from authz_service.request.envoy_messages import shared_answer
-from gateway_core.model.calls.decision import Parameters, Prices, Terms, agree
+from gateway_core.model.calls.decision import CatalogView, Parameters, Terms, agree
 from gateway_core.model.calls.holds import EncodedClaims, encode_claims
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal
@@ -54,7 +54,7 @@ class TermsMemory:
         principal: Principal,
         endpoint: Endpoint,
         parameters: Parameters,
-        prices: Prices,
+        prices: CatalogView,
         now_epoch_s: float,
     ) -> PreparedTerms | Refusal:
         """Returns the result of `decision.agree` for a call with the key of this hash, with its parts encoded."""

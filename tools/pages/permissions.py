@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from admin_service.access.permission_matrix import EVERY_ROLE, ONESELF, Relation, Row
+from admin_service.access.permission_matrix import CALLER_ITSELF, EVERY_ROLE, Relation, Row
 from admin_service.access.permissions import Role
 
 INTRODUCTION: Final = """# Permissions
@@ -56,6 +56,6 @@ def _cell(row: Row, role: Role) -> str:
     allowed, possible = row.allowed[role], row.possible[role] - {Relation.FOREIGN}
     if not allowed:
         return "-"
-    if row.subject == ONESELF or len(possible) == 1:
+    if row.subject == CALLER_ITSELF or len(possible) == 1:
         return "yes"
     return "all" if allowed == possible else ", ".join(relation for relation in Relation if relation in allowed)

@@ -13,7 +13,7 @@ from admin_service.resources.guardrails.explanation_messages import explanation_
 from admin_service.resources.guardrails.explanations import SupposedCall, explain
 from admin_service.resources.guardrails.live_counter_reader import LiveCounterReader
 from admin_service.resources.guardrails.named_principals import named_principal
-from gateway_core.model.calls.decision import Admission, Parameters, Prices, decide
+from gateway_core.model.calls.decision import Admission, CatalogView, Parameters, decide
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
@@ -41,7 +41,7 @@ class AccessExplainer:
         principal = await named_principal(self._pool, caller)
         async with self._pool.acquire() as connection:
             snapshot = await load_snapshot(connection)
-        prices = Prices(snapshot.models, snapshot.providers)
+        prices = CatalogView(snapshot.models, snapshot.providers)
         call, now_epoch_us = _supposed_call(request, prices), self._now()
         tokens = _tokens(principal, call, prices, now_epoch_us, self._clock)
         try:
@@ -54,7 +54,7 @@ class AccessExplainer:
         return explanation_message(organization, explanation, shows_credit=shows_credit)
 
 
-def _supposed_call(request: guardrail_pb2.ExplainAccessRequest, prices: Prices) -> SupposedCall:
+def _supposed_call(request: guardrail_pb2.ExplainAccessRequest, prices: CatalogView) -> SupposedCall:
     """Returns a call to the first endpoint that the model is offered for."""
     model = prices.models.get(request.model_name)
     endpoint = model.endpoints[0] if model else Endpoint.CHAT_COMPLETIONS
@@ -63,7 +63,9 @@ def _supposed_call(request: guardrail_pb2.ExplainAccessRequest, prices: Prices) 
     return SupposedCall(endpoint, parameters, request.body_bytes or _DEFAULT_BODY_BYTES)
 
 
-def _tokens(principal: Principal, call: SupposedCall, prices: Prices, now_epoch_us: int, clock: PeriodClock) -> int:
+def _tokens(
+    principal: Principal, call: SupposedCall, prices: CatalogView, now_epoch_us: int, clock: PeriodClock
+) -> int:
     """Returns how many tokens per minute the call would reserve; 0 if it would be refused before that."""
     decision = decide(
         principal, call.endpoint, call.parameters, call.body_bytes, prices,

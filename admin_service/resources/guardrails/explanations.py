@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from admin_service.resources.guardrails.live_counters import LiveCounters, Spend, Usage
 from admin_service.resources.guardrails.placement_model import judge_placement, needed_units
-from gateway_core.model.calls.decision import Admission, Parameters, Prices, counter_of, decide, refuse_principal
+from gateway_core.model.calls.decision import Admission, CatalogView, Parameters, counter_of, decide, refuse_principal
 from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.rate_refusals import refuse_rates
@@ -101,7 +101,7 @@ class SupposedCall:
 def explain(
     principal: Principal,
     call: SupposedCall,
-    prices: Prices,
+    prices: CatalogView,
     counters: LiveCounters,
     now_epoch_us: int,
     clock: PeriodClock,
@@ -157,7 +157,7 @@ def _state(
     principal: Principal,
     rail: Guardrail,
     call: SupposedCall,
-    prices: Prices,
+    prices: CatalogView,
     admission: Admission | None,
     counters: LiveCounters,
     now_epoch_us: int,

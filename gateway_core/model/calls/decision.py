@@ -45,7 +45,7 @@ class Parameters:
 
 
 @record(frozen=True, slots=True)
-class Prices:
+class CatalogView:
     """What the catalog says about the models on offer, by name."""
 
     models: Mapping[str, Model]
@@ -88,7 +88,7 @@ class Validity:
     """
 
     principal: Principal
-    prices: Prices
+    prices: CatalogView
     begin_epoch_s: float
     end_epoch_s: float
 
@@ -111,7 +111,7 @@ class Terms:
     """Indexes of the counters whose whitelists, in shadow mode, would refuse the model."""
     validity: Validity
 
-    def hold_for(self, principal: Principal, prices: Prices, now_epoch_s: float) -> bool:
+    def hold_for(self, principal: Principal, prices: CatalogView, now_epoch_s: float) -> bool:
         """Returns whether `agree` would return the same terms now."""
         validity = self.validity
         return (
@@ -169,7 +169,7 @@ def decide(
     endpoint: Endpoint,
     parameters: Parameters,
     body_bytes: int,
-    prices: Prices,
+    prices: CatalogView,
     *,
     now_epoch_us: int,
     hold_life_ms: int,
@@ -192,7 +192,7 @@ def agree(
     principal: Principal,
     endpoint: Endpoint,
     parameters: Parameters,
-    prices: Prices,
+    prices: CatalogView,
     now_epoch_s: float,
     clock: PeriodClock,
 ) -> Terms | Refusal:
@@ -255,7 +255,7 @@ def _route(endpoint: Endpoint, parameters: Parameters, model: Model, provider: P
     )
 
 
-def _validity(principal: Principal, prices: Prices, periods: Sequence[Period], now_epoch_s: float) -> Validity:
+def _validity(principal: Principal, prices: CatalogView, periods: Sequence[Period], now_epoch_s: float) -> Validity:
     day = datetime.fromtimestamp(now_epoch_s, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     ends = [period.end_epoch_s for period in periods if period.end_epoch_s is not None]
     return Validity(
@@ -294,7 +294,7 @@ def admit(
 
 
 def _find_model(
-    principal: Principal, endpoint: Endpoint, parameters: Parameters, prices: Prices, now_epoch_s: float
+    principal: Principal, endpoint: Endpoint, parameters: Parameters, prices: CatalogView, now_epoch_s: float
 ) -> tuple[Model, PriceSchedule, Provider] | Refusal:
     name = parameters.model
     model = prices.models.get(name)

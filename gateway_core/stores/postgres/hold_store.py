@@ -104,7 +104,7 @@ def _columns(holds: Sequence[tuple[Hold, str]]) -> list[str]:
     )
 
 
-async def register_holds(pool: asyncpg.Pool, holds: Sequence[tuple[Hold, str]]) -> None:
+async def record_holds(pool: asyncpg.Pool, holds: Sequence[tuple[Hold, str]]) -> None:
     """Does the same as `insert_holds`, for any organizations in one transaction, with the rights of a service."""
     await pool.execute(_REGISTER, *_columns(holds), joined({hold.claims.organization for hold, _ in holds}))
 

@@ -16,10 +16,10 @@ from google.protobuf.message_factory import GetMessageClass
 from admin_service.access.authorization import Asked, Origin, authorize
 from admin_service.access.directory import Grant
 from admin_service.access.permission_matrix import (
+    CALLER_ITSELF,
     EVERY_ROLE,
     FOREIGN_ORGANIZATION,
     GROUP_PATHS,
-    ONESELF,
     ORGANIZATION,
     PEOPLE,
     WITHIN_ORGANIZATION,
@@ -85,7 +85,7 @@ def cells(*, allowed: bool) -> list[tuple[Row, Role, Relation]]:
     return [
         (row, role, relation)
         for row in ROWS
-        if row.subject != ONESELF
+        if row.subject != CALLER_ITSELF
         for role in EVERY_ROLE
         for relation in sorted(row.possible[role])
         if (relation in row.allowed[role]) == allowed
@@ -128,7 +128,7 @@ async def test_every_allowed_cell_passes_the_authorization(owner: asyncpg.Connec
 
 
 async def test_nobody_acts_for_another_user(channel: grpc.aio.Channel) -> None:
-    for row in (row for row in ROWS if row.subject == ONESELF and row.method.resource_field):
+    for row in (row for row in ROWS if row.subject == CALLER_ITSELF and row.method.resource_field):
         await refusal(channel, row, Role.SUPER_ADMIN, "users/stranger/accessTokens/stranger")
         await refusal(channel, row, Role.SUPER_ADMIN, "users/stranger")
 
@@ -154,5 +154,5 @@ def test_a_super_admin_is_refused_nothing_in_the_organization() -> None:
         assert all(
             may(actor_of(Role.SUPER_ADMIN), row.method.permission, place.target)
             for at in place_names
-            if row.subject != ONESELF and (place := place_at(row.subject, Role.SUPER_ADMIN, at))
+            if row.subject != CALLER_ITSELF and (place := place_at(row.subject, Role.SUPER_ADMIN, at))
         )

@@ -30,7 +30,7 @@ from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.organization.scopes import ScopeKind
 from gateway_core.stores.postgres.catalog_store import sync_catalog
-from gateway_core.stores.postgres.hold_store import SpendStore, register_holds
+from gateway_core.stores.postgres.hold_store import SpendStore, record_holds
 from gateway_core.stores.postgres.ledger_store import post_transfers
 from gateway_core.stores.postgres.organization_wall import acting_for
 from gateway_core.stores.redis.hold_counters import HoldCounters
@@ -210,7 +210,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def _register(self) -> None:
         if self.unregistered:
             rows = [(hold, sign_hold(hold, SIGNING_KEY)) for hold in self.unregistered]
-            self.books.run(register_holds(self.books.authz, rows))
+            self.books.run(record_holds(self.books.authz, rows))
             self.unregistered = []
 
     def _end(self, pick: int, how: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway_core.model.calls.decision import Admission, Prices, refuse_principal
+from gateway_core.model.calls.decision import Admission, CatalogView, refuse_principal
 from gateway_core.model.calls.placement_refusals import refuse_exhausted
 from gateway_core.model.calls.placements import ExhaustedCounter
 from gateway_core.model.calls.principals import Principal
@@ -83,7 +83,7 @@ def test_a_model_that_is_not_offered_is_refused(name: str) -> None:
 
 
 def test_a_model_whose_provider_is_not_known_is_not_offered() -> None:
-    decision = decided(prices=Prices(PRICES.models, {}))
+    decision = decided(prices=CatalogView(PRICES.models, {}))
     assert isinstance(decision, Refusal)
     assert decision.reason is RefusalReason.MODEL_NOT_FOUND
 
