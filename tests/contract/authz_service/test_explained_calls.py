@@ -14,7 +14,7 @@ import asyncpg
 import hypothesis
 import pytest
 from envoy.service.ratelimit.v3 import rls_pb2
-from hypothesis import HealthCheck, example, given
+from hypothesis import HealthCheck, Phase, example, given
 from hypothesis import strategies as st
 from megarouter.admin.v1 import guardrail_pb2
 from redis.asyncio import Redis
@@ -197,7 +197,8 @@ class World:
             if counters:
                 await self.redis.delete(*counters)
         elif what == "since the first call" and snapshot:
-            await self.redis.delete(*keys)
+            if keys:
+                await self.redis.delete(*keys)
             for key, value in snapshot.items():
                 await self.redis.restore(key, 0, value)
 
@@ -291,7 +292,13 @@ async def world(
         yield World(owner, redis, service, RateLimitHandler(RateCounters(redis)), explainer)
 
 
-@hypothesis.settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+# Explaining a failure would run the stack for minutes more than finding and shrinking it.
+@hypothesis.settings(
+    max_examples=80,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+)
 @given(account=accounts, calls=steps)
 @example(account=limited("api_key", requests_per_minute=2), calls=[Step("model-a", 1)] * 3)
 @example(account=limited("member", requests_per_minute=0), calls=[Step("model-a", 1)])
