@@ -1,4 +1,4 @@
-"""What an explanation says besides the refusal: how much every limit has left, read without changing anything."""
+"""An explanation also reports how much every limit has left, without changing anything."""
 
 import asyncio
 import time
@@ -48,7 +48,7 @@ def prices() -> Prices:
     return Prices({model.name: model for model in models}, {provider.name: provider for provider in CATALOG.providers})
 
 
-async def test_an_explanation_tells_how_much_is_left_and_changes_nothing(
+async def test_an_explanation_reports_the_remaining_amounts_and_changes_nothing(
     owner: asyncpg.Connection, admin_login: AuthzSettings, redis: Redis, ask: Ask
 ) -> None:
     await guard(
@@ -78,7 +78,7 @@ async def test_an_explanation_tells_how_much_is_left_and_changes_nothing(
 
 
 @pytest.mark.also_on_cluster
-async def test_an_explanation_without_redis_counters_reads_the_books(
+async def test_an_explanation_without_redis_counters_reads_postgresql(
     owner: asyncpg.Connection, admin_login: AuthzSettings, redis: Redis, ask: Ask
 ) -> None:
     await guard(owner, "member", "mia", budget_nano_credits=10 * CREDIT, concurrency_limit=1)
@@ -93,7 +93,7 @@ async def test_an_explanation_without_redis_counters_reads_the_books(
     assert told.guardrails[1].budget.held == 4 * CREDIT
 
 
-async def test_a_member_is_explained_without_the_limits_of_any_key(
+async def test_an_explanation_of_a_member_omits_the_limits_of_keys(
     owner: asyncpg.Connection, admin_login: AuthzSettings, redis: Redis, organization: str
 ) -> None:
     await guard(owner, "api_key", "key-1", budget_nano_credits=0)

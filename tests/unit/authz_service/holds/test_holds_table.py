@@ -1,4 +1,4 @@
-"""Placed holds reach the register in batches, are never given up, and are bounded while they wait (INV-19)."""
+"""Placed holds reach the holds table in batches, are never dropped, and are bounded while they wait (INV-19)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -16,7 +16,7 @@ Batch = Sequence[PlacedHold]
 
 
 class Table:
-    """Takes batches, unless it fails or holds them back."""
+    """A holds table that records batches, and can fail or block."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
@@ -57,13 +57,13 @@ async def register(table: Table) -> AsyncIterator[HoldRegister]:
         yield register
 
 
-async def test_holds_that_come_together_are_one_batch_in_their_order(register: HoldRegister, table: Table) -> None:
+async def test_concurrent_holds_are_one_batch_in_order(register: HoldRegister, table: Table) -> None:
     append(register, 1, 2, 3)
     await until(table, 3)
     assert table.batches == [["1", "2", "3"]]
 
 
-async def test_holds_that_come_later_are_written_too(register: HoldRegister, table: Table) -> None:
+async def test_later_holds_are_also_written(register: HoldRegister, table: Table) -> None:
     append(register, 1)
     await until(table, 1)
     append(register, 2)
@@ -92,9 +92,7 @@ async def test_a_batch_is_bounded(table: Table) -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-async def test_a_batch_is_tried_again_until_it_is_written(
-    register: HoldRegister, table: Table, error: Exception
-) -> None:
+async def test_a_batch_is_retried_until_it_is_written(register: HoldRegister, table: Table, error: Exception) -> None:
     table.failures = [error]
     append(register, 1, 2)
     await until(table, 2)
@@ -103,9 +101,7 @@ async def test_a_batch_is_tried_again_until_it_is_written(
     assert table.hold_ids == ["1", "2", "3"]
 
 
-async def test_the_register_is_full_while_holds_wait_also_those_being_written(
-    register: HoldRegister, table: Table
-) -> None:
+async def test_holds_being_written_count_against_the_bound(register: HoldRegister, table: Table) -> None:
     table.open.clear()
     append(register, *range(ENTRIES - 1))
     assert not register.is_full
@@ -118,7 +114,7 @@ async def test_the_register_is_full_while_holds_wait_also_those_being_written(
     assert not register.is_full
 
 
-async def test_closing_writes_what_is_left(table: Table) -> None:
+async def test_closing_writes_the_remaining_holds(table: Table) -> None:
     async with open_register(table.insert, ENTRIES, flush_interval_ms=60_000, flush_timeout_ms=2_000) as register:
         await asyncio.sleep(0)
         append(register, 1, 2)
@@ -132,15 +128,15 @@ async def test_closing_with_nothing_to_write_ends(table: Table) -> None:
     assert table.batches == []
 
 
-async def test_closing_waits_only_so_long(table: Table, caplog: pytest.LogCaptureFixture) -> None:
+async def test_closing_waits_for_a_limited_time(table: Table, caplog: pytest.LogCaptureFixture) -> None:
     table.open.clear()
     async with asyncio.timeout(1), open_register(table.insert, ENTRIES, 0, flush_timeout_ms=50) as register:
         append(register, 1)
     assert "holds were not registered" in caplog.text
 
 
-async def test_a_register_that_cannot_write_because_of_a_fault_of_ours_is_told_at_once(table: Table) -> None:
-    """Seen to fail with a bare task: holds piled up until the queue was full."""
+async def test_a_fault_of_the_writer_is_reported_immediately(table: Table) -> None:
+    """Seen to fail with an unwatched task: holds accumulated until the queue was full."""
     failed = asyncio.Event()
     table.failures = [KeyError("counters")]
     with watched(failed.set):

@@ -1,4 +1,4 @@
-"""What is known of an organization's placements: never less than was seen, read anew after a second, shared by calls at once."""
+"""The known placements of an organization: never fewer than seen, read again after a second, shared by concurrent calls."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from authz_service.holds.placement_floors import Floors
 
 
 class Register:
-    """Answers with the highest placement, and counts the questions."""
+    """A holds table that answers with the highest placement, and counts the queries."""
 
     def __init__(self) -> None:
         self.highest = 5
@@ -34,24 +34,24 @@ def floors(register: Register) -> Floors:
     return Floors(register.highest_placement, lambda: register.now_s, entries=2)
 
 
-async def test_the_register_is_asked_first(floors: Floors) -> None:
+async def test_the_holds_table_is_read_first(floors: Floors) -> None:
     assert await floors.of("acme") == 5
 
 
-async def test_an_own_placement_raises_it_at_once(floors: Floors, register: Register) -> None:
+async def test_a_placement_raises_the_floor_immediately(floors: Floors, register: Register) -> None:
     await floors.of("acme")
     floors.reached("acme", 9)
     assert await floors.of("acme") == 9
     assert register.questions == 1
 
 
-async def test_an_own_placement_alone_is_not_all_that_is_known(floors: Floors, register: Register) -> None:
+async def test_a_placement_does_not_replace_reading_the_holds_table(floors: Floors, register: Register) -> None:
     floors.reached("acme", 3)
     assert await floors.of("acme") == 5
     assert register.questions == 1
 
 
-async def test_after_a_second_the_register_is_asked_anew(floors: Floors, register: Register) -> None:
+async def test_the_holds_table_is_read_again_after_a_second(floors: Floors, register: Register) -> None:
     await floors.of("acme")
     register.highest = 70
     register.now_s += 0.9
@@ -60,32 +60,32 @@ async def test_after_a_second_the_register_is_asked_anew(floors: Floors, registe
     assert await floors.of("acme") == 70
 
 
-async def test_it_never_falls(floors: Floors, register: Register) -> None:
+async def test_the_floor_never_falls(floors: Floors, register: Register) -> None:
     await floors.of("acme")
     register.highest = 1
     register.now_s += 2
     assert await floors.of("acme") == 5
 
 
-async def test_calls_at_once_share_one_question(floors: Floors, register: Register) -> None:
+async def test_concurrent_calls_share_one_query(floors: Floors, register: Register) -> None:
     assert await asyncio.gather(*(floors.of("acme") for _ in range(50))) == [5] * 50
     assert register.questions == 1
 
 
-async def test_what_is_known_stays_good_while_the_register_is_away(floors: Floors, register: Register) -> None:
+async def test_the_floor_stays_valid_while_the_holds_table_is_unavailable(floors: Floors, register: Register) -> None:
     await floors.of("acme")
     register.failure = ConnectionRefusedError()
     register.now_s += 2
     assert await floors.of("acme") == 5
 
 
-async def test_nothing_is_assumed_of_an_unknown_organization(floors: Floors, register: Register) -> None:
+async def test_an_unknown_organization_has_no_floor_without_the_holds_table(floors: Floors, register: Register) -> None:
     register.failure = ConnectionRefusedError()
     with pytest.raises(ConnectionRefusedError):
         await floors.of("acme")
 
 
-async def test_what_is_remembered_is_bounded(floors: Floors, register: Register) -> None:
+async def test_the_number_of_remembered_floors_is_bounded(floors: Floors, register: Register) -> None:
     for organization in ("a", "b", "c"):
         await floors.of(organization)
     await floors.of("c")

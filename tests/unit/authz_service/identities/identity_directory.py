@@ -1,4 +1,4 @@
-"""Identities and a clock for tests of what is remembered of them."""
+"""A directory of identities and a clock for tests of the identity cache."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ HASH = b"h" * 32
 
 
 class Directory:
-    """Identities that can be changed, counted and held back."""
+    """A directory whose identities tests can change, and whose lookups they can count and block."""
 
     def __init__(self) -> None:
         self.known: dict[bytes, Principal] = {HASH: principal()}
@@ -53,7 +53,7 @@ class Directory:
         return found
 
     async def has_been_asked(self, times: int) -> None:
-        """Waits until as many look-ups are under way or answered, and then until nothing more moves."""
+        """Waits until `count` lookups are under way or answered, and then until no task makes progress."""
         for _ in range(10):
             await asyncio.sleep(0)
         assert self.look_ups == times

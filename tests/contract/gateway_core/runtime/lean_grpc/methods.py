@@ -1,4 +1,4 @@
-"""What the transports serve in their tests."""
+"""The methods that the transports serve in their tests."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ Handler = Callable[[bytes, Metadata], Awaitable[bytes]]
 
 
 class Answers:
-    """Methods of every kind, and what became of their calls."""
+    """Methods with every kind of outcome, and a record of their calls."""
 
     def __init__(self) -> None:
         self.cancelled = 0
