@@ -124,7 +124,7 @@ def limited(kind: str, **columns: Any) -> Account:
 
 
 @dataclass(frozen=True)
-class Told:
+class CallerAnswer:
     """The answer that a caller receives."""
 
     status: int
@@ -144,12 +144,12 @@ class World:
     rates: RateLimitHandler
     explainer: AccessExplainer
 
-    async def call(self, key: str, step: Step) -> Told:
+    async def call(self, key: str, step: Step) -> CallerAnswer:
         """Makes the call: asks authz_service, then ratelimit_service if there is a limit of requests."""
         request = check_request({"model": step.model, "max_tokens": step.max_tokens}, key=key)
         answer = Answer(await checked(self.authz, request))
         if not answer.allowed:
-            return Told(answer.status, answer.code, answer.body["error"]["message"])
+            return CallerAnswer(answer.status, answer.code, answer.body["error"]["message"])
         if "rate_limits" in answer.metadata:
             asked = rls_pb2.RateLimitRequest(domain="megarouter")
             entries = asked.descriptors.add().entries
@@ -159,10 +159,10 @@ class World:
             response = rls_pb2.RateLimitResponse.FromString(decided.content)
             if response.overall_code == rls_pb2.RateLimitResponse.OVER_LIMIT:
                 error = json.loads(response.raw_body)["error"]
-                return Told(429, error["code"], error["message"], has_hold=True)
-        return Told(200, "", "", amount_of(answer), has_hold=True)
+                return CallerAnswer(429, error["code"], error["message"], has_hold=True)
+        return CallerAnswer(200, "", "", amount_of(answer), has_hold=True)
 
-    async def explain(self, organization: str, step: Step) -> Told:
+    async def explain(self, organization: str, step: Step) -> CallerAnswer:
         """Returns the answer that the explanation predicts."""
         name = ResourceName(organization, API_KEYS, "key")
         actor = Actor(organization, "mia", Role.SUPER_ADMIN, ())
@@ -173,9 +173,9 @@ class World:
         answer = await self.explainer.explain(request, caller)
         assert answer.passes == (answer.reason == "")
         if answer.passes:
-            return Told(200, "", "", answer.amount_nano_credits)
+            return CallerAnswer(200, "", "", answer.amount_nano_credits)
         status = Refusal(RefusalReason(answer.reason), answer.message).status
-        return Told(status, answer.reason, answer.message)
+        return CallerAnswer(status, answer.reason, answer.message)
 
     async def keys(self, organization: str) -> list[str]:
         return [key async for key in self.redis.scan_iter(f"mr:{{{organization}}}:*")]
@@ -266,19 +266,19 @@ async def set_state(owner: asyncpg.Connection, organization: str, state: str) ->
         await owner.execute(statements[state], organization)
 
 
-def assert_same(explained: Told, got: Told, between_s: float) -> None:
+def assert_same(explained: CallerAnswer, got: CallerAnswer, between_s: float) -> None:
     """Asserts that the answers agree. The seconds to wait may differ by the time that passed between them."""
     assert timeless(explained) == timeless(got)
     assert 0 <= seconds(explained) - seconds(got) <= math.ceil(between_s)
 
 
-def timeless(told: Told) -> Told:
-    message = _TRY_AGAIN.sub("Try again.", told.message)
-    return replace(told, message=message, has_hold=False)
+def timeless(answer: CallerAnswer) -> CallerAnswer:
+    message = _TRY_AGAIN.sub("Try again.", answer.message)
+    return replace(answer, message=message, has_hold=False)
 
 
-def seconds(told: Told) -> int:
-    found = _TRY_AGAIN.search(told.message)
+def seconds(answer: CallerAnswer) -> int:
+    found = _TRY_AGAIN.search(answer.message)
     return int(found[1]) if found else 0
 
 

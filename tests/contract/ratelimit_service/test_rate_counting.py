@@ -151,7 +151,7 @@ async def test_a_decision_is_one_round_trip(ask: Ask, redis: Redis) -> None:
 
 async def script_calls(redis: Redis) -> Counter[str]:
     """Returns how often scripts were called and loaded on all servers."""
-    told = await redis.info("commandstats")
-    servers = told.values() if isinstance(redis, ClusterClient) else [told]
+    info = await redis.info("commandstats")
+    servers = info.values() if isinstance(redis, ClusterClient) else [info]
     names = ("cmdstat_evalsha", "cmdstat_eval", "cmdstat_script|load")
     return Counter({name: sum(stats[name]["calls"] for stats in servers if name in stats) for name in names})

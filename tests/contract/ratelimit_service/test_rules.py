@@ -218,7 +218,7 @@ async def test_example_9_values_with_a_common_prefix_share_a_rule_but_not_a_coun
 
 async def test_the_response_reports_the_limit_and_the_remaining_calls(ruled: RuledAsk) -> None:
     first = [("key_1", "value_1"), ("user", "bkthomps")]
-    (response,) = await ruled.responses("example7", first, [("nobody", "limits")])
+    (response,) = await ruled.responses("example7", first, [("unknown", "limits")])
     limited, unknown = response.statuses
     assert (limited.current_limit.requests_per_unit, limited.current_limit.name) == (2, "specific_limit")
     assert (limited.current_limit.unit, limited.limit_remaining) == (Response.RateLimit.MINUTE, 1)

@@ -136,7 +136,7 @@ def test_a_bad_line_is_refused_without_being_quoted(line: bytes) -> None:
     assert len(str(refusal.value)) < 60
 
 
-@pytest.mark.parametrize("named", ["organization", "member:mia,", "member:A", "nobody:mia", "x" * 2_000, "-"])
+@pytest.mark.parametrize("named", ["organization", "member:mia,", "member:A", "unknown:mia", "x" * 2_000, "-"])
 def test_shadow_scopes_without_a_rate_limit_are_ignored(named: str) -> None:
     report = report_of(values_of_line(changed_line(15, named)))
     assert report.shadow_rate_limited <= {Scope(ScopeKind.MEMBER, "mia")}

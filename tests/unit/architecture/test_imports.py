@@ -38,13 +38,13 @@ ROOMS = {
 """The folders of each package, lowest first. A folder imports only from those before it."""
 
 REACHES_OUT: frozenset[str] = frozenset()
-"""May only shrink."""
+"""This list may only shrink."""
 
 WITH_ANOTHER_USER = ("gateway_core.contract", "gateway_core.schema")
 """Code in the core that is shared with Envoy or the deployment instead of a second service."""
 
 USED_BY_ONE_SERVICE: frozenset[str] = frozenset()
-"""May only shrink."""
+"""This list may only shrink."""
 
 
 def parametrize_modules(*folders: str) -> pytest.MarkDecorator:

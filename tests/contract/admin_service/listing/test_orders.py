@@ -63,7 +63,7 @@ def request(method: Method, **fields: Any) -> Any:
 
 @pytest.mark.parametrize("name", ORDERED)
 async def test_an_unknown_order_is_refused(client: Client, name: str) -> None:
-    for wrong in ("colour", "name; DROP TABLE users", "name sideways", "name,name", "x" * 201):
+    for wrong in ("color", "name; DROP TABLE users", "name sideways", "name,name", "x" * 201):
         failure = await client.failure(name, request(ORDERED[name], order_by=wrong))
         assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ("order_by",))
 

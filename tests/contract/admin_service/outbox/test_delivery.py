@@ -102,7 +102,7 @@ async def test_a_request_for_an_invoice_reaches_the_billing_contact_once(
     assert await state_of(client, invoice) == InvoiceRequest.STATE_DELIVERED
 
 
-@pytest.mark.parametrize("answer", ["451 later", "550 nobody here"])
+@pytest.mark.parametrize("answer", ["451 later", "550 no such mailbox"])
 async def test_a_message_that_the_mail_server_refuses_is_retried_later(
     client: Client, owner: asyncpg.Connection, outbox: Outbox, mailbox: Mailbox, invoice: Any, answer: str
 ) -> None:

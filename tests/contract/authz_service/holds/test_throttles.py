@@ -229,10 +229,10 @@ async def test_an_admitted_call_gets_headers_of_the_tightest_token_limit(owner: 
     await limit(owner, "organization", "acme", tokens_per_minute=1_000)
     await limit(owner, "member", "mia", tokens_per_minute=450)
     await limit(owner, "api_key", "key-1", tokens_per_minute=1, mode="SHADOW")
-    told = [added_headers(await ask(HUNDRED)) for _ in range(3)]
-    assert [one["x-ratelimit-limit-tokens"] for one in told] == ["450"] * 3
-    assert [one["x-ratelimit-remaining-tokens"] for one in told] == ["350", "250", "150"]
-    assert all(one["x-ratelimit-reset-tokens"].startswith(("1m", "59", "60")) for one in told)
+    headers_of_calls = [added_headers(await ask(HUNDRED)) for _ in range(3)]
+    assert [one["x-ratelimit-limit-tokens"] for one in headers_of_calls] == ["450"] * 3
+    assert [one["x-ratelimit-remaining-tokens"] for one in headers_of_calls] == ["350", "250", "150"]
+    assert all(one["x-ratelimit-reset-tokens"].startswith(("1m", "59", "60")) for one in headers_of_calls)
 
 
 async def test_an_admitted_call_gets_no_token_headers_without_a_limit(ask: Ask) -> None:

@@ -123,11 +123,11 @@ async def test_uncommitted_changes_of_different_rows_do_not_wait_for_each_other(
 async def test_a_revision_is_notified_after_the_changes_in_it(
     owner: asyncpg.Connection, organization: str, database_url: str
 ) -> None:
-    told: list[tuple[str, str]] = []
+    notified: list[tuple[str, str]] = []
     complete = asyncio.Event()
 
     def note(_connection: object, _process: int, channel: str, payload: object) -> None:
-        told.append((channel, str(payload)))
+        notified.append((channel, str(payload)))
         if channel == REVISION_CHANNEL:
             complete.set()
 
@@ -143,7 +143,7 @@ async def test_a_revision_is_notified_after_the_changes_in_it(
             await complete.wait()
     finally:
         await listening.close()
-    assert told == [
+    assert notified == [
         (CHANNEL, "acme member mia"),
         (CHANNEL, "acme api_key key-1"),
         (REVISION_CHANNEL, f"acme {before + 1}"),
@@ -159,7 +159,7 @@ async def test_an_identity_has_the_revision_of_its_state(
         found = await store.identity_of(secret_hash)
         assert found is not None
         assert found.revision == await owner.fetchval(_REVISION)
-    assert await store.revisions_of(["acme", "nobody"]) == {"acme": await owner.fetchval(_REVISION)}
+    assert await store.revisions_of(["acme", "unknown"]) == {"acme": await owner.fetchval(_REVISION)}
 
 
 async def test_keys_of_one_member_share_common_data(

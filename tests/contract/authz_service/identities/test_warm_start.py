@@ -28,7 +28,7 @@ _AT_ONCE = 50
 class Statements:
     """The queries about identities, and an event that delays their answers."""
 
-    look_ups: list[int] = field(default_factory=list)
+    lookups: list[int] = field(default_factory=list)
     """The number of hashes in each lookup."""
     listings: list[list[bytes]] = field(default_factory=list)
     """The hashes that each load returned."""
@@ -36,7 +36,7 @@ class Statements:
 
     async def note(self, query: str, arguments: Sequence[Any], rows: Sequence[asyncpg.Record]) -> None:
         if "identity_of_key" in query:
-            self.look_ups.append(len(arguments[0]))
+            self.lookups.append(len(arguments[0]))
             if self.before_answer is not None:
                 await self.before_answer()
         elif "hashes_of_keys_used_lately" in query:
@@ -106,10 +106,10 @@ async def test_first_calls_of_busy_keys_need_no_lookup_after_a_restart(
 ) -> None:
     """Seen to fail without loading: 40 statements."""
     async with ready(settings) as service:
-        await loaded(lambda: sum(statements.look_ups) == KEYS)
-        assert (len(statements.listings), len(statements.look_ups)) == (1, 4)
+        await loaded(lambda: sum(statements.lookups) == KEYS)
+        assert (len(statements.listings), len(statements.lookups)) == (1, 4)
         await all_pass(service, busy_keys)
-        assert len(statements.look_ups) == 4
+        assert len(statements.lookups) == 4
 
 
 async def test_a_service_that_missed_changes_loads_again(
@@ -117,15 +117,15 @@ async def test_a_service_that_missed_changes_loads_again(
 ) -> None:
     """Seen to fail when the service loads only at its start."""
     async with ready(settings) as service:
-        await loaded(lambda: sum(statements.look_ups) == KEYS)
+        await loaded(lambda: sum(statements.lookups) == KEYS)
         assert await owner.fetchval(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
             " WHERE application_name = 'megarouter_authz listener' AND datname = current_database()"
         )
         await until(lambda: len(statements.listings) == 2)
-        await loaded(lambda: sum(statements.look_ups) == 2 * KEYS)
+        await loaded(lambda: sum(statements.lookups) == 2 * KEYS)
         await all_pass(service, busy_keys)
-        assert sum(statements.look_ups) == 2 * KEYS
+        assert sum(statements.lookups) == 2 * KEYS
 
 
 async def test_a_change_during_loading_is_not_lost(
@@ -140,10 +140,10 @@ async def test_a_change_during_loading_is_not_lost(
 
     statements.before_answer = disabled_meanwhile
     async with ready(settings) as service:
-        await loaded(lambda: sum(statements.look_ups) == KEYS + 500)
+        await loaded(lambda: sum(statements.lookups) == KEYS + 500)
         assert (await ask(service, busy_keys[0])).code == "key_disabled"
         await all_pass(service, busy_keys[1:])
-        assert sum(statements.look_ups) == KEYS + 500
+        assert sum(statements.lookups) == KEYS + 500
 
 
 async def test_loading_is_bounded_by_the_cache_and_prefers_recently_used_keys(
@@ -151,13 +151,13 @@ async def test_loading_is_bounded_by_the_cache_and_prefers_recently_used_keys(
 ) -> None:
     """Seen to fail without the bound in SQL and in the cache, and with the oldest first."""
     async with ready(settings.model_copy(update={"identity_cache_entries": 700})) as service:
-        await loaded(lambda: sum(statements.look_ups) == 700)
-        assert statements.look_ups == [500, 200]
+        await loaded(lambda: sum(statements.lookups) == 700)
+        assert statements.lookups == [500, 200]
         assert statements.listings == [[hash_secret(key, bytes.fromhex(PEPPER)) for key in busy_keys[:700]]]
         await all_pass(service, busy_keys[:700])
-        assert statements.look_ups == [500, 200]
+        assert statements.lookups == [500, 200]
         await all_pass(service, busy_keys[700:701])
-        assert statements.look_ups == [500, 200, 1]
+        assert statements.lookups == [500, 200, 1]
 
 
 async def test_keys_that_were_not_used_within_a_day_or_are_deleted_are_not_loaded(
@@ -169,8 +169,8 @@ async def test_keys_that_were_not_used_within_a_day_or_are_deleted_are_not_loade
     await used(owner, ["bench-2"])
     await owner.execute("UPDATE api_keys SET state = 'DELETED' WHERE api_key_id = 'bench-2'")
     async with ready(settings):
-        await loaded(lambda: bool(statements.look_ups))
-        assert statements.look_ups == [1]
+        await loaded(lambda: bool(statements.lookups))
+        assert statements.lookups == [1]
 
 
 async def test_both_secrets_of_a_key_are_loaded_while_both_are_valid(
@@ -182,9 +182,9 @@ async def test_both_secrets_of_a_key_are_loaded_while_both_are_valid(
         hash_secret(NEW_KEY, bytes.fromhex(PEPPER)), dt.datetime.now(dt.UTC) + dt.timedelta(hours=1),
     )  # fmt: skip
     async with ready(settings) as service:
-        await loaded(lambda: statements.look_ups == [2])
+        await loaded(lambda: statements.lookups == [2])
         await all_pass(service, [KEY, NEW_KEY])
-        assert statements.look_ups == [2]
+        assert statements.lookups == [2]
 
 
 async def test_slow_loading_delays_readiness_by_at_most_a_second_and_no_calls(

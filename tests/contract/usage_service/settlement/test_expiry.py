@@ -46,7 +46,7 @@ POLICIES = [
     pytest.param("CHARGE_INPUT", 100 * INPUT_PRICE, id="its input"),
     pytest.param("RELEASE", 0, id="nothing"),
 ]
-TRUTHS = [
+LATE_USAGES = [
     pytest.param({"input_tokens": 400, "output_tokens": 200}, charge(400, 200), id="dearer"),
     pytest.param({"input_tokens": 1, "output_tokens": 0}, charge(1, 0), id="cheaper"),
     pytest.param({"input_tokens": 100, "output_tokens": 50}, charge(100, 50), id="equal to the hold"),
@@ -112,7 +112,7 @@ async def test_a_hold_that_has_not_expired_stays(owner: asyncpg.Connection, sett
 
 @pytest.mark.parametrize("way", ["stream", "journal"])
 @pytest.mark.parametrize(("policy", "_cost"), POLICIES)
-@pytest.mark.parametrize(("truth", "actual"), TRUTHS)
+@pytest.mark.parametrize(("usage", "actual"), LATE_USAGES)
 async def test_a_report_after_expiry_corrects_the_charge_exactly_once(
     owner: asyncpg.Connection,
     redis: Redis,
@@ -120,7 +120,7 @@ async def test_a_report_after_expiry_corrects_the_charge_exactly_once(
     journal: Path,
     policy: str,
     _cost: int,
-    truth: dict[str, Any],
+    usage: dict[str, Any],
     actual: int,
     way: str,
 ) -> None:
@@ -130,15 +130,15 @@ async def test_a_report_after_expiry_corrects_the_charge_exactly_once(
     hold = expired_hold()
     await register(owner, hold)
     await place(redis, hold)
-    report = make_report(hold, **truth)
+    report = make_report(hold, **usage)
     async with running(settings) as service:
         await until_expired(service, 1)
         for _ in range(2):
             await tell(service, owner, journal, way, report)
         await until(lambda: service.counts.corrected == 1)
-        await expect_spend(owner, redis, hold, actual, calls=int("http_status" not in truth))
+        await expect_spend(owner, redis, hold, actual, calls=int("http_status" not in usage))
     correction = await the_row(owner, "SELECT charge_nano_credits, outcome FROM usage_corrections")
-    assert correction == {"charge_nano_credits": actual, "outcome": "VOIDED" if "http_status" in truth else "SETTLED"}
+    assert correction == {"charge_nano_credits": actual, "outcome": "VOIDED" if "http_status" in usage else "SETTLED"}
     assert await owner.fetchval("SELECT outcome FROM usage_records") == "EXPIRED"
     assert await owner.fetchval("SELECT count(*) FROM usage_discrepancies") == 0
 

@@ -50,7 +50,7 @@ def test_shadow_mode_does_not_bind_call_limits_but_binds_key_limits() -> None:
     assert first_exceeded(Limits(key_limit=2), [shadow]) == GROUP
 
 
-def test_removing_every_limit_of_a_shadow_guardrail_grants_nothing() -> None:
+def test_a_grant_without_limits_exceeds_nothing() -> None:
     own = held(budget_nano_credits=1, key_limit=1, model_whitelist=parse_whitelist([]))
     assert first_exceeded(Limits(), [own]) is None
 

@@ -97,7 +97,7 @@ def test_a_name_of_any_type_can_be_restricted_to_some_types() -> None:
 
 
 @pytest.mark.parametrize(
-    ("resource_type", "only"), [("*", "megarouter/Colour"), ("megarouter/ApiKey", "megarouter/ApiKey")]
+    ("resource_type", "only"), [("*", "megarouter/Color"), ("megarouter/ApiKey", "megarouter/ApiKey")]
 )
 def test_an_invalid_restriction_of_types_stops_the_start(resource_type: str, only: str) -> None:
     declaration = permission_pb2.MethodPermission(permission=READ, resource_field="name", resource_types=[only])

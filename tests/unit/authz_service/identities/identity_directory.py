@@ -16,7 +16,7 @@ class Directory:
     def __init__(self) -> None:
         self.known: dict[bytes, Principal] = {HASH: principal()}
         self.revisions: dict[str, int] = {}
-        self.look_ups = 0
+        self.lookups = 0
         self.asked_for: list[bytes] = []
         self.comparisons: list[list[str]] = []
         self.held_back: asyncio.Event | None = None
@@ -27,7 +27,7 @@ class Directory:
         return None if found is None else Identity(found, self.revisions.get(found.organization, 0))
 
     async def identity_of(self, secret_hash: bytes) -> Identity | None:
-        self.look_ups += 1
+        self.lookups += 1
         found = self.identity(secret_hash)
         if self.held_back is not None:
             await self.held_back.wait()
@@ -36,7 +36,7 @@ class Directory:
         return found
 
     async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Identity]:
-        self.look_ups += 1
+        self.lookups += 1
         self.asked_for.extend(hashes)
         found = {secret_hash: identity for secret_hash in hashes if (identity := self.identity(secret_hash))}
         if self.held_back is not None:
@@ -56,7 +56,7 @@ class Directory:
         """Waits until `count` lookups are under way or answered, and then until no task makes progress."""
         for _ in range(10):
             await asyncio.sleep(0)
-        assert self.look_ups == times
+        assert self.lookups == times
 
 
 class Clock:

@@ -16,7 +16,7 @@ from tests.unit.authz_service.identities.identity_directory import HASH, MAX_AGE
 async def test_an_identity_is_looked_up_once(cache: IdentityCache, directory: Directory) -> None:
     assert await cache.principal_of(HASH) == principal()
     assert await cache.principal_of(HASH) == principal()
-    assert directory.look_ups == 1
+    assert directory.lookups == 1
 
 
 async def test_an_identity_is_looked_up_again_at_its_maximum_age(
@@ -25,10 +25,10 @@ async def test_an_identity_is_looked_up_again_at_its_maximum_age(
     await cache.principal_of(HASH)
     clock.now_s += MAX_AGE_MS / 1_000 - 0.001
     await cache.principal_of(HASH)
-    assert directory.look_ups == 1
+    assert directory.lookups == 1
     clock.now_s += 0.001
     await cache.principal_of(HASH)
-    assert directory.look_ups == 2
+    assert directory.lookups == 2
 
 
 async def test_the_number_of_cached_identities_is_bounded(cache: IdentityCache, directory: Directory) -> None:
@@ -38,27 +38,27 @@ async def test_the_number_of_cached_identities_is_bounded(cache: IdentityCache, 
         await cache.principal_of(secret_hash)
     for secret_hash in hashes[1:]:
         await cache.principal_of(secret_hash)
-    assert directory.look_ups == 4
+    assert directory.lookups == 4
     await cache.principal_of(hashes[0])
-    assert directory.look_ups == 5
+    assert directory.lookups == 5
 
 
 async def test_at_most_ten_thousand_unknown_keys_are_cached(cache: IdentityCache, directory: Directory) -> None:
     first, *rest = [number.to_bytes(32) for number in range(10_001)]
     for secret_hash in (first, *rest):
         await cache.principal_of(secret_hash)
-    assert directory.look_ups == 10_001
+    assert directory.lookups == 10_001
     await cache.principal_of(rest[0])
-    assert directory.look_ups == 10_001
+    assert directory.lookups == 10_001
     await cache.principal_of(first)
-    assert directory.look_ups == 10_002
+    assert directory.lookups == 10_002
 
 
 async def test_an_unknown_key_is_cached_until_a_key_changes(cache: IdentityCache, directory: Directory) -> None:
     unknown = b"u" * 32
     assert await cache.principal_of(unknown) is None
     assert await cache.principal_of(unknown) is None
-    assert directory.look_ups == 1
+    assert directory.lookups == 1
     directory.known[unknown] = principal(api_key="key-9")
     cache.changed("acme api_key key-9")
     found = await cache.principal_of(unknown)
@@ -93,7 +93,7 @@ async def test_a_change_of_another_scope_drops_nothing(
     await cache.principal_of(HASH)
     cache.changed(payload)
     await cache.principal_of(HASH)
-    assert directory.look_ups == 1
+    assert directory.lookups == 1
 
 
 async def test_a_guardrail_is_identified_by_kind_and_id_together(cache: IdentityCache, directory: Directory) -> None:
@@ -102,10 +102,10 @@ async def test_a_guardrail_is_identified_by_kind_and_id_together(cache: Identity
     await cache.principal_of(HASH)
     cache.changed("acme guardrail member:same")
     await cache.principal_of(HASH)
-    assert directory.look_ups == 1
+    assert directory.lookups == 1
     cache.changed("acme guardrail group:same")
     await cache.principal_of(HASH)
-    assert directory.look_ups == 2
+    assert directory.lookups == 2
 
 
 async def test_concurrent_calls_share_one_lookup(cache: IdentityCache, directory: Directory) -> None:
@@ -114,7 +114,7 @@ async def test_concurrent_calls_share_one_lookup(cache: IdentityCache, directory
     await directory.has_been_asked(1)
     directory.held_back.set()
     assert await asyncio.gather(*waiting) == [principal()] * 50
-    assert directory.look_ups == 1
+    assert directory.lookups == 1
 
 
 async def test_a_canceled_call_does_not_end_the_lookup_of_others(cache: IdentityCache, directory: Directory) -> None:
@@ -126,7 +126,7 @@ async def test_a_canceled_call_does_not_end_the_lookup_of_others(cache: Identity
     directory.held_back.set()
     assert await second == principal()
     assert first.cancelled()
-    assert directory.look_ups == 1
+    assert directory.lookups == 1
 
 
 @pytest.mark.parametrize("payload", ["acme api_key key-1", "other member max"])
@@ -187,7 +187,7 @@ async def test_every_call_looks_up_while_changes_may_be_missed(cache: IdentityCa
     for _ in range(2):
         for secret_hash in (HASH, unknown):
             await cache.principal_of(secret_hash)
-    assert directory.look_ups == 6
+    assert directory.lookups == 6
 
 
 async def test_a_lookup_started_before_trust_was_lost_is_not_cached_after_it_returns(
@@ -201,14 +201,14 @@ async def test_a_lookup_started_before_trust_was_lost_is_not_cached_after_it_ret
     directory.held_back.set()
     await early
     await cache.principal_of(HASH)
-    assert directory.look_ups == 2
+    assert directory.lookups == 2
 
 
 async def test_a_cache_that_was_never_trusted_is_empty(directory: Directory, clock: Clock) -> None:
     cache = IdentityCache(directory, entries=3, max_age_ms=MAX_AGE_MS, monotonic=clock)
     await cache.principal_of(HASH)
     await cache.principal_of(HASH)
-    assert directory.look_ups == 2
+    assert directory.lookups == 2
 
 
 async def test_a_failure_reaches_every_caller_and_is_not_cached(cache: IdentityCache, directory: Directory) -> None:
@@ -226,7 +226,7 @@ async def test_preloaded_identities_are_not_looked_up(cache: IdentityCache, dire
         *(directory.known[secret_hash] for secret_hash in hashes[:2]),
         None,
     ]
-    assert directory.look_ups == 1
+    assert directory.lookups == 1
 
 
 @pytest.mark.parametrize("payload", ["acme api_key key-0", "other member max"])
@@ -300,4 +300,4 @@ async def test_preloaded_identities_expire_spread_over_half_of_the_longest_age(
 async def test_nothing_is_preloaded_while_changes_may_be_missed(cache: IdentityCache, directory: Directory) -> None:
     cache.distrust()
     assert not await cache.warm(several(directory, 1))
-    assert directory.look_ups == 0
+    assert directory.lookups == 0

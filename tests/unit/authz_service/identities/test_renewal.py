@@ -18,7 +18,7 @@ class Database:
     """A directory with one key for each of many organizations, or many keys of one."""
 
     def __init__(self) -> None:
-        self.look_ups = 0
+        self.lookups = 0
         self.comparisons: list[int] = []
         self.organizations = 1
         self.failure: Exception | None = None
@@ -28,11 +28,11 @@ class Database:
         return Identity(principal(api_key=f"key-{number}", organization=f"acme-{number % self.organizations}"), 0)
 
     async def identity_of(self, secret_hash: bytes) -> Identity | None:
-        self.look_ups += 1
+        self.lookups += 1
         return self.identity(secret_hash)
 
     async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Identity]:
-        self.look_ups += 1
+        self.lookups += 1
         return {secret_hash: self.identity(secret_hash) for secret_hash in hashes}
 
     async def revisions_of(self, organizations: Sequence[str]) -> Mapping[str, int]:
@@ -96,7 +96,7 @@ async def test_a_key_in_use_for_ten_ages_costs_one_lookup_and_a_row_every_ten_se
     for _ in range(10):
         await rounds(cache, time, round(MAX_AGE_MS / 1_000 / ROUND_S))
         await call_with(cache, 1_000)
-    assert database.look_ups == 1_000
+    assert database.lookups == 1_000
     assert database.comparisons == [1] * 30
 
 
@@ -129,7 +129,7 @@ async def test_a_renewal_without_an_answer_is_retried_before_identities_expire(
     assert database.comparisons == [1, 1, 1, 1]
     time.now_s += 29.9
     await call_with(cache, 1)
-    assert database.look_ups == 1
+    assert database.lookups == 1
 
 
 async def test_no_identity_exceeds_the_maximum_age_while_the_database_does_not_answer(

@@ -74,24 +74,24 @@ async def measured(
         return Peer(PORTKEY, [sys.executable, "-c", GATEWAY, str(place.port), answer_to_streams], place.port, "/", {})
 
     monkeypatch.setattr(peers, "_portkey", scripted)
-    told: list[str] = []
+    reports: list[str] = []
     affinity = os.sched_getaffinity(0)
-    found = await measure_all(place, {LITELLM: None, PORTKEY: Path("named")}, LOADS, 0.2, told.append)
+    found = await measure_all(place, {LITELLM: None, PORTKEY: Path("named")}, LOADS, 0.2, reports.append)
     assert os.sched_getaffinity(0) == affinity
     assert list(found) == [PORTKEY]
-    return found[PORTKEY], told
+    return found[PORTKEY], reports
 
 
 @pytest.mark.timeout(60)
 async def test_a_peer_is_measured_and_a_missing_one_is_reported(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(place.directory))
-    figures, told = await measured(
+    figures, reports = await measured(
         place, monkeypatch, "(200, 'text/event-stream', b'data: lorem\\n\\ndata: [DONE]\\n\\n')"
     )
     assert sorted(figures.calls_per_s) == ["JSON", "SSE"]
     assert all(rate > 0 for rate in figures.calls_per_s.values())
     assert figures.failures == []
-    assert told[0].startswith("LiteLLM is left out: pip install")
+    assert reports[0].startswith("LiteLLM is left out: pip install")
     with pytest.raises(OSError, match=r"refused|Connect"):  # the peer is stopped
         await asyncio.open_connection("127.0.0.1", place.port)
 
@@ -106,9 +106,9 @@ async def test_a_failed_load_has_no_figure_and_others_keep_theirs(
     place: Place, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     monkeypatch.setenv("PATH", str(place.directory))
-    figures, told = await measured(place, monkeypatch, answer)
+    figures, reports = await measured(place, monkeypatch, answer)
     assert list(figures.calls_per_s) == ["JSON"]
-    assert any(line.startswith("Portkey failed: SSE: answers") for line in told)
+    assert any(line.startswith("Portkey failed: SSE: answers") for line in reports)
 
 
 @pytest.mark.timeout(60)
@@ -117,7 +117,7 @@ async def test_a_peer_that_does_not_start_is_reported(place: Place, monkeypatch:
         return Peer(PORTKEY, [sys.executable, "-c", "raise SystemExit('no key')"], place.port, "/", {})
 
     monkeypatch.setattr(peers, "_portkey", ending)
-    told: list[str] = []
-    found = await measure_all(place, {PORTKEY: Path("named")}, LOADS, 0.2, told.append)
+    reports: list[str] = []
+    found = await measure_all(place, {PORTKEY: Path("named")}, LOADS, 0.2, reports.append)
     assert found[PORTKEY].calls_per_s == {}
-    assert "no key" in told[0]
+    assert "no key" in reports[0]

@@ -206,11 +206,11 @@ async def test_a_restricted_token_neither_sees_nor_revokes_a_stronger_one(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     strong = (await made(client)).access_token
-    beside = (await made(client, permissions=[KEYS_DISABLE])).access_token
+    other = (await made(client, permissions=[KEYS_DISABLE])).access_token
     weak = await made(client, permissions=[TOKENS_WRITE, TOKENS_READ, KEYS_READ])
     below = (await made(client, permissions=[KEYS_READ])).access_token
     assert await listed(client, **using(weak.secret)) == {weak.access_token.name, below.name}
-    for name in (strong.name, beside.name):
+    for name in (strong.name, other.name):
         absent = name[:-4] + "0000"
         for method, request_type in (
             ("GetAccessToken", pb.GetAccessTokenRequest),
@@ -262,7 +262,7 @@ async def test_a_token_creates_nothing_after_its_concurrent_revocation(
     assert late == 0
 
 
-@pytest.mark.parametrize("who", ["users/l1", "users/nobody", "organizations/acme", "users/me/accessTokens/x"])
+@pytest.mark.parametrize("who", ["users/l1", "users/unknown", "organizations/acme", "users/me/accessTokens/x"])
 async def test_tokens_of_other_users_are_denied(client: Client, who: str) -> None:
     assert (await client.failure("CreateAccessToken", create(parent=who))).code is DENIED
     assert (await client.failure("ListAccessTokens", pb.ListAccessTokensRequest(parent=who))).code is DENIED

@@ -54,7 +54,7 @@ async def test_a_user_can_read_their_own_user(client: Client, owner: asyncpg.Con
     assert (await me(client, "member")).email == ""
 
 
-@pytest.mark.parametrize("name", ["users/super", "users/nobody", "organizations/acme", "users/", "me", "users/me/x"])
+@pytest.mark.parametrize("name", ["users/super", "users/unknown", "organizations/acme", "users/", "me", "users/me/x"])
 async def test_other_users_are_not_visible(client: Client, name: str) -> None:
     failure = await client.failure("GetUser", pb.GetUserRequest(name=name), "member")
     assert failure.code is DENIED

@@ -71,7 +71,7 @@ async def test_an_admin_creates_keys_for_lower_roles_in_the_subtree(client: Clie
 
 @pytest.mark.parametrize(
     ("caller", "member"),
-    [("member", "below"), ("sub", "l1"), ("sub", "sales"), ("l1", "l1-peer"), ("l1", "super"), ("super", "nobody")],
+    [("member", "below"), ("sub", "l1"), ("sub", "sales"), ("l1", "l1-peer"), ("l1", "super"), ("super", "unknown")],
 )
 async def test_a_key_for_an_unreachable_member_gets_the_error_of_a_missing_member(
     client: Client, owner: asyncpg.Connection, caller: str, member: str

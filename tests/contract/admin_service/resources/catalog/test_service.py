@@ -155,7 +155,7 @@ async def test_a_missing_resource_is_denied(client: Client) -> None:
         ("GetModel", catalog_pb2.GetModelRequest(name="models/nothing")),
         ("GetModel", catalog_pb2.GetModelRequest(name="providers/openai")),
         ("ListModelPrices", catalog_pb2.ListModelPricesRequest(parent="models/nothing")),
-        ("GetProvider", catalog_pb2.GetProviderRequest(name="providers/nobody")),
+        ("GetProvider", catalog_pb2.GetProviderRequest(name="providers/unknown")),
     ):
         assert await client.code(method, request, "super") is grpc.StatusCode.PERMISSION_DENIED
 

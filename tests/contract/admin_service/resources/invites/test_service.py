@@ -114,7 +114,7 @@ async def test_an_invite_has_the_requested_bounds(client: Client) -> None:
         ({"expire_time": Timestamp(seconds=2**62)}, "invite.expire_time"),
         ({"max_uses": -1}, "invite.max_uses"),
         ({"max_uses": 1001}, "invite.max_uses"),
-        ({"email": "nobody"}, "invite.email"),
+        ({"email": "unknown"}, "invite.email"),
         ({"email_domain": "localhost"}, "invite.email_domain"),
         ({"email": "ada@example.org", "email_domain": "example.org"}, "invite.email_domain"),
         ({"role": role_pb2.ROLE_UNSPECIFIED}, "invite.role"),
@@ -200,9 +200,9 @@ async def test_an_admin_cannot_invite_to_a_role_they_cannot_grant(
 
 
 async def test_an_unreachable_group_gets_the_error_of_a_missing_one(client: Client) -> None:
-    beside = await client.failure("CreateInvite", create(invitation(L1_ADMIN, "sales")), "l1")
+    unreachable = await client.failure("CreateInvite", create(invitation(L1_ADMIN, "sales")), "l1")
     absent = await client.failure("CreateInvite", create(invitation(L1_ADMIN, "absent")), "l1")
-    assert beside.message.replace("sales", "absent") == absent.message
+    assert unreachable.message.replace("sales", "absent") == absent.message
     foreign = Invite(role=MEMBER, group="organizations/other/groups/eng")
     assert (await client.failure("CreateInvite", create(foreign))).reason == "PERMISSION_DENIED"
 
@@ -226,10 +226,10 @@ async def test_an_invite_into_a_deleted_group_is_refused(client: Client, owner: 
 async def test_deleting_a_group_revokes_the_pending_invites_into_it(client: Client, owner: asyncpg.Connection) -> None:
     await owner.execute("UPDATE members SET group_id = 'platform' WHERE group_id = 'inference'")
     into = (await client.call("CreateInvite", create(invitation(group="inference")))).invite
-    beside = (await client.call("CreateInvite", create())).invite
+    unreachable = (await client.call("CreateInvite", create())).invite
     await client.call("DeleteGroup", group_pb2.DeleteGroupRequest(name=group_named("inference")))
     states = {invite.name: invite.state for invite in await listed(client)}
-    assert states == {into.name: Invite.STATE_REVOKED, beside.name: Invite.STATE_PENDING}
+    assert states == {into.name: Invite.STATE_REVOKED, unreachable.name: Invite.STATE_PENDING}
 
 
 async def test_a_personal_account_has_no_invites(client: Client, owner: asyncpg.Connection) -> None:
@@ -263,7 +263,7 @@ async def test_a_repeated_batch_creates_nothing_and_shows_no_tokens(client: Clie
         (batch(), "emails"),
         (batch("a@example.org", "A@Example.org"), "emails"),
         (batch("a@example.org", "a@example.org"), "emails"),
-        (batch("a@example.org", "nobody"), "emails[1]"),
+        (batch("a@example.org", "unknown"), "emails[1]"),
         (batch(*(f"p{number}@example.org" for number in range(101))), "emails"),
         (batch("a@example.org", email="b@example.org"), "invite.email"),
         (batch("a@example.org", email_domain="example.org"), "invite.email_domain"),

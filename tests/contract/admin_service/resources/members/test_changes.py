@@ -322,7 +322,7 @@ async def test_a_batch_changes_members_in_the_given_order(client: Client, owner:
 
 
 @pytest.mark.parametrize(
-    "odd", ["organizations/other/members/stranger", named("nobody"), named("sales"), named("l1-peer"), "member", ""]
+    "odd", ["organizations/other/members/stranger", named("unknown"), named("sales"), named("l1-peer"), "member", ""]
 )
 async def test_a_batch_changes_all_members_or_none(client: Client, owner: asyncpg.Connection, odd: str) -> None:
     names = [named("member"), odd, named("below")]

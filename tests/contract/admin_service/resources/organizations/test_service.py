@@ -120,7 +120,7 @@ async def test_a_repeated_creation_creates_one_organization(client: Client, owne
         (create(display_name="x" * 201), "organization.display_name"),
         (create(time_zone="Mars/Olympus"), "organization.time_zone"),
         (create(input_estimate=9), "organization.input_estimate"),
-        (create(billing_email="nobody"), "organization.billing_email"),
+        (create(billing_email="unknown"), "organization.billing_email"),
         (create("Not-An-Id"), "organization_id"),
         (create(request_id="1"), "request_id"),
     ],
@@ -166,7 +166,7 @@ async def test_an_update_changes_only_the_fields_in_its_mask(client: Client) -> 
     assert await get(client) == replaced
 
 
-@pytest.mark.parametrize("path", ["colour", "display_name.x", "settings"])
+@pytest.mark.parametrize("path", ["color", "display_name.x", "settings"])
 async def test_a_mask_that_names_no_field_is_refused(client: Client, path: str) -> None:
     failure = await client.failure("UpdateOrganization", update(path, display_name="X"))
     assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ("update_mask",))

@@ -35,13 +35,13 @@ class Recorded:
     """Records the calls that a connection passes on. Only the test answers them."""
 
     begun: list[tuple[Stream, bytes]] = field(default_factory=list)
-    cancelled: list[int] = field(default_factory=list)
+    canceled: list[int] = field(default_factory=list)
 
     def begin(self, stream: Stream, message: bytes) -> None:
         self.begun.append((stream, message))
 
     def cancel(self, stream: Stream) -> None:
-        self.cancelled.append(stream.stream_id)
+        self.canceled.append(stream.stream_id)
 
     @property
     def messages(self) -> list[bytes]:

@@ -115,14 +115,14 @@ async def test_an_unknown_method_is_unimplemented(channel: grpc.aio.Channel) -> 
 
 async def test_a_call_past_its_deadline_fails_and_its_handler_ends(channel: grpc.aio.Channel, answers: Answers) -> None:
     assert (await status(channel, "Wait", timeout_s=0.2))[0] is StatusCode.DEADLINE_EXCEEDED
-    await _until(lambda: answers.cancelled == 1)
+    await _until(lambda: answers.canceled == 1)
 
 
 async def test_a_canceled_call_ends_its_handler(channel: grpc.aio.Channel, answers: Answers) -> None:
     call = _method(channel, "Wait")(b"")
     await _until(lambda: answers.under_way == 1)
     call.cancel()
-    await _until(lambda: answers.cancelled == 1)
+    await _until(lambda: answers.canceled == 1)
     assert await ask(channel, "Echo", b"y") == b"y"
 
 
@@ -143,7 +143,7 @@ async def test_a_stop_waits_no_longer_than_its_grace_period(tmp_path: Path, answ
             waiting = asyncio.ensure_future(status(channel, "Wait"))
             await _until(lambda: answers.under_way == 1)
         assert (await waiting)[0] is StatusCode.UNAVAILABLE
-        assert answers.cancelled == 1
+        assert answers.canceled == 1
 
 
 async def _until(condition: object) -> None:

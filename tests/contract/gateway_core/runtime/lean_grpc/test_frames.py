@@ -252,7 +252,7 @@ def test_a_stream_error_ends_only_that_stream(what: str) -> None:
     connection.receive(data)
     (ended,) = [one for one in sent(connection) if one.kind is Kind.RST_STREAM]
     assert (ended.stream_id, ended.payload[-1]) == (1, code)
-    assert calls.cancelled == [stream.stream_id for stream, _ in calls.begun]
+    assert calls.canceled == [stream.stream_id for stream, _ in calls.begun]
     connection.receive(call(3))
     assert (calls.messages[-1], connection.is_over) == (b"hello", False)
 

@@ -106,7 +106,7 @@ async def test_a_closed_connection_is_reported_as_lost_and_replaced(
 
 async def test_no_loss_is_reported_before_the_first_connection(settings: UsageSettings) -> None:
     log = Log()
-    unreachable = make_settings("postgresql://nobody:x@127.0.0.1:1/none", "redis://unused")
+    unreachable = make_settings("postgresql://unknown:x@127.0.0.1:1/none", "redis://unused")
     async with running(log.listener(unreachable)):
         await asyncio.sleep(0.2)
     assert not log.lost.is_set()

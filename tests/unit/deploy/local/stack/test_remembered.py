@@ -1,4 +1,4 @@
-"""What a later start takes over from an earlier one, and what makes it start from the beginning."""
+"""Values that a start reuses from an earlier start, and changes that make it build them again."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ from deploy.local.stack.remembered import remembered
 CATALOG = REPOSITORY / "deploy" / "catalog.yaml"
 
 
-def test_a_value_is_made_again_only_for_another_source(tmp_path: Path) -> None:
+def test_a_value_is_built_again_only_for_another_source(tmp_path: Path) -> None:
     made = iter(range(10))
     file = tmp_path / "value.json"
     assert [remembered(file, source, lambda: next(made)) for source in ("a", "a", "b", "b", "a")] == [0, 0, 1, 1, 2]
@@ -29,14 +29,14 @@ def test_a_value_is_made_again_only_for_another_source(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"source": "a"}', '"a"'])
-def test_a_damaged_memory_counts_as_none(tmp_path: Path, content: str) -> None:
+def test_a_damaged_cache_file_counts_as_absent(tmp_path: Path, content: str) -> None:
     file = tmp_path / "value.json"
     file.write_text(content)
     assert remembered(file, "a", lambda: "made") == "made"
     assert json.loads(file.read_text())["value"] == "made"
 
 
-def test_a_changed_catalogue_is_read_again(tmp_path: Path) -> None:
+def test_a_changed_catalog_is_read_again(tmp_path: Path) -> None:
     catalog = tmp_path / "catalog.yaml"
     shutil.copy(CATALOG, catalog)
     before = read_catalog(catalog, tmp_path / "summary.json")
@@ -46,7 +46,7 @@ def test_a_changed_catalogue_is_read_again(tmp_path: Path) -> None:
     assert "ANOTHER_API_KEY" in {provider.credential_env for provider in after.providers}
 
 
-def test_a_catalogue_that_became_invalid_is_refused(tmp_path: Path) -> None:
+def test_a_catalog_that_became_invalid_is_refused(tmp_path: Path) -> None:
     catalog = tmp_path / "catalog.yaml"
     shutil.copy(CATALOG, catalog)
     read_catalog(catalog, tmp_path / "summary.json")
@@ -70,7 +70,7 @@ def files(tmp_path: Path) -> EnvoyFiles:
 
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> list[EnvoyFiles]:
-    """Collects what the configuration is built from, and builds it."""
+    """Builds the configuration, and returns the inputs it was built from."""
     collected: list[EnvoyFiles] = []
     build = envoy_bootstrap.write_bootstrap
 
@@ -89,7 +89,7 @@ def test_envoys_configuration_is_built_once_for_the_same_inputs(files: EnvoyFile
     assert (len(built), files.home.bootstrap_file.read_text()) == (1, text)
 
 
-def test_envoys_configuration_follows_everything_it_is_built_from(files: EnvoyFiles, built: list[EnvoyFiles]) -> None:
+def test_envoys_configuration_is_built_again_for_any_changed_input(files: EnvoyFiles, built: list[EnvoyFiles]) -> None:
     identity = IdentityProvider("staff", "https://id.example", ("console",), jwks_uri="https://id.example/keys")
     prepare_files(files, None)
     prepare_files(files, "127.0.0.1:4317")
@@ -111,7 +111,7 @@ def test_envoys_configuration_follows_everything_it_is_built_from(files: EnvoyFi
     assert files.home.bootstrap_file.exists()
 
 
-def test_a_changed_credential_reaches_its_file_although_the_configuration_stays(
+def test_a_changed_credential_reaches_its_file_without_a_new_configuration(
     files: EnvoyFiles, built: list[EnvoyFiles]
 ) -> None:
     prepare_files(files, None)
@@ -121,7 +121,9 @@ def test_a_changed_credential_reaches_its_file_although_the_configuration_stays(
     assert "secret" not in files.home.bootstrap_stamp_file.read_text()
 
 
-def test_code_that_changed_counts(files: EnvoyFiles, built: list[EnvoyFiles], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_code_counts_as_a_changed_input(
+    files: EnvoyFiles, built: list[EnvoyFiles], monkeypatch: pytest.MonkeyPatch
+) -> None:
     prepare_files(files, None)
     monkeypatch.setattr(envoy_files, "source_of", lambda *_: "of other code")
     prepare_files(files, None)
@@ -141,8 +143,8 @@ def test_code_that_changed_counts(files: EnvoyFiles, built: list[EnvoyFiles], mo
         ),
     ],
 )
-def test_a_start_loads_no_library_that_only_other_commands_use(module: str, heavy: set[str]) -> None:
-    """Importing was most of what a start took: each of these costs between a tenth of a second and a whole one."""
+def test_a_start_imports_no_library_that_only_other_commands_use(module: str, heavy: set[str]) -> None:
+    """Imports used to take most of a start: each of these libraries costs between 0.1 s and 1 s."""
     code = f"import sys, {module}; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert heavy & set(result.stdout.split()) == set()
