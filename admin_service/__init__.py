@@ -1,1 +1,1 @@
-"""Configuration of the gateway: the admin API over organizations, members, keys and credits."""
+"""The admin API over organizations, members, keys and credits: it configures the gateway."""

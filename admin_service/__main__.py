@@ -1,4 +1,4 @@
-"""`python -m admin_service`."""
+"""`python -m admin_service` runs the service."""
 
 import sys
 

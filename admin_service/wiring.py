@@ -1,4 +1,4 @@
-"""admin_service as a gRPC service."""
+"""Builds admin_service as a gRPC service."""
 
 import asyncio
 import logging
@@ -12,11 +12,11 @@ import asyncpg
 import grpc
 
 from admin_service.access.directory import Directory
-from admin_service.access.identity_tokens import EdgeProof, Identities, IdentityTokens
+from admin_service.access.identity_tokens import BearerTokens, EdgeProof, IdentityTokens
 from admin_service.listing.page_tokens import PageTokens
 from admin_service.outbox import metrics as outbox_metrics
 from admin_service.outbox.delivery import Outbox
-from admin_service.outbox.mail import MailServer
+from admin_service.outbox.mail_channel import MailServer
 from admin_service.resources.access_tokens.service import AccessTokensApi
 from admin_service.resources.accounts.service import AccountsApi
 from admin_service.resources.api_keys.changes import ApiKeyChanges, KeyMaker
@@ -31,7 +31,7 @@ from admin_service.resources.invites.service import InvitesApi
 from admin_service.resources.members.service import MembersApi
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.resources.organizations.service import OrganizationsApi
-from admin_service.serving.changes import Changes
+from admin_service.serving.change_transaction import Changes
 from admin_service.serving.guard import Guard, ResourceApi
 from gateway_core.model.catalog.entries import Catalog
 from gateway_core.model.ids import make_id
@@ -54,7 +54,7 @@ _PROBE_TIMEOUT_S: Final = 1.0
 
 
 class AdminService:
-    """What the service shell runs."""
+    """The service that the service shell runs."""
 
     def __init__(self, pool: asyncpg.Pool, apis: Sequence[ResourceApi], guard: Guard) -> None:
         self._pool = pool
@@ -68,14 +68,14 @@ class AdminService:
         server.add_generic_rpc_handlers(self._handlers)
 
     def begin_stop(self) -> None:
-        """Every call of this service ends by itself."""
+        """Does nothing: every call of this service ends by itself."""
 
     def is_ready(self) -> bool:
         """Whether PostgreSQL answered the last probe."""
         return self._answers
 
     async def watch_database(self) -> None:
-        """Probes PostgreSQL until cancelled."""
+        """Probes PostgreSQL until canceled."""
         while True:
             answers = await self._probe()
             if answers != self._answers:
@@ -94,7 +94,7 @@ class AdminService:
 async def open_service(
     settings: AdminSettings, tracing: Tracing, catalog: Catalog, metrics: Metrics = NO_METRICS
 ) -> AsyncIterator[AdminService]:
-    """The service with its connections, and the catalogue stored. Waits for PostgreSQL without end, and for its schema.
+    """Opens the service with its connections, and stores the catalog. Waits forever for PostgreSQL and for its schema.
 
     Raises:
         StartRefusedError: the database does not have the schema of this release, or the settings log in as another role.
@@ -107,7 +107,7 @@ async def open_service(
         await until_available(lambda: _store(pool, catalog))
         pepper = bytes.fromhex(settings.key_pepper.get_secret_value())
         proof = EdgeProof(settings.edge_secret.get_secret_value() if settings.edge_secret else None)
-        identities = Identities(Directory(pool, pepper), IdentityTokens(pool, proof, _make_user_id))
+        identities = BearerTokens(Directory(pool, pepper), IdentityTokens(pool, proof, _make_user_id))
         guard = Guard(pool, identities, proof, tracing, make_incident_id=lambda: secrets.token_hex(8))
         page_tokens = PageTokens(pepper, time.time)
         personal_accounts = PersonalAccounts(_new_id)
@@ -137,7 +137,7 @@ async def open_service(
 
 
 def _delivering(pool: asyncpg.Pool, settings: AdminSettings) -> AbstractAsyncContextManager[None]:
-    """Delivers messages to people while the context is open. Without a mail server they wait."""
+    """Delivers outbox messages while the context is open. Without a mail server they wait."""
     if settings.smtp_address is None:
         return nullcontext()
     host, _, port = settings.smtp_address.rpartition(":")

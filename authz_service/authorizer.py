@@ -1,4 +1,4 @@
-"""Answers one call: route, key, principal, parameters, decision, hold. The only place where these meet."""
+"""Decides one call: finds its route, key, principal and parameters, makes the decision, and places the hold."""
 
 import logging
 import os
@@ -8,25 +8,25 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from authz_service.holds.admission import Admissions, SeedingError
-from authz_service.holds.holds_table import HoldRegister, PlacedHold
+from authz_service.holds.hold_writer import HoldWriter, PlacedHold
 from authz_service.identities.cache import IdentityCache
 from authz_service.model_list import list_models
 from authz_service.request.call import Call
 from authz_service.request.credentials import INVALID_KEY, KeyHashes, find_api_key
 from authz_service.request.parameters import read_parameters
 from authz_service.request.terms import PreparedTerms, TermsMemory
-from gateway_core.contract.dialects import dialect_of_path
 from gateway_core.contract.headers import DIALECT_VERSION, GEMINI_API_KEY
-from gateway_core.model.calls.decision import MICROSECONDS_PER_SECOND, Admission, Prices, admit, refuse_principal
+from gateway_core.contract.path_dialects import dialect_of_path
+from gateway_core.model.calls.decision import MICROSECONDS_PER_SECOND, Admission, CatalogView, admit, refuse_principal
 from gateway_core.model.calls.holds import sign_hold
 from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.placements import Placed, Refused
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.model.dialects import Dialect, ModelCall, ModelList, classify
+from gateway_core.model.endpoints import Dialect, ModelCall, ModelList, classify
 from gateway_core.model.ids import make_id
 from gateway_core.model.limits.cycles import PeriodClock
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres import connections as postgres
 from gateway_core.stores.redis import connections as redis
 
@@ -42,24 +42,24 @@ _TRY_AGAIN: Final = Refusal(
 
 @record(frozen=True, slots=True)
 class Admitted:
-    """The call passes with this hold."""
+    """The call may pass with this hold."""
 
     admission: Admission
     token: str
     shared_answer: bytes
-    """What Envoy is answered to every call of the same terms: `envoy_messages.shared_answer`."""
+    """The part of the response to Envoy that all calls with the same terms share (`envoy_messages.shared_answer`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The call is answered here; `body` is JSON."""
+    """authz_service answers the call itself. `body` is JSON."""
 
     body: str
 
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """The call does not pass."""
+    """The call may not pass."""
 
     refusal: Refusal
     dialect: Dialect
@@ -70,7 +70,7 @@ Outcome = Admitted | Answered | Denied
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Keys of the deployment; never shown."""
+    """Secret keys of the deployment. They are never shown."""
 
     hold_signing_key: bytes = field(repr=False)
     key_pepper: bytes = field(repr=False)
@@ -78,12 +78,12 @@ class Secrets:
 
 @dataclass(slots=True)
 class Authorizer:
-    """Everything a decision needs, opened once."""
+    """Everything that a decision needs. Opened once per process."""
 
     identities: IdentityCache
     admissions: Admissions
-    register: HoldRegister
-    prices: Callable[[], Prices]
+    register: HoldWriter
+    prices: Callable[[], CatalogView]
     secrets: Secrets
     hold_life_ms: int
     now_ns: Callable[[], int] = time.time_ns
@@ -96,7 +96,7 @@ class Authorizer:
         self.terms = TermsMemory(PeriodClock(), self.secrets.hold_signing_key)
 
     async def authorize(self, call: Call) -> Outcome:
-        """The outcome of a call. A dependency that does not answer refuses it: nothing passes unchecked."""
+        """Returns the outcome of a call. It refuses the call if a dependency does not answer: no call passes unchecked."""
         path = call.path.partition("?")[0]
         route = classify(call.method, path, _client_dialect(call))
         try:
@@ -111,7 +111,7 @@ class Authorizer:
     async def _authorize(self, call: Call, route: ModelCall | ModelList | None) -> Admitted | Answered | Refusal:
         if route is None:
             asked = f"{call.method} {call.path.partition('?')[0][:200]}"
-            message = f"{asked} is not served here. See the documentation for the endpoints."
+            message = f"{asked} is not a supported endpoint. See the documentation for the list of endpoints."
             return Refusal(RefusalReason.ENDPOINT_NOT_SUPPORTED, message)
         key = find_api_key(call)
         if isinstance(key, Refusal):

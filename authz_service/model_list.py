@@ -1,4 +1,4 @@
-"""Answers `GET /v1/models` in each dialect: the models a key may use. It reaches no provider and costs nothing."""
+"""Answers `GET /v1/models` in each dialect with the models that the key may use. It is free and reaches no provider."""
 
 import json
 from collections.abc import Iterable
@@ -7,11 +7,11 @@ from datetime import UTC, datetime, time
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.catalog.entries import Model
-from gateway_core.model.dialects import Dialect, ModelList
+from gateway_core.model.endpoints import Dialect, ModelList
 
 
 def list_models(route: ModelList, principal: Principal, models: Iterable[Model], now_epoch_s: float) -> str | Refusal:
-    """The JSON answer, or why the one model asked for is not shown."""
+    """Returns the JSON body, or the refusal if the one model requested may not be shown."""
     today = datetime.fromtimestamp(now_epoch_s, UTC).date()
     usable = [
         model
@@ -25,7 +25,7 @@ def list_models(route: ModelList, principal: Principal, models: Iterable[Model],
         return json.dumps(_collection(route.dialect, [render(model) for model in usable]))
     named = next((model for model in usable if model.name == route.model), None)
     if named is None:
-        message = f"The model {route.model[:128]!r} is not among those you may use. GET the list of models to see them."
+        message = f"You may not use the model {route.model[:128]!r}, or it does not exist. GET /v1/models lists what you may use."
         return Refusal(RefusalReason.MODEL_NOT_FOUND, message, "model")
     return json.dumps(render(named))
 

@@ -1,1 +1,1 @@
-"""Measurements, apart from the suite."""
+"""Benchmarks, which are not part of the test suite."""

@@ -1,6 +1,8 @@
-"""Latency that the gateway adds to a call, at one connection: `python -m benchmarks.added_latency` beside a running `./dev up`.
+"""Measures the latency that the gateway adds to a call, on one connection. It needs a running `./dev up`.
 
-Calls the mock provider directly and through the gateway in turns, so that both see the same machine.
+`python -m benchmarks.added_latency` calls the mock provider alternately directly and through the gateway, so both run under the
+same
+conditions.
 """
 
 import argparse
@@ -19,7 +21,7 @@ WARM_UP_CALLS = 50
 
 
 async def measure(home: Path, calls: int) -> dict[str, list[float]]:
-    """Milliseconds of each call, direct and through the gateway."""
+    """Returns the duration of each call in milliseconds, direct and through the gateway."""
     environment = parse_environment((home / "env").read_text(encoding="utf-8"))
     base_url = environment["MEGAROUTER_BASE_URL"]
     host, _, port = base_url.rpartition(":")
@@ -44,7 +46,7 @@ async def measure(home: Path, calls: int) -> dict[str, list[float]]:
 
 
 def main() -> None:
-    """Prints median and 99th percentile of both, and the difference of the medians."""
+    """Prints the median and 99th percentile of both, and the difference of the medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", type=Path, default=Path(".run"))
     parser.add_argument("--calls", type=int, default=500)

@@ -1,7 +1,7 @@
-"""CPU time of a decision: `python -m benchmarks.decision`. Starts a PostgreSQL and a Redis of its own, authz_service inside.
+"""Measures the CPU time of a decision: `python -m benchmarks.decision`. It starts its own PostgreSQL, Redis and authz_service.
 
-Every call is one of Envoy's messages as bytes, read, decided, held on seven scopes and answered as bytes, without any transport;
-several are under way at once, as behind Envoy. The figures are CPU time of each process by the call.
+A call is one of Envoy's messages as bytes. It is parsed, decided, held on seven scopes and answered as bytes, without a transport.
+Several calls are concurrent, as behind Envoy. The figures are the CPU time of each process for one call.
 """
 
 import argparse
@@ -28,10 +28,11 @@ from redis.asyncio import Redis
 from rich.console import Console
 from rich.table import Table
 
-from authz_service.wiring import ROLE, AuthzService, open_authz_service
+from authz_service.check import AuthzService
+from authz_service.wiring import ROLE, open_service
 from benchmarks.process_times import cpu_s, postgres_process, redis_process
 from benchmarks.settlement import databases
-from deploy.local.programs.migration import migrate_with_derived_logins
+from deploy.local.programs.derived_logins import migrate_with_derived_logins
 from deploy.local.stack.database_urls import login_url
 from gateway_core.contract.headers import CLUSTER
 from gateway_core.contract.metadata import REQUEST_NAMESPACE
@@ -91,7 +92,7 @@ _HEADERS: Final = {
     "x-request-id": "5a1b8d61-3c0f-4bd6-9a1c-8e2f0f3c7b55",
     "content-length": "812",
 }
-"""What Envoy passes on of a call of OpenAI's SDK; each has a request id of its own."""
+"""The headers of an OpenAI SDK call that Envoy passes on. Each call also has its own request id."""
 
 _GROUP: Final = (
     "INSERT INTO groups (organization_id, group_id, parent_group_id, path, display_name) VALUES ($1, $2, $3, $4, $2)"
@@ -116,7 +117,7 @@ def _keys(count: int) -> list[str]:
 
 
 async def _fill(owner: asyncpg.Connection, database_url: str, keys: Sequence[str], organizations: int) -> None:
-    """Organizations of four levels with a member at the bottom, the keys spread evenly over them."""
+    """Creates organizations of four levels with a member at the bottom, and spreads the keys evenly over them."""
     await migrate_with_derived_logins(owner, database_url)
     await sync_catalog(owner, CATALOG)
     for number in range(organizations):
@@ -139,7 +140,7 @@ async def _fill(owner: asyncpg.Connection, database_url: str, keys: Sequence[str
 
 
 def _messages(keys: Sequence[str]) -> list[bytes]:
-    """One of Envoy's questions for each key."""
+    """Returns one of Envoy's requests for each key."""
     messages = []
     for key in keys:
         request = external_auth_pb2.CheckRequest()
@@ -171,17 +172,17 @@ async def _running(database_url: str, redis_url: str, metrics: Metrics) -> Async
             "key_pepper": PEPPER,
         }
     )
-    async with open_authz_service(settings, Tracing("authz_service", None), metrics) as service:
-        while not service.is_ready():  # noqa: ASYNC110 - its start has no event
+    async with open_service(settings, Tracing("authz_service", None), metrics) as service:
+        while not service.is_ready():  # noqa: ASYNC110 - the service has no event for its start
             await asyncio.sleep(0.01)
         yield service
 
 
 async def _ask(service: AuthzService, messages: Iterator[bytes], calls: int, at_once: int) -> None:
-    """Has so many calls decided.
+    """Has this many calls decided, `at_once` of them concurrently.
 
     Raises:
-        RuntimeError: one was refused.
+        RuntimeError: a call was refused.
     """
 
     check = service.unary_methods[0].handle
@@ -234,14 +235,16 @@ async def _measure(
 
 
 def main() -> None:
-    """Prints a table, and with `--profile` where the time went."""
+    """Prints a table, and with `--profile` the slowest functions."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=20_000)
-    parser.add_argument("--at-once", type=int, default=32)
+    parser.add_argument("--at-once", type=int, default=32, help="number of concurrent calls (default: %(default)s)")
     parser.add_argument("--keys", type=int, default=100)
     parser.add_argument("--organizations", type=int, default=1)
-    parser.add_argument("--metrics", action="store_true", help="as with a collector")
-    parser.add_argument("--profile", type=int, default=0, help="how many functions to show; slows everything down")
+    parser.add_argument("--metrics", action="store_true", help="record metrics, as with a collector")
+    parser.add_argument(
+        "--profile", type=int, default=0, help="profile, and show this many functions; slows everything down"
+    )
     arguments = parser.parse_args()
     profile = cProfile.Profile() if arguments.profile else None
     with (

@@ -1,7 +1,7 @@
-"""What a page of a large list costs: `python -m benchmarks.listing`. Starts a PostgreSQL of its own and an admin_service inside.
+"""Measures what a page of a large list costs: `python -m benchmarks.listing`. It starts its own PostgreSQL and an admin_service.
 
-Fills an organization with members, each with a key; a tenth has left before, the oldest. Then reads the first, the middle and the
-last page of members and keys through gRPC, as admins who see everything, a large subtree, and a small one.
+The benchmark fills an organization with members who have one key each. The oldest tenth has been removed. It then reads the first,
+the middle and the last page of members and keys over gRPC, as admins who see everything, a large subtree and a small one.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import grpc
 from megarouter.admin.v1 import api_key_pb2, api_key_pb2_grpc, member_pb2, member_pb2_grpc
 
 from admin_service.wiring import ROLE, open_service
-from deploy.local.programs.migration import migrate_with_derived_logins
+from deploy.local.programs.derived_logins import migrate_with_derived_logins
 from deploy.local.programs.postgres import start_postgres
 from deploy.local.stack.database_urls import login_url
 from gateway_core.model.catalog.entries import Catalog
@@ -38,7 +38,7 @@ ADMINS: Final[Mapping[str, tuple[str, str | None]]] = {
     "L1 Admin": ("L1_ADMIN", "large"),
     "Sub-admin": ("SUB_ADMIN", "small"),
 }
-"""What they are called, their roles and groups. One member in 100 stands in the small group, which is below the large one."""
+"""Admins by name, with role and group. One member in 100 is in the small group, which is below the large one."""
 
 _GROUPS: Final = """
 INSERT INTO groups (organization_id, group_id, parent_group_id, path, display_name)
@@ -67,12 +67,12 @@ INSERT INTO access_tokens (access_token_id, user_id, secret_hash, expire_time) V
 
 
 def token_of(admin: str) -> str:
-    """An access token for one of the admins."""
+    """Returns an access token for one of the admins."""
     return ACCESS_TOKEN.make(admin.encode().ljust(32, b"."))
 
 
 async def fill(owner: asyncpg.Connection, present: int) -> None:
-    """The organization: so many members that are present, and a tenth as many that are not."""
+    """Creates the organization, with this many present members and a tenth as many removed ones."""
     former = present // 10
     await owner.execute("INSERT INTO organizations (organization_id, display_name) VALUES ('acme', 'Acme')")
     await owner.execute(_GROUPS)
@@ -92,7 +92,7 @@ async def fill(owner: asyncpg.Connection, present: int) -> None:
 
 @asynccontextmanager
 async def running(database_url: str) -> AsyncIterator[grpc.aio.Channel]:
-    """An admin_service, and a channel to it."""
+    """Runs an admin_service, and opens a channel to it."""
     settings = AdminSettings.model_validate(
         {
             "listen": "127.0.0.1:0",
@@ -113,14 +113,14 @@ async def running(database_url: str) -> AsyncIterator[grpc.aio.Channel]:
 
 
 class Lists:
-    """Calls the lists as an admin."""
+    """Calls the list RPCs as an admin."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._members: Any = member_pb2_grpc.MembersStub(channel)
         self._keys: Any = api_key_pb2_grpc.ApiKeysStub(channel)
 
     async def page(self, kind: str, admin: str, size: int, token: str) -> tuple[int, str]:
-        """Rows of a page, and the token of the next one."""
+        """Returns the number of rows on a page, and the token of the next page."""
         metadata = [("authorization", f"Bearer {token_of(admin)}")]
         if kind == "keys":
             keys = api_key_pb2.ListApiKeysRequest(parent=PARENT, page_size=size, page_token=token)
@@ -135,7 +135,7 @@ class Lists:
         return len(answer.members), answer.next_page_token
 
     async def tokens(self, kind: str, admin: str) -> tuple[int, Sequence[str]]:
-        """How many rows there are, and the tokens of the first, the middle and the last page that is full."""
+        """Returns the number of rows, and the tokens of the first, middle and last full page."""
         tokens, total, rows = [""], 0, 0
         while True:
             rows, token = await self.page(kind, admin, WALK_PAGE, tokens[-1])
@@ -146,7 +146,7 @@ class Lists:
             tokens.append(token)
 
     async def median_ms(self, kind: str, admin: str, size: int, token: str, calls: int) -> float:
-        """Of the whole call, as the client sees it."""
+        """Returns the median duration of a call in milliseconds, as the client sees it."""
         times = []
         for _ in range(calls):
             started = time.perf_counter()
@@ -174,10 +174,10 @@ async def measure(database_url: str, present: int, calls: int) -> None:
 
 
 def main() -> None:
-    """Runs it."""
+    """Runs the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--members", type=int, default=100_000)
-    parser.add_argument("--calls", type=int, default=20, help="of which the median is taken")
+    parser.add_argument("--calls", type=int, default=20, help="calls for each median (default: %(default)s)")
     arguments = parser.parse_args()
     with socket.socket() as probe, tempfile.TemporaryDirectory() as folder:
         probe.bind(("127.0.0.1", 0))

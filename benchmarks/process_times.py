@@ -1,4 +1,4 @@
-"""CPU time of the servers a benchmark runs against, by what Linux says of their processes."""
+"""CPU time of the servers that a benchmark runs against, from Linux's `/proc`."""
 
 import os
 from pathlib import Path
@@ -10,13 +10,13 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_s(process_id: int) -> float:
-    """Of a process and of its children, those that have ended included."""
+    """Returns the CPU time in seconds of a process and its children, including those that have ended."""
     children = Path(f"/proc/{process_id}/task/{process_id}/children").read_text(encoding="ascii").split()
     return _own_s(process_id, ended_children=True) + sum(_own_s(int(child)) for child in children)
 
 
 async def postgres_process(database_url: str) -> int:
-    """The process that all others of this PostgreSQL descend from."""
+    """Returns the id of the main process of this PostgreSQL."""
     connection = await asyncpg.connect(database_url)
     backend = await connection.fetchval("SELECT pg_backend_pid()")
     status = Path(f"/proc/{backend}/stat").read_text(encoding="ascii")  # noqa: ASYNC240 - no disk
@@ -25,7 +25,7 @@ async def postgres_process(database_url: str) -> int:
 
 
 async def redis_process(client: Redis) -> int:
-    """The process of this Redis."""
+    """Returns the process id of this Redis."""
     return int((await client.info("server"))["process_id"])
 
 
@@ -38,5 +38,5 @@ def _own_s(process_id: int, *, ended_children: bool = False) -> float:
 
 
 def _fields(status: str) -> list[str]:
-    """From the state on: what stands before may hold blanks."""
+    """Returns the fields from the state on. The fields before it may contain blanks."""
     return status.rpartition(")")[2].split()

@@ -1,7 +1,7 @@
-"""Speed of settlement: prepared calls through usage_service's own pipeline, `python -m benchmarks.settlement`.
+"""Measures the speed of settlement with prepared calls in usage_service's own pipeline: `python -m benchmarks.settlement`.
 
-Starts a PostgreSQL and a Redis of its own in a temporary directory, registers the holds, and settles one report for each: with
-PostgreSQL alone and with Redis following, for one organization that everything belongs to and for a hundred.
+It starts its own PostgreSQL and Redis in a temporary directory, inserts the holds, and settles one report for each. It does so with
+PostgreSQL alone and with Redis following, for one organization that owns everything and for a hundred.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from authz_service.holds.admission import Admissions
-from authz_service.holds.placement_floors import Floors
-from deploy.local.programs.migration import migrate_with_derived_logins
+from authz_service.holds.placement_floors import PlacementFloors
+from deploy.local.programs.derived_logins import migrate_with_derived_logins
 from deploy.local.programs.postgres import start_postgres
 from deploy.local.programs.redis import start_redis
 from gateway_core.model.calls.decision import Limits
@@ -42,40 +42,40 @@ from usage_service.counters.ledger_events import LedgerEvents
 from usage_service.counters.progress import applied_sequences
 from usage_service.metrics import SettlementMetrics
 from usage_service.settlement import pipeline
-from usage_service.settlement.decision import CallReport
+from usage_service.settlement.charge_decision import CallReport
 from usage_service.settlement.entries import Entry, Origin
 from usage_service.settlement.pipeline import SettlementPipeline
 from usage_service.settlement.rows import RecordedSettlement
 from usage_service.settlement.settler import Settler
-from usage_service.wiring import BATCHES_AT_ONCE, ROLE
+from usage_service.wiring import CONCURRENT_BATCHES, ROLE
 
 HOLDS_PER_INSERT = 1_000
 KEYS = 20
-"""Of each organization."""
+"""Keys of each organization."""
 _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One run."""
+    """The figures of one run."""
 
     calls: int
     settle_s: float
-    """Until the last call is on the books."""
+    """Until the last call is recorded in the ledger."""
     follow_s: float | None
-    """Until Redis has counted it too; None without Redis."""
+    """Until Redis has also counted the last call; None without Redis."""
     batches: int
     batch_s: float
-    """Of all batches together; several are under way at once."""
+    """The sum over all batches, several of which are concurrent."""
 
     @property
     def calls_per_s(self) -> float:
-        """On the books, and in Redis if it follows."""
+        """Calls per second in the ledger, and in Redis if it follows."""
         return self.calls / (self.follow_s or self.settle_s)
 
 
 async def measure(database_url: str, redis_url: str | None, calls: int, organizations: int) -> Figures:
-    """Settles calls spread evenly over organizations, in a fresh database."""
+    """Settles calls that are spread evenly over organizations, in a fresh database."""
     settings = make_settings(database_url, redis_url or "redis://unused")
     names = [f"org-{number}" for number in range(1, organizations + 1)]
     reports = await _prepare(database_url, names, calls)
@@ -108,7 +108,7 @@ def _hold(organization: str, number: int) -> Hold:
 async def _following(
     pool: asyncpg.Pool, redis_url: str | None, organizations: Sequence[str]
 ) -> AsyncIterator[CounterFollower | None]:
-    """A follower whose Redis knows every organization; None without Redis."""
+    """Opens a follower whose Redis knows every organization, or yields None without Redis."""
     if redis_url is None:
         yield None
         return
@@ -124,8 +124,8 @@ async def _following(
 
 
 async def _seed(redis: Redis, store: SpendStore, organization: str) -> None:
-    """As authz_service seeds: by a call of each key that costs nothing."""
-    floors = Floors(store.highest_placement, time.monotonic)
+    """Seeds Redis as authz_service does, with a call of each key that costs nothing."""
+    floors = PlacementFloors(store.highest_placement, time.monotonic)
     admissions = Admissions(HoldCounters(redis), store, floors, 1, lambda: f"generation-{next(_numbers)}")
     for number in range(KEYS):
         hold = replace(_hold(organization, number), amount_nano_credits=0)
@@ -138,7 +138,7 @@ async def _check_in_step(redis: Redis, pool: asyncpg.Pool, organizations: Sequen
     applied = await applied_sequences(redis, organizations)
     heads = dict(await LedgerEvents(pool).heads("", len(organizations)))
     if applied != heads:
-        raise RuntimeError("Redis did not follow the ledgers")
+        raise RuntimeError("Redis does not match the ledgers")
 
 
 async def _settle(
@@ -168,7 +168,7 @@ async def _settle(
             interval_ms=settings.settle_interval_ms,
         )
         started = time.perf_counter()
-        async with pipeline.running(settlements, BATCHES_AT_ONCE, settings.shutdown_grace_ms):
+        async with pipeline.running(settlements, CONCURRENT_BATCHES, settings.shutdown_grace_ms):
             for report in reports:
                 await settlements.submit(Entry(report, Origin.STREAM))
             await settlements.drained()
@@ -177,13 +177,13 @@ async def _settle(
             await follower.in_step()
         follow_s = time.perf_counter() - started
     if settler.counts.settled != len(reports):
-        raise RuntimeError("not every call was settled")
+        raise RuntimeError("some calls were not settled")
     return Figures(len(reports), settle_s, None if follower is None else follow_s, len(durations_s), sum(durations_s))
 
 
 @contextmanager
 def databases(directory: Path) -> Iterator[tuple[str, str]]:
-    """URLs of a PostgreSQL and a Redis."""
+    """Runs a PostgreSQL and a Redis, and yields their URLs."""
     with (
         start_postgres(directory / "postgres", _free_port()) as postgres,
         start_redis(directory / "redis", _free_port()) as redis,

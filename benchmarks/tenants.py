@@ -1,4 +1,4 @@
-"""Members and keys for benchmarks, four group levels deep, with a guardrail on every level."""
+"""Creates members and keys for benchmarks, four group levels deep, with a guardrail on every level."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -50,14 +50,14 @@ UPDATE guardrails SET model_whitelist = ARRAY['nothing/of-this']
 async def add_member_with_keys(
     owner: asyncpg.Connection, organization: str, pepper: bytes, count: int, *, refused: int = 0
 ) -> list[str]:
-    """A member at the bottom of four levels with so many keys; returns their secrets.
+    """Creates a member at the bottom of four levels with this many keys. Returns the secrets of the keys.
 
     Args:
         owner: a connection of the database's owner.
-        organization: an organization that has none of the groups.
+        organization: id of an organization that has none of the groups.
         pepper: of the deployment.
-        count: of keys.
-        refused: so many of them, the last, may call no model.
+        count: number of keys.
+        refused: how many of the keys, the last ones, may call no model.
     """
     for level, group in enumerate(LEVELS):
         parent = LEVELS[level - 1] if level else None
@@ -73,11 +73,11 @@ async def add_member_with_keys(
 
 
 async def add_strangers(owner: asyncpg.Connection, keys: int) -> None:
-    """So many keys of other organizations, a thousand each, every key with a guardrail; none of them calls.
+    """Creates this many keys of other organizations, a thousand each, with a guardrail for every key. None of them makes calls.
 
     Args:
-        owner: a connection of the database's superuser, which may leave the triggers out.
-        keys: rounded down to whole organizations.
+        owner: a connection of the database's superuser, who can disable triggers.
+        keys: number of keys, rounded down to whole organizations.
     """
     async with owner.transaction():
         await owner.execute("SET LOCAL session_replication_role = replica")

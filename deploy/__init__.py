@@ -1,1 +1,1 @@
-"""How the gateway is run: the local runner, the mock provider and the catalogue."""
+"""Runs the gateway: the local runner behind `./dev`, the catalog, and the observability configuration."""

@@ -1,1 +1,1 @@
-"""What the four services share: the pure domain, and its edges to the outside."""
+"""Code that the four services share: the pure domain, its stores, and the runtime of a service."""

@@ -1,4 +1,4 @@
-"""A model provider that costs nothing: speaks every dialect of the gateway and keeps its own tally.
+"""A free mock of model providers. It speaks every dialect of the gateway and keeps its own tally.
 
-It imports nothing of the gateway, so its tally is an independent witness of what was served.
+It imports nothing from the gateway, so the tally is an independent record of what was served.
 """

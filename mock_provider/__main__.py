@@ -12,7 +12,7 @@ _DESCRIPTION = """\
 A model provider that costs nothing. Speaks OpenAI (chat completions, completions, responses,
 embeddings), Anthropic (messages) and Gemini (generateContent, streamGenerateContent) under any
 path prefix, and keeps a tally: GET / for people, GET /tally and GET /tally/calls?after=N&limit=M
-as JSON, GET /tally/calls/N/body for the last bodies, DELETE /tally to begin anew.
+as JSON, GET /tally/calls/N/body for the last bodies, DELETE /tally to reset it.
 """
 
 
@@ -37,12 +37,14 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=10005, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=10005, help="port to listen on; 0 chooses a free one (default: %(default)s)"
+    )
     parser.add_argument(
         "--calls-kept",
         type=int,
         default=100_000,
-        help="how many of the last calls to keep one by one, about 2 kB each (default: %(default)s)",
+        help="number of recent calls to keep, about 2 kB each (default: %(default)s)",
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""What a request brought along: credentials, headers that should have stayed behind, the fields a gateway rewrites."""
+"""Notes what a request contains: credentials, headers that the gateway should have removed, and fields that it rewrites."""
 
 import hashlib
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ _TEXT_MAX = 256
 
 
 def note_headers(record: CallRecord, headers: Iterable[tuple[str, str]], query: str) -> None:
-    """Writes into `record` the request id, the credentials (hashed) and the names of the gateway's own headers."""
+    """Adds to `record` the request id, the hashed credentials, and the names of headers that are internal to the gateway."""
     credentials: list[tuple[str, str]] = []
     gateway_headers: list[str] = []
     for raw_name, value in headers:
@@ -30,13 +30,13 @@ def note_headers(record: CallRecord, headers: Iterable[tuple[str, str]], query: 
 
 
 def note_body(record: CallRecord, body: bytes) -> None:
-    """Size and SHA-256 of the body as received."""
+    """Adds the size and SHA-256 of the body as received."""
     record.body_bytes = len(body)
     record.body_sha256 = hashlib.sha256(body).hexdigest()
 
 
 def note_fields(record: CallRecord, fields: dict[str, object]) -> None:
-    """The two top-level fields a gateway may rewrite, as far as they are small enough to keep."""
+    """Adds the two top-level fields that a gateway may rewrite, if they are small enough to keep."""
     record.body_model = _kept(fields.get("model"))
     record.body_stream_options = _kept(fields.get("stream_options"))
 

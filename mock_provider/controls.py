@@ -1,4 +1,4 @@
-"""What a caller may tell the mock provider to do, by `x-mock-*` request headers."""
+"""The `x-mock-*` request headers, by which a caller controls the mock provider."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ _DELAY_MS_MAX = 600_000
 
 
 class ControlError(ValueError):
-    """A control header that is unknown or has an unusable value. The text names the header."""
+    """A control header is unknown or has an invalid value. The text names the header."""
 
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """The wishes of one call; None or zero leaves the matter to the request itself."""
+    """What one call asks for. None or 0 leaves the decision to the request itself."""
 
     input_tokens: int | None = None
     cached_tokens: int | None = None
@@ -36,7 +36,7 @@ class Controls:
 
 @dataclass(frozen=True, slots=True)
 class ControlHeader:
-    """One control header: the field of `Controls` it sets and the inclusive range of its value."""
+    """One control header: the field of `Controls` that it sets, and the inclusive range of its value."""
 
     name: str
     field: str
@@ -103,7 +103,7 @@ HEADERS: tuple[ControlHeader, ...] = (
         "error_body",
         200,
         599,
-        "like x-mock-fail; but with 200 a stream begins and breaks off with the provider's error event",
+        "like x-mock-fail, but with 200 a stream begins and ends with the provider's error event",
     ),
     ControlHeader("x-mock-stall-ms", "stall_ms", 0, _DELAY_MS_MAX, "wait before answering"),
     ControlHeader("x-mock-pace-ms", "pace_ms", 0, _DELAY_MS_MAX, "wait between the events of a stream"),
@@ -147,8 +147,8 @@ _DEFAULTS = Controls()
 def read_controls(headers: Iterable[tuple[str, str]]) -> Controls:
     """Reads the control headers among `headers` (names in any case).
 
-    Raises ControlError for an unknown control, a repeated one, and a value outside its range: a typing error in a
-    test must not pass as the default.
+    Raises ControlError for an unknown control, a repeated one, and a value outside its range, so that a typo in a test does not
+    silently use the default.
     """
     values: dict[str, int] = {}
     for name, value in headers:
@@ -158,7 +158,7 @@ def read_controls(headers: Iterable[tuple[str, str]]) -> Controls:
         if header is None:
             raise ControlError(f"unknown control header {name.lower()}")
         if header.field in values:
-            raise ControlError(f"{header.name} is given twice")
+            raise ControlError(f"{header.name} is given twice; send it once")
         values[header.field] = _read_value(header, value)
     return Controls(**values) if values else _DEFAULTS
 

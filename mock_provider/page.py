@@ -1,4 +1,4 @@
-"""The tally as a page for people."""
+"""The tally as an HTML page."""
 
 from collections.abc import Iterable
 from html import escape
@@ -6,7 +6,7 @@ from html import escape
 from mock_provider.tally import COUNT_NAMES, CallRecord, Finished, Tally, Totals
 
 _RECENT_CALLS = 50
-_COUNT_TITLES = ("Input", "Cache read", "Cache write 5m", "Cache write 1h", "Output", "of it reasoning")
+_COUNT_TITLES = ("Input", "Cache read", "Cache write 5m", "Cache write 1h", "Output", "Reasoning")
 _STYLE = """
 :root { color-scheme: light dark; --line: #d9dee5; --dim: #667085; --card: #f6f8fa; --bad: #b42318; --good: #067647 }
 @media (prefers-color-scheme: dark) {
@@ -24,7 +24,7 @@ th { color: var(--dim); font-weight: 500 } .n { text-align: right; font-variant-
 
 
 def render_page(tally: Tally) -> str:
-    """A page that needs nothing but itself and renews itself every five seconds."""
+    """Returns a self-contained page that reloads every five seconds."""
     recent = tally.recent_calls(_RECENT_CALLS)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="5">
@@ -76,7 +76,7 @@ def _call_table(records: Iterable[CallRecord]) -> str:
         "Request id",
         "Status",
         "Ended",
-        "Usage told",
+        "Usage reported",
         "Input",
         "Cached",
         "Output",

@@ -1,4 +1,4 @@
-"""Writes one answer to the connection, faults included, and notes what really went out."""
+"""Writes one answer to the connection, with the requested faults, and records what was written."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from mock_provider.tally import CallRecord, Finished, UsageReported
 
 
 class Reply:
-    """Writes one answer and keeps its record true at every moment."""
+    """Writes one answer and keeps its record accurate at every moment."""
 
     def __init__(self, request: web.Request, record: CallRecord, dialect: Dialect, serial: str) -> None:
         self._request = request
@@ -19,7 +19,7 @@ class Reply:
         self._headers = dialect.response_headers(serial)
 
     async def fail(self, status: int, message: str, parameter: str | None = None) -> web.StreamResponse:
-        """An error answer in the shape of the dialect."""
+        """Writes an error answer in the shape of the dialect."""
         if status in (429, 503):
             self._headers["retry-after"] = "1"
         await self._send_json(status, self._dialect.error(status, message, parameter))
@@ -27,7 +27,7 @@ class Reply:
         return self._response
 
     async def whole(self, job: Job) -> web.StreamResponse:
-        """One JSON answer."""
+        """Writes one JSON answer."""
         answer = self._dialect.answer(job)
         if job.controls.hang_up_after is not None:
             return await self._send_half(answer.payload)
@@ -40,7 +40,7 @@ class Reply:
         return self._response
 
     async def stream(self, job: Job) -> web.StreamResponse:
-        """A stream of events, paced, split and broken off as the call asked for."""
+        """Writes a stream of events, paced, split and broken off as the call requested."""
         controls = job.controls
         headers = self._headers | {
             "content-type": self._dialect.stream_content_type(job),
@@ -81,7 +81,7 @@ class Reply:
             record.note_usage_sent(event.usage, UsageReported.COMPLETE if event.final else UsageReported.PARTIAL)
 
     async def _send_json(self, status: int, payload: bytes) -> None:
-        """Returns when the answer has been handed to the connection, so that the record may call it written."""
+        """Returns once the answer is written to the connection, so that the record can count it as written."""
         self._record.status = status
         self._response = web.Response(
             status=status, body=payload, headers=self._headers | {"content-type": "application/json"}
@@ -110,4 +110,4 @@ async def _write(response: web.StreamResponse, payload: bytes, split_bytes: int)
         return
     for start in range(0, len(payload), split_bytes):
         await response.write(payload[start : start + split_bytes])
-        await asyncio.sleep(0)  # Lets the piece leave on its own.
+        await asyncio.sleep(0)  # Sends the piece by itself.

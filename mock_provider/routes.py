@@ -1,4 +1,4 @@
-"""From a request path to the endpoint of a provider, and to the habits of that provider."""
+"""Maps a request path to the endpoint of a provider, and to the habits of that provider."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from functools import lru_cache
 
 
 class Endpoint(StrEnum):
-    """The operations the mock provider serves."""
+    """The operations that the mock provider serves."""
 
     CHAT_COMPLETIONS = "chat_completions"
     COMPLETIONS = "completions"
@@ -19,19 +19,19 @@ class Endpoint(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """Where makers of OpenAI-compatible servers differ from OpenAI in chat and legacy completions."""
+    """How OpenAI-compatible providers differ from OpenAI in chat and legacy completions."""
 
     stream_options_accepted: bool = True
-    """False: `stream_options` is refused with 422, as an unknown field."""
+    """False: `stream_options` is refused with 422 as an unknown field."""
     usage_unasked: bool = False
-    """True: the last chunk of every stream carries the usage."""
+    """True: the last chunk of every stream has the usage, even if not requested."""
     reasoning_apart: bool = False
     """True: `completion_tokens` excludes reasoning, which only `total_tokens` includes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a path leads. The other fields are set where the path itself says so."""
+    """The target of a path. The optional fields are set if the path determines them."""
 
     endpoint: Endpoint
     habits: Habits | None = None
@@ -64,7 +64,7 @@ _BY_MODEL = (
     ("command-", _COHERE),
 )
 
-# Order matters: `/chat/completions` also ends in `/completions`.
+# Order matters: `/chat/completions` also ends with `/completions`.
 _SUFFIXES = (
     ("/chat/completions", Endpoint.CHAT_COMPLETIONS),
     ("/completions", Endpoint.COMPLETIONS),
@@ -77,7 +77,7 @@ _GEMINI = re.compile(r"/models/(?P<model>[^/]+):(?P<method>generateContent|strea
 
 @lru_cache(maxsize=1024)
 def route(path: str) -> Route | None:
-    """The endpoint behind `path` (percent-decoded, without query), whatever its prefix; None if there is none."""
+    """Returns the endpoint of `path` (percent-decoded, without query) under any prefix, or None if there is none."""
     gemini = _GEMINI.search(path)
     if gemini is not None:
         streamed = gemini["method"] == "streamGenerateContent"
@@ -89,7 +89,7 @@ def route(path: str) -> Route | None:
 
 
 def habits_of(route: Route, model: str) -> Habits:
-    """The habits that the path names, else those of the maker of `model`, else OpenAI's."""
+    """Returns the habits of the provider in the path, otherwise those of the maker of `model`, otherwise OpenAI's."""
     if route.habits is not None:
         return route.habits
     return next((habits for prefix, habits in _BY_MODEL if model.startswith(prefix)), OPENAI_HABITS)

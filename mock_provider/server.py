@@ -1,4 +1,4 @@
-"""The HTTP server: provider paths, the tally, and an orderly end."""
+"""The HTTP server: provider paths, the tally, and an orderly shutdown."""
 
 import asyncio
 import json
@@ -18,45 +18,45 @@ _BACKLOG = 1024
 
 
 class TallyService:
-    """The paths under `/tally`, `/` and `/healthz`."""
+    """Serves `/`, `/healthz` and the paths under `/tally`."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
 
     async def totals(self, _request: web.Request) -> web.Response:
-        """GET /tally."""
+        """GET /tally returns the totals."""
         return _json(self._tally.as_json())
 
     async def calls(self, request: web.Request) -> web.Response:
-        """GET /tally/calls: one page of calls, oldest first."""
+        """GET /tally/calls returns one page of calls, oldest first."""
         after = _whole_number(request, "after", 0)
         limit = min(_whole_number(request, "limit", _CALLS_PER_PAGE_DEFAULT), _CALLS_PER_PAGE_MAX)
         records = self._tally.calls_after(after, limit)
         return _json({"calls": [record.as_json() for record in records], "last_sequence": self._tally.sequence})
 
     async def body(self, request: web.Request) -> web.Response:
-        """GET /tally/calls/N/body: one of the last bodies, as received."""
+        """GET /tally/calls/N/body returns one of the last bodies as received."""
         body = self._tally.body_of(int(request.match_info["sequence"]))
         if body is None:
-            raise web.HTTPNotFound(text="The body of this call is not kept.\n")
+            raise web.HTTPNotFound(text="There is no body for this call: only the last bodies are kept.\n")
         return web.Response(body=body, content_type="application/octet-stream")
 
     async def reset(self, _request: web.Request) -> web.Response:
-        """DELETE /tally."""
+        """DELETE /tally resets the tally."""
         self._tally.reset()
         return web.Response(status=204)
 
     async def page(self, _request: web.Request) -> web.Response:
-        """GET /."""
+        """GET / returns the tally as an HTML page."""
         return web.Response(text=render_page(self._tally), content_type="text/html")
 
     async def health(self, _request: web.Request) -> web.Response:
-        """GET /healthz."""
+        """GET /healthz returns `ok`."""
         return web.Response(text="ok\n")
 
 
 def build_application(tally: Tally) -> web.Application:
-    """The routes. Every POST is a provider call; the rest concerns the tally."""
+    """Builds the routes. Every POST is a provider call; all other routes concern the tally."""
     application = web.Application(client_max_size=REQUEST_BYTES_MAX)
     service, tally_service = ProviderService(tally), TallyService(tally)
     application.router.add_get("/", tally_service.page)
@@ -70,14 +70,14 @@ def build_application(tally: Tally) -> web.Application:
 
 
 async def run_server(host: str, port: int, calls_kept: int, ready: Callable[[str], None]) -> None:
-    """Serves until SIGTERM or SIGINT, then lets calls in flight end for at most two seconds.
+    """Serves until SIGTERM or SIGINT, then gives open calls at most two seconds to end.
 
-    `ready` is called with the base URL once connections are accepted; port 0 takes a free one.
+    `ready` is called with the base URL once the server accepts connections. Port 0 chooses a free one.
     """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    # Cancelling the handler is how a caller's disconnect is noticed while an answer stalls or waits for its next event.
+    # Canceling the handler detects that a caller disconnected while an answer stalls or waits for its next event.
     runner = web.AppRunner(
         build_application(Tally(calls_kept)), access_log=None, handler_cancellation=True, shutdown_timeout=_DRAIN_S
     )

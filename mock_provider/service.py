@@ -1,4 +1,4 @@
-"""Serves one provider call: reads it, plans its usage, has the reply written, and records it."""
+"""Serves one provider call: reads it, plans its usage, writes the reply and records the call."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ class ProviderService:
         self._serial_next = 0
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Answers one POST, whatever happens to the connection meanwhile."""
+        """Answers one POST, even if the connection breaks meanwhile."""
         started_s = time.perf_counter()
         record = CallRecord(path=request.path, received_at_ms=int(self._clock_s() * 1000))
         note_headers(record, request.headers.items(), request.query_string)
@@ -40,12 +40,12 @@ class ProviderService:
             note_body(record, body)
             return await self._answer(request, record, body)
         except (asyncio.CancelledError, ConnectionError) as error:
-            # The server cancels the handler, or a write fails, when the caller closes the connection.
+            # If the caller closes the connection, the server cancels the handler or a write fails.
             if record.finished is not Finished.COMPLETE:
                 record.finished = Finished.CLIENT_GONE
             if isinstance(error, asyncio.CancelledError):
                 raise
-            return web.Response(status=499)  # Nobody is left to read it.
+            return web.Response(status=499)  # The caller is gone and will not read it.
         finally:
             record.duration_ms = (time.perf_counter() - started_s) * 1000
             self._tally.finish(record, body)
@@ -71,9 +71,9 @@ class ProviderService:
         record.streamed = read.streamed
         if controls.stall_ms:
             await asyncio.sleep(controls.stall_ms / 1000)
-        status = _wished_failure(controls, streamed=read.streamed)
+        status = _requested_failure(controls, streamed=read.streamed)
         if status is not None:
-            return await reply.fail(status, "The mock provider was told to fail")
+            return await reply.fail(status, "A control header made the mock provider fail")
         plan = plan_usage(read.demand, controls, dialect.features)
         job = Job(read, plan, controls, serial, int(self._clock_s()), request.query_string)
         _note_plan(record, dialect, job)
@@ -94,7 +94,7 @@ def _parse(body: bytes) -> dict[str, object]:
     return fields
 
 
-def _wished_failure(controls: Controls, *, streamed: bool) -> int | None:
+def _requested_failure(controls: Controls, *, streamed: bool) -> int | None:
     if controls.fail is not None:
         return controls.fail
     if controls.error_body is not None and not (streamed and controls.error_body == 200):

@@ -1,4 +1,4 @@
-"""What the mock provider has served: the last calls one by one, running totals for all of them."""
+"""What the mock provider served: the last calls one by one, and totals of all calls."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class Finished(StrEnum):
 
 
 class UsageReported(StrEnum):
-    """How much of the usage the caller was told. PARTIAL: a stream broke off between an early report and the last."""
+    """How much of the usage the caller received. PARTIAL: the stream broke off between an early report and the last."""
 
     COMPLETE = "complete"
     PARTIAL = "partial"
@@ -36,7 +36,7 @@ class UsageReported(StrEnum):
 
 @dataclass(slots=True)
 class CallRecord:
-    """One call. Filled in while it is served."""
+    """One call, filled in while it is served."""
 
     path: str
     received_at_ms: int
@@ -49,12 +49,12 @@ class CallRecord:
     finished: Finished = Finished.FAILED
     response_id: str = ""
     usage: JsonObject | None = None
-    """The final usage as the provider would report it, whether or not the caller was told. None for a failed call."""
+    """The final usage as the provider would report it, whether or not the caller received it. None for a failed call."""
     usage_sent: JsonObject | None = None
     """The last usage object that was written to the caller."""
     usage_reported: UsageReported = UsageReported.NONE
     counts: JsonObject | None = None
-    """Provider-neutral summary, by COUNT_NAMES. `output` includes `reasoning`, `input_uncached` tool results."""
+    """Provider-neutral token counts, by COUNT_NAMES. `output` includes `reasoning`, and `input_uncached` includes tool results."""
     output_tokens_written: int = 0
     events_written: int = 0
     body_sha256: str = ""
@@ -62,19 +62,19 @@ class CallRecord:
     body_model: Any = None
     body_stream_options: Any = None
     credentials: tuple[tuple[str, str], ...] = ()
-    """(where it arrived, SHA-256 of the credential): enough to tell whose it is, never the credential."""
+    """Pairs of where a credential arrived and its SHA-256: enough to identify the credential without storing it."""
     gateway_headers: tuple[str, ...] = ()
-    """Names of headers that are internal to the gateway and should never have arrived."""
+    """Names of headers that are internal to the gateway and must never reach a provider."""
     duration_ms: float = 0.0
     sequence: int = 0
 
     def note_usage_sent(self, usage: JsonObject, reported: UsageReported) -> None:
-        """Notes a usage object that went out; an equal one is kept only once, for the sake of memory."""
+        """Records a usage object that was written. An object equal to the final usage is stored only once, to save memory."""
         self.usage_sent = self.usage if usage == self.usage else usage
         self.usage_reported = reported
 
     def as_json(self) -> JsonObject:
-        """As `/tally/calls` shows it."""
+        """Returns the record as `/tally/calls` shows it."""
         return {
             "sequence": self.sequence,
             "received_at_ms": self.received_at_ms,
@@ -107,7 +107,7 @@ class CallRecord:
 
 @dataclass(slots=True)
 class Totals:
-    """Sums over calls. `counts` sums the complete calls only: those whose usage is what the caller owes."""
+    """Sums over calls. `counts` covers only complete calls, whose usage the caller owes."""
 
     calls: int = 0
     streamed: int = 0
@@ -128,7 +128,7 @@ class Totals:
                 self.counts[name] += record.counts[name]
 
     def as_json(self) -> JsonObject:
-        """As `/tally` shows it."""
+        """Returns the totals as `/tally` shows them."""
         return {
             "calls": self.calls,
             "streamed": self.streamed,
@@ -140,7 +140,7 @@ class Totals:
 
 
 class Tally:
-    """All calls since the start or the last reset. A call gets its sequence number when it ends, without gaps."""
+    """All calls since the start or the last reset. A call gets its sequence number when it ends; the numbers have no gaps."""
 
     def __init__(self, calls_kept: int) -> None:
         self._calls: deque[CallRecord] = deque(maxlen=calls_kept)
@@ -152,7 +152,7 @@ class Tally:
         self.models: dict[str, Totals] = {}
 
     def reset(self) -> None:
-        """Forgets all finished calls and counts from one again. Calls in flight are recorded when they end."""
+        """Forgets all finished calls and starts the numbers at 1. Open calls are recorded when they end."""
         self._calls.clear()
         self._bodies.clear()
         self._body_bytes = 0
@@ -161,11 +161,11 @@ class Tally:
         self.models = {}
 
     def begin(self) -> None:
-        """Notes that a call has arrived."""
+        """Counts a call that has arrived."""
         self.in_flight += 1
 
     def finish(self, record: CallRecord, body: bytes) -> None:
-        """Notes that a call has ended, however it did."""
+        """Records a call that has ended in any way."""
         self.in_flight -= 1
         self.sequence += 1
         record.sequence = self.sequence
@@ -175,22 +175,22 @@ class Tally:
         self._keep_body(record.sequence, body)
 
     def calls_after(self, sequence: int, limit: int) -> list[CallRecord]:
-        """Up to `limit` kept calls with a greater sequence number, oldest first."""
+        """Returns up to `limit` kept calls with a greater sequence number, oldest first."""
         if not self._calls:
             return []
         first = max(0, sequence + 1 - self._calls[0].sequence)
         return list(islice(self._calls, first, first + limit))
 
     def recent_calls(self, limit: int) -> Iterator[CallRecord]:
-        """The newest first."""
+        """Yields up to `limit` calls, newest first."""
         return islice(reversed(self._calls), limit)
 
     def body_of(self, sequence: int) -> bytes | None:
-        """The body of one of the last calls exactly as received."""
+        """Returns the body of one of the last calls exactly as received, or None if it is not kept."""
         return next((body for kept, body in self._bodies if kept == sequence), None)
 
     def as_json(self) -> JsonObject:
-        """The totals, overall and by model, as `/tally` shows them."""
+        """Returns the totals, overall and by model, as `/tally` shows them."""
         return {
             "in_flight": self.in_flight,
             "last_sequence": self.sequence,

@@ -1,4 +1,4 @@
-"""How many tokens of which kind a call uses: decided from the request alone, before anything is answered."""
+"""Plans how many tokens of which kind a call uses, from the request alone and before anything is answered."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _REASONING_MODEL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Which kinds of tokens an endpoint knows."""
+    """The kinds of tokens that an endpoint has."""
 
     cache_read: bool = True
     cache_write: bool = False
@@ -27,7 +27,7 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a request says about its own size."""
+    """The size of a request."""
 
     model: str
     text_bytes: int
@@ -36,15 +36,15 @@ class Demand:
     output_limit: int | None
     """The caller's limit per choice, in tokens."""
     choices: int
-    """Choices returned."""
+    """The number of choices returned."""
     generated: int
-    """Choices generated and charged for; more than `choices` with `best_of`."""
+    """The number of choices generated and charged for; more than `choices` with `best_of`."""
     has_tools: bool
 
 
 @dataclass(frozen=True, slots=True)
 class UsagePlan:
-    """Tokens of one call, each counted once."""
+    """The tokens of one call, each counted once."""
 
     input_uncached: int
     cache_read: int = 0
@@ -54,7 +54,7 @@ class UsagePlan:
     visible: int = 0
     reasoning: int = 0
     truncated: bool = False
-    """The caller's output limit ended the answer."""
+    """Whether the caller's output limit ended the answer."""
 
     @property
     def input_total(self) -> int:
@@ -67,7 +67,7 @@ class UsagePlan:
         return self.visible + self.reasoning
 
     def counts(self) -> dict[str, int]:
-        """The provider-neutral summary that the tally keeps and a ledger is held against."""
+        """The provider-neutral counts that the tally keeps, for comparison with a ledger."""
         return {
             "input_uncached": self.input_uncached + self.tool_use,
             "cache_read": self.cache_read,
@@ -79,7 +79,7 @@ class UsagePlan:
 
 
 def plan_usage(demand: Demand, controls: Controls, features: Features) -> UsagePlan:
-    """Decides the usage. Controls are exact; without them it follows the text, varied by the fingerprint."""
+    """Plans the usage. Controls are used exactly; otherwise the usage follows the text and its fingerprint."""
     cache_read, write_5m, write_1h, total = _plan_input(demand, controls, features)
     visible, reasoning, truncated = _plan_output(demand, controls, features) if features.output else (0, 0, False)
     return UsagePlan(
@@ -109,10 +109,10 @@ def _plan_input(demand: Demand, controls: Controls, features: Features) -> tuple
     return cache_read, write_5m, write_1h, max(total, cache_read + write_5m + write_1h)
 
 
-def _chosen(wished: int | None, derived: int, *, known: bool) -> int:
+def _chosen(requested: int | None, derived: int, *, known: bool) -> int:
     if not known:
         return 0
-    return derived if wished is None else wished
+    return derived if requested is None else requested
 
 
 def _plan_tool_use(demand: Demand, controls: Controls) -> int:
@@ -140,7 +140,7 @@ def _plan_output(demand: Demand, controls: Controls, features: Features) -> tupl
 
 
 def text_bytes_of(content: object) -> tuple[int, list[str]]:
-    """Bytes of text in a request's content, and its strings in a stable order. A token id in a list counts as four bytes."""
+    """Returns the bytes of text in a request's content, and its strings in a stable order. A token id counts as four bytes."""
     size = 0
     strings: list[str] = []
     pending: list[object] = [content]

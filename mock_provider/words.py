@@ -1,4 +1,4 @@
-"""Text whose tokens can be counted by eye: one five-letter word and a space is one token."""
+"""Text whose tokens are easy to count: a five-letter word and a space are one token."""
 
 from itertools import accumulate
 
@@ -14,14 +14,14 @@ _LAP = "".join(word + " " for word in _WORDS)
 
 
 def text_of(tokens: int, start: int) -> str:
-    """`tokens` words, beginning with the word numbered `start`."""
+    """Returns `tokens` words, starting with the word numbered `start`."""
     offset = (start % len(_WORDS)) * TOKEN_CHARACTERS
     laps = tokens // len(_WORDS) + 2
     return (_LAP * laps)[offset : offset + tokens * TOKEN_CHARACTERS]
 
 
 def pieces_of(tokens: int, pieces: int) -> list[tuple[int, int]]:
-    """Cuts `tokens` into `pieces` nearly equal runs: (first token, number of tokens) of each. Some may be empty."""
+    """Cuts `tokens` into `pieces` nearly equal runs. Returns (first token, number of tokens) for each. Some may be empty."""
     size, longer = divmod(tokens, pieces)
     sizes = [size + 1] * longer + [size] * (pieces - longer)
     return list(zip(accumulate(sizes, initial=0), sizes, strict=False))

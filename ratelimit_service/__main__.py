@@ -1,4 +1,4 @@
-"""`python -m ratelimit_service`."""
+"""`python -m ratelimit_service` runs the service."""
 
 import sys
 

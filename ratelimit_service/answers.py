@@ -1,4 +1,4 @@
-"""From the states of the counters to Envoy's response: verdict, headers, and the body a refused caller reads."""
+"""Turns the states of the counters into Envoy's response: the verdict, the headers, and the error body for a refused caller."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -18,7 +18,7 @@ from gateway_core.contract.metadata import SHADOW_REFUSED
 from gateway_core.model.calls.quotas import Quota, QuotaUnit
 from gateway_core.model.calls.rate_refusals import refuse_rates
 from gateway_core.model.calls.refusals import Refusal
-from gateway_core.model.dialects import Dialect
+from gateway_core.model.endpoints import Dialect
 from gateway_core.model.limits.rate_limits import (
     Counted,
     CounterState,
@@ -28,7 +28,7 @@ from gateway_core.model.limits.rate_limits import (
     format_duration,
     tightest,
 )
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 from gateway_core.runtime.protobuf_wire import bytes_field, number_field
 from ratelimit_service.descriptors import DescribedCall
 
@@ -36,7 +36,7 @@ _OK: Final = rls_pb2.RateLimitResponse.OK
 _OVER_LIMIT: Final = rls_pb2.RateLimitResponse.OVER_LIMIT
 UNITS: Final = {unit: rls_pb2.RateLimitResponse.RateLimit.Unit.Value(unit.name) for unit in RateUnit}
 UINT32_MAX: Final = 2**32 - 1
-# Names of headers as `HeaderValue.key`, written once.
+# Header names, already encoded as `HeaderValue.key`.
 _QUOTA_HEADERS: Final = tuple(
     bytes_field(1, name(QuotaUnit.REQUESTS).encode()) for name in (limit_header, remaining_header, reset_header)
 )
@@ -45,26 +45,26 @@ _US_PER_S: Final = 1_000_000
 
 @record(frozen=True, slots=True)
 class Answer:
-    """A serialized `RateLimitResponse`, and what is to be known of it."""
+    """A serialized `RateLimitResponse`, with what metrics and traces need of it."""
 
     content: bytes
     code: int
-    """`RateLimitResponse.Code`."""
+    """The overall `RateLimitResponse.Code`."""
     has_shadows: bool = False
-    """Whether a limit in shadow mode would have refused."""
+    """Whether a limit in shadow mode would have refused the call."""
 
 
 def answered(response: rls_pb2.RateLimitResponse) -> Answer:
-    """A response, written."""
+    """Serializes a response."""
     return Answer(response.SerializeToString(), response.overall_code, response.HasField("dynamic_metadata"))
 
 
 def answer(call: DescribedCall, states: Sequence[CounterState]) -> Answer:
-    """The answer to a call.
+    """Returns the answer to a call.
 
     Args:
         call: the call.
-        states: the state of every counter the call demands something of; may be empty.
+        states: the state of every counter that the call demands something of; may be empty.
     """
     if len(call.descriptors) == 1 and states and all(state.fits and not state.demand.shadow for state in states):
         return Answer(_admitted(tightest(states)), _OK)
@@ -72,8 +72,9 @@ def answer(call: DescribedCall, states: Sequence[CounterState]) -> Answer:
 
 
 def _admitted(state: CounterState) -> bytes:
-    """`response_to` a call that passes, whose limits are all in one descriptor and none in shadow mode: written by hand, because
-    nearly every call is one.
+    """Returns what `response_to` would for an admitted call with one descriptor and no limit in shadow mode.
+
+    Nearly every call is like that, so the response is encoded by hand for speed.
     """
     demand, remaining = state.demand, state.remaining
     seconds, microseconds = divmod(state.reset_us, _US_PER_S)
@@ -99,11 +100,11 @@ def _admitted(state: CounterState) -> bytes:
 
 
 def response_to(call: DescribedCall, states: Sequence[CounterState]) -> rls_pb2.RateLimitResponse:
-    """The response to any call."""
+    """Returns the response to any call."""
     response = rls_pb2.RateLimitResponse(overall_code=_OK)
     by_counter = {state.demand.counter: state for state in states}
     for demands in call.descriptors:
-        add_status(response, _told(demands, by_counter), by_counter)
+        add_status(response, _reported(demands, by_counter), by_counter)
     enforced = [state for state in states if not state.demand.shadow]
     if enforced:
         _add_headers(response, _limit_headers(tightest(enforced)))
@@ -115,8 +116,8 @@ def response_to(call: DescribedCall, states: Sequence[CounterState]) -> rls_pb2.
     return response
 
 
-def _told(demands: Sequence[Demand], states: Mapping[Counted, CounterState]) -> Demand | None:
-    """Of several demands of a descriptor the one that its status is about."""
+def _reported(demands: Sequence[Demand], states: Mapping[Counted, CounterState]) -> Demand | None:
+    """Returns the demand that the status of a descriptor reports, or None if the descriptor has none."""
     if len(demands) <= 1:
         return demands[0] if demands else None
     enforced = [states[demand.counter] for demand in demands if not demand.shadow]
@@ -124,7 +125,7 @@ def _told(demands: Sequence[Demand], states: Mapping[Counted, CounterState]) -> 
 
 
 def _report_shadows(response: rls_pb2.RateLimitResponse, states: Sequence[CounterState]) -> None:
-    """Tells usage_service, by way of the call's metadata, what was let pass: the caller is told nothing of it."""
+    """Reports refusals by limits in shadow mode to usage_service, through the call's metadata. The caller does not see them."""
     refused = (state.demand.counter for state in states if not state.fits)
     shadows = sorted({counter.scope.encode() for counter in refused if isinstance(counter, RateCounter)})
     if shadows:
@@ -149,7 +150,7 @@ def _add_headers(response: rls_pb2.RateLimitResponse, headers: Mapping[str, str]
 def add_status(
     response: rls_pb2.RateLimitResponse, demand: Demand | None, states: Mapping[Counted, CounterState]
 ) -> "rls_pb2.RateLimitResponse.DescriptorStatus":
-    """Adds how a descriptor fared."""
+    """Adds the status of a descriptor to the response."""
     status = response.statuses.add(code=_OK)
     if demand is None:
         return status

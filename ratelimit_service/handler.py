@@ -1,4 +1,4 @@
-"""The decision on one call, whatever transport brings it."""
+"""Decides about a call, over any transport."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ _REMEMBERED: Final = 16_384
 
 
 class CountersUnavailableError(Exception):
-    """Redis does not answer in time: the call must be refused as unavailable, never let through."""
+    """Redis does not answer in time. The call must be refused as unavailable and never admitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a call of the gateway's own domain asks."""
+    """What a call in the gateway's own domain demands."""
 
     call: DescribedCall
     demands: Sequence[Demand]
@@ -35,7 +35,10 @@ class _Asked:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _read(request: bytes) -> _Asked | rls_pb2.RateLimitRequest:
-    """What a request asks; those of other domains as they are. Remembered: all calls of a key bring the same bytes."""
+    """Returns the demands of a request, or the request itself if its domain has rules.
+
+    Cached, because all calls of a key send the same bytes.
+    """
     message = rls_pb2.RateLimitRequest.FromString(request)
     if message.domain != RATE_LIMIT_DOMAIN:
         return message
@@ -50,20 +53,20 @@ class RateLimitHandler:
         """Prepares a handler.
 
         Args:
-            counters: of Redis.
-            rules: of other domains than the gateway's own; None: there are no other domains.
+            counters: in Redis.
+            rules: returns the rules of other domains, or None if only the gateway's own domain is served.
         """
         self._counters = counters
         self._rules = rules
 
     async def should_rate_limit(self, request: bytes) -> Answer:
-        """Takes the call's hits from every counter it names, or from none, and says which.
+        """Takes the call's hits from all of its counters or from none, and returns the response.
 
         Args:
             request: a serialized `RateLimitRequest`.
 
         Raises:
-            DecodeError, InvalidDescriptorsError: the request is not one of ours.
+            DecodeError, InvalidDescriptorsError: the request is not valid.
             CountersUnavailableError: Redis cannot answer.
         """
         asked = _read(request)
@@ -82,4 +85,4 @@ class RateLimitHandler:
         try:
             return await self._counters.take(demands)
         except (*UNAVAILABLE, OutOfMemoryError) as error:
-            raise CountersUnavailableError("the rate counters cannot be reached") from error
+            raise CountersUnavailableError("cannot reach the rate counters") from error

@@ -1,4 +1,4 @@
-"""Rate counters in Redis: one script decides on all limits of a call, and on all calls that come at the same time."""
+"""Rate counters in Redis. One script decides all limits of a call, and all calls that arrive together."""
 
 from collections.abc import Awaitable, Sequence
 from itertools import islice
@@ -10,14 +10,14 @@ from gateway_core.stores.redis.pipelined import ScriptClient
 from gateway_core.stores.redis.scripts import WINDOWS, script_source
 
 MAX_HITS: Final = 2**32
-"""Above every limit (32 bits), and far below where a Lua number stops being exact."""
+"""Above every limit (32 bits), and far below the integers that a Lua number cannot represent."""
 
 _NEVER: Final = -1
 _VALUES_PER_COUNTER: Final = 4
 
 
 class RateCounters:
-    """The counters of every organization over one Redis."""
+    """The counters of every organization in one Redis."""
 
     def __init__(self, client: ScriptClient) -> None:
         self._script = client.register_script(script_source("rate_counters.lua", WINDOWS))
@@ -27,13 +27,13 @@ class RateCounters:
         """Takes what a call demands, from every counter or from none.
 
         Args:
-            demands: at least one, no two for one counter, all of one organization (its keys share a slot of a cluster).
+            demands: at least one, each for another counter, all of one organization (its keys share a slot of a cluster).
 
         Returns:
-            The states in the order of the demands. The call is admitted if all of them fit but those in shadow mode.
+            The states in the order of the demands. The call is admitted if all demands fit, except those in shadow mode.
 
         Raises:
-            gateway_core.stores.redis.connections.UNAVAILABLE: Redis cannot answer; the hits may have been counted.
+            gateway_core.stores.redis.connections.UNAVAILABLE: Redis cannot answer. The hits may have been counted.
         """
         return self._gathering.ask(demands[0].counter.owner, demands)
 
@@ -47,7 +47,7 @@ class RateCounters:
                 hits = min(demand.hits, MAX_HITS)
                 arguments += (place, demand.limit, demand.counter.unit.slice_us, hits, int(demand.shadow))
         values = iter(await self._script(keys=list(places), args=arguments))
-        # Four values of each counter, call after call.
+        # Four values for each counter, in the order of the calls.
         return [[_state(demand, *islice(values, _VALUES_PER_COUNTER)) for demand in demands] for demands in calls]
 
 

@@ -1,4 +1,4 @@
-"""Calls of domains that have rules: from their descriptors to demands, and from the counters to Envoy's response."""
+"""Calls in domains that have rules: from descriptors to demands, and from counters to Envoy's response."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ _OVER_LIMIT: Final = rls_pb2.RateLimitResponse.OVER_LIMIT
 
 @dataclass(frozen=True, slots=True)
 class RuledDescriptor:
-    """A descriptor and what limits it."""
+    """A descriptor and its limit."""
 
     demand: Demand | None = None
-    """None: nothing does."""
+    """None if it has no limit."""
     is_unlimited: bool = False
     name: str = ""
-    """Of its rule."""
+    """The name of its rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +37,20 @@ class RuledCall:
 
     @property
     def demands(self) -> tuple[Demand | None, ...]:
-        """For each descriptor what it demands."""
+        """The demand of each descriptor."""
         return tuple(one.demand for one in self.descriptors)
 
 
 def read_ruled_call(request: rls_pb2.RateLimitRequest, rules: Rules) -> RuledCall:
-    """What a request asks.
+    """Returns the call that a request describes.
 
     Raises:
-        InvalidDescriptorsError: no domain, none or too many descriptors or entries, an entry that is too long.
+        InvalidDescriptorsError: no domain, no or too many descriptors or entries, or an entry that is too long.
     """
     if not request.domain:
-        raise InvalidDescriptorsError("a request has a domain")
+        raise InvalidDescriptorsError("a request must have a domain")
     if not 1 <= len(request.descriptors) <= MAX_DESCRIPTORS:
-        raise InvalidDescriptorsError(f"a request has 1 to {MAX_DESCRIPTORS} descriptors")
+        raise InvalidDescriptorsError(f"a request must have 1 to {MAX_DESCRIPTORS} descriptors")
     entries = [_entries(descriptor) for descriptor in request.descriptors]
     found = [
         _override(descriptor) or rules.find(request.domain, listed)
@@ -66,7 +66,7 @@ def read_ruled_call(request: rls_pb2.RateLimitRequest, rules: Rules) -> RuledCal
 
 
 def answer_ruled(call: RuledCall, states: Sequence[CounterState]) -> rls_pb2.RateLimitResponse:
-    """The response to a call: over the limit if one of its descriptors is."""
+    """Returns the response to a call. The call is over the limit if one of its descriptors is."""
     response = rls_pb2.RateLimitResponse(overall_code=_OK)
     by_counter = {state.demand.counter: state for state in states}
     for one in call.descriptors:
@@ -83,19 +83,19 @@ def answer_ruled(call: RuledCall, states: Sequence[CounterState]) -> rls_pb2.Rat
 def _entries(descriptor: "rls_pb2.RateLimitDescriptor") -> tuple[tuple[str, str], ...]:
     entries = tuple((entry.key, entry.value) for entry in descriptor.entries)
     if not 1 <= len(entries) <= MAX_ENTRIES:
-        raise InvalidDescriptorsError(f"a descriptor has 1 to {MAX_ENTRIES} entries")
+        raise InvalidDescriptorsError(f"a descriptor must have 1 to {MAX_ENTRIES} entries")
     if any(not key or len(key.encode()) + len(value.encode()) > MAX_ENTRY_BYTES for key, value in entries):
-        raise InvalidDescriptorsError(f"an entry has a key, and at most {MAX_ENTRY_BYTES} bytes")
+        raise InvalidDescriptorsError(f"an entry must have a key, and at most {MAX_ENTRY_BYTES} bytes")
     return entries
 
 
 def _override(descriptor: "rls_pb2.RateLimitDescriptor") -> Rule | None:
-    """The limit that a descriptor brings along, which goes before any rule."""
+    """Returns the limit in the descriptor itself, which takes precedence over any rule, or None."""
     if not descriptor.HasField("limit"):
         return None
     unit: RateUnit | None = _BY_NUMBER.get(descriptor.limit.unit)
     if unit is None:
-        raise InvalidDescriptorsError("the unit of a limit is not known")
+        raise InvalidDescriptorsError("the unit of a limit is unknown")
     return Rule(unit, descriptor.limit.requests_per_unit, "", frozenset(), is_shadow=False)
 
 

@@ -1,8 +1,9 @@
-"""Rate limits of other domains than the gateway's own, from YAML in the format of envoyproxy/ratelimit.
+"""Rate limits of other domains than the gateway's own, from YAML files in the format of envoyproxy/ratelimit.
 
-Its documentation is the specification: https://github.com/envoyproxy/ratelimit#configuration. Domains, nested descriptors, exact
-values before prefixes (`value*`) before any value, `unlimited`, `shadow_mode`, `replaces`. Of what only names metrics
-(`detailed_metric`, `value_to_metric`) nothing is done; what would change decisions in a way that is not here is refused.
+Its documentation is the specification: https://github.com/envoyproxy/ratelimit#configuration. It covers domains, nested
+descriptors, exact values before prefixes (`value*`) before any value, `unlimited`, `shadow_mode` and `replaces`. Options that only
+name metrics (`detailed_metric`, `value_to_metric`) have no effect. Options that would change decisions but are not implemented are
+refused.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,34 +22,34 @@ _ANY_REST: Final = "*"
 
 
 class RulesError(Exception):
-    """The rules cannot be used; the message names the file, the place and what is wrong."""
+    """The rules cannot be used. The message names the file, the place and the problem."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A limit that descriptors of its place have."""
+    """The limit of the descriptors at one place of the tree."""
 
     unit: RateUnit | None
-    """None: unlimited."""
+    """None if unlimited."""
     requests_per_unit: int
     name: str
-    """For `replaces`, and for whoever asks; may be empty."""
+    """The name that `replaces` and the response use; may be empty."""
     replaces: frozenset[str]
     is_shadow: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """What stands at one place of the tree."""
+    """One place in the tree of rules."""
 
     rule: Rule | None = None
     exact: Mapping[tuple[str, str], "_Node"] = field(default_factory=dict)
     prefixes: Mapping[str, Sequence[tuple[str, "_Node"]]] = field(default_factory=dict)
-    """By key: beginnings of values, in the order of the file."""
+    """By key: prefixes of values, in the order of the file."""
     any_value: Mapping[str, "_Node"] = field(default_factory=dict)
 
     def child(self, key: str, value: str) -> "_Node | None":
-        """The most specific match."""
+        """Returns the most specific match, or None."""
         found = self.exact.get((key, value))
         if found is None:
             prefixes = self.prefixes.get(key, ())
@@ -63,7 +64,7 @@ class Rules:
     domains: Mapping[str, _Node] = field(default_factory=dict)
 
     def find(self, domain: str, entries: Iterable[tuple[str, str]]) -> Rule | None:
-        """The rule of a descriptor: that of the place as deep as the descriptor is long, and of no other."""
+        """Returns the rule at the place that matches all entries of a descriptor, or None."""
         node = self.domains.get(domain)
         for key, value in entries:
             node = node and node.child(key, value)
@@ -71,9 +72,9 @@ class Rules:
 
 
 def _text(value: object) -> object:
-    """YAML's numbers stand for their digits; what it reads as something else was meant to be quoted."""
+    """Turns a YAML integer into text. Other YAML types were meant as text and must be quoted."""
     if isinstance(value, bool | float):
-        raise ValueError("must be quoted: YAML takes it for something other than text")  # noqa: TRY004 - pydantic's way
+        raise ValueError("must be quoted, because YAML does not read it as text")  # noqa: TRY004 - pydantic needs ValueError
     return str(value) if isinstance(value, int) else value
 
 
@@ -120,10 +121,10 @@ class _File(_Strict):
 
 
 def parse_rules(files: Mapping[str, str]) -> Rules:
-    """The rules of files, by their names.
+    """Returns the rules in files, given by name.
 
     Raises:
-        RulesError: one of them is not of the format, is too large, or two say something about the same.
+        RulesError: a file has the wrong format or is too large, or two files or descriptors have the same place.
     """
     domains: dict[str, _Node] = {}
     for name, text in files.items():
@@ -131,20 +132,20 @@ def parse_rules(files: Mapping[str, str]) -> Rules:
         if parsed.domain == RATE_LIMIT_DOMAIN:
             raise RulesError(f"{name}: the domain {RATE_LIMIT_DOMAIN} is the gateway's own; its limits are guardrails")
         if parsed.domain in domains:
-            raise RulesError(f"{name}: the domain {parsed.domain} has rules in another file already")
+            raise RulesError(f"{name}: the domain {parsed.domain} already has rules in another file")
         domains[parsed.domain] = _node(name, parsed.descriptors, None, ())
     return Rules(domains)
 
 
 def _parsed(name: str, text: str) -> _File:
     if len(text.encode()) > MAX_FILE_BYTES:
-        raise RulesError(f"{name}: a file may have {MAX_FILE_BYTES} bytes")
+        raise RulesError(f"{name}: a file must have at most {MAX_FILE_BYTES} bytes")
     try:
         content: Any = yaml.safe_load(text)
         return _File.model_validate(content)
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        raise RulesError(f"{name}: no YAML{f', line {mark.line + 1}' if mark else ''}") from error
+        raise RulesError(f"{name}: not valid YAML{f', line {mark.line + 1}' if mark else ''}") from error
     except ValidationError as error:
         places = (f"{'.'.join(map(str, item['loc'])) or 'the file'}: {item['msg']}" for item in error.errors())
         raise RulesError(f"{name}: {'; '.join(places)}") from error
@@ -152,7 +153,7 @@ def _parsed(name: str, text: str) -> _File:
 
 def _node(file: str, descriptors: Sequence[_Descriptor], rule: Rule | None, path: tuple[str, ...]) -> _Node:
     if len(path) > MAX_DEPTH:
-        raise RulesError(f"{file}: descriptors may be nested {MAX_DEPTH} deep")
+        raise RulesError(f"{file}: descriptors must be nested at most {MAX_DEPTH} deep")
     exact: dict[tuple[str, str], _Node] = {}
     prefixes: dict[str, list[tuple[str, _Node]]] = {}
     any_value: dict[str, _Node] = {}
@@ -160,7 +161,7 @@ def _node(file: str, descriptors: Sequence[_Descriptor], rule: Rule | None, path
     for one in descriptors:
         place = (*path, f"{one.key}={one.value}" if one.value else one.key)
         if (one.key, one.value) in seen:
-            raise RulesError(f"{file}: {' > '.join(place)} stands there twice")
+            raise RulesError(f"{file}: {' > '.join(place)} occurs twice")
         seen.add((one.key, one.value))
         node = _node(file, one.descriptors, _rule(file, one, place), place)
         if not one.value:
@@ -190,8 +191,8 @@ def _rule(file: str, descriptor: _Descriptor, place: Sequence[str]) -> Rule | No
 
 def _problems(limit: _Limit) -> Iterator[str]:
     if limit.unlimited and (limit.unit is not None or limit.requests_per_unit is not None):
-        yield "an unlimited rate_limit has no unit and no requests_per_unit"
+        yield "an unlimited rate_limit must not have unit or requests_per_unit"
     if not limit.unlimited and (limit.unit is None or limit.requests_per_unit is None):
-        yield "a rate_limit needs unit and requests_per_unit, or unlimited"
+        yield "a rate_limit requires unit and requests_per_unit, or unlimited"
     if limit.name and any(one.name == limit.name for one in limit.replaces):
         yield "a rate_limit cannot replace itself"

@@ -1,4 +1,4 @@
-"""ratelimit_service as a gRPC service."""
+"""Builds ratelimit_service as a gRPC service."""
 
 import asyncio
 import logging
@@ -41,7 +41,7 @@ _CODES: Final = {number: name for name, number in rls_pb2.RateLimitResponse.Code
 
 
 class RateLimitMethod:
-    """The handler as a unary method. Every failure is a gRPC status: an answer with code UNKNOWN would let the call through."""
+    """The handler as a unary method. Every failure is a gRPC error, because a response with code UNKNOWN would admit the call."""
 
     def __init__(self, handler: RateLimitHandler, tracing: Tracing, metrics: Metrics) -> None:
         self._handler = handler
@@ -50,7 +50,11 @@ class RateLimitMethod:
         self._shadow_refusals = metrics.counter(RATE_LIMIT_SHADOW_REFUSALS)
 
     async def answer(self, request: bytes, metadata: Metadata) -> bytes:
-        """Decides on one call."""
+        """Decides about one call and returns the serialized response.
+
+        Raises:
+            StatusError: UNAVAILABLE without Redis, INVALID_ARGUMENT for an invalid request.
+        """
         if not self._tracing.enabled:
             return (await self._counted(request)).content
         with self._tracing.continued(METHOD, metadata) as span:
@@ -76,13 +80,13 @@ class RateLimitMethod:
         except CountersUnavailableError as error:
             raise StatusError(grpc.StatusCode.UNAVAILABLE, str(error)) from error
         except DecodeError as error:
-            raise StatusError(grpc.StatusCode.INVALID_ARGUMENT, "this is no RateLimitRequest") from error
+            raise StatusError(grpc.StatusCode.INVALID_ARGUMENT, "the message is not a RateLimitRequest") from error
         except InvalidDescriptorsError as error:
             raise StatusError(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
 
 
 class RateLimitService:
-    """What the service shell runs."""
+    """The service that the service shell runs."""
 
     service_names: Sequence[str] = (SERVICE_NAME,)
 
@@ -98,14 +102,14 @@ class RateLimitService:
         server.add_generic_rpc_handlers((generic_handler(self.unary_methods),))
 
     def begin_stop(self) -> None:
-        """Every call of this service ends by itself."""
+        """Does nothing: every call of this service ends by itself."""
 
     def is_ready(self) -> bool:
         """Whether Redis answered the last probe."""
         return self._answers
 
     async def watch_redis(self) -> None:
-        """Probes Redis until cancelled."""
+        """Probes Redis until canceled."""
         while True:
             answers = await self._redis.answers()
             if answers != self._answers:
@@ -118,10 +122,10 @@ class RateLimitService:
 async def open_service(
     settings: RateLimitSettings, tracing: Tracing, metrics: Metrics = NO_METRICS
 ) -> AsyncIterator[RateLimitService]:
-    """The service with its connections. Redis may start later: until then it is not ready and refuses.
+    """Opens the service with its connections. Until Redis answers, the service is not ready and refuses calls.
 
     Raises:
-        RulesError: there are rules that cannot be used.
+        RulesError: the rules cannot be used.
     """
     async with open_pipelined(settings.redis_url.get_secret_value(), timeout_ms=_REDIS_TIMEOUT_MS) as redis:
         rules = RuleFiles(settings.rate_limit_rules_folder)

@@ -1,1 +1,1 @@
-"""Tools for developing this repository. Nothing that ships imports them."""
+"""Tools for developing this repository. No released code imports them."""

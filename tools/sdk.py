@@ -31,11 +31,11 @@ _TIMEOUT_S: Final = 300.0
 
 
 class ClientError(Exception):
-    """A client could not be generated or built; the message is what the tool said."""
+    """A client could not be generated or built. The message is the tool's output."""
 
 
 def languages() -> list[str]:
-    """Those for which `protos/buf.gen.yaml` names plugins."""
+    """Returns the languages for which `protos/buf.gen.yaml` has plugins."""
     return sorted({plugin["out"] for plugin in _template()["plugins"]})
 
 
@@ -43,12 +43,12 @@ def generate_language(language: str, out: Path) -> None:
     """Runs the plugins of one language.
 
     Raises:
-        ClientError: no such language, or a plugin is missing or failed.
+        ClientError: there is no such language, or a plugin is missing or failed.
     """
     template = _template()
     plugins = [{**plugin, "out": "."} for plugin in template["plugins"] if plugin["out"] == language]
     if not plugins:
-        raise ClientError(f"there is no plugin for {language}; there are some for {', '.join(languages())}")
+        raise ClientError(f"there is no plugin for {language}; choose one of {', '.join(languages())}")
     out.mkdir(parents=True, exist_ok=True)
     try:
         buf.generate(compiled(), json.dumps({**template, "plugins": plugins}), out, node_environment())
@@ -57,7 +57,7 @@ def generate_language(language: str, out: Path) -> None:
 
 
 def build_clients() -> list[Path]:
-    """Generates and builds both clients: the Python wheel and the TypeScript package.
+    """Generates and builds both clients: the Python wheel and the TypeScript package. Returns their files.
 
     Raises:
         ClientError: a step failed.
@@ -95,7 +95,7 @@ def _build_typescript() -> None:
 
 
 def _install_node_packages() -> None:
-    """What package-lock.json names, unless it is there already."""
+    """Installs the packages in package-lock.json, unless they are already there."""
     stamp_file = TYPESCRIPT / "node_modules" / ".megarouter-stamp.json"
     source = fingerprint([TYPESCRIPT / "package-lock.json"], [str(_NODE)])
     stamp = read_stamp(stamp_file)
@@ -105,18 +105,18 @@ def _install_node_packages() -> None:
 
 
 def npm() -> list[str]:
-    """The command npm, under the Node that the lock file names."""
+    """Returns the npm command for the Node version in the lock file."""
     return [str(_NODE / "bin" / "node"), str(_NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 
 def node_environment() -> dict[str, str]:
-    """The environment in which `node`, the plugins of the TypeScript client and protoc are found first."""
+    """Returns an environment in which `node`, protoc and the plugins of the TypeScript client come first on PATH."""
     folders = [TYPESCRIPT / "node_modules" / ".bin", _NODE / "bin", Path(sysconfig.get_path("scripts"))]
     return {**os.environ, "PATH": os.pathsep.join([*map(str, folders), os.environ.get("PATH", "")])}
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], directory: Path = REPOSITORY) -> str:
-    """Runs a tool and gives what it printed.
+    """Runs a tool and returns what it printed.
 
     Raises:
         ClientError: it failed.

@@ -1,1 +1,3 @@
-"""Settles calls: what Envoy reports, from its access-log stream and its journal, becomes usage records, ledger and counters."""
+"""Settles calls: turns Envoy's reports, from the access-log stream and the journal, into usage records, ledger entries
+and counters.
+"""

@@ -1,4 +1,4 @@
-"""What usage_service tells about itself. Most figures are counts that are kept anyway and read when they are exported."""
+"""The metrics of usage_service. Most are counts that exist anyway and are read at each export."""
 
 import time
 from collections import Counter
@@ -20,7 +20,7 @@ _TOKEN_LABELS: Final = (semconv.GEN_AI_REQUEST_MODEL, semconv.GEN_AI_TOKEN_TYPE)
 
 
 class SettlementMetrics:
-    """Told of every commit. Counts are kept here and read when they are exported: a call costs no instrument's bookkeeping."""
+    """Counts every commit. The counts are read at each export, so a call costs no instrument's bookkeeping."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._enabled = metrics.enabled
@@ -37,18 +37,24 @@ class SettlementMetrics:
         )
 
     def settled(self, entries: Iterable[Entry], recorded: Sequence[RecordedSettlement], origins: Sequence[str]) -> None:
-        """Reports whose settlement is committed, and which of them were new to the books, with the log that brought each."""
+        """Counts the reports of a committed batch.
+
+        Args:
+            entries: all reports of the batch.
+            recorded: the settlements that were new.
+            origins: the log that delivered each of `recorded`.
+        """
         if not self._enabled:
             return
         now_s = time.monotonic()
-        # Of each log the call that waited longest: to note every one costs as much as to decide it.
+        # Only the call of each log that waited longest: recording every call costs as much as deciding it.
         for origin, arrival_s in _first_arrivals(entries).items():
             self._lag.record(now_s - arrival_s, {semconv.REPORT_ORIGIN: origin})
         for record, origin in zip(recorded, origins, strict=True):
             self._count(record, origin)
 
     def swept(self, recorded: Sequence[RecordedSettlement]) -> None:
-        """Holds that expired."""
+        """Counts holds that expired."""
         if self._enabled:
             for record in recorded:
                 self._count(record, "sweep")
@@ -80,7 +86,7 @@ def _first_arrivals(entries: Iterable[Entry]) -> dict[str, float]:
 
 
 def _labelled(counts: Counter[Any], names: Sequence[str]) -> list[tuple[float, Labels]]:
-    # A copy, because the exporter's thread reads while calls are counted.
+    # Copy first: the exporter's thread reads while calls are counted.
     return [(count, dict(zip(names, values, strict=True))) for values, count in counts.copy().items()]
 
 
@@ -91,10 +97,10 @@ def publish(
     replay: JournalReplay,
     follower: CounterFollower,
 ) -> None:
-    """Has the figures read at every export."""
+    """Registers the figures to be read at every export."""
     metrics.gauge(semconv.SETTLEMENT_QUEUE, lambda: [(settlements.waiting, {})])
     metrics.gauge(semconv.REDIS_LAG, lambda: [(follower.lag_events, {})])
-    # Who does not read the journal knows nothing of it.
+    # A process that does not read the journal does not know its lag.
     metrics.gauge(semconv.JOURNAL_LAG, lambda: [(replay.lag.size_bytes, {})] if replay.is_reading else [])
     metrics.gauge(semconv.JOURNAL_AGE, lambda: [(replay.lag.age_s, {})] if replay.is_reading else [])
     metrics.total(semconv.JOURNAL_RESCUED, lambda: [(counts.rescued, {})])

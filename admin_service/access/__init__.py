@@ -1,1 +1,1 @@
-"""Who may do what: authentication, permissions, subtrees, and the permission matrix."""
+"""Access control: authentication, permissions, subtrees and the permission matrix."""

@@ -1,4 +1,4 @@
-"""Whether a caller may make a call: from a credential and a request to the caller that a handler gets."""
+"""Authorizes calls: turns a credential and a request into the caller that a handler gets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from google.api import resource_pb2
 from google.protobuf.message import Message
 
 from admin_service.access.directory import Grant, find_actor, find_target
-from admin_service.access.methods import Method
 from admin_service.access.permissions import Actor, Permission, Target, may
+from admin_service.access.rpc_declarations import Method
 from admin_service.api.errors import permission_denied
 from admin_service.api.names import ResourceName, UserResourceName, parse_name
 from gateway_core.stores.postgres.connections import Connection
@@ -20,17 +20,17 @@ _MAX_SHOWN: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a call comes from."""
+    """Where a call comes from. Both fields are empty when unknown."""
 
     call_id: str = ""
-    """The id under which Envoy, logs and traces know the call."""
+    """The id of the call in Envoy, logs and traces."""
     address: str = ""
-    """Of the client, as Envoy saw it."""
+    """The client's IP address, as Envoy saw it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call whose caller is authenticated and not yet authorized."""
+    """An authenticated call that is not authorized yet."""
 
     method: Method
     request: Message
@@ -39,20 +39,20 @@ class Asked:
 
     @property
     def organizations(self) -> tuple[str, ...]:
-        """The organization that the request names; empty if none."""
+        """The id of the organization that the request names; empty if it names none."""
         resource = self.method.named_resource(self.request)
         return (resource.organization,) if resource else ()
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, in which organization, on what: everything a handler learns beside the request."""
+    """The user who calls, their organization and the resource: all that a handler learns besides the request."""
 
     grant: Grant
     actor: Actor
     resource: ResourceName
     target: Target
-    """What the resource is and whom it belongs to."""
+    """The kind of the resource, and the group and member it belongs to."""
     origin: Origin
 
     @property
@@ -61,10 +61,10 @@ class Caller:
         return self.grant.user
 
     def require(self, permission: Permission, target: Target, name: object) -> None:
-        """For what a request names besides its resource. Whoever calls is an active member: `find_actor` found them.
+        """Checks a resource that the request names besides its main one. The caller is an active member: `find_actor` checked it.
 
         Raises:
-            AdminError: PERMISSION_DENIED, the same whether it is forbidden or does not exist.
+            AdminError: PERMISSION_DENIED, the same whether the resource is forbidden or does not exist.
         """
         if not (self.grant.carries(permission, target.organization) and may(self.actor, permission, target)):
             raise permission_denied(permission, str(name)[:_MAX_SHOWN])
@@ -72,7 +72,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class UserCaller:
-    """Who calls about oneself."""
+    """The caller of an RPC about the calling user."""
 
     grant: Grant
     resource: UserResourceName
@@ -85,10 +85,10 @@ class UserCaller:
 
 
 async def authorize(connection: Connection, asked: Asked) -> Caller:
-    """The caller of an RPC on something of an organization, for which the transaction acts.
+    """Returns the caller of an RPC on a resource of an organization. The transaction must act for that organization.
 
     Raises:
-        AdminError: PERMISSION_DENIED, the same whether it is forbidden or does not exist (AIP-211).
+        AdminError: PERMISSION_DENIED, the same whether the resource is forbidden or does not exist (AIP-211).
     """
     method, grant = asked.method, asked.grant
     resource = method.named_resource(asked.request)
@@ -100,11 +100,11 @@ async def authorize(connection: Connection, asked: Asked) -> Caller:
     raise permission_denied(method.permission, method.resource_text(asked.request)[:_MAX_SHOWN])
 
 
-async def require_told(connection: Connection, method: Method, answer: Message, caller: Caller) -> None:
-    """For an answer of before: each resource in it must be one on which the caller may still make the call.
+async def require_still_allowed(connection: Connection, method: Method, answer: Message, caller: Caller) -> None:
+    """Checks a remembered answer: the caller must still have the permission on every resource in it.
 
     Raises:
-        AdminError: PERMISSION_DENIED, the same whether it is forbidden or does not exist.
+        AdminError: PERMISSION_DENIED, the same whether a resource is forbidden or does not exist.
     """
     for text in _resources_in(answer):
         name = parse_name(text)
@@ -115,9 +115,9 @@ async def require_told(connection: Connection, method: Method, answer: Message, 
 
 
 def _resources_in(answer: Message) -> Iterator[str]:
-    """Names of the resources that an answer is, or is made of."""
+    """The names of all resources in an answer, or of the answer itself if it is a resource."""
     if answer.DESCRIPTOR.GetOptions().HasExtension(resource_pb2.resource):
-        yield answer.name  # type: ignore[attr-defined] # a resource has one
+        yield answer.name  # type: ignore[attr-defined] # every resource has a name
         return
     for field, value in answer.ListFields():
         if field.message_type is not None:
@@ -126,14 +126,14 @@ def _resources_in(answer: Message) -> Iterator[str]:
 
 
 def authorize_user(asked: Asked) -> UserCaller:
-    """The caller of an RPC about oneself.
+    """Returns the caller of an RPC about the calling user.
 
     Raises:
         AdminError: PERMISSION_DENIED.
     """
     method, grant = asked.method, asked.grant
     resource = method.named_user_resource(asked.request, grant.user)
-    # The catalogue is the same for everybody, and of accounts a credential for one organization shows that one.
+    # All users share one catalog, and the list of accounts filters by the credential's organization itself.
     for_every_credential = method.permission in {Permission.CATALOG_READ, Permission.ACCOUNTS_READ}
     organization = grant.organization if for_every_credential else None
     if resource and resource.user == grant.user and grant.carries(method.permission, organization):
@@ -142,10 +142,12 @@ def authorize_user(asked: Asked) -> UserCaller:
 
 
 async def own_organization(connection: Connection, caller: UserCaller, text: str, permission: Permission) -> str:
-    """The organization that a request about oneself names, of which the caller is an active member. The transaction acts for it.
+    """Returns the id of the organization that a request about the calling user names. The caller must be an active member of it.
+
+    The transaction acts for the organization afterward.
 
     Raises:
-        AdminError: PERMISSION_DENIED, the same whether there is such an organization or not.
+        AdminError: PERMISSION_DENIED, the same whether the organization exists or not.
     """
     name = parse_name(text)
     if name and name.collection is None:

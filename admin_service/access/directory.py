@@ -1,4 +1,4 @@
-"""Who calls, and whom a resource belongs to, as PostgreSQL says."""
+"""Finds in PostgreSQL who calls, and to whom a resource belongs."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -55,37 +55,37 @@ _ORGANIZATION: Final = "SELECT true FROM organizations WHERE organization_id = $
 
 
 _OF_DELETED: Final = frozenset({Permission.ORGANIZATIONS_READ, Permission.ORGANIZATIONS_DELETE})
-"""What is still allowed in an organization that is deleted: to look at it, and to undelete it."""
+"""The permissions that remain in a deleted organization: to read it and to undelete it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What the caller's credential lets them do: what the user may, confined as the credential is."""
+    """What the caller's credential allows: the rights of the user, limited by the credential."""
 
     user: str
     access_token: str | None = None
-    """Id of the token; None when an identity provider vouches for the user."""
+    """Id of the access token; None when an identity provider vouches for the user."""
     organization: str | None = None
-    """The only organization it is good for; None: all."""
+    """The only organization for which the credential is valid; None for all."""
     permissions: frozenset[Permission] | None = None
-    """The only permissions it carries; None: all."""
+    """The only permissions that the credential carries; None for all."""
 
     def carries(self, permission: Permission, organization: str | None) -> bool:
-        """Whether the credential is good for this."""
+        """Whether the credential allows this permission in this organization."""
         return (self.organization in {None, organization}) and (
             self.permissions is None or permission in self.permissions
         )
 
 
 class Directory:
-    """Reads nothing from a cache: a revoked token or a changed role counts with the next call."""
+    """Reads without a cache, so a revoked token or a changed role takes effect with the next call."""
 
     def __init__(self, pool: asyncpg.Pool, pepper: bytes) -> None:
         self._pool = pool
         self._pepper = pepper
 
     async def grant_of_token(self, token: str) -> Grant | None:
-        """What a valid access token lets its user do."""
+        """Returns what an access token allows, or None if it is unknown, revoked or expired."""
         if not ACCESS_TOKEN.is_well_formed(token):
             return None
         row = await self._pool.fetchrow(_FIND_GRANT, hash_secret(token, self._pepper))
@@ -96,9 +96,9 @@ class Directory:
 
 
 async def find_actor(connection: Connection, user: str, organization: str, permission: Permission) -> Actor | None:
-    """The user as an active member of the organization; None also where it is deleted and the permission is not about that.
+    """Returns the user as an active member of the organization, or None. The transaction must act for the organization.
 
-    The transaction acts for the organization.
+    In a deleted organization it returns None unless the permission is to read or undelete the organization.
     """
     row = await connection.fetchrow(_ACTOR, organization, user)
     if row is None or (row["is_deleted"] and permission not in _OF_DELETED):
@@ -107,7 +107,10 @@ async def find_actor(connection: Connection, user: str, organization: str, permi
 
 
 async def find_target(connection: Connection, name: ResourceName) -> Target | None:
-    """The resource with whom it belongs to; None when it does not exist. The transaction acts for its organization."""
+    """Returns the resource with the group and member it belongs to, or None if it does not exist.
+
+    The transaction must act for the resource's organization.
+    """
     find = _FINDERS.get(name.collection)
     return await find(connection, name) if find else Target(name.organization)
 

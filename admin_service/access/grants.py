@@ -1,9 +1,9 @@
-"""Nobody grants what they do not hold (INV-14): which limits a group admin may set.
+"""Limits what a group admin may grant: no one grants more than they hold (INV-14).
 
-A group admin holds what the guardrails of the own group, the groups above it and the organization leave. A limit that the admin
-sets further down may not be wider than any of theirs. To remove a limit is no grant: those above still hold.
+A group admin holds what the guardrails of their own group, the groups above it and the organization leave. A limit that they set
+further down must not be wider than any of those. Removing a limit grants nothing, because the guardrails above still apply.
 
-A guardrail in shadow mode refuses no call, so that its budget and whitelist hold nothing back. Budgets of different cycles are not
+A guardrail in shadow mode refuses no call, so its budget and whitelist do not bound a grant. Budgets with different cycles are not
 compared; a call has to fit into all of them anyway.
 """
 
@@ -19,18 +19,18 @@ from gateway_core.model.organization.scopes import Scope, ScopeKind
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of a guardrail that are compared; None does not limit."""
+    """The limits of a guardrail that a grant is compared by. None means no limit."""
 
     budget_nano_credits: int | None = None
     cycle: Cycle = Cycle.NEVER
-    """Of the budget."""
+    """The cycle of the budget."""
     model_whitelist: ModelWhitelist | None = None
     key_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HeldLimits:
-    """The guardrail of a scope at or above the one who grants."""
+    """The guardrail of a scope at or above the admin who grants."""
 
     scope: Scope
     limits: Limits
@@ -38,9 +38,9 @@ class HeldLimits:
 
 
 def is_bounded(actor: Actor, target: Target) -> bool:
-    """Whether the actor's own limits bound what they set there: a group admin, for somebody else.
+    """Whether the actor's own limits bound what they set on the target. They bound a group admin who sets limits for others.
 
-    A Super Admin stands above all limits. What somebody sets for the own keys grants nobody anything.
+    No limit bounds a Super Admin. A limit on one of the actor's own keys grants nothing to others.
     """
     if actor.role not in {Role.L1_ADMIN, Role.SUB_ADMIN}:
         return False
@@ -48,13 +48,13 @@ def is_bounded(actor: Actor, target: Target) -> bool:
 
 
 def scopes_above(actor: Actor) -> tuple[Scope, ...]:
-    """The scopes whose limits the actor holds, the narrowest first: the own group, those above it, the organization."""
+    """The scopes whose limits the actor holds, narrowest first: their own group, the groups above it, the organization."""
     groups = (Scope(ScopeKind.GROUP, group) for group in reversed(actor.group_path))
     return (*groups, Scope(ScopeKind.ORGANIZATION, actor.organization))
 
 
 def first_exceeded(granted: Limits, held: Iterable[HeldLimits]) -> Scope | None:
-    """The first scope of which the granted limits exceed one; None when they exceed none."""
+    """Returns the first scope whose limits are exceeded by the granted ones, or None."""
     for own in held:
         if _exceeds(granted, own.limits, is_shadow=own.mode is GuardrailMode.SHADOW):
             return own.scope

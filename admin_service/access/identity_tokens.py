@@ -1,8 +1,8 @@
 """Users whom an identity provider vouches for (OpenID Connect).
 
-Envoy checks the token: signature, issuer, audience, times. It forwards the payload it has verified in a header that no client can
-set, and proves by the secret of the deployment that it was Envoy. Whoever reaches this service by another way has no such proof,
-and what they say about themselves counts for nothing.
+Envoy checks the token: signature, issuer, audience and times. It forwards the verified payload in a header that clients cannot set,
+and proves with the deployment's secret that the call came through it. A caller who bypasses Envoy has no such proof, so this
+service ignores their token.
 """
 
 import base64
@@ -26,7 +26,7 @@ _MAX_ISSUER: Final = 500
 _MAX_SUBJECT: Final = 255  # OpenID Connect Core 1.0, section 2
 _MAX_NAME: Final = 200
 _MAX_EMAIL: Final = 254  # RFC 5321, section 4.5.3.1.3
-# ASCII alone: letters of other scripts fold to these when lowered, and would claim another person's address.
+# ASCII only: some letters of other scripts become ASCII when lowercased, and would match another person's address.
 _EMAIL: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9.-]+", re.ASCII)
 
 _KNOWN: Final = "SELECT user_id FROM user_identities WHERE issuer = $1 AND subject = $2"
@@ -41,13 +41,13 @@ Metadata = Sequence[tuple[str, str | bytes]]
 
 
 class EdgeProof:
-    """Tells a call that Envoy carried from one that reached this service by another way."""
+    """Tells calls that came through Envoy from those that bypassed it."""
 
     def __init__(self, secret: str | None) -> None:
         self._secret = secret.encode() if secret else None
 
     def holds(self, metadata: Metadata) -> bool:
-        """Whether Envoy carried the call. In constant time; never without a secret."""
+        """Whether the call came through Envoy. Compares in constant time. Without a secret the answer is always no."""
         given = [value for key, value in metadata if key == headers.EDGE_SECRET]
         if self._secret is None or len(given) != 1 or not isinstance(given[0], str):
             return False
@@ -55,18 +55,18 @@ class EdgeProof:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """A person as an identity provider names them."""
+class ProviderUser:
+    """A person as an identity provider identifies them."""
 
     issuer: str
     subject: str
     verified_email: str | None
-    """In lower case; None when the provider does not say that it belongs to them."""
+    """The e-mail address in lower case; None unless the provider says that it is verified."""
     display_name: str
 
 
 class IdentityTokens:
-    """Finds the user behind a token of an identity provider, and makes one at first sight."""
+    """Finds the user behind a token of an identity provider, and creates the user the first time."""
 
     def __init__(self, pool: asyncpg.Pool, proof: EdgeProof, make_user_id: Callable[[], str]) -> None:
         self._pool = pool
@@ -74,11 +74,11 @@ class IdentityTokens:
         self._make_user_id = make_user_id
 
     async def grant_of_identity_token(self, token: str, metadata: Metadata) -> Grant | None:
-        """What the holder of a token may do that Envoy verified: all their user may; None for every other token.
+        """Returns all the rights of the token's user, or None if Envoy did not verify the token.
 
         Args:
-            token: the one bearer token of the call.
-            metadata: of the call, as it arrived.
+            token: the only bearer token of the call.
+            metadata: the gRPC metadata of the call as it arrived.
         """
         identity = verified_identity(token, metadata) if self._proof.holds(metadata) else None
         if identity is None:
@@ -86,8 +86,8 @@ class IdentityTokens:
         known = await self._pool.fetchval(_KNOWN, identity.issuer, identity.subject)
         return Grant(known or await self._meet(identity))
 
-    async def _meet(self, identity: Identity) -> str:
-        """Links an identity seen for the first time; two calls at once link it once."""
+    async def _meet(self, identity: ProviderUser) -> str:
+        """Links an identity that is seen for the first time to a user. Concurrent calls link it once."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_LOCK, identity.issuer, identity.subject)
             known: str | None = await connection.fetchval(_KNOWN, identity.issuer, identity.subject)
@@ -96,30 +96,30 @@ class IdentityTokens:
                 await connection.execute(_LINK, identity.issuer, identity.subject, known)
             return known
 
-    async def _user(self, connection: Connection, identity: Identity) -> str:
-        """The user with the verified address, else a new one. Without such an address it is always a new one."""
+    async def _user(self, connection: Connection, identity: ProviderUser) -> str:
+        """Returns the user with the verified address, or a new user if there is none or the identity has no verified address."""
         made = await connection.fetchval(
             _ADD_USER, self._make_user_id(), identity.verified_email, identity.display_name
         )
         return str(made or await connection.fetchval(_OF_EMAIL, identity.verified_email))
 
 
-class Identities:
-    """Whom a bearer token stands for, whichever kind of token it is: no text is both."""
+class BearerTokens:
+    """Finds the user of a bearer token of either kind. No text is valid as both kinds."""
 
     def __init__(self, directory: Directory, identity_tokens: IdentityTokens) -> None:
         self._directory = directory
         self._identity_tokens = identity_tokens
 
     async def grant(self, token: str, metadata: Metadata) -> Grant | None:
-        """What the holder may do; None for a token that cannot be used."""
+        """Returns what the bearer may do, or None if the token is not valid."""
         if ACCESS_TOKEN.is_well_formed(token):
             return await self._directory.grant_of_token(token)
         return await self._identity_tokens.grant_of_identity_token(token, metadata)
 
 
-def verified_identity(token: str, metadata: Metadata) -> Identity | None:
-    """Whom the token names, if its payload is the one that Envoy forwards as verified."""
+def verified_identity(token: str, metadata: Metadata) -> ProviderUser | None:
+    """Returns the identity that the token names if its payload is the one that Envoy forwards as verified, else None."""
     forwarded = [value for key, value in metadata if key == headers.IDENTITY]
     parts = token.split(".")
     if len(forwarded) != 1 or len(parts) != 3 or forwarded[0] != parts[1]:
@@ -138,18 +138,18 @@ def _claims(payload: str) -> dict[str, Any] | None:
     return claims if isinstance(claims, dict) else None
 
 
-def identity_of_claims(claims: dict[str, Any]) -> Identity | None:
-    """The identity in the claims of an ID token; None when they name nobody."""
+def identity_of_claims(claims: dict[str, Any]) -> ProviderUser | None:
+    """Returns the identity in the claims of an ID token, or None if they lack a usable issuer or subject."""
     issuer, subject, name = claims.get("iss"), claims.get("sub"), claims.get("name")
     if not (_is_text(issuer, _MAX_ISSUER) and _is_text(subject, _MAX_SUBJECT)):
         return None
     email = _verified_email(claims)
     display_name = name if _is_text(name, _MAX_NAME) else (email or "")
-    return Identity(str(issuer), str(subject), email, str(display_name) or str(subject)[:_MAX_NAME])
+    return ProviderUser(str(issuer), str(subject), email, str(display_name) or str(subject)[:_MAX_NAME])
 
 
 def _verified_email(claims: dict[str, Any]) -> str | None:
-    """Only what the provider says is verified, by the boolean and no look-alike of it."""
+    """Returns the address only if `email_verified` is the boolean true. Other truthy values, such as "true", do not count."""
     email = claims.get("email")
     if claims.get("email_verified") is not True or not _is_text(email, _MAX_EMAIL) or not _EMAIL.fullmatch(str(email)):
         return None
@@ -157,5 +157,5 @@ def _verified_email(claims: dict[str, Any]) -> str | None:
 
 
 def _is_text(value: object, maximum: int) -> bool:
-    """Text that PostgreSQL can keep: it has no place for NUL and for halves of surrogate pairs."""
+    """Whether the value is printable text that PostgreSQL can store. Control characters and lone surrogates are not printable."""
     return isinstance(value, str) and 0 < len(value) <= maximum and value.isprintable()

@@ -1,8 +1,9 @@
-"""Who may do what to which resource: the four roles, each confined to its own subtree.
+"""Who may do what to which resource: four roles, each confined to its subtree.
 
-A permission is held by role and reaches as far as the role does. A Super Admin reaches everything in the organization. A group
-admin sees the whole subtree, and changes in it what is lower: groups strictly inside the own one, and members of lower roles with
-all that belongs to them. Everybody sees oneself and what stands above, and changes what belongs to oneself.
+Each permission lists the roles that hold it, and reaches as far as the role does. A Super Admin reaches everything in the
+organization. A group admin sees their whole subtree, and changes what is lower in it: groups strictly inside their own group, and
+members of lower roles with everything that belongs to them. Every member sees themselves and what is above them, and changes what
+belongs to them.
 """
 
 import enum
@@ -11,7 +12,7 @@ from typing import Final
 
 
 class Role(enum.StrEnum):
-    """The four roles, each confined to its own subtree (docs/concepts/glossary.md)."""
+    """The four roles, each confined to its subtree (docs/concepts/glossary.md)."""
 
     SUPER_ADMIN = "SUPER_ADMIN"
     L1_ADMIN = "L1_ADMIN"
@@ -20,7 +21,7 @@ class Role(enum.StrEnum):
 
 
 class Permission(enum.StrEnum):
-    """`<resource>:<action>`; the names of the members are those of `megarouter.type.v1.Permission` without their prefix."""
+    """A permission, `<resource>:<action>`. Member names are those of `megarouter.type.v1.Permission` without the prefix."""
 
     ACCESS_EXPLAIN = "access:explain"
     ACCESS_TOKENS_READ = "access_tokens:read"
@@ -54,52 +55,52 @@ class Permission(enum.StrEnum):
 
 
 class TargetKind(enum.Enum):
-    """What a target is; decides how far a role reaches."""
+    """What kind of thing a target is, which decides how far a role reaches."""
 
     WITHIN = "within"
-    """Something of the organization that belongs to nobody below it, or a collection of which only a part may be visible."""
+    """Something that belongs to the organization as a whole, or a collection of which the caller may see only a part."""
     ORGANIZATION = "organization"
     """The organization itself, and its guardrail."""
     GROUP = "group"
     """A group, and its guardrail."""
     PERSON = "person"
-    """A member, and the member's guardrail; also an invite, which is a member to be."""
+    """A member, and their guardrail. Also an invite, which stands for a future member."""
     BELONGING = "belonging"
-    """What belongs to a member, such as an API key and its guardrail."""
+    """Something that belongs to a member, such as an API key and its guardrail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """An active member of an organization who asks for something."""
+    """An active member of an organization who makes a call."""
 
     organization: str
     member: str
     role: Role
     group_path: tuple[str, ...]
-    """From level 1 down to the member's own group; empty for a member of the organization itself."""
+    """Group ids from level 1 down to the member's own group; empty for a member directly in the organization."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is asked for."""
+    """The resource that a permission is checked on."""
 
     organization: str
     kind: TargetKind = TargetKind.WITHIN
     group_path: tuple[str, ...] = ()
-    """The group, or the group of the member."""
+    """Path of the group, or of the member's group."""
     member: str | None = None
-    """The member, or the member it belongs to; None for an invite."""
+    """Id of the member, or of the member who owns the resource; None for an invite."""
     role: Role | None = None
-    """Of the member."""
+    """Role of that member, or the role that an invite grants."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visibility:
-    """Whose resources an actor sees in a list: those of `member`, and those of everybody below `group_path`."""
+    """Whose resources an actor sees in a list: their own (`member`), and those of all members in the subtree of `group_path`."""
 
     member: str
     group_path: tuple[str, ...] | None
-    """None: nobody else's. Empty: the whole organization."""
+    """None: only their own. Empty: the whole organization."""
 
 
 _ALL: Final = frozenset(Role)
@@ -131,19 +132,19 @@ ROLES_OF: Final = {
     Permission.ORGANIZATIONS_SUSPEND: _SUPER_ADMINS,
     Permission.ORGANIZATIONS_UPDATE: _SUPER_ADMINS,
 }
-"""Permissions inside an organization by the roles that hold them."""
+"""The roles that hold each permission inside an organization."""
 
 PERMISSIONS_OF_EVERY_USER: Final = frozenset(Permission) - ROLES_OF.keys()
-"""What every authenticated user may do about oneself, and with the catalogue."""
+"""What every authenticated user may do with their own account and with the catalog."""
 
 READING: Final = frozenset(permission for permission in Permission if permission.value.endswith((":read", ":explain")))
-"""What changes nothing."""
+"""The permissions that change nothing."""
 
 _RANK: Final = {Role.MEMBER: 0, Role.SUB_ADMIN: 1, Role.L1_ADMIN: 2, Role.SUPER_ADMIN: 3}
 
 
 def may(actor: Actor, permission: Permission, target: Target) -> bool:
-    """Whether the actor may do it inside the organization. What no rule allows is refused."""
+    """Whether the actor may do this inside the organization. Without a rule that allows it, the answer is no."""
     if actor.organization != target.organization or actor.role not in ROLES_OF.get(permission, ()):
         return False
     if actor.role is Role.SUPER_ADMIN or target.kind is TargetKind.WITHIN:
@@ -159,17 +160,17 @@ def may(actor: Actor, permission: Permission, target: Target) -> bool:
 
 
 def may_grant(actor: Actor, role: Role, group_path: tuple[str, ...]) -> bool:
-    """Whether the actor may give somebody the role in the group: nobody grants what they do not hold (INV-14)."""
+    """Whether the actor may give another user the role in the group. No one grants what they do not hold (INV-14)."""
     return actor.role is Role.SUPER_ADMIN or (is_below(role, actor.role) and _reaches(actor, group_path))
 
 
 def may_create_group(actor: Actor, parent_path: tuple[str, ...]) -> bool:
-    """Whether the actor may put a group right below this one; below none, on level 1, only a Super Admin may."""
+    """Whether the actor may create a group directly below this one. Only a Super Admin may create one on level 1."""
     return actor.role is Role.SUPER_ADMIN or (actor.role is Role.L1_ADMIN and _reaches(actor, parent_path))
 
 
 def fits(role: Role, group_path: tuple[str, ...]) -> bool:
-    """Whether the role can stand there: a Super Admin above all groups, an L1 admin on level 1, a sub-admin below it."""
+    """Whether the role fits the place: a Super Admin is in no group, an L1 admin on level 1, a sub-admin below level 1."""
     level = len(group_path)
     if role is Role.SUPER_ADMIN:
         return level == 0
@@ -184,7 +185,7 @@ def is_below(role: Role | None, other: Role) -> bool:
 
 
 def visibility(actor: Actor) -> Visibility:
-    """Whose resources the actor sees in a list; agrees with `may` for permissions to read."""
+    """Returns whose resources the actor sees in a list. It agrees with `may` for permissions to read."""
     if actor.role is Role.SUPER_ADMIN:
         return Visibility(actor.member, ())
     if actor.role is Role.MEMBER or not actor.group_path:
@@ -203,5 +204,5 @@ def _reaches(actor: Actor, group_path: tuple[str, ...]) -> bool:
 
 
 def _contains(group_path: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether the other path is that group or lies below it. Without a group there is no subtree."""
+    """Whether the other path is that group or below it. An empty `group_path` contains nothing."""
     return bool(group_path) and other[: len(group_path)] == group_path

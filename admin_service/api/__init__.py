@@ -1,1 +1,1 @@
-"""The forms that cross the wire: names, errors, entity tags, field masks, and the bounds of a request."""
+"""What crosses the wire: names, errors, etags, field masks, and the bounds of a request."""

@@ -1,4 +1,4 @@
-"""Errors of the admin API: one shape, `google.rpc.Status` with exactly one `ErrorInfo` (AIP-193)."""
+"""Errors of the admin API. Every failure is a `google.rpc.Status` with exactly one `ErrorInfo` (AIP-193)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from gateway_core.contract.errors import ERROR_DOMAIN
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """A field of the request that breaks its rule."""
+    """A request field that breaks its rule."""
 
     field: str
     description: str
 
 
 class AdminError(Exception):
-    """A call that fails, and everything its caller is told about it."""
+    """A call that fails, with everything that its caller sees."""
 
     def __init__(
         self,
@@ -39,11 +39,11 @@ class AdminError(Exception):
         self.metadata = dict(metadata or {})
         self.violations = tuple(violations)
         self.details = tuple(details)
-        """Further details of google.rpc, such as QuotaFailure; each type at most once."""
+        """More google.rpc details, such as QuotaFailure; each type at most once."""
 
 
 def status_of(error: AdminError) -> status_pb2.Status:
-    """The status that travels to the caller."""
+    """Returns the status that goes to the caller."""
     details: list[Message] = [
         error_details_pb2.ErrorInfo(reason=ErrorReason.Name(error.reason), domain=ERROR_DOMAIN, metadata=error.metadata)
     ]
@@ -71,7 +71,7 @@ def _packed(detail: Message) -> any_pb2.Any:
 
 
 def unauthenticated() -> AdminError:
-    """The same for every token that cannot be used: which of its faults it has is nobody's business."""
+    """The error for every unusable token. It does not say what is wrong with the token."""
     return AdminError(
         grpc.StatusCode.UNAUTHENTICATED,
         ErrorReason.ACCESS_TOKEN_INVALID,
@@ -80,7 +80,7 @@ def unauthenticated() -> AdminError:
 
 
 def permission_denied(permission: str, resource: str) -> AdminError:
-    """The same for what is forbidden and what does not exist (AIP-211)."""
+    """The error for a resource that is forbidden or does not exist, the same for both (AIP-211)."""
     return AdminError(
         grpc.StatusCode.PERMISSION_DENIED,
         ErrorReason.PERMISSION_DENIED,
@@ -90,19 +90,19 @@ def permission_denied(permission: str, resource: str) -> AdminError:
 
 
 def already_exists(resource: object) -> AdminError:
-    """For an id that is taken, perhaps by something deleted."""
-    message = f"{resource} exists, or existed: ids are never used again."
+    """The error for an id that is taken, possibly by something deleted."""
+    message = f"{resource} already exists, or existed before. Ids are never reused: choose another one."
     return AdminError(grpc.StatusCode.ALREADY_EXISTS, ErrorReason.ALREADY_EXISTS, message, {"resource": str(resource)})
 
 
 def invalid_fields(*violations: FieldViolation) -> AdminError:
-    """Fields that break their rules."""
+    """The error for fields that break their rules."""
     message = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
     return AdminError(grpc.StatusCode.INVALID_ARGUMENT, ErrorReason.FIELD_INVALID, message, violations=violations)
 
 
 def dependency_unavailable(what: str = "its database") -> AdminError:
-    """PostgreSQL, or what is named, cannot answer now."""
+    """The error for a store that does not answer now: PostgreSQL by default."""
     return AdminError(
         grpc.StatusCode.UNAVAILABLE,
         ErrorReason.DEPENDENCY_UNAVAILABLE,
@@ -111,10 +111,10 @@ def dependency_unavailable(what: str = "its database") -> AdminError:
 
 
 def internal_fault(incident: str) -> AdminError:
-    """A fault of ours; the log describes it under the incident's id."""
+    """The error for a fault of the service itself. The log describes it under the incident id."""
     return AdminError(
         grpc.StatusCode.INTERNAL,
         ErrorReason.INTERNAL_FAULT,
-        f"The service failed. Its log describes incident {incident}.",
+        f"The service failed. Report incident {incident}; the service's log describes it.",
         {"incident": incident},
     )

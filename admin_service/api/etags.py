@@ -1,4 +1,4 @@
-"""Entity tags (AIP-154): they change with every change of a resource, so that nobody overwrites what they have not seen."""
+"""Entity tags (AIP-154). A tag changes with every change of its resource, so a caller cannot overwrite what they have not seen."""
 
 import hashlib
 
@@ -9,16 +9,16 @@ from admin_service.api.errors import AdminError
 
 
 def etag_of(*facts: object) -> str:
-    """A strong tag of the facts, in quotes."""
+    """Returns a strong tag of the facts, in quotes."""
     return f'"{hashlib.sha256(repr(facts).encode()).hexdigest()[:16]}"'
 
 
 def check_etag(given: str, current: str) -> None:
-    """Passes when the caller gave no tag, or the one of the resource as it is.
+    """Passes if the caller gave no tag, or the current tag of the resource.
 
     Raises:
         AdminError: ETAG_MISMATCH.
     """
     if given and given != current:
-        message = "The resource was changed since it was read: read it again and repeat the change."
+        message = "The resource has changed since you read it. Read it again and repeat the change."
         raise AdminError(grpc.StatusCode.ABORTED, ErrorReason.ETAG_MISMATCH, message)

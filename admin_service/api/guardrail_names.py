@@ -1,4 +1,4 @@
-"""Names of guardrails: a guardrail is named after its scope."""
+"""Names of guardrails. A guardrail is named after its scope."""
 
 from typing import Final
 
@@ -11,17 +11,17 @@ _COLLECTIONS: Final = {ScopeKind.API_KEY: API_KEYS, ScopeKind.MEMBER: MEMBERS, S
 
 
 def guardrail_name(organization: str, scope: Scope) -> ResourceName:
-    """The name of a scope's guardrail."""
+    """Returns the name of a scope's guardrail."""
     if scope.kind is ScopeKind.ORGANIZATION:
         return ResourceName(organization, GUARDRAILS, scope.kind.value)
     return ResourceName(organization, GUARDRAILS, f"{_PREFIXES[scope.kind]}-{scope.scope_id}")
 
 
 def scope_of_guardrail(name: ResourceName) -> Scope:
-    """The scope of a guardrail that exists.
+    """Returns the scope that a guardrail's name stands for.
 
     Raises:
-        KeyError: no guardrail has such a name.
+        KeyError: no guardrail can have this name.
     """
     kind, _, scope_id = str(name.resource_id).partition("-")
     if kind == ScopeKind.ORGANIZATION:
@@ -30,7 +30,7 @@ def scope_of_guardrail(name: ResourceName) -> Scope:
 
 
 def scope_name(organization: str, scope: Scope) -> ResourceName:
-    """The name of what a scope is."""
+    """Returns the name of the scope itself: a key, a member, a group or the organization."""
     if scope.kind is ScopeKind.ORGANIZATION:
         return ResourceName(organization)
     return ResourceName(organization, _COLLECTIONS[scope.kind], scope.scope_id)

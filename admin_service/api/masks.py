@@ -1,4 +1,4 @@
-"""Which fields an update changes (AIP-134, AIP-161)."""
+"""Field masks: which fields an update changes (AIP-134, AIP-161)."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -14,13 +14,13 @@ _EVERYTHING: Final = "*"
 
 
 def updated_fields(mask: FieldMask, resource: Message) -> frozenset[str]:
-    """Names of the fields that the update sets, those it clears included.
+    """Returns the names of the fields that the update sets, including those it clears.
 
-    Without a mask these are the fields that are set in the resource; with `*` all that can be changed. What only the service
-    sets is left out, not refused, so that a resource that was read can be sent back.
+    Without a mask these are the fields that are set in the resource. With `*` they are all fields that can change. Output-only
+    fields are ignored rather than refused, so a caller can send back a resource that was read.
 
     Raises:
-        AdminError: a path names no field or one that is fixed at creation, or a required field would be cleared.
+        AdminError: a path names no field, or one that is fixed at creation; or the update clears a required field.
     """
     changeable = {field.name for field in resource.DESCRIPTOR.fields if _is_changeable(field)}
     paths = list(mask.paths)
@@ -44,9 +44,9 @@ def _violations(paths: Iterable[str], resource: Message) -> Iterator[FieldViolat
     for path in paths:
         field = fields.get(path)
         if field is None:
-            yield FieldViolation("update_mask", f"names no field of the resource: {path[:100]!r}")
+            yield FieldViolation("update_mask", f"names a field that the resource does not have: {path[:100]!r}")
         elif field_behavior_pb2.IMMUTABLE in _behaviors(field):
-            yield FieldViolation("update_mask", f"{path} is fixed when the resource is made")
+            yield FieldViolation("update_mask", f"names {path}, which cannot change after creation")
 
 
 def _refuse_cleared(named: Iterable[str], resource: Message) -> None:

@@ -1,4 +1,4 @@
-"""Resource names (AIP-122): the only identifiers of the API."""
+"""Resource names (AIP-122), the only identifiers in the API."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -22,12 +22,12 @@ PROVIDERS: Final = "providers"
 ACCESS_TOKENS: Final = "accessTokens"
 
 MYSELF: Final = "me"
-"""Stands for the calling user's id."""
+"""Stands for the id of the calling user."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceName:
-    """A name taken apart. Without a collection it is the organization itself; a singleton has no id."""
+    """A parsed resource name. Without a collection it names the organization itself. A singleton has no id."""
 
     organization: str
     collection: str | None = None
@@ -39,7 +39,7 @@ class ResourceName:
 
 @dataclass(frozen=True, slots=True)
 class UserResourceName:
-    """The name of something of a user, or, without a collection, of the user."""
+    """The name of a user's resource, or of the user if there is no collection."""
 
     user: str
     collection: str | None = None
@@ -55,7 +55,7 @@ _SINGLETONS: Final = frozenset({CREDIT_BALANCE, CREDIT_STATEMENT})
 
 
 def parse_name(text: str) -> ResourceName | None:
-    """The name in the text, or None: what is no name of an organization's names nothing."""
+    """Returns the name of a resource of an organization, or None if the text is not one."""
     root, _, rest = text.partition("/")
     organization, *inner = rest.split("/")
     if root != ORGANIZATIONS or not is_valid_id(organization):
@@ -71,7 +71,7 @@ def parse_name(text: str) -> ResourceName | None:
 
 
 def parse_user_name(text: str) -> UserResourceName | None:
-    """The name in the text, or None: what is no name of a user's names nothing."""
+    """Returns the name of a user or a user's resource, or None if the text is not one."""
     match text.split("/"):
         case [root, user] if root == USERS and is_valid_id(user):
             return UserResourceName(user)

@@ -1,4 +1,4 @@
-"""Instants as messages."""
+"""Times as proto messages."""
 
 import datetime as dt
 
@@ -6,7 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 
 def timestamp(instant: dt.datetime) -> Timestamp:
-    """The message for an instant with a time zone."""
+    """Returns the message for a time, which must have a time zone."""
     message = Timestamp()
     message.FromDatetime(instant)
     return message

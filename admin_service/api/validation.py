@@ -1,7 +1,7 @@
-"""The bounds of a request, as its proto states them: required fields, `megarouter.type.v1.field_rules`, defined enum values.
+"""Checks the bounds of a request that its proto states: required fields, `megarouter.type.v1.field_rules`, defined enum values.
 
-Compiled once at the start. What the caller cannot set (OUTPUT_ONLY) is not looked at. In an update the resource may be partial, so
-that its required fields are the business of its field mask.
+The checks are compiled once, at the start. They skip output-only fields. In an update the resource may be partial, so the field
+mask decides about its required fields.
 """
 
 import ipaddress
@@ -21,7 +21,7 @@ from gateway_core.model.ids import is_valid_id
 
 RequestCheck = Callable[[Message], list[FieldViolation]]
 _ValueCheck = Callable[[Any], str | None]
-"""A value -> what is wrong with it."""
+"""Takes a value and returns what is wrong with it, or None."""
 
 DEFAULT_MAX_BYTES: Final = 1_024
 DEFAULT_MAX_ITEMS: Final = 100
@@ -49,7 +49,7 @@ _ETAG: Final = re.compile(r'"[0-9a-f]{16}"')
 
 
 def compile_check(message: Descriptor) -> RequestCheck:
-    """The check of a request.
+    """Returns the check of a request.
 
     Raises:
         ValueError: a rule does not fit the type of its field.
@@ -92,7 +92,7 @@ def _field_check(field: FieldDescriptor, *, partial: bool, nesting: int, top: bo
 
 
 def _is_set(message: Message, field: FieldDescriptor) -> bool:
-    """A scalar without presence is not set while it has its default value (AIP-203)."""
+    """Whether the field is set. A scalar without presence counts as unset while it has its default value (AIP-203)."""
     return message.HasField(field.name) if field.has_presence else bool(getattr(message, field.name))
 
 
@@ -104,7 +104,7 @@ def _list_check(field: FieldDescriptor) -> Callable[[Sequence[Any]], Iterable[st
         if len(items) > most:
             yield f"must have at most {most} items"
         if rules.unique_items and len(set(items)) != len(items):
-            yield "must not name anything twice"
+            yield "must not contain duplicates"
 
     return check
 
@@ -138,7 +138,7 @@ def _message_check(
 def _scalar_checks(field: FieldDescriptor, rules: FieldRules) -> Iterable[_ValueCheck]:
     if field.enum_type is not None:
         defined = frozenset(field.enum_type.values_by_number)
-        yield lambda value: None if value in defined else "is no defined value"
+        yield lambda value: None if value in defined else "must be a defined value"
     elif field.cpp_type == FieldDescriptor.CPPTYPE_STRING and field.type == FieldDescriptor.TYPE_STRING:
         yield from _text_checks(rules)
     elif field.cpp_type in _INTEGERS:
@@ -148,7 +148,7 @@ def _scalar_checks(field: FieldDescriptor, rules: FieldRules) -> Iterable[_Value
 def _text_checks(rules: FieldRules) -> Iterable[_ValueCheck]:
     bounded = rules.max_characters or rules.max_bytes
     most_bytes = rules.max_bytes or (4 * rules.max_characters if bounded else DEFAULT_MAX_BYTES)
-    yield lambda text: "must not contain NUL" if "\0" in text else None
+    yield lambda text: "must not contain the NUL character" if "\0" in text else None
     if rules.max_characters:
         most = rules.max_characters
         yield lambda text: f"must have at most {most} characters" if len(text) > most else None
@@ -216,8 +216,6 @@ _FORMATS: Final[dict[int, _ValueCheck]] = {
     FieldRules.FORMAT_TIME_ZONE: _must(
         lambda text: text in available_timezones(), "an IANA time zone, such as Europe/Berlin"
     ),
-    FieldRules.FORMAT_ADDRESS_BLOCK: _must(
-        _is_address_block, "an address or a block of addresses, such as 192.0.2.0/24"
-    ),
-    FieldRules.FORMAT_ETAG: _must(_ETAG.fullmatch, "an etag as the API gave it, quotes included"),
+    FieldRules.FORMAT_ADDRESS_BLOCK: _must(_is_address_block, "an IP address or address block, such as 192.0.2.0/24"),
+    FieldRules.FORMAT_ETAG: _must(_ETAG.fullmatch, "an etag as the API returned it, quotes included"),
 }

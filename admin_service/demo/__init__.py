@@ -1,1 +1,1 @@
-"""The demo organization: what a new installation shows and what the README's tour walks through."""
+"""The demo organization that a new installation shows and that the tour uses."""

@@ -1,4 +1,4 @@
-"""`python -m admin_service.demo`: seeds the demo organization and prints it, with its secrets, on standard output."""
+"""`python -m admin_service.demo` seeds the demo organization and prints it, with its secrets, to standard output."""
 
 import asyncio
 import datetime as dt

@@ -1,4 +1,4 @@
-"""What the demo organization consists of: names, limits, and a key for each refusal the tour shows."""
+"""The content of the demo organization: names, limits, and one key for each refusal that the tour shows."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -14,43 +14,43 @@ DISPLAY_NAME: Final = "Acme"
 TIME_ZONE: Final = "Europe/Berlin"
 TOP_UP_NANO_CREDITS: Final = 1_000 * CREDIT
 ADMIN: Final = "olivia"
-"""The Super Admin whose access token is printed."""
+"""The Super Admin whose access token the seeder prints."""
 
 LONG_AGO: Final = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class DemoGroup:
-    """A group; its id is the last part of its path."""
+    """A group. Its id is the last part of its path."""
 
     path: tuple[str, ...]
     display_name: str
 
     @property
     def group_id(self) -> str:
-        """Unique in the organization."""
+        """The id, unique in the organization."""
         return self.path[-1]
 
     @property
     def parent(self) -> str | None:
-        """The group above, None at level 1."""
+        """Id of the group above; None at level 1."""
         return self.path[-2] if len(self.path) > 1 else None
 
 
 @dataclass(frozen=True, slots=True)
 class DemoKey:
-    """A key of a member."""
+    """An API key of a demo member."""
 
     key_id: str
     shows: str
-    """What a call with it shows."""
+    """What a call with this key demonstrates."""
     state: str = "ACTIVE"
     expire_time: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DemoMember:
-    """A member with keys; without a group it belongs to the organization itself."""
+    """A member with keys. Without a group, the member is directly in the organization."""
 
     member_id: str
     display_name: str
@@ -61,13 +61,13 @@ class DemoMember:
 
     @property
     def email(self) -> str:
-        """Unique among all users; `.example` belongs to nobody."""
+        """The address, unique among all users. `.example` is reserved, so it reaches no one."""
         return f"{self.member_id}@{ORGANIZATION}.example"
 
 
 @dataclass(frozen=True, slots=True)
 class DemoGuardrail:
-    """What limits a scope; an absent limit does not limit."""
+    """The limits of a scope. An absent limit does not apply."""
 
     scope: Scope
     budget_nano_credits: int | None = None
@@ -90,7 +90,7 @@ GROUPS: Final = (
     DemoGroup(("sales", "emea", "dach"), "DACH"),
 )
 
-# The first key is the one a new user meets: a plain member, deep in the tree, with limits that do not get in the way.
+# A new user starts with the first key: a plain member, deep in the tree, whose limits do not get in the way.
 MEMBERS: Final = (
     DemoMember("emma", "Emma Fischer", Role.MEMBER, "evaluation", (DemoKey("emma-default", "an answer"),)),
     DemoMember("olivia", "Olivia Brandt", Role.SUPER_ADMIN, None, (DemoKey("olivia-admin", "an answer"),)),

@@ -1,4 +1,4 @@
-"""What the seeder prints: the demo organization as one JSON document, secrets included."""
+"""The JSON document that the seeder prints: the demo organization with its secrets."""
 
 from admin_service.demo.content import GROUPS, GUARDRAILS, MEMBERS, ORGANIZATION, DemoGuardrail, DemoMember
 from admin_service.demo.secret_file import DemoSecrets
@@ -11,7 +11,7 @@ _PATH_OF = {group.group_id: group.path for group in GROUPS}
 
 
 def demo_document(secrets: DemoSecrets) -> dict[str, object]:
-    """The first key is the one for a first call."""
+    """Returns the document. The first key is the one to make a first call with."""
     return {
         "organization": f"organizations/{ORGANIZATION}",
         "admin_token": secrets.admin_token,
@@ -36,7 +36,7 @@ def demo_document(secrets: DemoSecrets) -> dict[str, object]:
 
 
 def describe_guardrails(member: DemoMember, key_id: str) -> str:
-    """Every guardrail above a key in a few words, narrowest first."""
+    """Describes every guardrail above a key in a few words, narrowest first."""
     scopes = [
         Scope(ScopeKind.API_KEY, key_id),
         Scope(ScopeKind.MEMBER, member.member_id),

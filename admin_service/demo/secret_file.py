@@ -1,4 +1,4 @@
-"""The file that remembers the demo organization's secrets: the database only has their hashes."""
+"""The file that keeps the secrets of the demo organization. The database has only their hashes."""
 
 import json
 import os
@@ -10,22 +10,22 @@ from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, API_KEY
 
 
 class SecretFileError(Exception):
-    """The file is there and cannot be used; the message says what to do and quotes nothing of it."""
+    """The file exists but cannot be used. The message says what to do and quotes none of the content."""
 
 
 @dataclass(frozen=True)
 class DemoSecrets:
-    """The admin's access token and the secret of each key by its id."""
+    """The admin's access token, and the secret of each key by the key's id."""
 
     admin_token: str
     api_keys: dict[str, str]
 
 
 def load_or_create(path: Path, key_ids: Iterable[str], random_bytes: Callable[[int], bytes]) -> DemoSecrets:
-    """The secrets in the file; what is not there yet is made and kept before it is used.
+    """Returns the secrets in the file. Missing ones are generated, and saved before they are returned.
 
     Raises:
-        SecretFileError: the file is open to others, or is not one of ours.
+        SecretFileError: other users can access the file, or its content is not demo secrets.
     """
     known = _read(path)
     secrets = DemoSecrets(
@@ -44,23 +44,23 @@ def _read(path: Path) -> DemoSecrets | None:
     try:
         with path.open(encoding="utf-8") as file:
             if os.fstat(file.fileno()).st_mode & 0o077:
-                raise SecretFileError(f"{path} must not be readable by others: chmod 600 it, or remove it")
+                raise SecretFileError(f"{path} must not be accessible to other users: chmod 600 it, or remove it")
             content = json.load(file)
         api_keys = {str(key_id): str(key) for key_id, key in dict(content["api_keys"]).items()}
         secrets = DemoSecrets(str(content["admin_token"]), api_keys)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):
-        raise SecretFileError(f"{path} is not a file of demo secrets: remove it, and new ones are made") from None
+        raise SecretFileError(f"{path} is not a file of demo secrets: remove it to get new ones") from None
     if not (
         ACCESS_TOKEN.is_well_formed(secrets.admin_token) and all(map(API_KEY.is_well_formed, secrets.api_keys.values()))
     ):
-        raise SecretFileError(f"{path} holds what is not a secret of ours: remove it, and new ones are made")
+        raise SecretFileError(f"{path} contains an invalid secret: remove it to get new ones")
     return secrets
 
 
 def _write(path: Path, secrets: DemoSecrets) -> None:
-    """Replaces the file in one step: a crash leaves the old or the new one."""
+    """Replaces the file atomically: after a crash it is the old or the new one."""
     unfinished = path.with_name(path.name + ".unfinished")
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

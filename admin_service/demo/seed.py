@@ -1,4 +1,4 @@
-"""Writes the demo organization into the real tables. What is already there stays as it is, changes made by hand included."""
+"""Writes the demo organization to the real tables. Existing rows stay as they are, including manual changes."""
 
 import datetime as dt
 from typing import Final
@@ -16,9 +16,9 @@ _TOKEN_ID: Final = "demo-olivia"  # noqa: S105 - a name
 
 
 async def seed_demo(connection: Connection, secrets: DemoSecrets, pepper: bytes, now: dt.datetime) -> None:
-    """Seeds everything in one transaction; a second run changes nothing.
+    """Seeds everything in one transaction. A second run changes nothing except secrets.
 
-    Secrets are the exception: they always become those given, so that what the seeder prints works.
+    Secrets are always set to the given ones, so that what the seeder prints works.
     """
     async with connection.transaction():
         await act_for(connection, [content.ORGANIZATION])
@@ -130,7 +130,7 @@ async def _access_token(connection: Connection, secrets: DemoSecrets, pepper: by
 
 
 async def _credit(connection: Connection) -> None:
-    """The first top-up; its idempotency key keeps it the only one."""
+    """Posts the first top-up. Its idempotency key prevents a second one."""
     transfer = top_up(
         content.TOP_UP_NANO_CREDITS,
         idempotency_key="demo:first-top-up",

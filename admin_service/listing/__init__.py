@@ -1,1 +1,1 @@
-"""How lists are read: filters, orders, pages, and the SQL they become."""
+"""Lists: filters, orders, pages, and the SQL they become."""

@@ -1,9 +1,9 @@
-"""Filters as SQL: a tree of `filters` against the fields that a list declares.
+"""Compiles filters to SQL: a parsed filter against the fields that a list declares.
 
-Nothing of a filter ever becomes text of a statement: fields are looked up in what the list declares, values are parameters.
+No text of a filter becomes text of the statement. Field names are looked up in the list's declaration, and values are parameters.
 
-A comparison with a value that is absent (NULL) keeps nothing, whatever its operator; `NOT` of it keeps it. So a filter is true or
-false and never neither.
+A comparison with an absent value (NULL) is false whatever its operator, and `NOT` of it is true. A filter is therefore always true
+or false.
 """
 
 import datetime as dt
@@ -29,11 +29,11 @@ _INTEGER: Final = re.compile(r"-?[0-9]{1,19}")
 
 
 class ValueMismatchError(ValueError):
-    """The value is none of the field's; the message says what the field takes."""
+    """The field does not accept the value. The message says what it accepts."""
 
 
 class ForeignNameError(Exception):
-    """A filter names a resource of another organization; whether there is one makes no difference."""
+    """A filter names a resource of another organization. It makes no difference whether that organization exists."""
 
     def __init__(self, name: str) -> None:
         super().__init__("the filter names a resource of another organization")
@@ -42,7 +42,7 @@ class ForeignNameError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TextField:
-    """A text: `=`, `!=` exactly; `:` contains, whatever the case of letters."""
+    """A text. `=` and `!=` compare exactly; `:` means contains, ignoring case."""
 
     column: str
     operators: frozenset[Operator] = field(default=_TEXT, init=False)
@@ -50,7 +50,7 @@ class TextField:
 
 @dataclass(frozen=True, slots=True)
 class NameField:
-    """A resource by its full name. `pattern`: such as `organizations/{organization}/members/{id}`; the column has the id."""
+    """A resource by its full name. The column has the id. Example of `pattern`: `organizations/{organization}/members/{id}`."""
 
     column: str
     pattern: str
@@ -59,7 +59,7 @@ class NameField:
 
 @dataclass(frozen=True, slots=True)
 class EnumField:
-    """A value of an enum, by its name with or without the prefix. `values`: what the column has, by name without the prefix."""
+    """An enum value by its name, with or without the prefix. `values` maps names without the prefix to the values in the column."""
 
     column: str
     values: Mapping[str, str]
@@ -69,7 +69,7 @@ class EnumField:
 
 @dataclass(frozen=True, slots=True)
 class TimeField:
-    """A moment, in RFC 3339."""
+    """A time in RFC 3339."""
 
     column: str
     operators: frozenset[Operator] = field(default=_ORDER, init=False)
@@ -77,7 +77,7 @@ class TimeField:
 
 @dataclass(frozen=True, slots=True)
 class IntegerField:
-    """An integer of 64 bits."""
+    """A 64-bit integer."""
 
     column: str
     operators: frozenset[Operator] = field(default=_ORDER, init=False)
@@ -85,7 +85,7 @@ class IntegerField:
 
 @dataclass(frozen=True, slots=True)
 class BooleanField:
-    """`true` or `false`."""
+    """A boolean, `true` or `false`."""
 
     column: str
     operators: frozenset[Operator] = field(default=_EQUALITY, init=False)
@@ -93,10 +93,10 @@ class BooleanField:
 
 @dataclass(frozen=True, slots=True)
 class CustomField:
-    """A field whose comparison a list writes itself.
+    """A field for which the list compiles the comparison itself.
 
-    `compile` gets the operator, the value and the organization, and adds values to the parameters. It raises
-    ValueMismatchError for a value that is none, ForeignNameError for a name of another organization.
+    `compile` takes the operator, the value, the organization and the parameters, to which it adds values. It raises
+    ValueMismatchError for an invalid value and ForeignNameError for a name of another organization.
     """
 
     compile: Callable[[Operator, str, str, Parameters], str]
@@ -107,7 +107,7 @@ FilterField = TextField | NameField | EnumField | TimeField | IntegerField | Boo
 Fields = Mapping[str, FilterField]
 
 
-# Stated, so that a value wider than a column is compared and not refused by the driver.
+# Explicit casts: the driver would refuse a value that is too wide for the column instead of comparing it.
 _TYPES: Final[Mapping[type, str]] = {
     TextField: "text",
     NameField: "text",
@@ -121,24 +121,24 @@ _TYPES: Final[Mapping[type, str]] = {
 def filter_sql(
     tree: Filter, fields: Fields, parameters: Parameters, *, organization: str, searched: Sequence[str] = ()
 ) -> str:
-    """The filter as a condition.
+    """Returns the filter as an SQL condition.
 
     Args:
-        tree: the filter.
-        fields: by the name a filter has for them.
-        parameters: get the values.
-        organization: id; whose rows are listed.
-        searched: columns in which a value alone is looked for.
+        tree: the parsed filter.
+        fields: the list's fields by their names in filters.
+        parameters: receives the values.
+        organization: id of the organization whose rows are listed.
+        searched: columns that a value without a field is searched in.
 
     Raises:
-        FilterError: a field that is none, an operator or a value that the field does not take.
-        ForeignNameError: see there.
+        FilterError: an unknown field, or an operator or value that the field does not accept.
+        ForeignNameError: the filter names a resource of another organization.
     """
     return _Compiler(fields, parameters, organization, searched).sql(tree)
 
 
 class _Compiler:
-    """As deep as the tree, which the parser bounds."""
+    """Compiles recursively. The parser bounds the depth of the tree."""
 
     def __init__(self, fields: Fields, parameters: Parameters, organization: str, searched: Sequence[str]) -> None:
         self._fields = fields
@@ -153,7 +153,7 @@ class _Compiler:
             case AnyOf(parts):
                 return "(" + " OR ".join(map(self.sql, parts)) + ")"
             case Not(part):
-                # What is NULL inside was not true, so its opposite is.
+                # NULL inside counts as false, so its negation is true.
                 return f"(({self.sql(part)}) IS NOT TRUE)"
             case Search():
                 return self._search(tree)
@@ -169,10 +169,12 @@ class _Compiler:
     def _comparison(self, comparison: Comparison) -> str:
         declared = self._fields.get(comparison.field)
         if declared is None:
-            raise FilterError(f"no field {comparison.field!r}; the fields are {self._names()}", comparison.position)
+            raise FilterError(
+                f"unknown field {comparison.field!r}; the fields are {self._names()}", comparison.position
+            )
         if comparison.operator not in declared.operators:
             allowed = ", ".join(sorted(declared.operators))
-            message = f"{comparison.field} takes no {comparison.operator}; it takes {allowed}"
+            message = f"{comparison.field} does not accept {comparison.operator}; it accepts {allowed}"
             raise FilterError(message, comparison.position)
         try:
             return self._compiled(declared, comparison.operator, comparison.value)
@@ -194,11 +196,11 @@ class _Compiler:
 
 
 def resource_id(pattern: str, name: str, organization: str) -> str:
-    """The id in a name of the pattern, for fields of one's own.
+    """Returns the id in a name that matches the pattern. For use in a `CustomField`.
 
     Raises:
-        ValueMismatchError: it is no name of the pattern.
-        ForeignNameError: see there.
+        ValueMismatchError: the name does not match the pattern.
+        ForeignNameError: it names a resource of another organization.
     """
     wanted, given = pattern.split("/"), name.split("/")
     of_pattern = len(wanted) == len(given) and all(
@@ -207,7 +209,7 @@ def resource_id(pattern: str, name: str, organization: str) -> str:
     )
     if not of_pattern:
         shown = pattern.replace(ORGANIZATION, organization)
-        raise ValueMismatchError(f"takes names such as {shown}")
+        raise ValueMismatchError(f"accepts names such as {shown}")
     if ORGANIZATION in wanted and given[wanted.index(ORGANIZATION)] != organization:
         raise ForeignNameError(name)
     return given[wanted.index(RESOURCE_ID)]
@@ -231,36 +233,36 @@ def _value(declared: FilterField, value: str, organization: str) -> object:
 def _enum_value(values: Mapping[str, str], prefix: str, value: str) -> str:
     name = value.removeprefix(prefix)
     if name not in values:
-        raise ValueMismatchError(f"takes {', '.join(values)}")
+        raise ValueMismatchError(f"accepts {', '.join(values)}")
     return values[name]
 
 
 def _moment(value: str) -> dt.datetime:
     if not (value.isascii() and _TIME.fullmatch(value)):
-        raise ValueMismatchError("takes times such as 2026-01-31T00:00:00Z")
+        raise ValueMismatchError("accepts times such as 2026-01-31T00:00:00Z")
     seconds, _, rest = value.partition(".")
     fraction = re.match(r"\d*", rest)
     digits = fraction.group() if fraction else ""
-    # PostgreSQL and Python know microseconds.
+    # PostgreSQL and Python stop at microseconds.
     text = f"{seconds}.{digits[:6]}{rest[len(digits) :]}" if digits else value
     try:
         return dt.datetime.fromisoformat(text.upper()).astimezone(dt.UTC)
     except (ValueError, OverflowError):
-        raise ValueMismatchError("takes times between the years 1 and 9999 that the calendar has") from None
+        raise ValueMismatchError("accepts existing dates between the years 1 and 9999") from None
 
 
 def _integer(value: str) -> int:
     if not _INTEGER.fullmatch(value) or not -MAX_INTEGER - 1 <= int(value) <= MAX_INTEGER:
-        raise ValueMismatchError("takes integers of 64 bits")
+        raise ValueMismatchError("accepts 64-bit integers")
     return int(value)
 
 
 def _boolean(value: str) -> bool:
     if value not in {"true", "false"}:
-        raise ValueMismatchError("takes true or false")
+        raise ValueMismatchError("accepts true or false")
     return value == "true"
 
 
 def _containing(value: str) -> str:
-    r"""The pattern of LIKE for texts with the value in them; `\` escapes what LIKE gives a meaning."""
+    r"""Returns the LIKE pattern for texts that contain the value. `\` escapes the characters that LIKE interprets."""
     return "%" + re.sub(r"([\\%_])", r"\\\1", value) + "%"

@@ -1,20 +1,20 @@
-r"""Filters of lists (AIP-160): text to tree, whatever the list.
+r"""Parses the filters of lists (AIP-160) to a tree. The parser is the same for all lists.
 
     filter      = condition { "AND" condition }
-    condition   = term { "OR" term }              ; OR binds tighter than AND, as AIP-160 has it
+    condition   = term { "OR" term }              ; OR binds tighter than AND, as in AIP-160
     term        = [ "NOT" | "-" ] ( "(" filter ")" | comparison | value )
     comparison  = field ( "=" | "!=" | "<" | "<=" | ">" | ">=" ) value
                 | field ":" ( value | "*" )       ; contains; `*`: is set
     field       = name { "." name }               ; names are lower case
     value       = quoted | bare
-    quoted      = between " or ', in which a backslash stands before \, " and '
-    bare        = characters that are no space, none of ( ) " ' \ = < > ! , * and no control character
+    quoted      = text in " or '; a backslash escapes \, " and '
+    bare        = characters except spaces, control characters and ( ) " ' \ = < > ! , *
 
-So numbers, times (`create_time >= 2026-01-31T00:00:00Z`), `true`, names of enum values and of resources need no quotes. A value
-alone is searched for in the fields that the list names for it. AND, OR and NOT are written in capitals; a field, operator and
-value may have spaces between them. An empty filter keeps everything.
+Numbers, times (`create_time >= 2026-01-31T00:00:00Z`), `true`, and names of enum values and resources need no quotes. A value
+without a field is searched for in the fields that the list chooses. AND, OR and NOT are in capitals. Spaces are allowed between a
+field, its operator and its value. An empty filter matches everything.
 
-Bounds: 2,000 bytes, 10 parentheses inside one another, 50 comparisons. Reading is linear in the length.
+Limits: 2,000 bytes, 10 nested parentheses, 50 comparisons. Parsing time is linear in the length.
 """
 
 import enum
@@ -28,16 +28,16 @@ MAX_TERMS: Final = 50
 
 
 class FilterError(ValueError):
-    """The filter cannot be understood. The message says where, counting characters from 1, and what was expected."""
+    """The filter cannot be parsed. The message says where, counting characters from 1, and what was expected."""
 
     def __init__(self, message: str, position: int) -> None:
         super().__init__(f"at character {position + 1}: {message}")
         self.position = position
-        """From 0."""
+        """Offset in characters, from 0."""
 
 
 class Operator(enum.StrEnum):
-    """What a comparison compares by."""
+    """The operator of a comparison."""
 
     EQUAL = "="
     NOT_EQUAL = "!="
@@ -56,15 +56,15 @@ class Comparison:
     field: str
     operator: Operator
     value: str
-    """Without its quotes; empty for IS_SET."""
+    """Without quotes; empty for IS_SET."""
     position: int
-    """Of the field, from 0."""
+    """Offset of the field in characters, from 0."""
     value_position: int
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A value alone."""
+    """A value without a field."""
 
     value: str
     position: int
@@ -72,21 +72,21 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """What the part does not keep."""
+    """Matches what the part does not match."""
 
     part: "Filter"
 
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """What every part keeps."""
+    """Matches what every part matches."""
 
     parts: "tuple[Filter, ...]"
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """What at least one part keeps."""
+    """Matches what at least one part matches."""
 
     parts: "tuple[Filter, ...]"
 
@@ -95,19 +95,19 @@ Filter = Comparison | Search | Not | AllOf | AnyOf
 
 
 def parse_filter(text: str) -> Filter | None:
-    """The tree of a filter; None for one that keeps everything.
+    """Returns the tree of a filter, or None for an empty filter.
 
     Raises:
-        FilterError: see there.
+        FilterError: the text is not a filter, or exceeds a limit.
     """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_FILTER_BYTES:
-        raise FilterError(f"a filter has at most {MAX_FILTER_BYTES} bytes", 0)
+        raise FilterError(f"a filter may have at most {MAX_FILTER_BYTES} bytes", 0)
     if forbidden := _FORBIDDEN.search(text):
-        raise FilterError("a control character is no part of a filter", forbidden.start())
+        raise FilterError("a filter must not contain control characters", forbidden.start())
     return _Parser(text).whole()
 
 
-# Nothing that is no character, and no controls but white space.
+# Lone surrogates, and all control characters except whitespace.
 _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _KEYWORD: Final = re.compile(r"(AND|OR|NOT)(?![^ \t\r\n()])")
@@ -119,7 +119,7 @@ _ESCAPE: Final = re.compile(r"\\(.)")
 
 
 class _Parser:
-    """Reads from left to right and never goes back further than one name; as deep as MAX_DEPTH."""
+    """Reads from left to right and backtracks over at most one name. The recursion is at most MAX_DEPTH deep."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -157,7 +157,7 @@ class _Parser:
         if not self._take("("):
             return self._restriction()
         if depth == MAX_DEPTH:
-            raise FilterError(f"more than {MAX_DEPTH} parentheses inside one another", start)
+            raise FilterError(f"more than {MAX_DEPTH} nested parentheses", start)
         tree = self._filter(depth + 1)
         if not self._take(")"):
             raise self._expected(f"AND, OR or the `)` for the `(` at character {start + 1}")
@@ -176,7 +176,7 @@ class _Parser:
             self._at = start
         value = self._value("a field, a value, NOT or `(`")
         if operator := _OPERATOR.match(self._text, self._at):
-            message = f"`{operator.group()}` stands behind a field, whose name is lower case and has no quotes"
+            message = f"`{operator.group()}` must follow a field name, in lower case and without quotes"
             raise FilterError(message, self._at)
         return Search(value, start)
 
@@ -184,7 +184,7 @@ class _Parser:
         value_start = self._at
         if operator is Operator.HAS and self._take("*"):
             return Comparison(field, Operator.IS_SET, "", start, value_start)
-        value = self._value(f"a value behind `{operator}`")
+        value = self._value(f"a value after `{operator}`")
         return Comparison(field, operator, value, start, value_start)
 
     def _value(self, expected: str) -> str:
@@ -193,7 +193,9 @@ class _Parser:
         if quote in _QUOTED:
             quoted = _QUOTED[quote].match(self._text, start)
             if quoted is None:
-                message = f"the `{quote}` is not closed, or a backslash stands before something else than a quote or backslash"
+                message = (
+                    f"the `{quote}` is not closed, or a backslash precedes something other than a quote or backslash"
+                )
                 raise FilterError(message, start)
             self._move_to(quoted.end())
             return _ESCAPE.sub(r"\1", quoted.group(1))
@@ -202,7 +204,7 @@ class _Parser:
             raise self._expected(expected)
         self._move_to(bare.end())
         if self._text[bare.end() : bare.end() + 1] == "*":
-            raise FilterError("`*` stands alone behind `:`; quote a value that has one", bare.end())
+            raise FilterError("`*` is allowed only alone after `:`; quote a value that contains it", bare.end())
         return bare.group()
 
     def _take_keyword(self, word: str) -> bool:

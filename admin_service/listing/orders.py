@@ -1,4 +1,4 @@
-"""Orders of lists (AIP-132): `order_by`, and where a page begins in an order."""
+"""Orders of lists (AIP-132): `order_by`, and where a page starts in an order."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,15 +14,15 @@ _FIELD: Final = re.compile(r" *([a-z][a-z0-9_.]*)(?: +(asc|desc))? *")
 
 
 class OrderError(ValueError):
-    """The order is none of the list's; the message says which there are."""
+    """The list does not have this order. The message names the fields it can be ordered by."""
 
 
 @dataclass(frozen=True, slots=True)
 class SortColumn:
-    """What rows are ordered by: never NULL, and at most 600 bytes long, since a page token carries it."""
+    """A column to order by. It is never NULL, and at most 600 bytes long, because page tokens carry its values."""
 
     expression: str
-    """SQL of ours."""
+    """Trusted SQL."""
     kind: Literal["text", "timestamptz", "bigint"] = "text"
 
 
@@ -35,15 +35,15 @@ class SortKey:
 
 
 def parse_order(order_by: str, orders: Mapping[str, SortColumn], unique: SortColumn) -> Sequence[SortKey]:
-    """The keys of an order, the unique one last: `create_time desc, name`.
+    """Returns the sort keys of an order such as `create_time desc, name`, with the unique key last.
 
     Args:
-        order_by: at most two fields, separated by commas; ` desc` behind one turns it round, ` asc` says what holds anyway.
-        orders: the fields there are.
-        unique: appended, in the direction of the last field, unless the order has it.
+        order_by: at most two fields, separated by commas. ` desc` after a field reverses it; ` asc` is the default.
+        orders: the fields of the list.
+        unique: appended in the direction of the last field, unless the order already contains it.
 
     Raises:
-        OrderError: see there.
+        OrderError: an unknown or repeated field, or too many fields or bytes.
     """
     if len(order_by.encode()) > MAX_ORDER_BYTES:
         raise OrderError(f"must have at most {MAX_ORDER_BYTES} bytes")
@@ -52,9 +52,7 @@ def parse_order(order_by: str, orders: Mapping[str, SortColumn], unique: SortCol
         found = _FIELD.fullmatch(part)
         column = orders.get(found.group(1)) if found else None
         if found is None or column is None:
-            raise OrderError(
-                f"has {part.strip()!r}, which is none of {', '.join(sorted(orders))}, with ` desc` or without"
-            )
+            raise OrderError(f"has {part.strip()!r}; use {', '.join(sorted(orders))}, each with or without ` desc`")
         if any(key.column == column for key in keys):
             raise OrderError(f"has {found.group(1)} twice")
         keys.append(SortKey(column, found.group(2) == "desc"))
@@ -66,15 +64,15 @@ def parse_order(order_by: str, orders: Mapping[str, SortColumn], unique: SortCol
 
 
 def order_sql(keys: Sequence[SortKey]) -> str:
-    """What stands behind ORDER BY."""
+    """Returns the SQL after ORDER BY."""
     return ", ".join(f"{key.column.expression}{' DESC' if key.is_descending else ''}" for key in keys)
 
 
 def after_sql(keys: Sequence[SortKey], last: Sequence[object], parameters: Parameters) -> str:
-    """The condition that a row stands behind the one with these values.
+    """Returns the SQL condition that a row comes after the row with these values.
 
-    In one direction a comparison of rows, which an index answers as a range. In two directions the range of the first column
-    stands before what decides.
+    If all keys have one direction, it is a row comparison, which an index answers as a range. With mixed directions, a range of the
+    first column comes before the exact condition, so that an index can still narrow the rows.
     """
     columns = [key.column.expression for key in keys]
     values = [f"{parameters.add(value)}::{key.column.kind}" for key, value in zip(keys, last, strict=True)]

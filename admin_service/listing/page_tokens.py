@@ -1,4 +1,4 @@
-"""Page tokens (AIP-158): opaque, signed, bound to the call they continue, and without any authority of their own."""
+"""Page tokens (AIP-158): opaque, signed, bound to the call they continue. A token grants no access."""
 
 import base64
 import binascii
@@ -9,24 +9,24 @@ from typing import Final
 
 MAX_TOKEN_BYTES: Final = 1_024
 LIFE_S: Final = 3 * 86_400
-# Names the form of the payload too: tokens of another form are none of this call's.
+# The number is the version of the payload: tokens of another version are refused.
 _KEY_LABEL: Final = b"megarouter page tokens 2"
 _MAC_BYTES: Final = 16
 
 
 class PageTokenError(Exception):
-    """The token is malformed, too old, or was made for another call."""
+    """The token is malformed, expired, or was made for another call."""
 
 
 class PageTokens:
-    """Makes and reads tokens. The signing key is derived, so that a token proves nothing about any other secret."""
+    """Makes and reads tokens. The signing key is derived, so a token reveals nothing about any other secret."""
 
     def __init__(self, secret: bytes, now_epoch_s: Callable[[], float]) -> None:
         self._key = hmac.digest(secret, _KEY_LABEL, hashlib.sha256)
         self._now = now_epoch_s
 
     def encode(self, last_key: str, arguments: str) -> str:
-        """The token for what follows `last_key`.
+        """Returns the token for the rows after `last_key`.
 
         Args:
             last_key: sort key of the last entry of this page.
@@ -36,10 +36,14 @@ class PageTokens:
         return base64.urlsafe_b64encode(self._mac(payload, arguments) + payload).rstrip(b"=").decode()
 
     def decode(self, token: str, arguments: str) -> str:
-        """The last key of the page before.
+        """Returns the last key of the previous page.
+
+        Args:
+            token: as the caller sent it.
+            arguments: of this call, as for `encode`.
 
         Raises:
-            PageTokenError: see there.
+            PageTokenError: the token is malformed, expired, or was made for another call.
         """
         try:
             raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)

@@ -1,9 +1,9 @@
-"""The one way in which lists are read: filtered, ordered, page by page (AIP-158, 160, 132).
+"""How all lists are read: filtered, ordered, page by page (AIP-158, 160, 132).
 
-A page begins behind the last row of the one before (keyset), so that it costs the same wherever it is, if an index has the order:
-`(organization_id, <columns of the order>, <unique column>)`, and one per level of groups for those who see a subtree, see
-`subtrees`. Rows that come and go between pages shift nothing. A row whose value in the order's columns changes meanwhile may be
-met twice or not at all: so only columns that stay are allowed by default.
+A page starts after the last row of the previous page (keyset), so every page costs the same if an index has the order:
+`(organization_id, <columns of the order>, <unique column>)`. Callers who see only a subtree need one more index for each level of
+groups, see `subtrees`. Rows that are added or removed between pages shift nothing. A row whose order columns change in between may
+appear twice or not at all, so by default lists are ordered only by columns that do not change.
 """
 
 import copy
@@ -31,14 +31,14 @@ Row = TypeVar("Row")
 
 
 class ListRequest(Protocol):
-    """The request of any List RPC. `filter` and `order_by` are read where it has them."""
+    """The request of any List RPC. `filter` and `order_by` are read if it has them."""
 
     DESCRIPTOR: Any
     page_size: int
     page_token: str
 
     def SerializeToString(self, *, deterministic: bool = ...) -> bytes:  # noqa: N802 - protobuf's name
-        """In the wire format."""
+        """Returns the wire format."""
 
     def ClearField(self, field_name: Any, /) -> None:  # noqa: N802, ANN401 - protobuf's name
         """Unsets a field."""
@@ -46,7 +46,7 @@ class ListRequest(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """Some rows of a list."""
+    """One page of a list."""
 
     rows: Sequence[Row]
     next_page_token: str
@@ -55,41 +55,42 @@ class Page(Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[Row]):
-    """A kind of list: what is read, and by what it may be filtered and ordered. All SQL in it is ours."""
+    """Declares a list: what is read, and how it can be filtered and ordered. All SQL in it is trusted."""
 
     columns: str
-    """What `make` gets."""
+    """The columns that `make` takes."""
     source: str
-    """What stands behind FROM, joins included."""
+    """The SQL after FROM, with joins."""
     make: Callable[..., Row]
-    """From the columns, in their order."""
+    """Makes a row from the columns, in their order."""
     permission: Permission
-    """What the RPC needs; named when a filter reaches for another organization."""
+    """The permission that the RPC needs. The denial of a filter for another organization names it."""
     orders: Mapping[str, SortColumn]
-    """By the names that `order_by` has for them."""
+    """Sort columns by their names in `order_by`."""
     unique: SortColumn
-    """Unique inside an organization; what is equal in the order's columns is ordered by it."""
+    """A column that is unique in an organization. It orders rows that are equal otherwise."""
     default_order: str
-    """As an `order_by`."""
+    """The order without `order_by`, in the same syntax."""
     fields: Fields
-    """By the names that a filter has for them."""
+    """Fields by their names in filters."""
     searched: Sequence[str] = ()
-    """Columns in which a value alone is looked for."""
+    """Columns that a value without a field is searched in."""
 
     def query(
         self, request: ListRequest, page_tokens: PageTokens, organization: str, *conditions: Condition
     ) -> "ListQuery[Row]":
-        """What a request asks for; nothing is read yet.
+        """Returns the query for a request, without reading anything yet.
 
         Args:
-            request: of the RPC. All of it but the page's size is bound into the page token.
+            request: of the RPC. The page token is bound to all of it except the page size.
             page_tokens: makes and reads the tokens.
-            organization: id; whose rows are listed.
-            conditions: hold for every row: that it is of the organization, that the caller may see it.
+            organization: id of the organization whose rows are listed.
+            conditions: every row must meet them: it belongs to the organization, and the caller may see it.
 
         Raises:
-            AdminError: INVALID_ARGUMENT for a size, token, filter or order that is none; PERMISSION_DENIED for a filter that
-                names something of another organization.
+            AdminError: INVALID_ARGUMENT for an invalid size, token, filter or order; PERMISSION_DENIED for a filter that names a
+                resource
+                of another organization.
         """
         violations = list(_bounds(request))
         keys = self._keys(getattr(request, "order_by", ""), violations)
@@ -105,7 +106,7 @@ class Listing(Generic[Row]):
         sort_values = ", ".join(key.column.expression for key in keys)
         statement = (
             f"SELECT {self.columns}, {sort_values} FROM {self.source} WHERE {' AND '.join(wheres) or 'true'}"  # noqa: S608
-            # One more than the page holds says whether another page follows.
+            # One row more than the page shows whether another page follows.
             f" ORDER BY {order_sql(keys)} LIMIT {parameters.add(size + 1)}"
         )
         return ListQuery(
@@ -146,7 +147,7 @@ class ListQuery(Generic[Row]):
     _token: Callable[[str], str]
 
     async def read(self, connection: Connection) -> Page[Row]:
-        """The page, as of the connection's transaction."""
+        """Returns the page as of the connection's transaction."""
         found = await connection.fetch(self.statement, *self.parameters)
         rows = [tuple(row) for row in found[: self._size]]
         last = _encoded(rows[-1][-self._key_count :]) if len(found) > self._size else None
@@ -163,7 +164,7 @@ def _bounds(request: ListRequest) -> Sequence[FieldViolation]:
 
 
 def _arguments(request: ListRequest) -> str:
-    """Everything that must be the same for the next page: all of the request but which page, and how long."""
+    """Everything that must be the same for the next page: the whole request except the page size and token."""
     bound = copy.deepcopy(request)
     for field in ("page_size", "page_token"):
         bound.ClearField(field)
@@ -171,16 +172,16 @@ def _arguments(request: ListRequest) -> str:
 
 
 def _encoded(values: Sequence[object]) -> str:
-    """A row's values of the keys; PostgreSQL's texts have no NUL."""
+    """Encodes a row's sort key values. PostgreSQL texts contain no NUL, so NUL can separate them."""
     return "\0".join(value.isoformat() if isinstance(value, dt.datetime) else str(value) for value in values)
 
 
 def _last_values(token: str, page_tokens: PageTokens, arguments: str, keys: Sequence[SortKey]) -> Sequence[object]:
-    """The last row's values of the keys: signed, so of their types."""
+    """Decodes the sort key values of the last row. They are signed, so they have the right types."""
     try:
         values = page_tokens.decode(token, arguments).split("\0")
     except PageTokenError as error:
-        message = f"{error}: begin again without one."
+        message = f"{error}: start again without a page token."
         raise AdminError(grpc.StatusCode.INVALID_ARGUMENT, ErrorReason.PAGE_TOKEN_INVALID, message) from error
     return [_READ[key.column.kind](value) for key, value in zip(keys, values, strict=True)]
 

@@ -1,4 +1,4 @@
-"""Statements put together from parts: text of ours, and values only ever as numbered parameters."""
+"""Builds statements from trusted SQL text and values. Values are always numbered parameters."""
 
 from dataclasses import dataclass
 
@@ -10,19 +10,19 @@ class Parameters:
         self._values: list[object] = []
 
     def add(self, value: object) -> str:
-        """The placeholder that stands for the value, such as `$3`."""
+        """Adds a value and returns its placeholder, such as `$3`."""
         self._values.append(value)
         return f"${len(self._values)}"
 
     @property
     def values(self) -> tuple[object, ...]:
-        """In the order of their numbers."""
+        """The values in the order of their numbers."""
         return tuple(self._values)
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class Condition:
-    """A condition of ours: SQL with `{}` where a value stands, such as `Condition("k.member_id = {}", member)`."""
+    """A trusted SQL condition with `{}` for each value, such as `Condition("k.member_id = {}", member)`."""
 
     text: str
     values: tuple[object, ...]
@@ -32,5 +32,5 @@ class Condition:
         object.__setattr__(self, "values", values)
 
     def sql(self, parameters: Parameters) -> str:
-        """The condition with the placeholders of its values."""
+        """Returns the condition with placeholders for its values."""
         return self.text.format(*(parameters.add(value) for value in self.values))

@@ -1,8 +1,8 @@
-"""What of a list an actor may see, as a condition on rows that carry the path of their group.
+"""Restricts a list to what an actor may see, by a condition on rows that carry the path of their group.
 
-An actor's subtree is every row whose path has the actor's group at the level of that group: ids of groups are unique and never used
-again, so this one element says it. With an index on `(organization_id, (group_path[<level>]), <order>)` for each of the four
-levels a page of any subtree, large or small, is one range of the index.
+A row is in the actor's subtree if its path has the actor's group at that group's level. Group ids are unique and never reused, so
+comparing this one element is enough. With an index on `(organization_id, (group_path[<level>]), <order>)` for each of the four
+levels, a page of any subtree, large or small, is one range of an index.
 """
 
 from admin_service.access.permissions import Actor, Visibility, visibility
@@ -10,14 +10,15 @@ from admin_service.listing.sql_parameters import Condition
 
 
 def visible_rows(visible: Visibility, *, member: str | None, group_path: str) -> Condition:
-    """The rows that the actor sees: all, those of the subtree, or the actor's own.
+    """Returns the condition for the rows that the actor sees: all, those of the subtree, or their own.
 
     Args:
-        visible: the actor's.
-        member: SQL of ours for the id of the member that a row belongs to; None where rows belong to nobody, so that whoever sees
-            nobody else's sees none.
-        group_path: SQL of ours for the path of the row's group; empty for what stands above all groups. An admin's own rows are
-            in the admin's subtree, since the admin is.
+        visible: what the actor sees.
+        member: trusted SQL for the id of the member who owns a row. None if rows have no owner; an actor who sees only their own
+            rows
+            then sees none.
+        group_path: trusted SQL for the path of the row's group; empty at the top of the organization. It covers an admin's own rows
+            too, because the admin is in the subtree.
     """
     if visible.group_path == ():
         return Condition("true")
@@ -27,12 +28,14 @@ def visible_rows(visible: Visibility, *, member: str | None, group_path: str) ->
 
 
 def visible_groups(actor: Actor, *, group: str, path: str) -> Condition:
-    """The groups that the actor sees: the own one, those above it, and for an admin those below; a Super Admin all.
+    """Returns the condition for the groups that the actor sees.
+
+    These are their own group and those above it, for an admin also those below, and for a Super Admin all.
 
     Args:
-        actor: who asks.
-        group: SQL of ours for the id of the group.
-        path: SQL of ours for the group's path.
+        actor: the caller.
+        group: trusted SQL for the id of the group.
+        path: trusted SQL for the group's path.
     """
     below = visibility(actor).group_path
     if below == ():

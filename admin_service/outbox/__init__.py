@@ -1,1 +1,1 @@
-"""Delivers the mail that changes left in the outbox."""
+"""Delivers the e-mail that changes left in the outbox."""

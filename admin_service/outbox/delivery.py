@@ -1,7 +1,7 @@
-"""Delivers what changes left in the outbox: today the requests for invoices, to billing contacts.
+"""Delivers the messages in the outbox. Today these are invoice requests, sent to billing contacts.
 
-A message is sent inside the transaction that marks it delivered, so that of several replicas one sends it. If that transaction is
-lost after the mail server took the message, it is sent again, under the same Message-ID (RFC 5322 section 3.6.4).
+A message is sent inside the transaction that marks it delivered, so only one replica sends it. If that transaction fails after the
+mail server accepted the message, it is sent again with the same Message-ID (RFC 5322 section 3.6.4).
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import asyncpg
 
 from admin_service.api.names import parse_name
-from admin_service.outbox.mail import MailError
+from admin_service.outbox.mail_channel import MailError
 from admin_service.resources.invoices.store import InvoiceRow, get_invoice
 from gateway_core.runtime.backoff import pause_s
 from gateway_core.stores.postgres.connections import UNAVAILABLE, Connection
@@ -45,38 +45,42 @@ UPDATE outbox_messages SET attempts = attempts + 1, attempt_time = now() + make_
 
 
 class Mailer(Protocol):
-    """What hands a message in; MailError when it is not taken."""
+    """Sends a message, or raises MailError if the mail server does not accept it."""
 
     async def send(self, message: EmailMessage) -> None:
-        """Hands a message in."""
+        """Sends a message.
+
+        Raises:
+            MailError: the mail server did not accept it.
+        """
 
 
 class Outbox:
-    """Messages that wait in PostgreSQL, and where they go."""
+    """The messages that wait in PostgreSQL, with the mailer that sends them."""
 
     def __init__(self, pool: asyncpg.Pool, mailer: Mailer, sender: str) -> None:
         """Prepares delivery.
 
         Args:
-            pool: of admin_service's role.
-            mailer: hands messages in.
-            sender: the address that messages come from.
+            pool: logged in as admin_service's role.
+            mailer: sends messages.
+            sender: the address in `From`.
         """
         self._pool = pool
         self._mailer = mailer
         self._sender = sender
 
     async def keep_delivering(self, interval_s: float = INTERVAL_S) -> None:
-        """Delivers what is due, every `interval_s` seconds, until cancelled."""
+        """Delivers due messages every `interval_s` seconds until canceled."""
         while True:
             try:
                 await self.deliver_due()
             except (*UNAVAILABLE, asyncpg.PostgresError) as error:
-                logger.warning("messages not delivered", extra={"error": type(error).__name__})
+                logger.warning("cannot deliver messages: PostgreSQL failed", extra={"error": type(error).__name__})
             await asyncio.sleep(interval_s)
 
     async def deliver_due(self) -> int:
-        """Tries each message that is due once, at most 100 of an organization; returns how many were delivered."""
+        """Tries each due message once, at most 100 for each organization. Returns how many were delivered."""
         async with self._pool.acquire() as connection:
             organizations = [row[0] for row in await connection.fetch(_DUE, _BATCH)]
         delivered = 0
@@ -89,7 +93,7 @@ class Outbox:
         return delivered
 
     async def _deliver_one(self, organization: str) -> bool | None:
-        """Whether the longest due message was delivered; None: there is none, or another replica has it."""
+        """Tries the message that has been due longest. Returns whether it was delivered, or None if no message is free to send."""
         async with acting_for(self._pool, organization) as connection:
             waiting = await connection.fetchrow(_TAKE, organization)
             if waiting is None:
@@ -103,7 +107,7 @@ class Outbox:
             except MailError as error:
                 next_attempt_s = pause_s(waiting["attempts"] + 1, _FIRST_PAUSE_S, _LONGEST_PAUSE_S)
                 logger.warning(
-                    "a message was not delivered",
+                    "the mail server did not accept a message",
                     extra={"resource": waiting["resource_name"], "error": str(error), "next_attempt_s": next_attempt_s},
                 )
                 await connection.execute(_POSTPONED, organization, waiting["outbox_message_id"], next_attempt_s)
@@ -116,14 +120,14 @@ async def _invoice(connection: Connection, resource_name: str) -> InvoiceRow:
     name = parse_name(resource_name)
     row = name and await get_invoice(connection, name.organization, str(name.resource_id))
     if not row:
-        raise ValueError("a message of the outbox is about nothing")
+        raise ValueError("an outbox message refers to an invoice request that does not exist")
     return row
 
 
 def invoice_mail(
     invoice: InvoiceRow, organization: str, sender: str, recipient: str, resource_name: str
 ) -> EmailMessage:
-    """The message to the billing contact about an invoice that was asked for."""
+    """Returns the message to the billing contact about a requested invoice."""
     message = EmailMessage()
     price = f"{invoice.currency_code} {_decimal(invoice.amount_units, invoice.amount_nanos, 2)}"
     credits_text = _decimal(*divmod(invoice.credit_nano_credits, _NANOS), 0)
@@ -133,15 +137,15 @@ def invoice_mail(
     message["Date"] = invoice.create_time
     message["Message-ID"] = f"<{resource_name.replace('/', '.')}@{sender.rpartition('@')[2]}>"
     lines = [
-        f"{_one_line(organization)} asks for an invoice.",
+        f"{_one_line(organization)} requests an invoice.",
         "",
         f"Amount:   {price}",
         f"Credits:  {credits_text}",
         f"Note:     {_one_line(invoice.note) or '-'}",
-        f"Asked:    {invoice.create_time:%Y-%m-%d %H:%M} UTC",
+        f"Time:     {invoice.create_time:%Y-%m-%d %H:%M} UTC",
         f"Request:  {resource_name}",
         "",
-        "The credits are added when the invoice is paid: asking for it moved none.",
+        "The credits are added when the invoice is paid. This request added none.",
     ]
     message.set_content("\n".join(lines) + "\n")
     return message
@@ -153,5 +157,5 @@ def _decimal(units: int, nanos: int, least_places: int) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Headers have no line ends, and neither has a line of the table."""
+    """Joins the lines of a text: headers and table rows must not contain line breaks."""
     return " ".join(text.split())

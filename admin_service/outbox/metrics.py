@@ -1,4 +1,4 @@
-"""How many messages to people wait, and for how long: what tells operators that no mail goes out, or that none is set up to."""
+"""Reports how many messages wait and for how long. It shows operators that mail fails, or that no mail server is configured."""
 
 import asyncio
 import logging
@@ -22,16 +22,16 @@ _WAITING: Final = "SELECT message_count, oldest_age_s FROM messages_waiting()"
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What is in the outbox of all organizations together."""
+    """The outboxes of all organizations together."""
 
     count: int
     oldest_age_s: float
-    """0 when nothing waits."""
+    """0 if no message waits."""
 
 
 @asynccontextmanager
 async def counted(pool: asyncpg.Pool, metrics: Metrics, interval_s: float = INTERVAL_S) -> AsyncIterator[None]:
-    """Reports it while the context is open, if anybody collects metrics; whether a mail server is set up or not."""
+    """Reports the metrics while the context is open, with or without a mail server. Does nothing if metrics are not collected."""
     if not metrics.enabled:
         yield
         return
@@ -43,7 +43,7 @@ async def counted(pool: asyncpg.Pool, metrics: Metrics, interval_s: float = INTE
 
 
 class _Latest:
-    """What the last look found; nothing when the outbox could not be read."""
+    """The last count, or nothing if the outbox could not be read."""
 
     def __init__(self, pool: asyncpg.Pool, interval_s: float) -> None:
         self._pool = pool
@@ -51,12 +51,12 @@ class _Latest:
         self.waiting: Waiting | None = None
 
     async def keep(self) -> None:
-        """Looks until cancelled."""
+        """Counts until canceled."""
         while True:
             try:
                 row = await self._pool.fetchrow(_WAITING)
                 self.waiting = None if row is None else Waiting(*row)
             except (*UNAVAILABLE, asyncpg.PostgresError) as error:
                 self.waiting = None
-                logger.info("waiting messages cannot be counted", extra={"error": type(error).__name__})
+                logger.info("cannot count waiting messages", extra={"error": type(error).__name__})
             await asyncio.sleep(self._interval_s)

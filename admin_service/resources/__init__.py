@@ -1,1 +1,1 @@
-"""One folder for each resource of the API. Its files are `service`, `changes`, `store` and `messages`."""
+"""One folder for each resource of the API, with the files `service`, `changes`, `store` and `messages`."""

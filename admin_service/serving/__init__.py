@@ -1,1 +1,1 @@
-"""How a call is served: the guard that every RPC passes, and the transaction that every change runs in."""
+"""How a call is served: the guard around every RPC, and the transaction around every change."""

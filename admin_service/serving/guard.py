@@ -1,4 +1,4 @@
-"""The one way into every RPC: authenticate, authorize, validate, handle, in this order (AIP-211)."""
+"""The only path into every RPC: authenticate, authorize, validate, handle, in this order (AIP-211)."""
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from grpc_status import rpc_status
 from admin_service.access.authorization import Asked, Caller, Origin, UserCaller, authorize, authorize_user
 from admin_service.access.directory import Grant
 from admin_service.access.identity_tokens import EdgeProof, Metadata
-from admin_service.access.methods import Method, MethodDeclarationError, declared_methods
+from admin_service.access.rpc_declarations import Method, MethodDeclarationError, declared_methods
 from admin_service.api.errors import (
     AdminError,
     FieldViolation,
@@ -24,7 +24,7 @@ from admin_service.api.errors import (
     status_of,
     unauthenticated,
 )
-from admin_service.serving.changes import Changes, MakeChange
+from admin_service.serving.change_transaction import Changes, MakeChange
 from gateway_core.contract.headers import CLIENT_ADDRESS, REQUEST_ID
 from gateway_core.runtime.telemetry.semconv import RPC_METHOD, RPC_SYSTEM_NAME
 from gateway_core.runtime.telemetry.tracing import Tracing
@@ -38,15 +38,15 @@ _MAX_HEADER_CHARACTERS: Final = 100
 _MAX_VIOLATIONS: Final = 20
 
 Handle = Callable[[Any, Any], Awaitable[Message]]
-"""A request and its `Caller` (or `UserCaller`) -> the answer. Changes nothing."""
+"""Takes a request and its `Caller` (or `UserCaller`), and returns the answer. Changes nothing."""
 Rule = Callable[[Any], Iterable[FieldViolation]]
 
 
-class Identities(Protocol):
-    """Whom a credential stands for; `admin_service.access.identity_tokens.Identities`."""
+class BearerTokens(Protocol):
+    """Finds the user of a credential, as `admin_service.access.identity_tokens.BearerTokens` does."""
 
     async def grant(self, token: str, metadata: Metadata) -> Grant | None:
-        """What a valid bearer token lets its user do."""
+        """Returns what a bearer token allows, or None if it is not valid."""
 
 
 class ResourceApi(Protocol):
@@ -54,11 +54,11 @@ class ResourceApi(Protocol):
 
     service: ServiceDescriptor
     handlers: Mapping[str, Handle]
-    """Of the RPCs that change nothing, by name."""
+    """Handlers of the RPCs that change nothing, by RPC name."""
     changes: Mapping[str, MakeChange]
-    """Of the RPCs that change something, by name."""
+    """Handlers of the RPCs that change something, by RPC name."""
     rules: Mapping[str, Rule]
-    """By name of the RPC, where a request must be checked beyond what its proto says."""
+    """Checks beyond the rules in the proto, by RPC name."""
 
 
 class Guard:
@@ -67,7 +67,7 @@ class Guard:
     def __init__(
         self,
         pool: asyncpg.Pool,
-        identities: Identities,
+        identities: BearerTokens,
         proof: EdgeProof,
         tracing: Tracing,
         make_incident_id: Callable[[], str],
@@ -80,10 +80,10 @@ class Guard:
         self._make_incident_id = make_incident_id
 
     def generic_handler(self, api: ResourceApi) -> "grpc.GenericRpcHandler[Any, Any]":
-        """The service for a gRPC server.
+        """Returns the service for a gRPC server.
 
         Raises:
-            MethodDeclarationError: an RPC declares no permission, or has no handler, or two.
+            MethodDeclarationError: an RPC declares no permission, or has no handler or two.
         """
         methods = declared_methods(api.service)
         names = [method.descriptor.name for method in methods]
@@ -117,10 +117,10 @@ class Guard:
     async def call(
         self, method: Method, api: ResourceApi, request: Message, metadata: Sequence[tuple[str, str | bytes]]
     ) -> Message:
-        """One call, whatever transport brings it.
+        """Serves one call, over any transport.
 
         Raises:
-            AdminError: every failure, those of the database and our own faults included.
+            AdminError: for every failure, including those of the database and faults of the service.
         """
         try:
             asked = Asked(method, request, await self._authenticate(metadata), self._origin(metadata))
@@ -138,7 +138,9 @@ class Guard:
             raise dependency_unavailable() from error
         except Exception as error:
             incident = self._make_incident_id()
-            logger.exception("a call failed", extra={"incident": incident, "method": method.full_name})
+            logger.exception(
+                "the service failed to handle a call", extra={"incident": incident, "method": method.full_name}
+            )
             raise internal_fault(incident) from error
 
     async def _authenticate(self, metadata: Sequence[tuple[str, str | bytes]]) -> Grant:
@@ -152,7 +154,7 @@ class Guard:
         return grant
 
     def _origin(self, metadata: Metadata) -> Origin:
-        """Unknown where it was not Envoy that carried the call: anybody could write such headers."""
+        """Returns an unknown origin if the call did not come through Envoy, because any client could set these headers."""
         return origin_of(metadata) if self._proof.holds(metadata) else Origin()
 
     async def _authorize(self, asked: Asked) -> Caller | UserCaller:
@@ -163,7 +165,7 @@ class Guard:
 
 
 def origin_of(metadata: Sequence[tuple[str, str | bytes]]) -> Origin:
-    """Where a call comes from, as Envoy says: it removes these headers from what clients send."""
+    """Returns the origin that Envoy reports. Envoy removes these headers from what clients send."""
     headers = {key: value for key, value in metadata if isinstance(value, str)}
     return Origin(
         headers.get(REQUEST_ID, "")[:_MAX_HEADER_CHARACTERS],

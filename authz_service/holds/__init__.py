@@ -1,1 +1,1 @@
-"""Places the hold of an admitted call in Redis and records it in PostgreSQL."""
+"""Places the holds of admitted calls in Redis and records them in PostgreSQL."""

@@ -1,4 +1,4 @@
-"""Places a hold: one round trip to Redis, and a seeding from PostgreSQL where Redis has lost or not yet seen a counter."""
+"""Places a hold with one round trip to Redis. Rebuilds counters that Redis lacks from PostgreSQL."""
 
 import asyncio
 import logging
@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final, Protocol
 
-from authz_service.holds.placement_floors import Floors
+from authz_service.holds.placement_floors import PlacementFloors
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import Missing, Placed, Refused, Withdrawn
 from gateway_core.model.limits.throttles import Throttle
@@ -22,69 +22,71 @@ logger = logging.getLogger(__name__)
 _ATTEMPTS: Final = 12
 _RELEASE_ATTEMPTS: Final = 10
 _RELEASE_PAUSE_S: Final = 0.5
-"""Longer before each attempt: together 22 s, and the timeouts of a stalled Redis."""
+"""Each attempt waits this much longer than the one before: 22 s in total, plus the timeouts of a stalled Redis."""
 _EXPIRY_SLACK_S: Final = 86_400
 _LATEST_S: Final = 1.8
-"""Below the two seconds that Envoy waits: an answer that crosses its refusal leaves a hold that no call will ever settle."""
+"""Less than the 2 s that Envoy waits. A hold placed after Envoy gave up belongs to no call and would never be settled."""
 
 
 class SnapshotSource(Protocol):
-    """Where lost counters are rebuilt from."""
+    """The source from which lost counters are rebuilt."""
 
     async def pool_snapshot(self, organization: str) -> PoolSnapshot:
-        """The organization's credit."""
+        """Returns the organization's credit and its open holds."""
 
     async def counter_snapshot(self, organization: str, counter: str) -> CounterSnapshot:
-        """An encoded counter."""
+        """Returns what the encoded counter has spent and holds."""
 
     async def open_calls(self, organization: str, scope: Scope) -> tuple[int, dict[str, int]]:
-        """The open calls below a scope."""
+        """Returns the ledger sequence and the open calls below a scope, with their expiry in epoch seconds."""
 
 
 class SeedingError(Exception):
-    """The hold was not placed: the counters could not be rebuilt in a bounded number of attempts, because the ledger moves
-    faster than it can be read; or the hold was taken back meanwhile.
+    """The hold was not placed.
+
+    Either the counters could not be rebuilt in a bounded number of attempts, because the ledger changes faster than it
+    can be read, or the hold was withdrawn meanwhile.
     """
 
 
 class Admissions:
-    """Places holds on one Redis, rebuilding it from one PostgreSQL."""
+    """Places holds in one Redis and rebuilds its counters from one PostgreSQL."""
 
     def __init__(
         self,
         counters: HoldCounters,
         snapshots: SnapshotSource,
-        floors: Floors,
+        floors: PlacementFloors,
         register_delay_ms: int,
         make_generation: Callable[[], str],
     ) -> None:
-        """Prepares admissions.
+        """Creates the admissions.
 
         Args:
-            counters: of Redis.
-            snapshots: of PostgreSQL.
-            floors: what is known of the organizations' placements.
-            register_delay_ms: how late a placed hold may reach the register.
-            make_generation: a random name for a rebuilt pool.
+            counters: the counters in Redis.
+            snapshots: reads PostgreSQL.
+            floors: the known numbers of placements by organization.
+            register_delay_ms: how long a placed hold may take to reach the holds table.
+            make_generation: returns a random name for a rebuilt pool.
         """
         self._counters = counters
         self._snapshots = snapshots
         self._floors = floors
         self._make_generation = make_generation
         self._register_delay_s = register_delay_ms / 1_000
-        self._taking_back: set[asyncio.Task[None]] = set()
+        self._releasing: set[asyncio.Task[None]] = set()
         self._rebuildings: SingleFlight[tuple[str, str], None] = SingleFlight()
 
     async def place(self, hold: Hold, terms: PlacingTerms) -> Placed | Refused:
-        """Places the hold on every scope or on none.
+        """Places the hold on every scope, or on none.
 
         Args:
-            hold: what is to be placed.
+            hold: the hold to place.
             terms: `placing_terms` of its claims and limits.
 
         Raises:
-            SeedingError: see there.
-            TimeoutError: it took so long that Envoy may have refused the call meanwhile; the hold is taken back.
+            SeedingError: the counters could not be rebuilt, or the hold was withdrawn.
+            TimeoutError: Envoy may have refused the call meanwhile; the hold is withdrawn in the background.
             Errors of Redis and PostgreSQL pass through.
         """
         now_s = asyncio.get_running_loop().time
@@ -93,17 +95,17 @@ class Admissions:
             placement = await self._place(hold, terms)
             _refuse_late(now_s() - begun_s)
         except (asyncio.CancelledError, TimeoutError, *UNAVAILABLE):
-            # Nobody waits for the answer any more, or it is not known: the call is not made, so its hold must not stay. A placing
-            # that is still on its way is carried out before the taking back, or finds the hold withdrawn.
-            self._remember(asyncio.create_task(self._take_back(hold)))
+            # No one waits for the result, or the result is unknown. The call will not be made, so its hold must not
+            # remain. Redis either executes a pending placement before the release, or finds the hold withdrawn.
+            self._remember(asyncio.create_task(self._release(hold)))
             raise
         return placement
 
     def _remember(self, task: asyncio.Task[None]) -> None:
-        self._taking_back.add(task)
-        task.add_done_callback(self._taking_back.discard)
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
 
-    async def _take_back(self, hold: Hold) -> None:
+    async def _release(self, hold: Hold) -> None:
         for attempt in range(_RELEASE_ATTEMPTS):
             await asyncio.sleep(attempt * _RELEASE_PAUSE_S)
             try:
@@ -111,13 +113,13 @@ class Admissions:
             except UNAVAILABLE:
                 continue
             return
-        logger.error("a hold without a call was not taken back", extra={"hold_id": hold.hold_id})
+        logger.error("could not release a hold without a call", extra={"hold_id": hold.hold_id})
 
     async def _place(self, hold: Hold, terms: PlacingTerms) -> Placed | Refused:
         organization = hold.claims.organization
         for _ in range(_ATTEMPTS):
             floor = self._floors.known(organization)
-            if floor is None:  # nearly never: a call that does not wait for anything costs less
+            if floor is None:  # rare: the common path must not await
                 floor = await self._floors.of(organization)
             placement = await self._counters.place_on(terms, hold, floor)
             if isinstance(placement, Placed):
@@ -133,7 +135,7 @@ class Admissions:
         organization = hold.claims.organization
         if missing.pool:
             await self._once((organization, ""), lambda: self._seed_pool(organization, floor))
-            return  # What is known of the counters must be newer than the pool they belong to.
+            return  # Counters must be read after the pool that they belong to.
         await asyncio.gather(
             *(
                 self._once(
@@ -162,13 +164,13 @@ class Admissions:
         )
 
     async def _once(self, what: tuple[str, str], rebuild: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Lets all calls that miss the same thing wait for one rebuilding of it: a thousand of them read PostgreSQL once."""
+        """Rebuilds once for all concurrent calls that miss the same thing, so they read PostgreSQL once."""
         await self._rebuildings.run(what, rebuild)
 
     async def _seed_pool(self, organization: str, floor: int) -> None:
         logger.info("rebuilding credit pool in Redis", extra={"organization": organization})
-        # Redis was emptied, or restored from an old snapshot. A hold placed just before may still be on its way to the
-        # register: let it arrive.
+        # Redis was emptied or restored from an old snapshot. Wait until holds placed just before have reached the holds
+        # table.
         await asyncio.sleep(self._register_delay_s)
         pool = await self._snapshots.pool_snapshot(organization)
         await self._counters.seed_pool(

@@ -1,16 +1,18 @@
-"""Makes sure that Redis counts what the register has: asks once for every batch, after it is committed.
+"""Checks that Redis counts every hold in the holds table: one check for every committed batch.
 
-Redis may have been emptied between the placing of a hold and its registration, and rebuilt from a snapshot of the register that
-does not have the hold yet; or it may have gone back to a snapshot of its own. Both are seen here, within a moment of the commit:
+Redis may have been emptied between the placement of a hold and its insertion into the holds table, and rebuilt from a
+snapshot without the hold. Or Redis may have been restored from an old snapshot of its own. The check detects both
+shortly after the commit:
 
-- the hold is counted: all is well, and nobody looks at it again;
-- it is not, and the register has it open at a sequence of the ledger that Redis has not passed: Redis lacks it. On a pool of
-  another generation it is added; on the very pool it was placed on, that pool is old, and dropped to be rebuilt;
-- it is not, and it is not open any more: there is nothing to count;
-- there is no pool: a rebuilding may be under way from a snapshot older than the hold, so it is asked again until there is one,
-  or until no such rebuilding can be left.
+- Redis counts the hold: done.
+- Redis does not count the hold, and the hold is open at a ledger sequence that Redis has not passed: Redis lacks it. If
+  the pool has another generation, the hold is added. If it is the pool that the hold was placed on, the pool is old,
+  and it is dropped and rebuilt.
+- Redis does not count the hold, and the hold is resolved: there is nothing to count.
+- There is no pool: a rebuild may be under way from a snapshot older than the hold. The check is repeated until there is
+  a pool, or until no such rebuild can be left.
 
-Why no order of events counts a hold twice or forgets it: docs/adr/0002.
+docs/adr/0002 shows why no order of events counts a hold twice or loses it.
 """
 
 import asyncio
@@ -22,8 +24,8 @@ from typing import Final, Protocol
 import asyncpg
 from redis.exceptions import RedisError
 
-from authz_service.holds.holds_table import PlacedHold
-from gateway_core.model.records import record
+from authz_service.holds.hold_writer import PlacedHold
+from gateway_core.model.record_decorator import record
 from gateway_core.runtime.background import end, start
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 from gateway_core.stores.redis.hold_counters import HoldCounters
@@ -34,14 +36,14 @@ _FAILURES: Final = (RedisError, asyncpg.PostgresError, *UNAVAILABLE)
 _BATCH_ENTRIES: Final = 1_000
 _PAUSE_S: Final = 0.1
 _LONGEST_REBUILDING_S: Final = 30.0
-"""Far beyond the timeouts of PostgreSQL and Redis between a snapshot and the rebuilding from it."""
+"""Far longer than the timeouts of PostgreSQL and Redis between a snapshot and the rebuild from it."""
 
 
 class OpenHolds(Protocol):
-    """The register of holds."""
+    """The holds table."""
 
     async def open_among(self, organization: str, hold_ids: Sequence[str]) -> tuple[int, frozenset[str]]:
-        """Which of these holds are open, and the sequence of the ledger at which that is true."""
+        """Returns the ledger sequence at the time of reading, and which of these holds are open then."""
 
 
 @record(frozen=True, slots=True)
@@ -51,18 +53,18 @@ class _Unconfirmed:
 
 
 class Confirmations:
-    """Registered holds of which it is not known yet that Redis counts them: a bounded number."""
+    """A bounded set of recorded holds that Redis is not yet known to count."""
 
     def __init__(
         self, counters: HoldCounters, register: OpenHolds, clock: Callable[[], float], entries: int = 20_000
     ) -> None:
-        """Prepares confirmations.
+        """Creates the confirmations.
 
         Args:
-            counters: of Redis.
-            register: of PostgreSQL.
-            clock: monotonic seconds.
-            entries: how many may wait while Redis does not answer.
+            counters: the counters in Redis.
+            register: the holds table in PostgreSQL.
+            clock: returns monotonic seconds.
+            entries: how many holds may wait while Redis does not answer.
         """
         self._counters = counters
         self._register = register
@@ -75,21 +77,24 @@ class Confirmations:
 
     @property
     def waiting(self) -> int:
-        """Holds that are not confirmed yet."""
+        """The number of holds that are not confirmed yet."""
         return len(self._waiting)
 
     def registered(self, batch: Sequence[PlacedHold]) -> None:
-        """Takes note of holds that are in the register. Those beyond the bound are left to usage_service's comparison."""
+        """Adds holds that are committed to the holds table.
+
+        usage_service's reconciliation covers those beyond the bound.
+        """
         now_s = self._clock()
         room = self._entries - len(self._waiting)
         self._waiting.update({placed.hold.hold_id: _Unconfirmed(placed, now_s) for placed in batch[:room]})
         if room < len(batch):
-            logger.warning("holds will not be confirmed: too many wait", extra={"holds": len(batch) - room})
+            logger.warning("holds will not be confirmed: too many are waiting", extra={"holds": len(batch) - room})
         self._nothing_waits.clear()
         self._wake.set()
 
     async def run(self) -> None:
-        """Confirms until cancelled."""
+        """Confirms holds until it is canceled."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -101,7 +106,7 @@ class Confirmations:
                 self._nothing_waits.set()
 
     async def look(self) -> None:
-        """Asks once about everything that waits; what cannot be told yet goes on waiting."""
+        """Checks all waiting holds once. Holds that cannot be confirmed yet keep waiting."""
         organizations: dict[str, list[_Unconfirmed]] = {}
         for unconfirmed in self._waiting.values():
             organizations.setdefault(unconfirmed.placed.hold.claims.organization, []).append(unconfirmed)
@@ -110,7 +115,7 @@ class Confirmations:
                 try:
                     await self._ask(organization, waiting[first : first + _BATCH_ENTRIES])
                 except _FAILURES as error:
-                    logger.info("holds wait to be confirmed", extra={"error": type(error).__name__})
+                    logger.info("holds are waiting for confirmation", extra={"error": type(error).__name__})
                     return
 
     async def _ask(self, organization: str, batch: Sequence[_Unconfirmed]) -> None:
@@ -126,7 +131,7 @@ class Confirmations:
             await self._add(organization, [self._waiting[hold_id].placed for hold_id in absent_ids])
 
     async def _add(self, organization: str, absent: Sequence[PlacedHold]) -> None:
-        """Has Redis count what the register has open."""
+        """Adds to Redis the absent holds that the holds table has open."""
         sequence, open_ids = await self._register.open_among(organization, [placed.hold.hold_id for placed in absent])
         added = 0
         for placed in absent:
@@ -136,20 +141,20 @@ class Confirmations:
             added += is_open
             del self._waiting[placed.hold.hold_id]
         if added:
-            logger.warning("Redis lacked registered holds", extra={"organization": organization, "holds": added})
+            logger.warning("Redis lacked recorded holds", extra={"organization": organization, "holds": added})
 
     def _forget(self, confirmed: Iterable[_Unconfirmed]) -> None:
         for unconfirmed in confirmed:
             del self._waiting[unconfirmed.placed.hold.hold_id]
 
     async def all_confirmed(self) -> None:
-        """Waits until nothing waits."""
+        """Waits until no hold waits for confirmation."""
         await self._nothing_waits.wait()
 
 
 @asynccontextmanager
 async def running(confirmations: Confirmations, finish_timeout_ms: int) -> AsyncIterator[None]:
-    """Confirms while the context is open, and for a bounded time what waits when it closes."""
+    """Confirms while the context is open. On exit, gives the waiting holds a bounded time to be confirmed."""
     task = start(confirmations.run())
     try:
         yield

@@ -1,7 +1,8 @@
-"""How many placements each organization is known to have made: what tells a Redis that has gone back in time from the true one.
+"""The number of placements that each organization is known to have made. It detects a Redis restored from an old
+snapshot.
 
-A replica knows its own placements at once, and those of the others from the register. What it knows of the register is at most
-a second old, so a Redis that was away for longer than that meets only replicas that ask anew.
+A replica knows its own placements immediately, and those of other replicas from the holds table. What it read there is
+at most a second old. So a Redis that was away for longer meets only replicas that read the table again.
 """
 
 import logging
@@ -26,16 +27,16 @@ class _Floor:
     read_s: float
 
 
-class Floors:
-    """What is remembered, for a bounded number of organizations."""
+class PlacementFloors:
+    """A cache of floors for a bounded number of organizations."""
 
     def __init__(self, highest_placement: HighestPlacement, clock: Callable[[], float], entries: int = 100_000) -> None:
-        """Prepares the memory.
+        """Creates the cache.
 
         Args:
-            highest_placement: the highest number of a placement of an organization in the register.
-            clock: monotonic seconds.
-            entries: how many organizations are remembered.
+            highest_placement: returns the highest placement number of an organization in the holds table.
+            clock: returns monotonic seconds.
+            entries: how many organizations are cached.
         """
         self._highest_placement = highest_placement
         self._clock = clock
@@ -43,16 +44,15 @@ class Floors:
         self._readings: SingleFlight[str, int] = SingleFlight()
 
     def known(self, organization: str) -> int | None:
-        """A number of placements that the organization has reached, if what is remembered is new enough."""
+        """Returns a number of placements that the organization has reached, or None if the cached number is too old."""
         floor = self._floors.get(organization)
         return floor.placements if floor is not None and self._clock() - floor.read_s < _MAX_AGE_S else None
 
     async def of(self, organization: str) -> int:
-        """The same, asked for if need be.
+        """Returns the same as `known`, but reads the holds table if the cached number is too old.
 
         Raises:
-            what PostgreSQL raises when it cannot be asked about an organization of which nothing is known. What is known stays
-            good while it is away.
+            Errors of PostgreSQL, if no number is cached. A cached number stays valid while PostgreSQL is unavailable.
         """
         known = self.known(organization)
         if known is not None:
@@ -68,7 +68,7 @@ class Floors:
             return floor.placements
 
     def reached(self, organization: str, placements: int) -> None:
-        """Takes note of a placement."""
+        """Records a placement that this process made."""
         floor = self._floors.get(organization)
         if floor is None:
             self._raise(organization, placements, None)
@@ -76,7 +76,7 @@ class Floors:
             floor.placements = placements
 
     async def _read(self, organization: str) -> int:
-        """Calls that come at once share one question."""
+        """Reads the holds table. Concurrent calls share one query."""
         return await self._readings.run(organization, lambda: self._highest_placement(organization))
 
     def _raise(self, organization: str, placements: int, read_s: float | None) -> int:

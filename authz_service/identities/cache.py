@@ -1,8 +1,8 @@
-"""Identities in memory, never trusted beyond the moment their changes are pushed.
+"""The cache of identities. An identity is never used after a change to it has been pushed.
 
-A change is pushed by PostgreSQL and drops what it touches. While nothing can be pushed, nothing is remembered: each call asks
-the database, and is refused if the database does not answer (INV-13). What is remembered is renewed all the same before it is too
-old, organization by organization.
+PostgreSQL pushes every change, and the change drops what it touches. While changes cannot be pushed, nothing is cached:
+each call queries the database, and is refused if the database does not answer (INV-13). Cached identities are also
+renewed before they reach their maximum age, one organization at a time.
 """
 
 import logging
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from authz_service.identities.memory import IdentityMemory
-from gateway_core.model.calls.principals import Identity, Principal
+from gateway_core.model.calls.principals import Principal, RevisedPrincipal
 from gateway_core.runtime.bounded_memory import BoundedMemory
 from gateway_core.runtime.single_flight import SingleFlight
 
@@ -23,18 +23,18 @@ _UNKNOWN_ENTRIES: Final = 10_000
 class IdentitySource(Protocol):
     """Where identities come from."""
 
-    async def identity_of(self, secret_hash: bytes) -> Identity | None:
-        """The identity of a key's hash, or None."""
+    async def identity_of(self, secret_hash: bytes) -> RevisedPrincipal | None:
+        """Returns the identity of the key with this hash, or None if there is no such key."""
 
-    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Identity]:
-        """The identities of those hashes that there are keys for."""
+    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, RevisedPrincipal]:
+        """Returns the identities of the hashes that belong to a key."""
 
     async def revisions_of(self, organizations: Sequence[str]) -> Mapping[str, int]:
-        """The present revision of each organization; 0 is left out."""
+        """Returns the current revision of each organization. Organizations at revision 0 are omitted."""
 
 
 class IdentityCache:
-    """A bounded cache of principals by key hash, with one lookup at a time for each hash."""
+    """A bounded cache of principals by key hash. It runs at most one lookup for each hash at a time."""
 
     def __init__(
         self, source: IdentitySource, entries: int, max_age_ms: int, monotonic: Callable[[], float] = time.monotonic
@@ -48,14 +48,14 @@ class IdentityCache:
         self._trusted = False
 
     def remembered(self, secret_hash: bytes) -> Principal | None:
-        """The principal of a key's hash if it can be told without asking."""
+        """Returns the cached principal of a key's hash; None if the source must be queried."""
         return self._memory.find(secret_hash, self._monotonic()) if self._trusted else None
 
     async def principal_of(self, secret_hash: bytes) -> Principal | None:
-        """The principal of a key's hash, None when there is no such key.
+        """Returns the principal of a key's hash, or None if there is no such key.
 
         Raises:
-            whatever the source raises when it does not answer.
+            Errors of the source, if it does not answer.
         """
         known = self.remembered(secret_hash)
         if known is not None or (self._trusted and secret_hash in self._unknown):
@@ -65,28 +65,29 @@ class IdentityCache:
     async def _look_up(self, secret_hash: bytes) -> Principal | None:
         generation, asked_s = self._generation, self._monotonic()
         identity = await self._source.identity_of(secret_hash)
-        # What was read before a change must not be remembered after it.
+        # Do not cache what was read before a change.
         if self._trusted and generation == self._generation:
             self._remember(secret_hash, identity, asked_s)
         return None if identity is None else identity.principal
 
-    def _remember(self, secret_hash: bytes, identity: Identity | None, asked_s: float) -> None:
+    def _remember(self, secret_hash: bytes, identity: RevisedPrincipal | None, asked_s: float) -> None:
         if identity is not None:
             self._memory.add(secret_hash, identity, asked_s)
             return
         self._unknown.remember(secret_hash, None)
 
     async def warm(self, hashes: Sequence[bytes]) -> bool:
-        """Remembers identities before anybody asks for them, as far as there is room: they push nothing out, and go first.
+        """Caches identities before calls need them, while there is room. They evict nothing, and are evicted first.
 
         Args:
-            hashes: those that are wanted most at first.
+            hashes: key hashes, the most wanted first.
 
         Returns:
-            False when changes came in between or are not pushed: what was read may be older than they, and is not remembered.
+            False if changes arrived in between or are not pushed. The identities read may then be outdated and are not
+                cached.
 
         Raises:
-            whatever the source raises when it does not answer.
+            Errors of the source, if it does not answer.
         """
         generation, asked_s = self._generation, self._monotonic()
         wanted = [secret_hash for secret_hash in hashes if secret_hash not in self._memory][: self._memory.room]
@@ -100,14 +101,14 @@ class IdentityCache:
         return True
 
     def due(self, age_s: float) -> Sequence[str]:
-        """Organizations whose identities were not renewed for so long."""
+        """Returns the organizations whose identities were last renewed at least `age_s` seconds ago."""
         return self._memory.due(self._monotonic(), age_s)
 
     async def renew(self, organizations: Sequence[str]) -> None:
-        """Renews all identities of those of the organizations that were not changed, or whose changes have been pushed.
+        """Renews all identities of the given organizations, except where a change has not been pushed yet.
 
         Raises:
-            whatever the source raises when it does not answer.
+            Errors of the source, if it does not answer.
         """
         asked_s = self._monotonic()
         present = await self._source.revisions_of(organizations)
@@ -115,16 +116,16 @@ class IdentityCache:
             self._memory.compare(organization, present.get(organization, 0), asked_s)
 
     def tidy(self, patience_s: float, most: int) -> None:
-        """Forgets what was read too long ago, so much of it at once, and organizations with a change that was not pushed.
+        """Drops identities that were read too long ago, and organizations with a change that was never pushed.
 
         Args:
-            patience_s: how long a change may be on its way.
-            most: identities of the first kind.
+            patience_s: how many seconds a change may take to be pushed.
+            most: how many old identities to drop at most.
         """
         now_s = self._monotonic()
         self._memory.expire(now_s, most)
         for organization in self._memory.lost(now_s, patience_s):
-            logger.warning("a change was not pushed: identities are read again", extra={"organization": organization})
+            logger.warning("a change was not pushed: reading identities again", extra={"organization": organization})
 
     def changed(self, payload: str) -> None:
         """Drops what a notification (`organization kind id`) touches."""
@@ -136,17 +137,17 @@ class IdentityCache:
         self._memory.change(organization, kind, entity_id)
 
     def revised(self, payload: str) -> None:
-        """Notes that all changes of a transaction have been pushed: `organization revision`."""
+        """Handles `organization revision`: all changes of one transaction have been pushed."""
         organization, revision = payload.split(" ")
         self._memory.revise(organization, int(revision))
 
     def trust(self) -> None:
-        """Changes are pushed from now on; what was remembered before is dropped."""
+        """Starts caching, because changes are pushed from now on. Drops everything cached before."""
         self._drop_all()
         self._trusted = True
 
     def distrust(self) -> None:
-        """Changes may be missed from now on: every call asks the source."""
+        """Stops caching, because changes may be missed from now on. Every call queries the source."""
         self._trusted = False
         self._drop_all()
 

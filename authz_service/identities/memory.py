@@ -1,7 +1,7 @@
-"""What is remembered of identities, and how long each may be believed. Asks nobody; the clock is its caller's.
+"""The memory of the identity cache, and how long each entry may be used. It does no I/O; the caller passes the time.
 
-All identities of an organization are of one state of it, which has a number: its revision. To learn that this number is still the
-present one renews them all at once, however many they are.
+All cached identities of an organization belong to one revision of it. So one check that this revision is still current
+renews all of them, however many they are.
 """
 
 from collections import OrderedDict
@@ -9,25 +9,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway_core.model.calls.principals import Identity, Principal
+from gateway_core.model.calls.principals import Principal, RevisedPrincipal
 
 READ_AGES: Final = 60
-"""An identity that was only renewed is read whole after so many times the maximum age: should a change ever make no revision, it is
-found then. One in so many of the look-ups that there would be without renewing."""
+"""An identity that was only renewed is read again after this many maximum ages, in case a change ever fails to produce
+a revision.
+
+This costs one in READ_AGES of the lookups that would be needed without renewal.
+"""
 
 
 @dataclass(slots=True, eq=False)
 class _Organization:
-    """What is remembered of one organization: never empty."""
+    """The cached identities of one organization; never empty."""
 
     name: str
     revision: int
     current_s: float
-    """The revision was the present one then."""
+    """When the revision was last known to be current."""
     keys: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
-    """Hashes by the key: one, and the other of a key with two secrets."""
+    """Key hashes by key id: one, or two while a rotated key has two secrets."""
     ahead: tuple[int, float] | None = None
-    """A later revision that was the present one at a moment, while its changes had not been heard of."""
+    """A later revision and when it was seen as current, if its changes have not been pushed yet."""
 
 
 @dataclass(slots=True, eq=False)
@@ -38,7 +41,7 @@ class _Entry:
 
 
 class IdentityMemory:
-    """A bounded number of identities. The one that was read the longest ago makes room."""
+    """A bounded number of identities. The one that was read longest ago is evicted first."""
 
     def __init__(self, entries: int, max_age_s: float) -> None:
         self._entries = entries
@@ -49,14 +52,14 @@ class IdentityMemory:
 
     @property
     def room(self) -> int:
-        """How many more there may be."""
+        """How many more identities fit."""
         return self._entries - len(self._known)
 
     def __contains__(self, secret_hash: bytes) -> bool:
         return secret_hash in self._known
 
     def find(self, secret_hash: bytes, now_s: float) -> Principal | None:
-        """The principal of a key's hash, if it may be believed now."""
+        """Returns the principal of a key's hash if it may be used now, else None."""
         entry = self._known.get(secret_hash)
         if (
             entry is not None
@@ -66,8 +69,8 @@ class IdentityMemory:
             return entry.principal
         return None
 
-    def add(self, secret_hash: bytes, identity: Identity, asked_s: float) -> None:
-        """Remembers what was asked for at a moment, if it is of the state that the others of its organization are of."""
+    def add(self, secret_hash: bytes, identity: RevisedPrincipal, asked_s: float) -> None:
+        """Caches an identity that was read at `asked_s`, if it has the same revision as the rest of its organization."""
         self.forget(secret_hash)
         organization = self._organization_of(identity, asked_s)
         if organization is None:
@@ -76,10 +79,12 @@ class IdentityMemory:
         if len(self._known) > self._entries:
             self.forget(next(iter(self._known)))
 
-    def add_ahead(self, secret_hash: bytes, identity: Identity, asked_s: float) -> None:
-        """As `add`, of what nobody has called with yet: as far as there is room, and it makes room first.
+    def add_ahead(self, secret_hash: bytes, identity: RevisedPrincipal, asked_s: float) -> None:
+        """Like `add`, for an identity that no call has used yet. It is added only if there is room, and is evicted
+        first.
 
-        It counts as read anywhere within half of an age before: what was read together shall not be read again in one moment.
+        Its read time is set back by up to half the maximum age, so that identities read together are not read again
+        together.
         """
         if secret_hash in self._known or self.room <= 0:
             return
@@ -89,8 +94,8 @@ class IdentityMemory:
             self._put(secret_hash, _Entry(identity.principal, organization, read_s))
             self._known.move_to_end(secret_hash, last=False)
 
-    def _organization_of(self, identity: Identity, asked_s: float) -> _Organization | None:
-        """What is remembered of its organization, None if that is of another state."""
+    def _organization_of(self, identity: RevisedPrincipal, asked_s: float) -> _Organization | None:
+        """Returns the entry of the identity's organization, or None if that entry has another revision."""
         name = identity.principal.organization
         organization = self._organizations.get(name)
         if organization is None:
@@ -104,7 +109,7 @@ class IdentityMemory:
         keys[entry.principal.api_key] = (*keys.get(entry.principal.api_key, ()), secret_hash)
 
     def forget(self, secret_hash: bytes) -> None:
-        """Whatever was remembered of a hash."""
+        """Drops the entry of a hash, if there is one."""
         entry = self._known.pop(secret_hash, None)
         if entry is None:
             return
@@ -116,12 +121,12 @@ class IdentityMemory:
             del self._organizations[organization.name]
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Drops everything."""
         self._known.clear()
         self._organizations.clear()
 
     def change(self, name: str, kind: str, entity_id: str) -> None:
-        """Forgets what a changed entity of an organization is part of. Groups may have moved: they touch all."""
+        """Drops the identities that a changed entity is part of. A changed group may have moved, so it drops all of them."""
         organization = self._organizations.get(name)
         if organization is None:
             return
@@ -141,7 +146,7 @@ class IdentityMemory:
             self.forget(secret_hash)
 
     def _where(self, organization: _Organization, is_touched: Callable[[Principal], bool]) -> Sequence[bytes]:
-        """A microsecond for four keys."""
+        """Returns the hashes of the touched principals. Takes about a microsecond for four keys."""
         known = self._known
         return [
             secret_hash
@@ -157,9 +162,10 @@ class IdentityMemory:
         del self._organizations[organization.name]
 
     def revise(self, name: str, revision: int) -> None:
-        """All changes that made a revision have been heard of, and what they touch is forgotten: the rest is of it now.
+        """Notes that all changes up to a revision have been pushed, and that the identities they touch are dropped.
 
-        If those before it have not, nothing is: a notification was lost, and comparing will tell.
+        The remaining identities then have this revision. If the revision before is missing, a notification was lost;
+        `compare` will detect it.
         """
         organization = self._organizations.get(name)
         if organization is None or organization.revision != revision - 1:
@@ -169,9 +175,9 @@ class IdentityMemory:
             organization.current_s = max(organization.current_s, organization.ahead[1])
 
     def compare(self, name: str, revision: int, asked_s: float) -> None:
-        """Renews the identities of an organization, if the revision that was the present one is theirs.
+        """Renews the identities of an organization if `revision`, read at `asked_s`, is theirs.
 
-        An older one was read before changes that have been heard of since, and says nothing.
+        An older revision was read before changes that have since been pushed, so it is ignored.
         """
         organization = self._organizations.get(name)
         if organization is None or revision < organization.revision:
@@ -182,7 +188,7 @@ class IdentityMemory:
             organization.ahead = (revision, asked_s)
 
     def lost(self, now_s: float, patience_s: float) -> list[str]:
-        """Organizations of which a change was not heard of for so long after it was seen: they are forgotten."""
+        """Drops organizations whose change was seen but not pushed for `patience_s` seconds, and returns their ids."""
         names = [
             organization.name
             for organization in self._organizations.values()
@@ -195,7 +201,7 @@ class IdentityMemory:
         return names
 
     def due(self, now_s: float, age_s: float) -> list[str]:
-        """Organizations whose identities are so old."""
+        """Returns the organizations whose identities were last known to be current at least `age_s` seconds ago."""
         return [
             organization.name
             for organization in self._organizations.values()
@@ -203,7 +209,7 @@ class IdentityMemory:
         ]
 
     def expire(self, now_s: float, most: int) -> None:
-        """Forgets what was read too long ago, so much of it at once."""
+        """Drops up to `most` identities that were read too long ago."""
         for _ in range(most):
             secret_hash = next(iter(self._known), None)
             if secret_hash is None or now_s - self._known[secret_hash].read_s < self._read_age_s:

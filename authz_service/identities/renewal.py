@@ -1,6 +1,6 @@
-"""Renews identities before they are too old, so that no call has to wait for that: a row for each organization that calls.
+"""Renews identities before they are too old, so that calls need not wait: one row for each organization that calls.
 
-It is a convenience: what it cannot renew is looked up when it is asked for, and a call never waits for it.
+This is an optimization. A call that needs an identity that was not renewed looks it up itself.
 """
 
 import logging
@@ -14,16 +14,16 @@ from gateway_core.stores.postgres.connections import UNAVAILABLE
 logger = logging.getLogger(__name__)
 
 _ORGANIZATIONS_PER_STATEMENT: Final = 500
-"""To compare them takes a millisecond, after which calls get their turn."""
+"""Comparing this many takes a millisecond; then calls get their turn."""
 _ROUNDS_PER_AGE: Final = 6
 _DUE_AFTER_ROUNDS: Final = 2
-"""A third of the maximum age: what cannot be renewed then is tried several times more."""
+"""A third of the maximum age. An organization that cannot be renewed then is retried several times."""
 _SHORTEST_PAUSE_S: Final = 0.05
 _FORGOTTEN_PER_ROUND: Final = 1_000
 
 
 class Renewal:
-    """Renews what is remembered, round by round."""
+    """Renews the cached identities in rounds."""
 
     def __init__(
         self, identities: IdentityCache, max_age_ms: int, pause: Callable[[float], Awaitable[None]] = sleep
@@ -33,7 +33,7 @@ class Renewal:
         self._pause = pause
 
     async def run(self) -> None:
-        """Renews until cancelled."""
+        """Renews until canceled."""
         while True:
             await self._pause(self._round_s)
             try:

@@ -1,7 +1,7 @@
-"""Reads again who calls, after a start or after changes may have been missed, before their next calls come.
+"""Loads the identities of recently used keys after a start, or after changes may have been missed.
 
-Without it the first call of every busy key waits for PostgreSQL, all of them in the same seconds. It is a convenience: what it
-cannot load is looked up when it is asked for, and a call never waits for it.
+Without it, the first call of every busy key would wait for PostgreSQL, all within the same seconds. This is an
+optimization. A call that needs an identity that was not loaded looks it up itself.
 """
 
 import logging
@@ -16,21 +16,21 @@ from gateway_core.stores.postgres.connections import UNAVAILABLE
 logger = logging.getLogger(__name__)
 
 _HASHES_PER_STATEMENT: Final = 500
-"""A statement takes a tenth of a second. A change within that time has it repeated, so more would be in vain more often."""
+"""One statement takes a tenth of a second, and a change within that time repeats it. A larger one would be repeated too often."""
 _ATTEMPTS: Final = 5
 _PAUSE_S: Final = 0.1
 _READINESS_BOUND_S: Final = 1.0
 
 
 class UseStore(Protocol):
-    """What tells which keys were used."""
+    """Knows which keys were used recently."""
 
     async def used_lately(self, entries: int) -> Sequence[bytes]:
-        """Hashes of keys, the latest used first, at most so many."""
+        """Returns hashes of keys, most recently used first, at most `entries`."""
 
 
 class WarmStart:
-    """Fills the cache of identities, one statement at a time, each time that it has become empty."""
+    """Fills the identity cache, one statement at a time, whenever it has been emptied."""
 
     def __init__(
         self,
@@ -49,27 +49,27 @@ class WarmStart:
 
     @property
     def is_over(self) -> bool:
-        """Whether the first loading has ended, or has taken so long that nobody should wait for it any more."""
+        """Whether the first load has ended, or has taken so long that readiness should no longer wait for it."""
         return self._has_loaded or (
             self._begun_s is not None and self._monotonic() - self._begun_s >= _READINESS_BOUND_S
         )
 
     def restored(self) -> None:
-        """Changes are pushed from now on: identities are remembered, those that are used loaded soon."""
+        """Starts caching, because changes are pushed from now on, and schedules a load of the keys in use."""
         self._identities.trust()
         if self._begun_s is None:
             self._begun_s = self._monotonic()
         self._wanted.set()
 
     async def run(self) -> None:
-        """Fills whenever it is told to, until cancelled."""
+        """Fills the cache each time it is requested, until canceled."""
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             try:
                 await self._load()
             except UNAVAILABLE as error:
-                logger.info("identities are not loaded ahead", extra={"error": type(error).__name__})
+                logger.info("identities could not be preloaded", extra={"error": type(error).__name__})
             self._has_loaded = True
 
     async def _load(self) -> None:
@@ -77,13 +77,13 @@ class WarmStart:
         hashes = await self._uses.used_lately(self._entries)
         for begin in range(0, len(hashes), _HASHES_PER_STATEMENT):
             if not await self._warm(hashes[begin : begin + _HASHES_PER_STATEMENT]):
-                logger.info("identities change too fast to be loaded ahead", extra={"loaded": begin})
+                logger.info("identities change too fast to be preloaded", extra={"loaded": begin})
                 return
         took_ms = round((self._monotonic() - begun_s) * 1_000)
-        logger.info("identities loaded ahead", extra={"keys": len(hashes), "duration_ms": took_ms})
+        logger.info("identities preloaded", extra={"keys": len(hashes), "duration_ms": took_ms})
 
     async def _warm(self, hashes: Sequence[bytes]) -> bool:
-        """Again when changes came in between, a few times."""
+        """Loads identities. Retries a few times if changes arrive in between."""
         for _ in range(_ATTEMPTS):
             if await self._identities.warm(hashes):
                 return True

@@ -1,1 +1,1 @@
-"""What a request asks for: its key, its parameters, and the messages to and from Envoy."""
+"""Reads what a request asks for: its key, its parameters, and Envoy's messages."""

@@ -1,29 +1,29 @@
-"""A call as the decision sees it, free of any transport."""
+"""A call as the decision sees it, independent of the transport."""
 
 from collections.abc import Mapping
 from dataclasses import field
 
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 
 
 @record(frozen=True, slots=True)
 class Call:
-    """One HTTP request as Envoy describes it to `ext_authz`; header names are in lower case, bodies never arrive here."""
+    """One HTTP request as Envoy describes it to `ext_authz`. Header names are in lower case. The body is not included."""
 
     method: str
     path: str
-    """With its query."""
+    """The path with its query."""
     headers: tuple[tuple[str, bytes], ...]
-    """Those that a decision reads."""
+    """Only the headers that a decision reads."""
     body_bytes: int
-    """-1 when unknown."""
+    """Size of the body; -1 if unknown."""
     facts: Mapping[str, object] = field(default_factory=dict)
     """What Envoy's module found in the body (`megarouter.request`)."""
     address: str = ""
-    """Where the call comes from, as Envoy sees it; empty when it says nothing."""
+    """The caller's IP address as Envoy sees it; empty if Envoy reports none."""
 
     def header(self, name: str) -> str:
-        """The first value of a header, or an empty text."""
+        """Returns the first value of a header, or an empty string."""
         for key, value in self.headers:
             if key == name:
                 return value.decode("latin-1")

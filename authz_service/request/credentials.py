@@ -1,4 +1,4 @@
-"""Finds the one API key of a call, wherever the SDK of its dialect puts it."""
+"""Finds the one API key of a call, in any header that an SDK uses."""
 
 import hashlib
 import os
@@ -17,14 +17,15 @@ HOW_TO_AUTHENTICATE: Final = (
 )
 INVALID_KEY: Final = Refusal(
     RefusalReason.INVALID_API_KEY,
-    "The API key is not valid. Check that it was copied whole, or ask your admin for a new one.",
+    "The API key is not valid. Check that you copied all of it, or ask your admin for a new one.",
 )
 
 
 def find_api_key(call: Call) -> str | Refusal:
-    """The presented key, well-formed, or why there is none.
+    """Returns the key if it is well-formed, else the refusal.
 
-    An unknown key and a wrong secret are one case: a key is looked up by its hash as a whole (INV-18).
+    An unknown key and a wrong secret are the same case, because a key is looked up by the hash of the whole key
+    (INV-18).
     """
     presented: list[str] = []
     for name, raw in call.headers:
@@ -43,13 +44,16 @@ def find_api_key(call: Call) -> str | Refusal:
     if len(set(presented)) > 1 or "," in presented[0] or sum(name == AUTHORIZATION for name, _ in call.headers) > 1:
         return Refusal(
             RefusalReason.CONFLICTING_API_KEYS,
-            f"The call carries more than one API key; send exactly one. {HOW_TO_AUTHENTICATE}",
+            f"The call carries more than one API key. Send exactly one. {HOW_TO_AUTHENTICATE}",
         )
     return presented[0] if API_KEY.is_well_formed(presented[0]) else INVALID_KEY
 
 
 class KeyHashes:
-    """The hashes that keys are looked up by, remembered for keys used lately under names that are of no use in another process."""
+    """Computes the hashes by which keys are looked up, and caches them for recently used keys.
+
+    The cache is indexed by a keyed hash that is useless in another process, so it contains no key.
+    """
 
     def __init__(self, pepper: bytes, entries: int = 20_000) -> None:
         self._pepper = pepper
@@ -57,7 +61,7 @@ class KeyHashes:
         self._known: BoundedMemory[bytes, bytes] = BoundedMemory(entries)
 
     def hash_of(self, key: str) -> bytes:
-        """The hash of a well-formed key."""
+        """Returns the hash of a well-formed key."""
         name = hashlib.blake2b(key.encode(), key=self._naming_key, digest_size=16).digest()
         known = self._known.get(name)
         if known is None:
@@ -69,5 +73,7 @@ class KeyHashes:
 def _missing_message(path: str) -> str:
     query = parse_qs(urlsplit(path).query)
     if "key" in query or "api_key" in query:
-        return f"A key in the address is not read, because addresses end up in logs: consider it leaked. {HOW_TO_AUTHENTICATE}"
+        return (
+            f"A key in the URL is not accepted, because URLs end up in logs. Treat it as leaked. {HOW_TO_AUTHENTICATE}"
+        )
     return f"The call carries no API key. {HOW_TO_AUTHENTICATE}"

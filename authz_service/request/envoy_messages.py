@@ -1,4 +1,4 @@
-"""Envoy's messages to and from the decision: `CheckRequest` in, `CheckResponse` out."""
+"""Envoy's messages to and from the decision: reads a `CheckRequest`, writes a `CheckResponse`."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -17,16 +17,16 @@ from gateway_core.contract.metadata import ANSWERED, REQUEST_NAMESPACE, Decision
 from gateway_core.model.calls.decision import Admission, Terms
 from gateway_core.model.calls.placement_refusals import token_quota
 from gateway_core.model.calls.refusals import Refusal
-from gateway_core.model.dialects import Dialect
+from gateway_core.model.endpoints import Dialect
 from gateway_core.runtime.protobuf_wire import bytes_field
 
 _OVERWRITE: Final = base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 _LENGTH_DIGITS: Final = 18
 _DYNAMIC_METADATA: Final = external_auth_pb2.CheckResponse.DYNAMIC_METADATA_FIELD_NUMBER
-# The caller's credential never reaches a provider; Envoy adds the provider's own on the upstream side.
+# The caller's credential never reaches a provider. Envoy adds the provider's credential on the upstream side.
 _REMOVED_HEADERS: Final = (headers.AUTHORIZATION, *headers.API_KEY_HEADERS, "cookie", "proxy-authorization")
 
-# What a decision reads; the others, which may be many, are left where they are.
+# Only these headers are decoded; there may be many others.
 _READ_HEADERS: Final = frozenset(headers.DECIDING)
 
 _HOLD, _HOLD_ID, _TRACEPARENT = (
@@ -37,7 +37,7 @@ Value = bool | float | str | dict[str, object] | None
 
 
 def read_call(request: external_auth_pb2.CheckRequest) -> Call:
-    """The call that Envoy asks about."""
+    """Returns the call that Envoy asks about."""
     attributes = request.attributes
     http = attributes.request.http
     sent = _headers(http)
@@ -54,7 +54,7 @@ def read_call(request: external_auth_pb2.CheckRequest) -> Call:
 
 
 def _headers(http: attribute_context_pb2.AttributeContext.HttpRequest) -> tuple[tuple[str, bytes], ...]:
-    """Raw headers one by one (`encode_raw_headers`), or the joined map where a client of this service sends that."""
+    """Reads raw headers (`encode_raw_headers`), or the joined map if another client of this service sends that."""
     sent = http.header_map.headers
     if sent:
         return tuple(
@@ -64,7 +64,7 @@ def _headers(http: attribute_context_pb2.AttributeContext.HttpRequest) -> tuple[
 
 
 def _body_bytes(sent: tuple[tuple[str, bytes], ...]) -> int:
-    """Envoy's buffer filter sets the length of every body, also of a chunked one."""
+    """Returns the size of the body. Envoy's buffer filter sets the length of every body, even of a chunked one."""
     length = b""
     for name, value in sent:
         if name == CONTENT_LENGTH:
@@ -83,14 +83,14 @@ def _value(value: struct_pb2.Value) -> Value:
 
 
 def allow(admission: Admission, token: str, shared: bytes, traceparent: str | None) -> bytes:
-    """The call passes: where it goes, and the hold that travels with it. A serialized `CheckResponse`.
+    """Returns the serialized `CheckResponse` that admits a call: its destination and its hold.
 
     Args:
         admission: the call.
-        token: of its hold.
-        shared: `shared_answer` of its terms. A message may come in parts: those of `dynamic_metadata` are merged
+        token: the signed token of its hold.
+        shared: `shared_answer` of its terms. Protobuf merges the parts of a message, such as `dynamic_metadata`
             (https://protobuf.dev/programming-guides/encoding/#last-one-wins).
-        traceparent: of the call, where it is traced.
+        traceparent: the W3C trace context of the call; None if it is not traced.
     """
     own = _metadata_entry(_HOLD, token) + _metadata_entry(_HOLD_ID, admission.hold.hold_id)
     if traceparent:
@@ -104,13 +104,13 @@ def allow(admission: Admission, token: str, shared: bytes, traceparent: str | No
 
 
 def _metadata_entry(key: bytes, text: str) -> bytes:
-    """A field of `dynamic_metadata`: an entry of `Struct.fields`."""
+    """Returns a field of `dynamic_metadata`: an entry of `Struct.fields`."""
     value = bytes_field(struct_pb2.Value.STRING_VALUE_FIELD_NUMBER, text.encode())
     return bytes_field(1, bytes_field(1, key) + bytes_field(2, value))
 
 
 def shared_answer(terms: Terms) -> bytes:
-    """What the answers to all calls of the same terms have in common: part of a serialized `CheckResponse`."""
+    """Returns the part of a serialized `CheckResponse` that all calls with the same terms share."""
     answer: bytes = external_auth_pb2.CheckResponse(
         status=status_pb2.Status(code=code_pb2.OK),
         ok_response=external_auth_pb2.OkHttpResponse(
@@ -122,19 +122,19 @@ def shared_answer(terms: Terms) -> bytes:
 
 
 def deny(refusal: Refusal, dialect: Dialect) -> bytes:
-    """The call does not pass; the body says why in the caller's dialect."""
+    """Returns the serialized `CheckResponse` that refuses a call. Its body gives the reason in the caller's dialect."""
     quota = headers.quota_headers(refusal.quota) if refusal.quota else {}
     return _answered(refusal.status, error_body(error_of(refusal), dialect), retry_headers(refusal) | quota)
 
 
 def answer(body: str) -> bytes:
-    """A call that this service answers itself, with success: no provider is reached."""
+    """Returns the serialized `CheckResponse` with a successful response of authz_service itself. No provider is reached."""
     return _answered(200, body, {})
 
 
 def _answered(status: int, body: str, more_headers: Mapping[str, str]) -> bytes:
     answered: bytes = external_auth_pb2.CheckResponse(
-        # Any code but OK makes Envoy send this response instead of the call.
+        # Any code but OK makes Envoy return this response instead of forwarding the call.
         status=status_pb2.Status(code=code_pb2.PERMISSION_DENIED),
         denied_response=external_auth_pb2.DeniedHttpResponse(
             status=http_status_pb2.HttpStatus(code=status),
@@ -155,7 +155,7 @@ def _header(name: str, value: str) -> base_pb2.HeaderValueOption:
 
 
 def _shared_metadata(terms: Terms) -> struct_pb2.Struct:
-    """What Envoy's filters and logs read. Whose call it is and what it may cost stands in the token."""
+    """Returns what Envoy's filters and logs read. The token holds whose call it is and what it may cost."""
     claims, route = terms.claims, terms.route
     fields: dict[str, Any] = {
         DecisionKey.ORGANIZATION: claims.organization,
@@ -166,7 +166,7 @@ def _shared_metadata(terms: Terms) -> struct_pb2.Struct:
         fields[DecisionKey.SERVED_MODEL] = claims.served_model
     if route.inject_include_usage:
         fields[DecisionKey.INJECT_INCLUDE_USAGE] = True
-    if terms.limits.requests:  # without the key Envoy does not ask ratelimit_service
+    if terms.limits.requests:  # without this key, Envoy does not ask ratelimit_service
         fields[DecisionKey.RATE_LIMITS] = terms.limits.requests
     return _struct(fields)
 

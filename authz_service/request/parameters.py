@@ -23,7 +23,7 @@ from gateway_core.contract.request_facts import (
 )
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.model.dialects import Endpoint, ModelCall
+from gateway_core.model.endpoints import Endpoint, ModelCall
 
 MAX_CHOICES: Final = 128
 MAX_OUTPUT_LIMIT: Final = 10**9
@@ -31,7 +31,7 @@ _NO_ENCODING: Final = frozenset({"", "identity"})
 _JSON: Final = re.compile(rf"{JSON}[ \t]*(;.*)?", re.IGNORECASE)
 _STANDARD_TIERS: Final = frozenset({"auto", "default", "standard", "standard_only"})
 
-# The caller's own limit on output, by operation; the first one present counts.
+# The caller's own limits on output, by operation. The largest one present counts.
 _OUTPUT_LIMITS: Final[Mapping[Endpoint, tuple[str, ...]]] = {
     Endpoint.CHAT_COMPLETIONS: (MAX_COMPLETION_TOKENS, MAX_TOKENS),
     Endpoint.COMPLETIONS: (MAX_TOKENS,),
@@ -45,7 +45,7 @@ _CHOICES: Final[Mapping[Endpoint, tuple[str, ...]]] = {
     Endpoint.COMPLETIONS: (N, BEST_OF),
     Endpoint.GENERATE_CONTENT: (CANDIDATE_COUNT,),
 }
-# How the caller wrote it, for messages.
+# How callers spell these parameters, for messages.
 _WRITTEN: Final[Mapping[str, str]] = {
     GENERATION_MAX_OUTPUT_TOKENS: "generationConfig.maxOutputTokens",
     CANDIDATE_COUNT: "generationConfig.candidateCount",
@@ -60,7 +60,7 @@ class _RefusedError(Exception):
 
 
 def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
-    """The parameters of a model call, or the first fault of its body."""
+    """Returns the parameters of a model call, or the refusal for the first fault in its body."""
     try:
         _require_readable(call)
         _require_standard_tier(call.facts)
@@ -81,23 +81,23 @@ def _require_readable(call: Call) -> None:
         raise _RefusedError(
             Refusal(
                 RefusalReason.UNSUPPORTED_CONTENT_ENCODING,
-                "Compressed bodies are not accepted: the model and its limits must be readable. Send the JSON uncompressed.",
+                "Compressed bodies are not accepted, because the gateway must read the JSON. Send it uncompressed.",
             )
         )
     content_type = call.header(CONTENT_TYPE)
     if content_type != JSON and not _JSON.fullmatch(content_type.strip()):
         raise _RefusedError(
             Refusal(
-                RefusalReason.UNSUPPORTED_CONTENT_TYPE, "The body must be JSON: send 'content-type: application/json'."
+                RefusalReason.UNSUPPORTED_CONTENT_TYPE, "The body must be JSON. Send 'content-type: application/json'."
             )
         )
     if call.body_bytes <= 0:
-        raise _RefusedError(Refusal(RefusalReason.UNREADABLE_BODY, "The body is empty: send a JSON object."))
+        raise _RefusedError(Refusal(RefusalReason.UNREADABLE_BODY, "The body is empty. Send a JSON object."))
     if UNREADABLE in call.facts:
         raise _RefusedError(
             Refusal(
                 RefusalReason.UNREADABLE_BODY,
-                "The body is not readable JSON: check for truncation, unpaired surrogates and numbers beyond 64 bits.",
+                "The body is not readable JSON. Check for truncation, unpaired surrogates and numbers beyond 64 bits.",
             )
         )
 
@@ -105,14 +105,14 @@ def _require_readable(call: Call) -> None:
 def _require_standard_tier(facts: Mapping[str, object]) -> None:
     tier = facts.get(SERVICE_TIER)
     if tier is not None and tier not in _STANDARD_TIERS:
-        raise _invalid(SERVICE_TIER, "only the standard tier has a price here; leave it out or use 'auto' or 'default'")
+        raise _invalid(SERVICE_TIER, "only the standard tier has a price here; omit it or use 'auto' or 'default'")
 
 
 def _require_foreground(facts: Mapping[str, object]) -> None:
     if _boolean(facts, BACKGROUND):
         raise _invalid(
             BACKGROUND,
-            "such a response ends after the call, where its usage cannot be metered; leave it out",
+            "a background response ends after the call, where its usage cannot be metered; omit it",
         )
 
 
@@ -127,7 +127,7 @@ def _streams(call: Call, route: ModelCall) -> bool:
     if route.path_streams is None:
         streams = _boolean(call.facts, STREAM)
         if streams and not route.endpoint.streams:
-            raise _invalid(STREAM, "this operation does not stream")
+            raise _invalid(STREAM, "this operation cannot stream")
         return streams
     if route.path_streams and "alt=sse" not in call.path.partition("?")[2].split("&"):
         raise _invalid("alt", "streams are served as server-sent events: call :streamGenerateContent?alt=sse")
@@ -144,7 +144,7 @@ def _boolean(facts: Mapping[str, object], name: str) -> bool:
 
 
 def _largest(facts: Mapping[str, object], names: tuple[str, ...], maximum: int) -> int | None:
-    """The largest of the values present: whichever of them the provider obeys, the reserve suffices."""
+    """Returns the largest of the values present, so that the reserve suffices whichever one the provider applies."""
     largest = None
     for name in names:
         if name in facts:
@@ -154,7 +154,7 @@ def _largest(facts: Mapping[str, object], names: tuple[str, ...], maximum: int) 
 
 
 def _positive_integer(name: str, value: object, maximum: int) -> int:
-    """Envoy hands every JSON number over as a double."""
+    """Converts a number to an integer. Envoy passes every JSON number as a double."""
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)

@@ -1,37 +1,37 @@
-"""Remembers the terms of recent calls, so that a decision finds out once what many calls have in common."""
+"""Caches the terms of recent calls, so that what many calls share is computed once."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from authz_service.request.envoy_messages import shared_answer
-from gateway_core.model.calls.decision import Parameters, Prices, Terms, agree
+from gateway_core.model.calls.decision import CatalogView, Parameters, Terms, agree
 from gateway_core.model.calls.holds import EncodedClaims, encode_claims
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.runtime.bounded_memory import BoundedMemory
 from gateway_core.stores.redis.placing import PlacingTerms, placing_terms
 
 _ENTRIES: Final = 20_000
-"""About 3.2 KB each. Beyond them a decision costs what it costs without."""
+"""About 3.2 KB each. A call whose terms are not cached computes them again."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedTerms:
-    """Terms, and what every call of them sends: made once for all of them."""
+    """Terms, with the encoded parts that every call with these terms sends. Encoded once for all of them."""
 
     terms: Terms
     placing: PlacingTerms
-    """For Redis."""
+    """The part for Redis."""
     claims: EncodedClaims
-    """For the token of the hold."""
+    """The part for the token of the hold."""
     answer: bytes
-    """For Envoy: what the answers to these calls share."""
+    """The part of the response to Envoy that these calls share."""
 
 
 def prepare(terms: Terms, signing_key: bytes) -> PreparedTerms:
-    """Writes once what every call of the terms sends; the key signs holds."""
+    """Encodes what every call with these terms sends. `signing_key` signs holds."""
     return PreparedTerms(
         terms=terms,
         placing=placing_terms(terms.claims, terms.limits),
@@ -41,7 +41,7 @@ def prepare(terms: Terms, signing_key: bytes) -> PreparedTerms:
 
 
 class TermsMemory:
-    """A bounded number of terms. What is remembered is used for exactly the principal, prices and periods it was made for."""
+    """A bounded number of terms. Cached terms are used only for the principal, prices and periods they were made for."""
 
     def __init__(self, clock: PeriodClock, signing_key: bytes, entries: int = _ENTRIES) -> None:
         self._clock = clock
@@ -54,10 +54,10 @@ class TermsMemory:
         principal: Principal,
         endpoint: Endpoint,
         parameters: Parameters,
-        prices: Prices,
+        prices: CatalogView,
         now_epoch_s: float,
     ) -> PreparedTerms | Refusal:
-        """What `decision.agree` says of a call with the key of this hash, prepared for sending."""
+        """Returns the result of `decision.agree` for a call with the key of this hash, with its parts encoded."""
         key = (secret_hash, endpoint, parameters.model, parameters.streams, parameters.asks_for_usage)
         known = self._known.get(key)
         if known is not None and known.terms.hold_for(principal, prices, now_epoch_s):

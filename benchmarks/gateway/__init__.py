@@ -1,1 +1,1 @@
-"""What the whole gateway costs, against a bare Envoy in the same run: `./dev bench`."""
+"""Measures what the whole gateway costs, against a bare Envoy in the same run: `./dev bench`."""

@@ -1,7 +1,7 @@
-"""What the gateway costs with everything switched on, as ratio to a bare Envoy in the same run: `./dev bench`.
+"""Measures what the gateway costs with everything switched on, as a ratio to a bare Envoy in the same run: `./dev bench`.
 
-Envoy, the four services, PostgreSQL and Redis share one core; the load and the provider have another. Every call is
-authenticated, limited, held on seven scopes, settled and in the ledger, which is compared with the answers and audited at the end.
+Envoy, the four services, PostgreSQL and Redis share one core. The load and the provider share another. Every call is authenticated,
+limited, held on seven scopes and settled in the ledger. At the end the ledger is compared with the answers and audited.
 """
 
 import argparse
@@ -34,17 +34,17 @@ _COMPARED_LOADS: Final = frozenset({"JSON", "SSE"})
 
 @dataclass(frozen=True)
 class Result:
-    """Of a scenario at saturation."""
+    """The result of a scenario at saturation."""
 
     scenario: str
     bare_calls_per_s: float
     bare_cpu_us: float
-    """Of a call: the load may have been slower than the bare Envoy."""
+    """CPU time for each call. Unlike calls per second, it is valid even if the load was slower than the bare Envoy."""
     gateway_calls_per_s: float
     cpu_us: dict[str, float]
-    """By process, of a call."""
+    """CPU time for each call, by process."""
     drain_s: float
-    """From the last answer until every call was in the ledger."""
+    """Seconds from the last answer until every call was in the ledger."""
     peers: dict[str, float] = field(default_factory=dict)
     """Calls per second of other gateways, by name."""
 
@@ -56,7 +56,7 @@ async def _saturated(stack: BenchStack, scenario: Scenario, duration_s: float) -
     bare_cpu_us = (cpu_s(stack.bare_pid) - bare_begun_s) / bare.calls * 1e6
     before = await stack.settled()
     warm = await saturate(stack.model_port, made, connections=scenario.connections, duration_s=1)
-    if scenario.keys > _WARM_UP_CALLS:  # each key is looked up once
+    if scenario.keys > _WARM_UP_CALLS:  # so that each key is cached
         once = requests(scenario, stack)
         warm_keys = await exactly(stack.model_port, once, connections=scenario.connections, calls=scenario.keys)
         warm.statuses.update(warm_keys.statuses)
@@ -73,7 +73,7 @@ async def _saturated(stack: BenchStack, scenario: Scenario, duration_s: float) -
 async def _beside_peers(
     results: Sequence[Result], arguments: argparse.Namespace, console: Console, directory: Path
 ) -> list[Result]:
-    """The results with those of other gateways, as far as they are installed and do what they are asked."""
+    """Returns the results with those of other gateways, if they are installed and answer correctly."""
     measured = {one.scenario for one in results} & _COMPARED_LOADS
     loads = {one.name: body_of(one) for one in SCENARIOS if one.name in measured}
     place = peers.Place(directory, arguments.port_base + PEER_PORT, arguments.port_base + UPSTREAM_PORT, MODEL)
@@ -95,7 +95,7 @@ async def _beside_peers(
 
 
 async def _paced(stack: BenchStack, seconds: float) -> dict[str, dict[str, float]]:
-    """Latency at a fixed rate, bare and through the gateway in turns, so that both see the same machine."""
+    """Measures latency at a fixed rate, alternating between bare Envoy and gateway so that both run under the same conditions."""
     made = requests(SCENARIOS[0], stack)
     rounds = max(int(seconds / 2), 2)
     latencies: dict[str, list[float]] = {"bare Envoy": [], "gateway": []}
@@ -149,7 +149,7 @@ async def _run(arguments: argparse.Namespace, console: Console, directory: Path)
                 status.update(f"{scenario.name} at saturation")
                 results.append(await _saturated(stack, scenario, arguments.seconds))
             if arguments.keys_on_record:
-                status.update(f"putting {arguments.keys_on_record:,} keys on record")
+                status.update(f"creating {arguments.keys_on_record:,} keys")
                 await stack.add_strangers(arguments.keys_on_record)
                 more = Scenario(f"JSON, {arguments.keys_on_record:,} keys on record")
                 status.update(f"{more.name} at saturation")
@@ -162,7 +162,7 @@ async def _run(arguments: argparse.Namespace, console: Console, directory: Path)
             memory = together({name: memory_mb(process_id) for name, process_id in stack.processes.items()})
             memory = {name: memory[name] for name in SERVICES}
             open_holds = await stack.open_holds()
-            status.update("auditing the books")
+            status.update("auditing the ledger")
             calls, problems = await stack.settled(), await asyncio.to_thread(stack.audit)
             status.update("the proxy floor")
             compared = [one for one in chosen if one.name in _COMPARED_LOADS] if arguments.floor else []
@@ -199,14 +199,14 @@ async def _run(arguments: argparse.Namespace, console: Console, directory: Path)
 async def _soaked(arguments: argparse.Namespace, console: Console, directory: Path) -> dict[str, object]:
     with console.status("starting") as status:
         async with running(directory, arguments.port_base, arguments.workers) as stack:
-            status.update("looking for saturation")
+            status.update("measuring saturation")
             saturation = await _saturated(stack, SCENARIOS[0], arguments.seconds)
             per_second = saturation.gateway_calls_per_s / 2
             status.update(f"soaking at {per_second:.0f} calls/s for {arguments.soak:g} minutes")
             made = requests(SCENARIOS[0], stack)
             samples, outcome = await soak.soak(stack, made, per_second=per_second, seconds=arguments.soak * 60)
             check(SCENARIOS[0], outcome)
-            status.update("auditing the books")
+            status.update("auditing the ledger")
             open_holds, books = await stack.open_holds(), await asyncio.to_thread(stack.audit)
     console.print(soak.table(samples))
     _require_nothing_left(samples, open_holds, books)
@@ -246,38 +246,51 @@ def _require_nothing_left(samples: Sequence[soak.Sample], open_holds: int, books
 
 
 def argument_parser() -> argparse.ArgumentParser:
-    """The options of `./dev bench`."""
+    """Returns the parser for the options of `./dev bench`."""
     parser = argparse.ArgumentParser(
         prog="./dev bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seconds", type=float, default=10, metavar="N", help="each load lasts so long (default 10)")
-    parser.add_argument("--port-base", type=int, default=25_000, metavar="N", help="first of 60 ports (default 25000)")
+    parser.add_argument("--seconds", type=float, default=10, metavar="N", help="duration of each load (default 10)")
+    parser.add_argument(
+        "--port-base", type=int, default=25_000, metavar="N", help="first of 60 ports to use (default 25000)"
+    )
     parser.add_argument(
         "--workers",
         type=int,
         default=1,
         metavar="N",
-        help="processes of authz and ratelimit service, and cores if there are",
+        help="processes of authz_service and ratelimit_service, each on its own core if there are enough (default 1)",
     )
     parser.add_argument(
-        "--soak", type=float, metavar="MINUTES", help="half of saturation for so long instead, and what grew"
+        "--soak",
+        type=float,
+        metavar="MINUTES",
+        help="instead, run at half of saturation this long and report what grew",
     )
     parser.add_argument(
-        "--calls", type=int, metavar="N", help="exactly so many calls at saturation instead, and what grew"
+        "--calls",
+        type=int,
+        metavar="N",
+        help="instead, make exactly this many calls at saturation and report what grew",
     )
     names = [one.name for one in SCENARIOS]
-    parser.add_argument("--only", action="append", choices=names, help="this load; can be given several times")
+    parser.add_argument("--only", action="append", choices=names, help="run only this load; can be repeated")
     parser.add_argument(
-        "--keys-on-record", type=int, metavar="N", help="a load more, the first again beside so many keys of others"
+        "--keys-on-record",
+        type=int,
+        metavar="N",
+        help="repeat the first load beside this many keys of other organizations",
     )
     parser.add_argument(
-        "--peers", action="store_true", help="also LiteLLM and Portkey, where installed, under the loads JSON and SSE"
+        "--peers",
+        action="store_true",
+        help="also measure LiteLLM and Portkey, if installed, with the loads JSON and SSE",
     )
-    parser.add_argument("--floor", action="store_true", help="also the proxy floor, under the loads JSON and SSE")
+    parser.add_argument("--floor", action="store_true", help="also measure the proxy floor with the loads JSON and SSE")
     parser.add_argument("--litellm", type=Path, metavar="FILE", help="LiteLLM's executable (default: litellm on PATH)")
     parser.add_argument("--portkey", type=Path, metavar="FILE", help="Portkey's executable (default: gateway on PATH)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the stack's files there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the stack's files in this folder")
     return parser
 
 
@@ -286,11 +299,11 @@ def main() -> None:
     parser = argument_parser()
     arguments = parser.parse_args()
     if arguments.calls is not None and arguments.calls < _FEWEST_CALLS:
-        parser.error(f"--calls: at least {_FEWEST_CALLS}")
+        parser.error(f"--calls must be at least {_FEWEST_CALLS}")
     if arguments.floor and arguments.workers > 1:
-        parser.error("--floor: of one worker alone")
+        parser.error("--floor requires --workers 1")
     if len(os.sched_getaffinity(0)) <= LOAD_CORE or GATEWAY_CORE not in os.sched_getaffinity(0):
-        sys.exit("bench: two cores are needed, one for the gateway and one for the load")
+        sys.exit("bench: this benchmark needs two cores, one for the gateway and one for the load")
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     pin([os.getpid()], {LOAD_CORE})
     with tempfile.TemporaryDirectory(prefix="megarouter-bench-") as temporary:

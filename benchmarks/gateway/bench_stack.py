@@ -1,4 +1,4 @@
-"""What is measured: a whole stack and a bare Envoy on one core, their provider on the other."""
+"""Runs what is measured: a whole stack and a bare Envoy on one core, and their provider on another."""
 
 import asyncio
 import json
@@ -25,7 +25,8 @@ from deploy.local.programs import probes
 from deploy.local.stack.environment import DATABASE_URL, inherited
 from deploy.local.stack.layout import REPOSITORY
 from deploy.local.stack.secrets import load_or_make_secrets
-from deploy.local.supervision.running import DEFAULT_CATALOG, Stack
+from deploy.local.stack.specification import DEFAULT_CATALOG
+from deploy.local.supervision.embedded_stack import Stack
 
 MODEL: Final = "bench/model"
 SERVICES: Final = ("authz_service", "ratelimit_service", "usage_service", "admin_service")
@@ -33,10 +34,10 @@ MEASURED: Final = ("envoy", *SERVICES, "postgres", "redis")
 KEYS: Final = 10_000
 REFUSED_KEYS: Final = 100
 UPSTREAM_PORT: Final = 50
-"""Above the base, behind what the stack takes; so are the next."""
+"""Offset from the port base, after the ports of the stack. So are the other ports below."""
 PEER_PORT: Final = 53
 FLOOR_PORT: Final = 54
-"""And the two behind it."""
+"""The first of three."""
 _BARE_PORT: Final = 51
 _BARE_ADMIN_PORT: Final = 52
 _START_TIMEOUT_S: Final = 30.0
@@ -50,7 +51,7 @@ _OPEN: Final = "SELECT count(*) FROM holds WHERE state = 'HELD'"
 
 
 class BenchError(Exception):
-    """A figure would be wrong: a call was refused, the books do not agree with the answers, or something grew."""
+    """The figures would be wrong: a call was refused, the ledger does not match the answers, or something grew."""
 
 
 class BenchStack:
@@ -67,37 +68,37 @@ class BenchStack:
 
     @property
     def processes(self) -> dict[str, int]:
-        """The gateway's, by name; every worker has its own."""
+        """The gateway's process ids by name. Every worker has its own."""
         running = {one.name: one.identity.pid for one in self.stack.state.processes if one.identity}
         return {name: process_id for name, process_id in running.items() if name.partition("-")[0] in MEASURED}
 
     async def settled(self) -> int:
-        """Calls in the ledger."""
+        """Returns the number of calls in the ledger."""
         return int(await self._owner.fetchval(_COUNT))
 
     async def until_settled(self, expected: int) -> float:
-        """Waits until the ledger has so many calls; seconds it took.
+        """Waits until the ledger has this many calls. Returns the seconds it took.
 
         Raises:
-            BenchError: it has more, or still fewer after a minute.
+            BenchError: the ledger has more calls, or still fewer after a minute.
         """
         begun_s = time.perf_counter()
-        while (found := await self.settled()) < expected and time.perf_counter() - begun_s < _SETTLE_TIMEOUT_S:  # noqa: ASYNC110 - the ledger tells nobody
+        while (found := await self.settled()) < expected and time.perf_counter() - begun_s < _SETTLE_TIMEOUT_S:  # noqa: ASYNC110 - the ledger has no event
             await asyncio.sleep(_LOOK_S)
         if found != expected:
             raise BenchError(f"{expected} calls were answered, {found} are in the ledger")
         return time.perf_counter() - begun_s
 
     async def add_strangers(self, keys: int) -> None:
-        """So many keys of other organizations on record."""
+        """Adds this many keys of other organizations."""
         await add_strangers(self._owner, keys)
 
     async def open_holds(self) -> int:
-        """Calls that are not resolved."""
+        """Returns the number of open holds."""
         return int(await self._owner.fetchval(_OPEN))
 
     def audit(self) -> str:
-        """What the audit of the books says; empty when they are right."""
+        """Returns what the audit of the ledger reports; empty if it found nothing."""
         environment = {**os.environ, DATABASE_URL: self.stack.environment[DATABASE_URL]}
         done = subprocess.run(
             [sys.executable, "-m", "usage_service.audit"],
@@ -108,13 +109,13 @@ class BenchStack:
 
 @asynccontextmanager
 async def running(directory: Path, port_base: int, workers: int = 1) -> AsyncIterator[BenchStack]:
-    """The stack with a member of many keys, everything pinned to its core, or to one for each worker."""
+    """Runs the stack with a member who has many keys. Everything is pinned to its core, or to one core for each worker."""
     upstream_port, bare_port = port_base + UPSTREAM_PORT, port_base + _BARE_PORT
     catalog = directory / "catalog.yaml"
     catalog.write_text(yaml.safe_dump(_catalog(upstream_port)), encoding="utf-8")
     with ExitStack() as stopping:
         stopping.enter_context(serving(LOAD_CORE, "benchmarks.gateway.upstream", str(upstream_port)))
-        # The credential of a provider makes it a real one: calls go there and not to the mock.
+        # With a credential, calls go to this provider; without one, they would go to the mock.
         stack = Stack(directory / "home", port_base, catalog=catalog, workers=workers, settings={_CREDENTIAL: "bench"})
         with starting_on(gateway_cores(workers)):
             stopping.enter_context(stack)
@@ -177,7 +178,7 @@ def _catalog(upstream_port: int) -> dict[str, Any]:
 
 @contextmanager
 def serving(core: int, module: str, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A module that runs on a core and has said that it is ready."""
+    """Runs a module on a core, and waits until it prints that it is ready."""
     with starting_on({core}):
         process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=REPOSITORY, stdout=subprocess.PIPE)
     try:
@@ -191,7 +192,7 @@ def serving(core: int, module: str, *arguments: str) -> Iterator["subprocess.Pop
 
 @contextmanager
 def _bare_envoy(directory: Path, port: int, admin_port: int, upstream_port: int) -> Iterator["subprocess.Popen[bytes]"]:
-    """What any gateway on Envoy costs at least: a proxy of one listener and one route, nothing else."""
+    """Runs the least that any gateway on Envoy costs: a proxy with one listener and one route."""
     bootstrap = directory / "bare-envoy.json"
     bootstrap.write_text(json.dumps(_bare_bootstrap(port, admin_port, upstream_port)), encoding="utf-8")
     with running_envoy(bootstrap, admin_port) as envoy:
@@ -200,7 +201,7 @@ def _bare_envoy(directory: Path, port: int, admin_port: int, upstream_port: int)
 
 @contextmanager
 def running_envoy(bootstrap: Path, admin_port: int) -> Iterator["subprocess.Popen[bytes]"]:
-    """Envoy with one worker, which logs beside its bootstrap."""
+    """Runs Envoy with one worker. It logs next to its bootstrap file."""
     directory, log_file = bootstrap.parent, bootstrap.with_suffix(".log")
     envoy = start_child(ChildCommand(command(find_binary(), bootstrap, 1), inherited(os.environ), directory, log_file))
     try:

@@ -1,8 +1,8 @@
-"""The proxy floor: the gateway's Envoy with stub services that always allow. They decide, count and write nothing.
+"""Measures the proxy floor: the gateway's Envoy with stub services that always allow. They decide, count and write nothing.
 
-`python -m benchmarks.gateway.floor DIRECTORY AUTHZ RATELIMIT` serves as authz_service, ratelimit_service and usage_service on
-sockets in the directory. The first call is passed on to the real services, by their sockets; every later one gets the same answers
-again. Access logs are read and dropped.
+`python -m benchmarks.gateway.floor DIRECTORY AUTHZ RATELIMIT` runs stubs of authz_service, ratelimit_service and usage_service on
+sockets in the directory. They pass the first call on to the real services, through their sockets AUTHZ and RATELIMIT. Every later
+call gets the same answers again. Access logs are read and dropped.
 """
 
 import asyncio
@@ -41,40 +41,42 @@ _WARM_UP_S: Final = 1.0
 
 @dataclass(frozen=True)
 class Floor:
-    """Of one load."""
+    """The proxy floor of one load."""
 
     calls_per_s: float
     envoy_cpu_us: float
-    """Of a call, as the next."""
+    """CPU time for each call, as in the next field."""
     services_cpu_us: float
     p50_ms: float
-    """Of a call, at a fixed rate."""
+    """Latency at a fixed rate."""
     p99_ms: float
 
     @property
     def cpu_us(self) -> float:
-        """Of a call, in total."""
+        """CPU time for each call in total."""
         return self.envoy_cpu_us + self.services_cpu_us
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where it runs, and whose Envoy and services it is like."""
+    """Where the floor runs, and the stack whose Envoy it copies."""
 
     directory: Path
     home: Home
     ports: Ports
     first_port: int
-    """Of three."""
+    """The first of three ports."""
 
 
 async def measure_all(
     stack: BenchStack, loads: Sequence[Scenario], directory: Path, port_base: int, duration_s: float
 ) -> dict[str, Floor]:
-    """Each load at saturation, by its name. The calls that are passed on leave holds that nobody settles.
+    """Measures each load at saturation, and returns the figures by load.
+
+    The calls that are passed on leave holds that are never settled.
 
     Raises:
-        BenchError: a call was not answered as it should be.
+        BenchError: a call got an unexpected answer.
     """
     place = Place(directory, stack.stack.home, stack.stack.ports, port_base + FLOOR_PORT)
     return {one.name: await _measure(place, one, requests(one, stack), duration_s) for one in loads}
@@ -106,7 +108,7 @@ async def _measure(place: Place, load: Scenario, made: Iterator[bytes], duration
 
 
 def table(floors: Mapping[str, Floor]) -> Table:
-    """The figures by load; latency is that at a fixed rate."""
+    """Returns the figures by load. Latency is at a fixed rate."""
     shown = Table(title="Proxy floor")
     shown.add_column("load")
     for column in ("calls/s", "CPU µs/call", "Envoy", "services", "p50 ms", "p99 ms"):
@@ -128,7 +130,7 @@ def _envoy(place: Place) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def moved(bootstrap: Any, place: Place) -> Any:  # noqa: ANN401 - JSON
-    """The gateway's configuration, with other ports, sockets and journal, and otherwise the same."""
+    """Returns the gateway's configuration with other ports, sockets and journal."""
     home, ports = place.home, place.ports
     paths = {
         str(home.envoy_socket("authz")): place.directory / _AUTHZ,
@@ -152,10 +154,10 @@ def moved(bootstrap: Any, place: Place) -> Any:  # noqa: ANN401 - JSON
 
 
 class Repeated:
-    """What a real service answered once, for ever."""
+    """A stub method that repeats the first answer of a real service."""
 
     def __init__(self, path: str, socket: str) -> None:
-        """Prepares the answer.
+        """Prepares the method.
 
         Args:
             path: of the method.
@@ -167,7 +169,7 @@ class Repeated:
 
     @property
     def method(self) -> UnaryMethod:
-        """Where it is asked for."""
+        """The method for the server."""
         return UnaryMethod(self._path, self._handle)
 
     async def _handle(self, request: bytes, _metadata: Metadata) -> bytes:
@@ -178,7 +180,7 @@ class Repeated:
 
 
 async def _drop(messages: AsyncIterator[bytes], _context: object) -> bytes:
-    """Access logs, read as bytes."""
+    """Reads access logs as bytes and drops them."""
     async for _ in messages:
         pass
     return b""
@@ -196,7 +198,7 @@ async def _serve(directory: Path, authz: str, ratelimit: str) -> None:
         LeanServer([Repeated(_CHECK, authz).method]).listening(directory / _AUTHZ, _GRACE_MS),
         LeanServer([Repeated(_SHOULD_RATE_LIMIT, ratelimit).method]).listening(directory / _RATELIMIT, _GRACE_MS),
     ):
-        print("ready", flush=True)  # noqa: T201 - whoever started it waits for that
+        print("ready", flush=True)  # noqa: T201 - the parent process waits for this line
         await stop.wait()
     await usage.stop(None)
 

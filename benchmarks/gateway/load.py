@@ -1,7 +1,7 @@
-"""A load generator for HTTP/1.1: as many calls as come through, or a fixed number each second.
+"""A load generator for HTTP/1.1: as many calls as possible, or a fixed number each second.
 
-Latencies at a fixed rate count from the moment a call was due, so that a slow answer delays no measurement (no coordinated
-omission).
+At a fixed rate, latency counts from the time a call was due, so a slow answer does not hide the latency of later calls (no
+coordinated omission).
 """
 
 import asyncio
@@ -15,16 +15,16 @@ from typing_extensions import override
 
 CALL_TIMEOUT_S: Final = 30.0
 _SLOWEST_PER_S: Final = 20.0
-"""Fewer calls per second are taken for a standstill."""
+"""Fewer calls per second count as a standstill."""
 
 
 class LoadError(Exception):
-    """The load could not be made."""
+    """A connection was closed before its call was answered."""
 
 
 @dataclass
 class Outcome:
-    """What became of the calls."""
+    """The outcome of the calls."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     latencies_s: list[float] = field(default_factory=list)
@@ -33,22 +33,22 @@ class Outcome:
 
     @property
     def calls(self) -> int:
-        """Answered, however."""
+        """The number of answered calls, with any status."""
         return sum(self.statuses.values())
 
     @property
     def calls_per_s(self) -> float:
-        """Over the whole load, its end included."""
+        """Calls per second over the whole load, including its end."""
         return self.calls / (self.ended_s - self.begun_s)
 
     def latency_ms(self, percentile: float) -> float:
-        """Of all calls so many percent were at most as slow."""
+        """Returns the latency in milliseconds that this percentage of the calls did not exceed."""
         ordered = sorted(self.latencies_s)
         return ordered[min(int(len(ordered) * percentile / 100), len(ordered) - 1)] * 1_000
 
 
 class _Connection(asyncio.Protocol):
-    """Sends one request after the other, each when the one before is answered."""
+    """Sends one request after the other, each when the previous one is answered."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -62,7 +62,11 @@ class _Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def send(self, request: bytes) -> asyncio.Future[int]:
-        """The status of the answer, once it is whole."""
+        """Sends a request. The future gets the status once the answer is complete.
+
+        Raises:
+            LoadError: the connection is closed.
+        """
         if self._transport is None:
             raise LoadError("the connection was closed")
         self._received, self._expected_bytes = b"", 0
@@ -104,7 +108,7 @@ async def _connections(port: int, count: int) -> list[_Connection]:
 
 
 async def saturate(port: int, requests: Iterator[bytes], *, connections: int, duration_s: float) -> Outcome:
-    """As many calls as come through; those under way at the end are waited for.
+    """Makes as many calls as possible for `duration_s` seconds, and waits for the open ones at the end.
 
     Raises:
         LoadError: a call was not answered.
@@ -116,7 +120,7 @@ async def saturate(port: int, requests: Iterator[bytes], *, connections: int, du
 
 
 async def exactly(port: int, requests: Iterator[bytes], *, connections: int, calls: int) -> Outcome:
-    """So many calls, as fast as they come through.
+    """Makes this many calls as fast as possible.
 
     Raises:
         LoadError: a call was not answered.
@@ -130,7 +134,7 @@ async def exactly(port: int, requests: Iterator[bytes], *, connections: int, cal
 async def _as_answered(
     port: int, requests: Iterator[bytes], connections: int, has_next: Callable[[], bool], timeout_s: float
 ) -> Outcome:
-    """On each connection one call after the other, as long as there is a next one."""
+    """Makes one call after the other on each connection, as long as `has_next` returns true."""
     outcome = Outcome()
 
     async def go_on(connection: _Connection) -> None:
@@ -150,10 +154,11 @@ async def _as_answered(
 
 
 async def pace(port: int, requests: Iterator[bytes], *, connections: int, calls: int, per_second: float) -> Outcome:
-    """A call at every tick, on whichever connection is free.
+    """Makes a call at every tick, on any free connection.
 
     Raises:
-        LoadError: a call was not answered, or all connections were taken for too long.
+        LoadError: a call was not answered.
+        TimeoutError: all connections were busy for too long.
     """
     outcome = Outcome()
     free: asyncio.Queue[_Connection] = asyncio.Queue()

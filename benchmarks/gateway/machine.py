@@ -1,4 +1,4 @@
-"""Processes on cores of their own, and what they cost."""
+"""Runs processes on their own cores, and measures their CPU time and memory."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,18 +11,18 @@ GATEWAY_CORE = 0
 LOAD_CORE = 1
 _PASSING = b"autovacuum worker"
 _AVAILABLE = frozenset(os.sched_getaffinity(0))
-"""Before this process is kept on the load's core."""
+"""Read before this process is pinned to the load's core."""
 
 
 def gateway_cores(workers: int) -> set[int]:
-    """A core for each worker, as far as there are; never the load's."""
+    """Returns one core for each worker, as far as available, and never the load's."""
     others = sorted(_AVAILABLE - {GATEWAY_CORE, LOAD_CORE})
     return {GATEWAY_CORE, *others[: workers - 1]}
 
 
 @contextmanager
 def starting_on(cores: set[int]) -> Iterator[None]:
-    """What is started meanwhile finds these cores alone: Envoy runs a thread for each."""
+    """Restricts processes that are started inside to these cores. Envoy then runs one thread for each."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:
@@ -32,7 +32,7 @@ def starting_on(cores: set[int]) -> Iterator[None]:
 
 
 def pin(process_ids: Iterable[int], cores: set[int]) -> None:
-    """Keeps processes, their children and all their threads on some cores. What they start later inherits it."""
+    """Pins processes, their children and all their threads to these cores. New children and threads inherit it."""
     for process_id in process_ids:
         for one in (process_id, *_children(process_id)):
             for thread in _threads(one):
@@ -41,12 +41,12 @@ def pin(process_ids: Iterable[int], cores: set[int]) -> None:
 
 
 def times_s(processes: Mapping[str, int]) -> dict[str, float]:
-    """CPU time of each process and its children so far, workers of a service together."""
+    """Returns the CPU time in seconds of each process with its children so far. Workers of a service are added up."""
     return together({name: cpu_s(process_id) for name, process_id in processes.items()})
 
 
 def together(figures: Mapping[str, float]) -> dict[str, float]:
-    """A figure of each process, workers (`name-1`, `name-2`, ...) added to the first of their service."""
+    """Adds up the figures of the workers (`name-1`, `name-2`, ...) of each service."""
     added: dict[str, float] = {}
     for name, figure in figures.items():
         service = name.partition("-")[0]
@@ -55,8 +55,9 @@ def together(figures: Mapping[str, float]) -> dict[str, float]:
 
 
 def memory_mb(process_id: int) -> float:
-    """What a process and its children keep in memory (proportional set size), without what they share by design: PostgreSQL's
-    buffers fill until they are full. Its workers for cleaning come and go, and are left out.
+    """Returns the memory of a process and its children in MB (proportional set size).
+
+    It excludes shared memory, because PostgreSQL's buffers fill up by design, and autovacuum workers, because they come and go.
     """
     return sum(_kept_kb(one) for one in (process_id, *_children(process_id))) / 1_024
 

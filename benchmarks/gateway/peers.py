@@ -1,7 +1,7 @@
-"""Other gateways under the same loads, where they are installed: LiteLLM's proxy and Portkey's gateway.
+"""Measures other gateways under the same loads, if they are installed: LiteLLM's proxy and Portkey's gateway.
 
-Each runs on the gateway's core, one at a time, against the same provider, without a database: it checks at most one key, and
-neither counts, limits nor bills anything. So its figures bound what the same gateway does with all of that from above.
+They run one at a time on the gateway's core, with the same provider and without a database. A peer checks at most one key, and
+neither counts, limits nor bills. Its figures are therefore an upper bound for the same gateway with all of that.
 """
 
 import asyncio
@@ -28,8 +28,8 @@ from deploy.local.stack.environment import inherited
 LITELLM: Final = "LiteLLM"
 PORTKEY: Final = "Portkey"
 HOW_TO_INSTALL: Final = {
-    LITELLM: "pip install 'litellm[proxy]' into an environment of its own, with its litellm on PATH or named by --litellm FILE",
-    PORTKEY: "npm install @portkey-ai/gateway into a folder, and name its node_modules/.bin/gateway by --portkey FILE",
+    LITELLM: "pip install 'litellm[proxy]' into its own environment, and put its litellm on PATH or name it with --litellm FILE",
+    PORTKEY: "npm install @portkey-ai/gateway into a folder, and name its node_modules/.bin/gateway with --portkey FILE",
 }
 _PORTKEY_PACKAGE: Final = "@portkey-ai"
 _CONNECTIONS: Final = 64
@@ -42,18 +42,18 @@ _PATH: Final = "/v1/chat/completions"
 
 @dataclass(frozen=True)
 class Place:
-    """Where peers run, and what they ask."""
+    """Where peers run, and which provider and model they call."""
 
     directory: Path
     port: int
-    """Theirs, one after the other."""
+    """The port of each peer, one after the other."""
     upstream_port: int
     model: str
 
 
 @dataclass(frozen=True, repr=False)
 class Peer:
-    """How another gateway is started and called."""
+    """How to start and call another gateway."""
 
     name: str
     command: Sequence[str]
@@ -65,20 +65,23 @@ class Peer:
 
 @dataclass
 class PeerFigures:
-    """What a peer did."""
+    """The figures of a peer."""
 
     calls_per_s: dict[str, float] = field(default_factory=dict)
-    """By load; one that it failed is missing."""
+    """By load. Loads that the peer failed are missing."""
     memory_mb: float = 0.0
     failures: list[str] = field(default_factory=list)
 
 
 class PeerError(Exception):
-    """A peer did not answer as it should."""
+    """A peer gave an unexpected answer."""
 
 
 def find_executable(name: str, given: Path | None) -> str | None:
-    """The executable of a peer: as given, or on PATH. Portkey's bears a general name there, so it must come from its package."""
+    """Returns the executable of a peer, as given or from PATH, or None.
+
+    The name of Portkey's executable is generic, so on PATH it counts only if it is in Portkey's package.
+    """
     if given is not None:
         return str(given.expanduser().absolute())
     if name == LITELLM:
@@ -94,20 +97,20 @@ async def measure_all(
     seconds: float,
     tell: Callable[[str], None],
 ) -> dict[str, PeerFigures]:
-    """Measures those peers that are installed.
+    """Measures the peers that are installed.
 
     Args:
-        place: where.
-        given: executables by the peer's name; None to look on PATH.
-        loads: bodies by name.
-        seconds: of each load.
-        tell: is given what people should know.
+        place: where peers run.
+        given: executables by the peer's name; None to search PATH.
+        loads: request bodies by name.
+        seconds: duration of each load.
+        tell: prints a line for people.
     """
     found = {}
     for name, file in given.items():
         executable = find_executable(name, file)
         if executable is None:
-            tell(f"{name} is left out: {HOW_TO_INSTALL[name]}")
+            tell(f"{name} is not installed: {HOW_TO_INSTALL[name]}")
             continue
         peer = _litellm(executable, place) if name == LITELLM else _portkey(executable, place)
         figures = found[name] = await _measure(peer, loads, seconds, place.directory)
@@ -119,7 +122,7 @@ async def measure_all(
 
 
 def _litellm(executable: str, place: Place) -> Peer:
-    """LiteLLM's proxy with one model. It does not start without a key of its own, and checks it at every call."""
+    """Returns LiteLLM's proxy with one model. It requires a key to start, and checks it on every call."""
     key = f"sk-{secrets.token_hex(24)}"
     upstream = {
         "model": "openai/bench-upstream",
@@ -138,13 +141,13 @@ def _litellm(executable: str, place: Place) -> Peer:
         place.port,
         "/health/liveliness",
         {"authorization": f"Bearer {key}"},
-        # Prices come with the package: nothing is fetched.
+        # Uses the prices in the package instead of downloading them.
         {"LITELLM_MASTER_KEY": key, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "DISABLE_ADMIN_UI": "True"},
     )
 
 
 def _portkey(executable: str, place: Place) -> Peer:
-    """Portkey's gateway: what it needs to know comes with every call."""
+    """Returns Portkey's gateway. Every call carries its configuration in headers."""
     headers = {
         "authorization": "Bearer bench",
         "x-portkey-provider": "openai",
@@ -154,7 +157,7 @@ def _portkey(executable: str, place: Place) -> Peer:
 
 
 async def _measure(peer: Peer, loads: Mapping[str, bytes], seconds: float, directory: Path) -> PeerFigures:
-    """Starts a peer, has each load (a body by its name) at saturation, and ends it. What goes wrong is among the figures."""
+    """Starts a peer, measures each load (a body by its name) at saturation, and stops it. Failures are part of the figures."""
     figures = PeerFigures()
     try:
         with _running(peer, directory) as process_id:
@@ -196,10 +199,10 @@ async def _saturated(peer: Peer, body: bytes, seconds: float) -> float:
 
 
 def _try_one(peer: Peer, body: bytes) -> None:
-    """One call, whose answer must be the provider's, to its end.
+    """Makes one call, and checks that the answer is the provider's, up to its end.
 
     Raises:
-        PeerError: it is not.
+        PeerError: the answer is a different one.
     """
     connection = http.client.HTTPConnection("127.0.0.1", peer.port, timeout=_CALL_TIMEOUT_S)
     try:
@@ -210,9 +213,9 @@ def _try_one(peer: Peer, body: bytes) -> None:
         connection.close()
     is_stream = b"text/event-stream" in answer.getheader("content-type", "").encode()
     if answer.status != http.client.OK or b"lorem" not in text.lower() or is_stream is not (b"[DONE]" in text):
-        raise PeerError(f"answers {answer.status}: {text[:200].decode('utf-8', 'replace')}")
+        raise PeerError(f"answered {answer.status}: {text[:200].decode('utf-8', 'replace')}")
 
 
 def _check(outcome: Outcome) -> None:
     if set(outcome.statuses) != {http.client.OK}:
-        raise PeerError(f"answers {dict(outcome.statuses)}")
+        raise PeerError(f"answered {dict(outcome.statuses)}")

@@ -1,4 +1,4 @@
-"""The loads: what is asked, by how many connections, and what may be answered."""
+"""The loads: what is called, on how many connections, and which answers are allowed."""
 
 import itertools
 import json
@@ -10,12 +10,12 @@ from benchmarks.gateway.bench_stack import MODEL, BenchError, BenchStack
 from benchmarks.gateway.load import Outcome
 
 PACED_CALLS_PER_S: Final = 200
-"""Where latency is measured."""
+"""The rate at which latency is measured."""
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A kind of load."""
+    """One load."""
 
     name: str
     body_bytes: int = 1_000
@@ -37,7 +37,7 @@ SCENARIOS: Final = (
 
 
 def requests(scenario: Scenario, stack: BenchStack) -> Iterator[bytes]:
-    """Calls of a scenario without end, one key after the other."""
+    """Yields the calls of a scenario without end, using one key after the other."""
     keys = stack.keys[: scenario.keys]
     body = body_of(scenario)
     made = [_request(key, body) for key in keys]
@@ -48,7 +48,7 @@ def requests(scenario: Scenario, stack: BenchStack) -> Iterator[bytes]:
 
 
 def body_of(scenario: Scenario) -> bytes:
-    """What its calls send: about as many bytes as it says."""
+    """Returns the body of its calls, of about `body_bytes` bytes."""
     text = "x" * max(scenario.body_bytes - 120, 10)
     content = {"model": MODEL, "max_tokens": 16, "stream": scenario.streams}
     if scenario.streams:
@@ -65,8 +65,12 @@ def _request(key: str, body: bytes) -> bytes:
 
 
 def check(scenario: Scenario, outcome: Outcome) -> int:
-    """The calls that were served."""
+    """Returns the number of calls that were served.
+
+    Raises:
+        BenchError: a call got an unexpected answer.
+    """
     allowed = {200, 403} if scenario.half_refused else {200}
     if set(outcome.statuses) - allowed:
-        raise BenchError(f"{scenario.name}: answers {dict(outcome.statuses)}")
+        raise BenchError(f"{scenario.name}: unexpected answers {dict(outcome.statuses)}")
     return outcome.statuses[200]

@@ -1,4 +1,4 @@
-"""Half of what the gateway can do for a long time, or a great many calls at all that it can do: nothing may grow."""
+"""Soak tests: half of saturation for a long time, or many calls at saturation. Nothing may grow."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from benchmarks.gateway.machine import memory_mb, together
 SAMPLE_S: Final = 10.0
 _TENTHS: Final = 10
 _WARM_UP_SHARE: Final = 0.2
-"""Of the samples, at the beginning: caches fill, pools open."""
+"""The share of samples at the beginning that are ignored, while caches fill and pools open."""
 _MEMORY_SLACK_MB: Final = 8.0
 _MEMORY_SLACK_SHARE: Final = 0.08
 _DESCRIPTOR_SLACK: Final = 8
@@ -26,16 +26,16 @@ _MAX_LAG_S: Final = 1.0
 
 @dataclass(frozen=True)
 class Sample:
-    """How things stood at one moment under load."""
+    """The state at one moment under load."""
 
     second: float
     calls: int
-    """Answered so far."""
+    """Calls answered so far."""
     memory_mb: Mapping[str, float]
     descriptors: Mapping[str, float]
     open_holds: int
     lag_s: float
-    """How long the calls answered so far took to be in the ledger."""
+    """Seconds until all calls answered so far were in the ledger."""
     p50_ms: float
     p99_ms: float
 
@@ -43,7 +43,7 @@ class Sample:
 async def soak(
     stack: BenchStack, requests: Iterator[bytes], *, per_second: float, seconds: float
 ) -> tuple[list[Sample], Outcome]:
-    """Calls at a fixed rate, and a sample every ten seconds."""
+    """Makes calls at a fixed rate, with a sample every ten seconds."""
     samples: list[Sample] = []
     total = Outcome()
     before = await stack.settled()
@@ -60,7 +60,7 @@ async def soak(
 async def many_calls(
     stack: BenchStack, requests: Iterator[bytes], *, calls: int, tell: Callable[[Sample], None]
 ) -> tuple[list[Sample], Outcome]:
-    """Exactly so many calls at saturation, and a sample at each tenth, which is told at once."""
+    """Makes exactly this many calls at saturation, with a sample at each tenth. `tell` gets each sample immediately."""
     samples: list[Sample] = []
     total = Outcome()
     before = await stack.settled()
@@ -91,7 +91,7 @@ async def _sample(stack: BenchStack, before: int, total: Outcome, latest: Outcom
 
 
 def growth(samples: Sequence[Sample]) -> list[str]:
-    """What grew between the beginning, without its warm-up, and the end; or was late."""
+    """Returns what grew from the beginning, after the warm-up, to the end, and whether settlement lagged. Empty if neither."""
     warm = samples[int(len(samples) * _WARM_UP_SHARE) :]
     quarter = max(len(warm) // 4, 1)
     first, last = warm[:quarter], warm[-quarter:]
@@ -113,7 +113,7 @@ def growth(samples: Sequence[Sample]) -> list[str]:
 
 
 def table(samples: Sequence[Sample], rows: int = 12) -> Table:
-    """Some of the samples, evenly spread."""
+    """Returns up to `rows` samples, evenly spread."""
     built = Table(title=f"{samples[-1].calls:,} calls in {samples[-1].second / 60:.1f} minutes")
     for column in ("minute", "calls", *(f"{name.removesuffix('_service')} MB" for name in MEASURED)):
         built.add_column(column, justify="right")

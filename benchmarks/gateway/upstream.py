@@ -1,4 +1,4 @@
-"""The provider of the benchmark: `python -m benchmarks.gateway.upstream PORT`. It answers at once, always the same, cheaply."""
+"""The benchmark's provider: `python -m benchmarks.gateway.upstream PORT`. It gives a fixed answer immediately, at little cost."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ USAGE: Final = {"prompt_tokens": 250, "completion_tokens": 16, "total_tokens": 2
 EVENTS: Final = 16
 _EVENTS_PER_WRITE: Final = 4
 _BEGINNING_BYTES: Final = 4_000
-"""Of a request: whether a stream is asked for stands there."""
+"""The first bytes of a request, which show whether it asks for a stream."""
 _STREAMS: Final = (b'"stream": true', b'"stream":true')
 
 
@@ -31,7 +31,7 @@ def _json() -> bytes:
 
 
 def _sse() -> list[bytes]:
-    """In several writes, as tokens come."""
+    """Returns the stream in several writes, as tokens arrive."""
     chunk = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "bench-upstream"}
     events = [{**chunk, "choices": [{"index": 0, "delta": {"content": " lorem"}}]} for _ in range(EVENTS)]
     lines = [f"data: {json.dumps(event)}\n\n" for event in [*events, {**chunk, "choices": [], "usage": USAGE}]]
@@ -45,7 +45,7 @@ def _sse() -> list[bytes]:
 
 
 class _Provider(asyncio.Protocol):
-    """One connection; requests come one after the other."""
+    """One connection. Requests arrive one after the other."""
 
     JSON: Final = _json()
     SSE: Final = _sse()
@@ -62,7 +62,7 @@ class _Provider(asyncio.Protocol):
     @override
     def data_received(self, data: bytes) -> None:
         if self._left_bytes:
-            if len(self._beginning) < _BEGINNING_BYTES:  # head and body need not come together
+            if len(self._beginning) < _BEGINNING_BYTES:  # head and body may arrive separately
                 self._beginning += data
             self._left_bytes -= len(data)
             if self._left_bytes <= 0:
@@ -89,7 +89,7 @@ class _Provider(asyncio.Protocol):
 
 async def _serve(port: int) -> None:
     server = await asyncio.get_running_loop().create_server(_Provider, "127.0.0.1", port)
-    print("ready", flush=True)  # noqa: T201 - whoever started it waits for that
+    print("ready", flush=True)  # noqa: T201 - the parent process waits for this line
     await server.serve_forever()
 
 

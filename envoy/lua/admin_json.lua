@@ -1,21 +1,21 @@
--- Checks the JSON of REST calls before Envoy translates them. The translator accepts more than JSON and ignores what it does not
--- know, so that a misspelt field would change nothing and say nothing.
+-- Checks the JSON of REST calls before Envoy translates them. The translator accepts more than JSON and ignores unknown
+-- fields, so a misspelled field would silently change nothing.
 --
--- `return function(handle, api)`: `api` is made from the protos by `megarouter_envoy.filters.admin_json_types`:
+-- `return function(handle, api)`: `megarouter_envoy.filters.admin_json_types` makes `api` from the protos:
 --   routes  {{HTTP method, pattern of the path, type of the body}, ...}
 --   types   {[type] = {[name of a field] = {name of the field in its proto, type or nil, is a map or nil}}}
 
 local byte, find, match, sub = string.byte, string.find, string.match, string.sub
 
 local MAX_DEPTH = 100
--- No request needs as many, and a worker of Envoy reads them while other calls wait.
+-- No request needs more, and a worker of Envoy checks them while other calls wait.
 local MAX_VALUES = 50000
 local MAX_NAME_SHOWN = 100
 local ESCAPES = '^["\\/bfnrt]'
 local LITERALS = { ["true"] = true, ["false"] = true, ["null"] = true }
 
 local check_value
-local values_seen = 0 -- of the body that is being read: a script reads one at a time
+local values_seen = 0 -- of the current body: a script checks one body at a time
 
 local function refuse(message)
   error({ refusal = message }, 0)
@@ -26,15 +26,15 @@ local function shown(name)
 end
 
 local function no_json(position)
-  refuse("The body is not JSON: see character " .. position .. ".")
+  refuse("The body is not valid JSON at character " .. position .. ".")
 end
 
--- The position behind whitespace.
+-- Returns the position after whitespace.
 local function skip_space(text, position)
   return find(text, "[^ \t\r\n]", position) or #text + 1
 end
 
--- The position behind a string that begins at `position`, and whether it holds an escape.
+-- Returns the position after a string that begins at `position`, and whether it contains an escape.
 local function skip_string(text, position)
   local at, has_escape = position + 1, false
   while true do
@@ -62,7 +62,7 @@ local function skip_string(text, position)
   end
 end
 
--- The position behind a number or a literal.
+-- Returns the position after a number or a literal.
 local function skip_scalar(text, position)
   local word = match(text, "^%a+", position)
   if word then
@@ -72,12 +72,12 @@ local function skip_scalar(text, position)
   if not whole or find(whole, "^-?0%d") then
     no_json(position)
   end
-  local behind = position + #whole
-  behind = behind + #(match(text, "^%.%d+", behind) or "")
-  return behind + #(match(text, "^[eE][+-]?%d+", behind) or "")
+  local after = position + #whole
+  after = after + #(match(text, "^%.%d+", after) or "")
+  return after + #(match(text, "^[eE][+-]?%d+", after) or "")
 end
 
--- What is known of the member `name` of an object: nil where everything is allowed.
+-- Returns what is known of the member `name` of an object; nil if anything is allowed in it.
 local function field_of(api, kind, is_map, name, seen)
   if is_map or not kind then
     if seen[name] then
@@ -88,7 +88,7 @@ local function field_of(api, kind, is_map, name, seen)
   end
   local field = api.types[kind][name]
   if not field then
-    refuse("There is no field " .. shown(name) .. " in " .. kind .. ".")
+    refuse(kind .. " has no field " .. shown(name) .. ".")
   end
   if seen[field[1]] then
     refuse("The field " .. shown(name) .. " occurs twice.")
@@ -104,13 +104,13 @@ local function check_members(text, position, api, kind, is_map, depth)
     if byte(text, position) ~= 34 then
       no_json(position)
     end
-    local behind, has_escape = skip_string(text, position)
-    local name = sub(text, position + 1, behind - 2)
+    local after, has_escape = skip_string(text, position)
+    local name = sub(text, position + 1, after - 2)
     if has_escape and not is_map and kind then
-      refuse("Write names of fields without escapes.")
+      refuse("Write field names without escapes.")
     end
     local member_kind, member_is_map = field_of(api, kind, is_map, name, seen)
-    position = skip_space(text, behind)
+    position = skip_space(text, after)
     if byte(text, position) ~= 58 then
       no_json(position)
     end
@@ -138,14 +138,14 @@ local function check_elements(text, position, api, kind, depth)
   end
 end
 
--- The position behind a value. `kind`: the type of its message; nil where the protos do not say what is in it.
+-- Returns the position after a value. `kind` is the type of its message; nil if the protos do not define its content.
 check_value = function(text, position, api, kind, is_map, depth)
   if depth > MAX_DEPTH then
-    refuse("The body is nested deeper than " .. MAX_DEPTH .. ".")
+    refuse("The body is nested deeper than " .. MAX_DEPTH .. " levels.")
   end
   values_seen = values_seen + 1
   if values_seen > MAX_VALUES then
-    refuse("The body holds more than " .. MAX_VALUES .. " values.")
+    refuse("The body contains more than " .. MAX_VALUES .. " values.")
   end
   position = skip_space(text, position)
   local found = byte(text, position)
@@ -179,7 +179,7 @@ local function check_body(text, api, kind)
   end
 end
 
--- The type of the body that a call carries; nil where it carries none.
+-- Returns the type of the body of a call; nil if the call has no body.
 local function body_type(headers, api)
   local method, path = headers:get(":method"), match(headers:get(":path") or "", "^[^?]*")
   for _, route in ipairs(api.routes) do

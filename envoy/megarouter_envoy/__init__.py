@@ -1,5 +1,5 @@
 """Envoy's configuration, built from typed messages.
 
-Import from the module that defines a name: the typed messages take a second to load, and who only looks for Envoy's
-binary or its module does not wait for them.
+Import each name from the module that defines it. The typed messages take a second to load, which a caller that only
+looks for Envoy's binary or its module need not wait for.
 """

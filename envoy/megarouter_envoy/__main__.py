@@ -1,4 +1,4 @@
-"""`python -m megarouter_envoy`: writes one bootstrap from options in JSON."""
+"""Command line of this package: `python -m megarouter_envoy` writes one bootstrap from options in JSON."""
 
 import argparse
 import sys
@@ -13,11 +13,11 @@ from megarouter_envoy.options import BootstrapOptions
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status 0 when the bootstrap was written, and accepted by Envoy where that was asked for."""
+    """Returns exit status 0 if it wrote the bootstrap and, with `--validate`, Envoy accepted it."""
     parser = argparse.ArgumentParser(prog="python -m megarouter_envoy", description="Writes Envoy's bootstrap.")
     parser.add_argument("options", type=Path, help="JSON file with the fields of BootstrapOptions")
     parser.add_argument("output", type=Path, help="where to write the bootstrap")
-    parser.add_argument("--validate", action="store_true", help="let the Envoy binary check it")
+    parser.add_argument("--validate", action="store_true", help="have the Envoy binary check it")
     chosen = parser.parse_args(arguments)
     try:
         options = TypeAdapter(BootstrapOptions).validate_json(chosen.options.read_bytes())

@@ -1,4 +1,4 @@
-"""Finding, checking and starting the Envoy binary."""
+"""Finds, checks and starts the Envoy binary."""
 
 import os
 import subprocess
@@ -8,22 +8,23 @@ BINARY_SETTING = "MEGAROUTER_ENVOY_BINARY"
 REPOSITORY = Path(__file__).resolve().parents[2]
 INSTALLED_BINARY = ".tools/envoy/lib/python3*/site-packages/envoy/_bin/envoy"
 VALIDATION_TIMEOUT_S = 30
-# What a killed Envoy can lose of the journal.
+# The part of the journal that a killed Envoy can lose.
 JOURNAL_FLUSH_INTERVAL_MS = 100
 
 
 class BinaryNotFoundError(RuntimeError):
-    """There is no Envoy binary where one is expected."""
+    """There is no Envoy binary at the expected path."""
 
 
 class InvalidBootstrapError(RuntimeError):
-    """Envoy refuses a bootstrap; the text is Envoy's own."""
+    """Envoy refuses a bootstrap. The text is Envoy's own."""
 
 
 def find_binary() -> Path:
-    """The Envoy binary: named by MEGAROUTER_ENVOY_BINARY, or the one installed in the repository.
+    """Returns the Envoy binary: the one that MEGAROUTER_ENVOY_BINARY names, or the one installed in the repository.
 
-    Raises BinaryNotFoundError.
+    Raises:
+        BinaryNotFoundError: there is none.
     """
     setting = os.environ.get(BINARY_SETTING)
     candidates = [Path(setting)] if setting else sorted(REPOSITORY.glob(INSTALLED_BINARY))
@@ -35,9 +36,9 @@ def find_binary() -> Path:
 
 
 def command(binary: Path, bootstrap: Path, workers: int) -> list[str]:
-    """The command line that runs Envoy in the foreground, its own log on stderr.
+    """Returns the command line that runs Envoy in the foreground, with its own log on stderr.
 
-    Hot restart is off because its shared memory would let only one gateway run on a machine.
+    Hot restart is off, because its shared memory would allow only one gateway on a machine.
     """
     return [
         str(binary),
@@ -56,9 +57,11 @@ def command(binary: Path, bootstrap: Path, workers: int) -> list[str]:
 
 
 def validate(bootstrap: Path, binary: Path | None = None) -> None:
-    """Lets Envoy check a rendered bootstrap.
+    """Has Envoy check a rendered bootstrap.
 
-    Raises InvalidBootstrapError where it refuses, BinaryNotFoundError where there is none to ask.
+    Raises:
+        InvalidBootstrapError: Envoy refuses it.
+        BinaryNotFoundError: there is no Envoy binary.
     """
     arguments = [*command(binary or find_binary(), bootstrap, workers=1), "--mode", "validate"]
     result = subprocess.run(arguments, capture_output=True, text=True, timeout=VALIDATION_TIMEOUT_S, check=False)

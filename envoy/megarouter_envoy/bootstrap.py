@@ -14,15 +14,15 @@ from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.overload import overload_manager
 from megarouter_envoy.typed_config import socket_address
 
-# Envoy's own admin page can stop the process and change its runtime. Served are what reads, the drain that comes before an
-# orderly stop, and the opening of a new journal after the old one was set aside; and only on loopback.
+# Envoy's admin page can stop the process and change its runtime. Allow only reads, the drain before an orderly stop,
+# and reopening the journal after it was set aside, and only on loopback.
 ADMIN_READS = ("/ready", "/server_info", "/stats", "/clusters", "/listeners", "/config_dump")
 ADMIN_PATHS = (*ADMIN_READS, "/drain_listeners", "/reopen_logs")
 LOOPBACK = "127.0.0.1"
 
 
 def build_bootstrap(options: BootstrapOptions) -> str:
-    """Envoy's configuration as JSON: the same options give the same bytes."""
+    """Returns Envoy's configuration as JSON. The same options give the same bytes."""
     document = _bootstrap(options).to_dict(casing=Casing.SNAKE)
     return json.dumps(document, indent=2, sort_keys=True) + "\n"
 

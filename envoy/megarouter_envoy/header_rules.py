@@ -11,12 +11,12 @@ from megarouter_envoy.typed_config import extension, set_header
 
 Mutation = mutation_rules.HeaderMutation
 
-# Envoy obeys `x-envoy-*` of a client with an internal address, retries and timeouts among them; it would keep its
-# `x-request-id` too. Without `accept-encoding` a provider answers uncompressed, so its usage can be read.
+# Envoy obeys the `x-envoy-*` headers (such as retries and timeouts) of clients with internal addresses, and would keep
+# their `x-request-id`. Without `accept-encoding`, a provider sends an uncompressed response, so its usage can be read.
 CLIENT_PREFIXES_REMOVED = (headers.INTERNAL_PREFIX, "x-envoy-")
 CLIENT_HEADERS_REMOVED = ("accept-encoding", headers.REQUEST_ID)
 
-# They describe the company's account at the provider, not the caller's; the gateway has limits of its own.
+# They describe the company's account at the provider, not the caller's. The gateway has its own limits.
 PROVIDER_PREFIXES_REMOVED = (headers.RATE_LIMIT_PREFIX, "anthropic-ratelimit-", headers.INTERNAL_PREFIX, "x-envoy-")
 PROVIDER_HEADERS_REMOVED = (
     "alt-svc",
@@ -29,16 +29,17 @@ PROVIDER_HEADERS_REMOVED = (
 
 
 def remove_from_client() -> core.TypedExtensionConfig:
-    """Runs before anything else looks at a request."""
+    """Removes headers before anything else reads the request."""
     mutations = [_remove_prefix(prefix) for prefix in CLIENT_PREFIXES_REMOVED]
     mutations.extend(Mutation(remove=name) for name in CLIENT_HEADERS_REMOVED)
     return extension("envoy.http.early_header_mutation.header_mutation", early.HeaderMutation(mutations=mutations))
 
 
 def clean_provider_answer() -> header_mutation.HeaderMutation:
-    """Runs first on the way back, and only on what a provider answered.
+    """Returns the filter that cleans providers' responses. It runs first on the way back.
 
-    The mark tells the rewriter a provider's answer from one of Envoy's own; the rewriter takes it off again.
+    It also marks a provider's response, so that the rewriter can distinguish it from Envoy's own. The rewriter removes
+    the mark.
     """
     mutations = [_remove_prefix(prefix) for prefix in PROVIDER_PREFIXES_REMOVED]
     mutations.extend(Mutation(remove=name) for name in PROVIDER_HEADERS_REMOVED)

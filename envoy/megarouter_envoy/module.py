@@ -1,4 +1,4 @@
-"""Finding Envoy's module, and compiling it where its sources have changed."""
+"""Finds Envoy's module, and compiles it if its sources have changed."""
 
 import hashlib
 import os
@@ -15,21 +15,22 @@ COMPILER = ".tools/zig/lib/python3*/site-packages/ziglang/zig"
 COMPILER_CACHE = ".tools/zig-cache"
 COMPILATION_TIMEOUT_S = 300
 
-# ReleaseSafe keeps every check of a bound. The C library is the oldest that the Envoy binary runs with.
+# ReleaseSafe keeps every bounds check. The target is the oldest C library that the Envoy binary runs with.
 OPTIONS = ("-dynamic", "-OReleaseSafe", "-lc", "-fstrip", "-target", f"{platform.machine()}-linux-gnu.2.17")
 
 
 class ModuleNotBuiltError(RuntimeError):
-    """There is no module, and it cannot be compiled; the message says why."""
+    """There is no module, and it cannot be compiled. The message gives the reason."""
 
 
 def find_module() -> Path:
-    """The module: named by MEGAROUTER_ENVOY_MODULE, or compiled from the sources in the repository.
+    """Returns the module: the one that MEGAROUTER_ENVOY_MODULE names, or one compiled from the sources in the
+    repository.
 
-    It is compiled once for all processes: the name holds a hash of what it is made from.
+    It is compiled once for all processes, because its name contains a hash of its inputs.
 
     Raises:
-        ModuleNotBuiltError: there is none.
+        ModuleNotBuiltError: there is no module, and it cannot be compiled.
     """
     setting = os.environ.get(MODULE_SETTING)
     if setting:
@@ -44,7 +45,7 @@ def find_module() -> Path:
 
 
 def find_compiler() -> Path:
-    """The executable of the locked compiler.
+    """Returns the executable of the locked compiler.
 
     Raises:
         ModuleNotBuiltError: `./dev` has not installed it.
@@ -56,7 +57,7 @@ def find_compiler() -> Path:
 
 
 def _fingerprint(compiler: Path) -> str:
-    """A hash of the sources, of the options and of the compiler's version, which its package's folder is named by."""
+    """Returns a hash of the sources, the options and the compiler's version, which the name of its package's folder contains."""
     digest = hashlib.sha256()
     versions = sorted(path.name for path in compiler.parent.parent.glob("ziglang-*.dist-info"))
     for fact in (*OPTIONS, *versions):
@@ -67,11 +68,11 @@ def _fingerprint(compiler: Path) -> str:
 
 
 def _compile(compiler: Path, module: Path) -> None:
-    """Compiles into a folder of its own and moves the result: another process sees all of it or nothing."""
+    """Compiles in a temporary folder and renames the result, so that another process sees the whole module or none."""
     module.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=module.parent) as folder:
         result = Path(folder) / module.name
-        # What comes with the compiler is compiled once, and kept.
+        # Parts that come with the compiler are compiled once and cached.
         caches = ["--cache-dir", f"{folder}/cache", "--global-cache-dir", str(REPOSITORY / COMPILER_CACHE)]
         command = [str(compiler), "build-lib", *OPTIONS, *caches, f"-femit-bin={result}", str(SOURCES / "module.zig")]
         try:

@@ -1,4 +1,4 @@
-"""Names inside of the bootstrap. What services must know too is in `gateway_core.contract`."""
+"""Names used only in the bootstrap. Names shared with the services are in `gateway_core.contract`."""
 
 AUTHZ_CLUSTER = "authz_service"
 RATELIMIT_CLUSTER = "ratelimit_service"

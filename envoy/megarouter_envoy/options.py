@@ -1,4 +1,4 @@
-"""What the bootstrap is built from. Everything else in the configuration follows from these values."""
+"""The inputs of the bootstrap. Everything else in the configuration follows from them."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,16 +11,16 @@ ADMIN_JSON_PATH = LUA_SCRIPTS / "admin_json.lua"
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """How the gateway proves itself to a provider. The secret stays in its file and never enters the bootstrap."""
+    """How the gateway authenticates to a provider. The secret stays in its file and never enters the bootstrap."""
 
     header: str  # lower case, for example `authorization`
     prefix: str  # put before the secret, for example `Bearer `
-    secret_file: Path  # mode 0600, the secret without a line end: see `credentials.write_secret_file`
+    secret_file: Path  # mode 0600, the secret without a line break: see `credentials.write_secret_file`
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderTarget:
-    """One provider that calls may be sent to."""
+    """A provider that receives calls."""
 
     name: str
     host: str
@@ -30,7 +30,7 @@ class ProviderTarget:
 
     @property
     def cluster(self) -> str:
-        """The name of the provider's cluster: what authz_service puts into `x-megarouter-cluster`."""
+        """The name of the provider's cluster, which authz_service puts into `x-megarouter-cluster`."""
         return f"provider-{self.name}"
 
 
@@ -43,21 +43,21 @@ class IdentityProvider:
     audiences: tuple[str, ...]  # one of them must be in the claim `aud`
     jwks_uri: str | None = None  # `https://`, or `http://` on loopback
     jwks_file: Path | None = None
-    jwks_cache_s: int = 300  # how late a key that the issuer withdrew, or has only just published, is noticed
+    jwks_cache_s: int = 300  # how late Envoy may notice that the issuer withdrew or published a key
 
     @property
     def cluster(self) -> str:
-        """The name of the cluster its keys are fetched through."""
+        """The name of the cluster through which Envoy fetches its keys."""
         return f"identity-{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class AdminApi:
-    """What REST calls are translated by: see `admin_api.prepare_admin_api`."""
+    """What Envoy needs to translate REST calls: see `admin_api.prepare_admin_api`."""
 
     descriptor_file: Path
     services: tuple[str, ...]  # full names
-    json_types_file: Path  # what `admin_json.lua` checks bodies by
+    json_types_file: Path  # input of `admin_json.lua`
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +68,19 @@ class ServiceSockets:
     ratelimit: Path
     usage: Path
     admin: Path
-    authz_workers: int = 1  # of `--workers`; calls are spread over them
+    authz_workers: int = 1  # number of `--workers`; calls are spread over them
     ratelimit_workers: int = 1
     admin_workers: int = 1
 
 
 def worker_sockets(first: Path, workers: int) -> list[Path]:
-    """Where the workers of a service listen: `name.sock`, `name-1.sock`, ..."""
+    """Returns the sockets of a service's workers: `name.sock`, `name-1.sock`, ..."""
     return [first, *(first.with_name(f"{first.stem}-{number}{first.suffix}") for number in range(1, workers))]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of what one client may hold, and of how long it may hold it."""
+    """Limits on what one client may occupy, and for how long."""
 
     max_request_bytes: int = 32 * 1024 * 1024
     connection_buffer_bytes: int = 1024 * 1024  # how far one side may run ahead of the other
@@ -92,7 +92,7 @@ class Limits:
     max_stream_duration_s: int = 3600
     authorization_timeout_s: float = 2.0
     rate_limit_timeout_s: float = 1.0
-    max_admin_request_bytes: int = 4 * 1024 * 1024  # as much as a gRPC server takes
+    max_admin_request_bytes: int = 4 * 1024 * 1024  # the default limit of a gRPC server
     max_admin_response_bytes: int = 16 * 1024 * 1024  # a page of 1,000 resources as JSON
     admin_request_timeout_s: int = 60  # to receive a whole request
     max_admin_call_s: int = 300
@@ -108,13 +108,13 @@ class BootstrapOptions:
     sockets: ServiceSockets
     journal_path: Path
     admin_api: AdminApi
-    edge_secret_file: Path  # mode 0600: by it admin_service knows that a call came through Envoy
+    edge_secret_file: Path  # mode 0600; proves to admin_service that a call came through Envoy
     providers: tuple[ProviderTarget, ...]
-    listen_address: str = "127.0.0.1"  # of the two public listeners; Envoy's own admin page is always on loopback
+    listen_address: str = "127.0.0.1"  # of the two public listeners; Envoy's admin page is always on loopback
     otlp_endpoint: str | None = None  # `host:port` of an OTLP collector that speaks gRPC
     admin_allowed_origins: tuple[str, ...] = ()  # exact origins of browsers that may call the admin API
     identity_providers: tuple[IdentityProvider, ...] = ()
-    authorities_path: Path | None = None  # certificate authorities that providers must have; None: the system's
+    authorities_path: Path | None = None  # certificate authorities to trust for providers; None: the system's
     limits: Limits = field(default_factory=Limits)
     module_path: Path = field(default_factory=find_module)
     admin_json_path: Path = ADMIN_JSON_PATH

@@ -1,4 +1,4 @@
-"""Bounds of the whole process: connections and memory."""
+"""Limits of the whole process: connections and memory."""
 
 from envoy_data_plane.envoy.config.overload import v3 as overload
 from envoy_data_plane.envoy.extensions.resource_monitors.downstream_connections import v3 as connections
@@ -10,7 +10,7 @@ from megarouter_envoy.typed_config import pack, seconds
 HEAP_MONITOR = "envoy.resource_monitors.fixed_heap"
 CONNECTION_MONITOR = "envoy.resource_monitors.global_downstream_max_connections"
 
-# Share of the heap bound at which each action starts: give memory back first, then refuse calls, then connections.
+# Share of the heap limit at which each action starts: first return memory, then refuse calls, then connections.
 HEAP_ACTIONS = (
     ("envoy.overload_actions.shrink_heap", 0.90),
     ("envoy.overload_actions.stop_accepting_requests", 0.95),
@@ -19,7 +19,7 @@ HEAP_ACTIONS = (
 
 
 def overload_manager(limits: Limits) -> overload.OverloadManager:
-    """Refuses work before the process runs out of memory or file descriptors."""
+    """Returns the overload manager, which refuses work before the process runs out of memory or file descriptors."""
     return overload.OverloadManager(
         refresh_interval=seconds(0.25),
         resource_monitors=[

@@ -1,4 +1,4 @@
-//! What the rewriter does with a provider's answer while its bytes pass: they are neither delayed nor collected.
+//! What the rewriter does with a provider's response while its bytes pass. It neither delays nor collects them.
 
 const std = @import("std");
 const contract = @import("contract.zig");
@@ -8,11 +8,11 @@ const json = @import("json_reader.zig");
 const usage = @import("usage.zig");
 const Pieces = @import("pieces.zig").Pieces;
 
-/// Room for the facts of most answers.
+/// Room for the facts of most responses.
 const text_bytes_usual = 512;
 const allocator = std.heap.c_allocator;
 
-/// An answer that is one JSON document. What was seen of it before a mistake counts: the provider said it.
+/// A response that is one JSON document. What precedes malformed JSON counts, because the provider sent it.
 const Document = struct {
     reader: json.Reader(usage.Document),
     is_broken: bool = false,
@@ -35,7 +35,8 @@ pub const Answer = union(enum) {
     document: *Document,
     stream: *events.Stream,
 
-    /// Chooses by the answer's type. Where memory is short the answer passes unread: its call is settled by an estimate.
+    /// Chooses by the response's content type. If memory is short, the response passes unread, and its call is settled
+    /// by an estimate.
     pub fn of(content_type: []const u8, hides_usage: bool) Answer {
         if (std.ascii.startsWithIgnoreCase(content_type, contract.json_type)) {
             const document = allocator.create(Document) catch return .ignored;
@@ -61,7 +62,7 @@ pub const Answer = union(enum) {
         self.* = .ignored;
     }
 
-    /// The next bytes have arrived.
+    /// Reads the next bytes.
     pub fn push(self: *Answer, stream: envoy.Stream) void {
         if (self.* == .ignored) return;
         self.read(stream) catch self.deinit();
@@ -78,13 +79,13 @@ pub const Answer = union(enum) {
         }
     }
 
-    /// The answer has ended.
+    /// Handles the end of the response.
     pub fn finish(self: *Answer, stream: envoy.Stream) void {
         self.report(stream) catch {};
         self.deinit();
     }
 
-    /// The call has ended, perhaps before its answer. What a stream brought until then counts.
+    /// Handles the end of the call, perhaps before that of its response. What a stream delivered until then counts.
     pub fn abandon(self: *Answer, stream: envoy.Stream) void {
         if (self.* == .stream) self.finish(stream);
     }
@@ -106,7 +107,8 @@ pub const Answer = union(enum) {
     }
 };
 
-/// One text for all facts: to write a table into metadata, and to print it into a log, costs ten times as much.
+/// Writes one text for all facts. Writing a table into metadata and printing it into a log would cost ten times as
+/// much.
 fn writeFacts(stream: envoy.Stream, facts: *usage.Facts) error{OutOfMemory}!void {
     if (!facts.is_changed) return;
     var text: std.ArrayList(u8) = .empty;
@@ -133,7 +135,7 @@ fn readEvents(reader: *events.Stream, stream: envoy.Stream, pieces: []const envo
     try writeFacts(stream, &reader.facts);
 }
 
-/// Puts pieces that stay as they are before what follows them.
+/// Inserts unchanged pieces before what follows them.
 fn showEarlier(shown: *std.ArrayList(u8), at: usize, pieces: []const envoy.Slice) error{OutOfMemory}!void {
     var place = at;
     for (pieces) |piece| {

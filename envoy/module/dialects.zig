@@ -1,4 +1,4 @@
-//! The dialect that errors for a path speak: as `gateway_core.contract.dialects` decides.
+//! The dialect of errors by path, decided as in `gateway_core.contract.path_dialects`.
 
 const std = @import("std");
 const contract = @import("contract.zig");
@@ -7,7 +7,7 @@ fn isBelow(path: []const u8, root: []const u8) bool {
     return std.mem.startsWith(u8, path, root) and (path.len == root.len or path[root.len] == '/');
 }
 
-/// The dialect of a path with or without its query.
+/// Returns the dialect of a path with or without its query.
 pub fn dialectOf(path: []const u8) contract.Dialect {
     const plain = path[0 .. std.mem.indexOfScalar(u8, path, '?') orelse path.len];
     if (isBelow(plain, contract.anthropic_root)) return .anthropic;

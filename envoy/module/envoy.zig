@@ -1,15 +1,15 @@
-//! What we use of Envoy's interface for dynamic modules, of version 1.40. The names are Envoy's.
+//! The part of Envoy's interface for dynamic modules, version 1.40, that this module uses. The names are Envoy's.
 //!
-//! The functions are weak: without Envoy, as in tests of the parts that know nothing of it, they are missing.
+//! The functions are weak symbols. Without Envoy, as in tests of the independent parts, they are missing.
 
 const std = @import("std");
 
-/// Tells Envoy which interface the module was written for.
+/// Tells Envoy which version of the interface the module was written for.
 pub const abi_version = "v0.2.0";
 
 pub const Stream = *anyopaque;
 
-/// Bytes that belong to Envoy. They are good until the hook returns, or a setter was called.
+/// Bytes that belong to Envoy. They are valid until the hook returns or a setter is called.
 pub const Slice = extern struct {
     pointer: ?[*]const u8 = null,
     length: usize = 0,
@@ -44,7 +44,7 @@ fn callback(comptime name: []const u8, comptime Function: type) *const Function 
         @panic("called outside of Envoy");
 }
 
-/// The first value of a header.
+/// Returns the first value of a header.
 pub fn header(stream: Stream, headers: Headers, key: []const u8) ?[]const u8 {
     const get = callback("get_header", fn (Stream, Headers, Slice, *Slice, usize, ?*usize) callconv(.c) bool);
     var value: Slice = .{};
@@ -90,17 +90,17 @@ pub fn setMetadata(stream: Stream, namespace: []const u8, fields: []const u8) vo
     _ = set(stream, .of(namespace), .of(fields));
 }
 
-/// How many pieces a body has.
+/// Returns how many pieces a body has.
 pub fn bodyPieces(stream: Stream, body: Body) usize {
     return callback("get_body_chunks_size", fn (Stream, Body) callconv(.c) usize)(stream, body);
 }
 
-/// Fills `pieces`, which has as many places as `bodyPieces` says.
+/// Fills `pieces`, whose length must be what `bodyPieces` returns.
 pub fn readBody(stream: Stream, body: Body, pieces: []Slice) bool {
     return callback("get_body_chunks", fn (Stream, Body, [*]Slice) callconv(.c) bool)(stream, body, pieces.ptr);
 }
 
-/// Replaces a body. `content` must be the module's own.
+/// Replaces a body. `content` must belong to the module.
 pub fn replaceBody(stream: Stream, body: Body, content: []const u8) void {
     const drain = callback("drain_body", fn (Stream, Body, usize) callconv(.c) bool);
     const append = callback("append_body", fn (Stream, Body, Slice) callconv(.c) bool);
@@ -108,18 +108,18 @@ pub fn replaceBody(stream: Stream, body: Body, content: []const u8) void {
     if (content.len > 0) _ = append(stream, body, .of(content));
 }
 
-/// Answers the call instead of the provider. The hook must stop the stream afterwards.
+/// Answers the call instead of the provider. The hook must then stop the stream.
 pub fn respond(stream: Stream, status: u32, headers: []const Header, body: []const u8, details: []const u8) void {
     const send = callback("send_response", fn (Stream, u32, [*]const Header, usize, Slice, Slice) callconv(.c) void);
     send(stream, status, headers.ptr, headers.len, .of(body), .of(details));
 }
 
-/// Whether the body that arrives is the whole that an earlier filter has collected.
+/// Returns whether the arriving body is the complete one that an earlier filter has buffered.
 fn isCollected(stream: Stream) bool {
     return callback("received_buffered_request_body", fn (Stream) callconv(.c) bool)(stream);
 }
 
-/// Where the request body is when its last part has arrived, in the order of its bytes.
+/// Returns where the request body is when its last part has arrived, in the order of its bytes.
 pub fn requestBodies(stream: Stream) []const Body {
     return if (isCollected(stream)) &.{.received_request} else &.{ .buffered_request, .received_request };
 }

@@ -1,23 +1,23 @@
-//! Streams of server-sent events: usage is read while they pass, and the chunk that brings nothing but usage is hidden
-//! from a caller who did not ask for it.
+//! Streams of server-sent events. The reader extracts usage while they pass, and hides the chunk with only usage from
+//! callers who did not ask for it.
 //!
 //! That chunk is one `data:` line with an object that has empty `choices` and an object as `usage`. A line is held back
-//! only while it may still become one, and never more than `held_bytes_max` of it.
+//! only while it may still become such a chunk, and at most `held_bytes_max` of it.
 
 const std = @import("std");
 const json = @import("json_reader.zig");
 const usage = @import("usage.zig");
 const Text = std.ArrayList(u8);
 
-/// A usage chunk has some hundred bytes.
+/// A usage chunk has a few hundred bytes.
 pub const held_bytes_max = 16_384;
-/// Of an event that is longer nothing is read.
+/// A longer event is not read.
 pub const event_bytes_max = 10 * 1024 * 1024;
 
 const field_name = "data:";
 
 const State = enum { line_start, field, payload, rest };
-/// What becomes of a line feed that may follow a carriage return.
+/// What to do with a line feed that may follow a carriage return.
 const LineFeed = enum { none, shown, dropped };
 
 pub const Stream = struct {
@@ -28,25 +28,25 @@ pub const Stream = struct {
 
     state: State = .line_start,
     line_feed: LineFeed = .none,
-    /// How many bytes of the field's name have been seen in the line at hand.
+    /// How many bytes of the field's name have matched in the current line.
     matched: usize = 0,
-    /// Of the event at hand.
+    /// Lines and bytes of the current event.
     data_lines: usize = 0,
     shown_lines: usize = 0,
     event_bytes: usize = 0,
-    /// Nothing more of this event is read.
+    /// Whether the rest of this event is not read.
     is_ignored: bool = false,
 
-    /// The line at hand, or the one before it, may be a usage chunk and is not shown yet.
+    /// The current line, or the one before it, may be a usage chunk and is not shown yet.
     is_holding: bool = false,
-    /// That line is a usage chunk; the next one decides.
+    /// That line is a usage chunk. The next line decides whether it is hidden.
     is_judged: bool = false,
-    /// What is held of earlier pieces.
+    /// The held part of earlier pieces.
     held: Text = .empty,
-    /// In the piece at hand: where the held line begins, and from where on nothing has been handed out.
+    /// Indexes in the current piece: where the held line begins, and where the part that is not passed on yet begins.
     hold_from: usize = 0,
     shown_from: usize = 0,
-    /// What is handed out differs from the piece.
+    /// Whether the output differs from the piece.
     is_changed: bool = false,
 
     pub fn init(allocator: std.mem.Allocator, hides_usage: bool) Stream {
@@ -65,8 +65,8 @@ pub const Stream = struct {
         self.held.deinit(self.allocator);
     }
 
-    /// Reads the next piece. Returns false where it is to be shown as it is; otherwise what is to be shown of the stream
-    /// by now has been appended to `out`.
+    /// Reads the next piece. Returns false if it must be shown unchanged. Otherwise it has appended to `out` what to
+    /// show of the stream by now.
     pub fn push(self: *Stream, bytes: []const u8, out: *Text) error{OutOfMemory}!bool {
         self.hold_from = 0;
         self.shown_from = 0;
@@ -87,7 +87,7 @@ pub const Stream = struct {
         return self.endPiece(bytes, out);
     }
 
-    /// Says that the stream has ended. An event that is complete but for its blank line counts.
+    /// Handles the end of the stream. An event that lacks only its blank line counts.
     pub fn finish(self: *Stream) error{OutOfMemory}!void {
         if (!self.is_ignored and self.reader.isDone()) try self.reader.visitor.addTo(&self.facts);
     }
@@ -113,7 +113,7 @@ pub const Stream = struct {
         self.held.clearRetainingCapacity();
     }
 
-    /// The held line is to be shown after all.
+    /// Shows the held line after all.
     fn release(self: *Stream, out: *Text) error{OutOfMemory}!void {
         if (!self.is_holding) return;
         self.is_holding = false;
@@ -121,7 +121,7 @@ pub const Stream = struct {
         try self.showHeld(out);
     }
 
-    /// The held line, up to `index`, is not to be shown.
+    /// Hides the held line, up to `index`.
     fn drop(self: *Stream, bytes: []const u8, index: usize, out: *Text) error{OutOfMemory}!void {
         self.is_holding = false;
         self.is_judged = false;
@@ -148,7 +148,7 @@ pub const Stream = struct {
     fn beginLine(self: *Stream, bytes: []const u8, index: usize, out: *Text) error{OutOfMemory}!usize {
         if (isLineEnd(bytes[index])) return self.endEvent(bytes, index, out);
         if (self.is_judged) {
-            self.shown_lines += 1; // the event has more lines, so the held one is not the chunk we know
+            self.shown_lines += 1; // the event has more lines, so the held one is not a usage chunk
             try self.release(out);
         }
         self.matched = 0;
@@ -160,7 +160,7 @@ pub const Stream = struct {
         return index;
     }
 
-    /// A blank line ends the event. It stays if something else of the event was shown.
+    /// Handles the blank line that ends an event. The line stays if another line of the event was shown.
     fn endEvent(self: *Stream, bytes: []const u8, index: usize, out: *Text) error{OutOfMemory}!usize {
         const is_dropped = self.is_judged and self.shown_lines == 0;
         if (self.is_judged) try self.drop(bytes, index, out);
@@ -215,7 +215,7 @@ pub const Stream = struct {
         return end + 1;
     }
 
-    /// Reads a piece of the event's data. What is no JSON object is no fault: most streams end with a word.
+    /// Reads a piece of the event's data. Data that is not a JSON object is no error: most streams end with a word.
     fn read(self: *Stream, bytes: []const u8) void {
         if (self.is_ignored) return;
         self.event_bytes += bytes.len;
@@ -236,7 +236,7 @@ fn isLineEnd(character: u8) bool {
 const lanes = 16;
 const Lanes = @Vector(lanes, u8);
 
-/// The index of the first line end from `from` on, or the length.
+/// Returns the index of the first line end from `from` on, or the length.
 fn lineEnd(bytes: []const u8, from: usize) usize {
     var index = from;
     while (index + lanes <= bytes.len) : (index += lanes) {

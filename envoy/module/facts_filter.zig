@@ -1,4 +1,5 @@
-//! The filter before authz_service: what a call is decided by becomes metadata. A body itself never leaves Envoy.
+//! The filter before authz_service. It copies what a decision depends on into metadata. The body itself never leaves
+//! Envoy.
 
 const std = @import("std");
 const contract = @import("contract.zig");
@@ -6,10 +7,10 @@ const envoy = @import("envoy.zig");
 const request_facts = @import("request_facts.zig");
 const Pieces = @import("pieces.zig").Pieces;
 
-/// Room for most calls.
+/// Room for the fields of most calls.
 const fields_bytes_usual = 256;
 
-/// The body is complete. Without one there is nothing to say.
+/// Reads the complete body. Without a body it sets nothing.
 pub fn read(stream: envoy.Stream, bodies: []const envoy.Body) void {
     var arena = std.heap.ArenaAllocator.init(std.heap.c_allocator);
     defer arena.deinit();
@@ -17,7 +18,7 @@ pub fn read(stream: envoy.Stream, bodies: []const envoy.Body) void {
     var fields: std.ArrayList(u8) = .empty;
     readBody(allocator, stream, bodies, &fields) catch {
         fields.clearRetainingCapacity();
-        // Out of memory even for this: without metadata the call has no model and is refused.
+        // If even this runs out of memory, the call has no model in its metadata and is refused.
         request_facts.appendUnreadable(allocator, &fields) catch return;
     };
     if (fields.items.len > 0) envoy.setMetadata(stream, contract.request_namespace, fields.items);

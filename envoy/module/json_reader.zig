@@ -1,34 +1,34 @@
-//! A strict JSON reader that is fed piece by piece and keeps nothing but what its visitor asks for.
+//! A strict JSON reader that takes a text in pieces and stores only what its visitor asks for.
 //!
-//! It accepts what RFC 8259 does, less what readers disagree on (see `numbers`), and no more than `depth_max` levels.
-//! There is no recursion: the open brackets are bits. Time is linear, and where the text was cut does not matter.
+//! It accepts RFC 8259, except for numbers that readers disagree on (see `numbers`) and more than `depth_max` levels.
+//! It does not recurse: open brackets are bits. Its time is linear, and the result does not depend on how the text is cut.
 //!
-//! Of what a provider answers only the structure matters: a visitor that is not strict reads past numbers that nobody can
-//! hold, half of a surrogate pair and bytes that are no UTF-8, so that none of them costs us the usage behind it.
+//! For a provider's response only the structure matters. A visitor that is not strict skips over numbers that do not fit
+//! any type, half surrogate pairs and invalid UTF-8, so that none of them hides the usage that follows.
 //!
-//! A visitor is told of members as long as everything around them is an object:
-//!   `is_strict`            whether what stands between brackets and quotes is checked
-//!   `key_depth`            how deep it is told of them: 1 for those of the outermost object
-//!   `text_bytes_max`       the longest value it is handed; for a longer one it gets null
+//! A visitor receives members as long as everything around them is an object:
+//!   `is_strict`            whether the content between brackets and quotes is checked
+//!   `key_depth`            the maximum depth of reported members: 1 for those of the outermost object
+//!   `text_bytes_max`       the longest value that it receives; for a longer one it receives null
 //!   `top(kind)`            the outermost value begins
-//!   `begins(member)`       a member's value begins; says how much of it to keep
+//!   `begins(member)`       a member's value begins; returns how much of it to keep
 //!   `ends(value)`          that value has ended
-//!   `element()`            a value inside of an array that is a member of the outermost object
+//!   `element()`            a value inside an array that is a member of the outermost object
 
 const std = @import("std");
 const numbers = @import("numbers.zig");
 const strings = @import("json_strings.zig");
 
 pub const depth_max = 1000;
-/// No key that matters is longer. Of a longer one the beginning is told, which equals none of them.
+/// No relevant key is longer. Of a longer key only the beginning is reported, which equals no relevant key.
 pub const key_bytes_max = 64;
 
-/// Room for most values that are kept.
+/// Room for most kept values.
 const kept_bytes_usual = 256;
 
 pub const Failure = error{ Malformed, TooDeep, Refused, OutOfMemory };
 pub const Kind = enum { string, number, true, false, null, object, array };
-/// What to keep of a value: nothing, the characters of a string, or the bytes as they stand.
+/// What to keep of a value: nothing, the characters of a string, or the raw bytes.
 pub const Keep = enum { nothing, characters, bytes };
 
 pub const Member = struct {
@@ -40,7 +40,7 @@ pub const Member = struct {
 
 pub const Value = struct {
     depth: usize,
-    /// Offsets in the whole text, `last` behind the value.
+    /// Offsets in the whole text. `last` is one past the value.
     first: usize,
     last: usize,
     text: ?[]const u8,
@@ -56,10 +56,10 @@ pub fn Reader(comptime Visitor: type) type {
         visitor: Visitor,
         state: State = .value,
         depth: usize = 0,
-        /// How many of the open brackets, from the outermost on, are objects without an array between them.
+        /// How many of the open brackets, from the outermost inward, are objects without an array in between.
         objects: usize = 0,
         is_object: std.StaticBitSet(depth_max + 1) = .empty,
-        /// Of the piece at hand in the whole text.
+        /// The offset of the current piece in the whole text.
         offset: usize = 0,
 
         is_key: bool = false,
@@ -77,7 +77,7 @@ pub fn Reader(comptime Visitor: type) type {
         keeping_depth: usize = 0,
         kept: std.ArrayList(u8) = .empty,
         kept_is_cut: bool = false,
-        /// Where the kept bytes begin in the piece at hand.
+        /// Where the kept bytes begin in the current piece.
         kept_from: usize = 0,
 
         pub fn init(allocator: std.mem.Allocator, visitor: Visitor) Self {
@@ -89,7 +89,7 @@ pub fn Reader(comptime Visitor: type) type {
             self.kept.deinit(self.allocator);
         }
 
-        /// Makes it ready for another text. The visitor stays as it is.
+        /// Prepares for another text. The visitor is unchanged.
         pub fn reset(self: *Self) void {
             const number = self.number;
             const kept = self.kept;
@@ -116,9 +116,9 @@ pub fn Reader(comptime Visitor: type) type {
             self.offset += bytes.len;
         }
 
-        /// Says that the text has ended.
+        /// Handles the end of the text.
         pub fn finish(self: *Self) Failure!void {
-            // A number has no end of its own. Inside of brackets it is one of a text that broke off.
+            // A number has no end marker. Inside brackets, its text broke off.
             if (self.state == .number and self.depth == 0) try self.endNumber(self.number.items, &.{}, 0);
             if (self.state != .done) return error.Malformed;
         }
@@ -174,8 +174,8 @@ pub fn Reader(comptime Visitor: type) type {
             try self.endValue(bytes, index + 1);
         }
 
-        /// Whether the visitor is told of the value that is at hand.
-        fn isTold(self: *const Self) bool {
+        /// Returns whether the visitor receives the current value.
+        fn isReported(self: *const Self) bool {
             return self.depth > 0 and self.depth <= Visitor.key_depth and self.objects == self.depth;
         }
 
@@ -183,7 +183,7 @@ pub fn Reader(comptime Visitor: type) type {
             if (self.state != .value and self.state != .element_or_end) return error.Malformed;
             if (self.depth == 0) try self.visitor.top(kind);
             if (self.depth == 2 and self.objects == 1) try self.visitor.element();
-            if (!self.isTold()) return;
+            if (!self.isReported()) return;
             const wanted = try self.visitor.begins(.{
                 .depth = self.depth,
                 .key = self.key_buffer[0..self.key_length],
@@ -199,10 +199,10 @@ pub fn Reader(comptime Visitor: type) type {
             self.kept_from = index;
         }
 
-        /// `last` is the index behind the value in the piece at hand.
+        /// Ends a value. `last` is the index one past it in the current piece.
         fn endValue(self: *Self, bytes: []const u8, last: usize) Failure!void {
             self.state = if (self.depth == 0) .done else .separator;
-            if (!self.isTold()) return;
+            if (!self.isReported()) return;
             var text: ?[]const u8 = null;
             if (self.keeping != .nothing and self.keeping_depth == self.depth) {
                 if (self.keeping == .bytes) try self.keep(bytes[self.kept_from..last]);
@@ -311,7 +311,7 @@ pub fn Reader(comptime Visitor: type) type {
             return is_taken;
         }
 
-        /// Keeps characters of the string at hand, where they are wanted.
+        /// Keeps characters of the current string if the visitor wants them.
         fn take(self: *Self, characters: []const u8) Failure!void {
             if (self.is_key) {
                 if (self.depth > Visitor.key_depth or self.objects != self.depth) return;

@@ -1,16 +1,16 @@
-//! The inside of a JSON string, one piece at a time: strict UTF-8, escapes, surrogates only in pairs.
+//! Reads the inside of a JSON string piece by piece: strict UTF-8, escapes, surrogates only in pairs.
 
 const std = @import("std");
 
 pub const Error = error{Malformed};
 
-/// Stands for a character that is none.
+/// Replaces an invalid character.
 pub const replacement: u21 = 0xfffd;
 
 const lanes = 16;
 const Lanes = @Vector(lanes, u8);
 
-/// The index of the first byte from `from` on that is not plain ASCII text of a string, or the length.
+/// Returns the index of the first byte from `from` on that is not plain ASCII text of a string, or the length.
 pub fn plainEnd(bytes: []const u8, from: usize) usize {
     var index = from;
     while (index + lanes <= bytes.len) : (index += lanes) {
@@ -31,7 +31,7 @@ fn isPlain(character: u8) bool {
     return character >= 0x20 and character < 0x80 and character != '"' and character != '\\';
 }
 
-/// What the bytes of one character beyond ASCII may be: no overlong form, no surrogate, nothing beyond U+10FFFF.
+/// The valid bytes of one non-ASCII character: no overlong form, no surrogate, nothing beyond U+10FFFF.
 pub const Sequence = struct {
     missing: u8 = 0,
     low: u8 = 0x80,
@@ -56,17 +56,17 @@ pub const Sequence = struct {
     }
 };
 
-/// An escape under way.
+/// An incomplete escape.
 pub const Escape = struct {
     step: Step = .kind,
     digits: u8 = 0,
     unit: u16 = 0,
-    /// The first half of a pair, whose second half must follow at once.
+    /// The first half of a surrogate pair. The second half must follow immediately.
     half: u16 = 0,
 
     const Step = enum { kind, digits, second_backslash, second_u };
 
-    /// Takes one byte behind the backslash. Returns the character when it is complete.
+    /// Takes one byte after the backslash. Returns the character once it is complete.
     pub fn take(self: *Escape, byte: u8) Error!?u21 {
         switch (self.step) {
             .kind => return self.takeKind(byte),
@@ -122,10 +122,10 @@ pub const Escape = struct {
     }
 };
 
-/// An escape that stands complete at the beginning of `bytes`, and how many of them it has behind the backslash.
+/// A complete escape at the beginning of `bytes`, and its length after the backslash.
 pub const Whole = struct { character: u21, length: usize };
 
-/// Most escapes need nothing else. Null for one that is cut, wrong, or half of a pair.
+/// Decodes a complete escape, the common case. Returns null for one that is cut, invalid, or half of a pair.
 pub fn wholeEscape(bytes: []const u8) ?Whole {
     if (bytes.len == 0) return null;
     var escape: Escape = .{};
@@ -136,7 +136,7 @@ pub fn wholeEscape(bytes: []const u8) ?Whole {
     return if (unit >= 0xd800 and unit <= 0xdfff) null else .{ .character = unit, .length = 5 };
 }
 
-/// The bytes of a character that is no surrogate.
+/// Returns the UTF-8 bytes of a character that is not a surrogate.
 pub fn encode(character: u21, buffer: *[4]u8) []const u8 {
     const length = std.unicode.utf8Encode(character, buffer) catch return "";
     return buffer[0..length];

@@ -1,4 +1,4 @@
-//! Writing JSON.
+//! Writes JSON.
 
 const std = @import("std");
 
@@ -8,7 +8,7 @@ fn isPlain(character: u8) bool {
     return character >= 0x20 and character != '"' and character != '\\';
 }
 
-/// Appends `characters` as a JSON string. Bytes beyond ASCII are written as they are.
+/// Appends `characters` as a JSON string. Non-ASCII bytes are written unchanged.
 pub fn appendString(allocator: std.mem.Allocator, text: *Text, characters: []const u8) error{OutOfMemory}!void {
     try text.ensureUnusedCapacity(allocator, characters.len + 2);
     try text.append(allocator, '"');

@@ -1,4 +1,4 @@
-//! The module that Envoy loads: its hooks, and which of the two filters each call of them means.
+//! The module that Envoy loads: its hooks, which dispatch each call to one of the two filters.
 
 const std = @import("std");
 const envoy = @import("envoy.zig");
@@ -12,7 +12,7 @@ comptime {
     _ = @import("unused_hooks.zig");
 }
 
-/// Ends Envoy with one line that says why. It is started again, and no call has passed half done.
+/// Ends Envoy with one line that gives the reason. Envoy is restarted, and no call has been half processed.
 fn end(message: []const u8, _: ?usize) noreturn {
     const start = "megarouter module: ";
     _ = std.c.write(2, start.ptr, start.len);
@@ -23,12 +23,13 @@ fn end(message: []const u8, _: ?usize) noreturn {
 
 const Kind = enum { request_facts, rewriter };
 
-/// Configurations, and the state of filters that have none: only their addresses matter.
+/// The configurations, and the state of filters without any. Only their addresses matter.
 var kinds = std.enums.values(Kind)[0..2].*;
 
 const Filter = union(Kind) { request_facts: void, rewriter: *Call };
 
-/// A filter of the first kind is the address of its configuration, one of the second that of its call.
+/// The state of a `request_facts` filter is the address of its configuration; that of a `rewriter` is the address of
+/// its call.
 fn filterOf(state: *anyopaque) Filter {
     if (state == @as(*anyopaque, @ptrCast(&kinds[0]))) return .request_facts;
     return .{ .rewriter = @ptrCast(@alignCast(state)) };
@@ -59,7 +60,7 @@ export fn envoy_dynamic_module_on_http_filter_destroy(state: *anyopaque) callcon
     }
 }
 
-/// The request is complete. Returns whether it may go on.
+/// Handles the complete request. Returns whether it may continue.
 fn onRequest(stream: envoy.Stream, state: *anyopaque, bodies: []const envoy.Body) bool {
     switch (filterOf(state)) {
         .request_facts => {

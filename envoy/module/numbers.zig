@@ -1,20 +1,20 @@
-//! Which numbers a body may hold: those of JSON's grammar that every reader behind the gateway can represent.
+//! Which numbers a body may contain: those of JSON's grammar that every reader behind the gateway can represent.
 
 const std = @import("std");
 
 pub const Error = error{Malformed};
 
-/// Longer numbers are refused: nobody writes them, and a number that is cut between two chunks is kept until it ends.
+/// Longer numbers are refused: no client sends them, and a number that is cut between two chunks must be stored.
 pub const bytes_max = 1024;
 
-/// Integers of so many digits fit into 63 bits.
+/// Integers with at most this many digits fit into 63 bits.
 const digits_safe = 18;
 /// The decimal exponent of the largest double.
 const exponent_max = 308;
-/// Beyond this an exponent decides alone, however many digits stand before it.
+/// Beyond this, the exponent alone decides, however many digits precede it.
 const exponent_limit = 100_000;
 
-/// The parts of a number, as its grammar names them.
+/// The parts of a number, as the grammar names them.
 const Parts = struct {
     integer: []const u8,
     fraction: []const u8,
@@ -30,8 +30,8 @@ pub fn isPart(character: u8) bool {
     };
 }
 
-/// Refuses what is no number, what no double can hold, and integers between 2^63 and 2^64, which some readers take for
-/// negative ones.
+/// Refuses malformed numbers, numbers that no double can hold, and integers between 2^63 and 2^64, which some readers
+/// take for negative.
 pub fn check(text: []const u8) Error!void {
     if (isShortInteger(text)) return;
     const parts = try split(text);
@@ -43,13 +43,13 @@ pub fn check(text: []const u8) Error!void {
     if (std.math.isInf(try valueOf(text))) return error.Malformed;
 }
 
-/// Most numbers need no other look.
+/// The common case, which needs no further check.
 fn isShortInteger(text: []const u8) bool {
     if (text.len == 0 or text.len > digits_safe or (text[0] == '0' and text.len > 1)) return false;
     return digitsFrom(text, 0) == text.len;
 }
 
-/// The nearest double of a number that `check` has passed.
+/// Returns the double nearest to a number that `check` has accepted.
 pub fn valueOf(text: []const u8) Error!f64 {
     return std.fmt.parseFloat(f64, text) catch error.Malformed;
 }
@@ -100,7 +100,7 @@ fn isUnsignedOnly(digits: []const u8) bool {
     return value > std.math.maxInt(i64);
 }
 
-/// The decimal exponent of the first digit that is not zero; null for zero itself.
+/// Returns the decimal exponent of the first nonzero digit; null for zero.
 fn magnitudeOf(parts: Parts) ?i64 {
     if (parts.integer[0] != '0') return @as(i64, @intCast(parts.integer.len)) - 1 + parts.exponent;
     for (parts.fraction, 1..) |digit, place| {

@@ -1,11 +1,11 @@
-//! A body as Envoy holds it: in pieces, usually one.
+//! A body as Envoy stores it: in pieces, usually one.
 
 const std = @import("std");
 const envoy = @import("envoy.zig");
 
 const inline_count = 32;
 
-/// The pieces of one or more bodies, one after the other.
+/// The pieces of one or more bodies, in order.
 pub const Pieces = struct {
     allocator: std.mem.Allocator,
     few: [inline_count]envoy.Slice = undefined,

@@ -1,7 +1,8 @@
-//! The parts that know nothing of Envoy, as plain C functions: the tests load the module as Envoy does and call them.
+//! Exposes the parts that are independent of Envoy as plain C functions. The tests load the module as Envoy does and
+//! call them.
 //!
-//! A text arrives in the pieces that `cuts` names, so that a test can cut it anywhere. What comes back is written to
-//! `out`; the result is its length, or a negative number for a fault.
+//! A text is passed in the pieces that `cuts` defines, so that a test can cut it anywhere. The output is written to
+//! `out`. The result is its length, or a negative number for a failure.
 
 const std = @import("std");
 const contract = @import("contract.zig");
@@ -26,7 +27,7 @@ const Input = extern struct {
         if (index > self.cut_count) return null;
         const first = if (index == 0) 0 else self.cuts[index - 1];
         const last = if (index == self.cut_count) self.length else self.cuts[index];
-        // A copy of its own size lets a memory checker notice a step beyond its end.
+        // A copy of exact size lets a memory checker notice a read beyond its end.
         return allocator.dupe(u8, self.pointer[0..self.length][first..last]) catch null;
     }
 };
@@ -41,17 +42,17 @@ const Output = extern struct {
     }
 };
 
-/// Reads with a visitor that wants nothing.
-const Nobody = struct {
+/// A visitor that asks for nothing.
+const NoVisitor = struct {
     pub const is_strict = true;
     pub const key_depth = 0;
     pub const text_bytes_max = 0;
-    pub fn top(_: *Nobody, _: json.Kind) json.Failure!void {}
-    pub fn element(_: *Nobody) json.Failure!void {}
-    pub fn begins(_: *Nobody, _: json.Member) json.Failure!json.Keep {
+    pub fn top(_: *NoVisitor, _: json.Kind) json.Failure!void {}
+    pub fn element(_: *NoVisitor) json.Failure!void {}
+    pub fn begins(_: *NoVisitor, _: json.Member) json.Failure!json.Keep {
         return .nothing;
     }
-    pub fn ends(_: *Nobody, _: json.Value) json.Failure!void {}
+    pub fn ends(_: *NoVisitor, _: json.Value) json.Failure!void {}
 };
 
 fn pushAll(reader: anytype, input: Input) json.Failure!void {
@@ -62,16 +63,16 @@ fn pushAll(reader: anytype, input: Input) json.Failure!void {
     }
 }
 
-/// 0 for one JSON value, else a fault.
+/// Returns 0 for one JSON value, else a negative number.
 export fn megarouter_read_json(input: *const Input) callconv(.c) isize {
-    var reader: json.Reader(Nobody) = .init(allocator, .{});
+    var reader: json.Reader(NoVisitor) = .init(allocator, .{});
     defer reader.deinit();
     pushAll(&reader, input.*) catch return fault;
     reader.finish() catch return fault;
     return 0;
 }
 
-/// The serialized `Struct` of a request's facts.
+/// Writes the serialized `Struct` of a request's facts.
 export fn megarouter_request_facts(input: *const Input, out: *const Output) callconv(.c) isize {
     var arena = std.heap.ArenaAllocator.init(allocator);
     defer arena.deinit();
@@ -82,7 +83,7 @@ export fn megarouter_request_facts(input: *const Input, out: *const Output) call
     return out.write(fields.items);
 }
 
-/// The rewritten body and before it one byte, 1 where usage was asked for. A refusal is its number, negative.
+/// Writes one byte, 1 if usage was requested, followed by the rewritten body. A refusal returns its number, negated.
 export fn megarouter_rewrite(input: *const Input, model_text: ?[*]const u8, model_length: usize, include_usage: bool, out: *const Output) callconv(.c) isize {
     const outcome = outcomeOf(input.*, if (model_text) |text| text[0..model_length] else null, include_usage);
     switch (outcome) {
@@ -108,14 +109,14 @@ fn outcomeOf(input: Input, model_text: ?[]const u8, include_usage: bool) rewriti
     return rewriter.outcome(model_text, include_usage);
 }
 
-/// The error that a refusal of this number is answered with.
+/// Writes the error body of the refusal with this number.
 export fn megarouter_error(path: *const Input, number: u8, out: *const Output) callconv(.c) isize {
     const values = std.enums.values(contract.Refusal);
     if (number >= values.len) return fault;
     return out.write(values[number].body(dialects.dialectOf(path.pointer[0..path.length])));
 }
 
-/// The facts of an answer that is one document.
+/// Writes the facts of a response that is one document.
 export fn megarouter_document_usage(input: *const Input, out: *const Output) callconv(.c) isize {
     var reader: json.Reader(usage.Document) = .init(allocator, .{ .allocator = allocator });
     defer reader.deinit();
@@ -134,19 +135,19 @@ fn writtenFacts(facts: *usage.Facts, out: *const Output) isize {
     return out.write(text.items);
 }
 
-/// The facts of a stream.
+/// Writes the facts of a stream.
 export fn megarouter_stream_usage(input: *const Input, out: *const Output) callconv(.c) isize {
     var stream: events.Stream = .init(allocator, false);
     defer stream.deinit();
     var shown: std.ArrayList(u8) = .empty;
     defer shown.deinit(allocator);
     const is_changed = passThrough(&stream, input.*, &shown) catch return fault;
-    if (is_changed) return fault; // it hides nothing
+    if (is_changed) return fault; // it must hide nothing
     stream.finish() catch return fault;
     return writtenFacts(&stream.facts, out);
 }
 
-/// What a caller sees of a stream who did not ask for usage.
+/// Writes what a caller who did not ask for usage sees of a stream.
 export fn megarouter_shown(input: *const Input, out: *const Output) callconv(.c) isize {
     var stream: events.Stream = .init(allocator, true);
     defer stream.deinit();

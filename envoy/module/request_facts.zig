@@ -1,4 +1,5 @@
-//! What authz_service decides by: a few values of the request body, as the fields of a `google.protobuf.Struct`.
+//! The facts that authz_service decides by: a few values of the request body, as the fields of a
+//! `google.protobuf.Struct`.
 
 const std = @import("std");
 const contract = @import("contract.zig");
@@ -7,7 +8,7 @@ const numbers = @import("numbers.zig");
 
 const Text = std.ArrayList(u8);
 
-/// Where a value may stand. Of several places for one key the last one here wins.
+/// The possible places of values. If a key occurs in several places, the last one here wins.
 const Place = enum {
     model,
     stream,
@@ -115,7 +116,7 @@ const Visitor = struct {
         self.place = null;
     }
 
-    /// Of an object that is named twice the last one counts, with all that is in it.
+    /// Drops the values of an earlier object with the same name: the last object counts, with all its members.
     fn forget(self: *Visitor, parent: Parent) void {
         for ([_][]const u8{ "include_usage", "candidateCount", "candidate_count", "maxOutputTokens", "max_output_tokens" }) |key| {
             if (innerPlace(parent, key)) |place| self.found.set(place, .nothing);
@@ -135,7 +136,7 @@ pub const Facts = struct {
         try self.reader.push(bytes);
     }
 
-    /// Says that the body has ended, and appends what was found in it to `fields`.
+    /// Handles the end of the body, and appends what was found in it to `fields`.
     pub fn finish(self: *Facts, fields: *Text) json.Failure!void {
         try self.reader.finish();
         for (std.enums.values(Place)) |place| {
@@ -144,12 +145,12 @@ pub const Facts = struct {
     }
 };
 
-/// The fields of a body that cannot be read.
+/// Appends the field of a body that cannot be read.
 pub fn appendUnreadable(allocator: std.mem.Allocator, fields: *Text) error{OutOfMemory}!void {
     try appendField(allocator, fields, .unreadable, .{ .characters = "true" });
 }
 
-/// Appends an entry of `Struct.fields`. Of two entries for one key the later one counts.
+/// Appends an entry of `Struct.fields`. If a key has two entries, the later one counts.
 fn appendField(allocator: std.mem.Allocator, fields: *Text, fact: contract.RequestFact, found: Found) error{OutOfMemory}!void {
     const key = @tagName(fact);
     var head: [12]u8 = undefined;
@@ -196,7 +197,7 @@ fn booleanHead(buffer: *[12]u8, boolean: bool) []const u8 {
     return buffer[0..2];
 }
 
-/// Whether a header says JSON: `application/json`, with or without parameters.
+/// Returns whether a header names JSON: `application/json`, with or without parameters.
 pub fn isJson(content_type: []const u8) bool {
     const name = contract.json_type;
     if (!std.ascii.startsWithIgnoreCase(content_type, name)) return false;

@@ -1,6 +1,6 @@
-//! The filter behind authz_service and ratelimit_service: carries out what was decided, and reads the answer.
+//! The filter after authz_service and ratelimit_service. It carries out the decision and reads the response.
 //!
-//! Nothing passes it without a decision, and nothing passes of which it could not make what was decided.
+//! It passes no call without a decision, and no call on which it could not carry out the decision.
 
 const std = @import("std");
 const contract = @import("contract.zig");
@@ -30,7 +30,7 @@ pub const Call = struct {
         allocator.destroy(self);
     }
 
-    /// The request is complete. Returns whether it may go on; otherwise it has been answered.
+    /// Handles the complete request. Returns whether it may continue; otherwise it has been answered.
     pub fn rewrite(self: *Call, stream: envoy.Stream, bodies: []const envoy.Body) bool {
         const refusal = self.carryOut(stream, bodies) catch .gateway_error;
         if (refusal) |problem| respond(stream, problem);
@@ -68,7 +68,8 @@ pub const Call = struct {
         }
     }
 
-    /// The answer begins. Those of Envoy itself and of the services lack the mark of a provider's answer.
+    /// Handles the beginning of the response. Only a provider's response has the mark; Envoy's own and the services' do
+    /// not.
     pub fn beginAnswer(self: *Call, stream: envoy.Stream, is_empty: bool) void {
         if (envoy.header(stream, .response, contract.provider_mark) == null) return;
         envoy.removeHeader(stream, .response, contract.provider_mark);
@@ -79,7 +80,7 @@ pub const Call = struct {
     }
 };
 
-/// What authz_service says of the call under a key.
+/// Returns authz_service's value for the call under a key.
 fn decision(stream: envoy.Stream, key: contract.DecisionKey) ?[]const u8 {
     return envoy.metadataText(stream, contract.decision_namespace, @tagName(key));
 }

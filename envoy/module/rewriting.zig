@@ -1,5 +1,5 @@
-//! Which request bodies are refused because two JSON readers could read them differently in a key that counts, and what
-//! is changed in the others: the value of `model` and `stream_options.include_usage`, and no other byte.
+//! Refuses request bodies that two JSON readers could read differently in a relevant key. In all others it changes the
+//! value of `model` and `stream_options.include_usage`, and no other byte.
 
 const std = @import("std");
 const json = @import("json_reader.zig");
@@ -13,14 +13,14 @@ pub const Wish = struct {
     include_usage: bool = false,
 };
 
-/// Bytes from `first` to before `last` give way to `text`.
+/// Replaces the bytes from `first` up to, but not including, `last` by `text`.
 pub const Edit = struct { first: usize, last: usize, text: []const u8 };
 
 /// At most two edits, in the order of the body.
 pub const Edits = struct {
     items: [2]Edit = undefined,
     count: usize = 0,
-    /// Usage was asked for without the caller's wish.
+    /// Whether usage is requested although the caller did not ask for it.
     is_usage_injected: bool = false,
 
     fn add(self: *Edits, edit: Edit) void {
@@ -36,7 +36,7 @@ pub const Edits = struct {
 
 pub const Outcome = union(enum) { refused: Refusal, edits: Edits };
 
-/// Keys that count. Spellings that some provider takes for one key are one here.
+/// Relevant keys. Different spellings that some provider accepts for the same key are one key here.
 const Key = enum {
     other,
     model,
@@ -138,7 +138,7 @@ const Visitor = struct {
         return error.Refused;
     }
 
-    /// The key that counts, or `other`.
+    /// Returns the relevant key, or `other`.
     fn watched(self: *Visitor, spellings: []const Spelling, seen: *std.EnumSet(Key), member: json.Member) json.Failure!Key {
         if (member.is_escaped) return self.refuse(.escaped_key);
         for (spellings) |spelling| {
@@ -147,7 +147,7 @@ const Visitor = struct {
             if (!std.mem.eql(u8, text, member.key)) return self.refuse(.misspelled_key);
             if (seen.contains(key)) return self.refuse(.repeated_key);
             seen.insert(key);
-            // The decision is made by plain values only, so it did not see this one.
+            // The decision uses only plain values, so it did not see this one.
             const may_nest = key == .stream_options or key == .generation_config;
             if (!may_nest and (member.kind == .object or member.kind == .array)) return self.refuse(.nested_value);
             return key;
@@ -169,7 +169,7 @@ pub const Rewriter = struct {
         self.reader.deinit();
     }
 
-    /// Returns false where the body is refused; `outcome` says why.
+    /// Returns false if the body is refused; `outcome` then returns the reason.
     pub fn push(self: *Rewriter, bytes: []const u8) bool {
         if (self.reader.depth == 0 and !self.reader.isDone()) {
             const spaces = bytes.len - std.mem.trimStart(u8, bytes, " \t\r\n").len;
@@ -189,7 +189,7 @@ pub const Rewriter = struct {
         return false;
     }
 
-    /// What to do with the body, now that it has ended or was refused. `model_text` is the new model as JSON.
+    /// Returns what to do with the body after it has ended or was refused. `model_text` is the new model as JSON.
     pub fn outcome(self: *Rewriter, model_text: ?[]const u8, include_usage: bool) Outcome {
         const visitor = &self.reader.visitor;
         if (visitor.refusal == null) self.reader.finish() catch |failure| {
@@ -210,7 +210,7 @@ pub const Rewriter = struct {
         return .{ .edits = edits };
     }
 
-    /// The edit that makes the provider report usage; null where the caller asked for it already.
+    /// Returns the edit that makes the provider report usage; null if the caller already asked for it.
     fn usageEdit(self: *Rewriter) error{Invalid}!?Edit {
         const visitor = &self.reader.visitor;
         const options = visitor.options orelse {
@@ -231,7 +231,7 @@ pub const Rewriter = struct {
     }
 };
 
-/// Makes `text` the first in the object that opens at `opens_at`.
+/// Inserts `text` as the first member of the object that opens at `opens_at`.
 fn insertion(opens_at: usize, text: []const u8) Edit {
     return .{ .first = opens_at + 1, .last = opens_at + 1, .text = text };
 }
@@ -240,7 +240,7 @@ fn replacement(span: Span, text: []const u8) Edit {
     return .{ .first = span.first, .last = span.last, .text = text };
 }
 
-/// Appends the body, which is in `pieces`, with the edits made.
+/// Appends the body in `pieces` with the edits applied.
 pub fn apply(
     allocator: std.mem.Allocator,
     pieces: []const []const u8,
@@ -261,7 +261,7 @@ pub fn apply(
     try appendRange(allocator, pieces, position, total, out);
 }
 
-/// Appends the bytes from `first` to before `last` of what the pieces hold together.
+/// Appends the bytes from `first` up to, but not including, `last` of the concatenated pieces.
 fn appendRange(
     allocator: std.mem.Allocator,
     pieces: []const []const u8,

@@ -1,4 +1,4 @@
-//! Hooks that Envoy insists on and that mean nothing to us: they make no calls of their own and schedule nothing.
+//! Hooks that Envoy requires but this module does not need, because it makes no calls of its own and schedules nothing.
 
 const names = [_][]const u8{
     "config_http_callout_done",
@@ -15,7 +15,7 @@ const names = [_][]const u8{
     "scheduled",
 };
 
-/// Takes whatever arguments there are. Zero lets a local reply go on; the other hooks return nothing.
+/// Accepts any arguments. Zero lets a local reply continue; the other hooks return nothing.
 fn nothing() callconv(.c) c_int {
     return 0;
 }

@@ -1,5 +1,5 @@
-//! What settlement needs of a provider's answer: usage as exact text, and the names of model, tier, answer and errors.
-//! Of an error only its kind is taken: a message may quote the caller.
+//! What settlement needs from a provider's response: usage as exact text, and the names of model, tier, response and
+//! errors. Of an error only its kind is taken, because a message may quote the caller.
 
 const std = @import("std");
 const contract = @import("contract.zig");
@@ -8,15 +8,15 @@ const json_text = @import("json_text.zig");
 const numbers = @import("numbers.zig");
 const Text = json_text.Text;
 
-/// What a fact is called in the text that is handed on, in the order in which it is written.
+/// The names of the facts in the text that is passed on, in the order in which they are written.
 pub const Name = contract.UsageFact;
 
-/// Of what one place may hold.
+/// What a place may contain.
 const Shape = enum { any, short };
 
 const Place = struct { path: []const u8, name: Name, shape: Shape = .any };
 
-/// Where providers put it. Of several places for one name the last one that is present wins.
+/// Where providers put each fact. Of several places for one name, the last one that is present wins.
 const places = [_]Place{
     .{ .path = "usage", .name = .usage },
     .{ .path = "message.usage", .name = .start_usage },
@@ -51,7 +51,7 @@ const Fact = struct {
     is_bare: bool = false,
     is_present: bool = false,
 
-    /// A text that is no UTF-8 is none: it would make the log's line unreadable as a whole.
+    /// Sets the text. Invalid UTF-8 counts as absent, because it would make the whole log line unreadable.
     fn set(self: *Fact, allocator: std.mem.Allocator, text: []const u8, is_bare: bool) error{OutOfMemory}!void {
         self.is_present = false;
         if (!std.unicode.utf8ValidateSlice(text)) return;
@@ -66,11 +66,11 @@ const Fact = struct {
     }
 };
 
-/// The facts of an answer so far.
+/// The facts of a response so far.
 pub const Facts = struct {
     allocator: std.mem.Allocator,
     facts: std.EnumArray(Name, Fact) = .initFill(.{}),
-    /// Something was added or replaced since the facts were written last.
+    /// Whether something was added or replaced since the facts were last written.
     is_changed: bool = false,
 
     pub fn deinit(self: *Facts) void {
@@ -84,7 +84,7 @@ pub const Facts = struct {
         try fact.set(self.allocator, text, is_bare);
     }
 
-    /// Appends them as one JSON object.
+    /// Appends the facts as one JSON object.
     pub fn write(self: *Facts, out: *Text) error{OutOfMemory}!void {
         self.is_changed = false;
         var separator: []const u8 = "{";
@@ -105,7 +105,7 @@ pub const Facts = struct {
     }
 };
 
-/// The reader's visitor: of one document, the answer itself or an event of a stream.
+/// The reader's visitor for one document: a JSON response or an event of a stream.
 pub const Document = struct {
     pub const is_strict = false;
     pub const key_depth = 3;
@@ -113,14 +113,14 @@ pub const Document = struct {
 
     allocator: std.mem.Allocator,
     found: [places.len]Fact = @splat(.{}),
-    /// Keys on the way to the member at hand, with dots between them, and the length of the path at each depth.
+    /// The keys that lead to the current member, separated by dots, and the length of the path at each depth.
     path: [path_bytes_max]u8 = undefined,
     path_lengths: [key_depth + 1]usize = @splat(0),
     place: [key_depth + 1]?usize = @splat(null),
     kind: json.Kind = .null,
     has_error: bool = false,
     has_response_error: bool = false,
-    /// Of a usage chunk: `choices` is an empty array and `usage` an object.
+    /// For the detection of a usage chunk: `choices` is an empty array and `usage` is an object.
     choices: enum { absent, empty, other } = .absent,
     usage_is_object: bool = false,
 
@@ -128,7 +128,7 @@ pub const Document = struct {
         for (&self.found) |*fact| fact.text.deinit(self.allocator);
     }
 
-    /// Forgets a document, keeping the memory for the next one.
+    /// Drops a document, but keeps the memory for the next one.
     pub fn reset(self: *Document) void {
         for (&self.found) |*fact| fact.is_present = false;
         self.has_error = false;
@@ -165,7 +165,7 @@ pub const Document = struct {
         };
     }
 
-    /// Of an error that is named twice the last one counts.
+    /// Begins an error. If an error occurs twice, the last one counts.
     fn beginError(self: *Document, has_error: *bool, index: usize) void {
         has_error.* = true;
         for (self.found[index + 1 ..][0..3]) |*fact| fact.is_present = false;
@@ -185,7 +185,7 @@ pub const Document = struct {
         if (std.mem.eql(u8, path, "usage")) self.usage_is_object = kind == .object;
     }
 
-    /// The path of a member, null where it leads nowhere that matters.
+    /// Returns the path of a member; null if it leads to nothing relevant.
     fn pathOf(self: *Document, depth: usize, key: []const u8) ?[]const u8 {
         self.path_lengths[depth] = 0;
         var length: usize = 0;
@@ -205,12 +205,12 @@ pub const Document = struct {
         return self.choices == .empty and self.usage_is_object;
     }
 
-    /// Whether more of the document may make it a usage chunk.
+    /// Returns whether the rest of the document may still make it a usage chunk.
     pub fn mayBeUsageChunk(self: *const Document) bool {
         return self.choices != .other;
     }
 
-    /// Hands on what was found.
+    /// Adds what was found to `facts`.
     pub fn addTo(self: *const Document, facts: *Facts) error{OutOfMemory}!void {
         for (places, &self.found) |place, *fact| {
             if (fact.is_present) try facts.set(place.name, fact.text.items, fact.is_bare);
@@ -242,7 +242,7 @@ fn isNumber(text: []const u8) bool {
     return true;
 }
 
-/// The beginning of a text, without part of a character at its end.
+/// Returns the beginning of a text, without a partial character at its end.
 fn cutText(text: []const u8) []const u8 {
     if (text.len <= short_bytes_max) return text;
     var length: usize = short_bytes_max;

@@ -1,5 +1,5 @@
-"""What Envoy and the services must agree on: each name, format and shape is defined once, here.
+"""What Envoy and the services must agree on. Each name, format and shape is defined once, here.
 
-The services and `megarouter_envoy` import these modules; `python -m tools.module_contract` writes `envoy/module/contract.zig` from
-them. They import only the standard library and the pure part of this package.
+The services and `megarouter_envoy` import these modules. `python -m tools.module_contract` generates
+`envoy/module/contract.zig` from them. They import only the standard library and the pure part of this package.
 """

@@ -1,4 +1,4 @@
-"""Errors of model calls in the shape that each provider's SDK parses, whoever answers: a service, Envoy or its module."""
+"""Errors of model calls in the shape that each provider's SDK parses, whether a service, Envoy or the module answers."""
 
 import json
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Final
 
 from gateway_core.contract.headers import RETRY_AFTER, SHOULD_RETRY
 from gateway_core.model.calls.refusals import ExhaustedLimit, Refusal
-from gateway_core.model.dialects import Dialect
+from gateway_core.model.endpoints import Dialect
 
 ERROR_INFO_TYPE: Final = "type.googleapis.com/google.rpc.ErrorInfo"
 ERROR_DOMAIN: Final = "megarouter"
@@ -26,12 +26,12 @@ _BY_STATUS: Final[dict[int, tuple[str, str, str]]] = {
     503: ("service_unavailable_error", "overloaded_error", "UNAVAILABLE"),
     504: ("api_error", "api_error", "DEADLINE_EXCEEDED"),
 }
-"""By HTTP status: `type` for OpenAI's SDKs, `type` for Anthropic's, `status` for Gemini's."""
+"""By HTTP status: `type` for OpenAI's SDKs, `type` for Anthropic's SDKs, and `status` for Gemini's SDKs."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallError:
-    """One reason for which a model call is refused or fails."""
+    """One reason why a model call is refused or fails."""
 
     status: int
     """HTTP status."""
@@ -43,12 +43,12 @@ class CallError:
 
 
 def error_of(refusal: Refusal) -> CallError:
-    """A refusal as an error."""
+    """Returns the error that reports a refusal."""
     return CallError(refusal.status, refusal.reason, refusal.message, refusal.parameter, refusal.limits)
 
 
 def error_body(error: CallError, dialect: Dialect) -> str:
-    """The JSON body of an error in the caller's dialect. The exhausted limits ride along under `limits`."""
+    """Returns the JSON body of an error in the caller's dialect. `limits` lists the exhausted limits, if any."""
     if dialect is Dialect.ANTHROPIC:
         document = _anthropic(error)
     elif dialect is Dialect.GEMINI:
@@ -59,7 +59,7 @@ def error_body(error: CallError, dialect: Dialect) -> str:
 
 
 def retry_headers(refusal: Refusal) -> dict[str, str]:
-    """The headers that tell SDKs whether and when to retry."""
+    """Returns the headers that tell SDKs whether to retry and after how many seconds."""
     headers = {} if refusal.should_retry else {SHOULD_RETRY: "false"}
     if refusal.retry_after_s is not None:
         headers[RETRY_AFTER] = str(refusal.retry_after_s)
@@ -99,7 +99,7 @@ def _with_limits(fields: dict[str, object], error: CallError) -> dict[str, objec
 
 
 def _limit(limit: ExhaustedLimit) -> dict[str, object]:
-    """Amounts travel as strings: a JSON number is a double for most readers."""
+    """Writes amounts as strings, because most JSON readers parse a number as a double."""
     return {
         "scope": limit.scope.kind if limit.scope else "credit",
         "id": limit.scope.scope_id if limit.scope else None,

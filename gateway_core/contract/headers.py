@@ -1,4 +1,4 @@
-"""Names of HTTP headers, in lower case. Headers of the installation's own never pass from or to the outside."""
+"""Names of HTTP headers, in lower case. Internal headers never pass from or to the outside."""
 
 from typing import Final
 
@@ -6,15 +6,18 @@ from gateway_core.model.calls.quotas import Quota, QuotaUnit
 from gateway_core.model.limits.rate_limits import format_duration
 
 INTERNAL_PREFIX: Final = "x-megarouter-"
-"""Envoy removes every header of a client or a provider that begins so."""
+"""Envoy removes every header with this prefix from what clients and providers send."""
 CLUSTER: Final = "x-megarouter-cluster"
-"""authz_service to Envoy: the cluster of the provider."""
+"""From authz_service to Envoy: the cluster of the provider."""
 PROVIDER_MARK: Final = "x-megarouter-provider-answer"
-"""Set on what a provider answered, for the module to tell it from Envoy's own answers."""
+"""Marks the response of a provider, so that the module can distinguish it from Envoy's own responses."""
 EDGE_SECRET: Final = "x-megarouter-edge-secret"  # noqa: S105 - the name of the header
-"""Envoy to admin_service: proves that a request came through Envoy. Without it, admin_service ignores the three below."""
+"""From Envoy to admin_service: proves that a request came through Envoy.
+
+Without it, admin_service ignores the three headers below.
+"""
 IDENTITY: Final = "x-megarouter-identity"
-"""Envoy to admin_service: the payload of a token that Envoy verified."""
+"""From Envoy to admin_service: the payload of a token that Envoy verified."""
 CLIENT_ADDRESS: Final = "x-megarouter-client-address"
 REQUEST_ID: Final = "x-request-id"
 
@@ -24,14 +27,14 @@ GEMINI_API_KEY: Final = "x-goog-api-key"
 API_KEY_HEADERS: Final = (ANTHROPIC_API_KEY, GEMINI_API_KEY)
 """Where SDKs put an API key besides `authorization`."""
 DIALECT_VERSION: Final = "anthropic-version"
-"""Only SDKs for Anthropic's API send it: it tells whose list of models to answer `GET /v1/models` with."""
+"""Only Anthropic's SDKs send it. It decides the dialect of the response to `GET /v1/models`."""
 CONTENT_TYPE: Final = "content-type"
 CONTENT_ENCODING: Final = "content-encoding"
 CONTENT_LENGTH: Final = "content-length"
 DECIDING: Final = tuple(
     sorted([AUTHORIZATION, *API_KEY_HEADERS, DIALECT_VERSION, CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LENGTH])
 )
-"""What Envoy sends to authz_service. Of other headers it learns nothing, so a call costs less."""
+"""The request headers that Envoy sends to authz_service. Sending no others makes a call cheaper."""
 
 JSON: Final = "application/json"
 SHOULD_RETRY: Final = "x-should-retry"
@@ -40,22 +43,22 @@ RATE_LIMIT_PREFIX: Final = "x-ratelimit-"
 
 
 def limit_header(unit: QuotaUnit) -> str:
-    """The header with the limit."""
+    """Returns the name of the header with the limit."""
     return f"{RATE_LIMIT_PREFIX}limit-{unit}"
 
 
 def remaining_header(unit: QuotaUnit) -> str:
-    """The header with what is left of the limit."""
+    """Returns the name of the header with what is left of the limit."""
     return f"{RATE_LIMIT_PREFIX}remaining-{unit}"
 
 
 def reset_header(unit: QuotaUnit) -> str:
-    """The header with the time until the whole limit is free again, as in `1m30s`."""
+    """Returns the name of the header with the time until the whole limit is free again, such as `1m30s`."""
     return f"{RATE_LIMIT_PREFIX}reset-{unit}"
 
 
 def quota_headers(quota: Quota) -> dict[str, str]:
-    """A quota in the headers that OpenAI's SDKs read."""
+    """Returns the headers that report a quota, as OpenAI's SDKs read them."""
     headers = {limit_header(quota.unit): str(quota.limit), remaining_header(quota.unit): str(quota.remaining)}
     if quota.reset_us is not None:
         headers[reset_header(quota.unit)] = format_duration(quota.reset_us)

@@ -4,27 +4,27 @@ import enum
 from typing import Final
 
 REQUEST_NAMESPACE: Final = "megarouter.request"
-"""Written by the module's first filter; authz_service reads it. The keys are in `request_facts`."""
+"""The module's first filter writes it, and authz_service reads it. The keys are in `request_facts`."""
 DECISION_NAMESPACE: Final = "envoy.filters.http.ext_authz"
-"""Written by Envoy from the answer of authz_service. The keys are `DecisionKey`."""
+"""Envoy writes it from the response of authz_service. The keys are in `DecisionKey`."""
 RATE_LIMIT_NAMESPACE: Final = "envoy.filters.http.ratelimit"
-"""Written by Envoy from the answer of ratelimit_service. The key is `SHADOW_REFUSED`."""
+"""Envoy writes it from the response of ratelimit_service. The key is `SHADOW_REFUSED`."""
 REWRITER_NAMESPACE: Final = "megarouter.rewriter"
-"""Written by the module's second filter. The keys are `USAGE` and `ANSWERED`."""
+"""The module's second filter writes it. The keys are `USAGE` and `ANSWERED`."""
 
 RATE_LIMIT_DOMAIN: Final = "megarouter"
-"""Of the descriptors that ratelimit_service gets for model calls."""
+"""The domain of the descriptors that ratelimit_service receives for model calls."""
 
 ANSWERED: Final = "answered"
-"""True where a service or the module has answered the call itself: Envoy passes such an answer on unchanged."""
+"""True if a service or the module answered the call itself. Envoy passes such a response on unchanged."""
 USAGE: Final = "usage"
-"""What the module read of a provider's answer, as JSON; the keys in it are `usage_service.settlement.usage_reports.UsageFact`."""
+"""What the module read from a provider's response, as a JSON object. Its keys are in `usage_facts.UsageFact`."""
 SHADOW_REFUSED: Final = "shadow_refused"
-"""Scopes whose request limits, in shadow mode, would have refused the call: encoded, with commas between them."""
+"""The encoded scopes, separated by commas, whose request limits in shadow mode would have refused the call."""
 
 
 class DecisionKey(enum.StrEnum):
-    """What authz_service says of a call that may pass."""
+    """The keys under which authz_service describes a call that it admits."""
 
     HOLD = "hold"
     """The signed token of the hold."""
@@ -34,11 +34,11 @@ class DecisionKey(enum.StrEnum):
     DIALECT = "dialect"
     UPSTREAM_PATH = "upstream_path"
     SERVED_MODEL = "served_model"
-    """The name that the provider knows the model by; absent where it is the caller's."""
+    """The provider's name for the model. Absent if it equals the name that the caller used."""
     INJECT_INCLUDE_USAGE = "inject_include_usage"
     RATE_LIMITS = "rate_limits"
-    """`request_limits.encode_limits`; without it, Envoy does not ask ratelimit_service."""
+    """The limits as `request_limits.encode_limits` writes them. Without it, Envoy does not ask ratelimit_service."""
 
 
 RATE_LIMIT_ENTRIES: Final = (DecisionKey.ORGANIZATION, DecisionKey.RATE_LIMITS, DecisionKey.DIALECT)
-"""The entries of a descriptor for ratelimit_service, which Envoy copies from the decision."""
+"""The entries of a descriptor for ratelimit_service. Envoy copies them from the decision."""

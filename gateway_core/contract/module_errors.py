@@ -1,4 +1,4 @@
-"""What Envoy's module refuses: bodies that cannot be rewritten safely, and calls that it fails to carry out itself."""
+"""Errors of Envoy's module: request bodies that it cannot rewrite safely, and calls that it fails to process."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from gateway_core.contract.errors import CallError
 GATEWAY_FAILED: Final = CallError(
     500, "gateway_error", "The gateway could not process this call. Retry in a few seconds."
 )
-"""Envoy answers the same for failures that have no other explanation."""
+"""Envoy returns the same error for failures without a more specific explanation."""
 
 _BAD_BODIES: Final = {
     "body_not_object": "The request body must be one JSON object.",
@@ -27,4 +27,4 @@ _BAD_BODIES: Final = {
 }
 
 MODULE_ERRORS: Final = (*(CallError(400, code, message) for code, message in _BAD_BODIES.items()), GATEWAY_FAILED)
-"""All errors of the module in the order of its enum."""
+"""All errors of the module, in the order of its enum."""

@@ -1,6 +1,6 @@
 """The values of a request body that a decision depends on: keys of `metadata.REQUEST_NAMESPACE`.
 
-Plain constants instead of an enum: every decision reads most of them, and a member of an enum costs twice as much to read.
+They are plain constants because every decision reads most of them, and reading an enum member costs twice as much.
 """
 
 from typing import Final
@@ -18,7 +18,7 @@ SERVICE_TIER: Final = "service_tier"
 INCLUDE_USAGE: Final = "include_usage"
 GENERATION_MAX_OUTPUT_TOKENS: Final = "generation_max_output_tokens"
 UNREADABLE: Final = "unreadable"
-"""Present where the body could not be read."""
+"""Present if the module could not read the body."""
 
 ALL: Final = (
     MODEL,

@@ -1,10 +1,10 @@
-"""What Envoy's module reports of a provider's answer."""
+"""What Envoy's module reports about a provider's response."""
 
 import enum
 
 
 class UsageFact(enum.StrEnum):
-    """The keys of a report."""
+    """The keys of a report: the paths of the values in the response."""
 
     USAGE = "usage"
     START_USAGE = "start_usage"

@@ -1,1 +1,1 @@
-"""Pure rules and frozen values: no input, no output, no clock of their own."""
+"""Pure rules and frozen values. They do no input or output and read no clock."""

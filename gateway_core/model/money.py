@@ -1,6 +1,6 @@
-"""Money: integer nano-credits, one rounding rule.
+"""Money: integer nano-credits and one rounding rule.
 
-One credit is one US dollar and 10^9 nano-credits. No float touches money (INV-10).
+One credit is one US dollar and 10^9 nano-credits. No money is computed in floating point (INV-10).
 """
 
 from typing import Final
@@ -12,12 +12,10 @@ INT64_MAX: Final = 2**63 - 1
 
 
 def charge_nano_credits(token_count: int, price_nano_credits_per_million_tokens: int) -> int:
-    """Price of `token_count` tokens in nano-credits, rounded half up, once.
-
-    Both arguments must be non-negative; the product may exceed 64 bits, which Python integers carry.
+    """Returns the price of `token_count` tokens in nano-credits, rounded half up, once.
 
     Raises:
-        ValueError: a negative argument. A negative charge is always a fault upstream of here.
+        ValueError: an argument is negative. That is always a fault of the caller.
     """
     if token_count < 0 or price_nano_credits_per_million_tokens < 0:
         raise ValueError("token counts and prices are never negative")
@@ -26,7 +24,7 @@ def charge_nano_credits(token_count: int, price_nano_credits_per_million_tokens:
 
 
 def format_credits(amount_nano_credits: int) -> str:
-    """Exact decimal credits for people, at least two decimals: `1500000000` -> `1.50`."""
+    """Formats an amount exactly, in credits with at least two decimals: `1500000000` becomes `1.50`."""
     sign = "-" if amount_nano_credits < 0 else ""
     whole, nano = divmod(abs(amount_nano_credits), NANO_CREDITS_PER_CREDIT)
     decimals = f"{nano:09d}".rstrip("0").ljust(2, "0")

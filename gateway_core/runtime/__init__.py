@@ -1,1 +1,1 @@
-"""What every service runs on: settings, the gRPC shell, workers, background tasks, telemetry."""
+"""What every service runs on: settings, the gRPC server, workers, background tasks and telemetry."""

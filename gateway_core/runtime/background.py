@@ -1,8 +1,8 @@
-"""Work that goes on beside the calls: started, watched and surely ended.
+"""Background work beside the calls: started, watched and reliably ended.
 
-Everything begun here is meant to go on until it is ended. What a dependency does to it, it deals with itself, by trying again.
-If it fails all the same, that is a fault of ours, or a state that contradicts itself: whatever the work was for is no longer
-done, so nobody may take the process for healthy (INV-20). It stops in good order and is started again from the stored truth.
+Work started here is meant to run until it is ended. It handles failures of its dependencies itself by retrying. Any
+other failure is a bug or contradictory state. The work is then no longer done, so the process must not look healthy
+(INV-20): it stops in good order and restarts from the stored state.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ _on_failure: ContextVar[Callable[[], None] | None] = ContextVar("on_failure", de
 
 @contextmanager
 def watched(on_failure: Callable[[], None]) -> Iterator[None]:
-    """Has `on_failure` called whenever work fails that was begun in this context, or in a task begun in it."""
+    """Calls `on_failure` whenever work started in this context, or in a task started in it, fails."""
     token = _on_failure.set(on_failure)
     try:
         yield
@@ -30,7 +30,7 @@ def watched(on_failure: Callable[[], None]) -> Iterator[None]:
 
 @asynccontextmanager
 async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Runs `work` while the context is open. If it fails, that is told at once, not when somebody happens to wait for it."""
+    """Runs `work` while the context is open. A failure is reported immediately, even if nothing awaits the work."""
     task = start(work)
     try:
         yield
@@ -39,20 +39,21 @@ async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 def start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """A task whose failure is logged, and told to who watches this context."""
+    """Starts a task. Logs its failure, and reports it to the `watched` context."""
     task = asyncio.create_task(work, name=getattr(work, "__qualname__", None))
-    task.add_done_callback(_tell_failure)
+    task.add_done_callback(_report_failure)
     return task
 
 
 async def end(*tasks: asyncio.Task[Any]) -> None:
-    """Cancels tasks until they have ended. Once is not enough: a client library may mistake a cancellation for its own timeout.
+    """Cancels tasks until they have ended.
 
-    How a task takes its end, even if by failing, is no failure of its work.
+    It cancels repeatedly, because a client library may mistake a cancellation for its own timeout. An error that a task
+    raises while it is being ended does not count as a failure of its work.
     """
     waiting = {task for task in tasks if not task.done()}
     for task in waiting:
-        task.remove_done_callback(_tell_failure)
+        task.remove_done_callback(_report_failure)
         task.add_done_callback(_note_end)
     while waiting:
         for task in waiting:
@@ -60,7 +61,7 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
         _, waiting = await asyncio.wait(waiting, timeout=_CANCEL_AGAIN_S)
 
 
-def _tell_failure(task: asyncio.Task[None]) -> None:
+def _report_failure(task: asyncio.Task[None]) -> None:
     if task.cancelled() or (error := task.exception()) is None:
         return
     logger.error("background work failed", extra=_described(task, error))
@@ -79,7 +80,7 @@ def _described(task: asyncio.Task[None], error: BaseException) -> dict[str, str]
 
 
 def _place(error: BaseException) -> str:
-    """Where it was raised. Its message stays out of the log: it may quote what it choked on."""
+    """Returns where the error was raised. Its message stays out of the log, because it may quote untrusted data."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -1,4 +1,4 @@
-"""A bounded number of remembered values."""
+"""A cache with a bounded number of entries."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -9,15 +9,15 @@ V = TypeVar("V")
 
 
 class BoundedMemory(OrderedDict[K, V]):
-    """The values remembered last. What was remembered longest ago makes room; reading moves nothing and costs what a dict costs."""
+    """The most recently added values. The oldest is evicted first. Reading does not reorder and costs what a dict costs."""
 
     def __init__(self, entries: int) -> None:
-        """An empty memory of at most `entries` values."""
+        """Creates an empty cache of at most `entries` values."""
         super().__init__()
         self._entries = entries
 
     def remember(self, key: K, value: V) -> None:
-        """Adds or replaces a value; it is the newest then."""
+        """Adds or replaces a value, which becomes the newest."""
         self[key] = value
         self.move_to_end(key)
         if len(self) > self._entries:

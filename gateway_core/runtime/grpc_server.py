@@ -1,4 +1,4 @@
-"""The shell every service runs in: gRPC server, health, reflection, start in any order, graceful stop."""
+"""Runs a service: its gRPC server, health, reflection, start in any order, and graceful stop."""
 
 import asyncio
 import gc
@@ -31,28 +31,28 @@ logger = logging.getLogger(__name__)
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 EXIT_FAILED = 1
 _COLLECT_AFTER = (50_000, 20, 20)
-"""Objects more than before, then collections of the generation below."""
+"""The thresholds of the garbage collector: new objects, then collections of the next younger generation."""
 _PARENT_INTERVAL_S = 1.0
 _UNIX = "unix:"
 
 
 class Service(Protocol):
-    """What a running service offers the shell."""
+    """What `run_service` needs from a service."""
 
     service_names: Sequence[str]
     """Full names of its gRPC services, for reflection."""
 
     unary_methods: Sequence[UnaryMethod]
-    """What Envoy may also ask for by the lean transport."""
+    """Methods that Envoy may also call over the lean transport."""
 
     def add_to(self, server: grpc.aio.Server) -> None:
-        """Registers the handlers."""
+        """Adds the handlers to the server."""
 
     def is_ready(self) -> bool:
-        """Whether calls can be answered now; the health service says so."""
+        """Returns whether calls can be answered now, for the health service."""
 
     def begin_stop(self) -> None:
-        """Ends the streams that their callers would never end; other calls are waited for."""
+        """Ends streams that their callers would never end. The server waits for the other calls."""
 
 
 def run_service(
@@ -61,14 +61,16 @@ def run_service(
     build: Callable[..., AbstractAsyncContextManager[Service]],
     parent_id: int | None = None,
 ) -> None:
-    """Runs a service until SIGTERM or SIGINT, or until background work of it fails: then the process ends with status 1, for
-    whoever runs it to start it again.
+    """Runs a service until SIGTERM or SIGINT, or until its background work fails.
+
+    After a failure the process ends with status 1, so that its supervisor restarts it.
 
     Args:
-        name: for logs and traces.
-        settings: the service's own settings class.
-        build: `build(settings, tracing, metrics)` opens the service's resources, yields it, and closes (flushes) them afterwards.
-        parent_id: a process without which it stops.
+        name: the name for logs and traces.
+        settings: the service's own settings.
+        build: `build(settings, tracing, metrics)` opens the service's resources, yields the service, and then flushes
+            and closes them.
+        parent_id: process id of the parent; the service stops when the parent is gone.
     """
     configure_logging(name, settings.log_level)
     tracing = configure_tracing(name)
@@ -77,7 +79,7 @@ def run_service(
     try:
         uvloop.run(_serve(settings, ending, lambda: build(settings, tracing, metrics), parent_id))
     except StartRefusedError as error:
-        logger.error("the service cannot start: %s", error)  # noqa: TRY400 - a trace would say nothing more
+        logger.error("the service cannot start: %s", error)  # noqa: TRY400 - a stack trace would add nothing
         ending.has_failed = True
     finally:
         tracing.shut_down()
@@ -94,7 +96,7 @@ class _Ending:
     has_failed: bool = False
 
     def fail(self) -> None:
-        """Has the process end because it cannot do its work any more."""
+        """Ends the process because it can no longer do its work."""
         self.has_failed = True
         self.stop.set()
 
@@ -114,8 +116,8 @@ async def _serve(
 
 
 async def _stop_without(parent_id: int, stop: asyncio.Event) -> None:
-    """Stops when the parent has died: nobody would ever tell this process to."""
-    while os.getppid() == parent_id:  # noqa: ASYNC110 - nobody tells of it
+    """Stops when the parent has died, because then nothing else would stop this process."""
+    while os.getppid() == parent_id:  # noqa: ASYNC110 - the system sends no event
         await asyncio.sleep(_PARENT_INTERVAL_S)
     logger.warning("stopping: the parent process is gone")
     stop.set()
@@ -153,7 +155,7 @@ async def _serve_until(
 
 
 def _collect_rarely() -> None:
-    """What is there by now stays, and a call leaves hardly a cycle behind: it need not be looked through many times a second."""
+    """Exempts the present objects from garbage collection and makes it rare, because calls leave hardly any reference cycles."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
@@ -170,7 +172,7 @@ def _listening_for_envoy(settings: ServiceSettings, service: Service) -> Abstrac
 async def _stoppable(
     opening: AbstractAsyncContextManager[Service], stop: asyncio.Event
 ) -> AsyncIterator[Service | None]:
-    """Opens the service's resources; gives None when a stop arrives before they are there."""
+    """Opens the service's resources. Yields None if a stop is requested before they are open."""
     entering = asyncio.ensure_future(opening.__aenter__())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({entering, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -187,7 +189,7 @@ async def _stoppable(
 
 
 async def _report_health(servicer: HealthServicer, service: Service) -> None:
-    """Keeps the health status true, looking four times a second."""
+    """Keeps the health status current. Checks it four times a second."""
     while True:
         serving = (
             health_pb2.HealthCheckResponse.SERVING if service.is_ready() else health_pb2.HealthCheckResponse.NOT_SERVING
@@ -197,7 +199,7 @@ async def _report_health(servicer: HealthServicer, service: Service) -> None:
 
 
 def _bind(server: grpc.aio.Server, address: str) -> None:
-    """Listens; a socket file left by a killed process is replaced."""
+    """Listens on the address. Replaces a socket file left by a killed process."""
     if address.startswith(_UNIX):
         Path(address.removeprefix(_UNIX)).unlink(missing_ok=True)
     server.add_insecure_port(address)

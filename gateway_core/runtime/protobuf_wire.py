@@ -1,6 +1,6 @@
-"""Protobuf's wire format, for the few messages that are written for every call: as objects they cost several times as much.
+"""Protobuf's wire format, for the few messages that every call needs. Message objects cost several times as much.
 
-https://protobuf.dev/programming-guides/encoding/
+See https://protobuf.dev/programming-guides/encoding/.
 """
 
 from typing import Final
@@ -9,17 +9,17 @@ _SHORT: Final = 1 << 12
 
 
 def varint(number: int) -> bytes:
-    """A number that is not negative."""
+    """Encodes a non-negative number."""
     return _VARINTS[number] if number < _SHORT else bytes((number & 127 | 128,)) + varint(number >> 7)
 
 
 def number_field(field: int, number: int) -> bytes:
-    """A field of an integer, an enumeration or a boolean; nothing for 0, which is the default."""
+    """Encodes an integer, enum or boolean field; empty for 0, which is the default."""
     return varint(field << 3) + varint(number) if number else b""
 
 
 def bytes_field(field: int, content: bytes) -> bytes:
-    """A field of a text, of bytes, or of a message that is written already."""
+    """Encodes a field of text, bytes, or an encoded message."""
     return b"".join((_VARINTS[field << 3 | 2], varint(len(content)), content))
 
 

@@ -1,6 +1,6 @@
-"""How a Redis Cluster is named: `redis+cluster://user:password@host:port,host:port`, or `rediss+cluster://` with TLS.
+"""URLs of a Redis Cluster: `redis+cluster://user:password@host:port,host:port`, or `rediss+cluster://` with TLS.
 
-The hosts are nodes to ask first, any of them; the cluster tells who else there is. User, password and options hold for all nodes.
+The hosts are any nodes to contact first; the cluster reports the others. User, password and options apply to all nodes.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _DEFAULT_PORT: Final = 6379
 
 
 class Address(NamedTuple):
-    """Of a node."""
+    """The address of a node."""
 
     host: str
     port: int
@@ -22,37 +22,37 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ClusterUrl:
-    """A cluster, and how its nodes are spoken to."""
+    """A cluster, and how to connect to its nodes."""
 
     seeds: Sequence[Address]
-    """Nodes to ask first."""
+    """The nodes to contact first."""
     scheme: str
-    """Of a node's own URL."""
+    """The scheme of a single node's URL."""
     credentials: str = field(repr=False)
     options: str = field(repr=False)
 
     def node(self, address: Address) -> str:
-        """The URL of one node, as redis-py reads it."""
+        """Returns the URL of one node in the form that redis-py reads."""
         host = f"[{address.host}]" if ":" in address.host else address.host
         return f"{self.scheme}://{self.credentials}{host}:{address.port}{self.options}"
 
 
 def is_cluster_url(url: str) -> bool:
-    """Whether a URL names a cluster, and not one server."""
+    """Returns whether a URL names a cluster, not a single server."""
     return urlsplit(url).scheme in _SCHEMES
 
 
 def parse_cluster_url(url: str) -> ClusterUrl:
-    """What a URL says.
+    """Parses the URL of a cluster.
 
     Raises:
-        ValueError: it is no URL of a cluster. The message repeats nothing of it, for it may hold a password.
+        ValueError: it is not the URL of a cluster. The message quotes none of it, because it may contain a password.
     """
     parts = urlsplit(url)
     if parts.scheme not in _SCHEMES:
-        raise ValueError("the URL of a Redis Cluster begins with redis+cluster:// or rediss+cluster://")
+        raise ValueError("the URL of a Redis Cluster must begin with redis+cluster:// or rediss+cluster://")
     if parts.path not in {"", "/", "/0"}:
-        raise ValueError("a Redis Cluster has database 0 alone")
+        raise ValueError("a Redis Cluster has only database 0")
     credentials, at, hosts = parts.netloc.rpartition("@")
     seeds = tuple(_address(host) for host in hosts.split(","))
     options = f"?{parts.query}" if parts.query else ""
@@ -66,5 +66,5 @@ def _address(text: str) -> Address:
     except ValueError:
         host = port = None
     if not host or any(character.isspace() for character in host):
-        raise ValueError("the URL of a Redis Cluster names hosts as host:port, separated by commas")
+        raise ValueError("the URL of a Redis Cluster must name hosts as host:port, separated by commas")
     return Address(host, _DEFAULT_PORT if port is None else port)

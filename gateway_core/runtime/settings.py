@@ -1,4 +1,4 @@
-"""Settings of the services, from `MEGAROUTER_*` environment variables. A misspelt variable of ours stops the start."""
+"""Settings of the services, from `MEGAROUTER_*` environment variables. An unknown `MEGAROUTER_*` variable prevents the start."""
 
 import os
 import re
@@ -17,7 +17,7 @@ _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}")
 
 S = TypeVar("S", bound="ServiceSettings")
 
-# Written to HOME/env for people and clients, or read by the runner, so a shell that starts a service may have them.
+# Written to HOME/env for people and clients, or read by the runner. A shell that starts a service may have them.
 _CLIENT_VARIABLES = frozenset(
     {
         *("BASE_URL", "API_KEY", "ADMIN_URL", "ADMIN_ADDRESS", "ADMIN_TOKEN", "ORGANIZATION", "DATABASE_URL"),
@@ -45,11 +45,11 @@ Positive = Annotated[int, Field(gt=0, le=2**31)]
 
 
 class StartRefusedError(Exception):
-    """The service cannot run as it was started; the message says what to change."""
+    """The service cannot run with this configuration. The message says what to change."""
 
 
 class SettingsError(StartRefusedError):
-    """The environment does not describe a service that can start; the message names each variable and what is wrong."""
+    """The environment does not describe a service that can start. The message names each variable and its fault."""
 
 
 class ServiceSettings(BaseModel):
@@ -70,7 +70,7 @@ class ServiceSettings(BaseModel):
 
 
 class DatabaseSettings(ServiceSettings):
-    """A service that uses PostgreSQL. Each logs in as a role of its own, so each has a variable of its own for the URL."""
+    """A service that uses PostgreSQL. Each logs in as its own role, with its own URL variable."""
 
     database_pool_size: Positive = 4
     """Connections in the pool."""
@@ -86,7 +86,7 @@ class DatabaseSettings(ServiceSettings):
 
 
 class AuthzSettings(DatabaseSettings):
-    """authz_service."""
+    """Settings of authz_service."""
 
     authz_database_url: SecretStr
     """PostgreSQL, logging in as `megarouter_authz`."""
@@ -109,12 +109,12 @@ class AuthzSettings(DatabaseSettings):
 
     @property
     def database_url(self) -> SecretStr:
-        """Logs in as `megarouter_authz`."""
+        """The URL, which logs in as `megarouter_authz`."""
         return self.authz_database_url
 
 
 class RateLimitSettings(ServiceSettings):
-    """ratelimit_service."""
+    """Settings of ratelimit_service."""
 
     redis_url: RedisUrl
     """`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a cluster. Eviction must be off."""
@@ -123,7 +123,7 @@ class RateLimitSettings(ServiceSettings):
 
 
 class UsageSettings(DatabaseSettings):
-    """usage_service."""
+    """Settings of usage_service."""
 
     usage_database_url: SecretStr
     """PostgreSQL, logging in as `megarouter_usage`."""
@@ -156,12 +156,12 @@ class UsageSettings(DatabaseSettings):
 
     @property
     def database_url(self) -> SecretStr:
-        """Logs in as `megarouter_usage`."""
+        """The URL, which logs in as `megarouter_usage`."""
         return self.usage_database_url
 
 
 class AdminSettings(DatabaseSettings):
-    """admin_service."""
+    """Settings of admin_service."""
 
     admin_database_url: SecretStr
     """PostgreSQL, logging in as `megarouter_admin`."""
@@ -191,7 +191,7 @@ class AdminSettings(DatabaseSettings):
 
     @property
     def database_url(self) -> SecretStr:
-        """Logs in as `megarouter_admin`."""
+        """The URL, which logs in as `megarouter_admin`."""
         return self.admin_database_url
 
 
@@ -204,7 +204,7 @@ def load_settings(settings_class: type[S], environment: Mapping[str, str] = os.e
     """Reads the settings of one service.
 
     Raises:
-        SettingsError: a variable is missing, malformed, or bears our prefix and is not known.
+        SettingsError: a variable is missing or malformed, or an unknown one has the prefix `MEGAROUTER_`.
     """
     known = _known_variables()
     unknown = sorted(name for name in environment if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in known)
@@ -219,6 +219,6 @@ def load_settings(settings_class: type[S], environment: Mapping[str, str] = os.e
             }
         )
     except ValidationError as error:
-        # Only place and message: the offending value may be a secret.
+        # Report only the variable and the message, because the value may be a secret.
         problems = "; ".join(f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors())
         raise SettingsError(problems) from None

@@ -1,6 +1,6 @@
-"""Unary calls free of the transport that carries them: request bytes in, response bytes out, or a status.
+"""Unary calls independent of the transport: request bytes in, response bytes out, or an error status.
 
-grpc.aio carries them (`generic_handler`) and so does `lean_grpc`.
+Both grpc.aio (`generic_handler`) and `lean_grpc` carry them.
 """
 
 import logging
@@ -13,7 +13,7 @@ import grpc
 logger = logging.getLogger(__name__)
 
 Metadata = Mapping[str, str]
-"""What came with a call, by lower-case names; the last of a name that came twice."""
+"""The metadata of a call by lower-case names. If a name is repeated, the last value counts."""
 
 _FAILED: Final = "the call could not be handled"
 
@@ -22,8 +22,8 @@ class StatusError(Exception):
     """A call that fails.
 
     Args:
-        code: of gRPC, not OK.
-        text: for the caller.
+        code: a gRPC status code other than OK.
+        text: the message for the caller.
     """
 
     def __init__(self, code: grpc.StatusCode, text: str) -> None:
@@ -34,15 +34,15 @@ class StatusError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class UnaryMethod:
-    """A method and what answers it."""
+    """A method and the function that answers it."""
 
     path: str
-    """`/package.Service/Method`."""
+    """The path: `/package.Service/Method`."""
     handle: Callable[[bytes, Metadata], Awaitable[bytes]]
-    """Raises StatusError. Any other exception is a fault of ours, which the caller learns nothing about but that."""
+    """Raises StatusError. Any other exception is a bug; the caller receives only INTERNAL and a fixed message."""
 
     async def answer(self, request: bytes, metadata: Metadata) -> bytes:
-        """The response.
+        """Returns the response.
 
         Raises:
             StatusError: the call fails.
@@ -57,7 +57,7 @@ class UnaryMethod:
 
 
 def generic_handler(methods: Sequence[UnaryMethod]) -> "grpc.GenericRpcHandler[Any, Any]":
-    """The methods for grpc.aio. Requests and responses stay bytes."""
+    """Returns the methods as a handler for grpc.aio. Requests and responses stay bytes."""
     handlers = {method.path: grpc.unary_unary_rpc_method_handler(_for_grpc(method)) for method in methods}
     return _Methods(handlers)
 

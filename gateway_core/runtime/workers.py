@@ -1,7 +1,7 @@
-"""Several worker processes of a service under one parent, which starts again whatever ends.
+"""Several worker processes of a service under one parent, which restarts workers that end.
 
-Every worker has addresses of its own, made from those of the settings (`worker_address`): whoever asks the service spreads its
-calls over them, as Envoy does over the endpoints of a cluster. Workers share nothing but the databases, as replicas do.
+Every worker has its own addresses, derived from those of the settings (`worker_address`). Callers spread their calls
+over them, as Envoy does over the endpoints of a cluster. Like replicas, workers share nothing but the databases.
 """
 
 import argparse
@@ -32,7 +32,7 @@ _LOOK_INTERVAL_S: Final = 0.2
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 30.0
 _STEADY_S: Final = 60.0
-"""A worker that lived so long is started again after the first pause."""
+"""A worker that lived this long is restarted after the first pause."""
 _STOP_SLACK_S: Final = 5.0
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -40,21 +40,21 @@ S = TypeVar("S", bound=ServiceSettings)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which process this is."""
+    """Which process of a service this is."""
 
     workers: int
     worker: int | None
-    """The number of this worker; None for a parent, and for a service that is one process."""
+    """The number of this worker; None for a parent, and for a service with a single process."""
     parent_id: int | None
     """The process that started this worker."""
 
 
 def parse_arguments(name: str, most: int = MAX_WORKERS) -> Place:
-    """The command line of a service, `[--workers N]`. Ends the process when it is wrong.
+    """Parses the command line of a service, `[--workers N]`. Exits if it is invalid.
 
     Args:
-        name: of the service.
-        most: workers that it may have.
+        name: name of the service.
+        most: maximum number of workers.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m {name}", description=f"Runs {name}. Its settings are MEGAROUTER_* environment variables."
@@ -64,13 +64,15 @@ def parse_arguments(name: str, most: int = MAX_WORKERS) -> Place:
         type=int,
         default=1,
         metavar="N",
-        help="processes, each with addresses of its own: a port higher by one each, or NAME-1.sock behind NAME.sock (default 1)",
+        help="processes, each with its own addresses: the next port, or NAME-1.sock after NAME.sock (default 1)",
     )
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if not 1 <= given.workers <= most:
-        parser.error(f"--workers: {name} has 1 to {most}" if most > 1 else f"--workers: {name} is one process")
+        parser.error(
+            f"--workers: {name} has 1 to {most}" if most > 1 else f"--workers: {name} runs as one process only"
+        )
     return Place(given.workers, given.worker, given.parent)
 
 
@@ -79,8 +81,8 @@ def run(name: str, place: Place, settings: S, build: Callable[..., AbstractAsync
 
     Args:
         name: module of the service, and its name for logs and traces.
-        place: of the command line.
-        settings: of the first worker.
+        place: which process this is.
+        settings: the settings of worker 0.
         build: as for `run_service`.
     """
     if place.workers > 1:
@@ -92,7 +94,7 @@ def run(name: str, place: Place, settings: S, build: Callable[..., AbstractAsync
 
 
 def worker_settings(settings: S, worker: int) -> S:
-    """The settings with the addresses of a worker."""
+    """Returns the settings with the addresses of a worker."""
     addresses = {
         field: worker_address(address, worker)
         for field in ("listen", "envoy_listen", "metrics_listen")
@@ -102,7 +104,7 @@ def worker_settings(settings: S, worker: int) -> S:
 
 
 def worker_address(address: str, worker: int) -> str:
-    """The address itself for worker 0; for others `host:port + worker`, or `unix:/path/name-worker.sock`."""
+    """Returns the address itself for worker 0. For others returns `host:port + worker`, or `unix:/path/name-worker.sock`."""
     if worker == 0:
         return address
     if address.startswith(_UNIX):
@@ -114,7 +116,7 @@ def worker_address(address: str, worker: int) -> str:
 
 @dataclass(slots=True)
 class _Worker:
-    """One worker, running or to be started."""
+    """One worker, running or waiting to be started."""
 
     process: "subprocess.Popen[bytes] | None" = None
     started_s: float = 0.0
@@ -123,7 +125,7 @@ class _Worker:
 
 
 class _Parent:
-    """Starts workers and watches them."""
+    """Starts workers and restarts them."""
 
     def __init__(self, name: str, count: int, stop_timeout_s: float) -> None:
         self._name = name
@@ -132,7 +134,7 @@ class _Parent:
         self._stop = threading.Event()
 
     def run(self) -> int:
-        """Until a signal comes; then the status of the process."""
+        """Runs until a signal arrives. Returns the exit status."""
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signal_number, self._on_signal)
         while not self._stop.is_set():
@@ -151,7 +153,7 @@ class _Parent:
                 worker.backoff.succeeded()
             pause_s = worker.backoff.failed()
             logger.error(
-                "a worker ended and is started again",
+                "a worker ended and will be restarted",
                 extra={"worker": number, "status": status, "pause_s": pause_s},
             )
             worker.process, worker.due_s = None, now_s + pause_s
@@ -161,7 +163,7 @@ class _Parent:
             worker.started_s = now_s
 
     def _stop_all(self) -> int:
-        """0 when every worker stopped in time by itself."""
+        """Stops all workers. Returns 0 if all of them stopped in time."""
         running = [worker.process for worker in self._workers if worker.process is not None]
         for process in running:
             process.terminate()
@@ -171,7 +173,7 @@ class _Parent:
             try:
                 process.wait(max(0.0, deadline_s - time.monotonic()))
             except subprocess.TimeoutExpired:
-                logger.warning("a worker did not stop in time and is killed", extra={"process_id": process.pid})
+                logger.warning("killing a worker that did not stop in time", extra={"process_id": process.pid})
                 process.kill()
                 process.wait()
                 status = 1

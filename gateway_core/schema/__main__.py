@@ -1,4 +1,4 @@
-"""`python -m gateway_core.schema`: migrates a database, or writes down the schema that it has."""
+"""`python -m gateway_core.schema`: migrates a database, or writes its schema to `schema.sql`."""
 
 import argparse
 import asyncio
@@ -11,10 +11,10 @@ from typing import Final, NoReturn
 import asyncpg
 
 from gateway_core.schema.dump import SCHEMA_FILE, dump_schema
-from gateway_core.schema.files import SchemaError, load_migrations
-from gateway_core.schema.history import EXIT_BEFORE_BASELINE, BeforeBaselineError, missing, read_applied
+from gateway_core.schema.files import EXIT_BEFORE_BASELINE, SchemaError, load_migrations
+from gateway_core.schema.history import BeforeBaselineError, missing, read_applied
+from gateway_core.schema.logins import OWNER_URL, SERVICE_URLS, read_passwords
 from gateway_core.schema.migrate import migrate
-from gateway_core.schema.roles import OWNER_URL, SERVICE_URLS, read_passwords
 
 EXIT_FAILED: Final = 1
 
@@ -25,7 +25,7 @@ _NOT_YET: Final = (OSError, TimeoutError, asyncpg.CannotConnectNowError)
 
 
 def main() -> None:
-    """Runs the command."""
+    """Runs the command that the command line names."""
     arguments = _parser().parse_args()
     url = os.environ.get(OWNER_URL)
     if not url:
@@ -41,17 +41,19 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m gateway_core.schema", description="The schema of the database.")
+    parser = argparse.ArgumentParser(
+        prog="python -m gateway_core.schema", description="Migrates a database, or writes its schema."
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     migrating = commands.add_parser(
         "migrate",
         help="bring the database to the newest schema; run it once before the services of a release start",
         description=(
-            f"Applies the migrations that the database at {OWNER_URL} lacks, then roles.sql, and sets the passwords that stand in"
-            f" {', '.join(SERVICE_URLS.values())}. A role whose variable is not set keeps its password."
+            f"Applies the migrations that the database at {OWNER_URL} lacks, then roles.sql. Sets the passwords of the roles to"
+            f" those in {', '.join(SERVICE_URLS.values())}. A role whose variable is not set keeps its password."
         ),
         epilog=(
-            f"Exit status: 0 migrated; {EXIT_FAILED} failed; {EXIT_BEFORE_BASELINE} the database was made before the baseline."
+            f"Exit status: 0 migrated; {EXIT_FAILED} failed; {EXIT_BEFORE_BASELINE} the database is older than the baseline."
         ),
     )
     migrating.add_argument(
@@ -59,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=_DEFAULT_WAIT_S,
         metavar="N",
-        help=f"seconds to wait for a server that does not answer yet ({_DEFAULT_WAIT_S:g})",
+        help=f"seconds to wait until the server answers (default: {_DEFAULT_WAIT_S:g})",
     )
     commands.add_parser(
         "dump",
@@ -76,12 +78,12 @@ async def _migrate(url: str, wait_s: float) -> None:
         applied = await migrate(connection, passwords)
     finally:
         await connection.close()
-    sys.stdout.write(f"{_listed(migration.name for migration in applied)}; roles and rights are in place\n")
+    sys.stdout.write(f"{_listed(migration.name for migration in applied)}; set roles and rights\n")
 
 
 def _listed(names: Iterable[str]) -> str:
     applied = ", ".join(names)
-    return f"applied {applied}" if applied else "no migration was missing"
+    return f"applied {applied}" if applied else "no migration to apply"
 
 
 async def _dump(url: str) -> None:
@@ -97,10 +99,11 @@ async def _dump(url: str) -> None:
 
 
 async def _connect(url: str, wait_s: float) -> asyncpg.Connection:
-    """Connects as the owner; waits for a server that is starting.
+    """Connects as the owner. Waits up to `wait_s` for a server that is starting.
 
     Raises:
-        SchemaError: the URL cannot be read. The message does not repeat it, because it holds a password.
+        SchemaError: the URL is not valid. The message does not repeat it, because it contains a password.
+        OSError, TimeoutError, asyncpg.PostgresError: the server did not answer in time, or refused the login.
     """
     deadline = time.monotonic() + wait_s
     while True:
@@ -110,7 +113,9 @@ async def _connect(url: str, wait_s: float) -> asyncpg.Connection:
             if time.monotonic() > deadline:
                 raise
         except (ValueError, asyncpg.InterfaceError):
-            raise SchemaError(f"{OWNER_URL} is not the URL of a PostgreSQL database") from None
+            raise SchemaError(
+                f"{OWNER_URL} is not a PostgreSQL URL: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+            ) from None
         await asyncio.sleep(_PAUSE_S)
 
 

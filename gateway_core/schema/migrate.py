@@ -1,4 +1,4 @@
-"""Brings a database to the newest schema: migrations, then roles and rights. Runs once per release, as the owner."""
+"""Migrates a database to the newest schema, then sets roles and rights. The owner runs this once for each release."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Final
 import asyncpg
 
 from gateway_core.schema.files import Migration, load_migrations
-from gateway_core.schema.history import missing, read_applied
+from gateway_core.schema.history import missing, read_applied, require_no_newer
 from gateway_core.schema.roles import apply_roles
 
 logger = logging.getLogger(__name__)
@@ -17,13 +17,17 @@ _ROLE_ATTEMPTS: Final = 5
 
 
 async def migrate(connection: asyncpg.Connection, passwords: Mapping[str, str]) -> tuple[Migration, ...]:
-    """Applies what is not applied yet, and the roles with their rights and passwords. Waits for a migration under way.
+    """Applies the missing migrations, then sets roles, rights and passwords. Waits for a concurrent migration.
+
+    Args:
+        connection: of the owner.
+        passwords: by role. Other roles keep their passwords.
 
     Returns:
-        The migrations that were applied now.
+        The migrations that this call applied.
 
     Raises:
-        SchemaError: the database was migrated by other files, or a password cannot be used.
+        SchemaError: the database was migrated with other content or by a newer release, or a password cannot be used.
     """
     await connection.execute("SELECT pg_advisory_lock($1)", _LOCK_ID)
     try:
@@ -35,12 +39,14 @@ async def migrate(connection: asyncpg.Connection, passwords: Mapping[str, str]) 
 
 
 async def apply_migrations(connection: asyncpg.Connection, migrations: Sequence[Migration]) -> tuple[Migration, ...]:
-    """Applies what is not applied yet, each migration in a transaction of its own, and returns it.
+    """Applies the missing migrations, each in its own transaction, and returns them.
 
     Raises:
-        SchemaError: see `migrate`.
+        SchemaError: the database was migrated by other files.
     """
-    wanted = missing(await read_applied(connection) or {}, migrations)
+    applied = await read_applied(connection) or {}
+    wanted = missing(applied, migrations)
+    require_no_newer(applied, migrations)
     for migration in wanted:
         async with connection.transaction():
             await connection.execute(migration.sql)
@@ -52,8 +58,10 @@ async def apply_migrations(connection: asyncpg.Connection, migrations: Sequence[
 
 
 async def _apply_roles(connection: asyncpg.Connection, passwords: Mapping[str, str]) -> None:
-    """Roles belong to the whole server, but the lock only to this database: another database's migration may change the same
-    roles at the same moment. PostgreSQL then lets one of them fail, which tries again.
+    """Sets the roles, and tries again if another database's migration changes them concurrently.
+
+    Roles belong to the whole server, but the advisory lock covers only this database. If two migrations change the same roles,
+    PostgreSQL makes one of them fail.
     """
     for attempt in range(1, _ROLE_ATTEMPTS + 1):
         try:
@@ -61,5 +69,5 @@ async def _apply_roles(connection: asyncpg.Connection, passwords: Mapping[str, s
         except (asyncpg.InternalServerError, asyncpg.UniqueViolationError, asyncpg.DuplicateObjectError) as error:
             if attempt == _ROLE_ATTEMPTS:
                 raise
-            logger.info("the roles are being changed elsewhere", extra={"error": type(error).__name__})
+            logger.info("another migration is changing the roles; trying again", extra={"error": type(error).__name__})
     raise AssertionError("unreachable")

@@ -1,14 +1,14 @@
--- All roles and everything that they may do, on one page.
+-- All roles and all their rights, in one file.
 --
--- `python -m gateway_core.schema migrate` runs this page after the migrations, every time and in one transaction: it takes every
--- right away and grants those below, so that they are exactly what stands here. It sets no password; `migrate` does.
+-- `python -m gateway_core.schema migrate` runs this file after the migrations, every time and in one transaction. It revokes all
+-- rights and then grants those below, so the roles have exactly these rights. `migrate` also sets the passwords.
 --
 --   megarouter_authz   authz_service logs in: finds the owner of a key by its hash, and inserts holds
---   megarouter_usage   usage_service logs in: settles holds, writes usage records and the ledger
---   megarouter_admin   admin_service logs in: keeps organizations, people, keys and guardrails; posts top-ups
---   megarouter_audit   the owner switches to it for an audit: reads the books, and no user, key or token
+--   megarouter_usage   usage_service logs in: settles holds, and writes usage records and the ledger
+--   megarouter_admin   admin_service logs in: writes organizations, people, keys and guardrails; posts top-ups
+--   megarouter_audit   the owner switches to it for an audit: reads the accounting tables, but no user, key or token
 --
--- A role that logs in is a member of no other, owns nothing and creates nothing: it has no way to become somebody else.
+-- A role that logs in is a member of no other role, owns nothing and creates nothing, so it cannot become another role.
 -- ratelimit_service uses no database.
 
 
@@ -26,7 +26,7 @@ BEGIN
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted.name) THEN
             EXECUTE format('CREATE ROLE %I', wanted.name);
         END IF;
-        -- Only where something differs: to take SUPERUSER away needs a superuser, even from a role that is none.
+        -- Only if something differs: NOSUPERUSER requires a superuser, even if the role is not a superuser.
         IF EXISTS (SELECT FROM pg_roles WHERE rolname = wanted.name
                       AND (rolcanlogin, rolinherit) IS DISTINCT FROM (wanted.logs_in, false)) THEN
             EXECUTE format('ALTER ROLE %I NOINHERIT %s', wanted.name, CASE WHEN wanted.logs_in THEN 'LOGIN' ELSE 'NOLOGIN' END);
@@ -48,7 +48,7 @@ BEGIN
 END $$;
 
 
--- Nothing for anybody -------------------------------------------------------------------------------------------------------------
+-- Revoke everything ---------------------------------------------------------------------------------------------------------------
 
 DO $$
 BEGIN
@@ -72,7 +72,7 @@ GRANT SELECT ON schema_migrations TO megarouter_authz, megarouter_usage, megarou
 GRANT EXECUTE ON FUNCTION identity_of_key(bytea), hashes_of_keys_used_lately(bigint), identity_revisions_of(text[]), unpacked(text)
     TO megarouter_authz;
 GRANT SELECT ON providers, models, price_versions TO megarouter_authz;
--- What it needs to rebuild a pool or a counter in Redis.
+-- To rebuild a pool or a counter in Redis.
 GRANT SELECT ON holds, scope_spend, ledger_accounts, ledger_heads TO megarouter_authz;
 GRANT INSERT ON holds TO megarouter_authz;
 
@@ -95,7 +95,7 @@ GRANT EXECUTE ON FUNCTION identity_of_key(bytea), invite_of_token(bytea, text), 
     organizations_with_messages_due(integer), messages_waiting(), present_spend(text, text, text), present_use(text, text, text),
     cycle_start(text, text), identity_revisions_of(text[]), unpacked(text) TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON organizations, groups, users, members, api_keys, guardrails TO megarouter_admin;
--- A token is revoked; the demo's own is replaced.
+-- To revoke a token, and to replace the demo's token.
 GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, expire_time) ON access_tokens TO megarouter_admin;
 GRANT SELECT, INSERT ON user_identities, audit_log TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (use_count, revoke_time, update_time, group_path) ON invites TO megarouter_admin;
@@ -104,11 +104,11 @@ GRANT SELECT, INSERT, UPDATE (attempts, attempt_time, deliver_time) ON outbox_me
 GRANT SELECT, INSERT, UPDATE, DELETE ON request_replays TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON providers, models TO megarouter_admin;
 GRANT SELECT, INSERT ON price_versions TO megarouter_admin;
--- Top-ups, refunds and adjustments.
+-- To post top-ups, refunds and adjustments.
 GRANT SELECT, INSERT ON ledger_transfers TO megarouter_admin;
 GRANT SELECT, UPDATE (sequence) ON ledger_heads TO megarouter_admin;
 GRANT SELECT, UPDATE (sequence, balance_nano_credits) ON ledger_accounts TO megarouter_admin;
--- What the admin API shows about usage.
+-- To show usage in the admin API.
 GRANT SELECT ON ledger_postings, holds, scope_spend, api_key_usage, usage_records, usage_corrections, usage_quarantine,
     usage_discrepancies TO megarouter_admin;
 

@@ -1,4 +1,4 @@
--- The whole schema, after every migration and roles.sql. Generated, never edited:
+-- The whole schema after all migrations and roles.sql. Generated; do not edit:
 --
 --   python -m gateway_core.schema dump
 
@@ -11,7 +11,7 @@ DECLARE
     head bigint;
 BEGIN
     IF TG_OP = 'UPDATE' AND NEW.cycle_revision = OLD.cycle_revision THEN RETURN NULL; END IF;
-    -- The head's lock keeps settlements out until this is committed.
+    -- The lock on the head makes settlements wait until this transaction commits.
     UPDATE ledger_heads SET cycle_change_time = clock_timestamp() WHERE organization_id = NEW.organization_id
         RETURNING sequence INTO head;
     SELECT cycle_start(NEW.cycle, time_zone) INTO start FROM organizations WHERE organization_id = NEW.organization_id;
@@ -37,7 +37,7 @@ CREATE FUNCTION public.cycle_start(cycle text, time_zone text) RETURNS timestamp
     LANGUAGE sql STABLE
     AS $$
     SELECT CASE WHEN cycle = 'NEVER' THEN 'epoch'::timestamptz ELSE (
-        -- Where clocks go back over midnight, midnight comes twice: a period starts at the first.
+        -- If clocks go back across midnight, midnight occurs twice. The period starts at the first one.
         SELECT min(start - earlier)
           FROM date_trunc(CASE cycle WHEN 'DAILY' THEN 'day' WHEN 'WEEKLY' THEN 'week' ELSE 'month' END, now(), time_zone) AS start,
                unnest(ARRAY[interval '0', interval '30 minutes', interval '1 hour']) AS earlier
@@ -267,7 +267,7 @@ END $$;
 CREATE FUNCTION public.present_spend(text, text, text) RETURNS TABLE(spent_nano_credits bigint, budget_nano_credits bigint)
     LANGUAGE sql STABLE
     AS $_$
-    -- $1 organization, $2 kind of the scope, $3 its id.
+    -- $1: organization, $2: kind of the scope, $3: its id.
     SELECT coalesce(s.settled_nano_credits, 0), r.budget_nano_credits
       FROM organizations o
       LEFT JOIN guardrails r ON r.organization_id = o.organization_id AND r.scope_kind = $2 AND r.scope_id = $3
@@ -301,7 +301,7 @@ CREATE FUNCTION public.provider_outcomes() RETURNS TABLE(provider_id text, answe
     SELECT p.provider_id,
            count(*) FILTER (WHERE r.http_status BETWEEN 200 AND 299
                               AND r.detail IN ('completed', 'usage_omitted', 'invalid_usage', 'implausible_usage')),
-           -- 401, 403 and 429 to a gateway speak of its credential or quota: its calls are not answered.
+           -- 401, 403 and 429 mean that the gateway's credential or quota is the problem, so its calls are not answered.
            count(*) FILTER (WHERE r.detail IN ('provider_timeout', 'provider_reset', 'provider_unavailable')
                                OR (r.detail = 'provider_error'
                                    AND (r.http_status IN (401, 403, 429) OR r.http_status NOT BETWEEN 400 AND 499)))

@@ -1,4 +1,4 @@
-"""Password verifiers for PostgreSQL, so that no clear password reaches the server, its log or its activity view (RFC 5803)."""
+"""Computes password verifiers (RFC 5803), so that no clear password reaches PostgreSQL, its log or its activity view."""
 
 import base64
 import hashlib
@@ -9,22 +9,22 @@ _SALT_BYTES = 16
 
 
 class PasswordError(ValueError):
-    """The password cannot be used; the message does not repeat it."""
+    """The password cannot be used. The message does not repeat it."""
 
 
 def scram_verifier(password: str, iterations: int, salt: bytes | None = None) -> str:
     """Returns the SCRAM-SHA-256 verifier that PostgreSQL stores for a password.
 
     Args:
-        password: printable ASCII, for which the preparation of RFC 4013 changes nothing.
-        iterations: rounds of hashing; PostgreSQL's own default is 4096.
-        salt: random by default.
+        password: printable ASCII, which SASLprep (RFC 4013) does not change.
+        iterations: number of hash iterations. PostgreSQL's default is 4096.
+        salt: 16 random bytes by default.
 
     Raises:
-        PasswordError: the password is empty or holds other characters.
+        PasswordError: the password is empty or contains other characters.
     """
     if not password or not (password.isascii() and password.isprintable()):
-        raise PasswordError("a password must consist of printable ASCII characters")
+        raise PasswordError("a password must consist of printable ASCII characters and must not be empty")
     salt = salt or secrets.token_bytes(_SALT_BYTES)
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
     stored_key = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()

@@ -1,4 +1,4 @@
-"""One module per family of provider APIs; `dialect_of` finds the one behind an endpoint."""
+"""One module for each family of provider APIs. `dialect_of` finds the one for an endpoint."""
 
 from mock_provider.dialects.anthropic_messages import AnthropicMessages
 from mock_provider.dialects.base import Answer, Dialect, Event, Job, RefusalError
@@ -21,5 +21,5 @@ _DIALECTS: dict[Endpoint, Dialect] = {
 
 
 def dialect_of(endpoint: Endpoint) -> Dialect:
-    """The one dialect that serves `endpoint`."""
+    """Returns the dialect that serves `endpoint`."""
     return _DIALECTS[endpoint]

@@ -37,7 +37,7 @@ _FIRST_OUTPUT_TOKENS = 3
 
 
 class AnthropicMessages(Dialect):
-    """`/messages`."""
+    """Anthropic's `/messages` endpoint."""
 
     name = "anthropic"
     features = Features(cache_write=True, cache_write_1h=True, cache_write_by_default=True)
@@ -118,7 +118,7 @@ class AnthropicMessages(Dialect):
         return _event({"type": "message_start", "message": message}, usage=usage)
 
     def _deltas(self, job: Job) -> Iterator[Event]:
-        """The message_delta events; their usage is cumulative, so only the last is the bill."""
+        """Yields the message_delta events. Their usage is cumulative, so only the last one is the bill."""
         count = job.controls.message_deltas
         for number in range(1, count + 1):
             last = number == count
@@ -154,7 +154,7 @@ def _input_usage(plan: UsagePlan) -> JsonObject:
 
 
 def _delta_usage(plan: UsagePlan, output_tokens: int) -> JsonObject:
-    """Without the split of cache writes by lifetime, which only message_start has."""
+    """Returns the usage without the split of cache writes by lifetime, which only message_start has."""
     usage: JsonObject = {
         "input_tokens": plan.input_uncached,
         "cache_creation_input_tokens": plan.cache_write_5m + plan.cache_write_1h,

@@ -1,4 +1,4 @@
-"""What every dialect offers the server, and the reading of request fields they share."""
+"""What every dialect offers the server, and how dialects read the request fields that they share."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ _CHOICES_MAX = 128
 
 
 class RefusalError(Exception):
-    """The provider refuses the request; the dialect renders the error."""
+    """The provider refuses the request. The dialect renders the error."""
 
     def __init__(self, message: str, *, status: int = 400, parameter: str | None = None) -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class RefusalError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that the dialect has read and found valid."""
+    """A valid request, as the dialect read it."""
 
     body: JsonObject
     model: str
@@ -44,25 +44,25 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Everything an answer is made of."""
+    """Everything an answer is made from."""
 
     request: Request
     plan: UsagePlan
     controls: Controls
     serial: str
-    """Unique per call; the answer's id ends in it."""
+    """Unique for each call. The id of the answer ends with it."""
     created_s: int
     query: str = ""
-    """The raw query string, where Gemini says how it wants a stream."""
+    """The raw query string, in which Gemini callers choose the form of a stream."""
 
     @property
     def first_word(self) -> int:
-        """Where in the vocabulary the answer begins."""
+        """Index of the answer's first word in the vocabulary."""
         return self.request.demand.fingerprint[8]
 
     @property
     def reports_usage(self) -> bool:
-        """False: the caller asked for an answer without usage."""
+        """False if the caller asked for an answer without usage."""
         return not self.controls.omit_usage
 
     def choice_tokens(self) -> list[int]:
@@ -71,11 +71,11 @@ class Job:
         return [size for _, size in generated[: self.request.demand.choices]]
 
     def choice_text(self, choice: int, tokens: int, first_token: int = 0) -> str:
-        """`tokens` words of one choice, from its word `first_token` on."""
+        """Returns `tokens` words of a choice, starting at its word `first_token`."""
         return text_of(tokens, self.first_word + choice + first_token)
 
     def stream_pieces(self, choice: int, tokens: int) -> Iterator[tuple[str, int]]:
-        """The text events of one choice: (text, tokens). Joined they are the choice's text."""
+        """Yields the text events of one choice as (text, tokens). Joined, they are the choice's text."""
         count = self.controls.chunks or max(1, min(_STREAM_PIECES, tokens))
         for first, size in pieces_of(tokens, count):
             yield self.choice_text(choice, size, first), size
@@ -87,16 +87,16 @@ class Event:
 
     payload: bytes
     tokens: int = 0
-    """Visible output tokens it carries."""
+    """Visible output tokens in the event."""
     usage: JsonObject | None = None
-    """The usage object it reports, if any."""
+    """The usage object that it reports, if any."""
     final: bool = False
-    """The usage is the full one."""
+    """Whether the usage is final."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An unstreamed answer."""
+    """An answer that is not streamed."""
 
     payload: bytes
     tokens: int
@@ -107,54 +107,54 @@ class Dialect(ABC):
     """One provider API. Implementations hold no state."""
 
     name: ClassVar[str]
-    """The dialect the caller speaks: openai, anthropic or gemini."""
+    """The dialect that the caller speaks: openai, anthropic or gemini."""
     features: ClassVar[Features]
-    """The kinds of tokens this endpoint knows."""
+    """The kinds of tokens that this endpoint has."""
 
     @abstractmethod
     def read(self, body: JsonObject, route: Route) -> Request:
-        """Validates as the provider does. Raises RefusalError."""
+        """Validates a request as the provider does. Raises RefusalError."""
 
     @abstractmethod
     def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
-        """The final usage object, exactly as the provider reports it."""
+        """Returns the final usage object exactly as the provider reports it."""
 
     @abstractmethod
     def response_id(self, serial: str) -> str:
-        """The id of the answer in its body; empty where the provider gives none."""
+        """Returns the id in the body of the answer; empty if the provider gives none."""
 
     @abstractmethod
     def response_headers(self, serial: str) -> dict[str, str]:
-        """Headers the provider adds to every answer."""
+        """Returns the headers that the provider adds to every answer."""
 
     @abstractmethod
     def answer(self, job: Job) -> Answer:
-        """The whole answer of a call that is not streamed."""
+        """Returns the whole answer to a call that is not streamed."""
 
     @abstractmethod
     def stream_content_type(self, job: Job) -> str:
-        """The content type of a streamed answer."""
+        """Returns the content type of a streamed answer."""
 
     @abstractmethod
     def events(self, job: Job) -> Iterator[Event]:
-        """The events of a streamed answer, to the very last."""
+        """Yields all events of a streamed answer."""
 
     @abstractmethod
     def error_event(self, job: Job) -> Event:
-        """How the provider breaks off a stream that has begun."""
+        """Returns the event with which the provider aborts a stream."""
 
     @abstractmethod
     def error(self, status: int, message: str, parameter: str | None = None) -> bytes:
-        """The JSON body of an error answer."""
+        """Returns the JSON body of an error answer."""
 
 
 def encode(value: JsonObject) -> bytes:
-    """Compact JSON, fields in the order given."""
+    """Encodes compact JSON, with the fields in the given order."""
     return _ENCODER.encode(value).encode()
 
 
 def padding_for(size: int, payload_bytes: int) -> str:
-    """Text that brings a payload of `payload_bytes` to at least `size` bytes."""
+    """Returns text that makes a payload of `payload_bytes` at least `size` bytes long."""
     return "." * max(0, size - payload_bytes)
 
 
@@ -167,7 +167,7 @@ def demand_of(
     choices: int = 1,
     generated: int = 1,
 ) -> Demand:
-    """Measures the text of the fields named in `content`; no other field (`stream`, `user`) influences the usage."""
+    """Measures the text of the fields named in `content`. Other fields (`stream`, `user`) do not influence the usage."""
     size, strings = text_bytes_of([body.get(field) for field in content])
     text = "\0".join([model, *strings]).encode("utf-8", "surrogatepass")
     return Demand(
@@ -182,7 +182,7 @@ def demand_of(
 
 
 def required_model(body: JsonObject) -> str:
-    """The top-level `model`. Raises RefusalError."""
+    """Returns the top-level `model`. Raises RefusalError."""
     model = body.get("model")
     if model is None:
         raise RefusalError("you must provide a model parameter", parameter="model")
@@ -192,7 +192,7 @@ def required_model(body: JsonObject) -> str:
 
 
 def required_list(body: JsonObject, field: str) -> list[Any]:
-    """A non-empty array. Raises RefusalError."""
+    """Returns the field, which must be a non-empty array. Raises RefusalError."""
     value = body.get(field)
     if not isinstance(value, list) or not value:
         raise RefusalError(f"{field}: expected a non-empty array", parameter=field)
@@ -200,14 +200,14 @@ def required_list(body: JsonObject, field: str) -> list[Any]:
 
 
 def required_items(body: JsonObject, field: str) -> None:
-    """A non-empty array of objects that each have a `role`. Raises RefusalError."""
+    """Checks that the field is a non-empty array of objects, each with a `role`. Raises RefusalError."""
     for index, item in enumerate(required_list(body, field)):
         if not isinstance(item, dict) or not isinstance(item.get("role"), str):
             raise RefusalError(f"{field}[{index}]: expected an object with a role", parameter=f"{field}[{index}]")
 
 
 def optional_boolean(body: JsonObject, field: str) -> bool:
-    """True or false, false where absent or null. Raises RefusalError."""
+    """Returns a boolean; False if absent or null. Raises RefusalError."""
     value = body.get(field)
     if value is not None and not isinstance(value, bool):
         raise RefusalError(f"{field}: expected a boolean", parameter=field)
@@ -215,7 +215,7 @@ def optional_boolean(body: JsonObject, field: str) -> bool:
 
 
 def optional_count(body: JsonObject, field: str, *, maximum: int = 2**31 - 1) -> int | None:
-    """A whole number from 1 to `maximum`, or None where absent or null. Raises RefusalError."""
+    """Returns a whole number from 1 to `maximum`, or None if absent or null. Raises RefusalError."""
     value = body.get(field)
     if value is None:
         return None
@@ -225,5 +225,5 @@ def optional_count(body: JsonObject, field: str, *, maximum: int = 2**31 - 1) ->
 
 
 def choice_count(body: JsonObject, field: str) -> int:
-    """How many choices the caller wants, 1 where it does not say. Raises RefusalError."""
+    """Returns how many choices the caller wants; 1 by default. Raises RefusalError."""
     return optional_count(body, field, maximum=_CHOICES_MAX) or 1

@@ -1,4 +1,4 @@
-"""Gemini generateContent: every chunk of a stream carries the usage so far; thoughts and tool results come on top."""
+"""Gemini generateContent. Every chunk of a stream has the usage so far; thoughts and tool results are counted separately."""
 
 from collections.abc import Iterator
 from urllib.parse import parse_qs
@@ -96,7 +96,7 @@ class Gemini(Dialect):
 
     @override
     def events(self, job: Job) -> Iterator[Event]:
-        """Server-sent events with `alt=sse`, else the elements of one JSON array."""
+        """Yields server-sent events with `alt=sse`, otherwise the elements of one JSON array."""
         sse = _is_sse(job)
         chunks = list(self._chunks(job))
         for number, (chunk, tokens, usage) in enumerate(chunks):
@@ -113,7 +113,7 @@ class Gemini(Dialect):
         return Event(b"data: " + error + b"\r\n\r\n" if _is_sse(job) else b",\r\n" + error + b"]")
 
     def _chunks(self, job: Job) -> Iterator[tuple[JsonObject, int, JsonObject | None]]:
-        """(chunk, visible tokens in it, usage) of each chunk."""
+        """Yields (chunk, visible tokens in it, usage) for each chunk."""
         pieces = [
             (index, text, size)
             for index, count in enumerate(job.choice_tokens())
@@ -138,7 +138,7 @@ class Gemini(Dialect):
 
 
 def _usage(plan: UsagePlan, candidates_tokens: int) -> JsonObject:
-    """Counts that are zero are left out, as the provider does."""
+    """Returns the usage. Like the provider, it omits counts of zero."""
     usage: JsonObject = {"promptTokenCount": plan.input_total}
     if candidates_tokens:
         usage["candidatesTokenCount"] = candidates_tokens

@@ -98,7 +98,7 @@ class _OpenaiStreams(OpenaiDialect):
         return Event(b"data: " + encode(error) + b"\n\n")
 
     def _closing(self, job: Job, index: int, *, last: bool) -> Event:
-        """The chunk that ends a choice; with some providers the last of them carries the usage."""
+        """Returns the chunk that ends a choice. With some providers the last of these carries the usage."""
         choice = {"index": index, **self._delta(None), "finish_reason": _finish_reason(job)}
         chunk = self._chunk_body(job, [choice])
         if last and job.request.habits.usage_unasked and job.reports_usage:
@@ -135,19 +135,19 @@ class _OpenaiStreams(OpenaiDialect):
 
     @abstractmethod
     def _opening(self) -> JsonObject | None:
-        """What a choice of a stream begins with, if anything."""
+        """Returns the delta that begins a choice in a stream, or None."""
 
     @abstractmethod
     def _delta(self, text: str | None) -> JsonObject:
-        """The fields of a choice in a chunk; None for the chunk that only ends it."""
+        """Returns the fields of a choice in a chunk. `text` is None for the chunk that only ends the choice."""
 
     @abstractmethod
     def _message(self, text: str) -> JsonObject:
-        """The fields of a choice in a whole answer."""
+        """Returns the fields of a choice in a whole answer."""
 
 
 class OpenaiChat(_OpenaiStreams):
-    """`/chat/completions`."""
+    """OpenAI's `/chat/completions` endpoint."""
 
     features = Features(cache_write=True)
     id_prefix = "chatcmpl"
@@ -188,7 +188,7 @@ class OpenaiChat(_OpenaiStreams):
 
 
 class OpenaiCompletions(_OpenaiStreams):
-    """`/completions`, the legacy endpoint: no token details, and `best_of` charges for what is thrown away."""
+    """OpenAI's legacy `/completions` endpoint: no token details, and `best_of` charges for discarded choices."""
 
     features = Features(cache_read=False, reasoning=False)
     id_prefix = "cmpl"
@@ -235,12 +235,12 @@ class OpenaiCompletions(_OpenaiStreams):
 
 
 def _prompt_count(prompt: str | list[object]) -> int:
-    """A list of token ids is one prompt; a list of strings or of lists is many."""
+    """Returns the number of prompts. A list of token ids is one prompt; a list of strings or lists is many."""
     return 1 if isinstance(prompt, str) or isinstance(prompt[0], int) else len(prompt)
 
 
 def _stream_options(body: JsonObject, habits: Habits, *, streamed: bool) -> tuple[bool, bool]:
-    """(include_usage, obfuscated). Raises RefusalError where the provider would."""
+    """Returns (include_usage, obfuscated). Raises RefusalError if the provider would refuse."""
     options = body.get("stream_options")
     if options is None:
         return False, streamed

@@ -13,7 +13,7 @@ _TYPES = {
 
 
 def error_object(status: int, message: str, parameter: str | None = None) -> JsonObject:
-    """The error as OpenAI shapes it, in JSON answers and in streams."""
+    """Returns an error in OpenAI's shape, for JSON answers and streams."""
     fallback = ("server_error", None) if status >= 500 or status < 400 else ("invalid_request_error", None)
     kind, code = _TYPES.get(status, fallback)
     return {"error": {"message": message, "type": kind, "param": parameter, "code": code}}

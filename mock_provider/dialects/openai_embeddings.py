@@ -31,13 +31,13 @@ _INPUTS_MAX = 2048
 
 
 class OpenaiEmbeddings(OpenaiDialect):
-    """`/embeddings`."""
+    """OpenAI's `/embeddings` endpoint."""
 
     features = Features(cache_read=False, reasoning=False, output=False)
 
     @override
     def response_id(self, serial: str) -> str:
-        return ""  # The provider gives an embedding no id.
+        return ""  # Embeddings have no id.
 
     @override
     def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
@@ -93,7 +93,7 @@ def _inputs(value: str | list[object]) -> list[object]:
 
 @lru_cache(maxsize=64)
 def _vector(dimensions: int, seed: int) -> tuple[float, ...]:
-    """A unit vector, the same for the same arguments."""
+    """Returns a unit vector, the same for the same arguments."""
     raw = [math.sin(seed + 1 + index * 0.7) for index in range(dimensions)]
     length = math.sqrt(sum(value * value for value in raw))
     return tuple(value / length for value in raw)

@@ -1,4 +1,4 @@
-"""OpenAI Responses: a stream of typed events whose last one repeats the whole response with its usage."""
+"""OpenAI Responses: a stream of typed events. The last one repeats the whole response with its usage."""
 
 from collections.abc import Iterator
 
@@ -41,7 +41,7 @@ _ECHOED: JsonObject = {
 
 
 class OpenaiResponses(OpenaiDialect):
-    """`/responses`."""
+    """OpenAI's `/responses` endpoint."""
 
     features = Features(cache_write=True)
 
@@ -97,7 +97,7 @@ class OpenaiResponses(OpenaiDialect):
         return Event(_wire("response.failed", event))
 
     def _steps(self, job: Job) -> Iterator[tuple[str, JsonObject, int, JsonObject | None]]:
-        """(event type, its fields, visible tokens, usage) of each event."""
+        """Yields (event type, its fields, visible tokens, usage) for each event."""
         item_id = f"msg_{job.serial}"
         place: JsonObject = {"item_id": item_id, "output_index": 0, "content_index": 0}
         text = job.choice_text(0, job.plan.visible)
@@ -124,7 +124,7 @@ class OpenaiResponses(OpenaiDialect):
         if job.controls.event_bytes:
             response["instructions"] = padding_for(job.controls.event_bytes, len(encode(response)))
         usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
-        del response["usage"]  # So that it comes last, behind whatever is large.
+        del response["usage"]  # Moved to the end, after any large field.
         response["usage"] = usage
         return response, usage
 

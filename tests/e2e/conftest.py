@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 
 from deploy.local.stack.environment import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
-from deploy.local.supervision.running import Stack
+from deploy.local.supervision.embedded_stack import Stack
 from tests.support.data.tenants import Tenant, make_tenant
 from tests.support.servers.identity_provider import IdentityProvider, running_identity_provider
 from tools import sdk as clients

@@ -11,7 +11,8 @@ import aiohttp
 import asyncpg
 import pytest
 
-from deploy.local.supervision.running import DEFAULT_CATALOG, Stack
+from deploy.local.stack.specification import DEFAULT_CATALOG
+from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.model.catalog.entries import Catalog, load_catalog
 from gateway_core.stores.redis.connections import open_pipelined
 from tests.e2e.conftest import Witness, free_port_base

@@ -15,7 +15,7 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from deploy.local.supervision.running import Stack
+from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.model.calls.holds import sign_hold, verify_hold
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.stores.redis.connections import open_redis

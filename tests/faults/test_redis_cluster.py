@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
-from deploy.local.supervision.running import Stack
+from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.stores.redis.keys import pool_key
 from tests.contract.conftest import free_port
 from tests.e2e.conftest import free_port_base, wait_settled

@@ -88,3 +88,10 @@ def test_the_readme_opens_with_what_it_is_and_the_two_commands() -> None:
     assert len(re.findall(r"\.(?:\s|$)", before)) == 2
     commands = [line.split("#")[0].strip() for line in rest.partition("```")[0].splitlines()]
     assert commands == ["./dev up", "./dev test"]
+
+
+def test_the_files_that_the_architecture_page_says_to_open_exist() -> None:
+    page = (ROOT / "docs" / "concepts" / "architecture.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([a-z_]+/[a-z_/]+\.(?:py|lua))`", page)
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).exists()] == []

@@ -1,4 +1,4 @@
-"""The API reference, written from the protos and their comments: services, RPCs, messages, enums."""
+"""Writes the API reference from the protos and their comments: services, RPCs, messages and enums."""
 
 import re
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _TYPE_PACKAGE: Final = ".megarouter.type.v1."
 
 
 def reference(api: Api) -> str:
-    """The page."""
+    """Returns the text of the page."""
     return "\n".join(_lines(api)).rstrip() + "\n"
 
 
@@ -80,7 +80,7 @@ def _body(body: str) -> str:
 
 
 def _link(type_name: str) -> str:
-    """A type of ours leads to its heading, a foreign one is named."""
+    """Links a type of this API to its heading. Other types are only named."""
     if type_name.startswith(_PACKAGE):
         name = type_name.removeprefix(_PACKAGE)
         return f"[{name}](#{name.lower().replace('.', '')})"
@@ -136,7 +136,7 @@ def _notes(message: DescriptorProto, field: FieldDescriptorProto) -> Iterator[st
 
 
 def _bounds(field: FieldDescriptorProto) -> Iterator[str]:
-    """The rules that the service enforces, as the proto has them."""
+    """Yields the rules in the proto that the service enforces."""
     rules = field.options.Extensions[field_rules_pb2.field_rules]
     stated = [f"{bound.name} {_value(bound.name, value)}" for bound, value in rules.ListFields()]
     if stated:

@@ -1,4 +1,4 @@
-"""The page with every command of `megarouter` and of `./dev`, from the declarations that make their `--help`."""
+"""Writes the page with every command of `megarouter` and `./dev`, from the declarations behind their `--help`."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -43,7 +43,7 @@ def megarouter_program() -> typer.Typer:
 
 
 def command_page() -> str:
-    """The page."""
+    """Returns the text of the page."""
     return "\n".join(_lines()) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Docstrings of attributes, which Python itself does not keep: the text under an assignment in a class body."""
+"""Reads the docstrings of attributes, which Python does not keep: the text after an assignment in a class body."""
 
 import ast
 import inspect
@@ -7,7 +7,9 @@ import textwrap
 
 
 def attribute_docstrings(documented: type) -> dict[str, str]:
-    """The docstring under each attribute of a class and of our own bases of it, by name, on one line; a class overrides its bases.
+    """Returns the docstring of each attribute by name, on one line.
+
+    Reads the class and those of its bases that belong to this project. A class overrides its bases.
 
     Raises:
         OSError: the source of a class cannot be read.

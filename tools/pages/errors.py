@@ -1,4 +1,4 @@
-"""The page with every error: of model calls from the gateway and from Envoy, of the admin API from its proto."""
+"""Writes the page with every error: of model calls from the gateway and Envoy, and of the admin API from its proto."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -44,7 +44,7 @@ An error is a `google.rpc.Status` with one `google.rpc.ErrorInfo`; `ErrorInfo.re
 
 
 def errors_page(api: Api) -> str:
-    """The page; the errors of model calls stand in the order of their status."""
+    """Returns the text of the page. Errors of model calls are in the order of their status."""
     return "\n".join([_INTRODUCTION, *_refusals(), _FROM_ENVOY, *_local_replies(), _OF_THE_API, *_reasons(api)]) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The page with every metric, from the module that names them."""
+"""Writes the page with every metric, from the module that defines them."""
 
 from typing import Final
 
@@ -19,7 +19,7 @@ _UNITS: Final = {"s": "seconds", "By": "bytes"}
 
 
 def metrics_page() -> str:
-    """The page; metrics stand in the order in which the module lists them."""
+    """Returns the text of the page. Metrics are in the order of the module."""
     instruments = [value for value in vars(semconv).values() if isinstance(value, Instrument)]
     return "\n".join([_INTRODUCTION, *map(_row, instruments)]) + "\n"
 

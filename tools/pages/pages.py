@@ -1,10 +1,10 @@
-"""The generated pages of the documentation, each from its one source in the code."""
+"""The generated pages of the documentation. Each has a single source in the code."""
 
 from pathlib import Path
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from admin_service.access.matrix import admin_services, rows
+from admin_service.access.permission_matrix import admin_services, rows
 from tools.pages.api_reference import reference
 from tools.pages.commands import command_page
 from tools.pages.errors import errors_page
@@ -16,7 +16,7 @@ from tools.protos.descriptors import own_files
 
 
 def contents(image: FileDescriptorSet) -> dict[str, str]:
-    """The text of each page, by its path below `docs`."""
+    """Returns the text of each page by its path in `docs`."""
     api = Api(own_files(image))
     return {
         "reference/api.md": reference(api),

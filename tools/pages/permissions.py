@@ -1,9 +1,9 @@
-"""The page with the permission matrix: every RPC, every role, every place the resource can have."""
+"""Writes the page with the permission matrix: every RPC, every role, and every place of the resource."""
 
 from collections.abc import Iterable
 from typing import Final
 
-from admin_service.access.matrix import EVERY_ROLE, ONESELF, Relation, Row
+from admin_service.access.permission_matrix import CALLER_ITSELF, EVERY_ROLE, Relation, Row
 from admin_service.access.permissions import Role
 
 INTRODUCTION: Final = """# Permissions
@@ -35,7 +35,7 @@ _HEADINGS: Final = {
 
 
 def permission_page(rows: Iterable[Row]) -> str:
-    """The page; services and RPCs stand in the order in which they come."""
+    """Returns the text of the page. Services and RPCs are in the given order."""
     lines = [INTRODUCTION]
     service = ""
     for row in rows:
@@ -56,6 +56,6 @@ def _cell(row: Row, role: Role) -> str:
     allowed, possible = row.allowed[role], row.possible[role] - {Relation.FOREIGN}
     if not allowed:
         return "-"
-    if row.subject == ONESELF or len(possible) == 1:
+    if row.subject == CALLER_ITSELF or len(possible) == 1:
         return "yes"
     return "all" if allowed == possible else ", ".join(relation for relation in Relation if relation in allowed)

@@ -1,4 +1,4 @@
-"""The page with every setting: of the services from their settings classes, of the runner and of clients from one table."""
+"""Writes the page with every setting: from the settings classes for services, and from one table for the runner and clients."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ from gateway_core.runtime.settings import (
     ServiceSettings,
     UsageSettings,
 )
-from gateway_core.schema.roles import OWNER_URL, SERVICE_URLS
+from gateway_core.schema.logins import OWNER_URL, SERVICE_URLS
 from tools.pages.docstrings import attribute_docstrings
 
 SERVICES: Final[dict[str, type[ServiceSettings]]] = {
@@ -77,7 +77,7 @@ Every service, Envoy included, also reads OpenTelemetry's variables:
 
 
 def settings_page() -> str:
-    """The page."""
+    """Returns the text of the page."""
     lines = [_INTRODUCTION, *_services(), _TELEMETRY]
     lines += ["## `./dev up`\n", "| variable | meaning |", "|---|---|", *_rows(OF_THE_RUNNER)]
     lines += [

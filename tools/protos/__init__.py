@@ -1,1 +1,1 @@
-"""The sources of the admin API, and what is read from and made of them."""
+"""Checks the protos of the admin API and generates code from them."""

@@ -1,4 +1,4 @@
-"""How the checks and pages look at the protos: all files at once, and what an element declares by its options."""
+"""The protos as checks and pages see them: all files together, and the options of each element."""
 
 import re
 from collections.abc import Sequence
@@ -13,23 +13,23 @@ from tools.protos.descriptors import ProtoFile
 
 STANDARD_VERBS: Final = ("Get", "List", "Create", "Update", "Delete")
 READING_VERBS: Final = ("BatchGet", "Get", "List", "Search", "Explain", "Preview", "Export", "Check", "Query")
-"""Methods that change nothing: repeating one is always safe."""
+"""First words of methods that change nothing, so repeating a call is always safe."""
 
 
 @dataclass(frozen=True)
 class Api:
-    """All files, since an RPC may speak of messages of another file."""
+    """All proto files, because an RPC may use messages of another file."""
 
     files: Sequence[ProtoFile]
 
     @cached_property
     def messages(self) -> dict[str, DescriptorProto]:
-        """By full name, with the dot in front that descriptors write."""
+        """Messages by full name, with the leading dot that descriptors use."""
         return {f".{file.descriptor.package}.{name}": message for file in self.files for name, message in file.messages}
 
     @cached_property
     def accepted(self) -> frozenset[str]:
-        """Full names of every message a caller can send: requests, and all they hold."""
+        """Full names of all messages that a caller can send: requests and everything in them."""
         found: set[str] = set()
         waiting = [method.input_type for file in self.files for _, method in file.methods]
         while waiting:
@@ -40,13 +40,13 @@ class Api:
         return frozenset(found)
 
     def resource(self, name: str) -> resource_pb2.ResourceDescriptor | None:
-        """What a message declares as a resource; None when it is none."""
+        """Returns the resource that a message declares, or None."""
         message = self.messages.get(name)
         return resource_of(message) if message is not None else None
 
 
 def behavior_of(field: FieldDescriptorProto) -> frozenset[int]:
-    """The field's `google.api.field_behavior`."""
+    """Returns the field's `google.api.field_behavior`."""
     return frozenset(field.options.Extensions[field_behavior_pb2.field_behavior])
 
 
@@ -56,33 +56,33 @@ def only_output(field: FieldDescriptorProto) -> bool:
 
 
 def resource_of(message: DescriptorProto) -> resource_pb2.ResourceDescriptor | None:
-    """The message's `google.api.resource`; None when it is no resource."""
+    """Returns the message's `google.api.resource`, or None if it is not a resource."""
     declared = message.options.Extensions[resource_pb2.resource]
     return declared if declared.type else None
 
 
 def verb_of(method: MethodDescriptorProto) -> str:
-    """The standard verb a method's name begins with; empty for a custom method."""
+    """Returns the standard verb that a method's name begins with; empty for a custom method."""
     return next((verb for verb in STANDARD_VERBS if re.match(rf"{verb}[A-Z]", method.name)), "")
 
 
 def changes_something(method: MethodDescriptorProto) -> bool:
-    """Whether a repeated call could do harm."""
+    """Whether repeating a call could do harm."""
     return not method.name.startswith(READING_VERBS)
 
 
 def http_of(method: MethodDescriptorProto) -> tuple[str, str, str]:
-    """The method's REST form: HTTP verb, path and body; empty where it has none."""
+    """Returns the method's REST form as HTTP verb, path and body. All are empty if it has none."""
     rule: http_pb2.HttpRule = method.options.Extensions[annotations_pb2.http]
     verb = rule.WhichOneof("pattern") or ""
     return verb, getattr(rule, verb) if verb else "", rule.body
 
 
 def field_of(message: DescriptorProto, name: str) -> FieldDescriptorProto | None:
-    """A field by its name."""
+    """Returns a field by name, or None."""
     return next((field for field in message.field if field.name == name), None)
 
 
 def snake(name: str) -> str:
-    """`apiKeys` -> `api_keys`."""
+    """Converts camel case to snake case: `apiKeys` becomes `api_keys`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -1,4 +1,4 @@
-"""Buf, given the protos as protoc compiled them: imports come from local files, never from a registry."""
+"""Runs buf on the protos as protoc compiled them. Imports come from local files, never from a registry."""
 
 import subprocess
 import sysconfig
@@ -13,29 +13,29 @@ from tools.protos.generate import SOURCES
 
 CONFIGURATION: Final = SOURCES / "buf.yaml"
 BASELINE: Final = SOURCES / "baseline.binpb"
-"""Our files as they were when last accepted, without comments."""
+"""The protos as they were last accepted, without comments."""
 TIMEOUT_S: Final = 120.0
 
 
 class BufError(Exception):
-    """Buf found something, or could not run; the message is what it said."""
+    """Buf found a problem or could not run. The message is buf's output."""
 
 
 def lint(image: FileDescriptorSet) -> None:
     """Checks style and comments.
 
     Raises:
-        BufError: with one line for each breach.
+        BufError: with one line for each problem.
     """
     with tempfile.TemporaryDirectory() as folder:
         run("lint", _written(image, folder), "--config", CONFIGURATION)
 
 
 def breaking(image: FileDescriptorSet, baseline: Path = BASELINE) -> None:
-    """Checks that clients generated from the baseline still work with the protos of now.
+    """Checks that clients generated from the baseline still work with the current protos.
 
     Raises:
-        BufError: with one line for each breach.
+        BufError: with one line for each problem.
     """
     imports = [file for file in image.file if not file.package.startswith("megarouter.")]
     before = FileDescriptorSet(file=[*imports, *FileDescriptorSet.FromString(baseline.read_bytes()).file])
@@ -44,7 +44,7 @@ def breaking(image: FileDescriptorSet, baseline: Path = BASELINE) -> None:
 
 
 def accept(image: FileDescriptorSet, baseline: Path = BASELINE) -> None:
-    """Makes the protos of now the baseline."""
+    """Makes the current protos the baseline."""
     files = FileDescriptorSet(file=[file.descriptor for file in own_files(image)])
     for file in files.file:
         file.ClearField("source_code_info")
@@ -63,10 +63,10 @@ def generate(image: FileDescriptorSet, template: str, out: Path, environment: di
 
 
 def run(*arguments: str | Path, environment: dict[str, str] | None = None) -> None:
-    """One buf command.
+    """Runs a buf command.
 
     Raises:
-        BufError: its status is not 0.
+        BufError: its exit status is not 0.
     """
     command = [Path(sysconfig.get_path("scripts")) / "buf", *arguments]
     result = subprocess.run(

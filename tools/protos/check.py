@@ -1,4 +1,4 @@
-"""Everything that is asked of the protos, as one list of breaches."""
+"""Runs all checks of the protos."""
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
@@ -9,7 +9,7 @@ from tools.protos.descriptors import own_files
 
 
 def breaches(image: FileDescriptorSet) -> list[str]:
-    """One line for each breach of buf's rules, of compatibility with the baseline, and of our conventions."""
+    """Returns one line for each breach of buf's rules, of compatibility with the baseline, and of the project's conventions."""
     return [*_of_buf(image), *_of_conventions(image)]
 
 

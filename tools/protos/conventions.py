@@ -1,4 +1,4 @@
-"""What the house asks of messages, fields, enums and files, beyond what `buf lint` knows: each rule names what breaks it.
+"""The project's conventions for messages, fields, enums and files, beyond what `buf lint` checks. Each rule yields its breaches.
 
 AIP-nnn are Google's API Improvement Proposals (https://google.aip.dev).
 """
@@ -26,18 +26,18 @@ _SAYS_ENOUGH: Final = frozenset({_REQUIRED, _OPTIONAL, field_behavior_pb2.OUTPUT
 
 
 def every_element_has_a_comment_and_none_trails(file: ProtoFile, _: Api) -> Iterator[str]:
-    """AIP-192: a leading comment on everything."""
+    """AIP-192: every element has a leading comment and no trailing one."""
     for item in file.items:
         if not item.comment:
             yield f"{item.name} has no comment"
         elif not item.comment.rstrip("`)").endswith((".", ":", "!", "?")):
-            yield f"{item.name}: the comment is no sentence"
+            yield f"{item.name}: the comment is not a sentence"
         if item.trailing_comment:
             yield f"{item.name} has a trailing comment"
 
 
 def the_package_is_the_folder(file: ProtoFile, _: Api) -> Iterator[str]:
-    """AIP-191: proto3, package and folder agree, file names in snake_case that are no version."""
+    """AIP-191: proto3; the package matches the folder; file names are in snake_case and are not versions."""
     folder, _slash, name = file.name.rpartition("/")
     if file.descriptor.package != folder.replace("/", "."):
         yield f"package {file.descriptor.package} in folder {folder}"
@@ -48,7 +48,7 @@ def the_package_is_the_folder(file: ProtoFile, _: Api) -> Iterator[str]:
 
 
 def numbers_are_signed_and_whole(file: ProtoFile, _: Api) -> Iterator[str]:
-    """AIP-141, and no floating point: it would touch money."""
+    """AIP-141. Floating-point numbers are not allowed, because they would be used for money."""
     for name, message in file.messages:
         for field in message.field:
             if field.type in _UNSIGNED:
@@ -58,7 +58,7 @@ def numbers_are_signed_and_whole(file: ProtoFile, _: Api) -> Iterator[str]:
 
 
 def quantities_carry_their_unit(file: ProtoFile, _: Api) -> Iterator[str]:
-    """AIP-141: amounts are nano-credits and say so."""
+    """AIP-141: amounts are in nano-credits, and their names say so."""
     for name, message in file.messages:
         for field in message.field:
             is_money = re.search(r"(^|_)(amount|balance|budget|cost|spend|price)(_|$)", field.name)
@@ -67,7 +67,7 @@ def quantities_carry_their_unit(file: ProtoFile, _: Api) -> Iterator[str]:
 
 
 def times_and_durations_are_named_so(file: ProtoFile, _: Api) -> Iterator[str]:
-    """AIP-142: `_time` for a moment, `_duration` (or `ttl`) for a length of time, each of its well-known type."""
+    """AIP-142: `_time` for a time, `_duration` (or `ttl`) for a duration, each with its well-known type."""
     for name, message in file.messages:
         for field in message.field:
             is_moment = field.name.endswith("_time")
@@ -79,7 +79,7 @@ def times_and_durations_are_named_so(file: ProtoFile, _: Api) -> Iterator[str]:
 
 
 def what_a_caller_sends_says_whether_it_is_required(file: ProtoFile, api: Api) -> Iterator[str]:
-    """AIP-203: a field behavior on every field that a request can hold."""
+    """AIP-203: every field in a request declares its behavior."""
     requests = {method.input_type for each in api.files for _, method in each.methods}
     for name, message in file.messages:
         full = f".{file.descriptor.package}.{name}"
@@ -90,7 +90,7 @@ def what_a_caller_sends_says_whether_it_is_required(file: ProtoFile, api: Api) -
             needed = {_REQUIRED, _OPTIONAL} if full in requests else _SAYS_ENOUGH
             immutable_alone = full not in requests and behavior == {field_behavior_pb2.IMMUTABLE}
             if len(behavior & needed) != 1 and not immutable_alone:
-                yield f"{name}.{field.name} says not (or twice) whether it is required"
+                yield f"{name}.{field.name} must declare exactly once whether it is required"
 
 
 def the_zero_of_an_enum_means_nothing(file: ProtoFile, _: Api) -> Iterator[str]:
@@ -101,7 +101,7 @@ def the_zero_of_an_enum_means_nothing(file: ProtoFile, _: Api) -> Iterator[str]:
 
 
 def a_resource_declares_its_names(file: ProtoFile, _: Api) -> Iterator[str]:
-    """AIP-122, 123, 203: type, pattern, singular, plural; `name` is its first field and its IDENTIFIER."""
+    """AIP-122, 123, 203: a resource declares type, pattern, singular and plural; `name` is its first field and its IDENTIFIER."""
     for name, message in file.messages:
         resource = resource_of(message)
         if resource is None:
@@ -118,7 +118,7 @@ def a_resource_declares_its_names(file: ProtoFile, _: Api) -> Iterator[str]:
 
 
 def states_change_by_methods_only(file: ProtoFile, _: Api) -> Iterator[str]:
-    """AIP-216, 148, 154: what the service sets itself is OUTPUT_ONLY, and the etag of a resource is text."""
+    """AIP-216, 148, 154: fields that the service sets are OUTPUT_ONLY, and the etag of a resource is a string."""
     for name, message in file.messages:
         if resource_of(message) is None:
             continue
@@ -127,11 +127,11 @@ def states_change_by_methods_only(file: ProtoFile, _: Api) -> Iterator[str]:
             if is_set_by_us and not only_output(field):
                 yield f"{name}.{field.name} is not OUTPUT_ONLY"
             if field.name == "etag" and field.type != _Field.TYPE_STRING:
-                yield f"{name}.etag is no string"
+                yield f"{name}.etag is not a string"
 
 
 def secrets_never_come_back(file: ProtoFile, _: Api) -> Iterator[str]:
-    """AIP-147: a resource shows no secret; the answer of the method that makes one may, once."""
+    """AIP-147: a resource shows no secret. Only the response of the method that creates it may, once."""
     for name, message in file.messages:
         if resource_of(message) is None:
             continue
@@ -144,7 +144,7 @@ def secrets_never_come_back(file: ProtoFile, _: Api) -> Iterator[str]:
 
 
 def references_say_to_what(file: ProtoFile, api: Api) -> Iterator[str]:
-    """AIP-122: full names with a `resource_reference`, no bare ids but those of AIP-133 and 155."""
+    """AIP-122: references are full names with a `resource_reference`. Bare ids are allowed only as in AIP-133 and 155."""
     singulars = {
         snake(resource.singular) for message in api.messages.values() if (resource := resource_of(message)) is not None
     }
@@ -164,7 +164,7 @@ def references_say_to_what(file: ProtoFile, api: Api) -> Iterator[str]:
 
 
 def fields_stand_in_the_order_of_their_numbers(file: ProtoFile, _: Api) -> Iterator[str]:
-    """What names the target comes first; numbers rise without a gap that is not reserved."""
+    """The field that names the target comes first. Numbers rise, and gaps are reserved."""
     for name, message in file.messages:
         numbers = [field.number for field in message.field]
         reserved = {number for span in message.reserved_range for number in range(span.start, span.end)}
@@ -180,7 +180,7 @@ def fields_stand_in_the_order_of_their_numbers(file: ProtoFile, _: Api) -> Itera
 
 
 def a_file_reads_from_service_to_messages(file: ProtoFile, _: Api) -> Iterator[str]:
-    """AIP-191: one service, its standard methods before custom ones; resources; requests, each before its response."""
+    """AIP-191: one service with standard methods before custom ones; then resources; then requests, each before its response."""
     if not file.descriptor.service:
         return
     if len(file.descriptor.service) > 1:
@@ -188,10 +188,10 @@ def a_file_reads_from_service_to_messages(file: ProtoFile, _: Api) -> Iterator[s
     lines = {item.name: item.line for item in file.items}
     (service, *_more) = file.descriptor.service
     if lines[service.name] > min(lines[message.name] for message in file.descriptor.message_type):
-        yield "a message stands before the service"
+        yield "a message comes before the service"
     custom = [not verb_of(method) for method in service.method]
     if custom != sorted(custom):
-        yield "a custom method stands before a standard one"
+        yield "a custom method comes before a standard one"
     outer = [message.name for message in file.descriptor.message_type]
     requests = [method.input_type.rpartition(".")[2] for method in service.method]
     places = [outer.index(request) for request in requests if request in outer]
@@ -199,7 +199,7 @@ def a_file_reads_from_service_to_messages(file: ProtoFile, _: Api) -> Iterator[s
         yield "the requests are not in the order of the RPCs"
     for message in file.descriptor.message_type:
         if resource_of(message) is not None and places and outer.index(message.name) > min(places):
-            yield f"{message.name} stands after a request"
+            yield f"{message.name} comes after a request"
     for method in service.method:
         response = f"{method.name}Response"
         if response in outer and outer[outer.index(response) - 1] != f"{method.name}Request":

@@ -1,4 +1,4 @@
-"""The protos compiled with their comments, as protoc reads them: what every check and every generated page looks at."""
+"""The protos compiled by protoc, with their comments. All checks and generated pages read them."""
 
 import subprocess
 import sys
@@ -34,28 +34,28 @@ Element = (
     | ServiceDescriptorProto
 )
 
-# Field numbers in descriptor.proto: by them a location names an element.
+# Field numbers in descriptor.proto, by which a location names an element.
 _MESSAGE, _ENUM, _SERVICE, _EXTENSION = 4, 5, 6, 7
 _FIELD, _NESTED, _NESTED_ENUM, _ONEOF = 2, 3, 4, 8
 _VALUE, _METHOD = 2, 2
 
 _TIMEOUT_S = 60.0
 
-# The field `buf_extension` of buf's own form of FileDescriptorProto, with `is_import` set.
+# The field `buf_extension` in buf's version of FileDescriptorProto, with `is_import` set.
 _IS_IMPORT = b"\xd2\xf6\x03\x02\x08\x01"
 
 
 class ProtoError(Exception):
-    """The protos do not compile; the message is what protoc said."""
+    """The protos do not compile. The message is protoc's output."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One element of a file, with what stands around it in the source."""
+    """One element of a file, with its comments and line."""
 
     path: Location
     name: str
-    """Within the package, such as `ApiKey.State`."""
+    """Name within the package, such as `ApiKey.State`."""
     element: Element
     comment: str
     trailing_comment: str
@@ -64,37 +64,37 @@ class Item:
 
 @dataclass(frozen=True)
 class ProtoFile:
-    """One source file."""
+    """One proto file."""
 
     descriptor: FileDescriptorProto
 
     @property
     def name(self) -> str:
-        """Relative to the folder `protos`."""
+        """Path relative to the folder `protos`."""
         return self.descriptor.name
 
     @cached_property
     def items(self) -> tuple[Item, ...]:
-        """Everything that can carry a comment, in the order of the descriptor."""
+        """Every element that can have a comment, in the order of the descriptor."""
         return tuple(self._item(*found) for found in _elements(self.descriptor))
 
     @cached_property
     def messages(self) -> tuple[tuple[str, DescriptorProto], ...]:
-        """All messages, nested ones too, by their names within the package."""
+        """All messages, including nested ones, with their names within the package."""
         return tuple((item.name, item.element) for item in self.items if isinstance(item.element, DescriptorProto))
 
     @cached_property
     def enums(self) -> tuple[tuple[str, EnumDescriptorProto], ...]:
-        """All enums, nested ones too."""
+        """All enums, including nested ones, with their names within the package."""
         return tuple((item.name, item.element) for item in self.items if isinstance(item.element, EnumDescriptorProto))
 
     @property
     def methods(self) -> tuple[tuple[ServiceDescriptorProto, MethodDescriptorProto], ...]:
-        """All RPCs, in the order of the source."""
+        """All RPCs with their services, in the order of the source."""
         return tuple((service, method) for service in self.descriptor.service for method in service.method)
 
     def comment(self, name: str) -> str:
-        """The comment on an element; empty when it has none."""
+        """Returns the comment on an element; empty if it has none."""
         return next((item.comment for item in self.items if item.name == name), "")
 
     @cached_property
@@ -136,7 +136,7 @@ def _message_elements(path: Location, name: str, message: DescriptorProto) -> It
         yield (*path, _FIELD, number), f"{name}.{field.name}", field
     optional = {field.oneof_index for field in message.field if field.proto3_optional}
     for number, oneof in enumerate(message.oneof_decl):
-        if number not in optional:  # the compiler's own, for `optional`
+        if number not in optional:  # the compiler adds one for `optional`
             yield (*path, _ONEOF, number), f"{name}.{oneof.name}", oneof
     for number, nested in enumerate(message.nested_type):
         if not nested.options.map_entry:
@@ -152,15 +152,17 @@ def _enum_elements(path: Location, name: str, enum: EnumDescriptorProto) -> Iter
 
 
 def source_names(sources: Path = SOURCES) -> list[str]:
-    """Every proto below a folder, by its name for an import."""
+    """Returns every proto in a folder by its import name."""
     return sorted(path.relative_to(sources).as_posix() for path in sources.rglob("*.proto"))
 
 
 def compiled(sources: Path = SOURCES) -> FileDescriptorSet:
-    """Every proto below a folder all it imports and what errors carry, with comments; imports before what imports them.
+    """Compiles every proto in a folder, with comments. The set also has their imports and the error details.
+
+    Imports come before the files that use them.
 
     Raises:
-        ProtoError: they do not compile.
+        ProtoError: the protos do not compile.
     """
     with tempfile.TemporaryDirectory() as directory:
         out = Path(directory) / "image.binpb"
@@ -174,13 +176,13 @@ def compiled(sources: Path = SOURCES) -> FileDescriptorSet:
 
 
 def own_files(image: FileDescriptorSet) -> tuple[ProtoFile, ...]:
-    """What is ours in a compiled set, by name."""
-    ours = (file for file in image.file if file.package.startswith("megarouter."))
-    return tuple(ProtoFile(file) for file in sorted(ours, key=lambda file: file.name))
+    """Returns the project's files in a compiled set, by name."""
+    own = (file for file in image.file if file.package.startswith("megarouter."))
+    return tuple(ProtoFile(file) for file in sorted(own, key=lambda file: file.name))
 
 
 def buf_image(image: FileDescriptorSet) -> bytes:
-    """The compiled set in the form buf reads: imports are marked, so that they are neither checked nor generated."""
+    """Returns the compiled set in buf's form. Imports are marked, so buf neither checks them nor generates code for them."""
     marked = FileDescriptorSet()
     marked.CopyFrom(image)
     for file in marked.file:

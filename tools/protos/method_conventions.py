@@ -1,4 +1,4 @@
-"""What the house asks of RPCs, and of their requests and responses (AIP-127, 130 to 136, 155, 158)."""
+"""The project's conventions for RPCs, and for their requests and responses (AIP-127, 130 to 136, 155, 158)."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _REQUIRED, _OPTIONAL = field_behavior_pb2.REQUIRED, field_behavior_pb2.OPTIONAL
 
 
 def every_rpc_has_a_rest_form(file: ProtoFile, api: Api) -> Iterator[str]:
-    """AIP-127, 136: `google.api.http` below /v1/, the HTTP verb of the standard methods, `:verb` for the others."""
+    """AIP-127, 136: `google.api.http` with a path in /v1/, the HTTP verb of standard methods, and `:verb` for custom ones."""
     for service, method in file.methods:
         where = f"{service.name}.{method.name}"
         verb, path, body = http_of(method)
@@ -47,7 +47,7 @@ def _has_path(api: Api, name: str, path: str) -> bool:
 
 
 def requests_and_responses_have_their_standard_shapes(file: ProtoFile, api: Api) -> Iterator[str]:
-    """AIP-131 to 135 and 158."""
+    """AIP-131 to 135 and 158: requests and responses have their standard fields."""
     for service, method in file.methods:
         where = f"{service.name}.{method.name}"
         request, verb = api.messages.get(method.input_type), verb_of(method)
@@ -65,7 +65,7 @@ def _custom_shape(method: MethodDescriptorProto, _: DescriptorProto, api: Api) -
 
 def _get_shape(method: MethodDescriptorProto, request: DescriptorProto, api: Api) -> Iterator[str]:
     if api.resource(method.output_type) is None:
-        yield f"answers with {method.output_type}, which is no resource"
+        yield f"answers with {method.output_type}, which is not a resource"
     if request.field[0].name != "name" or _REQUIRED not in behavior_of(request.field[0]):
         yield "the request does not begin with a required `name`"
 
@@ -78,7 +78,7 @@ def _list_shape(method: MethodDescriptorProto, request: DescriptorProto, api: Ap
     for name in ("filter", "order_by"):
         field = field_of(request, name)
         if field is not None and field.type != _Field.TYPE_STRING:
-            yield f"{name} is no string"
+            yield f"{name} is not a string"
     response = api.messages.get(method.output_type)
     if response is None or method.output_type.rpartition(".")[2] != f"{method.name}Response":
         yield f"answers with {method.output_type}"
@@ -107,7 +107,7 @@ def _create_shape(method: MethodDescriptorProto, request: DescriptorProto, api: 
 def _update_shape(method: MethodDescriptorProto, request: DescriptorProto, api: Api) -> Iterator[str]:
     resource = snake(method.name.removeprefix("Update"))
     if api.resource(method.output_type) is None:
-        yield f"answers with {method.output_type}, which is no resource"
+        yield f"answers with {method.output_type}, which is not a resource"
     if request.field[0].name != resource or request.field[0].type_name != method.output_type:
         yield f"the request does not begin with `{resource}`"
     mask = field_of(request, "update_mask")
@@ -132,7 +132,7 @@ _SHAPES: Final = {
 
 
 def changes_can_be_repeated(file: ProtoFile, api: Api) -> Iterator[str]:
-    """AIP-155: a `request_id` on Create and on every custom method that changes something."""
+    """AIP-155: Create and every custom method that changes something have a `request_id`."""
     for service, method in file.methods:
         if not changes_something(method) or verb_of(method) in {"Update", "Delete"}:
             continue

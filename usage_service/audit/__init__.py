@@ -1,1 +1,1 @@
-"""The audit: proves the invariants of the books on a live database, from one snapshot, without locking anything."""
+"""The audit: proves the invariants of the accounting on a live database, from one snapshot and without locking anything."""

@@ -1,4 +1,7 @@
-"""`python -m usage_service.audit`: exit status 0 when every promise holds, 1 on a breach, 2 when nothing could be examined."""
+"""Command line of the audit: `python -m usage_service.audit`.
+
+The exit status is 0 if every check passed, 1 on a breach, 2 if something could not be examined.
+"""
 
 import argparse
 import asyncio
@@ -10,7 +13,7 @@ import asyncpg
 from redis.exceptions import RedisError
 from rich.console import Console
 
-from gateway_core.schema.roles import OWNER_URL, SERVICE_URLS
+from gateway_core.schema.logins import OWNER_URL, SERVICE_URLS
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 from gateway_core.stores.redis.connections import open_redis
 from usage_service.audit.break_out_attempts import try_break_outs
@@ -26,7 +29,7 @@ DEFAULT_ROWS: Final = 20
 
 
 def main() -> None:
-    """Runs the audit."""
+    """Runs the audit and exits with its status."""
     arguments = _parser().parse_args()
     wanted = [DATABASE_URL, REDIS_URL] if arguments.redis else [DATABASE_URL]
     missing = [name for name in wanted if not os.environ.get(name)]
@@ -35,15 +38,15 @@ def main() -> None:
     try:
         sys.exit(asyncio.run(_audit(arguments)))
     except (asyncpg.PostgresError, RedisError, *UNAVAILABLE) as error:
-        # Only the kind: a message may quote an address with a password.
+        # Only the type of the error: its message may quote a URL with a password.
         _give_up(f"could not examine everything: {type(error).__name__}")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m usage_service.audit",
-        description=f"Proves the invariants of the books in one read-only snapshot of the database at {DATABASE_URL}. Also tries"
-        f" to break out of the role of each service whose URL is set ({', '.join(SERVICE_URLS.values())}).",
+        description=f"Proves the invariants of the accounting in one read-only snapshot of the database at {DATABASE_URL}. Also"
+        f" tries to break out of the role of each service whose URL is set ({', '.join(SERVICE_URLS.values())}).",
     )
     parser.add_argument("--redis", action="store_true", help=f"also compare the Redis at {REDIS_URL}; only when idle")
     parser.add_argument(
@@ -51,10 +54,10 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=DEFAULT_GRACE_S,
         metavar="N",
-        help="seconds an expired hold may await its sweeping",
+        help="seconds that an expired hold may wait for the sweep",
     )
     parser.add_argument(
-        "--rows", type=int, default=DEFAULT_ROWS, metavar="N", help="rows named for each check that fails"
+        "--rows", type=int, default=DEFAULT_ROWS, metavar="N", help="rows to print for each check that fails"
     )
     return parser
 

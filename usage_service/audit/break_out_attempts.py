@@ -1,4 +1,4 @@
-"""Tries to break out of each service's role, over its own login, on the database that is audited."""
+"""Tries to break out of each service's role, with its own login, on the audited database."""
 
 import time
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Final
 
 import asyncpg
 
-from gateway_core.schema.roles import SERVICE_URLS
+from gateway_core.schema.logins import SERVICE_URLS
 from usage_service.audit.break_outs import ATTEMPTS, RETURNS, Attempt, Return
 from usage_service.audit.check import Breach, Finding
 
@@ -21,12 +21,12 @@ _PROMISE: Final = (
 
 
 async def try_break_outs(environment: Mapping[str, str], rows_per_check: int) -> Finding | None:
-    """Makes every attempt with each service's URL that is in the environment; changes nothing.
+    """Makes every attempt with each service's URL in the environment. Changes nothing.
 
-    Errors of asyncpg pass through: a login that fails proves nothing.
+    Errors of asyncpg pass through, because a failed login proves nothing.
 
     Returns:
-        What succeeded; None without a URL.
+        The attempts that succeeded; None if no URL is set.
     """
     started = time.monotonic()
     urls = {role: environment[variable] for role, variable in SERVICE_URLS.items() if environment.get(variable)}
@@ -61,7 +61,7 @@ async def _breaches(role: str, url: str) -> list[Breach]:
 
 
 async def fault_of_return(connection: asyncpg.Connection, role: str, back: Return) -> str | None:
-    """Returns what the session became by the statement; None if it stayed what it is."""
+    """Returns what the session became after the statement; None if its role is unchanged."""
     await connection.execute(back.statement)
     became = await connection.fetchval(
         "SELECT current_user || CASE current_setting('is_superuser') WHEN 'on' THEN ', a superuser' ELSE '' END"
@@ -72,7 +72,10 @@ async def fault_of_return(connection: asyncpg.Connection, role: str, back: Retur
 
 
 async def fault_of_attempt(connection: asyncpg.Connection, attempt: Attempt, owner: str) -> str | None:
-    """Makes an attempt in a transaction that is rolled back. Returns what is wrong; None if it was refused as it must be."""
+    """Makes an attempt in a transaction that is rolled back.
+
+    Returns the fault; None if PostgreSQL refused it for lack of a right.
+    """
     transaction = connection.transaction()
     await transaction.start()
     try:
@@ -80,7 +83,7 @@ async def fault_of_attempt(connection: asyncpg.Connection, attempt: Attempt, own
     except asyncpg.InsufficientPrivilegeError:
         return None
     except asyncpg.PostgresError as error:
-        return f"could {attempt.name}, had there not been {type(error).__name__}"
+        return f"could {attempt.name}, but for an unrelated {type(error).__name__}"
     else:
         return f"could {attempt.name}"
     finally:

@@ -1,6 +1,7 @@
-"""What a service's role might try in order to do more than it may. PostgreSQL must refuse each attempt.
+"""Attempts of a service's role to exceed its rights. PostgreSQL must refuse each of them.
 
-They run on live databases, so none may take a lock before its right is checked: DROP TRIGGER, for one, would.
+They run on live databases, so none may take a lock before PostgreSQL checks the right. DROP TRIGGER, for example,
+would.
 """
 
 from dataclasses import dataclass
@@ -9,16 +10,16 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Statements of one transaction, which is rolled back. PostgreSQL must refuse the last for lack of a right."""
+    """Statements of one transaction that is rolled back. PostgreSQL must refuse the last one for lack of a right."""
 
     name: str
     statement: str
-    """`{owner}` stands for the owner of the tables."""
+    """SQL. `{owner}` is replaced by the owner of the tables."""
 
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """A statement that always succeeds, and must leave the session what it is."""
+    """A statement that always succeeds and must not change the role of the session."""
 
     name: str
     statement: str
@@ -142,4 +143,4 @@ ATTEMPTS: Final = {
         Attempt("extend a token to everything", "UPDATE access_tokens SET permissions = NULL"),
     ),
 }  # fmt: skip
-"""By role."""
+"""The attempts by role."""

@@ -1,26 +1,26 @@
-"""What a check is, and what it found."""
+"""A check of the audit and its result."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One promise and the query that gives every row that breaks it.
+    """One guarantee, and the query that returns every row that breaks it.
 
-    The query's columns: organization id or NULL, the row in words, what is wrong with it.
+    The columns of the query are: organization id or NULL, the row in words, the fault.
     """
 
     name: str
     invariants: str
     promise: str
     tables: tuple[str, ...]
-    """Whose rows are examined."""
+    """The tables whose rows the check examines."""
     query: str
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A row that breaks a promise."""
+    """A row that breaks a guarantee."""
 
     organization: str | None
     row: str
@@ -29,7 +29,7 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found."""
+    """The result of a check."""
 
     name: str
     invariants: str
@@ -37,5 +37,5 @@ class Finding:
     examined: int
     breach_count: int
     breaches: tuple[Breach, ...]
-    """The first of them, a bounded number."""
+    """A bounded number of the breaches."""
     duration_s: float

@@ -1,4 +1,4 @@
-"""Runs the checks: one connection, one read-only snapshot, rights to read alone."""
+"""Runs the checks on one connection, in one read-only snapshot, with read rights only."""
 
 import time
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from typing import Final
 
 import asyncpg
 
-from gateway_core.schema.roles import AUDIT_ROLE
+from gateway_core.schema.logins import AUDIT_ROLE
 from usage_service.audit.check import Breach, Check, Finding
 from usage_service.audit.figures import Figures, read_figures
 from usage_service.audit.guard_checks import GUARD_CHECKS
@@ -24,7 +24,7 @@ _SETTINGS: Final = {
     "role": ROLE,
     "application_name": ROLE,
     "default_transaction_read_only": "on",
-    # A migration under way would be waited for: the audit says so instead.
+    # Fail fast instead of waiting for a migration that is under way.
     "lock_timeout": "2s",
     "statement_timeout": "10min",
     "work_mem": "64MB",
@@ -34,7 +34,7 @@ _SETTINGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything an audit says of the database."""
+    """Everything that an audit found in the database."""
 
     findings: tuple[Finding, ...]
     figures: Figures
@@ -43,7 +43,7 @@ class Report:
 
 @asynccontextmanager
 async def open_snapshot(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection in one read-only snapshot; it takes no lock that keeps a service from reading or writing."""
+    """Opens a connection in one read-only snapshot. It takes no lock that keeps a service from reading or writing."""
     connection = await asyncpg.connect(database_url, timeout=_CONNECT_TIMEOUT_S, server_settings=_SETTINGS)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -56,9 +56,9 @@ async def audit_database(connection: asyncpg.Connection, *, grace_s: int, rows_p
     """Runs every check.
 
     Args:
-        connection: in its snapshot.
-        grace_s: how long after its expiry a hold may still be open.
-        rows_per_check: how many rows that break a promise are named.
+        connection: a connection in its snapshot (`open_snapshot`).
+        grace_s: how many seconds a hold may stay open after its expiry.
+        rows_per_check: how many breaches to return for each check.
     """
     started = time.monotonic()
     await connection.execute("SELECT set_config('megarouter.audit_grace', $1, true)", f"{grace_s} seconds")

@@ -1,4 +1,4 @@
-"""The figures of the books: how much there is, and how much of it is unconfirmed, in quarantine, or beyond what was reserved."""
+"""The figures of the accounting: totals, and how much is unconfirmed, quarantined, or beyond its hold."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,7 +8,7 @@ from gateway_core.stores.postgres.connections import Connection
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All in one snapshot; amounts in nano-credits."""
+    """Figures of one snapshot. Amounts are nano-credits."""
 
     organization_count: int
     balance: int
@@ -20,12 +20,12 @@ class Figures:
     correction_delta: int
     unconfirmed_count: int
     unconfirmed_amount: int
-    """Charged for holds that expired and about which no truth has arrived yet."""
+    """Charged for expired holds whose actual usage has not been reported yet."""
     quarantined_count: int
     discrepancy_count: int
     overspend_count: int
     overspend_sum: int
-    """By how much calls cost more than was reserved for them."""
+    """By how much calls cost more than their holds, in total."""
     overspend_max: int
 
 
@@ -56,7 +56,7 @@ SELECT (SELECT count(*) FROM organizations) AS organization_count,
 
 
 async def read_figures(connection: Connection) -> Figures:
-    """The figures as of the connection's snapshot."""
+    """Reads the figures in the connection's snapshot."""
     row = await connection.fetchrow(_SELECT)
     assert row is not None  # noqa: S101 - an aggregate has one row
     return Figures(**{name: int(value) for name, value in row.items()})

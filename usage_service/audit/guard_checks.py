@@ -1,4 +1,4 @@
-"""Checks of the database's own guards: triggers, constraints, the wall between organizations."""
+"""Checks of the database's own guards: triggers, constraints, and the wall between organizations."""
 
 from typing import Final
 
@@ -27,7 +27,7 @@ _CONSTRAINTS: Final = (
 
 
 def _rows(*rows: tuple[str, ...]) -> str:
-    """The rows of a VALUES list, of names of ours."""
+    """Returns the rows of a VALUES list. The values are trusted names."""
     return ", ".join("(" + ", ".join(f"'{value}'" for value in row) + ")" for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""Checks of the ledger: transfers, balances, sequence numbers, keys."""
+"""Checks of the ledger: transfers, balances, sequence numbers and idempotency keys."""
 
 from typing import Final
 
@@ -57,7 +57,7 @@ BALANCES_ARE_SUMS: Final = Check(
 SEQUENCES: Final = Check(
     "sequences-without-gap",
     "INV-03",
-    "records, corrections and other transfers of an organization bear the numbers 1 to its head's, each once",
+    "records, corrections and other transfers of an organization use every number from 1 to its head's exactly once",
     ("usage_records", "usage_corrections", "ledger_transfers"),
     """
     WITH events AS (
@@ -65,7 +65,7 @@ SEQUENCES: Final = Check(
         UNION ALL
         SELECT organization_id, sequence FROM usage_corrections
         UNION ALL
-        -- The transfer of a record or correction bears that one's number.
+        -- The transfer of a record or correction has the same number and is excluded.
         SELECT t.organization_id, t.sequence FROM ledger_transfers t
           LEFT JOIN usage_records u
             ON u.organization_id = t.organization_id AND u.sequence = t.sequence AND u.hold_id = t.hold_id AND t.kind = 'USAGE'
@@ -94,7 +94,7 @@ KEYS_UNIQUE: Final = Check(
     "no idempotency key was posted twice in an organization",
     ("ledger_transfers",),
     """
-    SELECT organization_id, 'key ' || idempotency_key, count(*) || ' transfers bear it'
+    SELECT organization_id, 'key ' || idempotency_key, count(*) || ' transfers have it'
       FROM ledger_transfers GROUP BY organization_id, idempotency_key HAVING count(*) > 1
     """,
 )

@@ -1,4 +1,4 @@
-"""What an audit prints."""
+"""Prints the findings and figures of an audit."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from usage_service.audit.figures import Figures
 
 
 def print_findings(console: Console, findings: Sequence[Finding]) -> None:
-    """A line for each check, and under the table the rows that break one."""
+    """Prints a line for each check, and below the table the rows that break a check."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("", "check", "invariants"):
         table.add_column(heading, no_wrap=True)
@@ -44,7 +44,7 @@ def _print_breaches(console: Console, finding: Finding) -> None:
 
 
 def print_figures(console: Console, figures: Figures) -> None:
-    """The figures, in credits."""
+    """Prints the figures, with amounts in credits."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
@@ -54,11 +54,11 @@ def print_figures(console: Console, figures: Figures) -> None:
         ("open holds", figures.open_hold_count, figures.open_hold_amount),
         ("usage records, and their charges", figures.record_count, figures.charge),
         ("corrections", figures.correction_count, figures.correction_delta),
-        ("unconfirmed: expired, no truth yet", figures.unconfirmed_count, figures.unconfirmed_amount),
+        ("unconfirmed: expired, not reported yet", figures.unconfirmed_count, figures.unconfirmed_amount),
         ("quarantined reports", figures.quarantined_count, None),
         ("contradicting reports", figures.discrepancy_count, None),
-        ("calls beyond their hold, in sum", figures.overspend_count, figures.overspend_sum),
-        ("  the most of one call", int(figures.overspend_count > 0), figures.overspend_max),
+        ("calls beyond their hold, in total", figures.overspend_count, figures.overspend_sum),
+        ("  the largest excess of one call", int(figures.overspend_count > 0), figures.overspend_max),
     )
     for name, count, amount in rows:
         table.add_row(name, f"{count:,}", "" if amount is None else f"{format_credits(amount)} credits")

@@ -1,4 +1,4 @@
-"""Compares Redis with PostgreSQL. Only when nothing is under way must the two be equal: Redis follows within moments."""
+"""Compares Redis with PostgreSQL. The two must be equal only when idle, because Redis follows with a short delay."""
 
 import asyncio
 import re
@@ -33,7 +33,7 @@ _SPEND: Final = "SELECT counter, settled_nano_credits FROM scope_spend WHERE org
 
 @dataclass(frozen=True, slots=True)
 class _Books:
-    """What PostgreSQL says Redis must hold for an organization."""
+    """What Redis must hold for an organization according to PostgreSQL."""
 
     balance: int
     sequence: int
@@ -43,7 +43,7 @@ class _Books:
 
 
 async def compare(database_url: str, redis: RedisClient, *, rows_per_check: int) -> Finding:
-    """Compares every pool, hold and counter that Redis holds. What differs is looked at again, up to three times in all."""
+    """Compares every pool, hold and counter in Redis. Repeats a comparison that found differences, up to three times in total."""
     started = time.monotonic()
     for attempt in range(ATTEMPTS):
         if attempt:
@@ -108,7 +108,7 @@ async def _compare_pool(redis: RedisClient, organization: str, books: _Books) ->
     breaches = _differences(organization, "pool", pool, expected)
     for hold_id in sorted(holds.keys() | books.open_holds.keys()):
         if holds.get(hold_id) != books.open_holds.get(hold_id):
-            fault = f"Redis holds {holds.get(hold_id)}, PostgreSQL {books.open_holds.get(hold_id)}"
+            fault = f"is {holds.get(hold_id)} in Redis, {books.open_holds.get(hold_id)} in PostgreSQL"
             breaches.append(Breach(organization, f"hold {hold_id}", fault))
     return breaches
 
@@ -126,7 +126,7 @@ async def _hash(redis: RedisClient, key: str) -> dict[str, str]:
 
 
 async def _counters(redis: RedisClient, organization: str) -> AsyncIterator[tuple[str, dict[str, str]]]:
-    """The counters that count: one of another generation than the pool's is as good as missing, and is seeded anew."""
+    """Yields the counters of the pool's generation. A counter of another generation counts as missing and will be rebuilt."""
     prefix = counter_key(organization, "")
     generation = await redis.hget(pool_key(organization), "generation")
     async for name in redis.scan_iter(match=f"{prefix}*", count=_KEYS_PER_PAGE):

@@ -1,9 +1,9 @@
-"""Checks of the services' roles by the catalog: their rights, and that none can become another role."""
+"""Checks of the services' roles in the system catalogs: their rights, and that none can become another role."""
 
 from typing import Final
 
 from gateway_core.schema.grants import load_grants
-from gateway_core.schema.roles import AUDIT_ROLE, SERVICE_URLS
+from gateway_core.schema.logins import AUDIT_ROLE, SERVICE_URLS
 from usage_service.audit.check import Check
 from usage_service.audit.guard_checks import IMMUTABLE_TABLES
 
@@ -12,7 +12,7 @@ ROLES: Final = (*SERVICE_ROLES, AUDIT_ROLE)
 
 
 def _rows(*rows: tuple[str, ...]) -> str:
-    """The rows of a VALUES list, of names of ours."""
+    """Returns the rows of a VALUES list. The values are trusted names."""
     return ", ".join("(" + ", ".join(f"'{value}'" for value in row) + ")" for row in rows)
 
 
@@ -21,7 +21,7 @@ _SERVICE_ROLES: Final = _rows(*((role,) for role in SERVICE_ROLES))
 _TABLES: Final = _rows(*((table,) for table in IMMUTABLE_TABLES))
 _GRANTED: Final = _rows(*((grant.role, grant.object, grant.privilege) for grant in sorted(load_grants())))
 
-# Objects of extensions are not ours: some grant PUBLIC what their users need.
+# Objects of extensions are excluded: some grant PUBLIC what their users need.
 _HELD: Final = f"""
     SELECT coalesce(r.rolname, 'PUBLIC') AS role, held.object, held.privilege_type AS privilege
       FROM (SELECT c.relname::text AS object, a.grantee, a.privilege_type

@@ -1,4 +1,4 @@
-"""Checks of what calls consumed: holds, records, charges, corrections, spend."""
+"""Checks of what calls consumed: holds, records, charges, corrections and spend."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ HOLDS_RESOLVED_ONCE: Final = Check(
     ("holds", "usage_records"),
     """
     SELECT coalesce(h.organization_id, u.organization_id), 'hold ' || coalesce(h.hold_id, u.hold_id),
-           CASE WHEN h.hold_id IS NULL THEN 'has a record and is not in the register'
+           CASE WHEN h.hold_id IS NULL THEN 'has a record and is not in the holds table'
                 WHEN u.hold_id IS NULL THEN format('is %s and has no record', h.state)
                 ELSE format('is %s, its record says %s', h.state, u.outcome) END
       FROM holds h FULL JOIN usage_records u ON u.hold_id = h.hold_id
@@ -55,7 +55,7 @@ CHARGES_ARE_SUMS: Final = Check(
             SELECT 'correction', organization_id, hold_id, charge_nano_credits, charge_lines FROM usage_corrections) r,
            LATERAL (
                SELECT coalesce(sum((line ->> 3)::numeric), 0) AS total,
-                      -- Two kinds of lines are no price of tokens: what lowers an estimate to its hold, and a hold as a whole.
+                      -- Two kinds of lines are not priced tokens: one lowers an estimate to its hold, one charges a whole hold.
                       coalesce(bool_and(line ->> 0 IN ('hold_ceiling', 'expired_hold') OR (line ->> 3)::numeric
                           = div((line ->> 1)::numeric * (line ->> 2)::numeric + 500000, 1000000)), true) AS priced
                  FROM jsonb_array_elements(r.charge_lines) line) l

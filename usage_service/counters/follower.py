@@ -1,4 +1,4 @@
-"""Brings what was committed to Redis: at once when all is well, from PostgreSQL when Redis was away or has gone back in time."""
+"""Applies committed events to Redis: directly in normal operation, from PostgreSQL after Redis was away or was restored."""
 
 import asyncio
 import logging
@@ -25,15 +25,15 @@ _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 2.0
 _SWEEP_INTERVAL_S: Final = 3.0
 _ORGANIZATIONS_PER_PAGE: Final = 500
-_ORGANIZATIONS_AT_ONCE: Final = 8
+_CONCURRENT_ORGANIZATIONS: Final = 8
 _MAX_WAITING_EVENTS: Final = 50_000
 
 
 class CounterFollower:
     """Keeps Redis in step with the ledgers.
 
-    Events wait here only while Redis takes them. An organization that falls behind is remembered by name alone, and brought up
-    from PostgreSQL; so memory is bounded, and settlement never waits for Redis.
+    Events are queued only while Redis accepts them. For an organization that falls behind, only its id is kept, and its
+    events are read from PostgreSQL. So memory is bounded, and settlement never waits for Redis.
     """
 
     def __init__(self, redis: ScriptClient, events: LedgerEvents) -> None:
@@ -45,7 +45,7 @@ class CounterFollower:
         self._lagging: set[str] = set()
         self._applying = False
         self.lag_events = 0
-        """Events that Redis had not taken at the last comparison, of all organizations together."""
+        """Events of all organizations that Redis had not applied at the last sweep."""
         self._committed = asyncio.Event()
         self._behind = asyncio.Event()
         self._in_step = asyncio.Event()
@@ -57,7 +57,7 @@ class CounterFollower:
         return frozenset(self._lagging)
 
     def committed(self, recorded: Sequence[RecordedSettlement]) -> None:
-        """Takes note of settlements that are on the books."""
+        """Queues settlements that have been committed."""
         for record in recorded:
             organization = record.settlement.hold.claims.organization
             if organization in self._lagging:
@@ -68,29 +68,29 @@ class CounterFollower:
             self._waiting.setdefault(organization, []).append(_event_of(record))
             self._waiting_count += 1
         self._committed.set()
-        self._look_whether_in_step()
+        self._update_in_step()
 
     def ledger_changed(self, organization: str) -> None:
-        """Takes note of a posting that was not a settlement."""
+        """Handles a posting that is not a settlement."""
         self._fall_behind(organization)
 
     async def follow(self) -> None:
-        """Applies what is committed until cancelled."""
+        """Applies committed events until canceled."""
         while True:
             await self._committed.wait()
             self._committed.clear()
             await self._apply_waiting()
-            self._look_whether_in_step()
+            self._update_in_step()
 
     async def recover(self) -> None:
-        """Brings up who is behind until cancelled, trying again with growing pauses of at most two seconds."""
+        """Catches up organizations that are behind until canceled. Retries with growing pauses of at most two seconds."""
         backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         while True:
             await self._behind.wait()
             self._behind.clear()
-            gate = asyncio.Semaphore(_ORGANIZATIONS_AT_ONCE)
+            gate = asyncio.Semaphore(_CONCURRENT_ORGANIZATIONS)
             await asyncio.gather(*(self._catch_up(gate, organization) for organization in tuple(self._lagging)))
-            self._look_whether_in_step()
+            self._update_in_step()
             if self._lagging:
                 await asyncio.sleep(backoff.failed())
                 self._behind.set()
@@ -98,8 +98,10 @@ class CounterFollower:
                 backoff.succeeded()
 
     async def sweep(self) -> None:
-        """Looks for organizations that are behind without anybody knowing, at the start and every few seconds until cancelled:
-        after a crash between commit and counters, and after Redis was restored to an earlier moment.
+        """Finds organizations that are behind unnoticed: once at the start, and every few seconds until canceled.
+
+        That happens after a crash between the commit and the update of Redis, and after Redis was restored from a
+        snapshot.
         """
         while True:
             try:
@@ -109,21 +111,21 @@ class CounterFollower:
             await asyncio.sleep(_SWEEP_INTERVAL_S)
 
     async def in_step(self) -> None:
-        """Waits until everything noted is applied."""
+        """Waits until every queued event is applied."""
         await self._in_step.wait()
 
-    def _look_whether_in_step(self) -> None:
+    def _update_in_step(self) -> None:
         if self._waiting or self._lagging or self._applying:
             self._in_step.clear()
         else:
             self._in_step.set()
 
     def _fall_behind(self, organization: str) -> None:
-        """From now on the organization is brought up from PostgreSQL; its waiting events are there too."""
+        """Marks the organization to be caught up from PostgreSQL, which also has its queued events."""
         self._lagging.add(organization)
         self._waiting_count -= len(self._waiting.pop(organization, ()))
         self._behind.set()
-        self._look_whether_in_step()
+        self._update_in_step()
 
     async def _sweep_once(self) -> None:
         after = ""
@@ -132,7 +134,7 @@ class CounterFollower:
             applied = await applied_sequences(self._redis, [organization for organization, _ in heads])
             for organization, sequence in heads:
                 lag_events += max(0, sequence - applied[organization]) if applied[organization] != UNKNOWN else 0
-                # What is waiting here will be applied without our help.
+                # Queued events will be applied anyway.
                 if UNKNOWN < applied[organization] < sequence and organization not in self._waiting:
                     self.ledger_changed(organization)
             after = heads[-1][0]
@@ -140,14 +142,14 @@ class CounterFollower:
 
     async def _apply_waiting(self) -> None:
         waiting, self._waiting, self._waiting_count = self._waiting, {}, 0
-        gate = asyncio.Semaphore(_ORGANIZATIONS_AT_ONCE)
+        gate = asyncio.Semaphore(_CONCURRENT_ORGANIZATIONS)
         self._applying = True
         await asyncio.gather(*(self._apply(gate, organization, events) for organization, events in waiting.items()))
         self._applying = False
 
     async def _apply(self, gate: asyncio.Semaphore, organization: str, events: list[CounterEvent]) -> None:
-        """Applies events in order; where one is missing in between, the rest is left to catching up."""
-        # Batches of several workers may be noted in another order than they were committed in.
+        """Applies events in order. If one is missing in between, `_catch_up` applies the rest."""
+        # Concurrent workers may queue batches in another order than they were committed.
         events.sort(key=lambda event: event.sequence)
         first, last = events[0].sequence, events[-1].sequence
         if last - first != len(events) - 1:
@@ -166,11 +168,11 @@ class CounterFollower:
             self._fall_behind(organization)
 
     async def _catch_up(self, gate: asyncio.Semaphore, organization: str) -> None:
-        """Applies from PostgreSQL whatever Redis does not have. Stops being behind only after a look that found nothing more."""
+        """Applies from PostgreSQL whatever Redis lacks, until a read finds nothing more."""
         async with gate:
             try:
                 applied = (await applied_sequences(self._redis, [organization]))[organization]
-                # Whatever commits from here on is noted and waits; what committed before is read below.
+                # Later commits are queued from here on; earlier ones are read below.
                 self._lagging.discard(organization)
                 while applied != UNKNOWN and (events := await self._events.after(organization, applied)):
                     applied = await self._counters.apply(organization, applied, events)
@@ -181,7 +183,7 @@ class CounterFollower:
 
 def _event_of(record: RecordedSettlement) -> CounterEvent:
     hold = record.settlement.hold
-    # A correction finds its hold released by the expiry.
+    # The expiry of a corrected hold has already released it.
     releases = record.corrects is None
     return CounterEvent(
         sequence=record.sequence,
@@ -197,7 +199,7 @@ def _event_of(record: RecordedSettlement) -> CounterEvent:
 
 @asynccontextmanager
 async def running(follower: CounterFollower, finish_timeout_ms: int) -> AsyncIterator[None]:
-    """Follows while the context is open; closing brings Redis up to date, for a bounded time."""
+    """Follows while the context is open. On exit, gives Redis a bounded time to catch up."""
     tasks = [start(work) for work in (follower.follow(), follower.recover(), follower.sweep())]
     try:
         yield

@@ -10,8 +10,8 @@ from gateway_core.stores.redis.hold_counters import CounterEvent
 
 EVENTS_PER_PAGE: Final = 1_000
 
-# Records and corrections move the pool by themselves; their transfers bear the same numbers and are left out. A page is a range of
-# numbers, of which every one is an event: so each part is read by its index, however much lies behind the page.
+# Records and corrections move the pool themselves. Their transfers have the same numbers and are excluded. A page is a
+# range of consecutive numbers, so PostgreSQL reads each part by its index, however much lies beyond the page.
 _EVENTS: Final = """
 SELECT sequence, hold_id, hold_nano_credits AS held, charge_nano_credits AS charge, -charge_nano_credits AS pool_delta,
        counters || coalesce(later_counters, '{}') AS counters,
@@ -34,13 +34,13 @@ SELECT sequence, NULL, 0, 0,
 
 
 class LedgerEvents:
-    """Reads what happened in ledgers."""
+    """Reads the events of ledgers."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
     async def after(self, organization: str, sequence: int) -> Sequence[CounterEvent]:
-        """The next page of an organization's events; empty at the end of its ledger."""
+        """Returns the next page of an organization's events after `sequence`; empty at the end of its ledger."""
         async with acting_for(self._pool, organization) as connection:
             rows = await connection.fetch(_EVENTS, organization, sequence, sequence + EVENTS_PER_PAGE)
         return [
@@ -58,7 +58,7 @@ class LedgerEvents:
         ]
 
     async def heads(self, after_organization: str, limit: int) -> Sequence[tuple[str, int]]:
-        """The last sequence number of every organization that has events, a page at a time in the order of their ids."""
+        """Returns a page of organizations that have events, by id, with their last sequence numbers."""
         async with acting_for(self._pool, EVERY_ORGANIZATION) as connection:
             rows = await connection.fetch(
                 "SELECT organization_id, sequence FROM ledger_heads WHERE sequence > 0 AND organization_id > $1"

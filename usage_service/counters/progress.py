@@ -8,14 +8,14 @@ from gateway_core.stores.redis.keys import holds_key, pool_key
 from gateway_core.stores.redis.pipelined import ScriptClient
 
 UNKNOWN = -1
-"""Redis holds no pool of the organization: there is nothing to keep up, it is seeded when needed."""
+"""Redis has no pool of the organization. There is nothing to update: the pool is rebuilt when it is needed."""
 
 _APPLIED: Final = "return redis.call('HGET', KEYS[1], 'sequence')"
 _COUNTED: Final = "return {redis.call('HGET', KEYS[1], 'generation'), redis.call('HKEYS', KEYS[2])}"
 
 
 async def applied_sequences(client: ScriptClient, organizations: Sequence[str]) -> dict[str, int]:
-    """The last sequence applied for each organization, or UNKNOWN; all are asked at once."""
+    """Returns the last sequence applied for each organization, or UNKNOWN. Queries all of them concurrently."""
     applied = client.register_script(_APPLIED)
     answers = await asyncio.gather(*(applied(keys=[pool_key(organization)]) for organization in organizations))
     return {
@@ -25,7 +25,10 @@ async def applied_sequences(client: ScriptClient, organizations: Sequence[str]) 
 
 
 async def counted_holds(client: ScriptClient, organization: str) -> tuple[str | None, frozenset[str]]:
-    """The generation of an organization's pool, None without one, and the ids of the open holds it counts, at one moment."""
+    """Returns the generation of an organization's pool and the ids of the open holds that it counts, at one moment.
+
+    The generation is None if there is no pool.
+    """
     counted = client.register_script(_COUNTED)
     generation, hold_ids = await counted(keys=[pool_key(organization), holds_key(organization)])
     return generation, frozenset(hold_ids)

@@ -1,8 +1,9 @@
-"""Compares the open holds that Redis counts with the register, and has what differs rebuilt.
+"""Compares the open holds that Redis counts with the holds table, and drops pools that differ so that they are rebuilt.
 
-A hold that Redis counts and nobody registered (its authz_service was killed in between, or Redis is from an old snapshot) would
-block budget for ever; one that is registered and not counted (it reached the register after Redis was rebuilt) would let others
-take its budget. Either must be seen twice in a row, so that what is merely on its way is left alone.
+A hold that only Redis counts would block budget forever: its authz_service was killed before recording it, or Redis was
+restored from an old snapshot. A hold that only the holds table has would let other calls spend its budget: it was
+recorded after Redis was rebuilt. A difference counts only if two comparisons in a row find it, because the hold may
+merely be on its way.
 """
 
 import asyncio
@@ -27,19 +28,20 @@ logger = logging.getLogger(__name__)
 _ORGANIZATIONS_PER_PAGE: Final = 500
 
 Differences = frozenset[tuple[str, str]]
-"""Generation of the pool and hold id of everything that is on one side only."""
+"""Pool generation and hold id of every hold that is on one side only."""
 
 
 class Reconciler:
-    """Looks at every organization that Redis knows, again and again."""
+    """Compares every organization that Redis knows, repeatedly."""
 
     def __init__(self, redis: ScriptClient, pool: asyncpg.Pool, interval_ms: int) -> None:
-        """Prepares a reconciler.
+        """Creates a reconciler.
 
         Args:
-            redis: where holds are counted.
-            pool: connections that may read the register.
-            interval_ms: between two looks: longer than a hold needs to the register, and a settlement to Redis.
+            redis: the Redis that counts holds.
+            pool: connections that may read the holds table.
+            interval_ms: time between two comparisons. It must exceed the time that a hold needs to reach the holds
+                table, and a settlement to reach Redis.
         """
         self._redis = redis
         self._counters = HoldCounters(redis)
@@ -51,18 +53,19 @@ class Reconciler:
         """Pools dropped since the start."""
 
     async def run(self) -> None:
-        """Looks until cancelled."""
+        """Compares until canceled."""
         while True:
             try:
                 await self.look()
             except (*UNAVAILABLE, asyncpg.PostgresError, RedisError) as error:
-                # What was seen before the gap may have been on its way then: two looks in a row have to agree.
+                # Differences seen before the failure may have been holds on their way. Start over: two comparisons in a
+                # row must agree.
                 self._seen.clear()
                 logger.info("open holds cannot be compared", extra={"error": type(error).__name__})
             await asyncio.sleep(self._interval_s)
 
     async def look(self) -> None:
-        """Compares once; drops the pools that differ in the same holds as at the last look."""
+        """Compares once. Drops the pools with a difference that the last comparison found too."""
         seen: dict[str, Differences] = {}
         after = ""
         while heads := await self._events.heads(after, _ORGANIZATIONS_PER_PAGE):
@@ -88,7 +91,7 @@ class Reconciler:
         if await self._counters.drop_pool(organization, generation):
             self.rebuilt += 1
             logger.warning(
-                "Redis and the register differ: counters are rebuilt",
+                "Redis and the holds table differ: rebuilding counters",
                 extra={"organization": organization, "holds": len(lasting)},
             )
 

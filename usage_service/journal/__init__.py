@@ -1,1 +1,1 @@
-"""Follows Envoy's journal file: reading, replay, rotation."""
+"""Follows Envoy's journal file: reading, replay and rotation."""

@@ -1,4 +1,4 @@
-"""Reads the journal as it grows: complete lines only, some way behind its end, across rotation, replacement and truncation."""
+"""Reads the journal as it grows: complete lines only, with a delay, across rotation, replacement and truncation."""
 
 import hashlib
 import logging
@@ -15,35 +15,35 @@ from usage_service.journal.store import JournalPosition
 logger = logging.getLogger(__name__)
 
 PAGE_BYTES: Final = 1024 * 1024
-"""How much is read at once; also the longest line: a longer one is passed over."""
+"""How much is read at a time. It is also the longest line: a longer one is skipped."""
 
 HEAD_BYTES: Final = 4_096
-"""How much of a file's beginning tells it from every other: a line holds a hold's signature within this length."""
+"""How much of a file's beginning identifies it. A line contains the signature of a hold within this length."""
 
 
 @dataclass(frozen=True, slots=True)
 class JournalLines:
-    """Consecutive lines, each with its place in the file, and the position behind them."""
+    """Consecutive lines, each with its byte offset, and the position after them."""
 
     lines: tuple[tuple[int, bytes], ...]
     end: JournalPosition
     passed_over: int = 0
-    """Lines that were too long, or torn for ever."""
+    """Lines that were too long, or that were torn and will never be completed."""
 
 
 class JournalFile:
-    """A cursor in the journal. Its methods block; they are made for a thread of their own, one call at a time."""
+    """A cursor in the journal. Its methods block: run them in a thread, one at a time."""
 
     def __init__(
         self, segments: JournalSegments, position: JournalPosition | None, delay_s: float, clock: Callable[[], float]
     ) -> None:
-        """Prepares a cursor; the file need not exist yet.
+        """Creates a cursor. The file need not exist yet.
 
         Args:
             segments: the journal and its segments.
-            position: where to go on; None for the start of what is not settled.
-            delay_s: what was written later than this long ago is not read yet. What is there at the start is.
-            clock: monotonic seconds.
+            position: where to resume; None for the first file that is not settled.
+            delay_s: how old lines must be to be read. Lines that exist at the start are read immediately.
+            clock: returns monotonic seconds.
         """
         self._segments = segments
         self._stored = position
@@ -57,11 +57,11 @@ class JournalFile:
         self._sizes: deque[tuple[float, int]] = deque()
         self._readable = 0
         self.is_caught_up = False
-        """Whether everything that was there at the start has been read."""
+        """Whether everything that existed at the start has been read."""
 
     @property
     def position(self) -> JournalPosition | None:
-        """Behind the last line read; None while no file is open."""
+        """The position after the last line read; None while no file is open."""
         return None if self._descriptor is None else self._here()
 
     def close(self) -> None:
@@ -71,14 +71,14 @@ class JournalFile:
             self._descriptor = None
 
     def read(self) -> JournalLines | None:
-        """The next lines; None when there are none to be read yet."""
+        """Returns the next lines; None if there are none to read yet."""
         lines = self._read(self._descriptor) if self._descriptor is not None else self._open_first()
         if lines is None:
             self.is_caught_up = True
         return lines
 
     def remaining_bytes(self) -> int:
-        """What is behind the position, in this file and in those that follow it."""
+        """Returns the number of bytes after the position, in this file and those that follow it."""
         if self._descriptor is None:
             return 0
         size = os.fstat(self._descriptor).st_size - self._offset
@@ -100,11 +100,11 @@ class JournalFile:
         return page
 
     def _page(self, chunk: bytes) -> JournalLines | None:
-        """Advances over the complete lines of a chunk."""
+        """Advances past the complete lines of a chunk and returns them."""
         length = chunk.rfind(b"\n") + 1
         if length == 0:
             if len(chunk) < PAGE_BYTES:
-                return None  # A torn line: its rest is still to come.
+                return None  # A torn line: the rest has not been written yet.
             self._advance(chunk)
             return JournalLines((), self._here(), passed_over=1)
         lines = []
@@ -120,7 +120,7 @@ class JournalFile:
         self._offset += len(chunk)
 
     def _open_first(self) -> JournalLines | None:
-        """Opens the file that the stored position belongs to, wherever it was moved, else what is to be read first."""
+        """Opens the file of the stored position, even if it was moved; else the first file to read."""
         stored = self._stored
         if stored is not None:
             for path in (*self._segments.beside(), self._segments.journal):
@@ -132,7 +132,7 @@ class JournalFile:
                     self._begin(descriptor, stored.byte_offset, head)
                     return self._read(descriptor)
                 os.close(descriptor)
-                logger.warning("journal was recreated; it is read from its start")
+                logger.warning("journal was recreated: reading it from its start")
         try:
             descriptor = os.open(self._segments.first(), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -148,30 +148,30 @@ class JournalFile:
         logger.info("reading journal", extra={"byte_offset": offset, "size_bytes": status.st_size})
 
     def _observe(self, size: int) -> None:
-        """Lets the end move forward to where the file ended `delay_s` ago."""
+        """Moves the readable end forward to where the file ended `delay_s` seconds ago."""
         now = self._clock()
         self._sizes.append((now, size))
         while self._sizes and self._sizes[0][0] <= now - self._delay_s:
             self._readable = self._sizes.popleft()[1]
 
     def _reset_if_recreated(self, descriptor: int, size: int) -> None:
-        """Goes back to the start of a file that was emptied, even if it has already grown beyond the position again."""
+        """Returns to the start of a file that was emptied, even if it has already grown beyond the position again."""
         if size >= self._offset and os.pread(descriptor, len(self._head), 0) == self._head:
             return
-        logger.warning("journal was recreated; reading it from its start", extra={"byte_offset": self._offset})
+        logger.warning("journal was recreated: reading it from its start", extra={"byte_offset": self._offset})
         self._sizes.clear()
         self._readable = self._offset = 0
         self._head = b""
 
     def _leave(self, descriptor: int) -> JournalLines | None:
-        """Goes on with the file after this one; a line torn at its end will never be completed.
+        """Continues with the next file. A line torn at the end of this one will never be completed.
 
-        None while there is none, so that this one may still be written, and when it was until just now.
+        Returns None if there is no next file, because this one may still be written, or if this one was just written.
         """
         following = self._open_following()
         if following is None:
             return None
-        # Only now that another file is written, the size of this one is final.
+        # The size of this file is final only now that Envoy writes another one.
         size = os.fstat(descriptor).st_size
         if size != self._readable:
             os.close(following)

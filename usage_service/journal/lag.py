@@ -1,4 +1,4 @@
-"""How far settlement from the journal is behind the journal's end."""
+"""How far settlement from the journal is behind the end of the journal."""
 
 from collections import deque
 from collections.abc import Callable
@@ -9,17 +9,17 @@ _MAX_MARKS: Final = 1_000
 
 
 class JournalLag:
-    """Written by the replay, read by the metrics from a thread of theirs."""
+    """The lag of the journal. The replay writes it; the metrics read it from a thread of their own."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._settled = 0
         self._marks: deque[tuple[float, int]] = deque()
         self.size_bytes = 0
-        """Not settled yet. Of the last second there is always something: the journal is read with a delay."""
+        """Bytes not settled yet. Rarely 0 under load, because the journal is read with a delay."""
 
     def observe(self, remaining_bytes: int) -> None:
-        """Takes note of what is not settled now."""
+        """Records how many bytes are not settled now."""
         now = self._clock()
         self.size_bytes = remaining_bytes
         if remaining_bytes == 0:
@@ -31,14 +31,14 @@ class JournalLag:
             self._marks.append((now, end))
 
     def settle(self, size_bytes: int) -> None:
-        """Takes note of progress."""
+        """Records that this many bytes were settled."""
         self._settled += size_bytes
         while self._marks and self._marks[0][1] <= self._settled:
             self._marks.popleft()
 
     @property
     def age_s(self) -> float:
-        """How long ago the oldest of what is not settled was seen in the journal."""
+        """Seconds since the oldest unsettled bytes were first seen in the journal; 0 if there are none."""
         try:
             return self._clock() - self._marks[0][0]
         except IndexError:

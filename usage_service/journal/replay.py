@@ -1,4 +1,4 @@
-"""Settles from the journal what the access-log stream did not bring."""
+"""Settles from the journal the calls that the access-log stream did not deliver."""
 
 import asyncio
 import logging
@@ -11,22 +11,22 @@ from typing import Final, Protocol
 
 import asyncpg
 
-from gateway_core.contract.call_line import CallLine
+from gateway_core.contract.access_log_line import CallLine
 from gateway_core.runtime.background import in_background
 from gateway_core.runtime.settings import UsageSettings
 from gateway_core.stores.postgres.connections import UNAVAILABLE
-from usage_service.journal.file import JournalFile, JournalLines
-from usage_service.journal.lag import JournalLag
-from usage_service.journal.rotation import JournalRotation, reopen_through
-from usage_service.journal.segments import JournalSegments, journal_name
-from usage_service.journal.store import JournalClaim, JournalPosition
-from usage_service.reports import (
+from usage_service.call_reports import (
     MalformedReportError,
     report_of,
     statement_of,
     values_behind_tear,
     values_of_line,
 )
+from usage_service.journal.file import JournalFile, JournalLines
+from usage_service.journal.lag import JournalLag
+from usage_service.journal.rotation import JournalRotation, reopen_through
+from usage_service.journal.segments import JournalSegments, journal_name
+from usage_service.journal.store import JournalClaim, JournalPosition
 from usage_service.settlement.entries import Entry, Origin, Page, RecentSettlements, SettlementCounts
 
 logger = logging.getLogger(__name__)
@@ -36,16 +36,16 @@ _RETRY_S: Final = 0.5
 
 
 class Claim(Protocol):
-    """The right to replay, and where the reader's place is remembered. Errors of asyncpg mean that it may be lost."""
+    """The right to replay, and the stored position of the reader. An error of asyncpg means that the right may be lost."""
 
     async def load(self) -> JournalPosition | None:
-        """The stored place."""
+        """Returns the stored position; None if there is none."""
 
     async def store(self, position: JournalPosition) -> None:
-        """Remembers a place."""
+        """Stores a position."""
 
     def give_up(self) -> None:
-        """Lets another process have it."""
+        """Releases the right, so that another process can take it."""
 
 
 AttemptClaim = Callable[[], Awaitable[Claim | None]]
@@ -53,18 +53,18 @@ AttemptClaim = Callable[[], Awaitable[Claim | None]]
 
 @dataclass(frozen=True, slots=True)
 class JournalFiles:
-    """The files of one journal, and what becomes of them."""
+    """The files of one journal, and how they are read and kept."""
 
     segments: JournalSegments
     rotation: JournalRotation | None
     delay_s: float
-    """How far behind its end the journal is read, so that the stream settles first."""
+    """How many seconds behind its end the journal is read, so that the stream settles first."""
     keep_segments: int
-    """How many settled segments stay."""
+    """How many settled segments are kept."""
 
     @classmethod
     def of(cls, settings: UsageSettings) -> "JournalFiles":
-        """The journal that the settings name."""
+        """Returns the journal that the settings name."""
         segments = JournalSegments(settings.journal_file)
         rotation = None
         if settings.envoy_admin_url is not None:
@@ -74,7 +74,7 @@ class JournalFiles:
 
 
 class JournalReplay:
-    """Follows the journal, one process at a time. Its place is stored only after everything before it is settled."""
+    """Follows the journal, in one process at a time. It stores a position only after everything before it is settled."""
 
     def __init__(
         self,
@@ -84,13 +84,13 @@ class JournalReplay:
         recent: RecentSettlements,
         counts: SettlementCounts,
     ) -> None:
-        """Prepares a replay.
+        """Creates a replay.
 
         Args:
-            files: the journal; it may appear later.
-            attempt_claim: takes the right to replay it; None while another process has it.
+            files: the journal. It need not exist yet.
+            attempt_claim: takes the right to replay it; returns None while another process has it.
             submit: queues an entry for settlement.
-            recent: reports settled already.
+            recent: the reports settled last.
             counts: where bad lines are counted.
         """
         self._files = files
@@ -101,23 +101,23 @@ class JournalReplay:
         self._stored: JournalPosition | None = None
         self.lag = JournalLag(time.monotonic)
         self.caught_up = asyncio.Event()
-        """Set once everything is settled that was in the journal when this process began to read it."""
+        """Set once everything that was in the journal when this process began to read it is settled."""
         self.is_reading = False
-        """Whether this process is the one that replays."""
+        """Whether this process currently replays the journal."""
 
     async def run(self) -> None:
-        """Replays until cancelled, whenever no other process does."""
+        """Replays until canceled, whenever no other process does."""
         while True:
             try:
                 claim = await self._attempt_claim()
                 if claim is not None:
                     await self._read_with(claim)
             except (*UNAVAILABLE, asyncpg.PostgresError) as error:
-                logger.warning("journal waits", extra={"error": type(error).__name__})
+                logger.warning("journal replay is waiting", extra={"error": type(error).__name__})
             await asyncio.sleep(_RETRY_S)
 
     async def _read_with(self, claim: Claim) -> None:
-        """Replays until the claim is lost, which raises."""
+        """Replays until an error shows that the claim is lost."""
         try:
             self._stored = None
             file = JournalFile(self._files.segments, await claim.load(), self._files.delay_s, time.monotonic)
@@ -132,7 +132,7 @@ class JournalReplay:
             claim.give_up()
 
     async def _step(self, file: JournalFile, claim: Claim) -> None:
-        # Shielded: a cancelled reader must not leave a thread behind that reads a closed file.
+        # Shielded: a canceled reader must not leave a thread that reads a closed file.
         looking = asyncio.ensure_future(asyncio.to_thread(self._look, file))
         try:
             lines = await asyncio.shield(looking)
@@ -151,7 +151,7 @@ class JournalReplay:
         await asyncio.sleep(_LOOK_INTERVAL_S)
 
     def _look(self, file: JournalFile) -> JournalLines | None:
-        """Everything that touches the disk, in one thread."""
+        """Does everything that touches the disk, in one thread."""
         if self._files.rotation is not None:
             self._files.rotation.look(file.position)
         self.lag.observe(file.remaining_bytes())
@@ -169,12 +169,12 @@ class JournalReplay:
         await self._note_stored(lines.end)
 
     def _news_of(self, offset: int, line: bytes, page: Page) -> Entry | None:
-        """The call of a line, unless the stream has brought it."""
+        """Returns the call of a line; None if the stream has already delivered it or the line is bad."""
         try:
             return self._entry_of(values_of_line(line), page)
         except MalformedReportError as error:
             self._counts.bad_lines += 1
-            logger.warning("bad journal line was skipped", extra={"byte_offset": offset, "reason": str(error)})
+            logger.warning("skipped a bad journal line", extra={"byte_offset": offset, "reason": str(error)})
         values = values_behind_tear(line)
         return None if values is None else self._entry_of(values, page)
 
@@ -185,7 +185,7 @@ class JournalReplay:
         return Entry(report_of(values), Origin.JOURNAL, page, statement)
 
     async def _note_stored(self, position: JournalPosition) -> None:
-        """Files before the one of a stored position are needed no more."""
+        """Retires the files before the one of the stored position: they are no longer needed."""
         before, self._stored = self._stored, position
         if before is not None and before.inode == position.inode:
             self.lag.settle(position.byte_offset - before.byte_offset)
@@ -193,11 +193,11 @@ class JournalReplay:
         try:
             await asyncio.to_thread(self._files.segments.retire_before, position.inode, self._files.keep_segments)
         except OSError as error:
-            logger.warning("settled journal segments stay", extra={"error": str(error)})
+            logger.warning("settled journal segments could not be retired", extra={"error": str(error)})
 
 
 def claim_with(settings: UsageSettings, role: str, journal: Path) -> AttemptClaim:
-    """Claims of a journal in PostgreSQL."""
+    """Returns a function that claims a journal in PostgreSQL."""
 
     async def attempt() -> Claim | None:
         return await JournalClaim.attempt(settings, role, await asyncio.to_thread(journal_name, journal))

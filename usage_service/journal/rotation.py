@@ -1,8 +1,9 @@
-"""Sets the journal aside when it has grown, and has Envoy open a new one.
+"""Rotates the journal when it has grown: sets its file aside and asks Envoy to open a new one.
 
-Only whoever reads the journal may do this, while it reads the file that Envoy writes: so at most one segment waits to be
-settled, and its end is certain once Envoy has opened the next file. Envoy opens it with the first line that it writes after
-the request, and a new Envoy with its start; until then lines go to the segment, and nothing is lost whoever dies in between.
+Only the process that reads the journal may rotate it, and only while it reads the file that Envoy writes. So at most
+one segment waits to be settled, and its end is final once Envoy has opened the next file. Envoy opens that file with
+the first line after the request, and a new Envoy opens it at its start. Until then Envoy writes to the segment, so
+nothing is lost if any process dies in between.
 """
 
 import http.client
@@ -22,18 +23,18 @@ _FAILURES: Final = (OSError, http.client.HTTPException)
 
 
 class JournalRotation:
-    """Looks at the size of one journal. Its methods block."""
+    """Rotates one journal by size. Its methods block."""
 
     def __init__(
         self, segments: JournalSegments, rotate_bytes: int, reopen: Callable[[], None], clock: Callable[[], float]
     ) -> None:
-        """Prepares a rotation.
+        """Creates a rotation.
 
         Args:
-            segments: the files.
-            rotate_bytes: the size from which on the journal is set aside.
-            reopen: asks Envoy to open its journal anew; raises `OSError` or `http.client.HTTPException` when it does not.
-            clock: monotonic seconds.
+            segments: the files of the journal.
+            rotate_bytes: the size at which the journal is set aside.
+            reopen: asks Envoy to reopen its journal; raises `OSError` or `http.client.HTTPException` on failure.
+            clock: returns monotonic seconds.
         """
         self._segments = segments
         self._rotate_bytes = rotate_bytes
@@ -43,7 +44,7 @@ class JournalRotation:
         self._next_attempt_s = -float("inf")
 
     def look(self, position: JournalPosition | None) -> None:
-        """Rotates when it is time. Failures are logged; the next look tries again, a second later at the earliest."""
+        """Rotates the journal if it is time. Logs failures; a later call retries, after a second at the earliest."""
         if self._clock() < self._next_attempt_s:
             return
         try:
@@ -56,7 +57,7 @@ class JournalRotation:
         try:
             status = self._segments.journal.stat()
         except FileNotFoundError:
-            # Set aside, perhaps by a predecessor that was killed before it could ask.
+            # A predecessor may have set it aside and been killed before it could ask Envoy.
             if not self._is_asked and self._segments.listed():
                 self._reopen()
                 self._is_asked = True
@@ -71,7 +72,7 @@ class JournalRotation:
 
 
 def reopen_through(envoy_admin_url: str) -> Callable[[], None]:
-    """A request to Envoy's admin page.
+    """Returns a function that asks Envoy's admin interface to reopen its logs.
 
     Args:
         envoy_admin_url: `http://host:port`.

@@ -1,7 +1,8 @@
-"""The files of a journal: the one that Envoy writes, and the numbered segments that were set aside from it.
+"""The files of a journal: the one that Envoy writes, and the numbered segments that were set aside.
 
-`usage.log` is written. `usage.log.000007` was set aside and may hold what is not settled. `usage.log.000006.settled`
-is settled to its end and kept for a while, so that a database restored to an earlier moment can be brought up again.
+Envoy writes `usage.log`. `usage.log.000007` was set aside and may contain calls that are not settled.
+`usage.log.000006.settled` is completely settled. It is kept for a while, so that a database restored from a backup can
+settle it again.
 """
 
 import logging
@@ -30,35 +31,35 @@ class Segment:
 
 
 class JournalSegments:
-    """The files beside one journal. All methods block, and raise `OSError` where the directory does."""
+    """The files of one journal. All methods block, and raise `OSError` if the directory cannot be used."""
 
     def __init__(self, journal: Path) -> None:
         self.journal = journal
         self._pattern = re.compile(rf"{re.escape(journal.name)}\.(\d{{{_NUMBER_DIGITS},}})({re.escape(_SETTLED)})?")
 
     def listed(self) -> list[Segment]:
-        """All segments, oldest first."""
+        """Returns all segments, oldest first."""
         matches = ((path, self._pattern.fullmatch(path.name)) for path in self._files())
         segments = [Segment(int(match[1]), path, match[2] is not None) for path, match in matches if match]
         return sorted(segments, key=lambda segment: segment.number)
 
     def beside(self) -> list[Path]:
-        """Every file whose name begins with the journal's: also where another program may have moved it."""
+        """Returns every file whose name begins with the journal's, including files that another program renamed."""
         name = self.journal.name
         return sorted(path for path in self._files() if path.name.startswith(name) and path.name != name)
 
     def set_aside(self) -> None:
-        """Gives the journal's file a number. Whoever has it open goes on writing to it."""
+        """Renames the journal to the next segment. A process that has the file open keeps writing to it."""
         numbers = [segment.number for segment in self.listed()]
         number = max(numbers, default=_FIRST_NUMBER - 1) + 1
         self.journal.rename(self.journal.with_name(f"{self.journal.name}.{number:0{_NUMBER_DIGITS}}"))
 
     def retire_before(self, inode: int, keep: int) -> None:
-        """Marks what comes before a file as settled, and deletes what is settled but for the newest.
+        """Marks the segments before a file as settled, and deletes all but the newest settled segments.
 
         Args:
-            inode: of the journal or a segment; a position in it must be stored already.
-            keep: how many settled segments stay.
+            inode: the inode of the journal or a segment. A position in it must already be stored.
+            keep: how many settled segments to keep.
         """
         for segment in self._before(inode):
             if not segment.is_settled:
@@ -69,7 +70,7 @@ class JournalSegments:
             segment.path.unlink(missing_ok=True)
 
     def following(self, inode: int) -> Path:
-        """What is read after a file: the next segment, or the journal; after the journal nothing but itself."""
+        """Returns the file to read after a file: the next segment, or the journal. The journal is followed by itself."""
         if inode_of(self.journal) == inode:
             return self.journal
         segments = self.listed()
@@ -79,7 +80,7 @@ class JournalSegments:
         return self.first()
 
     def first(self) -> Path:
-        """Where reading begins when nothing is known: the oldest segment that is not settled, or the journal."""
+        """Returns the file to read first without a stored position: the oldest unsettled segment, or the journal."""
         return next((segment.path for segment in self.listed() if not segment.is_settled), self.journal)
 
     def _before(self, inode: int) -> list[Segment]:
@@ -97,7 +98,7 @@ class JournalSegments:
 
 
 def inode_of(path: Path) -> int | None:
-    """None for a file that is not there."""
+    """Returns the inode of a file; None if it does not exist."""
     try:
         return path.stat().st_ino
     except FileNotFoundError:
@@ -105,9 +106,9 @@ def inode_of(path: Path) -> int | None:
 
 
 def journal_name(journal: Path) -> str:
-    """A name of this journal that no other of the deployment has, kept beside it, whatever its path and machine are.
+    """Returns a name that identifies this journal within the deployment, whatever its path and machine.
 
-    Where it cannot be written the path must do.
+    The name is stored in a file beside the journal. If that file cannot be written, the path is used.
 
     Raises:
         FileNotFoundError: the journal's directory does not exist.
@@ -115,7 +116,7 @@ def journal_name(journal: Path) -> str:
     file = journal.with_name(f"{journal.name}.name")
     try:
         if not file.exists():
-            # Written whole, then named: another process sees all of it or nothing.
+            # Write a draft, then link it: another process sees the whole name or no file.
             draft = file.with_name(f"{file.name}.{uuid.uuid4().hex}")
             try:
                 draft.write_text(uuid.uuid4().hex, encoding="ascii")
@@ -127,5 +128,5 @@ def journal_name(journal: Path) -> str:
     except FileNotFoundError:
         raise
     except OSError as error:
-        logger.warning("journal has no name beside it; its path is used", extra={"error": type(error).__name__})
+        logger.warning("cannot store a name beside the journal: using its path", extra={"error": type(error).__name__})
         return str(journal.absolute())

@@ -1,4 +1,4 @@
-"""How far each journal file has been settled, and who may settle from it."""
+"""How far each journal file is settled, and which process may settle from it."""
 
 import hashlib
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ class JournalPosition:
     inode: int
     byte_offset: int
     fingerprint: bytes | None = None
-    """SHA-256 of what the settled part begins with; None for a position stored before there were fingerprints."""
+    """SHA-256 of the beginning of the settled part; None for a position stored before fingerprints existed."""
 
 
 async def load_position(connection: Connection, journal: str) -> JournalPosition | None:
-    """The stored position; None for a journal never read."""
+    """Returns the stored position; None for a journal that was never read."""
     row = await connection.fetchrow(
         "SELECT inode, byte_offset, fingerprint FROM journal_offsets WHERE journal = $1", journal
     )
@@ -31,7 +31,7 @@ async def load_position(connection: Connection, journal: str) -> JournalPosition
 
 
 async def store_position(connection: Connection, journal: str, position: JournalPosition) -> None:
-    """Remembers a position. Only after everything before it is committed."""
+    """Stores a position. Call it only after everything before the position is committed."""
     await connection.execute(
         "INSERT INTO journal_offsets (journal, inode, byte_offset, fingerprint) VALUES ($1, $2, $3, $4)"
         " ON CONFLICT (journal) DO UPDATE SET inode = excluded.inode, byte_offset = excluded.byte_offset,"
@@ -44,10 +44,10 @@ async def store_position(connection: Connection, journal: str, position: Journal
 
 
 class JournalClaim:
-    """The right to replay one journal: an advisory lock, held by a connection of its own.
+    """The right to replay one journal: an advisory lock held by its own connection.
 
-    The position travels on the same connection. Whoever has lost the lock has lost the connection, and cannot move the
-    position of the one who took over.
+    The position is read and written on the same connection. A process that has lost the lock has lost the connection,
+    so it cannot move the position of its successor.
     """
 
     def __init__(self, connection: asyncpg.Connection, journal: str) -> None:
@@ -56,7 +56,7 @@ class JournalClaim:
 
     @classmethod
     async def attempt(cls, settings: DatabaseSettings, role: str, journal: str) -> Self | None:
-        """Takes the right; None while another process has it. Errors of asyncpg pass through."""
+        """Takes the right; returns None while another process has it. Errors of asyncpg pass through."""
         timeout_s = settings.database_timeout_ms / 1_000
         connection = await asyncpg.connect(
             settings.database_url.get_secret_value(),
@@ -74,18 +74,18 @@ class JournalClaim:
         return None
 
     async def load(self) -> JournalPosition | None:
-        """The stored position."""
+        """Returns the stored position; None for a journal that was never read."""
         return await load_position(self._connection, self._journal)
 
     async def store(self, position: JournalPosition) -> None:
-        """Remembers a position. Errors of asyncpg pass through: the right may be lost and is to be given up."""
+        """Stores a position. Errors of asyncpg pass through: the right may be lost, so give it up."""
         await store_position(self._connection, self._journal, position)
 
     def give_up(self) -> None:
-        """Ends the connection, and with it the right."""
+        """Closes the connection, which releases the right."""
         self._connection.terminate()
 
 
 def _lock_id(journal: str) -> int:
-    """One of the 2^64 advisory locks."""
+    """Returns one of the 2^64 advisory lock ids."""
     return int.from_bytes(hashlib.sha256(f"journal:{journal}".encode()).digest()[:8], signed=True)

@@ -1,1 +1,1 @@
-"""Settles calls: from a report to usage records, ledger transfers and resolved holds."""
+"""Settles calls: turns reports into usage records, ledger transfers and resolved holds."""

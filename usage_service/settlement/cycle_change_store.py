@@ -1,4 +1,4 @@
-"""Finds, among calls being settled, those that a change of a cycle overtook."""
+"""Finds calls whose budget changed its cycle while they were under way."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from usage_service.settlement.cycle_changes import ChangedCounter, PresentCycle,
 from usage_service.settlement.rows import RecordedSettlement
 
 _STALE_FOR_US: Final = 3_600 * 10**6
-"""Longer than any authz_service may place holds by a cycle that has changed: `identity_max_age_ms` is bounded by it."""
+"""Longer than an authz_service may place holds by a cycle that has changed: it bounds `identity_max_age_ms`."""
 
 _PRESENT: Final = """
 SELECT g.organization_id, g.scope_kind, g.scope_id, g.cycle, g.cycle_revision, o.time_zone
@@ -26,12 +26,16 @@ SELECT g.organization_id, g.scope_kind, g.scope_id, g.cycle, g.cycle_revision, o
 async def with_later_counters(
     connection: Connection, recorded: Sequence[RecordedSettlement], change_times: Mapping[str, datetime | None]
 ) -> Sequence[RecordedSettlement]:
-    """The settlements, each with the counters of now that it also counts in. Usually there is nothing to ask for.
+    """Adds to each settlement the current counters that it also counts in. Usually there are none, and no query is
+    made.
 
     Args:
         connection: holds the locks on the organizations' ledgers, so that no cycle changes meanwhile.
-        recorded: of any organizations.
-        change_times: when a cycle changed last, by organization.
+        recorded: settlements of any organizations.
+        change_times: when a cycle last changed, by organization.
+
+    Returns:
+        The settlements in the same order, with `later_counters` set.
     """
     until_us = {
         organization: change_time.timestamp() * 10**6 + _STALE_FOR_US
@@ -44,9 +48,9 @@ async def with_later_counters(
     present = await _present_cycles(connection, overtaken)
     clock = PeriodClock()
     changes: dict[tuple[str, int], tuple[ChangedCounter, ...]] = {}
-    """By organization and the identity of a hold's counters: the calls of a key share them."""
+    """By organization and the identity of a hold's counters, because the calls of a key share them."""
 
-    def told(entry: RecordedSettlement) -> RecordedSettlement:
+    def with_changes(entry: RecordedSettlement) -> RecordedSettlement:
         hold = entry.settlement.hold
         known_as = hold.claims.organization, id(hold.claims.counters)
         changed = changes.get(known_as)
@@ -58,7 +62,7 @@ async def with_later_counters(
             return entry
         return dataclasses.replace(entry, later_counters=later_counters(changed, hold.placed_epoch_us / 10**6, clock))
 
-    return [told(entry) for entry in recorded]
+    return [with_changes(entry) for entry in recorded]
 
 
 def _is_overtaken(entry: RecordedSettlement, until_us: Mapping[str, float]) -> bool:
@@ -69,7 +73,7 @@ def _is_overtaken(entry: RecordedSettlement, until_us: Mapping[str, float]) -> b
 async def _present_cycles(
     connection: Connection, overtaken: Sequence[RecordedSettlement]
 ) -> dict[str, dict[Scope, PresentCycle]]:
-    """By organization."""
+    """Returns the current cycles by organization and scope."""
     holds = (entry.settlement.hold for entry in overtaken)
     distinct = {(hold.claims.organization, id(hold.claims.counters)): hold.claims.counters for hold in holds}
     scopes = {

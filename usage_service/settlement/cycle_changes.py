@@ -1,4 +1,4 @@
-"""Calls under way while a budget gets another cycle: they count in the cycle that is valid when they are settled, too."""
+"""Calls that are under way while a budget changes its cycle. They also count in the cycle that is current at settlement."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ class PresentCycle:
 
 
 ChangedCounter = tuple[Counter, PresentCycle]
-"""A counter, and how its scope's budget is counted instead by now."""
+"""A counter, and how its scope's budget is counted now instead."""
 
 
 def changed_counters(counters: Iterable[Counter], present: Mapping[Scope, PresentCycle]) -> tuple[ChangedCounter, ...]:
-    """Those whose scopes' cycle or zone has changed since; a scope that is missing in `present` has not."""
+    """Returns the counters whose scope has changed its cycle or zone since. A scope missing from `present` has not changed."""
     return tuple(
         (counter, now)
         for counter in counters
@@ -32,13 +32,13 @@ def changed_counters(counters: Iterable[Counter], present: Mapping[Scope, Presen
 
 
 def later_counters(changed: Iterable[ChangedCounter], placed_epoch_s: float, clock: PeriodClock) -> tuple[str, ...]:
-    """The present counters, encoded, that a hold was not placed on: what it costs is charged to them, and nothing of it was
-    held there.
+    """Returns the encoded current counters that a hold was not placed on. They are charged, although they never held
+    it.
 
     Args:
-        changed: of the hold's counters.
-        placed_epoch_s: when the hold was placed: in the period that has this instant it counts.
-        clock: remembers periods.
+        changed: the changed counters of the hold.
+        placed_epoch_s: when the hold was placed, in epoch seconds. It counts in the period of that instant.
+        clock: caches periods.
     """
     found = []
     for counter, now in changed:

@@ -1,26 +1,26 @@
-"""What waits to be settled, and what has been."""
+"""What waits to be settled, and what was settled recently."""
 
 import asyncio
 import enum
 import time
 from dataclasses import dataclass, field
 
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 from gateway_core.runtime.bounded_memory import BoundedMemory
-from usage_service.settlement.decision import CallReport
+from usage_service.settlement.charge_decision import CallReport
 
 SIGNATURE_LENGTH = 43  # 32 bytes in base64url
 
 
 class Origin(enum.StrEnum):
-    """Which of Envoy's two logs brought a report."""
+    """Which of Envoy's two logs delivered a report."""
 
     STREAM = "stream"
     JOURNAL = "journal"
 
 
 class Page:
-    """A group of entries that somebody waits for."""
+    """A group of entries that a caller waits for."""
 
     def __init__(self) -> None:
         self._open = 0
@@ -28,12 +28,12 @@ class Page:
         self._done.set()
 
     def add(self) -> None:
-        """One more entry to wait for."""
+        """Adds one entry to wait for."""
         self._open += 1
         self._done.clear()
 
     def finish_one(self) -> None:
-        """An entry was settled, or was found to be beyond settling."""
+        """Marks an entry as settled, or as impossible to settle."""
         self._open -= 1
         if self._open == 0:
             self._done.set()
@@ -51,20 +51,20 @@ class Entry:
     origin: Origin
     page: Page | None = None
     statement: int | None = None
-    """`call_lines.statement_of` what it was read from."""
+    """`reports.statement_of` the values that it was read from."""
     arrival_s: float = field(default_factory=time.monotonic)
-    """When it was taken on, in monotonic seconds."""
+    """When it was accepted, in monotonic seconds."""
 
 
 def signature_of(token: str) -> str:
-    """The end of a token, which names it and cannot be chosen."""
+    """Returns the signature at the end of a token. It identifies the token and cannot be chosen."""
     return token[-SIGNATURE_LENGTH:]
 
 
 class RecentSettlements:
-    """What was settled last, so that the journal's copy of a call is recognised without reading it or asking the database.
+    """What was settled recently, so that the journal's copy of a call is recognized without a database query.
 
-    A report of the same hold that says something else is not: it is for the database to compare (fault C3).
+    A report of the same hold with other content is not recognized: the database compares it (fault C3).
     """
 
     def __init__(self, entries: int = 100_000) -> None:
@@ -77,27 +77,27 @@ class RecentSettlements:
         self._statements.remember(signature_of(entry.report.token), entry.statement)
 
     def knows(self, token: str, statement: int) -> bool:
-        """Whether this was settled."""
+        """Returns whether this statement about this hold was settled recently."""
         return self._statements.get(signature_of(token)) == statement
 
 
 @dataclass(slots=True)
 class SettlementCounts:
-    """What happened since the start."""
+    """Counts since the start of the process."""
 
     settled: int = 0
     rescued: int = 0
-    """Settled from the journal because the stream had not brought them."""
+    """Settled from the journal because the stream had not delivered them."""
     repeated: int = 0
     expired: int = 0
-    """Holds that nobody reported on in time."""
+    """Holds that expired without a report."""
     corrected: int = 0
-    """Expired holds whose truth arrived late."""
+    """Expired holds that a late report corrected."""
     quarantined: int = 0
-    """Reports of usage that could not be believed; their calls were estimated."""
+    """Reports with implausible usage. Their calls were estimated."""
     discrepancies: int = 0
     forged: int = 0
     unsettleable: int = 0
-    """Reports given up for a fault of their own; their holds stay open and visible."""
+    """Reports abandoned because of a fault of their own. Their holds stay open and visible."""
     bad_lines: int = 0
     bad_stream_entries: int = 0

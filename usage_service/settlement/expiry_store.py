@@ -1,4 +1,4 @@
-"""Open holds: those whose time is over and on which nobody reported, and all of them."""
+"""Open holds: the expired ones without a report, and all of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ import asyncpg
 
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
-from usage_service.settlement.decision import ExpiredHoldPolicy
+from usage_service.settlement.charge_decision import ExpiredHoldPolicy
 
-# The heads are locked, not the holds: as for every settlement, so that nobody waits in a circle. A ledger that somebody else
-# is writing to is passed over, and its holds are left to them or to the next look. OFFSET 0 has the expired holds found first, by
-# their time: behind the wall the planner takes organizations for few, and would go through the open holds of each.
+# It locks the heads, not the holds, as every settlement does, to avoid deadlocks. It skips a ledger that another
+# transaction is writing; a later sweep handles its holds. OFFSET 0 makes PostgreSQL find the expired holds first, by
+# time. Otherwise the planner, which expects few organizations behind the wall, would scan the open holds of each.
 _EXPIRED: Final = """
 SELECT h.hold_id, h.token, o.expired_hold_policy
   FROM (SELECT hold_id, organization_id, token, expire_time FROM holds
@@ -28,7 +28,7 @@ SELECT h.hold_id, h.token, o.expired_hold_policy
 
 @dataclass(frozen=True, slots=True)
 class ExpiredHold:
-    """A hold to be expired, as its token, and what its organization pays for it."""
+    """A hold to be expired: its token, and its organization's policy."""
 
     hold_id: str
     token: str
@@ -36,14 +36,14 @@ class ExpiredHold:
 
 
 async def lock_expired_holds(connection: Connection, limit: int, passed_over: Sequence[str]) -> list[ExpiredHold]:
-    """The holds that expired first, with the heads of their organizations locked until the caller's transaction ends.
+    """Returns the holds that expired first. Locks their organizations' heads until the caller's transaction ends.
 
-    The time is PostgreSQL's. A hold may have been resolved in the last moment: settling it anew changes nothing.
+    The time is PostgreSQL's. A returned hold may have just been resolved; settling it again changes nothing.
 
     Args:
-        connection: in a transaction.
-        limit: how many at most.
-        passed_over: ids of holds that are not to be given.
+        connection: a connection in a transaction.
+        limit: how many holds to return at most.
+        passed_over: ids of holds to skip.
     """
     rows = await connection.fetch(_EXPIRED, passed_over, limit)
     return [ExpiredHold(hold_id, token, ExpiredHoldPolicy(policy)) for hold_id, token, policy in rows]
@@ -51,15 +51,15 @@ async def lock_expired_holds(connection: Connection, limit: int, passed_over: Se
 
 @dataclass(frozen=True, slots=True)
 class OpenHolds:
-    """The open holds of everybody."""
+    """The open holds of all organizations."""
 
     count: int
     oldest_age_s: float
-    """0 when there is none."""
+    """Age in seconds of the oldest open hold; 0 if there is none."""
 
 
 async def all_open_holds(pool: asyncpg.Pool) -> OpenHolds:
-    """How many holds are open over all organizations, and how long the oldest has been. The time is PostgreSQL's."""
+    """Returns how many holds are open in all organizations, and the age of the oldest by PostgreSQL's time."""
     async with acting_for(pool, EVERY_ORGANIZATION) as connection:
         row = await connection.fetchrow(
             "SELECT count(*) AS count, coalesce(extract(epoch FROM now() - min(place_time)), 0)::float8 AS oldest_age_s"
@@ -70,7 +70,7 @@ async def all_open_holds(pool: asyncpg.Pool) -> OpenHolds:
 
 
 async def open_holds(pool: asyncpg.Pool, organization: str) -> frozenset[str]:
-    """Ids of an organization's open holds."""
+    """Returns the ids of an organization's open holds."""
     async with acting_for(pool, organization) as connection:
         rows = await connection.fetch(
             "SELECT hold_id FROM holds WHERE state = 'HELD' AND organization_id = $1", organization

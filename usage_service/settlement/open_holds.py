@@ -1,4 +1,4 @@
-"""How many holds are open, and for how long: what operators look at first when budget seems to vanish."""
+"""How many holds are open, and for how long. Operators check this first when budget seems to disappear."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ _INTERVAL_S: Final = 5.0
 
 @asynccontextmanager
 async def counted(pool: asyncpg.Pool, metrics: Metrics) -> AsyncIterator[None]:
-    """Reports them while the context is open, if anybody collects metrics."""
+    """Reports the open holds while the context is open, if metrics are collected."""
     if not metrics.enabled:
         yield
         return
@@ -33,14 +33,14 @@ async def counted(pool: asyncpg.Pool, metrics: Metrics) -> AsyncIterator[None]:
 
 
 class _Latest:
-    """What the last look found; nothing when the register could not be read."""
+    """The result of the last count; None if the holds table could not be read."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self.holds: OpenHolds | None = None
 
     async def keep(self) -> None:
-        """Looks until cancelled."""
+        """Counts until canceled."""
         while True:
             try:
                 self.holds = await all_open_holds(self._pool)

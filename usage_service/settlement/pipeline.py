@@ -1,4 +1,4 @@
-"""The bounded queue before settlement: entries in from both logs, batches out."""
+"""The bounded queue before settlement: takes entries from both logs, and passes on batches."""
 
 import asyncio
 import logging
@@ -18,22 +18,22 @@ SettleBatch = Callable[[Sequence[Entry]], Awaitable[None]]
 
 
 class SettlementPipeline:
-    """Gathers entries into batches and has them settled, several batches at once.
+    """Gathers entries into batches and settles several batches concurrently.
 
-    Batches are gathered one after the other, and the reports of one hold are never in two batches at once: of reports that
-    contradict each other the one that came first stands (fault C3), whichever batch PostgreSQL would commit first.
+    Batches are gathered one after the other, and reports of one hold are never in two concurrent batches. So of
+    contradicting reports the first one counts (fault C3), whichever batch PostgreSQL would commit first.
 
-    When the queue is full whoever submits waits: the access-log stream is then no longer read, Envoy drops what it cannot
-    send, and the journal brings it later.
+    If the queue is full, `submit` waits. The access-log stream is then no longer read, and Envoy drops what it cannot
+    send; the journal delivers it later.
     """
 
     def __init__(self, settle: SettleBatch, *, queue_entries: int, batch_entries: int, interval_ms: int) -> None:
-        """Prepares a pipeline.
+        """Creates a pipeline.
 
         Args:
-            settle: settles one batch; returns when it is on the books.
+            settle: settles one batch; returns once it is committed.
             queue_entries: how many entries may wait.
-            batch_entries: how many make a batch.
+            batch_entries: how many entries make a batch.
             interval_ms: how long an entry waits for others to share its batch.
         """
         self._settle = settle
@@ -41,27 +41,28 @@ class SettlementPipeline:
         self._batch_entries = batch_entries
         self._interval_s = interval_ms / 1_000
         self._settling_s = 0.0
-        """How long the last batch took."""
+        """How many seconds the last batch took."""
         self._gathering = asyncio.Lock()
         self._under_way: dict[str, asyncio.Event] = {}
-        """The holds that are being settled, by the signatures of their tokens, and when that is over."""
+        """The holds that are being settled, by token signature, with an event that is set when their batch is done."""
 
     @property
     def waiting(self) -> int:
-        """How many entries wait for a batch."""
+        """The number of entries that wait for a batch."""
         return self._queue.qsize()
 
     async def submit(self, entry: Entry) -> None:
-        """Queues an entry, waiting for room."""
+        """Queues an entry. Waits while the queue is full."""
         if entry.page is not None:
             entry.page.add()
         await self._queue.put(entry)
 
     async def work(self) -> None:
-        """Settles batch after batch until cancelled.
+        """Settles batch after batch until canceled.
 
         Raises:
-            what `settle` raises, a fault of ours: the batch is not settled, and the journal brings it to the next process.
+            Errors of `settle`, which are bugs. The batch is not settled, and the journal delivers it to the next
+                process.
         """
         while True:
             over = asyncio.Event()
@@ -82,10 +83,10 @@ class SettlementPipeline:
                     self._queue.task_done()
 
     async def _gather(self) -> list[Entry]:
-        """The next entries, in the order they came."""
+        """Returns the next entries, in the order of their arrival."""
         batch = [await self._queue.get()]
         if self._queue.qsize() < self._batch_entries - 1:
-            # The slower a batch was, the more share the next: what it costs besides its entries is paid less often.
+            # The slower the last batch was, the larger the next one: the fixed cost of a batch is then paid less often.
             await asyncio.sleep(max(self._interval_s, min(self._settling_s * _PAUSE_PER_BATCH, _LONGEST_INTERVAL_S)))
         while len(batch) < self._batch_entries and not self._queue.empty():
             batch.append(self._queue.get_nowait())
@@ -104,13 +105,13 @@ class SettlementPipeline:
 
 @asynccontextmanager
 async def running(pipeline: SettlementPipeline, workers: int, drain_timeout_ms: int) -> AsyncIterator[None]:
-    """Runs a pipeline while the context is open; closing settles what is queued, for a bounded time."""
+    """Runs a pipeline while the context is open. On exit, settles the queue for a bounded time."""
     tasks = [start(pipeline.work()) for _ in range(workers)]
     try:
         yield
         try:
             await asyncio.wait_for(pipeline.drained(), drain_timeout_ms / 1_000)
         except TimeoutError:
-            logger.warning("stopped before everything was settled; the journal brings the rest")
+            logger.warning("stopped before everything was settled; the journal has the rest")
     finally:
         await end(*tasks)

@@ -1,4 +1,4 @@
-"""Resolved calls, and the rows they become."""
+"""Resolved calls, and the rows that they become."""
 
 import json
 from collections.abc import Iterable
@@ -8,20 +8,20 @@ from typing import Final
 
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.catalog.pricing import ChargeLine
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.storable_text import storable_text
-from usage_service.settlement.decision import CallReport, Resolution
+from usage_service.settlement.charge_decision import CallReport, Resolution
 
 MAX_QUARANTINED_CHARACTERS: Final = 65_536
 
 _MAX_FACT_CHARACTERS: Final = 4_000
 _USAGE_FACTS: Final = ("usage", "start_usage", "response_usage")
-"""How the names of the facts begin that tell usage, in every dialect."""
+"""Prefixes of the facts that report usage, in every dialect."""
 
 
 @record(frozen=True)
 class Settlement:
-    """A call and what was decided about it."""
+    """A call and the decision about it."""
 
     hold: Hold
     report: CallReport
@@ -29,22 +29,22 @@ class Settlement:
 
     @cached_property
     def counters(self) -> tuple[str, ...]:
-        """The hold's counters, encoded."""
+        """The encoded counters of the hold."""
         return tuple(counter.encode() for counter in self.hold.claims.counters)
 
     @cached_property
     def throttles(self) -> tuple[str, ...]:
-        """The hold's throttles, encoded."""
+        """The encoded throttles of the hold."""
         return tuple(throttle.encode() for throttle in self.hold.claims.throttles)
 
     @property
     def used_tokens(self) -> int:
-        """What the call used, of both sides; nothing when it failed."""
+        """The input and output tokens that the call used; 0 if it failed."""
         return self.resolution.usage.total_input + self.resolution.usage.total_output
 
     @property
     def shadow_refusals(self) -> frozenset[str]:
-        """Counters, encoded, of the guardrails in shadow mode that would have refused the call for whatever reason."""
+        """The encoded counters of the guardrails in shadow mode that would have refused the call for any reason."""
         scopes = self.report.shadow_rate_limited
         if not self.hold.shadow_refusals and not scopes:
             return frozenset()
@@ -65,33 +65,33 @@ class ExpiredCharge:
 
 @record(frozen=True, slots=True)
 class RecordedSettlement:
-    """A settlement that is on the books."""
+    """A settlement with its number in the ledger."""
 
     sequence: int
     settlement: Settlement
     corrects: ExpiredCharge | None = None
-    """What the hold's expiry had charged; None for the one resolution of a hold."""
+    """What the expiry of the hold had charged; None unless this corrects an expiry."""
     later_counters: tuple[str, ...] = ()
-    """Counters, encoded, that the hold was not placed on, because their scopes got another cycle while the call was under way."""
+    """Encoded counters that the hold was not placed on, because their scopes changed their cycle during the call."""
 
     @property
     def counters(self) -> tuple[str, ...]:
-        """Every counter, encoded, that the settlement is charged to; those of the hold first."""
+        """Every encoded counter that the settlement is charged to, those of the hold first."""
         return (*self.settlement.counters, *self.later_counters)
 
     @property
     def delta_nano_credits(self) -> int:
-        """By how much it moves the ledger."""
+        """By how much it changes the charged amount."""
         before = self.corrects.charge_nano_credits if self.corrects else 0
         return self.settlement.resolution.charge_nano_credits - before
 
 
 Row = tuple[str | int | None, ...]
-"""Values as `packed` takes them: texts separated by blanks where a column is an array, instants in microseconds since the epoch."""
+"""Values as `packed` takes them: arrays as texts separated by spaces, instants in microseconds since the epoch."""
 
 
 def hold_row(settlement: Settlement) -> Row:
-    """The hold in the register, resolved, and so without its token: the columns of `HOLD_COLUMNS`."""
+    """Returns the hold's resolved row in the holds table, without its token: the columns of `HOLD_COLUMNS`."""
     hold = settlement.hold
     return (
         hold.hold_id,
@@ -109,7 +109,7 @@ def hold_row(settlement: Settlement) -> Row:
 
 
 def record_row(entry: RecordedSettlement) -> Row:
-    """The one row of a hold in `usage_records`: the columns of `FACT_COLUMNS` and `RECORD_COLUMNS`."""
+    """Returns the hold's row in `usage_records`: the columns of `RECORD_COLUMNS`."""
     settlement = entry.settlement
     hold = settlement.hold
     return (
@@ -129,12 +129,12 @@ def record_row(entry: RecordedSettlement) -> Row:
 
 
 def correction_row(entry: RecordedSettlement) -> Row:
-    """The one row of an expired hold in `usage_corrections`: the columns of `FACT_COLUMNS`, and the difference."""
+    """Returns an expired hold's row in `usage_corrections`: the columns of `CORRECTION_COLUMNS`."""
     return (*_facts_row(entry), entry.delta_nano_credits)
 
 
 def quarantine_row(settlement: Settlement) -> Row:
-    """What was reported about usage and could not be believed, without the token and without what else the answer held."""
+    """Returns the reported usage that was not plausible, without the token and the rest of the response."""
     report = settlement.report
     usage = {
         key: storable_text(value, _MAX_FACT_CHARACTERS) if isinstance(value, str) else value
@@ -178,11 +178,11 @@ HOLD_COLUMNS: Final = (
     *("hold_id", "organization_id", "member_id", "api_key_id", "amount_nano_credits:bigint", "token", "counters:texts"),
     *("place_time:instant", "expire_time:instant", "placement:bigint", "state"),
 )
-"""Columns in the order of the rows, with their types where they are not texts."""
+"""Columns in the order of the rows, with their types unless they are text."""
 
 
 def _facts_row(entry: RecordedSettlement) -> Row:
-    """What a report and the decision on it give to a record and to a correction alike: the columns of `FACT_COLUMNS`."""
+    """Returns the values that a record and a correction have in common: the columns of `FACT_COLUMNS`."""
     hold, report, resolution = entry.settlement.hold, entry.settlement.report, entry.settlement.resolution
     usage = resolution.usage
     return (
@@ -215,7 +215,7 @@ def _facts_row(entry: RecordedSettlement) -> Row:
 
 
 def _lines(lines: Iterable[ChargeLine]) -> str:
-    """As JSON. Categories are ours and need no escaping."""
+    """Returns the lines as JSON. The categories are fixed names that need no escaping."""
     written = [
         f'["{one.category}",{one.token_count},{one.price_nano_credits_per_million_tokens},{one.amount_nano_credits}]'
         for one in lines

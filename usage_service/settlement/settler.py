@@ -1,4 +1,4 @@
-"""Decides and commits: reports in, settlements on the books out. Never gives up on a report because of the database."""
+"""Decides and commits reports. It never gives up on a report because of the database."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from gateway_core.runtime.telemetry.tracing import Tracing
 from gateway_core.stores.postgres.catalog_store import CatalogCache, CatalogSnapshot
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 from usage_service.metrics import SettlementMetrics
-from usage_service.settlement.decision import QUARANTINED, CallReport, resolve
+from usage_service.settlement.charge_decision import QUARANTINED, CallReport, resolve
 from usage_service.settlement.entries import Entry, Origin, RecentSettlements, SettlementCounts
 from usage_service.settlement.rows import RecordedSettlement, Settlement
 from usage_service.settlement.store import BatchResult, settle_batch
@@ -33,7 +33,7 @@ _FAULTS_OF_A_REPORT: Final = (
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
 )
-"""What PostgreSQL says to values that cannot be stored. Whatever else it says passes, or is no report's fault."""
+"""The errors of PostgreSQL for values that cannot be stored. Other errors pass, or are not the report's fault."""
 
 _WORTH_RETRYING: Final = (*UNAVAILABLE, asyncpg.PostgresError)
 
@@ -41,11 +41,11 @@ Committed = Callable[[Sequence[RecordedSettlement]], None]
 
 
 class UnknownPriceError(Exception):
-    """The hold names a price version that the catalogue does not have."""
+    """The hold names a price version that the catalog does not have."""
 
 
 class Settler:
-    """Settles batches of entries. Several batches may be under way at once."""
+    """Settles batches of entries. Several batches may run concurrently."""
 
     def __init__(
         self,
@@ -56,15 +56,15 @@ class Settler:
         on_committed: Committed,
         measures: SettlementMetrics,
     ) -> None:
-        """Prepares a settler.
+        """Creates a settler.
 
         Args:
             pool: connections that may write settlements.
             catalog: the prices.
-            signing_key: of hold tokens.
+            signing_key: the key of hold tokens.
             tracing: makes the spans of sampled calls.
-            on_committed: told what was newly settled, after its commit; must not block or raise.
-            measures: told of every commit.
+            on_committed: receives new settlements after their commit; must not block or raise.
+            measures: counts every commit.
         """
         self._pool = pool
         self._catalog = catalog
@@ -76,12 +76,12 @@ class Settler:
         self.counts = SettlementCounts()
 
     async def settle(self, entries: Sequence[Entry]) -> None:
-        """Settles a batch. Returns when every entry is on the books, or found to be beyond settling."""
+        """Settles a batch. Returns once every entry is committed or found impossible to settle."""
         await self._catalog.loaded()
         decided: list[tuple[Entry, Settlement]] = []
         for number, entry in enumerate(entries):
             if number % _DECISIONS_AT_A_STRETCH == 0:
-                await asyncio.sleep(0)  # Another batch may be in its transaction, holding locks.
+                await asyncio.sleep(0)  # Another batch may be in its transaction and hold locks.
             settlement = await self._decide(entry)
             if settlement is None:
                 _finish(entry)
@@ -91,7 +91,7 @@ class Settler:
             await self._commit(decided)
 
     async def _decide(self, entry: Entry) -> Settlement | None:
-        """What becomes of a call; None when its report is not to be settled."""
+        """Decides a call; returns None if its report must not be settled."""
         try:
             hold = _hold_of(entry.report, self._signing_key)
         except HoldTokenError:
@@ -107,20 +107,20 @@ class Settler:
             return None
 
     async def prices(self, hold: Hold) -> tuple[Model, PriceSchedule]:
-        """The model and prices a hold names.
+        """Returns the model and the prices that a hold names.
 
         Raises:
-            UnknownPriceError: even the newest catalogue does not have them.
+            UnknownPriceError: even the newest catalog does not have them.
         """
         prices = _prices_in(self._catalog.snapshot, hold)
         if prices is None:
             prices = _prices_in(await _patiently(self._catalog.refresh), hold)
         if prices is None:
-            raise UnknownPriceError("the catalogue does not have the price version of the hold")
+            raise UnknownPriceError("the catalog does not have the price version of the hold")
         return prices
 
     async def _commit(self, decided: Sequence[tuple[Entry, Settlement]]) -> None:
-        """Commits a batch; when one of it cannot be written, the others are, in ever smaller batches."""
+        """Commits a batch. If an entry cannot be written, halves the batch until only that entry fails."""
         try:
             result = await _patiently(lambda: self._write([settlement for _, settlement in decided]))
         except Exception:
@@ -130,7 +130,7 @@ class Settler:
                 logger.exception("call cannot be settled", extra={"hold_id": settlement.hold.hold_id})
                 _finish(entry)
                 return
-            logger.warning("batch is split to find what cannot be settled", exc_info=True)
+            logger.warning("splitting a batch to find what cannot be settled", exc_info=True)
             middle = len(decided) // 2
             await self._commit(decided[:middle])
             await self._commit(decided[middle:])
@@ -142,7 +142,7 @@ class Settler:
             return await settle_batch(connection, settlements)
 
     def _note(self, decided: Sequence[tuple[Entry, Settlement]], result: BatchResult) -> None:
-        """Everything that follows a commit."""
+        """Does everything that follows a commit."""
         self._on_committed(result.recorded)
         origins = {id(settlement): entry.origin for entry, settlement in decided}
         brought_by = [origins[id(record.settlement)] for record in result.recorded]
@@ -157,9 +157,9 @@ class Settler:
         self.counts.repeated += len(decided) - len(result.recorded)
         self.counts.discrepancies += result.discrepancy_count
         if rescued:
-            logger.info("settled from the journal what the stream did not bring", extra={"calls": rescued})
+            logger.info("calls settled from the journal that the stream did not deliver", extra={"calls": rescued})
         if quarantined:
-            logger.warning("reported usage cannot be right and was quarantined", extra={"calls": quarantined})
+            logger.warning("quarantined implausible usage", extra={"calls": quarantined})
         if result.discrepancy_count:
             logger.warning("reports contradict settled calls", extra={"calls": result.discrepancy_count})
         for entry, _ in decided:
@@ -169,7 +169,7 @@ class Settler:
             self._trace(result.recorded)
 
     def _trace(self, recorded: Sequence[RecordedSettlement]) -> None:
-        """A span for each sampled call, linked to the trace of the call."""
+        """Makes a span for each sampled call, linked to the trace of the call."""
         for record in recorded:
             hold, resolution = record.settlement.hold, record.settlement.resolution
             report = record.settlement.report
@@ -198,14 +198,14 @@ def _prices_in(catalog: CatalogSnapshot, hold: Hold) -> tuple[Model, PriceSchedu
 
 
 def _hold_of(report: CallReport, signing_key: bytes) -> Hold:
-    """The hold that the report proves to be about.
+    """Returns the hold that the report is proven to be about.
 
     Raises:
-        HoldTokenError: the token is not ours, or is not of the organization that the report names (fault F10).
+        HoldTokenError: this deployment did not sign the token, or the report names another organization (fault F10).
     """
     hold = verify_hold(report.token, signing_key)
     if report.organization not in {None, hold.claims.organization}:
-        raise HoldTokenError("the hold token is another organization's")
+        raise HoldTokenError("the hold token belongs to another organization")
     return hold
 
 
@@ -215,10 +215,10 @@ def _finish(entry: Entry) -> None:
 
 
 async def _patiently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Repeats an attempt for as long as PostgreSQL is the reason that it fails, with growing pauses of at most a second.
+    """Repeats an attempt while PostgreSQL is the reason for its failure, with growing pauses of at most a second.
 
     Raises:
-        what is in `_FAULTS_OF_A_REPORT`, and everything that does not come from PostgreSQL.
+        The errors in `_FAULTS_OF_A_REPORT`, and every error that does not come from PostgreSQL.
     """
     backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
     while True:

@@ -1,7 +1,7 @@
 """Writes resolved calls: usage records, ledger transfers, holds and spend of a whole batch in one transaction.
 
-The lock on the ledger heads is taken first, so everything an organization owns is written by one settler at a time, and what
-was settled before is seen. A hold is resolved exactly once (INV-04): a repeated report changes nothing (INV-08).
+It locks the ledger heads first. So one settler at a time writes what an organization owns, and sees everything settled
+before. A hold is resolved exactly once (INV-04), and a repeated report changes nothing (INV-08).
 """
 
 import logging
@@ -12,7 +12,7 @@ from typing import Final
 from gateway_core.model.calls.holds import Hold, HoldState
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.ledger.transfers import Transfer, usage_correction, usage_transfer
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.ledger_store import (
     PostedTransfer,
@@ -23,9 +23,9 @@ from gateway_core.stores.postgres.ledger_store import (
     lock_heads,
 )
 from gateway_core.stores.postgres.organization_wall import act_for
-from gateway_core.stores.postgres.packed import insert_packed, packed, packed_columns
+from gateway_core.stores.postgres.packed_columns import insert_packed, packed, packed_columns
+from usage_service.settlement.charge_decision import QUARANTINED
 from usage_service.settlement.cycle_change_store import with_later_counters
-from usage_service.settlement.decision import QUARANTINED
 from usage_service.settlement.rows import (
     CORRECTION_COLUMNS,
     HOLD_COLUMNS,
@@ -41,7 +41,7 @@ from usage_service.settlement.rows import (
 
 logger = logging.getLogger(__name__)
 
-# Where the truth has corrected an expiry, it is the correction that later reports must agree with.
+# After a correction of an expiry, later reports must agree with the correction.
 _OUTCOME: Final = """
     outcome, charge_nano_credits, input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
     reasoning_tokens
@@ -54,9 +54,9 @@ SELECT hold_id, sequence, {_OUTCOME} FROM usage_corrections WHERE hold_id = ANY(
  ORDER BY hold_id, sequence
 """  # noqa: S608  # our own column names
 
-# Nothing but the key is there to look them up by: in a join, or with a condition that one of the other indexes can answer,
-# PostgreSQL may read whatever is open, of all organizations, for every batch. `resolve_time IS NULL` says what `state = 'HELD'`
-# says, and has no index. Of other organizations than those the batch acts for, the wall lets nothing through.
+# Holds are looked up by their key alone. With a join, or a condition that another index can answer, PostgreSQL may read
+# the open holds of all organizations for every batch. `resolve_time IS NULL` is equivalent to `state = 'HELD'` and has
+# no index. The wall hides the holds of other organizations than those of the batch.
 _RESOLVE_HOLDS: Final = """
 UPDATE holds SET state = $2, resolve_time = now(), token = ''
  WHERE hold_id = ANY (unpacked($1)) AND resolve_time IS NULL
@@ -95,27 +95,27 @@ RETURNING hold_id
 
 
 class ForeignHoldError(Exception):
-    """The register and a signed token contradict each other in whose a hold is: nothing of the batch was written."""
+    """The holds table and a signed token name different owners of a hold. Nothing of the batch was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What a committed batch did; the rest of it had been settled before."""
+    """What a committed batch changed. The rest of it had been settled before."""
 
     recorded: tuple[RecordedSettlement, ...]
     """In the order of each organization's ledger."""
     discrepancy_count: int
-    """Reports that contradicted what was settled, and were not known to."""
+    """Reports that contradicted a settlement and were not recorded as discrepancies before."""
 
 
 async def settle_batch(connection: Connection, settlements: Sequence[Settlement]) -> BatchResult:
-    """Settles calls of any organizations in one transaction, in any order, as often as they are reported.
+    """Settles calls of any organizations in one transaction, in any order. Repeated reports change nothing.
 
-    A report on a hold that had expired corrects the expiry, once; an expiry of a hold that is resolved changes nothing.
+    A report on an expired hold corrects the expiry, once. An expiry of a resolved hold changes nothing.
 
     Raises:
-        UnknownOrganizationError: an organization of the batch has no ledger; nothing was written.
-        ForeignHoldError: see there.
+        UnknownOrganizationError: an organization of the batch has no ledger. Nothing was written.
+        ForeignHoldError: the holds table and a token name different owners of a hold. Nothing was written.
     """
     async with connection.transaction():
         organizations = {settlement.hold.claims.organization for settlement in settlements}
@@ -149,7 +149,7 @@ async def _write(connection: Connection, recorded: Sequence[RecordedSettlement])
 
 @record(frozen=True, slots=True)
 class _Outcome:
-    """What two reports of one call must agree in."""
+    """What two reports of one call must agree on."""
 
     outcome: str
     charge_nano_credits: int
@@ -162,12 +162,12 @@ class _Outcome:
 @dataclass(frozen=True, slots=True)
 class _SortedOut:
     news: list[tuple[Settlement, ExpiredCharge | None]]
-    """What is not on the books yet, and the expiry it corrects."""
+    """What is not recorded yet, and the expiry that it corrects."""
     contradictions: list[tuple[Hold, str]]
 
 
 async def _sort_out_repeats(connection: Connection, settlements: Sequence[Settlement]) -> _SortedOut:
-    """Gives what is not settled yet, and what contradicts a settlement."""
+    """Returns what is not settled yet, and what contradicts a settlement."""
     rows = await connection.fetch(_EXISTING, [settlement.hold.hold_id for settlement in settlements])
     known: dict[str, _Outcome] = {}
     expired: dict[str, ExpiredCharge] = {}
@@ -197,7 +197,7 @@ async def _sort_out_repeats(connection: Connection, settlements: Sequence[Settle
 def _number(
     settlements: Iterable[tuple[Settlement, ExpiredCharge | None]], heads: dict[str, int]
 ) -> tuple[RecordedSettlement, ...]:
-    """Gives each settlement the next number of its organization."""
+    """Assigns each settlement the next number of its organization."""
     recorded = []
     for settlement, corrects in settlements:
         organization = settlement.hold.claims.organization
@@ -209,22 +209,22 @@ def _number(
 
 
 async def _resolve_holds(connection: Connection, settlements: Sequence[Settlement]) -> None:
-    """Marks the holds resolved; one that has not reached the register yet is recorded from its token (fault C5)."""
+    """Marks the holds resolved. A hold that has not reached the holds table yet is recorded from its token (fault C5)."""
     missing = await _resolve_registered(connection, settlements)
     if not missing:
         return
     columns = packed_columns((*hold_row(settlement), "now") for settlement in missing)
     rows = await connection.fetch(_INSERT_RESOLVED_HOLDS, *columns)
     inserted = {row["hold_id"] for row in rows}
-    # What is neither open nor absent was registered in between.
+    # A hold that is neither open nor absent was recorded in between.
     raced = [settlement for settlement in missing if settlement.hold.hold_id not in inserted]
     for settlement in await _resolve_registered(connection, raced) if raced else ():
-        # INV-20: contradictory state is told, not repaired. The call is charged: it has no usage record.
+        # INV-20: contradictory state is reported, not repaired. The call is charged, because it has no usage record.
         logger.error("hold was resolved without a usage record", extra={"hold_id": settlement.hold.hold_id})
 
 
 async def _resolve_registered(connection: Connection, settlements: Sequence[Settlement]) -> list[Settlement]:
-    """Resolves the open holds of the register; gives those that are not among them."""
+    """Resolves the open holds in the holds table. Returns the settlements whose holds are not open there."""
     by_outcome: dict[HoldState, list[str]] = {}
     for settlement in settlements:
         by_outcome.setdefault(settlement.resolution.outcome, []).append(settlement.hold.hold_id)
@@ -234,12 +234,12 @@ async def _resolve_registered(connection: Connection, settlements: Sequence[Sett
         for hold_id, organization in await connection.fetch(_RESOLVE_HOLDS, packed(hold_ids), outcome):
             foreign += missing.pop(hold_id).hold.claims.organization != organization
     if foreign:
-        raise ForeignHoldError(f"{foreign} holds are registered for another organization than their tokens name")
+        raise ForeignHoldError(f"{foreign} holds are recorded for another organization than their tokens name")
     return list(missing.values())
 
 
 async def _post(connection: Connection, recorded: Sequence[RecordedSettlement]) -> None:
-    """Posts the charges and corrections under the numbers of their records, and moves the heads."""
+    """Posts the charges and corrections under the numbers of their records, and advances the heads."""
     transfers = []
     heads: dict[str, int] = {}
     for entry in recorded:
@@ -256,7 +256,7 @@ def _transfer(entry: RecordedSettlement) -> Transfer:
     hold_id, corrects = entry.settlement.hold.hold_id, entry.corrects
     if corrects is None:
         return usage_transfer(hold_id, entry.delta_nano_credits)
-    # An expiry that charged nothing has no transfer to refer to.
+    # An expiry without a charge has no transfer to refer to.
     return usage_correction(
         hold_id, entry.delta_nano_credits, corrects.sequence if corrects.charge_nano_credits else None
     )
@@ -285,12 +285,12 @@ class _Spend:
 
 
 def _call_count(entry: RecordedSettlement) -> int:
-    """A voided call was never made and is not counted; the expiry that a correction replaces was counted already."""
+    """Returns the change of the call count. A voided call does not count; a correction replaces a call counted before."""
     return int(entry.settlement.resolution.outcome is not HoldState.VOIDED) - int(entry.corrects is not None)
 
 
 async def _add_spend(connection: Connection, recorded: Iterable[RecordedSettlement]) -> None:
-    """Adds the charges to every counter of their holds, and what guardrails in shadow mode would have refused."""
+    """Adds the charges, and the shadow refusals, to every counter of their holds."""
     spend: dict[tuple[str, str], _Spend] = {}
     for entry in recorded:
         settlement, calls = entry.settlement, _call_count(entry)

@@ -1,4 +1,4 @@
-"""Expires holds that nobody reported on in time, by their organizations' policies. Any number of sweepers may work at once."""
+"""Expires holds without a report by their organizations' policies. Any number of sweepers may run concurrently."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from gateway_core.runtime.background import in_background
 from gateway_core.runtime.bounded_memory import BoundedMemory
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 from gateway_core.stores.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
-from usage_service.settlement.decision import CallReport, expire
+from usage_service.settlement.charge_decision import CallReport, expire
 from usage_service.settlement.entries import SettlementCounts
 from usage_service.settlement.expiry_store import ExpiredHold, lock_expired_holds
 from usage_service.settlement.rows import RecordedSettlement, Settlement
@@ -29,7 +29,7 @@ PricesOf = Callable[[Hold], Awaitable[tuple[Model, PriceSchedule]]]
 
 
 class Sweeper:
-    """Looks for expired holds. It begins only when everything reported before the start is settled: what is known is no guess."""
+    """Sweeps expired holds. It begins only once everything reported before the start is settled, to avoid needless estimates."""
 
     def __init__(
         self,
@@ -42,16 +42,16 @@ class Sweeper:
         batch_entries: int,
         interval_ms: int,
     ) -> None:
-        """Prepares a sweeper.
+        """Creates a sweeper.
 
         Args:
             pool: connections that may write settlements.
-            prices: the model and prices a hold names.
-            signing_key: of hold tokens.
-            on_committed: told what expired, after its commit; must not block or raise.
+            prices: returns the model and the prices that a hold names.
+            signing_key: the key of hold tokens.
+            on_committed: receives expired holds after their commit; must not block or raise.
             counts: where expired holds are counted.
             batch_entries: how many holds expire in one transaction.
-            interval_ms: between two looks.
+            interval_ms: time between two sweeps.
         """
         self._pool = pool
         self._prices = prices
@@ -63,18 +63,18 @@ class Sweeper:
         self._passed_over: BoundedMemory[str, None] = BoundedMemory(_MAX_PASSED_OVER)
 
     async def run(self, replayed: asyncio.Event) -> None:
-        """Sweeps until cancelled, once `replayed` is set."""
+        """Sweeps until canceled, once `replayed` is set."""
         await replayed.wait()
         while True:
             try:
                 while await self.sweep_once() == self._batch_entries:
                     pass
             except (*UNAVAILABLE, asyncpg.PostgresError) as error:
-                logger.warning("expired holds wait for PostgreSQL", extra={"error": type(error).__name__})
+                logger.warning("expired holds are waiting for PostgreSQL", extra={"error": type(error).__name__})
             await asyncio.sleep(self._interval_s)
 
     async def sweep_once(self) -> int:
-        """Expires one batch. Gives how many holds were looked at."""
+        """Expires one batch. Returns how many expired holds it found."""
         async with acting_for(self._pool, EVERY_ORGANIZATION) as connection:
             expired = await lock_expired_holds(connection, self._batch_entries, list(self._passed_over))
             settlements = [found for hold in expired if (found := await self._decide(hold)) is not None]
@@ -83,7 +83,7 @@ class Sweeper:
         return len(expired)
 
     async def _decide(self, expired: ExpiredHold) -> Settlement | None:
-        """What becomes of a hold; None when nothing can, and it stays open to be seen."""
+        """Decides an expired hold; returns None if it cannot be decided and so stays open and visible."""
         try:
             hold = verify_hold(expired.token, self._signing_key)
             _, schedule = await self._prices(hold)
@@ -102,7 +102,7 @@ class Sweeper:
 
 
 def _no_report(token: str) -> CallReport:
-    """What is known of a call that nobody reported on."""
+    """Returns an empty report, for a call without one."""
     return CallReport(
         token=token,
         facts={},

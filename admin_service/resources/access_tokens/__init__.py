@@ -1,1 +1,1 @@
-"""Access tokens of users."""
+"""Access tokens: the users' bearer tokens for the admin API."""

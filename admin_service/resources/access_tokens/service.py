@@ -1,7 +1,7 @@
-"""`megarouter.admin.v1.AccessTokens`.
+"""Serves `megarouter.admin.v1.AccessTokens`.
 
-Nobody gets past the own credential by making a token: a token has the permissions and the organization of the credential it is
-made with or fewer, and ends with it or before. So a token that was stolen is worth no more than itself.
+A token never grants more than the credential that creates it: it has at most the same permissions and the same organization, and it
+expires at the same time or earlier. A stolen token therefore cannot create a stronger one.
 """
 
 import datetime as dt
@@ -36,7 +36,7 @@ from admin_service.resources.access_tokens.store import (
     revoke_access_token,
 )
 from admin_service.resources.organizations.personal import PersonalAccounts
-from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, SECRET_BYTES, hash_secret
 from gateway_core.stores.postgres.connections import Connection
@@ -64,7 +64,7 @@ _TOKENS: Final = Listing(
 
 
 class AccessTokensApi:
-    """A user's own tokens."""
+    """The calling user's own tokens."""
 
     service = access_token_pb2.DESCRIPTOR.services_by_name["AccessTokens"]
 
@@ -88,19 +88,19 @@ class AccessTokensApi:
         self.rules: Mapping[str, Rule] = {"CreateAccessToken": _check_new}
 
     async def get(self, _request: access_token_pb2.GetAccessTokenRequest, caller: UserCaller) -> AccessToken:
-        """GetAccessToken."""
+        """GetAccessToken returns one of the caller's tokens, without its secret."""
         async with self._pool.acquire() as connection:
             return _message(await _visible(connection, caller, Permission.ACCESS_TOKENS_READ))
 
     async def list(
         self, request: access_token_pb2.ListAccessTokensRequest, caller: UserCaller
     ) -> access_token_pb2.ListAccessTokensResponse:
-        """ListAccessTokens."""
+        """ListAccessTokens returns those of the caller's tokens that are not stronger than the credential of the call."""
         carried = _values(caller.grant.permissions)
         query = _TOKENS.query(
             request, self._page_tokens, "",
             Condition("t.user_id = {}", caller.user),
-            # A token that carries everything has no permissions listed, and is in no list of some.
+            # A token with all permissions has NULL here, so a credential with fewer does not list it.
             Condition("true") if carried is None else Condition("t.permissions <@ {}", carried),
         )  # fmt: skip
         async with self._pool.acquire() as connection:
@@ -112,7 +112,7 @@ class AccessTokensApi:
     async def create(
         self, request: access_token_pb2.CreateAccessTokenRequest, change: Change
     ) -> access_token_pb2.CreateAccessTokenResponse:
-        """CreateAccessToken."""
+        """CreateAccessToken returns the new token with its secret. A repeated request gets no secret."""
         caller: UserCaller = change.caller
         wanted = request.access_token
         secret = ACCESS_TOKEN.make(self._random_bytes(SECRET_BYTES))
@@ -136,7 +136,7 @@ class AccessTokensApi:
         return access_token_pb2.CreateAccessTokenResponse(access_token=made, secret=secret)
 
     async def revoke(self, _request: access_token_pb2.RevokeAccessTokenRequest, change: Change) -> AccessToken:
-        """RevokeAccessToken."""
+        """RevokeAccessToken revokes a token. Revoking it again changes nothing."""
         caller: UserCaller = change.caller
         row = await _visible(change.connection, caller, Permission.ACCESS_TOKENS_WRITE)
         before = _message(row)
@@ -159,14 +159,14 @@ def _check_new(request: access_token_pb2.CreateAccessTokenRequest) -> Iterable[F
         try:
             wanted.expire_time.ToDatetime(tzinfo=dt.UTC)
         except (ValueError, OverflowError):
-            yield FieldViolation("access_token.expire_time", "is no time between the years 1 and 9999")
+            yield FieldViolation("access_token.expire_time", "must be between the years 1 and 9999")
 
 
 async def _visible(connection: Connection, caller: UserCaller, permission: Permission) -> AccessTokenRow:
-    """The token named, unless it is stronger than the caller's credential.
+    """Returns the named token, unless it is stronger than the caller's credential.
 
     Raises:
-        AdminError: PERMISSION_DENIED, the same whether it is stronger or does not exist.
+        AdminError: PERMISSION_DENIED, the same whether the token is stronger or does not exist.
     """
     row = await get_access_token(connection, caller.user, str(caller.resource.resource_id))
     carried = _values(caller.grant.permissions)
@@ -176,7 +176,7 @@ async def _visible(connection: Connection, caller: UserCaller, permission: Permi
 
 
 def _permissions(caller: UserCaller, wanted: Sequence[int]) -> Sequence[str] | None:
-    """What the token carries; None: everything.
+    """Returns the permissions of the new token; None for all.
 
     Raises:
         AdminError: PERMISSION_DENIED, the caller's credential does not carry one of them.
@@ -200,16 +200,16 @@ async def _end(change: Change, wanted: AccessToken) -> dt.datetime:
     if not now < end <= latest:
         limit = latest.isoformat(timespec="seconds")
         raise invalid_fields(
-            FieldViolation("access_token.expire_time", f"must be in the future, at the latest {limit}")
+            FieldViolation("access_token.expire_time", f"must be in the future and no later than {limit}")
         )
     return end
 
 
 async def _own_end(change: Change) -> dt.datetime | None:
-    """When the token of the call ends; None when the call came with another credential.
+    """Returns when the token of the call expires, or None if the call used another kind of credential.
 
     Raises:
-        AdminError: ACCESS_TOKEN_INVALID, it was revoked since the call came in.
+        AdminError: ACCESS_TOKEN_INVALID, the token was revoked or expired after the call arrived.
     """
     grant: Grant = change.caller.grant
     if grant.access_token is None:
@@ -229,7 +229,7 @@ def _message(row: AccessTokenRow) -> AccessToken:
         name=str(UserResourceName(row.user, ACCESS_TOKENS, row.access_token)),
         display_name=row.display_name,
         organization=str(ResourceName(row.organization)) if row.organization else "",
-        permissions=[_PREFIX + Permission(value).name for value in row.permissions or ()],  # type: ignore[misc] # names do
+        permissions=[_PREFIX + Permission(value).name for value in row.permissions or ()],  # type: ignore[misc] # protobuf accepts names
         expire_time=timestamp(row.expire_time),
         state=_state(row),
         obfuscated_token=row.obfuscated_token,

@@ -1,4 +1,4 @@
-"""The rows of access tokens. The secret's hash is written and never read here."""
+"""The rows of access tokens. This module writes the hash of a secret and never reads it."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ t.user_id, t.access_token_id, t.display_name, t.obfuscated_token, t.only_organiz
 t.create_time, t.revoke_time, t.expire_time <= now() AS is_expired
 """
 
-# As `AccessToken.State` has it; a token both revoked and expired is revoked.
+# Matches `AccessToken.State`. A token that is both revoked and expired counts as revoked.
 STATE: Final = """
 CASE WHEN t.revoke_time IS NOT NULL THEN 'REVOKED' WHEN t.expire_time <= now() THEN 'EXPIRED' ELSE 'ACTIVE' END
 """
@@ -34,7 +34,7 @@ SELECT expire_time FROM access_tokens WHERE access_token_id = $1 AND revoke_time
 
 @dataclass(frozen=True, slots=True)
 class AccessTokenRow:
-    """An access token."""
+    """A stored access token."""
 
     user: str
     access_token: str
@@ -42,17 +42,17 @@ class AccessTokenRow:
     obfuscated_token: str
     organization: str | None
     permissions: Sequence[str] | None
-    """Values of `Permission`; None: all."""
+    """Values of `Permission`; None for all."""
     expire_time: dt.datetime
     create_time: dt.datetime
     revoke_time: dt.datetime | None
     is_expired: bool
-    """By the clock of the database, as of the statement."""
+    """By the database's clock when the statement ran."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewAccessToken:
-    """An access token to be."""
+    """An access token to store."""
 
     user: str
     access_token: str
@@ -65,13 +65,13 @@ class NewAccessToken:
 
 
 async def get_access_token(connection: Connection, user: str, access_token: str) -> AccessTokenRow | None:
-    """The token of the user, revoked or not."""
+    """Returns the user's token, revoked or not, or None if there is none."""
     row = await connection.fetchrow(_GET, user, access_token)
     return AccessTokenRow(*row) if row else None
 
 
 async def add_access_token(connection: Connection, new: NewAccessToken) -> AccessTokenRow:
-    """Makes a token."""
+    """Stores a new token and returns its row."""
     row = await connection.fetchrow(
         _ADD, new.user, new.access_token, new.secret_hash, new.display_name, new.obfuscated_token, new.organization,
         new.permissions, new.expire_time,
@@ -82,10 +82,10 @@ async def add_access_token(connection: Connection, new: NewAccessToken) -> Acces
 
 
 async def revoke_access_token(connection: Connection, user: str, access_token: str) -> AccessTokenRow:
-    """Revokes a token that exists.
+    """Revokes a token and returns its row.
 
     Raises:
-        LookupError: it does not.
+        LookupError: the token does not exist.
     """
     row = await connection.fetchrow(_REVOKE, user, access_token)
     if row is None:
@@ -94,12 +94,15 @@ async def revoke_access_token(connection: Connection, user: str, access_token: s
 
 
 async def now_of(connection: Connection) -> dt.datetime:
-    """The time of the transaction."""
+    """Returns the time at which the transaction started."""
     now: dt.datetime = await connection.fetchval(_NOW)
     return now
 
 
 async def end_of_access_token(connection: Connection, access_token: str) -> dt.datetime | None:
-    """When a token ends; None when it has ended. It is not revoked until the transaction ends."""
+    """Returns when a token expires, or None if it is revoked or expired.
+
+    Locks the row, so the token cannot be revoked until the transaction ends.
+    """
     end: dt.datetime | None = await connection.fetchval(_END, access_token)
     return end

@@ -1,1 +1,1 @@
-"""The accounts of a user: personal and organization."""
+"""A user's accounts: the personal account and the organizations the user is a member of."""

@@ -1,4 +1,4 @@
-"""`megarouter.admin.v1.Accounts`."""
+"""Serves `megarouter.admin.v1.Accounts`."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -32,7 +32,7 @@ from admin_service.resources.accounts.store import (
     get_user,
 )
 from admin_service.resources.organizations.personal import PersonalAccounts
-from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 
 
@@ -61,7 +61,7 @@ _ACCOUNTS: Final = Listing(
 
 
 class AccountsApi:
-    """Who the caller is, and where."""
+    """The calling user and their accounts."""
 
     service = account_pb2.DESCRIPTOR.services_by_name["Accounts"]
 
@@ -74,14 +74,14 @@ class AccountsApi:
         self.rules: Mapping[str, Rule] = {}
 
     async def get_user(self, _request: account_pb2.GetUserRequest, caller: UserCaller) -> User:
-        """GetUser."""
+        """GetUser returns the calling user with the current account."""
         async with acting_for_user(self._pool, caller.user, self._needed(caller.grant)) as connection:
             return _user_message(await get_user(connection, caller.user), caller.grant)
 
     async def list(
         self, request: account_pb2.ListMyAccountsRequest, caller: UserCaller
     ) -> account_pb2.ListMyAccountsResponse:
-        """ListMyAccounts."""
+        """ListMyAccounts returns the caller's accounts. A credential for one organization lists only that one."""
         only = caller.grant.organization
         query = _ACCOUNTS.query(
             request, self._page_tokens, only or "",
@@ -95,7 +95,7 @@ class AccountsApi:
         )
 
     async def switch(self, request: account_pb2.SwitchAccountRequest, change: Change) -> User:
-        """SwitchAccount."""
+        """SwitchAccount makes one of the caller's accounts the current one."""
         caller: UserCaller = change.caller
         organization = await own_organization(
             change.connection, change.caller, request.organization, Permission.ACCOUNTS_SWITCH
@@ -113,7 +113,7 @@ class AccountsApi:
         return message
 
     def _needed(self, grant: Grant) -> PersonalAccounts | None:
-        """A credential for one organization needs no personal account."""
+        """Returns None if the credential is for one organization, because it then needs no personal account."""
         return None if grant.organization else self._personal_accounts
 
 

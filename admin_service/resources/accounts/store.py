@@ -1,4 +1,4 @@
-"""Users, and what they are in the organizations they are members of."""
+"""Users, and their memberships in organizations."""
 
 import datetime as dt
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from gateway_core.stores.postgres.connections import Connection
 ACCOUNT_COLUMNS: Final = """
 a.organization_id, a.display_name, a.kind, a.organization_state, a.member_id, a.role, a.member_state, a.group_id, a.is_current
 """
-# Reads past the wall between organizations, as far as the user of `acting_for_user` is a member: see `my_accounts` in the schema.
+# Reads across organizations, but only those that the user of `acting_for_user` is a member of: see `my_accounts` in the schema.
 ACCOUNTS: Final = "my_accounts() a"
 
 _ACT_FOR_USER: Final = "SELECT set_config('megarouter.user', $1, true)"
@@ -28,7 +28,7 @@ _CHOOSE: Final = "UPDATE users SET current_organization_id = $2 WHERE user_id = 
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """What a user is in an organization."""
+    """A user's membership in an organization."""
 
     organization: str
     display_name: str
@@ -43,18 +43,18 @@ class AccountRow:
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """A user."""
+    """A stored user."""
 
     user: str
     display_name: str
     email: str | None
     create_time: dt.datetime
     current_account: str | None
-    """Id of the organization; None while the user has no account at all."""
+    """Id of the organization; None while the user has no account."""
 
 
 async def act_for_user(connection: Connection, user: str) -> None:
-    """Says whose accounts the transaction under way sees, until it ends."""
+    """Makes the transaction see the accounts of a user until it ends."""
     await connection.execute(_ACT_FOR_USER, user)
 
 
@@ -62,7 +62,10 @@ async def act_for_user(connection: Connection, user: str) -> None:
 async def acting_for_user(
     pool: asyncpg.Pool, user: str, personal_accounts: PersonalAccounts | None
 ) -> AsyncIterator[Connection]:
-    """A transaction that sees the accounts of a user; with `personal_accounts` the user has a personal one."""
+    """Opens a transaction that sees the accounts of a user.
+
+    With `personal_accounts` it first creates the user's personal account if there is none.
+    """
     async with pool.acquire() as connection, connection.transaction():
         if personal_accounts:
             await personal_accounts.enter(connection, user)
@@ -71,10 +74,10 @@ async def acting_for_user(
 
 
 async def get_user(connection: Connection, user: str) -> UserRow:
-    """The user, for whom the transaction acts.
+    """Returns the user that the transaction acts for.
 
     Raises:
-        LookupError: there is none.
+        LookupError: there is no such user.
     """
     row = await connection.fetchrow(_USER, user)
     if row is None:

@@ -1,1 +1,1 @@
-"""API keys."""
+"""API keys, with which members call models."""

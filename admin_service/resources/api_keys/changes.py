@@ -1,7 +1,7 @@
-"""What changes API keys.
+"""The RPCs that change API keys.
 
-Every change runs under the lock of the organization, so that what is checked here, a limit's room for one more key for example,
-still holds when it is committed.
+Every change holds the lock of the organization. What it checks, such as room for one more key, therefore still holds when it
+commits.
 """
 
 import datetime as dt
@@ -18,7 +18,7 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 from admin_service.access.authorization import Caller
 from admin_service.access.directory import find_target
 from admin_service.access.permissions import Permission, Role, Target, TargetKind
-from admin_service.access.places import MAX_SHOWN
+from admin_service.access.tree_places import MAX_SHOWN
 from admin_service.api.errors import AdminError, FieldViolation, already_exists, invalid_fields, permission_denied
 from admin_service.api.etags import check_etag
 from admin_service.api.guardrail_names import guardrail_name
@@ -33,7 +33,7 @@ from admin_service.resources.api_keys.messages import (
     whitelist_of,
 )
 from admin_service.resources.api_keys.store import ApiKeyRow, KeyLimit, NewApiKey
-from admin_service.serving.changes import Change
+from admin_service.serving.change_transaction import Change
 from gateway_core.model.organization.bearer_secrets import API_KEY, SECRET_BYTES, hash_secret
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 
@@ -42,19 +42,19 @@ _ID_PREFIX: Final = "key"
 
 @dataclass(frozen=True, slots=True)
 class KeyMaker:
-    """Where secrets, ids and times come from."""
+    """The sources of secrets, ids and times."""
 
     pepper: bytes
     randomness: Callable[[int], bytes]
-    """That many random bytes."""
+    """Returns this many random bytes."""
     make_id: Callable[[str], str]
-    """A new id behind a prefix."""
+    """Returns a new id with this prefix."""
     now: Callable[[], float]
-    """Seconds since the epoch."""
+    """Returns the time in seconds since the epoch."""
 
 
 class ApiKeyChanges:
-    """Makes and changes keys."""
+    """Creates and changes keys."""
 
     def __init__(self, maker: KeyMaker) -> None:
         self._maker = maker
@@ -62,7 +62,7 @@ class ApiKeyChanges:
     async def create(
         self, request: api_key_pb2.CreateApiKeyRequest, change: Change
     ) -> api_key_pb2.CreateApiKeyResponse:
-        """CreateApiKey."""
+        """CreateApiKey returns the new key with its secret. A repeated request gets no secret."""
         asked, organization = request.api_key, change.caller.resource.organization
         owner = await _owner(change, asked.member)
         self._require_future(expire_time_of(asked), None)
@@ -91,7 +91,7 @@ class ApiKeyChanges:
         return api_key_pb2.CreateApiKeyResponse(api_key=key, secret=secret)
 
     async def update(self, request: api_key_pb2.UpdateApiKeyRequest, change: Change) -> ApiKey:
-        """UpdateApiKey."""
+        """UpdateApiKey changes the name, expiry, addresses or model whitelist of a key."""
         asked, name = request.api_key, change.caller.resource
         row = await _changeable(change, name, asked.etag, Permission.API_KEYS_WRITE)
         fields = updated_fields(request.update_mask, asked)
@@ -109,7 +109,7 @@ class ApiKeyChanges:
         return await _recorded(change, name, row)
 
     async def delete(self, request: api_key_pb2.DeleteApiKeyRequest, change: Change) -> ApiKey:
-        """DeleteApiKey."""
+        """DeleteApiKey deletes a key permanently. Deleting it again changes nothing."""
         row = await _existing(change, change.caller.resource, Permission.API_KEYS_WRITE)
         if row.state == "DELETED":
             return api_key_message(row, full=True)
@@ -118,26 +118,26 @@ class ApiKeyChanges:
         return await _recorded(change, change.caller.resource, row)
 
     async def disable(self, request: api_key_pb2.DisableApiKeyRequest, change: Change) -> ApiKey:
-        """DisableApiKey."""
+        """DisableApiKey disables a key until it is enabled again."""
         return await _disable(change, change.caller.resource, request.etag)
 
     async def batch_disable(
         self, request: api_key_pb2.BatchDisableApiKeysRequest, change: Change
     ) -> api_key_pb2.BatchDisableApiKeysResponse:
-        """BatchDisableApiKeys."""
+        """BatchDisableApiKeys disables several keys, or none of them if one cannot be disabled."""
         names = [await _named(change, name) for name in request.names]
         keys = [await _disable(change, name) for name in names]
         return api_key_pb2.BatchDisableApiKeysResponse(api_keys=keys)
 
     async def enable(self, request: api_key_pb2.EnableApiKeyRequest, change: Change) -> ApiKey:
-        """EnableApiKey."""
+        """EnableApiKey enables a disabled key. Members cannot enable a key that an admin disabled."""
         name, caller = change.caller.resource, change.caller
         row = await _changeable(change, name, request.etag, Permission.API_KEYS_DISABLE)
         if row.state == "ACTIVE":
             return api_key_message(row, full=True)
         is_own = row.member == caller.actor.member and caller.actor.role is not Role.SUPER_ADMIN
         if is_own and row.disabled_by not in {None, row.member}:
-            message = "An admin disabled this API key: ask an admin to enable it."
+            message = "An admin disabled this API key. Ask an admin to enable it."
             raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.DISABLED_BY_ADMIN, message)
         await store.enable_api_key(change.connection, row.organization, row.api_key)
         return await _recorded(change, name, row)
@@ -145,11 +145,11 @@ class ApiKeyChanges:
     async def rotate(
         self, request: api_key_pb2.RotateApiKeyRequest, change: Change
     ) -> api_key_pb2.RotateApiKeyResponse:
-        """RotateApiKey."""
+        """RotateApiKey gives a key a new secret. The previous secret stays valid for the overlap."""
         name, overlap = change.caller.resource, overlap_of(request)
         row = await _changeable(change, name, request.etag, Permission.API_KEYS_WRITE)
         if row.overlap_end_time and overlap:
-            raise _under_way(row.overlap_end_time)
+            raise _rotation_under_way(row.overlap_end_time)
         secret = self._new_secret()
         await store.rotate_api_key(
             change.connection, row, hash_secret(secret, self._maker.pepper), API_KEY.obfuscated(secret), overlap
@@ -163,11 +163,11 @@ class ApiKeyChanges:
 
     def _require_future(self, expire_time: dt.datetime | None, present: dt.datetime | None) -> None:
         if expire_time and expire_time != present and expire_time.timestamp() <= self._maker.now():
-            raise invalid_fields(FieldViolation("api_key.expire_time", "must lie in the future"))
+            raise invalid_fields(FieldViolation("api_key.expire_time", "must be in the future"))
 
 
 async def _owner(change: Change, member: str) -> Target:
-    """Whose key it is to be: the caller's, or that of the named member, for whom the caller may make one."""
+    """Returns the owner of the new key: the caller, or the named member if the caller may create keys for them."""
     caller: Caller = change.caller
     actor = caller.actor
     if not member:
@@ -187,7 +187,7 @@ async def _owner(change: Change, member: str) -> Target:
 
 
 async def _require_room(change: Change, member: str) -> None:
-    """Whether member and organization may have one key more.
+    """Checks that the member and the organization may have one more key.
 
     Raises:
         AdminError: KEY_LIMIT_REACHED.
@@ -199,7 +199,7 @@ async def _require_room(change: Change, member: str) -> None:
 
 
 async def _named(change: Change, text: str) -> ResourceName:
-    """A key among several, which the caller may disable."""
+    """Returns the name of one key of a batch, after checking that the caller may disable it."""
     caller: Caller = change.caller
     name = parse_name(text)
     if name and (name.organization, name.collection) == (caller.resource.organization, API_KEYS):
@@ -213,7 +213,7 @@ async def _named(change: Change, text: str) -> ResourceName:
 async def _disable(change: Change, name: ResourceName, etag: str = "") -> ApiKey:
     row = await _changeable(change, name, etag, Permission.API_KEYS_DISABLE)
     member = change.caller.actor.member
-    # What its member switched off, an admin may still keep off.
+    # If the member disabled the key, an admin can disable it again, so that the member cannot enable it.
     is_taken_over = row.disabled_by in {None, row.member} and member not in {row.disabled_by, row.member}
     if row.state == "DISABLED" and not is_taken_over:
         return api_key_message(row, full=True)
@@ -237,7 +237,7 @@ async def _changeable(change: Change, name: ResourceName, etag: str, permission:
 
 
 async def _recorded(change: Change, name: ResourceName, before: ApiKeyRow | None) -> ApiKey:
-    """The key as it is now, noted in the audit log for the admins above its member."""
+    """Returns the key as it is now, and records the change in the audit log for the admins above its member."""
     after = await _existing(change, name, Permission.API_KEYS_WRITE)
     logged = api_key_message(before) if before else None
     change.record(api_key_name(after), logged, api_key_message(after), group_path=after.group_path)
@@ -245,18 +245,20 @@ async def _recorded(change: Change, name: ResourceName, before: ApiKeyRow | None
 
 
 def deleted_key(name: object) -> AdminError:
-    """The key is deleted, which is final."""
+    """The error for a deleted key. A deletion is final."""
     return AdminError(
-        grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.API_KEY_DELETED, f"{name} is deleted, which is final."
+        grpc.StatusCode.FAILED_PRECONDITION,
+        ErrorReason.API_KEY_DELETED,
+        f"{name} is deleted and cannot be restored. Create a new key.",
     )
 
 
 def inactive_member(member: str, state: str) -> AdminError:
-    """The member is removed or suspended."""
+    """The error for a member who is removed or suspended."""
     if state == "REMOVED":
-        message = f"{member} is removed: invite the user again."
+        message = f"{member} is removed. Invite the user again."
         return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.MEMBER_REMOVED, message)
-    message = f"{member} is suspended: resume the member first."
+    message = f"{member} is suspended. Resume the member first."
     return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, {"state": state})
 
 
@@ -265,7 +267,7 @@ def _limit_reached(organization: str, member: str, reached: KeyLimit) -> AdminEr
     scope = Scope(kind, member if kind is ScopeKind.MEMBER else organization)
     name = guardrail_name(organization, scope)
     message = (
-        f"{kind.capitalize()} {scope.scope_id!r} has as many API keys as it may, {reached.limit}. Delete one first."
+        f"{kind.capitalize()} {scope.scope_id!r} has reached its limit of {reached.limit} API keys. Delete one first."
     )
     quota = QuotaFailure(violations=[QuotaFailure.Violation(subject=str(name), description=message)])
     return AdminError(
@@ -277,11 +279,11 @@ def _limit_reached(organization: str, member: str, reached: KeyLimit) -> AdminEr
     )
 
 
-def _under_way(end: dt.datetime) -> AdminError:
+def _rotation_under_way(end: dt.datetime) -> AdminError:
     until = end.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return AdminError(
         grpc.StatusCode.FAILED_PRECONDITION,
         ErrorReason.ROTATION_UNDER_WAY,
-        f"The secret of before the last rotation is still good, until {until}. Wait, or rotate with an overlap of 0.",
+        f"The previous secret is still valid until {until}. Wait until then, or rotate with an overlap of 0.",
         {"overlapEndTime": until},
     )

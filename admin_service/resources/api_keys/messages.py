@@ -1,4 +1,4 @@
-"""API keys as messages, and what a request may say of them beyond the rules of the protos."""
+"""Converts API keys to messages, and checks requests beyond the rules in the protos."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -28,12 +28,12 @@ _NANOSECONDS: Final = 10**9
 
 
 def api_key_name(row: ApiKeyRow) -> ResourceName:
-    """Its resource name."""
+    """Returns the resource name of the key."""
     return ResourceName(row.organization, API_KEYS, row.api_key)
 
 
 def api_key_message(row: ApiKeyRow, *, full: bool = False) -> ApiKey:
-    """The message; with use and budget if it is to be full."""
+    """Returns the message; with `full`, also use and budget."""
     message = ApiKey(
         name=str(api_key_name(row)),
         member=str(ResourceName(row.organization, MEMBERS, row.member)),
@@ -72,36 +72,36 @@ def _add_use(message: ApiKey, row: ApiKeyRow) -> None:
 
 
 def expire_time_of(key: ApiKey) -> dt.datetime | None:
-    """The moment that was asked for; the message is in the range of its type (`check_key`)."""
+    """Returns the requested expiry, or None. `check_key` made sure that the message is in range."""
     return key.expire_time.ToDatetime(tzinfo=dt.UTC) if key.HasField("expire_time") else None
 
 
 def whitelist_of(key: ApiKey) -> list[str] | None:
-    """The entries that were asked for; None for every model."""
+    """Returns the requested whitelist entries, or None for every model."""
     return list(key.model_whitelist.entries) if key.HasField("model_whitelist") else None
 
 
 def overlap_of(request: api_key_pb2.RotateApiKeyRequest) -> dt.timedelta:
-    """How long the secret of before is to stay good."""
+    """Returns how long the previous secret stays valid."""
     return request.overlap_duration.ToTimedelta() if request.HasField("overlap_duration") else DEFAULT_OVERLAP
 
 
 def check_list(request: api_key_pb2.ListApiKeysRequest) -> Iterable[FieldViolation]:
-    """What a list is narrowed to."""
+    """Checks the filters of a list request."""
     if request.with_descendants and not request.group:
-        yield FieldViolation("with_descendants", "needs a group")
+        yield FieldViolation("with_descendants", "requires group")
 
 
 def check_key(
     request: api_key_pb2.CreateApiKeyRequest | api_key_pb2.UpdateApiKeyRequest,
 ) -> Iterable[FieldViolation]:
-    """Expiry, addresses and whitelist."""
+    """Checks the expiry, the allowed addresses and the model whitelist."""
     key = request.api_key
     if key.HasField("expire_time"):
         try:
             expire_time_of(key)
         except (ValueError, OverflowError):
-            yield FieldViolation("api_key.expire_time", "is no time between the years 1 and 9999")
+            yield FieldViolation("api_key.expire_time", "must be between the years 1 and 9999")
     try:
         parse_networks(key.ip_allow_list)
     except InvalidNetworkError as error:
@@ -110,7 +110,7 @@ def check_key(
 
 
 def check_whitelist(whitelist: ModelWhitelist, field: str) -> Iterable[FieldViolation]:
-    """The grammar of the entries."""
+    """Checks the syntax of the entries."""
     try:
         parse_whitelist(whitelist.entries)
     except InvalidWhitelistError as error:
@@ -118,9 +118,9 @@ def check_whitelist(whitelist: ModelWhitelist, field: str) -> Iterable[FieldViol
 
 
 def check_rotation(request: api_key_pb2.RotateApiKeyRequest) -> Iterable[FieldViolation]:
-    """The overlap; a message may say anything, so that it is looked at before it is converted."""
+    """Checks the overlap before it is converted: a proto duration can be out of range."""
     if request.HasField("overlap_duration") and not _is_overlap(request.overlap_duration):
-        yield FieldViolation("overlap_duration", f"must be 0 to {MAX_OVERLAP.days} days")
+        yield FieldViolation("overlap_duration", f"must be between 0 and {MAX_OVERLAP.days} days")
 
 
 def _is_overlap(duration: Duration) -> bool:

@@ -1,4 +1,4 @@
-"""`megarouter.admin.v1.ApiKeys`: reading, and the way into `api_key_changes`."""
+"""Serves `megarouter.admin.v1.ApiKeys`. This module reads; `changes` has the RPCs that change keys."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from megarouter.admin.v1.api_key_pb2 import ApiKey
 
 from admin_service.access.authorization import Caller
 from admin_service.access.permissions import Permission, Target, TargetKind, Visibility, visibility
-from admin_service.access.places import MAX_SHOWN, find_place
+from admin_service.access.tree_places import MAX_SHOWN, find_place
 from admin_service.api.errors import permission_denied
 from admin_service.listing.filter_sql import EnumField, NameField, TextField, TimeField
 from admin_service.listing.orders import SortColumn
@@ -22,7 +22,7 @@ from admin_service.resources.api_keys import store
 from admin_service.resources.api_keys.changes import ApiKeyChanges
 from admin_service.resources.api_keys.messages import api_key_message, check_key, check_list, check_rotation
 from admin_service.resources.api_keys.store import ApiKeyRow
-from admin_service.serving.changes import MakeChange
+from admin_service.serving.change_transaction import MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
@@ -81,7 +81,7 @@ class ApiKeysApi:
         }
 
     async def get(self, request: api_key_pb2.GetApiKeyRequest, caller: Caller) -> ApiKey:
-        """GetApiKey."""
+        """GetApiKey returns one key."""
         organization, api_key = caller.resource.organization, str(caller.resource.resource_id)
         async with acting_for(self._pool, organization) as connection:
             row = await store.get_api_key(connection, organization, api_key)
@@ -90,7 +90,7 @@ class ApiKeysApi:
         return api_key_message(row, full=request.view != api_key_pb2.API_KEY_VIEW_BASIC)
 
     async def list(self, request: api_key_pb2.ListApiKeysRequest, caller: Caller) -> api_key_pb2.ListApiKeysResponse:
-        """ListApiKeys."""
+        """ListApiKeys returns the keys that the caller may see, except deleted ones."""
         organization = caller.resource.organization
         full = request.view == api_key_pb2.API_KEY_VIEW_FULL
         async with acting_for(self._pool, organization) as connection:
@@ -108,7 +108,7 @@ class ApiKeysApi:
 
 
 async def _group_path(connection: Connection, group: str, caller: Caller) -> tuple[str, ...]:
-    """The path of the group that the list is narrowed to; empty if to none."""
+    """Returns the path of the group that the list is restricted to; empty for all groups."""
     if not group:
         return ()
     organization = caller.resource.organization
@@ -118,7 +118,10 @@ async def _group_path(connection: Connection, group: str, caller: Caller) -> tup
 
 
 def _whose(visible: Visibility, group_path: tuple[str, ...], *, with_descendants: bool) -> Iterable[Condition]:
-    """Whose rows: those the caller sees, narrowed to a group; where the group lies in the caller's subtree, that alone."""
+    """Yields the conditions on owners: the rows that the caller sees, restricted to the group.
+
+    If the group is in the caller's subtree, the restriction to the group is enough.
+    """
     own = visible.group_path
     if not group_path or own is None or group_path[: len(own)] != own:
         yield visible_rows(visible, member="k.member_id", group_path="k.group_path")

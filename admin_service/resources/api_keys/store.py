@@ -1,4 +1,4 @@
-"""The rows of API keys. Hashes of secrets are written here and never read."""
+"""The rows of API keys. This module writes the hashes of secrets and never reads them."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Final
 from admin_service.api.etags import etag_of
 from gateway_core.stores.postgres.connections import Connection
 
-# The whitelist of a key is that of its guardrail.
+# A key's whitelist is stored in its guardrail.
 API_KEY_SOURCE: Final = """api_keys k
   LEFT JOIN guardrails r ON r.organization_id = k.organization_id AND r.scope_kind = 'api_key' AND r.scope_id = k.api_key_id"""
 _COLUMNS: Final = """
@@ -24,7 +24,7 @@ FULL_API_KEY_SOURCE: Final = rf"""{API_KEY_SOURCE}
                         AND split_part(s.counter, ':', 2) = k.api_key_id) l"""  # noqa: S608
 FULL_API_KEY_COLUMNS: Final = _COLUMNS + "l.last_use_time, u.spent_nano_credits, u.call_count, r.budget_nano_credits"
 
-# As `ApiKey.State` has it; a key both disabled and expired is disabled.
+# Matches `ApiKey.State`. A key that is both disabled and expired counts as disabled.
 API_KEY_STATE: Final = "CASE WHEN k.state = 'ACTIVE' AND k.expire_time <= now() THEN 'EXPIRED' ELSE k.state END"
 
 _GET: Final = f"""
@@ -62,7 +62,7 @@ UPDATE api_keys SET secret_hash = $3, obfuscated_key = $4, update_time = clock_t
        previous_expire_time = CASE WHEN $5::interval > interval '0' THEN clock_timestamp() + $5::interval END
  WHERE organization_id = $1 AND api_key_id = $2
 """
-# No further than the limit: an organization may have any number of keys.
+# Counts only up to the limit, because an organization may have any number of keys.
 _COUNT: Final = """
 SELECT count(*) FROM (SELECT 1 FROM api_keys WHERE organization_id = $1 AND ($2::text IS NULL OR member_id = $2)
                          AND state <> 'DELETED' LIMIT $3) AS counted
@@ -78,7 +78,7 @@ _MEMBER_STATE: Final = "SELECT state FROM members WHERE organization_id = $1 AND
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyRow:
-    """An API key. Amounts are nano-credits."""
+    """A stored API key. Amounts are in nano-credits."""
 
     organization: str
     api_key: str
@@ -90,16 +90,16 @@ class ApiKeyRow:
     create_time: dt.datetime
     update_time: dt.datetime
     is_expired: bool
-    """By the clock of the database, as of the statement."""
+    """By the database's clock when the statement ran."""
     group_path: Sequence[str]
-    """Of the group of its member."""
+    """Path of the group of its member."""
     model_whitelist: Sequence[str] | None
     ip_allow_list: Sequence[str] | None
     disabled_by: str | None
-    """Id of a member."""
+    """Id of the member who disabled it."""
     disabled_time: dt.datetime | None
     overlap_end_time: dt.datetime | None
-    """Until when the secret of before is good as well; None when it is not."""
+    """Until when the previous secret is valid; None if it is not."""
     last_use_time: dt.datetime | None
     spent_nano_credits: int
     call_count: int
@@ -107,7 +107,7 @@ class ApiKeyRow:
 
     @property
     def etag(self) -> str:
-        """Changes with every change of the key; expiry and use are no change."""
+        """Changes with every change of the key, but not with expiry or use."""
         return etag_of(
             self.organization,
             self.api_key,
@@ -122,7 +122,7 @@ class ApiKeyRow:
 
 @dataclass(frozen=True, slots=True)
 class NewApiKey:
-    """A key to be made."""
+    """An API key to store."""
 
     organization: str
     api_key: str
@@ -136,20 +136,20 @@ class NewApiKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyLimit:
-    """How many keys a scope may have."""
+    """The most keys that a scope may have."""
 
     scope_kind: str
     limit: int
 
 
 async def get_api_key(connection: Connection, organization: str, api_key: str) -> ApiKeyRow | None:
-    """The key with its use, deleted or not."""
+    """Returns the key with its use, deleted or not, or None if there is none."""
     row = await connection.fetchrow(_GET, organization, api_key)
     return ApiKeyRow(*row) if row else None
 
 
 async def insert_api_key(connection: Connection, key: NewApiKey) -> bool:
-    """Makes a key; False when the id was ever used."""
+    """Stores a key. Returns False if the id was ever used."""
     made = await connection.fetchval(
         _INSERT, key.organization, key.api_key, key.member, key.display_name, key.secret_hash, key.obfuscated_key,
         key.expire_time, key.ip_allow_list,
@@ -164,43 +164,43 @@ async def update_api_key(
     expire_time: dt.datetime | None,
     ip_allow_list: Sequence[str] | None,
 ) -> None:
-    """Changes what is the key's own; a trigger tells the data plane, here and below."""
+    """Changes the key's own columns. As with all changes here, a trigger notifies the data plane."""
     await connection.execute(_UPDATE, row.organization, row.api_key, display_name, expire_time, ip_allow_list)
 
 
 async def set_key_whitelist(
     connection: Connection, organization: str, api_key: str, entries: Sequence[str] | None
 ) -> None:
-    """Changes the whitelist of the key's guardrail."""
+    """Changes the whitelist in the key's guardrail."""
     await connection.execute(_SET_WHITELIST, organization, api_key, entries)
 
 
 async def disable_api_key(connection: Connection, organization: str, api_key: str, member: str) -> None:
-    """Switches the key off in the name of the member."""
+    """Disables the key on behalf of the member."""
     await connection.execute(_DISABLE, organization, api_key, member)
 
 
 async def enable_api_key(connection: Connection, organization: str, api_key: str) -> None:
-    """Switches the key on."""
+    """Enables the key."""
     await connection.execute(_ENABLE, organization, api_key)
 
 
 async def delete_api_key(connection: Connection, organization: str, api_key: str) -> None:
-    """Ends the key for good; its row stays."""
+    """Deletes the key permanently. Its row stays."""
     await connection.execute(_DELETE, organization, api_key)
 
 
 async def rotate_api_key(
     connection: Connection, row: ApiKeyRow, secret_hash: bytes, obfuscated_key: str, overlap: dt.timedelta
 ) -> None:
-    """Gives the key a new secret; the present one is good for the overlap, and the one before it no more."""
+    """Gives the key a new secret. The current secret stays valid for the overlap; an older one ends immediately."""
     await connection.execute(_ROTATE, row.organization, row.api_key, secret_hash, obfuscated_key, overlap)
 
 
 async def reached_key_limit(connection: Connection, organization: str, member: str) -> KeyLimit | None:
-    """The first limit, the member's before the organization's, that leaves no room for one more key.
+    """Returns the limit that leaves no room for one more key, or None. The member's limit comes before the organization's.
 
-    The caller holds the organization's lock.
+    The caller must hold the organization's lock.
     """
     for kind, limit in await connection.fetch(_KEY_LIMITS, organization, member):
         counted = await connection.fetchval(_COUNT, organization, member if kind == "member" else None, limit)
@@ -210,6 +210,6 @@ async def reached_key_limit(connection: Connection, organization: str, member: s
 
 
 async def member_state(connection: Connection, organization: str, member: str) -> str | None:
-    """ACTIVE, SUSPENDED or REMOVED; None when there is no such member."""
+    """Returns ACTIVE, SUSPENDED or REMOVED, or None if there is no such member."""
     state: str | None = await connection.fetchval(_MEMBER_STATE, organization, member)
     return state

@@ -1,1 +1,1 @@
-"""The audit log."""
+"""The audit log of all changes in an organization."""

@@ -1,4 +1,4 @@
-"""`megarouter.admin.v1.AuditLog`."""
+"""Serves `megarouter.admin.v1.AuditLog`."""
 
 import csv
 import datetime as dt
@@ -25,7 +25,7 @@ from admin_service.listing.page_tokens import PageTokens
 from admin_service.listing.reading import Listing, ListRequest, Page
 from admin_service.listing.sql_parameters import Condition
 from admin_service.listing.subtrees import visible_rows
-from admin_service.serving.changes import MakeChange
+from admin_service.serving.change_transaction import MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.stores.postgres.organization_wall import acting_for
 
@@ -39,7 +39,7 @@ _HEADER: Final = (
     "access_token", "name",
 )  # fmt: skip
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet calculate a cell (OWASP, CSV injection)."""
+"""A spreadsheet evaluates a cell that begins with one of these (OWASP, CSV injection)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ _ENTRIES: Final = Listing(
 
 
 class AuditLogApi:
-    """Reading what was changed. Nothing here changes anything."""
+    """Reads the audit log. Nothing here changes it."""
 
     service = audit_log_pb2.DESCRIPTOR.services_by_name["AuditLog"]
 
@@ -100,7 +100,7 @@ class AuditLogApi:
         self.rules: Mapping[str, Rule] = {}
 
     async def get(self, _request: audit_log_pb2.GetAuditLogEntryRequest, caller: Caller) -> AuditLogEntry:
-        """GetAuditLogEntry."""
+        """GetAuditLogEntry returns one entry."""
         name = caller.resource
         async with acting_for(self._pool, name.organization) as connection:
             row = await connection.fetchrow(_GET, name.organization, int(str(name.resource_id)))
@@ -111,7 +111,7 @@ class AuditLogApi:
     async def list(
         self, request: audit_log_pb2.ListAuditLogEntriesRequest, caller: Caller
     ) -> audit_log_pb2.ListAuditLogEntriesResponse:
-        """ListAuditLogEntries."""
+        """ListAuditLogEntries returns the entries that the caller may see."""
         page = await self._page(request, caller)
         return audit_log_pb2.ListAuditLogEntriesResponse(
             audit_log_entries=map(_message, page.rows), next_page_token=page.next_page_token
@@ -120,7 +120,7 @@ class AuditLogApi:
     async def export(
         self, request: audit_log_pb2.ExportAuditLogEntriesRequest, caller: Caller
     ) -> audit_log_pb2.ExportAuditLogEntriesResponse:
-        """ExportAuditLogEntries."""
+        """ExportAuditLogEntries returns one page of entries as CSV or JSON lines."""
         page = await self._page(request, caller)
         entries = [_message(row) for row in page.rows]
         if request.format == audit_log_pb2.AUDIT_LOG_FORMAT_CSV:
@@ -168,7 +168,7 @@ def _json_line(entry: AuditLogEntry) -> str:
 
 def _csv(entries: Iterable[AuditLogEntry], *, with_header: bool) -> str:
     out = io.StringIO()
-    writer = csv.writer(out)  # RFC 4180: lines end with CR LF, cells are quoted where they must be.
+    writer = csv.writer(out)  # RFC 4180: lines end with CR LF; cells are quoted only if needed.
     if with_header:
         writer.writerow(_HEADER)
     for entry in entries:
@@ -183,5 +183,5 @@ def _cells(values: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _harmless(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
+    """Returns a cell that no spreadsheet evaluates as a formula."""
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

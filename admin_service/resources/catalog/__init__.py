@@ -1,1 +1,1 @@
-"""Models, providers and prices."""
+"""The catalog: models, providers and prices."""

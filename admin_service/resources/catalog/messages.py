@@ -1,4 +1,4 @@
-"""The catalogue as messages."""
+"""Converts the catalog to messages."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -14,11 +14,11 @@ from gateway_core.model.catalog.entries import Prices
 from gateway_core.model.catalog.pricing import prices_by_category
 
 _DEGRADED_FROM: Final = 10
-"""One failed call in so many."""
+"""A provider is degraded if more than one call in this many failed."""
 
 
 def model_message(row: ModelRow) -> catalog_pb2.Model:
-    """The resource."""
+    """Returns the model as a resource."""
     model = row.model
     return catalog_pb2.Model(
         name=f"{MODELS}/{model.name}",
@@ -33,7 +33,7 @@ def model_message(row: ModelRow) -> catalog_pb2.Model:
 
 
 def price_message(row: PriceRow) -> ModelPrice:
-    """A price version."""
+    """Returns a price version."""
     schedule = row.schedule
     message = ModelPrice(
         version=schedule.version,
@@ -49,7 +49,7 @@ def price_message(row: PriceRow) -> ModelPrice:
 
 
 def provider_message(row: ProviderRow) -> catalog_pb2.Provider:
-    """The resource."""
+    """Returns the provider as a resource."""
     return catalog_pb2.Provider(
         name=f"{PROVIDERS}/{row.provider.name}",
         display_name=row.provider.display_name,
@@ -59,7 +59,7 @@ def provider_message(row: ProviderRow) -> catalog_pb2.Provider:
 
 
 def health_of(answered_count: int, failed_count: int) -> catalog_pb2.Provider.Health.ValueType:
-    """What the newest calls say of a provider; the bounds stand in the proto."""
+    """Returns the provider's health by its newest calls. The proto documents the thresholds."""
     call_count = answered_count + failed_count
     if not call_count:
         return catalog_pb2.Provider.HEALTH_UNKNOWN

@@ -1,4 +1,4 @@
-"""`megarouter.admin.v1.Catalog`."""
+"""Serves `megarouter.admin.v1.Catalog`."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from megarouter.admin.v1 import catalog_pb2
 
 from admin_service.access.authorization import Caller, UserCaller
 from admin_service.access.permissions import Permission
-from admin_service.access.places import MAX_SHOWN
+from admin_service.access.tree_places import MAX_SHOWN
 from admin_service.api.errors import permission_denied
 from admin_service.api.names import MODELS, PROVIDERS
 from admin_service.listing.filter_sql import IntegerField, NameField, TextField
@@ -20,12 +20,12 @@ from admin_service.listing.sql_parameters import Condition
 from admin_service.resources.catalog import store
 from admin_service.resources.catalog.messages import model_message, price_message, provider_message
 from admin_service.resources.guardrails.named_principals import named_principal
-from admin_service.serving.changes import MakeChange
+from admin_service.serving.change_transaction import MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.stores.postgres.catalog_store import load_snapshot
 
 _EVERYBODY: Final = ""
-"""The catalogue is of no organization."""
+"""No organization: all of them share one catalog."""
 _MODELS: Final = Listing(
     columns=store.MODEL_COLUMNS,
     source=store.MODEL_SOURCE,
@@ -68,7 +68,7 @@ _PROVIDER: Final = f"SELECT {store.PROVIDER_COLUMNS} FROM {store.PROVIDER_SOURCE
 
 
 class CatalogApi:
-    """What may be called. Nothing here changes anything: the catalogue comes from its file."""
+    """The models that can be called, their providers and prices. Read-only: the catalog comes from its file."""
 
     service = catalog_pb2.DESCRIPTOR.services_by_name["Catalog"]
 
@@ -87,7 +87,7 @@ class CatalogApi:
         self.rules: Mapping[str, Rule] = {}
 
     async def get_model(self, request: catalog_pb2.GetModelRequest, _caller: UserCaller) -> catalog_pb2.Model:
-        """GetModel."""
+        """GetModel returns one model with its current price."""
         async with self._pool.acquire() as connection:
             row = await connection.fetchrow(_MODEL, _id_in(MODELS, request.name))
         if row is None:
@@ -97,7 +97,7 @@ class CatalogApi:
     async def list_models(
         self, request: catalog_pb2.ListModelsRequest, _caller: UserCaller
     ) -> catalog_pb2.ListModelsResponse:
-        """ListModels."""
+        """ListModels returns the models of the catalog."""
         offered = Condition("true") if request.show_retired else Condition("m.offered")
         query = _MODELS.query(request, self._page_tokens, _EVERYBODY, offered)
         async with self._pool.acquire() as connection:
@@ -109,7 +109,7 @@ class CatalogApi:
     async def list_prices(
         self, request: catalog_pb2.ListModelPricesRequest, _caller: UserCaller
     ) -> catalog_pb2.ListModelPricesResponse:
-        """ListModelPrices."""
+        """ListModelPrices returns the price versions of a model."""
         model = _id_in(MODELS, request.parent)
         query = _PRICES.query(request, self._page_tokens, _EVERYBODY, Condition("p.model_name = {}", model))
         async with self._pool.acquire() as connection:
@@ -121,7 +121,7 @@ class CatalogApi:
         )
 
     async def get_provider(self, request: catalog_pb2.GetProviderRequest, _caller: UserCaller) -> catalog_pb2.Provider:
-        """GetProvider."""
+        """GetProvider returns one provider with its health."""
         async with self._pool.acquire() as connection:
             row = await connection.fetchrow(_PROVIDER, _id_in(PROVIDERS, request.name))
         if row is None:
@@ -131,7 +131,7 @@ class CatalogApi:
     async def list_providers(
         self, request: catalog_pb2.ListProvidersRequest, _caller: UserCaller
     ) -> catalog_pb2.ListProvidersResponse:
-        """ListProviders."""
+        """ListProviders returns the providers of the catalog."""
         query = _PROVIDERS.query(request, self._page_tokens, _EVERYBODY, Condition("true"))
         async with self._pool.acquire() as connection:
             page = await query.read(connection)
@@ -142,7 +142,7 @@ class CatalogApi:
     async def list_usable(
         self, request: catalog_pb2.ListUsableModelsRequest, caller: Caller
     ) -> catalog_pb2.ListUsableModelsResponse:
-        """ListUsableModels."""
+        """ListUsableModels returns the models that a member or key may use."""
         principal = await named_principal(self._pool, caller)
         async with self._pool.acquire() as connection:
             snapshot = await load_snapshot(connection)
@@ -161,10 +161,10 @@ class CatalogApi:
 
 
 def _id_in(collection: str, name: str) -> str:
-    """What stands behind the collection.
+    """Returns the id after the collection.
 
     Raises:
-        AdminError: PERMISSION_DENIED, it is no name of the collection.
+        AdminError: PERMISSION_DENIED, the text is not a name in the collection.
     """
     root, _, rest = name.partition("/")
     if root != collection:

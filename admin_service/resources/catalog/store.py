@@ -1,4 +1,4 @@
-"""What the catalogue's lists read, and the rows they make."""
+"""Reads the catalog from PostgreSQL."""
 
 import datetime as dt
 import json
@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway_core.model.catalog.entries import Model, PriceSchedule, Provider
 
-# The price in force is the one `Model.schedule_at` picks.
+# The current price is the one that `Model.schedule_at` picks.
 MODEL_COLUMNS: Final = "m.definition, m.offered, p.version, p.effective_date, p.create_time, p.prices"
 MODEL_SOURCE: Final = """
 models m LEFT JOIN LATERAL (
@@ -18,13 +18,13 @@ models m LEFT JOIN LATERAL (
 PRICE_COLUMNS: Final = "p.version, p.effective_date, p.create_time, p.prices"
 PRICE_SOURCE: Final = "price_versions p"
 PROVIDER_COLUMNS: Final = "p.definition, coalesce(h.answered_count, 0), coalesce(h.failed_count, 0)"
-# Reads past the wall between organizations, two numbers for each provider: see `provider_outcomes` in the schema.
+# Reads across organizations, but only two numbers for each provider: see `provider_outcomes` in the schema.
 PROVIDER_SOURCE: Final = "providers p LEFT JOIN provider_outcomes() h ON h.provider_id = p.provider_id"
 
 
 @dataclass(frozen=True, slots=True)
 class PriceRow:
-    """A price version."""
+    """A stored price version."""
 
     schedule: PriceSchedule
     create_time: dt.datetime
@@ -32,7 +32,7 @@ class PriceRow:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """A model with the price in force."""
+    """A model with its current price."""
 
     model: Model
     is_offered: bool
@@ -41,7 +41,7 @@ class ModelRow:
 
 @dataclass(frozen=True, slots=True)
 class ProviderRow:
-    """A provider, and how the newest calls of it ended."""
+    """A provider, and how its newest calls ended."""
 
     provider: Provider
     answered_count: int
@@ -49,7 +49,7 @@ class ProviderRow:
 
 
 def price_row(version: int, effective_date: dt.date, create_time: dt.datetime, prices: str) -> PriceRow:
-    """From `PRICE_COLUMNS`."""
+    """Makes a row from `PRICE_COLUMNS`."""
     values = {"version": version, "effective_date": effective_date, **json.loads(prices)}
     return PriceRow(PriceSchedule.model_validate(values), create_time)
 
@@ -62,11 +62,11 @@ def model_row(
     create_time: dt.datetime,
     prices: str,
 ) -> ModelRow:
-    """From `MODEL_COLUMNS`."""
+    """Makes a row from `MODEL_COLUMNS`."""
     price = None if version is None else price_row(version, effective_date, create_time, prices)
     return ModelRow(Model.model_validate_json(definition), is_offered, price)
 
 
 def provider_row(definition: str, answered_count: int, failed_count: int) -> ProviderRow:
-    """From `PROVIDER_COLUMNS`."""
+    """Makes a row from `PROVIDER_COLUMNS`."""
     return ProviderRow(Provider.model_validate_json(definition), answered_count, failed_count)

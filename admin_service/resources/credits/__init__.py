@@ -1,1 +1,1 @@
-"""The credit pool: balance, top-ups, adjustments, history."""
+"""The credit pool: balance, top-ups, adjustments, refunds and history."""

@@ -1,4 +1,4 @@
-"""Credit as messages, and what makes a request about credit sound."""
+"""Converts credit to messages, and checks requests about credit."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ _KINDS: Final = {
 
 
 def balance_message(organization: str, state: CreditState) -> credit_pb2.CreditBalance:
-    """The balance now."""
+    """Returns the balance now."""
     return credit_pb2.CreditBalance(
         name=str(ResourceName(organization, CREDIT_BALANCE)),
         balance_nano_credits=state.balance,
@@ -37,7 +37,7 @@ def balance_message(organization: str, state: CreditState) -> credit_pb2.CreditB
 
 
 def past_balance_message(organization: str, past: PastBalance, as_of: dt.datetime) -> credit_pb2.CreditBalance:
-    """The balance as of a past moment."""
+    """Returns the balance at a past time."""
     return credit_pb2.CreditBalance(
         name=str(ResourceName(organization, CREDIT_BALANCE)),
         balance_nano_credits=past.balance_nano_credits,
@@ -47,7 +47,7 @@ def past_balance_message(organization: str, past: PastBalance, as_of: dt.datetim
 
 
 def statement_message(organization: str, interval: Interval, statement: Statement) -> credit_pb2.CreditStatement:
-    """A statement over the interval that was asked for."""
+    """Returns a statement over the requested interval."""
     return credit_pb2.CreditStatement(
         name=str(ResourceName(organization, CREDIT_STATEMENT)),
         interval=interval,
@@ -65,7 +65,7 @@ def statement_message(organization: str, interval: Interval, statement: Statemen
 
 
 def transaction_message(organization: str, row: TransactionRow) -> CreditTransaction:
-    """One transfer."""
+    """Returns one transfer as a credit transaction."""
     return CreditTransaction(
         name=str(ResourceName(organization, CREDIT_TRANSACTIONS, str(row.sequence))),
         ledger_sequence=row.sequence,
@@ -79,25 +79,25 @@ def transaction_message(organization: str, row: TransactionRow) -> CreditTransac
 
 
 def instant_of(message: Timestamp) -> dt.datetime:
-    """The instant, its nanoseconds cut to microseconds. The message is in the range of its type (`is_instant`)."""
+    """Returns the time, truncated to microseconds. `_is_instant` made sure that the message is in range."""
     return message.ToDatetime(tzinfo=dt.UTC)
 
 
 def check_balance(request: credit_pb2.GetCreditBalanceRequest) -> Iterable[FieldViolation]:
-    """The moment asked for."""
+    """Checks the requested time."""
     if request.HasField("as_of_time") and not _is_instant(request.as_of_time):
-        yield FieldViolation("as_of_time", "is no time between the years 1 and 9999")
+        yield FieldViolation("as_of_time", "must be between the years 1 and 9999")
 
 
 def check_statement(request: credit_pb2.GetCreditStatementRequest) -> Iterable[FieldViolation]:
-    """The period asked for."""
+    """Checks the requested interval."""
     interval = request.interval
     if not (interval.HasField("start_time") and interval.HasField("end_time")):
         yield FieldViolation("interval", "must have a start and an end")
     elif not (_is_instant(interval.start_time) and _is_instant(interval.end_time)):
-        yield FieldViolation("interval", "is not between the years 1 and 9999")
+        yield FieldViolation("interval", "must be between the years 1 and 9999")
     elif not dt.timedelta(0) <= instant_of(interval.end_time) - instant_of(interval.start_time) <= MAX_STATEMENT:
-        yield FieldViolation("interval", f"must not end before it starts, nor span more than {MAX_STATEMENT.days} days")
+        yield FieldViolation("interval", f"must not end before it starts, or span more than {MAX_STATEMENT.days} days")
 
 
 def _is_instant(message: Timestamp) -> bool:

@@ -1,4 +1,4 @@
-"""`megarouter.admin.v1.Credits`."""
+"""Serves `megarouter.admin.v1.Credits`."""
 
 import datetime as dt
 import uuid
@@ -23,7 +23,7 @@ from admin_service.resources.credits import messages
 from admin_service.resources.credits import store as credit_store
 from admin_service.resources.credits.store import CreditState, TransactionRow
 from admin_service.resources.invoices.service import Invoices, check_invoice
-from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.ledger.transfers import Transfer, TransferKind, adjustment, refund, top_up
 from gateway_core.stores.postgres.connections import Connection
@@ -60,7 +60,7 @@ class CreditsApi:
     service = credit_pb2.DESCRIPTOR.services_by_name["Credits"]
 
     def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens, make_id: Callable[[str], str]) -> None:
-        """`make_id`: a new id with a prefix."""
+        """Prepares the handlers. `make_id` returns a new id with a prefix."""
         invoices = Invoices(pool, page_tokens, make_id)
         self._pool = pool
         self._page_tokens = page_tokens
@@ -86,7 +86,7 @@ class CreditsApi:
     async def get_balance(
         self, request: credit_pb2.GetCreditBalanceRequest, caller: Caller
     ) -> credit_pb2.CreditBalance:
-        """GetCreditBalance."""
+        """GetCreditBalance returns the balance now or at a past time."""
         organization = caller.resource.organization
         if not request.HasField("as_of_time"):
             async with acting_for(self._pool, organization) as connection:
@@ -100,7 +100,7 @@ class CreditsApi:
     async def get_statement(
         self, request: credit_pb2.GetCreditStatementRequest, caller: Caller
     ) -> credit_pb2.CreditStatement:
-        """GetCreditStatement."""
+        """GetCreditStatement returns opening balance, totals and closing balance of an interval."""
         organization = caller.resource.organization
         start = messages.instant_of(request.interval.start_time)
         end = messages.instant_of(request.interval.end_time)
@@ -112,7 +112,7 @@ class CreditsApi:
     async def list(
         self, request: credit_pb2.ListCreditTransactionsRequest, caller: Caller
     ) -> credit_pb2.ListCreditTransactionsResponse:
-        """ListCreditTransactions."""
+        """ListCreditTransactions returns the transfers that changed the pool."""
         organization = caller.resource.organization
         own = Condition("organization_id = {}", organization)
         query = _TRANSACTIONS.query(request, self._page_tokens, organization, own)
@@ -124,7 +124,7 @@ class CreditsApi:
         )
 
     async def top_up(self, request: credit_pb2.TopUpCreditRequest, change: Change) -> credit_pb2.TopUpCreditResponse:
-        """TopUpCredit."""
+        """TopUpCredit adds credit to the pool."""
         row, state = await _post(_transfer(top_up, "top-up", request, change.caller), change)
         return credit_pb2.TopUpCreditResponse(
             top_up=credit_pb2.TopUp(
@@ -137,7 +137,7 @@ class CreditsApi:
         )
 
     async def adjust(self, request: credit_pb2.AdjustCreditRequest, change: Change) -> credit_pb2.AdjustCreditResponse:
-        """AdjustCredit."""
+        """AdjustCredit corrects the balance by an amount."""
         organization = change.caller.resource.organization
         transfer = _transfer(adjustment, "adjustment", request, change.caller)
         row, state = await _post(transfer, change, may_overdraw=request.allow_overdraft)
@@ -147,7 +147,7 @@ class CreditsApi:
         )
 
     async def refund(self, request: credit_pb2.RefundCreditRequest, change: Change) -> credit_pb2.RefundCreditResponse:
-        """RefundCredit."""
+        """RefundCredit takes back credit that was topped up."""
         organization = change.caller.resource.organization
         transfer = _transfer(refund, "refund", request, change.caller)
         row, state = await _post(transfer, change, may_overdraw=request.allow_overdraft)
@@ -157,31 +157,32 @@ class CreditsApi:
         )
 
     async def _await_booked(self, organization: str, instant: dt.datetime, field: str) -> None:
-        """Waits until nothing can be booked any more before the moment.
+        """Waits until no more transfers can be booked before this time.
 
         Raises:
-            AdminError: it is in the future.
+            AdminError: FIELD_INVALID, the time is in the future.
         """
         async with acting_for(self._pool, organization) as connection:
             if not await credit_store.has_passed(connection, instant):
-                raise invalid_fields(FieldViolation(field, "must not reach into the future"))
+                raise invalid_fields(FieldViolation(field, "must not be in the future"))
             await credit_store.await_postings(connection, organization)
 
 
 async def _post(
     transfer: Transfer, change: Change, *, may_overdraw: bool = False
 ) -> tuple[TransactionRow, CreditState]:
-    """Posts once for each idempotency key (INV-15). What the posting leaves is looked at under the ledger's lock, and what must
-    not be is rolled back: nobody else moves the pool in between.
+    """Posts a transfer once for each idempotency key (INV-15).
+
+    The resulting balance is checked under the ledger's lock, so no other transfer changes the pool before an excess is rolled back.
     """
     connection, organization = change.connection, change.caller.resource.organization
     try:
         (posted,) = await post_transfers(connection, organization, [transfer])
     except IdempotencyConflictError as error:
-        message = "The request id was used before for something else: make a new one for a new request."
+        message = "This request_id was used for a different request. Use a new UUID for each new request."
         raise AdminError(grpc.StatusCode.INVALID_ARGUMENT, ErrorReason.REQUEST_ID_REUSED, message) from error
     except asyncpg.NumericValueOutOfRangeError as error:
-        message = "The balance would exceed what the ledger can hold."
+        message = "The balance would exceed the ledger's range. Use a smaller amount."
         raise AdminError(grpc.StatusCode.OUT_OF_RANGE, ErrorReason.BALANCE_OUT_OF_RANGE, message) from error
     state = await credit_store.credit_now(connection, organization)
     row = await credit_store.get_transaction(connection, organization, posted.sequence)
@@ -195,7 +196,7 @@ async def _post(
 def _transfer(
     make: Callable[..., Transfer], name: str, request: credit_pb2.TopUpCreditRequest | _Taking, caller: Caller
 ) -> Transfer:
-    """What the caller asks for, under a key that is the caller's own."""
+    """Makes the requested transfer. The caller's user id is part of its idempotency key."""
     return make(
         request.amount_nano_credits,
         idempotency_key=f"{name}:{caller.user}:{uuid.UUID(request.request_id)}",
@@ -207,26 +208,26 @@ def _transfer(
 async def _refuse_excess(
     connection: Connection, organization: str, transfer: Transfer, state: CreditState, *, may_overdraw: bool
 ) -> None:
-    """Refuses what took more than there was.
+    """Refuses a transfer that took more than was available.
 
     Args:
         connection: in the transaction that posted the transfer.
-        organization: whose pool.
-        transfer: just posted.
-        state: after it.
-        may_overdraw: the caller said that the balance may fall below zero.
+        organization: id of the owner of the pool.
+        transfer: the posted transfer.
+        state: the pool after it.
+        may_overdraw: the caller allows the balance to fall below zero.
 
     Raises:
-        AdminError: see there.
+        AdminError: REFUND_EXCEEDS_TOP_UPS or CREDIT_INSUFFICIENT.
     """
     if transfer.kind is TransferKind.REFUND:
         left = await credit_store.refundable_nano_credits(connection, organization)
         if left < 0:
-            message = "More than was paid in and not refunded yet."
+            message = "The refund exceeds what was topped up and not refunded yet. Refund a smaller amount."
             metadata = {"refundableNanoCredits": str(left + transfer.amount_nano_credits)}
             reason = ErrorReason.REFUND_EXCEEDS_TOP_UPS
             raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, reason, message, metadata)
     if transfer.pool_delta_nano_credits < 0 and state.available < 0 and not may_overdraw:
-        message = "More than the credit that no call holds; set allow_overdraft to take it nevertheless."
+        message = "The amount exceeds the credit that is not held by calls. Take less, or set allow_overdraft."
         metadata = {"availableNanoCredits": str(state.available + transfer.amount_nano_credits)}
         raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.CREDIT_INSUFFICIENT, message, metadata)

@@ -1,7 +1,7 @@
-"""What the ledger says of an organization's credit pool: now, as of a past moment, and over a period.
+"""Reads an organization's credit pool from the ledger: now, at a past time, and over a period.
 
-A transfer is booked at the moment it is written, under the lock of the ledger's head: so time follows the sequence, and once the
-postings under way are committed nothing is booked any more before a moment that has passed.
+A transfer is booked when it is written, under the lock of the ledger's head, so times rise with the sequence. Once the current
+postings have committed, no transfer is booked before a time that has passed.
 """
 
 import datetime as dt
@@ -14,26 +14,26 @@ from gateway_core.stores.postgres.connections import Connection
 
 @dataclass(frozen=True, slots=True)
 class CreditState:
-    """The pool now; amounts in nano-credits."""
+    """The pool now. Amounts are in nano-credits."""
 
     balance: int
     held: int
-    """What the register says is held by calls under way."""
+    """The open holds in the holds table."""
     sequence: int
 
     @property
     def available(self) -> int:
-        """What no call holds."""
+        """The balance without open holds."""
         return self.balance - self.held
 
 
 @dataclass(frozen=True, slots=True)
 class PastBalance:
-    """The pool before everything booked at or after a moment."""
+    """The pool before everything booked at or after a time."""
 
     balance_nano_credits: int
     sequence: int
-    """Of the last transfer before that moment; 0 when there was none."""
+    """Sequence of the last transfer before that time; 0 if there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ class StatementEntry:
     kind: TransferKind
     transfer_count: int
     amount_nano_credits: int
-    """By how much they let the pool grow."""
+    """The sum of their changes to the pool."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A period; amounts in nano-credits. Opening balance and entries add up to the closing balance."""
+    """A period. Amounts are in nano-credits. The opening balance plus the entries is the closing balance."""
 
     opening_balance: int
     entries: tuple[StatementEntry, ...]
@@ -57,19 +57,19 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class TransactionRow:
-    """A transfer as the pool sees it."""
+    """A transfer as a change to the pool."""
 
     sequence: int
     kind: TransferKind
     amount_nano_credits: int
-    """By how much the pool grew."""
+    """The change to the pool; negative if the transfer took credit."""
     actor: str
     reason: str
     hold_id: str | None
     create_time: dt.datetime
 
 
-# One statement, so that the sequence is the one the balance is true for.
+# One statement, so that balance and sequence belong together.
 _NOW: Final = """
 SELECT a.balance_nano_credits,
        (SELECT coalesce(sum(amount_nano_credits), 0)::bigint FROM holds WHERE organization_id = $1 AND state = 'HELD'),
@@ -83,16 +83,16 @@ POOL_DELTA: Final = """
 CASE 'CREDIT_POOL' WHEN credit_account THEN amount_nano_credits WHEN debit_account THEN -amount_nano_credits ELSE 0 END
 """
 
-# A sum in between may exceed 64 bits where the result does not.
+# An intermediate sum may exceed 64 bits even if the result does not.
 _BEFORE: Final = f"""
 SELECT coalesce(sum({POOL_DELTA}), 0)::bigint, coalesce(max(sequence), 0)
   FROM ledger_transfers WHERE organization_id = $1 AND create_time < $2
-"""  # noqa: S608  # our own expression
+"""  # noqa: S608  # a constant expression
 
 _BY_KIND: Final = f"""
 SELECT kind, count(*), sum({POOL_DELTA})::bigint
   FROM ledger_transfers WHERE organization_id = $1 AND create_time >= $2 AND create_time < $3 GROUP BY kind
-"""  # noqa: S608  # our own expression
+"""  # noqa: S608  # a constant expression
 
 TRANSACTION_COLUMNS: Final = f"sequence, kind, {POOL_DELTA} AS pool_delta, actor, reason, hold_id, create_time"
 
@@ -100,7 +100,7 @@ _ONE: Final = f"SELECT {TRANSACTION_COLUMNS} FROM ledger_transfers WHERE organiz
 
 
 async def credit_now(connection: Connection, organization: str) -> CreditState:
-    """The pool with its holds.
+    """Returns the pool with its holds.
 
     Raises:
         LookupError: the organization has no ledger.
@@ -112,7 +112,7 @@ async def credit_now(connection: Connection, organization: str) -> CreditState:
 
 
 async def refundable_nano_credits(connection: Connection, organization: str) -> int:
-    """What was paid in and not refunded yet."""
+    """Returns what was topped up and not refunded yet."""
     paid: int = await connection.fetchval(
         "SELECT -balance_nano_credits FROM ledger_accounts WHERE organization_id = $1 AND account = 'TOP_UPS'",
         organization,
@@ -121,27 +121,27 @@ async def refundable_nano_credits(connection: Connection, organization: str) -> 
 
 
 async def has_passed(connection: Connection, instant: dt.datetime) -> bool:
-    """Whether the moment is not in the future, by the clock that transfers are booked by."""
+    """Whether the time is not in the future, by the clock that books transfers."""
     answer: bool = await connection.fetchval("SELECT $1::timestamptz <= clock_timestamp()", instant)
     return answer
 
 
 async def await_postings(connection: Connection, organization: str) -> None:
-    """Waits until the postings under way are committed. Not inside a transaction, which would keep others waiting."""
+    """Waits until the current postings have committed. Do not call it inside a transaction, which would keep its lock."""
     await connection.fetchval("SELECT sequence FROM ledger_heads WHERE organization_id = $1 FOR SHARE", organization)
 
 
 async def balance_before(connection: Connection, organization: str, instant: dt.datetime) -> PastBalance:
-    """The sum of everything booked before the moment."""
+    """Returns the sum of everything booked before the time."""
     row = await connection.fetchrow(_BEFORE, organization, instant)
     assert row is not None  # noqa: S101 - an aggregate has one row
     return PastBalance(*row)
 
 
 async def statement(connection: Connection, organization: str, start: dt.datetime, end: dt.datetime) -> Statement:
-    """The period `[start, end)`. The closing balance is summed on its own, not derived from the others.
+    """Returns the period `[start, end)`. The closing balance is summed independently, not derived from the other figures.
 
-    In a transaction of its own, or in the caller's if that is one snapshot.
+    Opens its own transaction, or joins the caller's, which must read one snapshot.
     """
     async with connection.transaction(isolation="repeatable_read"):
         opening = await balance_before(connection, organization, start)
@@ -153,7 +153,11 @@ async def statement(connection: Connection, organization: str, start: dt.datetim
 
 
 async def get_transaction(connection: Connection, organization: str, sequence: int) -> TransactionRow:
-    """A transfer that is there."""
+    """Returns a transfer that exists.
+
+    Raises:
+        LookupError: there is no such transfer.
+    """
     row = await connection.fetchrow(_ONE, organization, sequence)
     if row is None:
         raise LookupError("no such transfer")
@@ -163,5 +167,5 @@ async def get_transaction(connection: Connection, organization: str, sequence: i
 def transaction_of(
     sequence: int, kind: str, pool_delta: int, actor: str, reason: str, hold_id: str | None, create_time: dt.datetime
 ) -> TransactionRow:
-    """The transfer in the TRANSACTION_COLUMNS."""
+    """Makes a row from `TRANSACTION_COLUMNS`."""
     return TransactionRow(sequence, TransferKind(kind), pool_delta, actor, reason, hold_id, create_time)

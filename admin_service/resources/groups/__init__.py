@@ -1,1 +1,1 @@
-"""Groups of the organization tree."""
+"""The groups of an organization's tree."""

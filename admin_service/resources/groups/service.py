@@ -1,4 +1,4 @@
-"""`megarouter.admin.v1.Groups`."""
+"""Serves `megarouter.admin.v1.Groups`."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,14 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller
 from admin_service.access.permissions import Permission, fits, may_create_group
-from admin_service.access.places import MAX_SHOWN, Place, find_place, group_deleted, require_in_use, role_does_not_fit
+from admin_service.access.tree_places import (
+    MAX_SHOWN,
+    Place,
+    find_place,
+    group_deleted,
+    require_in_use,
+    role_does_not_fit,
+)
 from admin_service.api.errors import AdminError, already_exists, permission_denied
 from admin_service.api.etags import check_etag
 from admin_service.api.masks import updated_fields
@@ -28,7 +35,7 @@ from admin_service.resources.groups import store as group_store
 from admin_service.resources.groups.store import GroupRow
 from admin_service.resources.invites.store import revoke_invites_into_group
 from admin_service.resources.organizations.personal import refuse_in_personal_account
-from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.organization.scopes import MAX_GROUP_LEVELS
 from gateway_core.stores.postgres.connections import Connection
@@ -59,7 +66,7 @@ _FULL_GROUPS: Final = dataclasses.replace(
 
 
 class GroupsApi:
-    """The tree of groups. `make_id`: a new id with a prefix."""
+    """The tree of groups. `make_id` returns a new id with a prefix."""
 
     service = group_pb2.DESCRIPTOR.services_by_name["Groups"]
 
@@ -77,13 +84,13 @@ class GroupsApi:
         self.rules: Mapping[str, Rule] = {}
 
     async def get(self, request: group_pb2.GetGroupRequest, caller: Caller) -> Group:
-        """GetGroup."""
+        """GetGroup returns one group."""
         async with acting_for(self._pool, caller.resource.organization) as connection:
             row = await _existing(connection, caller.resource, Permission.GROUPS_READ)
         return _message(row, full=request.view != group_pb2.GROUP_VIEW_BASIC)
 
     async def list(self, request: group_pb2.ListGroupsRequest, caller: Caller) -> group_pb2.ListGroupsResponse:
-        """ListGroups."""
+        """ListGroups returns the groups that the caller may see."""
         organization = caller.resource.organization
         full = request.view == group_pb2.GROUP_VIEW_FULL
         query = (_FULL_GROUPS if full else _GROUPS).query(
@@ -99,7 +106,7 @@ class GroupsApi:
         )
 
     async def create(self, request: group_pb2.CreateGroupRequest, change: Change) -> Group:
-        """CreateGroup."""
+        """CreateGroup creates a group below another one, or on level 1."""
         organization = change.caller.resource.organization
         await refuse_in_personal_account(change.connection, organization)
         parent = await _new_parent(change, request.group.parent_group)
@@ -115,7 +122,7 @@ class GroupsApi:
         return await _recorded(change, name, None, (*parent.path, str(name.resource_id)))
 
     async def update(self, request: group_pb2.UpdateGroupRequest, change: Change) -> Group:
-        """UpdateGroup."""
+        """UpdateGroup renames a group."""
         row = await _changeable(change, request.group.etag)
         fields = updated_fields(request.update_mask, request.group)
         if "display_name" not in fields or request.group.display_name == row.display_name:
@@ -124,22 +131,22 @@ class GroupsApi:
         return await _recorded(change, change.caller.resource, row, row.path)
 
     async def move(self, request: group_pb2.MoveGroupRequest, change: Change) -> Group:
-        """MoveGroup."""
+        """MoveGroup moves a group, with everything below it, to another parent."""
         parent = await _new_parent(change, request.parent_group)
         row = await _changeable(change, request.etag)
         if parent.group == row.parent:
             return _message(row, full=True)
         if row.group in parent.path:
             raise AdminError(
-                grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.GROUP_CYCLE, "A group cannot stand below itself."
+                grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.GROUP_CYCLE, "A group cannot be moved below itself."
             )
         await _require_room(change.connection, row, parent)
         await group_store.move_group(change.connection, row, parent.path)
-        # Those above its former place see in the log where it went.
+        # The entry has the former path, so that the admins there see where the group went.
         return await _recorded(change, change.caller.resource, row, row.path)
 
     async def delete(self, request: group_pb2.DeleteGroupRequest, change: Change) -> Group:
-        """DeleteGroup."""
+        """DeleteGroup deletes an empty group permanently and revokes its open invites."""
         row = await _existing(change.connection, change.caller.resource, Permission.GROUPS_WRITE)
         if row.delete_time:
             return _message(row, full=True)
@@ -167,7 +174,7 @@ async def _changeable(change: Change, etag: str) -> GroupRow:
 
 
 async def _new_parent(change: Change, parent_group: str) -> Place:
-    """The place right below which the caller wants a group, and may have one."""
+    """Returns the place of the new parent, after checking that the caller may create a group there."""
     caller: Caller = change.caller
     organization = caller.resource.organization
     parent = await find_place(change.connection, organization, parent_group, Permission.GROUPS_WRITE)
@@ -178,17 +185,17 @@ async def _new_parent(change: Change, parent_group: str) -> Place:
 
 
 async def _require_room(connection: Connection, row: GroupRow, parent: Place) -> None:
-    """Whether everything below the group may stand as deep, or as high, as it would."""
+    """Checks that everything below the group fits the levels it would move to."""
     if len(parent.path) + await group_store.height_of_group(connection, row) > MAX_GROUP_LEVELS:
         raise _too_deep()
     risen = len(row.path) - len(parent.path) - 1
     for role, level in await group_store.admins_below(connection, row):
         if not fits(role, ("",) * (level - risen)):
-            raise role_does_not_fit(f"a {role} of level {level} would stand on level {level - risen}")
+            raise role_does_not_fit(f"a {role} of level {level} would move to level {level - risen}")
 
 
 async def _recorded(change: Change, name: ResourceName, before: GroupRow | None, seen_by: Sequence[str]) -> Group:
-    """The group as it is now, noted in the audit log."""
+    """Returns the group as it is now, and records the change in the audit log."""
     after = await _existing(change.connection, name, Permission.GROUPS_WRITE)
     change.record(name, _message(before) if before else None, _message(after), group_path=seen_by)
     return _message(after, full=True)
@@ -218,7 +225,7 @@ def _message(row: GroupRow, *, full: bool = False) -> Group:
 
 
 def _too_deep() -> AdminError:
-    message = f"A group would stand below level {MAX_GROUP_LEVELS}."
+    message = f"Groups can be at most {MAX_GROUP_LEVELS} levels deep. Choose a higher parent."
     return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.GROUP_TOO_DEEP, message)
 
 
@@ -226,6 +233,6 @@ def _not_empty(row: GroupRow) -> AdminError:
     return AdminError(
         grpc.StatusCode.FAILED_PRECONDITION,
         ErrorReason.GROUP_NOT_EMPTY,
-        f"The group holds {row.child_count} groups and {row.member_count} members: move or remove them first.",
+        f"The group contains {row.child_count} groups and {row.member_count} members. Move or remove them first.",
         {"groupCount": str(row.child_count), "memberCount": str(row.member_count)},
     )

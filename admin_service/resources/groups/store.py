@@ -20,7 +20,7 @@ g.organization_id, g.group_id, g.display_name, g.path, g.create_time, g.update_t
         SELECT d.group_id FROM groups d WHERE d.organization_id = g.organization_id
            AND d.tree_order >= g.tree_order AND d.tree_order < g.tree_order || '!')),
 """
-# `!` is the first character behind the blank that separates ids: everything between is the group and what is below it.
+# Ids in `tree_order` are separated by blanks, and `!` is the next character: the range is the group and everything below it.
 
 GROUP_COLUMNS: Final = _COLUMNS + "0::bigint, NULL::bigint"
 GROUP_SOURCE: Final = "groups g"
@@ -55,13 +55,13 @@ UPDATE groups
 
 @dataclass(frozen=True, slots=True)
 class GroupRow:
-    """A group."""
+    """A stored group."""
 
     organization: str
     group: str
     display_name: str
     path: Sequence[str]
-    """From level 1 down to the group, itself included."""
+    """Group ids from level 1 down to this group, included."""
     create_time: dt.datetime
     update_time: dt.datetime
     delete_time: dt.datetime | None
@@ -69,13 +69,13 @@ class GroupRow:
     member_count: int
     subtree_member_count: int
     spent_nano_credits: int
-    """0 unless it was asked for."""
+    """0 unless read with FULL_GROUP_COLUMNS."""
     budget_nano_credits: int | None
-    """None unless it was asked for, and without one."""
+    """None without a budget, or unless read with FULL_GROUP_COLUMNS."""
 
     @property
     def parent(self) -> str | None:
-        """Id of the group above."""
+        """Id of the group above; None on level 1."""
         return self.path[-2] if len(self.path) > 1 else None
 
     @property
@@ -85,7 +85,7 @@ class GroupRow:
 
 
 async def get_group(connection: Connection, organization: str, group: str) -> GroupRow | None:
-    """The group with its spend, deleted or not."""
+    """Returns the group with its spend, deleted or not, or None if there is none."""
     row = await connection.fetchrow(_GET, organization, group)
     return GroupRow(*row) if row else None
 
@@ -93,34 +93,34 @@ async def get_group(connection: Connection, organization: str, group: str) -> Gr
 async def insert_group(
     connection: Connection, organization: str, group: str, parent_path: Sequence[str], display_name: str
 ) -> bool:
-    """Makes a group; False when the id was ever used."""
+    """Stores a group. Returns False if the id was ever used."""
     parent = parent_path[-1] if parent_path else None
     path = [*parent_path, group]
     return await connection.fetchval(_INSERT, organization, group, parent, path, display_name) is True
 
 
 async def rename_group(connection: Connection, organization: str, group: str, display_name: str) -> None:
-    """Gives it another name for people."""
+    """Changes the group's display name."""
     await connection.execute(_RENAME, organization, group, display_name)
 
 
 async def mark_group_deleted(connection: Connection, organization: str, group: str) -> None:
-    """Deletes it for everybody but history, and revokes the pending invites into it."""
+    """Marks the group as deleted and revokes the pending invites into it. The row stays for history."""
     await connection.execute(_DELETE, organization, group)
     await connection.execute(_REVOKE_INVITES, organization, group)
 
 
 async def height_of_group(connection: Connection, row: GroupRow) -> int:
-    """Levels from the group down to the deepest below it, itself included."""
+    """Returns the number of levels from the group down to the deepest group below it, both included."""
     return int(await connection.fetchval(_HEIGHT, row.organization, row.group, len(row.path)))
 
 
 async def admins_below(connection: Connection, row: GroupRow) -> Sequence[tuple[Role, int]]:
-    """Which roles of group admins stand on which levels in the group and below."""
+    """Returns the distinct roles and levels of the group admins in the group and below it."""
     found = await connection.fetch(_ADMINS, row.organization, row.group, len(row.path))
     return [(Role(role), level) for role, level in found]
 
 
 async def move_group(connection: Connection, row: GroupRow, parent_path: Sequence[str]) -> None:
-    """Moves the group with everything below it; triggers take the paths of members and keys along."""
+    """Moves the group and everything below it. Triggers update the paths of members and keys."""
     await connection.execute(_MOVE, row.organization, row.group, len(row.path), list(parent_path))

@@ -1,4 +1,4 @@
-"""`Guardrails.ExplainAccess`: what the data plane would answer a call now, without making the call."""
+"""Serves `Guardrails.ExplainAccess`: what the data plane would answer to a call now, without making the call."""
 
 from collections.abc import Callable
 from typing import Final
@@ -13,9 +13,9 @@ from admin_service.resources.guardrails.explanation_messages import explanation_
 from admin_service.resources.guardrails.explanations import SupposedCall, explain
 from admin_service.resources.guardrails.live_counter_reader import LiveCounterReader
 from admin_service.resources.guardrails.named_principals import named_principal
-from gateway_core.model.calls.decision import Admission, Parameters, Prices, decide
+from gateway_core.model.calls.decision import Admission, CatalogView, Parameters, decide
 from gateway_core.model.calls.principals import Principal
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.stores.postgres.catalog_store import load_snapshot
 from gateway_core.stores.redis.connections import UNAVAILABLE as REDIS_UNAVAILABLE
@@ -26,7 +26,7 @@ _US_PER_S: Final = 10**6
 
 
 class AccessExplainer:
-    """Explains what a call would get. `now` is in microseconds since the epoch."""
+    """Explains the outcome of a call. `now` returns microseconds since the epoch."""
 
     def __init__(self, pool: asyncpg.Pool, redis: ScriptClient, now: Callable[[], int]) -> None:
         self._pool = pool
@@ -37,11 +37,11 @@ class AccessExplainer:
     async def explain(
         self, request: guardrail_pb2.ExplainAccessRequest, caller: Caller
     ) -> guardrail_pb2.ExplainAccessResponse:
-        """ExplainAccess."""
+        """ExplainAccess returns whether a call would pass, and what each guardrail has left."""
         principal = await named_principal(self._pool, caller)
         async with self._pool.acquire() as connection:
             snapshot = await load_snapshot(connection)
-        prices = Prices(snapshot.models, snapshot.providers)
+        prices = CatalogView(snapshot.models, snapshot.providers)
         call, now_epoch_us = _supposed_call(request, prices), self._now()
         tokens = _tokens(principal, call, prices, now_epoch_us, self._clock)
         try:
@@ -54,8 +54,8 @@ class AccessExplainer:
         return explanation_message(organization, explanation, shows_credit=shows_credit)
 
 
-def _supposed_call(request: guardrail_pb2.ExplainAccessRequest, prices: Prices) -> SupposedCall:
-    """A call of the first kind that the model is offered for."""
+def _supposed_call(request: guardrail_pb2.ExplainAccessRequest, prices: CatalogView) -> SupposedCall:
+    """Returns a call to the first endpoint that the model is offered for."""
     model = prices.models.get(request.model_name)
     endpoint = model.endpoints[0] if model else Endpoint.CHAT_COMPLETIONS
     limit = request.max_output_tokens if request.HasField("max_output_tokens") else None
@@ -63,8 +63,10 @@ def _supposed_call(request: guardrail_pb2.ExplainAccessRequest, prices: Prices) 
     return SupposedCall(endpoint, parameters, request.body_bytes or _DEFAULT_BODY_BYTES)
 
 
-def _tokens(principal: Principal, call: SupposedCall, prices: Prices, now_epoch_us: int, clock: PeriodClock) -> int:
-    """What the call would reserve of tokens per minute; 0 when it would not come to that."""
+def _tokens(
+    principal: Principal, call: SupposedCall, prices: CatalogView, now_epoch_us: int, clock: PeriodClock
+) -> int:
+    """Returns how many tokens per minute the call would reserve; 0 if it would be refused before that."""
     decision = decide(
         principal, call.endpoint, call.parameters, call.body_bytes, prices,
         now_epoch_us=now_epoch_us, hold_life_ms=0, make_hold_id=lambda: "", clock=clock,

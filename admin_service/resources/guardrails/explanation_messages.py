@@ -1,4 +1,4 @@
-"""An explanation of a decision as a message."""
+"""Converts an explanation to its message."""
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1 import guardrail_pb2
@@ -12,7 +12,7 @@ from admin_service.resources.guardrails.messages import MODES, UNITS
 def explanation_message(
     organization: str, explanation: Explanation, *, shows_credit: bool
 ) -> guardrail_pb2.ExplainAccessResponse:
-    """The answer; without the credit for who may not see it."""
+    """Returns the message, without the credit if the caller may not see it."""
     refusal = explanation.refusal
     stopped_by = refusal.scope if refusal else None
     return guardrail_pb2.ExplainAccessResponse(

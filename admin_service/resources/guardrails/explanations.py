@@ -1,20 +1,20 @@
-"""Whether a call would pass, and how much every guardrail above it has left, without placing anything.
+"""Explains whether a call would pass and what every guardrail above it has left, without placing a hold.
 
-It decides and words refusals with the functions that authz_service (`decision`, `placement_refusals`) and ratelimit_service
-(`rate_refusals`) use, in the order in which a call meets them (`refusals`). Where Redis scripts decide for a call,
-`placement_model` and `live_counters` decide here, on counters that were read a moment before.
+It decides and words refusals with the functions of authz_service (`decision`, `placement_refusals`) and ratelimit_service
+(`rate_refusals`), in the order in which a call meets them (`refusals`). Redis scripts decide about a real call. Here
+`placement_model` and `live_counters` take their place, on counters that were read a moment before.
 """
 
 from dataclasses import dataclass
 
 from admin_service.resources.guardrails.live_counters import LiveCounters, Spend, Usage
 from admin_service.resources.guardrails.placement_model import judge_placement, needed_units
-from gateway_core.model.calls.decision import Admission, Parameters, Prices, counter_of, decide, refuse_principal
+from gateway_core.model.calls.decision import Admission, CatalogView, Parameters, counter_of, decide, refuse_principal
 from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.rate_refusals import refuse_rates
 from gateway_core.model.calls.refusals import Refusal
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode, RateRule
@@ -28,15 +28,15 @@ _US_PER_S = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class LimitState:
-    """One numeric limit of a guardrail. Amounts are nano-credits for budgets, else tokens, calls or requests."""
+    """One numeric limit of a guardrail. Amounts are nano-credits for budgets; otherwise tokens, calls or requests."""
 
     passes: bool
     limit: int
     used: int
     held: int
-    """What open calls reserve; 0 where used contains it."""
+    """What open calls reserve; 0 if `used` includes it."""
     reset_epoch_s: int | None
-    """When it starts anew, None for never or for nobody knows."""
+    """When the limit starts again; None if never or unknown."""
 
     @property
     def remaining(self) -> int:
@@ -46,7 +46,7 @@ class LimitState:
 
 @dataclass(frozen=True, slots=True)
 class RuleState:
-    """A rule of a guardrail that covers the call's model."""
+    """The state of a guardrail's rule that covers the call's model."""
 
     rule: RateRule
     requests: LimitState | None
@@ -55,12 +55,12 @@ class RuleState:
 
 @dataclass(frozen=True, slots=True)
 class GuardrailState:
-    """A guardrail as the call would meet it."""
+    """The state of a guardrail for this call."""
 
     scope: Scope
     mode: GuardrailMode
     model_allowed: bool
-    """By its whitelist; also where it has none."""
+    """Whether the whitelist allows the model, or there is no whitelist."""
     budget: LimitState | None
     tokens_per_minute: LimitState | None
     concurrency: LimitState | None
@@ -69,7 +69,7 @@ class GuardrailState:
 
     @property
     def passes(self) -> bool:
-        """Whether the call fits into every limit of it; in shadow mode a call passes all the same."""
+        """Whether the call fits every limit of the guardrail. In shadow mode the call passes even if it does not fit."""
         of_rules = (limit for rule in self.rules for limit in (rule.requests, rule.tokens))
         limits = (self.budget, self.tokens_per_minute, self.concurrency, self.requests_per_minute, *of_rules)
         return self.model_allowed and all(limit is None or limit.passes for limit in limits)
@@ -77,21 +77,21 @@ class GuardrailState:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What would become of a call."""
+    """The predicted outcome of a call."""
 
     refusal: Refusal | None
-    """What the caller would get; None if the call would pass."""
+    """The error that the caller would get; None if the call would pass."""
     amount_nano_credits: int | None
-    """What the call's hold would reserve; None when it would not come to that."""
+    """The amount of the call's hold; None if the call would be refused before."""
     guardrails: tuple[GuardrailState, ...]
-    """Of every scope, narrowest first."""
+    """The guardrail of every scope, narrowest first."""
     credit: LimitState
-    """Limit is the balance."""
+    """The credit pool. `limit` is the balance."""
 
 
 @dataclass(frozen=True, slots=True)
 class SupposedCall:
-    """A call that nobody makes."""
+    """A hypothetical call."""
 
     endpoint: Endpoint
     parameters: Parameters
@@ -101,12 +101,12 @@ class SupposedCall:
 def explain(
     principal: Principal,
     call: SupposedCall,
-    prices: Prices,
+    prices: CatalogView,
     counters: LiveCounters,
     now_epoch_us: int,
     clock: PeriodClock,
 ) -> Explanation:
-    """What a call with this key would get now. `live_counters` of the edges reads the counters."""
+    """Returns the outcome that a call by this principal would have now. `LiveCounterReader` reads the counters."""
     decision = decide(
         principal,
         call.endpoint,
@@ -132,7 +132,7 @@ def explain(
 
 
 def _refuse_counters(admission: Admission, counters: LiveCounters) -> Refusal | None:
-    """Refuses as `place.lua` and then ratelimit_service would on these counters."""
+    """Returns the refusal that `place.lua` or else ratelimit_service would give on these counters, or None."""
     refused = judge_placement(admission, counters)
     if refused is not None:
         return refuse_placement(admission, refused)
@@ -147,7 +147,7 @@ def _usage(demand: Demand, counters: LiveCounters) -> Usage:
 
 
 def counters_of(principal: Principal, now_epoch_s: float, clock: PeriodClock) -> tuple[Counter, ...]:
-    """The counters that carry a call now, one for each guardrail."""
+    """Returns the counters that a call counts on now, one for each guardrail."""
     return tuple(
         counter_of(rail, clock.period_at(rail.cycle, principal.zone, now_epoch_s)) for rail in principal.guardrails
     )
@@ -157,7 +157,7 @@ def _state(
     principal: Principal,
     rail: Guardrail,
     call: SupposedCall,
-    prices: Prices,
+    prices: CatalogView,
     admission: Admission | None,
     counters: LiveCounters,
     now_epoch_us: int,

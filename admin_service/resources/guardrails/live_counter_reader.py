@@ -1,4 +1,4 @@
-"""Reads the counters that a call would meet: from Redis, and what Redis does not have from PostgreSQL. Nothing is taken."""
+"""Reads the counters of a call from Redis, or from PostgreSQL if Redis lacks them. It changes none of them."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -22,7 +22,7 @@ _MINUTE: Final = str(RateUnit.MINUTE.slice_us)
 
 
 class LiveCounterReader:
-    """The live counters of any principal, in one round trip to Redis."""
+    """Reads the live counters of any principal in one round trip to Redis."""
 
     def __init__(self, redis: ScriptClient, pool: asyncpg.Pool) -> None:
         self._peek = redis.register_script(script_source("peek.lua", WINDOWS))
@@ -31,23 +31,23 @@ class LiveCounterReader:
     async def read(
         self, principal: Principal, needed_tokens: int, now_epoch_s: float, clock: PeriodClock
     ) -> LiveCounters:
-        """What counts now.
+        """Returns what counts now.
 
         Args:
-            principal: whose call it would be.
-            needed_tokens: what the call would reserve of tokens per minute, for the time it would have to wait.
+            principal: who would make the call.
+            needed_tokens: tokens per minute that the call would reserve. They determine how long it would have to wait.
             now_epoch_s: decides the periods of the budgets.
-            clock: of periods.
+            clock: computes the periods.
 
         Raises:
-            the errors of both `connections.UNAVAILABLE`.
+            the errors in the `UNAVAILABLE` of the PostgreSQL and Redis `connections` modules.
         """
         organization = principal.organization
         counters = counters_of(principal, now_epoch_s, clock)
         names = [counter.encode() for counter in counters]
         throttles = throttles_of(principal.guardrails)
         rates = merge_demands(demands_of(rate_limits_of(principal.guardrails), organization))
-        # Read before Redis, whose pool has counted at least as many placements by then unless it is from an old snapshot.
+        # Read before Redis: unless Redis was restored from an old snapshot, its pool has counted at least as many placements.
         floor = await self._store.highest_placement(organization)
         keys = [pool_key(organization), holds_key(organization), *(counter_key(organization, name) for name in names)]
         arguments = [str(floor), str(len(names))]
@@ -101,7 +101,7 @@ class LiveCounterReader:
 
 
 def _usage(part: Sequence[int | None]) -> Usage | None:
-    """None where Redis does not know."""
+    """Returns None if Redis does not know the counter."""
     used, wait_us, reset_us = part
     if used is None or wait_us is None:
         return None

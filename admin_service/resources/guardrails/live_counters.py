@@ -10,7 +10,7 @@ from gateway_core.model.limits.throttles import Throttle
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """A budget counter, or the credit pool with its balance in place of what is settled; nano-credits."""
+    """A budget counter in nano-credits. For the credit pool, the settled amount is the balance."""
 
     settled_nano_credits: int = 0
     held_nano_credits: int = 0
@@ -18,16 +18,16 @@ class Spend:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """A rate or a throttle: what counts now, and what waiting brings."""
+    """The state of a rate limit or throttle."""
 
     used: int = 0
     wait_us: int | None = 0
-    """Until the call would fit; None when it never will. Meaningless where it fits."""
+    """Microseconds until the call would fit; None if it never will. Ignored if it fits now."""
     reset_us: int = 0
-    """Until the whole limit is free again; 0 when unknown."""
+    """Microseconds until the whole limit is free again; 0 if unknown."""
 
     def state_of(self, demand: Demand) -> CounterState:
-        """How a demand would fare on a counter with this usage; `rate_counters.lua` decides the same."""
+        """Returns how a demand on a counter with this usage would end. `rate_counters.lua` decides the same."""
         hits = max(demand.hits, 1)
         fits = self.used + hits <= demand.limit
         wait_us = None if hits > demand.limit else self.wait_us
@@ -42,4 +42,4 @@ class LiveCounters:
     spend: Mapping[Counter, Spend] = field(default_factory=dict)
     throttles: Mapping[Throttle, Usage] = field(default_factory=dict)
     requests: Mapping[RateCounter, Usage] = field(default_factory=dict)
-    """Of every limit of requests."""
+    """The usage of every limit on requests."""

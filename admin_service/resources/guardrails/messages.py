@@ -1,4 +1,4 @@
-"""Guardrails as messages, and what each kind of scope knows of them."""
+"""Converts guardrails to messages and back, and checks which limits each kind of scope has."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -36,19 +36,19 @@ KNOWN_FIELDS: Final[Mapping[ScopeKind, frozenset[str]]] = {
     ScopeKind.MEMBER: _EVERYWHERE | {"key_limit"},
     ScopeKind.API_KEY: _EVERYWHERE,
 }
-"""What each kind of scope can be limited by."""
+"""The fields that apply to each kind of scope."""
 UNITS: Final = {
     unit: Guardrail.RateLimit.Unit.Value(f"UNIT_{unit.name}")
     for unit in (RateUnit.SECOND, RateUnit.MINUTE, RateUnit.HOUR, RateUnit.DAY)
 }
 _UNIT_OF: Final = {value: unit for unit, value in UNITS.items()}
 _SETTINGS: Final = {"rate_limits": "rate_rules"}
-"""What is called otherwise in `Settings`."""
+"""Fields that have another name in `Settings`."""
 _NUMBERS: Final = ("budget_nano_credits", *sorted(_THROTTLES), "key_limit", "seat_limit")
 
 
 def guardrail_message(row: GuardrailRow) -> Guardrail:
-    """The message."""
+    """Returns the guardrail as a resource."""
     settings = row.settings
     message = Guardrail(
         name=str(guardrail_name(row.organization, row.scope)),
@@ -75,7 +75,7 @@ def guardrail_message(row: GuardrailRow) -> Guardrail:
 
 
 def _add_period(message: Guardrail, row: GuardrailRow) -> None:
-    """Of the cycle that the spend is counted by."""
+    """Adds the period in which the spend is counted."""
     start_epoch_s = row.period_start_time.timestamp()
     period = period_at(Cycle(row.settings.cycle), ZoneInfo(row.time_zone), start_epoch_s)
     if period.end_epoch_s is not None:
@@ -84,7 +84,7 @@ def _add_period(message: Guardrail, row: GuardrailRow) -> None:
 
 
 def changed_settings(present: Settings, asked: Guardrail, fields: Iterable[str]) -> Settings:
-    """The settings with the named fields as asked for."""
+    """Returns the settings with the named fields set as requested."""
     return replace(present, **{_SETTINGS.get(name, name): _setting(asked, name) for name in fields})
 
 
@@ -97,7 +97,7 @@ def _setting(asked: Guardrail, name: str) -> Any:  # noqa: ANN401 - of the setti
         return _MODE_OF[asked.mode]
     if name == "model_whitelist":
         return list(asked.model_whitelist.entries) if asked.HasField("model_whitelist") else None
-    return getattr(asked, name) if asked.HasField(name) else None  # type: ignore[arg-type] # of the numbers
+    return getattr(asked, name) if asked.HasField(name) else None  # type: ignore[arg-type] # the rest are _NUMBERS
 
 
 def _rate_limit(rule: RateRule) -> Guardrail.RateLimit:
@@ -114,22 +114,24 @@ def _rule(asked: Guardrail.RateLimit) -> RateRule:
 
 
 def unknown_fields(kind: ScopeKind, asked: Guardrail, fields: Iterable[str]) -> list[FieldViolation]:
-    """The fields that the request sets and this kind of scope does not know."""
+    """Returns a violation for each field that the request sets and this kind of scope does not have."""
     set_fields = {field.name for field, _ in asked.ListFields()}
     return [
         FieldViolation(
-            f"guardrail.{name}", f"is no limit of {'an' if kind[0] in 'ao' else 'a'} {kind.replace('_', ' ')}"
+            f"guardrail.{name}", f"does not apply to {'an' if kind[0] in 'ao' else 'a'} {kind.replace('_', ' ')}"
         )
         for name in sorted((set(fields) & set_fields) - KNOWN_FIELDS[kind])
     ]
 
 
 def check_update(request: guardrail_pb2.UpdateGuardrailRequest) -> Iterable[FieldViolation]:
-    """The grammar of the whitelist, and what rate limits may say."""
+    """Checks the syntax of the whitelist, and the rate limits."""
     yield from check_whitelist(request.guardrail.model_whitelist, "guardrail.model_whitelist")
     seen = set()
     for index, limit in enumerate(request.guardrail.rate_limits):
-        problem = _rate_problem(limit) or ("limits the same as another one" if _subject(limit) in seen else None)
+        problem = _rate_problem(limit) or (
+            "has the same models and unit as another one" if _subject(limit) in seen else None
+        )
         seen.add(_subject(limit))
         if problem:
             yield FieldViolation(f"guardrail.rate_limits[{index}]", problem)
@@ -141,12 +143,12 @@ def _subject(limit: Guardrail.RateLimit) -> tuple[str, int]:
 
 def _rate_problem(limit: Guardrail.RateLimit) -> str | None:
     if not (limit.HasField("requests") or limit.HasField("tokens")):
-        return "needs requests or tokens"
+        return "requires requests or tokens"
     is_minute = limit.unit == Guardrail.RateLimit.UNIT_MINUTE
     if limit.HasField("tokens") and not is_minute:
-        return "tokens are limited per minute"
+        return "can limit tokens only per minute"
     if is_minute and not limit.models:
-        return "is what requests_per_minute and tokens_per_minute are for"
+        return "requires models; for all models, use requests_per_minute and tokens_per_minute"
     if limit.models:
         try:
             parse_whitelist([limit.models])

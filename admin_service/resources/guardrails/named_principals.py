@@ -1,4 +1,4 @@
-"""The principal that a request names: a key, or a member, with every guardrail above."""
+"""Finds the principal that a request names: a key or a member, with every guardrail above."""
 
 import asyncpg
 
@@ -13,10 +13,10 @@ from gateway_core.stores.postgres.organization_wall import acting_for
 
 
 async def named_principal(pool: asyncpg.Pool, caller: Caller) -> Principal:
-    """The principal of the caller's resource, which may be asked about (ACCESS_EXPLAIN).
+    """Returns the principal of the caller's resource, which the caller may explain (ACCESS_EXPLAIN).
 
     Raises:
-        AdminError: API_KEY_DELETED; PERMISSION_DENIED for a member that is gone since the call was authorized.
+        AdminError: API_KEY_DELETED; PERMISSION_DENIED for a member who was removed after the call was authorized.
     """
     name = caller.resource
     find = principal_of_api_key if name.collection == API_KEYS else principal_of_member

@@ -1,6 +1,6 @@
-"""What `place.lua` would decide about a hold, as a pure function of the counters: an explanation must not place anything.
+"""Predicts what `place.lua` would decide about a hold, from given counters. An explanation must not place a hold.
 
-The script and this model state one rule twice; `tests/contract/authz_service/test_explained_calls.py` compares them.
+The rule exists twice, in the script and in this model. `tests/contract/authz_service/test_explained_calls.py` compares them.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def judge_placement(admission: Admission, counters: LiveCounters) -> Refused | N
 
 
 def needed_units(kind: ThrottleKind, admission: Admission) -> int:
-    """What the call takes of a throttle: tokens, or one concurrent call."""
+    """Returns what the call takes of a throttle: its tokens, or 1 for concurrent calls."""
     return admission.hold.input_tokens + admission.hold.output_tokens if kind is ThrottleKind.TOKENS else 1
 
 

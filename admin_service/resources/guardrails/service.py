@@ -1,4 +1,4 @@
-"""`megarouter.admin.v1.Guardrails`: reading and setting limits. `access_explainer` explains them."""
+"""Serves `megarouter.admin.v1.Guardrails`: reads and sets limits. `explainer` explains them."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 from admin_service.access.authorization import Caller
 from admin_service.access.grants import Limits, first_exceeded, is_bounded, scopes_above
 from admin_service.access.permissions import Actor, Permission, visibility
-from admin_service.access.places import group_deleted
+from admin_service.access.tree_places import group_deleted
 from admin_service.api.errors import AdminError, FieldViolation, invalid_fields, permission_denied
 from admin_service.api.etags import check_etag
 from admin_service.api.guardrail_names import guardrail_name, scope_name, scope_of_guardrail
@@ -36,7 +36,7 @@ from admin_service.resources.guardrails.messages import (
     unknown_fields,
 )
 from admin_service.resources.guardrails.store import GuardrailRow, Settings
-from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.model_whitelists import parse_whitelist
@@ -86,7 +86,7 @@ class GuardrailsApi:
         self.rules: Mapping[str, Rule] = {"UpdateGuardrail": check_update}
 
     async def get(self, _request: guardrail_pb2.GetGuardrailRequest, caller: Caller) -> Guardrail:
-        """GetGuardrail."""
+        """GetGuardrail returns one guardrail, set or not."""
         async with acting_for(self._pool, caller.resource.organization) as connection:
             row = await _existing(connection, caller, Permission.GUARDRAILS_READ)
         return guardrail_message(row)
@@ -94,7 +94,7 @@ class GuardrailsApi:
     async def list(
         self, request: guardrail_pb2.ListGuardrailsRequest, caller: Caller
     ) -> guardrail_pb2.ListGuardrailsResponse:
-        """ListGuardrails."""
+        """ListGuardrails returns the guardrails that the caller may see."""
         organization = caller.resource.organization
         query = _GUARDRAILS.query(
             request, self._page_tokens, organization,
@@ -109,7 +109,7 @@ class GuardrailsApi:
         )
 
     async def update(self, request: guardrail_pb2.UpdateGuardrailRequest, change: Change) -> Guardrail:
-        """UpdateGuardrail."""
+        """UpdateGuardrail sets limits. An etag is required if the guardrail was set before."""
         asked = request.guardrail
         row = await _changeable(change, asked.etag, etag_required=True)
         fields = updated_fields(request.update_mask, asked)
@@ -124,7 +124,7 @@ class GuardrailsApi:
         return await _stored(change, row, settings)
 
     async def delete(self, request: guardrail_pb2.DeleteGuardrailRequest, change: Change) -> Guardrail:
-        """DeleteGuardrail. The row stays, and its cycle: by them the spend is counted."""
+        """DeleteGuardrail removes all limits. The row and its cycle stay, because the spend is counted by them."""
         row = await _changeable(change, request.etag, etag_required=False)
         settings = Settings(cycle=row.settings.cycle)
         if settings == row.settings:
@@ -133,7 +133,10 @@ class GuardrailsApi:
 
 
 def _visible(actor: Actor) -> Condition:
-    """As `may` has it: everybody sees the organization's and those above, and of the rest what belongs to those one sees."""
+    """Returns the condition for the guardrails that the actor sees, in agreement with `may`.
+
+    Every member sees those of the organization and of the groups above. Others are visible if their member or key is.
+    """
     groups = visible_groups(actor, group="g.group_id", path="g.path")
     rows = visible_rows(
         visibility(actor),
@@ -158,7 +161,7 @@ async def _existing(connection: Connection, caller: Caller, permission: Permissi
 async def _changeable(change: Change, etag: str, *, etag_required: bool) -> GuardrailRow:
     row = await _existing(change.connection, change.caller, Permission.GUARDRAILS_WRITE)
     if etag_required and row.update_time and not etag:
-        raise invalid_fields(FieldViolation("guardrail.etag", "is required: the guardrail was set before"))
+        raise invalid_fields(FieldViolation("guardrail.etag", "is required because the guardrail was set before"))
     check_etag(etag, row.etag)
     name = scope_name(row.organization, row.scope)
     if row.scope.kind is ScopeKind.GROUP and row.scope_state == "DELETED":
@@ -171,7 +174,7 @@ async def _changeable(change: Change, etag: str, *, etag_required: bool) -> Guar
 
 
 async def _require_held(change: Change, present: Settings, settings: Settings) -> None:
-    """Whether the caller holds what is new in the settings.
+    """Checks that the caller holds what the settings newly grant.
 
     Raises:
         AdminError: LIMIT_ABOVE_OWN.
@@ -183,12 +186,12 @@ async def _require_held(change: Change, present: Settings, settings: Settings) -
     exceeded = first_exceeded(_granted(present, settings), held)
     if exceeded:
         name = str(guardrail_name(caller.actor.organization, exceeded))
-        message = f"The limit is wider than that of {name}: nobody grants what they do not hold."
+        message = f"The limit is wider than that of {name}, which applies to you. Set a narrower limit."
         raise AdminError(grpc.StatusCode.PERMISSION_DENIED, ErrorReason.LIMIT_ABOVE_OWN, message, {"guardrail": name})
 
 
 def _granted(present: Settings, settings: Settings) -> Limits:
-    """What is new: a limit that stays as somebody higher has set it is no grant of the caller's."""
+    """Returns what the change grants. A limit that stays as an admin above set it is not granted by the caller."""
     budget_is_new = (settings.budget_nano_credits, settings.cycle) != (present.budget_nano_credits, present.cycle)
     whitelist = settings.model_whitelist
     return Limits(
@@ -200,7 +203,7 @@ def _granted(present: Settings, settings: Settings) -> Limits:
 
 
 def _would_be(row: GuardrailRow, settings: Settings) -> Guardrail:
-    """The guardrail with other settings, the etag of the present one, and its spend where the cycle stays."""
+    """Returns the guardrail with other settings but the present etag. The spend is kept if the cycle stays the same."""
     message = guardrail_message(dataclasses.replace(row, settings=settings))
     message.etag = row.etag
     if settings.cycle != row.settings.cycle:
@@ -216,7 +219,7 @@ def _would_be(row: GuardrailRow, settings: Settings) -> Guardrail:
 
 
 async def _stored(change: Change, row: GuardrailRow, settings: Settings) -> Guardrail:
-    """The guardrail as it is then, noted in the audit log."""
+    """Stores the settings, records the change in the audit log and returns the guardrail."""
     await store.set_guardrail(change.connection, row.organization, row.scope, settings)
     after = guardrail_message(await _existing(change.connection, change.caller, Permission.GUARDRAILS_WRITE))
     change.record(change.caller.resource, guardrail_message(row), after, group_path=row.group_path)

@@ -1,4 +1,4 @@
-"""The rows of guardrails. A scope without a row has a guardrail that limits nothing."""
+"""The rows of guardrails. A scope without a row has a guardrail without limits."""
 
 import datetime as dt
 import json
@@ -63,7 +63,7 @@ SELECT r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle, r.model_whiteli
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What may be set of a guardrail; None does not limit."""
+    """What can be set in a guardrail. None means no limit."""
 
     budget_nano_credits: int | None = None
     cycle: str = "NEVER"
@@ -79,13 +79,13 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class GuardrailRow:
-    """A guardrail, set or not, with what its scope has used in the present cycle. Amounts are nano-credits."""
+    """A guardrail, set or not, with what its scope has used in the present cycle. Amounts are in nano-credits."""
 
     organization: str
     scope: Scope
     settings: Settings
     update_time: dt.datetime | None
-    """None when it was never set."""
+    """None if it was never set."""
     period_start_time: dt.datetime
     time_zone: str
     spent_nano_credits: int
@@ -93,18 +93,18 @@ class GuardrailRow:
     call_count: int
     shadow_refusal_count: int
     group_path: Sequence[str]
-    """The group, or that of the member."""
+    """Path of the group, or of the member's group."""
     scope_state: str
-    """Of the group, member or key."""
+    """State of the group, member or key."""
 
     @property
     def etag(self) -> str:
-        """Changes with every change of the guardrail; use is no change."""
+        """Changes with every change of the guardrail, but not with use."""
         return etag_of(self.organization, self.scope, self.settings, self.update_time)
 
 
 def make_guardrail_row(organization: str, scope_kind: str, scope_id: str, *columns: object) -> GuardrailRow:
-    """The row of `GUARDRAIL_COLUMNS`."""
+    """Makes a row from `GUARDRAIL_COLUMNS`."""
     count = len(Settings.__dataclass_fields__)
     *settings, rules = columns[:count]
     scope = Scope(ScopeKind(scope_kind), scope_id)
@@ -113,13 +113,13 @@ def make_guardrail_row(organization: str, scope_kind: str, scope_id: str, *colum
 
 
 async def get_guardrail(connection: Connection, organization: str, scope: Scope) -> GuardrailRow | None:
-    """The guardrail of a scope that exists; None without the organization."""
+    """Returns the guardrail of an existing scope, or None if the organization does not exist."""
     row = await connection.fetchrow(_GET, organization, scope.kind, scope.scope_id)
     return make_guardrail_row(*row) if row else None
 
 
 async def set_guardrail(connection: Connection, organization: str, scope: Scope, settings: Settings) -> None:
-    """Stores a guardrail; triggers tell the data plane, and carry spend over into a new cycle."""
+    """Stores a guardrail. Triggers notify the data plane, and carry spend over into a new cycle."""
     await connection.execute(
         _SET, organization, scope.kind, scope.scope_id, settings.budget_nano_credits, settings.cycle, settings.mode,
         settings.requests_per_minute, settings.tokens_per_minute, settings.concurrency_limit, settings.model_whitelist,
@@ -128,7 +128,7 @@ async def set_guardrail(connection: Connection, organization: str, scope: Scope,
 
 
 async def held_limits(connection: Connection, organization: str, scopes: Sequence[Scope]) -> list[HeldLimits]:
-    """The limits of these scopes in their order, where there are any."""
+    """Returns the guardrails of those scopes that have one, in the given order."""
     rows = await connection.fetch(
         _HELD, organization, [scope.kind for scope in scopes], [scope.scope_id for scope in scopes]
     )

@@ -1,1 +1,1 @@
-"""Invites, and what happens when somebody accepts one."""
+"""Invites, and what happens when a user accepts one."""

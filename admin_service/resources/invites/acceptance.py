@@ -1,7 +1,7 @@
-"""What the holder of a token may do: look at the invite, and accept it.
+"""What the holder of an invite token can do: preview the invite and accept it.
 
-All tokens that cannot be used fail alike. One with a wrong checksum is refused before any look-up, so that guessing costs the
-database nothing.
+All unusable tokens fail in the same way. A token with a wrong checksum is refused before any lookup, so guessing puts no load on
+the database.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import UserCaller
 from admin_service.access.permissions import Role
-from admin_service.access.roles import role_value
+from admin_service.access.role_messages import role_value
 from admin_service.api.errors import AdminError
 from admin_service.api.names import GUARDRAILS, MEMBERS, ResourceName
 from admin_service.api.timestamps import timestamp
@@ -31,14 +31,14 @@ from admin_service.resources.invites.rules import Outcome, accept
 from admin_service.resources.invites.store import InviteRow, Standing
 from admin_service.resources.members.messages import member_message, member_name
 from admin_service.resources.members.store import MemberRow, get_members
-from admin_service.serving.changes import Change, organization_inactive
+from admin_service.serving.change_transaction import Change, organization_inactive
 from gateway_core.model.organization.bearer_secrets import INVITE_TOKEN, hash_secret
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import act_for
 
 
 class InviteAcceptance:
-    """`PreviewInvite` and `AcceptInvite`."""
+    """Serves `PreviewInvite` and `AcceptInvite`."""
 
     def __init__(self, pool: asyncpg.Pool, pepper: bytes, make_id: Callable[[str], str]) -> None:
         self._pool = pool
@@ -46,7 +46,7 @@ class InviteAcceptance:
         self._make_id = make_id
 
     async def preview(self, request: PreviewInviteRequest, _caller: UserCaller) -> PreviewInviteResponse:
-        """PreviewInvite."""
+        """PreviewInvite returns what the invite offers."""
         async with self._pool.acquire() as connection, connection.transaction():
             organization, invite = await self._find(connection, request.token, None)
             await act_for(connection, [organization])
@@ -62,7 +62,10 @@ class InviteAcceptance:
         )
 
     async def accept(self, request: AcceptInviteRequest, change: Change) -> AcceptInviteResponse:
-        """AcceptInvite. All is read again under the lock of the organization: of a race for the last use or seat one wins."""
+        """AcceptInvite makes the caller a member.
+
+        It reads everything again under the lock of the organization, so only one caller gets the last use or the last seat.
+        """
         user = change.caller.user
         organization, invite = await self._find(change.connection, request.token, user)
         await change.act_for(organization)
@@ -121,14 +124,14 @@ def _raise_unless_accepted(outcome: Outcome, standing: Standing, seats: Seats, o
         case Outcome.INVALID:
             raise _invalid()
         case Outcome.ADDRESS_MISMATCH:
-            # To which address it is bound is not told: whoever found a link would learn it.
-            message = "The invite is for another verified e-mail address than yours: sign in as whom it was sent to."
+            # The message does not contain the address, because the link may have been found by someone else.
+            message = "The invite is for another e-mail address. Sign in with the verified address that it was sent to."
             raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.INVITE_ADDRESS_MISMATCH, message)
     if standing.organization_state != "ACTIVE":
         raise organization_inactive(standing.organization_state)
     match outcome:
         case Outcome.MEMBER_SUSPENDED:
-            message = "You are suspended in this organization, which an invite does not undo: ask one of its admins."
+            message = "You are suspended in this organization. An invite does not change that: ask one of its admins."
             raise AdminError(
                 grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, {"state": "SUSPENDED"}
             )
@@ -137,7 +140,7 @@ def _raise_unless_accepted(outcome: Outcome, standing: Standing, seats: Seats, o
 
 
 def _no_seat(organization: str, seats: Seats) -> AdminError:
-    message = "Every seat of the organization is taken: ask one of its admins to free one, or to raise the limit."
+    message = "Every seat of the organization is taken. Ask one of its admins to free a seat or raise the limit."
     guardrail = str(ResourceName(organization, GUARDRAILS, "organization"))
     quota = QuotaFailure(violations=[QuotaFailure.Violation(subject=guardrail, description=message)])
     return AdminError(
@@ -150,6 +153,6 @@ def _no_seat(organization: str, seats: Seats) -> AdminError:
 
 
 def _invalid() -> AdminError:
-    """The same for every token that cannot be used: which of its faults it has is nobody's business."""
-    message = "This invite cannot be used: ask whoever sent it for a new one."
+    """The error for every unusable token. It does not say what is wrong with the token."""
+    message = "This invite cannot be used. Ask the sender for a new one."
     return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.INVITE_INVALID, message)

@@ -1,6 +1,6 @@
-"""How users become members by an invite, as rows: who they are, whether there is room, and their place in the organization.
+"""The rows that change when a user accepts an invite: the user, the free seats and the membership.
 
-All of it runs under the lock of the organization, so that what is counted here still holds when it is committed.
+All of it runs under the lock of the organization. What is counted here therefore still holds at commit.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _ADD: Final = "INSERT INTO members (organization_id, member_id, user_id, role, g
 _READMIT: Final = """
 UPDATE members SET state = 'ACTIVE', role = $3, group_id = $4 WHERE organization_id = $1 AND member_id = $2 AND state = 'REMOVED'
 """
-# They are deleted with the removal already. Should one be left, of before that was so, it must not come to life again.
+# A removal deletes the member's keys. Keys of members who were removed by an older release must not become usable again.
 _DELETE_KEYS: Final = """
 UPDATE api_keys SET state = 'DELETED', update_time = now()
  WHERE organization_id = $1 AND member_id = $2 AND state <> 'DELETED'
@@ -35,23 +35,27 @@ class Candidate:
     """A user who wants to join."""
 
     email: str | None
-    """The verified address, in lower case; None without one."""
+    """The verified address in lower case; None if there is none."""
     member: str | None
-    """Id, if the user is or was a member."""
+    """Member id, if the user is or was a member."""
     member_state: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Seats:
-    """Room for members. Whoever is not removed has a seat."""
+    """Room for members. Every member who is not removed takes a seat."""
 
     limit: int | None
-    """None: as many as come."""
+    """None for no limit."""
     has_free: bool
 
 
 async def candidate_of(connection: Connection, organization: str, user: str) -> Candidate:
-    """What matters of a user who exists."""
+    """Returns a user as a candidate for the organization.
+
+    Raises:
+        LookupError: there is no such user.
+    """
     row = await connection.fetchrow(_CANDIDATE, organization, user)
     if row is None:
         raise LookupError("no such user")
@@ -59,7 +63,7 @@ async def candidate_of(connection: Connection, organization: str, user: str) -> 
 
 
 async def seats_of(connection: Connection, organization: str) -> Seats:
-    """Whether one more member has room."""
+    """Returns the limit on seats, and whether there is room for one more member."""
     row = await connection.fetchrow(_SEATS, organization)
     return Seats(*row) if row else Seats(None, has_free=True)
 
@@ -72,6 +76,6 @@ async def add_member(
 
 
 async def readmit_member(connection: Connection, organization: str, member: str, role: Role, group: str | None) -> None:
-    """Makes a removed member an active one again, without the keys of before. A trigger tells the data plane."""
+    """Makes a removed member active again, without their previous keys. A trigger notifies the data plane."""
     await connection.execute(_DELETE_KEYS, organization, member)
     await connection.execute(_READMIT, organization, member, role, group)

@@ -1,4 +1,4 @@
-"""Invites as messages, and what makes a request about invites sound."""
+"""Converts invites to messages, and checks requests about invites."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from megarouter.admin.v1.invite_pb2 import BatchCreateInvitesRequest, CreateInviteRequest, Invite
 
 from admin_service.access.permissions import Role
-from admin_service.access.roles import role_value
+from admin_service.access.role_messages import role_value
 from admin_service.api.errors import FieldViolation, invalid_fields
 from admin_service.api.names import GROUPS, INVITES, MEMBERS, ResourceName
 from admin_service.api.timestamps import timestamp
@@ -26,17 +26,17 @@ STATES: Final = {
 
 
 def invite_name(row: InviteRow) -> ResourceName:
-    """The name of the invite."""
+    """Returns the resource name of the invite."""
     return ResourceName(row.organization, INVITES, row.invite)
 
 
 def group_name(organization: str, group: str | None) -> str:
-    """The name of a group; empty for none."""
+    """Returns the name of a group; empty for None."""
     return str(ResourceName(organization, GROUPS, group)) if group else ""
 
 
 def invite_message(row: InviteRow) -> Invite:
-    """The invite."""
+    """Returns the invite as a resource."""
     return Invite(
         name=str(invite_name(row)),
         role=role_value(Role(row.role)),
@@ -56,10 +56,10 @@ def invite_message(row: InviteRow) -> Invite:
 
 
 def end_of(wanted: Invite, now: dt.datetime) -> dt.datetime:
-    """When an invite that is made now ends.
+    """Returns when an invite that is created now expires.
 
     Raises:
-        AdminError: FIELD_INVALID, not in the future, or too late.
+        AdminError: FIELD_INVALID, the requested time is past or too far in the future.
     """
     if wanted.HasField("ttl"):
         return now + wanted.ttl.ToTimedelta()
@@ -68,36 +68,36 @@ def end_of(wanted: Invite, now: dt.datetime) -> dt.datetime:
     end = wanted.expire_time.ToDatetime(tzinfo=dt.UTC)
     if not now < end <= now + MAX_LIFE:
         raise invalid_fields(
-            FieldViolation("invite.expire_time", f"must be in the future, in {MAX_LIFE.days} days at most")
+            FieldViolation("invite.expire_time", f"must be in the future, at most {MAX_LIFE.days} days from now")
         )
     return end
 
 
 def check_create(request: CreateInviteRequest) -> Iterable[FieldViolation]:
-    """What holds for one new invite."""
+    """Checks a request for one invite."""
     yield from _check_end(request.invite)
     if request.invite.email and request.invite.email_domain:
-        yield FieldViolation("invite.email_domain", "must be empty where there is an e-mail address")
+        yield FieldViolation("invite.email_domain", "must be empty if email is set")
 
 
 def check_batch(request: BatchCreateInvitesRequest) -> Iterable[FieldViolation]:
-    """What holds for many."""
+    """Checks a request for several invites."""
     yield from _check_end(request.invite)
     for field in ("email", "email_domain"):
         if getattr(request.invite, field):
             yield FieldViolation(f"invite.{field}", "must be empty: every invite is bound to its own address")
     if len({email.lower() for email in request.emails}) < len(request.emails):
-        yield FieldViolation("emails", "must not name anything twice, whatever the case of letters")
+        yield FieldViolation("emails", "must not contain duplicates, ignoring case")
 
 
 def _check_end(wanted: Invite) -> Iterable[FieldViolation]:
     if wanted.HasField("ttl") and not _is_life(wanted.ttl):
-        yield FieldViolation("invite.ttl", f"must be more than 0, {MAX_LIFE.days} days at most")
+        yield FieldViolation("invite.ttl", f"must be more than 0 and at most {MAX_LIFE.days} days")
     if wanted.HasField("expire_time"):
         try:
             wanted.expire_time.ToDatetime(tzinfo=dt.UTC)
         except (ValueError, OverflowError):
-            yield FieldViolation("invite.expire_time", "is no time between the years 1 and 9999")
+            yield FieldViolation("invite.expire_time", "must be between the years 1 and 9999")
 
 
 def _is_life(ttl: Duration) -> bool:
@@ -108,5 +108,5 @@ def _is_life(ttl: Duration) -> bool:
 
 
 def invite_link(page: str | None, token: str) -> str:
-    """The link to send: the token behind `#`, which browsers send to no server. Empty without a page for invites."""
+    """Returns the link to share; empty without an invite page. The token follows `#`, a part that browsers send to no server."""
     return f"{page}#{token}" if page else ""

@@ -1,4 +1,4 @@
-"""What becomes of an invite when somebody wants to accept it (INV-14: rights count at the moment of acceptance)."""
+"""Decides what happens when a user accepts an invite (INV-14: rights count at the time of acceptance)."""
 
 import enum
 from dataclasses import dataclass
@@ -7,45 +7,45 @@ from admin_service.access.permissions import Actor, Role, fits, may_grant
 
 
 class Outcome(enum.Enum):
-    """What accepting does, or why it fails."""
+    """The result of accepting an invite."""
 
     JOINS = "joins"
     """The user becomes a member."""
     REJOINS = "rejoins"
     """The user was removed and becomes a member again."""
     IS_MEMBER = "is_member"
-    """The user is an active member already: nothing is changed."""
+    """The user is already an active member: nothing changes."""
     INVALID = "invalid"
     """The invite cannot be used."""
     ADDRESS_MISMATCH = "address_mismatch"
-    """It is for another address."""
+    """The invite is for another address."""
     MEMBER_SUSPENDED = "member_suspended"
-    """The user is suspended: an invite does not undo what an admin did."""
+    """The user is suspended, and an invite does not override an admin."""
     NO_SEAT = "no_seat"
-    """Every seat is taken."""
+    """All seats are taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """An invite as it stands now."""
+    """An invite in its present state."""
 
     role: Role
     group_path: tuple[str, ...]
-    """Empty: above all groups."""
+    """Empty for the top of the organization."""
     group_is_deleted: bool
     inviter: Actor | None
-    """As a member now; None when not an active one any more."""
+    """The member who invited, with their present rights; None if no longer active."""
     is_open: bool
     """Neither revoked nor expired."""
     uses_left: int
     email: str | None = None
-    """The only address that may accept, in lower case; None: bound to none."""
+    """The only address that may accept, in lower case; None for any."""
     email_domain: str | None = None
-    """The only domain, in lower case; None: bound to none."""
+    """The only domain that may accept, in lower case; None for any."""
 
     @property
     def is_good(self) -> bool:
-        """Whether the inviter could still make this very invite, and nobody took it back. Uses are not looked at."""
+        """Whether the invite is open and the inviter could still create it. Uses are not considered."""
         return (
             self.is_open
             and not self.group_is_deleted
@@ -55,7 +55,7 @@ class Invitation:
         )
 
     def is_for(self, email: str | None) -> bool:
-        """Whether a user with this verified address may accept. Who has none matches no binding."""
+        """Whether a user with this verified address may accept. A user without one may accept only an unbound invite."""
         if self.email is None and self.email_domain is None:
             return True
         if email is None:
@@ -67,12 +67,12 @@ class Invitation:
 
 
 def accept(invitation: Invitation, email: str | None, member_state: str | None, *, has_free_seat: bool) -> Outcome:
-    """What happens when a user accepts.
+    """Returns what happens when a user accepts.
 
     Args:
-        invitation: as it stands now.
-        email: the user's verified address; None without one.
-        member_state: `ACTIVE`, `SUSPENDED`, `REMOVED`; None for somebody who never was a member.
+        invitation: in its present state.
+        email: the user's verified address; None if there is none.
+        member_state: `ACTIVE`, `SUSPENDED` or `REMOVED`; None for a user who was never a member.
         has_free_seat: whether the organization has room for one more member.
     """
     is_member = member_state == "ACTIVE"

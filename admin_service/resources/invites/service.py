@@ -1,4 +1,4 @@
-"""`megarouter.admin.v1.Invites`: making, reading and revoking; what the holder of a token does is in `invite_acceptance`."""
+"""Serves `megarouter.admin.v1.Invites`: creates, reads and revokes invites. `acceptance` has the RPCs for token holders."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -11,8 +11,8 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller
 from admin_service.access.permissions import Permission, Role, Target, TargetKind, may_grant, visibility
-from admin_service.access.places import MAX_SHOWN, Place, find_place, not_grantable, require_fit, require_in_use
-from admin_service.access.roles import role_of
+from admin_service.access.role_messages import role_of
+from admin_service.access.tree_places import MAX_SHOWN, Place, find_place, not_grantable, require_fit, require_in_use
 from admin_service.api.errors import AdminError, permission_denied
 from admin_service.api.etags import check_etag
 from admin_service.listing.filter_sql import EnumField, IntegerField, NameField, TextField, TimeField
@@ -42,7 +42,7 @@ from admin_service.resources.invites.store import (
     revoke_invite,
 )
 from admin_service.resources.organizations.personal import refuse_in_personal_account
-from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.organization.bearer_secrets import INVITE_TOKEN, SECRET_BYTES, hash_secret
 from gateway_core.stores.postgres.connections import Connection
@@ -90,7 +90,16 @@ class InvitesApi:
         random_bytes: Callable[[int], bytes],
         page_url: str | None,
     ) -> None:
-        """`make_id`: a new id with a prefix; `page_url`: where links lead; None: there are no links."""
+        """Prepares the handlers.
+
+        Args:
+            pool: logged in as admin_service's role.
+            page_tokens: makes and reads page tokens.
+            pepper: hashes invite tokens.
+            make_id: returns a new id with a prefix.
+            random_bytes: returns this many random bytes.
+            page_url: the page that links lead to; None for no links.
+        """
         self._pool = pool
         self._page_tokens = page_tokens
         self._pepper = pepper
@@ -112,12 +121,12 @@ class InvitesApi:
         self.rules: Mapping[str, Rule] = {"CreateInvite": check_create, "BatchCreateInvites": check_batch}
 
     async def get(self, _request: invite_pb2.GetInviteRequest, caller: Caller) -> Invite:
-        """GetInvite."""
+        """GetInvite returns one invite, without its token."""
         async with acting_for(self._pool, caller.resource.organization) as connection:
             return invite_message(await _existing(connection, caller, Permission.INVITES_READ))
 
     async def list(self, request: invite_pb2.ListInvitesRequest, caller: Caller) -> invite_pb2.ListInvitesResponse:
-        """ListInvites."""
+        """ListInvites returns the invites that the caller may see."""
         organization = caller.resource.organization
         query = _INVITES.query(
             request, self._page_tokens, organization,
@@ -131,7 +140,7 @@ class InvitesApi:
         )
 
     async def create(self, request: invite_pb2.CreateInviteRequest, change: Change) -> CreateInviteResponse:
-        """CreateInvite."""
+        """CreateInvite returns the new invite with its token. A repeated request gets no token."""
         (issued,) = await self._issue(change, request.invite, [request.invite.email])
         change.repeat_answer = _without_token(issued)
         return issued
@@ -139,13 +148,13 @@ class InvitesApi:
     async def batch_create(
         self, request: invite_pb2.BatchCreateInvitesRequest, change: Change
     ) -> invite_pb2.BatchCreateInvitesResponse:
-        """BatchCreateInvites."""
+        """BatchCreateInvites creates one invite for each address, or none if one fails."""
         issued = await self._issue(change, request.invite, request.emails)
         change.repeat_answer = invite_pb2.BatchCreateInvitesResponse(invites=map(_without_token, issued))
         return invite_pb2.BatchCreateInvitesResponse(invites=issued)
 
     async def revoke(self, request: invite_pb2.RevokeInviteRequest, change: Change) -> Invite:
-        """RevokeInvite."""
+        """RevokeInvite revokes a pending invite. Revoking it again changes nothing."""
         caller: Caller = change.caller
         row = await _existing(change.connection, caller, _WRITE)
         check_etag(request.etag, row.etag)
@@ -153,7 +162,7 @@ class InvitesApi:
         if row.state == "REVOKED":
             return before
         if row.state != "PENDING":
-            message = f"{caller.resource} is {row.state.lower()}: there is nothing to revoke."
+            message = f"{caller.resource} is {row.state.lower()}. Only a pending invite can be revoked."
             metadata = {"state": row.state}
             raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, metadata)
         after = invite_message(await revoke_invite(change.connection, row.organization, row.invite))
@@ -161,7 +170,7 @@ class InvitesApi:
         return after
 
     async def _issue(self, change: Change, wanted: Invite, emails: Sequence[str]) -> Sequence[CreateInviteResponse]:
-        """An invite for each address; where it is empty, bound to none."""
+        """Creates an invite for each address. An empty address leaves the invite unbound."""
         connection, caller = change.connection, change.caller
         await refuse_in_personal_account(connection, caller.resource.organization)
         place = await _place(change, wanted)
@@ -189,7 +198,7 @@ class InvitesApi:
 
 
 async def _existing(connection: Connection, caller: Caller, permission: Permission) -> InviteRow:
-    """The row. Should it be gone since the call was authorized, the answer is as if it had never been."""
+    """Returns the row. If it is gone since the call was authorized, the error is the same as if it had never existed."""
     row = await get_invite(connection, caller.resource.organization, str(caller.resource.resource_id))
     if row is None:
         raise permission_denied(permission, str(caller.resource))
@@ -197,10 +206,12 @@ async def _existing(connection: Connection, caller: Caller, permission: Permissi
 
 
 async def _place(change: Change, wanted: Invite) -> Place:
-    """Where the invite leads: somewhere the caller may make somebody a member of that role (INV-14).
+    """Returns the place that the invite leads to, after checking that the caller may add a member with this role there (INV-14).
 
     Raises:
-        AdminError: see there. Of a group that the caller does not reach nothing is told.
+        AdminError: the caller may not invite there, or the role does not fit. The error reveals nothing about a group that is out
+            of
+            the caller's reach.
     """
     caller: Caller = change.caller
     role = role_of(wanted.role)

@@ -1,4 +1,4 @@
-"""The rows of invites. The token's hash is written and looked up, and never read."""
+"""The rows of invites. A token's hash is written and looked up, but never read."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from admin_service.api.etags import etag_of
 from admin_service.resources.invites.rules import Invitation
 from gateway_core.stores.postgres.connections import Connection
 
-# As `Invite.State` has it, by the clock of the database.
+# Matches `Invite.State`, by the database's clock.
 INVITE_STATE: Final = """
 CASE WHEN i.revoke_time IS NOT NULL THEN 'REVOKED' WHEN i.use_count >= i.max_uses THEN 'ACCEPTED'
      WHEN i.expire_time <= now() THEN 'EXPIRED' ELSE 'PENDING' END
@@ -55,12 +55,12 @@ SELECT i.role, i.group_path, g.delete_time IS NOT NULL AS group_is_deleted,
 
 @dataclass(frozen=True, slots=True)
 class InviteRow:
-    """An invite."""
+    """A stored invite."""
 
     organization: str
     invite: str
     inviter: str
-    """Id of the member."""
+    """Id of the member who invited."""
     group: str | None
     group_path: Sequence[str]
     role: str
@@ -68,24 +68,24 @@ class InviteRow:
     max_uses: int
     use_count: int
     email: str
-    """Empty when it is bound to none."""
+    """Empty if unbound."""
     email_domain: str
-    """Empty when it is bound to none."""
+    """Empty if unbound."""
     state: str
-    """By the clock of the database, as of the statement."""
+    """By the database's clock when the statement ran."""
     create_time: dt.datetime
     update_time: dt.datetime
     revoke_time: dt.datetime | None
 
     @property
     def etag(self) -> str:
-        """Changes with every use and with the revocation; expiry is no change."""
+        """Changes with every use and with the revocation, but not with expiry."""
         return etag_of(self.organization, self.invite, self.use_count, self.revoke_time, self.update_time)
 
 
 @dataclass(frozen=True, slots=True)
 class NewInvite:
-    """What is yet to be stored."""
+    """An invite to store."""
 
     organization: str
     invite: str
@@ -101,7 +101,7 @@ class NewInvite:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An invite as it stands now, and what is told of it to whoever has its token."""
+    """The present state of an invite, and what its token holder sees."""
 
     invitation: Invitation
     expire_time: dt.datetime
@@ -113,7 +113,7 @@ class Standing:
 
 
 async def add_invite(connection: Connection, new: NewInvite) -> InviteRow:
-    """Stores a new invite."""
+    """Stores a new invite and returns its row."""
     row = await connection.fetchrow(
         _ADD, new.organization, new.invite, new.inviter, new.group, new.role, new.secret_hash, new.expire_time,
         new.max_uses, new.email, new.email_domain,
@@ -122,38 +122,52 @@ async def add_invite(connection: Connection, new: NewInvite) -> InviteRow:
 
 
 async def get_invite(connection: Connection, organization: str, invite: str) -> InviteRow | None:
-    """The invite, usable or not."""
+    """Returns the invite, usable or not, or None if there is none."""
     row = await connection.fetchrow(_GET, organization, invite)
     return InviteRow(*row) if row else None
 
 
 async def revoke_invite(connection: Connection, organization: str, invite: str) -> InviteRow:
-    """Ends an invite that exists."""
+    """Revokes an invite and returns its row.
+
+    Raises:
+        LookupError: the invite does not exist.
+    """
     return _row(await connection.fetchrow(_REVOKE, organization, invite))
 
 
 async def revoke_invites_into_group(connection: Connection, organization: str, group: str) -> None:
-    """Ends what invites into a group; for its deletion."""
+    """Revokes the pending invites into a group that is being deleted."""
     await connection.execute(_REVOKE_INTO_GROUP, organization, group)
 
 
 async def use_invite(connection: Connection, organization: str, invite: str) -> tuple[InviteRow, InviteRow]:
-    """Counts one use of an invite that has one left: before and after. The table itself refuses one too many."""
+    """Counts one use of an invite that has one left. Returns the rows before and after.
+
+    A constraint of the table prevents one use too many.
+
+    Raises:
+        LookupError: the invite does not exist.
+    """
     before = _row(await connection.fetchrow(_GET, organization, invite))
     return before, _row(await connection.fetchrow(_USE, organization, invite))
 
 
 async def find_invite_of_token(connection: Connection, secret_hash: bytes, user: str | None) -> tuple[str, str] | None:
-    """Organization and id of the invite, as long as it can be used.
+    """Returns the ids of the organization and the invite, or None if the token is not usable.
 
-    All tokens that cannot be used cost the same one look-up. To a `user` who is an active member a used-up invite is known too.
+    All unusable tokens cost the same single lookup. For a `user` who is already an active member, it also finds a used-up invite.
     """
     row = await connection.fetchrow(_OF_TOKEN, secret_hash, user)
     return (row[0], row[1]) if row else None
 
 
 async def standing_of(connection: Connection, organization: str, invite: str) -> Standing:
-    """The invite, which exists, with the rights of its inviter, as of now. The transaction acts for the organization."""
+    """Returns an invite with the inviter's present rights. The transaction must act for the organization.
+
+    Raises:
+        LookupError: the invite does not exist.
+    """
     row = await connection.fetchrow(_STANDING, organization, invite)
     if row is None:
         raise LookupError("no such invite")

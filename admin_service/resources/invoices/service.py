@@ -1,4 +1,4 @@
-"""The RPCs of `megarouter.admin.v1.Credits` about invoices."""
+"""Serves the invoice RPCs of `megarouter.admin.v1.Credits`."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -28,7 +28,7 @@ from admin_service.resources.invoices.store import (
     get_invoice,
     put_into_outbox,
 )
-from admin_service.serving.changes import Change
+from admin_service.serving.change_transaction import Change
 from gateway_core.stores.postgres.organization_wall import acting_for
 
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
@@ -41,7 +41,7 @@ _INVOICES: Final = Listing(
     permission=Permission.CREDITS_READ,
     orders={"name": SortColumn("i.invoice_request_id")},
     unique=SortColumn("i.invoice_request_id"),
-    default_order="name desc",  # ids rise with time
+    default_order="name desc",  # ids increase with time
     fields={
         "state": EnumField("i.state", {"PENDING": "PENDING", "DELIVERED": "DELIVERED"}, "STATE_"),
         "user": NameField("i.user_id", "users/{id}"),
@@ -55,7 +55,7 @@ _INVOICES: Final = Listing(
 
 
 class Invoices:
-    """Asking for invoices, and what was asked for."""
+    """Requests for invoices."""
 
     def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens, make_id: Callable[[str], str]) -> None:
         self._pool = pool
@@ -63,7 +63,7 @@ class Invoices:
         self._make_id = make_id
 
     async def get(self, _request: credit_pb2.GetInvoiceRequestRequest, caller: Caller) -> InvoiceRequest:
-        """GetInvoiceRequest."""
+        """GetInvoiceRequest returns one request."""
         name = caller.resource
         async with acting_for(self._pool, name.organization) as connection:
             row = await get_invoice(connection, name.organization, str(name.resource_id))
@@ -74,7 +74,7 @@ class Invoices:
     async def list(
         self, request: credit_pb2.ListInvoiceRequestsRequest, caller: Caller
     ) -> credit_pb2.ListInvoiceRequestsResponse:
-        """ListInvoiceRequests."""
+        """ListInvoiceRequests returns the organization's requests."""
         organization = caller.resource.organization
         own = Condition("i.organization_id = {}", organization)
         query = _INVOICES.query(request, self._page_tokens, organization, own)
@@ -85,7 +85,7 @@ class Invoices:
         )
 
     async def request(self, request: credit_pb2.RequestInvoiceRequest, change: Change) -> InvoiceRequest:
-        """RequestInvoice. The message to the billing contact is left in the same transaction."""
+        """RequestInvoice stores a request, and puts the message to the billing contact into the outbox in the same transaction."""
         organization = change.caller.resource.organization
         row = await add_invoice(
             change.connection,
@@ -99,7 +99,7 @@ class Invoices:
             note=request.note,
         )
         if row is None:
-            message = "The organization has no billing contact to send an invoice to: set its billing_email first."
+            message = "The organization has no billing contact. Set its billing_email first."
             raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.BILLING_CONTACT_MISSING, message)
         made = _message(row)
         await put_into_outbox(change.connection, organization, made.name, row.billing_email)
@@ -108,7 +108,7 @@ class Invoices:
 
 
 def check_invoice(request: credit_pb2.RequestInvoiceRequest) -> Iterable[FieldViolation]:
-    """The amount to be paid."""
+    """Checks the amount to be paid."""
     amount = request.amount
     if not _CURRENCY.fullmatch(amount.currency_code):
         yield FieldViolation("amount.currency_code", "must be three capital letters (ISO 4217), such as USD")
@@ -117,7 +117,7 @@ def check_invoice(request: credit_pb2.RequestInvoiceRequest) -> Iterable[FieldVi
     if not 0 <= amount.nanos < _NANOS:
         yield FieldViolation("amount.nanos", f"must be 0 to {_NANOS - 1}")
     if amount.units == amount.nanos == 0:
-        yield FieldViolation("amount", "must be more than nothing")
+        yield FieldViolation("amount", "must be more than 0")
 
 
 def _message(row: InvoiceRow) -> InvoiceRequest:

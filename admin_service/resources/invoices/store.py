@@ -1,4 +1,4 @@
-"""The rows of requests for invoices, and the message that each of them sends."""
+"""The rows of invoice requests, and the outbox message for each."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ INSERT INTO outbox_messages (organization_id, kind, resource_name, recipient_ema
 
 @dataclass(frozen=True, slots=True)
 class InvoiceRow:
-    """A request for an invoice."""
+    """A stored invoice request."""
 
     organization: str
     invoice_request: str
@@ -43,7 +43,7 @@ class InvoiceRow:
 
 
 async def get_invoice(connection: Connection, organization: str, invoice_request: str) -> InvoiceRow | None:
-    """The request. The transaction acts for its organization."""
+    """Returns the request, or None. The transaction must act for its organization."""
     row = await connection.fetchrow(_GET, organization, invoice_request)
     return InvoiceRow(*row) if row else None
 
@@ -60,7 +60,10 @@ async def add_invoice(
     credit_nano_credits: int,
     note: str,
 ) -> InvoiceRow | None:
-    """Makes a request to the billing contact of the organization; None when it has none. The transaction acts for it."""
+    """Stores a request to the organization's billing contact. Returns None if the organization has none.
+
+    The transaction must act for the organization. `units` and `nanos` are the price in the currency.
+    """
     row = await connection.fetchrow(
         _ADD, organization, invoice_request, user, currency_code, units, nanos, credit_nano_credits, note
     )
@@ -68,5 +71,5 @@ async def add_invoice(
 
 
 async def put_into_outbox(connection: Connection, organization: str, resource_name: str, recipient_email: str) -> None:
-    """Leaves the message about a request for delivery."""
+    """Queues the message about a request for delivery."""
     await connection.execute(_SEND, organization, resource_name, recipient_email)

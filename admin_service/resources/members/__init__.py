@@ -1,1 +1,1 @@
-"""Members."""
+"""The members of an organization."""

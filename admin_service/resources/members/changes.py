@@ -1,6 +1,6 @@
-"""What changes members. One and many are changed alike: all or none.
+"""Changes members. A batch changes all of its members or none.
 
-Every change runs under the lock of the organization, so that what is checked here still holds when it is committed.
+Every change holds the lock of the organization. What it checks therefore still holds at commit.
 """
 
 from collections.abc import Sequence
@@ -11,25 +11,25 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller
 from admin_service.access.permissions import Permission, Role, Target, TargetKind, may_grant
-from admin_service.access.places import MAX_SHOWN, Place, find_place, not_grantable, require_fit, require_in_use
-from admin_service.access.roles import role_of, role_value
+from admin_service.access.role_messages import role_of, role_value
+from admin_service.access.tree_places import MAX_SHOWN, Place, find_place, not_grantable, require_fit, require_in_use
 from admin_service.api.errors import AdminError, permission_denied
 from admin_service.api.etags import check_etag
 from admin_service.api.names import MEMBERS, parse_name
 from admin_service.resources.members import store as member_store
 from admin_service.resources.members.messages import member_message, member_name
 from admin_service.resources.members.store import MemberRow
-from admin_service.serving.changes import Change
+from admin_service.serving.change_transaction import Change
 
 _WRITE = Permission.MEMBERS_WRITE
 
 
 async def move(change: Change, names: Sequence[str], group: str, etag: str = "") -> list[Member]:
-    """Puts members into a group, or above all groups where it is empty.
+    """Puts members into a group, or directly into the organization if `group` is empty.
 
     Raises:
-        AdminError: PERMISSION_DENIED for a member or a group that the caller may not touch; ETAG_MISMATCH; STATE_UNSUITABLE;
-            MEMBER_REMOVED; ROLE_DOES_NOT_FIT_GROUP.
+        AdminError: PERMISSION_DENIED for a member or a group that the caller may not change; ETAG_MISMATCH; STATE_UNSUITABLE;
+            MEMBER_REMOVED; ROLE_NOT_GRANTABLE; ROLE_DOES_NOT_FIT_GROUP.
     """
     rows = await _subjects(change, names, etag)
     place = await _place(change, group)
@@ -45,10 +45,10 @@ async def move(change: Change, names: Sequence[str], group: str, etag: str = "")
 
 
 async def change_role(change: Change, request: ChangeMemberRoleRequest) -> Member:
-    """Gives a member another role, and the place that goes with it.
+    """Gives a member another role, and the group that goes with it.
 
     Raises:
-        AdminError: as of `move`; ROLE_NOT_GRANTABLE; LAST_SUPER_ADMIN.
+        AdminError: as for `move`; LAST_SUPER_ADMIN.
     """
     (row,) = await _subjects(change, [request.name], request.etag)
     role = role_of(request.role)
@@ -79,7 +79,7 @@ async def set_state(change: Change, names: Sequence[str], state: str, etag: str 
     """Makes members `ACTIVE`, `SUSPENDED` or `REMOVED`.
 
     Raises:
-        AdminError: PERMISSION_DENIED for a member that the caller may not touch; ETAG_MISMATCH; MEMBER_REMOVED; LAST_SUPER_ADMIN.
+        AdminError: PERMISSION_DENIED for a member that the caller may not change; ETAG_MISMATCH; MEMBER_REMOVED; LAST_SUPER_ADMIN.
     """
     rows = await _subjects(change, names, etag)
     changing = [row for row in rows if row.state != state]
@@ -92,7 +92,7 @@ async def set_state(change: Change, names: Sequence[str], state: str, etag: str 
 
 
 async def _subjects(change: Change, names: Sequence[str], etag: str) -> list[MemberRow]:
-    """The members that are named, in that order; each must be one that the caller may act on."""
+    """Returns the named members in order, after checking that the caller may change each of them."""
     caller: Caller = change.caller
     organization = caller.resource.organization
     parsed = [parse_name(name) for name in names]
@@ -111,7 +111,7 @@ async def _subjects(change: Change, names: Sequence[str], etag: str) -> list[Mem
 
 
 async def _place(change: Change, group: str) -> Place:
-    """The place of that name, where the caller may put members at all."""
+    """Returns the place with this name, after checking that the caller may put members there."""
     caller: Caller = change.caller
     place = await find_place(change.connection, caller.resource.organization, group, _WRITE)
     target = Target(place.organization, TargetKind.PERSON, place.path, None, Role.MEMBER)
@@ -123,14 +123,14 @@ async def _require_super_admin_besides(change: Change, rows: Sequence[MemberRow]
     losing = [row for row in rows if row.is_active_super_admin]
     organization = change.caller.resource.organization
     if losing and not await member_store.has_other_super_admin(change.connection, organization, _ids(losing)):
-        message = "The organization would be left without an active Super Admin: make somebody else one first."
+        message = "The organization would have no active Super Admin. Give another member that role first."
         raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.LAST_SUPER_ADMIN, message)
 
 
 async def _changed(change: Change, rows: Sequence[MemberRow], changed: Sequence[MemberRow]) -> list[Member]:
-    """All the members as they are now; those that were changed are noted in the audit log.
+    """Returns all the members as they are now, and records those that changed in the audit log.
 
-    The entry stands with the place where the member was: the admins there see where the member went.
+    An entry has the member's previous place, so that the admins there see where the member went.
     """
     after = await member_store.get_members(change.connection, change.caller.resource.organization, _ids(rows))
     for row in changed:
@@ -145,5 +145,5 @@ def _ids(rows: Sequence[MemberRow]) -> list[str]:
 
 def _require_present(row: MemberRow) -> None:
     if row.state == "REMOVED":
-        message = f"{member_name(row)} is removed: invite the user again."
+        message = f"{member_name(row)} is removed. Invite the user again."
         raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.MEMBER_REMOVED, message)

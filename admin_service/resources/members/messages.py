@@ -1,11 +1,11 @@
-"""Members as messages."""
+"""Converts members to messages."""
 
 from typing import Final
 
 from megarouter.admin.v1.member_pb2 import Member
 
 from admin_service.access.permissions import Role
-from admin_service.access.roles import role_value
+from admin_service.access.role_messages import role_value
 from admin_service.api.names import GROUPS, MEMBERS, ResourceName, UserResourceName
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.members.store import MemberRow
@@ -18,12 +18,12 @@ STATES: Final = {
 
 
 def member_name(row: MemberRow) -> ResourceName:
-    """The name of the member."""
+    """Returns the resource name of the member."""
     return ResourceName(row.organization, MEMBERS, row.member)
 
 
 def member_message(row: MemberRow, *, full: bool = False) -> Member:
-    """The member; with spend and budget if in full."""
+    """Returns the member as a resource; with `full`, also spend and budget."""
     message = Member(
         name=str(member_name(row)),
         user=str(UserResourceName(row.user)),

@@ -1,4 +1,4 @@
-"""`megarouter.admin.v1.Members`: reading, and the way into `member_changes`."""
+"""Serves `megarouter.admin.v1.Members`. This module reads; `changes` changes members."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from megarouter.admin.v1.member_pb2 import Member
 
 from admin_service.access.authorization import Caller
 from admin_service.access.permissions import Permission, Role, Target, TargetKind, Visibility, visibility
-from admin_service.access.places import MAX_SHOWN, find_place
+from admin_service.access.tree_places import MAX_SHOWN, find_place
 from admin_service.api.errors import FieldViolation, permission_denied
 from admin_service.listing.filter_sql import EnumField, NameField, TextField, TimeField
 from admin_service.listing.orders import SortColumn
@@ -22,7 +22,7 @@ from admin_service.resources.members import changes
 from admin_service.resources.members import store as member_store
 from admin_service.resources.members.messages import STATES, member_message
 from admin_service.resources.members.store import MemberRow
-from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
@@ -75,7 +75,7 @@ class MembersApi:
         self.rules: Mapping[str, Rule] = {"ListMembers": _check_list}
 
     async def get(self, request: member_pb2.GetMemberRequest, caller: Caller) -> Member:
-        """GetMember."""
+        """GetMember returns one member."""
         organization, member = caller.resource.organization, str(caller.resource.resource_id)
         async with acting_for(self._pool, organization) as connection:
             found = await member_store.get_members(connection, organization, [member])
@@ -84,7 +84,7 @@ class MembersApi:
         return member_message(found[member], full=request.view != member_pb2.MEMBER_VIEW_BASIC)
 
     async def list(self, request: member_pb2.ListMembersRequest, caller: Caller) -> member_pb2.ListMembersResponse:
-        """ListMembers."""
+        """ListMembers returns the members that the caller may see."""
         organization = caller.resource.organization
         full = request.view == member_pb2.MEMBER_VIEW_FULL
         async with acting_for(self._pool, organization) as connection:
@@ -101,65 +101,65 @@ class MembersApi:
         )
 
     async def move(self, request: member_pb2.MoveMemberRequest, change: Change) -> Member:
-        """MoveMember."""
+        """MoveMember puts a member into another group."""
         (member,) = await changes.move(change, [request.name], request.group, request.etag)
         return member
 
     async def change_role(self, request: member_pb2.ChangeMemberRoleRequest, change: Change) -> Member:
-        """ChangeMemberRole."""
+        """ChangeMemberRole gives a member another role."""
         return await changes.change_role(change, request)
 
     async def suspend(self, request: member_pb2.SuspendMemberRequest, change: Change) -> Member:
-        """SuspendMember."""
+        """SuspendMember stops a member and their keys until they are resumed."""
         (member,) = await changes.set_state(change, [request.name], "SUSPENDED", request.etag)
         return member
 
     async def resume(self, request: member_pb2.ResumeMemberRequest, change: Change) -> Member:
-        """ResumeMember."""
+        """ResumeMember ends a suspension."""
         (member,) = await changes.set_state(change, [request.name], "ACTIVE", request.etag)
         return member
 
     async def remove(self, request: member_pb2.RemoveMemberRequest, change: Change) -> Member:
-        """RemoveMember."""
+        """RemoveMember ends a membership and deletes the member's keys."""
         (member,) = await changes.set_state(change, [request.name], "REMOVED", request.etag)
         return member
 
     async def batch_move(
         self, request: member_pb2.BatchMoveMembersRequest, change: Change
     ) -> member_pb2.BatchMoveMembersResponse:
-        """BatchMoveMembers."""
+        """BatchMoveMembers puts members into another group, all or none."""
         moved = await changes.move(change, request.names, request.group)
         return member_pb2.BatchMoveMembersResponse(members=moved)
 
     async def batch_suspend(
         self, request: member_pb2.BatchSuspendMembersRequest, change: Change
     ) -> member_pb2.BatchSuspendMembersResponse:
-        """BatchSuspendMembers."""
+        """BatchSuspendMembers suspends members, all or none."""
         suspended = await changes.set_state(change, request.names, "SUSPENDED")
         return member_pb2.BatchSuspendMembersResponse(members=suspended)
 
     async def batch_resume(
         self, request: member_pb2.BatchResumeMembersRequest, change: Change
     ) -> member_pb2.BatchResumeMembersResponse:
-        """BatchResumeMembers."""
+        """BatchResumeMembers resumes members, all or none."""
         resumed = await changes.set_state(change, request.names, "ACTIVE")
         return member_pb2.BatchResumeMembersResponse(members=resumed)
 
     async def batch_remove(
         self, request: member_pb2.BatchRemoveMembersRequest, change: Change
     ) -> member_pb2.BatchRemoveMembersResponse:
-        """BatchRemoveMembers."""
+        """BatchRemoveMembers removes members, all or none."""
         removed = await changes.set_state(change, request.names, "REMOVED")
         return member_pb2.BatchRemoveMembersResponse(members=removed)
 
 
 def _check_list(request: member_pb2.ListMembersRequest) -> Iterable[FieldViolation]:
     if request.with_descendants and not request.group:
-        yield FieldViolation("with_descendants", "needs a group")
+        yield FieldViolation("with_descendants", "requires group")
 
 
 async def _group_path(connection: Connection, group: str, caller: Caller) -> tuple[str, ...]:
-    """The path of the group that the list is narrowed to; empty if to none."""
+    """Returns the path of the group that the list is restricted to; empty for all groups."""
     if not group:
         return ()
     organization = caller.resource.organization
@@ -170,10 +170,9 @@ async def _group_path(connection: Connection, group: str, caller: Caller) -> tup
 
 
 def _whose(visible: Visibility, group_path: tuple[str, ...], *, with_descendants: bool) -> Iterable[Condition]:
-    """Whose rows: those the caller sees, narrowed to a group.
+    """Yields the conditions on rows: those that the caller sees, restricted to the group.
 
-    Where the group lies in the caller's subtree, that its members do too goes without saying: a second condition would leave
-    PostgreSQL the choice of the wrong index.
+    If the group is in the caller's subtree, its members are too. A second condition would let PostgreSQL choose the wrong index.
     """
     own = visible.group_path
     if not group_path or own is None or group_path[: len(own)] != own:

@@ -40,26 +40,26 @@ SELECT EXISTS (SELECT FROM members WHERE organization_id = $1 AND role = 'SUPER_
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """A member with what is told of the user."""
+    """A member, with the user's name and address."""
 
     organization: str
     member: str
     user: str
     display_name: str
     email: str
-    """Empty without one."""
+    """Empty if there is none."""
     role: str
     group: str | None
     group_path: Sequence[str]
-    """From level 1 down to the group; empty without one."""
+    """Group ids from level 1 down to the member's group; empty without a group."""
     state: str
     create_time: dt.datetime
     update_time: dt.datetime
     key_count: int
     spent_nano_credits: int
-    """0 unless it was asked for."""
+    """0 unless read with FULL_MEMBER_COLUMNS."""
     budget_nano_credits: int | None
-    """None unless it was asked for, and without one."""
+    """None without a budget, or unless read with FULL_MEMBER_COLUMNS."""
 
     @property
     def etag(self) -> str:
@@ -68,23 +68,23 @@ class MemberRow:
 
     @property
     def target(self) -> Target:
-        """What a permission is needed on to do something to the member."""
+        """The member as the target of a permission check."""
         return Target(self.organization, TargetKind.PERSON, tuple(self.group_path), self.member, Role(self.role))
 
     @property
     def is_active_super_admin(self) -> bool:
-        """Whether an organization that has no other of this kind must keep this one."""
+        """Whether the member counts as an active Super Admin, of whom an organization must keep at least one."""
         return self.role == Role.SUPER_ADMIN and self.state == "ACTIVE"
 
 
 async def get_members(connection: Connection, organization: str, members: Sequence[str]) -> dict[str, MemberRow]:
-    """The members that exist, removed or not, by id, with their spend."""
+    """Returns the existing members by id, removed or not, with their spend."""
     rows = await connection.fetch(_GET, organization, list(members))
     return {row["member_id"]: MemberRow(*row) for row in rows}
 
 
 async def place_members(connection: Connection, organization: str, members: Sequence[str], group: str | None) -> None:
-    """Puts them into a group; triggers keep their paths, and tell the data plane."""
+    """Puts members into a group. Triggers update their paths and notify the data plane."""
     await connection.execute(_PLACE, organization, list(members), group)
 
 
@@ -96,12 +96,12 @@ async def set_member_role(
 
 
 async def set_member_state(connection: Connection, organization: str, members: Sequence[str], state: str) -> None:
-    """Suspends, resumes or removes; a trigger tells the data plane. The keys of who is removed are deleted."""
+    """Suspends, resumes or removes members. Removal deletes their keys. A trigger notifies the data plane."""
     await connection.execute(_SET_STATE, organization, list(members), state)
     if state == "REMOVED":
         await connection.execute(_DELETE_KEYS, organization, list(members))
 
 
 async def has_other_super_admin(connection: Connection, organization: str, members: Sequence[str]) -> bool:
-    """Whether somebody else than these is an active Super Admin."""
+    """Whether there is an active Super Admin besides these members."""
     return await connection.fetchval(_OTHER_SUPER_ADMIN, organization, list(members)) is True

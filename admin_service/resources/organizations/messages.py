@@ -1,4 +1,4 @@
-"""Organizations as messages, and what a message chooses for an organization."""
+"""Converts organizations to messages, and requests to settings."""
 
 from collections.abc import Collection
 
@@ -10,7 +10,7 @@ from admin_service.resources.organizations.store import OrganizationRow, Organiz
 
 
 def organization_message(row: OrganizationRow) -> Organization:
-    """The resource."""
+    """Returns the organization as a resource."""
     message = Organization(
         name=str(ResourceName(row.organization)),
         display_name=row.display_name,
@@ -32,12 +32,12 @@ def organization_message(row: OrganizationRow) -> Organization:
 
 
 def settings_of(message: Organization, row: OrganizationRow | None, named: Collection[str]) -> OrganizationSettings:
-    """What the organization is to have.
+    """Returns the new settings of an organization.
 
     Args:
-        message: where the fields named are taken from; what is not set there gets its default.
-        row: where all other fields are taken from; None when all are named.
-        named: fields of the message.
+        message: the source of the named fields. A named field that is unset gets its default.
+        row: the source of all other fields; None if all are named.
+        named: names of fields of the message.
     """
     defaults = OrganizationSettings(message.display_name)
     estimate = Organization.InputEstimate.Name(message.input_estimate).removeprefix("INPUT_ESTIMATE_")

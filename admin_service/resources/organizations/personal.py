@@ -1,6 +1,6 @@
-"""Personal accounts: an organization of one user alone, made when it is first needed.
+"""Personal accounts: the organization of a single user, created when it is first needed.
 
-It has neither groups nor invites nor other members, and holds the log of what its user changes about oneself.
+It has no groups, invites or other members. It holds the audit log of what its user changes about their own account.
 """
 
 from collections.abc import Callable
@@ -22,18 +22,18 @@ _LINK: Final = "UPDATE users SET personal_organization_id = $2 WHERE user_id = $
 
 
 class PersonalAccounts:
-    """Finds and makes them."""
+    """Finds and creates personal accounts."""
 
     def __init__(self, make_id: Callable[[str], str]) -> None:
-        """`make_id`: a new id with a prefix."""
+        """Prepares it. `make_id` returns a new id with a prefix."""
         self._make_id = make_id
 
     async def enter(self, connection: Connection, user: str) -> str:
-        """Goes on inside the personal account of a user who exists.
+        """Makes the transaction act for the user's personal account, creating it if needed.
 
         Args:
-            connection: in a transaction, which acts for the account from now on, and for nothing else.
-            user: id.
+            connection: in a transaction. It acts for the account afterward, and for no other organization.
+            user: id of an existing user.
 
         Returns:
             The id of the account.
@@ -48,7 +48,7 @@ class PersonalAccounts:
         return found
 
     async def _made(self, connection: Connection, user: str) -> str:
-        """Two calls at once make one."""
+        """Locks the user's row, so that concurrent calls create one account."""
         row = await connection.fetchrow(_LOCK, user)
         if row is None:
             raise LookupError("no such user")
@@ -63,15 +63,17 @@ class PersonalAccounts:
 
 
 async def refuse_in_personal_account(connection: Connection, organization: str) -> None:
-    """For everything that would give an account groups or members. The transaction acts for the organization.
+    """Refuses to add groups, invites or members to a personal account. The transaction must act for the organization.
 
     Raises:
         AdminError: PERSONAL_ACCOUNT.
     """
     if await connection.fetchval(_KIND, organization) == "PERSONAL":
-        raise personal_account_error("A personal account has neither groups nor invites nor other members.")
+        raise personal_account_error(
+            "A personal account cannot have groups, invites or other members. Create an organization."
+        )
 
 
 def personal_account_error(message: str) -> AdminError:
-    """What a personal account does not have, or allow."""
+    """The error for something that a personal account does not have or allow."""
     return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.PERSONAL_ACCOUNT, message)

@@ -1,4 +1,4 @@
-"""`megarouter.admin.v1.Organizations`."""
+"""Serves `megarouter.admin.v1.Organizations`."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -29,7 +29,7 @@ from admin_service.resources.organizations.store import (
     get_organization,
     update_organization,
 )
-from admin_service.serving.changes import Change, MakeChange
+from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import act_for, acting_for
@@ -38,12 +38,12 @@ _SETTINGS: Final = ("display_name", "time_zone", "input_estimate", "expired_hold
 
 
 class OrganizationsApi:
-    """Organizations from their creation to their deletion."""
+    """Organizations, from creation to deletion."""
 
     service = organization_pb2.DESCRIPTOR.services_by_name["Organizations"]
 
     def __init__(self, pool: asyncpg.Pool, make_id: Callable[[str], str]) -> None:
-        """`make_id`: a new id with a prefix."""
+        """Prepares the handlers. `make_id` returns a new id with a prefix."""
         self._pool = pool
         self._make_id = make_id
         self.handlers: Mapping[str, Handle] = {"GetOrganization": self.get}
@@ -58,12 +58,12 @@ class OrganizationsApi:
         self.rules: Mapping[str, Rule] = {}
 
     async def get(self, _request: organization_pb2.GetOrganizationRequest, caller: Caller) -> Organization:
-        """GetOrganization."""
+        """GetOrganization returns an organization."""
         async with acting_for(self._pool, caller.resource.organization) as connection:
             return organization_message(await _existing(connection, caller, Permission.ORGANIZATIONS_READ))
 
     async def create(self, request: organization_pb2.CreateOrganizationRequest, change: Change) -> Organization:
-        """CreateOrganization."""
+        """CreateOrganization creates an organization with the caller as its Super Admin."""
         caller: UserCaller = change.caller
         organization = request.organization_id or self._make_id("org")
         name = ResourceName(organization)
@@ -72,14 +72,14 @@ class OrganizationsApi:
             change.connection, organization, settings_of(request.organization, None, _SETTINGS)
         )
         if row is None:
-            raise _already_exists(f"The id {organization} was used before: choose another one.", name)
+            raise _already_exists(f"The id {organization} was used before. Choose another one.", name)
         await add_super_admin(change.connection, organization, self._make_id("mem"), caller.user)
         made = organization_message(row)
         change.record(name, None, made, organization=organization)
         return made
 
     async def update(self, request: organization_pb2.UpdateOrganizationRequest, change: Change) -> Organization:
-        """UpdateOrganization."""
+        """UpdateOrganization changes settings of an organization."""
         named = updated_fields(request.update_mask, request.organization)
         row = await _existing(change.connection, change.caller, Permission.ORGANIZATIONS_UPDATE)
         check_etag(request.organization.etag, row.etag)
@@ -89,28 +89,31 @@ class OrganizationsApi:
         return _recorded(change, row, await update_organization(change.connection, row.organization, settings))
 
     async def suspend(self, request: organization_pb2.SuspendOrganizationRequest, change: Change) -> Organization:
-        """SuspendOrganization."""
+        """SuspendOrganization stops all calls of an organization until it is resumed."""
         return await _change_state(SUSPEND, "SUSPENDED", request.etag, change)
 
     async def resume(self, request: organization_pb2.ResumeOrganizationRequest, change: Change) -> Organization:
-        """ResumeOrganization."""
+        """ResumeOrganization ends a suspension."""
         return await _change_state(RESUME, "ACTIVE", request.etag, change)
 
     async def delete(self, request: organization_pb2.DeleteOrganizationRequest, change: Change) -> Organization:
-        """DeleteOrganization. The books stay, and go on: calls under way settle, expired holds are charged (fault H6)."""
+        """DeleteOrganization deletes an organization.
+
+        Its ledger stays open: open calls settle, and expired holds are charged (fault H6).
+        """
         row = await _existing(change.connection, change.caller, Permission.ORGANIZATIONS_DELETE)
         if row.kind == "PERSONAL":
             raise personal_account_error("A personal account cannot be deleted.")
         return await _change_state(DELETE, "DELETED", request.etag, change)
 
     async def undelete(self, request: organization_pb2.UndeleteOrganizationRequest, change: Change) -> Organization:
-        """UndeleteOrganization."""
+        """UndeleteOrganization restores a deleted organization before it is purged."""
         row = await _existing(change.connection, change.caller, Permission.ORGANIZATIONS_DELETE)
         check_etag(request.etag, row.etag)
         if row.state != "DELETED":
             raise _already_exists("The organization is not deleted.", change.caller.resource)
         if row.is_purged:
-            message = "The time in which the deletion could be undone is over."
+            message = "The organization was deleted too long ago to restore it."
             raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.PURGED, message)
         return _recorded(change, row, await change_state(change.connection, row.organization, UNDELETE))
 

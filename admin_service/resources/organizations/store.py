@@ -30,7 +30,7 @@ UPDATE organizations SET display_name = $2, time_zone = $3, input_estimate = $4,
 SUSPEND: Final = "state = 'SUSPENDED', suspend_time = now()"
 RESUME: Final = "state = 'ACTIVE', suspend_time = NULL"
 DELETE: Final = f"state = 'DELETED', delete_time = now(), purge_time = now() + interval '{PURGE_AFTER.days} days'"
-# What was suspended when it was deleted is suspended again.
+# An organization that was suspended before its deletion is suspended again.
 UNDELETE: Final = """
 state = CASE WHEN suspend_time IS NULL THEN 'ACTIVE' ELSE 'SUSPENDED' END, delete_time = NULL, purge_time = NULL
 """
@@ -38,7 +38,7 @@ state = CASE WHEN suspend_time IS NULL THEN 'ACTIVE' ELSE 'SUSPENDED' END, delet
 
 @dataclass(frozen=True, slots=True)
 class OrganizationSettings:
-    """What a Super Admin chooses."""
+    """The settings that a Super Admin chooses."""
 
     display_name: str
     time_zone: str = "UTC"
@@ -48,13 +48,13 @@ class OrganizationSettings:
 
     @property
     def values(self) -> tuple[str | None, ...]:
-        """In the order of the columns."""
+        """The settings in the order of the columns."""
         return self.display_name, self.time_zone, self.input_estimate, self.expired_hold_policy, self.billing_email
 
 
 @dataclass(frozen=True, slots=True)
 class OrganizationRow:
-    """An organization."""
+    """A stored organization."""
 
     organization: str
     display_name: str
@@ -69,11 +69,11 @@ class OrganizationRow:
     delete_time: dt.datetime | None
     purge_time: dt.datetime | None
     is_purged: bool
-    """Whether the time in which a deletion can be undone is over, by the clock of the database."""
+    """Whether the time to undo a deletion is over, by the database's clock."""
 
     @property
     def settings(self) -> OrganizationSettings:
-        """What a Super Admin chose."""
+        """The chosen settings."""
         return OrganizationSettings(
             self.display_name, self.time_zone, self.input_estimate, self.expired_hold_policy, self.billing_email
         )
@@ -85,7 +85,7 @@ class OrganizationRow:
 
 
 async def get_organization(connection: Connection, organization: str) -> OrganizationRow | None:
-    """The organization, deleted or not. The transaction acts for it."""
+    """Returns the organization, deleted or not, or None. The transaction must act for it."""
     row = await connection.fetchrow(_GET, organization)
     return OrganizationRow(*row) if row else None
 
@@ -93,7 +93,10 @@ async def get_organization(connection: Connection, organization: str) -> Organiz
 async def add_organization(
     connection: Connection, organization: str, settings: OrganizationSettings, *, kind: str = "ORGANIZATION"
 ) -> OrganizationRow | None:
-    """Makes an organization, with its ledger (by trigger); None when the id is taken. The transaction acts for the id."""
+    """Stores an organization, and a trigger creates its ledger. Returns None if the id is taken.
+
+    The transaction must act for the id.
+    """
     row = await connection.fetchrow(_ADD, organization, kind, *settings.values)
     return OrganizationRow(*row) if row else None
 
@@ -106,19 +109,19 @@ async def add_super_admin(connection: Connection, organization: str, member: str
 async def update_organization(
     connection: Connection, organization: str, settings: OrganizationSettings
 ) -> OrganizationRow:
-    """Changes what was chosen. With another time zone a trigger carries what was spent over into the new cycles.
+    """Changes the settings. If the time zone changes, a trigger carries the spend over into the new cycles.
 
     Raises:
-        LookupError: it does not exist.
+        LookupError: the organization does not exist.
     """
     return _row(await connection.fetchrow(_UPDATE, organization, *settings.values))
 
 
 async def change_state(connection: Connection, organization: str, transition: str) -> OrganizationRow:
-    """Makes a transition: `SUSPEND`, `RESUME`, `DELETE`, `UNDELETE`. A trigger tells the data plane.
+    """Makes a transition: `SUSPEND`, `RESUME`, `DELETE` or `UNDELETE`. A trigger notifies the data plane.
 
     Raises:
-        LookupError: it does not exist.
+        LookupError: the organization does not exist.
     """
     statement = f"""
     UPDATE organizations SET {transition}, update_time = clock_timestamp() WHERE organization_id = $1 RETURNING {_COLUMNS}

@@ -1,9 +1,6 @@
 """The commands of `./dev`."""
 
-import json
 import os
-import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -14,23 +11,19 @@ from typing import Annotated
 import typer
 from megarouter_envoy.module import SOURCES as MODULE_SOURCES
 from megarouter_envoy.module import ModuleNotBuiltError, find_compiler
-from rich.console import Console, Group
+from rich.console import Group
 
 from deploy.local.cli import logs as log_reader
-from deploy.local.cli.report import is_healthy, keys_table, process_table, providers_line, tour
+from deploy.local.cli.report import is_healthy, process_table, providers_line
+from deploy.local.cli.terminal import console, errors
+from deploy.local.cli.up import bring_up
 from deploy.local.stack.environment import DATABASE_URL, REDIS_URL, parse_environment
 from deploy.local.stack.layout import MAX_WORKERS, REPOSITORY, Home, LayoutError, Ports
+from deploy.local.stack.specification import DEFAULT_CATALOG, DEFAULT_HOME, DEFAULT_PORT_BASE, home_in, specified
 from deploy.local.stack.state import StackState, read_state
-from deploy.local.supervision.background import (
-    AlreadyRunningError,
-    StackError,
-    StartRequest,
-    running_state,
-    start_supervisor,
-    stop_stack,
-    wait_until_up,
-)
-from gateway_core.schema.roles import SERVICE_URLS
+from deploy.local.supervision.background import running_state, stop_stack
+from deploy.local.supervision.errors import StackError
+from gateway_core.schema.logins import SERVICE_URLS
 
 application = typer.Typer(
     name="./dev",
@@ -40,21 +33,11 @@ application = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-# A pipe has no width of its own: there the tables get room to stay in line.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
-errors = Console(stderr=True, highlight=False)
 
 HomeOption = Annotated[
     Path, typer.Option("--home", metavar="DIR", help="Directory that holds all state.", show_default=".run")
 ]
-DEFAULT_HOME = REPOSITORY / ".run"
-DEFAULT_CATALOG = REPOSITORY / "deploy" / "catalog" / "catalog.yaml"
-DEFAULT_PORT_BASE = 10_000
 LINT_MODULES = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
-
-
-def _home(directory: Path) -> Home:
-    return Home(directory.expanduser().resolve())
 
 
 def _fail(message: str) -> typer.Exit:
@@ -69,8 +52,8 @@ def up(
         int,
         typer.Option(
             metavar="N",
-            help="Model listener at N, admin listener at N+1, Envoy's admin page at N+2, databases and mock up to N+5,"
-            " metrics up to N+9, those of further workers after that.",
+            help="First port. Model listener: N. Admin listener: N+1. Envoy's admin page: N+2. Databases and mock: up to"
+            " N+5. Metrics: up to N+9. Metrics of other workers: from N+10.",
         ),
     ] = DEFAULT_PORT_BASE,
     catalog: Annotated[
@@ -86,94 +69,26 @@ def up(
 ) -> None:
     """Start everything.
 
-    A provider whose credential variable (such as OPENAI_API_KEY) is set is called for real; the mock answers for all
-    others. Set MEGAROUTER_DATABASE_URL or MEGAROUTER_REDIS_URL to use your own database instead of an embedded one.
+    Calls go to the real provider if its credential variable (such as OPENAI_API_KEY) is set. The mock answers for all
+    other providers. Set MEGAROUTER_DATABASE_URL or MEGAROUTER_REDIS_URL to use your own database instead of an
+    embedded one.
     """
-    place = _home(home)
     try:
-        Ports(port_base, workers)
-        if not _already_running(place):
-            _start(StartRequest(place, port_base, catalog.expanduser().resolve(), workers), detach=detach)
+        bring_up(specified(home, port_base, catalog, workers), detach=detach)
     except (LayoutError, StackError) as error:
         raise _fail(str(error)) from error
 
 
-def _already_running(home: Home) -> bool:
-    if running_state(home) is None:
-        return False
-    _print_already_running(home)
-    return True
-
-
-def _print_already_running(home: Home) -> None:
-    state = wait_until_up(home)
-    console.print(f"already running in {home.directory}", markup=False, soft_wrap=True)
-    _print_stack(home, state)
-
-
-def _start(request: StartRequest, *, detach: bool) -> None:
-    home = request.home
-    started_at = time.monotonic()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
-    supervisor = start_supervisor(request, os.environ, bound=not detach)
-    try:
-        with console.status("starting"):
-            state = wait_until_up(home, supervisor)
-        console.print(f"ready in {time.monotonic() - started_at:.1f} s")
-        _print_stack(home, state)
-        if not detach:
-            _supervise_in_foreground(supervisor)
-    except AlreadyRunningError:
-        _print_already_running(home)
-    except KeyboardInterrupt:
-        _stop_in_foreground(home)
-
-
-def _supervise_in_foreground(supervisor: subprocess.Popen[bytes]) -> None:
-    console.print("\nCtrl-C stops everything.")
-    status = supervisor.wait()
-    if status != 0:
-        raise StackError(f"the supervisor ended with status {status}")
-
-
-def _stop_in_foreground(home: Home) -> None:
-    """A second Ctrl-C changes nothing: the supervisor is already at it, within bounds."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    with console.status("stopping"):
-        stop_stack(home)
-    console.print("stopped")
-
-
-def _print_stack(home: Home, state: StackState) -> None:
-    console.print(process_table(state, time.time()))
-    console.print(providers_line(state), markup=False)
-    console.print()
-    console.print(keys_table(json.loads(home.demo_file.read_text(encoding="utf-8"))))
-    console.print(f"the keys themselves: {home.demo_file}", markup=False, soft_wrap=True)
-    console.print(
-        f"the Super Admin's token: MEGAROUTER_ADMIN_TOKEN in {home.environment_file}", markup=False, soft_wrap=True
-    )
-    environment = parse_environment(home.environment_file.read_text(encoding="utf-8"))
-    console.print()
-    for step in tour(environment, state, home.directory, _home_option(home)):
-        console.print(step, markup=False, soft_wrap=True)
-
-
-def _home_option(home: Home) -> str:
-    return "" if home.directory == DEFAULT_HOME else f" --home {shlex.quote(str(home.directory))}"
-
-
 @application.command()
 def down(home: HomeOption = DEFAULT_HOME) -> None:
-    """Stop everything. No process remains; the data stays."""
-    place = _home(home)
+    """Stop everything. The data stays."""
+    place = home_in(home)
     try:
         with console.status("stopping"):
             ended = stop_stack(place)
     except StackError as error:
         raise _fail(str(error)) from error
-    console.print("stopped" if ended else f"nothing runs in {place.directory}", markup=False, soft_wrap=True)
+    console.print("stopped" if ended else f"nothing is running in {place.directory}", markup=False, soft_wrap=True)
 
 
 @application.command()
@@ -184,8 +99,8 @@ def status(
         bool, typer.Option("--watch", "-w", help="Also show calls, refusals, latency and lag, every second.")
     ] = False,
 ) -> None:
-    """Show the processes, their addresses and their health. Exit status 0: everything is healthy."""
-    place = _home(home)
+    """Show the processes, their addresses and their health. The exit status is 0 if everything is healthy."""
+    place = home_in(home)
     state = _state_of(place)
     if watch:
         _watch(place)
@@ -202,12 +117,12 @@ def _state_of(home: Home) -> StackState:
     if state is None:
         last = read_state(home.state_file)
         reason = f"; the last start failed: {last.failure}" if last is not None and last.failure else ""
-        raise _fail(f"nothing runs in {home.directory}{reason}")
+        raise _fail(f"nothing is running in {home.directory}{reason}")
     return state
 
 
 def _watch(home: Home) -> None:
-    """Until Ctrl-C, or until nothing runs any more. A terminal shows one page, a pipe gets one after the other."""
+    """Shows the live page until Ctrl-C or until the stack stops. A pipe gets one page after another."""
     from rich.live import Live  # noqa: PLC0415 - see `_pages`
 
     pages = _pages(home)
@@ -224,7 +139,7 @@ def _watch(home: Home) -> None:
 
 
 def _pages(home: Home) -> Iterator[Group]:
-    """One every second."""
+    """Yields the live page once per second."""
     # Imported here: no other command reads metrics.
     from deploy.local.cli.watch import Window, live_page, take_sample  # noqa: PLC0415
 
@@ -239,18 +154,18 @@ def _pages(home: Home) -> Iterator[Group]:
 @application.command()
 def logs(
     service: Annotated[
-        str | None, typer.Argument(metavar="[SERVICE]", help="A process in the status table, or `supervisor`.")
+        str | None, typer.Argument(metavar="[SERVICE]", help="A process from the status table, or `supervisor`.")
     ] = None,
     home: HomeOption = DEFAULT_HOME,
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new lines.")] = False,
 ) -> None:
     """Show the last log lines of the processes."""
-    directory = _home(home).logs
+    directory = home_in(home).logs
     names = log_reader.log_names(directory)
     if service is not None and service not in names:
         known = ", ".join(names) or "none yet"
-        raise _fail(f"no log of {service} in {directory}; there are: {known}")
+        raise _fail(f"there is no log of {service} in {directory}. Choose one of: {known}")
     chosen = names if service is None else [service]
     try:
         for line in log_reader.tail(directory, chosen):
@@ -261,18 +176,19 @@ def logs(
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush finds a reader
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the last flush fails too
 
 
 @application.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run_tests(
     context: typer.Context,
     home: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Keep the state of the tests' stack here. Default: temporary.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep the state of the tests' stack here. Default: a temporary directory."),
     ] = None,
     port_base: Annotated[int | None, typer.Option(metavar="N", help="First port of the tests' stack.")] = None,
 ) -> None:
-    """Run the test suite, on three workers. Other arguments go to pytest, which then runs one worker."""
+    """Run the test suite with three workers. Other arguments go to pytest, which then uses one worker."""
     if home is not None:
         os.environ["MEGAROUTER_TEST_HOME"] = str(home.expanduser().resolve())
     if port_base is not None:
@@ -286,7 +202,7 @@ def run_tests(
     "bench", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 )
 def run_benchmark(context: typer.Context) -> None:
-    """Measure the whole gateway on one core against a bare Envoy in the same run; `--help` says more."""
+    """Measure the whole gateway on one core against a bare Envoy in the same run. See `./dev bench --help`."""
     os.chdir(REPOSITORY)
     os.execv(sys.executable, [sys.executable, "-m", "benchmarks.gateway", *context.args])  # noqa: S606 - no shell wanted
 
@@ -301,16 +217,18 @@ def audit(
         int, typer.Option(metavar="N", min=1, help="Maximum number of rows shown for each failed check.")
     ] = 20,
     *,
-    redis: Annotated[bool, typer.Option("--redis", help="Also compare Redis with PostgreSQL; only when idle.")] = False,
+    redis: Annotated[
+        bool, typer.Option("--redis", help="Also compare Redis with PostgreSQL. Use only when no calls run.")
+    ] = False,
 ) -> None:
-    """Prove the invariants of the accounting on the running stack. Exit status 1: an invariant is broken."""
-    place = _home(home)
+    """Check the invariants of the accounting on the running stack. The exit status is 1 if one is broken."""
+    place = home_in(home)
     if not place.environment_file.exists():
-        raise _fail(f"nothing runs in {place.directory}")
+        raise _fail(f"nothing is running in {place.directory}")
     urls = parse_environment(place.environment_file.read_text(encoding="utf-8"))
     command = [sys.executable, "-m", "usage_service.audit", "--grace-s", str(grace_s), "--rows", str(rows)]
     command += ["--redis"] if redis else []
-    # Addresses hold passwords, so they travel by environment.
+    # The URLs contain passwords, and other users can read a command line.
     environment = {
         **os.environ,
         **{name: urls[name] for name in (DATABASE_URL, *SERVICE_URLS.values(), REDIS_URL) if name in urls},
@@ -322,12 +240,12 @@ def audit(
 def protos(
     *,
     accept: Annotated[
-        bool, typer.Option("--accept", help="Accept the current protos (protos/baseline.binpb).")
+        bool, typer.Option("--accept", help="Accept the current protos as the new baseline (protos/baseline.binpb).")
     ] = False,
     pages: Annotated[bool, typer.Option("--pages", help="Write the generated pages of docs/reference/.")] = False,
 ) -> None:
     """Check the protos: style, conventions, and compatibility with the accepted protos."""
-    # Imported here: these commands alone have the packages of developers.
+    # Imported here: only developer commands install the packages that these modules need.
     from tools.pages import pages as proto_pages  # noqa: PLC0415
     from tools.protos import buf, check  # noqa: PLC0415
     from tools.protos.descriptors import ProtoError, compiled  # noqa: PLC0415
@@ -350,7 +268,8 @@ def protos(
 @application.command()
 def sdk(
     language: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Generate code for this language of protos/buf.gen.yaml instead.")
+        str | None,
+        typer.Option(metavar="NAME", help="Generate code only for this language, as defined in protos/buf.gen.yaml."),
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the code of --language.")] = None,
 ) -> None:
@@ -358,7 +277,7 @@ def sdk(
     from tools import sdk as clients  # noqa: PLC0415 - see `protos`
 
     if (language is None) != (out is None):
-        raise _fail("--language and --out belong together")
+        raise _fail("give --language and --out together")
     try:
         if language is not None and out is not None:
             clients.generate_language(language, out.expanduser().resolve())
@@ -373,7 +292,7 @@ def sdk(
 
 @application.command()
 def lint() -> None:
-    """Run the static checks: ruff, formatting, types."""
+    """Run the static checks: ruff, formatting and types."""
     try:
         zig_format = (str(find_compiler()), "fmt", "--check", str(MODULE_SOURCES.relative_to(REPOSITORY)))
     except ModuleNotBuiltError as error:

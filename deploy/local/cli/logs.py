@@ -1,4 +1,4 @@
-"""Reading the logs of a stack."""
+"""Reads the logs of a stack."""
 
 import time
 from collections.abc import Iterator
@@ -14,24 +14,24 @@ _CHUNK_BYTES = 64 * 1024
 
 
 def log_names(directory: Path) -> list[str]:
-    """The processes that have logged."""
+    """Returns the names of the processes that have a log, sorted."""
     return sorted(path.stem for path in directory.glob("*.log"))
 
 
 def prefixed(name: str, text: str, width: int) -> list[str]:
-    """Lines that say whose they are; without prefix when only one process is shown (`width` 0)."""
+    """Splits `text` into lines and puts the process name in front of each. A `width` of 0 means no prefix."""
     return [f"{name:<{width}} | {line}" if width else line for line in text.splitlines()]
 
 
 def tail(directory: Path, names: list[str]) -> Iterator[str]:
-    """The last lines of each log."""
+    """Yields the last lines of each log, at most 200 lines and 256 KiB of each."""
     width = _width(names)
     for name in names:
         yield from prefixed(name, last_lines(directory / f"{name}.log", TAIL_LINES, TAIL_BYTES), width)
 
 
 def follow(directory: Path, names: list[str]) -> Iterator[str]:
-    """New lines of all logs as they come, without end."""
+    """Yields new lines of all logs as they are written. Never ends."""
     width = _width(names)
     readers = [_Reader(directory / f"{name}.log") for name in names]
     for reader in readers:
@@ -48,7 +48,7 @@ def _width(names: list[str]) -> int:
 
 @dataclass
 class _Reader:
-    """Reads a growing file; begins anew when it was replaced by a shorter one."""
+    """Reads a growing file. Starts again at the beginning if a shorter file has replaced it."""
 
     path: Path
     _position: int = 0
@@ -64,7 +64,7 @@ class _Reader:
             return 0
 
     def read_lines(self) -> str:
-        """The complete lines since the last time; at most a chunk."""
+        """Returns the complete lines written since the last call, at most 64 KiB."""
         size = self._size()
         if size < self._position:
             self._position, self._partial = 0, b""

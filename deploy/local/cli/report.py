@@ -1,4 +1,4 @@
-"""What people see: the table of what runs, and what to try."""
+"""Renders what `./dev up` and `./dev status` print: the process table, the demo keys and the tour."""
 
 import shlex
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ ADMIN_CURL = (
 
 
 def process_table(state: StackState, now: float) -> Table:
-    """One line per process. `now` in seconds since the epoch."""
+    """Returns a table with one line for each process. `now` is in seconds since the epoch."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("process", "address", "pid", "health", "uptime", "restarts"):
         table.add_column(column, overflow="fold", justify="right" if column in {"pid", "restarts"} else "left")
@@ -44,9 +44,13 @@ def process_table(state: StackState, now: float) -> Table:
 
 
 def keys_table(demo: Mapping[str, Any]) -> Table:
-    """The API keys of the demo organization, and what a call with each shows."""
+    """Returns a table of the demo organization's API keys and of what a call with each one demonstrates.
+
+    Args:
+        demo: the content of `HOME/demo.json`.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("demo key", "role", "group", "a call shows"):
+    for column in ("demo key", "role", "group", "what a call shows"):
         table.add_column(column, overflow="fold")
     for key in demo["api_keys"]:
         table.add_row(key["name"].rpartition("/")[2], key["role"], key["group"].rpartition("> ")[2], key["shows"])
@@ -59,24 +63,29 @@ def _health(process: ProcessState) -> str:
 
 
 def uptime(started_at: float | None, now: float) -> str:
-    """A duration in whole seconds; empty when there is none."""
+    """Formats the time since `started_at` in whole seconds, or returns "" for None. Both are in seconds since the epoch."""
     return "" if started_at is None else str(timedelta(seconds=max(0, int(now - started_at))))
 
 
 def providers_line(state: StackState) -> str:
-    """Which providers cost money."""
+    """Returns a line that says which providers are real, so cost money, and how many are mocked."""
     mocked = len(state.mock_providers)
     real = ", ".join(state.real_providers) or "none"
     return f"providers: {mocked} answered by the mock, real: {real}"
 
 
 def is_healthy(state: StackState) -> bool:
-    """Whether all processes do their work."""
+    """Returns whether every process is ready or external."""
     return all(process.health in {Health.READY, Health.EXTERNAL} for process in state.processes)
 
 
 def curl_line(environment: Mapping[str, str], model: str) -> str:
-    """A command that can be copied into any shell and gets an answer."""
+    """Returns a curl command for a chat completion that works when pasted into any POSIX shell.
+
+    Args:
+        environment: the content of `HOME/env`.
+        model: the public name of a model.
+    """
     body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
     parts = (
         "curl -sS " + shlex.quote(environment["MEGAROUTER_BASE_URL"] + "/v1/chat/completions"),
@@ -88,7 +97,14 @@ def curl_line(environment: Mapping[str, str], model: str) -> str:
 
 
 def tour(environment: Mapping[str, str], state: StackState, home: Path, home_option: str) -> list[str]:
-    """What to try next, ready to be copied."""
+    """Returns what to try next, each step as a comment and a command to copy.
+
+    Args:
+        environment: the content of `HOME/env`.
+        state: the running stack.
+        home: its directory.
+        home_option: ` --home DIR` for the printed `./dev` commands, or "" for the default home.
+    """
     base_url = environment["MEGAROUTER_BASE_URL"]
     mock = next((process.address for process in state.processes if process.name == "mock_provider"), None)
     source = f". {shlex.quote(str(home / 'env'))}"
@@ -100,7 +116,7 @@ def tour(environment: Mapping[str, str], state: StackState, home: Path, home_opt
             f'curl -sS {base_url}/v1/models -H "Authorization: Bearer $MEGAROUTER_API_KEY"',
         ),
         (
-            "the admin API: the keys of the organization, as its Super Admin",
+            "the admin API: list the organization's keys as its Super Admin",
             ADMIN_CURL,
         ),
         (
@@ -108,8 +124,8 @@ def tour(environment: Mapping[str, str], state: StackState, home: Path, home_opt
             'OpenAI(base_url=os.environ["MEGAROUTER_BASE_URL"] + "/v1", api_key=os.environ["MEGAROUTER_API_KEY"])',
         ),
         ("what the mock provider served", f"{mock}/") if mock else None,
-        ("how the processes are", f"./dev status{home_option}"),
-        ("what they say", f"./dev logs{home_option}"),
-        ("the end", f"./dev down{home_option}"),
+        ("the health of the processes", f"./dev status{home_option}"),
+        ("their logs", f"./dev logs{home_option}"),
+        ("stop everything", f"./dev down{home_option}"),
     ]
     return [f"# {title}\n{line}" for title, line in filter(None, steps)]

@@ -1,4 +1,4 @@
-"""The live page of `./dev status --watch`: what the services' metrics say of the last seconds."""
+"""The live page of `./dev status --watch`, computed from the services' metrics over the last few seconds."""
 
 import math
 import time
@@ -16,7 +16,7 @@ from deploy.local.stack.layout import HOST, SERVICES, Ports
 
 _TIMEOUT_S: Final = 1.0
 _WINDOW_SAMPLES: Final = 6
-"""Rates are over the last five looks: of a single one they would jump."""
+"""Rates are averaged over five intervals, because rates over a single interval jump."""
 _MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
 
 Labels = frozenset[tuple[str, str]]
@@ -25,16 +25,16 @@ Figures = Mapping[tuple[str, Labels], float]
 
 @dataclass(frozen=True)
 class Sample:
-    """What all services said at one moment. A service that did not answer is missing."""
+    """The metrics of all services at one moment. A service that did not answer is missing."""
 
     time_s: float
-    """Monotonic."""
+    """On the monotonic clock."""
     figures: Mapping[str, Figures]
     """By service."""
 
 
 def read_figures(page: str) -> Figures:
-    """The samples of a page in Prometheus' text format."""
+    """Parses a page in Prometheus' text format. Returns its values by metric name and labels."""
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(page)
@@ -43,7 +43,7 @@ def read_figures(page: str) -> Figures:
 
 
 def take_sample(ports: Ports) -> Sample:
-    """Asks one process after the other; each has a second to answer."""
+    """Reads the metrics of every process, one after another, with a timeout of one second each."""
     figures: dict[str, dict[tuple[str, Labels], float]] = {}
     for service in SERVICES:
         for worker in ports.workers_of(service):
@@ -54,7 +54,7 @@ def take_sample(ports: Ports) -> Sample:
 
 
 def of_worker(figures: Figures, worker: int) -> Figures:
-    """With a label that tells one worker's series from another's: each may begin anew by itself."""
+    """Adds the label `worker`, which keeps the series of workers apart, because each worker can restart alone."""
     label = frozenset({("worker", str(worker))})
     return {(name, labels | label): value for (name, labels), value in figures.items()}
 
@@ -68,17 +68,20 @@ def _page(port: int) -> str | None:
 
 
 class Window:
-    """The last samples, and what they say together."""
+    """The last six samples, and the figures computed from them."""
 
     def __init__(self) -> None:
         self._samples: list[Sample] = []
 
     def add(self, sample: Sample) -> None:
-        """Takes a sample in, and lets the oldest go."""
+        """Adds a sample and drops the oldest one if there are more than six."""
         self._samples = [*self._samples, sample][-_WINDOW_SAMPLES:]
 
     def rate(self, service: str, name: str, **labels: str) -> float | None:
-        """How much a counter rose per second, over everything that bears these labels; None when it cannot be told yet."""
+        """Returns the rise of a counter per second, summed over all series with these labels.
+
+        None with fewer than two samples of the service, or if it is missing in the latest.
+        """
         ends = self._ends(service)
         if ends is None:
             return None
@@ -86,18 +89,18 @@ class Window:
         return sum(_rises(first, last, name, labels).values()) / duration_s
 
     def latest(self, service: str, name: str, **labels: str) -> float | None:
-        """A figure as it is now, added up over everything that bears these labels."""
+        """Returns the latest value of a metric, summed over all series with these labels. None if there is no such series."""
         figures = self._samples[-1].figures.get(service) if self._samples else None
         found = [value for (_, value) in _bearing(figures or {}, name, labels)]
         return sum(found) if found else None
 
     def lowest(self, service: str, name: str, **labels: str) -> float | None:
-        """The lowest of a figure's series as they are now."""
+        """Returns the lowest latest value among the series with these labels. None if there is no such series."""
         figures = self._samples[-1].figures.get(service) if self._samples else None
         return min((value for (_, value) in _bearing(figures or {}, name, labels)), default=None)
 
     def quantile(self, service: str, name: str, share: float) -> float | None:
-        """The value that this share of a histogram's new observations stayed below: the bound of its bucket; None without any."""
+        """Returns the bucket bound at which this share (0 to 1) of a histogram's new observations is reached. None without any."""
         ends = self._ends(service)
         if ends is None:
             return None
@@ -115,10 +118,10 @@ class Window:
 
 
 def quantile_of(buckets: Sequence[tuple[float, float]], share: float) -> float | None:
-    """The upper bound of the bucket in which the share is reached.
+    """Returns the upper bound of the bucket in which the share is reached, or None without observations.
 
     Args:
-        buckets: upper bounds, ascending, with how many observations stayed at or below each.
+        buckets: upper bounds, ascending, each with the number of observations at or below it.
         share: 0 to 1.
     """
     if not buckets or buckets[-1][1] <= 0:
@@ -133,7 +136,7 @@ def _bearing(figures: Figures, name: str, labels: Mapping[str, str]) -> Iterator
 
 
 def _rises(first: Figures, last: Figures, name: str, labels: Mapping[str, str]) -> dict[Labels, float]:
-    """How much each counter rose. One that is lower than before began anew with its process."""
+    """Returns the rise of each counter. A counter that is lower than before was reset when its process restarted."""
     rises: dict[Labels, float] = {}
     for found, value in _bearing(last, name, labels):
         before = first.get((name, found), 0.0)
@@ -142,7 +145,7 @@ def _rises(first: Figures, last: Figures, name: str, labels: Mapping[str, str]) 
 
 
 def live_page(window: Window) -> RenderableType:
-    """Calls, settlement and processes as tables. What is not known yet is a dash."""
+    """Returns tables of calls, settlement and processes. A dash stands for an unknown value."""
     return Group(_calls(window), "", _settlement(window), "", _processes(window))
 
 
@@ -215,4 +218,4 @@ def _seconds(value: float | None) -> str:
 def _bound(seconds: float | None) -> str:
     if seconds is None:
         return "-"
-    return "over the scale" if math.isinf(seconds) else f"≤ {seconds * 1_000:g} ms"
+    return "above the highest bucket" if math.isinf(seconds) else f"≤ {seconds * 1_000:g} ms"

@@ -1,1 +1,1 @@
-"""Starting, supervising and ending processes."""
+"""Starts, identifies and ends processes."""

@@ -1,4 +1,4 @@
-"""Starting and ending child processes, without threads and without leaving any behind."""
+"""Starts and ends child processes without threads, and leaves none behind."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ LOG_MAX_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True)
 class ChildCommand:
-    """What is needed to start one program. The command never carries a secret: every user can read it."""
+    """How to start one program. The command must not contain a secret, because every user can read it."""
 
     command: Sequence[str]
     environment: Mapping[str, str]
@@ -29,15 +29,20 @@ class ChildCommand:
 
 
 class StartError(Exception):
-    """A program did not become ready; the message ends with what it logged last."""
+    """A program did not start or did not become ready. The message says why, and ends with its last log lines if it has any."""
 
 
 def start_child(
     child: ChildCommand, *, stdin: int = subprocess.DEVNULL, stdout: int | None = None
 ) -> subprocess.Popen[bytes]:
-    """Starts the program in its own session, output (unless asked for) appended to its log file (mode 0600).
+    """Starts the program in its own session and appends its output to its log file (mode 0600).
 
-    It receives `death_signal` when the calling thread ends, however that happens: call this from the main thread.
+    The kernel sends `death_signal` to the program when the calling thread ends, so call this on the main thread.
+
+    Args:
+        child: the program.
+        stdin: as for `subprocess.Popen`.
+        stdout: as for `subprocess.Popen`; None means the log file.
     """
     log = open_log(child.log_file)
     try:
@@ -55,7 +60,10 @@ def start_child(
 
 
 def open_log(log_file: Path) -> int:
-    """A descriptor to append to a log (mode 0600). One old log is kept: a home does not grow with every start."""
+    """Opens a log (mode 0600) for appending and returns its descriptor.
+
+    A log larger than 16 MiB is first renamed to `*.log.1` and replaces the previous one, so that logs do not grow forever.
+    """
     if log_file.exists() and log_file.stat().st_size > LOG_MAX_BYTES:
         log_file.replace(log_file.with_name(log_file.name + ".1"))
     return os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -72,10 +80,10 @@ def _launcher_arguments(child: ChildCommand) -> list[str]:
 
 
 def run_child(child: ChildCommand, name: str, timeout_s: float, stdin: bytes = b"") -> None:
-    """Runs a program to its end.
+    """Runs a program and waits until it ends.
 
     Raises:
-        StartError: it failed or took too long; it has been killed then.
+        StartError: the program failed, or took longer than `timeout_s` and was killed.
     """
     process = start_child(child, stdin=subprocess.PIPE)
     try:
@@ -89,7 +97,7 @@ def run_child(child: ChildCommand, name: str, timeout_s: float, stdin: bytes = b
 
 
 def stop_child(process: subprocess.Popen[bytes], stop_signal: signal.Signals, timeout_s: float) -> None:
-    """Asks the program to end and kills it when it has not within the time."""
+    """Sends the stop signal to the program, and kills it if it has not ended after `timeout_s`."""
     if process.poll() is not None:
         return
     process.send_signal(stop_signal)
@@ -101,7 +109,7 @@ def stop_child(process: subprocess.Popen[bytes], stop_signal: signal.Signals, ti
 
 
 def last_lines(log_file: Path, count: int = 15, limit_bytes: int = 16_384) -> str:
-    """The end of a log file, for error messages; empty when there is none."""
+    """Returns the last `count` lines of a file, read from its last `limit_bytes`. Empty if the file cannot be read."""
     try:
         with log_file.open("rb") as log:
             log.seek(max(0, log_file.stat().st_size - limit_bytes))
@@ -114,10 +122,10 @@ def last_lines(log_file: Path, count: int = 15, limit_bytes: int = 16_384) -> st
 def wait_until_ready(
     process: subprocess.Popen[bytes], name: str, log_file: Path, is_ready: Callable[[int], bool], timeout_s: float
 ) -> None:
-    """Polls until the program is ready; `is_ready` is given its pid.
+    """Polls `is_ready`, which receives the pid, until the program is ready.
 
     Raises:
-        StartError: it ended, or the time is over; it has been killed then.
+        StartError: the program ended, or was not ready after `timeout_s` and was killed.
     """
     deadline = time.monotonic() + timeout_s
     while not is_ready(process.pid):

@@ -1,11 +1,11 @@
-"""Files that hold secrets: mode 0600 from their first moment, and replaced as a whole."""
+"""Writes files that hold secrets: created with mode 0600 and replaced atomically."""
 
 import os
 from pathlib import Path
 
 
 def write_private(path: Path, text: str) -> None:
-    """Writes a file that only its owner can read; readers see the old content or the new, never a part."""
+    """Replaces a file atomically with one that only its owner can read. Readers see the old or the new content."""
     fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,7 +1,7 @@
-"""As whom a program runs that refuses to run as root.
+"""Chooses the account for a program that refuses to run as root.
 
-The account gets no capability and no directory is opened for it: a program finds its files below closed directories
-another way (see `deploy.local.programs.postgres` and `deploy.local.process.reachable_programs`).
+The account gets no capability, and no directory is opened for it. `deploy.local.programs.postgres` and
+`deploy.local.process.reachable_programs` describe how a program still reaches files below directories closed to it.
 """
 
 import os
@@ -13,19 +13,19 @@ UNPRIVILEGED_USER = "nobody"
 
 
 class PrivilegeError(Exception):
-    """A program cannot be run as the unprivileged user; the message says why and what to do."""
+    """A program cannot run as the unprivileged user. The message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """A system user."""
+    """A system user and its primary group, by id."""
 
     user_id: int
     group_id: int
 
 
 def can_traverse(mode: int, owner: int, group: int, account: Account) -> bool:
-    """Whether the account may pass through a directory of this mode and ownership."""
+    """Returns whether the account may traverse a directory with this mode, owner id and group id."""
     if owner == account.user_id:
         return bool(mode & 0o100)
     if group == account.group_id:
@@ -34,7 +34,7 @@ def can_traverse(mode: int, owner: int, group: int, account: Account) -> bool:
 
 
 def first_closed_directory(path: Path, account: Account) -> Path | None:
-    """The outermost ancestor of `path` the account may not pass through."""
+    """Returns the outermost ancestor of `path` that the account may not traverse, or None."""
     for directory in reversed(path.resolve().parents):
         status = directory.stat()
         if not can_traverse(status.st_mode, status.st_uid, status.st_gid, account):
@@ -43,10 +43,10 @@ def first_closed_directory(path: Path, account: Account) -> Path | None:
 
 
 def unprivileged_account() -> Account | None:
-    """The account for a program that refuses root; None when this process is not root and needs no other account.
+    """Returns the account for a program that refuses to run as root, or None if this process is not root.
 
     Raises:
-        PrivilegeError: the system has no such user.
+        PrivilegeError: the system has no unprivileged user.
     """
     if os.geteuid() != 0:
         return None
@@ -55,6 +55,6 @@ def unprivileged_account() -> Account | None:
     except KeyError:
         raise PrivilegeError(
             f"PostgreSQL does not run as root, and this system has no user {UNPRIVILEGED_USER}: "
-            "add one, or run as an ordinary user"
+            "add that user, or run as an ordinary user"
         ) from None
     return Account(entry.pw_uid, entry.pw_gid)

@@ -1,4 +1,4 @@
-"""When a process that ended is started again."""
+"""Decides when to restart a process that ended."""
 
 from dataclasses import dataclass, replace
 
@@ -7,7 +7,7 @@ from gateway_core.runtime.backoff import pause_s
 
 @dataclass(frozen=True)
 class RestartPolicy:
-    """Delays double with each failure in a row, up to a maximum: a process that cannot run costs little."""
+    """How long to wait before a restart. The delay doubles with each consecutive failure, up to a maximum."""
 
     first_delay_s: float = 0.05
     max_delay_s: float = 10.0
@@ -16,14 +16,14 @@ class RestartPolicy:
 
 @dataclass(frozen=True)
 class RestartHistory:
-    """What is remembered of a process."""
+    """How often a process failed in a row, and how often it was restarted."""
 
     failures_in_a_row: int = 0
     restarts: int = 0
 
 
 def after_exit(history: RestartHistory, ran_s: float, policy: RestartPolicy) -> tuple[RestartHistory, float]:
-    """The new history and the delay in seconds before the next start of a process that ended after `ran_s`."""
+    """Returns the new history and the delay in seconds before restarting a process that ran for `ran_s` seconds."""
     failures = 0 if ran_s >= policy.steady_after_s else history.failures_in_a_row
     failures += 1
     delay_s = pause_s(failures, policy.first_delay_s, policy.max_delay_s)

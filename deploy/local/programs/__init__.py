@@ -1,1 +1,1 @@
-"""The programs of a local stack, and how each is started and probed."""
+"""The programs of a local stack: how to start, probe and stop each of them."""

@@ -1,4 +1,4 @@
-"""Seeding the demo organization, and reading what it consists of."""
+"""Seeds the demo organization and reads its description."""
 
 import asyncio
 import json
@@ -17,13 +17,17 @@ DEMO_SECRETS = "MEGAROUTER_DEMO_SECRETS"
 
 
 async def seed_demo(home: Home, environment: Mapping[str, str]) -> Demo:
-    """Makes sure the demo organization exists; writes all of it to `HOME/demo.json`.
+    """Creates the demo organization if it does not exist, and writes its description to `HOME/demo.json`.
 
-    The seeder waits for PostgreSQL itself, so it can run beside the start of everything else. Call it on the main
-    thread. Nothing of it runs after a cancellation.
+    The seeder waits for PostgreSQL, so it can run while everything else starts. Call this on the main thread. A
+    cancellation kills the seeder.
+
+    Args:
+        home: receives the description and the log.
+        environment: of admin_service.
 
     Raises:
-        StartError: it could not be made.
+        StartError: the demo organization could not be created.
     """
     log_file = home.log_file("demo")
     process = start_child(
@@ -39,24 +43,29 @@ async def seed_demo(home: Home, environment: Mapping[str, str]) -> Demo:
         async with asyncio.timeout(DEMO_TIMEOUT_S):
             output, _ = await asyncio.to_thread(process.communicate)
     except TimeoutError:
-        raise StartError(f"the demo organization took longer than {DEMO_TIMEOUT_S:g} s to make") from None
+        raise StartError(
+            f"creating the demo organization took longer than {DEMO_TIMEOUT_S:g} s; see {log_file}"
+        ) from None
     finally:
-        process.kill()  # which ends the thread that waits, and does nothing to a process that has ended
+        process.kill()  # ends the waiting thread; has no effect on a process that has ended
     if process.returncode != 0:
-        raise StartError(f"the demo organization could not be made:\n{last_lines(log_file)}")
+        raise StartError(f"the demo organization could not be created:\n{last_lines(log_file)}")
     demo = parse_demo(output)
     write_private(home.demo_file, output.decode())
     return demo
 
 
 def parse_demo(output: bytes) -> Demo:
-    """The part of the demo organization that `HOME/env` names; the first key is the one to try.
+    """Returns the parts of the demo organization that go into `HOME/env`. Takes the first API key.
+
+    Args:
+        output: the JSON that `admin_service.demo` prints.
 
     Raises:
-        StartError: the output is not as agreed.
+        StartError: `output` is not such JSON.
     """
     try:
         content: dict[str, Any] = json.loads(output)
         return Demo(str(content["organization"]), str(content["admin_token"]), str(content["api_keys"][0]["key"]))
     except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise StartError("the demo organization was made, but its description cannot be read") from error
+        raise StartError("the demo organization was created, but its description cannot be read") from error

@@ -1,48 +1,36 @@
-"""Envoy: its bootstrap, its process, and how its traffic ends."""
+"""Envoy: how to start it and how to drain its traffic."""
 
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from megarouter_envoy.binary import BinaryNotFoundError, command, find_binary
 
 from deploy.local.process.children import ChildCommand, StartError
 from deploy.local.programs import probes
-from deploy.local.programs.envoy_files import EnvoyFiles, prepare_files
+from deploy.local.programs.envoy_files import prepare_files
 from deploy.local.programs.program import EDGE, Program
-from deploy.local.stack.environment import OTLP_ENDPOINT
 from deploy.local.stack.layout import HOST
+from deploy.local.stack.plan import StackPlan
 
 DRAIN_TIMEOUT_S = 5.0
 IDLE_CONNECTIONS_S = 0.5
-"""How long connections without a call are waited for: whoever uses one within this time is told to make another."""
+"""How long to wait for idle connections. A client that uses one within this time is asked to open a new one."""
 _ACTIVE = r"^http\..*\.downstream_(rq|cx)_active$"
-_DEFAULT_OTLP_PORT = 4317
 MAX_THREADS = 4
 
 
-def otlp_address(environment: Mapping[str, str]) -> str | None:
-    """`host:port` of the collector that the standard variable names by URL; None when tracing is off."""
-    url = environment.get(OTLP_ENDPOINT)
-    if not url:
-        return None
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    return f"{parts.hostname}:{parts.port or _DEFAULT_OTLP_PORT}"
-
-
-def envoy_program(files: EnvoyFiles, environment: Mapping[str, str]) -> Program:
-    """The proxy that all traffic passes."""
-    home, ports = files.home, files.ports
+def envoy_program(plan: StackPlan) -> Program:
+    """Returns Envoy, the proxy that all traffic passes through."""
+    home, ports = plan.home, plan.ports
     return Program(
         name="envoy",
         address=f"http://{HOST}:{ports.model}",
-        prepare=lambda: prepare_files(files, otlp_address(environment)),
+        prepare=lambda: prepare_files(plan),
         child=lambda: ChildCommand(
             command=_command(home.bootstrap_file),
-            environment=environment,
+            environment=plan.environment,
             directory=home.envoy,
             log_file=home.log_file("envoy"),
         ),
@@ -62,8 +50,9 @@ def _command(bootstrap: Path) -> list[str]:
 
 
 def drain(envoy_admin_port: int, timeout_s: float = DRAIN_TIMEOUT_S) -> None:
-    """Takes no new connections, has every answer on an old one say that it is the last (`connection: close`), and waits,
-    within the time, until the calls under way have ended and the connections are given back.
+    """Makes Envoy refuse new connections and send `connection: close` with every answer on an open one.
+
+    Waits at most `timeout_s` until running calls have ended and clients have closed their connections.
     """
     deadline = time.monotonic() + timeout_s
     status, _ = probes.http_request(envoy_admin_port, "/drain_listeners", "POST")
@@ -84,14 +73,14 @@ def drain(envoy_admin_port: int, timeout_s: float = DRAIN_TIMEOUT_S) -> None:
 
 @dataclass(frozen=True)
 class Active:
-    """What clients have open on the listeners."""
+    """How many requests and connections clients have open on the listeners."""
 
     requests: int
     connections: int
 
 
 def active_on_listeners(stats: str) -> Active:
-    """Sums Envoy's statistics, without the admin page itself."""
+    """Sums the open requests and connections in the text of Envoy's `/stats`, except those to its admin page."""
     lines = [line.partition(": ") for line in stats.splitlines() if not line.startswith("http.admin.")]
     requests, connections = (
         sum(int(value) for name, _, value in lines if name.endswith(ending) and value.isdigit())

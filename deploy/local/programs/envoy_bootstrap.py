@@ -1,4 +1,4 @@
-"""Writes Envoy's bootstrap, and the tables of its check of JSON."""
+"""Writes Envoy's bootstrap, and the tables that its JSON check uses."""
 
 from pathlib import Path
 
@@ -10,18 +10,22 @@ from megarouter_envoy.options import BootstrapOptions, Credential, ProviderTarge
 
 from deploy.local.process.children import StartError
 from deploy.local.process.private_files import write_private
-from deploy.local.programs.envoy_files import EnvoyFiles
 from deploy.local.stack.layout import Home
+from deploy.local.stack.plan import StackPlan
 from deploy.local.stack.providers import Route
 
 
-def write_bootstrap(files: EnvoyFiles, otlp_endpoint: str | None) -> None:
-    """Writes the bootstrap and has Envoy check it. The secrets it refers to must be in their files.
+def write_bootstrap(plan: StackPlan, otlp_endpoint: str | None) -> None:
+    """Writes the bootstrap and makes Envoy validate it. The secret files that it names must exist.
+
+    Args:
+        plan: the stack.
+        otlp_endpoint: `host:port` of the trace collector, or None to disable tracing.
 
     Raises:
-        StartError: Envoy refuses the bootstrap, or there is no binary or no module.
+        StartError: Envoy refuses the bootstrap, or Envoy's binary or module is missing.
     """
-    home, ports = files.home, files.ports
+    home, ports = plan.home, plan.ports
     options = BootstrapOptions(
         model_port=ports.model,
         admin_port=ports.admin,
@@ -37,10 +41,10 @@ def write_bootstrap(files: EnvoyFiles, otlp_endpoint: str | None) -> None:
         journal_path=home.journal_file,
         admin_api=prepare_admin_api(home.admin_json_types_file),
         edge_secret_file=home.edge_secret_file,
-        providers=tuple(_target(home, route) for route in files.routes),
+        providers=tuple(_target(home, route) for route in plan.routes),
         otlp_endpoint=otlp_endpoint,
-        admin_allowed_origins=files.admin_edge.allowed_origins,
-        identity_providers=files.admin_edge.identity_providers,
+        admin_allowed_origins=plan.admin_edge.allowed_origins,
+        identity_providers=plan.admin_edge.identity_providers,
         module_path=_module(),
     )
     _write_validated(home.bootstrap_file, build_bootstrap(options))
@@ -54,7 +58,7 @@ def _module() -> Path:
 
 
 def _write_validated(bootstrap: Path, text: str) -> None:
-    """A bootstrap that stands in the file has passed: the same text is not checked again at every restart."""
+    """Writes and validates the text. Skips both if the file already has this text, because only valid text stays there."""
     if bootstrap.exists() and bootstrap.read_text(encoding="utf-8") == text:
         return
     write_private(bootstrap, text)

@@ -1,7 +1,8 @@
-"""The files that Envoy reads at its start. Its configuration is built again only when something it depends on changed."""
+"""Writes the files that Envoy reads at startup. Rebuilds its configuration only if something it depends on has changed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
 
 from megarouter_envoy.binary import BinaryNotFoundError, find_binary
 from megarouter_envoy.clusters.authorities import AuthoritiesNotFoundError, system_authorities
@@ -9,55 +10,54 @@ from megarouter_envoy.clusters.credentials import write_secret_file
 from megarouter_envoy.module import ModuleNotBuiltError, find_module
 
 from deploy.local.process.children import StartError
-from deploy.local.stack.admin_edge import AdminEdge
-from deploy.local.stack.layout import Home, Ports
-from deploy.local.stack.providers import Route
+from deploy.local.stack.environment import OTLP_ENDPOINT
+from deploy.local.stack.plan import StackPlan
 from deploy.local.stack.remembered import source_of
 from deploy.local.toolchain.stamps import Stamp, read_stamp, write_stamp
 
-
-@dataclass(frozen=True, repr=False)
-class EnvoyFiles:
-    """What the files that Envoy reads are made from."""
-
-    home: Home
-    ports: Ports
-    routes: Sequence[Route]
-    admin_edge: AdminEdge
-    edge_secret: str
+_DEFAULT_OTLP_PORT: Final = 4317
 
 
-def prepare_files(files: EnvoyFiles, otlp_endpoint: str | None) -> None:
-    """Writes everything Envoy reads at its start; credentials that are no longer set are removed.
+def prepare_files(plan: StackPlan) -> None:
+    """Writes everything that Envoy reads at startup, and removes credentials that are no longer set.
 
     Raises:
-        StartError: Envoy refuses the bootstrap, or there is no binary or no module.
+        StartError: Envoy refuses the bootstrap, or Envoy's binary or module is missing.
     """
-    home = files.home
-    _write_secrets(files)
-    source = _source(files, otlp_endpoint)
+    home = plan.home
+    _write_secrets(plan)
+    source = _source(plan)
     stamp = read_stamp(home.bootstrap_stamp_file)
     written = (home.bootstrap_file, home.admin_json_types_file)
     if stamp is not None and stamp.covers(source, frozenset()) and all(file.exists() for file in written):
         return
-    # Imported here: Envoy's typed configuration takes a second to load.
+    # Imported here, because Envoy's typed configuration takes a second to load.
     from deploy.local.programs.envoy_bootstrap import write_bootstrap  # noqa: PLC0415
 
-    write_bootstrap(files, otlp_endpoint)
+    write_bootstrap(plan, otlp_address(plan.environment))
     write_stamp(home.bootstrap_stamp_file, Stamp(source, frozenset()))
 
 
-def _write_secrets(files: EnvoyFiles) -> None:
-    for old in files.home.provider_secrets.iterdir():
+def otlp_address(environment: Mapping[str, str]) -> str | None:
+    """Returns `host:port` of the collector from the URL in OTEL_EXPORTER_OTLP_ENDPOINT, or None if that is not set."""
+    url = environment.get(OTLP_ENDPOINT)
+    if not url:
+        return None
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    return f"{parts.hostname}:{parts.port or _DEFAULT_OTLP_PORT}"
+
+
+def _write_secrets(plan: StackPlan) -> None:
+    for old in plan.home.provider_secrets.iterdir():
         old.unlink()
-    write_secret_file(files.home.edge_secret_file, files.edge_secret)
-    for route in files.routes:
+    write_secret_file(plan.home.edge_secret_file, plan.secrets.edge_secret)
+    for route in plan.routes:
         if route.credential is not None:
-            write_secret_file(files.home.provider_secrets / route.name, route.credential)
+            write_secret_file(plan.home.provider_secrets / route.name, route.credential)
 
 
-def _source(files: EnvoyFiles, otlp_endpoint: str | None) -> str:
-    """A fingerprint of everything the configuration depends on. Secrets have files of their own and are no part of it."""
+def _source(plan: StackPlan) -> str:
+    """Returns a fingerprint of everything the configuration depends on. It excludes secrets, which have their own files."""
     try:
         binary, module = find_binary(), find_module()
     except (BinaryNotFoundError, ModuleNotBuiltError) as error:
@@ -66,13 +66,13 @@ def _source(files: EnvoyFiles, otlp_endpoint: str | None) -> str:
         authorities = str(system_authorities())
     except AuthoritiesNotFoundError:
         authorities = "none"
-    routes = [(repr(route), route.is_mock) for route in files.routes]
+    routes = [(repr(route), route.is_mock) for route in plan.routes]
     facts = (
-        files.home,
-        files.ports,
+        plan.home,
+        plan.ports,
         routes,
-        files.admin_edge,
-        otlp_endpoint,
+        plan.admin_edge,
+        otlp_address(plan.environment),
         binary,
         binary.stat().st_mtime_ns,
         module,

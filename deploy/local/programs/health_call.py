@@ -1,7 +1,7 @@
-"""The health check of gRPC, asked over a Unix socket without a gRPC library: loading one takes longer than the start itself.
+"""Calls the gRPC health check over a Unix socket without a gRPC library, which would take longer to load than the stack to start.
 
-One request on a connection of its own: `grpc.health.v1.Health/Check` for the whole server. Of the answer only the
-message counts, so header blocks are skipped and never decoded.
+Each call opens a connection and sends one request: `grpc.health.v1.Health/Check` for the whole server. Only the message of the
+answer matters, so header blocks are skipped and not decoded.
 """
 
 import socket
@@ -17,8 +17,8 @@ _END_STREAM, _END_HEADERS = 0x1, 0x4
 _STREAM: Final = 1
 _FRAME_HEADER_BYTES: Final = 9
 _MAX_FRAME_BYTES: Final = 16_384
-"""What HTTP/2 lets a server send to a client that asked for no more."""
-_EMPTY_MESSAGE: Final = bytes(5)  # not compressed, no bytes
+"""The HTTP/2 default, which a server must not exceed unless the client allows more."""
+_EMPTY_MESSAGE: Final = bytes(5)  # uncompressed, length 0
 _SERVING: Final = b"\x00\x00\x00\x00\x02\x08\x01"  # HealthCheckResponse(status=SERVING)
 _REQUEST_HEADERS: Final = (
     (":method", "POST"),
@@ -35,7 +35,7 @@ def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
 
 
 def _literal(name: str, value: str) -> bytes:
-    """A header field that needs no table: without index, not Huffman-coded, each part shorter than 127 bytes."""
+    """Encodes a header field without table index and without Huffman coding. Each part must be shorter than 127 bytes."""
     return b"\x00" + b"".join(bytes((len(part),)) + part.encode("ascii") for part in (name, value))
 
 
@@ -48,7 +48,7 @@ _REQUEST: Final = (
 
 
 def says_serving(path: Path, timeout_s: float) -> bool:
-    """Whether the server at a Unix socket answers that it is serving, all within the time."""
+    """Returns whether the server at the Unix socket `path` answers SERVING within `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     try:
         with socket.socket(socket.AF_UNIX) as connection:
@@ -61,7 +61,7 @@ def says_serving(path: Path, timeout_s: float) -> bool:
 
 
 def _message(frames: Iterator[tuple[int, int, int, bytes]]) -> bytes:
-    """The answer's message with its prefix; empty when the call ends without one."""
+    """Returns the answer's message with its 5-byte prefix. Empty if the call ends without a message."""
     message = b""
     for kind, flags, stream, payload in frames:
         if kind == _GOAWAY or (kind == _RST_STREAM and stream == _STREAM):
@@ -75,7 +75,7 @@ def _message(frames: Iterator[tuple[int, int, int, bytes]]) -> bytes:
 
 
 def _frames(connection: socket.socket, deadline: float) -> Iterator[tuple[int, int, int, bytes]]:
-    """Kind, flags, stream and payload of each frame, until the other side closes."""
+    """Yields type, flags, stream and payload of each frame until the other side closes."""
     with connection.makefile("rb") as answers:
         while len(header := answers.read(_FRAME_HEADER_BYTES)) == _FRAME_HEADER_BYTES:
             length = int.from_bytes(header[:3], "big")

@@ -1,23 +1,18 @@
-"""Migrating the database of a stack, once, while its services start and wait for that."""
+"""Migrates the database of a stack once, while its services start and wait for it."""
 
 import asyncio
 import sys
 from collections.abc import Mapping
 
-import asyncpg
-
 from deploy.local.process.children import ChildCommand, StartError, last_lines, start_child
-from deploy.local.stack.database_urls import service_database_urls
 from deploy.local.stack.layout import REPOSITORY, Home
-from gateway_core.schema.history import EXIT_BEFORE_BASELINE
-from gateway_core.schema.migrate import migrate
-from gateway_core.schema.roles import read_passwords
+from gateway_core.schema.files import EXIT_BEFORE_BASELINE
 
 _POLL_INTERVAL_S = 0.02
 
 
 async def migrate_database(home: Home, environment: Mapping[str, str]) -> None:
-    """Runs `python -m gateway_core.schema migrate`, which waits for PostgreSQL itself. Call it on the main thread.
+    """Runs `python -m gateway_core.schema migrate`, which waits for PostgreSQL. Call this on the main thread.
 
     Args:
         home: receives the log.
@@ -36,7 +31,7 @@ async def migrate_database(home: Home, environment: Mapping[str, str]) -> None:
         )
     )
     try:
-        while process.poll() is None:  # noqa: ASYNC110 - a process sets no event
+        while process.poll() is None:  # noqa: ASYNC110 - a process cannot set an event
             await asyncio.sleep(_POLL_INTERVAL_S)
     finally:
         if process.poll() is None:
@@ -44,18 +39,8 @@ async def migrate_database(home: Home, environment: Mapping[str, str]) -> None:
             process.wait()
     if process.returncode == EXIT_BEFORE_BASELINE:
         raise StartError(
-            f"the database of {home.directory} was made by an earlier release and cannot be migrated: run `./dev down`, then"
+            f"an earlier release made the database in {home.directory}, and it cannot be migrated: run `./dev down`, then"
             " remove that directory, or choose another --home"
         )
     if process.returncode != 0:
         raise StartError(f"the database could not be migrated:\n{last_lines(log_file)}")
-
-
-async def migrate_with_derived_logins(connection: asyncpg.Connection, owner_url: str) -> None:
-    """Migrates a database for tests and benchmarks: services log in with the URLs that `login_url` makes.
-
-    Args:
-        connection: of the owner.
-        owner_url: the URL of the owner.
-    """
-    await migrate(connection, read_passwords(service_database_urls(owner_url, {})))

@@ -1,12 +1,12 @@
-"""The embedded PostgreSQL: made once in its directory, then run as an ordinary child process.
+"""The embedded PostgreSQL: initialized once in its directory, then run as an ordinary child process.
 
-It listens on the loopback interface only and wants a password (SCRAM), because other users of the machine reach
-that interface too.
+It listens only on the loopback interface. It requires a password (SCRAM), because other users of the machine can reach that
+interface too.
 
-PostgreSQL refuses to run as root, so root runs it as another user. That user may be unable to reach the data by its
-path: a home below /root is closed to it. A process needs no permission for the directories above its own working
-directory, so the server starts inside its data directory, is given `/proc/self/cwd` as that directory, and reaches
-everything from there. No directory is opened and no capability is given, and the data stays in the home.
+PostgreSQL refuses to run as root, so root runs it as another user. That user may be unable to reach the data by its path: for
+example, a home below /root is closed to it. But a process needs no permission for the directories above its working
+directory. So the server starts inside its data directory, gets `/proc/self/cwd` as the path of that directory, and reaches
+everything from there. No directory is opened, no capability is granted, and the data stays in the home.
 """
 
 import os
@@ -31,7 +31,7 @@ INITDB_TIMEOUT_S = 60.0
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 FAST_SHUTDOWN = signal.SIGINT
-PASSWORD_FILE = "password"  # noqa: S105 - the name of the file, which is there while the cluster is made
+PASSWORD_FILE = "password"  # noqa: S105 - a file name; the file exists only during initdb
 READY_LINE = 7  # of postmaster.pid, counted from 0
 
 
@@ -40,19 +40,23 @@ _ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin"}
 
 
 def data_directory(directory: Path) -> Path:
-    """Where the cluster lies inside the directory given to PostgreSQL."""
+    """Returns the path of the database cluster inside `directory`."""
     return directory / "data"
 
 
 def postgres_url(port: int, password: str) -> str:
-    """The connection URL of the owner."""
+    """Returns the connection URL of the owner."""
     return f"postgresql://{USER}:{password}@{HOST}:{port}/{DATABASE}"
 
 
 def settings(port: int, *, durable: bool) -> dict[str, str]:
-    """What differs from PostgreSQL's defaults.
+    """Returns the settings that differ from PostgreSQL's defaults.
 
-    Errors are logged without the statement and its values: those may hold what the log must not.
+    PostgreSQL logs errors without the statement and its values, because those may contain secrets.
+
+    Args:
+        port: to listen on.
+        durable: False makes PostgreSQL faster, but a crash of the operating system may lose the data.
     """
     values = {
         "listen_addresses": HOST,
@@ -71,10 +75,10 @@ def settings(port: int, *, durable: bool) -> dict[str, str]:
 
 
 def server_child(directory: Path, port: int, log_file: Path, *, durable: bool) -> ChildCommand:
-    """The server as a child process.
+    """Returns the command that runs the server.
 
     Raises:
-        PrivilegeError: running as root, and PostgreSQL's programs are out of reach for the user that runs it.
+        PrivilegeError: this process is root, and the user that runs PostgreSQL cannot reach its programs.
     """
     account, data = unprivileged_account(), data_directory(directory)
     options = [part for name, value in settings(port, durable=durable).items() for part in ("-c", f"{name}={value}")]
@@ -93,15 +97,15 @@ def _program(name: str, account: Account | None) -> str:
 
 
 def _name_of(data: Path, account: Account | None) -> str:
-    """What a server that runs inside its data directory calls it."""
+    """Returns the path by which a server with this working directory reaches its data."""
     return str(data) if account is None else _WORKING_DIRECTORY
 
 
 def prepare_postgres(directory: Path, password: str, log_file: Path) -> None:
-    """Makes the cluster with its owner and database unless it exists; an interrupted attempt is started over.
+    """Creates the cluster with its owner and database unless it exists. Discards an interrupted attempt.
 
     Raises:
-        StartError: PostgreSQL could not make it.
+        StartError: initdb failed.
         PrivilegeError: see `server_child`.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -118,13 +122,13 @@ def prepare_postgres(directory: Path, password: str, log_file: Path) -> None:
     password_file = directory / PASSWORD_FILE
     _write_private(password_file, password, account)
     try:
-        _initialise(unfinished, log_file, account)
+        _initialize(unfinished, log_file, account)
     finally:
         password_file.unlink()
     unfinished.rename(data_directory(directory))
 
 
-def _initialise(cluster: Path, log_file: Path, account: Account | None) -> None:
+def _initialize(cluster: Path, log_file: Path, account: Account | None) -> None:
     name_of_cluster = _name_of(cluster, account)
     steps = {
         "initdb": (
@@ -156,7 +160,7 @@ def _write_private(path: Path, text: str, account: Account | None) -> None:
 
 
 def is_postgres_ready(directory: Path, pid: int) -> bool:
-    """Whether the server with this pid accepts connections, as it says itself in its lock file."""
+    """Returns whether the server with this pid accepts connections, according to its `postmaster.pid`."""
     try:
         lines = (data_directory(directory) / "postmaster.pid").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -166,14 +170,14 @@ def is_postgres_ready(directory: Path, pid: int) -> bool:
 
 @dataclass
 class PostgresServer:
-    """A running server, for tests and tools that need a database and nothing else."""
+    """A running server, for tests and tools that need only a database."""
 
     url: str
     directory: Path
     process: subprocess.Popen[bytes]
 
     def stop(self) -> None:
-        """Shuts down fast: open transactions are rolled back. The data stays."""
+        """Stops the server. PostgreSQL rolls back open transactions. The data stays."""
         stop_child(self.process, FAST_SHUTDOWN, STOP_TIMEOUT_S)
 
     def __enter__(self) -> Self:
@@ -188,11 +192,14 @@ class PostgresServer:
 def start_postgres(directory: Path, port: int, *, password: str | None = None, durable: bool = False) -> PostgresServer:
     """Starts a server with its data below `directory` and waits until it accepts connections.
 
-    Without a password a random one is made: pass one to start again on the same directory. Without `durable` a crash
-    of the operating system may lose the data, a crash of PostgreSQL does not.
+    Args:
+        directory: holds the data and the log.
+        port: to listen on, at 127.0.0.1.
+        password: of the owner. Default: a random one. Pass a password if you will start again on the same directory.
+        durable: if False, a crash of the operating system may lose the data. A crash of PostgreSQL does not.
 
     Raises:
-        StartError: it did not become ready.
+        StartError: the server did not become ready.
         PrivilegeError: see `server_child`.
     """
     password = password or secrets.token_urlsafe(24)

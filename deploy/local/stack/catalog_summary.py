@@ -1,4 +1,4 @@
-"""What the runner itself needs of the catalogue. Loading the whole takes a third of a second, so this part is remembered."""
+"""The part of the catalog that the runner needs. It is cached, because loading the whole catalog takes 0.3 s."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ from deploy.local.stack.remembered import remembered, source_of
 
 
 class CatalogRefusedError(Exception):
-    """The catalogue is not valid; the message says what is wrong."""
+    """The catalog is not valid. The message says what is wrong."""
 
 
 @dataclass(frozen=True)
 class ProviderEntry:
-    """A provider and how to reach it."""
+    """A provider, and how to reach it and log in to it."""
 
     name: str
     url: str
-    """Of one of its dialects: the catalogue makes sure that all of them share scheme, host and port."""
+    """The base URL of one of its dialects. The catalog ensures that all its dialects share scheme, host and port."""
     credential_env: str
     credential_header: str
 
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A model that calls can name."""
+    """A model that a call can name."""
 
     name: str
     provider: str
@@ -34,32 +34,32 @@ class ModelEntry:
 
 @dataclass(frozen=True)
 class CatalogSummary:
-    """Providers and models in the order of the catalogue."""
+    """Providers and models in catalog order."""
 
     providers: tuple[ProviderEntry, ...]
     models: tuple[ModelEntry, ...]
 
 
 def read_catalog(catalog_file: Path, remembered_in: Path) -> CatalogSummary:
-    """The summary of a valid catalogue.
+    """Returns the summary of a valid catalog.
 
     Args:
-        catalog_file: the catalogue.
-        remembered_in: the file that keeps the summary for the next start.
+        catalog_file: the catalog.
+        remembered_in: the file that caches the summary for the next start.
 
     Raises:
-        CatalogRefusedError: it is not valid, or cannot be read.
+        CatalogRefusedError: the catalog is not valid or cannot be read.
     """
     if not catalog_file.is_file():
-        return _restored(_summarize(catalog_file))  # which says what is wrong with it
+        return _restored(_summarize(catalog_file))  # raises an error that says what is wrong
     content = remembered(remembered_in, source_of([catalog_file]), lambda: _summarize(catalog_file))
     return _restored(content)
 
 
 def _summarize(catalog_file: Path) -> dict[str, Any]:
-    # Imported here: a start that remembers the summary does not wait for the validation to load.
+    # Imported here, because a start with a cached summary does not need the slow validation library.
     from gateway_core.model.catalog.entries import CatalogError, load_catalog  # noqa: PLC0415
-    from gateway_core.model.dialects import Endpoint  # noqa: PLC0415
+    from gateway_core.model.endpoints import Endpoint  # noqa: PLC0415
 
     try:
         catalog = load_catalog(catalog_file)

@@ -1,24 +1,24 @@
-"""The URLs with which the services of a stack log in to PostgreSQL."""
+"""Makes the URLs with which the services of a stack log in to PostgreSQL."""
 
 import base64
 import hmac
 from collections.abc import Mapping
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from gateway_core.schema.roles import OWNER_URL, SERVICE_URLS
+from gateway_core.schema.logins import OWNER_URL, SERVICE_URLS
 
 _PURPOSE = "password of the database role "
 
 
 class DatabaseUrlError(Exception):
-    """The services' URLs cannot be made; the message says what to set."""
+    """The services' URLs cannot be made. The message says what to set."""
 
 
 def service_database_urls(owner_url: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Returns the URL of each service by its variable: the caller's where it is set, otherwise one made from the owner's.
+    """Returns the URL of each service by variable name: the one in `environment` if set, otherwise one from `login_url`.
 
     Raises:
-        DatabaseUrlError: the owner's URL has no password to make one from.
+        DatabaseUrlError: `login_url` is needed, and the owner's URL has no password.
     """
     return {
         variable: environment.get(variable) or login_url(owner_url, role) for role, variable in SERVICE_URLS.items()
@@ -28,8 +28,8 @@ def service_database_urls(owner_url: str, environment: Mapping[str, str]) -> dic
 def login_url(owner_url: str, role: str) -> str:
     """Returns a URL of the same database that logs in as `role`.
 
-    Its password follows from the owner's, so that every stack that shares a server gives the roles the same one. It does not
-    reveal the owner's.
+    The password is derived from the owner's, so that all stacks that share a server give a role the same password. It does not
+    reveal the owner's password.
 
     Raises:
         DatabaseUrlError: the owner's URL has no password.

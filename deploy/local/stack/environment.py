@@ -1,4 +1,4 @@
-"""Environment variables: what each process gets, and the file for clients."""
+"""Environment variables of each process, and the file of variables for clients."""
 
 import shlex
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from pathlib import Path
 from deploy.local.stack.database_urls import service_database_urls
 from deploy.local.stack.layout import HOST, SPREAD_SERVICES, Home, Ports
 from deploy.local.stack.secrets import StackSecrets
-from gateway_core.schema.roles import OWNER_URL, SERVICE_URLS
+from gateway_core.schema.logins import OWNER_URL, SERVICE_URLS
 
 DATABASE_URL = OWNER_URL
 REDIS_URL = "MEGAROUTER_REDIS_URL"
@@ -36,7 +36,7 @@ NEEDS = {
 
 _PREFIX = "MEGAROUTER_"
 _GENERAL = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"})
-# Given to each process that needs it, or meant for clients of a stack, or for the tests themselves.
+# Set separately for the processes that need them, or meant for clients or for the tests.
 _NOT_INHERITED = frozenset(
     {
         *(
@@ -60,7 +60,7 @@ _NOT_INHERITED = frozenset(
 
 
 def inherited(environment: Mapping[str, str]) -> dict[str, str]:
-    """What every process gets from the caller: settings of ours and of OpenTelemetry, and no secret."""
+    """Returns the variables that every process gets from the caller: settings of this project and of OpenTelemetry, no secrets."""
     return {
         name: value
         for name, value in environment.items()
@@ -70,22 +70,27 @@ def inherited(environment: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True, repr=False)
 class Backends:
-    """Where the databases are. The URLs hold passwords."""
+    """Where the databases are. The URLs contain passwords."""
 
     database_url: str  # of the owner
     redis_url: str
-    service_database_urls: Mapping[str, str]  # by variable
+    service_database_urls: Mapping[str, str]  # by variable name
     embedded_postgres: bool
     embedded_redis: bool
 
 
 def choose_backends(environment: Mapping[str, str], own_database_url: str, own_redis_url: str) -> Backends:
-    """The caller's databases where given, the embedded ones otherwise.
+    """Returns the caller's databases where `environment` names them, and the embedded ones otherwise.
 
-    A shell that sourced this home's own `env` file gives the embedded ones.
+    After a shell has sourced this home's own `env` file, its variables name the embedded ones.
+
+    Args:
+        environment: of the caller.
+        own_database_url: the owner's URL of the embedded PostgreSQL.
+        own_redis_url: the URL of the embedded Redis.
 
     Raises:
-        DatabaseUrlError: the services' URLs of the caller's database are neither given nor can be made.
+        DatabaseUrlError: the services' URLs of the caller's database are not set and cannot be made.
     """
     database_url = environment.get(DATABASE_URL) or own_database_url
     redis_url = environment.get(REDIS_URL) or own_redis_url
@@ -102,7 +107,17 @@ def service_environment(
     base: Mapping[str, str],
     worker: int = 0,
 ) -> dict[str, str]:
-    """The environment of one process of a service: only what it needs of passwords and keys."""
+    """Returns the environment of one process of a service. It contains only the passwords and keys that the service needs.
+
+    Args:
+        service: `authz`, `ratelimit`, `usage` or `admin`.
+        home: where the stack keeps its files.
+        secrets: of the home.
+        backends: the databases.
+        catalog_file: the catalog.
+        base: the variables that every process gets.
+        worker: the number of the process, from 0.
+    """
     values = {
         **backends.service_database_urls,
         REDIS_URL: backends.redis_url,
@@ -113,19 +128,19 @@ def service_environment(
         CATALOG_FILE: str(catalog_file),
     }
     needed = {name: values[name] for name in NEEDS[service]}
-    if service in SPREAD_SERVICES:  # asked about every call, so by the lean transport
+    if service in SPREAD_SERVICES:  # Envoy calls these for every model call, over the lean transport
         needed[ENVOY_LISTEN] = f"unix:{home.envoy_socket(service, worker)}"
     return {**base, **needed, LISTEN: f"unix:{home.socket(service, worker)}", "PYTHONUNBUFFERED": "1"}
 
 
 def database_environment(backends: Backends) -> dict[str, str]:
-    """All URLs of the database, for migrating it and for the audit."""
+    """Returns all URLs of the database by variable name, for migrating it and for the audit."""
     return {DATABASE_URL: backends.database_url, **backends.service_database_urls}
 
 
 @dataclass(frozen=True, repr=False)
 class Demo:
-    """What clients need of the demo organization."""
+    """The values of the demo organization that clients need."""
 
     organization: str
     admin_token: str
@@ -133,7 +148,7 @@ class Demo:
 
 
 def client_environment(ports: Ports, backends: Backends, demo: Demo) -> dict[str, str]:
-    """The content of `HOME/env`."""
+    """Returns the variables that `HOME/env` contains."""
     return {
         "MEGAROUTER_BASE_URL": f"http://{HOST}:{ports.model}",
         "MEGAROUTER_API_KEY": demo.api_key,
@@ -147,11 +162,11 @@ def client_environment(ports: Ports, backends: Backends, demo: Demo) -> dict[str
 
 
 def render_environment(values: Mapping[str, str]) -> str:
-    """Lines a POSIX shell can source."""
+    """Renders variables as lines that a POSIX shell can source."""
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
 
 
 def parse_environment(text: str) -> dict[str, str]:
-    """The reverse of `render_environment`."""
+    """Parses the output of `render_environment`."""
     pairs = (line.partition("=") for line in text.splitlines() if line)
     return {name: "".join(shlex.split(value)) for name, _, value in pairs}

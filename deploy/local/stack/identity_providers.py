@@ -1,4 +1,4 @@
-"""The file of identity providers that `MEGAROUTER_IDENTITY_PROVIDERS_FILE` names."""
+"""Reads the file of identity providers that `MEGAROUTER_IDENTITY_PROVIDERS_FILE` names."""
 
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,7 +17,7 @@ _Text = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[!-~]+$")]
 
 
 class IdentityProvidersError(Exception):
-    """The file cannot be used; the message names it and says what to change."""
+    """The file cannot be used. The message names it and says what is wrong."""
 
 
 class _Strict(BaseModel):
@@ -25,19 +25,19 @@ class _Strict(BaseModel):
 
 
 class _Entry(_Strict):
-    """An issuer of OpenID Connect whose tokens the admin API accepts."""
+    """An OpenID Connect issuer whose tokens the admin API accepts."""
 
     name: Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")]
     issuer: _Text
-    """Exactly the claim `iss` of its tokens."""
+    """The exact claim `iss` of its tokens."""
     audiences: Annotated[list[_Text], Field(min_length=1, max_length=20)]
-    """One of them must be in the claim `aud`: a token made for another application is none for us."""
+    """The claim `aud` must contain one of these. The admin API refuses tokens issued for other applications."""
     jwks_uri: _Text | None = None
-    """Where it publishes its keys: `https://`, or `http://` on the loopback interface."""
+    """The URL of its keys: `https://`, or `http://` on the loopback interface."""
     jwks_file: _Text | None = None
-    """Or a file with its keys, by its absolute path."""
+    """Alternatively, the absolute path of a file with its keys."""
     jwks_cache_s: Annotated[int, Field(ge=1, le=86_400)] = 300
-    """How late a change of its keys is noticed."""
+    """How long Envoy caches its keys, and so how long a change of keys may go unnoticed."""
 
     @model_validator(mode="after")
     def _has_one_source_of_keys(self) -> Self:
@@ -57,12 +57,12 @@ class _Document(_Strict):
     def _has_no_name_or_issuer_twice(self) -> Self:
         for values in zip(*((provider.name, provider.issuer) for provider in self.identity_providers), strict=True):
             if len(set(values)) != len(values):
-                raise ValueError("a name or an issuer occurs twice")
+                raise ValueError("a name or an issuer occurs twice: remove one of the two entries")
         return self
 
 
 def read_identity_providers(file: Path) -> tuple[IdentityProvider, ...]:
-    """The identity providers in a file, in its order.
+    """Returns the identity providers in a file, in file order.
 
     Raises:
         IdentityProvidersError: the path is not absolute, or the file cannot be read or is not valid.
@@ -73,7 +73,7 @@ def read_identity_providers(file: Path) -> tuple[IdentityProvider, ...]:
         with file.open("rb") as stream:
             content = stream.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
-            raise IdentityProvidersError(f"{file}: larger than {MAX_FILE_BYTES} bytes")
+            raise IdentityProvidersError(f"{file}: the file is larger than {MAX_FILE_BYTES} bytes: make it smaller")
         return tuple(map(_identity_provider, _Document.model_validate(yaml.safe_load(content)).identity_providers))
     except OSError as error:
         raise IdentityProvidersError(f"{IDENTITY_PROVIDERS_FILE}: {file} cannot be read: {error.strerror}") from error
@@ -81,7 +81,7 @@ def read_identity_providers(file: Path) -> tuple[IdentityProvider, ...]:
         problems = (f"{'.'.join(map(str, item['loc'])) or 'document'}: {item['msg']}" for item in error.errors())
         raise IdentityProvidersError(f"{file}: {'; '.join(problems)}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise IdentityProvidersError(f"{file}: is not YAML: {error}") from error
+        raise IdentityProvidersError(f"{file}: not valid YAML: {error}") from error
 
 
 def _identity_provider(entry: _Entry) -> IdentityProvider:
@@ -96,7 +96,7 @@ def _identity_provider(entry: _Entry) -> IdentityProvider:
 
 
 def _is_trustworthy(uri: str) -> bool:
-    """Whoever answers at this address decides who is who."""
+    """Returns whether keys from this URL can be trusted. The server behind it decides which identity a token proves."""
     try:
         parts = urlsplit(uri)
         _ = parts.port

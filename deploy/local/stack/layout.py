@@ -1,4 +1,4 @@
-"""Where a stack keeps its files, and which ports it takes."""
+"""Where a stack keeps its files, and which ports it uses."""
 
 import hashlib
 import os
@@ -7,11 +7,14 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-# A Unix socket's path has room for 107 bytes; the longest name below is added to the directory.
+# A Unix socket's path may have 107 bytes. The rest is for the longest file name below.
 SOCKETS_DIRECTORY_MAX_BYTES = 80
 SERVICES = ("authz", "ratelimit", "usage", "admin")
 SPREAD_SERVICES = ("authz", "ratelimit")
-"""What every call asks, so what workers help. A journal has one reader, and few calls come to the admin API."""
+"""Services that can run several workers, because Envoy asks them about every call.
+
+The others have one process: the journal has one reader, and the admin API gets few calls.
+"""
 MAX_WORKERS = 16
 HOST = "127.0.0.1"
 _FIRST_PORTS = 10  # with one worker
@@ -19,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 class LayoutError(Exception):
-    """The home or the ports cannot be used; the message says why and what to do."""
+    """The home or the ports cannot be used. The message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Ports:
 
     base: int
     workers: int = 1
-    """Of each of the services that have them."""
+    """The number of processes of each service in `SPREAD_SERVICES`."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.workers <= MAX_WORKERS:
@@ -39,80 +42,80 @@ class Ports:
 
     @property
     def model(self) -> int:
-        """The listener model calls go to."""
+        """The port of the listener for model calls."""
         return self.base
 
     @property
     def admin(self) -> int:
-        """The listener of the admin API."""
+        """The port of the listener for the admin API."""
         return self.base + 1
 
     @property
     def envoy_admin(self) -> int:
-        """Envoy's own pages."""
+        """The port of Envoy's own admin page."""
         return self.base + 2
 
     @property
     def postgres(self) -> int:
-        """The embedded PostgreSQL."""
+        """The port of the embedded PostgreSQL."""
         return self.base + 3
 
     @property
     def redis(self) -> int:
-        """The embedded Redis."""
+        """The port of the embedded Redis."""
         return self.base + 4
 
     @property
     def mock_provider(self) -> int:
-        """The mock provider."""
+        """The port of the mock provider."""
         return self.base + 5
 
     def metrics(self, service: str, worker: int = 0) -> int:
-        """Where a service is scraped: `authz`, `ratelimit`, `usage` or `admin`."""
+        """Returns the port of the metrics of a service (`authz`, `ratelimit`, `usage` or `admin`)."""
         if worker == 0:
             return self.base + 6 + SERVICES.index(service)
         further = len(SPREAD_SERVICES) * (worker - 1) + SPREAD_SERVICES.index(service)
         return self.base + _FIRST_PORTS + further
 
     def workers_of(self, service: str) -> range:
-        """The numbers of its workers."""
+        """Returns the numbers of the service's workers, from 0."""
         return range(self.workers if service in SPREAD_SERVICES else 1)
 
 
 @dataclass(frozen=True)
 class Home:
-    """The directory of one stack. Absolute."""
+    """The directory of one stack, as an absolute path, and the paths of the files in it."""
 
     directory: Path
 
     @property
     def postgres(self) -> Path:
-        """The database's own directory; belongs to another user when the runner is root."""
+        """The directory of PostgreSQL. Another user owns it if the runner is root."""
         return self.directory / "postgres"
 
     @property
     def redis(self) -> Path:
-        """Redis's configuration."""
+        """The directory of Redis's configuration."""
         return self.directory / "redis"
 
     @property
     def envoy(self) -> Path:
-        """The bootstrap."""
+        """The directory of Envoy's bootstrap and secrets."""
         return self.directory / "envoy"
 
     @property
     def provider_secrets(self) -> Path:
-        """One file per provider credential, mode 0600."""
+        """The directory with one file for each provider credential, mode 0600."""
         return self.envoy / "credentials"
 
     @property
     def admin_json_types_file(self) -> Path:
-        """What the JSON of REST calls is checked by; made from the protos."""
+        """The tables by which Envoy checks the JSON of REST calls. Made from the protos."""
         return self.envoy / "admin_json_types.lua"
 
     @property
     def edge_secret_file(self) -> Path:
-        """What Envoy proves itself with to admin_service, mode 0600."""
+        """The secret with which Envoy authenticates to admin_service, mode 0600."""
         return self.envoy / "edge-secret"
 
     @property
@@ -122,32 +125,32 @@ class Home:
 
     @property
     def bootstrap_stamp_file(self) -> Path:
-        """What Envoy's configuration was made from."""
+        """The fingerprint of what Envoy's configuration was made from."""
         return self.envoy / "made-from.json"
 
     @property
     def catalog_summary_file(self) -> Path:
-        """What the runner remembers of the catalogue."""
+        """The cached summary of the catalog."""
         return self.directory / "catalog-summary.json"
 
     @property
     def journal_file(self) -> Path:
-        """What Envoy writes about each call, and usage_service replays."""
+        """The journal: Envoy writes one line for each call, and usage_service replays it."""
         return self.directory / "journal" / "usage.log"
 
     @property
     def logs(self) -> Path:
-        """One file per process."""
+        """The directory with one log for each process."""
         return self.directory / "logs"
 
     @property
     def secrets_file(self) -> Path:
-        """Passwords and keys made for this home, mode 0600."""
+        """The passwords and keys generated for this home, mode 0600."""
         return self.directory / "secrets.json"
 
     @property
     def demo_secrets_file(self) -> Path:
-        """The keys and token of the demo organization, kept by its seeder, mode 0600."""
+        """The keys and token that the seeder keeps for the demo organization, mode 0600."""
         return self.directory / "demo-secrets.json"
 
     @property
@@ -157,17 +160,17 @@ class Home:
 
     @property
     def environment_file(self) -> Path:
-        """`KEY=VALUE` lines for clients, mode 0600; exists while the stack is up."""
+        """`KEY=VALUE` lines for clients, mode 0600. Exists only while the stack is up."""
         return self.directory / "env"
 
     @property
     def state_file(self) -> Path:
-        """What runs, for status and for cleaning up."""
+        """The recorded state of the stack, for `./dev status` and for cleaning up."""
         return self.directory / "state.json"
 
     @property
     def lock_file(self) -> Path:
-        """Locked by the supervisor as long as it lives."""
+        """The file that the supervisor locks as long as it runs."""
         return self.directory / "lock"
 
     @property
@@ -177,34 +180,34 @@ class Home:
 
     @property
     def control_socket(self) -> Path:
-        """Where the supervisor takes commands."""
+        """The socket on which the supervisor takes commands."""
         return self.sockets / "supervisor.sock"
 
     def socket(self, service: str, worker: int = 0) -> Path:
-        """The socket of a service: `authz`, `ratelimit`, `usage` or `admin`."""
+        """Returns the gRPC socket of a service (`authz`, `ratelimit`, `usage` or `admin`)."""
         return self.sockets / f"{service}{_number(worker)}.sock"
 
     def envoy_socket(self, service: str, worker: int = 0) -> Path:
-        """Where Envoy asks `authz` and `ratelimit`."""
+        """Returns the socket on which Envoy calls `authz` or `ratelimit`."""
         return self.sockets / f"{service}-envoy{_number(worker)}.sock"
 
     def log_file(self, name: str) -> Path:
-        """The log of a process."""
+        """Returns the log of the process with this name."""
         return self.logs / f"{name}.log"
 
 
 def process_name(service: str, worker: int = 0) -> str:
-    """What a service's process is called in tables and logs."""
+    """Returns the name of a service's process in tables and logs, such as `authz_service-1`."""
     return f"{service}_service{_number(worker)}"
 
 
 def _number(worker: int) -> str:
-    """As Envoy's configuration numbers sockets: the first has no number."""
+    """Returns the suffix that Envoy's configuration uses: none for worker 0, `-1` for worker 1."""
     return f"-{worker}" if worker else ""
 
 
 def sockets_directory(home: Path, temporary: Path, user_id: int) -> Path:
-    """A directory short enough for socket paths, always the same for a home."""
+    """Returns the directory for sockets: the same for a home every time, and short enough for socket paths."""
     inside = home / "sockets"
     if len(os.fsencode(inside)) <= SOCKETS_DIRECTORY_MAX_BYTES:
         return inside
@@ -213,10 +216,10 @@ def sockets_directory(home: Path, temporary: Path, user_id: int) -> Path:
 
 
 def make_home(home: Home) -> None:
-    """Makes the directories, which only their owner can enter.
+    """Creates the directories of a home with mode 0700.
 
     Raises:
-        LayoutError: a directory cannot be made, or the one for sockets belongs to somebody else.
+        LayoutError: a directory cannot be created, or the one for sockets belongs to another user.
     """
     try:
         home.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -228,7 +231,7 @@ def make_home(home: Home) -> None:
 
 
 def _make_private(directory: Path) -> None:
-    """In a folder open to all, somebody may have made the directory first: use it only if it is ours alone."""
+    """Creates the directory. In a folder open to all, another user may have created it first, so checks that it is private."""
     directory.mkdir(mode=0o700, exist_ok=True)
     status = directory.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:

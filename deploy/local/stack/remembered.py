@@ -1,4 +1,4 @@
-"""Results of slow steps that a later start takes over, as long as nothing they were made from has changed."""
+"""Caches results of slow steps in files. A later start reuses a result if nothing that it was made from has changed."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -16,34 +16,34 @@ _ENDINGS = frozenset({".py", ".lua"})
 
 @cache
 def code_fingerprint() -> str:
-    """A hash of the code that reads the catalogue and builds Envoy's configuration, and of the packages it uses.
+    """Returns a hash of the code that reads the catalog and builds Envoy's configuration, and of the packages it uses.
 
-    Whole folders count: a file too many costs a slower start, one too few would keep an outdated result.
+    It includes whole folders: an extra file only costs a slower start, but a missing one would keep an outdated result.
     """
     files = (path for folder in _CODE for path in (REPOSITORY / folder).rglob("*") if path.suffix in _ENDINGS)
     descriptors = REPOSITORY / "gen" / "megarouter" / "admin_api.binpb"
     return fingerprint([*sorted(files), descriptors, REPOSITORY / "uv.lock"], [])
 
 
-def remembered(file: Path, source: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever JSON can hold
-    """The value that `make` returns, read from `file` when it was made from the same `source`.
+def remembered(file: Path, source: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 - any JSON value
+    """Returns the value in `file` if it was made from the same `source`; otherwise calls `make` and stores its value.
 
     Args:
-        file: where the value is kept, mode 0600. A damaged file counts as none.
-        source: a fingerprint of everything the value depends on.
-        make: makes a value that JSON can hold.
+        file: caches the value, mode 0600. A damaged file counts as missing.
+        source: a fingerprint of everything that the value depends on.
+        make: returns a value that JSON can represent.
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         if content["source"] == source:
             return content["value"]
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # nothing usable is remembered
+        pass  # no usable value is cached
     value = make()
     write_private(file, json.dumps({"source": source, "value": value}) + "\n")
     return value
 
 
 def source_of(files: Iterable[Path], *facts: str) -> str:
-    """A fingerprint of files, of facts and of the code itself."""
+    """Returns a fingerprint of files, of facts and of the code itself."""
     return fingerprint(files, [*facts, code_fingerprint()])

@@ -1,4 +1,4 @@
-"""The secrets of one home: made once, kept as long as its data."""
+"""The secrets of one home: generated once, and kept as long as its data."""
 
 import dataclasses
 import json
@@ -19,11 +19,11 @@ class StackSecrets:
     key_pepper: str  # 64 hex digits
     postgres_password: str
     redis_password: str
-    edge_secret: str  # 64 hex digits: what Envoy proves itself with to admin_service
+    edge_secret: str  # 64 hex digits; Envoy authenticates to admin_service with it
 
 
 def new_secrets() -> StackSecrets:
-    """Fresh random secrets. The passwords need no escaping in a URL."""
+    """Returns new random secrets. The passwords need no escaping in a URL."""
     return StackSecrets(
         hold_signing_key=secrets.token_hex(32),
         key_pepper=secrets.token_hex(32),
@@ -34,10 +34,10 @@ def new_secrets() -> StackSecrets:
 
 
 def load_or_make_secrets(home: Home) -> StackSecrets:
-    """The secrets of the home. One made by an earlier release gets what it does not have yet.
+    """Returns the secrets of the home. Generates those that it lacks, because an earlier release made it or it is new.
 
     Raises:
-        LayoutError: they are lost or damaged, while the database that was made with them is still there.
+        LayoutError: the secrets are damaged, or are missing although the database made with them still exists.
     """
     try:
         content = json.loads(home.secrets_file.read_text(encoding="utf-8"))
@@ -46,12 +46,12 @@ def load_or_make_secrets(home: Home) -> StackSecrets:
     except FileNotFoundError:
         if (home.postgres / "data").exists():
             raise LayoutError(
-                f"{home.secrets_file} is missing but {home.postgres} was made with it: "
-                f"restore the file, or remove {home.directory} to start anew"
+                f"{home.secrets_file} is missing, and the database in {home.postgres} needs it: "
+                f"restore the file, or remove {home.directory} to start again without data"
             ) from None
     except (ValueError, TypeError) as error:
         raise LayoutError(
-            f"{home.secrets_file} is damaged: restore it, or remove {home.directory} to start anew"
+            f"{home.secrets_file} is damaged: restore it, or remove {home.directory} to start again without data"
         ) from error
     return _written(home, new_secrets())
 

@@ -1,4 +1,4 @@
-"""What the supervisor says about itself in the state file: read by status, by the waiting parent, and for cleaning up."""
+"""The state file that the supervisor writes. `./dev status`, a waiting `./dev up` and the cleanup read it."""
 
 import dataclasses
 import json
@@ -7,16 +7,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from deploy.local.process.identity import ProcessIdentity
 from deploy.local.process.private_files import write_private
+from deploy.local.process.recorded_process import RecordedProcess
 
-# What the supervisor process ends with.
+# Exit statuses of the supervisor.
 EXIT_FAILED = 1
 EXIT_ALREADY_RUNNING = 3
 
 
 class Phase(StrEnum):
-    """Where the stack is in its life."""
+    """The phase of a stack's life."""
 
     STARTING = "starting"
     READY = "ready"
@@ -25,7 +25,7 @@ class Phase(StrEnum):
 
 
 class Health(StrEnum):
-    """How a process is."""
+    """The health of a process. EXTERNAL: the stack uses it but does not run it."""
 
     STARTING = "starting"
     READY = "ready"
@@ -37,12 +37,12 @@ class Health(StrEnum):
 
 @dataclass(frozen=True)
 class ProcessState:
-    """One line of the table."""
+    """The state of one process: a line of the status table."""
 
     name: str
     address: str
     health: Health
-    identity: ProcessIdentity | None = None
+    identity: RecordedProcess | None = None
     started_at: float | None = None  # seconds since the epoch
     restarts: int = 0
     last_exit: str | None = None
@@ -50,10 +50,10 @@ class ProcessState:
 
 @dataclass(frozen=True)
 class StackState:
-    """The whole stack."""
+    """The state of the whole stack."""
 
     phase: Phase
-    supervisor: ProcessIdentity
+    supervisor: RecordedProcess
     port_base: int
     workers: int = 1
     processes: tuple[ProcessState, ...] = ()
@@ -63,10 +63,10 @@ class StackState:
     failure: str | None = None
 
     def process(self, name: str) -> ProcessState:
-        """The process of this name.
+        """Returns the process with this name.
 
         Raises:
-            KeyError: there is none.
+            KeyError: there is no such process.
         """
         for process in self.processes:
             if process.name == name:
@@ -75,12 +75,12 @@ class StackState:
 
 
 def write_state(path: Path, state: StackState) -> None:
-    """Replaces the state file."""
+    """Replaces the state file atomically."""
     write_private(path, json.dumps(dataclasses.asdict(state), indent=2) + "\n")
 
 
 def read_state(path: Path) -> StackState | None:
-    """The recorded state; None when there is none, or it cannot be read."""
+    """Returns the recorded state, or None if the file is missing or cannot be read."""
     try:
         return _stack_state(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError):
@@ -92,7 +92,7 @@ def _stack_state(content: dict[str, Any]) -> StackState:
         **{
             **content,
             "phase": Phase(content["phase"]),
-            "supervisor": ProcessIdentity(**content["supervisor"]),
+            "supervisor": RecordedProcess(**content["supervisor"]),
             "processes": tuple(map(_process_state, content["processes"])),
             "real_providers": tuple(content["real_providers"]),
             "mock_providers": tuple(content["mock_providers"]),
@@ -101,5 +101,5 @@ def _stack_state(content: dict[str, Any]) -> StackState:
 
 
 def _process_state(content: dict[str, Any]) -> ProcessState:
-    identity = content["identity"] and ProcessIdentity(**content["identity"])
+    identity = content["identity"] and RecordedProcess(**content["identity"])
     return ProcessState(**{**content, "health": Health(content["health"]), "identity": identity})

@@ -1,1 +1,1 @@
-"""Starts the programs of a stack together, keeps them running, and ends them."""
+"""Starts the programs of a stack, restarts those that end, and stops all of them."""

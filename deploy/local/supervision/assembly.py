@@ -1,14 +1,12 @@
-"""From what `./dev up` asked for to the processes, the providers' routes and the demo organization."""
+"""Turns a specification into the processes to start, the routes to providers and the demo organization."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from deploy.local.programs.demo import seed_demo
 from deploy.local.programs.migration import migrate_database
 from deploy.local.programs.postgres import postgres_url
 from deploy.local.programs.redis import redis_url
-from deploy.local.programs.stack_programs import StackPlan, external_addresses, stack_programs
+from deploy.local.programs.stack_programs import external_addresses, stack_programs
 from deploy.local.stack.admin_edge import AdminEdgeError, admin_edge
 from deploy.local.stack.catalog_summary import CatalogRefusedError, read_catalog
 from deploy.local.stack.database_urls import DatabaseUrlError
@@ -19,33 +17,29 @@ from deploy.local.stack.environment import (
     inherited,
     service_environment,
 )
-from deploy.local.stack.layout import Home, Ports
+from deploy.local.stack.plan import StackPlan
 from deploy.local.stack.providers import ProviderError, Route, example_model, plan_routes
 from deploy.local.stack.secrets import load_or_make_secrets
+from deploy.local.stack.specification import StackSpecification
 from deploy.local.stack.state import Health, ProcessState
 from deploy.local.supervision.lifecycle import Assembly, RefusedError
 
 
-@dataclass(frozen=True)
-class Request:
-    """What to run, where."""
+def assemble(specification: StackSpecification, environment: Mapping[str, str]) -> Assembly:
+    """Returns everything that the supervisor starts.
 
-    home: Home
-    ports: Ports
-    catalog_file: Path
-
-
-def assemble(request: Request, environment: Mapping[str, str]) -> Assembly:
-    """Everything about to be started.
+    Args:
+        specification: the stack.
+        environment: of the caller.
 
     Raises:
-        RefusedError: the catalogue or the environment does not describe a stack that can run.
+        RefusedError: the catalog or the environment does not describe a stack that can run.
         LayoutError: the home cannot be used.
     """
     try:
-        catalog = read_catalog(request.catalog_file, request.home.catalog_summary_file)
-        routes = plan_routes(catalog.providers, environment, request.ports.mock_provider)
-        plan = _plan(request, routes, environment)
+        catalog = read_catalog(specification.catalog_file, specification.home.catalog_summary_file)
+        routes = plan_routes(catalog.providers, environment, specification.ports.mock_provider)
+        plan = _plan(specification, routes, environment)
         programs = stack_programs(plan)
     except (AdminEdgeError, CatalogRefusedError, DatabaseUrlError, ProviderError) as error:
         raise RefusedError(str(error)) from error
@@ -61,19 +55,17 @@ def assemble(request: Request, environment: Mapping[str, str]) -> Assembly:
     )
 
 
-def _plan(request: Request, routes: Sequence[Route], environment: Mapping[str, str]) -> StackPlan:
-    secrets = load_or_make_secrets(request.home)
+def _plan(specification: StackSpecification, routes: Sequence[Route], environment: Mapping[str, str]) -> StackPlan:
+    secrets = load_or_make_secrets(specification.home)
     backends = choose_backends(
         environment,
-        postgres_url(request.ports.postgres, secrets.postgres_password),
-        redis_url(request.ports.redis, secrets.redis_password),
+        postgres_url(specification.ports.postgres, secrets.postgres_password),
+        redis_url(specification.ports.redis, secrets.redis_password),
     )
     return StackPlan(
-        home=request.home,
-        ports=request.ports,
+        specification=specification,
         secrets=secrets,
         backends=backends,
-        catalog_file=request.catalog_file,
         routes=routes,
         environment=inherited(environment),
         admin_edge=admin_edge(environment),
@@ -86,6 +78,6 @@ def _names(routes: Sequence[Route], *, mock: bool) -> tuple[str, ...]:
 
 async def _seed(plan: StackPlan) -> dict[str, str]:
     environment = service_environment(
-        "admin", plan.home, plan.secrets, plan.backends, plan.catalog_file, plan.environment
+        "admin", plan.home, plan.secrets, plan.backends, plan.specification.catalog_file, plan.environment
     )
     return client_environment(plan.ports, plan.backends, await seed_demo(plan.home, environment))

@@ -1,4 +1,4 @@
-"""Starting a supervisor, waiting for it, and ending it: shared by the command line and the tests."""
+"""Starts a supervisor, waits for it, and stops it. The command line and the tests share this module."""
 
 import fcntl
 import os
@@ -7,60 +7,44 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 from deploy.local.process.children import ChildCommand, last_lines, open_log, start_child
-from deploy.local.process.identity import is_alive, send_signal
+from deploy.local.process.recorded_process import is_alive, send_signal
 from deploy.local.stack.layout import REPOSITORY, Home, make_home
+from deploy.local.stack.specification import StackSpecification
 from deploy.local.stack.state import EXIT_ALREADY_RUNNING, Phase, StackState, read_state
+from deploy.local.supervision.errors import AlreadyRunningError, StackError
 from deploy.local.supervision.leftovers import end_leftovers, remove_files, wait_for_end
 
 START_TIMEOUT_S = 120.0
-STOP_TIMEOUT_S = 45.0  # more than the supervisor needs when every process must be killed
+STOP_TIMEOUT_S = 45.0  # more than the supervisor needs even if it must kill every process
 KILL_WAIT_S = 5.0
 APPEARANCE_S = 3.0  # a supervisor that holds the home writes its state within this time
 POLL_INTERVAL_S = 0.03
 
 
-class StackError(Exception):
-    """The stack is not as asked for; the message says why."""
-
-
-class AlreadyRunningError(StackError):
-    """Another supervisor holds the home."""
-
-
-@dataclass(frozen=True)
-class StartRequest:
-    """What to start, where."""
-
-    home: Home
-    port_base: int
-    catalog_file: Path
-    workers: int = 1
-    """Of authz_service and ratelimit_service."""
-
-
 def running_state(home: Home) -> StackState | None:
-    """The state of the stack if its supervisor lives."""
+    """Returns the state of the stack, or None if its supervisor does not run."""
     state = read_state(home.state_file)
     return state if state is not None and is_alive(state.supervisor) else None
 
 
-def start_supervisor(request: StartRequest, environment: Mapping[str, str], *, bound: bool) -> subprocess.Popen[bytes]:
-    """Starts a supervisor in the background; `bound` makes it stop when the calling thread ends.
+def start_supervisor(
+    specification: StackSpecification, environment: Mapping[str, str], *, bound: bool
+) -> subprocess.Popen[bytes]:
+    """Starts a supervisor in the background.
+
+    Args:
+        specification: the stack.
+        environment: of the supervisor.
+        bound: whether the supervisor stops when the calling thread ends.
 
     Raises:
         LayoutError: the home cannot be used.
     """
-    home = request.home
+    home = specification.home
     make_home(home)
-    command = [
-        *(sys.executable, "-m", "deploy.local.supervision.supervise", "--home", str(home.directory)),
-        *("--port-base", str(request.port_base), "--catalog", str(request.catalog_file)),
-        *("--workers", str(request.workers)),
-    ]
+    command = [sys.executable, "-m", "deploy.local.supervision.supervise", *specification.arguments()]
     if bound:
         return start_child(ChildCommand(command, environment, REPOSITORY, home.log_file("supervisor")))
     log = open_log(home.log_file("supervisor"))
@@ -79,11 +63,15 @@ def start_supervisor(request: StartRequest, environment: Mapping[str, str], *, b
 
 
 def wait_until_up(home: Home, supervisor: subprocess.Popen[bytes] | None = None) -> StackState:
-    """Waits until everything is ready: started by us as `supervisor`, or by somebody else.
+    """Waits until every process is ready, and returns the state.
+
+    Args:
+        home: of the stack.
+        supervisor: the supervisor that this process started, or None to wait for one that another process started.
 
     Raises:
-        AlreadyRunningError: the home belongs to another supervisor.
-        StackError: it could not be started; by then nothing of it runs any more.
+        AlreadyRunningError: another supervisor holds the home.
+        StackError: the stack could not be started. None of its processes runs any more.
     """
     started = time.monotonic()
     deadline = started + START_TIMEOUT_S
@@ -98,7 +86,7 @@ def wait_until_up(home: Home, supervisor: subprocess.Popen[bytes] | None = None)
             return state
         time.sleep(POLL_INTERVAL_S)
     stop_stack(home)
-    raise StackError(f"the stack was not ready within {START_TIMEOUT_S:g} s; see {home.logs}")
+    raise StackError(f"the stack was not ready within {START_TIMEOUT_S:g} s: read the logs in {home.logs}")
 
 
 def _is_of(state: StackState, supervisor: subprocess.Popen[bytes] | None) -> bool:
@@ -107,7 +95,7 @@ def _is_of(state: StackState, supervisor: subprocess.Popen[bytes] | None) -> boo
 
 def _start_failure(home: Home, status: int, state: StackState | None) -> StackError:
     if status == EXIT_ALREADY_RUNNING:
-        return AlreadyRunningError("another supervisor was faster")
+        return AlreadyRunningError("another supervisor holds the home")
     if state is not None and state.failure:
         return StackError(state.failure)
     log_file = home.log_file("supervisor")
@@ -115,7 +103,7 @@ def _start_failure(home: Home, status: int, state: StackState | None) -> StackEr
 
 
 def _require_no_holder(home: Home) -> None:
-    """A supervisor without a readable state, perhaps of another version of this program, is left to the user."""
+    """Refuses if a supervisor runs whose state cannot be read, perhaps one of another version. The user must end it."""
     try:
         with home.lock_file.open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -124,18 +112,18 @@ def _require_no_holder(home: Home) -> None:
     except BlockingIOError as error:
         pid = home.lock_file.read_text(encoding="ascii").strip()
         raise StackError(
-            f"supervisor {pid} runs in {home.directory} but {home.state_file} cannot be read: end it with `kill {pid}`"
+            f"supervisor {pid} runs in {home.directory}, but {home.state_file} cannot be read: end it with `kill {pid}`"
         ) from error
 
 
 def stop_stack(home: Home) -> bool:
-    """Ends everything that runs for this home; False when nothing did.
+    """Ends everything that runs for this home. Returns False if nothing did.
 
-    The supervisor stops its processes in order. One that hangs is killed; the kernel then tells its processes to stop,
-    and what still runs after that is ended here.
+    The supervisor stops its processes in order. If the supervisor hangs, this function kills it, which makes the kernel send
+    the stop signal to its processes. Then this function ends those that still run.
 
     Raises:
-        StackError: a supervisor runs that cannot be dealt with.
+        StackError: a supervisor runs, but its state cannot be read.
     """
     state = read_state(home.state_file)
     if state is None:

@@ -1,4 +1,4 @@
-"""Saying clearly that a port is taken, before anything is started."""
+"""Checks that all ports are free before anything starts, for a clear error message."""
 
 import errno
 import socket
@@ -9,10 +9,10 @@ from deploy.local.stack.layout import HOST, LayoutError
 
 
 def require_free_ports(programs: Iterable[Program]) -> None:
-    """Checks every port the programs will bind.
+    """Checks every port that the programs will bind.
 
     Raises:
-        LayoutError: one is in use; names it.
+        LayoutError: a port is in use. The message names it.
     """
     for program in programs:
         for port in program.ports:

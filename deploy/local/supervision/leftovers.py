@@ -1,11 +1,11 @@
-"""Ending what a killed supervisor may have left behind."""
+"""Ends processes that a killed supervisor left behind."""
 
 import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from deploy.local.process.identity import ProcessIdentity, is_alive, send_signal
+from deploy.local.process.recorded_process import RecordedProcess, is_alive, send_signal
 from deploy.local.stack.state import StackState
 
 PATIENCE_S = 5.0
@@ -13,8 +13,8 @@ KILL_WAIT_S = 5.0
 POLL_INTERVAL_S = 0.02
 
 
-def wait_for_end(processes: Iterable[ProcessIdentity], timeout_s: float) -> list[ProcessIdentity]:
-    """Waits until the processes are gone; returns those that are not in time."""
+def wait_for_end(processes: Iterable[RecordedProcess], timeout_s: float) -> list[RecordedProcess]:
+    """Waits at most `timeout_s` until the processes have ended. Returns those that have not."""
     deadline = time.monotonic() + timeout_s
     left = [process for process in processes if is_alive(process)]
     while left and time.monotonic() < deadline:
@@ -24,9 +24,9 @@ def wait_for_end(processes: Iterable[ProcessIdentity], timeout_s: float) -> list
 
 
 def end_leftovers(state: StackState) -> list[str]:
-    """Ends all recorded processes that still run, gently first; returns their names.
+    """Ends all recorded processes that still run: with SIGTERM, then with SIGKILL. Returns their names.
 
-    They were told to stop when their supervisor died: those still here were slow, or hang.
+    The kernel sent them the stop signal when their supervisor died, so those that still run are slow or hang.
     """
     running = {
         process.identity: process.name
@@ -42,6 +42,6 @@ def end_leftovers(state: StackState) -> list[str]:
 
 
 def remove_files(paths: Iterable[Path]) -> None:
-    """Removes what is only true while the stack is up."""
+    """Removes files that are valid only while the stack is up. Ignores missing ones."""
     for path in paths:
         path.unlink(missing_ok=True)

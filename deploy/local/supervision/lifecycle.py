@@ -1,4 +1,4 @@
-"""The life of a supervisor: it takes the home, starts the processes, and gives everything back at the end."""
+"""The life of a supervisor: it locks the home, starts the processes, and cleans up at the end."""
 
 import asyncio
 import fcntl
@@ -6,21 +6,24 @@ import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from deploy.local.process.children import StartError
-from deploy.local.process.identity import identify
 from deploy.local.process.private_files import write_private
 from deploy.local.process.privilege import PrivilegeError
+from deploy.local.process.recorded_process import identify
 from deploy.local.programs.program import Program
-from deploy.local.stack.control import serve_control
-from deploy.local.stack.environment import render_environment
+from deploy.local.stack.environment import inherited, render_environment
 from deploy.local.stack.layout import Home, LayoutError, Ports, make_home
+from deploy.local.stack.specification import StackSpecification
 from deploy.local.stack.state import EXIT_FAILED, Phase, ProcessState, StackState, read_state, write_state
+from deploy.local.supervision.control import serve_control
+from deploy.local.supervision.errors import AlreadyRunningError
 from deploy.local.supervision.free_ports import require_free_ports
 from deploy.local.supervision.leftovers import end_leftovers, remove_files
 from deploy.local.supervision.supervisor import Supervisor
+from deploy.local.supervision.warm_start import WarmStart, warm_start
 
 logger = logging.getLogger(__name__)
 
@@ -31,57 +34,58 @@ async def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Assembly:
-    """What a supervisor runs, and what it says about it."""
+    """What a supervisor runs, and what it records about that in the state file."""
 
     programs: Sequence[Program]
-    seed: Callable[[], Awaitable[Mapping[str, str]]]  # beside the start; returns the content of HOME/env
-    migrate: Callable[[], Awaitable[None]] = _nothing  # beside the start of the programs, which wait for it
+    seed: Callable[[], Awaitable[Mapping[str, str]]]  # runs during the start; returns the content of HOME/env
+    migrate: Callable[[], Awaitable[None]] = _nothing  # runs while the programs start, which wait for it
     other_processes: tuple[ProcessState, ...] = ()
     real_providers: tuple[str, ...] = ()
     mock_providers: tuple[str, ...] = ()
     example_model: str | None = None
 
 
-class AlreadyRunningError(Exception):
-    """Another supervisor holds the home."""
-
-
 class RefusedError(Exception):
-    """What was asked for cannot be assembled; the message says why."""
+    """The requested stack cannot be run. The message says why."""
 
 
-# Told in one sentence, without a stack trace.
+# Reported as a message without a stack trace.
 _FAILURES = (RefusedError, LayoutError, PrivilegeError, StartError, OSError)
 
 
 @contextmanager
 def hold_home(home: Home) -> Iterator[None]:
-    """Holds the home's lock; the kernel lets go of it when the supervisor ends, however it ends.
+    """Holds the home's lock. The kernel releases it when the supervisor ends, even if it is killed.
 
     Raises:
-        AlreadyRunningError: somebody else holds it.
+        AlreadyRunningError: another process holds the lock.
     """
     with home.lock_file.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise AlreadyRunningError from error
+            raise AlreadyRunningError("another supervisor holds the home") from error
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
 
 
-def run(home: Home, ports: Ports, assemble: Callable[[], Assembly]) -> int:
-    """Runs the stack until told to stop; returns the exit status. A failure is left in the state file.
+def run(specification: StackSpecification, assemble: Callable[[], Assembly]) -> int:
+    """Runs the stack until a signal stops it. Returns the exit status. Leaves a failure in the state file.
+
+    Args:
+        specification: the stack.
+        assemble: returns what to run. Called once this process holds the home.
 
     Raises:
         AlreadyRunningError: another supervisor holds the home.
     """
+    home = specification.home
     make_home(home)
     with hold_home(home):
         _clear(home)
-        state = _first_state(ports)
+        state = _first_state(specification.ports)
         write_state(home.state_file, state)
         try:
             assembly = assemble()
@@ -90,7 +94,8 @@ def run(home: Home, ports: Ports, assemble: Callable[[], Assembly]) -> int:
             _write_failure(home, state, str(error))
             return EXIT_FAILED
         supervisor = Supervisor(assembly.programs, _described(state, assembly), home.state_file)
-        failure = asyncio.run(_supervise(supervisor, home, assembly))
+        with _warm_start(home, assembly) as warm:
+            failure = asyncio.run(_supervise(supervisor, home, assembly, warm))
         remove_files([home.environment_file])
         if failure is not None:
             supervisor.publish(Phase.FAILED, failure)
@@ -99,19 +104,27 @@ def run(home: Home, ports: Ports, assemble: Callable[[], Assembly]) -> int:
         return 0
 
 
+def _warm_start(home: Home, assembly: Assembly) -> AbstractContextManager[WarmStart | None]:
+    """Begins to load the modules of services while the other programs start."""
+    modules = sorted({program.warm_module for program in assembly.programs if program.warm_module is not None})
+    if not modules:
+        return nullcontext()
+    return warm_start(modules, inherited(os.environ), home.log_file("supervisor"))
+
+
 def _clear(home: Home) -> None:
     """Ends and removes what a killed supervisor left behind."""
     before = read_state(home.state_file)
     if before is not None:
         for name in end_leftovers(before):
-            logger.warning("ended %s, left behind by an earlier run", name)
+            logger.warning("ended %s, which an earlier run left behind", name)
     remove_files([home.environment_file, home.state_file, home.control_socket])
 
 
 def _first_state(ports: Ports) -> StackState:
     own = identify(os.getpid())
     if own is None:
-        raise LayoutError("/proc is not mounted: the runner needs it to recognise its processes")
+        raise LayoutError("/proc is not mounted: mount it, because the runner needs it to identify its processes")
     return StackState(phase=Phase.STARTING, supervisor=own, port_base=ports.base, workers=ports.workers)
 
 
@@ -129,14 +142,14 @@ def _write_failure(home: Home, state: StackState, failure: str) -> None:
     write_state(home.state_file, replace(state, phase=Phase.FAILED, failure=failure))
 
 
-async def _supervise(supervisor: Supervisor, home: Home, assembly: Assembly) -> str | None:
-    """Runs until a signal arrives or the start fails; returns the failure. Everything has ended when it returns."""
+async def _supervise(supervisor: Supervisor, home: Home, assembly: Assembly, warm: WarmStart | None) -> str | None:
+    """Runs until a signal arrives or the start fails. Stops every process, then returns the failure or None."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     control = await serve_control(home.control_socket, supervisor.commands())
-    starting = asyncio.create_task(_bring_up(supervisor, home, assembly))
+    starting = asyncio.create_task(_bring_up(supervisor, home, assembly, warm))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -144,7 +157,7 @@ async def _supervise(supervisor: Supervisor, home: Home, assembly: Assembly) -> 
             starting.result()
             await stopping
     except _FAILURES as error:
-        logger.error("the start failed: %s", error)  # noqa: TRY400 - a trace would say nothing more
+        logger.error("the start failed: %s", error)  # noqa: TRY400 - a stack trace would add nothing
         return str(error)
     finally:
         starting.cancel()
@@ -156,7 +169,7 @@ async def _supervise(supervisor: Supervisor, home: Home, assembly: Assembly) -> 
 
 
 async def _together(*works: Awaitable[object]) -> None:
-    """Waits for all; the first failure ends the others."""
+    """Waits for all. The first failure cancels the others."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         await asyncio.gather(*tasks)
@@ -166,10 +179,10 @@ async def _together(*works: Awaitable[object]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _bring_up(supervisor: Supervisor, home: Home, assembly: Assembly) -> None:
-    """Starts the programs, migrates the database and seeds the demo organization side by side: the first failure ends all."""
+async def _bring_up(supervisor: Supervisor, home: Home, assembly: Assembly, warm: WarmStart | None) -> None:
+    """Starts the programs, migrates the database and seeds the demo organization concurrently. The first failure cancels all."""
     seeding = asyncio.ensure_future(assembly.seed())
-    await _together(supervisor.start(), assembly.migrate(), seeding)
+    await _together(supervisor.start(warm), assembly.migrate(), seeding)
     values = seeding.result()
     write_private(home.environment_file, render_environment(values))
     supervisor.publish(Phase.READY)

@@ -1,4 +1,4 @@
-"""Starts the processes of a stack together, keeps them running, and ends them in order."""
+"""Starts the processes of a stack concurrently, restarts those that end, and stops all of them in order."""
 
 import asyncio
 import logging
@@ -10,7 +10,8 @@ from deploy.local.process.children import StartError
 from deploy.local.process.restarts import RestartPolicy, after_exit
 from deploy.local.programs.program import Program
 from deploy.local.stack.state import Health, Phase, StackState, write_state
-from deploy.local.supervision.entry import Entry
+from deploy.local.supervision.supervised_process import Entry
+from deploy.local.supervision.warm_start import WarmStart
 
 logger = logging.getLogger(__name__)
 
@@ -31,14 +32,17 @@ class Supervisor:
         self._keepers: list[asyncio.Task[None]] = []
         self._written: StackState | None = None
 
-    async def start(self) -> None:
-        """Starts everything at once and waits until all of it is ready.
+    async def start(self, warm: WarmStart | None = None) -> None:
+        """Starts all programs concurrently and waits until all are ready.
+
+        Args:
+            warm: forks the programs that have a warm module.
 
         Raises:
-            StartError: something could not be started. The rest still runs: call `stop`.
+            StartError: a program could not be started. The others still run, so call `stop`.
         """
         self.publish(Phase.STARTING)
-        starts = [asyncio.create_task(self._first_start(entry)) for entry in self._entries.values()]
+        starts = [asyncio.create_task(self._first_start(entry, warm)) for entry in self._entries.values()]
         try:
             await asyncio.gather(*starts)
         finally:
@@ -48,22 +52,24 @@ class Supervisor:
         self._keepers = [asyncio.create_task(self._keep(entry)) for entry in self._entries.values()]
         self._keepers.append(asyncio.create_task(self._watch_health()))
 
-    async def _first_start(self, entry: Entry) -> None:
+    async def _first_start(self, entry: Entry, warm: WarmStart | None) -> None:
         await asyncio.to_thread(entry.program.prepare)
-        entry.start()
+        if warm is not None and entry.program.warm_module is not None:
+            await warm.until_loaded()
+        entry.start(warm)
         self.publish()
         await entry.until_ready()
         self.publish()
 
     async def _keep(self, entry: Entry) -> None:
-        """Starts the process again whenever it ended, unless it was stopped on purpose."""
+        """Restarts the process whenever it ends, unless a command stopped it."""
         while True:
             await entry.ended.wait()
             if entry.wanted.is_set():
                 entry.history, delay_s = after_exit(entry.history, entry.ran_s, self._policy)
                 entry.health = Health.RESTARTING
                 self.publish()
-                logger.warning("%s is started again in %.1f s", entry.program.name, delay_s)
+                logger.warning("restarting %s in %.1f s", entry.program.name, delay_s)
                 await asyncio.sleep(delay_s)
             else:
                 self.publish()
@@ -83,7 +89,7 @@ class Supervisor:
             await asyncio.sleep(HEALTH_INTERVAL_S)
 
     async def stop(self) -> None:
-        """Ends everything: traffic first, storage last. Never leaves a process behind."""
+        """Stops all processes: traffic first, storage last."""
         self.publish(Phase.STOPPING)
         for keeper in self._keepers:
             keeper.cancel()
@@ -94,7 +100,12 @@ class Supervisor:
             self.publish()
 
     def publish(self, phase: Phase | None = None, failure: str | None = None) -> None:
-        """Writes the state file if anything in it changed."""
+        """Writes the state file if the state has changed.
+
+        Args:
+            phase: the new phase, or None to keep it.
+            failure: why the stack failed, or None to keep the recorded reason.
+        """
         self._state = replace(
             self._state,
             phase=phase or self._state.phase,
@@ -106,13 +117,13 @@ class Supervisor:
             self._written = self._state
 
     def commands(self) -> Mapping[str, Callable[[str], Awaitable[None]]]:
-        """What can be asked of the supervisor about one process, by its name."""
+        """Returns the commands of the control socket. Each takes the name of a process."""
         return {"stop": self._stop_one, "start": self._start_one, "restart": self._restart_one}
 
     def _entry(self, name: str) -> Entry:
         entry = self._entries.get(name)
         if entry is None:
-            raise StartError(f"there is no process {name}; there are {', '.join(self._entries)}")
+            raise StartError(f"there is no process {name}. Choose one of: {', '.join(self._entries)}")
         return entry
 
     async def _stop_one(self, name: str) -> None:

@@ -1,1 +1,1 @@
-"""Makes the environments and generated code that everything else runs on. Standard library only: it runs first."""
+"""Creates the environments and the generated code. It runs before anything is installed, so it uses only the standard library."""

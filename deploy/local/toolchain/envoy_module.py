@@ -1,4 +1,4 @@
-"""Compiles Envoy's module whenever its sources, or its compiler, changed, so that nobody who needs it waits for it."""
+"""Compiles Envoy's module when its sources or its compiler have changed, so that a start of Envoy does not wait for it."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ _COMPILE = "from megarouter_envoy.module import find_module; find_module()"
 
 
 def module_source(repository: Repository, environments: str) -> str:
-    """What the module is made from: its sources, how they are compiled, and the locked packages."""
+    """Returns a fingerprint of the module's sources, of the code that compiles them, and of the locked packages."""
     return fingerprint(_sources(repository), [environments])
 
 
@@ -22,13 +22,17 @@ def _sources(repository: Repository) -> list[Path]:
 
 
 def module_is_current(repository: Repository, source: str) -> bool:
-    """Whether there is nothing to compile."""
+    """Returns whether the module was compiled from this source."""
     stamp = read_stamp(repository.compiled_module / _STAMP)
     return stamp is not None and stamp.covers(source, frozenset())
 
 
 def compile_module(repository: Repository, source: str) -> None:
-    """Compiles it, where it was not compiled before: the module is named by what it is made from."""
+    """Compiles the module unless the same sources were compiled before. The name of the file identifies them.
+
+    Raises:
+        BootstrapError: the module could not be compiled.
+    """
     say("compiling Envoy's module from envoy/module")
     command = [str(repository.python), "-c", _COMPILE]
     run(command, "Envoy's module could not be compiled", repository.root, dict(os.environ))

@@ -1,4 +1,4 @@
-"""One bootstrap at a time per checkout."""
+"""Lets only one bootstrap at a time run in a checkout."""
 
 import fcntl
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from deploy.local.toolchain.progress import say
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Holds a lock file; waits for another process that holds it. The lock ends with the process, however it ends."""
+    """Holds a lock file, waiting if another process holds it. The kernel releases the lock when this process ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         try:

@@ -1,4 +1,4 @@
-"""What `./dev` does before the command itself: environments and generated code up to date, then the command."""
+"""What `./dev` does before it runs a command: brings environments and generated code up to date."""
 
 import os
 import sys
@@ -14,13 +14,13 @@ DEVELOPER_COMMANDS = frozenset({"test", "lint", "protos", "sdk"})
 
 
 def groups_of(arguments: Sequence[str]) -> frozenset[str]:
-    """The dependency groups a command line needs."""
+    """Returns the dependency groups that a command line needs."""
     developer = bool(arguments) and arguments[0] in DEVELOPER_COMMANDS
     return environments.LOCAL | {"dev"} if developer else environments.LOCAL
 
 
 def bring_up_to_date(repository: Repository, groups: frozenset[str]) -> None:
-    """Does what is needed and nothing else; a few milliseconds when nothing changed.
+    """Brings environments and generated code up to date. Takes a few milliseconds if nothing has changed.
 
     Raises:
         BootstrapError: a step failed.
@@ -29,7 +29,7 @@ def bring_up_to_date(repository: Repository, groups: frozenset[str]) -> None:
     if _is_current(repository, source, groups):
         return
     with exclusive(repository.tools / "lock"):
-        # Another ./dev may have done it in the meantime: each step looks again.
+        # Each step checks again, because another ./dev may have done it meanwhile.
         if not environments.main_environment_is_current(repository, source, groups):
             environments.sync_main_environment(repository, source, groups)
         for tool in environments.TOOLS:
@@ -53,7 +53,7 @@ def _is_current(repository: Repository, source: str, groups: frozenset[str]) -> 
 
 
 def main(root: Path) -> None:
-    """Brings the checkout up to date and becomes the command."""
+    """Brings the checkout up to date and then replaces this process with the command."""
     arguments = sys.argv[1:]
     repository = Repository(root)
     try:
@@ -62,6 +62,6 @@ def main(root: Path) -> None:
         sys.exit(f"dev: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
-    # -P: the current directory may hold a `deploy` of its own, as that of another checkout does.
+    # -P: the current directory may have its own `deploy`, for example in another checkout.
     command = [str(repository.python), "-P", "-m", "deploy.local", *arguments]
     os.execv(repository.python, command)  # noqa: S606 - no shell wanted

@@ -1,4 +1,4 @@
-"""Where the repository keeps what the bootstrap makes."""
+"""The paths of what the bootstrap reads and makes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Repository:
-    """A checkout."""
+    """A checkout of the repository."""
 
     root: Path
 
@@ -17,35 +17,35 @@ class Repository:
 
     @property
     def python(self) -> Path:
-        """The interpreter of that environment."""
+        """The Python interpreter of the virtual environment."""
         return self.environment / "bin" / "python"
 
     @property
     def tools(self) -> Path:
-        """Environments that must not mix with the main one."""
+        """The folder of environments that must not mix with the main one."""
         return self.root / ".tools"
 
     @property
     def uv_environment(self) -> Path:
-        """A private uv, used where the machine has none."""
+        """The environment of a private uv, used if the machine has none."""
         return self.tools / "uv"
 
     @property
     def compiled_module(self) -> Path:
-        """Envoy's module, one file for each state of its sources."""
+        """The folder of Envoy's compiled module, with one file for each version of its sources."""
         return self.tools / "envoy-module"
 
     @property
     def protos(self) -> Path:
-        """The sources of the generated code."""
+        """The folder of the sources of the generated code."""
         return self.root / "protos"
 
     @property
     def proto_generator(self) -> Path:
-        """The program that turns them into code."""
+        """The program that generates code from them."""
         return self.root / "tools" / "protos" / "generate.py"
 
     @property
     def generated(self) -> Path:
-        """The generated code; never edited, never committed."""
+        """The folder of the generated code, which is never edited or committed."""
         return self.root / "gen"

@@ -1,4 +1,4 @@
-"""What the bootstrap says, and the commands it runs."""
+"""Prints the progress of the bootstrap and runs its commands."""
 
 import subprocess
 import sys
@@ -7,19 +7,19 @@ from pathlib import Path
 
 
 class BootstrapError(Exception):
-    """A step failed; the message says what to do."""
+    """A step of the bootstrap failed. The message says which, and why or what to do."""
 
 
 def say(text: str) -> None:
-    """One line for the person waiting. Goes to stderr: stdout belongs to the command that follows."""
+    """Prints one line of progress to stderr. The command that follows owns stdout."""
     print(f"dev: {text}", file=sys.stderr, flush=True)
 
 
 def run(command: Sequence[str | Path], failure: str, directory: Path, environment: Mapping[str, str]) -> None:
-    """Runs a command; its own progress is shown on a terminal only, its output always when it fails.
+    """Runs a command. Shows its output on a terminal as it runs, and elsewhere only if it fails.
 
     Raises:
-        BootstrapError: with `failure` as its first line.
+        BootstrapError: the command failed. The message begins with `failure`.
     """
     shown = sys.stderr.isatty()
     try:

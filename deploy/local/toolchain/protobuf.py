@@ -1,4 +1,4 @@
-"""Generates Python code from protos/ whenever they, or the packages that generate it, changed."""
+"""Generates Python code from protos/ when the protos or the packages that generate the code have changed."""
 
 import os
 from pathlib import Path
@@ -12,28 +12,32 @@ STUBS = "stubs"
 
 
 def proto_files(repository: Repository) -> list[Path]:
-    """All sources and their generator, in a fixed order."""
+    """Returns the protos and their generator in a fixed order."""
     return sorted([*repository.protos.rglob("*.proto"), repository.proto_generator])
 
 
 def generated_source(repository: Repository, environments: str) -> str:
-    """What the generated code is made from: names and contents of the sources, and the locked packages."""
+    """Returns a fingerprint of the generated code's sources, their names and the locked packages."""
     return fingerprint(proto_files(repository), [environments])
 
 
 def wanted_parts(repository: Repository) -> frozenset[str]:
-    """Type stubs are made where their generator is installed."""
+    """Returns the optional parts to generate: type stubs if their generator is installed."""
     return frozenset({STUBS} if (repository.environment / "bin" / "protoc-gen-mypy").exists() else ())
 
 
 def generated_is_current(repository: Repository, source: str) -> bool:
-    """Whether the generated code needs no work."""
+    """Returns whether the generated code is complete and was made from this source."""
     stamp = read_stamp(repository.generated / _STAMP)
     return stamp is not None and stamp.covers(source, wanted_parts(repository))
 
 
 def generate(repository: Repository, source: str) -> None:
-    """Runs `tools/protos/generate.py`, which replaces the code in one step: a failure leaves the old one in place."""
+    """Runs `tools/protos/generate.py`, which replaces the code in one step. A failure leaves the old code in place.
+
+    Raises:
+        BootstrapError: the protos could not be compiled.
+    """
     say("generating code from protos/")
     command = [str(repository.python), str(repository.proto_generator), "--out", str(repository.generated)]
     run(command, "protos/ could not be compiled", repository.root, dict(os.environ))

@@ -1,4 +1,4 @@
-"""Stamps: small files that say what an environment or generated code was made from."""
+"""Stamps: small files that record what an environment or generated code was made from."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def fingerprint(files: Iterable[Path], facts: Iterable[str]) -> str:
-    """A hash of the contents of files and of facts about the machine, in the order given."""
+    """Returns a SHA-256, in hexadecimal, of the paths and contents of files and of facts, in the given order."""
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
@@ -19,18 +19,18 @@ def fingerprint(files: Iterable[Path], facts: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class Stamp:
-    """What something was made from, and which optional parts it has."""
+    """What an environment or generated code was made from, and which optional parts it has."""
 
     source: str
     parts: frozenset[str]
 
     def covers(self, source: str, parts: frozenset[str]) -> bool:
-        """Whether what carries this stamp needs no work."""
+        """Returns whether the stamp has the same source and at least these parts."""
         return self.source == source and parts <= self.parts
 
 
 def read_stamp(path: Path) -> Stamp | None:
-    """The stamp in a file; None when there is none that can be read."""
+    """Returns the stamp in a file, or None if the file is missing or cannot be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return Stamp(str(content["source"]), frozenset(map(str, content["parts"])))
@@ -39,5 +39,5 @@ def read_stamp(path: Path) -> Stamp | None:
 
 
 def write_stamp(path: Path, stamp: Stamp) -> None:
-    """Writes the stamp, as the last step of making what it describes."""
+    """Writes a stamp. Call this last, after making what it describes."""
     path.write_text(json.dumps({"source": stamp.source, "parts": sorted(stamp.parts)}) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Finding uv, or obtaining it into the repository's own tool folder."""
+"""Finds uv, or installs it into the repository's tool folder."""
 
 import hashlib
 import importlib.util
@@ -13,7 +13,7 @@ from pathlib import Path
 from deploy.local.toolchain.paths import Repository
 from deploy.local.toolchain.progress import BootstrapError, run, say
 
-# Debian leaves ensurepip out of its python3 package. pip's wheel runs without being installed.
+# Debian's python3 package lacks ensurepip. But pip's wheel runs without being installed.
 PIP_WHEEL = "pip-26.3-py3-none-any.whl"
 PIP_WHEEL_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
 PIP_WHEEL_URL = (
@@ -24,7 +24,7 @@ DOWNLOAD_TIMEOUT_S = 60.0
 
 
 def find_uv(repository: Repository) -> Path | None:
-    """The uv on the search path, else the private one, else None. A wrapper that leads to no uv does not count."""
+    """Returns the uv on PATH, otherwise the private one, otherwise None. Ignores a uv on PATH that does not run."""
     found = shutil.which("uv")
     if found and subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0:
         return Path(found)
@@ -33,10 +33,10 @@ def find_uv(repository: Repository) -> Path | None:
 
 
 def obtain_uv(repository: Repository) -> Path:
-    """The path of a uv that runs; installs a private one when there is none.
+    """Returns the path of a uv that runs. Installs a private one if there is none.
 
     Raises:
-        BootstrapError: it could not be installed.
+        BootstrapError: uv could not be installed.
     """
     found = find_uv(repository)
     if found:
@@ -57,8 +57,8 @@ def obtain_uv(repository: Repository) -> Path:
 
 
 def _install_with_venv(repository: Repository, target: Path) -> None:
-    failure = "could not install uv: is the package index reachable? Otherwise install uv yourself and try again"
-    run([sys.executable, "-m", "venv", target], "could not make .tools/uv", repository.root, os.environ)
+    failure = "could not install uv: check that the package index is reachable, or install uv yourself, and try again"
+    run([sys.executable, "-m", "venv", target], "could not create .tools/uv", repository.root, os.environ)
     run([target / "bin" / "python", "-m", "pip", "install", "uv"], failure, repository.root, os.environ)
 
 
@@ -82,5 +82,5 @@ def _download_pip() -> bytes:
     except OSError as error:
         raise BootstrapError(f"{advice} (pip could not be downloaded: {error})") from error
     if hashlib.sha256(content).hexdigest() != PIP_WHEEL_SHA256:
-        raise BootstrapError(f"{advice} (the pip that was downloaded is not the expected one)")
+        raise BootstrapError(f"{advice} (the downloaded pip has the wrong checksum)")
     return content

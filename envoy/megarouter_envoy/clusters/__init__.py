@@ -1,1 +1,1 @@
-"""Where Envoy connects to."""
+"""The clusters that Envoy connects to."""

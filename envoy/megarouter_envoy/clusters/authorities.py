@@ -1,4 +1,4 @@
-"""The certificate authorities that providers are checked against."""
+"""The certificate authorities that providers' certificates are checked against."""
 
 import ssl
 from pathlib import Path
@@ -12,13 +12,14 @@ KNOWN_BUNDLES = (
 
 
 class AuthoritiesNotFoundError(RuntimeError):
-    """This machine has no bundle of certificate authorities where one is expected."""
+    """This machine has no bundle of certificate authorities at any expected path."""
 
 
 def system_authorities() -> Path:
-    """The system's bundle; `SSL_CERT_FILE` comes first. Envoy 1.40 has no setting of its own that finds it.
+    """Returns the system's bundle, or the one in `SSL_CERT_FILE`. Envoy 1.40 has no setting that finds it.
 
-    Raises AuthoritiesNotFoundError.
+    Raises:
+        AuthoritiesNotFoundError: there is none.
     """
     configured = ssl.get_default_verify_paths().cafile
     candidates = ((Path(configured),) if configured else ()) + KNOWN_BUNDLES

@@ -1,4 +1,4 @@
-"""Files that hold the providers' secrets."""
+"""Files that contain the providers' secrets."""
 
 import os
 from pathlib import Path
@@ -6,18 +6,19 @@ from pathlib import Path
 from gateway_core.contract import headers
 from megarouter_envoy.options import Credential
 
-# Providers that do not take `Authorization: Bearer`.
+# Providers that do not accept `Authorization: Bearer`.
 HEADER_OF_DIALECT = {"anthropic": (headers.ANTHROPIC_API_KEY, ""), "gemini": (headers.GEMINI_API_KEY, "")}
 DEFAULT_HEADER = ("authorization", "Bearer ")
 
 
 def write_secret_file(path: Path, secret: str) -> None:
-    """Writes `secret` to `path` with mode 0600, replacing what was there in one step.
+    """Writes `secret` to `path` with mode 0600, atomically replacing an existing file.
 
-    Raises ValueError for an empty secret and for one that cannot be a header value.
+    Raises:
+        ValueError: the secret is empty or cannot be a header value.
     """
     if not secret or not secret.isascii() or not secret.isprintable():
-        raise ValueError("a provider's secret must be printable ASCII without line ends")
+        raise ValueError("a provider's secret must be printable ASCII without line breaks")
     partial = path.with_name(path.name + ".partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -27,6 +28,6 @@ def write_secret_file(path: Path, secret: str) -> None:
 
 
 def credential_for(dialect: str, secret_file: Path) -> Credential:
-    """The credential of a provider whose own API is `dialect`: `openai`, `anthropic` or `gemini`."""
+    """Returns the credential of a provider whose own API is `dialect`: `openai`, `anthropic` or `gemini`."""
     header, prefix = HEADER_OF_DIALECT.get(dialect, DEFAULT_HEADER)
     return Credential(header=header, prefix=prefix, secret_file=secret_file)

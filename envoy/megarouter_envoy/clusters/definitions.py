@@ -1,4 +1,4 @@
-"""Where Envoy connects to: the four services, the OTLP collector, one cluster per identity provider and one per model provider."""
+"""The clusters: the four services, the OTLP collector, and one for each identity provider and each model provider."""
 
 import ipaddress
 from collections.abc import Iterable, Sequence
@@ -31,15 +31,15 @@ from megarouter_envoy.typed_config import extension, http_filter, pack, seconds,
 PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 SERVICE_CONNECT_TIMEOUT_S = 1
 PROVIDER_CONNECT_TIMEOUT_S = 10
-# Shorter than the keep-alive of providers: a connection that the other side is about to close costs a failed call,
-# because nothing is retried.
+# Shorter than the keep-alive of providers. Reusing a connection that the provider is about to close would fail the
+# call, because nothing is retried.
 PROVIDER_IDLE_TIMEOUT_S = 30
 SERVICE_REQUESTS_MAX = 16_384
 EDGE_SECRET = "edge-secret"  # noqa: S105 - its name
 
 
 def clusters(options: BootstrapOptions) -> list[cluster.Cluster]:
-    """All clusters, services first."""
+    """Returns all clusters, services first."""
     sockets = options.sockets
     services = (
         (AUTHZ_CLUSTER, worker_sockets(sockets.authz, sockets.authz_workers)),
@@ -56,7 +56,7 @@ def clusters(options: BootstrapOptions) -> list[cluster.Cluster]:
 
 
 def secrets(options: BootstrapOptions) -> list[tls.Secret]:
-    """Our own and the providers' secrets, each read by Envoy from its own file when it starts."""
+    """Returns the secrets of the deployment and of the providers. Envoy reads each from its own file at its start."""
     targets = options.providers
     files = {_secret_name(target): target.credential.secret_file for target in targets if target.credential}
     return [
@@ -70,10 +70,11 @@ def _secret_name(target: ProviderTarget) -> str:
 
 
 def _proving_the_edge() -> upstream_http.HttpProtocolOptions:
-    """HTTP/2 with the secret of the deployment on every call, set after all that a client's data passes.
+    """Returns HTTP/2 options that add the deployment's secret to every call, after all filters that a client's data
+    passes.
 
-    Headers are sent whole, never as references to earlier ones: gRPC keeps a value that it could not read in that table, and
-    would fail every later call on the connection that names the same header, whoever makes it.
+    Headers are sent literally, never as references to earlier ones. Otherwise gRPC would keep an unreadable value in
+    its table, and fail every later call on the connection that refers to it, no matter who makes the call.
     """
     protocol = _http2_only(hpack_table_bytes=0)
     protocol.http_filters = [
@@ -86,7 +87,7 @@ def _proving_the_edge() -> upstream_http.HttpProtocolOptions:
 
 
 def _identity(provider: IdentityProvider, options: BootstrapOptions) -> cluster.Cluster:
-    """Where an issuer publishes its keys."""
+    """Returns the cluster from which Envoy fetches an issuer's keys."""
     uri = urlsplit(provider.jwks_uri or "")
     host, is_tls = uri.hostname or "", uri.scheme == "https"
     address = socket_address(host, uri.port or (443 if is_tls else 80))
@@ -129,7 +130,7 @@ def _provider(target: ProviderTarget, options: BootstrapOptions) -> cluster.Clus
     return cluster.Cluster(
         name=target.cluster,
         type=_discovery(target.host),
-        wait_for_warm_on_init=False,  # a name that does not resolve must not keep the gateway from starting
+        wait_for_warm_on_init=False,  # a name that does not resolve must not prevent the gateway's start
         dns_lookup_family=cluster.ClusterDnsLookupFamily.ALL,
         connect_timeout=seconds(PROVIDER_CONNECT_TIMEOUT_S),
         per_connection_buffer_limit_bytes=limits.connection_buffer_bytes,
@@ -141,7 +142,7 @@ def _provider(target: ProviderTarget, options: BootstrapOptions) -> cluster.Clus
 
 
 def _discovery(host: str) -> cluster.ClusterDiscoveryType:
-    """An address needs no name service; a name follows its changes without dropping open connections."""
+    """Returns static discovery for an address, and DNS for a name. DNS follows changes without dropping open connections."""
     try:
         ipaddress.ip_address(host.strip("[]"))
     except ValueError:
@@ -163,7 +164,7 @@ def _endpoints(name: str, addresses: Iterable[core.Address], hostname: str = "")
 
 
 def _breakers(requests_max: int) -> cluster.CircuitBreakers:
-    """No retries at all: a hold pays for one attempt."""
+    """Returns circuit breakers that never retry, because a hold pays for one attempt."""
     return cluster.CircuitBreakers(
         thresholds=[
             cluster.CircuitBreakersThresholds(
@@ -177,7 +178,7 @@ def _breakers(requests_max: int) -> cluster.CircuitBreakers:
 
 
 def _http2_only(hpack_table_bytes: int | None = None) -> upstream_http.HttpProtocolOptions:
-    """None is Envoy's default, 4 KiB."""
+    """Returns HTTP/2 options. None means Envoy's default table size, 4 KiB."""
     return upstream_http.HttpProtocolOptions(
         explicit_http_config=upstream_http.HttpProtocolOptionsExplicitHttpConfig(
             http2_protocol_options=core.Http2ProtocolOptions(hpack_table_size=hpack_table_bytes)
@@ -186,7 +187,7 @@ def _http2_only(hpack_table_bytes: int | None = None) -> upstream_http.HttpProto
 
 
 def _provider_protocol(target: ProviderTarget) -> upstream_http.HttpProtocolOptions:
-    """Plain HTTP speaks HTTP/1.1; over TLS the provider chooses."""
+    """Returns HTTP/1.1 for plain HTTP. Over TLS, the provider chooses the protocol."""
     protocol = upstream_http.HttpProtocolOptions(
         common_http_protocol_options=core.HttpProtocolOptions(idle_timeout=seconds(PROVIDER_IDLE_TIMEOUT_S)),
         http_filters=_upstream_filters(target),
@@ -203,7 +204,7 @@ def _provider_protocol(target: ProviderTarget) -> upstream_http.HttpProtocolOpti
 
 
 def _upstream_filters(target: ProviderTarget) -> list[hcm.HttpFilter]:
-    """They see the request last and the answer first, after the router has chosen this provider."""
+    """Returns the filters that see the request last and the response first, after the router has chosen this provider."""
     filters = [http_filter("envoy.filters.http.header_mutation", clean_provider_answer())]
     if target.credential is not None:
         filters.append(_inject(_provider_credential(target, target.credential)))
@@ -219,7 +220,7 @@ def _provider_credential(target: ProviderTarget, credential: Credential) -> gene
 
 
 def _inject(credential: generic_credential.Generic) -> hcm.HttpFilter:
-    """An upstream filter; what a client sent in the header is replaced."""
+    """Returns an upstream filter that sets a header, replacing what the client sent."""
     config = injector.CredentialInjector(
         overwrite=True, credential=extension("envoy.http.injected_credentials.generic", credential)
     )
@@ -227,7 +228,7 @@ def _inject(credential: generic_credential.Generic) -> hcm.HttpFilter:
 
 
 def _tls(host: str, authorities_path: Path | None) -> core.TransportSocket:
-    """TLS that insists on a known authority and on the provider's name."""
+    """Returns TLS that requires a known certificate authority and the provider's name."""
     authorities = core.DataSource(filename=str(authorities_path or system_authorities()))
     context = tls.UpstreamTlsContext(
         sni=host,

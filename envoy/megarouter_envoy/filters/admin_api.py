@@ -1,4 +1,4 @@
-"""The admin API as Envoy must know it to translate REST, from the descriptor set that is made beside the generated code."""
+"""What Envoy needs to translate REST calls of the admin API, from the descriptor set that the code generation writes."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ DESCRIPTOR_FILE = Path(__file__).resolve().parents[3] / "gen" / "megarouter" / "
 
 
 def prepare_admin_api(json_types_file: Path, descriptor_file: Path = DESCRIPTOR_FILE) -> AdminApi:
-    """Every service of the package `megarouter.admin.v1`; writes what the check of JSON needs.
+    """Returns every service of the package `megarouter.admin.v1`. Writes the file that the JSON check needs.
 
     Raises:
-        OSError: there is no descriptor set (`tools/protos/generate.py` makes it), or the file cannot be written.
+        OSError: the descriptor set is missing (`tools/protos/generate.py` makes it), or the file cannot be written.
     """
     files = FileDescriptorSet.FromString(descriptor_file.read_bytes())
     names = (f"{file.package}.{service.name}" for file in files.file for service in file.service)

@@ -22,13 +22,14 @@ JWKS_TIMEOUT_S = 5
 BUFFER = "envoy.filters.http.buffer"
 JSON_CHECK = "envoy.filters.http.lua"
 DEADLINE_CHECK = "megarouter.deadline_check"
-# What the gRPC protocol allows. Envoy itself forwards anything. The status is gRPC's INVALID_ARGUMENT; REST has its own body.
+# Accepts only the deadlines that the gRPC protocol allows; Envoy itself forwards anything. The status is
+# INVALID_ARGUMENT; REST has its own body.
 REFUSE_MALFORMED_DEADLINE = """
 function envoy_on_request(handle)
   local headers = handle:headers()
   local timeout = headers:get("grpc-timeout")
   if timeout == nil or (#timeout <= 9 and timeout:find("^%d+[HMSmun]$")) then return end
-  local why = "grpc-timeout takes 1 to 8 digits and a unit: H, M, S, m, u or n."
+  local why = "grpc-timeout must have 1 to 8 digits and a unit: H, M, S, m, u or n."
   if not (headers:get("content-type") or ""):find("^application/grpc") then
     handle:respond({ [":status"] = "400" }, why)
     return
@@ -41,7 +42,7 @@ end
 
 
 def admin_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
-    """In the order in which a request passes them."""
+    """Returns the filters in the order in which a request passes them."""
     filters = [
         http_filter("envoy.filters.http.cors", cors.Cors()),
         http_filter("envoy.filters.http.grpc_web", grpc_web.GrpcWeb()),
@@ -61,19 +62,21 @@ def admin_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
 
 
 def rest_only() -> dict[str, Any]:
-    """For the route of gRPC: its bodies are no JSON, and its streams are not collected."""
+    """Returns the settings for the gRPC route, which turn off filters for REST: its bodies are not JSON, and its
+    streams are not buffered.
+    """
     return {BUFFER: pack(buffer.BufferPerRoute(disabled=True)), JSON_CHECK: pack(lua.LuaPerRoute(disabled=True))}
 
 
 def _json_check(options: BootstrapOptions) -> lua.Lua:
-    """The paths are the installation's own; as JSON texts they are Lua texts too."""
+    """Returns the JSON check. Its paths are trusted, and their JSON texts are valid Lua strings."""
     check, types = (json.dumps(str(path)) for path in (options.admin_json_path, options.admin_api.json_types_file))
     source = f"local check, types = dofile({check}), dofile({types})\nfunction envoy_on_request(handle) check(handle, types) end\n"
     return lua.Lua(default_source_code=core.DataSource(inline_string=source))
 
 
 def _rest(options: BootstrapOptions) -> transcoder.GrpcJsonTranscoder:
-    """REST as the protos describe it (`google.api.http`). What is misspelt is refused, never ignored."""
+    """Returns the REST translation that the protos describe (`google.api.http`). It refuses misspelled names."""
     return transcoder.GrpcJsonTranscoder(
         proto_descriptor=str(options.admin_api.descriptor_file),
         services=list(options.admin_api.services),
@@ -90,10 +93,11 @@ def _rest(options: BootstrapOptions) -> transcoder.GrpcJsonTranscoder:
 
 
 def _identity_tokens(providers: tuple[IdentityProvider, ...]) -> jwt_authn.JwtAuthentication:
-    """Verifies a token that an identity provider signed, and lets everything else pass without an identity.
+    """Returns a filter that verifies tokens signed by an identity provider, and passes everything else without an
+    identity.
 
-    The refusal is admin_service's, so that it is the same for every credential that cannot be used. It gets the payload of
-    a verified token in a header that no client can set, and the token itself to compare with.
+    admin_service refuses, so that the response is the same for every unusable credential. It receives the payload of a
+    verified token in a header that no client can set, together with the token to compare it with.
     """
     names = [jwt_authn.JwtRequirement(provider_name=provider.name) for provider in providers]
     names.append(jwt_authn.JwtRequirement(allow_missing_or_failed=Empty()))

@@ -1,4 +1,4 @@
-"""What `admin_json.lua` must know of the admin API: which call carries which message, and the fields of each message."""
+"""What `admin_json.lua` needs to know of the admin API: the message that each call carries, and its fields."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -8,17 +8,17 @@ from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodOptions
 
-# They have a form of their own in JSON, a timestamp for example is a string.
+# They have their own form in JSON. A timestamp, for example, is a string.
 _WELL_KNOWN = "google.protobuf."
 _VARIABLE = re.compile(r"\{[^=}]+=([^}]+)\}|\{[^=}]+\}")
 _MAGIC = re.compile(r"([\^$()%.\[\]*+\-?])")
 
 
 def admin_json_types(files: FileDescriptorSet, services: Iterable[str]) -> str:
-    """A Lua table, the same for the same protos. Its form is described in `admin_json.lua`."""
+    """Returns a Lua table in the form that `admin_json.lua` describes. The same protos give the same table."""
     pool = descriptor_pool.DescriptorPool()
     for file in files.file:
-        pool.Add(file)  # in the order of their imports, as protoc writes them
+        pool.Add(file)  # imports come first, as protoc writes them
     methods = [method for service in services for method in pool.FindServiceByName(service).methods]
     routes = [entry for method in methods for entry in _routes(method)]
     kinds: dict[str, Descriptor] = {}
@@ -35,8 +35,8 @@ def admin_json_types(files: FileDescriptorSet, services: Iterable[str]) -> str:
 
 
 def _routes(method: MethodDescriptor) -> Iterator[tuple[str, str, Descriptor]]:
-    """HTTP method, pattern of the path and type of the body, for each binding that takes a body."""
-    # Read anew, because a pool of its own does not know the extensions.
+    """Yields HTTP method, path pattern and body type of each binding with a body."""
+    # Parsed again, because a separate pool does not know the extensions.
     options = MethodOptions.FromString(method.GetOptions().SerializeToString())
     rule = options.Extensions[annotations_pb2.http]
     for binding in (rule, *rule.additional_bindings):
@@ -50,12 +50,12 @@ def _body_type(method: MethodDescriptor, body: str) -> Descriptor:
         return method.input_type
     kind = method.input_type.fields_by_name[body].message_type
     if kind is None:
-        raise ValueError(f"{method.full_name}: the body {body} is no message")
+        raise ValueError(f"{method.full_name}: the body {body} is not a message")
     return kind
 
 
 def _pattern(template: str) -> str:
-    """A path template (`google.api.http`) as a Lua pattern."""
+    """Converts a path template (`google.api.http`) into a Lua pattern."""
     plain = _VARIABLE.sub(lambda variable: variable[1] or "*", template)
     escaped = _MAGIC.sub(r"%\1", plain)
     return f"^{escaped.replace('%*', '[^/]+')}$"
@@ -72,7 +72,7 @@ def _collect(kind: Descriptor, into: dict[str, Descriptor]) -> None:
 
 
 def _message_of(field: FieldDescriptor) -> Descriptor | None:
-    """The message whose fields stand in a field, or in the values of a map."""
+    """Returns the message type of a field, or of the values of a map; None if it is not a message or is well-known."""
     kind = field.message_type
     if kind is not None and kind.GetOptions().map_entry:
         kind = kind.fields_by_name["value"].message_type
@@ -80,7 +80,7 @@ def _message_of(field: FieldDescriptor) -> Descriptor | None:
 
 
 def _fields(kind: Descriptor) -> Iterator[str]:
-    """Both names of every field, as both are JSON for a message."""
+    """Yields both names of every field, because both are valid in JSON."""
     for field in kind.fields:
         inner = _message_of(field)
         is_map = field.message_type is not None and field.message_type.GetOptions().map_entry

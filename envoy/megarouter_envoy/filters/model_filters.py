@@ -1,17 +1,18 @@
-"""The model listener's filter chain. Requests pass it downwards, responses upwards."""
+"""The filter chain of the model listener. Requests pass it from top to bottom, responses from bottom to top."""
 
 from envoy_data_plane.envoy.extensions.filters.http.buffer import v3 as buffer
 from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 
 from gateway_core.contract.metadata import DECISION_NAMESPACE, RATE_LIMIT_NAMESPACE
-from megarouter_envoy.filters import decisions, module_filters
+from megarouter_envoy.filters import module_filters
+from megarouter_envoy.filters import service_filters as decisions
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.typed_config import http_filter
 
 
 def model_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
-    """All filters in order."""
+    """Returns all filters in order."""
     limits = options.limits
     return [
         http_filter("envoy.filters.http.buffer", buffer.Buffer(max_request_bytes=limits.max_request_bytes)),

@@ -1,4 +1,4 @@
-"""Our own filters, which are one dynamic module: see `envoy/module`."""
+"""MegaRouter's own filters, which form one dynamic module: see `envoy/module`."""
 
 from pathlib import Path
 
@@ -11,19 +11,19 @@ from megarouter_envoy.typed_config import http_filter
 
 
 def request_facts(module: Path) -> hcm.HttpFilter:
-    """Copies what authz_service decides by out of the request body."""
+    """Returns the filter that copies the facts for authz_service from the request body."""
     return _filter(module, "request_facts")
 
 
 def rewriter(module: Path) -> hcm.HttpFilter:
-    """Makes what was decided, refuses what was not, and reads usage out of the answer."""
+    """Returns the filter that carries out the decision, refuses calls without one, and reads usage from the response."""
     return _filter(module, "rewriter")
 
 
 def _filter(module: Path, name: str) -> hcm.HttpFilter:
     source = core.AsyncDataSource(local=core.DataSource(filename=str(module)))
     config = module_filter.DynamicModuleFilter(
-        # Configurations come and go with listeners; the code that their last calls run in stays.
+        # Configurations come and go with listeners, but the code must stay loaded for their last calls.
         dynamic_module_config=dynamic_modules.DynamicModuleConfig(module=source, do_not_close=True),
         filter_name=name,
     )

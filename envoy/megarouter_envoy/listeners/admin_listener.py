@@ -12,7 +12,10 @@ from megarouter_envoy.typed_config import seconds
 
 
 def admin_listener(options: BootstrapOptions) -> listener.Listener:
-    """Permissions are admin_service's; Envoy translates, checks signatures of tokens, and says who is at the other end."""
+    """Returns the listener.
+
+    Envoy translates, verifies token signatures and reports the client; admin_service checks permissions.
+    """
     manager = hardened_manager("admin", options)
     manager.path_with_escaped_slashes_action = hcm.HttpConnectionManagerPathWithEscapedSlashesAction.REJECT_REQUEST
     manager.request_timeout = seconds(options.limits.admin_request_timeout_s)

@@ -18,11 +18,10 @@ PREFLIGHT_MAX_AGE_S = 600
 
 
 def admin_routes(options: BootstrapOptions) -> route.RouteConfiguration:
-    """All but the page for invites goes to admin_service.
+    """Returns routes that send everything except the invite page to admin_service.
 
-    What is neither gRPC nor a path of the API does not come so far: the translator refuses it.
-
-    A route that answers by itself would not do for REST, because Envoy applies no CORS to it.
+    The translator has already refused what is neither gRPC nor a path of the API. A route with a direct response would
+    not do for REST, because Envoy applies no CORS to it.
     """
     grpc = route.Route(
         name="grpc",

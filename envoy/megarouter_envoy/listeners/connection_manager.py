@@ -1,4 +1,4 @@
-"""How Envoy treats any client: the hardening that both public listeners share."""
+"""The hardening against clients that both public listeners share."""
 
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.config.listener import v3 as listener
@@ -20,7 +20,7 @@ HTTP2_CONNECTION_WINDOW_BYTES = 1024 * 1024
 
 
 def hardened_manager(name: str, options: BootstrapOptions) -> hcm.HttpConnectionManager:
-    """A connection manager without routes, filters and logs: the caller adds those."""
+    """Returns a connection manager without routes, filters and logs. The caller adds them."""
     limits = options.limits
     return hcm.HttpConnectionManager(
         stat_prefix=name,
@@ -54,7 +54,7 @@ def hardened_manager(name: str, options: BootstrapOptions) -> hcm.HttpConnection
 def public_listener(
     name: str, port: int, manager: hcm.HttpConnectionManager, options: BootstrapOptions
 ) -> listener.Listener:
-    """A TCP listener with one chain that speaks HTTP/1.1 and HTTP/2."""
+    """Returns a TCP listener with one chain that accepts HTTP/1.1 and HTTP/2."""
     return listener.Listener(
         name=name,
         address=socket_address(options.listen_address, port),

@@ -1,4 +1,4 @@
-"""The listener that model calls arrive at."""
+"""The listener of model calls."""
 
 from envoy_data_plane.envoy.config.listener import v3 as listener
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
@@ -12,10 +12,10 @@ from megarouter_envoy.replies.local_replies import local_replies
 
 
 def model_listener(options: BootstrapOptions) -> listener.Listener:
-    """Every model call of every member passes here."""
+    """Returns the listener that every model call passes."""
     manager = hardened_manager("model", options)
-    # SDKs write a slash inside a model name as %2F. The client is sent to the plain form, so that the path that is
-    # decided on is the path that is logged and sent.
+    # SDKs write a slash inside a model name as %2F. Redirect the client to the plain form, so that the same path is
+    # decided on, logged and forwarded.
     manager.path_with_escaped_slashes_action = (
         hcm.HttpConnectionManagerPathWithEscapedSlashesAction.UNESCAPE_AND_REDIRECT
     )

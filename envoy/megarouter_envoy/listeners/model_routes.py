@@ -3,11 +3,11 @@
 from envoy_data_plane.envoy.config.route import v3 as route
 
 from gateway_core.contract import headers
-from megarouter_envoy.filters.decisions import descriptors
+from megarouter_envoy.filters.service_filters import descriptors
 from megarouter_envoy.typed_config import seconds
 
-# Removed on the way to the provider: what identifies the caller, the caller's own account, or this installation.
-# authz_service has read the credentials by then; the gateway's own are put in on the upstream side.
+# Removed on the way to the provider: headers that identify the caller, the caller's own account, or this installation.
+# authz_service has already read the credentials; the upstream filters add the gateway's.
 REQUEST_HEADERS_REMOVED = (
     headers.CLUSTER,
     "api-key",
@@ -30,14 +30,14 @@ REQUEST_HEADERS_REMOVED = (
 
 
 def model_routes(idle_timeout_s: int) -> route.RouteConfiguration:
-    """Sends every path to the cluster named by the header of authz_service; without that header there is none.
+    """Routes every path to the cluster in the header that authz_service sets. Without that header there is no route.
 
-    Which paths exist is decided by authz_service alone, so that the list is kept in one place.
+    Only authz_service decides which paths exist, so the list is kept in one place.
     """
     action = route.RouteAction(
         cluster_header=headers.CLUSTER,
         auto_host_rewrite=True,
-        timeout=seconds(0),  # a stream has no length known beforehand: idle time and total time are bounded instead
+        timeout=seconds(0),  # the length of a stream is unknown: idle time and total time are bounded instead
         idle_timeout=seconds(idle_timeout_s),
         rate_limits=descriptors(),
     )

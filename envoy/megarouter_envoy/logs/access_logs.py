@@ -1,6 +1,6 @@
-"""What is written when a model call ends: to usage_service over gRPC and to the journal file, the same facts twice.
+"""The logs written when a model call ends: the same facts to usage_service over gRPC and to the journal file.
 
-The gRPC logger may lose entries without saying so and has no acknowledgement; the journal is what settlement trusts.
+The gRPC logger may silently lose entries and has no acknowledgment. The journal makes sure that every call is settled.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from envoy_data_plane.envoy.extensions.access_loggers.grpc import v3 as grpc_log
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
 from envoy_data_plane.envoy.type.tracing import v3 as tracing_types
 
-from gateway_core.contract import call_line
+from gateway_core.contract import access_log_line as call_line
 from gateway_core.contract.metadata import DECISION_NAMESPACE, DecisionKey
 from megarouter_envoy.names import (
     ACCESS_LOG_NAME,
@@ -21,7 +21,7 @@ from megarouter_envoy.names import (
 )
 from megarouter_envoy.typed_config import grpc_service, pack, seconds
 
-# Also the size beyond which the logger drops entries. Kept below the 4 MiB that a gRPC server accepts by default.
+# Beyond this size the logger drops entries. Kept below the 4 MiB that a gRPC server accepts by default.
 GRPC_BUFFER_BYTES = 1024 * 1024
 GRPC_FLUSH_INTERVAL_S = 0.1
 
@@ -46,7 +46,7 @@ def metered_calls() -> accesslog.AccessLogFilter:
 
 
 def usage_stream() -> accesslog.AccessLog:
-    """The log that usage_service receives within moments."""
+    """Returns the log that usage_service receives within moments."""
     config = grpc_log.HttpGrpcAccessLogConfig(
         common_config=grpc_log.CommonGrpcAccessLogConfig(
             log_name=ACCESS_LOG_NAME,
@@ -61,7 +61,7 @@ def usage_stream() -> accesslog.AccessLog:
 
 
 def journal(path: Path) -> accesslog.AccessLog:
-    """One line per metered call in the file that usage_service replays."""
+    """Returns the log that writes one line per metered call to the file that usage_service replays."""
     line = core.DataSource(inline_string=f"{call_line.FORMAT}\n")
     config = file_log.FileAccessLog(path=str(path), log_format=core.SubstitutionFormatString(text_format_source=line))
     return accesslog.AccessLog(name="envoy.access_loggers.file", filter=metered_calls(), typed_config=pack(config))

@@ -1,4 +1,4 @@
-"""OpenTelemetry tracing: present only where an OTLP endpoint was given."""
+"""OpenTelemetry tracing, present only if an OTLP endpoint is configured."""
 
 from envoy_data_plane.envoy.config.trace import v3 as trace
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
@@ -11,9 +11,9 @@ SERVICE_NAME = "megarouter-envoy"
 
 
 def tracing(otlp_endpoint: str | None) -> hcm.HttpConnectionManagerTracing | None:
-    """Tracing of one listener, or None where there is nobody to send spans to.
+    """Returns the tracing of one listener; None without an endpoint.
 
-    The tag replaces Envoy's own, whose query may hold an API key.
+    The tag replaces Envoy's own, whose query may contain an API key.
     """
     if otlp_endpoint is None:
         return None

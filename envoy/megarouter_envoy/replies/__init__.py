@@ -1,1 +1,1 @@
-"""The answers that Envoy gives by itself."""
+"""The responses that Envoy itself gives."""

@@ -1,4 +1,4 @@
-"""The answers that Envoy gives itself on the admin listener: `google.rpc.Status` as JSON, as from admin_service."""
+"""Envoy's own responses on the admin listener: `google.rpc.Status` as JSON, like those of admin_service."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ from megarouter_envoy.replies.invite_page import CONTENT_TYPE
 from megarouter_envoy.replies.local_replies import Filter, status_is
 from megarouter_envoy.typed_config import content_type_is_grpc
 
-# What Envoy says of its own reply: which field it does not know, where the JSON breaks off.
+# Envoy's own message: which field is unknown, or where the JSON breaks off.
 WHAT_ENVOY_SAYS = "The request cannot be used. %LOCAL_REPLY_BODY%"
 INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, INTERNAL, UNAVAILABLE = 3, 4, 5, 13, 14
 
 
 @dataclass(frozen=True, slots=True)
 class AdminReply:
-    """One error by the HTTP status that Envoy chose; None: every other."""
+    """An error for one HTTP status that Envoy chose. None matches every other status."""
 
     status: int | None
     code: int
@@ -39,24 +39,29 @@ REPLIES = (
         "REQUEST_TIMEOUT",
         "The request did not arrive in time. Send it again over a faster connection.",
     ),
-    AdminReply(413, INVALID_ARGUMENT, "REQUEST_TOO_LARGE", "The request is too large. Send less at once."),
+    AdminReply(413, INVALID_ARGUMENT, "REQUEST_TOO_LARGE", "The request is too large. Send less in one request."),
     AdminReply(
         431, INVALID_ARGUMENT, "REQUEST_TOO_LARGE", "The request headers are too large. Send fewer or shorter ones."
     ),
     AdminReply(503, UNAVAILABLE, "DEPENDENCY_UNAVAILABLE", "The admin API cannot be reached now. Try again."),
-    AdminReply(504, DEADLINE_EXCEEDED, "REQUEST_TIMEOUT", "The call did not end in time."),
+    AdminReply(
+        504,
+        DEADLINE_EXCEEDED,
+        "REQUEST_TIMEOUT",
+        "The call did not end in time. Check whether it took effect before you retry.",
+    ),
     AdminReply(None, INTERNAL, "INTERNAL_FAULT", "The gateway could not process this call."),
 )
 
 
 def admin_replies() -> hcm.LocalReplyConfig:
-    """JSON for callers that do not speak gRPC; those that do get a gRPC status from Envoy itself."""
+    """Returns JSON replies for callers that do not use gRPC. Envoy itself gives gRPC callers a gRPC status."""
     rest = _speaks_rest()
     return hcm.LocalReplyConfig(mappers=[_page(), *(_mapper(reply, rest) for reply in REPLIES)])
 
 
 def _page() -> hcm.ResponseMapper:
-    """The page for invites is such an answer too, the only one that is no error, and stays as it is."""
+    """Passes the invite page unchanged: the only such response that is not an error."""
     unchanged = core.SubstitutionFormatString(
         text_format_source=core.DataSource(inline_string="%LOCAL_REPLY_BODY%"), content_type=CONTENT_TYPE
     )
@@ -64,7 +69,7 @@ def _page() -> hcm.ResponseMapper:
 
 
 def _speaks_rest() -> Filter:
-    """Whoever sent no gRPC, or sent it only in Envoy's own translation."""
+    """Matches callers that did not send gRPC, or whose REST call Envoy translated into gRPC."""
     not_grpc = content_type_is_grpc()
     not_grpc.invert_match = not_grpc.treat_missing_header_as_empty = True
     translated = route.HeaderMatcher(name="x-envoy-original-path", present_match=True)
@@ -80,7 +85,7 @@ def _mapper(reply: AdminReply, rest: Filter) -> hcm.ResponseMapper:
 
 
 def _json(reply: AdminReply) -> core.SubstitutionFormatString:
-    """Built as JSON, so that what Envoy quotes of a request cannot leave its string."""
+    """Returns the reply as structured JSON, so that text quoted from a request cannot break out of its string."""
     information = {"@type": ERROR_INFO_TYPE, "reason": reply.reason, "domain": ERROR_DOMAIN}
     status = {"code": reply.code, "message": reply.message, "details": [information]}
     return core.SubstitutionFormatString(json_format=Struct.from_dict(status), content_type=JSON)

@@ -1,6 +1,7 @@
-"""The page that a link of an invite leads to: static text that says how to accept.
+"""The page that an invite link leads to: static text that explains how to accept.
 
-The token stands behind `#` of the link, which browsers send to no server. The page has no script, so nothing reads it here either.
+The token follows the `#` of the link, so browsers send it to no server. The page has no script, so nothing reads the
+token here either.
 """
 
 from typing import Final
@@ -24,14 +25,14 @@ _PAGE: Final = """<!doctype html>
 <head><meta charset="utf-8"><title>An invite to MegaRouter</title></head>
 <body>
 <h1>You are invited to MegaRouter</h1>
-<p>Your link is the invite. What stands behind its # was sent to no server. Keep the link to yourself until you have accepted.</p>
+<p>Your link is the invite. The part after its # was not sent to any server. Keep the link secret until you have accepted.</p>
 <ol>
-<li>Install the program <code>megarouter</code>; whoever invited you knows where to get it.</li>
+<li>Install the program <code>megarouter</code>. The person who invited you knows where to get it.</li>
 <li>Set <code>MEGAROUTER_ADMIN_URL</code> to the address of this page up to <code>/invites</code>, and
 <code>MEGAROUTER_ADMIN_TOKEN</code> to your own access token, or to a token of your company's identity provider.</li>
 <li>Run <code>megarouter invites accept</code> and paste the whole link when it asks.</li>
 </ol>
-<p>Without the program: send <code>{"token": "what stands behind #"}</code> by POST to <code>/v1/invites:accept</code>, with
+<p>Without the program: send <code>{"token": "the part after #"}</code> by POST to <code>/v1/invites:accept</code>, with
 your own token as <code>Authorization: Bearer</code>.</p>
 </body>
 </html>
@@ -39,7 +40,7 @@ your own token as <code>Authorization: Bearer</code>.</p>
 
 
 def invite_page() -> route.Route:
-    """The translator of REST, which refuses what the protos do not know, lets it pass."""
+    """Returns the route of the page. It disables the REST translator, which refuses paths that the protos do not define."""
     get = route.HeaderMatcher(name=":method", string_match=matcher.StringMatcher(exact="GET"))
     return route.Route(
         name="invite_page",

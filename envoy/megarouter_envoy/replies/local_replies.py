@@ -1,7 +1,7 @@
-"""The answers that Envoy gives itself, as JSON errors in the caller's dialect.
+"""Envoy's own responses on the model listener, as JSON errors in the caller's dialect.
 
-Replies of authz_service, of ratelimit_service and of the rewriter are finished already and pass unchanged. For the rest
-each cause has one error. The first mapper that matches wins, so the order of the causes matters.
+Responses of authz_service, ratelimit_service and the rewriter are already complete and pass unchanged. Every other
+cause has one error. The first mapper that matches wins, so the order of the causes matters.
 """
 
 from collections.abc import Iterable
@@ -13,12 +13,12 @@ from envoy_data_plane.envoy.config.route import v3 as route
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
 
-from gateway_core.contract.dialects import PATH_PATTERNS
 from gateway_core.contract.errors import CallError, error_body
 from gateway_core.contract.headers import JSON, SHOULD_RETRY
 from gateway_core.contract.metadata import ANSWERED, DECISION_NAMESPACE, REWRITER_NAMESPACE, DecisionKey
 from gateway_core.contract.module_errors import GATEWAY_FAILED
-from gateway_core.model.dialects import Dialect
+from gateway_core.contract.path_dialects import PATH_PATTERNS
+from gateway_core.model.endpoints import Dialect
 from megarouter_envoy.typed_config import set_header
 
 Filter = accesslog.AccessLogFilter
@@ -26,7 +26,7 @@ Filter = accesslog.AccessLogFilter
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Response flags and a status that identify a local reply, and the error that the caller reads."""
+    """The response flags and status that identify a local reply, and the error that the caller receives."""
 
     error: CallError
     flags: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ DEPENDENCY_UNAVAILABLE = CallError(
 OVERLOADED = CallError(
     503,
     "overloaded",
-    "The gateway is at its limit and did not take this call. No model was called. Retry in a few seconds.",
+    "The gateway is at its limit and did not accept this call. No model was called. Retry in a few seconds.",
 )
 PROVIDER_UNREACHABLE = CallError(
     503,
@@ -53,12 +53,12 @@ PROVIDER_UNREACHABLE = CallError(
 PROVIDER_BROKE_OFF = CallError(
     502,
     "provider_unavailable",
-    "The provider of this model broke off before it answered. Retry, or choose a model of another provider.",
+    "The provider of this model closed the connection before it answered. Retry, or choose a model of another provider.",
 )
 PROVIDER_TIMEOUT = CallError(
     504,
     "provider_timeout",
-    "The provider of this model did not answer in time. Retry, ask for a stream, or choose another model.",
+    "The provider of this model did not answer in time. Retry, use a stream, or choose another model.",
 )
 REQUEST_TIMEOUT = CallError(
     408, "request_timeout", "The request did not arrive in time. Send it again over a faster connection."
@@ -69,9 +69,9 @@ HEADERS_TOO_LARGE = CallError(
 UPGRADE_REFUSED = CallError(
     403,
     "upgrade_refused",
-    "This endpoint accepts no protocol upgrade. Use plain HTTP requests; streams are server-sent events.",
+    "This endpoint does not accept protocol upgrades. Use plain HTTP requests; streams are server-sent events.",
 )
-NOT_FOUND = CallError(404, "not_found", "There is nothing at this address. Check base_url and the path of the call.")
+NOT_FOUND = CallError(404, "not_found", "There is nothing at this URL. Check base_url and the path of the call.")
 MALFORMED = CallError(400, "malformed_request", "The request is not valid HTTP. Check its headers and its path.")
 
 
@@ -81,7 +81,7 @@ def _too_large(max_request_bytes: int) -> CallError:
 
 
 def causes(max_request_bytes: int) -> tuple[Cause, ...]:
-    """All causes, the narrowest first. The last one catches what no other explains."""
+    """Returns all causes, the most specific first. The last one matches everything else."""
     return (
         Cause(DEPENDENCY_UNAVAILABLE, flags=("RLSE", "UAEX")),
         Cause(OVERLOADED, flags=("OM",)),
@@ -101,16 +101,16 @@ def causes(max_request_bytes: int) -> tuple[Cause, ...]:
 
 
 def local_replies(max_request_bytes: int) -> hcm.LocalReplyConfig:
-    """All local replies of the model listener."""
+    """Returns all local replies of the model listener."""
     finished = (
         _metadata_is_true(DECISION_NAMESPACE, ANSWERED),
         _metadata_is_true(REWRITER_NAMESPACE, ANSWERED),
         _any_flag(("RL",)),
-        status_is(307),  # the redirect to a path without %2F: it has no body, but a status and a location to keep
+        status_is(307),  # the redirect to a path without %2F: it has no body, but its status and location must be kept
     )
     mappers = [_pass(matched) for matched in finished]
     for cause in causes(max_request_bytes):
-        # OpenAI last: its mapper matches every path.
+        # OpenAI last, because its mapper matches every path.
         mappers.extend(_mapper(cause, dialect) for dialect in (*PATH_PATTERNS, Dialect.OPENAI))
     return hcm.LocalReplyConfig(mappers=mappers)
 
@@ -130,7 +130,7 @@ def _mapper(cause: Cause, dialect: Dialect) -> hcm.ResponseMapper:
 
 
 def json_text(text_format: str) -> core.SubstitutionFormatString:
-    """A JSON body from a text format, in which a literal `%` is written `%%`."""
+    """Returns a JSON body from a text format, in which a literal `%` is written `%%`."""
     source = core.DataSource(inline_string=text_format)
     return core.SubstitutionFormatString(text_format_source=source, content_type=JSON)
 
@@ -143,7 +143,7 @@ def _cause_filters(cause: Cause) -> Iterable[Filter]:
 
 
 def _dialect_filters(dialect: Dialect) -> Iterable[Filter]:
-    """Nothing for OpenAI: it is what remains when the mappers of the other dialects did not match."""
+    """Yields nothing for OpenAI, which is the dialect of every reply that no other mapper matches."""
     if dialect is Dialect.OPENAI:
         return
     by_path = _all_of(
@@ -157,7 +157,7 @@ def _dialect_filters(dialect: Dialect) -> Iterable[Filter]:
 
 
 def _all_of(filters: list[Filter]) -> Filter:
-    """All of `filters`; with none, every reply."""
+    """Matches if all of `filters` match. Without filters, matches every reply."""
     if not filters:
         return status_is(0, accesslog.ComparisonFilterOp.GE)
     if len(filters) == 1:
@@ -166,7 +166,7 @@ def _all_of(filters: list[Filter]) -> Filter:
 
 
 def status_is(status: int, comparison: accesslog.ComparisonFilterOp = accesslog.ComparisonFilterOp.EQ) -> Filter:
-    """Matches by the status that Envoy chose."""
+    """Matches the status that Envoy chose."""
     value = core.RuntimeUInt32(default_value=status, runtime_key="megarouter.local_reply_status")
     return Filter(
         status_code_filter=accesslog.StatusCodeFilter(comparison=accesslog.ComparisonFilter(op=comparison, value=value))

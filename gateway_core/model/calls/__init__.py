@@ -1,1 +1,1 @@
-"""A call: the decision, its hold, its placement, its refusal and its usage."""
+"""A call: its decision, hold, placement and refusal."""

@@ -1,4 +1,4 @@
-"""The decision on a call: a pure function of the call, its principal and the catalogue, up to the hold it asks for.
+"""The decision on a call, up to the hold that it needs: a pure function of the call, its principal and the catalog.
 
 authz_service decides with it, and `explanations` explains with it.
 """
@@ -14,19 +14,19 @@ from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.catalog.entries import Model, PriceSchedule, Provider
 from gateway_core.model.catalog.pricing import estimate
-from gateway_core.model.dialects import Endpoint, upstream_path
+from gateway_core.model.endpoints import Endpoint, upstream_path
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Period, PeriodClock
 from gateway_core.model.limits.guardrails import Guardrail, RateRule
 from gateway_core.model.limits.request_limits import encode_limits, rate_limits_of
 from gateway_core.model.limits.throttles import throttles_of
 from gateway_core.model.organization.scopes import Scope
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 
 MICROSECONDS_PER_SECOND = 10**6
 
 _counter = lru_cache(maxsize=8_192)(Counter)
-"""All counters of a key but its own are those of other keys too, and are kept once."""
+"""Shares the counters that keys have in common: all counters of a key except its own."""
 
 _EXPIRED = "This API key has expired. Create a new one or ask your admin."
 _REPLACED = "This API key was rotated and the time of its old secret is over. Use the new one."
@@ -34,19 +34,19 @@ _REPLACED = "This API key was rotated and the time of its old secret is over. Us
 
 @record(frozen=True, slots=True)
 class Parameters:
-    """What the price of a call depends on."""
+    """The request parameters that the price of a call depends on."""
 
     model: str
     streams: bool
     output_limit: int | None
-    """Tokens per choice, None when the caller set none."""
+    """Maximum output tokens per choice; None if the caller set no limit."""
     choices: int
     asks_for_usage: bool
 
 
 @record(frozen=True, slots=True)
-class Prices:
-    """What the catalogue says about the models on offer."""
+class CatalogView:
+    """What the catalog says about the models on offer, by name."""
 
     models: Mapping[str, Model]
     providers: Mapping[str, Provider]
@@ -54,18 +54,18 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a call is limited by; amounts in nano-credits."""
+    """What limits a call. Amounts are nano-credits."""
 
     budgets: tuple[int | None, ...]
-    """Of each counter of the hold, None for unlimited."""
+    """The budget of each counter of the hold; None for unlimited."""
     reset_epoch_s: tuple[int | None, ...]
-    """When the budget of each counter starts again, None for never."""
+    """When the budget of each counter resets; None for never."""
     throttles: tuple[int, ...] = ()
-    """Of each throttle of the hold: tokens per minute, or concurrent calls."""
+    """The limit of each throttle of the hold: tokens per minute, or concurrent calls."""
     shadows: frozenset[Scope] = frozenset()
-    """Scopes whose guardrails count what they would refuse, and refuse nothing."""
+    """The scopes with guardrails in shadow mode: they count the calls that they would refuse, and refuse none."""
     requests: str = ""
-    """Of every scope above the call that limits requests: `request_limits.encode_limits`; empty without any."""
+    """The request limits of every scope above the call, as `request_limits.encode_limits` writes them; empty without any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +75,30 @@ class Route:
     cluster: str
     upstream_path: str
     rewrite_model: bool
-    """Whether the body must name the model as the provider does."""
+    """Whether the module must replace the model in the body by the provider's name for it."""
     inject_include_usage: bool
-    """Whether a stream must be asked for its usage, which is hidden from the caller."""
+    """Whether the module must ask the provider for the usage of a stream, and hide it from the caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """For what and how long terms hold. The interval is half-open: the price day and the period of every counter."""
+    """What terms depend on, and the half-open interval in which they hold.
+
+    The interval lies within one price day and within the current period of every counter.
+    """
 
     principal: Principal
-    prices: Prices
+    prices: CatalogView
     begin_epoch_s: float
     end_epoch_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the calls of one key with one operation of one model have in common, while prices and periods last.
+    """What all calls of one key to one endpoint of one model share while prices and periods last.
 
-    Everything of a decision that does not depend on the size of the call, so that it need not be found out for every call.
+    It holds every part of a decision that does not depend on the size of the call, so it is computed once for many
+    calls.
     """
 
     claims: Claims
@@ -104,11 +108,11 @@ class Terms:
     schedule: PriceSchedule
     bytes_per_token: int
     shadow_refusals: tuple[int, ...]
-    """Places among the counters of those whose whitelists, in shadow mode, would refuse the model."""
+    """Indexes of the counters whose whitelists, in shadow mode, would refuse the model."""
     validity: Validity
 
-    def hold_for(self, principal: Principal, prices: Prices, now_epoch_s: float) -> bool:
-        """Whether they are what `agree` would find out now."""
+    def hold_for(self, principal: Principal, prices: CatalogView, now_epoch_s: float) -> bool:
+        """Returns whether `agree` would return the same terms now."""
         validity = self.validity
         return (
             principal is validity.principal
@@ -125,22 +129,22 @@ class Admission:
     hold: Hold
     terms: Terms
     tokens_left: TokensLeft | None = None
-    """As Redis has placed it."""
+    """What Redis reported when it placed the hold."""
 
     def placed(
         self, number: int, shadow_refusals: tuple[int, ...], tokens_left: TokensLeft | None = None
     ) -> "Admission":
-        """The admission with its hold as Redis has placed it."""
+        """Returns the admission with its hold as Redis placed it."""
         return Admission(hold=self.hold.placed(number, shadow_refusals), terms=self.terms, tokens_left=tokens_left)
 
 
 def counter_of(rail: Guardrail, period: Period) -> Counter:
-    """The counter of a guardrail's budget in a period of its cycle."""
+    """Returns the counter of a guardrail's budget in one period of its cycle."""
     return _counter(rail.scope.kind, rail.scope.scope_id, rail.cycle, period.start_epoch_s, rail.cycle_revision)
 
 
 def refuse_principal(principal: Principal, now_epoch_s: float, address: str | None = None) -> Refusal | None:
-    """Why the holder of a right key may not call at all, if so; where from is not asked without an address."""
+    """Returns why a valid key may not call, or None if it may. Skips the IP check if `address` is None."""
     if not principal.api_key_active:
         return Refusal(
             RefusalReason.KEY_DISABLED, "This API key is disabled. Ask your admin to enable it, or use another key."
@@ -165,14 +169,17 @@ def decide(
     endpoint: Endpoint,
     parameters: Parameters,
     body_bytes: int,
-    prices: Prices,
+    prices: CatalogView,
     *,
     now_epoch_us: int,
     hold_life_ms: int,
     make_hold_id: Callable[[], str],
     clock: PeriodClock,
 ) -> Admission | Refusal:
-    """Whitelist, catalogue, price, estimate: the hold this call needs, or why it may not pass."""
+    """Checks the whitelists, the catalog and the price, and estimates the cost.
+
+    Returns the admission with the hold that the call needs, or the refusal.
+    """
     terms = agree(principal, endpoint, parameters, prices, now_epoch_us / MICROSECONDS_PER_SECOND, clock)
     if isinstance(terms, Refusal):
         return terms
@@ -185,11 +192,14 @@ def agree(
     principal: Principal,
     endpoint: Endpoint,
     parameters: Parameters,
-    prices: Prices,
+    prices: CatalogView,
     now_epoch_s: float,
     clock: PeriodClock,
 ) -> Terms | Refusal:
-    """The terms of a call, or why it may not pass, whatever its size. Of the parameters, limits and choices do not matter."""
+    """Returns the terms of a call, or the refusal if no call of this kind may pass, whatever its size.
+
+    `parameters.output_limit` and `parameters.choices` do not matter.
+    """
     found = _find_model(principal, endpoint, parameters, prices, now_epoch_s)
     if isinstance(found, Refusal):
         return found
@@ -245,7 +255,7 @@ def _route(endpoint: Endpoint, parameters: Parameters, model: Model, provider: P
     )
 
 
-def _validity(principal: Principal, prices: Prices, periods: Sequence[Period], now_epoch_s: float) -> Validity:
+def _validity(principal: Principal, prices: CatalogView, periods: Sequence[Period], now_epoch_s: float) -> Validity:
     day = datetime.fromtimestamp(now_epoch_s, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     ends = [period.end_epoch_s for period in periods if period.end_epoch_s is not None]
     return Validity(
@@ -259,7 +269,7 @@ def _validity(principal: Principal, prices: Prices, periods: Sequence[Period], n
 def admit(
     terms: Terms, parameters: Parameters, body_bytes: int, *, now_epoch_us: int, hold_life_ms: int, hold_id: str
 ) -> Admission:
-    """The hold that a call of these terms needs."""
+    """Returns the admission of a call with these terms: its hold, not yet placed."""
     claims = terms.claims
     reserve = estimate(
         terms.model,
@@ -284,7 +294,7 @@ def admit(
 
 
 def _find_model(
-    principal: Principal, endpoint: Endpoint, parameters: Parameters, prices: Prices, now_epoch_s: float
+    principal: Principal, endpoint: Endpoint, parameters: Parameters, prices: CatalogView, now_epoch_s: float
 ) -> tuple[Model, PriceSchedule, Provider] | Refusal:
     name = parameters.model
     model = prices.models.get(name)

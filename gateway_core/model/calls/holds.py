@@ -1,7 +1,7 @@
 """Holds: what an admitted call reserves, and the signed token that carries a hold through Envoy to its settlement.
 
-Settlement trusts only a signed hold: an entry forged at the access-log sink cannot debit anybody (fault F10), and a hold
-that has not reached the register yet can be settled all the same, from its token (fault C5).
+Settlement trusts only signed holds, so a forged access-log entry cannot debit anyone (fault F10). It can also settle a
+hold from its token before the hold reaches the holds table (fault C5).
 """
 
 import base64
@@ -12,16 +12,16 @@ import json
 from functools import lru_cache
 from typing import Final
 
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.throttles import Throttle
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 
 _VERSION: Final = "v2"
 _CODE_BYTES: Final = 32
 _PERSON: Final = b"megarouter hold"
 _REMEMBERED: Final = 16_384
-"""Claims of a kilobyte each."""
+"""Entries of the caches below; each takes about a kilobyte."""
 
 
 class HoldState(enum.StrEnum):
@@ -34,35 +34,38 @@ class HoldState(enum.StrEnum):
 
 
 class HoldTokenError(Exception):
-    """The token was not made by this deployment, or was changed."""
+    """The token is malformed, was changed, or was not signed by this deployment."""
 
 
 @record(frozen=True, slots=True)
 class Claims:
-    """Whose call a hold is for and what it is of: the same for all calls of one key to one model while their periods last."""
+    """Who calls, and what is called.
+
+    All calls of one key to one model share the same claims while their periods last.
+    """
 
     organization: str
     group_path: tuple[str, ...]
-    """Group ids from level 1 down to the member's own group; empty for a member of the organization itself."""
+    """Group ids from level 1 down to the member's own group; empty if the member belongs to no group."""
     member: str
     api_key: str
     endpoint: Endpoint
     streams: bool
     requested_model: str
-    """The public name of the model in the catalogue."""
+    """The public name of the model in the catalog."""
     provider: str
     served_model: str
-    """The name the provider knows the model by."""
+    """The provider's name for the model."""
     price_version: int
     counters: tuple[Counter, ...]
     """Every counter that carries the hold, narrowest first."""
     throttles: tuple[Throttle, ...] = ()
-    """Every throttle that the call was admitted by."""
+    """Every throttle that admitted the call."""
 
 
 @record(frozen=True, slots=True)
 class Hold:
-    """An admitted call. Instants are microseconds since the epoch; amounts nano-credits."""
+    """An admitted call. Instants are microseconds since the epoch; amounts are nano-credits."""
 
     hold_id: str
     claims: Claims
@@ -72,12 +75,15 @@ class Hold:
     placed_epoch_us: int
     expires_epoch_us: int
     placement: int = 0
-    """The number Redis gave it among all placements of the organization; 0 until it is placed."""
+    """Its number among all placements of the organization, assigned by Redis; 0 until it is placed."""
     shadow_refusals: tuple[int, ...] = ()
-    """Places among the counters of those whose guardrails, in shadow mode, would have refused the call; ascending."""
+    """Indexes, ascending, of the counters whose guardrails in shadow mode would have refused the call."""
 
     def placed(self, number: int, shadow_refusals: tuple[int, ...]) -> "Hold":
-        """The hold as Redis has placed it. `dataclasses.replace` would cost a tenth of the decision."""
+        """Returns the hold as Redis placed it.
+
+        It does not use `dataclasses.replace`, which would cost a tenth of the decision.
+        """
         return Hold(
             hold_id=self.hold_id,
             claims=self.claims,
@@ -93,16 +99,16 @@ class Hold:
 
 @record(frozen=True, slots=True)
 class EncodedClaims:
-    """What the tokens of all calls with the same claims begin with."""
+    """The beginning of the tokens of all calls with the same claims."""
 
     text: str
     """`v2.<claims>.`"""
     mac: "hashlib.blake2b"
-    """The code of the text, to be copied and continued."""
+    """The BLAKE2b state after `text`. Copy it, then update the copy."""
 
 
 def encode_claims(claims: Claims, signing_key: bytes) -> EncodedClaims:
-    """What the token of a hold with these claims begins with."""
+    """Returns the beginning of the token of a hold with these claims."""
     payload = json.dumps(
         {
             "org": claims.organization,
@@ -124,13 +130,15 @@ def encode_claims(claims: Claims, signing_key: bytes) -> EncodedClaims:
 
 
 def sign_hold(hold: Hold, signing_key: bytes, encoded: EncodedClaims | None = None) -> str:
-    """`v2.<claims>.<call>.<code>`: what calls share, base64url of JSON; what is this call's own, in a fixed order, separated by
-    commas; and keyed BLAKE2b (RFC 7693) of all before it, base64url. Base64 has no padding.
+    """Returns the token of a hold: `v2.<claims>.<call>.<code>`.
+
+    `<claims>` is JSON in base64url. `<call>` has the values of this call in a fixed order, separated by commas.
+    `<code>` is the keyed BLAKE2b (RFC 7693) of everything before it, in base64url. Base64url has no padding here.
 
     Args:
-        hold: a hold, whose id is one of ours (`ids.make_id`): it holds no comma and no dot.
-        signing_key: of the deployment.
-        encoded: `encode_claims` of the hold's claims, where they are known.
+        hold: a hold whose id comes from `ids.make_id`, so it contains no comma and no dot.
+        signing_key: the key of the deployment.
+        encoded: the result of `encode_claims` for the hold's claims, if the caller has it.
     """
     encoded = encoded or encode_claims(hold.claims, signing_key)
     call = (
@@ -141,16 +149,16 @@ def sign_hold(hold: Hold, signing_key: bytes, encoded: EncodedClaims | None = No
 
 
 def verify_hold(token: str, signing_key: bytes) -> Hold:
-    """The hold inside a token.
+    """Returns the hold inside a token.
 
     Raises:
-        HoldTokenError: the token is not of the form, or its code is not ours. The message never quotes the token.
+        HoldTokenError: the token is malformed or this deployment did not sign it. The message never quotes the token.
     """
     signed, _, code = token.rpartition(".")
     text, _, call = signed.rpartition(".")
     encoded = _remembered(f"{text}.", signing_key)
     try:
-        # The text is compared, not what it decodes to: base64 has several spellings for the same bytes.
+        # Compare the text, not the decoded bytes: base64 has several spellings for the same bytes.
         genuine = hmac.compare_digest(code.encode(), _code(encoded, call).encode())
     except UnicodeEncodeError as error:
         raise HoldTokenError("the hold token is malformed") from error
@@ -176,7 +184,7 @@ def _hold_of(claims: Claims, call: str) -> Hold:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _claims_of(text: str) -> Claims:
-    """The claims of a genuine token."""
+    """Decodes the claims of a verified token."""
     fields = json.loads(_decode(text.partition(".")[2]))
     return Claims(
         organization=fields["org"],
@@ -196,7 +204,7 @@ def _claims_of(text: str) -> Claims:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _remembered(text: str, signing_key: bytes) -> EncodedClaims:
-    """Of any text, also a forged one: nothing follows from being remembered."""
+    """Caches any text, even of a forged token. That is safe: being cached proves nothing about a token."""
     return _begun(text, signing_key)
 
 

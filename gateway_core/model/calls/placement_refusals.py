@@ -1,4 +1,4 @@
-"""What a caller reads when a hold could not be placed: a limit that is spent, or a throttle that is busy."""
+"""The refusal of a call whose hold could not be placed, because of an exhausted limit or a busy throttle."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -21,21 +21,24 @@ _SCOPE_NAMES: Final = {
 
 
 def refuse_placement(admission: Admission, refused: Refused) -> Refusal:
-    """Returns the refusal of a placement. A limit that waiting does not help is reported before one that it does."""
+    """Returns the refusal of a placement. An exhausted limit is reported before a busy throttle.
+
+    Waiting helps only with the throttle.
+    """
     if refused.exhausted:
         return refuse_exhausted(admission, refused.exhausted)
     return _refuse_busy(admission, refused.busy)
 
 
 def _refuse_busy(admission: Admission, busy: tuple[BusyThrottle, ...]) -> Refusal:
-    """Names the first throttle that refused; what it says of waiting holds for all of them."""
+    """Names the first throttle that refused. The wait is long enough for all of them."""
     waits_s = [_wait_s(throttle) for throttle in busy]
     seconds = None if None in waits_s else max(wait for wait in waits_s if wait is not None)
     first = busy[0]
     throttle, limit = admission.hold.claims.throttles[first.index], admission.terms.limits.throttles[first.index]
     subject = f"{_SCOPE_NAMES[throttle.scope.kind]} {throttle.scope.scope_id!r}"
     if seconds is None:
-        again = "No waiting lets this call pass. Lower max_tokens or ask an admin."
+        again = "Waiting does not help. Lower max_tokens or ask an admin to raise the limit."
     else:
         again = f"Try again in {seconds} second{'' if seconds == 1 else 's'}."
     if throttle.kind is ThrottleKind.TOKENS:
@@ -49,9 +52,7 @@ def _refuse_busy(admission: Admission, busy: tuple[BusyThrottle, ...]) -> Refusa
         quota = token_quota(admission, TokensLeft(first.index, left, first.reset_us))
     else:
         reason = RefusalReason.TOO_MANY_CONCURRENT_CALLS
-        message = (
-            f"The limit of {subject} is {limit} call{'' if limit == 1 else 's'} at once, {first.used} are open. {again}"
-        )
+        message = f"The limit of {subject} is {limit} concurrent call{'' if limit == 1 else 's'}, {first.used} are open. {again}"
         quota = Quota(QuotaUnit.CONCURRENT_REQUESTS, limit, max(0, limit - first.used))
     return Refusal(
         reason,
@@ -64,17 +65,20 @@ def _refuse_busy(admission: Admission, busy: tuple[BusyThrottle, ...]) -> Refusa
 
 
 def token_quota(admission: Admission, left: TokensLeft) -> Quota:
-    """What is left of a throttle of tokens."""
+    """Returns the quota that reports what is left of a token throttle."""
     return Quota(QuotaUnit.TOKENS, admission.terms.limits.throttles[left.index], left.remaining, left.reset_us)
 
 
 def _wait_s(throttle: BusyThrottle) -> int | None:
-    """Whole seconds, at least one: an open call may end at any moment."""
+    """Returns whole seconds, at least 1, because an open call may end at any moment. None if waiting never helps."""
     return None if throttle.wait_us is None else max(1, -(-throttle.wait_us // _US_PER_S))
 
 
 def refuse_exhausted(admission: Admission, exhausted: tuple[ExhaustedCounter, ...]) -> Refusal:
-    """The refusal for limits that could not carry the hold; the message names the narrowest, the body all of them."""
+    """Returns the refusal for exhausted limits.
+
+    Its message names the narrowest limit, and its body lists all of them.
+    """
     limits = tuple(_exhausted_limit(admission, counter) for counter in exhausted)
     amount = format_credits(admission.hold.amount_nano_credits)
     first = limits[0]

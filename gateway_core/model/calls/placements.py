@@ -1,49 +1,52 @@
-"""What became of an attempt to place a hold on every scope of its call."""
+"""The results of an attempt to place a hold on every scope of its call."""
 
 from dataclasses import dataclass
 
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 
 
 @record(frozen=True, slots=True)
 class TokensLeft:
-    """What a throttle of tokens has left behind a call, for its caller to know."""
+    """What a call leaves of a token throttle, to be reported to the caller."""
 
     index: int
-    """Its place among the throttles of the hold."""
+    """Index of the throttle in the hold."""
     remaining: int
     reset_us: int
-    """How long until the whole limit is free again if nothing else is called."""
+    """Microseconds until the whole limit is free again if no other call is admitted."""
 
 
 @record(frozen=True, slots=True)
 class Placed:
-    """The hold stands on every scope."""
+    """The hold is placed on every scope."""
 
     number: int
-    """How many placements the organization's pool has counted, this one included."""
+    """The number of placements that the organization's pool has counted, including this one."""
     generation: str
-    """The name of the pool it stands on."""
+    """The generation of the pool that carries the hold."""
     shadow_refusals: tuple[int, ...] = ()
-    """Places in the hold of the counters whose guardrails, being in shadow mode, let pass what they would have refused."""
+    """Indexes of the counters whose guardrails, in shadow mode, would have refused the hold."""
     tokens_left: TokensLeft | None = None
-    """Of the enforced throttle of tokens that has the least left; None without one."""
+    """Of the enforced token throttle with the least left; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Nothing was placed: these are not in Redis. Counters and throttles by their index in the hold."""
+    """Nothing was placed, because Redis lacks these parts. Counters and throttles are indexes into the hold."""
 
     pool: bool
     counters: tuple[int, ...]
     edition: str
-    """The state of the pool that a snapshot for the counters must be newer than; empty without a pool."""
+    """The edition of the pool. A snapshot of the counters must be newer. Empty if the pool is missing."""
     throttles: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ExhaustedCounter:
-    """A counter that refused; `index` is its place in the hold, None for the credit pool (then `settled` is the balance)."""
+    """A counter that refused.
+
+    `index` is its index in the hold. It is None for the credit pool; `settled_nano_credits` is then the balance.
+    """
 
     index: int | None
     settled_nano_credits: int
@@ -52,20 +55,20 @@ class ExhaustedCounter:
 
 @dataclass(frozen=True, slots=True)
 class BusyThrottle:
-    """A throttle that refused; `index` is its place in the hold."""
+    """A throttle that refused. `index` is its index in the hold."""
 
     index: int
     used: int
     """Tokens in the window, or open calls."""
     wait_us: int | None
-    """How long until the call would fit if nothing else is admitted: None when it never will, 0 when nobody knows."""
+    """Microseconds until the call would fit if no other call is admitted. None if it never fits; 0 if unknown."""
     reset_us: int
-    """How long until the whole limit is free again; 0 when nobody knows."""
+    """Microseconds until the whole limit is free again; 0 if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Nothing was placed: these have not enough left. Narrowest scope first, the pool last."""
+    """Nothing was placed, because these have too little left. Narrowest scope first, the pool last."""
 
     exhausted: tuple[ExhaustedCounter, ...]
     busy: tuple[BusyThrottle, ...] = ()
@@ -73,7 +76,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """Nothing was placed: the hold was taken back before it could be."""
+    """Nothing was placed, because the hold was withdrawn before it could be."""
 
 
 Placement = Placed | Missing | Refused | Withdrawn

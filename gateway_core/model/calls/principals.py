@@ -1,4 +1,4 @@
-"""Who calls, and every guardrail above the call: one frozen snapshot that a decision is made from."""
+"""The caller and every guardrail above the call: one frozen snapshot for a decision."""
 
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from gateway_core.model.organization.scopes import Scope
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A key with everything above it, as PostgreSQL had it at one moment."""
+    """A key with everything above it, as PostgreSQL recorded it at one moment."""
 
     organization: str
     organization_active: bool
@@ -28,27 +28,30 @@ class Principal:
     ip_allow_list: AddressList | None = None
     """Where calls may come from; None allows every address."""
     secret_replaced: bool = False
-    """Whether the secret is the one of before a rotation; `expire_epoch_s` is then the end of the overlap at the latest."""
+    """Whether a rotation replaced the secret. `expire_epoch_s` is then no later than the end of the overlap."""
 
     def may_call(self, model: str, provider: str) -> bool:
-        """Whether every enforced whitelist above the call allows the model. Both names are the catalogue's."""
+        """Returns whether every enforced whitelist above the call allows the model.
+
+        Both names are those of the catalog.
+        """
         return all(rail.is_shadow or rail.allows(model, provider) for rail in self.guardrails)
 
     def scope_that_forbids(self, model: str, provider: str) -> Scope | None:
-        """The narrowest scope whose enforced whitelist forbids the model; None if `may_call`."""
+        """Returns the narrowest scope whose enforced whitelist forbids the model; None if `may_call`."""
         forbidding = (rail.scope for rail in self.guardrails if not rail.is_shadow and not rail.allows(model, provider))
         return next(forbidding, None)
 
     def shadow_refusals(self, model: str, provider: str) -> tuple[int, ...]:
-        """Places among the guardrails of those in shadow mode whose whitelist would refuse the model."""
+        """Returns the indexes of the guardrails in shadow mode whose whitelists would refuse the model."""
         return tuple(
             index for index, rail in enumerate(self.guardrails) if rail.is_shadow and not rail.allows(model, provider)
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """A principal, and how often its organization had been changed by then: while that is so, the principal stands."""
+class RevisedPrincipal:
+    """A principal and the revision of its organization at that time. It is valid while the revision is unchanged."""
 
     principal: Principal
     revision: int

@@ -2,11 +2,11 @@
 
 import enum
 
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 
 
 class QuotaUnit(enum.StrEnum):
-    """What a limit counts; the value is part of the names of HTTP headers."""
+    """What a limit counts. The value is part of the names of HTTP headers."""
 
     REQUESTS = "requests"
     TOKENS = "tokens"

@@ -1,4 +1,4 @@
-"""What a caller reads when a limit of requests refuses a call: ratelimit_service answers with it, an explanation quotes it."""
+"""The refusal of a call by a request limit. ratelimit_service answers with it, and an explanation quotes it."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,9 @@ from gateway_core.model.limits.rate_limits import CounterState, RateCounter, ref
 
 
 def refuse_rates(states: Sequence[CounterState]) -> Refusal | None:
-    """Returns the refusal of a call with these states, or None if every limit has room that is not in shadow mode.
+    """Returns the refusal of a call with these states, or None if every enforced limit has room.
 
-    Of several limits that refuse, the one with the longest wait is reported: after it the call passes all of them.
+    If several limits refuse, it reports the one with the longest wait: after that wait the call passes all of them.
     """
     enforced = [state for state in states if not state.demand.shadow]
     if all(state.fits for state in enforced):

@@ -1,9 +1,11 @@
-"""Why a call is refused: one reason each, its HTTP status, and what the caller can do about it.
+"""Why a call is refused: one reason each, with its HTTP status and what the caller can do about it.
 
-A call that several limits refuse reports one of them, in this order: a budget (the narrowest scope first), the organization's
-credit, tokens per minute, concurrent calls, requests. So a call that hits both a budget and a rate limit reports the budget:
-waiting does not help it. `explanations.explain` asks in this order; a call meets its limits in it, because authz_service places
-the hold before Envoy asks ratelimit_service.
+If several limits refuse a call, it reports one of them, in this order: a budget (the narrowest scope first), the
+organization's credit, tokens per minute, concurrent calls, requests. A call that hits both a budget and a rate limit
+reports the budget, because waiting does not help.
+
+`explanations.explain` checks in this order. A call meets its limits in this order too, because authz_service places the
+hold before Envoy asks ratelimit_service.
 """
 
 import enum
@@ -14,15 +16,15 @@ from gateway_core.model.organization.scopes import Scope
 
 
 class RefusalReason(enum.StrEnum):
-    """Machine-readable reasons; stable forever. They are the `code` of an OpenAI-shaped error.
+    """Machine-readable reasons, stable forever. Each is the `code` of an OpenAI-shaped error.
 
-    The text under each reason says what the caller can do; the reference of errors shows it.
+    The text under each reason says what the caller can do. The reference page of errors shows it.
     """
 
     MISSING_API_KEY = "missing_api_key"
     """Send a key in one of the three headers."""
     INVALID_API_KEY = "invalid_api_key"
-    """Check the key. The same answer is given for an unknown key and for a wrong secret."""
+    """Check the key. An unknown key and a wrong secret get the same error."""
     CONFLICTING_API_KEYS = "conflicting_api_keys"
     """Send one key."""
     KEY_DISABLED = "key_disabled"
@@ -62,7 +64,7 @@ class RefusalReason(enum.StrEnum):
     INVALID_PARAMETER = "invalid_parameter"
     """Correct the parameter that `param` names."""
     DEPENDENCY_UNAVAILABLE = "dependency_unavailable"
-    """Retry. The gateway cannot check calls at the moment, and lets none pass unchecked."""
+    """Retry. The gateway cannot check calls right now, and refuses every call that it cannot check."""
 
 
 _STATUS = {
@@ -120,18 +122,18 @@ class Refusal:
     """Every limit that refused, narrowest first."""
     retry_after_s: int | None = None
     quota: Quota | None = None
-    """What is left of the limit that refuses, where it is not a budget."""
+    """What is left of the limit that refuses; None if it is a budget."""
     never_passes: bool = False
-    """Whether no waiting lets this very call pass."""
+    """Whether waiting can never let this call pass."""
     scope: Scope | None = None
-    """Whose guardrail refuses; None if no guardrail does (a disabled key, the organization's credit)."""
+    """The scope whose guardrail refuses; None if no guardrail does (a disabled key, the organization's credit)."""
 
     @property
     def status(self) -> int:
-        """HTTP status."""
+        """The HTTP status of the refusal."""
         return _STATUS[self.reason]
 
     @property
     def should_retry(self) -> bool:
-        """Whether the same call may pass later without anybody changing anything."""
+        """Returns whether the same call may pass later without any change to limits or parameters."""
         return self.reason in _WORTH_RETRYING and not self.never_passes

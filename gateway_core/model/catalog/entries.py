@@ -1,6 +1,7 @@
-"""The catalogue: providers, models, their limits and their prices with effective dates.
+"""The catalog: providers, models, their limits, and their prices with effective dates.
 
-The YAML form (`deploy/catalog/catalog.yaml`) is validated here; PostgreSQL keeps every price version ever used (INV-11).
+This module validates the YAML form (`deploy/catalog/catalog.yaml`). PostgreSQL keeps every price version ever used
+(INV-11).
 """
 
 import datetime as dt
@@ -13,17 +14,17 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from gateway_core.model.dialects import Dialect, Endpoint
+from gateway_core.model.endpoints import Dialect, Endpoint
 
 PriceNanoCredits = Annotated[int, Field(ge=0, le=10**15, strict=True)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$")]
 TokenLimit = Annotated[int, Field(ge=0, le=10**7, strict=True)]
-"""With prices of at most 10^15 and 128 choices, the amount of any hold stays within 64 bits."""
+"""At most 10^7, so that with prices of at most 10^15 and 128 choices the amount of any hold fits into 64 bits."""
 Slug = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
 
 
 class CatalogError(Exception):
-    """The catalogue cannot be read; the message names the place and says what to change."""
+    """The catalog cannot be read. The message names the place and says what to change."""
 
 
 class _Entry(BaseModel):
@@ -31,7 +32,10 @@ class _Entry(BaseModel):
 
 
 class Prices(_Entry):
-    """Nano-credits per million tokens, by token category. An absent category costs what the category it refines costs."""
+    """Nano-credits per million tokens, by token category.
+
+    A category without a price costs what its base category costs.
+    """
 
     input: PriceNanoCredits
     cache_read: PriceNanoCredits | None = None
@@ -42,20 +46,20 @@ class Prices(_Entry):
 
     @cached_property
     def dearest(self) -> tuple[int, int]:
-        """Of the categories of each side, input and output, the one that costs most."""
+        """The highest price of an input category and the highest price of an output category."""
         inputs = (self.input, self.cache_read, self.cache_write_5m, self.cache_write_1h)
         return max(price for price in inputs if price is not None), max(self.output, self.reasoning or 0)
 
 
 class LongContextPrices(_Entry):
-    """Other prices for a whole call whose input exceeds a size."""
+    """Prices that replace the standard ones for a whole call whose input exceeds a size."""
 
     above_input_tokens: Annotated[TokenLimit, Field(gt=0)]
     prices_nano_credits_per_million_tokens: Prices
 
 
 class PriceSchedule(_Entry):
-    """What a model costs from a date on. `version` is given by the database; 0 means not yet stored."""
+    """The prices of a model from a date on. The database assigns `version`; 0 means not yet stored."""
 
     version: int = 0
     effective_date: dt.date
@@ -63,7 +67,7 @@ class PriceSchedule(_Entry):
     long_context: LongContextPrices | None = None
 
     def prices_for(self, input_token_count: int) -> Prices:
-        """The prices of a call with this total input."""
+        """Returns the prices of a call with this many input tokens in total."""
         if self.long_context and input_token_count > self.long_context.above_input_tokens:
             return self.long_context.prices_nano_credits_per_million_tokens
         return self.prices
@@ -85,7 +89,7 @@ class Provider(_Entry):
         return f"provider-{self.name}"
 
     def base_path(self, dialect: Dialect) -> str:
-        """The path prefix of the provider's API in this dialect, without a trailing slash."""
+        """Returns the path prefix of the provider's API in this dialect, without a trailing slash."""
         return urlsplit(self.dialects[dialect]).path.rstrip("/")
 
     @model_validator(mode="after")
@@ -98,7 +102,9 @@ class Provider(_Entry):
         if scheme not in {"http", "https"} or not host:
             raise ValueError("a base URL must start with http:// or https:// and name a host")
         if "@" in host or any(url.query or url.fragment for url in urls):
-            raise ValueError("a base URL holds no user, query or fragment; credentials come from credential_env")
+            raise ValueError(
+                "a base URL must not contain a user, query or fragment; credentials come from credential_env"
+            )
         return self
 
 
@@ -117,11 +123,11 @@ class Model(_Entry):
     @model_validator(mode="before")
     @classmethod
     def _inline_prices(cls, data: object) -> object:
-        """The YAML writes one schedule inline; the model always holds a tuple of them, oldest first."""
+        """Converts the single inline schedule of the YAML form into the tuple of schedules that a model holds."""
         if not isinstance(data, dict) or "prices_nano_credits_per_million_tokens" not in data:
             return data
         if "schedules" in data:
-            raise ValueError("prices stand either inline or under schedules, not both")
+            raise ValueError("give prices either inline or under schedules, not both")
         data = dict(data)
         schedule = {
             "prices": data.pop("prices_nano_credits_per_million_tokens"),
@@ -137,7 +143,7 @@ class Model(_Entry):
         return self
 
     def schedule_at(self, day: dt.date) -> PriceSchedule | None:
-        """The schedule in force on a day (UTC); None when the model has no price, and so may not be called."""
+        """Returns the schedule in force on a day (UTC), or None if the model has no price and may not be called."""
         return max(
             (schedule for schedule in self.schedules if schedule.effective_date <= day),
             key=lambda schedule: (schedule.effective_date, schedule.version),
@@ -146,7 +152,7 @@ class Model(_Entry):
 
 
 class Catalog(_Entry):
-    """Providers and models, each name unique."""
+    """Providers and models. Each name is unique."""
 
     version: Literal[1] = 1
     providers: tuple[Provider, ...]
@@ -160,7 +166,7 @@ class Catalog(_Entry):
         for model in self.models:
             provider = providers.get(model.provider)
             if provider is None:
-                raise ValueError(f"model {model.name}: provider {model.provider} is not in the catalogue")
+                raise ValueError(f"model {model.name}: provider {model.provider} is not in the catalog")
             missing = {endpoint.dialect for endpoint in model.endpoints} - provider.dialects.keys()
             if missing:
                 raise ValueError(
@@ -173,12 +179,12 @@ def _refuse_repeats(kind: str, names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise ValueError(f"{kind} {name} stands twice in the catalogue")
+            raise ValueError(f"{kind} {name} appears twice in the catalog")
         seen.add(name)
 
 
 def load_catalog(path: Path) -> Catalog:
-    """Reads and validates a catalogue file.
+    """Reads and validates a catalog file.
 
     Raises:
         CatalogError: the file is missing, is not YAML, or breaks a rule.
@@ -199,13 +205,13 @@ def load_catalog(path: Path) -> Catalog:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a repeated key, of which YAML would silently take the last: two prices are none."""
+    """Refuses a repeated key, because YAML would silently use the last of two prices."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:  # noqa: FBT001, FBT002
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
                 if key.value in seen:
-                    raise yaml.constructor.ConstructorError(None, None, f"{key.value} stands twice", key.start_mark)
+                    raise yaml.constructor.ConstructorError(None, None, f"{key.value} appears twice", key.start_mark)
                 seen.add(key.value)
         return super().construct_mapping(node, deep)

@@ -1,15 +1,15 @@
-"""One pricing function for every call, streamed or not, and the estimate a hold is placed for."""
+"""The pricing of every call, streamed or not, and the estimate that a hold reserves."""
 
 from gateway_core.model.catalog.entries import Model, Prices, PriceSchedule
 from gateway_core.model.catalog.token_usage import TokenUsage
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.money import charge_nano_credits
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 
 
 @record(frozen=True, slots=True)
 class ChargeLine:
-    """One token category of a charge: the only place where rounding happens."""
+    """One token category of a charge. Rounding happens only here."""
 
     category: str
     token_count: int
@@ -19,7 +19,7 @@ class ChargeLine:
 
 @record(frozen=True, slots=True)
 class Estimate:
-    """What a hold reserves: token counts and their price."""
+    """What a hold reserves: numbers of tokens and their price in nano-credits."""
 
     input_tokens: int
     output_tokens: int
@@ -27,7 +27,7 @@ class Estimate:
 
 
 def charge_lines(usage: TokenUsage, schedule: PriceSchedule) -> tuple[ChargeLine, ...]:
-    """The charge of a call, a line for each category that has tokens. The charge is the sum of its lines."""
+    """Returns the charge of a call: a line for each category that has tokens. The charge is the sum of its lines."""
     prices = schedule.prices_for(usage.total_input)
     return tuple(
         ChargeLine(category, token_count, price, charge_nano_credits(token_count, price))
@@ -37,17 +37,17 @@ def charge_lines(usage: TokenUsage, schedule: PriceSchedule) -> tuple[ChargeLine
 
 
 def total_nano_credits(lines: tuple[ChargeLine, ...]) -> int:
-    """The charge."""
+    """Returns the charge: the sum of its lines."""
     return sum(line.amount_nano_credits for line in lines)
 
 
 def prices_by_category(prices: Prices) -> dict[str, int]:
-    """Nano-credits per million tokens of every category, those without a price of their own included."""
+    """Returns nano-credits per million tokens for every category, including those that inherit their price."""
     return {category: price for category, _, price in _priced(TokenUsage(), prices)}
 
 
 def _priced(usage: TokenUsage, prices: Prices) -> tuple[tuple[str, int, int], ...]:
-    """Category, count, price. A category without a price of its own costs what the category it refines costs."""
+    """Yields category, token count and price. A category without a price costs what its base category costs."""
     write_5m = prices.input if prices.cache_write_5m is None else prices.cache_write_5m
     return (
         ("input", usage.input, prices.input),
@@ -69,31 +69,32 @@ def estimate(
     output_limit: int | None,
     choices: int,
 ) -> Estimate:
-    """The most a call is expected to cost.
+    """Returns the most that a call is expected to cost.
 
     Args:
         model: the model called.
-        schedule: its prices in force.
-        endpoint: the operation; one call of embeddings may carry many inputs, each as large as the context window.
-        body_bytes: size of the request body; a text token is at least one byte.
+        schedule: the model's prices in force.
+        endpoint: the operation. One call of embeddings may carry many inputs, each as large as the context window.
+        body_bytes: size of the request body. A text token is at least one byte.
         bytes_per_token: 1 in strict mode, 4 in balanced mode.
-        output_limit: the caller's own limit per choice; None takes the model's default reserve. Never above the model's maximum.
-        choices: answers asked for.
+        output_limit: the caller's limit per choice, capped at the model's maximum. None uses the model's default
+            reserve.
+        choices: number of answers that the caller asks for.
     """
     input_tokens = -(-body_bytes // bytes_per_token)
     if endpoint is not Endpoint.EMBEDDINGS:
         input_tokens = min(input_tokens, model.context_window_tokens)
     per_choice = model.default_output_reserve_tokens if output_limit is None else output_limit
     output_tokens = min(per_choice, model.max_output_tokens) * choices
-    # The input may turn out to be anything up to the estimate, so it may be priced on either side of a threshold.
+    # The actual input may be anything up to the estimate, so either side of a long-context threshold may apply.
     below, above = schedule.prices_for(0), schedule.prices_for(input_tokens)
-    amount = _dearest(below, input_tokens, output_tokens)
+    amount = _highest_price(below, input_tokens, output_tokens)
     if above is not below:
-        amount = max(amount, _dearest(above, input_tokens, output_tokens))
+        amount = max(amount, _highest_price(above, input_tokens, output_tokens))
     return Estimate(input_tokens, output_tokens, amount)
 
 
-def _dearest(prices: Prices, input_tokens: int, output_tokens: int) -> int:
-    """The price if every token falls into the dearest category of its side."""
-    dearest_input, dearest_output = prices.dearest
-    return charge_nano_credits(input_tokens, dearest_input) + charge_nano_credits(output_tokens, dearest_output)
+def _highest_price(prices: Prices, input_tokens: int, output_tokens: int) -> int:
+    """Returns the price if every token falls into the most expensive category of its side."""
+    input_price, output_price = prices.dearest
+    return charge_nano_credits(input_tokens, input_price) + charge_nano_credits(output_tokens, output_price)

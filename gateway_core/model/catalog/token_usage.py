@@ -1,11 +1,11 @@
-"""What a call is charged for: disjoint token counts by category."""
+"""Token counts by category, as a call is charged for them."""
 
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 
 
 @record(frozen=True, slots=True)
 class TokenUsage:
-    """Disjoint token counts; their sum is everything the provider counted. `output_reasoning` is not part of `output`."""
+    """Disjoint token counts. Their sum is everything the provider counted; `output` excludes `output_reasoning`."""
 
     input: int = 0
     cache_read: int = 0
@@ -16,10 +16,10 @@ class TokenUsage:
 
     @property
     def total_input(self) -> int:
-        """All input-side tokens."""
+        """The number of all input tokens."""
         return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
 
     @property
     def total_output(self) -> int:
-        """All output-side tokens."""
+        """The number of all output tokens."""
         return self.output + self.output_reasoning

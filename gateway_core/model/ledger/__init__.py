@@ -1,1 +1,1 @@
-"""Double entry."""
+"""Double-entry accounting."""

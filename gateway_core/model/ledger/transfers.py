@@ -2,11 +2,11 @@
 
 import enum
 
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 
 
 class Account(enum.StrEnum):
-    """The accounts of an organization."""
+    """The ledger accounts of an organization."""
 
     CREDIT_POOL = "CREDIT_POOL"
     USAGE = "USAGE"
@@ -15,7 +15,7 @@ class Account(enum.StrEnum):
 
 
 class TransferKind(enum.StrEnum):
-    """Why money moves. Which accounts a kind may touch is enforced by the database."""
+    """Why credit moves. The database enforces which accounts each kind may touch."""
 
     TOP_UP = "TOP_UP"
     USAGE = "USAGE"
@@ -35,21 +35,21 @@ class Transfer:
     idempotency_key: str
     """Unique in the organization; posting the same transfer again changes nothing."""
     actor: str
-    """Who causes it: a user, or a service."""
+    """The user or the service that causes it."""
     reason: str = ""
     hold_id: str | None = None
     corrects_sequence: int | None = None
 
     @property
     def pool_delta_nano_credits(self) -> int:
-        """By how much the organization's credit grows."""
+        """By how many nano-credits the organization's credit grows."""
         if self.credit_account is Account.CREDIT_POOL:
             return self.amount_nano_credits
         return -self.amount_nano_credits if self.debit_account is Account.CREDIT_POOL else 0
 
 
 def usage_transfer(hold_id: str, charge_nano_credits: int) -> Transfer:
-    """What a call costs, from the credit pool to usage."""
+    """Returns the transfer that charges a call, from the credit pool to usage."""
     return Transfer(
         TransferKind.USAGE,
         debit_account=Account.CREDIT_POOL,
@@ -62,18 +62,18 @@ def usage_transfer(hold_id: str, charge_nano_credits: int) -> Transfer:
 
 
 def usage_correction(hold_id: str, delta_nano_credits: int, corrects_sequence: int | None) -> Transfer:
-    """What a call costs more, or with a negative amount less, than its expired hold was charged. The amount is not zero.
+    """Returns the transfer that corrects the charge of an expired hold to the actual price of its call.
 
     Args:
         hold_id: the hold.
-        delta_nano_credits: the difference.
-        corrects_sequence: the number of the charge that is corrected; None where nothing had been charged.
+        delta_nano_credits: actual price minus charge; positive if the call costs more. Not zero.
+        corrects_sequence: the sequence number of the charge to correct; None if nothing was charged.
     """
-    dearer = delta_nano_credits > 0
+    costs_more = delta_nano_credits > 0
     return Transfer(
         TransferKind.CORRECTION,
-        debit_account=Account.CREDIT_POOL if dearer else Account.USAGE,
-        credit_account=Account.USAGE if dearer else Account.CREDIT_POOL,
+        debit_account=Account.CREDIT_POOL if costs_more else Account.USAGE,
+        credit_account=Account.USAGE if costs_more else Account.CREDIT_POOL,
         amount_nano_credits=abs(delta_nano_credits),
         idempotency_key=f"correction:{hold_id}",
         actor="usage_service",
@@ -83,7 +83,7 @@ def usage_correction(hold_id: str, delta_nano_credits: int, corrects_sequence: i
 
 
 def top_up(amount_nano_credits: int, *, idempotency_key: str, actor: str, reason: str) -> Transfer:
-    """Credit that was bought."""
+    """Returns the transfer of credit that the organization bought."""
     return Transfer(
         TransferKind.TOP_UP,
         debit_account=Account.TOP_UPS,
@@ -96,7 +96,7 @@ def top_up(amount_nano_credits: int, *, idempotency_key: str, actor: str, reason
 
 
 def adjustment(amount_nano_credits: int, *, idempotency_key: str, actor: str, reason: str) -> Transfer:
-    """Credit given without payment, or, with a negative amount, taken away. The amount is not zero."""
+    """Returns the transfer that grants credit without payment, or withdraws it if the amount is negative. Not zero."""
     gives = amount_nano_credits > 0
     return Transfer(
         TransferKind.ADJUSTMENT,
@@ -110,7 +110,7 @@ def adjustment(amount_nano_credits: int, *, idempotency_key: str, actor: str, re
 
 
 def refund(amount_nano_credits: int, *, idempotency_key: str, actor: str, reason: str) -> Transfer:
-    """Credit that was bought and is paid back."""
+    """Returns the transfer of bought credit that is paid back."""
     return Transfer(
         TransferKind.REFUND,
         debit_account=Account.CREDIT_POOL,

@@ -1,4 +1,4 @@
-"""Networks that calls with a key may come from: CIDRs of either version of IP."""
+"""The networks that calls with a key may come from: IPv4 and IPv6 CIDRs."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -12,19 +12,19 @@ _SHOWN_CHARACTERS: Final = 60
 
 
 class InvalidNetworkError(ValueError):
-    """An entry is no network, or there are too many; the message names the entry."""
+    """An entry is not a network, or there are too many entries. The message names the entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddressList:
-    """Networks ready for use."""
+    """Parsed networks."""
 
     networks: tuple[_Network, ...]
 
     def allows(self, address: str) -> bool:
-        """Whether an address lies in one of the networks. A text that is no address lies in none.
+        """Returns whether an address is in one of the networks. Text that is not an address is in none.
 
-        An IPv4 address that a socket of both versions shows as `::ffff:192.0.2.1` is the IPv4 address.
+        An IPv4-mapped IPv6 address such as `::ffff:192.0.2.1` counts as the IPv4 address.
         """
         try:
             parsed = ipaddress.ip_address(address)
@@ -35,22 +35,23 @@ class AddressList:
 
 
 def parse_networks(entries: Iterable[str]) -> AddressList:
-    """The list of these networks; an address alone is the network of that address.
+    """Parses networks. An address without a prefix length is the network of that one address.
 
     Raises:
-        InvalidNetworkError: see there; also for `192.0.2.1/24`, which says two things.
+        InvalidNetworkError: an entry is not a network or sets host bits (`192.0.2.1/24`), or there are too many
+            entries.
     """
     listed = list(entries)
     if len(listed) > MAX_NETWORKS:
-        raise InvalidNetworkError(f"an IP allow-list has at most {MAX_NETWORKS} networks, this one has {len(listed)}")
+        raise InvalidNetworkError(f"an IP allow list has at most {MAX_NETWORKS} networks, this one has {len(listed)}")
     return AddressList(tuple(_network(entry) for entry in listed))
 
 
 def _network(entry: str) -> _Network:
     shown = repr(entry[:_SHOWN_CHARACTERS])
     if "%" in entry:
-        raise InvalidNetworkError(f"{shown} has a zone, which is the name of an interface: leave it out")
+        raise InvalidNetworkError(f"{shown} has a zone, which names a network interface: remove it")
     try:
         return ipaddress.ip_network(entry)
     except ValueError as error:
-        raise InvalidNetworkError(f"{shown} is no network: write '192.0.2.0/24' or '2001:db8::/32'") from error
+        raise InvalidNetworkError(f"{shown} is not a network: write '192.0.2.0/24' or '2001:db8::/32'") from error

@@ -1,4 +1,4 @@
-"""Budget counters: a scope in one period of its cycle."""
+"""Budget counters: what a scope spends in one period of its cycle."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,16 +10,16 @@ from gateway_core.model.organization.scopes import Scope, ScopeKind
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """One budget counter: a scope in one period of its cycle. Identifies the same row in PostgreSQL and the same hash in Redis."""
+    """A scope in one period of its cycle. It identifies one row in PostgreSQL and one hash in Redis."""
 
     kind: ScopeKind
     scope_id: str
     cycle: Cycle
     cycle_start_epoch_s: int
     revision: int = 0
-    """Grows whenever the scope's cycle or time zone is changed: a counter that was not kept up in between is never reused."""
+    """Grows when the scope's cycle or time zone changes, so an outdated counter is never reused."""
     _text: str = field(init=False, compare=False, repr=False)
-    """Written once: a counter is named several times for every call."""
+    """Encoded once, because every call encodes its counters several times."""
 
     def __post_init__(self) -> None:
         text = f"{self.kind}:{self.scope_id}:{self.cycle}:{self.cycle_start_epoch_s}:{self.revision}"
@@ -27,17 +27,17 @@ class Counter:
 
     @property
     def scope(self) -> Scope:
-        """What the counter counts for."""
+        """The scope whose spending it counts."""
         return Scope(self.kind, self.scope_id)
 
     def encode(self) -> str:
-        """`kind:id:cycle:start:revision`; injective because ids hold no colon (`ids.is_valid_id`)."""
+        """Returns `kind:id:cycle:start:revision`. It is injective, because ids contain no colon (`ids.is_valid_id`)."""
         return self._text
 
     @classmethod
     @lru_cache(maxsize=65_536)
     def decode(cls, text: str) -> "Counter":
-        """Inverse of `encode`. Remembered: the calls of an organization carry the same few counters.
+        """Inverse of `encode`. Cached, because the calls of an organization share the same few counters.
 
         Raises:
             ValueError: the text is not an encoded counter.
@@ -47,5 +47,5 @@ class Counter:
 
 
 def encoded_counters(counters: Iterable[Counter]) -> str:
-    """Counters of a hold, encoded, separated by blanks."""
+    """Returns the encoded counters of a hold, separated by spaces."""
     return " ".join([counter.encode() for counter in counters])

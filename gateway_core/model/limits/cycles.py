@@ -1,7 +1,7 @@
-"""Reset cycles: calendar periods in an organization's time zone, half-open, tiling time without gap or overlap.
+"""Reset cycles: calendar periods in an organization's time zone. Half-open periods tile time without gaps or overlaps.
 
-The cycle in which a hold was placed owns its charge. A period starts at local midnight; where a zone skips midnight on the
-day it changes its clocks, the period starts at the first instant of that local day.
+The period in which a hold was placed owns its charge. A period starts at local midnight. If a zone skips midnight when
+it changes its clocks, the period starts at the first instant of that local day.
 """
 
 import enum
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 
 class Cycle(enum.StrEnum):
-    """How often a budget starts anew."""
+    """How often a budget resets."""
 
     NEVER = "NEVER"
     DAILY = "DAILY"
@@ -22,13 +22,13 @@ class Cycle(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Half-open interval `[start, end)` in whole seconds since the epoch; `end_epoch_s` is None for a period that never ends."""
+    """A half-open interval `[start, end)` in whole seconds since the epoch. `end_epoch_s` is None if it never ends."""
 
     start_epoch_s: int
     end_epoch_s: int | None
 
     def contains(self, instant_epoch_s: float) -> bool:
-        """Whether the instant lies in the period."""
+        """Returns whether the instant is in the period."""
         return self.start_epoch_s <= instant_epoch_s and (
             self.end_epoch_s is None or instant_epoch_s < self.end_epoch_s
         )
@@ -38,15 +38,19 @@ FOREVER = Period(0, None)
 
 
 def period_at(cycle: Cycle, zone: ZoneInfo, instant_epoch_s: float) -> Period:
-    """The period of `cycle` that contains the instant, in the calendar of `zone`. Weeks start on Monday (ISO 8601)."""
+    """Returns the period of `cycle` that contains the instant, in the calendar of `zone`.
+
+    Weeks start on Monday (ISO 8601).
+    """
     if cycle is Cycle.NEVER:
         return FOREVER
-    # Whole seconds: the conversion rounds to microseconds, and up to a midnight that has not come yet.
+    # Whole seconds only: the conversion rounds to microseconds, and could round up to the next midnight.
     today = datetime.fromtimestamp(math.floor(instant_epoch_s), zone).date()
     first = _first_day(cycle, today)
     period = Period(_day_start(first, zone), _day_start(_next_first_day(cycle, first), zone))
     if period.end_epoch_s is not None and instant_epoch_s >= period.end_epoch_s:
-        # A zone that sets its clocks back over midnight repeats a local date: the later pass belongs to the next period.
+        # A zone that sets its clocks back over midnight repeats a local date. The second pass belongs to the next
+        # period.
         return period_at(cycle, zone, _noon(_next_first_day(cycle, first), zone))
     return period
 
@@ -70,21 +74,22 @@ def _noon(day: date, zone: ZoneInfo) -> float:
 
 
 def _day_start(day: date, zone: ZoneInfo) -> int:
-    """First instant of the local day. fold=0 reads a repeated midnight as its first pass and a skipped one as the jump itself.
+    """Returns the first instant of the local day.
 
-    So a day that a zone skipped as a whole (Samoa: 2011-12-30) is empty and starts where the next one does.
+    fold=0 reads a repeated midnight as its first pass, and a skipped one as the jump itself. So a day that a zone
+    skipped entirely (Samoa: 2011-12-30) is empty and starts where the next one does.
     """
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
 
 
 class PeriodClock:
-    """`period_at` with a memory: calendar arithmetic once per cycle and zone, not once per call."""
+    """`period_at` with a cache: it does calendar arithmetic once per cycle and zone instead of once per call."""
 
     def __init__(self) -> None:
         self._periods: dict[tuple[Cycle, str], Period] = {}
 
     def period_at(self, cycle: Cycle, zone: ZoneInfo, instant_epoch_s: float) -> Period:
-        """The same as the function of this name."""
+        """Returns the same as the module's `period_at`."""
         if cycle is Cycle.NEVER:
             return FOREVER
         key = (cycle, zone.key)

@@ -1,4 +1,4 @@
-"""A guardrail: every limit of one scope."""
+"""A guardrail: all limits of one scope."""
 
 import enum
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from gateway_core.model.organization.scopes import Scope
 
 
 class GuardrailMode(enum.StrEnum):
-    """Whether a guardrail refuses, or only counts what it would have refused."""
+    """Whether a guardrail refuses calls, or only counts those it would refuse."""
 
     ENFORCE = "ENFORCE"
     SHADOW = "SHADOW"
@@ -18,23 +18,23 @@ class GuardrailMode(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RateRule:
-    """A limit of other spans than a minute, or of some models: they count together."""
+    """A rate limit for another window than a minute or for some models. The models it covers count together."""
 
     models: str
-    """An entry of a whitelist; empty for all models."""
+    """A whitelist entry; empty for all models."""
     unit: RateUnit
     requests: int | None = None
     tokens: int | None = None
-    """Only per minute."""
+    """Only with the unit MINUTE."""
 
     def covers(self, model: str, provider: str) -> bool:
-        """Whether calls of a model count. Both names are the catalogue's."""
+        """Returns whether calls of a model count. Both names are those of the catalog."""
         return not self.models or compile_stored([self.models]).allows(model, provider)
 
 
 @dataclass(frozen=True, slots=True)
 class Guardrail:
-    """What limits one scope; None does not limit."""
+    """The limits of one scope. None means unlimited."""
 
     scope: Scope
     budget_nano_credits: int | None = None
@@ -45,14 +45,14 @@ class Guardrail:
     mode: GuardrailMode = GuardrailMode.ENFORCE
     tokens_per_minute: int | None = None
     concurrency_limit: int | None = None
-    """Calls at once."""
+    """The maximum number of concurrent calls."""
     rate_rules: tuple[RateRule, ...] = ()
 
     @property
     def is_shadow(self) -> bool:
-        """Whether it lets pass what it would refuse."""
+        """Whether it admits the calls that it would refuse."""
         return self.mode is GuardrailMode.SHADOW
 
     def allows(self, model: str, provider: str) -> bool:
-        """Whether its whitelist, if it has one, allows a model."""
+        """Returns whether its whitelist allows the model; True without a whitelist."""
         return self.model_whitelist is None or self.model_whitelist.allows(model, provider)

@@ -1,11 +1,11 @@
-"""Model whitelists: exact public names, prefixes that end at a slash, and provider classes.
+"""Model whitelists: exact public names, prefixes that end at a slash, and providers.
 
-    openai/gpt-4o-mini    the model of exactly this public name
+    openai/gpt-4o-mini    the model with exactly this public name
     openai/*              every model whose name begins with `openai/`
     provider:openai       every model that this provider serves, whatever its name
 
-A prefix ends at a segment boundary by its shape: `openai/*` never allows `openaix/gpt`. A public name may hold a colon, so
-that a model named `provider:x` could not be listed by its name: the word before the colon always means a provider.
+A prefix always ends at a segment boundary, so `openai/*` never allows `openaix/gpt`. A public name may contain a colon,
+but the prefix `provider:` always means a provider: a model named `provider:x` cannot be listed by its name.
 """
 
 import re
@@ -24,23 +24,23 @@ _SHOWN_CHARACTERS: Final = 60
 
 
 class InvalidWhitelistError(ValueError):
-    """An entry is not of the grammar, or there are too many; the message names the entry and says what to write."""
+    """An entry is malformed, or there are too many entries. The message names the entry and says what to write."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelWhitelist:
-    """A whitelist ready for use: a look-up for each kind of entry, however many there are."""
+    """A parsed whitelist. It has one lookup for each kind of entry, however many entries there are."""
 
     names: frozenset[str] = frozenset()
     prefixes: frozenset[str] = frozenset()
-    """Each with its slash at the end."""
+    """Each prefix, including its final slash."""
     providers: frozenset[str] = frozenset()
 
     def allows(self, model: str, provider: str) -> bool:
-        """Whether a call of a model may pass.
+        """Returns whether the model may be called.
 
         Args:
-            model: its public name in the catalogue, with every alias resolved.
+            model: its public name in the catalog, with every alias resolved.
             provider: the name of the provider that serves it.
         """
         return (
@@ -51,10 +51,10 @@ class ModelWhitelist:
 
 
 def parse_whitelist(entries: Iterable[str]) -> ModelWhitelist:
-    """The whitelist of these entries.
+    """Parses a whitelist. One bad entry rejects the whole list.
 
     Raises:
-        InvalidWhitelistError: see there. Nothing of a bad list is used.
+        InvalidWhitelistError: an entry is malformed, or there are too many entries.
     """
     listed = list(entries)
     if len(listed) > MAX_ENTRIES:
@@ -72,7 +72,7 @@ def parse_whitelist(entries: Iterable[str]) -> ModelWhitelist:
 
 
 def compile_stored(entries: Iterable[str]) -> ModelWhitelist:
-    """The whitelist of entries that were stored before: one that is not of the grammar allows nothing, the others stand."""
+    """Parses stored entries. A malformed entry allows nothing; the others remain in force."""
     good = []
     for entry in entries:
         try:
@@ -84,10 +84,11 @@ def compile_stored(entries: Iterable[str]) -> ModelWhitelist:
 
 
 def is_subset(child: ModelWhitelist | None, parent: ModelWhitelist | None) -> bool:
-    """Whether the child allows nothing that the parent does not, whatever the catalogue holds; None allows everything.
+    """Returns whether the child allows nothing that the parent forbids, whatever the catalog holds. None allows
+    everything.
 
-    A name or prefix may belong to any provider, and a provider may serve any name: so only like covers like, and a prefix
-    covers the names and prefixes below it. Exact for this meaning.
+    A name or prefix may belong to any provider, and a provider may serve any name. So only a provider covers a
+    provider, and only a name or a prefix covers names and prefixes. The result is exact.
     """
     if parent is None:
         return True
@@ -105,7 +106,10 @@ def _is_below(name: str, parent: ModelWhitelist) -> bool:
 
 
 def _prefixes_of(name: str) -> Iterable[str]:
-    """`a/`, `a/b/` of `a/b/c`. A prefix has something behind it: `a/` alone is below nothing but what `a/b` is."""
+    """Yields `a/` and `a/b/` for `a/b/c`.
+
+    A prefix must be followed by something: `a/` alone is not below the prefix `a/`.
+    """
     position = name.find("/")
     while 0 <= position < len(name) - 1:
         yield name[: position + 1]
@@ -118,13 +122,15 @@ def _check(entry: str) -> None:
         raise InvalidWhitelistError(f"the whitelist entry {shown} is longer than {MAX_ENTRY_BYTES} bytes")
     if entry.startswith(_PROVIDER):
         if not _SLUG.fullmatch(entry.removeprefix(_PROVIDER)):
-            raise InvalidWhitelistError(f"the whitelist entry {shown} names no provider: write 'provider:openai'")
+            raise InvalidWhitelistError(
+                f"the whitelist entry {shown} does not name a provider: write 'provider:openai'"
+            )
     elif "*" in entry:
         if not entry.endswith(_PREFIX_END) or not _NAME.fullmatch(entry[: -len(_PREFIX_END)]):
             raise InvalidWhitelistError(
-                f"the whitelist entry {shown} is no prefix: one '*' may stand at the end, behind a slash, as in 'openai/*'"
+                f"the whitelist entry {shown} is not a prefix: write one '*' at the end, after a slash, as in 'openai/*'"
             )
     elif not _NAME.fullmatch(entry):
         raise InvalidWhitelistError(
-            f"the whitelist entry {shown} is no model name: write 'gpt-4o', 'openai/gpt-4o', 'openai/*' or 'provider:openai'"
+            f"the whitelist entry {shown} is not a model name: write 'gpt-4o', 'openai/gpt-4o', 'openai/*' or 'provider:openai'"
         )

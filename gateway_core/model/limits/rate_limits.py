@@ -1,9 +1,9 @@
-"""Rate limits: what is counted, for whom, and what a caller is told about it.
+"""Rate limits: what is counted, for whom, and what is reported to the caller.
 
-A limit holds over a sliding window: in no span of its length, wherever it begins, are more requests admitted than it allows.
-Time is cut into `SLICES_PER_WINDOW` slices to a window, and an admitted request counts until the whole slice it fell into has
-left the window. So a place is given back between one window and one window and a slice (1/64 of it) after it was taken: the
-count is never too generous, and too strict by at most one slice.
+A limit holds over a sliding window: no span of the window's length, wherever it begins, admits more requests than the
+limit. A window is divided into `SLICES_PER_WINDOW` slices. An admitted request counts until its whole slice has left
+the window. So its place is free again between one window and one window plus one slice (1/64 of it) after it was taken.
+The limit is never too lenient, and too strict by at most one slice.
 """
 
 import enum
@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import quote
 
 from gateway_core.model.organization.scopes import Scope
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 
 SLICES_PER_WINDOW: Final = 64
 MAX_ID_BYTES: Final = 256
@@ -21,8 +21,9 @@ _US_PER_S: Final = 1_000_000
 
 
 class RateUnit(enum.Enum):
-    """The windows a limit may have; the value is their length in seconds. Months have 30 days and years 365, as in
-    envoyproxy/ratelimit.
+    """The windows that a limit may have. The value is their length in seconds.
+
+    A month has 30 days and a year 365, as in envoyproxy/ratelimit.
     """
 
     SECOND = 1
@@ -34,21 +35,21 @@ class RateUnit(enum.Enum):
 
     @property
     def slice_us(self) -> int:
-        """Length of a slice in microseconds; exact for every unit."""
+        """The length of a slice in microseconds. Exact for every unit."""
         return self.value * _US_PER_S // SLICES_PER_WINDOW
 
 
 @dataclass(frozen=True, slots=True)
 class RateCounter:
-    """What one limit counts. The limit itself comes with every call, so a changed limit works at once in both directions."""
+    """What one limit counts. The limit itself comes with every call, so a changed limit takes effect immediately."""
 
     organization: str
     scope: Scope
     unit: RateUnit
     models: str = ""
-    """An entry of a whitelist whose models are counted together; empty for all."""
+    """A whitelist entry whose models are counted together; empty for all models."""
     _key: str = field(init=False, compare=False, repr=False)
-    """Written once: a counter is remembered for all calls of a key."""
+    """Computed once, because a counter is cached for all calls of a key."""
 
     def __post_init__(self) -> None:
         organization = quote(self.organization, safe="")
@@ -58,23 +59,26 @@ class RateCounter:
 
     @property
     def owner(self) -> str:
-        """Whose counters share a slot of a cluster: the tag of the key."""
+        """The hash tag of the key: all counters of an organization share a slot of a Redis Cluster."""
         return quote(self.organization, safe="")
 
     @property
     def subject(self) -> str:
-        """Whom it limits, for people."""
+        """The limited scope, as messages name it."""
         models = f" for {self.models}" if self.models else ""
         return f"{self.scope.kind.replace('_', ' ')} {self.scope.scope_id}{models}"
 
     def key(self) -> str:
-        """The Redis key. Injective whatever the ids contain: percent-encoding leaves no colon or brace inside a part."""
+        """Returns the Redis key.
+
+        It is injective for any ids: percent-encoding leaves no colon or brace inside a part.
+        """
         return self._key
 
 
 @dataclass(frozen=True, slots=True)
 class RuleCounter:
-    """What a rule of another domain than the gateway's own counts: calls with exactly these entries."""
+    """What a rule of another domain than the gateway's counts: calls with exactly these entries."""
 
     domain: str
     entries: tuple[tuple[str, str], ...]
@@ -82,16 +86,16 @@ class RuleCounter:
 
     @property
     def owner(self) -> str:
-        """Whose counters share a slot of a cluster: the tag of the key. It holds a colon, which no organization's does."""
+        """The hash tag of the key. It contains a colon, so it never equals the tag of an organization."""
         return f"{quote(self.domain, safe='')}:rules"
 
     @property
     def subject(self) -> str:
-        """Whom it limits, for people."""
+        """The limited entries, as messages name them."""
         return ", ".join(f"{key} {value}" for key, value in self.entries)
 
     def key(self) -> str:
-        """The Redis key. The two kinds of counters are never one: their tags differ."""
+        """Returns the Redis key. It never equals the key of a `RateCounter`, because their hash tags differ."""
         entries = "&".join(f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in self.entries)
         return f"mr:{{{self.owner}}}:r:{entries}:{self.unit.name}"
 
@@ -101,35 +105,35 @@ Counted = RateCounter | RuleCounter
 
 @record(frozen=True, slots=True)
 class Demand:
-    """What one call asks of one counter."""
+    """What one call requires of one counter."""
 
     counter: Counted
     limit: int
-    """Requests per window; 0 lets nothing pass."""
+    """Requests per window; 0 admits none."""
     hits: int
-    """Requests the call counts as; 0 only asks."""
+    """The number of requests that the call counts as; 0 only queries the counter."""
     shadow: bool = False
-    """Whether it counts what it would refuse, and lets it pass."""
+    """Whether the counter only counts what it would refuse."""
 
 
 @record(frozen=True, slots=True)
 class CounterState:
-    """How a demand fared. All demands of a call pass together or not at all."""
+    """The result of a demand. All demands of a call pass together, or none does."""
 
     demand: Demand
     fits: bool
     remaining: int
-    """Requests left in the window, this call's included if it was admitted."""
+    """Requests left in the window. If the call was admitted, its own are already subtracted."""
     wait_us: int | None
-    """How long until the demand would fit, if nothing else is admitted: 0 when it fits, None when it never will."""
+    """Microseconds until the demand would fit if no other call is admitted. 0 if it fits; None if it never will."""
     reset_us: int
-    """How long until the whole limit is free again."""
+    """Microseconds until the whole limit is free again."""
 
 
 def merge_demands(demands: Iterable[Demand]) -> list[Demand]:
-    """One demand for each counter: the sum of the hits under the lowest limit.
+    """Merges the demands on each counter into one: the sum of the hits under the lowest limit.
 
-    Two demands on one counter would each take the other's place for free.
+    Separate demands on one counter would not see each other's hits.
     """
     merged: dict[Counted, Demand] = {}
     for demand in demands:
@@ -148,7 +152,10 @@ def merge_demands(demands: Iterable[Demand]) -> list[Demand]:
 
 
 def tightest(states: Sequence[CounterState]) -> CounterState:
-    """The state a caller is told about: of those that refused, the one to wait longest for; else the one with the least left."""
+    """Returns the state to report to the caller.
+
+    It is the refused one with the longest wait; if none is refused, the one with the least left.
+    """
     refused = [state for state in states if not state.fits]
     if refused:
         return max(refused, key=lambda state: float("inf") if state.wait_us is None else state.wait_us)
@@ -156,27 +163,28 @@ def tightest(states: Sequence[CounterState]) -> CounterState:
 
 
 def retry_after_s(states: Sequence[CounterState]) -> int | None:
-    """Whole seconds after which the call would pass, at least 1; None when it never will. For a refused call."""
+    """Returns whole seconds, at least 1, after which a refused call would pass; None if it never will."""
     wait_us = tightest(states).wait_us
     return None if wait_us is None else max(1, -(-wait_us // _US_PER_S))
 
 
 def refusal_message(states: Sequence[CounterState]) -> str:
-    """What the caller reads: whose limit, which, and when to come back."""
+    """Returns the message for the caller: the limited scope, the limit, and when to retry."""
     state = tightest(states)
     limit = state.demand.limit
     counter = state.demand.counter
     rate = f"{limit} request{'' if limit == 1 else 's'} per {counter.unit.name.lower()}"
     seconds = retry_after_s(states)
     if seconds is None:
-        return (
-            f"The rate limit of {counter.subject} is {rate}, which this call can never meet. Ask an admin to raise it."
-        )
+        return f"The rate limit of {counter.subject} is {rate}, so this call can never pass. Ask an admin to raise the limit."
     return f"The rate limit of {counter.subject} is {rate}. Try again in {seconds} second{'' if seconds == 1 else 's'}."
 
 
 def format_duration(duration_us: int) -> str:
-    """A duration as OpenAI's rate limit headers write it, to the millisecond, rounded up: `250ms`, `12.5s`, `1m30s`, `6m0s`."""
+    """Formats a duration as OpenAI's rate limit headers do, rounded up to milliseconds.
+
+    Examples: `250ms`, `12.5s`, `1m30s`, `6m0s`.
+    """
     total_ms = -(-duration_us // 1_000)
     if total_ms < 1_000:
         return f"{total_ms}ms"

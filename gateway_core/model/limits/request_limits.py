@@ -1,4 +1,4 @@
-"""Limits of requests as they travel with a call: authz_service finds them, ratelimit_service counts by them."""
+"""Request limits as they travel with a call. authz_service determines them, and ratelimit_service enforces them."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,36 +10,39 @@ from gateway_core.model.limits.rate_limits import Demand, RateCounter, RateUnit
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 
 _PARTS: Final = 4
-"""Without models."""
+"""The number of parts of an encoded limit without models."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """A limit of requests of one scope."""
+    """A request limit of one scope."""
 
     scope: Scope
     unit: RateUnit
     limit: int
     """Requests per window."""
     shadow: bool = False
-    """Whether it counts what it would refuse, and lets it pass."""
+    """Whether the limit only counts what it would refuse."""
     models: str = ""
-    """An entry of a whitelist whose models are counted together; empty for all."""
+    """A whitelist entry whose models are counted together; empty for all models."""
 
     def counter(self, organization: str) -> RateCounter:
-        """What it counts."""
+        """Returns the counter of the limit."""
         return RateCounter(organization, self.scope, self.unit, self.models)
 
 
 def demands_of(limits: Iterable[RateLimit], organization: str) -> tuple[Demand, ...]:
-    """What one call demands of the counters of its limits."""
+    """Returns what one call requires of the counters of its limits."""
     return tuple(Demand(limit.counter(organization), limit.limit, 1, shadow=limit.shadow) for limit in limits)
 
 
 def rate_limits_of(
     guardrails: Iterable[Guardrail], covers: Callable[[RateRule], bool] = lambda _: True
 ) -> tuple[RateLimit, ...]:
-    """The limits of requests above a call, in the order of their guardrails; of rules those that cover the call's model."""
+    """Returns the request limits above a call, in the order of their guardrails.
+
+    `covers` selects the rules that apply.
+    """
     return tuple(limit for rail in guardrails for limit in _limits_of(rail, covers))
 
 
@@ -52,9 +55,9 @@ def _limits_of(rail: Guardrail, covers: Callable[[RateRule], bool]) -> Iterable[
 
 
 def encode_limits(limits: Iterable[RateLimit]) -> str:
-    """`kind:id:unit:limit` or `kind:id:unit:limit:models` of each, separated by spaces, a limit in shadow mode behind an `s`.
+    """Returns `kind:id:unit:limit` or `kind:id:unit:limit:models` for each limit, separated by spaces.
 
-    Injective, whatever the ids and models are: they are percent-encoded.
+    A limit in shadow mode has an `s` before its number. The encoding is injective: ids and models are percent-encoded.
     """
     return " ".join(map(_encode_limit, limits))
 
@@ -69,7 +72,7 @@ def decode_limits(text: str) -> tuple[RateLimit, ...]:
     """Inverse of `encode_limits`.
 
     Raises:
-        ValueError: the text is not of that form.
+        ValueError: the text is malformed.
     """
     return tuple(_decode_limit(part) for part in text.split(" ")) if text else ()
 
@@ -79,6 +82,6 @@ def _decode_limit(text: str) -> RateLimit:
     kind, scope_id, unit, limit, models = parts if len(parts) > _PARTS else (*parts, "")
     number = limit.removeprefix("s")
     if unit not in RateUnit.__members__ or not (number.isascii() and number.isdigit()):
-        raise ValueError("no limit of requests")
+        raise ValueError("not an encoded request limit")
     scope = Scope(ScopeKind(kind), unquote(scope_id))
     return RateLimit(scope, RateUnit[unit], int(number), number != limit, unquote(models))

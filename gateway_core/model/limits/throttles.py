@@ -1,8 +1,9 @@
-"""Throttles of a scope: tokens per minute and calls at once. Both are taken in the step that places the hold.
+"""Throttles of a scope: tokens per minute and concurrent calls. The step that places the hold checks both.
 
-Tokens count over a sliding window like requests (`rate_limits`): a call takes what its hold reserves, in the slice in which it
-was admitted, and what it really used takes that place when it is settled: nothing, when it failed. A call at once is an open
-hold: its slot is free when the hold is resolved, at the latest when it expires.
+Tokens count over a sliding window like requests (`rate_limits`). A call first counts with the tokens that its hold
+reserves, in the slice in which it was admitted. When it is settled, the tokens that it actually used replace them; a
+failed call counts nothing. A concurrent call is an open hold: its place is free when the hold is resolved, or at the
+latest when it expires.
 """
 
 import enum
@@ -16,7 +17,7 @@ from gateway_core.model.limits.guardrails import Guardrail, RateRule
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 
 _PARTS: Final = 3
-"""Without models."""
+"""The number of parts of an encoded throttle without models."""
 
 
 class ThrottleKind(enum.StrEnum):
@@ -28,22 +29,25 @@ class ThrottleKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """What one throttle counts. The limit comes with every call, so that a changed limit works at once."""
+    """What one throttle counts. The limit comes with every call, so a changed limit takes effect immediately."""
 
     kind: ThrottleKind
     scope: Scope
     models: str = ""
-    """An entry of a whitelist whose models are counted together; empty for all."""
+    """A whitelist entry whose models are counted together; empty for all models."""
 
     def encode(self) -> str:
-        """`kind:scope kind:scope id`, and `:models` for some; injective: ids hold no colon, models are percent-encoded."""
+        """Returns `kind:scope kind:scope id`, with `:models` if it limits only some.
+
+        It is injective: ids contain no colon, and models are percent-encoded.
+        """
         models = f":{quote(self.models, safe='')}" if self.models else ""
         return f"{self.kind}:{self.scope.kind}:{self.scope.scope_id}{models}"
 
     @classmethod
     @lru_cache(maxsize=65_536)
     def decode(cls, text: str) -> "Throttle":
-        """Inverse of `encode`. Remembered, as counters are.
+        """Inverse of `encode`. Cached, like counters.
 
         Raises:
             ValueError: the text is not an encoded throttle.
@@ -55,7 +59,7 @@ class Throttle:
 
 @dataclass(frozen=True, slots=True)
 class ThrottleLimit:
-    """A throttle with its limit: tokens per minute, or calls at once."""
+    """A throttle with its limit: tokens per minute, or concurrent calls."""
 
     throttle: Throttle
     limit: int
@@ -63,22 +67,27 @@ class ThrottleLimit:
 
 @lru_cache(maxsize=65_536)
 def scope_of(counter: str) -> str:
-    """The scope, encoded, of an encoded counter."""
+    """Returns the encoded scope of an encoded counter."""
     kind, scope_id, _ = counter.split(":", 2)
     return f"{kind}:{scope_id}"
 
 
 @lru_cache(maxsize=65_536)
 def open_calls_of(counter: str) -> str:
-    """The throttle of calls at once, encoded, of the scope of an encoded counter: it may count a hold that was placed before it."""
+    """Returns the encoded throttle of concurrent calls of a counter's scope.
+
+    The throttle may count a hold that was placed before the throttle existed.
+    """
     return f"{ThrottleKind.CALLS}:{scope_of(counter)}"
 
 
 def throttles_of(
     guardrails: Iterable[Guardrail], covers: Callable[[RateRule], bool] = lambda _: True
 ) -> tuple[ThrottleLimit, ...]:
-    """Every throttle above a call in the order in which they are told: tokens before calls, narrowest scope first. Of rules those
-    that cover the call's model.
+    """Returns every throttle above a call in the order in which they are reported.
+
+    Token throttles come before concurrency throttles, each narrowest scope first. `covers` selects the rules that
+    apply.
     """
     rails = tuple(guardrails)
     tokens = [throttle for rail in rails for throttle in _token_throttles(rail, covers)]

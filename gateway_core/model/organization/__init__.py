@@ -1,1 +1,1 @@
-"""Scopes, principals and API keys."""
+"""Scopes and bearer secrets."""

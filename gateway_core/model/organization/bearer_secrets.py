@@ -1,8 +1,9 @@
-"""Bearer secrets: API keys, access tokens and invite tokens. One form, one checksum, one peppered hash (INV-16).
+"""Bearer secrets: API keys, access tokens and invite tokens. They share one form, one checksum and one peppered hash
+(INV-16).
 
-`<prefix>-<43 characters, 256 random bits>-<6 hex digits>`. The prefix tells the kinds apart, so that no secret is ever taken for
-another kind. The last part is a checksum: a mistyped secret is refused before any lookup. Secrets of 256 bits need no slow hash;
-the pepper makes a stolen database useless.
+The form is `<prefix>-<43 characters, 256 random bits>-<6 hex digits>`. The prefix identifies the kind, so a secret is
+never mistaken for another kind. The last part is a checksum, so a mistyped secret is refused before any lookup. Secrets
+of 256 bits need no slow hash. The pepper makes a stolen database useless.
 """
 
 import base64
@@ -17,7 +18,7 @@ _SHOWN_CHARACTERS: Final = 4
 
 
 class SecretKind:
-    """One kind of bearer secret."""
+    """One kind of bearer secret, identified by its prefix."""
 
     __slots__ = ("_form", "_prefix")
 
@@ -26,10 +27,10 @@ class SecretKind:
         self._form = re.compile(rf"{prefix}-([A-Za-z0-9_-]{{43}})-([0-9a-f]{{6}})")
 
     def make(self, randomness: bytes) -> str:
-        """A new secret from 32 random bytes.
+        """Returns a new secret made from 32 random bytes.
 
         Raises:
-            ValueError: not exactly 32 bytes.
+            ValueError: `randomness` is not exactly 32 bytes.
         """
         if len(randomness) != SECRET_BYTES:
             raise ValueError(f"a secret is made from {SECRET_BYTES} random bytes")
@@ -37,25 +38,25 @@ class SecretKind:
         return f"{self._prefix}{text}-{_checksum(text)}"
 
     def is_well_formed(self, text: str) -> bool:
-        """Whether the text has the form of this kind and its checksum holds."""
+        """Returns whether the text has the form of this kind and a correct checksum."""
         match = self._form.fullmatch(text)
         return match is not None and hmac.compare_digest(_checksum(match[1]), match[2])
 
     def obfuscated(self, secret: str) -> str:
-        """What may be shown of a secret after its creation: `mr-Ab3d…9f0c`."""
+        """Returns what may be shown of a secret after its creation: `mr-Ab3d…9f0c`."""
         return f"{secret[: len(self._prefix) + _SHOWN_CHARACTERS]}…{secret[-_SHOWN_CHARACTERS:]}"
 
 
 API_KEY: Final = SecretKind("mr")
-"""Calls models."""
+"""Authenticates calls of models."""
 ACCESS_TOKEN: Final = SecretKind("mrt")
-"""Calls the admin API as a user."""
+"""Authenticates a user at the admin API."""
 INVITE_TOKEN: Final = SecretKind("mri")
 """Lets its holder accept an invite."""
 
 
 def hash_secret(secret: str, pepper: bytes) -> bytes:
-    """HMAC-SHA256 of the whole secret under the deployment's pepper, 32 bytes."""
+    """Returns the HMAC-SHA256 (32 bytes) of the whole secret under the deployment's pepper."""
     return hmac.digest(pepper, secret.encode(), hashlib.sha256)
 
 

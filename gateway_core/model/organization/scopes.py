@@ -1,4 +1,4 @@
-"""The scopes of a call: key, member, the groups above it, organization. Narrowest first, everywhere."""
+"""The scopes of a call: key, member, the groups above it, organization. Always ordered from narrowest to widest."""
 
 import enum
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ class ScopeKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One scope of a call, named inside its organization."""
+    """One scope of a call, identified within its organization."""
 
     kind: ScopeKind
     scope_id: str
 
     def encode(self) -> str:
-        """`kind:id`; injective because ids hold no colon (`ids.is_valid_id`)."""
+        """Returns `kind:id`. It is injective, because ids contain no colon (`ids.is_valid_id`)."""
         return f"{self.kind}:{self.scope_id}"

@@ -1,1 +1,1 @@
-"""A gRPC server for unary calls of one trusted kind of client, Envoy, over a Unix socket. See README.md."""
+"""A gRPC server for unary calls from one trusted client, Envoy, over a Unix socket. See README.md."""

@@ -1,7 +1,7 @@
-"""One HTTP/2 connection with unary gRPC calls on it, without any input or output: bytes in, calls and bytes out.
+"""One HTTP/2 connection with unary gRPC calls, without any I/O: bytes in, calls and bytes out.
 
-What a peer can make us do or keep is bounded: calls under way, bytes of a message, of a header block and of what waits for its
-windows, and how many frames it may send that do nothing (`Patience`).
+Everything that a peer can make the server do or store is bounded: concurrent calls, the bytes of a message, of a header
+block and of what waits for flow control, and how many useless frames it may send (`Patience`).
 """
 
 import struct
@@ -42,14 +42,14 @@ from gateway_core.runtime.lean_grpc.send_windows import SendWindows
 from gateway_core.runtime.lean_grpc.streams import Calls, Patience, Stream
 
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
-"""Envoy's questions have a few kilobytes; its headers are bounded by 60 KiB."""
+"""Envoy's requests have a few kilobytes. Their headers are limited to 60 KiB."""
 MAX_CALLS: Final = 4_096
-"""Under way on one connection."""
+"""Concurrent calls on one connection."""
 LONGEST_CALL_S: Final = 30.0
-"""For calls without a deadline, and for those with a later one."""
+"""Deadline of calls without a deadline or with a later one."""
 _PREFIX_BYTES: Final = 5
 _STREAM_WINDOW_BYTES: Final = MAX_MESSAGE_BYTES + _PREFIX_BYTES + 1
-"""So large that no message needs more; one byte past the bound shows what is too long."""
+"""Large enough for every message. The byte beyond the maximum reveals a message that is too long."""
 _CONNECTION_WINDOW_BYTES: Final = 16 * 1024 * 1024
 _REPLY: Final = struct.Struct(f">BHBBL{len(ANSWER_BLOCK)}sBHBBLBL")
 """HEADERS and the beginning of DATA, up to the message."""
@@ -62,12 +62,12 @@ class Connection:
     """The server's side of a connection."""
 
     def __init__(self, calls: Calls, monotonic: Callable[[], float], max_calls: int = MAX_CALLS) -> None:
-        """Prepares a connection; what is to be sent first is in `output`.
+        """Creates a connection. `output` holds what must be sent first.
 
         Args:
-            calls: who answers.
-            monotonic: seconds, for deadlines.
-            max_calls: under way at once; more are refused, and no provider was asked for those.
+            calls: answers the calls.
+            monotonic: returns monotonic seconds, for deadlines.
+            max_calls: maximum of concurrent calls. More are refused before any provider is called.
         """
         self._calls = calls
         self._monotonic = monotonic
@@ -77,14 +77,14 @@ class Connection:
         self._heads = RequestHeads()
         self._streams: dict[int, Stream] = {}
         self._coming = 0
-        """Calls whose request is not whole yet."""
+        """Calls whose request is not complete yet."""
         self._under_way = 0
-        """Calls that were begun and have not ended, those that were reset meanwhile included."""
+        """Calls that were started and have not ended, including those reset meanwhile."""
         self._last_id = 0
         self._received_bytes = 0
         self._ending = False
         self.is_over = False
-        """Whether the connection is to be closed when `output` is sent."""
+        """Whether the connection must be closed after `output` is sent."""
         self.output: list[bytes] = [
             settings_frame(
                 {
@@ -111,11 +111,11 @@ class Connection:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no call is under way."""
+        """Whether no call is in progress."""
         return not self._streams
 
     def receive(self, data: bytes) -> None:
-        """Takes what came. Whatever it is, it raises nothing: a peer that breaks a rule is told so, and the connection is over."""
+        """Processes received bytes. Never raises: if the peer breaks a rule, it receives GOAWAY and the connection is over."""
         if self.is_over:
             return
         try:
@@ -127,7 +127,7 @@ class Connection:
             self._give_up(failure.code, str(failure))
 
     def reply(self, stream: Stream, message: bytes) -> None:
-        """Answers a call; nothing happens if nobody waits for it any more."""
+        """Answers a call. Does nothing if its caller no longer waits."""
         if self._streams.get(stream.stream_id) is not stream:
             return
         size = len(message) + _PREFIX_BYTES
@@ -145,16 +145,16 @@ class Connection:
         self._answered(stream)
 
     def fail(self, stream: Stream, code: grpc.StatusCode, text: str) -> None:
-        """Answers a call by a status; nothing happens if nobody waits for it any more."""
+        """Answers a call with an error status. Does nothing if its caller no longer waits."""
         if self._streams.get(stream.stream_id) is not stream:
             return
-        if self._windows.is_waiting(stream):  # its headers are on their way already
+        if self._windows.is_waiting(stream):  # its headers have already been sent
             self._reset(stream.stream_id, ErrorCode.CANCEL)
             return
         self._end_with(stream, failure_block(code, text))
 
     def ended(self) -> None:
-        """A call that was begun has ended, whether somebody still waited for it or not."""
+        """Records that a started call has ended, even if its caller no longer waited."""
         self._under_way -= 1
 
     def expire(self) -> None:
@@ -162,19 +162,19 @@ class Connection:
         now_s = self._monotonic()
         for stream in [stream for stream in self._streams.values() if stream.deadline_s <= now_s]:
             begun = stream.body is None
-            self.fail(stream, grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline of the call is over")
+            self.fail(stream, grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline of the call has passed")
             if begun:
                 self._calls.cancel(stream)
 
     def finish(self) -> None:
-        """Takes no new calls: tells the peer, which then opens no more here."""
+        """Accepts no new calls, and sends GOAWAY so that the peer opens none here."""
         if not self._ending and not self.is_over:
             self._ending = True
             self.output.append(goaway(self._last_id, ErrorCode.NO_ERROR))
             self._close_if_done()
 
     def close(self) -> None:
-        """Forgets all calls: the connection is gone."""
+        """Drops all calls, because the connection is gone."""
         self.is_over = True
         streams = [stream for stream in self._streams.values() if stream.body is None]
         self._streams.clear()
@@ -188,14 +188,14 @@ class Connection:
             self._on_trailers(stream, flags, block)
             return
         if stream_id <= self._last_id:
-            # Of a stream that we have reset, perhaps. Its block is decoded for the sake of those behind it.
+            # Probably of a stream that was reset. Decode the block anyway, because later blocks depend on it.
             self._heads.decode(block)
             self._patience.spend()
             return
         head = self._heads.read(block)
         self._last_id = stream_id
         if self._ending:
-            return  # the peer knows from GOAWAY that these are not answered
+            return  # the peer knows from GOAWAY that these calls are not answered
         if self._coming + self._under_way >= self._max_calls:
             self._refuse(stream_id, ErrorCode.REFUSED_STREAM)
             return
@@ -238,7 +238,7 @@ class Connection:
         elif flags & END_STREAM:
             self._on_whole_request(stream, b"".join((*stream.body, payload)) if stream.body else payload)
         else:
-            self._patience.spend()  # Envoy sends a question in one frame
+            self._patience.spend()  # Envoy sends a request in one frame
             stream.body.append(payload)
 
     def _on_stray_data(self, stream_id: int, stream: Stream | None) -> None:
@@ -258,14 +258,14 @@ class Connection:
             return
         length = int.from_bytes(body[1:_PREFIX_BYTES], "big")
         if len(body) < _PREFIX_BYTES:
-            self.fail(stream, grpc.StatusCode.INTERNAL, "the request holds no message")
+            self.fail(stream, grpc.StatusCode.INTERNAL, "the request contains no message")
         elif length > MAX_MESSAGE_BYTES:
-            text = f"a message may have {MAX_MESSAGE_BYTES} bytes, this one has {length}"
+            text = f"a message may have at most {MAX_MESSAGE_BYTES} bytes, this one has {length}"
             self.fail(stream, grpc.StatusCode.RESOURCE_EXHAUSTED, text)
         elif body[0]:
-            self.fail(stream, grpc.StatusCode.UNIMPLEMENTED, "compressed messages are not taken")
+            self.fail(stream, grpc.StatusCode.UNIMPLEMENTED, "compressed messages are not supported")
         elif len(body) != length + _PREFIX_BYTES:
-            self.fail(stream, grpc.StatusCode.INTERNAL, "the request holds not exactly one message")
+            self.fail(stream, grpc.StatusCode.INTERNAL, "the request does not contain exactly one message")
         else:
             self._under_way += 1
             self._calls.begin(stream, body[_PREFIX_BYTES:])
@@ -354,7 +354,7 @@ class Connection:
 
     def _end_with(self, stream: Stream, block: bytes) -> None:
         self.output.append(frame(Kind.HEADERS, END_HEADERS | END_STREAM, stream.stream_id, block))
-        if stream.body is not None:  # the rest of the request is not wanted (RFC 9113 section 8.1)
+        if stream.body is not None:  # the rest of the request is not needed (RFC 9113 section 8.1)
             self.output.append(reset(stream.stream_id, ErrorCode.NO_ERROR))
             self._coming -= 1
         self._answered(stream)

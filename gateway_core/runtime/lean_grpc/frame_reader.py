@@ -1,4 +1,4 @@
-"""Bytes into frames, whatever pieces they come in, with header blocks put together."""
+"""Splits received bytes into frames, however they are chunked, and reassembles header blocks."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -25,19 +25,20 @@ _KNOWN_KINDS: Final = tuple(Kind)
 
 
 class FrameReader:
-    """What a client sends on one connection, from its preface on."""
+    """Reads what a client sends on one connection, starting with its preface."""
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
         self._preface_left = PREFACE
         self._settled = False
         self._rest = b""
-        """The beginning of a frame; less than the longest one."""
+        """The beginning of an incomplete frame."""
         self._block: tuple[int, int, list[bytes]] | None = None
-        """Stream, flags and parts of a header block that goes on."""
+        """Stream id, flags and parts of an incomplete header block."""
 
     def frames(self, data: bytes) -> Iterator[tuple[Kind, int, int, bytes]]:
-        """Kind, flags, stream and payload of each frame that is whole now; HEADERS with its whole block, unpadded.
+        """Yields kind, flags, stream id and payload of each complete frame. HEADERS come with their whole block,
+        unpadded.
 
         Raises:
             PeerError: the peer broke a rule of the connection.
@@ -73,7 +74,7 @@ class FrameReader:
     def _without_preface(self, data: bytes) -> bytes:
         expected = self._preface_left
         if data[: len(expected)] != expected[: len(data)]:
-            raise PeerError(ErrorCode.PROTOCOL_ERROR, "this is no HTTP/2 connection")
+            raise PeerError(ErrorCode.PROTOCOL_ERROR, "the peer does not speak HTTP/2")
         self._preface_left = expected[len(data) :]
         return data[len(expected) :]
 
@@ -86,7 +87,7 @@ class FrameReader:
             self._settled = True
 
     def _begun_block(self, flags: int, stream_id: int, payload: bytes) -> bytes | None:
-        """The block, if it is whole already."""
+        """Starts a header block. Returns it if it is already complete."""
         if not stream_id & 1:
             raise PeerError(ErrorCode.PROTOCOL_ERROR, "HEADERS on no stream of a client")
         if flags & (PADDED | PRIORITY_PRESENT):
@@ -97,7 +98,7 @@ class FrameReader:
         return None
 
     def _continued_block(self, flags: int, stream_id: int, payload: bytes) -> tuple[int, int, bytes] | None:
-        """Flags and stream of its HEADERS, and the block, if it is whole now."""
+        """Continues a header block. Returns flags and stream id of its HEADERS and the block once it is complete."""
         if self._block is None or self._block[0] != stream_id:
             raise PeerError(ErrorCode.PROTOCOL_ERROR, "CONTINUATION of nothing")
         self._patience.spend()

@@ -1,4 +1,4 @@
-"""The frames of HTTP/2 (RFC 9113 section 6), as far as a server of unary gRPC calls needs them."""
+"""The frames of HTTP/2 (RFC 9113 section 6) that a server of unary gRPC calls needs."""
 
 import enum
 import struct
@@ -6,10 +6,10 @@ from typing import Final
 
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 FRAME_HEADER: Final = struct.Struct(">BHBBL")
-"""Length in two parts, 8 and 16 bits; type; flags; stream."""
+"""Length in two parts of 8 and 16 bits, type, flags, stream id."""
 FRAME_HEADER_BYTES: Final = 9
 MAX_FRAME_BYTES: Final = 16_384
-"""What we take and what every peer must take (SETTINGS_MAX_FRAME_SIZE as it is at first)."""
+"""The initial SETTINGS_MAX_FRAME_SIZE: the server accepts frames up to it, and so must every peer."""
 DEFAULT_WINDOW_BYTES: Final = 65_535
 MAX_WINDOW_BYTES: Final = 2**31 - 1
 MAX_STREAM_ID: Final = 2**31 - 1
@@ -22,7 +22,7 @@ PRIORITY_PRESENT: Final = 0x20
 
 
 class Kind(enum.IntEnum):
-    """Types of frames."""
+    """Frame types."""
 
     DATA = 0
     HEADERS = 1
@@ -64,7 +64,7 @@ class ErrorCode(enum.IntEnum):
 
 
 class PeerError(Exception):
-    """The peer broke a rule that ends the connection."""
+    """The peer broke a rule, which ends the connection."""
 
     def __init__(self, code: ErrorCode, text: str) -> None:
         super().__init__(text)
@@ -72,11 +72,11 @@ class PeerError(Exception):
 
 
 def frame(kind: Kind, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
-    """One frame.
+    """Encodes one frame.
 
     Args:
-        kind: its type.
-        flags: of its type.
+        kind: the frame type.
+        flags: flags of that type.
         stream_id: 0 for the connection.
         payload: at most MAX_FRAME_BYTES.
     """
@@ -85,13 +85,13 @@ def frame(kind: Kind, flags: int, stream_id: int, payload: bytes = b"") -> bytes
 
 
 def settings_frame(settings: dict[Setting, int]) -> bytes:
-    """Our settings."""
+    """Encodes the server's settings."""
     payload = b"".join(struct.pack(">HL", identifier, value) for identifier, value in settings.items())
     return frame(Kind.SETTINGS, 0, 0, payload)
 
 
 def window_update(stream_id: int, increment: int) -> bytes:
-    """Allows the peer to send more."""
+    """Allows the peer to send `increment` more bytes."""
     return frame(Kind.WINDOW_UPDATE, 0, stream_id, increment.to_bytes(4, "big"))
 
 
@@ -101,23 +101,23 @@ def reset(stream_id: int, code: ErrorCode) -> bytes:
 
 
 def goaway(last_stream_id: int, code: ErrorCode, text: str = "") -> bytes:
-    """Says which calls may still be answered, and why no more."""
+    """Names the last call that may still be answered, and why no more calls are accepted."""
     return frame(Kind.GOAWAY, 0, 0, struct.pack(">LL", last_stream_id, code) + text.encode()[:200])
 
 
 def unpadded(flags: int, payload: bytes) -> bytes:
-    """The payload of HEADERS or DATA without padding and priority.
+    """Returns the payload of HEADERS or DATA without padding and priority.
 
     Raises:
-        PeerError: there is less of it than its padding says.
+        PeerError: the payload is shorter than its padding.
     """
     begin, end = 0, len(payload)
     if flags & PADDED:
         if not payload:
-            raise PeerError(ErrorCode.FRAME_SIZE_ERROR, "a padded frame without a length of its padding")
+            raise PeerError(ErrorCode.FRAME_SIZE_ERROR, "a padded frame lacks the length of its padding")
         begin, end = 1, end - payload[0]
     if flags & PRIORITY_PRESENT:
         begin += 5
     if begin > end:
-        raise PeerError(ErrorCode.PROTOCOL_ERROR, "more padding than there is frame")
+        raise PeerError(ErrorCode.PROTOCOL_ERROR, "the padding is longer than the frame")
     return payload[begin:end]

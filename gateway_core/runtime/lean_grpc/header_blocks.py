@@ -1,7 +1,8 @@
-"""Header blocks (RFC 7541), both ways.
+"""Encodes and decodes header blocks (RFC 7541).
 
-We allow the peer no table (SETTINGS_HEADER_TABLE_SIZE 0). From the moment it keeps to that, a block means the same wherever it
-stands, and the blocks of calls to one method are the same bytes: each is decoded once and looked up afterwards.
+The server allows the peer no dynamic table (SETTINGS_HEADER_TABLE_SIZE 0). Once the peer complies, a block means the
+same wherever it occurs, and calls of one method have identical blocks. So each distinct block is decoded once and then
+looked up.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ _NAME: Final = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """What a call begins with."""
+    """The headers of a request."""
 
     method: str
     path: str
@@ -35,39 +36,39 @@ class RequestHead:
     timeout_s: float | None
     metadata: dict[str, str]
     problem: str = ""
-    """Why it is malformed (RFC 9113 section 8.1.1); empty when it is not."""
+    """Why the request is malformed (RFC 9113 section 8.1.1); empty if it is not."""
 
 
 class RequestHeads:
-    """Decodes the header blocks of one connection, in the order in which they come."""
+    """Decodes the header blocks of one connection, in the order of their arrival."""
 
     def __init__(self) -> None:
         self._decoder = Decoder(max_header_list_size=MAX_LIST_BYTES)
         self._known: BoundedMemory[bytes, RequestHead] = BoundedMemory(_KNOWN_BLOCKS)
 
     def forbid_table(self) -> None:
-        """The peer has acknowledged that it may keep no table."""
+        """Handles the peer's acknowledgment that it may keep no dynamic table."""
         self._decoder.max_allowed_table_size = 0
 
     def read(self, block: bytes) -> RequestHead:
-        """The head of a call.
+        """Decodes the headers of a call.
 
         Raises:
-            PeerError: the block cannot be decoded, so neither can those behind it.
+            PeerError: the block cannot be decoded, so later blocks cannot be decoded either.
         """
         head = self._known.get(block)
         if head is None:
             head = _read(self.decode(block))
-            # The decoder says so itself only once the peer's table is gone.
+            # Cache only after the peer has emptied its table: until then the meaning of a block may change.
             if self._decoder.header_table_size == 0:
                 self._known.remember(block, head)
         return head
 
     def decode(self, block: bytes) -> list[tuple[str, str]]:
-        """The headers of a block.
+        """Decodes the headers of a block.
 
         Raises:
-            PeerError: as `read`.
+            PeerError: the block cannot be decoded, so later blocks cannot be decoded either.
         """
         try:
             return [(_text(name), _text(value)) for name, value in self._decoder.decode(block, raw=True)]
@@ -106,7 +107,7 @@ def _read(headers: list[tuple[str, str]]) -> RequestHead:
 
 
 def _seconds(timeout: str) -> float | None:
-    """A deadline as gRPC writes it; what cannot be read is none, as grpcio has it."""
+    """Parses a gRPC deadline into seconds. Returns None if it is malformed, like grpcio."""
     digits, unit = timeout[:-1], timeout[-1:]
     if unit in _UNITS_S and digits.isdecimal() and digits.isascii() and len(digits) <= _MAX_TIMEOUT_DIGITS:
         return int(digits) * _UNITS_S[unit]
@@ -114,7 +115,7 @@ def _seconds(timeout: str) -> float | None:
 
 
 def _literal(name: str, value: str) -> bytes:
-    """A header that enters no table (RFC 7541 section 6.2.2)."""
+    """Encodes a header that enters no table (RFC 7541 section 6.2.2)."""
     return b"\x00" + _string(name) + _string(value)
 
 
@@ -137,11 +138,11 @@ _STATUS_200: Final = b"\x88"
 ANSWER_BLOCK: Final = _STATUS_200 + _literal("content-type", "application/grpc")
 OK_BLOCK: Final = _literal("grpc-status", "0")
 UNSUPPORTED_BLOCK: Final = b"\x08" + _string("415")
-"""For what is not gRPC. Name by its place in the static table, 8."""
+"""For a request that is not gRPC. The name is entry 8 of the static table."""
 
 
 def failure_block(code: grpc.StatusCode, text: str) -> bytes:
-    """Headers and trailers of a failed call in one."""
+    """Encodes the headers and trailers of a failed call as one block."""
     number: int = code.value[0]
     message = quote(text[:_MAX_MESSAGE_CHARACTERS], safe=" !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~")
     return ANSWER_BLOCK + _literal("grpc-status", str(number)) + _literal("grpc-message", message)

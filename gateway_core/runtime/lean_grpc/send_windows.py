@@ -1,4 +1,4 @@
-"""How much a peer takes of our replies, and the replies that wait for it (RFC 9113 section 5.2)."""
+"""Flow control of replies: how much the peer accepts, and the replies that wait for it (RFC 9113 section 5.2)."""
 
 from collections.abc import Iterable
 
@@ -15,55 +15,55 @@ from gateway_core.runtime.lean_grpc.streams import Stream
 
 
 class SendWindows:
-    """The windows of one connection and of its streams."""
+    """The send windows of one connection and of its streams."""
 
     def __init__(self, output: list[bytes]) -> None:
         self._output = output
         self._left_bytes = DEFAULT_WINDOW_BYTES
         self.initial_bytes = DEFAULT_WINDOW_BYTES
-        """What a new stream begins with."""
+        """The window of a new stream, in bytes."""
         self._waiting: dict[int, Stream] = {}
 
     def take(self, stream: Stream, size: int) -> bool:
-        """Whether so much, as one frame, may be sent at once; then it counts as sent."""
+        """Returns whether `size` bytes may be sent now as one frame. If so, counts them as sent."""
         if size > MAX_FRAME_BYTES or size > self._left_bytes or size > stream.window_bytes or self._waiting:
             return False
         self._left_bytes -= size
         return True
 
     def wait(self, stream: Stream, data: bytes) -> list[Stream]:
-        """Sends what it can of a reply, the rest later; the streams whose replies are sent now."""
+        """Sends as much of a reply as possible, and queues the rest. Returns the streams whose replies are complete."""
         stream.rest = data
         self._waiting[stream.stream_id] = stream
         return self.send()
 
     def is_waiting(self, stream: Stream) -> bool:
-        """Whether a reply has been begun and not been sent whole."""
+        """Returns whether a reply was started and is not completely sent."""
         return stream.stream_id in self._waiting
 
     def forget(self, stream: Stream) -> None:
-        """Drops what waits of a reply."""
+        """Drops the queued rest of a reply."""
         self._waiting.pop(stream.stream_id, None)
 
     def clear(self) -> None:
-        """Drops all that waits."""
+        """Drops all queued replies."""
         self._waiting.clear()
 
     def widen(self, increment: int) -> None:
         """Adds to the connection's window.
 
         Raises:
-            PeerError: nothing, or too much.
+            PeerError: the increment is 0 or too large.
         """
         self._left_bytes += increment
         if not increment or self._left_bytes > MAX_WINDOW_BYTES:
-            raise PeerError(ErrorCode.FLOW_CONTROL_ERROR, "a wrong increment of the connection's window")
+            raise PeerError(ErrorCode.FLOW_CONTROL_ERROR, "the increment of the connection's window is invalid")
 
     def set_initial(self, value: int, streams: Iterable[Stream]) -> None:
-        """Changes the windows of all streams, the open ones by the difference.
+        """Sets the initial window of streams, and changes the windows of open streams by the difference.
 
         Raises:
-            PeerError: one would be too large.
+            PeerError: a window would be too large.
         """
         if value > MAX_WINDOW_BYTES:
             raise PeerError(ErrorCode.FLOW_CONTROL_ERROR, "a window is too large")
@@ -74,7 +74,7 @@ class SendWindows:
                 raise PeerError(ErrorCode.FLOW_CONTROL_ERROR, "a window is too large")
 
     def send(self) -> list[Stream]:
-        """Sends what the windows let through, the longest waiting first; the streams whose replies are sent now."""
+        """Sends what the windows allow, oldest reply first. Returns the streams whose replies are complete."""
         sent = []
         for stream in list(self._waiting.values()):
             while stream.rest:

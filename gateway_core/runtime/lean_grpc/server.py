@@ -18,7 +18,7 @@ from gateway_core.runtime.unary import StatusError, UnaryMethod
 logger = logging.getLogger(__name__)
 
 MAX_CONNECTIONS: Final = 256
-"""Envoy opens one for each of its worker threads, and another while an old one is ended."""
+"""Envoy opens one for each of its worker threads, and another one while an old one is draining."""
 _EXPIRY_INTERVAL_S: Final = 0.1
 
 
@@ -35,7 +35,7 @@ class _Peer(asyncio.Protocol):
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Not by `isinstance`: uvloop's transports only look like those of asyncio.
+        # No `isinstance` check: uvloop's transports only have the interface of asyncio's.
         self._transport = cast("asyncio.Transport", transport)
         if not self._server.admit(self):
             self._transport.abort()
@@ -55,7 +55,7 @@ class _Peer(asyncio.Protocol):
 
     @override
     def pause_writing(self) -> None:
-        """A peer that reads no answers asks no questions."""
+        """Stops reading requests from a peer that does not read responses."""
         if self._transport is not None:
             self._transport.pause_reading()
 
@@ -65,16 +65,16 @@ class _Peer(asyncio.Protocol):
             self._transport.resume_reading()
 
     def begin(self, stream: Stream, message: bytes) -> None:
-        """Has a call answered."""
+        """Starts answering a call."""
         method = self._server.methods.get(stream.head.path)
         if method is None:
-            self.connection.fail(stream, grpc.StatusCode.UNIMPLEMENTED, "there is no such method here")
+            self.connection.fail(stream, grpc.StatusCode.UNIMPLEMENTED, "unknown method")
             self.connection.ended()
             return
         self._tasks[stream.stream_id] = self._loop.create_task(self._answer(method, stream, message))
 
     def cancel(self, stream: Stream) -> None:
-        """Ends the answering of a call."""
+        """Cancels the task that answers a call."""
         task = self._tasks.get(stream.stream_id)
         if task is not None:
             task.cancel()
@@ -90,7 +90,7 @@ class _Peer(asyncio.Protocol):
             self.flush_soon()
 
     def flush_soon(self) -> None:
-        """Sends all answers of this turn of the event loop in one write."""
+        """Sends all responses of this turn of the event loop in one write."""
         if not self._flush_is_due:
             self._flush_is_due = True
             self._loop.call_soon(self._flush)
@@ -107,14 +107,14 @@ class _Peer(asyncio.Protocol):
 
 
 class LeanServer:
-    """Methods, and the connections on which they are asked for."""
+    """Serves methods on a bounded number of connections."""
 
     def __init__(self, methods: Sequence[UnaryMethod], max_calls: int = MAX_CALLS) -> None:
-        """Prepares a server.
+        """Creates a server.
 
         Args:
-            methods: what is served.
-            max_calls: under way at once on one connection.
+            methods: the methods to serve.
+            max_calls: maximum of concurrent calls on one connection.
         """
         self.methods = {method.path: method for method in methods}
         self.max_calls = max_calls
@@ -122,25 +122,25 @@ class LeanServer:
         self._left_alone = asyncio.Event()
 
     def admit(self, peer: _Peer) -> bool:
-        """Whether there is room for another connection."""
+        """Adds a connection. Returns False if there are too many."""
         if len(self._peers) >= MAX_CONNECTIONS:
-            logger.warning("a connection was refused: there are too many", extra={"connections": len(self._peers)})
+            logger.warning("refused a connection: too many are open", extra={"connections": len(self._peers)})
             return False
         self._peers.add(peer)
         self._left_alone.clear()
         return True
 
     def leave(self, peer: _Peer) -> None:
-        """A connection is gone."""
+        """Removes a connection that is gone."""
         self._peers.discard(peer)
         if not self._peers:
             self._left_alone.set()
 
     @asynccontextmanager
     async def listening(self, path: Path, grace_ms: int) -> AsyncIterator[None]:
-        """Serves while the context is open; then no new calls, and for a bounded time those under way.
+        """Serves while the context is open. On exit, accepts no new calls and gives those in progress a bounded time.
 
-        A socket file left by a killed process is replaced.
+        Replaces a socket file left by a killed process.
         """
         path.unlink(missing_ok=True)  # noqa: ASYNC240 - before anything is served
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""A call under way on an HTTP/2 connection, who answers it, and how long a peer is borne with."""
+"""A call in progress on an HTTP/2 connection, the interface that answers it, and the tolerance for useless frames."""
 
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -12,7 +12,7 @@ _FRAMES_PER_CALL: Final = 4.0
 
 
 class Stream:
-    """A call under way."""
+    """A call in progress."""
 
     __slots__ = ("body", "deadline_s", "head", "received_bytes", "rest", "stream_id", "window_bytes")
 
@@ -21,26 +21,26 @@ class Stream:
         self.head = head
         self.deadline_s = deadline_s
         self.window_bytes = window_bytes
-        """How much of the reply the peer takes."""
+        """How many more bytes of the reply the peer accepts."""
         self.received_bytes = 0
         self.body: list[bytes] | None = []
-        """What has come of the request; None once it is whole."""
+        """The parts of the request received so far; None once it is complete."""
         self.rest = b""
-        """What waits of the reply for the peer's windows, in front of the trailers."""
+        """The part of the reply that waits for flow control, before the trailers."""
 
 
 class Calls(Protocol):
-    """Whoever answers."""
+    """Answers calls."""
 
     def begin(self, stream: Stream, message: bytes) -> None:
-        """A call has come. It is answered by `reply` or `fail`, now or later."""
+        """Starts answering a call. The answer is passed to `reply` or `fail`, now or later."""
 
     def cancel(self, stream: Stream) -> None:
-        """Nobody waits for the answer to a call any more."""
+        """Cancels a call whose caller no longer waits."""
 
 
 class Patience:
-    """How many frames that do nothing a peer may still send. Time and calls that are answered give some back."""
+    """How many useless frames a peer may still send. Time and answered calls restore some of them."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -48,17 +48,17 @@ class Patience:
         self._looked_s = monotonic()
 
     def spend(self, frames: float = 1.0) -> None:
-        """Takes what a frame costs.
+        """Subtracts the cost of a frame.
 
         Raises:
-            PeerError: too many were sent that do nothing.
+            PeerError: the peer sent too many useless frames.
         """
         now_s = self._monotonic()
         self._left = min(_LEFT_FRAMES, self._left + (now_s - self._looked_s) * _FRAMES_PER_SECOND) - frames
         self._looked_s = now_s
         if self._left < 0:
-            raise PeerError(ErrorCode.ENHANCE_YOUR_CALM, "too many frames that do nothing")
+            raise PeerError(ErrorCode.ENHANCE_YOUR_CALM, "too many useless frames")
 
     def earn(self) -> None:
-        """Gives back for an answered call."""
+        """Restores some frames for an answered call."""
         self._left += _FRAMES_PER_CALL

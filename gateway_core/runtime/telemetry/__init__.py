@@ -1,1 +1,1 @@
-"""Logs, traces and the names they use."""
+"""Logs, metrics, traces, and the names that they use."""

@@ -1,4 +1,4 @@
-"""Health of what a service depends on, as metrics: asked now and then, off when nobody collects them."""
+"""Health of a service's dependencies as metrics. Probed periodically, and only if metrics are collected."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ from gateway_core.runtime.telemetry import semconv
 from gateway_core.runtime.telemetry.metrics import Metrics
 
 Probe = Callable[[], Awaitable[object]]
-"""Asks a dependency for something trifling. It raises when there is no answer."""
+"""Sends a trivial request to a dependency. Raises if there is no response."""
 
 _INTERVAL_S: Final = 5.0
 _TIMEOUT_S: Final = 1.0
@@ -20,7 +20,7 @@ _TIMEOUT_S: Final = 1.0
 
 @dataclass
 class _Health:
-    """Of one dependency. Nothing is told before the first probe."""
+    """The health of one dependency. Both are None before the first probe."""
 
     is_up: bool | None = None
     latency_s: float | None = None
@@ -31,8 +31,8 @@ async def reported(metrics: Metrics, probes: Mapping[str, Probe]) -> AsyncIterat
     """Reports the health of dependencies while the context is open.
 
     Args:
-        metrics: of the process.
-        probes: by the dependency's name: `postgres`, `redis`.
+        metrics: the metrics of the process.
+        probes: by name of the dependency: `postgres`, `redis`.
     """
     if not metrics.enabled:
         yield
@@ -54,11 +54,11 @@ async def reported(metrics: Metrics, probes: Mapping[str, Probe]) -> AsyncIterat
             if health.latency_s is not None
         ],
     )
-    async with in_background(_probe_for_ever(healths, probes)):
+    async with in_background(_probe_forever(healths, probes)):
         yield
 
 
-async def _probe_for_ever(healths: Mapping[str, _Health], probes: Mapping[str, Probe]) -> None:
+async def _probe_forever(healths: Mapping[str, _Health], probes: Mapping[str, Probe]) -> None:
     while True:
         await asyncio.gather(*(_probe(health, probes[name]) for name, health in healths.items()))
         await asyncio.sleep(_INTERVAL_S)
@@ -69,7 +69,7 @@ async def _probe(health: _Health, probe: Probe) -> None:
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             await probe()
-    except Exception:  # noqa: BLE001 - whatever kept it from answering, it is down; who uses it logs why
+    except Exception:  # noqa: BLE001 - any failure means that it is down; its users log the reason
         health.is_up = False
     else:
         health.is_up, health.latency_s = True, time.monotonic() - start_s

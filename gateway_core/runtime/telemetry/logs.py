@@ -1,7 +1,7 @@
-"""Structured logs: one JSON object a line on standard error, without secrets.
+"""Structured logs without secrets: one JSON object per line on standard error.
 
-No call site passes a key, a token, a body or a URL with credentials; as a second wall every line is searched for the forms
-of our secrets and cleaned.
+No call site logs a key, a token, a body or a URL with credentials. As a second safeguard, every line is searched for
+the forms of MegaRouter's secrets, and matches are removed.
 """
 
 import json
@@ -18,14 +18,14 @@ _SECRETS: Final = re.compile(
 
 
 class JsonFormatter(logging.Formatter):
-    """Renders a record and its `extra` fields."""
+    """Renders a record and its `extra` fields as JSON."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
         self._service = service
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line of JSON."""
+        """Returns one line of JSON."""
         entry: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -40,7 +40,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(service: str, level: str) -> None:
-    """Sends every log of the process to standard error as JSON lines."""
+    """Sends all logs of the process to standard error as JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(service))
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -1,7 +1,7 @@
-"""Metrics: off without an OTLP endpoint and an address to be scraped at.
+"""Metrics. They are off without an OTLP endpoint and a scrape address.
 
-No label names an organization, a member or a key: nobody's figures are for all to see, and the number of series stays what the
-code says.
+No label names an organization, a member or a key. So no one's figures are exposed to others, and the code bounds the
+number of series.
 """
 
 import os
@@ -18,32 +18,35 @@ from gateway_core.runtime.telemetry.tracing import ENDPOINT_VARIABLE
 
 Labels = Mapping[str, str]
 Readings = Callable[[], Iterable[tuple[float, Labels]]]
-"""Figures as they are now, each with its labels. Called in a thread of the exporter: it must not block, nor walk what changes."""
+"""Returns the current figures, each with its labels.
+
+The exporter calls it in its own thread. It must not block or iterate over data that changes.
+"""
 
 _SHUT_DOWN_TIMEOUT_MS: Final = 2_000
 _EXPORT_TIMEOUT_S: Final = 2
 
 
 class Tally:
-    """Counts what happens in every call: an instrument of the SDK spends more on that than the decision on its parameters.
+    """Counts events that occur in every call. An SDK instrument costs more than the decision on the call's parameters.
 
-    It is read at every export. One thread counts.
+    It is read at every export. Only one thread may count.
     """
 
     def __init__(self) -> None:
         self._counts: dict[tuple[tuple[str, str], ...], int] = {}
 
     def add(self, *labels: tuple[str, str]) -> None:
-        """One more with these labels, each a name and a value."""
+        """Counts one event with these labels, each a name and a value."""
         self._counts[labels] = self._counts.get(labels, 0) + 1
 
     def readings(self) -> Iterable[tuple[float, Labels]]:
-        """The counts so far."""
+        """Returns the counts so far."""
         return [(count, dict(labels)) for labels, count in self._counts.copy().items()]
 
 
 class Metrics:
-    """Makes the instruments of one process; without a provider they do nothing."""
+    """Makes the instruments of one process. Without a provider they do nothing."""
 
     def __init__(
         self, service: str, provider: MeterProvider | None, stop_scraping: Callable[[], None] = lambda: None
@@ -58,21 +61,21 @@ class Metrics:
 
     @property
     def enabled(self) -> bool:
-        """Whether metrics are exported: what is costly to find out need not be otherwise."""
+        """Whether metrics are exported. Check it before computing an expensive figure."""
         return self._provider is not None
 
     def counter(self, instrument: Instrument) -> Counter:
-        """Counts what happens."""
+        """Returns a counter of events."""
         return self._meter.create_counter(instrument.name, instrument.unit, instrument.description)
 
     def tally(self, instrument: Instrument) -> Tally:
-        """Counts what happens in every call."""
+        """Returns a counter of events that occur in every call."""
         tally = Tally()
         self.total(instrument, tally.readings)
         return tally
 
     def histogram(self, instrument: Instrument) -> Histogram:
-        """Distributes what is measured."""
+        """Returns a histogram of measurements."""
         return self._meter.create_histogram(
             instrument.name,
             instrument.unit,
@@ -81,13 +84,13 @@ class Metrics:
         )
 
     def gauge(self, instrument: Instrument, readings: Readings) -> None:
-        """Reads a figure that goes up and down, at every export."""
+        """Registers a figure that rises and falls, read at every export."""
         self._meter.create_observable_gauge(
             instrument.name, [_callback(readings)], instrument.unit, instrument.description
         )
 
     def total(self, instrument: Instrument, readings: Readings) -> None:
-        """Reads a count that somebody keeps anyway, at every export."""
+        """Registers a count that is kept anyway, read at every export."""
         self._meter.create_observable_counter(
             instrument.name, [_callback(readings)], instrument.unit, instrument.description
         )
@@ -105,27 +108,28 @@ NO_METRICS: Final = Metrics("", None)
 def metrics_into(
     service: str, readers: Sequence[MetricReader], stop_scraping: Callable[[], None] = lambda: None
 ) -> Metrics:
-    """Metrics of a process that these readers collect."""
+    """Returns the metrics of a process, collected by these readers."""
     resource = Resource.create({SERVICE_NAME: service})
     return Metrics(service, MeterProvider(readers, resource, shutdown_on_exit=False), stop_scraping)
 
 
 def configure_metrics(service: str, listen: str | None, environment: Mapping[str, str] = os.environ) -> Metrics:
-    """Metrics of this process.
+    """Returns the metrics of this process.
 
     Args:
         service: name of the process.
-        listen: `host:port` where Prometheus may read them, at any path.
-        environment: `OTEL_EXPORTER_OTLP_ENDPOINT` has them exported every `OTEL_METRIC_EXPORT_INTERVAL` ms, a minute if unset.
+        listen: `host:port` where Prometheus may scrape them, at any path; None for no scraping.
+        environment: if `OTEL_EXPORTER_OTLP_ENDPOINT` is set, they are exported every `OTEL_METRIC_EXPORT_INTERVAL` ms
+            (default: one minute).
 
     Raises:
-        OSError: the address cannot be listened at.
+        OSError: the process cannot listen on the address.
     """
     endpoint = environment.get(ENDPOINT_VARIABLE)
     readers = [_exporting_to(endpoint)] if endpoint else []
     if listen is None:
         return metrics_into(service, readers) if readers else Metrics(service, None)
-    # Only here: who is not scraped does not wait for the import.
+    # Imported only here, so that a process that is not scraped does not pay for it.
     from gateway_core.runtime.telemetry.scraping import scraped_at  # noqa: PLC0415
 
     reader, stop_scraping = scraped_at(listen)
@@ -133,7 +137,7 @@ def configure_metrics(service: str, listen: str | None, environment: Mapping[str
 
 
 def _exporting_to(endpoint: str) -> MetricReader:
-    # Only here, as for traces: see `configure_tracing`.
+    # Imported only here, as for traces: see `configure_tracing`.
     from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
 
     insecure = not endpoint.startswith("https://")

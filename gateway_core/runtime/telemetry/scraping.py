@@ -1,4 +1,4 @@
-"""Metrics where Prometheus reads them: the same instruments, and what the process itself costs."""
+"""Serves metrics to Prometheus: the service's instruments, and the resource use of the process."""
 
 from collections.abc import Callable
 
@@ -14,10 +14,10 @@ def scraped_at(listen: str) -> tuple[MetricReader, Callable[[], None]]:
         listen: `host:port`.
 
     Returns:
-        The reader for the meters, and what ends the serving.
+        The reader for the meters, and a function that stops serving.
 
     Raises:
-        OSError: the address cannot be listened at.
+        OSError: the process cannot listen on the address.
     """
     host, _, port = listen.rpartition(":")
     registry = CollectorRegistry()

@@ -1,6 +1,7 @@
-"""Names of spans, attributes and metrics, in one place.
+"""Names of spans, attributes and metrics, all in one place.
 
-GenAI names follow open-telemetry/semantic-conventions-genai, still in development: an upgrade changes this module only.
+GenAI names follow open-telemetry/semantic-conventions-genai, which is still in development. An upgrade changes only
+this module.
 """
 
 from typing import Final, NamedTuple
@@ -33,13 +34,13 @@ DEPENDENCY: Final = "megarouter.dependency.name"
 
 
 class Instrument(NamedTuple):
-    """A metric. Names end in no unit: OTLP carries it beside them."""
+    """A metric. Its name has no unit, because OTLP carries the unit separately."""
 
     name: str
     unit: str
     description: str
     boundaries: tuple[float, ...] | None = None
-    """Of a histogram's buckets, in its unit."""
+    """Boundaries of a histogram's buckets, in its unit."""
     labels: tuple[str, ...] = ()
     """Names of its labels."""
 
@@ -76,7 +77,7 @@ RATE_LIMIT_DECISIONS: Final = Instrument(
 SETTLEMENTS: Final = Instrument(
     "megarouter.settlement.calls",
     "{call}",
-    "Recorded calls, by what brought them (stream, journal or sweep), outcome and source of the usage.",
+    "Recorded calls, by what delivered them (stream, journal or sweep), outcome and source of the usage.",
     labels=(REPORT_ORIGIN, OUTCOME, USAGE_SOURCE),
 )
 SETTLED_TOKENS: Final = Instrument(
@@ -123,7 +124,7 @@ JOURNAL_LAG: Final = Instrument(
 )
 JOURNAL_AGE: Final = Instrument("megarouter.journal.age", "s", "Age of the oldest unsettled line in the journal.")
 JOURNAL_RESCUED: Final = Instrument(
-    "megarouter.journal.rescued", "{call}", "Calls settled from the journal that the stream did not bring."
+    "megarouter.journal.rescued", "{call}", "Calls settled from the journal that the stream did not deliver."
 )
 REDIS_LAG: Final = Instrument(
     "megarouter.redis.lag", "{event}", "Committed ledger events that Redis lacked at the last comparison."

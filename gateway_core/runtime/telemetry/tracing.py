@@ -1,6 +1,6 @@
-"""Traces: off without an OTLP endpoint; with one, each process continues the trace that Envoy began.
+"""Traces. They are off without an OTLP endpoint; with one, each process continues the trace that Envoy began.
 
-A span is made only for a sampled call, so an unsampled one costs the look at its `traceparent`.
+Only sampled calls get a span. An unsampled call costs only the check of its `traceparent`.
 """
 
 import os
@@ -23,7 +23,7 @@ _PROPAGATOR: Final = TraceContextTextMapPropagator()
 
 
 class Tracing:
-    """Makes the spans of one process; without a provider it makes none."""
+    """Makes the spans of one process. Without a provider it makes none."""
 
     def __init__(self, service: str, provider: TracerProvider | None) -> None:
         self._provider = provider
@@ -36,7 +36,10 @@ class Tracing:
 
     @contextmanager
     def continued(self, name: str, metadata: Mapping[str, str]) -> Iterator[Span]:
-        """A server span inside the caller's trace (`traceparent`); an invalid span when tracing is off or the call unsampled."""
+        """Yields a server span inside the caller's trace (`traceparent`).
+
+        The span is invalid if tracing is off or the call is not sampled.
+        """
         context = _sampled_context(metadata) if self._tracer and "traceparent" in metadata else None
         if self._tracer is None or context is None:
             yield trace.INVALID_SPAN
@@ -46,11 +49,12 @@ class Tracing:
 
     @contextmanager
     def linked(self, name: str, traceparent: str | None) -> Iterator[Span]:
-        """A span of its own trace that links to a finished call's: what follows a call is not part of its latency.
+        """Yields a span of its own trace, linked to the trace of a finished call, because settlement is not part of the
+        call's latency.
 
         Args:
             name: span name.
-            traceparent: the W3C context authz_service saw, or None for a call that was not sampled.
+            traceparent: the W3C context that authz_service received; None for a call that was not sampled.
         """
         call = _sampled_context({"traceparent": traceparent}) if self._tracer and traceparent else None
         if self._tracer is None or call is None:
@@ -73,12 +77,15 @@ def _sampled_context(carrier: Mapping[str, str]) -> Context | None:
 
 
 def configure_tracing(service: str, environment: Mapping[str, str] = os.environ) -> Tracing:
-    """Tracing of this process. The exporter's queue is bounded and drops: a collector that is down costs nothing."""
+    """Returns the tracing of this process.
+
+    The exporter's queue is bounded and drops spans, so a collector that is down costs nothing.
+    """
     endpoint = environment.get(ENDPOINT_VARIABLE)
     if not endpoint:
         return Tracing(service, None)
-    # Only here: the exporter is a third of a service's start, and needs the same `opentelemetry.proto` files that
-    # xds-protos also ships in an older version; `./dev` puts the newer ones in place.
+    # Imported only here, because the exporter takes a third of a service's start. It needs newer `opentelemetry.proto`
+    # files than those that xds-protos ships; `./dev` installs the newer ones.
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
 
     provider = TracerProvider(resource=Resource.create({SERVICE_NAME: service}))

@@ -1,18 +1,18 @@
 -- The schema at its first release, by subject:
 --
---   1  what every part uses           5  ledger
+--   1  used by every part             5  ledger
 --   2  organizations and people       6  holds and usage
 --   3  keys and guardrails            7  administration
---   4  catalog                        8  what the services look up and listen to
+--   4  catalog                        8  lookups and notifications for the services
 --
--- This file never changes: every later change is a migration of its own. What each role may do stands in roles.sql.
+-- This file never changes: every later change is a new migration. roles.sql defines what each role may do.
 -- Amounts are nano-credits (10^-9 credit). Ids are lowercase letters, digits and hyphens, at most 63 characters.
 
 
--- 1. What every part uses ---------------------------------------------------------------------------------------------------------
+-- 1. Used by every part -----------------------------------------------------------------------------------------------------------
 
 -- The policies below name the roles, so the roles must exist. roles.sql gives them their attributes and rights.
--- Roles belong to the whole server: the migration of another database may create them at the same moment.
+-- Roles belong to the whole server, so the migration of another database may create them concurrently.
 DO $$
 DECLARE
     wanted text;
@@ -27,7 +27,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- The migrations that were applied. Services read it to learn whether the database has the schema that they were written for.
+-- The applied migrations. Services read this table to check that the database has the schema that they need.
 CREATE TABLE schema_migrations (
     name                 text PRIMARY KEY,
     -- SHA-256 of the file, in hexadecimal.
@@ -35,10 +35,10 @@ CREATE TABLE schema_migrations (
     apply_time           timestamptz NOT NULL DEFAULT now()
 );
 
--- The wall between organizations (INV-12): a transaction sees and writes the rows of the organizations that it says it acts for
--- (`megarouter.organizations`, ids separated by commas). A transaction that names none sees nothing. usage_service may also read and
--- lock the rows of every organization (`*`), to sweep and to follow all ledgers; to write it must name the organizations.
--- The owner of the tables is exempt, and so are the SECURITY DEFINER functions below. Call this for every table with an
+-- The wall between organizations (INV-12). A transaction names the organizations it acts for in `megarouter.organizations` (ids
+-- separated by commas), and sees and writes only their rows. A transaction that names none sees nothing. With `*`, usage_service
+-- may read and lock the rows of every organization, to sweep and to follow all ledgers. To write, it must name the organizations.
+-- The owner of the tables is exempt, and so are the SECURITY DEFINER functions below. Call this procedure for every table with an
 -- `organization_id`.
 CREATE PROCEDURE divide_by_organization(divided regclass) LANGUAGE plpgsql AS $$
 DECLARE
@@ -56,7 +56,7 @@ BEGIN
     EXECUTE format('CREATE POLICY audit_reads ON %s FOR SELECT TO megarouter_audit USING (true)', divided);
 END $$;
 
--- Refuses every change of an immutable row, the owner's included (INV-02).
+-- Refuses every change of an immutable row, even by the owner (INV-02).
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% rows are immutable: % refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'integrity_constraint_violation';
@@ -68,8 +68,9 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- A column of a batch as one text, which the driver encodes and PostgreSQL reads at a fraction of the cost of an array or JSON:
--- 0x1f before each value, 0x1e for NULL. Services remove both characters from what callers send, so neither is ever stored.
+-- Unpacks one column of a batch from a text: 0x1f before each value, 0x1e for NULL. The driver encodes and PostgreSQL reads such a
+-- text at a fraction of the cost of an array or JSON. Services remove both characters from callers' input, so neither is ever
+-- stored.
 CREATE FUNCTION unpacked(packed text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT (string_to_array(packed, E'\x1f', E'\x1e'))[2:]
 $$;
@@ -84,20 +85,20 @@ CREATE TABLE organizations (
     display_name         text NOT NULL CHECK (length(display_name) BETWEEN 1 AND 200),
     time_zone            text NOT NULL DEFAULT 'UTC',
     state                text NOT NULL DEFAULT 'ACTIVE' CHECK (state IN ('ACTIVE', 'SUSPENDED', 'DELETED')),
-    -- STRICT reserves a token per byte of the request, BALANCED one per four bytes.
+    -- STRICT estimates one token for each byte of the request, BALANCED one token for every four bytes.
     input_estimate       text NOT NULL DEFAULT 'BALANCED' CHECK (input_estimate IN ('STRICT', 'BALANCED')),
-    -- What an expired hold costs: all it reserved, its input only, or nothing.
+    -- What an expired hold is charged: all it reserved, only its input, or nothing.
     expired_hold_policy  text NOT NULL DEFAULT 'CHARGE_HOLD' CHECK (expired_hold_policy IN ('CHARGE_HOLD', 'CHARGE_INPUT', 'RELEASE')),
     -- The billing contact, who receives invoices.
     billing_email        text CHECK (length(billing_email) BETWEEN 3 AND 254),
-    -- Set while suspended, and kept through a deletion: undeleting restores the state before it.
+    -- Set while suspended, and kept when deleted, so that undeleting restores the previous state.
     suspend_time         timestamptz,
     delete_time          timestamptz,
-    -- Until then the deletion can be undone.
+    -- The deletion can be undone until this time.
     purge_time           timestamptz,
     create_time          timestamptz NOT NULL DEFAULT now(),
     update_time          timestamptz NOT NULL DEFAULT now(),
-    -- A personal account holds the log of its user's own changes.
+    -- A personal account contains the audit log of its user's own changes, so it is never deleted.
     CONSTRAINT personal_accounts_stay CHECK (kind <> 'PERSONAL' OR state <> 'DELETED')
 );
 CALL divide_by_organization('organizations');
@@ -109,11 +110,11 @@ CREATE TABLE groups (
     -- Ids from level 1 down to and including this group, so that a call reads its whole chain from one row.
     path                 text[] NOT NULL,
     display_name         text NOT NULL CHECK (length(display_name) BETWEEN 1 AND 200),
-    -- Never cleared. The row stays, because usage names the group and its id is never used again.
+    -- Never cleared. The row stays, because usage records name the group and its id is never reused.
     delete_time          timestamptz,
     create_time          timestamptz NOT NULL DEFAULT now(),
     update_time          timestamptz NOT NULL DEFAULT now(),
-    -- The path as text that sorts every group directly behind its parent: a blank sorts before every character of an id.
+    -- The path as text that sorts every group directly after its parent, because a space sorts before every character of an id.
     tree_order           text COLLATE "C" NOT NULL GENERATED ALWAYS AS (
         path[1] || coalesce(' ' || path[2], '') || coalesce(' ' || path[3], '') || coalesce(' ' || path[4], '')) STORED,
     PRIMARY KEY (organization_id, group_id),
@@ -135,19 +136,19 @@ CREATE TRIGGER groups_update_time BEFORE UPDATE ON groups
 
 CREATE TABLE users (
     user_id              text PRIMARY KEY,
-    -- NULL without a verified address: an unverified one could belong to someone else.
+    -- NULL without a verified address, because an unverified one could belong to someone else.
     email                text UNIQUE CHECK (email = lower(email) AND position('@' IN email) > 1),
     display_name         text NOT NULL,
     -- The user's personal account; NULL until it is first needed.
     personal_organization_id text UNIQUE REFERENCES organizations,
-    -- The account that the user chose last. It counts while the user is an active member of it.
+    -- The account that the user chose last. Ignored unless the user is an active member of it.
     current_organization_id  text REFERENCES organizations,
     create_time          timestamptz NOT NULL DEFAULT now()
 );
 
--- Users as OpenID Connect identity providers know them.
+-- The identities of users at OpenID Connect identity providers.
 CREATE TABLE user_identities (
-    -- The claims `iss` and `sub`. Together they name a person forever, unlike an e-mail address.
+    -- The claims `iss` and `sub`. Together they permanently identify a person, unlike an e-mail address.
     issuer               text NOT NULL CHECK (length(issuer) BETWEEN 1 AND 500),
     subject              text NOT NULL CHECK (length(subject) BETWEEN 1 AND 255),
     user_id              text NOT NULL REFERENCES users,
@@ -173,8 +174,8 @@ CREATE TABLE members (
     FOREIGN KEY (organization_id, group_id) REFERENCES groups (organization_id, group_id),
     CONSTRAINT group_admins_have_a_group CHECK (role NOT IN ('L1_ADMIN', 'SUB_ADMIN') OR group_id IS NOT NULL)
 );
--- Lists page in constant time, also inside a subtree: an index for each of the four levels on the group at that level and the order
--- of the list. Removed members stay forever; the partial indexes skip them.
+-- One index for each of the four levels, on the group at that level and the order of the list. With them, a page of a list takes
+-- constant time, even inside a subtree. Removed members stay forever, but the partial indexes skip them.
 CREATE INDEX members_by_user ON members (user_id);
 CREATE INDEX members_by_group ON members (organization_id, group_id, member_id) WHERE state <> 'REMOVED';
 CREATE INDEX members_of_organization ON members (organization_id, member_id) WHERE state <> 'REMOVED';
@@ -190,20 +191,20 @@ CREATE INDEX present_members_below_3 ON members (organization_id, (group_path[3]
     WHERE state <> 'REMOVED' AND group_path[3] IS NOT NULL;
 CREATE INDEX present_members_below_4 ON members (organization_id, (group_path[4]), member_id)
     WHERE state <> 'REMOVED' AND group_path[4] IS NOT NULL;
--- Few rows, which every change of a Super Admin reads.
+-- Every change of a Super Admin reads these few rows.
 CREATE INDEX active_super_admins ON members (organization_id, member_id) WHERE role = 'SUPER_ADMIN' AND state = 'ACTIVE';
 CALL divide_by_organization('members');
 
--- A path that follows a move of a group is a change of the group, not of its members.
+-- Moving a group changes the paths of its members, but does not count as a change of the members.
 CREATE TRIGGER members_update_time BEFORE UPDATE ON members
     FOR EACH ROW WHEN ((OLD.role, OLD.group_id, OLD.state) IS DISTINCT FROM (NEW.role, NEW.group_id, NEW.state))
     EXECUTE FUNCTION set_update_time();
 
--- Links with which users become members of an organization.
+-- Links through which users become members of an organization.
 CREATE TABLE invites (
     organization_id      text NOT NULL REFERENCES organizations,
     invite_id            text NOT NULL CHECK (invite_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'),
-    -- This member's rights bound the invite, when it is created and again when it is accepted (INV-14).
+    -- This member's rights limit the invite, both when it is created and when it is accepted (INV-14).
     inviter_member_id    text NOT NULL,
     -- NULL: the user becomes a member of the organization itself.
     group_id             text,
@@ -215,7 +216,7 @@ CREATE TABLE invites (
     expire_time          timestamptz NOT NULL,
     max_uses             integer NOT NULL DEFAULT 1 CHECK (max_uses BETWEEN 1 AND 1000),
     use_count            integer NOT NULL DEFAULT 0,
-    -- Only a user with this verified address, or one of this domain, may accept; both NULL: every user may.
+    -- Only a user with this verified address, or with one in this domain, may accept. If both are NULL, every user may.
     email                text CHECK (email = lower(email) AND length(email) BETWEEN 3 AND 254),
     email_domain         text CHECK (email_domain = lower(email_domain) AND length(email_domain) BETWEEN 3 AND 253),
     -- Set once, when the invite is revoked. The row stays.
@@ -253,7 +254,7 @@ CREATE TABLE api_keys (
     -- HMAC-SHA256 of the secret under the deployment's pepper. The secret itself is shown once and never stored (INV-16).
     secret_hash          bytea NOT NULL UNIQUE CHECK (length(secret_hash) = 32),
     obfuscated_key       text NOT NULL,
-    -- After a rotation the old secret is valid until its time is over. There is room for one: a key never has three.
+    -- After a rotation, the old secret stays valid until its expiry. A key never has more than two secrets.
     previous_secret_hash bytea UNIQUE CHECK (length(previous_secret_hash) = 32),
     previous_expire_time timestamptz,
     state                text NOT NULL DEFAULT 'ACTIVE' CHECK (state IN ('ACTIVE', 'DISABLED', 'DELETED')),
@@ -261,7 +262,7 @@ CREATE TABLE api_keys (
     disabled_by_member   text,
     disabled_time        timestamptz,
     expire_time          timestamptz,
-    -- Networks from which calls with this key may come. NULL allows every address, an empty array none.
+    -- Networks from which this key may be used. NULL allows every address, an empty array none.
     ip_allow_list        cidr[] CHECK (cardinality(ip_allow_list) <= 100),
     create_time          timestamptz NOT NULL DEFAULT now(),
     update_time          timestamptz NOT NULL DEFAULT now(),
@@ -270,7 +271,7 @@ CREATE TABLE api_keys (
     CONSTRAINT previous_secret_has_an_end CHECK ((previous_secret_hash IS NULL) = (previous_expire_time IS NULL)),
     CONSTRAINT two_secrets CHECK (previous_secret_hash <> secret_hash)
 );
--- As for members. Deleted keys stay forever, and the partial indexes skip them.
+-- As for members. Deleted keys stay forever, but the partial indexes skip them.
 CREATE INDEX api_keys_by_member ON api_keys (organization_id, member_id, api_key_id);
 CREATE INDEX api_keys_of_organization ON api_keys (organization_id, api_key_id) WHERE state <> 'DELETED';
 CREATE INDEX api_keys_below_1 ON api_keys (organization_id, (group_path[1]), api_key_id)
@@ -283,8 +284,8 @@ CREATE INDEX api_keys_below_4 ON api_keys (organization_id, (group_path[4]), api
     WHERE state <> 'DELETED' AND group_path[4] IS NOT NULL;
 CALL divide_by_organization('api_keys');
 
--- The copies of a group's path. FOR SHARE makes a concurrent move of what is read here wait, and the move then finds the new row.
--- A missing group or member leaves the path empty: the foreign key reports it.
+-- Maintain the copies of a group's path. FOR SHARE makes a concurrent move of the group wait, and the move then finds the new row.
+-- A missing group or member leaves the path empty, and then the foreign key reports the error.
 CREATE FUNCTION place_member() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.group_path := '{}';
@@ -345,17 +346,17 @@ END $$;
 CREATE TRIGGER members_place_api_keys AFTER UPDATE ON members
     FOR EACH ROW WHEN (OLD.group_path IS DISTINCT FROM NEW.group_path) EXECUTE FUNCTION place_api_keys_of_member();
 
--- What limits a scope. Every limit is optional: a missing limit does not limit.
+-- The limits of a scope. Every limit is optional.
 CREATE TABLE guardrails (
     organization_id      text NOT NULL REFERENCES organizations,
     scope_kind           text NOT NULL CHECK (scope_kind IN ('organization', 'group', 'member', 'api_key')),
     scope_id             text NOT NULL,
-    -- The last part of its resource name, and the order of lists.
+    -- The last part of its resource name. Lists are ordered by it.
     guardrail_id         text COLLATE "C" NOT NULL GENERATED ALWAYS AS (
         CASE scope_kind WHEN 'organization' THEN 'organization'
                         WHEN 'api_key' THEN 'apikey-' || scope_id
                         ELSE scope_kind || '-' || scope_id END) STORED,
-    -- SHADOW counts, and reports what it would have refused, but lets every call pass.
+    -- SHADOW counts and reports what it would have refused, but lets every call pass.
     mode                 text NOT NULL DEFAULT 'ENFORCE' CHECK (mode IN ('ENFORCE', 'SHADOW')),
     budget_nano_credits  bigint CHECK (budget_nano_credits >= 0),
     cycle                text NOT NULL DEFAULT 'NEVER' CHECK (cycle IN ('NEVER', 'DAILY', 'WEEKLY', 'MONTHLY')),
@@ -364,7 +365,7 @@ CREATE TABLE guardrails (
     requests_per_minute  integer CHECK (requests_per_minute >= 0),
     tokens_per_minute    bigint CHECK (tokens_per_minute BETWEEN 0 AND 1000000000000),
     concurrency_limit    integer CHECK (concurrency_limit >= 0),
-    -- Limits of other spans than a minute, or of some models:
+    -- Limits for spans other than a minute, or for some models only:
     -- [[models (an entry of a whitelist, '' for all), unit, requests or null, tokens or null], ...]
     rate_rules           jsonb NOT NULL DEFAULT '[]'
         CHECK (jsonb_typeof(rate_rules) = 'array' AND jsonb_array_length(rate_rules) <= 16),
@@ -394,7 +395,7 @@ CREATE TABLE models (
     provider_id          text NOT NULL REFERENCES providers,
     -- The model's entry of the catalog file as JSON, without its prices.
     definition           jsonb NOT NULL,
-    -- Models that left the catalog stay for the records that name them.
+    -- Models that left the catalog stay, because usage records name them.
     offered              boolean NOT NULL DEFAULT true
 );
 
@@ -403,7 +404,7 @@ CREATE TABLE price_versions (
     model_name           text NOT NULL REFERENCES models,
     version              integer NOT NULL CHECK (version > 0),
     effective_date       date NOT NULL,
-    -- Nano-credits per million tokens by category, and the long-context variant.
+    -- Nano-credits per million tokens by category, and the long-context prices.
     prices               jsonb NOT NULL,
     create_time          timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (model_name, version)
@@ -416,25 +417,25 @@ CREATE TRIGGER price_versions_not_truncated BEFORE TRUNCATE ON price_versions
 
 -- 5. Ledger -----------------------------------------------------------------------------------------------------------------------
 
--- The double-entry ledger. A transfer moves one amount from the account it debits to the account it credits, so it sums to zero by
--- its shape (INV-01). Rows are immutable (INV-02), and the idempotency key is unique here and nowhere else.
+-- The double-entry ledger. A transfer moves one amount from the account it debits to the account it credits, so every transfer sums
+-- to zero (INV-01). Rows are immutable (INV-02), and the idempotency key is unique in this table.
 
 CREATE TABLE ledger_accounts (
     organization_id      text NOT NULL REFERENCES organizations,
     account              text NOT NULL CHECK (account IN ('CREDIT_POOL', 'USAGE', 'TOP_UPS', 'ADJUSTMENTS')),
-    -- Credits minus debits as of `sequence`, kept for reading. The sum of the transfers decides (INV-03).
+    -- Credits minus debits as of `sequence`, cached for reads. The sum of the transfers is authoritative (INV-03).
     balance_nano_credits bigint NOT NULL DEFAULT 0,
     sequence             bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (organization_id, account)
 );
 CALL divide_by_organization('ledger_accounts');
 
--- The head orders an organization's ledger. A writer locks it, takes the next numbers and commits, so a reader who sees number n sees
--- every number below it.
+-- The head orders an organization's ledger. A writer locks it, takes the next numbers and commits. So a reader that sees number n
+-- also sees every number below it.
 CREATE TABLE ledger_heads (
     organization_id      text PRIMARY KEY REFERENCES organizations,
     sequence             bigint NOT NULL DEFAULT 0,
-    -- When a cycle in the organization changed last: settling a call placed before it looks for later counters.
+    -- When a cycle in the organization last changed. Settlement looks for newer counters of a call whose hold is older.
     cycle_change_time    timestamptz
 );
 CALL divide_by_organization('ledger_heads');
@@ -443,8 +444,8 @@ CREATE TABLE ledger_transfers (
     organization_id      text NOT NULL,
     sequence             bigint NOT NULL CHECK (sequence > 0),
     kind                 text NOT NULL CHECK (kind IN ('TOP_UP', 'USAGE', 'ADJUSTMENT', 'REFUND', 'CORRECTION')),
-    -- No foreign keys: `allowed_route` names the accounts, every ledger opens with all of them, a writer has locked the ledger's head,
-    -- and the audit compares them (INV-03). A lookup of both accounts for every transfer would find nothing.
+    -- No foreign keys, because looking up both accounts for every transfer would never find an error: `allowed_route` names the
+    -- accounts, every ledger opens with all of them, a writer has locked the ledger's head, and the audit compares them (INV-03).
     debit_account        text NOT NULL,
     credit_account       text NOT NULL,
     amount_nano_credits  bigint NOT NULL CHECK (amount_nano_credits > 0),
@@ -454,8 +455,8 @@ CREATE TABLE ledger_transfers (
     corrects_sequence    bigint,
     actor                text NOT NULL,
     reason               text NOT NULL DEFAULT '',
-    -- The moment of writing, under the lock of the ledger's head, not when the transaction began to wait for it. So the balance as of a
-    -- past moment never changes afterwards.
+    -- The time of writing, under the lock of the ledger's head, not the time when the transaction began to wait for the lock. So
+    -- the balance as of a past time never changes.
     create_time          timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (organization_id, sequence),
     UNIQUE (organization_id, idempotency_key),
@@ -479,7 +480,8 @@ CREATE TRIGGER ledger_transfers_immutable BEFORE UPDATE OR DELETE ON ledger_tran
 CREATE TRIGGER ledger_transfers_not_truncated BEFORE TRUNCATE ON ledger_transfers
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- The two sides of every transfer as signed postings, for sums. It reads with the rights of its reader, behind the wall.
+-- The two sides of every transfer as signed postings, for sums. The view has the rights of its reader, who sees only rows inside
+-- the wall.
 CREATE VIEW ledger_postings WITH (security_invoker = true) AS
     SELECT organization_id, sequence, kind, credit_account AS account, amount_nano_credits, hold_id, create_time
       FROM ledger_transfers
@@ -499,18 +501,18 @@ CREATE TRIGGER organizations_open_ledger AFTER INSERT ON organizations FOR EACH 
 
 -- 6. Holds and usage --------------------------------------------------------------------------------------------------------------
 
--- Every admitted call has a row here, even one that never reports usage. authz_service only inserts.
+-- Every admitted call has a row here, even if its usage is never reported. authz_service only inserts.
 CREATE TABLE holds (
     hold_id              text PRIMARY KEY,
     organization_id      text NOT NULL REFERENCES organizations,
     member_id            text NOT NULL,
     api_key_id           text NOT NULL,
     amount_nano_credits  bigint NOT NULL CHECK (amount_nano_credits >= 0),
-    -- The whole signed hold while it is open, for the sweeper; empty once it is resolved.
+    -- The signed hold token, which the sweep needs. Empty once the hold is resolved.
     token                text NOT NULL,
-    -- Encoded counters (kind:id:cycle:start:revision) that carry the hold.
+    -- The counters that include the hold, each encoded as kind:id:cycle:start:revision.
     counters             text[] NOT NULL,
-    -- The number Redis gave the hold when it was placed. A Redis that has counted fewer placements has gone back in time.
+    -- The number that Redis gave the hold. A Redis that has counted fewer holds was restored from an old snapshot.
     placement            bigint NOT NULL DEFAULT 0 CHECK (placement >= 0),
     place_time           timestamptz NOT NULL,
     expire_time          timestamptz NOT NULL,
@@ -518,13 +520,14 @@ CREATE TABLE holds (
     resolve_time         timestamptz,
     CONSTRAINT resolved_or_held CHECK ((state = 'HELD') = (resolve_time IS NULL))
 );
--- No index on `counters`: behind the wall `@>` may not use one (it is not leakproof), and every hold would pay for it.
+-- No index on `counters`: with row-level security, `@>` cannot use it (it is not leakproof), and every hold would have to update
+-- it.
 CREATE INDEX holds_open_by_organization ON holds (organization_id) WHERE state = 'HELD';
 CREATE INDEX holds_open_by_expiry ON holds (expire_time) WHERE state = 'HELD';
 CREATE INDEX holds_by_placement ON holds (organization_id, placement);
 CALL divide_by_organization('holds');
 
--- One row for each resolved hold: the fact that rollups, analytics and Redis follow, in the order of the ledger.
+-- One row for each resolved hold, in the order of the ledger. Rollups, analytics and Redis are derived from these rows.
 CREATE TABLE usage_records (
     hold_id              text PRIMARY KEY,
     organization_id      text NOT NULL,
@@ -532,7 +535,7 @@ CREATE TABLE usage_records (
     outcome              text NOT NULL CHECK (outcome IN ('SETTLED', 'VOIDED', 'EXPIRED')),
     -- provider: counted by the provider; estimated: from bytes; none: nothing was consumed.
     source               text NOT NULL CHECK (source IN ('provider', 'estimated', 'none')),
-    -- Why the record is as it is: completed, client_disconnected, provider_error, provider_unavailable, refused, ...
+    -- How the call ended: completed, client_disconnected, provider_error, provider_unavailable, refused, ...
     detail               text NOT NULL,
     group_path           text[] NOT NULL,
     member_id            text NOT NULL,
@@ -553,12 +556,13 @@ CREATE TABLE usage_records (
     reasoning_tokens     bigint NOT NULL CHECK (reasoning_tokens >= 0),
     hold_nano_credits    bigint NOT NULL CHECK (hold_nano_credits >= 0),
     charge_nano_credits  bigint NOT NULL CHECK (charge_nano_credits >= 0),
-    -- [[category, tokens, price per million, amount], ...]: the sum of the amounts is the charge.
+    -- [[category, tokens, price per million, amount], ...]. The sum of the amounts is the charge.
     charge_lines         jsonb NOT NULL,
     counters             text[] NOT NULL,
-    -- The present counters of scopes whose cycle changed after the hold was placed, which the call also counts in; NULL without any.
+    -- The newer counters of scopes whose cycle changed after the hold was placed. They also include the call. NULL if there is
+    -- none.
     later_counters       text[],
-    -- Names of the throttles that admitted the call (kind:scope kind:scope id); NULL for none.
+    -- Names of the throttles that admitted the call (kind:scope kind:scope id). NULL if there is none.
     throttles            text[],
     http_status          integer NOT NULL,
     response_flags       text NOT NULL,
@@ -579,9 +583,9 @@ CREATE TRIGGER usage_records_immutable BEFORE UPDATE OR DELETE ON usage_records
 CREATE TRIGGER usage_records_not_truncated BEFORE TRUNCATE ON usage_records
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- The actual usage of a hold that had expired. The record of the expiry stands; the correction takes the next number of the
--- organization's ledger, and a CORRECTION transfer under the same number moves the difference. An EXPIRED record without a correction
--- is unconfirmed.
+-- The actual usage of a hold that had expired. The record of the expiry stays. The correction takes the next number of the
+-- organization's ledger, and a CORRECTION transfer with the same number moves the difference. An EXPIRED record without a
+-- correction is unconfirmed.
 CREATE TABLE usage_corrections (
     hold_id              text PRIMARY KEY REFERENCES usage_records,
     organization_id      text NOT NULL,
@@ -599,9 +603,9 @@ CREATE TABLE usage_corrections (
     output_tokens        bigint NOT NULL CHECK (output_tokens >= 0),
     reasoning_tokens     bigint NOT NULL CHECK (reasoning_tokens >= 0),
     charge_nano_credits  bigint NOT NULL CHECK (charge_nano_credits >= 0),
-    -- As in the record: the sum of the amounts is the charge.
+    -- As in usage_records. The sum of the amounts is the charge.
     charge_lines         jsonb NOT NULL,
-    -- The charge minus what the expiry charged, which is the amount of the transfer; without a difference there is no transfer.
+    -- The charge minus what the expiry charged: the amount of the transfer. There is no transfer if this is 0.
     delta_nano_credits   bigint NOT NULL,
     later_counters       text[],
     http_status          integer NOT NULL,
@@ -621,12 +625,12 @@ CREATE TRIGGER usage_corrections_immutable BEFORE UPDATE OR DELETE ON usage_corr
 CREATE TRIGGER usage_corrections_not_truncated BEFORE TRUNCATE ON usage_corrections
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- Usage that was reported and cannot be right. The call was charged by estimate; this is what the provider said.
+-- Reported usage that cannot be right. The call was charged by estimate; this row keeps what the provider reported.
 CREATE TABLE usage_quarantine (
     hold_id              text PRIMARY KEY REFERENCES usage_records,
     organization_id      text NOT NULL,
     reason               text NOT NULL CHECK (reason IN ('invalid_usage', 'implausible_usage')),
-    -- JSON of what was reported about usage, never the hold's token.
+    -- The reported usage as JSON, never the hold token.
     report               text NOT NULL CHECK (length(report) <= 65536),
     create_time          timestamptz NOT NULL DEFAULT now()
 );
@@ -638,7 +642,7 @@ CREATE TRIGGER usage_quarantine_immutable BEFORE UPDATE OR DELETE ON usage_quara
 CREATE TRIGGER usage_quarantine_not_truncated BEFORE TRUNCATE ON usage_quarantine
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- A second report of a resolved hold that contradicts the first. The first stands; this row keeps the second (fault C3).
+-- A second report of a resolved hold that contradicts the first. The first one counts; this row keeps the second (fault C3).
 CREATE TABLE usage_discrepancies (
     discrepancy_id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     hold_id              text NOT NULL UNIQUE,
@@ -648,33 +652,33 @@ CREATE TABLE usage_discrepancies (
 );
 CALL divide_by_organization('usage_discrepancies');
 
--- Settled spend of a scope in a period of its cycle: the row behind a Redis counter.
+-- Settled spend of a scope in one period of its cycle. Redis counters are rebuilt from these rows.
 CREATE TABLE scope_spend (
     organization_id      text NOT NULL,
     -- kind:id:cycle:start:revision
     counter              text NOT NULL,
     settled_nano_credits bigint NOT NULL DEFAULT 0,
     call_count           bigint NOT NULL DEFAULT 0,
-    -- Admitted calls that the scope's guardrail would have refused if it were not in shadow mode.
+    -- Admitted calls that the scope's guardrail would have refused in ENFORCE mode.
     shadow_refusal_count bigint NOT NULL DEFAULT 0 CHECK (shadow_refusal_count >= 0),
     -- When the last call that reached a provider was admitted.
     last_use_time        timestamptz,
-    -- What the counter began with when its scope's cycle changed, and as of which number of the ledger, so that every counter can be
-    -- recomputed from the records to the last nano-credit.
+    -- What the counter started with when its scope's cycle changed, and the number of the ledger as of which it was computed. With
+    -- them, every counter can be recomputed exactly from the records.
     carried_nano_credits bigint NOT NULL DEFAULT 0,
     carried_call_count   bigint NOT NULL DEFAULT 0,
     carried_sequence     bigint,
     PRIMARY KEY (organization_id, counter)
 );
--- Counters of keys by the key. No settlement changes an indexed column.
+-- Counters of API keys by key. No settlement changes an indexed column.
 CREATE INDEX scope_spend_by_api_key ON scope_spend (organization_id, split_part(counter, ':', 2)) WHERE counter LIKE 'api\_key:%';
--- Skips pages without a recent use, however many years of counters there are. A block range index costs a settlement next to nothing,
--- and leaves it free to change rows in place.
+-- Skips pages without recent use, even with years of counters. A block range index costs a settlement almost nothing, and still
+-- allows it to update rows in place.
 CREATE INDEX scope_spend_by_last_use ON scope_spend USING brin (last_use_time) WITH (pages_per_range = 32, autosummarize = on)
  WHERE counter LIKE 'api\_key:%';
 CALL divide_by_organization('scope_spend');
 
--- When each key was last used, over all its cycles.
+-- When each key was last used, across all its cycles.
 CREATE VIEW api_key_usage WITH (security_invoker = true) AS
     SELECT organization_id, split_part(counter, ':', 2) AS api_key_id, max(last_use_time) AS last_use_time
       FROM scope_spend WHERE counter LIKE 'api\_key:%'
@@ -682,23 +686,24 @@ CREATE VIEW api_key_usage WITH (security_invoker = true) AS
 
 -- How far each journal file has been replayed.
 CREATE TABLE journal_offsets (
-    -- The name that usage_service keeps beside the file; the file's path where it could not write one.
+    -- The name that usage_service writes next to the file, or the file's path if it could not write the name.
     journal              text PRIMARY KEY,
-    -- Identifies the file behind the name, so that a replaced file is read from its start.
+    -- Identifies the file with this name, so that a replaced file is read from the beginning.
     inode                bigint NOT NULL,
     byte_offset          bigint NOT NULL CHECK (byte_offset >= 0),
-    -- SHA-256 of the beginning of the settled part: the inode alone does not identify a file that took another's place.
+    -- SHA-256 of the beginning of the settled part, because a new file may get the inode of the one it replaced.
     fingerprint          bytea,
     update_time          timestamptz NOT NULL DEFAULT now()
 );
 
--- A changed cycle or time zone starts a new counter, which begins with what the scope already spent in the new period: a change of
--- configuration never resets usage. Calls under way at that moment settle to the counter that admitted them and to the new one.
+-- Changing a cycle or the time zone starts a new counter. It begins with what the scope has already spent in the new period, so a
+-- change of configuration never resets usage. Calls running at that time settle to the counter that admitted them and to the new
+-- one.
 CREATE SEQUENCE cycle_revisions;
 
 CREATE FUNCTION cycle_start(cycle text, time_zone text) RETURNS timestamptz LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN cycle = 'NEVER' THEN 'epoch'::timestamptz ELSE (
-        -- Where clocks go back over midnight, midnight comes twice: a period starts at the first.
+        -- If clocks go back across midnight, midnight occurs twice. The period starts at the first one.
         SELECT min(start - earlier)
           FROM date_trunc(CASE cycle WHEN 'DAILY' THEN 'day' WHEN 'WEEKLY' THEN 'week' ELSE 'month' END, now(), time_zone) AS start,
                unnest(ARRAY[interval '0', interval '30 minutes', interval '1 hour']) AS earlier
@@ -716,14 +721,14 @@ END $$;
 CREATE TRIGGER guardrails_cycle_revision BEFORE INSERT OR UPDATE ON guardrails
     FOR EACH ROW EXECUTE FUNCTION set_cycle_revision();
 
--- A new period begins with what was really spent in it, corrections included. A voided call was never made and does not count.
+-- A new counter starts with the actual spend in its period, including corrections. Voided calls do not count.
 CREATE FUNCTION carry_spend_over() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     start timestamptz;
     head bigint;
 BEGIN
     IF TG_OP = 'UPDATE' AND NEW.cycle_revision = OLD.cycle_revision THEN RETURN NULL; END IF;
-    -- The head's lock keeps settlements out until this is committed.
+    -- The lock on the head makes settlements wait until this transaction commits.
     UPDATE ledger_heads SET cycle_change_time = clock_timestamp() WHERE organization_id = NEW.organization_id
         RETURNING sequence INTO head;
     SELECT cycle_start(NEW.cycle, time_zone) INTO start FROM organizations WHERE organization_id = NEW.organization_id;
@@ -767,10 +772,10 @@ CREATE TABLE access_tokens (
     -- HMAC-SHA256 of the token under the deployment's pepper. The token itself is shown once and never stored (INV-16).
     secret_hash          bytea NOT NULL UNIQUE CHECK (length(secret_hash) = 32),
     obfuscated_token     text NOT NULL DEFAULT '',
-    -- Confine the token to one organization and to some permissions; NULL does not confine.
+    -- Restrict the token to one organization and to some permissions. NULL means no restriction.
     only_organization_id text REFERENCES organizations,
     permissions          text[],
-    -- Every token ends, so that none outlives its holder.
+    -- Every token expires, so that none stays valid after its holder has left.
     expire_time          timestamptz NOT NULL,
     -- Set once, when the token is revoked. The row stays.
     revoke_time          timestamptz,
@@ -779,20 +784,20 @@ CREATE TABLE access_tokens (
 );
 CREATE INDEX access_tokens_by_user ON access_tokens (user_id);
 
--- Every change, in the order in which it was made. Rows are never changed or deleted.
+-- Every change, in order. Rows are never changed or deleted.
 CREATE TABLE audit_log (
     organization_id      text NOT NULL REFERENCES organizations,
     sequence             bigint GENERATED ALWAYS AS IDENTITY,
     create_time          timestamptz NOT NULL DEFAULT now(),
     user_id              text NOT NULL REFERENCES users,
-    -- NULL where the user was not a member of the organization, such as its creator.
+    -- NULL if the user was not a member of the organization, for example its creator.
     member_id            text,
     role                 text,
     access_token_id      text,
     -- `package.Service/Method`.
     method               text NOT NULL,
     resource_name        text NOT NULL,
-    -- Path of the group, or of the member, that changed: it decides what a group admin may see of the log.
+    -- Path of the changed group or member. It decides which group admins may see the entry.
     group_path           text[] NOT NULL DEFAULT '{}',
     before               jsonb,
     after                jsonb,
@@ -816,20 +821,20 @@ END $$;
 CREATE TRIGGER audit_log_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_log_change();
 
--- Answers to changes that carried a request id, so that a repeated request gets the same answer and changes nothing (AIP-155).
+-- Responses to changes with a request id, so that a repeated request gets the same response and changes nothing (AIP-155).
 CREATE TABLE request_replays (
     user_id              text NOT NULL REFERENCES users,
     method               text NOT NULL,
     request_id           text NOT NULL,
     request_hash         bytea NOT NULL CHECK (length(request_hash) = 32),
-    -- Never with a secret: what is shown once is not shown again.
+    -- Without secrets, which are shown only once.
     response             bytea NOT NULL,
     create_time          timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (user_id, method, request_id)
 );
 CREATE INDEX request_replays_by_age ON request_replays (create_time);
 
--- Invoices that admins request.
+-- Invoices requested by admins.
 CREATE TABLE invoice_requests (
     organization_id      text NOT NULL REFERENCES organizations,
     invoice_request_id   text COLLATE "C" NOT NULL CHECK (invoice_request_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'),
@@ -840,21 +845,21 @@ CREATE TABLE invoice_requests (
     amount_nanos         integer NOT NULL CHECK (amount_nanos BETWEEN 0 AND 999999999),
     -- The credit that the invoice is for. A request moves no credit.
     credit_nano_credits  bigint NOT NULL CHECK (credit_nano_credits > 0),
-    -- The billing contact at the time of the request, who receives the invoice.
+    -- The billing contact at the time of the request. Receives the invoice.
     billing_email        text NOT NULL,
     note                 text NOT NULL DEFAULT '',
-    -- PENDING until the message to the billing contact is delivered.
+    -- PENDING until the message to the billing contact has been delivered.
     state                text NOT NULL DEFAULT 'PENDING' CHECK (state IN ('PENDING', 'DELIVERED')),
     create_time          timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (organization_id, invoice_request_id)
 );
 CALL divide_by_organization('invoice_requests');
 
--- Messages to people, written in the transaction of the change that they report, and delivered later.
+-- E-mail messages. Each is written in the transaction of the change that it reports, and delivered later.
 CREATE TABLE outbox_messages (
     organization_id      text NOT NULL REFERENCES organizations,
     outbox_message_id    bigint GENERATED ALWAYS AS IDENTITY,
-    -- Decides the text of the message.
+    -- Selects the text of the message.
     kind                 text NOT NULL CHECK (kind IN ('INVOICE_REQUEST')),
     -- Full name of the resource that the message is about.
     resource_name        text NOT NULL,
@@ -866,16 +871,16 @@ CREATE TABLE outbox_messages (
     -- NULL until it is delivered.
     deliver_time         timestamptz,
     PRIMARY KEY (organization_id, outbox_message_id),
-    -- A resource gets one message of a kind.
+    -- A resource gets at most one message of each kind.
     UNIQUE (organization_id, kind, resource_name)
 );
 CREATE INDEX outbox_messages_waiting ON outbox_messages (attempt_time) WHERE deliver_time IS NULL;
 CALL divide_by_organization('outbox_messages');
 
 
--- 8. What the services look up and listen to --------------------------------------------------------------------------------------
+-- 8. Lookups and notifications for the services -----------------------------------------------------------------------------------
 
--- PostgreSQL pushes every change of what authz_service caches. Payload: organization kind id.
+-- PostgreSQL notifies authz_service of every change of what it caches. Payload: organization kind id.
 CREATE FUNCTION notify_identity_change() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     changed record;
@@ -898,7 +903,7 @@ CREATE TRIGGER groups_notify AFTER INSERT OR UPDATE OR DELETE ON groups
     FOR EACH ROW EXECUTE FUNCTION notify_identity_change('group');
 CREATE TRIGGER guardrails_notify AFTER INSERT OR UPDATE OR DELETE ON guardrails
     FOR EACH ROW EXECUTE FUNCTION notify_identity_change('guardrail');
--- A path that follows a move is not a change of the member or key: the move itself is pushed once.
+-- No notification for a changed path: moving the group already sends one.
 CREATE TRIGGER members_notify AFTER INSERT OR DELETE ON members
     FOR EACH ROW EXECUTE FUNCTION notify_identity_change('member');
 CREATE TRIGGER members_notify_change AFTER UPDATE ON members
@@ -923,19 +928,19 @@ CREATE TRIGGER models_notify AFTER INSERT OR UPDATE OR DELETE ON models
 CREATE TRIGGER price_versions_notify AFTER INSERT ON price_versions
     FOR EACH STATEMENT EXECUTE FUNCTION notify_catalog_change();
 
--- One number for each organization that grows with every change of its identities: authz_service, which caches ten thousand of them,
--- reads one row to learn that all of them are still valid. No row: nothing has changed since this table exists. A row outlives its
--- organization, so that no number ever means two states.
+-- One number for each organization, which grows with every change of its identities. authz_service caches many identities, and reads
+-- this one row to check that all those of an organization are still valid. Without a row, nothing has changed since the table was
+-- created. A row outlives its organization, so that a number never stands for two states.
 CREATE TABLE identity_revisions (
     organization_id      text PRIMARY KEY,
     revision             bigint NOT NULL,
-    -- The transaction that made the revision: however many rows a transaction changes, it makes one.
+    -- The transaction that made the revision. A transaction makes only one, even if it changes many rows.
     change_xid           xid8 NOT NULL
 );
 CALL divide_by_organization('identity_revisions');
 
--- The row's lock orders revisions as their transactions commit. A listener has received the changes themselves before: notifications
--- of one transaction arrive in the order in which they were made.
+-- The lock on the row gives revisions the order in which their transactions commit. PostgreSQL delivers the notifications of a
+-- transaction in the order in which they were sent, so a listener receives the changes before the revision.
 CREATE FUNCTION revise_identities(organization text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     reached bigint;
@@ -955,15 +960,15 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Sends no notification, so that a service that compares revisions finds a change that it was never sent.
+-- Sends no notification. A service notices the change when it compares revisions.
 CREATE FUNCTION revise_all_identities() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     UPDATE identity_revisions SET revision = revision + 1;
     RETURN NULL;
 END $$;
 
--- Deferred to the commit: taken earlier, the lock would make transactions that change different rows wait for each other, perhaps in a
--- circle.
+-- Deferred to the commit. If the lock were taken earlier, transactions that change different rows would wait for each other and
+-- could deadlock.
 CREATE CONSTRAINT TRIGGER organizations_revise_identities AFTER INSERT OR UPDATE OR DELETE ON organizations
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION revise_identities_of_row();
 CREATE CONSTRAINT TRIGGER groups_revise_identities AFTER INSERT OR UPDATE OR DELETE ON groups
@@ -985,16 +990,16 @@ CREATE TRIGGER api_keys_revise_all_identities AFTER TRUNCATE ON api_keys
 CREATE TRIGGER guardrails_revise_all_identities AFTER TRUNCATE ON guardrails
     FOR EACH STATEMENT EXECUTE FUNCTION revise_all_identities();
 
--- Below, SECURITY DEFINER functions look through the wall. Each returns as little as its caller needs.
+-- The SECURITY DEFINER functions below see the rows of all organizations. Each returns only what its caller needs.
 
--- Revisions, and nothing about the identities. An organization without a change has no row.
+-- Returns only revisions, nothing about the identities. An organization without a change has no row.
 CREATE FUNCTION identity_revisions_of(organizations text[])
 RETURNS TABLE (organization_id text, revision bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT v.organization_id, v.revision FROM identity_revisions v WHERE v.organization_id = ANY (organizations)
 $$;
 
--- The only way from a key to its owner: a caller that has the hash of either secret of a key gets the identity behind it.
+-- Returns the identity of a key to a caller that has the hash of either secret. There is no other way from a key to its owner.
 -- Guardrails: [[scope kind, scope id, budget, cycle, revision, requests per minute, whitelist, mode, tokens per minute, concurrency
 -- limit, rate rules], ...].
 CREATE FUNCTION identity_of_key(key_hash bytea)
@@ -1029,8 +1034,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
      WHERE k.state <> 'DELETED'
 $$;
 
--- The hashes of keys used within a day, the latest first; while both secrets of a key are valid, both. A hash admits no call and only
--- serves as the argument of `identity_of_key`: authz_service itself reads neither keys nor members.
+-- Returns the hashes of keys used within a day, most recent first, with both hashes of a key that has two valid secrets. A hash
+-- admits no call; it only serves as the argument of `identity_of_key`, because authz_service can read neither keys nor members.
 CREATE FUNCTION hashes_of_keys_used_lately(entries bigint)
 RETURNS TABLE (key_hash bytea)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -1049,8 +1054,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
      LIMIT entries
 $$;
 
--- The invite of a token that can still be used; an unknown, revoked, expired or used-up one is not found. An active member of the
--- organization still finds a used-up invite: accepting twice is no error.
+-- Returns the invite of a token if it can still be used. Does not find an unknown, revoked, expired or used-up one. An active
+-- member of the organization still finds a used-up invite, because accepting twice is not an error.
 CREATE FUNCTION invite_of_token(token_hash bytea, caller text)
 RETURNS TABLE (organization_id text, invite_id text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -1062,7 +1067,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
                         WHERE m.organization_id = i.organization_id AND m.user_id = caller AND m.state = 'ACTIVE'))
 $$;
 
--- The accounts of the user for whom the transaction acts (`megarouter.user`), across organizations: a member sees this much of each.
+-- Returns the accounts of the user named in `megarouter.user`, across organizations. Every member may see this much of each.
 CREATE FUNCTION my_accounts()
 RETURNS TABLE (
     organization_id text, display_name text, kind text, organization_state text, member_id text, role text, member_state text,
@@ -1084,15 +1089,15 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
       JOIN organizations o ON o.organization_id = m.organization_id
 $$;
 
--- How the newest calls of each provider ended, over all organizations: at most 100 calls of the last 15 minutes. Two numbers, and
--- nothing about whose calls they were. Calls whose end says nothing about the provider count as neither.
+-- Returns how many recent calls of each provider it answered and failed, across all organizations: at most the newest 100 calls of
+-- the last 15 minutes. Does not return whose calls they were. Does not count calls whose end says nothing about the provider.
 CREATE FUNCTION provider_outcomes()
 RETURNS TABLE (provider_id text, answered_count bigint, failed_count bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT p.provider_id,
            count(*) FILTER (WHERE r.http_status BETWEEN 200 AND 299
                               AND r.detail IN ('completed', 'usage_omitted', 'invalid_usage', 'implausible_usage')),
-           -- 401, 403 and 429 to a gateway speak of its credential or quota: its calls are not answered.
+           -- 401, 403 and 429 mean that the gateway's credential or quota is the problem, so its calls are not answered.
            count(*) FILTER (WHERE r.detail IN ('provider_timeout', 'provider_reset', 'provider_unavailable')
                                OR (r.detail = 'provider_error'
                                    AND (r.http_status IN (401, 403, 429) OR r.http_status NOT BETWEEN 400 AND 499)))
@@ -1103,7 +1108,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
      GROUP BY p.provider_id
 $$;
 
--- Organizations with messages that are due, the longest due first. Names of organizations, and nothing of what their messages say.
+-- Returns organizations with due messages, the longest due first. Returns only their names, nothing about the messages.
 CREATE FUNCTION organizations_with_messages_due(most integer)
 RETURNS TABLE (organization_id text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -1112,7 +1117,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
      ORDER BY m.attempt_time LIMIT most
 $$;
 
--- How many messages wait over all organizations, and the age of the oldest in seconds. Two numbers for operators.
+-- Returns how many messages wait across all organizations, and the age of the oldest in seconds. Operators use both numbers.
 CREATE FUNCTION messages_waiting()
 RETURNS TABLE (message_count bigint, oldest_age_s float8)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -1121,14 +1126,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
      WHERE m.deliver_time IS NULL
 $$;
 
--- The functions below read with the rights of their caller, behind the wall.
+-- The functions below have the rights of their caller, so they see only rows inside the wall.
 
--- What a scope has spent in the present cycle of its budget, and the budget; without a guardrail, in all. The counter is the one to
--- which calls settle now.
+-- Returns what a scope has spent in the current cycle of its budget, and the budget. Without a guardrail, returns its total spend.
+-- The counter is the one to which calls settle now.
 CREATE FUNCTION present_spend(text, text, text)
 RETURNS TABLE (spent_nano_credits bigint, budget_nano_credits bigint)
 LANGUAGE sql STABLE AS $$
-    -- $1 organization, $2 kind of the scope, $3 its id.
+    -- $1: organization, $2: kind of the scope, $3: its id.
     SELECT coalesce(s.settled_nano_credits, 0), r.budget_nano_credits
       FROM organizations o
       LEFT JOIN guardrails r ON r.organization_id = o.organization_id AND r.scope_kind = $2 AND r.scope_id = $3
@@ -1138,7 +1143,7 @@ LANGUAGE sql STABLE AS $$
      WHERE o.organization_id = $1
 $$;
 
--- What a scope has used in the present cycle of its budget; without a guardrail, in all.
+-- Returns what a scope has used in the current cycle of its budget. Without a guardrail, returns its total use.
 CREATE FUNCTION present_use(organization text, of_kind text, of_id text)
 RETURNS TABLE (
     period_start_time timestamptz, time_zone text, spent_nano_credits bigint, held_nano_credits bigint, call_count bigint,

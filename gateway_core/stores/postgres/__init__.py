@@ -1,1 +1,1 @@
-"""PostgreSQL, the truth: connections, waiting for the schema, and the statements of each store."""
+"""PostgreSQL, the system of record: connections, waiting for the schema, and the statements of each store."""

@@ -1,4 +1,4 @@
-"""The catalogue in PostgreSQL: written from a catalogue file, read by every service through a cache that follows changes."""
+"""The catalog in PostgreSQL. Written from a catalog file, and read by every service through a cache that follows changes."""
 
 import asyncio
 import json
@@ -28,27 +28,27 @@ _LOCK_ID: Final = 0x63617461  # "cata"
 
 @dataclass(frozen=True, slots=True)
 class CatalogSnapshot:
-    """The catalogue at one moment."""
+    """The catalog at one moment."""
 
     providers: Mapping[str, Provider] = field(default_factory=lambda: MappingProxyType({}))
     models: Mapping[str, Model] = field(default_factory=lambda: MappingProxyType({}))
     """Offered models by public name, each with all of its price versions."""
     retired_models: Mapping[str, Model] = field(default_factory=lambda: MappingProxyType({}))
-    """Models that left the catalogue: not to be called any more, but calls under way still settle at their prices."""
+    """Models that left the catalog. They may no longer be called, but calls in progress settle at their prices."""
 
     def known_model(self, name: str) -> Model | None:
-        """An offered or retired model."""
+        """Returns an offered or retired model; None if there is none."""
         return self.models.get(name) or self.retired_models.get(name)
 
     def schedule(self, model_name: str, version: int) -> PriceSchedule | None:
-        """The prices a record or hold names."""
+        """Returns the prices that a record or hold names; None if unknown."""
         model = self.known_model(model_name)
         schedules = model.schedules if model else ()
         return next((schedule for schedule in schedules if schedule.version == version), None)
 
 
 async def load_snapshot(connection: Connection) -> CatalogSnapshot:
-    """Reads the whole catalogue as of one moment. A row that no longer validates is left out, and logged."""
+    """Reads the whole catalog as of one moment. Skips and logs rows that no longer validate."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         provider_rows = await connection.fetch("SELECT provider_id, definition FROM providers")
         model_rows = await connection.fetch("SELECT model_name, definition, offered FROM models ORDER BY model_name")
@@ -75,11 +75,11 @@ async def load_snapshot(connection: Connection) -> CatalogSnapshot:
 
 @contextmanager
 def _skipping_invalid(kind: str, name: str) -> Iterator[None]:
-    """Leaves out a stored entry that the code no longer understands: one bad row must not take the catalogue with it."""
+    """Skips and logs a stored entry that the code no longer accepts, so that one bad row does not disable the whole catalog."""
     try:
         yield
     except ValidationError:
-        logger.exception("stored catalogue entry is invalid", extra={"kind": kind, "entry": name})
+        logger.exception("stored catalog entry is invalid", extra={"kind": kind, "entry": name})
 
 
 def _schedule_of(row: asyncpg.Record) -> PriceSchedule:
@@ -89,7 +89,7 @@ def _schedule_of(row: asyncpg.Record) -> PriceSchedule:
 
 
 class CatalogCache:
-    """The newest known snapshot. Empty until the database has a model; follows its changes, and rereads at least every 30 s."""
+    """The newest known snapshot. Empty until the database has a model. Follows changes, and rereads at least every 30 s."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
@@ -99,7 +99,7 @@ class CatalogCache:
 
     @property
     def snapshot(self) -> CatalogSnapshot:
-        """What is known now; never waits."""
+        """The current snapshot; never waits."""
         return self._snapshot
 
     @property
@@ -108,19 +108,19 @@ class CatalogCache:
         return self._loaded.is_set()
 
     async def loaded(self) -> CatalogSnapshot:
-        """Waits until there is at least one model."""
+        """Waits until there is at least one model, and returns the snapshot."""
         await self._loaded.wait()
         return self._snapshot
 
     async def refresh(self) -> CatalogSnapshot:
-        """Reads the catalogue now.
+        """Reads the catalog now.
 
         Raises:
-            the errors of `connections.UNAVAILABLE`: the database does not answer.
+            Errors in `connections.UNAVAILABLE`, if the database does not answer.
         """
         async with self._pool.acquire() as connection:
             read = await load_snapshot(connection)
-        # What is the same stays the same object: what was made from it still holds.
+        # Keep the object if nothing changed, because values derived from it stay valid.
         if read != self._snapshot:
             self._snapshot = read
         if self._snapshot.models:
@@ -128,18 +128,18 @@ class CatalogCache:
         return self._snapshot
 
     def note_change(self) -> None:
-        """Has the catalogue read again soon."""
+        """Schedules a read of the catalog."""
         self._changed.set()
 
     async def follow(self) -> None:
-        """Keeps the snapshot fresh until cancelled."""
+        """Keeps the snapshot current until canceled."""
         while True:
             self._changed.clear()
             wait_s = _MAX_AGE_S if self.is_loaded else _RETRY_S
             try:
                 await self.refresh()
             except (*UNAVAILABLE, asyncpg.PostgresError) as error:
-                logger.warning("catalogue not read", extra={"error": type(error).__name__})
+                logger.warning("could not read the catalog", extra={"error": type(error).__name__})
                 wait_s = _RETRY_S
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), wait_s)
@@ -147,7 +147,10 @@ class CatalogCache:
 
 @asynccontextmanager
 async def open_catalog_cache(pool: asyncpg.Pool, settings: DatabaseSettings, role: str) -> AsyncIterator[CatalogCache]:
-    """A cache that is kept fresh while the context is open. Does not wait for its first load: see `CatalogCache.loaded`."""
+    """Opens a cache that stays current while the context is open.
+
+    It does not wait for the first load: see `CatalogCache.loaded`.
+    """
     cache = CatalogCache(pool)
     listener = Listener(
         settings, role, [CHANNEL], lambda _channel, _payload: cache.note_change(), on_restored=cache.note_change
@@ -157,10 +160,10 @@ async def open_catalog_cache(pool: asyncpg.Pool, settings: DatabaseSettings, rol
 
 
 async def sync_catalog(connection: Connection, catalog: Catalog) -> None:
-    """Makes the tables say what a catalogue file says, in one transaction; a second run changes nothing.
+    """Makes the tables equal to a catalog file, in one transaction. A second run changes nothing.
 
-    Models that left the file are retired. A price version is added only where the prices differ from the newest stored
-    version of the same effective date: stored versions are never changed, and never withdrawn.
+    Models that left the file are retired. A price version is added only if the prices differ from the newest stored
+    version of the same effective date. Stored versions are never changed or withdrawn.
     """
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_ID)

@@ -17,19 +17,19 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 Connection = asyncpg.Connection | PoolConnectionProxy
-"""A connection, whether of its own or lent by a pool."""
+"""A connection, either separate or from a pool."""
 
 UNAVAILABLE: Final = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, TimeoutError,
     asyncpg.InternalClientError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError, asyncpg.DiskFullError,
     asyncpg.ReadOnlySQLTransactionError, asyncio.InvalidStateError)  # fmt: skip
-"""What says that PostgreSQL cannot answer now, as opposed to a statement that is wrong.
+"""The errors that mean that PostgreSQL cannot answer now, as opposed to an invalid statement.
 
-The last is how asyncpg reports a connection that was cut in the middle of its own bookkeeping.
+asyncpg raises the last one for a connection that is cut during its own bookkeeping.
 """
 
 _BY_INDEX: Final = {"enable_seqscan": "off", "plan_cache_mode": "force_generic_plan"}
-"""The second saves a planning for every batch: a batch as a parameter looks to PostgreSQL as if it were worth a plan of its own."""
+"""The second setting avoids planning every batch: PostgreSQL would otherwise plan again for each large parameter."""
 
 _FIRST_DELAY_S: Final = 0.05
 _LONGEST_DELAY_S: Final = 1.0
@@ -37,16 +37,18 @@ _LONGEST_DELAY_S: Final = 1.0
 
 @asynccontextmanager
 async def open_pool(settings: DatabaseSettings, role: str, *, by_index: bool = False) -> AsyncIterator[asyncpg.Pool]:
-    """A pool of connections that are logged in as `role`. Waits for the server without end: services start in any order.
+    """Opens a pool of connections that are logged in as `role`. Waits indefinitely for the server: services start in
+    any order.
 
     Args:
         settings: where the database is, and the login.
-        role: the role of the service, as which the settings must log in.
-        by_index: whether every statement is to look rows up by an index. A plan that was made while a table was empty reads all of
-            it, and is kept while the table grows: until PostgreSQL counts the rows anew, each call would cost more than the last.
+        role: the role of the service. The settings must log in as this role.
+        by_index: whether every statement must look up rows by an index. A plan made while a table was empty scans it,
+            and is kept while the table grows. Until PostgreSQL updates its statistics, each call would cost more than
+            the last.
 
     Raises:
-        StartRefusedError: the settings log in as somebody else.
+        StartRefusedError: the settings log in as another role.
     """
     timeout_s = settings.database_timeout_ms / 1_000
     pool = await until_available(
@@ -75,20 +77,22 @@ async def open_pool(settings: DatabaseSettings, role: str, *, by_index: bool = F
 
 
 async def _require_login(pool: asyncpg.Pool, role: str) -> None:
-    """A service that logs in as the owner would work, and could do everything: it must not go unnoticed."""
+    """Requires the expected login. A service that logs in as the owner would work with unlimited rights, unnoticed."""
     login = await until_available(lambda: pool.fetchval("SELECT session_user"))
     if login != role:
-        raise StartRefusedError(f"the database URL logs in as {login}, and this service runs only as {role}")
+        raise StartRefusedError(f"the database URL logs in as {login}, but this service must log in as {role}")
 
 
 async def _leave_as_it_is(_connection: Connection) -> None:
-    """Instead of a round trip at every return to the pool. Nothing of ours outlives its transaction, and asyncpg itself ends one
-    that is open; what listens or locks for longer has a connection of its own.
+    """Replaces the round trip that resets a connection at every return to the pool.
+
+    No state outlives a transaction here, and asyncpg itself ends an open one. Anything that listens or locks for longer
+    has its own connection.
     """
 
 
 async def until_available(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Repeats an attempt until PostgreSQL answers, with a growing pause of at most a second."""
+    """Repeats an attempt until PostgreSQL answers, with growing pauses of at most a second."""
     backoff = Backoff(_FIRST_DELAY_S, _LONGEST_DELAY_S)
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The register of holds, and the snapshots of spend that Redis is seeded from."""
+"""The holds table, and the snapshots of spend from which Redis is seeded."""
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
@@ -11,30 +11,31 @@ from gateway_core.model.limits.counters import encoded_counters
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for, joined
-from gateway_core.stores.postgres.packed import packed_columns
+from gateway_core.stores.postgres.packed_columns import packed_columns
 
 
 @dataclass(frozen=True, slots=True)
 class PoolSnapshot:
-    """An organization's credit at one moment of its ledger; amounts in nano-credits."""
+    """An organization's credit at one sequence of its ledger. Amounts are nano-credits."""
 
     sequence: int
     balance: int
     placement: int
-    """The highest number of a placement on record."""
+    """The highest placement number in the holds table."""
     open_holds: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class CounterSnapshot:
-    """A counter at one moment of its organization's ledger; amounts in nano-credits."""
+    """A counter at one sequence of its organization's ledger. Amounts are nano-credits."""
 
     sequence: int
     settled: int
     open_holds: dict[str, int]
 
 
-# No conflict target: that would need the right to read the table. A settlement may have recorded the hold already.
+# No conflict target, because that would require the right to read the table. A settlement may have recorded the hold
+# already.
 _INSERT: Final = """
 INSERT INTO holds (hold_id, organization_id, member_id, api_key_id, amount_nano_credits, token, counters, place_time, expire_time,
                    placement)
@@ -46,7 +47,7 @@ SELECT hold_id, organization_id, member_id, api_key_id, amount, token, string_to
     AS placed (hold_id, organization_id, member_id, api_key_id, amount, token, counters, placed_us, expires_us, placement)
 ON CONFLICT DO NOTHING
 """
-# Says for whom it acts and inserts in one round trip: the row of `acting` is there before the first row that is inserted.
+# Sets the organizations and inserts in one round trip: `acting` is evaluated before the first row is inserted.
 _REGISTER: Final = _INSERT.replace(
     "FROM unnest", "FROM (SELECT set_config('megarouter.organizations', $11, true)) AS acting,\n       unnest"
 )
@@ -80,7 +81,7 @@ SELECT (SELECT sequence FROM ledger_heads WHERE organization_id = $1) AS sequenc
 
 
 async def insert_holds(connection: Connection, holds: Sequence[tuple[Hold, str]]) -> None:
-    """Records holds with their tokens; those already there are left as they are. Also with nothing but the right to insert."""
+    """Records holds with their tokens. Skips those already recorded. The right to insert suffices."""
     if holds:
         await connection.execute(_INSERT, *_columns(holds))
 
@@ -103,19 +104,19 @@ def _columns(holds: Sequence[tuple[Hold, str]]) -> list[str]:
     )
 
 
-async def register_holds(pool: asyncpg.Pool, holds: Sequence[tuple[Hold, str]]) -> None:
-    """`insert_holds` of any organizations in one transaction, with the rights of a service."""
+async def record_holds(pool: asyncpg.Pool, holds: Sequence[tuple[Hold, str]]) -> None:
+    """Does the same as `insert_holds`, for any organizations in one transaction, with the rights of a service."""
     await pool.execute(_REGISTER, *_columns(holds), joined({hold.claims.organization for hold, _ in holds}))
 
 
 class SpendStore:
-    """Snapshots for seeding. Each is one statement or one transaction, so that it is true for one sequence."""
+    """Reads snapshots for seeding. Each is one statement or one transaction, so it is consistent with one ledger sequence."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
     async def pool_snapshot(self, organization: str) -> PoolSnapshot:
-        """The organization's balance and open holds."""
+        """Returns the organization's balance and open holds."""
         async with acting_for(self._pool, organization, isolation="repeatable_read") as connection:
             sequence, balance, placement = await _one(connection.fetchrow(_POOL, organization))
             rows = await connection.fetch(
@@ -125,13 +126,13 @@ class SpendStore:
         return PoolSnapshot(sequence, balance, placement, {row[0]: row[1] for row in rows})
 
     async def counter_snapshot(self, organization: str, counter: str) -> CounterSnapshot:
-        """An encoded counter: what is settled on it and what is held on it."""
+        """Returns what is settled and held on an encoded counter."""
         async with acting_for(self._pool, organization) as connection:
             sequence, settled, open_holds = await _one(connection.fetchrow(_COUNTER, organization, counter))
         return CounterSnapshot(sequence, settled, dict(open_holds))
 
     async def open_calls(self, organization: str, scope: Scope) -> tuple[int, dict[str, int]]:
-        """The open calls below a scope: the sequence this is true for, and when each hold expires, in epoch seconds."""
+        """Returns the ledger sequence and the open calls below a scope: by hold id, the expiry in epoch seconds."""
         async with acting_for(self._pool, organization) as connection:
             sequence, open_holds = await _one(
                 connection.fetchrow(_OPEN_CALLS, organization, f"{scope.kind}:{scope.scope_id}:")
@@ -139,13 +140,13 @@ class SpendStore:
         return sequence, dict(open_holds)
 
     async def open_among(self, organization: str, hold_ids: Sequence[str]) -> tuple[int, frozenset[str]]:
-        """Which of these holds are open, and the sequence of the ledger at which that is true."""
+        """Returns the ledger sequence, and which of these holds are open at it."""
         async with acting_for(self._pool, organization) as connection:
             sequence, open_ids = await _one(connection.fetchrow(_OPEN_AMONG, organization, hold_ids))
         return sequence, frozenset(open_ids)
 
     async def highest_placement(self, organization: str) -> int:
-        """The highest number of a placement on record; 0 without any."""
+        """Returns the highest placement number in the holds table; 0 if there is none."""
         async with acting_for(self._pool, organization) as connection:
             return int(
                 await connection.fetchval(

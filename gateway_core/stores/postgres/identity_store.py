@@ -1,4 +1,4 @@
-"""Reads a key with everything above it: member, groups, organization, and the guardrail of each scope, in one statement."""
+"""Reads a key with everything above it in one statement: member, groups, organization, and the guardrail of each scope."""
 
 import asyncio
 import itertools
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from gateway_core.model.calls.principals import Identity, Principal
+from gateway_core.model.calls.principals import Principal, RevisedPrincipal
 from gateway_core.model.limits.address_lists import parse_networks
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode
@@ -24,22 +24,22 @@ T = TypeVar("T", bound=Hashable)
 
 CHANNEL: Final = "megarouter_identity"
 REVISION_CHANNEL: Final = "megarouter_identity_revision"
-"""Behind the changes of a transaction: `organization revision`, which they made."""
+"""Notified after the changes of a transaction with `organization revision`: the revision that they made."""
 
 _BYTES_PER_TOKEN: Final = {"STRICT": 1, "BALANCED": 4}
 
-# A function that runs with the owner's rights: the service cannot list identities, only look up who has a key's hash.
+# The function runs with the owner's rights. The service can look up the key of a hash, but cannot list identities.
 _SELECT: Final = """
 SELECT asked.key_hash, found.*
   FROM unnest($1::bytea[]) AS asked (key_hash), LATERAL identity_of_key(asked.key_hash) AS found
 """
 _REVISIONS: Final = "SELECT organization_id, revision FROM identity_revisions_of($1)"
 _USED_LATELY: Final = "SELECT key_hash FROM hashes_of_keys_used_lately($1)"
-_STATEMENTS_AT_ONCE: Final = 2
-"""Fewer than the pool has connections: holds are registered beside."""
+_CONCURRENT_STATEMENTS: Final = 2
+"""Fewer than the connections of the pool, because holds are recorded at the same time."""
 _HASHES_PER_STATEMENT: Final = 200
 _ROWS_PER_TURN: Final = 20
-"""Principals made before calls get their turn: a tenth of a millisecond each."""
+"""Rows converted before calls get their turn. Each takes a tenth of a millisecond."""
 
 
 # With the rights of admin_service, behind the wall between organizations.
@@ -69,9 +69,10 @@ SELECT m.organization_id, '' AS api_key_id, m.member_id, true AS api_key_active,
 
 
 async def principal_of_member(connection: Connection, organization: str, member: str) -> Principal | None:
-    """A member as if it had a key without limits of its own, for admin_service; None when there is no such member.
+    """Returns a principal for a member without a key, for admin_service to explain decisions; None if there is no such
+    member.
 
-    Its guardrails begin with the member's: it explains decisions, and is never let through.
+    Its guardrails begin with the member's. It is never used to admit a call.
     """
     row = await connection.fetchrow(_OF_MEMBER, organization, member)
     if row is None:
@@ -81,81 +82,84 @@ async def principal_of_member(connection: Connection, organization: str, member:
 
 
 async def principal_of_api_key(connection: Connection, organization: str, api_key: str) -> Principal | None:
-    """The principal of a key by its id, for admin_service to explain a decision; None when there is no such key."""
+    """Returns the principal of a key by its id, for admin_service to explain decisions; None if there is no such key."""
     row = await connection.fetchrow(_OF_API_KEY, organization, api_key)
     return None if row is None else principal_of_row(row)
 
 
 class Statements(Protocol):
-    """What carries statements out: a pool."""
+    """Executes statements: a pool."""
 
     async def fetch(self, query: str, *args: Any) -> Sequence[asyncpg.Record]:  # noqa: ANN401 - as asyncpg has it
-        """Rows."""
+        """Returns the rows of a query."""
 
 
 class IdentityStore:
-    """Identities as PostgreSQL has them now. Look-ups that are wanted at the same time share statements, so that a service that
-    starts among ten thousand busy keys does not ask ten thousand times.
+    """Reads identities from PostgreSQL.
+
+    Concurrent lookups share statements. So a service that starts among ten thousand busy keys does not make ten
+    thousand queries.
     """
 
     def __init__(self, pool: Statements) -> None:
         self._pool = pool
-        self._waiting: dict[bytes, asyncio.Future[Identity | None]] = {}
-        """What no statement has begun to look up."""
+        self._waiting: dict[bytes, asyncio.Future[RevisedPrincipal | None]] = {}
+        """Lookups that no statement has started yet."""
         self._asking: set[asyncio.Task[None]] = set()
 
-    async def identity_of(self, secret_hash: bytes) -> Identity | None:
-        """The identity of a key's hash, None when no such key exists (a deleted key does not). Read after this was called.
+    async def identity_of(self, secret_hash: bytes) -> RevisedPrincipal | None:
+        """Returns the identity of a key's hash, read after this call; None if no such key exists. A deleted key does
+        not exist.
 
         Raises:
-            the errors of `connections.UNAVAILABLE`: the database does not answer.
+            Errors in `connections.UNAVAILABLE`, if the database does not answer.
         """
         future = self._waiting.get(secret_hash)
         if future is None:
             future = self._waiting[secret_hash] = asyncio.get_running_loop().create_future()
-        if len(self._asking) < _STATEMENTS_AT_ONCE:
+        if len(self._asking) < _CONCURRENT_STATEMENTS:
             task = asyncio.create_task(self._ask())
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)
         return await asyncio.shield(future)
 
-    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Identity]:
-        """The identities of those hashes that there are keys for, in one statement.
+    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, RevisedPrincipal]:
+        """Returns the identities of the hashes that belong to keys, in one statement.
 
         Raises:
-            as `identity_of`.
+            Errors in `connections.UNAVAILABLE`, if the database does not answer.
         """
-        found: dict[bytes, Identity] = {}
+        found: dict[bytes, RevisedPrincipal] = {}
         for number, row in enumerate(await self._pool.fetch(_SELECT, hashes), start=1):
-            found[row["key_hash"]] = Identity(principal_of_row(row), row["revision"])
+            found[row["key_hash"]] = RevisedPrincipal(principal_of_row(row), row["revision"])
             if number % _ROWS_PER_TURN == 0:
                 await asyncio.sleep(0)
         return found
 
     async def revisions_of(self, organizations: Sequence[str]) -> Mapping[str, int]:
-        """How often each of the organizations was changed; one that was not is left out.
+        """Returns the revision of each organization. Organizations that never changed are omitted.
 
         Raises:
-            as `identity_of`.
+            Errors in `connections.UNAVAILABLE`, if the database does not answer.
         """
         return {row["organization_id"]: row["revision"] for row in await self._pool.fetch(_REVISIONS, organizations)}
 
     async def used_lately(self, entries: int) -> Sequence[bytes]:
-        """Hashes of keys that were used within a day, the latest first, at most so many.
+        """Returns hashes of keys used within the last day, most recently used first, at most `entries`.
 
         Raises:
-            as `identity_of`.
+            Errors in `connections.UNAVAILABLE`, if the database does not answer.
         """
         return [row["key_hash"] for row in await self._pool.fetch(_USED_LATELY, entries)]
 
     async def _ask(self) -> None:
-        """Looks up until nobody waits."""
+        """Looks up until no lookup waits."""
         while self._waiting:
             hashes = list(itertools.islice(self._waiting, _HASHES_PER_STATEMENT))
             futures = {secret_hash: self._waiting.pop(secret_hash) for secret_hash in hashes}
             try:
                 found = await self.identities_of(hashes)
-            except Exception as error:  # noqa: BLE001 - told to everybody who waits
+            except Exception as error:  # noqa: BLE001 - passed to every waiting lookup
                 for future in futures.values():
                     future.set_exception(error)
             else:
@@ -163,11 +167,11 @@ class IdentityStore:
                     future.set_result(found.get(secret_hash))
             finally:
                 for future in futures.values():
-                    future.cancel()  # those that neither of the two reached: this task was cancelled
+                    future.cancel()  # reached by neither of the two, because this task was canceled
 
 
 def principal_of_row(row: asyncpg.Record) -> Principal:
-    """The principal of a row of `identity_of_key`, its lists compiled once for all its calls."""
+    """Converts a row of `identity_of_key`. Its lists are compiled once for all calls."""
     networks = row["ip_allow_list"]
     stored = {(rail[0], rail[1]): rail for rail in json.loads(row["guardrails"])}
     return Principal(
@@ -193,12 +197,12 @@ def _first_equal(value: Hashable) -> Hashable:
 
 
 def _shared(value: T) -> T:
-    """An equal value that another identity holds, perhaps: most of an identity is the same for many keys, and is kept once."""
+    """Returns an equal value that another identity may share. Most of an identity is the same for many keys, and is stored once."""
     return cast("T", _first_equal(value))
 
 
 def _scopes(row: asyncpg.Record) -> tuple[Scope, ...]:
-    """Narrowest first."""
+    """Returns the scopes of a row, narrowest first."""
     return (
         Scope(ScopeKind.API_KEY, row["api_key_id"]),
         Scope(ScopeKind.MEMBER, row["member_id"]),

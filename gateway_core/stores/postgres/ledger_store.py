@@ -1,7 +1,7 @@
-"""The one way to post to the ledger.
+"""Posts to the ledger. Nothing else may.
 
-Whoever posts locks the heads of the organizations (always in the order of their ids, so that nobody waits in a circle), takes
-the next sequence numbers, and commits. A reader who sees number n therefore sees every number below it.
+A posting locks the heads of the organizations, takes the next sequence numbers, and commits. It locks in the order of
+organization ids to avoid deadlocks. So a reader who sees sequence number n also sees every number below it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,13 +10,13 @@ from datetime import datetime
 from typing import Final
 
 from gateway_core.model.ledger.transfers import Account, Transfer, TransferKind
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.connections import Connection
-from gateway_core.stores.postgres.packed import insert_packed, packed_columns
+from gateway_core.stores.postgres.packed_columns import insert_packed, packed_columns
 from gateway_core.stores.postgres.storable_text import storable_text
 
 CHANNEL: Final = "megarouter_ledger"
-"""Notified with the organization's id after a posting that is not a settlement, so that Redis follows at once."""
+"""Notified with the organization's id after a posting that is not a settlement, so that Redis follows immediately."""
 
 _TRANSFER_COLUMNS: Final = """
     organization_id, sequence, kind, debit_account, credit_account, amount_nano_credits, idempotency_key, hold_id,
@@ -49,7 +49,7 @@ class IdempotencyConflictError(Exception):
 
 @record(frozen=True, slots=True)
 class PostedTransfer:
-    """A transfer in the ledger. `is_replay`: it was there already, nothing was posted."""
+    """A transfer in the ledger. If `is_replay`, it already existed and nothing was posted."""
 
     sequence: int
     transfer: Transfer
@@ -59,13 +59,14 @@ class PostedTransfer:
 async def post_transfers(
     connection: Connection, organization: str, transfers: Sequence[Transfer]
 ) -> tuple[PostedTransfer, ...]:
-    """Posts transfers of one organization, all or none; a transfer whose key is there already is returned as it stands.
+    """Posts transfers of one organization, all or none. Returns an existing transfer if its idempotency key is already
+    in use.
 
-    Runs in a transaction of its own, or in the caller's.
+    Runs in its own transaction, or in the caller's.
 
     Raises:
         UnknownOrganizationError: there is no such organization.
-        IdempotencyConflictError: a key was used before, or twice here, for another transfer.
+        IdempotencyConflictError: a key was already used, before or in this call, for another transfer.
     """
     transfers = [
         replace(transfer, reason=storable_text(transfer.reason, len(transfer.reason))) for transfer in transfers
@@ -95,22 +96,22 @@ async def post_transfers(
 
 
 def columns_of(rows: Iterable[tuple[object, ...]]) -> list[tuple[object, ...]]:
-    """Turns rows into the columns that `unnest` takes; at least one row."""
+    """Turns rows into columns for `unnest`. Requires at least one row."""
     return list(zip(*rows, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerHead:
-    """Where a ledger stands."""
+    """The position of a ledger."""
 
     sequence: int
-    """Of its last event."""
+    """The sequence number of its last event."""
     cycle_change_time: datetime | None
-    """When the cycle of a budget in the organization changed last."""
+    """When a budget of the organization last changed its cycle."""
 
 
 async def lock_heads(connection: Connection, organizations: Iterable[str]) -> dict[str, LedgerHead]:
-    """Locks ledgers until the transaction ends, and tells where they stand. Unknown organizations are absent."""
+    """Locks ledgers until the transaction ends, and returns their positions. Unknown organizations are omitted."""
     rows = await connection.fetch(
         "SELECT organization_id, sequence, cycle_change_time FROM ledger_heads WHERE organization_id = ANY($1)"
         " ORDER BY organization_id FOR UPDATE",
@@ -120,7 +121,7 @@ async def lock_heads(connection: Connection, organizations: Iterable[str]) -> di
 
 
 async def insert_transfers(connection: Connection, transfers: Sequence[tuple[str, PostedTransfer]]) -> None:
-    """Writes numbered transfers and moves the balances. The caller holds the heads' locks and advances them."""
+    """Writes numbered transfers and updates the balances. The caller holds the locks on the heads and advances them."""
     await connection.execute(_INSERT_TRANSFERS, *packed_columns(_transfer_row(*numbered) for numbered in transfers))
     deltas: dict[tuple[str, Account], tuple[int, int]] = {}
     for organization, posted in transfers:
@@ -140,7 +141,7 @@ async def insert_transfers(connection: Connection, transfers: Sequence[tuple[str
 
 
 async def advance_heads(connection: Connection, sequences: Mapping[str, int]) -> None:
-    """Writes the last sequence number each locked organization has used."""
+    """Stores the last sequence number that each locked organization has used."""
     await connection.execute(
         "UPDATE ledger_heads h SET sequence = d.sequence FROM unnest($1::text[], $2::bigint[]) AS d (organization_id, sequence)"
         " WHERE h.organization_id = d.organization_id",

@@ -1,4 +1,4 @@
-"""The schema as a starting service sees it: `python -m gateway_core.schema migrate` makes it, and services wait for that."""
+"""Lets a starting service wait for the schema, which `python -m gateway_core.schema migrate` creates."""
 
 import asyncio
 import logging
@@ -8,6 +8,7 @@ from typing import Final
 
 import asyncpg
 
+from gateway_core.runtime.backoff import Backoff
 from gateway_core.runtime.settings import DatabaseSettings, StartRefusedError
 from gateway_core.schema.files import Migration, SchemaError, load_migrations
 from gateway_core.schema.history import COMMAND, missing, read_applied
@@ -18,7 +19,7 @@ logger = logging.getLogger(__name__)
 _FIRST_DELAY_S: Final = 0.05
 _LONGEST_DELAY_S: Final = 0.5
 
-# The role, its password, its rights or the database come with the migration.
+# The migration creates the role, its password, its rights and possibly the database.
 _NO_LOGIN: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InsufficientPrivilegeError,
@@ -27,12 +28,12 @@ _NO_LOGIN: Final = (
 
 
 async def until_migrated(settings: DatabaseSettings) -> None:
-    """Returns when the database has exactly the schema of this release.
+    """Returns once the database has the schema of this release, or of a newer one.
 
-    Waits without end for a server that does not answer, and `schema_wait_ms` for one that is not migrated yet.
+    Waits indefinitely for a server that does not answer, and `schema_wait_ms` for one that is not migrated yet.
 
     Raises:
-        StartRefusedError: the database was not migrated in time, or by another release.
+        StartRefusedError: the database was not migrated in time, or by files that differ from these.
     """
     try:
         await _until_migrated(settings, load_migrations())
@@ -43,22 +44,21 @@ async def until_migrated(settings: DatabaseSettings) -> None:
 async def _until_migrated(settings: DatabaseSettings, migrations: Sequence[Migration]) -> None:
     lack = await until_available(lambda: _lack(settings, migrations))
     deadline = time.monotonic() + settings.schema_wait_ms / 1_000
-    delay_s = _FIRST_DELAY_S
+    backoff = Backoff(_FIRST_DELAY_S, _LONGEST_DELAY_S)
     if lack is not None:
         logger.warning("waiting for the database to be migrated", extra={"reason": lack})
     while lack is not None:
         if time.monotonic() > deadline:
             raise StartRefusedError(f"{lack}: run `{COMMAND}` of this release")
-        await asyncio.sleep(delay_s)
-        delay_s = min(delay_s * 2, _LONGEST_DELAY_S)
+        await asyncio.sleep(backoff.failed())
         lack = await until_available(lambda: _lack(settings, migrations))
 
 
 async def _lack(settings: DatabaseSettings, migrations: Sequence[Migration]) -> str | None:
-    """Returns what the database lacks, None for nothing. Errors of a server that does not answer pass through.
+    """Returns what the database lacks, or None. Errors of a server that does not answer pass through.
 
     Raises:
-        SchemaError: another release migrated it; waiting does not help.
+        SchemaError: other files migrated it; waiting does not help.
     """
     timeout_s = settings.database_timeout_ms / 1_000
     try:

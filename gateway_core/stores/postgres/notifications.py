@@ -1,7 +1,7 @@
-"""Changes pushed by PostgreSQL, and the certainty that they are still being pushed.
+"""Changes pushed by PostgreSQL, with a guarantee that they are still being pushed.
 
-A notification that does not come is no proof that nothing changed: the connection may be dead without a sign. So the listening
-connection is asked something all the time, and whoever depends on the notifications is told when it no longer answers.
+The absence of a notification does not prove that nothing changed, because the connection may be dead without a sign. So
+the listener sends heartbeats on the connection, and calls `on_lost` when they fail.
 """
 
 import asyncio
@@ -25,9 +25,10 @@ _FIRST_DELAY_S: Final = 0.02
 
 @dataclass(frozen=True, slots=True)
 class ListenerTiming:
-    """How fast a dead connection is noticed: at most `heartbeat_interval_ms + heartbeat_timeout_ms` after its last sign of life.
+    """How fast a dead connection is noticed: within `heartbeat_interval_ms + heartbeat_timeout_ms`.
 
-    With the defaults that is 650 ms, which leaves a third of the second within which a revoked key must be refused (INV-13).
+    The defaults add up to 650 ms. That leaves a third of the second within which a revoked key must be refused
+    (INV-13).
     """
 
     heartbeat_interval_ms: int = 250
@@ -40,10 +41,10 @@ DEFAULT_TIMING: Final = ListenerTiming()
 
 
 class Listener:
-    """A connection of its own that listens to channels, reconnecting for ever.
+    """Listens to channels on its own connection, and reconnects forever.
 
-    What was notified between `on_lost` and `on_restored` is lost: whoever keeps a copy must not trust it in between, and must
-    read it anew afterwards. The callbacks run in the event loop and must not block or raise.
+    Notifications between `on_lost` and `on_restored` are lost. A user that keeps a copy must not trust it in between,
+    and must read it again afterward. The callbacks run in the event loop and must not block or raise.
     """
 
     def __init__(
@@ -56,15 +57,15 @@ class Listener:
         on_restored: Callable[[], None] = lambda: None,
         timing: ListenerTiming = DEFAULT_TIMING,
     ) -> None:
-        """Prepares a listener; `run` does the work.
+        """Creates a listener; `run` does the work.
 
         Args:
             settings: where the database is.
-            role: as which the settings log in; names the connection.
-            channels: channels to listen to.
+            role: the role that the settings log in as. It names the connection.
+            channels: the channels to listen to.
             on_notification: called with channel and payload.
-            on_lost: called once each time the connection stops answering; not before the first `on_restored`.
-            on_restored: called each time listening has begun, the first time included.
+            on_lost: called each time the connection stops answering, but not before the first `on_restored`.
+            on_restored: called each time listening has begun, including the first time.
             timing: heartbeats and pauses.
         """
         self._settings = settings
@@ -78,11 +79,11 @@ class Listener:
 
     @property
     def is_listening(self) -> bool:
-        """Whether the last heartbeat was answered."""
+        """Whether the connection listens and the last heartbeat was answered."""
         return self._listening
 
     async def run(self) -> None:
-        """Listens until cancelled."""
+        """Listens until canceled."""
         backoff = Backoff(_FIRST_DELAY_S, self._timing.longest_pause_ms / 1_000)
         while True:
             try:
@@ -103,7 +104,7 @@ class Listener:
         )
 
     async def _listen(self, connection: asyncpg.Connection) -> None:
-        """Runs on one connection until it is dead, and always ends it."""
+        """Listens on one connection until it is dead, and always closes it."""
         closed = asyncio.Event()
         try:
             connection.add_termination_listener(lambda _connection: closed.set())
@@ -122,10 +123,11 @@ class Listener:
             connection.terminate()
 
     async def _keep_alive(self, connection: asyncpg.Connection, closed: asyncio.Event) -> None:
-        """Asks the server for a sign of life, again and again.
+        """Sends heartbeats until one fails.
 
         Raises:
-            TimeoutError: it gave none in time. Other errors of asyncpg: the connection broke.
+            TimeoutError: the server did not answer in time.
+            Other errors of asyncpg: the connection broke.
         """
         while True:
             with suppress(TimeoutError):

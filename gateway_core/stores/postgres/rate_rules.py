@@ -1,4 +1,4 @@
-"""Rate rules as `guardrails.rate_rules` holds them: a list of [models, unit, requests, tokens]."""
+"""Rate rules as `guardrails.rate_rules` stores them: a list of [models, unit, requests, tokens]."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -9,10 +9,10 @@ from gateway_core.model.limits.rate_limits import RateUnit
 
 
 def encode_rules(rules: Iterable[RateRule]) -> str:
-    """JSON text."""
+    """Returns the rules as JSON text."""
     return json.dumps([[rule.models, rule.unit.name, rule.requests, rule.tokens] for rule in rules])
 
 
 def decode_rules(stored: Iterable[Sequence[Any]]) -> tuple[RateRule, ...]:
-    """Inverse, of what the JSON text holds."""
+    """Returns the rules of parsed JSON: the inverse of `encode_rules`."""
     return tuple(RateRule(models, RateUnit[unit], requests, tokens) for models, unit, requests, tokens in stored)

@@ -1,4 +1,4 @@
-"""Text from outside, in a form that PostgreSQL accepts."""
+"""Untrusted text in a form that PostgreSQL accepts."""
 
 from typing import Final
 
@@ -6,10 +6,11 @@ _NOT_STORED: Final = {0: None, 0x1E: None, 0x1F: None}
 
 
 def storable_text(text: str, limit: int = 200) -> str:
-    """The text without what PostgreSQL cannot hold (NUL, lone surrogates) and what separates values on the way there, cut at
-    `limit` characters.
+    """Returns the text in a storable form, cut at `limit` characters.
+
+    It removes NUL, lone surrogates, and the characters that separate packed values.
     """
     text = text[:limit]
-    if text.isascii() and text.isprintable():  # nearly every text
+    if text.isascii() and text.isprintable():  # the common case
         return text
     return text.translate(_NOT_STORED).encode("utf-8", "replace").decode()

@@ -1,1 +1,1 @@
-"""Redis: what decides quickly, rebuilt from PostgreSQL at any moment."""
+"""Redis: fast counters for decisions, which can be rebuilt from PostgreSQL at any moment."""

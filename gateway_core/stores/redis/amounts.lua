@@ -1,5 +1,5 @@
--- Exact sums of nano-credits. Amounts are 64-bit integers and Lua's numbers are doubles: each amount is kept as whole credits and
--- nano-credits, which are added apart, so that sums and the sign of a difference are exact.
+-- Exact sums of nano-credits. Amounts are 64-bit integers, but Lua's numbers are doubles. So each amount is kept as
+-- whole credits and nano-credits, which are added separately. Sums and the sign of a difference are then exact.
 local CREDIT = 1000000000
 
 local function amount_of(text)

@@ -1,12 +1,12 @@
 -- Applies ledger events of one organization to its pool and counters, each exactly once, in the order of the ledger.
--- KEYS: pool, open holds, then each counter with the open calls of its scope behind it, then throttles of tokens, each once
+-- KEYS: pool, open holds, then each counter followed by the open calls of its scope, then token throttles, each once
 -- ARGV: sequence before the first event, number of events, number of counters, then for each event:
 --       sequence, hold id ('' = none), held, charge, change of the pool's balance, tokens used, number of counters, number of
---       throttles, index of each counter, negative where it carries the charge alone and not the hold, index of each throttle
--- Answers the sequence Redis is at afterwards; smaller than ARGV[1] when events are missing in between, -1 without a pool.
+--       throttles, index of each counter (negative if it carries only the charge and not the hold), index of each throttle
+-- Returns the sequence that Redis has reached; smaller than ARGV[1] if events in between are missing, -1 without a pool.
 --
--- What the events have in common is read and written once: their sums are added. A pool that holds something while its open holds
--- are gone was evicted in part: it is dropped, and rebuilt when it is needed.
+-- Keys that several events share are read and written once, with the sum of their changes. If a pool holds something but its open
+-- holds are gone, Redis has evicted part of it: the pool is dropped, and rebuilt when it is needed.
 local pool = redis.call('HMGET', KEYS[1], 'sequence', 'generation', 'held')
 local applied, generation = tonumber(pool[1] or -1), pool[2]
 if not generation then
@@ -20,7 +20,7 @@ if applied < tonumber(ARGV[1]) then
     return applied
 end
 
--- The events that are news, and the holds they release.
+-- The events that are new, and the holds that they release.
 local events, hold_ids, position = {}, {}, 4
 local first_counter, first_throttle = 1, 2 + 2 * tonumber(ARGV[3])
 for _ = 1, tonumber(ARGV[2]) do
@@ -51,7 +51,7 @@ local function counter_at(index)
     return counter
 end
 
--- What the call really used takes the place of what it had reserved, while that counts.
+-- Replaces the tokens that the call reserved by those that it used, while its slice counts.
 local function correct_throttles(event, text)
     local slice, tokens = string.match(text, '^%d+:(%d+):(%d+)')
     for at = event.throttles, slice and event.after - 1 or 0 do
@@ -64,7 +64,7 @@ local balance, held, released, released_ids = amount_of('0'), amount_of('0'), {}
 for number, event in ipairs(events) do
     local at = event.at
     local hold_id, amount, charge = ARGV[at + 1], amount_of(ARGV[at + 2]), amount_of(ARGV[at + 3])
-    -- A hold that is not open here was never counted here: there is nothing to release.
+    -- A hold that is not open here was never counted here, so there is nothing to release.
     local text = hold_id ~= '' and not released[hold_id] and kept[number]
     if text then
         released[hold_id] = true

@@ -1,8 +1,9 @@
-"""The client of the hot path for a Redis Cluster: a pipelined connection to every node that serves slots.
+"""The hot path's client for a Redis Cluster: one pipelined connection to every node that serves slots.
 
-A command goes to the node that serves the slot of its first key; all keys of an organization, and of a domain with rules, are in
-one. Who serves what is read when the first command comes, and again whenever a node sends elsewhere or is lost: once for all
-commands that notice. A command that finds nobody tries again until its time is over, and is then unavailable as with one server.
+A command goes to the node that serves the slot of its first key. All keys of an organization share a slot, and so do
+all keys of a domain with rules. The client reads the topology at the first command, and again whenever a node redirects
+a command or is lost: once for all commands that notice. A command that finds no node is retried until its timeout, and
+then fails as with one server.
 """
 
 import asyncio
@@ -23,34 +24,34 @@ logger = logging.getLogger(__name__)
 
 _MOST_NODES: Final = 1_000
 _MOST_ASKED: Final = 8
-"""Nodes asked for the topology at once; the next time others are asked."""
+"""Nodes asked for the topology at a time. The next read asks others."""
 _MOST_ATTEMPTS: Final = 64
 _QUICK_REDIRECTS: Final = 4
-"""How often a command follows a redirect without waiting for the topology to be read."""
+"""How often a command follows a redirect without waiting for the topology."""
 _PAUSE_BETWEEN_READINGS_S: Final = 0.05
 _PAUSE_OF_A_MOVE_S: Final = 0.01
-"""Before the next attempt while the keys of a slot are on their way from one node to another."""
+"""Pause before the next attempt while the keys of a slot are moving from one node to another."""
 
-_MENDABLE: Final = (
+_RETRYABLE: Final = (
     exceptions.ConnectionError,
     exceptions.AskError,  # MovedError is one
     exceptions.TryAgainError,
     exceptions.ClusterDownError,
     exceptions.ReadOnlyError,
 )
-"""What another attempt may mend."""
+"""Errors after which another attempt may succeed."""
 
 
 class ClusteredRedis:
     """A client of one Redis Cluster."""
 
     def __init__(self, url: str, *, timeout_ms: int = 800, most_waiting: int = MOST_WAITING) -> None:
-        """Prepares a client; nothing is connected yet.
+        """Creates a client. It does not connect yet.
 
         Args:
-            url: as `cluster_urls` has it.
-            timeout_ms: how long an answer may take, all attempts together; a node's connection gets as long.
-            most_waiting: how many commands may be under way at a node, and how many may try again.
+            url: the URL of a cluster (`redis_urls`).
+            timeout_ms: limit for an answer, including all attempts. It is also the limit for connecting to a node.
+            most_waiting: how many commands may wait for a node, and how many may be retried at a time.
         """
         self._url = parse_cluster_url(url)
         self._timeout_ms = timeout_ms
@@ -63,15 +64,15 @@ class ClusteredRedis:
         self._trying_again = 0
 
     def register_script(self, script: str) -> PipelinedScript:
-        """A script by its source; its keys are in one slot. A node that turns out not to know it loads it."""
+        """Returns a script by its source. Its keys share one slot. Nodes that do not know the script load it."""
         return PipelinedScript(self, script)
 
     def look_ahead(self) -> None:
-        """Has the topology read, so that the first commands need not wait for it."""
+        """Starts reading the topology, so that the first commands need not wait for it."""
         self._read_soon()
 
     async def ping(self) -> object:
-        """Asks every node that serves slots for a sign of life."""
+        """Pings every node that serves slots."""
         try:
             await asyncio.gather(*(self._client(address).execute("PING") for address in await self._masters()))
         except (exceptions.RedisError, OSError):
@@ -80,41 +81,41 @@ class ClusteredRedis:
         return "PONG"
 
     async def answers(self) -> bool:
-        """Whether some node serves its slots: the others' organizations may be out of reach."""
+        """Returns whether some node serves its slots. Organizations on other nodes may be unavailable."""
         try:
             masters = await self._masters()
         except NotSentError:
             return False
         states = (self._client(address).execute("CLUSTER", "INFO") for address in masters)
-        told = await asyncio.gather(*states, return_exceptions=True)
-        if any(isinstance(state, BaseException) for state in told):
+        answers = await asyncio.gather(*states, return_exceptions=True)
+        if any(isinstance(answer, BaseException) for answer in answers):
             self._read_soon()
-        return any("cluster_state:ok" in state for state in told if isinstance(state, str))
+        return any("cluster_state:ok" in answer for answer in answers if isinstance(answer, str))
 
-    async def execute(self, *command: Argument) -> Any:  # noqa: ANN401 - whatever Redis says
-        """The answer to a command with a key that may be repeated: after a lost connection it is sent once more.
+    async def execute(self, *command: Argument) -> Any:  # noqa: ANN401 - any type of Redis
+        """Executes a command with a key that may be repeated: after a lost connection it is sent once more.
 
         Raises:
-            gateway_core.stores.redis.connections.UNAVAILABLE: no answer; the command may have been carried out.
-            redis.exceptions.ResponseError: what the server says.
+            gateway_core.stores.redis.connections.UNAVAILABLE: there was no answer; the command may have been executed.
+            redis.exceptions.ResponseError: the server's error.
         """
         slot = slot_of(command)
         deadline_s = asyncio.get_running_loop().time() + self._timeout_ms / 1_000
         owner = self._topology.owner(slot)
         if owner is None:
-            error: Exception = NotSentError("nobody is known to serve the slot")
+            error: Exception = NotSentError("no node is known to serve the slot")
         else:
             try:
                 return await self._client(owner).send(command)
             except exceptions.TimeoutError:
                 self._read_soon()
-                raise  # There is no time left.
-            except _MENDABLE as mendable:
-                error = mendable
+                raise  # No time is left for a retry.
+            except _RETRYABLE as retryable:
+                error = retryable
         return await self._try_again(slot, command, owner, error, deadline_s)
 
     async def aclose(self) -> None:
-        """Ends the connections; whoever waits is told."""
+        """Closes the connections. Waiting commands fail."""
         self._readings.cancel()
         for client in self._clients.values():
             await client.aclose()
@@ -123,7 +124,7 @@ class ClusteredRedis:
         self, slot: int, command: Sequence[Argument], asked: Address | None, error: Exception, deadline_s: float
     ) -> Any:  # noqa: ANN401
         if self._trying_again >= self._most_waiting:
-            raise NotSentError("too many commands wait for the cluster") from error
+            raise NotSentError("too many commands are waiting for the cluster") from error
         self._trying_again += 1
         losses = 0
         try:
@@ -132,23 +133,23 @@ class ClusteredRedis:
                     losses += _may_be_carried_out(error)
                     if losses > 1:
                         raise error
-                    asked, is_asking = await self._whom_next(slot, asked, error, attempt)
+                    asked, is_asking = await self._next_node(slot, asked, error, attempt)
                     if asked is None:
                         continue
                     try:
                         return await self._client(asked).send(command, asking=is_asking)
-                    except _MENDABLE as mendable:
-                        error = mendable
+                    except _RETRYABLE as retryable:
+                        error = retryable
         except (TimeoutError, exceptions.TimeoutError):
             self._read_soon()
         finally:
             self._trying_again -= 1
         raise exceptions.TimeoutError("Redis Cluster did not answer in time") from error
 
-    async def _whom_next(
+    async def _next_node(
         self, slot: int, asked: Address | None, error: Exception, attempt: int
     ) -> tuple[Address | None, bool]:
-        """Whom to send a command to after an error, and whether as one whose slot is on its way there."""
+        """Returns the node to send a command to after an error, and whether its slot is still moving to that node (ASKING)."""
         if isinstance(error, exceptions.AskError) and attempt < _QUICK_REDIRECTS:
             named = Address(error.host or (asked.host if asked else ""), error.port)
             if not isinstance(error, exceptions.MovedError):
@@ -180,11 +181,11 @@ class ClusteredRedis:
         return self._topology.masters
 
     def _read_soon(self) -> asyncio.Task[None]:
-        """Has the topology read, unless that is under way."""
+        """Starts reading the topology, unless a read is in progress."""
         return self._readings.start(None, self._read_topology)
 
     async def _read(self) -> None:
-        """Waits for the one reading that all who need it share."""
+        """Waits for the read of the topology that all who need it share."""
         await asyncio.shield(self._read_soon())
 
     async def _read_topology(self) -> None:
@@ -197,16 +198,18 @@ class ClusteredRedis:
         self._next_reading_s = loop.time() + _PAUSE_BETWEEN_READINGS_S
 
     async def _best_of(self, addresses: Iterable[Address]) -> Topology | None:
-        """What the first of these nodes tells that knows who serves every slot; else what the one tells that knows most."""
+        """Returns the first topology from these nodes that covers every slot; else the one that covers most; None if
+        there is none.
+        """
         in_order = sorted(addresses)
         self._turn += 1
         first = self._turn * _MOST_ASKED % len(in_order) if len(in_order) > _MOST_ASKED else 0
         asked = islice([*in_order[first:], *in_order[:first]], _MOST_ASKED)
-        tasks = [asyncio.create_task(self._told_by(address)) for address in asked]
+        tasks = [asyncio.create_task(self._topology_from(address)) for address in asked]
         best: Topology | None = None
         try:
-            for told in asyncio.as_completed(tasks):
-                topology = await told
+            for answered in asyncio.as_completed(tasks):
+                topology = await answered
                 if topology is not None and topology.known_slots > (best.known_slots if best else 0):
                     best = topology
                 if best is not None and best.is_complete:
@@ -216,7 +219,7 @@ class ClusteredRedis:
                 task.cancel()
         return best
 
-    async def _told_by(self, address: Address) -> Topology | None:
+    async def _topology_from(self, address: Address) -> Topology | None:
         try:
             return Topology.read(await self._client(address).send(("CLUSTER", "SLOTS")), address)
         except (exceptions.RedisError, OSError, ValueError, TypeError, IndexError):
@@ -224,9 +227,9 @@ class ClusteredRedis:
 
     def _adopt(self, topology: Topology) -> None:
         if topology.masters != self._topology.masters:
-            logger.info("Redis Cluster: other nodes serve", extra={"masters": len(topology.masters)})
+            logger.info("Redis Cluster: different nodes serve now", extra={"masters": len(topology.masters)})
         self._topology = topology
-        # Whoever still waits at a node that serves nothing any more is told, and asks the one that does.
+        # Commands that wait for a node that no longer serves slots fail, and are retried at the node that does.
         for address in self._clients.keys() - topology.masters:
             self._clients.pop(address).close()
 

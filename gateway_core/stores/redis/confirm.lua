@@ -1,9 +1,9 @@
--- Whether holds that are in the register by now are counted here. A pool of the same generation that has counted fewer placements
--- is from an old snapshot: it is dropped, as when a hold is placed.
+-- Checks whether holds that have reached the holds table are counted here. If a pool of the same generation has counted fewer
+-- placements, it is from an old snapshot: it is dropped, as when a hold is placed.
 -- KEYS: pool, open holds
--- ARGV: number of generations that the holds were placed under, of each its name and the highest number of a placement, then the ids
+-- ARGV: number of generations under which the holds were placed; for each, its name and its highest placement number; then the ids
 --       of the holds
--- Answers nil without a pool, or the index of each hold that is not counted.
+-- Returns nil without a pool, or the index of each hold that is not counted.
 local pool = redis.call('HMGET', KEYS[1], 'generation', 'placements')
 if not pool[1] then
     return nil

@@ -1,4 +1,4 @@
-"""Connections to Redis: bounded in number and in time. The URL says whether it is one server or a Redis Cluster."""
+"""Connections to Redis, bounded in number and in time. The URL says whether it is one server or a Redis Cluster."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing, asynccontextmanager
@@ -24,15 +24,16 @@ from gateway_core.stores.redis.clustered import ClusteredRedis
 from gateway_core.stores.redis.pipelined import PipelinedClient, PipelinedRedis
 
 RedisClient = Redis | RedisCluster
-"""redis-py's client of what a URL names."""
+"""redis-py's client, for one server or a cluster."""
 
 UNAVAILABLE: Final = (ConnectionError, TimeoutError, BusyLoadingError, OutOfMemoryError, ReadOnlyError, OSError)
-"""What says that Redis cannot answer now."""
+"""The errors that mean that Redis cannot answer now."""
 
 
 class _HonestConnection(AbstractConnection):
-    """Says that the connection is gone where uvloop says that the program is wrong: what is written to a connection that the
-    server has just closed raises RuntimeError there.
+    """Raises ConnectionResetError where uvloop raises RuntimeError.
+
+    uvloop raises RuntimeError on a write to a connection that the server has just closed.
     """
 
     @override
@@ -45,7 +46,7 @@ class _HonestConnection(AbstractConnection):
 
 @asynccontextmanager
 async def open_pipelined(url: str, *, timeout_ms: int = 800) -> AsyncIterator[PipelinedClient]:
-    """The services' client for as long as the context is open. It waits for nothing: Redis may start later."""
+    """Opens the services' client. It does not wait for anything, so Redis may start later."""
     if not is_cluster_url(url):
         async with aclosing(PipelinedRedis(url, timeout_ms=timeout_ms)) as client:
             yield client
@@ -57,10 +58,10 @@ async def open_pipelined(url: str, *, timeout_ms: int = 800) -> AsyncIterator[Pi
 
 @asynccontextmanager
 async def open_redis(url: str, *, connections: int = 16, timeout_ms: int = 800) -> AsyncIterator[RedisClient]:
-    """redis-py's client, for tools that need more than scripts. It does not connect yet.
+    """Opens redis-py's client, for tools that need more than scripts. It does not connect yet.
 
-    One retry without a pause covers a pooled connection that the server closed. That of a cluster is for one look at a cluster
-    that is whole: a service that lives through a failover with it may never find the new node.
+    One retry without a pause covers a pooled connection that the server closed. The client of a cluster suits only a
+    short use of a healthy cluster: during a failover it may never find the new node.
     """
     if is_cluster_url(url):
         async with _open_cluster(url, timeout_ms) as cluster:
@@ -76,7 +77,7 @@ async def open_redis(url: str, *, connections: int = 16, timeout_ms: int = 800) 
         retry=Retry(NoBackoff(), 1),
         decode_responses=True,
     )
-    # Whatever the URL's scheme has chosen, for TLS or a socket file.
+    # Keep the connection class of the URL's scheme, for TLS or a Unix socket.
     pool.connection_class = type("HonestConnection", (_HonestConnection, pool.connection_class), {})
     client = Redis(connection_pool=pool)
     try:
@@ -104,5 +105,5 @@ async def _open_cluster(url: str, timeout_ms: int) -> AsyncIterator[RedisCluster
     try:
         async with aclosing(cluster):
             yield cluster
-    except RedisClusterException as error:  # which is no RedisError
+    except RedisClusterException as error:  # not a subclass of RedisError
         raise ConnectionError(f"Redis Cluster cannot answer: {error}") from error

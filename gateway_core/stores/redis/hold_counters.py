@@ -1,10 +1,10 @@
-"""Open holds and spend counters in Redis: place, seed, apply. All keys of an organization share one hash tag.
+"""Open holds and spend counters in Redis: placing, seeding, applying. All keys of an organization share one hash tag.
 
-The counters are a projection of the ledger: `pool.sequence` says up to which event of it. A missing key is never zero, it is
-seeded from a snapshot of PostgreSQL with the sequence the snapshot is true for. Pool and counters belong together by their
-generation, drawn anew whenever the pool is rebuilt; `pool.placements` counts placements, so that a pool restored from an old
-snapshot is told from the true one. The generation and the number of holds that were added to it because it lacked them are the
-pool's edition: docs/adr/0002.
+The counters are a projection of the ledger up to the event `pool.sequence`. A missing key never counts as zero: it is
+seeded from a snapshot of PostgreSQL, together with the sequence of the snapshot. Pool and counters belong together if
+they have the same generation, a random name that changes when the pool is rebuilt. `pool.placements` counts placements,
+which detects a pool restored from an old snapshot. The generation and the number of holds added to the pool afterward
+are its edition. See docs/adr/0002.
 """
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence, Set
@@ -15,7 +15,7 @@ from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import Placement
 from gateway_core.model.limits.throttles import Throttle, ThrottleKind, open_calls_of, scope_of
 from gateway_core.model.organization.scopes import Scope
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
 from gateway_core.stores.redis.pipelined import ScriptClient
 from gateway_core.stores.redis.placing import Placing, PlacingTerms, placing_terms
@@ -35,17 +35,18 @@ class CounterEvent:
     charge_nano_credits: int
     pool_delta_nano_credits: int
     counters: tuple[str, ...]
-    """Encoded counters that carry the charge. The first of a scope carries the hold; one that got another cycle while the call was
-    under way has a second one.
+    """Encoded counters that carry the charge. The first counter of a scope carries the hold.
+
+    A scope whose cycle changed during the call has a second counter.
     """
     used_tokens: int = 0
-    """What the call turned out to use, of both sides."""
+    """The input and output tokens that the call used."""
     throttles: tuple[str, ...] = ()
-    """Encoded throttles that the call was admitted by."""
+    """Encoded throttles that admitted the call."""
 
 
 class HoldCounters:
-    """The scripts over one Redis."""
+    """The scripts of one Redis."""
 
     def __init__(self, client: ScriptClient) -> None:
         self._placing = Placing(client)
@@ -54,7 +55,7 @@ class HoldCounters:
         self._seed_counter = client.register_script(script_source("seed_counter.lua"))
         self._drop_pool = client.register_script(script_source("drop_pool.lua"))
         self._confirm = client.register_script(script_source("confirm.lua"))
-        self._add_hold = client.register_script(script_source("add_hold.lua"))
+        self._restore_hold = client.register_script(script_source("restore_hold.lua"))
         self._apply = client.register_script(script_source("apply.lua", AMOUNTS, WINDOWS))
         self._seed_calls = client.register_script(script_source("seed_calls.lua"))
 
@@ -66,14 +67,15 @@ class HoldCounters:
         throttle_limits: Sequence[int] = (),
         shadows: Set[Scope] = frozenset(),
     ) -> Placement:
-        """Places a hold on the pool, every counter and every throttle, or on nothing. Repeating it changes nothing.
+        """Places a hold on the pool, every counter and every throttle, or on none. Repeating it changes nothing.
 
         Args:
-            hold: the hold; its counters narrowest first.
-            limits: nano-credits for each counter of the hold, None for unlimited.
-            floor: a number of placements the pool is known to have reached; with fewer it is old, and counts as missing.
-            throttle_limits: of each throttle of the hold.
-            shadows: scopes whose guardrails refuse nothing.
+            hold: the hold. Its counters are ordered from narrowest to widest.
+            limits: nano-credits for each counter of the hold; None for unlimited.
+            floor: a number of placements that the pool is known to have reached. A pool with fewer is old and counts as
+                missing.
+            throttle_limits: the limit of each throttle of the hold.
+            shadows: scopes whose guardrails are in shadow mode and refuse nothing.
         """
         never = (None,) * len(limits)
         of_call = Limits(
@@ -82,12 +84,13 @@ class HoldCounters:
         return await self.place_on(placing_terms(hold.claims, of_call), hold, floor)
 
     def place_on(self, terms: PlacingTerms, hold: Hold, floor: int) -> Awaitable[Placement]:
-        """As `place`, with the terms of the hold as they are known."""
+        """Does the same as `place`, with the prepared terms of the hold."""
         return self._placing.place(terms, hold, floor)
 
     async def release(self, hold: Hold) -> None:
-        """Takes a hold back that was never registered, because its call is not made. One that is placed only afterwards, by a
-        Redis that had stalled, is not placed.
+        """Releases a hold that was never recorded, because its call will not be made.
+
+        If a stalled Redis executes the placement only afterward, it does not place the hold.
         """
         kinds = (throttle.kind for throttle in hold.claims.throttles)
         await self._release(keys=_hold_keys(hold), args=[hold.hold_id, str(len(hold.claims.counters)), *kinds])
@@ -102,14 +105,14 @@ class HoldCounters:
         placements: int,
         open_holds: Mapping[str, int],
     ) -> None:
-        """Rebuilds the pool and its open holds unless the pool is there. Amounts in nano-credits.
+        """Rebuilds the pool and its open holds, unless the pool exists. Amounts are nano-credits.
 
         Args:
-            organization: its id.
-            balance: its credit.
-            sequence: of the ledger, at which all of this is true.
-            generation: a new random name; counters of any other count as missing.
-            placements: the highest number of a placement that is known.
+            organization: the organization's id.
+            balance: the organization's credit.
+            sequence: the ledger sequence of these values.
+            generation: a new random name. Counters of any other generation count as missing.
+            placements: the highest known placement number.
             open_holds: amounts by hold id.
         """
         held = sum(open_holds.values())
@@ -127,16 +130,17 @@ class HoldCounters:
         expire_epoch_s: int | None,
         edition: str,
     ) -> bool:
-        """Rebuilds an encoded counter unless it is there; False when the snapshot is too old and must be read again.
+        """Rebuilds an encoded counter, unless it exists. Returns False if the snapshot is too old and must be read
+        again.
 
         Args:
-            organization: its id.
-            counter: the counter.
+            organization: the organization's id.
+            counter: the encoded counter.
             settled: nano-credits spent on it.
             open_holds: amounts by hold id.
-            sequence: of the ledger, at which all of this is true.
-            expire_epoch_s: when nobody needs it any more.
-            edition: of the pool, read before the snapshot: from `Missing`.
+            sequence: the ledger sequence of these values.
+            expire_epoch_s: when the counter is no longer needed; None for never.
+            edition: the edition of the pool before the snapshot was read, from `Missing`.
         """
         expiry = "" if expire_epoch_s is None else str(expire_epoch_s)
         keys = [pool_key(organization), holds_key(organization), counter_key(organization, counter)]
@@ -144,11 +148,11 @@ class HoldCounters:
         return bool(await self._seed_counter(keys=keys, args=arguments))
 
     async def confirm(self, organization: str, holds: Sequence[tuple[Hold, str]]) -> list[Hold] | None:
-        """Which of an organization's registered holds Redis does not count; None without a pool.
+        """Returns which of an organization's recorded holds Redis does not count; None without a pool.
 
         Args:
-            organization: its id.
-            holds: each with the generation it was placed under.
+            organization: the organization's id.
+            holds: each with the generation that it was placed under.
         """
         highest: dict[str, int] = {}
         for hold, generation in holds:
@@ -161,12 +165,12 @@ class HoldCounters:
         return None if absent is None else [holds[index - 1][0] for index in absent]
 
     async def add(self, hold: Hold, generation: str, open_at_sequence: int) -> bool:
-        """Counts a hold that Redis does not count; True when it is counted now. Repeating it changes nothing.
+        """Counts a hold that Redis does not count. Returns whether it is counted now. Repeating it changes nothing.
 
         Args:
-            hold: open in the register.
-            generation: it was placed under.
-            open_at_sequence: of the ledger, at which it was open.
+            hold: a hold that is open in the holds table.
+            generation: the generation that it was placed under.
+            open_at_sequence: a ledger sequence at which it was open.
         """
         pool, holds, _, *scopes = _hold_keys(hold)
         counters, throttles = scopes[: len(hold.claims.counters)], scopes[len(hold.claims.counters) :]
@@ -177,7 +181,7 @@ class HoldCounters:
         ]
         arguments = [hold.hold_id, str(hold.amount_nano_credits), generation, str(open_at_sequence)]
         arguments += [str(len(counters)), str(-(-hold.expires_epoch_us // 1_000_000))]
-        return int(await self._add_hold(keys=[pool, holds, *counters, *calls], args=arguments)) == 1
+        return int(await self._restore_hold(keys=[pool, holds, *counters, *calls], args=arguments)) == 1
 
     async def seed_calls(
         self,
@@ -188,28 +192,29 @@ class HoldCounters:
         sequence: int,
         expire_epoch_s: int,
     ) -> bool:
-        """Rebuilds the open calls of a throttle unless they are there; False when the snapshot is too old.
+        """Rebuilds the open calls of a throttle, unless they exist. Returns False if the snapshot is too old.
 
         Args:
-            organization: id.
-            throttle: of the kind CALLS.
-            open_holds: by hold id when each expires, in seconds since the epoch.
-            sequence: of the ledger, at which these are open.
-            expire_epoch_s: when nothing of this matters any more.
+            organization: the organization's id.
+            throttle: a throttle of the kind CALLS.
+            open_holds: by hold id, the expiry in epoch seconds.
+            sequence: the ledger sequence at which these holds are open.
+            expire_epoch_s: when the throttle's key is no longer needed.
         """
         keys = [pool_key(organization), holds_key(organization), throttle_key(organization, throttle.encode())]
         return bool(await self._seed_calls(keys=keys, args=[str(sequence), str(expire_epoch_s), *_flat(open_holds)]))
 
     async def drop_pool(self, organization: str, generation: str) -> bool:
-        """Drops a pool of this generation, for the next call to rebuild it. Whether it was there."""
+        """Drops a pool of this generation, so that the next call rebuilds it. Returns whether it existed."""
         return bool(await self._drop_pool(keys=[pool_key(organization)], args=[generation]))
 
     async def apply(self, organization: str, after_sequence: int, events: Sequence[CounterEvent]) -> int:
         """Applies consecutive events, the first of which follows `after_sequence`.
 
         Returns:
-            The sequence Redis is at. Below `after_sequence`: events in between are missing and nothing was applied.
-            -1: Redis knows nothing of the organization, so there is nothing to keep up; it is seeded when needed.
+            The sequence that Redis has reached. If it is below `after_sequence`, events in between are missing and
+                nothing was applied. -1 if Redis has no pool of the organization: there is nothing to update, and it is
+                seeded when needed.
         """
         applied = after_sequence
         for start in range(0, len(events), EVENTS_PER_SCRIPT):
@@ -246,7 +251,7 @@ class HoldCounters:
 
 
 def _places(names: Iterable[str]) -> dict[str, int]:
-    """Each name once, and its place, from 1 on."""
+    """Returns the distinct names with their positions, starting at 1."""
     return {name: place for place, name in enumerate(dict.fromkeys(names), start=1)}
 
 
@@ -271,7 +276,7 @@ def _hold_keys(hold: Hold) -> list[str]:
 
 
 def _signed(names: Sequence[str], places: Mapping[str, int]) -> Iterable[int]:
-    """The place of each counter; negative where it carries the charge alone, because one of its scope came before."""
+    """Returns the position of each counter; negative if it carries only the charge, because its scope has an earlier counter."""
     scopes = {scope_of(name) for name in names}
     if len(scopes) == len(names):
         return (places[name] for name in names)

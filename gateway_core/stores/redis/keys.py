@@ -2,30 +2,30 @@
 
 
 def pool_key(organization: str) -> str:
-    """Hash: balance, held, sequence, generation, placements, additions."""
+    """Key of a hash: balance, held, sequence, generation, placements, additions."""
     return f"mr:{{{organization}}}:pool"
 
 
 def holds_key(organization: str) -> str:
-    """Hash: hold id to amount, or to what `place.lua` keeps; `held_amount` reads it."""
+    """Key of a hash: by hold id, the amount or the longer form that `place.lua` writes. `held_amount` reads both."""
     return f"mr:{{{organization}}}:holds"
 
 
 def counter_key(organization: str, counter: str) -> str:
-    """Hash: settled, held, seeded, generation. `counter` is encoded."""
+    """Key of a hash: settled, held, seeded, generation. `counter` is encoded."""
     return f"mr:{{{organization}}}:c:{counter}"
 
 
 def throttle_key(organization: str, throttle: str) -> str:
-    """Hash of slices for tokens, sorted set of open holds by their expiry for calls. `throttle` is encoded."""
+    """Key of a throttle: a hash of slices for tokens, or a sorted set of open holds by expiry for calls. `throttle` is encoded."""
     return f"mr:{{{organization}}}:t:{throttle}"
 
 
 def held_amount(kept: str) -> int:
-    """The amount of an open hold, of what the hash of open holds keeps of it."""
+    """Returns the amount of an open hold from its value in the hash of open holds."""
     return int(kept.partition(":")[0])
 
 
 def withdrawal_key(organization: str, hold_id: str) -> str:
-    """There for a minute after the hold was taken back."""
+    """Key that exists for a minute after the hold was withdrawn."""
     return f"mr:{{{organization}}}:w:{hold_id}"

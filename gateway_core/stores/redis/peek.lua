@@ -1,10 +1,10 @@
--- Reads what counts for a call without taking anything.
+-- Reads what counts for a call, and changes nothing.
 -- KEYS: pool, open holds, number of counters..., then windows and open calls
 -- ARGV: floor, number of counters, then for each further key: kind (tokens, requests, calls), limit, what the call needs,
 --       length of a slice in microseconds
--- Answers: generation and balance, held of the pool; settled, held, generation of each counter; used, wait, reset of the rest.
--- A wait of -1 says that no waiting helps; false stands for what is not here. A pool that `place.lua` would drop, because it is from
--- an old snapshot or its open holds were evicted, is not here.
+-- Returns: generation, balance and held of the pool; settled, held and generation of each counter; used, wait and reset of the
+-- rest. A wait of -1 means that waiting never helps; false means that the value is missing. A pool that `place.lua` would drop,
+-- because it is from an old snapshot or its open holds were evicted, counts as missing.
 local floor, counter_count = tonumber(ARGV[1]), tonumber(ARGV[2])
 local pool = redis.call('HMGET', KEYS[1], 'generation', 'balance', 'held', 'placements')
 if pool[1] and (tonumber(pool[4]) < floor or (pool[3] ~= '0' and redis.call('EXISTS', KEYS[2]) == 0)) then
@@ -22,7 +22,7 @@ for index = 3 + counter_count, #KEYS do
     local kind, limit, needed = ARGV[position], tonumber(ARGV[position + 1]), tonumber(ARGV[position + 2])
     local used, wait, reset = 0, 0, 0
     if kind == 'calls' then
-        -- The generation of the pool is among them, without an end.
+        -- The pool's generation is a member too, with an infinite expiry.
         used = redis.call('ZCOUNT', KEYS[index], string.format('(%.6f', now_us / 1000000), '(+inf')
         if not (pool[1] and redis.call('ZSCORE', KEYS[index], 'generation:' .. pool[1])) then
             used = false

@@ -1,8 +1,8 @@
-"""A client for the scripts that every call needs: redis-py spends more on a command than the whole decision around it.
+"""A client for the scripts that every call needs. redis-py spends more on a command than the whole decision costs.
 
-It speaks to one server over one connection, on which everything is pipelined; it connects when it is needed and again after a
-loss. `clustered` makes of several of them a client of a Redis Cluster. For everything else there is redis-py, which offers scripts
-by the same interface.
+It talks to one server over one connection, and pipelines all commands on it. It connects when needed, and again after a
+loss. `clustered` combines several of these clients into a client of a Redis Cluster. Everything else uses redis-py,
+which offers scripts with the same interface.
 """
 
 import asyncio
@@ -19,52 +19,52 @@ from gateway_core.runtime.backoff import Backoff
 from gateway_core.stores.redis.wire import Argument, NotSentError, Wire
 
 MOST_WAITING: Final = 10_000
-"""Commands under way, unless told otherwise."""
+"""Default limit of waiting commands."""
 _FIRST_PAUSE_S: Final = 0.01
 _LONGEST_PAUSE_S: Final = 0.2
-"""Between attempts to connect. Whoever comes in between is refused at once."""
+"""Longest pause between attempts to connect. Commands during a pause fail immediately."""
 
 
 class Script(Protocol):
-    """A Lua script that may be carried out again and again: repeating it after a lost answer does no harm."""
+    """A Lua script that may be repeated: executing it again after a lost answer does no harm."""
 
     async def __call__(self, keys: Any = None, args: Any = None) -> Any:  # noqa: ANN401 - as redis-py has it
-        """Its answer, with texts as `str`."""
+        """Executes the script and returns its answer, with texts as `str`."""
 
 
 class ScriptClient(Protocol):
     """What the counters need of a client: redis-py's, for one server or a cluster, or a `PipelinedClient`."""
 
-    def register_script(self, script: str) -> Any:  # noqa: ANN401 - redis-py gives a class of its own
-        """A `Script` of this source."""
+    def register_script(self, script: str) -> Any:  # noqa: ANN401 - redis-py returns its own class
+        """Returns a `Script` of this source."""
 
 
 class PipelinedClient(ScriptClient, Protocol):
-    """What the hot path has: `PipelinedRedis`, or `ClusteredRedis` of a cluster."""
+    """The client of the hot path: `PipelinedRedis`, or `ClusteredRedis` for a cluster."""
 
-    async def execute(self, *command: Argument) -> Any:  # noqa: ANN401 - whatever Redis says
-        """The answer to a command that may be repeated."""
+    async def execute(self, *command: Argument) -> Any:  # noqa: ANN401 - any type of Redis
+        """Executes a command that may be repeated, and returns its answer."""
 
     async def ping(self) -> object:
-        """Asks for a sign of life of all there is."""
+        """Pings all servers."""
 
     async def answers(self) -> bool:
-        """Whether there is anything that can be used."""
+        """Returns whether at least one server can be used."""
 
     async def aclose(self) -> None:
-        """Ends the connections."""
+        """Closes the connections."""
 
 
 class PipelinedRedis:
     """A client of one Redis server."""
 
     def __init__(self, url: str, *, timeout_ms: int = 800, most_waiting: int = MOST_WAITING) -> None:
-        """Prepares a client; nothing is connected yet.
+        """Creates a client. It does not connect yet.
 
         Args:
-            url: as redis-py reads it: `redis://`, `rediss://` or `unix://`.
-            timeout_ms: how long an answer may take, and how long connecting may.
-            most_waiting: how many commands may be under way.
+            url: a URL that redis-py reads: `redis://`, `rediss://` or `unix://`.
+            timeout_ms: limit for each answer, and for connecting.
+            most_waiting: how many commands may wait for their answers.
         """
         self._target: dict[str, Any] = dict(parse_url(url))
         self._timeout_s = timeout_ms / 1_000
@@ -76,41 +76,42 @@ class PipelinedRedis:
         self._not_before_s = float("-inf")
 
     def register_script(self, script: str) -> "PipelinedScript":
-        """A script by its source. It is loaded when the server turns out not to know it."""
+        """Returns a script by its source. A server that does not know the script loads it."""
         return PipelinedScript(self, script)
 
     async def ping(self) -> object:
-        """Asks for a sign of life."""
+        """Pings the server."""
         return await self.execute("PING")
 
     async def answers(self) -> bool:
-        """Whether the server answers."""
+        """Returns whether the server answers."""
         with suppress(RedisError, OSError):
             return bool(await self.ping())
         return False
 
-    async def execute(self, *command: Argument) -> Any:  # noqa: ANN401 - whatever Redis says
-        """The answer to a command that may be repeated: after a lost connection it is sent once more.
+    async def execute(self, *command: Argument) -> Any:  # noqa: ANN401 - any type of Redis
+        """Executes a command that may be repeated: after a lost connection it is sent once more.
 
         Raises:
-            gateway_core.stores.redis.connections.UNAVAILABLE: no answer; the command may have been carried out.
-            redis.exceptions.ResponseError: what the server says.
+            gateway_core.stores.redis.connections.UNAVAILABLE: there was no answer; the command may have been executed.
+            redis.exceptions.ResponseError: the server's error.
         """
         try:
             return await self.send(command)
         except NotSentError:
             raise
         except TimeoutError:
-            raise  # The next answer would be as late.
+            raise  # The answer to a retry would be late too.
         except ConnectionError:
             return await self.send(command)
 
     async def send(self, command: Sequence[Argument], *, asking: bool = False) -> Any:  # noqa: ANN401
-        """As `execute`, but sends it once.
+        """Does the same as `execute`, but sends the command only once.
 
         Args:
-            command: it.
-            asking: whether its slot of a cluster is on its way to this server, which serves it then only to who says so.
+            command: the command.
+            asking: whether its slot of a cluster is still moving to this server. The server then executes it only after
+                ASKING.
         """
         wire = self._wire
         if wire is None or not wire.is_open:
@@ -121,7 +122,7 @@ class PipelinedRedis:
         return answer
 
     async def _connected(self) -> Wire:
-        """A connection that all who need one wait for."""
+        """Returns a connection. All callers that need one share the same attempt to connect."""
         connecting = self._connecting
         if connecting is None:
             if self._is_closed:
@@ -147,7 +148,7 @@ class PipelinedRedis:
             async with asyncio.timeout(self._timeout_s):
                 wire = await self._open()
                 await self._introduce(wire)
-        except (OSError, EOFError) as error:  # also the time-out of asyncio
+        except (OSError, EOFError) as error:  # includes asyncio's TimeoutError
             raise NotSentError(f"Redis cannot be reached: {type(error).__name__}") from error
         return wire
 
@@ -170,7 +171,7 @@ class PipelinedRedis:
         return wire
 
     async def _introduce(self, wire: Wire) -> None:
-        """Says who is there and which database is meant."""
+        """Logs in and selects the database."""
         target = self._target
         try:
             if password := target.get("password"):
@@ -183,13 +184,13 @@ class PipelinedRedis:
             raise
 
     def close(self) -> None:
-        """Ends the connection, a coming one once it is there; whoever waits is told."""
+        """Closes the connection, or a pending one once it is established. Waiting commands fail."""
         self._is_closed = True
         if self._wire is not None:
             self._wire.close()
 
     async def aclose(self) -> None:
-        """Ends the connection, and does not wait for a coming one."""
+        """Closes the connection, and cancels a pending one."""
         if self._connecting is not None:
             self._connecting.cancel()
         self.close()
@@ -201,13 +202,13 @@ class PipelinedScript:
     def __init__(self, client: PipelinedClient, source: str) -> None:
         self._client = client
         self._source = source
-        # The name Redis gives to a script, not a protection.
+        # The hash is Redis's name of a script, not a protection.
         self._name = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
 
     async def __call__(self, keys: Sequence[Argument] = (), args: Sequence[Argument] = ()) -> Any:  # noqa: ANN401
-        """Its answer. Raises what the client's `execute` raises."""
+        """Executes the script and returns its answer. Raises what the client's `execute` raises."""
         try:
             return await self._client.execute("EVALSHA", self._name, len(keys), *keys, *args)
         except NoScriptError:
-            # With its source it is carried out and known from then on.
+            # EVAL executes the script and makes the server remember it.
             return await self._client.execute("EVAL", self._source, len(keys), *keys, *args)

@@ -1,26 +1,30 @@
--- Places holds of one organization, each on the credit pool, on every counter of its call and on its throttles: all or nothing.
--- The calls are taken one after the other, so each sees what those before it took; what they share is read and written once.
+-- Places holds of one organization, each on the credit pool, on every counter of its call and on its throttles: all or none.
+-- The calls are processed one after the other, so each sees what those before it took. Keys that calls share are read and written
+-- once.
 -- KEYS: pool, open holds, withdrawal of each call, then counters and throttles of all calls, each once
 -- ARGV: floor, number of calls, then for each call: hold id, amount, expiry of the hold in epoch seconds, tokens, number of
---       counters, number of throttles; of each counter: place among the counters and throttles, limit ('' = unlimited); of each
---       throttle: place, kind, limit, index of its counter. A limit that begins with 's' is in shadow mode: what it would refuse
---       is told and passes.
--- Answers the generation of the pool ('' without one), then of each call one of
--- the number of its placement; {'placed', number, index of a counter whose guardrail would have refused...}, where tokens are
--- limited with 'tokens', index, what is left and reset in microseconds of the tightest throttle behind the number;
--- {'missing', edition of the pool or '', index...}; {'withdrawn'}; {'refused', index, settled or balance or used, held or wait in
--- microseconds, 0 or reset in microseconds, ...}. Index 0 is the pool; throttles are counted on from the last counter of the call.
+--       counters, number of throttles; for each counter: position among the counters and throttles, limit ('' = unlimited);
+--       for each throttle: position, kind, limit, index of its counter. A limit that begins with 's' is in shadow mode: a call
+--       that it would refuse passes and is reported.
+-- Returns the generation of the pool ('' without one), then for each call one of:
+-- - the number of its placement
+-- - {'placed', number, index of a counter whose guardrail would have refused...}. If tokens are limited, 'tokens', index, what is
+--   left, and reset in microseconds of the tightest throttle follow the number.
+-- - {'missing', edition of the pool or '', index...}
+-- - {'withdrawn'}
+-- - {'refused', index, settled or balance or used, held or wait in microseconds, 0 or reset in microseconds, ...}
+-- Index 0 is the pool. The indexes of throttles follow those of the counters of the call.
 --
--- An open hold is kept as its amount or, where there is more to keep, as amount:slice:tokens:counters that would have refused.
+-- An open hold is kept as its amount or, if there is more to keep, as amount:slice:tokens:counters that would have refused.
 --
 -- The floor is a number of placements that this pool is known to have reached. A pool that has counted fewer is from an old
--- snapshot: holds placed since are not in it, so it is dropped and reported missing. So is one that holds something while its open
--- holds are gone: Redis has evicted them, and nothing would ever release what they held. A counter that was not seeded for this
+-- snapshot that lacks newer holds, so it is dropped and reported missing. A pool that holds something but whose open holds are gone
+-- is dropped too: Redis has evicted them, and nothing would ever release what they held. A counter that was not seeded for this
 -- generation of the pool is missing too.
 local floor, call_count = tonumber(ARGV[1]), tonumber(ARGV[2])
 local first_key = 2 + call_count
 
--- The calls as they are asked for, and the ids of their holds.
+-- The requested calls, and the ids of their holds.
 local calls, hold_ids, position = {}, {}, 3
 for number = 1, call_count do
     local call = {
@@ -55,7 +59,7 @@ local known_holds = redis.call('HMGET', KEYS[2], unpack(hold_ids))
 local any_withdrawn = redis.call('EXISTS', unpack(KEYS, 3, 2 + call_count)) > 0
 
 local limits = {}
--- The limit of a text, and whether it is in shadow mode.
+-- Returns the limit of a text, and whether it is in shadow mode.
 local function limit_of(text)
     local limit = limits[text]
     if not limit then
@@ -67,7 +71,7 @@ local function limit_of(text)
     return limit
 end
 
--- What counters and throttles are now, by their place, read when the first call asks.
+-- The state of counters and throttles by position, read when the first call needs it.
 local counters, windows, open_calls = {}, {}, {}
 
 local function counter_at(place)
@@ -102,7 +106,7 @@ local function open_calls_at(place)
         open = {
             key = key,
             missing = not redis.call('ZSCORE', key, 'generation:' .. generation),
-            count = redis.call('ZCARD', key) - 1, -- one of them is the generation
+            count = redis.call('ZCARD', key) - 1, -- one member is the generation
             expiry = 0,
         }
         open_calls[place] = open
@@ -110,7 +114,7 @@ local function open_calls_at(place)
     return open
 end
 
--- Notes that a limit is exceeded: as a refusal, or in shadow mode among the counters that would have refused.
+-- Records that a limit is exceeded: as a refusal, or in shadow mode among the counters that would have refused.
 local function refuse(verdict, shadow, counter_index, index, used, second, third)
     if shadow then
         if not verdict.shadows[counter_index] then
@@ -166,7 +170,7 @@ local function judge_throttles(call, verdict)
     end
 end
 
--- Everything that is to be written of the open holds, in one command, and the same by id: a hold may be asked for twice.
+-- All fields to write into the open holds with one command, and the same by id, because a hold may be requested twice.
 local kept, kept_by_id = {}, {}
 
 local function place(call, verdict)
@@ -174,7 +178,7 @@ local function place(call, verdict)
     for _, one in ipairs(verdict.windows) do
         slice = slice == '' and whole(one.window.slice) or slice
         count_hits(one.window, call.tokens)
-        -- callers are told nothing of shadows
+        -- Throttles in shadow mode are not reported to callers.
         if one.most and (not tightest or one.most - one.window.total < least) then
             tightest, least = one, one.most - one.window.total
         end
@@ -205,7 +209,7 @@ local function place(call, verdict)
     return #shadows == 0 and placements or {'placed', placements, unpack(shadows)}
 end
 
--- A hold that is placed already, by a command whose answer was lost.
+-- Answers for a hold that was already placed, by a command whose answer was lost.
 local function placed_before_as(text)
     local answer = {'placed', placements}
     for index in string.gmatch(string.match(text, ':([%d,]*)$') or '', '%d+') do

@@ -1,4 +1,4 @@
-"""Placing holds: what the calls of an organization ask for at the same time is one command, and is read and written once."""
+"""Placing holds. Concurrent calls of an organization share one command, which reads and writes their common keys once."""
 
 import sys
 from collections.abc import Awaitable, Sequence
@@ -17,7 +17,7 @@ from gateway_core.model.calls.placements import (
     TokensLeft,
     Withdrawn,
 )
-from gateway_core.model.records import record
+from gateway_core.model.record_decorator import record
 from gateway_core.stores.redis.gathering import Gathering
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
 from gateway_core.stores.redis.pipelined import ScriptClient
@@ -30,20 +30,20 @@ Answer = int | Sequence[str | int]
 
 @dataclass(frozen=True, slots=True)
 class PlacingTerms:
-    """What the placings of all calls of the same terms have in common, as `place.lua` wants it."""
+    """What the placements of all calls with the same terms share, in the form that `place.lua` takes."""
 
     keys: tuple[str, ...]
-    """Of the counters, then of the throttles."""
+    """Keys of the counters, then of the throttles."""
     limits: tuple[str, ...]
-    """Of each counter."""
+    """The limit of each counter."""
     throttles: tuple[tuple[str, str, str], ...]
-    """Of each throttle: kind, limit, index of its counter."""
+    """For each throttle: kind, limit, index of its counter."""
     reset_epoch_s: tuple[int | None, ...]
-    """When each counter counts nothing any more, None for never."""
+    """When the period of each counter ends, in epoch seconds; None for never."""
 
 
 def placing_terms(claims: Claims, limits: Limits) -> PlacingTerms:
-    """The terms of a placing. Most of their texts are those of other keys too, and are kept once."""
+    """Returns the terms of a placement. Most of their texts are equal for many keys, and are interned."""
     scopes = [counter.scope for counter in claims.counters]
     keys = [counter_key(claims.organization, counter.encode()) for counter in claims.counters]
     keys += (throttle_key(claims.organization, throttle.encode()) for throttle in claims.throttles)
@@ -61,7 +61,7 @@ def placing_terms(claims: Claims, limits: Limits) -> PlacingTerms:
 
 @record(frozen=True, slots=True)
 class _Asked:
-    """A call that asks for its hold."""
+    """A call that requests its hold."""
 
     terms: PlacingTerms
     hold: Hold
@@ -69,17 +69,17 @@ class _Asked:
 
 
 class Placing:
-    """Places holds on one Redis."""
+    """Places holds in one Redis."""
 
     def __init__(self, client: ScriptClient) -> None:
         self._script = client.register_script(script_source("place.lua", AMOUNTS, WINDOWS))
         self._gathering: Gathering[_Asked, Placement] = Gathering(self._send)
 
     def place(self, terms: PlacingTerms, hold: Hold, floor: int) -> Awaitable[Placement]:
-        """What becomes of a hold. It raises what Redis does.
+        """Returns a future of the placement of a hold. The future raises the errors of Redis.
 
         Raises:
-            NotSentError: too many calls of the organization wait.
+            NotSentError: too many calls of the organization are waiting.
         """
         return self._gathering.ask(hold.claims.organization, _Asked(terms, hold, floor))
 
@@ -93,7 +93,7 @@ class Placing:
 
 
 def _command(organization: str, calls: Sequence[_Asked]) -> tuple[list[str], list[str | int]]:
-    """Keys and arguments of `place.lua`."""
+    """Returns the keys and arguments of `place.lua`."""
     places: dict[str, int] = {}
     floor = 0
     arguments: list[str | int] = []

@@ -1,9 +1,10 @@
--- Counts calls against sliding windows: of each call all counters together or none. The calls are taken one after the other, so each
--- sees what those before it took; a counter they share is read and written once.
+-- Counts calls against sliding windows: for each call all counters together, or none. The calls are processed one after the
+-- other, so each sees what those before it took. A counter that they share is read and written once.
 -- KEYS: one hash for each counter of all calls, each once
--- ARGV: for each call: number of its counters, then of each: place among the keys, limit, slice in microseconds, hits, shadow (1 or 0)
--- Answers of all counters of all calls: fits (1 or 0), remaining, wait in microseconds (-1: never), reset in microseconds.
--- A counter in shadow mode says that it does not fit, and counts all the same: it stops nothing.
+-- ARGV: for each call: number of its counters, then for each: position among the keys, limit, slice in microseconds, hits,
+--       shadow (1 or 0)
+-- Returns for all counters of all calls: fits (1 or 0), remaining, wait in microseconds (-1: never), reset in microseconds.
+-- A counter in shadow mode reports that it does not fit, but counts the call and never refuses it.
 local counters, answer = {}, {}
 
 local function counter_at(place, slice_us)
@@ -19,7 +20,7 @@ while position <= #ARGV do
         local limit, hits = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 3])
         local counter = counter_at(tonumber(ARGV[at]), tonumber(ARGV[at + 2]))
         waits[at] = 0
-        -- A call that counts nothing asks whether one request would fit.
+        -- A call with 0 hits asks whether one request would fit.
         if counter.total + math.max(hits, 1) > limit then
             waits[at] = wait_us(counter, limit, math.max(hits, 1))
             all_fit = all_fit and ARGV[at + 4] == '1'

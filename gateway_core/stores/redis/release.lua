@@ -1,5 +1,5 @@
--- Takes back a hold that was placed for a call that will never be made. Repeating it changes nothing.
--- The withdrawal is remembered for a minute: a placing that is carried out only after it, because Redis had stalled, places nothing.
+-- Releases a hold that was placed for a call that will never be made. Repeating it changes nothing. The withdrawal is
+-- remembered for a minute: if a stalled Redis executes the placement only afterward, it places nothing.
 -- KEYS: pool, open holds, withdrawal, counter..., throttle...   ARGV: hold id, number of counters, kind of each throttle
 redis.call('SET', KEYS[3], '', 'EX', 60)
 local counter_count = tonumber(ARGV[2])
@@ -10,7 +10,7 @@ for index = 4 + counter_count, #KEYS do
 end
 local generation = redis.call('HGET', KEYS[1], 'generation')
 if not generation then
-    return 0 -- What is left of the holds is dropped when the pool is rebuilt.
+    return 0 -- The rest of the holds is dropped when the pool is rebuilt.
 end
 local kept = redis.call('HGET', KEYS[2], ARGV[1])
 if not kept then

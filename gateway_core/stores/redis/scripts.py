@@ -1,4 +1,4 @@
-"""The sources of the Lua scripts, put together from what they share."""
+"""The sources of the Lua scripts, assembled from their shared parts."""
 
 from importlib import resources
 from typing import Final
@@ -11,6 +11,6 @@ _FOLDER: Final = resources.files("gateway_core.stores.redis")
 
 
 def script_source(name: str, *shared: str) -> str:
-    """The source of a script behind the parts it shares with others: `AMOUNTS`, `WINDOWS`."""
+    """Returns the source of a script, preceded by the parts that it shares with others: `AMOUNTS`, `WINDOWS`."""
     parts = ((_FOLDER / part).read_text(encoding="utf-8") for part in (*shared, name))
     return "\n".join((f"local SLICES = {SLICES_PER_WINDOW}", *parts))

@@ -1,7 +1,7 @@
--- Rebuilds the open calls of a throttle, missing or of an earlier generation of the pool, from a snapshot of PostgreSQL.
+-- Rebuilds the open calls of a throttle from a snapshot of PostgreSQL if they are missing or of an earlier generation of the pool.
 -- KEYS: pool, open holds, throttle
 -- ARGV: sequence of the snapshot, expiry of the key in epoch seconds, (hold id, expiry in epoch seconds) of each open hold
--- Answers 1 when it is there now, 0 when the snapshot is too old or the pool is missing.
+-- Returns 1 if the open calls exist now, 0 if the snapshot is too old or the pool is missing.
 local pool = redis.call('HMGET', KEYS[1], 'generation', 'sequence')
 if not pool[1] then
     return 0

@@ -1,10 +1,10 @@
--- Rebuilds a missing counter, or one of an earlier generation, from a snapshot of PostgreSQL. A snapshot older than what Redis
--- has applied would lose the events in between, and is refused; so is one that was read before the pool was as it is now, rebuilt
--- or with holds added: it may lack holds that the pool counts.
+-- Rebuilds a counter from a snapshot of PostgreSQL if it is missing or of an earlier generation. A snapshot older than what Redis
+-- has applied would lose the events in between, so it is refused. A snapshot read before the pool reached its present edition is
+-- refused too: the pool was rebuilt or holds were added, and the snapshot may lack holds that the pool counts.
 -- KEYS: pool, open holds, counter
 -- ARGV: settled, sequence of the snapshot, expiry in epoch seconds ('' = none), edition of the pool before the snapshot,
 --       (id, amount) of each open hold on the counter
--- Answers 1 when the counter is there now, 0 when the snapshot is too old or the pool is missing.
+-- Returns 1 if the counter exists now, 0 if the snapshot is too old or the pool is missing.
 local pool = redis.call('HMGET', KEYS[1], 'generation', 'sequence', 'additions')
 if not pool[1] or pool[1] .. ':' .. (pool[3] or 0) ~= ARGV[4] then
     return 0
@@ -18,7 +18,7 @@ end
 redis.call('DEL', KEYS[3])
 redis.call('HSET', KEYS[3], 'settled', ARGV[1], 'held', '0', 'seeded', ARGV[2], 'generation', pool[1])
 for index = 5, #ARGV, 2 do
-    -- A hold that is not open here is not counted here: its settlement would release nothing.
+    -- A hold that is not open here is not counted here, because its settlement would release nothing.
     if redis.call('HEXISTS', KEYS[2], ARGV[index]) == 1 then
         redis.call('HINCRBY', KEYS[3], 'held', ARGV[index + 1])
     end

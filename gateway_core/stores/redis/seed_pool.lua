@@ -1,5 +1,5 @@
--- Rebuilds a missing credit pool and its open holds from a snapshot of PostgreSQL. A pool that is there is left alone.
--- The new generation makes every counter that was there before count as missing.
+-- Rebuilds a missing credit pool and its open holds from a snapshot of PostgreSQL. Leaves an existing pool unchanged.
+-- The new generation makes all earlier counters count as missing.
 -- KEYS: pool, open holds   ARGV: balance, held, sequence, generation, placements, (hold id, amount)...
 if redis.call('EXISTS', KEYS[1]) == 1 then
     return 0

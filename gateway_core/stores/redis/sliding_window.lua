@@ -1,8 +1,8 @@
--- Sliding windows, for the scripts that count over them; `SLICES` is how many slices a window has.
+-- Sliding windows, for the scripts that count over them. `SLICES` is the number of slices in a window.
 --
--- A hash holds a field for every slice that admitted something, and 'total' (their sum), 'oldest' and 'newest' (slice numbers).
--- Slices are numbered by the time of this server, whose clock is the only one that matters. The live ones are the current slice
--- and a whole window of slices before it: any span of one window up to now lies inside them.
+-- A hash has a field for every slice that admitted something, and 'total' (their sum), 'oldest' and 'newest' (slice numbers).
+-- Slices are numbered by this server's time; no other clock matters. The live slices are the current one and those of one whole
+-- window before it. So they cover any span of one window that ends now.
 local time = redis.call('TIME')
 local now_us = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
@@ -10,7 +10,7 @@ local function whole(number)
     return string.format('%.0f', number)
 end
 
--- The counts of the slices from first to last, a table of numbers; an absent slice counts 0.
+-- Returns the counts of the slices from first to last as a table of numbers. An absent slice counts 0.
 local function slice_counts(key, first, last)
     local fields = {}
     for slice = first, last do
@@ -23,7 +23,7 @@ local function slice_counts(key, first, last)
     return counts, fields
 end
 
--- Adds hits to the counter's current slice; `write_counter` writes them.
+-- Adds hits to the counter's current slice. `write_counter` stores them.
 local function count_hits(counter, hits)
     counter.total = counter.total + hits
     counter.in_slice = counter.in_slice + hits
@@ -32,7 +32,7 @@ local function count_hits(counter, hits)
     counter.is_changed = true
 end
 
--- Writes what was counted, once for all calls of a script.
+-- Stores what was counted, once for all calls of a script.
 local function write_counter(counter)
     if not counter.is_changed then
         return
@@ -41,13 +41,13 @@ local function write_counter(counter)
     counter.is_changed = false
     redis.call('HSET', counter.key, slice, whole(counter.in_slice), 'total', whole(counter.total), 'newest', slice,
         'oldest', whole(counter.oldest))
-    if counter.stored_newest ~= counter.slice then -- what is counted later in a slice is live no longer than what was first
+    if counter.stored_newest ~= counter.slice then -- later hits in a slice do not extend the life of the key
         counter.stored_newest = counter.slice
         redis.call('PEXPIRE', counter.key, math.ceil((SLICES + 2) * counter.slice_us / 1000))
     end
 end
 
--- What is live now. Slices that left the window are removed for good: each is looked at once.
+-- Reads what is live now. Removes slices that left the window, so each is read at most once.
 local function read_counter(key, slice_us)
     local counter = {key = key, slice_us = slice_us, slice = math.floor(now_us / slice_us), total = 0, in_slice = 0}
     local fields = redis.call('HMGET', key, 'total', 'oldest', 'newest', whole(counter.slice))
@@ -56,7 +56,8 @@ local function read_counter(key, slice_us)
     end
     local total, oldest, newest = tonumber(fields[1]), tonumber(fields[2]), tonumber(fields[3])
     if newest - counter.slice > SLICES then
-        -- The clock was set back by more than a window: everything counts as admitted now, and is free again in a window.
+        -- The clock was set back by more than a window. Everything counts as admitted now, and is free again after one
+        -- window.
         redis.call('DEL', key)
         count_hits(counter, total)
         write_counter(counter)
@@ -64,7 +65,7 @@ local function read_counter(key, slice_us)
     end
     counter.in_slice = tonumber(fields[4] or 0)
     if newest > counter.slice then
-        -- The clock was set back a little: time stands still until it has caught up.
+        -- The clock was set back a little. Keep the newest slice current until the clock has caught up.
         counter.slice = newest
         counter.in_slice = tonumber(redis.call('HMGET', key, whole(newest))[1] or 0)
     end
@@ -86,12 +87,12 @@ local function read_counter(key, slice_us)
     return counter
 end
 
--- Microseconds until a slice is no longer live.
+-- Returns the microseconds until a slice is no longer live.
 local function until_gone(counter, slice)
     return (slice + SLICES + 1) * counter.slice_us - now_us
 end
 
--- Microseconds until enough of the oldest slices are gone.
+-- Returns the microseconds until enough of the oldest slices are gone; -1 if never.
 local function wait_us(counter, limit, hits)
     if hits > limit then
         return -1
@@ -110,7 +111,7 @@ local function wait_us(counter, limit, hits)
     return until_gone(counter, counter.newest)
 end
 
--- Changes what a slice counts, unless it has left the window; never below nothing.
+-- Changes the count of a slice, unless it has left the window. The count never falls below 0.
 local function correct(key, slice, change)
     local fields = redis.call('HMGET', key, 'oldest', 'newest', whole(slice))
     if not fields[1] or slice < tonumber(fields[1]) or slice > tonumber(fields[2]) then

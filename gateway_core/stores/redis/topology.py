@@ -1,4 +1,4 @@
-"""Which node of a Redis Cluster serves which slot, as a node tells it."""
+"""Which node of a Redis Cluster serves which slot, as a node reports it."""
 
 from collections.abc import Sequence
 from typing import Any, Final, Self
@@ -10,18 +10,18 @@ from gateway_core.stores.redis.wire import Argument
 
 SLOTS: Final = REDIS_CLUSTER_HASH_SLOTS
 _FIRST_KEY: Final = {"EVAL": 3, "EVALSHA": 3}
-"""Where a command has its first key; others have it behind their name."""
+"""The position of the first key by command; 1 for other commands."""
 
 
 class Topology:
-    """A view of the cluster. It may be old: whoever is asked in vain says so, and who serves the slot now."""
+    """A view of the cluster. It may be outdated; a node that no longer serves a slot then redirects to the one that does."""
 
     def __init__(self, masters: frozenset[Address] = frozenset(), replicas: frozenset[Address] = frozenset()) -> None:
-        """A cluster of which no slot is known.
+        """Creates a topology without any known slot.
 
         Args:
             masters: nodes that serve slots.
-            replicas: nodes that may come to serve them.
+            replicas: nodes that may take over.
         """
         self.masters = masters
         self.replicas = replicas
@@ -30,14 +30,14 @@ class Topology:
 
     @classmethod
     def read(cls, answer: Sequence[Any], asked: Address) -> Self:
-        """The topology of an answer to CLUSTER SLOTS.
+        """Parses an answer to CLUSTER SLOTS.
 
         Args:
-            answer: it.
-            asked: who gave it: a node that names no host means that one.
+            answer: the answer.
+            asked: the node that gave it. It replaces the host of a node that is listed without one.
 
         Raises:
-            ValueError, TypeError, IndexError: it cannot be read.
+            ValueError, TypeError, IndexError: the answer is malformed.
         """
         ranges = [(int(first), int(last), [_node(node, asked) for node in nodes]) for first, last, *nodes in answer]
         topology = cls(
@@ -46,7 +46,7 @@ class Topology:
         )
         for first, last, nodes in ranges:
             if not 0 <= first <= last < SLOTS:
-                raise ValueError("there are no such slots")
+                raise ValueError("the slot numbers are invalid")
             topology._owners[first : last + 1] = [nodes[0]] * (last + 1 - first)
         topology.known_slots = SLOTS - topology._owners.count(None)
         return topology
@@ -57,23 +57,23 @@ class Topology:
         return self.known_slots == SLOTS
 
     def owner(self, slot: int) -> Address | None:
-        """Who serves a slot; None when nobody is known to."""
+        """Returns the node that serves a slot; None if unknown."""
         return self._owners[slot]
 
     def move(self, slot: int, owner: Address) -> None:
-        """Takes note of one slot's new owner."""
+        """Sets the new owner of one slot."""
         self._owners[slot] = owner
 
 
 def slot_of(command: Sequence[Argument]) -> int:
-    """The slot of a command, by its first key. A script whose other keys are elsewhere is refused by the server.
+    """Returns the slot of a command, by its first key. The server refuses a script whose other keys are in other slots.
 
     Raises:
-        ValueError: it has no key.
+        ValueError: the command has no key.
     """
     place = _FIRST_KEY.get(str(command[0]), 1)
     if len(command) <= place or (place > 1 and command[place - 1] == 0):
-        raise ValueError("a command for a Redis Cluster has a key")
+        raise ValueError("a command for a Redis Cluster must have a key")
     key = command[place]
     return key_slot(key if isinstance(key, bytes) else str(key).encode())
 

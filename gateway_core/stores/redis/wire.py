@@ -1,7 +1,8 @@
-"""One connection to Redis that many calls share: their commands go out together, and the answers come back in the same order.
+"""One connection to Redis that many calls share. Their commands are sent together, and the answers return in the same
+order.
 
-What is sent in one turn of the event loop is one write, so that calls that are decided at the same time share a packet without
-waiting for each other. A connection on which an answer is late is given up: the answers behind it would be late too.
+Everything sent in one turn of the event loop is one write. So concurrent calls share a packet without waiting for each
+other. A connection is closed when an answer is late, because the answers after it would be late too.
 """
 
 import asyncio
@@ -41,22 +42,22 @@ _ERRORS: Final[dict[str, type[ResponseError] | type[ConnectionError]]] = {
     "TRYAGAIN": TryAgainError,
     "WRONGPASS": AuthenticationError,
 }
-"""By the first word of an error; the same classes as redis-py raises."""
+"""By the first word of an error: the classes that redis-py raises."""
 _LEAST_LOOK_S: Final = 0.001
 
 
 class NotSentError(ConnectionError):
-    """The command was not sent: Redis has not seen it."""
+    """The command was not sent, so Redis has not seen it."""
 
 
 class Wire(asyncio.Protocol):
-    """A connection. It is used from one event loop, and once lost it stays so."""
+    """A connection. It is used from one event loop, and stays closed once lost."""
 
     def __init__(self, timeout_s: float, most_waiting: int) -> None:
-        """Prepares a connection; the event loop makes it.
+        """Creates a connection. Pass it to the event loop to connect.
 
         Args:
-            timeout_s: how long an answer may take.
+            timeout_s: limit for each answer.
             most_waiting: how many commands may wait for their answers.
         """
         self._timeout_s = timeout_s
@@ -74,18 +75,18 @@ class Wire(asyncio.Protocol):
         return self._transport is not None
 
     def send(self, command: Sequence[Argument]) -> asyncio.Future[Any]:
-        """Sends a command; the future gives its answer, in which errors of scripts' parts stay as they are.
+        """Sends a command and returns a future of its answer. Errors inside a script's answer are returned as values.
 
-        The future raises the errors of redis-py: what the server says, TimeoutError, and ConnectionError when it cannot be known
-        whether the command was carried out.
+        The future raises the errors of redis-py: the server's error, TimeoutError, or ConnectionError if it is unknown
+        whether the command was executed.
 
         Raises:
-            NotSentError: there is no connection, or too many commands wait.
+            NotSentError: there is no connection, or too many commands are waiting.
         """
         if self._transport is None:
             raise NotSentError("the connection to Redis is closed")
         if len(self._waiting) >= self._most_waiting:
-            raise NotSentError("too many commands wait for Redis")
+            raise NotSentError("too many commands are waiting for Redis")
         if not self._unsent:
             self._loop.call_soon(self._flush)
         self._unsent.append(hiredis.pack_command(tuple(command)))  # type: ignore[arg-type] # a tuple of any of these
@@ -96,7 +97,7 @@ class Wire(asyncio.Protocol):
         return answer
 
     def close(self, error: Exception | None = None) -> None:
-        """Gives the connection up; whoever waits gets the error."""
+        """Closes the connection. Waiting commands fail with the error."""
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.abort()
@@ -112,7 +113,7 @@ class Wire(asyncio.Protocol):
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Not by `isinstance`: uvloop's transports only look like those of asyncio.
+        # No `isinstance` check: uvloop's transports only have the interface of asyncio's.
         self._transport = cast("asyncio.WriteTransport", transport)
 
     @override
@@ -122,23 +123,23 @@ class Wire(asyncio.Protocol):
             while (answer := self._reader.gets()) is not False:
                 self._take(answer)
         except (hiredis.ProtocolError, IndexError, ValueError) as error:
-            # An answer to nothing is as wrong as one that cannot be read, or a redirect to nowhere.
-            self.close(ConnectionError(f"Redis does not keep to its protocol: {type(error).__name__}"))
+            # An answer without a command is as wrong as one that cannot be parsed, or a redirect to nowhere.
+            self.close(ConnectionError(f"Redis violated its protocol: {type(error).__name__}"))
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self.close(ConnectionError(f"the connection to Redis was lost: {type(exc).__name__ if exc else 'closed'}"))
 
-    def _take(self, answer: Any) -> None:  # noqa: ANN401 - whatever Redis says
+    def _take(self, answer: Any) -> None:  # noqa: ANN401 - any type of Redis
         future, _ = self._waiting.popleft()
         if future.done():
-            return  # Nobody waits any more.
+            return  # The caller no longer waits.
         if not isinstance(answer, Exception):
             future.set_result(answer)
             return
         future.set_exception(answer)
         if isinstance(answer, ReadOnlyError | BusyLoadingError):
-            # It is another server's turn, or this one's later: connecting anew finds out.
+            # Another server may have taken over, or this one is loading. Connecting again will show.
             self.close()
 
     def _flush(self) -> None:
@@ -149,11 +150,11 @@ class Wire(asyncio.Protocol):
         try:
             self._transport.write(data)
         except RuntimeError as error:
-            # So uvloop says that the server has just closed the connection.
+            # uvloop raises RuntimeError if the server has just closed the connection.
             self.close(ConnectionError(str(error)))
 
     def _look_for_late(self) -> None:
-        """One timer for all commands: it looks at the oldest, and again when that one would be late."""
+        """Serves all commands with one timer: checks the oldest one, and again when that one would be late."""
         self._look = None
         if not self._waiting:
             return
@@ -165,6 +166,6 @@ class Wire(asyncio.Protocol):
 
 
 def _error_of(message: str) -> Exception:
-    """The error of redis-py for what a server says. The text of a script's error may quote its arguments: it is cut."""
+    """Returns redis-py's error for a server's error message. It is truncated, because a script's error may quote arguments."""
     code, _, rest = message.partition(" ")
     return _ERRORS[code](rest[:200]) if code in _ERRORS else ResponseError(message[:200])

@@ -16,7 +16,7 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from admin_service.access.matrix import admin_services
+from admin_service.access.permission_matrix import admin_services
 from admin_service.wiring import ROLE, AdminService, open_service
 from deploy.local.programs.redis import RedisServer
 from deploy.local.stack.database_urls import login_url

@@ -17,8 +17,9 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from authz_service import wiring as authz
+from authz_service.check import AuthzService
 from authz_service.holds import admission
-from authz_service.wiring import ROLE, AuthzService, open_authz_service
+from authz_service.wiring import ROLE, open_service
 from deploy.local.programs.redis import RedisServer
 from deploy.local.stack.database_urls import login_url
 from gateway_core.model.calls.holds import verify_hold
@@ -211,7 +212,7 @@ def settings(database_url: str, redis_server: RedisServer) -> AuthzSettings:
 
 @asynccontextmanager
 async def ready(settings: AuthzSettings) -> AsyncIterator[AuthzService]:
-    async with open_authz_service(settings, Tracing("authz_service", None)) as service:
+    async with open_service(settings, Tracing("authz_service", None)) as service:
         async with asyncio.timeout(5):
             while not service.is_ready():
                 await asyncio.sleep(0.01)

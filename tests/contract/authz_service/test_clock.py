@@ -6,7 +6,7 @@ from collections.abc import Callable
 import asyncpg
 import pytest
 
-from authz_service.wiring import AuthzService
+from authz_service.check import AuthzService
 from tests.contract.authz_service.conftest import Ask, guard
 from tests.support.faults.journal import payload_of
 

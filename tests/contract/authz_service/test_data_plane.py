@@ -6,7 +6,7 @@ import datetime as dt
 import asyncpg
 import pytest
 
-from authz_service.wiring import AuthzService
+from authz_service.check import AuthzService
 from gateway_core.model.calls.holds import verify_hold
 from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from tests.contract.authz_service.conftest import KEY, PEPPER, SIGNING_KEY, Answer, Ask, check_request, checked, guard

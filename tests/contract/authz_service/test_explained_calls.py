@@ -25,7 +25,7 @@ from admin_service.access.permissions import Actor, Role, Target
 from admin_service.api.names import API_KEYS, ResourceName
 from admin_service.resources.guardrails.explainer import AccessExplainer
 from admin_service.resources.guardrails.explanations import counters_of
-from authz_service.wiring import AuthzService
+from authz_service.check import AuthzService
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret

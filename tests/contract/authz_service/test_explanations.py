@@ -9,9 +9,9 @@ from redis.asyncio import Redis
 
 from admin_service.resources.guardrails.explanations import Explanation, SupposedCall, explain
 from admin_service.resources.guardrails.live_counter_reader import LiveCounterReader
-from gateway_core.model.calls.decision import Parameters, Prices
+from gateway_core.model.calls.decision import CatalogView, Parameters
 from gateway_core.model.catalog.entries import Model
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.runtime.settings import AuthzSettings
 from gateway_core.stores.postgres.connections import open_pool
@@ -40,12 +40,14 @@ async def explained(
     return explain(principal, call, prices(), counters, int(now_s * 10**6), clock)
 
 
-def prices() -> Prices:
+def prices() -> CatalogView:
     models: list[Model] = [
         model.model_copy(update={"schedules": tuple(s.model_copy(update={"version": 1}) for s in model.schedules)})
         for model in CATALOG.models
     ]
-    return Prices({model.name: model for model in models}, {provider.name: provider for provider in CATALOG.providers})
+    return CatalogView(
+        {model.name: model for model in models}, {provider.name: provider for provider in CATALOG.providers}
+    )
 
 
 async def test_an_explanation_reports_the_remaining_amounts_and_changes_nothing(

@@ -6,8 +6,8 @@ from typing import Any
 
 from envoy.data.accesslog.v3 import accesslog_pb2
 
-from gateway_core.contract.call_line import CALL_TAG, CallLine
-from usage_service.settlement.decision import CallReport
+from gateway_core.contract.access_log_line import CALL_TAG, CallLine
+from usage_service.settlement.charge_decision import CallReport
 
 
 def call_values(report: CallReport) -> CallLine:

@@ -16,8 +16,9 @@ from gateway_core.runtime.telemetry.tracing import Tracing
 from gateway_core.stores.redis.hold_counters import HoldCounters
 from gateway_core.stores.redis.keys import pool_key
 from tests.contract.usage_service.log_entries import journal_line, stream_entry
-from usage_service.settlement.decision import CallReport
-from usage_service.wiring import UsageService, open_usage_service
+from usage_service.settlement.charge_decision import CallReport
+from usage_service.stream import UsageService
+from usage_service.wiring import open_service
 
 START_BALANCE = 1_000 * 10**9
 NO_TRACING = Tracing("usage_service", None)
@@ -25,7 +26,7 @@ NO_TRACING = Tracing("usage_service", None)
 
 @asynccontextmanager
 async def running(settings: UsageSettings, tracing: Tracing = NO_TRACING) -> AsyncIterator[UsageService]:
-    async with open_usage_service(settings, tracing) as service:
+    async with open_service(settings, tracing) as service:
         await until(service.is_ready)
         yield service
 

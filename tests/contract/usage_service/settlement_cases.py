@@ -10,7 +10,7 @@ import asyncpg
 from deploy.local.stack.database_urls import login_url
 from gateway_core.model.calls.holds import Claims, Hold, sign_hold
 from gateway_core.model.catalog.entries import Catalog, Model, PriceSchedule
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.ledger.transfers import top_up
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle
@@ -20,7 +20,7 @@ from gateway_core.stores.postgres.catalog_store import sync_catalog
 from gateway_core.stores.postgres.hold_store import insert_holds
 from gateway_core.stores.postgres.ledger_store import post_transfers
 from tests.support.data.example_hold import with_changes
-from usage_service.settlement.decision import CallReport, resolve
+from usage_service.settlement.charge_decision import CallReport, resolve
 from usage_service.settlement.rows import Settlement
 
 SIGNING_KEY = bytes.fromhex("5a" * 32)

@@ -42,7 +42,7 @@ from tests.contract.usage_service.settlement_cases import (
     register,
     the_row,
 )
-from usage_service.wiring import open_usage_service
+from usage_service.wiring import open_service
 
 
 @pytest.mark.also_on_cluster
@@ -185,7 +185,7 @@ async def test_a_price_newer_than_the_cache_is_fetched(owner: asyncpg.Connection
 
 async def test_nothing_is_settled_before_there_is_a_catalog(owner: asyncpg.Connection, settings: UsageSettings) -> None:
     await make_organization(owner)
-    async with open_usage_service(settings, NO_TRACING) as service:
+    async with open_service(settings, NO_TRACING) as service:
         await service.take(message(make_report(make_hold())))
         await asyncio.sleep(0.2)
         assert not service.is_ready()

@@ -12,7 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from megarouter.admin.v1 import api_key_pb2, api_key_pb2_grpc, credit_pb2, credit_pb2_grpc
 from redis.asyncio import Redis
 
-from deploy.local.supervision.running import Stack
+from deploy.local.supervision.embedded_stack import Stack
 from tests.e2e.conftest import Post
 from tests.support.data.tenants import CREDIT
 

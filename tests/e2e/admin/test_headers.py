@@ -10,7 +10,7 @@ import h2.events
 import pytest
 from megarouter.admin.v1 import api_key_pb2
 
-from deploy.local.supervision.running import Stack
+from deploy.local.supervision.embedded_stack import Stack
 from tests.e2e.admin.test_rest import reason_of
 from tests.e2e.conftest import Reply
 

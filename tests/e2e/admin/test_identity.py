@@ -14,7 +14,7 @@ import pytest
 from google.rpc import error_details_pb2
 from megarouter.admin.v1 import api_key_pb2
 
-from deploy.local.supervision.running import Stack
+from deploy.local.supervision.embedded_stack import Stack
 from tests.support.clients.admin_transports import CallError, Grpc, Rest
 from tests.support.data.tenants import Tenant
 from tests.support.servers.identity_provider import (

@@ -9,7 +9,7 @@ import pytest
 from google.protobuf import json_format
 from google.rpc import error_details_pb2, status_pb2
 
-from deploy.local.supervision.running import Stack
+from deploy.local.supervision.embedded_stack import Stack
 from tests.e2e.conftest import CONSOLE_ORIGIN, Reply
 
 MIB = 1024 * 1024

@@ -10,9 +10,9 @@ from google.api import annotations_pb2
 from google.protobuf import json_format
 from google.rpc import error_details_pb2, status_pb2
 
-from admin_service.access.matrix import admin_services
-from admin_service.access.methods import Method, declared_methods
-from deploy.local.supervision.running import Stack
+from admin_service.access.permission_matrix import admin_services
+from admin_service.access.rpc_declarations import Method, declared_methods
+from deploy.local.supervision.embedded_stack import Stack
 
 
 @dataclass(frozen=True)

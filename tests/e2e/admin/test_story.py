@@ -31,7 +31,7 @@ from megarouter.admin.v1 import (
 from megarouter.admin.v1.model_whitelist_pb2 import ModelWhitelist
 from megarouter.type.v1 import role_pb2
 
-from deploy.local.supervision.running import Stack
+from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
 from tests.e2e.conftest import chat
 from tests.support.clients.admin_transports import CallError, Grpc, Rest, Transport, TypeScript

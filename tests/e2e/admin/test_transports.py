@@ -13,7 +13,7 @@ from google.rpc import error_details_pb2
 from google.type import interval_pb2
 from megarouter.admin.v1 import api_key_pb2, credit_pb2
 
-from deploy.local.supervision.running import Stack
+from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
 from tests.support.clients.admin_transports import CallError, Grpc, GrpcWeb, Rest, Transport
 from tests.support.data.tenants import CREDIT, Tenant

@@ -10,16 +10,16 @@ import grpc
 import pytest
 from envoy.service.accesslog.v3 import als_pb2, als_pb2_grpc
 
-from deploy.local.supervision.running import Stack
+from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.model.calls.holds import Hold, sign_hold, verify_hold
 from tests.contract.usage_service.log_entries import stream_entry
 from tests.contract.usage_service.settlement_cases import make_report
 from tests.e2e.conftest import Post, Reply, chat, wait_settled
 from tests.support.data.example_hold import with_changes
 from tests.support.data.tenants import Tenant, make_tenant
-from usage_service.settlement.decision import CallReport
+from usage_service.settlement.charge_decision import CallReport
 
-DROPPED = ("report with a forged hold token was dropped", "bad access-log entry was skipped")
+DROPPED = ("report with a forged hold token was dropped", "skipped a bad access-log entry")
 FOREIGN_KEY = bytes.fromhex("5b" * 32)
 OVERSIZED_BYTES = 64 * 1024 * 1024
 

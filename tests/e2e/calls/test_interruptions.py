@@ -10,7 +10,8 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from deploy.local.supervision.running import DEFAULT_CATALOG, Stack
+from deploy.local.stack.specification import DEFAULT_CATALOG
+from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.model.catalog.entries import load_catalog
 from tests.e2e.conftest import Post, Witness, chat, wait_settled
 from tests.support.books import assert_books_agree

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.stack.layout import REPOSITORY
-from deploy.local.supervision.running import Stack
+from deploy.local.supervision.embedded_stack import Stack
 from deploy.local.toolchain.paths import Repository
 from deploy.local.toolchain.uv import obtain_uv
 from tools import sdk as clients

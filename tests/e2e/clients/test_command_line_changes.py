@@ -7,7 +7,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from deploy.local.supervision.running import Stack
+from deploy.local.supervision.embedded_stack import Stack
 from tests.e2e.docs.test_command_line import megarouter
 
 Run = Callable[..., "CompletedProcess[str]"]

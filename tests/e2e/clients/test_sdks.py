@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 import pytest
 
-from deploy.local.supervision.running import DEFAULT_CATALOG
+from deploy.local.stack.specification import DEFAULT_CATALOG
 from gateway_core.model.catalog.entries import Catalog, load_catalog
 from tests.e2e.conftest import Witness, wait_settled
 from tests.support.books import assert_books_agree

@@ -7,7 +7,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from deploy.local.supervision.running import Stack
+from deploy.local.supervision.embedded_stack import Stack
 from tests.e2e.admin.test_rest import reason_of
 from tests.e2e.conftest import Reply
 from tests.support.checkout.documented_commands import blocks, broken_promises

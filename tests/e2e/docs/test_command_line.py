@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.supervision.running import Stack
+from deploy.local.supervision.embedded_stack import Stack
 from tests.support.repository import ROOT
 
 PAGE = ROOT / "docs" / "guides" / "command-line.md"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.supervision.running import Stack
+from deploy.local.supervision.embedded_stack import Stack
 from tests.support.checkout.documented_commands import blocks, broken_promises
 from tests.support.repository import ROOT
 

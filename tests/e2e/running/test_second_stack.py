@@ -3,13 +3,14 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from deploy.local.stack.environment import DATABASE_URL, REDIS_URL
-from deploy.local.supervision.running import Stack
-from gateway_core.schema.roles import SERVICE_URLS
+from deploy.local.supervision.embedded_stack import Stack
+from gateway_core.schema.logins import SERVICE_URLS
 from tests.e2e.conftest import Post, free_port_base
 from tests.support.clients.sdk_calls import chat as sdk_chat
 from tests.support.clients.sdk_calls import connect
@@ -43,6 +44,19 @@ async def test_two_gateways_run_side_by_side_and_share_nothing(post: Post, secon
     assert (await post(key=key)).status == 401
     assert await sdk_chat(connect(environment["MEGAROUTER_BASE_URL"], key), "Hello.", 20)
     assert (await post()).status == 200
+
+
+@pytest.mark.timeout(180)
+async def test_a_restarted_service_runs_the_current_code(second: Stack) -> None:
+    """The first start forks a process that loaded the code earlier. Later starts must not."""
+
+    def parent() -> int:
+        status = Path(f"/proc/{second.identity('ratelimit_service').pid}/stat").read_text()
+        return int(status.rpartition(")")[2].split()[1])
+
+    assert parent() != second.state.supervisor.pid
+    await asyncio.to_thread(second.restart, "ratelimit_service")
+    assert parent() == second.state.supervisor.pid
 
 
 @pytest.mark.timeout(180)

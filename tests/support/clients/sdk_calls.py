@@ -83,7 +83,7 @@ async def chat_provider_without_stream_options(sdks: Sdks, text: str, limit: int
 
 async def completion(sdks: Sdks, text: str, limit: int) -> str:
     answer = await sdks.openai.completions.create(model="gpt-3.5-turbo-instruct", prompt=text, max_tokens=limit)
-    return answer.choices[0].text
+    return str(answer.choices[0].text)
 
 
 async def completion_stream(sdks: Sdks, text: str, limit: int) -> str:
@@ -95,7 +95,7 @@ async def completion_stream(sdks: Sdks, text: str, limit: int) -> str:
 
 async def response(sdks: Sdks, text: str, limit: int) -> str:
     answer = await sdks.openai.responses.create(model="gpt-5", input=text, max_output_tokens=limit)
-    return answer.output_text
+    return str(answer.output_text)
 
 
 async def response_stream(sdks: Sdks, text: str, limit: int) -> str:

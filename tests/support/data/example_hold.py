@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from gateway_core.model.calls.holds import Claims, Hold
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.throttles import Throttle, ThrottleKind

@@ -6,11 +6,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from authz_service.request.call import Call
-from gateway_core.model.calls.decision import Admission, Parameters, Prices, decide
+from gateway_core.model.calls.decision import Admission, CatalogView, Parameters, decide
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.catalog.entries import Catalog
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import Cycle, PeriodClock
 from gateway_core.model.limits.guardrails import Guardrail
 from gateway_core.model.organization.bearer_secrets import API_KEY
@@ -87,7 +87,7 @@ CATALOG = Catalog.model_validate(
         ],
     }
 )
-PRICES = Prices({m.name: m for m in CATALOG.models}, {p.name: p for p in CATALOG.providers})
+PRICES = CatalogView({m.name: m for m in CATALOG.models}, {p.name: p for p in CATALOG.providers})
 
 SCOPES = (
     Scope(ScopeKind.API_KEY, "key-1"),
@@ -130,7 +130,7 @@ def decided(
     who: Principal | None = None,
     what: Parameters | None = None,
     endpoint: Endpoint = Endpoint.CHAT_COMPLETIONS,
-    prices: Prices = PRICES,
+    prices: CatalogView = PRICES,
     body_bytes: int = 100,
 ) -> Admission | Refusal:
     return decide(

@@ -17,7 +17,8 @@ from deploy.local.programs import probes
 from deploy.local.stack.environment import ENVOY_LISTEN, LISTEN, Backends, inherited, service_environment
 from deploy.local.stack.layout import REPOSITORY, Ports
 from deploy.local.stack.secrets import load_or_make_secrets
-from deploy.local.supervision.running import DEFAULT_CATALOG, Stack
+from deploy.local.stack.specification import DEFAULT_CATALOG
+from deploy.local.supervision.embedded_stack import Stack
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0

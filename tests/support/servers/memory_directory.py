@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from deploy.local.process.identity import identify
+from deploy.local.process.recorded_process import identify
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - only its own subdirectory is used
 _PREFIX = "megarouter-tests-"

@@ -8,7 +8,7 @@ import pytest
 from authz_service.model_list import list_models
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.model.dialects import Dialect, ModelList
+from gateway_core.model.endpoints import Dialect, ModelList
 from gateway_core.model.limits.guardrails import Guardrail
 from gateway_core.model.limits.model_whitelists import parse_whitelist
 from tests.support.data.examples import CATALOG, NOW_EPOCH_US, SCOPES, principal

@@ -8,7 +8,7 @@ from envoy.service.ratelimit.v3 import rls_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_core.model.dialects import Dialect
+from gateway_core.model.endpoints import Dialect
 from gateway_core.model.limits.rate_limits import CounterState, Demand, RateCounter, RateUnit
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from ratelimit_service.answers import UINT32_MAX, Answer, answer, response_to

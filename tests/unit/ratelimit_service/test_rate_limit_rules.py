@@ -78,7 +78,7 @@ def test_a_limit_that_can_never_be_met_takes_precedence_over_any_wait() -> None:
     states = [state(fits=False, wait_us=9_000_000), state(0, fits=False, wait_us=None)]
     assert retry_after_s(states) is None
     assert refusal_message(states) == (
-        "The rate limit of member mia is 0 requests per minute, which this call can never meet. Ask an admin to raise it."
+        "The rate limit of member mia is 0 requests per minute, so this call can never pass. Ask an admin to raise the limit."
     )
 
 

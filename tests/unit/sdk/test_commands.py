@@ -27,7 +27,7 @@ def test_the_guide_shows_every_command() -> None:
 def test_a_language_without_a_folder_is_refused() -> None:
     result = CliRunner().invoke(application, ["sdk", "--language", "go"])
     assert result.exit_code == 1
-    assert "--language and --out belong together" in result.output
+    assert "give --language and --out together" in result.output
 
 
 def test_an_unknown_language_is_refused(tmp_path: Path) -> None:

@@ -22,9 +22,9 @@ from megarouter.admin.v1.model_whitelist_pb2 import ModelWhitelist
 from megarouter.admin.v1.organization_pb2 import Organization, UpdateOrganizationRequest
 from megarouter.type.v1 import role_pb2
 
-from admin_service.access.matrix import admin_services
-from admin_service.access.methods import Method, declared_methods
+from admin_service.access.permission_matrix import admin_services
 from admin_service.access.permissions import Permission
+from admin_service.access.rpc_declarations import Method, declared_methods
 from admin_service.api import names
 from tests.contract.admin_service.access.climbing import ACME, name_of, world
 from tests.contract.admin_service.conftest import Client

@@ -7,8 +7,8 @@ import grpc
 import pytest
 from google.protobuf.message_factory import GetMessageClass
 
-from admin_service.access.matrix import admin_services
-from admin_service.access.methods import Method, declared_methods
+from admin_service.access.permission_matrix import admin_services
+from admin_service.access.rpc_declarations import Method, declared_methods
 from tests.contract.admin_service.access.climbing import ACME
 from tests.contract.admin_service.conftest import Client
 

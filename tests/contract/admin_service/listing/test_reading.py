@@ -52,7 +52,7 @@ EVERYBODY, LARGE_SUBTREE, SMALL_SUBTREE = (
     Visibility("m-000001", ("large",)),
     Visibility("m-000143", ("large", "small")),
 )
-ONESELF = Visibility("m-000500", None)
+CALLER_ITSELF = Visibility("m-000500", None)
 
 
 def request(size: int = 50, token: str = "", text: str = "", name: str = "") -> ListOperationsRequest:
@@ -134,7 +134,7 @@ async def test_a_page_costs_the_same_at_every_position_and_for_every_role(
     await fill(owner, ROWS)
     costs: dict[str, list[tuple[int, int]]] = {}
     for list_of in (members, keys):
-        for visible in (EVERYBODY, LARGE_SUBTREE, SMALL_SUBTREE, ONESELF):
+        for visible in (EVERYBODY, LARGE_SUBTREE, SMALL_SUBTREE, CALLER_ITSELF):
             here = costs.setdefault(f"{list_of.__name__} {visible}", [])
             for row in (0, ROWS // 2, ROWS * 4 // 5):
                 asked = request(token=_token_behind(list_of.__name__, row, visible) if row else "")

@@ -13,7 +13,7 @@ from megarouter.admin.v1 import credit_pb2
 from megarouter.admin.v1.credit_pb2 import InvoiceRequest
 
 from admin_service.outbox.delivery import Outbox
-from admin_service.outbox.mail import MailServer
+from admin_service.outbox.mail_channel import MailServer
 from admin_service.wiring import ROLE
 from gateway_core.runtime.settings import AdminSettings
 from gateway_core.stores.postgres.connections import open_pool

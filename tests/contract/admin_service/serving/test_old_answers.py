@@ -4,7 +4,7 @@ import asyncio
 
 import asyncpg
 
-from admin_service.serving.changes import Changes
+from admin_service.serving.change_transaction import Changes
 from admin_service.wiring import ROLE
 from gateway_core.runtime.background import in_background
 from gateway_core.runtime.settings import AdminSettings

@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from authz_service.holds.confirmation import Confirmations
-from authz_service.holds.holds_table import PlacedHold
+from authz_service.holds.hold_writer import PlacedHold
 from authz_service.wiring import ROLE
 from deploy.local.stack.database_urls import login_url
 from gateway_core.model.calls.holds import Hold, sign_hold

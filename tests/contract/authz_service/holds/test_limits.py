@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from authz_service.wiring import AuthzService
+from authz_service.check import AuthzService
 from gateway_core.runtime.settings import AuthzSettings
 from gateway_core.stores.redis.keys import holds_key, pool_key
 from tests.contract.authz_service.conftest import Answer, Ask, amount_of, check_request, checked, guard, ready, top_up

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from authz_service.holds.admission import Admissions
-from authz_service.holds.placement_floors import Floors
+from authz_service.holds.placement_floors import PlacementFloors
 from gateway_core.model.calls.decision import Limits
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import ExhaustedCounter, Placed, Placement, Refused
@@ -148,7 +148,7 @@ class SlowRegister:
 async def test_a_hold_that_is_placed_when_envoy_times_out_is_withdrawn(redis: Redis) -> None:
     """PostgreSQL is down for two seconds. Seen to fail without the time limit: the hold stayed until it expired."""
     counters = await seeded(redis)
-    floors = Floors(SlowRegister().highest_placement, time.monotonic)
+    floors = PlacementFloors(SlowRegister().highest_placement, time.monotonic)
     admissions = Admissions(counters, SpendStore(cast("asyncpg.Pool", None)), floors, 1, lambda: "second")
     one = hold(1, 7)
     terms = placing_terms(one.claims, Limits(budgets=tuple(UNLIMITED), reset_epoch_s=tuple(UNLIMITED)))

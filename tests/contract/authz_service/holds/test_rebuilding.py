@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from authz_service.wiring import AuthzService
+from authz_service.check import AuthzService
 from deploy.local.stack.database_urls import login_url
 from gateway_core.model.calls.holds import Hold, HoldState, verify_hold
 from gateway_core.model.calls.placements import Missing, Placed, Withdrawn
@@ -21,10 +21,10 @@ from tests.contract.usage_service.settlement_cases import make_report
 from tests.support.data.example_hold import HOLD as EXAMPLE
 from tests.support.data.example_hold import with_changes
 from usage_service.counters.ledger_events import LedgerEvents
-from usage_service.settlement.decision import Resolution, SettlementDetail
+from usage_service.settlement.charge_decision import Resolution, SettlementDetail
+from usage_service.settlement.provider_usage import UsageSource
 from usage_service.settlement.rows import Settlement
 from usage_service.settlement.store import settle_batch
-from usage_service.settlement.usage_reports import UsageSource
 
 pytestmark = pytest.mark.also_on_cluster
 

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from authz_service.wiring import AuthzService
+from authz_service.check import AuthzService
 from gateway_core.model.calls.holds import Hold, verify_hold
 from gateway_core.runtime.settings import AuthzSettings
 from gateway_core.stores.redis.hold_counters import CounterEvent, HoldCounters

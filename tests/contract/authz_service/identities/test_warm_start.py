@@ -11,7 +11,7 @@ import pytest
 from envoy.service.auth.v3 import external_auth_pb2
 from redis.asyncio import Redis
 
-from authz_service.wiring import AuthzService
+from authz_service.check import AuthzService
 from benchmarks.tenants import add_member_with_keys
 from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from gateway_core.runtime.settings import AuthzSettings

@@ -6,13 +6,14 @@ import asyncpg
 import pytest
 
 from deploy.local.stack.database_urls import service_database_urls
-from gateway_core.schema.roles import apply_roles, read_passwords
+from gateway_core.schema.logins import read_passwords
+from gateway_core.schema.roles import apply_roles
 from tests.contract.conftest import Databases
 
 
 @pytest.fixture
-async def empty_url(databases: Databases) -> AsyncIterator[str]:
-    """The owner's URL of an empty database."""
+async def empty_url(databases: Databases, template_database: str) -> AsyncIterator[str]:
+    """The owner's URL of an empty database, on a server that has the roles."""
     url = await databases.take("template1")
     yield url
     databases.give_back(url)

@@ -13,7 +13,7 @@ from deploy.local.programs.migration import migrate_database
 from deploy.local.stack.database_urls import service_database_urls
 from deploy.local.stack.environment import inherited
 from deploy.local.stack.layout import Home, make_home
-from gateway_core.schema.history import EXIT_BEFORE_BASELINE
+from gateway_core.schema.files import EXIT_BEFORE_BASELINE
 
 OWNER = "MEGAROUTER_DATABASE_URL"
 BEFORE_BASELINE = """
@@ -33,8 +33,8 @@ async def run(*arguments: str, **environment: str) -> tuple[int, str]:
 
 async def test_the_command_migrates_and_prints_what_it_applied(empty_url: str) -> None:
     environment = {OWNER: empty_url, **service_database_urls(empty_url, {})}
-    assert await run("migrate", **environment) == (0, "applied 0001_baseline.sql; roles and rights are in place\n")
-    assert await run("migrate", **environment) == (0, "no migration was missing; roles and rights are in place\n")
+    assert await run("migrate", **environment) == (0, "applied 0001_baseline.sql; set roles and rights\n")
+    assert await run("migrate", **environment) == (0, "no migration to apply; set roles and rights\n")
 
 
 async def test_help_names_every_variable_and_status() -> None:
@@ -44,12 +44,17 @@ async def test_help_names_every_variable_and_status() -> None:
         assert word in " ".join(text.split())
 
 
+NOT_A_URL = (
+    "schema: MEGAROUTER_DATABASE_URL is not a PostgreSQL URL: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE\n"
+)
+
+
 @pytest.mark.parametrize(
     ("environment", "reason"),
     [
         ({}, "schema: set MEGAROUTER_DATABASE_URL\n"),
-        ({OWNER: "mysql://me:secret@db/x"}, "schema: MEGAROUTER_DATABASE_URL is not the URL of a PostgreSQL database\n"),
-        ({OWNER: "postgresql://me:a:secret@:x/y"}, "schema: MEGAROUTER_DATABASE_URL is not the URL of a PostgreSQL database\n"),
+        ({OWNER: "mysql://me:secret@db/x"}, NOT_A_URL),
+        ({OWNER: "postgresql://me:a:secret@:x/y"}, NOT_A_URL),
         (
             {OWNER: "postgresql://me:secret@127.0.0.1:1/x", "MEGAROUTER_AUTHZ_DATABASE_URL": "postgresql://me:secret@h/x"},
             "schema: MEGAROUTER_AUTHZ_DATABASE_URL must log in as megarouter_authz\n",

@@ -6,14 +6,15 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from deploy.local.programs.migration import migrate_with_derived_logins
+from deploy.local.programs.derived_logins import migrate_with_derived_logins
 from deploy.local.programs.postgres import PostgresServer
 from deploy.local.stack.database_urls import login_url
 from gateway_core.schema.dump import SCHEMA_FILE, dump_schema
 from gateway_core.schema.files import Migration, SchemaError, load_migrations
 from gateway_core.schema.history import BeforeBaselineError
+from gateway_core.schema.logins import SERVICE_URLS
 from gateway_core.schema.migrate import apply_migrations, migrate
-from gateway_core.schema.roles import SERVICE_URLS, apply_roles
+from gateway_core.schema.roles import apply_roles
 from tests.contract.usage_service.audit.books import audit, broken
 
 AUTHZ, USAGE = "megarouter_authz", "megarouter_usage"

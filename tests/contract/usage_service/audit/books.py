@@ -18,7 +18,7 @@ from tests.contract.usage_service.settlement_cases import (
 )
 from usage_service.audit.check import Finding
 from usage_service.audit.database import Report, audit_database, open_snapshot
-from usage_service.settlement.decision import CallReport, ExpiredHoldPolicy, expire
+from usage_service.settlement.charge_decision import CallReport, ExpiredHoldPolicy, expire
 from usage_service.settlement.rows import Settlement
 from usage_service.settlement.store import settle_batch
 

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from deploy.local.stack.database_urls import login_url, service_database_urls
-from gateway_core.schema.roles import SERVICE_URLS
+from gateway_core.schema.logins import SERVICE_URLS
 from tests.contract.conftest import Databases
 from tests.contract.usage_service.audit.books import audit, broken
 from usage_service.audit.break_out_attempts import fault_of_attempt, fault_of_return, try_break_outs

@@ -18,7 +18,7 @@ from tests.contract.usage_service.settlement_cases import (
     prepare,
 )
 from usage_service.counters.ledger_events import LedgerEvents
-from usage_service.settlement.decision import ExpiredHoldPolicy, expire
+from usage_service.settlement.charge_decision import ExpiredHoldPolicy, expire
 from usage_service.settlement.rows import Settlement
 from usage_service.settlement.store import settle_batch
 

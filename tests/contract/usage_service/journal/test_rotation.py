@@ -14,8 +14,8 @@ from tests.contract.usage_service.log_entries import journal_line
 from tests.contract.usage_service.service_runs import append, running, until, until_offset
 from tests.contract.usage_service.settlement_cases import breaches, make_hold, make_report, prepare
 from usage_service.journal.segments import inode_of
-from usage_service.settlement.decision import CallReport
-from usage_service.wiring import UsageService
+from usage_service.settlement.charge_decision import CallReport
+from usage_service.stream import UsageService
 
 
 class EnvoyLog:

@@ -27,7 +27,7 @@ from tests.contract.usage_service.settlement_cases import (
     register,
 )
 from usage_service.counters.ledger_events import LedgerEvents
-from usage_service.settlement.decision import CallReport, ExpiredHoldPolicy, expire
+from usage_service.settlement.charge_decision import CallReport, ExpiredHoldPolicy, expire
 from usage_service.settlement.rows import Settlement
 from usage_service.settlement.store import settle_batch
 

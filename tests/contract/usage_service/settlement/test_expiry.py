@@ -35,10 +35,10 @@ from tests.contract.usage_service.settlement_cases import (
     register,
     the_row,
 )
-from usage_service.settlement.decision import CallReport, ExpiredHoldPolicy, expire
+from usage_service.settlement.charge_decision import CallReport, ExpiredHoldPolicy, expire
 from usage_service.settlement.rows import Settlement
 from usage_service.settlement.store import settle_batch
-from usage_service.wiring import UsageService
+from usage_service.stream import UsageService
 
 PAST = 1_780_007_200_123_456
 POLICIES = [

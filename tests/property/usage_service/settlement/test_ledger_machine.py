@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 
 from authz_service.holds.admission import Admissions
-from authz_service.holds.placement_floors import Floors
+from authz_service.holds.placement_floors import PlacementFloors
 from deploy.local.programs.redis import RedisServer
 from gateway_core.model.calls.decision import Limits
 from gateway_core.model.calls.holds import Hold, sign_hold
@@ -30,7 +30,7 @@ from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.organization.scopes import ScopeKind
 from gateway_core.stores.postgres.catalog_store import sync_catalog
-from gateway_core.stores.postgres.hold_store import SpendStore, register_holds
+from gateway_core.stores.postgres.hold_store import SpendStore, record_holds
 from gateway_core.stores.postgres.ledger_store import post_transfers
 from gateway_core.stores.postgres.organization_wall import acting_for
 from gateway_core.stores.redis.hold_counters import HoldCounters
@@ -57,7 +57,7 @@ from tests.contract.usage_service.settlement_cases import (
 from tests.property.usage_service.settlement.ledger_books import Books
 from tests.property.usage_service.settlement.ledger_model import LedgerModel, ModelCall
 from usage_service.counters.ledger_events import LedgerEvents
-from usage_service.settlement.decision import ExpiredHoldPolicy, expire
+from usage_service.settlement.charge_decision import ExpiredHoldPolicy, expire
 from usage_service.settlement.rows import Settlement
 from usage_service.settlement.store import settle_batch
 
@@ -100,7 +100,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.counters_api = HoldCounters(self.books.redis)
         self.events = LedgerEvents(self.books.usage)
         snapshots = SpendStore(self.books.authz)
-        floors = Floors(snapshots.highest_placement, time.monotonic)
+        floors = PlacementFloors(snapshots.highest_placement, time.monotonic)
         self.admissions = Admissions(self.counters_api, snapshots, floors, 1, lambda: f"g{next(_numbers)}")
         self.books.run(self._make_organization())
         self._post(top_up(credit, idempotency_key="first", actor="test", reason=""), credit)
@@ -211,7 +211,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def _register(self) -> None:
         if self.unregistered:
             rows = [(hold, sign_hold(hold, SIGNING_KEY)) for hold in self.unregistered]
-            self.books.run(register_holds(self.books.authz, rows))
+            self.books.run(record_holds(self.books.authz, rows))
             self.unregistered = []
 
     def _end(self, pick: int, how: str) -> None:

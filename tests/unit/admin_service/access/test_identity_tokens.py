@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from admin_service.access.identity_tokens import EdgeProof, Identity, identity_of_claims, verified_identity
+from admin_service.access.identity_tokens import EdgeProof, ProviderUser, identity_of_claims, verified_identity
 
 SECRET = "5e" * 32
 CLAIMS = {
@@ -23,7 +23,7 @@ def encoded(claims: object) -> str:
 
 
 def test_an_identity_has_issuer_subject_and_the_lowercase_verified_address() -> None:
-    assert identity_of_claims(CLAIMS) == Identity("https://id.example", "person-1", "mia@acme.example", "Mia")
+    assert identity_of_claims(CLAIMS) == ProviderUser("https://id.example", "person-1", "mia@acme.example", "Mia")
 
 
 @pytest.mark.parametrize(

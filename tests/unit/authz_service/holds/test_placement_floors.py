@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from authz_service.holds.placement_floors import Floors
+from authz_service.holds.placement_floors import PlacementFloors
 
 
 class FakeHoldsTable:
@@ -30,15 +30,15 @@ def holds_table() -> FakeHoldsTable:
 
 
 @pytest.fixture
-def floors(holds_table: FakeHoldsTable) -> Floors:
-    return Floors(holds_table.highest_placement, lambda: holds_table.now_s, entries=2)
+def floors(holds_table: FakeHoldsTable) -> PlacementFloors:
+    return PlacementFloors(holds_table.highest_placement, lambda: holds_table.now_s, entries=2)
 
 
-async def test_the_holds_table_is_read_first(floors: Floors) -> None:
+async def test_the_holds_table_is_read_first(floors: PlacementFloors) -> None:
     assert await floors.of("acme") == 5
 
 
-async def test_a_placement_raises_the_floor_immediately(floors: Floors, holds_table: FakeHoldsTable) -> None:
+async def test_a_placement_raises_the_floor_immediately(floors: PlacementFloors, holds_table: FakeHoldsTable) -> None:
     await floors.of("acme")
     floors.reached("acme", 9)
     assert await floors.of("acme") == 9
@@ -46,14 +46,16 @@ async def test_a_placement_raises_the_floor_immediately(floors: Floors, holds_ta
 
 
 async def test_a_placement_does_not_replace_reading_the_holds_table(
-    floors: Floors, holds_table: FakeHoldsTable
+    floors: PlacementFloors, holds_table: FakeHoldsTable
 ) -> None:
     floors.reached("acme", 3)
     assert await floors.of("acme") == 5
     assert holds_table.queries == 1
 
 
-async def test_the_holds_table_is_read_again_after_a_second(floors: Floors, holds_table: FakeHoldsTable) -> None:
+async def test_the_holds_table_is_read_again_after_a_second(
+    floors: PlacementFloors, holds_table: FakeHoldsTable
+) -> None:
     await floors.of("acme")
     holds_table.highest = 70
     holds_table.now_s += 0.9
@@ -62,20 +64,20 @@ async def test_the_holds_table_is_read_again_after_a_second(floors: Floors, hold
     assert await floors.of("acme") == 70
 
 
-async def test_the_floor_never_falls(floors: Floors, holds_table: FakeHoldsTable) -> None:
+async def test_the_floor_never_falls(floors: PlacementFloors, holds_table: FakeHoldsTable) -> None:
     await floors.of("acme")
     holds_table.highest = 1
     holds_table.now_s += 2
     assert await floors.of("acme") == 5
 
 
-async def test_concurrent_calls_share_one_query(floors: Floors, holds_table: FakeHoldsTable) -> None:
+async def test_concurrent_calls_share_one_query(floors: PlacementFloors, holds_table: FakeHoldsTable) -> None:
     assert await asyncio.gather(*(floors.of("acme") for _ in range(50))) == [5] * 50
     assert holds_table.queries == 1
 
 
 async def test_the_floor_stays_valid_while_the_holds_table_is_unavailable(
-    floors: Floors, holds_table: FakeHoldsTable
+    floors: PlacementFloors, holds_table: FakeHoldsTable
 ) -> None:
     await floors.of("acme")
     holds_table.failure = ConnectionRefusedError()
@@ -84,14 +86,14 @@ async def test_the_floor_stays_valid_while_the_holds_table_is_unavailable(
 
 
 async def test_the_floor_of_an_unknown_organization_requires_the_holds_table(
-    floors: Floors, holds_table: FakeHoldsTable
+    floors: PlacementFloors, holds_table: FakeHoldsTable
 ) -> None:
     holds_table.failure = ConnectionRefusedError()
     with pytest.raises(ConnectionRefusedError):
         await floors.of("acme")
 
 
-async def test_the_number_of_remembered_floors_is_bounded(floors: Floors, holds_table: FakeHoldsTable) -> None:
+async def test_the_number_of_remembered_floors_is_bounded(floors: PlacementFloors, holds_table: FakeHoldsTable) -> None:
     for organization in ("a", "b", "c"):
         await floors.of(organization)
     await floors.of("c")

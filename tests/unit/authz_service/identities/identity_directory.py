@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from gateway_core.model.calls.principals import Identity, Principal
+from gateway_core.model.calls.principals import Principal, RevisedPrincipal
 from tests.support.data.examples import principal
 
 MAX_AGE_MS = 30_000
@@ -22,11 +22,11 @@ class Directory:
         self.held_back: asyncio.Event | None = None
         self.failure: Exception | None = None
 
-    def identity(self, secret_hash: bytes) -> Identity | None:
+    def identity(self, secret_hash: bytes) -> RevisedPrincipal | None:
         found = self.known.get(secret_hash)
-        return None if found is None else Identity(found, self.revisions.get(found.organization, 0))
+        return None if found is None else RevisedPrincipal(found, self.revisions.get(found.organization, 0))
 
-    async def identity_of(self, secret_hash: bytes) -> Identity | None:
+    async def identity_of(self, secret_hash: bytes) -> RevisedPrincipal | None:
         self.lookups += 1
         found = self.identity(secret_hash)
         if self.held_back is not None:
@@ -35,7 +35,7 @@ class Directory:
             raise self.failure
         return found
 
-    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Identity]:
+    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, RevisedPrincipal]:
         self.lookups += 1
         self.asked_for.extend(hashes)
         found = {secret_hash: identity for secret_hash in hashes if (identity := self.identity(secret_hash))}

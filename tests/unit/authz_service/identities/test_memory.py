@@ -3,15 +3,15 @@
 import pytest
 
 from authz_service.identities.memory import READ_AGES, IdentityMemory
-from gateway_core.model.calls.principals import Identity
+from gateway_core.model.calls.principals import RevisedPrincipal
 from tests.support.data.examples import principal
 
 AGE_S = 30.0
 HASHES = [number.to_bytes(32) for number in range(1, 5)]
 
 
-def identity(number: int, revision: int = 0, organization: str = "acme") -> Identity:
-    return Identity(principal(api_key=f"key-{number}", organization=organization), revision)
+def identity(number: int, revision: int = 0, organization: str = "acme") -> RevisedPrincipal:
+    return RevisedPrincipal(principal(api_key=f"key-{number}", organization=organization), revision)
 
 
 @pytest.fixture

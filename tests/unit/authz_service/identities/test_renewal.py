@@ -7,7 +7,7 @@ import pytest
 
 from authz_service.identities.cache import IdentityCache
 from authz_service.identities.renewal import Renewal
-from gateway_core.model.calls.principals import Identity
+from gateway_core.model.calls.principals import RevisedPrincipal
 from tests.support.data.examples import principal
 
 MAX_AGE_MS = 30_000
@@ -23,15 +23,17 @@ class Database:
         self.organizations = 1
         self.failure: Exception | None = None
 
-    def identity(self, secret_hash: bytes) -> Identity:
+    def identity(self, secret_hash: bytes) -> RevisedPrincipal:
         number = int.from_bytes(secret_hash)
-        return Identity(principal(api_key=f"key-{number}", organization=f"acme-{number % self.organizations}"), 0)
+        return RevisedPrincipal(
+            principal(api_key=f"key-{number}", organization=f"acme-{number % self.organizations}"), 0
+        )
 
-    async def identity_of(self, secret_hash: bytes) -> Identity | None:
+    async def identity_of(self, secret_hash: bytes) -> RevisedPrincipal | None:
         self.lookups += 1
         return self.identity(secret_hash)
 
-    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Identity]:
+    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, RevisedPrincipal]:
         self.lookups += 1
         return {secret_hash: self.identity(secret_hash) for secret_hash in hashes}
 

@@ -8,7 +8,7 @@ import pytest
 from authz_service.identities import warm_start
 from authz_service.identities.cache import IdentityCache
 from authz_service.identities.warm_start import WarmStart
-from gateway_core.model.calls.principals import Identity
+from gateway_core.model.calls.principals import RevisedPrincipal
 from tests.support.data.examples import principal
 
 HASHES = [number.to_bytes(32) for number in range(1_200)]
@@ -30,15 +30,15 @@ class Database:
             raise self.failure
         return HASHES
 
-    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, Identity]:
+    async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, RevisedPrincipal]:
         self.sizes.append(len(hashes))
         if self.changes_while_read:
             self.changes_while_read -= 1
             assert self.identities is not None
             self.identities.changed("other member max")
-        return {secret_hash: Identity(principal(api_key=secret_hash.hex()), 0) for secret_hash in hashes}
+        return {secret_hash: RevisedPrincipal(principal(api_key=secret_hash.hex()), 0) for secret_hash in hashes}
 
-    async def identity_of(self, secret_hash: bytes) -> Identity | None:
+    async def identity_of(self, secret_hash: bytes) -> RevisedPrincipal | None:
         raise NotImplementedError
 
     async def revisions_of(self, organizations: Sequence[str]) -> Mapping[str, int]:

@@ -14,7 +14,7 @@ from authz_service.request.envoy_messages import allow, answer, deny, read_call,
 from gateway_core.contract.errors import error_body, error_of
 from gateway_core.model.calls.decision import Admission
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.model.dialects import Dialect
+from gateway_core.model.endpoints import Dialect
 from gateway_core.model.limits.guardrails import Guardrail
 from tests.support.data.examples import SCOPES, admitted, parameters, principal
 

@@ -8,7 +8,7 @@ from authz_service.request.call import Call
 from authz_service.request.parameters import MAX_CHOICES, MAX_OUTPUT_LIMIT, read_parameters
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.model.dialects import Dialect, Endpoint, ModelCall, classify
+from gateway_core.model.endpoints import Dialect, Endpoint, ModelCall, classify
 from tests.support.data.examples import call
 
 PATHS = {

@@ -91,7 +91,7 @@ async def test_a_peer_is_measured_and_a_missing_one_is_reported(place: Place, mo
     assert sorted(figures.calls_per_s) == ["JSON", "SSE"]
     assert all(rate > 0 for rate in figures.calls_per_s.values())
     assert figures.failures == []
-    assert reports[0].startswith("LiteLLM is left out: pip install")
+    assert reports[0].startswith("LiteLLM is not installed: pip install")
     with pytest.raises(OSError, match=r"refused|Connect"):  # the peer is stopped
         await asyncio.open_connection("127.0.0.1", place.port)
 
@@ -108,7 +108,7 @@ async def test_a_failed_load_has_no_figure_and_others_keep_theirs(
     monkeypatch.setenv("PATH", str(place.directory))
     figures, reports = await measured(place, monkeypatch, answer)
     assert list(figures.calls_per_s) == ["JSON"]
-    assert any(line.startswith("Portkey failed: SSE: answers") for line in reports)
+    assert any(line.startswith("Portkey failed: SSE: answered") for line in reports)
 
 
 @pytest.mark.timeout(60)

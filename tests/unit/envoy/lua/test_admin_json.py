@@ -73,17 +73,17 @@ def test_fields_of_the_message_pass(check: Check, body: str) -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ('{"color": 1}', "There is no field color in Thing."),
-        ('{"part": {"color": 1}}', "There is no field color in Part."),
-        ('{"parts": [{}, {"color": 1}]}', "There is no field color in Part."),
-        ('{"partOf": {"left": {"color": 1}}}', "There is no field color in Part."),
-        ('{"Name": 1}', "There is no field Name in Thing."),
+        ('{"color": 1}', "Thing has no field color."),
+        ('{"part": {"color": 1}}', "Part has no field color."),
+        ('{"parts": [{}, {"color": 1}]}', "Part has no field color."),
+        ('{"partOf": {"left": {"color": 1}}}', "Part has no field color."),
+        ('{"Name": 1}', "Thing has no field Name."),
         ('{"name": 1, "name": 2}', "The field name occurs twice."),
         ('{"displayName": 1, "display_name": 2}', "The field display_name occurs twice."),
         ('{"labels": {"a": 1, "a": 2}}', "The member a occurs twice."),
-        ('{"n\\u0061me": 1}', "Write names of fields without escapes."),
+        ('{"n\\u0061me": 1}', "Write field names without escapes."),
         ("[]", "The body must be one JSON object."),
-        ('{"anything": ' + "[" * 200 + "]" * 200 + "}", "The body is nested deeper than 100."),
+        ('{"anything": ' + "[" * 200 + "]" * 200 + "}", "The body is nested deeper than 100 levels."),
         ('{"\x80"": 1}', None),
     ],
 )
@@ -93,7 +93,7 @@ def test_unknown_and_repeated_fields_are_refused_by_name(check: Check, body: str
 
 
 def test_the_number_of_values_in_a_body_is_bounded(check: Check) -> None:
-    for count, said in ((49_000, None), (49_000, None), (50_001, "The body holds more than 50000 values.")):
+    for count, said in ((49_000, None), (49_000, None), (50_001, "The body contains more than 50000 values.")):
         assert check(json.dumps({"anything": [0] * count})) == said
 
 

@@ -20,7 +20,7 @@ from megarouter_envoy.replies.admin_replies import REPLIES
 from megarouter_envoy.replies.local_replies import causes
 
 from gateway_core.contract.errors import error_body
-from gateway_core.model.dialects import Dialect
+from gateway_core.model.endpoints import Dialect
 
 # The example in RFC 7517, appendix A.1.
 PUBLIC_KEY = {

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_core.contract import call_line, headers, request_facts
-from gateway_core.contract.call_line import CallLine, split_line
-from gateway_core.contract.dialects import PATH_PATTERNS, dialect_of_path
+from gateway_core.contract import access_log_line as call_line
+from gateway_core.contract import headers, request_facts
+from gateway_core.contract.access_log_line import CallLine, split_line
 from gateway_core.contract.errors import CallError, error_body
 from gateway_core.contract.module_errors import MODULE_ERRORS
+from gateway_core.contract.path_dialects import PATH_PATTERNS, dialect_of_path
 from gateway_core.model.calls.quotas import Quota, QuotaUnit
-from gateway_core.model.dialects import Dialect
+from gateway_core.model.endpoints import Dialect
 from tests.support.envoy_module import error_body as module_error_body
 
 PIECES = ["/v1", "/messages", "beta", "/models/", "a", ":", "?", "/", "x=1", "/chat/completions", "generateContent"]

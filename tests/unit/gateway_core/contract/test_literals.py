@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway_core.contract import call_line, dialects, headers, metadata, request_facts
+from gateway_core.contract import access_log_line as call_line
+from gateway_core.contract import headers, metadata, request_facts
+from gateway_core.contract import path_dialects as dialects
 from gateway_core.contract.metadata import DecisionKey
 from tests.support.repository import ROOT
 
@@ -56,9 +58,9 @@ SPEAKING_TO_ENVOY = (
     "authz_service/request/parameters.py",
     "ratelimit_service/answers.py",
     "ratelimit_service/descriptors.py",
-    "usage_service/reports.py",
+    "usage_service/call_reports.py",
     "envoy/megarouter_envoy/logs/access_logs.py",
-    "envoy/megarouter_envoy/filters/decisions.py",
+    "envoy/megarouter_envoy/filters/service_filters.py",
     "envoy/megarouter_envoy/header_rules.py",
     "envoy/megarouter_envoy/replies/local_replies.py",
     "envoy/module/answers.zig",
@@ -67,8 +69,8 @@ SPEAKING_TO_ENVOY = (
 )
 ALLOWED = {
     # The domain defines the served paths and the format of a catalog file.
-    ("gateway_core/model/dialects.py", dialects.ANTHROPIC_ROOT),
-    ("gateway_core/model/dialects.py", dialects.GEMINI_ROOT),
+    ("gateway_core/model/endpoints.py", dialects.ANTHROPIC_ROOT),
+    ("gateway_core/model/endpoints.py", dialects.GEMINI_ROOT),
     *(("gateway_core/model/catalog/entries.py", name) for name in headers.API_KEY_HEADERS),
 }
 

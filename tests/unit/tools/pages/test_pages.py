@@ -5,7 +5,7 @@ import re
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from admin_service.access.matrix import admin_services, rows
+from admin_service.access.permission_matrix import admin_services, rows
 from tests.support.repository import ROOT
 from tools.pages import pages
 from tools.pages.api_reference import reference

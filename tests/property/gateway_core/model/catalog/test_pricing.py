@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gateway_core.model.catalog.entries import Model, PriceSchedule
 from gateway_core.model.catalog.pricing import charge_lines, estimate, total_nano_credits
 from gateway_core.model.catalog.token_usage import TokenUsage
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.money import INT64_MAX, charge_nano_credits
 from tests.property.gateway_core.model.catalog.price_schedules import schedules
 

@@ -6,7 +6,7 @@ from admin_service.resources.guardrails.explanations import Explanation, Suppose
 from admin_service.resources.guardrails.live_counters import LiveCounters, Spend, Usage
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import RefusalReason
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode, RateRule
 from gateway_core.model.limits.rate_limits import RateCounter, RateUnit

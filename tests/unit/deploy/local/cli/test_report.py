@@ -7,16 +7,16 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.cli.report import curl_line, is_healthy, keys_table, process_table, providers_line, tour, uptime
-from deploy.local.process.identity import ProcessIdentity
+from deploy.local.process.recorded_process import RecordedProcess
 from deploy.local.stack.state import Health, Phase, ProcessState, StackState, read_state, write_state
 
 ENVIRONMENT = {"MEGAROUTER_BASE_URL": "http://127.0.0.1:18000", "MEGAROUTER_API_KEY": "mr-it's"}
 STATE = StackState(
     phase=Phase.READY,
-    supervisor=ProcessIdentity(7, 700, "boot"),
+    supervisor=RecordedProcess(7, 700, "boot"),
     port_base=18000,
     processes=(
-        ProcessState("envoy", "http://127.0.0.1:18000", Health.READY, ProcessIdentity(8, 800, "boot"), 1000.0),
+        ProcessState("envoy", "http://127.0.0.1:18000", Health.READY, RecordedProcess(8, 800, "boot"), 1000.0),
         ProcessState("redis", "127.0.0.1:18004", Health.RESTARTING, restarts=3, last_exit="SIGKILL"),
         ProcessState("postgres", "db.example:5432", Health.EXTERNAL),
     ),
@@ -51,7 +51,7 @@ def test_demo_keys_are_listed_without_their_secrets() -> None:
         "key": "mr-secret",
     }
     assert [line.split() for line in _render(keys_table({"api_keys": [key]}))] == [
-        ["demo", "key", "role", "group", "a", "call", "shows"],
+        ["demo", "key", "role", "group", "what", "a", "call", "shows"],
         ["emma-default", "MEMBER", "platform", "an", "answer"],
     ]
 

@@ -75,9 +75,7 @@ def test_a_copy_that_lost_files_is_repaired(account: Account, closed_installatio
     assert (programs / "initdb").stat().st_size > 0
 
 
-def test_a_copy_can_be_run_whatever_the_umask(
-    account: Account, closed_installation: Path, open_directory: Path
-) -> None:
+def test_a_copy_can_be_run_with_any_umask(account: Account, closed_installation: Path, open_directory: Path) -> None:
     before = os.umask(0o077)
     try:
         programs = reachable_programs(account, [open_directory])

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from deploy.local.process.children import StartError
-from deploy.local.process.identity import identify, send_signal
+from deploy.local.process.recorded_process import identify, send_signal
 from deploy.local.programs.postgres import PostgresServer, start_postgres
 from deploy.local.programs.redis import is_redis_ready, start_redis
 from deploy.local.supervision.leftovers import wait_for_end

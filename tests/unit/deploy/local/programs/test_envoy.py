@@ -1,4 +1,5 @@
-from deploy.local.programs.envoy import Active, active_on_listeners, otlp_address
+from deploy.local.programs.envoy import Active, active_on_listeners
+from deploy.local.programs.envoy_files import otlp_address
 from deploy.local.programs.stack_programs import without_credentials
 
 

@@ -29,7 +29,7 @@ def test_origins_are_separated_by_commas() -> None:
 
 @pytest.mark.parametrize("origin", ["*", "console.example", "https://console.example/", "https://a b", "null"])
 def test_an_invalid_origin_is_refused(origin: str) -> None:
-    with pytest.raises(AdminEdgeError, match="is no origin"):
+    with pytest.raises(AdminEdgeError, match="is not an origin"):
         admin_edge({"MEGAROUTER_ADMIN_ALLOWED_ORIGINS": origin})
 
 

@@ -11,12 +11,15 @@ from deploy.local.process.children import ChildCommand
 from deploy.local.programs.postgres import postgres_url
 from deploy.local.programs.program import SERVICE, Program
 from deploy.local.programs.redis import redis_url
-from deploy.local.programs.stack_programs import StackPlan, stack_programs
+from deploy.local.programs.stack_programs import stack_programs
 from deploy.local.stack.environment import choose_backends, inherited
-from deploy.local.stack.layout import Home, Ports
+from deploy.local.stack.layout import Home
+from deploy.local.stack.plan import StackPlan
 from deploy.local.stack.secrets import load_or_make_secrets
+from deploy.local.stack.specification import StackSpecification, specified
 from deploy.local.stack.state import EXIT_ALREADY_RUNNING
-from deploy.local.supervision.lifecycle import AlreadyRunningError, Assembly, run
+from deploy.local.supervision.errors import AlreadyRunningError
+from deploy.local.supervision.lifecycle import Assembly, run
 
 WAITS = "import pathlib, sys, time; pathlib.Path(sys.argv[1]).touch(); time.sleep(600)"
 SCRIPTS = {
@@ -26,12 +29,13 @@ SCRIPTS = {
 }
 
 
-def assemble(home: Home, ports: Ports, script: str) -> Assembly:
+def assemble(specification: StackSpecification, script: str) -> Assembly:
+    home, ports = specification.home, specification.ports
     secrets = load_or_make_secrets(home)
     backends = choose_backends(
         {}, postgres_url(ports.postgres, secrets.postgres_password), redis_url(ports.redis, secrets.redis_password)
     )
-    plan = StackPlan(home, ports, secrets, backends, Path("/nonexistent"), (), inherited(os.environ))
+    plan = StackPlan(specification, secrets, backends, (), inherited(os.environ))
     databases = [program for program in stack_programs(plan) if program.name in {"postgres", "redis"}]
 
     async def seed() -> dict[str, str]:
@@ -56,8 +60,8 @@ def _scripted(home: Home, script: str) -> Program:
 
 
 if __name__ == "__main__":
-    place, at, chosen = Home(Path(sys.argv[1])), Ports(int(sys.argv[2])), SCRIPTS[sys.argv[3]]
+    wanted, chosen = specified(Path(sys.argv[1]), int(sys.argv[2])), SCRIPTS[sys.argv[3]]
     try:
-        sys.exit(run(place, at, lambda: assemble(place, at, chosen)))
+        sys.exit(run(wanted, lambda: assemble(wanted, chosen)))
     except AlreadyRunningError:
         sys.exit(EXIT_ALREADY_RUNNING)

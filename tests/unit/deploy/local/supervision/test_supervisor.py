@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from deploy.local.process.children import ChildCommand, start_child
-from deploy.local.process.identity import ProcessIdentity, is_alive, send_signal
+from deploy.local.process.recorded_process import RecordedProcess, is_alive, send_signal
 from deploy.local.programs.redis import is_redis_ready
-from deploy.local.stack.control import ControlError, request_control
 from deploy.local.stack.layout import REPOSITORY, Home, Ports, make_home
 from deploy.local.stack.secrets import load_or_make_secrets
 from deploy.local.stack.state import EXIT_ALREADY_RUNNING, Health, Phase, StackState, read_state
-from deploy.local.supervision.background import StackError, running_state, stop_stack, wait_until_up
+from deploy.local.supervision.background import running_state, stop_stack, wait_until_up
+from deploy.local.supervision.control import ControlError, request_control
+from deploy.local.supervision.errors import StackError
 from deploy.local.supervision.leftovers import wait_for_end
 
 SCRIPT = Path(__file__).with_name("small_stack.py")
@@ -48,7 +49,7 @@ def start(home: Home) -> Iterator[Start]:
         supervisor.wait()
 
 
-def _identities(state: StackState) -> list[ProcessIdentity]:
+def _identities(state: StackState) -> list[RecordedProcess]:
     return [process.identity for process in state.processes if process.identity]
 
 
@@ -141,7 +142,7 @@ def test_a_process_stopped_on_purpose_stays_down_until_it_is_started(home: Home,
 
 def test_an_unknown_process_is_refused_by_the_control_socket(home: Home, start: Start) -> None:
     wait_until_up(home, start())
-    with pytest.raises(ControlError, match="there is no process nginx; there are postgres, redis, third"):
+    with pytest.raises(ControlError, match=r"there is no process nginx\. Choose one of: postgres, redis, third"):
         request_control(home.control_socket, "restart", "nginx")
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from gateway_core.model.calls.decision import Admission, Prices, refuse_principal
+from gateway_core.model.calls.decision import Admission, CatalogView, refuse_principal
 from gateway_core.model.calls.placement_refusals import refuse_exhausted
 from gateway_core.model.calls.placements import ExhaustedCounter
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.guardrails import Guardrail
@@ -85,7 +85,7 @@ def test_a_model_that_is_not_offered_is_refused(name: str) -> None:
 
 
 def test_a_model_with_an_unknown_provider_is_not_offered() -> None:
-    decision = decided(prices=Prices(PRICES.models, {}))
+    decision = decided(prices=CatalogView(PRICES.models, {}))
     assert isinstance(decision, Refusal)
     assert decision.reason is RefusalReason.MODEL_NOT_FOUND
 

@@ -8,7 +8,7 @@ import pytest
 
 from gateway_core.contract.errors import error_body, error_of
 from gateway_core.model.calls.refusals import ExhaustedLimit, Refusal, RefusalReason
-from gateway_core.model.dialects import Dialect
+from gateway_core.model.endpoints import Dialect
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from tests.support.repository import ROOT
 

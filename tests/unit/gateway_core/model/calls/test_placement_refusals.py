@@ -62,7 +62,7 @@ def test_a_refusal_that_waiting_cannot_resolve_is_not_retryable(busy: BusyThrott
 def test_a_refusal_by_the_concurrency_limit_is_retryable_soon() -> None:
     refusal = refuse_placement(throttled(), Refused((), (BusyThrottle(2, 2, 0, 0),)))
     assert (refusal.reason, refusal.retry_after_s) == (RefusalReason.TOO_MANY_CONCURRENT_CALLS, 1)
-    assert "2 calls at once" in refusal.message
+    assert "2 concurrent calls" in refusal.message
 
 
 def test_every_scope_of_a_call_can_be_throttled() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway_core.model.catalog.entries import Catalog, CatalogError, load_catalog
-from gateway_core.model.dialects import Dialect, Endpoint
+from gateway_core.model.endpoints import Dialect, Endpoint
 from tests.support.repository import ROOT
 
 CORPUS = ROOT / "tests" / "corpus" / "catalog"

@@ -7,7 +7,7 @@ import pytest
 from gateway_core.model.catalog.entries import LongContextPrices, Model, Prices, PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, Estimate, charge_lines, estimate, total_nano_credits
 from gateway_core.model.catalog.token_usage import TokenUsage
-from gateway_core.model.dialects import Endpoint
+from gateway_core.model.endpoints import Endpoint
 
 MILLION = 10**6
 DATE = dt.date(2025, 1, 1)

@@ -1,0 +1,33 @@
+"""Everything needed to start the processes of a stack."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from deploy.local.stack.admin_edge import AdminEdge
+from deploy.local.stack.environment import Backends
+from deploy.local.stack.layout import Home, Ports
+from deploy.local.stack.providers import Route
+from deploy.local.stack.secrets import StackSecrets
+from deploy.local.stack.specification import StackSpecification
+
+
+@dataclass(frozen=True, repr=False)
+class StackPlan:
+    """A specification, and what follows from it and from the environment."""
+
+    specification: StackSpecification
+    secrets: StackSecrets
+    backends: Backends
+    routes: Sequence[Route]
+    environment: Mapping[str, str]  # of every process
+    admin_edge: AdminEdge = field(default_factory=AdminEdge)
+
+    @property
+    def home(self) -> Home:
+        """The directory of the stack."""
+        return self.specification.home
+
+    @property
+    def ports(self) -> Ports:
+        """The ports of the stack."""
+        return self.specification.ports

@@ -1,0 +1,132 @@
+"""The APIs that the gateway serves: which operation a path names, and in which dialect."""
+
+import enum
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote
+
+
+class Dialect(enum.StrEnum):
+    """The API whose request, response and error shapes a path uses."""
+
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
+    GEMINI = "gemini"
+
+
+class Endpoint(enum.StrEnum):
+    """A metered operation."""
+
+    CHAT_COMPLETIONS = "chat_completions"
+    COMPLETIONS = "completions"
+    RESPONSES = "responses"
+    EMBEDDINGS = "embeddings"
+    MESSAGES = "messages"
+    GENERATE_CONTENT = "generate_content"
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect of the operation."""
+        return _DIALECT_OF[self]
+
+    @property
+    def streams(self) -> bool:
+        """Whether the operation can answer with a stream."""
+        return self is not Endpoint.EMBEDDINGS
+
+    @property
+    def needs_include_usage(self) -> bool:
+        """Whether a stream reports usage only if `stream_options.include_usage` asks for it."""
+        return self in {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS}
+
+
+_DIALECT_OF: Final = {
+    Endpoint.CHAT_COMPLETIONS: Dialect.OPENAI,
+    Endpoint.COMPLETIONS: Dialect.OPENAI,
+    Endpoint.RESPONSES: Dialect.OPENAI,
+    Endpoint.EMBEDDINGS: Dialect.OPENAI,
+    Endpoint.MESSAGES: Dialect.ANTHROPIC,
+    Endpoint.GENERATE_CONTENT: Dialect.GEMINI,
+}
+
+_POST_PATHS: Final = {
+    "/v1/chat/completions": Endpoint.CHAT_COMPLETIONS,
+    "/v1/completions": Endpoint.COMPLETIONS,
+    "/v1/responses": Endpoint.RESPONSES,
+    "/v1/embeddings": Endpoint.EMBEDDINGS,
+    "/v1/messages": Endpoint.MESSAGES,
+}
+
+_UPSTREAM_SUFFIXES: Final = {
+    Endpoint.CHAT_COMPLETIONS: "/chat/completions",
+    Endpoint.COMPLETIONS: "/completions",
+    Endpoint.RESPONSES: "/responses",
+    Endpoint.EMBEDDINGS: "/embeddings",
+    Endpoint.MESSAGES: "/messages",
+}
+
+# Google's SDK uses both versions; newer releases default to /v1.
+_GEMINI_PATH: Final = re.compile(r"/v1(?:beta)?/models/([^/:]+):(generateContent|streamGenerateContent)")
+_GEMINI_MODEL: Final = re.compile(r"/v1beta/models(?:/([^/:]+))?")
+_OPENAI_MODEL: Final = re.compile(r"/v1/models(?:/(.+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """A call of a model. `path_model` and `path_streams` are set if the path determines them (Gemini)."""
+
+    endpoint: Endpoint
+    path_model: str | None = None
+    path_streams: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelList:
+    """A request for the models that the key may call, or for the one named."""
+
+    dialect: Dialect
+    model: str | None
+
+
+def classify(method: str, path: str, client: Dialect) -> ModelCall | ModelList | None:
+    """Returns what a request asks for, or None for a path that is not served. So no route is unmetered.
+
+    Args:
+        method: HTTP method in upper case.
+        path: the path without its query.
+        client: the dialect of the caller's SDK, according to its headers. `GET /v1/models` is the same path in every
+            dialect.
+    """
+    if method == "POST":
+        return _classify_post(path)
+    if method == "GET":
+        return _classify_get(path, client)
+    return None
+
+
+def _classify_post(path: str) -> ModelCall | None:
+    if endpoint := _POST_PATHS.get(path):
+        return ModelCall(endpoint)
+    if match := _GEMINI_PATH.fullmatch(path):
+        return ModelCall(Endpoint.GENERATE_CONTENT, unquote(match[1]), match[2] == "streamGenerateContent")
+    return None
+
+
+def _classify_get(path: str, dialect: Dialect) -> ModelList | None:
+    if match := _OPENAI_MODEL.fullmatch(path):
+        return ModelList(dialect, unquote(match[1]) if match[1] else None)
+    if match := _GEMINI_MODEL.fullmatch(path):
+        return ModelList(Dialect.GEMINI, unquote(match[1]) if match[1] else None)
+    return None
+
+
+def upstream_path(endpoint: Endpoint, base_path: str, upstream_model: str, *, streams: bool) -> str:
+    """Returns the path sent to the provider: its base path and the suffix of the operation.
+
+    Gemini's path contains the model.
+    """
+    if endpoint is Endpoint.GENERATE_CONTENT:
+        verb = "streamGenerateContent?alt=sse" if streams else "generateContent"
+        return f"{base_path}/models/{upstream_model}:{verb}"
+    return base_path + _UPSTREAM_SUFFIXES[endpoint]

@@ -1,0 +1,158 @@
+"""The permission matrix, cell by cell, on a running service. A refused call gets the same error as one on a missing resource.
+
+Refused calls change nothing, so the tests make them. Allowed calls would change data, so the tests only authorize them, on the same
+database.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import grpc
+import pytest
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from admin_service.access.authorization import Asked, Origin, authorize
+from admin_service.access.directory import Grant
+from admin_service.access.permission_matrix import (
+    CALLER_ITSELF,
+    EVERY_ROLE,
+    FOREIGN_ORGANIZATION,
+    GROUP_PATHS,
+    ORGANIZATION,
+    PEOPLE,
+    WITHIN_ORGANIZATION,
+    Relation,
+    Row,
+    actor_of,
+    admin_services,
+    audit_log_sequence,
+    place_at,
+    rows,
+)
+from admin_service.access.permissions import Role, may
+from gateway_core.runtime.settings import AdminSettings
+from gateway_core.stores.postgres.organization_wall import act_for
+from tests.contract.admin_service.conftest import add_member, add_organization, bearer, running_service
+
+ROWS = list(rows(admin_services()))
+
+
+@pytest.fixture
+async def world(owner: asyncpg.Connection) -> None:
+    """Creates the organization of the matrix with all its members and resources, and another organization."""
+    await add_organization(owner, ORGANIZATION)
+    for path in GROUP_PATHS:
+        await owner.execute(
+            "INSERT INTO groups (organization_id, group_id, parent_group_id, path, display_name) VALUES ($1, $2, $3, $4, $2)",
+            ORGANIZATION, path[-1], path[-2] if len(path) > 1 else None, list(path),
+        )  # fmt: skip
+    for person in PEOPLE:
+        group = person.group_path[-1] if person.group_path else None
+        await add_member(owner, person.member, person.role, group, ORGANIZATION)
+        await owner.execute(
+            "INSERT INTO invites (organization_id, invite_id, inviter_member_id, group_id, role, secret_hash, expire_time)"
+            " VALUES ($1, 'invite-' || $2, $2, $3, $4, sha256($2::bytea), now() + interval '1 day')",
+            ORGANIZATION, person.member, group, person.role,
+        )  # fmt: skip
+        await owner.execute(
+            "INSERT INTO audit_log (organization_id, sequence, user_id, method, resource_name, group_path)"
+            " OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, 'm', 'r', $4)",
+            ORGANIZATION, audit_log_sequence(person), person.member, list(person.group_path),
+        )  # fmt: skip
+    await add_organization(owner, FOREIGN_ORGANIZATION)
+    await add_member(owner, "stranger", "SUPER_ADMIN", None, FOREIGN_ORGANIZATION)
+
+
+@pytest.fixture
+async def channel(settings: AdminSettings, world: None) -> AsyncIterator[grpc.aio.Channel]:
+    async with running_service(settings) as (_, client):
+        yield client.channel
+
+
+def request_on(row: Row, name: str) -> Message:
+    request: Message = GetMessageClass(row.method.descriptor.input_type)()
+    *outer, last = row.method.resource_field.split(".")
+    holder: Any = request
+    for part in outer:
+        holder = getattr(holder, part)
+    setattr(holder, last, name)
+    return request
+
+
+def cells(*, allowed: bool) -> list[tuple[Row, Role, Relation]]:
+    return [
+        (row, role, relation)
+        for row in ROWS
+        if row.subject != CALLER_ITSELF
+        for role in EVERY_ROLE
+        for relation in sorted(row.possible[role])
+        if (relation in row.allowed[role]) == allowed
+    ]
+
+
+async def refusal(channel: grpc.aio.Channel, row: Row, role: Role, name: str) -> str:
+    """Returns the error message of a refused call."""
+    call = channel.unary_unary(
+        f"/{row.method.full_name}",
+        request_serializer=lambda message: message.SerializeToString(),
+        response_deserializer=bytes,
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await call(request_on(row, name), timeout=10, metadata=bearer(actor_of(role).member))
+    assert raised.value.code() is grpc.StatusCode.PERMISSION_DENIED, (row.method.full_name, role, name)
+    return str(raised.value.details())
+
+
+async def test_a_refused_cell_gets_the_error_of_a_missing_resource(channel: grpc.aio.Channel) -> None:
+    refused = cells(allowed=False)
+    assert len(refused) > len(ROWS)
+    for row, role, relation in refused:
+        place = place_at(row.subject, role, relation)
+        assert place is not None
+        text = await refusal(channel, row, role, place.name)
+        absent = await refusal(channel, row, role, "organizations/nowhere/apiKeys/nothing")
+        assert text == absent.replace("organizations/nowhere/apiKeys/nothing", place.name)
+
+
+async def test_an_allowed_cell_passes_authorization(owner: asyncpg.Connection, world: None) -> None:
+    await act_for(owner, [ORGANIZATION])
+    for row, role, relation in cells(allowed=True):
+        place = place_at(row.subject, role, relation)
+        assert place is not None
+        caller = await authorize(
+            owner, Asked(row.method, request_on(row, place.name), Grant(actor_of(role).member), Origin())
+        )
+        assert caller.target == place.target or row.subject == WITHIN_ORGANIZATION
+
+
+async def test_a_user_cannot_act_for_another_user(channel: grpc.aio.Channel) -> None:
+    for row in (row for row in ROWS if row.subject == CALLER_ITSELF and row.method.resource_field):
+        await refusal(channel, row, Role.SUPER_ADMIN, "users/stranger/accessTokens/stranger")
+        await refusal(channel, row, Role.SUPER_ADMIN, "users/stranger")
+
+
+async def test_every_service_of_the_protos_is_served(settings: AdminSettings, world: None) -> None:
+    async with running_service(settings) as (service, _):
+        assert sorted(service.service_names) == sorted(one.full_name for one in admin_services())
+
+
+def test_the_matrix_covers_every_rpc_and_role() -> None:
+    """Every role must have a possible place for every RPC, or it could not be tested."""
+    for row in ROWS:
+        assert set(row.allowed) == set(row.possible) == set(EVERY_ROLE)
+        assert all(row.possible.values())
+        assert all(row.allowed[role] <= row.possible[role] for role in EVERY_ROLE)
+        assert not any(Relation.FOREIGN in row.allowed[role] for role in EVERY_ROLE)
+
+
+def test_a_super_admin_may_do_everything_in_the_organization() -> None:
+    for row in ROWS:
+        place_names = row.possible[Role.SUPER_ADMIN] - {Relation.FOREIGN}
+        assert row.allowed[Role.SUPER_ADMIN] == place_names
+        assert all(
+            may(actor_of(Role.SUPER_ADMIN), row.method.permission, place.target)
+            for at in place_names
+            if row.subject != CALLER_ITSELF and (place := place_at(row.subject, Role.SUPER_ADMIN, at))
+        )

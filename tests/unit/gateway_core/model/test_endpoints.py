@@ -1,0 +1,173 @@
+"""The request lines that are served. Every other one is None, so that no route is unmetered."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway_core.contract.path_dialects import dialect_of_path
+from gateway_core.model.endpoints import (
+    Dialect,
+    Endpoint,
+    ModelCall,
+    ModelList,
+    classify,
+    upstream_path,
+)
+
+POST_PATHS = {
+    "/v1/chat/completions": Endpoint.CHAT_COMPLETIONS,
+    "/v1/completions": Endpoint.COMPLETIONS,
+    "/v1/responses": Endpoint.RESPONSES,
+    "/v1/embeddings": Endpoint.EMBEDDINGS,
+    "/v1/messages": Endpoint.MESSAGES,
+}
+
+
+@pytest.mark.parametrize(("path", "endpoint"), POST_PATHS.items())
+def test_a_post_to_a_path_is_its_operation(path: str, endpoint: Endpoint) -> None:
+    assert classify("POST", path, Dialect.OPENAI) == ModelCall(endpoint)
+
+
+@pytest.mark.parametrize(
+    ("path", "model", "streams"),
+    [
+        ("/v1beta/models/gemini-2.5-pro:generateContent", "gemini-2.5-pro", False),
+        ("/v1beta/models/gemini-2.5-pro:streamGenerateContent", "gemini-2.5-pro", True),
+        ("/v1beta/models/team%2Fgemini%3Afast:generateContent", "team/gemini:fast", False),
+        ("/v1beta/models/%67emini:generateContent", "gemini", False),
+        ("/v1/models/gemini-2.5-pro:generateContent", "gemini-2.5-pro", False),
+        ("/v1/models/gemini-2.5-pro:streamGenerateContent", "gemini-2.5-pro", True),
+    ],
+)
+def test_gemini_takes_model_and_streaming_from_the_path(path: str, model: str, *, streams: bool) -> None:
+    assert classify("POST", path, Dialect.OPENAI) == ModelCall(Endpoint.GENERATE_CONTENT, model, streams)
+
+
+@pytest.mark.parametrize(
+    ("path", "client", "listed"),
+    [
+        *(("/v1/models", client, ModelList(client, None)) for client in Dialect),
+        *(("/v1beta/models", client, ModelList(Dialect.GEMINI, None)) for client in Dialect),
+        *(("/v1/models/gpt-5", client, ModelList(client, "gpt-5")) for client in Dialect),
+        ("/v1/models/team/gpt-5", Dialect.OPENAI, ModelList(Dialect.OPENAI, "team/gpt-5")),
+        ("/v1/models/team%2Fgpt-5", Dialect.ANTHROPIC, ModelList(Dialect.ANTHROPIC, "team/gpt-5")),
+        ("/v1beta/models/gemini-2.5-pro", Dialect.ANTHROPIC, ModelList(Dialect.GEMINI, "gemini-2.5-pro")),
+    ],
+)
+def test_a_get_lists_models_in_the_clients_dialect_if_the_path_is_shared(
+    path: str, client: Dialect, listed: ModelList
+) -> None:
+    assert classify("GET", path, client) == listed
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/",
+        "/v1",
+        "/v1/chat/completions/",
+        "/v1/chat/completions/x",
+        "/v1/Chat/Completions",
+        "/v1//chat/completions",
+        "//v1/chat/completions",
+        "/v1/../v1/chat/completions",
+        "/v1/./chat/completions",
+        "/v1/chat%2Fcompletions",
+        "/v1/chat/completions;a=b",
+        "/v1/chat/completions%00",
+        "/v1/chat/completions\n",
+        "/v1/chat\\completions",
+        "/v2/chat/completions",
+        "/v1/images/generations",
+        "/v1/audio/speech",
+        "/v1/files",
+        "/v1/batches",
+        "/v1/realtime",
+        "/v1/responses/resp_1/cancel",
+        "/v1/messages/count_tokens",
+        "/v1/messages/batches",
+        "/v1/models",
+        "/v1beta/models",
+        "/v1beta/models/:generateContent",
+        "/v1beta/models/a/b:generateContent",
+        "/v1beta/models/a:b:generateContent",
+        "/v1beta/models/../models/a:generateContent",
+        "/v1beta/models/a:generatecontent",
+        "/v1beta/models/a:generateContent/",
+        "/v1beta/models/a:countTokens",
+        "/v1beta/models/a:embedContent",
+        "/v1beta/models/a:batchGenerateContent",
+        "/v1beta/tunedModels/a:generateContent",
+        "/v1/models/a:countTokens",
+        "/v1/models/a/b:generateContent",
+        "/v1alpha/models/a:generateContent",
+        "http://other.example/v1/chat/completions",
+    ],
+)
+def test_any_other_post_is_not_served(path: str) -> None:
+    assert classify("POST", path, Dialect.OPENAI) is None
+
+
+@pytest.mark.parametrize(
+    "path", [*POST_PATHS, "/", "/v1/models/", "/v1beta/models/", "/v1beta/models/a:b", "/v1/files"]
+)
+def test_any_other_get_is_not_served(path: str) -> None:
+    assert classify("GET", path, Dialect.OPENAI) is None
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE", "post", "get", ""])
+@pytest.mark.parametrize("path", [*POST_PATHS, "/v1/models", "/v1beta/models/a:generateContent"])
+def test_no_other_method_is_served(method: str, path: str) -> None:
+    assert classify(method, path, Dialect.OPENAI) is None
+
+
+@given(st.text(max_size=40).map(lambda text: f"/v1/{text}"))
+def test_only_the_listed_paths_reach_a_provider(path: str) -> None:
+    expected = POST_PATHS.get(path)
+    assert classify("POST", path, Dialect.OPENAI) == (ModelCall(expected) if expected else None)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "streams", "path"),
+    [
+        (Endpoint.CHAT_COMPLETIONS, True, "/base/chat/completions"),
+        (Endpoint.COMPLETIONS, False, "/base/completions"),
+        (Endpoint.RESPONSES, True, "/base/responses"),
+        (Endpoint.EMBEDDINGS, False, "/base/embeddings"),
+        (Endpoint.MESSAGES, True, "/base/messages"),
+        (Endpoint.GENERATE_CONTENT, False, "/base/models/the-model:generateContent"),
+        (Endpoint.GENERATE_CONTENT, True, "/base/models/the-model:streamGenerateContent?alt=sse"),
+    ],
+)
+def test_the_upstream_path_is_made_from_the_operation_not_from_the_request(
+    endpoint: Endpoint, path: str, *, streams: bool
+) -> None:
+    assert upstream_path(endpoint, "/base", "the-model", streams=streams) == path
+
+
+@pytest.mark.parametrize(
+    ("path", "dialect"),
+    [
+        ("/v1/chat/completions", Dialect.OPENAI),
+        ("/v1/messages", Dialect.ANTHROPIC),
+        ("/v1/messages/count_tokens", Dialect.ANTHROPIC),
+        ("/v1beta/models/a:countTokens", Dialect.GEMINI),
+        ("/v1/models/a:generateContent", Dialect.GEMINI),
+        ("/v1/models/a", Dialect.OPENAI),
+        ("/anything", Dialect.OPENAI),
+    ],
+)
+def test_an_error_is_in_the_dialect_of_its_path(path: str, dialect: Dialect) -> None:
+    assert dialect_of_path(path) is dialect
+
+
+@pytest.mark.parametrize("endpoint", Endpoint)
+def test_an_operation_has_its_dialect_and_stream_options(endpoint: Endpoint) -> None:
+    expected = {
+        Endpoint.MESSAGES: Dialect.ANTHROPIC,
+        Endpoint.GENERATE_CONTENT: Dialect.GEMINI,
+    }.get(endpoint, Dialect.OPENAI)
+    assert endpoint.dialect is expected
+    assert endpoint.streams == (endpoint is not Endpoint.EMBEDDINGS)
+    assert endpoint.needs_include_usage == (endpoint in {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS})

@@ -1,0 +1,73 @@
+"""Takes Envoy's access-log stream: `envoy.service.accesslog.v3.AccessLogService`."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+
+import grpc
+from envoy.service.accesslog.v3 import als_pb2, als_pb2_grpc
+
+from gateway_core.runtime.unary import UnaryMethod
+from gateway_core.stores.postgres.catalog_store import CatalogCache
+from usage_service.call_reports import MalformedReportError, report_of, statement_of, values_of_entry
+from usage_service.settlement.entries import Entry, Origin, SettlementCounts
+from usage_service.settlement.pipeline import SettlementPipeline
+
+logger = logging.getLogger(__name__)
+
+
+class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]  # the base has no types
+    """Implements `envoy.service.accesslog.v3.AccessLogService`."""
+
+    service_names = (als_pb2.DESCRIPTOR.services_by_name["AccessLogService"].full_name,)
+    unary_methods: Sequence[UnaryMethod] = ()
+
+    def __init__(self, settlements: SettlementPipeline, catalog: CatalogCache, counts: SettlementCounts) -> None:
+        self._settlements = settlements
+        self._catalog = catalog
+        self.counts = counts
+        self._stopping = asyncio.Event()
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Adds the handlers to the server."""
+        als_pb2_grpc.add_AccessLogServiceServicer_to_server(self, server)
+
+    def is_ready(self) -> bool:
+        """Returns whether prices are loaded."""
+        return self._catalog.is_loaded
+
+    def begin_stop(self) -> None:
+        """Ends the streams, because Envoy never does. The journal delivers what Envoy can no longer send."""
+        self._stopping.set()
+
+    async def StreamAccessLogs(  # noqa: N802  # the name in Envoy's proto
+        self,
+        request_iterator: AsyncIterator[als_pb2.StreamAccessLogsMessage],
+        _context: grpc.aio.ServicerContext[als_pb2.StreamAccessLogsMessage, als_pb2.StreamAccessLogsResponse],
+    ) -> als_pb2.StreamAccessLogsResponse:
+        """The gRPC method: takes entries while the stream lasts. It stops reading while the queue is full."""
+        reading = asyncio.create_task(self._read(request_iterator))
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            reading.cancel()
+            stopping.cancel()
+        return als_pb2.StreamAccessLogsResponse()
+
+    async def _read(self, messages: AsyncIterator[als_pb2.StreamAccessLogsMessage]) -> None:
+        async for message in messages:
+            await self.take(message)
+
+    async def take(self, message: als_pb2.StreamAccessLogsMessage) -> None:
+        """Queues the finished calls of one message."""
+        for entry in message.http_logs.log_entry:
+            try:
+                values = values_of_entry(entry)
+                report = None if values is None else report_of(values)
+            except MalformedReportError as error:
+                self.counts.bad_stream_entries += 1
+                logger.warning("skipped a bad access-log entry", extra={"reason": str(error)})
+                continue
+            if values is not None and report is not None:
+                await self._settlements.submit(Entry(report, Origin.STREAM, statement=statement_of(values)))
