@@ -85,7 +85,7 @@ async def locked(owner: asyncpg.Connection) -> AsyncIterator[None]:
 TROUBLES: dict[str, Callable[[asyncpg.Connection], AbstractAsyncContextManager[None]]] = {
     "full disk": full_disk,
     "read-only": read_only,
-    "register locked": locked,
+    "holds table locked": locked,
 }
 
 

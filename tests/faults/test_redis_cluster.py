@@ -97,7 +97,7 @@ async def freeze(_cluster: RedisCluster, node: ClusterNode, _spare: ClusterNode)
 FAULTS: dict[str, Callable[[RedisCluster, ClusterNode, ClusterNode], Awaitable[float]]] = {
     "SIGKILL, its replica takes over": kill,
     "killed with its replica, an empty node gets its slots": lose_for_good,
-    "asked to hand over to its replica": fail_over,
+    "planned failover to its replica": fail_over,
     f"frozen for {FROZEN_S:.0f} s, its replica takes over": freeze,
 }
 

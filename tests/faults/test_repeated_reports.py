@@ -70,7 +70,7 @@ async def test_entries_duplicated_shuffled_and_late_change_nothing(world: World)
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("reader", ["the same service", "a service started anew"])
+@pytest.mark.parametrize("reader", ["the same service", "a restarted service"])
 async def test_a_second_report_with_other_usage_is_noted_and_not_charged(world: World, reader: str) -> None:
     """The stream reported one usage, and the journal reports a higher or lower one.
 

@@ -1,4 +1,4 @@
-"""Every id of an invariant or a failure that code, tests and pages use is defined once, and every defined one is used."""
+"""Every invariant and failure id in code, tests and pages is defined exactly once, and every defined id is used."""
 
 import os
 import re
@@ -20,7 +20,7 @@ FAULTS = rf"(?i:\bfaults?) ({CODE}(?:(?:, | and | to |, and ){CODE})*)"
 
 @cache
 def texts() -> dict[Path, str]:
-    """Every text of ours but this one, without what is generated or installed and without bad input."""
+    """Returns every text of the project, except for this file, generated and installed files, and deliberately invalid input."""
     found = {}
     for folder, folders, names in os.walk(ROOT):
         folders[:] = [name for name in folders if not name.startswith(".") and name not in NOT_OURS]
@@ -31,7 +31,7 @@ def texts() -> dict[Path, str]:
 
 
 def named_faults(text: str) -> Iterator[str]:
-    """The codes of `fault B1`, `faults B4, C6` and `faults F4 to F8`, each."""
+    """Returns the codes in texts such as `fault B1`, `faults B4, C6` and `faults F4 to F8`, with ranges expanded."""
     for listed in re.findall(FAULTS, text):
         for part in re.split(r", and |, | and ", listed):
             first, _, last = part.partition(" to ")
@@ -58,11 +58,11 @@ def test_an_id_is_defined_once(page: Path, form: str) -> None:
     assert len(names) == len(set(names))
 
 
-def test_the_invariants_that_are_used_are_those_that_are_defined() -> None:
+def test_used_and_defined_invariants_are_the_same() -> None:
     assert used_invariants(outside=INVARIANTS) == set(defined(INVARIANTS, INVARIANT))
 
 
-def test_the_faults_that_are_used_are_those_that_are_defined() -> None:
+def test_used_and_defined_faults_are_the_same() -> None:
     assert used_faults(outside=FAILURES) == set(defined(FAILURES, CODE))
 
 
@@ -80,5 +80,5 @@ def test_no_text_refers_to_a_section_of_a_document_outside_the_repository() -> N
         ("default C1", set()),
     ],
 )
-def test_codes_are_found_behind_the_word_fault(text: str, codes: set[str]) -> None:
+def test_codes_are_found_after_the_word_fault(text: str, codes: set[str]) -> None:
     assert set(named_faults(text)) == codes

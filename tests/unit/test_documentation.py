@@ -1,4 +1,4 @@
-"""The documentation names what exists, and everything a person must know is in it."""
+"""The documentation names only what exists, and covers everything that a user must know."""
 
 import re
 from pathlib import Path
@@ -23,13 +23,13 @@ PAGES = sorted(
 
 
 def headings_of(page: Path) -> set[str]:
-    """What a link may name behind its `#`, as a repository's pages show it."""
+    """Returns the anchors that a link to the page may name after `#`."""
     titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^a-z0-9 _-]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_every_link_has_a_target(page: Path) -> None:
     for target, heading in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", page.read_text(encoding="utf-8")):
         if not target.startswith(("http://", "https://")):
             place = page.parent / target if target else page
@@ -62,7 +62,7 @@ def test_every_check_of_the_audit_is_documented(check: Check) -> None:
 
 
 def avoided_words() -> list[str]:
-    """The left column of the last table of words in the style guide."""
+    """Returns the left column of the style guide's last table of words."""
     table = (ROOT / "docs" / "style.md").read_text(encoding="utf-8").partition("| word | use |")[2].partition("\n\n")[0]
     return re.findall(r"^\| ([a-z][a-z' -]+) \|", table, re.MULTILINE)
 

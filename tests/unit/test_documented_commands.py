@@ -1,4 +1,4 @@
-"""Every command that a page shows is run by a test, or listed here with the reason why not."""
+"""A test runs every command that a page shows, or this module lists the reason why not."""
 
 import re
 from collections.abc import Iterator
@@ -22,20 +22,20 @@ RUN = {
 NOT_RUN = {
     "python -m gateway_core.schema": "`./dev up` runs it, and so does every end-to-end test",
     "./dev bench": "takes minutes; its options are checked below",
-    "./dev lint": "CI runs it beside the suite",
-    "./dev protos": "writes into the repository; its options are checked below, its checks are tests",
+    "./dev lint": "CI runs it in addition to the suite",
+    "./dev protos": "writes into the repository; its options are checked below, and tests run its checks",
     "./dev sdk": "the end-to-end tests build the same packages; its options are checked below",
     "./dev test": "is the suite itself; its paths are checked below",
-    "PATH=": "fuzzes for a minute with a package that is installed for it alone",
-    "npm install": "the end-to-end tests install the same package into a project of its own",
-    "pip install": "the end-to-end tests install the same package into an environment of its own",
-    '.venv/bin/python -c "from tests.property': "fuzzes for minutes; a test does so for a moment",
-    "set -a; . .run/env": "sets variables for the example behind it",
+    "PATH=": "fuzzes for a minute with a package that is installed only for it",
+    "npm install": "the end-to-end tests install the same package into a separate project",
+    "pip install": "the end-to-end tests install the same package into a separate environment",
+    '.venv/bin/python -c "from tests.property': "fuzzes for minutes; a test runs it for a shorter time",
+    "set -a; . .run/env": "sets variables for the following example",
 }
 
 
 def commands() -> Iterator[tuple[str, str]]:
-    """The page and the line of every command, without its comment."""
+    """Yields the page and the line of every command, without its comment."""
     for page in PAGES:
         for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
             for line in block.splitlines():

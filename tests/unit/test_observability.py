@@ -1,4 +1,4 @@
-"""The dashboard and the alert rules ask for what exists, and every metric is explained."""
+"""The dashboard and the alert rules query only existing metrics, and every metric is used."""
 
 from typing import Any
 
@@ -20,14 +20,14 @@ OF_PROMETHEUS = {"up", "process_resident_memory_bytes"}
 
 
 @pytest.mark.parametrize("query", queries())
-def test_a_query_asks_for_metrics_that_exist(query: str) -> None:
+def test_a_query_uses_existing_metrics(query: str) -> None:
     names = [selector.name for selector in selectors(promql_parser.parse(query))]
     assert names
     assert set(names) <= scraped_names() | OF_PROMETHEUS
 
 
 @pytest.mark.parametrize("query", queries())
-def test_a_query_matches_and_groups_by_labels_that_exist(query: str) -> None:
+def test_a_query_matches_and_groups_by_existing_labels(query: str) -> None:
     names = {selector.name for selector in selectors(promql_parser.parse(query))}
     asked = [each for each in instruments() if any(name.startswith(each.name.replace(".", "_")) for name in names)]
     labels = {label.replace(".", "_") for each in asked for label in each.labels}
@@ -37,7 +37,7 @@ def test_a_query_matches_and_groups_by_labels_that_exist(query: str) -> None:
 @pytest.mark.parametrize("instrument", instruments(), ids=lambda instrument: instrument.name)
 def test_a_metric_is_on_the_dashboard_or_in_an_alert(instrument: Instrument) -> None:
     if instrument.name in {"megarouter.journal.lag", "megarouter.report.repeated"}:
-        pytest.skip("its neighbour says the same to people")
+        pytest.skip("the panel next to it shows the same")
     base = instrument.name.replace(".", "_")
     assert any(name.startswith(base) for name in asked_names())
 

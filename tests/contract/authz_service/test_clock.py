@@ -1,4 +1,4 @@
-"""The clock is moved over a reset, forwards and backwards: every period has its own counter, and none is reset twice (fault C7)."""
+"""The clock moves past a reset, forward and back. Every period has its own counter, and none is reset twice (fault C7)."""
 
 import time
 from collections.abc import Callable
@@ -19,7 +19,7 @@ SetClock = Callable[[float], None]
 
 @pytest.fixture
 def set_clock(service: AuthzService) -> SetClock:
-    """Gives the service a clock that stands at a second of the epoch."""
+    """Returns a function that stops the service's clock at a time in epoch seconds."""
 
     def set_clock(epoch_s: float) -> None:
         service._authorizer.now_ns = lambda: int(epoch_s * 1_000) * 10**6
@@ -31,7 +31,7 @@ async def admitted(ask: Ask, attempts: int) -> int:
     return sum([(await ask()).allowed for _ in range(attempts)])
 
 
-async def test_a_clock_moved_over_a_reset_and_back_opens_one_new_period_and_reopens_none(
+async def test_a_clock_moved_past_a_reset_and_back_opens_one_period_and_reopens_none(
     ask: Ask, owner: asyncpg.Connection, set_clock: SetClock
 ) -> None:
     set_clock(NEXT_MIDNIGHT_S - 0.1)

@@ -1,4 +1,4 @@
-"""Patterns, addresses, two secrets and shadow guardrails, as a call meets them."""
+"""Model patterns, address lists, two secrets of a key, and shadow guardrails, tested with calls."""
 
 import asyncio
 import datetime as dt
@@ -25,7 +25,7 @@ def shadow_refusals(answer: Answer) -> tuple[int, ...]:
 
 
 async def wait_until_notified() -> None:
-    """A change is pushed well within the second that is promised."""
+    """Waits until a change is pushed, which takes much less than the promised second."""
     await asyncio.sleep(0.2)
 
 
@@ -40,7 +40,7 @@ async def wait_until_notified() -> None:
     ],
 )
 @pytest.mark.parametrize(("kind", "scope_id"), [("api_key", "key-1"), ("group", "g2"), ("organization", "acme")])
-async def test_a_whitelist_of_patterns_holds_on_every_scope(
+async def test_a_whitelist_of_patterns_applies_at_every_scope(
     owner: asyncpg.Connection, ask: Ask, kind: str, scope_id: str, whitelist: list[str], *, allowed: bool
 ) -> None:
     await guard(owner, kind, scope_id, model_whitelist=whitelist)
@@ -58,7 +58,7 @@ async def from_address(service: AuthzService, address: str, path: str = "/v1/cha
     return Answer(await checked(service, request))
 
 
-async def test_a_key_with_an_allow_list_is_good_only_from_its_networks(
+async def test_a_key_with_an_allow_list_works_only_from_its_networks(
     owner: asyncpg.Connection, service: AuthzService
 ) -> None:
     await owner.execute("UPDATE api_keys SET ip_allow_list = '{192.0.2.0/24,2001:db8::/32}'")
@@ -84,10 +84,8 @@ async def rotate(owner: asyncpg.Connection, key: str, overlap_s: float) -> None:
     await wait_until_notified()
 
 
-async def test_after_a_rotation_both_secrets_are_good_until_the_overlap_ends(
-    owner: asyncpg.Connection, ask: Ask
-) -> None:
-    """No write happens at the end of the overlap: what was remembered of the key ends by itself."""
+async def test_after_a_rotation_both_secrets_work_until_the_overlap_ends(owner: asyncpg.Connection, ask: Ask) -> None:
+    """Nothing is written at the end of the overlap: the cached identity expires by itself."""
     await rotate(owner, NEW_KEY, 1.2)
     assert (await ask(key=KEY)).allowed
     assert (await ask(key=NEW_KEY)).allowed
@@ -98,7 +96,7 @@ async def test_after_a_rotation_both_secrets_are_good_until_the_overlap_ends(
     assert (await ask(key=NEW_KEY)).allowed
 
 
-async def test_a_second_rotation_ends_the_first_secret_at_once(owner: asyncpg.Connection, ask: Ask) -> None:
+async def test_a_second_rotation_ends_the_first_secret_immediately(owner: asyncpg.Connection, ask: Ask) -> None:
     await rotate(owner, NEW_KEY, 60)
     assert (await ask(key=KEY)).allowed
     await rotate(owner, NEWER_KEY, 60)
@@ -131,7 +129,7 @@ async def test_a_shadow_budget_counts_every_call_and_refuses_none(owner: asyncpg
     assert [shadow_refusals(answer) for answer in answers] == [(), (), (1,), (1,)]
 
 
-async def test_a_shadow_guardrail_does_not_soften_another(owner: asyncpg.Connection, ask: Ask) -> None:
+async def test_a_shadow_guardrail_does_not_relax_another(owner: asyncpg.Connection, ask: Ask) -> None:
     await guard(owner, "member", "mia", budget_nano_credits=0, mode="SHADOW")
     await guard(owner, "group", "g1", budget_nano_credits=CREDIT)
     await wait_until_notified()
@@ -140,7 +138,7 @@ async def test_a_shadow_guardrail_does_not_soften_another(owner: asyncpg.Connect
     assert [limit["scope"] for limit in refused.body["error"]["limits"]] == ["group"]
 
 
-async def test_a_shadow_whitelist_lets_pass_and_says_so_once_for_each_guardrail(
+async def test_a_shadow_whitelist_lets_a_call_pass_and_counts_once_per_guardrail(
     owner: asyncpg.Connection, ask: Ask
 ) -> None:
     await guard(owner, "api_key", "key-1", model_whitelist=["model-b"], budget_nano_credits=0, mode="SHADOW")
@@ -152,7 +150,7 @@ async def test_a_shadow_whitelist_lets_pass_and_says_so_once_for_each_guardrail(
     assert {model["id"] for model in listed} == {"model-a", "model-b"}
 
 
-async def test_the_mode_of_a_rate_limit_travels_with_it(owner: asyncpg.Connection, ask: Ask) -> None:
+async def test_the_mode_of_a_rate_limit_is_sent_with_it(owner: asyncpg.Connection, ask: Ask) -> None:
     await guard(owner, "member", "mia", requests_per_minute=3, mode="SHADOW")
     await guard(owner, "api_key", "key-1", requests_per_minute=4)
     await wait_until_notified()

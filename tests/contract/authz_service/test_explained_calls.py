@@ -1,4 +1,4 @@
-"""Explaining a call and making it give the same answer: status, reason and message, over generated accounts, limits and use."""
+"""A call and its explanation give the same status, reason and message, for generated accounts, limits and usage."""
 
 import asyncio
 import itertools
@@ -78,10 +78,10 @@ rails = st.fixed_dictionaries(
 
 @dataclass(frozen=True)
 class Account:
-    """An organization with one group, one member and one key, and what limits them."""
+    """An organization with one group, one member and one key, and their limits."""
 
     rails: Mapping[str, Rail]
-    """By kind of scope."""
+    """The guardrails, by kind of scope."""
     spent: Mapping[str, int]
     """Credits settled on the budgets, by kind of scope."""
     balance: int
@@ -90,7 +90,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Step:
-    """A call, and what Redis forgets before it."""
+    """A call, and the data that Redis loses before it."""
 
     model: str
     max_tokens: int
@@ -118,14 +118,14 @@ steps = st.lists(
 
 
 def limited(kind: str, **columns: Any) -> Account:
-    """An account with one guardrail."""
+    """Returns an account with one guardrail."""
     plain: Rail = {"cycle": "NEVER", "mode": "ENFORCE", "rate_rules": []}
     return Account({kind: plain | columns}, {}, 1_000, NORMAL)
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a caller reads."""
+class CallerAnswer:
+    """The answer that a caller receives."""
 
     status: int
     reason: str
@@ -136,7 +136,7 @@ class Told:
 
 @dataclass(frozen=True, repr=False)
 class World:
-    """The services that decide and explain, on one PostgreSQL and one Redis."""
+    """The services that decide and explain, with one PostgreSQL and one Redis."""
 
     owner: asyncpg.Connection
     redis: Redis
@@ -144,12 +144,12 @@ class World:
     rates: RateLimitHandler
     explainer: AccessExplainer
 
-    async def call(self, key: str, step: Step) -> Told:
-        """Makes the call: authz_service, and then ratelimit_service if a limit of requests exists."""
+    async def call(self, key: str, step: Step) -> CallerAnswer:
+        """Makes the call: asks authz_service, then ratelimit_service if there is a limit of requests."""
         request = check_request({"model": step.model, "max_tokens": step.max_tokens}, key=key)
         answer = Answer(await checked(self.authz, request))
         if not answer.allowed:
-            return Told(answer.status, answer.code, answer.body["error"]["message"])
+            return CallerAnswer(answer.status, answer.code, answer.body["error"]["message"])
         if "rate_limits" in answer.metadata:
             asked = rls_pb2.RateLimitRequest(domain="megarouter")
             entries = asked.descriptors.add().entries
@@ -159,11 +159,11 @@ class World:
             response = rls_pb2.RateLimitResponse.FromString(decided.content)
             if response.overall_code == rls_pb2.RateLimitResponse.OVER_LIMIT:
                 error = json.loads(response.raw_body)["error"]
-                return Told(429, error["code"], error["message"], has_hold=True)
-        return Told(200, "", "", amount_of(answer), has_hold=True)
+                return CallerAnswer(429, error["code"], error["message"], has_hold=True)
+        return CallerAnswer(200, "", "", amount_of(answer), has_hold=True)
 
-    async def explain(self, organization: str, step: Step) -> Told:
-        """What the explanation says."""
+    async def explain(self, organization: str, step: Step) -> CallerAnswer:
+        """Returns the answer that the explanation predicts."""
         name = ResourceName(organization, API_KEYS, "key")
         actor = Actor(organization, "mia", Role.SUPER_ADMIN, ())
         caller = Caller(Grant("user", "token", None, None), actor, name, Target(organization), Origin())
@@ -173,20 +173,20 @@ class World:
         answer = await self.explainer.explain(request, caller)
         assert answer.passes == (answer.reason == "")
         if answer.passes:
-            return Told(200, "", "", answer.amount_nano_credits)
+            return CallerAnswer(200, "", "", answer.amount_nano_credits)
         status = Refusal(RefusalReason(answer.reason), answer.message).status
-        return Told(status, answer.reason, answer.message)
+        return CallerAnswer(status, answer.reason, answer.message)
 
     async def keys(self, organization: str) -> list[str]:
         return [key async for key in self.redis.scan_iter(f"mr:{{{organization}}}:*")]
 
     async def snapshot(self, organization: str) -> Mapping[str, bytes]:
-        """All that Redis has of the organization."""
+        """Returns all data of the organization in Redis."""
         dumped = [(key, await self.redis.dump(key)) for key in await self.keys(organization)]
         return {key: value for key, value in dumped if value is not None}
 
     async def forget(self, organization: str, what: str, snapshot: Mapping[str, bytes]) -> None:
-        """Has Redis lose something."""
+        """Makes Redis lose some data."""
         keys = await self.keys(organization)
         if what == "everything" and keys:
             await self.redis.delete(*keys)
@@ -203,14 +203,14 @@ class World:
                 await self.redis.restore(key, 0, value)
 
     async def registered(self, organization: str, holds: int) -> None:
-        """Waits until the register has so many holds."""
+        """Waits until the holds table has `count` holds."""
         query = "SELECT count(*) FROM holds WHERE organization_id = $1"
         while await self.owner.fetchval(query, organization) < holds:
             await asyncio.sleep(0.01)
 
 
 async def add_account(owner: asyncpg.Connection, account: Account) -> tuple[str, str]:
-    """Creates the account; returns its organization and its API key. Nothing is known of it anywhere yet."""
+    """Creates the account, which no service has cached yet, and returns its organization and API key."""
     organization = f"org-{next(_numbers)}"
     key = API_KEY.make(organization.encode().ljust(32, b"."))
     await owner.execute(
@@ -267,19 +267,19 @@ async def set_state(owner: asyncpg.Connection, organization: str, state: str) ->
         await owner.execute(statements[state], organization)
 
 
-def assert_same(explained: Told, got: Told, between_s: float) -> None:
-    """The two answers agree; the seconds to wait may differ by the time that passed between them."""
+def assert_same(explained: CallerAnswer, got: CallerAnswer, between_s: float) -> None:
+    """Asserts that the answers agree. The seconds to wait may differ by the time that passed between them."""
     assert timeless(explained) == timeless(got)
     assert 0 <= seconds(explained) - seconds(got) <= math.ceil(between_s)
 
 
-def timeless(told: Told) -> Told:
-    message = _TRY_AGAIN.sub("Try again.", told.message)
-    return replace(told, message=message, has_hold=False)
+def timeless(answer: CallerAnswer) -> CallerAnswer:
+    message = _TRY_AGAIN.sub("Try again.", answer.message)
+    return replace(answer, message=message, has_hold=False)
 
 
-def seconds(told: Told) -> int:
-    found = _TRY_AGAIN.search(told.message)
+def seconds(answer: CallerAnswer) -> int:
+    found = _TRY_AGAIN.search(answer.message)
     return int(found[1]) if found else 0
 
 
@@ -310,7 +310,9 @@ async def world(
     account=limited("member", budget_nano_credits=2 * CREDIT),
     calls=[Step("model-a", 1), Step("model-a", 1), Step("model-a", 1, "since the first call")],
 )
-async def test_a_call_gets_what_its_explanation_says(world: World, account: Account, calls: list[Step]) -> None:
+async def test_a_call_gets_the_answer_that_its_explanation_predicts(
+    world: World, account: Account, calls: list[Step]
+) -> None:
     organization, key = await add_account(world.owner, account)
     holds = 0
     snapshot: Mapping[str, bytes] = {}

@@ -1,4 +1,4 @@
-"""What an explanation says besides the refusal: how much every limit has left, read without changing anything."""
+"""An explanation also reports how much every limit has left, without changing anything."""
 
 import asyncio
 import time
@@ -50,7 +50,7 @@ def prices() -> CatalogView:
     )
 
 
-async def test_an_explanation_tells_how_much_is_left_and_changes_nothing(
+async def test_an_explanation_reports_the_remaining_amounts_and_changes_nothing(
     owner: asyncpg.Connection, admin_login: AuthzSettings, redis: Redis, ask: Ask
 ) -> None:
     await guard(
@@ -65,9 +65,9 @@ async def test_an_explanation_tells_how_much_is_left_and_changes_nothing(
     await asyncio.sleep(0.2)
     assert (await ask({"model": "model-a", "max_tokens": 4})).allowed
     before = {key: await redis.dump(key) for key in await redis.keys("*")}
-    told = await explained(admin_login, redis, "model-a", 5)
+    answer = await explained(admin_login, redis, "model-a", 5)
     assert {key: await redis.dump(key) for key in await redis.keys("*")} == before
-    member = told.guardrails[1]
+    member = answer.guardrails[1]
     assert member.budget
     assert member.tokens_per_minute
     assert member.concurrency
@@ -75,12 +75,12 @@ async def test_an_explanation_tells_how_much_is_left_and_changes_nothing(
     assert member.budget.reset_epoch_s is not None
     assert (member.tokens_per_minute.used, member.tokens_per_minute.remaining) == (29, 71)
     assert (member.concurrency.used, member.concurrency.remaining) == (1, 2)
-    assert told.credit.held == 4 * CREDIT
-    assert told.refusal is None
+    assert answer.credit.held == 4 * CREDIT
+    assert answer.refusal is None
 
 
 @pytest.mark.also_on_cluster
-async def test_an_explanation_without_redis_counters_reads_the_books(
+async def test_an_explanation_without_redis_counters_reads_postgresql(
     owner: asyncpg.Connection, admin_login: AuthzSettings, redis: Redis, ask: Ask
 ) -> None:
     await guard(owner, "member", "mia", budget_nano_credits=10 * CREDIT, concurrency_limit=1)
@@ -88,19 +88,19 @@ async def test_an_explanation_without_redis_counters_reads_the_books(
     assert (await ask({"model": "model-a", "max_tokens": 4})).allowed
     await asyncio.sleep(0.2)
     await redis.flushall()
-    told = await explained(admin_login, redis, "model-a", 1)
-    assert told.refusal is not None
-    assert told.refusal.reason == "too_many_concurrent_calls"
-    assert told.guardrails[1].budget is not None
-    assert told.guardrails[1].budget.held == 4 * CREDIT
+    answer = await explained(admin_login, redis, "model-a", 1)
+    assert answer.refusal is not None
+    assert answer.refusal.reason == "too_many_concurrent_calls"
+    assert answer.guardrails[1].budget is not None
+    assert answer.guardrails[1].budget.held == 4 * CREDIT
 
 
-async def test_a_member_is_explained_without_the_limits_of_any_key(
+async def test_an_explanation_of_a_member_omits_the_limits_of_keys(
     owner: asyncpg.Connection, admin_login: AuthzSettings, redis: Redis, organization: str
 ) -> None:
     await guard(owner, "api_key", "key-1", budget_nano_credits=0)
     await guard(owner, "member", "mia", concurrency_limit=0)
-    told = await explained(admin_login, redis, "model-a", 1, of_member=True)
-    assert told.refusal is not None
-    assert (told.refusal.reason, told.refusal.should_retry) == ("too_many_concurrent_calls", False)
-    assert [state.scope.scope_id for state in told.guardrails] == ["mia", "g4", "g3", "g2", "g1", "acme"]
+    answer = await explained(admin_login, redis, "model-a", 1, of_member=True)
+    assert answer.refusal is not None
+    assert (answer.refusal.reason, answer.refusal.should_retry) == ("too_many_concurrent_calls", False)
+    assert [state.scope.scope_id for state in answer.guardrails] == ["mia", "g4", "g3", "g2", "g1", "acme"]

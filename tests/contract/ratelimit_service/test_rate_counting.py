@@ -1,4 +1,4 @@
-"""Counting on a real Redis: exact over all replicas, all or nothing, never beyond the limit."""
+"""Counting on a real Redis: exact over all replicas, all-or-nothing, and never beyond the limit."""
 
 import asyncio
 import itertools
@@ -25,14 +25,14 @@ OK, OVER_LIMIT = rls_pb2.RateLimitResponse.OK, rls_pb2.RateLimitResponse.OVER_LI
 async def test_2000_concurrent_calls_through_three_instances_pass_exactly_100_times(
     redis_server: RedisServer, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # One process plays all three and their callers: each has to wait for the others.
+    # One process runs all three instances and their callers, so each has to wait for the others.
     monkeypatch.setattr(service, "_REDIS_TIMEOUT_MS", 20_000)
     async with AsyncExitStack() as stack:
         services = [await stack.enter_async_context(running_service(redis_server.url, timeout_s=20)) for _ in range(3)]
         instances = [ask for _, ask in services]
         request = rate_limit_request(("member", "mia", 100), ("api_key", "key-1", 100_000))
         asks = itertools.islice(itertools.cycle(instances), 2_000)
-        # All arrive together; the gateway's own concurrency is what Redis has to survive.
+        # All calls arrive together. Redis must handle the concurrency of the gateway itself.
         responses = await asyncio.gather(*(ask(request) for ask in asks))
         codes = [response.overall_code for response in responses]
     assert codes.count(OK) == 100
@@ -47,12 +47,12 @@ async def test_a_refused_call_consumes_nothing_of_any_limit(ask: Ask) -> None:
     await ask(rate_limit_request(exhausted, plenty))
     for _ in range(20):
         assert (await ask(rate_limit_request(exhausted, plenty))).overall_code == OVER_LIMIT
-    # Nine are left on the key, and the member's next place is not put off.
+    # The key has nine calls left, and the member's next free slot is not delayed.
     response = await ask(rate_limit_request(plenty))
     assert headers_of(response)["x-ratelimit-remaining-requests"] == "8"
 
 
-async def test_one_descriptor_twice_in_a_call_cannot_pass_the_limit(ask: Ask) -> None:
+async def test_a_descriptor_repeated_in_a_call_cannot_exceed_the_limit(ask: Ask) -> None:
     request = rate_limit_request(("member", "mia", 3), ("member", "mia", 3))
     codes = [(await ask(request)).overall_code for _ in range(2)]
     assert codes == [OK, OVER_LIMIT]
@@ -66,7 +66,7 @@ async def test_the_dialect_does_not_split_a_counter(ask: Ask) -> None:
     assert codes == [OK, OK, OVER_LIMIT]
 
 
-async def test_scopes_and_organizations_with_the_same_ids_are_counted_apart(ask: Ask) -> None:
+async def test_scopes_and_organizations_with_the_same_ids_are_counted_separately(ask: Ask) -> None:
     requests = [
         rate_limit_request(("member", "same", 1)),
         rate_limit_request(("api_key", "same", 1)),
@@ -79,13 +79,13 @@ async def test_scopes_and_organizations_with_the_same_ids_are_counted_apart(ask:
     assert [(await ask(request)).overall_code for request in requests] == [OVER_LIMIT] * len(requests)
 
 
-async def test_a_changed_limit_counts_with_the_next_call(ask: Ask) -> None:
+async def test_a_changed_limit_applies_to_the_next_call(ask: Ask) -> None:
     limits = [2, 2, 2, 4, 4, 4, 3]
     codes = [(await ask(rate_limit_request(("member", "mia", limit)))).overall_code for limit in limits]
     assert codes == [OK, OK, OVER_LIMIT, OK, OK, OVER_LIMIT, OVER_LIMIT]
 
 
-async def test_at_the_edge_of_real_windows_never_more_than_the_limit_pass(ask: Ask) -> None:
+async def test_no_window_admits_more_than_the_limit(ask: Ask) -> None:
     limit, window_s = 20, 1.0
     request = rate_limit_request(("member", "mia", limit), unit="SECOND")
     randomness = random.Random(7)
@@ -98,19 +98,19 @@ async def test_at_the_edge_of_real_windows_never_more_than_the_limit_pass(ask: A
 
     started = time.monotonic()
     while time.monotonic() - started < 4:
-        # Bursts and pauses: the double burst of a fixed window lies around every full second.
+        # Bursts and pauses: a fixed window would admit a double burst around every full second.
         await asyncio.gather(*(one_call() for _ in range(randomness.randint(1, 30))))
         await asyncio.sleep(randomness.choice([0.0, 0.01, 0.2]))
     admitted.sort()
     for start, _ in admitted:
-        # Redis decided somewhere between sending and receiving: these were decided within one window for certain.
+        # Redis decided between sending and receiving, so these calls were certainly decided within one window.
         surely_inside = [call for call in admitted if start <= call[0] and call[1] < start + window_s]
         assert len(surely_inside) <= limit
-    # It is a limit, not a wall: in four seconds at least three windows and a slice were let through.
+    # The limit still admits calls: at least three windows and a slice in four seconds.
     assert len(admitted) >= 3 * limit
 
 
-async def test_retry_after_holds_what_it_says(ask: Ask) -> None:
+async def test_a_call_passes_after_retry_after(ask: Ask) -> None:
     request = rate_limit_request(("member", "mia", 2), unit="SECOND")
     responses = [await ask(request) for _ in range(3)]
     assert responses[2].overall_code == OVER_LIMIT
@@ -120,7 +120,7 @@ async def test_retry_after_holds_what_it_says(ask: Ask) -> None:
 
 
 @pytest.mark.also_on_cluster
-async def test_counters_are_bounded_and_go_by_themselves(ask: Ask, redis: Redis) -> None:
+async def test_counters_are_bounded_and_expire(ask: Ask, redis: Redis) -> None:
     for _ in range(40):
         await ask(rate_limit_request(("member", "mia", 1_000), unit="SECOND"))
         await asyncio.sleep(0.03)
@@ -131,7 +131,7 @@ async def test_counters_are_bounded_and_go_by_themselves(ask: Ask, redis: Redis)
 
 
 @pytest.mark.also_on_cluster
-async def test_a_flushed_redis_is_served_at_once(ask: Ask, redis: Redis) -> None:
+async def test_calls_are_served_immediately_after_redis_is_flushed(ask: Ask, redis: Redis) -> None:
     request = rate_limit_request(("member", "mia", 1))
     assert (await ask(request)).overall_code == OK
     await redis.flushall()
@@ -150,8 +150,8 @@ async def test_a_decision_is_one_round_trip(ask: Ask, redis: Redis) -> None:
 
 
 async def script_calls(redis: Redis) -> Counter[str]:
-    """How often scripts were called and loaded, on all servers together."""
-    told = await redis.info("commandstats")
-    servers = told.values() if isinstance(redis, ClusterClient) else [told]
+    """Returns how often scripts were called and loaded on all servers."""
+    info = await redis.info("commandstats")
+    servers = info.values() if isinstance(redis, ClusterClient) else [info]
     names = ("cmdstat_evalsha", "cmdstat_eval", "cmdstat_script|load")
     return Counter({name: sum(stats[name]["calls"] for stats in servers if name in stats) for name in names})

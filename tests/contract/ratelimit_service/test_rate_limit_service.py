@@ -1,4 +1,4 @@
-"""The service around the counters: what it does without Redis, with bad requests, and inside a trace."""
+"""The service around the counters: behavior without Redis, with bad requests, and in a trace."""
 
 import asyncio
 import os
@@ -25,14 +25,14 @@ TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 async def refusal_of(ask: Ask, request: rls_pb2.RateLimitRequest = REQUEST) -> tuple[grpc.StatusCode, float]:
-    """The status of a call that fails, and how long it took in seconds."""
+    """Makes a call that fails. Returns its status and its duration in seconds."""
     started = time.monotonic()
     with pytest.raises(grpc.aio.AioRpcError) as failure:
         await ask(request)
     return failure.value.code(), time.monotonic() - started
 
 
-async def test_without_redis_calls_are_unavailable_and_the_service_not_ready() -> None:
+async def test_calls_are_unavailable_and_the_service_is_not_ready_without_redis() -> None:
     async with running_service(f"redis://127.0.0.1:{free_port()}/0") as (service, ask):
         code, duration_s = await refusal_of(ask)
         assert code is grpc.StatusCode.UNAVAILABLE
@@ -40,7 +40,7 @@ async def test_without_redis_calls_are_unavailable_and_the_service_not_ready() -
         assert not service.is_ready()
 
 
-async def test_redis_may_start_later_die_and_come_back(tmp_path: Path) -> None:
+async def test_the_service_survives_a_late_start_and_a_restart_of_redis(tmp_path: Path) -> None:
     port, password = free_port(), "secret"
     async with running_service(f"redis://:{password}@127.0.0.1:{port}/0") as (service, ask):
         for round_ in range(2):
@@ -52,7 +52,7 @@ async def test_redis_may_start_later_die_and_come_back(tmp_path: Path) -> None:
             assert code is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_a_redis_that_hangs_is_given_up_before_envoy_gives_up(tmp_path: Path) -> None:
+async def test_a_call_to_a_hanging_redis_fails_before_envoy_times_out(tmp_path: Path) -> None:
     with start_redis(tmp_path, free_port()) as server:
         async with running_service(server.url) as (service, ask):
             await until(service.is_ready)
@@ -69,7 +69,7 @@ async def test_a_redis_that_hangs_is_given_up_before_envoy_gives_up(tmp_path: Pa
 
 
 @pytest.mark.also_on_cluster
-async def test_a_redis_that_refuses_writes_lets_nothing_through(ask: Ask, redis: Redis) -> None:
+async def test_no_call_passes_while_redis_refuses_writes(ask: Ask, redis: Redis) -> None:
     await redis.config_set("maxmemory", "1")
     try:
         code, _ = await refusal_of(ask)
@@ -79,7 +79,7 @@ async def test_a_redis_that_refuses_writes_lets_nothing_through(ask: Ask, redis:
 
 
 @pytest.mark.parametrize("domain", ["", "another"])
-async def test_a_request_that_is_not_ours_is_refused(ask: Ask, domain: str) -> None:
+async def test_a_request_of_another_domain_is_refused(ask: Ask, domain: str) -> None:
     code, _ = await refusal_of(ask, rate_limit_request(("member", "mia", 5), domain=domain))
     assert code is grpc.StatusCode.INVALID_ARGUMENT
 

@@ -1,4 +1,4 @@
-"""The examples of envoyproxy/ratelimit's documentation, asked over gRPC on a real Redis; and rules that change."""
+"""The examples of envoyproxy/ratelimit's documentation over gRPC on a real Redis, and changes of rules."""
 
 import asyncio
 from collections.abc import Sequence
@@ -138,14 +138,14 @@ async def ruled(redis_server: RedisServer, redis: Redis, folder: Path) -> "Ruled
 
 
 class RuledAsk:
-    """Asks a service that has the examples."""
+    """Calls a service that has loaded the examples."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self._url = url
         self._folder = folder
 
     async def passed(self, domain: str, *descriptors: Entries, calls: int = 12) -> int:
-        """How many of so many calls pass."""
+        """Makes calls, and returns how many pass."""
         responses = await self.responses(domain, *descriptors, calls=calls)
         return sum(response.overall_code == Response.OK for response in responses)
 
@@ -163,7 +163,7 @@ def request(domain: str, *descriptors: Entries) -> rls_pb2.RateLimitRequest:
     return built
 
 
-async def test_example_1_two_values_have_limits_of_their_own(ruled: RuledAsk) -> None:
+async def test_example_1_two_values_have_separate_limits(ruled: RuledAsk) -> None:
     assert await ruled.passed("mongo_cps", [("database", "users")]) == 5
     assert await ruled.passed("mongo_cps", [("database", "default")]) == 7
     assert await ruled.passed("mongo_cps", [("database", "other")]) == 12
@@ -176,17 +176,17 @@ async def test_example_2_all_matching_rules_limit_a_call_and_a_refused_one_consu
     assert await ruled.passed("messaging", [("message_type", "marketing"), ("to_number", "2062222222")]) == 5
 
 
-async def test_example_3_a_value_goes_before_any_value(ruled: RuledAsk) -> None:
+async def test_example_3_a_specific_value_precedes_any_value(ruled: RuledAsk) -> None:
     assert await ruled.passed("edge_proxy_per_ip", [("remote_address", "50.0.0.1")]) == 10
     assert await ruled.passed("edge_proxy_per_ip", [("remote_address", "50.0.0.5")]) == 0
 
 
-async def test_example_4_a_rule_is_for_descriptors_as_long_as_it_is_deep(ruled: RuledAsk) -> None:
+async def test_example_4_a_rule_matches_descriptors_of_its_own_depth(ruled: RuledAsk) -> None:
     assert await ruled.passed("example4", [("key", "value"), ("subkey", "subvalue")]) == 12
     assert await ruled.passed("example4", [("nested", "value"), ("subkey", "subvalue")]) == 3
 
 
-async def test_example_5_an_unlimited_rule_is_told_as_such(ruled: RuledAsk) -> None:
+async def test_example_5_an_unlimited_rule_is_reported_as_unlimited(ruled: RuledAsk) -> None:
     (response,) = await ruled.responses("internal", [("ldap", "x")])
     assert (response.overall_code, response.statuses[0].limit_remaining) == (Response.OK, UINT32_MAX)
     assert await ruled.passed("internal", [("ldap", "x")]) == 12
@@ -198,27 +198,27 @@ async def test_example_6_a_rule_in_shadow_mode_refuses_nothing(ruled: RuledAsk) 
     assert await ruled.passed("example6", [("service", "auth"), ("user", "user-b")]) == 3
 
 
-async def test_example_7_a_rule_that_replaces_another_leaves_its_count_alone(ruled: RuledAsk) -> None:
+async def test_example_7_a_rule_that_replaces_another_does_not_count_for_it(ruled: RuledAsk) -> None:
     first = [("key_1", "value_1"), ("user", "bkthomps")]
     second = [("key_2", "value_2"), ("user", "bkthomps")]
     assert await ruled.passed("example7", first, second) == 4
     assert await ruled.passed("example7", first) == 2
 
 
-async def test_example_8_every_value_is_counted_by_itself(ruled: RuledAsk) -> None:
+async def test_example_8_every_value_is_counted_separately(ruled: RuledAsk) -> None:
     for value, limit in (("unspecified", 3), ("unspecified2", 3), ("value1", 5)):
         assert await ruled.passed("example8", [("key1", value)]) == limit
 
 
-async def test_example_9_values_with_one_beginning_share_a_rule_and_not_a_count(ruled: RuledAsk) -> None:
+async def test_example_9_values_with_a_common_prefix_share_a_rule_but_not_a_count(ruled: RuledAsk) -> None:
     assert await ruled.passed("example9", [("key1", "value_1")]) == 3
     assert await ruled.passed("example9", [("key1", "value_2")]) == 3
     assert await ruled.passed("example9", [("key1", "other")]) == 12
 
 
-async def test_the_response_says_which_limit_and_what_is_left(ruled: RuledAsk) -> None:
+async def test_the_response_reports_the_limit_and_the_remaining_calls(ruled: RuledAsk) -> None:
     first = [("key_1", "value_1"), ("user", "bkthomps")]
-    (response,) = await ruled.responses("example7", first, [("nobody", "limits")])
+    (response,) = await ruled.responses("example7", first, [("unknown", "limits")])
     limited, unknown = response.statuses
     assert (limited.current_limit.requests_per_unit, limited.current_limit.name) == (2, "specific_limit")
     assert (limited.current_limit.unit, limited.limit_remaining) == (Response.RateLimit.MINUTE, 1)
@@ -227,7 +227,7 @@ async def test_the_response_says_which_limit_and_what_is_left(ruled: RuledAsk) -
 
 
 @pytest.mark.also_on_cluster
-async def test_a_limit_that_comes_along_and_hits_of_a_descriptor_count(
+async def test_a_limit_and_hits_in_a_descriptor_are_applied(
     redis_server: RedisServer, redis: Redis, folder: Path
 ) -> None:
     built = request("anything", [("a", "b")])
@@ -242,7 +242,7 @@ async def test_a_limit_that_comes_along_and_hits_of_a_descriptor_count(
 @pytest.mark.parametrize(
     "built", [request("", [("a", "b")]), request("a"), request("a", []), request("a", [("", "b")])]
 )
-async def test_a_request_that_says_nothing_is_refused(
+async def test_an_incomplete_request_is_refused(
     redis_server: RedisServer, redis: Redis, folder: Path, built: rls_pb2.RateLimitRequest
 ) -> None:
     async with running_service(redis_server.url, rules_folder=folder) as (_, ask):
@@ -251,13 +251,13 @@ async def test_a_request_that_says_nothing_is_refused(
     assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_without_rules_there_is_the_gateways_own_domain_alone(ask: Ask) -> None:
+async def test_only_the_gateways_domain_exists_without_rules(ask: Ask) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await ask(request("mongo_cps", [("database", "users")]))
     assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_rules_that_change_are_read_and_those_that_cannot_be_used_are_not(folder: Path) -> None:
+async def test_changed_rules_are_loaded_and_invalid_ones_are_ignored(folder: Path) -> None:
     files = RuleFiles(folder)
 
     def limit() -> int | None:
@@ -276,7 +276,7 @@ async def test_rules_that_change_are_read_and_those_that_cannot_be_used_are_not(
     assert await after("domain: internal") is None
 
 
-async def test_rules_that_cannot_be_used_at_the_start_stop_it(redis_server: RedisServer, tmp_path: Path) -> None:
+async def test_invalid_rules_at_startup_stop_the_service(redis_server: RedisServer, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("domain: megarouter")
     settings = RateLimitSettings(
         listen="127.0.0.1:0", redis_url=SecretStr(redis_server.url), rate_limit_rules_folder=tmp_path

@@ -1,4 +1,4 @@
-"""A real Envoy that writes a journal of what it is told: its only upstream is itself."""
+"""A real Envoy whose journal contains the reports that a test sends. Its only upstream is itself."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ _LINE = "\t".join(("%REQ(x-hold)%", "%REQ(x-usage)%", "%RESPONSE_CODE%", *"-" * 
 
 
 class EnvoyProcess:
-    """Envoy over one journal. Killed, it can be started again."""
+    """An Envoy with one journal. A test may kill it and start it again."""
 
     def __init__(self, journal: Path) -> None:
         self.journal = journal
@@ -52,7 +52,7 @@ class EnvoyProcess:
             return 0
 
     async def report(self, reports: Sequence[CallReport]) -> int:
-        """Has a line written for each report; gives how many calls were answered."""
+        """Makes Envoy write a line for each report. Returns the number of answered calls."""
         gate = asyncio.Semaphore(16)
 
         async def call(session: aiohttp.ClientSession, report: CallReport) -> bool:

@@ -1,4 +1,4 @@
-"""The two forms in which Envoy reports one call."""
+"""The two formats in which Envoy reports a call."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from usage_service.settlement.charge_decision import CallReport
 
 
 def call_values(report: CallReport) -> CallLine:
-    """The values of a call as Envoy writes them to a file."""
+    """Returns the values of a call as Envoy writes them to a file."""
     values: tuple[Any, ...] = (
         report.token,
         json.dumps(report.facts, separators=(",", ":")) if report.facts else None,
@@ -38,12 +38,12 @@ def line_of(values: Sequence[str]) -> bytes:
 
 
 def journal_line(report: CallReport) -> bytes:
-    """The journal's line."""
+    """Returns the journal line of a call."""
     return line_of(call_values(report))
 
 
 def stream_entry(report: CallReport) -> accesslog_pb2.HTTPAccessLogEntry:
-    """The access-log stream's entry; in a tag an absent value is an empty text."""
+    """Returns the access-log stream's entry of a call. An absent value is an empty tag."""
     entry = accesslog_pb2.HTTPAccessLogEntry()
     entry.common_properties.access_log_type = accesslog_pb2.DownstreamEnd
     values = ["" if value == "-" else value for value in call_values(report)]

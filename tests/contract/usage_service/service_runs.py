@@ -1,4 +1,4 @@
-"""A usage_service at work, what it is sent, and what Redis shows of it."""
+"""Runs a usage_service, sends it reports, and reads the result in Redis."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -48,7 +48,7 @@ def append(journal: Path, reports: Sequence[CallReport], tail: bytes = b"") -> N
 
 
 async def place(redis: Redis, *holds: Hold, sequence: int = 1) -> None:
-    """What authz_service leaves in Redis: seeded from a ledger with one top-up, and the holds."""
+    """Writes to Redis what authz_service would: the seed from a ledger with one top-up, and the holds."""
     counters = HoldCounters(redis)
     organization = holds[0].claims.organization
     await counters.seed_pool(
@@ -64,7 +64,7 @@ async def place(redis: Redis, *holds: Hold, sequence: int = 1) -> None:
 
 
 async def pool_of(redis: Redis, organization: str = "acme") -> tuple[int, int, int]:
-    """Balance, held, sequence."""
+    """Returns balance, held amount and sequence."""
     balance, held, sequence = await numbers(redis, pool_key(organization), "balance", "held", "sequence")
     return balance, held, sequence
 
@@ -80,11 +80,11 @@ async def until_pool(redis: Redis, expected: tuple[int, int, int]) -> None:
             while (seen := await pool_of(redis)) != expected:
                 await asyncio.sleep(0.01)
     except TimeoutError:
-        pytest.fail(f"Redis is at {seen}, not at {expected}")
+        pytest.fail(f"Redis has {seen} instead of {expected}")
 
 
 async def until_offset(owner: asyncpg.Connection, journal: Path, torn_bytes: int = 0) -> None:
-    """Waits until the journal is settled to its end, but for a torn line."""
+    """Waits until the journal is settled to its end, except for a torn line."""
     expected = journal.stat().st_size - torn_bytes  # noqa: ASYNC240
     async with asyncio.timeout(10):
         while await owner.fetchval("SELECT byte_offset FROM journal_offsets") != expected:

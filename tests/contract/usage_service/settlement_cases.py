@@ -1,4 +1,4 @@
-"""Holds, reports and organizations that the settlement tests are made of."""
+"""Holds, reports and organizations for the settlement tests."""
 
 import itertools
 import json
@@ -65,7 +65,7 @@ _numbers = itertools.count(1)
 
 
 def make_settings(database_url: str, redis_url: str, **others: Any) -> UsageSettings:
-    """For a usage_service that logs in to the database of this owner."""
+    """Returns settings of a usage_service that uses the database of this owner."""
     values = {
         "listen": "127.0.0.1:0",
         "usage_database_url": login_url(database_url, ROLE),
@@ -100,7 +100,7 @@ def make_hold(organization: str = "acme", **changes: Any) -> Hold:
         input_tokens=100,
         output_tokens=50,
         placed_epoch_us=1_780_000_000_123_456,
-        expires_epoch_us=4_000_000_000_123_456,  # longer than these tests will live
+        expires_epoch_us=4_000_000_000_123_456,  # far in the future
     )
     return with_changes(hold, **changes)
 
@@ -150,7 +150,7 @@ async def make_organization(
 
 
 async def prepare(owner: asyncpg.Connection, *organizations: str) -> None:
-    """The catalogue, and organizations with 1,000 credits each."""
+    """Creates the catalog, and organizations with 1,000 credits each."""
     await sync_catalog(owner, CATALOG)
     for organization in organizations or ("acme",):
         await make_organization(owner, organization)
@@ -161,7 +161,7 @@ async def register(owner: asyncpg.Connection, *holds: Hold) -> None:
 
 
 async def breaches(owner: asyncpg.Connection) -> list[str]:
-    """What contradicts the invariants of the books, in words; empty when they are right."""
+    """Returns descriptions of violated accounting invariants; empty if the data is correct."""
     checks = {
         "balance is not the sum of its transfers": """
             SELECT a.organization_id, a.account FROM ledger_accounts a
@@ -184,7 +184,7 @@ async def breaches(owner: asyncpg.Connection) -> list[str]:
                    (SELECT * FROM ledger_transfers WHERE kind = 'CORRECTION') t USING (organization_id, sequence, hold_id)
              WHERE coalesce(CASE t.debit_account WHEN 'USAGE' THEN -t.amount_nano_credits ELSE t.amount_nano_credits END, 0)
                    IS DISTINCT FROM c.delta_nano_credits""",
-        "correction does not lead from the expiry to the truth": """
+        "correction does not lead from the expiry's charge to the actual charge": """
             SELECT c.hold_id FROM usage_corrections c JOIN usage_records u USING (hold_id)
              WHERE u.charge_nano_credits + c.delta_nano_credits <> c.charge_nano_credits OR u.outcome <> 'EXPIRED'""",
         "charge is not the sum of its lines": """
@@ -204,6 +204,6 @@ async def breaches(owner: asyncpg.Connection) -> list[str]:
 
 
 async def the_row(owner: asyncpg.Connection, query: str) -> dict[str, Any]:
-    """The one row the query gives."""
+    """Returns the only row of a query."""
     (row,) = await owner.fetch(query)
     return dict(row)

@@ -1,4 +1,4 @@
-"""Both of Envoy's logs, read, give the same report of the same call; what is no report is refused."""
+"""Both of Envoy's logs give the same report of a call. Malformed entries are refused."""
 
 from dataclasses import replace
 from typing import Any
@@ -66,15 +66,15 @@ def test_both_logs_give_the_same_report(changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "field", ["usage", "status", "flags", "details", "upstream_host", "request_bytes", "response_bytes"]
 )
-def test_whatever_decides_the_outcome_is_stated(field: str) -> None:
-    """Seen to fail where the field is not in the statement."""
+def test_the_statement_contains_every_field_that_decides_the_outcome(field: str) -> None:
+    """Seen to fail for a field that is not in the statement."""
     values = call_values(make_report(make_hold()))
     changed = {field: "-" if field == "upstream_host" else '{"model":"7"}'}
     assert statement_of(values._replace(**changed)) != statement_of(values)
 
 
 @pytest.mark.parametrize("absent", ["", "-"])
-def test_envoys_signs_of_absence_are_absence(absent: str) -> None:
+def test_envoys_placeholders_for_absent_values_are_read_as_absent(absent: str) -> None:
     values = call_values(make_report(make_hold()))
     report = report_of(CallLine(values.token, *[absent] * (len(values) - 1)))
     assert (report.facts, report.http_status, report.flags, report.details) == ({}, 0, frozenset(), "")
@@ -94,12 +94,12 @@ def test_only_the_end_of_a_call_is_a_report(kind: str) -> None:
     assert values_of_entry(entry) is None
 
 
-def test_an_entry_of_no_metered_call_is_no_report() -> None:
+def test_an_entry_of_an_unmetered_call_is_no_report() -> None:
     assert values_of_entry(accesslog_pb2.HTTPAccessLogEntry()) is None
 
 
 @pytest.mark.parametrize("token", ["", "-", "x" * 20_000])
-def test_a_call_with_a_hold_that_is_no_token_is_refused(token: str) -> None:
+def test_a_hold_that_is_not_a_token_is_refused(token: str) -> None:
     with pytest.raises(MalformedReportError):
         values_of_entry(stream_entry(replace(make_report(make_hold()), token=token)))
 
@@ -115,16 +115,16 @@ def changed_line(number: int, value: str) -> bytes:
 BAD_LINES = {
     "empty": b"\n",
     "torn": WHOLE_LINE[:100],
-    "the rest of a torn one": WHOLE_LINE[100:],
+    "the end of a torn line": WHOLE_LINE[100:],
     "not UTF-8": b"\xff" + WHOLE_LINE,
     "one value too many": WHOLE_LINE + b"\tx",
     "no hold": changed_line(0, "-"),
-    "usage that is no JSON": changed_line(1, "{"),
-    "usage that is no object": changed_line(1, "[1]"),
+    "usage that is not JSON": changed_line(1, "{"),
+    "usage that is not an object": changed_line(1, "[1]"),
     "deeply nested": changed_line(1, "[" * 100_000),
-    "a status that is no number": changed_line(2, "ok"),
+    "a status that is not a number": changed_line(2, "ok"),
     "a negative count": changed_line(8, "-1"),
-    "a count in other digits": changed_line(8, "\u0662"),
+    "a count in non-ASCII digits": changed_line(8, "\u0662"),
     "an endless count": changed_line(8, "9" * 5_000),
 }
 
@@ -136,13 +136,13 @@ def test_a_bad_line_is_refused_without_being_quoted(line: bytes) -> None:
     assert len(str(refusal.value)) < 60
 
 
-@pytest.mark.parametrize("named", ["organization", "member:mia,", "member:A", "nobody:mia", "x" * 2_000, "-"])
-def test_shadow_scopes_that_no_rate_limit_has_are_left_out(named: str) -> None:
+@pytest.mark.parametrize("named", ["organization", "member:mia,", "member:A", "unknown:mia", "x" * 2_000, "-"])
+def test_shadow_scopes_without_a_rate_limit_are_ignored(named: str) -> None:
     report = report_of(values_of_line(changed_line(15, named)))
     assert report.shadow_rate_limited <= {Scope(ScopeKind.MEMBER, "mia")}
 
 
-def test_behind_a_tear_the_whole_call_is_found() -> None:
+def test_a_complete_call_after_a_torn_line_is_found() -> None:
     report = make_report(make_hold())
     values = values_behind_tear(WHOLE_LINE[:300] + journal_line(report))
     assert values is not None

@@ -1,4 +1,4 @@
-"""usage_service on real PostgreSQL and Redis: every reported call is settled once, whatever fails in between."""
+"""usage_service on real PostgreSQL and Redis: every reported call is settled once, in spite of failures."""
 
 import asyncio
 import logging
@@ -68,9 +68,7 @@ async def test_a_call_reported_over_grpc_is_settled_in_postgresql_and_redis(
     assert await breaches(owner) == []
 
 
-async def test_a_stream_that_never_ends_does_not_hold_up_a_stop(
-    owner: asyncpg.Connection, settings: UsageSettings
-) -> None:
+async def test_an_endless_stream_does_not_delay_a_stop(owner: asyncpg.Connection, settings: UsageSettings) -> None:
     await prepare(owner)
     async with running(settings) as service:
         server = grpc.aio.server()
@@ -86,7 +84,7 @@ async def test_a_stream_that_never_ends_does_not_hold_up_a_stop(
                 await server.stop(10)
 
 
-async def test_a_forged_report_debits_nobody_and_is_not_quoted(
+async def test_a_forged_report_is_not_charged_and_not_quoted(
     owner: asyncpg.Connection, settings: UsageSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     await prepare(owner)
@@ -107,11 +105,11 @@ async def test_a_forged_report_debits_nobody_and_is_not_quoted(
         pytest.param({"organization": "elsewhere"}, id="an organization that does not exist"),
         pytest.param({"price_version": 99}, id="a price version that does not exist"),
         pytest.param({"requested_model": "unknown"}, id="a model that does not exist"),
-        pytest.param({"member": "m\0"}, id="what PostgreSQL cannot store"),
-        pytest.param({"amount_nano_credits": 2**70}, id="what does not fit"),
+        pytest.param({"member": "m\0"}, id="a value that PostgreSQL cannot store"),
+        pytest.param({"amount_nano_credits": 2**70}, id="an amount out of range"),
     ],
 )
-async def test_a_report_that_cannot_be_settled_does_not_stop_its_batch(
+async def test_an_unsettleable_report_does_not_stop_its_batch(
     owner: asyncpg.Connection, settings: UsageSettings, journal: Path, poison: dict[str, Any]
 ) -> None:
     await prepare(owner)
@@ -125,7 +123,7 @@ async def test_a_report_that_cannot_be_settled_does_not_stop_its_batch(
     assert await breaches(owner) == []
 
 
-async def test_a_batch_outlives_a_database_that_does_not_answer_and_the_stream_waits(
+async def test_a_batch_survives_an_unresponsive_database_while_the_stream_waits(
     owner: asyncpg.Connection, settings: UsageSettings
 ) -> None:
     await prepare(owner)
@@ -143,7 +141,7 @@ async def test_a_batch_outlives_a_database_that_does_not_answer_and_the_stream_w
     assert await breaches(owner) == []
 
 
-async def test_connections_cut_in_the_middle_lose_and_double_nothing(
+async def test_connections_cut_during_settlement_lose_and_repeat_nothing(
     owner: asyncpg.Connection, settings: UsageSettings
 ) -> None:
     await prepare(owner)
@@ -162,7 +160,7 @@ async def test_connections_cut_in_the_middle_lose_and_double_nothing(
     assert await breaches(owner) == []
 
 
-async def test_a_stop_settles_what_was_taken(owner: asyncpg.Connection, settings: UsageSettings) -> None:
+async def test_a_stop_settles_all_accepted_reports(owner: asyncpg.Connection, settings: UsageSettings) -> None:
     await prepare(owner)
     async with running(settings) as service:
         await service.take(message(*(make_report(make_hold()) for _ in range(700))))
@@ -185,9 +183,7 @@ async def test_a_price_newer_than_the_cache_is_fetched(owner: asyncpg.Connection
     }
 
 
-async def test_nothing_is_settled_before_there_is_a_catalogue(
-    owner: asyncpg.Connection, settings: UsageSettings
-) -> None:
+async def test_nothing_is_settled_before_there_is_a_catalog(owner: asyncpg.Connection, settings: UsageSettings) -> None:
     await make_organization(owner)
     async with open_service(settings, NO_TRACING) as service:
         await service.take(message(make_report(make_hold())))

@@ -160,7 +160,7 @@ FORGERIES: dict[str, Forge] = {
     "without an end": _without("exp"),
     "not yet valid": _changed(nbf=int(time.time()) + 86_400),
     "for another application": _changed(aud="another"),
-    "for nobody": _without("aud"),
+    "without an audience": _without("aud"),
     "of another issuer": _changed(iss="https://elsewhere.example"),
     "of no issuer": _without("iss"),
     "without a subject": _without("sub"),

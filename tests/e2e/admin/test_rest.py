@@ -69,7 +69,7 @@ async def test_a_path_that_does_not_exist_is_not_found(rest: Rest, verb: str, pa
 @pytest.mark.parametrize(
     ("query", "named"),
     [
-        ("colour=red", "colour"),
+        ("color=red", "color"),
         ("pageSize=many", "page_size"),
         ("pageSize=99999999999", "page_size"),
         ("parent.name=x", "parent"),
@@ -89,7 +89,7 @@ BAD_BODIES: dict[str, bytes] = {
     "an array": b"[]",
     "a string": b'"etag"',
     "null": b"null",
-    "an unknown field": b'{"colour": "red"}',
+    "an unknown field": b'{"color": "red"}',
     "a field in a different case": b'{"Etag": "x"}',
     "a field twice": b'{"etag": "x", "etag": "y"}',
     "a field by an escaped name": b'{"\\u0065tag": "x"}',

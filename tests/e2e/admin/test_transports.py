@@ -147,7 +147,7 @@ async def test_an_outdated_etag_is_reported(transport: Transport, tenant: Tenant
 async def test_a_foreign_organization_and_one_that_does_not_exist_look_the_same(
     transport: Transport, token: str
 ) -> None:
-    for organization in ("acme", "nobody"):
+    for organization in ("acme", "unknown"):
         with pytest.raises(CallError) as failed:
             await transport.call(
                 KEYS["ListApiKeys"], api_key_pb2.ListApiKeysRequest(parent=f"organizations/{organization}"), token

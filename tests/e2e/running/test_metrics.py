@@ -166,8 +166,8 @@ async def test_the_live_page_shows_calls_settlement_and_processes(measured: Stac
 async def test_no_label_names_an_organization_a_member_or_a_key(measured: Stack, receiver: OtlpReceiver) -> None:
     assert measured.state
     await receiver.wait_for_point("megarouter.authz.holds_waiting", {}, 0)
-    ours = [point for point in receiver.points.values() if point.name.startswith("megarouter.")]
-    assert {key for point in ours for key in point.attributes} <= {
+    points = [point for point in receiver.points.values() if point.name.startswith("megarouter.")]
+    assert {key for point in points for key in point.attributes} <= {
         "gen_ai.request.model",
         "gen_ai.token.type",
         "megarouter.authz.decision",
@@ -181,4 +181,4 @@ async def test_no_label_names_an_organization_a_member_or_a_key(measured: Stack,
     }
     environment = measured.environment
     for secret in (environment["MEGAROUTER_API_KEY"], environment["MEGAROUTER_ORGANIZATION"]):
-        assert secret not in repr(ours)
+        assert secret not in repr(points)

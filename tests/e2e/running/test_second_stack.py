@@ -47,8 +47,8 @@ async def test_two_gateways_run_side_by_side_and_share_nothing(post: Post, secon
 
 
 @pytest.mark.timeout(180)
-async def test_a_service_that_is_started_again_runs_the_code_of_that_moment(second: Stack) -> None:
-    """The first start forks a process that loaded the code before; a later one must not."""
+async def test_a_restarted_service_runs_the_current_code(second: Stack) -> None:
+    """The first start forks a process that loaded the code earlier. Later starts must not."""
 
     def parent() -> int:
         status = Path(f"/proc/{second.identity('ratelimit_service').pid}/stat").read_text()

@@ -105,15 +105,15 @@ async def assert_sum(
         corrections = {row["hold_id"]: row for row in await corrections_of(tenant)}
         charged = 0
         for record in await tenant.records():
-            truth = _final_record_of(record, corrections.get(record["hold_id"]), total)
-            charged += (truth or record)["charge_nano_credits"]
-            if truth is None:
+            record_or_correction = _final_record_of(record, corrections.get(record["hold_id"]), total)
+            charged += (record_or_correction or record)["charge_nano_credits"]
+            if record_or_correction is None:
                 continue  # An expired hold does not name its call yet.
-            assert truth["request_id"] not in seen, "a call was billed twice"
-            seen.add(truth["request_id"])
-            _assert_record(catalog, truth, calls.get(truth["request_id"]), total)
-            if truth["request_id"] in answered_ids:
-                assert truth["source"] == "provider", truth
+            assert record_or_correction["request_id"] not in seen, "a call was billed twice"
+            seen.add(record_or_correction["request_id"])
+            _assert_record(catalog, record_or_correction, calls.get(record_or_correction["request_id"]), total)
+            if record_or_correction["request_id"] in answered_ids:
+                assert record_or_correction["source"] == "provider", record_or_correction
         await _assert_ledger(tenant, charged)
     missing = calls.keys() - seen
     assert len(missing) <= total.unconfirmed, f"{len(missing)} calls have no record: {sorted(missing)[:3]}; {total}"

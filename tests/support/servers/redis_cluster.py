@@ -95,8 +95,8 @@ class ClusterNode:
 
     def sees_all_served(self) -> bool:
         """Returns whether it believes that all slots are served."""
-        told = self.tell("CLUSTER", "INFO")
-        return f"cluster_slots_ok:{SLOTS}" in told and "cluster_state:ok" in told
+        info = self.tell("CLUSTER", "INFO")
+        return f"cluster_slots_ok:{SLOTS}" in info and "cluster_state:ok" in info
 
     def follows(self) -> bool:
         """Returns whether it is a replica that is in sync with its master."""

@@ -1,4 +1,4 @@
-"""Who may import whom. Imports point one way: resources to access, stores to model, services to the core, never back."""
+"""The allowed imports. They point one way: from resources to access, stores to model, and services to the core."""
 
 import ast
 import sys
@@ -24,7 +24,7 @@ from tests.support.checkout.source_tree import (
 )
 
 MODEL_LIBRARIES = frozenset({"pydantic", "yaml"})
-"""All that the model uses beside the standard library: it runs and is tested without any of the edges."""
+"""The only packages that the model uses besides the standard library. It runs and is tested without databases or network."""
 
 ROOMS = {
     "gateway_core": ("model", "contract", "runtime", "schema", "stores"),
@@ -35,23 +35,23 @@ ROOMS = {
     "megarouter_envoy": ("clusters", "logs", "filters", "replies", "listeners"),
     "deploy.local": ("toolchain", "process", "stack", "programs", "supervision", "cli"),
 }
-"""The folders of each package, lowest first: a folder imports only from those before it."""
+"""The folders of each package, lowest first. A folder imports only from those before it."""
 
 REACHES_OUT: frozenset[str] = frozenset()
-"""May only shrink."""
+"""This list may only shrink."""
 
 WITH_ANOTHER_USER = ("gateway_core.contract", "gateway_core.schema")
-"""Shared with Envoy, and with the deployment."""
+"""Code in the core that is shared with Envoy or the deployment instead of a second service."""
 
 USED_BY_ONE_SERVICE: frozenset[str] = frozenset()
-"""May only shrink."""
+"""This list may only shrink."""
 
 
 def parametrize_modules(*folders: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("path", modules_below(*folders), ids=name_of)
 
 
-def test_the_modules_looked_at_are_there() -> None:
+def test_known_modules_are_found() -> None:
     assert {"gateway_core.model.money", "gateway_core.runtime.settings", "megarouter_envoy.options"} <= set(MODULES)
     assert len(MODULES) > 600
 
@@ -74,7 +74,7 @@ def test_the_contract_imports_only_itself_and_the_model(path: Path) -> None:
 
 @parametrize_modules("gateway_core/contract", "gateway_core/model")
 def test_the_model_reads_no_clock_no_randomness_and_no_environment(path: Path) -> None:
-    """They are passed in. Only the catalog reads a file, which its caller names."""
+    """Callers pass these in. Only the catalog reads a file, which its caller names."""
     assert not {"os", "random", "secrets", "time", "uuid", "socket", "asyncio", "threading"} & imports_of(path)
     for node in ast.walk(tree_of(path)):
         assert not (isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"}), node.lineno
@@ -107,33 +107,33 @@ def test_a_service_loads_only_one_copy_of_envoys_messages(path: Path) -> None:
 
 
 @parametrize_modules("mock_provider")
-def test_the_mock_provider_knows_nothing_of_the_gateway(path: Path) -> None:
-    """Its tally is an independent record of what was served."""
+def test_the_mock_provider_imports_nothing_of_the_gateway(path: Path) -> None:
+    """Its tally must be an independent record of the calls it served."""
     for module in imports_of(path):
         assert module.partition(".")[0] not in OURS or is_inside(module, "mock_provider"), module
 
 
 @parametrize_modules("sdk/python")
 def test_the_python_client_imports_only_itself_and_generated_code(path: Path) -> None:
-    """It is installed without the rest."""
+    """Customers install it without the rest of the project."""
     for module in imports_of(path):
         assert module.partition(".")[0] not in OURS or is_inside(module, "megarouter_admin", "megarouter"), module
 
 
 @parametrize_modules(*SHIPPED)
-def test_nothing_that_ships_reaches_what_does_not(path: Path) -> None:
+def test_shipped_code_does_not_import_unshipped_code(path: Path) -> None:
     reached = {name for name in imports_of(path) | named_packages(path) if is_inside(name, *NOT_SHIPPED)}
     assert not reached or dotted(path) in REACHES_OUT, reached
 
 
-def test_packages_named_in_a_text_count_as_reached(tmp_path: Path) -> None:
+def test_packages_named_in_a_string_count_as_imported(tmp_path: Path) -> None:
     source = tmp_path / "example.py"
     source.write_text('from importlib import resources\nresources.files("deploy") / "migrations"\n')
     assert named_packages(source) == {"deploy"}
 
 
 @pytest.mark.parametrize("package", ROOMS)
-def test_every_folder_of_a_package_has_its_place_in_the_order(package: str) -> None:
+def test_every_folder_of_a_package_is_in_the_order(package: str) -> None:
     depth = package.count(".") + 1
     folders = {
         name.split(".")[depth]
@@ -157,13 +157,13 @@ def test_folders_import_one_way(package: str) -> None:
             assert there is None or order[there] <= order[here], f"{name} imports {module}"
 
 
-def test_resources_import_each_other_without_a_circle() -> None:
+def test_resources_have_no_import_cycle() -> None:
     """An order exists in which each resource imports only earlier ones."""
     arrows = {(_resource(name), _resource(module)) for name, path in MODULES.items() for module in imports_of(path)}
     remaining = {one for pair in arrows for one in pair if one}
     while remaining:
         free = {one for one in remaining if not any(a == one and b in remaining and b != one for a, b in arrows)}
-        assert free, f"a circle among {sorted(remaining)}"
+        assert free, f"an import cycle among {sorted(remaining)}"
         remaining -= free
 
 
@@ -172,7 +172,7 @@ def _resource(module: str) -> str:
     return parts[2] if module.startswith("admin_service.resources.") else ""
 
 
-def test_code_is_in_the_core_when_two_services_use_it() -> None:
+def test_code_in_the_core_is_used_by_two_services() -> None:
     users: dict[str, set[str]] = {}
     for service in SERVICES:
         for module in reached_from(service):

@@ -1,4 +1,4 @@
-"""How long things may be, how many a folder holds, what they are called, and where their tests are."""
+"""Limits on the length of modules and functions and on the size of folders, and rules for names and places of tests."""
 
 import ast
 import re
@@ -22,13 +22,13 @@ FULL_FOLDERS: frozenset[str] = frozenset()
 NAMES_THAT_SAY_NOTHING = frozenset({"util", "utils", "helper", "helpers", "common", "misc", "shared", "base_utils"})
 
 MIRRORED = ("unit", "contract", "property")
-"""Kinds of tests whose folders are those of the source."""
+"""Kinds of tests whose folders mirror the source."""
 SOURCE_OF = {
     "sdk/command_line": "sdk/python/src/megarouter_admin/command_line",
     "support/servers": "tests/support/servers",
 }
 NO_SOURCE = frozenset({"", "architecture"})
-"""Folders of tests about the whole."""
+"""Folders of tests that concern the whole project."""
 
 
 def test_modules_are_short() -> None:
@@ -53,13 +53,13 @@ def test_a_folder_holds_at_most_twelve_modules() -> None:
     assert full == FULL_FOLDERS
 
 
-def test_no_module_has_a_name_that_says_nothing() -> None:
+def test_no_module_has_a_meaningless_name() -> None:
     parts = {part for path in MODULES.values() for part in path.relative_to(ROOT).with_suffix("").parts}
     assert not NAMES_THAT_SAY_NOTHING & parts
 
 
 @pytest.mark.parametrize("kind", MIRRORED)
-def test_the_folders_of_tests_are_those_of_the_source(kind: str) -> None:
+def test_the_folders_of_tests_mirror_the_source(kind: str) -> None:
     folders = {
         path.parent.relative_to(ROOT / "tests" / kind).as_posix().removeprefix(".")
         for path in (ROOT / "tests" / kind).rglob("test_*.py")
@@ -68,7 +68,7 @@ def test_the_folders_of_tests_are_those_of_the_source(kind: str) -> None:
     assert not missing
 
 
-def test_the_names_of_genai_telemetry_stand_in_one_module() -> None:
+def test_the_names_of_genai_telemetry_are_in_one_module() -> None:
     places = {
         name
         for name, path in MODULES.items()
@@ -80,8 +80,8 @@ def test_the_names_of_genai_telemetry_stand_in_one_module() -> None:
 
 
 @pytest.mark.parametrize("readme", ["gateway_core/README.md", "authz_service/README.md"])
-def test_a_readme_names_only_invariants_that_code_or_tests_name_too(readme: str) -> None:
-    """A promise can be followed by its id from the page to where it is kept."""
+def test_a_readme_names_only_invariants_that_code_or_tests_name(readme: str) -> None:
+    """Readers can follow the id of an invariant from the page to the code that keeps it."""
     named = set(re.findall(r"INV-\d\d", (ROOT / readme).read_text("utf-8")))
     sources: list[Path] = [
         *MODULES.values(),

@@ -1,4 +1,4 @@
-"""The list of models in each dialect: what this key may use, and nothing else."""
+"""The list of models in each dialect contains exactly the models that the key may use."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ from gateway_core.model.limits.model_whitelists import parse_whitelist
 from tests.support.data.examples import CATALOG, NOW_EPOCH_US, SCOPES, principal
 
 EVERYWHERE = ["elsewhere", "plain", "renamed"]
-CREATED_EPOCH_S = 1_735_689_600  # 2025-01-01T00:00Z, when the prices began
+CREATED_EPOCH_S = 1_735_689_600  # 2025-01-01T00:00Z, when the prices take effect
 
 
 def answer(dialect: Dialect, model: str | None = None, who: Principal | None = None) -> str | Refusal:
@@ -31,14 +31,14 @@ def only(*names: str) -> Principal:
     return principal({SCOPES[1]: Guardrail(SCOPES[1], model_whitelist=parse_whitelist(names))})
 
 
-def test_openai() -> None:
+def test_the_list_has_the_form_of_openai() -> None:
     body = listed(Dialect.OPENAI)
     assert body["object"] == "list"
     assert [entry["id"] for entry in body["data"]] == EVERYWHERE
     assert body["data"][1] == {"id": "plain", "object": "model", "created": CREATED_EPOCH_S, "owned_by": "acme"}
 
 
-def test_anthropic() -> None:
+def test_the_list_has_the_form_of_anthropic() -> None:
     body = listed(Dialect.ANTHROPIC)
     assert [entry["id"] for entry in body["data"]] == ["elsewhere", "messages-only", "plain", "renamed"]
     assert (body["first_id"], body["last_id"], body["has_more"]) == ("elsewhere", "renamed", False)
@@ -50,7 +50,7 @@ def test_anthropic() -> None:
     }
 
 
-def test_gemini() -> None:
+def test_the_list_has_the_form_of_gemini() -> None:
     body = listed(Dialect.GEMINI)
     assert [entry["name"] for entry in body["models"]] == [
         f"models/{name}" for name in ("elsewhere", "gemini-only", "plain", "renamed")
@@ -65,7 +65,7 @@ def test_gemini() -> None:
 
 
 @pytest.mark.parametrize("dialect", Dialect)
-def test_a_model_without_a_price_in_force_is_not_shown(dialect: Dialect) -> None:
+def test_a_model_without_a_current_price_is_not_listed(dialect: Dialect) -> None:
     shown = json.dumps(listed(dialect))
     assert "unpriced" not in shown
     assert "future" not in shown
@@ -93,12 +93,12 @@ def test_a_list_may_be_empty(dialect: Dialect, body: object) -> None:
 @pytest.mark.parametrize(("dialect", "field", "value"), [
     (Dialect.OPENAI, "id", "plain"), (Dialect.ANTHROPIC, "id", "plain"), (Dialect.GEMINI, "name", "models/plain"),
 ])  # fmt: skip
-def test_one_model_is_shown_alone(dialect: Dialect, field: str, value: str) -> None:
+def test_a_single_model_can_be_read(dialect: Dialect, field: str, value: str) -> None:
     assert listed(dialect, "plain")[field] == value
 
 
 @pytest.mark.parametrize("name", ["nothing", "unpriced", "messages-only", "../plain", "x" * 10_000])
-def test_a_model_that_may_not_be_used_is_as_if_it_were_not_there(name: str) -> None:
+def test_a_forbidden_model_gets_the_error_of_a_missing_one(name: str) -> None:
     refusal = answer(Dialect.OPENAI, name)
     assert isinstance(refusal, Refusal)
     assert refusal.reason is RefusalReason.MODEL_NOT_FOUND

@@ -1,4 +1,4 @@
-"""Control headers: what they make the mock provider do on the wire, and that it says so in its tally."""
+"""Control headers: their effect on the wire, and their record in the tally."""
 
 import http.client
 import json
@@ -54,13 +54,13 @@ def test_a_mistyped_control_is_answered_with_400(mock: MockProcess) -> None:
     assert "x-mock-no-such-control" in error["error"]["message"]
 
 
-def test_output_may_exceed_the_callers_limit_only_when_told(mock: MockProcess) -> None:
+def test_output_exceeds_the_callers_limit_only_on_request(mock: MockProcess) -> None:
     mock.post(CHAT, BODY | {"max_tokens": 5}, output_tokens=500)
     mock.post(CHAT, BODY | {"max_tokens": 5})
     assert [call["counts"]["output"] for call in mock.calls(2)] == [500, 5]
 
 
-def test_fail_answers_with_the_status_and_a_provider_error_even_to_a_stream(mock: MockProcess) -> None:
+def test_fail_answers_with_the_status_and_a_provider_error_even_for_a_stream(mock: MockProcess) -> None:
     status, error = mock.post(CHAT, STREAM, fail=500)
     assert (status, error["error"]["type"]) == (500, "server_error")
 
@@ -172,7 +172,7 @@ def test_event_bytes_makes_the_final_usage_event_large(mock: MockProcess, path: 
 
 
 def test_split_bytes_writes_a_stream_in_small_pieces(mock: MockProcess) -> None:
-    """Each piece is its own HTTP chunk, so the chunk sizes on the wire show where the stream was cut."""
+    """Each piece is a separate HTTP chunk, so the chunk sizes on the wire show where the stream was split."""
     body = json.dumps(STREAM).encode()
     with socket.create_connection((urlsplit(mock.url).hostname, urlsplit(mock.url).port), timeout=10) as connection:
         head = f"POST {CHAT} HTTP/1.1\r\nhost: mock\r\nconnection: close\r\ncontent-length: {len(body)}\r\n"

@@ -1,4 +1,4 @@
-"""Providers that call themselves OpenAI-compatible, told apart by the path or by the model."""
+"""OpenAI-compatible providers with deviations, selected by the path or the model."""
 
 import json
 from typing import Any
@@ -35,7 +35,7 @@ def test_any_prefix_before_a_provider_path_is_accepted(path: str, endpoint: Endp
 @pytest.mark.parametrize(
     "path", ["/v1/images/generations", "/v1beta/models/x:countTokens", "/", "/v1/messages/batches"]
 )
-def test_other_paths_lead_nowhere(path: str) -> None:
+def test_other_paths_are_not_found(path: str) -> None:
     assert route(path) is None
 
 
@@ -54,14 +54,14 @@ def test_an_unknown_path_is_answered_404_and_tallied(mock: MockProcess) -> None:
         ("/v1/chat/completions", "mistral-large-4"),
     ],
 )
-def test_some_refuse_stream_options(mock: MockProcess, path: str, model: str) -> None:
+def test_some_providers_refuse_stream_options(mock: MockProcess, path: str, model: str) -> None:
     body = BODY | {"model": model, "stream": True, "stream_options": {"include_usage": True}}
     status, error = mock.post(path, body)
     assert status == 422
     assert "stream_options" in error["error"]["message"]
 
 
-def test_some_report_usage_unasked_in_the_chunk_that_ends_the_choice(mock: MockProcess) -> None:
+def test_some_providers_report_unrequested_usage_in_the_last_choice_chunk(mock: MockProcess) -> None:
     body = json.dumps(BODY | {"stream": True}).encode()
     stream = mock.request("POST", "/mistral/v1/chat/completions", body)[2]
     *_, last, done = (line.removeprefix(b"data: ") for line in stream.split(b"\n\n") if line)
@@ -78,9 +78,7 @@ def test_some_report_usage_unasked_in_the_chunk_that_ends_the_choice(mock: MockP
         ("/v1/chat/completions", "grok-4.3"),
     ],
 )
-def test_some_leave_reasoning_out_of_completion_tokens_but_not_out_of_the_total(
-    mock: MockProcess, path: str, model: str
-) -> None:
+def test_some_providers_count_reasoning_only_in_the_total(mock: MockProcess, path: str, model: str) -> None:
     body = json.dumps(BODY | {"model": model}).encode()
     headers = control_headers(input_tokens=10, output_tokens=30, reasoning_tokens=20)
     usage = json.loads(mock.request("POST", path, body, headers)[2])["usage"]
@@ -90,7 +88,7 @@ def test_some_leave_reasoning_out_of_completion_tokens_but_not_out_of_the_total(
     assert (counts["output"], counts["reasoning"]) == (30, 20)
 
 
-def test_a_provider_named_by_the_path_wins_over_the_model() -> None:
+def test_a_provider_in_the_path_takes_precedence_over_the_model() -> None:
     named = route("/groq/openai/v1/chat/completions")
     assert named is not None
     assert habits_of(named, "mistral-saba-24b").stream_options_accepted

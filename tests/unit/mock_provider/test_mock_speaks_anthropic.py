@@ -63,7 +63,7 @@ def test_a_stream_starts_with_input_usage_and_ends_with_cumulative_output(
     assert deltas[-1].output_tokens == counts["output"]
 
 
-def test_the_stream_helper_accumulates_to_the_whole_message(mock: MockProcess, client: anthropic.Anthropic) -> None:
+def test_the_stream_helper_accumulates_the_whole_message(mock: MockProcess, client: anthropic.Anthropic) -> None:
     with client.messages.stream(model="claude-opus-5-5", max_tokens=100, messages=MESSAGES) as stream:
         streamed = stream.get_final_message()
     whole = client.messages.create(model="claude-opus-5-5", max_tokens=100, messages=MESSAGES)

@@ -21,7 +21,7 @@ def models_of(mock: MockProcess, **controls: int) -> Iterator[genai.models.Model
         yield client.models
 
 
-def test_thoughts_and_tool_results_come_on_top(mock: MockProcess) -> None:
+def test_thoughts_and_tool_results_are_counted_in_addition(mock: MockProcess) -> None:
     controls = {"input_tokens": 100, "cached_tokens": 30, "output_tokens": 50, "reasoning_tokens": 20}
     with models_of(mock, tool_use_tokens=9, **controls) as models:
         usage = models.generate_content(model=MODEL, contents=QUESTION).usage_metadata
@@ -47,7 +47,7 @@ def test_every_chunk_of_a_stream_carries_the_usage_so_far(mock: MockProcess) -> 
     assert call["model"] == MODEL
 
 
-def test_the_same_question_costs_and_says_the_same_streamed_or_not(mock: MockProcess) -> None:
+def test_the_same_question_has_the_same_answer_and_cost_streamed_or_not(mock: MockProcess) -> None:
     with models_of(mock) as models:
         whole = models.generate_content(model=MODEL, contents=QUESTION)
         chunks = list(models.generate_content_stream(model=MODEL, contents=QUESTION))
@@ -74,7 +74,7 @@ def test_a_stream_without_alt_sse_is_one_json_array(mock: MockProcess) -> None:
     assert chunks[-1]["usageMetadata"] == mock.call()["usage"]
 
 
-def test_a_wished_failure_is_the_matching_sdk_error(mock: MockProcess) -> None:
+def test_a_requested_failure_raises_the_matching_sdk_error(mock: MockProcess) -> None:
     with models_of(mock, fail=500) as models, pytest.raises(errors.ServerError, match="INTERNAL"):
         models.generate_content(model=MODEL, contents=QUESTION)
     assert mock.call()["finished"] == "failed"

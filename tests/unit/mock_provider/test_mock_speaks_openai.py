@@ -1,4 +1,4 @@
-"""The real OpenAI SDK against the mock provider: what it parses is what the tally says was served."""
+"""The real OpenAI SDK against the mock provider. The SDK parses exactly what the tally records."""
 
 from collections.abc import Iterator
 
@@ -51,7 +51,7 @@ def test_a_chat_stream_reports_usage_in_a_last_chunk_without_choices(mock: MockP
     assert call["usage_reported"] == "complete"
 
 
-def test_a_chat_stream_that_did_not_ask_gets_no_usage(mock: MockProcess, client: openai.OpenAI) -> None:
+def test_a_chat_stream_without_a_request_for_usage_gets_none(mock: MockProcess, client: openai.OpenAI) -> None:
     chunks = list(client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True))
     call = mock.call()
     assert all(chunk.usage is None and chunk.choices for chunk in chunks)
@@ -59,7 +59,9 @@ def test_a_chat_stream_that_did_not_ask_gets_no_usage(mock: MockProcess, client:
     assert call["counts"]["output"] == call["output_tokens_written"] > 0
 
 
-def test_the_same_question_costs_and_says_the_same_streamed_or_not(mock: MockProcess, client: openai.OpenAI) -> None:
+def test_the_same_question_has_the_same_answer_and_cost_streamed_or_not(
+    mock: MockProcess, client: openai.OpenAI
+) -> None:
     whole = client.chat.completions.create(model="gpt-5", messages=MESSAGES)
     stream = client.chat.completions.create(
         model="gpt-5", messages=MESSAGES, stream=True, stream_options={"include_usage": True}
@@ -91,7 +93,7 @@ def test_a_legacy_completion_reports_three_totals(mock: MockProcess, client: ope
     assert set(usage) == {"prompt_tokens", "completion_tokens", "total_tokens"}
 
 
-def test_best_of_is_charged_for_what_is_thrown_away(mock: MockProcess, client: openai.OpenAI) -> None:
+def test_best_of_is_charged_for_discarded_answers(mock: MockProcess, client: openai.OpenAI) -> None:
     answer = client.completions.create(
         model="gpt-3.5-turbo-instruct", prompt="Once upon a time", n=1, best_of=4, max_tokens=6
     )
@@ -100,7 +102,7 @@ def test_best_of_is_charged_for_what_is_thrown_away(mock: MockProcess, client: o
     assert (call["counts"]["output"], call["output_tokens_written"]) == (24, 6)
 
 
-def test_a_legacy_completion_stream_reports_usage_when_asked(mock: MockProcess, client: openai.OpenAI) -> None:
+def test_a_legacy_completion_stream_reports_usage_on_request(mock: MockProcess, client: openai.OpenAI) -> None:
     stream = client.completions.create(
         model="gpt-3.5-turbo-instruct", prompt="Once", stream=True, stream_options={"include_usage": True}
     )
@@ -137,7 +139,7 @@ def test_the_last_event_of_a_response_stream_carries_the_whole_response(
     assert last.response.usage.model_dump(exclude_none=True) == call["usage"] == call["usage_sent"]
 
 
-def test_a_response_cut_by_its_limit_ends_incomplete_with_usage(mock: MockProcess, client: openai.OpenAI) -> None:
+def test_a_response_truncated_by_its_limit_is_incomplete_with_usage(mock: MockProcess, client: openai.OpenAI) -> None:
     last = list(client.responses.create(model="gpt-4o", input="Rivers?", stream=True, max_output_tokens=4))[-1]
     assert last.type == "response.incomplete"
     assert last.response.usage is not None
@@ -158,7 +160,7 @@ def test_embeddings_are_charged_for_input_only(mock: MockProcess, client: openai
     assert call["counts"]["output"] == 0
 
 
-def test_the_openai_sdk_decodes_embeddings_of_the_asked_size(client: openai.OpenAI) -> None:
+def test_the_openai_sdk_decodes_embeddings_of_the_requested_size(client: openai.OpenAI) -> None:
     embedding = client.embeddings.create(model="text-embedding-3-large", input="one", dimensions=256).data[0].embedding
     assert len(embedding) == 256
     assert abs(sum(value * value for value in embedding) - 1) < 1e-5
@@ -168,7 +170,7 @@ def test_the_openai_sdk_decodes_embeddings_of_the_asked_size(client: openai.Open
     ("status", "error"),
     [(401, openai.AuthenticationError), (429, openai.RateLimitError), (500, openai.InternalServerError)],
 )
-def test_a_wished_failure_is_the_matching_sdk_error(
+def test_a_requested_failure_raises_the_matching_sdk_error(
     mock: MockProcess, client: openai.OpenAI, status: int, error: type[openai.APIStatusError]
 ) -> None:
     with pytest.raises(error):

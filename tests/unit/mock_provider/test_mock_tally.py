@@ -1,4 +1,4 @@
-"""The tally: what it records of each call, its sums, its bounds, its page, and the end of the process."""
+"""The tally: its records, sums, bounds and page, and the shutdown of the process."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ CHAT = "/v1/chat/completions"
 BODY: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Name three rivers."}]}
 
 
-def test_sums_by_model_and_overall_are_those_of_the_calls(mock: MockProcess) -> None:
+def test_sums_by_model_and_overall_match_the_calls(mock: MockProcess) -> None:
     for number in range(6):
         mock.post(CHAT, BODY | {"model": f"model-{number % 2}", "user": str(number)}, output_tokens=10 + number)
     mock.post(CHAT, BODY, fail=500)
@@ -44,7 +44,7 @@ def test_calls_are_read_in_pages(mock: MockProcess) -> None:
     assert mock.get("/tally/calls?after=5")["calls"] == []
 
 
-def test_only_the_last_calls_are_kept_but_all_are_summed() -> None:
+def test_only_the_latest_calls_are_kept_but_all_are_summed() -> None:
     with running_mock("--calls-kept", "3") as mock:
         for _ in range(5):
             mock.post(CHAT, BODY)
@@ -52,7 +52,7 @@ def test_only_the_last_calls_are_kept_but_all_are_summed() -> None:
         assert mock.get("/tally")["totals"]["calls"] == 5
 
 
-def test_a_reset_starts_again_from_one(mock: MockProcess) -> None:
+def test_a_reset_restarts_the_sequence_at_one(mock: MockProcess) -> None:
     mock.post(CHAT, BODY)
     mock.calls(1)
     mock.reset()
@@ -74,7 +74,7 @@ def test_the_body_is_kept_byte_for_byte(mock: MockProcess) -> None:
     assert mock.request("GET", "/tally/calls/1/body")[2] == body
 
 
-def test_only_the_last_fifty_bodies_are_kept(mock: MockProcess) -> None:
+def test_only_the_latest_fifty_bodies_are_kept(mock: MockProcess) -> None:
     for _ in range(51):
         mock.post(CHAT, BODY)
     mock.calls(51)
@@ -82,7 +82,7 @@ def test_only_the_last_fifty_bodies_are_kept(mock: MockProcess) -> None:
     assert mock.request("GET", "/tally/calls/2/body")[0] == 200
 
 
-def test_credentials_are_recognisable_and_never_shown(mock: MockProcess) -> None:
+def test_credentials_are_recognizable_but_never_shown(mock: MockProcess) -> None:
     headers = {
         "authorization": "Bearer sk-secret",
         "x-api-key": "other",
@@ -100,7 +100,7 @@ def test_credentials_are_recognisable_and_never_shown(mock: MockProcess) -> None
     assert "secret" not in json.dumps(call)
 
 
-def test_a_caller_who_leaves_a_stream_is_noticed_with_what_was_written(mock: MockProcess) -> None:
+def test_a_disconnect_during_a_stream_is_recorded_with_the_written_output(mock: MockProcess) -> None:
     with openai.OpenAI(base_url=f"{mock.url}/v1", api_key="sk-test") as client:
         stream = client.chat.completions.create(
             model="gpt-4o",
@@ -116,7 +116,7 @@ def test_a_caller_who_leaves_a_stream_is_noticed_with_what_was_written(mock: Moc
     assert call["counts"]["output"] == 100
 
 
-def test_a_caller_who_leaves_before_the_answer_is_noticed_at_once(mock: MockProcess) -> None:
+def test_a_disconnect_before_the_answer_is_recorded_immediately(mock: MockProcess) -> None:
     body = json.dumps(BODY).encode()
     with socket.create_connection((urlsplit(mock.url).hostname, urlsplit(mock.url).port)) as connection:
         head = f"POST {CHAT} HTTP/1.1\r\nhost: mock\r\ncontent-length: {len(body)}\r\nx-mock-stall-ms: 60000\r\n\r\n"
@@ -149,11 +149,11 @@ def test_the_page_shows_models_escaped(mock: MockProcess) -> None:
     assert b"<script" not in page
 
 
-def test_health_is_plain(mock: MockProcess) -> None:
+def test_health_answers_plain_text(mock: MockProcess) -> None:
     assert mock.request("GET", "/healthz")[::2] == (200, b"ok\n")
 
 
-def test_sigterm_ends_the_process_orderly() -> None:
+def test_sigterm_ends_the_process_gracefully() -> None:
     with running_mock() as mock:
         mock.post(CHAT, BODY)
         mock.process.terminate()

@@ -1,4 +1,4 @@
-"""How the mock provider decides how many tokens a call uses."""
+"""The number of tokens that the mock provider lets a call use."""
 
 from mock_provider.controls import Controls
 from mock_provider.usage_plan import Demand, Features, UsagePlan, plan_usage, text_bytes_of
@@ -24,7 +24,7 @@ def plans(**others: object) -> list[UsagePlan]:
     return [plan_usage(demand(number, **others), Controls(), ALL) for number in range(256)]
 
 
-def test_without_controls_every_kind_of_token_occurs_and_the_input_follows_the_text() -> None:
+def test_every_kind_of_token_occurs_and_input_follows_the_text_by_default() -> None:
     assert {plan.input_total for plan in plans()} == {103}
     for kind in ("cache_read", "cache_write_5m", "cache_write_1h", "tool_use", "reasoning"):
         amounts = {getattr(plan, kind) for plan in plans()}
@@ -63,11 +63,11 @@ def test_an_endpoint_without_a_kind_of_token_never_has_it() -> None:
     assert plan == UsagePlan(input_uncached=103)
 
 
-def test_text_is_measured_in_bytes_and_token_ids_count_four() -> None:
+def test_text_is_measured_in_bytes_and_a_token_id_counts_as_four() -> None:
     assert text_bytes_of({"a": "abc", "b": [{"c": "é"}], "d": [1, 2, 3], "e": 5, "f": None})[0] == 3 + 2 + 12
 
 
-def test_text_has_one_word_per_token_wherever_it_is_cut() -> None:
+def test_text_has_one_word_per_token_wherever_it_is_split() -> None:
     whole = text_of(150, 60)
     pieces = pieces_of(150, 7)
     assert len(whole.split()) == 150

@@ -1,4 +1,4 @@
-"""Requests as Envoy sends them."""
+"""Builds requests in the form that Envoy sends."""
 
 from collections.abc import Collection
 from urllib.parse import quote
@@ -15,7 +15,7 @@ def rate_limit_request(
     hits: int = 0,
     shadow: Collection[str] = (),
 ) -> rls_pb2.RateLimitRequest:
-    """A request with one descriptor of these limits: (scope, id, limit). `shadow` names the scopes in shadow mode."""
+    """Returns a request with one descriptor of these limits (scope, id, limit). `shadow` lists the scopes in shadow mode."""
     texts = (
         f"{kind}:{quote(name, safe='')}:{unit}:{'s' if kind in shadow else ''}{limit}" for kind, name, limit in limits
     )

@@ -1,4 +1,4 @@
-"""Envoy's messages in, Envoy's messages out."""
+"""Conversion of Envoy's requests to demands, and of decisions to Envoy's responses."""
 
 import json
 from typing import Any
@@ -31,7 +31,7 @@ def read(answered: Answer) -> rls_pb2.RateLimitResponse:
     remaining=st.tuples(*[st.integers(0, UINT32_MAX)] * 2),
     resets=st.tuples(*[st.integers(0, 10**14)] * 2),
 )
-def test_what_is_written_by_hand_is_the_response(
+def test_a_hand_serialized_response_is_parsed_unchanged(
     limits: tuple[int, int], remaining: tuple[int, int], resets: tuple[int, int]
 ) -> None:
     demands = (Demand(MEMBER, limits[0], 1), Demand(KEY, limits[1], 1))
@@ -52,22 +52,22 @@ def refused(dialect: Dialect, wait_us: int | None = 11_500_000) -> rls_pb2.RateL
     return read(answer(DescribedCall((demands,), dialect), states))
 
 
-def test_a_descriptor_becomes_demands_on_all_its_scopes() -> None:
+def test_a_descriptor_gives_demands_on_all_its_scopes() -> None:
     call = read_call(rate_limit_request(("member", "mia", 60), ("api_key", "key-1", 10), dialect="anthropic"))
     assert call == DescribedCall(((Demand(MEMBER, 60, 1), Demand(KEY, 10, 1)),), Dialect.ANTHROPIC)
 
 
-def test_a_descriptor_without_a_limit_demands_nothing() -> None:
+def test_a_descriptor_without_a_limit_gives_no_demand() -> None:
     assert read_call(rate_limit_request()).descriptors == ((),)
 
 
 @pytest.mark.parametrize("unit", RateUnit)
-def test_every_window_can_be_asked_for(unit: RateUnit) -> None:
+def test_every_window_can_be_requested(unit: RateUnit) -> None:
     ((demand,),) = read_call(rate_limit_request(("member", "mia", 5), unit=unit.name)).descriptors
     assert demand.counter.unit is unit
 
 
-def test_the_hits_of_the_request_count_unless_the_descriptor_has_its_own() -> None:
+def test_hits_of_a_descriptor_override_those_of_the_request() -> None:
     request = rate_limit_request(("member", "mia", 60), hits=3)
     request.descriptors.extend(rate_limit_request(("api_key", "key-1", 10)).descriptors)
     request.descriptors[1].hits_addend.value = 0
@@ -130,12 +130,12 @@ def _of_two_organizations() -> rls_pb2.RateLimitRequest:
         _of_two_organizations(),
     ],
 )
-def test_a_request_that_is_not_of_ours_is_an_error_and_no_permission(request_: rls_pb2.RateLimitRequest) -> None:
+def test_a_malformed_request_is_an_error(request_: rls_pb2.RateLimitRequest) -> None:
     with pytest.raises(InvalidDescriptorsError):
         read_call(request_)
 
 
-def test_an_unknown_dialect_is_answered_as_openai_would() -> None:
+def test_an_unknown_dialect_is_answered_in_the_openai_format() -> None:
     assert read_call(rate_limit_request(("member", "mia", 1), dialect="klingon")).dialect is Dialect.OPENAI
 
 
@@ -154,7 +154,7 @@ def test_an_admitted_call_carries_the_headers_of_the_tightest_limit() -> None:
     }
 
 
-def test_a_refused_call_says_when_it_would_pass() -> None:
+def test_a_refusal_says_when_the_call_would_pass() -> None:
     response = refused(Dialect.OPENAI)
     assert response.overall_code == OVER_LIMIT
     assert headers_of(response) == {
@@ -166,7 +166,7 @@ def test_a_refused_call_says_when_it_would_pass() -> None:
     }
 
 
-def test_a_call_that_never_passes_is_not_to_be_retried() -> None:
+def test_a_call_that_can_never_pass_is_not_retryable() -> None:
     headers = headers_of(refused(Dialect.OPENAI, wait_us=None))
     assert headers["x-should-retry"] == "false"
     assert "retry-after" not in headers
@@ -205,7 +205,7 @@ MESSAGE = "The rate limit of api key key-1 is 10 requests per minute. Try again 
         ),
     ],
 )
-def test_a_refused_caller_reads_an_error_of_the_api_that_was_called(dialect: Dialect, body: Any) -> None:
+def test_a_refusal_is_in_the_dialect_of_the_call(dialect: Dialect, body: Any) -> None:
     assert json.loads(refused(dialect).raw_body) == body
 
 

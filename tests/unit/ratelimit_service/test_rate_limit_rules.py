@@ -1,4 +1,4 @@
-"""The pure rules: keys, merging, what a caller is told."""
+"""The pure rules: keys of counters, merging of demands, and messages to callers."""
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ from gateway_core.model.limits.rate_limits import (
 )
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 
-# Ids as a hostile caller would choose them, never mind that the admin API refuses them.
+# Ids that a hostile caller would choose, although the admin API refuses them.
 IDS = st.one_of(
     st.text(alphabet="a:{}%/_|\0.", max_size=6),
     st.text(max_size=12),
@@ -42,7 +42,7 @@ def test_two_counters_never_share_a_key(one: RateCounter, other: RateCounter) ->
 
 
 @given(COUNTERS)
-def test_the_hash_tag_of_a_key_is_the_organization_alone(one: RateCounter) -> None:
+def test_the_hash_tag_of_a_key_is_the_organization(one: RateCounter) -> None:
     key = one.key()
     tag = key[key.index("{") + 1 : key.index("}")]
     same_organization = RateCounter(one.organization, Scope(ScopeKind.API_KEY, "other"), RateUnit.DAY).key()
@@ -50,7 +50,7 @@ def test_the_hash_tag_of_a_key_is_the_organization_alone(one: RateCounter) -> No
     assert ":" not in tag
 
 
-def test_the_key_of_ordinary_ids_can_be_read() -> None:
+def test_the_key_of_ordinary_ids_is_readable() -> None:
     assert counter().key() == "mr:{acme}:r:member:mia:MINUTE"
 
 
@@ -59,12 +59,12 @@ def test_demands_on_one_counter_are_added_under_the_lowest_limit() -> None:
     assert merged == [Demand(counter(), 7, 5), Demand(counter("ben"), 5, 1)]
 
 
-def test_an_admitted_caller_hears_of_the_limit_with_the_least_left() -> None:
+def test_an_admitted_call_reports_the_limit_with_the_least_left() -> None:
     states = [state(fits=True, remaining=9), state(fits=True, remaining=2), state(fits=True, remaining=5)]
     assert tightest(states).remaining == 2
 
 
-def test_a_refused_caller_hears_of_the_limit_to_wait_longest_for() -> None:
+def test_a_refusal_reports_the_limit_with_the_longest_wait() -> None:
     states = [
         state(fits=True, remaining=1),
         state(fits=False, wait_us=2_000_000, scope_id="short"),
@@ -74,7 +74,7 @@ def test_a_refused_caller_hears_of_the_limit_to_wait_longest_for() -> None:
     assert retry_after_s(states) == 10
 
 
-def test_a_limit_that_can_never_be_met_outweighs_every_wait() -> None:
+def test_a_limit_that_can_never_be_met_takes_precedence_over_any_wait() -> None:
     states = [state(fits=False, wait_us=9_000_000), state(0, fits=False, wait_us=None)]
     assert retry_after_s(states) is None
     assert refusal_message(states) == (
@@ -104,9 +104,7 @@ def test_retry_after_is_the_first_whole_second_at_which_the_call_passes(wait_us:
         ),
     ],
 )
-def test_the_message_names_scope_limit_and_when_to_come_back(
-    kind: ScopeKind, limit: int, wait_us: int, message: str
-) -> None:
+def test_the_message_names_scope_limit_and_wait(kind: ScopeKind, limit: int, wait_us: int, message: str) -> None:
     refused = CounterState(Demand(counter(kind=kind), limit, 1), fits=False, remaining=0, wait_us=wait_us, reset_us=0)
     assert refusal_message([refused]) == message
 
@@ -127,5 +125,5 @@ def test_the_message_names_scope_limit_and_when_to_come_back(
         (87_750_000_000, "24h22m30s"),
     ],
 )
-def test_durations_read_as_openai_clients_know_them(duration_us: int, text: str) -> None:
+def test_durations_have_the_format_of_openai(duration_us: int, text: str) -> None:
     assert format_duration(duration_us) == text

@@ -1,4 +1,4 @@
-"""The format of rules: which rule a descriptor finds, and what is refused."""
+"""The format of rules: matching of descriptors, and invalid files."""
 
 import pytest
 
@@ -42,7 +42,7 @@ descriptors:
         ([("status", "404")], None),
     ],
 )
-def test_the_most_specific_rule_of_the_descriptors_own_depth_is_found(
+def test_the_most_specific_rule_at_the_descriptors_depth_is_found(
     entries: list[tuple[str, str]], limit: int | None
 ) -> None:
     found = parse_rules({"shop.yaml": TREE}).find("shop", entries)
@@ -74,19 +74,19 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED, ids=lambda text: text[:60])
-def test_what_is_not_of_the_format_is_refused_by_file_and_place(text: str) -> None:
+def test_an_invalid_file_is_refused_with_its_name_and_position(text: str) -> None:
     with pytest.raises(RulesError, match=r"^bad\.yaml: ") as raised:
         parse_rules({"bad.yaml": text})
     assert REFUSED[text] in str(raised.value)
 
 
-def test_a_domain_has_its_rules_in_one_file() -> None:
+def test_the_rules_of_a_domain_must_be_in_one_file() -> None:
     with pytest.raises(RulesError, match="another file"):
         parse_rules({"a.yaml": "domain: a", "b.yaml": "domain: a"})
 
 
 def test_no_two_counters_share_a_key() -> None:
-    """Whatever the entries contain, and whatever an organization is called."""
+    """This holds for any content of entries and any name of an organization."""
     texts = ("a", "a&b=c", "a=", ":", "}", "{", "a:rules", "%3A", "é", "")
     counters: list[RateCounter | RuleCounter] = [
         RuleCounter(domain, ((key, value),), unit)

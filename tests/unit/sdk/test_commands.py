@@ -1,4 +1,4 @@
-"""The commands `./dev sdk` and `./dev protos`, as docs/guides/sdks.md writes them."""
+"""The commands `./dev sdk` and `./dev protos`, as shown in docs/guides/sdks.md."""
 
 import re
 from pathlib import Path
@@ -14,13 +14,13 @@ COMMANDS = re.findall(r"^\./dev (sdk|protos)(.*?)(?:#.*)?$", PAGE, re.MULTILINE)
 
 
 @pytest.mark.parametrize(("command", "rest"), COMMANDS)
-def test_a_command_of_the_page_exists_with_its_options(command: str, rest: str) -> None:
-    told = CliRunner().invoke(application, [command, "--help"]).output
+def test_a_command_in_the_guide_exists_with_its_options(command: str, rest: str) -> None:
+    help_text = CliRunner().invoke(application, [command, "--help"]).output
     for option in re.findall(r"--[a-z-]+", rest):
-        assert option in told
+        assert option in help_text
 
 
-def test_the_page_shows_every_command() -> None:
+def test_the_guide_shows_every_command() -> None:
     assert {command for command, _ in COMMANDS} == {"sdk", "protos"}
 
 

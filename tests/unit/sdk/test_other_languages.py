@@ -1,4 +1,4 @@
-"""The recipe for languages without a client of ours."""
+"""Generating code for languages without a MegaRouter client."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from tools import sdk as clients
 
 RECORDER = '''#!/usr/bin/env python3
-"""Stands where Go's plugin would, and answers with what it was asked for."""
+"""Replaces Go's plugin, and answers with the files it was asked to generate."""
 import sys
 from google.protobuf.compiler import plugin_pb2
 request = plugin_pb2.CodeGeneratorRequest.FromString(sys.stdin.buffer.read())
@@ -20,9 +20,7 @@ sys.stdout.buffer.write(answer.SerializeToString())
 '''
 
 
-def test_a_plugin_of_go_would_get_our_files_in_a_module_of_ones_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_go_plugin_gets_the_files_with_the_given_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plugins = tmp_path / "plugins"
     plugins.mkdir()
     for name in ("protoc-gen-go", "protoc-gen-go-grpc"):
@@ -36,13 +34,13 @@ def test_a_plugin_of_go_would_get_our_files_in_a_module_of_ones_own(
     assert not [name for name in made if not name.startswith("megarouter/")]
 
 
-def test_a_missing_plugin_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_plugin_is_reported_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(clients.ClientError, match="protoc"):
         clients.generate_language("java", tmp_path)
 
 
-def test_a_language_without_plugins_is_refused_with_those_that_have_some(tmp_path: Path) -> None:
+def test_an_unsupported_language_is_refused_with_the_supported_ones(tmp_path: Path) -> None:
     with pytest.raises(clients.ClientError, match=r"cobol.*go, java, typescript"):
         clients.generate_language("cobol", tmp_path)
 

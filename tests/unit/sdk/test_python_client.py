@@ -1,4 +1,4 @@
-"""The Python client against a real gRPC server that fails as it is told."""
+"""The Python client against a real gRPC server with chosen failures."""
 
 import uuid
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ UNAVAILABLE = status_pb2.Status(code=grpc.StatusCode.UNAVAILABLE.value[0], messa
 
 @dataclass
 class Service(credit_pb2_grpc.CreditsServicer):
-    """Answers with the failures it was given, then well."""
+    """Answers with the given failures first, then successfully."""
 
     failures: list[status_pb2.Status] = field(default_factory=list)
     requests: list[Any] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Service(credit_pb2_grpc.CreditsServicer):
 @pytest.fixture
 def service() -> Iterator[Service]:
     server = grpc.server(ThreadPoolExecutor(2))
-    serving = Service()  # type: ignore[abstract] # what it lacks is UNIMPLEMENTED
+    serving = Service()  # type: ignore[abstract] # missing methods answer UNIMPLEMENTED
     credit_pb2_grpc.add_CreditsServicer_to_server(serving, server)
     serving.address = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
@@ -99,7 +99,7 @@ def test_every_call_carries_the_token_and_a_deadline(service: Service, router: M
     assert service.metadata["x-mine"] == "kept"
 
 
-def test_unavailable_is_tried_again_with_the_same_request_id(service: Service, router: MegaRouter) -> None:
+def test_unavailable_is_retried_with_the_same_request_id(service: Service, router: MegaRouter) -> None:
     service.failures = [UNAVAILABLE, UNAVAILABLE]
     request = TopUpCreditRequest(parent="organizations/acme")
     router.credits.TopUpCredit(request)
@@ -109,12 +109,12 @@ def test_unavailable_is_tried_again_with_the_same_request_id(service: Service, r
     assert request.request_id == ""
 
 
-def test_a_request_id_of_the_caller_is_kept(service: Service, router: MegaRouter) -> None:
+def test_a_request_id_from_the_caller_is_kept(service: Service, router: MegaRouter) -> None:
     router.credits.TopUpCredit(TopUpCreditRequest(request_id="mine"))
     assert service.requests[0].request_id == "mine"
 
 
-def test_attempts_are_bounded(service: Service, router: MegaRouter) -> None:
+def test_the_number_of_attempts_is_bounded(service: Service, router: MegaRouter) -> None:
     service.failures = [UNAVAILABLE] * 100
     with pytest.raises(MegaRouterError) as failed:
         router.credits.TopUpCredit(TopUpCreditRequest())
@@ -125,14 +125,14 @@ def test_attempts_are_bounded(service: Service, router: MegaRouter) -> None:
 @pytest.mark.parametrize(
     "code", [grpc.StatusCode.INTERNAL, grpc.StatusCode.ABORTED, grpc.StatusCode.RESOURCE_EXHAUSTED]
 )
-def test_nothing_else_is_tried_again(service: Service, router: MegaRouter, code: grpc.StatusCode) -> None:
+def test_no_other_error_is_retried(service: Service, router: MegaRouter, code: grpc.StatusCode) -> None:
     service.failures = [status(code)]
     with pytest.raises(MegaRouterError):
         router.credits.TopUpCredit(TopUpCreditRequest())
     assert len(service.requests) == 1
 
 
-def test_an_error_says_what_the_service_said(service: Service, router: MegaRouter) -> None:
+def test_an_error_has_the_details_that_the_service_sent(service: Service, router: MegaRouter) -> None:
     service.failures = [
         status(
             grpc.StatusCode.INVALID_ARGUMENT,
@@ -156,14 +156,14 @@ def test_an_error_says_what_the_service_said(service: Service, router: MegaRoute
     assert str(error) == "INVALID_ARGUMENT (FIELD_INVALID): no"
 
 
-def test_pages_end_with_the_empty_token(router: MegaRouter) -> None:
+def test_pages_end_at_an_empty_token(router: MegaRouter) -> None:
     request = ListCreditTransactionsRequest(page_size=2)
     listed = [len(page.credit_transactions) for page in pages(router.credits.ListCreditTransactions, request)]
     assert listed == [2, 2, 1]
     assert request.page_token == ""
 
 
-def test_a_list_without_an_end_is_an_error(router: MegaRouter) -> None:
+def test_a_repeated_page_token_is_an_error(router: MegaRouter) -> None:
     def same(_: ListCreditTransactionsRequest) -> ListCreditTransactionsResponse:
         return ListCreditTransactionsResponse(next_page_token="same")
 
@@ -171,7 +171,7 @@ def test_a_list_without_an_end_is_an_error(router: MegaRouter) -> None:
         list(pages(same, ListCreditTransactionsRequest()))
 
 
-async def test_the_client_for_asyncio_does_the_same(service: Service) -> None:
+async def test_the_asyncio_client_retries_and_pages_alike(service: Service) -> None:
     service.failures = [UNAVAILABLE, status(grpc.StatusCode.ABORTED)]
     async with AsyncMegaRouter(service.address, "secret", policy=POLICY) as router:
         with pytest.raises(MegaRouterError) as failed:
@@ -204,11 +204,11 @@ def test_a_pause_grows_is_bounded_and_never_outlasts_the_deadline() -> None:
         ("http://[::1]:10001", ("[::1]:10001", False)),
     ],
 )
-def test_an_address_says_whether_it_is_encrypted(address: str, target: tuple[str, bool]) -> None:
+def test_the_scheme_of_an_address_decides_on_encryption(address: str, target: tuple[str, bool]) -> None:
     assert target_of(address) == target
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:10001", "ftp://a", "https://", "https://a/v1", "https://user@a"])
-def test_what_is_no_address_is_refused(address: str) -> None:
+def test_a_malformed_address_is_refused(address: str) -> None:
     with pytest.raises(ValueError, match="https://host:port"):
         target_of(address)

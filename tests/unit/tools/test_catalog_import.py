@@ -1,4 +1,4 @@
-"""The shipped catalogue against the price data it was made from, read through that package's own calculation."""
+"""Compares the shipped catalog with the price package it is generated from, using that package's own calculation."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -24,7 +24,7 @@ def by_name(model: dict[str, Any]) -> str:
 
 
 def cost_nano_credits(model: dict[str, Any], usage: Usage) -> int:
-    """What the price package charges, at the dearest hour of the day."""
+    """Returns the price package's charge at the most expensive hour of the day, in nano-credits."""
     provider = GENAI_PROVIDER.get(model["provider"], model["provider"])
     costs = [
         calc_price(
@@ -52,8 +52,8 @@ def usage_of(category: str, tokens: int) -> Usage:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=by_name)
-def test_prices_are_those_of_the_price_package(model: dict[str, Any]) -> None:
-    """Measured with few tokens, so that no long-context price applies."""
+def test_prices_equal_those_of_the_price_package(model: dict[str, Any]) -> None:
+    """Uses few tokens, so that no long-context price applies."""
     prices = model["prices_nano_credits_per_million_tokens"]
     for category, price in prices.items():
         if model["max_output_tokens"] or category != "output":
@@ -61,7 +61,7 @@ def test_prices_are_those_of_the_price_package(model: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("model", [model for model in MODELS if "long_context" in model], ids=by_name)
-def test_long_context_prices_begin_above_the_stated_size(model: dict[str, Any]) -> None:
+def test_long_context_prices_start_above_the_stated_size(model: dict[str, Any]) -> None:
     threshold = model["long_context"]["above_input_tokens"]
     base = model["prices_nano_credits_per_million_tokens"]
     long_context = model["long_context"]["prices_nano_credits_per_million_tokens"]
@@ -80,7 +80,7 @@ def test_no_long_context_price_is_missing(model: dict[str, Any]) -> None:
     assert cost_nano_credits(model, usage_of("input", tokens)) * MILLION == base["input"] * tokens
 
 
-def test_a_cache_price_the_package_knows_is_never_left_out() -> None:
+def test_no_cache_price_of_the_package_is_missing() -> None:
     keys = {
         "cache_read": "cache_read_mtok",
         "cache_write_5m": "cache_write_mtok",
@@ -115,5 +115,5 @@ def test_limits_are_consistent() -> None:
         assert datetime.combine(model["effective_date"], datetime.min.time(), UTC) <= PRICES_OF
 
 
-def test_the_file_is_what_the_generator_writes() -> None:
+def test_the_committed_file_is_current() -> None:
     assert Path(CATALOG).read_text() == render_catalog()

@@ -1,4 +1,4 @@
-"""The committed contract of Envoy's module is what the generator writes."""
+"""The committed contract of Envoy's module equals the generator's output."""
 
 import subprocess
 
@@ -12,7 +12,7 @@ def test_the_committed_file_is_current() -> None:
     assert CONTRACT_FILE.read_text(encoding="utf-8") == zig_contract(), "run python -m tools.module_contract"
 
 
-def test_the_generated_text_is_formatted_as_zig_formats_it() -> None:
+def test_the_generated_text_has_zigs_format() -> None:
     command = [str(find_compiler()), "fmt", "--stdin"]
     formatted = subprocess.run(command, input=zig_contract(), capture_output=True, text=True, check=True).stdout
     assert formatted == zig_contract()

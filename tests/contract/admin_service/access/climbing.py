@@ -1,4 +1,4 @@
-"""What attempts to climb reach for, and everything they must leave as it was."""
+"""The targets of privilege escalation attempts, and a snapshot of the data that the attempts must not change."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ TABLES: Final = (
 
 
 async def world(owner: asyncpg.Connection) -> dict[str, list[str]]:
-    """Everything that an admin can change, row by row."""
+    """Returns every row that an admin can change."""
     return {
         table: [row[0] for row in await owner.fetch(f"SELECT t::text FROM {table} t ORDER BY 1")]  # noqa: S608
         for table in TABLES

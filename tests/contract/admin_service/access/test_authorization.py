@@ -1,4 +1,4 @@
-"""Who gets in, and what everybody else is told."""
+"""Authentication and authorization: which calls are allowed, and which error the others get."""
 
 import asyncpg
 import grpc
@@ -49,7 +49,7 @@ async def test_each_role_reads_the_keys_of_its_subtree(client: Client) -> None:
     ("method", "request_type"),
     [("DisableApiKey", api_key_pb2.DisableApiKeyRequest), ("EnableApiKey", api_key_pb2.EnableApiKeyRequest)],
 )
-async def test_each_role_switches_the_keys_of_lower_roles_in_its_subtree(
+async def test_each_role_disables_the_keys_of_lower_roles_in_its_subtree(
     client: Client, method: str, request_type: type
 ) -> None:
     requests = {whose: request_type(name=f"organizations/acme/apiKeys/key-{whose}") for whose in MEMBERS}
@@ -59,7 +59,7 @@ async def test_each_role_switches_the_keys_of_lower_roles_in_its_subtree(
     assert changed == CHANGEABLE
 
 
-async def test_a_list_shows_what_may_be_read(client: Client) -> None:
+async def test_a_list_shows_only_readable_resources(client: Client) -> None:
     shown = {}
     for who in READABLE:
         answer = await client.call("ListApiKeys", api_key_pb2.ListApiKeysRequest(parent="organizations/acme"), who)
@@ -67,7 +67,7 @@ async def test_a_list_shows_what_may_be_read(client: Client) -> None:
     assert shown == READABLE
 
 
-async def test_credit_is_for_super_and_level_1_admins(client: Client) -> None:
+async def test_only_super_and_level_1_admins_access_credit(client: Client) -> None:
     read = credit_pb2.GetCreditBalanceRequest(name="organizations/acme/creditBalance")
     top_up = credit_pb2.TopUpCreditRequest(
         parent="organizations/acme", amount_nano_credits=1, request_id="f47ac10b-58cc-4372-a567-0e02b2c3d479"
@@ -82,18 +82,18 @@ async def test_credit_is_for_super_and_level_1_admins(client: Client) -> None:
 async def test_forbidden_and_absent_look_the_same(client: Client, who: str, method: str) -> None:
     request_type = getattr(api_key_pb2, f"{method}Request")
     forbidden = await client.failure(method, request_type(name="organizations/acme/apiKeys/key-sales"), who)
-    absent = await client.failure(method, request_type(name="organizations/acme/apiKeys/key-nobody"), who)
+    absent = await client.failure(method, request_type(name="organizations/acme/apiKeys/key-unknown"), who)
     nowhere = await client.failure(method, request_type(name="organizations/nowhere/apiKeys/key-sales"), who)
     assert forbidden.code is grpc.StatusCode.PERMISSION_DENIED
     assert forbidden.reason == "PERMISSION_DENIED"
-    for other, name in ((absent, "acme/apiKeys/key-nobody"), (nowhere, "nowhere/apiKeys/key-sales")):
+    for other, name in ((absent, "acme/apiKeys/key-unknown"), (nowhere, "nowhere/apiKeys/key-sales")):
         assert other.code is forbidden.code
         assert other.message == forbidden.message.replace("acme/apiKeys/key-sales", name)
         assert other.metadata.keys() == forbidden.metadata.keys()
 
 
 @pytest.mark.parametrize("who", ["super", "stranger"])
-async def test_nobody_sees_another_organization(client: Client, who: str) -> None:
+async def test_another_organization_is_never_visible(client: Client, who: str) -> None:
     elsewhere = "other" if who == "super" else "acme"
     for method, request in (
         ("ListApiKeys", api_key_pb2.ListApiKeysRequest(parent=f"organizations/{elsewhere}")),
@@ -109,14 +109,14 @@ NO_CREDENTIALS: tuple[list[tuple[str, str]], ...] = (
     [("authorization", f"Basic {token_of('super')}")],
     [("authorization", "Bearer ")],
     [("authorization", "Bearer nonsense")],
-    [("authorization", f"Bearer {token_of('nobody')}")],
+    [("authorization", f"Bearer {token_of('unknown')}")],
     [("authorization", f"Bearer {token_of('super')}x")],
     [*bearer("super"), *bearer("super")],
     [("x-api-key", token_of("super"))],
 )
 
 
-async def test_without_one_valid_token_nobody_gets_in(client: Client) -> None:
+async def test_a_call_without_exactly_one_valid_token_is_refused(client: Client) -> None:
     for metadata in NO_CREDENTIALS:
         failure = await client.failure("GetApiKey", get_key("super"), metadata=metadata)
         assert (failure.code, failure.reason) == (grpc.StatusCode.UNAUTHENTICATED, "ACCESS_TOKEN_INVALID"), metadata
@@ -130,7 +130,7 @@ async def test_without_one_valid_token_nobody_gets_in(client: Client) -> None:
         "DELETE FROM access_tokens",
     ],
 )
-async def test_a_token_that_ends_counts_no_more_with_the_next_call(
+async def test_the_first_call_after_a_token_ends_is_refused(
     client: Client, owner: asyncpg.Connection, change: str
 ) -> None:
     await client.call("GetApiKey", get_key("super"))
@@ -148,7 +148,7 @@ async def test_a_token_that_ends_counts_no_more_with_the_next_call(
         "UPDATE organizations SET state = 'DELETED' WHERE organization_id = 'acme'",
     ],
 )
-async def test_an_admin_who_is_one_no_more_is_refused_with_the_next_call(
+async def test_the_first_call_after_an_admin_loses_the_role_is_refused(
     client: Client, owner: asyncpg.Connection, change: str
 ) -> None:
     await client.call("GetApiKey", get_key("sales"))
@@ -157,9 +157,7 @@ async def test_an_admin_who_is_one_no_more_is_refused_with_the_next_call(
     assert failure.code is grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_a_user_acts_in_each_organization_by_the_role_held_there(
-    client: Client, owner: asyncpg.Connection
-) -> None:
+async def test_a_user_has_a_separate_role_in_each_organization(client: Client, owner: asyncpg.Connection) -> None:
     await owner.execute(
         "INSERT INTO members (organization_id, member_id, user_id, role) VALUES ('other', 'guest', 'super', 'MEMBER')"
     )
@@ -168,20 +166,20 @@ async def test_a_user_acts_in_each_organization_by_the_role_held_there(
     assert failure.code is grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_who_may_not_learns_nothing_of_the_request_being_wrong(client: Client) -> None:
+async def test_permission_is_checked_before_the_request_is_validated(client: Client) -> None:
     bad = credit_pb2.TopUpCreditRequest(parent="organizations/acme", amount_nano_credits=-1)
     assert (await client.failure("TopUpCredit", bad, "member")).code is grpc.StatusCode.PERMISSION_DENIED
     assert (await client.failure("TopUpCredit", bad, metadata=[])).code is grpc.StatusCode.UNAUTHENTICATED
     assert (await client.failure("TopUpCredit", bad, "super")).code is grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_a_second_token_of_a_user_works_beside_the_first(client: Client, owner: asyncpg.Connection) -> None:
+async def test_several_tokens_of_a_user_work(client: Client, owner: asyncpg.Connection) -> None:
     await owner.execute("UPDATE access_tokens SET user_id = 'super' WHERE user_id = 'sales'")
     await client.call("GetApiKey", get_key("below"), "sales")
     await client.call("GetApiKey", get_key("below"), "super")
 
 
-async def test_without_its_database_the_service_is_unavailable_and_not_ready(
+async def test_the_service_is_unavailable_and_not_ready_without_its_database(
     settings: AdminSettings, people: None
 ) -> None:
     async with CuttableProxy(settings.database_url.get_secret_value()) as proxy:

@@ -1,7 +1,7 @@
-"""Attempts to climb: to a role, a place, a key, a limit or an organization beyond one's own. All fail and change nothing.
+"""Privilege escalation: callers try to gain a role, group, key, limit or organization. Every attempt fails and changes nothing.
 
-What a role may do is the permission matrix; here callers use what they rightly hold to reach for more. `stranger` is the one to
-watch: a Super Admin of `other`, and a plain member of `acme`.
+The permission matrix covers what a role may do. Here, callers use legitimate permissions to try to gain more. `stranger` is the
+most dangerous caller: a Super Admin of `other`, and a plain member of `acme`.
 """
 
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ METHODS: Final = [method for service in admin_services() for method in declared_
 
 @pytest.fixture(autouse=True)
 async def more_people(owner: asyncpg.Connection, people: None) -> None:
-    """What the attempts reach for: groups, a key and an invite in both organizations, and somebody in both."""
+    """Adds the targets of the attempts: groups, a key and an invite in both organizations, and members of both."""
     await owner.execute(
         "INSERT INTO groups (organization_id, group_id, path, display_name) VALUES ('other', 'abroad', '{abroad}', 'a')"
     )
@@ -110,7 +110,7 @@ def renamed_key(ident: str) -> tuple[str, Message]:
 
 
 def batch(method: str, *members: str, **fields: str) -> tuple[str, Message]:
-    """By who is a Super Admin of the parent, on what is in another organization."""
+    """Batch calls by the Super Admin of the parent, on resources of another organization."""
     module: Any = api_key_pb2 if method == "BatchDisableApiKeys" else member_pb2
     return method, getattr(module, f"{method}Request")(parent=OTHER, names=members, **fields)
 
@@ -118,45 +118,51 @@ def batch(method: str, *members: str, **fields: str) -> tuple[str, Message]:
 ENG, PLATFORM, SALES = (name_of("groups", group) for group in ("eng", "platform", "sales"))
 ABROAD = name_of("groups", "abroad", OTHER)
 ATTEMPTS: Final[dict[str, tuple[str, tuple[str, Message]]]] = {
-    # To a role.
-    "a member makes oneself Super Admin": ("member", role("member", SUPER_ADMIN)),
-    "a sub-admin makes oneself L1 admin": ("sub", role("sub", L1_ADMIN, ENG)),
-    "a sub-admin makes oneself L1 admin where one stands": ("sub", role("sub", L1_ADMIN)),
-    "an L1 admin makes oneself Super Admin of no group": ("l1", role("l1", SUPER_ADMIN, "")),
-    "a Super Admin of elsewhere makes oneself one here": ("stranger", role("visitor", SUPER_ADMIN)),
-    "a sub-admin invites oneself as L1 admin": ("sub", invite(L1_ADMIN, ENG, email="sub@example.org")),
-    "an L1 admin invites oneself as Super Admin": ("l1", invite(SUPER_ADMIN, email="l1@example.org")),
-    "a Super Admin of elsewhere invites into a group here": ("stranger", invite(MEMBER, SALES, OTHER)),
-    # To a place.
-    "a member moves oneself up": ("member", place("member", ENG)),
-    "a sub-admin moves oneself up": ("sub", place("sub", ENG)),
-    "an L1 admin moves oneself above all groups": ("l1", place("l1", "")),
-    "an L1 admin takes in somebody of another branch": ("l1", place("sales", ENG)),
-    "a Super Admin moves somebody into a group of elsewhere": ("super", place("member", ABROAD)),
-    "an L1 admin moves the own group below another": ("l1", move_group("eng", SALES)),
-    "a sub-admin moves the own group to level 1": ("sub", move_group("platform", "")),
-    "an L1 admin takes in a group of another branch": ("l1", move_group("sales", ENG)),
-    "a Super Admin moves a group below one of elsewhere": ("super", move_group("sales", ABROAD)),
-    "a Super Admin of elsewhere moves a group from here": ("stranger", move_group("sales", ABROAD)),
-    # To a key.
-    "a sub-admin makes a key for the L1 admin": ("sub", key(name_of("members", "l1"))),
-    "a Super Admin of elsewhere makes a key for a member here": ("stranger", key(name_of("members", "member"), OTHER)),
-    "one makes a key for oneself of another organization": ("stranger", key(name_of("members", "visitor"), OTHER)),
+    # Gain a role.
+    "a member makes themselves Super Admin": ("member", role("member", SUPER_ADMIN)),
+    "a sub-admin makes themselves L1 admin": ("sub", role("sub", L1_ADMIN, ENG)),
+    "a sub-admin makes themselves L1 admin of their current group": ("sub", role("sub", L1_ADMIN)),
+    "an L1 admin makes themselves Super Admin without a group": ("l1", role("l1", SUPER_ADMIN, "")),
+    "a Super Admin of another organization makes themselves one here": ("stranger", role("visitor", SUPER_ADMIN)),
+    "a sub-admin invites themselves as L1 admin": ("sub", invite(L1_ADMIN, ENG, email="sub@example.org")),
+    "an L1 admin invites themselves as Super Admin": ("l1", invite(SUPER_ADMIN, email="l1@example.org")),
+    "a Super Admin of another organization invites into a group here": ("stranger", invite(MEMBER, SALES, OTHER)),
+    # Gain a place in the tree.
+    "a member moves themselves up": ("member", place("member", ENG)),
+    "a sub-admin moves themselves up": ("sub", place("sub", ENG)),
+    "an L1 admin moves themselves above all groups": ("l1", place("l1", "")),
+    "an L1 admin moves a member of another branch into theirs": ("l1", place("sales", ENG)),
+    "a Super Admin moves a member into a group of another organization": ("super", place("member", ABROAD)),
+    "an L1 admin moves their own group below another": ("l1", move_group("eng", SALES)),
+    "a sub-admin moves their own group to level 1": ("sub", move_group("platform", "")),
+    "an L1 admin moves a group of another branch into theirs": ("l1", move_group("sales", ENG)),
+    "a Super Admin moves a group below one of another organization": ("super", move_group("sales", ABROAD)),
+    "a Super Admin of another organization moves a group from here": ("stranger", move_group("sales", ABROAD)),
+    # Gain a key.
+    "a sub-admin creates a key for the L1 admin": ("sub", key(name_of("members", "l1"))),
+    "a Super Admin of another organization creates a key for a member here": (
+        "stranger",
+        key(name_of("members", "member"), OTHER),
+    ),
+    "a member creates a key for their membership in another organization": (
+        "stranger",
+        key(name_of("members", "visitor"), OTHER),
+    ),
     **{
         f"{who} tries to {method.lower()} the key of {whose}": (who, on_key(method, f"key-{whose}"))
         for who, whose in (("member", "below"), ("sub", "l1"), ("l1", "super"), ("l1", "sales"), ("stranger", "sales"))
         for method in ("Rotate", "Delete", "Disable", "Enable")
     },
-    "a member lets oneself in by the key of another": ("member", renamed_key("key-below")),
-    # To a limit.
-    "a member raises the own limit": ("member", limit("member-member")),
-    "a member raises the limit of the own group": ("member", limit("group-platform")),
-    "a sub-admin widens the own whitelist": (
+    "a member allows their own address on another member's key": ("member", renamed_key("key-below")),
+    # Gain a limit.
+    "a member raises their own limit": ("member", limit("member-member")),
+    "a member raises the limit of their own group": ("member", limit("group-platform")),
+    "a sub-admin widens their own whitelist": (
         "sub",
         limit("group-platform", model_whitelist=ModelWhitelist(entries=["*"])),
     ),
     "an L1 admin takes more seats": ("l1", limit("organization", seat_limit=1_000)),
-    "a Super Admin of elsewhere raises a limit here": ("stranger", limit("member-visitor")),
+    "a Super Admin of another organization raises a limit here": ("stranger", limit("member-visitor")),
     **{
         f"{who} removes the limit {rail}": (
             who,
@@ -164,20 +170,20 @@ ATTEMPTS: Final[dict[str, tuple[str, tuple[str, Message]]]] = {
         )
         for who, rail in (("member", "member-member"), ("sub", "group-platform"), ("l1", "organization"))
     },
-    # By a name inside a name: a parent where one is Super Admin, and members and keys of an organization where one is not.
+    # Mixed names: a parent of the caller's organization, with members and keys of another one.
     **{
         f"{method} with a foreign name": ("stranger", batch(method, name_of("members", "member")))
         for method in ("BatchSuspendMembers", "BatchResumeMembers", "BatchRemoveMembers")
     },
-    "foreign members into an own group": (
+    "foreign members into the caller's group": (
         "stranger",
         batch("BatchMoveMembers", name_of("members", "member"), group=ABROAD),
     ),
-    "own members into a foreign group": (
+    "the caller's members into a foreign group": (
         "stranger",
         batch("BatchMoveMembers", name_of("members", "worker", OTHER), group=SALES),
     ),
-    "a group below one of elsewhere": (
+    "a group below one of another organization": (
         "stranger",
         ("CreateGroup", group_pb2.CreateGroupRequest(parent=OTHER, group=Group(display_name="g", parent_group=SALES))),
     ),
@@ -194,7 +200,7 @@ ATTEMPTS: Final[dict[str, tuple[str, tuple[str, Message]]]] = {
 
 
 @pytest.mark.parametrize(("who", "attempt"), ATTEMPTS.values(), ids=ATTEMPTS)
-async def test_who_reaches_for_more_is_denied_and_changes_nothing(
+async def test_an_escalation_attempt_is_denied_and_changes_nothing(
     client: Client, owner: asyncpg.Connection, who: str, attempt: tuple[str, Message]
 ) -> None:
     before = await world(owner)
@@ -202,8 +208,8 @@ async def test_who_reaches_for_more_is_denied_and_changes_nothing(
     assert await world(owner) == before
 
 
-async def test_a_link_for_others_does_not_promote_who_made_it(client: Client, owner: asyncpg.Connection) -> None:
-    """An admin accepts the strongest invite that they may make, and one that a Super Admin left lying about."""
+async def test_an_admin_cannot_promote_themselves_by_an_invite(client: Client, owner: asyncpg.Connection) -> None:
+    """The admin accepts the strongest invite that they may create, and one that a Super Admin created."""
     for who, by, body in (("sub", "sub", invite(MEMBER, PLATFORM)), ("sub", "super", invite(SUPER_ADMIN))):
         made = await client.call(*body, by)
         before = await world(owner)
@@ -232,10 +238,10 @@ FORGED: Final[dict[str, tuple[str, type[Message], str, Message]]] = {
 
 
 @pytest.mark.parametrize("method", FORGED)
-async def test_no_mask_reaches_what_only_the_service_sets(
+async def test_no_update_mask_reaches_a_field_that_callers_cannot_set(
     client: Client, owner: asyncpg.Connection, method: str
 ) -> None:
-    """Fields of the service, fields that are fixed, and fields that there are not."""
+    """The masks name output-only fields, immutable fields, and fields that do not exist."""
     who, request_type, field, forged = FORGED[method]
     paths = [descriptor.name for descriptor, _ in forged.ListFields()]
     before = await world(owner)
@@ -268,7 +274,7 @@ def listing(method: str, **fields: Any) -> Any:
 
 
 async def page_tokens(client: Client, owner: asyncpg.Connection) -> dict[str, str]:
-    """A token of each list of acme that has a second page."""
+    """Page tokens of every list of `acme` that has a second page."""
     for member in ("sub", "below"):
         await client.call(*invite(MEMBER, SALES))
         await client.call(*limit(f"member-{member}", budget_nano_credits=1))
@@ -282,7 +288,7 @@ async def page_tokens(client: Client, owner: asyncpg.Connection) -> dict[str, st
     return tokens
 
 
-async def test_a_page_token_opens_neither_another_organization_nor_another_list(
+async def test_a_page_token_is_refused_for_another_organization_or_list(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     tokens = await page_tokens(client, owner)
@@ -295,8 +301,8 @@ async def test_a_page_token_opens_neither_another_organization_nor_another_list(
             assert (failure.code, failure.reason) == (INVALID, "PAGE_TOKEN_INVALID"), (made_for, method, parent)
 
 
-async def test_a_page_token_is_no_credential(client: Client, owner: asyncpg.Connection) -> None:
-    """Of a Super Admin, in the hands of somebody who may not list at all, or sees less."""
+async def test_a_page_token_grants_no_permissions(client: Client, owner: asyncpg.Connection) -> None:
+    """Callers who may list less, or nothing, use a page token of a Super Admin."""
     tokens = await page_tokens(client, owner)
     await owner.execute("UPDATE members SET state = 'REMOVED' WHERE member_id = 'visitor'")
     for method, token in tokens.items():
@@ -308,8 +314,8 @@ async def test_a_page_token_is_no_credential(client: Client, owner: asyncpg.Conn
 
 
 @pytest.mark.parametrize("method", _FILTERED)
-async def test_a_filter_reaches_into_no_other_organization(client: Client, method: str) -> None:
-    """Not even for who could read there: each call is about one organization."""
+async def test_a_filter_cannot_name_another_organization(client: Client, method: str) -> None:
+    """This holds even for a caller who may read there, because each call is about one organization."""
     request = listing(method, parent=ACME, filter=_FILTERED[method])
     for who in ("super", "stranger"):
         assert await client.code(method, request, who) is DENIED
@@ -318,7 +324,7 @@ async def test_a_filter_reaches_into_no_other_organization(client: Client, metho
 
 
 def in_acme(methods: list[Method] = METHODS) -> Iterator[tuple[Method, Message]]:
-    """A request of every RPC on something of acme; other fields are empty."""
+    """Returns a request for every RPC on a resource of `acme`. Other fields are empty."""
     for method in methods:
         for collection in () if method.is_for_users else sorted(method.collections, key=str):
             request: Any = GetMessageClass(method.descriptor.input_type)()
@@ -354,9 +360,9 @@ async def assert_nothing_works(client: Client, owner: asyncpg.Connection, who: s
     ],
     ids=["suspended", "removed", "of another organization", "of one permission", "deleted"],
 )
-async def test_a_token_that_lost_its_ground_works_in_no_call(
+async def test_an_ended_token_or_membership_works_in_no_call(
     client: Client, owner: asyncpg.Connection, statement: str, spared: set[Permission]
 ) -> None:
-    """Every RPC of the organization, with the token of its Super Admin."""
+    """Calls every RPC of the organization with the token of its Super Admin."""
     await owner.execute(statement)
     await assert_nothing_works(client, owner, "super", spared)

@@ -1,4 +1,4 @@
-"""Attempts to be told by a repeated request what one may not know: the answer to another, or an old one."""
+"""Attempts to read a remembered answer through a repeated request: another caller's answer, or an outdated one."""
 
 import uuid
 from typing import Any, Final
@@ -21,10 +21,8 @@ PLATFORM = name_of("groups", "platform")
 pytestmark = pytest.mark.usefixtures("people")
 
 
-async def test_a_request_id_of_somebody_else_answers_nothing_of_theirs(
-    client: Client, owner: asyncpg.Connection
-) -> None:
-    """Seen to fail with answers found by the request id of any user."""
+async def test_another_users_request_id_does_not_return_their_answer(client: Client, owner: asyncpg.Connection) -> None:
+    """Seen to fail when answers are found by request id alone, without the user."""
     request = api_key_pb2.CreateApiKeyRequest(
         parent=ACME, api_key=ApiKey(display_name="k"), request_id=str(uuid.uuid4())
     )
@@ -36,15 +34,17 @@ async def test_a_request_id_of_somebody_else_answers_nothing_of_theirs(
     assert await owner.fetchval("SELECT count(*) FROM api_keys WHERE display_name = 'k'") == 2
 
 
-async def test_who_lost_the_right_gets_the_old_answer_no_more(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_caller_who_lost_the_permission_does_not_get_the_old_answer(
+    client: Client, owner: asyncpg.Connection
+) -> None:
     request = member_pb2.SuspendMemberRequest(name=name_of("members", "below"), request_id=str(uuid.uuid4()))
     await client.call("SuspendMember", request, "sub")
     await owner.execute("UPDATE members SET role = 'MEMBER' WHERE member_id = 'sub'")
     assert await client.code("SuspendMember", request, "sub") is DENIED
 
 
-async def test_one_persons_request_id_is_good_for_one_organization(client: Client, owner: asyncpg.Connection) -> None:
-    """Seen to fail with the request left out of what a remembered answer is compared by: acme's group was told as other's."""
+async def test_a_request_id_applies_to_one_organization(client: Client, owner: asyncpg.Connection) -> None:
+    """Seen to fail when a remembered answer is not compared with the request: a call for `other` returned the group of `acme`."""
     await owner.execute(
         "INSERT INTO members (organization_id, member_id, user_id, role) VALUES ('other', 'super', 'super', 'SUPER_ADMIN')"
     )
@@ -80,12 +80,12 @@ REPLAYED: Final[dict[str, tuple[str, Message]]] = {
 
 
 @pytest.mark.parametrize("method", REPLAYED)
-async def test_an_old_answer_is_not_told_of_what_left_ones_reach(
+async def test_an_old_answer_is_not_repeated_after_its_resources_left_the_callers_reach(
     client: Client, owner: asyncpg.Connection, method: str
 ) -> None:
-    """The names inside a request and its answer, where the caller still holds the right on the parent.
+    """The caller still has the permission on the parent, but not on resources named in the request or its answer.
 
-    Seen to fail with the resources of the old answer not authorized again.
+    Seen to fail when the resources of the old answer are not authorized again.
     """
     table, body = REPLAYED[method]
     request: Any = type(body)()

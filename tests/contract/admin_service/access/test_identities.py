@@ -1,4 +1,4 @@
-"""An identity is linked once, to one user, however many calls bring it at the same moment."""
+"""An identity is linked once, to one user, even if many concurrent calls bring it first."""
 
 import asyncio
 import base64
@@ -26,7 +26,7 @@ async def tokens(settings: AdminSettings) -> AsyncIterator[IdentityTokens]:
 
 
 async def user_of(tokens: IdentityTokens, subject: str, **claims: object) -> str | None:
-    """As Envoy hands a verified token over."""
+    """Passes a verified token to the service as Envoy does."""
     content = json.dumps({"iss": ISSUER, "sub": subject, **claims}).encode()
     payload = base64.urlsafe_b64encode(content).rstrip(b"=").decode()
     metadata = [("x-megarouter-edge-secret", SECRET), ("x-megarouter-identity", payload)]
@@ -34,13 +34,13 @@ async def user_of(tokens: IdentityTokens, subject: str, **claims: object) -> str
     return grant.user if grant else None
 
 
-async def test_fifty_first_calls_at_once_make_one_user(tokens: IdentityTokens, owner: asyncpg.Connection) -> None:
+async def test_fifty_concurrent_first_calls_create_one_user(tokens: IdentityTokens, owner: asyncpg.Connection) -> None:
     users = await asyncio.gather(*(user_of(tokens, "person", name="Ann") for _ in range(50)))
     assert len(set(users)) == 1
     assert await owner.fetchval("SELECT count(*) FROM users") == 1
 
 
-async def test_two_people_with_one_verified_address_are_one_user(
+async def test_two_subjects_with_one_verified_address_are_one_user(
     tokens: IdentityTokens, owner: asyncpg.Connection
 ) -> None:
     claims = {"email": "ann@acme.example", "email_verified": True}
@@ -49,11 +49,11 @@ async def test_two_people_with_one_verified_address_are_one_user(
     assert await owner.fetchval("SELECT count(*) FROM user_identities") == 20
 
 
-async def test_the_same_subject_of_another_issuer_is_another_person(tokens: IdentityTokens) -> None:
+async def test_the_same_subject_of_another_issuer_is_another_user(tokens: IdentityTokens) -> None:
     assert await user_of(tokens, "person") != await user_of(tokens, "person", iss="https://elsewhere.example")
 
 
-async def test_an_address_that_nobody_verified_is_kept_free_for_its_owner(
+async def test_an_unverified_address_stays_free_for_its_owner(
     tokens: IdentityTokens, owner: asyncpg.Connection
 ) -> None:
     squatter = await user_of(tokens, "squatter", email="ann@acme.example")
@@ -62,7 +62,7 @@ async def test_an_address_that_nobody_verified_is_kept_free_for_its_owner(
     assert await owner.fetchval("SELECT email FROM users WHERE user_id = $1", ann) == "ann@acme.example"
 
 
-async def test_a_link_is_not_changed_by_the_service(tokens: IdentityTokens, settings: AdminSettings) -> None:
+async def test_the_service_never_changes_a_link(tokens: IdentityTokens, settings: AdminSettings) -> None:
     await user_of(tokens, "person")
     async with open_pool(settings, ROLE) as pool:
         for statement in ("UPDATE user_identities SET user_id = 'x'", "DELETE FROM user_identities"):

@@ -1,7 +1,7 @@
-"""The permission matrix, cell by cell, on a running service: what it refuses is refused, and looks like what does not exist.
+"""The permission matrix, cell by cell, on a running service. A refused call gets the same error as one on a missing resource.
 
-Refused calls change nothing, so they are made for real. Allowed ones would: they are taken as far as their authorization, on the
-same database.
+Refused calls change nothing, so the tests make them. Allowed calls would change data, so the tests only authorize them, on the same
+database.
 """
 
 from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ ROWS = list(rows(admin_services()))
 
 @pytest.fixture
 async def world(owner: asyncpg.Connection) -> None:
-    """The organization of the matrix with everybody and everything in it, and another organization."""
+    """Creates the organization of the matrix with all its members and resources, and another organization."""
     await add_organization(owner, ORGANIZATION)
     for path in GROUP_PATHS:
         await owner.execute(
@@ -93,7 +93,7 @@ def cells(*, allowed: bool) -> list[tuple[Row, Role, Relation]]:
 
 
 async def refusal(channel: grpc.aio.Channel, row: Row, role: Role, name: str) -> str:
-    """The text with which a call is refused."""
+    """Returns the error message of a refused call."""
     call = channel.unary_unary(
         f"/{row.method.full_name}",
         request_serializer=lambda message: message.SerializeToString(),
@@ -105,7 +105,7 @@ async def refusal(channel: grpc.aio.Channel, row: Row, role: Role, name: str) ->
     return str(raised.value.details())
 
 
-async def test_every_refused_cell_is_refused_and_looks_like_what_does_not_exist(channel: grpc.aio.Channel) -> None:
+async def test_a_refused_cell_gets_the_error_of_a_missing_resource(channel: grpc.aio.Channel) -> None:
     refused = cells(allowed=False)
     assert len(refused) > len(ROWS)
     for row, role, relation in refused:
@@ -116,7 +116,7 @@ async def test_every_refused_cell_is_refused_and_looks_like_what_does_not_exist(
         assert text == absent.replace("organizations/nowhere/apiKeys/nothing", place.name)
 
 
-async def test_every_allowed_cell_passes_the_authorization(owner: asyncpg.Connection, world: None) -> None:
+async def test_an_allowed_cell_passes_authorization(owner: asyncpg.Connection, world: None) -> None:
     await act_for(owner, [ORGANIZATION])
     for row, role, relation in cells(allowed=True):
         place = place_at(row.subject, role, relation)
@@ -127,7 +127,7 @@ async def test_every_allowed_cell_passes_the_authorization(owner: asyncpg.Connec
         assert caller.target == place.target or row.subject == WITHIN_ORGANIZATION
 
 
-async def test_nobody_acts_for_another_user(channel: grpc.aio.Channel) -> None:
+async def test_a_user_cannot_act_for_another_user(channel: grpc.aio.Channel) -> None:
     for row in (row for row in ROWS if row.subject == CALLER_ITSELF and row.method.resource_field):
         await refusal(channel, row, Role.SUPER_ADMIN, "users/stranger/accessTokens/stranger")
         await refusal(channel, row, Role.SUPER_ADMIN, "users/stranger")
@@ -138,8 +138,8 @@ async def test_every_service_of_the_protos_is_served(settings: AdminSettings, wo
         assert sorted(service.service_names) == sorted(one.full_name for one in admin_services())
 
 
-def test_the_matrix_has_no_hole() -> None:
-    """Every RPC, every role; a role with no possible place could not be tested."""
+def test_the_matrix_covers_every_rpc_and_role() -> None:
+    """Every role must have a possible place for every RPC, or it could not be tested."""
     for row in ROWS:
         assert set(row.allowed) == set(row.possible) == set(EVERY_ROLE)
         assert all(row.possible.values())
@@ -147,7 +147,7 @@ def test_the_matrix_has_no_hole() -> None:
         assert not any(Relation.FOREIGN in row.allowed[role] for role in EVERY_ROLE)
 
 
-def test_a_super_admin_is_refused_nothing_in_the_organization() -> None:
+def test_a_super_admin_may_do_everything_in_the_organization() -> None:
     for row in ROWS:
         place_names = row.possible[Role.SUPER_ADMIN] - {Relation.FOREIGN}
         assert row.allowed[Role.SUPER_ADMIN] == place_names

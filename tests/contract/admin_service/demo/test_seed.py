@@ -1,4 +1,4 @@
-"""The demo organization in a real database: complete, and seeded as often as one likes."""
+"""The demo organization in a real database: it is complete, and seeding is idempotent."""
 
 import datetime as dt
 import itertools
@@ -28,7 +28,7 @@ def secrets(tmp_path: Path) -> DemoSecrets:
 
 @pytest.fixture
 async def admin(database_url: str) -> asyncpg.Connection:
-    """A connection with the rights of admin_service alone."""
+    """A connection with the privileges of admin_service only."""
     return await asyncpg.connect(login_url(database_url, "megarouter_admin"))
 
 
@@ -43,7 +43,7 @@ async def contents(owner: asyncpg.Connection) -> dict[str, list[str]]:
     }
 
 
-async def test_everything_is_there_and_paid_for(
+async def test_the_seed_is_complete_and_has_credit(
     owner: asyncpg.Connection, admin: asyncpg.Connection, secrets: DemoSecrets
 ) -> None:
     await seed(admin, secrets)
@@ -68,7 +68,7 @@ async def test_a_second_seeding_changes_nothing(
     assert await contents(owner) == before
 
 
-async def test_what_was_changed_by_hand_stays_changed(
+async def test_seeding_again_keeps_manual_changes(
     owner: asyncpg.Connection, admin: asyncpg.Connection, secrets: DemoSecrets
 ) -> None:
     await seed(admin, secrets)
@@ -79,7 +79,7 @@ async def test_what_was_changed_by_hand_stays_changed(
     assert await contents(owner) == before
 
 
-async def test_with_new_secrets_the_new_ones_work(
+async def test_seeding_with_new_secrets_replaces_the_old_ones(
     owner: asyncpg.Connection, admin: asyncpg.Connection, secrets: DemoSecrets, tmp_path: Path
 ) -> None:
     await seed(admin, secrets)
@@ -91,7 +91,7 @@ async def test_with_new_secrets_the_new_ones_work(
     assert await owner.fetchval("SELECT count(*) FROM access_tokens") == 1
 
 
-async def test_a_seeding_that_fails_leaves_nothing(
+async def test_a_failed_seeding_changes_nothing(
     owner: asyncpg.Connection, admin: asyncpg.Connection, secrets: DemoSecrets
 ) -> None:
     await owner.execute("INSERT INTO users VALUES ('someone-else', 'mia@acme.example', 'Mia')")

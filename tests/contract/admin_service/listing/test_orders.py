@@ -1,4 +1,4 @@
-"""`order_by` of every list that has it: each field both ways, ties included, and nothing else."""
+"""`order_by` of every list that supports it: each field in both directions, with ties. Other fields are refused."""
 
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ ORDERED: Final = {
 
 @pytest.fixture(autouse=True)
 async def rows(owner: asyncpg.Connection, people: None) -> None:
-    """At least three of everything, and of tokens three made at one moment."""
+    """Adds at least three of every resource, and three tokens with the same creation time."""
     await owner.execute(
         "INSERT INTO invites (organization_id, invite_id, inviter_member_id, role, secret_hash, expire_time)"
         " SELECT 'acme', 'invite-' || n, 'super', 'MEMBER', sha256(n::text::bytea), now() + interval '1 day'"
@@ -39,7 +39,7 @@ async def rows(owner: asyncpg.Connection, people: None) -> None:
 
 
 async def names(client: Client, method: Method, order_by: str, page_size: int) -> list[str]:
-    """Of all pages."""
+    """Returns the names on all pages."""
     found: list[str] = []
     page_token = ""
     while True:
@@ -57,20 +57,20 @@ def request(method: Method, **fields: Any) -> Any:
     parent = "users/me" if method.is_for_users else ACME
     made = GetMessageClass(method.descriptor.input_type)(**fields)
     if "parent" in method.descriptor.input_type.fields_by_name:
-        made.parent = parent  # type: ignore[attr-defined] # asked for in the line before
+        made.parent = parent  # type: ignore[attr-defined] # the previous line checks for it
     return made
 
 
 @pytest.mark.parametrize("name", ORDERED)
 async def test_an_unknown_order_is_refused(client: Client, name: str) -> None:
-    for wrong in ("colour", "name; DROP TABLE users", "name sideways", "name,name", "x" * 201):
+    for wrong in ("color", "name; DROP TABLE users", "name sideways", "name,name", "x" * 201):
         failure = await client.failure(name, request(ORDERED[name], order_by=wrong))
         assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ("order_by",))
 
 
 @pytest.mark.parametrize("name", ORDERED)
-async def test_an_order_turned_round_is_the_same_backwards_on_pages_of_any_size(client: Client, name: str) -> None:
-    """Seen to fail with the last key of an order not turned round."""
+async def test_a_descending_order_is_the_exact_reverse_for_any_page_size(client: Client, name: str) -> None:
+    """Seen to fail when the last key of an order is not reversed."""
     method = ORDERED[name]
     for field in ("name", "create_time") if name == "ListAccessTokens" else ("name",):
         upwards = await names(client, method, field, 1000)
@@ -81,7 +81,7 @@ async def test_an_order_turned_round_is_the_same_backwards_on_pages_of_any_size(
 
 
 @pytest.mark.parametrize("name", ORDERED)
-async def test_a_page_token_is_good_for_its_order_alone(client: Client, name: str) -> None:
+async def test_a_page_token_is_refused_for_another_order(client: Client, name: str) -> None:
     method = ORDERED[name]
     first = await client.call(name, request(method, order_by="name", page_size=1))
     turned = request(method, order_by="name desc", page_size=1, page_token=first.next_page_token)

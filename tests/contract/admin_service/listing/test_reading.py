@@ -1,4 +1,4 @@
-"""Lists on real PostgreSQL: what a page costs, wherever it is, and what changes between pages do to it."""
+"""Lists on real PostgreSQL: the cost of a page at any position, and the effect of changes between pages."""
 
 import json
 from collections.abc import AsyncIterator
@@ -103,7 +103,7 @@ async def fill(owner: asyncpg.Connection, count: int) -> None:
 
 @pytest.fixture
 async def admin(owner: asyncpg.Connection, database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """As the service is connected, row-level security included."""
+    """A connection with the service's login, subject to row-level security."""
     connection = await asyncpg.connect(login_url(database_url, "megarouter_admin"))
     async with connection.transaction():
         await act_for(connection, ["acme"])
@@ -112,7 +112,7 @@ async def admin(owner: asyncpg.Connection, database_url: str) -> AsyncIterator[a
 
 
 async def cost(connection: asyncpg.Connection, query: ListQuery[str]) -> tuple[int, int]:
-    """Rows looked at, and buffers touched, by one page."""
+    """Returns the rows scanned and the buffers touched by one page."""
     explained = await connection.fetchval(
         f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query.statement}", *query.parameters
     )
@@ -128,7 +128,7 @@ def _scanned(plan: dict[str, Any]) -> int:
     return below + int((plan["Actual Rows"] + removed) * plan["Actual Loops"])
 
 
-async def test_a_page_costs_the_same_wherever_it_is_and_whoever_asks(
+async def test_a_page_costs_the_same_at_every_position_and_for_every_role(
     owner: asyncpg.Connection, admin: asyncpg.Connection
 ) -> None:
     await fill(owner, ROWS)
@@ -139,21 +139,21 @@ async def test_a_page_costs_the_same_wherever_it_is_and_whoever_asks(
             for row in (0, ROWS // 2, ROWS * 4 // 5):
                 asked = request(token=_token_behind(list_of.__name__, row, visible) if row else "")
                 here.append(await cost(admin, list_of(asked, visible)))
-    print(json.dumps(costs, indent=1))  # noqa: T201 - the figures
+    print(json.dumps(costs, indent=1))  # noqa: T201 - prints the figures
     for pages in costs.values():
         assert max(rows for rows, _ in pages) <= 51
         assert max(buffers for _, buffers in pages) <= 70
 
 
 def _token_behind(kind: str, row: int, visible: Visibility) -> str:
-    """The token that a page ending there would have had; keys in use are the second half of all."""
+    """Returns the page token that follows this position. The second half of all keys are in use."""
     from admin_service.listing.reading import _arguments  # noqa: PLC0415
 
     last = f"m-{row:06}" if kind == "members" else f"k-{row + ROWS:06}"
     return TOKENS.encode(last, _arguments(request()))
 
 
-async def test_rows_that_come_and_go_between_pages_neither_repeat_nor_hide_the_others(
+async def test_rows_added_or_removed_between_pages_neither_repeat_nor_hide_others(
     owner: asyncpg.Connection, admin: asyncpg.Connection
 ) -> None:
     await fill(owner, 40)
@@ -192,9 +192,7 @@ async def test_a_token_continues_only_the_list_it_was_made_for(
     assert raised.value.code is grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_a_page_may_have_another_size_than_the_one_before(
-    owner: asyncpg.Connection, admin: asyncpg.Connection
-) -> None:
+async def test_pages_may_have_different_sizes(owner: asyncpg.Connection, admin: asyncpg.Connection) -> None:
     await fill(owner, 3)
     token = (await members(request(1)).read(admin)).next_page_token
     assert (await members(request(9, token)).read(admin)).rows == ["m-000002", "m-000003"]
@@ -202,24 +200,24 @@ async def test_a_page_may_have_another_size_than_the_one_before(
 
 @pytest.mark.parametrize(
     ("text", "field"),
-    [("level = one", "filter"), ("colour = red", "filter"), ("role < 'A'", "filter"), ("(" * 99, "filter")],
+    [("level = one", "filter"), ("color = red", "filter"), ("role < 'A'", "filter"), ("(" * 99, "filter")],
 )
-def test_a_filter_that_is_none_is_refused_and_named(text: str, field: str) -> None:
+def test_an_invalid_filter_is_refused_and_named(text: str, field: str) -> None:
     with pytest.raises(AdminError) as raised:
         members(request(text=text))
     assert [violation.field for violation in raised.value.violations] == [field]
     assert raised.value.violations[0].description.startswith("at character ")
 
 
-@pytest.mark.parametrize("name", ["organizations/other/members/m-000001", "organizations/other/members/nobody"])
-def test_a_filter_that_names_another_organization_is_denied_whether_the_resource_exists_or_not(name: str) -> None:
+@pytest.mark.parametrize("name", ["organizations/other/members/m-000001", "organizations/other/members/unknown"])
+def test_a_filter_on_another_organization_is_denied_even_if_the_resource_is_missing(name: str) -> None:
     with pytest.raises(AdminError) as raised:
         members(request(text=f"name = {name}"))
     assert raised.value.code is grpc.StatusCode.PERMISSION_DENIED
     assert raised.value.message == f"Permission members:read denied on resource '{name}' (or it might not exist)."
 
 
-async def test_paths_follow_members_and_groups_and_only_moves_of_members_are_told(owner: asyncpg.Connection) -> None:
+async def test_a_moved_group_or_member_updates_paths_and_notifies_once(owner: asyncpg.Connection) -> None:
     await fill(owner, 143)
     await owner.execute(
         "INSERT INTO groups (organization_id, group_id, path, display_name) VALUES ('acme', 'top', '{top}', 't')"

@@ -1,4 +1,4 @@
-"""Messages to people, handed to a real mail server."""
+"""Delivers e-mail to a real mail server."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ EVERY_MESSAGE = "SELECT attempts, deliver_time IS NOT NULL, attempt_time > now()
 
 
 class Mailbox:
-    """What a mail server took, and whether it takes anything."""
+    """The messages that a mail server accepted, and whether it accepts any."""
 
     def __init__(self) -> None:
         self.taken: list[Any] = []
@@ -102,8 +102,8 @@ async def test_a_request_for_an_invoice_reaches_the_billing_contact_once(
     assert await state_of(client, invoice) == InvoiceRequest.STATE_DELIVERED
 
 
-@pytest.mark.parametrize("answer", ["451 later", "550 nobody here"])
-async def test_what_the_mail_server_does_not_take_waits_and_is_tried_later(
+@pytest.mark.parametrize("answer", ["451 later", "550 no such mailbox"])
+async def test_a_message_that_the_mail_server_refuses_is_retried_later(
     client: Client, owner: asyncpg.Connection, outbox: Outbox, mailbox: Mailbox, invoice: Any, answer: str
 ) -> None:
     mailbox.answer = answer
@@ -116,7 +116,7 @@ async def test_what_the_mail_server_does_not_take_waits_and_is_tried_later(
     assert await state_of(client, invoice) == InvoiceRequest.STATE_DELIVERED
 
 
-async def test_a_mail_server_that_is_away_costs_an_attempt_and_no_address_in_the_log(
+async def test_an_unreachable_mail_server_costs_an_attempt_and_logs_no_address(
     owner: asyncpg.Connection, pool: asyncpg.Pool, invoice: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     away = MailServer("127.0.0.1", 1, "none")
@@ -127,7 +127,7 @@ async def test_a_mail_server_that_is_away_costs_an_attempt_and_no_address_in_the
     assert CONTACT not in str(record.__dict__)
 
 
-async def test_a_wrong_password_is_a_failed_attempt_and_is_not_shown(
+async def test_a_wrong_password_is_a_failed_attempt_and_is_not_logged(
     pool: asyncpg.Pool, mail_server: MailServer, invoice: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert mail_server.password_file is not None
@@ -137,7 +137,7 @@ async def test_a_wrong_password_is_a_failed_attempt_and_is_not_shown(
     assert "wrong-secret" not in str([record.__dict__ for record in caplog.records])
 
 
-async def test_of_two_replicas_one_delivers(outbox: Outbox, mailbox: Mailbox, invoice: Any) -> None:
+async def test_only_one_of_two_replicas_delivers_a_message(outbox: Outbox, mailbox: Mailbox, invoice: Any) -> None:
     """Seen to fail without the row's lock: the contact got the message twice."""
     mailbox.pause_s = 0.3
     assert sorted(await asyncio.gather(outbox.deliver_due(), outbox.deliver_due())) == [0, 1]

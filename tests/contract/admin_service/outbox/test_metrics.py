@@ -1,4 +1,4 @@
-"""What waits in the outbox is told to operators, as numbers that name nobody."""
+"""Metrics of the outbox report how many messages wait and for how long, without names."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,7 +28,7 @@ AGE = "megarouter.outbox.oldest_age"
 
 
 def figures(reader: InMemoryMetricReader) -> dict[str, float]:
-    """By name; every series must be without labels."""
+    """Returns the values by metric name. Asserts that no series has labels."""
     data = reader.get_metrics_data()
     found = {}
     for resource in data.resource_metrics if data else []:
@@ -46,7 +46,7 @@ async def until(reader: InMemoryMetricReader, condition: Callable[[dict[str, flo
     return found
 
 
-async def test_what_waits_is_counted_until_it_is_delivered(
+async def test_a_waiting_message_is_counted_until_it_is_delivered(
     pool: asyncpg.Pool,  # noqa: F811
     owner: asyncpg.Connection,
     outbox: Outbox,  # noqa: F811
@@ -62,15 +62,15 @@ async def test_what_waits_is_counted_until_it_is_delivered(
         mailbox.answer = "451 later"
         await outbox.deliver_due()
         await asyncio.sleep(0.2)
-        assert figures(reader)[COUNT] == 1, "what is to be tried again still waits"
+        assert figures(reader)[COUNT] == 1, "a message to be retried still waits"
         mailbox.answer = "250 OK"
         await owner.execute("UPDATE outbox_messages SET attempt_time = now()")
         await outbox.deliver_due()
         assert await until(reader, lambda found: found[COUNT] == 0) == {COUNT: 0, AGE: 0}
 
 
-async def test_nothing_is_told_while_it_cannot_be_known(pool: asyncpg.Pool, owner: asyncpg.Connection) -> None:  # noqa: F811
-    """Seen to fail when the last figures stand on: a queue that cannot be read looks empty."""
+async def test_an_unreadable_queue_exports_no_value(pool: asyncpg.Pool, owner: asyncpg.Connection) -> None:  # noqa: F811
+    """Seen to fail when the last values stay: an unreadable queue looked empty."""
     reader = InMemoryMetricReader()
     async with counted(pool, metrics_into("admin_service", [reader]), interval_s=0.05):
         await until(reader, lambda found: found == {COUNT: 0, AGE: 0})
@@ -80,14 +80,14 @@ async def test_nothing_is_told_while_it_cannot_be_known(pool: asyncpg.Pool, owne
         await until(reader, lambda found: COUNT in found)
 
 
-async def test_nobody_asks_when_nobody_collects(pool: asyncpg.Pool, owner: asyncpg.Connection) -> None:  # noqa: F811
+async def test_the_queue_is_not_read_without_a_metrics_exporter(pool: asyncpg.Pool, owner: asyncpg.Connection) -> None:  # noqa: F811
     await owner.execute("DROP FUNCTION messages_waiting()")
     async with counted(pool, NO_METRICS, interval_s=0.01):
         await asyncio.sleep(0.1)
 
 
 @pytest.mark.parametrize("role", ["megarouter_authz", "megarouter_usage"])
-async def test_only_the_admin_service_may_count(client: Client, database_url: str, role: str) -> None:
+async def test_only_admin_service_may_count_messages(client: Client, database_url: str, role: str) -> None:
     connection = await asyncpg.connect(login_url(database_url, role))
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await connection.fetch("SELECT * FROM messages_waiting()")

@@ -1,4 +1,4 @@
-"""A change authorizes its caller once, and again only where the organization was changed before it had the lock."""
+"""A change authorizes its caller once, and again only if the organization changed before the change got the lock."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ _WAITING_FOR_THE_LOCK = (
 
 @pytest.fixture
 def authorizations(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
-    """Every authorization of a change; each is carried out."""
+    """Records every authorization of a change, and executes it."""
     seen: list[Asked] = []
 
     async def noted(connection: Connection, asked: Asked) -> Caller:
@@ -41,7 +41,7 @@ async def test_a_change_authorizes_its_caller_once(client: Client, authorization
     assert len(authorizations) == 1
 
 
-async def test_who_loses_the_right_while_waiting_for_the_lock_changes_nothing(
+async def test_a_caller_who_loses_the_permission_while_waiting_for_the_lock_changes_nothing(
     client: Client, owner: asyncpg.Connection, database_url: str, authorizations: list[Asked]
 ) -> None:
     locking = await asyncpg.connect(database_url)
@@ -58,7 +58,7 @@ async def test_who_loses_the_right_while_waiting_for_the_lock_changes_nothing(
     assert await owner.fetchval("SELECT state FROM api_keys WHERE api_key_id = 'key-member'") == "ACTIVE"
 
 
-async def test_who_waits_for_a_change_that_touches_no_rights_is_authorized_once(
+async def test_waiting_for_a_change_of_no_permissions_needs_no_second_authorization(
     client: Client, owner: asyncpg.Connection, database_url: str, authorizations: list[Asked]
 ) -> None:
     locking = await asyncpg.connect(database_url)
@@ -73,7 +73,7 @@ async def test_who_waits_for_a_change_that_touches_no_rights_is_authorized_once(
     assert len(authorizations) == 1
 
 
-async def test_a_caller_without_the_right_never_takes_the_lock(
+async def test_a_caller_without_permission_never_takes_the_lock(
     client: Client, owner: asyncpg.Connection, database_url: str
 ) -> None:
     locking = await asyncpg.connect(database_url)

@@ -1,4 +1,4 @@
-"""Answers to repeated requests are forgotten when nobody may ask for them any more."""
+"""Remembered answers to requests are deleted after their retention."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ async def remember(owner: asyncpg.Connection, count: int, age: str) -> None:
 
 
 async def left(owner: asyncpg.Connection, expected: int) -> int:
-    """How many answers there are, once they are as many as expected, or when that takes too long."""
+    """Waits until `expected` answers are left or time runs out, and returns the number of answers."""
     for _ in range(100):
         count = int(await owner.fetchval("SELECT count(*) FROM request_replays"))
         if count == expected:
@@ -30,7 +30,7 @@ async def left(owner: asyncpg.Connection, expected: int) -> int:
     return count
 
 
-async def test_the_service_forgets_answers_of_more_than_a_day(
+async def test_the_service_deletes_answers_older_than_a_day(
     settings: AdminSettings, people: None, owner: asyncpg.Connection
 ) -> None:
     await remember(owner, 3, "25 hours")
@@ -47,7 +47,7 @@ async def test_no_statement_deletes_more_than_a_batch(
         assert [await Changes(pool).forget_old_answers(batch=3) for _ in range(3)] == [3, 2, 0]
 
 
-async def test_answers_are_forgotten_again_and_again_a_bounded_number_each_time(
+async def test_answers_are_deleted_periodically_in_bounded_batches(
     settings: AdminSettings, people: None, owner: asyncpg.Connection
 ) -> None:
     await remember(owner, 250, "25 hours")

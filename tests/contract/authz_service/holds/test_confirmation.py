@@ -1,4 +1,4 @@
-"""What is registered is counted by Redis, whatever is lost, rebuilt, settled and asked in whatever order (INV-05, INV-09)."""
+"""Redis counts every hold in the holds table, for any order of losses, rebuilds, settlements and reads (INV-05, INV-09)."""
 
 import random
 import time
@@ -25,7 +25,12 @@ from gateway_core.stores.postgres.hold_store import CounterSnapshot, PoolSnapsho
 from gateway_core.stores.redis.hold_counters import HoldCounters
 from gateway_core.stores.redis.keys import pool_key, throttle_key
 from tests.contract.authz_service.conftest import SIGNING_KEY
-from tests.contract.authz_service.holds.test_rebuilding import dump, expect_redis_counts_the_register, restore, settle
+from tests.contract.authz_service.holds.test_rebuilding import (
+    dump,
+    expect_redis_equals_the_holds_table,
+    restore,
+    settle,
+)
 from tests.support.data.example_hold import HOLD as EXAMPLE
 from tests.support.data.example_hold import with_changes
 from usage_service.counters.ledger_events import LedgerEvents
@@ -37,7 +42,7 @@ KEYS = tuple(Counter(ScopeKind.API_KEY, f"key-{number}", Cycle.NEVER, 0) for num
 
 @dataclass
 class World:
-    """One organization, and everything that may happen to it between two moments that its replicas see."""
+    """One organization, and all events that its replicas may see in any order."""
 
     owner: asyncpg.Connection
     redis: Redis
@@ -57,7 +62,7 @@ class World:
         self.confirmations = Confirmations(self.counters, self, time.monotonic)
 
     async def open_among(self, organization: str, hold_ids: Sequence[str]) -> tuple[int, frozenset[str]]:
-        """The register, with something else happening before its answer is used."""
+        """Reads the holds table. Another event happens before the answer is used."""
         answer = await self.store.open_among(organization, hold_ids)
         if self.dice.random() < 0.5:
             await self.dice.choice(self.between)()
@@ -65,7 +70,7 @@ class World:
 
     @property
     def between(self) -> list[Callable[[], Awaitable[None]]]:
-        """What may happen at any moment, as often as it stands here."""
+        """The possible events. An event that is listed several times is more likely."""
         often = [self.place, self.place, self.land_counter, self.land_counter]
         return [
             *often,
@@ -105,7 +110,7 @@ class World:
         return placement
 
     async def read_for(self, hold: Hold, missing: Missing) -> None:
-        """Reads a snapshot of what a call misses; it is used later."""
+        """Reads a snapshot for the counters that a call misses. A later event uses it."""
         if missing.pool:
             self.pool_seeds.append(await self.store.pool_snapshot("acme"))
         for index in missing.counters if not missing.pool else ():
@@ -147,7 +152,7 @@ class World:
         )
 
     async def register(self) -> None:
-        """Any of the holds on their way arrive."""
+        """Some of the holds on their way to the holds table arrive."""
         self.dice.shuffle(self.placed)
         count = self.dice.randrange(len(self.placed) + 1)
         batch, self.placed = self.placed[:count], self.placed[count:]
@@ -182,12 +187,12 @@ class World:
             await restore(self.redis, self.saved)
 
     async def look_after_rebuildings(self) -> None:
-        """A rebuilding that outlives a whole pool of somebody else's is not tried here: docs/adr/0002 says why."""
+        """Rules out a rebuild that outlives a whole pool of another replica; docs/adr/0002 says why."""
         if self.pool_seeds and await self.redis.exists(pool_key("acme")):
             self.pool_seeds.clear()
 
     async def come_to_rest(self) -> None:
-        """Everything arrives, and every replica that was rebuilding has done so."""
+        """Lets everything arrive and every rebuild finish."""
         for _ in range(20):
             placement = await self.try_place()
             await self.land_everything()
@@ -196,7 +201,7 @@ class World:
             await self.follow()
             if isinstance(placement, Placed) and not self.confirmations.waiting:
                 return
-        pytest.fail(f"Redis and the register do not come together: {self.confirmations.waiting} holds wait")
+        pytest.fail(f"Redis and the holds table still differ: {self.confirmations.waiting} holds wait")
 
 
 @pytest.fixture
@@ -218,25 +223,25 @@ async def world(
 
 
 @pytest.mark.parametrize("world", range(40), indirect=True)
-async def test_in_whatever_order_all_happens_redis_counts_every_registered_hold_once(world: World) -> None:
-    """Placing, registering, confirming, settling, following, losing, going back and rebuilding of several replicas interleave."""
+async def test_redis_counts_every_recorded_hold_once_in_any_order_of_events(world: World) -> None:
+    """Several replicas interleave: they place, record, confirm, settle, follow, lose data, restore old data and rebuild."""
     for _ in range(STEPS):
         await world.dice.choice(world.steps)()
         await world.look_after_rebuildings()
     await world.come_to_rest()
-    await expect_redis_counts_the_register(world.owner, world.redis)
+    await expect_redis_equals_the_holds_table(world.owner, world.redis)
 
 
 async def placed(world: World) -> Hold:
-    """A hold that stands in Redis and is not registered yet."""
+    """A hold that is in Redis but not in the holds table yet."""
     while not isinstance(await world.try_place(), Placed):
         await world.land_everything()
     return world.placed[-1].hold
 
 
 @pytest.mark.also_on_cluster
-async def test_a_hold_registered_after_the_snapshot_that_redis_was_rebuilt_from_is_added(world: World) -> None:
-    """Seen to fail without confirmation: nobody counted the hold until the next comparison of Redis with the register."""
+async def test_a_hold_recorded_after_the_snapshot_of_a_rebuild_is_added(world: World) -> None:
+    """Seen to fail without confirmation: Redis lacked the hold until the next comparison with the holds table."""
     await placed(world)
     await world.lose()
     await world.begin_seeding()
@@ -246,10 +251,10 @@ async def test_a_hold_registered_after_the_snapshot_that_redis_was_rebuilt_from_
     await world.land_everything()
     await world.confirmations.look()
     assert world.confirmations.waiting == 0
-    await expect_redis_counts_the_register(world.owner, world.redis)
+    await expect_redis_equals_the_holds_table(world.owner, world.redis)
 
 
-async def test_without_a_pool_it_is_asked_again_until_there_is_one(world: World) -> None:
+async def test_a_confirmation_is_retried_until_there_is_a_pool(world: World) -> None:
     """Seen to fail when a hold was forgotten as soon as there was no pool."""
     await placed(world)
     await world.lose()
@@ -259,12 +264,12 @@ async def test_without_a_pool_it_is_asked_again_until_there_is_one(world: World)
     await world.land_everything()
     await world.confirmations.look()
     assert world.confirmations.waiting == 0
-    await expect_redis_counts_the_register(world.owner, world.redis)
+    await expect_redis_equals_the_holds_table(world.owner, world.redis)
 
 
 @pytest.mark.also_on_cluster
-async def test_a_pool_that_has_counted_fewer_placements_than_are_registered_is_dropped(world: World) -> None:
-    """Seen to fail with the comparison of placements off."""
+async def test_a_pool_with_fewer_placements_than_the_holds_table_is_dropped(world: World) -> None:
+    """Seen to fail without the comparison of placements."""
     await placed(world)
     await world.register_all()
     await world.save()
@@ -276,15 +281,15 @@ async def test_a_pool_that_has_counted_fewer_placements_than_are_registered_is_d
 
 
 @pytest.mark.also_on_cluster
-async def test_a_pool_that_has_lost_a_hold_placed_on_it_is_dropped_even_if_others_were_placed_since(
+async def test_a_pool_that_lost_a_hold_is_dropped_even_if_later_holds_were_placed(
     world: World,
 ) -> None:
-    """Seen to fail when the hold was added: what else the old pool lacks would stay unknown."""
+    """Seen to fail when the hold is added instead: other losses of the old pool would stay undetected."""
     await placed(world)
     await world.save()
     lost = await placed(world)
     await world.go_back()
-    world.placements = 0  # another replica, that does not know
+    world.placements = 0  # another replica, which has not noticed
     assert (await placed(world)).placement == lost.placement
     await world.register_all()
     await world.confirmations.look()
@@ -292,8 +297,8 @@ async def test_a_pool_that_has_lost_a_hold_placed_on_it_is_dropped_even_if_other
     assert world.confirmations.waiting > 0
 
 
-async def test_a_hold_that_is_settled_by_then_is_not_added(world: World) -> None:
-    """Seen to fail when the register was not asked: the hold stood for ever."""
+async def test_a_hold_that_was_settled_meanwhile_is_not_added(world: World) -> None:
+    """Seen to fail without reading the holds table: the hold stayed in Redis forever."""
     await placed(world)
     await world.lose()
     await world.register_all()
@@ -302,21 +307,21 @@ async def test_a_hold_that_is_settled_by_then_is_not_added(world: World) -> None
     await world.land_everything()
     await world.confirmations.look()
     assert world.confirmations.waiting == 0
-    await expect_redis_counts_the_register(world.owner, world.redis)
+    await expect_redis_equals_the_holds_table(world.owner, world.redis)
 
 
-async def test_a_hold_whose_settlement_redis_has_followed_already_is_not_added(world: World) -> None:
-    """Seen to fail with the comparison of sequences off."""
+async def test_a_hold_whose_settlement_redis_already_followed_is_not_added(world: World) -> None:
+    """Seen to fail without the comparison of sequences."""
     hold = await lost_and_open(world)
     sequence, _ = await world.store.open_among("acme", [hold.hold_id])
     await settle(world.owner, 1)
     await world.follow()
     assert not await world.counters.add(hold, "before", sequence)
-    await expect_redis_counts_the_register(world.owner, world.redis)
+    await expect_redis_equals_the_holds_table(world.owner, world.redis)
 
 
-async def test_a_hold_whose_settlement_a_counter_was_seeded_with_is_not_added(world: World) -> None:
-    """Seen to fail without looking at what the counters were seeded with: the counter would never be released."""
+async def test_a_hold_is_not_added_to_a_counter_seeded_with_its_settlement(world: World) -> None:
+    """Seen to fail without the sequence with which a counter was seeded: the counter would never be released."""
     hold = await lost_and_open(world)
     sequence, _ = await world.store.open_among("acme", [hold.hold_id])
     await settle(world.owner, 1)
@@ -324,11 +329,11 @@ async def test_a_hold_whose_settlement_a_counter_was_seeded_with_is_not_added(wo
     await world.land_everything()
     assert not await world.counters.add(hold, "before", sequence)
     await world.follow()
-    await expect_redis_counts_the_register(world.owner, world.redis)
+    await expect_redis_equals_the_holds_table(world.owner, world.redis)
 
 
 async def test_a_counter_read_before_a_hold_was_added_is_not_seeded(world: World) -> None:
-    """Seen to fail without counting additions: the counter did not know of the hold, and its settlement made it negative."""
+    """Seen to fail without counting additions: the counter lacked the hold, and its settlement made it negative."""
     await placed(world)
     await world.lose()
     await world.begin_seeding()
@@ -339,20 +344,20 @@ async def test_a_counter_read_before_a_hold_was_added_is_not_seeded(world: World
     await world.land_everything()
     await placed(world)
     await world.register_all()
-    await expect_redis_counts_the_register(world.owner, world.redis)
+    await expect_redis_equals_the_holds_table(world.owner, world.redis)
 
 
-async def test_a_hold_is_added_once(world: World) -> None:
-    """Seen to fail without looking whether it is there."""
+async def test_a_hold_is_added_only_once(world: World) -> None:
+    """Seen to fail without checking whether it is there."""
     hold = await lost_and_open(world)
     sequence, _ = await world.store.open_among("acme", [hold.hold_id])
     assert await world.counters.add(hold, "before", sequence)
     assert await world.counters.add(hold, "before", sequence)
-    await expect_redis_counts_the_register(world.owner, world.redis)
+    await expect_redis_equals_the_holds_table(world.owner, world.redis)
 
 
 async def lost_and_open(world: World) -> Hold:
-    """A registered hold that a rebuilt pool lacks."""
+    """A recorded hold that a rebuilt pool lacks."""
     hold = await placed(world)
     await world.lose()
     await world.begin_seeding()
@@ -361,8 +366,8 @@ async def lost_and_open(world: World) -> Hold:
     return hold
 
 
-async def test_an_added_hold_takes_its_place_among_the_calls_at_once(world: World) -> None:
-    """Seen to fail while only the counters were told: a limit of calls at once let one call too many pass."""
+async def test_an_added_hold_counts_against_the_concurrency_limit(world: World) -> None:
+    """Seen to fail when only the counters were updated: a concurrency limit admitted one call too many."""
     throttle = Throttle(ThrottleKind.CALLS, Scope(ScopeKind.MEMBER, "mia"))
     hold = with_changes(EXAMPLE, organization="acme", counters=SHARED, throttles=(throttle,), shadow_refusals=())
     await world.counters.seed_pool("acme", balance=100, sequence=0, generation="new", placements=1, open_holds={})

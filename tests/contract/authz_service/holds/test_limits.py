@@ -1,4 +1,4 @@
-"""The first limit to trigger stops the call, at every scope, and the error names it."""
+"""At every scope, the first limit that triggers stops the call, and the error names it."""
 
 import asyncio
 
@@ -30,7 +30,7 @@ async def test_an_admitted_call_holds_its_estimate_on_the_pool_and_on_every_scop
         assert await redis.hget(counter, "held") == str(7 * CREDIT)
 
 
-async def test_an_admitted_call_reaches_the_register(ask: Ask, owner: asyncpg.Connection) -> None:
+async def test_an_admitted_call_reaches_the_holds_table(ask: Ask, owner: asyncpg.Connection) -> None:
     answer = await ask()
     await asyncio.sleep(0.2)
     row = await owner.fetchrow(
@@ -70,7 +70,7 @@ async def test_exhausted_credit_stops_the_call(owner: asyncpg.Connection, ask: A
     assert (await ask({"model": "model-a", "max_tokens": 2})).allowed
 
 
-async def test_every_refusing_scope_is_named_narrowest_first(owner: asyncpg.Connection, ask: Ask) -> None:
+async def test_the_error_names_the_narrowest_refusing_scope_first(owner: asyncpg.Connection, ask: Ask) -> None:
     for kind, scope_id in (("organization", "acme"), ("member", "mia"), ("group", "g2")):
         await guard(owner, kind, scope_id, budget_nano_credits=0)
     await top_up(owner, 0)
@@ -90,7 +90,7 @@ async def test_a_refused_call_holds_nothing_anywhere(owner: asyncpg.Connection, 
 
 
 @pytest.mark.parametrize(("kind", "scope_id"), SCOPES)
-async def test_a_thousand_concurrent_calls_on_three_replicas_never_pass_a_budget_for_a_hundred(
+async def test_three_replicas_admit_a_hundred_of_a_thousand_concurrent_calls_within_a_budget(
     patient: None, settings: AuthzSettings, service: AuthzService, owner: asyncpg.Connection, kind: str, scope_id: str
 ) -> None:
     await guard(owner, kind, scope_id, budget_nano_credits=100 * CREDIT)
@@ -116,7 +116,9 @@ async def test_amounts_beyond_the_exact_range_of_doubles_are_compared_exactly(
     assert (await ask()).allowed
 
 
-async def test_redis_emptied_between_calls_forgets_no_hold(owner: asyncpg.Connection, ask: Ask, redis: Redis) -> None:
+async def test_no_hold_is_lost_when_redis_is_emptied_between_calls(
+    owner: asyncpg.Connection, ask: Ask, redis: Redis
+) -> None:
     await guard(owner, "member", "mia", budget_nano_credits=5 * CREDIT)
     await asyncio.sleep(0.2)
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Calls that come at the same time are placed and settled by one command, each exactly as if it had come alone."""
+"""One command places and settles concurrent calls, each with the same result as if it were alone."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ from tests.support.data.example_hold import HOLD, with_changes
 
 BALANCE = 2**62
 UNLIMITED = [None] * len(HOLD.claims.counters)
-# Around what a double cannot hold exactly, and around a whole credit.
+# Near the limit of exact integers in a double, and near a whole credit.
 AMOUNTS = st.one_of(st.integers(0, 5), st.integers(10**9 - 2, 10**9 + 2), st.integers(2**53 - 2, 2**53 + 2))
 
 
@@ -62,8 +62,10 @@ async def place_together(counters: HoldCounters, holds: list[Hold], limit: int |
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(amounts=st.lists(AMOUNTS, min_size=1, max_size=70), limit=st.one_of(st.none(), AMOUNTS))
-async def test_each_call_sees_what_those_before_it_took(redis: Redis, amounts: list[int], limit: int | None) -> None:
-    """Seen to fail when the sums of a command are not carried from one call to the next."""
+async def test_each_call_of_a_command_sees_the_holds_before_it(
+    redis: Redis, amounts: list[int], limit: int | None
+) -> None:
+    """Seen to fail when a command does not carry its sums from one call to the next."""
     counters = await seeded(redis)
     holds = [hold(number, amount) for number, amount in enumerate(amounts)]
     answers = await place_together(counters, holds, limit)
@@ -86,7 +88,7 @@ async def test_each_call_sees_what_those_before_it_took(redis: Redis, amounts: l
 async def test_events_of_one_command_add_up_to_the_nano_credit(
     redis: Redis, charges: list[tuple[int, int]], unknown: set[int]
 ) -> None:
-    """Of holds that Redis does not count nothing is released. Seen to fail with sums in doubles."""
+    """Nothing is released for holds that Redis does not count. Seen to fail with sums in doubles."""
     counters = await seeded(redis)
     known = [hold(number, amount) for number, (amount, _) in enumerate(charges) if number not in unknown]
     await place_together(counters, known, None)
@@ -97,7 +99,7 @@ async def test_events_of_one_command_add_up_to_the_nano_credit(
     ]
     last = await counters.apply(HOLD.claims.organization, 1, events)
     assert last == 1 + len(charges)
-    assert await counters.apply(HOLD.claims.organization, 1, events) == last  # repeated, they change nothing
+    assert await counters.apply(HOLD.claims.organization, 1, events) == last  # repetition changes nothing
     spent = sum(charge for _, charge in charges)
     assert await numbers(redis, pool_key(HOLD.claims.organization), "balance", "held") == [BALANCE - spent, 0]
     for name in names:
@@ -105,7 +107,7 @@ async def test_events_of_one_command_add_up_to_the_nano_credit(
     assert await redis.hgetall(holds_key(HOLD.claims.organization)) == {}
 
 
-async def test_a_hold_that_is_asked_for_twice_in_one_command_is_placed_once(redis: Redis) -> None:
+async def test_a_hold_that_is_requested_twice_in_one_command_is_placed_once(redis: Redis) -> None:
     counters = await seeded(redis)
     assert await place_together(counters, [hold(1, 7), hold(1, 7), hold(2, 7)], None) == [
         Placed(1, "first"),
@@ -115,7 +117,7 @@ async def test_a_hold_that_is_asked_for_twice_in_one_command_is_placed_once(redi
     assert await numbers(redis, pool_key(HOLD.claims.organization), "held") == [14]
 
 
-async def test_a_withdrawn_hold_is_not_placed_beside_others(redis: Redis) -> None:
+async def test_a_withdrawn_hold_is_not_placed_with_others(redis: Redis) -> None:
     counters = await seeded(redis)
     await counters.release(hold(2, 7))
     answers = await place_together(counters, [hold(number, 7) for number in (1, 2, 3)], None)
@@ -124,13 +126,13 @@ async def test_a_withdrawn_hold_is_not_placed_beside_others(redis: Redis) -> Non
 
 
 @pytest.mark.parametrize("balance", [0, -(10**9) - 1, -1])
-async def test_a_pool_that_is_used_up_refuses_all_of_a_command(redis: Redis, balance: int) -> None:
+async def test_an_empty_pool_refuses_all_calls_of_a_command(redis: Redis, balance: int) -> None:
     counters = await seeded(redis, balance=balance)
     answers = await place_together(counters, [hold(number, 1) for number in range(3)], None)
     assert answers == [Refused((ExhaustedCounter(None, balance, 0),))] * 3
 
 
-async def test_credit_for_some_of_a_command_admits_the_first_of_them(redis: Redis) -> None:
+async def test_credit_for_some_calls_of_a_command_admits_the_first_ones(redis: Redis) -> None:
     counters = await seeded(redis, balance=25)
     answers = await place_together(counters, [hold(number, 10) for number in range(4)], None)
     helds = list(accumulate(repeat(10, 2)))
@@ -143,8 +145,8 @@ class SlowRegister:
         return 0
 
 
-async def test_a_hold_that_is_placed_when_envoy_gives_up_is_taken_back(redis: Redis) -> None:
-    """PostgreSQL was away for two seconds. Seen to fail without the bound: the hold stood until it expired."""
+async def test_a_hold_that_is_placed_when_envoy_times_out_is_withdrawn(redis: Redis) -> None:
+    """PostgreSQL is down for two seconds. Seen to fail without the time limit: the hold stayed until it expired."""
     counters = await seeded(redis)
     floors = PlacementFloors(SlowRegister().highest_placement, time.monotonic)
     admissions = Admissions(counters, SpendStore(cast("asyncpg.Pool", None)), floors, 1, lambda: "second")

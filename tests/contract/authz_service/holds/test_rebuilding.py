@@ -1,4 +1,4 @@
-"""Redis emptied, restored from an old snapshot or stalled: no budget is passed and no hold is left (INV-05, INV-09, fault B1)."""
+"""Redis is emptied, restored or stalled: no budget is exceeded, and no hold is left behind (INV-05, INV-09, fault B1)."""
 
 import asyncio
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ HOLD = with_changes(EXAMPLE, throttles=(), shadow_refusals=(), amount_nano_credi
 
 
 async def dump(redis: Redis) -> dict[str, bytes]:
-    """All keys as the server itself would save them."""
+    """Returns a snapshot of all keys."""
     return {str(key): await _dumped(redis, str(key)) async for key in redis.scan_iter("*")}
 
 
@@ -45,12 +45,12 @@ async def _dumped(redis: Redis, key: str) -> bytes:
 
 
 async def restore(redis: Redis, saved: Mapping[str, bytes]) -> None:
-    """What a server finds that starts from this snapshot."""
+    """Replaces the data by a snapshot, as if the server had started from it."""
     await redis.eval(RESTORE, len(saved), *saved.keys(), *saved.values())
 
 
 async def admitted(service: AuthzService, calls: int) -> int:
-    """How many of so many concurrent calls pass; each holds one credit."""
+    """Makes concurrent calls that hold one credit each, and returns how many pass."""
     answers = await asyncio.gather(*(checked(service, check_request()) for _ in range(calls)))
     return sum(Answer(answer).allowed for answer in answers)
 
@@ -61,8 +61,8 @@ async def registered(owner: asyncpg.Connection, count: int) -> None:
             await asyncio.sleep(0.01)
 
 
-async def expect_redis_counts_the_register(owner: asyncpg.Connection, redis: Redis) -> None:
-    """Open holds, and what each counter of the pool's generation settled and holds."""
+async def expect_redis_equals_the_holds_table(owner: asyncpg.Connection, redis: Redis) -> None:
+    """Asserts that Redis and the holds table agree on open holds, and on the settled and held amounts of current counters."""
     rows = await owner.fetch("SELECT hold_id, amount_nano_credits, counters FROM holds WHERE state = 'HELD'")
     assert set(await redis.hkeys(holds_key("acme"))) == {row["hold_id"] for row in rows}
     held = sum(row["amount_nano_credits"] for row in rows)
@@ -79,7 +79,7 @@ async def expect_redis_counts_the_register(owner: asyncpg.Connection, redis: Red
 
 @pytest.fixture
 async def budget(owner: asyncpg.Connection, organization: str) -> None:
-    """The member may hold exactly a hundred calls."""
+    """A budget of the member for exactly a hundred calls."""
     await guard(owner, "member", "mia", budget_nano_credits=LIMIT * CREDIT)
 
 
@@ -100,57 +100,57 @@ async def test_redis_emptied_under_load_of_three_replicas_admits_exactly_a_hundr
             await asyncio.sleep(pause_s)
             await redis.flushall()
         passed = sum(await load)
-        # Calls that gave up while Redis was rebuilt over and over left their place to others.
+        # Calls that timed out during repeated rebuilds left their place to others.
         for replica in replicas:
             passed += await admitted(replica, 40)
     assert passed == LIMIT
     await registered(owner, LIMIT)
-    await expect_redis_counts_the_register(owner, redis)
+    await expect_redis_equals_the_holds_table(owner, redis)
 
 
 @pytest.mark.usefixtures("budget")
-async def test_holds_on_their_way_to_the_register_are_waited_for(
+async def test_a_rebuild_waits_for_holds_on_their_way_to_the_holds_table(
     settings: AuthzSettings, owner: asyncpg.Connection, redis: Redis
 ) -> None:
-    """Seen to fail with the wait off: holds were forgotten, and more than forty calls passed."""
+    """Seen to fail without the wait: holds were lost, and more than forty calls passed."""
     slow = settings.model_copy(update={"hold_flush_interval_ms": 300})
     async with ready(slow) as first, ready(slow) as second:
         assert await admitted(first, 60) == 60
         await redis.flushall()
         assert await admitted(second, 60) == 40
     await registered(owner, LIMIT)
-    await expect_redis_counts_the_register(owner, redis)
+    await expect_redis_equals_the_holds_table(owner, redis)
 
 
 @pytest.mark.usefixtures("budget")
-@pytest.mark.parametrize("who", ["the one that placed", "another", "one that just started"])
-async def test_redis_restored_from_before_holds_were_placed_admits_exactly_the_limit(
+@pytest.mark.parametrize("who", ["the replica that placed them", "another", "a new replica"])
+async def test_redis_restored_from_before_some_holds_admits_exactly_the_limit(
     settings: AuthzSettings, service: AuthzService, owner: asyncpg.Connection, redis: Redis, who: str
 ) -> None:
-    """Seen to fail with the floor off: the thirty calls after the snapshot were forgotten, and thirty too many passed."""
+    """Seen to fail without the floor of placements: thirty holds after the snapshot were lost, and thirty calls too many passed."""
     async with ready(settings) as second:
         assert await admitted(service, 20) + await admitted(second, 20) == 40
         saved = await dump(redis)
         assert await admitted(service, 30) == 30
         await registered(owner, 70)
-        await asyncio.sleep(1)  # a server takes longer to start from a snapshot
+        await asyncio.sleep(1)  # starting a server from a snapshot takes longer
         await restore(redis, saved)
-        if who == "one that just started":
+        if who == "a new replica":
             async with ready(settings) as third:
                 assert await admitted(third, 60) == 30
         else:
-            assert await admitted(service if who == "the one that placed" else second, 60) == 30
+            assert await admitted(service if who == "the replica that placed them" else second, 60) == 30
     await registered(owner, LIMIT)
-    await expect_redis_counts_the_register(owner, redis)
+    await expect_redis_equals_the_holds_table(owner, redis)
 
 
 @pytest.mark.usefixtures("budget")
-async def test_redis_restored_from_before_settlements_and_more_holds_leaks_nothing(
+async def test_redis_restored_from_before_settlements_leaks_no_hold(
     service: AuthzService, owner: asyncpg.Connection, redis: Redis, database_url: str
 ) -> None:
-    """Between snapshot and restoration some of the old holds are settled and new ones placed.
+    """Some old holds are settled and new ones placed between the snapshot and its restoration.
 
-    Seen to fail with the floor off, and with generations off in seeding.
+    Seen to fail without the floor of placements, and without generations in seeding.
     """
     assert await admitted(service, 50) == 50
     await registered(owner, 50)
@@ -165,12 +165,12 @@ async def test_redis_restored_from_before_settlements_and_more_holds_leaks_nothi
     await settle(owner, LIMIT)
     await follow(database_url, redis)
     assert await redis.hlen(holds_key("acme")) == 0
-    await expect_redis_counts_the_register(owner, redis)
+    await expect_redis_equals_the_holds_table(owner, redis)
     assert await admitted(service, 1) == 0
 
 
 async def settle(owner: asyncpg.Connection, count: int) -> None:
-    """Settles the oldest open holds for nothing but what they hold."""
+    """Settles the oldest open holds at the amount that they hold."""
     tokens = await owner.fetch("SELECT token FROM holds WHERE state = 'HELD' ORDER BY placement LIMIT $1", count)
     holds = [verify_hold(row["token"], bytes.fromhex(SIGNING_KEY)) for row in tokens]
     await settle_batch(owner, [_settlement(hold) for hold in holds])
@@ -183,14 +183,14 @@ def _settlement(hold: Hold) -> Settlement:
 
 
 async def follow(database_url: str, redis: Redis) -> None:
-    """What usage_service does after its commits."""
+    """Updates Redis as usage_service does after its commits."""
     sequence = int(str(await redis.hget(pool_key("acme"), "sequence")))
     async with asyncpg.create_pool(login_url(database_url, "megarouter_usage"), min_size=1, max_size=1) as pool:
         events = await LedgerEvents(pool).after("acme", sequence)
     await HoldCounters(redis).apply("acme", sequence, events)
 
 
-async def test_a_stalled_place_that_was_given_up_leaves_no_hold(
+async def test_a_stalled_placement_that_timed_out_leaves_no_hold(
     service: AuthzService, owner: asyncpg.Connection, redis: Redis, ask: Ask
 ) -> None:
     assert (await ask()).allowed
@@ -203,11 +203,11 @@ async def test_a_stalled_place_that_was_given_up_leaves_no_hold(
             await asyncio.sleep(0.05)
     await asyncio.sleep(0.2)
     assert await owner.fetchval("SELECT count(*) FROM holds") == 1
-    await expect_redis_counts_the_register(owner, redis)
+    await expect_redis_equals_the_holds_table(owner, redis)
 
 
-async def test_a_place_that_is_carried_out_after_it_was_taken_back_places_nothing(redis: Redis) -> None:
-    """Seen to fail with the memory of withdrawals off: the hold stood for ever."""
+async def test_a_placement_that_arrives_after_its_withdrawal_places_nothing(redis: Redis) -> None:
+    """Seen to fail without the memory of withdrawals: the hold stayed forever."""
     counters = HoldCounters(redis)
     await seed(counters)
     await counters.release(HOLD)
@@ -216,7 +216,7 @@ async def test_a_place_that_is_carried_out_after_it_was_taken_back_places_nothin
     assert 0 < await redis.ttl(f"mr:{{{HOLD.claims.organization}}}:w:{HOLD.hold_id}") <= 60
 
 
-async def test_placements_are_counted_and_a_repeated_one_only_once(redis: Redis) -> None:
+async def test_a_repeated_placement_is_counted_once(redis: Redis) -> None:
     counters = HoldCounters(redis)
     await seed(counters, placements=7)
     unlimited = [None] * len(HOLD.claims.counters)
@@ -225,8 +225,8 @@ async def test_placements_are_counted_and_a_repeated_one_only_once(redis: Redis)
     assert await counters.place(replace(HOLD, hold_id="another"), unlimited) == Placed(9, "first")
 
 
-async def test_a_counter_of_another_generation_is_missing_and_is_not_moved(redis: Redis) -> None:
-    """Seen to fail with generations off: counters of before lived on beside a rebuilt pool."""
+async def test_a_counter_of_another_generation_counts_as_missing_and_does_not_change(redis: Redis) -> None:
+    """Seen to fail without generations: old counters survived next to a rebuilt pool."""
     counters = HoldCounters(redis)
     await seed(counters, generation="before", sequence=1)
     await redis.delete(pool_key(HOLD.claims.organization))
@@ -248,14 +248,14 @@ async def test_a_counter_of_another_generation_is_missing_and_is_not_moved(redis
     )
 
 
-async def test_a_release_without_a_pool_makes_none(redis: Redis) -> None:
-    """A pool of nothing but a negative sum could never be rebuilt."""
+async def test_a_release_without_a_pool_creates_none(redis: Redis) -> None:
+    """A pool with only a negative sum could never be rebuilt."""
     await HoldCounters(redis).release(HOLD)
     assert await redis.exists(pool_key(HOLD.claims.organization)) == 0
 
 
-async def test_a_counter_holds_only_what_its_pool_knows(redis: Redis) -> None:
-    """A hold that reached the register after the pool was rebuilt would never be released from the counter alone."""
+async def test_a_counter_contains_only_holds_of_its_pool(redis: Redis) -> None:
+    """Otherwise a hold recorded after the rebuild of the pool would never be released from the counter."""
     counters = HoldCounters(redis)
     await seed(counters, open_holds={"known": 5}, on_counters={"known": 5, "late": 7})
     for counter in HOLD.claims.counters:

@@ -1,4 +1,4 @@
-"""Tokens per minute and calls at once: taken with the hold, corrected and freed when it is resolved, exact over replicas."""
+"""Limits of tokens per minute and of concurrent calls: reserved with the hold, corrected and freed with it, exact over replicas."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from gateway_core.stores.redis.keys import pool_key, throttle_key
 from tests.contract.authz_service.conftest import SIGNING_KEY, Answer, Ask, check_request, checked, guard, ready
 
 SCOPES = [("member", "mia"), ("api_key", "key-1"), ("group", "g1"), ("organization", "acme")]
-# 100 bytes are 25 tokens of input, and as many more as max_tokens says.
+# 100 bytes count as 25 input tokens, plus max_tokens.
 HUNDRED = {"model": "model-a", "max_tokens": 75}
 
 
@@ -25,7 +25,7 @@ def hold_of(answer: Answer) -> Hold:
 
 
 async def resolve(redis: Redis, answer: Answer, used_tokens: int) -> None:
-    """As usage_service tells Redis of a settled call."""
+    """Updates Redis about a settled call as usage_service does."""
     hold = hold_of(answer)
     sequence = int(str(await redis.hget(pool_key("acme"), "sequence")))
     throttles = tuple(throttle.encode() for throttle in hold.claims.throttles)
@@ -44,7 +44,7 @@ async def limit(owner: asyncpg.Connection, kind: str, scope_id: str, **columns: 
 
 
 @pytest.mark.parametrize(("kind", "scope_id"), SCOPES)
-async def test_tokens_are_reserved_and_the_call_that_exceeds_them_is_told_when_to_return(
+async def test_a_call_beyond_the_token_limit_is_refused_with_retry_after(
     owner: asyncpg.Connection, ask: Ask, kind: str, scope_id: str
 ) -> None:
     await limit(owner, kind, scope_id, tokens_per_minute=250)
@@ -60,9 +60,7 @@ async def test_tokens_are_reserved_and_the_call_that_exceeds_them_is_told_when_t
     assert (await ask({"model": "model-a", "max_tokens": 25})).allowed
 
 
-async def test_a_call_larger_than_the_whole_limit_is_told_that_waiting_does_not_help(
-    owner: asyncpg.Connection, ask: Ask
-) -> None:
+async def test_a_call_larger_than_the_token_limit_gets_no_retry_after(owner: asyncpg.Connection, ask: Ask) -> None:
     await limit(owner, "member", "mia", tokens_per_minute=99)
     refused = await ask(HUNDRED)
     assert refused.code == "tokens_rate_limited"
@@ -72,7 +70,7 @@ async def test_a_call_larger_than_the_whole_limit_is_told_that_waiting_does_not_
 
 @pytest.mark.also_on_cluster
 @pytest.mark.parametrize(("used", "left"), [(0, 100), (30, 70), (100, 0), (150, 0)])
-async def test_what_a_call_really_used_takes_the_place_of_what_it_reserved(
+async def test_settlement_replaces_reserved_tokens_by_used_tokens(
     owner: asyncpg.Connection, ask: Ask, redis: Redis, used: int, left: int
 ) -> None:
     await limit(owner, "member", "mia", tokens_per_minute=100)
@@ -84,8 +82,8 @@ async def test_what_a_call_really_used_takes_the_place_of_what_it_reserved(
 
 
 @pytest.mark.also_on_cluster
-async def test_a_settlement_told_twice_corrects_once(owner: asyncpg.Connection, ask: Ask, redis: Redis) -> None:
-    """Seen to fail when the correction did not depend on the hold being open: the second took another call's tokens."""
+async def test_a_repeated_settlement_corrects_once(owner: asyncpg.Connection, ask: Ask, redis: Redis) -> None:
+    """Seen to fail when the correction does not require an open hold: the second correction took another call's tokens."""
     await limit(owner, "member", "mia", tokens_per_minute=1_000)
     first = await ask(HUNDRED)
     await ask(HUNDRED)
@@ -95,7 +93,7 @@ async def test_a_settlement_told_twice_corrects_once(owner: asyncpg.Connection, 
 
 
 @pytest.mark.also_on_cluster
-async def test_a_call_taken_back_gives_its_tokens_and_its_place_back(
+async def test_a_withdrawn_call_releases_its_tokens_and_its_place(
     owner: asyncpg.Connection, ask: Ask, redis: Redis
 ) -> None:
     await limit(owner, "member", "mia", tokens_per_minute=100, concurrency_limit=1)
@@ -106,7 +104,7 @@ async def test_a_call_taken_back_gives_its_tokens_and_its_place_back(
     assert (await ask(HUNDRED)).allowed
 
 
-async def test_a_call_that_another_limit_refuses_takes_no_tokens_and_no_place(
+async def test_a_call_refused_by_another_limit_takes_no_tokens_and_no_place(
     owner: asyncpg.Connection, ask: Ask
 ) -> None:
     await guard(owner, "member", "mia", tokens_per_minute=100, concurrency_limit=1)
@@ -117,7 +115,7 @@ async def test_a_call_that_another_limit_refuses_takes_no_tokens_and_no_place(
 
 
 @pytest.mark.parametrize(("kind", "scope_id"), SCOPES)
-async def test_so_many_calls_are_open_at_once_and_each_that_ends_makes_room(
+async def test_a_concurrency_limit_refuses_calls_until_an_open_call_ends(
     owner: asyncpg.Connection, ask: Ask, redis: Redis, kind: str, scope_id: str
 ) -> None:
     await limit(owner, kind, scope_id, concurrency_limit=2)
@@ -134,7 +132,7 @@ async def test_so_many_calls_are_open_at_once_and_each_that_ends_makes_room(
 
 
 @pytest.mark.also_on_cluster
-async def test_a_thousand_concurrent_calls_on_three_replicas_take_what_there_is_and_no_more(
+async def test_a_thousand_concurrent_calls_on_three_replicas_use_a_limit_exactly(
     patient: None, settings: AuthzSettings, service: AuthzService, owner: asyncpg.Connection
 ) -> None:
     await limit(owner, "member", "mia", tokens_per_minute=26 * 40, concurrency_limit=60)
@@ -149,10 +147,10 @@ async def test_a_thousand_concurrent_calls_on_three_replicas_take_what_there_is_
 
 
 @pytest.mark.also_on_cluster
-async def test_open_calls_are_known_again_after_redis_was_emptied(
+async def test_open_calls_are_restored_after_redis_was_emptied(
     owner: asyncpg.Connection, ask: Ask, redis: Redis
 ) -> None:
-    """Seen to fail when open calls were seeded as none."""
+    """Seen to fail when the seed contains no open calls."""
     await limit(owner, "member", "mia", concurrency_limit=3)
     for _ in range(2):
         assert (await ask()).allowed
@@ -162,7 +160,7 @@ async def test_open_calls_are_known_again_after_redis_was_emptied(
     assert (await ask()).code == "too_many_concurrent_calls"
 
 
-async def test_a_new_limit_counts_the_calls_that_are_open_already(owner: asyncpg.Connection, ask: Ask) -> None:
+async def test_a_new_limit_counts_calls_that_are_already_open(owner: asyncpg.Connection, ask: Ask) -> None:
     for _ in range(2):
         assert (await ask()).allowed
     await limit(owner, "member", "mia", concurrency_limit=3)
@@ -171,10 +169,10 @@ async def test_a_new_limit_counts_the_calls_that_are_open_already(owner: asyncpg
 
 
 @pytest.mark.parametrize(("kind", "scope_id"), SCOPES)
-async def test_calls_older_than_the_limit_make_room_when_they_end(
+async def test_a_call_older_than_the_limit_frees_a_place_when_it_ends(
     owner: asyncpg.Connection, ask: Ask, redis: Redis, kind: str, scope_id: str
 ) -> None:
-    """Seen to fail when only the throttles that a call was admitted by were freed: its place stayed taken."""
+    """Seen to fail when a call frees only the limits that existed at its admission: its place stayed taken."""
     before = await ask()
     await limit(owner, kind, scope_id, concurrency_limit=2)
     assert (await ask()).allowed
@@ -184,16 +182,16 @@ async def test_calls_older_than_the_limit_make_room_when_they_end(
     assert (await ask()).status == 429
 
 
-async def test_a_place_ends_with_its_hold_even_if_nobody_frees_it(
+async def test_a_place_ends_with_its_hold_even_if_it_is_never_freed(
     owner: asyncpg.Connection, settings: AuthzSettings, organization: str, redis: Redis
 ) -> None:
-    """Seen to fail when expired places were not dropped: the member could not call again."""
+    """Seen to fail when expired places are not dropped: the member could not call again."""
     await limit(owner, "member", "mia", concurrency_limit=1)
     async with ready(settings.model_copy(update={"hold_life_ms": 1_500})) as service:
         assert Answer(await checked(service, check_request())).allowed
         assert not Answer(await checked(service, check_request())).allowed
         await asyncio.sleep(2.6)
-        # As the sweep does it in the register; here nobody tells Redis.
+        # The sweeper changes the holds table like this; this test does not update Redis.
         await owner.execute("UPDATE holds SET state = 'EXPIRED', resolve_time = now()")
         assert Answer(await checked(service, check_request())).allowed
 
@@ -206,7 +204,7 @@ async def test_throttles_in_shadow_mode_count_and_refuse_nothing(owner: asyncpg.
 
 
 @pytest.mark.also_on_cluster
-async def test_a_repeated_placing_takes_nothing_twice(owner: asyncpg.Connection, ask: Ask, redis: Redis) -> None:
+async def test_a_repeated_placement_takes_nothing_twice(owner: asyncpg.Connection, ask: Ask, redis: Redis) -> None:
     await limit(owner, "member", "mia", tokens_per_minute=1_000, mode="SHADOW")
     await limit(owner, "api_key", "key-1", budget_nano_credits=0, mode="SHADOW")
     hold = hold_of(await ask(HUNDRED))
@@ -216,7 +214,7 @@ async def test_a_repeated_placing_takes_nothing_twice(owner: asyncpg.Connection,
     assert await redis.hget(throttle_key("acme", "tokens:member:mia"), "total") == "100"
 
 
-async def test_a_rule_counts_the_tokens_of_its_models_alone(owner: asyncpg.Connection, ask: Ask) -> None:
+async def test_a_rule_counts_only_the_tokens_of_its_models(owner: asyncpg.Connection, ask: Ask) -> None:
     rules = [["model-a", "MINUTE", None, 150], ["model-a", "HOUR", 7, None]]
     await limit(owner, "group", "g1", rate_rules=json.dumps(rules))
     passed = await ask(HUNDRED)
@@ -227,23 +225,21 @@ async def test_a_rule_counts_the_tokens_of_its_models_alone(owner: asyncpg.Conne
     assert [(await ask({**HUNDRED, "model": "model-b"})).allowed for _ in range(3)] == [True] * 3
 
 
-async def test_an_admitted_call_is_told_what_the_tightest_limit_of_tokens_has_left(
-    owner: asyncpg.Connection, ask: Ask
-) -> None:
+async def test_an_admitted_call_gets_headers_of_the_tightest_token_limit(owner: asyncpg.Connection, ask: Ask) -> None:
     await limit(owner, "organization", "acme", tokens_per_minute=1_000)
     await limit(owner, "member", "mia", tokens_per_minute=450)
     await limit(owner, "api_key", "key-1", tokens_per_minute=1, mode="SHADOW")
-    told = [told_headers(await ask(HUNDRED)) for _ in range(3)]
-    assert [one["x-ratelimit-limit-tokens"] for one in told] == ["450"] * 3
-    assert [one["x-ratelimit-remaining-tokens"] for one in told] == ["350", "250", "150"]
-    assert all(one["x-ratelimit-reset-tokens"].startswith(("1m", "59", "60")) for one in told)
+    headers_of_calls = [added_headers(await ask(HUNDRED)) for _ in range(3)]
+    assert [one["x-ratelimit-limit-tokens"] for one in headers_of_calls] == ["450"] * 3
+    assert [one["x-ratelimit-remaining-tokens"] for one in headers_of_calls] == ["350", "250", "150"]
+    assert all(one["x-ratelimit-reset-tokens"].startswith(("1m", "59", "60")) for one in headers_of_calls)
 
 
-async def test_without_a_limit_of_tokens_nothing_is_told(ask: Ask) -> None:
-    assert told_headers(await ask(HUNDRED)) == {}
+async def test_an_admitted_call_gets_no_token_headers_without_a_limit(ask: Ask) -> None:
+    assert added_headers(await ask(HUNDRED)) == {}
 
 
-def told_headers(answer: Answer) -> dict[str, str]:
-    """What is added to the response of a call that passes."""
+def added_headers(answer: Answer) -> dict[str, str]:
+    """Returns the headers added to the response of an admitted call."""
     headers = answer.response.ok_response.response_headers_to_add
     return {option.header.key: option.header.value or option.header.raw_value.decode() for option in headers}

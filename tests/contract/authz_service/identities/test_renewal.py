@@ -1,4 +1,4 @@
-"""Identities are renewed by the revision of their organization, which everything that an identity is made of moves (INV-13)."""
+"""Identities are renewed by their organization's revision, which every change of an identity's data increments (INV-13)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -36,7 +36,7 @@ INSERT INTO members (organization_id, member_id, user_id, role) VALUES ('acme', 
 
 
 class Counting:
-    """A pool that counts what it is asked about identities."""
+    """A pool that counts queries about identities."""
 
     def __init__(self) -> None:
         self.looked_up = 0
@@ -85,7 +85,7 @@ async def store(settings: AuthzSettings) -> AsyncIterator[IdentityStore]:
         "TRUNCATE guardrails",
     ],
 )
-async def test_every_change_of_what_an_identity_is_made_of_moves_the_revision_once(
+async def test_every_change_of_identity_data_increments_the_revision_once(
     owner: asyncpg.Connection, organization: str, statement: str
 ) -> None:
     """Seen to fail without the triggers of each table."""
@@ -96,16 +96,18 @@ async def test_every_change_of_what_an_identity_is_made_of_moves_the_revision_on
     assert moved == (2 if "TRUNCATE" in statement else 1)
 
 
-async def test_a_change_that_is_taken_back_moves_nothing(owner: asyncpg.Connection, organization: str) -> None:
+async def test_a_rolled_back_change_does_not_increment_the_revision(
+    owner: asyncpg.Connection, organization: str
+) -> None:
     before = await owner.fetchval(_REVISION)
     await owner.execute("BEGIN; UPDATE members SET state = 'SUSPENDED'; ROLLBACK")
     assert await owner.fetchval(_REVISION) == before
 
 
-async def test_changes_of_different_rows_do_not_wait_for_each_other_before_they_are_committed(
+async def test_uncommitted_changes_of_different_rows_do_not_wait_for_each_other(
     owner: asyncpg.Connection, organization: str, database_url: str
 ) -> None:
-    """Seen to fail with triggers that are not deferred: the second waits for the first."""
+    """Seen to fail with triggers that are not deferred: the second change waited for the first."""
     other = await asyncpg.connect(database_url)
     try:
         async with owner.transaction():
@@ -118,14 +120,14 @@ async def test_changes_of_different_rows_do_not_wait_for_each_other_before_they_
         await other.close()
 
 
-async def test_a_revision_is_told_behind_the_changes_that_made_it(
+async def test_a_revision_is_notified_after_the_changes_in_it(
     owner: asyncpg.Connection, organization: str, database_url: str
 ) -> None:
-    told: list[tuple[str, str]] = []
+    notified: list[tuple[str, str]] = []
     complete = asyncio.Event()
 
     def note(_connection: object, _process: int, channel: str, payload: object) -> None:
-        told.append((channel, str(payload)))
+        notified.append((channel, str(payload)))
         if channel == REVISION_CHANNEL:
             complete.set()
 
@@ -141,14 +143,14 @@ async def test_a_revision_is_told_behind_the_changes_that_made_it(
             await complete.wait()
     finally:
         await listening.close()
-    assert told == [
+    assert notified == [
         (CHANNEL, "acme member mia"),
         (CHANNEL, "acme api_key key-1"),
         (REVISION_CHANNEL, f"acme {before + 1}"),
     ]
 
 
-async def test_an_identity_bears_the_revision_of_the_state_that_it_is_of(
+async def test_an_identity_has_the_revision_of_its_state(
     store: IdentityStore, owner: asyncpg.Connection, organization: str
 ) -> None:
     secret_hash = hash_secret(KEY, bytes.fromhex(PEPPER))
@@ -157,10 +159,10 @@ async def test_an_identity_bears_the_revision_of_the_state_that_it_is_of(
         found = await store.identity_of(secret_hash)
         assert found is not None
         assert found.revision == await owner.fetchval(_REVISION)
-    assert await store.revisions_of(["acme", "nobody"]) == {"acme": await owner.fetchval(_REVISION)}
+    assert await store.revisions_of(["acme", "unknown"]) == {"acme": await owner.fetchval(_REVISION)}
 
 
-async def test_keys_of_one_member_keep_what_they_have_in_common_once(
+async def test_keys_of_one_member_share_common_data(
     store: IdentityStore, owner: asyncpg.Connection, organization: str
 ) -> None:
     """Seen to fail without the sharing."""
@@ -189,10 +191,10 @@ def short_lived(settings: AuthzSettings) -> AuthzSettings:
     return settings.model_copy(update={"identity_max_age_ms": MAX_AGE_MS})
 
 
-async def test_many_keys_in_use_for_several_ages_cost_a_look_up_each_and_a_row_now_and_then(
+async def test_keys_in_use_need_one_lookup_and_an_occasional_revision_check(
     short_lived: AuthzSettings, busy_keys: list[str], statements: Counting
 ) -> None:
-    """Seen to fail without the renewing: a look-up for each key and age."""
+    """Seen to fail without renewal: one lookup per key and maximum age."""
     async with ready(short_lived) as service:
         for _ in range(4):
             assert all(answer.allowed for answer in await ask_with(service, busy_keys))
@@ -201,10 +203,10 @@ async def test_many_keys_in_use_for_several_ages_cost_a_look_up_each_and_a_row_n
         assert 0 < statements.compared < 60
 
 
-async def test_a_change_of_one_key_is_obeyed_and_has_no_other_key_looked_up(
+async def test_a_change_of_one_key_takes_effect_without_lookups_of_other_keys(
     short_lived: AuthzSettings, busy_keys: list[str], statements: Counting, owner: asyncpg.Connection
 ) -> None:
-    """Seen to fail without the notifications of revisions."""
+    """Seen to fail without notifications of revisions."""
     async with ready(short_lived) as service:
         await ask_with(service, busy_keys)
         await owner.execute("UPDATE api_keys SET state = 'DISABLED' WHERE api_key_id = 'bench-0'")
@@ -215,10 +217,10 @@ async def test_a_change_of_one_key_is_obeyed_and_has_no_other_key_looked_up(
         assert statements.looked_up == KEYS + 1
 
 
-async def test_what_is_changed_and_told_to_nobody_is_found_by_comparing(
+async def test_a_change_without_notification_is_found_by_comparing_revisions(
     short_lived: AuthzSettings, busy_keys: list[str], owner: asyncpg.Connection
 ) -> None:
-    """Seen to fail when a renewal counts whatever revision it read."""
+    """Seen to fail when a renewal accepts any revision that it reads."""
     await guard(owner, "member", "bench-member", model_whitelist=[])
     async with ready(short_lived) as service:
         (refused,) = await ask_with(service, busy_keys[:1])
@@ -229,7 +231,7 @@ async def test_what_is_changed_and_told_to_nobody_is_found_by_comparing(
                 await asyncio.sleep(0.05)
 
 
-async def test_a_new_key_does_not_have_those_in_use_looked_up(
+async def test_a_new_key_causes_no_lookup_of_keys_in_use(
     short_lived: AuthzSettings, busy_keys: list[str], statements: Counting, owner: asyncpg.Connection
 ) -> None:
     new_key = API_KEY.make(b"n" * 32)

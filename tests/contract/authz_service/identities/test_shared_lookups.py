@@ -1,4 +1,4 @@
-"""Keys that are unknown to a service are looked up together, each with what the database has when it was asked for."""
+"""A service looks up unknown keys in batches. Each lookup sees the state of the database at or after its request."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -42,10 +42,10 @@ async def hashes(owner: asyncpg.Connection, organization: str) -> list[bytes]:
     return [hash_secret(secret, PEPPER) for secret in secrets]
 
 
-async def test_a_thousand_keys_at_once_are_a_few_statements_and_each_gets_its_own(
+async def test_a_thousand_concurrent_keys_need_few_statements_and_each_gets_its_identity(
     pool: Counting, hashes: list[bytes]
 ) -> None:
-    """Seen to fail with a statement for each: 1,000 of them."""
+    """Seen to fail with one statement per key: 1,000 statements."""
     store = IdentityStore(pool)
     found = await asyncio.gather(*map(store.identity_of, hashes))
     assert [identity and identity.principal.api_key for identity in found] == [
@@ -55,14 +55,14 @@ async def test_a_thousand_keys_at_once_are_a_few_statements_and_each_gets_its_ow
     assert len(pool.sizes) <= 10
 
 
-async def test_a_key_that_does_not_exist_is_none_among_others(pool: Counting, hashes: list[bytes]) -> None:
+async def test_a_missing_key_among_others_has_no_identity(pool: Counting, hashes: list[bytes]) -> None:
     store = IdentityStore(pool)
     found = await asyncio.gather(store.identity_of(b"u" * 32), store.identity_of(hashes[0]))
     assert found[0] is None
     assert found[1] is not None
 
 
-async def test_a_look_up_that_is_asked_for_after_a_change_has_seen_it(
+async def test_a_lookup_requested_after_a_change_sees_it(
     pool: Counting, hashes: list[bytes], owner: asyncpg.Connection
 ) -> None:
     store = IdentityStore(pool)
@@ -75,7 +75,7 @@ async def test_a_look_up_that_is_asked_for_after_a_change_has_seen_it(
     await asyncio.gather(*early)
 
 
-async def test_a_failure_is_told_to_everybody_who_waits_and_the_next_look_up_asks_again(
+async def test_a_failure_reaches_all_waiting_callers_and_the_next_lookup_retries(
     pool: Counting, hashes: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = IdentityStore(pool)

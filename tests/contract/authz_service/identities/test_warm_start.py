@@ -1,4 +1,4 @@
-"""A service that starts, or that missed changes, knows the keys that were used lately before they call."""
+"""A service that starts, or that missed changes, loads recently used keys before their calls arrive."""
 
 import asyncio
 import datetime as dt
@@ -26,17 +26,17 @@ _AT_ONCE = 50
 
 @dataclass
 class Statements:
-    """What the pool is asked about identities, and what holds its answers back."""
+    """The queries about identities, and an event that delays their answers."""
 
-    look_ups: list[int] = field(default_factory=list)
-    """The number of hashes of each."""
+    lookups: list[int] = field(default_factory=list)
+    """The number of hashes in each lookup."""
     listings: list[list[bytes]] = field(default_factory=list)
-    """The hashes that each found."""
+    """The hashes that each load returned."""
     before_answer: Callable[[], Awaitable[None]] | None = None
 
     async def note(self, query: str, arguments: Sequence[Any], rows: Sequence[asyncpg.Record]) -> None:
         if "identity_of_key" in query:
-            self.look_ups.append(len(arguments[0]))
+            self.lookups.append(len(arguments[0]))
             if self.before_answer is not None:
                 await self.before_answer()
         elif "hashes_of_keys_used_lately" in query:
@@ -59,7 +59,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[Statements]:
 
 
 async def used(owner: asyncpg.Connection, keys: Sequence[str], age_s: int = 0) -> None:
-    """Has keys used: the first last, a second apart."""
+    """Marks keys as used, a second apart. The first key is the most recent."""
     await owner.execute(
         "INSERT INTO scope_spend (organization_id, counter, settled_nano_credits, call_count, last_use_time)"
         " SELECT 'acme', 'api_key:' || k || ':MONTHLY:1767225600:1', 0, 1, now() - ($2 + n) * interval '1 second'"
@@ -70,7 +70,7 @@ async def used(owner: asyncpg.Connection, keys: Sequence[str], age_s: int = 0) -
 
 @pytest.fixture
 async def busy_keys(owner: asyncpg.Connection, organization: str, redis: Redis) -> list[str]:
-    """Keys that were used within the last hour, the latest first."""
+    """Keys that were used within the last hour, most recent first."""
     secrets = await add_member_with_keys(owner, organization, bytes.fromhex(PEPPER), KEYS)
     await used(owner, [f"bench-{number}" for number in range(KEYS)])
     await top_up(owner, 2 * KEYS)
@@ -96,68 +96,68 @@ async def until(condition: Callable[[], bool], timeout_s: float = 5) -> None:
 
 
 async def loaded(condition: Callable[[], bool]) -> None:
-    """When the last answer has come, and then its identities are remembered."""
+    """Waits until the last answer has arrived and its identities are stored."""
     await until(condition)
     await asyncio.sleep(0.2)
 
 
-async def test_after_a_restart_the_first_calls_of_all_busy_keys_need_no_look_up(
+async def test_first_calls_of_busy_keys_need_no_lookup_after_a_restart(
     settings: AuthzSettings, busy_keys: list[str], statements: Statements
 ) -> None:
-    """Seen to fail without the loading: 40 statements."""
+    """Seen to fail without loading: 40 statements."""
     async with ready(settings) as service:
-        await loaded(lambda: sum(statements.look_ups) == KEYS)
-        assert (len(statements.listings), len(statements.look_ups)) == (1, 4)
+        await loaded(lambda: sum(statements.lookups) == KEYS)
+        assert (len(statements.listings), len(statements.lookups)) == (1, 4)
         await all_pass(service, busy_keys)
-        assert len(statements.look_ups) == 4
+        assert len(statements.lookups) == 4
 
 
 async def test_a_service_that_missed_changes_loads_again(
     settings: AuthzSettings, busy_keys: list[str], statements: Statements, owner: asyncpg.Connection
 ) -> None:
-    """Seen to fail when it only loads at its start."""
+    """Seen to fail when the service loads only at its start."""
     async with ready(settings) as service:
-        await loaded(lambda: sum(statements.look_ups) == KEYS)
+        await loaded(lambda: sum(statements.lookups) == KEYS)
         assert await owner.fetchval(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
             " WHERE application_name = 'megarouter_authz listener' AND datname = current_database()"
         )
         await until(lambda: len(statements.listings) == 2)
-        await loaded(lambda: sum(statements.look_ups) == 2 * KEYS)
+        await loaded(lambda: sum(statements.lookups) == 2 * KEYS)
         await all_pass(service, busy_keys)
-        assert sum(statements.look_ups) == 2 * KEYS
+        assert sum(statements.lookups) == 2 * KEYS
 
 
-async def test_a_change_during_the_loading_is_not_lost(
+async def test_a_change_during_loading_is_not_lost(
     settings: AuthzSettings, busy_keys: list[str], statements: Statements, owner: asyncpg.Connection
 ) -> None:
-    """Seen to fail when what was read before the change is remembered: the key goes on passing."""
+    """Seen to fail when data read before the change is stored: the key was still accepted."""
 
     async def disabled_meanwhile() -> None:
         statements.before_answer = None
         await owner.execute("UPDATE api_keys SET state = 'DISABLED' WHERE api_key_id = 'bench-0'")
-        await asyncio.sleep(0.2)  # until the service has been told
+        await asyncio.sleep(0.2)  # until the service is notified
 
     statements.before_answer = disabled_meanwhile
     async with ready(settings) as service:
-        await loaded(lambda: sum(statements.look_ups) == KEYS + 500)
+        await loaded(lambda: sum(statements.lookups) == KEYS + 500)
         assert (await ask(service, busy_keys[0])).code == "key_disabled"
         await all_pass(service, busy_keys[1:])
-        assert sum(statements.look_ups) == KEYS + 500
+        assert sum(statements.lookups) == KEYS + 500
 
 
-async def test_no_more_is_loaded_than_is_remembered_and_the_latest_used_first(
+async def test_loading_is_bounded_by_the_cache_and_prefers_recently_used_keys(
     settings: AuthzSettings, busy_keys: list[str], statements: Statements
 ) -> None:
-    """Seen to fail without the bound in SQL and in the cache, and with the eldest first."""
+    """Seen to fail without the bound in SQL and in the cache, and with the oldest first."""
     async with ready(settings.model_copy(update={"identity_cache_entries": 700})) as service:
-        await loaded(lambda: sum(statements.look_ups) == 700)
-        assert statements.look_ups == [500, 200]
+        await loaded(lambda: sum(statements.lookups) == 700)
+        assert statements.lookups == [500, 200]
         assert statements.listings == [[hash_secret(key, bytes.fromhex(PEPPER)) for key in busy_keys[:700]]]
         await all_pass(service, busy_keys[:700])
-        assert statements.look_ups == [500, 200]
+        assert statements.lookups == [500, 200]
         await all_pass(service, busy_keys[700:701])
-        assert statements.look_ups == [500, 200, 1]
+        assert statements.lookups == [500, 200, 1]
 
 
 async def test_keys_that_were_not_used_within_a_day_or_are_deleted_are_not_loaded(
@@ -169,11 +169,11 @@ async def test_keys_that_were_not_used_within_a_day_or_are_deleted_are_not_loade
     await used(owner, ["bench-2"])
     await owner.execute("UPDATE api_keys SET state = 'DELETED' WHERE api_key_id = 'bench-2'")
     async with ready(settings):
-        await loaded(lambda: bool(statements.look_ups))
-        assert statements.look_ups == [1]
+        await loaded(lambda: bool(statements.lookups))
+        assert statements.lookups == [1]
 
 
-async def test_both_secrets_of_a_key_are_loaded_while_both_are_good(
+async def test_both_secrets_of_a_key_are_loaded_while_both_are_valid(
     settings: AuthzSettings, organization: str, redis: Redis, owner: asyncpg.Connection, statements: Statements
 ) -> None:
     await used(owner, ["key-1"])
@@ -182,15 +182,15 @@ async def test_both_secrets_of_a_key_are_loaded_while_both_are_good(
         hash_secret(NEW_KEY, bytes.fromhex(PEPPER)), dt.datetime.now(dt.UTC) + dt.timedelta(hours=1),
     )  # fmt: skip
     async with ready(settings) as service:
-        await loaded(lambda: statements.look_ups == [2])
+        await loaded(lambda: statements.lookups == [2])
         await all_pass(service, [KEY, NEW_KEY])
-        assert statements.look_ups == [2]
+        assert statements.lookups == [2]
 
 
-async def test_a_slow_loading_delays_readiness_by_a_second_at_most_and_no_call(
+async def test_slow_loading_delays_readiness_by_at_most_a_second_and_no_calls(
     settings: AuthzSettings, busy_keys: list[str], statements: Statements
 ) -> None:
-    """Seen to fail when readiness waits for the loading: it never comes."""
+    """Seen to fail when readiness waits for loading: the service was never ready."""
     stalled, held_back = asyncio.Event(), asyncio.Event()
 
     async def stall() -> None:

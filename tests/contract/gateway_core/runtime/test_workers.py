@@ -1,4 +1,4 @@
-"""`--workers N`: processes under a parent that starts again what ends, and that none of them outlives."""
+"""`--workers N`: a parent restarts worker processes that end, and no worker outlives the parent."""
 
 import asyncio
 import itertools
@@ -89,7 +89,7 @@ async def test_three_workers_share_one_limit(
     assert [answer.overall_code for answer in answers].count(OK) == 100
 
 
-async def test_a_worker_that_dies_is_started_again_and_the_others_go_on(
+async def test_a_worker_that_dies_is_restarted_without_affecting_others(
     parent: "subprocess.Popen[bytes]", sockets: list[Path], redis: Redis
 ) -> None:
     await until_serving(sockets)
@@ -103,7 +103,7 @@ async def test_a_worker_that_dies_is_started_again_and_the_others_go_on(
     assert set(before) - set(after) == {before[1]}
 
 
-async def test_a_stop_stops_all_workers_in_good_order(
+async def test_a_stop_ends_all_workers_gracefully(
     parent: "subprocess.Popen[bytes]", sockets: list[Path], redis: Redis
 ) -> None:
     await until_serving(sockets)
@@ -116,7 +116,7 @@ async def test_a_stop_stops_all_workers_in_good_order(
 async def test_no_worker_outlives_a_parent_that_was_killed(
     parent: "subprocess.Popen[bytes]", sockets: list[Path], redis: Redis
 ) -> None:
-    """Seen to fail without the watch on the parent: they served on, and nobody could stop them."""
+    """Seen to fail when workers do not watch their parent: they continued to serve, and could not be stopped."""
     await until_serving(sockets)
     workers = workers_of(parent)
     parent.kill()
@@ -128,7 +128,7 @@ async def test_no_worker_outlives_a_parent_that_was_killed(
 @pytest.mark.parametrize(
     ("name", "count"), [("ratelimit_service", "0"), ("authz_service", "65"), ("usage_service", "2")]
 )
-def test_a_number_of_workers_that_cannot_be_is_refused(name: str, count: str) -> None:
+def test_an_invalid_number_of_workers_is_refused(name: str, count: str) -> None:
     command = [sys.executable, "-m", name, "--workers", count]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert done.returncode == 2
@@ -144,11 +144,11 @@ def test_a_number_of_workers_that_cannot_be_is_refused(name: str, count: str) ->
         ("[::1]:9000", 3, "[::1]:9003"),
     ],
 )
-def test_every_worker_has_addresses_of_its_own(address: str, worker: int, own: str) -> None:
+def test_every_worker_has_its_own_addresses(address: str, worker: int, own: str) -> None:
     assert worker_address(address, worker) == own
 
 
-def test_a_workers_settings_differ_in_addresses_alone() -> None:
+def test_the_settings_of_workers_differ_only_in_addresses() -> None:
     settings = RateLimitSettings.model_validate(
         {"listen": "unix:/a.sock", "envoy_listen": "unix:/b.sock", "metrics_listen": "127.0.0.1:9100", "redis_url": "x"}
     )

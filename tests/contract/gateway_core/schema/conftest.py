@@ -13,7 +13,7 @@ from tests.contract.conftest import Databases
 
 @pytest.fixture
 async def empty_url(databases: Databases, template_database: str) -> AsyncIterator[str]:
-    """The owner's URL of a database with nothing in it, on a server that has the roles."""
+    """The owner's URL of an empty database, on a server that has the roles."""
     url = await databases.take("template1")
     yield url
     databases.give_back(url)

@@ -1,4 +1,4 @@
-"""`python -m gateway_core.schema`, as a deployment runs it."""
+"""The command `python -m gateway_core.schema`, as a deployment runs it."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ async def run(*arguments: str, **environment: str) -> tuple[int, str]:
     return process.returncode or 0, output.decode()
 
 
-async def test_it_migrates_and_says_what_it_applied(empty_url: str) -> None:
+async def test_the_command_migrates_and_prints_what_it_applied(empty_url: str) -> None:
     environment = {OWNER: empty_url, **service_database_urls(empty_url, {})}
     assert await run("migrate", **environment) == (0, "applied 0001_baseline.sql; set roles and rights\n")
     assert await run("migrate", **environment) == (0, "no migration to apply; set roles and rights\n")
@@ -61,23 +61,23 @@ NOT_A_URL = (
         ),
     ],
 )  # fmt: skip
-async def test_what_it_cannot_use_is_named_and_not_repeated(environment: dict[str, str], reason: str) -> None:
+async def test_an_unusable_variable_is_named_without_its_value(environment: dict[str, str], reason: str) -> None:
     assert await run("migrate", **environment) == (1, reason)
 
 
-async def test_a_server_that_does_not_answer_is_waited_for_as_long_as_asked() -> None:
+async def test_the_command_waits_for_a_server_as_long_as_requested() -> None:
     status, text = await run("migrate", "--wait-s", "0.2", **{OWNER: "postgresql://me:secret@127.0.0.1:1/x"})
     assert status == 1
     assert text.startswith("schema: ConnectionRefusedError")
     assert "secret" not in text
 
 
-async def test_a_password_that_is_wrong_is_reported_at_once(empty_url: str) -> None:
+async def test_a_wrong_password_is_reported_immediately(empty_url: str) -> None:
     status, text = await run("migrate", **{OWNER: empty_url.replace("megarouter:", "megarouter:wrong-", 1)})
     assert (status, text) == (1, 'schema: InvalidPasswordError: password authentication failed for user "megarouter"\n')
 
 
-async def test_a_database_from_before_the_baseline_has_a_status_of_its_own(
+async def test_a_database_from_before_the_baseline_has_its_own_exit_status(
     empty: asyncpg.Connection, empty_url: str
 ) -> None:
     await empty.execute(BEFORE_BASELINE)
@@ -85,7 +85,7 @@ async def test_a_database_from_before_the_baseline_has_a_status_of_its_own(
     assert (status, "cannot be migrated: start with an empty one" in text) == (EXIT_BEFORE_BASELINE, True)
 
 
-async def test_a_home_from_before_the_baseline_is_refused_with_what_to_do(
+async def test_the_runner_refuses_a_home_from_before_the_baseline_with_a_remedy(
     empty: asyncpg.Connection, empty_url: str, tmp_path: Path
 ) -> None:
     await empty.execute(BEFORE_BASELINE)

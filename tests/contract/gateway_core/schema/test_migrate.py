@@ -1,4 +1,4 @@
-"""Migrating: each migration once, roles and rights every time, and passwords that only their owners know."""
+"""Migration: each migration is applied once, roles and privileges every time, and passwords stay secret."""
 
 import asyncio
 from urllib.parse import urlsplit
@@ -21,10 +21,8 @@ AUTHZ, USAGE = "megarouter_authz", "megarouter_usage"
 TABLES = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
 
 
-async def test_a_migrated_database_has_the_schema_that_is_written_down(
-    owner: asyncpg.Connection, database_url: str
-) -> None:
-    """On a difference: `python -m gateway_core.schema dump`, and read what changed."""
+async def test_a_migrated_database_has_the_checked_in_schema(owner: asyncpg.Connection, database_url: str) -> None:
+    """If this fails, run `python -m gateway_core.schema dump` and review the difference."""
     assert dump_schema(database_url) == SCHEMA_FILE.read_text(encoding="utf-8")
 
 
@@ -43,10 +41,10 @@ async def test_processes_that_migrate_at_the_same_time_wait_for_each_other(
     assert sorted(map(len, applied)) == [0, len(load_migrations())]
 
 
-async def test_databases_of_one_server_may_be_migrated_at_the_same_time(
+async def test_databases_of_one_server_can_be_migrated_concurrently(
     empty: asyncpg.Connection, empty_url: str, owner: asyncpg.Connection, database_url: str
 ) -> None:
-    """They share the roles. Seen to fail without the second attempt, when both set a password."""
+    """The databases share the roles. Seen to fail without the second attempt, when both set a password."""
     for _ in range(5):
         await asyncio.gather(
             migrate_with_derived_logins(empty, empty_url), migrate_with_derived_logins(owner, database_url)
@@ -61,13 +59,13 @@ async def test_a_migration_that_fails_leaves_nothing_behind(empty: asyncpg.Conne
     assert await apply_migrations(empty, load_migrations()) == ()
 
 
-async def test_a_database_that_other_content_migrated_is_left_alone(owner: asyncpg.Connection) -> None:
+async def test_a_database_with_a_changed_migration_is_not_touched(owner: asyncpg.Connection) -> None:
     await owner.execute("UPDATE schema_migrations SET digest = 'another'")
     with pytest.raises(SchemaError, match="applied with other content"):
         await migrate(owner, {})
 
 
-async def test_a_database_from_before_the_baseline_is_left_alone(empty: asyncpg.Connection) -> None:
+async def test_a_database_from_before_the_baseline_is_not_touched(empty: asyncpg.Connection) -> None:
     await empty.execute("CREATE TABLE schema_migrations (name text PRIMARY KEY, digest text NOT NULL)")
     await empty.execute("INSERT INTO schema_migrations VALUES ('0001_identity.sql', 'any')")
     with pytest.raises(BeforeBaselineError):
@@ -75,9 +73,7 @@ async def test_a_database_from_before_the_baseline_is_left_alone(empty: asyncpg.
     assert await empty.fetchval(TABLES) == 1
 
 
-async def test_what_was_granted_by_hand_is_taken_away(
-    owner: asyncpg.Connection, database_url: str, roles_restored: None
-) -> None:
+async def test_manual_grants_are_revoked(owner: asyncpg.Connection, database_url: str, roles_restored: None) -> None:
     for statement in (
         "GRANT SELECT, UPDATE ON users TO megarouter_usage",
         "GRANT UPDATE (amount_nano_credits) ON holds TO megarouter_authz",
@@ -93,7 +89,7 @@ async def test_what_was_granted_by_hand_is_taken_away(
     assert broken(await audit(database_url)) == {}
 
 
-async def test_a_service_logs_in_with_the_password_it_was_given_and_with_no_other(
+async def test_a_service_logs_in_only_with_its_password(
     owner: asyncpg.Connection, database_url: str, roles_restored: None
 ) -> None:
     before = login_url(database_url, AUTHZ)
@@ -108,7 +104,7 @@ async def test_a_service_logs_in_with_the_password_it_was_given_and_with_no_othe
         await asyncpg.connect(before)
 
 
-async def test_a_role_that_is_left_out_keeps_its_password(
+async def test_a_role_without_a_new_password_keeps_the_old_one(
     owner: asyncpg.Connection, database_url: str, roles_restored: None
 ) -> None:
     await migrate(owner, {AUTHZ: "another"})
@@ -116,10 +112,10 @@ async def test_a_role_that_is_left_out_keeps_its_password(
     await connection.close()
 
 
-async def test_no_password_reaches_the_server_s_log(
+async def test_no_password_reaches_the_servers_log(
     owner: asyncpg.Connection, postgres_server: PostgresServer, roles_restored: None
 ) -> None:
-    """Seen to fail with the clear password in the statement."""
+    """Seen to fail with the plain password in the statement."""
     await owner.execute("SET log_statement = 'all'")
     await apply_roles(owner, dict.fromkeys(SERVICE_URLS, "canary-password"))
     log = (postgres_server.directory / "postgres.log").read_text(encoding="utf-8")
@@ -127,7 +123,7 @@ async def test_no_password_reaches_the_server_s_log(
     assert "canary-password" not in log
 
 
-async def test_a_password_that_cannot_be_used_names_its_variable(owner: asyncpg.Connection) -> None:
+async def test_an_unusable_password_is_reported_with_its_variable(owner: asyncpg.Connection) -> None:
     with pytest.raises(SchemaError, match=r"MEGAROUTER_AUTHZ_DATABASE_URL: a password must") as caught:
         await apply_roles(owner, {AUTHZ: "pässword"})
     assert "pässword" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Data of the first release on the schema of this one."""
+"""Migrates data of the first release to the current schema."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ async def test_rows_of_the_first_release_survive_every_later_migration(
     empty: asyncpg.Connection, empty_url: str
 ) -> None:
     await apply_migrations(empty, load_migrations()[:1])
-    # As a backup is restored: the rows already have what triggers would write.
+    # Like restoring a backup: the rows already contain what triggers would write.
     await empty.execute("SET session_replication_role = replica")
     await empty.execute(BOOKS.read_text(encoding="utf-8"))
     await empty.execute("RESET ALL")

@@ -1,4 +1,4 @@
-"""A service starts on exactly the schema of its release, logged in as its own role, and otherwise says what to do."""
+"""A service starts only on the schema of its release and with its own role. Otherwise its error says what to do."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ def settings_for(url: str, wait_ms: int = 300) -> UsageSettings:
     return make_settings(url, "redis://unused", schema_wait_ms=wait_ms)
 
 
-async def test_a_migrated_database_is_taken_at_once(database_url: str) -> None:
+async def test_a_migrated_database_is_accepted_immediately(database_url: str) -> None:
     started = time.monotonic()
     await until_migrated(settings_for(database_url, wait_ms=60_000))
     assert time.monotonic() - started < 1
@@ -41,12 +41,12 @@ async def test_a_service_waits_while_the_database_is_being_migrated(empty: async
     await asyncio.wait_for(waiting, 2)
 
 
-async def test_a_database_that_nobody_migrates_is_refused_after_a_while(empty_url: str) -> None:
+async def test_a_database_without_a_schema_is_refused_after_a_while(empty_url: str) -> None:
     with pytest.raises(StartRefusedError, match=r"no schema yet: run `python -m gateway_core.schema migrate`"):
         await until_migrated(settings_for(empty_url))
 
 
-async def test_a_login_that_does_not_work_is_refused_after_a_while_without_its_password(database_url: str) -> None:
+async def test_a_failing_login_is_reported_after_a_while_without_its_password(database_url: str) -> None:
     wrong = settings_for(database_url).model_copy(
         update={"usage_database_url": SecretStr(database_url.replace("megarouter:", "megarouter_usage:", 1))}
     )
@@ -63,15 +63,13 @@ async def test_a_database_without_the_newest_migration_is_refused_after_a_while(
         await until_migrated(settings_for(database_url))
 
 
-async def test_a_service_starts_on_a_database_that_a_newer_release_migrated(
-    owner: asyncpg.Connection, database_url: str
-) -> None:
-    """So that replicas of the release before restart during a rollout, and a rollout can be undone."""
+async def test_a_service_starts_on_a_database_of_a_newer_release(owner: asyncpg.Connection, database_url: str) -> None:
+    """Replicas of the previous release can then restart during a rollout, and a rollout can be undone."""
     await owner.execute(NEWER)
     await until_migrated(settings_for(database_url, wait_ms=1))
 
 
-async def test_a_database_from_before_the_baseline_is_refused_at_once(
+async def test_a_database_from_before_the_baseline_is_refused_immediately(
     empty: asyncpg.Connection, empty_url: str
 ) -> None:
     await apply_migrations(empty, load_migrations())
@@ -90,7 +88,7 @@ async def test_a_service_that_would_log_in_as_the_owner_is_refused(database_url:
             pass
 
 
-async def test_a_service_that_cannot_start_ends_with_one_sentence(empty_url: str) -> None:
+async def test_a_service_that_cannot_start_prints_one_sentence(empty_url: str) -> None:
     environment = {
         **inherited(os.environ),
         "MEGAROUTER_LISTEN": "127.0.0.1:0",

@@ -1,4 +1,4 @@
-"""Books that are in order, for the audit to be shown and for tests to break."""
+"""Creates correct accounting data, which tests audit and corrupt."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,14 +26,16 @@ FAR_EPOCH_US = 4_000_000_000_000_000
 
 
 def expiry(settlement: Settlement) -> Settlement:
-    """The same hold, expired without a report."""
+    """Returns the expiry of a hold without a report."""
     report: CallReport = replace(make_report(settlement.hold), facts={}, http_status=0, request_id="")
     return Settlement(settlement.hold, report, expire(settlement.hold, ExpiredHoldPolicy.CHARGE_HOLD, SCHEDULE))
 
 
 async def keep_books(owner: asyncpg.Connection) -> None:
-    """Two organizations with everything that occurs: settled, voided, expired, corrected and open holds, a call beyond its hold,
-    a budget whose cycle changed, an adjustment and a refund.
+    """Creates two organizations with every kind of record.
+
+    There are settled, voided, expired, corrected and open holds, a call beyond its hold, a budget whose cycle changed, an
+    adjustment and a refund.
     """
     await prepare(owner, "acme", "other")
     settled = [make_settlement() for _ in range(3)]
@@ -62,13 +64,13 @@ async def audit(database_url: str, *, rows: int = 20) -> Report:
 
 
 def broken(report: Report) -> dict[str, Finding]:
-    """What the audit complains of, by the name of the check."""
+    """Returns the violations that the audit reports, by the name of the check."""
     return {finding.name: finding for finding in report.findings if finding.breach_count}
 
 
 @asynccontextmanager
 async def unguarded(owner: asyncpg.Connection) -> AsyncIterator[None]:
-    """Triggers and foreign keys are off, as for somebody who took over the server."""
+    """Disables triggers and foreign keys, as an attacker with control of the server could."""
     await owner.execute("SET session_replication_role = replica")
     yield
     await owner.execute("SET session_replication_role = origin")

@@ -1,4 +1,4 @@
-"""The audit is content with books in order, and names exactly what is wrong with others."""
+"""The audit passes on correct accounting data, and names exactly what is wrong with corrupt data."""
 
 import asyncio
 import os
@@ -28,16 +28,14 @@ async def books(owner: asyncpg.Connection) -> None:
     await keep_books(owner)
 
 
-async def test_books_in_order_have_no_breach(books: None, database_url: str) -> None:
+async def test_correct_data_has_no_violation(books: None, database_url: str) -> None:
     report = await audit(database_url)
     assert broken(report) == {}
     assert [finding.name for finding in report.findings] == [check.name for check in CHECKS]
     assert all(finding.examined for finding in report.findings[:10])
 
 
-async def test_the_figures_say_what_is_unconfirmed_and_what_went_beyond_its_hold(
-    books: None, database_url: str
-) -> None:
+async def test_the_figures_show_unconfirmed_charges_and_charges_beyond_the_hold(books: None, database_url: str) -> None:
     figures = (await audit(database_url)).figures
     hold = charge(100, 50)
     assert (figures.organization_count, figures.record_count, figures.open_hold_count) == (2, 9, 1)
@@ -50,30 +48,30 @@ async def test_the_figures_say_what_is_unconfirmed_and_what_went_beyond_its_hold
     assert figures.charge == spent - (charge() - hold)
 
 
-async def test_an_empty_database_has_no_breach(database_url: str) -> None:
+async def test_an_empty_database_has_no_violation(database_url: str) -> None:
     assert broken(await audit(database_url)) == {}
 
 
-# What is done to the books, the check that must see it, and words of what it must say. A fault seen from several sides is
-# named by each: the first is the one that is looked for.
+# The corruption, the checks that must report it, and words of the report. Several checks may report one corruption; the test looks
+# for the words in the first.
 BREAKS = {
     "a transfer on a route its kind does not have": (
         ("ALTER TABLE ledger_transfers DROP CONSTRAINT allowed_route;"
         " UPDATE ledger_transfers SET debit_account = 'ADJUSTMENTS' WHERE organization_id = 'other' AND kind = 'TOP_UP'"),
         "transfers-balance", "transfer 1", {"constraints-in-place", "balances-are-sums"},
     ),
-    "a kept balance that was raised": (
+    "a stored balance that was raised": (
         ("UPDATE ledger_accounts SET balance_nano_credits = balance_nano_credits + 1"
         " WHERE organization_id = 'acme' AND account = 'CREDIT_POOL'"),
         "balances-are-sums", "account CREDIT_POOL", {"accounts-sum-to-zero"},
     ),
-    "two kept balances that were moved": (
+    "two stored balances that were moved": (
         ("UPDATE ledger_accounts SET balance_nano_credits = balance_nano_credits"
         " + CASE account WHEN 'CREDIT_POOL' THEN 5 ELSE -5 END"
         " WHERE organization_id = 'acme' AND account IN ('CREDIT_POOL', 'USAGE')"),
         "balances-are-sums", "account USAGE", set(),
     ),
-    "a balance that is true for another number": (
+    "a balance that is correct for another sequence number": (
         "UPDATE ledger_accounts SET sequence = sequence - 1 WHERE organization_id = 'other' AND account = 'USAGE'",
         "balances-are-sums", "account USAGE", set(),
     ),
@@ -86,7 +84,7 @@ BREAKS = {
         "DELETE FROM ledger_transfers WHERE organization_id = 'other' AND kind = 'TOP_UP'",
         "sequences-without-gap", "number 2", {"balances-are-sums"},
     ),
-    "a number that is used twice": (
+    "a sequence number that is used twice": (
         ("UPDATE ledger_transfers SET sequence = (SELECT sequence FROM usage_records WHERE outcome = 'VOIDED')"
         " WHERE organization_id = 'acme' AND kind = 'ADJUSTMENT'"),
         "sequences-without-gap", "number ", {"balances-are-sums"},
@@ -116,7 +114,7 @@ BREAKS = {
         "UPDATE holds SET organization_id = 'acme' WHERE organization_id = 'other'",
         "records-match-holds", "hold ", set(),
     ),
-    "a record that says another amount was held": (
+    "a record with another held amount": (
         "UPDATE usage_records SET hold_nano_credits = hold_nano_credits + 1 WHERE organization_id = 'other'",
         "records-match-holds", "hold ", set(),
     ),
@@ -124,7 +122,7 @@ BREAKS = {
         "UPDATE usage_records SET charge_nano_credits = charge_nano_credits - 1 WHERE organization_id = 'other'",
         "charges-are-sums", "record ", {"charges-are-posted", "spend-is-recomputed"},
     ),
-    "a line that is not its price": (
+    "a charge line that differs from its price": (
         ("UPDATE usage_records SET charge_lines = jsonb_set(jsonb_set("
         "charge_lines, '{0,3}', to_jsonb((charge_lines -> 0 ->> 3)::bigint + 1)), '{1,3}',"
         " to_jsonb((charge_lines -> 1 ->> 3)::bigint - 1)) WHERE organization_id = 'other'"),
@@ -180,11 +178,11 @@ BREAKS = {
         "UPDATE usage_records SET price_version = 99 WHERE organization_id = 'other'",
         "prices-on-record", "hold ", set(),
     ),
-    "a table without its wall": (
+    "a table without row-level security": (
         "ALTER TABLE usage_records DISABLE ROW LEVEL SECURITY",
         "organization-wall", "table usage_records", set(),
     ),
-    "a view past the wall": (
+    "a view that bypasses row-level security": (
         "ALTER VIEW ledger_postings RESET (security_invoker)",
         "organization-wall", "view ledger_postings", set(),
     ),
@@ -196,7 +194,7 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("name", BREAKS)
-async def test_a_breach_is_named(books: None, owner: asyncpg.Connection, database_url: str, name: str) -> None:
+async def test_a_corruption_is_reported(books: None, owner: asyncpg.Connection, database_url: str, name: str) -> None:
     statement, check, row, others = BREAKS[name]
     async with unguarded(owner):
         await owner.execute(statement)
@@ -208,7 +206,7 @@ async def test_a_breach_is_named(books: None, owner: asyncpg.Connection, databas
 
 @pytest.mark.parametrize("table", IMMUTABLE_TABLES)
 @pytest.mark.parametrize("how", ["disabled", "dropped", "for one column", "for replicas alone"])
-async def test_a_table_that_lost_its_guard_is_named(
+async def test_a_table_without_its_guard_is_reported(
     owner: asyncpg.Connection, database_url: str, table: str, how: str
 ) -> None:
     trigger = f"{table}_immutable"
@@ -230,14 +228,14 @@ async def test_a_table_that_lost_its_guard_is_named(
     }
 
 
-async def test_a_guard_that_lets_everything_pass_is_named(owner: asyncpg.Connection, database_url: str) -> None:
+async def test_a_guard_that_lets_everything_pass_is_reported(owner: asyncpg.Connection, database_url: str) -> None:
     await owner.execute(
         "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
     )
     assert broken(await audit(database_url)).keys() == {"immutability-triggers"}
 
 
-async def test_the_rows_named_are_bounded_and_all_are_counted(
+async def test_the_reported_rows_are_bounded_but_all_are_counted(
     books: None, owner: asyncpg.Connection, database_url: str
 ) -> None:
     async with unguarded(owner):
@@ -246,7 +244,7 @@ async def test_the_rows_named_are_bounded_and_all_are_counted(
     assert (finding.breach_count, len(finding.breaches)) == (9, 4)
 
 
-async def test_an_audit_sees_one_moment_and_keeps_nobody_waiting(
+async def test_an_audit_reads_one_snapshot_and_blocks_no_writer(
     books: None, owner: asyncpg.Connection, database_url: str
 ) -> None:
     async with open_snapshot(database_url) as connection:
@@ -254,14 +252,12 @@ async def test_an_audit_sees_one_moment_and_keeps_nobody_waiting(
         await asyncio.wait_for(owner.execute("UPDATE ledger_heads SET sequence = sequence + 1"), 2)
         heads = await connection.fetchval("SELECT sum(sequence) FROM ledger_heads")
         modes = await owner.fetch("SELECT DISTINCT mode FROM pg_locks WHERE pid = $1", connection.get_server_pid())
-        assert {row["mode"] for row in modes} <= {
-            "AccessShareLock",
-            "ExclusiveLock",
-        }  # the latter: on its own transaction id
+        # The ExclusiveLock is on the audit's own transaction id.
+        assert {row["mode"] for row in modes} <= {"AccessShareLock", "ExclusiveLock"}
         assert heads + 2 == await owner.fetchval("SELECT sum(sequence) FROM ledger_heads")
 
 
-async def test_the_audit_can_write_nothing_and_read_no_secret(database_url: str) -> None:
+async def test_the_audit_cannot_write_or_read_secrets(database_url: str) -> None:
     async with open_snapshot(database_url) as connection:
         with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
             await connection.execute("UPDATE ledger_heads SET sequence = 0")
@@ -272,7 +268,7 @@ async def test_the_audit_can_write_nothing_and_read_no_secret(database_url: str)
 
 
 async def fill_redis(owner: asyncpg.Connection, redis: Redis) -> None:
-    """Redis as it is when it has followed everything."""
+    """Fills Redis as if it had followed everything."""
     row = await owner.fetchrow("SELECT balance_nano_credits, h.sequence FROM ledger_heads h JOIN ledger_accounts a"
         " USING (organization_id) WHERE organization_id = 'acme' AND account = 'CREDIT_POOL'")  # fmt: skip
     (hold,) = await owner.fetch("SELECT hold_id, amount_nano_credits, counters FROM holds WHERE state = 'HELD'")
@@ -292,7 +288,7 @@ async def fill_redis(owner: asyncpg.Connection, redis: Redis) -> None:
 @pytest.mark.parametrize(
     ("field", "row"), [("balance", "pool"), ("held", "pool"), ("sequence", "pool"), ("settled", "counter")]
 )
-async def test_redis_that_differs_is_named(
+async def test_a_difference_in_redis_is_reported(
     books: None,
     owner: asyncpg.Connection,
     database_url: str,
@@ -336,7 +332,7 @@ async def run_command(database_url: str, redis_url: str, *arguments: str) -> tup
     return process.returncode or 0, out.decode()
 
 
-async def test_the_command_says_it_all_and_exits_with_its_verdict(
+async def test_the_command_prints_the_report_and_exits_with_its_result(
     books: None, owner: asyncpg.Connection, database_url: str, redis_server: RedisServer, redis: Redis
 ) -> None:
     await fill_redis(owner, redis)
@@ -349,7 +345,7 @@ async def test_the_command_says_it_all_and_exits_with_its_verdict(
     assert status == 1
     assert "BREACH  holds-resolved-once" in text
     assert "its record says VOIDED" in text
-    assert (await run_command("postgresql://nobody:secret@127.0.0.1:1/none", redis_server.url))[0] == 2
+    assert (await run_command("postgresql://unknown:secret@127.0.0.1:1/none", redis_server.url))[0] == 2
 
 
 def test_the_runner_audits_the_stack_of_a_home(

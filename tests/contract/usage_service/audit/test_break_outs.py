@@ -1,4 +1,4 @@
-"""Nobody breaks out of a service's role: every attempt of the audit, over the service's own login; and the audit sees who could."""
+"""Every attempt of the audit to escape from a service's role fails over the service's login. The audit reports roles that could."""
 
 from collections.abc import AsyncIterator
 
@@ -24,7 +24,7 @@ async def shared_url(databases: Databases, template_database: str) -> AsyncItera
 
 @pytest.fixture(scope="module")
 async def logins(shared_url: str) -> AsyncIterator[dict[str, asyncpg.Connection]]:
-    """A session of each role. Attempts change nothing, so all of them share it."""
+    """A session of each role. The attempts share it because they change nothing."""
     opened = {role: await asyncpg.connect(login_url(shared_url, role)) for role in SERVICE_URLS}
     yield opened
     for connection in opened.values():
@@ -35,16 +35,16 @@ async def logins(shared_url: str) -> AsyncIterator[dict[str, asyncpg.Connection]
     ("role", "attempt"),
     [pytest.param(role, attempt, id=f"{role}-{attempt.name}") for role in ATTEMPTS for attempt in ATTEMPTS[role]],
 )
-async def test_an_attempt_to_break_out_is_refused(
+async def test_an_attempt_to_escape_from_a_role_is_refused(
     logins: dict[str, asyncpg.Connection], role: str, attempt: Attempt
 ) -> None:
-    """Seen to succeed: each as the owner after SET ROLE NONE, which is how services connected before they logged in."""
+    """Seen to succeed as the owner after SET ROLE NONE, which is how services connected before they had their own logins."""
     assert await fault_of_attempt(logins[role], attempt, OWNER) is None
 
 
 @pytest.mark.parametrize("role", SERVICE_URLS)
 @pytest.mark.parametrize("back", RETURNS, ids=lambda back: back.name)
-async def test_a_reset_leaves_the_session_what_it_is(
+async def test_a_reset_keeps_the_role_of_the_session(
     logins: dict[str, asyncpg.Connection], role: str, back: Return
 ) -> None:
     assert await fault_of_return(logins[role], role, back) is None
@@ -52,15 +52,15 @@ async def test_a_reset_leaves_the_session_what_it_is(
 
 @pytest.mark.parametrize("role", SERVICE_URLS)
 @pytest.mark.parametrize("other", SERVICE_URLS)
-async def test_a_role_cannot_become_that_of_another_service(
+async def test_a_role_cannot_switch_to_another_services_role(
     logins: dict[str, asyncpg.Connection], role: str, other: str
 ) -> None:
     if role != other:
         assert await fault_of_attempt(logins[role], Attempt("", f"SET ROLE {other}"), OWNER) is None
 
 
-async def test_the_attempts_are_real(owner: asyncpg.Connection, database_url: str) -> None:
-    """What is refused to a service succeeds, or meets only a guard in the data, for the owner."""
+async def test_the_attempts_succeed_for_the_owner(owner: asyncpg.Connection, database_url: str) -> None:
+    """For the owner, each attempt succeeds or fails only at a guard in the data."""
     succeeded = [
         attempt.name
         for attempt in {attempt.name: attempt for role in ATTEMPTS for attempt in ATTEMPTS[role]}.values()
@@ -69,7 +69,7 @@ async def test_the_attempts_are_real(owner: asyncpg.Connection, database_url: st
     assert succeeded == []
 
 
-async def test_the_audit_makes_every_attempt_on_each_login_it_is_given(database_url: str) -> None:
+async def test_the_audit_makes_every_attempt_with_each_given_login(database_url: str) -> None:
     urls = service_database_urls(database_url, {})
     everything = await try_break_outs(urls, 20)
     assert everything is not None
@@ -80,7 +80,7 @@ async def test_the_audit_makes_every_attempt_on_each_login_it_is_given(database_
     assert await try_break_outs({"MEGAROUTER_DATABASE_URL": database_url}, 20) is None
 
 
-async def test_a_service_that_logs_in_as_the_owner_is_named(database_url: str) -> None:
+async def test_a_service_that_logs_in_as_the_owner_is_reported(database_url: str) -> None:
     finding = await try_break_outs({"MEGAROUTER_USAGE_DATABASE_URL": database_url}, 20)
     assert finding is not None
     assert [(breach.row, breach.fault) for breach in finding.breaches] == [
@@ -88,8 +88,8 @@ async def test_a_service_that_logs_in_as_the_owner_is_named(database_url: str) -
     ]
 
 
-async def test_a_session_of_the_owner_that_switched_to_a_service_s_role_is_named(database_url: str) -> None:
-    """The way in which services connected before they logged in."""
+async def test_an_owners_session_with_a_services_role_is_reported(database_url: str) -> None:
+    """Services connected like this before they had their own logins."""
     switched = await asyncpg.connect(
         database_url, server_settings={"role": "megarouter_authz", "application_name": "megarouter_authz listener"}
     )
@@ -103,7 +103,7 @@ ESCAPES = {
         "ALTER ROLE megarouter_usage SUPERUSER", "ALTER ROLE megarouter_usage NOSUPERUSER", "is SUPERUSER",
         "could become the owner",
     ),
-    "who may pass the wall": (
+    "may bypass row-level security": (
         "ALTER ROLE megarouter_usage BYPASSRLS", "ALTER ROLE megarouter_usage NOBYPASSRLS", "is BYPASSRLS",
         "could look over the wall",
     ),
@@ -111,12 +111,12 @@ ESCAPES = {
         "GRANT megarouter TO megarouter_usage", "REVOKE megarouter FROM megarouter_usage", "is a member of megarouter",
         "could become the owner",
     ),
-    "who may switch off triggers": (
+    "may disable triggers": (
         "GRANT SET ON PARAMETER session_replication_role TO megarouter_usage",
         "REVOKE SET ON PARAMETER session_replication_role FROM megarouter_usage", "may set session_replication_role",
         "could switch off the triggers of the session",
     ),
-    "whose sessions begin without triggers": (
+    "sessions start without triggers": (
         "ALTER ROLE megarouter_usage SET session_replication_role = replica", "ALTER ROLE megarouter_usage RESET ALL",
         "begins with session_replication_role=replica", None,
     ),
@@ -124,7 +124,7 @@ ESCAPES = {
 
 
 @pytest.mark.parametrize("name", ESCAPES)
-async def test_a_role_that_could_break_out_is_named(owner: asyncpg.Connection, database_url: str, name: str) -> None:
+async def test_a_role_that_could_escape_is_reported(owner: asyncpg.Connection, database_url: str, name: str) -> None:
     statement, undo, fault, attempt = ESCAPES[name]
     await owner.execute(statement)
     try:

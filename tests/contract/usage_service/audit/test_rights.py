@@ -1,11 +1,11 @@
-"""The audit names every right that a role has beyond roles.sql, and every one that it lacks."""
+"""The audit reports every privilege that a role has beyond roles.sql, and every one that it lacks."""
 
 import asyncpg
 import pytest
 
 from tests.contract.usage_service.audit.books import audit, broken
 
-# Statement; the check that finds it, what it names, and the checks that find it too.
+# The statement, the check that must report it, words of the report, and other checks that also report it.
 CHANGES: dict[str, tuple[str, str, str, set[str]]] = {
     "a service that may change records": (
         "GRANT UPDATE (charge_nano_credits) ON usage_records TO megarouter_usage",
@@ -19,11 +19,11 @@ CHANGES: dict[str, tuple[str, str, str, set[str]]] = {
         "GRANT SELECT (email) ON users TO megarouter_usage",
         "least-rights", "role megarouter_usage", set(),
     ),
-    "a function that everybody may call": (
+    "a function that every role may call": (
         "GRANT EXECUTE ON FUNCTION identity_of_key TO PUBLIC",
         "least-rights", "role PUBLIC", set(),
     ),
-    "a service that lost a right": (
+    "a service that lost a privilege": (
         "REVOKE INSERT ON holds FROM megarouter_authz",
         "least-rights", "role megarouter_authz", set(),
     ),
@@ -47,7 +47,7 @@ CHANGES: dict[str, tuple[str, str, str, set[str]]] = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-async def test_a_changed_right_is_named(owner: asyncpg.Connection, database_url: str, name: str) -> None:
+async def test_a_changed_privilege_is_reported(owner: asyncpg.Connection, database_url: str, name: str) -> None:
     statement, check, row, others = CHANGES[name]
     await owner.execute(statement)
     found = broken(await audit(database_url))

@@ -1,4 +1,4 @@
-"""Redis follows the ledger, whatever happened to either of them."""
+"""Redis follows the ledger after crashes, gaps, restores and outages."""
 
 import asyncio
 import signal
@@ -35,7 +35,7 @@ from usage_service.settlement.store import settle_batch
 
 
 @pytest.mark.also_on_cluster
-async def test_a_crash_between_commit_and_counters_is_healed_at_the_next_start(
+async def test_a_crash_between_commit_and_counters_is_repaired_at_the_next_start(
     owner: asyncpg.Connection, redis: Redis, settings: UsageSettings
 ) -> None:
     await prepare(owner)
@@ -49,22 +49,22 @@ async def test_a_crash_between_commit_and_counters_is_healed_at_the_next_start(
 
 
 @pytest.mark.also_on_cluster
-async def test_a_hole_in_what_redis_was_told_is_filled_from_the_ledger(
+async def test_a_gap_in_the_updates_of_redis_is_filled_from_the_ledger(
     owner: asyncpg.Connection, redis: Redis, settings: UsageSettings
 ) -> None:
-    """Another settler commits in between and dies before it tells Redis."""
+    """Another settler commits in between, and dies before it updates Redis."""
     await prepare(owner)
     holds = [make_hold() for _ in range(3)]
     await place(redis, *holds)
     async with running(settings) as service:
         await settle_batch(owner, [make_settlement(holds[0])])
         await service.take(message(make_report(holds[1]), make_report(holds[2])))
-        async with asyncio.timeout(2):  # sooner than the regular look for what lags behind
+        async with asyncio.timeout(2):  # sooner than the periodic check for lag
             await until_pool(redis, (START_BALANCE - 3 * charge(), 0, 4))
 
 
 @pytest.mark.also_on_cluster
-async def test_redis_restored_to_an_earlier_moment_is_brought_up_again(
+async def test_redis_restored_to_an_earlier_state_catches_up(
     owner: asyncpg.Connection, redis: Redis, settings: UsageSettings
 ) -> None:
     await prepare(owner)
@@ -89,7 +89,9 @@ async def restore(redis: Redis, contents: dict[str, Any]) -> None:
 
 
 @pytest.mark.also_on_cluster
-async def test_a_top_up_reaches_redis_at_once(owner: asyncpg.Connection, redis: Redis, settings: UsageSettings) -> None:
+async def test_a_top_up_reaches_redis_immediately(
+    owner: asyncpg.Connection, redis: Redis, settings: UsageSettings
+) -> None:
     await prepare(owner)
     hold = make_hold()
     await place(redis, hold)
@@ -101,10 +103,10 @@ async def test_a_top_up_reaches_redis_at_once(owner: asyncpg.Connection, redis: 
             await until_pool(redis, (START_BALANCE - charge() + 5, 0, 3))
 
 
-async def test_settlement_goes_on_while_redis_is_stalled_and_redis_follows_later(
+async def test_settlement_continues_while_redis_is_stalled(
     owner: asyncpg.Connection, settings: UsageSettings, tmp_path: Path
 ) -> None:
-    """What Redis was sent while it was stalled is carried out late, besides what is sent again."""
+    """Redis later runs the commands sent while it was stalled, in addition to the repeated ones."""
     await prepare(owner)
     holds = [make_hold() for _ in range(30)]
     with start_redis(tmp_path / "redis", free_port()) as server:
@@ -121,7 +123,7 @@ async def test_settlement_goes_on_while_redis_is_stalled_and_redis_follows_later
         await redis.aclose()
 
 
-async def test_settlement_goes_on_without_redis(owner: asyncpg.Connection, settings: UsageSettings) -> None:
+async def test_settlement_continues_without_redis(owner: asyncpg.Connection, settings: UsageSettings) -> None:
     await prepare(owner)
     nowhere = SecretStr(f"redis://127.0.0.1:{free_port()}/0")
     changes = {"redis_url": nowhere, "shutdown_grace_ms": 200}

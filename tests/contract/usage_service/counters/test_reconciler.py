@@ -1,4 +1,4 @@
-"""What Redis counts and what is registered come together again, whatever kept them apart (INV-06, INV-09)."""
+"""The reconciler removes every difference between Redis and the holds table (INV-06, INV-09)."""
 
 from collections.abc import AsyncIterator
 
@@ -28,10 +28,10 @@ async def pool_is_there(redis: Redis) -> bool:
     return bool(await redis.exists(pool_key("acme")))
 
 
-async def test_a_hold_that_nobody_registered_is_dropped_with_its_pool(
+async def test_a_hold_missing_in_the_holds_table_is_dropped_with_its_pool(
     owner: asyncpg.Connection, redis: Redis, reconciler: Reconciler
 ) -> None:
-    """An authz_service killed between placing and registering. Seen to fail with the reconciler off."""
+    """authz_service was killed between placing and recording the hold. Seen to fail without the reconciler."""
     good, orphan = make_hold(), make_hold()
     await register(owner, good)
     await place(redis, good, orphan)
@@ -42,7 +42,7 @@ async def test_a_hold_that_nobody_registered_is_dropped_with_its_pool(
     assert reconciler.rebuilt == 1
 
 
-async def test_a_registered_hold_that_is_not_counted_has_the_pool_rebuilt(
+async def test_a_recorded_hold_missing_in_redis_has_the_pool_rebuilt(
     owner: asyncpg.Connection, redis: Redis, reconciler: Reconciler
 ) -> None:
     good, late = make_hold(), make_hold()
@@ -53,7 +53,7 @@ async def test_a_registered_hold_that_is_not_counted_has_the_pool_rebuilt(
     assert not await pool_is_there(redis)
 
 
-async def test_what_is_merely_on_its_way_is_left_alone(
+async def test_a_hold_on_its_way_to_the_holds_table_is_not_touched(
     owner: asyncpg.Connection, redis: Redis, reconciler: Reconciler
 ) -> None:
     holds = [make_hold() for _ in range(5)]
@@ -72,7 +72,7 @@ async def test_what_is_merely_on_its_way_is_left_alone(
     assert await pool_is_there(redis)
 
 
-async def test_a_pool_that_was_rebuilt_meanwhile_is_looked_at_anew(
+async def test_a_pool_that_was_rebuilt_meanwhile_is_checked_again(
     owner: asyncpg.Connection, redis: Redis, reconciler: Reconciler
 ) -> None:
     orphan = make_hold()

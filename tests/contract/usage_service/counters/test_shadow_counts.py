@@ -1,4 +1,4 @@
-"""What settlement leaves on the counters beside spend: refusals of shadow guardrails, and when a key was last used."""
+"""Settlement also records shadow refusals and the last use of a key on the counters."""
 
 import datetime as dt
 from typing import Any
@@ -26,12 +26,12 @@ LIMITED: dict[str, Any] = {"facts": {}, "http_status": 429, "upstream_host": Non
 
 
 async def counts(owner: asyncpg.Connection) -> dict[str, int]:
-    """By the kind of the scope; only what is not zero."""
+    """Returns the nonzero counts, by kind of scope."""
     rows = await owner.fetch("SELECT counter, shadow_refusal_count FROM scope_spend WHERE shadow_refusal_count <> 0")
     return {counter.partition(":")[0]: count for counter, count in rows}
 
 
-async def test_what_shadow_guardrails_would_have_refused_is_counted_once_for_each_call(
+async def test_shadow_refusals_are_counted_once_per_call(
     owner: asyncpg.Connection,
 ) -> None:
     await prepare(owner)
@@ -42,7 +42,7 @@ async def test_what_shadow_guardrails_would_have_refused_is_counted_once_for_eac
     assert await counts(owner) == {"api_key": 1, "organization": 2}
 
 
-async def test_a_rate_limit_in_shadow_mode_is_counted_with_the_others_of_its_guardrail(
+async def test_a_shadow_rate_limit_counts_once_with_others_of_its_guardrail(
     owner: asyncpg.Connection,
 ) -> None:
     await prepare(owner)
@@ -52,7 +52,7 @@ async def test_a_rate_limit_in_shadow_mode_is_counted_with_the_others_of_its_gua
     assert await counts(owner) == {"api_key": 1, "member": 1}
 
 
-async def test_a_voided_call_counts_what_would_have_been_refused_and_is_no_use(owner: asyncpg.Connection) -> None:
+async def test_a_voided_call_counts_shadow_refusals_but_not_as_use(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     await settle_batch(owner, [make_settlement(make_hold(shadow_refusals=(0,)), **LIMITED)])
     row = await owner.fetchrow(
@@ -62,7 +62,7 @@ async def test_a_voided_call_counts_what_would_have_been_refused_and_is_no_use(o
     assert await breaches(owner) == []
 
 
-async def test_the_truth_about_an_expired_hold_counts_nothing_again(owner: asyncpg.Connection) -> None:
+async def test_a_correction_of_an_expired_hold_counts_nothing_twice(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     hold = make_hold(shadow_refusals=(0,))
     await settle_batch(
@@ -73,7 +73,7 @@ async def test_the_truth_about_an_expired_hold_counts_nothing_again(owner: async
     assert await breaches(owner) == []
 
 
-async def test_the_last_use_of_a_key_is_when_its_latest_call_was_admitted(owner: asyncpg.Connection) -> None:
+async def test_the_last_use_of_a_key_is_the_admission_of_its_latest_call(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     moments = [1_780_000_000_000_000, 1_780_000_900_000_000, 1_780_000_500_000_000]
     for moment in moments:
@@ -83,7 +83,9 @@ async def test_the_last_use_of_a_key_is_when_its_latest_call_was_admitted(owner:
     assert [tuple(row) for row in rows] == [("acme", "key-1", dt.datetime.fromtimestamp(moments[1] // 10**6, dt.UTC))]
 
 
-async def test_the_ledger_tells_redis_what_throttled_calls_used(owner: asyncpg.Connection, database_url: str) -> None:
+async def test_settlement_updates_redis_with_the_usage_of_throttled_calls(
+    owner: asyncpg.Connection, database_url: str
+) -> None:
     await prepare(owner)
     throttle = Throttle(ThrottleKind.TOKENS, Scope(ScopeKind.MEMBER, "mia"))
     hold = make_hold(throttles=(throttle,))

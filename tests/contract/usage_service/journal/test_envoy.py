@@ -1,4 +1,4 @@
-"""The journal between a real Envoy and a real usage_service, with either killed while it is rotated, and on a disk that is full."""
+"""The journal between a real Envoy and a real usage_service: either is killed during rotation, or the disk is full."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ KILLS = 5
 
 
 class UsageProcess:
-    """usage_service as a process, to be killed."""
+    """usage_service as a process that a test can kill."""
 
     def __init__(self, settings: UsageSettings, envoy: EnvoyProcess, directory: Path) -> None:
         self._environment = {
@@ -75,11 +75,11 @@ def segment_count(journal: Path) -> int:
 
 
 @pytest.mark.timeout(180)
-async def test_usage_service_killed_while_the_journal_is_rotated_under_load_costs_no_line(
+async def test_no_line_is_lost_when_usage_service_is_killed_during_rotation(
     owner: asyncpg.Connection, settings: UsageSettings, journal: Path
 ) -> None:
-    """Seen to fail when the reader's place was stored before what stands there was settled, and when a file was left before it had
-    its last line.
+    """Seen to fail when the reader's position is stored before its page is settled, and when the reader leaves a file before its
+    last line.
     """
     await prepare(owner)
     chance = random.Random(5)
@@ -98,12 +98,12 @@ async def test_usage_service_killed_while_the_journal_is_rotated_under_load_cost
 
 
 @pytest.mark.timeout(180)
-async def test_envoy_killed_while_the_journal_is_rotated_under_load_costs_no_line_that_it_wrote(
+async def test_no_written_line_is_lost_when_envoy_is_killed_during_rotation(
     owner: asyncpg.Connection, settings: UsageSettings, journal: Path
 ) -> None:
-    """What a killed Envoy had not written yet is not in any file; the register of holds remembers those calls.
+    """Lines that Envoy had not written before the kill are in no file; the holds table has those calls.
 
-    Seen to fail when a file was left before it had its last line.
+    Seen to fail when the reader leaves a file before its last line.
     """
     await prepare(owner)
     chance = random.Random(6)
@@ -123,7 +123,7 @@ async def test_envoy_killed_while_the_journal_is_rotated_under_load_costs_no_lin
 
 
 async def load_for(envoy: EnvoyProcess, duration_s: float) -> int:
-    """Calls at a steady pace; gives how many were answered."""
+    """Makes calls at a steady pace. Returns the number of answered calls."""
     answered = 0
     end_s = asyncio.get_running_loop().time() + duration_s
     while asyncio.get_running_loop().time() < end_s:
@@ -134,23 +134,23 @@ async def load_for(envoy: EnvoyProcess, duration_s: float) -> int:
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """64 KiB of room."""
+    """A disk of 64 KiB."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
     if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("a disk of its own can only be mounted by root")
+        pytest.skip("only root can mount a disk")
     yield disk
     subprocess.run(["umount", str(disk)], check=True)
 
 
 @pytest.mark.timeout(120)
-async def test_a_full_disk_costs_the_lines_that_found_no_room_and_no_other(
+async def test_a_full_disk_loses_only_the_lines_that_did_not_fit(
     owner: asyncpg.Connection, settings: UsageSettings, tiny_disk: Path
 ) -> None:
-    """Envoy goes on serving and drops lines; everything after there is room again is settled, and what was written before.
+    """Envoy continues to serve and drops lines. Lines from before, and from when there is room again, are settled.
 
-    Seen to fail when the reader did not leave a torn line at the end of a file that is set aside: nothing behind it was settled.
+    Seen to fail when the reader does not accept a torn line at the end of a rotated file: nothing after it was settled.
     """
     await prepare(owner)
     journal = tiny_disk / "usage.log"

@@ -1,4 +1,4 @@
-"""The journal brings what the access-log stream lost, once."""
+"""The journal delivers what the access-log stream lost, once."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ async def test_a_call_in_both_logs_is_settled_once(
     assert await breaches(owner) == []
 
 
-async def test_what_the_stream_lost_is_settled_from_the_journal(
+async def test_a_call_lost_by_the_stream_is_settled_from_the_journal(
     owner: asyncpg.Connection, settings: UsageSettings, journal: Path
 ) -> None:
     await prepare(owner)
@@ -48,7 +48,7 @@ async def test_what_the_stream_lost_is_settled_from_the_journal(
     assert await breaches(owner) == []
 
 
-async def test_the_journal_is_read_on_from_where_it_was_settled(
+async def test_reading_resumes_where_the_journal_was_settled(
     owner: asyncpg.Connection, settings: UsageSettings, journal: Path
 ) -> None:
     await prepare(owner)

@@ -1,4 +1,4 @@
-"""The journal under a real usage_service: rotated, recreated, cut short by a full disk, read by one of several."""
+"""The journal and a real usage_service: rotation, recreation, torn lines, and several readers."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from usage_service.stream import UsageService
 
 
 class EnvoyLog:
-    """Writes a file as Envoy does: to the file it has open, and by name again only after a request."""
+    """Writes a file as Envoy does: it keeps the file open, and reopens it by name only after a request."""
 
     def __init__(self, journal: Path) -> None:
         self._journal = journal
@@ -68,7 +68,7 @@ def make_reports(count: int) -> list[CallReport]:
     return [make_report(make_hold()) for _ in range(count)]
 
 
-async def test_a_growing_journal_is_rotated_again_and_again_and_nothing_is_lost(
+async def test_no_line_of_a_repeatedly_rotated_journal_is_lost(
     owner: asyncpg.Connection, settings: UsageSettings, journal: Path, envoy_log: EnvoyLog
 ) -> None:
     await prepare(owner)
@@ -84,7 +84,7 @@ async def test_a_growing_journal_is_rotated_again_and_again_and_nothing_is_lost(
     assert await breaches(owner) == []
 
 
-async def test_a_service_stopped_at_any_moment_of_a_rotation_loses_nothing(
+async def test_a_service_stopped_during_a_rotation_loses_nothing(
     owner: asyncpg.Connection, settings: UsageSettings, journal: Path, envoy_log: EnvoyLog
 ) -> None:
     """Each round stops the service a little later in the rotation."""
@@ -106,7 +106,7 @@ async def test_a_service_stopped_at_any_moment_of_a_rotation_loses_nothing(
     assert await breaches(owner) == []
 
 
-async def test_without_envoys_address_the_journal_grows_and_stays(
+async def test_the_journal_is_not_rotated_without_envoys_address(
     owner: asyncpg.Connection, settings: UsageSettings, journal: Path, envoy_log: EnvoyLog
 ) -> None:
     await prepare(owner)
@@ -116,10 +116,10 @@ async def test_without_envoys_address_the_journal_grows_and_stays(
     assert segments(journal) == []
 
 
-async def test_of_two_services_one_replays_and_the_other_takes_over(
+async def test_one_of_two_services_replays_and_the_other_takes_over(
     owner: asyncpg.Connection, settings: UsageSettings, journal: Path
 ) -> None:
-    """Seen to fail without the advisory lock: both replayed."""
+    """Seen to fail without the advisory lock: both services replayed."""
     await prepare(owner)
     async with AsyncExitStack() as outer, AsyncExitStack() as inner:
         first = await inner.enter_async_context(running(settings))
@@ -136,7 +136,7 @@ async def test_of_two_services_one_replays_and_the_other_takes_over(
         assert (taken(first), taken(second)) == (20, 10)
 
 
-async def test_a_reader_that_lost_its_connection_to_postgres_takes_up_its_work_again(
+async def test_a_reader_resumes_after_it_lost_its_connection_to_postgresql(
     owner: asyncpg.Connection, settings: UsageSettings, journal: Path
 ) -> None:
     await prepare(owner)
@@ -155,7 +155,7 @@ async def test_a_reader_that_lost_its_connection_to_postgres_takes_up_its_work_a
 async def test_a_journal_recreated_on_its_inode_is_read_from_its_start(
     owner: asyncpg.Connection, settings: UsageSettings, journal: Path
 ) -> None:
-    """Seen to fail without the fingerprint: the file is longer than the place, and its first calls were passed over."""
+    """Seen to fail without the fingerprint: the file was longer than the stored position, and its first calls were skipped."""
     await prepare(owner)
     append(journal, make_reports(2))
     async with running(settings):
@@ -169,10 +169,10 @@ async def test_a_journal_recreated_on_its_inode_is_read_from_its_start(
     assert await owner.fetchval("SELECT count(*) FROM usage_records") == 8
 
 
-async def test_a_line_cut_short_costs_no_other_line(
+async def test_a_torn_line_loses_no_other_line(
     owner: asyncpg.Connection, settings: UsageSettings, journal: Path
 ) -> None:
-    """As a full disk leaves it. Seen to fail without the look behind the tear: the call behind it was lost too."""
+    """A full disk leaves such a line. Seen to fail without reading past it: the next call was lost too."""
     await prepare(owner)
     torn, whole = make_reports(2)
     append(journal, [], tail=journal_line(torn)[:300])
@@ -182,10 +182,10 @@ async def test_a_line_cut_short_costs_no_other_line(
         assert (service.counts.settled, service.counts.bad_lines) == (2, 1)
 
 
-async def test_a_place_is_not_stored_while_the_database_takes_no_settlements(
+async def test_no_position_is_stored_while_the_database_refuses_settlements(
     owner: asyncpg.Connection, settings: UsageSettings, journal: Path
 ) -> None:
-    """A full disk under PostgreSQL, as its clients see it."""
+    """PostgreSQL's disk is full, as far as its clients can see."""
     await prepare(owner)
     append(journal, make_reports(1))
     async with running(settings) as service:
@@ -208,5 +208,5 @@ CREATE TRIGGER disk_is_full BEFORE INSERT ON usage_records FOR EACH STATEMENT EX
 
 
 def taken(service: UsageService) -> int:
-    """Reports a service was brought."""
+    """The reports that a service received."""
     return service.counts.settled + service.counts.repeated

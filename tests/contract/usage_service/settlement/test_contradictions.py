@@ -1,4 +1,4 @@
-"""Two reports of one hold that say different things: the first stands, the second is remembered (fault C3)."""
+"""Two contradicting reports of one hold: the first is charged, the second is recorded as a discrepancy (fault C3)."""
 
 import asyncio
 from pathlib import Path
@@ -15,10 +15,10 @@ MORE, LESS = 25, 15
 
 @pytest.mark.parametrize("ways", ["stream stream", "stream journal", "journal stream", "journal journal"])
 @pytest.mark.parametrize("second", [MORE, LESS])
-async def test_the_first_stands_and_the_second_is_remembered_whichever_log_brings_them(
+async def test_the_second_report_is_a_discrepancy_from_either_log(
     owner: asyncpg.Connection, settings: UsageSettings, journal: Path, ways: str, second: int
 ) -> None:
-    """Seen to fail, stream before journal, when the journal passes over every hold settled lately: nothing was remembered."""
+    """Seen to fail, stream before journal, when the journal skips every recently settled hold: no discrepancy was recorded."""
     await prepare(owner)
     hold = make_hold()
     async with running(settings) as service:
@@ -39,10 +39,10 @@ async def test_the_first_stands_and_the_second_is_remembered_whichever_log_bring
     assert await breaches(owner) == []
 
 
-async def test_the_first_stands_even_if_its_batch_has_to_wait(
+async def test_the_first_report_is_charged_even_if_its_batch_has_to_wait(
     owner: asyncpg.Connection, settings: UsageSettings
 ) -> None:
-    """Seen to fail when a hold may be in two batches at once: the second report was charged, and the first a contradiction."""
+    """Seen to fail when a hold may be in two concurrent batches: the second report was charged, and the first was a discrepancy."""
     await prepare(owner, "aaa", "acme")
     hold, busy = make_hold(), make_hold("aaa")
     async with running(settings.model_copy(update={"settle_batch_entries": 2})) as service:

@@ -1,4 +1,4 @@
-"""A service whose background work has failed says so, ends in good order, and can be started again (INV-20)."""
+"""A service whose background work failed reports it, ends gracefully, and can be started again (INV-20)."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ def log_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(socket: Path, log_file: Path, database_url: str, redis_server: RedisServer) -> Iterator[Start]:
-    """Starts a usage_service as a process of its own and waits until it is ready."""
+    """Starts a usage_service as a separate process, and waits until it is ready."""
     environment = {
         **inherited(os.environ),
         "MEGAROUTER_LISTEN": f"unix:{socket}",
@@ -65,14 +65,14 @@ def start(socket: Path, log_file: Path, database_url: str, redis_server: RedisSe
 
 
 async def contradict(redis: Redis) -> None:
-    """What no version of this program could have written to Redis."""
+    """Writes a value to Redis that no version of this program writes."""
     await redis.hset(pool_key("acme"), "sequence", "the secret is 42")
 
 
-async def test_a_service_whose_work_has_failed_is_no_longer_ready_and_ends_with_a_failure(
+async def test_a_service_whose_background_work_failed_is_not_ready_and_exits_with_an_error(
     owner: asyncpg.Connection, redis: Redis, start: Start, socket: Path, log_file: Path
 ) -> None:
-    """Seen to fail with the failure only logged: the service called itself healthy, and Redis was not followed any more."""
+    """Seen to fail when the failure is only logged: the service reported itself healthy, and Redis was not updated any more."""
     await prepare(owner)
     process = start()
     async with grpc.aio.insecure_channel(f"unix:{socket}") as channel:
@@ -92,12 +92,14 @@ async def test_a_service_whose_work_has_failed_is_no_longer_ready_and_ends_with_
     assert lines[-1]["message"] == "stopped"
 
 
-async def test_it_runs_again_once_the_fault_is_gone(owner: asyncpg.Connection, redis: Redis, start: Start) -> None:
+async def test_the_service_runs_again_once_the_fault_is_gone(
+    owner: asyncpg.Connection, redis: Redis, start: Start
+) -> None:
     await prepare(owner)
     first = start()
     await contradict(redis)
     await until(lambda: first.poll() is not None)
     await redis.flushall()
     second = start()
-    await asyncio.sleep(4)  # longer than between two comparisons
+    await asyncio.sleep(4)  # longer than the interval between two comparisons
     assert second.poll() is None

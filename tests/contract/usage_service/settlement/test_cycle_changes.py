@@ -1,4 +1,4 @@
-"""A change of a budget's cycle never resets usage: not that of calls which are under way while it changes, either."""
+"""A change of a budget's cycle never resets usage, including the usage of calls that are under way during the change."""
 
 import random
 import time
@@ -44,7 +44,7 @@ async def set_cycle(owner: asyncpg.Connection, kind: ScopeKind, scope_id: str, c
 
 
 async def present_counters(owner: asyncpg.Connection) -> tuple[Counter, ...]:
-    """Those that a call placed now is held on."""
+    """Returns the counters on which a call placed now would be held."""
     counters = []
     for kind, scope_id in SCOPES:
         row = await owner.fetchrow(
@@ -67,7 +67,7 @@ async def placed_now(owner: asyncpg.Connection, counters: tuple[Counter, ...] | 
 
 
 async def used(owner: asyncpg.Connection, kind: ScopeKind, scope_id: str) -> tuple[int, int]:
-    """Spend and calls of the present cycle, as admins are shown them."""
+    """Returns spend and calls of the current cycle, as shown to admins."""
     row = await owner.fetchrow("SELECT spent_nano_credits, call_count FROM present_use('acme', $1, $2)", kind, scope_id)
     assert row is not None
     return row["spent_nano_credits"], row["call_count"]
@@ -87,7 +87,7 @@ async def test_calls_under_way_count_in_the_new_cycle(
     assert await used(owner, kind, scope_id) == (3 * charge(), 3)
 
 
-async def test_calls_placed_by_who_had_not_heard_of_the_change_count_too(owner: asyncpg.Connection) -> None:
+async def test_calls_placed_before_a_replica_noticed_the_change_count_too(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     before = await present_counters(owner)
     await set_cycle(owner, *SCOPES[0], Cycle.DAILY)
@@ -96,7 +96,7 @@ async def test_calls_placed_by_who_had_not_heard_of_the_change_count_too(owner: 
     assert await used(owner, *SCOPES[0]) == (charge(), 1)
 
 
-async def test_another_time_zone_takes_calls_under_way_along(owner: asyncpg.Connection) -> None:
+async def test_calls_under_way_count_after_a_change_of_time_zone(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     await set_cycle(owner, *SCOPES[1], Cycle.MONTHLY)
     hold = await placed_now(owner)
@@ -113,7 +113,7 @@ async def test_settlements_of_an_untouched_organization_name_no_later_counters(o
 
 @dataclass
 class Calls:
-    """What a random history has made of the calls."""
+    """The calls of a random history and their states."""
 
     open: list[Hold]
     expired: list[Hold]
@@ -121,10 +121,10 @@ class Calls:
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_whatever_changes_while_calls_are_under_way_no_usage_is_lost(
+async def test_no_usage_is_lost_for_any_change_while_calls_are_under_way(
     owner: asyncpg.Connection, database_url: str, seed: int
 ) -> None:
-    """Spend is the sum over the calls, and the books stand the audit. Seen to fail without later counters."""
+    """Spend is the sum over the calls, and the audit passes. Seen to fail without later counters."""
     chance = random.Random(seed)
     await prepare(owner)
     calls = Calls([], [], [])
@@ -174,10 +174,10 @@ async def _correct(owner: asyncpg.Connection, calls: Calls, chance: random.Rando
         calls.charged.append(hold)
 
 
-async def test_redis_charges_the_new_counter_and_takes_no_hold_from_it(
+async def test_redis_charges_the_new_counter_without_releasing_a_hold_from_it(
     owner: asyncpg.Connection, redis: Redis, database_url: str
 ) -> None:
-    """Seen to fail with the hold released from both: what the new counter held sank below zero."""
+    """Seen to fail when the hold is released from both counters: the held amount of the new counter became negative."""
     await prepare(owner)
     before = await placed_now(owner)
     await place(redis, before)
@@ -197,6 +197,6 @@ async def test_redis_charges_the_new_counter_and_takes_no_hold_from_it(
 
 
 async def events_after_the_top_up(database_url: str) -> list[CounterEvent]:
-    """As usage_service reads them."""
+    """Returns the events as usage_service reads them."""
     async with asyncpg.create_pool(login_url(database_url, ROLE), min_size=1) as pool:
         return list(await LedgerEvents(pool).after("acme", 1))

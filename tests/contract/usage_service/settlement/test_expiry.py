@@ -1,4 +1,4 @@
-"""Holds without a report expire by policy; the truth that arrives late replaces the guess exactly (INV-06, faults B4, C6)."""
+"""Holds without a report expire by policy. A late report replaces the estimate by the exact charge (INV-06, faults B4, C6)."""
 
 import asyncio
 from pathlib import Path
@@ -46,7 +46,7 @@ POLICIES = [
     pytest.param("CHARGE_INPUT", 100 * INPUT_PRICE, id="its input"),
     pytest.param("RELEASE", 0, id="nothing"),
 ]
-TRUTHS = [
+LATE_USAGES = [
     pytest.param({"input_tokens": 400, "output_tokens": 200}, charge(400, 200), id="dearer"),
     pytest.param({"input_tokens": 1, "output_tokens": 0}, charge(1, 0), id="cheaper"),
     pytest.param({"input_tokens": 100, "output_tokens": 50}, charge(100, 50), id="equal to the hold"),
@@ -72,7 +72,7 @@ async def until_expired(service: UsageService, count: int) -> None:
 
 
 async def expect_spend(owner: asyncpg.Connection, redis: Redis, hold: Hold, spent: int, calls: int = 1) -> None:
-    """Balance, spend and Redis say the same."""
+    """Asserts that balance, spend and Redis agree."""
     balance = await owner.fetchval("SELECT balance_nano_credits FROM ledger_accounts WHERE account = 'CREDIT_POOL'")
     assert balance == START_BALANCE - spent
     rows = await owner.fetch("SELECT settled_nano_credits, call_count FROM scope_spend")
@@ -101,7 +101,7 @@ async def test_a_hold_without_a_report_expires_by_the_policy_of_its_organization
     assert await owner.fetchval("SELECT state FROM holds") == "EXPIRED"
 
 
-async def test_a_hold_whose_time_is_not_over_stays(owner: asyncpg.Connection, settings: UsageSettings) -> None:
+async def test_a_hold_that_has_not_expired_stays(owner: asyncpg.Connection, settings: UsageSettings) -> None:
     await prepare(owner)
     await register(owner, make_hold(), expired_hold())
     async with running(settings) as service:
@@ -112,33 +112,33 @@ async def test_a_hold_whose_time_is_not_over_stays(owner: asyncpg.Connection, se
 
 @pytest.mark.parametrize("way", ["stream", "journal"])
 @pytest.mark.parametrize(("policy", "_cost"), POLICIES)
-@pytest.mark.parametrize(("truth", "actual"), TRUTHS)
-async def test_a_report_after_the_expiry_corrects_it_to_the_exact_price_once(
+@pytest.mark.parametrize(("usage", "actual"), LATE_USAGES)
+async def test_a_report_after_expiry_corrects_the_charge_exactly_once(
     owner: asyncpg.Connection,
     redis: Redis,
     settings: UsageSettings,
     journal: Path,
     policy: str,
     _cost: int,
-    truth: dict[str, Any],
+    usage: dict[str, Any],
     actual: int,
     way: str,
 ) -> None:
-    """Seen to fail with corrections off (an expired hold's report taken for a contradiction)."""
+    """Seen to fail without corrections (the report of an expired hold counted as a contradiction)."""
     await prepare(owner)
     await set_policy(owner, policy)
     hold = expired_hold()
     await register(owner, hold)
     await place(redis, hold)
-    report = make_report(hold, **truth)
+    report = make_report(hold, **usage)
     async with running(settings) as service:
         await until_expired(service, 1)
         for _ in range(2):
             await tell(service, owner, journal, way, report)
         await until(lambda: service.counts.corrected == 1)
-        await expect_spend(owner, redis, hold, actual, calls=int("http_status" not in truth))
+        await expect_spend(owner, redis, hold, actual, calls=int("http_status" not in usage))
     correction = await the_row(owner, "SELECT charge_nano_credits, outcome FROM usage_corrections")
-    assert correction == {"charge_nano_credits": actual, "outcome": "VOIDED" if "http_status" in truth else "SETTLED"}
+    assert correction == {"charge_nano_credits": actual, "outcome": "VOIDED" if "http_status" in usage else "SETTLED"}
     assert await owner.fetchval("SELECT outcome FROM usage_records") == "EXPIRED"
     assert await owner.fetchval("SELECT count(*) FROM usage_discrepancies") == 0
 
@@ -153,7 +153,7 @@ async def tell(service: UsageService, owner: asyncpg.Connection, journal: Path, 
         await until_offset(owner, journal)
 
 
-async def test_a_second_truth_that_says_something_else_is_remembered_as_a_discrepancy(
+async def test_a_second_late_report_with_other_usage_is_a_discrepancy(
     owner: asyncpg.Connection, settings: UsageSettings
 ) -> None:
     await prepare(owner)
@@ -167,9 +167,7 @@ async def test_a_second_truth_that_says_something_else_is_remembered_as_a_discre
     assert await breaches(owner) == []
 
 
-async def test_a_correction_refers_to_the_charge_it_corrects(
-    owner: asyncpg.Connection, settings: UsageSettings
-) -> None:
+async def test_a_correction_refers_to_the_corrected_charge(owner: asyncpg.Connection, settings: UsageSettings) -> None:
     await prepare(owner)
     hold = expired_hold()
     await register(owner, hold)
@@ -191,10 +189,10 @@ async def test_a_correction_refers_to_the_charge_it_corrects(
     }
 
 
-async def test_redis_follows_a_correction_that_nobody_told_it_of(
+async def test_redis_follows_a_correction_without_a_notification(
     owner: asyncpg.Connection, redis: Redis, settings: UsageSettings
 ) -> None:
-    """Seen to fail with corrections left out of the ledger's events."""
+    """Seen to fail when the ledger's events omit corrections."""
     await prepare(owner)
     hold = make_hold()
     await place(redis, hold)
@@ -204,7 +202,7 @@ async def test_redis_follows_a_correction_that_nobody_told_it_of(
         await expect_spend(owner, redis, hold, charge())
 
 
-async def test_an_expiry_that_comes_after_the_settlement_changes_nothing(owner: asyncpg.Connection) -> None:
+async def test_an_expiry_after_the_settlement_changes_nothing(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     settlement = make_settlement(expired_hold())
     await settle_batch(owner, [settlement])
@@ -217,7 +215,7 @@ def expiry_of(hold: Hold) -> Settlement:
     return Settlement(hold, make_report(hold, facts={}), expire(hold, ExpiredHoldPolicy.CHARGE_HOLD, SCHEDULE))
 
 
-async def test_three_sweepers_racing_expire_every_hold_once(
+async def test_three_concurrent_sweepers_expire_every_hold_once(
     owner: asyncpg.Connection, redis: Redis, settings: UsageSettings, tmp_path: Path
 ) -> None:
     await prepare(owner, "acme", "beta", "gamma")
@@ -233,7 +231,7 @@ async def test_three_sweepers_racing_expire_every_hold_once(
     assert await breaches(owner) == []
 
 
-async def test_sweepers_and_late_reports_at_once_keep_the_books(
+async def test_concurrent_sweepers_and_late_reports_keep_the_accounting_correct(
     owner: asyncpg.Connection, settings: UsageSettings
 ) -> None:
     await prepare(owner)
@@ -252,7 +250,7 @@ async def test_sweepers_and_late_reports_at_once_keep_the_books(
 async def test_nothing_expires_before_the_journal_is_replayed(
     owner: asyncpg.Connection, redis: Redis, settings: UsageSettings, journal: Path
 ) -> None:
-    """What the journal tells is no guess. Seen to fail with a sweeper that does not wait: most of these expired first."""
+    """The journal may contain the actual usage. Seen to fail with a sweeper that does not wait: most holds expired first."""
     await prepare(owner)
     holds = [expired_hold() for _ in range(1_000)]
     await register(owner, *holds)
@@ -266,9 +264,7 @@ async def test_nothing_expires_before_the_journal_is_replayed(
     assert await pool_of(redis) == (START_BALANCE - 1_000 * charge(), 0, 1_001)
 
 
-async def test_a_hold_that_cannot_be_read_does_not_stop_the_others(
-    owner: asyncpg.Connection, settings: UsageSettings
-) -> None:
+async def test_an_unreadable_hold_does_not_stop_the_others(owner: asyncpg.Connection, settings: UsageSettings) -> None:
     await prepare(owner)
     foreign, unpriced, good = expired_hold(), make_hold(expires_epoch_us=PAST - 1, price_version=99), expired_hold()
     await register(owner, foreign, unpriced, good)
@@ -280,8 +276,8 @@ async def test_a_hold_that_cannot_be_read_does_not_stop_the_others(
     assert await owner.fetchval("SELECT count(*) FROM holds WHERE state = 'HELD'") == 2
 
 
-async def test_a_new_period_begins_with_what_was_corrected(owner: asyncpg.Connection, settings: UsageSettings) -> None:
-    """A changed cycle carries over what was really spent; seen to fail with corrections left out."""
+async def test_a_new_period_starts_with_the_corrected_spend(owner: asyncpg.Connection, settings: UsageSettings) -> None:
+    """A changed cycle carries over the actual spend. Seen to fail without corrections in the sum."""
     await prepare(owner)
     hold = expired_hold()
     await register(owner, hold)

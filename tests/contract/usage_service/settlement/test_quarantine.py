@@ -1,4 +1,4 @@
-"""Usage that cannot be right is charged by estimate, and what was said is kept to be looked at (peer lesson B30)."""
+"""Implausible usage is charged by estimate, and the report is kept for inspection (peer lesson B30)."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ NEGATIVE = {"usage": json.dumps({"prompt_tokens": -1, "completion_tokens": 20})}
 @pytest.mark.parametrize(
     ("facts", "reason"), [(BILLIONS, "implausible_usage"), (NEGATIVE, "invalid_usage")], ids=["billions", "negative"]
 )
-async def test_usage_that_cannot_be_right_is_quarantined_and_not_posted(
+async def test_implausible_usage_is_quarantined_and_not_posted(
     owner: asyncpg.Connection, facts: dict[str, Any], reason: str
 ) -> None:
     await prepare(owner)
@@ -33,7 +33,7 @@ async def test_usage_that_cannot_be_right_is_quarantined_and_not_posted(
     assert await breaches(owner) == []
 
 
-async def test_a_repeated_report_is_kept_once(owner: asyncpg.Connection) -> None:
+async def test_a_repeated_report_is_quarantined_once(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     settlement = make_settlement(facts=BILLIONS)
     await settle_batch(owner, [settlement, settlement])
@@ -41,14 +41,14 @@ async def test_a_repeated_report_is_kept_once(owner: asyncpg.Connection) -> None
     assert await owner.fetchval("SELECT count(*) FROM usage_quarantine") == 1
 
 
-async def test_what_is_kept_is_bounded_and_can_be_stored(owner: asyncpg.Connection) -> None:
+async def test_quarantined_content_is_bounded_and_storable(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     facts = {f"usage.{number}": '"\0\ud800' * 10_000 for number in range(40)}
     await settle_batch(owner, [make_settlement(facts={**facts, **NEGATIVE})])
     assert await owner.fetchval("SELECT length(report) FROM usage_quarantine") <= MAX_QUARANTINED_CHARACTERS
 
 
-async def test_credible_usage_is_not_quarantined(owner: asyncpg.Connection) -> None:
+async def test_plausible_usage_is_not_quarantined(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     await settle_batch(owner, [make_settlement(make_hold())])
     assert await owner.fetchval("SELECT count(*) FROM usage_quarantine") == 0

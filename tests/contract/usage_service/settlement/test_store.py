@@ -1,4 +1,4 @@
-"""Batches of settlements on real PostgreSQL: once, exactly, in any order, by many at once."""
+"""Batches of settlements on real PostgreSQL: once, exactly, in any order, and concurrently."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ async def balance(owner: asyncpg.Connection, organization: str = "acme") -> int:
     return int(value)
 
 
-async def test_a_batch_becomes_records_transfers_spend_and_resolved_holds(owner: asyncpg.Connection) -> None:
+async def test_a_batch_creates_records_transfers_spend_and_resolves_holds(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     settlements = [make_settlement() for _ in range(3)]
     await register(owner, *(settlement.hold for settlement in settlements))
@@ -54,7 +54,7 @@ async def test_a_batch_becomes_records_transfers_spend_and_resolved_holds(owner:
     assert await breaches(owner) == []
 
 
-async def test_a_record_says_everything_about_its_call(owner: asyncpg.Connection) -> None:
+async def test_a_record_contains_all_facts_of_its_call(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     settlement = make_settlement(flags=frozenset({"DC", "UC"}), trace_id="trace-1")
     await settle_batch(owner, [settlement])
@@ -102,7 +102,7 @@ async def test_a_record_says_everything_about_its_call(owner: asyncpg.Connection
     }
 
 
-async def test_the_transfer_bears_the_number_of_the_record(owner: asyncpg.Connection) -> None:
+async def test_the_transfer_has_the_sequence_number_of_the_record(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     settlement = make_settlement()
     await settle_batch(owner, [settlement])
@@ -111,14 +111,14 @@ async def test_the_transfer_bears_the_number_of_the_record(owner: asyncpg.Connec
     assert (row["debit_account"], row["credit_account"]) == ("CREDIT_POOL", "USAGE")
 
 
-async def test_a_charge_of_nothing_is_a_record_without_a_transfer(owner: asyncpg.Connection) -> None:
+async def test_a_zero_charge_is_a_record_without_a_transfer(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     await settle_batch(owner, [make_settlement(facts={}, http_status=500), make_settlement(input_tokens=1)])
     assert await owner.fetchval("SELECT count(*) FROM ledger_transfers WHERE kind = 'USAGE'") == 1
     assert await breaches(owner) == []
 
 
-async def test_a_voided_call_is_recorded_and_not_counted_as_made(owner: asyncpg.Connection) -> None:
+async def test_a_voided_call_is_recorded_but_not_counted(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     await settle_batch(owner, [make_settlement(facts={}, http_status=429, upstream_host=None, flags=frozenset({"RL"}))])
     assert await owner.fetchval("SELECT state FROM holds") == "VOIDED"
@@ -136,7 +136,7 @@ async def test_a_repeated_report_changes_nothing(owner: asyncpg.Connection) -> N
     assert await breaches(owner) == []
 
 
-async def test_the_first_of_two_contradicting_reports_stands_and_the_second_is_remembered_once(
+async def test_the_second_of_two_contradicting_reports_is_recorded_once_as_a_discrepancy(
     owner: asyncpg.Connection,
 ) -> None:
     await prepare(owner)
@@ -153,14 +153,14 @@ async def test_the_first_of_two_contradicting_reports_stands_and_the_second_is_r
     assert f"{charge(output_tokens=21)} nano-credits" in row["detail"]
 
 
-async def test_contradicting_reports_in_one_batch_are_told_apart_too(owner: asyncpg.Connection) -> None:
+async def test_contradicting_reports_in_one_batch_are_detected(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     first = make_settlement()
     result = await settle_batch(owner, [first, make_settlement(first.hold, output_tokens=21)])
     assert (len(result.recorded), result.discrepancy_count) == (1, 1)
 
 
-async def test_a_hold_that_is_not_registered_yet_is_settled_from_its_token(owner: asyncpg.Connection) -> None:
+async def test_a_hold_missing_in_the_holds_table_is_settled_from_its_token(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     settlement = make_settlement()
     await settle_batch(owner, [settlement])
@@ -171,7 +171,7 @@ async def test_a_hold_that_is_not_registered_yet_is_settled_from_its_token(owner
     assert await breaches(owner) == []
 
 
-async def test_an_organization_without_a_ledger_stops_its_batch_before_anything_is_written(
+async def test_an_organization_without_a_ledger_fails_its_batch_before_any_write(
     owner: asyncpg.Connection,
 ) -> None:
     await prepare(owner)
@@ -180,10 +180,10 @@ async def test_an_organization_without_a_ledger_stops_its_batch_before_anything_
     assert await owner.fetchval("SELECT count(*) FROM usage_records") == 0
 
 
-async def test_concurrent_settlers_of_the_same_and_of_different_organizations(
+async def test_concurrent_settlers_leave_no_gap_and_no_repetition(
     owner: asyncpg.Connection, settings: UsageSettings
 ) -> None:
-    """Eight settlers, every report three times, in different orders: no gap, no repeat, sums equal."""
+    """Eight settlers get every report three times, in different orders, for the same and different organizations."""
     organizations = ("acme", "beta", "gamma")
     await prepare(owner, *organizations)
     settlements = [make_settlement(make_hold(organization)) for organization in organizations for _ in range(80)]
@@ -208,7 +208,7 @@ async def test_concurrent_settlers_of_the_same_and_of_different_organizations(
     assert await breaches(owner) == []
 
 
-async def test_settling_and_topping_up_at_once_keeps_one_order(
+async def test_concurrent_settlements_and_top_ups_have_one_order(
     owner: asyncpg.Connection, settings: UsageSettings
 ) -> None:
     await prepare(owner)
@@ -228,7 +228,7 @@ async def test_settling_and_topping_up_at_once_keeps_one_order(
     assert await breaches(owner) == []
 
 
-async def test_a_posting_with_a_known_key_is_answered_with_the_first_posting(owner: asyncpg.Connection) -> None:
+async def test_a_repeated_idempotency_key_returns_the_first_posting(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     transfer = top_up(5, idempotency_key="again", actor="mia", reason="because")
     first = await post_transfers(owner, "acme", [transfer])
@@ -238,7 +238,7 @@ async def test_a_posting_with_a_known_key_is_answered_with_the_first_posting(own
     assert await balance(owner) == 1_000 * 10**9 + 5
 
 
-async def test_a_known_key_for_another_transfer_is_refused(owner: asyncpg.Connection) -> None:
+async def test_an_idempotency_key_reused_for_another_transfer_is_refused(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     transfer = top_up(5, idempotency_key="again", actor="mia", reason="because")
     await post_transfers(owner, "acme", [transfer])
@@ -247,7 +247,7 @@ async def test_a_known_key_for_another_transfer_is_refused(owner: asyncpg.Connec
     assert await balance(owner) == 1_000 * 10**9 + 5
 
 
-async def test_a_posting_is_notified(owner: asyncpg.Connection, database_url: str) -> None:
+async def test_a_posting_sends_a_notification(owner: asyncpg.Connection, database_url: str) -> None:
     await prepare(owner)
     heard: asyncio.Queue[object] = asyncio.Queue()
     listener = await asyncpg.connect(database_url)
@@ -257,27 +257,25 @@ async def test_a_posting_is_notified(owner: asyncpg.Connection, database_url: st
     await listener.close()
 
 
-async def test_settling_reads_no_table_whole_however_new_the_database_is(
+async def test_settling_scans_no_whole_table_even_in_a_new_database(
     owner: asyncpg.Connection, settings: UsageSettings
 ) -> None:
-    """A plan that was made while the tables were empty is kept. Seen to fail without `by_index`."""
+    """PostgreSQL keeps a plan made while the tables were empty. Seen to fail without `by_index`."""
     await prepare(owner)
     async with open_pool(settings, ROLE, by_index=True) as pool, pool.acquire() as connection:
         for _ in range(20):
             settlements = [make_settlement() for _ in range(20)]
             await register(owner, *(settlement.hold for settlement in settlements))
             await settle_batch(connection, settlements)
-    await asyncio.sleep(1.1)  # PostgreSQL tells its figures once a second
+    await asyncio.sleep(1.1)  # PostgreSQL updates its statistics once a second
     rows = await owner.fetch(
         "SELECT relname, seq_scan FROM pg_stat_user_tables WHERE relname IN ('usage_records', 'holds', 'ledger_transfers')"
     )
     assert {row["relname"]: row["seq_scan"] for row in rows if row["seq_scan"]} == {}
 
 
-async def test_settling_reads_no_other_open_hold_however_many_there_are(
-    owner: asyncpg.Connection, settings: UsageSettings
-) -> None:
-    """Seen to read all 500 open holds, of whatever organization, for each batch while the holds were joined to the batch."""
+async def test_settling_reads_no_other_open_hold(owner: asyncpg.Connection, settings: UsageSettings) -> None:
+    """Seen to fail when the holds are joined to the batch: each batch read all 500 open holds of all organizations."""
     await prepare(owner, "acme", "other")
     await register(owner, *(make_hold("other") for _ in range(500)))
     async with open_pool(settings, ROLE, by_index=True) as pool, pool.acquire() as connection:
@@ -285,15 +283,15 @@ async def test_settling_reads_no_other_open_hold_however_many_there_are(
             settlements = [make_settlement() for _ in range(20)]
             await register(owner, *(settlement.hold for settlement in settlements))
             await settle_batch(connection, settlements)
-    await asyncio.sleep(1.1)  # PostgreSQL tells its figures once a second
+    await asyncio.sleep(1.1)  # PostgreSQL updates its statistics once a second
     read = await owner.fetchval("SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'holds'")
     assert read < 500
 
 
-async def test_a_hold_that_is_registered_for_another_organization_is_not_settled(
+async def test_a_hold_recorded_for_another_organization_is_not_settled(
     owner: asyncpg.Connection, settings: UsageSettings
 ) -> None:
-    """Seen to be settled without the comparison of the two."""
+    """Seen to fail without the comparison of the organizations."""
     await prepare(owner, "acme", "other")
     mine, another = make_settlement(), make_settlement(make_hold("other"))
     await register(owner, with_changes(mine.hold, organization="other"))
@@ -305,7 +303,7 @@ async def test_a_hold_that_is_registered_for_another_organization_is_not_settled
 
 
 async def test_a_resolved_hold_keeps_no_token(owner: asyncpg.Connection) -> None:
-    """Whether it was registered before its settlement or not. Seen to fail for both while they were left as they were."""
+    """This holds whether the hold was recorded before its settlement or not. Seen to fail for both without the removal."""
     await prepare(owner)
     registered, unregistered = make_settlement(), make_settlement()
     await register(owner, registered.hold)

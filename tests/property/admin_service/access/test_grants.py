@@ -1,4 +1,4 @@
-"""Whatever a group admin grants, a call that fits into it is no more than their own limits let pass."""
+"""For anything a group admin grants, every call within the grant is also within the admin's own limits."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +20,7 @@ MODELS = st.tuples(st.sampled_from(["a", "a/b", "a/c", "b/a", "ab"]), st.sampled
 
 
 @given(LIMITS, HELD, MODELS)
-def test_what_is_granted_lies_within_everything_that_is_held(
+def test_a_grant_is_within_every_limit_of_the_granter(
     granted: Limits, held: list[HeldLimits], model: tuple[str, str]
 ) -> None:
     if first_exceeded(granted, held) is not None:
@@ -39,13 +39,13 @@ def test_what_is_granted_lies_within_everything_that_is_held(
 
 
 @given(LIMITS, HELD)
-def test_one_may_grant_exactly_what_one_holds_and_nothing(granted: Limits, held: list[HeldLimits]) -> None:
+def test_an_admin_may_grant_exactly_their_own_limits_and_zero(granted: Limits, held: list[HeldLimits]) -> None:
     assert first_exceeded(Limits(), held) is None
     assert first_exceeded(granted, [HeldLimits(Scope(ScopeKind.GROUP, "g"), granted)]) is None
 
 
 @given(LIMITS, HELD, HELD)
-def test_a_further_limit_never_lets_more_be_granted(
+def test_an_additional_limit_never_allows_a_larger_grant(
     granted: Limits, held: list[HeldLimits], more: list[HeldLimits]
 ) -> None:
     if first_exceeded(granted, held) is not None:

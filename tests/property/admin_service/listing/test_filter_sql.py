@@ -1,4 +1,4 @@
-"""Filters: whatever text is given, whatever tree is built, the database answers as the grammar says."""
+"""Filters: for any text and any expression tree, the database returns the rows that the grammar defines."""
 
 import datetime as dt
 import re
@@ -64,7 +64,7 @@ ROWS: st.SearchStrategy[list[Row]] = st.lists(
 
 
 def written(field: str, value: object) -> str:
-    """The value as a filter has it."""
+    """Returns the value as it is written in a filter."""
     match field:
         case "name":
             return f"organizations/acme/members/{value}"
@@ -98,7 +98,7 @@ TREES: st.SearchStrategy[Filter] = st.recursive(
 
 
 def keeps(tree: Filter, row: Row) -> bool:
-    """What the grammar says of a row."""
+    """Returns whether the grammar keeps a row."""
     match tree:
         case AllOf(parts):
             return all(keeps(part, row) for part in parts)
@@ -121,7 +121,7 @@ def compares(comparison: Comparison, value: object) -> bool:
     if comparison.operator in {Operator.EQUAL, Operator.NOT_EQUAL}:
         return (written(comparison.field, value) == comparison.value) is (comparison.operator is Operator.EQUAL)
     other = dt.datetime.fromisoformat(comparison.value) if comparison.field == "time" else int(comparison.value)
-    before, same = value < other, value == other  # type: ignore[operator] # of one kind
+    before, same = value < other, value == other  # type: ignore[operator] # both have the same type
     return {
         Operator.LESS: before,
         Operator.LESS_OR_EQUAL: before or same,
@@ -131,7 +131,7 @@ def compares(comparison: Comparison, value: object) -> bool:
 
 
 def text_of(tree: Filter) -> str:
-    """The tree as a filter, every part in parentheses and every value in quotes."""
+    """Returns the tree as a filter, with every part in parentheses and every value in quotes."""
     match tree:
         case AllOf(parts):
             return "(" + " AND ".join(map(text_of, parts)) + ")"
@@ -219,7 +219,7 @@ LOOKS_LIKE_ONE = st.lists(
 
 @given(text=st.text(max_size=60) | LOOKS_LIKE_ONE)
 @settings(max_examples=1_000)
-def test_any_text_is_a_filter_or_refused_with_a_place_in_it(text: str) -> None:
+def test_any_text_is_a_filter_or_refused_with_a_position_in_it(text: str) -> None:
     parameters = Parameters()
     try:
         tree = parse_filter(text)
@@ -233,11 +233,11 @@ def test_any_text_is_a_filter_or_refused_with_a_place_in_it(text: str) -> None:
         allowed = (
             r"[() ]|t\.(text|name|state|time|number|flag)\b|\$\d+(::\w+)?|AND|OR|IS NOT (TRUE|NULL)|I?LIKE|[<>=]+|true"
         )
-        assert re.fullmatch(f"({allowed})*", sql), "nothing of the filter is in the statement"
+        assert re.fullmatch(f"({allowed})*", sql), "no text of the filter may be in the statement"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests" / "corpus" / "filters").glob("ok_*")))
-def test_the_corpus_survives_fields_it_does_not_know(path: Path) -> None:
+def test_the_corpus_works_with_unknown_fields(path: Path) -> None:
     tree = parse_filter(path.read_text(encoding="utf-8"))
     if isinstance(tree, Comparison) and tree.field not in FIELDS:
         with pytest.raises(FilterError, match="the fields are flag, name, number, state, text, time"):

@@ -1,4 +1,4 @@
-"""The module against Python's parser, on generated and on broken input, cut anywhere."""
+"""Compares the module with Python's parser, on generated and broken input, split anywhere."""
 
 import json
 import random
@@ -60,7 +60,7 @@ def test_every_json_value_is_accepted(value: object, places: list[int], escapes:
 
 
 @given(values, st.integers(0, 400), st.integers(0, 3), st.sampled_from(TOKENS), cuts)
-def test_nothing_is_accepted_that_python_refuses(
+def test_no_text_is_accepted_that_python_refuses(
     value: object, place: int, removed: int, added: bytes, places: list[int]
 ) -> None:
     text = json.dumps(value).encode()
@@ -71,7 +71,7 @@ def test_nothing_is_accepted_that_python_refuses(
 
 
 @given(st.dictionaries(st.sampled_from(["model", "stream", "n", "service_tier", "other"]), values, max_size=5), cuts)
-def test_facts_are_what_python_reads(members: dict[str, Any], places: list[int]) -> None:
+def test_facts_equal_the_values_that_python_reads(members: dict[str, Any], places: list[int]) -> None:
     text = json.dumps(members).encode()
     plain = {
         key: float(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -80,12 +80,12 @@ def test_facts_are_what_python_reads(members: dict[str, Any], places: list[int])
     }
     facts = request_facts(text, cut_within(text, places))
     assert facts is not None
-    # The message in which they are compared writes numbers beyond doubles' integers as texts do.
+    # The compared message formats integers beyond the exact range of doubles like JSON text.
     assert facts == plain
 
 
 @given(st.dictionaries(st.sampled_from(["usage", "usageMetadata", "other", "a.b", ""]), values, max_size=4), cuts)
-def test_usage_is_taken_as_it_stands(members: dict[str, Any], places: list[int]) -> None:
+def test_usage_is_copied_unchanged(members: dict[str, Any], places: list[int]) -> None:
     text = json.dumps(members).encode()
     facts = document_usage(text, cut_within(text, places))
     for key, name in (("usage", "usage"), ("usageMetadata", "usage_metadata")):
@@ -104,7 +104,7 @@ def mutated(chance: random.Random) -> bytes:
 
 
 def read_every_way(text: bytes, places: list[int]) -> tuple[Any, ...]:
-    """All that the module does with a text, the same wherever it is cut."""
+    """Runs every function of the module on a text. Asserts that the result does not depend on where the text is split."""
     return (
         is_json(text, places),
         request_facts(text, places),
@@ -116,7 +116,7 @@ def read_every_way(text: bytes, places: list[int]) -> tuple[Any, ...]:
 
 
 def fuzz(seed: int, seconds: float) -> int:
-    """Reads broken texts for a while; gives how many."""
+    """Reads broken texts for some seconds, and returns their number."""
     chance, count, ends_s = random.Random(seed), 0, time.monotonic() + seconds
     while time.monotonic() < ends_s:
         text = mutated(chance) if chance.random() < 0.9 else chance.randbytes(chance.randint(0, 300))
@@ -126,6 +126,6 @@ def fuzz(seed: int, seconds: float) -> int:
     return count
 
 
-def test_no_input_ends_the_process_or_is_read_differently_when_cut() -> None:
-    """A step beyond a bound would end this process, as it would end Envoy."""
+def test_no_input_crashes_the_process_or_is_read_differently_when_split() -> None:
+    """An out-of-bounds access would crash this process, as it would crash Envoy."""
     assert fuzz(random.randrange(2**32), FUZZING_S) > 100

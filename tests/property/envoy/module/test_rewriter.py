@@ -1,4 +1,4 @@
-"""The rewriter against Python's JSON parser and a plain model of event streams, on generated input."""
+"""Compares the rewriter with Python's JSON parser and a simple model of event streams, on generated input."""
 
 import json
 import re
@@ -16,7 +16,7 @@ WATCHED = {
 }  # fmt: skip
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
-# What is between these is refused: readers disagree on its sign.
+# The module refuses numbers between these, because parsers disagree on their sign.
 integers = st.integers().filter(lambda number: not 2**63 <= number < 2**64)
 scalars = st.none() | st.booleans() | integers | st.floats(allow_nan=False, allow_infinity=False) | texts
 keys = texts | st.sampled_from(["model", "stream_options", "include_usage", "usage", 'a"b', "\\"])
@@ -31,7 +31,7 @@ spaces = st.text(" \t\r\n", max_size=3)
 
 @st.composite
 def bodies(draw: st.DrawFn, members: dict[str, Any]) -> bytes:
-    """An object with `members` among others, in random order, spacing and escaping."""
+    """Generates an object with `members` and others, in random order, spacing and escaping."""
     others = draw(st.dictionaries(plain_keys, values, max_size=4))
     items = draw(st.permutations(list({**others, **members}.items())))
     escapes = draw(st.booleans())
@@ -63,7 +63,7 @@ def test_only_the_model_changes(data: st.DataObject, model: str, served_model: s
 
 
 def differs_in_one_place(before: bytes, after: bytes, old_text: str, new_value: str) -> bool:
-    """Whether `after` is `before` with one span that reads `old_text` replaced by a JSON string of `new_value`."""
+    """Returns whether `after` equals `before` with one occurrence of `old_text` replaced by `new_value` as a JSON string."""
     old_value = json.loads(old_text)
     for match in re.finditer(rb'"(?:[^"\\]|\\.)*"', before, re.DOTALL):
         rest = len(before) - match.end()
@@ -76,7 +76,7 @@ def differs_in_one_place(before: bytes, after: bytes, old_text: str, new_value: 
     return False
 
 
-# Plain ASCII, because escapes are refused in this object's keys as well.
+# Plain ASCII, because the module also refuses escapes in this object's keys.
 stream_options = st.dictionaries(st.text("abcxyz_-. ", max_size=6), values, max_size=3)
 
 
@@ -92,7 +92,7 @@ def test_only_include_usage_changes(data: st.DataObject, options: dict[str, Any]
 
 
 @given(bodies({"model": "m", "stream": True}))
-def test_absent_stream_options_are_added_and_all_bytes_stay(body: bytes) -> None:
+def test_absent_stream_options_are_added_without_other_changes(body: bytes) -> None:
     result = rewrite(body, inject_include_usage=True)
     assert isinstance(result, Rewritten)
     added = b'"stream_options":{"include_usage":true},'
@@ -172,7 +172,7 @@ def is_usage_line(line: bytes) -> bool:
 
 
 def expected_of(stream: bytes) -> bytes:
-    """The plain model: all lines at hand, one look ahead."""
+    """Returns the output of the simple model, which has all lines in memory and looks one line ahead."""
     pieces = re.findall(rb"[^\r\n]*(?:\r\n|\n|\r)", stream)
     shown_pieces: list[bytes] = []
     lines_shown, position, has_data = 0, 0, False
@@ -193,7 +193,7 @@ def expected_of(stream: bytes) -> bytes:
 
 
 @given(streams(), st.data())
-def test_a_stream_cut_anywhere_shows_the_same(stream: bytes, data: st.DataObject) -> None:
+def test_a_stream_split_anywhere_has_the_same_output(stream: bytes, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
     bounds = [0, *cuts, len(stream)]
     chunks = [stream[start:stop] for start, stop in pairwise(bounds)]

@@ -1,4 +1,4 @@
-"""The books of an organization as PostgreSQL and Redis keep them, read and disturbed from a test that is not asynchronous."""
+"""Reads and disturbs an organization's data in PostgreSQL and Redis from a synchronous test."""
 
 import asyncio
 import itertools
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Books:
-    """The real thing: connections with the rights of each service."""
+    """The real databases, with connections that have the privileges of each service."""
 
     def __init__(self, database_url: str, redis_url: str, runner: asyncio.Runner) -> None:
         self.database_url = database_url
@@ -45,7 +45,7 @@ class Books:
         await self.raw_redis.aclose()
 
     async def kept(self, organization: str) -> tuple[int, int, dict[str, int], int]:
-        """Balance, sequence, spend by counter, and the sum of the transfers of the pool."""
+        """Returns the balance, the sequence, the spend by counter, and the sum of the pool's transfers."""
         async with acting_for(self.admin, organization) as connection:
             row = await connection.fetchrow(
                 "SELECT balance_nano_credits, h.sequence FROM ledger_heads h JOIN ledger_accounts a USING (organization_id)"
@@ -61,7 +61,7 @@ class Books:
     async def in_redis(
         self, organization: str, names: Iterable[str]
     ) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-        """The pool and the counters that are there."""
+        """Returns the pool and the counters that exist in Redis."""
         found = {name: await self._hash(counter_key(organization, name)) for name in names}
         return await self._hash(pool_key(organization)), {name: values for name, values in found.items() if values}
 
@@ -69,19 +69,19 @@ class Books:
         return {str(name): str(value) for name, value in (await self.redis.hgetall(key)).items()}
 
     async def dump_redis(self, organization: str) -> dict[bytes, bytes]:
-        """Everything of the organization, as RESTORE takes it."""
+        """Returns all data of the organization in the format of RESTORE."""
         raw = self.raw_redis
         dumps = {key: await raw.dump(key) async for key in raw.scan_iter(f"mr:{{{organization}}}:*")}
         return {key: value for key, value in dumps.items() if value is not None}
 
     async def restore_redis(self, dumps: Mapping[bytes, bytes]) -> None:
-        """Redis as it was then, and nothing else in it."""
+        """Replaces all data in Redis by the dump."""
         await self.raw_redis.flushall()
         for key, value in dumps.items():
             await self.raw_redis.restore(key, 0, value)
 
     async def audit(self, organization: str) -> None:
-        """Nothing contradicts itself, and the statement of any period adds up and agrees with sums of our own."""
+        """Asserts that the audit passes, and that the statement of any period adds up and agrees with independent sums."""
         async with open_snapshot(self.database_url) as connection:
             report = await audit_database(connection, grace_s=0, rows_per_check=3)
             rows = await connection.fetch(

@@ -1,4 +1,4 @@
-"""Holds and ledger in any order of events, on real PostgreSQL and Redis, against a model that only sums."""
+"""Compares holds and ledger on real PostgreSQL and Redis with a model of sums, for any order of events."""
 
 import asyncio
 import itertools
@@ -81,7 +81,7 @@ _numbers = itertools.count(1)
 class LedgerMachine(RuleBasedStateMachine):
     books: ClassVar[Books]
     happened: ClassVar[Tally[str]]
-    """What happened how often, over all examples."""
+    """How often each event happened, over all examples."""
 
     @initialize(credit=st.integers(20_000_000, 60_000_000))
     def open_ledger(self, credit: int) -> None:
@@ -132,7 +132,7 @@ class LedgerMachine(RuleBasedStateMachine):
         await self._follow()
 
     async def _follow(self) -> None:
-        """Redis follows, as usage_service lets it."""
+        """Updates Redis as usage_service does."""
         applied = await self.books.redis.hget(pool_key(self.organization), "sequence")
         if applied is not None:
             events = await self.events.after(self.organization, int(applied))
@@ -168,15 +168,16 @@ class LedgerMachine(RuleBasedStateMachine):
         disturbance: str,
         posting: tuple[int, str],
     ) -> None:
-        """Calls, what disturbs them, and how some of all calls so far end. One rule: Hypothesis turns rules off at random, and
-        calls that nothing ends would say little.
+        """Places calls, disturbs them, and ends some of the calls so far.
+
+        This is a single rule because Hypothesis disables rules at random, and calls that never end would test little.
         """
         for input_tokens, output_tokens, registers in calls:
             self._place(input_tokens, output_tokens, registers=registers)
         self._disturb(disturbance)
         for pick, how in ends:
             self._end(pick, how)
-            self.postgres_says_what_the_model_says()
+            self.postgres_agrees_with_the_model()
         self._move_credit(*posting)
 
     def _place(self, input_tokens: int, output_tokens: int, *, registers: bool) -> None:
@@ -235,7 +236,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self._happened(what)
 
     def _settle_one(self, pick: int, extent: str) -> None:
-        """Also beyond the hold, and also before the register knows it."""
+        """Settles a call, possibly beyond its hold, and possibly before the hold is in the holds table."""
         if hold := self._pick(pick, "HELD"):
             tokens = {"exactly": hold.output_tokens, "less": hold.output_tokens // 2, "more": hold.output_tokens + 50}
             self._report(
@@ -243,11 +244,11 @@ class LedgerMachine(RuleBasedStateMachine):
             )
 
     def _expire(self, pick: int, policy: ExpiredHoldPolicy) -> None:
-        self._register()  # What is not on the register is not swept.
+        self._register()  # Only holds in the holds table can be swept.
         if hold := self._pick(pick, "HELD") or self._pick(pick, "SETTLED", "VOIDED"):
             nothing = replace(make_report(hold), facts={}, http_status=0, request_id="")
             self._resolve(Settlement(hold, nothing, expire(hold, policy, SCHEDULE)))
-            self.reports.pop()  # A sweep is repeated by sweeping, not by a report.
+            self.reports.pop()  # Only the sweeper repeats a sweep, not a report.
             self._happened(f"expire {policy}")
 
     def _tell_late(self, pick: int, direction: str) -> None:
@@ -259,7 +260,7 @@ class LedgerMachine(RuleBasedStateMachine):
             )
 
     def _report_again(self, pick: int, how: str) -> None:
-        """The same again, or something else, twice in one batch."""
+        """Reports the same or other usage again, twice in one batch."""
         if self.reports:
             again = self.reports[pick % len(self.reports)]
             if how == "contradict":
@@ -284,7 +285,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def _disturb(self, what: str) -> None:
         match what:
             case "lose Redis":
-                self._register()  # A hold on its way to the register arrives before anybody seeds.
+                self._register()  # A hold on its way to the holds table arrives before any seeding.
                 self.books.run(self.books.redis.flushall())
             case "keep Redis":
                 self.redis_before = self.books.run(self.books.dump_redis(self.organization))
@@ -304,7 +305,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self._happened(what)
 
     def _start_new_counter(self) -> None:
-        """As when a cycle is changed: the new counter begins with what was spent, and calls under way stay on the old one."""
+        """Starts a counter as a change of cycle does: it starts with the amount spent, and calls under way stay on the old one."""
         self._register()
         self.revision = self.books.run(self._new_revision())
         self.model.carry(self._counters()[0].encode())
@@ -320,7 +321,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return revision
 
     @invariant()
-    def postgres_says_what_the_model_says(self) -> None:
+    def postgres_agrees_with_the_model(self) -> None:
         if not hasattr(self, "model"):
             return
         balance, sequence, spend, total = self.books.run(self.books.kept(self.organization))
@@ -333,14 +334,14 @@ class LedgerMachine(RuleBasedStateMachine):
             assert settled + self.model.held_on(name) <= self.model.bound(name)
 
     @invariant()
-    def redis_says_what_the_model_says_or_nothing(self) -> None:
+    def redis_agrees_with_the_model_or_is_empty(self) -> None:
         if not hasattr(self, "model"):
             return
         names = {name for call in self.model.calls.values() for name in call.counters}
         pool, counters = self.books.run(self.books.in_redis(self.organization, names))
         if pool and int(pool["placements"]) < len(self.holds):
-            assert self.redis_may_be_old, "a placement on an older Redis did not find out"
-            return  # The next placement does, and has it rebuilt.
+            assert self.redis_may_be_old, "a placement did not detect that Redis is older"
+            return  # The next placement detects it and triggers a rebuild.
         if pool:
             assert (int(pool["balance"]), int(pool["held"])) == (self.model.balance, self.model.held)
             assert int(pool["sequence"]) == self.model.sequence
@@ -364,13 +365,18 @@ async def database(database_url: str) -> str:  # noqa: F811
     return database_url
 
 
-def test_whatever_happens_in_whatever_order_the_books_agree_with_the_model(
+def test_the_databases_agree_with_the_model_for_any_order_of_events(
     database: str,
     redis_server: RedisServer,  # noqa: F811
 ) -> None:
-    """Seen to fail, each within a few examples, when: Redis was not told of the hold that an expiry releases; a correction added
-    its whole charge to the scopes' spend instead of the difference; a correction moved the kept balance twice; a placement did
-    not look at how many are known (the floor), so that Redis stayed as it had been restored. Nothing confirms holds here.
+    """Seen to fail within a few examples in each of these cases:
+
+    - Redis is not updated when an expiry releases a hold.
+    - A correction adds its whole charge to the scopes' spend instead of the difference.
+    - A correction changes the stored balance twice.
+    - A placement does not compare the number of known placements (the floor), so Redis stays in its restored state.
+
+    This test does not confirm holds.
     """
     LedgerMachine.happened = Tally()
     with asyncio.Runner() as runner:

@@ -1,4 +1,4 @@
-"""One call, one record, one price: streamed or not, whoever reports it (fault E6)."""
+"""A call gets the same usage and price, streamed or not, for every provider's report (fault E6)."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from tests.unit.usage_service.settlement.reports import Document, answered, stre
 from usage_service.settlement.provider_usage import InvalidUsageError, usage_of_report
 
 Reports = tuple[dict[str, object], dict[str, object]]
-"""What Envoy tells of a stream, and of a JSON answer with the same content."""
+"""The reports of Envoy about a stream, and about a JSON answer with the same content."""
 
 counts = st.integers(0, 2**34)
 
@@ -94,7 +94,7 @@ DIALECTS = [
 
 @pytest.mark.parametrize(("endpoint", "reports_of", "strategy"), DIALECTS)
 @given(data=st.data(), schedule=schedules())
-def test_streamed_or_not_a_call_is_the_same_usage_and_the_same_price(
+def test_a_call_has_the_same_usage_and_price_streamed_or_not(
     endpoint: Endpoint,
     reports_of: Callable[[TokenUsage], Reports],
     strategy: st.SearchStrategy[TokenUsage],
@@ -124,7 +124,7 @@ keys = st.sampled_from(
 
 
 @given(st.sampled_from(Endpoint), st.dictionaries(keys, json_values | st.text(max_size=20), max_size=6))
-def test_whatever_is_reported_is_a_usage_or_none_or_invalid(endpoint: Endpoint, report: dict[str, object]) -> None:
+def test_any_report_is_read_as_usage_absent_or_invalid(endpoint: Endpoint, report: dict[str, object]) -> None:
     try:
         usage = usage_of_report(endpoint, report)
     except InvalidUsageError:

@@ -1,4 +1,4 @@
-"""Nobody grants what they do not hold."""
+"""An admin cannot grant more than they hold."""
 
 import pytest
 
@@ -14,7 +14,7 @@ ORGANIZATION = Scope(ScopeKind.ORGANIZATION, "acme")
 
 
 def held(scope: Scope = GROUP, mode: GuardrailMode = GuardrailMode.ENFORCE, **limits: object) -> HeldLimits:
-    return HeldLimits(scope, Limits(**limits), mode)  # type: ignore[arg-type] # as each test names them
+    return HeldLimits(scope, Limits(**limits), mode)  # type: ignore[arg-type] # each test passes valid fields
 
 
 def actor(role: Role, *path: str) -> Actor:
@@ -22,7 +22,7 @@ def actor(role: Role, *path: str) -> Actor:
 
 
 @pytest.mark.parametrize(("budget", "exceeds"), [(99, False), (100, False), (101, True)])
-def test_a_budget_may_be_as_large_as_the_own_one(budget: int, exceeds: bool) -> None:  # noqa: FBT001
+def test_a_granted_budget_may_equal_the_granters_budget(budget: int, exceeds: bool) -> None:  # noqa: FBT001
     granted = Limits(budget_nano_credits=budget)
     assert (first_exceeded(granted, [held(budget_nano_credits=100)]) == GROUP) == exceeds
 
@@ -32,7 +32,7 @@ def test_budgets_of_other_cycles_are_not_compared() -> None:
     assert first_exceeded(granted, [held(budget_nano_credits=100, cycle=Cycle.MONTHLY)]) is None
 
 
-def test_the_first_limit_that_is_exceeded_is_named() -> None:
+def test_the_first_exceeded_limit_is_named() -> None:
     granted = Limits(budget_nano_credits=101, key_limit=2)
     assert first_exceeded(granted, [held(budget_nano_credits=200), held(ORGANIZATION, key_limit=1)]) == ORGANIZATION
 
@@ -43,19 +43,19 @@ def test_a_prefix_ends_at_a_segment() -> None:
     assert first_exceeded(Limits(model_whitelist=parse_whitelist(["bedrock/a", "bedrock/b/*"])), [own]) is None
 
 
-def test_shadow_mode_holds_calls_back_by_nothing_and_keys_all_the_same() -> None:
+def test_shadow_mode_does_not_bind_call_limits_but_binds_key_limits() -> None:
     shadow = held(mode=GuardrailMode.SHADOW, budget_nano_credits=1, key_limit=1, model_whitelist=parse_whitelist([]))
     whitelist = parse_whitelist(["a"])
     assert first_exceeded(Limits(budget_nano_credits=2, model_whitelist=whitelist), [shadow]) is None
     assert first_exceeded(Limits(key_limit=2), [shadow]) == GROUP
 
 
-def test_to_limit_nothing_grants_nothing() -> None:
+def test_a_grant_without_limits_exceeds_nothing() -> None:
     own = held(budget_nano_credits=1, key_limit=1, model_whitelist=parse_whitelist([]))
     assert first_exceeded(Limits(), [own]) is None
 
 
-def test_the_own_group_and_all_above_it_hold() -> None:
+def test_the_granters_group_and_all_groups_above_bind() -> None:
     assert scopes_above(actor(Role.SUB_ADMIN, "eng", "platform")) == (
         Scope(ScopeKind.GROUP, "platform"),
         GROUP,
@@ -74,7 +74,7 @@ def test_the_own_group_and_all_above_it_hold() -> None:
         (Role.MEMBER, TargetKind.BELONGING, "anna", False),
     ],
 )
-def test_group_admins_are_bound_for_others_and_nobody_for_the_own_keys(
+def test_limits_bind_group_admins_but_no_one_for_their_own_keys(
     role: Role,
     kind: TargetKind,
     member: str | None,

@@ -1,4 +1,4 @@
-"""Whom a verified payload names, and when Envoy is believed."""
+"""The identity in a verified payload, and the proof that a call comes from Envoy."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ def encoded(claims: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
 
 
-def test_an_identity_is_issuer_and_subject_with_the_verified_address_in_lower_case() -> None:
+def test_an_identity_has_issuer_subject_and_the_lowercase_verified_address() -> None:
     assert identity_of_claims(CLAIMS) == ProviderUser("https://id.example", "person-1", "mia@acme.example", "Mia")
 
 
@@ -39,7 +39,7 @@ def test_an_identity_is_issuer_and_subject_with_the_verified_address_in_lower_ca
         {"sub": "a\ud800"},
     ],
 )
-def test_claims_that_name_nobody_give_no_identity(claims: dict[str, Any]) -> None:
+def test_claims_without_a_valid_subject_give_no_identity(claims: dict[str, Any]) -> None:
     assert identity_of_claims({**CLAIMS, **claims}) is None
 
 
@@ -60,26 +60,26 @@ def test_claims_that_name_nobody_give_no_identity(claims: dict[str, Any]) -> Non
         {"email": "mia@" + "x" * 254},
     ],
 )
-def test_an_address_that_is_not_surely_theirs_is_none(claims: dict[str, Any]) -> None:
+def test_an_unverified_or_malformed_address_is_ignored(claims: dict[str, Any]) -> None:
     identity = identity_of_claims({**CLAIMS, **claims})
     assert identity is not None
     assert identity.verified_email is None
 
 
 @pytest.mark.parametrize(("name", "shown"), [(None, "mia@acme.example"), ("", "mia@acme.example"), ("Ann", "Ann")])
-def test_who_has_no_name_is_shown_by_address(name: str | None, shown: str) -> None:
+def test_a_user_without_a_name_is_shown_by_address(name: str | None, shown: str) -> None:
     identity = identity_of_claims({**CLAIMS, "name": name})
     assert identity is not None
     assert identity.display_name == shown
 
 
-def test_who_has_neither_is_shown_by_subject() -> None:
+def test_a_user_without_name_and_address_is_shown_by_subject() -> None:
     identity = identity_of_claims({"iss": "https://id.example", "sub": "person-1"})
     assert identity is not None
     assert identity.display_name == "person-1"
 
 
-def test_the_payload_of_the_token_must_be_the_one_that_was_verified() -> None:
+def test_the_payload_must_be_that_of_the_callers_token() -> None:
     payload = encoded(CLAIMS)
     token = f"header.{payload}.signature"
     assert verified_identity(token, [("x-megarouter-identity", payload)]) is not None
@@ -96,7 +96,7 @@ def test_the_payload_of_the_token_must_be_the_one_that_was_verified() -> None:
 @pytest.mark.parametrize(
     "payload", ["", "!!!", encoded([]), encoded("x"), "bm90IGpzb24", encoded(CLAIMS)[:-3], "x" * 20_000]
 )
-def test_a_payload_that_is_no_set_of_claims_names_nobody(payload: str) -> None:
+def test_a_payload_that_is_not_a_json_object_gives_no_identity(payload: str) -> None:
     assert verified_identity(f"h.{payload}.s", [("x-megarouter-identity", payload)]) is None
 
 

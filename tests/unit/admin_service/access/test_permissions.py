@@ -1,4 +1,4 @@
-"""The rule of the four roles: every role against every place in the tree."""
+"""The permission rule of the four roles, for every role and every place in the tree."""
 
 import dataclasses
 import itertools
@@ -11,11 +11,11 @@ READ, DISABLE = Permission.API_KEYS_READ, Permission.API_KEYS_DISABLE
 
 
 def belonging(member: str, role: Role, group_path: tuple[str, ...]) -> Target:
-    """Something of a member."""
+    """Returns a resource that belongs to a member."""
     return Target("acme", TargetKind.BELONGING, group_path, member, role)
 
 
-# One actor of each role, in an organization of two branches.
+# One actor of each role, in an organization with two branches.
 ACTORS = {
     "super": Actor("acme", "super", Role.SUPER_ADMIN, ()),
     "l1": Actor("acme", "l1", Role.L1_ADMIN, ("eng",)),
@@ -23,7 +23,7 @@ ACTORS = {
     "member": Actor("acme", "member", Role.MEMBER, ("eng", "platform")),
 }
 OWNERS = {
-    "self": None,  # the actor's own
+    "self": None,  # the actor's own resources
     "super": belonging("boss", Role.SUPER_ADMIN, ()),
     "floating": belonging("floating", Role.MEMBER, ()),
     "l1 peer": belonging("peer", Role.L1_ADMIN, ("eng",)),
@@ -35,12 +35,13 @@ OWNERS = {
     "member below platform": belonging("b", Role.MEMBER, ("eng", "platform", "inference", "evaluation")),
     "member of product": belonging("r", Role.MEMBER, ("eng", "product")),
     "member of sales": belonging("c", Role.MEMBER, ("sales",)),
-    "member of a group of the same name elsewhere": belonging("d", Role.MEMBER, ("sales", "eng")),
+    "member of a group with the same name in another place": belonging("d", Role.MEMBER, ("sales", "eng")),
 }
 ALL = set(OWNERS)
 READABLE = {
     "super": ALL,
-    "l1": ALL - {"super", "floating", "l1 sibling", "member of sales", "member of a group of the same name elsewhere"},
+    "l1": ALL
+    - {"super", "floating", "l1 sibling", "member of sales", "member of a group with the same name in another place"},
     "sub": {"self", "sub peer", "member of platform", "sub below platform", "member below platform"},
     "member": {"self"},
 }
@@ -57,17 +58,17 @@ def target(actor: Actor, owner: str) -> Target:
 
 
 @pytest.mark.parametrize(("who", "whose"), list(itertools.product(ACTORS, OWNERS)))
-def test_reading_reaches_the_own_subtree(who: str, whose: str) -> None:
+def test_reading_is_limited_to_the_actors_subtree(who: str, whose: str) -> None:
     assert may(ACTORS[who], READ, target(ACTORS[who], whose)) == (whose in READABLE[who])
 
 
 @pytest.mark.parametrize(("who", "whose"), list(itertools.product(ACTORS, OWNERS)))
-def test_changing_reaches_lower_roles_of_the_own_subtree(who: str, whose: str) -> None:
+def test_changing_is_limited_to_lower_roles_in_the_actors_subtree(who: str, whose: str) -> None:
     assert may(ACTORS[who], DISABLE, target(ACTORS[who], whose)) == (whose in CHANGEABLE[who])
 
 
 @pytest.mark.parametrize(("who", "whose"), list(itertools.product(ACTORS, OWNERS)))
-def test_a_list_shows_exactly_what_may_be_read(who: str, whose: str) -> None:
+def test_a_list_shows_exactly_the_readable_resources(who: str, whose: str) -> None:
     actor = ACTORS[who]
     owner = target(actor, whose)
     visible = visibility(actor)
@@ -79,12 +80,12 @@ def test_a_list_shows_exactly_what_may_be_read(who: str, whose: str) -> None:
 
 @pytest.mark.parametrize("who", ACTORS)
 @pytest.mark.parametrize("permission", [Permission.CREDITS_READ, Permission.CREDITS_TOP_UP])
-def test_credit_belongs_to_super_and_level_1_admins(who: str, permission: Permission) -> None:
+def test_only_super_and_level_1_admins_access_credit(who: str, permission: Permission) -> None:
     assert may(ACTORS[who], permission, Target("acme")) == (who in {"super", "l1"})
 
 
 @pytest.mark.parametrize(("who", "permission", "whose"), list(itertools.product(ACTORS, Permission, OWNERS)))
-def test_nobody_reaches_into_another_organization(who: str, permission: Permission, whose: str) -> None:
+def test_no_role_reaches_another_organization(who: str, permission: Permission, whose: str) -> None:
     foreign = dataclasses.replace(target(ACTORS[who], whose), organization="other")
     assert not may(ACTORS[who], permission, foreign)
     assert not may(ACTORS[who], permission, Target("other"))

@@ -1,4 +1,4 @@
-"""An RPC without a sound declaration stops the start."""
+"""The service refuses to start if an RPC lacks a valid declaration of its permission."""
 
 from typing import ClassVar
 
@@ -20,7 +20,7 @@ READ = permission_pb2.PERMISSION_API_KEYS_READ
 def service_with(
     declaration: permission_pb2.MethodPermission | None, resource_type: str = "megarouter/ApiKey"
 ) -> ServiceDescriptor:
-    """A service with one RPC, whose request has the field `name`."""
+    """Returns a service with one RPC, whose request has the field `name`."""
     file = descriptor_pb2.FileDescriptorProto(name="test/thing.proto", package="test", syntax="proto3")
     message = file.message_type.add(name="GetThingRequest")
     field = message.field.add(name="name", number=1, type=descriptor_pb2.FieldDescriptorProto.TYPE_STRING, label=1)
@@ -35,7 +35,7 @@ def service_with(
     return pool.FindServiceByName("test.Things")
 
 
-def test_a_sound_declaration_is_read() -> None:
+def test_a_valid_declaration_is_read() -> None:
     (method,) = declared_methods(service_with(permission_pb2.MethodPermission(permission=READ, resource_field="name")))
     assert (method.permission, method.resource_field, method.collections) == (
         Permission.API_KEYS_READ,
@@ -53,7 +53,7 @@ def test_a_sound_declaration_is_read() -> None:
         permission_pb2.MethodPermission(permission=READ, resource_field="parent"),
     ],
 )
-def test_a_missing_or_unsound_declaration_stops_the_start(declaration: permission_pb2.MethodPermission | None) -> None:
+def test_a_missing_or_invalid_declaration_stops_the_start(declaration: permission_pb2.MethodPermission | None) -> None:
     with pytest.raises(MethodDeclarationError):
         declared_methods(service_with(declaration))
 
@@ -71,12 +71,12 @@ def test_an_rpc_without_a_handler_stops_the_start() -> None:
         changes: ClassVar[dict[str, object]] = {}
         rules: ClassVar[dict[str, object]] = {}
 
-    guard = Guard(None, None, None, Tracing("test", None), str)  # type: ignore[arg-type] # nobody is asked
+    guard = Guard(None, None, None, Tracing("test", None), str)  # type: ignore[arg-type] # never called
     with pytest.raises(MethodDeclarationError, match="GetApiKey"):
-        guard.generic_handler(Unfinished())  # type: ignore[arg-type] # it is unfinished
+        guard.generic_handler(Unfinished())  # type: ignore[arg-type] # deliberately incomplete
 
 
-def test_every_permission_of_the_protos_is_known_to_the_rule_and_the_other_way_round() -> None:
+def test_the_protos_and_the_rule_have_the_same_permissions() -> None:
     declared = {name.removeprefix("PERMISSION_") for name in permission_pb2.Permission.keys()}  # noqa: SIM118 - not a mapping
     assert declared - {"UNSPECIFIED"} == {permission.name for permission in Permission}
 
@@ -88,7 +88,7 @@ def test_every_rpc_of_the_admin_api_is_declared(service: ServiceDescriptor) -> N
     assert len(declared_methods(service)) == len(service.methods)
 
 
-def test_a_name_of_any_type_may_be_restricted_to_some() -> None:
+def test_a_name_of_any_type_can_be_restricted_to_some_types() -> None:
     declaration = permission_pb2.MethodPermission(
         permission=READ, resource_field="name", resource_types=["megarouter/ApiKey", "megarouter/Member"]
     )
@@ -97,9 +97,9 @@ def test_a_name_of_any_type_may_be_restricted_to_some() -> None:
 
 
 @pytest.mark.parametrize(
-    ("resource_type", "only"), [("*", "megarouter/Colour"), ("megarouter/ApiKey", "megarouter/ApiKey")]
+    ("resource_type", "only"), [("*", "megarouter/Color"), ("megarouter/ApiKey", "megarouter/ApiKey")]
 )
-def test_a_restriction_to_what_does_not_exist_or_of_one_type_stops_the_start(resource_type: str, only: str) -> None:
+def test_an_invalid_restriction_of_types_stops_the_start(resource_type: str, only: str) -> None:
     declaration = permission_pb2.MethodPermission(permission=READ, resource_field="name", resource_types=[only])
     with pytest.raises(MethodDeclarationError):
         declared_methods(service_with(declaration, resource_type))

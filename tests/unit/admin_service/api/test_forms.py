@@ -1,4 +1,4 @@
-"""Forms that the admin API reads and writes: tokens, names, page tokens."""
+"""Formats of the admin API: access tokens, resource names, page tokens."""
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ NOW = 1_800_000_000
 
 
 @given(st.binary(min_size=32, max_size=32))
-def test_an_access_token_is_recognised_and_is_no_api_key(randomness: bytes) -> None:
+def test_an_access_token_is_recognized_and_is_not_an_api_key(randomness: bytes) -> None:
     token = ACCESS_TOKEN.make(randomness)
     assert ACCESS_TOKEN.is_well_formed(token)
     assert not API_KEY.is_well_formed(token)
@@ -23,7 +23,7 @@ def test_an_access_token_is_recognised_and_is_no_api_key(randomness: bytes) -> N
 @pytest.mark.parametrize(
     "text", ["", "mrt-", TOKEN[:-1], TOKEN + "0", TOKEN.replace("mrt-", "mr-"), f" {TOKEN}", TOKEN.upper()]
 )
-def test_what_is_no_access_token_is_known_without_a_look_up(text: str) -> None:
+def test_a_malformed_access_token_is_detected_without_a_lookup(text: str) -> None:
     assert not ACCESS_TOKEN.is_well_formed(text)
 
 
@@ -72,7 +72,7 @@ def test_names_are_read_and_written(text: str, name: ResourceName) -> None:
         "organizations/" + "a" * 64,
     ],
 )
-def test_what_is_no_name_names_nothing(text: str) -> None:
+def test_a_malformed_name_is_refused(text: str) -> None:
     assert parse_name(text) is None
 
 
@@ -99,7 +99,7 @@ def test_a_made_up_page_token_is_refused(token: str) -> None:
         page_tokens().decode(token, "list")
 
 
-def test_a_changed_page_token_is_refused_wherever_it_was_changed() -> None:
+def test_a_page_token_with_any_changed_character_is_refused() -> None:
     token = page_tokens().encode("key-1", "list")
     for index, character in enumerate(token):
         changed = token[:index] + ("A" if character != "A" else "B") + token[index + 1 :]
@@ -108,7 +108,7 @@ def test_a_changed_page_token_is_refused_wherever_it_was_changed() -> None:
 
 
 @pytest.mark.parametrize("age_s", [-1, LIFE_S + 1])
-def test_a_page_token_lives_for_three_days(age_s: int) -> None:
+def test_a_page_token_is_valid_for_three_days(age_s: int) -> None:
     token = page_tokens().encode("key-1", "list")
     assert page_tokens(NOW + LIFE_S).decode(token, "list") == "key-1"
     with pytest.raises(PageTokenError):

@@ -1,4 +1,4 @@
-"""What an update may name (AIP-134): the table is the specification, field by field."""
+"""The fields that an update mask may name (AIP-134). The table is the specification, field by field."""
 
 from typing import Any
 
@@ -26,14 +26,14 @@ FIXED = {"member", "parent_group"}
 
 
 @pytest.mark.parametrize("resource", CHANGEABLE, ids=lambda resource: resource.__name__)
-def test_everything_means_what_a_caller_may_change_and_nothing_else(resource: type[Any]) -> None:
-    """Seen to fail with the service's own fields, the fixed ones or the etag let through."""
+def test_a_star_mask_means_every_field_that_a_caller_may_change(resource: type[Any]) -> None:
+    """Seen to fail when output-only fields, immutable fields or the etag are included."""
     sent = resource(**_required(resource))
     assert updated_fields(FieldMask(paths=["*"]), sent) == CHANGEABLE[resource]
 
 
 @pytest.mark.parametrize("resource", CHANGEABLE, ids=lambda resource: resource.__name__)
-def test_a_field_of_the_services_own_is_left_out_and_a_fixed_one_refused(resource: type[Any]) -> None:
+def test_an_output_only_field_is_ignored_and_an_immutable_one_refused(resource: type[Any]) -> None:
     sent = resource(**_required(resource))
     for field in resource.DESCRIPTOR.fields:
         if field.name in CHANGEABLE[resource]:

@@ -1,4 +1,4 @@
-"""The demo organization is sound before it meets a database."""
+"""The content of the demo organization is consistent, checked without a database."""
 
 import itertools
 import json
@@ -28,7 +28,7 @@ def random_bytes(count: int) -> bytes:
     return next(_numbers).to_bytes(count, "big")
 
 
-def test_it_shows_four_levels_the_four_roles_and_seven_members_or_more() -> None:
+def test_the_demo_has_four_levels_four_roles_and_at_least_seven_members() -> None:
     assert max(len(group.path) for group in GROUPS) == 4
     assert {member.role for member in MEMBERS} == set(Role)
     assert len(MEMBERS) >= 7
@@ -61,7 +61,7 @@ def test_a_level_1_admin_has_a_level_1_group_and_a_sub_admin_a_deeper_one() -> N
             assert levels[str(member.group)] > 1
 
 
-def test_whitelisted_models_are_in_the_catalogue() -> None:
+def test_whitelisted_models_are_in_the_catalog() -> None:
     offered = {model.name for model in load_catalog(CATALOG_FILE).models}
     for guardrail in GUARDRAILS:
         assert set(guardrail.model_whitelist or ()) <= offered
@@ -73,7 +73,7 @@ def test_the_first_key_belongs_to_a_plain_member_deep_in_the_tree() -> None:
     assert next(len(group.path) for group in GROUPS if group.group_id == member.group) == 4
 
 
-def test_guardrails_are_told_narrowest_first() -> None:
+def test_guardrails_are_listed_narrowest_first() -> None:
     text = describe_guardrails(KEYS["emma-default"], "emma-default")
     assert text == (
         "key: 250.00 credits; member: 300.00 credits daily, 6000 requests per minute; group evaluation: 400.00 credits weekly; "
@@ -81,7 +81,7 @@ def test_guardrails_are_told_narrowest_first() -> None:
     )
 
 
-def test_the_document_gives_every_key_with_what_it_shows() -> None:
+def test_the_document_lists_every_key_with_its_purpose() -> None:
     secrets = DemoSecrets("token", {key_id: f"secret of {key_id}" for key_id in KEYS})
     document = json.loads(json.dumps(demo_document(secrets)))
     assert document["organization"] == "organizations/acme"
@@ -90,7 +90,7 @@ def test_the_document_gives_every_key_with_what_it_shows() -> None:
     assert all(entry["shows"] and entry["key"].startswith("secret of") for entry in document["api_keys"])
 
 
-def test_secrets_are_made_once_and_kept_to_their_owner(tmp_path: Path) -> None:
+def test_secrets_are_created_once_and_readable_only_by_their_owner(tmp_path: Path) -> None:
     path = tmp_path / "demo.json"
     first = load_or_create(path, KEYS, random_bytes)
     assert load_or_create(path, KEYS, random_bytes) == first
@@ -100,7 +100,7 @@ def test_secrets_are_made_once_and_kept_to_their_owner(tmp_path: Path) -> None:
     assert len(set(first.api_keys.values())) == len(KEYS)
 
 
-def test_a_key_that_is_new_in_the_content_joins_the_secrets_there_are(tmp_path: Path) -> None:
+def test_a_new_key_in_the_content_gets_a_secret_and_others_stay(tmp_path: Path) -> None:
     path = tmp_path / "demo.json"
     first = load_or_create(path, ["one"], random_bytes)
     second = load_or_create(path, ["one", "two"], random_bytes)
@@ -128,7 +128,7 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
         '{"admin_token": 1, "api_keys": {}}',
     ],
 )
-def test_a_file_that_is_not_ours_is_refused_and_left_alone(tmp_path: Path, content: str) -> None:
+def test_a_file_of_another_form_is_refused_and_not_changed(tmp_path: Path, content: str) -> None:
     path = tmp_path / "demo.json"
     path.write_text(content)
     path.chmod(0o600)

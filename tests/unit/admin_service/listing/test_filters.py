@@ -1,4 +1,4 @@
-"""The grammar of filters (AIP-160): what is one, what is none and where it goes wrong."""
+"""The grammar of filters (AIP-160): valid filters, and the position of the error in invalid ones."""
 
 from pathlib import Path
 
@@ -38,20 +38,20 @@ def shape(tree: Filter | None) -> object:
 
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
-def test_a_good_filter_is_read(path: Path) -> None:
+def test_a_valid_filter_is_read(path: Path) -> None:
     assert parse_filter(path.read_text(encoding="utf-8")) is not None or path.stem == "ok_empty"
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
-def test_a_bad_filter_is_refused_where_it_goes_wrong(path: Path) -> None:
-    """The file's name ends with the place, counted from 1."""
+def test_an_invalid_filter_is_refused_with_its_position(path: Path) -> None:
+    """The file's name ends with the position of the error, counted from 1."""
     with pytest.raises(FilterError) as raised:
         parse_filter(path.read_text(encoding="utf-8"))
     assert raised.value.position + 1 == int(path.stem.rpartition("_")[2])
     assert str(raised.value).startswith(f"at character {raised.value.position + 1}: ")
 
 
-def test_the_corpus_is_there() -> None:
+def test_the_corpus_is_complete() -> None:
     assert (len(GOOD) >= 15, len(BAD) >= 20) == (True, True)
 
 
@@ -65,19 +65,19 @@ def test_the_corpus_is_there() -> None:
         ("-(a = 1 OR b = 2)", ["not", ["or", "a = 1", "b = 2"]]),
     ],
 )
-def test_or_binds_tighter_than_and_and_not_tightest(text: str, expected: object) -> None:
+def test_or_binds_tighter_than_and_but_not_tighter_than_not(text: str, expected: object) -> None:
     assert shape(parse_filter(text)) == expected
 
 
 @pytest.mark.parametrize("operator", [operator for operator in Operator if operator is not Operator.IS_SET])
-def test_every_operator_compares_with_and_without_spaces(operator: Operator) -> None:
+def test_every_operator_works_with_and_without_spaces(operator: Operator) -> None:
     for text in (f"a{operator}b", f" a  {operator}\n b "):
         tree = parse_filter(text)
         assert isinstance(tree, Comparison)
         assert (tree.field, tree.operator, tree.value) == ("a", operator, "b")
 
 
-def test_a_star_behind_a_colon_asks_whether_a_field_is_set_and_in_quotes_is_a_star() -> None:
+def test_an_unquoted_star_after_a_colon_means_that_a_field_is_set() -> None:
     assert shape(parse_filter("a:*")) == "a :* "
     assert shape(parse_filter('a:"*"')) == "a : *"
 
@@ -95,7 +95,7 @@ def test_a_star_behind_a_colon_asks_whether_a_field_is_set_and_in_quotes_is_a_st
         ("a = straße", "straße"),
     ],
 )
-def test_values_are_read_as_they_are_meant(text: str, value: str) -> None:
+def test_values_are_read_with_quotes_escapes_and_names(text: str, value: str) -> None:
     tree = parse_filter(text)
     assert isinstance(tree, Comparison)
     assert tree.value == value

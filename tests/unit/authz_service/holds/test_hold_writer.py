@@ -1,4 +1,4 @@
-"""Placed holds reach the register in batches, are never given up, and are bounded while they wait (INV-19)."""
+"""Placed holds reach the holds table in batches, are never dropped, and are bounded while they wait (INV-19)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -16,7 +16,7 @@ Batch = Sequence[PlacedHold]
 
 
 class Table:
-    """Takes batches, unless it fails or holds them back."""
+    """A holds table that records batches, and can fail or block."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
@@ -35,9 +35,9 @@ class Table:
         return [hold_id for batch in self.batches for hold_id in batch]
 
 
-def append(register: HoldWriter, *numbers: int) -> None:
+def append(writer: HoldWriter, *numbers: int) -> None:
     for number in numbers:
-        register.append(PlacedHold(replace(HOLD, hold_id=str(number)), f"token-{number}", "generation"))
+        writer.append(PlacedHold(replace(HOLD, hold_id=str(number)), f"token-{number}", "generation"))
 
 
 async def until(table: Table, count: int) -> None:
@@ -52,28 +52,28 @@ def table() -> Table:
 
 
 @pytest.fixture
-async def register(table: Table) -> AsyncIterator[HoldWriter]:
-    async with open_hold_writer(table.insert, ENTRIES, flush_interval_ms=5, flush_timeout_ms=2_000) as register:
-        yield register
+async def writer(table: Table) -> AsyncIterator[HoldWriter]:
+    async with open_hold_writer(table.insert, ENTRIES, flush_interval_ms=5, flush_timeout_ms=2_000) as writer:
+        yield writer
 
 
-async def test_holds_that_come_together_are_one_batch_in_their_order(register: HoldWriter, table: Table) -> None:
-    append(register, 1, 2, 3)
+async def test_concurrent_holds_are_one_batch_in_order(writer: HoldWriter, table: Table) -> None:
+    append(writer, 1, 2, 3)
     await until(table, 3)
     assert table.batches == [["1", "2", "3"]]
 
 
-async def test_holds_that_come_later_are_written_too(register: HoldWriter, table: Table) -> None:
-    append(register, 1)
+async def test_later_holds_are_also_written(writer: HoldWriter, table: Table) -> None:
+    append(writer, 1)
     await until(table, 1)
-    append(register, 2)
+    append(writer, 2)
     await until(table, 2)
     assert table.batches == [["1"], ["2"]]
 
 
 async def test_a_batch_is_bounded(table: Table) -> None:
-    async with open_hold_writer(table.insert, 10_000, flush_interval_ms=5, flush_timeout_ms=2_000) as register:
-        append(register, *range(2_500))
+    async with open_hold_writer(table.insert, 10_000, flush_interval_ms=5, flush_timeout_ms=2_000) as writer:
+        append(writer, *range(2_500))
     assert [len(batch) for batch in table.batches] == [1_000, 1_000, 500]
     assert table.hold_ids == [str(number) for number in range(2_500)]
 
@@ -92,35 +92,33 @@ async def test_a_batch_is_bounded(table: Table) -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-async def test_a_batch_is_tried_again_until_it_is_written(register: HoldWriter, table: Table, error: Exception) -> None:
+async def test_a_batch_is_retried_until_it_is_written(writer: HoldWriter, table: Table, error: Exception) -> None:
     table.failures = [error]
-    append(register, 1, 2)
+    append(writer, 1, 2)
     await until(table, 2)
-    append(register, 3)
+    append(writer, 3)
     await until(table, 3)
     assert table.hold_ids == ["1", "2", "3"]
 
 
-async def test_the_register_is_full_while_holds_wait_also_those_being_written(
-    register: HoldWriter, table: Table
-) -> None:
+async def test_holds_being_written_count_against_the_bound(writer: HoldWriter, table: Table) -> None:
     table.open.clear()
-    append(register, *range(ENTRIES - 1))
-    assert not register.is_full
+    append(writer, *range(ENTRIES - 1))
+    assert not writer.is_full
     await asyncio.sleep(0.02)
-    append(register, ENTRIES)
-    assert register.is_full
+    append(writer, ENTRIES)
+    assert writer.is_full
     table.open.set()
     await until(table, ENTRIES)
     await asyncio.sleep(0)
-    assert not register.is_full
+    assert not writer.is_full
 
 
-async def test_closing_writes_what_is_left(table: Table) -> None:
-    async with open_hold_writer(table.insert, ENTRIES, flush_interval_ms=60_000, flush_timeout_ms=2_000) as register:
+async def test_closing_writes_the_remaining_holds(table: Table) -> None:
+    async with open_hold_writer(table.insert, ENTRIES, flush_interval_ms=60_000, flush_timeout_ms=2_000) as writer:
         await asyncio.sleep(0)
-        append(register, 1, 2)
-        register.close()
+        append(writer, 1, 2)
+        writer.close()
     assert table.hold_ids == ["1", "2"]
 
 
@@ -130,18 +128,18 @@ async def test_closing_with_nothing_to_write_ends(table: Table) -> None:
     assert table.batches == []
 
 
-async def test_closing_waits_only_so_long(table: Table, caplog: pytest.LogCaptureFixture) -> None:
+async def test_closing_waits_for_a_limited_time(table: Table, caplog: pytest.LogCaptureFixture) -> None:
     table.open.clear()
-    async with asyncio.timeout(1), open_hold_writer(table.insert, ENTRIES, 0, flush_timeout_ms=50) as register:
-        append(register, 1)
+    async with asyncio.timeout(1), open_hold_writer(table.insert, ENTRIES, 0, flush_timeout_ms=50) as writer:
+        append(writer, 1)
     assert "stopped before all holds were recorded" in caplog.text
 
 
-async def test_a_register_that_cannot_write_because_of_a_fault_of_ours_is_told_at_once(table: Table) -> None:
-    """Seen to fail with a bare task: holds piled up until the queue was full."""
+async def test_a_fault_of_the_writer_is_reported_immediately(table: Table) -> None:
+    """Seen to fail with an unwatched task: holds accumulated until the queue was full."""
     failed = asyncio.Event()
     table.failures = [KeyError("counters")]
     with watched(failed.set):
-        async with open_hold_writer(table.insert, ENTRIES, flush_interval_ms=0, flush_timeout_ms=50) as register:
-            append(register, 1)
+        async with open_hold_writer(table.insert, ENTRIES, flush_interval_ms=0, flush_timeout_ms=50) as writer:
+            append(writer, 1)
             await asyncio.wait_for(failed.wait(), 1)

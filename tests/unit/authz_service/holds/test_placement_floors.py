@@ -1,4 +1,4 @@
-"""What is known of an organization's placements: never less than was seen, read anew after a second, shared by calls at once."""
+"""The known placements of an organization: never fewer than seen, read again after a second, shared by concurrent calls."""
 
 import asyncio
 
@@ -7,17 +7,17 @@ import pytest
 from authz_service.holds.placement_floors import PlacementFloors
 
 
-class Register:
-    """Answers with the highest placement, and counts the questions."""
+class FakeHoldsTable:
+    """A holds table that answers with the highest placement, and counts the queries."""
 
     def __init__(self) -> None:
         self.highest = 5
-        self.questions = 0
+        self.queries = 0
         self.failure: Exception | None = None
         self.now_s = 100.0
 
     async def highest_placement(self, _organization: str) -> int:
-        self.questions += 1
+        self.queries += 1
         await asyncio.sleep(0)
         if self.failure:
             raise self.failure
@@ -25,70 +25,78 @@ class Register:
 
 
 @pytest.fixture
-def register() -> Register:
-    return Register()
+def holds_table() -> FakeHoldsTable:
+    return FakeHoldsTable()
 
 
 @pytest.fixture
-def floors(register: Register) -> PlacementFloors:
-    return PlacementFloors(register.highest_placement, lambda: register.now_s, entries=2)
+def floors(holds_table: FakeHoldsTable) -> PlacementFloors:
+    return PlacementFloors(holds_table.highest_placement, lambda: holds_table.now_s, entries=2)
 
 
-async def test_the_register_is_asked_first(floors: PlacementFloors) -> None:
+async def test_the_holds_table_is_read_first(floors: PlacementFloors) -> None:
     assert await floors.of("acme") == 5
 
 
-async def test_an_own_placement_raises_it_at_once(floors: PlacementFloors, register: Register) -> None:
+async def test_a_placement_raises_the_floor_immediately(floors: PlacementFloors, holds_table: FakeHoldsTable) -> None:
     await floors.of("acme")
     floors.reached("acme", 9)
     assert await floors.of("acme") == 9
-    assert register.questions == 1
+    assert holds_table.queries == 1
 
 
-async def test_an_own_placement_alone_is_not_all_that_is_known(floors: PlacementFloors, register: Register) -> None:
+async def test_a_placement_does_not_replace_reading_the_holds_table(
+    floors: PlacementFloors, holds_table: FakeHoldsTable
+) -> None:
     floors.reached("acme", 3)
     assert await floors.of("acme") == 5
-    assert register.questions == 1
+    assert holds_table.queries == 1
 
 
-async def test_after_a_second_the_register_is_asked_anew(floors: PlacementFloors, register: Register) -> None:
+async def test_the_holds_table_is_read_again_after_a_second(
+    floors: PlacementFloors, holds_table: FakeHoldsTable
+) -> None:
     await floors.of("acme")
-    register.highest = 70
-    register.now_s += 0.9
+    holds_table.highest = 70
+    holds_table.now_s += 0.9
     assert await floors.of("acme") == 5
-    register.now_s += 0.1
+    holds_table.now_s += 0.1
     assert await floors.of("acme") == 70
 
 
-async def test_it_never_falls(floors: PlacementFloors, register: Register) -> None:
+async def test_the_floor_never_falls(floors: PlacementFloors, holds_table: FakeHoldsTable) -> None:
     await floors.of("acme")
-    register.highest = 1
-    register.now_s += 2
+    holds_table.highest = 1
+    holds_table.now_s += 2
     assert await floors.of("acme") == 5
 
 
-async def test_calls_at_once_share_one_question(floors: PlacementFloors, register: Register) -> None:
+async def test_concurrent_calls_share_one_query(floors: PlacementFloors, holds_table: FakeHoldsTable) -> None:
     assert await asyncio.gather(*(floors.of("acme") for _ in range(50))) == [5] * 50
-    assert register.questions == 1
+    assert holds_table.queries == 1
 
 
-async def test_what_is_known_stays_good_while_the_register_is_away(floors: PlacementFloors, register: Register) -> None:
+async def test_the_floor_stays_valid_while_the_holds_table_is_unavailable(
+    floors: PlacementFloors, holds_table: FakeHoldsTable
+) -> None:
     await floors.of("acme")
-    register.failure = ConnectionRefusedError()
-    register.now_s += 2
+    holds_table.failure = ConnectionRefusedError()
+    holds_table.now_s += 2
     assert await floors.of("acme") == 5
 
 
-async def test_nothing_is_assumed_of_an_unknown_organization(floors: PlacementFloors, register: Register) -> None:
-    register.failure = ConnectionRefusedError()
+async def test_the_floor_of_an_unknown_organization_requires_the_holds_table(
+    floors: PlacementFloors, holds_table: FakeHoldsTable
+) -> None:
+    holds_table.failure = ConnectionRefusedError()
     with pytest.raises(ConnectionRefusedError):
         await floors.of("acme")
 
 
-async def test_what_is_remembered_is_bounded(floors: PlacementFloors, register: Register) -> None:
+async def test_the_number_of_remembered_floors_is_bounded(floors: PlacementFloors, holds_table: FakeHoldsTable) -> None:
     for organization in ("a", "b", "c"):
         await floors.of(organization)
     await floors.of("c")
-    assert register.questions == 3
+    assert holds_table.queries == 3
     await floors.of("a")
-    assert register.questions == 4
+    assert holds_table.queries == 4

@@ -1,4 +1,4 @@
-"""Identities and a clock for tests of what is remembered of them."""
+"""A directory of identities and a clock for tests of the identity cache."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ HASH = b"h" * 32
 
 
 class Directory:
-    """Identities that can be changed, counted and held back."""
+    """A directory whose identities tests can change, and whose lookups they can count and block."""
 
     def __init__(self) -> None:
         self.known: dict[bytes, Principal] = {HASH: principal()}
         self.revisions: dict[str, int] = {}
-        self.look_ups = 0
+        self.lookups = 0
         self.asked_for: list[bytes] = []
         self.comparisons: list[list[str]] = []
         self.held_back: asyncio.Event | None = None
@@ -27,7 +27,7 @@ class Directory:
         return None if found is None else RevisedPrincipal(found, self.revisions.get(found.organization, 0))
 
     async def identity_of(self, secret_hash: bytes) -> RevisedPrincipal | None:
-        self.look_ups += 1
+        self.lookups += 1
         found = self.identity(secret_hash)
         if self.held_back is not None:
             await self.held_back.wait()
@@ -36,7 +36,7 @@ class Directory:
         return found
 
     async def identities_of(self, hashes: Sequence[bytes]) -> Mapping[bytes, RevisedPrincipal]:
-        self.look_ups += 1
+        self.lookups += 1
         self.asked_for.extend(hashes)
         found = {secret_hash: identity for secret_hash in hashes if (identity := self.identity(secret_hash))}
         if self.held_back is not None:
@@ -53,10 +53,10 @@ class Directory:
         return found
 
     async def has_been_asked(self, times: int) -> None:
-        """Waits until as many look-ups are under way or answered, and then until nothing more moves."""
+        """Waits until `count` lookups are under way or answered, and then until no task makes progress."""
         for _ in range(10):
             await asyncio.sleep(0)
-        assert self.look_ups == times
+        assert self.lookups == times
 
 
 class Clock:

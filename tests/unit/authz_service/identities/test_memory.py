@@ -1,4 +1,4 @@
-"""Identities of one state of an organization are renewed together, and those of another are not (INV-13)."""
+"""Identities of the current state of an organization are renewed together, and those of older states are not (INV-13)."""
 
 import pytest
 
@@ -32,13 +32,13 @@ def test_one_comparison_renews_every_identity_of_an_organization(memory: Identit
     assert found(memory, 50) == []
 
 
-def test_a_look_up_renews_the_identities_of_its_organization(memory: IdentityMemory) -> None:
+def test_a_lookup_renews_the_identities_of_its_organization(memory: IdentityMemory) -> None:
     memory.add(HASHES[0], identity(0, revision=7), asked_s=0)
     memory.add(HASHES[1], identity(1, revision=7), asked_s=20)
     assert found(memory, 40) == [0, 1]
 
 
-def test_an_identity_that_was_only_renewed_is_read_again_at_the_longest_age(memory: IdentityMemory) -> None:
+def test_a_renewed_identity_is_read_again_at_the_longest_age(memory: IdentityMemory) -> None:
     memory.add(HASHES[0], identity(0), asked_s=0)
     for now_s in range(0, int(AGE_S * READ_AGES), 10):
         assert found(memory, now_s) == [0]
@@ -47,8 +47,8 @@ def test_an_identity_that_was_only_renewed_is_read_again_at_the_longest_age(memo
     assert found(memory, AGE_S * READ_AGES) == []
 
 
-def test_what_a_change_does_not_touch_is_of_the_revision_that_it_made(memory: IdentityMemory) -> None:
-    """Seen to fail without the notifications of revisions: one change in an organization has all of it read again."""
+def test_identities_that_a_change_does_not_affect_get_its_revision(memory: IdentityMemory) -> None:
+    """Seen to fail without notifications of revisions: one change caused all identities of the organization to be read again."""
     for number in range(2):
         memory.add(HASHES[number], identity(number), asked_s=0)
     memory.change("acme", "api_key", "key-0")
@@ -57,15 +57,15 @@ def test_what_a_change_does_not_touch_is_of_the_revision_that_it_made(memory: Id
     assert found(memory, 40) == [1]
 
 
-def test_a_revision_whose_predecessor_was_not_heard_of_renews_nothing(memory: IdentityMemory) -> None:
-    """Seen to fail when every revision that is heard of counts."""
+def test_a_revision_after_a_missed_notification_renews_nothing(memory: IdentityMemory) -> None:
+    """Seen to fail when every notified revision is accepted."""
     memory.add(HASHES[0], identity(0), asked_s=0)
     memory.revise("acme", 2)
     memory.compare("acme", 2, asked_s=20)
     assert found(memory, 30) == []
 
 
-def test_a_comparison_that_is_ahead_of_the_notifications_counts_once_they_have_come(memory: IdentityMemory) -> None:
+def test_a_comparison_ahead_of_the_notifications_counts_once_they_arrive(memory: IdentityMemory) -> None:
     memory.add(HASHES[0], identity(0), asked_s=0)
     memory.compare("acme", 2, asked_s=20)
     memory.revise("acme", 1)
@@ -76,7 +76,7 @@ def test_a_comparison_that_is_ahead_of_the_notifications_counts_once_they_have_c
     assert memory.lost(100, patience_s=5) == []
 
 
-def test_a_comparison_from_before_a_change_says_nothing(memory: IdentityMemory) -> None:
+def test_a_comparison_from_before_a_change_renews_nothing(memory: IdentityMemory) -> None:
     memory.add(HASHES[0], identity(0, revision=1), asked_s=0)
     memory.compare("acme", 0, asked_s=20)
     assert found(memory, 30) == []
@@ -84,17 +84,17 @@ def test_a_comparison_from_before_a_change_says_nothing(memory: IdentityMemory) 
 
 
 @pytest.mark.parametrize("revision", [0, 2])
-def test_an_identity_of_another_revision_is_not_remembered_beside_those_that_are(
+def test_an_identity_of_an_older_revision_is_not_cached_with_current_ones(
     memory: IdentityMemory, revision: int
 ) -> None:
-    """Seen to fail without the comparison of revisions: the next renewal renews what was read before a change."""
+    """Seen to fail without the comparison of revisions: the next renewal renewed data read before a change."""
     memory.add(HASHES[0], identity(0, revision=1), asked_s=0)
     memory.add(HASHES[1], identity(1, revision), asked_s=1)
     memory.add_ahead(HASHES[2], identity(2, revision), asked_s=1)
     assert found(memory, 2) == [0]
 
 
-def test_a_change_that_is_not_heard_of_in_time_has_its_organization_forgotten(memory: IdentityMemory) -> None:
+def test_a_change_not_notified_in_time_drops_its_organization(memory: IdentityMemory) -> None:
     memory.add(HASHES[0], identity(0), asked_s=0)
     memory.add(HASHES[1], identity(1, organization="other"), asked_s=0)
     memory.compare("acme", 1, asked_s=10)
@@ -106,7 +106,7 @@ def test_a_change_that_is_not_heard_of_in_time_has_its_organization_forgotten(me
     assert found(memory, 15) == [0, 1]
 
 
-def test_only_organizations_that_were_not_renewed_for_long_are_due(memory: IdentityMemory) -> None:
+def test_only_organizations_not_renewed_recently_are_due(memory: IdentityMemory) -> None:
     memory.add(HASHES[0], identity(0), asked_s=0)
     memory.add(HASHES[1], identity(1, organization="other"), asked_s=5)
     assert memory.due(10, age_s=10) == ["acme"]
@@ -120,8 +120,8 @@ def test_an_organization_without_identities_is_not_due(memory: IdentityMemory) -
     assert memory.due(100, age_s=10) == []
 
 
-def test_what_was_read_too_long_ago_makes_room_so_much_of_it_at_once(memory: IdentityMemory) -> None:
-    """Seen to fail without the bound, and without the forgetting."""
+def test_outdated_identities_are_dropped_in_bounded_steps(memory: IdentityMemory) -> None:
+    """Seen to fail without the bound, and without dropping them."""
     for number in range(3):
         memory.add(HASHES[number], identity(number), asked_s=0)
     memory.add(HASHES[3], identity(3), asked_s=1)
@@ -131,7 +131,7 @@ def test_what_was_read_too_long_ago_makes_room_so_much_of_it_at_once(memory: Ide
     assert memory.room == 999
 
 
-def test_both_secrets_of_a_key_are_forgotten_with_it(memory: IdentityMemory) -> None:
+def test_both_secrets_of_a_key_are_dropped_with_it(memory: IdentityMemory) -> None:
     memory.add(HASHES[0], identity(0), asked_s=0)
     memory.add(HASHES[1], identity(0), asked_s=0)
     memory.add(HASHES[2], identity(2), asked_s=0)
@@ -139,7 +139,7 @@ def test_both_secrets_of_a_key_are_forgotten_with_it(memory: IdentityMemory) -> 
     assert found(memory, 1) == [2]
 
 
-def test_one_secret_of_a_key_is_forgotten_alone(memory: IdentityMemory) -> None:
+def test_one_secret_of_a_key_can_be_dropped_alone(memory: IdentityMemory) -> None:
     memory.add(HASHES[0], identity(0), asked_s=0)
     memory.add(HASHES[1], identity(0), asked_s=0)
     memory.forget(HASHES[0])

@@ -1,4 +1,4 @@
-"""What a renewal may bring, and what it may not: an identity is never believed longer than it was asked for (INV-13)."""
+"""A renewal never extends an identity beyond the maximum age, counted from its request (INV-13)."""
 
 import asyncio
 
@@ -10,14 +10,14 @@ from tests.unit.authz_service.identities.identity_directory import HASH, Clock, 
 
 
 async def renewal_under_way(cache: IdentityCache, directory: Directory) -> tuple[asyncio.Task[None], asyncio.Event]:
-    """A renewal that has asked, and what lets it have its answer."""
+    """Starts a renewal that waits for its answer. Yields the event that lets the answer arrive."""
     directory.held_back = answer = asyncio.Event()
     renewal = asyncio.create_task(cache.renew(["acme"]))
     await asyncio.sleep(0)
     return renewal, answer
 
 
-async def test_a_renewal_that_was_asked_for_before_a_change_brings_nothing_back(
+async def test_a_renewal_requested_before_a_change_restores_nothing(
     cache: IdentityCache, directory: Directory, clock: Clock
 ) -> None:
     await cache.principal_of(HASH)
@@ -34,10 +34,10 @@ async def test_a_renewal_that_was_asked_for_before_a_change_brings_nothing_back(
     assert not found.api_key_active
 
 
-async def test_a_renewal_under_way_does_not_renew_what_a_change_that_is_not_pushed_yet_touches(
+async def test_a_renewal_does_not_renew_identities_affected_by_an_unpushed_change(
     cache: IdentityCache, directory: Directory, clock: Clock
 ) -> None:
-    """Seen to fail when a renewal counts whatever revision it read."""
+    """Seen to fail when a renewal accepts any revision that it reads."""
     await cache.principal_of(HASH)
     clock.now_s += 20
     directory.revisions["acme"] = 1
@@ -48,10 +48,10 @@ async def test_a_renewal_under_way_does_not_renew_what_a_change_that_is_not_push
     assert cache.remembered(HASH) is None
 
 
-async def test_the_age_of_a_renewed_identity_counts_from_when_the_renewal_was_asked_for(
+async def test_the_age_of_a_renewed_identity_counts_from_the_request(
     cache: IdentityCache, directory: Directory, clock: Clock
 ) -> None:
-    """Seen to fail when it counts from the answer."""
+    """Seen to fail when the age counts from the answer."""
     await cache.principal_of(HASH)
     clock.now_s += 20
     renewal, answer = await renewal_under_way(cache, directory)
@@ -64,10 +64,10 @@ async def test_the_age_of_a_renewed_identity_counts_from_when_the_renewal_was_as
     assert cache.remembered(HASH) is None
 
 
-async def test_the_age_of_an_identity_counts_from_when_it_was_asked_for(
+async def test_the_age_of_an_identity_counts_from_its_request(
     cache: IdentityCache, directory: Directory, clock: Clock
 ) -> None:
-    """Seen to fail when it counts from the answer."""
+    """Seen to fail when the age counts from the answer."""
     directory.held_back = asyncio.Event()
     asked = asyncio.create_task(cache.principal_of(HASH))
     await directory.has_been_asked(1)
@@ -88,7 +88,7 @@ async def test_a_renewal_that_fails_renews_nothing(cache: IdentityCache, directo
     assert cache.remembered(HASH) is None
 
 
-async def test_a_renewal_from_before_trust_was_lost_renews_nothing_that_was_read_after_it(
+async def test_a_renewal_from_before_trust_was_lost_renews_nothing_read_later(
     cache: IdentityCache, directory: Directory, clock: Clock
 ) -> None:
     renewal, answer = await renewal_under_way(cache, directory)

@@ -1,4 +1,4 @@
-"""Loading ahead gives up on what changes too fast, and on a database that does not answer, and begins again when told to."""
+"""Preloading gives up on data that changes too fast and on an unresponsive database, and starts again on request."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ HASHES = [number.to_bytes(32) for number in range(1_200)]
 
 
 class Database:
-    """Keys that were used, and identities that may change while they are read."""
+    """A directory of used keys whose identities may change while they are read."""
 
     def __init__(self) -> None:
         self.identities: IdentityCache | None = None
@@ -70,7 +70,7 @@ def loading(database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch) -
 
 
 async def run_a_moment(loading: WarmStart) -> None:
-    """Until nothing moves any more: nothing of it waits for a clock."""
+    """Runs until no task makes progress. This needs no clock."""
     task = asyncio.create_task(loading.run())
     for _ in range(1_000):
         await asyncio.sleep(0)
@@ -78,7 +78,7 @@ async def run_a_moment(loading: WarmStart) -> None:
     await asyncio.wait([task])
 
 
-async def test_it_loads_in_parts_what_was_used(loading: WarmStart, database: Database) -> None:
+async def test_used_keys_are_loaded_in_parts(loading: WarmStart, database: Database) -> None:
     loading.restored()
     await run_a_moment(loading)
     assert (database.listings, database.sizes) == ([5_000], [500, 500, 200])
@@ -92,7 +92,7 @@ async def test_a_part_that_changed_meanwhile_is_read_again(loading: WarmStart, d
     assert database.sizes == [500, 500, 500, 500, 200]
 
 
-async def test_it_gives_up_when_changes_do_not_end(loading: WarmStart, database: Database) -> None:
+async def test_loading_gives_up_when_changes_do_not_end(loading: WarmStart, database: Database) -> None:
     database.changes_while_read = 1_000
     loading.restored()
     await run_a_moment(loading)
@@ -100,7 +100,7 @@ async def test_it_gives_up_when_changes_do_not_end(loading: WarmStart, database:
     assert loading.is_over
 
 
-async def test_a_database_that_does_not_answer_ends_the_loading_until_the_next(
+async def test_an_unresponsive_database_ends_loading_until_the_next_request(
     loading: WarmStart, database: Database
 ) -> None:
     database.failure = TimeoutError()
@@ -120,7 +120,7 @@ async def test_nothing_is_loaded_before_changes_are_pushed(loading: WarmStart, d
     assert not loading.is_over
 
 
-async def test_nobody_waits_for_it_longer_than_a_second(loading: WarmStart, clock: Clock) -> None:
+async def test_waiting_for_loading_takes_at_most_a_second(loading: WarmStart, clock: Clock) -> None:
     loading.restored()
     assert not loading.is_over
     clock.now_s += 1.0

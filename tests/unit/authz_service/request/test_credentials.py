@@ -1,4 +1,4 @@
-"""The one key of a call, wherever an SDK puts it; anything doubtful is refused (faults F2, G3)."""
+"""The key of a call is found wherever an SDK puts it. Ambiguous calls are refused (faults F2, G3)."""
 
 from typing import Any
 
@@ -40,14 +40,14 @@ def test_the_key_is_found_where_the_sdks_put_it(headers: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("headers", [{}, {"cookie": f"key={KEY}"}, {"x_openai_key": KEY}])
-def test_a_call_without_a_key_is_told_how_to_send_one(headers: dict[str, Any]) -> None:
+def test_the_error_for_a_missing_key_says_how_to_send_one(headers: dict[str, Any]) -> None:
     refusal = refused(call(**headers))
     assert refusal.reason is RefusalReason.MISSING_API_KEY
     assert "Authorization: Bearer" in refusal.message
 
 
 @pytest.mark.parametrize("query", ["key=", "api_key=", "alt=sse&key="])
-def test_a_key_in_the_address_is_not_read_and_called_leaked(query: str) -> None:
+def test_a_key_in_the_query_is_ignored_and_reported_as_leaked(query: str) -> None:
     refusal = refused(call(path=f"/v1beta/models/gemini:generateContent?{query}{KEY}"))
     assert refusal.reason is RefusalReason.MISSING_API_KEY
     assert "leaked" in refusal.message
@@ -69,8 +69,8 @@ def test_a_key_in_the_address_is_not_read_and_called_leaked(query: str) -> None:
     ],
 )
 @pytest.mark.parametrize("header", ["authorization", "x-api-key", "x-goog-api-key"])
-def test_a_malformed_key_is_answered_as_an_unknown_one(header: str, key: str) -> None:
-    """One answer for every key that is not ours, so that nothing is learnt from it (INV-18)."""
+def test_a_malformed_key_gets_the_error_of_an_unknown_key(header: str, key: str) -> None:
+    """Every invalid key gets the same error, which reveals nothing (INV-18)."""
     value = f"Bearer {key}" if header == "authorization" else key
     assert refused(with_headers((header, value))) is INVALID_KEY
 
@@ -81,7 +81,7 @@ def test_a_key_in_bytes_beyond_ascii_is_refused() -> None:
 
 
 @pytest.mark.parametrize("value", ["", KEY, f"Basic {KEY}", f"Token {KEY}", f"Bearer\t{KEY}", f"Bearer:{KEY}", "Basic"])
-def test_another_scheme_than_bearer_is_refused(value: str) -> None:
+def test_a_scheme_other_than_bearer_is_refused(value: str) -> None:
     refusal = refused(call(authorization=value))
     assert refusal.reason is RefusalReason.INVALID_API_KEY
     assert "must be Bearer" in refusal.message
@@ -112,6 +112,6 @@ def test_the_same_key_in_two_kinds_of_header_is_one_key() -> None:
     assert find_api_key(with_headers(*headers)) == KEY
 
 
-def test_a_wrong_scheme_is_refused_also_beside_a_right_key() -> None:
+def test_a_wrong_scheme_is_refused_even_with_a_valid_key() -> None:
     headers = (("x-api-key", KEY), ("authorization", f"Basic {KEY}"))
     assert refused(with_headers(*headers)).reason is RefusalReason.INVALID_API_KEY

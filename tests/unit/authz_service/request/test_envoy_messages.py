@@ -1,4 +1,4 @@
-"""Envoy's question becomes a call, and a decision becomes Envoy's answer: with the real messages, over the wire format."""
+"""Conversion of Envoy's request to a call and of a decision to Envoy's response, with real serialized messages."""
 
 import json
 from typing import Any
@@ -71,7 +71,7 @@ def test_headers_are_also_read_from_the_joined_map() -> None:
 
 
 @pytest.mark.parametrize("length", [None, b"", b"-1", b"+1", b"1.5", b"0x10", b" 1", b"\xc2\xb2", b"9" * 5_000])
-def test_a_length_that_is_none_is_unknown(length: bytes | None) -> None:
+def test_an_invalid_length_is_unknown(length: bytes | None) -> None:
     headers = [] if length is None else [("content-length", length)]
     assert read_call(check_request(headers)).body_bytes == -1
 
@@ -101,7 +101,7 @@ def test_an_admitted_call_goes_to_its_cluster_without_the_callers_credentials() 
     assert set(ok.headers_to_remove) >= {"authorization", "x-api-key", "x-goog-api-key", "cookie"}
 
 
-def test_rate_limits_and_the_trace_are_there_only_where_they_exist() -> None:
+def test_metadata_has_rate_limits_and_the_trace_only_if_they_exist() -> None:
     rails = {scope: Guardrail(scope, requests_per_minute=30 + index) for index, scope in enumerate(SCOPES[:2])}
     fields = fields_of(allowed(admitted(principal(rails)), "the-token", "00-trace-span-01"))
     assert fields["rate_limits"] == "api_key:key-1:MINUTE:30 member:mia:MINUTE:31"
@@ -110,13 +110,13 @@ def test_rate_limits_and_the_trace_are_there_only_where_they_exist() -> None:
     assert not {"rate_limits", "traceparent"} & plain.keys()
 
 
-def test_what_need_not_be_changed_is_not_named() -> None:
+def test_metadata_names_only_necessary_changes() -> None:
     fields = fields_of(allowed(admitted(what=parameters("plain")), "the-token", None))
     assert not {"served_model", "inject_include_usage"} & fields.keys()
 
 
 @given(token=st.text(max_size=40_000), traceparent=st.none() | st.text(min_size=1, max_size=60))
-def test_what_is_written_by_hand_is_read_as_it_was(token: str, traceparent: str | None) -> None:
+def test_a_hand_serialized_answer_is_parsed_unchanged(token: str, traceparent: str | None) -> None:
     fields = fields_of(allowed(admitted(), token, traceparent))
     assert (fields["hold"], fields.get("traceparent")) == (token, traceparent)
     assert fields["upstream_path"] == "/openai/v1/chat/completions"
@@ -135,7 +135,7 @@ def test_a_denial_has_its_status_and_a_body_in_the_callers_dialect(reason: Refus
     assert fields_of(response.SerializeToString()) == {"answered": True}
 
 
-def test_a_denial_says_whether_to_come_back() -> None:
+def test_a_denial_says_whether_to_retry() -> None:
     final = headers_of(read(deny(Refusal(RefusalReason.KEY_EXPIRED, "Why."), Dialect.OPENAI)).denied_response.headers)
     assert (final["x-should-retry"], "retry-after" in final) == ("false", False)
     later = Refusal(RefusalReason.DEPENDENCY_UNAVAILABLE, "Why.", retry_after_s=3)
@@ -143,7 +143,7 @@ def test_a_denial_says_whether_to_come_back() -> None:
     assert (passing["retry-after"], "x-should-retry" in passing) == ("3", False)
 
 
-def test_an_answer_of_our_own_is_a_success_that_reaches_no_provider() -> None:
+def test_a_local_answer_is_a_success_that_reaches_no_provider() -> None:
     response = read(answer(json.dumps({"data": []})))
     assert response.WhichOneof("http_response") == "denied_response"
     assert response.status.code != 0

@@ -1,4 +1,4 @@
-"""What the price of a call depends on is read exactly or the call is refused (faults F4 to F8)."""
+"""Every parameter that affects the price of a call is read exactly, or the call is refused (faults F4 to F8)."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ WRITTEN = {
     "candidate_count": "generationConfig.candidateCount",
     "include_usage": "stream_options.include_usage",
 }
-# As Envoy hands them over: numbers are doubles, objects and arrays JSON texts.
+# The format in which Envoy passes facts: numbers are doubles, objects and arrays are JSON texts.
 NOT_COUNTS = [
     0.0,
     -1.0,
@@ -86,7 +86,7 @@ def refused_parameter(facts: dict[str, Any], endpoint: Endpoint = Endpoint.CHAT_
     return refusal.parameter
 
 
-def test_a_call_that_says_only_its_model() -> None:
+def test_a_call_with_only_a_model_gets_defaults() -> None:
     assert accepted({}) == Parameters("plain", streams=False, output_limit=None, choices=1, asks_for_usage=False)
 
 
@@ -108,7 +108,7 @@ def test_the_number_of_choices_is_read(endpoint: Endpoint, name: str, value: flo
 
 @pytest.mark.parametrize(("endpoint", "name"), LIMITS + CHOICES)
 @pytest.mark.parametrize("value", NOT_COUNTS)
-def test_what_is_no_count_is_refused(endpoint: Endpoint, name: str, value: object) -> None:
+def test_an_invalid_count_is_refused(endpoint: Endpoint, name: str, value: object) -> None:
     assert refused_parameter({name: value}, endpoint) == WRITTEN.get(name, name)
 
 
@@ -123,27 +123,27 @@ def test_more_than_128_choices_are_refused(endpoint: Endpoint, name: str) -> Non
     assert refused_parameter({name: 129.0}, endpoint) == WRITTEN.get(name, name)
 
 
-def test_of_two_limits_the_larger_is_reserved() -> None:
+def test_the_larger_of_two_limits_is_reserved() -> None:
     assert accepted({"max_tokens": 5.0, "max_completion_tokens": 9.0}).output_limit == 9
     assert accepted({"max_tokens": 9.0, "max_completion_tokens": 5.0}).output_limit == 9
     assert accepted({"n": 2.0, "best_of": 5.0}, Endpoint.COMPLETIONS).choices == 5
 
 
-def test_of_two_limits_both_must_be_counts() -> None:
+def test_both_of_two_limits_must_be_counts() -> None:
     assert refused_parameter({"max_tokens": -1.0, "max_completion_tokens": 9.0}) == "max_tokens"
 
 
 @pytest.mark.parametrize(
     "endpoint", [Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS, Endpoint.RESPONSES, Endpoint.MESSAGES]
 )
-def test_a_body_says_whether_it_streams(endpoint: Endpoint) -> None:
+def test_streaming_is_read_from_the_body(endpoint: Endpoint) -> None:
     assert accepted({"stream": True}, endpoint).streams
     assert not accepted({"stream": False}, endpoint).streams
 
 
 @pytest.mark.parametrize("value", ["true", "false", "", 1.0, 0.0, None])
 @pytest.mark.parametrize("name", ["stream", "include_usage"])
-def test_only_true_and_false_are_true_or_false(name: str, value: object) -> None:
+def test_only_json_booleans_are_accepted_as_flags(name: str, value: object) -> None:
     assert refused_parameter({name: value}) == WRITTEN.get(name, name)
 
 
@@ -163,7 +163,7 @@ def test_a_tier_without_a_price_is_refused(endpoint: Endpoint, value: object) ->
 
 
 @pytest.mark.parametrize("value", ["auto", "default", "standard", "standard_only"])
-def test_the_standard_tier_may_be_named(value: str) -> None:
+def test_the_standard_tier_is_accepted(value: str) -> None:
     assert accepted({"service_tier": value}).model == "plain"
 
 
@@ -179,21 +179,21 @@ def gemini(path: str, facts: dict[str, Any] | None = None) -> Parameters | Refus
     return read(call(facts or {}, path=path))
 
 
-def test_gemini_has_its_model_in_the_path_whatever_the_body_says() -> None:
+def test_gemini_takes_the_model_from_the_path_and_ignores_the_body() -> None:
     answer = gemini("/v1beta/models/plain:generateContent", {"model": "other", "stream": "true"})
     assert isinstance(answer, Parameters)
     assert (answer.model, answer.streams) == ("plain", False)
 
 
 @pytest.mark.parametrize("query", ["?alt=sse", "?x=1&alt=sse"])
-def test_gemini_streams_by_its_path(query: str) -> None:
+def test_gemini_takes_streaming_from_the_path(query: str) -> None:
     answer = gemini(f"/v1beta/models/plain:streamGenerateContent{query}")
     assert isinstance(answer, Parameters)
     assert answer.streams
 
 
 @pytest.mark.parametrize("query", ["", "?", "?alt=json", "?alt=sse2", "?xalt=sse", "?alt=SSE", "?alt%3Dsse"])
-def test_a_gemini_stream_that_is_not_of_events_is_refused(query: str) -> None:
+def test_a_gemini_stream_without_sse_is_refused(query: str) -> None:
     answer = gemini(f"/v1beta/models/plain:streamGenerateContent{query}")
     assert isinstance(answer, Refusal)
     assert answer.parameter == "alt"
@@ -232,7 +232,7 @@ def test_a_compressed_body_is_refused(encoding: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["", "identity", " Identity "])
-def test_an_encoding_that_changes_nothing_is_accepted(encoding: str) -> None:
+def test_the_identity_encoding_is_accepted(encoding: str) -> None:
     assert isinstance(read(call(content_encoding=encoding)), Parameters)
 
 
@@ -243,7 +243,7 @@ def test_an_empty_body_is_refused(body_bytes: int) -> None:
     assert "empty" in refusal.message
 
 
-def test_a_body_that_envoy_could_not_read_is_refused_also_where_the_path_has_the_model() -> None:
+def test_an_unreadable_body_is_refused_even_if_the_path_has_the_model() -> None:
     for path in (PATHS[Endpoint.CHAT_COMPLETIONS], PATHS[Endpoint.GENERATE_CONTENT]):
         refusal = refused(call({"unreadable": "true", "model": "plain"}, path=path))
         assert refusal.reason is RefusalReason.UNREADABLE_BODY

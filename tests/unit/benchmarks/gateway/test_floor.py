@@ -1,4 +1,4 @@
-"""The floor is measured on the gateway's own Envoy configuration, and its services answer without deciding anything."""
+"""The proxy floor uses the gateway's own Envoy configuration with stub services that always allow."""
 
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,13 @@ def listener(port: int, socket: Path, journal: Path) -> dict[str, Any]:
     }
 
 
-def test_the_same_configuration_listens_and_asks_elsewhere(place: Place) -> None:
+def test_the_floor_changes_only_listeners_and_service_addresses(place: Place) -> None:
     given = listener(place.ports.model, place.home.envoy_socket("authz"), place.home.journal_file)
     expected = listener(20_054, place.directory / "authz.sock", place.directory / "floor-journal.log")
     assert moved(given, place) == expected
 
 
-def test_each_port_and_socket_of_the_gateway_is_replaced_by_one_of_its_own(place: Place) -> None:
+def test_each_port_and_socket_of_the_gateway_is_replaced(place: Place) -> None:
     ports = (place.ports.model, place.ports.admin, place.ports.envoy_admin)
     sockets = (place.home.envoy_socket("authz"), place.home.envoy_socket("ratelimit"), place.home.socket("usage"))
     replaced = moved([*({"port_value": port} for port in ports), *map(str, sockets)], place)
@@ -59,7 +59,7 @@ async def test_only_the_first_call_reaches_the_real_service(tmp_path: Path) -> N
     assert asked == [b"first"]
 
 
-def test_the_table_adds_envoy_and_the_services_up() -> None:
+def test_the_table_adds_envoy_and_the_services() -> None:
     shown = table({"JSON": Floor(1_145.4, 669.2, 66.4, 2.774, 9.53)})
     assert [list(column.cells) for column in shown.columns] == [
         ["JSON"], ["1,145"], ["736"], ["669"], ["66"], ["2.77"], ["9.53"],

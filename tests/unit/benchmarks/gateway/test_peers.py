@@ -1,4 +1,4 @@
-"""Other gateways are found where they are, measured as they answer, and what they fail stops nothing."""
+"""Other gateways are found and measured. A failure of one does not stop the benchmark."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from benchmarks.gateway import peers
 from benchmarks.gateway.peers import LITELLM, PORTKEY, Peer, Place, find_executable, measure_all
 from tests.contract.conftest import free_port
 
-# Answers whole answers, streams as it is told to, and health.
+# Answers health checks, plain calls, and streams with the given response.
 GATEWAY = """
 import http.server, sys
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -39,7 +39,7 @@ def executable(path: Path) -> Path:
     return path
 
 
-def test_a_peer_is_found_on_path_or_where_it_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_peer_is_found_on_the_path_or_at_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     assert find_executable(LITELLM, None) is None
     assert find_executable(LITELLM, tmp_path / "elsewhere") == str(tmp_path / "elsewhere")
@@ -47,8 +47,10 @@ def test_a_peer_is_found_on_path_or_where_it_is_said_to_be(tmp_path: Path, monke
     assert find_executable(LITELLM, None) == str(file)
 
 
-def test_a_gateway_of_somebody_else_is_not_taken_for_portkeys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seen to fail when the name alone counts."""
+def test_another_program_named_gateway_is_not_taken_for_portkey(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to fail when only the name is checked."""
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     link = executable(tmp_path / "bin" / "gateway")
     assert find_executable(PORTKEY, None) is None
@@ -72,27 +74,25 @@ async def measured(
         return Peer(PORTKEY, [sys.executable, "-c", GATEWAY, str(place.port), answer_to_streams], place.port, "/", {})
 
     monkeypatch.setattr(peers, "_portkey", scripted)
-    told: list[str] = []
+    reports: list[str] = []
     affinity = os.sched_getaffinity(0)
-    found = await measure_all(place, {LITELLM: None, PORTKEY: Path("named")}, LOADS, 0.2, told.append)
+    found = await measure_all(place, {LITELLM: None, PORTKEY: Path("named")}, LOADS, 0.2, reports.append)
     assert os.sched_getaffinity(0) == affinity
     assert list(found) == [PORTKEY]
-    return found[PORTKEY], told
+    return found[PORTKEY], reports
 
 
 @pytest.mark.timeout(60)
-async def test_a_peer_is_measured_and_one_that_is_missing_is_told(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_peer_is_measured_and_a_missing_one_is_reported(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(place.directory))
-    figures, told = await measured(
+    figures, reports = await measured(
         place, monkeypatch, "(200, 'text/event-stream', b'data: lorem\\n\\ndata: [DONE]\\n\\n')"
     )
     assert sorted(figures.calls_per_s) == ["JSON", "SSE"]
     assert all(rate > 0 for rate in figures.calls_per_s.values())
     assert figures.failures == []
-    assert told[0].startswith("LiteLLM is not installed: pip install")
-    with pytest.raises(OSError, match=r"refused|Connect"):  # it is stopped
+    assert reports[0].startswith("LiteLLM is not installed: pip install")
+    with pytest.raises(OSError, match=r"refused|Connect"):  # the peer is stopped
         await asyncio.open_connection("127.0.0.1", place.port)
 
 
@@ -102,22 +102,22 @@ async def test_a_peer_is_measured_and_one_that_is_missing_is_told(
     ["(500, 'application/json', b'lorem: something went wrong')", "(200, 'text/event-stream', b'data: lorem, cut')",
      "(200, 'application/json', b'{}')"],
 )  # fmt: skip
-async def test_a_load_that_a_peer_fails_has_no_figure_and_the_others_stand(
+async def test_a_failed_load_has_no_figure_and_others_keep_theirs(
     place: Place, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     monkeypatch.setenv("PATH", str(place.directory))
-    figures, told = await measured(place, monkeypatch, answer)
+    figures, reports = await measured(place, monkeypatch, answer)
     assert list(figures.calls_per_s) == ["JSON"]
-    assert any(line.startswith("Portkey failed: SSE: answered") for line in told)
+    assert any(line.startswith("Portkey failed: SSE: answered") for line in reports)
 
 
 @pytest.mark.timeout(60)
-async def test_a_peer_that_does_not_start_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_peer_that_does_not_start_is_reported(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     def ending(_executable: str, place: Place) -> Peer:
         return Peer(PORTKEY, [sys.executable, "-c", "raise SystemExit('no key')"], place.port, "/", {})
 
     monkeypatch.setattr(peers, "_portkey", ending)
-    told: list[str] = []
-    found = await measure_all(place, {PORTKEY: Path("named")}, LOADS, 0.2, told.append)
+    reports: list[str] = []
+    found = await measure_all(place, {PORTKEY: Path("named")}, LOADS, 0.2, reports.append)
     assert found[PORTKEY].calls_per_s == {}
-    assert "no key" in told[0]
+    assert "no key" in reports[0]

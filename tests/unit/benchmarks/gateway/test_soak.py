@@ -1,4 +1,4 @@
-"""What a long run takes for growth, and that it makes exactly as many calls as it says."""
+"""A long run detects growth, and makes exactly as many calls as it reports."""
 
 import asyncio
 import itertools
@@ -20,17 +20,17 @@ def samples(count: int = 10) -> list[Sample]:
     return [Sample(second, 1_000 * (second + 1), memory, descriptors, 100, 0.2, 1.0, 2.0) for second in range(count)]
 
 
-def test_what_stays_as_it_is_has_not_grown() -> None:
+def test_constant_figures_have_not_grown() -> None:
     assert growth(samples()) == []
 
 
-def test_what_grows_while_it_warms_up_has_not_grown() -> None:
+def test_growth_during_warm_up_is_ignored() -> None:
     cold = {**samples()[0].memory_mb, "authz_service": 10.0}
     assert growth([replace(one, memory_mb=cold) if number < 2 else one for number, one in enumerate(samples())]) == []
 
 
 @pytest.mark.parametrize("name", MEASURED)
-def test_memory_and_descriptors_that_go_on_growing_are_told(name: str) -> None:
+def test_continued_growth_of_memory_and_descriptors_is_reported(name: str) -> None:
     growing = [
         replace(
             one,
@@ -45,7 +45,7 @@ def test_memory_and_descriptors_that_go_on_growing_are_told(name: str) -> None:
     ]
 
 
-def test_open_holds_and_lag_are_told() -> None:
+def test_growth_of_open_holds_and_lag_is_reported() -> None:
     late = [replace(one, open_holds=100 * number, lag_s=number / 5) for number, one in enumerate(samples())]
     assert growth(late) == ["open holds grew from 250 to 850", "settlement was 1.8 s behind"]
 
@@ -58,8 +58,8 @@ async def provider() -> AsyncIterator[int]:
 
 
 @pytest.mark.parametrize("calls", [1, 7, 1_003])
-async def test_exactly_so_many_calls_are_made_and_each_is_timed(provider: int, calls: int) -> None:
-    """Seen to fail when a connection looks whether there is a next call only after its answer: one more for each."""
+async def test_exactly_the_requested_calls_are_made_and_each_is_timed(provider: int, calls: int) -> None:
+    """Seen to fail when a connection checks for a next call only after its answer: one extra call per connection."""
     made = (REQUEST for _ in itertools.count())
     outcome = await exactly(provider, made, connections=8, calls=calls)
     assert outcome.statuses == {200: calls}

@@ -1,4 +1,4 @@
-"""The check of REST bodies: strict JSON, known fields, each once."""
+"""The check of REST bodies: strict JSON, only known fields, no repeated fields."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from megarouter_envoy.filters.admin_api import DESCRIPTOR_FILE
 from megarouter_envoy.filters.admin_json_types import admin_json_types
 from megarouter_envoy.options import ADMIN_JSON_PATH
 
-# A hand-made API: a message in a message, a list of messages, a map of messages, and a value of any form.
+# A small API: a nested message, a list of messages, a map of messages, and a value of any form.
 API = """return { routes = { { "POST", "^/v1/things/[^/]+:change$", "Thing" } }, types = {
   Thing = {
     name = { "name" }, displayName = { "display_name" }, display_name = { "display_name" },
@@ -29,7 +29,7 @@ Check = Callable[..., str | None]
 
 @pytest.fixture(scope="module")
 def check() -> Check:
-    """Says why a body is refused; None when it is not."""
+    """Returns why a body is refused, or None if it is accepted."""
     runtime = lupa.luajit21.LuaRuntime(encoding=None)
     script = runtime.execute(ADMIN_JSON_PATH.read_bytes())
     api = runtime.execute(API.encode())
@@ -61,22 +61,22 @@ def check() -> Check:
         '{"display_name": "\\u00e4\\n"}',
         '{"part": {"size": -1.5e+3}, "parts": [{"size": 0}, {}], "labels": {"any": "x", "thing": "y"}}',
         '{"partOf": {"left": {"size": 1}}}',
-        '{"anything": {"colour": [1, {"deep": null}], "true": true}}',
+        '{"anything": {"color": [1, {"deep": null}], "true": true}}',
         '{"part": null, "parts": []}',
         '{"name": "\x7f"}',
     ],
 )
-def test_what_the_message_has_passes(check: Check, body: str) -> None:
+def test_fields_of_the_message_pass(check: Check, body: str) -> None:
     assert check(body) is None
 
 
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ('{"colour": 1}', "Thing has no field colour."),
-        ('{"part": {"colour": 1}}', "Part has no field colour."),
-        ('{"parts": [{}, {"colour": 1}]}', "Part has no field colour."),
-        ('{"partOf": {"left": {"colour": 1}}}', "Part has no field colour."),
+        ('{"color": 1}', "Thing has no field color."),
+        ('{"part": {"color": 1}}', "Part has no field color."),
+        ('{"parts": [{}, {"color": 1}]}', "Part has no field color."),
+        ('{"partOf": {"left": {"color": 1}}}', "Part has no field color."),
         ('{"Name": 1}', "Thing has no field Name."),
         ('{"name": 1, "name": 2}', "The field name occurs twice."),
         ('{"displayName": 1, "display_name": 2}', "The field display_name occurs twice."),
@@ -87,27 +87,27 @@ def test_what_the_message_has_passes(check: Check, body: str) -> None:
         ('{"\x80"": 1}', None),
     ],
 )
-def test_what_it_has_not_is_refused_by_name(check: Check, body: str, said: str | None) -> None:
+def test_unknown_and_repeated_fields_are_refused_by_name(check: Check, body: str, said: str | None) -> None:
     refusal = check(body)
     assert refusal == said if said else refusal
 
 
-def test_the_number_of_values_has_a_bound_for_each_body(check: Check) -> None:
+def test_the_number_of_values_in_a_body_is_bounded(check: Check) -> None:
     for count, said in ((49_000, None), (49_000, None), (50_001, "The body contains more than 50000 values.")):
         assert check(json.dumps({"anything": [0] * count})) == said
 
 
-def test_a_long_or_odd_name_is_not_repeated_as_it_is(check: Check) -> None:
+def test_a_long_or_unprintable_name_is_not_quoted_unchanged(check: Check) -> None:
     refusal = check(b'{"\xff<script>' + b"x" * 1_000 + b'": 1}')
     assert refusal is not None
     assert len(refusal) < 200
     assert "<" not in refusal
 
 
-def test_only_calls_that_carry_a_body_are_looked_at(check: Check) -> None:
+def test_only_calls_with_a_body_are_checked(check: Check) -> None:
     for method, path in (("GET", PATH), ("POST", "/v1/things/one"), ("POST", "/v1/things/a/b:change")):
-        assert check('{"colour": 1}', method, path) is None
-    assert check('{"colour": 1}', "POST", PATH + "?x=1")
+        assert check('{"color": 1}', method, path) is None
+    assert check('{"color": 1}', "POST", PATH + "?x=1")
 
 
 JSON_VALUES = st.recursive(
@@ -118,13 +118,13 @@ JSON_VALUES = st.recursive(
 
 
 @given(JSON_VALUES, st.booleans())
-def test_whatever_python_writes_is_json(check: Check, value: object, ascii_only: bool) -> None:  # noqa: FBT001
+def test_json_written_by_python_is_accepted(check: Check, value: object, ascii_only: bool) -> None:  # noqa: FBT001
     text = json.dumps({"anything": value}, ensure_ascii=ascii_only)
     assert check(text.encode("utf-8", "surrogatepass")) is None
 
 
 @given(JSON_VALUES, st.data())
-def test_what_python_cannot_read_is_refused(check: Check, value: object, data: st.DataObject) -> None:
+def test_text_that_python_cannot_parse_is_refused(check: Check, value: object, data: st.DataObject) -> None:
     text = json.dumps({"anything": value})
     position = data.draw(st.integers(0, len(text) - 1))
     broken = (
@@ -140,7 +140,7 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-def test_the_types_of_the_api_are_lua_and_hold_every_call_with_a_body() -> None:
+def test_the_generated_types_are_lua_and_cover_every_call_with_a_body() -> None:
     files = FileDescriptorSet.FromString(Path(DESCRIPTOR_FILE).read_bytes())
     text = admin_json_types(files, ["megarouter.admin.v1.ApiKeys", "megarouter.admin.v1.Credits"])
     api = lupa.luajit21.LuaRuntime().execute(text)

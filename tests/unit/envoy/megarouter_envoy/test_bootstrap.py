@@ -1,4 +1,4 @@
-"""The rendered bootstrap: what it says, and that the real Envoy accepts it."""
+"""The content of the rendered bootstrap, and its validation by the real Envoy."""
 
 import functools
 import json
@@ -22,7 +22,7 @@ from megarouter_envoy.replies.local_replies import causes
 from gateway_core.contract.errors import error_body
 from gateway_core.model.endpoints import Dialect
 
-# The example of RFC 7517, appendix A.1.
+# The example in RFC 7517, appendix A.1.
 PUBLIC_KEY = {
     "kty": "EC",
     "crv": "P-256",
@@ -74,7 +74,7 @@ def options(root: Path) -> BootstrapOptions:
 
 
 built = functools.cache(build_bootstrap)
-"""Most tests look at the same one, and building takes a second."""
+"""Shared by most tests, because building it takes a second."""
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def usable(tmp_path_factory: pytest.TempPathFactory) -> BootstrapOptions:
 
 
 def messages(document: object, kind: str) -> Iterator[dict[str, Any]]:
-    """Every message of the type that ends in `kind`, wherever it stands."""
+    """Returns every message at any depth whose type ends in `kind`."""
     if isinstance(document, dict):
         if str(document.get("@type", "")).endswith("." + kind):
             yield document
@@ -108,13 +108,13 @@ def test_same_options_give_the_same_bytes(usable: BootstrapOptions) -> None:
     assert build_bootstrap(usable) == build_bootstrap(usable)
 
 
-def test_envoy_accepts_it(usable: BootstrapOptions, tmp_path: Path) -> None:
+def test_envoy_accepts_the_bootstrap(usable: BootstrapOptions, tmp_path: Path) -> None:
     path = tmp_path / "bootstrap.json"
     path.write_text(built(usable))
     validate(path)
 
 
-def test_envoy_accepts_the_smallest_one(usable: BootstrapOptions, tmp_path: Path) -> None:
+def test_envoy_accepts_the_smallest_bootstrap(usable: BootstrapOptions, tmp_path: Path) -> None:
     path = tmp_path / "bootstrap.json"
     path.write_text(
         built(replace(usable, providers=(), identity_providers=(), otlp_endpoint=None, admin_allowed_origins=()))
@@ -122,14 +122,14 @@ def test_envoy_accepts_the_smallest_one(usable: BootstrapOptions, tmp_path: Path
     validate(path)
 
 
-def test_an_invalid_bootstrap_is_reported_in_envoys_words(tmp_path: Path) -> None:
+def test_an_invalid_bootstrap_is_reported_with_envoys_message(tmp_path: Path) -> None:
     path = tmp_path / "bootstrap.json"
     path.write_text('{"static_resources":{"listeners":"none"}}')
     with pytest.raises(InvalidBootstrapError, match="listeners"):
         validate(path)
 
 
-def test_a_missing_binary_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_envoy_binary_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEGAROUTER_ENVOY_BINARY", str(tmp_path / "no-envoy"))
     with pytest.raises(BinaryNotFoundError, match="no-envoy"):
         find_binary()
@@ -141,7 +141,7 @@ def test_secrets_stay_in_their_files(usable: BootstrapOptions) -> None:
 
 
 @pytest.mark.parametrize("secret", ["", "two\nlines", "tab\t", "não"])
-def test_a_secret_that_is_no_header_value_is_refused(secret: str, tmp_path: Path) -> None:
+def test_a_secret_that_is_not_a_header_value_is_refused(secret: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="printable ASCII"):
         write_secret_file(tmp_path / "secret", secret)
 
@@ -158,7 +158,7 @@ def test_both_decisions_fail_closed(usable: BootstrapOptions) -> None:
     assert rate_limit["timeout"] == "1s"
 
 
-def test_nothing_is_retried(usable: BootstrapOptions) -> None:
+def test_no_route_retries(usable: BootstrapOptions) -> None:
     rendered = built(usable)
     assert "retry_policy" not in rendered
     thresholds = [
@@ -170,24 +170,24 @@ def test_nothing_is_retried(usable: BootstrapOptions) -> None:
     assert all(threshold["max_retries"] == 0 for threshold in thresholds)
 
 
-def test_filters_stand_in_the_order_of_the_call(usable: BootstrapOptions) -> None:
+def test_filters_are_in_the_order_of_the_call(usable: BootstrapOptions) -> None:
     names = [entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["model"]["http_filters"]]
     assert names == [
         "buffer", "megarouter.request_facts", "ext_authz", "ratelimit", "megarouter.rewriter", "router",
     ]  # fmt: skip
 
 
-def test_a_token_is_checked_and_json_is_read_before_rest_is_translated(usable: BootstrapOptions) -> None:
+def test_tokens_and_json_are_checked_before_rest_is_translated(usable: BootstrapOptions) -> None:
     names = [entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["admin"]["http_filters"]]
     deadline_check = "megarouter.deadline_check"
     assert names == ["cors", "grpc_web", deadline_check, "jwt_authn", "buffer", "lua", "grpc_json_transcoder", "router"]
 
 
-def test_without_identity_providers_no_token_is_checked(usable: BootstrapOptions) -> None:
+def test_no_token_is_checked_without_identity_providers(usable: BootstrapOptions) -> None:
     assert not list(messages(json.loads(built(replace(usable, identity_providers=()))), "JwtAuthentication"))
 
 
-def test_every_identity_provider_names_issuer_audience_and_wants_an_end(usable: BootstrapOptions) -> None:
+def test_every_identity_provider_requires_issuer_audience_and_expiry(usable: BootstrapOptions) -> None:
     (tokens,) = messages(json.loads(built(usable)), "JwtAuthentication")
     assert len(tokens["providers"]) == 2
     for provider in tokens["providers"].values():
@@ -197,7 +197,7 @@ def test_every_identity_provider_names_issuer_audience_and_wants_an_end(usable: 
         assert provider["forward_payload_header"] == "x-megarouter-identity"
 
 
-def test_every_reason_of_the_admin_listener_is_one_of_the_api() -> None:
+def test_every_reason_of_the_admin_listener_is_defined_in_the_api() -> None:
     assert {reply.reason for reply in REPLIES} <= set(ErrorReason.keys())
 
 
@@ -212,7 +212,7 @@ def test_calls_are_spread_over_the_workers_of_a_service(usable: BootstrapOptions
     assert len(found["ratelimit_service"]) == 1
 
 
-def test_the_only_way_to_a_provider_is_the_header_of_authz_service(usable: BootstrapOptions) -> None:
+def test_only_the_header_of_authz_service_routes_to_a_provider(usable: BootstrapOptions) -> None:
     (host,) = managers(usable)["model"]["route_config"]["virtual_hosts"]
     (route,) = host["routes"]
     assert route["route"]["cluster_header"] == "x-megarouter-cluster"
@@ -220,14 +220,14 @@ def test_the_only_way_to_a_provider_is_the_header_of_authz_service(usable: Boots
 
 
 @pytest.mark.parametrize("listener", ["model", "admin"])
-def test_clients_cannot_send_headers_that_steer_the_gateway(usable: BootstrapOptions, listener: str) -> None:
+def test_clients_cannot_send_headers_that_control_the_gateway(usable: BootstrapOptions, listener: str) -> None:
     (early,) = managers(usable)[listener]["early_header_mutation_extensions"]
     removed = json.dumps(early)
     for name in ("x-megarouter-", "x-envoy-", "x-request-id", "accept-encoding"):
         assert f'"{name}"' in removed
 
 
-def test_both_logs_hold_only_the_end_of_metered_calls(usable: BootstrapOptions) -> None:
+def test_both_logs_contain_only_the_end_of_metered_calls(usable: BootstrapOptions) -> None:
     logs = managers(usable)["model"]["access_log"]
     assert [log["name"] for log in logs] == ["envoy.access_loggers.http_grpc", "envoy.access_loggers.file"]
     for log in logs:
@@ -237,7 +237,7 @@ def test_both_logs_hold_only_the_end_of_metered_calls(usable: BootstrapOptions) 
         assert hold["metadata_filter"]["match_if_key_not_found"] is False
 
 
-def test_providers_over_tls_are_checked_by_name_and_authority(usable: BootstrapOptions) -> None:
+def test_certificates_of_providers_are_checked_by_name_and_authority(usable: BootstrapOptions) -> None:
     contexts = list(messages(json.loads(built(usable)), "UpstreamTlsContext"))
     assert [context["sni"] for context in contexts] == ["id.example", "api.openai.com", "api.anthropic.com"]
     for context in contexts:
@@ -247,7 +247,7 @@ def test_providers_over_tls_are_checked_by_name_and_authority(usable: BootstrapO
         )
 
 
-def test_credentials_have_the_form_that_the_provider_expects(usable: BootstrapOptions) -> None:
+def test_credentials_have_the_format_of_their_provider(usable: BootstrapOptions) -> None:
     ours, *forms = [
         (generic["header"], generic.get("header_value_prefix", ""))
         for generic in messages(json.loads(built(usable)), "Generic")
@@ -264,6 +264,6 @@ def test_every_local_error_is_json_that_says_what_to_do(dialect: Dialect) -> Non
         assert cause.error.status >= 400
 
 
-def test_the_last_cause_catches_everything() -> None:
+def test_the_last_cause_matches_everything() -> None:
     *_, last = causes(max_request_bytes=100)
     assert (last.flags, last.status_matched) == ((), None)

@@ -1,4 +1,4 @@
-"""`python -m megarouter_envoy`."""
+"""The command `python -m megarouter_envoy`."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def test_writes_a_bootstrap_that_envoy_accepts(tmp_path: Path) -> None:
+def test_the_command_writes_a_bootstrap_that_envoy_accepts(tmp_path: Path) -> None:
     (tmp_path / "edge-secret").write_text("secret")
     api = prepare_admin_api(tmp_path / "admin_json_types.lua")
     paths = {
@@ -39,7 +39,7 @@ def test_writes_a_bootstrap_that_envoy_accepts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({**OPTIONS, "model_port": "many"})])
-def test_says_what_is_wrong_with_the_options(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_invalid_options(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "options.json").write_text(text)
     assert main([str(tmp_path / "options.json"), str(tmp_path / "bootstrap.json")]) == 1
     assert capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The rendered bootstrap, feature by feature, held against `tests/golden/envoy`. `UPDATE_GOLDEN=1` writes the files again."""
+"""Compares each feature of the rendered bootstrap with `tests/golden/envoy`. `UPDATE_GOLDEN=1` writes the files again."""
 
 import copy
 import json
@@ -23,11 +23,11 @@ LISTENER_PARTS = {
     "route_config": "routes",
     "tracing": "tracing",
 }
-"""Parts of a listener's connection manager that are files of their own, by their fields."""
+"""Fields of a listener's connection manager that have separate files."""
 
 
 def features() -> dict[str, Any]:
-    """The bootstrap in parts; together they are the whole."""
+    """Returns the parts of the bootstrap by file name. Together they are the whole bootstrap."""
     root = Path("/run/megarouter")
     fixed = replace(
         options(root),
@@ -55,7 +55,7 @@ FEATURES = features()
 
 
 def rendered(feature: str) -> str:
-    """One part as YAML, in the order in which Envoy's configuration has it."""
+    """Returns one part as YAML, in the order of Envoy's configuration."""
     return yaml.safe_dump(copy.deepcopy(FEATURES[feature]), sort_keys=False, width=120, allow_unicode=True)
 
 
@@ -68,9 +68,9 @@ if os.environ.get("UPDATE_GOLDEN") == "1":
 
 
 @pytest.mark.parametrize("feature", FEATURES)
-def test_a_feature_is_the_golden_one(feature: str) -> None:
+def test_a_feature_equals_its_golden_file(feature: str) -> None:
     assert rendered(feature) == (FOLDER / f"{feature}.yaml").read_text("utf-8"), "run with UPDATE_GOLDEN=1, and review"
 
 
-def test_every_golden_file_is_a_feature() -> None:
+def test_every_golden_file_belongs_to_a_feature() -> None:
     assert {path.stem for path in FOLDER.iterdir()} == set(FEATURES)

@@ -1,4 +1,4 @@
-"""How Envoy's module is found and compiled."""
+"""Finding and compiling Envoy's module."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ Checkout = Callable[[str], None]
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
-    """A checkout with one source, and this repository's compiler and its cache."""
+    """A checkout with one source file that uses this repository's compiler and cache."""
     compiler = next(module.REPOSITORY.glob(module.COMPILER))
     cache = module.REPOSITORY / module.COMPILER_CACHE
     cache.mkdir(exist_ok=True)
@@ -32,33 +32,33 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
     return write
 
 
-def test_a_module_compiled_elsewhere_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_precompiled_module_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "module.so").touch()
     monkeypatch.setenv(module.MODULE_SETTING, str(tmp_path / "module.so"))
     assert find_module() == tmp_path / "module.so"
 
 
-def test_a_module_that_is_not_where_it_should_be_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_precompiled_module_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(module.MODULE_SETTING, str(tmp_path / "no-module"))
     with pytest.raises(ModuleNotBuiltError, match="no-module, which MEGAROUTER_ENVOY_MODULE names"):
         find_module()
 
 
-def test_without_a_compiler_it_says_where_one_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_a_missing_compiler_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(module.MODULE_SETTING, raising=False)
     monkeypatch.setattr(module, "REPOSITORY", tmp_path)
     with pytest.raises(ModuleNotBuiltError, match=r"run \./dev"):
         find_module()
 
 
-def test_what_the_compiler_says_of_a_mistake_is_shown(checkout: Checkout, tmp_path: Path) -> None:
+def test_a_compile_error_is_shown(checkout: Checkout, tmp_path: Path) -> None:
     checkout("export fn one() c_int { return nothing; }")
     with pytest.raises(ModuleNotBuiltError, match="use of undeclared identifier 'nothing'"):
         find_module()
     assert not list(tmp_path.glob(f"{module.COMPILED}/*"))
 
 
-def test_two_at_once_get_the_same_module_and_other_sources_another(checkout: Checkout) -> None:
+def test_concurrent_builds_share_a_module_and_other_sources_get_another(checkout: Checkout) -> None:
     checkout("export fn number() c_int { return 1; }")
     with ThreadPoolExecutor() as pool:
         first, second = (future.result() for future in [pool.submit(find_module) for _ in range(2)])

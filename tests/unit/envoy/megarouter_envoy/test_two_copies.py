@@ -1,4 +1,4 @@
-"""Bytes pass between both generated copies of Envoy's messages (docs/adr/0006)."""
+"""Messages pass unchanged between the two generated copies of Envoy's protos (docs/adr/0006)."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def test_a_listener_and_the_clusters_survive_the_other_copy(tmp_path: Path) -> N
         assert len(again) == len(cluster)
 
 
-def test_a_discovery_response_carries_the_bytes_as_they_are(tmp_path: Path) -> None:
+def test_a_discovery_response_carries_the_bytes_unchanged(tmp_path: Path) -> None:
     listener = bytes(model_listener(options(tmp_path)))
     response = discovery_pb2.DiscoveryResponse(
         version_info="1", type_url=LISTENER_TYPE, resources=[any_pb2.Any(type_url=LISTENER_TYPE, value=listener)]

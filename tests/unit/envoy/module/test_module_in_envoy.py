@@ -1,4 +1,4 @@
-"""The module inside of the real Envoy, without the service that decides."""
+"""The module in the real Envoy, without the service that decides."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ UNDECIDED = "envoy.filters.http.ext_authz", "envoy.filters.http.ratelimit"
 
 
 def without_decision(rendered: str, cluster: str) -> dict[str, Any]:
-    """The bootstrap without the filters that ask for a decision, every call of the model listener routed to a provider."""
+    """Returns the bootstrap without the filters that request a decision. Every call of the model listener goes to a provider."""
     document: dict[str, Any] = json.loads(rendered)
     document["static_resources"]["listeners"] = document["static_resources"]["listeners"][:1]
     manager = document["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
@@ -36,7 +36,7 @@ def without_decision(rendered: str, cluster: str) -> dict[str, Any]:
 
 @pytest_asyncio.fixture
 async def url(tmp_path: Path) -> AsyncIterator[str]:
-    """Of an Envoy whose provider is itself: a call that passed would be answered by its admin page."""
+    """The URL of an Envoy that is its own provider, so that its admin page would answer a call that passes."""
     (tmp_path / "secrets").mkdir()
     write_secret_file(tmp_path / "secrets" / "edge", "edge")
     port, admin_port = free_port(), free_port()
@@ -86,11 +86,11 @@ async def error_of(url: str, body: bytes | None, chunked: bool = False) -> dict[
 
 
 @pytest.mark.parametrize("body", [None, b"", b'{"model":"m"}', b"{", b'{"model":"' + b"x" * 3_000_000 + b'"}'])
-async def test_nothing_passes_without_a_decision(url: str, body: bytes | None) -> None:
+async def test_no_call_passes_without_a_decision(url: str, body: bytes | None) -> None:
     error = await error_of(f"{url}/ready", body)
     assert error["code"] == "gateway_error"
 
 
-async def test_nothing_passes_without_a_decision_in_chunks_either(url: str) -> None:
+async def test_no_chunked_call_passes_without_a_decision(url: str) -> None:
     assert (await error_of(f"{url}/ready", b'{"model":"m"}', chunked=True))["code"] == "gateway_error"
     assert (await error_of(f"{url}/v1/messages", b'{"model":"m"}'))["type"] == "api_error"

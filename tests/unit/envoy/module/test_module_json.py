@@ -1,4 +1,4 @@
-"""What the module takes for JSON: at least as strict as Python, and where readers disagree, nothing."""
+"""The module's JSON parser is at least as strict as Python's, and refuses text on which parsers disagree."""
 
 import time
 
@@ -15,7 +15,7 @@ from tests.support.envoy_module import is_json, request_facts
         b"9223372036854775807", b"-9223372036854775809", b"18446744073709551616", b"1.7976931348623158e308",
     ],
 )  # fmt: skip
-def test_accepts_json(text: bytes) -> None:
+def test_json_is_accepted(text: bytes) -> None:
     assert is_json(text)
 
 
@@ -30,7 +30,7 @@ def test_accepts_json(text: bytes) -> None:
         b"\xef\xbb\xbf1",
     ],
 )  # fmt: skip
-def test_refuses_what_is_no_json(text: bytes) -> None:
+def test_invalid_json_is_refused(text: bytes) -> None:
     assert not is_json(text)
 
 
@@ -43,22 +43,22 @@ def test_refuses_what_is_no_json(text: bytes) -> None:
         b"1" + b"0" * 309, b"1.7976931348623159e308", b"9223372036854775808", b"18446744073709551615",
     ],
 )  # fmt: skip
-def test_refuses_what_readers_take_for_different_values(text: bytes) -> None:
+def test_text_that_parsers_read_differently_is_refused(text: bytes) -> None:
     assert not is_json(text)
 
 
-def test_reads_a_thousand_levels_and_no_more() -> None:
+def test_at_most_a_thousand_levels_are_read() -> None:
     assert is_json(b"[" * 1000 + b"]" * 1000)
     assert not is_json(b"[" * 1001 + b"]" * 1001)
     assert not is_json(b"[" * 1_000_000)
 
 
-def test_refuses_a_number_of_endless_length() -> None:
+def test_an_overlong_number_is_refused() -> None:
     assert is_json(b"0." + b"1" * 1000)
     assert not is_json(b"0." + b"1" * 2000)
 
 
-def test_reads_alike_wherever_the_text_is_cut() -> None:
+def test_reading_does_not_depend_on_where_the_text_is_split() -> None:
     text = '{"model":"é\\ud83d\\ude00\\n","n":-12.5e+2,"stream":true,"x":[null,false,{"a":"\\u00e9"}]}'.encode()
     expected = request_facts(text)
     assert expected == {"model": "é😀\n", "n": -1250.0, "stream": True}
@@ -69,7 +69,7 @@ def test_reads_alike_wherever_the_text_is_cut() -> None:
     assert request_facts(text, list(range(1, len(text)))) == expected
 
 
-def test_refuses_every_beginning_of_a_text() -> None:
+def test_every_truncated_text_is_refused() -> None:
     text = '{"model":"é\\ud83d\\ude00\\n","n":-12.5e+2,"x":[null,false,{"a":"\\u00e9"}]}'.encode()
     assert is_json(text)
     assert not any(is_json(text[:length]) for length in range(len(text)))
@@ -86,7 +86,7 @@ LONG_UNITS = {
     "objects": b"{},",
     "nested": b'{"a":[]},',
     "long": b"1" + b"0" * 300 + b",",
-    "near the end of doubles": b"17976931348623157" + b"0" * 292 + b",",
+    "near the limit of doubles": b"17976931348623157" + b"0" * 292 + b",",
 }
 
 
@@ -95,4 +95,4 @@ def test_the_largest_bodies_take_linear_time(unit: bytes) -> None:
     body = b'{"a":[' + unit * (32_000_000 // len(unit)) + b'1],"model":"m"}'
     started_s = time.monotonic()
     assert request_facts(body) == {"model": "m"}
-    assert time.monotonic() - started_s < 10  # at most half a second; anything quadratic takes hours
+    assert time.monotonic() - started_s < 10  # takes at most half a second; a quadratic algorithm would take hours

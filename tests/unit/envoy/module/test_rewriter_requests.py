@@ -1,4 +1,4 @@
-"""What the rewriter changes in a request body, and which bodies it refuses."""
+"""The changes that the rewriter makes in a request body, and the bodies that it refuses."""
 
 import json
 import time
@@ -8,22 +8,22 @@ import pytest
 from tests.support.envoy_module import Rewritten, error_body, refusal_code, rewrite, rewritten
 
 
-def test_replaces_only_the_value_of_the_top_level_model() -> None:
+def test_only_the_value_of_the_top_level_model_is_replaced() -> None:
     body = b' {\n "messages" : [{"model":"inner"}], "model"\t:  "public" ,"seed":9007199254740993 }\n'
     assert rewritten(body, served_model="upstream") == body.replace(b'"public"', b'"upstream"')
 
 
-def test_writes_a_model_name_as_a_json_string() -> None:
+def test_a_model_name_is_written_as_a_json_string() -> None:
     name = 'a"b\\c\n\x01é'
     assert json.loads(rewritten(b'{"model":"x"}', served_model=name))["model"] == name
 
 
-def test_leaves_a_body_alone_when_nothing_is_asked_of_it() -> None:
+def test_a_body_without_requested_changes_stays_unchanged() -> None:
     body = b'{"z":1.0,"model":"x","a":[{"b":"\\u00e9\\n"}]}'
     assert rewrite(body) == Rewritten(body, is_usage_injected=False)
 
 
-def test_treats_a_key_inside_a_string_as_text() -> None:
+def test_a_key_inside_a_string_is_text() -> None:
     body = b'{"prompt":"\\",\\"model\\":\\"evil\\"\\\\","model":"x"}'
     assert rewritten(body, served_model="y") == body.replace(b'"x"}', b'"y"}')
 
@@ -40,23 +40,23 @@ def test_treats_a_key_inside_a_string_as_text() -> None:
         (b'{"stream_options":null}', b'{"stream_options":{"include_usage":true}}'),
     ],
 )
-def test_asks_for_usage_that_the_caller_did_not_ask_for(body: bytes, expected: bytes) -> None:
+def test_usage_is_requested_if_the_caller_did_not(body: bytes, expected: bytes) -> None:
     assert rewrite(body, inject_include_usage=True) == Rewritten(expected, is_usage_injected=True)
 
 
-def test_a_caller_who_asked_for_usage_keeps_it() -> None:
+def test_a_request_for_usage_stays_unchanged() -> None:
     body = b'{"stream_options":{"include_usage":true}}'
     assert rewrite(body, inject_include_usage=True) == Rewritten(body, is_usage_injected=False)
 
 
-def test_changes_model_and_usage_together() -> None:
+def test_model_and_usage_are_changed_together() -> None:
     body = b'{"model":"x","stream_options":{"include_usage":false},"n":1}'
     expected = b'{"model":"y","stream_options":{"include_usage":true},"n":1}'
     assert rewritten(body, served_model="y", inject_include_usage=True) == expected
 
 
 @pytest.mark.parametrize("body", [b"", b"  ", b"[]", b'"x"', b"1", b"null", b'\xef\xbb\xbf{"model":"x"}'])
-def test_refuses_what_is_not_an_object(body: bytes) -> None:
+def test_a_body_that_is_not_an_object_is_refused(body: bytes) -> None:
     assert refusal_code(body) == "body_not_object"
 
 
@@ -80,7 +80,7 @@ def test_refuses_what_is_not_an_object(body: bytes) -> None:
         b'{"model":"x"/**/}',
     ],
 )
-def test_refuses_broken_json(body: bytes) -> None:
+def test_invalid_json_is_refused(body: bytes) -> None:
     assert refusal_code(body) == "malformed_body"
 
 
@@ -94,7 +94,7 @@ def test_refuses_broken_json(body: bytes) -> None:
         b'{"generationConfig":{"maxOutput\\u0054okens":1}}',
     ],
 )
-def test_refuses_an_escaped_key(body: bytes) -> None:
+def test_an_escaped_key_is_refused(body: bytes) -> None:
     assert refusal_code(body) == "escaped_key"
 
 
@@ -112,29 +112,29 @@ def test_refuses_an_escaped_key(body: bytes) -> None:
         b'{"generation_config":{"candidateCount":1,"candidateCount":9}}',
     ],
 )
-def test_refuses_a_key_that_is_named_twice(body: bytes) -> None:
+def test_a_repeated_key_is_refused(body: bytes) -> None:
     assert refusal_code(body) == "repeated_key"
 
 
-def test_a_repeated_key_that_counts_for_nothing_passes() -> None:
+def test_a_repeated_irrelevant_key_passes() -> None:
     body = b'{"model":"x","user":"a","user":"b","metadata":{"model":1,"model":2}}'
     assert rewritten(body) == body
 
 
 @pytest.mark.parametrize("body", [b'{"Model":"x"}', b'{"model":"x","STREAM":true}', b'{"generationconfig":{}}'])
-def test_refuses_a_key_that_a_lenient_reader_takes_for_another(body: bytes) -> None:
+def test_a_key_that_a_lenient_parser_takes_for_another_is_refused(body: bytes) -> None:
     assert refusal_code(body) == "misspelled_key"
 
 
 @pytest.mark.parametrize("options", [b"1", b'"x"', b"[]", b"true", b'{"include_usage":1}', b'{"include_usage":"true"}'])
-def test_refuses_stream_options_it_cannot_change(options: bytes) -> None:
+def test_stream_options_that_cannot_be_changed_are_refused(options: bytes) -> None:
     body = b'{"stream_options":' + options + b"}"
     assert refusal_code(body, inject_include_usage=True) == "invalid_stream_options"
     assert rewritten(body) == body
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"model":1}', b'{"model":null}'])
-def test_refuses_to_replace_a_model_that_is_no_string(body: bytes) -> None:
+def test_a_model_that_is_not_a_string_is_refused(body: bytes) -> None:
     assert refusal_code(body, served_model="y") == "invalid_model"
     assert rewritten(body) == body
 
@@ -149,11 +149,11 @@ def test_refuses_to_replace_a_model_that_is_no_string(body: bytes) -> None:
         b'{"generationConfig":{"maxOutputTokens":[5]}}',
     ],
 )
-def test_refuses_an_object_or_array_where_the_decision_saw_no_value(body: bytes) -> None:
+def test_an_object_or_array_in_place_of_a_plain_value_is_refused(body: bytes) -> None:
     assert refusal_code(body) == "nested_value"
 
 
-def test_accepts_the_deepest_body_that_is_read_and_refuses_a_deeper_one() -> None:
+def test_a_body_deeper_than_the_limit_is_refused() -> None:
     def nested(depth: int) -> bytes:
         return b'{"a":' + b"[" * depth + b"]" * depth + b"}"
 
@@ -176,7 +176,7 @@ def test_accepts_the_deepest_body_that_is_read_and_refuses_a_deeper_one() -> Non
 def test_the_largest_bodies_take_linear_time(body: bytes) -> None:
     started_s = time.monotonic()
     assert rewritten(body) == body
-    assert time.monotonic() - started_s < 20  # about half a second; anything quadratic takes hours
+    assert time.monotonic() - started_s < 20  # takes about half a second; a quadratic algorithm would take hours
 
 
 OPENAI = {
@@ -208,7 +208,7 @@ def test_errors_have_the_shape_of_gemini(path: bytes) -> None:
     assert (error["code"], error["status"], error["details"][0]["reason"]) == (400, "INVALID_ARGUMENT", "REPEATED_KEY")
 
 
-def test_our_own_fault_is_no_fault_of_the_caller() -> None:
+def test_a_fault_of_the_module_is_not_blamed_on_the_caller() -> None:
     assert error_body(b"/v1/chat/completions", "gateway_error")["error"]["type"] == "api_error"
     assert error_body(b"/v1/messages", "gateway_error")["error"]["type"] == "api_error"
     assert error_body(b"/v1beta/x", "gateway_error")["error"]["code"] == 500

@@ -1,4 +1,4 @@
-"""How the usage chunk is hidden from the stream of a caller who did not ask for one."""
+"""Hiding the usage chunk in the stream of a caller who did not request it."""
 
 import json
 
@@ -11,11 +11,11 @@ USAGE = b'data: {"id":"a","choices":[],"usage":{"prompt_tokens":3,"completion_to
 DONE = b"data: [DONE]\n\n"
 
 
-def test_removes_the_usage_chunk_and_nothing_else() -> None:
+def test_only_the_usage_chunk_is_removed() -> None:
     assert shown(DELTA + DELTA + USAGE + DONE) == DELTA + DELTA + DONE
 
 
-def test_the_result_does_not_depend_on_where_the_stream_is_cut() -> None:
+def test_the_result_does_not_depend_on_where_the_stream_is_split() -> None:
     stream = DELTA + USAGE + DONE
     for cut in range(len(stream)):
         assert shown(stream[:cut], stream[cut:]) == DELTA + DONE
@@ -23,7 +23,7 @@ def test_the_result_does_not_depend_on_where_the_stream_is_cut() -> None:
 
 
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
-def test_understands_every_line_end(line_end: bytes) -> None:
+def test_every_kind_of_line_end_is_read(line_end: bytes) -> None:
     stream = (DELTA + USAGE + DONE).replace(b"\n", line_end)
     expected = (DELTA + DONE).replace(b"\n", line_end)
     assert shown(stream) == expected
@@ -48,38 +48,38 @@ def test_understands_every_line_end(line_end: bytes) -> None:
         b"\n\n\n",
     ],
 )
-def test_shows_every_other_event(event: bytes) -> None:
+def test_every_other_event_is_shown(event: bytes) -> None:
     assert shown(DELTA + event + DONE) == DELTA + event + DONE
 
 
-def test_recognises_the_chunk_in_any_spacing() -> None:
+def test_the_chunk_is_recognized_with_any_spacing() -> None:
     assert shown(b'data:{ "usage" : {"a":{}} , "choices" : [ ] }  \n\n' + DONE) == DONE
 
 
-def test_ends_an_event_of_which_lines_were_shown() -> None:
+def test_an_event_whose_first_lines_were_shown_is_completed() -> None:
     assert shown(b"event: chunk\n" + USAGE + DONE) == b"event: chunk\n\n" + DONE
 
 
-def test_lets_go_of_an_event_too_long_to_be_a_usage_chunk() -> None:
+def test_an_event_too_long_to_be_a_usage_chunk_is_passed_on() -> None:
     long = b'data: {"choices":[{"delta":{"content":"' + b"x" * 100_000
     assert shown(long[:50_000]) == long[:50_000]
     assert shown(long, b'"}}]}\n\n', USAGE, DONE) == long + b'"}}]}\n\n' + DONE
 
 
-def test_shows_a_last_event_without_a_line_end() -> None:
+def test_a_last_event_without_a_line_end_is_shown() -> None:
     assert shown(DELTA + b"data: [DONE]") == DELTA + b"data: [DONE]"
     assert shown(DELTA.rstrip()) == DELTA.rstrip()
 
 
-def test_hides_a_usage_chunk_that_ends_the_stream() -> None:
+def test_a_usage_chunk_at_the_end_of_the_stream_is_hidden() -> None:
     assert shown(DELTA + USAGE.rstrip()) == DELTA
 
 
-def test_shows_each_delta_as_soon_as_it_is_complete() -> None:
+def test_each_delta_is_shown_as_soon_as_it_is_complete() -> None:
     assert shown(DELTA[:-2]) == DELTA[:-2]
 
 
-def test_hides_the_chunk_of_a_long_stream() -> None:
+def test_the_chunk_of_a_long_stream_is_hidden() -> None:
     deltas = b"".join(b"data: " + json.dumps({"choices": [{"delta": str(i)}]}).encode() + b"\n\n" for i in range(5000))
     stream = deltas + USAGE + DONE
     chunks = [stream[i : i + 16_384] for i in range(0, len(stream), 16_384)]

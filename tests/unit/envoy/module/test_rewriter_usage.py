@@ -1,4 +1,4 @@
-"""What the rewriter copies out of a response that is one JSON document."""
+"""The facts that the rewriter extracts from a response that is one JSON document."""
 
 import json
 
@@ -7,45 +7,45 @@ import pytest
 from tests.support.envoy_module import document_usage
 
 
-def test_copies_the_exact_text_of_usage() -> None:
+def test_usage_is_copied_exactly() -> None:
     usage = b'{ "prompt_tokens": 9007199254740993, "details": [1, {"a": "}"}] }'
     document = b'{"id":"c1","model":"m-2024","choices":[{"usage":{"x":1}}],"usage":' + usage + b"}"
     assert document_usage(document) == {"response_id": "c1", "model": "m-2024", "usage": usage.decode()}
 
 
-def test_copies_the_fields_of_a_gemini_response() -> None:
+def test_the_fields_of_a_gemini_response_are_copied() -> None:
     document = {"usageMetadata": {"promptTokenCount": 3}, "modelVersion": "g-1", "responseId": "r"}
     facts = document_usage(json.dumps(document).encode())
     assert facts == {"usage_metadata": '{"promptTokenCount": 3}', "model": "g-1", "response_id": "r"}
 
 
-def test_reads_the_last_of_a_repeated_member() -> None:
+def test_the_last_of_a_repeated_member_is_read() -> None:
     assert document_usage(b'{"usage":{"a":1},"usage":{"a":2}}') == {"usage": '{"a":2}'}
 
 
 @pytest.mark.parametrize(
     "document", [b"", b"[]", b"[1]", b"null", b'"x"', b'{"usage":null}', b'{"usage":5}', b'{"id":null}']
 )
-def test_finds_nothing_where_nothing_is(document: bytes) -> None:
+def test_a_document_without_usage_has_no_facts(document: bytes) -> None:
     assert document_usage(document) == {}
 
 
-def test_keeps_what_it_saw_of_a_document_that_breaks_off() -> None:
+def test_facts_of_a_truncated_document_are_kept() -> None:
     assert document_usage(b'{"usage":{"a":1},"choices":[{"text":"unfinis') == {"usage": '{"a":1}'}
 
 
-def test_names_the_kind_of_an_error_and_never_its_message() -> None:
+def test_the_type_of_an_error_is_extracted_but_not_its_message() -> None:
     document = {"error": {"message": "you said: secret", "type": "rate_limit_error", "code": 429, "status": "X"}}
     facts = document_usage(json.dumps(document).encode())
     assert facts == {"error.type": "rate_limit_error", "error.code": 429, "error.status": "X"}
 
 
-def test_marks_an_error_without_a_kind() -> None:
+def test_an_error_without_a_type_is_marked() -> None:
     assert document_usage(b'{"error":{"message":"secret"}}') == {"error.present": True}
     assert document_usage(b'{"response":{"error":{}}}') == {"response_error.present": True}
 
 
-def test_keeps_an_error_that_is_a_string_short() -> None:
+def test_an_error_that_is_a_string_is_truncated() -> None:
     assert document_usage(b'{"error":"' + b"x" * 1000 + b'"}') == {"error": "x" * 200}
 
 
@@ -63,18 +63,18 @@ def test_keeps_an_error_that_is_a_string_short() -> None:
         b'"a\nb"',
     ],
 )
-def test_reads_past_a_value_that_nobody_can_read(value: bytes) -> None:
+def test_an_unreadable_value_is_skipped(value: bytes) -> None:
     assert document_usage(b'{"choices":[{"text":' + value + b'}],"usage":{"a":1}}') == {"usage": '{"a":1}'}
 
 
-def test_a_usage_that_is_no_utf8_is_left_out() -> None:
+def test_usage_that_is_not_utf8_is_omitted() -> None:
     assert document_usage(b'{"model":"m","usage":{"a":"\xff"}}') == {"model": "m"}
 
 
-def test_a_usage_of_more_than_64_kib_is_left_out() -> None:
+def test_usage_of_more_than_64_kib_is_omitted() -> None:
     assert document_usage(b'{"model":"m","usage":{"a":"' + b"x" * 65_536 + b'"}}') == {"model": "m"}
 
 
-def test_usage_stands_on_one_line() -> None:
+def test_usage_is_written_on_one_line() -> None:
     document = b'{\n\t"usage": {\n\t\t"a": 1\n\t}\n}'
     assert document_usage(document) == {"usage": '{\n\t\t"a": 1\n\t}'}

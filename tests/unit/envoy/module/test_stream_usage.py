@@ -1,4 +1,4 @@
-"""What is read of a stream of events while it passes."""
+"""The facts that the module extracts from a stream of events while it passes."""
 
 import json
 
@@ -24,7 +24,9 @@ ANTHROPIC_FACTS = {
 
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
 @pytest.mark.parametrize(("stream", "facts"), [(OPENAI, OPENAI_FACTS), (ANTHROPIC, ANTHROPIC_FACTS)])
-def test_reads_alike_wherever_the_stream_is_cut(stream: bytes, facts: dict[str, str], line_end: bytes) -> None:
+def test_reading_does_not_depend_on_where_the_stream_is_split(
+    stream: bytes, facts: dict[str, str], line_end: bytes
+) -> None:
     stream = stream.replace(b"\n", line_end)
     assert stream_usage(stream) == facts
     for cut in range(len(stream) + 1):
@@ -32,7 +34,7 @@ def test_reads_alike_wherever_the_stream_is_cut(stream: bytes, facts: dict[str, 
     assert stream_usage(stream, list(range(1, len(stream)))) == facts
 
 
-def test_reads_the_responses_api() -> None:
+def test_a_stream_of_the_responses_api_is_read() -> None:
     document = {
         "type": "response.completed",
         "response": {"id": "r", "model": "m", "service_tier": "flex", "usage": {"input_tokens": 1}},
@@ -41,18 +43,18 @@ def test_reads_the_responses_api() -> None:
     assert facts == {"response_usage": '{"input_tokens": 1}', "model": "m", "service_tier": "flex", "response_id": "r"}
 
 
-def test_reads_gemini() -> None:
+def test_a_gemini_stream_is_read() -> None:
     stream = b'data: {"usageMetadata":{"a":1},"modelVersion":"g","responseId":"r"}\r\n\r\ndata: {"usageMetadata":{"a":2}}\r\n\r\n'
     assert stream_usage(stream) == {"usage_metadata": '{"a":2}', "model": "g", "response_id": "r"}
 
 
-def test_a_stream_that_breaks_off_keeps_what_it_brought() -> None:
+def test_facts_of_a_truncated_stream_are_kept() -> None:
     assert stream_usage(ANTHROPIC[: ANTHROPIC.index(b"event: ping") + 20]) == {
         "start_usage": '{"input_tokens":5}', "model": "c", "response_id": "m1"
     }  # fmt: skip
 
 
-def test_an_event_that_broke_off_counts_for_nothing() -> None:
+def test_a_truncated_event_is_ignored() -> None:
     assert stream_usage(b'data: {"usage":{"a":1},"model":"m"') == {}
 
 
@@ -64,27 +66,27 @@ def test_several_data_lines_are_one_document() -> None:
     assert stream_usage(b'data:{"usage":\ndata:{"a":\ndata:1}}\n\n') == {"usage": '{"a":\n1}'}
 
 
-def test_what_is_no_data_is_not_read() -> None:
+def test_lines_other_than_data_are_ignored() -> None:
     assert stream_usage(b': {"usage":{}}\nid: {"usage":{}}\nxdata: {"usage":{}}\ndatax: {"usage":{}}\n\n') == {}
 
 
-def test_an_event_that_is_no_object_costs_the_others_nothing() -> None:
+def test_an_event_that_is_not_an_object_does_not_affect_others() -> None:
     assert stream_usage(b'data: [1\n\ndata: {\n\ndata: "x"\n\ndata: {"usage":{}} x\n\ndata: {"usage":{"b":1}}\n\n') == {
         "usage": '{"b":1}'
     }
 
 
-def test_of_an_error_the_kind_is_taken_and_never_the_message() -> None:
+def test_the_type_of_an_error_is_extracted_but_not_its_message() -> None:
     stream = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"secret"}}\n\n'
     assert stream_usage(stream) == {"error.type": "overloaded_error"}
     assert stream_usage(b'data: {"response":{"error":{"message":"secret"}}}\n\n') == {"response_error.present": True}
 
 
-def test_an_event_beyond_its_bound_is_not_read_and_the_next_is() -> None:
+def test_an_event_beyond_the_size_limit_is_skipped() -> None:
     long = b'data: {"usage":{"a":1},"x":"' + b"x" * (10 * 1024 * 1024) + b'"}\n\n'
     assert stream_usage(long) == {}
     assert stream_usage(long + b'data: {"usage":{"b":1}}\n\n') == {"usage": '{"b":1}'}
 
 
-def test_a_large_event_within_the_bound_is_read() -> None:
+def test_a_large_event_within_the_size_limit_is_read() -> None:
     assert stream_usage(b'data: {"x":"' + b"x" * (9 * 1024 * 1024) + b'","usage":{"a":1}}\n\n') == {"usage": '{"a":1}'}

@@ -1,4 +1,4 @@
-"""The contract: one rule for the dialect of a path in Python, Envoy and the module, and one line for both of Envoy's logs."""
+"""The contract with Envoy: one rule for the dialect of a path, and one format of a line for both of Envoy's logs."""
 
 import json
 import re
@@ -24,13 +24,13 @@ paths = st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
 
 
 def dialect_by_pattern(path: str) -> Dialect:
-    """As Envoy's matchers decide: the first pattern that covers the whole path."""
+    """Returns the dialect by Envoy's rule: the first pattern that matches the whole path."""
     matching = (dialect for dialect, pattern in PATH_PATTERNS.items() if re.fullmatch(pattern, path))
     return next(matching, Dialect.OPENAI)
 
 
 @given(paths)
-def test_python_envoy_and_the_module_see_the_same_dialect_in_a_path(path: str) -> None:
+def test_python_envoy_and_the_module_agree_on_the_dialect_of_a_path(path: str) -> None:
     dialect = dialect_of_path(path)
     assert dialect_by_pattern(path) is dialect
     for error in MODULE_ERRORS:
@@ -47,11 +47,11 @@ def test_python_envoy_and_the_module_see_the_same_dialect_in_a_path(path: str) -
         ("/v1/models/a?b:c", Dialect.OPENAI),
     ],
 )
-def test_a_root_is_a_whole_segment_and_a_query_says_nothing(path: str, dialect: Dialect) -> None:
+def test_a_path_prefix_is_a_whole_segment_and_the_query_is_ignored(path: str, dialect: Dialect) -> None:
     assert dialect_of_path(path) is dialect
 
 
-def test_the_line_has_a_format_for_each_value_and_splits_into_them() -> None:
+def test_the_line_has_a_format_for_each_value_and_splits_into_the_values() -> None:
     formats = split_line(call_line.FORMAT)
     assert formats is not None
     assert all(re.fullmatch(r"%[A-Z_]+(\([\w.:]+\))?%", text) for text in formats)
@@ -61,14 +61,14 @@ def test_the_line_has_a_format_for_each_value_and_splits_into_them() -> None:
 
 
 @pytest.mark.parametrize("dialect", Dialect)
-def test_every_status_that_a_call_may_end_with_has_a_type_in_every_dialect(dialect: Dialect) -> None:
+def test_every_possible_status_has_an_error_type_in_every_dialect(dialect: Dialect) -> None:
     for status in (400, 401, 402, 403, 404, 408, 413, 429, 431, 500, 502, 503, 504):
         error = json.loads(error_body(CallError(status, "code", "Message."), dialect))["error"]
         assert error["message"] == "Message."
         assert error.get("type") or error["status"]
 
 
-def test_a_quota_without_a_known_reset_has_no_header_for_it() -> None:
+def test_a_quota_without_a_known_reset_has_no_reset_header() -> None:
     assert headers.quota_headers(Quota(QuotaUnit.CONCURRENT_REQUESTS, 5, 0)) == {
         "x-ratelimit-limit-concurrent-requests": "5",
         "x-ratelimit-remaining-concurrent-requests": "0",
@@ -76,8 +76,8 @@ def test_a_quota_without_a_known_reset_has_no_header_for_it() -> None:
     assert headers.quota_headers(Quota(QuotaUnit.TOKENS, 9, 1, 90_000_000))["x-ratelimit-reset-tokens"] == "1m30s"
 
 
-def test_the_contract_loads_no_message_of_envoy_no_database_and_no_service() -> None:
-    """Envoy's module is built from it where nothing else of the project is installed."""
+def test_the_contract_imports_no_envoy_messages_no_database_and_no_service() -> None:
+    """Envoy's module is built from the contract, possibly without the rest of the project installed."""
     script = (
         "import pkgutil, sys, gateway_core.contract as contract\n"
         "for module in pkgutil.iter_modules(contract.__path__): __import__(f'gateway_core.contract.{module.name}')\n"

@@ -1,4 +1,4 @@
-"""Only the contract spells out what Envoy and the services agree on."""
+"""Only the contract spells out the names on which Envoy and the services agree."""
 
 import ast
 import re
@@ -48,11 +48,11 @@ DISTINCTIVE = frozenset(
         dialects.GEMINI_MODELS_ROOT,
     }
 )
-"""Names that mean one thing wherever they stand."""
+"""Names that have one meaning everywhere."""
 ORDINARY = frozenset(
     {*DecisionKey, *request_facts.ALL, metadata.ANSWERED, metadata.USAGE, call_line.CALL_TAG, headers.REQUEST_ID}
 )
-"""Words that mean something else elsewhere, and may not be spelled out where Envoy is spoken to."""
+"""Words that have other meanings elsewhere, and must not be spelled out in code that talks to Envoy."""
 SPEAKING_TO_ENVOY = (
     "authz_service/request/envoy_messages.py",
     "authz_service/request/parameters.py",
@@ -68,7 +68,7 @@ SPEAKING_TO_ENVOY = (
     "envoy/module/rewriter_filter.zig",
 )
 ALLOWED = {
-    # The paths that are served, and what a catalogue file may say: the domain defines both.
+    # The domain defines the served paths and the format of a catalog file.
     ("gateway_core/model/endpoints.py", dialects.ANTHROPIC_ROOT),
     ("gateway_core/model/endpoints.py", dialects.GEMINI_ROOT),
     *(("gateway_core/model/catalog/entries.py", name) for name in headers.API_KEY_HEADERS),
@@ -103,7 +103,7 @@ def texts_in_other_source(path: Path) -> Iterator[str]:
 
 
 def spelled_out(path: Path) -> set[str]:
-    """The names of the contract that a source spells out: distinctive ones in any text, ordinary ones as a whole text."""
+    """Returns the contract's names that a source spells out: distinctive names in any string, ordinary ones as a whole string."""
     name = path.relative_to(ROOT).as_posix()
     texts = set(texts_in_python(path) if path.suffix == ".py" else texts_in_other_source(path))
     found = {known for known in DISTINCTIVE if any(_holds(text, known) for text in texts)}
@@ -116,7 +116,7 @@ def _holds(text: str, known: str) -> bool:
     return re.search(rf"(?<![\w.-]){re.escape(known)}(?![\w.])", text) is not None
 
 
-def test_the_sources_looked_at_are_there() -> None:
+def test_known_sources_are_found() -> None:
     names = {path.relative_to(ROOT).as_posix() for path in SOURCES}
     assert set(SPEAKING_TO_ENVOY) <= names
     assert {"envoy/lua/admin_json.lua", "benchmarks/decision.py"} <= names

@@ -1,4 +1,4 @@
-"""Which request lines are served; every other one is None, so that no route is unmetered."""
+"""The request lines that are served. Every other one is None, so that no route is unmetered."""
 
 import pytest
 from hypothesis import given
@@ -24,7 +24,7 @@ POST_PATHS = {
 
 
 @pytest.mark.parametrize(("path", "endpoint"), POST_PATHS.items())
-def test_a_post_to_an_operation_is_that_operation(path: str, endpoint: Endpoint) -> None:
+def test_a_post_to_a_path_is_its_operation(path: str, endpoint: Endpoint) -> None:
     assert classify("POST", path, Dialect.OPENAI) == ModelCall(endpoint)
 
 
@@ -39,7 +39,7 @@ def test_a_post_to_an_operation_is_that_operation(path: str, endpoint: Endpoint)
         ("/v1/models/gemini-2.5-pro:streamGenerateContent", "gemini-2.5-pro", True),
     ],
 )
-def test_gemini_has_model_and_streaming_in_the_path(path: str, model: str, *, streams: bool) -> None:
+def test_gemini_takes_model_and_streaming_from_the_path(path: str, model: str, *, streams: bool) -> None:
     assert classify("POST", path, Dialect.OPENAI) == ModelCall(Endpoint.GENERATE_CONTENT, model, streams)
 
 
@@ -54,7 +54,7 @@ def test_gemini_has_model_and_streaming_in_the_path(path: str, model: str, *, st
         ("/v1beta/models/gemini-2.5-pro", Dialect.ANTHROPIC, ModelList(Dialect.GEMINI, "gemini-2.5-pro")),
     ],
 )
-def test_a_get_lists_models_in_the_dialect_of_the_client_where_the_path_leaves_it_open(
+def test_a_get_lists_models_in_the_clients_dialect_if_the_path_is_shared(
     path: str, client: Dialect, listed: ModelList
 ) -> None:
     assert classify("GET", path, client) == listed
@@ -158,12 +158,12 @@ def test_the_upstream_path_is_made_from_the_operation_not_from_the_request(
         ("/anything", Dialect.OPENAI),
     ],
 )
-def test_an_error_speaks_the_dialect_of_its_path(path: str, dialect: Dialect) -> None:
+def test_an_error_is_in_the_dialect_of_its_path(path: str, dialect: Dialect) -> None:
     assert dialect_of_path(path) is dialect
 
 
 @pytest.mark.parametrize("endpoint", Endpoint)
-def test_operations_know_their_dialect_and_what_their_streams_need(endpoint: Endpoint) -> None:
+def test_an_operation_has_its_dialect_and_stream_options(endpoint: Endpoint) -> None:
     expected = {
         Endpoint.MESSAGES: Dialect.ANTHROPIC,
         Endpoint.GENERATE_CONTENT: Dialect.GEMINI,

@@ -1,4 +1,4 @@
-"""Integer nano-credits, one rounding, half up, and no float near them (INV-10)."""
+"""Amounts are integer nano-credits, rounded once, half up, and never floats (INV-10)."""
 
 import ast
 from fractions import Fraction
@@ -57,12 +57,12 @@ def test_a_negative_argument_is_refused(token_count: int, price: int) -> None:
         (2**63 - 1, "9223372036.854775807"),
     ],
 )
-def test_credits_are_written_exactly(amount: int, text: str) -> None:
+def test_credits_are_formatted_exactly(amount: int, text: str) -> None:
     assert format_credits(amount) == text
 
 
 @pytest.mark.parametrize("module", [money, pricing, holds, ledger])
-def test_modules_that_handle_money_know_no_float(module: object) -> None:
+def test_modules_that_handle_money_use_no_float(module: object) -> None:
     path = Path(str(module.__file__))  # type: ignore[attr-defined]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         assert not isinstance(node, ast.Div), f"{path.name}: true division"

@@ -1,4 +1,4 @@
-"""Background work surely ends, and its failure is told."""
+"""Background work always ends, and its failure is reported."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import pytest
 from gateway_core.runtime.background import end, in_background, start, watched
 
 
-async def test_work_runs_while_the_context_is_open_and_is_ended_with_it() -> None:
+async def test_work_runs_while_the_context_is_open() -> None:
     states: list[str] = []
 
     async def work() -> None:
@@ -23,7 +23,7 @@ async def test_work_runs_while_the_context_is_open_and_is_ended_with_it() -> Non
     assert states == ["runs", "ended"]
 
 
-async def test_work_that_swallows_a_cancellation_is_cancelled_again() -> None:
+async def test_work_that_swallows_a_cancellation_is_canceled_again() -> None:
     swallowed = 0
 
     async def stubborn() -> None:
@@ -47,7 +47,7 @@ async def broken() -> None:
     raise RuntimeError("the secret is 42")
 
 
-async def test_a_failure_is_told_at_once_with_the_name_of_the_work_and_without_its_message(
+async def test_a_failure_is_reported_immediately_with_the_works_name_but_not_its_message(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     failures: list[None] = []
@@ -62,7 +62,7 @@ async def test_a_failure_is_told_at_once_with_the_name_of_the_work_and_without_i
     assert "the secret" not in str(vars(record))
 
 
-async def test_work_begun_by_a_task_of_the_watched_context_is_watched_too() -> None:
+async def test_work_started_by_a_task_of_the_watched_context_is_also_watched() -> None:
     failed = asyncio.Event()
 
     async def opening() -> None:
@@ -73,7 +73,7 @@ async def test_work_begun_by_a_task_of_the_watched_context_is_watched_too() -> N
     await asyncio.wait_for(failed.wait(), 1)
 
 
-async def test_work_that_fails_because_it_is_ended_has_not_failed() -> None:
+async def test_an_error_during_cancellation_is_not_a_failure() -> None:
     failures: list[None] = []
 
     async def refuses_to_end() -> None:

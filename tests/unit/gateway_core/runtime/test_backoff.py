@@ -1,4 +1,4 @@
-"""Pauses between attempts."""
+"""Exponential backoff between attempts."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from gateway_core.runtime.backoff import Backoff, pause_s
 
 
 @pytest.mark.parametrize(("failures", "expected_s"), [(1, 0.5), (2, 1.0), (3, 2.0), (4, 3.0), (10**9, 3.0)])
-def test_each_pause_is_twice_the_one_before_up_to_the_longest(failures: int, expected_s: float) -> None:
+def test_each_pause_is_twice_the_previous_one_up_to_the_maximum(failures: int, expected_s: float) -> None:
     assert pause_s(failures, first_s=0.5, longest_s=3.0) == expected_s
 
 

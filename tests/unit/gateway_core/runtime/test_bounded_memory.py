@@ -1,23 +1,23 @@
-"""A bounded number of remembered values."""
+"""A mapping with a bounded number of values."""
 
 from gateway_core.runtime.bounded_memory import BoundedMemory
 
 
-def test_the_value_remembered_longest_ago_makes_room() -> None:
+def test_the_oldest_value_is_evicted() -> None:
     memory: BoundedMemory[str, int] = BoundedMemory(2)
     for key, value in (("a", 1), ("b", 2), ("c", 3)):
         memory.remember(key, value)
     assert dict(memory) == {"b": 2, "c": 3}
 
 
-def test_a_value_remembered_again_is_the_newest() -> None:
+def test_storing_a_value_again_makes_it_the_newest() -> None:
     memory: BoundedMemory[str, int] = BoundedMemory(2)
     for key, value in (("a", 1), ("b", 2), ("a", 3), ("c", 4)):
         memory.remember(key, value)
     assert dict(memory) == {"a": 3, "c": 4}
 
 
-def test_reading_moves_nothing() -> None:
+def test_reading_does_not_change_the_order() -> None:
     memory: BoundedMemory[str, int] = BoundedMemory(2)
     memory.remember("a", 1)
     memory.remember("b", 2)

@@ -1,4 +1,4 @@
-"""How a Redis Cluster is named, and what a node tells of it."""
+"""URLs of a Redis Cluster, and the topology that a node reports."""
 
 from typing import Any
 
@@ -24,15 +24,13 @@ NASTY = ["acme", "a}b", "{", "a{b}c", "ä", "a b", "100%"]
         ("rediss+cluster://a?ssl_ca_certs=/ca", [("a", 6379)], "rediss://10.0.0.1:6379?ssl_ca_certs=/ca"),
     ],
 )
-def test_a_url_names_nodes_to_ask_first_and_how_all_are_spoken_to(
-    url: str, seeds: list[tuple[str, int]], node: str
-) -> None:
+def test_a_url_lists_initial_nodes_and_options_for_all_nodes(url: str, seeds: list[tuple[str, int]], node: str) -> None:
     parsed = parse_cluster_url(url)
     assert list(parsed.seeds) == seeds
     assert parsed.node(ASKED) == node
 
 
-def test_a_node_may_have_an_address_with_colons() -> None:
+def test_a_node_may_have_an_ipv6_address() -> None:
     assert parse_cluster_url("redis+cluster://a").node(Address("::1", 7)) == "redis://[::1]:7"
 
 
@@ -49,18 +47,18 @@ def test_a_node_may_have_an_address_with_colons() -> None:
         "redis+cluster://:canary@a/1",
     ],
 )
-def test_what_is_no_url_of_a_cluster_is_refused_and_not_repeated(url: str) -> None:
+def test_an_invalid_url_is_refused_without_being_quoted(url: str) -> None:
     with pytest.raises(ValueError, match="Redis Cluster") as raised:
         parse_cluster_url(url)
     assert "canary" not in str(raised.value)
 
 
-def test_a_password_is_not_in_what_a_url_looks_like() -> None:
+def test_a_password_is_not_in_the_repr_of_a_url() -> None:
     assert "canary" not in repr(parse_cluster_url("redis+cluster://:canary@a"))
     assert not is_cluster_url("redis://a")
 
 
-def test_the_topology_says_who_serves_what() -> None:
+def test_the_topology_maps_slots_to_nodes() -> None:
     topology = Topology.read(
         [[0, 99, ["10.0.0.2", 1, "id", []], [None, 2, "id"]], [100, SLOTS - 1, ["", 3, "id"]]], ASKED
     )
@@ -86,7 +84,7 @@ def test_the_topology_says_who_serves_what() -> None:
         [None],
     ],
 )
-def test_a_topology_that_cannot_be_read_is_none(answer: Any) -> None:
+def test_an_unreadable_topology_is_none(answer: Any) -> None:
     with pytest.raises((ValueError, TypeError, IndexError)):
         Topology.read(answer, ASKED)
 
@@ -112,12 +110,12 @@ def test_all_keys_of_an_organization_are_in_one_slot(organization: str) -> None:
 
 @pytest.mark.parametrize("domain", NASTY)
 def test_all_rules_of_a_domain_are_in_one_slot(domain: str) -> None:
-    """So a request is admitted by all its descriptors or by none."""
+    """This lets one script admit a request by all its descriptors or by none."""
     counters = [RuleCounter(domain, ((key, value),), unit) for key in NASTY for value in NASTY for unit in RateUnit]
     assert len({slot_of(("GET", counter.key())) for counter in counters}) == 1
 
 
-def test_a_script_goes_where_its_first_key_is() -> None:
+def test_a_script_goes_to_the_slot_of_its_first_key() -> None:
     assert slot_of(("EVALSHA", "hash", 2, "{a}x", "{a}y", "{b}")) == slot_of(("GET", b"{a}z")) == slot_of(("GET", "a"))
     for command in (("EVALSHA", "hash", 0), ("EVALSHA", "hash", 0, "argument"), ("PING",)):
         with pytest.raises(ValueError, match="key"):

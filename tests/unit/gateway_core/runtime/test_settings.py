@@ -1,4 +1,4 @@
-"""Settings come from `MEGAROUTER_*`: what is missing or unknown stops the start, and no secret is ever repeated (fault K3)."""
+"""Settings are read from `MEGAROUTER_*`. Missing or unknown ones stop the start, and no secret is quoted (fault K3)."""
 
 import os
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ def load(
 
 
 @pytest.mark.parametrize("settings_class", NEEDED)
-def test_a_service_starts_with_what_it_needs(
+def test_a_service_starts_with_its_required_settings(
     monkeypatch: pytest.MonkeyPatch, settings_class: type[ServiceSettings]
 ) -> None:
     needed = {name: value for name, value in ENVIRONMENT.items() if name.removeprefix(PREFIX) in NEEDED[settings_class]}
@@ -69,14 +69,14 @@ def test_a_missing_setting_is_named(
         load(monkeypatch, settings_class, environment)
 
 
-def test_every_missing_setting_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_missing_settings_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError) as caught:
         load(monkeypatch, AuthzSettings, {})
     assert all(PREFIX + name in str(caught.value) for name in NEEDED[AuthzSettings])
 
 
 @pytest.mark.parametrize("name", ["MEGAROUTER_DATABASE_URI", "MEGAROUTER_", "MEGAROUTER_listen"])
-def test_a_variable_of_ours_that_nobody_knows_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_an_unknown_megarouter_variable_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     with pytest.raises(SettingsError, match=f"unknown settings {name}"):
         load(monkeypatch, AuthzSettings, {**ENVIRONMENT, name: PASSWORD})
 
@@ -84,33 +84,31 @@ def test_a_variable_of_ours_that_nobody_knows_is_refused(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     "name", ["MEGAROUTER_BASE_URL", "MEGAROUTER_API_KEY", "MEGAROUTER_JOURNAL_FILE", "MEGAROUT", "PATH"]
 )
-def test_variables_of_clients_other_services_and_others_are_left_alone(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_variables_of_clients_and_other_services_are_ignored(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     assert load(monkeypatch, AuthzSettings, {**ENVIRONMENT, name: "x"}).log_level == "INFO"
 
 
 @pytest.mark.parametrize("name", ["MEGAROUTER_HOLD_SIGNING_KEY", "MEGAROUTER_KEY_PEPPER"])
 @pytest.mark.parametrize("value", ["", "5a", SIGNING_KEY[:-1], SIGNING_KEY + "5"])
-def test_a_key_of_another_length_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_a_key_of_the_wrong_length_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         load(monkeypatch, AuthzSettings, {**ENVIRONMENT, name: value})
 
 
 @pytest.mark.parametrize("value", ["", "many", "1.5"])
-def test_a_number_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_an_invalid_number_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     with pytest.raises(SettingsError, match="MEGAROUTER_DATABASE_POOL_SIZE"):
         load(monkeypatch, AuthzSettings, {**ENVIRONMENT, "MEGAROUTER_DATABASE_POOL_SIZE": value})
 
 
 @pytest.mark.parametrize("settings_class", NEEDED)
-def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch, settings_class: type[ServiceSettings]) -> None:
+def test_no_secret_is_in_a_repr(monkeypatch: pytest.MonkeyPatch, settings_class: type[ServiceSettings]) -> None:
     settings = load(monkeypatch, settings_class, ENVIRONMENT)
     for shown in (repr(settings), str(settings), settings.model_dump_json()):
         assert not any(secret in shown for secret in SECRETS)
 
 
-def test_no_secret_is_repeated_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_secret_is_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError) as caught:
         load(monkeypatch, AuthzSettings, {**ENVIRONMENT, "MEGAROUTER_KEY_PEPPER": PASSWORD})
     assert not any(secret in str(caught.value) for secret in SECRETS)
@@ -118,7 +116,7 @@ def test_no_secret_is_repeated_in_an_error(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("hosts", ["", "redis-0:x", "redis-0,,redis-1", "redis-0/3"])
-def test_a_redis_cluster_that_is_not_named_right_stops_the_start(monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
+def test_an_invalid_redis_cluster_url_stops_the_start(monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
     variables = {
         "MEGAROUTER_LISTEN": "unix:/run/service.sock",
         "MEGAROUTER_REDIS_URL": f"redis+cluster://:{PASSWORD}@{hosts}",

@@ -1,4 +1,4 @@
-"""Callers that ask for the same thing at the same time share one task."""
+"""Concurrent callers with the same key share one task."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from gateway_core.runtime.single_flight import SingleFlight
 
 
 class Work:
-    """Counts how often it is started, and ends when it is allowed to."""
+    """A task that counts its starts, and ends when the test allows it."""
 
     def __init__(self) -> None:
         self.starts = 0
@@ -31,14 +31,14 @@ async def test_callers_of_one_key_share_one_task() -> None:
     assert work.starts == 1
 
 
-async def test_another_key_has_a_task_of_its_own() -> None:
+async def test_another_key_has_a_separate_task() -> None:
     flights: SingleFlight[str, int] = SingleFlight()
     work = Work()
     work.may_end.set()
     assert sorted(await asyncio.gather(flights.run("a", work.run), flights.run("b", work.run))) == [1, 2]
 
 
-async def test_a_caller_after_the_end_starts_again() -> None:
+async def test_a_caller_after_the_end_starts_a_new_task() -> None:
     flights: SingleFlight[str, int] = SingleFlight()
     work = Work()
     work.may_end.set()
@@ -56,7 +56,7 @@ async def test_a_canceled_caller_leaves_the_task_to_the_others() -> None:
     assert first.cancelled()
 
 
-async def test_a_failure_reaches_every_caller_and_is_not_kept() -> None:
+async def test_a_failure_reaches_every_caller_and_is_not_stored() -> None:
     flights: SingleFlight[str, int] = SingleFlight()
 
     async def fail() -> int:
@@ -69,7 +69,7 @@ async def test_a_failure_reaches_every_caller_and_is_not_kept() -> None:
     assert await flights.run("key", work.run) == 1
 
 
-async def test_after_forgetting_the_next_caller_starts_again_and_the_present_ones_keep_their_task() -> None:
+async def test_forgetting_a_key_affects_only_later_callers() -> None:
     flights: SingleFlight[str, int] = SingleFlight()
     work = Work()
     before = asyncio.create_task(flights.run("key", work.run))

@@ -20,14 +20,14 @@ def test_passwords_are_read_from_the_urls_of_the_services() -> None:
     "url",
     ["postgresql://megarouter:secret@db/megarouter", "postgresql://db/megarouter", "postgresql://[secret", "secret"],
 )
-def test_a_url_that_does_not_log_in_as_the_role_is_refused_and_not_repeated(url: str) -> None:
+def test_a_url_with_another_login_is_refused_without_being_quoted(url: str) -> None:
     with pytest.raises(SchemaError, match=AUTHZ) as caught:
         read_passwords({AUTHZ: url})
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None
 
 
-def test_the_grants_are_read_from_the_page_of_roles() -> None:
+def test_the_grants_are_read_from_roles_sql() -> None:
     grants = load_grants()
     assert {
         Grant("megarouter_authz", "holds", "INSERT"),
@@ -38,7 +38,7 @@ def test_the_grants_are_read_from_the_page_of_roles() -> None:
     } <= grants
 
 
-def test_no_service_is_granted_to_delete_or_change_what_is_immutable() -> None:
+def test_no_service_may_change_or_delete_immutable_rows() -> None:
     deleting = {(grant.role, grant.object) for grant in load_grants() if grant.privilege in {"DELETE", "TRUNCATE"}}
     assert deleting == {("megarouter_admin", "request_replays")}
     immutable = (
@@ -53,7 +53,7 @@ def test_no_service_is_granted_to_delete_or_change_what_is_immutable() -> None:
     assert not changing & set(immutable)
 
 
-def test_authz_service_is_granted_to_write_holds_alone_and_the_audit_nothing() -> None:
+def test_authz_service_may_write_only_holds_and_the_audit_nothing() -> None:
     writes = {
         (grant.role, grant.privilege, grant.object)
         for grant in load_grants()
@@ -62,5 +62,5 @@ def test_authz_service_is_granted_to_write_holds_alone_and_the_audit_nothing() -
     assert writes == {("megarouter_authz", "INSERT", "holds")}
 
 
-def test_only_roles_of_this_product_are_granted_anything() -> None:
+def test_only_roles_of_the_services_have_grants() -> None:
     assert {grant.role for grant in load_grants()} == {*SERVICE_URLS, "megarouter_audit"}

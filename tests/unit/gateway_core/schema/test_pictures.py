@@ -6,7 +6,7 @@ from gateway_core.schema.dump import SCHEMA_FILE
 TABLE = re.compile(r"^CREATE TABLE public\.(\w+) \(\n(.*?)^\);", re.MULTILINE | re.DOTALL)
 
 
-def test_the_picture_shows_every_table_once_and_marks_those_behind_the_wall() -> None:
+def test_the_picture_shows_every_table_once_and_marks_row_level_security() -> None:
     picture = SCHEMA_FILE.with_name("tables.svg").read_text(encoding="utf-8")
     tables = dict(TABLE.findall(SCHEMA_FILE.read_text(encoding="utf-8")))
     names = re.findall(r'class="name"[^>]*>(\w+)<', picture)

@@ -1,4 +1,4 @@
-"""The releases that upgrade tests start from: what a release migrated with is what stands here today."""
+"""The releases that upgrade tests start from. The migrations of a release must not change."""
 
 import hashlib
 import subprocess
@@ -13,12 +13,12 @@ from tests.support.repository import GOLDEN, ROOT
 
 @dataclass(frozen=True)
 class Release:
-    """One release."""
+    """A release to upgrade from."""
 
     version: str
     commit: str
     schema: str
-    """Its newest migration."""
+    """The name of its newest migration."""
 
 
 RELEASES = [Release(**entry) for entry in yaml.safe_load((GOLDEN / "releases.yaml").read_text("utf-8"))]

@@ -8,7 +8,7 @@ from gateway_core.schema.history import BeforeBaselineError, missing, require_no
 
 BASELINE = "0001_baseline.sql"
 BASELINE_DIGEST = "a6e4fbbb3b53f421df66b04619cbba94a1d9bfbb70104641bbc1ff1d31d9ee03"
-"""Committed here too: whoever edits the baseline and its checksum together is stopped by this line."""
+"""Committed here too, so that an edit of the baseline together with its checksum fails a test."""
 
 
 @pytest.fixture
@@ -24,12 +24,12 @@ def write_checksums(folder: Path) -> None:
     (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
 
 
-def test_the_baseline_is_the_one_that_was_released() -> None:
+def test_the_baseline_is_the_released_one() -> None:
     first, *_ = load_migrations()
     assert (first.name, first.digest) == (BASELINE, BASELINE_DIGEST)
 
 
-def test_migrations_come_in_the_order_of_their_numbers(folder: Path) -> None:
+def test_migrations_are_ordered_by_number(folder: Path) -> None:
     assert [migration.name for migration in load_migrations(folder)] == ["0001_step.sql", "0002_step.sql"]
 
 
@@ -45,20 +45,20 @@ def test_a_migration_without_a_checksum_is_refused(folder: Path) -> None:
         load_migrations(folder)
 
 
-def test_a_migration_that_is_gone_is_missed(folder: Path) -> None:
+def test_a_deleted_migration_is_reported(folder: Path) -> None:
     (folder / "0002_step.sql").unlink()
     with pytest.raises(SchemaError, match=r"0002_step.sql is missing"):
         load_migrations(folder)
 
 
-def test_what_is_not_applied_yet_is_missing_from_the_database(folder: Path) -> None:
+def test_unapplied_migrations_are_reported_as_missing(folder: Path) -> None:
     first, second = load_migrations(folder)
     assert missing({}, (first, second)) == (first, second)
     assert missing({first.name: first.digest}, (first, second)) == (second,)
     assert missing({first.name: first.digest, second.name: second.digest}, (first, second)) == ()
 
 
-def test_an_older_release_misses_nothing_in_a_database_of_a_newer_one_and_does_not_migrate_it(folder: Path) -> None:
+def test_an_older_release_accepts_but_does_not_migrate_a_newer_database(folder: Path) -> None:
     first, second = load_migrations(folder)
     applied = {first.name: first.digest, second.name: second.digest}
     assert missing(applied, (first,)) == ()
@@ -66,7 +66,7 @@ def test_an_older_release_misses_nothing_in_a_database_of_a_newer_one_and_does_n
         require_no_newer(applied, (first,))
 
 
-def test_a_database_that_other_content_migrated_is_refused(folder: Path) -> None:
+def test_a_database_with_a_changed_migration_is_refused(folder: Path) -> None:
     migrations = load_migrations(folder)
     with pytest.raises(SchemaError, match=r"0001_step.sql was applied with other content"):
         missing({"0001_step.sql": "another"}, migrations)

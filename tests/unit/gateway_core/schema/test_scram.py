@@ -13,7 +13,7 @@ EXCHANGE = f"n=user,r=rOprNGfwEbeRWgbNEkqO,r={NONCE},s={SALT},i=4096,c=biws,r={N
 SERVER_SIGNATURE = "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
 
 
-def test_the_verifier_gives_the_signature_of_the_specification() -> None:
+def test_the_verifier_gives_the_signature_in_the_specification() -> None:
     verifier = scram_verifier("pencil", 4096, base64.b64decode(SALT))
     scheme, iterations_and_salt, keys = verifier.split("$")
     assert (scheme, iterations_and_salt) == ("SCRAM-SHA-256", f"4096:{SALT}")
@@ -21,7 +21,7 @@ def test_the_verifier_gives_the_signature_of_the_specification() -> None:
     assert base64.b64encode(hmac.digest(server_key, EXCHANGE.encode(), "sha256")).decode() == SERVER_SIGNATURE
 
 
-def test_each_verifier_has_a_salt_of_its_own_and_no_quote() -> None:
+def test_each_verifier_has_a_separate_salt_and_no_quote() -> None:
     verifiers = {scram_verifier("secret", 1) for _ in range(3)}
     assert len(verifiers) == 3
     assert all(
@@ -30,7 +30,7 @@ def test_each_verifier_has_a_salt_of_its_own_and_no_quote() -> None:
 
 
 @pytest.mark.parametrize("password", ["", "pässword", "tab\there", "line\n"])
-def test_a_password_that_would_need_preparation_is_refused_and_not_repeated(password: str) -> None:
+def test_a_password_that_needs_preparation_is_refused_without_being_quoted(password: str) -> None:
     with pytest.raises(PasswordError) as caught:
         scram_verifier(password, 1)
     assert not password or password not in str(caught.value)

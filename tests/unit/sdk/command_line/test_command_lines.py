@@ -1,4 +1,4 @@
-"""The quick parser reads a part of all command lines, and reads them as the full parser does."""
+"""The quick parser reads some of all command lines, with the same result as the full parser."""
 
 import contextlib
 import io
@@ -72,7 +72,7 @@ def in_full(command: Command, words: tuple[str, ...], arguments: list[str]) -> M
 
 @settings(max_examples=400, deadline=None)
 @given(command_lines())
-def test_what_the_quick_parser_reads_the_full_parser_reads_alike(
+def test_the_quick_parser_agrees_with_the_full_parser(
     line: tuple[tuple[str, ...], Command, list[str], dict[str, str]],
 ) -> None:
     words, command, arguments, environment = line
@@ -102,7 +102,7 @@ def _command(*words: str) -> Command:
         (("members", "role"), ["emma", "sub-admin"]),
     ],
 )
-def test_the_quick_parser_reads_what_people_write_every_day(words: tuple[str, str], arguments: list[str]) -> None:
+def test_the_quick_parser_reads_common_command_lines(words: tuple[str, str], arguments: list[str]) -> None:
     assert quick_values(_command(*words), arguments, {}) is not None
 
 
@@ -122,7 +122,7 @@ def test_the_quick_parser_reads_what_people_write_every_day(words: tuple[str, st
         (("members", "role"), ["emma", "emperor"]),
     ],
 )
-def test_what_could_be_a_mistake_is_left_to_the_full_parser(words: tuple[str, str], arguments: list[str]) -> None:
+def test_a_possible_mistake_is_left_to_the_full_parser(words: tuple[str, str], arguments: list[str]) -> None:
     assert quick_values(_command(*words), arguments, {}) is None
 
 
@@ -136,7 +136,7 @@ def test_what_could_be_a_mistake_is_left_to_the_full_parser(words: tuple[str, st
         (["whoami", "--json"], "Error: Invalid value: no address: set MEGAROUTER_ADMIN_ADDRESS or use --address"),
     ],
 )
-def test_a_misuse_ends_with_2_and_says_where_help_is(
+def test_misuse_exits_with_2_and_points_to_the_help(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in VARIABLES:
@@ -145,14 +145,14 @@ def test_a_misuse_ends_with_2_and_says_where_help_is(
     assert message in "".join(capsys.readouterr())
 
 
-def test_the_help_of_the_program_says_of_each_command_what_its_own_help_says() -> None:
+def test_the_summaries_in_the_programs_help_match_the_commands() -> None:
     for part in PARTS:
         if not part.is_section:
             (command,) = part.load().values()
             assert (command.name, command.function.__doc__) == (part.name, part.summary)
 
 
-def test_a_text_is_read_as_the_text_it_is(tmp_path: Path) -> None:
+def test_a_text_argument_is_read_unchanged(tmp_path: Path) -> None:
     values = quick_values(_command("keys", "create"), ["5", "--expires", "true"], {})
     assert values is not None
     assert (values["token_file"], values["expires"]) == (None, "true")
@@ -162,7 +162,7 @@ def test_a_text_is_read_as_the_text_it_is(tmp_path: Path) -> None:
     st.lists(st.lists(st.text(alphabet="ab 1.…├─é[]:", max_size=6), min_size=3, max_size=3), min_size=1, max_size=4),
     st.lists(st.booleans(), min_size=3, max_size=3),
 )
-def test_tables_that_fit_look_like_those_that_are_folded(rows: list[list[str]], may_fold: list[bool]) -> None:
+def test_quickly_drawn_tables_look_like_those_of_rich(rows: list[list[str]], may_fold: list[bool]) -> None:
     columns = [
         DrawnColumn(["title", *(row[index].strip() for row in rows)], may_fold=may_fold[index]) for index in range(3)
     ]
@@ -170,5 +170,5 @@ def test_tables_that_fit_look_like_those_that_are_folded(rows: list[list[str]], 
 
 
 @pytest.mark.parametrize("text", ["日本", "e\u0301", "a\nb", "\x1b[1m", "x" * 50])
-def test_a_table_that_needs_care_is_not_drawn_the_quick_way(text: str) -> None:
+def test_a_table_with_wide_characters_or_wrapping_is_not_drawn_quickly(text: str) -> None:
     assert lines_that_fit([DrawnColumn(["title", text], may_fold=True)], 40, colors=False) is None

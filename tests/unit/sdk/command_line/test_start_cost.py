@@ -1,4 +1,4 @@
-"""What a command costs before it does anything, against the library that it cannot do without: gRPC."""
+"""The cost of starting a command, compared with importing gRPC, which it needs."""
 
 import resource
 import statistics
@@ -21,7 +21,7 @@ def megarouter(*arguments: str) -> tuple[str, ...]:
 
 
 def cpu_s(command: Sequence[str]) -> float:
-    """Processor time, which other work on the machine disturbs less than it disturbs the clock on the wall."""
+    """Returns the processor time of a command, which other processes affect less than wall-clock time."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, env={})
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -34,7 +34,7 @@ def cpu_s(command: Sequence[str]) -> float:
         ("--help",),
         ("keys", "--help"),
         ("keys", "list", "--help"),
-        ("keys", "list"),  # all it does without an address: it says so
+        ("keys", "list"),  # reports that the address is missing
     ],
 )
 def test_a_command_costs_at_most_three_times_the_import_of_grpc(arguments: tuple[str, ...]) -> None:
@@ -53,14 +53,14 @@ HEAVY = {"rich", "pydantic", "grpc"}
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("keys", "--help"), ("keys", "list", "--help")])
-def test_help_loads_no_client_and_only_the_part_it_is_about(arguments: tuple[str, ...]) -> None:
+def test_help_loads_no_client_and_only_its_own_part(arguments: tuple[str, ...]) -> None:
     loaded = modules(*arguments)
     assert loaded & HEAVY == set()
     assert "megarouter_admin.command_line.resources.members" not in loaded
     assert "typer" in loaded
 
 
-def test_a_command_line_without_doubt_loads_no_library_for_command_lines(tmp_path: Path) -> None:
+def test_an_unambiguous_command_line_does_not_load_typer_and_rich(tmp_path: Path) -> None:
     token_file = tmp_path / "token"
     token_file.write_text("mrt-any")
     loaded = modules("keys", "list", "--address", "127.0.0.1:1", "--token-file", str(token_file), "--limit", "5")

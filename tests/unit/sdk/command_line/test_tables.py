@@ -1,4 +1,4 @@
-"""Tables as people see them."""
+"""The tables and facts that commands print."""
 
 from megarouter.admin.v1.messages import Group
 from megarouter_admin.command_line.rendering.tables import UNBOUNDED, Column, Kind, facts, table
@@ -10,7 +10,7 @@ def group(path: str) -> Group:
     return Group(name=path, parent_group=parent)
 
 
-def test_amounts_stand_with_their_points_in_line_and_lines_end_without_blanks() -> None:
+def test_amounts_are_aligned_at_the_decimal_point_without_trailing_spaces() -> None:
     columns = [
         Column[tuple[str, int | None]]("name", lambda row: row[0]),
         Column[tuple[str, int | None]]("spent", lambda row: row[1], Kind.AMOUNT),
@@ -24,7 +24,7 @@ def test_amounts_stand_with_their_points_in_line_and_lines_end_without_blanks() 
     ]
 
 
-def test_a_tree_shows_who_stands_below_whom() -> None:
+def test_a_tree_shows_each_group_below_its_parent() -> None:
     shown = branches([group(path) for path in ("a", "a/b", "a/b/c", "a/d", "e")])
     assert [branch.guide for branch in shown] == ["", "├─ ", "│  └─ ", "└─ ", ""]
 

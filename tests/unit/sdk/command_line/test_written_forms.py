@@ -1,4 +1,4 @@
-"""What people write on the command line, and what the client makes of it."""
+"""Parsing and formatting of the values that people write on the command line."""
 
 import datetime as dt
 
@@ -27,25 +27,25 @@ def test_an_amount_is_read_exactly(text: str, amount: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "1,000", "1.0000000001", "1e3", ".5", "9223372036.854775808", "NaN", "\u0661"])
-def test_what_is_no_amount_is_refused(text: str) -> None:
+def test_an_invalid_amount_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"amount|too large"):
         parse_credits(text)
 
 
 @given(st.integers(min_value=-(2**63) + 1, max_value=2**63 - 1))
-def test_an_amount_shown_is_the_amount(amount: int) -> None:
+def test_a_formatted_amount_is_exact(amount: int) -> None:
     assert parse_credits(format_credits(amount).replace(",", "")) == amount
 
 
 @pytest.mark.parametrize("text", ["eng", "groups/eng", "organizations/acme/groups/eng"])
-def test_a_group_can_be_called_by_id_or_name(text: str) -> None:
+def test_a_group_can_be_given_by_id_or_name(text: str) -> None:
     assert full_name(ACME, Collection.GROUPS, text) == "organizations/acme/groups/eng"
 
 
 @pytest.mark.parametrize(
     "text", ["", "Eng", "members/eng", "organizations/acme/groups/eng/x", "../x", "organizations//groups/eng"]
 )
-def test_what_is_no_name_of_a_group_is_refused(text: str) -> None:
+def test_an_invalid_group_name_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a name"):
         full_name(ACME, Collection.GROUPS, text)
 
@@ -53,7 +53,7 @@ def test_what_is_no_name_of_a_group_is_refused(text: str) -> None:
 RATES = ["1000/day", "openai/*=100/hour", "gpt-4o=60/minute", "gpt-4o=50000tokens/minute"]
 
 
-def test_rates_are_read_as_they_are_written() -> None:
+def test_rates_are_read_and_formatted_alike() -> None:
     rates = parse_rates(RATES)
     assert [(rate.models, rate.requests, rate.tokens) for rate in rates] == [
         ("", 1_000, 0), ("openai/*", 100, 0), ("gpt-4o", 60, 50_000),
@@ -62,7 +62,7 @@ def test_rates_are_read_as_they_are_written() -> None:
 
 
 @pytest.mark.parametrize("text", ["1000", "1000/week", "x/day", "-1/day", "=1/day", "1 /day", "1tokens", "1.5/day"])
-def test_what_is_no_rate_is_refused(text: str) -> None:
+def test_an_invalid_rate_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a rate"):
         parse_rates([text])
 
@@ -79,17 +79,17 @@ def test_what_is_no_rate_is_refused(text: str) -> None:
         ("organizations/acme/guardrails/group-eng", "group-eng"),
     ],
 )
-def test_a_guardrail_is_called_by_its_scope(scope: str, guardrail: str) -> None:
+def test_a_guardrail_is_given_by_its_scope(scope: str, guardrail: str) -> None:
     assert guardrail_name(ACME, scope) == f"organizations/acme/guardrails/{guardrail}"
 
 
 @pytest.mark.parametrize("scope", ["eng", "invites/x", ""])
-def test_what_is_no_scope_is_refused(scope: str) -> None:
+def test_an_invalid_scope_is_refused(scope: str) -> None:
     with pytest.raises(ValueError, match="is no"):
         guardrail_name(ACME, scope)
 
 
-def test_limits_that_are_not_named_stay_and_none_removes_one() -> None:
+def test_omitted_limits_stay_and_none_removes_a_limit() -> None:
     changed, paths = change_of(Limits(budget="25.50", requests="none"))
     assert paths == ["budget_nano_credits", "requests_per_minute"]
     assert changed.budget_nano_credits == 25_500_000_000
@@ -97,12 +97,12 @@ def test_limits_that_are_not_named_stay_and_none_removes_one() -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:80", "localhost:80", "[::1]:80"])
-def test_only_this_machine_is_called_without_encryption(address: str) -> None:
+def test_only_loopback_addresses_are_called_without_encryption(address: str) -> None:
     assert url_of(address) == f"http://{address}"
     assert url_of("admin.example:443") == "https://admin.example:443"
 
 
-def test_moments_and_durations() -> None:
+def test_times_and_durations_are_read() -> None:
     assert parse_duration("90d") == dt.timedelta(days=90)
     assert parse_moment("2026-12-31", NOW) == dt.datetime(2026, 12, 31, tzinfo=dt.UTC)
     assert parse_moment("2h", NOW) == NOW + dt.timedelta(hours=2)
@@ -118,5 +118,5 @@ def test_filters_are_quoted_and_joined() -> None:
     assert all_of("a = 1 OR b = 2", "c = 3") == "(a = 1 OR b = 2) AND (c = 3)"
 
 
-def test_advice_is_for_reasons_that_exist() -> None:
+def test_every_remedy_is_for_an_existing_reason() -> None:
     assert set(_ADVICE) <= set(ErrorReason.keys())

@@ -1,4 +1,4 @@
-"""The pages of the documentation that are made from the protos."""
+"""The documentation pages that are generated from the protos."""
 
 import re
 
@@ -27,7 +27,7 @@ def page(image: FileDescriptorSet) -> str:
     return reference(Api(own_files(image)))
 
 
-def test_the_pages_are_those_of_the_protos(image: FileDescriptorSet) -> None:
+def test_the_pages_are_up_to_date(image: FileDescriptorSet) -> None:
     for name, text in pages.contents(image).items():
         assert (DOCS / name).read_text(encoding="utf-8") == text, f"docs/{name} is stale: run ./dev protos --pages"
 
@@ -56,14 +56,14 @@ def test_every_link_inside_the_reference_leads_to_one_heading(page: str) -> None
         assert headings.count(target) == 1, target
 
 
-def test_bounds_of_a_field_stand_beside_it(page: str) -> None:
+def test_bounds_of_a_field_are_shown_with_it(page: str) -> None:
     assert re.search(r"\| `display_name` \| string \| \*\*required\*\* .*max_characters `200`", page)
 
 
 PLACES = ("own", "sibling")
 
 
-def test_the_permission_page_says_where_each_role_may_do_what() -> None:
+def test_the_permission_page_shows_the_reach_of_each_role() -> None:
     page = permission_page(rows(admin_services()))
     assert "| GetApiKey | API key | `api_keys:read` | all | own, peer, below | own, peer, below | own |" in page
     assert "| AdjustCredit | within the organization | `credits:adjust` | yes | - | - | - |" in page

@@ -1,4 +1,4 @@
-"""The generated pages beside those of the protos: each names everything that its source in the code has."""
+"""The other generated pages. Each lists everything in its source code."""
 
 import re
 
@@ -33,7 +33,7 @@ def test_every_refusal_has_its_status_and_a_remedy(image: FileDescriptorSet, rea
     assert re.search(rf"^\| {Refusal(reason, '').status} \| `{reason}` \| [A-Z`][^|]+\. \|$", page, re.MULTILINE)
 
 
-def test_every_answer_of_the_proxy_is_on_the_page_of_errors(image: FileDescriptorSet) -> None:
+def test_every_answer_of_envoy_is_on_the_page_of_errors(image: FileDescriptorSet) -> None:
     page = errors_page(Api(own_files(image)))
     for cause in causes(Limits().max_request_bytes):
         assert f"| {cause.error.status} | `{cause.error.code}` |" in page
@@ -65,7 +65,7 @@ def test_every_command_is_on_the_page_with_its_options(name: str, program: Typer
     for heading in headings:
         section = page.partition(f" {heading}\n")[2].partition("\n#")[0]
         options = re.findall(r"^\| `(--[a-z-]+)`", section, re.MULTILINE)
-        if options:  # a command without any may pass `--help` on to another program
+        if options:  # a command without options may pass `--help` to another program
             shown = CliRunner().invoke(program, [*heading.split()[1:], "--help"]).output
             assert all(option in shown for option in options), heading
 

@@ -1,4 +1,4 @@
-"""What the conventions ask of every proto of ours, those that are still to come included."""
+"""The conventions for every proto of this project, including future ones."""
 
 import shutil
 from pathlib import Path
@@ -25,16 +25,16 @@ def breaches(api: Api, rule: Rule) -> list[str]:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_our_protos_keep_the_rule(image: FileDescriptorSet, rule: Rule) -> None:
+def test_the_protos_follow_the_rule(image: FileDescriptorSet, rule: Rule) -> None:
     assert breaches(Api(own_files(image)), rule) == []
 
 
-def test_every_proto_of_ours_is_looked_at(image: FileDescriptorSet) -> None:
+def test_every_proto_of_the_project_is_checked(image: FileDescriptorSet) -> None:
     assert [file.name for file in own_files(image)] == source_names()
 
 
-def test_a_rule_names_exactly_what_breaks_it() -> None:
-    """The protos of the corpus break every rule in each of its ways."""
+def test_a_rule_reports_exactly_its_violations() -> None:
+    """The protos in the corpus violate every rule in every possible way."""
     api = Api(own_files(compiled(CORPUS)))
     found = [line for rule in RULES for line in breaches(api, rule)]
     expected = (CORPUS / "breaches.txt").read_text(encoding="utf-8").splitlines()
@@ -42,17 +42,17 @@ def test_a_rule_names_exactly_what_breaks_it() -> None:
     assert all(any(f": {rule.__name__}: " in line for line in found) for rule in RULES)
 
 
-def test_buf_finds_nothing_in_our_protos(image: FileDescriptorSet) -> None:
+def test_buf_finds_no_violation_in_the_protos(image: FileDescriptorSet) -> None:
     buf.lint(image)
 
 
-def test_buf_lint_is_awake() -> None:
+def test_buf_lint_reports_a_violation() -> None:
     with pytest.raises(buf.BufError, match="KIND_THING"):
         buf.lint(compiled(CORPUS))
 
 
-def test_clients_made_from_the_accepted_protos_still_work(image: FileDescriptorSet) -> None:
-    """An intended break is accepted with `./dev protos --accept`."""
+def test_the_protos_are_compatible_with_the_accepted_ones(image: FileDescriptorSet) -> None:
+    """To accept an intended breaking change, run `./dev protos --accept`."""
     buf.breaking(image)
 
 

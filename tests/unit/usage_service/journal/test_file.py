@@ -1,4 +1,4 @@
-"""The journal is read in complete lines, some way behind its end, wherever it goes."""
+"""The journal is read in complete lines, some time after they are written, across rotations and replacements."""
 
 import hashlib
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from usage_service.journal.store import JournalPosition
 
 
 class Clock:
-    """Time that passes when told."""
+    """A clock that the test advances."""
 
     def __init__(self) -> None:
         self.now_s = 100.0
@@ -43,7 +43,7 @@ def append(path: Path, text: bytes) -> None:
 
 
 def read_on(file: JournalFile, clock: Clock) -> list[bytes]:
-    """Everything there is to read, once the delay has passed."""
+    """Advances the clock beyond the delay, and returns everything that can be read."""
     lines: list[bytes] = []
     for _ in range(10):
         page = file.read()
@@ -57,14 +57,14 @@ def required(page: JournalLines | None) -> JournalLines:
     return page
 
 
-def test_what_is_there_at_the_start_is_read_at_once(path: Path, clock: Clock) -> None:
+def test_existing_lines_are_read_immediately(path: Path, clock: Clock) -> None:
     append(path, b"one\ntwo\n")
     page = required(reader(path, clock).read())
     assert page.lines == ((0, b"one"), (4, b"two"))
     assert page.end == JournalPosition(path.stat().st_ino, 8, hashlib.sha256(b"one\ntwo\n").digest())
 
 
-def test_what_is_written_later_is_read_after_the_delay(path: Path, clock: Clock) -> None:
+def test_later_lines_are_read_after_the_delay(path: Path, clock: Clock) -> None:
     append(path, b"one\n")
     file = reader(path, clock)
     file.read()
@@ -76,7 +76,7 @@ def test_what_is_written_later_is_read_after_the_delay(path: Path, clock: Clock)
     assert required(file.read()).lines == ((4, b"two"),)
 
 
-def test_a_journal_that_is_not_there_yet_is_waited_for(path: Path, clock: Clock) -> None:
+def test_the_reader_waits_for_a_missing_journal(path: Path, clock: Clock) -> None:
     file = reader(path, clock)
     assert file.read() is None
     append(path, b"one\n")
@@ -92,7 +92,7 @@ def test_a_torn_line_waits_for_its_rest(path: Path, clock: Clock) -> None:
     assert read_on(file, clock) == [b"two"]
 
 
-def test_reading_goes_on_where_it_stopped(path: Path, clock: Clock) -> None:
+def test_reading_resumes_where_it_stopped(path: Path, clock: Clock) -> None:
     append(path, b"one\ntwo\n")
     position = JournalPosition(path.stat().st_ino, 4)
     assert required(reader(path, clock, position).read()).lines == ((4, b"two"),)
@@ -122,7 +122,7 @@ def test_a_replaced_file_is_read_to_its_end_before_the_new_one(path: Path, clock
     assert read_on(file, clock) == [b"two", b"three"]
 
 
-def test_a_replaced_file_is_waited_for_until_the_new_one_exists(path: Path, clock: Clock) -> None:
+def test_the_reader_waits_until_the_replacement_of_a_file_exists(path: Path, clock: Clock) -> None:
     append(path, b"one\n")
     file = reader(path, clock)
     file.read()
@@ -141,15 +141,15 @@ def test_a_file_that_was_replaced_between_two_runs_is_finished_first(path: Path,
     assert read_on(reader(path, clock, position), clock) == [b"two", b"three"]
 
 
-def test_a_file_that_grew_behind_the_look_for_its_successor_is_not_left_too_early(path: Path, clock: Clock) -> None:
-    """Seen to fail when the size that decides was taken before the look for the next file."""
+def test_a_file_that_grew_after_the_check_for_its_successor_is_read_completely(path: Path, clock: Clock) -> None:
+    """Seen to fail when the size is read before the check for the next file."""
     append(path, b"one\n")
     file = JournalFile(HastySegments(path), None, 1.0, clock)
     assert read_on(file, clock) == [b"one", b"two", b"three"]
 
 
-def test_a_file_recreated_beyond_the_place_is_read_from_its_start(path: Path, clock: Clock) -> None:
-    """Seen to fail without the comparison of beginnings: the inode is the same and the file long enough."""
+def test_a_recreated_longer_file_is_read_from_its_start(path: Path, clock: Clock) -> None:
+    """Seen to fail without the comparison of the first bytes: the inode was the same and the file was long enough."""
     append(path, b"one\n")
     file = reader(path, clock)
     file.read()
@@ -158,7 +158,7 @@ def test_a_file_recreated_beyond_the_place_is_read_from_its_start(path: Path, cl
 
 
 def test_a_file_recreated_between_two_runs_is_read_from_its_start(path: Path, clock: Clock) -> None:
-    """Seen to fail without the fingerprint: the inode is the same and the file long enough."""
+    """Seen to fail without the fingerprint: the inode was the same and the file was long enough."""
     append(path, b"one\n")
     position = required(reader(path, clock).read()).end
     path.write_bytes(b"new and longer\nand longer\n")
@@ -180,8 +180,8 @@ def test_segments_are_read_in_order_before_the_journal(path: Path, clock: Clock)
     assert read_on(reader(path, clock), clock) == [b"one", b"two", b"three"]
 
 
-def test_from_a_place_in_a_settled_segment_everything_after_it_is_read_again(path: Path, clock: Clock) -> None:
-    """So a database restored to an earlier moment comes up again, as far as segments are kept."""
+def test_everything_after_a_position_in_a_settled_segment_is_read_again(path: Path, clock: Clock) -> None:
+    """This lets a database restored to an earlier state catch up, as far as segments are kept."""
     settled = path.with_name("usage.log.000001.settled")
     append(settled, b"one\ntwo\n")
     append(path.with_name("usage.log.000002.settled"), b"three\n")
@@ -190,7 +190,7 @@ def test_from_a_place_in_a_settled_segment_everything_after_it_is_read_again(pat
     assert read_on(reader(path, clock, position), clock) == [b"two", b"three", b"four"]
 
 
-def test_it_is_caught_up_when_all_that_was_there_at_the_start_is_read(path: Path, clock: Clock) -> None:
+def test_the_reader_has_caught_up_once_all_initial_lines_are_read(path: Path, clock: Clock) -> None:
     append(path.with_name("usage.log.000001"), b"one\n")
     append(path, b"two\n")
     file = reader(path, clock)
@@ -203,7 +203,7 @@ def test_it_is_caught_up_when_all_that_was_there_at_the_start_is_read(path: Path
     assert file.read() is None
 
 
-def test_what_remains_is_summed_over_all_files(path: Path, clock: Clock) -> None:
+def test_the_remaining_bytes_are_summed_over_all_files(path: Path, clock: Clock) -> None:
     append(path.with_name("usage.log.000001"), b"one\n")
     append(path.with_name("usage.log.000002"), b"two\n")
     append(path, b"three\n")
@@ -215,7 +215,7 @@ def test_what_remains_is_summed_over_all_files(path: Path, clock: Clock) -> None
 
 
 class HastySegments(JournalSegments):
-    """Right before the reader looks for the next file, Envoy writes a last line to this one and opens the next."""
+    """Makes Envoy write a last line and open the next file right before the reader checks for the next file."""
 
     def following(self, inode: int) -> Path:
         aside = self.journal.with_name("usage.log.000001")
@@ -226,13 +226,13 @@ class HastySegments(JournalSegments):
         return super().following(inode)
 
 
-def test_a_journal_unknown_to_the_stored_place_is_read_from_its_start(path: Path, clock: Clock) -> None:
+def test_a_journal_that_does_not_match_the_stored_position_is_read_from_its_start(path: Path, clock: Clock) -> None:
     append(path, b"one\n")
     position = JournalPosition(path.stat().st_ino + 1, 4)
     assert required(reader(path, clock, position).read()).lines == ((0, b"one"),)
 
 
-def test_a_line_torn_for_ever_is_passed_over(path: Path, clock: Clock) -> None:
+def test_a_permanently_torn_line_is_skipped(path: Path, clock: Clock) -> None:
     append(path, b"one\ntw")
     file = reader(path, clock)
     file.read()
@@ -246,7 +246,7 @@ def test_a_line_torn_for_ever_is_passed_over(path: Path, clock: Clock) -> None:
     assert read_on(file, clock) == [b"three"]
 
 
-def test_a_line_longer_than_any_is_passed_over(path: Path, clock: Clock) -> None:
+def test_an_overlong_line_is_skipped(path: Path, clock: Clock) -> None:
     append(path, b"x" * (PAGE_BYTES + 10) + b"\nshort\n")
     file = reader(path, clock)
     assert required(file.read()).passed_over == 1

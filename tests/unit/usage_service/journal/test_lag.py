@@ -1,10 +1,10 @@
-"""The lag is the age and the size of what is not settled."""
+"""The lag is the age and the size of the unsettled part of the journal."""
 
 from usage_service.journal.lag import JournalLag
 
 
 class Clock:
-    """Time that passes when told."""
+    """A clock that the test advances."""
 
     now_s = 50.0
 
@@ -30,12 +30,12 @@ def test_a_settled_journal_has_no_lag() -> None:
     lag = JournalLag(clock)
     lag.observe(100)
     clock.now_s += 5
-    lag.settle(90)  # The rest was torn for ever.
+    lag.settle(90)  # The rest is permanently torn.
     lag.observe(0)
     assert (lag.size_bytes, lag.age_s) == (0, 0.0)
 
 
-def test_its_memory_is_bounded() -> None:
+def test_the_memory_of_the_lag_is_bounded() -> None:
     clock = Clock()
     lag = JournalLag(clock)
     for size in range(1, 5_000):

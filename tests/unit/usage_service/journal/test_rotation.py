@@ -1,4 +1,4 @@
-"""The journal is set aside when it has grown, and its segments are kept until they are settled, and a while longer."""
+"""The journal is rotated when it has grown. Its segments are kept until they are settled, and some longer."""
 
 import http.client
 from pathlib import Path
@@ -11,7 +11,7 @@ from usage_service.journal.store import JournalPosition
 
 
 class Envoy:
-    """Answers the request to open its logs anew, or does not."""
+    """A fake Envoy that answers the request to reopen its logs, or fails."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -24,7 +24,7 @@ class Envoy:
 
 
 class Clock:
-    """Time that passes when told."""
+    """A clock that the test advances."""
 
     now_s = 0.0
 
@@ -61,9 +61,7 @@ def at(path: Path) -> JournalPosition:
     return JournalPosition(path.stat().st_ino, 0)
 
 
-def test_a_journal_that_has_grown_is_set_aside_and_envoy_is_asked_once(
-    journal: Path, envoy: Envoy, clock: Clock
-) -> None:
+def test_a_grown_journal_is_rotated_and_envoy_is_asked_once(journal: Path, envoy: Envoy, clock: Clock) -> None:
     position = at(journal)
     looking = rotation(journal, envoy, clock)
     for _ in range(3):
@@ -73,20 +71,20 @@ def test_a_journal_that_has_grown_is_set_aside_and_envoy_is_asked_once(
     assert envoy.requests == 1
 
 
-def test_a_journal_that_has_not_grown_stays(journal: Path, envoy: Envoy, clock: Clock) -> None:
+def test_a_small_journal_is_not_rotated(journal: Path, envoy: Envoy, clock: Clock) -> None:
     rotation(journal, envoy, clock, rotate_bytes=101).look(at(journal))
     assert names(journal) == ["usage.log"]
 
 
-def test_nothing_is_set_aside_while_an_earlier_segment_is_read(journal: Path, envoy: Envoy, clock: Clock) -> None:
-    """So at most one segment waits to be settled."""
+def test_no_rotation_happens_while_an_earlier_segment_is_read(journal: Path, envoy: Envoy, clock: Clock) -> None:
+    """Therefore, at most one segment waits to be settled."""
     segment = journal.with_name("usage.log.000001")
     segment.write_bytes(b"unsettled")
     rotation(journal, envoy, clock).look(at(segment))
     assert names(journal) == ["usage.log", "usage.log.000001"]
 
 
-def test_envoy_is_asked_again_when_it_did_not_answer(journal: Path, envoy: Envoy, clock: Clock) -> None:
+def test_envoy_is_asked_again_if_it_did_not_answer(journal: Path, envoy: Envoy, clock: Clock) -> None:
     looking = rotation(journal, envoy, clock)
     position = at(journal)
     envoy.is_down = True
@@ -99,16 +97,16 @@ def test_envoy_is_asked_again_when_it_did_not_answer(journal: Path, envoy: Envoy
     assert envoy.requests == 2
 
 
-def test_envoy_is_asked_for_a_predecessor_that_was_killed_before_it_could(
+def test_envoy_is_asked_if_the_previous_process_was_killed_before_asking(
     journal: Path, envoy: Envoy, clock: Clock
 ) -> None:
-    """Seen to fail without the look for a missing journal."""
+    """Seen to fail without the check for a missing journal."""
     JournalSegments(journal).set_aside()
     rotation(journal, envoy, clock).look(None)
     assert envoy.requests == 1
 
 
-def test_a_refusal_is_a_failure_and_not_the_end(journal: Path, clock: Clock) -> None:
+def test_a_refused_request_does_not_raise(journal: Path, clock: Clock) -> None:
     def refuse() -> None:
         raise http.client.HTTPException("403")
 
@@ -116,7 +114,7 @@ def test_a_refusal_is_a_failure_and_not_the_end(journal: Path, clock: Clock) -> 
     assert names(journal) == ["usage.log.000001"]
 
 
-def test_segments_are_retired_only_before_the_place_and_the_oldest_are_deleted(journal: Path) -> None:
+def test_only_segments_before_the_position_are_retired_and_the_oldest_are_deleted(journal: Path) -> None:
     for number in (1, 2, 3, 4, 5):
         journal.with_name(f"usage.log.{number:06}").write_bytes(b"x")
     segments = JournalSegments(journal)
@@ -132,7 +130,7 @@ def test_segments_are_retired_only_before_the_place_and_the_oldest_are_deleted(j
     assert names(journal) == ["usage.log"]
 
 
-def test_a_place_in_a_file_that_is_none_of_them_retires_nothing(journal: Path, tmp_path: Path) -> None:
+def test_a_position_in_an_unknown_file_retires_nothing(journal: Path, tmp_path: Path) -> None:
     journal.with_name("usage.log.000001").write_bytes(b"x")
     other = tmp_path / "other"
     other.write_bytes(b"x")
@@ -140,13 +138,13 @@ def test_a_place_in_a_file_that_is_none_of_them_retires_nothing(journal: Path, t
     assert "usage.log.000001" in names(journal)
 
 
-def test_numbers_go_on_behind_the_highest(journal: Path) -> None:
+def test_numbers_continue_after_the_highest(journal: Path) -> None:
     journal.with_name("usage.log.000009.settled").write_bytes(b"x")
     JournalSegments(journal).set_aside()
     assert names(journal) == ["usage.log.000009.settled", "usage.log.000010"]
 
 
-def test_a_journal_keeps_its_name_and_no_other_has_it(journal: Path, tmp_path: Path) -> None:
+def test_the_journal_keeps_a_name_that_no_segment_has(journal: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.log"
     assert journal_name(journal) == journal_name(journal) != journal_name(other)
     assert names(journal) == ["other.log.name", "usage.log", "usage.log.name"]

@@ -1,4 +1,4 @@
-"""Turns a provider's document into the two forms in which Envoy reports it."""
+"""Converts a provider's document to the two forms in which Envoy reports it."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,12 +7,12 @@ Document = Mapping[str, object]
 
 
 def streamed(**objects: Document | None) -> dict[str, object]:
-    """As from a stream: each object as its JSON text; None counts as missing."""
+    """Returns the report about a stream: each object as JSON text. None counts as missing."""
     return {key: json.dumps(value) for key, value in objects.items() if value is not None}
 
 
 def answered(prefix: str, document: Document) -> dict[str, object]:
-    """As from a JSON answer: the leaves under dotted paths, numbers as doubles, null as missing."""
+    """Returns the report about a JSON answer: leaves under dotted paths, numbers as doubles, null as missing."""
     return dict(_leaves(prefix, document))
 
 

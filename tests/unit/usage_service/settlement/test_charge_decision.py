@@ -1,4 +1,4 @@
-"""How every kind of call ends on the books."""
+"""How every kind of call is settled."""
 
 import json
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ MODEL = Model.model_validate(
         "default_output_reserve_tokens": 1_000,
     }
 )
-# One nano-credit for a token of input, ten for one of output: sums can be read.
+# One nano-credit per input token and ten per output token keep sums readable.
 SCHEDULE = PriceSchedule.model_validate(
     {"version": 1, "effective_date": "2026-01-01", "prices": {"input": 10**6, "output": 10**7}}
 )
@@ -83,7 +83,7 @@ def settle(hold: dict[str, Any] | None = None, **report: Any) -> Resolution:
 
 @dataclass(frozen=True)
 class Case:
-    """A report, and the resolution it must get."""
+    """A report and its expected resolution."""
 
     name: str
     report: dict[str, Any]
@@ -108,19 +108,19 @@ def voided(detail: SettlementDetail) -> tuple[HoldState, UsageSource, Settlement
 
 
 D = SettlementDetail
-INPUT = 100  # the charge of the hold's whole input estimate
-ANSWER = 200  # the charge of 80 bytes, estimated as 20 tokens
+INPUT = 100  # charge of the hold's whole input estimate
+ANSWER = 200  # charge of 80 bytes, estimated as 20 tokens
 
 CASES = [
-    # The provider counted.
+    # The provider reported usage.
     Case("a complete call", {"facts": usage_fact()}, provider(D.COMPLETED)),
     Case("usage above the hold is not clipped", {"facts": usage_fact(400, 200)}, provider(D.COMPLETED, 2_400)),
-    Case("usage of nothing is nothing", {"facts": usage_fact(0, 0)}, provider(D.COMPLETED, 0)),
+    Case("zero usage costs nothing", {"facts": usage_fact(0, 0)}, provider(D.COMPLETED, 0)),
     Case("the caller left after usage", {"facts": usage_fact(), "flags": {"DC"}}, provider(D.CLIENT_DISCONNECTED)),
     Case(
         "an HTTP/2 caller left after usage", {"facts": usage_fact(), "flags": {"DR"}}, provider(D.CLIENT_DISCONNECTED)
     ),
-    Case("the provider hung up after usage", {"facts": usage_fact(), "flags": {"UC"}}, provider(D.PROVIDER_RESET)),
+    Case("the provider disconnected after usage", {"facts": usage_fact(), "flags": {"UC"}}, provider(D.PROVIDER_RESET)),
     Case("the stream went idle after usage", {"facts": usage_fact(), "flags": {"SI"}}, provider(D.PROVIDER_TIMEOUT)),
     Case("an error that reports usage", {"facts": usage_fact(), "http_status": 500}, provider(D.PROVIDER_ERROR)),
     # No provider was called.
@@ -203,7 +203,7 @@ CASES = [
         {"http_status": 0, "flags": {"UMSDR"}, "details": "upstream_max_stream_duration_reached"},
         free(D.PROVIDER_TIMEOUT),
     ),
-    # Nobody counted, but somebody may have worked.
+    # There is no usage report, but the provider may have done work.
     Case("success without usage", {}, estimated(D.USAGE_OMITTED, INPUT + ANSWER)),
     Case("an empty success", {"response_bytes": 0}, estimated(D.USAGE_OMITTED, INPUT)),
     Case(
@@ -212,13 +212,13 @@ CASES = [
         estimated(D.CLIENT_DISCONNECTED, INPUT),
     ),
     Case(
-        "the caller left in the middle",
+        "the caller left during the answer",
         {"flags": {"DC"}, "details": "downstream_remote_disconnect"},
         estimated(D.CLIENT_DISCONNECTED, INPUT + ANSWER),
         STREAM,
     ),
     Case(
-        "the provider hung up in the middle",
+        "the provider disconnected during the answer",
         {"flags": {"UC"}, "details": "upstream_reset_after_response_started{connection_termination}"},
         estimated(D.PROVIDER_RESET, INPUT + ANSWER),
         STREAM,
@@ -241,7 +241,7 @@ CASES = [
         estimated(D.USAGE_OMITTED, INPUT + 500),
     ),
     Case(
-        "message_start tells the exact input",
+        "message_start reports the exact input",
         {"facts": {"start_usage": START}, "flags": {"DC"}},
         estimated(D.CLIENT_DISCONNECTED, 35 + ANSWER),
         ANTHROPIC,
@@ -253,7 +253,7 @@ CASES = [
         ANTHROPIC,
     ),
     Case(
-        "an impossible message_start is not believed",
+        "an impossible message_start is ignored",
         {"facts": {"start_usage": json.dumps({"input_tokens": 10**9, "output_tokens": 1})}},
         estimated(D.USAGE_OMITTED, INPUT + ANSWER),
         ANTHROPIC,
@@ -264,20 +264,20 @@ CASES = [
         estimated(D.USAGE_OMITTED, 600),
         ANTHROPIC,
     ),
-    # The provider counted wrongly.
+    # The provider reported invalid usage.
     Case("negative usage", {"facts": usage_fact(-1)}, estimated(D.INVALID_USAGE, INPUT + ANSWER)),
-    Case("usage that is no object", {"facts": {"usage": "5"}}, estimated(D.INVALID_USAGE, INPUT + ANSWER)),
+    Case("usage that is not an object", {"facts": {"usage": "5"}}, estimated(D.INVALID_USAGE, INPUT + ANSWER)),
     Case(
         "fractional usage", {"facts": {"usage": '{"prompt_tokens": 1.5}'}}, estimated(D.INVALID_USAGE, INPUT + ANSWER)
     ),
     Case(
-        "more cached than there is",
+        "more cached tokens than input",
         {"facts": usage_fact(prompt_tokens_details={"cached_tokens": 41})},
         estimated(D.INVALID_USAGE, INPUT + ANSWER),
     ),
     Case("input beyond the model", {"facts": usage_fact(110_001)}, estimated(D.IMPLAUSIBLE_USAGE, INPUT + ANSWER)),
     Case("output beyond the model", {"facts": usage_fact(1, 10_001)}, estimated(D.IMPLAUSIBLE_USAGE, INPUT + ANSWER)),
-    Case("the most a model can do", {"facts": usage_fact(110_000, 10_000)}, provider(D.COMPLETED, 210_000)),
+    Case("the maximum usage of a model", {"facts": usage_fact(110_000, 10_000)}, provider(D.COMPLETED, 210_000)),
     Case(
         "several long answers to one call",
         {"facts": usage_fact(1, 30_000)},
@@ -294,7 +294,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_resolution(case: Case) -> None:
+def test_a_report_gets_its_resolution(case: Case) -> None:
     resolution = settle(case.hold, **case.report)
     assert (resolution.outcome, resolution.source, resolution.detail, resolution.charge_nano_credits) == case.expected
 
@@ -310,7 +310,7 @@ def test_the_same_usage_costs_the_same_streamed_or_not() -> None:
     assert settle(facts=usage_fact()) == settle(STREAM, facts=usage_fact())
 
 
-def test_a_lowered_charge_says_so_in_a_line_of_its_own() -> None:
+def test_a_lowered_charge_has_a_separate_line() -> None:
     start = json.dumps({"input_tokens": 5_000, "output_tokens": 1})
     resolution = settle(ANTHROPIC, facts={"start_usage": start})
     assert resolution.usage == TokenUsage(input=5_000, output=20)
@@ -321,7 +321,7 @@ def test_a_lowered_charge_says_so_in_a_line_of_its_own() -> None:
     ]
 
 
-def test_an_invalid_report_is_estimated_from_sizes_even_where_the_start_was_told() -> None:
+def test_an_invalid_report_is_estimated_from_sizes_despite_message_start() -> None:
     resolution = settle(ANTHROPIC, facts={"start_usage": START, "usage": '{"output_tokens": -1}'})
     assert resolution.usage == TokenUsage(input=100, output=20)
 
@@ -329,14 +329,14 @@ def test_an_invalid_report_is_estimated_from_sizes_even_where_the_start_was_told
 @pytest.mark.parametrize(
     ("text", "stored"), [("plain", "plain"), ("a\0b", "ab"), ("a\ud800b", "a?b"), ("x" * 300, "x" * 200), ("ü", "ü")]
 )
-def test_a_strangers_text_is_made_fit_to_store(text: str, stored: str) -> None:
+def test_untrusted_text_is_made_storable(text: str, stored: str) -> None:
     assert storable_text(text) == stored
 
 
-def test_facts_that_are_no_texts_are_not_shown() -> None:
+def test_facts_that_are_not_texts_are_omitted() -> None:
     report = replace(REPORT, facts={"model": 5, "response_id": "", "service_tier": "flex\0"})
     assert (report.answered_model, report.provider_response_id, report.service_tier) == (None, None, "flex")
 
 
-def test_a_report_does_not_show_its_token() -> None:
+def test_the_repr_of_a_report_omits_its_token() -> None:
     assert REPORT.token not in repr(REPORT)

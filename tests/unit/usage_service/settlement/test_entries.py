@@ -1,4 +1,4 @@
-"""What waits to be settled, and what is remembered afterwards."""
+"""Entries that wait for settlement, and the memory of settled ones."""
 
 import asyncio
 from dataclasses import replace
@@ -14,8 +14,8 @@ def numbered(number: int) -> Entry:
     return Entry(report, Origin.STREAM, statement=number)
 
 
-def test_what_was_settled_is_known_and_nothing_else() -> None:
-    """Seen to fail when only the token is remembered."""
+def test_only_settled_reports_are_remembered() -> None:
+    """Seen to fail when the memory contains only the token."""
     recent = RecentSettlements()
     entry = numbered(1)
     recent.add(entry)
@@ -24,7 +24,7 @@ def test_what_was_settled_is_known_and_nothing_else() -> None:
     assert not recent.knows(numbered(2).report.token, 1)
 
 
-def test_the_oldest_is_forgotten_first() -> None:
+def test_the_oldest_report_is_forgotten_first() -> None:
     recent = RecentSettlements(entries=2)
     for number in (1, 2, 1, 3):
         recent.add(numbered(number))

@@ -1,4 +1,4 @@
-"""The usage report of each provider, in both forms, and the one record it means."""
+"""The usage report of each provider in both forms, and the resulting record."""
 
 import json
 
@@ -22,12 +22,12 @@ CHAT_USAGE = TokenUsage(input=500, cache_read=300, cache_write_5m=200, output=10
 
 
 @pytest.mark.parametrize("endpoint", OPENAI)
-def test_openai_counts_cache_inside_its_input_and_reasoning_inside_its_output(endpoint: Endpoint) -> None:
+def test_openai_includes_cache_in_input_and_reasoning_in_output(endpoint: Endpoint) -> None:
     assert usage_of_report(endpoint, streamed(usage=CHAT)) == CHAT_USAGE
     assert usage_of_report(endpoint, answered("usage", CHAT)) == CHAT_USAGE
 
 
-def test_responses_reports_in_its_terminal_event_or_at_the_top_of_a_json_answer() -> None:
+def test_responses_reports_usage_in_the_last_event_or_at_the_top_level() -> None:
     document = {
         "input_tokens": 1_000,
         "input_tokens_details": {
@@ -64,30 +64,30 @@ ANTHROPIC_USAGE = TokenUsage(
 )
 
 
-def test_anthropic_counts_cache_beside_its_input() -> None:
+def test_anthropic_counts_cache_separately_from_input() -> None:
     assert usage_of_report(Endpoint.MESSAGES, answered("usage", ANTHROPIC)) == ANTHROPIC_USAGE
     assert ANTHROPIC_USAGE.total_input == 220
 
 
-def test_an_anthropic_stream_has_its_input_in_the_start_and_its_output_in_the_last_delta() -> None:
+def test_an_anthropic_stream_reports_input_first_and_output_last() -> None:
     start = {**ANTHROPIC, "output_tokens": 1, "output_tokens_details": None}
     delta = {"output_tokens": 90, "output_tokens_details": {"thinking_tokens": 60}}
     assert usage_of_report(Endpoint.MESSAGES, streamed(start_usage=start, usage=delta)) == ANTHROPIC_USAGE
 
 
-def test_what_the_last_delta_repeats_is_cumulative_and_never_added() -> None:
+def test_counts_repeated_in_the_last_delta_are_not_added() -> None:
     start = {"input_tokens": 100, "cache_read_input_tokens": 50, "output_tokens": 1}
     delta = {"input_tokens": 120, "cache_read_input_tokens": None, "output_tokens": 90}
     usage = usage_of_report(Endpoint.MESSAGES, streamed(start_usage=start, usage=delta))
     assert usage == TokenUsage(input=120, cache_read=50, output=90)
 
 
-def test_cache_writes_told_only_by_their_life_are_not_free() -> None:
+def test_cache_writes_reported_only_by_lifetime_are_charged() -> None:
     document = {key: value for key, value in ANTHROPIC.items() if key != "cache_creation_input_tokens"}
     assert usage_of_report(Endpoint.MESSAGES, answered("usage", document)) == ANTHROPIC_USAGE
 
 
-def test_cache_writes_without_a_life_are_of_the_short_one() -> None:
+def test_cache_writes_without_a_lifetime_have_the_short_one() -> None:
     document = {"input_tokens": 1, "cache_creation_input_tokens": 9, "output_tokens": 2}
     expected = TokenUsage(input=1, cache_write_5m=9, output=2)
     assert usage_of_report(Endpoint.MESSAGES, answered("usage", document)) == expected
@@ -104,33 +104,33 @@ GEMINI = {
 GEMINI_USAGE = TokenUsage(input=720, cache_read=300, output=100, output_reasoning=400)
 
 
-def test_gemini_counts_thoughts_beside_its_output_and_tool_use_beside_its_input() -> None:
+def test_gemini_counts_thoughts_and_tool_use_separately() -> None:
     details = {"promptTokensDetails": [{"modality": "TEXT", "tokenCount": 1_000}], "trafficType": "ON_DEMAND"}
     report = streamed(usage_metadata={**GEMINI, **details})
     assert usage_of_report(Endpoint.GENERATE_CONTENT, report) == GEMINI_USAGE
     assert usage_of_report(Endpoint.GENERATE_CONTENT, answered("usageMetadata", GEMINI)) == GEMINI_USAGE
 
 
-def test_gemini_leaves_out_what_is_zero() -> None:
+def test_gemini_omits_zero_counts() -> None:
     document = {"promptTokenCount": 9, "totalTokenCount": 9}
     assert usage_of_report(Endpoint.GENERATE_CONTENT, answered("usageMetadata", document)) == TokenUsage(input=9)
 
 
 @pytest.mark.parametrize("left_out", [0, 20, 400, 420])
-def test_a_gemini_total_may_leave_out_what_is_counted_beside(left_out: int) -> None:
+def test_a_gemini_total_may_omit_separate_counts(left_out: int) -> None:
     report = streamed(usage_metadata={**GEMINI, "totalTokenCount": 1_520 - left_out})
     assert usage_of_report(Endpoint.GENERATE_CONTENT, report) == GEMINI_USAGE
 
 
-def test_a_compatible_server_may_count_reasoning_beside_its_output_and_its_total_tells() -> None:
-    beside = {
+def test_the_total_shows_whether_reasoning_is_separate_from_output() -> None:
+    separate = {
         "prompt_tokens": 10,
         "completion_tokens": 20,
         "total_tokens": 45,
         "completion_tokens_details": {"reasoning_tokens": 15},
     }
-    inside = {**beside, "total_tokens": 30}
-    assert usage_of_report(Endpoint.CHAT_COMPLETIONS, streamed(usage=beside)) == TokenUsage(
+    inside = {**separate, "total_tokens": 30}
+    assert usage_of_report(Endpoint.CHAT_COMPLETIONS, streamed(usage=separate)) == TokenUsage(
         input=10, output=20, output_reasoning=15
     )
     assert usage_of_report(Endpoint.CHAT_COMPLETIONS, streamed(usage=inside)) == TokenUsage(
@@ -156,7 +156,7 @@ def test_a_compatible_server_may_count_reasoning_beside_its_output_and_its_total
         (Endpoint.GENERATE_CONTENT, {"usage_metadata": '{"totalTokenCount": 9}'}),
     ],
 )
-def test_a_report_that_is_not_there_is_none_and_not_zero(endpoint: Endpoint, report: dict[str, object]) -> None:
+def test_a_missing_report_is_none_and_not_zero(endpoint: Endpoint, report: dict[str, object]) -> None:
     assert usage_of_report(endpoint, report) is None
 
 
@@ -171,7 +171,7 @@ def test_a_report_that_is_not_there_is_none_and_not_zero(endpoint: Endpoint, rep
         (Endpoint.GENERATE_CONTENT, "usageMetadata", {"promptTokenCount": 0, "candidatesTokenCount": 0}),
     ],
 )
-def test_zero_is_zero(endpoint: Endpoint, prefix: str, document: Document) -> None:
+def test_zero_counts_are_read_as_zero(endpoint: Endpoint, prefix: str, document: Document) -> None:
     assert usage_of_report(endpoint, answered(prefix, document)) == TokenUsage()
 
 
@@ -209,7 +209,7 @@ def replaced(document: Document, path: tuple[str, ...], value: object) -> dict[s
     "value", [-1, 1.5, "12", True, MAX_TOKEN_COUNT + 1, 2**63, float("nan"), float("inf"), [1], {}]
 )
 @pytest.mark.parametrize(("endpoint", "prefix", "document", "path"), COUNTS)
-def test_what_is_no_token_count_makes_the_report_invalid(
+def test_an_invalid_token_count_makes_the_report_invalid(
     endpoint: Endpoint, prefix: str, document: Document, path: tuple[str, ...], value: object
 ) -> None:
     bad = replaced(document, path, value)
@@ -266,7 +266,7 @@ def test_a_missing_count_is_not_zero(endpoint: Endpoint, report: dict[str, objec
         usage_of_report(endpoint, report)
 
 
-def test_a_missing_count_is_zero_where_the_total_shows_it() -> None:
+def test_a_missing_count_is_zero_if_the_total_shows_it() -> None:
     report = streamed(usage={"prompt_tokens": 5, "total_tokens": 5})
     assert usage_of_report(Endpoint.COMPLETIONS, report) == TokenUsage(input=5)
 
@@ -275,7 +275,7 @@ def test_a_missing_count_is_zero_where_the_total_shows_it() -> None:
     "text",
     ["", "not json", "5", "[]", '"text"', "null", "true", "[" * 100_000, '{"prompt_tokens": ' + "9" * 10_000 + "}"],
 )
-def test_a_text_that_is_no_json_object_makes_the_report_invalid(text: str) -> None:
+def test_a_text_that_is_not_a_json_object_makes_the_report_invalid(text: str) -> None:
     with pytest.raises(InvalidUsageError):
         usage_of_report(Endpoint.CHAT_COMPLETIONS, {"usage": text})
 
@@ -289,13 +289,13 @@ def test_a_text_that_is_no_json_object_makes_the_report_invalid(text: str) -> No
         {"usage.prompt_tokens": 5.0, "usage.completion_tokens": 1.0, "usage.prompt_tokens_details": 1.0},
     ],
 )
-def test_leaves_that_contradict_each_other_make_the_report_invalid(report: dict[str, object]) -> None:
+def test_contradicting_leaves_make_the_report_invalid(report: dict[str, object]) -> None:
     with pytest.raises(InvalidUsageError):
         usage_of_report(Endpoint.CHAT_COMPLETIONS, report)
 
 
 @pytest.mark.parametrize(("response_bytes", "output"), [(0, 0), (1, 1), (4, 1), (5, 2), (10**9, 64)])
-def test_an_estimate_has_all_of_the_input_and_a_token_for_four_bytes_within_the_reserve(
+def test_an_estimate_has_all_input_and_a_token_per_four_bytes_within_the_reserve(
     response_bytes: int, output: int
 ) -> None:
     assert estimated_usage(100, response_bytes, 64) == TokenUsage(input=100, output=output)

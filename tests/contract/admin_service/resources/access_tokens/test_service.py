@@ -1,4 +1,4 @@
-"""Access tokens over the API: shown once, confined, ended, and never a way to more than one has."""
+"""Access tokens over the API: shown once, restricted, ended, and never more powerful than their creator."""
 
 import asyncio
 import datetime as dt
@@ -56,11 +56,11 @@ async def listed(client: Client, **options: Any) -> set[str]:
 
 
 async def long_lived(owner: asyncpg.Connection, days: int = 500) -> None:
-    """Lets the tokens of the fixtures end late."""
+    """Extends the tokens of the fixtures."""
     await owner.execute("UPDATE access_tokens SET expire_time = now() + make_interval(days => $1)", days)
 
 
-async def test_a_new_token_works_and_only_its_hash_is_kept(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_new_token_works_and_only_its_hash_is_stored(client: Client, owner: asyncpg.Connection) -> None:
     answer = await made(client)
     token = answer.access_token
     assert ACCESS_TOKEN.is_well_formed(answer.secret)
@@ -77,7 +77,7 @@ async def test_a_new_token_works_and_only_its_hash_is_kept(client: Client, owner
         assert answer.secret not in str([dict(one) for one in await owner.fetch(f"SELECT * FROM {table}")])  # noqa: S608
 
 
-async def test_a_repeated_creation_makes_no_second_token_and_does_not_show_the_secret_again(
+async def test_a_repeated_creation_creates_no_second_token_and_shows_no_secret(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     request_id = str(uuid.uuid4())
@@ -91,8 +91,8 @@ async def test_a_repeated_creation_makes_no_second_token_and_does_not_show_the_s
     assert first.secret.encode() not in remembered
 
 
-async def test_a_confined_token_is_not_told_the_answer_to_a_stronger_one(client: Client) -> None:
-    """Seen to fail with the confinement taken out of the key under which answers are remembered."""
+async def test_a_restricted_token_does_not_get_the_answer_to_a_stronger_one(client: Client) -> None:
+    """Seen to fail when the key of remembered answers omits the token's restrictions."""
     weak = [(await made(client, permissions=[TOKENS_WRITE, *more])).secret for more in ([], [KEYS_READ])]
     request = create(str(uuid.uuid4()))
     callers = [{}, *map(using, weak)]
@@ -103,7 +103,7 @@ async def test_a_confined_token_is_not_told_the_answer_to_a_stronger_one(client:
     assert [answer.access_token for answer in again] == [answer.access_token for answer in answers]
 
 
-async def test_one_request_sent_often_at_once_makes_one_token(client: Client, owner: asyncpg.Connection) -> None:
+async def test_concurrent_repeats_of_one_request_create_one_token(client: Client, owner: asyncpg.Connection) -> None:
     request_id = str(uuid.uuid4())
     answers = await asyncio.gather(*(made(client, request_id=request_id) for _ in range(8)))
     assert len([answer for answer in answers if answer.secret]) == 1
@@ -111,7 +111,7 @@ async def test_one_request_sent_often_at_once_makes_one_token(client: Client, ow
     assert await owner.fetchval("SELECT count(*) FROM access_tokens WHERE user_id = 'super'") == 2
 
 
-async def test_it_ends_in_ninety_days_unless_said_otherwise(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_token_ends_in_ninety_days_by_default(client: Client, owner: asyncpg.Connection) -> None:
     await long_lived(owner)
     ends: list[tuple[dict[str, Any], float]] = [
         ({}, 90),
@@ -124,14 +124,14 @@ async def test_it_ends_in_ninety_days_unless_said_otherwise(client: Client, owne
 
 
 @pytest.mark.parametrize("end", [within(-1), within(401), Timestamp(), Timestamp(seconds=10**12), Timestamp(nanos=-1)])
-async def test_an_end_out_of_bounds_makes_nothing(client: Client, owner: asyncpg.Connection, end: Timestamp) -> None:
+async def test_an_out_of_range_end_creates_nothing(client: Client, owner: asyncpg.Connection, end: Timestamp) -> None:
     await long_lived(owner)
     failure = await client.failure("CreateAccessToken", create(expire_time=end))
     assert (failure.code, failure.fields) == (INVALID, ("access_token.expire_time",))
     assert await owner.fetchval("SELECT count(*) FROM access_tokens WHERE user_id = 'super'") == 1
 
 
-async def test_a_token_does_not_outlive_the_one_it_was_made_with(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_token_does_not_outlive_the_token_that_created_it(client: Client, owner: asyncpg.Connection) -> None:
     await long_lived(owner, 10)
     own_end = await owner.fetchval("SELECT expire_time FROM access_tokens WHERE user_id = 'super'")
     token = (await made(client)).access_token
@@ -140,7 +140,7 @@ async def test_a_token_does_not_outlive_the_one_it_was_made_with(client: Client,
     assert failure.fields == ("access_token.expire_time",)
 
 
-async def test_a_token_of_some_permissions_does_that_much_and_no_more(client: Client) -> None:
+async def test_a_token_with_some_permissions_can_do_nothing_else(client: Client) -> None:
     answer = await made(client, permissions=[KEYS_READ])
     assert list(answer.access_token.permissions) == [KEYS_READ]
     await client.call("GetApiKey", GET_KEY, **using(answer.secret))
@@ -152,7 +152,7 @@ async def test_a_token_of_some_permissions_does_that_much_and_no_more(client: Cl
         assert (await client.failure(method, request, **using(answer.secret))).code is DENIED
 
 
-async def test_a_token_for_one_organization_works_there_alone_and_reaches_no_token(
+async def test_a_token_for_one_organization_works_only_there_and_on_no_tokens(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     await owner.execute(
@@ -179,7 +179,7 @@ async def test_a_token_for_one_organization_works_there_alone_and_reaches_no_tok
 @pytest.mark.parametrize(
     "organization", ["organizations/other", "organizations/nowhere", "organizations/acme/x/y", "z"]
 )
-async def test_a_token_is_for_an_organization_of_its_user(
+async def test_a_token_is_restricted_to_an_organization_of_its_user(
     client: Client, owner: asyncpg.Connection, organization: str
 ) -> None:
     failure = await client.failure("CreateAccessToken", create(organization=organization))
@@ -188,7 +188,7 @@ async def test_a_token_is_for_an_organization_of_its_user(
     assert await owner.fetchval("SELECT count(*) FROM access_tokens WHERE user_id = 'super'") == 1
 
 
-async def test_a_confined_token_makes_no_stronger_one(client: Client) -> None:
+async def test_a_restricted_token_creates_no_stronger_one(client: Client) -> None:
     weak = await made(client, permissions=[TOKENS_WRITE, TOKENS_READ, KEYS_READ])
     failure = await client.failure(
         "CreateAccessToken", create(permissions=[KEYS_READ, KEYS_DISABLE]), **using(weak.secret)
@@ -202,15 +202,15 @@ async def test_a_confined_token_makes_no_stronger_one(client: Client) -> None:
     assert (await client.failure("DisableApiKey", DISABLE_KEY, **using(weaker.secret))).code is DENIED
 
 
-async def test_a_confined_token_neither_sees_nor_revokes_a_stronger_one(
+async def test_a_restricted_token_neither_sees_nor_revokes_a_stronger_one(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     strong = (await made(client)).access_token
-    beside = (await made(client, permissions=[KEYS_DISABLE])).access_token
+    other = (await made(client, permissions=[KEYS_DISABLE])).access_token
     weak = await made(client, permissions=[TOKENS_WRITE, TOKENS_READ, KEYS_READ])
     below = (await made(client, permissions=[KEYS_READ])).access_token
     assert await listed(client, **using(weak.secret)) == {weak.access_token.name, below.name}
-    for name in (strong.name, beside.name):
+    for name in (strong.name, other.name):
         absent = name[:-4] + "0000"
         for method, request_type in (
             ("GetAccessToken", pb.GetAccessTokenRequest),
@@ -224,13 +224,13 @@ async def test_a_confined_token_neither_sees_nor_revokes_a_stronger_one(
     await client.call("RevokeAccessToken", pb.RevokeAccessTokenRequest(name=below.name), **using(weak.secret))
 
 
-async def test_a_token_loses_what_its_user_loses(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_token_loses_the_permissions_that_its_user_loses(client: Client, owner: asyncpg.Connection) -> None:
     answer = await made(client, organization="organizations/acme", permissions=[KEYS_READ])
     await owner.execute("UPDATE members SET state = 'REMOVED' WHERE member_id = 'super'")
     assert (await client.failure("GetApiKey", GET_KEY, **using(answer.secret))).code is DENIED
 
 
-async def test_a_revoked_token_counts_no_more_with_the_next_call(client: Client) -> None:
+async def test_the_first_call_after_a_revocation_is_refused(client: Client) -> None:
     answer = await made(client)
     request = pb.RevokeAccessTokenRequest(name=answer.access_token.name)
     revoked = await client.call("RevokeAccessToken", request, **using(answer.secret))
@@ -242,10 +242,10 @@ async def test_a_revoked_token_counts_no_more_with_the_next_call(client: Client)
     assert (await client.call("GetAccessToken", pb.GetAccessTokenRequest(name=mine))).name == request.name
 
 
-async def test_of_a_creation_and_a_revocation_at_once_nothing_comes_after_the_revocation(
+async def test_a_token_creates_nothing_after_its_concurrent_revocation(
     client: Client, owner: asyncpg.Connection
 ) -> None:
-    """Whoever revokes a stolen token ends what the thief could still make with it."""
+    """Otherwise the thief of a token could still create another one while its owner revokes it."""
     for _ in range(10):
         stolen = await made(client)
         codes = await asyncio.gather(
@@ -262,8 +262,8 @@ async def test_of_a_creation_and_a_revocation_at_once_nothing_comes_after_the_re
     assert late == 0
 
 
-@pytest.mark.parametrize("who", ["users/l1", "users/nobody", "organizations/acme", "users/me/accessTokens/x"])
-async def test_tokens_of_others_are_out_of_reach(client: Client, who: str) -> None:
+@pytest.mark.parametrize("who", ["users/l1", "users/unknown", "organizations/acme", "users/me/accessTokens/x"])
+async def test_tokens_of_other_users_are_denied(client: Client, who: str) -> None:
     assert (await client.failure("CreateAccessToken", create(parent=who))).code is DENIED
     assert (await client.failure("ListAccessTokens", pb.ListAccessTokensRequest(parent=who))).code is DENIED
     for name in ("users/l1/accessTokens/l1", "users/me/accessTokens/l1", "users/super/accessTokens/l1"):
@@ -282,7 +282,7 @@ async def test_tokens_of_others_are_out_of_reach(client: Client, who: str) -> No
         ({"request_id": "1"}, "request_id"),
     ],
 )
-async def test_what_is_out_of_bounds_makes_nothing(
+async def test_an_out_of_range_request_creates_nothing(
     client: Client, owner: asyncpg.Connection, fields: dict[str, Any], field: str
 ) -> None:
     failure = await client.failure("CreateAccessToken", create(**fields))

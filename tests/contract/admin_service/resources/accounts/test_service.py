@@ -1,4 +1,4 @@
-"""Accounts over the API: who one is, which accounts one has, and which is the current one."""
+"""Accounts over the API: the caller's user, their accounts, and the current account."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ async def join_other(owner: asyncpg.Connection, user: str = "super", state: str 
     )  # fmt: skip
 
 
-async def test_a_user_learns_who_they_are(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_user_can_read_their_own_user(client: Client, owner: asyncpg.Connection) -> None:
     user = await me(client, "member")
     assert (user.name, user.display_name, user.email) == ("users/member", "member", "member@example.org")
     assert await client.call("GetUser", pb.GetUserRequest(name="users/member"), "member") == user
@@ -54,13 +54,13 @@ async def test_a_user_learns_who_they_are(client: Client, owner: asyncpg.Connect
     assert (await me(client, "member")).email == ""
 
 
-@pytest.mark.parametrize("name", ["users/super", "users/nobody", "organizations/acme", "users/", "me", "users/me/x"])
-async def test_of_others_nothing_is_told(client: Client, name: str) -> None:
+@pytest.mark.parametrize("name", ["users/super", "users/unknown", "organizations/acme", "users/", "me", "users/me/x"])
+async def test_other_users_are_not_visible(client: Client, name: str) -> None:
     failure = await client.failure("GetUser", pb.GetUserRequest(name=name), "member")
     assert failure.code is DENIED
 
 
-async def test_the_accounts_are_those_the_user_is_a_member_of_and_a_personal_one(
+async def test_accounts_are_the_users_memberships_and_a_personal_account(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     await join_other(owner)
@@ -79,7 +79,7 @@ async def test_the_accounts_are_those_the_user_is_a_member_of_and_a_personal_one
     assert inner.group == f"{ACME}/groups/platform"
 
 
-async def test_the_personal_account_is_made_once_when_first_needed(client: Client, owner: asyncpg.Connection) -> None:
+async def test_the_personal_account_is_created_once_on_first_use(client: Client, owner: asyncpg.Connection) -> None:
     made = "SELECT organization_id FROM organizations WHERE kind = 'PERSONAL'"
     assert await owner.fetch(made) == []
     for count, member in enumerate(("super", "l1", "sub", "member", "below", "sales"), 1):
@@ -99,7 +99,7 @@ async def test_a_personal_account_has_no_groups(client: Client, owner: asyncpg.C
     assert await owner.fetchval("SELECT count(*) FROM groups WHERE organization_id LIKE 'personal-%'") == 0
 
 
-async def test_a_personal_account_is_nobody_elses(client: Client) -> None:
+async def test_a_personal_account_is_visible_to_its_user_only(client: Client) -> None:
     (personal,) = await accounts(client, filter="kind = PERSONAL")
     request = organization_pb2.GetOrganizationRequest(name=personal.organization)
     assert (await client.call("GetOrganization", request)).kind == Organization.KIND_PERSONAL
@@ -107,7 +107,7 @@ async def test_a_personal_account_is_nobody_elses(client: Client) -> None:
     assert personal.organization not in {one.organization for one in await accounts(client, "l1")}
 
 
-async def test_accounts_one_was_removed_from_are_left_out_and_a_suspension_is_told(
+async def test_accounts_omit_removed_memberships_and_show_suspended_ones(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     await join_other(owner, state="SUSPENDED")
@@ -141,7 +141,7 @@ async def test_accounts_can_be_filtered(
     assert [one.organization for one in await accounts(client, filter=text)] == expected
 
 
-async def test_accounts_come_in_pages(client: Client, owner: asyncpg.Connection) -> None:
+async def test_accounts_are_paged(client: Client, owner: asyncpg.Connection) -> None:
     await join_other(owner)
     whole = await accounts(client)
     token, pages = "", list[list[Account]]()
@@ -152,7 +152,7 @@ async def test_accounts_come_in_pages(client: Client, owner: asyncpg.Connection)
     assert pages == [[one] for one in whole]
 
 
-async def test_a_page_token_shows_another_user_nothing_of_whom_it_was_made_for(client: Client) -> None:
+async def test_a_page_token_of_another_user_shows_none_of_their_accounts(client: Client) -> None:
     token = (await client.call("ListMyAccounts", pb.ListMyAccountsRequest(page_size=1))).next_page_token
     page = await client.call("ListMyAccounts", pb.ListMyAccountsRequest(page_token=token), "stranger")
     own = {one.member for one in await accounts(client, "stranger")}
@@ -172,7 +172,7 @@ async def test_the_current_account_is_the_one_chosen_last(client: Client, owner:
 
 
 @pytest.mark.parametrize("organization", [OTHER, "organizations/nowhere", "users/super", f"{ACME}/groups/eng", "x"])
-async def test_only_into_an_account_of_ones_own_can_one_switch(client: Client, organization: str) -> None:
+async def test_a_user_can_only_switch_to_their_own_accounts(client: Client, organization: str) -> None:
     failure = await client.failure("SwitchAccount", pb.SwitchAccountRequest(organization=organization))
     assert (failure.code, failure.reason) == (DENIED, "PERMISSION_DENIED")
     expected = f"Permission accounts:switch denied on resource '{organization}' (or it might not exist)."
@@ -187,9 +187,7 @@ async def test_only_into_an_account_of_ones_own_can_one_switch(client: Client, o
         "UPDATE organizations SET state = 'DELETED' WHERE organization_id = 'acme'",
     ],
 )
-async def test_an_account_one_cannot_use_any_more_is_not_the_current_one(
-    client: Client, owner: asyncpg.Connection, change: str
-) -> None:
+async def test_an_unusable_account_is_not_current(client: Client, owner: asyncpg.Connection, change: str) -> None:
     await switch(client, ACME)
     await owner.execute(change)
     (personal,) = await accounts(client, filter="kind = PERSONAL")
@@ -210,7 +208,7 @@ async def test_a_switch_is_in_the_log_of_the_personal_account_once(client: Clien
     assert json.loads(row["after"])["currentAccount"] == ACME
 
 
-async def test_a_token_for_one_organization_shows_that_one_alone(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_token_for_one_organization_shows_only_that_account(client: Client, owner: asyncpg.Connection) -> None:
     await join_other(owner)
     await owner.execute("UPDATE access_tokens SET only_organization_id = 'other' WHERE user_id = 'super'")
     (other,) = await accounts(client, show_deleted=True)
@@ -220,7 +218,7 @@ async def test_a_token_for_one_organization_shows_that_one_alone(client: Client,
     assert await owner.fetchval("SELECT count(*) FROM organizations WHERE kind = 'PERSONAL'") == 0
 
 
-async def test_the_database_shows_accounts_of_the_user_one_acts_for_and_no_others(
+async def test_the_database_shows_only_the_accounts_of_the_acting_user(
     owner: asyncpg.Connection, people: None, database_url: str
 ) -> None:
     connection = await asyncpg.connect(login_url(database_url, "megarouter_admin"))

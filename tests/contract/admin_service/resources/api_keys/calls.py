@@ -1,4 +1,4 @@
-"""Calls about API keys, and what the tables say of them."""
+"""Calls of the API key methods, and queries of their tables."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -61,7 +61,7 @@ async def key_limit(owner: asyncpg.Connection, kind: str, scope: str, limit: int
 
 
 async def identity(owner: asyncpg.Connection, secret: str) -> asyncpg.Record | None:
-    """What the data plane finds for a secret."""
+    """Returns the identity that the data plane finds for a secret."""
     secret_hash = hash_secret(secret, bytes.fromhex(PEPPER))
     return await owner.fetchrow("SELECT * FROM identity_of_key($1)", secret_hash)
 

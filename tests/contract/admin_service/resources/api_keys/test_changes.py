@@ -1,4 +1,4 @@
-"""API keys over the API: made, changed, rotated, deleted; who may, and within which limits."""
+"""Creating and updating API keys: permissions, limits and validation."""
 
 import asyncio
 import uuid
@@ -26,9 +26,7 @@ from tests.contract.admin_service.resources.api_keys.calls import (
 )
 
 
-async def test_a_member_makes_a_key_whose_secret_works_and_is_kept_as_a_hash(
-    client: Client, owner: asyncpg.Connection
-) -> None:
+async def test_a_created_key_works_and_only_its_hash_is_stored(client: Client, owner: asyncpg.Connection) -> None:
     made = await client.call("CreateApiKey", create(), "member")
     assert API_KEY.is_well_formed(made.secret)
     assert made.api_key.member == member_name("member")
@@ -41,7 +39,7 @@ async def test_a_member_makes_a_key_whose_secret_works_and_is_kept_as_a_hash(
     assert made.api_key.obfuscated_key != made.secret
 
 
-async def test_a_key_is_made_with_everything_it_may_have(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_key_is_created_with_every_field(client: Client, owner: asyncpg.Connection) -> None:
     expiry = Timestamp(seconds=4_000_000_000)
     made = await client.call(
         "CreateApiKey",
@@ -66,16 +64,16 @@ async def test_a_key_is_made_with_everything_it_may_have(client: Client, owner: 
     ("caller", "member"),
     [("super", "l1"), ("super", "super"), ("l1", "sub"), ("l1", "below"), ("sub", "member"), ("member", "member")],
 )
-async def test_an_admin_makes_keys_for_lower_roles_in_the_subtree(client: Client, caller: str, member: str) -> None:
+async def test_an_admin_creates_keys_for_lower_roles_in_the_subtree(client: Client, caller: str, member: str) -> None:
     made = await client.call("CreateApiKey", create(member), caller)
     assert made.api_key.member == member_name(member)
 
 
 @pytest.mark.parametrize(
     ("caller", "member"),
-    [("member", "below"), ("sub", "l1"), ("sub", "sales"), ("l1", "l1-peer"), ("l1", "super"), ("super", "nobody")],
+    [("member", "below"), ("sub", "l1"), ("sub", "sales"), ("l1", "l1-peer"), ("l1", "super"), ("super", "unknown")],
 )
-async def test_a_key_for_somebody_else_is_refused_as_if_there_were_nobody(
+async def test_a_key_for_an_unreachable_member_gets_the_error_of_a_missing_member(
     client: Client, owner: asyncpg.Connection, caller: str, member: str
 ) -> None:
     before = await owner.fetchval("SELECT count(*) FROM api_keys")
@@ -86,14 +84,14 @@ async def test_a_key_for_somebody_else_is_refused_as_if_there_were_nobody(
     assert await owner.fetchval("SELECT count(*) FROM api_keys") == before
 
 
-async def test_a_member_of_another_organization_is_no_owner(client: Client) -> None:
+async def test_a_member_of_another_organization_cannot_own_a_key(client: Client) -> None:
     request = create()
     request.api_key.member = "organizations/other/members/stranger"
     assert await client.code("CreateApiKey", request, "super") is grpc.StatusCode.PERMISSION_DENIED
 
 
 @pytest.mark.parametrize(("state", "reason"), [("SUSPENDED", "STATE_UNSUITABLE"), ("REMOVED", "MEMBER_REMOVED")])
-async def test_who_is_suspended_or_removed_gets_no_key(
+async def test_a_suspended_or_removed_member_gets_no_key(
     client: Client, owner: asyncpg.Connection, state: str, reason: str
 ) -> None:
     await owner.execute("UPDATE members SET state = $1 WHERE member_id = 'member'", state)
@@ -101,7 +99,7 @@ async def test_who_is_suspended_or_removed_gets_no_key(
     assert (failure.code, failure.reason) == (grpc.StatusCode.FAILED_PRECONDITION, reason)
 
 
-async def test_a_repeated_creation_makes_no_second_key_and_shows_no_secret(
+async def test_a_repeated_creation_creates_no_second_key_and_shows_no_secret(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     request = create(request_id=str(uuid.uuid4()))
@@ -122,7 +120,7 @@ async def test_an_id_is_never_used_again(client: Client) -> None:
 
 
 @pytest.mark.parametrize(("kind", "scope"), [("member", "member"), ("organization", "acme")])
-async def test_fifty_at_once_get_exactly_as_many_keys_as_the_limit_leaves(
+async def test_fifty_concurrent_creations_fill_the_key_limit_exactly(
     client: Client, owner: asyncpg.Connection, kind: str, scope: str
 ) -> None:
     there = await owner.fetchval(
@@ -158,7 +156,7 @@ async def test_a_reached_key_limit_is_named(client: Client, owner: asyncpg.Conne
         ({"model_whitelist": ModelWhitelist(entries=[f"m{n}" for n in range(201)])}, "api_key.model_whitelist.entries"),
     ],
 )
-async def test_a_key_with_a_bad_field_is_not_made(
+async def test_a_key_with_an_invalid_field_is_not_created(
     client: Client, owner: asyncpg.Connection, fields: dict[str, Any], field: str
 ) -> None:
     failure = await client.failure("CreateApiKey", create(key="bad", **fields))
@@ -167,13 +165,13 @@ async def test_a_key_with_a_bad_field_is_not_made(
     assert not await owner.fetchval("SELECT count(*) FROM api_keys WHERE api_key_id = 'bad'")
 
 
-async def test_an_update_changes_what_its_mask_names(client: Client) -> None:
+async def test_an_update_changes_only_the_fields_in_its_mask(client: Client) -> None:
     await client.call("UpdateApiKey", update(ip_allow_list=["192.0.2.0/24"], display_name="One"), "member")
     key = await client.call("UpdateApiKey", update(["ip_allow_list"], display_name="Two"), "member")
     assert (key.display_name, list(key.ip_allow_list)) == ("One", [])
 
 
-async def test_a_star_changes_everything_and_nothing_the_service_sets(client: Client) -> None:
+async def test_a_star_mask_changes_every_field_except_output_only_ones(client: Client) -> None:
     before = await client.call("UpdateApiKey", update(ip_allow_list=["192.0.2.1"]), "member")
     asked = update(["*"], display_name="New", state=ApiKey.STATE_DELETED, obfuscated_key="mr-", member="members/x")
     after = await client.call("UpdateApiKey", asked, "member")
@@ -181,7 +179,7 @@ async def test_a_star_changes_everything_and_nothing_the_service_sets(client: Cl
     assert (after.state, after.obfuscated_key, after.member) == (before.state, before.obfuscated_key, before.member)
 
 
-async def test_a_whitelist_that_is_set_and_empty_allows_nothing_and_one_that_is_unset_everything(
+async def test_an_empty_whitelist_allows_nothing_and_an_unset_one_everything(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     whitelist = "SELECT model_whitelist FROM guardrails WHERE scope_kind = 'api_key' AND scope_id = 'key-member'"
@@ -200,7 +198,7 @@ async def test_a_changed_whitelist_changes_the_etag(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["state_of_mind", "member", "model_whitelist.entries"])
-async def test_a_mask_names_fields_that_can_be_changed(client: Client, path: str) -> None:
+async def test_a_mask_with_a_field_that_cannot_be_changed_is_refused(client: Client, path: str) -> None:
     failure = await client.failure("UpdateApiKey", update([path], display_name="x"))
     assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ("update_mask",))
 

@@ -1,4 +1,4 @@
-"""API keys that end, in part or as a whole: deleted, rotated, disabled; and who sees and hears of it."""
+"""Deleting, rotating and disabling API keys; list filters, the audit log, and notifications about changes."""
 
 import asyncio
 import datetime as dt
@@ -41,7 +41,7 @@ async def test_a_deleted_key_cannot_be_changed(client: Client, method: str, requ
     assert (failure.code, failure.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "API_KEY_DELETED")
 
 
-async def test_a_deleted_key_lets_nobody_in_and_its_record_stays(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_deleted_key_is_refused_and_its_record_stays(client: Client, owner: asyncpg.Connection) -> None:
     secret = (await client.call("RotateApiKey", rotate(), "member")).secret
     deleted = await client.call("DeleteApiKey", delete(), "member")
     assert deleted.state == ApiKey.STATE_DELETED
@@ -50,7 +50,7 @@ async def test_a_deleted_key_lets_nobody_in_and_its_record_stays(client: Client,
     assert await client.call("DeleteApiKey", delete(), "member") == deleted
 
 
-async def test_after_a_rotation_both_secrets_are_good_until_the_overlap_ends(
+async def test_after_a_rotation_both_secrets_are_valid_until_the_overlap_ends(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     old = (await client.call("RotateApiKey", rotate(0), "member")).secret
@@ -62,7 +62,7 @@ async def test_after_a_rotation_both_secrets_are_good_until_the_overlap_ends(
     assert found_new["expire_epoch_s"] is None
 
 
-async def test_a_rotation_without_a_word_leaves_a_day(client: Client) -> None:
+async def test_a_rotation_overlaps_by_a_day_by_default(client: Client) -> None:
     key = (await client.call("RotateApiKey", rotate(), "member")).api_key
     left = key.overlap_end_time.ToDatetime(dt.UTC) - dt.datetime.now(dt.UTC)
     assert abs(left.total_seconds() - DAY_S) < 60
@@ -73,7 +73,7 @@ async def test_a_rotation_without_overlap_ends_every_older_secret(client: Client
     assert [await identity(owner, secret) is not None for secret in secrets] == [False, False, True]
 
 
-async def test_of_two_rotations_at_once_one_wins(client: Client) -> None:
+async def test_only_one_of_two_concurrent_rotations_succeeds(client: Client) -> None:
     outcomes = await asyncio.gather(
         *(client.call("RotateApiKey", rotate(), who) for who in ("member", "super")), return_exceptions=True
     )
@@ -100,12 +100,12 @@ async def test_a_repeated_rotation_rotates_once_and_shows_no_secret(client: Clie
         Duration(seconds=2**62),
     ],
 )
-async def test_an_overlap_is_none_to_seven_days(client: Client, overlap: Duration) -> None:
+async def test_an_overlap_is_zero_to_seven_days(client: Client, overlap: Duration) -> None:
     failure = await client.failure("RotateApiKey", api_key_pb2.RotateApiKeyRequest(name=NAME, overlap_duration=overlap))
     assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ("overlap_duration",))
 
 
-async def test_a_member_cannot_enable_what_an_admin_disabled(client: Client) -> None:
+async def test_a_member_cannot_enable_a_key_that_an_admin_disabled(client: Client) -> None:
     disabled = await client.call("DisableApiKey", disable(), "sub")
     assert disabled.disabled_by == member_name("sub")
     assert disabled.HasField("disable_time")
@@ -115,7 +115,7 @@ async def test_a_member_cannot_enable_what_an_admin_disabled(client: Client) -> 
     assert (enabled.state, enabled.disabled_by) == (ApiKey.STATE_ACTIVE, "")
 
 
-async def test_a_member_enables_what_they_disabled_unless_an_admin_disabled_it_too(client: Client) -> None:
+async def test_a_member_enables_a_key_they_disabled_unless_an_admin_disabled_it_too(client: Client) -> None:
     await client.call("DisableApiKey", disable(), "member")
     await client.call("EnableApiKey", enable(), "member")
     await client.call("DisableApiKey", disable(), "member")
@@ -124,12 +124,12 @@ async def test_a_member_enables_what_they_disabled_unless_an_admin_disabled_it_t
     assert (await client.failure("EnableApiKey", enable(), "member")).reason == "DISABLED_BY_ADMIN"
 
 
-async def test_a_group_admin_is_a_member_too_when_it_comes_to_the_own_key(client: Client) -> None:
+async def test_a_group_admin_cannot_enable_their_own_key_that_an_admin_disabled(client: Client) -> None:
     await client.call("DisableApiKey", disable("key-sub"), "l1")
     assert (await client.failure("EnableApiKey", enable("key-sub"), "sub")).reason == "DISABLED_BY_ADMIN"
 
 
-async def test_a_batch_disables_all_or_none(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_batch_disables_all_keys_or_none(client: Client, owner: asyncpg.Connection) -> None:
     def batch(*keys: str) -> api_key_pb2.BatchDisableApiKeysRequest:
         return api_key_pb2.BatchDisableApiKeysRequest(parent=ACME, names=[name_of(key) for key in keys])
 
@@ -142,7 +142,7 @@ async def test_a_batch_disables_all_or_none(client: Client, owner: asyncpg.Conne
     assert [row[0] for row in states] == ["key-below", "key-member"]
 
 
-async def test_a_batch_stays_in_its_organization_and_its_bounds(client: Client) -> None:
+async def test_a_batch_is_limited_to_one_organization_and_to_its_size(client: Client) -> None:
     foreign = api_key_pb2.BatchDisableApiKeysRequest(parent=ACME, names=["organizations/other/apiKeys/key-stranger"])
     assert await client.code("BatchDisableApiKeys", foreign, "super") is grpc.StatusCode.PERMISSION_DENIED
     for names in ([], [NAME, NAME], [name_of(f"k{n}") for n in range(101)]):
@@ -161,7 +161,7 @@ async def test_a_batch_stays_in_its_organization_and_its_bounds(client: Client) 
         ("sub", "eng", True, ["key-below", "key-member", "key-sub"]),
     ],
 )
-async def test_a_list_is_narrowed_to_a_group(
+async def test_a_list_can_be_limited_to_a_group(
     client: Client,
     caller: str,
     group: str,
@@ -176,7 +176,7 @@ async def test_a_list_is_narrowed_to_a_group(
 @pytest.mark.parametrize(
     "group", ["organizations/acme/groups/sales", "organizations/acme/groups/none", "organizations/other/groups/x"]
 )
-async def test_a_group_that_the_caller_may_not_see_narrows_nothing(client: Client, group: str) -> None:
+async def test_a_list_of_an_invisible_group_is_denied(client: Client, group: str) -> None:
     failure = await client.failure("ListApiKeys", api_key_pb2.ListApiKeysRequest(parent=ACME, group=group), "sub")
     assert (failure.code, failure.metadata["resource"]) == (grpc.StatusCode.PERMISSION_DENIED, group)
 
@@ -186,7 +186,7 @@ async def test_a_list_is_filtered_by_member(client: Client) -> None:
     assert [key.name for key in (await client.call("ListApiKeys", request)).api_keys] == [name_of("key-sub")]
 
 
-async def test_a_full_view_tells_spend_and_last_use(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_full_view_shows_spend_and_last_use(client: Client, owner: asyncpg.Connection) -> None:
     used = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
     await owner.execute(
         "INSERT INTO scope_spend (organization_id, counter, settled_nano_credits, call_count, last_use_time)"
@@ -217,7 +217,7 @@ async def test_every_change_is_in_the_audit_log_without_a_secret(client: Client,
     assert rotated.secret not in log
 
 
-async def test_a_new_secret_is_told_to_the_data_plane(client: Client, owner: asyncpg.Connection) -> None:
+async def test_the_data_plane_is_notified_of_a_new_secret(client: Client, owner: asyncpg.Connection) -> None:
     notified: asyncio.Queue[str] = asyncio.Queue()
     await owner.add_listener("megarouter_identity", lambda *arguments: notified.put_nowait(str(arguments[3])))
     for request in (update(ip_allow_list=["192.0.2.1"]), update(model_whitelist=ModelWhitelist(entries=["a"]))):
@@ -227,14 +227,14 @@ async def test_a_new_secret_is_told_to_the_data_plane(client: Client, owner: asy
     assert heard == {"acme api_key key-member", "acme guardrail api_key:key-member"}
 
 
-async def test_keys_of_a_personal_account_are_keys(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_personal_account_can_have_keys(client: Client, owner: asyncpg.Connection) -> None:
     await owner.execute("UPDATE organizations SET kind = 'PERSONAL' WHERE organization_id = 'other'")
     request = api_key_pb2.CreateApiKeyRequest(parent="organizations/other", api_key=ApiKey(display_name="Mine"))
     assert (await client.call("CreateApiKey", request, "stranger")).secret
 
 
 @pytest.mark.parametrize("caller", ["l1-peer", "sales", "below", "stranger"])
-async def test_nobody_else_writes_a_key(client: Client, owner: asyncpg.Connection, caller: str) -> None:
+async def test_only_admin_service_may_write_keys(client: Client, owner: asyncpg.Connection, caller: str) -> None:
     await add_key(owner, "of-l1", "l1")
     for method, request in (
         ("UpdateApiKey", update(key="of-l1", display_name="x")),

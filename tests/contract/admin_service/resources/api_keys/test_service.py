@@ -1,4 +1,4 @@
-"""API keys over the API: reading, paging, switching off and on."""
+"""Reading, listing, disabling and enabling API keys."""
 
 import asyncio
 import datetime as dt
@@ -60,7 +60,7 @@ async def test_the_state_says_whether_calls_are_accepted(
     assert (await client.call("GetApiKey", GET)).state == state
 
 
-async def test_a_disabled_key_is_off_in_the_table_and_every_replica_is_told(
+async def test_disabling_a_key_is_stored_and_every_replica_is_notified(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     notified: asyncio.Queue[str] = asyncio.Queue()
@@ -105,7 +105,7 @@ async def test_a_stale_etag_changes_nothing(client: Client, owner: asyncpg.Conne
     await client.call("EnableApiKey", enable(disabled.etag))
 
 
-async def test_of_two_changes_with_one_etag_one_wins(client: Client) -> None:
+async def test_only_one_of_two_changes_with_one_etag_succeeds(client: Client) -> None:
     etag = (await client.call("GetApiKey", GET)).etag
     outcomes = await asyncio.gather(
         *(client.call("DisableApiKey", disable(etag), who) for who in ("super", "l1", "sub", "member")),
@@ -115,7 +115,7 @@ async def test_of_two_changes_with_one_etag_one_wins(client: Client) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 6, 7, 8])
-async def test_pages_follow_each_other_without_gap_or_repetition(client: Client, size: int) -> None:
+async def test_pages_have_no_gap_and_no_repetition(client: Client, size: int) -> None:
     names: list[str] = []
     token, pages = "", 0
     while pages == 0 or token:
@@ -128,7 +128,7 @@ async def test_pages_follow_each_other_without_gap_or_repetition(client: Client,
     assert pages == -(-7 // size)
 
 
-async def test_rows_that_come_and_go_between_pages_shift_nothing(client: Client, owner: asyncpg.Connection) -> None:
+async def test_rows_added_or_removed_between_pages_shift_no_others(client: Client, owner: asyncpg.Connection) -> None:
     first = await client.call("ListApiKeys", keys_of(size=3))
     await owner.execute("UPDATE api_keys SET state = 'DELETED' WHERE api_key_id = 'key-below'")
     await add_key(owner, "aaa-first", "member")
@@ -138,7 +138,7 @@ async def test_rows_that_come_and_go_between_pages_shift_nothing(client: Client,
     assert ids == ["key-member", "key-sales", "key-sub", "key-super", "zzz-last"]
 
 
-async def test_a_list_has_fifty_entries_unless_asked_and_a_thousand_at_most(
+async def test_a_page_has_fifty_entries_by_default_and_a_thousand_at_most(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     await owner.execute(
@@ -163,7 +163,7 @@ async def test_a_page_token_of_another_list_is_refused(client: Client) -> None:
     assert (failure.code, failure.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID")
 
 
-async def test_a_page_token_lends_no_sight(client: Client) -> None:
+async def test_a_page_token_does_not_extend_what_its_user_sees(client: Client) -> None:
     token = (await client.call("ListApiKeys", keys_of(size=1))).next_page_token
     page = await client.call("ListApiKeys", keys_of(token=token), "member")
     assert [key.name for key in page.api_keys] == [NAME]
@@ -173,7 +173,7 @@ async def test_a_page_token_lends_no_sight(client: Client) -> None:
     ("request_", "field"),
     [(keys_of(size=-1), "page_size"), (keys_of(token="x" * 1_025), "page_token")],
 )
-async def test_a_list_out_of_bounds_is_refused(
+async def test_an_out_of_range_list_request_is_refused(
     client: Client, request_: api_key_pb2.ListApiKeysRequest, field: str
 ) -> None:
     failure = await client.failure("ListApiKeys", request_)

@@ -1,4 +1,4 @@
-"""The audit log: every change is in it, nobody alters it, and everybody sees of it what is theirs to see."""
+"""The audit log: it has every change, no role can alter it, and each caller sees only permitted entries."""
 
 import csv
 import io
@@ -24,11 +24,11 @@ async def disable(client: Client, key: str, member: str = "super", **options: ob
 
 
 async def entries(client: Client, member: str = "super", **fields: object) -> list[AuditLogEntry]:
-    request = audit_log_pb2.ListAuditLogEntriesRequest(parent="organizations/acme", **fields)  # type: ignore[arg-type] # fields of it
+    request = audit_log_pb2.ListAuditLogEntriesRequest(parent="organizations/acme", **fields)  # type: ignore[arg-type] # fields of the request
     return list((await client.call("ListAuditLogEntries", request, member)).audit_log_entries)
 
 
-async def test_a_change_is_noted_with_who_what_and_how_it_was(client: Client) -> None:
+async def test_an_entry_names_the_actor_the_method_and_the_previous_state(client: Client) -> None:
     await disable(client, "key-member", "sub")
     (entry,) = await entries(client)
     assert (entry.user, entry.member, entry.role) == ("users/sub", "organizations/acme/members/sub", "SUB_ADMIN")
@@ -39,7 +39,7 @@ async def test_a_change_is_noted_with_who_what_and_how_it_was(client: Client) ->
     assert await client.call("GetAuditLogEntry", audit_log_pb2.GetAuditLogEntryRequest(name=entry.name)) == entry
 
 
-async def test_what_changes_nothing_or_fails_is_not_noted(client: Client) -> None:
+async def test_a_call_that_fails_or_changes_nothing_is_not_logged(client: Client) -> None:
     await disable(client, "key-member")
     await disable(client, "key-member")
     assert (
@@ -51,7 +51,7 @@ async def test_what_changes_nothing_or_fails_is_not_noted(client: Client) -> Non
     assert len(await entries(client)) == 1
 
 
-async def test_a_group_admin_sees_what_was_done_in_the_subtree(client: Client) -> None:
+async def test_a_group_admin_sees_the_changes_in_their_subtree(client: Client) -> None:
     for key in ("key-super", "key-member", "key-below", "key-sales"):
         await disable(client, key)
     seen = {
@@ -63,7 +63,7 @@ async def test_a_group_admin_sees_what_was_done_in_the_subtree(client: Client) -
     assert await client.code("ListAuditLogEntries", LIST, "member") is grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_one_entry_is_shown_to_whom_the_list_shows_it(client: Client) -> None:
+async def test_getting_an_entry_requires_the_same_permission_as_listing_it(client: Client) -> None:
     await disable(client, "key-sales")
     (entry,) = await entries(client)
     request = audit_log_pb2.GetAuditLogEntryRequest(name=entry.name)
@@ -71,7 +71,7 @@ async def test_one_entry_is_shown_to_whom_the_list_shows_it(client: Client) -> N
     assert await client.code("GetAuditLogEntry", request, "stranger") is grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_entries_are_found_by_what_they_say(client: Client) -> None:
+async def test_entries_can_be_filtered_by_their_fields(client: Client) -> None:
     await disable(client, "key-member", "sub")
     await disable(client, "key-sales")
     for text, expected in (
@@ -83,7 +83,7 @@ async def test_entries_are_found_by_what_they_say(client: Client) -> None:
         assert [entry.resource.rsplit("/")[-1] for entry in await entries(client, filter=text)] == expected
 
 
-async def test_pages_follow_each_other_from_the_newest(client: Client) -> None:
+async def test_pages_start_at_the_newest_entry(client: Client) -> None:
     keys = ["key-super", "key-member", "key-below", "key-sales", "key-sub"]
     for key in keys:
         await disable(client, key)
@@ -98,7 +98,7 @@ async def test_pages_follow_each_other_from_the_newest(client: Client) -> None:
     assert found == keys[::-1]
 
 
-async def test_the_export_is_csv_that_no_spreadsheet_calculates(client: Client, owner: asyncpg.Connection) -> None:
+async def test_the_csv_export_contains_no_formulas(client: Client, owner: asyncpg.Connection) -> None:
     await owner.execute(
         "INSERT INTO audit_log (organization_id, user_id, method, resource_name, request_id)"
         " VALUES ('acme', 'super', '=cmd()', '+1', 'a,\"b\"')"
@@ -112,7 +112,7 @@ async def test_the_export_is_csv_that_no_spreadsheet_calculates(client: Client, 
     assert (oldest["method"], oldest["resource"], oldest["request_id"]) == ("'=cmd()", "'+1", 'a,"b"')
 
 
-async def test_the_pages_of_an_export_join_into_one_file(client: Client) -> None:
+async def test_the_pages_of_an_export_form_one_file(client: Client) -> None:
     for key in ("key-super", "key-member"):
         await disable(client, key)
     for written_as in (AUDIT_LOG_FORMAT_CSV, AUDIT_LOG_FORMAT_JSON_LINES):
@@ -128,7 +128,7 @@ async def test_the_pages_of_an_export_join_into_one_file(client: Client) -> None
 @pytest.mark.parametrize(
     "statement", ["UPDATE audit_log SET method = 'm'", "DELETE FROM audit_log", "TRUNCATE audit_log"]
 )
-async def test_nobody_alters_the_log_not_even_the_owner(
+async def test_no_role_can_alter_the_log_not_even_the_owner(
     client: Client, owner: asyncpg.Connection, statement: str
 ) -> None:
     await disable(client, "key-member")
@@ -140,10 +140,10 @@ async def test_nobody_alters_the_log_not_even_the_owner(
             await owner.execute(statement)
 
 
-async def test_the_log_says_from_where(client: Client) -> None:
+async def test_an_entry_has_the_client_address(client: Client) -> None:
     headers = [*bearer("super"), ("x-request-id", "call-1"), ("x-megarouter-client-address", "192.0.2.7")]
     await disable(client, "key-member", metadata=[*headers, ("x-megarouter-edge-secret", EDGE_SECRET)])
     await disable(client, "key-below", metadata=headers)
     claimed, proven = await entries(client)
     assert (proven.call_id, proven.client_address) == ("call-1", "192.0.2.7")
-    assert (claimed.call_id, claimed.client_address) == ("", ""), "only Envoy is believed"
+    assert (claimed.call_id, claimed.client_address) == ("", ""), "only Envoy may set the address"

@@ -1,4 +1,4 @@
-"""The catalogue over the API: the same for everybody, and what a key may use of it."""
+"""The catalog over the API: it is the same for every user, and a key may use a part of it."""
 
 import datetime as dt
 from typing import Any
@@ -47,7 +47,7 @@ KEY = "organizations/acme/apiKeys/key-member"
 
 @pytest.fixture(autouse=True)
 async def stored(client: Client, owner: asyncpg.Connection) -> None:
-    """In the catalogue's tables, after the service has started with an empty file."""
+    """Stores models in the catalog's tables after the service started with an empty file."""
     providers = (provider("openai"), provider("other"))
     await sync_catalog(owner, Catalog.model_validate({"providers": providers, "models": MODELS}))
 
@@ -67,7 +67,7 @@ async def allow(owner: asyncpg.Connection, kind: str, scope: str, entries: list[
 
 
 async def called(owner: asyncpg.Connection, count: int, detail: str, status: int, age: str = "1 minute") -> None:
-    """Calls of the provider `openai`, by a member of another organization."""
+    """Records calls to the provider `openai` by a member of another organization."""
     await owner.execute(
         "INSERT INTO usage_records (hold_id, organization_id, sequence, outcome, source, detail, group_path, member_id, api_key_id,"
         " endpoint, streamed, requested_model, provider_id, price_version, input_tokens, cache_read_tokens, cache_write_5m_tokens,"
@@ -85,7 +85,7 @@ async def health(client: Client) -> int:
     return int(found.health)
 
 
-async def test_every_user_sees_a_model_whose_name_has_slashes(client: Client) -> None:
+async def test_a_model_whose_name_has_slashes_is_visible_to_every_user(client: Client) -> None:
     for member in ("super", "member", "stranger"):
         found = await client.call("GetModel", catalog_pb2.GetModelRequest(name="models/openai/gpt"), member)
         assert (found.name, found.provider, found.upstream_name) == ("models/openai/gpt", "providers/openai", "gpt")
@@ -96,7 +96,7 @@ async def test_every_user_sees_a_model_whose_name_has_slashes(client: Client) ->
         )
 
 
-async def test_a_model_shows_the_price_in_force_with_every_category(client: Client) -> None:
+async def test_a_model_shows_its_current_price_in_every_category(client: Client) -> None:
     found = await client.call("GetModel", catalog_pb2.GetModelRequest(name="models/openai/gpt"))
     prices = {
         catalog_pb2.TokenCategory.Name(each.category): each.price_nano_credits_per_million_tokens
@@ -141,7 +141,7 @@ async def test_models_are_listed_filtered_and_paged(client: Client) -> None:
     assert (await client.failure("ListModels", moved)).reason == "PAGE_TOKEN_INVALID"
 
 
-async def test_a_retired_model_is_got_and_listed_only_when_asked_for(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_retired_model_is_listed_only_on_request(client: Client, owner: asyncpg.Connection) -> None:
     await owner.execute("UPDATE models SET offered = false WHERE model_name = 'plain'")
     assert (await client.call("GetModel", catalog_pb2.GetModelRequest(name="models/plain"))).retired
     offered = await client.call("ListModels", catalog_pb2.ListModelsRequest())
@@ -150,22 +150,22 @@ async def test_a_retired_model_is_got_and_listed_only_when_asked_for(client: Cli
     assert "plain" not in await usable(client)
 
 
-async def test_what_does_not_exist_is_denied(client: Client) -> None:
+async def test_a_missing_resource_is_denied(client: Client) -> None:
     for method, request in (
         ("GetModel", catalog_pb2.GetModelRequest(name="models/nothing")),
         ("GetModel", catalog_pb2.GetModelRequest(name="providers/openai")),
         ("ListModelPrices", catalog_pb2.ListModelPricesRequest(parent="models/nothing")),
-        ("GetProvider", catalog_pb2.GetProviderRequest(name="providers/nobody")),
+        ("GetProvider", catalog_pb2.GetProviderRequest(name="providers/unknown")),
     ):
         assert await client.code(method, request, "super") is grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_the_catalogue_is_shown_to_users_alone(client: Client) -> None:
+async def test_the_catalog_requires_a_user(client: Client) -> None:
     failure = await client.failure("ListModels", catalog_pb2.ListModelsRequest(), metadata=[])
     assert failure.code is grpc.StatusCode.UNAUTHENTICATED
 
 
-async def test_providers_are_listed_without_where_their_credential_is(client: Client) -> None:
+async def test_providers_are_listed_without_the_location_of_their_credential(client: Client) -> None:
     answer = await client.call("ListProviders", catalog_pb2.ListProvidersRequest(), "member")
     assert [(each.name, each.display_name, list(each.dialects)) for each in answer.providers] == [
         ("providers/openai", "Openai", ["openai"]),
@@ -192,7 +192,7 @@ async def test_the_health_of_a_provider_without_recent_calls_is_unknown(
         (10, Provider.HEALTH_FAILING),
     ],
 )
-async def test_the_health_of_a_provider_is_how_its_newest_calls_ended(
+async def test_the_health_of_a_provider_follows_its_latest_calls(
     client: Client, owner: asyncpg.Connection, failed: int, expected: int
 ) -> None:
     await called(owner, 9, "completed", 200)
@@ -200,7 +200,7 @@ async def test_the_health_of_a_provider_is_how_its_newest_calls_ended(
     assert await health(client) == expected
 
 
-async def test_a_refused_credential_makes_a_provider_fail_and_a_bad_request_does_not(
+async def test_a_refused_credential_but_not_a_bad_request_makes_a_provider_fail(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     await called(owner, 1, "completed", 200)
@@ -215,7 +215,9 @@ async def test_a_key_may_use_every_priced_model_without_a_whitelist(client: Clie
     assert await usable(client, "organizations/acme/members/member") == ["openai/gpt", "openaix/gpt", "plain"]
 
 
-async def test_a_key_may_use_what_every_whitelist_above_it_allows(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_key_may_use_the_models_that_every_whitelist_above_it_allows(
+    client: Client, owner: asyncpg.Connection
+) -> None:
     await allow(owner, "organization", "acme", ["provider:openai", "openaix/*"])
     assert await usable(client) == ["openai/gpt", "openaix/gpt"]
     await allow(owner, "group", "eng", ["openai/*"])
@@ -225,7 +227,7 @@ async def test_a_key_may_use_what_every_whitelist_above_it_allows(client: Client
     assert await usable(client, "organizations/acme/members/member") == ["openai/gpt"]
 
 
-async def test_a_whitelist_in_shadow_mode_takes_nothing_away(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_whitelist_in_shadow_mode_removes_no_models(client: Client, owner: asyncpg.Connection) -> None:
     await allow(owner, "member", "member", ["plain"], mode="SHADOW")
     assert len(await usable(client)) == 3
 
@@ -238,7 +240,7 @@ async def test_usable_models_are_filtered_and_paged(client: Client, owner: async
     assert await usable(client, page_size=2, page_token=answer.next_page_token) == ["plain"]
 
 
-async def test_what_others_may_use_is_shown_to_their_admins_alone(client: Client) -> None:
+async def test_the_usable_models_of_others_are_shown_to_their_admins_only(client: Client) -> None:
     request = catalog_pb2.ListUsableModelsRequest(parent=KEY)
     codes = {
         each: await client.code("ListUsableModels", request, each)

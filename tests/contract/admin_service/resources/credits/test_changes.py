@@ -1,4 +1,4 @@
-"""Adjustments and refunds over the API: who, why, once, and never more than there is."""
+"""Adjustments and refunds over the API: permissions, reasons, idempotency, and limits."""
 
 import asyncio
 import uuid
@@ -31,7 +31,7 @@ async def balance(client: Client) -> int:
     return int((await client.call("GetCreditBalance", BALANCE)).balance_nano_credits)
 
 
-async def test_an_adjustment_goes_either_way_and_says_who_and_why(client: Client) -> None:
+async def test_an_adjustment_adds_or_takes_credit_and_records_actor_and_reason(client: Client) -> None:
     given = await post(client, "AdjustCredit", 7)
     taken = await post(client, "AdjustCredit", -3)
     for answer, amount, left in ((given, 7, 7), (taken, -3, 4)):
@@ -42,9 +42,7 @@ async def test_an_adjustment_goes_either_way_and_says_who_and_why(client: Client
     assert given.credit_transaction.name == "organizations/acme/creditTransactions/1"
 
 
-async def test_a_refund_is_a_transfer_back_to_where_the_credit_came_from(
-    client: Client, owner: asyncpg.Connection
-) -> None:
+async def test_a_refund_transfers_credit_back_to_the_top_ups_account(client: Client, owner: asyncpg.Connection) -> None:
     await post(client, "TopUpCredit", 10)
     answer = await post(client, "RefundCredit", 4)
     assert (answer.credit_transaction.kind, answer.credit_transaction.amount_nano_credits) == (
@@ -56,7 +54,7 @@ async def test_a_refund_is_a_transfer_back_to_where_the_credit_came_from(
     assert accounts["TOP_UPS"] + accounts["CREDIT_POOL"] == 0
 
 
-async def test_no_more_is_refunded_than_was_paid_in(client: Client) -> None:
+async def test_a_refund_cannot_exceed_the_top_ups(client: Client) -> None:
     await post(client, "TopUpCredit", 10)
     await post(client, "AdjustCredit", 100)
     await post(client, "RefundCredit", 4)
@@ -67,7 +65,7 @@ async def test_no_more_is_refunded_than_was_paid_in(client: Client) -> None:
 
 
 @pytest.mark.parametrize(("method", "amount"), [("AdjustCredit", -8), ("RefundCredit", 8)])
-async def test_credit_that_calls_hold_or_that_is_not_there_is_not_taken_unless_one_says_so(
+async def test_held_or_missing_credit_is_taken_only_with_allow_overdraft(
     client: Client, owner: asyncpg.Connection, method: str, amount: int
 ) -> None:
     await post(client, "TopUpCredit", 10)
@@ -83,13 +81,13 @@ async def test_credit_that_calls_hold_or_that_is_not_there_is_not_taken_unless_o
     assert answer.balance.balance_nano_credits == 2
 
 
-async def test_credit_may_be_given_to_a_pool_that_stays_below_zero(client: Client) -> None:
+async def test_credit_may_be_added_to_a_pool_that_stays_negative(client: Client) -> None:
     await post(client, "AdjustCredit", -8, allow_overdraft=True)
     assert (await post(client, "AdjustCredit", 5)).balance.balance_nano_credits == -3
 
 
 @pytest.mark.parametrize(("method", "amount"), [("AdjustCredit", -5), ("RefundCredit", 5)])
-async def test_a_repeated_change_is_booked_once_and_answered_alike(
+async def test_a_repeated_change_is_posted_once_and_gets_the_same_answer(
     client: Client, owner: asyncpg.Connection, method: str, amount: int
 ) -> None:
     await post(client, "TopUpCredit", 5)
@@ -101,7 +99,7 @@ async def test_a_repeated_change_is_booked_once_and_answered_alike(
     assert failure.reason == "REQUEST_ID_REUSED"
 
 
-async def test_two_refunds_at_once_do_not_both_take_the_last_credit(client: Client) -> None:
+async def test_two_concurrent_refunds_do_not_both_take_the_last_credit(client: Client) -> None:
     await post(client, "TopUpCredit", 5)
     requests = [change("RefundCredit", 3) for _ in range(4)]
     codes = await asyncio.gather(*(client.code("RefundCredit", request, "super") for request in requests))
@@ -133,7 +131,7 @@ async def test_only_super_admins_adjust_and_refund(client: Client, method: str) 
         ("RefundCredit", 1, {"reason": "x" * 201}, "reason"),
     ],
 )
-async def test_a_change_out_of_bounds_is_refused(
+async def test_an_out_of_range_change_is_refused(
     client: Client, method: str, amount: int, others: dict[str, Any], field: str
 ) -> None:
     failure = await client.failure(method, change(method, amount, **others))

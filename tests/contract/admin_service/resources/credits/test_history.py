@@ -1,4 +1,4 @@
-"""Balances of past moments, transactions and statements."""
+"""Balances at past times, transactions and statements."""
 
 import asyncio
 import datetime as dt
@@ -21,7 +21,7 @@ STEP = dt.timedelta(microseconds=1)
 
 
 async def add(owner: asyncpg.Connection, amount: int, organization: str = "acme") -> dt.datetime:
-    """Tops up and tells when that was booked."""
+    """Tops up, and returns the time of the posting."""
     transfer = top_up(amount, idempotency_key=str(uuid.uuid4()), actor="users/test", reason=f"{amount}")
     (posted,) = await post_transfers(owner, organization, [transfer])
     booked: dt.datetime = await owner.fetchval(
@@ -43,9 +43,7 @@ def statement(start: dt.datetime, end: dt.datetime) -> credit_pb2.GetCreditState
     )
 
 
-async def test_the_balance_of_a_past_moment_is_the_sum_of_what_was_booked_before(
-    client: Client, owner: asyncpg.Connection
-) -> None:
+async def test_a_past_balance_is_the_sum_of_the_earlier_postings(client: Client, owner: asyncpg.Connection) -> None:
     first, second = await add(owner, 5), await add(owner, 7)
     await add(owner, 1_000, "other")
     for instant, balance, sequence in (
@@ -60,9 +58,7 @@ async def test_the_balance_of_a_past_moment_is_the_sum_of_what_was_booked_before
         assert answer.as_of_time.ToDatetime(tzinfo=dt.UTC) == instant
 
 
-async def test_the_balance_of_a_past_moment_waits_for_what_is_being_booked(
-    client: Client, owner: asyncpg.Connection
-) -> None:
+async def test_a_past_balance_waits_for_postings_under_way(client: Client, owner: asyncpg.Connection) -> None:
     transaction = owner.transaction()
     await transaction.start()
     booked = await add(owner, 5)
@@ -73,10 +69,10 @@ async def test_the_balance_of_a_past_moment_waits_for_what_is_being_booked(
     assert (await asking).balance_nano_credits == 5
 
 
-async def test_transfers_of_a_transaction_that_waited_are_booked_when_they_are_written(
+async def test_a_transfer_that_waited_gets_the_time_of_its_writing(
     client: Client, owner: asyncpg.Connection, database_url: str
 ) -> None:
-    """Otherwise a balance of the past would change after it was told."""
+    """Otherwise a past balance would change after it was reported."""
     late = await asyncpg.connect(database_url)
     transaction = late.transaction()
     await transaction.start()
@@ -88,7 +84,7 @@ async def test_transfers_of_a_transaction_that_waited_are_booked_when_they_are_w
     assert first < second
 
 
-async def test_a_moment_in_the_future_is_refused(client: Client) -> None:
+async def test_a_time_in_the_future_is_refused(client: Client) -> None:
     tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
     failure = await client.failure("GetCreditBalance", as_of(tomorrow))
     assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ("as_of_time",))
@@ -124,13 +120,13 @@ async def test_a_statement_has_an_opening_balance_sums_by_kind_and_a_closing_bal
         Interval(start_time=Timestamp(seconds=0), end_time=Timestamp(seconds=2**60)),
     ],
 )
-async def test_a_period_that_is_none_is_refused(client: Client, interval: Interval) -> None:
+async def test_an_invalid_period_is_refused(client: Client, interval: Interval) -> None:
     request = credit_pb2.GetCreditStatementRequest(name="organizations/acme/creditStatement", interval=interval)
     failure = await client.failure("GetCreditStatement", request)
     assert (failure.reason, failure.fields) == ("FIELD_INVALID", ("interval",))
 
 
-async def test_a_list_goes_through_the_ledger_page_by_page(client: Client, owner: asyncpg.Connection) -> None:
+async def test_transactions_are_listed_page_by_page(client: Client, owner: asyncpg.Connection) -> None:
     for amount in range(1, 6):
         await add(owner, amount)
     await add(owner, 1_000, "other")
@@ -159,7 +155,7 @@ async def test_a_page_token_of_another_organization_is_refused(client: Client, o
 
 
 @pytest.mark.parametrize("who", ["sub", "member", "stranger"])
-async def test_the_history_is_for_super_and_level_1_admins(client: Client, who: str) -> None:
+async def test_only_super_and_level_1_admins_read_the_history(client: Client, who: str) -> None:
     past = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     requests = {
         "GetCreditBalance": as_of(past),

@@ -1,4 +1,4 @@
-"""Credit over the API: exact, and booked once."""
+"""Balances and top-ups over the API: exact, and posted once."""
 
 import asyncio
 import uuid
@@ -23,7 +23,7 @@ def top_up(
     )
 
 
-async def test_a_top_up_is_a_transfer_of_the_ledger(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_top_up_is_a_transfer_in_the_ledger(client: Client, owner: asyncpg.Connection) -> None:
     answer = await client.call("TopUpCredit", top_up(7, reason="Invoice 12"), "l1")
     assert (answer.top_up.amount_nano_credits, answer.top_up.reason, answer.top_up.ledger_sequence) == (
         7,
@@ -42,7 +42,7 @@ async def test_a_top_up_is_a_transfer_of_the_ledger(client: Client, owner: async
     assert await owner.fetchval("SELECT sum(balance_nano_credits)::bigint FROM ledger_accounts") == 0
 
 
-async def test_the_balance_is_exact_and_says_for_which_moment(client: Client, owner: asyncpg.Connection) -> None:
+async def test_the_balance_is_exact_and_has_a_time(client: Client, owner: asyncpg.Connection) -> None:
     await client.call("TopUpCredit", top_up(2**53 + 1))
     await client.call("TopUpCredit", top_up(1, str(uuid.uuid4())))
     await owner.execute(
@@ -54,7 +54,9 @@ async def test_the_balance_is_exact_and_says_for_which_moment(client: Client, ow
     assert (balance.held_nano_credits, balance.ledger_sequence) == (11, 2)
 
 
-async def test_a_repeated_top_up_is_booked_once_and_answered_alike(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_repeated_top_up_is_posted_once_and_gets_the_same_answer(
+    client: Client, owner: asyncpg.Connection
+) -> None:
     first = await client.call("TopUpCredit", top_up())
     await client.call("TopUpCredit", top_up(1, str(uuid.uuid4())))
     again = await client.call("TopUpCredit", top_up(request_id=REQUEST_ID.upper()))
@@ -62,7 +64,7 @@ async def test_a_repeated_top_up_is_booked_once_and_answered_alike(client: Clien
     assert await owner.fetchval("SELECT count(*) FROM ledger_transfers") == 2
 
 
-async def test_a_top_up_sent_twenty_times_at_once_is_booked_once(client: Client, owner: asyncpg.Connection) -> None:
+async def test_twenty_concurrent_repeats_of_a_top_up_are_posted_once(client: Client, owner: asyncpg.Connection) -> None:
     answers = await asyncio.gather(*(client.call("TopUpCredit", top_up()) for _ in range(20)))
     assert len({answer.top_up.SerializeToString(deterministic=True) for answer in answers}) == 1
     assert await owner.fetchval("SELECT count(*) FROM ledger_transfers") == 1
@@ -84,7 +86,7 @@ async def test_the_request_id_of_another_caller_is_independent(client: Client, o
     assert (await client.call("GetCreditBalance", BALANCE)).balance_nano_credits == 11 * CREDIT
 
 
-async def test_organizations_have_their_own_credit(client: Client) -> None:
+async def test_organizations_have_separate_credit(client: Client) -> None:
     await client.call("TopUpCredit", top_up(organization="other"), "stranger")
     assert (await client.call("GetCreditBalance", BALANCE)).balance_nano_credits == 0
 
@@ -103,7 +105,7 @@ async def test_organizations_have_their_own_credit(client: Client) -> None:
         (top_up(reason="a\0b"), "reason"),
     ],
 )
-async def test_a_top_up_out_of_bounds_is_refused(
+async def test_an_out_of_range_top_up_is_refused(
     client: Client, owner: asyncpg.Connection, request_: credit_pb2.TopUpCreditRequest, field: str
 ) -> None:
     failure = await client.failure("TopUpCredit", request_)
@@ -112,9 +114,7 @@ async def test_a_top_up_out_of_bounds_is_refused(
     assert await owner.fetchval("SELECT count(*) FROM ledger_transfers") == 0
 
 
-async def test_a_balance_beyond_the_ledger_is_refused_and_nothing_booked(
-    client: Client, owner: asyncpg.Connection
-) -> None:
+async def test_a_top_up_beyond_the_maximum_balance_is_refused(client: Client, owner: asyncpg.Connection) -> None:
     for _ in range(9):
         await client.call("TopUpCredit", top_up(10**18, str(uuid.uuid4())))
     failure = await client.failure("TopUpCredit", top_up(10**18))

@@ -1,4 +1,4 @@
-"""Calls about groups, and what the tables say of them."""
+"""Calls of the group methods, and queries of their tables."""
 
 import asyncpg
 import grpc

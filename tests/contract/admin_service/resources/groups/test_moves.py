@@ -1,4 +1,4 @@
-"""Groups that move and go: what goes along, what is refused, and what happens at once."""
+"""Moving and deleting groups: effects, refusals and concurrent calls."""
 
 import asyncio
 
@@ -23,9 +23,7 @@ from tests.contract.admin_service.resources.groups.calls import (
 )
 
 
-async def test_a_move_takes_the_subtree_its_members_and_its_spend_along(
-    client: Client, owner: asyncpg.Connection
-) -> None:
+async def test_a_move_includes_the_subtree_its_members_and_its_spend(client: Client, owner: asyncpg.Connection) -> None:
     await spend(owner, "group", "platform", 70)
     await spend(owner, "group", "eng", 80)
     notified: list[str] = []
@@ -46,7 +44,9 @@ async def test_a_move_takes_the_subtree_its_members_and_its_spend_along(
     assert await owner.fetchval("SELECT count(*) FROM audit_log") == 1
 
 
-async def test_a_moved_group_is_managed_by_whom_it_stands_below_now(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_moved_group_is_managed_by_the_admins_of_its_new_place(
+    client: Client, owner: asyncpg.Connection
+) -> None:
     await add_member(owner, "l1-sales", "L1_ADMIN", "sales")
     assert await client.code("UpdateGroup", rename("inference", "n"), "l1-sales") is PERMISSION_DENIED
     await client.call("MoveGroup", move("platform", "sales"))
@@ -68,7 +68,7 @@ async def test_a_moved_group_is_managed_by_whom_it_stands_below_now(client: Clie
         ("gone", "sales", "STATE_UNSUITABLE"),
     ],
 )
-async def test_a_move_that_breaks_the_tree_changes_nothing(
+async def test_a_move_that_would_break_the_tree_is_refused(
     client: Client, owner: asyncpg.Connection, group: str, parent: str, reason: str
 ) -> None:
     for new, above in (("fourth", "inference"), ("sales-team", "sales"), ("gone", "eng")):
@@ -90,14 +90,14 @@ async def test_a_move_that_breaks_the_tree_changes_nothing(
         ("platform", "nowhere", False),
     ],
 )
-async def test_a_group_admin_moves_inside_the_own_group_alone(
+async def test_a_group_admin_moves_groups_only_inside_their_own_group(
     client: Client, group: str, parent: str, *, allowed: bool
 ) -> None:
     expected = grpc.StatusCode.OK if allowed else PERMISSION_DENIED
     assert await client.code("MoveGroup", move(group, parent), "l1") is expected
 
 
-async def test_a_deleted_group_below_hinders_no_move_and_stays_where_it_stood(
+async def test_a_deleted_group_below_does_not_prevent_a_move_and_does_not_move(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     for new, above in (("third", "sales"), ("fourth", "third"), ("team", "eng")):
@@ -114,9 +114,7 @@ async def test_only_an_empty_group_is_deleted(client: Client) -> None:
     assert failure.metadata == {"groupCount": "1", "memberCount": "2"}
 
 
-async def test_a_deleted_group_is_gone_from_the_tree_but_not_from_history(
-    client: Client, owner: asyncpg.Connection
-) -> None:
+async def test_a_deleted_group_leaves_the_tree_but_stays_in_history(client: Client, owner: asyncpg.Connection) -> None:
     await spend(owner, "group", "sales", 70)
     await owner.execute("UPDATE members SET state = 'REMOVED' WHERE group_id = 'sales'")
     etag = (await get(client, "sales")).etag
@@ -144,9 +142,7 @@ async def test_pending_invites_into_a_deleted_group_are_revoked(client: Client, 
     assert await owner.fetchval("SELECT array_agg(invite_id) FROM invites WHERE revoke_time IS NOT NULL") == ["pending"]
 
 
-async def test_two_groups_moved_below_each_other_at_once_make_no_ring(
-    client: Client, owner: asyncpg.Connection
-) -> None:
+async def test_two_concurrent_moves_below_each_other_create_no_cycle(client: Client, owner: asyncpg.Connection) -> None:
     await owner.execute("DELETE FROM api_keys")
     await owner.execute("UPDATE members SET state = 'REMOVED' WHERE role IN ('SUB_ADMIN', 'L1_ADMIN')")
     for round_ in range(20):
@@ -160,7 +156,7 @@ async def test_two_groups_moved_below_each_other_at_once_make_no_ring(
         assert len([outcome for outcome in outcomes if isinstance(outcome, Group)]) == 1
 
 
-async def test_a_group_is_never_moved_below_one_that_is_deleted_at_the_same_time(
+async def test_a_group_is_never_moved_below_a_concurrently_deleted_one(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     for round_ in range(20):

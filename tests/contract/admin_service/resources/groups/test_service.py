@@ -1,4 +1,4 @@
-"""Groups over the API: the tree, what may be done to it, and by whom."""
+"""Reading, creating and renaming groups, and the permissions for it."""
 
 import asyncio
 import uuid
@@ -27,9 +27,7 @@ from tests.contract.admin_service.resources.groups.calls import (
 )
 
 
-async def test_a_group_tells_where_it_stands_who_is_in_it_and_what_it_spent(
-    client: Client, owner: asyncpg.Connection
-) -> None:
+async def test_a_group_shows_its_path_member_counts_and_spend(client: Client, owner: asyncpg.Connection) -> None:
     await spend(owner, "group", "eng", 70)
     await owner.execute("UPDATE members SET state = 'REMOVED' WHERE member_id = 'l1-peer'")
     group = await get(client, "eng")
@@ -41,7 +39,7 @@ async def test_a_group_tells_where_it_stands_who_is_in_it_and_what_it_spent(
     assert (deepest.parent_group, deepest.level, deepest.child_count) == (named("platform"), 3, 0)
 
 
-async def test_spend_is_that_of_the_present_cycle_of_the_budget(client: Client, owner: asyncpg.Connection) -> None:
+async def test_spend_is_for_the_current_cycle_of_the_budget(client: Client, owner: asyncpg.Connection) -> None:
     await spend(owner, "group", "eng", 70)
     await owner.execute(
         "INSERT INTO guardrails (organization_id, scope_kind, scope_id, budget_nano_credits, cycle)"
@@ -52,7 +50,7 @@ async def test_spend_is_that_of_the_present_cycle_of_the_budget(client: Client, 
     assert (await get(client, "eng")).spent_nano_credits == 5
 
 
-async def test_the_list_reads_as_the_tree(client: Client) -> None:
+async def test_the_list_is_in_tree_order(client: Client) -> None:
     for group, parent in (("eng-x", ""), ("a", "eng"), ("zz", "platform"), ("b", "a")):
         await client.call("CreateGroup", create(group, parent))
     tree = ["eng", "a", "b", "platform", "inference", "zz", "eng-x", "sales"]
@@ -78,7 +76,7 @@ async def test_the_list_reads_as_the_tree(client: Client) -> None:
         ("sales", ["sales"]),
     ],
 )
-async def test_everybody_sees_what_stands_above_and_admins_what_stands_below(
+async def test_members_see_the_groups_above_them_and_admins_also_those_below(
     client: Client, member: str, seen: list[str]
 ) -> None:
     assert await listed(client, member) == seen
@@ -87,7 +85,7 @@ async def test_everybody_sees_what_stands_above_and_admins_what_stands_below(
         assert await client.code("GetGroup", pb.GetGroupRequest(name=named(group)), member) is expected
 
 
-async def test_a_list_may_be_filtered_and_tells_spend_when_asked(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_list_can_be_filtered_and_shows_spend_in_full_view(client: Client, owner: asyncpg.Connection) -> None:
     await spend(owner, "group", "platform", 9)
     assert await listed(client, filter="level >= 2") == ["platform", "inference"]
     assert await listed(client, filter=f'parent_group = "{named("eng")}"') == ["platform"]
@@ -115,13 +113,11 @@ async def test_a_filter_that_names_another_organization_is_denied(client: Client
         ("member", "platform", PERMISSION_DENIED),
     ],
 )
-async def test_groups_are_made_by_who_stands_above(
-    client: Client, member: str, parent: str, code: grpc.StatusCode
-) -> None:
+async def test_only_admins_above_create_groups(client: Client, member: str, parent: str, code: grpc.StatusCode) -> None:
     assert await client.code("CreateGroup", create("new", parent), member) is code
 
 
-async def test_a_created_group_stands_in_the_table_and_in_the_log(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_created_group_is_in_the_table_and_in_the_audit_log(client: Client, owner: asyncpg.Connection) -> None:
     group = await client.call("CreateGroup", create("", "platform", "Tools"), "l1")
     made = group.name.rpartition("/")[2]
     assert made.startswith("grp-")
@@ -137,7 +133,7 @@ async def test_a_created_group_stands_in_the_table_and_in_the_log(client: Client
     ("group", "parent", "reason"),
     [("eng", "", "ALREADY_EXISTS"), ("new", "fourth", "GROUP_TOO_DEEP"), ("new", "gone", "STATE_UNSUITABLE")],
 )
-async def test_a_group_that_cannot_be_is_refused(client: Client, group: str, parent: str, reason: str) -> None:
+async def test_an_impossible_group_is_refused(client: Client, group: str, parent: str, reason: str) -> None:
     await client.call("CreateGroup", create("fourth", "inference"))
     await client.call("CreateGroup", create("gone", "eng"))
     await client.call("DeleteGroup", delete("gone"))
@@ -152,7 +148,7 @@ async def test_a_personal_account_has_no_groups(client: Client, owner: asyncpg.C
 @pytest.mark.parametrize(
     "parent", ["organizations/other/groups/x", named("nowhere"), "organizations/acme/members/l1", "x"]
 )
-async def test_a_parent_that_is_no_group_here_is_denied_like_one_out_of_reach(client: Client, parent: str) -> None:
+async def test_a_missing_parent_gets_the_error_of_an_unreachable_one(client: Client, parent: str) -> None:
     request = pb.CreateGroupRequest(parent=ORGANIZATION, group=Group(display_name="n", parent_group=parent))
     failure = await client.failure("CreateGroup", request, "l1")
     assert failure.message == f"Permission groups:write denied on resource '{parent}' (or it might not exist)."
@@ -169,11 +165,11 @@ async def test_a_parent_that_is_no_group_here_is_denied_like_one_out_of_reach(cl
         (create("new", request_id="1"), "request_id"),
     ],
 )
-async def test_a_group_out_of_bounds_is_refused(client: Client, request_: pb.CreateGroupRequest, field: str) -> None:
+async def test_an_out_of_range_group_is_refused(client: Client, request_: pb.CreateGroupRequest, field: str) -> None:
     assert (await client.failure("CreateGroup", request_)).fields == (field,)
 
 
-async def test_a_repeated_creation_makes_one_group(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_repeated_creation_creates_one_group(client: Client, owner: asyncpg.Connection) -> None:
     request = create("", "eng", request_id=str(uuid.uuid4()))
     answers = await asyncio.gather(*(client.call("CreateGroup", request) for _ in range(5)))
     assert len({answer.name for answer in answers}) == 1
@@ -182,7 +178,7 @@ async def test_a_repeated_creation_makes_one_group(client: Client, owner: asyncp
     assert (await client.failure("CreateGroup", request)).reason == "REQUEST_ID_REUSED"
 
 
-async def test_a_rename_changes_the_name_alone(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_rename_changes_only_the_name(client: Client, owner: asyncpg.Connection) -> None:
     before = await get(client, "platform")
     sent_back = Group()
     sent_back.CopyFrom(before)
@@ -199,7 +195,7 @@ async def test_a_rename_changes_the_name_alone(client: Client, owner: asyncpg.Co
 @pytest.mark.parametrize(
     ("path", "field"), [("parent_group", "update_mask"), ("nothing", "update_mask"), ("display_name", "display_name")]
 )
-async def test_a_mask_reaches_the_name_alone_and_does_not_clear_it(client: Client, path: str, field: str) -> None:
+async def test_a_mask_may_name_only_the_display_name_and_not_clear_it(client: Client, path: str, field: str) -> None:
     group = Group(name=named("platform"), parent_group=named("sales"))
     request = pb.UpdateGroupRequest(group=group, update_mask=FieldMask(paths=[path]))
     assert (await client.failure("UpdateGroup", request)).fields == (field,)
@@ -216,7 +212,7 @@ async def test_a_mask_reaches_the_name_alone_and_does_not_clear_it(client: Clien
         ("member", "platform", PERMISSION_DENIED),
     ],
 )
-async def test_groups_are_changed_by_who_stands_above(
+async def test_only_admins_above_change_groups(
     client: Client, owner: asyncpg.Connection, member: str, group: str, code: grpc.StatusCode
 ) -> None:
     await owner.execute("UPDATE members SET state = 'REMOVED' WHERE group_id = $1 AND member_id <> $2", group, member)
@@ -227,7 +223,7 @@ async def test_groups_are_changed_by_who_stands_above(
         assert await client.code("DeleteGroup", delete(target), member) in {code, FAILED_PRECONDITION}
 
 
-async def test_of_two_renames_with_one_etag_one_wins(client: Client) -> None:
+async def test_only_one_of_two_renames_with_one_etag_succeeds(client: Client) -> None:
     etag = (await get(client, "platform")).etag
     outcomes = await asyncio.gather(
         *(client.call("UpdateGroup", rename("platform", f"n{n}", etag)) for n in range(5)), return_exceptions=True

@@ -1,4 +1,4 @@
-"""ExplainAccess: what a call would get, what stops it first, and how much is left at every scope."""
+"""ExplainAccess: whether a call would pass, what would stop it first, and how much is left at every scope."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -21,14 +21,14 @@ MEMBER = f"{ACME}/members/member"
 KEY = f"{ACME}/apiKeys/key-member"
 CREDIT = 10**9
 OUTPUT_TOKENS = 10
-"""What the calls ask for; model-a costs a credit for each token of output and less for input."""
+"""The model of the calls. It costs one credit per output token, and less for input."""
 
 
 @pytest.fixture
 async def explaining(
     settings: AdminSettings, people: None, redis: Redis, owner: asyncpg.Connection
 ) -> AsyncIterator[Client]:
-    """A client of a service with models on offer and credit to spend."""
+    """A client of a service with models and credit."""
     await owner.execute(
         "UPDATE ledger_accounts SET balance_nano_credits = $1 WHERE account = 'CREDIT_POOL'", 1_000 * CREDIT
     )
@@ -88,7 +88,7 @@ async def test_the_budget_that_stops_a_call_is_named_with_what_is_left(
     assert budget.reset_time == rail.period_end_time
 
 
-async def test_a_guardrail_in_shadow_mode_stops_nobody_and_tells_that_it_would(
+async def test_a_guardrail_in_shadow_mode_lets_the_call_pass_and_shows_that_it_does_not_fit(
     explaining: Client, owner: asyncpg.Connection
 ) -> None:
     await limit(owner, "member", "member", budget_nano_credits=0, mode="SHADOW")
@@ -117,7 +117,7 @@ async def test_every_limit_can_stop_a_call(
     assert state is None or not getattr(explained.scopes[1], state).fits
 
 
-async def test_what_is_no_guardrail_stops_calls_too(explaining: Client, owner: asyncpg.Connection) -> None:
+async def test_a_refusal_without_a_guardrail_names_none(explaining: Client, owner: asyncpg.Connection) -> None:
     assert (await explaining.call("ExplainAccess", ask(model="nothing"))).reason == "model_not_found"
     await owner.execute("UPDATE api_keys SET state = 'DISABLED' WHERE api_key_id = 'key-member'")
     explained = await explaining.call("ExplainAccess", ask(KEY))
@@ -127,7 +127,7 @@ async def test_what_is_no_guardrail_stops_calls_too(explaining: Client, owner: a
 
 
 @pytest.mark.parametrize(("caller", "sees"), [("super", True), ("l1", True), ("sub", False), ("member", False)])
-async def test_the_credit_is_shown_to_who_may_see_it(explaining: Client, caller: str, sees: bool) -> None:  # noqa: FBT001
+async def test_the_credit_is_shown_only_to_callers_with_permission(explaining: Client, caller: str, sees: bool) -> None:  # noqa: FBT001
     assert (await explaining.call("ExplainAccess", ask(KEY), caller)).HasField("credit") == sees
 
 
@@ -150,11 +150,11 @@ async def test_a_deleted_key_cannot_be_explained(explaining: Client, owner: asyn
         ("super", ACME),
     ],
 )
-async def test_only_keys_and_members_in_sight_are_explained(explaining: Client, caller: str, name: str) -> None:
+async def test_only_visible_keys_and_members_are_explained(explaining: Client, caller: str, name: str) -> None:
     assert await explaining.code("ExplainAccess", ask(name), caller) is grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_without_live_counters_nothing_is_made_up(settings: AdminSettings, people: None) -> None:
+async def test_an_explanation_without_redis_is_unavailable(settings: AdminSettings, people: None) -> None:
     away = settings.model_copy(update={"redis_url": type(settings.redis_url)("redis://127.0.0.1:1")})
     async with running_service(away) as (_, client):
         failure = await client.failure("ExplainAccess", ask())

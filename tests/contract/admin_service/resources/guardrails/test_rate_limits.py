@@ -1,4 +1,4 @@
-"""Limits of other spans than a minute, and of some models, as admins set them."""
+"""Additional rate limits of a guardrail: other units than a minute, and limits for some models only."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def rate(unit: str = "HOUR", **fields: Any) -> guardrail_pb2.Guardrail.RateLimit
     )
 
 
-async def test_rate_limits_are_kept_as_they_were_set(client: Client) -> None:
+async def test_rate_limits_are_stored_as_set(client: Client) -> None:
     rates = [rate("DAY", requests=1_000), rate("MINUTE", models="openai/*", requests=0, tokens=50_000)]
     made = await client.call("UpdateGuardrail", update("group-eng", rate_limits=rates))
     assert list(made.rate_limits) == rates
@@ -39,7 +39,7 @@ async def test_rate_limits_are_kept_as_they_were_set(client: Client) -> None:
         ([rate(requests=1), rate(requests=2)], 1),
     ],
 )
-async def test_a_rate_limit_that_says_nothing_or_the_same_twice_is_refused(
+async def test_an_empty_or_repeated_rate_limit_is_refused(
     client: Client, rates: list[guardrail_pb2.Guardrail.RateLimit], index: int
 ) -> None:
     failure = await client.failure("UpdateGuardrail", update("group-eng", rate_limits=rates))

@@ -1,4 +1,4 @@
-"""Guardrails over the API: who sees and sets them, what they tell, and that no change resets usage."""
+"""Guardrails over the API: permissions, validation, reported usage; no change resets usage."""
 
 import asyncio
 import uuid
@@ -55,7 +55,7 @@ async def listed(client: Client, caller: str, **fields: Any) -> list[str]:
 
 
 async def spend(owner: asyncpg.Connection, guardrail_scope: str, amount: int) -> None:
-    """Puts spend on the counter that calls of now settle to."""
+    """Adds spend to the counter on which current calls settle."""
     kind, scope = guardrail_scope.split(":")
     await owner.execute(
         "INSERT INTO scope_spend (organization_id, counter, settled_nano_credits, call_count, shadow_refusal_count)"
@@ -77,7 +77,7 @@ async def spend(owner: asyncpg.Connection, guardrail_scope: str, amount: int) ->
         ("apikey-key-member", f"{ACME}/apiKeys/key-member"),
     ],
 )
-async def test_every_scope_has_a_guardrail_that_limits_nothing_until_it_is_set(
+async def test_every_scope_has_a_guardrail_without_limits_by_default(
     client: Client, guardrail: str, scope: str
 ) -> None:
     rail = await client.call("GetGuardrail", get(guardrail))
@@ -86,7 +86,7 @@ async def test_every_scope_has_a_guardrail_that_limits_nothing_until_it_is_set(
     )
 
 
-async def test_what_is_set_is_read_again_and_the_database_has_it(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_set_guardrail_is_stored_and_returned(client: Client, owner: asyncpg.Connection) -> None:
     made = await client.call(
         "UpdateGuardrail",
         update(
@@ -114,7 +114,7 @@ async def test_what_is_set_is_read_again_and_the_database_has_it(client: Client,
         ("apikey-key-member", {"key_limit": 1}),
     ],
 )
-async def test_a_limit_that_the_scope_does_not_know_is_refused(
+async def test_a_limit_that_does_not_apply_to_the_scope_is_refused(
     client: Client, owner: asyncpg.Connection, guardrail: str, fields: dict[str, Any]
 ) -> None:
     failure = await client.failure("UpdateGuardrail", update(guardrail, **fields))
@@ -132,7 +132,7 @@ async def test_a_limit_that_the_scope_does_not_know_is_refused(
         ({"cycle": 9}, "guardrail.cycle"),
     ],
 )
-async def test_a_value_out_of_bounds_is_refused(client: Client, fields: dict[str, Any], field: str) -> None:
+async def test_an_out_of_range_value_is_refused(client: Client, fields: dict[str, Any], field: str) -> None:
     failure = await client.failure("UpdateGuardrail", update("member-member", **fields))
     assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, (field,))
 
@@ -147,14 +147,14 @@ async def test_the_etag_is_required_once_the_guardrail_was_set(client: Client) -
     assert (await client.call("GetGuardrail", get("group-eng"))) == second
 
 
-async def test_of_admins_who_set_one_guardrail_at_once_one_wins(client: Client) -> None:
+async def test_only_one_of_several_concurrent_updates_succeeds(client: Client) -> None:
     codes = await asyncio.gather(
         *(client.code("UpdateGuardrail", update("group-eng", budget_nano_credits=n), "super") for n in range(1, 11))
     )
     assert codes.count(grpc.StatusCode.OK) == 1
 
 
-async def test_a_mask_removes_what_it_names_and_keeps_the_rest(client: Client) -> None:
+async def test_a_mask_removes_the_named_limits_and_keeps_the_rest(client: Client) -> None:
     await set_limits(client, "member-member", budget_nano_credits=5, key_limit=2)
     rail = await set_limits(client, "member-member", paths=["budget_nano_credits"])
     assert not rail.HasField("budget_nano_credits")
@@ -173,13 +173,13 @@ async def test_validate_only_checks_and_changes_nothing(client: Client, owner: a
     assert await client.code("UpdateGuardrail", refused, "l1") is grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_a_repeated_update_is_answered_once_made(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_repeated_update_is_applied_once(client: Client, owner: asyncpg.Connection) -> None:
     request = update("group-eng", budget_nano_credits=7, request_id=str(uuid.uuid4()))
     assert await client.call("UpdateGuardrail", request) == await client.call("UpdateGuardrail", request)
     assert await owner.fetchval("SELECT count(*) FROM audit_log") == 1
 
 
-async def test_a_new_limit_leaves_the_spend_where_it_is(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_new_limit_does_not_change_the_spend(client: Client, owner: asyncpg.Connection) -> None:
     await set_limits(client, "member-member", budget_nano_credits=1_000, cycle=Guardrail.CYCLE_MONTHLY)
     await spend(owner, "member:member", 700)
     rail = await set_limits(client, "member-member", budget_nano_credits=500)
@@ -192,7 +192,7 @@ async def test_a_new_limit_leaves_the_spend_where_it_is(client: Client, owner: a
     assert (rail.spent_nano_credits, rail.remaining_nano_credits) == (700, 200)
 
 
-async def test_a_new_cycle_begins_with_what_was_already_spent_in_it(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_new_cycle_starts_with_the_spend_of_its_period(client: Client, owner: asyncpg.Connection) -> None:
     await set_limits(client, "group-eng", budget_nano_credits=1_000)
     await add_usage(owner, 300)
     rail = await set_limits(client, "group-eng", cycle=Guardrail.CYCLE_MONTHLY)
@@ -201,7 +201,7 @@ async def test_a_new_cycle_begins_with_what_was_already_spent_in_it(client: Clie
 
 
 async def add_usage(owner: asyncpg.Connection, charge: int) -> None:
-    """A settled call of `member`, placed now."""
+    """Records a settled call of `member`, placed now."""
     await owner.execute(
         "INSERT INTO usage_records (hold_id, organization_id, sequence, outcome, source, detail, group_path, member_id, api_key_id,"
         " endpoint, streamed, requested_model, provider_id, price_version, input_tokens, cache_read_tokens, cache_write_5m_tokens,"
@@ -212,7 +212,7 @@ async def add_usage(owner: asyncpg.Connection, charge: int) -> None:
     )  # fmt: skip
 
 
-async def test_open_holds_are_told(client: Client, owner: asyncpg.Connection) -> None:
+async def test_open_holds_are_reported(client: Client, owner: asyncpg.Connection) -> None:
     rail = await set_limits(client, "member-member", budget_nano_credits=1_000)
     counter = await owner.fetchval("SELECT 'member:member:NEVER:0:' || cycle_revision FROM guardrails")
     await owner.execute(
@@ -224,7 +224,7 @@ async def test_open_holds_are_told(client: Client, owner: asyncpg.Connection) ->
     assert (rail.held_nano_credits, rail.remaining_nano_credits) == (400, 600)
 
 
-async def test_a_change_is_told_to_every_replica_within_a_second(client: Client, owner: asyncpg.Connection) -> None:
+async def test_every_replica_is_notified_of_a_change_within_a_second(client: Client, owner: asyncpg.Connection) -> None:
     notified: asyncio.Queue[str] = asyncio.Queue()
     await owner.add_listener("megarouter_identity", lambda *arguments: notified.put_nowait(str(arguments[3])))
     rail = await set_limits(client, "group-eng", budget_nano_credits=1)
@@ -233,13 +233,13 @@ async def test_a_change_is_told_to_every_replica_within_a_second(client: Client,
     assert await asyncio.wait_for(notified.get(), 1) == "acme guardrail group:eng"
 
 
-async def test_deleting_what_limits_nothing_changes_nothing(client: Client, owner: asyncpg.Connection) -> None:
+async def test_deleting_a_guardrail_without_limits_changes_nothing(client: Client, owner: asyncpg.Connection) -> None:
     request = guardrail_pb2.DeleteGuardrailRequest(name=name_of("group-eng"))
     assert await client.call("DeleteGuardrail", request) == await client.call("GetGuardrail", get("group-eng"))
     assert await owner.fetchval("SELECT count(*) FROM audit_log") == 0
 
 
-async def test_a_limit_below_what_is_there_removes_nothing(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_limit_below_the_current_number_removes_nothing(client: Client, owner: asyncpg.Connection) -> None:
     await set_limits(client, "organization", key_limit=0, seat_limit=1)
     assert await owner.fetchval("SELECT count(*) FROM members WHERE organization_id = 'acme' AND state = 'ACTIVE'") == 7
     assert (
@@ -257,7 +257,7 @@ async def test_a_limit_below_what_is_there_removes_nothing(client: Client, owner
         ("organization", {"key_limit": 5}, {"key_limit": 6}, "sub"),
     ],
 )
-async def test_a_group_admin_grants_nothing_above_own(
+async def test_a_group_admin_cannot_grant_more_than_their_own_limits(
     client: Client, above: str, own: dict[str, Any], granted: dict[str, Any], caller: str
 ) -> None:
     await set_limits(client, above, **own)
@@ -267,13 +267,13 @@ async def test_a_group_admin_grants_nothing_above_own(
     assert (await client.call("UpdateGuardrail", update("member-below", **own), caller)).update_time.seconds > 0
 
 
-async def test_a_super_admin_is_bound_by_no_limit_and_a_cycle_apart_is_not_compared(client: Client) -> None:
+async def test_limits_bind_neither_super_admins_nor_budgets_of_another_cycle(client: Client) -> None:
     await set_limits(client, "organization", budget_nano_credits=100)
     await set_limits(client, "member-below", budget_nano_credits=101)
     await set_limits(client, "member-member", "sub", budget_nano_credits=101, cycle=Guardrail.CYCLE_DAILY)
 
 
-async def test_a_limit_set_higher_up_does_not_hinder_another_change(client: Client) -> None:
+async def test_a_limit_already_above_the_callers_own_does_not_prevent_other_changes(client: Client) -> None:
     await set_limits(client, "group-eng", budget_nano_credits=100)
     await set_limits(client, "member-below", budget_nano_credits=200)
     rail = await set_limits(client, "member-below", "sub", requests_per_minute=5)
@@ -292,10 +292,10 @@ async def test_a_limit_set_higher_up_does_not_hinder_another_change(client: Clie
         ("l1", "organization"), ("l1", "group-eng"), ("l1", "group-sales"), ("l1", "member-l1"), ("l1", "member-l1-peer"),
         ("sub", "group-platform"), ("sub", "member-sub"), ("sub", "member-sales"), ("sub", "apikey-key-l1"),
         ("member", "member-member"), ("member", "apikey-key-below"), ("stranger", "organization"),
-        ("super", "member-nobody"), ("super", "group"), ("super", "apikey-"), ("super", "team-eng"),
+        ("super", "member-unknown"), ("super", "group"), ("super", "apikey-"), ("super", "team-eng"),
     ],
 )  # fmt: skip
-async def test_a_guardrail_out_of_reach_cannot_be_set(
+async def test_an_unreachable_guardrail_cannot_be_set(
     client: Client, owner: asyncpg.Connection, caller: str, guardrail: str
 ) -> None:
     request = update(guardrail, budget_nano_credits=1)
@@ -310,7 +310,7 @@ async def test_a_guardrail_out_of_reach_cannot_be_set(
         ("sub", "member-below"), ("member", "apikey-key-member"), ("super", "member-super"),
     ],
 )  # fmt: skip
-async def test_a_guardrail_in_reach_can_be_set_and_the_change_is_logged(
+async def test_a_reachable_guardrail_can_be_set_and_the_change_is_logged(
     client: Client, owner: asyncpg.Connection, caller: str, guardrail: str
 ) -> None:
     await client.call("UpdateGuardrail", update(guardrail, budget_nano_credits=1), caller)
@@ -341,7 +341,7 @@ async def test_a_guardrail_in_reach_can_be_set_and_the_change_is_logged(
         ("sales", ["group-sales", "member-sales", "organization"]),
     ],
 )
-async def test_a_list_shows_what_the_caller_may_see(client: Client, caller: str, names: list[str]) -> None:
+async def test_a_list_shows_only_visible_guardrails(client: Client, caller: str, names: list[str]) -> None:
     for guardrail in (
         "organization", "group-platform", "group-inference", "group-sales", "member-below", "member-sales", "apikey-key-member",
     ):  # fmt: skip
@@ -384,7 +384,7 @@ async def test_a_list_is_filtered(client: Client) -> None:
         ("UPDATE groups SET delete_time = now() WHERE group_id = 'sales'", "group-sales", "STATE_UNSUITABLE"),
     ],
 )
-async def test_what_is_gone_is_limited_no_more_and_not_listed(
+async def test_guardrails_of_deleted_scopes_are_not_listed_and_cannot_be_set(
     client: Client, owner: asyncpg.Connection, change: str, guardrail: str, reason: str
 ) -> None:
     rail = await set_limits(client, guardrail, budget_nano_credits=1)

@@ -1,4 +1,4 @@
-"""What the tests of invites have in common: requests, invites, and users who are no members."""
+"""Helpers for tests of invites: requests, invites, and users without memberships."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ async def invited(
 
 
 async def add_user(owner: asyncpg.Connection, user: str, email: str | None = "") -> None:
-    """Somebody with an access token who is no member of anything; by default `<user>@example.org`."""
+    """Adds a user with an access token and no memberships. The default address is `<user>@example.org`."""
     address = f"{user}@example.org" if email == "" else email
     await owner.execute("INSERT INTO users (user_id, email, display_name) VALUES ($1, $2, $1)", user, address)
     await add_token(owner, user)

@@ -1,4 +1,4 @@
-"""Accepting invites, and everything by which somebody may try to get in without being invited (fault I8)."""
+"""Accepting invites, and attempts to join without a valid invite (fault I8)."""
 
 import secrets
 import uuid
@@ -33,15 +33,15 @@ from tests.contract.admin_service.resources.invites.calls import (
 
 @pytest.fixture
 async def ada(owner: asyncpg.Connection, people: None) -> str:
-    """A user who is no member, with the address ada@example.org."""
+    """A user without memberships, with the address ada@example.org."""
     await add_user(owner, "ada")
     return "ada"
 
 
-# What an invite is for.
+# Valid invites.
 
 
-async def test_who_accepts_becomes_a_member_with_the_role_and_group_of_the_invite(
+async def test_accepting_creates_a_member_with_the_role_and_group_of_the_invite(
     client: Client, owner: asyncpg.Connection, ada: str
 ) -> None:
     made = await invited(client, SUB_ADMIN)
@@ -56,7 +56,7 @@ async def test_who_accepts_becomes_a_member_with_the_role_and_group_of_the_invit
     assert invite.etag != made.invite.etag
 
 
-async def test_a_super_admin_is_invited_above_all_groups(client: Client, ada: str) -> None:
+async def test_an_invited_super_admin_has_no_group(client: Client, ada: str) -> None:
     made = await invited(client, SUPER_ADMIN, "")
     answer = await client.call("AcceptInvite", accept(made.token), ada)
     assert (answer.role, answer.group) == (SUPER_ADMIN, "")
@@ -84,7 +84,7 @@ async def test_an_acceptance_is_in_the_audit_log_without_the_token(
     assert not any(secret in text for text in [*kept, caplog.text])
 
 
-async def test_a_preview_tells_what_one_is_invited_to_and_changes_nothing(
+async def test_a_preview_shows_the_invite_and_changes_nothing(
     client: Client, owner: asyncpg.Connection, ada: str
 ) -> None:
     await owner.execute("UPDATE users SET display_name = 'Lena One' WHERE user_id = 'l1'")
@@ -101,7 +101,7 @@ async def test_a_preview_tells_what_one_is_invited_to_and_changes_nothing(
     assert await uses_of(owner) == 0
 
 
-async def test_an_invite_for_many_is_accepted_so_often_and_no_more(client: Client, owner: asyncpg.Connection) -> None:
+async def test_an_invite_is_accepted_at_most_as_often_as_allowed(client: Client, owner: asyncpg.Connection) -> None:
     made = await invited(client, max_uses=2)
     for user in ("u-a", "u-b", "u-c"):
         await add_user(owner, user)
@@ -113,7 +113,7 @@ async def test_an_invite_for_many_is_accepted_so_often_and_no_more(client: Clien
     assert await membership(owner, "u-c") is None
 
 
-async def test_a_repeated_request_is_answered_and_not_done_again(
+async def test_a_repeated_acceptance_is_answered_without_effect(
     client: Client, owner: asyncpg.Connection, ada: str
 ) -> None:
     request = accept((await invited(client, max_uses=5)).token, str(uuid.uuid4()))
@@ -122,10 +122,10 @@ async def test_a_repeated_request_is_answered_and_not_done_again(
     assert await uses_of(owner) == 1
 
 
-# Members, suspended and removed ones.
+# Members, including suspended and removed ones.
 
 
-async def test_accepting_twice_succeeds_and_uses_nothing(client: Client, owner: asyncpg.Connection, ada: str) -> None:
+async def test_accepting_twice_succeeds_and_counts_once(client: Client, owner: asyncpg.Connection, ada: str) -> None:
     token = (await invited(client)).token
     first = await client.call("AcceptInvite", accept(token), ada)
     again = await client.call("AcceptInvite", accept(token), ada)
@@ -147,7 +147,7 @@ async def test_an_invite_neither_promotes_nor_demotes_nor_moves_a_member(
     assert await uses_of(owner) == 0
 
 
-async def test_a_suspended_member_does_not_come_back_by_an_invite(client: Client, owner: asyncpg.Connection) -> None:
+async def test_an_invite_does_not_resume_a_suspended_member(client: Client, owner: asyncpg.Connection) -> None:
     token = (await invited(client, SUB_ADMIN)).token
     await owner.execute("UPDATE members SET state = 'SUSPENDED' WHERE member_id = 'member'")
     failure = await client.failure("AcceptInvite", accept(token), "member")
@@ -157,12 +157,12 @@ async def test_a_suspended_member_does_not_come_back_by_an_invite(client: Client
     assert await uses_of(owner) == 0
 
 
-async def test_a_removed_member_comes_back_as_the_same_member_without_the_keys_of_before(
+async def test_an_invite_restores_a_removed_member_without_their_old_keys(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     name = f"{ORGANIZATION}/members/member"
     await client.call("RemoveMember", member_pb2.RemoveMemberRequest(name=name))
-    # As one that an earlier version left behind.
+    # Earlier versions could leave such a key.
     await add_key(owner, "key-left", "member")
     token = (await invited(client, SUB_ADMIN, "inference")).token
     answer = await client.call("AcceptInvite", accept(token), "member")
@@ -172,7 +172,7 @@ async def test_a_removed_member_comes_back_as_the_same_member_without_the_keys_o
     assert {tuple(row) for row in states} == {("key-member", "DELETED"), ("key-left", "DELETED")}
 
 
-async def test_removing_somebody_who_joined_does_not_make_the_used_link_good_again(
+async def test_removing_a_member_does_not_make_their_used_invite_valid_again(
     client: Client, owner: asyncpg.Connection, ada: str
 ) -> None:
     token = (await invited(client)).token
@@ -182,7 +182,7 @@ async def test_removing_somebody_who_joined_does_not_make_the_used_link_good_aga
     assert await membership(owner, ada) == ("MEMBER", "platform", "REMOVED")
 
 
-# Guessing, and tokens that cannot be used.
+# Guesses, and unusable tokens.
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ async def test_removing_somebody_who_joined_does_not_make_the_used_link_good_aga
         "UPDATE groups SET delete_time = now() WHERE group_id = 'platform'",
     ],
 )
-async def test_what_cannot_be_used_looks_like_what_never_was(
+async def test_an_unusable_token_gets_the_error_of_an_unknown_one(
     client: Client, owner: asyncpg.Connection, ada: str, change: str
 ) -> None:
     token = (await invited(client, SUB_ADMIN, by="l1")).token
@@ -214,10 +214,11 @@ async def test_what_cannot_be_used_looks_like_what_never_was(
     assert await membership(owner, ada) is None
 
 
-async def test_tokens_that_cannot_be_used_cost_the_same_look_up(
-    client: Client, owner: asyncpg.Connection, ada: str
-) -> None:
-    """Unknown, used up, revoked, expired, of a deleted organization: the one function finds none of them, and nothing follows."""
+async def test_unusable_tokens_cost_the_same_lookup(client: Client, owner: asyncpg.Connection, ada: str) -> None:
+    """The tokens are unknown, used up, revoked, expired, or of a deleted organization.
+
+    One function finds none; no query follows.
+    """
     made = [await invited(client) for _ in range(4)]
     ids = [one.invite.name.rpartition("/")[2] for one in made]
     hashes = [hash_secret(one.token, bytes.fromhex(PEPPER)) for one in made]
@@ -231,10 +232,10 @@ async def test_tokens_that_cannot_be_used_cost_the_same_look_up(
 
 
 @pytest.mark.parametrize("method", ["AcceptInvite", "PreviewInvite"])
-async def test_a_guess_without_the_checksum_looks_nothing_up(
+async def test_a_token_without_a_valid_checksum_is_refused_without_a_lookup(
     client: Client, owner: asyncpg.Connection, ada: str, method: str
 ) -> None:
-    """With the look-up taken away a guess is answered as before, and a well-formed token is not."""
+    """The test removes the lookup function. A guess then gets the same answer as before, but a well-formed token does not."""
     await owner.execute("ALTER FUNCTION invite_of_token(bytea, text) RENAME TO gone")
     request = accept if method == "AcceptInvite" else preview
     guess = INVITE_TOKEN.make(bytes(32))[:-1] + "x"
@@ -243,20 +244,20 @@ async def test_a_guess_without_the_checksum_looks_nothing_up(
     assert failure.code is grpc.StatusCode.INTERNAL
 
 
-async def test_a_token_longer_than_any_is_refused_and_not_repeated(client: Client, ada: str) -> None:
+async def test_a_token_that_is_too_long_is_refused_without_being_quoted(client: Client, ada: str) -> None:
     failure = await client.failure("AcceptInvite", accept("mri-" + "secret" * 20), ada)
     assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ("token",))
     assert "secret" not in failure.message
 
 
-async def test_only_who_is_signed_in_learns_of_an_invite(client: Client) -> None:
+async def test_an_invite_is_shown_only_to_signed_in_users(client: Client) -> None:
     token = (await invited(client)).token
     for method, request in (("AcceptInvite", accept(token)), ("PreviewInvite", preview(token))):
         failure = await client.failure(method, request, metadata=[])
         assert failure.code is grpc.StatusCode.UNAUTHENTICATED
 
 
-async def test_a_credential_for_one_organization_joins_no_other(
+async def test_a_token_for_one_organization_cannot_join_another(
     client: Client, owner: asyncpg.Connection, ada: str
 ) -> None:
     await owner.execute("UPDATE access_tokens SET only_organization_id = 'other' WHERE user_id = 'ada'")
@@ -264,11 +265,11 @@ async def test_a_credential_for_one_organization_joins_no_other(
     assert failure.reason == "PERMISSION_DENIED"
 
 
-# Bound invites.
+# Invites for an address or a domain.
 
 
 @pytest.mark.parametrize("binding", [{"email": "Ada@example.org"}, {"email_domain": "EXAMPLE.org"}])
-async def test_a_bound_invite_lets_its_address_in(
+async def test_an_invite_for_an_address_accepts_that_address(
     client: Client, owner: asyncpg.Connection, ada: str, binding: dict[str, Any]
 ) -> None:
     await client.call("AcceptInvite", accept((await invited(client, **binding)).token), ada)
@@ -277,7 +278,7 @@ async def test_a_bound_invite_lets_its_address_in(
 
 @pytest.mark.parametrize("email", [None, "eve@example.net", "eve@sub.example.org", "eve@example.org.evil.com"])
 @pytest.mark.parametrize("binding", [{"email": "ada@example.org"}, {"email_domain": "example.org"}])
-async def test_a_bound_invite_lets_nobody_else_in_and_names_no_address(
+async def test_an_invite_for_an_address_refuses_others_without_naming_it(
     client: Client, owner: asyncpg.Connection, people: None, email: str | None, binding: dict[str, Any]
 ) -> None:
     await add_user(owner, "eve", email)
@@ -288,10 +289,10 @@ async def test_a_bound_invite_lets_nobody_else_in_and_names_no_address(
     assert await uses_of(owner) == 0
 
 
-# What changes between invitation and acceptance.
+# Changes between invitation and acceptance.
 
 
-async def test_an_invite_counts_with_the_rights_its_inviter_has_now(
+async def test_an_invite_depends_on_the_current_permissions_of_its_inviter(
     client: Client, owner: asyncpg.Connection, ada: str
 ) -> None:
     token = (await invited(client, SUB_ADMIN, by="l1")).token
@@ -302,10 +303,10 @@ async def test_an_invite_counts_with_the_rights_its_inviter_has_now(
 
 
 @pytest.mark.parametrize(("role", "by"), [(SUB_ADMIN, "super"), (MEMBER, "l1")])
-async def test_a_group_that_moved_out_of_reach_or_to_another_level_lets_nobody_in(
+async def test_an_invite_fails_if_its_group_moved_out_of_reach_or_changed_level(
     client: Client, owner: asyncpg.Connection, ada: str, role: int, by: str
 ) -> None:
-    """A sub-admin's group became one of level 1; an L1 Admin's left the subtree."""
+    """A sub-admin's group moved to level 1, or the group left the subtree of its L1 Admin."""
     token = (await invited(client, role, "inference", by)).token
     move = group_pb2.MoveGroupRequest(name=group_named("inference"))
     await client.call("MoveGroup", move)
@@ -313,14 +314,14 @@ async def test_a_group_that_moved_out_of_reach_or_to_another_level_lets_nobody_i
     assert await membership(owner, ada) is None
 
 
-async def test_a_group_that_moved_inside_the_subtree_still_lets_in(client: Client, ada: str) -> None:
+async def test_an_invite_works_if_its_group_moved_inside_the_subtree(client: Client, ada: str) -> None:
     token = (await invited(client, MEMBER, "inference", "l1")).token
     move = group_pb2.MoveGroupRequest(name=group_named("inference"), parent_group=group_named("eng"))
     await client.call("MoveGroup", move)
     assert (await client.call("AcceptInvite", accept(token), ada)).group == group_named("inference")
 
 
-async def test_a_suspended_organization_lets_nobody_in_and_uses_nothing_up(
+async def test_an_invite_to_a_suspended_organization_is_refused_and_not_used_up(
     client: Client, owner: asyncpg.Connection, ada: str
 ) -> None:
     token = (await invited(client)).token

@@ -1,4 +1,4 @@
-"""Invites over the API: listing them, their states, and revoking them."""
+"""Listing and revoking invites, and their states."""
 
 import asyncio
 from typing import Any
@@ -53,7 +53,7 @@ async def count(owner: asyncpg.Connection) -> int:
     return int(await owner.fetchval("SELECT count(*) FROM invites"))
 
 
-async def test_an_admin_sees_the_invites_of_the_own_subtree(client: Client) -> None:
+async def test_an_admin_sees_the_invites_of_their_own_subtree(client: Client) -> None:
     for role, group in ((SUPER_ADMIN, ""), (L1_ADMIN, "eng"), (MEMBER, "inference"), (MEMBER, "sales")):
         await client.call("CreateInvite", create(invitation(role, group)))
     seen = {who: {invite.group.rpartition("/")[2] for invite in await listed(client, who)} for who in ("l1", "sub")}
@@ -63,7 +63,7 @@ async def test_an_admin_sees_the_invites_of_the_own_subtree(client: Client) -> N
     assert await client.code("ListInvites", pb.ListInvitesRequest(parent=ORGANIZATION), "stranger") is PERMISSION_DENIED
 
 
-async def test_invites_move_along_with_their_group(client: Client) -> None:
+async def test_invites_move_with_their_group(client: Client) -> None:
     invite = (await client.call("CreateInvite", create(invitation(group="inference")))).invite
     request = group_pb2.MoveGroupRequest(name=group_named("inference"), parent_group=group_named("sales"))
     await client.call("MoveGroup", request)
@@ -72,7 +72,7 @@ async def test_invites_move_along_with_their_group(client: Client) -> None:
     assert len(await listed(client)) == 1
 
 
-async def test_pages_follow_each_other_and_filters_find(client: Client) -> None:
+async def test_invites_are_paged_and_filtered(client: Client) -> None:
     await client.call("BatchCreateInvites", batch("ada@example.org", "bob@example.com"), "l1")
     await client.call("CreateInvite", create(invitation(SUB_ADMIN, email_domain="example.net")))
     first = await client.call("ListInvites", pb.ListInvitesRequest(parent=ORGANIZATION, page_size=2))
@@ -114,7 +114,7 @@ async def test_the_state_says_whether_the_invite_can_be_used(
     assert [invite.state for invite in await listed(client, filter=f"state = {Invite.State.Name(state)}")] == [state]
 
 
-async def test_revoking_is_final_and_succeeds_twice(client: Client) -> None:
+async def test_revoking_is_final_and_idempotent(client: Client) -> None:
     invite = (await client.call("CreateInvite", create())).invite
     revoked = await client.call("RevokeInvite", revoke(invite.name, invite.etag), "l1")
     assert (revoked.state, revoked.HasField("revoke_time")) == (Invite.STATE_REVOKED, True)
@@ -123,7 +123,7 @@ async def test_revoking_is_final_and_succeeds_twice(client: Client) -> None:
 
 
 @pytest.mark.parametrize(("change", "state"), [("use_count = 1", "ACCEPTED"), ("expire_time = now()", "EXPIRED")])
-async def test_what_is_over_cannot_be_revoked(
+async def test_a_finished_invite_cannot_be_revoked(
     client: Client, owner: asyncpg.Connection, change: str, state: str
 ) -> None:
     name = (await client.call("CreateInvite", create())).invite.name
@@ -162,13 +162,13 @@ async def test_a_stale_etag_revokes_nothing(client: Client, owner: asyncpg.Conne
     assert await owner.fetchval("SELECT revoke_time FROM invites") is None
 
 
-async def test_of_many_revocations_at_once_one_is_noted(client: Client, owner: asyncpg.Connection) -> None:
+async def test_only_one_of_many_concurrent_revocations_is_logged(client: Client, owner: asyncpg.Connection) -> None:
     invite = (await client.call("CreateInvite", create())).invite
     await asyncio.gather(*(client.call("RevokeInvite", revoke(invite.name)) for _ in range(10)))
     assert await owner.fetchval("SELECT count(*) FROM audit_log WHERE method LIKE '%RevokeInvite'") == 1
 
 
-async def test_what_is_made_and_revoked_is_in_the_audit_log(client: Client, owner: asyncpg.Connection) -> None:
+async def test_creation_and_revocation_are_in_the_audit_log(client: Client, owner: asyncpg.Connection) -> None:
     invite = (await client.call("CreateInvite", create(), "l1")).invite
     await client.call("RevokeInvite", revoke(invite.name))
     made, revoked = await owner.fetch(

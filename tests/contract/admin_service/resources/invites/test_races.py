@@ -1,4 +1,4 @@
-"""Seats, and who gets the last one, or the last use of an invite, when many accept at once (fault I8)."""
+"""Races for the last seat and for the last use of an invite (fault I8)."""
 
 import asyncio
 from typing import Any
@@ -25,19 +25,19 @@ from tests.contract.admin_service.resources.invites.calls import (
 
 @pytest.fixture
 async def ada(owner: asyncpg.Connection, people: None) -> str:
-    """A user who is no member, with the address ada@example.org."""
+    """A user without memberships, with the address ada@example.org."""
     await add_user(owner, "ada")
     return "ada"
 
 
-async def test_without_a_free_seat_nobody_comes_in(client: Client, owner: asyncpg.Connection, ada: str) -> None:
+async def test_an_invite_is_refused_without_a_free_seat(client: Client, owner: asyncpg.Connection, ada: str) -> None:
     token = (await invited(client)).token
     await set_seat_limit(owner, 7)
     failure = await client.failure("AcceptInvite", accept(token), ada)
     assert (failure.code, failure.reason) == (RESOURCE_EXHAUSTED, "SEAT_LIMIT_REACHED")
     assert failure.metadata == {"seatLimit": "7"}
     assert await uses_of(owner) == 0
-    # A suspended member keeps the seat, a removed one does not.
+    # A suspended member keeps their seat; a removed member does not.
     await owner.execute("UPDATE members SET state = 'SUSPENDED' WHERE member_id = 'sales'")
     assert (await client.failure("AcceptInvite", accept(token), ada)).reason == "SEAT_LIMIT_REACHED"
     await owner.execute("UPDATE members SET state = 'REMOVED' WHERE member_id = 'sales'")
@@ -55,16 +55,19 @@ async def outcomes(client: Client, users: list[str], token: str) -> list[Any]:
 @pytest.mark.parametrize(
     ("max_uses", "seat_limit", "reason"), [(1000, 8, "SEAT_LIMIT_REACHED"), (1, 1000, "INVITE_INVALID")]
 )
-async def test_of_fifty_who_take_the_last_seat_or_the_last_use_at_once_one_wins(
+async def test_only_one_of_fifty_gets_the_last_seat_or_the_last_use(
     client: Client, owner: asyncpg.Connection, max_uses: int, seat_limit: int, reason: str
 ) -> None:
-    """Without the organization's lock in `Change.act_for` four took the last seat, and losers of the last use got INTERNAL."""
+    """Seen to fail without the organization's lock in `Change.act_for`.
+
+    Four members got the last seat, and losers of the last use got INTERNAL.
+    """
     token = (await invited(client, max_uses=max_uses)).token
     await set_seat_limit(owner, seat_limit)
     users = [f"user-{number}" for number in range(50)]
     for user in users:
         await add_user(owner, user)
-    # So that the service has all its connections open when the race begins.
+    # Open all connections of the service before the race.
     await asyncio.gather(*(client.call("PreviewInvite", preview(token), user) for user in users))
     answers = await outcomes(client, users, token)
     assert len([answer for answer in answers if isinstance(answer, AcceptInviteResponse)]) == 1
@@ -76,7 +79,7 @@ async def test_of_fifty_who_take_the_last_seat_or_the_last_use_at_once_one_wins(
     assert codes == {RESOURCE_EXHAUSTED if reason == "SEAT_LIMIT_REACHED" else FAILED_PRECONDITION}
 
 
-async def test_one_user_who_accepts_many_times_at_once_joins_once(
+async def test_concurrent_acceptances_by_one_user_join_once(
     client: Client, owner: asyncpg.Connection, ada: str
 ) -> None:
     token = (await invited(client)).token
@@ -86,7 +89,7 @@ async def test_one_user_who_accepts_many_times_at_once_joins_once(
     assert await uses_of(owner) == 1
 
 
-async def test_of_acceptance_and_revocation_at_once_exactly_one_happens(
+async def test_exactly_one_of_a_concurrent_acceptance_and_revocation_succeeds(
     client: Client, owner: asyncpg.Connection, people: None
 ) -> None:
     for number in range(20):

@@ -1,4 +1,4 @@
-"""Invites over the API: making, reading, listing and revoking them."""
+"""Creating invites: tokens, bounds and permissions."""
 
 import datetime as dt
 import uuid
@@ -62,25 +62,25 @@ async def count(owner: asyncpg.Connection) -> int:
 
 @pytest.fixture
 async def linking_client(settings: AdminSettings, people: None) -> AsyncIterator[Client]:
-    """Of a service that knows the page for invites."""
+    """A client of a service that has a page for invites."""
     async with running_service(settings.model_copy(update={"invite_page_url": PAGE})) as (_, calling):
         yield calling
 
 
-async def test_an_invite_is_answered_with_its_token_in_a_link(linking_client: Client) -> None:
+async def test_a_created_invite_has_a_link_with_its_token(linking_client: Client) -> None:
     made = await linking_client.call("CreateInvite", create(), "l1")
     assert INVITE_TOKEN.is_well_formed(made.token)
     assert made.link == f"{PAGE}#{made.token}"
     assert not made.secret_already_issued
 
 
-async def test_without_a_page_there_is_a_token_and_no_link(client: Client) -> None:
+async def test_a_created_invite_has_no_link_without_a_page(client: Client) -> None:
     made = await client.call("CreateInvite", create())
     assert INVITE_TOKEN.is_well_formed(made.token)
     assert made.link == ""
 
 
-async def test_a_new_invite_is_good_for_one_use_in_seven_days(client: Client) -> None:
+async def test_an_invite_is_valid_for_one_use_and_seven_days_by_default(client: Client) -> None:
     invite = (await client.call("CreateInvite", create(), "l1")).invite
     assert invite.name.startswith(f"{ORGANIZATION}/invites/inv-")
     assert (invite.role, invite.group) == (MEMBER, group_named("platform"))
@@ -90,7 +90,7 @@ async def test_a_new_invite_is_good_for_one_use_in_seven_days(client: Client) ->
     assert await client.call("GetInvite", pb.GetInviteRequest(name=invite.name)) == invite
 
 
-async def test_an_invite_has_the_bounds_that_were_asked_for(client: Client) -> None:
+async def test_an_invite_has_the_requested_bounds(client: Client) -> None:
     wanted = invitation(ttl=Duration(seconds=30 * DAY_S), max_uses=1000, email_domain="Example.ORG")
     invite = (await client.call("CreateInvite", create(wanted))).invite
     assert invite.expire_time.seconds - invite.create_time.seconds == 30 * DAY_S
@@ -114,14 +114,14 @@ async def test_an_invite_has_the_bounds_that_were_asked_for(client: Client) -> N
         ({"expire_time": Timestamp(seconds=2**62)}, "invite.expire_time"),
         ({"max_uses": -1}, "invite.max_uses"),
         ({"max_uses": 1001}, "invite.max_uses"),
-        ({"email": "nobody"}, "invite.email"),
+        ({"email": "unknown"}, "invite.email"),
         ({"email_domain": "localhost"}, "invite.email_domain"),
         ({"email": "ada@example.org", "email_domain": "example.org"}, "invite.email_domain"),
         ({"role": role_pb2.ROLE_UNSPECIFIED}, "invite.role"),
         ({"role": 99}, "invite.role"),
     ],
 )
-async def test_what_is_out_of_bounds_is_refused(
+async def test_an_out_of_range_invite_is_refused(
     client: Client, owner: asyncpg.Connection, fields: dict[str, Any], field: str
 ) -> None:
     failure = await client.failure("CreateInvite", create(invitation(**fields)))
@@ -129,7 +129,7 @@ async def test_what_is_out_of_bounds_is_refused(
     assert await count(owner) == 0
 
 
-async def test_the_token_is_nowhere_but_in_the_first_answer(
+async def test_the_token_is_only_in_the_first_answer(
     client: Client, owner: asyncpg.Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
@@ -147,7 +147,7 @@ async def test_the_token_is_nowhere_but_in_the_first_answer(
     assert stored == hash_secret(made.token, bytes.fromhex(PEPPER))
 
 
-async def test_a_repeated_request_makes_no_second_invite_and_shows_no_token(
+async def test_a_repeated_request_creates_no_second_invite_and_shows_no_token(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     request = create(request_id=str(uuid.uuid4()))
@@ -169,7 +169,7 @@ async def test_a_repeated_request_makes_no_second_invite_and_shows_no_token(
         ("sub", MEMBER, "inference"),
     ],
 )
-async def test_an_admin_invites_lower_roles_into_the_own_subtree(
+async def test_an_admin_invites_lower_roles_into_their_own_subtree(
     client: Client, who: str, role: int, group: str
 ) -> None:
     assert await client.code("CreateInvite", create(invitation(role, group)), who) is OK
@@ -191,7 +191,7 @@ async def test_an_admin_invites_lower_roles_into_the_own_subtree(
         ("stranger", MEMBER, "platform", "PERMISSION_DENIED"),
     ],
 )
-async def test_nobody_invites_to_what_they_could_not_grant(
+async def test_an_admin_cannot_invite_to_a_role_they_cannot_grant(
     client: Client, owner: asyncpg.Connection, who: str, role: int, group: str, reason: str
 ) -> None:
     failure = await client.failure("CreateInvite", create(invitation(role, group)), who)
@@ -199,10 +199,10 @@ async def test_nobody_invites_to_what_they_could_not_grant(
     assert await count(owner) == 0
 
 
-async def test_a_group_out_of_reach_looks_like_one_that_does_not_exist(client: Client) -> None:
-    beside = await client.failure("CreateInvite", create(invitation(L1_ADMIN, "sales")), "l1")
+async def test_an_unreachable_group_gets_the_error_of_a_missing_one(client: Client) -> None:
+    unreachable = await client.failure("CreateInvite", create(invitation(L1_ADMIN, "sales")), "l1")
     absent = await client.failure("CreateInvite", create(invitation(L1_ADMIN, "absent")), "l1")
-    assert beside.message.replace("sales", "absent") == absent.message
+    assert unreachable.message.replace("sales", "absent") == absent.message
     foreign = Invite(role=MEMBER, group="organizations/other/groups/eng")
     assert (await client.failure("CreateInvite", create(foreign))).reason == "PERMISSION_DENIED"
 
@@ -210,12 +210,14 @@ async def test_a_group_out_of_reach_looks_like_one_that_does_not_exist(client: C
 @pytest.mark.parametrize(
     ("role", "group"), [(SUPER_ADMIN, "eng"), (L1_ADMIN, "platform"), (SUB_ADMIN, "eng"), (L1_ADMIN, "")]
 )
-async def test_a_role_is_invited_only_where_it_can_stand(client: Client, role: int, group: str) -> None:
+async def test_an_invite_is_refused_for_a_group_that_does_not_fit_the_role(
+    client: Client, role: int, group: str
+) -> None:
     failure = await client.failure("CreateInvite", create(invitation(role, group)))
     assert (failure.code, failure.reason) == (FAILED_PRECONDITION, "ROLE_DOES_NOT_FIT_GROUP")
 
 
-async def test_nobody_is_invited_into_a_deleted_group(client: Client, owner: asyncpg.Connection) -> None:
+async def test_an_invite_into_a_deleted_group_is_refused(client: Client, owner: asyncpg.Connection) -> None:
     await owner.execute("UPDATE groups SET delete_time = now() WHERE group_id = 'inference'")
     failure = await client.failure("CreateInvite", create(invitation(group="inference")))
     assert (failure.reason, failure.metadata) == ("STATE_UNSUITABLE", {"state": "DELETED"})
@@ -224,10 +226,10 @@ async def test_nobody_is_invited_into_a_deleted_group(client: Client, owner: asy
 async def test_deleting_a_group_revokes_the_pending_invites_into_it(client: Client, owner: asyncpg.Connection) -> None:
     await owner.execute("UPDATE members SET group_id = 'platform' WHERE group_id = 'inference'")
     into = (await client.call("CreateInvite", create(invitation(group="inference")))).invite
-    beside = (await client.call("CreateInvite", create())).invite
+    unreachable = (await client.call("CreateInvite", create())).invite
     await client.call("DeleteGroup", group_pb2.DeleteGroupRequest(name=group_named("inference")))
     states = {invite.name: invite.state for invite in await listed(client)}
-    assert states == {into.name: Invite.STATE_REVOKED, beside.name: Invite.STATE_PENDING}
+    assert states == {into.name: Invite.STATE_REVOKED, unreachable.name: Invite.STATE_PENDING}
 
 
 async def test_a_personal_account_has_no_invites(client: Client, owner: asyncpg.Connection) -> None:
@@ -237,7 +239,7 @@ async def test_a_personal_account_has_no_invites(client: Client, owner: asyncpg.
     assert (failure.code, failure.reason) == (FAILED_PRECONDITION, "PERSONAL_ACCOUNT")
 
 
-async def test_many_are_invited_at_once_each_by_an_own_token(client: Client) -> None:
+async def test_a_batch_creates_invites_with_separate_tokens(client: Client) -> None:
     emails = [f"p{number}@example.org" for number in range(100)]
     answer = await client.call("BatchCreateInvites", batch(*emails, ttl=Duration(seconds=DAY_S)), "l1")
     assert [issued.invite.email for issued in answer.invites] == emails
@@ -246,9 +248,7 @@ async def test_many_are_invited_at_once_each_by_an_own_token(client: Client) -> 
     assert len(await listed(client, page_size=1000)) == 100
 
 
-async def test_a_repeated_batch_makes_no_second_one_and_shows_no_tokens(
-    client: Client, owner: asyncpg.Connection
-) -> None:
+async def test_a_repeated_batch_creates_nothing_and_shows_no_tokens(client: Client, owner: asyncpg.Connection) -> None:
     request = batch("a@example.org", "b@example.org", request_id=str(uuid.uuid4()))
     first = await client.call("BatchCreateInvites", request)
     second = await client.call("BatchCreateInvites", request)
@@ -263,13 +263,13 @@ async def test_a_repeated_batch_makes_no_second_one_and_shows_no_tokens(
         (batch(), "emails"),
         (batch("a@example.org", "A@Example.org"), "emails"),
         (batch("a@example.org", "a@example.org"), "emails"),
-        (batch("a@example.org", "nobody"), "emails[1]"),
+        (batch("a@example.org", "unknown"), "emails[1]"),
         (batch(*(f"p{number}@example.org" for number in range(101))), "emails"),
         (batch("a@example.org", email="b@example.org"), "invite.email"),
         (batch("a@example.org", email_domain="example.org"), "invite.email_domain"),
     ],
 )
-async def test_a_batch_is_made_whole_or_not_at_all(
+async def test_a_batch_is_all_or_nothing(
     client: Client, owner: asyncpg.Connection, request_: pb.BatchCreateInvitesRequest, field: str
 ) -> None:
     failure = await client.failure("BatchCreateInvites", request_)

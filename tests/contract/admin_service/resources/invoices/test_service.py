@@ -1,4 +1,4 @@
-"""Invoices over the API: asked for once, and sent to the billing contact."""
+"""Invoice requests over the API: created once, and sent to the billing contact."""
 
 import uuid
 from typing import Any
@@ -45,7 +45,7 @@ async def test_an_invoice_goes_to_the_billing_contact_and_moves_no_credit(
     assert tuple(message) == ("INVOICE_REQUEST", made.name, CONTACT, None)
 
 
-async def test_without_a_billing_contact_nothing_is_asked_for(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_request_without_a_billing_contact_is_refused(client: Client, owner: asyncpg.Connection) -> None:
     failure = await client.failure("RequestInvoice", asked())
     assert (failure.code, failure.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "BILLING_CONTACT_MISSING")
     assert "billing_email" in failure.message
@@ -54,7 +54,7 @@ async def test_without_a_billing_contact_nothing_is_asked_for(client: Client, ow
 
 
 @pytest.mark.usefixtures("contact")
-async def test_a_repeated_request_asks_for_no_second_invoice(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_repeated_request_creates_no_second_one(client: Client, owner: asyncpg.Connection) -> None:
     request_id = str(uuid.uuid4())
     first = await client.call("RequestInvoice", asked(request_id))
     assert await client.call("RequestInvoice", asked(request_id)) == first
@@ -63,7 +63,7 @@ async def test_a_repeated_request_asks_for_no_second_invoice(client: Client, own
 
 
 @pytest.mark.usefixtures("contact")
-async def test_a_request_stays_with_the_contact_it_was_made_for(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_request_keeps_the_contact_of_its_creation(client: Client, owner: asyncpg.Connection) -> None:
     made = await client.call("RequestInvoice", asked())
     await owner.execute("UPDATE organizations SET billing_email = 'new@acme.example' WHERE organization_id = 'acme'")
     again = await client.call("GetInvoiceRequest", credit_pb2.GetInvoiceRequestRequest(name=made.name))
@@ -96,7 +96,7 @@ async def test_a_request_is_in_the_audit_log(client: Client) -> None:
         ("note", {"note": "x" * 201}),
     ],
 )
-async def test_a_bad_request_names_its_field(
+async def test_an_invalid_field_is_named(
     client: Client, owner: asyncpg.Connection, field: str, wrong: dict[str, Any]
 ) -> None:
     failure = await client.failure("RequestInvoice", asked(**wrong))
@@ -105,7 +105,7 @@ async def test_a_bad_request_names_its_field(
 
 
 @pytest.mark.usefixtures("contact")
-async def test_who_may_not_ask_for_invoices_sees_none(client: Client) -> None:
+async def test_a_caller_who_may_not_request_invoices_sees_none(client: Client) -> None:
     made = await client.call("RequestInvoice", asked())
     listed = credit_pb2.ListInvoiceRequestsRequest(parent="organizations/acme")
     for member in ("sub", "member", "stranger"):

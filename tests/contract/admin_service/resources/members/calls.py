@@ -1,4 +1,4 @@
-"""Calls about members, and what the tables say of them."""
+"""Calls of the member methods, and queries of their tables."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ async def get(client: Client, member: str, who: str = "super") -> Member:
 
 
 async def role_change(client: Client, member: str, role: int, group: str | None = None, **fields: Any) -> Any:
-    """The request, with the etag that the member has now."""
+    """Returns the request with the current etag of the member."""
     request = pb.ChangeMemberRoleRequest(name=named(member), role=role, **fields)  # type: ignore[arg-type] # a value of the enum
     request.etag = request.etag or (await get(client, member)).etag
     if group is not None:

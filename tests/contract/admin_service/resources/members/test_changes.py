@@ -1,4 +1,4 @@
-"""Members who are moved, promoted, suspended and removed: by whom, and what happens at once."""
+"""Moving, promoting, suspending and removing members: permissions, effects and concurrent calls."""
 
 import asyncio
 import uuid
@@ -52,7 +52,7 @@ from tests.contract.admin_service.resources.members.calls import (
         ("stranger", "member", PERMISSION_DENIED),
     ],
 )
-async def test_admins_act_on_lower_roles_of_their_subtree_alone(
+async def test_admins_change_only_lower_roles_in_their_subtree(
     client: Client, owner: asyncpg.Connection, who: str, member: str, code: grpc.StatusCode
 ) -> None:
     names = [named(member)]
@@ -85,7 +85,7 @@ async def test_admins_act_on_lower_roles_of_their_subtree_alone(
         ("super", "super", "eng", FAILED_PRECONDITION),
     ],
 )
-async def test_a_member_is_moved_inside_the_reach_of_the_admin_and_where_the_role_fits(
+async def test_a_member_is_moved_only_within_the_admins_reach_and_where_the_role_fits(
     client: Client, owner: asyncpg.Connection, who: str, member: str, group: str, code: grpc.StatusCode
 ) -> None:
     before = await row(owner, member)
@@ -96,7 +96,7 @@ async def test_a_member_is_moved_inside_the_reach_of_the_admin_and_where_the_rol
 
 
 @pytest.mark.parametrize("group", ["organizations/other/groups/eng", "organizations/acme/groups/none", "nonsense"])
-async def test_a_place_that_is_none_looks_like_one_out_of_reach(client: Client, group: str) -> None:
+async def test_a_missing_group_gets_the_error_of_an_unreachable_one(client: Client, group: str) -> None:
     request = pb.MoveMemberRequest(name=named("member"), group=group)
     failure = await client.failure("MoveMember", request, "l1")
     assert failure.message == f"Permission members:write denied on resource '{group}' (or it might not exist)."
@@ -104,16 +104,14 @@ async def test_a_place_that_is_none_looks_like_one_out_of_reach(client: Client, 
     assert out_of_reach.message == failure.message.replace(group, group_named("sales"))
 
 
-async def test_a_deleted_group_takes_nobody(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_member_cannot_be_moved_into_a_deleted_group(client: Client, owner: asyncpg.Connection) -> None:
     await owner.execute("UPDATE groups SET delete_time = now() WHERE group_id = 'sales'")
     assert (await client.failure("MoveMember", move("member", "sales"))).reason == "STATE_UNSUITABLE"
     request = await role_change(client, "member", L1_ADMIN, "sales")
     assert (await client.failure("ChangeMemberRole", request)).reason == "STATE_UNSUITABLE"
 
 
-async def test_a_move_takes_keys_and_spend_along_and_is_told_and_logged(
-    client: Client, owner: asyncpg.Connection
-) -> None:
+async def test_a_move_keeps_keys_and_spend_notifies_and_is_logged(client: Client, owner: asyncpg.Connection) -> None:
     await owner.execute(
         "INSERT INTO scope_spend (organization_id, counter, settled_nano_credits) VALUES ('acme', 'member:member:NEVER:0:0', 7)"
     )
@@ -161,7 +159,7 @@ async def test_a_move_takes_keys_and_spend_along_and_is_told_and_logged(
         ("member", "member", SUB_ADMIN, None, "PERMISSION_DENIED"),
     ],
 )
-async def test_a_role_is_granted_by_who_stands_above_it_and_where_it_fits(
+async def test_a_role_is_granted_only_by_higher_roles_and_where_it_fits(
     client: Client, owner: asyncpg.Connection, who: str, member: str, role: int, group: str | None, outcome: str
 ) -> None:
     before = await row(owner, member)
@@ -177,7 +175,7 @@ async def test_a_role_is_granted_by_who_stands_above_it_and_where_it_fits(
     assert await owner.fetchval("SELECT count(*) FROM audit_log") == (outcome == "OK")
 
 
-async def test_a_role_is_changed_by_whom_it_was_read_by(client: Client) -> None:
+async def test_a_role_change_requires_the_current_etag(client: Client) -> None:
     request = await role_change(client, "member", SUB_ADMIN)
     changes = await asyncio.gather(*(client.code("ChangeMemberRole", request, "l1") for _ in range(5)))
     assert sorted(code.name for code in changes) == ["ABORTED"] * 4 + ["OK"]
@@ -187,13 +185,13 @@ async def test_a_role_is_changed_by_whom_it_was_read_by(client: Client) -> None:
     assert (await client.failure("ChangeMemberRole", unspecified)).fields == ("role",)
 
 
-async def test_who_loses_the_role_loses_what_it_allowed_with_the_next_call(client: Client) -> None:
+async def test_a_lost_role_takes_effect_at_the_next_call(client: Client) -> None:
     assert await client.code("SuspendMember", suspend("below"), "sub") is OK
     await client.call("ChangeMemberRole", await role_change(client, "sub", MEMBER))
     assert await client.code("ResumeMember", resume("below"), "sub") is PERMISSION_DENIED
 
 
-async def test_a_suspended_member_can_do_nothing_until_resumed(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_suspended_member_is_refused_until_resumed(client: Client, owner: asyncpg.Connection) -> None:
     notified: list[str] = []
     await owner.add_listener("megarouter_identity", lambda *arguments: notified.append(str(arguments[3])))
     suspended = await client.call("SuspendMember", suspend("l1"))
@@ -206,7 +204,7 @@ async def test_a_suspended_member_can_do_nothing_until_resumed(client: Client, o
     assert await owner.fetchval("SELECT count(*) FROM audit_log") == 2
 
 
-async def test_a_removed_member_loses_the_keys_for_ever_and_keeps_the_usage(
+async def test_a_removed_member_permanently_loses_keys_and_keeps_usage(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     await owner.execute(
@@ -222,9 +220,7 @@ async def test_a_removed_member_loses_the_keys_for_ever_and_keeps_the_usage(
     assert await get(client, "member", "l1") == removed
 
 
-async def test_a_removed_member_comes_back_by_no_other_way_than_an_invite(
-    client: Client, owner: asyncpg.Connection
-) -> None:
+async def test_a_removed_member_can_only_return_by_an_invite(client: Client, owner: asyncpg.Connection) -> None:
     await client.call("RemoveMember", remove("member"))
     requests = [
         ("ResumeMember", resume("member")),
@@ -239,7 +235,7 @@ async def test_a_removed_member_comes_back_by_no_other_way_than_an_invite(
     assert await row(owner, "member") == ("MEMBER", "platform", "REMOVED")
 
 
-async def test_a_repeated_change_is_made_once(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_repeated_change_is_applied_once(client: Client, owner: asyncpg.Connection) -> None:
     request = suspend("member", str(uuid.uuid4()))
     first = await client.call("SuspendMember", request)
     await client.call("ResumeMember", resume("member"))
@@ -247,7 +243,7 @@ async def test_a_repeated_change_is_made_once(client: Client, owner: asyncpg.Con
     assert (await row(owner, "member"))[2] == "ACTIVE"
 
 
-async def test_the_last_active_super_admin_stays(client: Client, owner: asyncpg.Connection) -> None:
+async def test_the_last_active_super_admin_cannot_be_removed(client: Client, owner: asyncpg.Connection) -> None:
     await only_super(owner, "second")
     await client.call("SuspendMember", suspend("second"))
     demotion = await role_change(client, "super", MEMBER)
@@ -267,7 +263,7 @@ async def test_the_last_active_super_admin_stays(client: Client, owner: asyncpg.
 
 
 @pytest.mark.parametrize("verb", ["remove", "suspend", "demote"])
-async def test_two_super_admins_who_act_on_each_other_at_once_leave_one(
+async def test_two_super_admins_who_remove_each_other_concurrently_leave_one(
     client: Client, owner: asyncpg.Connection, verb: str
 ) -> None:
     await only_super(owner, "second")
@@ -292,7 +288,9 @@ async def test_two_super_admins_who_act_on_each_other_at_once_leave_one(
         )
 
 
-async def test_super_admins_who_remove_themselves_at_once_leave_one(client: Client, owner: asyncpg.Connection) -> None:
+async def test_super_admins_who_remove_themselves_concurrently_leave_one(
+    client: Client, owner: asyncpg.Connection
+) -> None:
     await only_super(owner, "second")
     for _ in range(50):
         failures = await asyncio.gather(*(client.code("RemoveMember", remove(who), who) for who in ("super", "second")))
@@ -300,7 +298,7 @@ async def test_super_admins_who_remove_themselves_at_once_leave_one(client: Clie
         await owner.execute("UPDATE members SET state = 'ACTIVE' WHERE member_id IN ('super', 'second')")
 
 
-async def test_many_are_changed_in_the_order_in_which_they_are_named(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_batch_changes_members_in_the_given_order(client: Client, owner: asyncpg.Connection) -> None:
     names = [named(member) for member in ("sales", "below", "member")]
     moved = await client.call(
         "BatchMoveMembers", pb.BatchMoveMembersRequest(parent=ORGANIZATION, names=names, group=group_named("platform"))
@@ -319,14 +317,14 @@ async def test_many_are_changed_in_the_order_in_which_they_are_named(client: Cli
     ):
         answer = await client.call(method, request, "l1")
         assert [(member.name, member.state) for member in answer.members] == [(name, state) for name in names]
-    # Two moved, and three times three.
+    # Two moves, and three changes of three members each.
     assert await owner.fetchval("SELECT count(*) FROM audit_log") == 2 + 3 * 3
 
 
 @pytest.mark.parametrize(
-    "odd", ["organizations/other/members/stranger", named("nobody"), named("sales"), named("l1-peer"), "member", ""]
+    "odd", ["organizations/other/members/stranger", named("unknown"), named("sales"), named("l1-peer"), "member", ""]
 )
-async def test_many_are_changed_all_or_none(client: Client, owner: asyncpg.Connection, odd: str) -> None:
+async def test_a_batch_changes_all_members_or_none(client: Client, owner: asyncpg.Connection, odd: str) -> None:
     names = [named("member"), odd, named("below")]
     for method, request in (
         ("BatchSuspendMembers", pb.BatchSuspendMembersRequest(parent=ORGANIZATION, names=names)),
@@ -340,7 +338,7 @@ async def test_many_are_changed_all_or_none(client: Client, owner: asyncpg.Conne
     assert await owner.fetchval("SELECT count(*) FROM audit_log") == 0
 
 
-async def test_one_whose_role_does_not_fit_keeps_all_where_they_are(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_batch_with_one_unfitting_role_moves_no_member(client: Client, owner: asyncpg.Connection) -> None:
     names = [named("member"), named("sub")]
     request = pb.BatchMoveMembersRequest(parent=ORGANIZATION, names=names, group=group_named("eng"))
     assert (await client.failure("BatchMoveMembers", request)).reason == "ROLE_DOES_NOT_FIT_GROUP"

@@ -1,4 +1,4 @@
-"""Members over the API: finding them, moving them, giving them roles, suspending and removing them."""
+"""Reading and listing members over the API."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from tests.contract.admin_service.resources.members.calls import (
 )
 
 
-async def test_a_member_tells_who_they_are_and_what_they_spent(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_member_shows_their_user_and_spend(client: Client, owner: asyncpg.Connection) -> None:
     await owner.execute("UPDATE api_keys SET state = 'DELETED' WHERE member_id = 'below'")
     await owner.execute(
         "INSERT INTO scope_spend (organization_id, counter, settled_nano_credits) VALUES ('acme', 'member:sub:NEVER:0:0', 70)"
@@ -44,7 +44,7 @@ async def test_a_member_tells_who_they_are_and_what_they_spent(client: Client, o
         ("member", ["member"]),
     ],
 )
-async def test_everybody_sees_oneself_and_admins_their_subtree(client: Client, who: str, seen: list[str]) -> None:
+async def test_members_see_themselves_and_admins_their_subtree(client: Client, who: str, seen: list[str]) -> None:
     assert await listed(client, who) == seen
     for member in ("below", "l1", "member", "sales", "sub", "super"):
         expected = OK if member in seen else PERMISSION_DENIED
@@ -90,7 +90,7 @@ async def test_members_are_found_by_group_role_state_and_text(
         ("member", "eng", ["member"]),
     ],
 )
-async def test_a_group_narrows_a_list_and_never_widens_it(
+async def test_a_group_filter_never_shows_more_than_the_caller_may_see(
     client: Client, who: str, group: str, found: list[str]
 ) -> None:
     assert await listed(client, who, group=group_named(group), with_descendants=True) == found
@@ -100,7 +100,7 @@ async def test_a_group_narrows_a_list_and_never_widens_it(
     "group",
     ["organizations/acme/groups/sales", "organizations/acme/groups/no", "organizations/other/groups/eng", "eng"],
 )
-async def test_a_group_out_of_sight_is_denied_whether_it_exists_or_not(client: Client, group: str) -> None:
+async def test_an_invisible_group_gets_the_error_of_a_missing_one(client: Client, group: str) -> None:
     failure = await client.failure("ListMembers", pb.ListMembersRequest(parent=ORGANIZATION, group=group), "l1")
     assert failure.message == f"Permission members:read denied on resource '{group}' (or it might not exist)."
 
@@ -115,13 +115,13 @@ async def test_a_group_out_of_sight_is_denied_whether_it_exists_or_not(client: C
         ({"view": 9}, "view"),
     ],
 )
-async def test_a_list_out_of_bounds_is_refused(client: Client, fields: dict[str, Any], field: str) -> None:
+async def test_an_out_of_range_list_request_is_refused(client: Client, fields: dict[str, Any], field: str) -> None:
     failure = await client.failure("ListMembers", pb.ListMembersRequest(parent=ORGANIZATION, **fields))
     assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, (field,))
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 8])
-async def test_pages_follow_each_other_without_gap_or_repetition(client: Client, size: int) -> None:
+async def test_pages_have_no_gap_and_no_repetition(client: Client, size: int) -> None:
     seen: list[str] = []
     token, pages = "", 0
     while not pages or token:
@@ -133,7 +133,7 @@ async def test_pages_follow_each_other_without_gap_or_repetition(client: Client,
     assert (len(seen), pages) == (7, -(-7 // size))
 
 
-async def test_a_page_token_serves_the_same_question_alone_and_lends_no_sight(client: Client) -> None:
+async def test_a_page_token_works_only_for_the_same_request_and_shows_nothing_more(client: Client) -> None:
     request = pb.ListMembersRequest(parent=ORGANIZATION, page_size=1)
     token = (await client.call("ListMembers", request)).next_page_token
     assert await listed(client, "sub", page_token=token) == ["member", "sub"]

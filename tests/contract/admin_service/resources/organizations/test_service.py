@@ -1,4 +1,4 @@
-"""Organizations over the API: made, changed, suspended, deleted, and back."""
+"""Organizations over the API: creating, changing, suspending, deleting and undeleting."""
 
 import asyncio
 import json
@@ -62,7 +62,7 @@ async def personal_account(client: Client, member: str) -> str:
     return str(answer.accounts[0].organization)
 
 
-async def test_whoever_makes_an_organization_is_its_first_super_admin(
+async def test_the_creator_of_an_organization_is_its_first_super_admin(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     made = await client.call("CreateOrganization", create("initech", time_zone="Asia/Tokyo"), "member")
@@ -81,7 +81,7 @@ async def test_whoever_makes_an_organization_is_its_first_super_admin(
     assert (await client.call("TopUpCredit", credit, "member")).balance.balance_nano_credits == 5
 
 
-async def test_without_an_id_the_service_makes_one_and_names_may_repeat(client: Client) -> None:
+async def test_an_id_is_generated_by_default_and_names_may_repeat(client: Client) -> None:
     made = [await client.call("CreateOrganization", create()) for _ in range(2)]
     assert made[0].name != made[1].name
     assert all(one.name.startswith("organizations/org-") for one in made)
@@ -97,14 +97,14 @@ async def test_an_id_that_was_ever_used_is_refused(client: Client, owner: asyncp
     assert await owner.fetchval("SELECT count(*) FROM members WHERE organization_id = 'other'") == 1
 
 
-async def test_of_two_who_choose_one_id_one_gets_it(client: Client, owner: asyncpg.Connection) -> None:
+async def test_only_one_of_two_concurrent_creations_gets_an_id(client: Client, owner: asyncpg.Connection) -> None:
     people = ("super", "l1", "sub", "member", "sales")
     codes = await asyncio.gather(*(client.code("CreateOrganization", create("initech"), who) for who in people))
     assert sorted(code.name for code in codes) == ["ALREADY_EXISTS"] * 4 + ["OK"]
     assert await owner.fetchval("SELECT count(*) FROM members WHERE organization_id = 'initech'") == 1
 
 
-async def test_a_repeated_creation_is_answered_and_not_made_again(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_repeated_creation_creates_one_organization(client: Client, owner: asyncpg.Connection) -> None:
     request = create(request_id=str(uuid.uuid4()))
     first = await client.call("CreateOrganization", request)
     assert await client.call("CreateOrganization", request) == first
@@ -120,12 +120,12 @@ async def test_a_repeated_creation_is_answered_and_not_made_again(client: Client
         (create(display_name="x" * 201), "organization.display_name"),
         (create(time_zone="Mars/Olympus"), "organization.time_zone"),
         (create(input_estimate=9), "organization.input_estimate"),
-        (create(billing_email="nobody"), "organization.billing_email"),
+        (create(billing_email="unknown"), "organization.billing_email"),
         (create("Not-An-Id"), "organization_id"),
         (create(request_id="1"), "request_id"),
     ],
 )
-async def test_what_is_out_of_bounds_makes_nothing(
+async def test_an_out_of_range_request_creates_nothing(
     client: Client, owner: asyncpg.Connection, request_: pb.CreateOrganizationRequest, field: str
 ) -> None:
     failure = await client.failure("CreateOrganization", request_)
@@ -133,7 +133,7 @@ async def test_what_is_out_of_bounds_makes_nothing(
     assert await owner.fetchval("SELECT count(*) FROM organizations") == 2
 
 
-async def test_what_only_the_service_sets_is_not_taken_from_a_caller(client: Client) -> None:
+async def test_output_only_fields_from_a_caller_are_ignored(client: Client) -> None:
     made = await client.call(
         "CreateOrganization",
         create("initech", name=ACME, kind=Organization.KIND_PERSONAL, state=Organization.STATE_DELETED, etag="x"),
@@ -149,7 +149,7 @@ async def test_what_only_the_service_sets_is_not_taken_from_a_caller(client: Cli
     assert not changed.HasField("delete_time")
 
 
-async def test_a_super_admin_changes_what_the_mask_names(client: Client) -> None:
+async def test_an_update_changes_only_the_fields_in_its_mask(client: Client) -> None:
     before = await get(client)
     changed = await client.call(
         "UpdateOrganization",
@@ -166,7 +166,7 @@ async def test_a_super_admin_changes_what_the_mask_names(client: Client) -> None
     assert await get(client) == replaced
 
 
-@pytest.mark.parametrize("path", ["colour", "display_name.x", "settings"])
+@pytest.mark.parametrize("path", ["color", "display_name.x", "settings"])
 async def test_a_mask_that_names_no_field_is_refused(client: Client, path: str) -> None:
     failure = await client.failure("UpdateOrganization", update(path, display_name="X"))
     assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ("update_mask",))
@@ -193,7 +193,7 @@ async def test_a_stale_etag_changes_nothing(client: Client, method: str) -> None
     assert await get(client) == present
 
 
-async def test_of_two_changes_with_one_etag_one_wins(client: Client) -> None:
+async def test_only_one_of_two_changes_with_one_etag_succeeds(client: Client) -> None:
     etag = (await get(client)).etag
     codes = await asyncio.gather(
         *(client.code("UpdateOrganization", update(display_name=f"N{n}", etag=etag), "super") for n in range(5))
@@ -209,7 +209,7 @@ async def test_only_super_admins_change_an_organization(client: Client, member: 
     assert (await get(client)).state == Organization.STATE_ACTIVE
 
 
-async def test_every_member_sees_the_organization_and_nobody_else_does(client: Client) -> None:
+async def test_only_members_see_the_organization(client: Client) -> None:
     for member in ("super", *ADMINS_BELOW):
         assert (await get(client, member=member)).name == ACME
     foreign = await failure_of(client, "GetOrganization", "stranger")
@@ -218,7 +218,7 @@ async def test_every_member_sees_the_organization_and_nobody_else_does(client: C
     assert foreign.message == absent.message.replace("nowhere", "acme")
 
 
-async def test_a_new_time_zone_goes_on_with_what_was_spent(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_new_time_zone_keeps_the_spend(client: Client, owner: asyncpg.Connection) -> None:
     await sync_catalog(owner, CATALOG)
     await owner.execute(
         "INSERT INTO guardrails (organization_id, scope_kind, scope_id, cycle, budget_nano_credits)"
@@ -240,7 +240,7 @@ async def test_a_new_time_zone_goes_on_with_what_was_spent(client: Client, owner
     assert await owner.fetchval(spent, after) == charge()
 
 
-async def test_suspended_its_keys_are_off_and_nothing_can_be_changed_until_it_is_resumed(
+async def test_a_suspended_organization_has_no_usable_keys_and_cannot_be_changed(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     notified: asyncio.Queue[str] = asyncio.Queue()
@@ -263,7 +263,7 @@ async def test_suspended_its_keys_are_off_and_nothing_can_be_changed_until_it_is
     await client.call("DisableApiKey", disable)
 
 
-async def test_deleted_it_can_only_be_looked_at_and_undeleted(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_deleted_organization_can_only_be_read_and_undeleted(client: Client, owner: asyncpg.Connection) -> None:
     notified: asyncio.Queue[str] = asyncio.Queue()
     await owner.add_listener("megarouter_identity", lambda *arguments: notified.put_nowait(str(arguments[3])))
     deleted = await change(client, "DeleteOrganization")
@@ -291,13 +291,13 @@ async def test_deleted_it_can_only_be_looked_at_and_undeleted(client: Client, ow
     assert await owner.fetchval(active) is True
 
 
-async def test_what_was_suspended_is_suspended_after_its_deletion_is_undone(client: Client) -> None:
+async def test_undeleting_restores_the_suspension(client: Client) -> None:
     await change(client, "SuspendOrganization")
     await change(client, "DeleteOrganization")
     assert (await change(client, "UndeleteOrganization")).state == Organization.STATE_SUSPENDED
 
 
-async def test_what_is_not_deleted_cannot_be_undeleted(client: Client) -> None:
+async def test_an_organization_that_is_not_deleted_cannot_be_undeleted(client: Client) -> None:
     failure = await failure_of(client, "UndeleteOrganization")
     assert (failure.code, failure.reason) == (grpc.StatusCode.ALREADY_EXISTS, "ALREADY_EXISTS")
 
@@ -315,7 +315,7 @@ async def test_after_its_purge_time_a_deletion_is_final(client: Client, owner: a
     assert (await get(client)).state == Organization.STATE_DELETED
 
 
-async def test_deleting_and_undeleting_at_once_ends_in_one_of_the_two(client: Client) -> None:
+async def test_concurrent_deletion_and_undeletion_end_in_one_of_the_two_states(client: Client) -> None:
     await change(client, "DeleteOrganization")
     for _ in range(5):
         await asyncio.gather(
@@ -326,10 +326,10 @@ async def test_deleting_and_undeleting_at_once_ends_in_one_of_the_two(client: Cl
         assert now.HasField("purge_time") == (now.state == Organization.STATE_DELETED)
 
 
-async def test_a_deletion_leaves_the_books_alone_and_calls_under_way_are_charged(
+async def test_a_deletion_keeps_the_ledger_and_calls_under_way_are_charged(
     client: Client, owner: asyncpg.Connection
 ) -> None:
-    """An organization with credit and an open hold (fault H6)."""
+    """The organization has credit and an open hold (fault H6)."""
     await sync_catalog(owner, CATALOG)
     top_up = credit_pb2.TopUpCreditRequest(parent=ACME, amount_nano_credits=10**12, request_id=str(uuid.uuid4()))
     await client.call("TopUpCredit", top_up)
@@ -379,7 +379,7 @@ async def test_every_change_is_in_the_log_of_the_organization(client: Client, ow
     assert (json.loads(last["before"])["displayName"], json.loads(last["after"])["displayName"]) == ("acme", "Renamed")
 
 
-async def test_a_token_for_one_organization_makes_no_other(client: Client, owner: asyncpg.Connection) -> None:
+async def test_a_token_for_one_organization_cannot_create_another(client: Client, owner: asyncpg.Connection) -> None:
     await owner.execute("UPDATE access_tokens SET only_organization_id = 'acme' WHERE user_id = 'super'")
     assert (await client.failure("CreateOrganization", create())).code is DENIED
     await client.call("UpdateOrganization", update(display_name="X"))

@@ -1,1 +1,1 @@
-"""The lean transport."""
+"""Tests of the lean gRPC transport."""

@@ -1,4 +1,4 @@
-"""What the transports serve in their tests."""
+"""The methods that the transports serve in their tests."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,10 +11,10 @@ Handler = Callable[[bytes, Metadata], Awaitable[bytes]]
 
 
 class Answers:
-    """Methods of every kind, and what became of their calls."""
+    """Methods with every kind of outcome, and a record of their calls."""
 
     def __init__(self) -> None:
-        self.cancelled = 0
+        self.canceled = 0
         self.under_way = 0
         self.most_under_way = 0
         self.release = asyncio.Event()
@@ -32,7 +32,7 @@ class Answers:
         raise StatusError(grpc.StatusCode.PERMISSION_DENIED, request.decode())
 
     async def break_down(self, _request: bytes, _metadata: Metadata) -> bytes:
-        raise RuntimeError("a secret of ours")
+        raise RuntimeError("an internal secret")
 
     async def wait(self, request: bytes, _metadata: Metadata) -> bytes:
         self.under_way += 1
@@ -40,7 +40,7 @@ class Answers:
         try:
             await self.release.wait()
         except asyncio.CancelledError:
-            self.cancelled += 1
+            self.canceled += 1
             raise
         finally:
             self.under_way -= 1

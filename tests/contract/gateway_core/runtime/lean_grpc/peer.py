@@ -1,4 +1,4 @@
-"""A peer that sends whatever it is told to, and reads frames."""
+"""A peer that sends arbitrary bytes and reads frames."""
 
 import struct
 from collections.abc import Sequence
@@ -32,16 +32,16 @@ HEADERS = (
 
 @dataclass
 class Recorded:
-    """Calls as a connection hands them over; nothing answers them but a test."""
+    """Records the calls that a connection passes on. Only the test answers them."""
 
     begun: list[tuple[Stream, bytes]] = field(default_factory=list)
-    cancelled: list[int] = field(default_factory=list)
+    canceled: list[int] = field(default_factory=list)
 
     def begin(self, stream: Stream, message: bytes) -> None:
         self.begun.append((stream, message))
 
     def cancel(self, stream: Stream) -> None:
-        self.cancelled.append(stream.stream_id)
+        self.canceled.append(stream.stream_id)
 
     @property
     def messages(self) -> list[bytes]:
@@ -50,7 +50,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame as a peer reads it."""
+    """A frame, as the peer reads it."""
 
     kind: Kind
     flags: int
@@ -59,7 +59,7 @@ class Frame:
 
 
 class Clock:
-    """Seconds that pass when told to."""
+    """A clock in seconds that tests advance."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
@@ -69,7 +69,7 @@ class Clock:
 
 
 def opened(calls: Recorded | None = None, clock: Clock | None = None, max_calls: int = 100) -> Connection:
-    """A connection past its beginning, all of its own first frames read."""
+    """Returns a connection after its preface, with its own first frames already read."""
     connection = Connection(calls or Recorded(), clock or Clock(), max_calls)
     connection.receive(PREFACE + settings_frame({}) + frame(Kind.SETTINGS, 1, 0))
     connection.output.clear()
@@ -93,7 +93,7 @@ def call(stream_id: int = 1, content: bytes = b"hello", headers: Sequence[tuple[
 
 
 def sent(connection: Connection) -> list[Frame]:
-    """What the connection has sent since it was last looked at."""
+    """Returns the frames that the connection sent since the last call."""
     data = b"".join(connection.output)
     connection.output.clear()
     frames = []
@@ -106,7 +106,7 @@ def sent(connection: Connection) -> list[Frame]:
 
 
 def ended_with(connection: Connection) -> ErrorCode | None:
-    """Why the connection was given up, if it was."""
+    """Returns the error code with which the connection was closed, or None."""
     codes = [
         ErrorCode(struct.unpack_from(">LL", one.payload)[1]) for one in sent(connection) if one.kind is Kind.GOAWAY
     ]
@@ -120,17 +120,17 @@ def headers_of(one: Frame) -> dict[str, str]:
 
 
 def status_of(connection: Connection) -> str | None:
-    """Of the first call that was answered."""
+    """Returns the gRPC status of the first answered call."""
     found = [headers_of(one) for one in sent(connection) if one.kind is Kind.HEADERS]
     return next((headers["grpc-status"] for headers in found if "grpc-status" in headers), None)
 
 
 def assert_bounded(connection: Connection, under_way: int, max_calls: int) -> None:
-    """Nothing that a peer sends makes it keep more."""
+    """Asserts the bounds on what a connection keeps."""
     assert under_way <= max_calls
     assert len(connection._streams) <= 2 * max_calls
     assert len(connection._reader._rest) < 16_384 + 9
 
 
 HEAD: Final = frame(Kind.HEADERS, END_HEADERS, 1, block())
-"""A call whose message is still to come."""
+"""The HEADERS frame of a call whose message has not been sent."""

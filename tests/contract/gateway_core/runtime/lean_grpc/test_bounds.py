@@ -1,4 +1,4 @@
-"""What a peer can make us do or keep is bounded: floods, resets, windows, and any bytes at all."""
+"""The work and memory that a peer can cause is bounded: floods, resets, windows and arbitrary bytes."""
 
 import random
 import struct
@@ -36,7 +36,7 @@ from tests.contract.gateway_core.runtime.lean_grpc.peer import (
 )
 
 ENOUGH: Final = 20_000
-"""Frames that no peer has a reason to send."""
+"""Frames that a normal peer does not send repeatedly."""
 E = ErrorCode
 
 
@@ -46,10 +46,10 @@ FLOODS: dict[str, bytes] = {
     "pings": frame(Kind.PING, 0, 0, b"12345678"),
     "priorities": frame(Kind.PRIORITY, 0, 1, b"\0\0\0\0\1"),
     "empty data": frame(Kind.DATA, 0, 1, b""),
-    "data of a closed stream": frame(Kind.DATA, 0, 3, b"x"),
-    "headers of a closed stream": frame(Kind.HEADERS, END_HEADERS, 3, block()),
+    "data on a closed stream": frame(Kind.DATA, 0, 3, b"x"),
+    "headers on a closed stream": frame(Kind.HEADERS, END_HEADERS, 3, block()),
     "window updates": window_update(1, 1),
-    "frames of no known kind": struct.pack(">BHBBL", 0, 0, 77, 0, 0),
+    "frames of unknown type": struct.pack(">BHBBL", 0, 0, 77, 0, 0),
     "resets of one stream": reset(3, E.CANCEL),
 }
 
@@ -78,8 +78,8 @@ def test_rapid_resets_end_the_connection_and_every_call(caplog: pytest.LogCaptur
     assert number < 1_000
 
 
-def test_calls_that_were_reset_count_until_they_have_ended() -> None:
-    """Otherwise a peer could begin any number of them at once."""
+def test_a_reset_call_counts_until_its_handler_ends() -> None:
+    """Otherwise a peer could start an unlimited number of concurrent calls."""
     calls = Recorded()
     connection = opened(calls, max_calls=10)
     for number in range(20):
@@ -93,7 +93,7 @@ def test_calls_that_were_reset_count_until_they_have_ended() -> None:
     assert len(calls.begun) == 11
 
 
-def test_calls_whose_requests_do_not_end_count_too_and_fail_in_the_end() -> None:
+def test_calls_with_unfinished_requests_count_and_time_out() -> None:
     clock, calls = Clock(), Recorded()
     connection = opened(calls, clock, max_calls=3)
     for stream_id in (1, 3, 5, 7):
@@ -106,7 +106,7 @@ def test_calls_whose_requests_do_not_end_count_too_and_fail_in_the_end() -> None
     assert calls.messages == [b"hello"]
 
 
-def test_normal_use_never_runs_out_of_patience() -> None:
+def test_normal_use_is_never_treated_as_a_flood() -> None:
     calls = Recorded()
     connection = opened(calls)
     for number in range(30_000):
@@ -121,7 +121,7 @@ def test_normal_use_never_runs_out_of_patience() -> None:
     assert not connection.is_over
 
 
-def test_the_peers_windows_are_kept_to() -> None:
+def test_the_peers_windows_are_respected() -> None:
     calls = Recorded()
     connection = opened(calls)
     connection.receive(settings_frame({Setting.INITIAL_WINDOW_SIZE: 10}) + call(1) + call(3))
@@ -146,7 +146,7 @@ def test_the_peers_windows_are_kept_to() -> None:
     assert connection.is_idle
 
 
-def test_a_peer_that_never_takes_an_answer_has_its_call_reset_in_the_end() -> None:
+def test_a_call_whose_answer_the_peer_never_reads_is_reset() -> None:
     clock, calls = Clock(), Recorded()
     connection = opened(calls, clock)
     connection.receive(settings_frame({Setting.INITIAL_WINDOW_SIZE: 0}) + call())
@@ -157,7 +157,7 @@ def test_a_peer_that_never_takes_an_answer_has_its_call_reset_in_the_end() -> No
     assert connection.is_idle
 
 
-def test_our_windows_are_given_back_before_they_are_used_up() -> None:
+def test_windows_are_updated_before_they_are_used_up() -> None:
     calls = Recorded()
     connection = opened(calls)
     for number in range(100):
@@ -183,7 +183,7 @@ _PIECES = st.one_of(st.binary(max_size=60), _FRAMES, st.sampled_from([call(1), c
 
 @settings(max_examples=1_500, deadline=None)
 @given(st.lists(_PIECES, max_size=25), st.randoms(use_true_random=False))
-def test_no_bytes_make_it_raise_or_keep_more_than_its_bounds(pieces: list[bytes], chance: random.Random) -> None:
+def test_arbitrary_bytes_never_raise_or_exceed_the_bounds(pieces: list[bytes], chance: random.Random) -> None:
     clock, calls = Clock(), Recorded()
     connection = opened(calls, clock, max_calls=3)
     answered = 0

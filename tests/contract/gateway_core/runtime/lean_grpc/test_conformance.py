@@ -1,4 +1,4 @@
-"""The same suite on both transports: what a client of gRPC may count on."""
+"""The behavior that a gRPC client may rely on, tested on both transports."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -71,21 +71,21 @@ async def status(
 
 
 @pytest.mark.parametrize("size", [0, 1, 16_379, 16_380, 65_535, 300_000, 1024 * 1024])
-async def test_a_message_of_every_size_comes_and_goes_whole(channel: grpc.aio.Channel, size: int) -> None:
+async def test_messages_of_every_size_arrive_complete(channel: grpc.aio.Channel, size: int) -> None:
     message = bytes(index % 251 for index in range(size))
     assert await ask(channel, "Echo", message) == message
 
 
-async def test_an_answer_longer_than_all_windows_arrives(channel: grpc.aio.Channel) -> None:
+async def test_an_answer_larger_than_all_windows_arrives(channel: grpc.aio.Channel) -> None:
     assert len(await ask(channel, "Long", b"5000000")) == 5_000_000
 
 
-async def test_many_calls_at_once_each_get_their_own_answer(channel: grpc.aio.Channel) -> None:
+async def test_each_of_many_concurrent_calls_gets_its_own_answer(channel: grpc.aio.Channel) -> None:
     requests = [f"{number}".encode() * 50 for number in range(1_000)]
     assert await asyncio.gather(*(ask(channel, "Echo", request) for request in requests)) == requests
 
 
-async def test_a_message_past_the_bound_is_refused_and_others_go_on(channel: grpc.aio.Channel) -> None:
+async def test_a_message_beyond_the_size_limit_is_refused_without_affecting_others(channel: grpc.aio.Channel) -> None:
     code, _ = await status(channel, "Echo", b"x" * (1024 * 1024 + 1))
     assert code is StatusCode.RESOURCE_EXHAUSTED
     assert await ask(channel, "Echo", b"y") == b"y"
@@ -99,11 +99,11 @@ async def test_metadata_reaches_the_handler(channel: grpc.aio.Channel) -> None:
 
 
 @pytest.mark.parametrize("text", ["no", "50 % off: naïve, 你好", "a\tb\nc", "", "x" * 300])
-async def test_a_status_and_its_text_arrive_as_they_were_given(channel: grpc.aio.Channel, text: str) -> None:
+async def test_a_status_and_its_text_arrive_unchanged(channel: grpc.aio.Channel, text: str) -> None:
     assert await status(channel, "Refuse", text.encode()) == (StatusCode.PERMISSION_DENIED, text)
 
 
-async def test_a_fault_of_ours_is_internal_and_tells_nothing(channel: grpc.aio.Channel) -> None:
+async def test_a_fault_in_a_handler_is_internal_without_details(channel: grpc.aio.Channel) -> None:
     code, text = await status(channel, "BreakDown")
     assert (code, "secret" in text) == (StatusCode.INTERNAL, False)
     assert await ask(channel, "Echo", b"y") == b"y"
@@ -115,18 +115,18 @@ async def test_an_unknown_method_is_unimplemented(channel: grpc.aio.Channel) -> 
 
 async def test_a_call_past_its_deadline_fails_and_its_handler_ends(channel: grpc.aio.Channel, answers: Answers) -> None:
     assert (await status(channel, "Wait", timeout_s=0.2))[0] is StatusCode.DEADLINE_EXCEEDED
-    await _until(lambda: answers.cancelled == 1)
+    await _until(lambda: answers.canceled == 1)
 
 
-async def test_a_call_that_its_caller_gave_up_ends_its_handler(channel: grpc.aio.Channel, answers: Answers) -> None:
+async def test_a_canceled_call_ends_its_handler(channel: grpc.aio.Channel, answers: Answers) -> None:
     call = _method(channel, "Wait")(b"")
     await _until(lambda: answers.under_way == 1)
     call.cancel()
-    await _until(lambda: answers.cancelled == 1)
+    await _until(lambda: answers.canceled == 1)
     assert await ask(channel, "Echo", b"y") == b"y"
 
 
-async def test_a_stop_lets_the_calls_under_way_end(tmp_path: Path, answers: Answers) -> None:
+async def test_a_stop_lets_calls_under_way_finish(tmp_path: Path, answers: Answers) -> None:
     path = tmp_path / "s"
     async with grpc.aio.insecure_channel(f"unix:{path}") as channel:
         async with served_leanly(answers, path):
@@ -136,14 +136,14 @@ async def test_a_stop_lets_the_calls_under_way_end(tmp_path: Path, answers: Answ
         assert (await status(channel, "Echo", timeout_s=1))[0] is StatusCode.UNAVAILABLE
 
 
-async def test_a_stop_waits_no_longer_than_its_grace(tmp_path: Path, answers: Answers) -> None:
+async def test_a_stop_waits_no_longer_than_its_grace_period(tmp_path: Path, answers: Answers) -> None:
     path = tmp_path / "s"
     async with grpc.aio.insecure_channel(f"unix:{path}") as channel:
         async with asyncio.timeout(2), LeanServer(answers.methods).listening(path, 100):
             waiting = asyncio.ensure_future(status(channel, "Wait"))
             await _until(lambda: answers.under_way == 1)
         assert (await waiting)[0] is StatusCode.UNAVAILABLE
-        assert answers.cancelled == 1
+        assert answers.canceled == 1
 
 
 async def _until(condition: object) -> None:

@@ -1,4 +1,4 @@
-"""What a peer may send, frame by frame, and what it gets for what it may not (RFC 9113, gRPC over HTTP/2)."""
+"""Frames that a peer may send, and the errors for frames that it must not send (RFC 9113, gRPC over HTTP/2)."""
 
 import struct
 
@@ -40,7 +40,7 @@ from tests.contract.gateway_core.runtime.lean_grpc.peer import (
 E = ErrorCode
 
 
-def test_a_call_and_its_answer() -> None:
+def test_a_call_gets_its_answer() -> None:
     calls = Recorded()
     connection = opened(calls)
     connection.receive(call())
@@ -54,7 +54,7 @@ def test_a_call_and_its_answer() -> None:
     assert connection.is_idle
 
 
-def test_what_comes_split_at_every_byte_is_put_together() -> None:
+def test_input_split_at_every_byte_is_reassembled() -> None:
     data = PREFACE + settings_frame({}) + call() + call(3, b"x" * 100)
     whole = Recorded()
     Connection(whole, Clock()).receive(data)
@@ -66,7 +66,7 @@ def test_what_comes_split_at_every_byte_is_put_together() -> None:
         assert calls.messages == whole.messages == [b"hello", b"x" * 100]
 
 
-def test_a_header_block_in_pieces_with_padding_and_priority() -> None:
+def test_a_split_header_block_with_padding_and_priority_is_read() -> None:
     calls = Recorded()
     connection = opened(calls)
     whole = block()
@@ -77,7 +77,7 @@ def test_a_header_block_in_pieces_with_padding_and_priority() -> None:
     assert calls.messages == [b"hello"]
 
 
-def test_a_message_in_pieces_and_one_that_ends_with_trailers() -> None:
+def test_a_split_message_and_a_message_with_trailers_are_read() -> None:
     calls = Recorded()
     connection = opened(calls)
     whole = message(b"a" * 40_000)
@@ -88,8 +88,8 @@ def test_a_message_in_pieces_and_one_that_ends_with_trailers() -> None:
     assert calls.messages == [b"a" * 40_000]
 
 
-def test_a_peer_that_still_keeps_a_table_is_understood() -> None:
-    """Until it has read our settings it may: its blocks then mean different things at different places."""
+def test_a_peer_may_use_a_header_table_until_it_acknowledges_the_settings() -> None:
+    """Until then, the meaning of its header blocks depends on the earlier ones."""
     import hpack  # noqa: PLC0415
 
     calls = Recorded()
@@ -109,7 +109,7 @@ def test_a_peer_that_still_keeps_a_table_is_understood() -> None:
     assert [stream.head.path for stream, _ in calls.begun] == ["/a", "/b", "/a", "/b", "/c", "/d", "/c"]
 
 
-def test_a_peer_that_keeps_a_table_after_it_agreed_not_to_is_given_up() -> None:
+def test_a_peer_that_uses_a_header_table_after_its_acknowledgment_is_disconnected() -> None:
     connection = opened()
     connection.receive(frame(Kind.HEADERS, END_HEADERS, 1, block(table_bytes=4_096)))
     assert ended_with(connection) is E.COMPRESSION_ERROR
@@ -132,7 +132,7 @@ def replaced(name: str, value: str | None) -> list[tuple[str, str]]:
         [*HEADERS, (":status", "200")],
     ],
 )
-def test_malformed_headers_end_the_call_alone(headers: list[tuple[str, str]]) -> None:
+def test_malformed_headers_end_only_their_call(headers: list[tuple[str, str]]) -> None:
     calls = Recorded()
     connection = opened(calls)
     connection.receive(call(1, headers=headers) + call(3))
@@ -141,7 +141,7 @@ def test_malformed_headers_end_the_call_alone(headers: list[tuple[str, str]]) ->
 
 
 @pytest.mark.parametrize("headers", [replaced(":method", "GET"), replaced("content-type", "application/json")])
-def test_what_is_not_grpc_is_an_unsupported_media_type(headers: list[tuple[str, str]]) -> None:
+def test_a_request_that_is_not_grpc_gets_unsupported_media_type(headers: list[tuple[str, str]]) -> None:
     connection = opened()
     connection.receive(call(headers=headers))
     assert headers_of(sent(connection)[0]) == {":status": "415"}
@@ -173,13 +173,13 @@ BROKEN: dict[str, tuple[bytes, ErrorCode]] = {
     "DATA on a stream not opened": (frame(Kind.DATA, 0, 5, b"x"), E.PROTOCOL_ERROR),
     "HEADERS on the connection": (frame(Kind.HEADERS, END_HEADERS, 0, block()), E.PROTOCOL_ERROR),
     "HEADERS on an even stream": (frame(Kind.HEADERS, END_HEADERS, 2, block()), E.PROTOCOL_ERROR),
-    "HEADERS that are padding alone": (frame(Kind.HEADERS, END_HEADERS | PADDED, 1, b"\xff"), E.PROTOCOL_ERROR),
+    "HEADERS with only padding": (frame(Kind.HEADERS, END_HEADERS | PADDED, 1, b"\xff"), E.PROTOCOL_ERROR),
     "HEADERS padded without a length": (frame(Kind.HEADERS, END_HEADERS | PADDED, 1), E.FRAME_SIZE_ERROR),
     "HEADERS that cannot be decoded": (frame(Kind.HEADERS, END_HEADERS, 1, b"\xff\xff\xff"), E.COMPRESSION_ERROR),
     "an endless header block": (
         frame(Kind.HEADERS, 0, 1, b"") + frame(Kind.CONTINUATION, 0, 1, b"\0" * 9_000) * 3, E.ENHANCE_YOUR_CALM,
     ),
-    "headers that unpack to much": (
+    "headers that decompress to too much": (
         frame(Kind.HEADERS, END_HEADERS, 1, block([("x", "y" * 10_000)] * 4)[:16_000]), E.COMPRESSION_ERROR,
     ),
     "CONTINUATION of nothing": (frame(Kind.CONTINUATION, END_HEADERS, 1, block()), E.PROTOCOL_ERROR),
@@ -189,10 +189,10 @@ BROKEN: dict[str, tuple[bytes, ErrorCode]] = {
     "a frame inside a header block": (
         frame(Kind.HEADERS, 0, 1, b"") + frame(Kind.PING, 0, 0, b"12345678"), E.PROTOCOL_ERROR,
     ),
-    "PRIORITY of the connection": (frame(Kind.PRIORITY, 0, 0, b"\0" * 5), E.PROTOCOL_ERROR),
+    "PRIORITY on the connection": (frame(Kind.PRIORITY, 0, 0, b"\0" * 5), E.PROTOCOL_ERROR),
     "PRIORITY too short": (frame(Kind.PRIORITY, 0, 1, b"\0" * 4), E.FRAME_SIZE_ERROR),
-    "RST_STREAM of no stream": (reset(7, E.CANCEL), E.PROTOCOL_ERROR),
-    "RST_STREAM of the connection": (reset(0, E.CANCEL), E.PROTOCOL_ERROR),
+    "RST_STREAM on an idle stream": (reset(7, E.CANCEL), E.PROTOCOL_ERROR),
+    "RST_STREAM on the connection": (reset(0, E.CANCEL), E.PROTOCOL_ERROR),
     "RST_STREAM too short": (HEAD + frame(Kind.RST_STREAM, 0, 1, b"\0"), E.FRAME_SIZE_ERROR),
     "SETTINGS of a stream": (frame(Kind.SETTINGS, 0, 1), E.PROTOCOL_ERROR),
     "SETTINGS cut": (frame(Kind.SETTINGS, 0, 0, b"\0" * 5), E.FRAME_SIZE_ERROR),
@@ -213,7 +213,7 @@ BROKEN: dict[str, tuple[bytes, ErrorCode]] = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_a_peer_that_breaks_a_rule_of_the_connection_is_told_which_kind_and_given_up(what: str) -> None:
+def test_a_connection_error_closes_the_connection_with_its_code(what: str) -> None:
     data, code = BROKEN[what]
     calls = Recorded()
     connection = opened(calls)
@@ -227,7 +227,7 @@ def test_a_peer_that_breaks_a_rule_of_the_connection_is_told_which_kind_and_give
 @pytest.mark.parametrize(
     "data", [b"GET / HTTP/1.1\r\n\r\n", PREFACE[:-1] + b"x", PREFACE + frame(Kind.PING, 0, 0, b"12345678")]
 )
-def test_what_does_not_begin_as_http2_does_is_given_up(data: bytes) -> None:
+def test_a_connection_without_the_http2_preface_is_closed(data: bytes) -> None:
     connection = Connection(Recorded(), Clock())
     connection.output.clear()
     connection.receive(data)
@@ -235,9 +235,9 @@ def test_what_does_not_begin_as_http2_does_is_given_up(data: bytes) -> None:
 
 
 STREAM_FAULTS: dict[str, tuple[bytes, ErrorCode]] = {
-    "DATA behind the end": (call(1) + frame(Kind.DATA, 0, 1, b"x"), E.STREAM_CLOSED),
-    "HEADERS behind the end": (call(1) + HEAD, E.PROTOCOL_ERROR),
-    "trailers that do not end it": (HEAD + HEAD, E.PROTOCOL_ERROR),
+    "DATA after the end": (call(1) + frame(Kind.DATA, 0, 1, b"x"), E.STREAM_CLOSED),
+    "HEADERS after the end": (call(1) + HEAD, E.PROTOCOL_ERROR),
+    "trailers that do not end the stream": (HEAD + HEAD, E.PROTOCOL_ERROR),
     "a window of nothing": (HEAD + window_update(1, 0), E.FLOW_CONTROL_ERROR),
     "a window too large": (HEAD + window_update(1, 2**31 - 1), E.FLOW_CONTROL_ERROR),
     "more than its window": (HEAD + frame(Kind.DATA, 0, 1, b"x" * 16_000) * 66, E.FLOW_CONTROL_ERROR),
@@ -245,19 +245,19 @@ STREAM_FAULTS: dict[str, tuple[bytes, ErrorCode]] = {
 
 
 @pytest.mark.parametrize("what", STREAM_FAULTS)
-def test_a_rule_of_a_stream_that_is_broken_ends_that_stream(what: str) -> None:
+def test_a_stream_error_ends_only_that_stream(what: str) -> None:
     data, code = STREAM_FAULTS[what]
     calls = Recorded()
     connection = opened(calls)
     connection.receive(data)
     (ended,) = [one for one in sent(connection) if one.kind is Kind.RST_STREAM]
     assert (ended.stream_id, ended.payload[-1]) == (1, code)
-    assert calls.cancelled == [stream.stream_id for stream, _ in calls.begun]
+    assert calls.canceled == [stream.stream_id for stream, _ in calls.begun]
     connection.receive(call(3))
     assert (calls.messages[-1], connection.is_over) == (b"hello", False)
 
 
-def test_a_peer_that_goes_away_gets_its_answers_first() -> None:
+def test_a_peer_that_sends_goaway_still_gets_its_answers() -> None:
     calls = Recorded()
     connection = opened(calls)
     connection.receive(call() + goaway(0, E.NO_ERROR))
@@ -266,7 +266,7 @@ def test_a_peer_that_goes_away_gets_its_answers_first() -> None:
     assert connection.is_over
 
 
-def test_calls_that_come_after_we_went_away_are_not_begun() -> None:
+def test_calls_after_goaway_are_not_started() -> None:
     calls = Recorded()
     connection = opened(calls)
     connection.receive(call(1))
@@ -275,7 +275,7 @@ def test_calls_that_come_after_we_went_away_are_not_begun() -> None:
     assert (len(calls.begun), [one.kind for one in sent(connection)]) == (1, [Kind.GOAWAY])
 
 
-def test_pings_are_answered_and_answers_to_pings_are_not() -> None:
+def test_pings_but_not_their_acknowledgments_are_answered() -> None:
     connection = opened()
     connection.receive(frame(Kind.PING, 0, 0, b"12345678") + frame(Kind.PING, ACK, 0, b"12345678"))
     assert [(one.kind, one.flags, one.payload) for one in sent(connection)] == [(Kind.PING, ACK, b"12345678")]

@@ -1,4 +1,4 @@
-"""The catalogue tables follow a file without ever changing a price version, and a cache follows the tables."""
+"""The catalog tables follow a file without changing any price version, and a cache follows the tables."""
 
 import asyncio
 import datetime as dt
@@ -41,7 +41,7 @@ def model(name: str = "acme-1", input_price: int = 1_000, day: str = "2026-01-01
     }
 
 
-async def test_what_was_written_is_read_back(owner: asyncpg.Connection) -> None:
+async def test_a_written_catalog_is_read_back(owner: asyncpg.Connection) -> None:
     written = catalog(
         model(
             long_context={
@@ -57,7 +57,7 @@ async def test_what_was_written_is_read_back(owner: asyncpg.Connection) -> None:
     assert snapshot.models == {"acme-1": written.models[0].model_copy(update={"schedules": (schedule,)})}
 
 
-async def test_a_second_run_changes_nothing_and_notifies_nobody(owner: asyncpg.Connection) -> None:
+async def test_a_second_sync_changes_nothing_and_sends_no_notification(owner: asyncpg.Connection) -> None:
     await sync_catalog(owner, catalog(model()))
     before = await load_snapshot(owner)
     heard: list[object] = []
@@ -87,7 +87,7 @@ async def test_a_price_that_returns_is_a_new_version(owner: asyncpg.Connection) 
     assert (schedule.version, schedule.prices.input) == (3, 1)
 
 
-async def test_a_model_that_left_is_not_offered_but_still_has_prices(owner: asyncpg.Connection) -> None:
+async def test_a_removed_model_is_not_offered_but_keeps_its_prices(owner: asyncpg.Connection) -> None:
     await sync_catalog(owner, catalog(model(), model("acme-2")))
     await sync_catalog(owner, catalog(model()))
     snapshot = await load_snapshot(owner)
@@ -102,14 +102,14 @@ async def test_a_model_that_returns_is_offered_again(owner: asyncpg.Connection) 
     assert set((await load_snapshot(owner)).models) == {"acme-1", "acme-2"}
 
 
-async def test_two_processes_may_sync_at_once(owner: asyncpg.Connection, database_url: str) -> None:
+async def test_two_processes_can_sync_concurrently(owner: asyncpg.Connection, database_url: str) -> None:
     other = await asyncpg.connect(database_url)
     await asyncio.gather(sync_catalog(owner, catalog(model())), sync_catalog(other, catalog(model())))
     await other.close()
     assert len((await load_snapshot(owner)).models["acme-1"].schedules) == 1
 
 
-async def test_an_invalid_row_does_not_take_the_catalogue_with_it(owner: asyncpg.Connection) -> None:
+async def test_an_invalid_row_does_not_affect_other_models(owner: asyncpg.Connection) -> None:
     await sync_catalog(owner, catalog(model(), model("acme-2")))
     await owner.execute("UPDATE models SET definition = '{}' WHERE model_name = 'acme-2'")
     assert set((await load_snapshot(owner)).models) == {"acme-1"}
@@ -131,10 +131,10 @@ async def test_the_cache_waits_for_a_first_model_and_follows_changes(
                 await asyncio.sleep(0.01)
 
 
-async def test_a_catalogue_that_is_read_again_and_says_the_same_stays_the_same_object(
+async def test_an_unchanged_catalog_that_is_read_again_stays_the_same_object(
     settings: UsageSettings, owner: asyncpg.Connection
 ) -> None:
-    """What was found out for each key with its prices is found out again otherwise, every half minute. Seen to fail without."""
+    """Otherwise the values derived from prices for each key would be recomputed every half minute. Seen to fail without this."""
     await sync_catalog(owner, catalog(model()))
     async with open_pool(settings, ROLE) as pool:
         cache = CatalogCache(pool)

@@ -1,4 +1,4 @@
-"""The listener delivers changes, and says within a second when it no longer can."""
+"""The listener delivers changes, and reports within a second if it no longer can."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ FAST = ListenerTiming(heartbeat_interval_ms=50, heartbeat_timeout_ms=100, longes
 
 
 class Log:
-    """What a listener said, and events to wait for."""
+    """The events of a listener, for tests to wait for."""
 
     def __init__(self) -> None:
         self.payloads: list[str] = []
@@ -36,7 +36,7 @@ class Log:
 
 @asynccontextmanager
 async def stallable_proxy(settings: UsageSettings) -> AsyncIterator[tuple[UsageSettings, asyncio.Event]]:
-    """A TCP relay to the database that goes silent, without closing anything, once the event is cleared."""
+    """A TCP relay to the database that goes silent, without closing connections, once the event is cleared."""
     target = urlsplit(settings.database_url.get_secret_value())
     flowing = asyncio.Event()
     flowing.set()
@@ -73,7 +73,7 @@ async def test_a_change_is_delivered(settings: UsageSettings, owner: asyncpg.Con
     assert log.payloads == ["models"]
 
 
-async def test_a_connection_that_dies_silently_is_lost_within_a_second(settings: UsageSettings) -> None:
+async def test_a_silent_connection_is_reported_as_lost_within_a_second(settings: UsageSettings) -> None:
     log = Log()
     async with stallable_proxy(settings) as (proxied, flowing):
         listener = log.listener(proxied, ListenerTiming())
@@ -86,7 +86,9 @@ async def test_a_connection_that_dies_silently_is_lost_within_a_second(settings:
             assert not listener.is_listening
 
 
-async def test_a_closed_connection_is_lost_and_replaced(settings: UsageSettings, owner: asyncpg.Connection) -> None:
+async def test_a_closed_connection_is_reported_as_lost_and_replaced(
+    settings: UsageSettings, owner: asyncpg.Connection
+) -> None:
     log = Log()
     async with running(log.listener(settings)):
         await asyncio.wait_for(log.restored.wait(), 5)
@@ -102,9 +104,9 @@ async def test_a_closed_connection_is_lost_and_replaced(settings: UsageSettings,
     assert log.payloads == ["again"]
 
 
-async def test_nothing_is_lost_before_it_was_there(settings: UsageSettings) -> None:
+async def test_no_loss_is_reported_before_the_first_connection(settings: UsageSettings) -> None:
     log = Log()
-    unreachable = make_settings("postgresql://nobody:x@127.0.0.1:1/none", "redis://unused")
+    unreachable = make_settings("postgresql://unknown:x@127.0.0.1:1/none", "redis://unused")
     async with running(log.listener(unreachable)):
         await asyncio.sleep(0.2)
     assert not log.lost.is_set()

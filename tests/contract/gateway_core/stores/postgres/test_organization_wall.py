@@ -1,4 +1,4 @@
-"""The database's own guards: what a service's role cannot do, whatever its code says (INV-02, INV-12)."""
+"""The database's guards: what a service's role cannot do, even with faulty code (INV-02, INV-12)."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -38,7 +38,7 @@ Acting = Callable[..., AbstractAsyncContextManager[asyncpg.Connection]]
 
 @pytest.fixture
 async def acting(owner: asyncpg.Connection, database_url: str) -> Acting:
-    """A transaction of a role, acting for the organizations named; the books are kept before."""
+    """Returns a function that starts a transaction of a role for the named organizations, on a database with ledgers."""
     await keep_books(owner)
 
     @asynccontextmanager
@@ -81,7 +81,7 @@ async def test_a_view_shows_no_more_than_its_tables(acting: Acting) -> None:
         assert [row[0] for row in rows] == ["other"]
 
 
-async def test_only_usage_service_may_act_for_every_organization_and_then_only_read_and_lock(acting: Acting) -> None:
+async def test_only_usage_service_may_act_for_every_organization_only_to_read_and_lock(acting: Acting) -> None:
     for role in (AUTHZ, ADMIN):
         async with acting(role, EVERY_ORGANIZATION) as connection:
             assert await connection.fetch("SELECT * FROM ledger_heads") == []
@@ -178,7 +178,7 @@ async def test_not_even_the_owner_changes_immutable_rows(
         "DELETE FROM holds",
     ],
 )
-async def test_authz_service_touches_no_ledger_and_reads_no_people(acting: Acting, statement: str) -> None:
+async def test_authz_service_cannot_access_the_ledger_or_users(acting: Acting, statement: str) -> None:
     async with acting(AUTHZ, "acme", "other") as connection:
         await refused(asyncpg.InsufficientPrivilegeError, connection.execute(statement))
 
@@ -186,12 +186,12 @@ async def test_authz_service_touches_no_ledger_and_reads_no_people(acting: Actin
 @pytest.mark.parametrize(
     "statement", ["SELECT * FROM identity_of_key('\\x00')", "SELECT * FROM hashes_of_keys_used_lately(1)"]
 )
-async def test_usage_service_does_not_look_up_whom_a_key_belongs_to(acting: Acting, statement: str) -> None:
+async def test_usage_service_cannot_look_up_the_owner_of_a_key(acting: Acting, statement: str) -> None:
     async with acting(USAGE, "acme") as connection:
         await refused(asyncpg.InsufficientPrivilegeError, connection.fetch(statement))
 
 
-async def test_what_a_transaction_acts_for_ends_with_it(acting: Acting, database_url: str) -> None:
+async def test_the_acting_organization_ends_with_its_transaction(acting: Acting, database_url: str) -> None:
     connection = await asyncpg.connect(login_url(database_url, ADMIN))
     async with connection.transaction():
         await act_for(connection, ["acme"])

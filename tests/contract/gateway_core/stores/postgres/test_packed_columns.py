@@ -1,4 +1,4 @@
-"""A column of a batch travels as one text and arrives as it was."""
+"""A column of a batch is sent as one text and arrives unchanged."""
 
 import asyncpg
 import pytest
@@ -13,14 +13,16 @@ VALUES = st.one_of(st.none(), CLEAN, st.sampled_from(["", " ", "{}", '"', "\\", 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.tuples(VALUES, st.integers(-(2**63), 2**63 - 1)), min_size=1, max_size=12))
-async def test_what_is_packed_is_unpacked(owner: asyncpg.Connection, rows: list[tuple[str | None, int]]) -> None:
-    """Also a single empty text, of which PostgreSQL would make no value at all.."""
+async def test_packed_values_are_unpacked_unchanged(
+    owner: asyncpg.Connection, rows: list[tuple[str | None, int]]
+) -> None:
+    """This includes a single empty text, which PostgreSQL would split into no value."""
     found = await owner.fetch(
         "SELECT * FROM unnest(unpacked($1), unpacked($2)::bigint[]) AS p (text, number)", *packed_columns(rows)
     )
     assert [tuple(row) for row in found] == rows
 
 
-def test_a_value_that_would_be_read_as_two_is_refused() -> None:
+def test_a_value_that_contains_the_separator_is_refused() -> None:
     with pytest.raises(UnpackableError):
         packed_columns([("a", "b"), (f"c{SEPARATOR}d", "e")])

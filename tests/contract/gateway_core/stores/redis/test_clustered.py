@@ -1,4 +1,4 @@
-"""The client of a Redis Cluster: who is asked, redirects, slots on their way, lost nodes, bounds."""
+"""The client of a Redis Cluster: routing, redirects, slots under migration, lost nodes, and bounds."""
 
 import asyncio
 import datetime as dt
@@ -13,7 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from redis.exceptions import ResponseError, TimeoutError  # noqa: A004 - Redis' own names
+from redis.exceptions import ResponseError, TimeoutError  # noqa: A004 - Redis's names
 
 from deploy.local.programs.redis import RedisServer
 from gateway_core.stores.redis.clustered import ClusteredRedis
@@ -42,19 +42,17 @@ def impatient(cluster: RedisCluster, most_waiting: int = 10_000) -> ClusteredRed
 
 
 def keys_of_each_node(cluster: RedisCluster) -> dict[int, str]:
-    """By port a key that the node serves."""
+    """Returns a key that each node serves, by the node's port."""
     return {cluster.master_of(key).port: key for key in (f"mr:{{organization-{number}}}:pool" for number in range(12))}
 
 
 def readings(cluster: RedisCluster) -> int:
-    """How often nodes were asked for the topology."""
+    """Returns how often nodes were asked for the topology."""
     stats = [node.tell("INFO", "commandstats") for node in cluster.masters()]
     return sum(stat.get("cmdstat_cluster|slots", {"calls": 0})["calls"] for stat in stats)
 
 
-async def test_every_script_is_carried_out_where_its_keys_are(
-    client: ClusteredRedis, redis_cluster: RedisCluster
-) -> None:
+async def test_every_script_runs_on_the_node_of_its_keys(client: ClusteredRedis, redis_cluster: RedisCluster) -> None:
     script = client.register_script(SET)
     answers = await asyncio.gather(*(script(keys=[f"mr:{{{n}}}:x"], args=[n]) for n in range(500)))
     assert answers == [str(number) for number in range(500)]
@@ -63,7 +61,7 @@ async def test_every_script_is_carried_out_where_its_keys_are(
     assert min(sizes) > 100
 
 
-async def test_commands_of_one_moment_share_a_connection_to_each_node(
+async def test_concurrent_commands_share_a_connection_to_each_node(
     client: ClusteredRedis, redis_cluster: RedisCluster
 ) -> None:
     await client.ping()
@@ -72,9 +70,7 @@ async def test_commands_of_one_moment_share_a_connection_to_each_node(
     assert [node.tell("INFO", "clients")["connected_clients"] for node in redis_cluster.masters()] == clients
 
 
-async def test_a_script_is_carried_out_also_after_one_node_forgot_it(
-    client: ClusteredRedis, redis_cluster: RedisCluster
-) -> None:
+async def test_a_script_runs_after_a_node_forgot_it(client: ClusteredRedis, redis_cluster: RedisCluster) -> None:
     script = client.register_script(SET)
     keys = keys_of_each_node(redis_cluster).values()
     for _ in range(2):
@@ -89,10 +85,10 @@ async def test_keys_of_several_slots_are_refused(client: ClusteredRedis) -> None
         await client.register_script("return 1")()
 
 
-async def test_a_slot_that_has_moved_is_followed_and_the_topology_read_once_for_all_who_notice(
+async def test_a_moved_slot_is_followed_and_the_topology_is_read_once(
     client: ClusteredRedis, redis_cluster: RedisCluster
 ) -> None:
-    """Seen to fail with every call reading the topology: 601 questions."""
+    """Seen to fail when every call reads the topology: 601 reads."""
     script = client.register_script(SET)
     await script(keys=[KEY], args=["before"])
     old, new = redis_cluster.owner_and_another(KEY)
@@ -108,10 +104,10 @@ async def test_a_slot_that_has_moved_is_followed_and_the_topology_read_once_for_
     assert await script(keys=[KEY], args=["again"]) == "again"
 
 
-async def test_a_slot_on_its_way_is_served_there_if_its_key_is_not_here(
+async def test_a_key_that_already_moved_with_its_slot_is_served_by_the_target(
     client: ClusteredRedis, redis_cluster: RedisCluster
 ) -> None:
-    """Seen to fail when ASKING was left out: the two nodes sent the call to and fro until its time was over."""
+    """Seen to fail without ASKING: the two nodes redirected the call to each other until it timed out."""
     script = client.register_script(SET)
     await client.ping()
     old, new = redis_cluster.owner_and_another(KEY)
@@ -124,10 +120,10 @@ async def test_a_slot_on_its_way_is_served_there_if_its_key_is_not_here(
     redis_cluster.move(KEY, new, old)
 
 
-async def test_keys_of_which_some_have_moved_are_waited_for(
+async def test_a_command_waits_while_only_some_of_its_keys_have_moved(
     client: ClusteredRedis, redis_cluster: RedisCluster
 ) -> None:
-    """Seen to fail when a slot on its way was an error at once: TRYAGAIN."""
+    """Seen to fail when a slot under migration was an immediate error: TRYAGAIN."""
     count = client.register_script(COUNT)
     other = "mr:{acme}:holds"
     for key in (KEY, other):
@@ -147,7 +143,7 @@ async def test_keys_of_which_some_have_moved_are_waited_for(
 
 @pytest.fixture
 def unserved(redis_cluster: RedisCluster, client: ClusteredRedis) -> Iterator[ClusterNode]:
-    """The slot of `KEY` is nobody's."""
+    """Removes the slot of `KEY` from its node, so that no node serves it."""
     owner = redis_cluster.master_of(KEY)
     slot = owner.tell("CLUSTER", "KEYSLOT", KEY)
     owner.tell("CLUSTER", "DELSLOTS", slot)
@@ -156,7 +152,7 @@ def unserved(redis_cluster: RedisCluster, client: ClusteredRedis) -> Iterator[Cl
         owner.tell("CLUSTER", "ADDSLOTS", slot)
 
 
-async def test_a_slot_that_nobody_serves_is_unavailable_in_time_and_others_are_served(
+async def test_an_unserved_slot_is_unavailable_in_time_without_affecting_others(
     redis_cluster: RedisCluster, unserved: ClusterNode
 ) -> None:
     async with aclosing(impatient(redis_cluster)) as client:
@@ -170,7 +166,9 @@ async def test_a_slot_that_nobody_serves_is_unavailable_in_time_and_others_are_s
         assert time.monotonic() - begun_s < TIMEOUT_MS / 1_000 + 0.3
 
 
-async def test_a_slot_that_is_served_again_in_time_is_found(redis_cluster: RedisCluster, unserved: ClusterNode) -> None:
+async def test_a_call_succeeds_if_its_slot_is_served_again_in_time(
+    redis_cluster: RedisCluster, unserved: ClusterNode
+) -> None:
     async with aclosing(ClusteredRedis(redis_cluster.url, timeout_ms=3_000)) as client:
         asking = asyncio.ensure_future(client.execute("GET", KEY))
         await asyncio.sleep(0.2)
@@ -179,7 +177,7 @@ async def test_a_slot_that_is_served_again_in_time_is_found(redis_cluster: Redis
         assert await asking is None
 
 
-async def test_more_commands_than_may_try_again_are_refused_at_once(
+async def test_retries_beyond_the_bound_are_refused_immediately(
     redis_cluster: RedisCluster, unserved: ClusterNode
 ) -> None:
     async with aclosing(impatient(redis_cluster, most_waiting=10)) as client:
@@ -190,7 +188,7 @@ async def test_more_commands_than_may_try_again_are_refused_at_once(
         assert kinds.count(TimeoutError) == 10
 
 
-async def test_a_node_that_hangs_fails_its_calls_in_time_and_nobody_elses(redis_cluster: RedisCluster) -> None:
+async def test_a_hanging_node_fails_only_its_own_calls_and_in_time(redis_cluster: RedisCluster) -> None:
     keys = keys_of_each_node(redis_cluster)
     hanging = redis_cluster.master_of(KEY)
     async with aclosing(impatient(redis_cluster)) as client:
@@ -219,7 +217,7 @@ async def test_a_node_that_hangs_fails_its_calls_in_time_and_nobody_elses(redis_
                 break
 
 
-async def test_a_connection_that_the_server_closed_is_replaced_without_notice(
+async def test_a_connection_closed_by_the_server_is_replaced_transparently(
     client: ClusteredRedis, redis_cluster: RedisCluster
 ) -> None:
     script = client.register_script(SET)
@@ -228,7 +226,7 @@ async def test_a_connection_that_the_server_closed_is_replaced_without_notice(
         redis_cluster.master_of(KEY).tell("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 
 
-async def test_a_cluster_that_is_away_is_unavailable_in_time() -> None:
+async def test_an_unreachable_cluster_is_unavailable_in_time() -> None:
     url = f"redis+cluster://127.0.0.1:{free_port()},127.0.0.1:{free_port()}"
     async with open_pipelined(url, timeout_ms=TIMEOUT_MS) as client:
         begun_s = time.monotonic()
@@ -237,7 +235,7 @@ async def test_a_cluster_that_is_away_is_unavailable_in_time() -> None:
         assert time.monotonic() - begun_s < TIMEOUT_MS / 1_000 + 0.2
 
 
-async def test_a_server_that_is_no_cluster_is_unavailable(single_redis: RedisServer) -> None:
+async def test_a_server_outside_a_cluster_is_unavailable(single_redis: RedisServer) -> None:
     url = single_redis.url.replace("redis://", "redis+cluster://")
     async with open_pipelined(url, timeout_ms=TIMEOUT_MS) as client:
         with pytest.raises(UNAVAILABLE):
@@ -259,7 +257,7 @@ def url_of(node: FakeNode, scheme: str = "redis+cluster", credentials: str = "",
 
 
 @pytest.mark.parametrize("error", ["MOVED 1 127.0.0.1:{port}", "MOVED 1 :{port}", "ASK 1 127.0.0.1:{port}"])
-async def test_redirects_that_lead_round_in_circles_end_in_time(error: str) -> None:
+async def test_circular_redirects_end_in_time(error: str) -> None:
     async with (
         fake_node(lambda node, _: f"-{error.format(port=node.port)}\r\n".encode()) as node,
         open_pipelined(url_of(node), timeout_ms=TIMEOUT_MS) as client,
@@ -272,7 +270,7 @@ async def test_redirects_that_lead_round_in_circles_end_in_time(error: str) -> N
 
 
 @pytest.mark.parametrize("error", ["MOVED somewhere", "MOVED", "ASK x y:z"])
-async def test_a_redirect_that_cannot_be_read_is_unavailable(error: str) -> None:
+async def test_a_malformed_redirect_is_unavailable(error: str) -> None:
     async with (
         fake_node(lambda _node, _: f"-{error}\r\n".encode()) as node,
         open_pipelined(url_of(node), timeout_ms=TIMEOUT_MS) as client,
@@ -281,8 +279,8 @@ async def test_a_redirect_that_cannot_be_read_is_unavailable(error: str) -> None
             await client.execute("GET", KEY)
 
 
-async def test_a_command_that_may_have_been_carried_out_is_sent_twice_at_most() -> None:
-    """Seen to fail without counting losses: it was sent 6 times."""
+async def test_a_command_that_may_have_run_is_sent_at_most_twice() -> None:
+    """Seen to fail without counting lost connections: it was sent six times."""
     async with (
         fake_node(lambda _node, _: None) as node,
         open_pipelined(url_of(node), timeout_ms=TIMEOUT_MS) as client,
@@ -292,7 +290,7 @@ async def test_a_command_that_may_have_been_carried_out_is_sent_twice_at_most() 
         assert len(node.named("GET")) == 2
 
 
-async def test_every_node_is_spoken_to_by_tls_and_with_the_users_password(tmp_path: Path) -> None:
+async def test_every_node_is_called_over_tls_with_the_password(tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate_for_loopback(tmp_path))
     async with (
@@ -310,7 +308,7 @@ async def test_every_node_is_spoken_to_by_tls_and_with_the_users_password(tmp_pa
 
 
 def certificate_for_loopback(directory: Path) -> Path:
-    """A file with a key and a certificate that it has signed for itself."""
+    """Creates a file with a key and its self-signed certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "node")])
     now = dt.datetime.now(dt.UTC)

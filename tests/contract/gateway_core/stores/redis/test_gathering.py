@@ -1,4 +1,4 @@
-"""What is asked at the same time goes out as one command, and each gets the answer to its own question."""
+"""Concurrent requests are sent as one command, and each gets its own answer."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from gateway_core.stores.redis.wire import NotSentError
 
 
 class Commands:
-    """Answers each question by its double, when it is allowed to."""
+    """Answers each request with its double, once the test allows it."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, list[int]]] = []
@@ -37,7 +37,7 @@ def gathering(commands: Commands) -> Gathering[int, int]:
     return Gathering(commands.send)
 
 
-async def test_what_is_asked_in_one_turn_of_the_loop_is_one_command(
+async def test_requests_of_one_loop_iteration_are_one_command(
     gathering: Gathering[int, int], commands: Commands
 ) -> None:
     commands.may_answer.set()
@@ -45,9 +45,7 @@ async def test_what_is_asked_in_one_turn_of_the_loop_is_one_command(
     assert commands.sent == [("acme", [0, 1, 2, 3, 4])]
 
 
-async def test_what_comes_while_a_command_is_under_way_shares_the_next(
-    gathering: Gathering[int, int], commands: Commands
-) -> None:
+async def test_requests_during_a_command_share_the_next_one(gathering: Gathering[int, int], commands: Commands) -> None:
     first = gathering.ask("acme", 1)
     await asyncio.sleep(0)
     later = [gathering.ask("acme", number) for number in (2, 3)]
@@ -70,7 +68,7 @@ async def test_a_command_has_a_bounded_size(gathering: Gathering[int, int], comm
     assert [len(questions) for _, questions in commands.sent] == [64, 64, 22]
 
 
-async def test_more_questions_than_may_wait_are_not_taken(gathering: Gathering[int, int], commands: Commands) -> None:
+async def test_requests_beyond_the_bound_are_refused(gathering: Gathering[int, int], commands: Commands) -> None:
     asked = [gathering.ask("acme", 1)]
     await asyncio.sleep(0)
     with pytest.raises(NotSentError):
@@ -79,9 +77,7 @@ async def test_more_questions_than_may_wait_are_not_taken(gathering: Gathering[i
     await asyncio.gather(*asked)
 
 
-async def test_a_question_that_nobody_waits_for_any_more_is_not_sent(
-    gathering: Gathering[int, int], commands: Commands
-) -> None:
+async def test_a_canceled_request_is_not_sent(gathering: Gathering[int, int], commands: Commands) -> None:
     first = gathering.ask("acme", 1)
     await asyncio.sleep(0)
     given_up, kept = gathering.ask("acme", 2), gathering.ask("acme", 3)
@@ -91,9 +87,7 @@ async def test_a_question_that_nobody_waits_for_any_more_is_not_sent(
     assert commands.sent == [("acme", [1]), ("acme", [3])]
 
 
-async def test_a_failed_command_fails_its_own_questions_and_no_others(
-    gathering: Gathering[int, int], commands: Commands
-) -> None:
+async def test_a_failed_command_fails_only_its_own_requests(gathering: Gathering[int, int], commands: Commands) -> None:
     commands.failure = RedisConnectionError("gone")
     first = [gathering.ask("acme", number) for number in (1, 2)]
     await asyncio.sleep(0)

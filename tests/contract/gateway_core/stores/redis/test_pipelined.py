@@ -1,4 +1,4 @@
-"""The client of the hot path against a real Redis: pipelining, time bounds, losses, scripts."""
+"""The pipelined client against a real Redis: pipelining, time limits, lost connections, scripts."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError, ResponseError, TimeoutError  # noqa: A004 - Redis' own names
+from redis.exceptions import ConnectionError, ResponseError, TimeoutError  # noqa: A004 - Redis's names
 
 from deploy.local.programs.redis import RedisServer, start_redis
 from gateway_core.stores.redis.connections import UNAVAILABLE
@@ -40,19 +40,19 @@ async def test_every_command_gets_its_own_answer(client: PipelinedRedis) -> None
     assert answers == [f"n{number}" for number in range(500)]
 
 
-async def test_commands_of_one_moment_share_a_connection(client: PipelinedRedis, redis: Redis) -> None:
+async def test_concurrent_commands_share_a_connection(client: PipelinedRedis, redis: Redis) -> None:
     await client.ping()
     before = int((await redis.info("stats"))["total_connections_received"])
     await asyncio.gather(*(client.ping() for _ in range(200)))
     assert int((await redis.info("stats"))["total_connections_received"]) == before
 
 
-async def test_answers_of_every_size_arrive_whole(client: PipelinedRedis) -> None:
+async def test_answers_of_every_size_arrive_complete(client: PipelinedRedis) -> None:
     texts = ["", "x", "é" * 70_000, "y" * 3_000_000]
     assert await asyncio.gather(*(client.execute("ECHO", text) for text in texts)) == texts
 
 
-async def test_a_script_is_carried_out_also_after_the_server_forgot_it(client: PipelinedRedis, redis: Redis) -> None:
+async def test_a_script_runs_after_the_server_forgot_it(client: PipelinedRedis, redis: Redis) -> None:
     script = client.register_script(ECHO)
     assert await script(keys=["k"], args=["a"]) == ["k", "a"]
     await redis.script_flush()
@@ -61,14 +61,14 @@ async def test_a_script_is_carried_out_also_after_the_server_forgot_it(client: P
     ]
 
 
-async def test_a_script_that_fails_leaves_the_others_alone(client: PipelinedRedis) -> None:
+async def test_a_failed_script_does_not_affect_others(client: PipelinedRedis) -> None:
     broken = client.register_script("return redis.call('HGET', KEYS[1])")
     answers = await asyncio.gather(client.ping(), broken(keys=["k"]), client.ping(), return_exceptions=True)
     assert (answers[0], answers[2]) == ("PONG", "PONG")
     assert isinstance(answers[1], ResponseError)
 
 
-async def test_a_caller_who_gave_up_does_not_take_anothers_answer(client: PipelinedRedis) -> None:
+async def test_a_canceled_caller_does_not_take_anothers_answer(client: PipelinedRedis) -> None:
     await client.ping()
     leaving = asyncio.ensure_future(client.execute("ECHO", "left"))
     staying = asyncio.ensure_future(client.execute("ECHO", "stayed"))
@@ -77,7 +77,7 @@ async def test_a_caller_who_gave_up_does_not_take_anothers_answer(client: Pipeli
     assert await staying == "stayed"
 
 
-async def test_a_connection_that_the_server_closed_is_replaced_without_notice(
+async def test_a_connection_closed_by_the_server_is_replaced_transparently(
     client: PipelinedRedis, redis: Redis
 ) -> None:
     assert await client.ping() == "PONG"
@@ -85,7 +85,7 @@ async def test_a_connection_that_the_server_closed_is_replaced_without_notice(
     assert await client.ping() == "PONG"
 
 
-async def test_a_server_that_hangs_fails_calls_in_time_and_serves_again(redis_server: RedisServer) -> None:
+async def test_a_hanging_server_fails_calls_in_time_and_serves_again_later(redis_server: RedisServer) -> None:
     with proxy_of(redis_server) as proxy:
         async with aclosing(PipelinedRedis(through(proxy, redis_server), timeout_ms=200)) as client:
             await client.ping()
@@ -98,13 +98,13 @@ async def test_a_server_that_hangs_fails_calls_in_time_and_serves_again(redis_se
             await _served_again(client)
 
 
-async def test_an_answer_that_is_slow_but_in_time_is_an_answer(client: PipelinedRedis, redis: Redis) -> None:
+async def test_a_slow_answer_within_the_time_limit_succeeds(client: PipelinedRedis, redis: Redis) -> None:
     await client.ping()
     await redis.client_pause(300)
     assert await client.ping() == "PONG"
 
 
-async def test_a_server_that_is_away_refuses_at_once_and_the_next_one_is_found(tmp_path: Path) -> None:
+async def test_calls_fail_immediately_without_a_server_and_work_once_it_returns(tmp_path: Path) -> None:
     port = free_port()
     with start_redis(tmp_path / "first", port) as server:
         url = server.url
@@ -130,7 +130,7 @@ async def test_more_commands_than_may_wait_are_refused(redis_server: RedisServer
         await client.aclose()
 
 
-async def test_closing_tells_who_waits(redis_server: RedisServer) -> None:
+async def test_closing_fails_waiting_callers(redis_server: RedisServer) -> None:
     with proxy_of(redis_server) as proxy:
         client = PipelinedRedis(through(proxy, redis_server))
         await client.ping()
@@ -153,7 +153,7 @@ async def test_a_wrong_password_is_unavailable_or_refused_and_never_shown(redis_
     await client.aclose()
 
 
-async def test_bytes_that_are_no_answer_end_the_connection() -> None:
+async def test_malformed_answers_end_the_connection() -> None:
     async def babble(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
 
@@ -166,7 +166,7 @@ async def test_bytes_that_are_no_answer_end_the_connection() -> None:
     server.close()
 
 
-async def test_answers_split_at_every_byte_are_put_together(redis_server: RedisServer) -> None:
+async def test_answers_split_at_every_byte_are_reassembled(redis_server: RedisServer) -> None:
     parts = b"*2\r\n$2\r\nab\r\n:7\r\n+PONG\r\n"
 
     async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

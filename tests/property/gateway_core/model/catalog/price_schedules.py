@@ -1,4 +1,4 @@
-"""Price schedules as a catalogue may hold them."""
+"""Generates price schedules that a catalog may contain."""
 
 import datetime as dt
 
@@ -19,7 +19,7 @@ price_sets = st.builds(
 
 
 def schedules(thresholds: st.SearchStrategy[int] | None = None) -> st.SearchStrategy[PriceSchedule]:
-    """Price schedules, with and without other prices for long contexts: dearer or cheaper."""
+    """Generates price schedules, with or without higher or lower prices for long contexts."""
     long_context = st.builds(
         LongContextPrices,
         above_input_tokens=st.integers(1, 10**7) if thresholds is None else thresholds,

@@ -33,7 +33,7 @@ def split(draw: st.DrawFn, total: int, parts: int) -> list[int]:
 
 @st.composite
 def usages_within(draw: st.DrawFn, input_limit: int, output_limit: int) -> TokenUsage:
-    """Any usage up to the limits; every second one takes all of them."""
+    """Generates usage up to the limits. Half of the examples use them fully."""
     all_of_it = draw(st.booleans())
     total_input = input_limit if all_of_it else draw(st.integers(0, input_limit))
     total_output = output_limit if all_of_it else draw(st.integers(0, output_limit))
@@ -65,9 +65,9 @@ def test_a_charge_is_the_sum_of_its_lines_and_every_line_is_rounded_once(
 def test_in_strict_mode_no_call_costs_more_than_its_estimate(
     endpoint: Endpoint, model: Model, body_bytes: int, output_limit: int | None, choices: int, data: st.DataObject
 ) -> None:
-    """A token is at least a byte. One call of embeddings carries many inputs, so its context window bounds only each of them.
+    """A token is at least one byte. A call of embeddings carries many inputs, and the context window bounds each separately.
 
-    What may be missing is the rounding of the lines: less than a nano-credit each.
+    The charge may exceed the estimate only by the rounding of its lines: less than one nano-credit per line.
     """
     input_limit = body_bytes if endpoint is Endpoint.EMBEDDINGS else min(body_bytes, model.context_window_tokens)
     per_choice = model.default_output_reserve_tokens if output_limit is None else output_limit

@@ -1,4 +1,4 @@
-"""Periods tile time without gap or overlap, whatever a zone does to its clocks (fault C9)."""
+"""Periods cover time without gap or overlap, for any clock change of a time zone (fault C9)."""
 
 import functools
 from datetime import date, datetime
@@ -36,7 +36,7 @@ def offset(zone: ZoneInfo, at: int) -> object:
 
 @functools.cache
 def clock_changes(zone_name: str) -> tuple[int, ...]:
-    """The first instants under a new offset; two changes within a week that cancel out are not seen."""
+    """Returns the first instants with a new offset. Misses two changes within a week that cancel out."""
     zone = ZoneInfo(zone_name)
     changes = []
     for before, after in pairwise(range(WEEK_S, LAST_EPOCH_S, WEEK_S)):
@@ -51,7 +51,7 @@ def clock_changes(zone_name: str) -> tuple[int, ...]:
 
 @st.composite
 def places_in_time(draw: st.DrawFn) -> tuple[ZoneInfo, int]:
-    """A zone and an instant, half of the time near a change of its clocks."""
+    """Generates a time zone and an instant. Half of the instants are near a clock change."""
     name = draw(st.sampled_from(ZONES))
     changes = clock_changes(name)
     near_a_change = draw(st.booleans())
@@ -71,13 +71,13 @@ def local_date(zone: ZoneInfo, at: int) -> date:
 
 @given(places_in_time(), st.sampled_from(CALENDAR_CYCLES))
 @example((ZoneInfo("America/St_Johns"), 1_162_090_800), Cycle.DAILY)  # the second pass of a repeated local date
-def test_every_instant_lies_in_its_period(place: tuple[ZoneInfo, int], cycle: Cycle) -> None:
+def test_every_instant_is_in_its_period(place: tuple[ZoneInfo, int], cycle: Cycle) -> None:
     zone, at = place
     assert period_at(cycle, zone, at).contains(at)
 
 
 @given(places_in_time(), st.sampled_from(CALENDAR_CYCLES))
-def test_each_period_begins_where_the_one_before_ends(place: tuple[ZoneInfo, int], cycle: Cycle) -> None:
+def test_each_period_starts_where_the_previous_one_ends(place: tuple[ZoneInfo, int], cycle: Cycle) -> None:
     zone, at = place
     period = period_at(cycle, zone, at)
     assert end_of(period_at(cycle, zone, period.start_epoch_s - 1)) == period.start_epoch_s
@@ -95,7 +95,7 @@ def test_all_instants_of_a_period_have_the_same_period(
 
 
 @given(places_in_time(), st.sampled_from(CALENDAR_CYCLES))
-def test_a_period_starts_with_a_local_day_that_was_not_there_before(place: tuple[ZoneInfo, int], cycle: Cycle) -> None:
+def test_a_period_starts_with_the_first_occurrence_of_a_local_day(place: tuple[ZoneInfo, int], cycle: Cycle) -> None:
     zone, at = place
     start = period_at(cycle, zone, at).start_epoch_s
     assert local_date(zone, start) > local_date(zone, start - 1)
@@ -104,14 +104,14 @@ def test_a_period_starts_with_a_local_day_that_was_not_there_before(place: tuple
 @given(
     st.sampled_from(ZONES), st.lists(st.tuples(st.sampled_from(Cycle), st.integers(WEEK_S, LAST_EPOCH_S)), max_size=8)
 )
-def test_a_period_clock_answers_as_the_calendar_does(zone_name: str, questions: list[tuple[Cycle, int]]) -> None:
+def test_a_period_clock_agrees_with_the_calendar(zone_name: str, questions: list[tuple[Cycle, int]]) -> None:
     zone, clock = ZoneInfo(zone_name), PeriodClock()
     for cycle, at in questions:
         for near in (at, at + 1, at - 90_000):
             assert clock.period_at(cycle, zone, near) == period_at(cycle, zone, near)
 
 
-def test_a_period_clock_keeps_zones_apart() -> None:
+def test_a_period_clock_keeps_zones_separate() -> None:
     clock = PeriodClock()
     at = 1_750_000_000
     for name in ZONES:
@@ -119,5 +119,5 @@ def test_a_period_clock_keeps_zones_apart() -> None:
 
 
 @pytest.mark.parametrize("zone_name", ["Europe/Berlin", "America/Havana", "Australia/Lord_Howe"])
-def test_the_changes_this_suite_aims_at_exist(zone_name: str) -> None:
+def test_the_clock_changes_that_this_suite_tests_exist(zone_name: str) -> None:
     assert len(clock_changes(zone_name)) > 50

@@ -1,4 +1,4 @@
-"""Whitelists against the plain meaning of their entries, over generated names."""
+"""Compares whitelists with the literal meaning of their entries, over generated names."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,12 +25,12 @@ def lies_below(segments: list[str], prefix: list[str]) -> bool:
 
 
 @given(LISTS, NAMES, PROVIDERS)
-def test_a_whitelist_allows_what_one_of_its_entries_says(entries: list[str], model: str, provider: str) -> None:
+def test_a_whitelist_allows_the_models_that_an_entry_names(entries: list[str], model: str, provider: str) -> None:
     assert parse_whitelist(entries).allows(model, provider) == plainly_allows(entries, model, provider)
 
 
 @given(LISTS, LISTS, NAMES, PROVIDERS)
-def test_a_subset_never_allows_what_the_parent_does_not(
+def test_a_subset_allows_no_model_beyond_its_parent(
     child: list[str], parent: list[str], model: str, provider: str
 ) -> None:
     small, large = parse_whitelist(child), parse_whitelist(parent)
@@ -39,8 +39,8 @@ def test_a_subset_never_allows_what_the_parent_does_not(
 
 
 @given(LISTS, LISTS)
-def test_what_is_no_subset_has_a_model_to_show_for_it(child: list[str], parent: list[str]) -> None:
-    """Exact, not only safe: a name and a provider that nothing else knows witness the difference."""
+def test_a_list_that_is_not_a_subset_allows_a_model_beyond_the_parent(child: list[str], parent: list[str]) -> None:
+    """The check is exact, not only safe: a model with a new name and a new provider proves the difference."""
     small, large = parse_whitelist(child), parse_whitelist(parent)
     if not is_subset(small, large):
         witnesses = (

@@ -1,4 +1,4 @@
-"""What accepting an invite does."""
+"""The rules for accepting an invite."""
 
 import dataclasses
 
@@ -20,7 +20,7 @@ def outcome(
 
 
 def but(**changes: object) -> Invitation:
-    return dataclasses.replace(GOOD, **changes)  # type: ignore[arg-type] # fields of it
+    return dataclasses.replace(GOOD, **changes)  # type: ignore[arg-type] # fields of the invite
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def but(**changes: object) -> Invitation:
         ("SUSPENDED", Outcome.MEMBER_SUSPENDED),
     ],
 )
-def test_the_outcome_depends_on_what_the_user_was(state: str | None, expected: Outcome) -> None:
+def test_the_outcome_depends_on_the_users_membership(state: str | None, expected: Outcome) -> None:
     assert outcome(state=state) is expected
 
 
@@ -51,37 +51,37 @@ def test_the_outcome_depends_on_what_the_user_was(state: str | None, expected: O
     ],
 )
 @pytest.mark.parametrize("state", [None, "ACTIVE", "SUSPENDED", "REMOVED"])
-def test_what_the_inviter_could_not_make_now_is_good_for_nobody(invitation: Invitation, state: str | None) -> None:
+def test_an_invite_is_invalid_if_its_inviter_could_not_create_it_now(invitation: Invitation, state: str | None) -> None:
     assert outcome(invitation, state=state) is Outcome.INVALID
 
 
 @pytest.mark.parametrize("state", [None, "SUSPENDED", "REMOVED"])
-def test_a_used_up_invite_is_good_for_nobody_but_members(state: str | None) -> None:
+def test_a_used_up_invite_is_valid_only_for_members(state: str | None) -> None:
     assert outcome(but(uses_left=0), state=state) is Outcome.INVALID
     assert outcome(but(uses_left=0), state="ACTIVE") is Outcome.IS_MEMBER
 
 
 @pytest.mark.parametrize("email", [ADDRESS, "Ada@Example.ORG"])
-def test_a_bound_invite_is_for_its_address_whatever_the_case(email: str) -> None:
+def test_an_invite_for_an_address_ignores_case(email: str) -> None:
     assert outcome(but(email=ADDRESS), email) is Outcome.JOINS
     assert outcome(but(email_domain="example.org"), email) is Outcome.JOINS
 
 
 @pytest.mark.parametrize("email", [None, "", "bob@example.com", "ada@example.org.evil.com", "ada@sub.example.org"])
 @pytest.mark.parametrize("state", [None, "ACTIVE", "SUSPENDED", "REMOVED"])
-def test_a_bound_invite_is_for_nobody_else(email: str | None, state: str | None) -> None:
+def test_an_invite_for_an_address_is_refused_for_others(email: str | None, state: str | None) -> None:
     assert outcome(but(email=ADDRESS), email, state) is Outcome.ADDRESS_MISMATCH
     assert outcome(but(email_domain="example.org"), email, state) is Outcome.ADDRESS_MISMATCH
 
 
-def test_a_domain_in_the_local_part_is_no_domain() -> None:
+def test_a_domain_in_the_local_part_does_not_match() -> None:
     assert outcome(but(email_domain="example.org"), '"x@example.org"@evil.com') is Outcome.ADDRESS_MISMATCH
 
 
-def test_who_joins_needs_a_seat() -> None:
+def test_a_new_member_needs_a_seat() -> None:
     assert outcome(has_free_seat=False) is Outcome.NO_SEAT
     assert outcome(state="REMOVED", has_free_seat=False) is Outcome.NO_SEAT
 
 
-def test_who_has_a_seat_needs_none() -> None:
+def test_a_member_with_a_seat_needs_no_other() -> None:
     assert outcome(state="ACTIVE", has_free_seat=False) is Outcome.IS_MEMBER

@@ -5,7 +5,7 @@ from deploy.local.cli.logs import follow, log_names, tail
 from deploy.local.process.children import last_lines
 
 
-def test_one_log_is_shown_as_it_is_several_say_whose_line_it_is(tmp_path: Path) -> None:
+def test_lines_of_several_logs_are_prefixed_but_those_of_one_are_not(tmp_path: Path) -> None:
     (tmp_path / "envoy.log").write_text("first\nsecond\n")
     (tmp_path / "redis.log").write_text("ready\n")
     assert log_names(tmp_path) == ["envoy", "redis"]
@@ -13,7 +13,7 @@ def test_one_log_is_shown_as_it_is_several_say_whose_line_it_is(tmp_path: Path) 
     assert list(tail(tmp_path, ["envoy", "redis"])) == ["envoy | first", "envoy | second", "redis | ready"]
 
 
-def test_following_begins_with_what_is_new_and_survives_a_replaced_file(tmp_path: Path) -> None:
+def test_following_starts_with_new_lines_and_survives_a_replaced_file(tmp_path: Path) -> None:
     log = tmp_path / "envoy.log"
     log.write_text("old line\n")
     lines = follow(tmp_path, ["envoy"])
@@ -22,7 +22,7 @@ def test_following_begins_with_what_is_new_and_survives_a_replaced_file(tmp_path
         with log.open("a") as file:
             file.write(text)
 
-    # The size to begin at is taken when the first line is asked for, so the new line must come after that.
+    # Following starts at the file's size when the first line is requested, so the new line must come after that.
     threading.Timer(0.3, append, ["new "]).start()
     threading.Timer(0.6, append, ["line\n"]).start()
     assert next(lines) == "new line"

@@ -42,7 +42,7 @@ def test_the_table_shows_each_process_with_its_health() -> None:
     ]
 
 
-def test_the_keys_of_the_demo_are_told_apart_without_showing_them() -> None:
+def test_demo_keys_are_listed_without_their_secrets() -> None:
     key = {
         "name": "organizations/acme/apiKeys/emma-default",
         "role": "MEMBER",
@@ -61,7 +61,7 @@ def test_a_stack_is_healthy_only_when_every_process_is() -> None:
     assert is_healthy(dataclasses.replace(STATE, processes=(STATE.processes[0], STATE.processes[2])))
 
 
-def test_the_providers_that_cost_money_are_named() -> None:
+def test_real_providers_are_named() -> None:
     assert providers_line(STATE) == "providers: 2 answered by the mock, real: openai"
 
 
@@ -97,12 +97,12 @@ def test_the_tour_calls_the_admin_api_without_showing_its_token() -> None:
     assert "mrt-canary" not in commands
 
 
-def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_a_written_state_is_read_back(tmp_path: Path) -> None:
     write_state(tmp_path / "state.json", STATE)
     assert read_state(tmp_path / "state.json") == STATE
 
 
-def test_a_state_file_that_cannot_be_understood_counts_as_none(tmp_path: Path) -> None:
+def test_an_unreadable_state_file_counts_as_absent(tmp_path: Path) -> None:
     file = tmp_path / "state.json"
     for content in ("", "[]", "{}", '{"phase": "asleep"}', "\x00"):
         file.write_text(content)

@@ -1,4 +1,4 @@
-"""The command line of `./dev up` is read without the library for command lines, and read alike."""
+"""The command line of `./dev up` is read without typer, with the same result."""
 
 import pytest
 from typer.testing import CliRunner
@@ -19,9 +19,7 @@ from deploy.local.stack.specification import DEFAULT_CATALOG, StackSpecification
         ["--home", "~/gateway", "--workers", "016"],
     ],
 )
-def test_what_is_read_quickly_is_read_as_the_library_reads_it(
-    arguments: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_quick_parser_agrees_with_typer(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[tuple[StackSpecification, bool]] = []
     monkeypatch.setattr(cli, "bring_up", lambda specification, *, detach: read.append((specification, detach)))
     result = CliRunner().invoke(cli.application, ["up", *arguments])
@@ -46,11 +44,11 @@ def test_what_is_read_quickly_is_read_as_the_library_reads_it(
         ["--"],
     ],
 )
-def test_whatever_could_be_a_mistake_is_left_to_the_library(arguments: list[str]) -> None:
+def test_a_possible_mistake_is_left_to_typer(arguments: list[str]) -> None:
     assert quick_specification(arguments) is None
 
 
-def test_nothing_asked_for_means_the_defaults() -> None:
+def test_an_empty_command_line_means_the_defaults() -> None:
     found = quick_specification([])
     assert found is not None
     specification, detach = found
@@ -58,7 +56,7 @@ def test_nothing_asked_for_means_the_defaults() -> None:
     assert specification.catalog_file == DEFAULT_CATALOG
 
 
-def test_a_specification_survives_the_command_line_of_the_supervisor() -> None:
+def test_a_specification_is_passed_unchanged_to_the_supervisor() -> None:
     found = quick_specification(["--home", "a b", "--port-base", "12000", "--catalog", "prices.yaml", "--workers", "3"])
     assert found is not None
     assert parse_specification(found[0].arguments()) == found[0]

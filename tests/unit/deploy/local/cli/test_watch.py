@@ -4,7 +4,7 @@ from deploy.local.cli.watch import Sample, Window, live_page, of_worker, quantil
 
 
 def window(*pages: dict[str, str]) -> Window:
-    """Of samples a second apart."""
+    """Returns a window of samples that are one second apart."""
     built = Window()
     for second, page in enumerate(pages):
         built.add(Sample(float(second), {service: read_figures(text) for service, text in page.items()}))
@@ -20,18 +20,18 @@ def decisions(allowed: int, denied: int) -> dict[str, str]:
 NAME = "megarouter_authz_decisions_total"
 
 
-def test_a_rate_is_what_counters_rose_by_in_a_second() -> None:
+def test_a_rate_is_the_increase_of_counters_per_second() -> None:
     seen = window(decisions(10, 0), decisions(20, 5), decisions(30, 5))
     assert seen.rate("authz", NAME) == 12.5
     assert seen.rate("authz", NAME, megarouter_authz_decision="allowed") == 10
 
 
-def test_a_counter_that_began_anew_counts_from_zero() -> None:
+def test_a_restarted_counter_counts_from_zero() -> None:
     assert window(decisions(1000, 0), decisions(7, 0)).rate("authz", NAME) == 7
 
 
-def test_workers_are_added_up_and_one_that_began_anew_counts_from_zero() -> None:
-    """Seen to fail with the sums of all workers: what the other has counted since its start would be new."""
+def test_workers_are_added_and_a_restarted_one_counts_from_zero() -> None:
+    """Seen to fail with the sums of all workers: all counts of the other worker appeared as new."""
     seen = Window()
     for second, counts in enumerate([(1_000, 50), (1_010, 2)]):
         pages = [read_figures(decisions(count, 0)["authz"]) for count in counts]
@@ -43,7 +43,7 @@ def test_workers_are_added_up_and_one_that_began_anew_counts_from_zero() -> None
     assert seen.lowest("authz", "something_else") is None
 
 
-def test_there_is_no_rate_of_one_sample_nor_of_a_service_that_does_not_answer() -> None:
+def test_one_sample_or_an_unresponsive_service_has_no_rate() -> None:
     assert window(decisions(1, 1)).rate("authz", NAME) is None
     assert window(decisions(1, 1), decisions(2, 2), {}).rate("authz", NAME) is None
     assert window(decisions(1, 1), {}).latest("authz", NAME) is None
@@ -54,12 +54,12 @@ def test_only_the_last_samples_count() -> None:
     assert seen.rate("authz", NAME) == 0
 
 
-def test_a_figure_is_added_up_over_its_series() -> None:
+def test_a_figure_is_the_sum_over_its_series() -> None:
     assert window(decisions(3, 4)).latest("authz", NAME) == 7
     assert window(decisions(3, 4)).latest("authz", NAME, megarouter_authz_decision="denied") == 4
 
 
-def test_a_quantile_is_the_bound_of_its_bucket() -> None:
+def test_a_quantile_is_the_upper_bound_of_its_bucket() -> None:
     buckets = [(0.001, 50.0), (0.01, 98.0), (float("inf"), 100.0)]
     assert quantile_of(buckets, 0.5) == 0.001
     assert quantile_of(buckets, 0.51) == 0.01
@@ -67,7 +67,7 @@ def test_a_quantile_is_the_bound_of_its_bucket() -> None:
     assert quantile_of([(1.0, 0.0)], 0.5) is None
 
 
-def test_a_quantile_is_of_what_came_since_the_first_sample() -> None:
+def test_a_quantile_covers_the_time_since_the_first_sample() -> None:
     def histogram(fast: int, slow: int) -> dict[str, str]:
         name = "megarouter_authz_duration_seconds_bucket"
         return {"authz": f'{name}{{le="0.001"}} {fast}\n{name}{{le="+Inf"}} {fast + slow}\n'}
@@ -76,7 +76,7 @@ def test_a_quantile_is_of_what_came_since_the_first_sample() -> None:
     assert seen.quantile("authz", "megarouter_authz_duration_seconds", 0.5) == float("inf")
 
 
-def test_the_page_shows_dashes_before_it_knows_and_lines_up() -> None:
+def test_the_page_shows_dashes_for_unknown_figures_and_aligns_columns() -> None:
     console = Console(width=100, no_color=True)
     with console.capture() as capture:
         console.print(live_page(Window()))

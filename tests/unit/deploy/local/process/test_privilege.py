@@ -18,5 +18,5 @@ ACCOUNT = Account(user_id=65534, group_id=65533)
         (0o701, 0, 65533, False),
     ],
 )
-def test_who_may_pass_through_a_directory(mode: int, owner: int, group: int, *, expected: bool) -> None:
+def test_directory_permissions_decide_who_may_pass(mode: int, owner: int, group: int, *, expected: bool) -> None:
     assert can_traverse(mode, owner, group, ACCOUNT) is expected

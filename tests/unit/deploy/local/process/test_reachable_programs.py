@@ -21,7 +21,7 @@ def account() -> Account:
 
 @pytest.fixture
 def open_directory() -> Iterator[Path]:
-    """A directory that every user can reach; `tmp_path` lies in a private one."""
+    """A directory that every user can reach, because `tmp_path` is in a private one."""
     with tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)
         yield Path(directory)
@@ -29,7 +29,7 @@ def open_directory() -> Iterator[Path]:
 
 @pytest.fixture
 def closed_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The package below a directory that only root can enter."""
+    """The package in a directory that only root can enter."""
     closed = tmp_path / "closed"
     site_packages = closed / "site-packages"
     site_packages.mkdir(mode=0o700, parents=True)
@@ -41,21 +41,21 @@ def closed_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 def version_reported(programs: Path, account: Account) -> str:
-    """What PostgreSQL says about itself when the account runs it."""
+    """Returns the version that PostgreSQL prints when the account runs it."""
     return subprocess.run(
         [programs / "postgres", "--version"],
         user=account.user_id, group=account.group_id, extra_groups=[], cwd="/", check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
 
 
-def test_programs_that_can_be_reached_are_not_copied(account: Account, tmp_path: Path) -> None:
+def test_reachable_programs_are_not_copied(account: Account, tmp_path: Path) -> None:
     if first_closed_directory(installed_programs() / "postgres", account) is not None:
-        pytest.skip("this checkout itself lies below a closed directory")
+        pytest.skip("this checkout is in a directory closed to others")
     assert reachable_programs(account, [tmp_path]) == installed_programs()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_programs_below_a_closed_directory_are_run_from_a_copy(
+def test_programs_in_a_closed_directory_run_from_a_copy(
     account: Account, closed_installation: Path, open_directory: Path
 ) -> None:
     assert installed_programs().is_relative_to(closed_installation)
@@ -75,9 +75,7 @@ def test_a_copy_that_lost_files_is_repaired(account: Account, closed_installatio
     assert (programs / "initdb").stat().st_size > 0
 
 
-def test_a_copy_can_be_run_whatever_the_umask(
-    account: Account, closed_installation: Path, open_directory: Path
-) -> None:
+def test_a_copy_can_be_run_with_any_umask(account: Account, closed_installation: Path, open_directory: Path) -> None:
     before = os.umask(0o077)
     try:
         programs = reachable_programs(account, [open_directory])
@@ -86,7 +84,7 @@ def test_a_copy_can_be_run_whatever_the_umask(
     assert "PostgreSQL" in version_reported(programs, account)
 
 
-def test_a_copy_prepared_by_another_user_is_not_run(
+def test_a_copy_created_by_another_user_is_not_run(
     account: Account, closed_installation: Path, open_directory: Path
 ) -> None:
     copy = reachable_programs(account, [open_directory]).parents[2]
@@ -95,7 +93,7 @@ def test_a_copy_prepared_by_another_user_is_not_run(
         reachable_programs(account, [open_directory])
 
 
-def test_the_next_directory_is_tried_when_one_cannot_hold_the_copy(
+def test_the_next_directory_is_tried_if_one_cannot_take_the_copy(
     account: Account, closed_installation: Path, open_directory: Path, tmp_path: Path
 ) -> None:
     closed, missing = closed_installation, tmp_path / "missing"

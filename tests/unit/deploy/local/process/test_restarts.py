@@ -18,7 +18,7 @@ def test_delays_double_up_to_the_maximum() -> None:
     assert _delays([0.0] * 9) == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0, 10.0]
 
 
-def test_a_process_that_ran_steadily_starts_over_with_the_first_delay() -> None:
+def test_a_steady_run_resets_the_delay() -> None:
     assert _delays([0.0, 0.0, 30.0, 0.0]) == [0.2, 0.4, 0.2, 0.4]
 
 
@@ -30,5 +30,5 @@ def test_every_restart_is_counted() -> None:
 
 
 @given(st.lists(st.floats(min_value=0, max_value=1e9), max_size=2000))
-def test_no_history_leads_to_a_delay_out_of_bounds(runs_s: list[float]) -> None:
+def test_the_delay_is_within_bounds_for_any_history(runs_s: list[float]) -> None:
     assert all(POLICY.first_delay_s <= delay_s <= POLICY.max_delay_s for delay_s in _delays(runs_s))

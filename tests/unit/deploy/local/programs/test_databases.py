@@ -23,14 +23,14 @@ async def _value(server: PostgresServer, query: str) -> object:
         await connection.close()
 
 
-async def test_postgres_keeps_its_data_over_a_restart(tmp_path: Path) -> None:
+async def test_postgresql_keeps_its_data_across_a_restart(tmp_path: Path) -> None:
     with start_postgres(tmp_path / "postgres", POSTGRES_PORT, password="chosen") as server:
         await _value(server, "CREATE TABLE kept AS SELECT 42 AS answer")
     with start_postgres(tmp_path / "postgres", POSTGRES_PORT, password="chosen") as server:
         assert await _value(server, "SELECT answer FROM kept") == 42
 
 
-async def test_postgres_runs_in_utc_with_utf8_and_knows_time_zones(tmp_path: Path) -> None:
+async def test_postgresql_uses_utc_and_utf8_and_knows_time_zones(tmp_path: Path) -> None:
     with start_postgres(tmp_path / "postgres", POSTGRES_PORT) as server:
         assert await _value(server, "SHOW timezone") == "UTC"
         assert await _value(server, "SHOW server_encoding") == "UTF8"
@@ -38,13 +38,13 @@ async def test_postgres_runs_in_utc_with_utf8_and_knows_time_zones(tmp_path: Pat
         assert await _value(server, offset) == 22 * 3600
 
 
-async def test_postgres_wants_the_password(tmp_path: Path) -> None:
+async def test_postgresql_requires_the_password(tmp_path: Path) -> None:
     server = start_postgres(tmp_path / "postgres", POSTGRES_PORT, password="right")
     with server, pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(server.url.replace("right", "wrong"))
 
 
-async def test_postgres_survives_a_kill_with_its_data(tmp_path: Path) -> None:
+async def test_postgresql_keeps_its_data_after_a_kill(tmp_path: Path) -> None:
     server = start_postgres(tmp_path / "postgres", POSTGRES_PORT, password="chosen")
     await _value(server, "CREATE TABLE kept AS SELECT 42 AS answer")
     server.process.kill()
@@ -53,7 +53,7 @@ async def test_postgres_survives_a_kill_with_its_data(tmp_path: Path) -> None:
         assert await _value(again, "SELECT answer FROM kept") == 42
 
 
-async def test_an_interrupted_making_of_the_cluster_is_started_over(tmp_path: Path) -> None:
+async def test_an_interrupted_initialization_starts_over(tmp_path: Path) -> None:
     unfinished = tmp_path / "postgres" / "unfinished"
     unfinished.mkdir(parents=True)
     (unfinished / "PG_VERSION").write_text("18\n")
@@ -61,7 +61,7 @@ async def test_an_interrupted_making_of_the_cluster_is_started_over(tmp_path: Pa
         assert await _value(server, "SELECT 1") == 1
 
 
-def test_the_password_of_postgres_is_in_no_file_of_its_directory(tmp_path: Path) -> None:
+def test_postgresqls_password_is_in_no_file_of_its_directory(tmp_path: Path) -> None:
     with start_postgres(tmp_path / "postgres", POSTGRES_PORT, password="a-rather-rare-word"):
         pass
     files = [path for path in (tmp_path / "postgres").rglob("*") if path.is_file()]
@@ -70,7 +70,7 @@ def test_the_password_of_postgres_is_in_no_file_of_its_directory(tmp_path: Path)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root needs to become another user")
-async def test_postgres_of_root_runs_below_a_directory_closed_to_others(tmp_path: Path) -> None:
+async def test_postgresql_started_by_root_runs_in_a_directory_closed_to_others(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     with start_postgres(closed / "postgres", POSTGRES_PORT) as server:
@@ -79,12 +79,12 @@ async def test_postgres_of_root_runs_below_a_directory_closed_to_others(tmp_path
     assert closed.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_port_in_use_is_reported_with_what_the_server_said(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_with_the_servers_message(tmp_path: Path) -> None:
     with start_redis(tmp_path / "first", REDIS_PORT), pytest.raises(StartError, match="Address already in use"):
         start_redis(tmp_path / "second", REDIS_PORT)
 
 
-def test_redis_answers_refuses_strangers_and_never_evicts(tmp_path: Path) -> None:
+def test_redis_requires_a_password_and_never_evicts(tmp_path: Path) -> None:
     with start_redis(tmp_path / "redis", REDIS_PORT, password="right") as server:
         with redis.Redis.from_url(server.url) as client:
             assert client.ping()

@@ -1,4 +1,4 @@
-"""The health check without a library, against servers of the library."""
+"""The health check, which does without the gRPC library, against servers that use the library."""
 
 import socket
 import threading
@@ -33,18 +33,20 @@ def servicer(path: Path) -> Iterator[health.HealthServicer]:
     server.stop(None).wait()
 
 
-def test_a_server_that_says_it_serves_is_serving(path: Path, servicer: health.HealthServicer) -> None:
+def test_a_server_that_reports_serving_is_healthy(path: Path, servicer: health.HealthServicer) -> None:
     assert says_serving(path, TIMEOUT_S)
     assert says_serving(path, TIMEOUT_S)
 
 
 @pytest.mark.parametrize("status", [Status.NOT_SERVING, Status.UNKNOWN])
-def test_a_server_that_says_anything_else_is_not(path: Path, servicer: health.HealthServicer, status: int) -> None:
+def test_a_server_that_reports_another_status_is_unhealthy(
+    path: Path, servicer: health.HealthServicer, status: int
+) -> None:
     servicer.set("", status)
     assert not says_serving(path, TIMEOUT_S)
 
 
-def test_a_server_without_the_health_service_is_not(path: Path) -> None:
+def test_a_server_without_the_health_service_is_unhealthy(path: Path) -> None:
     server = grpc.server(ThreadPoolExecutor(1))
     server.add_insecure_port(f"unix:{path}")
     server.start()
@@ -52,14 +54,14 @@ def test_a_server_without_the_health_service_is_not(path: Path) -> None:
     server.stop(None).wait()
 
 
-def test_no_server_is_not(path: Path) -> None:
+def test_a_missing_server_is_unhealthy(path: Path) -> None:
     assert not says_serving(path, TIMEOUT_S)
 
 
 @pytest.mark.parametrize(
     "spoken", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\xff" * 100, b"\x00\x00\x07\x00\x00\x00\x00\x00\x01"]
 )
-def test_a_server_that_speaks_something_else_is_not_and_is_left_within_the_time(path: Path, spoken: bytes) -> None:
+def test_a_server_with_another_protocol_is_unhealthy_within_the_time_limit(path: Path, spoken: bytes) -> None:
     ended = threading.Event()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))

@@ -1,4 +1,4 @@
-"""Settings of the admin listener: what cannot be meant is refused, by name."""
+"""Settings of the admin listener. Invalid settings are refused by name."""
 
 import json
 from pathlib import Path
@@ -28,12 +28,12 @@ def test_origins_are_separated_by_commas() -> None:
 
 
 @pytest.mark.parametrize("origin", ["*", "console.example", "https://console.example/", "https://a b", "null"])
-def test_what_is_no_origin_is_refused(origin: str) -> None:
+def test_an_invalid_origin_is_refused(origin: str) -> None:
     with pytest.raises(AdminEdgeError, match="is not an origin"):
         admin_edge({"MEGAROUTER_ADMIN_ALLOWED_ORIGINS": origin})
 
 
-def test_providers_have_their_keys_at_an_address_or_in_a_file(tmp_path: Path) -> None:
+def test_the_keys_of_a_provider_are_at_an_address_or_in_a_file(tmp_path: Path) -> None:
     keys = tmp_path / "keys.json"
     keys.write_text("{}")
     local = {**PROVIDER, "name": "partners", "issuer": "https://partners.example", "jwks_file": str(keys)}
@@ -58,7 +58,7 @@ def test_providers_have_their_keys_at_an_address_or_in_a_file(tmp_path: Path) ->
         ({"issuer": ""}, "issuer"),
         ({"name": "Staff!"}, "name"),
         ({"jwks_cache_s": 0}, "jwks_cache_s"),
-        ({"colour": "red"}, "colour"),
+        ({"color": "red"}, "color"),
     ],
 )
 def test_a_provider_that_cannot_be_trusted_is_refused(tmp_path: Path, change: dict[str, Any], said: str) -> None:
@@ -67,13 +67,13 @@ def test_a_provider_that_cannot_be_trusted_is_refused(tmp_path: Path, change: di
 
 
 @pytest.mark.parametrize("change", [{"name": "other"}, {"issuer": "https://other.example"}])
-def test_neither_a_name_nor_an_issuer_occurs_twice(tmp_path: Path, change: dict[str, str]) -> None:
+def test_a_repeated_name_or_issuer_is_refused(tmp_path: Path, change: dict[str, str]) -> None:
     with pytest.raises(AdminEdgeError, match="twice"):
         load(tmp_path, REMOTE, {**REMOTE, **change})
 
 
 @pytest.mark.parametrize("content", ["", "[]", "identity_providers: 1", "a: &a [*a]", "{", "\x00", "x" * 70_000])
-def test_a_file_that_is_no_list_of_providers_is_refused(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_not_a_list_of_providers_is_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "providers.yaml"
     file.write_text(content)
     with pytest.raises(AdminEdgeError, match=r"providers\.yaml"):
@@ -81,6 +81,6 @@ def test_a_file_that_is_no_list_of_providers_is_refused(tmp_path: Path, content:
 
 
 @pytest.mark.parametrize("file", ["providers.yaml", "/nonexistent/providers.yaml"])
-def test_a_file_that_is_not_there_or_not_absolute_is_refused(file: str) -> None:
+def test_a_missing_file_or_relative_path_is_refused(file: str) -> None:
     with pytest.raises(AdminEdgeError, match="MEGAROUTER_IDENTITY_PROVIDERS_FILE"):
         admin_edge({"MEGAROUTER_IDENTITY_PROVIDERS_FILE": file})

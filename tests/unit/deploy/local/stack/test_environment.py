@@ -49,7 +49,7 @@ def test_each_service_listens_on_its_own_socket() -> None:
     assert _of("authz")["MEGAROUTER_LISTEN"] == "unix:/srv/run/sockets/authz.sock"
 
 
-def test_credentials_of_providers_and_urls_of_databases_are_not_handed_to_every_process() -> None:
+def test_provider_credentials_and_database_urls_are_passed_only_where_needed() -> None:
     caller = {
         "PATH": "/bin",
         "OPENAI_API_KEY": "secret",
@@ -66,7 +66,7 @@ def test_credentials_of_providers_and_urls_of_databases_are_not_handed_to_every_
     }
 
 
-def test_a_given_database_replaces_the_embedded_one_alone() -> None:
+def test_a_given_database_replaces_only_the_embedded_one() -> None:
     given = {"MEGAROUTER_DATABASE_URL": "postgresql://me:secret@theirs/db"}
     backends = choose_backends(given, OWNER, "redis://own")
     assert (backends.database_url, backends.redis_url) == ("postgresql://me:secret@theirs/db", "redis://own")
@@ -80,12 +80,12 @@ def test_a_shell_that_sourced_the_env_file_of_this_home_still_gets_the_embedded_
     assert backends.service_database_urls == choose_backends({}, OWNER, "redis://own").service_database_urls
 
 
-def test_logins_that_are_given_for_a_given_database_are_taken() -> None:
+def test_given_logins_for_a_given_database_are_used() -> None:
     given = {"MEGAROUTER_DATABASE_URL": "postgresql://me@theirs/db", **LOGINS}
     assert choose_backends(given, OWNER, "redis://own").service_database_urls == LOGINS
 
 
-def test_a_login_follows_from_the_password_of_the_owner_and_does_not_repeat_it() -> None:
+def test_a_login_is_derived_from_the_owners_password_without_containing_it() -> None:
     url = login_url("postgresql://me:se%40cret@db:5433/books?sslmode=require", "megarouter_usage")
     assert re.fullmatch(r"postgresql://megarouter_usage:[\w-]{43}@db:5433/books\?sslmode=require", url)
     assert "cret" not in url
@@ -94,12 +94,12 @@ def test_a_login_follows_from_the_password_of_the_owner_and_does_not_repeat_it()
     assert urlsplit(url).password != urlsplit(login_url(OWNER, "megarouter_authz")).password
 
 
-def test_without_a_password_of_the_owner_the_logins_must_be_given() -> None:
+def test_logins_must_be_given_if_the_owner_has_no_password() -> None:
     with pytest.raises(DatabaseUrlError, match="set MEGAROUTER_AUTHZ_DATABASE_URL, MEGAROUTER_USAGE_DATABASE_URL"):
         choose_backends({"MEGAROUTER_DATABASE_URL": "postgresql://me@theirs/db"}, OWNER, "redis://own")
 
 
-def test_the_env_file_has_exactly_the_published_keys() -> None:
+def test_the_env_file_has_exactly_the_documented_variables() -> None:
     values = client_environment(Ports(18000), BACKENDS, Demo("organizations/acme", "token", "key"))
     assert values == {
         "MEGAROUTER_BASE_URL": "http://127.0.0.1:18000",
@@ -117,7 +117,7 @@ def test_the_env_file_has_exactly_the_published_keys() -> None:
 @pytest.mark.parametrize(
     "value", ["plain", "two words", "a'b\"c", "$HOME `id` \\ ;&|", "", "=x=", "postgresql://u:p@h/d?x=1&y"]
 )
-def test_a_shell_that_sources_the_env_file_gets_the_very_value(value: str, tmp_path: Path) -> None:
+def test_a_shell_that_sources_the_env_file_gets_the_exact_values(value: str, tmp_path: Path) -> None:
     file = tmp_path / "env"
     file.write_text(render_environment({"FIRST": "1", "VALUE": value}))
     result = subprocess.run(
@@ -127,6 +127,6 @@ def test_a_shell_that_sources_the_env_file_gets_the_very_value(value: str, tmp_p
     assert parse_environment(file.read_text()) == {"FIRST": "1", "VALUE": value}
 
 
-def test_secrets_do_not_show_in_a_representation() -> None:
+def test_secrets_are_not_in_a_repr() -> None:
     assert "password" not in repr(SECRETS)
     assert "host" not in repr(BACKENDS)

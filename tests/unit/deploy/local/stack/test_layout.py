@@ -16,7 +16,7 @@ from deploy.local.stack.layout import (
 )
 
 
-def test_the_ports_of_a_stack_follow_its_base() -> None:
+def test_the_ports_of_a_stack_start_at_its_base() -> None:
     ports = Ports(18000)
     assert (ports.model, ports.admin, ports.envoy_admin) == (18000, 18001, 18002)
     assert (ports.postgres, ports.redis, ports.mock_provider) == (18003, 18004, 18005)
@@ -32,7 +32,7 @@ def test_two_bases_ten_apart_share_no_port() -> None:
     assert not of(18000) & of(18010)
 
 
-def test_workers_share_no_port_and_the_first_keep_theirs() -> None:
+def test_workers_share_no_port_and_the_first_ones_keep_theirs() -> None:
     one, many = Ports(18000), Ports(18000, MAX_WORKERS)
     assert [many.metrics(service) for service in SERVICES] == [one.metrics(service) for service in SERVICES]
     metrics = [many.metrics(service, worker) for service in SERVICES for worker in many.workers_of(service)]
@@ -48,12 +48,12 @@ def test_the_last_worker_has_a_port() -> None:
 
 
 @pytest.mark.parametrize("workers", [-1, 0, MAX_WORKERS + 1])
-def test_a_number_of_workers_that_is_none_or_too_many_is_refused(workers: int) -> None:
+def test_an_invalid_number_of_workers_is_refused(workers: int) -> None:
     with pytest.raises(LayoutError, match="--workers"):
         Ports(18000, workers)
 
 
-def test_sockets_of_workers_are_numbered_as_envoy_has_them_and_short_enough() -> None:
+def test_sockets_of_workers_are_numbered_like_envoys_clusters_and_short_enough() -> None:
     home = Home(Path("/srv/run"))
     first = home.envoy_socket("ratelimit")
     assert [home.envoy_socket("ratelimit", worker) for worker in range(3)] == worker_sockets(first, 3)
@@ -64,16 +64,16 @@ def test_sockets_of_workers_are_numbered_as_envoy_has_them_and_short_enough() ->
 
 
 @pytest.mark.parametrize("base", [-1, 0, 1023, 65_527, 10**9])
-def test_a_base_that_leaves_the_range_of_ports_is_refused(base: int) -> None:
+def test_a_base_beyond_the_range_of_ports_is_refused(base: int) -> None:
     with pytest.raises(LayoutError, match="--port-base"):
         Ports(base)
 
 
-def test_sockets_lie_in_the_home_when_the_path_is_short() -> None:
+def test_sockets_are_in_the_home_if_its_path_is_short() -> None:
     assert sockets_directory(Path("/srv/run"), Path("/tmp"), 1000) == Path("/srv/run/sockets")  # noqa: S108
 
 
-def test_a_long_home_has_its_sockets_in_the_temporary_folder_one_place_per_home() -> None:
+def test_sockets_of_a_long_home_are_in_a_separate_temporary_folder() -> None:
     temporary = Path("/var/tmp")  # noqa: S108
     first = sockets_directory(Path("/srv") / ("a" * 120), temporary, 1000)
     second = sockets_directory(Path("/srv") / ("b" * 120), temporary, 1000)
@@ -109,7 +109,7 @@ def test_a_sockets_directory_open_to_others_is_refused(tmp_path: Path) -> None:
         make_home(home)
 
 
-def test_a_home_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LayoutError, match=r"--home .*file/home.*Not a directory"):
         make_home(Home(tmp_path / "file" / "home"))

@@ -15,7 +15,7 @@ ANTHROPIC = _provider("anthropic", "https://api.anthropic.com", "x-api-key")
 LOCAL = _provider("local", "http://10.0.0.7:8080/v1", "authorization")
 
 
-def test_without_credentials_every_provider_is_the_mock() -> None:
+def test_every_provider_is_the_mock_without_credentials() -> None:
     routes = plan_routes([OPENAI, ANTHROPIC], {}, MOCK_PORT)
     assert routes == (
         Route("openai", "127.0.0.1", MOCK_PORT, tls=False),
@@ -24,7 +24,7 @@ def test_without_credentials_every_provider_is_the_mock() -> None:
     assert all(route.is_mock for route in routes)
 
 
-def test_a_provider_whose_credential_is_set_is_reached_for_real() -> None:
+def test_a_provider_with_a_credential_is_the_real_one() -> None:
     openai, anthropic = plan_routes([OPENAI, ANTHROPIC], {"OPENAI_API_KEY": "sk-1"}, MOCK_PORT)
     assert openai == Route(
         name="openai",
@@ -49,22 +49,22 @@ def test_a_plain_http_provider_keeps_its_port_and_has_no_tls() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "  ", "\n"])
-def test_an_empty_credential_counts_as_none(value: str) -> None:
+def test_an_empty_credential_counts_as_absent(value: str) -> None:
     assert plan_routes([OPENAI], {"OPENAI_API_KEY": value}, MOCK_PORT)[0].is_mock
 
 
 @pytest.mark.parametrize("value", ["a\nb", "schlüssel", "a\x00b"])
-def test_a_credential_no_header_can_carry_is_refused_without_quoting_it(value: str) -> None:
+def test_a_credential_invalid_in_a_header_is_refused_without_quoting_it(value: str) -> None:
     with pytest.raises(ProviderError, match="OPENAI_API_KEY") as refusal:
         plan_routes([OPENAI], {"OPENAI_API_KEY": value}, MOCK_PORT)
     assert value not in str(refusal.value)
 
 
-def test_a_credential_does_not_show_in_a_representation() -> None:
+def test_a_credential_is_not_in_a_repr() -> None:
     assert "sk-secret" not in repr(plan_routes([OPENAI], {"OPENAI_API_KEY": "sk-secret"}, MOCK_PORT))
 
 
-def test_the_example_costs_nothing_where_that_is_possible() -> None:
+def test_the_example_uses_the_mock_if_possible() -> None:
     models = [
         ModelEntry("embedder", "local", answers_chat=False),
         ModelEntry("paid", "openai", answers_chat=True),

@@ -1,4 +1,4 @@
-"""What a later start takes over from an earlier one, and what makes it start from the beginning."""
+"""Values that a start reuses from an earlier start, and changes that make it build them again."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ from deploy.local.stack.specification import StackSpecification
 CATALOG = REPOSITORY / "deploy" / "catalog" / "catalog.yaml"
 
 
-def test_a_value_is_made_again_only_for_another_source(tmp_path: Path) -> None:
+def test_a_value_is_built_again_only_for_another_source(tmp_path: Path) -> None:
     made = iter(range(10))
     file = tmp_path / "value.json"
     assert [remembered(file, source, lambda: next(made)) for source in ("a", "a", "b", "b", "a")] == [0, 0, 1, 1, 2]
@@ -33,14 +33,14 @@ def test_a_value_is_made_again_only_for_another_source(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"source": "a"}', '"a"'])
-def test_a_damaged_memory_counts_as_none(tmp_path: Path, content: str) -> None:
+def test_a_damaged_cache_file_counts_as_absent(tmp_path: Path, content: str) -> None:
     file = tmp_path / "value.json"
     file.write_text(content)
     assert remembered(file, "a", lambda: "made") == "made"
     assert json.loads(file.read_text())["value"] == "made"
 
 
-def test_a_changed_catalogue_is_read_again(tmp_path: Path) -> None:
+def test_a_changed_catalog_is_read_again(tmp_path: Path) -> None:
     catalog = tmp_path / "catalog.yaml"
     shutil.copy(CATALOG, catalog)
     before = read_catalog(catalog, tmp_path / "summary.json")
@@ -50,7 +50,7 @@ def test_a_changed_catalogue_is_read_again(tmp_path: Path) -> None:
     assert "ANOTHER_API_KEY" in {provider.credential_env for provider in after.providers}
 
 
-def test_a_catalogue_that_became_invalid_is_refused(tmp_path: Path) -> None:
+def test_a_catalog_that_became_invalid_is_refused(tmp_path: Path) -> None:
     catalog = tmp_path / "catalog.yaml"
     shutil.copy(CATALOG, catalog)
     read_catalog(catalog, tmp_path / "summary.json")
@@ -75,7 +75,7 @@ def plan(tmp_path: Path) -> StackPlan:
 
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> list[StackPlan]:
-    """Collects what the configuration is built from, and builds it."""
+    """Builds the configuration, and returns the inputs it was built from."""
     collected: list[StackPlan] = []
     build = envoy_bootstrap.write_bootstrap
 
@@ -94,7 +94,7 @@ def test_envoys_configuration_is_built_once_for_the_same_inputs(plan: StackPlan,
     assert (len(built), plan.home.bootstrap_file.read_text()) == (1, text)
 
 
-def test_envoys_configuration_follows_everything_it_is_built_from(plan: StackPlan, built: list[StackPlan]) -> None:
+def test_envoys_configuration_is_built_again_for_any_changed_input(plan: StackPlan, built: list[StackPlan]) -> None:
     identity = IdentityProvider("staff", "https://id.example", ("console",), jwks_uri="https://id.example/keys")
     prepare_files(plan)
     for changed in (
@@ -116,7 +116,7 @@ def test_envoys_configuration_follows_everything_it_is_built_from(plan: StackPla
     assert plan.home.bootstrap_file.exists()
 
 
-def test_a_changed_credential_reaches_its_file_although_the_configuration_stays(
+def test_a_changed_credential_reaches_its_file_without_a_new_configuration(
     plan: StackPlan, built: list[StackPlan]
 ) -> None:
     prepare_files(plan)
@@ -126,7 +126,9 @@ def test_a_changed_credential_reaches_its_file_although_the_configuration_stays(
     assert "secret" not in plan.home.bootstrap_stamp_file.read_text()
 
 
-def test_code_that_changed_counts(plan: StackPlan, built: list[StackPlan], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_code_counts_as_a_changed_input(
+    plan: StackPlan, built: list[StackPlan], monkeypatch: pytest.MonkeyPatch
+) -> None:
     prepare_files(plan)
     monkeypatch.setattr(envoy_files, "source_of", lambda *_: "of other code")
     prepare_files(plan)
@@ -147,8 +149,8 @@ LOADED_BY_NEITHER = (
 
 
 @pytest.mark.parametrize("module", ["deploy.local.__main__", "deploy.local.supervision.supervise"])
-def test_a_start_loads_no_library_that_only_other_commands_use(module: str) -> None:
-    """Importing was most of what a start took: each of these costs between a twentieth of a second and a whole one."""
+def test_a_start_imports_no_library_that_only_other_commands_use(module: str) -> None:
+    """Imports used to take most of a start: each of these libraries costs between 0.05 s and 1 s."""
     code = f"import sys, {module}; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert set(LOADED_BY_NEITHER) & set(result.stdout.split()) == set()

@@ -8,7 +8,7 @@ from deploy.local.stack.layout import Home, LayoutError
 from deploy.local.stack.secrets import load_or_make_secrets, new_secrets
 
 
-def test_secrets_are_made_once_and_only_their_owner_can_read_them(tmp_path: Path) -> None:
+def test_secrets_are_created_once_and_readable_only_by_their_owner(tmp_path: Path) -> None:
     home = Home(tmp_path)
     made = load_or_make_secrets(home)
     assert home.secrets_file.stat().st_mode & 0o777 == 0o600
@@ -25,7 +25,7 @@ def test_keys_are_32_bytes_in_hex() -> None:
     assert [len(bytes.fromhex(key)) for key in keys] == [32, 32, 32]
 
 
-def test_a_home_of_an_earlier_release_keeps_its_secrets_and_gets_the_one_it_lacks(tmp_path: Path) -> None:
+def test_a_home_of_an_earlier_release_keeps_its_secrets_and_gets_missing_ones(tmp_path: Path) -> None:
     home = Home(tmp_path)
     made = load_or_make_secrets(home)
     content = json.loads(home.secrets_file.read_text())

@@ -1,6 +1,6 @@
-"""A supervisor in its own process: real PostgreSQL and Redis, and a small script named `third`.
+"""A supervisor in its own process, with real PostgreSQL and Redis and a small script named `third`.
 
-Run as `python small_stack.py HOME PORT_BASE [obedient|stubborn|failing]`; started by `test_supervisor.py`.
+`test_supervisor.py` runs it as `python small_stack.py HOME PORT_BASE [obedient|stubborn|failing]`.
 """
 
 import os

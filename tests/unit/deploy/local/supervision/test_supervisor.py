@@ -54,14 +54,14 @@ def _identities(state: StackState) -> list[RecordedProcess]:
 
 
 def _processes_using(home: Home) -> list[str]:
-    """Command lines of all processes on this machine that work in the home."""
+    """Returns the command lines of all processes that mention the home."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             directory = str((process / "cwd").readlink())
         except OSError:
-            continue  # ended in the meantime
+            continue  # the process ended meanwhile
         if str(home.directory) in f"{command} {directory}":
             found.append(command)
     return found
@@ -74,7 +74,7 @@ def _eventually(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
         time.sleep(0.02)
 
 
-def test_everything_starts_and_a_stop_leaves_no_process_and_no_client_file(home: Home, start: Start) -> None:
+def test_a_stop_leaves_no_process_and_no_client_file(home: Home, start: Start) -> None:
     supervisor = start()
     state = wait_until_up(home, supervisor)
     assert {process.name: process.health for process in state.processes} == {
@@ -87,24 +87,22 @@ def test_everything_starts_and_a_stop_leaves_no_process_and_no_client_file(home:
     assert supervisor.wait() == 0
     assert _processes_using(home) == []
     assert not home.environment_file.exists()
-    assert not stop_stack(home), "a second stop finds nothing to do"
+    assert not stop_stack(home), "a second stop must find nothing to do"
 
 
-def test_a_killed_supervisor_takes_its_processes_along_and_stop_ends_the_one_that_refuses(
-    home: Home, start: Start
-) -> None:
+def test_processes_of_a_killed_supervisor_end_and_stop_kills_a_stubborn_one(home: Home, start: Start) -> None:
     supervisor = start("stubborn")
     state = wait_until_up(home, supervisor)
     supervisor.kill()
     supervisor.wait()
     obedient = [process.identity for process in state.processes if process.identity and process.name != "third"]
     assert wait_for_end(obedient, 10.0) == []
-    assert is_alive(state.process("third").identity or pytest.fail("it had no process"))
+    assert is_alive(state.process("third").identity or pytest.fail("the supervisor had no process"))
     assert stop_stack(home)
     assert _processes_using(home) == []
 
 
-def test_a_start_after_a_killed_supervisor_first_ends_what_was_left(home: Home, start: Start) -> None:
+def test_a_start_after_a_killed_supervisor_first_ends_leftover_processes(home: Home, start: Start) -> None:
     first = start("stubborn")
     left = _identities(wait_until_up(home, first))
     first.kill()
@@ -114,7 +112,7 @@ def test_a_start_after_a_killed_supervisor_first_ends_what_was_left(home: Home, 
     assert state.phase is Phase.READY
 
 
-def test_a_process_that_dies_is_started_again_and_the_state_says_so(home: Home, start: Start) -> None:
+def test_a_process_that_dies_is_restarted_and_the_state_counts_it(home: Home, start: Start) -> None:
     before = wait_until_up(home, start()).process("redis")
     assert before.identity
     send_signal(before.identity, signal.SIGKILL)
@@ -148,7 +146,7 @@ def test_an_unknown_process_is_refused_by_the_control_socket(home: Home, start: 
         request_control(home.control_socket, "restart", "nginx")
 
 
-def test_a_process_that_refuses_to_stop_is_killed(home: Home, start: Start) -> None:
+def test_a_process_that_ignores_a_stop_is_killed(home: Home, start: Start) -> None:
     supervisor = start("stubborn")
     wait_until_up(home, supervisor)
     assert stop_stack(home)
@@ -156,27 +154,27 @@ def test_a_process_that_refuses_to_stop_is_killed(home: Home, start: Start) -> N
     assert _processes_using(home) == []
 
 
-def test_a_failed_start_names_the_process_shows_its_last_words_and_leaves_nothing(home: Home, start: Start) -> None:
+def test_a_failed_start_names_the_process_shows_its_output_and_leaves_nothing(home: Home, start: Start) -> None:
     supervisor = start("failing")
     with pytest.raises(StackError, match=r"third ended before it was ready \(status 1\)(?s:.)*the reason it gives"):
         wait_until_up(home, supervisor)
     assert _processes_using(home) == []
 
 
-def test_a_taken_port_is_named_together_with_the_way_out(home: Home, start: Start) -> None:
+def test_a_port_in_use_is_reported_with_a_remedy(home: Home, start: Start) -> None:
     with socket.create_server(("127.0.0.1", PORTS.redis)):
         supervisor = start()
         with pytest.raises(StackError, match=rf"port {PORTS.redis} \(for redis\) is in use.*--port-base"):
             wait_until_up(home, supervisor)
 
 
-def test_a_home_has_one_supervisor(home: Home, start: Start) -> None:
+def test_a_home_has_only_one_supervisor(home: Home, start: Start) -> None:
     wait_until_up(home, start())
     assert start().wait() == EXIT_ALREADY_RUNNING
     assert running_state(home) is not None
 
 
-def test_a_supervisor_whose_state_cannot_be_read_is_named_to_the_user(home: Home, start: Start) -> None:
+def test_a_supervisor_with_an_unreadable_state_is_reported(home: Home, start: Start) -> None:
     supervisor = start()
     wait_until_up(home, supervisor)
     content = home.state_file.read_text()
@@ -186,7 +184,7 @@ def test_a_supervisor_whose_state_cannot_be_read_is_named_to_the_user(home: Home
     home.state_file.write_text(content)
 
 
-def test_secrets_stand_in_no_command_line_and_no_log(home: Home, start: Start) -> None:
+def test_secrets_are_in_no_command_line_and_no_log(home: Home, start: Start) -> None:
     wait_until_up(home, start())
     secrets = load_or_make_secrets(home)
     shown = "\n".join(_processes_using(home)) + "".join(log.read_text() for log in home.logs.glob("*.log"))

@@ -1,4 +1,4 @@
-"""Services that are forks of one process which has loaded what they share."""
+"""Services that are forks of one process, which has loaded the modules that they share."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def main():
 
 @pytest.fixture
 def modules(tmp_path: Path) -> Callable[..., dict[str, str]]:
-    """Writes packages; returns the environment in which they are found."""
+    """Returns a function that writes packages, and returns the environment in which Python finds them."""
 
     def write(**sources: str) -> dict[str, str]:
         for name, source in sources.items():
@@ -52,7 +52,7 @@ def command(tmp_path: Path) -> Callable[..., ChildCommand]:
 
 
 def ended(process_id: int, timeout_s: float = 10.0) -> bool:
-    """Whether the process is gone, or waits only for its parent to notice, within the time."""
+    """Returns whether the process ends, or becomes a zombie, within the time limit."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         try:
@@ -80,13 +80,13 @@ def parent_of(process_id: int) -> int:
 
 
 def readable_by_all(process_id: int) -> tuple[list[str], bytes]:
-    """Its command line; and that with its first environment, as the kernel shows them."""
+    """Returns the command line of a process, and the command line with its initial environment, as the kernel shows them."""
     shown = Path(f"/proc/{process_id}/cmdline").read_bytes()
     words = shown.rstrip(b"\0").decode().split("\0")
     return words, shown + Path(f"/proc/{process_id}/environ").read_bytes()
 
 
-async def test_a_fork_has_the_environment_directory_and_log_of_its_command_and_nothing_else(
+async def test_a_fork_has_only_the_environment_directory_and_log_of_its_command(
     modules: Callable[..., dict[str, str]], command: Callable[..., ChildCommand], tmp_path: Path
 ) -> None:
     with warm_start(["quiet"], modules(quiet=MODULE), tmp_path / "warm.log") as warm:
@@ -95,7 +95,7 @@ async def test_a_fork_has_the_environment_directory_and_log_of_its_command_and_n
         text = logged(tmp_path, "descriptors")
         assert "environment ['DEED', 'SECRET']" in text
         assert f"directory {tmp_path} []" in text
-        assert "descriptors [0, 1, 2, 3]" in text  # the last is that of the listing itself
+        assert "descriptors [0, 1, 2, 3]" in text  # the last one belongs to the listing
         words, readable = readable_by_all(process.pid)
         assert words[1:] == ["-m", "quiet"]
         assert b"rare-word" not in readable
@@ -114,7 +114,7 @@ async def test_the_end_of_each_fork_is_reported_with_its_status(
     assert "the reason it gives" in logged(tmp_path, "ValueError")
 
 
-async def test_forks_end_with_the_supervisors_side(
+async def test_forks_end_when_the_supervisor_closes_its_side(
     modules: Callable[..., dict[str, str]], command: Callable[..., ChildCommand], tmp_path: Path
 ) -> None:
     with warm_start(["quiet"], modules(quiet=MODULE), tmp_path / "warm.log") as warm:
@@ -124,7 +124,7 @@ async def test_forks_end_with_the_supervisors_side(
     assert ended(process.pid)
 
 
-async def test_forks_end_with_the_warm_process_and_the_next_start_is_another_way(
+async def test_forks_end_with_the_warm_process_and_the_next_start_is_a_normal_one(
     modules: Callable[..., dict[str, str]], command: Callable[..., ChildCommand], tmp_path: Path
 ) -> None:
     with warm_start(["quiet"], modules(quiet=MODULE), tmp_path / "warm.log") as warm:
@@ -133,7 +133,7 @@ async def test_forks_end_with_the_warm_process_and_the_next_start_is_another_way
         logged(tmp_path, "descriptors")
         os.kill(parent_of(process.pid), signal.SIGKILL)
         assert ended(process.pid)
-        assert process.wait() == -signal.SIGKILL  # nobody is left to say
+        assert process.wait() == -signal.SIGKILL  # no process is left to report it
         with pytest.raises(WarmStartError):
             warm.start("quiet", command(DEED="wait"))
 
@@ -148,7 +148,7 @@ async def test_forks_end_with_the_warm_process_and_the_next_start_is_another_way
         ),
     ],
 )
-async def test_modules_that_cannot_be_loaded_for_forks_are_left_to_a_start_of_their_own(
+async def test_services_whose_modules_cannot_be_preloaded_start_normally(
     modules: Callable[..., dict[str, str]],
     command: Callable[..., ChildCommand],
     tmp_path: Path,
@@ -162,7 +162,7 @@ async def test_modules_that_cannot_be_loaded_for_forks_are_left_to_a_start_of_th
     assert reason in (tmp_path / "warm.log").read_text()
 
 
-async def test_an_environment_too_large_to_pass_on_leaves_other_forks_alone(
+async def test_an_environment_too_large_to_pass_does_not_affect_other_forks(
     modules: Callable[..., dict[str, str]], command: Callable[..., ChildCommand], tmp_path: Path
 ) -> None:
     with warm_start(["quiet"], modules(quiet=MODULE), tmp_path / "warm.log") as warm:
@@ -172,7 +172,7 @@ async def test_an_environment_too_large_to_pass_on_leaves_other_forks_alone(
         assert warm.start("quiet", command(DEED="0")).wait() == 0
 
 
-async def test_several_wait_for_one_loading(modules: Callable[..., dict[str, str]], tmp_path: Path) -> None:
+async def test_several_starts_wait_for_one_loading(modules: Callable[..., dict[str, str]], tmp_path: Path) -> None:
     with warm_start(["quiet"], modules(quiet=MODULE), tmp_path / "warm.log") as warm:
         await warm.until_loaded()
         await warm.until_loaded()

@@ -21,20 +21,20 @@ def test_only_developer_commands_need_the_developer_packages() -> None:
     assert groups_of(["test", "-k", "up"]) == groups_of(["lint"]) == groups_of(["sdk"]) == {"local", "dev"}
 
 
-def test_an_environment_with_more_than_needed_needs_no_work() -> None:
+def test_an_environment_with_additional_packages_needs_no_work() -> None:
     stamp = Stamp("source", frozenset({"local", "dev"}))
     assert stamp.covers("source", frozenset({"local"}))
     assert not stamp.covers("other", frozenset({"local"}))
     assert not Stamp("source", frozenset({"local"})).covers("source", frozenset({"dev"}))
 
 
-def test_packages_of_an_environment_made_by_hand_are_not_removed() -> None:
+def test_packages_of_a_manual_environment_are_not_removed() -> None:
     groups = frozenset({"local"})
     assert "--inexact" in environments.sync_options(groups, exact=False)
     assert "--inexact" not in environments.sync_options(groups, exact=True)
 
 
-def test_a_fingerprint_changes_with_content_name_and_facts(tmp_path: Path) -> None:
+def test_a_fingerprint_depends_on_content_name_and_facts(tmp_path: Path) -> None:
     first, second = tmp_path / "a", tmp_path / "b"
     first.write_text("x")
     second.write_text("x")
@@ -46,7 +46,7 @@ def test_a_fingerprint_changes_with_content_name_and_facts(tmp_path: Path) -> No
     assert before != fingerprint([first], ["3.11"])
 
 
-def test_a_stamp_is_read_as_written_and_a_damaged_one_counts_as_none(tmp_path: Path) -> None:
+def test_a_stamp_is_read_back_and_a_damaged_one_counts_as_absent(tmp_path: Path) -> None:
     file = tmp_path / "stamp"
     assert read_stamp(file) is None
     write_stamp(file, Stamp("source", frozenset({"b", "a"})))
@@ -55,18 +55,18 @@ def test_a_stamp_is_read_as_written_and_a_damaged_one_counts_as_none(tmp_path: P
     assert read_stamp(file) is None
 
 
-def test_an_incomplete_checkout_is_named(tmp_path: Path) -> None:
+def test_an_incomplete_checkout_is_reported(tmp_path: Path) -> None:
     with pytest.raises(BootstrapError, match=r"uv\.lock.*missing"):
         environments.environments_source(Repository(tmp_path))
 
 
-def test_a_failed_step_shows_what_the_command_said(tmp_path: Path) -> None:
+def test_a_failed_step_shows_the_commands_output(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "import sys; print('the reason'); sys.exit(3)"]
     with pytest.raises(BootstrapError, match=r"it failed \(status 3\):\nthe reason"):
         run(command, "it failed", tmp_path, os.environ)
 
 
-def test_the_lock_lets_one_in_at_a_time(tmp_path: Path) -> None:
+def test_the_lock_admits_one_at_a_time(tmp_path: Path) -> None:
     entered = threading.Event()
 
     def enter() -> None:
@@ -82,7 +82,7 @@ def test_the_lock_lets_one_in_at_a_time(tmp_path: Path) -> None:
 
 
 def _checkout(tmp_path: Path, proto: str) -> Repository:
-    """A checkout with one proto file that borrows this repository's environment."""
+    """Creates a checkout with one proto file that uses this repository's environment."""
     repository = Repository(tmp_path)
     repository.environment.symlink_to(REPOSITORY / ".venv")
     package = repository.protos / "megarouter" / "v1"
@@ -126,7 +126,7 @@ def test_sources_that_do_not_compile_leave_the_old_code_in_place(tmp_path: Path)
     assert (repository.generated / "megarouter" / "v1" / "thing_pb2.py").exists()
 
 
-def test_the_bootstrap_imports_nothing_that_is_not_in_the_standard_library() -> None:
+def test_the_bootstrap_imports_only_the_standard_library() -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv[1]); import deploy.local.toolchain.main;"
         "foreign = {name.split('.')[0] for name in sys.modules} - sys.stdlib_module_names - {'deploy', '__main__'};"

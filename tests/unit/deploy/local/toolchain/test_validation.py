@@ -1,4 +1,4 @@
-"""A bootstrap that Envoy refuses stops the start, and is not left behind as a good one."""
+"""A bootstrap that Envoy refuses stops the start, and is not kept as a valid one."""
 
 from pathlib import Path
 

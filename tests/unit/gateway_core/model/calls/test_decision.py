@@ -1,4 +1,4 @@
-"""What a call may do, what its hold reserves on which counters, and what Envoy is to change about it."""
+"""The decision on a call: refusals, the amount and counters of its hold, and the changes that Envoy makes to the request."""
 
 import datetime as dt
 from dataclasses import replace
@@ -43,7 +43,7 @@ def refused(
 
 
 def whitelisted(**lists: set[str]) -> Principal:
-    """A principal whose scopes of these kinds carry a whitelist."""
+    """Returns a principal with a whitelist on the scopes of these kinds."""
     return principal(
         {
             scope: Guardrail(scope, model_whitelist=parse_whitelist(lists[scope.kind]))
@@ -64,7 +64,9 @@ def whitelisted(**lists: set[str]) -> Principal:
         ({"api_key_active": False, "member_active": False, "organization_active": False}, RefusalReason.KEY_DISABLED),
     ],
 )
-def test_the_holder_of_a_right_key_is_told_why_it_does_not_work(changes: dict[str, Any], reason: RefusalReason) -> None:
+def test_a_valid_key_that_may_not_call_is_refused_with_the_reason(
+    changes: dict[str, Any], reason: RefusalReason
+) -> None:
     refusal = refuse_principal(principal(**changes), NOW_S)
     assert refusal is not None
     assert refusal.reason is reason
@@ -82,14 +84,14 @@ def test_a_model_that_is_not_offered_is_refused(name: str) -> None:
     assert len(refusal.message) < 300
 
 
-def test_a_model_whose_provider_is_not_known_is_not_offered() -> None:
+def test_a_model_with_an_unknown_provider_is_not_offered() -> None:
     decision = decided(prices=CatalogView(PRICES.models, {}))
     assert isinstance(decision, Refusal)
     assert decision.reason is RefusalReason.MODEL_NOT_FOUND
 
 
 @pytest.mark.parametrize("kind", ["api_key", "member", "group", "organization"])
-def test_a_whitelist_at_any_scope_stops_a_model_it_does_not_hold(kind: str) -> None:
+def test_a_whitelist_at_any_scope_stops_other_models(kind: str) -> None:
     assert refused(whitelisted(**{kind: {"renamed"}})).reason is RefusalReason.MODEL_NOT_ALLOWED
     assert isinstance(decided(whitelisted(**{kind: {"plain"}})), Admission)
 
@@ -105,18 +107,18 @@ def test_an_empty_whitelist_allows_nothing() -> None:
     assert refused(whitelisted(member=set())).reason is RefusalReason.MODEL_NOT_ALLOWED
 
 
-def test_an_operation_that_a_model_is_not_offered_for_is_refused() -> None:
+def test_an_operation_that_a_model_does_not_support_is_refused() -> None:
     refusal = refused(model="messages-only")
     assert (refusal.reason, refusal.parameter) == (RefusalReason.INVALID_PARAMETER, "model")
     assert "it is for messages" in refusal.message
 
 
 @pytest.mark.parametrize("name", ["unpriced", "future"])
-def test_a_model_without_a_price_in_force_is_refused(name: str) -> None:
+def test_a_model_without_a_current_price_is_refused(name: str) -> None:
     assert refused(model=name).reason is RefusalReason.MODEL_WITHOUT_PRICE
 
 
-def test_the_hold_says_all_that_settlement_needs() -> None:
+def test_the_hold_contains_everything_that_settlement_needs() -> None:
     hold = admitted(what=parameters("renamed", streams=True, output_limit=7, choices=2)).hold
     assert (hold.hold_id, hold.claims.organization, hold.claims.group_path) == ("hold-1", "acme", ("g1", "g2"))
     assert (hold.claims.member, hold.claims.api_key) == ("mia", "key-1")
@@ -137,7 +139,7 @@ def test_balanced_mode_reserves_a_quarter_of_the_input() -> None:
     assert admitted(principal(bytes_per_token=4)).hold.input_tokens == 25
 
 
-def test_every_scope_carries_the_hold_limited_or_not_narrowest_first() -> None:
+def test_every_scope_has_the_hold_narrowest_first_even_without_a_limit() -> None:
     admission = admitted(principal(budget(GROUP, 9)))
     assert [counter.scope for counter in admission.hold.claims.counters] == list(SCOPES)
     assert admission.terms.limits.budgets == (None, None, 9, None, None)
@@ -146,7 +148,7 @@ def test_every_scope_carries_the_hold_limited_or_not_narrowest_first() -> None:
     ]  # fmt: skip
 
 
-def test_a_counter_is_that_of_its_scopes_period_in_the_organizations_zone() -> None:
+def test_a_counter_is_for_the_period_in_the_organizations_time_zone() -> None:
     rails = {**budget(MEMBER, 5, Cycle.DAILY, revision=3), **budget(ORGANIZATION, 6, Cycle.MONTHLY)}
     admission = admitted(principal(rails))
     midnight = int(dt.datetime.fromisoformat("2026-03-15T00:00+01:00").timestamp())
@@ -157,7 +159,7 @@ def test_a_counter_is_that_of_its_scopes_period_in_the_organizations_zone() -> N
     assert admission.terms.limits.reset_epoch_s == (None, midnight + 86_400, None, None, next_month)
 
 
-def test_the_model_is_rewritten_only_where_the_provider_knows_it_by_another_name() -> None:
+def test_the_model_is_rewritten_only_if_the_provider_has_another_name_for_it() -> None:
     assert admitted(what=parameters("renamed")).terms.route.rewrite_model
     assert not admitted(what=parameters("plain")).terms.route.rewrite_model
     gemini = admitted(what=parameters("renamed"), endpoint=Endpoint.GENERATE_CONTENT)
@@ -169,10 +171,10 @@ def test_the_model_is_rewritten_only_where_the_provider_knows_it_by_another_name
 @pytest.mark.parametrize("streams", [True, False])
 @pytest.mark.parametrize("asks", [True, False])
 @pytest.mark.parametrize("model", ["plain", "elsewhere"])
-def test_usage_is_asked_for_only_where_a_stream_would_report_none(
+def test_usage_is_requested_only_if_a_stream_would_omit_it(
     endpoint: Endpoint, model: str, *, streams: bool, asks: bool
 ) -> None:
-    """`elsewhere` is of a provider that does not know `stream_options`."""
+    """The model `elsewhere` has a provider without `stream_options`."""
     admission = admitted(what=parameters(model, streams=streams, asks_for_usage=asks), endpoint=endpoint)
     needed = endpoint in {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS} and streams and not asks and model == "plain"
     assert admission.terms.route.inject_include_usage == needed
@@ -190,7 +192,9 @@ def test_usage_is_asked_for_only_where_a_stream_would_report_none(
         (Endpoint.GENERATE_CONTENT, True, "/gemini/v1/models/plain:streamGenerateContent?alt=sse"),
     ],
 )
-def test_the_upstream_path_is_the_providers_for_the_dialect(endpoint: Endpoint, path: str, *, streams: bool) -> None:
+def test_the_upstream_path_has_the_providers_prefix_for_the_dialect(
+    endpoint: Endpoint, path: str, *, streams: bool
+) -> None:
     admission = admitted(what=parameters(streams=streams), endpoint=endpoint)
     assert (admission.terms.route.upstream_path, admission.terms.route.cluster) == (path, "provider-acme")
 
@@ -231,18 +235,18 @@ def test_an_overdrawn_budget_has_nothing_left() -> None:
     assert "resets" not in refusal.message
 
 
-def test_exhausted_credit_says_what_the_call_needs_and_what_is_there() -> None:
+def test_exhausted_credit_reports_the_needed_and_the_available_amount() -> None:
     refusal = refuse_exhausted(admitted(), (ExhaustedCounter(None, 10**9, 4 * 10**8),))
     assert (refusal.reason, refusal.status) == (RefusalReason.CREDIT_EXHAUSTED, 402)
     assert "needs up to 0.0002 credits, 0.60 are available" in refusal.message
 
 
-def test_a_decision_depends_on_nothing_but_its_arguments() -> None:
+def test_a_decision_depends_only_on_its_arguments() -> None:
     assert decided() == decided()
     assert decided(replace(principal(), member="max")) != decided()
 
 
-def test_a_scope_of_another_kind_with_the_same_id_is_another_counter() -> None:
+def test_scopes_of_different_kinds_with_the_same_id_have_different_counters() -> None:
     counters = admitted(principal(api_key="acme")).hold.claims.counters
     assert len({counter.encode() for counter in counters}) == len(counters)
     assert Scope(ScopeKind.ORGANIZATION, "acme") in {counter.scope for counter in counters}

@@ -1,4 +1,4 @@
-"""Every refusal in every dialect, held against a golden file. `UPDATE_GOLDEN=1` writes it anew."""
+"""Compares every refusal in every dialect with a golden file. `UPDATE_GOLDEN=1` writes the file again."""
 
 import json
 import os
@@ -18,7 +18,7 @@ LIMITS = (
     ExhaustedLimit(Scope(ScopeKind.MEMBER, "mia"), 2**60, 2**60 - 1, 1, 1_750_000_000),
     ExhaustedLimit(None, 5, 0, 5, None),
 )
-# What the status alone tells a caller (docs/reference/errors.md).
+# The status of each reason (docs/reference/errors.md).
 STATUSES = {
     401: {"missing_api_key", "invalid_api_key", "conflicting_api_keys", "key_disabled", "key_expired"},
     402: {"budget_exhausted", "credit_exhausted"},
@@ -60,34 +60,34 @@ EXPECTED: dict[str, dict[str, Any]] = json.loads(GOLDEN.read_text(encoding="utf-
 
 
 @pytest.mark.parametrize(("reason", "dialect"), CASES)
-def test_the_body_is_the_golden_one(reason: RefusalReason, dialect: Dialect) -> None:
+def test_the_body_equals_the_golden_file(reason: RefusalReason, dialect: Dialect) -> None:
     assert json.loads(error_body(error_of(refusal(reason)), dialect)) == EXPECTED[reason][dialect]
 
 
-def test_the_golden_file_holds_nothing_else() -> None:
+def test_the_golden_file_contains_nothing_else() -> None:
     assert EXPECTED.keys() == set(RefusalReason)
     assert all(bodies.keys() == set(Dialect) for bodies in EXPECTED.values())
 
 
 @pytest.mark.parametrize("reason", RefusalReason)
-def test_the_status_is_the_designs(reason: RefusalReason) -> None:
+def test_the_status_is_the_documented_one(reason: RefusalReason) -> None:
     assert [status for status, reasons in STATUSES.items() if reason in reasons] == [refusal(reason).status]
 
 
 @pytest.mark.parametrize("reason", RefusalReason)
-def test_only_what_may_pass_later_by_itself_is_worth_retrying(reason: RefusalReason) -> None:
+def test_only_refusals_that_may_pass_later_are_retryable(reason: RefusalReason) -> None:
     assert refusal(reason).should_retry == (refusal(reason).status in {429, 503})
 
 
 @pytest.mark.parametrize(("reason", "dialect"), CASES)
-def test_every_body_has_the_message_where_the_sdk_looks(reason: RefusalReason, dialect: Dialect) -> None:
+def test_every_body_has_the_message_where_the_sdk_expects_it(reason: RefusalReason, dialect: Dialect) -> None:
     body = json.loads(error_body(error_of(refusal(reason)), dialect))
     assert body["error"]["message"] == refusal(reason).message
     assert reason.lower() in json.dumps(body).lower()
 
 
 @pytest.mark.parametrize("dialect", Dialect)
-def test_amounts_of_exhausted_limits_are_texts(dialect: Dialect) -> None:
+def test_amounts_of_exhausted_limits_are_strings(dialect: Dialect) -> None:
     limits = json.loads(error_body(error_of(refusal(RefusalReason.BUDGET_EXHAUSTED)), dialect))["error"]["limits"]
     assert limits[0] == {
         "scope": "member",

@@ -1,4 +1,4 @@
-"""A hold travels through strangers' hands: only an unchanged token of ours is believed (INV-06, fault F10)."""
+"""A hold passes through untrusted parties. Only an unchanged token of this deployment is accepted (INV-06, fault F10)."""
 
 import dataclasses
 from itertools import product
@@ -64,14 +64,14 @@ WRITTEN_BEFORE = (
 )
 
 
-def test_a_token_has_the_same_bytes_as_ever() -> None:
-    """Holds in flight must stay readable: a change of these bytes needs a new version."""
+def test_the_bytes_of_a_token_do_not_change() -> None:
+    """Holds in flight must stay readable, so a change of these bytes needs a new version."""
     assert TOKEN == WRITTEN_BEFORE
     assert verify_hold(WRITTEN_BEFORE, KEY) == HOLD
 
 
 @given(holds, st.binary(min_size=32, max_size=32))
-def test_a_hold_comes_back_from_its_token_as_it_was(hold: Hold, key: bytes) -> None:
+def test_a_hold_is_read_back_from_its_token(hold: Hold, key: bytes) -> None:
     assert verify_hold(sign_hold(hold, key), key) == hold
 
 
@@ -84,7 +84,7 @@ def test_every_field_of_a_hold_is_signed(field: str) -> None:
 
 
 def test_any_changed_character_is_refused() -> None:
-    """Also one that base64 reads the same: a token has one spelling."""
+    """This includes characters that base64 decodes to the same bytes: a token has exactly one spelling."""
     for position, replacement in product(range(len(TOKEN)), "Az09-_+/=. \né"):
         changed = TOKEN[:position] + replacement + TOKEN[position + 1 :]
         if changed != TOKEN:
@@ -93,7 +93,7 @@ def test_any_changed_character_is_refused() -> None:
 
 
 @pytest.mark.parametrize("signature_end", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-def test_the_spare_bits_of_the_signature_are_not_free(signature_end: str) -> None:
+def test_the_unused_bits_of_the_signature_must_be_zero(signature_end: str) -> None:
     changed = TOKEN[:-1] + signature_end
     if changed == TOKEN:
         assert verify_hold(changed, KEY) == HOLD
@@ -107,13 +107,13 @@ def test_the_spare_bits_of_the_signature_are_not_free(signature_end: str) -> Non
     ["", ".", "..", "...", "v2..", "v2.e30.a,1.", TOKEN[:-1], TOKEN + "=", TOKEN + "A", TOKEN.replace("v2.", "v1."),
      TOKEN.rpartition(".")[0], TOKEN + "\n", " " + TOKEN, "\ud800." + TOKEN, TOKEN + "\ud800", "é" * 50, "\0" * 50],
 )  # fmt: skip
-def test_what_is_no_token_is_refused(token: str) -> None:
+def test_a_malformed_token_is_refused(token: str) -> None:
     with pytest.raises(HoldTokenError):
         verify_hold(token, KEY)
 
 
 @given(st.text(max_size=80))
-def test_no_text_raises_anything_but_a_hold_token_error(text: str) -> None:
+def test_any_text_is_read_or_raises_a_hold_token_error(text: str) -> None:
     with pytest.raises(HoldTokenError):
         verify_hold(text, KEY)
 

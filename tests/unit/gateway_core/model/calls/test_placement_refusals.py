@@ -1,4 +1,4 @@
-"""What a caller is told when a throttle is busy, and which refusal comes first."""
+"""Refusals by throttles, and the order of refusals."""
 
 import pytest
 
@@ -15,7 +15,7 @@ KEY, MEMBER, *_ = SCOPES
 
 
 def throttled() -> Admission:
-    """Tokens and calls of the key, then of the member, are limited: places 0 to 3 in the order of the hold."""
+    """Returns a hold with limits of tokens and calls of the key, then of the member: indexes 0 to 3 in the hold's order."""
     return admitted(
         principal(
             {
@@ -26,7 +26,7 @@ def throttled() -> Admission:
     )
 
 
-def test_a_hold_names_its_throttles_tokens_first_and_narrowest_first() -> None:
+def test_a_hold_lists_throttles_narrowest_first_and_tokens_before_calls() -> None:
     assert throttled().hold.claims.throttles == tuple(
         Throttle(kind, scope) for kind in (ThrottleKind.TOKENS, ThrottleKind.CALLS) for scope in (KEY, MEMBER)
     )
@@ -34,7 +34,7 @@ def test_a_hold_names_its_throttles_tokens_first_and_narrowest_first() -> None:
     assert throttled().terms.limits.shadows == {MEMBER}
 
 
-def test_a_spent_budget_is_told_before_a_busy_throttle() -> None:
+def test_a_spent_budget_is_reported_before_a_busy_throttle() -> None:
     refused = Refused((ExhaustedCounter(None, 0, 0),), (BusyThrottle(0, 1_000, 5, 5),))
     assert refuse_placement(throttled(), refused).reason is RefusalReason.CREDIT_EXHAUSTED
 
@@ -54,17 +54,17 @@ def test_the_wait_is_long_enough_for_every_throttle_that_refused() -> None:
 
 
 @pytest.mark.parametrize("busy", [BusyThrottle(0, 0, None, 0), BusyThrottle(2, 0, None, 0)])
-def test_what_no_waiting_helps_is_not_worth_retrying(busy: BusyThrottle) -> None:
+def test_a_refusal_that_waiting_cannot_resolve_is_not_retryable(busy: BusyThrottle) -> None:
     refusal = refuse_placement(throttled(), Refused((), (busy, BusyThrottle(3, 1, 0, 0))))
     assert (refusal.retry_after_s, refusal.should_retry) == (None, False)
 
 
-def test_open_calls_may_end_at_any_moment() -> None:
+def test_a_refusal_by_the_concurrency_limit_is_retryable_soon() -> None:
     refusal = refuse_placement(throttled(), Refused((), (BusyThrottle(2, 2, 0, 0),)))
     assert (refusal.reason, refusal.retry_after_s) == (RefusalReason.TOO_MANY_CONCURRENT_CALLS, 1)
     assert "2 concurrent calls" in refusal.message
 
 
-def test_every_scope_above_a_call_may_be_throttled() -> None:
+def test_every_scope_of_a_call_can_be_throttled() -> None:
     rails = {scope: Guardrail(scope, tokens_per_minute=1) for scope in SCOPES}
     assert [throttle.scope for throttle in admitted(principal(rails)).hold.claims.throttles] == list(SCOPES)

@@ -1,4 +1,4 @@
-"""The refusal of a call by its limits of requests."""
+"""Refusals of a call by its limits of requests."""
 
 from gateway_core.contract.errors import retry_headers
 from gateway_core.model.calls.rate_refusals import refuse_rates
@@ -26,7 +26,7 @@ def test_the_refusal_names_the_scope_with_the_longest_wait() -> None:
     assert retry_headers(refusal) == {"retry-after": "31"}
 
 
-def test_a_limit_that_no_waiting_meets_is_not_worth_retrying() -> None:
+def test_a_limit_that_waiting_cannot_satisfy_is_not_retryable() -> None:
     refusal = refuse_rates([state(KEY, fits=False, wait_us=None)])
     assert refusal is not None
     assert retry_headers(refusal) == {"x-should-retry": "false"}

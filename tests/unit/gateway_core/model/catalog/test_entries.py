@@ -1,4 +1,4 @@
-"""Catalogue files: those in `tests/corpus/catalog` load or are refused with the message their first line expects."""
+"""Catalog files. Those in `tests/corpus/catalog` load, or are refused with the message in their first line."""
 
 import datetime as dt
 from pathlib import Path
@@ -20,12 +20,12 @@ def load(name: str) -> Catalog:
 
 
 @pytest.mark.parametrize("path", OK, ids=lambda path: path.stem)
-def test_a_good_file_loads(path: Path) -> None:
+def test_a_valid_file_loads(path: Path) -> None:
     assert load_catalog(path).models[0].name == "large"
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
-def test_a_bad_file_is_refused_with_its_place_and_reason(path: Path) -> None:
+def test_an_invalid_file_is_refused_with_position_and_reason(path: Path) -> None:
     expected = path.read_bytes().splitlines()[0].decode().removeprefix("# expect: ")
     with pytest.raises(CatalogError) as caught:
         load_catalog(path)
@@ -33,12 +33,12 @@ def test_a_bad_file_is_refused_with_its_place_and_reason(path: Path) -> None:
     assert expected in str(caught.value)
 
 
-def test_the_corpus_is_there() -> None:
+def test_the_corpus_is_complete() -> None:
     assert len(OK) >= 5
     assert len(BAD) >= 40
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_by_name(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"none\.yaml: cannot be read \(No such file"):
         load_catalog(tmp_path / "none.yaml")
 
@@ -65,7 +65,7 @@ def test_every_field_is_read() -> None:
     assert model.endpoints == tuple(Endpoint)
 
 
-def test_a_provider_has_one_cluster_and_a_base_path_for_each_dialect() -> None:
+def test_a_provider_has_one_cluster_and_a_base_path_per_dialect() -> None:
     (provider,) = load("every_field").providers
     assert provider.cluster == "provider-acme"
     assert {dialect: provider.base_path(dialect) for dialect in Dialect} == {
@@ -75,7 +75,7 @@ def test_a_provider_has_one_cluster_and_a_base_path_for_each_dialect() -> None:
     }
 
 
-def test_the_schedule_in_force_is_the_newest_that_has_begun() -> None:
+def test_the_current_schedule_is_the_newest_that_has_started() -> None:
     model = load("several_schedules").models[0]
     first, second = dt.date(2025, 1, 1), dt.date(2026, 7, 1)
     assert model.schedule_at(first - DAY) is None
@@ -85,7 +85,7 @@ def test_the_schedule_in_force_is_the_newest_that_has_begun() -> None:
         assert schedule.effective_date == expected
 
 
-def test_of_two_versions_from_the_same_day_the_later_version_is_in_force() -> None:
+def test_the_later_of_two_versions_with_the_same_start_is_current() -> None:
     model = load("smallest").models[0]
     versions = tuple(model.schedules[0].model_copy(update={"version": version}) for version in (2, 3, 1))
     schedule = model.model_copy(update={"schedules": versions}).schedule_at(dt.date(2025, 1, 1))
@@ -93,7 +93,7 @@ def test_of_two_versions_from_the_same_day_the_later_version_is_in_force() -> No
     assert schedule.version == 3
 
 
-def test_a_model_without_a_price_is_never_in_force() -> None:
+def test_a_model_without_a_price_has_no_current_schedule() -> None:
     assert load("without_price").models[0].schedule_at(dt.date(9999, 1, 1)) is None
 
 

@@ -1,4 +1,4 @@
-"""What each token category costs, where another price begins, and what a hold reserves (INV-11)."""
+"""The cost of each token category, long-context prices, and the amount that a hold reserves (INV-11)."""
 
 import datetime as dt
 
@@ -66,11 +66,11 @@ def test_every_category_has_its_own_line_at_its_own_price(category: str, price: 
     ("category", "price"),
     [("cache_read", 1_000), ("cache_write_5m", 1_000), ("cache_write_1h", 1_000), ("output_reasoning", 5_000)],
 )
-def test_a_category_without_a_price_costs_what_it_refines(category: str, price: int) -> None:
+def test_a_category_without_a_price_costs_as_much_as_its_parent(category: str, price: int) -> None:
     assert charge(TokenUsage(**{category: 3}), schedule()) == 3 * price
 
 
-def test_a_one_hour_cache_write_without_a_price_costs_what_a_short_one_does() -> None:
+def test_a_one_hour_cache_write_without_a_price_costs_as_much_as_a_short_one() -> None:
     prices = schedule(Prices(input=MILLION, cache_write_5m=9 * MILLION, output=0))
     assert charge(TokenUsage(cache_write_1h=1), prices) == 9
 
@@ -85,7 +85,7 @@ def test_a_call_that_used_nothing_has_no_lines() -> None:
     assert charge_lines(TokenUsage(), schedule(ALL)) == ()
 
 
-def test_each_line_is_rounded_by_itself() -> None:
+def test_each_line_is_rounded_separately() -> None:
     prices = schedule(Prices(input=500_000, cache_read=500_000, output=499_999))
     lines = charge_lines(TokenUsage(input=1, cache_read=1, output=1), prices)
     assert [line.amount_nano_credits for line in lines] == [1, 1, 0]
@@ -103,7 +103,7 @@ def test_each_line_is_rounded_by_itself() -> None:
         (TokenUsage(input=1, output=10_000), 1_000 + 10_000 * 5_000),
     ],
 )
-def test_long_context_prices_hold_for_the_whole_call_above_the_threshold(usage: TokenUsage, expected: int) -> None:
+def test_long_context_prices_apply_to_the_whole_call_above_the_threshold(usage: TokenUsage, expected: int) -> None:
     assert charge(usage, schedule(long_context=LONG)) == expected
 
 
@@ -132,7 +132,7 @@ def test_the_input_is_reserved_by_the_size_of_the_body(mode: int, tokens: int) -
     assert reserve(schedule(), 101, bytes_per_token=mode).input_tokens == tokens
 
 
-def test_no_more_input_is_reserved_than_the_context_window_holds() -> None:
+def test_the_reserved_input_is_limited_by_the_context_window() -> None:
     assert reserve(schedule(), 5_000).input_tokens == 1_000
 
 
@@ -150,17 +150,17 @@ def test_the_output_is_reserved_by_the_callers_limit_or_the_models_default(
     assert reserve(schedule(), 1, output_limit=output_limit, choices=choices).output_tokens == tokens
 
 
-def test_every_token_is_reserved_at_the_dearest_price_of_its_side() -> None:
+def test_every_token_is_reserved_at_the_highest_price_of_its_side() -> None:
     assert reserve(schedule(ALL), 10, output_limit=2).amount_nano_credits == 10 * 2_000 + 2 * 6_000
 
 
 @pytest.mark.parametrize(("body_bytes", "amount"), [(200, 200 * 1_000), (201, 201 * 2_000)])
-def test_the_long_context_price_is_reserved_where_the_body_may_reach_it(body_bytes: int, amount: int) -> None:
+def test_the_long_context_price_is_reserved_if_the_body_may_reach_it(body_bytes: int, amount: int) -> None:
     prices = schedule(long_context=LONG)
     assert reserve(prices, body_bytes, output_limit=1).amount_nano_credits - amount in {5_000, 7_000}
 
 
-def test_a_long_context_that_is_cheaper_does_not_lower_the_reserve() -> None:
+def test_a_cheaper_long_context_price_does_not_lower_the_reserve() -> None:
     cheap = LongContextPrices(above_input_tokens=5, prices_nano_credits_per_million_tokens=Prices(input=0, output=0))
     prices = schedule(long_context=cheap)
     assert reserve(prices, 10, output_limit=1).amount_nano_credits == 10 * 1_000 + 5_000

@@ -1,4 +1,4 @@
-"""Which addresses a list of networks allows."""
+"""The addresses that a list of networks allows."""
 
 import pytest
 
@@ -20,20 +20,20 @@ from gateway_core.model.limits.address_lists import InvalidNetworkError, parse_n
         ("0.0.0.0/0", "/run/socket", False),
     ],
 )
-def test_an_address_is_allowed_by_the_network_it_lies_in(network: str, address: str, *, allowed: bool) -> None:
+def test_an_address_in_a_listed_network_is_allowed(network: str, address: str, *, allowed: bool) -> None:
     assert parse_networks([network]).allows(address) is allowed
 
 
-def test_an_empty_list_allows_nobody() -> None:
+def test_an_empty_list_allows_no_address() -> None:
     assert not parse_networks([]).allows("192.0.2.1")
 
 
 @pytest.mark.parametrize("entry", ["", "192.0.2.1/24", "192.0.2.0/33", "example.com", "fe80::1%eth0", "192.0.2"])
-def test_what_is_no_network_is_refused_by_name(entry: str) -> None:
+def test_an_invalid_network_is_refused_by_name(entry: str) -> None:
     with pytest.raises(InvalidNetworkError, match=r"network|zone"):
         parse_networks([entry])
 
 
-def test_a_list_has_a_bound() -> None:
+def test_the_length_of_a_list_is_bounded() -> None:
     with pytest.raises(InvalidNetworkError, match="101"):
         parse_networks(["192.0.2.1"] * 101)

@@ -1,4 +1,4 @@
-"""Periods by name: what a day, a week and a month are where clocks change."""
+"""Days, weeks and months in time zones with clock changes."""
 
 from datetime import UTC, datetime, timedelta
 from math import inf, nextafter
@@ -10,7 +10,7 @@ from gateway_core.model.limits.cycles import FOREVER, Cycle, period_at
 
 
 def instant(text: str) -> int:
-    """Seconds since the epoch of an ISO time with its offset."""
+    """Returns the epoch seconds of an ISO time with an offset."""
     return int(datetime.fromisoformat(text).timestamp())
 
 
@@ -36,7 +36,7 @@ def hours(cycle: Cycle, zone: str, text: str) -> float:
         ("Australia/Lord_Howe", "2025-10-05T12:00+11:00", 23.5),
     ],
 )
-def test_a_day_is_as_long_as_its_clock_change_makes_it(zone: str, noon: str, length: float) -> None:
+def test_the_length_of_a_day_includes_its_clock_change(zone: str, noon: str, length: float) -> None:
     assert hours(Cycle.DAILY, zone, noon) == length
 
 
@@ -54,8 +54,8 @@ def test_a_day_starts_at_its_first_instant(zone: str, noon: str, start: str) -> 
     assert period_at(Cycle.DAILY, ZoneInfo(zone), instant(noon)).start_epoch_s == instant(start)
 
 
-def test_a_local_date_that_comes_twice_ends_with_its_first_pass() -> None:
-    """St. John's set its clocks back from 00:01 to 23:01: the minutes before the second midnight belong to Sunday."""
+def test_a_repeated_local_date_ends_with_its_first_pass() -> None:
+    """St. John's set its clocks back from 00:01 to 23:01. The minutes before the second midnight belong to Sunday."""
     zone = ZoneInfo("America/St_Johns")
     sunday = period_at(Cycle.DAILY, zone, instant("2006-10-29T12:00-03:30"))
     assert sunday.start_epoch_s == instant("2006-10-29T00:00-02:30")
@@ -63,7 +63,7 @@ def test_a_local_date_that_comes_twice_ends_with_its_first_pass() -> None:
     assert period_at(Cycle.DAILY, zone, instant("2006-10-28T23:30-02:30")).end_epoch_s == sunday.start_epoch_s
 
 
-def test_a_day_that_a_zone_skipped_takes_no_time() -> None:
+def test_a_skipped_day_has_no_length() -> None:
     zone = ZoneInfo("Pacific/Apia")
     before = period_at(Cycle.DAILY, zone, instant("2011-12-29T12:00-10:00"))
     after = period_at(Cycle.DAILY, zone, instant("2011-12-31T12:00+14:00"))
@@ -75,12 +75,12 @@ def test_a_day_that_a_zone_skipped_takes_no_time() -> None:
     ("month", "days"),
     [("2024-02", 29), ("2025-02", 28), ("2100-02", 28), ("2000-02", 29), ("2025-04", 30), ("2025-12", 31)],
 )
-def test_months_have_their_own_length(month: str, days: int) -> None:
+def test_months_have_different_lengths(month: str, days: int) -> None:
     assert hours(Cycle.MONTHLY, "UTC", f"{month}-15T00:00+00:00") == days * 24
 
 
 @pytest.mark.parametrize("day", ["2025-01-31", "2025-12-31", "2024-02-29"])
-def test_the_last_second_of_a_month_is_in_it_and_the_next_is_not(day: str) -> None:
+def test_a_month_ends_after_its_last_second(day: str) -> None:
     last = instant(f"{day}T23:59:59+00:00")
     month = period_at(Cycle.MONTHLY, ZoneInfo("UTC"), last)
     assert month.contains(last)
@@ -94,13 +94,13 @@ def test_an_instant_less_than_a_microsecond_before_midnight_is_still_today() -> 
     assert period_at(Cycle.DAILY, ZoneInfo("Europe/Berlin"), nextafter(midnight, -inf)).end_epoch_s == midnight
 
 
-def test_weeks_start_on_monday_also_across_a_year() -> None:
+def test_weeks_start_on_monday_even_across_years() -> None:
     week = period_at(Cycle.WEEKLY, ZoneInfo("Europe/Berlin"), instant("2026-01-01T12:00+01:00"))
     assert week.start_epoch_s == instant("2025-12-29T00:00+01:00")
     assert week.end_epoch_s == instant("2026-01-05T00:00+01:00")
 
 
-def test_a_year_of_days_is_a_year() -> None:
+def test_the_days_of_a_year_add_up_to_the_year() -> None:
     zone = ZoneInfo("America/Havana")
     at, days = instant("2025-01-01T00:00-05:00"), 0
     while datetime.fromtimestamp(at, zone).year == 2025:

@@ -1,4 +1,4 @@
-"""What a whitelist entry may be, and what each allows."""
+"""The forms of a whitelist entry, and the models that each allows."""
 
 import pytest
 
@@ -30,7 +30,7 @@ from gateway_core.model.limits.model_whitelists import (
         ("provider:openai", "gpt", "openai-eu", False),
     ],
 )
-def test_an_entry_allows_exactly_what_it_says(entry: str, model: str, provider: str, *, allowed: bool) -> None:
+def test_an_entry_allows_exactly_the_models_it_names(entry: str, model: str, provider: str, *, allowed: bool) -> None:
     assert parse_whitelist([entry]).allows(model, provider) is allowed
 
 
@@ -39,13 +39,13 @@ def test_an_entry_allows_exactly_what_it_says(entry: str, model: str, provider: 
     ["", "*", "openai*", "/*", "open*/x", "openai/**", "openai/*/x", "provider:", "provider:OpenAI", "provider:a/*", "a b",
      "provider:*", "x" * 201, "ü"],
 )  # fmt: skip
-def test_a_bad_entry_is_refused_by_name(entry: str) -> None:
-    with pytest.raises(InvalidWhitelistError) as told:
+def test_an_invalid_entry_is_refused_by_name(entry: str) -> None:
+    with pytest.raises(InvalidWhitelistError) as refused:
         parse_whitelist(["gpt-4o", entry])
-    assert repr(entry[:60]) in str(told.value)
+    assert repr(entry[:60]) in str(refused.value)
 
 
-def test_a_whitelist_has_a_bound() -> None:
+def test_the_length_of_a_whitelist_is_bounded() -> None:
     assert len(parse_whitelist(f"m{number}" for number in range(MAX_ENTRIES)).names) == MAX_ENTRIES
     with pytest.raises(InvalidWhitelistError, match="201"):
         parse_whitelist(f"m{number}" for number in range(MAX_ENTRIES + 1))
@@ -55,7 +55,7 @@ def test_an_empty_whitelist_allows_nothing() -> None:
     assert not parse_whitelist([]).allows("gpt-4o", "openai")
 
 
-def test_a_stored_entry_that_means_nothing_allows_nothing_and_spoils_nothing() -> None:
+def test_an_invalid_stored_entry_allows_nothing_and_does_not_affect_others() -> None:
     compiled = compile_stored(["gpt*", "gpt-4o"])
     assert compiled.allows("gpt-4o", "openai")
     assert not compiled.allows("gpt-5", "openai")

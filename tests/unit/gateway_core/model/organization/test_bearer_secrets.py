@@ -1,4 +1,4 @@
-"""Bearer secrets: one form, a checksum that stops typing errors, and a hash that is all that is kept (INV-16)."""
+"""Bearer secrets: one format, a checksum against typing errors, and only a hash that is stored (INV-16)."""
 
 import zlib
 from itertools import combinations
@@ -16,12 +16,12 @@ KEY = API_KEY.make(bytes(range(32)))
 
 
 @given(secrets)
-def test_a_made_key_is_well_formed(secret: bytes) -> None:
+def test_a_generated_key_is_well_formed(secret: bytes) -> None:
     assert API_KEY.is_well_formed(API_KEY.make(secret))
 
 
 @given(secrets, secrets)
-def test_different_secrets_make_different_keys(one: bytes, other: bytes) -> None:
+def test_different_secrets_give_different_keys(one: bytes, other: bytes) -> None:
     assert (API_KEY.make(one) == API_KEY.make(other)) == (one == other)
 
 
@@ -31,10 +31,10 @@ def test_a_key_is_made_from_exactly_32_bytes(size: int) -> None:
         API_KEY.make(b"x" * size)
 
 
-def test_no_single_wrong_character_in_any_key_passes_the_checksum() -> None:
-    """A proof, not a sample: what a wrong character changes in a CRC depends on its place and on the difference alone.
+def test_a_single_wrong_character_never_passes_the_checksum() -> None:
+    """This proves it for all keys: the change in the CRC depends only on the position and on the difference.
 
-    Two and more wrong characters pass with a probability of one in 2^24; the look-up by hash refuses them then.
+    Two or more wrong characters pass with a probability of one in 2^24. The lookup by hash then refuses the key.
     """
     zeros = bytes(SECRET_CHARACTERS)
     differences = {ord(one) ^ ord(other) for one, other in combinations(ALPHABET, 2)}
@@ -52,7 +52,7 @@ def test_a_key_with_a_wrong_character_is_refused(secret: bytes, place: int, char
 
 
 @given(secrets, st.integers(3, 44))
-def test_a_key_with_two_neighbours_swapped_is_refused(secret: bytes, place: int) -> None:
+def test_a_key_with_two_adjacent_characters_swapped_is_refused(secret: bytes, place: int) -> None:
     key = API_KEY.make(secret)
     mistyped = key[:place] + key[place + 1] + key[place] + key[place + 2 :]
     assert API_KEY.is_well_formed(mistyped) == (mistyped == key)
@@ -74,7 +74,7 @@ def test_a_key_with_two_neighbours_swapped_is_refused(secret: bytes, place: int)
         KEY * 2,
     ],
 )
-def test_anything_but_a_whole_key_is_refused(text: str) -> None:
+def test_anything_but_a_complete_key_is_refused(text: str) -> None:
     assert not API_KEY.is_well_formed(text)
 
 
@@ -85,7 +85,7 @@ def test_the_hash_is_32_bytes_and_depends_on_key_and_pepper() -> None:
     assert hash_secret(KEY, b"p" * 32) == hash_secret(KEY, b"p" * 32)
 
 
-def test_what_is_shown_of_a_key_is_no_key() -> None:
+def test_the_obfuscated_form_of_a_key_is_not_a_key() -> None:
     shown = API_KEY.obfuscated(KEY)
     assert len(shown) == 12
     assert not API_KEY.is_well_formed(shown)
@@ -97,13 +97,13 @@ KINDS = {"API key": API_KEY, "access token": ACCESS_TOKEN, "invite token": INVIT
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(randomness=secrets)
-def test_a_secret_is_of_one_kind_alone(kind: str, randomness: bytes) -> None:
+def test_a_secret_has_exactly_one_kind(kind: str, randomness: bytes) -> None:
     secret = KINDS[kind].make(randomness)
     assert [name for name, other in KINDS.items() if other.is_well_formed(secret)] == [kind]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_shown_of_a_secret_are_its_prefix_and_eight_characters(kind: str) -> None:
+def test_the_obfuscated_form_is_the_prefix_and_eight_characters(kind: str) -> None:
     secret = KINDS[kind].make(bytes(range(32)))
     shown = KINDS[kind].obfuscated(secret)
     prefix = secret[: secret.index("-") + 1]

@@ -1,4 +1,4 @@
-"""A counter's text names one counter and no other (fault D6)."""
+"""A counter's text identifies exactly one counter (fault D6)."""
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ counters = st.builds(
 
 
 @given(counters)
-def test_decoding_gives_back_what_was_encoded(counter: Counter) -> None:
+def test_an_encoded_counter_is_decoded_unchanged(counter: Counter) -> None:
     assert Counter.decode(counter.encode()) == counter
 
 
@@ -26,7 +26,7 @@ def test_different_counters_have_different_texts(one: Counter, other: Counter) -
 
 
 @pytest.mark.parametrize("field", ["kind", "scope_id", "cycle", "cycle_start_epoch_s", "revision"])
-def test_each_part_of_a_counter_shows_in_its_text(field: str) -> None:
+def test_each_part_of_a_counter_changes_its_text(field: str) -> None:
     parts = {"kind": ScopeKind.MEMBER, "scope_id": "a", "cycle": Cycle.DAILY, "cycle_start_epoch_s": 1, "revision": 2}
     changed = {"kind": ScopeKind.GROUP, "scope_id": "b", "cycle": Cycle.WEEKLY, "cycle_start_epoch_s": 9, "revision": 9}
     assert (
@@ -42,12 +42,12 @@ def test_each_part_of_a_counter_shows_in_its_text(field: str) -> None:
         "member",
         "member:a:DAILY:0",
         "member:a:DAILY:0:0:0",
-        "nobody:a:DAILY:0:0",
+        "unknown:a:DAILY:0:0",
         "member:a:YEARLY:0:0",
         "member:a:DAILY:x:0",
     ],
 )
-def test_a_text_that_is_no_counter_is_refused(text: str) -> None:
+def test_a_malformed_counter_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         Counter.decode(text)
 
@@ -57,5 +57,5 @@ def test_a_counter_knows_its_scope() -> None:
 
 
 @pytest.mark.parametrize("separator", [":", "/", "{", "}", "_", " ", "\0", ".", "A", "é"])
-def test_no_id_holds_a_separator(separator: str) -> None:
+def test_no_id_contains_a_separator(separator: str) -> None:
     assert not is_valid_id(f"a{separator}b")

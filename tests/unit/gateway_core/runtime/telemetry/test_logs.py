@@ -1,4 +1,4 @@
-"""Logs are JSON, one object a line, and no secret gets into them (fault G3)."""
+"""Logs are JSON, one object per line, and contain no secrets (fault G3)."""
 
 import io
 import json
@@ -29,13 +29,13 @@ CANARIES = pytest.mark.parametrize(
 
 
 class Log:
-    """A logger whose output can be read."""
+    """A logger whose output a test can read."""
 
     def __init__(self) -> None:
         self._stream = io.StringIO()
         handler = logging.StreamHandler(self._stream)
         handler.setFormatter(JsonFormatter("authz_service"))
-        self.logger = logging.Logger("tests.log", logging.DEBUG)  # noqa: LOG001  # not one that other tests share
+        self.logger = logging.Logger("tests.log", logging.DEBUG)  # noqa: LOG001  # must not be shared with other tests
         self.logger.addHandler(handler)
 
     @property
@@ -52,7 +52,7 @@ def log() -> Log:
     return Log()
 
 
-def test_a_line_says_when_who_and_what(log: Log) -> None:
+def test_a_line_has_time_service_and_message(log: Log) -> None:
     log.logger.warning("holds wait for %s", "PostgreSQL", extra={"holds": 3, "error": "TimeoutError"})
     (line,) = log.lines
     time = line.pop("time")
@@ -74,14 +74,14 @@ def test_every_record_is_one_line(log: Log) -> None:
     assert log.text.count("\n") == 2
 
 
-def test_what_json_does_not_know_is_written_as_text(log: Log) -> None:
+def test_values_without_a_json_form_are_written_as_text(log: Log) -> None:
     log.logger.info("x", extra={"path": object, "raw": b"bytes"})
     assert log.lines[0]["raw"] == "b'bytes'"
 
 
-def test_an_exception_stays_inside_its_line(log: Log) -> None:
+def test_an_exception_is_logged_on_one_line(log: Log) -> None:
     try:
-        raise RuntimeError("boom")  # noqa: TRY301  # to be logged
+        raise RuntimeError("boom")  # noqa: TRY301  # raised to be logged
     except RuntimeError:
         log.logger.exception("failed")
     (line,) = log.lines
@@ -109,13 +109,13 @@ def test_a_secret_in_a_field_is_removed(log: Log, secret: str, hidden: str) -> N
 @CANARIES
 def test_a_secret_in_an_exception_is_removed(log: Log, secret: str, hidden: str) -> None:
     try:
-        raise ValueError(secret)  # noqa: TRY301  # to be logged
+        raise ValueError(secret)  # noqa: TRY301  # raised to be logged
     except ValueError:
         log.logger.exception("failed")
     assert hidden not in log.text
     assert "[removed]" in log.lines[0]["exception"]
 
 
-def test_what_may_be_shown_of_a_key_stays(log: Log) -> None:
+def test_the_obfuscated_form_of_a_key_stays(log: Log) -> None:
     log.logger.info("key %s, see https://docs.example/keys", API_KEY.obfuscated(KEY))
     assert log.lines[0]["message"] == f"key {API_KEY.obfuscated(KEY)}, see https://docs.example/keys"

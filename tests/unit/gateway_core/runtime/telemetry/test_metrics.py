@@ -1,4 +1,4 @@
-"""What happens in every call is counted without an instrument's bookkeeping, and exported as any counter is."""
+"""Tallies count events of every call without the overhead of an instrument, and are exported as counters."""
 
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 

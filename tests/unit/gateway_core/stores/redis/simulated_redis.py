@@ -1,4 +1,4 @@
-"""The production script against a Redis of dictionaries whose clock the test sets."""
+"""Runs the production script against a Redis made of dictionaries, with a clock that the test sets."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,11 +20,14 @@ class SimulatedRedis:
         self._redis = self._lua.table(call=self._call)
 
     def take(self, *demands: tuple[str, int, int, int]) -> list[tuple[bool, int, int, int]]:
-        """Runs the script for one call of (key, limit, slice in microseconds, hits): (fits, remaining, wait, reset) for each."""
+        """Runs the script for one call's (key, limit, slice in microseconds, hits).
+
+        Returns (fits, remaining, wait, reset) for each.
+        """
         return self.take_calls(demands)
 
     def take_calls(self, *calls: Sequence[tuple[str, int, int, int]]) -> list[tuple[bool, int, int, int]]:
-        """The same for several calls in one command."""
+        """Runs the script for several calls in one command. Returns the same as `take`, for each call."""
         self._expire()
         names = list(dict.fromkeys(key for call in calls for key, *_ in call))
         keys = self._lua.table(*names)
@@ -50,7 +53,7 @@ class SimulatedRedis:
         return [str(self.now_us // 1_000_000), str(self.now_us % 1_000_000)]
 
     def _hmget(self, key: str, *fields: str) -> list[Any]:
-        # Redis gives false for what is absent, where Lua has no nil inside a table.
+        # Redis returns false for an absent value, because a Lua table cannot contain nil.
         return [self.hashes.get(key, {}).get(field, False) for field in fields]
 
     def _hset(self, key: str, *pairs: str) -> int:

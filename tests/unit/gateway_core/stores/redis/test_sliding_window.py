@@ -1,4 +1,4 @@
-"""What a rate limit promises, at any moments whatever: the production script under a clock that the test sets."""
+"""The guarantees of a rate limit for any sequence of times: the production script with a clock that the test sets."""
 
 from collections import deque
 
@@ -13,7 +13,7 @@ WINDOW_US = 60_000_000
 SLICE_US = RateUnit.MINUTE.slice_us
 KEY = "counter"
 
-# Pauses from none to several windows, most of them near the sizes where something could go wrong.
+# Pauses from zero to several windows, mostly near critical lengths.
 PAUSES_US = st.one_of(
     st.just(0),
     st.integers(0, 3 * SLICE_US),
@@ -33,14 +33,14 @@ def test_no_window_of_the_length_ever_admits_more_than_the_limit(calls: list[tup
         redis.now_us += pause_us
         if take(redis, limit, hits)[0]:
             admitted.append((redis.now_us, hits))
-        # A half-open window (t - W, t] that ends at each call: no other can hold more.
+        # Check the half-open window (t - W, t] that ends at each call, because no other window can contain more.
         while admitted and admitted[0][0] <= redis.now_us - WINDOW_US:
             admitted.popleft()
         assert sum(count for _, count in admitted) <= limit
 
 
 @given(calls=st.lists(st.tuples(PAUSES_US, st.integers(1, 4)), max_size=60), limit=st.integers(1, 12))
-def test_a_place_is_given_back_at_most_one_slice_late(calls: list[tuple[int, int]], limit: int) -> None:
+def test_a_place_is_free_again_at_most_one_slice_late(calls: list[tuple[int, int]], limit: int) -> None:
     redis, admitted = SimulatedRedis(), deque[tuple[int, int]]()
     for pause_us, hits in calls:
         redis.now_us += pause_us
@@ -54,9 +54,7 @@ def test_a_place_is_given_back_at_most_one_slice_late(calls: list[tuple[int, int
 
 
 @given(calls=st.lists(st.tuples(PAUSES_US, st.integers(1, 4)), min_size=1, max_size=40), limit=st.integers(1, 8))
-def test_a_refused_call_passes_after_the_wait_it_was_told_and_not_before(
-    calls: list[tuple[int, int]], limit: int
-) -> None:
+def test_a_refused_call_passes_after_the_reported_wait_and_not_before(calls: list[tuple[int, int]], limit: int) -> None:
     redis = SimulatedRedis()
     for pause_us, hits in calls:
         redis.now_us += pause_us
@@ -72,7 +70,7 @@ def test_a_refused_call_passes_after_the_wait_it_was_told_and_not_before(
 
 
 @given(pauses_us=st.lists(PAUSES_US, min_size=1, max_size=40), limit=st.integers(1, 8))
-def test_the_whole_limit_is_free_at_the_reset_it_tells_and_not_before(pauses_us: list[int], limit: int) -> None:
+def test_the_whole_limit_is_free_at_the_reported_reset_and_not_before(pauses_us: list[int], limit: int) -> None:
     redis = SimulatedRedis()
     for pause_us in pauses_us:
         redis.now_us += pause_us
@@ -98,12 +96,12 @@ def test_a_refused_call_consumes_nothing_anywhere(calls: list[tuple[int, int, in
         assert both.take(*probe) == only_admitted.take(*probe)
 
 
-def test_remaining_counts_down_to_zero_and_says_what_the_next_call_finds() -> None:
+def test_remaining_counts_down_to_zero() -> None:
     redis = SimulatedRedis()
     assert [take(redis, 3)[:2] for _ in range(4)] == [(True, 2), (True, 1), (True, 0), (False, 0)]
 
 
-def test_a_call_of_no_hits_only_asks() -> None:
+def test_a_call_with_zero_hits_consumes_nothing() -> None:
     redis = SimulatedRedis()
     take(redis, 2)
     assert [take(redis, 2, hits=0)[:2] for _ in range(5)] == [(True, 1)] * 5
@@ -117,7 +115,7 @@ def test_a_limit_of_zero_and_a_call_above_the_limit_never_pass() -> None:
     assert take(redis, 5, hits=6)[::2] == (False, -1)
 
 
-def test_a_changed_limit_counts_with_the_next_call_in_both_directions() -> None:
+def test_a_raised_or_lowered_limit_applies_to_the_next_call() -> None:
     redis = SimulatedRedis()
     for _ in range(3):
         take(redis, 3)
@@ -128,7 +126,7 @@ def test_a_changed_limit_counts_with_the_next_call_in_both_directions() -> None:
 
 @given(pauses_us=st.lists(PAUSES_US, max_size=200))
 @settings(max_examples=40)
-def test_a_counter_has_a_bounded_size_and_goes_by_itself(pauses_us: list[int]) -> None:
+def test_a_counter_has_a_bounded_size_and_expires(pauses_us: list[int]) -> None:
     redis = SimulatedRedis()
     for pause_us in pauses_us:
         redis.now_us += pause_us
@@ -140,7 +138,7 @@ def test_a_counter_has_a_bounded_size_and_goes_by_itself(pauses_us: list[int]) -
     assert KEY not in redis.hashes
 
 
-def test_what_left_the_window_leaves_the_counter() -> None:
+def test_hits_outside_the_window_leave_the_counter() -> None:
     redis = SimulatedRedis()
     for _ in range(5 * SLICES_PER_WINDOW):
         redis.now_us += SLICE_US
@@ -201,10 +199,10 @@ def test_slices_divide_every_window_exactly(unit: RateUnit) -> None:
     ),
     limit=st.integers(0, 8),
 )
-def test_calls_in_one_command_are_counted_as_if_each_came_alone(
+def test_calls_in_one_command_are_counted_as_if_separate(
     rounds: list[tuple[int, list[tuple[str, int]]]], limit: int
 ) -> None:
-    """Seen to fail when a counter is read anew for each call of a command."""
+    """Seen to fail when a counter is read again for each call of a command."""
     together, alone = SimulatedRedis(), SimulatedRedis()
     for pause_us, calls in rounds:
         together.now_us += pause_us
