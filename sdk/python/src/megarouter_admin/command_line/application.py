@@ -71,16 +71,16 @@ def perform(command: Command, values: Mapping[str, Any]) -> int:
         ValueError: the values on the command line are unusable.
     """
     # Imported late: help needs no session, and reporting a missing address needs no client.
-    from megarouter_admin.command_line.session import Connection, open_session, require_usable  # noqa: PLC0415
+    from megarouter_admin.command_line.session import Connection, endpoint_of, open_session  # noqa: PLC0415
 
     connection = Connection(**{option: values[option] for option in CONNECTION})
-    require_usable(connection)
+    endpoint = endpoint_of(connection)
     from megarouter_admin.command_line.failures import describe  # noqa: PLC0415
     from megarouter_admin.errors import MegaRouterError  # noqa: PLC0415
 
     own = {name: value for name, value in values.items() if name not in CONNECTION}
     try:
-        with open_session(connection, dt.datetime.now(dt.UTC)) as session:
+        with open_session(connection, endpoint, dt.datetime.now(dt.UTC)) as session:
             command.function(session, **own)
     except MegaRouterError as error:
         print(describe(error), file=sys.stderr)

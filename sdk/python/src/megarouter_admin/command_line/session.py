@@ -103,29 +103,36 @@ class Session:
         return items
 
 
-def require_usable(connection: Connection) -> None:
-    """Checks the address and the token as far as possible without a client.
+@dataclass(frozen=True, slots=True, repr=False)
+class Endpoint:
+    """Where the admin API is, and the token for it."""
+
+    url: str
+    token: str
+
+
+def endpoint_of(connection: Connection) -> Endpoint:
+    """Returns the endpoint of a connection. Needs no client, and reads the token once: its file may be a pipe.
 
     Raises:
         ValueError: the address or the token is missing, or the token cannot be used.
     """
     if not connection.address:
         raise ValueError("no address: set MEGAROUTER_ADMIN_ADDRESS or use --address")
-    access_token(connection.token_file)
+    return Endpoint(url_of(connection.address), access_token(connection.token_file))
 
 
 @contextmanager
-def open_session(connection: Connection, now: dt.datetime) -> Iterator[Session]:
+def open_session(connection: Connection, endpoint: Endpoint, now: dt.datetime) -> Iterator[Session]:
     """Opens a session for one command.
 
     Raises:
-        ValueError: the connection is unusable; see `require_usable`.
+        ValueError: the address is not one that a client can use.
     """
-    # Imported late: help needs no client.
+    # Imported late: a missing address needs no client.
     from megarouter_admin.client import MegaRouter  # noqa: PLC0415
 
-    require_usable(connection)
-    with MegaRouter(url_of(connection.address), access_token(connection.token_file)) as router:
+    with MegaRouter(endpoint.url, endpoint.token) as router:
         yield Session(router, connection.organization, Output(json=connection.json), now)
 
 
