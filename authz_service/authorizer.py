@@ -82,7 +82,7 @@ class Authorizer:
 
     identities: IdentityCache
     admissions: Admissions
-    register: HoldWriter
+    hold_writer: HoldWriter
     prices: Callable[[], CatalogView]
     secrets: Secrets
     hold_life_ms: int
@@ -135,7 +135,7 @@ class Authorizer:
         parameters = read_parameters(call, route)
         if isinstance(parameters, Refusal):
             return parameters
-        if self.register.is_full:
+        if self.hold_writer.is_full:
             return _TRY_AGAIN
         prepared = self.terms.terms_of(
             secret_hash, principal, route.endpoint, parameters, self.prices(), now_epoch_us / MICROSECONDS_PER_SECOND
@@ -161,7 +161,7 @@ class Authorizer:
             shadow = tuple(sorted({*shadow, *placement.shadow_refusals}))
         admission = asked.placed(placement.number, shadow, placement.tokens_left)
         token = sign_hold(admission.hold, self.secrets.hold_signing_key, prepared.claims)
-        self.register.append(PlacedHold(admission.hold, token, placement.generation))
+        self.hold_writer.append(PlacedHold(admission.hold, token, placement.generation))
         return Admitted(admission, token, prepared.answer)
 
 

@@ -76,7 +76,7 @@ async def open_service(
             await record_holds(pool, [(placed.hold, placed.token) for placed in batch])
             confirmations.registered(batch)
 
-        register = await stack.enter_async_context(
+        hold_writer = await stack.enter_async_context(
             open_hold_writer(
                 insert,
                 settings.hold_queue_entries,
@@ -93,7 +93,7 @@ async def open_service(
                 settings.hold_flush_interval_ms * _REGISTER_DELAY_INTERVALS,
                 lambda: secrets.token_hex(8),
             ),
-            register=register,
+            hold_writer=hold_writer,
             prices=lambda: CatalogView(catalog.snapshot.models, catalog.snapshot.providers),
             secrets=Secrets(
                 bytes.fromhex(settings.hold_signing_key.get_secret_value()),
@@ -103,5 +103,5 @@ async def open_service(
         )
         probes: dict[str, dependencies.Probe] = {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping}
         await stack.enter_async_context(dependencies.reported(metrics, probes))
-        metrics.gauge(semconv.AUTHZ_HOLDS_WAITING, lambda: [(register.waiting, {})])
+        metrics.gauge(semconv.AUTHZ_HOLDS_WAITING, lambda: [(hold_writer.waiting, {})])
         yield AuthzService(authorizer, catalog, listener, tracing, metrics, lambda: warm_start.is_over)

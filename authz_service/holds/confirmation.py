@@ -56,18 +56,18 @@ class Confirmations:
     """A bounded set of recorded holds that Redis is not yet known to count."""
 
     def __init__(
-        self, counters: HoldCounters, register: OpenHolds, clock: Callable[[], float], entries: int = 20_000
+        self, counters: HoldCounters, open_holds: OpenHolds, clock: Callable[[], float], entries: int = 20_000
     ) -> None:
         """Creates the confirmations.
 
         Args:
             counters: the counters in Redis.
-            register: the holds table in PostgreSQL.
+            open_holds: the holds table in PostgreSQL.
             clock: returns monotonic seconds.
             entries: how many holds may wait while Redis does not answer.
         """
         self._counters = counters
-        self._register = register
+        self._open_holds = open_holds
         self._clock = clock
         self._entries = entries
         self._waiting: dict[str, _Unconfirmed] = {}
@@ -132,7 +132,7 @@ class Confirmations:
 
     async def _add(self, organization: str, absent: Sequence[PlacedHold]) -> None:
         """Adds to Redis the absent holds that the holds table has open."""
-        sequence, open_ids = await self._register.open_among(organization, [placed.hold.hold_id for placed in absent])
+        sequence, open_ids = await self._open_holds.open_among(organization, [placed.hold.hold_id for placed in absent])
         added = 0
         for placed in absent:
             is_open = placed.hold.hold_id in open_ids

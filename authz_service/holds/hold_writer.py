@@ -35,10 +35,6 @@ class PlacedHold:
 Insert = Callable[[Sequence[PlacedHold]], Awaitable[None]]
 
 
-class HoldQueueFullError(Exception):
-    """The queue of holds is full, because PostgreSQL has not accepted holds for too long."""
-
-
 class HoldWriter:
     """A bounded queue in front of the holds table."""
 
@@ -104,18 +100,18 @@ async def open_hold_writer(
     insert: Insert, entries: int, flush_interval_ms: int, flush_timeout_ms: int
 ) -> AsyncIterator[HoldWriter]:
     """Opens a queue that is written while the context is open. On exit, flushes it for a bounded time."""
-    register = HoldWriter(insert, entries, flush_interval_ms)
-    task = start(register.run())
+    writer = HoldWriter(insert, entries, flush_interval_ms)
+    task = start(writer.run())
     try:
-        yield register
+        yield writer
     finally:
-        register.close()
+        writer.close()
         try:
             await asyncio.wait({task}, timeout=flush_timeout_ms / 1_000)
         finally:
             await end(task)
-        if register.waiting:
+        if writer.waiting:
             logger.error(
                 "stopped before all holds were recorded; the journal has their tokens",
-                extra={"holds": register.waiting},
+                extra={"holds": writer.waiting},
             )
