@@ -87,11 +87,14 @@ class ClusterNode:
         """Returns the ids of the nodes that it has met, including its own."""
         return {line.split()[0] for line in self.tell("CLUSTER", "NODES").splitlines() if "handshake" not in line}
 
+    def owner_of(self, slot: int) -> str | None:
+        """Returns the id of the node that it believes serves a slot."""
+        ranges = self.tell("CLUSTER", "SLOTS")
+        return next((str(master[2]) for first, last, master, *_ in ranges if first <= slot <= last), None)
+
     def serves(self, slot: int) -> bool:
         """Returns whether it believes that it serves a slot."""
-        me = self.tell("CLUSTER", "MYID")
-        ranges = self.tell("CLUSTER", "SLOTS")
-        return any(first <= slot <= last and master[2] == me for first, last, master, *_ in ranges)
+        return self.owner_of(slot) == self.tell("CLUSTER", "MYID")
 
     def sees_all_served(self) -> bool:
         """Returns whether it believes that all slots are served."""
@@ -224,11 +227,13 @@ class RedisCluster:
         old.tell("MIGRATE", HOST, new.port, key, 0, 5_000, "AUTH", self.password)
 
     def move(self, key: str, old: ClusterNode, new: ClusterNode) -> None:
-        """Assigns the slot of a key to another node, which already has its keys."""
+        """Assigns the slot of a key to another node, which already has its keys, and waits until all agree."""
         slot, owner = old.tell("CLUSTER", "KEYSLOT", key), new.tell("CLUSTER", "MYID")
+        # The epoch goes first: the heartbeat of an owner with a later epoch would take the slot back.
+        new.tell("CLUSTER", "BUMPEPOCH")
         for node in (new, old, *(node for node in self.masters() if node not in (old, new))):
             node.tell("CLUSTER", "SETSLOT", slot, "NODE", owner)
-        new.tell("CLUSTER", "BUMPEPOCH")
+        until(lambda: all(node.owner_of(slot) == owner for node in self.masters()), "all agree on the slot's node")
 
     def mend(self) -> None:
         """Waits until all slots are served, and gives each master without a replica a new replica."""
