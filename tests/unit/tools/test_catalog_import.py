@@ -142,8 +142,8 @@ def test_searches_cost_what_the_price_package_says(model: Model) -> None:
     web, storage = price.web_searches_kcount, price.storage_searches_kcount
     name = "grounding" if model.provider == "google" else "web_search"
     if model.provider != "xai":  # The package does not price the tools of xAI.
-        assert fees.get(name) == (web if web is None else web * 10**6)
-        assert fees.get("file_search") == (storage if storage is None else storage * 10**6)
+        assert fees.get(name) == per_use(web)
+        assert fees.get("file_search") == per_use(storage)
 
 
 def test_every_model_may_be_called_by_the_name_of_its_provider_too() -> None:
@@ -156,6 +156,12 @@ def test_every_hosted_tool_names_fees_that_some_model_of_its_provider_has() -> N
         known = {fee for model in SHIPPED.models if model.provider == provider.name for fee in model.schedules[0].fees}
         for tools in provider.hosted_tools.values():
             assert {fee for fees in tools.values() for fee in fees} <= known
+
+
+def per_use(usd_per_thousand: Decimal | TieredPrices | None) -> Decimal | None:
+    """Returns nano-credits."""
+    assert not isinstance(usd_per_thousand, TieredPrices)
+    return None if usd_per_thousand is None else usd_per_thousand * 10**6
 
 
 def find_model(model: Model) -> ModelInfo:
