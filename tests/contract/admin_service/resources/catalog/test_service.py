@@ -123,13 +123,13 @@ async def test_a_model_shows_its_fees_multipliers_and_aliases(client: Client, ow
     special = {**model("special", "other", prices), "aliases": ["special-2026"]}
     await sync_catalog(owner, Catalog.model_validate({"providers": [provider("other")], "models": [special]}))
     found = await client.call("GetModel", catalog_pb2.GetModelRequest(name="models/special"))
-    price = found.current_price
+    shown = found.current_price
     assert list(found.aliases) == ["special-2026"]
-    assert [(fee.name, fee.price_nano_credits_per_use, fee.once_per_call) for fee in price.fees] == [
+    assert [(fee.name, fee.price_nano_credits_per_use, fee.once_per_call) for fee in shown.fees] == [
         ("code", 9, True),
         ("web_search", 7, False),
     ]
-    (multiplier,) = price.multipliers
+    (multiplier,) = shown.multipliers
     assert (multiplier.tier, multiplier.speed, multiplier.numerator, multiplier.denominator) == ("flex", "", 1, 2)
     assert list(multiplier.categories) == [catalog_pb2.TOKEN_CATEGORY_INPUT, catalog_pb2.TOKEN_CATEGORY_INPUT_AUDIO]
 
