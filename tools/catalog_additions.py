@@ -44,6 +44,7 @@ providers:
         # Run by the caller, or billed as tokens only.
         bash: []
         computer: []
+        mcp_servers: []
         mcp_toolset: []
         memory: []
         text_editor: []
