@@ -194,8 +194,15 @@ class PriceSchedule(Entry):
                 )
             }
         )
-        prices = self.prices.multiplied(multipliers)
-        return self.model_copy(update={"prices": prices, "long_context": long_context, "multipliers": ()})
+        # Made anew, because a copy would share `_by_multipliers`, and so contain itself.
+        return PriceSchedule(
+            version=self.version,
+            effective_date=self.effective_date,
+            prices=self.prices.multiplied(multipliers),
+            long_context=long_context,
+            fees=self.fees,
+            fees_once_per_call=self.fees_once_per_call,
+        )
 
     @model_validator(mode="after")
     def _multiplies_exactly(self) -> Self:
