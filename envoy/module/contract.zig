@@ -25,6 +25,7 @@ pub const DecisionKey = enum {
     upstream_path,
     served_model,
     inject_include_usage,
+    output_limit,
     rate_limits,
 };
 

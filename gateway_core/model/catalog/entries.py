@@ -81,6 +81,8 @@ class Provider(_Entry):
     credential_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
     credential_header: Literal["authorization", "x-api-key", "x-goog-api-key"]
     stream_options: bool
+    chat_output_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """The field of Chat Completions in which the provider takes an output limit."""
     dialects: Annotated[dict[Dialect, str], Field(min_length=1)]
 
     @property
