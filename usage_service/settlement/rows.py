@@ -159,6 +159,8 @@ FACT_COLUMNS: Final = (
         "output_tokens:bigint",
         "reasoning_tokens:bigint",
     ),
+    *("input_audio_tokens:bigint", "input_image_tokens:bigint", "cache_read_audio_tokens:bigint"),
+    *("output_audio_tokens:bigint", "output_image_tokens:bigint", "uses:jsonb", "speed", "place"),
     *(
         "charge_nano_credits:bigint",
         "charge_lines:jsonb",
@@ -201,6 +203,14 @@ def _facts_row(entry: RecordedSettlement) -> Row:
         usage.cache_write_1h,
         usage.output,
         usage.output_reasoning,
+        usage.input_audio,
+        usage.input_image,
+        usage.cache_read_audio,
+        usage.output_audio,
+        usage.output_image,
+        json.dumps(dict(usage.uses)) if usage.uses else "{}",
+        resolution.service.speed,
+        resolution.service.place,
         resolution.charge_nano_credits,
         _lines(resolution.lines),
         report.http_status,
@@ -216,8 +226,5 @@ def _facts_row(entry: RecordedSettlement) -> Row:
 
 def _lines(lines: Iterable[ChargeLine]) -> str:
     """Returns the lines as JSON. The categories are fixed names that need no escaping."""
-    written = [
-        f'["{one.category}",{one.token_count},{one.price_nano_credits_per_million_tokens},{one.amount_nano_credits}]'
-        for one in lines
-    ]
+    written = [f'["{one.category}",{one.count},{one.price_nano_credits},{one.amount_nano_credits}]' for one in lines]
     return f"[{','.join(written)}]"

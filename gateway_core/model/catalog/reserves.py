@@ -8,7 +8,8 @@ call without an output limit does not take what many others need, it gets a limi
 import enum
 from typing import Final
 
-from gateway_core.model.catalog.entries import Model, Prices, PriceSchedule
+from gateway_core.model.catalog.entries import Model
+from gateway_core.model.catalog.prices import Prices, PriceSchedule
 from gateway_core.model.catalog.pricing import estimate
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.money import charge_nano_credits

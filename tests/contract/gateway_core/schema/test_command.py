@@ -33,8 +33,8 @@ async def run(*arguments: str, **environment: str) -> tuple[int, str]:
 
 async def test_the_command_migrates_and_prints_what_it_applied(empty_url: str) -> None:
     environment = {OWNER: empty_url, **service_database_urls(empty_url, {})}
-    applied = ", ".join(migration.name for migration in load_migrations())
-    assert await run("migrate", **environment) == (0, f"applied {applied}; set roles and rights\n")
+    names = ", ".join(migration.name for migration in load_migrations())
+    assert await run("migrate", **environment) == (0, f"applied {names}; set roles and rights\n")
     assert await run("migrate", **environment) == (0, "no migration to apply; set roles and rights\n")
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway_core.model.catalog.entries import Model, Prices, PriceSchedule
+from gateway_core.model.catalog.entries import Model
+from gateway_core.model.catalog.prices import Prices, PriceSchedule
 from gateway_core.model.catalog.reserves import BudgetMode, OutputShare, Reserve, reserve
 from gateway_core.model.endpoints import Endpoint
 from tests.support.data import examples
