@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from admin_service.resources.guardrails.live_counters import LiveCounters, Spend, Usage
 from gateway_core.model.calls.decision import Admission
 from gateway_core.model.calls.placements import BusyThrottle, ExhaustedCounter, OutputCut, Refused
+from gateway_core.model.catalog.reserves import share_of
 from gateway_core.model.limits.throttles import ThrottleKind
 
 
@@ -34,18 +35,20 @@ def output_cut(admission: Admission, counters: LiveCounters) -> OutputCut | None
     share = admission.share
     if share is None:
         return None
-    limit = share.limit_within(admission.hold.amount_nano_credits, min(_left(admission, counters)))
+    limit = share.limit_within(admission.hold.amount_nano_credits, min(_shares(admission, counters)))
     return None if limit is None else OutputCut(limit, share.amount_nano_credits(limit))
 
 
-def _left(admission: Admission, counters: LiveCounters) -> Iterator[int]:
-    """Yields what the credit pool and each enforced budget have left, in nano-credits."""
-    yield counters.pool.settled_nano_credits - counters.pool.held_nano_credits
+def _shares(admission: Admission, counters: LiveCounters) -> Iterator[int]:
+    """Yields the share of the credit pool and of each enforced budget, in nano-credits."""
+    balance = counters.pool.settled_nano_credits
+    yield share_of(balance, balance - counters.pool.held_nano_credits)
     limits = admission.terms.limits
     for counter, limit in zip(admission.hold.claims.counters, limits.budgets, strict=True):
         if limit is not None and counter.scope not in limits.shadows:
             spend = counters.spend.get(counter, Spend())
-            yield limit - spend.settled_nano_credits - spend.held_nano_credits
+            unspent = limit - spend.settled_nano_credits
+            yield share_of(unspent, unspent - spend.held_nano_credits)
 
 
 def _exhausted(admission: Admission, counters: LiveCounters, amount: int) -> Iterator[ExhaustedCounter]:

@@ -1,8 +1,8 @@
 """What a call reserves before it runs: the most that it can cost, or what it is expected to cost.
 
 A strict budget is never exceeded, so each open call reserves its maximum. Most calls cost a fraction of that. So that one
-call without an output limit does not take what many others need, it gets a limit if its maximum is more than a
-`SHARE_DIVISOR`-th of what is left in any of its scopes. `place.lua` applies the same rule atomically.
+call without an output limit does not take what many others need, it gets a limit if its maximum is more than its share
+of any of its scopes. `place.lua` applies the same rule atomically.
 """
 
 import enum
@@ -15,7 +15,8 @@ from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.money import charge_nano_credits
 from gateway_core.model.record_decorator import record
 
-SHARE_DIVISOR: Final = 64
+_SHARES_OF_UNSPENT: Final = 64
+_SHARES_OF_FREE: Final = 8
 LEAST_VISIBLE_TOKENS: Final = 1_024
 """A limit that the gateway writes leaves at least this many tokens above the thinking budget of the call."""
 _TOKENS_PER_PRICE: Final = 1_000_000
@@ -28,6 +29,19 @@ class BudgetMode(enum.StrEnum):
     """A call reserves the most that it can cost. No budget is exceeded."""
     BALANCED = "BALANCED"
     """A call reserves what it is expected to cost. Calls that cost more can exceed a budget."""
+
+
+def share_of(unspent_nano_credits: int, free_nano_credits: int) -> int:
+    """Returns how much of a scope a call without an output limit may reserve.
+
+    64 calls of one share fit at the same time. Where more are open, each takes an eighth of what is still free, so that a
+    busy scope shortens answers before it refuses calls.
+
+    Args:
+        unspent_nano_credits: the limit minus the settled spend.
+        free_nano_credits: the same minus what open calls reserve.
+    """
+    return min(unspent_nano_credits // _SHARES_OF_UNSPENT, free_nano_credits // _SHARES_OF_FREE)
 
 
 @record(frozen=True, slots=True)
@@ -47,17 +61,16 @@ class OutputShare:
         """Returns what the call reserves with a limit of this many tokens."""
         return self.base_nano_credits + self.token_price_nano_credits * tokens
 
-    def limit_within(self, maximum_nano_credits: int, available_nano_credits: int) -> int | None:
+    def limit_within(self, maximum_nano_credits: int, share_nano_credits: int) -> int | None:
         """Returns the limit to write, or None if the call passes untouched.
 
         Args:
             maximum_nano_credits: what the call reserves without a limit.
-            available_nano_credits: the least that any of its scopes has left.
+            share_nano_credits: the smallest `share_of` any of its scopes.
         """
-        share = available_nano_credits // SHARE_DIVISOR
-        if maximum_nano_credits <= share:
+        if maximum_nano_credits <= share_nano_credits:
             return None
-        fitting = (share - self.base_nano_credits) // self.token_price_nano_credits
+        fitting = (share_nano_credits - self.base_nano_credits) // self.token_price_nano_credits
         tokens = max(fitting, self.least_tokens)
         return tokens if tokens < self.most_tokens else None
 

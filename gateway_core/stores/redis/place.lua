@@ -16,8 +16,8 @@
 -- - {'refused', index, settled or balance or used, held or wait in microseconds, 0 or reset in microseconds, ...}
 -- Index 0 is the pool. The indexes of throttles follow those of the counters of the call.
 --
--- A share is base:price of a token:least:most, as `reserves.OutputShare` describes it. If the amount is more than 1/64 of what is
--- left in any scope, the call gets the output limit whose amount fits that share, but at least `least`, and holds less.
+-- A share is base:price of a token:least:most, as `reserves.OutputShare` describes it. If the amount is more than the share of any
+-- scope (`reserves.share_of`), the call gets the output limit whose amount fits that share, but at least `least`, and holds less.
 --
 -- An open hold is kept as its amount or, if there is more to keep, as amount:slice:tokens:counters that would have refused. An output
 -- limit follows after another colon.
@@ -133,30 +133,36 @@ local function refuse(verdict, shadow, counter_index, index, used, second, third
     refused[size + 1], refused[size + 2], refused[size + 3], refused[size + 4] = index, used, second, third
 end
 
--- Returns what an amount has left in nano-credits, as a double. Above 9 million credits it is inexact, where no call is a 64th.
+-- Returns a difference in nano-credits as a double. Above 9 million credits it is inexact, where no call exceeds its share.
 local function difference(one, other)
     return (one.credits - other.credits) * CREDIT + one.nanos - other.nanos
 end
 
--- Returns the least that the pool and the enforced limits of the call have left.
-local function left_for(call)
-    local left = difference(balance, pool_held)
+-- Same rule: `reserves.share_of`.
+local function share_of(unspent, free)
+    return math.min(math.floor(unspent / 64), math.floor(free / 8))
+end
+
+-- Returns the smallest share of the pool and of the enforced limits of the call.
+local function smallest_share(call)
+    local smallest = share_of(difference(balance, amount_of('0')), difference(balance, pool_held))
     for index = 1, call.counter_count do
         local at = call.counters + 2 * (index - 1)
         local counter, text = counter_at(tonumber(ARGV[at])), ARGV[at + 1]
         if text ~= '' and not counter.missing then
             local limit = limit_of(text)
             if not limit.shadow then
-                left = math.min(left, difference(limit.amount, counter.used))
+                local unspent = difference(limit.amount, amount_of(counter.settled))
+                smallest = math.min(smallest, share_of(unspent, difference(limit.amount, counter.used)))
             end
         end
     end
-    return left
+    return smallest
 end
 
--- Chooses an output limit for a call whose amount is more than its share of what is left. Same rule: `reserves.OutputShare`.
+-- Chooses an output limit for a call whose amount is more than its share. Same rule: `reserves.OutputShare.limit_within`.
 local function cut(call)
-    local share = math.floor(left_for(call) / 64)
+    local share = smallest_share(call)
     if call.amount.credits * CREDIT + call.amount.nanos <= share then
         return
     end

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from gateway_core.model.calls.decision import Limits
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import OutputCut, Placed, Placement, Refused
-from gateway_core.model.catalog.reserves import OutputShare
+from gateway_core.model.catalog.reserves import OutputShare, share_of
 from gateway_core.stores.redis.hold_counters import CounterEvent, HoldCounters
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key
 from gateway_core.stores.redis.placing import placing_terms
@@ -69,8 +69,9 @@ async def test_redis_chooses_the_same_limits_as_the_published_rule(
     answers = await asyncio.gather(*(place(counters, hold(number), unlimited(limit)) for number in range(calls)))
     open_maxima = 0
     for answer in answers:
-        left = min(balance, balance if limit is None else limit - settled) - open_maxima
-        tokens = SHARE.limit_within(MAXIMUM, left)
+        unspent = [balance] if limit is None else [balance, limit - settled]
+        left = min(unspent) - open_maxima
+        tokens = SHARE.limit_within(MAXIMUM, min(share_of(scope, scope - open_maxima) for scope in unspent))
         amount = MAXIMUM if tokens is None else SHARE.amount_nano_credits(tokens)
         if amount > left:
             assert isinstance(answer, Refused)

@@ -4,7 +4,7 @@ import pytest
 
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import Prices, PriceSchedule
-from gateway_core.model.catalog.reserves import BudgetMode, OutputShare, Reserve, reserve
+from gateway_core.model.catalog.reserves import BudgetMode, OutputShare, Reserve, reserve, share_of
 from gateway_core.model.endpoints import Endpoint
 from tests.support.data import examples
 
@@ -88,21 +88,20 @@ def test_no_other_call_gets_an_output_limit(call: Reserve) -> None:
 
 
 @pytest.mark.parametrize(
-    ("available", "limit"),
-    [
-        (64 * MAXIMUM, None),
-        (64 * MAXIMUM - 1, 9_999),
-        (64 * 51_000, 5_000),
-        (64 * 51_009, 5_000),
-        (64 * 2_000, 100),
-        (0, 100),
-        (-5, 100),
-    ],
+    ("share", "limit"),
+    [(MAXIMUM, None), (MAXIMUM - 1, 9_999), (51_000, 5_000), (51_009, 5_000), (2_000, 100), (0, 100), (-5, 100)],
 )
-def test_a_call_above_its_share_of_what_is_left_gets_a_limit_that_fits_the_share(
-    available: int, limit: int | None
+def test_a_call_above_its_share_gets_a_limit_that_fits_the_share(share: int, limit: int | None) -> None:
+    assert SHARE.limit_within(MAXIMUM, share) == limit
+
+
+@pytest.mark.parametrize(
+    ("unspent", "free", "share"), [(6_400, 6_400, 100), (6_463, 800, 100), (6_400, 799, 99), (6_400, 0, 0)]
+)
+def test_a_share_is_a_64th_of_what_is_unspent_and_at_most_an_eighth_of_what_is_free(
+    unspent: int, free: int, share: int
 ) -> None:
-    assert SHARE.limit_within(MAXIMUM, available) == limit
+    assert share_of(unspent, free) == share
 
 
 def test_a_price_below_one_nano_credit_a_token_is_rounded_up() -> None:
