@@ -13,7 +13,8 @@ from typing import Final
 
 from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.calls.holds import Hold, HoldState
-from gateway_core.model.catalog.entries import Model, PriceSchedule
+from gateway_core.model.catalog.entries import Model
+from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, charge_lines, total_nano_credits
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.endpoints import Endpoint

@@ -8,7 +8,8 @@ from typing import Final, TypeVar
 import asyncpg
 
 from gateway_core.model.calls.holds import Hold, HoldTokenError, verify_hold
-from gateway_core.model.catalog.entries import Model, PriceSchedule
+from gateway_core.model.catalog.entries import Model
+from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.runtime.backoff import Backoff
 from gateway_core.runtime.telemetry import semconv
 from gateway_core.runtime.telemetry.tracing import Tracing

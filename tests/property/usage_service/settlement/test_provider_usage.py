@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_core.model.catalog.entries import PriceSchedule
+from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import charge_lines, total_nano_credits
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.endpoints import Endpoint

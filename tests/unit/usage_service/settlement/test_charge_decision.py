@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from gateway_core.model.calls.holds import Claims, Hold, HoldState
-from gateway_core.model.catalog.entries import Model, PriceSchedule
+from gateway_core.model.catalog.entries import Model
+from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.stores.postgres.storable_text import storable_text
