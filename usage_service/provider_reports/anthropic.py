@@ -5,14 +5,12 @@ It counts cache reads and writes beside the input, and thinking inside the outpu
 advisors, are only in `iterations`, each perhaps with a model of its own.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
-from operator import add
 from typing import Final
 
-from gateway_core.model.catalog.token_usage import CATEGORIES, TokenUsage
+from gateway_core.model.catalog.token_usage import TokenUsage
 from usage_service.provider_reports.counts import Counts, rest_of
-from usage_service.provider_reports.reading import Flag, ModelUsage, Notes, Reading
+from usage_service.provider_reports.reading import Flag, ModelUsage, Notes, Reading, sum_of
 
 _OWN_ITERATION: Final = "message"
 _INPUT_FIELDS: Final = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
@@ -48,7 +46,6 @@ def read_anthropic(start: Counts | None, last: Counts | None, notes: Notes) -> R
         usage=usage,
         input_counted=bool(first or later),
         output_counted=output is not None,
-        flags=notes.flags(),
         other_models=other_models,
     )
 
@@ -115,12 +112,12 @@ def _with_iterations(
             own.append(used)
         else:
             beside.append((iteration.text("model"), used))
-    own_sum, beside_sum = _sum(own), _sum(used for _, used in beside)
-    everything = _sum((own_sum, beside_sum))
+    own_sum, beside_sum = sum_of(own), sum_of(used for _, used in beside)
+    everything = sum_of((own_sum, beside_sum))
     covers_all = (total.total_input, total.total_output) == (everything.total_input, everything.total_output)
     main = own_sum if covers_all else _larger(total, own_sum, notes)
     others = tuple(ModelUsage(model, used) for model, used in beside if model)
-    return _sum((main, *(used for model, used in beside if not model))), others
+    return sum_of((main, *(used for model, used in beside if not model))), others
 
 
 def _iteration(iteration: Counts, notes: Notes) -> TokenUsage:
@@ -142,15 +139,3 @@ def _larger(total: TokenUsage, own: TokenUsage, notes: Notes) -> TokenUsage:
     inputs = total if total.total_input >= own.total_input else own
     outputs = total if total.total_output >= own.total_output else own
     return replace(inputs, output=outputs.output, output_reasoning=outputs.output_reasoning)
-
-
-def _sum(usages: Iterable[TokenUsage]) -> TokenUsage:
-    """Adds the tokens of usages."""
-    total = [0] * len(CATEGORIES)
-    for usage in usages:
-        total = list(map(add, total, _tokens(usage)))
-    return TokenUsage(*total)
-
-
-def _tokens(usage: TokenUsage) -> list[int]:
-    return [getattr(usage, category) for category in CATEGORIES]

@@ -19,7 +19,7 @@ def read_gemini(usage: Counts) -> Reading | None:
     prompt, candidates = usage.get("promptTokenCount"), usage.first("candidatesTokenCount", "responseTokenCount")
     thoughts, total = usage.get("thoughtsTokenCount"), usage.get("totalTokenCount")
     if prompt is None and candidates is None and thoughts is None:
-        return None if total is None else Reading(total=total, flags=usage.notes.flags())
+        return None if total is None else Reading(total=total)
     tool_use = usage.of("toolUsePromptTokenCount")
     unnamed = _unnamed(usage, total, (prompt or 0) + (candidates or 0), thoughts or 0, tool_use)
     if prompt is None and unnamed:
@@ -37,7 +37,6 @@ def read_gemini(usage: Counts) -> Reading | None:
         input_counted=prompt is not None,
         # The API leaves out zeros, so an absent count is one; `settle` sees whether text was delivered.
         output_counted=True,
-        flags=usage.notes.flags(),
     )
 
 

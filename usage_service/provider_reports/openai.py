@@ -30,7 +30,7 @@ def read_openai(usage: Counts, *, has_output: bool) -> Reading | None:
         return None
     total_input, total_output, reasoning = sides
     if total_input is None and total_output is None:
-        return Reading(total=usage.get(_TOTAL), flags=usage.notes.flags())
+        return Reading(total=usage.get(_TOTAL))
     input_usage = _input(usage, total_input or 0)
     details = usage.inside(*_OUTPUT_DETAILS)
     audio, image = details.of("audio_tokens"), details.of("image_tokens")
@@ -44,7 +44,6 @@ def read_openai(usage: Counts, *, has_output: bool) -> Reading | None:
         ),
         input_counted=total_input is not None,
         output_counted=total_output is not None,
-        flags=usage.notes.flags(),
     )
 
 

@@ -1,8 +1,10 @@
 """The one reading of a report that settlement charges."""
 
 import enum
+from collections.abc import Iterable
+from operator import add
 
-from gateway_core.model.catalog.token_usage import TokenUsage
+from gateway_core.model.catalog.token_usage import CATEGORIES, TokenUsage, token_counts
 from gateway_core.model.record_decorator import record
 
 _NOTHING = TokenUsage()
@@ -52,6 +54,14 @@ class Reading:
 
 
 NOTHING_REPORTED = Reading()
+
+
+def sum_of(usages: Iterable[TokenUsage]) -> TokenUsage:
+    """Adds the tokens of usages. Uses of tools are not added, because a report counts them once for the whole call."""
+    total = [0] * len(CATEGORIES)
+    for usage in usages:
+        total = list(map(add, total, token_counts(usage)))
+    return TokenUsage(*total)
 
 
 class Notes:
