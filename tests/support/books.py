@@ -6,7 +6,8 @@ from typing import Any
 
 import asyncpg
 
-from gateway_core.model.catalog.entries import Catalog, Prices
+from gateway_core.model.catalog.entries import Catalog
+from gateway_core.model.catalog.prices import Prices
 from tests.support.data.tenants import Tenant
 
 

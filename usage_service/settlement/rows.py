@@ -216,8 +216,5 @@ def _facts_row(entry: RecordedSettlement) -> Row:
 
 def _lines(lines: Iterable[ChargeLine]) -> str:
     """Returns the lines as JSON. The categories are fixed names that need no escaping."""
-    written = [
-        f'["{one.category}",{one.token_count},{one.price_nano_credits_per_million_tokens},{one.amount_nano_credits}]'
-        for one in lines
-    ]
+    written = [f'["{one.category}",{one.count},{one.price_nano_credits},{one.amount_nano_credits}]' for one in lines]
     return f"[{','.join(written)}]"

@@ -46,7 +46,6 @@ _OUTCOME: Final = """
     outcome, charge_nano_credits, input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
     reasoning_tokens
 """
-
 _EXISTING: Final = f"""
 SELECT hold_id, sequence, {_OUTCOME} FROM usage_records WHERE hold_id = ANY($1)
 UNION ALL
@@ -171,8 +170,10 @@ async def _sort_out_repeats(connection: Connection, settlements: Sequence[Settle
     rows = await connection.fetch(_EXISTING, [settlement.hold.hold_id for settlement in settlements])
     known: dict[str, _Outcome] = {}
     expired: dict[str, ExpiredCharge] = {}
-    for hold_id, sequence, outcome, charge, *tokens in rows:
-        known[hold_id] = _Outcome(outcome, charge, TokenUsage(*tokens))
+    for hold_id, sequence, outcome, charge, new, read, write_5m, write_1h, output, reasoning in rows:
+        known[hold_id] = _Outcome(
+            outcome, charge, TokenUsage(new, read, write_5m, write_1h, output=output, output_reasoning=reasoning)
+        )
         if outcome == HoldState.EXPIRED:
             expired[hold_id] = ExpiredCharge(sequence, charge)
         else:

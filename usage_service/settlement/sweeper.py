@@ -9,7 +9,8 @@ from typing import Final
 import asyncpg
 
 from gateway_core.model.calls.holds import Hold, HoldTokenError, verify_hold
-from gateway_core.model.catalog.entries import Model, PriceSchedule
+from gateway_core.model.catalog.entries import Model
+from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.runtime.background import in_background
 from gateway_core.runtime.bounded_memory import BoundedMemory
 from gateway_core.stores.postgres.connections import UNAVAILABLE

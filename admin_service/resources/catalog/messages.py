@@ -10,8 +10,7 @@ from megarouter.admin.v1.catalog_pb2 import CategoryPrice, LongContextPrice, Mod
 from admin_service.api.names import MODELS, PROVIDERS
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.catalog.store import ModelRow, PriceRow, ProviderRow
-from gateway_core.model.catalog.entries import Prices
-from gateway_core.model.catalog.pricing import prices_by_category
+from gateway_core.model.catalog.prices import Prices
 
 _DEGRADED_FROM: Final = 10
 """A provider is degraded if more than one call in this many failed."""
@@ -76,5 +75,5 @@ def _categories(prices: Prices) -> Iterable[CategoryPrice]:
             category=TokenCategory.Value(f"TOKEN_CATEGORY_{category.upper()}"),
             price_nano_credits_per_million_tokens=price,
         )
-        for category, price in prices_by_category(prices).items()
+        for category, price in prices.by_category.items()
     ]

@@ -12,7 +12,8 @@ from gateway_core.model.calls.holds import Claims, Hold
 from gateway_core.model.calls.placements import TokensLeft
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.model.catalog.entries import Model, PriceSchedule, Provider
+from gateway_core.model.catalog.entries import Model, Provider
+from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import estimate
 from gateway_core.model.endpoints import Endpoint, upstream_path
 from gateway_core.model.limits.counters import Counter

@@ -6,20 +6,17 @@ This module validates the YAML form (`deploy/catalog/catalog.yaml`). PostgreSQL 
 
 import datetime as dt
 from collections.abc import Hashable, Iterable
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from gateway_core.model.catalog.prices import Entry, FeeName, FeeNanoCredits, Multiplier, PriceSchedule, TokenLimit
 from gateway_core.model.endpoints import Dialect, Endpoint
 
-PriceNanoCredits = Annotated[int, Field(ge=0, le=10**15, strict=True)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$")]
-TokenLimit = Annotated[int, Field(ge=0, le=10**7, strict=True)]
-"""At most 10^7, so that with prices of at most 10^15 and 128 choices the amount of any hold fits into 64 bits."""
 Slug = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
 
 
@@ -27,53 +24,17 @@ class CatalogError(Exception):
     """The catalog cannot be read. The message names the place and says what to change."""
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+ToolType = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
-class Prices(_Entry):
-    """Nano-credits per million tokens, by token category.
+class AfterDisconnect(Entry):
+    """A statement that a provider goes on with an answer, and bills it, after the caller has disconnected."""
 
-    A category without a price costs what its base category costs.
-    """
-
-    input: PriceNanoCredits
-    cache_read: PriceNanoCredits | None = None
-    cache_write_5m: PriceNanoCredits | None = None
-    cache_write_1h: PriceNanoCredits | None = None
-    output: PriceNanoCredits
-    reasoning: PriceNanoCredits | None = None
-
-    @cached_property
-    def dearest(self) -> tuple[int, int]:
-        """The highest price of an input category and the highest price of an output category."""
-        inputs = (self.input, self.cache_read, self.cache_write_5m, self.cache_write_1h)
-        return max(price for price in inputs if price is not None), max(self.output, self.reasoning or 0)
+    source: Annotated[str, Field(min_length=1, max_length=500)]
+    """Where the provider says so, or how it was observed."""
 
 
-class LongContextPrices(_Entry):
-    """Prices that replace the standard ones for a whole call whose input exceeds a size."""
-
-    above_input_tokens: Annotated[TokenLimit, Field(gt=0)]
-    prices_nano_credits_per_million_tokens: Prices
-
-
-class PriceSchedule(_Entry):
-    """The prices of a model from a date on. The database assigns `version`; 0 means not yet stored."""
-
-    version: int = 0
-    effective_date: dt.date
-    prices: Prices
-    long_context: LongContextPrices | None = None
-
-    def prices_for(self, input_token_count: int) -> Prices:
-        """Returns the prices of a call with this many input tokens in total."""
-        if self.long_context and input_token_count > self.long_context.above_input_tokens:
-            return self.long_context.prices_nano_credits_per_million_tokens
-        return self.prices
-
-
-class Provider(_Entry):
+class Provider(Entry):
     """A company or server that answers model calls."""
 
     name: Slug
@@ -82,6 +43,17 @@ class Provider(_Entry):
     credential_header: Literal["authorization", "x-api-key", "x-goog-api-key"]
     stream_options: bool
     dialects: Annotated[dict[Dialect, str], Field(min_length=1)]
+    bills_after_disconnect: AfterDisconnect | None = None
+    """Set only for a provider that goes on, and bills, after a disconnect. Others stop when the connection closes."""
+    hosted_tools: dict[Dialect, dict[ToolType, tuple[FeeName, ...]]] = Field(default_factory=dict)
+    """The tools that the provider runs itself, by the type that a body names without its date, and the fees of a use.
+
+    A model may be called with such a tool if it has a price for one of the fees. A tool without fees costs only tokens.
+    """
+    fees: dict[FeeName, FeeNanoCredits] = Field(default_factory=dict, max_length=64)
+    """Fees of every model of the provider that has none of its own under the same name."""
+    multipliers: tuple[Multiplier, ...] = Field(default=(), max_length=16)
+    """Multipliers of every model of the provider that has none of its own under the same condition."""
 
     @property
     def cluster(self) -> str:
@@ -108,7 +80,7 @@ class Provider(_Entry):
         return self
 
 
-class Model(_Entry):
+class Model(Entry):
     """A model that members may call by its public name."""
 
     name: Name
@@ -118,6 +90,8 @@ class Model(_Entry):
     context_window_tokens: Annotated[TokenLimit, Field(gt=0)]
     max_output_tokens: TokenLimit
     default_output_reserve_tokens: TokenLimit
+    aliases: Annotated[tuple[Name, ...], Field(max_length=64)] = ()
+    """Other names by which callers may call it, such as a dated snapshot or `provider/model`."""
     schedules: tuple[PriceSchedule, ...] = ()
 
     @model_validator(mode="before")
@@ -133,6 +107,8 @@ class Model(_Entry):
             "prices": data.pop("prices_nano_credits_per_million_tokens"),
             "long_context": data.pop("long_context", None),
             "effective_date": data.pop("effective_date", None),
+            "fees": data.pop("fees", {}),
+            "multipliers": data.pop("multipliers", ()),
         }
         return {**data, "schedules": (schedule,)}
 
@@ -151,7 +127,7 @@ class Model(_Entry):
         )
 
 
-class Catalog(_Entry):
+class Catalog(Entry):
     """Providers and models. Each name is unique."""
 
     version: Literal[1] = 1
@@ -161,7 +137,7 @@ class Catalog(_Entry):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         _refuse_repeats("provider", (provider.name for provider in self.providers))
-        _refuse_repeats("model", (model.name for model in self.models))
+        _refuse_repeats("model name", (name for model in self.models for name in (model.name, *model.aliases)))
         providers = {provider.name: provider for provider in self.providers}
         for model in self.models:
             provider = providers.get(model.provider)
@@ -173,6 +149,32 @@ class Catalog(_Entry):
                     f"model {model.name}: provider {model.provider} does not speak {', '.join(sorted(missing))}"
                 )
         return self
+
+    def with_provider_prices(self) -> "Catalog":
+        """Returns the catalog in which every schedule also has the fees and multipliers of its provider.
+
+        Raises:
+            ValidationError: a multiplier turns a price into a fraction of a nano-credit.
+        """
+        providers = {provider.name: provider for provider in self.providers}
+        models = tuple(_with_provider_prices(model, providers[model.provider]) for model in self.models)
+        return self.model_copy(update={"models": models})
+
+
+def _with_provider_prices(model: Model, provider: Provider) -> Model:
+    if not provider.fees and not provider.multipliers:
+        return model
+    schedules = []
+    for schedule in model.schedules:
+        own = {multiplier.when for multiplier in schedule.multipliers}
+        added = tuple(multiplier for multiplier in provider.multipliers if multiplier.when not in own)
+        values = {
+            **schedule.model_dump(),
+            "fees": {**provider.fees, **schedule.fees},
+            "multipliers": (*schedule.multipliers, *added),
+        }
+        schedules.append(PriceSchedule.model_validate(values))
+    return model.model_copy(update={"schedules": tuple(schedules)})
 
 
 def _refuse_repeats(kind: str, names: Iterable[str]) -> None:
@@ -197,7 +199,7 @@ def load_catalog(path: Path) -> Catalog:
         # ValueError: not UTF-8, or a date that does not exist.
         raise CatalogError(f"{path}: is not YAML: {error}") from error
     try:
-        return Catalog.model_validate(document)
+        return Catalog.model_validate(document).with_provider_prices()
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"

@@ -1,19 +1,28 @@
 """The pricing of every call, streamed or not, and the estimate that a hold reserves."""
 
-from gateway_core.model.catalog.entries import Model, Prices, PriceSchedule
-from gateway_core.model.catalog.token_usage import TokenUsage
+from typing import Final
+
+from gateway_core.model.catalog.entries import Model
+from gateway_core.model.catalog.prices import Prices, PriceSchedule
+from gateway_core.model.catalog.service import STANDARD, Service
+from gateway_core.model.catalog.token_usage import TokenUsage, token_counts
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.money import charge_nano_credits
 from gateway_core.model.record_decorator import record
 
+FEE_PREFIX: Final = "fee:"
+"""Begins the category of a line that charges uses of a hosted tool: `fee:web_search`."""
+
 
 @record(frozen=True, slots=True)
 class ChargeLine:
-    """One token category of a charge. Rounding happens only here."""
+    """One line of a charge: the tokens of a category, or the uses of a hosted tool. Rounding happens only here."""
 
     category: str
-    token_count: int
-    price_nano_credits_per_million_tokens: int
+    count: int
+    """Tokens, or uses in a line of a fee."""
+    price_nano_credits: int
+    """Per million tokens, or per use in a line of a fee. Multipliers of the service are included."""
     amount_nano_credits: int
 
 
@@ -26,37 +35,37 @@ class Estimate:
     amount_nano_credits: int
 
 
-def charge_lines(usage: TokenUsage, schedule: PriceSchedule) -> tuple[ChargeLine, ...]:
-    """Returns the charge of a call: a line for each category that has tokens. The charge is the sum of its lines."""
-    prices = schedule.prices_for(usage.total_input)
+def charge_lines(usage: TokenUsage, schedule: PriceSchedule, service: Service = STANDARD) -> tuple[ChargeLine, ...]:
+    """Returns the charge of a call: a line for each category that has tokens, and for each fee that has uses.
+
+    The charge is the sum of its lines. What `unpriced` reports costs the base price, and nothing if it is a fee.
+
+    Args:
+        usage: what the call used.
+        schedule: the prices in force when the call was placed.
+        service: the tier, speed and place that the provider reported.
+    """
+    prices = schedule.for_service(service).prices_for(usage.total_input).by_category
+    tokens = tuple(
+        ChargeLine(category, count, price, charge_nano_credits(count, price))
+        for count, (category, price) in zip(token_counts(usage), prices.items(), strict=True)
+        if count
+    )
+    return tokens + _fee_lines(usage, schedule) if usage.uses else tokens
+
+
+def _fee_lines(usage: TokenUsage, schedule: PriceSchedule) -> tuple[ChargeLine, ...]:
+    fees = schedule.fees
     return tuple(
-        ChargeLine(category, token_count, price, charge_nano_credits(token_count, price))
-        for category, token_count, price in _priced(usage, prices)
-        if token_count
+        ChargeLine(f"{FEE_PREFIX}{name}", count, fees[name], count * fees[name])
+        for name, count in usage.uses
+        if count and name in fees
     )
 
 
 def total_nano_credits(lines: tuple[ChargeLine, ...]) -> int:
     """Returns the charge: the sum of its lines."""
     return sum(line.amount_nano_credits for line in lines)
-
-
-def prices_by_category(prices: Prices) -> dict[str, int]:
-    """Returns nano-credits per million tokens for every category, including those that inherit their price."""
-    return {category: price for category, _, price in _priced(TokenUsage(), prices)}
-
-
-def _priced(usage: TokenUsage, prices: Prices) -> tuple[tuple[str, int, int], ...]:
-    """Yields category, token count and price. A category without a price costs what its base category costs."""
-    write_5m = prices.input if prices.cache_write_5m is None else prices.cache_write_5m
-    return (
-        ("input", usage.input, prices.input),
-        ("cache_read", usage.cache_read, prices.input if prices.cache_read is None else prices.cache_read),
-        ("cache_write_5m", usage.cache_write_5m, write_5m),
-        ("cache_write_1h", usage.cache_write_1h, write_5m if prices.cache_write_1h is None else prices.cache_write_1h),
-        ("output", usage.output, prices.output),
-        ("output_reasoning", usage.output_reasoning, prices.output if prices.reasoning is None else prices.reasoning),
-    )
 
 
 def estimate(

@@ -12,7 +12,8 @@ from typing import Final
 import asyncpg
 from pydantic import ValidationError
 
-from gateway_core.model.catalog.entries import Catalog, Model, PriceSchedule, Provider
+from gateway_core.model.catalog.entries import Catalog, Model, Provider
+from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.runtime.background import in_background
 from gateway_core.runtime.settings import DatabaseSettings
 from gateway_core.stores.postgres.connections import UNAVAILABLE, Connection

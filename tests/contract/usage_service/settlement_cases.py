@@ -9,7 +9,8 @@ import asyncpg
 
 from deploy.local.stack.database_urls import login_url
 from gateway_core.model.calls.holds import Claims, Hold, sign_hold
-from gateway_core.model.catalog.entries import Catalog, Model, PriceSchedule
+from gateway_core.model.catalog.entries import Catalog, Model
+from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.ledger.transfers import top_up
 from gateway_core.model.limits.counters import Counter

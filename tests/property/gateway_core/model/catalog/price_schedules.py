@@ -4,7 +4,7 @@ import datetime as dt
 
 from hypothesis import strategies as st
 
-from gateway_core.model.catalog.entries import LongContextPrices, Prices, PriceSchedule
+from gateway_core.model.catalog.prices import LongContextPrices, Prices, PriceSchedule
 
 prices_nano_credits = st.integers(0, 10**12) | st.sampled_from([0, 1, 500_000, 10**15])
 price_sets = st.builds(

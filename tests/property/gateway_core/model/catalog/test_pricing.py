@@ -1,15 +1,24 @@
 """The charge is the sum of its lines, and a hold in strict mode covers every call it was placed for (INV-05, INV-10)."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_core.model.catalog.entries import Model, PriceSchedule
+from gateway_core.model.catalog.entries import Model
+from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import charge_lines, estimate, total_nano_credits
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.money import INT64_MAX, charge_nano_credits
 from tests.property.gateway_core.model.catalog.price_schedules import schedules
+
+TEXT_INPUT = ("input", "cache_read", "cache_write_5m", "cache_write_1h")
+TEXT_OUTPUT = ("output", "output_reasoning")
+
+TEXT_INPUT = ("input", "cache_read", "cache_write_5m", "cache_write_1h")
+TEXT_OUTPUT = ("output", "output_reasoning")
 
 
 @st.composite
@@ -37,7 +46,11 @@ def usages_within(draw: st.DrawFn, input_limit: int, output_limit: int) -> Token
     all_of_it = draw(st.booleans())
     total_input = input_limit if all_of_it else draw(st.integers(0, input_limit))
     total_output = output_limit if all_of_it else draw(st.integers(0, output_limit))
-    return TokenUsage(*split(draw, total_input, 4), *split(draw, total_output, 2))
+    counts: dict[str, Any] = {
+        **dict(zip(TEXT_INPUT, split(draw, total_input, len(TEXT_INPUT)), strict=True)),
+        **dict(zip(TEXT_OUTPUT, split(draw, total_output, len(TEXT_OUTPUT)), strict=True)),
+    }
+    return TokenUsage(**counts)
 
 
 @given(usages_within(2**30, 2**30), schedules())
@@ -47,10 +60,8 @@ def test_a_charge_is_the_sum_of_its_lines_and_every_line_is_rounded_once(
     lines = charge_lines(usage, schedule)
     assert total_nano_credits(lines) == sum(line.amount_nano_credits for line in lines)
     for line in lines:
-        assert line.amount_nano_credits == charge_nano_credits(
-            line.token_count, line.price_nano_credits_per_million_tokens
-        )
-    assert sum(line.token_count for line in lines) == usage.total_input + usage.total_output
+        assert line.amount_nano_credits == charge_nano_credits(line.count, line.price_nano_credits)
+    assert sum(line.count for line in lines) == usage.total_input + usage.total_output
     assert len({line.category for line in lines}) == len(lines)
 
 

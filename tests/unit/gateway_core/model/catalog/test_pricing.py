@@ -1,10 +1,12 @@
 """The cost of each token category, long-context prices, and the amount that a hold reserves (INV-11)."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
-from gateway_core.model.catalog.entries import LongContextPrices, Model, Prices, PriceSchedule
+from gateway_core.model.catalog.entries import Model
+from gateway_core.model.catalog.prices import LongContextPrices, Prices, PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, Estimate, charge_lines, estimate, total_nano_credits
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.endpoints import Endpoint
@@ -42,6 +44,11 @@ def model(context_window_tokens: int = 1_000, max_output_tokens: int = 100) -> M
     )
 
 
+def used(category: str, count: int) -> TokenUsage:
+    counts: dict[str, Any] = {category: count}
+    return TokenUsage(**counts)
+
+
 def charge(usage: TokenUsage, prices: PriceSchedule) -> int:
     return total_nano_credits(charge_lines(usage, prices))
 
@@ -58,7 +65,7 @@ def charge(usage: TokenUsage, prices: PriceSchedule) -> int:
     ],
 )
 def test_every_category_has_its_own_line_at_its_own_price(category: str, price: int) -> None:
-    lines = charge_lines(TokenUsage(**{category: 3}), schedule(ALL))
+    lines = charge_lines(used(category, 3), schedule(ALL))
     assert lines == (ChargeLine(category, 3, price * MILLION, 3 * price),)
 
 
@@ -67,7 +74,7 @@ def test_every_category_has_its_own_line_at_its_own_price(category: str, price: 
     [("cache_read", 1_000), ("cache_write_5m", 1_000), ("cache_write_1h", 1_000), ("output_reasoning", 5_000)],
 )
 def test_a_category_without_a_price_costs_as_much_as_its_parent(category: str, price: int) -> None:
-    assert charge(TokenUsage(**{category: 3}), schedule()) == 3 * price
+    assert charge(used(category, 3), schedule()) == 3 * price
 
 
 def test_a_one_hour_cache_write_without_a_price_costs_as_much_as_a_short_one() -> None:
