@@ -232,7 +232,7 @@ pub const Call = struct {
 fn pass(stream: envoy.Stream, failure: *const failures.Failure) void {
     envoy.setMetadataTrue(stream, contract.rewriter_namespace, contract.answered);
     const headers = [_]envoy.Header{.of(contract.content_type, contract.json_type)};
-    envoy.respond(stream, failure.status, &headers, failure.body.items, contract.refused_answer_details);
+    envoy.respond(stream, failure.status, &headers, failure.body.items, "via_upstream_with_trailers");
 }
 
 fn statusOf(stream: envoy.Stream) u32 {
