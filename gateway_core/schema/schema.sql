@@ -758,6 +758,8 @@ CREATE TABLE public.price_versions (
     CONSTRAINT price_versions_version_check CHECK ((version > 0))
 );
 
+COMMENT ON COLUMN public.price_versions.prices IS 'Nano-credits per million tokens by category, long-context prices, fees per use, and multipliers of tier, speed and place.';
+
 CREATE TABLE public.providers (
     provider_id text NOT NULL,
     definition jsonb NOT NULL
@@ -807,15 +809,29 @@ CREATE TABLE public.usage_corrections (
     trace_id text,
     place_time timestamp with time zone NOT NULL,
     correct_time timestamp with time zone DEFAULT now() NOT NULL,
+    input_audio_tokens bigint DEFAULT 0 NOT NULL,
+    input_image_tokens bigint DEFAULT 0 NOT NULL,
+    cache_read_audio_tokens bigint DEFAULT 0 NOT NULL,
+    output_audio_tokens bigint DEFAULT 0 NOT NULL,
+    output_image_tokens bigint DEFAULT 0 NOT NULL,
+    uses jsonb DEFAULT '{}'::jsonb NOT NULL,
+    speed text,
+    place text,
+    CONSTRAINT usage_corrections_cache_read_audio_tokens_check CHECK ((cache_read_audio_tokens >= 0)),
     CONSTRAINT usage_corrections_cache_read_tokens_check CHECK ((cache_read_tokens >= 0)),
     CONSTRAINT usage_corrections_cache_write_1h_tokens_check CHECK ((cache_write_1h_tokens >= 0)),
     CONSTRAINT usage_corrections_cache_write_5m_tokens_check CHECK ((cache_write_5m_tokens >= 0)),
     CONSTRAINT usage_corrections_charge_nano_credits_check CHECK ((charge_nano_credits >= 0)),
+    CONSTRAINT usage_corrections_input_audio_tokens_check CHECK ((input_audio_tokens >= 0)),
+    CONSTRAINT usage_corrections_input_image_tokens_check CHECK ((input_image_tokens >= 0)),
     CONSTRAINT usage_corrections_input_tokens_check CHECK ((input_tokens >= 0)),
     CONSTRAINT usage_corrections_outcome_check CHECK ((outcome = ANY (ARRAY['SETTLED'::text, 'VOIDED'::text]))),
+    CONSTRAINT usage_corrections_output_audio_tokens_check CHECK ((output_audio_tokens >= 0)),
+    CONSTRAINT usage_corrections_output_image_tokens_check CHECK ((output_image_tokens >= 0)),
     CONSTRAINT usage_corrections_output_tokens_check CHECK ((output_tokens >= 0)),
     CONSTRAINT usage_corrections_reasoning_tokens_check CHECK ((reasoning_tokens >= 0)),
-    CONSTRAINT usage_corrections_source_check CHECK ((source = ANY (ARRAY['provider'::text, 'estimated'::text, 'none'::text])))
+    CONSTRAINT usage_corrections_source_check CHECK ((source = ANY (ARRAY['provider'::text, 'estimated'::text, 'none'::text]))),
+    CONSTRAINT usage_corrections_uses_check CHECK ((jsonb_typeof(uses) = 'object'::text))
 );
 
 CREATE TABLE public.usage_discrepancies (
@@ -833,6 +849,29 @@ ALTER TABLE public.usage_discrepancies ALTER COLUMN discrepancy_id ADD GENERATED
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.usage_findings (
+    hold_id text NOT NULL,
+    organization_id text NOT NULL,
+    group_path text[] NOT NULL,
+    member_id text NOT NULL,
+    api_key_id text NOT NULL,
+    provider_id text NOT NULL,
+    requested_model text NOT NULL,
+    answered_model text,
+    kinds text[] NOT NULL,
+    reason text NOT NULL,
+    report text NOT NULL,
+    source text NOT NULL,
+    charge_nano_credits bigint NOT NULL,
+    place_time timestamp with time zone NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT usage_findings_charge_nano_credits_check CHECK ((charge_nano_credits >= 0)),
+    CONSTRAINT usage_findings_kinds_check CHECK (((cardinality(kinds) >= 1) AND (cardinality(kinds) <= 16))),
+    CONSTRAINT usage_findings_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 1000))),
+    CONSTRAINT usage_findings_report_check CHECK ((length(report) <= 16384)),
+    CONSTRAINT usage_findings_source_check CHECK ((source = ANY (ARRAY['provider'::text, 'estimated'::text])))
 );
 
 CREATE TABLE public.usage_quarantine (
@@ -883,17 +922,33 @@ CREATE TABLE public.usage_records (
     trace_id text,
     place_time timestamp with time zone NOT NULL,
     settle_time timestamp with time zone DEFAULT now() NOT NULL,
+    input_audio_tokens bigint DEFAULT 0 NOT NULL,
+    input_image_tokens bigint DEFAULT 0 NOT NULL,
+    cache_read_audio_tokens bigint DEFAULT 0 NOT NULL,
+    output_audio_tokens bigint DEFAULT 0 NOT NULL,
+    output_image_tokens bigint DEFAULT 0 NOT NULL,
+    uses jsonb DEFAULT '{}'::jsonb NOT NULL,
+    speed text,
+    place text,
+    CONSTRAINT usage_records_cache_read_audio_tokens_check CHECK ((cache_read_audio_tokens >= 0)),
     CONSTRAINT usage_records_cache_read_tokens_check CHECK ((cache_read_tokens >= 0)),
     CONSTRAINT usage_records_cache_write_1h_tokens_check CHECK ((cache_write_1h_tokens >= 0)),
     CONSTRAINT usage_records_cache_write_5m_tokens_check CHECK ((cache_write_5m_tokens >= 0)),
     CONSTRAINT usage_records_charge_nano_credits_check CHECK ((charge_nano_credits >= 0)),
     CONSTRAINT usage_records_hold_nano_credits_check CHECK ((hold_nano_credits >= 0)),
+    CONSTRAINT usage_records_input_audio_tokens_check CHECK ((input_audio_tokens >= 0)),
+    CONSTRAINT usage_records_input_image_tokens_check CHECK ((input_image_tokens >= 0)),
     CONSTRAINT usage_records_input_tokens_check CHECK ((input_tokens >= 0)),
     CONSTRAINT usage_records_outcome_check CHECK ((outcome = ANY (ARRAY['SETTLED'::text, 'VOIDED'::text, 'EXPIRED'::text]))),
+    CONSTRAINT usage_records_output_audio_tokens_check CHECK ((output_audio_tokens >= 0)),
+    CONSTRAINT usage_records_output_image_tokens_check CHECK ((output_image_tokens >= 0)),
     CONSTRAINT usage_records_output_tokens_check CHECK ((output_tokens >= 0)),
     CONSTRAINT usage_records_reasoning_tokens_check CHECK ((reasoning_tokens >= 0)),
-    CONSTRAINT usage_records_source_check CHECK ((source = ANY (ARRAY['provider'::text, 'estimated'::text, 'none'::text])))
+    CONSTRAINT usage_records_source_check CHECK ((source = ANY (ARRAY['provider'::text, 'estimated'::text, 'none'::text]))),
+    CONSTRAINT usage_records_uses_check CHECK ((jsonb_typeof(uses) = 'object'::text))
 );
+
+COMMENT ON COLUMN public.usage_records.charge_lines IS '[[category, count, price, amount], ...]. Tokens are priced per million, uses (fee:<name>) each. The sum of the amounts is the charge.';
 
 CREATE TABLE public.user_identities (
     issuer text NOT NULL,
@@ -1013,6 +1068,9 @@ ALTER TABLE ONLY public.usage_discrepancies
 ALTER TABLE ONLY public.usage_discrepancies
     ADD CONSTRAINT usage_discrepancies_pkey PRIMARY KEY (discrepancy_id);
 
+ALTER TABLE ONLY public.usage_findings
+    ADD CONSTRAINT usage_findings_pkey PRIMARY KEY (hold_id);
+
 ALTER TABLE ONLY public.usage_quarantine
     ADD CONSTRAINT usage_quarantine_pkey PRIMARY KEY (hold_id);
 
@@ -1116,6 +1174,8 @@ CREATE INDEX scope_spend_by_api_key ON public.scope_spend USING btree (organizat
 
 CREATE INDEX scope_spend_by_last_use ON public.scope_spend USING brin (last_use_time) WITH (pages_per_range='32', autosummarize='on') WHERE (counter ~~ 'api\_key:%'::text);
 
+CREATE INDEX usage_findings_by_time ON public.usage_findings USING btree (organization_id, create_time, hold_id);
+
 CREATE INDEX usage_quarantine_by_time ON public.usage_quarantine USING btree (organization_id, create_time);
 
 CREATE INDEX usage_records_by_provider ON public.usage_records USING btree (provider_id, settle_time);
@@ -1204,6 +1264,10 @@ CREATE TRIGGER usage_corrections_immutable BEFORE DELETE OR UPDATE ON public.usa
 
 CREATE TRIGGER usage_corrections_not_truncated BEFORE TRUNCATE ON public.usage_corrections FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
+CREATE TRIGGER usage_findings_immutable BEFORE DELETE OR UPDATE ON public.usage_findings FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER usage_findings_not_truncated BEFORE TRUNCATE ON public.usage_findings FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
 CREATE TRIGGER usage_quarantine_immutable BEFORE DELETE OR UPDATE ON public.usage_quarantine FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER usage_quarantine_not_truncated BEFORE TRUNCATE ON public.usage_quarantine FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -1287,6 +1351,9 @@ ALTER TABLE ONLY public.request_replays
 ALTER TABLE ONLY public.usage_corrections
     ADD CONSTRAINT usage_corrections_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.usage_records(hold_id);
 
+ALTER TABLE ONLY public.usage_findings
+    ADD CONSTRAINT usage_findings_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.usage_records(hold_id);
+
 ALTER TABLE ONLY public.usage_quarantine
     ADD CONSTRAINT usage_quarantine_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.usage_records(hold_id);
 
@@ -1337,6 +1404,8 @@ CREATE POLICY audit_reads ON public.usage_corrections FOR SELECT TO megarouter_a
 
 CREATE POLICY audit_reads ON public.usage_discrepancies FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.usage_findings FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.usage_quarantine FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_records FOR SELECT TO megarouter_audit USING (true);
@@ -1375,6 +1444,8 @@ CREATE POLICY every_organization_lock ON public.usage_corrections FOR UPDATE TO 
 
 CREATE POLICY every_organization_lock ON public.usage_discrepancies FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.usage_findings FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.usage_quarantine FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_records FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -1412,6 +1483,8 @@ CREATE POLICY every_organization_read ON public.scope_spend FOR SELECT TO megaro
 CREATE POLICY every_organization_read ON public.usage_corrections FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_discrepancies FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.usage_findings FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_quarantine FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -1471,6 +1544,8 @@ CREATE POLICY organization_wall ON public.usage_corrections TO megarouter_admin,
 
 CREATE POLICY organization_wall ON public.usage_discrepancies TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.usage_findings TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.usage_quarantine TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_records TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -1484,6 +1559,8 @@ ALTER TABLE public.scope_spend ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_corrections ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_discrepancies ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.usage_findings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_quarantine ENABLE ROW LEVEL SECURITY;
 
@@ -1713,6 +1790,10 @@ GRANT SELECT ON TABLE public.usage_corrections TO megarouter_audit;
 GRANT SELECT,INSERT ON TABLE public.usage_discrepancies TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_discrepancies TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_discrepancies TO megarouter_audit;
+
+GRANT SELECT,INSERT ON TABLE public.usage_findings TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_findings TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_findings TO megarouter_audit;
 
 GRANT SELECT,INSERT ON TABLE public.usage_quarantine TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_quarantine TO megarouter_admin;

@@ -4,6 +4,7 @@ It counts cached tokens inside the prompt, thoughts beside the candidates, and t
 are left out. Modalities come as lists.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from gateway_core.model.catalog.token_usage import TokenUsage
@@ -27,8 +28,8 @@ def read_gemini(usage: Counts) -> Reading | None:
     output = _modalities(usage, "candidatesTokensDetails", "responseTokensDetails")
     out_audio, out_image = output.get(_AUDIO, 0), output.get(_IMAGE, 0)
     return Reading(
-        usage=TokenUsage(
-            **_input(usage, prompt or 0, tool_use),
+        usage=replace(
+            _input(usage, prompt or 0, tool_use),
             output=rest_of(candidates or 0, out_audio + out_image, usage.notes),
             output_reasoning=(thoughts or 0) + unnamed,
             output_audio=out_audio,
@@ -54,7 +55,7 @@ def _unnamed(usage: Counts, total: int | None, named: int, *beside: int) -> int:
     return max(total - largest, 0)
 
 
-def _input(usage: Counts, prompt: int, tool_use: int) -> dict[str, int]:
+def _input(usage: Counts, prompt: int, tool_use: int) -> TokenUsage:
     """Splits the input into its categories. Video and documents cost what text costs."""
     cached = usage.of("cachedContentTokenCount")
     inside = _modalities(usage, "promptTokensDetails")
@@ -65,14 +66,14 @@ def _input(usage: Counts, prompt: int, tool_use: int) -> dict[str, int]:
     audio = max(inside.get(_AUDIO, 0) - cached_audio, 0)
     image = max(inside.get(_IMAGE, 0) - cached_image, 0)
     tool_audio, tool_image = of_tools.get(_AUDIO, 0), of_tools.get(_IMAGE, 0)
-    return {
-        "input": rest_of(prompt, cached + audio + image, usage.notes)
+    return TokenUsage(
+        input=rest_of(prompt, cached + audio + image, usage.notes)
         + rest_of(tool_use, tool_audio + tool_image, usage.notes),
-        "cache_read": cached - cached_audio,
-        "input_audio": audio + tool_audio,
-        "input_image": image + tool_image,
-        "cache_read_audio": cached_audio,
-    }
+        cache_read=cached - cached_audio,
+        input_audio=audio + tool_audio,
+        input_image=image + tool_image,
+        cache_read_audio=cached_audio,
+    )
 
 
 def _modalities(usage: Counts, *names: str) -> dict[str, int]:

@@ -5,6 +5,7 @@ output, and only their total shows it. DeepSeek splits the input into cache hits
 tokens at the top level; both are inside the input.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from gateway_core.model.catalog.token_usage import TokenUsage
@@ -31,12 +32,11 @@ def read_openai(usage: Counts, *, has_output: bool) -> Reading | None:
     total_input, total_output, reasoning = sides
     if total_input is None and total_output is None:
         return Reading(total=usage.get(_TOTAL))
-    input_usage = _input(usage, total_input or 0)
     details = usage.inside(*_OUTPUT_DETAILS)
     audio, image = details.of("audio_tokens"), details.of("image_tokens")
     return Reading(
-        usage=TokenUsage(
-            **input_usage,
+        usage=replace(
+            _input(usage, total_input or 0),
             output=rest_of(total_output or 0, reasoning + audio + image, usage.notes),
             output_reasoning=reasoning,
             output_audio=audio,
@@ -83,7 +83,7 @@ def _sides(usage: Counts, *, has_output: bool) -> tuple[int | None, int | None, 
     return total_input, total_output, reasoning
 
 
-def _input(usage: Counts, total: int) -> dict[str, int]:
+def _input(usage: Counts, total: int) -> TokenUsage:
     """Splits the input into its categories."""
     details = usage.inside(*_INPUT_DETAILS)
     cached = max(details.of("cached_tokens"), usage.of("cached_tokens", "prompt_cache_hit_tokens"))
@@ -96,11 +96,11 @@ def _input(usage: Counts, total: int) -> dict[str, int]:
         overlap = max(cached + written + audio + image - total, 0) if named is None else named
         cached_audio = min(overlap, cached, audio)
     parts = cached + written + audio + image - cached_audio
-    return {
-        "input": rest_of(total, parts, usage.notes),
-        "cache_read": cached - cached_audio,
-        "cache_write_5m": written,
-        "input_audio": audio - cached_audio,
-        "input_image": image,
-        "cache_read_audio": cached_audio,
-    }
+    return TokenUsage(
+        input=rest_of(total, parts, usage.notes),
+        cache_read=cached - cached_audio,
+        cache_write_5m=written,
+        input_audio=audio - cached_audio,
+        input_image=image,
+        cache_read_audio=cached_audio,
+    )

@@ -2,6 +2,8 @@
 
 import enum
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import reduce
 from operator import add
 
 from gateway_core.model.catalog.token_usage import CATEGORIES, TokenUsage, token_counts
@@ -58,10 +60,12 @@ NOTHING_REPORTED = Reading()
 
 def sum_of(usages: Iterable[TokenUsage]) -> TokenUsage:
     """Adds the tokens of usages. Uses of tools are not added, because a report counts them once for the whole call."""
-    total = [0] * len(CATEGORIES)
-    for usage in usages:
-        total = list(map(add, total, token_counts(usage)))
-    return TokenUsage(*total)
+    return reduce(_added, usages, _NOTHING)
+
+
+def _added(one: TokenUsage, other: TokenUsage) -> TokenUsage:
+    counts = map(add, token_counts(one), token_counts(other))
+    return replace(_NOTHING, **dict(zip(CATEGORIES, counts, strict=True)))
 
 
 class Notes:

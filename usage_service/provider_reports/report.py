@@ -12,6 +12,7 @@ from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.catalog.service import STANDARD, Service
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.record_decorator import record
+from gateway_core.stores.postgres.storable_text import storable_text
 from usage_service.provider_reports.anthropic import read_anthropic
 from usage_service.provider_reports.counts import Counts, counts_in
 from usage_service.provider_reports.gemini import read_gemini
@@ -118,4 +119,4 @@ def _service(facts: Mapping[str, object], usage: Counts | None, start: Counts | 
 
 
 def _text(value: object) -> str | None:
-    return value[:_MAX_TEXT_LENGTH] if isinstance(value, str) and value else None
+    return storable_text(value, _MAX_TEXT_LENGTH) or None if isinstance(value, str) else None

@@ -135,7 +135,7 @@ class Resolution:
     usage: TokenUsage = _NOTHING
     lines: tuple[ChargeLine, ...] = ()
     service: Service = STANDARD
-    """The tier, speed and place that the provider reported."""
+    """The tier, speed and place that the provider reported. Their price is part of the prices in the lines."""
     finding: Finding | None = None
     """What should be looked at; None if the report is in order."""
     charge_nano_credits: int = field(init=False)

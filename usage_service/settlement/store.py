@@ -4,13 +4,14 @@ It locks the ledger heads first. So one settler at a time writes what an organiz
 before. A hold is resolved exactly once (INV-04), and a repeated report changes nothing (INV-08).
 """
 
+import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
-from typing import Final
+from typing import Any, Final
 
 from gateway_core.model.calls.holds import Hold, HoldState
-from gateway_core.model.catalog.token_usage import TokenUsage
+from gateway_core.model.catalog.token_usage import CATEGORIES, TokenUsage
 from gateway_core.model.ledger.transfers import Transfer, usage_correction, usage_transfer
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.connections import Connection
@@ -24,18 +25,18 @@ from gateway_core.stores.postgres.ledger_store import (
 )
 from gateway_core.stores.postgres.organization_wall import act_for
 from gateway_core.stores.postgres.packed_columns import insert_packed, packed, packed_columns
-from usage_service.settlement.charge_decision import QUARANTINED
 from usage_service.settlement.cycle_change_store import with_later_counters
 from usage_service.settlement.rows import (
     CORRECTION_COLUMNS,
+    FINDING_COLUMNS,
     HOLD_COLUMNS,
     RECORD_COLUMNS,
     ExpiredCharge,
     RecordedSettlement,
     Settlement,
     correction_row,
+    finding_row,
     hold_row,
-    quarantine_row,
     record_row,
 )
 
@@ -43,8 +44,9 @@ logger = logging.getLogger(__name__)
 
 # After a correction of an expiry, later reports must agree with the correction.
 _OUTCOME: Final = """
-    outcome, charge_nano_credits, input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
-    reasoning_tokens
+    outcome, charge_nano_credits, uses, input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
+    input_audio_tokens, input_image_tokens, cache_read_audio_tokens, output_tokens, reasoning_tokens, output_audio_tokens,
+    output_image_tokens
 """
 _EXISTING: Final = f"""
 SELECT hold_id, sequence, {_OUTCOME} FROM usage_records WHERE hold_id = ANY($1)
@@ -68,7 +70,7 @@ _INSERT_RESOLVED_HOLDS: Final = (
 )
 _INSERT_RECORDS: Final = insert_packed("usage_records", RECORD_COLUMNS)
 _INSERT_CORRECTIONS: Final = insert_packed("usage_corrections", CORRECTION_COLUMNS)
-_INSERT_QUARANTINE: Final = insert_packed("usage_quarantine", ("hold_id", "organization_id", "reason", "report"))
+_INSERT_FINDINGS: Final = insert_packed("usage_findings", FINDING_COLUMNS)
 
 _ADD_SPEND: Final = """
 INSERT INTO scope_spend (organization_id, counter, settled_nano_credits, call_count, shadow_refusal_count, last_use_time)
@@ -141,9 +143,9 @@ async def _write(connection: Connection, recorded: Sequence[RecordedSettlement])
         await connection.execute(_INSERT_CORRECTIONS, *packed_columns(map(correction_row, corrections)))
     await _post(connection, recorded)
     await _add_spend(connection, recorded)
-    quarantined = [entry.settlement for entry in recorded if entry.settlement.resolution.detail in QUARANTINED]
-    if quarantined:
-        await connection.execute(_INSERT_QUARANTINE, *packed_columns(map(quarantine_row, quarantined)))
+    flagged = [entry.settlement for entry in recorded if entry.settlement.resolution.finding]
+    if flagged:
+        await connection.execute(_INSERT_FINDINGS, *packed_columns(map(finding_row, flagged)))
 
 
 @record(frozen=True, slots=True)
@@ -165,15 +167,19 @@ class _SortedOut:
     contradictions: list[tuple[Hold, str]]
 
 
+def _usage(token_counts: Iterable[int], uses: str) -> TokenUsage:
+    """Returns the usage of a stored record: its token counts in the order of `_OUTCOME`, and its uses as JSON."""
+    counts: dict[str, Any] = dict(zip(CATEGORIES, token_counts, strict=True))
+    return TokenUsage(**counts, uses=tuple(sorted(json.loads(uses).items())))
+
+
 async def _sort_out_repeats(connection: Connection, settlements: Sequence[Settlement]) -> _SortedOut:
     """Returns what is not settled yet, and what contradicts a settlement."""
     rows = await connection.fetch(_EXISTING, [settlement.hold.hold_id for settlement in settlements])
     known: dict[str, _Outcome] = {}
     expired: dict[str, ExpiredCharge] = {}
-    for hold_id, sequence, outcome, charge, new, read, write_5m, write_1h, output, reasoning in rows:
-        known[hold_id] = _Outcome(
-            outcome, charge, TokenUsage(new, read, write_5m, write_1h, output=output, output_reasoning=reasoning)
-        )
+    for hold_id, sequence, outcome, charge, uses, *tokens in rows:
+        known[hold_id] = _Outcome(outcome, charge, _usage(tokens, uses))
         if outcome == HoldState.EXPIRED:
             expired[hold_id] = ExpiredCharge(sequence, charge)
         else:

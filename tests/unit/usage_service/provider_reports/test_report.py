@@ -304,7 +304,7 @@ def test_a_whole_number_in_another_form_is_a_count(
 
 def test_a_fraction_is_rounded_up_and_flagged() -> None:
     reading = reading_of(Endpoint.CHAT_COMPLETIONS, streamed(usage={"prompt_tokens": 1.5, "completion_tokens": 1}))
-    assert (reading.usage, reading.flags) == (TokenUsage(input=2, output=1), {Flag.UNREADABLE_COUNT})
+    assert (reading.usage, reading.flags) == (TokenUsage(input=2, output=1), frozenset({Flag.UNREADABLE_COUNT}))
 
 
 @pytest.mark.parametrize(
