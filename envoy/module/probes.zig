@@ -143,7 +143,7 @@ export fn megarouter_document_usage(input: *const Input, out: *const Output) cal
     pushAll(&reader, input.*) catch {};
     var facts: usage.Facts = .{ .allocator = allocator };
     defer facts.deinit();
-    reader.visitor.addTo(&facts) catch return fault;
+    _ = reader.visitor.addTo(&facts) catch return fault;
     return writtenFacts(&facts, out);
 }
 

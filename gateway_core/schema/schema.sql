@@ -853,6 +853,29 @@ ALTER TABLE public.usage_discrepancies ALTER COLUMN discrepancy_id ADD GENERATED
     CACHE 1
 );
 
+CREATE TABLE public.usage_findings (
+    hold_id text NOT NULL,
+    organization_id text NOT NULL,
+    group_path text[] NOT NULL,
+    member_id text NOT NULL,
+    api_key_id text NOT NULL,
+    provider_id text NOT NULL,
+    requested_model text NOT NULL,
+    answered_model text,
+    kinds text[] NOT NULL,
+    reason text NOT NULL,
+    report text NOT NULL,
+    source text NOT NULL,
+    charge_nano_credits bigint NOT NULL,
+    place_time timestamp with time zone NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT usage_findings_charge_nano_credits_check CHECK ((charge_nano_credits >= 0)),
+    CONSTRAINT usage_findings_kinds_check CHECK (((cardinality(kinds) >= 1) AND (cardinality(kinds) <= 16))),
+    CONSTRAINT usage_findings_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 1000))),
+    CONSTRAINT usage_findings_report_check CHECK ((length(report) <= 16384)),
+    CONSTRAINT usage_findings_source_check CHECK ((source = ANY (ARRAY['provider'::text, 'estimated'::text])))
+);
+
 CREATE TABLE public.usage_quarantine (
     hold_id text NOT NULL,
     organization_id text NOT NULL,
@@ -1047,6 +1070,9 @@ ALTER TABLE ONLY public.usage_discrepancies
 ALTER TABLE ONLY public.usage_discrepancies
     ADD CONSTRAINT usage_discrepancies_pkey PRIMARY KEY (discrepancy_id);
 
+ALTER TABLE ONLY public.usage_findings
+    ADD CONSTRAINT usage_findings_pkey PRIMARY KEY (hold_id);
+
 ALTER TABLE ONLY public.usage_quarantine
     ADD CONSTRAINT usage_quarantine_pkey PRIMARY KEY (hold_id);
 
@@ -1150,6 +1176,8 @@ CREATE INDEX scope_spend_by_api_key ON public.scope_spend USING btree (organizat
 
 CREATE INDEX scope_spend_by_last_use ON public.scope_spend USING brin (last_use_time) WITH (pages_per_range='32', autosummarize='on') WHERE (counter ~~ 'api\_key:%'::text);
 
+CREATE INDEX usage_findings_by_time ON public.usage_findings USING btree (organization_id, create_time, hold_id);
+
 CREATE INDEX usage_quarantine_by_time ON public.usage_quarantine USING btree (organization_id, create_time);
 
 CREATE INDEX usage_records_by_provider ON public.usage_records USING btree (provider_id, settle_time);
@@ -1238,6 +1266,10 @@ CREATE TRIGGER usage_corrections_immutable BEFORE DELETE OR UPDATE ON public.usa
 
 CREATE TRIGGER usage_corrections_not_truncated BEFORE TRUNCATE ON public.usage_corrections FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
+CREATE TRIGGER usage_findings_immutable BEFORE DELETE OR UPDATE ON public.usage_findings FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER usage_findings_not_truncated BEFORE TRUNCATE ON public.usage_findings FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
 CREATE TRIGGER usage_quarantine_immutable BEFORE DELETE OR UPDATE ON public.usage_quarantine FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER usage_quarantine_not_truncated BEFORE TRUNCATE ON public.usage_quarantine FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -1321,6 +1353,9 @@ ALTER TABLE ONLY public.request_replays
 ALTER TABLE ONLY public.usage_corrections
     ADD CONSTRAINT usage_corrections_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.usage_records(hold_id);
 
+ALTER TABLE ONLY public.usage_findings
+    ADD CONSTRAINT usage_findings_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.usage_records(hold_id);
+
 ALTER TABLE ONLY public.usage_quarantine
     ADD CONSTRAINT usage_quarantine_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.usage_records(hold_id);
 
@@ -1371,6 +1406,8 @@ CREATE POLICY audit_reads ON public.usage_corrections FOR SELECT TO megarouter_a
 
 CREATE POLICY audit_reads ON public.usage_discrepancies FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.usage_findings FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.usage_quarantine FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_records FOR SELECT TO megarouter_audit USING (true);
@@ -1409,6 +1446,8 @@ CREATE POLICY every_organization_lock ON public.usage_corrections FOR UPDATE TO 
 
 CREATE POLICY every_organization_lock ON public.usage_discrepancies FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.usage_findings FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.usage_quarantine FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_records FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -1446,6 +1485,8 @@ CREATE POLICY every_organization_read ON public.scope_spend FOR SELECT TO megaro
 CREATE POLICY every_organization_read ON public.usage_corrections FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_discrepancies FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.usage_findings FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_quarantine FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -1505,6 +1546,8 @@ CREATE POLICY organization_wall ON public.usage_corrections TO megarouter_admin,
 
 CREATE POLICY organization_wall ON public.usage_discrepancies TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.usage_findings TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.usage_quarantine TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_records TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -1518,6 +1561,8 @@ ALTER TABLE public.scope_spend ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_corrections ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_discrepancies ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.usage_findings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_quarantine ENABLE ROW LEVEL SECURITY;
 
@@ -1747,6 +1792,10 @@ GRANT SELECT ON TABLE public.usage_corrections TO megarouter_audit;
 GRANT SELECT,INSERT ON TABLE public.usage_discrepancies TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_discrepancies TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_discrepancies TO megarouter_audit;
+
+GRANT SELECT,INSERT ON TABLE public.usage_findings TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_findings TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_findings TO megarouter_audit;
 
 GRANT SELECT,INSERT ON TABLE public.usage_quarantine TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_quarantine TO megarouter_admin;

@@ -13,15 +13,16 @@ from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.stores.postgres.storable_text import storable_text
 from tests.support.data.example_hold import with_changes
-from usage_service.settlement.charge_decision import HOLD_CEILING, CallReport, Resolution, SettlementDetail, resolve
-from usage_service.settlement.provider_usage import UsageSource
+from usage_service.provider_reports.answered_models import AnsweredModels
+from usage_service.settlement.charge_decision import CallReport, Resolution, SettlementDetail, UsageSource, resolve
+from usage_service.settlement.report_pricing import Terms
 
 MODEL = Model.model_validate(
     {
         "name": "acme-1",
         "provider": "acme",
         "upstream_name": "acme-1",
-        "endpoints": list(Endpoint),
+        "endpoints": [endpoint for endpoint in Endpoint if endpoint is not Endpoint.GENERATE_CONTENT],
         "context_window_tokens": 100_000,
         "max_output_tokens": 10_000,
         "default_output_reserve_tokens": 1_000,
@@ -79,7 +80,8 @@ def usage_fact(input_tokens: int = 40, output_tokens: int = 20, **others: Any) -
 
 def settle(hold: dict[str, Any] | None = None, **report: Any) -> Resolution:
     report["flags"] = frozenset(report.get("flags", ()))
-    return resolve(with_changes(HOLD, **(hold or {})), replace(REPORT, **report), MODEL, SCHEDULE)
+    terms = Terms(with_changes(HOLD, **(hold or {})), MODEL, SCHEDULE)
+    return resolve(terms, replace(REPORT, **report))
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,19 @@ CASES = [
     ),
     # There is no usage report, but the provider may have done work.
     Case("success without usage", {}, estimated(D.USAGE_OMITTED, INPUT + ANSWER)),
-    Case("an empty success", {"response_bytes": 0}, estimated(D.USAGE_OMITTED, INPUT)),
+    Case("an empty success", {"response_bytes": 0}, free(D.PROVIDER_ERROR)),
+    Case("a body that is no answer", {"facts": {"foreign_body": True}}, free(D.PROVIDER_ERROR)),
+    Case(
+        "an answer that the gateway refused",
+        {"facts": {"refused_answer": "x"}, "http_status": 502, "details": "x"},
+        free(D.PROVIDER_ERROR),
+    ),
+    Case(
+        "the caller left an answer without a byte",
+        {"response_bytes": 0, "flags": {"DC"}},
+        estimated(D.CLIENT_DISCONNECTED, INPUT),
+        STREAM,
+    ),
     Case(
         "the caller left before an answer",
         {"http_status": 0, "flags": {"DC"}, "details": "downstream_remote_disconnect", "response_bytes": 0},
@@ -237,9 +251,78 @@ CASES = [
         estimated(D.GATEWAY_ERROR, INPUT),
     ),
     Case(
-        "a long answer costs no more output than the hold reserved",
+        "a long answer costs no more output than the caller's limit",
         {"response_bytes": 10**6},
         estimated(D.USAGE_OMITTED, INPUT + 500),
+    ),
+    Case(
+        "a long answer without a limit costs what was delivered",
+        {"facts": {"delivered_bytes": 20_000}},
+        estimated(D.USAGE_OMITTED, INPUT + 50_000),
+        {"output_tokens": 1_000},
+    ),
+    # Estimates are made of the delivered text.
+    Case(
+        "a token for each delta",
+        {"facts": {"delivered_bytes": 120, "deltas": 30}, "response_bytes": 10_590, "flags": {"DC"}},
+        estimated(D.CLIENT_DISCONNECTED, INPUT + 300),
+        STREAM,
+    ),
+    Case(
+        "a token for four bytes",
+        {"facts": {"delivered_bytes": 120, "deltas": 3}, "response_bytes": 10_590, "flags": {"DC"}},
+        estimated(D.CLIENT_DISCONNECTED, INPUT + 300),
+        STREAM,
+    ),
+    Case(
+        "text without usage in a document",
+        {"facts": {"delivered_bytes": 40}, "response_bytes": 16_000},
+        estimated(D.USAGE_OMITTED, INPUT + 100),
+    ),
+    Case(
+        "zeros beside delivered text",
+        {"facts": {**usage_fact(0, 0), "delivered_bytes": 148, "deltas": 37}, "flags": {"DC"}},
+        estimated(D.CLIENT_DISCONNECTED, INPUT + 370),
+        STREAM,
+    ),
+    Case(
+        "zeros before any text",
+        {"facts": usage_fact(0, 0), "flags": {"DC"}, "response_bytes": 0},
+        estimated(D.CLIENT_DISCONNECTED, INPUT),
+        STREAM,
+    ),
+    Case(
+        "text without a name and then an error",
+        {"facts": {"error": "{}", "delivered_bytes": 40, "deltas": 10}},
+        estimated(D.PROVIDER_ERROR, INPUT + 100),
+        STREAM,
+    ),
+    Case(
+        "an error without text in a named stream",
+        {"facts": {"error": "{}", "response_id": "r", "delivered_bytes": 0}},
+        free(D.PROVIDER_ERROR),
+        STREAM,
+    ),
+    Case(
+        "an error inside choices",
+        {"facts": {"error.present": True, "response_id": "r", "model": "acme-1", "delivered_bytes": 0}},
+        free(D.PROVIDER_ERROR),
+    ),
+    Case(
+        "input was counted and output was not",
+        {"facts": {"usage": '{"prompt_tokens": 7}', "delivered_bytes": 40}},
+        estimated(D.USAGE_OMITTED, 7 + 100),
+    ),
+    Case(
+        "output was counted and input was not",
+        {"facts": {"usage": '{"output_tokens": 9}'}},
+        estimated(D.USAGE_OMITTED, INPUT + 90),
+        ANTHROPIC,
+    ),
+    Case(
+        "only the total was counted",
+        {"facts": {"usage": '{"total_tokens": 90}', "delivered_bytes": 40}},
+        estimated(D.USAGE_OMITTED, 80 + 100),
     ),
     Case(
         "message_start reports the exact input",
@@ -254,30 +337,31 @@ CASES = [
         ANTHROPIC,
     ),
     Case(
-        "an impossible message_start is ignored",
-        {"facts": {"start_usage": json.dumps({"input_tokens": 10**9, "output_tokens": 1})}},
-        estimated(D.USAGE_OMITTED, INPUT + ANSWER),
+        "exact input beyond the hold and the model is charged in full",
+        {"facts": {"start_usage": json.dumps({"input_tokens": 5 * 10**8, "output_tokens": 1})}},
+        estimated(D.USAGE_OMITTED, 5 * 10**8 + ANSWER),
         ANTHROPIC,
     ),
-    Case(
-        "exact input beyond the hold is charged up to the hold",
-        {"facts": {"start_usage": json.dumps({"input_tokens": 5_000, "output_tokens": 1})}},
-        estimated(D.USAGE_OMITTED, 600),
-        ANTHROPIC,
-    ),
-    # The provider reported invalid usage.
-    Case("negative usage", {"facts": usage_fact(-1)}, estimated(D.INVALID_USAGE, INPUT + ANSWER)),
+    # The report is not right.
+    Case("negative input", {"facts": usage_fact(-1)}, estimated(D.INVALID_USAGE, INPUT + 200)),
     Case("usage that is not an object", {"facts": {"usage": "5"}}, estimated(D.INVALID_USAGE, INPUT + ANSWER)),
     Case(
-        "fractional usage", {"facts": {"usage": '{"prompt_tokens": 1.5}'}}, estimated(D.INVALID_USAGE, INPUT + ANSWER)
+        "fractional usage without output",
+        {"facts": {"usage": '{"prompt_tokens": 1.5}'}},
+        estimated(D.INVALID_USAGE, 2 + ANSWER),
     ),
     Case(
         "more cached tokens than input",
         {"facts": usage_fact(prompt_tokens_details={"cached_tokens": 41})},
-        estimated(D.INVALID_USAGE, INPUT + ANSWER),
+        provider(D.INVALID_USAGE, 40 + 41 + 200),
     ),
-    Case("input beyond the model", {"facts": usage_fact(110_001)}, estimated(D.IMPLAUSIBLE_USAGE, INPUT + ANSWER)),
-    Case("output beyond the model", {"facts": usage_fact(1, 10_001)}, estimated(D.IMPLAUSIBLE_USAGE, INPUT + ANSWER)),
+    Case(
+        "the caller left after a report that is not right",
+        {"facts": usage_fact(total_tokens=1), "flags": {"DC"}},
+        provider(D.CLIENT_DISCONNECTED),
+    ),
+    Case("input beyond the model", {"facts": usage_fact(110_001)}, provider(D.IMPLAUSIBLE_USAGE, 110_201)),
+    Case("output beyond the model", {"facts": usage_fact(1, 10_001)}, provider(D.IMPLAUSIBLE_USAGE, 100_011)),
     Case("the maximum usage of a model", {"facts": usage_fact(110_000, 10_000)}, provider(D.COMPLETED, 210_000)),
     Case(
         "several long answers to one call",
@@ -300,31 +384,118 @@ def test_a_report_gets_its_resolution(case: Case) -> None:
     assert (resolution.outcome, resolution.source, resolution.detail, resolution.charge_nano_credits) == case.expected
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_an_estimate_never_exceeds_its_hold(case: Case) -> None:
-    resolution = settle(case.hold, **case.report)
-    if resolution.source is UsageSource.ESTIMATED:
-        assert 0 < resolution.charge_nano_credits <= HOLD.amount_nano_credits
+@pytest.mark.parametrize("size", [0, 1, 200, 10**3, 10**9])
+@pytest.mark.parametrize("flags", [(), ("DC",), ("UC",)])
+@pytest.mark.parametrize("facts", [{}, {"delivered_bytes": 10**9}, {"delivered_bytes": 10**9, "deltas": 10**9}])
+def test_an_estimate_of_a_limited_call_never_exceeds_its_hold(
+    size: int, flags: tuple[str, ...], facts: dict[str, object]
+) -> None:
+    resolution = settle(facts=facts, response_bytes=size, flags=flags)
+    assert resolution.charge_nano_credits <= HOLD.amount_nano_credits
 
 
 def test_the_same_usage_costs_the_same_streamed_or_not() -> None:
     assert settle(facts=usage_fact()) == settle(STREAM, facts=usage_fact())
 
 
-def test_a_lowered_charge_has_a_separate_line() -> None:
-    start = json.dumps({"input_tokens": 5_000, "output_tokens": 1})
-    resolution = settle(ANTHROPIC, facts={"start_usage": start})
-    assert resolution.usage == TokenUsage(input=5_000, output=20)
-    assert [(line.category, line.amount_nano_credits) for line in resolution.lines] == [
-        ("input", 5_000),
-        ("output", 200),
-        (HOLD_CEILING, -4_600),
+def kinds(resolution: Resolution) -> set[str]:
+    return set(resolution.finding.kinds) if resolution.finding else set()
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (usage_fact(), set()),
+        (usage_fact(total_tokens=1), {"contradictory_counts"}),
+        (usage_fact(total_tokens=61), {"unnamed_output"}),
+        (usage_fact(-1), {"unreadable_count"}),
+        ({"usage": "5"}, {"unreadable_report"}),
+        (usage_fact(110_001), {"implausible_size"}),
+        (usage_fact(10**9, total_tokens=1), {"contradictory_counts", "implausible_size"}),
+        ({**usage_fact(), "service_tier": "priority"}, {"unpriced"}),
+        ({**usage_fact(), "tool_items": '{"web_search_call": 1}'}, {"unpriced"}),
+        ({**usage_fact(), "model": "acme-1-2026-01-01"}, set()),
+        ({**usage_fact(), "model": "acme-9"}, {"unknown_model"}),
+    ],
+)
+def test_what_is_not_right_is_found(facts: dict[str, object], expected: set[str]) -> None:
+    assert kinds(settle(facts=facts)) == expected
+
+
+def test_thoughts_that_only_the_total_contains_are_usual_for_models_of_google() -> None:
+    terms = Terms(HOLD, MODEL.model_copy(update={"endpoints": (Endpoint.GENERATE_CONTENT,)}), SCHEDULE)
+    resolution = resolve(terms, replace(REPORT, facts=usage_fact(total_tokens=100)))
+    assert (resolution.charge_nano_credits, resolution.finding) == (640, None)
+
+
+def test_a_finding_names_what_has_no_price() -> None:
+    resolution = settle(facts={**usage_fact(), "service_tier": "Priority", "tool_items": '{"web_search_call": 1}'})
+    assert resolution.finding is not None
+    assert resolution.finding.reason.endswith(": fee:web_search, tier:priority")
+
+
+def priced(name: str, nano_credits_per_token: int, **others: Any) -> Model:
+    return MODEL.model_copy(
+        update={
+            "name": name,
+            "upstream_name": name,
+            "schedules": (
+                PriceSchedule.model_validate(
+                    {
+                        "version": 7,
+                        "effective_date": "1970-01-01",
+                        "prices": {"input": 10**6 * nano_credits_per_token, "output": 10**6 * nano_credits_per_token},
+                        **others,
+                    }
+                ),
+            ),
+        }
+    )
+
+
+OTHERS = AnsweredModels((MODEL, priced("acme-large", 100)))
+
+
+def test_a_call_costs_what_the_model_that_answered_costs() -> None:
+    resolution = resolve(
+        Terms(HOLD, MODEL, SCHEDULE, OTHERS), replace(REPORT, facts={**usage_fact(), "model": "acme-large-2026-01-01"})
+    )
+    assert (resolution.charge_nano_credits, resolution.finding) == (6_000, None)
+
+
+def test_an_iteration_costs_what_its_own_model_costs() -> None:
+    iterations = [
+        {"type": "message", "input_tokens": 40, "output_tokens": 20},
+        {"type": "advisor_message", "model": "acme-large", "input_tokens": 3, "output_tokens": 2},
+        {"type": "advisor_message", "model": "acme-9", "input_tokens": 1, "output_tokens": 0},
     ]
+    usage = {"input_tokens": 40, "output_tokens": 20, "iterations": iterations}
+    hold = with_changes(HOLD, **ANTHROPIC)
+    resolution = resolve(Terms(hold, MODEL, SCHEDULE, OTHERS), replace(REPORT, facts={"usage": json.dumps(usage)}))
+    assert resolution.charge_nano_credits == 240 + 500 + 1
+    assert resolution.usage == TokenUsage(input=44, output=22)
+    assert kinds(resolution) == {"unknown_model"}
 
 
-def test_an_invalid_report_is_estimated_from_sizes_despite_message_start() -> None:
+def test_a_call_costs_what_the_service_that_was_used_costs() -> None:
+    schedule = PriceSchedule.model_validate(
+        {**SCHEDULE.model_dump(), "multipliers": [{"when": {"tier": "priority"}, "numerator": 2}]}
+    )
+    facts = {**usage_fact(), "service_tier": "priority"}
+    resolution = resolve(Terms(HOLD, MODEL, schedule), replace(REPORT, facts=facts))
+    assert (resolution.charge_nano_credits, resolution.service.tier, resolution.finding) == (480, "priority", None)
+
+
+def test_uses_of_tools_are_charged_even_if_the_caller_left() -> None:
+    schedule = PriceSchedule.model_validate({**SCHEDULE.model_dump(), "fees": {"web_search": 1_000}})
+    report = replace(REPORT, facts={"tool_items": '{"web_search_call": 2}'}, flags=frozenset({"DC"}), response_bytes=0)
+    hold = with_changes(HOLD, endpoint=Endpoint.RESPONSES)
+    assert resolve(Terms(hold, MODEL, schedule), report).charge_nano_credits == INPUT + 2_000
+
+
+def test_message_start_counts_the_input_of_an_answer_whose_end_is_not_right() -> None:
     resolution = settle(ANTHROPIC, facts={"start_usage": START, "usage": '{"output_tokens": -1}'})
-    assert resolution.usage == TokenUsage(input=100, output=20)
+    assert resolution.usage == TokenUsage(input=30, cache_read=5, output=20)
 
 
 @pytest.mark.parametrize(
