@@ -12,9 +12,11 @@ from gateway_core.model.calls.holds import Claims, Hold
 from gateway_core.model.calls.placements import TokensLeft
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.calls.special_requests import PricedModel, Specials, check_specials
 from gateway_core.model.catalog.entries import Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import estimate
+from gateway_core.model.catalog.request_size import RequestSize
 from gateway_core.model.endpoints import Endpoint, upstream_path
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Period, PeriodClock
@@ -42,7 +44,14 @@ class Parameters:
     output_limit: int | None
     """Maximum output tokens per choice; None if the caller set no limit."""
     choices: int
+    """Answers that the caller asks for, for all prompts."""
     asks_for_usage: bool
+    thinking_tokens: int = 0
+    """The thinking budget that the body names."""
+    size: RequestSize | None = None
+    """The sizes of the parts of the body; None if it is one prompt of text."""
+    specials: Specials | None = None
+    """What may change the price beyond that; None if nothing does."""
 
 
 @record(frozen=True, slots=True)
@@ -107,6 +116,8 @@ class Terms:
     route: Route
     model: Model
     schedule: PriceSchedule
+    dearest: PricedModel
+    """The model and prices that a hold must cover: those of the dearest model that may answer."""
     bytes_per_token: int
     shadow_refusals: tuple[int, ...]
     """Indexes of the counters whose whitelists, in shadow mode, would refuse the model."""
@@ -205,6 +216,9 @@ def agree(
     if isinstance(found, Refusal):
         return found
     model, schedule, provider = found
+    dearest = _dearest(principal, endpoint, parameters, found, prices, now_epoch_s)
+    if isinstance(dearest, Refusal):
+        return dearest
     rails = principal.guardrails
 
     def covers(rule: RateRule) -> bool:
@@ -237,9 +251,29 @@ def agree(
         route=_route(endpoint, parameters, model, provider),
         model=model,
         schedule=schedule,
+        dearest=dearest,
         bytes_per_token=principal.bytes_per_token,
         shadow_refusals=principal.shadow_refusals(model.name, model.provider),
         validity=_validity(principal, prices, periods, now_epoch_s),
+    )
+
+
+def _dearest(
+    principal: Principal,
+    endpoint: Endpoint,
+    parameters: Parameters,
+    found: tuple[Model, PriceSchedule, Provider],
+    prices: CatalogView,
+    now_epoch_s: float,
+) -> PricedModel | Refusal:
+    """Returns the model that a hold must cover: the one called, or a dearer one that the body also names."""
+    model, schedule, provider = found
+    if parameters.specials is None:
+        return model, schedule
+    day = datetime.fromtimestamp(now_epoch_s, UTC).date()
+    called = (model, schedule)
+    return check_specials(
+        parameters.specials, principal, endpoint, called, provider, prices.models, lambda other: other.schedule_at(day)
     )
 
 
@@ -273,13 +307,13 @@ def admit(
     """Returns the admission of a call with these terms: its hold, not yet placed."""
     claims = terms.claims
     reserve = estimate(
-        terms.model,
-        terms.schedule,
+        *terms.dearest,
         claims.endpoint,
         body_bytes=body_bytes,
         bytes_per_token=terms.bytes_per_token,
         output_limit=parameters.output_limit,
         choices=parameters.choices,
+        size=parameters.size,
     )
     hold = Hold(
         hold_id=hold_id,
