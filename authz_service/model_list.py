@@ -11,11 +11,18 @@ from gateway_core.model.endpoints import Dialect, ModelList
 
 
 def list_models(route: ModelList, principal: Principal, models: Iterable[Model], now_epoch_s: float) -> str | Refusal:
-    """Returns the JSON body, or the refusal if the one model requested may not be shown."""
+    """Returns the JSON body, or the refusal if the one model requested may not be shown.
+
+    Args:
+        route: what is asked for.
+        principal: the key, which decides what it may see.
+        models: the offered models. One that is repeated, because it has aliases, is listed once.
+        now_epoch_s: the time, which decides what has a price.
+    """
     today = datetime.fromtimestamp(now_epoch_s, UTC).date()
     usable = [
         model
-        for model in sorted(models, key=lambda model: model.name)
+        for _name, model in sorted({model.name: model for model in models}.items())
         if principal.may_call(model.name, model.provider)
         and model.schedule_at(today) is not None
         and any(endpoint.dialect is route.dialect for endpoint in model.endpoints)
@@ -23,7 +30,7 @@ def list_models(route: ModelList, principal: Principal, models: Iterable[Model],
     render = {Dialect.OPENAI: _openai, Dialect.ANTHROPIC: _anthropic, Dialect.GEMINI: _gemini}[route.dialect]
     if route.model is None:
         return json.dumps(_collection(route.dialect, [render(model) for model in usable]))
-    named = next((model for model in usable if model.name == route.model), None)
+    named = next((model for model in usable if route.model in {model.name, *model.aliases}), None)
     if named is None:
         message = f"You may not use the model {route.model[:128]!r}, or it does not exist. GET /v1/models lists what you may use."
         return Refusal(RefusalReason.MODEL_NOT_FOUND, message, "model")

@@ -94,7 +94,7 @@ async def open_service(
                 lambda: secrets.token_hex(8),
             ),
             hold_writer=hold_writer,
-            prices=lambda: CatalogView(catalog.snapshot.models, catalog.snapshot.providers),
+            prices=lambda: CatalogView(catalog.snapshot.models_by_any_name, catalog.snapshot.providers),
             secrets=Secrets(
                 bytes.fromhex(settings.hold_signing_key.get_secret_value()),
                 bytes.fromhex(settings.key_pepper.get_secret_value()),

@@ -758,6 +758,8 @@ CREATE TABLE public.price_versions (
     CONSTRAINT price_versions_version_check CHECK ((version > 0))
 );
 
+COMMENT ON COLUMN public.price_versions.prices IS 'Nano-credits per million tokens by category, long-context prices, fees per use, and multipliers of tier, speed and place.';
+
 CREATE TABLE public.providers (
     provider_id text NOT NULL,
     definition jsonb NOT NULL
@@ -807,15 +809,29 @@ CREATE TABLE public.usage_corrections (
     trace_id text,
     place_time timestamp with time zone NOT NULL,
     correct_time timestamp with time zone DEFAULT now() NOT NULL,
+    input_audio_tokens bigint DEFAULT 0 NOT NULL,
+    input_image_tokens bigint DEFAULT 0 NOT NULL,
+    cache_read_audio_tokens bigint DEFAULT 0 NOT NULL,
+    output_audio_tokens bigint DEFAULT 0 NOT NULL,
+    output_image_tokens bigint DEFAULT 0 NOT NULL,
+    uses jsonb DEFAULT '{}'::jsonb NOT NULL,
+    speed text,
+    place text,
+    CONSTRAINT usage_corrections_cache_read_audio_tokens_check CHECK ((cache_read_audio_tokens >= 0)),
     CONSTRAINT usage_corrections_cache_read_tokens_check CHECK ((cache_read_tokens >= 0)),
     CONSTRAINT usage_corrections_cache_write_1h_tokens_check CHECK ((cache_write_1h_tokens >= 0)),
     CONSTRAINT usage_corrections_cache_write_5m_tokens_check CHECK ((cache_write_5m_tokens >= 0)),
     CONSTRAINT usage_corrections_charge_nano_credits_check CHECK ((charge_nano_credits >= 0)),
+    CONSTRAINT usage_corrections_input_audio_tokens_check CHECK ((input_audio_tokens >= 0)),
+    CONSTRAINT usage_corrections_input_image_tokens_check CHECK ((input_image_tokens >= 0)),
     CONSTRAINT usage_corrections_input_tokens_check CHECK ((input_tokens >= 0)),
     CONSTRAINT usage_corrections_outcome_check CHECK ((outcome = ANY (ARRAY['SETTLED'::text, 'VOIDED'::text]))),
+    CONSTRAINT usage_corrections_output_audio_tokens_check CHECK ((output_audio_tokens >= 0)),
+    CONSTRAINT usage_corrections_output_image_tokens_check CHECK ((output_image_tokens >= 0)),
     CONSTRAINT usage_corrections_output_tokens_check CHECK ((output_tokens >= 0)),
     CONSTRAINT usage_corrections_reasoning_tokens_check CHECK ((reasoning_tokens >= 0)),
-    CONSTRAINT usage_corrections_source_check CHECK ((source = ANY (ARRAY['provider'::text, 'estimated'::text, 'none'::text])))
+    CONSTRAINT usage_corrections_source_check CHECK ((source = ANY (ARRAY['provider'::text, 'estimated'::text, 'none'::text]))),
+    CONSTRAINT usage_corrections_uses_check CHECK ((jsonb_typeof(uses) = 'object'::text))
 );
 
 CREATE TABLE public.usage_discrepancies (
@@ -883,17 +899,33 @@ CREATE TABLE public.usage_records (
     trace_id text,
     place_time timestamp with time zone NOT NULL,
     settle_time timestamp with time zone DEFAULT now() NOT NULL,
+    input_audio_tokens bigint DEFAULT 0 NOT NULL,
+    input_image_tokens bigint DEFAULT 0 NOT NULL,
+    cache_read_audio_tokens bigint DEFAULT 0 NOT NULL,
+    output_audio_tokens bigint DEFAULT 0 NOT NULL,
+    output_image_tokens bigint DEFAULT 0 NOT NULL,
+    uses jsonb DEFAULT '{}'::jsonb NOT NULL,
+    speed text,
+    place text,
+    CONSTRAINT usage_records_cache_read_audio_tokens_check CHECK ((cache_read_audio_tokens >= 0)),
     CONSTRAINT usage_records_cache_read_tokens_check CHECK ((cache_read_tokens >= 0)),
     CONSTRAINT usage_records_cache_write_1h_tokens_check CHECK ((cache_write_1h_tokens >= 0)),
     CONSTRAINT usage_records_cache_write_5m_tokens_check CHECK ((cache_write_5m_tokens >= 0)),
     CONSTRAINT usage_records_charge_nano_credits_check CHECK ((charge_nano_credits >= 0)),
     CONSTRAINT usage_records_hold_nano_credits_check CHECK ((hold_nano_credits >= 0)),
+    CONSTRAINT usage_records_input_audio_tokens_check CHECK ((input_audio_tokens >= 0)),
+    CONSTRAINT usage_records_input_image_tokens_check CHECK ((input_image_tokens >= 0)),
     CONSTRAINT usage_records_input_tokens_check CHECK ((input_tokens >= 0)),
     CONSTRAINT usage_records_outcome_check CHECK ((outcome = ANY (ARRAY['SETTLED'::text, 'VOIDED'::text, 'EXPIRED'::text]))),
+    CONSTRAINT usage_records_output_audio_tokens_check CHECK ((output_audio_tokens >= 0)),
+    CONSTRAINT usage_records_output_image_tokens_check CHECK ((output_image_tokens >= 0)),
     CONSTRAINT usage_records_output_tokens_check CHECK ((output_tokens >= 0)),
     CONSTRAINT usage_records_reasoning_tokens_check CHECK ((reasoning_tokens >= 0)),
-    CONSTRAINT usage_records_source_check CHECK ((source = ANY (ARRAY['provider'::text, 'estimated'::text, 'none'::text])))
+    CONSTRAINT usage_records_source_check CHECK ((source = ANY (ARRAY['provider'::text, 'estimated'::text, 'none'::text]))),
+    CONSTRAINT usage_records_uses_check CHECK ((jsonb_typeof(uses) = 'object'::text))
 );
+
+COMMENT ON COLUMN public.usage_records.charge_lines IS '[[category, count, price, amount], ...]. Tokens are priced per million, uses (fee:<name>) each. The sum of the amounts is the charge.';
 
 CREATE TABLE public.user_identities (
     issuer text NOT NULL,

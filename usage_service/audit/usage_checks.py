@@ -43,23 +43,61 @@ RECORDS_MATCH_HOLDS: Final = Check(
 CHARGES_ARE_SUMS: Final = Check(
     "charges-are-sums",
     "INV-06 INV-10 INV-11",
-    "a charge is the sum of its lines, and each line its tokens times their price, rounded half up once",
+    "a charge is the sum of its lines, and each line its tokens or uses times their price, rounded half up once",
     ("usage_records", "usage_corrections"),
     """
     SELECT r.organization_id, r.what || ' ' || r.hold_id,
            CASE WHEN l.total IS DISTINCT FROM r.charge_nano_credits
                 THEN format('charges %s, its lines sum to %s', r.charge_nano_credits, l.total)
-                ELSE 'a line is not its tokens times their price' END
+                ELSE 'a line is not its count times its price' END
       FROM (SELECT 'record' AS what, organization_id, hold_id, charge_nano_credits, charge_lines FROM usage_records
             UNION ALL
             SELECT 'correction', organization_id, hold_id, charge_nano_credits, charge_lines FROM usage_corrections) r,
            LATERAL (
                SELECT coalesce(sum((line ->> 3)::numeric), 0) AS total,
-                      -- Two kinds of lines are not priced tokens: one lowers an estimate to its hold, one charges a whole hold.
-                      coalesce(bool_and(line ->> 0 IN ('hold_ceiling', 'expired_hold') OR (line ->> 3)::numeric
-                          = div((line ->> 1)::numeric * (line ->> 2)::numeric + 500000, 1000000)), true) AS priced
+                      -- Two kinds of lines have no price: one lowers an estimate to its hold, one charges a whole hold. A fee is
+                      -- priced per use, and everything else per million tokens.
+                      coalesce(bool_and(CASE
+                          WHEN line ->> 0 IN ('hold_ceiling', 'expired_hold') THEN true
+                          WHEN starts_with(line ->> 0, 'fee:')
+                          THEN (line ->> 3)::numeric = (line ->> 1)::numeric * (line ->> 2)::numeric
+                          ELSE (line ->> 3)::numeric = div((line ->> 1)::numeric * (line ->> 2)::numeric + 500000, 1000000)
+                      END), true) AS priced
                  FROM jsonb_array_elements(r.charge_lines) line) l
      WHERE l.total IS DISTINCT FROM r.charge_nano_credits OR NOT l.priced
+    """,
+)
+
+COUNTS_ARE_CHARGED: Final = Check(
+    "counts-are-charged",
+    "INV-06 INV-11",
+    "the lines charge exactly the tokens that the provider counted, and no use that it did not",
+    ("usage_records", "usage_corrections"),
+    """
+    SELECT r.organization_id, r.what || ' ' || r.hold_id,
+           format('%s: counted %s, charged %s', compared.category, compared.counted, compared.charged)
+      FROM (SELECT 'record' AS what, organization_id, hold_id, source, charge_lines, uses, input_tokens, cache_read_tokens,
+                   cache_write_5m_tokens, cache_write_1h_tokens, input_audio_tokens, input_image_tokens, cache_read_audio_tokens,
+                   output_tokens, reasoning_tokens, output_audio_tokens, output_image_tokens FROM usage_records
+            UNION ALL
+            SELECT 'correction', organization_id, hold_id, source, charge_lines, uses, input_tokens, cache_read_tokens,
+                   cache_write_5m_tokens, cache_write_1h_tokens, input_audio_tokens, input_image_tokens, cache_read_audio_tokens,
+                   output_tokens, reasoning_tokens, output_audio_tokens, output_image_tokens FROM usage_corrections) r,
+           LATERAL (
+               SELECT category, coalesce(counts.count, 0) AS counted, coalesce(lines.count, 0) AS charged,
+                      lines.count IS NULL AS unpriced
+                 FROM (VALUES ('input', r.input_tokens), ('cache_read', r.cache_read_tokens),
+                              ('cache_write_5m', r.cache_write_5m_tokens), ('cache_write_1h', r.cache_write_1h_tokens),
+                              ('input_audio', r.input_audio_tokens), ('input_image', r.input_image_tokens),
+                              ('cache_read_audio', r.cache_read_audio_tokens), ('output', r.output_tokens),
+                              ('output_reasoning', r.reasoning_tokens), ('output_audio', r.output_audio_tokens),
+                              ('output_image', r.output_image_tokens)
+                       UNION ALL SELECT 'fee:' || key, value::bigint FROM jsonb_each_text(r.uses)) counts (category, count)
+                 FULL JOIN (SELECT line ->> 0, sum((line ->> 1)::numeric) FROM jsonb_array_elements(r.charge_lines) line GROUP BY 1)
+                   lines (category, count) USING (category)) compared
+     WHERE r.source = 'provider' AND compared.counted <> compared.charged
+       -- A use without a price has no line.
+       AND NOT (compared.unpriced AND starts_with(compared.category, 'fee:'))
     """,
 )
 
@@ -222,6 +260,7 @@ USAGE_CHECKS: Final = (
     HOLDS_RESOLVED_ONCE,
     RECORDS_MATCH_HOLDS,
     CHARGES_ARE_SUMS,
+    COUNTS_ARE_CHARGED,
     CHARGES_ARE_POSTED,
     CORRECTIONS_CONSISTENT,
     UNCONFIRMED_FLAGGED,

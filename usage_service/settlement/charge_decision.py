@@ -16,6 +16,7 @@ from gateway_core.model.calls.holds import Hold, HoldState
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, charge_lines, total_nano_credits
+from gateway_core.model.catalog.service import STANDARD, Service
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.organization.scopes import Scope
@@ -127,6 +128,8 @@ class Resolution:
     detail: SettlementDetail
     usage: TokenUsage = _NOTHING
     lines: tuple[ChargeLine, ...] = ()
+    service: Service = STANDARD
+    """The tier, speed and place that the provider reported. Their price is part of the prices in the lines."""
     charge_nano_credits: int = field(init=False)
     """The price of the call: the sum of the lines, computed once."""
 

@@ -4,13 +4,14 @@ It locks the ledger heads first. So one settler at a time writes what an organiz
 before. A hold is resolved exactly once (INV-04), and a repeated report changes nothing (INV-08).
 """
 
+import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
-from typing import Final
+from typing import Any, Final
 
 from gateway_core.model.calls.holds import Hold, HoldState
-from gateway_core.model.catalog.token_usage import TokenUsage
+from gateway_core.model.catalog.token_usage import CATEGORIES, TokenUsage
 from gateway_core.model.ledger.transfers import Transfer, usage_correction, usage_transfer
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.connections import Connection
@@ -43,8 +44,9 @@ logger = logging.getLogger(__name__)
 
 # After a correction of an expiry, later reports must agree with the correction.
 _OUTCOME: Final = """
-    outcome, charge_nano_credits, input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
-    reasoning_tokens
+    outcome, charge_nano_credits, uses, input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
+    input_audio_tokens, input_image_tokens, cache_read_audio_tokens, output_tokens, reasoning_tokens, output_audio_tokens,
+    output_image_tokens
 """
 _EXISTING: Final = f"""
 SELECT hold_id, sequence, {_OUTCOME} FROM usage_records WHERE hold_id = ANY($1)
@@ -165,15 +167,19 @@ class _SortedOut:
     contradictions: list[tuple[Hold, str]]
 
 
+def _usage(token_counts: Iterable[int], uses: str) -> TokenUsage:
+    """Returns the usage of a stored record: its token counts in the order of `_OUTCOME`, and its uses as JSON."""
+    counts: dict[str, Any] = dict(zip(CATEGORIES, token_counts, strict=True))
+    return TokenUsage(**counts, uses=tuple(sorted(json.loads(uses).items())))
+
+
 async def _sort_out_repeats(connection: Connection, settlements: Sequence[Settlement]) -> _SortedOut:
     """Returns what is not settled yet, and what contradicts a settlement."""
     rows = await connection.fetch(_EXISTING, [settlement.hold.hold_id for settlement in settlements])
     known: dict[str, _Outcome] = {}
     expired: dict[str, ExpiredCharge] = {}
-    for hold_id, sequence, outcome, charge, new, read, write_5m, write_1h, output, reasoning in rows:
-        known[hold_id] = _Outcome(
-            outcome, charge, TokenUsage(new, read, write_5m, write_1h, output=output, output_reasoning=reasoning)
-        )
+    for hold_id, sequence, outcome, charge, uses, *tokens in rows:
+        known[hold_id] = _Outcome(outcome, charge, _usage(tokens, uses))
         if outcome == HoldState.EXPIRED:
             expired[hold_id] = ExpiredCharge(sequence, charge)
         else:

@@ -41,7 +41,7 @@ class AccessExplainer:
         principal = await named_principal(self._pool, caller)
         async with self._pool.acquire() as connection:
             snapshot = await load_snapshot(connection)
-        prices = CatalogView(snapshot.models, snapshot.providers)
+        prices = CatalogView(snapshot.models_by_any_name, snapshot.providers)
         call, now_epoch_us = _supposed_call(request, prices), self._now()
         tokens = _tokens(principal, call, prices, now_epoch_us, self._clock)
         try:

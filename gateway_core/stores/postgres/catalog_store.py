@@ -1,11 +1,13 @@
 """The catalog in PostgreSQL. Written from a catalog file, and read by every service through a cache that follows changes."""
 
 import asyncio
+import datetime as dt
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
@@ -27,7 +29,7 @@ _RETRY_S: Final = 0.5
 _LOCK_ID: Final = 0x63617461  # "cata"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CatalogSnapshot:
     """The catalog at one moment."""
 
@@ -37,9 +39,27 @@ class CatalogSnapshot:
     retired_models: Mapping[str, Model] = field(default_factory=lambda: MappingProxyType({}))
     """Models that left the catalog. They may no longer be called, but calls in progress settle at their prices."""
 
+    @cached_property
+    def models_by_any_name(self) -> Mapping[str, Model]:
+        """Offered models by public name and by alias."""
+        aliases = {alias: model for model in self.models.values() for alias in model.aliases}
+        return MappingProxyType({**aliases, **self.models})
+
     def known_model(self, name: str) -> Model | None:
-        """Returns an offered or retired model; None if there is none."""
+        """Returns an offered or retired model by its public name; None if there is none."""
         return self.models.get(name) or self.retired_models.get(name)
+
+    def model_answering(self, provider: str, upstream_name: str) -> Model | None:
+        """Returns the model that a provider names in its answer, by its upstream name, its name or an alias; None if unknown."""
+        return self._answering.get((provider, upstream_name))
+
+    @cached_property
+    def _answering(self) -> Mapping[tuple[str, str], Model]:
+        """Upstream names count before other names. Of models with the same one, the first by name counts."""
+        models = self.models.values()
+        upstream = [((model.provider, model.upstream_name), model) for model in models]
+        others = [((model.provider, name), model) for model in models for name in (model.name, *model.aliases)]
+        return dict(reversed(upstream + others))
 
     def schedule(self, model_name: str, version: int) -> PriceSchedule | None:
         """Returns the prices that a record or hold names; None if unknown."""
@@ -87,6 +107,22 @@ def _schedule_of(row: asyncpg.Record) -> PriceSchedule:
     return PriceSchedule.model_validate(
         {"version": row["version"], "effective_date": row["effective_date"], **json.loads(row["prices"])}
     )
+
+
+def _content_of(row: asyncpg.Record) -> object:
+    """Returns what a stored version says, in the form that is written today, so that a row without a newer field says its
+    default.
+
+    None if the code no longer accepts the row. Any prices differ from it.
+    """
+    try:
+        return _content(_schedule_of(row))
+    except ValidationError:
+        return None
+
+
+def _content(schedule: PriceSchedule) -> object:
+    return schedule.model_dump(mode="json", exclude={"version", "effective_date"})
 
 
 class CatalogCache:
@@ -212,16 +248,16 @@ async def _sync_models(connection: Connection, catalog: Catalog) -> None:
 
 async def _sync_prices(connection: Connection, catalog: Catalog) -> None:
     newest_version: dict[str, int] = {}
-    newest_prices: dict[tuple[str, object], object] = {}
+    newest_prices: dict[tuple[str, dt.date], object] = {}
     for row in await connection.fetch(
         "SELECT model_name, version, effective_date, prices FROM price_versions ORDER BY model_name, version"
     ):
         newest_version[row["model_name"]] = row["version"]
-        newest_prices[row["model_name"], row["effective_date"]] = json.loads(row["prices"])
+        newest_prices[row["model_name"], row["effective_date"]] = _content_of(row)
     additions = []
     for model in catalog.models:
         for schedule in model.schedules:
-            prices = schedule.model_dump(mode="json", include={"prices", "long_context"})
+            prices = _content(schedule)
             if newest_prices.get((model.name, schedule.effective_date)) != prices:
                 newest_version[model.name] = newest_version.get(model.name, 0) + 1
                 additions.append((model.name, newest_version[model.name], schedule.effective_date, json.dumps(prices)))

@@ -94,7 +94,7 @@ class ClusterNode:
 
     def serves(self, slot: int) -> bool:
         """Returns whether it believes that it serves a slot."""
-        return self.owner_of(slot) == self.tell("CLUSTER", "MYID")
+        return self.owner_of(slot) == str(self.tell("CLUSTER", "MYID"))
 
     def sees_all_served(self) -> bool:
         """Returns whether it believes that all slots are served."""

@@ -13,7 +13,7 @@ from deploy.local.programs.migration import migrate_database
 from deploy.local.stack.database_urls import service_database_urls
 from deploy.local.stack.environment import inherited
 from deploy.local.stack.layout import Home, make_home
-from gateway_core.schema.files import EXIT_BEFORE_BASELINE
+from gateway_core.schema.files import EXIT_BEFORE_BASELINE, load_migrations
 
 OWNER = "MEGAROUTER_DATABASE_URL"
 BEFORE_BASELINE = """
@@ -33,7 +33,8 @@ async def run(*arguments: str, **environment: str) -> tuple[int, str]:
 
 async def test_the_command_migrates_and_prints_what_it_applied(empty_url: str) -> None:
     environment = {OWNER: empty_url, **service_database_urls(empty_url, {})}
-    assert await run("migrate", **environment) == (0, "applied 0001_baseline.sql; set roles and rights\n")
+    names = ", ".join(migration.name for migration in load_migrations())
+    assert await run("migrate", **environment) == (0, f"applied {names}; set roles and rights\n")
     assert await run("migrate", **environment) == (0, "no migration to apply; set roles and rights\n")
 
 

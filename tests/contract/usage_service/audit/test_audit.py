@@ -128,6 +128,20 @@ BREAKS = {
         " to_jsonb((charge_lines -> 1 ->> 3)::bigint - 1)) WHERE organization_id = 'other'"),
         "charges-are-sums", "record ", set(),
     ),
+    "a token that the provider counted and no line charges": (
+        "UPDATE usage_records SET input_audio_tokens = 1 WHERE organization_id = 'other'",
+        "counts-are-charged", "record ", set(),
+    ),
+    "a use that a line charges and the provider did not count": (
+        ("UPDATE usage_records SET charge_lines = charge_lines || '[[\"fee:web_search\", 1, 0, 0]]'"
+        " WHERE organization_id = 'other'"),
+        "counts-are-charged", "record ", set(),
+    ),
+    "a fee that is not its uses times their price": (
+        ("UPDATE usage_records SET charge_lines = charge_lines || '[[\"fee:web_search\", 2, 10, 0]]',"
+        " uses = '{\"web_search\": 2}' WHERE organization_id = 'other'"),
+        "charges-are-sums", "record ", set(),
+    ),
     "a usage transfer without a record": (
         "UPDATE ledger_transfers SET hold_id = 'stranger' WHERE organization_id = 'other' AND kind = 'USAGE'",
         "charges-are-posted", "transfer 2", {"sequences-without-gap"},
@@ -337,7 +351,7 @@ async def test_the_command_prints_the_report_and_exits_with_its_result(
 ) -> None:
     await fill_redis(owner, redis)
     status, text = await run_command(database_url, redis_server.url, "--redis")
-    assert (status, "every promise holds; 22 checks" in text) == (0, True), text
+    assert (status, "every promise holds; 23 checks" in text) == (0, True), text
     assert "unconfirmed" in text
     async with unguarded(owner):
         await owner.execute("UPDATE holds SET state = 'HELD', resolve_time = NULL WHERE state = 'VOIDED'")

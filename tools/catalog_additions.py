@@ -1,0 +1,172 @@
+"""What `genai-prices` lacks: the providers, and fees, prices and aliases from the providers' public documentation."""
+
+from decimal import Decimal
+from typing import Final
+
+PROVIDERS: Final = """\
+providers:
+  - name: openai
+    display_name: OpenAI
+    credential_env: OPENAI_API_KEY
+    credential_header: authorization
+    stream_options: true
+    dialects:
+      openai: https://api.openai.com/v1
+    hosted_tools:
+      openai:
+        web_search: [web_search]
+        web_search_preview: [web_search_preview]
+        code_interpreter: [code_interpreter]
+        file_search: [file_search]
+        # Run by the caller, or billed as tokens only.
+        apply_patch: []
+        computer: []
+        computer_use_preview: []
+        local_shell: []
+        mcp: []
+        namespace: []
+        tool_search: []
+    fees:  # documented
+      code_interpreter: 30000000  # 0.03 USD, a container of 1 GB
+  - name: anthropic
+    display_name: Anthropic
+    credential_env: ANTHROPIC_API_KEY
+    credential_header: x-api-key
+    stream_options: false
+    dialects:
+      anthropic: https://api.anthropic.com/v1
+    hosted_tools:
+      anthropic:
+        web_search: [web_search]
+        code_execution: [code_execution]
+        # Run by the caller, or billed as tokens only.
+        bash: []
+        computer: []
+        mcp_toolset: []
+        memory: []
+        text_editor: []
+        tool_search_tool_bm25: []
+        tool_search_tool_regex: []
+        web_fetch: []
+    fees:  # documented
+      code_execution: 4166667  # 0.05 USD an hour, at least five minutes
+  - name: google
+    display_name: Google
+    credential_env: GEMINI_API_KEY
+    credential_header: x-goog-api-key
+    stream_options: true
+    dialects:
+      gemini: https://generativelanguage.googleapis.com/v1beta
+      openai: https://generativelanguage.googleapis.com/v1beta/openai
+    hosted_tools:
+      gemini:
+        google_search: [grounding, grounding_query]
+        google_search_retrieval: [grounding, grounding_query]
+        # Billed as tokens only.
+        code_execution: []
+        computer_use: []
+        file_search: []
+        url_context: []
+    multipliers:  # documented; reading a cache is not discounted
+      - when: {tier: flex}
+        numerator: 1
+        denominator: 2
+        categories: [input, input_audio, input_image, output, output_reasoning, output_audio, output_image]
+  - name: deepseek
+    display_name: DeepSeek
+    credential_env: DEEPSEEK_API_KEY
+    credential_header: authorization
+    stream_options: true
+    dialects:
+      openai: https://api.deepseek.com
+  - name: mistral
+    display_name: Mistral AI
+    credential_env: MISTRAL_API_KEY
+    credential_header: authorization
+    stream_options: false  # the provider refuses it as an unknown field; the last chunk always carries the usage
+    dialects:
+      openai: https://api.mistral.ai/v1
+  - name: xai
+    display_name: xAI
+    credential_env: XAI_API_KEY
+    credential_header: authorization
+    stream_options: true
+    dialects:
+      openai: https://api.x.ai/v1
+    hosted_tools:
+      openai:
+        web_search: [web_search]
+        x_search: [x_search]
+        code_execution: [code_interpreter]
+        code_interpreter: [code_interpreter]
+        file_search: [file_search]
+        collections_search: [file_search]
+        attachment_search: [attachment_search]
+        live_search: [live_search_source]
+        search_parameters: [live_search_source]
+        mcp: []
+    fees:  # documented
+      web_search: 5000000  # 0.005 USD
+      x_search: 5000000  # 0.005 USD
+      code_interpreter: 5000000  # 0.005 USD
+      file_search: 2500000  # 0.0025 USD
+      attachment_search: 10000000  # 0.01 USD
+      live_search_source: 25000000  # 0.025 USD for each source used
+  - name: groq
+    display_name: Groq
+    credential_env: GROQ_API_KEY
+    credential_header: authorization
+    stream_options: true
+    dialects:
+      openai: https://api.groq.com/openai/v1
+    multipliers:  # documented: flex costs what on-demand costs
+      - when: {tier: flex}
+        numerator: 1
+  - name: cohere
+    display_name: Cohere
+    credential_env: COHERE_API_KEY
+    credential_header: authorization
+    stream_options: false  # the provider refuses it as an unknown field
+    dialects:
+      openai: https://api.cohere.ai/compatibility/v1
+"""
+
+SAME_AUDIO_PRICE: Final = frozenset(
+    {"gemini-3.5-flash", "gemini-3.5-flash-lite", "gemini-3.1-pro-preview", "gemini-2.5-pro"}
+)
+"""Models that price audio input and cached audio like text."""
+
+DOCUMENTED_PRICES_USD: Final[dict[str, dict[str, Decimal]]] = {"gpt-6.1-terra": {"cache_write_1h": Decimal("2.5")}}
+"""USD per million tokens of the standard tier. OpenAI keeps these cache writes for 12 hours."""
+
+LONG_CONTEXT_USD: Final[dict[str, dict[str, Decimal]]] = {"gpt-6.1-terra": {"cache_write_1h": Decimal(5)}}
+
+PREVIEW_SEARCH_NANO_CREDITS: Final = 10_000_000
+PREVIEW_SEARCH_MODELS: Final = ("gpt-5", "gpt-6", "o3")
+"""Beginnings of the names of the models that price `web_search_preview` like `web_search`. Others do not price it alike."""
+
+US_INFERENCE_MODELS: Final = frozenset(
+    {
+        "claude-fable-5-1",
+        "claude-opus-5-5",
+        "claude-sonnet-5-5",
+        "claude-haiku-5-5",
+        "claude-opus-4-8",
+        "claude-sonnet-5",
+    }
+)
+"""Models that can be asked to run in the United States, at 1.1 times the price."""
+
+ALIASES: Final[dict[str, tuple[str, ...]]] = {
+    "gpt-5.2": ("gpt-5.2-2025-12-11",),
+    "gpt-5": ("gpt-5-2025-08-07",),
+    "gpt-5-mini": ("gpt-5-mini-2025-08-07",),
+    "gpt-5-nano": ("gpt-5-nano-2025-08-07",),
+    "gpt-4.1": ("gpt-4.1-2025-04-14",),
+    "gpt-4.1-mini": ("gpt-4.1-mini-2025-04-14",),
+    "gpt-4o": ("gpt-4o-2024-11-20", "gpt-4o-2024-08-06"),
+    "gpt-4o-mini": ("gpt-4o-mini-2024-07-18",),
+    "o3": ("o3-2025-04-16",),
+    "claude-haiku-4-5": ("claude-haiku-4-5-20251001",),
+}
+"""Dated snapshots with the same prices. `provider/model` is an alias of every model."""
