@@ -92,6 +92,18 @@ pub const Dialect = enum {
     gemini,
 };
 
+/// The request headers that go on to every provider.
+pub const passed_headers = [_][]const u8{ "content-type", "content-length", "accept", "user-agent", "x-request-id", "x-megarouter-cluster" };
+
+/// Those that go on to the providers of one dialect.
+pub fn passedHeadersOf(dialect: Dialect) []const []const u8 {
+    return switch (dialect) {
+        .openai => &.{"openai-beta"},
+        .anthropic => &.{ "anthropic-version", "anthropic-beta" },
+        .gemini => &.{},
+    };
+}
+
 /// Why the module refuses a call.
 pub const Refusal = enum {
     body_not_object,

@@ -114,6 +114,7 @@ class Terms:
     claims: Claims
     limits: Limits
     route: Route
+    provider: Provider
     model: Model
     schedule: PriceSchedule
     dearest: PricedModel
@@ -249,6 +250,7 @@ def agree(
             requests=encode_limits(rate_limits_of(rails, covers)),
         ),
         route=_route(endpoint, parameters, model, provider),
+        provider=provider,
         model=model,
         schedule=schedule,
         dearest=dearest,
