@@ -32,7 +32,7 @@ from gateway_core.contract.request_facts import (
 )
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.model.endpoints import Endpoint, ModelCall
+from gateway_core.model.endpoints import Endpoint, ModelCall, passed_query
 
 MAX_CHOICES: Final = 128
 MAX_PROMPTS: Final = 2_048
@@ -86,6 +86,7 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
             choices=_choices(facts, route.endpoint),
             asks_for_usage=_boolean(facts, INCLUDE_USAGE),
             thinking_tokens=_thinking_tokens(facts),
+            query=passed_query(route.endpoint, call.path.partition("?")[2]),
             size=read_size(facts, route.endpoint, call.body_bytes) if has_size else None,
             specials=None if SPECIAL_FACTS.isdisjoint(facts) else read_specials(facts),
         )

@@ -47,8 +47,8 @@ class TermsMemory:
     def __init__(self, clock: PeriodClock, signing_key: bytes, entries: int = _ENTRIES) -> None:
         self._clock = clock
         self._signing_key = signing_key
-        self._known: BoundedMemory[tuple[bytes, str, str, bool, bool, Specials | None], PreparedTerms] = BoundedMemory(
-            entries
+        self._known: BoundedMemory[tuple[bytes, str, str, bool, bool, str, Specials | None], PreparedTerms] = (
+            BoundedMemory(entries)
         )
 
     def terms_of(
@@ -67,6 +67,7 @@ class TermsMemory:
             parameters.model,
             parameters.streams,
             parameters.asks_for_usage,
+            parameters.query,
             parameters.specials,
         )
         known = self._known.get(key)

@@ -48,6 +48,8 @@ class Parameters:
     asks_for_usage: bool
     thinking_tokens: int = 0
     """The thinking budget that the body names."""
+    query: str = ""
+    """The part of the query that goes on to the provider."""
     size: RequestSize | None = None
     """The sizes of the parts of the body; None if it is one prompt of text."""
     specials: Specials | None = None
@@ -285,7 +287,7 @@ def _route(endpoint: Endpoint, parameters: Parameters, model: Model, provider: P
     return Route(
         cluster=provider.cluster,
         upstream_path=upstream_path(
-            endpoint, provider.base_path(endpoint.dialect), model.upstream_name, streams=streams
+            endpoint, provider.base_path(endpoint.dialect), model.upstream_name, streams=streams, query=parameters.query
         ),
         rewrite_model=endpoint is not Endpoint.GENERATE_CONTENT and model.upstream_name != parameters.model,
         inject_include_usage=streams and asks and not parameters.asks_for_usage,
