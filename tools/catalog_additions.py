@@ -12,6 +12,9 @@ providers:
     stream_options: true
     dialects:
       openai: https://api.openai.com/v1
+    betas:
+      - assistants=v2
+      - responses=v1
     hosted_tools:
       openai:
         web_search: [web_search]
@@ -25,12 +28,11 @@ providers:
         local_shell: []
         mcp: []
         namespace: []
-        tool_search: []
-    betas:
-      - assistants=v2
-      - responses=v1
+        tool_search: [tool_search]
     fees:  # documented
       code_interpreter: 30000000  # 0.03 USD, a container of 1 GB
+      tool_search: 0
+    fees_once_per_call: [code_interpreter]
   - name: anthropic
     display_name: Anthropic
     credential_env: ANTHROPIC_API_KEY
@@ -38,20 +40,6 @@ providers:
     stream_options: false
     dialects:
       anthropic: https://api.anthropic.com/v1
-    hosted_tools:
-      anthropic:
-        web_search: [web_search]
-        code_execution: [code_execution]
-        # Run by the caller, or billed as tokens only.
-        bash: []
-        computer: []
-        mcp_servers: []
-        mcp_toolset: []
-        memory: []
-        text_editor: []
-        tool_search_tool_bm25: []
-        tool_search_tool_regex: []
-        web_fetch: []
     betas:  # flags whose features cost tokens, or what the body asks for and this file prices
       - advanced-tool-use-2025-11-20
       - claude-code-20250219
@@ -84,8 +72,24 @@ providers:
       - tool-search-tool-2025-10-19
       - web-fetch-2025-09-10
       - web-search-2025-03-05
+    hosted_tools:
+      anthropic:
+        web_search: [web_search]
+        code_execution: [code_execution]
+        # Run by the caller, or billed as tokens only.
+        bash: []
+        computer: []
+        mcp_servers: []
+        mcp_toolset: []
+        memory: []
+        text_editor: []
+        tool_search_tool_bm25: []
+        tool_search_tool_regex: []
+        web_fetch: [web_fetch]
     fees:  # documented
       code_execution: 4166667  # 0.05 USD an hour, at least five minutes
+      web_fetch: 0
+    fees_once_per_call: [code_execution]
   - name: google
     display_name: Google
     credential_env: GEMINI_API_KEY
@@ -96,8 +100,8 @@ providers:
       openai: https://generativelanguage.googleapis.com/v1beta/openai
     hosted_tools:
       gemini:
-        google_search: [grounding, grounding_query]
-        google_search_retrieval: [grounding, grounding_query]
+        google_search: [grounding]
+        google_search_retrieval: [grounding]
         # Billed as tokens only.
         code_execution: []
         computer_use: []

@@ -152,7 +152,9 @@ class PriceSchedule(Entry):
     prices: Prices
     long_context: LongContextPrices | None = None
     fees: dict[FeeName, FeeNanoCredits] = Field(default_factory=dict, max_length=64)
-    """Nano-credits per use of a hosted tool, by the name of the fee."""
+    """Nano-credits per use of a hosted tool, by the name of the fee. A use that costs nothing has a fee of 0."""
+    fees_once_per_call: tuple[FeeName, ...] = ()
+    """Fees that a call with any number of uses pays once: for a container, or for an answer that was grounded."""
     multipliers: tuple[Multiplier, ...] = Field(default=(), max_length=16)
     """Those that apply to a call multiply each other."""
 
@@ -193,7 +195,10 @@ class PriceSchedule(Entry):
             }
         )
         prices = self.prices.multiplied(multipliers)
-        return self.model_copy(update={"prices": prices, "long_context": long_context, "multipliers": ()})
+        copy = self.model_copy(update={"prices": prices, "long_context": long_context, "multipliers": ()})
+        # A copy shares the caches of its original. This one would contain itself, and comparing it would never end.
+        copy.__dict__.pop("_by_multipliers", None)
+        return copy
 
     @model_validator(mode="after")
     def _multiplies_exactly(self) -> Self:

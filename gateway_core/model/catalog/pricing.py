@@ -59,12 +59,13 @@ def charge_lines(usage: TokenUsage, schedule: PriceSchedule, service: Service = 
 
 
 def _fee_lines(usage: TokenUsage, schedule: PriceSchedule) -> tuple[ChargeLine, ...]:
-    fees = schedule.fees
-    return tuple(
-        ChargeLine(f"{FEE_PREFIX}{name}", count, fees[name], count * fees[name])
-        for name, count in usage.uses
-        if count and name in fees
-    )
+    lines = []
+    for name, use_count in usage.uses:
+        fee = schedule.fees.get(name)
+        if use_count and fee is not None:
+            count = 1 if name in schedule.fees_once_per_call else use_count
+            lines.append(ChargeLine(f"{FEE_PREFIX}{name}", count, fee, count * fee))
+    return tuple(lines)
 
 
 def total_nano_credits(lines: tuple[ChargeLine, ...]) -> int:
