@@ -9,6 +9,7 @@ const json_text = @import("json_text.zig");
 const dialects = @import("dialects.zig");
 const rewriting = @import("rewriting.zig");
 const failures = @import("failures.zig");
+const upstream_headers = @import("upstream_headers.zig");
 const Answer = @import("answers.zig").Answer;
 const Credentials = @import("credentials.zig").Credentials;
 const Pieces = @import("pieces.zig").Pieces;
@@ -63,11 +64,13 @@ pub const Call = struct {
     }
 
     fn carryOut(self: *Call, stream: envoy.Stream, bodies: []const envoy.Body) Error!?contract.Refusal {
-        if (decision(stream, .dialect) == null) return error.Undecided;
+        const dialect_name = decision(stream, .dialect) orelse return error.Undecided;
+        const dialect = std.meta.stringToEnum(contract.Dialect, dialect_name) orelse return error.Undecided;
         const path = decision(stream, .upstream_path) orelse return error.Undecided;
         const encoding = envoy.header(stream, .request, contract.content_encoding) orelse "identity";
         if (!std.ascii.eqlIgnoreCase(encoding, "identity")) return .unsupported_encoding;
         if (try self.rewriteBody(stream, bodies)) |problem| return problem;
+        try upstream_headers.clean(stream, dialect, allocator);
         envoy.setHeader(stream, .request, ":path", path);
         return null;
     }

@@ -77,8 +77,31 @@ const Key = enum {
     best_of,
     candidate_count,
     service_tier,
+    speed,
+    inference_geo,
+    prompt,
+    tools,
+    fallbacks,
+    models,
+    mcp_servers,
+    web_search_options,
+    search_parameters,
+    previous_response_id,
+    conversation,
+    container,
+    cached_content,
+    thinking,
     generation_config,
     include_usage,
+
+    /// The decision reads these whatever they are. Of the others it uses only plain values.
+    fn mayNest(self: Key) bool {
+        return switch (self) {
+            .stream_options, .generation_config, .prompt, .tools, .fallbacks, .models, .mcp_servers => true,
+            .web_search_options, .search_parameters, .conversation, .container, .thinking => true,
+            else => false,
+        };
+    }
 };
 
 const Spelling = struct { []const u8, Key };
@@ -95,6 +118,22 @@ const body_spellings = [_]Spelling{
     .{ "best_of", .best_of },
     .{ "candidate_count", .candidate_count },
     .{ "service_tier", .service_tier },
+    .{ "serviceTier", .service_tier },
+    .{ "speed", .speed },
+    .{ "inference_geo", .inference_geo },
+    .{ "prompt", .prompt },
+    .{ "tools", .tools },
+    .{ "fallbacks", .fallbacks },
+    .{ "models", .models },
+    .{ "mcp_servers", .mcp_servers },
+    .{ "web_search_options", .web_search_options },
+    .{ "search_parameters", .search_parameters },
+    .{ "previous_response_id", .previous_response_id },
+    .{ "conversation", .conversation },
+    .{ "container", .container },
+    .{ "cachedContent", .cached_content },
+    .{ "cached_content", .cached_content },
+    .{ "thinking", .thinking },
     .{ "generationConfig", .generation_config },
     .{ "generation_config", .generation_config },
 };
@@ -188,16 +227,14 @@ const Visitor = struct {
 
     /// Returns the relevant key, or `other`.
     fn watched(self: *Visitor, spellings: []const Spelling, seen: *std.EnumSet(Key), member: json.Member) json.Failure!Key {
-        if (member.is_escaped) return self.refuse(.escaped_key);
         for (spellings) |spelling| {
             const text, const key = spelling;
             if (text.len != member.key.len or !std.ascii.eqlIgnoreCase(text, member.key)) continue;
+            if (member.is_escaped) return self.refuse(.escaped_key);
             if (!std.mem.eql(u8, text, member.key)) return self.refuse(.misspelled_key);
             if (seen.contains(key)) return self.refuse(.repeated_key);
             seen.insert(key);
-            // The decision uses only plain values, so it did not see this one.
-            const may_nest = key == .stream_options or key == .generation_config;
-            if (!may_nest and (member.kind == .object or member.kind == .array)) return self.refuse(.nested_value);
+            if (!key.mayNest() and (member.kind == .object or member.kind == .array)) return self.refuse(.nested_value);
             return key;
         }
         return .other;

@@ -12,8 +12,10 @@ from gateway_core.model.calls.holds import Claims, Hold
 from gateway_core.model.calls.placements import Placed, TokensLeft
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.calls.special_requests import PricedModel, Specials, check_specials
 from gateway_core.model.catalog.entries import Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
+from gateway_core.model.catalog.request_size import RequestSize
 from gateway_core.model.catalog.reserves import BudgetMode, OutputShare, reserve
 from gateway_core.model.endpoints import Endpoint, upstream_path
 from gateway_core.model.limits.counters import Counter
@@ -48,9 +50,16 @@ class Parameters:
     output_limit: int | None
     """Maximum output tokens per choice; None if the caller set no limit."""
     choices: int
+    """Answers that the caller asks for, for all prompts."""
     asks_for_usage: bool
     thinking_tokens: int = 0
     """The thinking budget that the body names."""
+    query: str = ""
+    """The part of the query that goes on to the provider."""
+    size: RequestSize | None = None
+    """The sizes of the parts of the body; None if it is one prompt of text."""
+    specials: Specials | None = None
+    """What may change the price beyond that; None if nothing does."""
 
 
 @record(frozen=True, slots=True)
@@ -115,8 +124,11 @@ class Terms:
     claims: Claims
     limits: Limits
     route: Route
+    provider: Provider
     model: Model
     schedule: PriceSchedule
+    dearest: PricedModel
+    """The model and prices that a hold must cover: those of the dearest model that may answer."""
     bytes_per_token: int
     budget_mode: BudgetMode
     shadow_refusals: tuple[int, ...]
@@ -232,6 +244,9 @@ def agree(
     if isinstance(found, Refusal):
         return found
     model, schedule, provider = found
+    dearest = _dearest(principal, endpoint, parameters, found, prices, now_epoch_s)
+    if isinstance(dearest, Refusal):
+        return dearest
     rails = principal.guardrails
 
     def covers(rule: RateRule) -> bool:
@@ -262,12 +277,33 @@ def agree(
             requests=encode_limits(rate_limits_of(rails, covers)),
         ),
         route=_route(endpoint, parameters, model, provider),
+        provider=provider,
         model=model,
         schedule=schedule,
+        dearest=dearest,
         bytes_per_token=principal.bytes_per_token,
         budget_mode=principal.budget_mode,
         shadow_refusals=principal.shadow_refusals(model.name, model.provider),
         validity=_validity(principal, prices, periods, now_epoch_s),
+    )
+
+
+def _dearest(
+    principal: Principal,
+    endpoint: Endpoint,
+    parameters: Parameters,
+    found: tuple[Model, PriceSchedule, Provider],
+    prices: CatalogView,
+    now_epoch_s: float,
+) -> PricedModel | Refusal:
+    """Returns the model that a hold must cover: the one called, or a dearer one that the body also names."""
+    model, schedule, provider = found
+    if parameters.specials is None:
+        return model, schedule
+    day = datetime.fromtimestamp(now_epoch_s, UTC).date()
+    called = (model, schedule)
+    return check_specials(
+        parameters.specials, principal, endpoint, called, provider, prices.models, lambda other: other.schedule_at(day)
     )
 
 
@@ -277,7 +313,7 @@ def _route(endpoint: Endpoint, parameters: Parameters, model: Model, provider: P
     return Route(
         cluster=provider.cluster,
         upstream_path=upstream_path(
-            endpoint, provider.base_path(endpoint.dialect), model.upstream_name, streams=streams
+            endpoint, provider.base_path(endpoint.dialect), model.upstream_name, streams=streams, query=parameters.query
         ),
         rewrite_model=endpoint is not Endpoint.GENERATE_CONTENT and model.upstream_name != parameters.model,
         inject_include_usage=streams and asks and not parameters.asks_for_usage,
@@ -308,8 +344,7 @@ def admit(
     """Returns the admission of a call with these terms: its hold, not yet placed."""
     claims = terms.claims
     reserved = reserve(
-        terms.model,
-        terms.schedule,
+        *terms.dearest,
         claims.endpoint,
         terms.budget_mode,
         body_bytes=body_bytes,
@@ -317,6 +352,7 @@ def admit(
         output_limit=parameters.output_limit,
         choices=parameters.choices,
         thinking_tokens=parameters.thinking_tokens,
+        size=parameters.size,
     )
     hold = Hold(
         hold_id=hold_id,

@@ -27,6 +27,9 @@ class CatalogError(Exception):
 ToolType = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
+BetaFlag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._=-]{0,127}$")]
+
+
 class AfterDisconnect(Entry):
     """A statement that a provider goes on with an answer, and bills it, after the caller has disconnected."""
 
@@ -52,6 +55,8 @@ class Provider(Entry):
 
     A model may be called with such a tool if it has a price for one of the fees. A tool without fees costs only tokens.
     """
+    betas: Annotated[tuple[BetaFlag, ...], Field(max_length=256)] = ()
+    """Flags of features in test that go on to the provider. Calls with others are served without them."""
     fees: dict[FeeName, FeeNanoCredits] = Field(default_factory=dict, max_length=64)
     """Fees of every model of the provider that has none of its own under the same name."""
     fees_once_per_call: tuple[FeeName, ...] = ()

@@ -11,6 +11,7 @@ from typing import Final
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import Prices, PriceSchedule
 from gateway_core.model.catalog.pricing import estimate
+from gateway_core.model.catalog.request_size import RequestSize
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.money import charge_nano_credits
 from gateway_core.model.record_decorator import record
@@ -99,6 +100,7 @@ def reserve(
     output_limit: int | None,
     choices: int,
     thinking_tokens: int = 0,
+    size: RequestSize | None = None,
 ) -> Reserve:
     """Returns what a call reserves. The arguments are those of `pricing.estimate`, and:
 
@@ -114,6 +116,7 @@ def reserve(
         bytes_per_token=bytes_per_token,
         output_limit=output_limit,
         choices=choices,
+        size=size,
     )
     if mode is BudgetMode.BALANCED:
         return Reserve(expected.input_tokens, expected.output_tokens, expected.amount_nano_credits)
@@ -125,6 +128,7 @@ def reserve(
         bytes_per_token=1,
         output_limit=model.max_output_tokens if output_limit is None else output_limit,
         choices=choices,
+        size=size,
     )
     share = None
     if output_limit is None and endpoint.has_optional_output_limit:

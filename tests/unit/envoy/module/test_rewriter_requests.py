@@ -130,13 +130,33 @@ def test_invalid_json_is_refused(body: bytes) -> None:
     [
         b'{"mod\\u0065l":"x"}',
         b'{"model":"x","\\u006dodel":"y"}',
-        b'{"a\\/b":1}',
         b'{"stream_options":{"include\\u005fusage":true}}',
         b'{"generationConfig":{"maxOutput\\u0054okens":1}}',
     ],
 )
-def test_an_escaped_key_is_refused(body: bytes) -> None:
+def test_an_escaped_key_that_counts_is_refused(body: bytes) -> None:
     assert refusal_code(body) == "escaped_key"
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"a\\/b":1}', b'{"us\\u0065r":"x"}', b'{"metadata":{"mod\\u0065l":1}}', b'{"a":1,"a":2}']
+)
+def test_an_escaped_or_repeated_key_that_does_not_count_passes(body: bytes) -> None:
+    assert rewritten(body) == body
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"Tools":[]}', "misspelled_key"),
+        (b'{"tools":[],"tools":[]}', "repeated_key"),
+        (b'{"service_tier":"auto","serviceTier":"auto"}', "repeated_key"),
+        (b'{"fallb\\u0061cks":[]}', "escaped_key"),
+        (b'{"speed":["fast"]}', "nested_value"),
+    ],
+)
+def test_a_key_that_may_make_the_call_dearer_is_unambiguous(body: bytes, code: str) -> None:
+    assert refusal_code(body) == code
 
 
 @pytest.mark.parametrize(

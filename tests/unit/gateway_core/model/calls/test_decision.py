@@ -80,7 +80,7 @@ def test_a_key_that_has_not_expired_may_call(expire_epoch_s: float | None) -> No
 @pytest.mark.parametrize("name", ["", "nothing", "Plain", "plain ", "*", "../plain", "ПРОСТО", "x" * 10_000])
 def test_a_model_that_is_not_offered_is_refused(name: str) -> None:
     refusal = refused(model=name)
-    assert (refusal.reason, refusal.status, refusal.parameter) == (RefusalReason.MODEL_NOT_FOUND, 403, "model")
+    assert (refusal.reason, refusal.status, refusal.parameter) == (RefusalReason.MODEL_NOT_FOUND, 404, "model")
     assert len(refusal.message) < 300
 
 
