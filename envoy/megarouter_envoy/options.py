@@ -112,6 +112,7 @@ class BootstrapOptions:
     providers: tuple[ProviderTarget, ...]
     listen_address: str = "127.0.0.1"  # of the two public listeners; Envoy's admin page is always on loopback
     otlp_endpoint: str | None = None  # `host:port` of an OTLP collector that speaks gRPC
+    passed_header_prefixes: tuple[str, ...] = ()  # in lower case; providers get these headers besides the listed ones
     admin_allowed_origins: tuple[str, ...] = ()  # exact origins of browsers that may call the admin API
     identity_providers: tuple[IdentityProvider, ...] = ()
     authorities_path: Path | None = None  # certificate authorities to trust for providers; None: the system's

@@ -12,11 +12,10 @@ pub const blank = "[redacted]";
 pub const Credentials = struct {
     secrets: []const []const u8 = &.{},
 
-    /// Reads the files whose paths `lines` has, one on each line.
-    pub fn read(lines: []const u8) error{ OutOfMemory, Unreadable }!Credentials {
+    /// Reads one credential from each file.
+    pub fn read(paths: []const []const u8) error{ OutOfMemory, Unreadable }!Credentials {
         var secrets: std.ArrayList([]const u8) = .empty;
-        var paths = std.mem.tokenizeScalar(u8, lines, '\n');
-        while (paths.next()) |path| {
+        for (paths) |path| {
             const secret = try readFile(path);
             if (secret.len > 0) try secrets.append(allocator, secret);
         }

@@ -17,12 +17,17 @@ def request_facts(module: Path) -> hcm.HttpFilter:
     return _filter(module, "request_facts")
 
 
-def rewriter(module: Path, secret_files: Iterable[Path]) -> hcm.HttpFilter:
+def rewriter(module: Path, secret_files: Iterable[Path], passed_prefixes: Iterable[str]) -> hcm.HttpFilter:
     """Returns the filter that carries out the decision, refuses calls without one, and reads usage from the response.
 
-    It reads the providers' credentials from `secret_files`, so that no answer can quote them.
+    Args:
+        module: the dynamic module.
+        secret_files: files with the providers' credentials, so that no answer can quote them.
+        passed_prefixes: headers that pass to providers besides those that the contract lists.
     """
-    return _filter(module, "rewriter", StringValue("\n".join(map(str, secret_files))))
+    lines = [f"secret_file {path}" for path in secret_files]
+    lines += (f"passed_prefix {prefix}" for prefix in passed_prefixes)
+    return _filter(module, "rewriter", StringValue("\n".join(lines)))
 
 
 def _filter(module: Path, name: str, settings: StringValue | None = None) -> hcm.HttpFilter:
