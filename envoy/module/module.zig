@@ -3,6 +3,7 @@
 const std = @import("std");
 const envoy = @import("envoy.zig");
 const facts_filter = @import("facts_filter.zig");
+const upstream_headers = @import("upstream_headers.zig");
 const Call = @import("rewriter_filter.zig").Call;
 
 pub const panic = std.debug.FullPanic(end);
@@ -39,8 +40,9 @@ export fn envoy_dynamic_module_on_program_init() callconv(.c) [*:0]const u8 {
     return envoy.abi_version;
 }
 
-export fn envoy_dynamic_module_on_http_filter_config_new(_: *anyopaque, name: envoy.Slice, _: envoy.Slice) callconv(.c) ?*anyopaque {
+export fn envoy_dynamic_module_on_http_filter_config_new(_: *anyopaque, name: envoy.Slice, config: envoy.Slice) callconv(.c) ?*anyopaque {
     const kind = std.meta.stringToEnum(Kind, name.bytes()) orelse return null;
+    if (kind == .rewriter and !upstream_headers.setControlPrefix(config.bytes())) return null;
     return &kinds[@backingInt(kind)];
 }
 

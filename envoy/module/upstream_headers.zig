@@ -9,8 +9,22 @@ const usual_count = 64;
 /// Room for the names of the headers of most calls.
 const usual_bytes = 4096;
 
+/// The beginning of the names of headers that control a mock provider; empty where none runs. It is set once, before any
+/// call.
+var control_prefix_room: [32]u8 = undefined;
+var control_prefix: []const u8 = "";
+
+/// Returns whether the prefix has room.
+pub fn setControlPrefix(prefix: []const u8) bool {
+    if (prefix.len > control_prefix_room.len) return false;
+    @memcpy(control_prefix_room[0..prefix.len], prefix);
+    control_prefix = control_prefix_room[0..prefix.len];
+    return true;
+}
+
 pub fn passes(dialect: contract.Dialect, name: []const u8) bool {
     if (std.mem.startsWith(u8, name, ":")) return true;
+    if (control_prefix.len > 0 and std.mem.startsWith(u8, name, control_prefix)) return true;
     for (contract.passed_headers) |passed| {
         if (std.mem.eql(u8, passed, name)) return true;
     }

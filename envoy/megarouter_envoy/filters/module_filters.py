@@ -6,6 +6,7 @@ from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.extensions.dynamic_modules import v3 as dynamic_modules
 from envoy_data_plane.envoy.extensions.filters.http.dynamic_modules import v3 as module_filter
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
+from envoy_data_plane.google.protobuf import Any, StringValue
 
 from megarouter_envoy.typed_config import http_filter
 
@@ -15,16 +16,20 @@ def request_facts(module: Path) -> hcm.HttpFilter:
     return _filter(module, "request_facts")
 
 
-def rewriter(module: Path) -> hcm.HttpFilter:
-    """Returns the filter that carries out the decision, refuses calls without one, and reads usage from the response."""
-    return _filter(module, "rewriter")
+def rewriter(module: Path, control_prefix: str) -> hcm.HttpFilter:
+    """Returns the filter that carries out the decision, refuses calls without one, and reads usage from the response.
+
+    Headers that begin with `control_prefix` go on beside those that every provider receives; none if it is empty.
+    """
+    return _filter(module, "rewriter", control_prefix)
 
 
-def _filter(module: Path, name: str) -> hcm.HttpFilter:
+def _filter(module: Path, name: str, text: str = "") -> hcm.HttpFilter:
     source = core.AsyncDataSource(local=core.DataSource(filename=str(module)))
     config = module_filter.DynamicModuleFilter(
         # Configurations come and go with listeners, but the code must stay loaded for their last calls.
         dynamic_module_config=dynamic_modules.DynamicModuleConfig(module=source, do_not_close=True),
         filter_name=name,
+        filter_config=Any.pack(StringValue(value=text)) if text else None,
     )
     return http_filter(f"megarouter.{name}", config)
