@@ -14,6 +14,7 @@ pub const content_encoding = "content-encoding";
 pub const content_length = "content-length";
 pub const json_type = "application/json";
 pub const anthropic_root = "/v1/messages";
+pub const anthropic_base = "/anthropic";
 pub const gemini_root = "/v1beta";
 pub const gemini_models_root = "/v1/models/";
 

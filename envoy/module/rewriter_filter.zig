@@ -70,7 +70,7 @@ pub const Call = struct {
         const encoding = envoy.header(stream, .request, contract.content_encoding) orelse "identity";
         if (!std.ascii.eqlIgnoreCase(encoding, "identity")) return .unsupported_encoding;
         if (try self.rewriteBody(stream, bodies)) |problem| return problem;
-        try upstream_headers.clean(stream, dialect, self.configuration.passed_prefixes, allocator);
+        try upstream_headers.clean(stream, dialect, self.configuration.control_prefix, allocator);
         envoy.setHeader(stream, .request, ":path", path);
         return null;
     }

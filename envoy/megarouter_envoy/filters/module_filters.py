@@ -17,16 +17,17 @@ def request_facts(module: Path) -> hcm.HttpFilter:
     return _filter(module, "request_facts")
 
 
-def rewriter(module: Path, secret_files: Iterable[Path], passed_prefixes: Iterable[str]) -> hcm.HttpFilter:
+def rewriter(module: Path, secret_files: Iterable[Path], control_prefix: str) -> hcm.HttpFilter:
     """Returns the filter that carries out the decision, refuses calls without one, and reads usage from the response.
 
     Args:
         module: the dynamic module.
         secret_files: files with the providers' credentials, so that no answer can quote them.
-        passed_prefixes: headers that pass to providers besides those that the contract lists.
+        control_prefix: headers that begin with it pass to providers besides those that the contract lists; empty for none.
     """
     lines = [f"secret_file {path}" for path in secret_files]
-    lines += (f"passed_prefix {prefix}" for prefix in passed_prefixes)
+    if control_prefix:
+        lines.append(f"control_prefix {control_prefix}")
     return _filter(module, "rewriter", StringValue("\n".join(lines)))
 
 
