@@ -25,9 +25,11 @@ providers:
         local_shell: []
         mcp: []
         namespace: []
-        tool_search: []
+        tool_search: [tool_search]
     fees:  # documented
       code_interpreter: 30000000  # 0.03 USD, a container of 1 GB
+      tool_search: 0
+    fees_once_per_call: [code_interpreter]
   - name: anthropic
     display_name: Anthropic
     credential_env: ANTHROPIC_API_KEY
@@ -47,9 +49,11 @@ providers:
         text_editor: []
         tool_search_tool_bm25: []
         tool_search_tool_regex: []
-        web_fetch: []
+        web_fetch: [web_fetch]
     fees:  # documented
       code_execution: 4166667  # 0.05 USD an hour, at least five minutes
+      web_fetch: 0
+    fees_once_per_call: [code_execution]
   - name: google
     display_name: Google
     credential_env: GEMINI_API_KEY
@@ -60,8 +64,8 @@ providers:
       openai: https://generativelanguage.googleapis.com/v1beta/openai
     hosted_tools:
       gemini:
-        google_search: [grounding, grounding_query]
-        google_search_retrieval: [grounding, grounding_query]
+        google_search: [grounding]
+        google_search_retrieval: [grounding]
         # Billed as tokens only.
         code_execution: []
         computer_use: []

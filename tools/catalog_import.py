@@ -206,9 +206,7 @@ def _fee_lines(selection: Selection, price: ModelPrice) -> Iterator[str]:
     fees: dict[str, tuple[int, str]] = {}
     searches = price.web_searches_kcount
     if searches is not None:
-        # Gemini 2 bills a prompt that was grounded, and Gemini 3 each query.
-        grounding = "grounding" if selection.name.startswith("gemini-2") else "grounding_query"
-        fees[grounding if selection.provider == "google" else "web_search"] = _fee(_usd(searches))
+        fees["grounding" if selection.provider == "google" else "web_search"] = _fee(_usd(searches))
     if price.storage_searches_kcount is not None:
         fees["file_search"] = _fee(_usd(price.storage_searches_kcount))
     if selection.provider == "openai" and searches is not None and selection.name.startswith(PREVIEW_SEARCH_MODELS):
@@ -217,6 +215,8 @@ def _fee_lines(selection: Selection, price: ModelPrice) -> Iterator[str]:
         yield "    fees:"
     for name, (nano_credits, comment) in fees.items():
         yield f"      {name}: {nano_credits}  # {comment}"
+    if "grounding" in fees and selection.name.startswith("gemini-2"):
+        yield "    fees_once_per_call: [grounding]  # documented: Gemini 2 bills the grounded prompt, Gemini 3 each query"
 
 
 def _fee(usd_per_thousand: Decimal) -> tuple[int, str]:

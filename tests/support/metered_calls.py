@@ -147,6 +147,14 @@ class Metering:
         assert len(records) == calls
         return Charged(records[-1])
 
+    async def finding(self) -> asyncpg.Record | None:
+        """Returns the only finding about the calls of the tenant; None if there is none."""
+        rows = await self.tenant.database.fetch(
+            "SELECT * FROM usage_findings WHERE organization_id = $1", self.tenant.organization
+        )
+        assert len(rows) <= 1
+        return rows[0] if rows else None
+
 
 async def _read(reader: asyncio.StreamReader, most_bytes: int | None, most_events: int | None) -> Reply:
     status_line, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").splitlines()

@@ -85,7 +85,7 @@ COUNTS_ARE_CHARGED: Final = Check(
                    output_tokens, reasoning_tokens, output_audio_tokens, output_image_tokens FROM usage_corrections) r,
            LATERAL (
                SELECT category, coalesce(counts.count, 0) AS counted, coalesce(lines.count, 0) AS charged,
-                      lines.count IS NULL AS unpriced
+                      starts_with(category, 'fee:') AS is_fee
                  FROM (VALUES ('input', r.input_tokens), ('cache_read', r.cache_read_tokens),
                               ('cache_write_5m', r.cache_write_5m_tokens), ('cache_write_1h', r.cache_write_1h_tokens),
                               ('input_audio', r.input_audio_tokens), ('input_image', r.input_image_tokens),
@@ -95,9 +95,9 @@ COUNTS_ARE_CHARGED: Final = Check(
                        UNION ALL SELECT 'fee:' || key, value::bigint FROM jsonb_each_text(r.uses)) counts (category, count)
                  FULL JOIN (SELECT line ->> 0, sum((line ->> 1)::numeric) FROM jsonb_array_elements(r.charge_lines) line GROUP BY 1)
                    lines (category, count) USING (category)) compared
-     WHERE r.source = 'provider' AND compared.counted <> compared.charged
-       -- A use without a price has no line.
-       AND NOT (compared.unpriced AND starts_with(compared.category, 'fee:'))
+     WHERE r.source = 'provider'
+       -- A use without a price has no line, and some fees are paid once per call.
+       AND CASE WHEN compared.is_fee THEN compared.charged > compared.counted ELSE compared.charged <> compared.counted END
     """,
 )
 

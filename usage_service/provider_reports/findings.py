@@ -9,7 +9,6 @@ from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.storable_text import storable_text
 from usage_service.provider_reports.reading import Flag
-from usage_service.provider_reports.uses import GROUNDED, GROUNDING_QUERIES, TOOL_ITEMS, TOOL_USAGE
 
 MAX_REPORT_CHARACTERS: Final = 16_384
 _MAX_FACT_CHARACTERS: Final = 4_000
@@ -41,8 +40,8 @@ _REASONS: Final = {
 
 _KEPT: Final = (
     *("usage", "start_usage", "response_usage"),
-    *(TOOL_ITEMS, TOOL_USAGE, GROUNDING_QUERIES, GROUNDED),
-    *("delivered_bytes", "deltas"),
+    *(UsageFact.TOOL_ITEMS, UsageFact.TOOL_USAGE, UsageFact.GROUNDING_QUERIES, UsageFact.GROUNDED),
+    *(UsageFact.DELIVERED_BYTES, UsageFact.DELTAS),
     *(UsageFact.MODEL, UsageFact.SERVICE_TIER),
 )
 """Beginnings of the facts that a finding keeps. None of them contains text of the caller or of the answer."""

@@ -20,9 +20,6 @@ from usage_service.provider_reports.openai import read_openai
 from usage_service.provider_reports.reading import NOTHING_REPORTED, Notes, Reading
 from usage_service.provider_reports.uses import uses_of
 
-DELIVERED_BYTES: Final = "delivered_bytes"
-DELTAS: Final = "deltas"
-
 _BYTES_PER_TOKEN: Final = 4
 _MAX_BYTES_PER_DELTA: Final = 8
 """Providers that send a token at a time send at most this much text on average."""
@@ -60,8 +57,13 @@ def read_report(endpoint: Endpoint, facts: Mapping[str, object]) -> Report:
 
 
 def delivered_tokens(facts: Mapping[str, object]) -> int | None:
-    """Estimates the tokens of the text that was delivered; None if the facts do not tell its size."""
-    size, deltas = facts.get(DELIVERED_BYTES), facts.get(DELTAS)
+    """Estimates the tokens of the text that was delivered; None if the answer was not read.
+
+    Facts about an answer leave out its text if there was none.
+    """
+    if not facts:
+        return None
+    size, deltas = facts.get(UsageFact.DELIVERED_BYTES, 0), facts.get(UsageFact.DELTAS)
     if type(size) is not int or size < 0:
         return None
     if type(deltas) is int and deltas > 0 and size <= _MAX_BYTES_PER_DELTA * deltas:

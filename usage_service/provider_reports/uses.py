@@ -7,16 +7,17 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from gateway_core.contract.usage_facts import UsageFact
 from usage_service.provider_reports.counts import Counts, counts_in
 from usage_service.provider_reports.reading import Notes
 
 MAX_FEES: Final = 16
 """More kinds of tools are not read."""
 
-TOOL_ITEMS: Final = "tool_items"
-TOOL_USAGE: Final = "tool_usage"
-GROUNDING_QUERIES: Final = "grounding_queries"
-GROUNDED: Final = "grounded"
+GROUNDING: Final = "grounding"
+"""An answer that search results grounded. Of this and the next, a model has one as its fee."""
+GROUNDING_QUERY: Final = "grounding_query"
+"""A search query for grounding an answer."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 _FREE_ITEMS: Final = frozenset({"function", "custom_tool", "mcp", "computer", "local_shell", "apply_patch"})
@@ -47,18 +48,20 @@ def _reported(
     for counts in (start, usage):
         if counts is not None:
             yield from _in_usage(counts)
-    if TOOL_ITEMS in report and (items := counts_in(report, notes, TOOL_ITEMS)):
+    if UsageFact.TOOL_ITEMS in report and (items := counts_in(report, notes, UsageFact.TOOL_ITEMS)):
         for kind in items.values:
             name = kind.removesuffix("_call")
             if name not in _FREE_ITEMS:
                 yield name, items.of(kind)
-    if TOOL_USAGE in report and (tools := counts_in(report, notes, TOOL_USAGE)):
+    if UsageFact.TOOL_USAGE in report and (tools := counts_in(report, notes, UsageFact.TOOL_USAGE)):
         for name, value in tools.values.items():
             if isinstance(value, dict):
                 yield name, tools.inside(name).of("num_requests")
-    if GROUNDING_QUERIES in report or GROUNDED in report:
-        queries = Counts(report, notes).of(GROUNDING_QUERIES)
-        yield "grounding", max(queries, int(report.get(GROUNDED) is True))
+    if UsageFact.GROUNDING_QUERIES in report or UsageFact.GROUNDED in report:
+        queries = Counts(report, notes).of(UsageFact.GROUNDING_QUERIES)
+        grounded = int(queries > 0 or report.get(UsageFact.GROUNDED) is True)
+        yield GROUNDING, grounded
+        yield GROUNDING_QUERY, max(queries, grounded)
 
 
 def _in_usage(usage: Counts) -> Iterator[tuple[str, int]]:

@@ -121,10 +121,6 @@ class CallReport:
         return storable_text(value) if isinstance(value, str) and value else None
 
 
-_BEGINNINGS: Final = frozenset({UsageFact.START_USAGE, UsageFact.RESPONSE_ID, UsageFact.MODEL})
-"""Facts that are reported once an answer has begun."""
-
-
 @record(frozen=True, slots=True)
 class Resolution:
     """The one outcome of a hold."""
@@ -152,8 +148,6 @@ _RESETS: Final = frozenset({"UC", "UR", "LR", "UPE"})
 
 _FIRST_ERROR_STATUS: Final = 400
 _BYTES_PER_TOKEN: Final = 4
-_FOREIGN_BODY: Final = "foreign_body"
-_REFUSED_ANSWER: Final = "refused_answer"
 _FROM_PROVIDER: Final = ("via_upstream", "upstream_reset_after_response_started", "downstream_")
 """How the details begin if the status is the provider's and not Envoy's own."""
 
@@ -284,12 +278,9 @@ class _Case:
 
     def _is_failed_answer(self) -> bool:
         """Returns whether a successful status came with no answer: another body than a model's, or an error without text."""
-        if self.report.facts.get(_FOREIGN_BODY) is True or self._is_empty_answer():
+        if self.report.facts.get(UsageFact.FOREIGN_BODY) is True or self._is_empty_answer():
             return True
-        if not _reports_error(self.report):
-            return False
-        delivered = self.read.delivered_tokens
-        return not self._answer_began() if delivered is None else delivered == 0
+        return _reports_error(self.report) and not self.read.delivered_tokens
 
     def _is_empty_answer(self) -> bool:
         """Returns whether an answer ended regularly without a single byte."""
@@ -297,7 +288,7 @@ class _Case:
 
     def _resolve_failure(self, ending: SettlementDetail | None) -> Resolution:
         """Resolves a call that reached a provider but returned an error or nothing to the caller."""
-        if _REFUSED_ANSWER in self.report.facts:
+        if UsageFact.REFUSED_ANSWER in self.report.facts:
             return _free(SettlementDetail.PROVIDER_ERROR)
         if self.report.http_status and self.report.details.startswith(_FROM_PROVIDER):
             return _free(SettlementDetail.PROVIDER_ERROR)
@@ -307,16 +298,6 @@ class _Case:
         gone = ending is SettlementDetail.CLIENT_DISCONNECTED
         detail = SettlementDetail.CLIENT_DISCONNECTED if gone else SettlementDetail.GATEWAY_ERROR
         return self._charge(UsageSource.ESTIMATED, detail, TokenUsage(input=self.terms.hold.input_tokens))
-
-    def _answer_began(self) -> bool:
-        """Returns whether a stream delivered part of an answer before its error, if its text was not counted.
-
-        Always False for Responses: their failed terminal event itself reports the usage, or null.
-        """
-        claims = self.terms.hold.claims
-        if not claims.streams or claims.endpoint is Endpoint.RESPONSES:
-            return False
-        return not self.report.facts.keys().isdisjoint(_BEGINNINGS)
 
 
 _REGULAR_ENDINGS: Final = frozenset({SettlementDetail.COMPLETED, SettlementDetail.USAGE_OMITTED})

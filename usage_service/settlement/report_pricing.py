@@ -1,7 +1,8 @@
 """Prices what a report says: by the model that answered, as it was served, and with what should be looked at."""
 
 import datetime as dt
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import field, replace
 from typing import Final
 
 from gateway_core.model.calls.holds import Hold
@@ -10,12 +11,13 @@ from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, charge_lines
 from gateway_core.model.catalog.service import Service
 from gateway_core.model.catalog.token_usage import TokenUsage
-from gateway_core.model.catalog.unpriced import unpriced
+from gateway_core.model.catalog.unpriced import fees_of_tool, unpriced
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.record_decorator import record
 from usage_service.provider_reports.answered_models import NO_OTHER_MODELS, AnsweredModels
 from usage_service.provider_reports.findings import FindingKind
 from usage_service.provider_reports.reading import Flag, ModelUsage, sum_of
+from usage_service.provider_reports.uses import GROUNDING, GROUNDING_QUERY, Uses
 
 _US_PER_DAY: Final = 86_400_000_000
 
@@ -31,6 +33,8 @@ class Terms:
     """Its prices, of the version that the hold names."""
     others: AnsweredModels = NO_OTHER_MODELS
     """The models that may have answered instead."""
+    tools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The tools that the provider runs itself in the dialect of the call, and the fees of a use."""
 
 
 @record(frozen=True, slots=True)
@@ -64,6 +68,8 @@ def price_of(
     if Flag.UNNAMED_OUTPUT in flags and _counts_thoughts_only_in_totals(terms):
         del kinds[FindingKind.UNNAMED_OUTPUT]
     schedule = _schedule_of(terms, answered, kinds)
+    if usage.uses:
+        usage = replace(usage, uses=_billable(usage.uses, schedule, terms.tools))
     lines = charge_lines(usage, schedule, service)
     missing = unpriced(usage, service, schedule)
     for other in other_models:
@@ -76,6 +82,25 @@ def price_of(
     if other_models:
         total = replace(sum_of((usage, *(other.usage for other in other_models))), uses=usage.uses)
     return Price(total, lines, kinds)
+
+
+def _billable(uses: Uses, schedule: PriceSchedule, tools: Mapping[str, tuple[str, ...]]) -> Uses:
+    """Returns the uses under the names of the fees that the model has, without those that cost only tokens.
+
+    Where a use may cost one of several fees, such as grounding by answer or by query, the model has one of them.
+    """
+    billed: dict[str, int] = {}
+    for name, count in uses:
+        fees = fees_of_tool(name, tools)
+        if fees is None:
+            fees = (name,)
+        elif not fees:
+            continue
+        fee = next((fee for fee in fees if fee in schedule.fees), name)
+        billed[fee] = max(billed.get(fee, 0), count)
+    if GROUNDING in billed and GROUNDING_QUERY in billed:
+        del billed[GROUNDING if GROUNDING_QUERY in schedule.fees else GROUNDING_QUERY]
+    return tuple(sorted(billed.items()))
 
 
 def _schedule_of(terms: Terms, answered: str | None, kinds: dict[FindingKind, tuple[str, ...]]) -> PriceSchedule:

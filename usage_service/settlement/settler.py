@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import asyncpg
@@ -107,7 +107,7 @@ class Settler:
             return None
         try:
             model, schedule = await self.prices(hold)
-            terms = Terms(hold, model, schedule, self._answered_models())
+            terms = Terms(hold, model, schedule, self._answered_models(), self._hosted_tools(hold))
             return Settlement(hold, entry.report, resolve(terms, entry.report))
         except Exception:
             self.counts.unsettleable += 1
@@ -134,6 +134,11 @@ class Settler:
             models = (*snapshot.models.values(), *snapshot.retired_models.values())
             self._indexed, self._index = snapshot, AnsweredModels(models)
         return self._index
+
+    def _hosted_tools(self, hold: Hold) -> Mapping[str, tuple[str, ...]]:
+        """Returns the tools that the provider runs itself in the dialect of the call."""
+        provider = self._catalog.snapshot.providers.get(hold.claims.provider)
+        return provider.hosted_tools.get(hold.claims.endpoint.dialect, {}) if provider else {}
 
     async def _commit(self, decided: Sequence[tuple[Entry, Settlement]]) -> None:
         """Commits a batch. If an entry cannot be written, halves the batch until only that entry fails."""

@@ -5,12 +5,19 @@ from collections.abc import Iterable
 from typing import Final
 
 from megarouter.admin.v1 import catalog_pb2
-from megarouter.admin.v1.catalog_pb2 import CategoryPrice, LongContextPrice, ModelPrice, TokenCategory
+from megarouter.admin.v1.catalog_pb2 import (
+    CategoryPrice,
+    LongContextPrice,
+    ModelPrice,
+    PriceMultiplier,
+    TokenCategory,
+    UseFee,
+)
 
 from admin_service.api.names import MODELS, PROVIDERS
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.catalog.store import ModelRow, PriceRow, ProviderRow
-from gateway_core.model.catalog.prices import Prices
+from gateway_core.model.catalog.prices import Multiplier, Prices, PriceSchedule
 
 _DEGRADED_FROM: Final = 10
 """A provider is degraded if more than one call in this many failed."""
@@ -28,6 +35,7 @@ def model_message(row: ModelRow) -> catalog_pb2.Model:
         max_output_tokens=model.max_output_tokens,
         retired=not row.is_offered,
         current_price=price_message(row.price) if row.price else None,
+        aliases=model.aliases,
     )
 
 
@@ -39,6 +47,8 @@ def price_message(row: PriceRow) -> ModelPrice:
         effective_time=timestamp(dt.datetime.combine(schedule.effective_date, dt.time(), dt.UTC)),
         create_time=timestamp(row.create_time),
         prices=_categories(schedule.prices),
+        fees=_fees(schedule),
+        multipliers=map(_multiplier, schedule.multipliers),
     )
     if schedule.long_context:
         prices = schedule.long_context.prices_nano_credits_per_million_tokens
@@ -54,6 +64,7 @@ def provider_message(row: ProviderRow) -> catalog_pb2.Provider:
         display_name=row.provider.display_name,
         dialects=sorted(dialect.value for dialect in row.provider.dialects),
         health=health_of(row.answered_count, row.failed_count),
+        bills_after_disconnect=row.provider.bills_after_disconnect is not None,
     )
 
 
@@ -71,9 +82,29 @@ def health_of(answered_count: int, failed_count: int) -> catalog_pb2.Provider.He
 
 def _categories(prices: Prices) -> Iterable[CategoryPrice]:
     return [
-        CategoryPrice(
-            category=TokenCategory.Value(f"TOKEN_CATEGORY_{category.upper()}"),
-            price_nano_credits_per_million_tokens=price,
-        )
+        CategoryPrice(category=_category(category), price_nano_credits_per_million_tokens=price)
         for category, price in prices.by_category.items()
+        if category not in prices.unpriced_categories
     ]
+
+
+def _fees(schedule: PriceSchedule) -> Iterable[UseFee]:
+    return [
+        UseFee(name=name, price_nano_credits_per_use=fee, once_per_call=name in schedule.fees_once_per_call)
+        for name, fee in sorted(schedule.fees.items())
+    ]
+
+
+def _multiplier(multiplier: Multiplier) -> PriceMultiplier:
+    return PriceMultiplier(
+        tier=multiplier.when.tier or "",
+        speed=multiplier.when.speed or "",
+        place=multiplier.when.place or "",
+        numerator=multiplier.numerator,
+        denominator=multiplier.denominator,
+        categories=map(_category, multiplier.categories),
+    )
+
+
+def _category(name: str) -> TokenCategory.ValueType:
+    return TokenCategory.Value(f"TOKEN_CATEGORY_{name.upper()}")

@@ -52,6 +52,8 @@ class Provider(Entry):
     """
     fees: dict[FeeName, FeeNanoCredits] = Field(default_factory=dict, max_length=64)
     """Fees of every model of the provider that has none of its own under the same name."""
+    fees_once_per_call: tuple[FeeName, ...] = ()
+    """Fees that a call to any of its models pays once, however often it uses the tool."""
     multipliers: tuple[Multiplier, ...] = Field(default=(), max_length=16)
     """Multipliers of every model of the provider that has none of its own under the same condition."""
 
@@ -108,6 +110,7 @@ class Model(Entry):
             "long_context": data.pop("long_context", None),
             "effective_date": data.pop("effective_date", None),
             "fees": data.pop("fees", {}),
+            "fees_once_per_call": data.pop("fees_once_per_call", ()),
             "multipliers": data.pop("multipliers", ()),
         }
         return {**data, "schedules": (schedule,)}
@@ -171,6 +174,7 @@ def _with_provider_prices(model: Model, provider: Provider) -> Model:
         values = {
             **schedule.model_dump(),
             "fees": {**provider.fees, **schedule.fees},
+            "fees_once_per_call": tuple(dict.fromkeys((*schedule.fees_once_per_call, *provider.fees_once_per_call))),
             "multipliers": (*schedule.multipliers, *added),
         }
         schedules.append(PriceSchedule.model_validate(values))

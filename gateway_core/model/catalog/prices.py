@@ -152,7 +152,9 @@ class PriceSchedule(Entry):
     prices: Prices
     long_context: LongContextPrices | None = None
     fees: dict[FeeName, FeeNanoCredits] = Field(default_factory=dict, max_length=64)
-    """Nano-credits per use of a hosted tool, by the name of the fee."""
+    """Nano-credits per use of a hosted tool, by the name of the fee. A use that costs nothing has a fee of 0."""
+    fees_once_per_call: tuple[FeeName, ...] = ()
+    """Fees that a call with any number of uses pays once: for a container, or for an answer that was grounded."""
     multipliers: tuple[Multiplier, ...] = Field(default=(), max_length=16)
     """Those that apply to a call multiply each other."""
 

@@ -45,22 +45,25 @@ def charge_lines(usage: TokenUsage, schedule: PriceSchedule, service: Service = 
         schedule: the prices in force when the call was placed.
         service: the tier, speed and place that the provider reported.
     """
-    prices = schedule.for_service(service).prices_for(usage.total_input).by_category
-    tokens = tuple(
+    if schedule.multipliers:
+        schedule = schedule.for_service(service)
+    prices = schedule.prices_for(usage.total_input).by_category
+    lines = [
         ChargeLine(category, count, price, charge_nano_credits(count, price))
         for count, (category, price) in zip(token_counts(usage), prices.items(), strict=True)
         if count
-    )
-    return tokens + _fee_lines(usage, schedule) if usage.uses else tokens
+    ]
+    return (*lines, *_fee_lines(usage, schedule)) if usage.uses else tuple(lines)
 
 
 def _fee_lines(usage: TokenUsage, schedule: PriceSchedule) -> tuple[ChargeLine, ...]:
-    fees = schedule.fees
-    return tuple(
-        ChargeLine(f"{FEE_PREFIX}{name}", count, fees[name], count * fees[name])
-        for name, count in usage.uses
-        if count and name in fees
-    )
+    lines = []
+    for name, use_count in usage.uses:
+        fee = schedule.fees.get(name)
+        if use_count and fee is not None:
+            count = 1 if name in schedule.fees_once_per_call else use_count
+            lines.append(ChargeLine(f"{FEE_PREFIX}{name}", count, fee, count * fee))
+    return tuple(lines)
 
 
 def total_nano_credits(lines: tuple[ChargeLine, ...]) -> int:

@@ -49,18 +49,6 @@ class CatalogSnapshot:
         """Returns an offered or retired model by its public name; None if there is none."""
         return self.models.get(name) or self.retired_models.get(name)
 
-    def model_answering(self, provider: str, upstream_name: str) -> Model | None:
-        """Returns the model that a provider names in its answer, by its upstream name, its name or an alias; None if unknown."""
-        return self._answering.get((provider, upstream_name))
-
-    @cached_property
-    def _answering(self) -> Mapping[tuple[str, str], Model]:
-        """Upstream names count before other names. Of models with the same one, the first by name counts."""
-        models = self.models.values()
-        upstream = [((model.provider, model.upstream_name), model) for model in models]
-        others = [((model.provider, name), model) for model in models for name in (model.name, *model.aliases)]
-        return dict(reversed(upstream + others))
-
     def schedule(self, model_name: str, version: int) -> PriceSchedule | None:
         """Returns the prices that a record or hold names; None if unknown."""
         model = self.known_model(model_name)

@@ -8,6 +8,9 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
+from gateway_core.model.catalog.pricing import charge_lines
+from gateway_core.model.catalog.service import Service
+from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.ledger.transfers import top_up
 from gateway_core.runtime.settings import UsageSettings
 from gateway_core.stores.postgres.connections import open_pool
@@ -19,6 +22,7 @@ from gateway_core.stores.postgres.ledger_store import (
 from gateway_core.stores.postgres.organization_wall import acting_for
 from tests.contract.usage_service.settlement_cases import (
     ROLE,
+    SCHEDULE,
     breaches,
     charge,
     make_hold,
@@ -51,6 +55,35 @@ async def test_a_batch_creates_records_transfers_spend_and_resolves_holds(owner:
         (counter.encode(), 3 * charge(), 3) for counter in settlements[0].hold.claims.counters
     )
     assert await owner.fetchval("SELECT count(*) FROM holds WHERE state = 'SETTLED'") == 3
+    assert await breaches(owner) == []
+
+
+async def test_audio_images_uses_speed_and_place_are_recorded_and_read_back(owner: asyncpg.Connection) -> None:
+    await prepare(owner)
+    usage = TokenUsage(
+        input=1, input_audio=2, input_image=3, cache_read_audio=4, output=5, output_audio=6, output_image=7,
+        uses=(("unknown", 1), ("web_search", 2)),
+    )  # fmt: skip
+    schedule = SCHEDULE.model_copy(update={"fees": {"web_search": 10_000_000}})
+    settlement = make_settlement()
+    resolution = replace(
+        settlement.resolution,
+        usage=usage,
+        lines=charge_lines(usage, schedule),
+        service=Service(speed="fast", place="us"),
+    )
+    special = replace(settlement, resolution=resolution)
+    await settle_batch(owner, [special])
+    record = await the_row(owner, "SELECT * FROM usage_records")
+    assert [
+        record[f"{name}_tokens"] for name in ("input_audio", "input_image", "cache_read_audio", "output_audio")
+    ] == [2, 3, 4, 6]
+    assert (record["output_image_tokens"], record["speed"], record["place"]) == (7, "fast", "us")
+    assert json.loads(record["uses"]) == {"unknown": 1, "web_search": 2}
+    assert record["charge_nano_credits"] == (1 + 2 + 3 + 4) * 2_000 + (5 + 6 + 7) * 10_000 + 2 * 10_000_000
+    assert ["fee:web_search", 2, 10_000_000, 20_000_000] in json.loads(record["charge_lines"])
+    again = await settle_batch(owner, [special])
+    assert (again.recorded, again.discrepancy_count) == ((), 0)
     assert await breaches(owner) == []
 
 

@@ -323,6 +323,7 @@ def test_a_text_that_is_not_a_json_object_counts_nothing_and_is_flagged(text: st
         ({}, None),
         ({"delivered_bytes": -1}, None),
         ({"delivered_bytes": True}, None),
+        ({"model": "m"}, 0),
         ({"delivered_bytes": 0}, 0),
         ({"delivered_bytes": 5}, 2),
         ({"delivered_bytes": 120, "deltas": 30}, 30),

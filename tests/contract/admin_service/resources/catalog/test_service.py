@@ -109,11 +109,29 @@ async def test_a_model_shows_its_current_price_in_every_category(client: Client)
         "TOKEN_CATEGORY_CACHE_WRITE_1H": 3,
         "TOKEN_CATEGORY_OUTPUT": 6,
         "TOKEN_CATEGORY_OUTPUT_REASONING": 6,
+        "TOKEN_CATEGORY_INPUT_IMAGE": 3,
     }
     assert found.current_price.long_context.above_input_tokens == 500
     assert {each.price_nano_credits_per_million_tokens for each in found.current_price.long_context.prices} == {9}
     unpriced = await client.call("GetModel", catalog_pb2.GetModelRequest(name="models/future"))
     assert not unpriced.HasField("current_price")
+
+
+async def test_a_model_shows_its_fees_multipliers_and_aliases(client: Client, owner: asyncpg.Connection) -> None:
+    flex = {"when": {"tier": "flex"}, "numerator": 1, "denominator": 2, "categories": ["input", "input_audio"]}
+    prices = price(2, fees={"web_search": 7, "code": 9}, fees_once_per_call=["code"], multipliers=[flex])
+    special = {**model("special", "other", prices), "aliases": ["special-2026"]}
+    await sync_catalog(owner, Catalog.model_validate({"providers": [provider("other")], "models": [special]}))
+    found = await client.call("GetModel", catalog_pb2.GetModelRequest(name="models/special"))
+    shown = found.current_price
+    assert list(found.aliases) == ["special-2026"]
+    assert [(fee.name, fee.price_nano_credits_per_use, fee.once_per_call) for fee in shown.fees] == [
+        ("code", 9, True),
+        ("web_search", 7, False),
+    ]
+    (multiplier,) = shown.multipliers
+    assert (multiplier.tier, multiplier.speed, multiplier.numerator, multiplier.denominator) == ("flex", "", 1, 2)
+    assert list(multiplier.categories) == [catalog_pb2.TOKEN_CATEGORY_INPUT, catalog_pb2.TOKEN_CATEGORY_INPUT_AUDIO]
 
 
 async def test_every_price_version_is_listed_page_by_page(client: Client) -> None:

@@ -47,7 +47,11 @@ async def test_a_written_catalog_is_read_back(owner: asyncpg.Connection) -> None
             long_context={
                 "above_input_tokens": 500,
                 "prices_nano_credits_per_million_tokens": {"input": 7, "output": 8, "cache_read": 1},
-            }
+            },
+            aliases=["acme/acme-1"],
+            fees={"web_search": 10_000_000},
+            fees_once_per_call=["web_search"],
+            multipliers=[{"when": {"tier": "priority"}, "numerator": 2}],
         )
     )
     await sync_catalog(owner, written)
@@ -77,6 +81,41 @@ async def test_a_new_price_is_a_new_version_and_the_old_one_stays(owner: asyncpg
     assert versions == {1: 1, 2: 2, 3: 3}
     assert snapshot.models["acme-1"].schedule_at(dt.date(2026, 3, 1)) == snapshot.schedule("acme-1", 2)
     assert snapshot.models["acme-1"].schedule_at(dt.date(2026, 7, 1)) == snapshot.schedule("acme-1", 3)
+
+
+async def test_a_row_of_the_first_release_loads_and_needs_no_new_version(owner: asyncpg.Connection) -> None:
+    await sync_catalog(owner, catalog(model("acme-2")))
+    await owner.execute(
+        "INSERT INTO models (model_name, provider_id, definition)"
+        " SELECT 'acme-1', provider_id, replace((definition - 'aliases')::text, 'acme-2', 'acme-1')::jsonb FROM models"
+    )
+    await owner.execute(
+        "INSERT INTO price_versions (model_name, version, effective_date, prices) VALUES ('acme-1', 1, '2026-01-01', $1)",
+        '{"prices": {"input": 1000, "cache_read": null, "cache_write_5m": null, "cache_write_1h": null, "output": 2000,'
+        ' "reasoning": null}, "long_context": null}',
+    )
+    before = (await load_snapshot(owner)).models["acme-1"]
+    assert before.schedules[0].prices.by_category["input"] == 1_000
+    await sync_catalog(owner, catalog(model("acme-1"), model("acme-2")))
+    assert (await load_snapshot(owner)).models["acme-1"] == before
+
+
+async def test_a_new_fee_is_a_new_version(owner: asyncpg.Connection) -> None:
+    await sync_catalog(owner, catalog(model(fees={"web_search": 1})))
+    await sync_catalog(owner, catalog(model(fees={"web_search": 2})))
+    snapshot = await load_snapshot(owner)
+    assert [schedule.fees["web_search"] for schedule in snapshot.models["acme-1"].schedules] == [1, 2]
+
+
+async def test_a_model_is_found_by_every_alias(owner: asyncpg.Connection) -> None:
+    await sync_catalog(owner, catalog(model(aliases=["acme/acme-1", "acme-1-2026-01-01"]), model("acme-2")))
+    found = (await load_snapshot(owner)).models_by_any_name
+    assert {name: one.name for name, one in found.items()} == {
+        "acme-1": "acme-1",
+        "acme/acme-1": "acme-1",
+        "acme-1-2026-01-01": "acme-1",
+        "acme-2": "acme-2",
+    }
 
 
 async def test_a_price_that_returns_is_a_new_version(owner: asyncpg.Connection) -> None:

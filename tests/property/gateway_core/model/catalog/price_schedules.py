@@ -15,6 +15,11 @@ price_sets = st.builds(
     cache_write_1h=st.none() | prices_nano_credits,
     output=prices_nano_credits,
     reasoning=st.none() | prices_nano_credits,
+    input_audio=st.none() | prices_nano_credits,
+    input_image=st.none() | prices_nano_credits,
+    cache_read_audio=st.none() | prices_nano_credits,
+    output_audio=st.none() | prices_nano_credits,
+    output_image=st.none() | prices_nano_credits,
 )
 
 

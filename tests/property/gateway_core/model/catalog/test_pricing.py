@@ -1,5 +1,7 @@
 """The charge is the sum of its lines, and a hold in strict mode covers every call it was placed for (INV-05, INV-10)."""
 
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 import pytest
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import charge_lines, estimate, total_nano_credits
-from gateway_core.model.catalog.token_usage import TokenUsage
+from gateway_core.model.catalog.service import Service
+from gateway_core.model.catalog.token_usage import CATEGORIES, TokenUsage
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.money import INT64_MAX, charge_nano_credits
 from tests.property.gateway_core.model.catalog.price_schedules import schedules
@@ -51,6 +54,74 @@ def usages_within(draw: st.DrawFn, input_limit: int, output_limit: int) -> Token
         **dict(zip(TEXT_OUTPUT, split(draw, total_output, len(TEXT_OUTPUT)), strict=True)),
     }
     return TokenUsage(**counts)
+
+
+FEES = {"code_interpreter": 30_000_000, "web_search": 10_000_000}
+SERVICES = st.builds(
+    Service,
+    tier=st.sampled_from([None, "auto", "flex", "FLEX", "scale"]),
+    speed=st.sampled_from([None, "standard", "fast"]),
+    place=st.sampled_from([None, "global", "us"]),
+)
+FACTORS = {("tier", "flex"): Fraction(1, 2), ("speed", "fast"): Fraction(6), ("place", "us"): Fraction(11, 10)}
+
+
+@st.composite
+def special_schedules(draw: st.DrawFn) -> PriceSchedule:
+    """Generates schedules with fees, and with prices that every multiplier keeps whole."""
+    prices = {name: draw(st.integers(0, 10**8)) * 20 for name in ("input", "output", "cache_read", "input_audio")}
+    multipliers = [
+        {"when": {name: value}, "numerator": factor.numerator, "denominator": factor.denominator}
+        for (name, value), factor in FACTORS.items()
+    ]
+    values = {
+        "effective_date": "2026-01-01",
+        "prices": prices,
+        "fees": FEES,
+        "fees_once_per_call": ["code_interpreter"],
+    }
+    return PriceSchedule.model_validate({**values, "multipliers": multipliers})
+
+
+@st.composite
+def usages(draw: st.DrawFn) -> TokenUsage:
+    """Generates usage in every category, with uses of priced and of unknown tools."""
+    counts: dict[str, Any] = {category: draw(st.integers(0, 2**30)) for category in CATEGORIES}
+    names = draw(st.lists(st.sampled_from(["code_interpreter", "unknown", "web_search"]), unique=True))
+    return TokenUsage(**counts, uses=tuple((name, draw(st.integers(1, 1_000))) for name in sorted(names)))
+
+
+@given(usages(), special_schedules(), SERVICES)
+def test_a_charge_is_the_exact_price_of_every_token_and_use(
+    usage: TokenUsage, schedule: PriceSchedule, service: Service
+) -> None:
+    """Computes each line by fractions from the prices of the schedule, and rounds it once, half up."""
+    factor = Fraction(1)
+    for (name, value), each in FACTORS.items():
+        if (getattr(service, name) or "").lower() == value:
+            factor *= each
+    expected = {}
+    for category, price in schedule.prices.by_category.items():
+        if count := getattr(usage, category):
+            expected[category] = floor(factor * price * count / 10**6 + Fraction(1, 2))
+    for name, count in usage.uses:
+        if name in FEES:
+            expected[f"fee:{name}"] = FEES[name] * (1 if name == "code_interpreter" else count)
+    lines = charge_lines(usage, schedule, service)
+    assert {line.category: line.amount_nano_credits for line in lines} == expected
+    assert total_nano_credits(lines) == sum(expected.values())
+
+
+@given(usages(), special_schedules(), SERVICES)
+def test_a_line_states_the_count_and_price_from_which_its_amount_follows(
+    usage: TokenUsage, schedule: PriceSchedule, service: Service
+) -> None:
+    """The audit recomputes each line from nothing else."""
+    for line in charge_lines(usage, schedule, service):
+        if line.category.startswith("fee:"):
+            assert line.amount_nano_credits == line.count * line.price_nano_credits
+        else:
+            assert line.amount_nano_credits == charge_nano_credits(line.count, line.price_nano_credits)
 
 
 @given(usages_within(2**30, 2**30), schedules())

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway_core.model.catalog.entries import Catalog, CatalogError, load_catalog
+from gateway_core.model.catalog.service import Service
 from gateway_core.model.endpoints import Dialect, Endpoint
 from tests.support.repository import ROOT
 
@@ -52,17 +53,42 @@ def test_a_password_in_a_url_is_not_repeated() -> None:
 def test_every_field_is_read() -> None:
     model = load("every_field").models[0]
     (schedule,) = model.schedules
-    assert schedule.prices.model_dump(exclude_none=True) == {
+    assert schedule.prices.model_dump() == {
         "input": 1_000_000_000,
         "cache_read": 100_000_000,
         "cache_write_5m": 1_250_000_000,
         "cache_write_1h": 2_000_000_000,
         "output": 5_000_000_000,
         "reasoning": 6_000_000_000,
+        "input_audio": 3_000_000_000,
+        "input_image": 1_100_000_000,
+        "cache_read_audio": 300_000_000,
+        "output_audio": 9_000_000_000,
+        "output_image": 30_000_000_000,
     }
     assert schedule.prices_for(50_000).input == 1_000_000_000
     assert schedule.prices_for(50_001).input == 2_000_000_000
     assert model.endpoints == tuple(Endpoint)
+    assert model.aliases == ("acme/large", "large-2025-01-01")
+
+
+def test_a_model_has_the_fees_and_multipliers_of_its_provider_unless_it_has_its_own() -> None:
+    catalog = load("every_field")
+    (schedule,) = catalog.models[0].schedules
+    assert schedule.fees == {"web_search": 10_000_000, "code": 30, "search": 5}
+    assert schedule.fees_once_per_call == ("search", "code")
+    flex, fast, us = Service(tier="flex"), Service(speed="fast"), Service(place="us")
+    found = {service: schedule.for_service(service).prices.by_category["input"] for service in (flex, fast, us)}
+    assert found == {flex: 750_000_000, fast: 6_000_000_000, us: 1_100_000_000}
+    assert schedule.for_service(flex).prices.by_category["cache_read"] == 100_000_000
+
+
+def test_a_provider_may_bill_after_a_disconnect_and_names_its_tools() -> None:
+    (provider,) = load("every_field").providers
+    assert provider.bills_after_disconnect is not None
+    assert provider.bills_after_disconnect.source == "https://acme.example/docs/streaming"
+    assert provider.hosted_tools == {Dialect.ANTHROPIC: {"web_search": ("web_search",), "bash": ()}}
+    assert load("smallest").providers[0].bills_after_disconnect is None
 
 
 def test_a_provider_has_one_cluster_and_a_base_path_per_dialect() -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from gateway_core.model.catalog.entries import Model
-from gateway_core.model.catalog.prices import LongContextPrices, Prices, PriceSchedule
+from gateway_core.model.catalog.prices import LongContextPrices, Multiplier, Prices, PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, Estimate, charge_lines, estimate, total_nano_credits
+from gateway_core.model.catalog.service import Service
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.endpoints import Endpoint
 
@@ -20,6 +21,11 @@ ALL = Prices(
     cache_write_1h=2_000 * MILLION,
     output=5_000 * MILLION,
     reasoning=6_000 * MILLION,
+    input_audio=3_000 * MILLION,
+    input_image=1_100 * MILLION,
+    cache_read_audio=300 * MILLION,
+    output_audio=9_000 * MILLION,
+    output_image=30_000 * MILLION,
 )
 PLAIN = Prices(input=1_000 * MILLION, output=5_000 * MILLION)
 LONG = LongContextPrices(
@@ -62,6 +68,11 @@ def charge(usage: TokenUsage, prices: PriceSchedule) -> int:
         ("cache_write_1h", 2_000),
         ("output", 5_000),
         ("output_reasoning", 6_000),
+        ("input_audio", 3_000),
+        ("input_image", 1_100),
+        ("cache_read_audio", 300),
+        ("output_audio", 9_000),
+        ("output_image", 30_000),
     ],
 )
 def test_every_category_has_its_own_line_at_its_own_price(category: str, price: int) -> None:
@@ -97,6 +108,39 @@ def test_each_line_is_rounded_separately() -> None:
     lines = charge_lines(TokenUsage(input=1, cache_read=1, output=1), prices)
     assert [line.amount_nano_credits for line in lines] == [1, 1, 0]
     assert total_nano_credits(lines) == 2
+
+
+def test_every_use_costs_its_fee() -> None:
+    prices = schedule().model_copy(update={"fees": {"file_search": 5, "web_search": 10_000_000}})
+    usage = TokenUsage(output=1, uses=(("file_search", 3), ("unknown", 9), ("web_search", 20)))
+    assert charge_lines(usage, prices) == (
+        ChargeLine("output", 1, 5_000 * MILLION, 5_000),
+        ChargeLine("fee:file_search", 3, 5, 15),
+        ChargeLine("fee:web_search", 20, 10_000_000, 200_000_000),
+    )
+
+
+def test_a_fee_that_a_call_pays_once_is_charged_for_one_use() -> None:
+    fees = {"fees": {"code_interpreter": 30}, "fees_once_per_call": ("code_interpreter",)}
+    prices = schedule().model_copy(update=fees)
+    assert charge(TokenUsage(uses=(("code_interpreter", 7),)), prices) == 30
+    assert charge(TokenUsage(uses=(("code_interpreter", 0),)), prices) == 0
+
+
+def test_audio_and_images_count_as_input_or_output() -> None:
+    usage = TokenUsage(input=1, input_audio=100, input_image=50, cache_read_audio=50, output_audio=2, output_image=3)
+    assert (usage.total_input, usage.total_output) == (201, 5)
+    assert charge(usage, schedule(long_context=LONG)) == 201 * 2_000 + 5 * 7_000
+
+
+def test_the_price_of_a_line_is_the_price_of_the_service() -> None:
+    fast = Multiplier.model_validate({"when": {"speed": "fast"}, "numerator": 6})
+    prices = schedule(ALL).model_copy(update={"multipliers": (fast,)})
+    usage = TokenUsage(input=734_311, output=2_000)
+    assert charge_lines(usage, prices, Service(speed="fast")) == (
+        ChargeLine("input", 734_311, 6_000 * MILLION, 734_311 * 6_000),
+        ChargeLine("output", 2_000, 30_000 * MILLION, 2_000 * 30_000),
+    )
 
 
 @pytest.mark.parametrize(
