@@ -195,7 +195,10 @@ class PriceSchedule(Entry):
             }
         )
         prices = self.prices.multiplied(multipliers)
-        return self.model_copy(update={"prices": prices, "long_context": long_context, "multipliers": ()})
+        copy = self.model_copy(update={"prices": prices, "long_context": long_context, "multipliers": ()})
+        # A copy takes cached values with it. This one would contain itself, and comparing two schedules would not end.
+        copy.__dict__.pop("_by_multipliers", None)
+        return copy
 
     @model_validator(mode="after")
     def _multiplies_exactly(self) -> Self:
