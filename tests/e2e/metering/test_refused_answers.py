@@ -33,9 +33,15 @@ async def answered(metering: Metering, script: Script) -> Reply:
         (403, openai_error("Project org-1 has no access")),
         (402, openai_error("Insufficient Balance")),
         (429, openai_error("You exceeded your current quota", type="insufficient_quota", code="insufficient_quota")),
-        (400, {"type": "error", "error": {"type": "invalid_request_error", "message": "Your credit balance is too low"}}),
+        (
+            400,
+            {"type": "error", "error": {"type": "invalid_request_error", "message": "Your credit balance is too low"}},
+        ),
         (400, {"error": {"code": 400, "message": "API key not valid. Please pass a valid API key."}}),
-        (429, {"error": {"code": 429, "details": [{"@type": "t/google.rpc.QuotaFailure", "quotaId": "RequestsPerDay"}]}}),
+        (
+            429,
+            {"error": {"code": 429, "details": [{"@type": "t/google.rpc.QuotaFailure", "quotaId": "RequestsPerDay"}]}},
+        ),
     ],
 )
 async def test_an_error_about_our_account_becomes_one_of_the_gateway(
@@ -51,7 +57,11 @@ async def test_an_error_about_our_account_becomes_one_of_the_gateway(
     ("model", "path", "body"),
     [
         ("claude-haiku-4-5", "/v1/messages", {"max_tokens": 5, "messages": [{"role": "user", "content": "x"}]}),
-        ("gemini-2.5-flash", "/v1beta/models/gemini-2.5-flash:generateContent", {"contents": [{"parts": [{"text": "x"}]}]}),
+        (
+            "gemini-2.5-flash",
+            "/v1beta/models/gemini-2.5-flash:generateContent",
+            {"contents": [{"parts": [{"text": "x"}]}]},
+        ),
     ],
 )
 async def test_the_error_is_in_the_dialect_of_the_caller(

@@ -17,7 +17,7 @@ def recorded(reason: object, provider: str = "openai") -> RecordedSettlement:
     settlement = SimpleNamespace(
         report=SimpleNamespace(facts=facts), hold=SimpleNamespace(claims=SimpleNamespace(provider=provider))
     )
-    return cast(RecordedSettlement, SimpleNamespace(settlement=settlement))
+    return cast("RecordedSettlement", SimpleNamespace(settlement=settlement))
 
 
 def test_refused_answers_are_counted_by_provider_and_reason() -> None:

@@ -66,7 +66,13 @@ DOCUMENTS = [
     ({"output": [{"type": "message", "content": [{"type": "output_text", "text": "abc"}]}]}, 3),
     ({"output": [{"type": "reasoning", "summary": [{"text": "ab"}]}, {"arguments": "cd"}, {"input": "e"}]}, 5),
     ({"output": [{"type": "image_generation_call", "result": "AAAA"}]}, 0),
-    ([{"candidates": [{"content": {"parts": [{"text": "ab"}]}}]}, {"candidates": [{"content": {"parts": [{"text": "c"}]}}]}], 3),
+    (
+        [
+            {"candidates": [{"content": {"parts": [{"text": "ab"}]}}]},
+            {"candidates": [{"content": {"parts": [{"text": "c"}]}}]},
+        ],
+        3,
+    ),
     ({"data": [{"b64_json": "AAAA", "embedding": [0.5]}]}, 0),
 ]
 

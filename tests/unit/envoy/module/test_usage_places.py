@@ -28,7 +28,9 @@ def test_of_two_equal_reports_the_later_one_is_kept() -> None:
 
 
 def test_counts_are_compared_at_any_depth_and_as_text() -> None:
-    facts = stream_usage(stream_of({"usage": {"details": [{"tokens": "500"}]}}, {"usage": {"tokens": 12.0, "at": "x9"}}))
+    facts = stream_usage(
+        stream_of({"usage": {"details": [{"tokens": "500"}]}}, {"usage": {"tokens": 12.0, "at": "x9"}})
+    )
     assert json.loads(facts["usage"]) == {"details": [{"tokens": "500"}]}
 
 
