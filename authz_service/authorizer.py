@@ -11,6 +11,7 @@ from authz_service.holds.admission import Admissions, SeedingError
 from authz_service.holds.hold_writer import HoldWriter, PlacedHold
 from authz_service.identities.cache import IdentityCache
 from authz_service.model_list import list_models
+from authz_service.request.betas import Betas, read_betas
 from authz_service.request.call import Call
 from authz_service.request.credentials import INVALID_KEY, KeyHashes, find_api_key
 from authz_service.request.parameters import read_parameters
@@ -46,6 +47,8 @@ class Admitted:
 
     admission: Admission
     token: str
+    betas: Betas | None
+    """The flags of features in test that the call asks for; None if it asks for none."""
     shared_answer: bytes
     """The part of the response to Envoy that all calls with the same terms share (`envoy_messages.shared_answer`)."""
 
@@ -150,19 +153,20 @@ class Authorizer:
             hold_life_ms=self.hold_life_ms,
             hold_id=make_id("hold", now_epoch_us // 1_000, self.random_bytes(10)),
         )
-        placement = await self.admissions.place(admission.hold, prepared.placing)
+        betas = read_betas(call, route.endpoint.dialect, prepared.terms.provider)
+        placement = await self.admissions.place(admission.hold, prepared.placing, admission.share)
         if isinstance(placement, Refused):
             return refuse_placement(admission, placement)
-        return self._admitted(admission, placement, prepared)
+        return self._admitted(admission, placement, prepared, betas)
 
-    def _admitted(self, asked: Admission, placement: Placed, prepared: PreparedTerms) -> Admitted:
+    def _admitted(self, asked: Admission, placement: Placed, prepared: PreparedTerms, betas: Betas | None) -> Admitted:
         shadow = asked.hold.shadow_refusals
         if placement.shadow_refusals:
             shadow = tuple(sorted({*shadow, *placement.shadow_refusals}))
-        admission = asked.placed(placement.number, shadow, placement.tokens_left)
+        admission = asked.placed(placement, shadow)
         token = sign_hold(admission.hold, self.secrets.hold_signing_key, prepared.claims)
         self.hold_writer.append(PlacedHold(admission.hold, token, placement.generation))
-        return Admitted(admission, token, prepared.answer)
+        return Admitted(admission, token, betas, prepared.answer)
 
 
 def _client_dialect(call: Call) -> Dialect:

@@ -26,7 +26,10 @@ _HEAD: Final = """\
 
 def zig_contract() -> str:
     """Returns the source text of `contract.zig`, as `zig fmt` formats it."""
-    return "\n".join([_HEAD, *_constants(), "", *_enums(), *_dialect_enum(), "", *_refusals()]) + "\n"
+    return (
+        "\n".join([_HEAD, *_constants(), "", *_enums(), *_dialect_enum(), "", *_passed_headers(), "", *_refusals()])
+        + "\n"
+    )
 
 
 def _constants() -> Iterator[str]:
@@ -68,6 +71,24 @@ def _enums() -> Iterator[str]:
 
 def _dialect_enum() -> Iterable[str]:
     return _enum("Dialect", Dialect)
+
+
+def _passed_headers() -> Iterator[str]:
+    yield "/// The request headers that go on to every provider."
+    yield f"pub const passed_headers = [_][]const u8{_list(headers.PASSED_TO_PROVIDERS)};"
+    yield ""
+    yield "/// Those that go on to the providers of one dialect."
+    yield "pub fn passedHeadersOf(dialect: Dialect) []const []const u8 {"
+    yield "    return switch (dialect) {"
+    yield from (f"        .{dialect} => &.{_list(names)}," for dialect, names in headers.PASSED_OF_DIALECT.items())
+    yield "    };"
+    yield "}"
+
+
+def _list(texts: Iterable[str]) -> str:
+    """Returns the elements of an array, as `zig fmt` formats them."""
+    strings = [_string(text) for text in texts]
+    return "{ " + ", ".join(strings) + " }" if len(strings) > 1 else "{" + "".join(strings) + "}"
 
 
 def _refusals() -> Iterator[str]:

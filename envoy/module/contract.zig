@@ -27,6 +27,7 @@ pub const DecisionKey = enum {
     upstream_path,
     served_model,
     inject_include_usage,
+    output_limit,
     rate_limits,
 };
 
@@ -42,8 +43,28 @@ pub const RequestFact = enum {
     best_of,
     candidate_count,
     service_tier,
+    speed,
+    inference_geo,
     include_usage,
     generation_max_output_tokens,
+    prompts,
+    inputs,
+    images,
+    image_bytes,
+    audios,
+    audio_bytes,
+    documents,
+    document_bytes,
+    remote_images,
+    remote_documents,
+    thinking_budget,
+    references,
+    tools,
+    models,
+    audio_output,
+    image_output,
+    has_cache_control,
+    is_excessive,
     unreadable,
 };
 
@@ -91,6 +112,18 @@ pub const Dialect = enum {
     anthropic,
     gemini,
 };
+
+/// The request headers that go on to every provider.
+pub const passed_headers = [_][]const u8{ "content-type", "content-length", "accept", "user-agent", "x-request-id", "x-megarouter-cluster" };
+
+/// Those that go on to the providers of one dialect.
+pub fn passedHeadersOf(dialect: Dialect) []const []const u8 {
+    return switch (dialect) {
+        .openai => &.{"openai-beta"},
+        .anthropic => &.{ "anthropic-version", "anthropic-beta" },
+        .gemini => &.{},
+    };
+}
 
 /// Why the module refuses a call.
 pub const Refusal = enum {

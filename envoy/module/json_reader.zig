@@ -1,6 +1,7 @@
 //! A strict JSON reader that takes a text in pieces and stores only what its visitor asks for.
 //!
-//! It accepts RFC 8259, except for numbers that readers disagree on (see `numbers`) and more than `depth_max` levels.
+//! It accepts RFC 8259, except for more than `depth_max` levels, and numbers that readers disagree on (see `numbers`) where
+//! the visitor asks for them.
 //! It does not recurse: open brackets are bits. Its time is linear, and the result does not depend on how the text is cut.
 //!
 //! For a provider's response only the structure matters. A visitor that is not strict skips over numbers that do not fit
@@ -10,6 +11,8 @@
 //! elements of arrays, as members without a key, and may count the characters of a value instead of keeping them:
 //!   `is_strict`            whether the content between brackets and quotes is checked
 //!   `key_depth`            the maximum depth of reported members: 1 for those of the outermost object
+//!   `enters()`             optional: whether the object or array that just began is looked into. With it, the visitor
+//!                          receives the elements of arrays too, and nothing inside what it does not enter
 //!   `text_bytes_max`       the longest value that it receives; for a longer one it receives null
 //!   `top(kind)`            the outermost value begins
 //!   `begins(member)`       a member's value begins; returns how much of it to keep
@@ -31,13 +34,16 @@ const kept_bytes_usual = 256;
 
 pub const Failure = error{ Malformed, TooDeep, Refused, OutOfMemory };
 pub const Kind = enum { string, number, true, false, null, object, array };
-/// What to keep of a value: nothing, the characters of a string, or the raw bytes. `count` keeps nothing and counts the
-/// characters, without escapes and insignificant spaces. `skip` keeps nothing and reports nothing inside of the value,
-/// nor its end.
-pub const Keep = enum { nothing, characters, bytes, count, skip };
+/// The length of the beginning of a string that a visitor can ask for.
+pub const start_bytes = 64;
+/// What to keep of a value: nothing, the characters of a string, only its first ones, or the raw bytes. `count` keeps
+/// nothing and counts the characters, without escapes and insignificant spaces. `skip` keeps nothing and reports nothing
+/// inside of the value, nor its end.
+pub const Keep = enum { nothing, characters, start, bytes, count, skip };
 
 pub const Member = struct {
     depth: usize,
+    /// Empty for an element of an array.
     key: []const u8,
     is_escaped: bool,
     kind: Kind,
@@ -64,7 +70,8 @@ pub fn Reader(comptime Visitor: type) type {
         visitor: Visitor,
         state: State = .value,
         depth: usize = 0,
-        /// How many of the open brackets, from the outermost inward, are objects without an array in between.
+        /// How many of the open brackets, from the outermost inward, the visitor looks into: objects without an array in
+        /// between, or what it enters.
         objects: usize = 0,
         is_object: std.StaticBitSet(depth_max + 1) = .empty,
         /// The offset of the current piece in the whole text.
@@ -179,10 +186,15 @@ pub fn Reader(comptime Visitor: type) type {
         fn open(self: *Self, is_object: bool, index: usize) Failure!void {
             try self.beginValue(if (is_object) .object else .array, index);
             if (self.depth == depth_max) return error.TooDeep;
-            if (is_object and self.objects == self.depth) self.objects += 1;
+            if (self.objects == self.depth and self.isEntered(is_object)) self.objects += 1;
             self.depth += 1;
             self.is_object.setValue(self.depth, is_object);
             self.state = if (is_object) .key_or_end else .element_or_end;
+        }
+
+        fn isEntered(self: *Self, is_object: bool) bool {
+            if (!@hasDecl(Visitor, "enters")) return is_object;
+            return self.depth < Visitor.key_depth and self.visitor.enters();
         }
 
         fn close(self: *Self, is_object: bool, bytes: []const u8, index: usize) Failure!void {
@@ -211,7 +223,7 @@ pub fn Reader(comptime Visitor: type) type {
             if (!self.isReported()) return;
             const wanted = try self.visitor.begins(.{
                 .depth = self.depth,
-                .key = self.key_buffer[0..self.key_length],
+                .key = if (self.is_object.isSet(self.depth)) self.key_buffer[0..self.key_length] else "",
                 .is_escaped = self.key_is_escaped,
                 .kind = kind,
                 .is_element = walks_arrays and !self.is_object.isSet(self.depth),
@@ -253,6 +265,10 @@ pub fn Reader(comptime Visitor: type) type {
         }
 
         fn keep(self: *Self, bytes: []const u8) Failure!void {
+            if (self.keeping == .start) {
+                const taken = @min(bytes.len, start_bytes -| self.kept.items.len);
+                return self.kept.appendSlice(self.allocator, bytes[0..taken]);
+            }
             if (self.kept_is_cut or self.kept.items.len + bytes.len > Visitor.text_bytes_max) {
                 self.kept_is_cut = true;
                 return;
@@ -326,7 +342,7 @@ pub fn Reader(comptime Visitor: type) type {
         }
 
         fn takeCharacter(self: *Self, character: u21) Failure!void {
-            if (!self.is_key and self.keeping != .characters and self.counting == 0) return;
+            if (!self.is_key and self.keeping != .characters and self.keeping != .start and self.counting == 0) return;
             var buffer: [4]u8 = undefined;
             try self.take(strings.encode(character, &buffer));
         }
@@ -364,7 +380,7 @@ pub fn Reader(comptime Visitor: type) type {
                 const length = @min(characters.len, key_bytes_max - self.key_length);
                 @memcpy(self.key_buffer[self.key_length..][0..length], characters[0..length]);
                 self.key_length += length;
-            } else if (self.keeping == .characters) {
+            } else if (self.keeping == .characters or self.keeping == .start) {
                 try self.keep(characters);
             }
         }
@@ -395,7 +411,9 @@ pub fn Reader(comptime Visitor: type) type {
         }
 
         fn endNumber(self: *Self, text: []const u8, bytes: []const u8, last: usize) Failure!void {
-            if (Visitor.is_strict) try numbers.check(text);
+            // A number that no one reads may be any: a limit in a tool's schema decides nothing.
+            const counts = self.keeping == .bytes and self.keeping_depth == self.depth;
+            if (Visitor.is_strict) try if (counts) numbers.check(text) else numbers.checkGrammar(text);
             try self.endValue(bytes, last);
         }
 

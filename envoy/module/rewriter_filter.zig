@@ -9,6 +9,7 @@ const json_text = @import("json_text.zig");
 const dialects = @import("dialects.zig");
 const rewriting = @import("rewriting.zig");
 const failures = @import("failures.zig");
+const upstream_headers = @import("upstream_headers.zig");
 const Answer = @import("answers.zig").Answer;
 const Credentials = @import("credentials.zig").Credentials;
 const Pieces = @import("pieces.zig").Pieces;
@@ -63,27 +64,35 @@ pub const Call = struct {
     }
 
     fn carryOut(self: *Call, stream: envoy.Stream, bodies: []const envoy.Body) Error!?contract.Refusal {
-        if (decision(stream, .dialect) == null) return error.Undecided;
+        const dialect_name = decision(stream, .dialect) orelse return error.Undecided;
+        const dialect = std.meta.stringToEnum(contract.Dialect, dialect_name) orelse return error.Undecided;
         const path = decision(stream, .upstream_path) orelse return error.Undecided;
         const encoding = envoy.header(stream, .request, contract.content_encoding) orelse "identity";
         if (!std.ascii.eqlIgnoreCase(encoding, "identity")) return .unsupported_encoding;
         if (try self.rewriteBody(stream, bodies)) |problem| return problem;
+        try upstream_headers.clean(stream, dialect, allocator);
         envoy.setHeader(stream, .request, ":path", path);
         return null;
     }
 
     fn rewriteBody(self: *Call, stream: envoy.Stream, bodies: []const envoy.Body) Error!?contract.Refusal {
         const model = decision(stream, .served_model);
-        const include_usage = envoy.metadataIsTrue(stream, contract.decision_namespace, @tagName(contract.DecisionKey.inject_include_usage));
+        var wish: rewriting.Wish = .{
+            .include_usage = envoy.metadataIsTrue(stream, contract.decision_namespace, @tagName(contract.DecisionKey.inject_include_usage)),
+        };
+        if (decision(stream, .output_limit)) |text| wish.output_limit = rewriting.OutputLimit.of(text) orelse return error.Undecided;
         var pieces: Pieces = .{ .allocator = allocator };
         defer pieces.deinit();
         try pieces.read(stream, bodies);
-        if (pieces.length() == 0) return if (model != null or include_usage) .body_not_object else null;
+        if (pieces.length() == 0) return if (model == null and wish.isEmpty()) null else .body_not_object;
         var model_text: json_text.Text = .empty;
         defer model_text.deinit(allocator);
-        if (model) |name| try json_text.appendString(allocator, &model_text, name);
-        const outcome = readBody(pieces.slices(), if (model == null) null else model_text.items, include_usage);
-        switch (outcome) {
+        if (model) |name| {
+            try json_text.appendString(allocator, &model_text, name);
+            wish.model_text = model_text.items;
+        }
+        var room: rewriting.Room = undefined;
+        switch (readBody(pieces.slices(), wish, &room)) {
             .refused => |refusal| return refusal,
             .edits => |edits| {
                 if (edits.count > 0) try replace(stream, bodies, &pieces, edits.slice());
@@ -254,13 +263,13 @@ fn decision(stream: envoy.Stream, key: contract.DecisionKey) ?[]const u8 {
     return envoy.metadataText(stream, contract.decision_namespace, @tagName(key));
 }
 
-fn readBody(pieces: []const envoy.Slice, model_text: ?[]const u8, include_usage: bool) rewriting.Outcome {
+fn readBody(pieces: []const envoy.Slice, wish: rewriting.Wish, room: *rewriting.Room) rewriting.Outcome {
     var rewriter: rewriting.Rewriter = .init(allocator);
     defer rewriter.deinit();
     for (pieces) |piece| {
         if (!rewriter.push(piece.bytes())) break;
     }
-    return rewriter.outcome(model_text, include_usage);
+    return rewriter.outcome(wish, room);
 }
 
 fn replace(stream: envoy.Stream, bodies: []const envoy.Body, pieces: *const Pieces, edits: []const rewriting.Edit) Error!void {

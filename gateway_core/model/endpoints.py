@@ -36,6 +36,16 @@ class Endpoint(enum.StrEnum):
         return self is not Endpoint.EMBEDDINGS
 
     @property
+    def has_optional_output_limit(self) -> bool:
+        """Whether a call may leave out its output limit, so that the gateway may write one."""
+        return self in {
+            Endpoint.CHAT_COMPLETIONS,
+            Endpoint.COMPLETIONS,
+            Endpoint.RESPONSES,
+            Endpoint.GENERATE_CONTENT,
+        }
+
+    @property
     def needs_include_usage(self) -> bool:
         """Whether a stream reports usage only if `stream_options.include_usage` asks for it."""
         return self in {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS}
@@ -121,12 +131,23 @@ def _classify_get(path: str, dialect: Dialect) -> ModelList | None:
     return None
 
 
-def upstream_path(endpoint: Endpoint, base_path: str, upstream_model: str, *, streams: bool) -> str:
-    """Returns the path sent to the provider: its base path and the suffix of the operation.
+_PASSED_QUERY: Final = {Endpoint.MESSAGES: frozenset({"beta=true"})}
+"""The parts of a query that go on to the provider. All others stay here: they could change what a call costs or does."""
 
-    Gemini's path contains the model.
+
+def passed_query(endpoint: Endpoint, query: str) -> str:
+    """Returns the part of a query that goes on to the provider, each part once; empty if none does."""
+    passed = _PASSED_QUERY.get(endpoint)
+    return "&".join(sorted(passed.intersection(query.split("&")))) if passed and query else ""
+
+
+def upstream_path(endpoint: Endpoint, base_path: str, upstream_model: str, *, streams: bool, query: str = "") -> str:
+    """Returns the path sent to the provider: its base path, the suffix of the operation, and the query.
+
+    Gemini's path contains the model, and its query is the gateway's.
     """
     if endpoint is Endpoint.GENERATE_CONTENT:
         verb = "streamGenerateContent?alt=sse" if streams else "generateContent"
         return f"{base_path}/models/{upstream_model}:{verb}"
-    return base_path + _UPSTREAM_SUFFIXES[endpoint]
+    path = base_path + _UPSTREAM_SUFFIXES[endpoint]
+    return f"{path}?{query}" if query else path

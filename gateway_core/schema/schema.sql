@@ -82,13 +82,13 @@ CREATE FUNCTION public.hashes_of_keys_used_lately(entries bigint) RETURNS TABLE(
      LIMIT entries
 $$;
 
-CREATE FUNCTION public.identity_of_key(key_hash bytea) RETURNS TABLE(organization_id text, api_key_id text, member_id text, api_key_active boolean, expire_epoch_s double precision, member_active boolean, group_path text[], organization_active boolean, time_zone text, input_estimate text, guardrails jsonb, secret_replaced boolean, ip_allow_list text[], revision bigint)
+CREATE FUNCTION public.identity_of_key(key_hash bytea) RETURNS TABLE(organization_id text, api_key_id text, member_id text, api_key_active boolean, expire_epoch_s double precision, member_active boolean, group_path text[], organization_active boolean, time_zone text, input_estimate text, budget_mode text, guardrails jsonb, secret_replaced boolean, ip_allow_list text[], revision bigint)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
     SELECT k.organization_id, k.api_key_id, k.member_id, k.state = 'ACTIVE',
            extract(epoch FROM least(k.expire_time, CASE WHEN found.replaced THEN k.previous_expire_time END))::float8,
-           m.state = 'ACTIVE', coalesce(g.path, '{}'), o.state = 'ACTIVE', o.time_zone, o.input_estimate,
+           m.state = 'ACTIVE', coalesce(g.path, '{}'), o.state = 'ACTIVE', o.time_zone, o.input_estimate, o.budget_mode,
            (SELECT coalesce(jsonb_agg(jsonb_build_array(r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle,
                                                         r.cycle_revision, r.requests_per_minute, r.model_whitelist, r.mode,
                                                         r.tokens_per_minute, r.concurrency_limit, r.rate_rules)), '[]')
@@ -716,7 +716,9 @@ CREATE TABLE public.organizations (
     purge_time timestamp with time zone,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    budget_mode text DEFAULT 'STRICT'::text NOT NULL,
     CONSTRAINT organizations_billing_email_check CHECK (((length(billing_email) >= 3) AND (length(billing_email) <= 254))),
+    CONSTRAINT organizations_budget_mode_check CHECK ((budget_mode = ANY (ARRAY['STRICT'::text, 'BALANCED'::text]))),
     CONSTRAINT organizations_display_name_check CHECK (((length(display_name) >= 1) AND (length(display_name) <= 200))),
     CONSTRAINT organizations_expired_hold_policy_check CHECK ((expired_hold_policy = ANY (ARRAY['CHARGE_HOLD'::text, 'CHARGE_INPUT'::text, 'RELEASE'::text]))),
     CONSTRAINT organizations_input_estimate_check CHECK ((input_estimate = ANY (ARRAY['STRICT'::text, 'BALANCED'::text]))),

@@ -17,7 +17,7 @@ from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstream_http
 
 from gateway_core.contract import headers
 from megarouter_envoy.clusters.authorities import system_authorities
-from megarouter_envoy.header_rules import clean_provider_answer
+from megarouter_envoy.header_rules import clean_provider_call
 from megarouter_envoy.names import (
     ADMIN_CLUSTER,
     AUTHZ_CLUSTER,
@@ -205,7 +205,7 @@ def _provider_protocol(target: ProviderTarget) -> upstream_http.HttpProtocolOpti
 
 def _upstream_filters(target: ProviderTarget) -> list[hcm.HttpFilter]:
     """Returns the filters that see the request last and the response first, after the router has chosen this provider."""
-    filters = [http_filter("envoy.filters.http.header_mutation", clean_provider_answer())]
+    filters = [http_filter("envoy.filters.http.header_mutation", clean_provider_call())]
     if target.credential is not None:
         filters.append(_inject(_provider_credential(target, target.credential)))
     return [*filters, http_filter("envoy.filters.http.upstream_codec", upstream_codec.UpstreamCodec())]

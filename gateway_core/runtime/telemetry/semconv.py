@@ -64,6 +64,12 @@ AUTHZ_SHADOW_REFUSALS: Final = Instrument(
     "Admitted calls that guardrails in shadow mode would have refused.",
     labels=(SCOPE_KIND,),
 )
+AUTHZ_REMOVED_BETAS: Final = Instrument(
+    "megarouter.authz.removed_betas",
+    "{call}",
+    "Admitted calls from which a flag of a feature in test was removed, because the catalog does not list it.",
+    labels=(GEN_AI_PROVIDER_NAME,),
+)
 RATE_LIMIT_SHADOW_REFUSALS: Final = Instrument(
     "megarouter.ratelimit.shadow_refusals",
     "{call}",

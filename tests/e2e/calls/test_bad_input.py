@@ -110,7 +110,7 @@ async def test_a_model_off_the_whitelist_is_refused(refuses: Refuses, tenant: Te
 
 
 async def test_an_unknown_model_is_refused(refuses: Refuses) -> None:
-    await refuses(403, "model_not_found", chat(model="gpt-imaginary"))
+    await refuses(404, "model_not_found", chat(model="gpt-imaginary"))
 
 
 @pytest.mark.parametrize(

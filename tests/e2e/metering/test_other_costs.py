@@ -16,8 +16,8 @@ from tests.support.metered_calls import Metering
 from tests.support.servers.scripted_upstream import json_answer
 
 HAIKU = "claude-haiku-4-5"
-USAGE = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
-COUNTED = {"input_tokens": 12, "output_tokens": 3}
+USAGE: dict[str, object] = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
+COUNTED: dict[str, object] = {"input_tokens": 12, "output_tokens": 3}
 GEMINI = "/v1beta/models/{}:generateContent"
 CONTENTS = {"contents": [{"parts": [{"text": "Why?"}]}]}
 

@@ -11,7 +11,7 @@ from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.endpoints import Endpoint
 from tests.support.data.example_hold import with_changes
-from tests.unit.usage_service.settlement.test_charge_decision import (
+from tests.unit.usage_service.settlement.charge_cases import (
     ANTHROPIC,
     HOLD,
     INPUT,
