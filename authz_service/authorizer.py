@@ -11,6 +11,8 @@ from authz_service.holds.admission import Admissions, SeedingError
 from authz_service.holds.hold_writer import HoldWriter, PlacedHold
 from authz_service.identities.cache import IdentityCache
 from authz_service.model_list import list_models
+from authz_service.model_pages import read_page
+from authz_service.request.betas import Betas, read_betas
 from authz_service.request.call import Call
 from authz_service.request.credentials import INVALID_KEY, KeyHashes, find_api_key
 from authz_service.request.parameters import read_parameters
@@ -23,7 +25,7 @@ from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.placements import Placed, Refused
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.model.endpoints import Dialect, ModelCall, ModelList, classify
+from gateway_core.model.endpoints import Dialect, Health, ModelCall, ModelList, Route, classify
 from gateway_core.model.ids import make_id
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.record_decorator import record
@@ -33,6 +35,7 @@ from gateway_core.stores.redis import connections as redis
 logger = logging.getLogger(__name__)
 
 _UNAVAILABLE: Final = (*postgres.UNAVAILABLE, *redis.UNAVAILABLE, SeedingError)
+_HEALTHY: Final = '{"status":"ok"}'
 _TRY_AGAIN: Final = Refusal(
     RefusalReason.DEPENDENCY_UNAVAILABLE,
     "The gateway cannot check this call right now. Try again shortly.",
@@ -46,6 +49,8 @@ class Admitted:
 
     admission: Admission
     token: str
+    betas: Betas | None
+    """The flags of features in test that the call asks for; None if it asks for none."""
     shared_answer: bytes
     """The part of the response to Envoy that all calls with the same terms share (`envoy_messages.shared_answer`)."""
 
@@ -105,10 +110,12 @@ class Authorizer:
             logger.warning("call refused: a dependency is unavailable", extra={"error": type(error).__name__})
             outcome = _TRY_AGAIN
         if isinstance(outcome, Refusal):
-            return Denied(outcome, route.dialect if isinstance(route, ModelList) else dialect_of_path(path))
+            return Denied(outcome, _error_dialect(call, path, route))
         return outcome
 
-    async def _authorize(self, call: Call, route: ModelCall | ModelList | None) -> Admitted | Answered | Refusal:
+    async def _authorize(self, call: Call, route: Route | None) -> Admitted | Answered | Refusal:
+        if isinstance(route, Health):
+            return Answered(_HEALTHY)
         if route is None:
             asked = f"{call.method} {call.path.partition('?')[0][:200]}"
             message = f"{asked} is not a supported endpoint. See the documentation for the list of endpoints."
@@ -124,7 +131,10 @@ class Authorizer:
         if refusal := refuse_principal(principal, now_ns / 10**9, call.address):
             return refusal
         if isinstance(route, ModelList):
-            listing = list_models(route, principal, self.prices().models.values(), now_ns / 10**9)
+            page = read_page(route.dialect, call.path.partition("?")[2])
+            if isinstance(page, Refusal):
+                return page
+            listing = list_models(route, principal, self.prices().models.values(), now_ns / 10**9, page)
             return listing if isinstance(listing, Refusal) else Answered(listing)
         return await self._admit(call, route, principal, secret_hash, now_ns // 1_000)
 
@@ -150,19 +160,28 @@ class Authorizer:
             hold_life_ms=self.hold_life_ms,
             hold_id=make_id("hold", now_epoch_us // 1_000, self.random_bytes(10)),
         )
-        placement = await self.admissions.place(admission.hold, prepared.placing)
+        betas = read_betas(call, route.endpoint.dialect, prepared.terms.provider)
+        placement = await self.admissions.place(admission.hold, prepared.placing, admission.share)
         if isinstance(placement, Refused):
             return refuse_placement(admission, placement)
-        return self._admitted(admission, placement, prepared)
+        return self._admitted(admission, placement, prepared, betas)
 
-    def _admitted(self, asked: Admission, placement: Placed, prepared: PreparedTerms) -> Admitted:
+    def _admitted(self, asked: Admission, placement: Placed, prepared: PreparedTerms, betas: Betas | None) -> Admitted:
         shadow = asked.hold.shadow_refusals
         if placement.shadow_refusals:
             shadow = tuple(sorted({*shadow, *placement.shadow_refusals}))
-        admission = asked.placed(placement.number, shadow, placement.tokens_left)
+        admission = asked.placed(placement, shadow)
         token = sign_hold(admission.hold, self.secrets.hold_signing_key, prepared.claims)
         self.hold_writer.append(PlacedHold(admission.hold, token, placement.generation))
-        return Admitted(admission, token, prepared.answer)
+        return Admitted(admission, token, betas, prepared.answer)
+
+
+def _error_dialect(call: Call, path: str, route: Route | None) -> Dialect:
+    """Returns the dialect of an error: that of the path, or of the caller's SDK if the path names none."""
+    if isinstance(route, ModelList):
+        return route.dialect
+    by_path = dialect_of_path(path)
+    return _client_dialect(call) if route is None and by_path is Dialect.OPENAI else by_path
 
 
 def _client_dialect(call: Call) -> Dialect:

@@ -55,6 +55,7 @@ class AuthzService:
         self._measured = itertools.cycle(range(_DECISIONS_PER_DURATION))
         self._duration = metrics.histogram(semconv.AUTHZ_DURATION)
         self._shadow_refusals = metrics.counter(semconv.AUTHZ_SHADOW_REFUSALS)
+        self._removed_betas = metrics.counter(semconv.AUTHZ_REMOVED_BETAS)
         self.unary_methods: Sequence[UnaryMethod] = (UnaryMethod(_CHECK, self._answer),)
 
     def add_to(self, server: grpc.aio.Server) -> None:
@@ -96,6 +97,9 @@ class AuthzService:
             self._duration.record(time.monotonic() - start_s)
         if isinstance(outcome, Admitted) and outcome.admission.hold.shadow_refusals:
             self._report_shadows(outcome.admission.hold)
+        if isinstance(outcome, Admitted) and outcome.betas and outcome.betas.removed:
+            provider = outcome.admission.hold.claims.provider
+            self._removed_betas.add(1, {semconv.GEN_AI_PROVIDER_NAME: provider})
         return outcome
 
     def _report_shadows(self, hold: Hold) -> None:
@@ -120,7 +124,7 @@ def _decision(outcome: Outcome) -> tuple[tuple[str, str], ...]:
 
 def _render(outcome: Outcome, traceparent: str | None) -> bytes:
     if isinstance(outcome, Admitted):
-        return allow(outcome.admission, outcome.token, outcome.shared_answer, traceparent)
+        return allow(outcome.admission, outcome.token, outcome.shared_answer, traceparent, outcome.betas)
     if isinstance(outcome, Answered):
         return answer(outcome.body)
     return deny(outcome.refusal, outcome.dialect)

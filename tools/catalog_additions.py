@@ -10,8 +10,12 @@ providers:
     credential_env: OPENAI_API_KEY
     credential_header: authorization
     stream_options: true
+    chat_output_limit: max_completion_tokens  # its reasoning models refuse max_tokens
     dialects:
       openai: https://api.openai.com/v1
+    betas:
+      - assistants=v2
+      - responses=v1
     hosted_tools:
       openai:
         web_search: [web_search]
@@ -37,6 +41,38 @@ providers:
     stream_options: false
     dialects:
       anthropic: https://api.anthropic.com/v1
+    betas:  # flags whose features cost tokens, or what the body asks for and this file prices
+      - advanced-tool-use-2025-11-20
+      - claude-code-20250219
+      - code-execution-2025-05-22
+      - code-execution-2025-08-25
+      - compact-2026-01-12
+      - computer-use-2024-10-22
+      - computer-use-2025-01-24
+      - computer-use-2025-11-24
+      - context-1m-2025-08-07
+      - context-management-2025-06-27
+      - dev-full-thinking-2025-05-14
+      - effort-2025-11-24
+      - extended-cache-ttl-2025-04-11
+      - fast-mode-2026-02-01
+      - files-api-2025-04-14
+      - fine-grained-tool-streaming-2025-05-14
+      - interleaved-thinking-2025-05-14
+      - mcp-client-2025-04-04
+      - mcp-client-2025-11-20
+      - output-128k-2025-02-19
+      - pdfs-2024-09-25
+      - prompt-caching-2024-07-31
+      - prompt-caching-scope-2026-01-05
+      - skills-2025-10-02
+      - structured-outputs-2025-11-13
+      - token-counting-2024-11-01
+      - token-efficient-tools-2025-02-19
+      - tool-examples-2025-10-29
+      - tool-search-tool-2025-10-19
+      - web-fetch-2025-09-10
+      - web-search-2025-03-05
     hosted_tools:
       anthropic:
         web_search: [web_search]

@@ -14,8 +14,9 @@ from gateway_core.contract import path_dialects as dialects
 from gateway_core.contract.errors import CallError, error_body
 from gateway_core.contract.metadata import DecisionKey
 from gateway_core.contract.module_errors import MODULE_ERRORS
+from gateway_core.contract.refused_answers import REFUSED_ANSWER_DETAILS, RefusedAnswer
 from gateway_core.contract.usage_facts import UsageFact
-from gateway_core.model.endpoints import Dialect
+from gateway_core.model.endpoints import ANTHROPIC_BASE, Dialect
 
 CONTRACT_FILE: Final = Path(__file__).resolve().parents[1] / "envoy" / "module" / "contract.zig"
 _HEAD: Final = """\
@@ -25,7 +26,10 @@ _HEAD: Final = """\
 
 def zig_contract() -> str:
     """Returns the source text of `contract.zig`, as `zig fmt` formats it."""
-    return "\n".join([_HEAD, *_constants(), "", *_enums(), *_dialect_enum(), "", *_refusals()]) + "\n"
+    return (
+        "\n".join([_HEAD, *_constants(), "", *_enums(), *_dialect_enum(), "", *_passed_headers(), "", *_refusals()])
+        + "\n"
+    )
 
 
 def _constants() -> Iterator[str]:
@@ -37,11 +41,14 @@ def _constants() -> Iterator[str]:
         "usage": metadata.USAGE,
         "provider_mark": headers.PROVIDER_MARK,
         "should_retry": headers.SHOULD_RETRY,
+        "retry_after": headers.RETRY_AFTER,
+        "refused_answer_details": REFUSED_ANSWER_DETAILS,
         "content_type": headers.CONTENT_TYPE,
         "content_encoding": headers.CONTENT_ENCODING,
         "content_length": headers.CONTENT_LENGTH,
         "json_type": headers.JSON,
         "anthropic_root": dialects.ANTHROPIC_ROOT,
+        "anthropic_base": ANTHROPIC_BASE,
         "gemini_root": dialects.GEMINI_ROOT,
         "gemini_models_root": dialects.GEMINI_MODELS_ROOT,
     }
@@ -58,10 +65,31 @@ def _enums() -> Iterator[str]:
     yield "/// What settlement needs from a provider's answer, in the order in which it is written."
     yield from _enum("UsageFact", UsageFact)
     yield ""
+    yield "/// Why the module answers a call itself although the provider has answered."
+    yield from _enum("RefusedAnswer", RefusedAnswer)
+    yield ""
 
 
 def _dialect_enum() -> Iterable[str]:
     return _enum("Dialect", Dialect)
+
+
+def _passed_headers() -> Iterator[str]:
+    yield "/// The request headers that go on to every provider."
+    yield f"pub const passed_headers = [_][]const u8{_list(headers.PASSED_TO_PROVIDERS)};"
+    yield ""
+    yield "/// Those that go on to the providers of one dialect."
+    yield "pub fn passedHeadersOf(dialect: Dialect) []const []const u8 {"
+    yield "    return switch (dialect) {"
+    yield from (f"        .{dialect} => &.{_list(names)}," for dialect, names in headers.PASSED_OF_DIALECT.items())
+    yield "    };"
+    yield "}"
+
+
+def _list(texts: Iterable[str]) -> str:
+    """Returns the elements of an array, as `zig fmt` formats them."""
+    strings = [_string(text) for text in texts]
+    return "{ " + ", ".join(strings) + " }" if len(strings) > 1 else "{" + "".join(strings) + "}"
 
 
 def _refusals() -> Iterator[str]:

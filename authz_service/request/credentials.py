@@ -22,7 +22,7 @@ INVALID_KEY: Final = Refusal(
 
 
 def find_api_key(call: Call) -> str | Refusal:
-    """Returns the key if it is well-formed, else the refusal.
+    """Returns the key if it is well-formed, else the refusal. Beside a key of ours, foreign and empty ones do not count.
 
     An unknown key and a wrong secret are the same case, because a key is looked up by the hash of the whole key
     (INV-18).
@@ -40,13 +40,20 @@ def find_api_key(call: Call) -> str | Refusal:
             presented.append(raw.decode("latin-1").strip())
     if not presented:
         return Refusal(RefusalReason.MISSING_API_KEY, _missing_message(call.path))
+    # Some agents send a key of their own beside ours.
+    ours = {key for key in presented if key.startswith(API_KEY.prefix)} or set(presented)
     # Envoy joins a repeated `authorization` with a comma, which no key contains.
-    if len(set(presented)) > 1 or "," in presented[0] or sum(name == AUTHORIZATION for name, _ in call.headers) > 1:
+    if (
+        len(ours) > 1
+        or any("," in key for key in presented)
+        or sum(name == AUTHORIZATION for name, _ in call.headers) > 1
+    ):
         return Refusal(
             RefusalReason.CONFLICTING_API_KEYS,
             f"The call carries more than one API key. Send exactly one. {HOW_TO_AUTHENTICATE}",
         )
-    return presented[0] if API_KEY.is_well_formed(presented[0]) else INVALID_KEY
+    key = ours.pop()
+    return key if API_KEY.is_well_formed(key) else INVALID_KEY
 
 
 class KeyHashes:

@@ -9,6 +9,7 @@ from envoy.type.v3 import http_status_pb2
 from google.protobuf import struct_pb2
 from google.rpc import code_pb2, status_pb2
 
+from authz_service.request.betas import Betas
 from authz_service.request.call import Call
 from gateway_core.contract import headers
 from gateway_core.contract.errors import error_body, error_of, retry_headers
@@ -29,8 +30,8 @@ _REMOVED_HEADERS: Final = (headers.AUTHORIZATION, *headers.API_KEY_HEADERS, "coo
 # Only these headers are decoded; there may be many others.
 _READ_HEADERS: Final = frozenset(headers.DECIDING)
 
-_HOLD, _HOLD_ID, _TRACEPARENT = (
-    key.encode() for key in (DecisionKey.HOLD, DecisionKey.HOLD_ID, DecisionKey.TRACEPARENT)
+_HOLD, _HOLD_ID, _TRACEPARENT, _OUTPUT_LIMIT = (
+    key.encode() for key in (DecisionKey.HOLD, DecisionKey.HOLD_ID, DecisionKey.TRACEPARENT, DecisionKey.OUTPUT_LIMIT)
 )
 
 Value = bool | float | str | dict[str, object] | None
@@ -82,7 +83,9 @@ def _value(value: struct_pb2.Value) -> Value:
     return value.string_value if kind == "string_value" else None
 
 
-def allow(admission: Admission, token: str, shared: bytes, traceparent: str | None) -> bytes:
+def allow(
+    admission: Admission, token: str, shared: bytes, traceparent: str | None, betas: Betas | None = None
+) -> bytes:
     """Returns the serialized `CheckResponse` that admits a call: its destination and its hold.
 
     Args:
@@ -91,15 +94,43 @@ def allow(admission: Admission, token: str, shared: bytes, traceparent: str | No
         shared: `shared_answer` of its terms. Protobuf merges the parts of a message, such as `dynamic_metadata`
             (https://protobuf.dev/programming-guides/encoding/#last-one-wins).
         traceparent: the W3C trace context of the call; None if it is not traced.
+        betas: the flags of features in test; None if the call has none.
     """
     own = _metadata_entry(_HOLD, token) + _metadata_entry(_HOLD_ID, admission.hold.hold_id)
     if traceparent:
         own += _metadata_entry(_TRACEPARENT, traceparent)
+    if admission.output_limit is not None:
+        own += _metadata_entry(_OUTPUT_LIMIT, f"{admission.terms.route.output_limit_field}={admission.output_limit}")
     response = shared + bytes_field(_DYNAMIC_METADATA, own)
-    if admission.tokens_left:
-        quota = headers.quota_headers(token_quota(admission, admission.tokens_left))
-        more = external_auth_pb2.OkHttpResponse(response_headers_to_add=_headers_of(quota))
+    if betas:
+        response += _beta_answer(betas)
+    reported = _reported(admission)
+    if reported:
+        more = external_auth_pb2.OkHttpResponse(response_headers_to_add=_headers_of(reported))
         response += external_auth_pb2.CheckResponse(ok_response=more).SerializeToString()
+    return response
+
+
+def _reported(admission: Admission) -> dict[str, str]:
+    """Returns the headers that tell the caller what the admission did or left."""
+    reported: dict[str, str] = {}
+    if admission.tokens_left:
+        reported |= headers.quota_headers(token_quota(admission, admission.tokens_left))
+    if admission.output_limit is not None:
+        reported[headers.OUTPUT_LIMIT] = str(admission.output_limit)
+    return reported
+
+
+def _beta_answer(betas: Betas) -> bytes:
+    """Returns the part of a `CheckResponse` that replaces the flags of a call and tells the caller of those removed."""
+    answered = external_auth_pb2.OkHttpResponse()
+    if betas.kept:
+        answered.headers.append(_header(betas.header, betas.kept))
+    else:
+        answered.headers_to_remove.append(betas.header)
+    if betas.removed:
+        answered.response_headers_to_add.append(_header(headers.REMOVED_BETAS, ",".join(betas.removed)))
+    response: bytes = external_auth_pb2.CheckResponse(ok_response=answered).SerializeToString()
     return response
 
 

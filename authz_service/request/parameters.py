@@ -5,6 +5,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from authz_service.request.call import Call
+from authz_service.request.special_parameters import (
+    SIZE_FACTS,
+    SPECIAL_FACTS,
+    NotTextError,
+    prompts_of,
+    read_size,
+    read_specials,
+)
 from gateway_core.contract.headers import CONTENT_ENCODING, CONTENT_TYPE, JSON
 from gateway_core.contract.request_facts import (
     BACKGROUND,
@@ -12,24 +20,26 @@ from gateway_core.contract.request_facts import (
     CANDIDATE_COUNT,
     GENERATION_MAX_OUTPUT_TOKENS,
     INCLUDE_USAGE,
+    IS_EXCESSIVE,
     MAX_COMPLETION_TOKENS,
     MAX_OUTPUT_TOKENS,
     MAX_TOKENS,
     MODEL,
-    SERVICE_TIER,
     STREAM,
+    THINKING_BUDGET,
     UNREADABLE,
     N,
 )
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.model.endpoints import Endpoint, ModelCall
+from gateway_core.model.endpoints import Endpoint, ModelCall, passed_query
 
 MAX_CHOICES: Final = 128
+MAX_PROMPTS: Final = 2_048
+"""As many as OpenAI takes in one call."""
 MAX_OUTPUT_LIMIT: Final = 10**9
 _NO_ENCODING: Final = frozenset({"", "identity"})
 _JSON: Final = re.compile(rf"{JSON}[ \t]*(;.*)?", re.IGNORECASE)
-_STANDARD_TIERS: Final = frozenset({"auto", "default", "standard", "standard_only"})
 
 # The caller's own limits on output, by operation. The largest one present counts.
 _OUTPUT_LIMITS: Final[Mapping[Endpoint, tuple[str, ...]]] = {
@@ -51,6 +61,7 @@ _WRITTEN: Final[Mapping[str, str]] = {
     CANDIDATE_COUNT: "generationConfig.candidateCount",
     INCLUDE_USAGE: "stream_options.include_usage",
 }
+PROMPT: Final = "prompt"
 
 
 class _RefusedError(Exception):
@@ -63,15 +74,24 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
     """Returns the parameters of a model call, or the refusal for the first fault in its body."""
     try:
         _require_readable(call)
-        _require_standard_tier(call.facts)
-        _require_foreground(call.facts)
+        facts = call.facts
+        _require_foreground(facts)
+        if IS_EXCESSIVE in facts:
+            raise _invalid(MODEL, "the body names too many models, tools or stored things, or one of them is too long")
+        has_size = not SIZE_FACTS.isdisjoint(facts)
         return Parameters(
-            model=route.path_model or _model(call.facts),
+            model=route.path_model or _model(facts, route.endpoint),
             streams=_streams(call, route),
-            output_limit=_largest(call.facts, _OUTPUT_LIMITS[route.endpoint], MAX_OUTPUT_LIMIT),
-            choices=_largest(call.facts, _CHOICES.get(route.endpoint, ()), MAX_CHOICES) or 1,
-            asks_for_usage=_boolean(call.facts, INCLUDE_USAGE),
+            output_limit=_largest(facts, _OUTPUT_LIMITS[route.endpoint], 0, MAX_OUTPUT_LIMIT),
+            choices=_choices(facts, route.endpoint),
+            asks_for_usage=_boolean(facts, INCLUDE_USAGE),
+            thinking_tokens=_thinking_tokens(facts),
+            query=passed_query(route.endpoint, call.path.partition("?")[2]),
+            size=read_size(facts, route.endpoint, call.body_bytes) if has_size else None,
+            specials=None if SPECIAL_FACTS.isdisjoint(facts) else read_specials(facts),
         )
+    except NotTextError as error:
+        return _invalid(error.parameter, "it must be a text").refusal
     except _RefusedError as error:
         return error.refusal
 
@@ -97,15 +117,9 @@ def _require_readable(call: Call) -> None:
         raise _RefusedError(
             Refusal(
                 RefusalReason.UNREADABLE_BODY,
-                "The body is not readable JSON. Check for truncation, unpaired surrogates and numbers beyond 64 bits.",
+                "The body is not readable JSON. Check for truncation, unpaired surrogates and limits beyond 64 bits.",
             )
         )
-
-
-def _require_standard_tier(facts: Mapping[str, object]) -> None:
-    tier = facts.get(SERVICE_TIER)
-    if tier is not None and tier not in _STANDARD_TIERS:
-        raise _invalid(SERVICE_TIER, "only the standard tier has a price here; omit it or use 'auto' or 'default'")
 
 
 def _require_foreground(facts: Mapping[str, object]) -> None:
@@ -116,11 +130,29 @@ def _require_foreground(facts: Mapping[str, object]) -> None:
         )
 
 
-def _model(facts: Mapping[str, object]) -> str:
+def _model(facts: Mapping[str, object], endpoint: Endpoint) -> str:
     model = facts.get(MODEL)
-    if not isinstance(model, str) or not model:
-        raise _invalid(MODEL, "it is required and must be a string")
-    return model
+    if isinstance(model, str) and model:
+        return model
+    if endpoint is Endpoint.RESPONSES and model is None:
+        why = "it is required, because the price depends on it, and a stored prompt or conversation does not tell the gateway"
+        raise _invalid(MODEL, f"{why} which model it uses; name the model")
+    raise _invalid(MODEL, "it is required and must be a string")
+
+
+def _choices(facts: Mapping[str, object], endpoint: Endpoint) -> int:
+    choices = _largest(facts, _CHOICES.get(endpoint, ()), 1, MAX_CHOICES) or 1
+    if endpoint is not Endpoint.COMPLETIONS:
+        return choices
+    prompts = prompts_of(facts, endpoint)
+    if prompts > MAX_PROMPTS:
+        raise _invalid(PROMPT, f"it must have at most {MAX_PROMPTS} prompts; send the others in further calls")
+    return choices * prompts
+
+
+def _thinking_tokens(facts: Mapping[str, object]) -> int:
+    budget = facts.get(THINKING_BUDGET)
+    return min(int(budget), MAX_OUTPUT_LIMIT) if isinstance(budget, float) else 0
 
 
 def _streams(call: Call, route: ModelCall) -> bool:
@@ -143,25 +175,25 @@ def _boolean(facts: Mapping[str, object], name: str) -> bool:
     return value
 
 
-def _largest(facts: Mapping[str, object], names: tuple[str, ...], maximum: int) -> int | None:
+def _largest(facts: Mapping[str, object], names: tuple[str, ...], minimum: int, maximum: int) -> int | None:
     """Returns the largest of the values present, so that the reserve suffices whichever one the provider applies."""
     largest = None
     for name in names:
         if name in facts:
-            value = _positive_integer(name, facts[name], maximum)
+            value = _integer(name, facts[name], minimum, maximum)
             largest = value if largest is None or value > largest else largest
     return largest
 
 
-def _positive_integer(name: str, value: object, maximum: int) -> int:
+def _integer(name: str, value: object, minimum: int, maximum: int) -> int:
     """Converts a number to an integer. Envoy passes every JSON number as a double."""
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)
         or value != value // 1
-        or not 1 <= value <= maximum
+        or not minimum <= value <= maximum
     ):
-        raise _invalid(name, f"it must be a whole number from 1 to {maximum}")
+        raise _invalid(name, f"it must be a whole number from {minimum} to {maximum}")
     return int(value)
 
 

@@ -8,6 +8,7 @@ from gateway_core.model.calls.decision import CatalogView, Parameters, Terms, ag
 from gateway_core.model.calls.holds import EncodedClaims, encode_claims
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal
+from gateway_core.model.calls.special_requests import Specials
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.runtime.bounded_memory import BoundedMemory
@@ -46,7 +47,9 @@ class TermsMemory:
     def __init__(self, clock: PeriodClock, signing_key: bytes, entries: int = _ENTRIES) -> None:
         self._clock = clock
         self._signing_key = signing_key
-        self._known: BoundedMemory[tuple[bytes, str, str, bool, bool], PreparedTerms] = BoundedMemory(entries)
+        self._known: BoundedMemory[tuple[bytes, str, str, bool, bool, str, Specials | None], PreparedTerms] = (
+            BoundedMemory(entries)
+        )
 
     def terms_of(
         self,
@@ -58,7 +61,15 @@ class TermsMemory:
         now_epoch_s: float,
     ) -> PreparedTerms | Refusal:
         """Returns the result of `decision.agree` for a call with the key of this hash, with its parts encoded."""
-        key = (secret_hash, endpoint, parameters.model, parameters.streams, parameters.asks_for_usage)
+        key = (
+            secret_hash,
+            endpoint,
+            parameters.model,
+            parameters.streams,
+            parameters.asks_for_usage,
+            parameters.query,
+            parameters.specials,
+        )
         known = self._known.get(key)
         if known is not None and known.terms.hold_for(principal, prices, now_epoch_s):
             return known

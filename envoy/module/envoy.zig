@@ -52,6 +52,15 @@ pub fn header(stream: Stream, headers: Headers, key: []const u8) ?[]const u8 {
     return if (value.pointer == null) null else value.bytes();
 }
 
+pub fn headerCount(stream: Stream, headers: Headers) usize {
+    return callback("get_headers_size", fn (Stream, Headers) callconv(.c) usize)(stream, headers);
+}
+
+/// Fills `places`, whose length must be what `headerCount` returns.
+pub fn readHeaders(stream: Stream, headers: Headers, places: []Header) bool {
+    return callback("get_headers", fn (Stream, Headers, [*]Header) callconv(.c) bool)(stream, headers, places.ptr);
+}
+
 pub fn setHeader(stream: Stream, headers: Headers, key: []const u8, value: []const u8) void {
     const set = callback("set_header", fn (Stream, Headers, Slice, Slice) callconv(.c) bool);
     _ = set(stream, headers, .of(key), .of(value));
@@ -60,6 +69,15 @@ pub fn setHeader(stream: Stream, headers: Headers, key: []const u8, value: []con
 pub fn removeHeader(stream: Stream, headers: Headers, key: []const u8) void {
     const set = callback("set_header", fn (Stream, Headers, Slice, Slice) callconv(.c) bool);
     _ = set(stream, headers, .of(key), .{});
+}
+
+/// Returns all headers. The caller frees the slice.
+pub fn allHeaders(stream: Stream, headers: Headers, allocator: std.mem.Allocator) error{OutOfMemory}![]Header {
+    const size = callback("get_headers_size", fn (Stream, Headers) callconv(.c) usize);
+    const get = callback("get_headers", fn (Stream, Headers, [*]Header) callconv(.c) bool);
+    const all = try allocator.alloc(Header, size(stream, headers));
+    if (all.len > 0 and !get(stream, headers, all.ptr)) @memset(all, .{ .key = .{}, .value = .{} });
+    return all;
 }
 
 pub fn metadataText(stream: Stream, namespace: []const u8, key: []const u8) ?[]const u8 {

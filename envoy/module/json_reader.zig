@@ -1,19 +1,25 @@
 //! A strict JSON reader that takes a text in pieces and stores only what its visitor asks for.
 //!
-//! It accepts RFC 8259, except for numbers that readers disagree on (see `numbers`) and more than `depth_max` levels.
+//! It accepts RFC 8259, except for more than `depth_max` levels, and numbers that readers disagree on (see `numbers`) where
+//! the visitor asks for them.
 //! It does not recurse: open brackets are bits. Its time is linear, and the result does not depend on how the text is cut.
 //!
 //! For a provider's response only the structure matters. A visitor that is not strict skips over numbers that do not fit
 //! any type, half surrogate pairs and invalid UTF-8, so that none of them hides the usage that follows.
 //!
-//! A visitor receives members as long as everything around them is an object:
+//! A visitor receives members as long as everything around them is an object. With `walks_arrays` it also receives the
+//! elements of arrays, as members without a key, and may count the characters of a value instead of keeping them:
 //!   `is_strict`            whether the content between brackets and quotes is checked
 //!   `key_depth`            the maximum depth of reported members: 1 for those of the outermost object
+//!   `enters()`             optional: whether the object or array that just began is looked into. With it, the visitor
+//!                          receives the elements of arrays too, and nothing inside what it does not enter
 //!   `text_bytes_max`       the longest value that it receives; for a longer one it receives null
 //!   `top(kind)`            the outermost value begins
 //!   `begins(member)`       a member's value begins; returns how much of it to keep
 //!   `ends(value)`          that value has ended
 //!   `element()`            a value inside an array that is a member of the outermost object
+//!   `walks_arrays`         optional, in place of `element`; the visitor then also has:
+//!   `count(bytes)`         that many bytes of a value that it asked to be counted
 
 const std = @import("std");
 const numbers = @import("numbers.zig");
@@ -28,14 +34,21 @@ const kept_bytes_usual = 256;
 
 pub const Failure = error{ Malformed, TooDeep, Refused, OutOfMemory };
 pub const Kind = enum { string, number, true, false, null, object, array };
-/// What to keep of a value: nothing, the characters of a string, or the raw bytes.
-pub const Keep = enum { nothing, characters, bytes };
+/// The length of the beginning of a string that a visitor can ask for.
+pub const start_bytes = 64;
+/// What to keep of a value: nothing, the characters of a string, only its first ones, or the raw bytes. `count` keeps
+/// nothing and counts the characters, without escapes and insignificant spaces. `skip` keeps nothing and reports nothing
+/// inside of the value, nor its end.
+pub const Keep = enum { nothing, characters, start, bytes, count, skip };
 
 pub const Member = struct {
     depth: usize,
+    /// Empty for an element of an array.
     key: []const u8,
     is_escaped: bool,
     kind: Kind,
+    /// An element of an array has no key.
+    is_element: bool = false,
 };
 
 pub const Value = struct {
@@ -51,12 +64,14 @@ const State = enum { value, element_or_end, key_or_end, key, colon, separator, s
 pub fn Reader(comptime Visitor: type) type {
     return struct {
         const Self = @This();
+        const walks_arrays = @hasDecl(Visitor, "walks_arrays");
 
         allocator: std.mem.Allocator,
         visitor: Visitor,
         state: State = .value,
         depth: usize = 0,
-        /// How many of the open brackets, from the outermost inward, are objects without an array in between.
+        /// How many of the open brackets, from the outermost inward, the visitor looks into: objects without an array in
+        /// between, or what it enters.
         objects: usize = 0,
         is_object: std.StaticBitSet(depth_max + 1) = .empty,
         /// The offset of the current piece in the whole text.
@@ -79,6 +94,10 @@ pub fn Reader(comptime Visitor: type) type {
         kept_is_cut: bool = false,
         /// Where the kept bytes begin in the current piece.
         kept_from: usize = 0,
+        /// The depth of the value whose characters are counted, or 0.
+        counting: usize = 0,
+        /// The depth of the value that is skipped, or 0.
+        skipping: usize = 0,
 
         pub fn init(allocator: std.mem.Allocator, visitor: Visitor) Self {
             return .{ .allocator = allocator, .visitor = visitor };
@@ -91,9 +110,16 @@ pub fn Reader(comptime Visitor: type) type {
 
         /// Prepares for another text. The visitor is unchanged.
         pub fn reset(self: *Self) void {
-            const number = self.number;
-            const kept = self.kept;
-            self.* = .{ .allocator = self.allocator, .visitor = self.visitor, .number = number, .kept = kept };
+            self.state = .value;
+            self.depth = 0;
+            self.objects = 0;
+            self.offset = 0;
+            self.sequence = .{};
+            self.escape = null;
+            self.keeping = .nothing;
+            self.counting = 0;
+            self.skipping = 0;
+            self.number.clearRetainingCapacity();
         }
 
         pub fn isDone(self: *const Self) bool {
@@ -153,16 +179,22 @@ pub fn Reader(comptime Visitor: type) type {
                 },
                 else => return error.Malformed,
             }
+            self.count(1);
             return index + 1;
         }
 
         fn open(self: *Self, is_object: bool, index: usize) Failure!void {
             try self.beginValue(if (is_object) .object else .array, index);
             if (self.depth == depth_max) return error.TooDeep;
-            if (is_object and self.objects == self.depth) self.objects += 1;
+            if (self.objects == self.depth and self.isEntered(is_object)) self.objects += 1;
             self.depth += 1;
             self.is_object.setValue(self.depth, is_object);
             self.state = if (is_object) .key_or_end else .element_or_end;
+        }
+
+        fn isEntered(self: *Self, is_object: bool) bool {
+            if (!@hasDecl(Visitor, "enters")) return is_object;
+            return self.depth < Visitor.key_depth and self.visitor.enters();
         }
 
         fn close(self: *Self, is_object: bool, bytes: []const u8, index: usize) Failure!void {
@@ -176,21 +208,35 @@ pub fn Reader(comptime Visitor: type) type {
 
         /// Returns whether the visitor receives the current value.
         fn isReported(self: *const Self) bool {
-            return self.depth > 0 and self.depth <= Visitor.key_depth and self.objects == self.depth;
+            if (walks_arrays and self.skipping > 0) return false;
+            return self.depth > 0 and self.depth <= Visitor.key_depth and (walks_arrays or self.objects == self.depth);
+        }
+
+        fn count(self: *Self, bytes: usize) void {
+            if (walks_arrays and self.counting > 0) self.visitor.count(bytes);
         }
 
         fn beginValue(self: *Self, kind: Kind, index: usize) Failure!void {
             if (self.state != .value and self.state != .element_or_end) return error.Malformed;
             if (self.depth == 0) try self.visitor.top(kind);
-            if (self.depth == 2 and self.objects == 1) try self.visitor.element();
+            if (!walks_arrays and self.depth == 2 and self.objects == 1) try self.visitor.element();
             if (!self.isReported()) return;
             const wanted = try self.visitor.begins(.{
                 .depth = self.depth,
-                .key = self.key_buffer[0..self.key_length],
+                .key = if (self.is_object.isSet(self.depth)) self.key_buffer[0..self.key_length] else "",
                 .is_escaped = self.key_is_escaped,
                 .kind = kind,
+                .is_element = walks_arrays and !self.is_object.isSet(self.depth),
             });
+            if (wanted == .skip) {
+                self.skipping = self.depth;
+                return;
+            }
             self.first_of[self.depth] = self.offset + index;
+            if (wanted == .count) {
+                if (self.counting == 0) self.counting = self.depth;
+                return;
+            }
             if (wanted == .nothing or self.keeping != .nothing) return;
             self.keeping = wanted;
             self.keeping_depth = self.depth;
@@ -202,7 +248,12 @@ pub fn Reader(comptime Visitor: type) type {
         /// Ends a value. `last` is the index one past it in the current piece.
         fn endValue(self: *Self, bytes: []const u8, last: usize) Failure!void {
             self.state = if (self.depth == 0) .done else .separator;
+            if (walks_arrays and self.skipping > 0) {
+                if (self.skipping == self.depth) self.skipping = 0;
+                return;
+            }
             if (!self.isReported()) return;
+            if (walks_arrays and self.counting == self.depth) self.counting = 0;
             var text: ?[]const u8 = null;
             if (self.keeping != .nothing and self.keeping_depth == self.depth) {
                 if (self.keeping == .bytes) try self.keep(bytes[self.kept_from..last]);
@@ -214,6 +265,10 @@ pub fn Reader(comptime Visitor: type) type {
         }
 
         fn keep(self: *Self, bytes: []const u8) Failure!void {
+            if (self.keeping == .start) {
+                const taken = @min(bytes.len, start_bytes -| self.kept.items.len);
+                return self.kept.appendSlice(self.allocator, bytes[0..taken]);
+            }
             if (self.kept_is_cut or self.kept.items.len + bytes.len > Visitor.text_bytes_max) {
                 self.kept_is_cut = true;
                 return;
@@ -287,7 +342,7 @@ pub fn Reader(comptime Visitor: type) type {
         }
 
         fn takeCharacter(self: *Self, character: u21) Failure!void {
-            if (!self.is_key and self.keeping != .characters) return;
+            if (!self.is_key and self.keeping != .characters and self.keeping != .start and self.counting == 0) return;
             var buffer: [4]u8 = undefined;
             try self.take(strings.encode(character, &buffer));
         }
@@ -295,14 +350,19 @@ pub fn Reader(comptime Visitor: type) type {
         /// Returns whether the byte was part of the escape.
         fn readEscape(self: *Self, byte: u8) Failure!bool {
             var escape = self.escape orelse return false;
+            if (!Visitor.is_strict and escape.isHalf(byte)) {
+                // Half a surrogate pair stands alone. What follows it is read by itself.
+                self.escape = if (escape.step == .second_u) .{} else null;
+                try self.takeCharacter(strings.replacement);
+                return false;
+            }
             var is_taken = true;
             const character = escape.take(byte) catch |failure| wrong: {
                 if (Visitor.is_strict) return failure;
                 is_taken = escape.step == .kind or std.ascii.isHex(byte);
                 break :wrong strings.replacement;
             };
-            const is_half = !Visitor.is_strict and escape.step == .second_backslash;
-            const whole = if (is_half) strings.replacement else character orelse {
+            const whole = character orelse {
                 self.escape = escape;
                 return true;
             };
@@ -313,17 +373,21 @@ pub fn Reader(comptime Visitor: type) type {
 
         /// Keeps characters of the current string if the visitor wants them.
         fn take(self: *Self, characters: []const u8) Failure!void {
+            self.count(characters.len);
             if (self.is_key) {
-                if (self.depth > Visitor.key_depth or self.objects != self.depth) return;
-                const count = @min(characters.len, key_bytes_max - self.key_length);
-                @memcpy(self.key_buffer[self.key_length..][0..count], characters[0..count]);
-                self.key_length += count;
-            } else if (self.keeping == .characters) {
+                if (self.depth > Visitor.key_depth) return;
+                if (if (walks_arrays) self.skipping > 0 else self.objects != self.depth) return;
+                const length = @min(characters.len, key_bytes_max - self.key_length);
+                @memcpy(self.key_buffer[self.key_length..][0..length], characters[0..length]);
+                self.key_length += length;
+            } else if (self.keeping == .characters or self.keeping == .start) {
                 try self.keep(characters);
             }
         }
 
         fn endString(self: *Self, bytes: []const u8, last: usize) Failure!void {
+            // A counted string has no quotes, but the strings inside a counted object do.
+            if (self.counting != self.depth or self.is_key) self.count(2);
             if (self.is_key) {
                 self.state = .colon;
             } else {
@@ -335,6 +399,7 @@ pub fn Reader(comptime Visitor: type) type {
             var index = from;
             while (index < bytes.len and numbers.isPart(bytes[index])) index += 1;
             const piece = bytes[from..index];
+            self.count(piece.len);
             if (index < bytes.len and self.number.items.len == 0) {
                 try self.endNumber(piece, bytes, index);
                 return index;
@@ -346,16 +411,19 @@ pub fn Reader(comptime Visitor: type) type {
         }
 
         fn endNumber(self: *Self, text: []const u8, bytes: []const u8, last: usize) Failure!void {
-            if (Visitor.is_strict) try numbers.check(text);
+            // A number that no one reads may be any: a limit in a tool's schema decides nothing.
+            const counts = self.keeping == .bytes and self.keeping_depth == self.depth;
+            if (Visitor.is_strict) try if (counts) numbers.check(text) else numbers.checkGrammar(text);
             try self.endValue(bytes, last);
         }
 
         fn readLiteral(self: *Self, bytes: []const u8, from: usize) Failure!usize {
-            const count = @min(self.literal.len, bytes.len - from);
-            if (!std.mem.eql(u8, bytes[from..][0..count], self.literal[0..count])) return error.Malformed;
-            self.literal = self.literal[count..];
-            if (self.literal.len == 0) try self.endValue(bytes, from + count);
-            return from + count;
+            const length = @min(self.literal.len, bytes.len - from);
+            if (!std.mem.eql(u8, bytes[from..][0..length], self.literal[0..length])) return error.Malformed;
+            self.literal = self.literal[length..];
+            self.count(length);
+            if (self.literal.len == 0) try self.endValue(bytes, from + length);
+            return from + length;
         }
     };
 }

@@ -3,7 +3,10 @@
 const std = @import("std");
 const envoy = @import("envoy.zig");
 const facts_filter = @import("facts_filter.zig");
+const Configuration = @import("configuration.zig").Configuration;
 const Call = @import("rewriter_filter.zig").Call;
+
+const allocator = std.heap.c_allocator;
 
 pub const panic = std.debug.FullPanic(end);
 
@@ -23,15 +26,17 @@ fn end(message: []const u8, _: ?usize) noreturn {
 
 const Kind = enum { request_facts, rewriter };
 
-/// The configurations, and the state of filters without any. Only their addresses matter.
-var kinds = std.enums.values(Kind)[0..2].*;
+const Configured = struct { kind: Kind, configuration: Configuration = .{} };
+
+/// The configuration, and the state of filters without any. Only its address matters.
+var facts_configuration: Configured = .{ .kind = .request_facts };
 
 const Filter = union(Kind) { request_facts: void, rewriter: *Call };
 
 /// The state of a `request_facts` filter is the address of its configuration; that of a `rewriter` is the address of
 /// its call.
 fn filterOf(state: *anyopaque) Filter {
-    if (state == @as(*anyopaque, @ptrCast(&kinds[0]))) return .request_facts;
+    if (state == @as(*anyopaque, @ptrCast(&facts_configuration))) return .request_facts;
     return .{ .rewriter = @ptrCast(@alignCast(state)) };
 }
 
@@ -39,17 +44,28 @@ export fn envoy_dynamic_module_on_program_init() callconv(.c) [*:0]const u8 {
     return envoy.abi_version;
 }
 
-export fn envoy_dynamic_module_on_http_filter_config_new(_: *anyopaque, name: envoy.Slice, _: envoy.Slice) callconv(.c) ?*anyopaque {
+/// Only the rewriter has a configuration. Null makes Envoy refuse its own as a whole.
+export fn envoy_dynamic_module_on_http_filter_config_new(_: *anyopaque, name: envoy.Slice, config: envoy.Slice) callconv(.c) ?*anyopaque {
     const kind = std.meta.stringToEnum(Kind, name.bytes()) orelse return null;
-    return &kinds[@backingInt(kind)];
+    if (kind == .request_facts) return &facts_configuration;
+    const configured = allocator.create(Configured) catch return null;
+    configured.* = .{ .kind = kind, .configuration = Configuration.read(config.bytes()) catch {
+        allocator.destroy(configured);
+        return null;
+    } };
+    return configured;
 }
 
-export fn envoy_dynamic_module_on_http_filter_config_destroy(_: *anyopaque) callconv(.c) void {}
+export fn envoy_dynamic_module_on_http_filter_config_destroy(config: *Configured) callconv(.c) void {
+    if (config.kind == .request_facts) return;
+    config.configuration.deinit();
+    allocator.destroy(config);
+}
 
-export fn envoy_dynamic_module_on_http_filter_new(config: *Kind, _: envoy.Stream) callconv(.c) ?*anyopaque {
-    return switch (config.*) {
+export fn envoy_dynamic_module_on_http_filter_new(config: *Configured, _: envoy.Stream) callconv(.c) ?*anyopaque {
+    return switch (config.kind) {
         .request_facts => config,
-        .rewriter => Call.create(),
+        .rewriter => Call.create(&config.configuration),
     };
 }
 
@@ -86,35 +102,29 @@ export fn envoy_dynamic_module_on_http_filter_request_trailers(stream: envoy.Str
 }
 
 export fn envoy_dynamic_module_on_http_filter_response_headers(stream: envoy.Stream, state: *anyopaque, is_end: bool) callconv(.c) envoy.HeadersStatus {
-    switch (filterOf(state)) {
-        .request_facts => {},
-        .rewriter => |call| call.beginAnswer(stream, is_end),
-    }
-    return .proceed;
+    return switch (filterOf(state)) {
+        .request_facts => .proceed,
+        .rewriter => |call| call.beginResponse(stream, is_end),
+    };
 }
 
 export fn envoy_dynamic_module_on_http_filter_response_body(stream: envoy.Stream, state: *anyopaque, is_end: bool) callconv(.c) envoy.BodyStatus {
-    switch (filterOf(state)) {
-        .request_facts => {},
-        .rewriter => |call| {
-            call.answer.push(stream);
-            if (is_end) call.answer.finish(stream);
-        },
-    }
-    return .proceed;
+    return switch (filterOf(state)) {
+        .request_facts => .proceed,
+        .rewriter => |call| call.readResponse(stream, is_end),
+    };
 }
 
 export fn envoy_dynamic_module_on_http_filter_response_trailers(stream: envoy.Stream, state: *anyopaque) callconv(.c) envoy.HeadersStatus {
-    switch (filterOf(state)) {
-        .request_facts => {},
-        .rewriter => |call| call.answer.finish(stream),
-    }
-    return .proceed;
+    return switch (filterOf(state)) {
+        .request_facts => .proceed,
+        .rewriter => |call| call.endResponse(stream),
+    };
 }
 
 export fn envoy_dynamic_module_on_http_filter_stream_complete(stream: envoy.Stream, state: *anyopaque) callconv(.c) void {
     switch (filterOf(state)) {
         .request_facts => {},
-        .rewriter => |call| call.answer.abandon(stream),
+        .rewriter => |call| call.finish(stream),
     }
 }

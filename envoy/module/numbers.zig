@@ -1,4 +1,4 @@
-//! Which numbers a body may contain: those of JSON's grammar that every reader behind the gateway can represent.
+//! Which numbers may decide something: those of JSON's grammar that every reader behind the gateway can represent.
 
 const std = @import("std");
 
@@ -41,6 +41,11 @@ pub fn check(text: []const u8) Error!void {
     if (magnitude < exponent_max) return;
     if (magnitude > exponent_max) return error.Malformed;
     if (std.math.isInf(try valueOf(text))) return error.Malformed;
+}
+
+/// Refuses malformed numbers. Any size passes.
+pub fn checkGrammar(text: []const u8) Error!void {
+    if (!isShortInteger(text)) _ = try split(text);
 }
 
 /// The common case, which needs no further check.

@@ -5,6 +5,8 @@ const std = @import("std");
 const contract = @import("contract.zig");
 const json = @import("json_reader.zig");
 const numbers = @import("numbers.zig");
+const request_content = @import("request_content.zig");
+const Content = request_content.Content;
 
 const Text = std.ArrayList(u8);
 
@@ -19,6 +21,9 @@ const Place = enum {
     n,
     best_of,
     candidate_count,
+    speed,
+    inference_geo,
+    serviceTier,
     service_tier,
     include_usage,
     camel_candidate_camel,
@@ -34,6 +39,7 @@ const Place = enum {
         return switch (self) {
             .camel_candidate_camel, .camel_candidate_snake, .snake_candidate_camel, .snake_candidate_snake => .candidate_count,
             .camel_limit_camel, .camel_limit_snake, .snake_limit_camel, .snake_limit_snake => .generation_max_output_tokens,
+            .serviceTier => .service_tier,
             inline else => |place| @field(contract.RequestFact, @tagName(place)),
         };
     }
@@ -70,10 +76,11 @@ fn outerPlace(key: []const u8) ?Place {
 /// The reader's visitor.
 const Visitor = struct {
     pub const is_strict = true;
-    pub const key_depth = 2;
+    pub const key_depth = request_content.depth_max;
     pub const text_bytes_max = 8192;
 
     arena: std.mem.Allocator,
+    content: Content,
     found: std.EnumArray(Place, Found) = .initFill(.nothing),
     parent: Parent = .other,
     place: ?Place = null,
@@ -82,16 +89,15 @@ const Visitor = struct {
     pub fn top(_: *Visitor, _: json.Kind) json.Failure!void {}
     pub fn element(_: *Visitor) json.Failure!void {}
 
+    pub fn enters(self: *Visitor) bool {
+        return self.content.enters();
+    }
+
     pub fn begins(self: *Visitor, member: json.Member) json.Failure!json.Keep {
-        if (member.depth == 1) {
-            self.parent = std.meta.stringToEnum(Parent, member.key) orelse .other;
-            if (self.parent != .other) self.forget(self.parent);
-            if (member.kind != .object) self.parent = .other;
-            self.place = outerPlace(member.key);
-        } else {
-            self.place = innerPlace(self.parent, member.key);
-        }
-        const place = self.place orelse return .nothing;
+        const wanted = try self.content.begins(member);
+        if (member.depth > 2) return wanted;
+        self.place = self.placeOf(member);
+        const place = self.place orelse return wanted;
         self.kind = member.kind;
         self.found.set(place, switch (member.kind) {
             .true => .{ .boolean = true },
@@ -101,11 +107,20 @@ const Visitor = struct {
         return switch (member.kind) {
             .string => .characters,
             .number => .bytes,
-            else => .nothing,
+            else => wanted,
         };
     }
 
+    fn placeOf(self: *Visitor, member: json.Member) ?Place {
+        if (member.depth == 2) return innerPlace(self.parent, member.key);
+        self.parent = std.meta.stringToEnum(Parent, member.key) orelse .other;
+        if (self.parent != .other) self.forget(self.parent);
+        if (member.kind != .object) self.parent = .other;
+        return outerPlace(member.key);
+    }
+
     pub fn ends(self: *Visitor, value: json.Value) json.Failure!void {
+        try self.content.ends(value);
         const place = self.place orelse return;
         const text = value.text orelse return;
         switch (self.kind) {
@@ -129,7 +144,7 @@ pub const Facts = struct {
     reader: json.Reader(Visitor),
 
     pub fn init(arena: std.mem.Allocator) Facts {
-        return .{ .allocator = arena, .reader = .init(arena, .{ .arena = arena }) };
+        return .{ .allocator = arena, .reader = .init(arena, .{ .arena = arena, .content = .{ .arena = arena } }) };
     }
 
     pub fn push(self: *Facts, bytes: []const u8) json.Failure!void {
@@ -141,6 +156,35 @@ pub const Facts = struct {
         try self.reader.finish();
         for (std.enums.values(Place)) |place| {
             try appendField(self.allocator, fields, place.fact(), self.reader.visitor.found.get(place));
+        }
+        try self.appendContent(fields, &self.reader.visitor.content);
+    }
+
+    fn appendContent(self: *Facts, fields: *Text, content: *const Content) error{OutOfMemory}!void {
+        const totals = &content.totals;
+        const counts = [_]struct { contract.RequestFact, usize }{
+            .{ .prompts, content.prompts },
+            .{ .inputs, content.inputs },
+            .{ .images, totals.counts.get(.image) },
+            .{ .image_bytes, totals.bytes.get(.image) },
+            .{ .audios, totals.counts.get(.audio) },
+            .{ .audio_bytes, totals.bytes.get(.audio) },
+            .{ .documents, totals.counts.get(.document) },
+            .{ .document_bytes, totals.bytes.get(.document) },
+            .{ .remote_images, totals.remote_images },
+            .{ .remote_documents, totals.remote_documents },
+        };
+        for (counts) |entry| {
+            const fact, const count = entry;
+            if (count > 0) try appendField(self.allocator, fields, fact, .{ .number = @floatFromInt(count) });
+        }
+        if (content.thinking_budget > 0) try appendField(self.allocator, fields, .thinking_budget, .{ .number = content.thinking_budget });
+        inline for (.{ "references", "tools", "models" }) |name| {
+            const list = &@field(content, name);
+            if (list.count > 0) try appendField(self.allocator, fields, @field(contract.RequestFact, name), .{ .characters = try list.joined(self.allocator) });
+        }
+        inline for (.{ "audio_output", "image_output", "has_cache_control", "is_excessive" }) |name| {
+            if (@field(content, name)) try appendField(self.allocator, fields, @field(contract.RequestFact, name), .{ .boolean = true });
         }
     }
 };

@@ -3,6 +3,7 @@
 from typing import Final
 
 from gateway_core.model.calls.quotas import Quota, QuotaUnit
+from gateway_core.model.endpoints import Dialect
 from gateway_core.model.limits.rate_limits import format_duration
 
 INTERNAL_PREFIX: Final = "x-megarouter-"
@@ -21,6 +22,9 @@ IDENTITY: Final = "x-megarouter-identity"
 CLIENT_ADDRESS: Final = "x-megarouter-client-address"
 REQUEST_ID: Final = "x-request-id"
 
+OUTPUT_LIMIT: Final = "x-megarouter-output-limit"
+"""From the gateway to the caller: the output limit in tokens that it wrote into the call."""
+
 AUTHORIZATION: Final = "authorization"
 ANTHROPIC_API_KEY: Final = "x-api-key"
 GEMINI_API_KEY: Final = "x-goog-api-key"
@@ -28,13 +32,45 @@ API_KEY_HEADERS: Final = (ANTHROPIC_API_KEY, GEMINI_API_KEY)
 """Where SDKs put an API key besides `authorization`."""
 DIALECT_VERSION: Final = "anthropic-version"
 """Only Anthropic's SDKs send it. It decides the dialect of the response to `GET /v1/models`."""
+ANTHROPIC_BETA: Final = "anthropic-beta"
+OPENAI_BETA: Final = "openai-beta"
+BETA_OF_DIALECT: Final = {Dialect.OPENAI: OPENAI_BETA, Dialect.ANTHROPIC: ANTHROPIC_BETA}
+"""The header with the flags of features in test. authz_service removes those that the catalog does not list."""
+REMOVED_BETAS: Final = f"{INTERNAL_PREFIX}removed-betas"
+"""To the caller: the flags that the provider did not receive."""
 CONTENT_TYPE: Final = "content-type"
 CONTENT_ENCODING: Final = "content-encoding"
 CONTENT_LENGTH: Final = "content-length"
 DECIDING: Final = tuple(
-    sorted([AUTHORIZATION, *API_KEY_HEADERS, DIALECT_VERSION, CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LENGTH])
+    sorted(
+        [
+            AUTHORIZATION,
+            *API_KEY_HEADERS,
+            DIALECT_VERSION,
+            CONTENT_TYPE,
+            CONTENT_ENCODING,
+            CONTENT_LENGTH,
+            ANTHROPIC_BETA,
+            OPENAI_BETA,
+        ]
+    )
 )
 """The request headers that Envoy sends to authz_service. Sending no others makes a call cheaper."""
+
+PASSED_TO_PROVIDERS: Final = (CONTENT_TYPE, CONTENT_LENGTH, "accept", "user-agent", REQUEST_ID, CLUSTER)
+"""The request headers of every dialect that go on to a provider. All others are removed, whatever they are.
+
+Some providers refuse calls without a user agent. The request id is Envoy's own; it names no one, and a provider's support
+asks for it. Envoy's router reads the cluster and removes it.
+"""
+PASSED_OF_DIALECT: Final = {
+    Dialect.OPENAI: (OPENAI_BETA,),
+    Dialect.ANTHROPIC: (DIALECT_VERSION, ANTHROPIC_BETA),
+    Dialect.GEMINI: (),
+}
+"""Those of one dialect."""
+TRACE_CONTEXT: Final = ("traceparent", "tracestate", "baggage")
+"""Envoy's tracing adds some of them last. They are removed on the way to a provider."""
 
 JSON: Final = "application/json"
 SHOULD_RETRY: Final = "x-should-retry"

@@ -15,8 +15,38 @@ N: Final = "n"
 BEST_OF: Final = "best_of"
 CANDIDATE_COUNT: Final = "candidate_count"
 SERVICE_TIER: Final = "service_tier"
+SPEED: Final = "speed"
+INFERENCE_GEO: Final = "inference_geo"
 INCLUDE_USAGE: Final = "include_usage"
 GENERATION_MAX_OUTPUT_TOKENS: Final = "generation_max_output_tokens"
+PROMPTS: Final = "prompts"
+"""The number of prompts of a completion."""
+INPUTS: Final = "inputs"
+"""The number of inputs of an embedding, or of items of a response."""
+IMAGES: Final = "images"
+"""The number of pictures that the body contains."""
+IMAGE_BYTES: Final = "image_bytes"
+"""The part of the body that is pictures. Audio and documents have the same two facts."""
+AUDIOS: Final = "audios"
+AUDIO_BYTES: Final = "audio_bytes"
+DOCUMENTS: Final = "documents"
+DOCUMENT_BYTES: Final = "document_bytes"
+REMOTE_IMAGES: Final = "remote_images"
+"""The number of pictures that the provider fetches from a URL."""
+REMOTE_DOCUMENTS: Final = "remote_documents"
+THINKING_BUDGET: Final = "thinking_budget"
+"""The tokens that the model may think."""
+REFERENCES: Final = "references"
+"""What the provider has stored, as `<kind>:<id>`, one a line."""
+TOOLS: Final = "tools"
+"""The tools that the provider runs, one a line: a `type`, or the key that names the tool."""
+MODELS: Final = "models"
+"""Models that the body names besides `model`, one a line."""
+AUDIO_OUTPUT: Final = "audio_output"
+IMAGE_OUTPUT: Final = "image_output"
+HAS_CACHE_CONTROL: Final = "has_cache_control"
+IS_EXCESSIVE: Final = "is_excessive"
+"""True if the body names more references, tools or models than the module lists, or one that is too long."""
 UNREADABLE: Final = "unreadable"
 """Present if the module could not read the body."""
 
@@ -31,7 +61,27 @@ ALL: Final = (
     BEST_OF,
     CANDIDATE_COUNT,
     SERVICE_TIER,
+    SPEED,
+    INFERENCE_GEO,
     INCLUDE_USAGE,
     GENERATION_MAX_OUTPUT_TOKENS,
+    PROMPTS,
+    INPUTS,
+    IMAGES,
+    IMAGE_BYTES,
+    AUDIOS,
+    AUDIO_BYTES,
+    DOCUMENTS,
+    DOCUMENT_BYTES,
+    REMOTE_IMAGES,
+    REMOTE_DOCUMENTS,
+    THINKING_BUDGET,
+    REFERENCES,
+    TOOLS,
+    MODELS,
+    AUDIO_OUTPUT,
+    IMAGE_OUTPUT,
+    HAS_CACHE_CONTROL,
+    IS_EXCESSIVE,
     UNREADABLE,
 )

@@ -36,6 +36,16 @@ class Endpoint(enum.StrEnum):
         return self is not Endpoint.EMBEDDINGS
 
     @property
+    def has_optional_output_limit(self) -> bool:
+        """Whether a call may leave out its output limit, so that the gateway may write one."""
+        return self in {
+            Endpoint.CHAT_COMPLETIONS,
+            Endpoint.COMPLETIONS,
+            Endpoint.RESPONSES,
+            Endpoint.GENERATE_CONTENT,
+        }
+
+    @property
     def needs_include_usage(self) -> bool:
         """Whether a stream reports usage only if `stream_options.include_usage` asks for it."""
         return self in {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS}
@@ -89,20 +99,51 @@ class ModelList:
     model: str | None
 
 
-def classify(method: str, path: str, client: Dialect) -> ModelCall | ModelList | None:
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A question whether the gateway answers. It needs no key."""
+
+
+Route = ModelCall | ModelList | Health
+"""What a request may ask for."""
+
+HEALTH_PATH: Final = "/health"
+ANTHROPIC_BASE: Final = "/anthropic"
+_BASES: Final = {"/openai": Dialect.OPENAI, ANTHROPIC_BASE: Dialect.ANTHROPIC}
+"""What may precede `/v1`, as in the base URLs of other gateways. It names the dialect."""
+
+
+def classify(method: str, path: str, client: Dialect) -> Route | None:
     """Returns what a request asks for, or None for a path that is not served. So no route is unmetered.
 
     Args:
         method: HTTP method in upper case.
-        path: the path without its query.
+        path: the path without its query. One slash at its end, and a base such as `/openai`, change nothing.
         client: the dialect of the caller's SDK, according to its headers. `GET /v1/models` is the same path in every
             dialect.
     """
+    if path.endswith("/") and len(path) > 1:
+        path = path[:-1]
+    for base, dialect in _BASES.items():
+        if path.startswith(f"{base}/v1/"):
+            route = _classify(method, path[len(base) :], dialect)
+            return route if _dialect(route) is dialect else None
+    return _classify(method, path, client)
+
+
+def _classify(method: str, path: str, client: Dialect) -> Route | None:
     if method == "POST":
         return _classify_post(path)
-    if method == "GET":
-        return _classify_get(path, client)
+    # Envoy answers HEAD without the body.
+    if method in {"GET", "HEAD"}:
+        return Health() if path == HEALTH_PATH else _classify_get(path, client)
     return None
+
+
+def _dialect(route: Route | None) -> Dialect | None:
+    if isinstance(route, ModelCall):
+        return route.endpoint.dialect
+    return route.dialect if isinstance(route, ModelList) else None
 
 
 def _classify_post(path: str) -> ModelCall | None:
@@ -121,12 +162,23 @@ def _classify_get(path: str, dialect: Dialect) -> ModelList | None:
     return None
 
 
-def upstream_path(endpoint: Endpoint, base_path: str, upstream_model: str, *, streams: bool) -> str:
-    """Returns the path sent to the provider: its base path and the suffix of the operation.
+_PASSED_QUERY: Final = {Endpoint.MESSAGES: frozenset({"beta=true"})}
+"""The parts of a query that go on to the provider. All others stay here: they could change what a call costs or does."""
 
-    Gemini's path contains the model.
+
+def passed_query(endpoint: Endpoint, query: str) -> str:
+    """Returns the part of a query that goes on to the provider, each part once; empty if none does."""
+    passed = _PASSED_QUERY.get(endpoint)
+    return "&".join(sorted(passed.intersection(query.split("&")))) if passed and query else ""
+
+
+def upstream_path(endpoint: Endpoint, base_path: str, upstream_model: str, *, streams: bool, query: str = "") -> str:
+    """Returns the path sent to the provider: its base path, the suffix of the operation, and the query.
+
+    Gemini's path contains the model, and its query is the gateway's.
     """
     if endpoint is Endpoint.GENERATE_CONTENT:
         verb = "streamGenerateContent?alt=sse" if streams else "generateContent"
         return f"{base_path}/models/{upstream_model}:{verb}"
-    return base_path + _UPSTREAM_SUFFIXES[endpoint]
+    path = base_path + _UPSTREAM_SUFFIXES[endpoint]
+    return f"{path}?{query}" if query else path

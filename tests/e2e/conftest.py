@@ -77,6 +77,10 @@ async def database(stack: Stack) -> AsyncIterator[asyncpg.Pool]:
 
 @pytest.fixture(scope="session")
 def pepper(stack: Stack) -> bytes:
+    return pepper_of(stack)
+
+
+def pepper_of(stack: Stack) -> bytes:
     secrets = json.loads(stack.home.secrets_file.read_text(encoding="utf-8"))
     return bytes.fromhex(secrets["key_pepper"])
 

@@ -6,27 +6,9 @@ from gateway_core.contract import headers
 from megarouter_envoy.filters.service_filters import descriptors
 from megarouter_envoy.typed_config import seconds
 
-# Removed on the way to the provider: headers that identify the caller, the caller's own account, or this installation.
-# authz_service has already read the credentials; the upstream filters add the gateway's.
-REQUEST_HEADERS_REMOVED = (
-    headers.CLUSTER,
-    "api-key",
-    headers.AUTHORIZATION,
-    "cookie",
-    "openai-organization",
-    "openai-project",
-    "proxy-authorization",
-    headers.ANTHROPIC_API_KEY,
-    "x-envoy-external-address",
-    "x-envoy-internal",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-proto",
-    headers.GEMINI_API_KEY,
-    "x-goog-user-project",
-    "x-real-ip",
-)
+# The module's rewriter has removed every other header that does not go on (`headers.PASSED_TO_PROVIDERS`). This one tells
+# the router which provider that is.
+REQUEST_HEADERS_REMOVED = (headers.CLUSTER,)
 
 
 def model_routes(idle_timeout_s: int) -> route.RouteConfiguration:

@@ -27,6 +27,9 @@ class CatalogError(Exception):
 ToolType = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
+BetaFlag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._=-]{0,127}$")]
+
+
 class AfterDisconnect(Entry):
     """A statement that a provider goes on with an answer, and bills it, after the caller has disconnected."""
 
@@ -42,6 +45,8 @@ class Provider(Entry):
     credential_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
     credential_header: Literal["authorization", "x-api-key", "x-goog-api-key"]
     stream_options: bool
+    chat_output_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """The field of Chat Completions in which the provider takes an output limit."""
     dialects: Annotated[dict[Dialect, str], Field(min_length=1)]
     bills_after_disconnect: AfterDisconnect | None = None
     """Set only for a provider that goes on, and bills, after a disconnect. Others stop when the connection closes."""
@@ -50,6 +55,8 @@ class Provider(Entry):
 
     A model may be called with such a tool if it has a price for one of the fees. A tool without fees costs only tokens.
     """
+    betas: Annotated[tuple[BetaFlag, ...], Field(max_length=256)] = ()
+    """Flags of features in test that go on to the provider. Calls with others are served without them."""
     fees: dict[FeeName, FeeNanoCredits] = Field(default_factory=dict, max_length=64)
     """Fees of every model of the provider that has none of its own under the same name."""
     fees_once_per_call: tuple[FeeName, ...] = ()

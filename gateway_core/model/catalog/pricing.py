@@ -4,6 +4,7 @@ from typing import Final
 
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import Prices, PriceSchedule
+from gateway_core.model.catalog.request_size import RequestSize, input_bounds
 from gateway_core.model.catalog.service import STANDARD, Service
 from gateway_core.model.catalog.token_usage import TokenUsage, token_counts
 from gateway_core.model.endpoints import Endpoint
@@ -12,6 +13,9 @@ from gateway_core.model.record_decorator import record
 
 FEE_PREFIX: Final = "fee:"
 """Begins the category of a line that charges uses of a hosted tool: `fee:web_search`."""
+
+_MAX_AMOUNT_NANO_CREDITS: Final = 4 * 10**18
+"""Fits into 64 bits, and no credit is as high."""
 
 
 @record(frozen=True, slots=True)
@@ -80,22 +84,23 @@ def estimate(
     bytes_per_token: int,
     output_limit: int | None,
     choices: int,
+    size: RequestSize | None = None,
 ) -> Estimate:
     """Returns the most that a call is expected to cost.
 
     Args:
         model: the model called.
         schedule: the model's prices in force.
-        endpoint: the operation. One call of embeddings may carry many inputs, each as large as the context window.
+        endpoint: the operation.
         body_bytes: size of the request body. A text token is at least one byte.
-        bytes_per_token: 1 in strict mode, 4 in balanced mode.
+        bytes_per_token: 1 in strict mode, which reserves the maximum; 4 in balanced mode.
         output_limit: the caller's limit per choice, capped at the model's maximum. None uses the model's default
             reserve.
-        choices: number of answers that the caller asks for.
+        choices: number of answers that the caller asks for, for all prompts.
+        size: the sizes of the parts of the body; None if it is one prompt of text.
     """
-    input_tokens = -(-body_bytes // bytes_per_token)
-    if endpoint is not Endpoint.EMBEDDINGS:
-        input_tokens = min(input_tokens, model.context_window_tokens)
+    expected, maximum = input_bounds(size or RequestSize(body_bytes), model, endpoint, bytes_per_token)
+    input_tokens = maximum if bytes_per_token == 1 else expected
     per_choice = model.default_output_reserve_tokens if output_limit is None else output_limit
     output_tokens = min(per_choice, model.max_output_tokens) * choices
     # The actual input may be anything up to the estimate, so either side of a long-context threshold may apply.
@@ -103,7 +108,7 @@ def estimate(
     amount = _highest_price(below, input_tokens, output_tokens)
     if above is not below:
         amount = max(amount, _highest_price(above, input_tokens, output_tokens))
-    return Estimate(input_tokens, output_tokens, amount)
+    return Estimate(input_tokens, output_tokens, min(amount, _MAX_AMOUNT_NANO_CREDITS))
 
 
 def _highest_price(prices: Prices, input_tokens: int, output_tokens: int) -> int:

@@ -20,10 +20,10 @@ _SHOWN_CHARACTERS: Final = 4
 class SecretKind:
     """One kind of bearer secret, identified by its prefix."""
 
-    __slots__ = ("_form", "_prefix")
+    __slots__ = ("_form", "prefix")
 
     def __init__(self, prefix: str) -> None:
-        self._prefix = f"{prefix}-"
+        self.prefix = f"{prefix}-"
         self._form = re.compile(rf"{prefix}-([A-Za-z0-9_-]{{43}})-([0-9a-f]{{6}})")
 
     def make(self, randomness: bytes) -> str:
@@ -35,7 +35,7 @@ class SecretKind:
         if len(randomness) != SECRET_BYTES:
             raise ValueError(f"a secret is made from {SECRET_BYTES} random bytes")
         text = base64.urlsafe_b64encode(randomness).rstrip(b"=").decode()
-        return f"{self._prefix}{text}-{_checksum(text)}"
+        return f"{self.prefix}{text}-{_checksum(text)}"
 
     def is_well_formed(self, text: str) -> bool:
         """Returns whether the text has the form of this kind and a correct checksum."""
@@ -44,7 +44,7 @@ class SecretKind:
 
     def obfuscated(self, secret: str) -> str:
         """Returns what may be shown of a secret after its creation: `mr-Ab3d…9f0c`."""
-        return f"{secret[: len(self._prefix) + _SHOWN_CHARACTERS]}…{secret[-_SHOWN_CHARACTERS:]}"
+        return f"{secret[: len(self.prefix) + _SHOWN_CHARACTERS]}…{secret[-_SHOWN_CHARACTERS:]}"
 
 
 API_KEY: Final = SecretKind("mr")

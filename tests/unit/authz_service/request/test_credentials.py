@@ -92,19 +92,29 @@ def test_a_scheme_other_than_bearer_is_refused(value: str) -> None:
     [
         (("authorization", BEARER), ("x-api-key", OTHER_KEY)),
         (("x-api-key", OTHER_KEY), ("x-goog-api-key", KEY)),
-        (("authorization", BEARER), ("x-goog-api-key", "anything")),
-        (("authorization", BEARER), ("x-api-key", "")),
+        (("x-api-key", "sk-one"), ("x-goog-api-key", "sk-two")),
         (("x-api-key", KEY), ("x-api-key", OTHER_KEY)),
         (("authorization", BEARER), ("authorization", f"Bearer {OTHER_KEY}")),
         (("authorization", BEARER), ("authorization", BEARER)),
         (("authorization", f"{BEARER}, {BEARER}"),),
         (("authorization", f"{BEARER},Bearer {OTHER_KEY}"),),
     ],
-    ids=["bearer and x-api-key", "two key headers", "one of them malformed", "one of them empty", "x-api-key twice",
+    ids=["bearer and x-api-key", "two key headers", "two foreign keys", "x-api-key twice",
          "two authorizations", "authorization repeated", "authorization repeated and joined", "two joined"],
 )  # fmt: skip
 def test_two_keys_are_refused(headers: tuple[tuple[str, str], ...]) -> None:
     assert refused(with_headers(*headers)).reason is RefusalReason.CONFLICTING_API_KEYS
+
+
+@pytest.mark.parametrize("foreign", ["", "anything", "sk-ant-1234567890"])
+def test_a_foreign_key_beside_ours_does_not_count(foreign: str) -> None:
+    assert find_api_key(with_headers(("authorization", BEARER), ("x-api-key", foreign))) == KEY
+    assert find_api_key(with_headers(("authorization", f"Bearer {foreign}"), ("x-api-key", KEY))) == KEY
+    assert find_api_key(with_headers(("x-goog-api-key", foreign), ("x-api-key", KEY))) == KEY
+
+
+def test_a_malformed_key_of_ours_is_not_replaced_by_a_foreign_one() -> None:
+    assert refused(with_headers(("authorization", f"{BEARER}0"), ("x-api-key", "sk-one"))) is INVALID_KEY
 
 
 def test_the_same_key_in_two_kinds_of_header_is_one_key() -> None:

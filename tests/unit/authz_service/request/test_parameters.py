@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from authz_service.request.call import Call
-from authz_service.request.parameters import MAX_CHOICES, MAX_OUTPUT_LIMIT, read_parameters
+from authz_service.request.parameters import MAX_CHOICES, MAX_OUTPUT_LIMIT, MAX_PROMPTS, read_parameters
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.endpoints import Dialect, Endpoint, ModelCall, classify
@@ -40,7 +40,6 @@ WRITTEN = {
 }
 # The format in which Envoy passes facts: numbers are doubles, objects and arrays are JSON texts.
 NOT_COUNTS = [
-    0.0,
     -1.0,
     -0.5,
     0.5,
@@ -113,6 +112,16 @@ def test_an_invalid_count_is_refused(endpoint: Endpoint, name: str, value: objec
 
 
 @pytest.mark.parametrize(("endpoint", "name"), LIMITS)
+def test_a_call_without_output_is_accepted(endpoint: Endpoint, name: str) -> None:
+    assert accepted({name: 0.0}, endpoint).output_limit == 0
+
+
+@pytest.mark.parametrize(("endpoint", "name"), CHOICES)
+def test_a_call_without_choices_is_refused(endpoint: Endpoint, name: str) -> None:
+    assert refused_parameter({name: 0.0}, endpoint) == WRITTEN.get(name, name)
+
+
+@pytest.mark.parametrize(("endpoint", "name"), LIMITS)
 def test_an_output_limit_beyond_all_models_is_refused(endpoint: Endpoint, name: str) -> None:
     assert refused_parameter({name: float(MAX_OUTPUT_LIMIT + 1)}, endpoint) is not None
 
@@ -156,15 +165,38 @@ def test_embeddings_do_not_stream() -> None:
     assert refused_parameter({"stream": True}, Endpoint.EMBEDDINGS) == "stream"
 
 
-@pytest.mark.parametrize("value", ["priority", "flex", "batch", "scale", "PRIORITY", "", 1.0, True])
-@pytest.mark.parametrize("endpoint", [Endpoint.CHAT_COMPLETIONS, Endpoint.RESPONSES, Endpoint.MESSAGES])
-def test_a_tier_without_a_price_is_refused(endpoint: Endpoint, value: object) -> None:
-    assert refused_parameter({"service_tier": value}, endpoint) == "service_tier"
+@pytest.mark.parametrize("name", ["service_tier", "speed", "inference_geo"])
+@pytest.mark.parametrize("value", [1.0, True])
+def test_a_tier_a_speed_or_a_place_must_be_a_text(name: str, value: object) -> None:
+    assert refused_parameter({name: value}) == name
+
+
+def test_a_list_beyond_its_bound_is_refused() -> None:
+    assert "too many" in refused(call({"model": "plain", "is_excessive": True})).message
+
+
+def test_a_response_without_a_model_is_told_why_it_needs_one() -> None:
+    refusal = refused(call({}, path=PATHS[Endpoint.RESPONSES]))
+    assert refusal.parameter == "model"
+    assert "stored prompt" in refusal.message
+
+
+def test_the_answers_of_all_prompts_are_counted() -> None:
+    facts = {"prompts": 20.0, "n": 2.0, "best_of": 3.0}
+    assert accepted(facts, Endpoint.COMPLETIONS).choices == 60
+    assert accepted(facts).choices == 2
+    assert accepted({"prompts": float(MAX_PROMPTS)}, Endpoint.COMPLETIONS).choices == MAX_PROMPTS
+    assert refused_parameter({"prompts": MAX_PROMPTS + 1.0}, Endpoint.COMPLETIONS) == "prompt"
+
+
+def test_the_thinking_budget_is_read() -> None:
+    assert accepted({"thinking_budget": 500.0}).thinking_tokens == 500
+    assert accepted({"thinking_budget": 1e18}).thinking_tokens == MAX_OUTPUT_LIMIT
 
 
 @pytest.mark.parametrize("value", ["auto", "default", "standard", "standard_only"])
-def test_the_standard_tier_is_accepted(value: str) -> None:
-    assert accepted({"service_tier": value}).model == "plain"
+def test_the_standard_tier_is_nothing_special(value: str) -> None:
+    assert accepted({"service_tier": value}).specials is None
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_an_escaped_key_is_read() -> None:
 
 
 def test_a_value_in_another_object_is_ignored() -> None:
-    assert request_facts(b'{"a":{"model":"x"},"b":[{"model":"y"}],"stream_options":[{"include_usage":true}]}') == {}
+    assert request_facts(b'{"metadata":{"stream":true},"b":[{"n":2}],"stream_options":[{"include_usage":true}]}') == {}
 
 
 @pytest.mark.parametrize("kind", [b'"true"', b"1", b"true"])
@@ -61,7 +61,7 @@ def test_a_body_that_is_not_an_object_has_no_facts(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"model":"m"', b'{"model":"m"} x', b'{"model":"m","a":1e400}', b'{"model":"\\ud800"}']
+    "body", [b'{"model":"m"', b'{"model":"m"} x', b'{"model":"m","n":1e400}', b'{"model":"\\ud800"}']
 )
 def test_an_unreadable_body_is_reported(body: bytes) -> None:
     assert request_facts(body) is None

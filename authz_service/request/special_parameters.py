@@ -1,0 +1,103 @@
+"""Reads the parameters that most calls do not have: parts of the body that are no text, tools, and other models."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from gateway_core.contract import request_facts as facts_of
+from gateway_core.model.calls.special_requests import Specials
+from gateway_core.model.catalog.request_size import RequestSize
+from gateway_core.model.catalog.service import Service
+from gateway_core.model.catalog.unpriced import Asked
+from gateway_core.model.endpoints import Endpoint
+
+SPECIAL_FACTS: Final = frozenset(
+    {
+        facts_of.SERVICE_TIER,
+        facts_of.SPEED,
+        facts_of.INFERENCE_GEO,
+        facts_of.TOOLS,
+        facts_of.MODELS,
+        facts_of.AUDIOS,
+        facts_of.AUDIO_OUTPUT,
+        facts_of.IMAGE_OUTPUT,
+    }
+)
+SIZE_FACTS: Final = frozenset(
+    {
+        facts_of.PROMPTS,
+        facts_of.IMAGES,
+        facts_of.AUDIOS,
+        facts_of.DOCUMENTS,
+        facts_of.REMOTE_IMAGES,
+        facts_of.REMOTE_DOCUMENTS,
+        facts_of.REFERENCES,
+    }
+)
+_MODALITIES: Final = (
+    (facts_of.AUDIOS, "input_audio"),
+    (facts_of.AUDIO_OUTPUT, "output_audio"),
+    (facts_of.IMAGE_OUTPUT, "output_image"),
+)
+
+
+class NotTextError(Exception):
+    """A parameter that must be a text is none."""
+
+    def __init__(self, parameter: str) -> None:
+        super().__init__(parameter)
+        self.parameter = parameter
+
+
+def read_specials(facts: Mapping[str, object]) -> Specials | None:
+    """Returns what a body names besides the model and the text, or None if nothing of it can change the price.
+
+    Raises:
+        NotTextError: the tier, the speed or the place is not a text.
+    """
+    tier, speed, place = (
+        _text(facts, name) for name in (facts_of.SERVICE_TIER, facts_of.SPEED, facts_of.INFERENCE_GEO)
+    )
+    tools = frozenset(entries(facts, facts_of.TOOLS))
+    models = entries(facts, facts_of.MODELS)
+    modalities = frozenset(category for fact, category in _MODALITIES if facts.get(fact))
+    if not (tools or models or modalities or any(Service(tier, speed, place).special())):
+        return None
+    return Specials(Asked(tools=tools, tier=tier, speed=speed, place=place, modalities=modalities), models)
+
+
+def read_size(facts: Mapping[str, object], endpoint: Endpoint, body_bytes: int) -> RequestSize:
+    """Returns the sizes of the parts of a body."""
+    return RequestSize(
+        body_bytes=body_bytes,
+        prompts=prompts_of(facts, endpoint),
+        images=_count(facts, facts_of.IMAGES) + _count(facts, facts_of.REMOTE_IMAGES),
+        image_bytes=_count(facts, facts_of.IMAGE_BYTES),
+        audio_bytes=_count(facts, facts_of.AUDIO_BYTES),
+        documents=_count(facts, facts_of.DOCUMENTS),
+        document_bytes=_count(facts, facts_of.DOCUMENT_BYTES),
+        remote_documents=_count(facts, facts_of.REMOTE_DOCUMENTS),
+        references=len(entries(facts, facts_of.REFERENCES)),
+    )
+
+
+def prompts_of(facts: Mapping[str, object], endpoint: Endpoint) -> int:
+    """Returns how many prompts one call has the model complete."""
+    return max(1, _count(facts, facts_of.PROMPTS)) if endpoint is Endpoint.COMPLETIONS else 1
+
+
+def entries(facts: Mapping[str, object], name: str) -> tuple[str, ...]:
+    """Returns the entries of a fact that has one a line."""
+    text = facts.get(name)
+    return tuple(text.split("\n")) if isinstance(text, str) else ()
+
+
+def _count(facts: Mapping[str, object], name: str) -> int:
+    value = facts.get(name)
+    return int(value) if isinstance(value, float) else 0
+
+
+def _text(facts: Mapping[str, object], name: str) -> str | None:
+    value = facts.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    raise NotTextError(name)

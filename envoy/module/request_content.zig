@@ -1,0 +1,349 @@
+//! What a body asks for beyond its text: pictures and documents, stored things by their ids, tools that the provider
+//! runs, and other models.
+
+const std = @import("std");
+const json = @import("json_reader.zig");
+const media = @import("request_media.zig");
+const Names = @import("request_names.zig");
+const Context = Names.Context;
+const Name = Names.Name;
+const TextList = @import("text_list.zig").TextList;
+
+/// Deep enough for a picture in a document in the result of a tool. What is deeper stays text.
+pub const depth_max = 12;
+
+/// What the value that is being read does when it ends.
+const Action = enum {
+    nothing,
+    media_type,
+    form,
+    data,
+    image_url,
+    document_url,
+    file_uri,
+    file_id,
+    id,
+    response,
+    cached_content,
+    conversation,
+    container,
+    tool_type,
+    block_type,
+    model,
+    modality,
+    budget,
+};
+
+/// The kind of a reference: what the id of a named thing belongs to.
+const Reference = enum { response, conversation, prompt, container, cached_content, audio, item, file };
+
+pub const Content = struct {
+    arena: std.mem.Allocator,
+    contexts: [depth_max + 1]Context = undefined,
+    /// The depth of the members of the innermost object or array that was entered.
+    inside: usize = 0,
+    /// The context of the object or array that begins.
+    next: Context = .body,
+    action: Action = .nothing,
+
+    totals: media.Totals = .{},
+    carrier: media.Carrier = .{},
+    reference: Reference = .file,
+    is_image_block: [depth_max + 1]bool = undefined,
+    has_remote_source: [depth_max + 1]bool = undefined,
+
+    has_type: bool = false,
+    has_role: bool = false,
+    is_item_reference: bool = false,
+    item_id: ?[]const u8 = null,
+    /// Objects of a tool without a type, which are Gemini's names of tools.
+    untyped: TextList = .{},
+
+    references: TextList = .{},
+    tools: TextList = .{},
+    models: TextList = .{},
+    prompts: usize = 0,
+    inputs: usize = 0,
+    thinking_budget: f64 = 0,
+    audio_output: bool = false,
+    image_output: bool = false,
+    has_cache_control: bool = false,
+    is_excessive: bool = false,
+
+    pub fn begins(self: *Content, member: json.Member) json.Failure!json.Keep {
+        const parent = if (member.depth == 1) .body else self.contexts[member.depth];
+        const name = Names.nameOf(member.key);
+        self.action = .nothing;
+        if (name == .cache_control and member.kind != .null) self.has_cache_control = true;
+        if (member.key.len == 0) try self.beginsElement(parent, member.kind);
+        switch (member.kind) {
+            .object, .array => try self.beginsNested(parent, name, member),
+            .string => self.action = self.actionOf(parent, name, member),
+            .number => if (parent == .thinking and isBudget(name)) {
+                self.action = .budget;
+            },
+            else => {},
+        }
+        return switch (self.action) {
+            .nothing, .data => .nothing,
+            .image_url, .document_url => .start,
+            .budget => .bytes,
+            else => .characters,
+        };
+    }
+
+    fn beginsElement(self: *Content, parent: Context, kind: json.Kind) json.Failure!void {
+        const is_prompt = kind == .string or kind == .array or kind == .object;
+        switch (parent) {
+            .prompts => if (is_prompt or self.prompts == 0) {
+                self.prompts += 1;
+            },
+            .inputs => if (is_prompt or self.inputs == 0) {
+                self.inputs += 1;
+            },
+            .mcp_servers => try self.list(&self.tools, "", "mcp_servers"),
+            else => {},
+        }
+    }
+
+    fn beginsNested(self: *Content, parent: Context, name: Name, member: json.Member) json.Failure!void {
+        self.next = Names.contextUnder(parent, name, member.key);
+        switch (self.next) {
+            .source, .inline_data, .input_audio => self.carrier = .{},
+            .named => self.reference = referenceOf(name),
+            .prompts => if (member.kind == .object) {
+                self.next = .named;
+                self.reference = .prompt;
+            },
+            else => {},
+        }
+        if (parent == .body and (name == .web_search_options or name == .search_parameters)) try self.list(&self.tools, "", member.key);
+        if (parent == .tool and member.kind == .object and (self.next == .options or self.next == .models)) try self.list(&self.untyped, "", member.key);
+    }
+
+    fn actionOf(self: *Content, parent: Context, name: Name, member: json.Member) Action {
+        return switch (parent) {
+            .body => self.actionInBody(name, member),
+            .content => self.actionInContent(name, member),
+            .source, .inline_data => actionInCarrier(parent, name),
+            .input_audio => if (name == .data) .data else .nothing,
+            .image_url => if (name == .url) .image_url else .nothing,
+            .file => actionInFile(name),
+            .file_uri => if (name == .fileUri or name == .file_uri) .file_uri else .nothing,
+            .named => if (name == .id) .id else actionInOptions(name, member.key),
+            .ids => .file_id,
+            .models => if (member.key.len == 0) .model else actionInOptions(name, member.key),
+            .modalities => .modality,
+            .tool => self.actionInTool(name, member.key),
+            .options, .generation, .mcp_servers => actionInOptions(name, member.key),
+            .plain, .tools, .prompts, .inputs, .thinking => .nothing,
+        };
+    }
+
+    fn actionInBody(self: *Content, name: Name, member: json.Member) Action {
+        switch (name) {
+            .model => return .nothing,
+            .prompt => self.prompts = @max(self.prompts, 1),
+            .input => self.inputs = @max(self.inputs, 1),
+            .previous_response_id => return .response,
+            .conversation => return .conversation,
+            .container => return .container,
+            .cachedContent, .cached_content => return .cached_content,
+            else => return actionInOptions(name, member.key),
+        }
+        return .nothing;
+    }
+
+    fn actionInContent(self: *Content, name: Name, member: json.Member) Action {
+        const is_role = name == .other and std.mem.eql(u8, member.key, "role");
+        if (is_role and self.isItem(member.depth)) self.has_role = true;
+        return switch (name) {
+            .type => .block_type,
+            .id => if (self.isItem(member.depth)) .id else .nothing,
+            .image_url => .image_url,
+            .file_url, .document_url, .file_data => .document_url,
+            .file_id => .file_id,
+            else => .nothing,
+        };
+    }
+
+    fn actionInTool(self: *Content, name: Name, key: []const u8) Action {
+        if (name == .type) {
+            self.has_type = true;
+            return .tool_type;
+        }
+        return if (name == .container) .container else actionInOptions(name, key);
+    }
+
+    /// Returns whether members at this depth belong to an item of the `input` of a response.
+    fn isItem(self: *const Content, depth: usize) bool {
+        return depth == 3 and self.contexts[2] == .inputs;
+    }
+
+    /// Returns whether the reader looks into the object or array that has just begun.
+    pub fn enters(self: *Content) bool {
+        if (self.next == .plain) return false;
+        self.inside += 1;
+        self.contexts[self.inside] = self.next;
+        self.is_image_block[self.inside] = false;
+        self.has_remote_source[self.inside] = false;
+        if (self.next == .tool) self.beginTool();
+        if (self.isItem(self.inside)) self.beginItem();
+        return true;
+    }
+
+    fn beginTool(self: *Content) void {
+        self.has_type = false;
+        self.untyped = .{};
+    }
+
+    fn beginItem(self: *Content) void {
+        self.has_type = false;
+        self.has_role = false;
+        self.is_item_reference = false;
+        self.item_id = null;
+    }
+
+    pub fn ends(self: *Content, value: json.Value) json.Failure!void {
+        if (value.depth < self.inside) return self.leave();
+        const action = self.action;
+        self.action = .nothing;
+        if (action == .nothing) return;
+        const bytes = value.last - value.first;
+        if (action == .data) return self.carry(bytes);
+        const text = value.text orelse {
+            self.is_excessive = true;
+            return;
+        };
+        switch (action) {
+            .image_url => self.totals.addUrl(text, bytes, true),
+            .document_url => self.totals.addUrl(text, bytes, false),
+            .budget => self.thinking_budget = @max(self.thinking_budget, std.fmt.parseFloat(f64, text) catch 0),
+            else => try self.take(action, text),
+        }
+    }
+
+    fn carry(self: *Content, bytes: usize) json.Failure!void {
+        if (self.contexts[self.inside] == .input_audio) return self.totals.add(.audio, bytes);
+        self.carrier.setData(bytes);
+    }
+
+    fn take(self: *Content, action: Action, text: []const u8) json.Failure!void {
+        switch (action) {
+            .media_type => self.carrier.setMediaType(text),
+            .form => self.carrier.setForm(text),
+            .block_type => try self.takeType(text),
+            .tool_type => if (!isOwnTool(text)) try self.list(&self.tools, "", text),
+            .model => try self.list(&self.models, "", text),
+            .modality => self.takeModality(text),
+            .file_uri => if (std.mem.find(u8, text, "/files/") != null or std.mem.find(u8, text, "://") == null) {
+                try self.refer(.file, text);
+            } else self.totals.addRemote(false),
+            .file_id => try self.refer(.file, text),
+            .response => try self.refer(.response, text),
+            .conversation => try self.refer(.conversation, text),
+            .container => if (!std.mem.eql(u8, text, "auto")) try self.refer(.container, text),
+            .cached_content => try self.refer(.cached_content, text),
+            .id => if (self.isItem(self.inside)) {
+                self.item_id = try self.arena.dupe(u8, text);
+            } else try self.refer(self.reference, text),
+            else => {},
+        }
+    }
+
+    fn takeType(self: *Content, text: []const u8) json.Failure!void {
+        if (std.mem.eql(u8, text, "image")) self.is_image_block[self.inside] = true;
+        if (!self.isItem(self.inside)) return;
+        self.has_type = true;
+        if (std.mem.eql(u8, text, "item_reference")) self.is_item_reference = true;
+    }
+
+    fn takeModality(self: *Content, text: []const u8) void {
+        if (std.ascii.eqlIgnoreCase(text, "audio")) self.audio_output = true;
+        if (std.ascii.eqlIgnoreCase(text, "image")) self.image_output = true;
+    }
+
+    fn leave(self: *Content) json.Failure!void {
+        const inside = self.inside;
+        self.inside -= 1;
+        switch (self.contexts[inside]) {
+            .source => {
+                if (self.carrier.form == .base64) self.carrier.addTo(&self.totals);
+                if (self.carrier.form == .url) self.has_remote_source[inside - 1] = true;
+                self.carrier = .{};
+            },
+            .inline_data => {
+                self.carrier.addTo(&self.totals);
+                self.carrier = .{};
+            },
+            .tool => if (!self.has_type) for (self.untyped.items()) |name| try self.list(&self.tools, "", name),
+            .content => {
+                if (self.has_remote_source[inside]) self.totals.addRemote(self.is_image_block[inside]);
+                if (self.isItem(inside)) try self.endItem();
+            },
+            else => {},
+        }
+    }
+
+    fn endItem(self: *Content) json.Failure!void {
+        const id = self.item_id orelse return;
+        if (self.is_item_reference or !(self.has_type or self.has_role)) try self.refer(.item, id);
+        self.item_id = null;
+    }
+
+    fn refer(self: *Content, kind: Reference, id: []const u8) json.Failure!void {
+        try self.list(&self.references, @tagName(kind), id);
+    }
+
+    fn list(self: *Content, target: *TextList, prefix: []const u8, text: []const u8) json.Failure!void {
+        if (!try target.add(self.arena, prefix, text)) self.is_excessive = true;
+    }
+};
+
+fn isBudget(name: Name) bool {
+    return name == .budget_tokens or name == .thinkingBudget or name == .thinking_budget;
+}
+
+/// Returns whether the caller, not the provider, runs tools of this type.
+fn isOwnTool(text: []const u8) bool {
+    return std.mem.eql(u8, text, "function") or std.mem.eql(u8, text, "custom");
+}
+
+fn actionInCarrier(parent: Context, name: Name) Action {
+    return switch (name) {
+        .data => .data,
+        .media_type, .mimeType, .mime_type => .media_type,
+        .type => if (parent == .source) .form else .nothing,
+        .file_id => .file_id,
+        else => .nothing,
+    };
+}
+
+fn actionInFile(name: Name) Action {
+    return switch (name) {
+        .file_data, .file_url => .document_url,
+        .file_id => .file_id,
+        else => .nothing,
+    };
+}
+
+fn actionInOptions(name: Name, key: []const u8) Action {
+    return switch (name) {
+        .file_id, .vector_store_id, .skill_id => .file_id,
+        .container_id => .container,
+        .conversation => .conversation,
+        .previous_response_id => .response,
+        .cachedContent, .cached_content => .cached_content,
+        else => if (Names.namesModel(name, key)) .model else .nothing,
+    };
+}
+
+fn referenceOf(name: Name) Reference {
+    return switch (name) {
+        .conversation => .conversation,
+        .container => .container,
+        .audio => .audio,
+        .cachedContent, .cached_content => .cached_content,
+        else => .response,
+    };
+}
