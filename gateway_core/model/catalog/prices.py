@@ -194,11 +194,15 @@ class PriceSchedule(Entry):
                 )
             }
         )
-        prices = self.prices.multiplied(multipliers)
-        copy = self.model_copy(update={"prices": prices, "long_context": long_context, "multipliers": ()})
-        # A copy shares the caches of its original. This one would contain itself, and comparing it would never end.
-        copy.__dict__.pop("_by_multipliers", None)
-        return copy
+        # Made anew, because a copy would share `_by_multipliers`, and so contain itself.
+        return PriceSchedule(
+            version=self.version,
+            effective_date=self.effective_date,
+            prices=self.prices.multiplied(multipliers),
+            long_context=long_context,
+            fees=self.fees,
+            fees_once_per_call=self.fees_once_per_call,
+        )
 
     @model_validator(mode="after")
     def _multiplies_exactly(self) -> Self:

@@ -49,13 +49,15 @@ def charge_lines(usage: TokenUsage, schedule: PriceSchedule, service: Service = 
         schedule: the prices in force when the call was placed.
         service: the tier, speed and place that the provider reported.
     """
-    prices = schedule.for_service(service).prices_for(usage.total_input).by_category
-    tokens = tuple(
+    if schedule.multipliers:
+        schedule = schedule.for_service(service)
+    prices = schedule.prices_for(usage.total_input).by_category
+    lines = [
         ChargeLine(category, count, price, charge_nano_credits(count, price))
         for count, (category, price) in zip(token_counts(usage), prices.items(), strict=True)
         if count
-    )
-    return tokens + _fee_lines(usage, schedule) if usage.uses else tokens
+    ]
+    return (*lines, *_fee_lines(usage, schedule)) if usage.uses else tuple(lines)
 
 
 def _fee_lines(usage: TokenUsage, schedule: PriceSchedule) -> tuple[ChargeLine, ...]:

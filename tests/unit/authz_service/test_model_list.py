@@ -106,3 +106,13 @@ def test_a_forbidden_model_gets_the_error_of_a_missing_one(name: str) -> None:
     hidden = answer(Dialect.OPENAI, "plain", only("renamed"))
     assert isinstance(hidden, Refusal)
     assert hidden.reason is refusal.reason
+
+
+def test_a_model_with_aliases_is_listed_once_and_can_be_read_by_each() -> None:
+    plain = next(model for model in CATALOG.models if model.name == "plain")
+    aliased = plain.model_copy(update={"aliases": ("acme/plain", "plain-2025-01-01")})
+    for alias in (None, "plain", *aliased.aliases):
+        body = list_models(ModelList(Dialect.OPENAI, alias), principal(), [aliased, aliased], NOW_EPOCH_US / 10**6)
+        assert isinstance(body, str)
+        found = json.loads(body)
+        assert [entry["id"] for entry in found.get("data", [found])] == ["plain"]

@@ -174,7 +174,7 @@ async def test_an_unchanged_catalog_that_is_read_again_stays_the_same_object(
     settings: UsageSettings, owner: asyncpg.Connection
 ) -> None:
     """Otherwise the values derived from prices for each key would be recomputed every half minute. Seen to fail without this."""
-    await sync_catalog(owner, catalog(model()))
+    await sync_catalog(owner, catalog(model(multipliers=[{"when": {"speed": "fast"}, "numerator": 6}])))
     async with open_pool(settings, ROLE) as pool:
         cache = CatalogCache(pool)
         first = await cache.refresh()

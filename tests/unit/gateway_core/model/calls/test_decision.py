@@ -84,6 +84,17 @@ def test_a_model_that_is_not_offered_is_refused(name: str) -> None:
     assert len(refusal.message) < 300
 
 
+def test_a_call_by_an_alias_is_held_checked_and_recorded_under_the_public_name() -> None:
+    prices = CatalogView({**PRICES.models, "acme/plain": PRICES.models["plain"]}, PRICES.providers)
+    decision = decided(whitelisted(member={"plain"}), parameters("acme/plain"), prices=prices)
+    assert isinstance(decision, Admission)
+    assert decision.hold.claims.requested_model == "plain"
+    assert decision.terms.route.rewrite_model
+    refusal = decided(whitelisted(member={"renamed"}), parameters("acme/plain"), prices=prices)
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason is RefusalReason.MODEL_NOT_ALLOWED
+
+
 def test_a_model_with_an_unknown_provider_is_not_offered() -> None:
     decision = decided(prices=CatalogView(PRICES.models, {}))
     assert isinstance(decision, Refusal)

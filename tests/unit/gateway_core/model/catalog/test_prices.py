@@ -79,6 +79,15 @@ def test_the_schedule_of_a_service_is_made_once() -> None:
     assert found.for_service(Service(speed="fast")) is found.for_service(Service("auto", "fast", "global"))
 
 
+def test_equal_schedules_are_equal_whatever_was_asked_of_them() -> None:
+    """Otherwise a catalog that is read again would seem to have changed. Seen to fail with schedules that contain themselves."""
+    used, fresh = schedule(FAST, US), schedule(FAST, US)
+    fast = used.for_service(Service(speed="fast"))
+    assert used == fresh
+    assert fast == fresh.for_service(Service(speed="fast"))
+    assert used != schedule(FAST)
+
+
 @pytest.mark.parametrize(
     ("multipliers", "message"),
     [
