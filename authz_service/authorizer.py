@@ -161,7 +161,7 @@ class Authorizer:
             hold_id=make_id("hold", now_epoch_us // 1_000, self.random_bytes(10)),
         )
         betas = read_betas(call, route.endpoint.dialect, prepared.terms.provider)
-        placement = await self.admissions.place(admission.hold, prepared.placing)
+        placement = await self.admissions.place(admission.hold, prepared.placing, admission.share)
         if isinstance(placement, Refused):
             return refuse_placement(admission, placement)
         return self._admitted(admission, placement, prepared, betas)
@@ -170,7 +170,7 @@ class Authorizer:
         shadow = asked.hold.shadow_refusals
         if placement.shadow_refusals:
             shadow = tuple(sorted({*shadow, *placement.shadow_refusals}))
-        admission = asked.placed(placement.number, shadow, placement.tokens_left)
+        admission = asked.placed(placement, shadow)
         token = sign_hold(admission.hold, self.secrets.hold_signing_key, prepared.claims)
         self.hold_writer.append(PlacedHold(admission.hold, token, placement.generation))
         return Admitted(admission, token, betas, prepared.answer)

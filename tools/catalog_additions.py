@@ -10,6 +10,7 @@ providers:
     credential_env: OPENAI_API_KEY
     credential_header: authorization
     stream_options: true
+    chat_output_limit: max_completion_tokens  # its reasoning models refuse max_tokens
     dialects:
       openai: https://api.openai.com/v1
     betas:

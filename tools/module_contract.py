@@ -14,6 +14,7 @@ from gateway_core.contract import path_dialects as dialects
 from gateway_core.contract.errors import CallError, error_body
 from gateway_core.contract.metadata import DecisionKey
 from gateway_core.contract.module_errors import MODULE_ERRORS
+from gateway_core.contract.refused_answers import REFUSED_ANSWER_DETAILS, RefusedAnswer
 from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.endpoints import ANTHROPIC_BASE, Dialect
 
@@ -40,6 +41,8 @@ def _constants() -> Iterator[str]:
         "usage": metadata.USAGE,
         "provider_mark": headers.PROVIDER_MARK,
         "should_retry": headers.SHOULD_RETRY,
+        "retry_after": headers.RETRY_AFTER,
+        "refused_answer_details": REFUSED_ANSWER_DETAILS,
         "content_type": headers.CONTENT_TYPE,
         "content_encoding": headers.CONTENT_ENCODING,
         "content_length": headers.CONTENT_LENGTH,
@@ -61,6 +64,9 @@ def _enums() -> Iterator[str]:
     yield ""
     yield "/// What settlement needs from a provider's answer, in the order in which it is written."
     yield from _enum("UsageFact", UsageFact)
+    yield ""
+    yield "/// Why the module answers a call itself although the provider has answered."
+    yield from _enum("RefusedAnswer", RefusedAnswer)
     yield ""
 
 

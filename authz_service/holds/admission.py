@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from authz_service.holds.placement_floors import PlacementFloors
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import Missing, Placed, Refused, Withdrawn
+from gateway_core.model.catalog.reserves import OutputShare
 from gateway_core.model.limits.throttles import Throttle
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.runtime.single_flight import SingleFlight
@@ -77,12 +78,13 @@ class Admissions:
         self._releasing: set[asyncio.Task[None]] = set()
         self._rebuildings: SingleFlight[tuple[str, str], None] = SingleFlight()
 
-    async def place(self, hold: Hold, terms: PlacingTerms) -> Placed | Refused:
+    async def place(self, hold: Hold, terms: PlacingTerms, share: OutputShare | None = None) -> Placed | Refused:
         """Places the hold on every scope, or on none.
 
         Args:
             hold: the hold to place.
             terms: `placing_terms` of its claims and limits.
+            share: how the hold shrinks with an output limit; None if the call passes untouched or not at all.
 
         Raises:
             SeedingError: the counters could not be rebuilt, or the hold was withdrawn.
@@ -92,7 +94,7 @@ class Admissions:
         now_s = asyncio.get_running_loop().time
         begun_s = now_s()
         try:
-            placement = await self._place(hold, terms)
+            placement = await self._place(hold, terms, share)
             _refuse_late(now_s() - begun_s)
         except (asyncio.CancelledError, TimeoutError, *UNAVAILABLE):
             # No one waits for the result, or the result is unknown. The call will not be made, so its hold must not
@@ -115,13 +117,13 @@ class Admissions:
             return
         logger.error("could not release a hold without a call", extra={"hold_id": hold.hold_id})
 
-    async def _place(self, hold: Hold, terms: PlacingTerms) -> Placed | Refused:
+    async def _place(self, hold: Hold, terms: PlacingTerms, share: OutputShare | None) -> Placed | Refused:
         organization = hold.claims.organization
         for _ in range(_ATTEMPTS):
             floor = self._floors.known(organization)
             if floor is None:  # rare: the common path must not await
                 floor = await self._floors.of(organization)
-            placement = await self._counters.place_on(terms, hold, floor)
+            placement = await self._counters.place_on(terms, hold, floor, share)
             if isinstance(placement, Placed):
                 self._floors.reached(organization, placement.number)
             if isinstance(placement, Placed | Refused):

@@ -30,8 +30,8 @@ _REMOVED_HEADERS: Final = (headers.AUTHORIZATION, *headers.API_KEY_HEADERS, "coo
 # Only these headers are decoded; there may be many others.
 _READ_HEADERS: Final = frozenset(headers.DECIDING)
 
-_HOLD, _HOLD_ID, _TRACEPARENT = (
-    key.encode() for key in (DecisionKey.HOLD, DecisionKey.HOLD_ID, DecisionKey.TRACEPARENT)
+_HOLD, _HOLD_ID, _TRACEPARENT, _OUTPUT_LIMIT = (
+    key.encode() for key in (DecisionKey.HOLD, DecisionKey.HOLD_ID, DecisionKey.TRACEPARENT, DecisionKey.OUTPUT_LIMIT)
 )
 
 Value = bool | float | str | dict[str, object] | None
@@ -99,14 +99,26 @@ def allow(
     own = _metadata_entry(_HOLD, token) + _metadata_entry(_HOLD_ID, admission.hold.hold_id)
     if traceparent:
         own += _metadata_entry(_TRACEPARENT, traceparent)
+    if admission.output_limit is not None:
+        own += _metadata_entry(_OUTPUT_LIMIT, f"{admission.terms.route.output_limit_field}={admission.output_limit}")
     response = shared + bytes_field(_DYNAMIC_METADATA, own)
     if betas:
         response += _beta_answer(betas)
-    if admission.tokens_left:
-        quota = headers.quota_headers(token_quota(admission, admission.tokens_left))
-        more = external_auth_pb2.OkHttpResponse(response_headers_to_add=_headers_of(quota))
+    reported = _reported(admission)
+    if reported:
+        more = external_auth_pb2.OkHttpResponse(response_headers_to_add=_headers_of(reported))
         response += external_auth_pb2.CheckResponse(ok_response=more).SerializeToString()
     return response
+
+
+def _reported(admission: Admission) -> dict[str, str]:
+    """Returns the headers that tell the caller what the admission did or left."""
+    reported: dict[str, str] = {}
+    if admission.tokens_left:
+        reported |= headers.quota_headers(token_quota(admission, admission.tokens_left))
+    if admission.output_limit is not None:
+        reported[headers.OUTPUT_LIMIT] = str(admission.output_limit)
+    return reported
 
 
 def _beta_answer(betas: Betas) -> bytes:

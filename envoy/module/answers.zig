@@ -1,10 +1,11 @@
-//! What the rewriter does with a provider's response while its bytes pass. It neither delays nor collects them.
+//! What the rewriter reads of a provider's successful response while its bytes pass. It neither delays nor collects them.
 
 const std = @import("std");
 const contract = @import("contract.zig");
 const envoy = @import("envoy.zig");
 const events = @import("events.zig");
 const json = @import("json_reader.zig");
+const opening = @import("opening.zig");
 const usage = @import("usage.zig");
 const Pieces = @import("pieces.zig").Pieces;
 
@@ -30,41 +31,43 @@ const Document = struct {
     }
 };
 
-pub const Answer = union(enum) {
-    ignored,
+/// What an answer has turned out to be. `unread` is for want of memory; such a call is settled by an estimate.
+const Reading = union(enum) {
+    undecided: opening.Opening,
     document: *Document,
     stream: *events.Stream,
+    foreign,
+    unread,
+};
 
-    /// Chooses by the response's content type. If memory is short, the response passes unread, and its call is settled
-    /// by an estimate.
-    pub fn of(content_type: []const u8, hides_usage: bool) Answer {
-        if (std.ascii.startsWithIgnoreCase(content_type, contract.json_type)) {
-            const document = allocator.create(Document) catch return .ignored;
-            document.* = .{ .reader = .init(allocator, .{ .allocator = allocator }) };
-            return .{ .document = document };
-        }
-        if (std.ascii.startsWithIgnoreCase(content_type, "text/event-stream")) {
-            const stream = allocator.create(events.Stream) catch return .ignored;
-            stream.* = .init(allocator, hides_usage);
-            return .{ .stream = stream };
-        }
-        return .ignored;
-    }
+pub const Answer = struct {
+    hides_usage: bool,
+    reading: Reading = .{ .undecided = .{} },
 
     pub fn deinit(self: *Answer) void {
-        switch (self.*) {
-            .ignored => {},
+        switch (self.reading) {
+            .undecided, .foreign, .unread => {},
             inline else => |part| {
                 part.deinit();
                 allocator.destroy(part);
             },
         }
-        self.* = .ignored;
+        self.reading = .unread;
+    }
+
+    /// Returns whether the answer is certainly not one of a model.
+    pub fn isForeign(self: *const Answer) bool {
+        return self.reading == .foreign;
+    }
+
+    /// Handles the end of the response. One without content is foreign.
+    pub fn end(self: *Answer) void {
+        if (self.reading == .undecided) self.reading = .foreign;
     }
 
     /// Reads the next bytes.
     pub fn push(self: *Answer, stream: envoy.Stream) void {
-        if (self.* == .ignored) return;
+        if (self.reading == .foreign or self.reading == .unread) return;
         self.read(stream) catch self.deinit();
     }
 
@@ -72,31 +75,57 @@ pub const Answer = union(enum) {
         var pieces: Pieces = .{ .allocator = allocator };
         defer pieces.deinit();
         try pieces.read(stream, &.{.received_response});
-        switch (self.*) {
-            .ignored => {},
-            .document => |document| for (pieces.slices()) |piece| document.push(piece.bytes()),
-            .stream => |reader| try readEvents(reader, stream, pieces.slices()),
+        const slices = pieces.slices();
+        var index: usize = 0;
+        var first: usize = 0;
+        while (self.reading == .undecided and index < slices.len) {
+            if (self.reading.undecided.read(slices[index].bytes())) |decision| {
+                first = decision.first;
+                try self.decide(decision.kind);
+            } else index += 1;
+        }
+        switch (self.reading) {
+            .undecided, .foreign, .unread => {},
+            .document => |document| for (slices[index..], 0..) |piece, number| {
+                document.push(piece.bytes()[if (number == 0) first else 0..]);
+            },
+            .stream => |reader| try readEvents(reader, stream, slices, index, first),
         }
     }
 
-    /// Handles the end of the response.
+    fn decide(self: *Answer, kind: opening.Kind) error{OutOfMemory}!void {
+        switch (kind) {
+            .foreign => self.reading = .foreign,
+            .document => {
+                const document = try allocator.create(Document);
+                document.* = .{ .reader = .init(allocator, .{ .allocator = allocator }) };
+                self.reading = .{ .document = document };
+            },
+            .stream => {
+                const reader = try allocator.create(events.Stream);
+                reader.* = .init(allocator, self.hides_usage);
+                self.reading = .{ .stream = reader };
+            },
+        }
+    }
+
+    /// Handles the end of the call, perhaps before that of its response. What was delivered until then counts.
     pub fn finish(self: *Answer, stream: envoy.Stream) void {
         self.report(stream) catch {};
         self.deinit();
     }
 
-    /// Handles the end of the call, perhaps before that of its response. What a stream delivered until then counts.
-    pub fn abandon(self: *Answer, stream: envoy.Stream) void {
-        if (self.* == .stream) self.finish(stream);
-    }
-
     fn report(self: *Answer, stream: envoy.Stream) error{OutOfMemory}!void {
-        switch (self.*) {
-            .ignored => {},
+        var facts: usage.Facts = .{ .allocator = allocator };
+        defer facts.deinit();
+        switch (self.reading) {
+            .unread, .undecided => {},
+            .foreign => {
+                try facts.setTrue(.foreign_body);
+                try writeFacts(stream, &facts);
+            },
             .document => |document| {
-                var facts: usage.Facts = .{ .allocator = allocator };
-                defer facts.deinit();
-                try document.reader.visitor.addTo(&facts);
+                _ = try document.reader.visitor.addTo(&facts);
                 try writeFacts(stream, &facts);
             },
             .stream => |reader| {
@@ -109,22 +138,24 @@ pub const Answer = union(enum) {
 
 /// Writes one text for all facts. Writing a table into metadata and printing it into a log would cost ten times as
 /// much.
-fn writeFacts(stream: envoy.Stream, facts: *usage.Facts) error{OutOfMemory}!void {
-    if (!facts.is_changed) return;
+pub fn writeFacts(stream: envoy.Stream, facts: *usage.Facts) error{OutOfMemory}!void {
     var text: std.ArrayList(u8) = .empty;
     defer text.deinit(allocator);
     try text.ensureTotalCapacity(allocator, text_bytes_usual);
     try facts.write(&text);
-    envoy.setMetadataText(stream, contract.rewriter_namespace, contract.usage, text.items);
+    if (text.items.len > 0) envoy.setMetadataText(stream, contract.rewriter_namespace, contract.usage, text.items);
 }
 
-fn readEvents(reader: *events.Stream, stream: envoy.Stream, pieces: []const envoy.Slice) error{OutOfMemory}!void {
+/// Reads the events in `pieces`, which begin at offset `from` of the piece `first`.
+fn readEvents(reader: *events.Stream, stream: envoy.Stream, pieces: []const envoy.Slice, first: usize, from: usize) error{OutOfMemory}!void {
     var shown: std.ArrayList(u8) = .empty;
     defer shown.deinit(allocator);
     var is_changed = false;
-    for (pieces, 0..) |piece, index| {
+    for (pieces[first..], first..) |piece, index| {
+        const skipped = if (index == first) from else 0;
         const before = shown.items.len;
-        if (try reader.push(piece.bytes(), &shown)) {
+        if (try reader.push(piece.bytes()[skipped..], &shown)) {
+            try shown.insertSlice(allocator, before, piece.bytes()[0..skipped]);
             if (!is_changed) try showEarlier(&shown, before, pieces[0..index]);
             is_changed = true;
         } else if (is_changed) {
@@ -132,7 +163,6 @@ fn readEvents(reader: *events.Stream, stream: envoy.Stream, pieces: []const envo
         }
     }
     if (is_changed) envoy.replaceBody(stream, .received_response, shown.items);
-    try writeFacts(stream, &reader.facts);
 }
 
 /// Inserts unchanged pieces before what follows them.

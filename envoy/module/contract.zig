@@ -7,6 +7,8 @@ pub const answered = "answered";
 pub const usage = "usage";
 pub const provider_mark = "x-megarouter-provider-answer";
 pub const should_retry = "x-should-retry";
+pub const retry_after = "retry-after";
+pub const refused_answer_details = "provider_answer_refused";
 pub const content_type = "content-type";
 pub const content_encoding = "content-encoding";
 pub const content_length = "content-length";
@@ -26,6 +28,7 @@ pub const DecisionKey = enum {
     upstream_path,
     served_model,
     inject_include_usage,
+    output_limit,
     rate_limits,
 };
 
@@ -85,6 +88,24 @@ pub const UsageFact = enum {
     @"response_error.code",
     @"response_error.status",
     @"response_error.present",
+    tool_usage,
+    tool_items,
+    grounding_queries,
+    grounded,
+    delivered_bytes,
+    deltas,
+    foreign_body,
+    refused_answer,
+};
+
+/// Why the module answers a call itself although the provider has answered.
+pub const RefusedAnswer = enum {
+    credential,
+    permission,
+    billing,
+    rate_limit,
+    redirect,
+    unreadable,
 };
 
 pub const Dialect = enum {
@@ -118,6 +139,9 @@ pub const Refusal = enum {
     repeated_key,
     unsupported_encoding,
     gateway_error,
+    provider_unavailable,
+    provider_rate_limited,
+    provider_error,
 
     pub fn status(self: Refusal) u32 {
         return switch (self) {
@@ -132,6 +156,9 @@ pub const Refusal = enum {
             .repeated_key => 400,
             .unsupported_encoding => 400,
             .gateway_error => 500,
+            .provider_unavailable => 502,
+            .provider_rate_limited => 429,
+            .provider_error => 502,
         };
     }
 
@@ -150,6 +177,9 @@ pub const Refusal = enum {
                 .repeated_key => "{\"error\":{\"message\":\"The request body names the same key twice. Send each key once.\",\"type\":\"invalid_request_error\",\"param\":null,\"code\":\"repeated_key\"}}",
                 .unsupported_encoding => "{\"error\":{\"message\":\"The request body is compressed. Send it without content-encoding.\",\"type\":\"invalid_request_error\",\"param\":null,\"code\":\"unsupported_encoding\"}}",
                 .gateway_error => "{\"error\":{\"message\":\"The gateway could not process this call. Retry in a few seconds.\",\"type\":\"api_error\",\"param\":null,\"code\":\"gateway_error\"}}",
+                .provider_unavailable => "{\"error\":{\"message\":\"The provider of this model does not serve this gateway at the moment. The operator of the gateway has been alerted. Choose a model of another provider, or try again later.\",\"type\":\"api_error\",\"param\":null,\"code\":\"provider_unavailable\"}}",
+                .provider_rate_limited => "{\"error\":{\"message\":\"The provider of this model limits how fast this gateway may call it. Wait before you retry, or choose a model of another provider.\",\"type\":\"rate_limit_error\",\"param\":null,\"code\":\"provider_rate_limited\"}}",
+                .provider_error => "{\"error\":{\"message\":\"The provider of this model returned an answer that the gateway cannot read. You are not charged for this call. Retry, or choose another model.\",\"type\":\"api_error\",\"param\":null,\"code\":\"provider_error\"}}",
             },
             .anthropic => switch (self) {
                 .body_not_object => "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"The request body must be one JSON object.\",\"code\":\"body_not_object\"}}",
@@ -163,6 +193,9 @@ pub const Refusal = enum {
                 .repeated_key => "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"The request body names the same key twice. Send each key once.\",\"code\":\"repeated_key\"}}",
                 .unsupported_encoding => "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"The request body is compressed. Send it without content-encoding.\",\"code\":\"unsupported_encoding\"}}",
                 .gateway_error => "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"The gateway could not process this call. Retry in a few seconds.\",\"code\":\"gateway_error\"}}",
+                .provider_unavailable => "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"The provider of this model does not serve this gateway at the moment. The operator of the gateway has been alerted. Choose a model of another provider, or try again later.\",\"code\":\"provider_unavailable\"}}",
+                .provider_rate_limited => "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"The provider of this model limits how fast this gateway may call it. Wait before you retry, or choose a model of another provider.\",\"code\":\"provider_rate_limited\"}}",
+                .provider_error => "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"The provider of this model returned an answer that the gateway cannot read. You are not charged for this call. Retry, or choose another model.\",\"code\":\"provider_error\"}}",
             },
             .gemini => switch (self) {
                 .body_not_object => "{\"error\":{\"code\":400,\"message\":\"The request body must be one JSON object.\",\"status\":\"INVALID_ARGUMENT\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"BODY_NOT_OBJECT\",\"domain\":\"megarouter\"}]}}",
@@ -176,6 +209,9 @@ pub const Refusal = enum {
                 .repeated_key => "{\"error\":{\"code\":400,\"message\":\"The request body names the same key twice. Send each key once.\",\"status\":\"INVALID_ARGUMENT\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"REPEATED_KEY\",\"domain\":\"megarouter\"}]}}",
                 .unsupported_encoding => "{\"error\":{\"code\":400,\"message\":\"The request body is compressed. Send it without content-encoding.\",\"status\":\"INVALID_ARGUMENT\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"UNSUPPORTED_ENCODING\",\"domain\":\"megarouter\"}]}}",
                 .gateway_error => "{\"error\":{\"code\":500,\"message\":\"The gateway could not process this call. Retry in a few seconds.\",\"status\":\"INTERNAL\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"GATEWAY_ERROR\",\"domain\":\"megarouter\"}]}}",
+                .provider_unavailable => "{\"error\":{\"code\":502,\"message\":\"The provider of this model does not serve this gateway at the moment. The operator of the gateway has been alerted. Choose a model of another provider, or try again later.\",\"status\":\"UNAVAILABLE\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"PROVIDER_UNAVAILABLE\",\"domain\":\"megarouter\"}]}}",
+                .provider_rate_limited => "{\"error\":{\"code\":429,\"message\":\"The provider of this model limits how fast this gateway may call it. Wait before you retry, or choose a model of another provider.\",\"status\":\"RESOURCE_EXHAUSTED\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"PROVIDER_RATE_LIMITED\",\"domain\":\"megarouter\"}]}}",
+                .provider_error => "{\"error\":{\"code\":502,\"message\":\"The provider of this model returned an answer that the gateway cannot read. You are not charged for this call. Retry, or choose another model.\",\"status\":\"UNAVAILABLE\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"PROVIDER_ERROR\",\"domain\":\"megarouter\"}]}}",
             },
         };
     }

@@ -1,8 +1,8 @@
 //! Streams of server-sent events. The reader extracts usage while they pass, and hides the chunk with only usage from
 //! callers who did not ask for it.
 //!
-//! That chunk is one `data:` line with an object that has empty `choices` and an object as `usage`. A line is held back
-//! only while it may still become such a chunk, and at most `held_bytes_max` of it.
+//! That chunk is an event whose data is an object with `usage` and without choices. An event is held back only while it
+//! may still become such a chunk, and at most `held_bytes_max` of it. Events of any size are read, and none is kept.
 
 const std = @import("std");
 const json = @import("json_reader.zig");
@@ -11,8 +11,6 @@ const Text = std.ArrayList(u8);
 
 /// A usage chunk has a few hundred bytes.
 pub const held_bytes_max = 16_384;
-/// A longer event is not read.
-pub const event_bytes_max = 10 * 1024 * 1024;
 
 const field_name = "data:";
 
@@ -33,17 +31,14 @@ pub const Stream = struct {
     /// Lines and bytes of the current event.
     data_lines: usize = 0,
     shown_lines: usize = 0,
-    event_bytes: usize = 0,
     /// Whether the rest of this event is not read.
     is_ignored: bool = false,
 
-    /// The current line, or the one before it, may be a usage chunk and is not shown yet.
+    /// The current event may be a usage chunk. It is not shown yet, from its first `data:` line on.
     is_holding: bool = false,
-    /// That line is a usage chunk. The next line decides whether it is hidden.
-    is_judged: bool = false,
     /// The held part of earlier pieces.
     held: Text = .empty,
-    /// Indexes in the current piece: where the held line begins, and where the part that is not passed on yet begins.
+    /// Indexes in the current piece: where the held part begins, and where the part that is not passed on yet begins.
     hold_from: usize = 0,
     shown_from: usize = 0,
     /// Whether the output differs from the piece.
@@ -89,7 +84,8 @@ pub const Stream = struct {
 
     /// Handles the end of the stream. An event that lacks only its blank line counts.
     pub fn finish(self: *Stream) error{OutOfMemory}!void {
-        if (!self.is_ignored and self.reader.isDone()) try self.reader.visitor.addTo(&self.facts);
+        if (self.is_ignored or !self.reader.isDone()) return;
+        if (try self.reader.visitor.addTo(&self.facts)) self.facts.deltas += 1;
     }
 
     fn endPiece(self: *Stream, bytes: []const u8, out: *Text) error{OutOfMemory}!bool {
@@ -99,7 +95,6 @@ pub const Stream = struct {
             try self.held.appendSlice(self.allocator, bytes[self.hold_from..]);
             if (self.held.items.len > held_bytes_max) {
                 self.is_holding = false;
-                self.is_judged = false;
                 try self.showHeld(out);
             }
         } else if (self.is_changed) {
@@ -113,18 +108,16 @@ pub const Stream = struct {
         self.held.clearRetainingCapacity();
     }
 
-    /// Shows the held line after all.
+    /// Shows the held part after all.
     fn release(self: *Stream, out: *Text) error{OutOfMemory}!void {
         if (!self.is_holding) return;
         self.is_holding = false;
-        self.is_judged = false;
         try self.showHeld(out);
     }
 
-    /// Hides the held line, up to `index`.
+    /// Hides the held part, up to `index`.
     fn drop(self: *Stream, bytes: []const u8, index: usize, out: *Text) error{OutOfMemory}!void {
         self.is_holding = false;
-        self.is_judged = false;
         self.is_changed = true;
         self.held.clearRetainingCapacity();
         try out.appendSlice(self.allocator, bytes[self.shown_from..self.hold_from]);
@@ -147,13 +140,9 @@ pub const Stream = struct {
 
     fn beginLine(self: *Stream, bytes: []const u8, index: usize, out: *Text) error{OutOfMemory}!usize {
         if (isLineEnd(bytes[index])) return self.endEvent(bytes, index, out);
-        if (self.is_judged) {
-            self.shown_lines += 1; // the event has more lines, so the held one is not a usage chunk
-            try self.release(out);
-        }
         self.matched = 0;
         self.state = .field;
-        if (self.hides_usage and self.data_lines == 0) {
+        if (self.hides_usage and self.data_lines == 0 and !self.is_holding) {
             self.is_holding = true;
             self.hold_from = index;
         }
@@ -162,8 +151,9 @@ pub const Stream = struct {
 
     /// Handles the blank line that ends an event. The line stays if another line of the event was shown.
     fn endEvent(self: *Stream, bytes: []const u8, index: usize, out: *Text) error{OutOfMemory}!usize {
-        const is_dropped = self.is_judged and self.shown_lines == 0;
-        if (self.is_judged) try self.drop(bytes, index, out);
+        const is_chunk = self.is_holding and !self.is_ignored and self.reader.isDone() and self.reader.visitor.isUsageChunk();
+        if (is_chunk) try self.drop(bytes, index, out) else try self.release(out);
+        const is_dropped = is_chunk and self.shown_lines == 0;
         if (is_dropped) try self.dropByte(bytes, index, out);
         if (bytes[index] == '\r') self.line_feed = if (is_dropped) .dropped else .shown;
         try self.finish();
@@ -173,14 +163,14 @@ pub const Stream = struct {
         }
         self.data_lines = 0;
         self.shown_lines = 0;
-        self.event_bytes = 0;
         self.is_ignored = false;
         return index + 1;
     }
 
     fn readField(self: *Stream, bytes: []const u8, index: usize, out: *Text) error{OutOfMemory}!usize {
         if (bytes[index] != field_name[self.matched]) {
-            try self.release(out);
+            // Lines after the first `data:` line share its fate.
+            if (self.data_lines == 0) try self.release(out);
             self.state = .rest;
             return index;
         }
@@ -195,22 +185,25 @@ pub const Stream = struct {
     fn readPayload(self: *Stream, bytes: []const u8, index: usize, out: *Text) error{OutOfMemory}!usize {
         const end = lineEnd(bytes, index);
         self.read(bytes[index..end]);
-        if (self.is_holding and (self.is_ignored or !self.reader.visitor.mayBeUsageChunk())) try self.release(out);
-        if (end == bytes.len) return end;
-        const is_chunk = self.is_holding and self.reader.isDone() and self.reader.visitor.isUsageChunk();
-        if (!is_chunk) try self.release(out);
-        return self.endLine(bytes, end, is_chunk);
+        if (self.is_holding and !self.mayBeUsageChunk(end < bytes.len)) try self.release(out);
+        return if (end == bytes.len) end else self.endLine(bytes, end);
     }
 
     fn skipRest(self: *Stream, bytes: []const u8, index: usize, _: *Text) error{OutOfMemory}!usize {
         const end = lineEnd(bytes, index);
-        return if (end == bytes.len) end else self.endLine(bytes, end, false);
+        return if (end == bytes.len) end else self.endLine(bytes, end);
     }
 
-    fn endLine(self: *Stream, bytes: []const u8, end: usize, is_chunk: bool) usize {
+    /// Returns whether the held event may still be a usage chunk, once a line of it has ended or before.
+    fn mayBeUsageChunk(self: *const Stream, is_line_end: bool) bool {
+        const document = &self.reader.visitor;
+        if (self.is_ignored or !document.mayBeUsageChunk()) return false;
+        return !is_line_end or !self.reader.isDone() or document.isUsageChunk();
+    }
+
+    fn endLine(self: *Stream, bytes: []const u8, end: usize) usize {
         self.state = .line_start;
-        self.is_judged = is_chunk;
-        if (!is_chunk) self.shown_lines += 1;
+        if (!self.is_holding) self.shown_lines += 1;
         if (bytes[end] == '\r') self.line_feed = .shown;
         return end + 1;
     }
@@ -218,11 +211,6 @@ pub const Stream = struct {
     /// Reads a piece of the event's data. Data that is not a JSON object is no error: most streams end with a word.
     fn read(self: *Stream, bytes: []const u8) void {
         if (self.is_ignored) return;
-        self.event_bytes += bytes.len;
-        if (self.event_bytes > event_bytes_max) {
-            self.is_ignored = true;
-            return;
-        }
         self.reader.push(bytes) catch {
             self.is_ignored = true;
         };

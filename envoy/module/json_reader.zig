@@ -7,7 +7,8 @@
 //! For a provider's response only the structure matters. A visitor that is not strict skips over numbers that do not fit
 //! any type, half surrogate pairs and invalid UTF-8, so that none of them hides the usage that follows.
 //!
-//! A visitor receives members as long as everything around them is an object:
+//! A visitor receives members as long as everything around them is an object. With `walks_arrays` it also receives the
+//! elements of arrays, as members without a key, and may count the characters of a value instead of keeping them:
 //!   `is_strict`            whether the content between brackets and quotes is checked
 //!   `key_depth`            the maximum depth of reported members: 1 for those of the outermost object
 //!   `enters()`             optional: whether the object or array that just began is looked into. With it, the visitor
@@ -17,6 +18,8 @@
 //!   `begins(member)`       a member's value begins; returns how much of it to keep
 //!   `ends(value)`          that value has ended
 //!   `element()`            a value inside an array that is a member of the outermost object
+//!   `walks_arrays`         optional, in place of `element`; the visitor then also has:
+//!   `count(bytes)`         that many bytes of a value that it asked to be counted
 
 const std = @import("std");
 const numbers = @import("numbers.zig");
@@ -33,8 +36,10 @@ pub const Failure = error{ Malformed, TooDeep, Refused, OutOfMemory };
 pub const Kind = enum { string, number, true, false, null, object, array };
 /// The length of the beginning of a string that a visitor can ask for.
 pub const start_bytes = 64;
-/// What to keep of a value: nothing, the characters of a string, only its first ones, or the raw bytes.
-pub const Keep = enum { nothing, characters, start, bytes };
+/// What to keep of a value: nothing, the characters of a string, only its first ones, or the raw bytes. `count` keeps
+/// nothing and counts the characters, without escapes and insignificant spaces. `skip` keeps nothing and reports nothing
+/// inside of the value, nor its end.
+pub const Keep = enum { nothing, characters, start, bytes, count, skip };
 
 pub const Member = struct {
     depth: usize,
@@ -42,6 +47,8 @@ pub const Member = struct {
     key: []const u8,
     is_escaped: bool,
     kind: Kind,
+    /// An element of an array has no key.
+    is_element: bool = false,
 };
 
 pub const Value = struct {
@@ -57,6 +64,7 @@ const State = enum { value, element_or_end, key_or_end, key, colon, separator, s
 pub fn Reader(comptime Visitor: type) type {
     return struct {
         const Self = @This();
+        const walks_arrays = @hasDecl(Visitor, "walks_arrays");
 
         allocator: std.mem.Allocator,
         visitor: Visitor,
@@ -86,6 +94,10 @@ pub fn Reader(comptime Visitor: type) type {
         kept_is_cut: bool = false,
         /// Where the kept bytes begin in the current piece.
         kept_from: usize = 0,
+        /// The depth of the value whose characters are counted, or 0.
+        counting: usize = 0,
+        /// The depth of the value that is skipped, or 0.
+        skipping: usize = 0,
 
         pub fn init(allocator: std.mem.Allocator, visitor: Visitor) Self {
             return .{ .allocator = allocator, .visitor = visitor };
@@ -98,9 +110,16 @@ pub fn Reader(comptime Visitor: type) type {
 
         /// Prepares for another text. The visitor is unchanged.
         pub fn reset(self: *Self) void {
-            const number = self.number;
-            const kept = self.kept;
-            self.* = .{ .allocator = self.allocator, .visitor = self.visitor, .number = number, .kept = kept };
+            self.state = .value;
+            self.depth = 0;
+            self.objects = 0;
+            self.offset = 0;
+            self.sequence = .{};
+            self.escape = null;
+            self.keeping = .nothing;
+            self.counting = 0;
+            self.skipping = 0;
+            self.number.clearRetainingCapacity();
         }
 
         pub fn isDone(self: *const Self) bool {
@@ -160,6 +179,7 @@ pub fn Reader(comptime Visitor: type) type {
                 },
                 else => return error.Malformed,
             }
+            self.count(1);
             return index + 1;
         }
 
@@ -188,21 +208,35 @@ pub fn Reader(comptime Visitor: type) type {
 
         /// Returns whether the visitor receives the current value.
         fn isReported(self: *const Self) bool {
-            return self.depth > 0 and self.depth <= Visitor.key_depth and self.objects == self.depth;
+            if (walks_arrays and self.skipping > 0) return false;
+            return self.depth > 0 and self.depth <= Visitor.key_depth and (walks_arrays or self.objects == self.depth);
+        }
+
+        fn count(self: *Self, bytes: usize) void {
+            if (walks_arrays and self.counting > 0) self.visitor.count(bytes);
         }
 
         fn beginValue(self: *Self, kind: Kind, index: usize) Failure!void {
             if (self.state != .value and self.state != .element_or_end) return error.Malformed;
             if (self.depth == 0) try self.visitor.top(kind);
-            if (self.depth == 2 and self.objects == 1) try self.visitor.element();
+            if (!walks_arrays and self.depth == 2 and self.objects == 1) try self.visitor.element();
             if (!self.isReported()) return;
             const wanted = try self.visitor.begins(.{
                 .depth = self.depth,
                 .key = if (self.is_object.isSet(self.depth)) self.key_buffer[0..self.key_length] else "",
                 .is_escaped = self.key_is_escaped,
                 .kind = kind,
+                .is_element = walks_arrays and !self.is_object.isSet(self.depth),
             });
+            if (wanted == .skip) {
+                self.skipping = self.depth;
+                return;
+            }
             self.first_of[self.depth] = self.offset + index;
+            if (wanted == .count) {
+                if (self.counting == 0) self.counting = self.depth;
+                return;
+            }
             if (wanted == .nothing or self.keeping != .nothing) return;
             self.keeping = wanted;
             self.keeping_depth = self.depth;
@@ -214,7 +248,12 @@ pub fn Reader(comptime Visitor: type) type {
         /// Ends a value. `last` is the index one past it in the current piece.
         fn endValue(self: *Self, bytes: []const u8, last: usize) Failure!void {
             self.state = if (self.depth == 0) .done else .separator;
+            if (walks_arrays and self.skipping > 0) {
+                if (self.skipping == self.depth) self.skipping = 0;
+                return;
+            }
             if (!self.isReported()) return;
+            if (walks_arrays and self.counting == self.depth) self.counting = 0;
             var text: ?[]const u8 = null;
             if (self.keeping != .nothing and self.keeping_depth == self.depth) {
                 if (self.keeping == .bytes) try self.keep(bytes[self.kept_from..last]);
@@ -227,8 +266,8 @@ pub fn Reader(comptime Visitor: type) type {
 
         fn keep(self: *Self, bytes: []const u8) Failure!void {
             if (self.keeping == .start) {
-                const count = @min(bytes.len, start_bytes -| self.kept.items.len);
-                return self.kept.appendSlice(self.allocator, bytes[0..count]);
+                const taken = @min(bytes.len, start_bytes -| self.kept.items.len);
+                return self.kept.appendSlice(self.allocator, bytes[0..taken]);
             }
             if (self.kept_is_cut or self.kept.items.len + bytes.len > Visitor.text_bytes_max) {
                 self.kept_is_cut = true;
@@ -303,7 +342,7 @@ pub fn Reader(comptime Visitor: type) type {
         }
 
         fn takeCharacter(self: *Self, character: u21) Failure!void {
-            if (!self.is_key and self.keeping != .characters and self.keeping != .start) return;
+            if (!self.is_key and self.keeping != .characters and self.keeping != .start and self.counting == 0) return;
             var buffer: [4]u8 = undefined;
             try self.take(strings.encode(character, &buffer));
         }
@@ -329,17 +368,21 @@ pub fn Reader(comptime Visitor: type) type {
 
         /// Keeps characters of the current string if the visitor wants them.
         fn take(self: *Self, characters: []const u8) Failure!void {
+            self.count(characters.len);
             if (self.is_key) {
-                if (self.depth > Visitor.key_depth or self.objects != self.depth) return;
-                const count = @min(characters.len, key_bytes_max - self.key_length);
-                @memcpy(self.key_buffer[self.key_length..][0..count], characters[0..count]);
-                self.key_length += count;
+                if (self.depth > Visitor.key_depth) return;
+                if (if (walks_arrays) self.skipping > 0 else self.objects != self.depth) return;
+                const length = @min(characters.len, key_bytes_max - self.key_length);
+                @memcpy(self.key_buffer[self.key_length..][0..length], characters[0..length]);
+                self.key_length += length;
             } else if (self.keeping == .characters or self.keeping == .start) {
                 try self.keep(characters);
             }
         }
 
         fn endString(self: *Self, bytes: []const u8, last: usize) Failure!void {
+            // A counted string has no quotes, but the strings inside a counted object do.
+            if (self.counting != self.depth or self.is_key) self.count(2);
             if (self.is_key) {
                 self.state = .colon;
             } else {
@@ -351,6 +394,7 @@ pub fn Reader(comptime Visitor: type) type {
             var index = from;
             while (index < bytes.len and numbers.isPart(bytes[index])) index += 1;
             const piece = bytes[from..index];
+            self.count(piece.len);
             if (index < bytes.len and self.number.items.len == 0) {
                 try self.endNumber(piece, bytes, index);
                 return index;
@@ -369,11 +413,12 @@ pub fn Reader(comptime Visitor: type) type {
         }
 
         fn readLiteral(self: *Self, bytes: []const u8, from: usize) Failure!usize {
-            const count = @min(self.literal.len, bytes.len - from);
-            if (!std.mem.eql(u8, bytes[from..][0..count], self.literal[0..count])) return error.Malformed;
-            self.literal = self.literal[count..];
-            if (self.literal.len == 0) try self.endValue(bytes, from + count);
-            return from + count;
+            const length = @min(self.literal.len, bytes.len - from);
+            if (!std.mem.eql(u8, bytes[from..][0..length], self.literal[0..length])) return error.Malformed;
+            self.literal = self.literal[length..];
+            self.count(length);
+            if (self.literal.len == 0) try self.endValue(bytes, from + length);
+            return from + length;
         }
     };
 }

@@ -4,7 +4,10 @@ const std = @import("std");
 const envoy = @import("envoy.zig");
 const facts_filter = @import("facts_filter.zig");
 const upstream_headers = @import("upstream_headers.zig");
+const Credentials = @import("credentials.zig").Credentials;
 const Call = @import("rewriter_filter.zig").Call;
+
+const allocator = std.heap.c_allocator;
 
 pub const panic = std.debug.FullPanic(end);
 
@@ -24,15 +27,17 @@ fn end(message: []const u8, _: ?usize) noreturn {
 
 const Kind = enum { request_facts, rewriter };
 
-/// The configurations, and the state of filters without any. Only their addresses matter.
-var kinds = std.enums.values(Kind)[0..2].*;
+const Configuration = struct { kind: Kind, credentials: Credentials = .{} };
+
+/// The configuration, and the state of filters without any. Only its address matters.
+var facts_configuration: Configuration = .{ .kind = .request_facts };
 
 const Filter = union(Kind) { request_facts: void, rewriter: *Call };
 
 /// The state of a `request_facts` filter is the address of its configuration; that of a `rewriter` is the address of
 /// its call.
 fn filterOf(state: *anyopaque) Filter {
-    if (state == @as(*anyopaque, @ptrCast(&kinds[0]))) return .request_facts;
+    if (state == @as(*anyopaque, @ptrCast(&facts_configuration))) return .request_facts;
     return .{ .rewriter = @ptrCast(@alignCast(state)) };
 }
 
@@ -40,18 +45,34 @@ export fn envoy_dynamic_module_on_program_init() callconv(.c) [*:0]const u8 {
     return envoy.abi_version;
 }
 
+/// The configuration of the rewriter is the beginning of the names of headers that control a mock provider, and on each
+/// further line a file with a secret that no answer may quote. If one cannot be read, Envoy refuses its whole
+/// configuration.
 export fn envoy_dynamic_module_on_http_filter_config_new(_: *anyopaque, name: envoy.Slice, config: envoy.Slice) callconv(.c) ?*anyopaque {
     const kind = std.meta.stringToEnum(Kind, name.bytes()) orelse return null;
-    if (kind == .rewriter and !upstream_headers.setControlPrefix(config.bytes())) return null;
-    return &kinds[@backingInt(kind)];
+    if (kind == .request_facts) return &facts_configuration;
+    const text = config.bytes();
+    const end_of_prefix = std.mem.findScalar(u8, text, '\n') orelse text.len;
+    if (!upstream_headers.setControlPrefix(text[0..end_of_prefix])) return null;
+    const files = text[@min(end_of_prefix + 1, text.len)..];
+    const configuration = allocator.create(Configuration) catch return null;
+    configuration.* = .{ .kind = kind, .credentials = Credentials.read(files) catch {
+        allocator.destroy(configuration);
+        return null;
+    } };
+    return configuration;
 }
 
-export fn envoy_dynamic_module_on_http_filter_config_destroy(_: *anyopaque) callconv(.c) void {}
+export fn envoy_dynamic_module_on_http_filter_config_destroy(config: *Configuration) callconv(.c) void {
+    if (config.kind == .request_facts) return;
+    config.credentials.deinit();
+    allocator.destroy(config);
+}
 
-export fn envoy_dynamic_module_on_http_filter_new(config: *Kind, _: envoy.Stream) callconv(.c) ?*anyopaque {
-    return switch (config.*) {
+export fn envoy_dynamic_module_on_http_filter_new(config: *Configuration, _: envoy.Stream) callconv(.c) ?*anyopaque {
+    return switch (config.kind) {
         .request_facts => config,
-        .rewriter => Call.create(),
+        .rewriter => Call.create(&config.credentials),
     };
 }
 
@@ -88,35 +109,29 @@ export fn envoy_dynamic_module_on_http_filter_request_trailers(stream: envoy.Str
 }
 
 export fn envoy_dynamic_module_on_http_filter_response_headers(stream: envoy.Stream, state: *anyopaque, is_end: bool) callconv(.c) envoy.HeadersStatus {
-    switch (filterOf(state)) {
-        .request_facts => {},
-        .rewriter => |call| call.beginAnswer(stream, is_end),
-    }
-    return .proceed;
+    return switch (filterOf(state)) {
+        .request_facts => .proceed,
+        .rewriter => |call| call.beginResponse(stream, is_end),
+    };
 }
 
 export fn envoy_dynamic_module_on_http_filter_response_body(stream: envoy.Stream, state: *anyopaque, is_end: bool) callconv(.c) envoy.BodyStatus {
-    switch (filterOf(state)) {
-        .request_facts => {},
-        .rewriter => |call| {
-            call.answer.push(stream);
-            if (is_end) call.answer.finish(stream);
-        },
-    }
-    return .proceed;
+    return switch (filterOf(state)) {
+        .request_facts => .proceed,
+        .rewriter => |call| call.readResponse(stream, is_end),
+    };
 }
 
 export fn envoy_dynamic_module_on_http_filter_response_trailers(stream: envoy.Stream, state: *anyopaque) callconv(.c) envoy.HeadersStatus {
-    switch (filterOf(state)) {
-        .request_facts => {},
-        .rewriter => |call| call.answer.finish(stream),
-    }
-    return .proceed;
+    return switch (filterOf(state)) {
+        .request_facts => .proceed,
+        .rewriter => |call| call.endResponse(stream),
+    };
 }
 
 export fn envoy_dynamic_module_on_http_filter_stream_complete(stream: envoy.Stream, state: *anyopaque) callconv(.c) void {
     switch (filterOf(state)) {
         .request_facts => {},
-        .rewriter => |call| call.answer.abandon(stream),
+        .rewriter => |call| call.finish(stream),
     }
 }

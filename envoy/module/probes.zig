@@ -83,10 +83,29 @@ export fn megarouter_request_facts(input: *const Input, out: *const Output) call
     return out.write(fields.items);
 }
 
+/// A text that may be absent.
+const Optional = extern struct {
+    pointer: ?[*]const u8,
+    length: usize,
+
+    fn text(self: Optional) ?[]const u8 {
+        return if (self.pointer) |pointer| pointer[0..self.length] else null;
+    }
+};
+
+/// What to change in a body.
+const Wished = extern struct {
+    model_text: Optional,
+    output_limit: Optional,
+    include_usage: bool,
+};
+
 /// Writes one byte, 1 if usage was requested, followed by the rewritten body. A refusal returns its number, negated.
-export fn megarouter_rewrite(input: *const Input, model_text: ?[*]const u8, model_length: usize, include_usage: bool, out: *const Output) callconv(.c) isize {
-    const outcome = outcomeOf(input.*, if (model_text) |text| text[0..model_length] else null, include_usage);
-    switch (outcome) {
+export fn megarouter_rewrite(input: *const Input, wished: *const Wished, out: *const Output) callconv(.c) isize {
+    var wish: rewriting.Wish = .{ .model_text = wished.model_text.text(), .include_usage = wished.include_usage };
+    if (wished.output_limit.text()) |text| wish.output_limit = rewriting.OutputLimit.of(text) orelse return fault;
+    var room: rewriting.Room = undefined;
+    switch (outcomeOf(input.*, wish, &room)) {
         .refused => |refusal| return fault - @as(isize, @backingInt(refusal)),
         .edits => |edits| {
             var body: std.ArrayList(u8) = .empty;
@@ -98,7 +117,7 @@ export fn megarouter_rewrite(input: *const Input, model_text: ?[*]const u8, mode
     }
 }
 
-fn outcomeOf(input: Input, model_text: ?[]const u8, include_usage: bool) rewriting.Outcome {
+fn outcomeOf(input: Input, wish: rewriting.Wish, room: *rewriting.Room) rewriting.Outcome {
     var rewriter: rewriting.Rewriter = .init(allocator);
     defer rewriter.deinit();
     var index: usize = 0;
@@ -106,7 +125,7 @@ fn outcomeOf(input: Input, model_text: ?[]const u8, include_usage: bool) rewriti
         defer allocator.free(piece);
         if (!rewriter.push(piece)) break;
     }
-    return rewriter.outcome(model_text, include_usage);
+    return rewriter.outcome(wish, room);
 }
 
 /// Writes the error body of the refusal with this number.
@@ -124,7 +143,7 @@ export fn megarouter_document_usage(input: *const Input, out: *const Output) cal
     pushAll(&reader, input.*) catch {};
     var facts: usage.Facts = .{ .allocator = allocator };
     defer facts.deinit();
-    reader.visitor.addTo(&facts) catch return fault;
+    _ = reader.visitor.addTo(&facts) catch return fault;
     return writtenFacts(&facts, out);
 }
 

@@ -8,27 +8,52 @@ const envoy = @import("envoy.zig");
 const json_text = @import("json_text.zig");
 const dialects = @import("dialects.zig");
 const rewriting = @import("rewriting.zig");
+const failures = @import("failures.zig");
 const upstream_headers = @import("upstream_headers.zig");
 const Answer = @import("answers.zig").Answer;
+const Credentials = @import("credentials.zig").Credentials;
 const Pieces = @import("pieces.zig").Pieces;
 
 const allocator = std.heap.c_allocator;
 
 const Error = error{ Undecided, OutOfMemory };
 
-pub const Call = struct {
-    hides_usage: bool = false,
-    answer: Answer = .ignored,
+/// What the filter does with the response of a call.
+const Response = union(enum) {
+    /// It is not a provider's, or it is complete or replaced.
+    ignored,
+    answer: Answer,
+    failure: failures.Failure,
+};
 
-    pub fn create() ?*Call {
+const status_first_success = 200;
+const status_first_redirect = 300;
+const status_first_error = 400;
+
+pub const Call = struct {
+    credentials: *const Credentials,
+    hides_usage: bool = false,
+    response: Response = .ignored,
+    /// The headers wait for the first bytes of the body, so the caller can still receive an error.
+    holds_headers: bool = false,
+
+    pub fn create(credentials: *const Credentials) ?*Call {
         const call = allocator.create(Call) catch return null;
-        call.* = .{};
+        call.* = .{ .credentials = credentials };
         return call;
     }
 
     pub fn destroy(self: *Call) void {
-        self.answer.deinit();
+        self.drop();
         allocator.destroy(self);
+    }
+
+    fn drop(self: *Call) void {
+        switch (self.response) {
+            .ignored => {},
+            inline else => |*part| part.deinit(),
+        }
+        self.response = .ignored;
     }
 
     /// Handles the complete request. Returns whether it may continue; otherwise it has been answered.
@@ -52,16 +77,22 @@ pub const Call = struct {
 
     fn rewriteBody(self: *Call, stream: envoy.Stream, bodies: []const envoy.Body) Error!?contract.Refusal {
         const model = decision(stream, .served_model);
-        const include_usage = envoy.metadataIsTrue(stream, contract.decision_namespace, @tagName(contract.DecisionKey.inject_include_usage));
+        var wish: rewriting.Wish = .{
+            .include_usage = envoy.metadataIsTrue(stream, contract.decision_namespace, @tagName(contract.DecisionKey.inject_include_usage)),
+        };
+        if (decision(stream, .output_limit)) |text| wish.output_limit = rewriting.OutputLimit.of(text) orelse return error.Undecided;
         var pieces: Pieces = .{ .allocator = allocator };
         defer pieces.deinit();
         try pieces.read(stream, bodies);
-        if (pieces.length() == 0) return if (model != null or include_usage) .body_not_object else null;
+        if (pieces.length() == 0) return if (model == null and wish.isEmpty()) null else .body_not_object;
         var model_text: json_text.Text = .empty;
         defer model_text.deinit(allocator);
-        if (model) |name| try json_text.appendString(allocator, &model_text, name);
-        const outcome = readBody(pieces.slices(), if (model == null) null else model_text.items, include_usage);
-        switch (outcome) {
+        if (model) |name| {
+            try json_text.appendString(allocator, &model_text, name);
+            wish.model_text = model_text.items;
+        }
+        var room: rewriting.Room = undefined;
+        switch (readBody(pieces.slices(), wish, &room)) {
             .refused => |refusal| return refusal,
             .edits => |edits| {
                 if (edits.count > 0) try replace(stream, bodies, &pieces, edits.slice());
@@ -73,28 +104,172 @@ pub const Call = struct {
 
     /// Handles the beginning of the response. Only a provider's response has the mark; Envoy's own and the services' do
     /// not.
-    pub fn beginAnswer(self: *Call, stream: envoy.Stream, is_empty: bool) void {
-        if (envoy.header(stream, .response, contract.provider_mark) == null) return;
+    pub fn beginResponse(self: *Call, stream: envoy.Stream, is_empty: bool) envoy.HeadersStatus {
+        if (envoy.header(stream, .response, contract.provider_mark) == null) return .proceed;
         envoy.removeHeader(stream, .response, contract.provider_mark);
-        if (is_empty) return;
-        const content_type = envoy.header(stream, .response, contract.content_type) orelse return;
-        self.answer = .of(content_type, self.hides_usage);
-        if (self.hides_usage and self.answer == .stream) envoy.removeHeader(stream, .response, contract.content_length);
+        self.blankHeaders(stream) catch return self.refuse(stream, .unreadable);
+        const status = statusOf(stream);
+        if (status < status_first_success) return self.refuse(stream, .redirect);
+        if (status >= status_first_redirect and status < status_first_error) return self.refuse(stream, .redirect);
+        if (!isPlain(stream)) return self.refuse(stream, .unreadable);
+        if (status >= status_first_error) {
+            self.response = .{ .failure = .{ .status = status } };
+            if (is_empty) return if (self.finishFailure(stream, true)) .proceed else .stop;
+            return .stop;
+        }
+        if (is_empty) return self.refuse(stream, .unreadable);
+        if (self.hides_usage) envoy.removeHeader(stream, .response, contract.content_length);
+        self.response = .{ .answer = .{ .hides_usage = self.hides_usage } };
+        self.holds_headers = !isLabelledStream(stream);
+        return if (self.holds_headers) .stop else .proceed;
+    }
+
+    /// Handles the next bytes of the response.
+    pub fn readResponse(self: *Call, stream: envoy.Stream, is_end: bool) envoy.BodyStatus {
+        switch (self.response) {
+            .ignored => {},
+            .failure => |*failure| {
+                failure.collect(stream);
+                if (!is_end or !self.finishFailure(stream, false)) return .stop;
+            },
+            .answer => |*answer| {
+                answer.push(stream);
+                if (is_end) answer.end();
+                if (self.holds_headers and answer.isForeign()) {
+                    _ = self.refuse(stream, .unreadable);
+                    return .stop;
+                }
+                self.holds_headers = false;
+                if (is_end) self.finish(stream);
+            },
+        }
+        return .proceed;
+    }
+
+    /// Handles the trailers that end the response.
+    pub fn endResponse(self: *Call, stream: envoy.Stream) envoy.HeadersStatus {
+        switch (self.response) {
+            .ignored => {},
+            .failure => return if (self.finishFailure(stream, true)) .proceed else .stop,
+            .answer => |*answer| {
+                answer.end();
+                if (self.holds_headers and answer.isForeign()) return self.refuse(stream, .unreadable);
+                self.finish(stream);
+            },
+        }
+        return .proceed;
+    }
+
+    /// Handles the end of the call, perhaps before that of its response.
+    pub fn finish(self: *Call, stream: envoy.Stream) void {
+        if (self.response == .answer) self.response.answer.finish(stream);
+        self.drop();
+    }
+
+    /// Handles the end of an error. Returns whether it passes; otherwise the caller has been answered.
+    fn finishFailure(self: *Call, stream: envoy.Stream, is_without_body: bool) bool {
+        const failure = &self.response.failure;
+        const retry_after_s = failure.retryAfter(stream);
+        if (failure.refusal()) |reason| {
+            _ = self.refuseFor(stream, reason, retry_after_s);
+            return false;
+        }
+        failure.blank(self.credentials.*) catch {
+            _ = self.refuse(stream, .unreadable);
+            return false;
+        };
+        failure.report(stream, null) catch {};
+        if (failures.isTooLong(retry_after_s)) envoy.setHeader(stream, .response, contract.should_retry, "false");
+        defer self.drop();
+        if (is_without_body and failure.body.items.len > 0) {
+            pass(stream, failure);
+            return false;
+        }
+        var digits: [20]u8 = undefined;
+        if (!is_without_body) {
+            envoy.replaceBody(stream, .received_response, failure.body.items);
+            envoy.setHeader(stream, .response, contract.content_length, std.fmt.bufPrint(&digits, "{d}", .{failure.body.items.len}) catch "");
+        }
+        return true;
+    }
+
+    fn refuse(self: *Call, stream: envoy.Stream, reason: contract.RefusedAnswer) envoy.HeadersStatus {
+        return self.refuseFor(stream, reason, null);
+    }
+
+    /// Answers the call instead of the provider.
+    fn refuseFor(self: *Call, stream: envoy.Stream, reason: contract.RefusedAnswer, retry_after_s: ?u64) envoy.HeadersStatus {
+        const nothing: failures.Failure = .{ .status = 0 };
+        const failure: *const failures.Failure = if (self.response == .failure) &self.response.failure else &nothing;
+        failure.report(stream, reason) catch {};
+        self.drop();
+        envoy.setMetadataTrue(stream, contract.rewriter_namespace, contract.answered);
+        var digits: [20]u8 = undefined;
+        var headers: [3]envoy.Header = undefined;
+        headers[0] = .of(contract.content_type, contract.json_type);
+        var count: usize = 1;
+        if (!failures.mayRetry(reason, retry_after_s)) {
+            headers[count] = .of(contract.should_retry, "false");
+            count += 1;
+        }
+        if (reason == .rate_limit) if (retry_after_s) |seconds| {
+            headers[count] = .of(contract.retry_after, std.fmt.bufPrint(&digits, "{d}", .{seconds}) catch "0");
+            count += 1;
+        };
+        const problem = failures.errorOf(reason);
+        const dialect = std.meta.stringToEnum(contract.Dialect, decision(stream, .dialect) orelse "") orelse .openai;
+        envoy.respond(stream, problem.status(), headers[0..count], problem.body(dialect), contract.refused_answer_details);
+        return .stop;
+    }
+
+    /// Replaces the credentials that a provider quotes in its headers.
+    fn blankHeaders(self: *const Call, stream: envoy.Stream) error{OutOfMemory}!void {
+        const all = try envoy.allHeaders(stream, .response, allocator);
+        defer allocator.free(all);
+        for (all) |header| {
+            const value = try self.credentials.blanked(header.value.bytes()) orelse continue;
+            defer allocator.free(value);
+            const key = try allocator.dupe(u8, header.key.bytes());
+            defer allocator.free(key);
+            envoy.setHeader(stream, .response, key, value);
+            return self.blankHeaders(stream); // setting a header invalidates the others
+        }
     }
 };
+
+/// Passes an error on whose body can no longer be replaced in its place.
+fn pass(stream: envoy.Stream, failure: *const failures.Failure) void {
+    envoy.setMetadataTrue(stream, contract.rewriter_namespace, contract.answered);
+    const headers = [_]envoy.Header{.of(contract.content_type, contract.json_type)};
+    envoy.respond(stream, failure.status, &headers, failure.body.items, "via_upstream_with_trailers");
+}
+
+fn statusOf(stream: envoy.Stream) u32 {
+    return std.fmt.parseInt(u32, envoy.header(stream, .response, ":status") orelse "", 10) catch 0;
+}
+
+/// Returns whether the body is readable: Envoy has already decompressed what it can.
+fn isPlain(stream: envoy.Stream) bool {
+    const encoding = envoy.header(stream, .response, contract.content_encoding) orelse return true;
+    return encoding.len == 0 or std.ascii.eqlIgnoreCase(encoding, "identity");
+}
+
+fn isLabelledStream(stream: envoy.Stream) bool {
+    return std.ascii.startsWithIgnoreCase(envoy.header(stream, .response, contract.content_type) orelse "", "text/event-stream");
+}
 
 /// Returns authz_service's value for the call under a key.
 fn decision(stream: envoy.Stream, key: contract.DecisionKey) ?[]const u8 {
     return envoy.metadataText(stream, contract.decision_namespace, @tagName(key));
 }
 
-fn readBody(pieces: []const envoy.Slice, model_text: ?[]const u8, include_usage: bool) rewriting.Outcome {
+fn readBody(pieces: []const envoy.Slice, wish: rewriting.Wish, room: *rewriting.Room) rewriting.Outcome {
     var rewriter: rewriting.Rewriter = .init(allocator);
     defer rewriter.deinit();
     for (pieces) |piece| {
         if (!rewriter.push(piece.bytes())) break;
     }
-    return rewriter.outcome(model_text, include_usage);
+    return rewriter.outcome(wish, room);
 }
 
 fn replace(stream: envoy.Stream, bodies: []const envoy.Body, pieces: *const Pieces, edits: []const rewriting.Edit) Error!void {

@@ -1,5 +1,5 @@
 //! Refuses request bodies that two JSON readers could read differently in a relevant key. In all others it changes the
-//! value of `model` and `stream_options.include_usage`, and no other byte.
+//! value of `model`, `stream_options.include_usage` and the output limit, and no other byte.
 
 const std = @import("std");
 const json = @import("json_reader.zig");
@@ -9,24 +9,51 @@ const Text = json_text.Text;
 
 /// What authz_service decided about the body.
 pub const Wish = struct {
-    served_model: ?[]const u8 = null,
+    /// The new model as JSON.
+    model_text: ?[]const u8 = null,
     include_usage: bool = false,
+    output_limit: ?OutputLimit = null,
+
+    pub fn isEmpty(self: Wish) bool {
+        return self.model_text == null and !self.include_usage and self.output_limit == null;
+    }
 };
+
+/// The field of a limit, and its number of tokens in digits.
+pub const OutputLimit = struct {
+    field: Field,
+    tokens: []const u8,
+
+    pub const Field = enum { max_tokens, max_completion_tokens, max_output_tokens, maxOutputTokens };
+
+    /// Reads `<field>=<tokens>`. Returns null for anything else.
+    pub fn of(text: []const u8) ?OutputLimit {
+        const middle = std.mem.indexOfScalar(u8, text, '=') orelse return null;
+        const field = std.meta.stringToEnum(Field, text[0..middle]) orelse return null;
+        const tokens = text[middle + 1 ..];
+        if (tokens.len == 0 or tokens.len > digits_max) return null;
+        for (tokens) |digit| if (!std.ascii.isDigit(digit)) return null;
+        return .{ .field = field, .tokens = tokens };
+    }
+};
+
+const digits_max = 10;
 
 /// Replaces the bytes from `first` up to, but not including, `last` by `text`.
 pub const Edit = struct { first: usize, last: usize, text: []const u8 };
 
-/// At most two edits, in the order of the body.
+/// At most three edits, in the order of the body.
 pub const Edits = struct {
-    items: [2]Edit = undefined,
+    items: [3]Edit = undefined,
     count: usize = 0,
     /// Whether usage is requested although the caller did not ask for it.
     is_usage_injected: bool = false,
 
     fn add(self: *Edits, edit: Edit) void {
-        self.items[self.count] = edit;
+        var index = self.count;
+        while (index > 0 and edit.first < self.items[index - 1].first) : (index -= 1) self.items[index] = self.items[index - 1];
+        self.items[index] = edit;
         self.count += 1;
-        if (self.count == 2 and self.items[1].first < self.items[0].first) std.mem.swap(Edit, &self.items[0], &self.items[1]);
     }
 
     pub fn slice(self: *const Edits) []const Edit {
@@ -121,6 +148,9 @@ const generation_spellings = [_]Spelling{
 /// What is known of a member that may be edited.
 const Span = struct { first: usize = 0, last: usize = 0, kind: json.Kind };
 
+/// The keys at the top level that limit the output.
+const LimitKey = enum { max_tokens, max_completion_tokens, max_output_tokens };
+
 const Visitor = struct {
     pub const is_strict = true;
     pub const key_depth = 2;
@@ -136,6 +166,10 @@ const Visitor = struct {
     model: ?Span = null,
     options: ?Span = null,
     include: ?Span = null,
+    limits: std.EnumArray(LimitKey, ?Span) = .initFill(null),
+    generation: ?Span = null,
+    generation_is_empty: bool = true,
+    generation_limit: ?Span = null,
 
     pub fn top(self: *Visitor, kind: json.Kind) json.Failure!void {
         if (kind != .object) return self.refuse(.body_not_object);
@@ -148,8 +182,7 @@ const Visitor = struct {
             self.is_empty = false;
             self.outer = try self.watched(&body_spellings, &self.seen, member);
             self.seen_inside = .empty;
-            if (self.outer == .model) self.model = .{ .kind = member.kind };
-            if (self.outer == .stream_options) self.options = .{ .kind = member.kind };
+            if (self.spanOf(1)) |span| span.* = .{ .kind = member.kind };
             return .nothing;
         }
         self.inner = switch (self.outer) {
@@ -158,14 +191,29 @@ const Visitor = struct {
             else => return .nothing,
         };
         if (self.outer == .stream_options) self.options_are_empty = false;
-        if (self.inner == .include_usage) self.include = .{ .kind = member.kind };
+        if (self.outer == .generation_config) self.generation_is_empty = false;
+        if (self.spanOf(2)) |span| span.* = .{ .kind = member.kind };
         return .nothing;
     }
 
+    /// Returns the place of the span of the current member; null if it is never edited.
+    fn spanOf(self: *Visitor, depth: usize) ?*?Span {
+        if (depth == 1) return switch (self.outer) {
+            .model => &self.model,
+            .stream_options => &self.options,
+            .generation_config => &self.generation,
+            .max_tokens => self.limits.getPtr(.max_tokens),
+            .max_completion_tokens => self.limits.getPtr(.max_completion_tokens),
+            .max_output_tokens => self.limits.getPtr(.max_output_tokens),
+            else => null,
+        };
+        if (self.outer == .stream_options and self.inner == .include_usage) return &self.include;
+        if (self.outer == .generation_config and self.inner == .max_output_tokens) return &self.generation_limit;
+        return null;
+    }
+
     pub fn ends(self: *Visitor, value: json.Value) json.Failure!void {
-        const span: *?Span = if (value.depth == 1)
-            if (self.outer == .model) &self.model else if (self.outer == .stream_options) &self.options else return
-        else if (self.outer == .stream_options and self.inner == .include_usage) &self.include else return;
+        const span = self.spanOf(value.depth) orelse return;
         if (span.*) |*known| {
             known.first = value.first;
             known.last = value.last;
@@ -226,23 +274,26 @@ pub const Rewriter = struct {
         return false;
     }
 
-    /// Returns what to do with the body after it has ended or was refused. `model_text` is the new model as JSON.
-    pub fn outcome(self: *Rewriter, model_text: ?[]const u8, include_usage: bool) Outcome {
+    /// Returns what to do with the body after it has ended or was refused. The texts of the edits live in `room`.
+    pub fn outcome(self: *Rewriter, wish: Wish, room: *Room) Outcome {
         const visitor = &self.reader.visitor;
         if (visitor.refusal == null) self.reader.finish() catch |failure| {
             _ = self.fails(failure);
         };
         if (visitor.refusal) |refusal| return .{ .refused = refusal };
         var edits: Edits = .{};
-        if (model_text) |text| {
+        if (wish.model_text) |text| {
             const span = visitor.model orelse return .{ .refused = .invalid_model };
             if (span.kind != .string) return .{ .refused = .invalid_model };
             edits.add(.{ .first = span.first, .last = span.last, .text = text });
         }
-        if (include_usage) {
+        if (wish.include_usage) {
             const edit = self.usageEdit() catch return .{ .refused = .invalid_stream_options };
             if (edit) |needed| edits.add(needed);
             edits.is_usage_injected = edit != null;
+        }
+        if (wish.output_limit) |limit| {
+            edits.add(self.limitEdit(limit, edits.count > 0, room) catch return .{ .refused = .gateway_error });
         }
         return .{ .edits = edits };
     }
@@ -266,7 +317,40 @@ pub const Rewriter = struct {
             else => error.Invalid,
         };
     }
+
+    /// Returns the edit that writes an output limit. A limit of the caller can only be null: authz_service chose no limit
+    /// for a call that names one.
+    fn limitEdit(self: *Rewriter, limit: OutputLimit, has_edits: bool, room: *Room) error{ Invalid, NoSpaceLeft }!Edit {
+        const visitor = &self.reader.visitor;
+        const name = @tagName(limit.field);
+        const place: ?Span = switch (limit.field) {
+            .maxOutputTokens => visitor.generation_limit,
+            inline else => |field| visitor.limits.get(@field(LimitKey, @tagName(field))),
+        };
+        if (place) |span| return if (span.kind == .null) replacement(span, limit.tokens) else error.Invalid;
+        if (limit.field != .maxOutputTokens) {
+            // In an empty object, only another insertion can come before this one.
+            const before = if (visitor.is_empty and has_edits) "," else "";
+            const after = if (visitor.is_empty) "" else ",";
+            const text = try std.fmt.bufPrint(room, "{s}\"{s}\":{s}{s}", .{ before, name, limit.tokens, after });
+            return insertion(self.opens_at, text);
+        }
+        const generation = visitor.generation orelse {
+            const comma = if (visitor.is_empty) "" else ",";
+            const text = try std.fmt.bufPrint(room, "\"generationConfig\":{{\"{s}\":{s}}}{s}", .{ name, limit.tokens, comma });
+            return insertion(self.opens_at, text);
+        };
+        if (generation.kind == .null) {
+            return replacement(generation, try std.fmt.bufPrint(room, "{{\"{s}\":{s}}}", .{ name, limit.tokens }));
+        }
+        if (generation.kind != .object) return error.Invalid;
+        const comma = if (visitor.generation_is_empty) "" else ",";
+        return insertion(generation.first, try std.fmt.bufPrint(room, "\"{s}\":{s}{s}", .{ name, limit.tokens, comma }));
+    }
 };
+
+/// Room for the text of an output limit.
+pub const Room = [64]u8;
 
 /// Inserts `text` as the first member of the object that opens at `opens_at`.
 fn insertion(opens_at: usize, text: []const u8) Edit {

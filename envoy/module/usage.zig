@@ -1,59 +1,33 @@
-//! What settlement needs from a provider's response: usage as exact text, and the names of model, tier, response and
-//! errors. Of an error only its kind is taken, because a message may quote the caller.
+//! What settlement needs from a provider's response: usage as exact text, the names of model, tier, response and errors,
+//! and how much text was delivered. Of an error only its kind is taken, because a message may quote the caller.
 
 const std = @import("std");
 const contract = @import("contract.zig");
+const counts = @import("usage_counts.zig");
 const json = @import("json_reader.zig");
 const json_text = @import("json_text.zig");
 const numbers = @import("numbers.zig");
+const paths = @import("answer_paths.zig");
+const tools = @import("hosted_tools.zig");
 const Text = json_text.Text;
 
 /// The names of the facts in the text that is passed on, in the order in which they are written.
 pub const Name = contract.UsageFact;
 
-/// What a place may contain.
-const Shape = enum { any, short };
-
-const Place = struct { path: []const u8, name: Name, shape: Shape = .any };
-
-/// Where providers put each fact. Of several places for one name, the last one that is present wins.
-const places = [_]Place{
-    .{ .path = "usage", .name = .usage },
-    .{ .path = "message.usage", .name = .start_usage },
-    .{ .path = "response.usage", .name = .response_usage },
-    .{ .path = "usageMetadata", .name = .usage_metadata },
-    .{ .path = "model", .name = .model },
-    .{ .path = "response.model", .name = .model },
-    .{ .path = "message.model", .name = .model },
-    .{ .path = "modelVersion", .name = .model },
-    .{ .path = "service_tier", .name = .service_tier },
-    .{ .path = "response.service_tier", .name = .service_tier },
-    .{ .path = "id", .name = .response_id },
-    .{ .path = "response.id", .name = .response_id },
-    .{ .path = "message.id", .name = .response_id },
-    .{ .path = "responseId", .name = .response_id },
-    .{ .path = "error", .name = .@"error", .shape = .short },
-    .{ .path = "error.type", .name = .@"error.type", .shape = .short },
-    .{ .path = "error.code", .name = .@"error.code", .shape = .short },
-    .{ .path = "error.status", .name = .@"error.status", .shape = .short },
-    .{ .path = "response.error", .name = .response_error, .shape = .short },
-    .{ .path = "response.error.type", .name = .@"response_error.type", .shape = .short },
-    .{ .path = "response.error.code", .name = .@"response_error.code", .shape = .short },
-    .{ .path = "response.error.status", .name = .@"response_error.status", .shape = .short },
-};
-
 const short_bytes_max = 200;
-const path_bytes_max = 32;
 
 /// A text, and whether it is written without quotes.
 const Fact = struct {
     text: Text = .empty,
     is_bare: bool = false,
     is_present: bool = false,
+    /// The sum of a report's counts, once it was needed.
+    sum: ?f64 = null,
 
     /// Sets the text. Invalid UTF-8 counts as absent, because it would make the whole log line unreadable.
     fn set(self: *Fact, allocator: std.mem.Allocator, text: []const u8, is_bare: bool) error{OutOfMemory}!void {
         self.is_present = false;
+        self.sum = null;
         if (!std.unicode.utf8ValidateSlice(text)) return;
         self.text.clearRetainingCapacity();
         try self.text.appendSlice(allocator, text);
@@ -64,14 +38,33 @@ const Fact = struct {
     fn equals(self: *const Fact, text: []const u8, is_bare: bool) bool {
         return self.is_present and self.is_bare == is_bare and std.mem.eql(u8, self.text.items, text);
     }
+
+    /// Returns whether a report says more than `text`, so that `text` must not replace it. Reports are cumulative; some
+    /// providers send an empty one, or zeros, after the true one.
+    fn countsMore(self: *Fact, sum: f64) bool {
+        if (self.sum == null) self.sum = counts.sumOf(self.text.items);
+        return self.sum.? > sum;
+    }
 };
+
+fn isReport(name: Name) bool {
+    return switch (name) {
+        .usage, .start_usage, .response_usage, .usage_metadata, .tool_usage => true,
+        else => false,
+    };
+}
 
 /// The facts of a response so far.
 pub const Facts = struct {
     allocator: std.mem.Allocator,
     facts: std.EnumArray(Name, Fact) = .initFill(.{}),
-    /// Whether something was added or replaced since the facts were last written.
-    is_changed: bool = false,
+    /// UTF-8 bytes of the delivered text, and the number of events that carried some.
+    delivered_bytes: usize = 0,
+    deltas: usize = 0,
+    grounding_queries: usize = 0,
+    is_grounded: bool = false,
+    finished_tools: tools.Counts = .{},
+    listed_tools: tools.Counts = .{},
 
     pub fn deinit(self: *Facts) void {
         for (&self.facts.values) |*fact| fact.text.deinit(self.allocator);
@@ -80,13 +73,23 @@ pub const Facts = struct {
     fn set(self: *Facts, name: Name, text: []const u8, is_bare: bool) error{OutOfMemory}!void {
         const fact = self.facts.getPtr(name);
         if (fact.equals(text, is_bare)) return;
-        self.is_changed = true;
+        const sum = if (isReport(name) and fact.is_present) counts.sumOf(text) else null;
+        if (sum) |known| if (fact.countsMore(known)) return;
         try fact.set(self.allocator, text, is_bare);
+        fact.sum = sum;
     }
 
-    /// Appends the facts as one JSON object.
+    pub fn setTrue(self: *Facts, name: Name) error{OutOfMemory}!void {
+        try self.set(name, "true", true);
+    }
+
+    pub fn setText(self: *Facts, name: Name, text: []const u8) error{OutOfMemory}!void {
+        try self.set(name, text, false);
+    }
+
+    /// Appends the facts as one JSON object; nothing if there are none.
     pub fn write(self: *Facts, out: *Text) error{OutOfMemory}!void {
-        self.is_changed = false;
+        try self.addCounts();
         var separator: []const u8 = "{";
         for (std.enums.values(Name)) |name| {
             const fact = self.facts.getPtrConst(name);
@@ -103,26 +106,64 @@ pub const Facts = struct {
         }
         if (separator[0] == ',') try out.append(self.allocator, '}');
     }
+
+    fn addCounts(self: *Facts) error{OutOfMemory}!void {
+        try self.setCount(.delivered_bytes, self.delivered_bytes);
+        try self.setCount(.deltas, self.deltas);
+        try self.setCount(.grounding_queries, self.grounding_queries);
+        if (self.is_grounded) try self.setTrue(.grounded);
+        var buffer: [tools.text_bytes_max]u8 = undefined;
+        const items = tools.Counts.greatest(self.finished_tools, self.listed_tools).write(&buffer);
+        if (items.len > 0) try self.set(.tool_items, items, true);
+        try self.addTierOfUsage();
+    }
+
+    fn setCount(self: *Facts, name: Name, count: usize) error{OutOfMemory}!void {
+        var digits: [20]u8 = undefined;
+        if (count > 0) try self.set(name, std.fmt.bufPrint(&digits, "{d}", .{count}) catch return, true);
+    }
+
+    /// Some providers name the tier only inside their usage.
+    fn addTierOfUsage(self: *Facts) error{OutOfMemory}!void {
+        if (self.facts.getPtrConst(.service_tier).is_present) return;
+        for ([_]Name{ .usage, .start_usage, .response_usage, .usage_metadata }) |name| {
+            const fact = self.facts.getPtrConst(name);
+            if (!fact.is_present) continue;
+            const tier = counts.textOf(fact.text.items, "service_tier") orelse
+                counts.textOf(fact.text.items, "serviceTier") orelse continue;
+            return self.set(.service_tier, cutText(tier), false);
+        }
+    }
 };
 
 /// The reader's visitor for one document: a JSON response or an event of a stream.
 pub const Document = struct {
     pub const is_strict = false;
-    pub const key_depth = 3;
+    pub const walks_arrays = true;
+    pub const key_depth = paths.depth_max;
     pub const text_bytes_max = 65_536;
 
     allocator: std.mem.Allocator,
-    found: [places.len]Fact = @splat(.{}),
-    /// The keys that lead to the current member, separated by dots, and the length of the path at each depth.
-    path: [path_bytes_max]u8 = undefined,
-    path_lengths: [key_depth + 1]usize = @splat(0),
-    place: [key_depth + 1]?usize = @splat(null),
+    found: [paths.facts.len]Fact = @splat(.{}),
+    found_any: std.StaticBitSet(paths.facts.len) = .empty,
+    /// The place of the current value at each depth.
+    nodes: [key_depth + 1]paths.Node = @splat(paths.none),
     kind: json.Kind = .null,
     has_error: bool = false,
     has_response_error: bool = false,
-    /// For the detection of a usage chunk: `choices` is an empty array and `usage` is an object.
     choices: enum { absent, empty, other } = .absent,
     usage_is_object: bool = false,
+
+    counter: paths.Counter = .text,
+    counted: std.EnumArray(paths.Counter, usize) = .initFill(0),
+    event: Event = .other,
+    item: tools.Item = .{},
+    finished_tools: tools.Counts = .{},
+    listed_tools: tools.Counts = .{},
+    grounding_queries: usize = 0,
+    is_grounded: bool = false,
+
+    const Event = enum { other, failed, item_done, audio_delta };
 
     pub fn deinit(self: *Document) void {
         for (&self.found) |*fact| fact.text.deinit(self.allocator);
@@ -130,79 +171,123 @@ pub const Document = struct {
 
     /// Drops a document, but keeps the memory for the next one.
     pub fn reset(self: *Document) void {
-        for (&self.found) |*fact| fact.is_present = false;
+        var indexes = self.found_any.iterator(.{});
+        while (indexes.next()) |index| self.found[index].is_present = false;
+        self.found_any = .empty;
         self.has_error = false;
         self.has_response_error = false;
         self.choices = .absent;
         self.usage_is_object = false;
+        self.counted = .initFill(0);
+        self.event = .other;
+        self.finished_tools = .{};
+        self.listed_tools = .{};
+        self.grounding_queries = 0;
+        self.is_grounded = false;
     }
 
-    pub fn top(_: *Document, kind: json.Kind) json.Failure!void {
-        if (kind != .object) return error.Refused;
+    pub fn top(self: *Document, kind: json.Kind) json.Failure!void {
+        self.nodes[0] = switch (kind) {
+            .object => paths.document,
+            .array => paths.documents,
+            else => return error.Refused,
+        };
     }
 
-    pub fn element(self: *Document) json.Failure!void {
-        if (self.choices == .empty and std.mem.eql(u8, self.path[0..self.path_lengths[1]], "choices")) self.choices = .other;
+    pub fn count(self: *Document, bytes: usize) void {
+        self.counted.getPtr(self.counter).* += bytes;
     }
 
     pub fn begins(self: *Document, member: json.Member) json.Failure!json.Keep {
-        const depth = member.depth;
-        self.place[depth] = null;
-        const path = self.pathOf(depth, member.key) orelse return .nothing;
-        if (depth == 1) self.noteChunk(path, member.kind);
-        const index = placeOf(path) orelse return .nothing;
-        self.place[depth] = index;
+        const above = self.nodes[member.depth - 1];
+        const node = if (member.is_element) paths.elementOf(above) else paths.memberOf(above, member.key);
+        if (node == paths.none) return .skip;
+        self.nodes[member.depth] = node;
         self.kind = member.kind;
-        self.found[index].is_present = false;
-        const place = places[index];
-        if (member.kind == .object and place.name == .@"error") self.beginError(&self.has_error, index);
-        if (member.kind == .object and place.name == .response_error) self.beginError(&self.has_response_error, index);
-        return switch (member.kind) {
+        switch (paths.roleOf(node)) {
+            .nothing => {},
+            .fact => |index| return self.beginFact(index),
+            .text => |counter| if (member.kind == .string) return self.beginCount(counter),
+            .arguments => return self.beginCount(.text),
+            .choices => if (member.kind != .null) {
+                self.choices = if (member.kind == .array and self.choices != .other) .empty else .other;
+            },
+            .choice => self.choices = .other,
+            .event_type, .item_type, .item_action => return if (member.kind == .string) .characters else .nothing,
+            .listed_item, .single_item => self.item = .{},
+            .grounding => self.is_grounded = true,
+            .grounding_query => {
+                self.is_grounded = true;
+                self.grounding_queries += 1;
+            },
+        }
+        return .nothing;
+    }
+
+    fn beginCount(self: *Document, counter: paths.Counter) json.Keep {
+        self.counter = counter;
+        return .count;
+    }
+
+    fn beginFact(self: *Document, index: u8) json.Keep {
+        const fact = paths.facts[index];
+        if (index == 0) self.usage_is_object = self.kind == .object;
+        if (self.kind == .object and fact.name == .@"error") self.beginError(&self.has_error, .@"error.type", .@"error.status");
+        if (self.kind == .object and fact.name == .response_error) self.beginError(&self.has_response_error, .@"response_error.type", .@"response_error.status");
+        if (!isReport(fact.name)) self.drop(index);
+        return switch (self.kind) {
             .string => .characters,
-            .object, .array => if (place.shape == .any) .bytes else .nothing,
-            .number => if (place.shape == .short and depth > 1 and place.name != .response_error) .bytes else .nothing,
+            .object, .array => if (fact.shape == .whole) .bytes else .nothing,
+            .number => if (fact.shape == .scalar) .bytes else .nothing,
             else => .nothing,
         };
     }
 
+    fn drop(self: *Document, index: usize) void {
+        self.found[index].is_present = false;
+    }
+
     /// Begins an error. If an error occurs twice, the last one counts.
-    fn beginError(self: *Document, has_error: *bool, index: usize) void {
+    fn beginError(self: *Document, has_error: *bool, first: Name, last: Name) void {
         has_error.* = true;
-        for (self.found[index + 1 ..][0..3]) |*fact| fact.is_present = false;
+        for (paths.facts, 0..) |fact, index| {
+            if (@backingInt(fact.name) >= @backingInt(first) and @backingInt(fact.name) <= @backingInt(last)) self.drop(index);
+        }
     }
 
     pub fn ends(self: *Document, value: json.Value) json.Failure!void {
-        const index = self.place[value.depth] orelse return;
-        const text = value.text orelse return;
-        const is_short = places[index].shape == .short;
-        if (self.kind == .number and !isNumber(text)) return;
-        const shown = if (is_short) cutText(text) else text;
-        try self.found[index].set(self.allocator, shown, self.kind == .number);
-    }
-
-    fn noteChunk(self: *Document, path: []const u8, kind: json.Kind) void {
-        if (std.mem.eql(u8, path, "choices")) self.choices = if (kind == .array and self.choices != .other) .empty else .other;
-        if (std.mem.eql(u8, path, "usage")) self.usage_is_object = kind == .object;
-    }
-
-    /// Returns the path of a member; null if it leads to nothing relevant.
-    fn pathOf(self: *Document, depth: usize, key: []const u8) ?[]const u8 {
-        self.path_lengths[depth] = 0;
-        var length: usize = 0;
-        if (depth > 1) {
-            length = self.path_lengths[depth - 1];
-            if (length == 0 or length == path_bytes_max) return null;
-            self.path[length] = '.';
-            length += 1;
+        switch (paths.roleOf(self.nodes[value.depth])) {
+            .fact => |index| if (value.text) |text| try self.endFact(index, text),
+            .event_type => if (value.text) |text| self.noteEvent(text),
+            .item_type => if (value.text) |text| self.item.setKind(text),
+            .item_action => if (value.text) |text| self.item.setAction(text),
+            .listed_item => self.listed_tools.add(self.item),
+            .single_item => self.finished_tools.add(self.item),
+            else => {},
         }
-        if (key.len > path_bytes_max - length or std.mem.indexOfScalar(u8, key, '.') != null) return null;
-        @memcpy(self.path[length..][0..key.len], key);
-        self.path_lengths[depth] = length + key.len;
-        return self.path[0 .. length + key.len];
     }
 
+    fn endFact(self: *Document, index: u8, text: []const u8) error{OutOfMemory}!void {
+        const fact = paths.facts[index];
+        if (self.kind == .number and !isNumber(text)) return;
+        const shown = if (fact.shape == .whole) text else cutText(text);
+        const found = &self.found[index];
+        if (isReport(fact.name) and found.is_present and found.countsMore(counts.sumOf(shown))) return;
+        try found.set(self.allocator, shown, self.kind == .number);
+        self.found_any.set(index);
+    }
+
+    fn noteEvent(self: *Document, kind: []const u8) void {
+        self.event = if (std.mem.endsWith(u8, kind, "audio.delta"))
+            .audio_delta
+        else if (std.mem.eql(u8, kind, "response.output_item.done"))
+            .item_done
+        else if (std.mem.eql(u8, kind, "error")) .failed else .other;
+    }
+
+    /// Returns whether this event has only usage: no choices, and no error.
     pub fn isUsageChunk(self: *const Document) bool {
-        return self.choices == .empty and self.usage_is_object;
+        return self.choices != .other and self.usage_is_object and !self.has_error and !self.isNamed(.@"error");
     }
 
     /// Returns whether the rest of the document may still make it a usage chunk.
@@ -210,32 +295,40 @@ pub const Document = struct {
         return self.choices != .other;
     }
 
-    /// Adds what was found to `facts`.
-    pub fn addTo(self: *const Document, facts: *Facts) error{OutOfMemory}!void {
-        for (places, &self.found) |place, *fact| {
-            if (fact.is_present) try facts.set(place.name, fact.text.items, fact.is_bare);
+    /// Adds what was found to `facts`. Returns whether the document carried text.
+    pub fn addTo(self: *const Document, facts: *Facts) error{OutOfMemory}!bool {
+        var indexes = self.found_any.iterator(.{});
+        while (indexes.next()) |index| {
+            const fact = &self.found[index];
+            if (fact.is_present) try facts.set(paths.facts[index].name, fact.text.items, fact.is_bare);
         }
-        if (self.has_error and !self.isNamed(.@"error")) try facts.set(.@"error.present", "true", true);
-        if (self.has_response_error and !self.isNamed(.response_error)) try facts.set(.@"response_error.present", "true", true);
+        const has_error = self.has_error or self.event == .failed;
+        if (has_error and !self.isNamed(.@"error")) try facts.setTrue(.@"error.present");
+        if (self.has_response_error and !self.isNamed(.response_error)) try facts.setTrue(.@"response_error.present");
+        facts.is_grounded = facts.is_grounded or self.is_grounded;
+        facts.grounding_queries = @max(facts.grounding_queries, self.grounding_queries);
+        facts.listed_tools = .greatest(facts.listed_tools, self.listed_tools);
+        if (self.event == .item_done) facts.finished_tools.addAll(self.finished_tools);
+        const bytes = self.deliveredBytes();
+        facts.delivered_bytes += bytes;
+        return bytes > 0;
     }
 
+    fn deliveredBytes(self: *const Document) usize {
+        const reasoning = @max(self.counted.get(.reasoning), self.counted.get(.reasoning_content));
+        const delta = if (self.event == .audio_delta) 0 else self.counted.get(.event_delta);
+        return self.counted.get(.text) + reasoning + delta;
+    }
+
+    /// Returns whether the error has a text, a type, a code or a status.
     fn isNamed(self: *const Document, name: Name) bool {
-        for (places, 0..) |place, index| {
-            if (place.name != name) continue;
-            for (self.found[index .. index + 4]) |fact| {
-                if (fact.is_present) return true;
-            }
+        for (paths.facts, &self.found) |fact, *found| {
+            const offset = @as(isize, @backingInt(fact.name)) - @as(isize, @backingInt(name));
+            if (found.is_present and offset >= 0 and offset < 4) return true;
         }
         return false;
     }
 };
-
-fn placeOf(path: []const u8) ?usize {
-    inline for (places, 0..) |place, index| {
-        if (std.mem.eql(u8, place.path, path)) return index;
-    }
-    return null;
-}
 
 fn isNumber(text: []const u8) bool {
     numbers.check(text) catch return false;

@@ -22,6 +22,9 @@ IDENTITY: Final = "x-megarouter-identity"
 CLIENT_ADDRESS: Final = "x-megarouter-client-address"
 REQUEST_ID: Final = "x-request-id"
 
+OUTPUT_LIMIT: Final = "x-megarouter-output-limit"
+"""From the gateway to the caller: the output limit in tokens that it wrote into the call."""
+
 AUTHORIZATION: Final = "authorization"
 ANTHROPIC_API_KEY: Final = "x-api-key"
 GEMINI_API_KEY: Final = "x-goog-api-key"

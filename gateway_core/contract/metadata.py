@@ -36,6 +36,8 @@ class DecisionKey(enum.StrEnum):
     SERVED_MODEL = "served_model"
     """The provider's name for the model. Absent if it equals the name that the caller used."""
     INJECT_INCLUDE_USAGE = "inject_include_usage"
+    OUTPUT_LIMIT = "output_limit"
+    """The output limit that the module writes into the body: the name of its field, `=`, and the number of tokens."""
     RATE_LIMITS = "rate_limits"
     """The limits as `request_limits.encode_limits` writes them. Without it, Envoy does not ask ratelimit_service."""
 

@@ -1,4 +1,5 @@
-"""Errors of Envoy's module: request bodies that it cannot rewrite safely, and calls that it fails to process."""
+"""Errors of Envoy's module: request bodies that it cannot rewrite safely, calls that it fails to process, and answers of
+providers that it does not pass on."""
 
 from typing import Final
 
@@ -26,5 +27,31 @@ _BAD_BODIES: Final = {
     "unsupported_encoding": "The request body is compressed. Send it without content-encoding.",
 }
 
-MODULE_ERRORS: Final = (*(CallError(400, code, message) for code, message in _BAD_BODIES.items()), GATEWAY_FAILED)
+PROVIDER_REFUSED_ACCOUNT: Final = CallError(
+    502,
+    "provider_unavailable",
+    "The provider of this model does not serve this gateway at the moment. The operator of the gateway has been alerted. "
+    "Choose a model of another provider, or try again later.",
+)
+"""The provider rejected the gateway's account or credential, or sent the gateway elsewhere."""
+PROVIDER_LIMITED_RATE: Final = CallError(
+    429,
+    "provider_rate_limited",
+    "The provider of this model limits how fast this gateway may call it. Wait before you retry, or choose a model of "
+    "another provider.",
+)
+PROVIDER_UNREADABLE: Final = CallError(
+    502,
+    "provider_error",
+    "The provider of this model returned an answer that the gateway cannot read. You are not charged for this call. "
+    "Retry, or choose another model.",
+)
+
+MODULE_ERRORS: Final = (
+    *(CallError(400, code, message) for code, message in _BAD_BODIES.items()),
+    GATEWAY_FAILED,
+    PROVIDER_REFUSED_ACCOUNT,
+    PROVIDER_LIMITED_RATE,
+    PROVIDER_UNREADABLE,
+)
 """All errors of the module, in the order of its enum."""

@@ -36,6 +36,16 @@ class Endpoint(enum.StrEnum):
         return self is not Endpoint.EMBEDDINGS
 
     @property
+    def has_optional_output_limit(self) -> bool:
+        """Whether a call may leave out its output limit, so that the gateway may write one."""
+        return self in {
+            Endpoint.CHAT_COMPLETIONS,
+            Endpoint.COMPLETIONS,
+            Endpoint.RESPONSES,
+            Endpoint.GENERATE_CONTENT,
+        }
+
+    @property
     def needs_include_usage(self) -> bool:
         """Whether a stream reports usage only if `stream_options.include_usage` asks for it."""
         return self in {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS}

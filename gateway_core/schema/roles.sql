@@ -81,7 +81,8 @@ GRANT INSERT ON holds TO megarouter_authz;
 
 GRANT EXECUTE ON FUNCTION unpacked(text) TO megarouter_usage;
 GRANT SELECT ON organizations, guardrails, providers, models, price_versions TO megarouter_usage;
-GRANT SELECT, INSERT ON ledger_transfers, usage_records, usage_corrections, usage_quarantine, usage_discrepancies TO megarouter_usage;
+GRANT SELECT, INSERT ON ledger_transfers, usage_records, usage_corrections, usage_findings, usage_quarantine,
+    usage_discrepancies TO megarouter_usage;
 GRANT SELECT, UPDATE (sequence) ON ledger_heads TO megarouter_usage;
 GRANT SELECT, UPDATE (sequence, balance_nano_credits) ON ledger_accounts TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (state, resolve_time, token) ON holds TO megarouter_usage;
@@ -109,12 +110,12 @@ GRANT SELECT, INSERT ON ledger_transfers TO megarouter_admin;
 GRANT SELECT, UPDATE (sequence) ON ledger_heads TO megarouter_admin;
 GRANT SELECT, UPDATE (sequence, balance_nano_credits) ON ledger_accounts TO megarouter_admin;
 -- To show usage in the admin API.
-GRANT SELECT ON ledger_postings, holds, scope_spend, api_key_usage, usage_records, usage_corrections, usage_quarantine,
-    usage_discrepancies TO megarouter_admin;
+GRANT SELECT ON ledger_postings, holds, scope_spend, api_key_usage, usage_records, usage_corrections, usage_findings,
+    usage_quarantine, usage_discrepancies TO megarouter_admin;
 
 
 -- The audit -----------------------------------------------------------------------------------------------------------------------
 
 GRANT SELECT ON organizations, groups, members, guardrails, providers, models, price_versions, ledger_accounts, ledger_heads,
-    ledger_transfers, ledger_postings, holds, usage_records, usage_corrections, usage_quarantine, usage_discrepancies, scope_spend,
-    journal_offsets TO megarouter_audit;
+    ledger_transfers, ledger_postings, holds, usage_records, usage_corrections, usage_findings, usage_quarantine,
+    usage_discrepancies, scope_spend, journal_offsets TO megarouter_audit;

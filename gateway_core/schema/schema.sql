@@ -82,13 +82,13 @@ CREATE FUNCTION public.hashes_of_keys_used_lately(entries bigint) RETURNS TABLE(
      LIMIT entries
 $$;
 
-CREATE FUNCTION public.identity_of_key(key_hash bytea) RETURNS TABLE(organization_id text, api_key_id text, member_id text, api_key_active boolean, expire_epoch_s double precision, member_active boolean, group_path text[], organization_active boolean, time_zone text, input_estimate text, guardrails jsonb, secret_replaced boolean, ip_allow_list text[], revision bigint)
+CREATE FUNCTION public.identity_of_key(key_hash bytea) RETURNS TABLE(organization_id text, api_key_id text, member_id text, api_key_active boolean, expire_epoch_s double precision, member_active boolean, group_path text[], organization_active boolean, time_zone text, input_estimate text, budget_mode text, guardrails jsonb, secret_replaced boolean, ip_allow_list text[], revision bigint)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
     SELECT k.organization_id, k.api_key_id, k.member_id, k.state = 'ACTIVE',
            extract(epoch FROM least(k.expire_time, CASE WHEN found.replaced THEN k.previous_expire_time END))::float8,
-           m.state = 'ACTIVE', coalesce(g.path, '{}'), o.state = 'ACTIVE', o.time_zone, o.input_estimate,
+           m.state = 'ACTIVE', coalesce(g.path, '{}'), o.state = 'ACTIVE', o.time_zone, o.input_estimate, o.budget_mode,
            (SELECT coalesce(jsonb_agg(jsonb_build_array(r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle,
                                                         r.cycle_revision, r.requests_per_minute, r.model_whitelist, r.mode,
                                                         r.tokens_per_minute, r.concurrency_limit, r.rate_rules)), '[]')
@@ -716,7 +716,9 @@ CREATE TABLE public.organizations (
     purge_time timestamp with time zone,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    budget_mode text DEFAULT 'STRICT'::text NOT NULL,
     CONSTRAINT organizations_billing_email_check CHECK (((length(billing_email) >= 3) AND (length(billing_email) <= 254))),
+    CONSTRAINT organizations_budget_mode_check CHECK ((budget_mode = ANY (ARRAY['STRICT'::text, 'BALANCED'::text]))),
     CONSTRAINT organizations_display_name_check CHECK (((length(display_name) >= 1) AND (length(display_name) <= 200))),
     CONSTRAINT organizations_expired_hold_policy_check CHECK ((expired_hold_policy = ANY (ARRAY['CHARGE_HOLD'::text, 'CHARGE_INPUT'::text, 'RELEASE'::text]))),
     CONSTRAINT organizations_input_estimate_check CHECK ((input_estimate = ANY (ARRAY['STRICT'::text, 'BALANCED'::text]))),
@@ -849,6 +851,29 @@ ALTER TABLE public.usage_discrepancies ALTER COLUMN discrepancy_id ADD GENERATED
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.usage_findings (
+    hold_id text NOT NULL,
+    organization_id text NOT NULL,
+    group_path text[] NOT NULL,
+    member_id text NOT NULL,
+    api_key_id text NOT NULL,
+    provider_id text NOT NULL,
+    requested_model text NOT NULL,
+    answered_model text,
+    kinds text[] NOT NULL,
+    reason text NOT NULL,
+    report text NOT NULL,
+    source text NOT NULL,
+    charge_nano_credits bigint NOT NULL,
+    place_time timestamp with time zone NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT usage_findings_charge_nano_credits_check CHECK ((charge_nano_credits >= 0)),
+    CONSTRAINT usage_findings_kinds_check CHECK (((cardinality(kinds) >= 1) AND (cardinality(kinds) <= 16))),
+    CONSTRAINT usage_findings_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 1000))),
+    CONSTRAINT usage_findings_report_check CHECK ((length(report) <= 16384)),
+    CONSTRAINT usage_findings_source_check CHECK ((source = ANY (ARRAY['provider'::text, 'estimated'::text])))
 );
 
 CREATE TABLE public.usage_quarantine (
@@ -1045,6 +1070,9 @@ ALTER TABLE ONLY public.usage_discrepancies
 ALTER TABLE ONLY public.usage_discrepancies
     ADD CONSTRAINT usage_discrepancies_pkey PRIMARY KEY (discrepancy_id);
 
+ALTER TABLE ONLY public.usage_findings
+    ADD CONSTRAINT usage_findings_pkey PRIMARY KEY (hold_id);
+
 ALTER TABLE ONLY public.usage_quarantine
     ADD CONSTRAINT usage_quarantine_pkey PRIMARY KEY (hold_id);
 
@@ -1148,6 +1176,8 @@ CREATE INDEX scope_spend_by_api_key ON public.scope_spend USING btree (organizat
 
 CREATE INDEX scope_spend_by_last_use ON public.scope_spend USING brin (last_use_time) WITH (pages_per_range='32', autosummarize='on') WHERE (counter ~~ 'api\_key:%'::text);
 
+CREATE INDEX usage_findings_by_time ON public.usage_findings USING btree (organization_id, create_time, hold_id);
+
 CREATE INDEX usage_quarantine_by_time ON public.usage_quarantine USING btree (organization_id, create_time);
 
 CREATE INDEX usage_records_by_provider ON public.usage_records USING btree (provider_id, settle_time);
@@ -1236,6 +1266,10 @@ CREATE TRIGGER usage_corrections_immutable BEFORE DELETE OR UPDATE ON public.usa
 
 CREATE TRIGGER usage_corrections_not_truncated BEFORE TRUNCATE ON public.usage_corrections FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
+CREATE TRIGGER usage_findings_immutable BEFORE DELETE OR UPDATE ON public.usage_findings FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER usage_findings_not_truncated BEFORE TRUNCATE ON public.usage_findings FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
 CREATE TRIGGER usage_quarantine_immutable BEFORE DELETE OR UPDATE ON public.usage_quarantine FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER usage_quarantine_not_truncated BEFORE TRUNCATE ON public.usage_quarantine FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -1319,6 +1353,9 @@ ALTER TABLE ONLY public.request_replays
 ALTER TABLE ONLY public.usage_corrections
     ADD CONSTRAINT usage_corrections_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.usage_records(hold_id);
 
+ALTER TABLE ONLY public.usage_findings
+    ADD CONSTRAINT usage_findings_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.usage_records(hold_id);
+
 ALTER TABLE ONLY public.usage_quarantine
     ADD CONSTRAINT usage_quarantine_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.usage_records(hold_id);
 
@@ -1369,6 +1406,8 @@ CREATE POLICY audit_reads ON public.usage_corrections FOR SELECT TO megarouter_a
 
 CREATE POLICY audit_reads ON public.usage_discrepancies FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.usage_findings FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.usage_quarantine FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_records FOR SELECT TO megarouter_audit USING (true);
@@ -1407,6 +1446,8 @@ CREATE POLICY every_organization_lock ON public.usage_corrections FOR UPDATE TO 
 
 CREATE POLICY every_organization_lock ON public.usage_discrepancies FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.usage_findings FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.usage_quarantine FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_records FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -1444,6 +1485,8 @@ CREATE POLICY every_organization_read ON public.scope_spend FOR SELECT TO megaro
 CREATE POLICY every_organization_read ON public.usage_corrections FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_discrepancies FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.usage_findings FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_quarantine FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -1503,6 +1546,8 @@ CREATE POLICY organization_wall ON public.usage_corrections TO megarouter_admin,
 
 CREATE POLICY organization_wall ON public.usage_discrepancies TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.usage_findings TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.usage_quarantine TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_records TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -1516,6 +1561,8 @@ ALTER TABLE public.scope_spend ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_corrections ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_discrepancies ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.usage_findings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_quarantine ENABLE ROW LEVEL SECURITY;
 
@@ -1745,6 +1792,10 @@ GRANT SELECT ON TABLE public.usage_corrections TO megarouter_audit;
 GRANT SELECT,INSERT ON TABLE public.usage_discrepancies TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_discrepancies TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_discrepancies TO megarouter_audit;
+
+GRANT SELECT,INSERT ON TABLE public.usage_findings TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_findings TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_findings TO megarouter_audit;
 
 GRANT SELECT,INSERT ON TABLE public.usage_quarantine TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_quarantine TO megarouter_admin;

@@ -104,18 +104,18 @@ async def slow_stream(world: World, tenant: Tenant) -> Outcome:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("control", ["x-mock-output-tokens", "x-mock-input-tokens"])
-async def test_implausible_usage_is_charged_by_estimate_and_flagged(world: World, control: str) -> None:
-    """Usage is implausible if it exceeds what the model can read or produce. Seen to fail without the bound."""
+async def test_implausible_usage_is_charged_in_full_and_flagged(world: World, control: str) -> None:
+    """Usage is implausible if it exceeds what the model can read or produce in one answer."""
     (tenant,) = await world.tenants(1)
     path, body, _ = chat("How much?")
     outcome = await call(world.session, world.base_url, tenant, (path, body, {control: "9000000"}))
     assert outcome.is_served
     (record,) = await wait_settled(tenant, 1)
-    assert (record["source"], record["detail"]) == ("estimated", "implausible_usage")
-    assert 0 < record["charge_nano_credits"] <= record["hold_nano_credits"]
+    assert (record["source"], record["detail"]) == ("provider", "implausible_usage")
+    assert 9_000_000 in (record["input_tokens"], record["output_tokens"])
     await assert_counters_equal(world.redis_url, [tenant])
-    row = await world.database.fetchrow("SELECT * FROM usage_quarantine WHERE hold_id = $1", record["hold_id"])
+    row = await world.database.fetchrow("SELECT * FROM usage_findings WHERE hold_id = $1", record["hold_id"])
     assert row is not None
-    assert (row["organization_id"], row["reason"]) == (tenant.organization, "implausible_usage")
+    assert (row["organization_id"], row["kinds"]) == (tenant.organization, ["implausible_size"])
     assert "9000000" in row["report"]
     assert tenant.key not in row["report"]

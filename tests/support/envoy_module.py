@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from ctypes import CDLL, POINTER, Structure, byref, c_char, c_char_p, c_size_t, c_ssize_t, c_uint8, string_at
+from ctypes import CDLL, POINTER, Structure, byref, c_bool, c_char, c_char_p, c_size_t, c_ssize_t, c_uint8, string_at
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -28,6 +28,14 @@ class _Input(Structure):
 
 class _Output(Structure):
     _fields_ = (("pointer", POINTER(c_char)), ("length", c_size_t))
+
+
+class _Optional(Structure):
+    _fields_ = (("pointer", c_char_p), ("length", c_size_t))
+
+
+class _Wished(Structure):
+    _fields_ = (("model_text", _Optional), ("output_limit", _Optional), ("include_usage", c_bool))
 
 
 @dataclass(frozen=True)
@@ -72,19 +80,34 @@ def request_facts(body: bytes, cuts: Sequence[int] = ()) -> dict[str, Any] | Non
 
 
 def rewrite(
-    body: bytes, *, served_model: str | None = None, inject_include_usage: bool = False, cuts: Sequence[int] = ()
+    body: bytes,
+    *,
+    served_model: str | None = None,
+    inject_include_usage: bool = False,
+    output_limit: str | None = None,
+    cuts: Sequence[int] = (),
 ) -> Rewritten | str:
-    """Returns the new body, or the error code of the refusal."""
+    """Returns the new body, or the error code of the refusal. An output limit is `<field>=<tokens>`."""
     model = None if served_model is None else json.dumps(served_model, ensure_ascii=False).encode()
-    result = _call("rewrite", body, cuts, model, c_size_t(len(model or b"")), inject_include_usage)
+    limit = None if output_limit is None else output_limit.encode()
+    wished = _Wished(_Optional(model, len(model or b"")), _Optional(limit, len(limit or b"")), inject_include_usage)
+    result = _call("rewrite", body, cuts, byref(wished))
     if isinstance(result, int):
         return REFUSALS[-1 - result]
     return Rewritten(result[1:], bool(result[0]))
 
 
-def rewritten(body: bytes, *, served_model: str | None = None, inject_include_usage: bool = False) -> bytes:
+def rewritten(
+    body: bytes,
+    *,
+    served_model: str | None = None,
+    inject_include_usage: bool = False,
+    output_limit: str | None = None,
+) -> bytes:
     """Returns the new body. Asserts that the call is not refused."""
-    result = rewrite(body, served_model=served_model, inject_include_usage=inject_include_usage)
+    result = rewrite(
+        body, served_model=served_model, inject_include_usage=inject_include_usage, output_limit=output_limit
+    )
     assert isinstance(result, Rewritten), result
     return result.body
 

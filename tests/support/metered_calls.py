@@ -15,7 +15,7 @@ import yaml
 from tests.support.data.tenants import Tenant
 from tests.support.servers.scripted_upstream import ScriptedUpstream
 
-SETTLE_TIMEOUT_S = 15.0
+SETTLE_TIMEOUT_S = 5.0
 CALL_TIMEOUT_S = 30.0
 _TOKEN_COLUMNS_SUFFIX = "_tokens"
 
@@ -146,6 +146,14 @@ class Metering:
                 await asyncio.sleep(0.02)
         assert len(records) == calls
         return Charged(records[-1])
+
+    async def finding(self) -> asyncpg.Record | None:
+        """Returns the only finding about the calls of the tenant; None if there is none."""
+        rows = await self.tenant.database.fetch(
+            "SELECT * FROM usage_findings WHERE organization_id = $1", self.tenant.organization
+        )
+        assert len(rows) <= 1
+        return rows[0] if rows else None
 
 
 async def _read(reader: asyncio.StreamReader, most_bytes: int | None, most_events: int | None) -> Reply:

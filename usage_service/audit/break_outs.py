@@ -78,6 +78,7 @@ _TO_THE_BOOKS: Final = tuple(
         ("ledger_transfers", "reason"),
         ("usage_records", "detail"),
         ("usage_corrections", "detail"),
+        ("usage_findings", "report"),
         ("usage_quarantine", "report"),
         ("price_versions", "model_name"),
         ("audit_log", "address"),

@@ -1,4 +1,4 @@
-"""The figures of the accounting: totals, and how much is unconfirmed, quarantined, or beyond its hold."""
+"""The figures of the accounting: totals, and how much is unconfirmed, flagged, or beyond its hold."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -21,7 +21,8 @@ class Figures:
     unconfirmed_count: int
     unconfirmed_amount: int
     """Charged for expired holds whose actual usage has not been reported yet."""
-    quarantined_count: int
+    flagged_count: int
+    """Calls with a finding about their usage report."""
     discrepancy_count: int
     overspend_count: int
     overspend_sum: int
@@ -48,7 +49,7 @@ SELECT (SELECT count(*) FROM organizations) AS organization_count,
        (SELECT coalesce(sum(balance_nano_credits), 0) FROM ledger_accounts WHERE account = 'CREDIT_POOL') AS balance,
        (SELECT count(*) FROM holds WHERE state = 'HELD') AS open_hold_count,
        (SELECT coalesce(sum(amount_nano_credits), 0) FROM holds WHERE state = 'HELD') AS open_hold_amount,
-       (SELECT count(*) FROM usage_quarantine) AS quarantined_count,
+       (SELECT count(*) FROM usage_findings) AS flagged_count,
        (SELECT count(*) FROM usage_discrepancies) AS discrepancy_count,
        calls.*
   FROM calls

@@ -8,6 +8,7 @@ IMMUTABLE_TABLES: Final = (
     "ledger_transfers",
     "usage_records",
     "usage_corrections",
+    "usage_findings",
     "usage_quarantine",
     "price_versions",
 )

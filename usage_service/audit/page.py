@@ -55,7 +55,7 @@ def print_figures(console: Console, figures: Figures) -> None:
         ("usage records, and their charges", figures.record_count, figures.charge),
         ("corrections", figures.correction_count, figures.correction_delta),
         ("unconfirmed: expired, not reported yet", figures.unconfirmed_count, figures.unconfirmed_amount),
-        ("quarantined reports", figures.quarantined_count, None),
+        ("flagged usage reports", figures.flagged_count, None),
         ("contradicting reports", figures.discrepancy_count, None),
         ("calls beyond their hold, in total", figures.overspend_count, figures.overspend_sum),
         ("  the largest excess of one call", int(figures.overspend_count > 0), figures.overspend_max),

@@ -160,7 +160,7 @@ UNCONFIRMED_FLAGGED: Final = Check(
 ESTIMATES_WITHIN_HOLDS: Final = Check(
     "estimates-within-holds",
     "INV-05",
-    "only what the provider counted exceeds a hold; an estimate is at most the hold, a voided call costs nothing",
+    "an expired hold costs at most itself, a voided or failed call nothing",
     ("usage_records", "usage_corrections"),
     """
     SELECT r.organization_id, 'hold ' || r.hold_id,
@@ -170,7 +170,7 @@ ESTIMATES_WITHIN_HOLDS: Final = Check(
             UNION ALL
             SELECT c.organization_id, c.hold_id, c.outcome, c.source, c.charge_nano_credits, u.hold_nano_credits
               FROM usage_corrections c JOIN usage_records u ON u.hold_id = c.hold_id) r
-     WHERE (r.source = 'estimated' AND r.charge > r.held) OR ((r.source = 'none' OR r.outcome = 'VOIDED') AND r.charge <> 0)
+     WHERE (r.outcome = 'EXPIRED' AND r.charge > r.held) OR ((r.source = 'none' OR r.outcome = 'VOIDED') AND r.charge <> 0)
     """,
 )
 

@@ -1,9 +1,9 @@
 """How a call is recorded: one pure decision from the hold, Envoy's report, and the prices named in the hold.
 
-The rules: usage that the provider counted is charged in full. Without a count, a call that a provider may have
-processed is charged by an estimate, at most the hold and never silently zero. A call that the provider itself failed
-costs nothing. A call that never reached a provider is voided. A call without a report expires by its organization's
-policy.
+The rules: what the provider counted is charged in full, even if its report contradicts itself or looks implausible; it
+is then flagged. What was not counted is estimated: the input as the hold did, the output from the text that was
+delivered. A call that the provider itself failed costs nothing. A call that never reached a provider is voided. A call
+without a report expires by its organization's policy.
 """
 
 import enum
@@ -13,7 +13,6 @@ from typing import Final
 
 from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.calls.holds import Hold, HoldState
-from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, charge_lines, total_nano_credits
 from gateway_core.model.catalog.service import STANDARD, Service
@@ -22,7 +21,9 @@ from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.storable_text import storable_text
-from usage_service.settlement.provider_usage import InvalidUsageError, UsageSource, estimated_usage, usage_of_report
+from usage_service.provider_reports.findings import Finding, FindingKind, finding_of
+from usage_service.provider_reports.report import Report, read_report
+from usage_service.settlement.report_pricing import Terms, price_of
 
 HOLD_CEILING: Final = "hold_ceiling"
 """Category of the line that lowers an estimated charge to the amount of its hold."""
@@ -32,6 +33,15 @@ EXPIRED_HOLD: Final = "expired_hold"
 
 
 _NOTHING: Final = TokenUsage()
+
+
+class UsageSource(enum.StrEnum):
+    """Where the token counts of a record come from."""
+
+    PROVIDER = "provider"
+    ESTIMATED = "estimated"
+    """At least a part was not counted by the provider."""
+    NONE = "none"
 
 
 class SettlementDetail(enum.StrEnum):
@@ -50,10 +60,6 @@ class SettlementDetail(enum.StrEnum):
     REFUSED_BY_GATEWAY = "refused_by_gateway"
     GATEWAY_ERROR = "gateway_error"
     UNCONFIRMED = "unconfirmed"
-
-
-QUARANTINED: Final = frozenset({SettlementDetail.INVALID_USAGE, SettlementDetail.IMPLAUSIBLE_USAGE})
-"""Usage was reported but not plausible. It is stored separately, and the call is charged by an estimate."""
 
 
 class ExpiredHoldPolicy(enum.StrEnum):
@@ -115,10 +121,6 @@ class CallReport:
         return storable_text(value) if isinstance(value, str) and value else None
 
 
-_BEGINNINGS: Final = frozenset({UsageFact.START_USAGE, UsageFact.RESPONSE_ID, UsageFact.MODEL})
-"""Facts that are reported once an answer has begun."""
-
-
 @record(frozen=True, slots=True)
 class Resolution:
     """The one outcome of a hold."""
@@ -130,6 +132,8 @@ class Resolution:
     lines: tuple[ChargeLine, ...] = ()
     service: Service = STANDARD
     """The tier, speed and place that the provider reported. Their price is part of the prices in the lines."""
+    finding: Finding | None = None
+    """What should be looked at; None if the report is in order."""
     charge_nano_credits: int = field(init=False)
     """The price of the call: the sum of the lines, computed once."""
 
@@ -143,20 +147,19 @@ _TIMEOUTS: Final = frozenset({"UT", "SI", "UMSDR", "DT"})
 _RESETS: Final = frozenset({"UC", "UR", "LR", "UPE"})
 
 _FIRST_ERROR_STATUS: Final = 400
+_BYTES_PER_TOKEN: Final = 4
 _FROM_PROVIDER: Final = ("via_upstream", "upstream_reset_after_response_started", "downstream_")
 """How the details begin if the status is the provider's and not Envoy's own."""
 
 
-def resolve(hold: Hold, report: CallReport, model: Model, schedule: PriceSchedule) -> Resolution:
+def resolve(terms: Terms, report: CallReport) -> Resolution:
     """Decides how a hold is resolved.
 
     Args:
-        hold: the verified hold.
-        report: Envoy's report of its call.
-        model: the model called, which limits what usage is plausible.
-        schedule: the prices of the version named in the hold.
+        terms: the verified hold and the prices of its call.
+        report: Envoy's report of the call.
     """
-    return _Case(hold, report, model, schedule).resolve()
+    return _Case(terms, report, read_report(terms.hold.claims.endpoint, report.facts)).resolve()
 
 
 def expire(hold: Hold, policy: ExpiredHoldPolicy, schedule: PriceSchedule) -> Resolution:
@@ -181,37 +184,83 @@ def expire(hold: Hold, policy: ExpiredHoldPolicy, schedule: PriceSchedule) -> Re
 
 @record(frozen=True, slots=True)
 class _Case:
-    hold: Hold
+    terms: Terms
     report: CallReport
-    model: Model
-    schedule: PriceSchedule
+    read: Report
 
     def resolve(self) -> Resolution:
-        try:
-            usage = usage_of_report(self.hold.claims.endpoint, self.report.facts)
-        except InvalidUsageError:
-            return self._estimate(SettlementDetail.INVALID_USAGE, self._guess())
-        if usage is None:
+        reading = self.read.reading
+        if reading.is_empty or (_is_cut(self.report) and not self._counts_anything()):
             return self._resolve_without_usage()
-        if not self._is_plausible(usage):
-            return self._estimate(SettlementDetail.IMPLAUSIBLE_USAGE, self._guess())
-        detail = _ending(self.report) or SettlementDetail.COMPLETED
-        return Resolution(HoldState.SETTLED, UsageSource.PROVIDER, detail, usage, charge_lines(usage, self.schedule))
+        if reading.input_counted and reading.output_counted:
+            return self._charge(UsageSource.PROVIDER, _ending(self.report) or SettlementDetail.COMPLETED, reading.usage)
+        # A part was counted. The rest is estimated from the delivered text.
+        detail = _ending(self.report) or SettlementDetail.USAGE_OMITTED
+        return self._charge(UsageSource.ESTIMATED, detail, self._completed())
+
+    def _counts_anything(self) -> bool:
+        usage = self.read.reading.usage
+        return bool(usage.total_input or usage.total_output or self.read.reading.total)
+
+    def _completed(self) -> TokenUsage:
+        """Returns what was counted, and an estimate of the rest."""
+        reading, hold = self.read.reading, self.terms.hold
+        usage, delivered = reading.usage, self._delivered()
+        if not reading.input_counted and not reading.output_counted and reading.total:
+            output = min(delivered, reading.total)
+            return replace(usage, input=reading.total - output, output=output)
+        if not reading.output_counted and delivered > usage.total_output:
+            usage = replace(usage, output=usage.output + delivered - usage.total_output)
+        return usage if reading.input_counted else replace(usage, input=hold.input_tokens)
+
+    def _charge(self, source: UsageSource, detail: SettlementDetail, usage: TokenUsage) -> Resolution:
+        """Charges usage in full."""
+        reading, read = self.read.reading, self.read
+        price = price_of(
+            self.terms, usage, read.service, self.report.answered_model, reading.other_models, reading.flags
+        )
+        kinds = price.kinds
+        if source is UsageSource.PROVIDER and not self._is_plausible(usage):
+            kinds[FindingKind.IMPLAUSIBLE_SIZE] = ()
+        finding = finding_of(kinds) if kinds else None
+        if detail in _REGULAR_ENDINGS and finding:
+            detail = _detail_of(finding, detail)
+        return Resolution(HoldState.SETTLED, source, detail, price.usage, price.lines, read.service, finding)
 
     def _is_plausible(self, usage: TokenUsage) -> bool:
-        """Returns whether the model can have consumed this. The bound is generous, to catch only errors of magnitude.
+        """Returns whether one answer of the model can have used this. The bound is generous, and only flags.
 
-        Input is bounded by the context window plus the longest answer. An embeddings call may carry many inputs, so its
-        bound is also the size of the body, at a byte per token. Output is bounded by the longest answer, for as many
-        choices as the hold can cover.
+        Server-side tools, batches of prompts and some betas exceed it rightly.
         """
-        input_limit = self.model.context_window_tokens + self.model.max_output_tokens
-        if self.hold.claims.endpoint is Endpoint.EMBEDDINGS:
+        hold, model = self.terms.hold, self.terms.model
+        input_limit = max(model.context_window_tokens + model.max_output_tokens, hold.input_tokens)
+        if hold.claims.endpoint is Endpoint.EMBEDDINGS:
             input_limit = max(input_limit, self.report.request_bytes)
-        reserve = max(self.model.default_output_reserve_tokens, 1)
-        choices = max(-(-self.hold.output_tokens // reserve), 1)
-        output_limit = max(self.hold.output_tokens, self.model.max_output_tokens * choices)
-        return usage.total_input <= input_limit and usage.total_output <= output_limit
+        return usage.total_input <= input_limit and usage.total_output <= self._longest_output()
+
+    def _longest_output(self) -> int:
+        """Returns how many tokens the provider delivers at most, for as many choices as the hold can cover."""
+        hold, model = self.terms.hold, self.terms.model
+        choices = -(-hold.output_tokens // max(model.default_output_reserve_tokens, 1))
+        return max(hold.output_tokens, model.max_output_tokens * max(choices, 1))
+
+    def _delivered(self) -> int:
+        """Estimates the output from the delivered text, or from the size of an answer whose text was not counted."""
+        tokens = self.read.delivered_tokens
+        if tokens is None:
+            tokens = -(-self.report.response_bytes // _BYTES_PER_TOKEN)
+        return min(tokens, self._longest_estimate())
+
+    def _longest_estimate(self) -> int:
+        """Returns how many tokens an estimate has at most.
+
+        A hold reserves the caller's own limit, beyond which the provider delivers nothing. Without a limit it reserves
+        multiples of the model's default, and the answer may be as long as the model's longest.
+        """
+        hold, model = self.terms.hold, self.terms.model
+        reserve = model.default_output_reserve_tokens
+        is_limited = not reserve or hold.output_tokens % reserve != 0
+        return hold.output_tokens if is_limited else self._longest_output()
 
     def _resolve_without_usage(self) -> Resolution:
         report = self.report
@@ -220,12 +269,27 @@ class _Case:
         ending = _ending(report)
         if report.http_status == 0 or report.http_status >= _FIRST_ERROR_STATUS:
             return self._resolve_failure(ending)
-        if _reports_error(report) and not self._answer_began():
+        if self._is_failed_answer():
             return _free(SettlementDetail.PROVIDER_ERROR)
-        return self._estimate(ending or SettlementDetail.USAGE_OMITTED, self._best_guess(report.response_bytes))
+        usage = TokenUsage(
+            input=self.terms.hold.input_tokens, output=self._delivered(), uses=self.read.reading.usage.uses
+        )
+        return self._charge(UsageSource.ESTIMATED, ending or SettlementDetail.USAGE_OMITTED, usage)
+
+    def _is_failed_answer(self) -> bool:
+        """Returns whether a successful status came with no answer: another body than a model's, or an error without text."""
+        if self.report.facts.get(UsageFact.FOREIGN_BODY) is True or self._is_empty_answer():
+            return True
+        return _reports_error(self.report) and not self.read.delivered_tokens
+
+    def _is_empty_answer(self) -> bool:
+        """Returns whether an answer ended regularly without a single byte."""
+        return self.report.response_bytes == 0 and _ending(self.report) is None
 
     def _resolve_failure(self, ending: SettlementDetail | None) -> Resolution:
         """Resolves a call that reached a provider but returned an error or nothing to the caller."""
+        if UsageFact.REFUSED_ANSWER in self.report.facts:
+            return _free(SettlementDetail.PROVIDER_ERROR)
         if self.report.http_status and self.report.details.startswith(_FROM_PROVIDER):
             return _free(SettlementDetail.PROVIDER_ERROR)
         if ending in {SettlementDetail.PROVIDER_TIMEOUT, SettlementDetail.PROVIDER_RESET}:
@@ -233,41 +297,20 @@ class _Case:
         # The caller left, or the gateway itself failed. The provider may still have processed the call.
         gone = ending is SettlementDetail.CLIENT_DISCONNECTED
         detail = SettlementDetail.CLIENT_DISCONNECTED if gone else SettlementDetail.GATEWAY_ERROR
-        return self._estimate(detail, self._best_guess(response_bytes=0))
+        return self._charge(UsageSource.ESTIMATED, detail, TokenUsage(input=self.terms.hold.input_tokens))
 
-    def _answer_began(self) -> bool:
-        """Returns whether a stream delivered part of an answer before its error.
 
-        Always False for Responses: their failed terminal event itself reports the usage, or null.
-        """
-        if not self.hold.claims.streams or self.hold.claims.endpoint is Endpoint.RESPONSES:
-            return False
-        return not self.report.facts.keys().isdisjoint(_BEGINNINGS)
+_REGULAR_ENDINGS: Final = frozenset({SettlementDetail.COMPLETED, SettlementDetail.USAGE_OMITTED})
+_INVALID: Final = frozenset(
+    {FindingKind.CONTRADICTORY_COUNTS, FindingKind.UNREADABLE_COUNT, FindingKind.UNREADABLE_REPORT}
+)
 
-    def _guess(self, response_bytes: int | None = None) -> TokenUsage:
-        """Estimates what was probably consumed, from sizes alone."""
-        answer_bytes = self.report.response_bytes if response_bytes is None else response_bytes
-        return estimated_usage(self.hold.input_tokens, answer_bytes, self.hold.output_tokens)
 
-    def _best_guess(self, response_bytes: int) -> TokenUsage:
-        """Like `_guess`, but with the exact input if Anthropic's `message_start` reported it before the stream broke off."""
-        guess = self._guess(response_bytes)
-        if self.hold.claims.endpoint is not Endpoint.MESSAGES or UsageFact.START_USAGE not in self.report.facts:
-            return guess
-        try:
-            start = usage_of_report(
-                self.hold.claims.endpoint, {UsageFact.USAGE: self.report.facts[UsageFact.START_USAGE]}
-            )
-        except InvalidUsageError:
-            return guess
-        if start is None or not self._is_plausible(start):
-            return guess
-        return replace(start, output=guess.output, output_reasoning=0)
-
-    def _estimate(self, detail: SettlementDetail, usage: TokenUsage) -> Resolution:
-        """Charges an estimate, at most the hold, for usage that was not counted."""
-        lines = _at_most(self.hold, charge_lines(usage, self.schedule))
-        return Resolution(HoldState.SETTLED, UsageSource.ESTIMATED, detail, usage, lines)
+def _detail_of(finding: Finding, detail: SettlementDetail) -> SettlementDetail:
+    """Returns the detail of a call that ended regularly, but whose report is not right."""
+    if not _INVALID.isdisjoint(finding.kinds):
+        return SettlementDetail.INVALID_USAGE
+    return SettlementDetail.IMPLAUSIBLE_USAGE if FindingKind.IMPLAUSIBLE_SIZE in finding.kinds else detail
 
 
 def _at_most(hold: Hold, lines: tuple[ChargeLine, ...]) -> tuple[ChargeLine, ...]:
@@ -287,6 +330,11 @@ def _reason_not_called(report: CallReport) -> SettlementDetail | None:
     if report.flags & _CLIENT_GONE:
         return SettlementDetail.CLIENT_DISCONNECTED
     return SettlementDetail.REFUSED_BY_GATEWAY
+
+
+def _is_cut(report: CallReport) -> bool:
+    """Returns whether the answer ended early, so that counts of zero say nothing."""
+    return bool(report.flags & (_CLIENT_GONE | _TIMEOUTS | _RESETS))
 
 
 def _ending(report: CallReport) -> SettlementDetail | None:

@@ -93,8 +93,8 @@ class SettlementCounts:
     """Holds that expired without a report."""
     corrected: int = 0
     """Expired holds that a late report corrected."""
-    quarantined: int = 0
-    """Reports with implausible usage. Their calls were estimated."""
+    flagged: int = 0
+    """Calls with a finding about their report."""
     discrepancies: int = 0
     forged: int = 0
     unsettleable: int = 0

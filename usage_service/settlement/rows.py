@@ -9,14 +9,8 @@ from typing import Final
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.catalog.pricing import ChargeLine
 from gateway_core.model.record_decorator import record
-from gateway_core.stores.postgres.storable_text import storable_text
+from usage_service.provider_reports.findings import reported_text
 from usage_service.settlement.charge_decision import CallReport, Resolution
-
-MAX_QUARANTINED_CHARACTERS: Final = 65_536
-
-_MAX_FACT_CHARACTERS: Final = 4_000
-_USAGE_FACTS: Final = ("usage", "start_usage", "response_usage")
-"""Prefixes of the facts that report usage, in every dialect."""
 
 
 @record(frozen=True)
@@ -133,20 +127,30 @@ def correction_row(entry: RecordedSettlement) -> Row:
     return (*_facts_row(entry), entry.delta_nano_credits)
 
 
-def quarantine_row(settlement: Settlement) -> Row:
-    """Returns the reported usage that was not plausible, without the token and the rest of the response."""
-    report = settlement.report
-    usage = {
-        key: storable_text(value, _MAX_FACT_CHARACTERS) if isinstance(value, str) else value
-        for key, value in report.facts.items()
-        if key.startswith(_USAGE_FACTS)
-    }
-    said = {"usage": usage, "http_status": report.http_status, "response_bytes": report.response_bytes}
+def finding_row(settlement: Settlement) -> Row:
+    """Returns what should be looked at: the columns of `FINDING_COLUMNS`.
+
+    Raises:
+        ValueError: the report of the call is in order.
+    """
+    hold, resolution, finding = settlement.hold, settlement.resolution, settlement.resolution.finding
+    if finding is None:
+        raise ValueError("the call has no finding")
     return (
-        settlement.hold.hold_id,
-        settlement.hold.claims.organization,
-        settlement.resolution.detail,
-        storable_text(json.dumps(said), MAX_QUARANTINED_CHARACTERS),
+        hold.hold_id,
+        hold.claims.organization,
+        " ".join(hold.claims.group_path),
+        hold.claims.member,
+        hold.claims.api_key,
+        hold.claims.provider,
+        hold.claims.requested_model,
+        settlement.report.answered_model,
+        " ".join(finding.kinds),
+        finding.reason,
+        reported_text(settlement.report.facts),
+        resolution.source,
+        resolution.charge_nano_credits,
+        hold.placed_epoch_us,
     )
 
 
@@ -176,6 +180,18 @@ RECORD_COLUMNS: Final = (
     *("price_version:integer", "hold_nano_credits:bigint", "counters:texts", "throttles:texts"),
 )
 CORRECTION_COLUMNS: Final = (*FACT_COLUMNS, "delta_nano_credits:bigint")
+FINDING_COLUMNS: Final = (
+    *("hold_id", "organization_id", "group_path:texts", "member_id", "api_key_id", "provider_id", "requested_model"),
+    *(
+        "answered_model",
+        "kinds:texts",
+        "reason",
+        "report",
+        "source",
+        "charge_nano_credits:bigint",
+        "place_time:instant",
+    ),
+)
 HOLD_COLUMNS: Final = (
     *("hold_id", "organization_id", "member_id", "api_key_id", "amount_nano_credits:bigint", "token", "counters:texts"),
     *("place_time:instant", "expire_time:instant", "placement:bigint", "state"),
@@ -196,7 +212,7 @@ def _facts_row(entry: RecordedSettlement) -> Row:
         resolution.detail,
         report.answered_model,
         report.provider_response_id,
-        report.service_tier,
+        resolution.service.tier,
         usage.input,
         usage.cache_read,
         usage.cache_write_5m,

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import asyncpg
@@ -16,8 +16,10 @@ from gateway_core.runtime.telemetry.tracing import Tracing
 from gateway_core.stores.postgres.catalog_store import CatalogCache, CatalogSnapshot
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 from usage_service.metrics import SettlementMetrics
-from usage_service.settlement.charge_decision import QUARANTINED, CallReport, resolve
+from usage_service.provider_reports.answered_models import NO_OTHER_MODELS, AnsweredModels
+from usage_service.settlement.charge_decision import CallReport, resolve
 from usage_service.settlement.entries import Entry, Origin, RecentSettlements, SettlementCounts
+from usage_service.settlement.report_pricing import Terms
 from usage_service.settlement.rows import RecordedSettlement, Settlement
 from usage_service.settlement.store import BatchResult, settle_batch
 
@@ -28,6 +30,8 @@ T = TypeVar("T")
 _FIRST_PAUSE_S: Final = 0.02
 _LONGEST_PAUSE_S: Final = 1.0
 _DECISIONS_AT_A_STRETCH: Final = 25
+_LOGGED_FINDINGS: Final = 10
+"""Findings of a batch that are logged. All of them are stored and counted."""
 
 _FAULTS_OF_A_REPORT: Final = (
     asyncpg.DataError,
@@ -73,6 +77,8 @@ class Settler:
         self._tracing = tracing
         self._on_committed = on_committed
         self._measures = measures
+        self._indexed: CatalogSnapshot | None = None
+        self._index = NO_OTHER_MODELS
         self.recent = RecentSettlements()
         self.counts = SettlementCounts()
 
@@ -101,7 +107,8 @@ class Settler:
             return None
         try:
             model, schedule = await self.prices(hold)
-            return Settlement(hold, entry.report, resolve(hold, entry.report, model, schedule))
+            terms = Terms(hold, model, schedule, self._answered_models(), self._hosted_tools(hold))
+            return Settlement(hold, entry.report, resolve(terms, entry.report))
         except Exception:
             self.counts.unsettleable += 1
             logger.exception("call cannot be priced", extra={"hold_id": hold.hold_id})
@@ -119,6 +126,19 @@ class Settler:
         if prices is None:
             raise UnknownPriceError("the catalog does not have the price version of the hold")
         return prices
+
+    def _answered_models(self) -> AnsweredModels:
+        """Returns the models that may have answered, indexed once for each catalog."""
+        snapshot = self._catalog.snapshot
+        if self._indexed is not snapshot:
+            models = (*snapshot.models.values(), *snapshot.retired_models.values())
+            self._indexed, self._index = snapshot, AnsweredModels(models)
+        return self._index
+
+    def _hosted_tools(self, hold: Hold) -> Mapping[str, tuple[str, ...]]:
+        """Returns the tools that the provider runs itself in the dialect of the call."""
+        provider = self._catalog.snapshot.providers.get(hold.claims.provider)
+        return provider.hosted_tools.get(hold.claims.endpoint.dialect, {}) if provider else {}
 
     async def _commit(self, decided: Sequence[tuple[Entry, Settlement]]) -> None:
         """Commits a batch. If an entry cannot be written, halves the batch until only that entry fails."""
@@ -150,17 +170,17 @@ class Settler:
         self._measures.settled([entry for entry, _ in decided], result.recorded, brought_by)
         rescued = brought_by.count(Origin.JOURNAL)
         corrected = sum(record.corrects is not None for record in result.recorded)
-        quarantined = sum(record.settlement.resolution.detail in QUARANTINED for record in result.recorded)
+        findings = [record.settlement for record in result.recorded if record.settlement.resolution.finding]
         self.counts.settled += len(result.recorded) - corrected
         self.counts.corrected += corrected
-        self.counts.quarantined += quarantined
+        self.counts.flagged += len(findings)
         self.counts.rescued += rescued
         self.counts.repeated += len(decided) - len(result.recorded)
         self.counts.discrepancies += result.discrepancy_count
         if rescued:
             logger.info("calls settled from the journal that the stream did not deliver", extra={"calls": rescued})
-        if quarantined:
-            logger.warning("quarantined implausible usage", extra={"calls": quarantined})
+        for settlement in findings[:_LOGGED_FINDINGS]:
+            _log_finding(settlement)
         if result.discrepancy_count:
             logger.warning("reports contradict settled calls", extra={"calls": result.discrepancy_count})
         for entry, _ in decided:
@@ -208,6 +228,14 @@ def _hold_of(report: CallReport, signing_key: bytes) -> Hold:
     if report.organization not in {None, hold.claims.organization}:
         raise HoldTokenError("the hold token belongs to another organization")
     return hold
+
+
+def _log_finding(settlement: Settlement) -> None:
+    """Logs what should be looked at, without anything that was reported."""
+    hold, finding = settlement.hold, settlement.resolution.finding
+    if finding is not None:
+        names = {"hold_id": hold.hold_id, "provider": hold.claims.provider, "model": hold.claims.requested_model}
+        logger.warning("usage report needs a look", extra={**names, "kinds": ",".join(finding.kinds)})
 
 
 def _finish(entry: Entry) -> None:

@@ -25,18 +25,18 @@ from gateway_core.stores.postgres.ledger_store import (
 )
 from gateway_core.stores.postgres.organization_wall import act_for
 from gateway_core.stores.postgres.packed_columns import insert_packed, packed, packed_columns
-from usage_service.settlement.charge_decision import QUARANTINED
 from usage_service.settlement.cycle_change_store import with_later_counters
 from usage_service.settlement.rows import (
     CORRECTION_COLUMNS,
+    FINDING_COLUMNS,
     HOLD_COLUMNS,
     RECORD_COLUMNS,
     ExpiredCharge,
     RecordedSettlement,
     Settlement,
     correction_row,
+    finding_row,
     hold_row,
-    quarantine_row,
     record_row,
 )
 
@@ -70,7 +70,7 @@ _INSERT_RESOLVED_HOLDS: Final = (
 )
 _INSERT_RECORDS: Final = insert_packed("usage_records", RECORD_COLUMNS)
 _INSERT_CORRECTIONS: Final = insert_packed("usage_corrections", CORRECTION_COLUMNS)
-_INSERT_QUARANTINE: Final = insert_packed("usage_quarantine", ("hold_id", "organization_id", "reason", "report"))
+_INSERT_FINDINGS: Final = insert_packed("usage_findings", FINDING_COLUMNS)
 
 _ADD_SPEND: Final = """
 INSERT INTO scope_spend (organization_id, counter, settled_nano_credits, call_count, shadow_refusal_count, last_use_time)
@@ -143,9 +143,9 @@ async def _write(connection: Connection, recorded: Sequence[RecordedSettlement])
         await connection.execute(_INSERT_CORRECTIONS, *packed_columns(map(correction_row, corrections)))
     await _post(connection, recorded)
     await _add_spend(connection, recorded)
-    quarantined = [entry.settlement for entry in recorded if entry.settlement.resolution.detail in QUARANTINED]
-    if quarantined:
-        await connection.execute(_INSERT_QUARANTINE, *packed_columns(map(quarantine_row, quarantined)))
+    flagged = [entry.settlement for entry in recorded if entry.settlement.resolution.finding]
+    if flagged:
+        await connection.execute(_INSERT_FINDINGS, *packed_columns(map(finding_row, flagged)))
 
 
 @record(frozen=True, slots=True)

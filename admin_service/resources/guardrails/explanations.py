@@ -8,7 +8,7 @@ It decides and words refusals with the functions of authz_service (`decision`, `
 from dataclasses import dataclass
 
 from admin_service.resources.guardrails.live_counters import LiveCounters, Spend, Usage
-from admin_service.resources.guardrails.placement_model import judge_placement, needed_units
+from admin_service.resources.guardrails.placement_model import amount_with, judge_placement, needed_units
 from gateway_core.model.calls.decision import Admission, CatalogView, Parameters, counter_of, decide, refuse_principal
 from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.principals import Principal
@@ -125,7 +125,7 @@ def explain(
     refusal = refuse_principal(principal, now_epoch_us / _US_PER_S)
     if refusal is None:
         refusal = decision if isinstance(decision, Refusal) else _refuse_counters(decision, counters)
-    amount = admission.hold.amount_nano_credits if admission else None
+    amount = amount_with(admission, counters) if admission else None
     balance, held = counters.pool.settled_nano_credits, counters.pool.held_nano_credits
     credit = LimitState((amount or 0) + held <= balance, balance, 0, held, None)
     return Explanation(refusal, amount, states, credit)
@@ -209,7 +209,7 @@ def _budget(
     period = clock.period_at(rail.cycle, principal.zone, now_epoch_us / _US_PER_S)
     spend = counters.spend.get(counter_of(rail, period), Spend())
     settled, held = spend.settled_nano_credits, spend.held_nano_credits
-    amount = admission.hold.amount_nano_credits if admission else 0
+    amount = amount_with(admission, counters) if admission else 0
     return LimitState(settled + held + amount <= limit, limit, settled, held, period.end_epoch_s)
 
 

@@ -18,6 +18,7 @@ def organization_message(row: OrganizationRow) -> Organization:
         state=Organization.State.Value(f"STATE_{row.state}"),
         time_zone=row.time_zone,
         input_estimate=Organization.InputEstimate.Value(f"INPUT_ESTIMATE_{row.input_estimate}"),
+        budget_mode=Organization.BudgetMode.Value(f"BUDGET_MODE_{row.budget_mode}"),
         expired_hold_policy=Organization.ExpiredHoldPolicy.Value(f"EXPIRED_HOLD_POLICY_{row.expired_hold_policy}"),
         billing_email=row.billing_email or "",
         create_time=timestamp(row.create_time),
@@ -41,6 +42,7 @@ def settings_of(message: Organization, row: OrganizationRow | None, named: Colle
     """
     defaults = OrganizationSettings(message.display_name)
     estimate = Organization.InputEstimate.Name(message.input_estimate).removeprefix("INPUT_ESTIMATE_")
+    mode = Organization.BudgetMode.Name(message.budget_mode).removeprefix("BUDGET_MODE_")
     policy = Organization.ExpiredHoldPolicy.Name(message.expired_hold_policy).removeprefix("EXPIRED_HOLD_POLICY_")
     kept = row.settings if row else defaults
 
@@ -51,6 +53,7 @@ def settings_of(message: Organization, row: OrganizationRow | None, named: Colle
         display_name=str(chosen("display_name", message.display_name)),
         time_zone=str(chosen("time_zone", message.time_zone or defaults.time_zone)),
         input_estimate=str(chosen("input_estimate", estimate if message.input_estimate else defaults.input_estimate)),
+        budget_mode=str(chosen("budget_mode", mode if message.budget_mode else defaults.budget_mode)),
         expired_hold_policy=str(
             chosen("expired_hold_policy", policy if message.expired_hold_policy else defaults.expired_hold_policy)
         ),

@@ -34,7 +34,14 @@ from admin_service.serving.guard import Handle, Rule
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import act_for, acting_for
 
-_SETTINGS: Final = ("display_name", "time_zone", "input_estimate", "expired_hold_policy", "billing_email")
+_SETTINGS: Final = (
+    "display_name",
+    "time_zone",
+    "input_estimate",
+    "budget_mode",
+    "expired_hold_policy",
+    "billing_email",
+)
 
 
 class OrganizationsApi:

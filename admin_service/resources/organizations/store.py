@@ -10,19 +10,21 @@ from gateway_core.stores.postgres.connections import Connection
 PURGE_AFTER: Final = dt.timedelta(days=30)
 
 _COLUMNS: Final = """
-organization_id, display_name, kind, state, time_zone, input_estimate, expired_hold_policy, billing_email, create_time, update_time,
-delete_time, purge_time, coalesce(purge_time <= now(), false)
+organization_id, display_name, kind, state, time_zone, input_estimate, budget_mode, expired_hold_policy, billing_email, create_time,
+update_time, delete_time, purge_time, coalesce(purge_time <= now(), false)
 """
 _GET: Final = f"SELECT {_COLUMNS} FROM organizations WHERE organization_id = $1"  # noqa: S608
 _ADD: Final = f"""
-INSERT INTO organizations (organization_id, kind, display_name, time_zone, input_estimate, expired_hold_policy, billing_email)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING {_COLUMNS}
+INSERT INTO organizations (organization_id, kind, display_name, time_zone, input_estimate, budget_mode, expired_hold_policy,
+                           billing_email)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING {_COLUMNS}
 """  # noqa: S608
 _ADD_SUPER_ADMIN: Final = """
 INSERT INTO members (organization_id, member_id, user_id, role) VALUES ($1, $2, $3, 'SUPER_ADMIN')
 """
 _UPDATE: Final = f"""
-UPDATE organizations SET display_name = $2, time_zone = $3, input_estimate = $4, expired_hold_policy = $5, billing_email = $6,
+UPDATE organizations SET display_name = $2, time_zone = $3, input_estimate = $4, budget_mode = $5, expired_hold_policy = $6,
+       billing_email = $7,
        update_time = clock_timestamp()
  WHERE organization_id = $1 RETURNING {_COLUMNS}
 """  # noqa: S608
@@ -43,13 +45,21 @@ class OrganizationSettings:
     display_name: str
     time_zone: str = "UTC"
     input_estimate: str = "BALANCED"
+    budget_mode: str = "STRICT"
     expired_hold_policy: str = "CHARGE_HOLD"
     billing_email: str | None = None
 
     @property
     def values(self) -> tuple[str | None, ...]:
         """The settings in the order of the columns."""
-        return self.display_name, self.time_zone, self.input_estimate, self.expired_hold_policy, self.billing_email
+        return (
+            self.display_name,
+            self.time_zone,
+            self.input_estimate,
+            self.budget_mode,
+            self.expired_hold_policy,
+            self.billing_email,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,7 @@ class OrganizationRow:
     state: str
     time_zone: str
     input_estimate: str
+    budget_mode: str
     expired_hold_policy: str
     billing_email: str | None
     create_time: dt.datetime
@@ -75,7 +86,12 @@ class OrganizationRow:
     def settings(self) -> OrganizationSettings:
         """The chosen settings."""
         return OrganizationSettings(
-            self.display_name, self.time_zone, self.input_estimate, self.expired_hold_policy, self.billing_email
+            self.display_name,
+            self.time_zone,
+            self.input_estimate,
+            self.budget_mode,
+            self.expired_hold_policy,
+            self.billing_email,
         )
 
     @property

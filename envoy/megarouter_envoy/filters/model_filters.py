@@ -7,6 +7,7 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager i
 from gateway_core.contract.metadata import DECISION_NAMESPACE, RATE_LIMIT_NAMESPACE
 from megarouter_envoy.filters import module_filters
 from megarouter_envoy.filters import service_filters as decisions
+from megarouter_envoy.filters.decompressors import decompressors
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.typed_config import http_filter
 
@@ -14,11 +15,13 @@ from megarouter_envoy.typed_config import http_filter
 def model_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
     """Returns all filters in order."""
     limits = options.limits
+    secret_files = [target.credential.secret_file for target in options.providers if target.credential]
     return [
         http_filter("envoy.filters.http.buffer", buffer.Buffer(max_request_bytes=limits.max_request_bytes)),
         module_filters.request_facts(options.module_path),
         http_filter(DECISION_NAMESPACE, decisions.authorization(limits)),
         http_filter(RATE_LIMIT_NAMESPACE, decisions.rate_limit(limits)),
-        module_filters.rewriter(options.module_path, options.control_prefix),
+        module_filters.rewriter(options.module_path, secret_files, options.control_prefix),
+        *decompressors(),
         http_filter("envoy.filters.http.router", router.Router(suppress_envoy_headers=True)),
     ]

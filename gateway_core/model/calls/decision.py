@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from gateway_core.model.calls.holds import Claims, Hold
-from gateway_core.model.calls.placements import TokensLeft
+from gateway_core.model.calls.placements import Placed, TokensLeft
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.calls.special_requests import PricedModel, Specials, check_specials
 from gateway_core.model.catalog.entries import Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
-from gateway_core.model.catalog.pricing import estimate
 from gateway_core.model.catalog.request_size import RequestSize
+from gateway_core.model.catalog.reserves import BudgetMode, OutputShare, reserve
 from gateway_core.model.endpoints import Endpoint, upstream_path
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Period, PeriodClock
@@ -30,6 +30,12 @@ MICROSECONDS_PER_SECOND = 10**6
 
 _counter = lru_cache(maxsize=8_192)(Counter)
 """Shares the counters that keys have in common: all counters of a key except its own."""
+
+_OUTPUT_LIMIT_FIELDS = {
+    Endpoint.COMPLETIONS: "max_tokens",
+    Endpoint.RESPONSES: "max_output_tokens",
+    Endpoint.GENERATE_CONTENT: "maxOutputTokens",
+}
 
 _EXPIRED = "This API key has expired. Create a new one or ask your admin."
 _REPLACED = "This API key was rotated and the time of its old secret is over. Use the new one."
@@ -90,6 +96,8 @@ class Route:
     """Whether the module must replace the model in the body by the provider's name for it."""
     inject_include_usage: bool
     """Whether the module must ask the provider for the usage of a stream, and hide it from the caller."""
+    output_limit_field: str | None = None
+    """The name of the field into which the module writes an output limit; None if it never does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +130,7 @@ class Terms:
     dearest: PricedModel
     """The model and prices that a hold must cover: those of the dearest model that may answer."""
     bytes_per_token: int
+    budget_mode: BudgetMode
     shadow_refusals: tuple[int, ...]
     """Indexes of the counters whose whitelists, in shadow mode, would refuse the model."""
     validity: Validity
@@ -143,14 +152,30 @@ class Admission:
 
     hold: Hold
     terms: Terms
+    share: OutputShare | None = None
+    """Set if the gateway may write an output limit into the call, which then reserves less."""
     tokens_left: TokensLeft | None = None
     """What Redis reported when it placed the hold."""
+    output_limit: int | None = None
+    """The output limit in tokens that the module writes into the body; None if it leaves the body as it is."""
 
-    def placed(
-        self, number: int, shadow_refusals: tuple[int, ...], tokens_left: TokensLeft | None = None
-    ) -> "Admission":
+    @property
+    def least_nano_credits(self) -> int:
+        """The smallest amount with which the call can be admitted."""
+        least = self.hold.amount_nano_credits
+        return least if self.share is None else min(least, self.share.amount_nano_credits(self.share.least_tokens))
+
+    def placed(self, placement: Placed, shadow_refusals: tuple[int, ...]) -> "Admission":
         """Returns the admission with its hold as Redis placed it."""
-        return Admission(hold=self.hold.placed(number, shadow_refusals), terms=self.terms, tokens_left=tokens_left)
+        cut = placement.cut
+        amount = cut.amount_nano_credits if cut else self.hold.amount_nano_credits
+        return Admission(
+            hold=self.hold.placed(placement.number, shadow_refusals, amount),
+            terms=self.terms,
+            share=self.share,
+            tokens_left=placement.tokens_left,
+            output_limit=cut.limit_tokens if cut else None,
+        )
 
 
 def counter_of(rail: Guardrail, period: Period) -> Counter:
@@ -257,6 +282,7 @@ def agree(
         schedule=schedule,
         dearest=dearest,
         bytes_per_token=principal.bytes_per_token,
+        budget_mode=principal.budget_mode,
         shadow_refusals=principal.shadow_refusals(model.name, model.provider),
         validity=_validity(principal, prices, periods, now_epoch_s),
     )
@@ -291,7 +317,14 @@ def _route(endpoint: Endpoint, parameters: Parameters, model: Model, provider: P
         ),
         rewrite_model=endpoint is not Endpoint.GENERATE_CONTENT and model.upstream_name != parameters.model,
         inject_include_usage=streams and asks and not parameters.asks_for_usage,
+        output_limit_field=_output_limit_field(endpoint, provider),
     )
+
+
+def _output_limit_field(endpoint: Endpoint, provider: Provider) -> str | None:
+    if endpoint is Endpoint.CHAT_COMPLETIONS:
+        return provider.chat_output_limit
+    return _OUTPUT_LIMIT_FIELDS.get(endpoint)
 
 
 def _validity(principal: Principal, prices: CatalogView, periods: Sequence[Period], now_epoch_s: float) -> Validity:
@@ -310,26 +343,28 @@ def admit(
 ) -> Admission:
     """Returns the admission of a call with these terms: its hold, not yet placed."""
     claims = terms.claims
-    reserve = estimate(
+    reserved = reserve(
         *terms.dearest,
         claims.endpoint,
+        terms.budget_mode,
         body_bytes=body_bytes,
         bytes_per_token=terms.bytes_per_token,
         output_limit=parameters.output_limit,
         choices=parameters.choices,
+        thinking_tokens=parameters.thinking_tokens,
         size=parameters.size,
     )
     hold = Hold(
         hold_id=hold_id,
         claims=claims,
-        amount_nano_credits=reserve.amount_nano_credits,
-        input_tokens=reserve.input_tokens,
-        output_tokens=reserve.output_tokens,
+        amount_nano_credits=reserved.amount_nano_credits,
+        input_tokens=reserved.input_tokens,
+        output_tokens=reserved.output_tokens,
         placed_epoch_us=now_epoch_us,
         expires_epoch_us=now_epoch_us + hold_life_ms * 1_000,
         shadow_refusals=terms.shadow_refusals,
     )
-    return Admission(hold=hold, terms=terms)
+    return Admission(hold=hold, terms=terms, share=reserved.share)
 
 
 def _find_model(

@@ -79,7 +79,7 @@ class Hold:
     shadow_refusals: tuple[int, ...] = ()
     """Indexes, ascending, of the counters whose guardrails in shadow mode would have refused the call."""
 
-    def placed(self, number: int, shadow_refusals: tuple[int, ...]) -> "Hold":
+    def placed(self, number: int, shadow_refusals: tuple[int, ...], amount_nano_credits: int) -> "Hold":
         """Returns the hold as Redis placed it.
 
         It does not use `dataclasses.replace`, which would cost a tenth of the decision.
@@ -87,7 +87,7 @@ class Hold:
         return Hold(
             hold_id=self.hold_id,
             claims=self.claims,
-            amount_nano_credits=self.amount_nano_credits,
+            amount_nano_credits=amount_nano_credits,
             input_tokens=self.input_tokens,
             output_tokens=self.output_tokens,
             placed_epoch_us=self.placed_epoch_us,

@@ -12,6 +12,7 @@ from gateway_core.model.money import format_credits
 from gateway_core.model.organization.scopes import ScopeKind
 
 _US_PER_S: Final = 1_000_000
+_HOLD_WAIT_S: Final = 1
 _SCOPE_NAMES: Final = {
     ScopeKind.API_KEY: "API key",
     ScopeKind.MEMBER: "member",
@@ -80,7 +81,10 @@ def refuse_exhausted(admission: Admission, exhausted: tuple[ExhaustedCounter, ..
     Its message names the narrowest limit, and its body lists all of them.
     """
     limits = tuple(_exhausted_limit(admission, counter) for counter in exhausted)
-    amount = format_credits(admission.hold.amount_nano_credits)
+    needed = admission.least_nano_credits
+    if all(limit.used_nano_credits + needed <= limit.limit_nano_credits for limit in limits):
+        return _refuse_for_now(limits, needed)
+    amount = format_credits(needed)
     first = limits[0]
     if first.scope is None:
         available = format_credits(first.limit_nano_credits - first.held_nano_credits)
@@ -100,6 +104,18 @@ def refuse_exhausted(admission: Admission, exhausted: tuple[ExhaustedCounter, ..
         f" credits, {left} of {format_credits(first.limit_nano_credits)} are left.{reset} Lower max_tokens or ask an admin."
     )
     return Refusal(RefusalReason.BUDGET_EXHAUSTED, message, limits=limits, scope=first.scope)
+
+
+def _refuse_for_now(limits: tuple[ExhaustedLimit, ...], needed: int) -> Refusal:
+    """Returns the refusal of a call that fits once the open calls have ended. Each gives back what it did not use."""
+    first = limits[0]
+    held = format_credits(first.held_nano_credits)
+    owner = f"{_SCOPE_NAMES[first.scope.kind]} {first.scope.scope_id!r}" if first.scope else "the organization's credit"
+    message = (
+        f"Running calls reserve {held} credits of {'' if first.scope is None else 'the budget of '}{owner}, and this call needs"
+        f" up to {format_credits(needed)}. Try again in {_HOLD_WAIT_S} second, or lower max_tokens."
+    )
+    return Refusal(RefusalReason.BUDGET_IN_USE, message, limits=limits, retry_after_s=_HOLD_WAIT_S, scope=first.scope)
 
 
 def _exhausted_limit(admission: Admission, counter: ExhaustedCounter) -> ExhaustedLimit:

@@ -17,6 +17,15 @@ class TokensLeft:
 
 
 @record(frozen=True, slots=True)
+class OutputCut:
+    """The output limit that a call without one gets, and what its hold reserves with it."""
+
+    limit_tokens: int
+    """The limit of each choice."""
+    amount_nano_credits: int
+
+
+@record(frozen=True, slots=True)
 class Placed:
     """The hold is placed on every scope."""
 
@@ -28,6 +37,8 @@ class Placed:
     """Indexes of the counters whose guardrails, in shadow mode, would have refused the hold."""
     tokens_left: TokensLeft | None = None
     """Of the enforced token throttle with the least left; None if there is none."""
+    cut: OutputCut | None = None
+    """None if the call passes untouched."""
 
 
 @dataclass(frozen=True, slots=True)

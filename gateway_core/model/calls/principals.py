@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from gateway_core.model.catalog.reserves import BudgetMode
 from gateway_core.model.limits.address_lists import AddressList
 from gateway_core.model.limits.guardrails import Guardrail
 from gateway_core.model.organization.scopes import Scope
@@ -16,7 +17,7 @@ class Principal:
     organization_active: bool
     zone: ZoneInfo
     bytes_per_token: int
-    """1 in strict mode, 4 in balanced mode."""
+    """How many bytes of a body are expected to be a token: 1 or 4."""
     group_path: tuple[str, ...]
     member: str
     member_active: bool
@@ -25,6 +26,7 @@ class Principal:
     expire_epoch_s: float | None
     guardrails: tuple[Guardrail, ...]
     """One for every scope of the call, narrowest first: key, member, groups upward, organization."""
+    budget_mode: BudgetMode = BudgetMode.STRICT
     ip_allow_list: AddressList | None = None
     """Where calls may come from; None allows every address."""
     secret_replaced: bool = False

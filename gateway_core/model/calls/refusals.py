@@ -47,6 +47,8 @@ class RefusalReason(enum.StrEnum):
     """Use one of the supported endpoints."""
     BUDGET_EXHAUSTED = "budget_exhausted"
     """`error.limits` lists every budget that refused, narrowest first. Lower `max_tokens`, wait for a reset, or ask your admin."""
+    BUDGET_IN_USE = "budget_in_use"
+    """Retry after `retry-after` seconds. Calls that are running reserve what is left, and give back what they do not use."""
     CREDIT_EXHAUSTED = "credit_exhausted"
     """Ask an admin to top up the organization's credit."""
     RATE_LIMITED = "rate_limited"
@@ -81,6 +83,7 @@ _STATUS = {
     RefusalReason.MODEL_WITHOUT_PRICE: 404,
     RefusalReason.ENDPOINT_NOT_SUPPORTED: 404,
     RefusalReason.BUDGET_EXHAUSTED: 402,
+    RefusalReason.BUDGET_IN_USE: 429,
     RefusalReason.CREDIT_EXHAUSTED: 402,
     RefusalReason.RATE_LIMITED: 429,
     RefusalReason.TOKENS_RATE_LIMITED: 429,
@@ -93,6 +96,7 @@ _STATUS = {
 }
 
 _WORTH_RETRYING = {
+    RefusalReason.BUDGET_IN_USE,
     RefusalReason.RATE_LIMITED,
     RefusalReason.TOKENS_RATE_LIMITED,
     RefusalReason.TOO_MANY_CONCURRENT_CALLS,

@@ -45,6 +45,8 @@ class Provider(Entry):
     credential_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
     credential_header: Literal["authorization", "x-api-key", "x-goog-api-key"]
     stream_options: bool
+    chat_output_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """The field of Chat Completions in which the provider takes an output limit."""
     dialects: Annotated[dict[Dialect, str], Field(min_length=1)]
     bills_after_disconnect: AfterDisconnect | None = None
     """Set only for a provider that goes on, and bills, after a disconnect. Others stop when the connection closes."""

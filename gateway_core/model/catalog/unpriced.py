@@ -1,6 +1,7 @@
 """What has no price: in a request, so that it is refused before it is served, and in a report, so that it is flagged."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from gateway_core.model.catalog.entries import Model, Provider
@@ -76,7 +77,7 @@ def unpriced_requests(
     return (*tools, *service, *categories)
 
 
-def fees_of_tool(tool: str, known: dict[str, tuple[str, ...]]) -> tuple[str, ...] | None:
+def fees_of_tool(tool: str, known: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
     """Returns the names of the fees that a use of a tool may cost; None if the tool is unknown.
 
     Args:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from gateway_core.model.calls.principals import Principal, RevisedPrincipal
+from gateway_core.model.catalog.reserves import BudgetMode
 from gateway_core.model.limits.address_lists import parse_networks
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode
@@ -52,7 +53,7 @@ SELECT found.* FROM api_keys k, LATERAL identity_of_key(k.secret_hash) AS found
 _OF_MEMBER: Final = """
 SELECT m.organization_id, '' AS api_key_id, m.member_id, true AS api_key_active, NULL::float8 AS expire_epoch_s,
        m.state = 'ACTIVE' AS member_active, coalesce(g.path, '{}') AS group_path, o.state = 'ACTIVE' AS organization_active,
-       o.time_zone, o.input_estimate, false AS secret_replaced, NULL::text[] AS ip_allow_list,
+       o.time_zone, o.input_estimate, o.budget_mode, false AS secret_replaced, NULL::text[] AS ip_allow_list,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle, r.cycle_revision,
                                                     r.requests_per_minute, r.model_whitelist, r.mode, r.tokens_per_minute,
                                                     r.concurrency_limit, r.rate_rules)), '[]')
@@ -188,6 +189,7 @@ def principal_of_row(row: asyncpg.Record) -> Principal:
         guardrails=tuple(_guardrail_of(scope, stored.get((scope.kind, scope.scope_id))) for scope in _scopes(row)),
         ip_allow_list=None if networks is None else parse_networks(networks),
         secret_replaced=row["secret_replaced"],
+        budget_mode=BudgetMode(row["budget_mode"]),
     )
 
 

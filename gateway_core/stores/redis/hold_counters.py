@@ -13,6 +13,7 @@ from typing import Final
 from gateway_core.model.calls.decision import Limits
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import Placement
+from gateway_core.model.catalog.reserves import OutputShare
 from gateway_core.model.limits.throttles import Throttle, ThrottleKind, open_calls_of, scope_of
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.record_decorator import record
@@ -83,9 +84,11 @@ class HoldCounters:
         )
         return await self.place_on(placing_terms(hold.claims, of_call), hold, floor)
 
-    def place_on(self, terms: PlacingTerms, hold: Hold, floor: int) -> Awaitable[Placement]:
+    def place_on(
+        self, terms: PlacingTerms, hold: Hold, floor: int, share: OutputShare | None = None
+    ) -> Awaitable[Placement]:
         """Does the same as `place`, with the prepared terms of the hold."""
-        return self._placing.place(terms, hold, floor)
+        return self._placing.place(terms, hold, floor, share)
 
     async def release(self, hold: Hold) -> None:
         """Releases a hold that was never recorded, because its call will not be made.

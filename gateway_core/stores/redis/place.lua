@@ -2,20 +2,25 @@
 -- The calls are processed one after the other, so each sees what those before it took. Keys that calls share are read and written
 -- once.
 -- KEYS: pool, open holds, withdrawal of each call, then counters and throttles of all calls, each once
--- ARGV: floor, number of calls, then for each call: hold id, amount, expiry of the hold in epoch seconds, tokens, number of
---       counters, number of throttles; for each counter: position among the counters and throttles, limit ('' = unlimited);
+-- ARGV: floor, number of calls, then for each call: hold id, amount, expiry of the hold in epoch seconds, tokens, share ('' if the
+--       call must pass untouched), number of counters, number of throttles; for each counter: position among the counters and throttles, limit ('' = unlimited);
 --       for each throttle: position, kind, limit, index of its counter. A limit that begins with 's' is in shadow mode: a call
 --       that it would refuse passes and is reported.
 -- Returns the generation of the pool ('' without one), then for each call one of:
 -- - the number of its placement
--- - {'placed', number, index of a counter whose guardrail would have refused...}. If tokens are limited, 'tokens', index, what is
---   left, and reset in microseconds of the tightest throttle follow the number.
+-- - {'placed', number, index of a counter whose guardrail would have refused...}. If the call gets an output limit, 'limit', the
+--   limit in tokens, and the amount that is held with it follow the number. If tokens are limited, 'tokens', index, what is
+--   left, and reset in microseconds of the tightest throttle follow.
 -- - {'missing', edition of the pool or '', index...}
 -- - {'withdrawn'}
 -- - {'refused', index, settled or balance or used, held or wait in microseconds, 0 or reset in microseconds, ...}
 -- Index 0 is the pool. The indexes of throttles follow those of the counters of the call.
 --
--- An open hold is kept as its amount or, if there is more to keep, as amount:slice:tokens:counters that would have refused.
+-- A share is base:price of a token:least:most, as `reserves.OutputShare` describes it. If the amount is more than the share of any
+-- scope (`reserves.share_of`), the call gets the output limit whose amount fits that share, but at least `least`, and holds less.
+--
+-- An open hold is kept as its amount or, if there is more to keep, as amount:slice:tokens:counters that would have refused. An output
+-- limit follows after another colon.
 --
 -- The floor is a number of placements that this pool is known to have reached. A pool that has counted fewer is from an old
 -- snapshot that lacks newer holds, so it is dropped and reported missing. A pool that holds something but whose open holds are gone
@@ -29,8 +34,8 @@ local calls, hold_ids, position = {}, {}, 3
 for number = 1, call_count do
     local call = {
         id = ARGV[position], amount = amount_of(ARGV[position + 1]), amount_text = ARGV[position + 1],
-        expiry = ARGV[position + 2], tokens = tonumber(ARGV[position + 3]), counter_count = tonumber(ARGV[position + 4]),
-        throttle_count = tonumber(ARGV[position + 5]), counters = position + 6,
+        expiry = ARGV[position + 2], tokens = tonumber(ARGV[position + 3]), share = ARGV[position + 4],
+        counter_count = tonumber(ARGV[position + 5]), throttle_count = tonumber(ARGV[position + 6]), counters = position + 7,
     }
     call.throttles = call.counters + 2 * call.counter_count
     position = call.throttles + 4 * call.throttle_count
@@ -128,6 +133,49 @@ local function refuse(verdict, shadow, counter_index, index, used, second, third
     refused[size + 1], refused[size + 2], refused[size + 3], refused[size + 4] = index, used, second, third
 end
 
+-- Returns a difference in nano-credits as a double. Above 9 million credits it is inexact, where no call exceeds its share.
+local function difference(one, other)
+    return (one.credits - other.credits) * CREDIT + one.nanos - other.nanos
+end
+
+-- Same rule: `reserves.share_of`.
+local function share_of(unspent, free)
+    return math.min(math.floor(unspent / 64), math.floor(free / 8))
+end
+
+-- Returns the smallest share of the pool and of the enforced limits of the call.
+local function smallest_share(call)
+    local smallest = share_of(difference(balance, amount_of('0')), difference(balance, pool_held))
+    for index = 1, call.counter_count do
+        local at = call.counters + 2 * (index - 1)
+        local counter, text = counter_at(tonumber(ARGV[at])), ARGV[at + 1]
+        if text ~= '' and not counter.missing then
+            local limit = limit_of(text)
+            if not limit.shadow then
+                local unspent = difference(limit.amount, amount_of(counter.settled))
+                smallest = math.min(smallest, share_of(unspent, difference(limit.amount, counter.used)))
+            end
+        end
+    end
+    return smallest
+end
+
+-- Chooses an output limit for a call whose amount is more than its share. Same rule: `reserves.OutputShare.limit_within`.
+local function cut(call)
+    local share = smallest_share(call)
+    if call.amount.credits * CREDIT + call.amount.nanos <= share then
+        return
+    end
+    local base, price, least, most = string.match(call.share, '^(%d+):(%d+):(%d+):(%d+)$')
+    base, price, least, most = tonumber(base), tonumber(price), tonumber(least), tonumber(most)
+    local limit = math.max(math.floor((share - base) / price), least)
+    if limit < most then
+        call.limit = whole(limit)
+        call.amount_text = whole(base + price * limit)
+        call.amount = amount_of(call.amount_text)
+    end
+end
+
 local function judge_counters(call, verdict)
     if exceeds(sum_of(pool_held, call.amount), balance) then
         refuse(verdict, false, 0, 0, pool[1], text_of(pool_held), 0)
@@ -170,6 +218,12 @@ local function judge_throttles(call, verdict)
     end
 end
 
+local function append(list, ...)
+    for _, value in ipairs({...}) do
+        list[#list + 1] = value
+    end
+end
+
 -- All fields to write into the open holds with one command, and the same by id, because a hold may be requested twice.
 local kept, kept_by_id = {}, {}
 
@@ -189,8 +243,11 @@ local function place(call, verdict)
     end
     local shadows = verdict.shadow_order
     local text = call.amount_text
-    if #verdict.windows > 0 or #shadows > 0 then
+    if #verdict.windows > 0 or #shadows > 0 or call.limit then
         text = text .. ':' .. slice .. ':' .. whole(call.tokens) .. ':' .. table.concat(shadows, ',')
+    end
+    if call.limit then
+        text = text .. ':' .. call.limit
     end
     kept[#kept + 1], kept[#kept + 2] = call.id, text
     kept_by_id[call.id] = text
@@ -202,18 +259,29 @@ local function place(call, verdict)
         add_to(counter.added, call.amount)
     end
     placements = placements + 1
-    if tightest then
-        local reset = until_gone(tightest.window, tightest.window.slice)
-        return {'placed', placements, 'tokens', tightest.index, least, reset, unpack(shadows)}
+    if not tightest and not call.limit and #shadows == 0 then
+        return placements
     end
-    return #shadows == 0 and placements or {'placed', placements, unpack(shadows)}
+    local answer = {'placed', placements}
+    if call.limit then
+        append(answer, 'limit', call.limit, call.amount_text)
+    end
+    if tightest then
+        append(answer, 'tokens', tightest.index, least, until_gone(tightest.window, tightest.window.slice))
+    end
+    append(answer, unpack(shadows))
+    return answer
 end
 
 -- Answers for a hold that was already placed, by a command whose answer was lost.
 local function placed_before_as(text)
     local answer = {'placed', placements}
-    for index in string.gmatch(string.match(text, ':([%d,]*)$') or '', '%d+') do
-        answer[#answer + 1] = tonumber(index)
+    local shadows, limit = string.match(text, '^%d+:%d*:%d+:([%d,]*):?(%d*)$')
+    if limit and limit ~= '' then
+        append(answer, 'limit', limit, string.match(text, '^%d+'))
+    end
+    for index in string.gmatch(shadows or '', '%d+') do
+        append(answer, tonumber(index))
     end
     return answer
 end
@@ -229,6 +297,9 @@ local function decide(number, call)
     local verdict = {
         missing = {'missing', edition}, refused = {'refused'}, shadows = {}, shadow_order = {}, windows = {}, open_calls = {},
     }
+    if call.share ~= '' then
+        cut(call)
+    end
     judge_counters(call, verdict)
     judge_throttles(call, verdict)
     if #verdict.missing > 2 then

@@ -11,12 +11,14 @@ from gateway_core.model.calls.placements import (
     BusyThrottle,
     ExhaustedCounter,
     Missing,
+    OutputCut,
     Placed,
     Placement,
     Refused,
     TokensLeft,
     Withdrawn,
 )
+from gateway_core.model.catalog.reserves import OutputShare
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.redis.gathering import Gathering
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
@@ -65,6 +67,7 @@ class _Asked:
 
     terms: PlacingTerms
     hold: Hold
+    share: OutputShare | None
     floor: int
 
 
@@ -75,13 +78,17 @@ class Placing:
         self._script = client.register_script(script_source("place.lua", AMOUNTS, WINDOWS))
         self._gathering: Gathering[_Asked, Placement] = Gathering(self._send)
 
-    def place(self, terms: PlacingTerms, hold: Hold, floor: int) -> Awaitable[Placement]:
+    def place(
+        self, terms: PlacingTerms, hold: Hold, floor: int, share: OutputShare | None = None
+    ) -> Awaitable[Placement]:
         """Returns a future of the placement of a hold. The future raises the errors of Redis.
+
+        With a `share`, the hold may be placed with less than its amount, and with an output limit.
 
         Raises:
             NotSentError: too many calls of the organization are waiting.
         """
-        return self._gathering.ask(hold.claims.organization, _Asked(terms, hold, floor))
+        return self._gathering.ask(hold.claims.organization, _Asked(terms, hold, share, floor))
 
     async def _send(self, organization: str, calls: Sequence[_Asked]) -> Sequence[Placement]:
         keys, arguments = _command(organization, calls)
@@ -105,6 +112,7 @@ def _command(organization: str, calls: Sequence[_Asked]) -> tuple[list[str], lis
             hold.amount_nano_credits,
             -(-hold.expires_epoch_us // 10**6),
             hold.input_tokens + hold.output_tokens,
+            "" if asked.share is None else _encode_share(asked.share),
             len(terms.limits),
             len(terms.throttles),
         )
@@ -114,6 +122,10 @@ def _command(organization: str, calls: Sequence[_Asked]) -> tuple[list[str], lis
             arguments += _throttle_arguments(terms, places)
     withdrawals = [withdrawal_key(organization, asked.hold.hold_id) for asked in calls]
     return [pool_key(organization), holds_key(organization), *withdrawals, *places], [floor, len(calls), *arguments]
+
+
+def _encode_share(share: OutputShare) -> str:
+    return f"{share.base_nano_credits}:{share.token_price_nano_credits}:{share.least_tokens}:{share.most_tokens}"
 
 
 def _throttle_arguments(terms: PlacingTerms, places: dict[str, int]) -> list[str | int]:
@@ -134,11 +146,13 @@ def _placement(answer: Answer, generation: str, counter_count: int) -> Placement
         return Placed(answer, generation)
     kind, *rest = answer
     if kind == "placed":
-        number, tokens_left, shadows = int(rest[0]), None, rest[1:]
+        number, cut, tokens_left, shadows = int(rest[0]), None, None, rest[1:]
+        if shadows and shadows[0] == "limit":
+            cut, shadows = OutputCut(int(shadows[1]), int(shadows[2])), shadows[3:]
         if shadows and shadows[0] == "tokens":
             index, remaining, reset_us = map(int, shadows[1:4])
             tokens_left, shadows = TokensLeft(index - 1 - counter_count, remaining, reset_us), shadows[4:]
-        return Placed(number, generation, tuple(sorted(int(index) - 1 for index in shadows)), tokens_left)
+        return Placed(number, generation, tuple(sorted(int(index) - 1 for index in shadows)), tokens_left, cut)
     if kind == "withdrawn":
         return Withdrawn()
     if kind == "missing":

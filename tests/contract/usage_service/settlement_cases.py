@@ -22,6 +22,7 @@ from gateway_core.stores.postgres.hold_store import insert_holds
 from gateway_core.stores.postgres.ledger_store import post_transfers
 from tests.support.data.example_hold import with_changes
 from usage_service.settlement.charge_decision import CallReport, resolve
+from usage_service.settlement.report_pricing import Terms
 from usage_service.settlement.rows import Settlement
 
 SIGNING_KEY = bytes.fromhex("5a" * 32)
@@ -135,7 +136,7 @@ def make_report(
 def make_settlement(hold: Hold | None = None, **report: Any) -> Settlement:
     hold = hold or make_hold()
     call = make_report(hold, **report)
-    return Settlement(hold, call, resolve(hold, call, MODEL, SCHEDULE))
+    return Settlement(hold, call, resolve(Terms(hold, MODEL, SCHEDULE), call))
 
 
 def charge(input_tokens: int = 40, output_tokens: int = 20) -> int:

@@ -30,7 +30,7 @@ ROOMS = {
     "gateway_core": ("model", "contract", "runtime", "schema", "stores"),
     "gateway_core.model": ("organization", "limits", "catalog", "ledger", "calls"),
     "authz_service": ("request", "identities", "holds"),
-    "usage_service": ("settlement", "journal", "counters", "audit"),
+    "usage_service": ("provider_reports", "settlement", "journal", "counters", "audit"),
     "admin_service": ("api", "access", "listing", "serving", "resources", "outbox", "demo"),
     "megarouter_envoy": ("clusters", "logs", "filters", "replies", "listeners"),
     "deploy.local": ("toolchain", "process", "stack", "programs", "supervision", "cli"),

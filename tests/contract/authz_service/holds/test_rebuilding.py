@@ -21,8 +21,7 @@ from tests.contract.usage_service.settlement_cases import make_report
 from tests.support.data.example_hold import HOLD as EXAMPLE
 from tests.support.data.example_hold import with_changes
 from usage_service.counters.ledger_events import LedgerEvents
-from usage_service.settlement.charge_decision import Resolution, SettlementDetail
-from usage_service.settlement.provider_usage import UsageSource
+from usage_service.settlement.charge_decision import Resolution, SettlementDetail, UsageSource
 from usage_service.settlement.rows import Settlement
 from usage_service.settlement.store import settle_batch
 

@@ -163,8 +163,8 @@ BREAKS = {
         "UPDATE usage_records SET detail = 'completed' WHERE outcome = 'EXPIRED'",
         "unconfirmed-flagged", "hold ", set(),
     ),
-    "an estimate beyond its hold": (
-        "UPDATE usage_records SET source = 'estimated' WHERE charge_nano_credits > hold_nano_credits",
+    "a charge of a call that no provider counted": (
+        "UPDATE usage_records SET source = 'none' WHERE charge_nano_credits > hold_nano_credits",
         "estimates-within-holds", "hold ", set(),
     ),
     "a counter that was reset": (

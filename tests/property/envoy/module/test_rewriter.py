@@ -140,6 +140,10 @@ lines = st.sampled_from(
         b'data:{"usage":{},"choices": [ ]} ',
         b'data: {"choices":[{"delta":{"content":"x"}}],"usage":null}',
         b'data: {"choices":[],"usage":null}',
+        b'data: {"usage":{"prompt_tokens":3}}',
+        b'data: {"choices":null,"usage":{"prompt_tokens":3}}',
+        b'data: {"choices":[],',
+        b'data: "usage":{}}',
         b"data: [DONE]",
         b"data: {",
         b"data",
@@ -161,34 +165,28 @@ def streams(draw: st.DrawFn) -> bytes:
     return b"".join(line + end for line in draw(st.lists(lines, max_size=14))) + end
 
 
-def is_usage_line(line: bytes) -> bool:
-    if not line.startswith(b"data:"):
-        return False
+def is_usage_chunk(data: list[bytes]) -> bool:
     try:
-        value = json.loads(line[5:])
+        value = json.loads(b"\n".join(data))
     except ValueError:
         return False
-    return isinstance(value, dict) and value.get("choices") == [] and isinstance(value.get("usage"), dict)
+    return isinstance(value, dict) and not value.get("choices") and isinstance(value.get("usage"), dict)
 
 
 def expected_of(stream: bytes) -> bytes:
-    """Returns the output of the simple model, which has all lines in memory and looks one line ahead."""
-    pieces = re.findall(rb"[^\r\n]*(?:\r\n|\n|\r)", stream)
+    """Returns the output of the simple model, which splits the whole stream into events."""
     shown_pieces: list[bytes] = []
-    lines_shown, position, has_data = 0, 0, False
-    while position < len(pieces):
-        piece = pieces[position]
-        line = piece.rstrip(b"\r\n")
-        is_followed_by_blank = position + 1 < len(pieces) and not pieces[position + 1].rstrip(b"\r\n")
-        is_first_data = not has_data
-        has_data = bool(line) and (has_data or line.startswith(b"data:"))
-        if is_usage_line(line) and is_first_data and is_followed_by_blank:
-            has_data = False
-            position += 2 if lines_shown == 0 else 1
+    event: list[bytes] = []
+    for piece in re.findall(rb"[^\r\n]*(?:\r\n|\n|\r)", stream):
+        event.append(piece)
+        if piece.rstrip(b"\r\n"):
             continue
-        shown_pieces.append(piece)
-        lines_shown = lines_shown + 1 if line else 0
-        position += 1
+        data = [line.rstrip(b"\r\n")[5:] for line in event if line.startswith(b"data:")]
+        if data and is_usage_chunk(data):
+            first = next(index for index, line in enumerate(event) if line.startswith(b"data:"))
+            event = [*event[:first], piece] if first else []
+        shown_pieces += event
+        event = []
     return b"".join(shown_pieces)
 
 

@@ -19,7 +19,14 @@ CHANGEABLE: dict[type[Any], set[str]] = {
         *("budget_nano_credits", "cycle", "mode", "model_whitelist", "key_limit", "seat_limit"),
         *("requests_per_minute", "tokens_per_minute", "concurrency_limit", "rate_limits"),
     },
-    Organization: {"display_name", "time_zone", "billing_email", "input_estimate", "expired_hold_policy"},
+    Organization: {
+        "display_name",
+        "time_zone",
+        "billing_email",
+        "input_estimate",
+        "budget_mode",
+        "expired_hold_policy",
+    },
 }
 
 FIXED = {"member", "parent_group"}

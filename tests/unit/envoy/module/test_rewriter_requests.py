@@ -55,6 +55,47 @@ def test_model_and_usage_are_changed_together() -> None:
     assert rewritten(body, served_model="y", inject_include_usage=True) == expected
 
 
+@pytest.mark.parametrize(
+    ("body", "limit", "expected"),
+    [
+        (b'{"model":"x"}', "max_tokens=9", b'{"max_tokens":9,"model":"x"}'),
+        (b"{}", "max_output_tokens=9", b'{"max_output_tokens":9}'),
+        (b'{"max_tokens": null}', "max_tokens=9", b'{"max_tokens": 9}'),
+        (
+            b'{"max_tokens":null,"max_completion_tokens":null}',
+            "max_completion_tokens=9",
+            b'{"max_tokens":null,"max_completion_tokens":9}',
+        ),
+        (b'{"a":1}', "maxOutputTokens=9", b'{"generationConfig":{"maxOutputTokens":9},"a":1}'),
+        (b"{}", "maxOutputTokens=9", b'{"generationConfig":{"maxOutputTokens":9}}'),
+        (b'{"generationConfig":null}', "maxOutputTokens=9", b'{"generationConfig":{"maxOutputTokens":9}}'),
+        (b'{"generationConfig":{}}', "maxOutputTokens=9", b'{"generationConfig":{"maxOutputTokens":9}}'),
+        (b'{"generation_config":{"topK":1}}', "maxOutputTokens=9", b'{"generation_config":{"maxOutputTokens":9,"topK":1}}'),
+        (b'{"generationConfig":{"maxOutputTokens":null}}', "maxOutputTokens=9", b'{"generationConfig":{"maxOutputTokens":9}}'),
+        (b'{"generationConfig":{"max_output_tokens":null}}', "maxOutputTokens=9", b'{"generationConfig":{"max_output_tokens":9}}'),
+    ],
+)  # fmt: skip
+def test_an_output_limit_is_written_where_the_dialect_has_it(body: bytes, limit: str, expected: bytes) -> None:
+    assert rewritten(body, output_limit=limit) == expected
+
+
+def test_model_usage_and_output_limit_are_changed_together() -> None:
+    body = b' {"stream":true,"model":"x"}'
+    changed = rewritten(body, served_model="y", inject_include_usage=True, output_limit="max_completion_tokens=1024")
+    assert changed == (
+        b' {"stream_options":{"include_usage":true},"max_completion_tokens":1024,"stream":true,"model":"y"}'
+    )
+
+
+def test_usage_and_output_limit_are_written_into_an_empty_body() -> None:
+    changed = rewritten(b"{}", inject_include_usage=True, output_limit="max_tokens=9")
+    assert json.loads(changed) == {"stream_options": {"include_usage": True}, "max_tokens": 9}
+
+
+def test_a_limit_of_the_caller_is_never_replaced() -> None:
+    assert rewrite(b'{"max_tokens":5}', output_limit="max_tokens=9") == "gateway_error"
+
+
 @pytest.mark.parametrize("body", [b"", b"  ", b"[]", b'"x"', b"1", b"null", b'\xef\xbb\xbf{"model":"x"}'])
 def test_a_body_that_is_not_an_object_is_refused(body: bytes) -> None:
     assert refusal_code(body) == "body_not_object"

@@ -36,9 +36,12 @@ def test_every_kind_of_line_end_is_read(line_end: bytes) -> None:
         b'data: {"choices":[{"delta":{}}],"usage":{"prompt_tokens":1}}\n\n',
         b'data: {"choices":[],"prompt_filter_results":[]}\n\n',
         b'data: {"choices":[],"usage":null}\n\n',
-        b'data: {"usage":{"prompt_tokens":1}}\n\n',
+        b'data: {"usage":{"prompt_tokens":1},"error":{"message":"x"}}\n\n',
+        b'data: {"usage":{"prompt_tokens":1},"error":"x"}\n\n',
+        b'data: {"choices":{},"usage":{"prompt_tokens":1}}\n\n',
+        b'data: {"choices":[],\ndata: "usage":null}\n\n',
         b'data: {"type":"x","nested":{"choices":[],"usage":{}}}\n\n',
-        b'data: {"text":"\\"choices\\":[] ","usage":{}}\n\n',
+        b'data: {"choices":[{"text":"\\"choices\\":[] "}],"usage":{}}\n\n',
         b'data: {"choices":[],"usage":{}} x\n\n',
         b'data: {"choices":[],"usage":{}}\ndata: more\n\n',
         b': "choices":[],"usage":{}\n\n',
@@ -54,6 +57,24 @@ def test_every_other_event_is_shown(event: bytes) -> None:
 
 def test_the_chunk_is_recognized_with_any_spacing() -> None:
     assert shown(b'data:{ "usage" : {"a":{}} , "choices" : [ ] }  \n\n' + DONE) == DONE
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'data: {"id":"a","usage":{"prompt_tokens":1}}\n\n',
+        b'data: {"id":"a","choices":null,"usage":{"prompt_tokens":1}}\n\n',
+        b'data: {"id":"a",\ndata: "choices":[],\ndata: "usage":{"prompt_tokens":1}}\n\n',
+        b'data: {"choices":[],"usage":{"prompt_tokens":1}}\nid: 7\n\n',
+        b'data: {"choices":[],"usage":{"prompt_tokens":1}}\ndata\n\n',
+    ],
+)
+def test_every_form_of_the_usage_chunk_is_hidden(event: bytes) -> None:
+    for line_end in (b"\n", b"\r\n", b"\r"):
+        stream = (DELTA + event + DONE).replace(b"\n", line_end)
+        expected = (DELTA + DONE).replace(b"\n", line_end)
+        assert shown(stream) == expected
+        assert shown(*(stream[i : i + 1] for i in range(len(stream)))) == expected
 
 
 def test_an_event_whose_first_lines_were_shown_is_completed() -> None:

@@ -19,8 +19,9 @@ def test_the_fields_of_a_gemini_response_are_copied() -> None:
     assert facts == {"usage_metadata": '{"promptTokenCount": 3}', "model": "g-1", "response_id": "r"}
 
 
-def test_the_last_of_a_repeated_member_is_read() -> None:
+def test_of_a_repeated_member_the_one_with_the_greatest_counts_is_read() -> None:
     assert document_usage(b'{"usage":{"a":1},"usage":{"a":2}}') == {"usage": '{"a":2}'}
+    assert document_usage(b'{"usage":{"a":2},"usage":{"a":1}}') == {"usage": '{"a":2}'}
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,8 @@ def test_a_document_without_usage_has_no_facts(document: bytes) -> None:
 
 
 def test_facts_of_a_truncated_document_are_kept() -> None:
-    assert document_usage(b'{"usage":{"a":1},"choices":[{"text":"unfinis') == {"usage": '{"a":1}'}
+    facts = document_usage(b'{"usage":{"a":1},"choices":[{"text":"unfinis')
+    assert facts == {"usage": '{"a":1}', "delivered_bytes": 7}
 
 
 def test_the_type_of_an_error_is_extracted_but_not_its_message() -> None:
@@ -64,7 +66,7 @@ def test_an_error_that_is_a_string_is_truncated() -> None:
     ],
 )
 def test_an_unreadable_value_is_skipped(value: bytes) -> None:
-    assert document_usage(b'{"choices":[{"text":' + value + b'}],"usage":{"a":1}}') == {"usage": '{"a":1}'}
+    assert document_usage(b'{"choices":[{"other":' + value + b'}],"usage":{"a":1}}') == {"usage": '{"a":1}'}
 
 
 def test_usage_that_is_not_utf8_is_omitted() -> None:

@@ -45,6 +45,7 @@ def test_no_service_may_change_or_delete_immutable_rows() -> None:
         "ledger_transfers",
         "usage_records",
         "usage_corrections",
+        "usage_findings",
         "usage_quarantine",
         "price_versions",
         "audit_log",

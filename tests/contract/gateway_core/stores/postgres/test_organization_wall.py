@@ -16,11 +16,11 @@ READABLE = {
     AUTHZ: ("holds", "scope_spend", "ledger_accounts", "ledger_heads"),
     USAGE: (
         "holds", "scope_spend", "ledger_accounts", "ledger_heads", "ledger_transfers", "usage_records", "usage_corrections",
-        "usage_quarantine", "usage_discrepancies", "organizations", "guardrails",
+        "usage_findings", "usage_quarantine", "usage_discrepancies", "organizations", "guardrails",
     ),
     ADMIN: (
         "holds", "scope_spend", "ledger_accounts", "ledger_heads", "ledger_transfers", "usage_records", "usage_corrections",
-        "usage_quarantine", "usage_discrepancies", "organizations", "groups", "members", "guardrails", "api_keys",
+        "usage_findings", "usage_quarantine", "usage_discrepancies", "organizations", "groups", "members", "guardrails", "api_keys",
     ),
 }  # fmt: skip
 FILLED = (
@@ -143,7 +143,7 @@ async def test_a_row_cannot_be_moved_to_another_organization(acting: Acting, rol
 async def test_no_role_changes_or_deletes_immutable_rows(acting: Acting, role: str, table: str, statement: str) -> None:
     column = (
         "create_time = now()"
-        if table in {"ledger_transfers", "price_versions", "usage_quarantine"}
+        if table in {"ledger_transfers", "price_versions", "usage_findings", "usage_quarantine"}
         else "trace_id = ''"
     )
     async with acting(role, "acme") as connection:

@@ -247,9 +247,30 @@ def test_an_overdrawn_budget_has_nothing_left() -> None:
 
 
 def test_exhausted_credit_reports_the_needed_and_the_available_amount() -> None:
-    refusal = refuse_exhausted(admitted(), (ExhaustedCounter(None, 10**9, 4 * 10**8),))
+    refusal = refuse_exhausted(admitted(), (ExhaustedCounter(None, 100, 40),))
     assert (refusal.reason, refusal.status) == (RefusalReason.CREDIT_EXHAUSTED, 402)
-    assert "needs up to 0.0002 credits, 0.60 are available" in refusal.message
+    assert "needs up to 0.0003 credits, 0.00000006 are available" in refusal.message
+
+
+def test_a_budget_that_only_running_calls_hold_is_worth_a_retry() -> None:
+    admission = admitted(principal(budget(API_KEY, 10**9)))
+    refusal = refuse_exhausted(admission, (ExhaustedCounter(0, 10**8, 9 * 10**8), ExhaustedCounter(None, 10**9, 10**9)))
+    assert (refusal.reason, refusal.status) == (RefusalReason.BUDGET_IN_USE, 429)
+    assert (refusal.retry_after_s, refusal.should_retry) == (1, True)
+    assert "Running calls reserve 0.90 credits of the budget of API key 'key-1'" in refusal.message
+    assert "Try again in 1 second" in refusal.message
+
+
+def test_credit_that_only_running_calls_hold_is_worth_a_retry() -> None:
+    refusal = refuse_exhausted(admitted(), (ExhaustedCounter(None, 10**9, 10**9),))
+    assert refusal.reason is RefusalReason.BUDGET_IN_USE
+    assert "Running calls reserve 1.00 credits of the organization's credit" in refusal.message
+
+
+def test_a_budget_that_is_spent_is_exhausted_even_if_another_is_only_held() -> None:
+    admission = admitted(principal(budget(API_KEY, 10**9)))
+    refusal = refuse_exhausted(admission, (ExhaustedCounter(0, 10**9, 0), ExhaustedCounter(None, 10**9, 10**9)))
+    assert refusal.reason is RefusalReason.BUDGET_EXHAUSTED
 
 
 def test_a_decision_depends_only_on_its_arguments() -> None:

@@ -30,7 +30,7 @@ STATUSES = {
     },
     404: {"endpoint_not_supported", "model_not_found", "model_without_price"},
     400: {"unreadable_body", "unsupported_content_type", "unsupported_content_encoding", "invalid_parameter"},
-    429: {"rate_limited", "tokens_rate_limited", "too_many_concurrent_calls"},
+    429: {"budget_in_use", "rate_limited", "tokens_rate_limited", "too_many_concurrent_calls"},
     503: {"dependency_unavailable"},
 }
 

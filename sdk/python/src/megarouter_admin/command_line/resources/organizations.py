@@ -40,6 +40,7 @@ def state_of(state: Organization.State.ValueType) -> str:
 
 def _show(session: Session, organization: Organization) -> None:
     estimate = Organization.InputEstimate.Name(organization.input_estimate)
+    mode = Organization.BudgetMode.Name(organization.budget_mode)
     policy = Organization.ExpiredHoldPolicy.Name(organization.expired_hold_policy)
     session.output.one(
         organization,
@@ -50,6 +51,7 @@ def _show(session: Session, organization: Organization) -> None:
             ("state", state_of(organization.state)),
             ("time zone", organization.time_zone),
             ("input estimate", label(estimate, "INPUT_ESTIMATE_")),
+            ("budgets", label(mode, "BUDGET_MODE_")),
             ("expired holds", label(policy, "EXPIRED_HOLD_POLICY_")),
             ("billing contact", organization.billing_email),
             ("created", session.ago(organization.create_time)),

@@ -1,13 +1,33 @@
 """The usage report of each provider in both forms, and the resulting record."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from gateway_core.model.catalog.service import Service
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.endpoints import Endpoint
-from tests.unit.usage_service.settlement.reports import Document, answered, streamed
-from usage_service.settlement.provider_usage import MAX_TOKEN_COUNT, InvalidUsageError, estimated_usage, usage_of_report
+from tests.unit.usage_service.provider_reports.reports import Document, answered, streamed
+from usage_service.provider_reports.counts import MAX_COUNT
+from usage_service.provider_reports.reading import Flag, Reading
+from usage_service.provider_reports.report import delivered_tokens, read_report
+
+
+def reading_of(endpoint: Endpoint, report: Mapping[str, object]) -> Reading:
+    return read_report(endpoint, report).reading
+
+
+def usage_of_report(endpoint: Endpoint, report: Mapping[str, object]) -> TokenUsage:
+    """Returns the usage of a report that is in order and counts everything."""
+    reading = reading_of(endpoint, report)
+    assert reading.input_counted
+    assert reading.output_counted
+    assert not reading.flags
+    return reading.usage
+
 
 OPENAI = (Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS)
 
@@ -60,8 +80,17 @@ ANTHROPIC = {
     "service_tier": "standard",
 }
 ANTHROPIC_USAGE = TokenUsage(
-    input=100, cache_read=50, cache_write_5m=40, cache_write_1h=30, output=30, output_reasoning=60
+    input=100,
+    cache_read=50,
+    cache_write_5m=40,
+    cache_write_1h=30,
+    output=30,
+    output_reasoning=60,
+    uses=(("web_search", 2),),
 )
+
+
+ANTHROPIC_USAGE_OF_START = replace(ANTHROPIC_USAGE, output=90, output_reasoning=0)
 
 
 def test_anthropic_counts_cache_separately_from_input() -> None:
@@ -146,33 +175,75 @@ def test_the_total_shows_whether_reasoning_is_separate_from_output() -> None:
         (Endpoint.CHAT_COMPLETIONS, {"usage": None}),
         (Endpoint.CHAT_COMPLETIONS, {"usage": "{}"}),
         (Endpoint.CHAT_COMPLETIONS, {"usage": '{"prompt_tokens": null, "completion_tokens": null}'}),
-        (Endpoint.CHAT_COMPLETIONS, {"usage.total_tokens": 9.0}),
         (Endpoint.CHAT_COMPLETIONS, {"usage_metadata": json.dumps(GEMINI)}),
         (Endpoint.RESPONSES, {"response_error": '{"code": "server_error"}'}),
-        (Endpoint.MESSAGES, {"start_usage": json.dumps(ANTHROPIC)}),
-        (Endpoint.MESSAGES, {"start_usage": json.dumps(ANTHROPIC), "usage": '{"output_tokens": null}'}),
-        (Endpoint.MESSAGES, {"usage.input_tokens": 5.0}),
+        (Endpoint.MESSAGES, {"usage": '{"output_tokens": null}'}),
         (Endpoint.GENERATE_CONTENT, {}),
+    ],
+)
+def test_a_missing_report_counts_nothing(endpoint: Endpoint, report: dict[str, object]) -> None:
+    assert reading_of(endpoint, report).is_empty
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "report", "usage", "counted"),
+    [
+        (Endpoint.CHAT_COMPLETIONS, {"usage": '{"prompt_tokens": 5}'}, TokenUsage(input=5), "input"),
+        (Endpoint.CHAT_COMPLETIONS, {"usage": '{"completion_tokens": 5}'}, TokenUsage(output=5), "output"),
+        (Endpoint.RESPONSES, {"response_usage": '{"input_tokens": 5}'}, TokenUsage(input=5), "input"),
+        (Endpoint.MESSAGES, {"usage": '{"output_tokens": 5}'}, TokenUsage(output=5), "output"),
+        (Endpoint.MESSAGES, {"usage.input_tokens": 5}, TokenUsage(input=5), "input"),
+        (
+            Endpoint.MESSAGES,
+            {"start_usage": json.dumps(ANTHROPIC), "usage": '{"output_tokens": null}'},
+            ANTHROPIC_USAGE_OF_START,
+            "input",
+        ),
+    ],
+)
+def test_what_a_report_does_not_count_is_not_zero(
+    endpoint: Endpoint, report: dict[str, object], usage: TokenUsage, counted: str
+) -> None:
+    reading = reading_of(endpoint, report)
+    assert (reading.usage, reading.input_counted, reading.output_counted) == (
+        usage,
+        counted == "input",
+        counted == "output",
+    )
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "report"),
+    [
+        (Endpoint.CHAT_COMPLETIONS, {"usage.total_tokens": 9.0}),
+        (Endpoint.EMBEDDINGS, {"usage": '{"total_tokens": 9}'}),
         (Endpoint.GENERATE_CONTENT, {"usage_metadata": '{"totalTokenCount": 9}'}),
     ],
 )
-def test_a_missing_report_is_none_and_not_zero(endpoint: Endpoint, report: dict[str, object]) -> None:
-    assert usage_of_report(endpoint, report) is None
+def test_a_report_may_name_only_the_total(endpoint: Endpoint, report: dict[str, object]) -> None:
+    reading = reading_of(endpoint, report)
+    assert (reading.total or reading.usage.total_input, reading.is_empty) == (9, False)
 
 
 @pytest.mark.parametrize(
     ("endpoint", "prefix", "document"),
     [
         (Endpoint.CHAT_COMPLETIONS, "usage", {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}),
-        (Endpoint.CHAT_COMPLETIONS, "usage", {"prompt_tokens": 0, "completion_tokens": 0}),
         (Endpoint.RESPONSES, "usage", {"input_tokens": 0, "output_tokens": 0}),
-        (Endpoint.EMBEDDINGS, "usage", {"prompt_tokens": 0}),
         (Endpoint.MESSAGES, "usage", {"input_tokens": 0, "output_tokens": 0}),
         (Endpoint.GENERATE_CONTENT, "usageMetadata", {"promptTokenCount": 0, "candidatesTokenCount": 0}),
     ],
 )
-def test_zero_counts_are_read_as_zero(endpoint: Endpoint, prefix: str, document: Document) -> None:
-    assert usage_of_report(endpoint, answered(prefix, document)) == TokenUsage()
+def test_zeros_are_counts_only_if_no_text_was_delivered(endpoint: Endpoint, prefix: str, document: Document) -> None:
+    report = answered(prefix, document)
+    assert usage_of_report(endpoint, report) == TokenUsage()
+    assert reading_of(endpoint, {**report, "delivered_bytes": 1}).is_empty
+
+
+def test_output_of_zero_beside_delivered_text_is_not_counted() -> None:
+    report = {**streamed(usage={"prompt_tokens": 12, "completion_tokens": 0}), "delivered_bytes": 20}
+    reading = reading_of(Endpoint.CHAT_COMPLETIONS, report)
+    assert (reading.usage, reading.input_counted, reading.output_counted) == (TokenUsage(input=12), True, False)
 
 
 COUNTS = [
@@ -206,96 +277,83 @@ def replaced(document: Document, path: tuple[str, ...], value: object) -> dict[s
 
 
 @pytest.mark.parametrize(
-    "value", [-1, 1.5, "12", True, MAX_TOKEN_COUNT + 1, 2**63, float("nan"), float("inf"), [1], {}]
+    "value", [-1, "-1", "1e3", "many", True, MAX_COUNT + 1, 2**64, float("nan"), float("inf"), [1]]
 )
 @pytest.mark.parametrize(("endpoint", "prefix", "document", "path"), COUNTS)
-def test_an_invalid_token_count_makes_the_report_invalid(
+def test_a_value_that_is_no_count_is_set_aside_and_flagged(
     endpoint: Endpoint, prefix: str, document: Document, path: tuple[str, ...], value: object
 ) -> None:
-    bad = replaced(document, path, value)
-    with pytest.raises(InvalidUsageError):
-        usage_of_report(endpoint, streamed(**{STREAM_KEY[prefix]: bad}))
-    if value != {}:  # an object without leaves leaves no trace in a JSON answer
-        with pytest.raises(InvalidUsageError):
-            usage_of_report(endpoint, answered(prefix, bad))
+    bad, without = (replaced(document, path, with_value) for with_value in (value, None))
+    for report in (streamed(**{STREAM_KEY[prefix]: bad}), answered(prefix, bad)):
+        reading = reading_of(endpoint, report)
+        assert Flag.UNREADABLE_COUNT in reading.flags
+        assert reading.usage == reading_of(endpoint, streamed(**{STREAM_KEY[prefix]: without})).usage
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "document"),
-    [
-        (Endpoint.CHAT_COMPLETIONS, replaced(CHAT, ("prompt_tokens_details", "cached_tokens"), 801)),
-        (Endpoint.CHAT_COMPLETIONS, replaced(CHAT, ("prompt_tokens_details", "cache_write_tokens"), 701)),
-        (Endpoint.CHAT_COMPLETIONS, replaced(CHAT, ("completion_tokens_details", "reasoning_tokens"), 501)),
-        (Endpoint.MESSAGES, replaced(ANTHROPIC, ("cache_creation", "ephemeral_1h_input_tokens"), 71)),
-        (Endpoint.MESSAGES, replaced(ANTHROPIC, ("output_tokens_details", "thinking_tokens"), 91)),
-    ],
-)
-def test_a_part_above_its_whole_makes_the_report_invalid(endpoint: Endpoint, document: Document) -> None:
-    with pytest.raises(InvalidUsageError, match="than there are"):
-        usage_of_report(endpoint, streamed(usage=document))
+@pytest.mark.parametrize("form", [float, str, lambda count: f"{count}.0", lambda count: f" {count} "])
+@pytest.mark.parametrize(("endpoint", "prefix", "document", "path"), COUNTS)
+def test_a_whole_number_in_another_form_is_a_count(
+    endpoint: Endpoint, prefix: str, document: Document, path: tuple[str, ...], form: Any
+) -> None:
+    value: Any = document
+    for name in path:
+        value = value[name]
+    report = streamed(**{STREAM_KEY[prefix]: replaced(document, path, form(value))})
+    assert usage_of_report(endpoint, report) == usage_of_report(endpoint, streamed(**{STREAM_KEY[prefix]: document}))
 
 
-def test_more_cached_tokens_than_prompt_tokens_make_a_gemini_report_invalid() -> None:
-    with pytest.raises(InvalidUsageError, match="than there are"):
-        usage_of_report(
-            Endpoint.GENERATE_CONTENT, streamed(usage_metadata={**GEMINI, "cachedContentTokenCount": 1_001})
-        )
-
-
-@pytest.mark.parametrize("total", [0, 1_499, 1_501, 15_000])
-def test_a_total_that_is_not_the_sum_makes_the_report_invalid(total: int) -> None:
-    with pytest.raises(InvalidUsageError, match="sum of its parts"):
-        usage_of_report(Endpoint.CHAT_COMPLETIONS, streamed(usage={**CHAT, "total_tokens": total}))
-    with pytest.raises(InvalidUsageError, match="sum of its parts"):
-        usage_of_report(Endpoint.GENERATE_CONTENT, streamed(usage_metadata={**GEMINI, "totalTokenCount": total}))
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "report"),
-    [
-        (Endpoint.CHAT_COMPLETIONS, {"usage": '{"prompt_tokens": 5}'}),
-        (Endpoint.CHAT_COMPLETIONS, {"usage": '{"completion_tokens": 5}'}),
-        (Endpoint.CHAT_COMPLETIONS, {"usage": '{"prompt_tokens": 5, "total_tokens": 9}'}),
-        (Endpoint.RESPONSES, {"response_usage": '{"input_tokens": 5}'}),
-        (Endpoint.EMBEDDINGS, {"usage": '{"completion_tokens": 5}'}),
-        (Endpoint.MESSAGES, {"usage": '{"output_tokens": 5}'}),
-    ],
-)
-def test_a_missing_count_is_not_zero(endpoint: Endpoint, report: dict[str, object]) -> None:
-    with pytest.raises(InvalidUsageError):
-        usage_of_report(endpoint, report)
-
-
-def test_a_missing_count_is_zero_if_the_total_shows_it() -> None:
-    report = streamed(usage={"prompt_tokens": 5, "total_tokens": 5})
-    assert usage_of_report(Endpoint.COMPLETIONS, report) == TokenUsage(input=5)
+def test_a_fraction_is_rounded_up_and_flagged() -> None:
+    reading = reading_of(Endpoint.CHAT_COMPLETIONS, streamed(usage={"prompt_tokens": 1.5, "completion_tokens": 1}))
+    assert (reading.usage, reading.flags) == (TokenUsage(input=2, output=1), frozenset({Flag.UNREADABLE_COUNT}))
 
 
 @pytest.mark.parametrize(
     "text",
     ["", "not json", "5", "[]", '"text"', "null", "true", "[" * 100_000, '{"prompt_tokens": ' + "9" * 10_000 + "}"],
 )
-def test_a_text_that_is_not_a_json_object_makes_the_report_invalid(text: str) -> None:
-    with pytest.raises(InvalidUsageError):
-        usage_of_report(Endpoint.CHAT_COMPLETIONS, {"usage": text})
+def test_a_text_that_is_not_a_json_object_counts_nothing_and_is_flagged(text: str) -> None:
+    reading = reading_of(Endpoint.CHAT_COMPLETIONS, {"usage": text})
+    assert reading.is_empty
+    assert reading.flags == {Flag.UNREADABLE_REPORT}
 
 
 @pytest.mark.parametrize(
-    "report",
+    ("facts", "tokens"),
     [
-        {"usage": 5.0},
-        {"usage.prompt_tokens": 5.0, "usage.prompt_tokens.cached": 5.0},
-        {"usage.prompt_tokens.cached": 5.0, "usage.completion_tokens": 5.0},
-        {"usage.prompt_tokens": 5.0, "usage.completion_tokens": 1.0, "usage.prompt_tokens_details": 1.0},
+        ({}, None),
+        ({"delivered_bytes": -1}, None),
+        ({"delivered_bytes": True}, None),
+        ({"model": "m"}, 0),
+        ({"delivered_bytes": 0}, 0),
+        ({"delivered_bytes": 5}, 2),
+        ({"delivered_bytes": 120, "deltas": 30}, 30),
+        ({"delivered_bytes": 240, "deltas": 30}, 30),
+        ({"delivered_bytes": 241, "deltas": 30}, 61),
+        ({"delivered_bytes": 400, "deltas": 0}, 100),
     ],
 )
-def test_contradicting_leaves_make_the_report_invalid(report: dict[str, object]) -> None:
-    with pytest.raises(InvalidUsageError):
-        usage_of_report(Endpoint.CHAT_COMPLETIONS, report)
-
-
-@pytest.mark.parametrize(("response_bytes", "output"), [(0, 0), (1, 1), (4, 1), (5, 2), (10**9, 64)])
-def test_an_estimate_has_all_input_and_a_token_per_four_bytes_within_the_reserve(
-    response_bytes: int, output: int
+def test_delivered_text_is_a_token_a_delta_or_a_token_for_four_bytes(
+    facts: dict[str, object], tokens: int | None
 ) -> None:
-    assert estimated_usage(100, response_bytes, 64) == TokenUsage(input=100, output=output)
+    assert delivered_tokens(facts) == tokens
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "facts", "service"),
+    [
+        (Endpoint.CHAT_COMPLETIONS, {"service_tier": "priority"}, Service(tier="priority")),
+        (Endpoint.CHAT_COMPLETIONS, {"usage": '{"service_tier": "flex"}'}, Service(tier="flex")),
+        (Endpoint.GENERATE_CONTENT, {"usage_metadata": '{"serviceTier": "FLEX"}'}, Service(tier="FLEX")),
+        (
+            Endpoint.MESSAGES,
+            {"usage": '{"service_tier": "standard", "speed": "fast", "inference_geo": "us"}'},
+            Service("standard", "fast", "us"),
+        ),
+        (Endpoint.MESSAGES, {"start_usage": '{"speed": "fast"}', "usage": "{}"}, Service(speed="fast")),
+        (Endpoint.MESSAGES, {}, Service()),
+    ],
+)
+def test_the_service_is_read_wherever_it_is_reported(
+    endpoint: Endpoint, facts: dict[str, object], service: Service
+) -> None:
+    assert read_report(endpoint, facts).service == service

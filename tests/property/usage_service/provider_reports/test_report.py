@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import charge_lines, total_nano_credits
-from gateway_core.model.catalog.token_usage import TokenUsage
+from gateway_core.model.catalog.token_usage import TokenUsage, token_counts
 from gateway_core.model.endpoints import Endpoint
 from tests.property.gateway_core.model.catalog.price_schedules import schedules
-from tests.unit.usage_service.settlement.reports import Document, answered, streamed
-from usage_service.settlement.provider_usage import InvalidUsageError, usage_of_report
+from tests.unit.usage_service.provider_reports.reports import Document, answered, streamed
+from usage_service.provider_reports.report import read_report
 
 Reports = tuple[dict[str, object], dict[str, object]]
 """The reports of Envoy about a stream, and about a JSON answer with the same content."""
@@ -102,11 +102,11 @@ def test_a_call_has_the_same_usage_and_price_streamed_or_not(
     schedule: PriceSchedule,
 ) -> None:
     usage = data.draw(strategy)
-    from_stream, from_answer = (usage_of_report(endpoint, report) for report in reports_of(usage))
-    assert from_stream == from_answer == usage
-    assert from_stream is not None
-    assert from_answer is not None
-    prices = {total_nano_credits(charge_lines(found, schedule)) for found in (from_stream, from_answer)}
+    stream, answer = (read_report(endpoint, report).reading for report in reports_of(usage))
+    assert stream == answer
+    assert (stream.usage, stream.input_counted, stream.output_counted) == (usage, True, True)
+    assert not stream.flags
+    prices = {total_nano_credits(charge_lines(found.usage, schedule)) for found in (stream, answer)}
     assert len(prices) == 1
 
 
@@ -124,18 +124,23 @@ keys = st.sampled_from(
 
 
 @given(st.sampled_from(Endpoint), st.dictionaries(keys, json_values | st.text(max_size=20), max_size=6))
-def test_any_report_is_read_as_usage_absent_or_invalid(endpoint: Endpoint, report: dict[str, object]) -> None:
-    try:
-        usage = usage_of_report(endpoint, report)
-    except InvalidUsageError:
-        return
-    if usage is not None:
-        numbers = (
-            usage.input,
-            usage.cache_read,
-            usage.cache_write_5m,
-            usage.cache_write_1h,
-            usage.output,
-            usage.output_reasoning,
-        )
-        assert all(type(number) is int and number >= 0 for number in numbers)
+def test_any_report_is_read_as_counts_that_are_not_negative(endpoint: Endpoint, report: dict[str, object]) -> None:
+    usage = read_report(endpoint, report).reading.usage
+    assert all(type(number) is int and number >= 0 for number in token_counts(usage))
+
+
+@given(counts, counts, counts, counts, st.integers(0, 2**36))
+def test_a_contradicting_report_never_costs_less_than_its_parts(
+    prompt: int, completion: int, cached: int, reasoning: int, total: int
+) -> None:
+    document = {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": total,
+        "prompt_tokens_details": {"cached_tokens": cached},
+        "completion_tokens_details": {"reasoning_tokens": reasoning},
+    }
+    usage = read_report(Endpoint.CHAT_COMPLETIONS, streamed(usage=document)).reading.usage
+    assert usage.total_input >= max(prompt, cached)
+    assert usage.total_output >= max(completion, reasoning)
+    assert usage.total_input + usage.total_output >= total

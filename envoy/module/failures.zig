@@ -1,0 +1,105 @@
+//! What the rewriter does with a provider's unsuccessful response: it collects the body, and passes it on only if it is
+//! about the caller's request.
+
+const std = @import("std");
+const answers = @import("answers.zig");
+const contract = @import("contract.zig");
+const envoy = @import("envoy.zig");
+const json = @import("json_reader.zig");
+const provider_errors = @import("provider_errors.zig");
+const usage = @import("usage.zig");
+const Credentials = @import("credentials.zig").Credentials;
+const Pieces = @import("pieces.zig").Pieces;
+
+const allocator = std.heap.c_allocator;
+
+/// Errors have a few hundred bytes. A longer body is not passed on.
+pub const body_bytes_max = 1024 * 1024;
+/// A client that waits longer is better off choosing another model.
+const retry_after_max_s = 60;
+
+pub const Failure = struct {
+    status: u32,
+    body: std.ArrayList(u8) = .empty,
+    is_cut: bool = false,
+
+    pub fn deinit(self: *Failure) void {
+        self.body.deinit(allocator);
+    }
+
+    /// Takes the next bytes out of Envoy's hands.
+    pub fn collect(self: *Failure, stream: envoy.Stream) void {
+        self.read(stream) catch {
+            self.is_cut = true;
+        };
+        envoy.replaceBody(stream, .received_response, "");
+    }
+
+    fn read(self: *Failure, stream: envoy.Stream) error{OutOfMemory}!void {
+        var pieces: Pieces = .{ .allocator = allocator };
+        defer pieces.deinit();
+        try pieces.read(stream, &.{.received_response});
+        if (self.is_cut or self.body.items.len + pieces.length() > body_bytes_max) {
+            self.is_cut = true;
+            return;
+        }
+        for (pieces.slices()) |piece| try self.body.appendSlice(allocator, piece.bytes());
+    }
+
+    /// Returns why the complete answer must not be passed on; null if it may.
+    pub fn refusal(self: *const Failure) ?contract.RefusedAnswer {
+        if (provider_errors.refusalOf(self.status, self.body.items)) |reason| return reason;
+        return if (self.is_cut) .unreadable else null;
+    }
+
+    /// Replaces the credentials in the body.
+    pub fn blank(self: *Failure, credentials: Credentials) error{OutOfMemory}!void {
+        const blanked = try credentials.blanked(self.body.items) orelse return;
+        defer allocator.free(blanked);
+        self.body.clearRetainingCapacity();
+        try self.body.appendSlice(allocator, blanked);
+    }
+
+    /// Returns after how many seconds the provider allows a retry.
+    pub fn retryAfter(self: *const Failure, stream: envoy.Stream) ?u64 {
+        if (envoy.header(stream, .response, contract.retry_after)) |text| {
+            if (std.fmt.parseInt(u32, text, 10)) |seconds| return seconds else |_| {}
+        }
+        return provider_errors.retryDelay(self.body.items);
+    }
+
+    /// Reports the kind of the error, and `reason` if the answer is refused.
+    pub fn report(self: *const Failure, stream: envoy.Stream, reason: ?contract.RefusedAnswer) error{OutOfMemory}!void {
+        var facts: usage.Facts = .{ .allocator = allocator };
+        defer facts.deinit();
+        var reader: json.Reader(usage.Document) = .init(allocator, .{ .allocator = allocator });
+        defer reader.deinit();
+        defer reader.visitor.deinit();
+        reader.push(self.body.items) catch {};
+        _ = try reader.visitor.addTo(&facts);
+        if (reason) |why| try facts.setText(.refused_answer, @tagName(why));
+        try answers.writeFacts(stream, &facts);
+    }
+};
+
+pub fn isTooLong(retry_after_s: ?u64) bool {
+    return (retry_after_s orelse 0) > retry_after_max_s;
+}
+
+/// Returns the error that the caller receives instead of a refused answer.
+pub fn errorOf(reason: contract.RefusedAnswer) contract.Refusal {
+    return switch (reason) {
+        .credential, .permission, .billing, .redirect => .provider_unavailable,
+        .rate_limit => .provider_rate_limited,
+        .unreadable => .provider_error,
+    };
+}
+
+/// Returns whether retrying the call soon may help.
+pub fn mayRetry(reason: contract.RefusedAnswer, retry_after_s: ?u64) bool {
+    return switch (reason) {
+        .credential, .permission, .billing, .redirect => false,
+        .rate_limit => !isTooLong(retry_after_s),
+        .unreadable => true,
+    };
+}

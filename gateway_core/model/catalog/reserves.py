@@ -1,0 +1,155 @@
+"""What a call reserves before it runs: the most that it can cost, or what it is expected to cost.
+
+A strict budget is never exceeded, so each open call reserves its maximum. Most calls cost a fraction of that. So that one
+call without an output limit does not take what many others need, it gets a limit if its maximum is more than its share
+of any of its scopes. `place.lua` applies the same rule atomically.
+"""
+
+import enum
+from typing import Final
+
+from gateway_core.model.catalog.entries import Model
+from gateway_core.model.catalog.prices import Prices, PriceSchedule
+from gateway_core.model.catalog.pricing import estimate
+from gateway_core.model.catalog.request_size import RequestSize
+from gateway_core.model.endpoints import Endpoint
+from gateway_core.model.money import charge_nano_credits
+from gateway_core.model.record_decorator import record
+
+_SHARES_OF_UNSPENT: Final = 64
+_SHARES_OF_FREE: Final = 8
+LEAST_VISIBLE_TOKENS: Final = 1_024
+"""A limit that the gateway writes leaves at least this many tokens above the thinking budget of the call."""
+_TOKENS_PER_PRICE: Final = 1_000_000
+
+
+class BudgetMode(enum.StrEnum):
+    """How hard the budgets of an organization are."""
+
+    STRICT = "STRICT"
+    """A call reserves the most that it can cost. No budget is exceeded."""
+    BALANCED = "BALANCED"
+    """A call reserves what it is expected to cost. Calls that cost more can exceed a budget."""
+
+
+def share_of(unspent_nano_credits: int, free_nano_credits: int) -> int:
+    """Returns how much of a scope a call without an output limit may reserve.
+
+    64 calls of one share fit at the same time. Where more are open, each takes an eighth of what is still free, so that a
+    busy scope shortens answers before it refuses calls.
+
+    Args:
+        unspent_nano_credits: the limit minus the settled spend.
+        free_nano_credits: the same minus what open calls reserve.
+    """
+    return min(unspent_nano_credits // _SHARES_OF_UNSPENT, free_nano_credits // _SHARES_OF_FREE)
+
+
+@record(frozen=True, slots=True)
+class OutputShare:
+    """How the reserve of a call depends on the output limit that the gateway may write into it."""
+
+    base_nano_credits: int
+    """The price of the largest input."""
+    token_price_nano_credits: int
+    """The price of one output token in every choice, rounded up."""
+    least_tokens: int
+    """The lowest limit that may be written."""
+    most_tokens: int
+    """The output that the call can produce without a limit."""
+
+    def amount_nano_credits(self, tokens: int) -> int:
+        """Returns what the call reserves with a limit of this many tokens."""
+        return self.base_nano_credits + self.token_price_nano_credits * tokens
+
+    def limit_within(self, maximum_nano_credits: int, share_nano_credits: int) -> int | None:
+        """Returns the limit to write, or None if the call passes untouched.
+
+        Args:
+            maximum_nano_credits: what the call reserves without a limit.
+            share_nano_credits: the smallest `share_of` any of its scopes.
+        """
+        if maximum_nano_credits <= share_nano_credits:
+            return None
+        fitting = (share_nano_credits - self.base_nano_credits) // self.token_price_nano_credits
+        tokens = max(fitting, self.least_tokens)
+        return tokens if tokens < self.most_tokens else None
+
+
+@record(frozen=True, slots=True)
+class Reserve:
+    """What a hold reserves."""
+
+    input_tokens: int
+    """The expected input."""
+    output_tokens: int
+    """The expected output of all choices. Limits of tokens per minute count both."""
+    amount_nano_credits: int
+    share: OutputShare | None = None
+    """Set if the gateway may write an output limit into the call."""
+
+
+def reserve(
+    model: Model,
+    schedule: PriceSchedule,
+    endpoint: Endpoint,
+    mode: BudgetMode,
+    *,
+    body_bytes: int,
+    bytes_per_token: int,
+    output_limit: int | None,
+    choices: int,
+    thinking_tokens: int = 0,
+    size: RequestSize | None = None,
+) -> Reserve:
+    """Returns what a call reserves. The arguments are those of `pricing.estimate`, and:
+
+    Args:
+        mode: the budget mode of the organization.
+        thinking_tokens: the thinking budget that the body names, which an output limit must leave room for.
+    """
+    expected = estimate(
+        model,
+        schedule,
+        endpoint,
+        body_bytes=body_bytes,
+        bytes_per_token=bytes_per_token,
+        output_limit=output_limit,
+        choices=choices,
+        size=size,
+    )
+    if mode is BudgetMode.BALANCED:
+        return Reserve(expected.input_tokens, expected.output_tokens, expected.amount_nano_credits)
+    most = estimate(
+        model,
+        schedule,
+        endpoint,
+        body_bytes=body_bytes,
+        bytes_per_token=1,
+        output_limit=model.max_output_tokens if output_limit is None else output_limit,
+        choices=choices,
+        size=size,
+    )
+    share = None
+    if output_limit is None and endpoint.has_optional_output_limit:
+        share = _share(model, schedule, most.input_tokens, choices, thinking_tokens)
+    return Reserve(expected.input_tokens, expected.output_tokens, most.amount_nano_credits, share)
+
+
+def _share(
+    model: Model, schedule: PriceSchedule, input_tokens: int, choices: int, thinking_tokens: int
+) -> OutputShare | None:
+    """Returns None if output costs nothing, or if every limit would be above the model's maximum."""
+    # The input may be anything up to its maximum, so either side of a long-context threshold may apply.
+    sides: tuple[Prices, Prices] = (schedule.prices_for(0), schedule.prices_for(input_tokens))
+    input_price = max(prices.dearest[0] for prices in sides)
+    output_price = max(prices.dearest[1] for prices in sides)
+    least = LEAST_VISIBLE_TOKENS + thinking_tokens
+    if not output_price or least >= model.max_output_tokens:
+        return None
+    return OutputShare(
+        base_nano_credits=charge_nano_credits(input_tokens, input_price),
+        token_price_nano_credits=-(-output_price * choices // _TOKENS_PER_PRICE),
+        least_tokens=least,
+        most_tokens=model.max_output_tokens,
+    )

@@ -1,0 +1,96 @@
+"""Answers that are none cost nothing; text that was delivered costs something, however the answer ended."""
+
+from tests.e2e.metering.cases import CHAT, Case, chat, check, delta, parametrized
+from tests.support.metered_calls import Metering
+from tests.support.servers.scripted_upstream import (
+    Abort,
+    Send,
+    answer,
+    chunk,
+    event,
+    events,
+    json_answer,
+    stream,
+    stream_head,
+)
+
+HTML = b"<html><body>Service is being updated</body></html>"
+ERROR = {"error": {"message": "overloaded", "type": "server_error"}}
+NAMELESS = {"choices": [{"index": 0, "delta": {"content": " wd"}}]}
+
+CASES = [
+    Case(
+        "HTML with status 200",
+        CHAT,
+        chat("gpt-4o"),
+        answer(HTML, headers={"content-type": "text/html"}),
+        0,
+        source="none",
+        detail="provider_error",
+    ),
+    Case("an empty body with status 200", CHAT, chat("gpt-4o"), answer(b""), 0, source="none", detail="provider_error"),
+    Case(
+        "an error body with status 200",
+        CHAT,
+        chat("gpt-4o"),
+        json_answer(ERROR),
+        0,
+        source="none",
+        detail="provider_error",
+    ),
+    Case(
+        "an error inside choices",
+        CHAT,
+        chat("gpt-4o"),
+        json_answer({"id": "c1", "model": "gpt-4o", "choices": [{"index": 0, **ERROR}]}),
+        0,
+        source="none",
+        detail="provider_error",
+    ),
+    Case(
+        "a stream that is only an error",
+        CHAT,
+        chat("gpt-4o", stream=True),
+        stream(ERROR),
+        0,
+        source="none",
+        detail="provider_error",
+    ),
+    Case(
+        "text without a name and then an error",
+        CHAT,
+        chat("gpt-4o", stream=True),
+        stream(*[NAMELESS] * 12, ERROR),
+        12 * 10_000,
+        source="estimated",
+        detail="provider_error",
+        tolerance=100_000,
+    ),
+    Case(
+        "text and then a broken connection",
+        CHAT,
+        chat("gpt-4o", stream=True),
+        [Send(stream_head()), *events(*[delta(" wd")] * 11), chunk(event(delta(" wd"))), Abort()],
+        12 * 10_000,
+        source="estimated",
+        detail="provider_reset",
+        tolerance=110_000,
+    ),
+    Case(
+        "true usage and then zeros",
+        CHAT,
+        chat("gpt-4o", stream=True, stream_options={"include_usage": True}),
+        stream(
+            delta(" wd"),
+            {"choices": [], "usage": {"prompt_tokens": 12, "completion_tokens": 3_000, "total_tokens": 3_012}},
+            {"choices": [], "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}},
+            done=True,
+        ),
+        30_030_000,
+    ),
+]
+
+
+@parametrized(CASES)
+async def test_only_what_was_delivered_costs(case: Case, metering: Metering) -> None:
+    await check(case, metering)

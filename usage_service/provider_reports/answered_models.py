@@ -1,0 +1,62 @@
+"""Finds the catalog model that a provider's name of the answering model means.
+
+Providers answer with the name that was asked for, with a dated snapshot of it (`gpt-4o-2024-08-06`), or with another
+model, such as a fallback.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from gateway_core.model.catalog.entries import Model
+
+_PREFIX: Final = "models/"
+_DATE: Final = re.compile(
+    r"[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|\d{2}-\d{4}|\d{2}-\d{2}|\d{3,4}|latest|v\d{1,2}(?::\d{1,2})?)$", re.ASCII
+)
+
+
+class AnsweredModels:
+    """The models of one catalog by every name that a provider may answer with."""
+
+    def __init__(self, models: Iterable[Model]) -> None:
+        """Indexes models. Of models with the same name, the first one counts: pass those on offer before retired ones."""
+        self._exact: dict[tuple[str, str], Model] = {}
+        self._undated: dict[tuple[str, str], Model] = {}
+        for model in models:
+            for name in _names(model):
+                self._exact.setdefault((model.provider, _plain(name)), model)
+                self._undated.setdefault((model.provider, _undated(name)), model)
+
+    def find(self, asked: Model, answered: str) -> Model | None:
+        """Returns the model that answered; None if the catalog does not have it.
+
+        Args:
+            asked: the model called. Only models of its provider can answer.
+            answered: the provider's name of the model that answered.
+        """
+        plain = _plain(answered)
+        if plain in map(_plain, _names(asked)):
+            return asked
+        if exact := self._exact.get((asked.provider, plain)):
+            return exact
+        undated = _undated(answered)
+        if undated in map(_undated, _names(asked)):
+            return asked
+        return self._undated.get((asked.provider, undated))
+
+
+NO_OTHER_MODELS: Final = AnsweredModels(())
+
+
+def _names(model: Model) -> tuple[str, ...]:
+    return (model.upstream_name, model.name, *model.aliases)
+
+
+def _plain(name: str) -> str:
+    """Returns a name in lower case without the path that Google's and some other servers put before it."""
+    return name.lower().removeprefix(_PREFIX).rpartition("/")[2]
+
+
+def _undated(name: str) -> str:
+    return _DATE.sub("", _plain(name))

@@ -1,0 +1,106 @@
+"""Usage in OpenAI's form and that of its many compatible servers.
+
+OpenAI counts cached tokens inside the input and reasoning inside the output. xAI and Google count reasoning beside the
+output, and only their total shows it. DeepSeek splits the input into cache hits and misses, and Moonshot names cached
+tokens at the top level; both are inside the input.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from gateway_core.model.catalog.token_usage import TokenUsage
+from usage_service.provider_reports.counts import Counts, rest_of
+from usage_service.provider_reports.reading import Flag, Reading
+
+_INPUT: Final = ("prompt_tokens", "input_tokens")
+_OUTPUT: Final = ("completion_tokens", "output_tokens")
+_TOTAL: Final = "total_tokens"
+_INPUT_DETAILS: Final = ("prompt_tokens_details", "input_tokens_details", "input_token_details")
+_OUTPUT_DETAILS: Final = ("completion_tokens_details", "output_tokens_details", "output_token_details")
+
+
+def read_openai(usage: Counts, *, has_output: bool) -> Reading | None:
+    """Reads a usage object; returns None if it counts nothing.
+
+    Args:
+        usage: the object.
+        has_output: False for embeddings, whose answers contain no tokens.
+    """
+    sides = _sides(usage, has_output=has_output)
+    if sides is None:
+        return None
+    total_input, total_output, reasoning = sides
+    if total_input is None and total_output is None:
+        return Reading(total=usage.get(_TOTAL))
+    details = usage.inside(*_OUTPUT_DETAILS)
+    audio, image = details.of("audio_tokens"), details.of("image_tokens")
+    return Reading(
+        usage=replace(
+            _input(usage, total_input or 0),
+            output=rest_of(total_output or 0, reasoning + audio + image, usage.notes),
+            output_reasoning=reasoning,
+            output_audio=audio,
+            output_image=image,
+        ),
+        input_counted=total_input is not None,
+        output_counted=total_output is not None,
+    )
+
+
+def _sides(usage: Counts, *, has_output: bool) -> tuple[int | None, int | None, int] | None:
+    """Returns all input, all output, and the reasoning within it, as the largest reading of the totals."""
+    total_input, total_output, total = usage.first(*_INPUT), usage.first(*_OUTPUT), usage.get(_TOTAL)
+    split = usage.of("prompt_cache_hit_tokens") + usage.of("prompt_cache_miss_tokens")
+    if split > (total_input or 0):
+        if total_input:
+            usage.notes.add(Flag.CONTRADICTORY_COUNTS)
+        total_input = split
+    if not has_output:
+        total_output = total_output or 0
+    reasoning = usage.inside(*_OUTPUT_DETAILS).of("reasoning_tokens")
+    if total_input is None and total_output is None:
+        return None if total is None else (None, None, 0)
+    if total is None:
+        return total_input, total_output, reasoning
+    extra = total - (total_input or 0) - (total_output or 0)
+    if extra < 0:
+        usage.notes.add(Flag.CONTRADICTORY_COUNTS)
+    elif total_input is None:
+        total_input = extra
+    elif total_output is None:
+        total_output = extra
+    elif extra and (not has_output or not total_input):
+        # An embedding has no other tokens, and no call has an empty input.
+        usage.notes.add(Flag.CONTRADICTORY_COUNTS)
+        total_input += extra
+    elif extra == reasoning:
+        total_output += extra
+    elif extra:
+        usage.notes.add(Flag.UNNAMED_OUTPUT)
+        inside = reasoning <= total_output
+        total_output = max(total_output + extra, 0 if inside else total_output + reasoning)
+        reasoning += extra if inside else 0
+    return total_input, total_output, reasoning
+
+
+def _input(usage: Counts, total: int) -> TokenUsage:
+    """Splits the input into its categories."""
+    details = usage.inside(*_INPUT_DETAILS)
+    cached = max(details.of("cached_tokens"), usage.of("cached_tokens", "prompt_cache_hit_tokens"))
+    written = details.of("cache_write_tokens")
+    audio, image = details.of("audio_tokens"), details.of("image_tokens")
+    cached_audio = 0
+    if audio and cached:
+        named = details.inside("cached_tokens_details").first("audio_tokens")
+        # If the parts overlap, the same tokens are both audio and cached.
+        overlap = max(cached + written + audio + image - total, 0) if named is None else named
+        cached_audio = min(overlap, cached, audio)
+    parts = cached + written + audio + image - cached_audio
+    return TokenUsage(
+        input=rest_of(total, parts, usage.notes),
+        cache_read=cached - cached_audio,
+        cache_write_5m=written,
+        input_audio=audio - cached_audio,
+        input_image=image,
+        cache_read_audio=cached_audio,
+    )

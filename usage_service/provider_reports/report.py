@@ -1,0 +1,124 @@
+"""Reads a whole report: what was counted, what was used, how it was served, and how much text was delivered.
+
+Nothing in a report makes a call cheaper than the report says: of contradicting counts the largest consistent reading is
+taken, and it is flagged.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from gateway_core.contract.usage_facts import UsageFact
+from gateway_core.model.catalog.service import STANDARD, Service
+from gateway_core.model.endpoints import Endpoint
+from gateway_core.model.record_decorator import record
+from gateway_core.stores.postgres.storable_text import storable_text
+from usage_service.provider_reports.anthropic import read_anthropic
+from usage_service.provider_reports.counts import Counts, counts_in
+from usage_service.provider_reports.gemini import read_gemini
+from usage_service.provider_reports.openai import read_openai
+from usage_service.provider_reports.reading import NOTHING_REPORTED, Notes, Reading
+from usage_service.provider_reports.uses import uses_of
+
+_BYTES_PER_TOKEN: Final = 4
+_MAX_BYTES_PER_DELTA: Final = 8
+"""Providers that send a token at a time send at most this much text on average."""
+_MAX_TEXT_LENGTH: Final = 64
+
+
+@record(frozen=True, slots=True)
+class Report:
+    """What the facts about an answer say."""
+
+    reading: Reading
+    service: Service
+    delivered_tokens: int | None
+    """An estimate from the text that was delivered; None if nobody counted the text."""
+
+
+def read_report(endpoint: Endpoint, facts: Mapping[str, object]) -> Report:
+    """Reads the facts that Envoy's module extracted from an answer.
+
+    Args:
+        endpoint: the operation that was called.
+        facts: by `UsageFact`. Usage is an object, its JSON text, or its leaves under dotted paths.
+    """
+    notes = Notes()
+    usage, start = _usage_objects(endpoint, facts, notes)
+    reading = _read(endpoint, usage, start, notes) or NOTHING_REPORTED
+    delivered = delivered_tokens(facts)
+    if delivered:
+        reading = _without_zeros(reading)
+    if uses := uses_of(facts, usage, start, notes):
+        reading = replace(reading, usage=replace(reading.usage, uses=uses))
+    if flags := notes.flags():
+        reading = replace(reading, flags=flags)
+    return Report(reading, _service(facts, usage, start), delivered)
+
+
+def delivered_tokens(facts: Mapping[str, object]) -> int | None:
+    """Estimates the tokens of the text that was delivered; None if the answer was not read.
+
+    Facts about an answer leave out its text if there was none.
+    """
+    if not facts:
+        return None
+    size, deltas = facts.get(UsageFact.DELIVERED_BYTES, 0), facts.get(UsageFact.DELTAS)
+    if type(size) is not int or size < 0:
+        return None
+    if type(deltas) is int and deltas > 0 and size <= _MAX_BYTES_PER_DELTA * deltas:
+        return deltas
+    return -(-size // _BYTES_PER_TOKEN)
+
+
+def _usage_objects(
+    endpoint: Endpoint, facts: Mapping[str, object], notes: Notes
+) -> tuple[Counts | None, Counts | None]:
+    """Returns the usage, and the usage at the start of an Anthropic stream."""
+    if endpoint is Endpoint.MESSAGES:
+        return counts_in(facts, notes, UsageFact.USAGE), counts_in(facts, notes, UsageFact.START_USAGE)
+    if endpoint is Endpoint.GENERATE_CONTENT:
+        return counts_in(facts, notes, UsageFact.USAGE_METADATA, "usageMetadata"), None
+    if endpoint is Endpoint.RESPONSES:
+        usage = counts_in(facts, notes, UsageFact.RESPONSE_USAGE)
+        return usage or counts_in(facts, notes, UsageFact.USAGE), None
+    return counts_in(facts, notes, UsageFact.USAGE), None
+
+
+def _read(endpoint: Endpoint, usage: Counts | None, start: Counts | None, notes: Notes) -> Reading | None:
+    if endpoint is Endpoint.MESSAGES:
+        return read_anthropic(start, usage, notes)
+    if usage is None:
+        return None
+    if endpoint is Endpoint.GENERATE_CONTENT:
+        return read_gemini(usage)
+    return read_openai(usage, has_output=endpoint is not Endpoint.EMBEDDINGS)
+
+
+def _without_zeros(reading: Reading) -> Reading:
+    """Returns the reading of an answer that contained text: a count of zero output tokens is then no count."""
+    if reading.usage.total_output or not reading.output_counted:
+        return reading
+    if reading.usage.total_input:
+        return replace(reading, output_counted=False)
+    return NOTHING_REPORTED
+
+
+def _service(facts: Mapping[str, object], usage: Counts | None, start: Counts | None) -> Service:
+    """Returns how the call was served. The end of a stream overrides its start."""
+    tier = _text(facts.get(UsageFact.SERVICE_TIER))
+    speed = place = None
+    for counts in (usage, start):
+        if counts is None:
+            continue
+        values = counts.values
+        tier = tier or _text(values.get("service_tier")) or _text(values.get("serviceTier"))
+        speed = speed or _text(values.get("speed"))
+        place = place or _text(values.get("inference_geo"))
+    if tier is None and speed is None and place is None:
+        return STANDARD
+    return Service(tier, speed, place)
+
+
+def _text(value: object) -> str | None:
+    return storable_text(value, _MAX_TEXT_LENGTH) or None if isinstance(value, str) else None

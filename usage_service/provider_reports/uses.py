@@ -1,0 +1,80 @@
+"""Counts the uses of hosted tools, which cost a fee each, under the names of their fees.
+
+Providers report them as counts in the usage, as output items, or both; of several reports of one fee the greatest counts.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from gateway_core.contract.usage_facts import UsageFact
+from usage_service.provider_reports.counts import Counts, counts_in
+from usage_service.provider_reports.reading import Notes
+
+MAX_FEES: Final = 16
+"""More kinds of tools are not read."""
+
+GROUNDING: Final = "grounding"
+"""An answer that search results grounded. Of this and the next, a model has one as its fee."""
+GROUNDING_QUERY: Final = "grounding_query"
+"""A search query for grounding an answer."""
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
+_FREE_ITEMS: Final = frozenset({"function", "custom_tool", "mcp", "computer", "local_shell", "apply_patch"})
+"""Items that the caller or its own server carries out."""
+
+Uses = tuple[tuple[str, int], ...]
+
+
+def uses_of(report: Mapping[str, object], usage: Counts | None, start: Counts | None, notes: Notes) -> Uses:
+    """Returns how often each hosted tool was used, sorted by the name of its fee.
+
+    Args:
+        report: the facts.
+        usage: the usage object of the report, if any.
+        start: the usage at the start of an Anthropic stream, if any.
+        notes: receives what is wrong.
+    """
+    found: dict[str, int] = {}
+    for name, count in _reported(report, usage, start, notes):
+        if count and _NAME.fullmatch(name) and (name in found or len(found) < MAX_FEES):
+            found[name] = max(found.get(name, 0), count)
+    return tuple(sorted(found.items())) if found else ()
+
+
+def _reported(
+    report: Mapping[str, object], usage: Counts | None, start: Counts | None, notes: Notes
+) -> Iterator[tuple[str, int]]:
+    for counts in (start, usage):
+        if counts is not None:
+            yield from _in_usage(counts)
+    if UsageFact.TOOL_ITEMS in report and (items := counts_in(report, notes, UsageFact.TOOL_ITEMS)):
+        for kind in items.values:
+            name = kind.removesuffix("_call")
+            if name not in _FREE_ITEMS:
+                yield name, items.of(kind)
+    if UsageFact.TOOL_USAGE in report and (tools := counts_in(report, notes, UsageFact.TOOL_USAGE)):
+        for name, value in tools.values.items():
+            if isinstance(value, dict):
+                yield name, tools.inside(name).of("num_requests")
+    if UsageFact.GROUNDING_QUERIES in report or UsageFact.GROUNDED in report:
+        queries = Counts(report, notes).of(UsageFact.GROUNDING_QUERIES)
+        grounded = int(queries > 0 or report.get(UsageFact.GROUNDED) is True)
+        yield GROUNDING, grounded
+        yield GROUNDING_QUERY, max(queries, grounded)
+
+
+def _in_usage(usage: Counts) -> Iterator[tuple[str, int]]:
+    """Yields Anthropic's `server_tool_use`, and xAI's sources and `server_side_tool_usage_details`."""
+    values = usage.values
+    if "server_tool_use" in values:
+        tools = usage.inside("server_tool_use")
+        for name in tools.values:
+            yield name.removesuffix("_requests"), tools.of(name)
+    if "num_sources_used" in values:
+        yield "live_search_source", usage.of("num_sources_used")
+    if "server_side_tool_usage_details" in values:
+        tools = usage.inside("server_side_tool_usage_details")
+        for name in tools.values:
+            if (tool := name.removesuffix("_calls")) not in _FREE_ITEMS:
+                yield tool, tools.of(name)
