@@ -34,26 +34,36 @@ pub fn passes(dialect: contract.Dialect, name: []const u8) bool {
     return false;
 }
 
-/// Removes what does not pass to a provider of this dialect.
+fn goesOn(dialect: ?contract.Dialect, name: []const u8) bool {
+    return if (dialect) |known| passes(known, name) else false;
+}
+
+/// Removes what does not pass to a provider of this dialect, and every trailer.
 pub fn clean(stream: envoy.Stream, dialect: contract.Dialect, allocator: std.mem.Allocator) error{OutOfMemory}!void {
+    try remove(stream, .request, dialect, allocator);
+    try remove(stream, .request_trailers, null, allocator);
+}
+
+/// Without a dialect, nothing passes.
+fn remove(stream: envoy.Stream, kind: envoy.Headers, dialect: ?contract.Dialect, allocator: std.mem.Allocator) error{OutOfMemory}!void {
     var places: [usual_count]envoy.Header = undefined;
-    const count = envoy.headerCount(stream, .request);
+    const count = envoy.headerCount(stream, kind);
     const headers = if (count <= usual_count) places[0..count] else try allocator.alloc(envoy.Header, count);
     defer if (count > usual_count) allocator.free(headers);
-    if (count == 0 or !envoy.readHeaders(stream, .request, headers)) return;
+    if (count == 0 or !envoy.readHeaders(stream, kind, headers)) return;
 
     // Removing a header invalidates the names of all, so those to remove are copied first, one after the other.
     var room: [usual_bytes]u8 = undefined;
     var total: usize = 0;
     for (headers) |header| {
-        if (!passes(dialect, header.key.bytes())) total += header.key.length;
+        if (!goesOn(dialect, header.key.bytes())) total += header.key.length;
     }
     const names = if (total <= usual_bytes) room[0..total] else try allocator.alloc(u8, total);
     defer if (total > usual_bytes) allocator.free(names);
     var used: usize = 0;
     for (headers) |*header| {
         const name = header.key.bytes();
-        if (passes(dialect, name)) {
+        if (goesOn(dialect, name)) {
             header.key = .{};
             continue;
         }
@@ -62,6 +72,6 @@ pub fn clean(stream: envoy.Stream, dialect: contract.Dialect, allocator: std.mem
         used += name.len;
     }
     for (headers) |header| {
-        if (header.key.length > 0) envoy.removeHeader(stream, .request, header.key.bytes());
+        if (header.key.length > 0) envoy.removeHeader(stream, kind, header.key.bytes());
     }
 }
