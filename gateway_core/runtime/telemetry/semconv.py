@@ -31,6 +31,7 @@ RATE_LIMIT_DECISION: Final = "megarouter.ratelimit.decision"
 REPORT_ORIGIN: Final = "megarouter.settlement.origin"
 DROP_REASON: Final = "megarouter.report.drop_reason"
 DEPENDENCY: Final = "megarouter.dependency.name"
+REFUSAL_REASON: Final = "megarouter.provider.refusal_reason"
 
 
 class Instrument(NamedTuple):
@@ -122,6 +123,12 @@ REPORTS_REPEATED: Final = Instrument(
 )
 DISCREPANCIES: Final = Instrument(
     "megarouter.report.discrepancies", "{report}", "Reports that contradict a settled call."
+)
+PROVIDER_REFUSALS: Final = Instrument(
+    "megarouter.provider.refusals",
+    "{call}",
+    "Answers of providers that no caller received. Act on every credential, permission and billing one.",
+    labels=(GEN_AI_PROVIDER_NAME, REFUSAL_REASON),
 )
 JOURNAL_LAG: Final = Instrument(
     "megarouter.journal.lag",
