@@ -11,6 +11,7 @@ from authz_service.holds.admission import Admissions, SeedingError
 from authz_service.holds.hold_writer import HoldWriter, PlacedHold
 from authz_service.identities.cache import IdentityCache
 from authz_service.model_list import list_models
+from authz_service.model_pages import read_page
 from authz_service.request.betas import Betas, read_betas
 from authz_service.request.call import Call
 from authz_service.request.credentials import INVALID_KEY, KeyHashes, find_api_key
@@ -24,7 +25,7 @@ from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.placements import Placed, Refused
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.model.endpoints import Dialect, ModelCall, ModelList, classify
+from gateway_core.model.endpoints import Dialect, Health, ModelCall, ModelList, Route, classify
 from gateway_core.model.ids import make_id
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.record_decorator import record
@@ -34,6 +35,7 @@ from gateway_core.stores.redis import connections as redis
 logger = logging.getLogger(__name__)
 
 _UNAVAILABLE: Final = (*postgres.UNAVAILABLE, *redis.UNAVAILABLE, SeedingError)
+_HEALTHY: Final = '{"status":"ok"}'
 _TRY_AGAIN: Final = Refusal(
     RefusalReason.DEPENDENCY_UNAVAILABLE,
     "The gateway cannot check this call right now. Try again shortly.",
@@ -108,10 +110,12 @@ class Authorizer:
             logger.warning("call refused: a dependency is unavailable", extra={"error": type(error).__name__})
             outcome = _TRY_AGAIN
         if isinstance(outcome, Refusal):
-            return Denied(outcome, route.dialect if isinstance(route, ModelList) else dialect_of_path(path))
+            return Denied(outcome, _error_dialect(call, path, route))
         return outcome
 
-    async def _authorize(self, call: Call, route: ModelCall | ModelList | None) -> Admitted | Answered | Refusal:
+    async def _authorize(self, call: Call, route: Route | None) -> Admitted | Answered | Refusal:
+        if isinstance(route, Health):
+            return Answered(_HEALTHY)
         if route is None:
             asked = f"{call.method} {call.path.partition('?')[0][:200]}"
             message = f"{asked} is not a supported endpoint. See the documentation for the list of endpoints."
@@ -127,7 +131,10 @@ class Authorizer:
         if refusal := refuse_principal(principal, now_ns / 10**9, call.address):
             return refusal
         if isinstance(route, ModelList):
-            listing = list_models(route, principal, self.prices().models.values(), now_ns / 10**9)
+            page = read_page(route.dialect, call.path.partition("?")[2])
+            if isinstance(page, Refusal):
+                return page
+            listing = list_models(route, principal, self.prices().models.values(), now_ns / 10**9, page)
             return listing if isinstance(listing, Refusal) else Answered(listing)
         return await self._admit(call, route, principal, secret_hash, now_ns // 1_000)
 
@@ -167,6 +174,14 @@ class Authorizer:
         token = sign_hold(admission.hold, self.secrets.hold_signing_key, prepared.claims)
         self.hold_writer.append(PlacedHold(admission.hold, token, placement.generation))
         return Admitted(admission, token, betas, prepared.answer)
+
+
+def _error_dialect(call: Call, path: str, route: Route | None) -> Dialect:
+    """Returns the dialect of an error: that of the path, or of the caller's SDK if the path names none."""
+    if isinstance(route, ModelList):
+        return route.dialect
+    by_path = dialect_of_path(path)
+    return _client_dialect(call) if route is None and by_path is Dialect.OPENAI else by_path
 
 
 def _client_dialect(call: Call) -> Dialect:

@@ -4,13 +4,16 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, time
 
+from authz_service.model_pages import WHOLE_LIST, Page, next_token
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.endpoints import Dialect, ModelList
 
 
-def list_models(route: ModelList, principal: Principal, models: Iterable[Model], now_epoch_s: float) -> str | Refusal:
+def list_models(
+    route: ModelList, principal: Principal, models: Iterable[Model], now_epoch_s: float, page: Page = WHOLE_LIST
+) -> str | Refusal:
     """Returns the JSON body, or the refusal if the one model requested may not be shown.
 
     Args:
@@ -18,6 +21,7 @@ def list_models(route: ModelList, principal: Principal, models: Iterable[Model],
         principal: the key, which decides what it may see.
         models: the offered models. One that is repeated, because it has aliases, is listed once.
         now_epoch_s: the time, which decides what has a price.
+        page: which part of the list.
     """
     today = datetime.fromtimestamp(now_epoch_s, UTC).date()
     usable = [
@@ -29,7 +33,9 @@ def list_models(route: ModelList, principal: Principal, models: Iterable[Model],
     ]
     render = {Dialect.OPENAI: _openai, Dialect.ANTHROPIC: _anthropic, Dialect.GEMINI: _gemini}[route.dialect]
     if route.model is None:
-        return json.dumps(_collection(route.dialect, [render(model) for model in usable]))
+        names, has_more = page.part_of([model.name for model in usable])
+        shown = [render(model) for model in usable if model.name in names]
+        return json.dumps(_collection(route.dialect, shown, next_token(names) if has_more else None))
     named = next((model for model in usable if route.model in {model.name, *model.aliases}), None)
     if named is None:
         message = f"You may not use the model {route.model[:128]!r}, or it does not exist. GET /v1/models lists what you may use."
@@ -37,16 +43,17 @@ def list_models(route: ModelList, principal: Principal, models: Iterable[Model],
     return json.dumps(render(named))
 
 
-def _collection(dialect: Dialect, entries: list[dict[str, object]]) -> dict[str, object]:
+def _collection(dialect: Dialect, entries: list[dict[str, object]], token: str | None) -> dict[str, object]:
+    """Returns the document of a list. `token` is that of the next page; None if there is none."""
     if dialect is Dialect.GEMINI:
-        return {"models": entries}
+        return {"models": entries, **({"nextPageToken": token} if token else {})}
     if dialect is Dialect.ANTHROPIC:
         ends = (
             {"first_id": entries[0]["id"], "last_id": entries[-1]["id"]}
             if entries
             else {"first_id": None, "last_id": None}
         )
-        return {"data": entries, "has_more": False, **ends}
+        return {"data": entries, "has_more": token is not None, **ends}
     return {"object": "list", "data": entries}
 
 

@@ -16,7 +16,7 @@ from gateway_core.contract.metadata import DecisionKey
 from gateway_core.contract.module_errors import MODULE_ERRORS
 from gateway_core.contract.refused_answers import REFUSED_ANSWER_DETAILS, RefusedAnswer
 from gateway_core.contract.usage_facts import UsageFact
-from gateway_core.model.endpoints import Dialect
+from gateway_core.model.endpoints import ANTHROPIC_BASE, Dialect
 
 CONTRACT_FILE: Final = Path(__file__).resolve().parents[1] / "envoy" / "module" / "contract.zig"
 _HEAD: Final = """\
@@ -48,6 +48,7 @@ def _constants() -> Iterator[str]:
         "content_length": headers.CONTENT_LENGTH,
         "json_type": headers.JSON,
         "anthropic_root": dialects.ANTHROPIC_ROOT,
+        "anthropic_base": ANTHROPIC_BASE,
         "gemini_root": dialects.GEMINI_ROOT,
         "gemini_models_root": dialects.GEMINI_MODELS_ROOT,
     }

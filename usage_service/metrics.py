@@ -11,12 +11,14 @@ from gateway_core.runtime.telemetry import semconv
 from gateway_core.runtime.telemetry.metrics import Labels, Metrics
 from usage_service.counters.follower import CounterFollower
 from usage_service.journal.replay import JournalReplay
+from usage_service.provider_refusals import ProviderRefusals
 from usage_service.settlement.entries import Entry, SettlementCounts
 from usage_service.settlement.pipeline import SettlementPipeline
 from usage_service.settlement.rows import RecordedSettlement
 
 _CALL_LABELS: Final = (semconv.REPORT_ORIGIN, semconv.OUTCOME, semconv.USAGE_SOURCE)
 _FINDING_LABELS: Final = (semconv.FINDING_KIND, semconv.GEN_AI_PROVIDER_NAME)
+_REFUSAL_LABELS: Final = (semconv.GEN_AI_PROVIDER_NAME, semconv.REFUSAL_REASON)
 _TOKEN_LABELS: Final = (semconv.GEN_AI_REQUEST_MODEL, semconv.GEN_AI_TOKEN_TYPE)
 
 
@@ -31,6 +33,8 @@ class SettlementMetrics:
         self._findings: Counter[tuple[str, str]] = Counter()
         self._charges_nano_credits: Counter[str] = Counter()
         self._unconfirmed_nano_credits = 0
+        self._refusals = ProviderRefusals()
+        metrics.total(semconv.PROVIDER_REFUSALS, lambda: _labelled(self._refusals.counts, _REFUSAL_LABELS))
         metrics.total(semconv.SETTLEMENTS, lambda: _labelled(self._calls, _CALL_LABELS))
         metrics.total(semconv.SETTLED_TOKENS, lambda: _labelled(self._tokens, _TOKEN_LABELS))
         metrics.total(semconv.USAGE_FINDINGS, lambda: _labelled(self._findings, _FINDING_LABELS))
@@ -47,6 +51,7 @@ class SettlementMetrics:
             recorded: the settlements that were new.
             origins: the log that delivered each of `recorded`.
         """
+        self._refusals.note(recorded)
         if not self._enabled:
             return
         now_s = time.monotonic()

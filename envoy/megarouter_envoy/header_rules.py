@@ -35,8 +35,10 @@ def remove_from_client() -> core.TypedExtensionConfig:
     return extension("envoy.http.early_header_mutation.header_mutation", early.HeaderMutation(mutations=mutations))
 
 
-def clean_provider_call() -> header_mutation.HeaderMutation:
+def clean_provider_call(removed_prefix: str) -> header_mutation.HeaderMutation:
     """Returns the filter that removes the trace context, which Envoy adds last, and cleans providers' responses.
+
+    It also removes request headers that begin with `removed_prefix`, unless that is empty.
 
     It runs last on the way to the provider and first on the way back.
 
@@ -47,6 +49,8 @@ def clean_provider_call() -> header_mutation.HeaderMutation:
     mutations.extend(Mutation(remove=name) for name in PROVIDER_HEADERS_REMOVED)
     mutations.append(Mutation(append=set_header(headers.PROVIDER_MARK, "true")))
     removed = [Mutation(remove=name) for name in headers.TRACE_CONTEXT]
+    if removed_prefix:
+        removed.append(_remove_prefix(removed_prefix))
     return header_mutation.HeaderMutation(
         mutations=header_mutation.Mutations(request_mutations=removed, response_mutations=mutations)
     )

@@ -29,6 +29,11 @@ class ProviderTarget:
     credential: Credential | None = None
 
     @property
+    def is_mock(self) -> bool:
+        """Whether it is a mock provider. Real ones want a credential."""
+        return self.credential is None
+
+    @property
     def cluster(self) -> str:
         """The name of the provider's cluster, which authz_service puts into `x-megarouter-cluster`."""
         return f"provider-{self.name}"
@@ -114,6 +119,7 @@ class BootstrapOptions:
     otlp_endpoint: str | None = None  # `host:port` of an OTLP collector that speaks gRPC
     admin_allowed_origins: tuple[str, ...] = ()  # exact origins of browsers that may call the admin API
     identity_providers: tuple[IdentityProvider, ...] = ()
+    control_prefix: str = ""  # begins the names of headers that control a mock provider; real ones never receive them
     authorities_path: Path | None = None  # certificate authorities to trust for providers; None: the system's
     limits: Limits = field(default_factory=Limits)
     module_path: Path = field(default_factory=find_module)

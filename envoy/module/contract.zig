@@ -14,6 +14,7 @@ pub const content_encoding = "content-encoding";
 pub const content_length = "content-length";
 pub const json_type = "application/json";
 pub const anthropic_root = "/v1/messages";
+pub const anthropic_base = "/anthropic";
 pub const gemini_root = "/v1beta";
 pub const gemini_models_root = "/v1/models/";
 
@@ -138,8 +139,8 @@ pub const Refusal = enum {
     repeated_key,
     unsupported_encoding,
     gateway_error,
-    provider_unavailable,
     provider_rate_limited,
+    provider_unavailable,
     provider_error,
 
     pub fn status(self: Refusal) u32 {
@@ -155,8 +156,8 @@ pub const Refusal = enum {
             .repeated_key => 400,
             .unsupported_encoding => 400,
             .gateway_error => 500,
-            .provider_unavailable => 502,
             .provider_rate_limited => 429,
+            .provider_unavailable => 502,
             .provider_error => 502,
         };
     }
@@ -176,8 +177,8 @@ pub const Refusal = enum {
                 .repeated_key => "{\"error\":{\"message\":\"The request body names the same key twice. Send each key once.\",\"type\":\"invalid_request_error\",\"param\":null,\"code\":\"repeated_key\"}}",
                 .unsupported_encoding => "{\"error\":{\"message\":\"The request body is compressed. Send it without content-encoding.\",\"type\":\"invalid_request_error\",\"param\":null,\"code\":\"unsupported_encoding\"}}",
                 .gateway_error => "{\"error\":{\"message\":\"The gateway could not process this call. Retry in a few seconds.\",\"type\":\"api_error\",\"param\":null,\"code\":\"gateway_error\"}}",
-                .provider_unavailable => "{\"error\":{\"message\":\"The provider of this model does not serve this gateway at the moment. The operator of the gateway has been alerted. Choose a model of another provider, or try again later.\",\"type\":\"api_error\",\"param\":null,\"code\":\"provider_unavailable\"}}",
                 .provider_rate_limited => "{\"error\":{\"message\":\"The provider of this model limits how fast this gateway may call it. Wait before you retry, or choose a model of another provider.\",\"type\":\"rate_limit_error\",\"param\":null,\"code\":\"provider_rate_limited\"}}",
+                .provider_unavailable => "{\"error\":{\"message\":\"The provider of this model does not serve this gateway at the moment. The operator of the gateway has been alerted. Choose a model of another provider, or try again later.\",\"type\":\"api_error\",\"param\":null,\"code\":\"provider_unavailable\"}}",
                 .provider_error => "{\"error\":{\"message\":\"The provider of this model returned an answer that the gateway cannot read. You are not charged for this call. Retry, or choose another model.\",\"type\":\"api_error\",\"param\":null,\"code\":\"provider_error\"}}",
             },
             .anthropic => switch (self) {
@@ -192,8 +193,8 @@ pub const Refusal = enum {
                 .repeated_key => "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"The request body names the same key twice. Send each key once.\",\"code\":\"repeated_key\"}}",
                 .unsupported_encoding => "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"The request body is compressed. Send it without content-encoding.\",\"code\":\"unsupported_encoding\"}}",
                 .gateway_error => "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"The gateway could not process this call. Retry in a few seconds.\",\"code\":\"gateway_error\"}}",
-                .provider_unavailable => "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"The provider of this model does not serve this gateway at the moment. The operator of the gateway has been alerted. Choose a model of another provider, or try again later.\",\"code\":\"provider_unavailable\"}}",
                 .provider_rate_limited => "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"The provider of this model limits how fast this gateway may call it. Wait before you retry, or choose a model of another provider.\",\"code\":\"provider_rate_limited\"}}",
+                .provider_unavailable => "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"The provider of this model does not serve this gateway at the moment. The operator of the gateway has been alerted. Choose a model of another provider, or try again later.\",\"code\":\"provider_unavailable\"}}",
                 .provider_error => "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"The provider of this model returned an answer that the gateway cannot read. You are not charged for this call. Retry, or choose another model.\",\"code\":\"provider_error\"}}",
             },
             .gemini => switch (self) {
@@ -208,8 +209,8 @@ pub const Refusal = enum {
                 .repeated_key => "{\"error\":{\"code\":400,\"message\":\"The request body names the same key twice. Send each key once.\",\"status\":\"INVALID_ARGUMENT\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"REPEATED_KEY\",\"domain\":\"megarouter\"}]}}",
                 .unsupported_encoding => "{\"error\":{\"code\":400,\"message\":\"The request body is compressed. Send it without content-encoding.\",\"status\":\"INVALID_ARGUMENT\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"UNSUPPORTED_ENCODING\",\"domain\":\"megarouter\"}]}}",
                 .gateway_error => "{\"error\":{\"code\":500,\"message\":\"The gateway could not process this call. Retry in a few seconds.\",\"status\":\"INTERNAL\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"GATEWAY_ERROR\",\"domain\":\"megarouter\"}]}}",
-                .provider_unavailable => "{\"error\":{\"code\":502,\"message\":\"The provider of this model does not serve this gateway at the moment. The operator of the gateway has been alerted. Choose a model of another provider, or try again later.\",\"status\":\"UNAVAILABLE\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"PROVIDER_UNAVAILABLE\",\"domain\":\"megarouter\"}]}}",
                 .provider_rate_limited => "{\"error\":{\"code\":429,\"message\":\"The provider of this model limits how fast this gateway may call it. Wait before you retry, or choose a model of another provider.\",\"status\":\"RESOURCE_EXHAUSTED\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"PROVIDER_RATE_LIMITED\",\"domain\":\"megarouter\"}]}}",
+                .provider_unavailable => "{\"error\":{\"code\":502,\"message\":\"The provider of this model does not serve this gateway at the moment. The operator of the gateway has been alerted. Choose a model of another provider, or try again later.\",\"status\":\"UNAVAILABLE\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"PROVIDER_UNAVAILABLE\",\"domain\":\"megarouter\"}]}}",
                 .provider_error => "{\"error\":{\"code\":502,\"message\":\"The provider of this model returned an answer that the gateway cannot read. You are not charged for this call. Retry, or choose another model.\",\"status\":\"UNAVAILABLE\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"PROVIDER_ERROR\",\"domain\":\"megarouter\"}]}}",
             },
         };

@@ -6,19 +6,20 @@ const std = @import("std");
 const allocator = std.heap.c_allocator;
 
 const file_bytes_max = 65_536;
+/// A shorter text is no secret: it also occurs by chance.
+const secret_bytes_min = 8;
 /// What stands for a credential.
 pub const blank = "[redacted]";
 
 pub const Credentials = struct {
     secrets: []const []const u8 = &.{},
 
-    /// Reads the files whose paths `lines` has, one on each line.
-    pub fn read(lines: []const u8) error{ OutOfMemory, Unreadable }!Credentials {
+    /// Reads one credential from each file.
+    pub fn read(paths: []const []const u8) error{ OutOfMemory, Unreadable }!Credentials {
         var secrets: std.ArrayList([]const u8) = .empty;
-        var paths = std.mem.tokenizeScalar(u8, lines, '\n');
-        while (paths.next()) |path| {
+        for (paths) |path| {
             const secret = try readFile(path);
-            if (secret.len > 0) try secrets.append(allocator, secret);
+            if (secret.len >= secret_bytes_min) try secrets.append(allocator, secret) else allocator.free(secret);
         }
         return .{ .secrets = try secrets.toOwnedSlice(allocator) };
     }
@@ -26,10 +27,6 @@ pub const Credentials = struct {
     pub fn deinit(self: Credentials) void {
         for (self.secrets) |secret| allocator.free(secret);
         allocator.free(self.secrets);
-    }
-
-    pub fn of(secrets: []const []const u8) Credentials {
-        return .{ .secrets = secrets };
     }
 
     /// Returns a copy of `text` without credentials, also where JSON escapes hide one; null if it has none.
@@ -98,9 +95,5 @@ fn readFile(path: []const u8) error{ OutOfMemory, Unreadable }![]const u8 {
     defer allocator.free(buffer);
     const length = std.c.fread(buffer.ptr, 1, buffer.len, file);
     if (length == buffer.len) return error.Unreadable;
-    return allocator.dupe(u8, buffer[0..length]);
-}
-
-pub fn free(text: []const u8) void {
-    allocator.free(text);
+    return allocator.dupe(u8, std.mem.trimEnd(u8, buffer[0..length], " \r\n"));
 }

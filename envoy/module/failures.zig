@@ -63,7 +63,10 @@ pub const Failure = struct {
     /// Returns after how many seconds the provider allows a retry.
     pub fn retryAfter(self: *const Failure, stream: envoy.Stream) ?u64 {
         if (envoy.header(stream, .response, contract.retry_after)) |text| {
-            if (std.fmt.parseInt(u32, text, 10)) |seconds| return seconds else |_| {}
+            if (provider_errors.secondsOf(text, 1)) |seconds| return seconds;
+        }
+        if (envoy.header(stream, .response, "retry-after-ms")) |text| {
+            if (provider_errors.secondsOf(text, std.time.ms_per_s)) |seconds| return seconds;
         }
         return provider_errors.retryDelay(self.body.items);
     }

@@ -350,14 +350,19 @@ pub fn Reader(comptime Visitor: type) type {
         /// Returns whether the byte was part of the escape.
         fn readEscape(self: *Self, byte: u8) Failure!bool {
             var escape = self.escape orelse return false;
+            if (!Visitor.is_strict and escape.isHalf(byte)) {
+                // Half a surrogate pair stands alone. What follows it is read by itself.
+                self.escape = if (escape.step == .second_u) .{} else null;
+                try self.takeCharacter(strings.replacement);
+                return false;
+            }
             var is_taken = true;
             const character = escape.take(byte) catch |failure| wrong: {
                 if (Visitor.is_strict) return failure;
                 is_taken = escape.step == .kind or std.ascii.isHex(byte);
                 break :wrong strings.replacement;
             };
-            const is_half = !Visitor.is_strict and escape.step == .second_backslash;
-            const whole = if (is_half) strings.replacement else character orelse {
+            const whole = character orelse {
                 self.escape = escape;
                 return true;
             };

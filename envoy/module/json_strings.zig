@@ -66,6 +66,15 @@ pub const Escape = struct {
 
     const Step = enum { kind, digits, second_backslash, second_u };
 
+    /// Returns whether the first half of a surrogate pair is complete, and this byte does not continue the second half.
+    pub fn isHalf(self: *const Escape, byte: u8) bool {
+        return switch (self.step) {
+            .second_backslash => byte != '\\',
+            .second_u => byte != 'u',
+            else => false,
+        };
+    }
+
     /// Takes one byte after the backslash. Returns the character once it is complete.
     pub fn take(self: *Escape, byte: u8) Error!?u21 {
         switch (self.step) {

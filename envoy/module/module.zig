@@ -3,7 +3,7 @@
 const std = @import("std");
 const envoy = @import("envoy.zig");
 const facts_filter = @import("facts_filter.zig");
-const Credentials = @import("credentials.zig").Credentials;
+const Configuration = @import("configuration.zig").Configuration;
 const Call = @import("rewriter_filter.zig").Call;
 
 const allocator = std.heap.c_allocator;
@@ -26,10 +26,10 @@ fn end(message: []const u8, _: ?usize) noreturn {
 
 const Kind = enum { request_facts, rewriter };
 
-const Configuration = struct { kind: Kind, credentials: Credentials = .{} };
+const Configured = struct { kind: Kind, configuration: Configuration = .{} };
 
 /// The configuration, and the state of filters without any. Only its address matters.
-var facts_configuration: Configuration = .{ .kind = .request_facts };
+var facts_configuration: Configured = .{ .kind = .request_facts };
 
 const Filter = union(Kind) { request_facts: void, rewriter: *Call };
 
@@ -44,29 +44,28 @@ export fn envoy_dynamic_module_on_program_init() callconv(.c) [*:0]const u8 {
     return envoy.abi_version;
 }
 
-/// The configuration of the rewriter is a list of files, one on each line, with the secrets that no answer may quote. If
-/// one cannot be read, Envoy refuses its whole configuration.
+/// Only the rewriter has a configuration. Null makes Envoy refuse its own as a whole.
 export fn envoy_dynamic_module_on_http_filter_config_new(_: *anyopaque, name: envoy.Slice, config: envoy.Slice) callconv(.c) ?*anyopaque {
     const kind = std.meta.stringToEnum(Kind, name.bytes()) orelse return null;
     if (kind == .request_facts) return &facts_configuration;
-    const configuration = allocator.create(Configuration) catch return null;
-    configuration.* = .{ .kind = kind, .credentials = Credentials.read(config.bytes()) catch {
-        allocator.destroy(configuration);
+    const configured = allocator.create(Configured) catch return null;
+    configured.* = .{ .kind = kind, .configuration = Configuration.read(config.bytes()) catch {
+        allocator.destroy(configured);
         return null;
     } };
-    return configuration;
+    return configured;
 }
 
-export fn envoy_dynamic_module_on_http_filter_config_destroy(config: *Configuration) callconv(.c) void {
+export fn envoy_dynamic_module_on_http_filter_config_destroy(config: *Configured) callconv(.c) void {
     if (config.kind == .request_facts) return;
-    config.credentials.deinit();
+    config.configuration.deinit();
     allocator.destroy(config);
 }
 
-export fn envoy_dynamic_module_on_http_filter_new(config: *Configuration, _: envoy.Stream) callconv(.c) ?*anyopaque {
+export fn envoy_dynamic_module_on_http_filter_new(config: *Configured, _: envoy.Stream) callconv(.c) ?*anyopaque {
     return switch (config.kind) {
         .request_facts => config,
-        .rewriter => Call.create(&config.credentials),
+        .rewriter => Call.create(&config.configuration),
     };
 }
 

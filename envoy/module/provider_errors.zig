@@ -67,9 +67,15 @@ pub fn retryDelay(body: []const u8) ?u64 {
     const key = "\"retryDelay\"";
     const found = std.mem.indexOf(u8, body, key) orelse return null;
     const rest = std.mem.trimStart(u8, body[found + key.len ..], " \t\r\n:\"");
-    var length: usize = 0;
-    while (length < rest.len and std.ascii.isDigit(rest[length])) length += 1;
-    const seconds = std.fmt.parseInt(u32, rest[0..length], 10) catch return null;
-    const has_fraction = length < rest.len and rest[length] == '.';
-    return @as(u64, seconds) + @intFromBool(has_fraction);
+    const length = std.mem.indexOfNone(u8, rest, "0123456789.") orelse rest.len;
+    return secondsOf(rest[0..length], 1);
+}
+
+const retry_max_s = 365 * std.time.s_per_day;
+
+/// Returns a duration in seconds, rounded up; null if the text is no number, such as a date.
+pub fn secondsOf(text: []const u8, units_per_second: f64) ?u64 {
+    if (text.len == 0 or std.mem.indexOfNone(u8, text, "0123456789.") != null) return null;
+    const seconds = (std.fmt.parseFloat(f64, text) catch return null) / units_per_second;
+    return if (seconds <= retry_max_s) @intFromFloat(@ceil(seconds)) else null;
 }

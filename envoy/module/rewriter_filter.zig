@@ -11,7 +11,7 @@ const rewriting = @import("rewriting.zig");
 const failures = @import("failures.zig");
 const upstream_headers = @import("upstream_headers.zig");
 const Answer = @import("answers.zig").Answer;
-const Credentials = @import("credentials.zig").Credentials;
+const Configuration = @import("configuration.zig").Configuration;
 const Pieces = @import("pieces.zig").Pieces;
 
 const allocator = std.heap.c_allocator;
@@ -31,15 +31,15 @@ const status_first_redirect = 300;
 const status_first_error = 400;
 
 pub const Call = struct {
-    credentials: *const Credentials,
+    configuration: *const Configuration,
     hides_usage: bool = false,
     response: Response = .ignored,
     /// The headers wait for the first bytes of the body, so the caller can still receive an error.
     holds_headers: bool = false,
 
-    pub fn create(credentials: *const Credentials) ?*Call {
+    pub fn create(configuration: *const Configuration) ?*Call {
         const call = allocator.create(Call) catch return null;
-        call.* = .{ .credentials = credentials };
+        call.* = .{ .configuration = configuration };
         return call;
     }
 
@@ -70,7 +70,7 @@ pub const Call = struct {
         const encoding = envoy.header(stream, .request, contract.content_encoding) orelse "identity";
         if (!std.ascii.eqlIgnoreCase(encoding, "identity")) return .unsupported_encoding;
         if (try self.rewriteBody(stream, bodies)) |problem| return problem;
-        try upstream_headers.clean(stream, dialect, allocator);
+        try upstream_headers.clean(stream, dialect, self.configuration.control_prefix, allocator);
         envoy.setHeader(stream, .request, ":path", path);
         return null;
     }
@@ -174,7 +174,7 @@ pub const Call = struct {
             _ = self.refuseFor(stream, reason, retry_after_s);
             return false;
         }
-        failure.blank(self.credentials.*) catch {
+        failure.blank(self.configuration.credentials) catch {
             _ = self.refuse(stream, .unreadable);
             return false;
         };
@@ -227,7 +227,7 @@ pub const Call = struct {
         const all = try envoy.allHeaders(stream, .response, allocator);
         defer allocator.free(all);
         for (all) |header| {
-            const value = try self.credentials.blanked(header.value.bytes()) orelse continue;
+            const value = try self.configuration.credentials.blanked(header.value.bytes()) orelse continue;
             defer allocator.free(value);
             const key = try allocator.dupe(u8, header.key.bytes());
             defer allocator.free(key);

@@ -9,7 +9,7 @@ const usual_count = 64;
 /// Room for the names of the headers of most calls.
 const usual_bytes = 4096;
 
-pub fn passes(dialect: contract.Dialect, name: []const u8) bool {
+pub fn passes(dialect: contract.Dialect, control_prefix: []const u8, name: []const u8) bool {
     if (std.mem.startsWith(u8, name, ":")) return true;
     for (contract.passed_headers) |passed| {
         if (std.mem.eql(u8, passed, name)) return true;
@@ -17,11 +17,12 @@ pub fn passes(dialect: contract.Dialect, name: []const u8) bool {
     for (contract.passedHeadersOf(dialect)) |passed| {
         if (std.mem.eql(u8, passed, name)) return true;
     }
-    return false;
+    return control_prefix.len > 0 and std.mem.startsWith(u8, name, control_prefix);
 }
 
-/// Removes what does not pass to a provider of this dialect.
-pub fn clean(stream: envoy.Stream, dialect: contract.Dialect, allocator: std.mem.Allocator) error{OutOfMemory}!void {
+/// Removes what does not pass to a provider of this dialect. Headers that begin with `control_prefix` pass too, if it is
+/// not empty.
+pub fn clean(stream: envoy.Stream, dialect: contract.Dialect, control_prefix: []const u8, allocator: std.mem.Allocator) error{OutOfMemory}!void {
     var places: [usual_count]envoy.Header = undefined;
     const count = envoy.headerCount(stream, .request);
     const headers = if (count <= usual_count) places[0..count] else try allocator.alloc(envoy.Header, count);
@@ -32,14 +33,14 @@ pub fn clean(stream: envoy.Stream, dialect: contract.Dialect, allocator: std.mem
     var room: [usual_bytes]u8 = undefined;
     var total: usize = 0;
     for (headers) |header| {
-        if (!passes(dialect, header.key.bytes())) total += header.key.length;
+        if (!passes(dialect, control_prefix, header.key.bytes())) total += header.key.length;
     }
     const names = if (total <= usual_bytes) room[0..total] else try allocator.alloc(u8, total);
     defer if (total > usual_bytes) allocator.free(names);
     var used: usize = 0;
     for (headers) |*header| {
         const name = header.key.bytes();
-        if (passes(dialect, name)) {
+        if (passes(dialect, control_prefix, name)) {
             header.key = .{};
             continue;
         }

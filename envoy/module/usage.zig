@@ -208,7 +208,12 @@ pub const Document = struct {
             .nothing => {},
             .fact => |index| return self.beginFact(index),
             .text => |counter| if (member.kind == .string) return self.beginCount(counter),
-            .arguments => return self.beginCount(.text),
+            .arguments => {
+                const keep = self.beginCount(.text);
+                // The reader counts what is inside of the value, and its first bracket, but not its last.
+                if (member.kind == .object or member.kind == .array) self.count(1);
+                return keep;
+            },
             .choices => if (member.kind != .null) {
                 self.choices = if (member.kind == .array and self.choices != .other) .empty else .other;
             },

@@ -19,6 +19,7 @@ _BY_STATUS: Final[dict[int, tuple[str, str, str]]] = {
     404: ("invalid_request_error", "not_found_error", "NOT_FOUND"),
     408: ("invalid_request_error", "invalid_request_error", "INVALID_ARGUMENT"),
     413: ("invalid_request_error", "request_too_large", "INVALID_ARGUMENT"),
+    426: ("invalid_request_error", "invalid_request_error", "FAILED_PRECONDITION"),
     429: ("rate_limit_error", "rate_limit_error", "RESOURCE_EXHAUSTED"),
     431: ("invalid_request_error", "invalid_request_error", "INVALID_ARGUMENT"),
     500: ("api_error", "api_error", "INTERNAL"),

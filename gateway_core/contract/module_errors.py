@@ -47,11 +47,12 @@ PROVIDER_UNREADABLE: Final = CallError(
     "Retry, or choose another model.",
 )
 
+PROVIDER_ERRORS: Final = (PROVIDER_LIMITED_RATE, PROVIDER_REFUSED_ACCOUNT, PROVIDER_UNREADABLE)
+"""What callers receive in place of a provider's answer."""
+
 MODULE_ERRORS: Final = (
     *(CallError(400, code, message) for code, message in _BAD_BODIES.items()),
     GATEWAY_FAILED,
-    PROVIDER_REFUSED_ACCOUNT,
-    PROVIDER_LIMITED_RATE,
-    PROVIDER_UNREADABLE,
+    *PROVIDER_ERRORS,
 )
 """All errors of the module, in the order of its enum."""

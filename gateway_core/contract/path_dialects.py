@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from gateway_core.model.endpoints import Dialect
+from gateway_core.model.endpoints import ANTHROPIC_BASE, Dialect
 
 ANTHROPIC_ROOT: Final = "/v1/messages"
 GEMINI_ROOT: Final = "/v1beta"
@@ -10,7 +10,7 @@ GEMINI_MODELS_ROOT: Final = "/v1/models/"
 """Belongs to Gemini only if the rest of the path contains a colon: `/v1/models/<model>:<verb>`."""
 
 PATH_PATTERNS: Final = {
-    Dialect.ANTHROPIC: rf"{ANTHROPIC_ROOT}([/?].*)?",
+    Dialect.ANTHROPIC: rf"({ANTHROPIC_ROOT}|{ANTHROPIC_BASE})([/?].*)?",
     Dialect.GEMINI: rf"{GEMINI_ROOT}([/?].*)?|{GEMINI_MODELS_ROOT}[^?]*:.*",
 }
 """RE2 patterns that match whole paths, including the query. Every other path uses OpenAI's dialect."""
@@ -19,7 +19,7 @@ PATH_PATTERNS: Final = {
 def dialect_of_path(path: str) -> Dialect:
     """Returns the dialect of errors for a path, with or without its query. Unknown paths use OpenAI's."""
     plain = path.partition("?")[0]
-    if _is_below(plain, ANTHROPIC_ROOT):
+    if _is_below(plain, ANTHROPIC_ROOT) or _is_below(plain, ANTHROPIC_BASE):
         return Dialect.ANTHROPIC
     if _is_below(plain, GEMINI_ROOT) or (plain.startswith(GEMINI_MODELS_ROOT) and ":" in plain):
         return Dialect.GEMINI

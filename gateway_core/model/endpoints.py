@@ -99,20 +99,51 @@ class ModelList:
     model: str | None
 
 
-def classify(method: str, path: str, client: Dialect) -> ModelCall | ModelList | None:
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A question whether the gateway answers. It needs no key."""
+
+
+Route = ModelCall | ModelList | Health
+"""What a request may ask for."""
+
+HEALTH_PATH: Final = "/health"
+ANTHROPIC_BASE: Final = "/anthropic"
+_BASES: Final = {"/openai": Dialect.OPENAI, ANTHROPIC_BASE: Dialect.ANTHROPIC}
+"""What may precede `/v1`, as in the base URLs of other gateways. It names the dialect."""
+
+
+def classify(method: str, path: str, client: Dialect) -> Route | None:
     """Returns what a request asks for, or None for a path that is not served. So no route is unmetered.
 
     Args:
         method: HTTP method in upper case.
-        path: the path without its query.
+        path: the path without its query. One slash at its end, and a base such as `/openai`, change nothing.
         client: the dialect of the caller's SDK, according to its headers. `GET /v1/models` is the same path in every
             dialect.
     """
+    if path.endswith("/") and len(path) > 1:
+        path = path[:-1]
+    for base, dialect in _BASES.items():
+        if path.startswith(f"{base}/v1/"):
+            route = _classify(method, path[len(base) :], dialect)
+            return route if _dialect(route) is dialect else None
+    return _classify(method, path, client)
+
+
+def _classify(method: str, path: str, client: Dialect) -> Route | None:
     if method == "POST":
         return _classify_post(path)
-    if method == "GET":
-        return _classify_get(path, client)
+    # Envoy answers HEAD without the body.
+    if method in {"GET", "HEAD"}:
+        return Health() if path == HEALTH_PATH else _classify_get(path, client)
     return None
+
+
+def _dialect(route: Route | None) -> Dialect | None:
+    if isinstance(route, ModelCall):
+        return route.endpoint.dialect
+    return route.dialect if isinstance(route, ModelList) else None
 
 
 def _classify_post(path: str) -> ModelCall | None:

@@ -6,6 +6,7 @@ from typing import Final
 from megarouter_envoy.options import Limits
 from megarouter_envoy.replies.local_replies import causes
 
+from gateway_core.contract.module_errors import PROVIDER_ERRORS
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from tools.pages.docstrings import attribute_docstrings
 from tools.protos.api import Api
@@ -17,8 +18,8 @@ Generated from the code by `./dev protos --pages`; do not edit.
 ## Model calls
 
 An error has the shape of the API that was called, so SDKs raise their usual exceptions. The reason is `error.code` in the OpenAI
-and Anthropic shapes, and `error.details[0].reason` in capitals in the Gemini shape. Errors of the provider pass unchanged.
-Where a retry cannot help, the answer carries `x-should-retry: false`.
+and Anthropic shapes, and `error.details[0].reason` in capitals in the Gemini shape. Errors of the provider about
+your request pass with the provider's text. Where a retry cannot help within a minute, the answer carries `x-should-retry: false`.
 
 ### Refused by the gateway
 
@@ -30,6 +31,14 @@ _FROM_ENVOY: Final = """
 ### Answered by the proxy
 
 The proxy gives these answers when a call cannot be read, checked or completed.
+
+| status | reason | message |
+|---|---|---|"""
+_IN_PLACE_OF_ANSWERS: Final = """
+### In place of the provider's answer
+
+The provider answered, but with an error about the gateway's own account, a redirect, or something that is no answer. Nothing is
+charged.
 
 | status | reason | message |
 |---|---|---|"""
@@ -45,7 +54,8 @@ An error is a `google.rpc.Status` with one `google.rpc.ErrorInfo`; `ErrorInfo.re
 
 def errors_page(api: Api) -> str:
     """Returns the text of the page. Errors of model calls are in the order of their status."""
-    return "\n".join([_INTRODUCTION, *_refusals(), _FROM_ENVOY, *_local_replies(), _OF_THE_API, *_reasons(api)]) + "\n"
+    of_calls = [_INTRODUCTION, *_refusals(), _FROM_ENVOY, *_local_replies(), _IN_PLACE_OF_ANSWERS, *_refused_answers()]
+    return "\n".join([*of_calls, _OF_THE_API, *_reasons(api)]) + "\n"
 
 
 def _refusals() -> Iterator[str]:
@@ -58,6 +68,11 @@ def _local_replies() -> Iterator[str]:
     rows = {(cause.error.status, cause.error.code): cause.error.message for cause in causes(Limits().max_request_bytes)}
     for (status, code), message in sorted(rows.items()):
         yield f"| {status} | `{code}` | {message} |"
+
+
+def _refused_answers() -> Iterator[str]:
+    for error in PROVIDER_ERRORS:
+        yield f"| {error.status} | `{error.code}` | {error.message} |"
 
 
 def _reasons(api: Api) -> Iterator[str]:

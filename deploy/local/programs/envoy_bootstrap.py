@@ -14,6 +14,9 @@ from deploy.local.stack.layout import Home
 from deploy.local.stack.plan import StackPlan
 from deploy.local.stack.providers import Route
 
+MOCK_CONTROL_PREFIX = "x-mock-"
+"""Begins the names of the headers that control the mock provider."""
+
 
 def write_bootstrap(plan: StackPlan, otlp_endpoint: str | None) -> None:
     """Writes the bootstrap and makes Envoy validate it. The secret files that it names must exist.
@@ -45,6 +48,7 @@ def write_bootstrap(plan: StackPlan, otlp_endpoint: str | None) -> None:
         otlp_endpoint=otlp_endpoint,
         admin_allowed_origins=plan.admin_edge.allowed_origins,
         identity_providers=plan.admin_edge.identity_providers,
+        control_prefix=MOCK_CONTROL_PREFIX if any(route.is_mock for route in plan.routes) else "",
         module_path=_module(),
     )
     _write_validated(home.bootstrap_file, build_bootstrap(options))

@@ -135,7 +135,7 @@ def _provider(target: ProviderTarget, options: BootstrapOptions) -> cluster.Clus
         connect_timeout=seconds(PROVIDER_CONNECT_TIMEOUT_S),
         per_connection_buffer_limit_bytes=limits.connection_buffer_bytes,
         circuit_breakers=_breakers(limits.max_concurrent_provider_calls),
-        typed_extension_protocol_options={PROTOCOL_OPTIONS: pack(_provider_protocol(target))},
+        typed_extension_protocol_options={PROTOCOL_OPTIONS: pack(_provider_protocol(target, options.control_prefix))},
         load_assignment=_one_endpoint(target.cluster, socket_address(target.host, target.port), target.host),
         transport_socket=_tls(target.host, options.authorities_path) if target.tls else None,
     )
@@ -186,11 +186,11 @@ def _http2_only(hpack_table_bytes: int | None = None) -> upstream_http.HttpProto
     )
 
 
-def _provider_protocol(target: ProviderTarget) -> upstream_http.HttpProtocolOptions:
+def _provider_protocol(target: ProviderTarget, control_prefix: str) -> upstream_http.HttpProtocolOptions:
     """Returns HTTP/1.1 for plain HTTP. Over TLS, the provider chooses the protocol."""
     protocol = upstream_http.HttpProtocolOptions(
         common_http_protocol_options=core.HttpProtocolOptions(idle_timeout=seconds(PROVIDER_IDLE_TIMEOUT_S)),
-        http_filters=_upstream_filters(target),
+        http_filters=_upstream_filters(target, control_prefix),
     )
     if target.tls:
         protocol.auto_config = upstream_http.HttpProtocolOptionsAutoHttpConfig(
@@ -203,9 +203,11 @@ def _provider_protocol(target: ProviderTarget) -> upstream_http.HttpProtocolOpti
     return protocol
 
 
-def _upstream_filters(target: ProviderTarget) -> list[hcm.HttpFilter]:
+def _upstream_filters(target: ProviderTarget, control_prefix: str) -> list[hcm.HttpFilter]:
     """Returns the filters that see the request last and the response first, after the router has chosen this provider."""
-    filters = [http_filter("envoy.filters.http.header_mutation", clean_provider_call())]
+    filters = [
+        http_filter("envoy.filters.http.header_mutation", clean_provider_call("" if target.is_mock else control_prefix))
+    ]
     if target.credential is not None:
         filters.append(_inject(_provider_credential(target, target.credential)))
     return [*filters, http_filter("envoy.filters.http.upstream_codec", upstream_codec.UpstreamCodec())]

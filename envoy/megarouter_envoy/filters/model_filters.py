@@ -21,7 +21,7 @@ def model_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
         module_filters.request_facts(options.module_path),
         http_filter(DECISION_NAMESPACE, decisions.authorization(limits)),
         http_filter(RATE_LIMIT_NAMESPACE, decisions.rate_limit(limits)),
-        module_filters.rewriter(options.module_path, secret_files),
+        module_filters.rewriter(options.module_path, secret_files, options.control_prefix),
         *decompressors(),
         http_filter("envoy.filters.http.router", router.Router(suppress_envoy_headers=True)),
     ]

@@ -67,7 +67,7 @@ HEADERS_TOO_LARGE = CallError(
     431, "headers_too_large", "The request headers are too large. Send fewer or shorter headers."
 )
 UPGRADE_REFUSED = CallError(
-    403,
+    426,
     "upgrade_refused",
     "This endpoint does not accept protocol upgrades. Use plain HTTP requests; streams are server-sent events.",
 )
@@ -92,6 +92,7 @@ def causes(max_request_bytes: int) -> tuple[Cause, ...]:
         Cause(PROVIDER_BROKE_OFF, flags=("UC", "UR", "LR", "UPE")),
         Cause(PROVIDER_TIMEOUT, flags=("UT", "UMSDR", "DT", "SI")),
         Cause(PROVIDER_TIMEOUT, status_matched=504),
+        # Envoy refuses an upgrade with 403. On 426, clients that try a WebSocket first fall back to HTTP.
         Cause(UPGRADE_REFUSED, status_matched=403, retry_cannot_help=True),
         Cause(NOT_FOUND, status_matched=404, retry_cannot_help=True),
         Cause(MALFORMED, status_matched=400, retry_cannot_help=True),

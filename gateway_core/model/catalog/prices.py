@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway_core.model.catalog.service import Service
-from gateway_core.model.catalog.token_usage import CATEGORIES
+from gateway_core.model.catalog.token_usage import CATEGORIES, INPUT_CATEGORIES, OUTPUT_CATEGORIES
 
 PriceNanoCredits = Annotated[int, Field(ge=0, le=10**15, strict=True)]
 FeeNanoCredits = Annotated[int, Field(ge=0, le=10**12, strict=True)]
@@ -94,6 +94,19 @@ class Prices(Entry):
         inputs = (self.input, self.cache_read, self.cache_write_5m, self.cache_write_1h)
         return max(price for price in inputs if price is not None), max(self.output, self.reasoning or 0)
 
+    def reserving(self, categories: frozenset[str]) -> "Prices":
+        """Returns the prices by which to reserve a call that may use these categories besides text.
+
+        Input costs as much as the dearest of its categories, and so does output.
+        """
+        prices = self.by_category
+        values = {
+            **self.model_dump(),
+            "input": max(prices[name] for name in ("input", *categories.intersection(INPUT_CATEGORIES))),
+            "output": max(prices[name] for name in ("output", *categories.intersection(OUTPUT_CATEGORIES))),
+        }
+        return Prices(**values)
+
     def multiplied(self, multipliers: "tuple[Multiplier, ...]") -> "Prices":
         """Returns the prices with every multiplier applied. `PriceSchedule` makes sure that they are whole.
 
@@ -177,6 +190,26 @@ class PriceSchedule(Entry):
             known = self._by_multipliers[applied] = self._multiplied(applied)
         return known
 
+    def reserving(self, categories: frozenset[str]) -> "PriceSchedule":
+        """Returns the schedule by which to reserve a call that may use these categories besides text, such as `input_audio`.
+
+        A charge never uses it.
+        """
+        if not categories:
+            return self
+        long_context = self.long_context and LongContextPrices(
+            above_input_tokens=self.long_context.above_input_tokens,
+            prices_nano_credits_per_million_tokens=(
+                self.long_context.prices_nano_credits_per_million_tokens.reserving(categories)
+            ),
+        )
+        return PriceSchedule(
+            version=self.version,
+            effective_date=self.effective_date,
+            prices=self.prices.reserving(categories),
+            long_context=long_context,
+        )
+
     def multiplied_properties(self) -> frozenset[tuple[str, str]]:
         """Returns the properties of a service, as pairs of name and value, that have a price."""
         return frozenset(pair for multiplier in self.multipliers for pair in multiplier.when.properties)
@@ -194,15 +227,11 @@ class PriceSchedule(Entry):
                 )
             }
         )
-        # Made anew, because a copy would share `_by_multipliers`, and so contain itself.
-        return PriceSchedule(
-            version=self.version,
-            effective_date=self.effective_date,
-            prices=self.prices.multiplied(multipliers),
-            long_context=long_context,
-            fees=self.fees,
-            fees_once_per_call=self.fees_once_per_call,
-        )
+        prices = self.prices.multiplied(multipliers)
+        copy = self.model_copy(update={"prices": prices, "long_context": long_context, "multipliers": ()})
+        # A copy shares the caches of its original. This one would contain itself, and comparing it would never end.
+        copy.__dict__.pop("_by_multipliers", None)
+        return copy
 
     @model_validator(mode="after")
     def _multiplies_exactly(self) -> Self:

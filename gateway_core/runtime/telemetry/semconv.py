@@ -32,6 +32,7 @@ REPORT_ORIGIN: Final = "megarouter.settlement.origin"
 DROP_REASON: Final = "megarouter.report.drop_reason"
 FINDING_KIND: Final = "megarouter.usage.finding_kind"
 DEPENDENCY: Final = "megarouter.dependency.name"
+REFUSAL_REASON: Final = "megarouter.provider.refusal_reason"
 
 
 class Instrument(NamedTuple):
@@ -129,6 +130,12 @@ USAGE_FINDINGS: Final = Instrument(
     "{call}",
     "Calls whose usage report is not right, by kind of finding and provider. A call of several kinds counts for each.",
     labels=(FINDING_KIND, GEN_AI_PROVIDER_NAME),
+)
+PROVIDER_REFUSALS: Final = Instrument(
+    "megarouter.provider.refusals",
+    "{call}",
+    "Answers of providers that no caller received. Act on every credential, permission and billing one.",
+    labels=(GEN_AI_PROVIDER_NAME, REFUSAL_REASON),
 )
 JOURNAL_LAG: Final = Instrument(
     "megarouter.journal.lag",

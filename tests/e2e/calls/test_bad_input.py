@@ -119,7 +119,7 @@ async def test_an_unknown_model_is_refused(refuses: Refuses) -> None:
 async def test_strange_model_names_are_refused(post: Post, witness: Witness, model: str) -> None:
     before = await witness.last_sequence()
     reply = await post(chat(model=model))
-    assert reply.status in {400, 403}, reply.text
+    assert reply.status in {400, 404}, reply.text
     error_of("openai", reply)
     assert await witness.last_sequence() == before
 
@@ -192,13 +192,13 @@ async def test_a_repeated_or_escaped_json_key_is_refused(refuses: Refuses, body:
     await refuses(400, None, body)
 
 
-@pytest.mark.parametrize("value", [-1, 0, 1.5, "10", True, 10**18, 10**30, 1e300, []])
+@pytest.mark.parametrize("value", [-1, 1.5, "10", True, 10**18, 10**30, 1e300, []])
 @pytest.mark.parametrize("field", ["max_tokens", "max_completion_tokens", "n"])
 async def test_an_absurd_limit_is_refused(refuses: Refuses, field: str, value: object) -> None:
     await refuses(400, None, chat(**{field: value}))
 
 
-@pytest.mark.parametrize("value", [-1, 0, 1.5, "10", 10**18])
+@pytest.mark.parametrize("value", [-1, 1.5, "10", 10**18])
 async def test_an_absurd_limit_is_refused_in_gemini(refuses: Refuses, value: object) -> None:
     await refuses(400, None, {**CONTENT_BODY, "generationConfig": {"maxOutputTokens": value}}, dialect="gemini")
 
@@ -213,7 +213,7 @@ async def test_a_response_in_the_background_is_refused(refuses: Refuses) -> None
 
 
 async def test_a_service_tier_without_a_price_is_refused(refuses: Refuses) -> None:
-    await refuses(400, "invalid_parameter", chat(service_tier="priority"))
+    await refuses(400, "invalid_parameter", chat(service_tier="scale"))
 
 
 async def test_a_gemini_stream_that_is_not_sse_is_refused(refuses: Refuses) -> None:

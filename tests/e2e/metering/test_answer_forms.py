@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.conftest import chat
 from tests.support.metered_calls import Metering
-from tests.support.servers.scripted_upstream import Script, Send, answer, chunk, event, stream_head
+from tests.support.servers.scripted_upstream import Script, Send, answer, chunk, event, head, stream_head
 
 USAGE = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
 CHARGE = 60_000
@@ -53,11 +53,35 @@ async def test_a_document_may_begin_with_a_mark_or_spaces(metering: Metering, be
     assert (await metering.charged()).nano_credits == CHARGE
 
 
-async def test_a_compressed_document_is_decompressed(metering: Metering) -> None:
-    headers = {"content-type": "application/json", "content-encoding": "gzip", "cache-control": "no-transform"}
-    metering.upstream.answer(answer(gzip.compress(DOCUMENT), headers=headers))
+def zstd(content: bytes) -> bytes:
+    """Returns a frame with one block of fewer than 256 bytes, stored as they are."""
+    block = (len(content) << 3 | 1).to_bytes(3, "little")
+    return b"\x28\xb5\x2f\xfd\x20" + bytes([len(content)]) + block + content
+
+
+def brotli(content: bytes) -> bytes:
+    """Returns a stream with one block, stored as it is, and an empty last one."""
+    return ((len(content) - 1) << 4 | 1 << 20).to_bytes(3, "little") + content + b"\x03"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content"),
+    [("gzip", gzip.compress(DOCUMENT)), ("br", brotli(DOCUMENT)), ("zstd", zstd(DOCUMENT))],
+)
+async def test_a_compressed_document_is_decompressed(metering: Metering, encoding: str, content: bytes) -> None:
+    headers = {"content-type": "application/json", "content-encoding": encoding, "cache-control": "no-transform"}
+    metering.upstream.answer(answer(content, headers=headers))
     reply = await metering.call(chat(model="gpt-4o"))
     assert (reply.body, reply.headers.get("content-encoding")) == (DOCUMENT, None)
+    assert (await metering.charged()).nano_credits == CHARGE
+
+
+@pytest.mark.parametrize("status", [100, 102, 103])
+async def test_an_informational_status_does_not_disturb_the_answer(metering: Metering, status: int) -> None:
+    early = Send(head(status, {"link": "</x>"}, "Early"))
+    metering.upstream.answer([early, *answer(DOCUMENT, headers={"content-type": "application/json"})])
+    reply = await metering.call(chat(model="gpt-4o"))
+    assert (reply.status, reply.body) == (200, DOCUMENT)
     assert (await metering.charged()).nano_credits == CHARGE
 
 

@@ -86,6 +86,22 @@ async def test_a_rate_limit_keeps_its_delay_but_not_its_text(
 
 
 @pytest.mark.parametrize(
+    ("headers", "body", "waits"),
+    [
+        ({"retry-after-ms": "1500"}, {}, "2"),
+        ({"retry-after": "0.5"}, {}, "1"),
+        ({}, {"error": {"details": [{"@type": "t/google.rpc.RetryInfo", "retryDelay": "20.04s"}]}}, "21"),
+        ({}, {}, None),
+    ],
+)
+async def test_the_delay_is_found_wherever_the_provider_states_it(
+    metering: Metering, headers: dict[str, str], body: object, waits: str | None
+) -> None:
+    reply = await answered(metering, json_answer(body, 429, headers))
+    assert (reply.status, reply.headers.get("retry-after")) == (429, waits)
+
+
+@pytest.mark.parametrize(
     "script",
     [
         answer(b"", 307, {"location": "https://example.com/"}),

@@ -15,6 +15,19 @@ SEEDS = [
     b'{"generationConfig":{"candidateCount":2,"maxOutputTokens":5},"contents":[{"parts":[{"text":"\xf0\x9f\x98\x80"}]}]}',
     b'{"id":"c","model":"m","choices":[],"usage":{"prompt_tokens":3,"x":[1,{}]},"error":{"type":"t","code":429}}',
     b'data: {"choices":[],"usage":{"a":1}}\n\ndata: {"response":{"usage":{},"error":{"code":"x"}}}\r\n\r\nevent: x\ndata: [1]\n\n',
+    (
+        b'data: {"choices":[{"delta":{"content":"\\ud83d\\ude00","tool_calls":[{"function":{"arguments":"{\\"a\\":1}"}}]},'
+        b'"usage":{"n":"7"}}]}\n\n'
+        b'data: {"usage":\ndata: {"n":1.5e3,"service_tier":"x"}}\n\ndata: {"choices":null,"usage":{"n":2}}\n\n'
+    ),
+    (
+        b'[{"candidates":[{"content":{"parts":[{"text":"a"},{"functionCall":{"args":{"b":[1,"c"]}}}]},'
+        b'"groundingMetadata":{"webSearchQueries":["q"]}}],"usageMetadata":{"t":1}},{"error":{"code":1}}]'
+    ),
+    (
+        b'data: {"type":"response.output_item.done","item":{"type":"web_search_call","action":{"type":"search"}}}\n\n'
+        b'data: {"type":"response.completed","response":{"output":[{"type":"file_search_call"}],"tool_usage":{"a":1}}}\n\n'
+    ),
 ]
 FUZZING_S = 3.0
 TOKENS = [

@@ -19,7 +19,21 @@ from gateway_core.model.calls.quotas import Quota, QuotaUnit
 from gateway_core.model.endpoints import Dialect
 from tests.support.envoy_module import error_body as module_error_body
 
-PIECES = ["/v1", "/messages", "beta", "/models/", "a", ":", "?", "/", "x=1", "/chat/completions", "generateContent"]
+PIECES = [
+    "/v1",
+    "/anthropic",
+    "/openai",
+    "/messages",
+    "beta",
+    "/models/",
+    "a",
+    ":",
+    "?",
+    "/",
+    "x=1",
+    "/chat/completions",
+    "generateContent",
+]
 paths = st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
 
 

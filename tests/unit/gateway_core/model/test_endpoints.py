@@ -8,8 +8,10 @@ from gateway_core.contract.path_dialects import dialect_of_path
 from gateway_core.model.endpoints import (
     Dialect,
     Endpoint,
+    Health,
     ModelCall,
     ModelList,
+    Route,
     classify,
     upstream_path,
 )
@@ -61,12 +63,38 @@ def test_a_get_lists_models_in_the_clients_dialect_if_the_path_is_shared(
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "route"),
+    [
+        ("POST", "/v1/chat/completions/", ModelCall(Endpoint.CHAT_COMPLETIONS)),
+        ("POST", "/v1beta/models/a:generateContent/", ModelCall(Endpoint.GENERATE_CONTENT, "a", path_streams=False)),
+        ("POST", "/openai/v1/chat/completions", ModelCall(Endpoint.CHAT_COMPLETIONS)),
+        ("POST", "/openai/v1/responses/", ModelCall(Endpoint.RESPONSES)),
+        ("POST", "/anthropic/v1/messages", ModelCall(Endpoint.MESSAGES)),
+        ("GET", "/v1/models/", ModelList(Dialect.GEMINI, None)),
+        ("GET", "/openai/v1/models", ModelList(Dialect.OPENAI, None)),
+        ("GET", "/anthropic/v1/models/m", ModelList(Dialect.ANTHROPIC, "m")),
+        ("HEAD", "/v1/models", ModelList(Dialect.GEMINI, None)),
+        ("GET", "/health", Health()),
+        ("HEAD", "/health", Health()),
+    ],
+)
+def test_a_slash_at_the_end_and_a_base_change_nothing_but_the_dialect(method: str, path: str, route: Route) -> None:
+    assert classify(method, path, Dialect.GEMINI) == route
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "",
         "/",
         "/v1",
-        "/v1/chat/completions/",
+        "/v1/chat/completions//",
+        "/openai/v1/messages",
+        "/openai/chat/completions",
+        "/anthropic/v1/chat/completions",
+        "/anthropic/messages",
+        "/openai/anthropic/v1/messages",
+        "/openaiv1/chat/completions",
         "/v1/chat/completions/x",
         "/v1/Chat/Completions",
         "/v1//chat/completions",
@@ -94,7 +122,6 @@ def test_a_get_lists_models_in_the_clients_dialect_if_the_path_is_shared(
         "/v1beta/models/a:b:generateContent",
         "/v1beta/models/../models/a:generateContent",
         "/v1beta/models/a:generatecontent",
-        "/v1beta/models/a:generateContent/",
         "/v1beta/models/a:countTokens",
         "/v1beta/models/a:embedContent",
         "/v1beta/models/a:batchGenerateContent",
@@ -109,14 +136,12 @@ def test_any_other_post_is_not_served(path: str) -> None:
     assert classify("POST", path, Dialect.OPENAI) is None
 
 
-@pytest.mark.parametrize(
-    "path", [*POST_PATHS, "/", "/v1/models/", "/v1beta/models/", "/v1beta/models/a:b", "/v1/files"]
-)
+@pytest.mark.parametrize("path", [*POST_PATHS, "/", "/v1beta/models/a:b", "/v1/files", "/healthz", "/openai/health"])
 def test_any_other_get_is_not_served(path: str) -> None:
     assert classify("GET", path, Dialect.OPENAI) is None
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE", "post", "get", ""])
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "post", "get", ""])
 @pytest.mark.parametrize("path", [*POST_PATHS, "/v1/models", "/v1beta/models/a:generateContent"])
 def test_no_other_method_is_served(method: str, path: str) -> None:
     assert classify(method, path, Dialect.OPENAI) is None
@@ -124,7 +149,7 @@ def test_no_other_method_is_served(method: str, path: str) -> None:
 
 @given(st.text(max_size=40).map(lambda text: f"/v1/{text}"))
 def test_only_the_listed_paths_reach_a_provider(path: str) -> None:
-    expected = POST_PATHS.get(path)
+    expected = POST_PATHS.get(path.removesuffix("/"))
     assert classify("POST", path, Dialect.OPENAI) == (ModelCall(expected) if expected else None)
 
 

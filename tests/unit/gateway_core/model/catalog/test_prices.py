@@ -116,6 +116,20 @@ def test_a_fee_without_a_proper_name_or_amount_is_refused(fees: dict[str, Any]) 
         schedule(fees=fees)
 
 
+def test_a_reserve_for_audio_uses_the_price_of_audio_and_one_for_text_does_not() -> None:
+    prices = {"input": 300, "input_audio": 1_000, "cache_read": 30, "output": 2_500, "output_image": 30_000}
+    long_context = {"above_input_tokens": 9, "prices_nano_credits_per_million_tokens": {**prices, "input_audio": 2_000}}
+    values = {"version": 7, "effective_date": dt.date(2026, 1, 1), "prices": prices, "long_context": long_context}
+    found = PriceSchedule.model_validate(values)
+    audio = found.reserving(frozenset({"input_audio"}))
+    assert found.prices.dearest == (300, 2_500)
+    assert audio.prices.dearest == (1_000, 2_500)
+    assert audio.prices_for(10).dearest == (2_000, 2_500)
+    assert found.reserving(frozenset({"input_image", "output_image"})).prices.dearest == (300, 30_000)
+    assert audio.version == 7
+    assert found.reserving(frozenset()) is found
+
+
 def test_audio_and_made_images_without_a_price_are_unpriced_but_seen_images_cost_the_input() -> None:
     text = Prices(input=3, output=5)
     assert text.unpriced_categories == {"input_audio", "cache_read_audio", "output_audio", "output_image"}

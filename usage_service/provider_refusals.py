@@ -1,0 +1,42 @@
+"""Answers that the gateway did not pass on, and what its operator learns of them."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from gateway_core.contract.refused_answers import ACCOUNT_REFUSALS, RefusedAnswer
+from gateway_core.contract.usage_facts import UsageFact
+from usage_service.settlement.rows import RecordedSettlement
+
+logger = logging.getLogger(__name__)
+
+_LOG_INTERVAL_S: Final = 60.0
+
+_REASONS: Final = {str(reason): reason for reason in RefusedAnswer}
+
+
+class ProviderRefusals:
+    """Counts refused answers by provider and reason, and logs those that only the operator can resolve."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self._logged_s: dict[tuple[str, str], float] = {}
+
+    def note(self, recorded: Iterable[RecordedSettlement]) -> None:
+        """Counts the refused answers of a committed batch. Logs at most one line a minute for a provider and reason."""
+        for record in recorded:
+            reason = record.settlement.report.facts.get(UsageFact.REFUSED_ANSWER)
+            if reason is not None and str(reason) in _REASONS:
+                self._count(record.settlement.hold.claims.provider, _REASONS[str(reason)])
+
+    def _count(self, provider: str, reason: RefusedAnswer) -> None:
+        self.counts[provider, reason] += 1
+        now_s = time.monotonic()
+        last_s = self._logged_s.get((provider, reason))
+        if reason not in ACCOUNT_REFUSALS or (last_s is not None and now_s < last_s + _LOG_INTERVAL_S):
+            return
+        self._logged_s[provider, reason] = now_s
+        names = {"provider": provider, "reason": str(reason), "calls": self.counts[provider, reason]}
+        logger.error("provider refuses the gateway's account", extra=names)
