@@ -15,6 +15,9 @@ class Endpoint(StrEnum):
     EMBEDDINGS = "embeddings"
     MESSAGES = "messages"
     GENERATE_CONTENT = "generate_content"
+    COUNT_MESSAGE_TOKENS = "count_message_tokens"
+    COUNT_RESPONSE_TOKENS = "count_response_tokens"
+    COUNT_CONTENT_TOKENS = "count_content_tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,15 @@ _SUFFIXES = (
     ("/responses", Endpoint.RESPONSES),
     ("/embeddings", Endpoint.EMBEDDINGS),
     ("/messages", Endpoint.MESSAGES),
+    ("/messages/count_tokens", Endpoint.COUNT_MESSAGE_TOKENS),
+    ("/responses/input_tokens", Endpoint.COUNT_RESPONSE_TOKENS),
 )
-_GEMINI = re.compile(r"/models/(?P<model>[^/]+):(?P<method>generateContent|streamGenerateContent)\Z")
+_GEMINI_METHODS = {
+    "generateContent": Endpoint.GENERATE_CONTENT,
+    "streamGenerateContent": Endpoint.GENERATE_CONTENT,
+    "countTokens": Endpoint.COUNT_CONTENT_TOKENS,
+}
+_GEMINI = re.compile(rf"/models/(?P<model>[^/]+):(?P<method>{'|'.join(_GEMINI_METHODS)})\Z")
 
 
 @lru_cache(maxsize=1024)
@@ -81,7 +91,7 @@ def route(path: str) -> Route | None:
     gemini = _GEMINI.search(path)
     if gemini is not None:
         streamed = gemini["method"] == "streamGenerateContent"
-        return Route(Endpoint.GENERATE_CONTENT, model=gemini["model"], streamed=streamed)
+        return Route(_GEMINI_METHODS[gemini["method"]], model=gemini["model"], streamed=streamed)
     for suffix, endpoint in _SUFFIXES:
         if path.endswith(suffix):
             return Route(endpoint, _habits(path))

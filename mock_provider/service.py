@@ -13,7 +13,7 @@ from mock_provider.dialects import Dialect, Job, RefusalError, dialect_of
 from mock_provider.reply import Reply
 from mock_provider.routes import Endpoint, route
 from mock_provider.tally import CallRecord, Finished, Tally
-from mock_provider.usage_plan import plan_usage
+from mock_provider.usage_plan import UsagePlan, plan_usage
 
 REQUEST_BYTES_MAX = 64 * 1024 * 1024
 _FALLBACK = dialect_of(Endpoint.CHAT_COMPLETIONS)
@@ -105,4 +105,5 @@ def _requested_failure(controls: Controls, *, streamed: bool) -> int | None:
 def _note_plan(record: CallRecord, dialect: Dialect, job: Job) -> None:
     record.response_id = dialect.response_id(job.serial)
     record.usage = dialect.usage(job.plan, job.request.habits)
-    record.counts = job.plan.counts()
+    used = job.plan if record.usage else UsagePlan(0)  # counting tokens uses none
+    record.counts = used.counts()

@@ -16,7 +16,7 @@ class Dialect(enum.StrEnum):
 
 
 class Endpoint(enum.StrEnum):
-    """A metered operation."""
+    """An operation of a model."""
 
     CHAT_COMPLETIONS = "chat_completions"
     COMPLETIONS = "completions"
@@ -24,6 +24,9 @@ class Endpoint(enum.StrEnum):
     EMBEDDINGS = "embeddings"
     MESSAGES = "messages"
     GENERATE_CONTENT = "generate_content"
+    COUNT_MESSAGE_TOKENS = "count_message_tokens"
+    COUNT_RESPONSE_TOKENS = "count_response_tokens"
+    COUNT_CONTENT_TOKENS = "count_content_tokens"
 
     @property
     def dialect(self) -> Dialect:
@@ -33,7 +36,17 @@ class Endpoint(enum.StrEnum):
     @property
     def streams(self) -> bool:
         """Whether the operation can answer with a stream."""
-        return self is not Endpoint.EMBEDDINGS
+        return self is not Endpoint.EMBEDDINGS and not self.is_free
+
+    @property
+    def is_free(self) -> bool:
+        """Whether calls cost nothing, whatever they contain: token counting."""
+        return self in _COUNTED_FOR
+
+    @property
+    def offered_with(self) -> frozenset["Endpoint"]:
+        """The operations of which a model must offer one, so that this one may be called for it."""
+        return _COUNTED_FOR.get(self) or frozenset((self,))
 
     @property
     def has_optional_output_limit(self) -> bool:
@@ -58,26 +71,39 @@ _DIALECT_OF: Final = {
     Endpoint.EMBEDDINGS: Dialect.OPENAI,
     Endpoint.MESSAGES: Dialect.ANTHROPIC,
     Endpoint.GENERATE_CONTENT: Dialect.GEMINI,
+    Endpoint.COUNT_MESSAGE_TOKENS: Dialect.ANTHROPIC,
+    Endpoint.COUNT_RESPONSE_TOKENS: Dialect.OPENAI,
+    Endpoint.COUNT_CONTENT_TOKENS: Dialect.GEMINI,
 }
 
-_POST_PATHS: Final = {
-    "/v1/chat/completions": Endpoint.CHAT_COMPLETIONS,
-    "/v1/completions": Endpoint.COMPLETIONS,
-    "/v1/responses": Endpoint.RESPONSES,
-    "/v1/embeddings": Endpoint.EMBEDDINGS,
-    "/v1/messages": Endpoint.MESSAGES,
+_COUNTED_FOR: Final = {
+    Endpoint.COUNT_MESSAGE_TOKENS: frozenset({Endpoint.MESSAGES}),
+    Endpoint.COUNT_RESPONSE_TOKENS: frozenset({Endpoint.RESPONSES}),
+    Endpoint.COUNT_CONTENT_TOKENS: frozenset({Endpoint.GENERATE_CONTENT}),
 }
+"""The operations whose input an operation counts."""
 
-_UPSTREAM_SUFFIXES: Final = {
+_SUFFIXES: Final = {
     Endpoint.CHAT_COMPLETIONS: "/chat/completions",
     Endpoint.COMPLETIONS: "/completions",
     Endpoint.RESPONSES: "/responses",
     Endpoint.EMBEDDINGS: "/embeddings",
     Endpoint.MESSAGES: "/messages",
+    Endpoint.COUNT_MESSAGE_TOKENS: "/messages/count_tokens",
+    Endpoint.COUNT_RESPONSE_TOKENS: "/responses/input_tokens",
 }
+"""What follows `/v1` here, and the base path at the provider."""
+_POST_PATHS: Final = {f"/v1{suffix}": endpoint for endpoint, suffix in _SUFFIXES.items()}
 
+_GEMINI_VERBS: Final = {
+    "generateContent": Endpoint.GENERATE_CONTENT,
+    "streamGenerateContent": Endpoint.GENERATE_CONTENT,
+    "countTokens": Endpoint.COUNT_CONTENT_TOKENS,
+}
+_STREAM_VERB: Final = "streamGenerateContent"
+_VERB_OF: Final = {endpoint: verb for verb, endpoint in _GEMINI_VERBS.items() if verb != _STREAM_VERB}
 # Google's SDK uses both versions; newer releases default to /v1.
-_GEMINI_PATH: Final = re.compile(r"/v1(?:beta)?/models/([^/:]+):(generateContent|streamGenerateContent)")
+_GEMINI_PATH: Final = re.compile(rf"/v1(?:beta)?/models/([^/:]+):({'|'.join(_GEMINI_VERBS)})")
 _GEMINI_MODEL: Final = re.compile(r"/v1beta/models(?:/([^/:]+))?")
 _OPENAI_MODEL: Final = re.compile(r"/v1/models(?:/(.+))?")
 
@@ -150,7 +176,7 @@ def _classify_post(path: str) -> ModelCall | None:
     if endpoint := _POST_PATHS.get(path):
         return ModelCall(endpoint)
     if match := _GEMINI_PATH.fullmatch(path):
-        return ModelCall(Endpoint.GENERATE_CONTENT, unquote(match[1]), match[2] == "streamGenerateContent")
+        return ModelCall(_GEMINI_VERBS[match[2]], unquote(match[1]), match[2] == _STREAM_VERB)
     return None
 
 
@@ -162,13 +188,13 @@ def _classify_get(path: str, dialect: Dialect) -> ModelList | None:
     return None
 
 
-_PASSED_QUERY: Final = {Endpoint.MESSAGES: frozenset({"beta=true"})}
+_PASSED_QUERY: Final = {Dialect.ANTHROPIC: frozenset({"beta=true"})}
 """The parts of a query that go on to the provider. All others stay here: they could change what a call costs or does."""
 
 
 def passed_query(endpoint: Endpoint, query: str) -> str:
     """Returns the part of a query that goes on to the provider, each part once; empty if none does."""
-    passed = _PASSED_QUERY.get(endpoint)
+    passed = _PASSED_QUERY.get(endpoint.dialect)
     return "&".join(sorted(passed.intersection(query.split("&")))) if passed and query else ""
 
 
@@ -177,8 +203,7 @@ def upstream_path(endpoint: Endpoint, base_path: str, upstream_model: str, *, st
 
     Gemini's path contains the model, and its query is the gateway's.
     """
-    if endpoint is Endpoint.GENERATE_CONTENT:
-        verb = "streamGenerateContent?alt=sse" if streams else "generateContent"
-        return f"{base_path}/models/{upstream_model}:{verb}"
-    path = base_path + _UPSTREAM_SUFFIXES[endpoint]
+    if verb := _VERB_OF.get(endpoint):
+        return f"{base_path}/models/{upstream_model}:{f'{_STREAM_VERB}?alt=sse' if streams else verb}"
+    path = base_path + _SUFFIXES[endpoint]
     return f"{path}?{query}" if query else path

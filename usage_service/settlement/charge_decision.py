@@ -190,6 +190,8 @@ class _Case:
     read: Report
 
     def resolve(self) -> Resolution:
+        if self.terms.hold.claims.endpoint.is_free:
+            return self._resolve_free()
         reading = self.read.reading
         if reading.is_empty or (not self._counts_anything() and _is_cut(self.report)):
             return self._resolve_without_usage()
@@ -198,6 +200,12 @@ class _Case:
         # A part was counted. The rest is estimated from the delivered text.
         detail = _ending(self.report) or SettlementDetail.USAGE_OMITTED
         return self._charge(UsageSource.ESTIMATED, detail, self._completed())
+
+    def _resolve_free(self) -> Resolution:
+        """Resolves a call that costs nothing, whatever its answer says."""
+        if reason := _reason_not_called(self.report):
+            return Resolution(HoldState.VOIDED, UsageSource.NONE, reason)
+        return _free(_ending(self.report) or SettlementDetail.COMPLETED)
 
     def _counts_anything(self) -> bool:
         usage = self.read.reading.usage

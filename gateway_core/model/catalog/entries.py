@@ -123,6 +123,12 @@ class Model(Entry):
         return {**data, "schedules": (schedule,)}
 
     @model_validator(mode="after")
+    def _paid_endpoints(self) -> Self:
+        if free := [endpoint for endpoint in self.endpoints if endpoint.is_free]:
+            raise ValueError(f"endpoints must not name {free[0]}, which comes with the operation that it counts for")
+        return self
+
+    @model_validator(mode="after")
     def _reserve_within_maximum(self) -> Self:
         if self.default_output_reserve_tokens > self.max_output_tokens:
             raise ValueError("default_output_reserve_tokens must not exceed max_output_tokens")
