@@ -136,6 +136,25 @@ async def content_stream(sdks: Sdks, text: str, limit: int) -> str:
     return "".join([piece.text or "" async for piece in stream])
 
 
+async def count_message_tokens(sdks: Sdks, text: str, _limit: int) -> str:
+    messages = sdks.anthropic.messages
+    answer = await messages.count_tokens(model="claude-haiku-4-5", messages=[{"role": "user", "content": text}])
+    return str(answer.input_tokens)
+
+
+async def count_response_tokens(sdks: Sdks, text: str, _limit: int) -> str:
+    answer = await sdks.openai.responses.input_tokens.count(model="gpt-5", input=text)
+    return str(answer.input_tokens)
+
+
+async def count_content_tokens(sdks: Sdks, text: str, _limit: int) -> str:
+    answer = await sdks.gemini.aio.models.count_tokens(model="gemini-2.5-flash", contents=text)
+    return str(answer.total_tokens)
+
+
+COUNTS: tuple[Call, ...] = (count_message_tokens, count_response_tokens, count_content_tokens)
+"""Count tokens, which is free."""
+
 ALL: tuple[Call, ...] = (
     chat,
     chat_stream,
