@@ -30,6 +30,8 @@ class Habits:
     """True: the last chunk of every stream has the usage, even if not requested."""
     reasoning_apart: bool = False
     """True: `completion_tokens` excludes reasoning, which only `total_tokens` includes."""
+    totals_only: bool = False
+    """True: the usage has no details, and the prompt is never cached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Route:
 
 OPENAI_HABITS = Habits()
 _GOOGLE = Habits(reasoning_apart=True)
+_ANTHROPIC = Habits(totals_only=True)
 _XAI = Habits(reasoning_apart=True)
 _MISTRAL = Habits(stream_options_accepted=False, usage_unasked=True)
 _COHERE = Habits(stream_options_accepted=False, usage_unasked=True)
@@ -52,6 +55,7 @@ _BY_SEGMENT = {
     "openai": OPENAI_HABITS,
     "deepseek": OPENAI_HABITS,
     "groq": OPENAI_HABITS,
+    "anthropic": _ANTHROPIC,
     "google": _GOOGLE,
     "xai": _XAI,
     "mistral": _MISTRAL,
@@ -59,6 +63,7 @@ _BY_SEGMENT = {
 }
 _BY_PATH_PART = (("/v1beta/openai/", _GOOGLE), ("/compatibility/v1/", _COHERE))
 _BY_MODEL = (
+    ("claude-", _ANTHROPIC),
     ("gemini-", _GOOGLE),
     ("grok-", _XAI),
     ("mistral-", _MISTRAL),

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -74,7 +75,10 @@ class ProviderService:
         status = _requested_failure(controls, streamed=read.streamed)
         if status is not None:
             return await reply.fail(status, "A control header made the mock provider fail")
-        plan = plan_usage(read.demand, controls, dialect.features)
+        features = dialect.features
+        if read.habits.totals_only:
+            features = replace(features, cache_read=False, cache_write=False)
+        plan = plan_usage(read.demand, controls, features)
         job = Job(read, plan, controls, serial, int(self._clock_s()), request.query_string)
         _note_plan(record, dialect, job)
         return await (reply.stream(job) if read.streamed else reply.whole(job))

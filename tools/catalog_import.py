@@ -94,7 +94,7 @@ _CHAT = ("chat_completions",)
 _OPENAI = ("chat_completions", "responses")
 _GEMINI = ("generate_content", "chat_completions")
 _EMBEDDINGS = ("embeddings",)
-_MESSAGES = ("messages",)
+_MESSAGES = ("messages", "chat_completions")
 
 SELECTIONS: tuple[Selection, ...] = (
     Selection("openai", "gpt-6-astra", _OPENAI, 128_000),

@@ -310,7 +310,7 @@ def _route(endpoint: Endpoint, parameters: Parameters, model: Model, provider: P
     streams = parameters.streams
     asks = endpoint.needs_include_usage and provider.stream_options
     return Route(
-        cluster=provider.cluster,
+        cluster=provider.cluster(endpoint.dialect),
         upstream_path=upstream_path(
             endpoint, provider.base_path(endpoint.dialect), model.upstream_name, streams=streams, query=parameters.query
         ),

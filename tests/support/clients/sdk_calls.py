@@ -81,6 +81,20 @@ async def chat_provider_without_stream_options(sdks: Sdks, text: str, limit: int
     return "".join([chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices])
 
 
+async def chat_claude(sdks: Sdks, text: str, limit: int) -> str:
+    answer = await sdks.openai.chat.completions.create(
+        model="claude-haiku-4-5", messages=[{"role": "user", "content": text}], max_tokens=limit
+    )
+    return answer.choices[0].message.content or ""
+
+
+async def chat_claude_stream(sdks: Sdks, text: str, limit: int) -> str:
+    stream = await sdks.openai.chat.completions.create(
+        model="claude-sonnet-5", messages=[{"role": "user", "content": text}], max_tokens=limit, stream=True
+    )
+    return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+
+
 async def completion(sdks: Sdks, text: str, limit: int) -> str:
     answer = await sdks.openai.completions.create(model="gpt-3.5-turbo-instruct", prompt=text, max_tokens=limit)
     return str(answer.choices[0].text)
@@ -162,6 +176,8 @@ ALL: tuple[Call, ...] = (
     chat_other_provider,
     chat_renamed_stream,
     chat_provider_without_stream_options,
+    chat_claude,
+    chat_claude_stream,
     completion,
     completion_stream,
     response,
