@@ -15,6 +15,8 @@ class Endpoint(StrEnum):
     EMBEDDINGS = "embeddings"
     MESSAGES = "messages"
     GENERATE_CONTENT = "generate_content"
+    EMBED_CONTENT = "embed_content"
+    BATCH_EMBED_CONTENTS = "batch_embed_contents"
     COUNT_MESSAGE_TOKENS = "count_message_tokens"
     COUNT_RESPONSE_TOKENS = "count_response_tokens"
     COUNT_CONTENT_TOKENS = "count_content_tokens"
@@ -85,6 +87,8 @@ _SUFFIXES = (
 _GEMINI_METHODS = {
     "generateContent": Endpoint.GENERATE_CONTENT,
     "streamGenerateContent": Endpoint.GENERATE_CONTENT,
+    "embedContent": Endpoint.EMBED_CONTENT,
+    "batchEmbedContents": Endpoint.BATCH_EMBED_CONTENTS,
     "countTokens": Endpoint.COUNT_CONTENT_TOKENS,
 }
 _GEMINI = re.compile(rf"/models/(?P<model>[^/]+):(?P<method>{'|'.join(_GEMINI_METHODS)})\Z")

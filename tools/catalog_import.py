@@ -128,7 +128,7 @@ SELECTIONS: tuple[Selection, ...] = (
     Selection("google", "gemini-2.5-pro", _GEMINI, 65_536, 1_048_576),
     Selection("google", "gemini-2.5-flash", _GEMINI, 65_536),
     Selection("google", "gemini-2.5-flash-lite", _GEMINI, 65_536),
-    Selection("google", "gemini-embedding-001", _EMBEDDINGS, 0, 2_048),
+    Selection("google", "gemini-embedding-001", ("embed_content", "embeddings"), 0, 2_048),
     Selection("deepseek", "deepseek-v4-pro", _CHAT, 393_216),
     Selection("deepseek", "deepseek-flash", _CHAT, 393_216),
     Selection("mistral", "mistral-large-4", _CHAT, 1_048_576),

@@ -158,16 +158,12 @@ def _thinking_tokens(facts: Mapping[str, object]) -> int:
 
 
 def _streams(call: Call, route: ModelCall) -> bool:
-    if route.endpoint.is_free:
-        return False
-    if route.path_streams is None:
-        streams = _boolean(call.facts, STREAM)
-        if streams and not route.endpoint.streams:
-            raise _invalid(STREAM, "this operation cannot stream")
-        return streams
-    if route.path_streams and "alt=sse" not in call.path.partition("?")[2].split("&"):
-        raise _invalid("alt", "streams are served as server-sent events: call :streamGenerateContent?alt=sse")
-    return route.path_streams
+    if route.path_streams is not None or route.endpoint.is_free:
+        return bool(route.path_streams)
+    streams = _boolean(call.facts, STREAM)
+    if streams and not route.endpoint.streams:
+        raise _invalid(STREAM, "this operation cannot stream")
+    return streams
 
 
 def _boolean(facts: Mapping[str, object], name: str) -> bool:

@@ -17,7 +17,6 @@ from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, charge_lines, total_nano_credits
 from gateway_core.model.catalog.service import STANDARD, Service
 from gateway_core.model.catalog.token_usage import TokenUsage
-from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.storable_text import storable_text
@@ -243,7 +242,7 @@ class _Case:
         """
         hold, model = self.terms.hold, self.terms.model
         input_limit = max(model.context_window_tokens + model.max_output_tokens, hold.input_tokens)
-        if hold.claims.endpoint is Endpoint.EMBEDDINGS:
+        if hold.claims.endpoint.embeds:
             input_limit = max(input_limit, self.report.request_bytes)
         return usage.total_input <= input_limit and usage.total_output <= self._longest_output()
 

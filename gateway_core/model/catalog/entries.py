@@ -146,9 +146,12 @@ class Model(Entry):
         return {**data, "schedules": (schedule,)}
 
     @model_validator(mode="after")
-    def _paid_endpoints(self) -> Self:
-        if free := [endpoint for endpoint in self.endpoints if endpoint.is_free]:
-            raise ValueError(f"endpoints must not name {free[0]}, which comes with the operation that it counts for")
+    def _endpoints_of_their_own(self) -> Self:
+        for endpoint in self.endpoints:
+            if endpoint not in endpoint.offered_with:
+                raise ValueError(
+                    f"endpoints must not name {endpoint}, which comes with {' or '.join(sorted(endpoint.offered_with))}"
+                )
         return self
 
     @model_validator(mode="after")

@@ -150,6 +150,11 @@ async def content_stream(sdks: Sdks, text: str, limit: int) -> str:
     return "".join([piece.text or "" async for piece in stream])
 
 
+async def content_embeddings(sdks: Sdks, text: str, _limit: int) -> str:
+    answer = await sdks.gemini.aio.models.embed_content(model="gemini-embedding-001", contents=[text, text])
+    return str([len(embedding.values or []) for embedding in answer.embeddings or []])
+
+
 async def count_message_tokens(sdks: Sdks, text: str, _limit: int) -> str:
     messages = sdks.anthropic.messages
     answer = await messages.count_tokens(model="claude-haiku-4-5", messages=[{"role": "user", "content": text}])
@@ -187,4 +192,5 @@ ALL: tuple[Call, ...] = (
     message_stream,
     content,
     content_stream,
+    content_embeddings,
 )

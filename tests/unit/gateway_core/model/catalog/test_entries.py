@@ -68,7 +68,7 @@ def test_every_field_is_read() -> None:
     }
     assert schedule.prices_for(50_000).input == 1_000_000_000
     assert schedule.prices_for(50_001).input == 2_000_000_000
-    assert model.endpoints == tuple(endpoint for endpoint in Endpoint if not endpoint.is_free)
+    assert model.endpoints == tuple(endpoint for endpoint in Endpoint if endpoint in endpoint.offered_with)
     assert model.aliases == ("acme/large", "large-2025-01-01")
 
 
