@@ -94,7 +94,7 @@ _CHAT = ("chat_completions",)
 _OPENAI = ("chat_completions", "responses")
 _GEMINI = ("generate_content", "chat_completions")
 _EMBEDDINGS = ("embeddings",)
-_MESSAGES = ("messages",)
+_MESSAGES = ("messages", "chat_completions")
 
 SELECTIONS: tuple[Selection, ...] = (
     Selection("openai", "gpt-6-astra", _OPENAI, 128_000),
@@ -128,7 +128,7 @@ SELECTIONS: tuple[Selection, ...] = (
     Selection("google", "gemini-2.5-pro", _GEMINI, 65_536, 1_048_576),
     Selection("google", "gemini-2.5-flash", _GEMINI, 65_536),
     Selection("google", "gemini-2.5-flash-lite", _GEMINI, 65_536),
-    Selection("google", "gemini-embedding-001", _EMBEDDINGS, 0, 2_048),
+    Selection("google", "gemini-embedding-001", ("embed_content", "embeddings"), 0, 2_048),
     Selection("deepseek", "deepseek-v4-pro", _CHAT, 393_216),
     Selection("deepseek", "deepseek-flash", _CHAT, 393_216),
     Selection("mistral", "mistral-large-4", _CHAT, 1_048_576),

@@ -20,7 +20,7 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class ProviderTarget:
-    """A provider that receives calls."""
+    """A provider that receives calls. One that wants its credential in several headers is several targets."""
 
     name: str
     host: str

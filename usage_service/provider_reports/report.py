@@ -10,7 +10,7 @@ from typing import Final
 
 from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.catalog.service import STANDARD, Service
-from gateway_core.model.endpoints import Endpoint
+from gateway_core.model.endpoints import Dialect, Endpoint
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.storable_text import storable_text
 from usage_service.provider_reports.anthropic import read_anthropic
@@ -77,7 +77,7 @@ def _usage_objects(
     """Returns the usage, and the usage at the start of an Anthropic stream."""
     if endpoint is Endpoint.MESSAGES:
         return counts_in(facts, notes, UsageFact.USAGE), counts_in(facts, notes, UsageFact.START_USAGE)
-    if endpoint is Endpoint.GENERATE_CONTENT:
+    if endpoint.dialect is Dialect.GEMINI:
         return counts_in(facts, notes, UsageFact.USAGE_METADATA, "usageMetadata"), None
     if endpoint is Endpoint.RESPONSES:
         usage = counts_in(facts, notes, UsageFact.RESPONSE_USAGE)
@@ -90,9 +90,9 @@ def _read(endpoint: Endpoint, usage: Counts | None, start: Counts | None, notes:
         return read_anthropic(start, usage, notes)
     if usage is None:
         return None
-    if endpoint is Endpoint.GENERATE_CONTENT:
+    if endpoint.dialect is Dialect.GEMINI:
         return read_gemini(usage)
-    return read_openai(usage, has_output=endpoint is not Endpoint.EMBEDDINGS)
+    return read_openai(usage, has_output=not endpoint.embeds)
 
 
 def _without_zeros(reading: Reading) -> Reading:

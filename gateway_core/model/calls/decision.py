@@ -16,8 +16,8 @@ from gateway_core.model.calls.special_requests import ReservedAs, Specials, chec
 from gateway_core.model.catalog.entries import Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.request_size import RequestSize
-from gateway_core.model.catalog.reserves import BudgetMode, OutputShare, reserve
-from gateway_core.model.endpoints import Endpoint, upstream_path
+from gateway_core.model.catalog.reserves import FREE, BudgetMode, OutputShare, reserve
+from gateway_core.model.endpoints import Dialect, Endpoint, upstream_path
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Period, PeriodClock
 from gateway_core.model.limits.guardrails import Guardrail, RateRule
@@ -75,7 +75,7 @@ class Limits:
     """What limits a call. Amounts are nano-credits."""
 
     budgets: tuple[int | None, ...]
-    """The budget of each counter of the hold; None for unlimited."""
+    """The budget of each counter of the hold; None for unlimited. A free call has none."""
     reset_epoch_s: tuple[int | None, ...]
     """When the budget of each counter resets; None for never."""
     throttles: tuple[int, ...] = ()
@@ -269,7 +269,7 @@ def agree(
             throttles=tuple(throttle.throttle for throttle in throttles),
         ),
         limits=Limits(
-            budgets=tuple(rail.budget_nano_credits for rail in rails),
+            budgets=tuple(None if endpoint.is_free else rail.budget_nano_credits for rail in rails),
             reset_epoch_s=tuple(period.end_epoch_s for period in periods),
             throttles=tuple(throttle.limit for throttle in throttles),
             shadows=frozenset(rail.scope for rail in rails if rail.is_shadow),
@@ -310,11 +310,11 @@ def _route(endpoint: Endpoint, parameters: Parameters, model: Model, provider: P
     streams = parameters.streams
     asks = endpoint.needs_include_usage and provider.stream_options
     return Route(
-        cluster=provider.cluster,
+        cluster=provider.cluster(endpoint.dialect),
         upstream_path=upstream_path(
             endpoint, provider.base_path(endpoint.dialect), model.upstream_name, streams=streams, query=parameters.query
         ),
-        rewrite_model=endpoint is not Endpoint.GENERATE_CONTENT and model.upstream_name != parameters.model,
+        rewrite_model=endpoint.dialect is not Dialect.GEMINI and model.upstream_name != parameters.model,
         inject_include_usage=streams and asks and not parameters.asks_for_usage,
         output_limit_field=_output_limit_field(endpoint, provider),
     )
@@ -342,18 +342,22 @@ def admit(
 ) -> Admission:
     """Returns the admission of a call with these terms: its hold, not yet placed."""
     claims = terms.claims
-    reserved = reserve(
-        terms.reserved_as.model,
-        terms.reserved_as.schedule,
-        claims.endpoint,
-        terms.budget_mode,
-        body_bytes=body_bytes,
-        bytes_per_token=terms.bytes_per_token,
-        output_limit=parameters.output_limit,
-        choices=parameters.choices,
-        thinking_tokens=parameters.thinking_tokens,
-        size=parameters.size,
-        tool_fees_nano_credits=terms.reserved_as.tool_fees_nano_credits,
+    reserved = (
+        FREE
+        if claims.endpoint.is_free
+        else reserve(
+            terms.reserved_as.model,
+            terms.reserved_as.schedule,
+            claims.endpoint,
+            terms.budget_mode,
+            body_bytes=body_bytes,
+            bytes_per_token=terms.bytes_per_token,
+            output_limit=parameters.output_limit,
+            choices=parameters.choices,
+            thinking_tokens=parameters.thinking_tokens,
+            size=parameters.size,
+            tool_fees_nano_credits=terms.reserved_as.tool_fees_nano_credits,
+        )
     )
     hold = Hold(
         hold_id=hold_id,
@@ -384,7 +388,7 @@ def _find_model(
         message = f"The model {name!r} is not on your whitelist. GET /v1/models lists what you may use."
         scope = principal.scope_that_forbids(model.name, model.provider)
         return Refusal(RefusalReason.MODEL_NOT_ALLOWED, message, "model", scope=scope)
-    if endpoint not in model.endpoints:
+    if endpoint.offered_with.isdisjoint(model.endpoints):
         offered = ", ".join(model.endpoints)
         message = f"The model {name!r} is not offered for {endpoint}; it is for {offered}."
         return Refusal(RefusalReason.INVALID_PARAMETER, message, "model")
