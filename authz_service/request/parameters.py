@@ -9,6 +9,7 @@ from authz_service.request.special_parameters import (
     SIZE_FACTS,
     SPECIAL_FACTS,
     NotTextError,
+    entries,
     prompts_of,
     read_size,
     read_specials,
@@ -25,6 +26,7 @@ from gateway_core.contract.request_facts import (
     MAX_OUTPUT_TOKENS,
     MAX_TOKENS,
     MODEL,
+    REFERENCES,
     STREAM,
     THINKING_BUDGET,
     UNREADABLE,
@@ -88,6 +90,7 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
             thinking_tokens=_thinking_tokens(facts),
             query=passed_query(route.endpoint, call.path.partition("?")[2]),
             size=read_size(facts, route.endpoint, call.body_bytes) if has_size else None,
+            references=entries(facts, REFERENCES) if has_size else (),
             specials=None if SPECIAL_FACTS.isdisjoint(facts) else read_specials(facts),
         )
     except NotTextError as error:

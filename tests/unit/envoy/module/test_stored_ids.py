@@ -42,9 +42,7 @@ def test_each_id_of_a_stream_is_reported_once() -> None:
 @pytest.mark.parametrize("event_of", ["message_start", "message_delta"])
 def test_the_container_of_a_message_is_reported(event_of: str) -> None:
     inner = "message" if event_of == "message_start" else "delta"
-    assert (
-        stream_usage(event({"type": event_of, inner: {"container": {"id": "c_1"}}}))["stored_ids"] == "container:c_1"
-    )
+    assert stream_usage(event({"type": event_of, inner: {"container": {"id": "c_1"}}}))["stored_ids"] == "container:c_1"
 
 
 def test_what_no_provider_makes_is_no_id() -> None:
