@@ -81,6 +81,7 @@ class RecordedSettlement:
         return self.settlement.resolution.charge_nano_credits - before
 
 
+_OK: Final = 200
 Row = tuple[str | int | None, ...]
 """Values as `packed` takes them: arrays as texts separated by spaces, instants in microseconds since the epoch."""
 
@@ -158,7 +159,9 @@ def finding_row(settlement: Settlement) -> Row:
 def stored_rows(settlement: Settlement, life_ms: int) -> Iterable[Row]:
     """Returns the rows of what the answer handed out: the columns of `handed_out.COLUMNS`."""
     hold, facts, resolution = settlement.hold, settlement.report.facts, settlement.resolution
-    if not may_hand_out(hold.claims.endpoint, facts) or resolution.outcome is not HoldState.SETTLED:
+    if not may_hand_out(hold.claims.endpoint, facts) or settlement.report.http_status != _OK:
+        return ()
+    if resolution.outcome is not HoldState.SETTLED:
         return ()
     counted = resolution.usage if resolution.source is UsageSource.PROVIDER else None
     return rows_of(Answer(hold.claims, facts, counted), hold.placed_epoch_us + life_ms * 1_000)
