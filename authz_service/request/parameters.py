@@ -9,11 +9,8 @@ from authz_service.request.special_parameters import (
     SIZE_FACTS,
     SPECIAL_FACTS,
     NotTextError,
-<<<<<<< HEAD
-    entries,
-=======
     asked_window_tokens,
->>>>>>> main
+    entries,
     prompts_of,
     read_size,
     read_specials,
@@ -94,12 +91,8 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
             asks_for_usage=_boolean(facts, INCLUDE_USAGE),
             thinking_tokens=_thinking_tokens(facts),
             query=passed_query(route.endpoint, call.path.partition("?")[2]),
-<<<<<<< HEAD
-            size=read_size(facts, route.endpoint, call.body_bytes) if has_size else None,
-            references=entries(facts, REFERENCES) if has_size else (),
-=======
             size=read_size(facts, route.endpoint, call.body_bytes, window_tokens) if has_size else None,
->>>>>>> main
+            references=entries(facts, REFERENCES) if has_size else (),
             specials=None if SPECIAL_FACTS.isdisjoint(facts) else read_specials(facts),
         )
     except NotTextError as error:
