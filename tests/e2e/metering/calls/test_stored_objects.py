@@ -183,7 +183,8 @@ async def test_the_container_of_a_message_may_be_named(metering: Metering) -> No
     container = f"container_{os.urandom(4).hex()}"
     message = {
         "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-haiku-4-5",
-        "content": [{"type": "text", "text": "x"}], "usage": {"input_tokens": 10, "output_tokens": 2}, "container": {"id": container, "expires_at": "2030-01-01T00:00:00Z"},
+        "content": [{"type": "text", "text": "x"}], "usage": {"input_tokens": 10, "output_tokens": 2},
+        "container": {"id": container, "expires_at": "2030-01-01T00:00:00Z"},
     }  # fmt: skip
     metering.upstream.answer(json_answer(message), json_answer(message))
     body = {"model": "claude-haiku-4-5", "max_tokens": 10, "messages": [{"role": "user", "content": "hi"}]}
