@@ -15,8 +15,10 @@ from authz_service.model_pages import read_page
 from authz_service.request.betas import Betas, read_betas
 from authz_service.request.call import Call
 from authz_service.request.credentials import INVALID_KEY, KeyHashes, find_api_key
+from authz_service.request.envoy_messages import Forwarded
 from authz_service.request.parameters import read_parameters
 from authz_service.request.terms import PreparedTerms, TermsMemory
+from authz_service.stored_objects.forwarding import forward_stored
 from authz_service.stored_objects.lookups import StoredObjects, TooManyLookupsError
 from authz_service.stored_objects.store import Owner
 from gateway_core.contract.headers import DIALECT_VERSION, GEMINI_API_KEY
@@ -36,7 +38,7 @@ from gateway_core.model.calls.placements import Placed, Refused
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.calls.stored_objects import named, refuse_unknown, with_known_tokens
-from gateway_core.model.endpoints import Dialect, Health, ModelCall, ModelList, Route, classify
+from gateway_core.model.endpoints import Dialect, Health, ModelCall, ModelList, Route, StoredCall, classify
 from gateway_core.model.ids import make_id
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.record_decorator import record
@@ -81,7 +83,7 @@ class Denied:
     dialect: Dialect
 
 
-Outcome = Admitted | Answered | Denied
+Outcome = Admitted | Forwarded | Answered | Denied
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class Authorizer:
             return Denied(outcome, _error_dialect(call, path, route))
         return outcome
 
-    async def _authorize(self, call: Call, route: Route | None) -> Admitted | Answered | Refusal:
+    async def _authorize(self, call: Call, route: Route | None) -> Admitted | Forwarded | Answered | Refusal:
         if isinstance(route, Health):
             return Answered(_HEALTHY)
         if route is None:
@@ -148,6 +150,9 @@ class Authorizer:
                 return page
             listing = list_models(route, principal, self.prices().models.values(), now_ns / 10**9, page)
             return listing if isinstance(listing, Refusal) else Answered(listing)
+        if isinstance(route, StoredCall):
+            query = call.path.partition("?")[2]
+            return await forward_stored(route, query, principal, self.stored_objects, self.prices())
         return await self._admit(call, route, principal, secret_hash, now_ns // 1_000)
 
     async def _admit(
