@@ -95,6 +95,7 @@ pub const UsageFact = enum {
     grounded,
     delivered_bytes,
     deltas,
+    stored_ids,
     foreign_body,
     refused_answer,
 };

@@ -3,6 +3,7 @@
 
 const std = @import("std");
 const json = @import("json_reader.zig");
+const hosted_tools = @import("hosted_tools.zig");
 const media = @import("request_media.zig");
 const Names = @import("request_names.zig");
 const Context = Names.Context;
@@ -29,6 +30,7 @@ const Action = enum {
     container,
     tool_type,
     block_type,
+    encrypted,
     model,
     modality,
     budget,
@@ -54,12 +56,16 @@ pub const Content = struct {
 
     has_type: bool = false,
     has_role: bool = false,
+    /// Whether the provider looks up the content of the item by its id.
     is_item_reference: bool = false,
+    is_reasoning: bool = false,
+    is_encrypted: bool = false,
     item_id: ?[]const u8 = null,
     /// Objects of a tool without a type, which are Gemini's names of tools.
     untyped: TextList = .{},
 
-    references: TextList = .{},
+    /// A client may name every item of a long conversation by its id.
+    references: TextList = .{ .entries_max = 1024 },
     tools: TextList = .{},
     models: TextList = .{},
     prompts: usize = 0,
@@ -86,7 +92,7 @@ pub const Content = struct {
         }
         return switch (self.action) {
             .nothing, .data => .nothing,
-            .image_url, .document_url => .start,
+            .image_url, .document_url, .encrypted => .start,
             .budget => .bytes,
             else => .characters,
         };
@@ -157,6 +163,7 @@ pub const Content = struct {
     fn actionInContent(self: *Content, name: Name, member: json.Member) Action {
         const is_role = name == .other and std.mem.eql(u8, member.key, "role");
         if (is_role and self.isItem(member.depth)) self.has_role = true;
+        if (self.isItem(member.depth) and std.mem.eql(u8, member.key, "encrypted_content")) return .encrypted;
         return switch (name) {
             .type => .block_type,
             .id => if (self.isItem(member.depth)) .id else .nothing,
@@ -201,6 +208,8 @@ pub const Content = struct {
         self.has_type = false;
         self.has_role = false;
         self.is_item_reference = false;
+        self.is_reasoning = false;
+        self.is_encrypted = false;
         self.item_id = null;
     }
 
@@ -218,6 +227,7 @@ pub const Content = struct {
         switch (action) {
             .image_url => self.totals.addUrl(text, bytes, true),
             .document_url => self.totals.addUrl(text, bytes, false),
+            .encrypted => self.is_encrypted = text.len > 0,
             .budget => self.thinking_budget = @max(self.thinking_budget, std.fmt.parseFloat(f64, text) catch 0),
             else => try self.take(action, text),
         }
@@ -255,7 +265,8 @@ pub const Content = struct {
         if (std.mem.eql(u8, text, "image")) self.is_image_block[self.inside] = true;
         if (!self.isItem(self.inside)) return;
         self.has_type = true;
-        if (std.mem.eql(u8, text, "item_reference")) self.is_item_reference = true;
+        self.is_reasoning = std.mem.eql(u8, text, "reasoning");
+        self.is_item_reference = std.mem.eql(u8, text, "item_reference") or hosted_tools.isCall(text);
     }
 
     fn takeModality(self: *Content, text: []const u8) void {
@@ -287,7 +298,8 @@ pub const Content = struct {
 
     fn endItem(self: *Content) json.Failure!void {
         const id = self.item_id orelse return;
-        if (self.is_item_reference or !(self.has_type or self.has_role)) try self.refer(.item, id);
+        const is_named = self.is_item_reference or !(self.has_type or self.has_role) or (self.is_reasoning and !self.is_encrypted);
+        if (is_named) try self.refer(.item, id);
         self.item_id = null;
     }
 

@@ -34,6 +34,8 @@ class UsageFact(enum.StrEnum):
     """UTF-8 bytes of the text that was delivered: content, reasoning, refusals, tool arguments and transcripts."""
     DELTAS = "deltas"
     """How many events of a stream carried such text. Absent for an answer that is one document."""
+    STORED_IDS = "stored_ids"
+    """What the provider stores for the caller, as `<kind>:<id>`, one a line. The response itself is `RESPONSE_ID`."""
     FOREIGN_BODY = "foreign_body"
     """True if a successful answer was neither JSON nor server-sent events."""
     REFUSED_ANSWER = "refused_answer"

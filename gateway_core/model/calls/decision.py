@@ -58,6 +58,8 @@ class Parameters:
     """The part of the query that goes on to the provider."""
     size: RequestSize | None = None
     """The sizes of the parts of the body; None if it is one prompt of text."""
+    references: tuple[str, ...] = ()
+    """What the body names of what the provider stores, as `<kind>:<id>`."""
     specials: Specials | None = None
     """What may change the price beyond that; None if nothing does."""
 
