@@ -31,6 +31,7 @@ from admin_service.resources.invites.service import InvitesApi
 from admin_service.resources.members.service import MembersApi
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.resources.organizations.service import OrganizationsApi
+from admin_service.resources.usage.service import UsageApi
 from admin_service.serving.change_transaction import Changes
 from admin_service.serving.guard import Guard, ResourceApi
 from gateway_core.model.catalog.entries import Catalog
@@ -123,6 +124,7 @@ async def open_service(
             InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url),
             MembersApi(pool, page_tokens),
             OrganizationsApi(pool, _new_id),
+            UsageApi(pool, page_tokens),
         )
         service = AdminService(pool, apis, guard)
         probes: dict[str, dependencies.Probe] = {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping}

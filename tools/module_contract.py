@@ -42,6 +42,7 @@ def _constants() -> Iterator[str]:
         "provider_mark": headers.PROVIDER_MARK,
         "should_retry": headers.SHOULD_RETRY,
         "retry_after": headers.RETRY_AFTER,
+        "retry_after_ms": headers.RETRY_AFTER_MS,
         "refused_answer_details": REFUSED_ANSWER_DETAILS,
         "content_type": headers.CONTENT_TYPE,
         "content_encoding": headers.CONTENT_ENCODING,

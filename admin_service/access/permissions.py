@@ -52,6 +52,7 @@ class Permission(enum.StrEnum):
     ORGANIZATIONS_READ = "organizations:read"
     ORGANIZATIONS_SUSPEND = "organizations:suspend"
     ORGANIZATIONS_UPDATE = "organizations:update"
+    USAGE_READ = "usage:read"
 
 
 class TargetKind(enum.Enum):
@@ -131,6 +132,7 @@ ROLES_OF: Final = {
     Permission.ORGANIZATIONS_READ: _ALL,
     Permission.ORGANIZATIONS_SUSPEND: _SUPER_ADMINS,
     Permission.ORGANIZATIONS_UPDATE: _SUPER_ADMINS,
+    Permission.USAGE_READ: _ALL,
 }
 """The roles that hold each permission inside an organization."""
 

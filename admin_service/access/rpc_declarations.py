@@ -23,6 +23,7 @@ from admin_service.api.names import (
     INVOICE_REQUESTS,
     MEMBERS,
     MYSELF,
+    USAGE_FINDINGS,
     USERS,
     ResourceName,
     UserResourceName,
@@ -46,6 +47,7 @@ _COLLECTION_OF_TYPE: Final = {
     "megarouter/Invite": INVITES,
     "megarouter/InvoiceRequest": INVOICE_REQUESTS,
     "megarouter/Member": MEMBERS,
+    "megarouter/UsageFinding": USAGE_FINDINGS,
 }
 _COLLECTION_OF_USER_TYPE: Final = {_USER_TYPE: None, "megarouter/AccessToken": ACCESS_TOKENS}
 

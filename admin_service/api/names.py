@@ -19,6 +19,7 @@ INVOICE_REQUESTS: Final = "invoiceRequests"
 MEMBERS: Final = "members"
 MODELS: Final = "models"
 PROVIDERS: Final = "providers"
+USAGE_FINDINGS: Final = "usageFindings"
 ACCESS_TOKENS: Final = "accessTokens"
 
 MYSELF: Final = "me"

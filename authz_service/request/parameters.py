@@ -9,6 +9,7 @@ from authz_service.request.special_parameters import (
     SIZE_FACTS,
     SPECIAL_FACTS,
     NotTextError,
+    asked_window_tokens,
     prompts_of,
     read_size,
     read_specials,
@@ -78,7 +79,8 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
         _require_foreground(facts)
         if IS_EXCESSIVE in facts:
             raise _invalid(MODEL, "the body names too many models, tools or stored things, or one of them is too long")
-        has_size = not SIZE_FACTS.isdisjoint(facts)
+        window_tokens = asked_window_tokens(call, route.endpoint)
+        has_size = bool(window_tokens) or not SIZE_FACTS.isdisjoint(facts)
         return Parameters(
             model=route.path_model or _model(facts, route.endpoint),
             streams=_streams(call, route),
@@ -87,7 +89,7 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
             asks_for_usage=_boolean(facts, INCLUDE_USAGE),
             thinking_tokens=_thinking_tokens(facts),
             query=passed_query(route.endpoint, call.path.partition("?")[2]),
-            size=read_size(facts, route.endpoint, call.body_bytes) if has_size else None,
+            size=read_size(facts, route.endpoint, call.body_bytes, window_tokens) if has_size else None,
             specials=None if SPECIAL_FACTS.isdisjoint(facts) else read_specials(facts),
         )
     except NotTextError as error:

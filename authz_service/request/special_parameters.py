@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
+from authz_service.request.call import Call
 from gateway_core.contract import request_facts as facts_of
+from gateway_core.contract.headers import ANTHROPIC_BETA
 from gateway_core.model.calls.special_requests import Specials
 from gateway_core.model.catalog.request_size import RequestSize
 from gateway_core.model.catalog.service import Service
@@ -40,6 +42,11 @@ _MODALITIES: Final = (
 )
 
 
+_LARGE_WINDOW_FLAG: Final = "context-1m-"
+"""The beginning of the flag with which Anthropic's models take a larger input."""
+_LARGE_WINDOW_TOKENS: Final = 1_000_000
+
+
 class NotTextError(Exception):
     """A parameter that must be a text is none."""
 
@@ -65,8 +72,15 @@ def read_specials(facts: Mapping[str, object]) -> Specials | None:
     return Specials(Asked(tools=tools, tier=tier, speed=speed, place=place, modalities=modalities), models)
 
 
-def read_size(facts: Mapping[str, object], endpoint: Endpoint, body_bytes: int) -> RequestSize:
-    """Returns the sizes of the parts of a body."""
+def asked_window_tokens(call: Call, endpoint: Endpoint) -> int:
+    """Returns the context window that a beta flag asks for, or 0 for that of the model."""
+    if endpoint is Endpoint.MESSAGES and _LARGE_WINDOW_FLAG in call.header(ANTHROPIC_BETA):
+        return _LARGE_WINDOW_TOKENS
+    return 0
+
+
+def read_size(facts: Mapping[str, object], endpoint: Endpoint, body_bytes: int, window_tokens: int = 0) -> RequestSize:
+    """Returns the sizes of the parts of a body. `window_tokens` is `asked_window_tokens`."""
     return RequestSize(
         body_bytes=body_bytes,
         prompts=prompts_of(facts, endpoint),
@@ -77,6 +91,7 @@ def read_size(facts: Mapping[str, object], endpoint: Endpoint, body_bytes: int) 
         document_bytes=_count(facts, facts_of.DOCUMENT_BYTES),
         remote_documents=_count(facts, facts_of.REMOTE_DOCUMENTS),
         references=len(entries(facts, facts_of.REFERENCES)),
+        window_tokens=window_tokens,
     )
 
 

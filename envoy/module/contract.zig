@@ -8,6 +8,7 @@ pub const usage = "usage";
 pub const provider_mark = "x-megarouter-provider-answer";
 pub const should_retry = "x-should-retry";
 pub const retry_after = "retry-after";
+pub const retry_after_ms = "retry-after-ms";
 pub const refused_answer_details = "provider_answer_refused";
 pub const content_type = "content-type";
 pub const content_encoding = "content-encoding";

@@ -65,7 +65,7 @@ pub const Failure = struct {
         if (envoy.header(stream, .response, contract.retry_after)) |text| {
             if (provider_errors.secondsOf(text, 1)) |seconds| return seconds;
         }
-        if (envoy.header(stream, .response, "retry-after-ms")) |text| {
+        if (envoy.header(stream, .response, contract.retry_after_ms)) |text| {
             if (provider_errors.secondsOf(text, std.time.ms_per_s)) |seconds| return seconds;
         }
         return provider_errors.retryDelay(self.body.items);

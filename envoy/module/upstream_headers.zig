@@ -20,27 +20,37 @@ pub fn passes(dialect: contract.Dialect, control_prefix: []const u8, name: []con
     return control_prefix.len > 0 and std.mem.startsWith(u8, name, control_prefix);
 }
 
-/// Removes what does not pass to a provider of this dialect. Headers that begin with `control_prefix` pass too, if it is
-/// not empty.
+/// Removes what does not pass to a provider of this dialect, and every trailer. Headers that begin with `control_prefix`
+/// pass too, if it is not empty.
 pub fn clean(stream: envoy.Stream, dialect: contract.Dialect, control_prefix: []const u8, allocator: std.mem.Allocator) error{OutOfMemory}!void {
+    try remove(stream, .request, dialect, control_prefix, allocator);
+    try remove(stream, .request_trailers, null, "", allocator);
+}
+
+fn goesOn(dialect: ?contract.Dialect, control_prefix: []const u8, name: []const u8) bool {
+    return if (dialect) |known| passes(known, control_prefix, name) else false;
+}
+
+/// Without a dialect, nothing passes.
+fn remove(stream: envoy.Stream, kind: envoy.Headers, dialect: ?contract.Dialect, control_prefix: []const u8, allocator: std.mem.Allocator) error{OutOfMemory}!void {
     var places: [usual_count]envoy.Header = undefined;
-    const count = envoy.headerCount(stream, .request);
+    const count = envoy.headerCount(stream, kind);
     const headers = if (count <= usual_count) places[0..count] else try allocator.alloc(envoy.Header, count);
     defer if (count > usual_count) allocator.free(headers);
-    if (count == 0 or !envoy.readHeaders(stream, .request, headers)) return;
+    if (count == 0 or !envoy.readHeaders(stream, kind, headers)) return;
 
     // Removing a header invalidates the names of all, so those to remove are copied first, one after the other.
     var room: [usual_bytes]u8 = undefined;
     var total: usize = 0;
     for (headers) |header| {
-        if (!passes(dialect, control_prefix, header.key.bytes())) total += header.key.length;
+        if (!goesOn(dialect, control_prefix, header.key.bytes())) total += header.key.length;
     }
     const names = if (total <= usual_bytes) room[0..total] else try allocator.alloc(u8, total);
     defer if (total > usual_bytes) allocator.free(names);
     var used: usize = 0;
     for (headers) |*header| {
         const name = header.key.bytes();
-        if (passes(dialect, control_prefix, name)) {
+        if (goesOn(dialect, control_prefix, name)) {
             header.key = .{};
             continue;
         }
@@ -49,6 +59,6 @@ pub fn clean(stream: envoy.Stream, dialect: contract.Dialect, control_prefix: []
         used += name.len;
     }
     for (headers) |header| {
-        if (header.key.length > 0) envoy.removeHeader(stream, .request, header.key.bytes());
+        if (header.key.length > 0) envoy.removeHeader(stream, kind, header.key.bytes());
     }
 }

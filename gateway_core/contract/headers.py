@@ -75,6 +75,8 @@ TRACE_CONTEXT: Final = ("traceparent", "tracestate", "baggage")
 JSON: Final = "application/json"
 SHOULD_RETRY: Final = "x-should-retry"
 RETRY_AFTER: Final = "retry-after"
+RETRY_AFTER_MS: Final = f"{RETRY_AFTER}-ms"
+"""From some providers: the same in milliseconds."""
 RATE_LIMIT_PREFIX: Final = "x-ratelimit-"
 
 

@@ -15,7 +15,7 @@ import yaml
 from tests.support.data.tenants import Tenant
 from tests.support.servers.scripted_upstream import ScriptedUpstream
 
-SETTLE_TIMEOUT_S = 5.0
+SETTLE_TIMEOUT_S = 15.0
 CALL_TIMEOUT_S = 30.0
 _TOKEN_COLUMNS_SUFFIX = "_tokens"
 

@@ -37,8 +37,11 @@ class Counts:
 
     def first(self, *names: str) -> int | None:
         """Returns the greatest count under any of the names; None if there is none."""
+        values = self.values
         greatest: int | None = None
         for name in names:
+            if name not in values:
+                continue
             count = self.get(name)
             if count is not None and (greatest is None or count > greatest):
                 greatest = count
@@ -46,7 +49,7 @@ class Counts:
 
     def of(self, *names: str) -> int:
         """Returns the greatest count under any of the names, or zero."""
-        return self.first(*names) or 0
+        return (self.first(*names) or 0) if len(names) > 1 else (self.get(names[0]) or 0)
 
     def inside(self, *names: str) -> "Counts":
         """Returns the first of the named objects that is there; an empty one if none is."""
@@ -57,7 +60,7 @@ class Counts:
             if isinstance(value, dict):
                 return Counts(value, self.notes)
             self.notes.add(Flag.UNREADABLE_COUNT)
-        return Counts(_EMPTY, self.notes)
+        return _NO_COUNTS
 
     def listed(self, name: str) -> "list[Counts]":
         """Returns the objects in a list, at most `MAX_ENTRIES`."""
@@ -88,7 +91,7 @@ class Counts:
         return value
 
 
-_EMPTY: Final[Mapping[str, object]] = {}
+_NO_COUNTS: Final = Counts({}, Notes())
 
 
 def reported_object(report: Mapping[str, object], key: str, prefix: str | None = None) -> Mapping[str, object] | None:

@@ -5,7 +5,6 @@ output, and only their total shows it. DeepSeek splits the input into cache hits
 tokens at the top level; both are inside the input.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from gateway_core.model.catalog.token_usage import TokenUsage
@@ -15,6 +14,8 @@ from usage_service.provider_reports.reading import Flag, Reading
 _INPUT: Final = ("prompt_tokens", "input_tokens")
 _OUTPUT: Final = ("completion_tokens", "output_tokens")
 _TOTAL: Final = "total_tokens"
+_HITS: Final = "prompt_cache_hit_tokens"
+_MISSES: Final = "prompt_cache_miss_tokens"
 _INPUT_DETAILS: Final = ("prompt_tokens_details", "input_tokens_details", "input_token_details")
 _OUTPUT_DETAILS: Final = ("completion_tokens_details", "output_tokens_details", "output_token_details")
 
@@ -33,10 +34,18 @@ def read_openai(usage: Counts, *, has_output: bool) -> Reading | None:
     if total_input is None and total_output is None:
         return Reading(total=usage.get(_TOTAL))
     details = usage.inside(*_OUTPUT_DETAILS)
-    audio, image = details.of("audio_tokens"), details.of("image_tokens")
+    audio = image = 0
+    if details.values:
+        audio, image = details.of("audio_tokens"), details.of("image_tokens")
+    uncached, cached, written, input_audio, input_image, cached_audio = _input(usage, total_input or 0)
     return Reading(
-        usage=replace(
-            _input(usage, total_input or 0),
+        usage=TokenUsage(
+            input=uncached,
+            cache_read=cached,
+            cache_write_5m=written,
+            input_audio=input_audio,
+            input_image=input_image,
+            cache_read_audio=cached_audio,
             output=rest_of(total_output or 0, reasoning + audio + image, usage.notes),
             output_reasoning=reasoning,
             output_audio=audio,
@@ -50,11 +59,8 @@ def read_openai(usage: Counts, *, has_output: bool) -> Reading | None:
 def _sides(usage: Counts, *, has_output: bool) -> tuple[int | None, int | None, int] | None:
     """Returns all input, all output, and the reasoning within it, as the largest reading of the totals."""
     total_input, total_output, total = usage.first(*_INPUT), usage.first(*_OUTPUT), usage.get(_TOTAL)
-    split = usage.of("prompt_cache_hit_tokens") + usage.of("prompt_cache_miss_tokens")
-    if split > (total_input or 0):
-        if total_input:
-            usage.notes.add(Flag.CONTRADICTORY_COUNTS)
-        total_input = split
+    if _HITS in usage.values or _MISSES in usage.values:
+        total_input = _at_least_split(usage, total_input)
     if not has_output:
         total_output = total_output or 0
     reasoning = usage.inside(*_OUTPUT_DETAILS).of("reasoning_tokens")
@@ -83,10 +89,23 @@ def _sides(usage: Counts, *, has_output: bool) -> tuple[int | None, int | None, 
     return total_input, total_output, reasoning
 
 
-def _input(usage: Counts, total: int) -> TokenUsage:
-    """Splits the input into its categories."""
+def _at_least_split(usage: Counts, total_input: int | None) -> int | None:
+    """Returns the input, which is at least the sum of cache hits and misses."""
+    split = usage.of(_HITS) + usage.of(_MISSES)
+    if split <= (total_input or 0):
+        return total_input
+    if total_input:
+        usage.notes.add(Flag.CONTRADICTORY_COUNTS)
+    return split
+
+
+def _input(usage: Counts, total: int) -> tuple[int, int, int, int, int, int]:
+    """Splits the input: uncached text, cached, written to the cache, audio, images, cached audio."""
     details = usage.inside(*_INPUT_DETAILS)
-    cached = max(details.of("cached_tokens"), usage.of("cached_tokens", "prompt_cache_hit_tokens"))
+    cached = usage.of("cached_tokens", _HITS)
+    if not details.values:
+        return rest_of(total, cached, usage.notes), cached, 0, 0, 0, 0
+    cached = max(details.of("cached_tokens"), cached)
     written = details.of("cache_write_tokens")
     audio, image = details.of("audio_tokens"), details.of("image_tokens")
     cached_audio = 0
@@ -96,11 +115,5 @@ def _input(usage: Counts, total: int) -> TokenUsage:
         overlap = max(cached + written + audio + image - total, 0) if named is None else named
         cached_audio = min(overlap, cached, audio)
     parts = cached + written + audio + image - cached_audio
-    return TokenUsage(
-        input=rest_of(total, parts, usage.notes),
-        cache_read=cached - cached_audio,
-        cache_write_5m=written,
-        input_audio=audio - cached_audio,
-        input_image=image,
-        cache_read_audio=cached_audio,
-    )
+    uncached = rest_of(total, parts, usage.notes)
+    return uncached, cached - cached_audio, written, audio - cached_audio, image, cached_audio

@@ -145,6 +145,7 @@ _NEVER_SENT: Final = frozenset({"UF", "UH", "UO", "NR", "NC", "DF"})
 _CLIENT_GONE: Final = frozenset({"DC", "DR"})
 _TIMEOUTS: Final = frozenset({"UT", "SI", "UMSDR", "DT"})
 _RESETS: Final = frozenset({"UC", "UR", "LR", "UPE"})
+_CUT: Final = _CLIENT_GONE | _TIMEOUTS | _RESETS
 
 _FIRST_ERROR_STATUS: Final = 400
 _BYTES_PER_TOKEN: Final = 4
@@ -190,7 +191,7 @@ class _Case:
 
     def resolve(self) -> Resolution:
         reading = self.read.reading
-        if reading.is_empty or (_is_cut(self.report) and not self._counts_anything()):
+        if reading.is_empty or (not self._counts_anything() and _is_cut(self.report)):
             return self._resolve_without_usage()
         if reading.input_counted and reading.output_counted:
             return self._charge(UsageSource.PROVIDER, _ending(self.report) or SettlementDetail.COMPLETED, reading.usage)
@@ -334,7 +335,7 @@ def _reason_not_called(report: CallReport) -> SettlementDetail | None:
 
 def _is_cut(report: CallReport) -> bool:
     """Returns whether the answer ended early, so that counts of zero say nothing."""
-    return bool(report.flags & (_CLIENT_GONE | _TIMEOUTS | _RESETS))
+    return not report.flags.isdisjoint(_CUT)
 
 
 def _ending(report: CallReport) -> SettlementDetail | None:

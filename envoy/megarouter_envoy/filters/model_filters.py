@@ -7,7 +7,7 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager i
 from gateway_core.contract.metadata import DECISION_NAMESPACE, RATE_LIMIT_NAMESPACE
 from megarouter_envoy.filters import module_filters
 from megarouter_envoy.filters import service_filters as decisions
-from megarouter_envoy.filters.decompressors import decompressors
+from megarouter_envoy.filters.decompressors import gzip_decompressor
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.typed_config import http_filter
 
@@ -22,6 +22,6 @@ def model_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
         http_filter(DECISION_NAMESPACE, decisions.authorization(limits)),
         http_filter(RATE_LIMIT_NAMESPACE, decisions.rate_limit(limits)),
         module_filters.rewriter(options.module_path, secret_files, options.control_prefix),
-        *decompressors(),
+        gzip_decompressor(),
         http_filter("envoy.filters.http.router", router.Router(suppress_envoy_headers=True)),
     ]

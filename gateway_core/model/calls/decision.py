@@ -12,7 +12,7 @@ from gateway_core.model.calls.holds import Claims, Hold
 from gateway_core.model.calls.placements import Placed, TokensLeft
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.model.calls.special_requests import PricedModel, Specials, check_specials
+from gateway_core.model.calls.special_requests import ReservedAs, Specials, check_specials
 from gateway_core.model.catalog.entries import Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.request_size import RequestSize
@@ -127,8 +127,7 @@ class Terms:
     provider: Provider
     model: Model
     schedule: PriceSchedule
-    dearest: PricedModel
-    """The model and prices that a hold must cover: those of the dearest model that may answer."""
+    reserved_as: ReservedAs
     bytes_per_token: int
     budget_mode: BudgetMode
     shadow_refusals: tuple[int, ...]
@@ -244,9 +243,9 @@ def agree(
     if isinstance(found, Refusal):
         return found
     model, schedule, provider = found
-    dearest = _dearest(principal, endpoint, parameters, found, prices, now_epoch_s)
-    if isinstance(dearest, Refusal):
-        return dearest
+    reserved_as = _reserved_as(principal, endpoint, parameters, found, prices, now_epoch_s)
+    if isinstance(reserved_as, Refusal):
+        return reserved_as
     rails = principal.guardrails
 
     def covers(rule: RateRule) -> bool:
@@ -280,7 +279,7 @@ def agree(
         provider=provider,
         model=model,
         schedule=schedule,
-        dearest=dearest,
+        reserved_as=reserved_as,
         bytes_per_token=principal.bytes_per_token,
         budget_mode=principal.budget_mode,
         shadow_refusals=principal.shadow_refusals(model.name, model.provider),
@@ -288,18 +287,18 @@ def agree(
     )
 
 
-def _dearest(
+def _reserved_as(
     principal: Principal,
     endpoint: Endpoint,
     parameters: Parameters,
     found: tuple[Model, PriceSchedule, Provider],
     prices: CatalogView,
     now_epoch_s: float,
-) -> PricedModel | Refusal:
+) -> ReservedAs | Refusal:
     """Returns the model that a hold must cover: the one called, or a dearer one that the body also names."""
     model, schedule, provider = found
     if parameters.specials is None:
-        return model, schedule
+        return ReservedAs(model, schedule)
     day = datetime.fromtimestamp(now_epoch_s, UTC).date()
     called = (model, schedule)
     return check_specials(
@@ -344,7 +343,8 @@ def admit(
     """Returns the admission of a call with these terms: its hold, not yet placed."""
     claims = terms.claims
     reserved = reserve(
-        *terms.dearest,
+        terms.reserved_as.model,
+        terms.reserved_as.schedule,
         claims.endpoint,
         terms.budget_mode,
         body_bytes=body_bytes,
@@ -353,6 +353,7 @@ def admit(
         choices=parameters.choices,
         thinking_tokens=parameters.thinking_tokens,
         size=parameters.size,
+        tool_fees_nano_credits=terms.reserved_as.tool_fees_nano_credits,
     )
     hold = Hold(
         hold_id=hold_id,

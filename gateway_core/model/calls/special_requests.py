@@ -3,7 +3,7 @@
 What has no price is refused before it is served, and every model that a body names is checked like the one called.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from gateway_core.model.calls.principals import Principal
@@ -11,7 +11,7 @@ from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.catalog.entries import Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.service import Service
-from gateway_core.model.catalog.unpriced import NOTHING_SPECIAL, Asked, unpriced_requests
+from gateway_core.model.catalog.unpriced import NOTHING_SPECIAL, Asked, fees_of_tool, unpriced_requests
 from gateway_core.model.endpoints import Dialect, Endpoint
 from gateway_core.model.record_decorator import record
 
@@ -26,6 +26,16 @@ _PARAMETERS: Final = {
 }
 
 PricedModel = tuple[Model, PriceSchedule]
+
+
+@record(frozen=True, slots=True)
+class ReservedAs:
+    """The model and prices that a hold must cover: those of the dearest model that may answer."""
+
+    model: Model
+    schedule: PriceSchedule
+    tool_fees_nano_credits: int | None = None
+    """What one use of each tool that the provider runs may cost together; None without such tools."""
 
 
 @record(frozen=True, slots=True)
@@ -45,7 +55,7 @@ def check_specials(
     provider: Provider,
     models: Mapping[str, Model],
     priced_at: Callable[[Model], PriceSchedule | None],
-) -> PricedModel | Refusal:
+) -> ReservedAs | Refusal:
     """Returns the dearest of the models that may answer, or the refusal for the first thing that may not be asked for.
 
     Args:
@@ -71,7 +81,19 @@ def check_specials(
     service = Service(asked.tier, asked.speed, asked.place)
     # A provider may serve a call in the standard way though the body asks for a cheaper one.
     served = [*answering, *((model, schedule.for_service(service)) for model, schedule in answering)]
-    return max(served, key=lambda one: sum(one[1].prices.dearest))
+    model, schedule = max(
+        ((model, schedule.reserving(asked.modalities)) for model, schedule in served),
+        key=lambda one: sum(one[1].prices.dearest),
+    )
+    schedules = [one for _, one in answering]
+    fees = sum(_dearest_fee(tool, provider, endpoint, schedules) for tool in asked.tools) if asked.tools else None
+    return ReservedAs(model, schedule, fees)
+
+
+def _dearest_fee(tool: str, provider: Provider, endpoint: Endpoint, schedules: Sequence[PriceSchedule]) -> int:
+    """Returns the most that one use of a tool costs with any of the schedules, in nano-credits."""
+    names = fees_of_tool(tool, provider.hosted_tools.get(endpoint.dialect, {})) or ()
+    return max((schedule.fees.get(name, 0) for schedule in schedules for name in names), default=0)
 
 
 def _other_model(

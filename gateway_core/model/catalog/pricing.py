@@ -85,6 +85,7 @@ def estimate(
     output_limit: int | None,
     choices: int,
     size: RequestSize | None = None,
+    rounds: int = 1,
 ) -> Estimate:
     """Returns the most that a call is expected to cost.
 
@@ -98,9 +99,12 @@ def estimate(
             reserve.
         choices: number of answers that the caller asks for, for all prompts.
         size: the sizes of the parts of the body; None if it is one prompt of text.
+        rounds: how often the provider may read the context. Each round has the answers of those before it in its input.
     """
     expected, maximum = input_bounds(size or RequestSize(body_bytes), model, endpoint, bytes_per_token)
     input_tokens = maximum if bytes_per_token == 1 else expected
+    if rounds > 1:
+        input_tokens = max(input_tokens, model.context_window_tokens) * rounds
     per_choice = model.default_output_reserve_tokens if output_limit is None else output_limit
     output_tokens = min(per_choice, model.max_output_tokens) * choices
     # The actual input may be anything up to the estimate, so either side of a long-context threshold may apply.

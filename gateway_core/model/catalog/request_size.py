@@ -24,6 +24,8 @@ class RequestSize:
     """Documents that the provider fetches from a URL."""
     references: int = 0
     """Things that the provider has stored, such as the earlier turns of a conversation. Their size is unknown."""
+    window_tokens: int = 0
+    """The context window that a beta flag asks for; 0 for that of the model."""
 
     @property
     def text_bytes(self) -> int:
@@ -47,7 +49,7 @@ def input_bounds(size: RequestSize, model: Model, endpoint: Endpoint, bytes_per_
         bytes_per_token: the bytes of a usual token of text.
     """
     expected, maximum = -(-size.text_bytes // bytes_per_token), size.text_bytes
-    window = model.context_window_tokens * max(1, size.prompts)
+    window = max(model.context_window_tokens, size.window_tokens) * max(1, size.prompts)
     if size.has_media:
         more_expected, more_maximum = _media_bounds(size, model, endpoint, window)
         expected, maximum = expected + more_expected, maximum + more_maximum

@@ -20,6 +20,11 @@ _SHARES_OF_UNSPENT: Final = 64
 _SHARES_OF_FREE: Final = 8
 LEAST_VISIBLE_TOKENS: Final = 1_024
 """A limit that the gateway writes leaves at least this many tokens above the thinking budget of the call."""
+TOOL_ROUNDS: Final = 10
+"""How often a provider that runs tools calls the model within one call, each time with all that came before. Anthropic
+pauses a turn after 10 rounds (https://docs.claude.com/en/docs/build-with-claude/handling-stop-reasons#pause_turn)."""
+TOOL_USES: Final = 20
+"""How often each tool is used at most within one call."""
 _TOKENS_PER_PRICE: Final = 1_000_000
 
 
@@ -50,7 +55,7 @@ class OutputShare:
     """How the reserve of a call depends on the output limit that the gateway may write into it."""
 
     base_nano_credits: int
-    """The price of the largest input."""
+    """The price of the largest input, and of the tools that the provider runs."""
     token_price_nano_credits: int
     """The price of one output token in every choice, rounded up."""
     least_tokens: int
@@ -101,12 +106,15 @@ def reserve(
     choices: int,
     thinking_tokens: int = 0,
     size: RequestSize | None = None,
+    tool_fees_nano_credits: int | None = None,
 ) -> Reserve:
     """Returns what a call reserves. The arguments are those of `pricing.estimate`, and:
 
     Args:
         mode: the budget mode of the organization.
         thinking_tokens: the thinking budget that the body names, which an output limit must leave room for.
+        tool_fees_nano_credits: what one use of each tool that the provider runs costs; None without such tools. With
+            them, the maximum is `TOOL_ROUNDS` times that of one answer, and `TOOL_USES` of each tool.
     """
     expected = estimate(
         model,
@@ -118,8 +126,10 @@ def reserve(
         choices=choices,
         size=size,
     )
+    fees = tool_fees_nano_credits or 0
     if mode is BudgetMode.BALANCED:
-        return Reserve(expected.input_tokens, expected.output_tokens, expected.amount_nano_credits)
+        return Reserve(expected.input_tokens, expected.output_tokens, expected.amount_nano_credits + fees)
+    rounds = 1 if tool_fees_nano_credits is None else TOOL_ROUNDS
     most = estimate(
         model,
         schedule,
@@ -127,17 +137,19 @@ def reserve(
         body_bytes=body_bytes,
         bytes_per_token=1,
         output_limit=model.max_output_tokens if output_limit is None else output_limit,
-        choices=choices,
+        choices=choices * rounds,
         size=size,
+        rounds=rounds,
     )
+    amount = most.amount_nano_credits + fees * TOOL_USES
     share = None
     if output_limit is None and endpoint.has_optional_output_limit:
-        share = _share(model, schedule, most.input_tokens, choices, thinking_tokens)
-    return Reserve(expected.input_tokens, expected.output_tokens, most.amount_nano_credits, share)
+        share = _share(model, schedule, most.input_tokens, choices * rounds, thinking_tokens, fees * TOOL_USES)
+    return Reserve(expected.input_tokens, expected.output_tokens, amount, share)
 
 
 def _share(
-    model: Model, schedule: PriceSchedule, input_tokens: int, choices: int, thinking_tokens: int
+    model: Model, schedule: PriceSchedule, input_tokens: int, choices: int, thinking_tokens: int, fees_nano_credits: int
 ) -> OutputShare | None:
     """Returns None if output costs nothing, or if every limit would be above the model's maximum."""
     # The input may be anything up to its maximum, so either side of a long-context threshold may apply.
@@ -148,7 +160,7 @@ def _share(
     if not output_price or least >= model.max_output_tokens:
         return None
     return OutputShare(
-        base_nano_credits=charge_nano_credits(input_tokens, input_price),
+        base_nano_credits=charge_nano_credits(input_tokens, input_price) + fees_nano_credits,
         token_price_nano_credits=-(-output_price * choices // _TOKENS_PER_PRICE),
         least_tokens=least,
         most_tokens=model.max_output_tokens,

@@ -30,6 +30,7 @@ RATE_LIMIT_DECISION: Final = "megarouter.ratelimit.decision"
 
 REPORT_ORIGIN: Final = "megarouter.settlement.origin"
 DROP_REASON: Final = "megarouter.report.drop_reason"
+FINDING_KIND: Final = "megarouter.usage.finding_kind"
 DEPENDENCY: Final = "megarouter.dependency.name"
 REFUSAL_REASON: Final = "megarouter.provider.refusal_reason"
 
@@ -123,6 +124,12 @@ REPORTS_REPEATED: Final = Instrument(
 )
 DISCREPANCIES: Final = Instrument(
     "megarouter.report.discrepancies", "{report}", "Reports that contradict a settled call."
+)
+USAGE_FINDINGS: Final = Instrument(
+    "megarouter.usage.findings",
+    "{call}",
+    "Calls whose usage report is not right, by kind of finding and provider. A call of several kinds counts for each.",
+    labels=(FINDING_KIND, GEN_AI_PROVIDER_NAME),
 )
 PROVIDER_REFUSALS: Final = Instrument(
     "megarouter.provider.refusals",

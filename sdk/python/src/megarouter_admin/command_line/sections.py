@@ -44,5 +44,6 @@ PARTS: Final = (
     Part("guardrails", "Guardrails: the limits of an organization, a group, a member or a key.", "guardrails"),
     Part("credits", "Credits: the pool that pays for all calls of an organization.", "credit_pool"),
     Part("models", "Models: the models that can be called.", "models"),
+    Part("usage", "Usage: how calls were metered.", "usage"),
     Part("audit", "The audit log: who changed what.", "audit"),
 )

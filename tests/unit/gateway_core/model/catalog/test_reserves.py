@@ -4,6 +4,7 @@ import pytest
 
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import Prices, PriceSchedule
+from gateway_core.model.catalog.request_size import RequestSize
 from gateway_core.model.catalog.reserves import BudgetMode, OutputShare, Reserve, reserve, share_of
 from gateway_core.model.endpoints import Endpoint
 from tests.support.data import examples
@@ -34,6 +35,8 @@ def reserved(
     choices: int = 1,
     thinking_tokens: int = 0,
     output_price: int = 10**9,
+    tool_fees_nano_credits: int | None = None,
+    size: RequestSize | None = None,
 ) -> Reserve:
     return reserve(
         model(),
@@ -45,6 +48,8 @@ def reserved(
         output_limit=output_limit,
         choices=choices,
         thinking_tokens=thinking_tokens,
+        tool_fees_nano_credits=tool_fees_nano_credits,
+        size=size,
     )
 
 
@@ -55,6 +60,27 @@ def test_a_balanced_call_reserves_what_it_is_expected_to_cost() -> None:
 def test_a_strict_call_reserves_the_most_that_it_can_cost() -> None:
     assert reserved().amount_nano_credits == 4_000 * 100 + 8_000 * 1_000
     assert reserved(output_limit=50, choices=3).amount_nano_credits == 4_000 * 100 + 3 * 50 * 1_000
+
+
+def test_a_provider_that_runs_tools_may_read_the_whole_window_and_answer_in_every_round() -> None:
+    call = reserved(output_limit=50, tool_fees_nano_credits=7)
+    assert call.amount_nano_credits == 10 * (50_000 * 100 + 50 * 1_000) + 20 * 7
+    assert reserved(BudgetMode.BALANCED, tool_fees_nano_credits=7).amount_nano_credits == 500_007
+
+
+def test_a_call_with_tools_of_the_provider_shrinks_by_all_rounds_of_output() -> None:
+    share = reserved(tool_fees_nano_credits=7).share
+    assert share == OutputShare(10 * 50_000 * 100 + 20 * 7, 10 * 1_000, 1_024, 8_000)
+
+
+def test_a_reference_may_fill_the_context_window() -> None:
+    call = reserved(output_limit=50, size=RequestSize(4_000, references=1))
+    assert call.amount_nano_credits == 50_000 * 100 + 50 * 1_000
+
+
+def test_a_larger_window_that_a_flag_asks_for_bounds_the_input() -> None:
+    call = reserved(output_limit=0, size=RequestSize(90_000, window_tokens=80_000))
+    assert call.amount_nano_credits == 80_000 * 100
 
 
 def test_limits_of_tokens_count_what_a_call_is_expected_to_use_in_both_modes() -> None:

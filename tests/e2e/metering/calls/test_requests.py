@@ -1,5 +1,6 @@
 """What of a request reaches the provider, and what is refused before it does."""
 
+import json
 from typing import Any
 
 import pytest
@@ -60,6 +61,17 @@ async def test_a_provider_receives_no_header_that_it_does_not_need(
     (request,) = metering.upstream.requests
     assert {name for name, _ in request.headers} == ALWAYS | added
     assert not any(metering.tenant.key in value for _, value in request.headers)
+
+
+async def test_trailers_of_a_request_do_not_go_on(metering: Metering) -> None:
+    metering.upstream.answer(json_answer(OPENAI_ANSWER))
+    content = json.dumps(chat(model="gpt-4o")).encode()
+    chunks = f"{len(content):x}\r\n".encode() + content + b"\r\n0\r\nx-forwarded-user: mia\r\n\r\n"
+    headers = {"content-length": "", "transfer-encoding": "chunked", "trailer": "x-forwarded-user"}
+    assert (await metering.call(chunks, headers=headers)).status == 200
+    (request,) = metering.upstream.requests
+    assert request.body == content
+    assert not {"trailer", "x-forwarded-user"} & {name for name, _ in request.headers}
 
 
 async def test_listed_betas_go_on_and_the_caller_is_told_of_the_others(metering: Metering) -> None:

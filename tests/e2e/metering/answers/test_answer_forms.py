@@ -53,24 +53,9 @@ async def test_a_document_may_begin_with_a_mark_or_spaces(metering: Metering, be
     assert (await metering.charged()).nano_credits == CHARGE
 
 
-def zstd(content: bytes) -> bytes:
-    """Returns a frame with one block of fewer than 256 bytes, stored as they are."""
-    block = (len(content) << 3 | 1).to_bytes(3, "little")
-    return b"\x28\xb5\x2f\xfd\x20" + bytes([len(content)]) + block + content
-
-
-def brotli(content: bytes) -> bytes:
-    """Returns a stream with one block, stored as it is, and an empty last one."""
-    return ((len(content) - 1) << 4 | 1 << 20).to_bytes(3, "little") + content + b"\x03"
-
-
-@pytest.mark.parametrize(
-    ("encoding", "content"),
-    [("gzip", gzip.compress(DOCUMENT)), ("br", brotli(DOCUMENT)), ("zstd", zstd(DOCUMENT))],
-)
-async def test_a_compressed_document_is_decompressed(metering: Metering, encoding: str, content: bytes) -> None:
-    headers = {"content-type": "application/json", "content-encoding": encoding, "cache-control": "no-transform"}
-    metering.upstream.answer(answer(content, headers=headers))
+async def test_a_compressed_document_is_decompressed(metering: Metering) -> None:
+    headers = {"content-type": "application/json", "content-encoding": "gzip", "cache-control": "no-transform"}
+    metering.upstream.answer(answer(gzip.compress(DOCUMENT), headers=headers))
     reply = await metering.call(chat(model="gpt-4o"))
     assert (reply.body, reply.headers.get("content-encoding")) == (DOCUMENT, None)
     assert (await metering.charged()).nano_credits == CHARGE
@@ -92,8 +77,11 @@ async def test_a_compressed_stream_is_decompressed_and_its_usage_hidden(metering
     assert (await metering.charged()).nano_credits == CHARGE
 
 
-async def test_an_answer_in_an_encoding_that_cannot_be_read_is_refused_and_free(metering: Metering) -> None:
-    headers = {"content-type": "application/json", "content-encoding": "deflate"}
+@pytest.mark.parametrize("encoding", ["deflate", "br", "zstd", "gzip, gzip", "unknown"])
+async def test_an_answer_in_an_encoding_that_cannot_be_read_is_refused_and_free(
+    metering: Metering, encoding: str
+) -> None:
+    headers = {"content-type": "application/json", "content-encoding": encoding}
     metering.upstream.answer(answer(zlib.compress(DOCUMENT), headers=headers))
     reply = await metering.call(chat(model="gpt-4o"))
     assert (reply.status, reply.json["error"]["code"]) == (502, "provider_error")

@@ -1,0 +1,1 @@
+"""Findings about the usage reports of calls."""
