@@ -35,7 +35,8 @@ class Difference:
 
     def __str__(self) -> str:
         plan = self.plan
-        return f"call {plan.number:>4} {plan.endpoint:<16} {plan.model:<22} {plan.ending}: {self.what}: {self.expected} != {self.seen}"
+        call = f"call {plan.number:>4} {plan.endpoint:<16} {plan.model:<22} {plan.ending}"
+        return f"{call}: {self.what}: {self.expected} != {self.seen}"
 
 
 def recorded_tokens(record: asyncpg.Record) -> dict[str, int]:
@@ -43,9 +44,7 @@ def recorded_tokens(record: asyncpg.Record) -> dict[str, int]:
     return {category: int(record[column]) for category, column in _COLUMNS.items() if record[column]}
 
 
-def differences(
-    plan: Plan, record: asyncpg.Record, kinds: frozenset[str], prices: PriceList
-) -> Iterable[Difference]:
+def differences(plan: Plan, record: asyncpg.Record, kinds: frozenset[str], prices: PriceList) -> Iterable[Difference]:
     """Yields how a record differs from the plan of its call."""
     charge = int(record["charge_nano_credits"])
     if charge != sum(line[3] for line in json.loads(record["charge_lines"])):
@@ -72,14 +71,18 @@ def differences(
 
 def _estimate_differences(plan: Plan, record: asyncpg.Record) -> Iterable[Difference]:
     """Yields how the record of a call that the upstream did not count differs from what was delivered."""
-    if record["detail"] != "client_disconnected":
-        yield Difference(plan, "flag", "client_disconnected", record["detail"])
+    is_omitted = plan.ending in {Ending.OMITTED, Ending.OMITTED_AFTER_INPUT}
+    flag = "usage_omitted" if is_omitted else "client_disconnected"
+    if record["detail"] != flag:
+        yield Difference(plan, "flag", flag, record["detail"])
     tokens = recorded_tokens(record)
     outputs = tokens.get("output", 0) + tokens.get("output_reasoning", 0)
     limit = plan.body.get("max_tokens", outputs + 1)
-    if outputs not in plan.delivered.tokens and outputs != limit:
+    counts_input = plan.ending in {Ending.LEFT_AFTER_INPUT, Ending.OMITTED_AFTER_INPUT}
+    # The event that counts the input counts one token of output.
+    if outputs not in plan.delivered.tokens and outputs not in {limit, int(plan.endpoint == "messages")}:
         yield Difference(plan, "delivered tokens", plan.delivered.tokens, outputs)
-    if plan.ending is Ending.LEFT_AFTER_INPUT:
+    if counts_input:
         inputs = {name: count for name, count in tokens.items() if not name.startswith("output")}
         counted = {name: count for name, count in plan.tally.main.tokens.items() if not name.startswith("output")}
         if inputs != counted:

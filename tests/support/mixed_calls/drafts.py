@@ -63,13 +63,29 @@ class Choice:
     @property
     def asked_name(self) -> str:
         """The model's name, or an alias of it."""
-        return self.random.choice([self.model, *self.prices.models[self.model].get("aliases", [])])
+        names: list[str] = [self.model, *self.prices.models[self.model].get("aliases", [])]
+        return self.random.choice(names)
 
     @property
     def answered_name(self) -> str:
         """The provider's name of the model, or of a snapshot of it."""
-        name = str(self.prices.models[self.model]["upstream_name"])
+        return self.name_of(self.model)
+
+    def name_of(self, model: str) -> str:
+        """Returns the provider's name of a model, or of a snapshot of it."""
+        name = str(self.prices.models[model]["upstream_name"])
         return self.random.choice((name, name, f"{name}-2026-03-01", name.upper()))
+
+    def another_model(self) -> str:
+        """Returns a model of the same provider and endpoint, which may answer instead."""
+        models = self.prices.models
+        provider = models[self.model]["provider"]
+        alike: list[str] = [
+            name
+            for name in models
+            if models[name]["provider"] == provider and self.endpoint in models[name]["endpoints"]
+        ]
+        return self.random.choice(alike)
 
     def chance(self, probability: float) -> bool:
         return self.random.random() < probability
@@ -112,7 +128,12 @@ class Choice:
 
     def noise(self) -> dict[str, Any]:
         """Returns fields that mean nothing."""
-        fields: dict[str, Any] = {"cost": None, "queue_time": 0.03, "extra": {"nested": [None, {}]}, "note": "prompt_tokens"}
+        fields: dict[str, Any] = {
+            "cost": None,
+            "queue_time": 0.03,
+            "extra": {"nested": [None, {}]},
+            "note": "prompt_tokens",
+        }
         return {name: value for name, value in fields.items() if self.chance(0.15)}
 
 

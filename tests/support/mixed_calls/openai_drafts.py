@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.support.mixed_calls.drafts import Choice, Draft, Part, picture
-from tests.support.mixed_calls.tally import Tally
+from tests.support.mixed_calls.tally import Tally, Used
 
 _ZEROS = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
@@ -18,14 +18,15 @@ def chat_draft(choice: Choice) -> Draft:
     usage, kinds = _chat_usage(choice, provider, tokens)
     if fees:
         usage["num_sources_used"] = fees["live_search_source"]
-    body = _chat_body(choice, streamed)
+    body = _chat_body(choice, streamed=streamed)
     if fees:
         body["search_parameters"] = {"mode": "on"}
     if service:
         body["service_tier"] = service["tier"]
     named = {"service_tier": service.get("tier", "default")} if service or choice.chance(0.3) else {}
-    tally = Tally(choice.used(tokens), fees=fees, service=service)
-    common = {"model": choice.answered_name, "id": f"chatcmpl-{choice.number}", **named}
+    answering = choice.another_model() if choice.chance(0.1) and not service else choice.model
+    tally = Tally(Used(answering, tokens), fees=fees, service=service)
+    common = {"model": choice.name_of(answering), "id": f"chatcmpl-{choice.number}", **named}
     draft = Draft(choice.model, choice.endpoint, "/v1/chat/completions", body, tally, kinds=kinds)
     texts = choice.texts()
     if not streamed:
@@ -35,10 +36,10 @@ def chat_draft(choice: Choice) -> Draft:
         ({**common, "choices": [{"index": 0, "delta": _delta(choice, text)}]}, text) for text in texts
     ]
     shows = bool(body.get("stream_options", {}).get("include_usage"))
-    return _with_stream(choice, draft, common, values, usage, shows)
+    return _with_stream(choice, draft, common, values, usage, shows=shows)
 
 
-def _chat_body(choice: Choice, streamed: bool) -> dict[str, Any]:
+def _chat_body(choice: Choice, *, streamed: bool) -> dict[str, Any]:
     content: object = choice.question
     entry = choice.prices.models[choice.model]
     if entry["provider"] in {"openai", "google", "xai"} and choice.chance(0.15):
@@ -121,9 +122,12 @@ def _with_stream(
     common: dict[str, Any],
     values: list[tuple[dict[str, Any], str]],
     usage: dict[str, Any],
+    *,
     shows: bool,
 ) -> Draft:
-    habit = choice.random.choice(("own chunk", "own chunk", "last chunk", "zeros", "growing", "later", "inside", "groq"))
+    habit = choice.random.choice(
+        ("own chunk", "own chunk", "last chunk", "zeros", "growing", "later", "inside", "groq")
+    )
     parts = [Part(value, text) for value, text in values]
     final: dict[str, Any] = {**common, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
     last: list[Part] = [Part(final), Part({**common, "choices": [], "usage": usage})]
@@ -154,7 +158,11 @@ def completions_draft(choice: Choice) -> Draft:
     prompts: object = choice.question
     if choice.chance(0.6):
         prompts = [choice.question] * choice.random.randint(2, 20)
-    body: dict[str, Any] = {"model": choice.asked_name, "prompt": prompts, "max_tokens": choice.random.randint(1, 1_000)}
+    body: dict[str, Any] = {
+        "model": choice.asked_name,
+        "prompt": prompts,
+        "max_tokens": choice.random.randint(1, 1_000),
+    }
     if choice.chance(0.3):
         body |= {"n": 2, "best_of": 3}
     streamed = "best_of" not in body and choice.chance(0.4)
@@ -168,7 +176,7 @@ def completions_draft(choice: Choice) -> Draft:
         return _with_document(choice, draft, common, {"index": 0, "text": "".join(choice.texts())}, usage)
     body["stream"] = True
     values = [({**common, "choices": [{"index": 0, "text": text}]}, text) for text in choice.texts()]
-    return _with_stream(choice, draft, common, values, usage, False)
+    return _with_stream(choice, draft, common, values, usage, shows=False)
 
 
 def embeddings_draft(choice: Choice) -> Draft:
@@ -196,7 +204,11 @@ def embeddings_draft(choice: Choice) -> Draft:
     return Draft(choice.model, choice.endpoint, "/v1/embeddings", body, tally, document=document, kinds=kinds)
 
 
-_TOOLS = {"web_search": "web_search_call", "file_search": "file_search_call", "code_interpreter": "code_interpreter_call"}
+_TOOLS = {
+    "web_search": "web_search_call",
+    "file_search": "file_search_call",
+    "code_interpreter": "code_interpreter_call",
+}
 
 
 def responses_draft(choice: Choice) -> Draft:
@@ -215,7 +227,11 @@ def responses_draft(choice: Choice) -> Draft:
     if streamed:
         body["stream"] = True
     texts = choice.texts()
-    items = [{"type": _TOOLS[tool], "status": "completed", "action": {"type": "search"}} for tool in tools for _ in range(fees[tool])]
+    items = [
+        {"type": _TOOLS[tool], "status": "completed", "action": {"type": "search"}}
+        for tool in tools
+        for _ in range(fees[tool])
+    ]
     content = [{"type": "output_text", "text": "".join(texts)}]
     status = choice.random.choice(("completed", "completed", "incomplete"))
     response = {
@@ -233,7 +249,10 @@ def responses_draft(choice: Choice) -> Draft:
     if not streamed:
         return _replaced(draft, document=response)
     begun = {**response, "usage": None, "status": "in_progress", "output": []}
-    parts = [Part({"type": "response.created", "response": begun}), Part({"type": "response.in_progress", "response": begun})]
+    parts = [
+        Part({"type": "response.created", "response": begun}),
+        Part({"type": "response.in_progress", "response": begun}),
+    ]
     parts += [Part({"type": "response.output_item.done", "output_index": 0, "item": item}) for item in items]
     parts += [Part({"type": "response.output_text.delta", "delta": text, "item_id": "i"}, text) for text in texts]
     parts += [Part({"type": f"response.{status}", "response": response})]

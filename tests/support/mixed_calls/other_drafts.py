@@ -20,7 +20,7 @@ def messages_draft(choice: Choice) -> Draft:
     last |= {"inference_geo": service["place"]} if "place" in service else {}
     tally = Tally(choice.used(tokens), fees=fees, service=service)
     tally, last = _with_compaction(choice, tally, last)
-    body = _messages_body(choice, service, bool(fees))
+    body = _messages_body(choice, service, searches=bool(fees))
     draft = Draft(choice.model, choice.endpoint, "/v1/messages", body, tally)
     texts = choice.texts()
     name = choice.answered_name
@@ -29,14 +29,20 @@ def messages_draft(choice: Choice) -> Draft:
         document = {"id": f"msg_{choice.number}", "type": "message", "model": name, "content": content, "usage": last}
         return replace(draft, document=document)
     body["stream"] = True
-    start = {key: value for key, value in last.items() if key not in {"output_tokens_details", "server_tool_use", "iterations"}}
+    start = {
+        key: value
+        for key, value in last.items()
+        if key not in {"output_tokens_details", "server_tool_use", "iterations"}
+    }
     start |= {"output_tokens": 1}
     message = {"id": f"msg_{choice.number}", "type": "message", "model": name, "content": [], "usage": start}
     parts = [Part({"type": "message_start", "message": message}), Part({"type": "ping"})]
     parts += [_messages_delta(choice, text) for text in texts]
     if choice.chance(0.3):
         parts.append(Part({"type": "message_delta", "delta": {}, "usage": {"output_tokens": 1}}))
-    parts.append(Part({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": _at_the_end(choice, last)}))
+    parts.append(
+        Part({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": _at_the_end(choice, last)})
+    )
     counted_after = len(parts)
     parts.append(Part({"type": "message_stop"}))
     return replace(draft, parts=tuple(parts), counted_after=counted_after, counts_input_first="iterations" not in last)
@@ -72,11 +78,11 @@ def _with_compaction(choice: Choice, tally: Tally, usage: dict[str, Any]) -> tup
     if not choice.chance(0.15):
         return tally, usage
     extra = {"input": choice.count(5_000), "output": choice.count(2_000)}
-    own = {name: value for name, value in usage.items() if name.endswith("tokens") or name.endswith("details")}
+    own = {name: value for name, value in usage.items() if name.endswith(("tokens", "details"))}
     other = {"type": "compaction", "input_tokens": extra["input"], "output_tokens": extra["output"]}
     usage = {**usage, "iterations": [{"type": "message", **own, "cache_creation": usage.get("cache_creation")}, other]}
     names = [name for name, model in choice.prices.models.items() if model["provider"] == "anthropic"]
-    if choice.chance(0.4):
+    if not tally.service and choice.chance(0.4):
         name = choice.random.choice(names)
         other |= {"type": "advisor_message", "model": choice.prices.models[name]["upstream_name"]}
         return replace(tally, others=(Used(name, extra),)), usage
@@ -84,13 +90,17 @@ def _with_compaction(choice: Choice, tally: Tally, usage: dict[str, Any]) -> tup
     return replace(tally, main=Used(choice.model, tokens)), usage
 
 
-def _messages_body(choice: Choice, service: dict[str, str], searches: bool) -> dict[str, Any]:
+def _messages_body(choice: Choice, service: dict[str, str], *, searches: bool) -> dict[str, Any]:
     content: object = choice.question
     if choice.chance(0.15):
         source = {"type": "base64", "media_type": "image/png", "data": picture(choice.random)}
         content = [{"type": "text", "text": content}, {"type": "image", "source": source}]
     messages = [{"role": "user", "content": content}]
-    body: dict[str, Any] = {"model": choice.asked_name, "max_tokens": choice.random.randint(1, 8_000), "messages": messages}
+    body: dict[str, Any] = {
+        "model": choice.asked_name,
+        "max_tokens": choice.random.randint(1, 8_000),
+        "messages": messages,
+    }
     if searches:
         body["tools"] = [{"type": "web_search_20250305", "name": "web_search"}]
     elif choice.chance(0.2):
@@ -104,7 +114,12 @@ def _messages_body(choice: Choice, service: dict[str, str], searches: bool) -> d
 
 def _messages_delta(choice: Choice, text: str) -> Part:
     kind, field = choice.random.choice(
-        (("text_delta", "text"), ("text_delta", "text"), ("thinking_delta", "thinking"), ("input_json_delta", "partial_json"))
+        (
+            ("text_delta", "text"),
+            ("text_delta", "text"),
+            ("thinking_delta", "thinking"),
+            ("input_json_delta", "partial_json"),
+        )
     )
     return Part({"type": "content_block_delta", "index": 0, "delta": {"type": kind, field: text}}, text)
 
@@ -182,9 +197,7 @@ def _gemini_chunk(name: str, text: str, usage: object, grounding: object) -> dic
     return chunk | ({"usageMetadata": usage} if usage else {})
 
 
-def _gemini_chunks(
-    choice: Choice, name: str, texts: list[str], usage: dict[str, Any], grounding: object
-) -> list[Part]:
+def _gemini_chunks(choice: Choice, name: str, texts: list[str], usage: dict[str, Any], grounding: object) -> list[Part]:
     """Returns the chunks of a stream. Their counts grow, or stand only in the last one."""
     grows = choice.chance(0.6)
     first = {"promptTokenCount": 1, "totalTokenCount": 1} if grows else None

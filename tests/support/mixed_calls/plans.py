@@ -39,6 +39,7 @@ class Ending(enum.StrEnum):
     LEFT = "the caller left before anything was counted"
     LEFT_AFTER_INPUT = "the caller left when only the input was counted"
     OMITTED = "the provider counted nothing"
+    OMITTED_AFTER_INPUT = "the provider counted only the input"
     FAILED = "the provider failed"
 
 
@@ -85,8 +86,10 @@ def make_plans(seed: int, count: int, prices: PriceList) -> list[Plan]:
     operations = [(name, endpoint) for name, model in prices.models.items() for endpoint in model["endpoints"]]
     plans = []
     for number in range(count):
-        random = Random(f"{seed}/{number}")  # noqa: S311 - repeatable on purpose
-        model, endpoint = operations[number % len(operations)] if number < len(operations) else random.choice(operations)
+        random = Random(f"{seed}/{number}")
+        model, endpoint = (
+            operations[number % len(operations)] if number < len(operations) else random.choice(operations)
+        )
         choice = Choice(number, model, endpoint, random, prices)
         plans.append(_planned(choice, _DRAFTS[endpoint](choice)))
     return plans
@@ -98,8 +101,10 @@ def _planned(choice: Choice, draft: Draft) -> Plan:
         return _failing(choice, draft)
     if draft.parts and choice.chance(0.3):
         return _hanging_up(choice, draft)
-    if draft.document is not None and not isinstance(draft.document, list) and choice.chance(0.1):
+    if draft.document is not None and choice.chance(0.1):
         return _cut_document(choice, draft)
+    if draft.endpoint != "embeddings" and choice.chance(0.05):
+        return _without_usage(choice, draft)
     if draft.parts:
         script = stream_script(random, [part.value for part in draft.parts], random_form(random, streamed=True))
     else:
@@ -158,6 +163,26 @@ def _hanging_up(choice: Choice, draft: Draft) -> Plan:
     return plan
 
 
+def _without_usage(choice: Choice, draft: Draft) -> Plan:
+    """Lets the provider leave out its report."""
+    form = plain_form(choice.random)
+    if draft.parts:
+        parts = draft.parts[: max(draft.counted_after - 2, 1)]
+        script = stream_script(choice.random, [part.value for part in parts], form)
+        texts = [part.text for part in parts if part.text]
+        ending = Ending.OMITTED_AFTER_INPUT if draft.counts_input_first else Ending.OMITTED
+        plan = _plan(choice, draft, script, ending)
+        return replace(plan, delivered=Delivered(sum(len(text.encode()) for text in texts), len(texts)))
+    assert isinstance(draft.document, dict)
+    document = {name: value for name, value in draft.document.items() if not name.startswith(("usage", "x_groq"))}
+    text = json.dumps(document)
+    if "Tokens" in text or "tokens" in text:
+        return _plan(choice, draft, document_script(choice.random, draft.document, form), Ending.COUNTED)
+    script = document_script(choice.random, document, form)
+    size = len(json.dumps(document, ensure_ascii=False).encode())
+    return replace(_plan(choice, draft, script, Ending.OMITTED), delivered=Delivered(size, 1))
+
+
 def _cut_document(choice: Choice, draft: Draft) -> Plan:
     """Lets the caller leave within a document whose usage has passed already."""
     assert isinstance(draft.document, dict)
@@ -165,7 +190,7 @@ def _cut_document(choice: Choice, draft: Draft) -> Plan:
     if not set(names[:2]) & {"usage", "usageMetadata"} or draft.document.get("usage", "") is None or draft.tally.fees:
         script = document_script(choice.random, draft.document, random_form(choice.random, streamed=False))
         return _plan(choice, draft, script, Ending.COUNTED)
-    ordered = {name: draft.document[name] for name in names if name not in {"service_tier"}}
+    ordered = {name: draft.document[name] for name in names if name != "service_tier"}
     tier = {name: draft.document[name] for name in ("service_tier",) if name in draft.document}
     content = json.dumps({**tier, **ordered, "last": "x" * 100}).encode()[:-50]
     form = replace(plain_form(choice.random), label="application/json")
