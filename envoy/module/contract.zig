@@ -95,6 +95,8 @@ pub const UsageFact = enum {
     grounded,
     delivered_bytes,
     deltas,
+    other_usage,
+    text_after_usage,
     foreign_body,
     refused_answer,
 };

@@ -127,6 +127,8 @@ def _messages_delta(choice: Choice, text: str) -> Part:
 def _at_the_end(choice: Choice, usage: dict[str, Any]) -> dict[str, Any]:
     """Returns the usage of the last event, in which some servers leave the input out or write zeros for it."""
     habit = choice.random.random()
+    if habit < 0.1:
+        return {name: usage[name] for name in ("output_tokens", "output_tokens_details", "iterations") if name in usage}
     if habit < 0.3:
         return {name: value for name, value in usage.items() if "input_tokens" not in name and name != "cache_creation"}
     if habit < 0.5:
