@@ -23,6 +23,8 @@ def with_other(counts: Counts | None, other: Counts | None) -> Counts | None:
 def _greater(one: Mapping[str, object], other: Mapping[str, object], depth: int = 0) -> dict[str, object]:
     greater = dict(one)
     for key, value in other.items():
+        if key.startswith("total"):  # the total of a part is not that of the whole
+            continue
         known = one.get(key)
         if isinstance(known, dict) and isinstance(value, dict) and depth < _MAX_DEPTH:
             greater[key] = _greater(known, value, depth + 1)

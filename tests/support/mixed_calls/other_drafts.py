@@ -37,9 +37,9 @@ def messages_draft(choice: Choice) -> Draft:
     start |= {"output_tokens": 1}
     message = {"id": f"msg_{choice.number}", "type": "message", "model": name, "content": [], "usage": start}
     parts = [Part({"type": "message_start", "message": message}), Part({"type": "ping"})]
-    parts += [_messages_delta(choice, text) for text in texts]
     if choice.chance(0.3):
         parts.append(Part({"type": "message_delta", "delta": {}, "usage": {"output_tokens": 1}}))
+    parts += [_messages_delta(choice, text) for text in texts]
     parts.append(
         Part({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": _at_the_end(choice, last)})
     )
@@ -128,7 +128,7 @@ def _at_the_end(choice: Choice, usage: dict[str, Any]) -> dict[str, Any]:
     """Returns the usage of the last event, in which some servers leave the input out or write zeros for it."""
     habit = choice.random.random()
     if habit < 0.1:
-        return {name: usage[name] for name in ("output_tokens", "output_tokens_details", "iterations") if name in usage}
+        return {name: value for name, value in usage.items() if "input" not in name and not name.startswith("cache")}
     if habit < 0.3:
         return {name: value for name, value in usage.items() if "input_tokens" not in name and name != "cache_creation"}
     if habit < 0.5:

@@ -151,6 +151,8 @@ def _hanging_up(choice: Choice, draft: Draft) -> Plan:
     if not after_usage and not can_see_usage:
         # The usage chunk is hidden, and what precedes it has no usage.
         events = choice.random.randint(1, max(1, draft.counted_after - 2))
+    if not after_usage and "message_delta" in str(draft.parts[events - 1].value):
+        events += 1  # what an early report counts is counted until text follows
     parts = draft.parts[:events]
     content = b"".join(event_bytes(part.value, form) for part in parts)
     ending = Ending.LEFT_AFTER_INPUT if draft.counts_input_first else Ending.LEFT

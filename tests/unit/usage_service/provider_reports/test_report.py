@@ -336,6 +336,14 @@ def test_of_two_reports_of_one_answer_the_greater_counts_are_read() -> None:
     assert reading.usage == TokenUsage(input=5_000, cache_write_1h=7, output=2_000, uses=(("web_search", 2),))
 
 
+def test_the_total_of_a_part_is_not_that_of_the_whole() -> None:
+    facts = streamed(
+        usage={"prompt_tokens": 10, "completion_tokens": 50}, other_usage={"prompt_tokens": 20, "total_tokens": 20}
+    )
+    reading = reading_of(Endpoint.CHAT_COMPLETIONS, facts)
+    assert (reading.usage, reading.flags) == (TokenUsage(input=20, output=50), frozenset())
+
+
 def test_text_after_the_last_report_leaves_the_output_uncounted() -> None:
     facts = {**streamed(usage={"prompt_tokens": 1, "completion_tokens": 1}), "text_after_usage": True}
     reading = reading_of(Endpoint.CHAT_COMPLETIONS, facts)
