@@ -7,8 +7,8 @@ which detects a pool restored from an old snapshot. The generation and the numbe
 are its edition. See docs/adr/0002.
 """
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence, Set
-from typing import Final
+from collections.abc import Awaitable, Hashable, Iterable, Mapping, Sequence, Set
+from typing import Final, TypeVar
 
 from gateway_core.model.calls.decision import Limits
 from gateway_core.model.calls.holds import Hold
@@ -236,19 +236,15 @@ class HoldCounters:
         return finished
 
     async def _finish_chunk(self, organization: str, calls: Sequence[FinishedCall]) -> int:
-        places, keys = _shared_keys(organization, [(call.counters, call.throttles) for call in calls])
-        arguments: list[str | int] = [len(calls), places.counter_count]
+        paths = _places((call.counters, call.throttles) for call in calls)
+        places, keys = _shared_keys(organization, list(paths))
+        arguments: list[str | int] = [places.counter_count, len(paths)]
+        for counters, throttles in paths:
+            counted = places.of_throttles(throttles)
+            arguments += (len(counters), len(counted), *places.of_counters(counters), *counted)
         for call in calls:
-            counted = places.of_throttles(call.throttles)
-            arguments += (
-                call.hold_id,
-                call.charge_nano_credits,
-                call.used_tokens,
-                len(call.counters),
-                len(counted),
-                *places.of_counters(call.counters),
-                *counted,
-            )
+            path = paths[call.counters, call.throttles]
+            arguments += (call.hold_id, call.charge_nano_credits, call.used_tokens, path)
         return int(await self._finish(keys=keys, args=arguments))
 
     async def reopen(self, organization: str, hold_id: str, counters: Iterable[str]) -> bool:
@@ -337,7 +333,10 @@ def _shared_keys(
     return places, keys
 
 
-def _places(names: Iterable[str]) -> dict[str, int]:
+_Name = TypeVar("_Name", bound=Hashable)
+
+
+def _places(names: Iterable[_Name]) -> dict[_Name, int]:
     """Returns the distinct names with their positions, starting at 1."""
     return {name: place for place, name in enumerate(dict.fromkeys(names), start=1)}
 
