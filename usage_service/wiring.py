@@ -16,8 +16,9 @@ from gateway_core.stores.postgres.migrations import until_migrated
 from gateway_core.stores.postgres.notifications import Listener
 from gateway_core.stores.postgres.notifications import running as listening
 from gateway_core.stores.redis.connections import open_pipelined
+from usage_service.counters import finished_calls, reconciler
 from usage_service.counters import follower as counter_follower
-from usage_service.counters import reconciler
+from usage_service.counters.finished_calls import FinishedCalls
 from usage_service.counters.follower import CounterFollower
 from usage_service.counters.ledger_events import LedgerEvents
 from usage_service.counters.reconciler import Reconciler
@@ -91,6 +92,8 @@ async def open_service(
         )
         await stack.enter_async_context(sweeper.running(expiry, replay.caught_up))
         await stack.enter_async_context(forgetting.running(pool))
+        finished = FinishedCalls(redis)
+        await stack.enter_async_context(finished_calls.running(finished))
         comparison = Reconciler(redis, pool, settings.reconcile_interval_ms)
         await stack.enter_async_context(reconciler.running(comparison))
         publish(metrics, settler.counts, settlements, replay, follower)
@@ -98,4 +101,4 @@ async def open_service(
         await stack.enter_async_context(
             dependencies.reported(metrics, {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping})
         )
-        yield UsageService(settlements, catalog, settler.counts)
+        yield UsageService(settlements, catalog, settler.counts, settler.decide_now, finished.add)

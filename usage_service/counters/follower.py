@@ -188,7 +188,6 @@ def _event_of(record: RecordedSettlement) -> CounterEvent:
     return CounterEvent(
         sequence=record.sequence,
         hold_id=hold.hold_id if releases else None,
-        held_nano_credits=hold.amount_nano_credits if releases else 0,
         charge_nano_credits=record.delta_nano_credits,
         pool_delta_nano_credits=-record.delta_nano_credits,
         counters=record.counters,
