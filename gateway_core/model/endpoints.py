@@ -130,7 +130,7 @@ _VERB_OF: Final = {endpoint: verb for verb, endpoint in GEMINI_VERBS.items() if 
 # Google's SDK uses both versions; newer releases default to /v1.
 _GEMINI_PATH: Final = re.compile(rf"/v1(?:beta)?/models/([^/:]+):({'|'.join(GEMINI_VERBS)})")
 _GEMINI_MODEL: Final = re.compile(r"/v1beta/models(?:/([^/:]+))?")
-_STORED_RESPONSE: Final = re.compile(r"/v1/responses/([A-Za-z0-9_-]{1,256})(/cancel|/input_items)?")
+_STORED_RESPONSE: Final = re.compile(r"/v1/responses/(?!input_tokens\b)([A-Za-z0-9_-]{1,256})(/cancel|/input_items)?")
 _STORED_OPERATIONS: Final = {
     ("GET", ""): StoredOperation.RETRIEVE,
     ("DELETE", ""): StoredOperation.DELETE,
