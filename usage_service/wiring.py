@@ -49,7 +49,9 @@ async def open_service(
         pool = await stack.enter_async_context(open_pool(settings, ROLE, by_index=True))
         redis = await stack.enter_async_context(open_pipelined(settings.redis_url.get_secret_value()))
         catalog = await stack.enter_async_context(open_catalog_cache(pool, settings, ROLE))
-        follower = CounterFollower(redis, LedgerEvents(pool))
+        finished = FinishedCalls(redis)
+        await stack.enter_async_context(finished_calls.running(finished))
+        follower = CounterFollower(redis, LedgerEvents(pool), finished.note_waits)
         await stack.enter_async_context(counter_follower.running(follower, settings.shutdown_grace_ms))
         ledger_listener = Listener(
             settings, ROLE, [ledger_store.CHANNEL], lambda _channel, payload: follower.ledger_changed(payload)
@@ -88,8 +90,6 @@ async def open_service(
             interval_ms=settings.sweep_interval_ms,
         )
         await stack.enter_async_context(sweeper.running(expiry, replay.caught_up))
-        finished = FinishedCalls(redis)
-        await stack.enter_async_context(finished_calls.running(finished))
         comparison = Reconciler(redis, pool, settings.reconcile_interval_ms)
         await stack.enter_async_context(reconciler.running(comparison))
         publish(metrics, settler.counts, settlements, replay, follower)
