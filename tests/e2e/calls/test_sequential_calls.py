@@ -9,13 +9,16 @@ import aiohttp
 import asyncpg
 import pytest
 
-from tests.e2e.conftest import Post, chat, wait_settled
+from tests.e2e.conftest import Post, wait_settled
 from tests.support.data.tenants import Tenant, make_tenant
 from tests.support.faults.load import Load
 
 CALLS = 1_000
 LOAD_PLACES = 32
 SETTLE_TIMEOUT_S = 60
+OUTPUT_TOKENS = 50
+INPUT_PRICE, OUTPUT_PRICE = 150, 600
+"""Nano-credits per token of gpt-4o-mini."""
 
 
 @asynccontextmanager
@@ -69,17 +72,17 @@ async def test_a_thousand_sequential_calls_pass_while_other_keys_saturate_the_ga
         await expect_all_served(post, tenant)
 
 
-async def test_a_budget_for_the_exact_charges_spends_its_last_nano_credit(post: Post, tenant: Tenant) -> None:
-    """The hold of a call that uses its whole output limit exceeds the charge only by the input that was estimated."""
-    assert (await post(chat(max_tokens=1))).status == 200
+async def test_sequential_calls_spend_the_last_nano_credit_of_a_budget(post: Post, tenant: Tenant) -> None:
+    """Each call costs exactly what it holds."""
+    assert (await post()).status == 200
     (record,) = await wait_settled(tenant, 1)
-    await tenant.guard("api_key", tenant.key_id, budget_nano_credits=record["hold_nano_credits"] * 5)
+    hold = record["hold_nano_credits"]
+    input_tokens = (hold - OUTPUT_TOKENS * OUTPUT_PRICE) // INPUT_PRICE
+    usage = {"x-mock-input-tokens": str(input_tokens), "x-mock-output-tokens": str(OUTPUT_TOKENS)}
+    await tenant.guard("member", "mia", concurrency_limit=1)
+    await tenant.guard("api_key", tenant.key_id, budget_nano_credits=record["charge_nano_credits"] + 50 * hold)
     await asyncio.sleep(0.3)
-    statuses = []
-    while not statuses or statuses[-1] == 200:
-        statuses.append((await post(chat(max_tokens=1))).status)
-    records = await wait_settled(tenant, len(statuses))
-    spent = sum(one["charge_nano_credits"] for one in records)
-    budget = record["hold_nano_credits"] * 5
-    assert budget - record["hold_nano_credits"] < spent <= budget
-    assert statuses[-1] == 402
+    assert {(await post(headers=usage)).status for _ in range(50)} == {200}
+    assert (await post(headers=usage)).status == 402
+    records = await wait_settled(tenant, 51)
+    assert {record["charge_nano_credits"] for record in records[1:]} == {hold}

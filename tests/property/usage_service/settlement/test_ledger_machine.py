@@ -33,7 +33,7 @@ from gateway_core.stores.postgres.catalog_store import sync_catalog
 from gateway_core.stores.postgres.hold_store import SpendStore, record_holds
 from gateway_core.stores.postgres.ledger_store import post_transfers
 from gateway_core.stores.postgres.organization_wall import acting_for
-from gateway_core.stores.redis.hold_counters import HoldCounters
+from gateway_core.stores.redis.hold_counters import FinishedCall, HoldCounters
 from gateway_core.stores.redis.keys import pool_key
 from gateway_core.stores.redis.placing import placing_terms
 from tests.contract.conftest import (  # noqa: F401
@@ -70,6 +70,7 @@ BUDGET = 15_000_000
 FIRST_DAY_EPOCH_S = 1_779_926_400
 ENDS = [
     *("settle exactly", "settle less", "settle more", "void it"),
+    *("finish exactly", "finish less", "finish more"),
     *(f"expire {policy}" for policy in ExpiredHoldPolicy),
     *("late dearer", "late cheaper", "repeat", "contradict"),
 ]
@@ -218,6 +219,8 @@ class LedgerMachine(RuleBasedStateMachine):
         match how.split(" ", 1):
             case ["settle", extent]:
                 self._settle_one(pick, extent)
+            case ["finish", extent]:
+                self._finish_one(pick, extent)
             case ["void", _]:
                 if hold := self._pick(pick, "HELD"):
                     limited = {"http_status": 429, "upstream_host": None, "flags": frozenset({"RL"})}
@@ -238,10 +241,23 @@ class LedgerMachine(RuleBasedStateMachine):
     def _settle_one(self, pick: int, extent: str) -> None:
         """Settles a call, possibly beyond its hold, and possibly before the hold is in the holds table."""
         if hold := self._pick(pick, "HELD"):
-            tokens = {"exactly": hold.output_tokens, "less": hold.output_tokens // 2, "more": hold.output_tokens + 50}
-            self._report(
-                make_settlement(hold, input_tokens=hold.input_tokens, output_tokens=tokens[extent]), f"settle {extent}"
-            )
+            self._report(_settlement(hold, extent), f"settle {extent}")
+
+    def _finish_one(self, pick: int, extent: str) -> None:
+        """Finishes a call, and then settles it. Redis may have lost it, and then still has, or lacks, the whole hold."""
+        hold = self._pick(pick, "HELD")
+        if hold is None:
+            return
+        settlement = _settlement(hold, extent)
+        charge, call = settlement.resolution.charge_nano_credits, self.model.calls[hold.hold_id]
+        finished = FinishedCall(hold.hold_id, charge, settlement.used_tokens, settlement.counters)
+        whole = call.amount
+        changed = self.books.run(self.counters_api.finish(self.organization, [finished]))
+        if changed and not self.redis_may_be_old:
+            call.amount = charge
+        self.redis_agrees_with_the_model_or_is_empty()
+        call.amount = whole
+        self._report(settlement, f"finish {extent}")
 
     def _expire(self, pick: int, policy: ExpiredHoldPolicy) -> None:
         self._register()  # Only holds in the holds table can be swept.
@@ -357,6 +373,12 @@ class LedgerMachine(RuleBasedStateMachine):
             self.books.run(self.books.audit(self.organization))
 
 
+def _settlement(hold: Hold, extent: str) -> Settlement:
+    """Returns the settlement of a call that used its output limit exactly, or less or more of it."""
+    tokens = {"exactly": hold.output_tokens, "less": hold.output_tokens // 2, "more": hold.output_tokens + 50}
+    return make_settlement(hold, input_tokens=hold.input_tokens, output_tokens=tokens[extent])
+
+
 @pytest.fixture
 async def database(database_url: str) -> str:  # noqa: F811
     connection = await asyncpg.connect(database_url)
@@ -374,6 +396,7 @@ def test_the_databases_agree_with_the_model_for_any_order_of_events(
     - Redis is not updated when an expiry releases a hold.
     - A correction adds its whole charge to the scopes' spend instead of the difference.
     - A correction changes the stored balance twice.
+    - Applying a settlement releases the hold's own amount of a call that has finished.
     - A placement does not compare the number of known placements (the floor), so Redis stays in its restored state.
 
     This test does not confirm holds.
