@@ -55,6 +55,7 @@ from tests.contract.usage_service.settlement_cases import (
     make_settlement,
 )
 from tests.property.usage_service.settlement.ledger_books import Books
+from tests.property.usage_service.settlement.ledger_happenings import DISTURBANCES, ENDS, POSTINGS, settlement_of
 from tests.property.usage_service.settlement.ledger_model import LedgerModel, ModelCall
 from usage_service.counters.ledger_events import LedgerEvents
 from usage_service.settlement.charge_decision import ExpiredHoldPolicy, expire
@@ -68,14 +69,6 @@ AMOUNTS = st.integers(1, 3_000_000)
 PICKS = st.integers(0, 10**6)
 BUDGET = 15_000_000
 FIRST_DAY_EPOCH_S = 1_779_926_400
-ENDS = [
-    *("settle exactly", "settle less", "settle more", "void it"),
-    *("finish exactly", "finish less", "finish more"),
-    *(f"expire {policy}" for policy in ExpiredHoldPolicy),
-    *("late dearer", "late cheaper", "repeat", "contradict"),
-]
-DISTURBANCES = ["lose Redis", "keep Redis", "restore Redis", "change cycle", "next day", "raise limit", "lower limit"]
-POSTINGS = ["top-up", "adjustment", "taking", "refund", "post twice"]
 _numbers = itertools.count(1)
 
 
@@ -241,22 +234,19 @@ class LedgerMachine(RuleBasedStateMachine):
     def _settle_one(self, pick: int, extent: str) -> None:
         """Settles a call, possibly beyond its hold, and possibly before the hold is in the holds table."""
         if hold := self._pick(pick, "HELD"):
-            self._report(_settlement(hold, extent), f"settle {extent}")
+            self._report(settlement_of(hold, extent), f"settle {extent}")
 
     def _finish_one(self, pick: int, extent: str) -> None:
         """Finishes a call, and then settles it. Redis may have lost it, and then still has, or lacks, the whole hold."""
-        hold = self._pick(pick, "HELD")
-        if hold is None:
+        if (hold := self._pick(pick, "HELD")) is None:
             return
-        settlement = _settlement(hold, extent)
-        charge, call = settlement.resolution.charge_nano_credits, self.model.calls[hold.hold_id]
+        settlement, call = settlement_of(hold, extent), self.model.calls[hold.hold_id]
+        amount, charge = call.amount, settlement.resolution.charge_nano_credits
         finished = FinishedCall(hold.hold_id, charge, settlement.used_tokens, settlement.counters)
-        whole = call.amount
-        changed = self.books.run(self.counters_api.finish(self.organization, [finished]))
-        if changed and not self.redis_may_be_old:
+        if self.books.run(self.counters_api.finish(self.organization, [finished])) and not self.redis_may_be_old:
             call.amount = charge
         self.redis_agrees_with_the_model_or_is_empty()
-        call.amount = whole
+        call.amount = amount
         self._report(settlement, f"finish {extent}")
 
     def _expire(self, pick: int, policy: ExpiredHoldPolicy) -> None:
@@ -371,12 +361,6 @@ class LedgerMachine(RuleBasedStateMachine):
             self._register()
             self.happened["resolved"] += sum(call.state != "HELD" for call in self.model.calls.values())
             self.books.run(self.books.audit(self.organization))
-
-
-def _settlement(hold: Hold, extent: str) -> Settlement:
-    """Returns the settlement of a call that used its output limit exactly, or less or more of it."""
-    tokens = {"exactly": hold.output_tokens, "less": hold.output_tokens // 2, "more": hold.output_tokens + 50}
-    return make_settlement(hold, input_tokens=hold.input_tokens, output_tokens=tokens[extent])
 
 
 @pytest.fixture
