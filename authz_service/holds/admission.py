@@ -106,7 +106,8 @@ class Admissions:
             placement = await self._place(hold, terms, share)
             if isinstance(placement, Refused):
                 again = partial(self._place, hold, terms, share)
-                placement = await self._ending_calls.wait(placement, again, line_of)
+                want = partial(self._counters.want, hold.claims.organization)
+                placement = await self._ending_calls.wait(placement, want, again, line_of)
             _refuse_late(now_s() - begun_s)
         except (asyncio.CancelledError, TimeoutError, *UNAVAILABLE):
             # No one waits for the result, or the result is unknown. The call will not be made, so its hold must not

@@ -79,17 +79,22 @@ class EndingCalls:
         """How many calls wait."""
 
     async def wait(
-        self, refused: Refused, attempt: Callable[[], Awaitable[Placed | Refused]], line_of: LineOf
+        self,
+        refused: Refused,
+        want: Callable[[], Awaitable[None]],
+        attempt: Callable[[], Awaitable[Placed | Refused]],
+        line_of: LineOf,
     ) -> Placed | Refused:
         """Attempts again until the call passes, cannot pass by waiting, or has waited long enough.
 
         Args:
             refused: the result of the first attempt.
+            want: asks for the ends of calls as soon as they are reported.
             attempt: places the hold.
             line_of: returns the line of the call. A call that finds it full is refused at once.
 
         Raises:
-            The errors of `attempt`.
+            The errors of `want` and `attempt`.
         """
         name = line_of(refused)
         if name is None:
@@ -105,6 +110,7 @@ class EndingCalls:
             if not await _has_turn(line, end_s):
                 return refused
             try:
+                await want()
                 return await _attempt_until(end_s, refused, attempt, line_of)
             finally:
                 line.turn.release()

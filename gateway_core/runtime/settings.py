@@ -135,7 +135,7 @@ class UsageSettings(DatabaseSettings):
     """Envoy's journal."""
     settle_batch_entries: Positive = 500
     """Most calls that one transaction settles."""
-    settle_interval_ms: Positive = 20
+    settle_interval_ms: Positive = 80
     """How long a batch is collected."""
     settle_queue_entries: Positive = 50_000
     """Reports that may wait; when the queue is full, the stream is not read further."""

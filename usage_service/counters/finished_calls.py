@@ -8,6 +8,7 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
+from gateway_core.model.limits.throttles import ThrottleKind
 from gateway_core.runtime.background import in_background
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 from gateway_core.stores.redis.hold_counters import FinishedCall, HoldCounters
@@ -19,27 +20,45 @@ logger = logging.getLogger(__name__)
 _FAILURES: Final = (RedisError, *UNAVAILABLE)
 _CONCURRENT_ORGANIZATIONS: Final = 8
 _MOST_WAITING: Final = 10_000
+_MOST_WANTED: Final = 10_000
+_CALLS: Final = f"{ThrottleKind.CALLS}:"
 
 
 class FinishedCalls:
     """A bounded set of finished calls that Redis does not know yet.
 
-    It is no more than an early notice. What Redis does not take, the settlement gives back a moment later.
+    It is no more than an early notice. What Redis does not take, the settlement gives back a moment later. So it is given
+    only where somebody may wait for it: for calls under a limit of concurrent calls, and in organizations whose calls
+    have lately waited for each other.
     """
 
     def __init__(self, redis: ScriptClient) -> None:
         self._counters = HoldCounters(redis)
         self._waiting: dict[str, list[FinishedCall]] = {}
         self._waiting_count = 0
+        self._wanted: set[str] = set()
+        """Organizations whose calls have lately waited for each other."""
         self._wake = asyncio.Event()
+
+    def note_waits(self, organization: str, waits: bool) -> None:  # noqa: FBT001
+        """Notes whether calls of an organization have lately waited for each other."""
+        if not waits:
+            self._wanted.discard(organization)
+        elif len(self._wanted) < _MOST_WANTED:
+            self._wanted.add(organization)
 
     def add(self, settlements: Sequence[Settlement]) -> None:
         """Queues calls that are decided but not committed yet. Ignores those beyond the bound."""
-        for settlement in settlements[: _MOST_WAITING - self._waiting_count]:
+        for settlement in settlements:
             organization = settlement.hold.claims.organization
-            self._waiting.setdefault(organization, []).append(_finished(settlement))
-            self._waiting_count += 1
-        self._wake.set()
+            if self._waiting_count < _MOST_WAITING and self._is_wanted(organization, settlement):
+                self._waiting.setdefault(organization, []).append(_finished(settlement))
+                self._waiting_count += 1
+        if self._waiting:
+            self._wake.set()
+
+    def _is_wanted(self, organization: str, settlement: Settlement) -> bool:
+        return organization in self._wanted or any(name.startswith(_CALLS) for name in settlement.throttles)
 
     async def run(self) -> None:
         """Passes finished calls to Redis until canceled."""

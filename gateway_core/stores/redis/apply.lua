@@ -3,21 +3,23 @@
 -- ARGV: sequence before the first event, number of events, number of counters, then for each event:
 --       sequence, hold id ('' = none), charge, change of the pool's balance, tokens used, number of counters, number of throttles,
 --       index of each counter (negative if it carries only the charge and not the hold), index of each throttle
--- Returns the sequence that Redis has reached; smaller than ARGV[1] if events in between are missing, -1 without a pool.
+-- Returns the sequence that Redis has reached, smaller than ARGV[1] if events in between are missing, or -1 without a pool; then 1
+-- if a call has lately waited for the end of another (`want.lua`), else 0.
 --
 -- Keys that several events share are read and written once, with the sum of their changes. If a pool holds something but its open
 -- holds are gone, Redis has evicted part of it: the pool is dropped, and rebuilt when it is needed.
-local pool = redis.call('HMGET', KEYS[1], 'sequence', 'generation', 'held')
+local pool = redis.call('HMGET', KEYS[1], 'sequence', 'generation', 'held', 'wanted')
 local applied, generation = tonumber(pool[1] or -1), pool[2]
 if not generation then
-    return -1
+    return {-1, 0}
 end
 if pool[3] ~= '0' and redis.call('EXISTS', KEYS[2]) == 0 then
     redis.call('DEL', KEYS[1])
-    return -1
+    return {-1, 0}
 end
+local wanted = tonumber(pool[4] or 0) * 1000000 > now_us and 1 or 0
 if applied < tonumber(ARGV[1]) then
-    return applied
+    return {applied, wanted}
 end
 
 -- The events that are new, and the holds that they release.
@@ -34,7 +36,7 @@ for _ = 1, tonumber(ARGV[2]) do
     end
 end
 if #events == 0 then
-    return applied
+    return {applied, wanted}
 end
 local kept = redis.call('HMGET', KEYS[2], unpack(hold_ids))
 
@@ -113,4 +115,4 @@ for index, counter in pairs(counters) do
 end
 applied = events[#events].sequence
 redis.call('HSET', KEYS[1], 'sequence', applied)
-return applied
+return {applied, wanted}

@@ -7,7 +7,7 @@ which detects a pool restored from an old snapshot. The generation and the numbe
 are its edition. See docs/adr/0002.
 """
 
-from collections.abc import Awaitable, Hashable, Iterable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence, Set
 from typing import Final, TypeVar
 
 from gateway_core.model.calls.decision import Limits
@@ -60,10 +60,24 @@ class FinishedCall:
     """Encoded throttles that admitted the call."""
 
 
+OnApplied = Callable[[str, bool], None]
+
+
+def _ignore(_organization: str, _wanted: bool) -> None:  # noqa: FBT001
+    """The default of `on_applied`."""
+
+
 class HoldCounters:
     """The scripts of one Redis."""
 
-    def __init__(self, client: ScriptClient) -> None:
+    def __init__(self, client: ScriptClient, on_applied: OnApplied = _ignore) -> None:
+        """Creates the counters.
+
+        Args:
+            client: the Redis.
+            on_applied: receives the organization of applied events, and whether its calls wait for each other.
+        """
+        self._on_applied = on_applied
         self._placing = Placing(client)
         self._release = client.register_script(script_source("release.lua", WINDOWS, OPEN_HOLDS))
         self._seed_pool = client.register_script(script_source("seed_pool.lua"))
@@ -74,6 +88,7 @@ class HoldCounters:
         self._apply = client.register_script(script_source("apply.lua", AMOUNTS, WINDOWS, OPEN_HOLDS))
         self._seed_calls = client.register_script(script_source("seed_calls.lua", OPEN_HOLDS))
         self._finish = client.register_script(script_source("finish.lua", AMOUNTS, WINDOWS, OPEN_HOLDS))
+        self._want = client.register_script(script_source("want.lua"))
         self._reopen = client.register_script(script_source("reopen.lua", AMOUNTS, OPEN_HOLDS))
 
     async def place(
@@ -223,6 +238,10 @@ class HoldCounters:
         keys = [pool_key(organization), holds_key(organization), throttle_key(organization, throttle.encode())]
         return bool(await self._seed_calls(keys=keys, args=[str(sequence), str(expire_epoch_s), *_flat(open_holds)]))
 
+    async def want(self, organization: str) -> None:
+        """Asks for the ends of an organization's calls before their settlement, for a minute."""
+        await self._want(keys=[pool_key(organization)], args=[])
+
     async def finish(self, organization: str, calls: Sequence[FinishedCall]) -> int:
         """Gives back what finished calls leave of their holds, before they are settled. Repeating it changes nothing.
 
@@ -296,7 +315,9 @@ class HoldCounters:
                 *_signed(event.counters, places.counters),
                 *counted,
             )
-        return int(await self._apply(keys=keys, args=arguments))
+        applied, wanted = await self._apply(keys=keys, args=arguments)
+        self._on_applied(organization, int(wanted) == 1)
+        return int(applied)
 
 
 @record(frozen=True, slots=True)

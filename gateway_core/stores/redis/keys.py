@@ -7,7 +7,7 @@ _PARTS: Final = 6
 
 
 def pool_key(organization: str) -> str:
-    """Key of a hash: balance, held, sequence, generation, placements, additions."""
+    """Key of a hash: balance, held, sequence, generation, placements, additions, wanted."""
     return f"mr:{{{organization}}}:pool"
 
 
