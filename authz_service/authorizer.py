@@ -40,10 +40,11 @@ from gateway_core.model.calls.placements import Placed, Refused
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.calls.stored_objects import named, refuse_unknown, with_known_tokens
-from gateway_core.model.endpoints import Dialect, Health, ModelCall, ModelList, Route, StoredCall, classify
+from gateway_core.model.endpoints import Dialect, Health, ModelCall, ModelList, Route, classify
 from gateway_core.model.ids import make_id
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.record_decorator import record
+from gateway_core.model.stored_calls import StoredCall
 from gateway_core.stores.postgres import connections as postgres
 from gateway_core.stores.redis import connections as redis
 

@@ -9,8 +9,9 @@ from gateway_core.model.calls.decision import CatalogView
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.calls.stored_objects import ObjectKind, ObjectName, refuse_unknown_response
-from gateway_core.model.endpoints import Dialect, StoredCall, stored_path
+from gateway_core.model.endpoints import Dialect
 from gateway_core.model.limits.request_limits import encode_limits, rate_limits_of
+from gateway_core.model.stored_calls import StoredCall, stored_path
 
 _STREAM: Final = "stream=true"
 

@@ -1,4 +1,4 @@
-"""Finds the objects that a call names, and waits a moment for those that an answer has only just handed out.
+"""Finds the objects that a call names (INV-21), and waits a moment for those that an answer has only just handed out.
 
 A caller may name an id within milliseconds of the answer. The id is bound to the caller when that answer is settled, a
 tenth of a second later. So a lookup looks again for up to a second before it calls an id unknown.

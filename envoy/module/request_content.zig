@@ -29,6 +29,7 @@ const Action = enum {
     conversation,
     container,
     tool_type,
+    skill,
     block_type,
     encrypted,
     model,
@@ -250,6 +251,8 @@ pub const Content = struct {
                 try self.refer(.file, text);
             } else self.totals.addRemote(false),
             .file_id => try self.refer(.file, text),
+            // The skills of the provider itself have names such as `pptx`.
+            .skill => if (std.mem.startsWith(u8, text, "skill_")) try self.refer(.file, text),
             .response => try self.refer(.response, text),
             .conversation => try self.refer(.conversation, text),
             .container => if (!std.mem.eql(u8, text, "auto")) try self.refer(.container, text),
@@ -341,7 +344,8 @@ fn actionInFile(name: Name) Action {
 
 fn actionInOptions(name: Name, key: []const u8) Action {
     return switch (name) {
-        .file_id, .vector_store_id, .skill_id => .file_id,
+        .file_id, .vector_store_id => .file_id,
+        .skill_id => .skill,
         .container_id => .container,
         .conversation => .conversation,
         .previous_response_id => .response,

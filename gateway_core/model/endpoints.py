@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
+from gateway_core.model.stored_calls import StoredCall, classify_stored
+
 
 class Dialect(enum.StrEnum):
     """The API whose request, response and error shapes a path uses."""
@@ -71,15 +73,6 @@ _WITH_OPTIONAL_OUTPUT_LIMIT: Final = frozenset(
 )
 
 
-class StoredOperation(enum.StrEnum):
-    """What a call does with a response that the provider stores. It costs nothing."""
-
-    RETRIEVE = "retrieve"
-    DELETE = "delete"
-    CANCEL = "cancel"
-    LIST_INPUT_ITEMS = "list_input_items"
-
-
 _DIALECT_OF: Final = {
     Endpoint.CHAT_COMPLETIONS: Dialect.OPENAI,
     Endpoint.COMPLETIONS: Dialect.OPENAI,
@@ -130,14 +123,6 @@ _VERB_OF: Final = {endpoint: verb for verb, endpoint in GEMINI_VERBS.items() if 
 # Google's SDK uses both versions; newer releases default to /v1.
 _GEMINI_PATH: Final = re.compile(rf"/v1(?:beta)?/models/([^/:]+):({'|'.join(GEMINI_VERBS)})")
 _GEMINI_MODEL: Final = re.compile(r"/v1beta/models(?:/([^/:]+))?")
-_STORED_RESPONSE: Final = re.compile(r"/v1/responses/(?!input_tokens\b)([A-Za-z0-9_-]{1,256})(/cancel|/input_items)?")
-_STORED_OPERATIONS: Final = {
-    ("GET", ""): StoredOperation.RETRIEVE,
-    ("DELETE", ""): StoredOperation.DELETE,
-    ("POST", "/cancel"): StoredOperation.CANCEL,
-    ("GET", "/input_items"): StoredOperation.LIST_INPUT_ITEMS,
-}
-_STORED_SUFFIXES: Final = {operation: suffix for (_, suffix), operation in _STORED_OPERATIONS.items()}
 _OPENAI_MODEL: Final = re.compile(r"/v1/models(?:/(.+))?")
 
 
@@ -148,14 +133,6 @@ class ModelCall:
     endpoint: Endpoint
     path_model: str | None = None
     path_streams: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredCall:
-    """A call about a stored response. It names no model."""
-
-    operation: StoredOperation
-    response_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +176,13 @@ def classify(method: str, path: str, client: Dialect) -> Route | None:
 
 
 def _classify(method: str, path: str, client: Dialect) -> Route | None:
-    if stored := _classify_stored(method, path):
-        return stored
     if method == "POST":
-        return _classify_post(path)
+        return _classify_post(path) or classify_stored(method, path)
     # Envoy answers HEAD without the body.
     if method in {"GET", "HEAD"}:
-        return Health() if path == HEALTH_PATH else _classify_get(path, client)
-    return None
+        found = Health() if path == HEALTH_PATH else _classify_get(path, client)
+        return found or classify_stored(method, path)
+    return classify_stored(method, path)
 
 
 def _dialect(route: Route | None) -> Dialect | None:
@@ -215,12 +191,6 @@ def _dialect(route: Route | None) -> Dialect | None:
     if isinstance(route, StoredCall):
         return Dialect.OPENAI
     return route.dialect if isinstance(route, ModelList) else None
-
-
-def _classify_stored(method: str, path: str) -> StoredCall | None:
-    match = _STORED_RESPONSE.fullmatch(path)
-    operation = _STORED_OPERATIONS.get((method, match[2] or "")) if match else None
-    return StoredCall(operation, match[1]) if match and operation else None
 
 
 def _classify_post(path: str) -> ModelCall | None:
@@ -247,27 +217,6 @@ def passed_query(endpoint: Endpoint, query: str) -> str:
     """Returns the part of a query that goes on to the provider, each part once; empty if none does."""
     passed = _PASSED_QUERY.get(endpoint.dialect)
     return "&".join(sorted(passed.intersection(query.split("&")))) if passed and query else ""
-
-
-_INCLUDED: Final = frozenset({"include", "include[]", "include%5B%5D"})
-_STORED_QUERIES: Final = {
-    StoredOperation.RETRIEVE: _INCLUDED,
-    StoredOperation.LIST_INPUT_ITEMS: _INCLUDED | {"after", "before", "limit", "order"},
-}
-_PLAIN_VALUE: Final = re.compile(r"[A-Za-z0-9_.-]{1,256}")
-
-
-def stored_path(call: StoredCall, base_path: str, query: str) -> str:
-    """Returns the path sent to the provider for a stored response, with the parts of the query that go on."""
-    path = f"{base_path}/responses/{call.response_id}{_STORED_SUFFIXES[call.operation]}"
-    names = _STORED_QUERIES.get(call.operation, frozenset())
-    passed = [part for part in query.split("&") if _is_passed(part, names)]
-    return f"{path}?{'&'.join(passed)}" if passed else path
-
-
-def _is_passed(part: str, names: frozenset[str]) -> bool:
-    name, _, value = part.partition("=")
-    return name in names and _PLAIN_VALUE.fullmatch(value) is not None
 
 
 def upstream_path(endpoint: Endpoint, base_path: str, upstream_model: str, *, streams: bool, query: str = "") -> str:

@@ -1856,7 +1856,23 @@ GRANT SELECT ON TABLE public.schema_migrations TO megarouter_usage;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_admin;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_audit;
 
-GRANT INSERT ON TABLE public.stored_objects TO megarouter_usage;
+GRANT INSERT(provider_id) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(kind) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(object_id) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(organization_id) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(member_id) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(response_id) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(requested_model) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(tokens) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(expire_time) ON TABLE public.stored_objects TO megarouter_usage;
 
 GRANT SELECT,INSERT ON TABLE public.usage_corrections TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_corrections TO megarouter_admin;

@@ -60,7 +60,7 @@ async def test_a_call_about_a_stored_response_is_forwarded_and_free(
         ("POST", "/v1/responses/resp_guessed/cancel"),
         ("GET", "/openai/v1/responses/resp_guessed/input_items"),
         ("GET", "/v1/responses/.."),
-        ("GET", "/v1/responses/resp_guessed%2F..%2Fresp_other"),
+        ("GET", "/v1/responses/resp_guessed%20x"),
         ("PUT", "/v1/responses/resp_guessed"),
         ("GET", "/v1/responses"),
     ],

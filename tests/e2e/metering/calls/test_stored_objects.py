@@ -1,4 +1,4 @@
-"""What a provider stores passes only for the member to whom an answer gave its id."""
+"""What a provider stores passes only for the member to whom an answer gave its id (INV-21)."""
 
 import asyncio
 import os
@@ -12,7 +12,16 @@ from deploy.local.supervision.embedded_stack import Stack
 from tests.e2e.conftest import pepper_of
 from tests.support.data.tenants import Tenant, make_tenant
 from tests.support.metered_calls import Metering, Reply
-from tests.support.servers.scripted_upstream import Request, Script, json_answer, stream
+from tests.support.servers.scripted_upstream import (
+    Request,
+    Script,
+    Send,
+    UntilClientLeaves,
+    events,
+    json_answer,
+    stream,
+    stream_head,
+)
 
 RESPONSES = "/v1/responses"
 USAGE = {"input_tokens": 1_000, "output_tokens": 500, "total_tokens": 1_500}
@@ -200,6 +209,39 @@ async def test_a_failed_call_hands_out_nothing(metering: Metering) -> None:
     )
     await metering.call(asked(), RESPONSES)
     assert_unknown(await metering.call(asked(previous_response_id=name), RESPONSES), "previous_response_id")
+
+
+async def test_a_registered_prompt_passes_for_its_organization(
+    metering: Metering, metered_database: asyncpg.Pool, metered_stack: Stack
+) -> None:
+    prompt = f"pmpt_{os.urandom(4).hex()}"
+    await metered_database.execute(
+        "INSERT INTO stored_objects (provider_id, kind, object_id, organization_id, member_id, is_registered)"
+        " VALUES ('openai', 'prompt', $1, $2, '', true)",
+        prompt,
+        metering.tenant.organization,
+    )
+    body = asked(prompt={"id": prompt})
+    metering.upstream.answer(json_answer(answered(identifier())), json_answer(answered(identifier())))
+    assert (await metering.call(body, RESPONSES)).status == 200
+    assert (await (await colleague(metering, metered_stack)).call(body, RESPONSES)).status == 200
+    assert_unknown(await (await stranger(metering, metered_database, metered_stack)).call(body, RESPONSES), "prompt")
+
+
+async def test_a_caller_who_leaves_pays_the_known_input(metering: Metering) -> None:
+    name = identifier()
+    created = {"type": "response.created", "response": answered(identifier(), usage=None)}
+    delta = {"type": "response.output_text.delta", "delta": "one word"}
+    metering.upstream.answer(
+        json_answer(answered(name)), [Send(stream_head()), *events(created, delta), UntilClientLeaves()]
+    )
+    await metering.call(asked(), RESPONSES)
+    await metering.charged()
+    await metering.call(asked(stream=True, previous_response_id=name), RESPONSES, hang_up_after_events=2)
+    charged = await metering.charged(2)
+    assert charged.source == "estimated"
+    # The 1,500 tokens that were metered, and the body at one token for four bytes.
+    assert 1_500 < charged.tokens["input"] < 1_600
 
 
 async def test_an_expired_id_is_unknown(metering: Metering) -> None:
