@@ -35,6 +35,7 @@ ENDPOINTS = {
     "messages",
     "generate_content",
     "embed_content",
+    "moderations",
 }
 
 
@@ -195,7 +196,7 @@ def test_limits_are_consistent() -> None:
         assert (
             0 <= model["default_output_reserve_tokens"] <= model["max_output_tokens"] <= model["context_window_tokens"]
         )
-        assert (model["max_output_tokens"] == 0) == ("embeddings" in model["endpoints"])
+        assert (model["max_output_tokens"] == 0) == bool({"embeddings", "moderations"}.intersection(model["endpoints"]))
         assert datetime.combine(model["effective_date"], datetime.min.time(), UTC) <= PRICES_OF
 
 

@@ -183,7 +183,7 @@ def test_no_route_retries(usable: BootstrapOptions) -> None:
 def test_filters_are_in_the_order_of_the_call(usable: BootstrapOptions) -> None:
     names = [entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["model"]["http_filters"]]
     assert names == [
-        "buffer", "megarouter.request_facts", "ext_authz", "ratelimit", "megarouter.rewriter",
+        "cors", "buffer", "megarouter.request_facts", "ext_authz", "ratelimit", "megarouter.rewriter",
         "megarouter.decompress_gzip", "router",
     ]  # fmt: skip
 
