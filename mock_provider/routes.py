@@ -17,6 +17,7 @@ class Endpoint(StrEnum):
     GENERATE_CONTENT = "generate_content"
     EMBED_CONTENT = "embed_content"
     BATCH_EMBED_CONTENTS = "batch_embed_contents"
+    MODERATIONS = "moderations"
     COUNT_MESSAGE_TOKENS = "count_message_tokens"
     COUNT_RESPONSE_TOKENS = "count_response_tokens"
     COUNT_CONTENT_TOKENS = "count_content_tokens"
@@ -81,6 +82,7 @@ _SUFFIXES = (
     ("/responses", Endpoint.RESPONSES),
     ("/embeddings", Endpoint.EMBEDDINGS),
     ("/messages", Endpoint.MESSAGES),
+    ("/moderations", Endpoint.MODERATIONS),
     ("/messages/count_tokens", Endpoint.COUNT_MESSAGE_TOKENS),
     ("/responses/input_tokens", Endpoint.COUNT_RESPONSE_TOKENS),
 )

@@ -57,6 +57,8 @@ _CHOICES: Final[Mapping[Endpoint, tuple[str, ...]]] = {
     Endpoint.COMPLETIONS: (N, BEST_OF),
     Endpoint.GENERATE_CONTENT: (CANDIDATE_COUNT,),
 }
+_DEFAULT_MODELS: Final[Mapping[Endpoint, str]] = {Endpoint.MODERATIONS: "omni-moderation-latest"}
+"""The models that OpenAI uses if the body names none."""
 # How callers spell these parameters, for messages.
 _WRITTEN: Final[Mapping[str, str]] = {
     GENERATION_MAX_OUTPUT_TOKENS: "generationConfig.maxOutputTokens",
@@ -139,6 +141,8 @@ def _model(facts: Mapping[str, object], endpoint: Endpoint) -> str:
     model = facts.get(MODEL)
     if isinstance(model, str) and model:
         return model
+    if model is None and (default := _DEFAULT_MODELS.get(endpoint)):
+        return default
     if endpoint is Endpoint.RESPONSES and model is None:
         why = "it is required, because the price depends on it, and a stored prompt or conversation does not tell the gateway"
         raise _invalid(MODEL, f"{why} which model it uses; name the model")

@@ -28,6 +28,7 @@ class Endpoint(enum.StrEnum):
     GENERATE_CONTENT = "generate_content"
     EMBED_CONTENT = "embed_content"
     BATCH_EMBED_CONTENTS = "batch_embed_contents"
+    MODERATIONS = "moderations"
     COUNT_MESSAGE_TOKENS = "count_message_tokens"
     COUNT_RESPONSE_TOKENS = "count_response_tokens"
     COUNT_CONTENT_TOKENS = "count_content_tokens"
@@ -49,8 +50,8 @@ class Endpoint(enum.StrEnum):
 
     @property
     def is_free(self) -> bool:
-        """Whether calls cost nothing, whatever they contain: token counting."""
-        return self in _COUNTING
+        """Whether calls cost nothing, whatever they contain: token counting and moderations."""
+        return self in _FREE
 
     @property
     def offered_with(self) -> frozenset["Endpoint"]:
@@ -82,14 +83,20 @@ _DIALECT_OF: Final = {
     Endpoint.GENERATE_CONTENT: Dialect.GEMINI,
     Endpoint.EMBED_CONTENT: Dialect.GEMINI,
     Endpoint.BATCH_EMBED_CONTENTS: Dialect.GEMINI,
+    Endpoint.MODERATIONS: Dialect.OPENAI,
     Endpoint.COUNT_MESSAGE_TOKENS: Dialect.ANTHROPIC,
     Endpoint.COUNT_RESPONSE_TOKENS: Dialect.OPENAI,
     Endpoint.COUNT_CONTENT_TOKENS: Dialect.GEMINI,
 }
 
 _EMBEDDING: Final = frozenset({Endpoint.EMBEDDINGS, Endpoint.EMBED_CONTENT, Endpoint.BATCH_EMBED_CONTENTS})
-_COUNTING: Final = frozenset(
-    {Endpoint.COUNT_MESSAGE_TOKENS, Endpoint.COUNT_RESPONSE_TOKENS, Endpoint.COUNT_CONTENT_TOKENS}
+_FREE: Final = frozenset(
+    {
+        Endpoint.MODERATIONS,
+        Endpoint.COUNT_MESSAGE_TOKENS,
+        Endpoint.COUNT_RESPONSE_TOKENS,
+        Endpoint.COUNT_CONTENT_TOKENS,
+    }
 )
 _OFFERED_WITH: Final = {
     Endpoint.BATCH_EMBED_CONTENTS: frozenset({Endpoint.EMBED_CONTENT}),
@@ -104,6 +111,7 @@ _SUFFIXES: Final = {
     Endpoint.RESPONSES: "/responses",
     Endpoint.EMBEDDINGS: "/embeddings",
     Endpoint.MESSAGES: "/messages",
+    Endpoint.MODERATIONS: "/moderations",
     Endpoint.COUNT_MESSAGE_TOKENS: "/messages/count_tokens",
     Endpoint.COUNT_RESPONSE_TOKENS: "/responses/input_tokens",
 }

@@ -171,8 +171,13 @@ async def count_content_tokens(sdks: Sdks, text: str, _limit: int) -> str:
     return str(answer.total_tokens)
 
 
-COUNTS: tuple[Call, ...] = (count_message_tokens, count_response_tokens, count_content_tokens)
-"""Count tokens, which is free."""
+async def moderation(sdks: Sdks, text: str, _limit: int) -> str:
+    answer = await sdks.openai.moderations.create(input=text)
+    return str(len(answer.results))
+
+
+FREE: tuple[Call, ...] = (count_message_tokens, count_response_tokens, count_content_tokens, moderation)
+"""Return numbers, and cost nothing."""
 
 ALL: tuple[Call, ...] = (
     chat,

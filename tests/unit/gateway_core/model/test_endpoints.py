@@ -22,6 +22,7 @@ POST_PATHS = {
     "/v1/responses": Endpoint.RESPONSES,
     "/v1/embeddings": Endpoint.EMBEDDINGS,
     "/v1/messages": Endpoint.MESSAGES,
+    "/v1/moderations": Endpoint.MODERATIONS,
     "/v1/messages/count_tokens": Endpoint.COUNT_MESSAGE_TOKENS,
     "/v1/responses/input_tokens": Endpoint.COUNT_RESPONSE_TOKENS,
 }
@@ -181,6 +182,7 @@ def test_only_the_listed_paths_reach_a_provider(path: str) -> None:
         (Endpoint.GENERATE_CONTENT, True, "/base/models/the-model:streamGenerateContent"),
         (Endpoint.EMBED_CONTENT, False, "/base/models/the-model:embedContent"),
         (Endpoint.BATCH_EMBED_CONTENTS, False, "/base/models/the-model:batchEmbedContents"),
+        (Endpoint.MODERATIONS, False, "/base/moderations"),
         (Endpoint.COUNT_MESSAGE_TOKENS, False, "/base/messages/count_tokens"),
         (Endpoint.COUNT_RESPONSE_TOKENS, False, "/base/responses/input_tokens"),
         (Endpoint.COUNT_CONTENT_TOKENS, False, "/base/models/the-model:countTokens"),
