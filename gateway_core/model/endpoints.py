@@ -38,18 +38,17 @@ class Endpoint(enum.StrEnum):
     @property
     def has_optional_output_limit(self) -> bool:
         """Whether a call may leave out its output limit, so that the gateway may write one."""
-        return self in {
-            Endpoint.CHAT_COMPLETIONS,
-            Endpoint.COMPLETIONS,
-            Endpoint.RESPONSES,
-            Endpoint.GENERATE_CONTENT,
-        }
+        return self in _WITH_OPTIONAL_OUTPUT_LIMIT
 
     @property
     def needs_include_usage(self) -> bool:
         """Whether a stream reports usage only if `stream_options.include_usage` asks for it."""
         return self in {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS}
 
+
+_WITH_OPTIONAL_OUTPUT_LIMIT: Final = frozenset(
+    {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS, Endpoint.RESPONSES, Endpoint.GENERATE_CONTENT}
+)
 
 _DIALECT_OF: Final = {
     Endpoint.CHAT_COMPLETIONS: Dialect.OPENAI,

@@ -3,8 +3,8 @@
 from typing import Final
 
 from gateway_core.model.catalog.entries import Model
-from gateway_core.model.catalog.prices import Prices, PriceSchedule
-from gateway_core.model.catalog.request_size import RequestSize, input_bounds
+from gateway_core.model.catalog.prices import PriceSchedule
+from gateway_core.model.catalog.request_size import RequestSize, input_bounds_of
 from gateway_core.model.catalog.service import STANDARD, Service
 from gateway_core.model.catalog.token_usage import TokenUsage, token_counts
 from gateway_core.model.endpoints import Endpoint
@@ -85,7 +85,6 @@ def estimate(
     output_limit: int | None,
     choices: int,
     size: RequestSize | None = None,
-    rounds: int = 1,
 ) -> Estimate:
     """Returns the most that a call is expected to cost.
 
@@ -99,23 +98,24 @@ def estimate(
             reserve.
         choices: number of answers that the caller asks for, for all prompts.
         size: the sizes of the parts of the body; None if it is one prompt of text.
-        rounds: how often the provider may read the context. Each round has the answers of those before it in its input.
     """
-    expected, maximum = input_bounds(size or RequestSize(body_bytes), model, endpoint, bytes_per_token)
+    expected, maximum = input_bounds_of(size, body_bytes, model, endpoint, bytes_per_token)
     input_tokens = maximum if bytes_per_token == 1 else expected
-    if rounds > 1:
-        input_tokens = max(input_tokens, model.context_window_tokens) * rounds
     per_choice = model.default_output_reserve_tokens if output_limit is None else output_limit
     output_tokens = min(per_choice, model.max_output_tokens) * choices
-    # The actual input may be anything up to the estimate, so either side of a long-context threshold may apply.
-    below, above = schedule.prices_for(0), schedule.prices_for(input_tokens)
-    amount = _highest_price(below, input_tokens, output_tokens)
-    if above is not below:
-        amount = max(amount, _highest_price(above, input_tokens, output_tokens))
-    return Estimate(input_tokens, output_tokens, min(amount, _MAX_AMOUNT_NANO_CREDITS))
+    return Estimate(input_tokens, output_tokens, highest_price(schedule, input_tokens, output_tokens))
 
 
-def _highest_price(prices: Prices, input_tokens: int, output_tokens: int) -> int:
-    """Returns the price if every token falls into the most expensive category of its side."""
-    input_price, output_price = prices.dearest
-    return charge_nano_credits(input_tokens, input_price) + charge_nano_credits(output_tokens, output_price)
+def highest_price(schedule: PriceSchedule, input_tokens: int, output_tokens: int) -> int:
+    """Returns the most that this many tokens can cost in nano-credits: every token in the dearest category of its side.
+
+    The actual input may be anything up to `input_tokens`, so either side of a long-context threshold may apply.
+    """
+    input_price, output_price = schedule.prices.dearest
+    amount = charge_nano_credits(input_tokens, input_price) + charge_nano_credits(output_tokens, output_price)
+    above = schedule.long_context
+    if above is not None and input_tokens > above.above_input_tokens:
+        input_price, output_price = above.prices_nano_credits_per_million_tokens.dearest
+        long = charge_nano_credits(input_tokens, input_price) + charge_nano_credits(output_tokens, output_price)
+        amount = max(amount, long)
+    return min(amount, _MAX_AMOUNT_NANO_CREDITS)

@@ -38,6 +38,19 @@ class RequestSize:
         return bool(self.images or self.audio_bytes or self.documents or self.remote_documents)
 
 
+def input_bounds_of(
+    size: RequestSize | None, body_bytes: int, model: Model, endpoint: Endpoint, bytes_per_token: int
+) -> tuple[int, int]:
+    """Returns `input_bounds` of a body. Most bodies are one prompt of text, which `size` need not describe."""
+    if size is not None:
+        return input_bounds(size, model, endpoint, bytes_per_token)
+    expected = -(-body_bytes // bytes_per_token)
+    if endpoint is Endpoint.EMBEDDINGS:
+        return expected, body_bytes
+    window = model.context_window_tokens
+    return min(expected, window), min(body_bytes, window)
+
+
 def input_bounds(size: RequestSize, model: Model, endpoint: Endpoint, bytes_per_token: int) -> tuple[int, int]:
     """Returns how many input tokens a request has as a rule, and how many at most.
 

@@ -9,11 +9,10 @@ import enum
 from typing import Final
 
 from gateway_core.model.catalog.entries import Model
-from gateway_core.model.catalog.prices import Prices, PriceSchedule
-from gateway_core.model.catalog.pricing import estimate
-from gateway_core.model.catalog.request_size import RequestSize
+from gateway_core.model.catalog.prices import PriceSchedule
+from gateway_core.model.catalog.pricing import estimate, highest_price
+from gateway_core.model.catalog.request_size import RequestSize, input_bounds_of
 from gateway_core.model.endpoints import Endpoint
-from gateway_core.model.money import charge_nano_credits
 from gateway_core.model.record_decorator import record
 
 _SHARES_OF_UNSPENT: Final = 64
@@ -116,51 +115,47 @@ def reserve(
         tool_fees_nano_credits: what one use of each tool that the provider runs costs; None without such tools. With
             them, the maximum is `TOOL_ROUNDS` times that of one answer, and `TOOL_USES` of each tool.
     """
-    expected = estimate(
-        model,
-        schedule,
-        endpoint,
-        body_bytes=body_bytes,
-        bytes_per_token=bytes_per_token,
-        output_limit=output_limit,
-        choices=choices,
-        size=size,
-    )
     fees = tool_fees_nano_credits or 0
     if mode is BudgetMode.BALANCED:
+        expected = estimate(
+            model,
+            schedule,
+            endpoint,
+            body_bytes=body_bytes,
+            bytes_per_token=bytes_per_token,
+            output_limit=output_limit,
+            choices=choices,
+            size=size,
+        )
         return Reserve(expected.input_tokens, expected.output_tokens, expected.amount_nano_credits + fees)
-    rounds = 1 if tool_fees_nano_credits is None else TOOL_ROUNDS
-    most = estimate(
-        model,
-        schedule,
-        endpoint,
-        body_bytes=body_bytes,
-        bytes_per_token=1,
-        output_limit=model.max_output_tokens if output_limit is None else output_limit,
-        choices=choices * rounds,
-        size=size,
-        rounds=rounds,
-    )
-    amount = most.amount_nano_credits + fees * TOOL_USES
+    expected_input, most_input = input_bounds_of(size, body_bytes, model, endpoint, bytes_per_token)
+    longest = model.max_output_tokens
+    if output_limit is None:
+        expected_output, most_output = model.default_output_reserve_tokens * choices, longest * choices
+    else:
+        expected_output = most_output = min(output_limit, longest) * choices
+    if tool_fees_nano_credits is not None:
+        most_input = max(most_input, model.context_window_tokens) * TOOL_ROUNDS
+        most_output, choices, fees = most_output * TOOL_ROUNDS, choices * TOOL_ROUNDS, fees * TOOL_USES
     share = None
     if output_limit is None and endpoint.has_optional_output_limit:
-        share = _share(model, schedule, most.input_tokens, choices * rounds, thinking_tokens, fees * TOOL_USES)
-    return Reserve(expected.input_tokens, expected.output_tokens, amount, share)
+        share = _share(model, schedule, most_input, choices, thinking_tokens, fees)
+    return Reserve(expected_input, expected_output, highest_price(schedule, most_input, most_output) + fees, share)
 
 
 def _share(
     model: Model, schedule: PriceSchedule, input_tokens: int, choices: int, thinking_tokens: int, fees_nano_credits: int
 ) -> OutputShare | None:
     """Returns None if output costs nothing, or if every limit would be above the model's maximum."""
-    # The input may be anything up to its maximum, so either side of a long-context threshold may apply.
-    sides: tuple[Prices, Prices] = (schedule.prices_for(0), schedule.prices_for(input_tokens))
-    input_price = max(prices.dearest[0] for prices in sides)
-    output_price = max(prices.dearest[1] for prices in sides)
+    output_price = schedule.prices.dearest[1]
+    above = schedule.long_context
+    if above is not None and input_tokens > above.above_input_tokens:
+        output_price = max(output_price, above.prices_nano_credits_per_million_tokens.dearest[1])
     least = LEAST_VISIBLE_TOKENS + thinking_tokens
     if not output_price or least >= model.max_output_tokens:
         return None
     return OutputShare(
-        base_nano_credits=charge_nano_credits(input_tokens, input_price) + fees_nano_credits,
+        base_nano_credits=highest_price(schedule, input_tokens, 0) + fees_nano_credits,
         token_price_nano_credits=-(-output_price * choices // _TOKENS_PER_PRICE),
         least_tokens=least,
         most_tokens=model.max_output_tokens,
