@@ -3,6 +3,7 @@
 
 const std = @import("std");
 const json = @import("json_reader.zig");
+const hosted_tools = @import("hosted_tools.zig");
 const media = @import("request_media.zig");
 const Names = @import("request_names.zig");
 const Context = Names.Context;
@@ -34,7 +35,9 @@ const Action = enum {
     conversation,
     container,
     tool_type,
+    skill,
     block_type,
+    encrypted,
     model,
     modality,
     memory,
@@ -61,12 +64,16 @@ pub const Content = struct {
 
     has_type: bool = false,
     has_role: bool = false,
+    /// Whether the provider looks up the content of the item by its id.
     is_item_reference: bool = false,
+    is_reasoning: bool = false,
+    is_encrypted: bool = false,
     item_id: ?[]const u8 = null,
     /// Objects of a tool without a type, which are Gemini's names of tools.
     untyped: TextList = .{},
 
-    references: TextList = .{},
+    /// A client may name every item of a long conversation by its id.
+    references: TextList = .{ .entries_max = 1024 },
     tools: TextList = .{},
     models: TextList = .{},
     prompts: usize = 0,
@@ -95,7 +102,7 @@ pub const Content = struct {
         }
         return switch (self.action) {
             .nothing, .data => .nothing,
-            .image_url, .document_url => .start,
+            .image_url, .document_url, .encrypted => .start,
             .budget => .bytes,
             .modality => if (member.kind == .number) .bytes else .characters,
             else => .characters,
@@ -171,6 +178,7 @@ pub const Content = struct {
     fn actionInContent(self: *Content, name: Name, member: json.Member) Action {
         const is_role = name == .other and std.mem.eql(u8, member.key, "role");
         if (is_role and self.isItem(member.depth)) self.has_role = true;
+        if (self.isItem(member.depth) and std.mem.eql(u8, member.key, "encrypted_content")) return .encrypted;
         return switch (name) {
             .type => .block_type,
             .id => if (self.isItem(member.depth)) .id else .nothing,
@@ -220,6 +228,8 @@ pub const Content = struct {
         self.has_type = false;
         self.has_role = false;
         self.is_item_reference = false;
+        self.is_reasoning = false;
+        self.is_encrypted = false;
         self.item_id = null;
     }
 
@@ -237,6 +247,7 @@ pub const Content = struct {
         switch (action) {
             .image_url => self.totals.addUrl(text, bytes, true),
             .document_url => self.totals.addUrl(text, bytes, false),
+            .encrypted => self.is_encrypted = text.len > 0,
             .budget => self.thinking_budget = @max(self.thinking_budget, std.fmt.parseFloat(f64, text) catch 0),
             else => try self.take(action, text),
         }
@@ -260,6 +271,8 @@ pub const Content = struct {
                 try self.refer(.file, text);
             } else self.totals.addRemote(false),
             .file_id => try self.refer(.file, text),
+            // The skills of the provider itself have names such as `pptx`.
+            .skill => if (std.mem.startsWith(u8, text, "skill_")) try self.refer(.file, text),
             .response => try self.refer(.response, text),
             .conversation => try self.refer(.conversation, text),
             .container => if (!std.mem.eql(u8, text, "auto")) try self.refer(.container, text),
@@ -275,7 +288,8 @@ pub const Content = struct {
         if (std.mem.eql(u8, text, "image")) self.is_image_block[self.inside] = true;
         if (!self.isItem(self.inside)) return;
         self.has_type = true;
-        if (std.mem.eql(u8, text, "item_reference")) self.is_item_reference = true;
+        self.is_reasoning = std.mem.eql(u8, text, "reasoning");
+        self.is_item_reference = std.mem.eql(u8, text, "item_reference") or hosted_tools.isCall(text);
     }
 
     fn takeModality(self: *Content, text: []const u8) void {
@@ -307,7 +321,8 @@ pub const Content = struct {
 
     fn endItem(self: *Content) json.Failure!void {
         const id = self.item_id orelse return;
-        if (self.is_item_reference or !(self.has_type or self.has_role)) try self.refer(.item, id);
+        const is_named = self.is_item_reference or !(self.has_type or self.has_role) or (self.is_reasoning and !self.is_encrypted);
+        if (is_named) try self.refer(.item, id);
         self.item_id = null;
     }
 
@@ -353,7 +368,8 @@ fn actionInFile(name: Name) Action {
 
 fn actionInOptions(name: Name, key: []const u8) Action {
     return switch (name) {
-        .file_id, .vector_store_id, .skill_id => .file_id,
+        .file_id, .vector_store_id => .file_id,
+        .skill_id => .skill,
         .container_id => .container,
         .conversation => .conversation,
         .previous_response_id => .response,

@@ -9,6 +9,7 @@ const json_text = @import("json_text.zig");
 const numbers = @import("numbers.zig");
 const paths = @import("answer_paths.zig");
 const tools = @import("hosted_tools.zig");
+const StoredIds = @import("stored_ids.zig").StoredIds;
 const Text = json_text.Text;
 
 /// The names of the facts in the text that is passed on, in the order in which they are written.
@@ -76,9 +77,11 @@ pub const Facts = struct {
     is_grounded: bool = false,
     finished_tools: tools.Counts = .{},
     listed_tools: tools.Counts = .{},
+    stored_ids: StoredIds = .{},
 
     pub fn deinit(self: *Facts) void {
         for (&self.facts.values) |*fact| fact.text.deinit(self.allocator);
+        self.stored_ids.deinit(self.allocator);
     }
 
     /// Sets a fact. Returns false if a report remains that says more than this one.
@@ -145,6 +148,7 @@ pub const Facts = struct {
         var buffer: [tools.text_bytes_max]u8 = undefined;
         const items = tools.Counts.greatest(self.finished_tools, self.listed_tools).write(&buffer);
         if (items.len > 0) _ = try self.set(.tool_items, items, true);
+        if (self.stored_ids.count > 0) try self.setText(.stored_ids, self.stored_ids.lines());
         try self.addTierOfUsage();
     }
 
@@ -199,11 +203,13 @@ pub const Document = struct {
     listed_tools: tools.Counts = .{},
     grounding_queries: usize = 0,
     is_grounded: bool = false,
+    stored_ids: StoredIds = .{},
 
     const Event = enum { other, failed, item_done, audio_delta };
 
     pub fn deinit(self: *Document) void {
         for (&self.found) |*fact| fact.text.deinit(self.allocator);
+        self.stored_ids.deinit(self.allocator);
     }
 
     /// Drops a document, but keeps the memory for the next one.
@@ -221,6 +227,7 @@ pub const Document = struct {
         self.listed_tools = .{};
         self.grounding_queries = 0;
         self.is_grounded = false;
+        self.stored_ids.clear();
     }
 
     pub fn top(self: *Document, kind: json.Kind) json.Failure!void {
@@ -255,7 +262,7 @@ pub const Document = struct {
                 self.choices = if (member.kind == .array and self.choices != .other) .empty else .other;
             },
             .choice => self.choices = .other,
-            .event_type, .item_type, .item_action => return if (member.kind == .string) .characters else .nothing,
+            .event_type, .item_type, .item_action, .stored => return if (member.kind == .string) .characters else .nothing,
             .listed_item, .single_item => self.item = .{},
             .grounding => self.is_grounded = true,
             .grounding_query => {
@@ -310,6 +317,7 @@ pub const Document = struct {
             .item_action => if (value.text) |text| self.item.setAction(text),
             .listed_item => self.listed_tools.add(self.item),
             .single_item => self.finished_tools.add(self.item),
+            .stored => |kind| if (value.text) |text| try self.stored_ids.add(self.allocator, kind, text),
             else => {},
         }
     }
@@ -359,6 +367,7 @@ pub const Document = struct {
         facts.is_grounded = facts.is_grounded or self.is_grounded;
         facts.grounding_queries = @max(facts.grounding_queries, self.grounding_queries);
         facts.listed_tools = .greatest(facts.listed_tools, self.listed_tools);
+        if (self.stored_ids.count > 0) try facts.stored_ids.addAll(facts.allocator, &self.stored_ids);
         if (self.event == .item_done) facts.finished_tools.addAll(self.finished_tools);
         const bytes = self.deliveredBytes();
         facts.delivered_bytes += bytes;

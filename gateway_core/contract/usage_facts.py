@@ -34,6 +34,8 @@ class UsageFact(enum.StrEnum):
     """UTF-8 bytes of the text that was delivered: content, reasoning, refusals, tool arguments and transcripts."""
     DELTAS = "deltas"
     """How many events of a stream carried such text. Absent for an answer that is one document."""
+    STORED_IDS = "stored_ids"
+    """What the provider stores for the caller, as `<kind>:<id>`, one a line. The response itself is `RESPONSE_ID`."""
     OTHER_USAGE = "other_usage"
     """A report of the same answer that counts less in sum, but something that the report with the greatest counts does not."""
     TEXT_AFTER_USAGE = "text_after_usage"

@@ -10,7 +10,7 @@ from typing import Final
 
 from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.catalog.service import STANDARD, Service
-from gateway_core.model.endpoints import Endpoint
+from gateway_core.model.endpoints import Dialect, Endpoint
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.storable_text import storable_text
 from usage_service.provider_reports.anthropic import read_anthropic
@@ -81,7 +81,7 @@ def _usage_objects(
 ) -> tuple[Counts | None, Counts | None]:
     """Returns the usage, and the usage at the start of an Anthropic stream."""
     usage = start = None
-    if endpoint is Endpoint.GENERATE_CONTENT:
+    if endpoint.dialect is Dialect.GEMINI:
         usage = counts_in(facts, notes, UsageFact.USAGE_METADATA, "usageMetadata")
     elif endpoint is Endpoint.RESPONSES:
         usage = counts_in(facts, notes, UsageFact.RESPONSE_USAGE)
@@ -99,16 +99,16 @@ def _read(endpoint: Endpoint, usage: Counts | None, start: Counts | None, notes:
         return read_anthropic(start, usage, notes)
     if usage is None:
         return None
-    if endpoint is Endpoint.GENERATE_CONTENT:
+    if endpoint.dialect is Dialect.GEMINI:
         return read_gemini(usage)
-    return read_openai(usage, has_output=endpoint is not Endpoint.EMBEDDINGS)
+    return read_openai(usage, has_output=not endpoint.embeds)
 
 
 def _read_by_other_names(endpoint: Endpoint, usage: Counts | None, start: Counts | None, notes: Notes) -> Reading:
     """Reads a report whose names are written in the other case. One that cannot be read at all is noted."""
     if usage is None:
         return NOTHING_REPORTED
-    if endpoint is Endpoint.GENERATE_CONTENT:
+    if endpoint.dialect is Dialect.GEMINI:
         # Servers that translate from another API keep its names.
         reading = read_gemini(in_camel_case(usage)) or read_openai(usage, has_output=True)
     else:
@@ -120,7 +120,7 @@ def _read_by_other_names(endpoint: Endpoint, usage: Counts | None, start: Counts
 
 def _without_empty_input(endpoint: Endpoint, reading: Reading, delivered: int | None) -> Reading:
     """Returns the reading of an answer to something: a count of zero input tokens is then no count."""
-    if delivered or reading.usage.total_output or endpoint is Endpoint.EMBEDDINGS:
+    if delivered or reading.usage.total_output or endpoint.embeds:
         return replace(reading, input_counted=False)
     return reading
 
