@@ -5,9 +5,11 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from authz_service.holds.admission import Admissions, SeedingError
+from authz_service.holds.ending_calls import line_of
 from authz_service.holds.hold_writer import HoldWriter, PlacedHold
 from authz_service.identities.cache import IdentityCache
 from authz_service.model_list import list_models
@@ -185,7 +187,9 @@ class Authorizer:
             hold_id=make_id("hold", now_epoch_us // 1_000, self.random_bytes(10)),
         )
         betas = read_betas(call, route.endpoint.dialect, prepared.terms.provider)
-        placement = await self.admissions.place(admission.hold, prepared.placing, admission.share)
+        placement = await self.admissions.place(
+            admission.hold, prepared.placing, admission.share, partial(line_of, admission)
+        )
         if isinstance(placement, Refused):
             return refuse_placement(admission, placement)
         return self._admitted(admission, placement, prepared, betas)

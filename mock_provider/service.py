@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -14,7 +15,7 @@ from mock_provider.reply import Reply
 from mock_provider.routes import Endpoint, route
 from mock_provider.stored_responses import StoredResponses
 from mock_provider.tally import CallRecord, Finished, Tally
-from mock_provider.usage_plan import plan_usage
+from mock_provider.usage_plan import UsagePlan, plan_usage
 
 REQUEST_BYTES_MAX = 64 * 1024 * 1024
 _FALLBACK = dialect_of(Endpoint.CHAT_COMPLETIONS)
@@ -77,7 +78,10 @@ class ProviderService:
         status = _requested_failure(controls, streamed=read.streamed)
         if status is not None:
             return await reply.fail(status, "A control header made the mock provider fail")
-        plan = plan_usage(read.demand, controls, dialect.features)
+        features = dialect.features
+        if read.habits.totals_only:
+            features = replace(features, cache_read=False, cache_write=False)
+        plan = plan_usage(read.demand, controls, features)
         job = Job(read, plan, controls, serial, int(self._clock_s()), request.query_string)
         _note_plan(record, dialect, job)
         if target.endpoint is Endpoint.RESPONSES:
@@ -110,4 +114,5 @@ def _requested_failure(controls: Controls, *, streamed: bool) -> int | None:
 def _note_plan(record: CallRecord, dialect: Dialect, job: Job) -> None:
     record.response_id = dialect.response_id(job.serial)
     record.usage = dialect.usage(job.plan, job.request.habits)
-    record.counts = job.plan.counts()
+    used = job.plan if record.usage else UsagePlan(0)  # counting tokens uses none
+    record.counts = used.counts()

@@ -38,7 +38,7 @@ async def forward_stored(
     return Forwarded(
         organization=principal.organization,
         dialect=Dialect.OPENAI,
-        cluster=provider.cluster,
+        cluster=provider.cluster(Dialect.OPENAI),
         upstream_path=stored_path(call, provider.base_path(Dialect.OPENAI), query),
         requests=encode_limits(limits),
     )

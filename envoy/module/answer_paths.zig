@@ -46,6 +46,7 @@ pub const facts = [_]Fact{
     .{ .path = "message.usage", .name = .start_usage },
     .{ .path = "response.usage", .name = .response_usage },
     .{ .path = "usageMetadata", .name = .usage_metadata },
+    .{ .path = "usage_metadata", .name = .usage_metadata },
     .{ .path = "tool_usage", .name = .tool_usage },
     .{ .path = "response.tool_usage", .name = .tool_usage },
     .{ .path = "model", .name = .model },

@@ -96,6 +96,8 @@ pub const UsageFact = enum {
     delivered_bytes,
     deltas,
     stored_ids,
+    other_usage,
+    text_after_usage,
     foreign_body,
     refused_answer,
 };

@@ -13,6 +13,12 @@ const TextList = @import("text_list.zig").TextList;
 /// Deep enough for a picture in a document in the result of a tool. What is deeper stays text.
 pub const depth_max = 12;
 
+/// The size of container that a tool runs in unless the body asks for another.
+const least_memory = "1g";
+/// Google's API also reads the numbers of its enumeration of modalities.
+const image_number = "2";
+const audio_number = "3";
+
 /// What the value that is being read does when it ends.
 const Action = enum {
     nothing,
@@ -34,6 +40,7 @@ const Action = enum {
     encrypted,
     model,
     modality,
+    memory,
     budget,
 };
 
@@ -91,6 +98,8 @@ pub const Content = struct {
             .string => self.action = self.actionOf(parent, name, member),
             .number => if (parent == .thinking and isBudget(name)) {
                 self.action = .budget;
+            } else if (parent == .modalities or (parent == .generation and isModalities(name))) {
+                self.action = .modality;
             },
             else => {},
         }
@@ -98,6 +107,7 @@ pub const Content = struct {
             .nothing, .data => .nothing,
             .image_url, .document_url, .encrypted => .start,
             .budget => .bytes,
+            .modality => if (member.kind == .number) .bytes else .characters,
             else => .characters,
         };
     }
@@ -127,6 +137,8 @@ pub const Content = struct {
             },
             else => {},
         }
+        // Google reads a value as a list of one.
+        if (parent == .body and name == .tools and member.kind == .object) self.next = .tool;
         if (parent == .body and (name == .web_search_options or name == .search_parameters)) try self.list(&self.tools, "", member.key);
         if (parent == .tool and member.kind == .object and (self.next == .options or self.next == .models)) try self.list(&self.untyped, "", member.key);
     }
@@ -140,12 +152,13 @@ pub const Content = struct {
             .image_url => if (name == .url) .image_url else .nothing,
             .file => actionInFile(name),
             .file_uri => if (name == .fileUri or name == .file_uri) .file_uri else .nothing,
-            .named => if (name == .id) .id else actionInOptions(name, member.key),
+            .named => if (name == .id) .id else if (self.isMemory(member.key)) .memory else actionInOptions(name, member.key),
             .ids => .file_id,
             .models => if (member.key.len == 0) .model else actionInOptions(name, member.key),
             .modalities => .modality,
             .tool => self.actionInTool(name, member.key),
-            .options, .generation, .mcp_servers => actionInOptions(name, member.key),
+            .generation => if (isModalities(name)) .modality else actionInOptions(name, member.key),
+            .options, .mcp_servers => actionInOptions(name, member.key),
             .plain, .tools, .prompts, .inputs, .thinking => .nothing,
         };
     }
@@ -158,6 +171,7 @@ pub const Content = struct {
             .previous_response_id => return .response,
             .conversation => return .conversation,
             .container => return .container,
+            .modalities => return .modality,
             .cachedContent, .cached_content => return .cached_content,
             else => return actionInOptions(name, member.key),
         }
@@ -184,6 +198,11 @@ pub const Content = struct {
             return .tool_type;
         }
         return if (name == .container) .container else actionInOptions(name, key);
+    }
+
+    /// Returns whether a member sizes the container that a tool runs in. A larger one costs more.
+    fn isMemory(self: *const Content, key: []const u8) bool {
+        return self.reference == .container and std.mem.eql(u8, key, "memory_limit");
     }
 
     /// Returns whether members at this depth belong to an item of the `input` of a response.
@@ -255,6 +274,7 @@ pub const Content = struct {
             .tool_type => if (!isOwnTool(text)) try self.list(&self.tools, "", text),
             .model => try self.list(&self.models, "", text),
             .modality => self.takeModality(text),
+            .memory => if (!std.mem.eql(u8, text, least_memory)) try self.list(&self.tools, "memory_limit", text),
             .file_uri => if (std.mem.find(u8, text, "/files/") != null or std.mem.find(u8, text, "://") == null) {
                 try self.refer(.file, text);
             } else self.totals.addRemote(false),
@@ -282,8 +302,8 @@ pub const Content = struct {
     }
 
     fn takeModality(self: *Content, text: []const u8) void {
-        if (std.ascii.eqlIgnoreCase(text, "audio")) self.audio_output = true;
-        if (std.ascii.eqlIgnoreCase(text, "image")) self.image_output = true;
+        if (std.ascii.eqlIgnoreCase(text, "audio") or std.mem.eql(u8, text, audio_number)) self.audio_output = true;
+        if (std.ascii.eqlIgnoreCase(text, "image") or std.mem.eql(u8, text, image_number)) self.image_output = true;
     }
 
     fn leave(self: *Content) json.Failure!void {
@@ -326,6 +346,10 @@ pub const Content = struct {
 
 fn isEncryptedContent(key: []const u8) bool {
     return std.mem.eql(u8, key, "encrypted_content");
+}
+
+fn isModalities(name: Name) bool {
+    return name == .responseModalities or name == .response_modalities;
 }
 
 fn isBudget(name: Name) bool {

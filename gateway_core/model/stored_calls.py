@@ -23,7 +23,7 @@ class StoredCall:
     response_id: str
 
 
-_STORED_RESPONSE: Final = re.compile(r"/v1/responses/([A-Za-z0-9_-]{1,256})(/cancel|/input_items)?")
+_STORED_RESPONSE: Final = re.compile(r"/v1/responses/(?!input_tokens\b)([A-Za-z0-9_-]{1,256})(/cancel|/input_items)?")
 _STORED_OPERATIONS: Final = {
     ("GET", ""): StoredOperation.RETRIEVE,
     ("DELETE", ""): StoredOperation.DELETE,

@@ -22,6 +22,7 @@ _CLIENT_VARIABLES = frozenset(
     {
         *("BASE_URL", "API_KEY", "ADMIN_URL", "ADMIN_ADDRESS", "ADMIN_TOKEN", "ORGANIZATION", "DATABASE_URL"),
         *("ENVOY_BINARY", "ENVOY_MODULE", "DEMO_SECRETS", "ADMIN_ALLOWED_ORIGINS", "IDENTITY_PROVIDERS_FILE"),
+        "MODEL_ALLOWED_ORIGINS",
     }
 )
 
@@ -135,7 +136,7 @@ class UsageSettings(DatabaseSettings):
     """Envoy's journal."""
     settle_batch_entries: Positive = 500
     """Most calls that one transaction settles."""
-    settle_interval_ms: Positive = 20
+    settle_interval_ms: Positive = 80
     """How long a batch is collected."""
     settle_queue_entries: Positive = 50_000
     """Reports that may wait; when the queue is full, the stream is not read further."""

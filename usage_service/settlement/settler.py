@@ -93,13 +93,22 @@ class Settler:
         for number, entry in enumerate(entries):
             if number % _DECISIONS_AT_A_STRETCH == 0:
                 await asyncio.sleep(0)  # Another batch may be in its transaction and hold locks.
-            settlement = await self._decide(entry)
+            settlement = entry.settlement or await self._decide(entry)
             if settlement is None:
                 _finish(entry)
             else:
                 decided.append((entry, settlement))
         if decided:
             await self._commit(decided)
+
+    def decide_now(self, report: CallReport) -> Settlement | None:
+        """Decides a call without waiting. Returns None if its batch has to decide it, and to say what is wrong with it."""
+        try:
+            hold = _hold_of(report, self._signing_key)
+            prices = _prices_in(self._catalog.snapshot, hold) if self._catalog.is_loaded else None
+            return None if prices is None else self._settlement(hold, report, *prices)
+        except Exception:  # noqa: BLE001 - the batch meets it again, and reports it
+            return None
 
     async def _decide(self, entry: Entry) -> Settlement | None:
         """Decides a call; returns None if its report must not be settled."""
@@ -110,13 +119,15 @@ class Settler:
             logger.warning("report with a forged hold token was dropped", extra={"origin": entry.origin})
             return None
         try:
-            model, schedule = await self.prices(hold)
-            terms = Terms(hold, model, schedule, self._answered_models(), self._hosted_tools(hold))
-            return Settlement(hold, entry.report, resolve(terms, entry.report))
+            return self._settlement(hold, entry.report, *await self.prices(hold))
         except Exception:
             self.counts.unsettleable += 1
             logger.exception("call cannot be priced", extra={"hold_id": hold.hold_id})
             return None
+
+    def _settlement(self, hold: Hold, report: CallReport, model: Model, schedule: PriceSchedule) -> Settlement:
+        terms = Terms(hold, model, schedule, self._answered_models(), self._hosted_tools(hold))
+        return Settlement(hold, report, resolve(terms, report))
 
     async def prices(self, hold: Hold) -> tuple[Model, PriceSchedule]:
         """Returns the model and the prices that a hold names.

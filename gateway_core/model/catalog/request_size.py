@@ -71,7 +71,7 @@ def input_bounds(size: RequestSize, model: Model, endpoint: Endpoint, bytes_per_
     expected, maximum = expected + size.referenced_tokens, maximum + size.referenced_tokens
     if size.references:
         expected, maximum = max(expected, window), max(maximum, window)
-    return (expected, maximum) if endpoint is Endpoint.EMBEDDINGS else (min(expected, window), min(maximum, window))
+    return (expected, maximum) if endpoint.embeds else (min(expected, window), min(maximum, window))
 
 
 def _media_bounds(size: RequestSize, model: Model, endpoint: Endpoint, window: int) -> tuple[int, int]:

@@ -178,10 +178,47 @@ def test_a_long_conversation_may_name_a_thousand_items() -> None:
         ({"search_parameters": {"mode": "auto"}}, "search_parameters"),
         ({"mcp_servers": [{"type": "url", "url": "https://example.com"}]}, "mcp_servers"),
         ({"mcp_servers": []}, None),
+        ({"tools": {"googleMaps": {}}}, "googleMaps"),
+        ({"tools": {"type": "web_search"}}, "web_search"),
+        ({"tools": {"functionDeclarations": [{"name": "f"}]}}, None),
     ],
 )  # fmt: skip
 def test_tools_that_the_provider_runs_are_listed(body: dict[str, Any], tools: str | None) -> None:
     assert facts(body).get("tools") == tools
+
+
+@pytest.mark.parametrize(
+    ("container", "tools"),
+    [
+        ({"type": "auto", "memory_limit": "4g"}, "memory_limit:4g\ncode_interpreter"),
+        ({"memory_limit": "64G", "type": "auto"}, "memory_limit:64G\ncode_interpreter"),
+        ({"type": "auto", "memory_limit": "1g"}, "code_interpreter"),
+        ({"type": "auto", "memory_limit": None}, "code_interpreter"),
+    ],
+)
+def test_a_larger_container_is_listed(container: dict[str, Any], tools: str) -> None:
+    """Seen to fail: a container of 64 GB cost the fee of 1 GB."""
+    assert facts({"tools": [{"container": container, "type": "code_interpreter"}]})["tools"] == tools
+
+
+@pytest.mark.parametrize("key", ["responseModalities", "response_modalities"])
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("AUDIO", "audio_output"),
+        ("image", "image_output"),
+        ([3], "audio_output"),
+        ([1, 2], "image_output"),
+        (3, "audio_output"),
+    ],
+)
+def test_modalities_are_read_in_every_form_that_google_reads(key: str, value: object, found: str) -> None:
+    assert facts({"generationConfig": {key: value}}) == {found: True}
+
+
+def test_a_picture_without_its_type_is_a_picture() -> None:
+    found = facts(blocks({"type": "image_url", "image_url": {"url": f"data:;base64,{PICTURE}"}}))
+    assert (found["images"], found["image_bytes"]) == (1, 565)
 
 
 @pytest.mark.parametrize(
