@@ -20,6 +20,7 @@ from authz_service.request.credentials import INVALID_KEY, KeyHashes, find_api_k
 from authz_service.request.envoy_messages import Forwarded
 from authz_service.request.parameters import read_parameters
 from authz_service.request.terms import PreparedTerms, TermsMemory
+from authz_service.request.unserved_paths import why_unserved
 from authz_service.stored_objects.forwarding import forward_stored
 from authz_service.stored_objects.lookups import StoredObjects, TooManyLookupsError
 from authz_service.stored_objects.store import Owner
@@ -134,8 +135,8 @@ class Authorizer:
         if isinstance(route, Health):
             return Answered(_HEALTHY)
         if route is None:
-            asked = f"{call.method} {call.path.partition('?')[0][:200]}"
-            message = f"{asked} is not a supported endpoint. See the documentation for the list of endpoints."
+            path = call.path.partition("?")[0]
+            message = f"{call.method} {path[:200]} is not a supported endpoint. {why_unserved(path)}"
             return Refusal(RefusalReason.ENDPOINT_NOT_SUPPORTED, message)
         key = find_api_key(call)
         if isinstance(key, Refusal):
