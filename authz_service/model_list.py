@@ -8,7 +8,7 @@ from authz_service.model_pages import WHOLE_LIST, Page, next_token
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.catalog.entries import Model
-from gateway_core.model.endpoints import Dialect, ModelList
+from gateway_core.model.endpoints import GEMINI_VERBS, Dialect, ModelList
 
 
 def list_models(
@@ -80,5 +80,7 @@ def _gemini(model: Model) -> dict[str, object]:
         "displayName": model.name,
         "inputTokenLimit": model.context_window_tokens,
         "outputTokenLimit": model.max_output_tokens,
-        "supportedGenerationMethods": ["generateContent", "streamGenerateContent"],
+        "supportedGenerationMethods": [
+            verb for verb, endpoint in GEMINI_VERBS.items() if not endpoint.offered_with.isdisjoint(model.endpoints)
+        ],
     }

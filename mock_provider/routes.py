@@ -15,6 +15,12 @@ class Endpoint(StrEnum):
     EMBEDDINGS = "embeddings"
     MESSAGES = "messages"
     GENERATE_CONTENT = "generate_content"
+    EMBED_CONTENT = "embed_content"
+    BATCH_EMBED_CONTENTS = "batch_embed_contents"
+    MODERATIONS = "moderations"
+    COUNT_MESSAGE_TOKENS = "count_message_tokens"
+    COUNT_RESPONSE_TOKENS = "count_response_tokens"
+    COUNT_CONTENT_TOKENS = "count_content_tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,8 @@ class Habits:
     """True: the last chunk of every stream has the usage, even if not requested."""
     reasoning_apart: bool = False
     """True: `completion_tokens` excludes reasoning, which only `total_tokens` includes."""
+    totals_only: bool = False
+    """True: the usage has no details, and the prompt is never cached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,7 @@ class Route:
 
 OPENAI_HABITS = Habits()
 _GOOGLE = Habits(reasoning_apart=True)
+_ANTHROPIC = Habits(totals_only=True)
 _XAI = Habits(reasoning_apart=True)
 _MISTRAL = Habits(stream_options_accepted=False, usage_unasked=True)
 _COHERE = Habits(stream_options_accepted=False, usage_unasked=True)
@@ -49,6 +58,7 @@ _BY_SEGMENT = {
     "openai": OPENAI_HABITS,
     "deepseek": OPENAI_HABITS,
     "groq": OPENAI_HABITS,
+    "anthropic": _ANTHROPIC,
     "google": _GOOGLE,
     "xai": _XAI,
     "mistral": _MISTRAL,
@@ -56,6 +66,7 @@ _BY_SEGMENT = {
 }
 _BY_PATH_PART = (("/v1beta/openai/", _GOOGLE), ("/compatibility/v1/", _COHERE))
 _BY_MODEL = (
+    ("claude-", _ANTHROPIC),
     ("gemini-", _GOOGLE),
     ("grok-", _XAI),
     ("mistral-", _MISTRAL),
@@ -71,8 +82,18 @@ _SUFFIXES = (
     ("/responses", Endpoint.RESPONSES),
     ("/embeddings", Endpoint.EMBEDDINGS),
     ("/messages", Endpoint.MESSAGES),
+    ("/moderations", Endpoint.MODERATIONS),
+    ("/messages/count_tokens", Endpoint.COUNT_MESSAGE_TOKENS),
+    ("/responses/input_tokens", Endpoint.COUNT_RESPONSE_TOKENS),
 )
-_GEMINI = re.compile(r"/models/(?P<model>[^/]+):(?P<method>generateContent|streamGenerateContent)\Z")
+_GEMINI_METHODS = {
+    "generateContent": Endpoint.GENERATE_CONTENT,
+    "streamGenerateContent": Endpoint.GENERATE_CONTENT,
+    "embedContent": Endpoint.EMBED_CONTENT,
+    "batchEmbedContents": Endpoint.BATCH_EMBED_CONTENTS,
+    "countTokens": Endpoint.COUNT_CONTENT_TOKENS,
+}
+_GEMINI = re.compile(rf"/models/(?P<model>[^/]+):(?P<method>{'|'.join(_GEMINI_METHODS)})\Z")
 
 
 @lru_cache(maxsize=1024)
@@ -81,7 +102,7 @@ def route(path: str) -> Route | None:
     gemini = _GEMINI.search(path)
     if gemini is not None:
         streamed = gemini["method"] == "streamGenerateContent"
-        return Route(Endpoint.GENERATE_CONTENT, model=gemini["model"], streamed=streamed)
+        return Route(_GEMINI_METHODS[gemini["method"]], model=gemini["model"], streamed=streamed)
     for suffix, endpoint in _SUFFIXES:
         if path.endswith(suffix):
             return Route(endpoint, _habits(path))

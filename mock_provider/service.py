@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -12,8 +13,9 @@ from mock_provider.controls import ControlError, Controls, read_controls
 from mock_provider.dialects import Dialect, Job, RefusalError, dialect_of
 from mock_provider.reply import Reply
 from mock_provider.routes import Endpoint, route
+from mock_provider.stored_responses import StoredResponses
 from mock_provider.tally import CallRecord, Finished, Tally
-from mock_provider.usage_plan import plan_usage
+from mock_provider.usage_plan import UsagePlan, plan_usage
 
 REQUEST_BYTES_MAX = 64 * 1024 * 1024
 _FALLBACK = dialect_of(Endpoint.CHAT_COMPLETIONS)
@@ -24,6 +26,7 @@ class ProviderService:
 
     def __init__(self, tally: Tally, clock_s: Callable[[], float] = time.time) -> None:
         self._tally = tally
+        self.stored = StoredResponses()
         self._clock_s = clock_s
         self._serial_base = f"{int(clock_s()):08x}"
         self._serial_next = 0
@@ -64,6 +67,7 @@ class ProviderService:
             note_fields(record, fields)
             record.model = target.model or (record.body_model if isinstance(record.body_model, str) else "")
             read = dialect.read(fields, target)
+            self.stored.require_previous(fields)
         except ControlError as error:
             return await reply.fail(400, str(error))
         except RefusalError as error:
@@ -74,9 +78,14 @@ class ProviderService:
         status = _requested_failure(controls, streamed=read.streamed)
         if status is not None:
             return await reply.fail(status, "A control header made the mock provider fail")
-        plan = plan_usage(read.demand, controls, dialect.features)
+        features = dialect.features
+        if read.habits.totals_only:
+            features = replace(features, cache_read=False, cache_write=False)
+        plan = plan_usage(read.demand, controls, features)
         job = Job(read, plan, controls, serial, int(self._clock_s()), request.query_string)
         _note_plan(record, dialect, job)
+        if target.endpoint is Endpoint.RESPONSES:
+            self.stored.keep(dialect, job)
         return await (reply.stream(job) if read.streamed else reply.whole(job))
 
     def _serial(self) -> str:
@@ -105,4 +114,5 @@ def _requested_failure(controls: Controls, *, streamed: bool) -> int | None:
 def _note_plan(record: CallRecord, dialect: Dialect, job: Job) -> None:
     record.response_id = dialect.response_id(job.serial)
     record.usage = dialect.usage(job.plan, job.request.habits)
-    record.counts = job.plan.counts()
+    used = job.plan if record.usage else UsagePlan(0)  # counting tokens uses none
+    record.counts = used.counts()

@@ -38,9 +38,12 @@ providers:
     display_name: Anthropic
     credential_env: ANTHROPIC_API_KEY
     credential_header: x-api-key
-    stream_options: false
+    credential_headers:
+      openai: authorization  # its compatible endpoint wants a bearer
+    stream_options: true
     dialects:
       anthropic: https://api.anthropic.com/v1
+      openai: https://api.anthropic.com/v1  # documented; without prompt caching
     betas:  # flags whose features cost tokens, or what the body asks for and this file prices
       - advanced-tool-use-2025-11-20
       - claude-code-20250219

@@ -94,7 +94,7 @@ _CHAT = ("chat_completions",)
 _OPENAI = ("chat_completions", "responses")
 _GEMINI = ("generate_content", "chat_completions")
 _EMBEDDINGS = ("embeddings",)
-_MESSAGES = ("messages",)
+_MESSAGES = ("messages", "chat_completions")
 
 SELECTIONS: tuple[Selection, ...] = (
     Selection("openai", "gpt-6-astra", _OPENAI, 128_000),
@@ -115,6 +115,7 @@ SELECTIONS: tuple[Selection, ...] = (
     Selection("openai", "gpt-3.5-turbo-instruct", ("completions",), 4_096),
     Selection("openai", "text-embedding-3-small", _EMBEDDINGS, 0),
     Selection("openai", "text-embedding-3-large", _EMBEDDINGS, 0),
+    Selection("openai", "omni-moderation-latest", ("moderations",), 0, 32_768),
     Selection("anthropic", "claude-fable-5-1", _MESSAGES, 128_000),
     Selection("anthropic", "claude-opus-5-5", _MESSAGES, 128_000),
     Selection("anthropic", "claude-sonnet-5-5", _MESSAGES, 128_000),
@@ -128,7 +129,7 @@ SELECTIONS: tuple[Selection, ...] = (
     Selection("google", "gemini-2.5-pro", _GEMINI, 65_536, 1_048_576),
     Selection("google", "gemini-2.5-flash", _GEMINI, 65_536),
     Selection("google", "gemini-2.5-flash-lite", _GEMINI, 65_536),
-    Selection("google", "gemini-embedding-001", _EMBEDDINGS, 0, 2_048),
+    Selection("google", "gemini-embedding-001", ("embed_content", "embeddings"), 0, 2_048),
     Selection("deepseek", "deepseek-v4-pro", _CHAT, 393_216),
     Selection("deepseek", "deepseek-flash", _CHAT, 393_216),
     Selection("mistral", "mistral-large-4", _CHAT, 1_048_576),
@@ -272,6 +273,9 @@ def _highest_price(model: ModelInfo) -> tuple[ModelPrice, bool]:
     return highest, any(price != highest for price in prices)
 
 
+_ALWAYS_PRICED = ("input", "output")
+
+
 def _price_lines(name: str, price: ModelPrice, indent: str, *, long_context: bool) -> Iterator[str]:
     documented = (LONG_CONTEXT_USD if long_context else DOCUMENTED_PRICES_USD).get(name, {})
     for category, key in _CATEGORIES:
@@ -280,7 +284,7 @@ def _price_lines(name: str, price: ModelPrice, indent: str, *, long_context: boo
             value, comment = getattr(price, _SAME_AS[category]), ", documented"
         elif category in documented:
             value, comment = documented[category], ", documented"
-        elif value is None and category != "output":
+        elif value is None and category not in _ALWAYS_PRICED:
             continue
         else:
             comment = ""

@@ -30,6 +30,7 @@ from usage_service.settlement.pipeline import SettlementPipeline
 from usage_service.settlement.rows import RecordedSettlement
 from usage_service.settlement.settler import Settler
 from usage_service.settlement.sweeper import Sweeper
+from usage_service.stored_objects import forgetting
 from usage_service.stream import UsageService
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,9 @@ async def open_service(
         await stack.enter_async_context(listening(ledger_listener))
         signing_key = bytes.fromhex(settings.hold_signing_key.get_secret_value())
         measures = SettlementMetrics(metrics)
-        settler = Settler(pool, catalog, signing_key, tracing, follower.committed, measures)
+        settler = Settler(
+            pool, catalog, signing_key, tracing, follower.committed, measures, settings.stored_object_life_ms
+        )
         settlements = SettlementPipeline(
             settler.settle,
             queue_entries=settings.settle_queue_entries,
@@ -90,6 +93,7 @@ async def open_service(
             interval_ms=settings.sweep_interval_ms,
         )
         await stack.enter_async_context(sweeper.running(expiry, replay.caught_up))
+        await stack.enter_async_context(forgetting.running(pool))
         comparison = Reconciler(redis, pool, settings.reconcile_interval_ms)
         await stack.enter_async_context(reconciler.running(comparison))
         publish(metrics, settler.counts, settlements, replay, follower)

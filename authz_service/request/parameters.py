@@ -10,6 +10,7 @@ from authz_service.request.special_parameters import (
     SPECIAL_FACTS,
     NotTextError,
     asked_window_tokens,
+    entries,
     prompts_of,
     read_size,
     read_specials,
@@ -26,6 +27,7 @@ from gateway_core.contract.request_facts import (
     MAX_OUTPUT_TOKENS,
     MAX_TOKENS,
     MODEL,
+    REFERENCES,
     STREAM,
     THINKING_BUDGET,
     UNREADABLE,
@@ -47,7 +49,6 @@ _OUTPUT_LIMITS: Final[Mapping[Endpoint, tuple[str, ...]]] = {
     Endpoint.CHAT_COMPLETIONS: (MAX_COMPLETION_TOKENS, MAX_TOKENS),
     Endpoint.COMPLETIONS: (MAX_TOKENS,),
     Endpoint.RESPONSES: (MAX_OUTPUT_TOKENS,),
-    Endpoint.EMBEDDINGS: (),
     Endpoint.MESSAGES: (MAX_TOKENS,),
     Endpoint.GENERATE_CONTENT: (GENERATION_MAX_OUTPUT_TOKENS,),
 }
@@ -56,6 +57,8 @@ _CHOICES: Final[Mapping[Endpoint, tuple[str, ...]]] = {
     Endpoint.COMPLETIONS: (N, BEST_OF),
     Endpoint.GENERATE_CONTENT: (CANDIDATE_COUNT,),
 }
+_DEFAULT_MODELS: Final[Mapping[Endpoint, str]] = {Endpoint.MODERATIONS: "omni-moderation-latest"}
+"""The models that OpenAI uses if the body names none."""
 # How callers spell these parameters, for messages.
 _WRITTEN: Final[Mapping[str, str]] = {
     GENERATION_MAX_OUTPUT_TOKENS: "generationConfig.maxOutputTokens",
@@ -79,18 +82,20 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
         _require_foreground(facts)
         if IS_EXCESSIVE in facts:
             raise _invalid(MODEL, "the body names too many models, tools or stored things, or one of them is too long")
-        window_tokens = asked_window_tokens(call, route.endpoint)
+        endpoint = route.endpoint
+        window_tokens = asked_window_tokens(call, endpoint)
         has_size = bool(window_tokens) or not SIZE_FACTS.isdisjoint(facts)
         return Parameters(
-            model=route.path_model or _model(facts, route.endpoint),
+            model=route.path_model or _model(facts, endpoint),
             streams=_streams(call, route),
-            output_limit=_largest(facts, _OUTPUT_LIMITS[route.endpoint], 0, MAX_OUTPUT_LIMIT),
-            choices=_choices(facts, route.endpoint),
+            output_limit=_largest(facts, _OUTPUT_LIMITS.get(endpoint, ()), 0, MAX_OUTPUT_LIMIT),
+            choices=_choices(facts, endpoint),
             asks_for_usage=_boolean(facts, INCLUDE_USAGE),
             thinking_tokens=_thinking_tokens(facts),
-            query=passed_query(route.endpoint, call.path.partition("?")[2]),
-            size=read_size(facts, route.endpoint, call.body_bytes, window_tokens) if has_size else None,
-            specials=None if SPECIAL_FACTS.isdisjoint(facts) else read_specials(facts),
+            query=passed_query(endpoint, call.path.partition("?")[2]),
+            size=read_size(facts, endpoint, call.body_bytes, window_tokens) if has_size else None,
+            references=entries(facts, REFERENCES) if has_size else (),
+            specials=None if SPECIAL_FACTS.isdisjoint(facts) else read_specials(facts, endpoint),
         )
     except NotTextError as error:
         return _invalid(error.parameter, "it must be a text").refusal
@@ -136,6 +141,8 @@ def _model(facts: Mapping[str, object], endpoint: Endpoint) -> str:
     model = facts.get(MODEL)
     if isinstance(model, str) and model:
         return model
+    if model is None and (default := _DEFAULT_MODELS.get(endpoint)):
+        return default
     if endpoint is Endpoint.RESPONSES and model is None:
         why = "it is required, because the price depends on it, and a stored prompt or conversation does not tell the gateway"
         raise _invalid(MODEL, f"{why} which model it uses; name the model")
@@ -158,14 +165,12 @@ def _thinking_tokens(facts: Mapping[str, object]) -> int:
 
 
 def _streams(call: Call, route: ModelCall) -> bool:
-    if route.path_streams is None:
-        streams = _boolean(call.facts, STREAM)
-        if streams and not route.endpoint.streams:
-            raise _invalid(STREAM, "this operation cannot stream")
-        return streams
-    if route.path_streams and "alt=sse" not in call.path.partition("?")[2].split("&"):
-        raise _invalid("alt", "streams are served as server-sent events: call :streamGenerateContent?alt=sse")
-    return route.path_streams
+    if route.path_streams is not None or route.endpoint.is_free:
+        return bool(route.path_streams)
+    streams = _boolean(call.facts, STREAM)
+    if streams and not route.endpoint.streams:
+        raise _invalid(STREAM, "this operation cannot stream")
+    return streams
 
 
 def _boolean(facts: Mapping[str, object], name: str) -> bool:

@@ -10,7 +10,7 @@ from gateway_core.model.calls.special_requests import Specials
 from gateway_core.model.catalog.request_size import RequestSize
 from gateway_core.model.catalog.service import Service
 from gateway_core.model.catalog.unpriced import Asked
-from gateway_core.model.endpoints import Endpoint
+from gateway_core.model.endpoints import Dialect, Endpoint
 
 SPECIAL_FACTS: Final = frozenset(
     {
@@ -42,6 +42,7 @@ _MODALITIES: Final = (
 )
 
 
+_MODEL_RESOURCE: Final = "models/"
 _LARGE_WINDOW_FLAG: Final = "context-1m-"
 """The beginning of the flag with which Anthropic's models take a larger input."""
 _LARGE_WINDOW_TOKENS: Final = 1_000_000
@@ -55,21 +56,33 @@ class NotTextError(Exception):
         self.parameter = parameter
 
 
-def read_specials(facts: Mapping[str, object]) -> Specials | None:
+def read_specials(facts: Mapping[str, object], endpoint: Endpoint) -> Specials | None:
     """Returns what a body names besides the model and the text, or None if nothing of it can change the price.
+
+    Nothing changes the price of a free operation, but other models that its body names are checked too.
 
     Raises:
         NotTextError: the tier, the speed or the place is not a text.
     """
+    models = _models(facts, endpoint)
+    if endpoint.is_free:
+        return Specials(models=models) if models else None
     tier, speed, place = (
         _text(facts, name) for name in (facts_of.SERVICE_TIER, facts_of.SPEED, facts_of.INFERENCE_GEO)
     )
     tools = frozenset(entries(facts, facts_of.TOOLS))
-    models = entries(facts, facts_of.MODELS)
     modalities = frozenset(category for fact, category in _MODALITIES if facts.get(fact))
     if not (tools or models or modalities or any(Service(tier, speed, place).special())):
         return None
     return Specials(Asked(tools=tools, tier=tier, speed=speed, place=place, modalities=modalities), models)
+
+
+def _models(facts: Mapping[str, object], endpoint: Endpoint) -> tuple[str, ...]:
+    """Returns the names of other models as the catalog has them. Bodies of Gemini write them as resources."""
+    named = entries(facts, facts_of.MODELS)
+    if not named or endpoint.dialect is not Dialect.GEMINI:
+        return named
+    return tuple(name.removeprefix(_MODEL_RESOURCE) for name in named)
 
 
 def asked_window_tokens(call: Call, endpoint: Endpoint) -> int:

@@ -7,3 +7,4 @@ ADMIN_CLUSTER = "admin_service"
 OTLP_CLUSTER = "otlp_collector"
 
 ACCESS_LOG_NAME = "megarouter.usage"
+CORS_FILTER = "envoy.filters.http.cors"

@@ -20,7 +20,7 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class ProviderTarget:
-    """A provider that receives calls."""
+    """A provider that receives calls. One that wants its credential in several headers is several targets."""
 
     name: str
     host: str
@@ -118,6 +118,7 @@ class BootstrapOptions:
     listen_address: str = "127.0.0.1"  # of the two public listeners; Envoy's admin page is always on loopback
     otlp_endpoint: str | None = None  # `host:port` of an OTLP collector that speaks gRPC
     admin_allowed_origins: tuple[str, ...] = ()  # exact origins of browsers that may call the admin API
+    model_allowed_origins: tuple[str, ...] = ()  # the same for model calls
     identity_providers: tuple[IdentityProvider, ...] = ()
     control_prefix: str = ""  # begins the names of headers that control a mock provider; real ones never receive them
     authorities_path: Path | None = None  # certificate authorities to trust for providers; None: the system's

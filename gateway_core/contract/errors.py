@@ -59,9 +59,14 @@ def error_body(error: CallError, dialect: Dialect) -> str:
     return json.dumps(document, separators=(",", ":"))
 
 
+RETRY_AFTER_MAX_S: Final = 60
+"""SDKs of OpenAI and Anthropic ignore a longer wait and retry at once, so they get `x-should-retry: false` beside it."""
+
+
 def retry_headers(refusal: Refusal) -> dict[str, str]:
     """Returns the headers that tell SDKs whether to retry and after how many seconds."""
-    headers = {} if refusal.should_retry else {SHOULD_RETRY: "false"}
+    is_soon = refusal.retry_after_s is None or refusal.retry_after_s <= RETRY_AFTER_MAX_S
+    headers = {} if refusal.should_retry and is_soon else {SHOULD_RETRY: "false"}
     if refusal.retry_after_s is not None:
         headers[RETRY_AFTER] = str(refusal.retry_after_s)
     return headers

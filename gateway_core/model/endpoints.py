@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
+from gateway_core.model.stored_calls import StoredCall, classify_stored
+
 
 class Dialect(enum.StrEnum):
     """The API whose request, response and error shapes a path uses."""
@@ -16,7 +18,7 @@ class Dialect(enum.StrEnum):
 
 
 class Endpoint(enum.StrEnum):
-    """A metered operation."""
+    """An operation of a model."""
 
     CHAT_COMPLETIONS = "chat_completions"
     COMPLETIONS = "completions"
@@ -24,6 +26,12 @@ class Endpoint(enum.StrEnum):
     EMBEDDINGS = "embeddings"
     MESSAGES = "messages"
     GENERATE_CONTENT = "generate_content"
+    EMBED_CONTENT = "embed_content"
+    BATCH_EMBED_CONTENTS = "batch_embed_contents"
+    MODERATIONS = "moderations"
+    COUNT_MESSAGE_TOKENS = "count_message_tokens"
+    COUNT_RESPONSE_TOKENS = "count_response_tokens"
+    COUNT_CONTENT_TOKENS = "count_content_tokens"
 
     @property
     def dialect(self) -> Dialect:
@@ -33,7 +41,22 @@ class Endpoint(enum.StrEnum):
     @property
     def streams(self) -> bool:
         """Whether the operation can answer with a stream."""
-        return self is not Endpoint.EMBEDDINGS
+        return not (self.embeds or self.is_free)
+
+    @property
+    def embeds(self) -> bool:
+        """Whether the answer is embeddings, which are no tokens."""
+        return self in _EMBEDDING
+
+    @property
+    def is_free(self) -> bool:
+        """Whether calls cost nothing, whatever they contain: token counting and moderations."""
+        return self in _FREE
+
+    @property
+    def offered_with(self) -> frozenset["Endpoint"]:
+        """The operations of which a model must offer one, so that this one may be called for it."""
+        return _OFFERED_WITH.get(self) or frozenset((self,))
 
     @property
     def has_optional_output_limit(self) -> bool:
@@ -50,6 +73,7 @@ _WITH_OPTIONAL_OUTPUT_LIMIT: Final = frozenset(
     {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS, Endpoint.RESPONSES, Endpoint.GENERATE_CONTENT}
 )
 
+
 _DIALECT_OF: Final = {
     Endpoint.CHAT_COMPLETIONS: Dialect.OPENAI,
     Endpoint.COMPLETIONS: Dialect.OPENAI,
@@ -57,26 +81,55 @@ _DIALECT_OF: Final = {
     Endpoint.EMBEDDINGS: Dialect.OPENAI,
     Endpoint.MESSAGES: Dialect.ANTHROPIC,
     Endpoint.GENERATE_CONTENT: Dialect.GEMINI,
+    Endpoint.EMBED_CONTENT: Dialect.GEMINI,
+    Endpoint.BATCH_EMBED_CONTENTS: Dialect.GEMINI,
+    Endpoint.MODERATIONS: Dialect.OPENAI,
+    Endpoint.COUNT_MESSAGE_TOKENS: Dialect.ANTHROPIC,
+    Endpoint.COUNT_RESPONSE_TOKENS: Dialect.OPENAI,
+    Endpoint.COUNT_CONTENT_TOKENS: Dialect.GEMINI,
 }
 
-_POST_PATHS: Final = {
-    "/v1/chat/completions": Endpoint.CHAT_COMPLETIONS,
-    "/v1/completions": Endpoint.COMPLETIONS,
-    "/v1/responses": Endpoint.RESPONSES,
-    "/v1/embeddings": Endpoint.EMBEDDINGS,
-    "/v1/messages": Endpoint.MESSAGES,
+_EMBEDDING: Final = frozenset({Endpoint.EMBEDDINGS, Endpoint.EMBED_CONTENT, Endpoint.BATCH_EMBED_CONTENTS})
+_FREE: Final = frozenset(
+    {
+        Endpoint.MODERATIONS,
+        Endpoint.COUNT_MESSAGE_TOKENS,
+        Endpoint.COUNT_RESPONSE_TOKENS,
+        Endpoint.COUNT_CONTENT_TOKENS,
+    }
+)
+_OFFERED_WITH: Final = {
+    Endpoint.BATCH_EMBED_CONTENTS: frozenset({Endpoint.EMBED_CONTENT}),
+    Endpoint.COUNT_MESSAGE_TOKENS: frozenset({Endpoint.MESSAGES}),
+    Endpoint.COUNT_RESPONSE_TOKENS: frozenset({Endpoint.RESPONSES}),
+    Endpoint.COUNT_CONTENT_TOKENS: frozenset({Endpoint.GENERATE_CONTENT, Endpoint.EMBED_CONTENT}),
 }
 
-_UPSTREAM_SUFFIXES: Final = {
+_SUFFIXES: Final = {
     Endpoint.CHAT_COMPLETIONS: "/chat/completions",
     Endpoint.COMPLETIONS: "/completions",
     Endpoint.RESPONSES: "/responses",
     Endpoint.EMBEDDINGS: "/embeddings",
     Endpoint.MESSAGES: "/messages",
+    Endpoint.MODERATIONS: "/moderations",
+    Endpoint.COUNT_MESSAGE_TOKENS: "/messages/count_tokens",
+    Endpoint.COUNT_RESPONSE_TOKENS: "/responses/input_tokens",
 }
+"""What follows `/v1` here, and the base path at the provider."""
+_POST_PATHS: Final = {f"/v1{suffix}": endpoint for endpoint, suffix in _SUFFIXES.items()}
 
+GEMINI_VERBS: Final = {
+    "generateContent": Endpoint.GENERATE_CONTENT,
+    "streamGenerateContent": Endpoint.GENERATE_CONTENT,
+    "embedContent": Endpoint.EMBED_CONTENT,
+    "batchEmbedContents": Endpoint.BATCH_EMBED_CONTENTS,
+    "countTokens": Endpoint.COUNT_CONTENT_TOKENS,
+}
+"""The operations of Gemini's models by what follows the colon."""
+_STREAM_VERB: Final = "streamGenerateContent"
+_VERB_OF: Final = {endpoint: verb for verb, endpoint in GEMINI_VERBS.items() if verb != _STREAM_VERB}
 # Google's SDK uses both versions; newer releases default to /v1.
-_GEMINI_PATH: Final = re.compile(r"/v1(?:beta)?/models/([^/:]+):(generateContent|streamGenerateContent)")
+_GEMINI_PATH: Final = re.compile(rf"/v1(?:beta)?/models/([^/:]+):({'|'.join(GEMINI_VERBS)})")
 _GEMINI_MODEL: Final = re.compile(r"/v1beta/models(?:/([^/:]+))?")
 _OPENAI_MODEL: Final = re.compile(r"/v1/models(?:/(.+))?")
 
@@ -103,7 +156,7 @@ class Health:
     """A question whether the gateway answers. It needs no key."""
 
 
-Route = ModelCall | ModelList | Health
+Route = ModelCall | StoredCall | ModelList | Health
 """What a request may ask for."""
 
 HEALTH_PATH: Final = "/health"
@@ -132,16 +185,19 @@ def classify(method: str, path: str, client: Dialect) -> Route | None:
 
 def _classify(method: str, path: str, client: Dialect) -> Route | None:
     if method == "POST":
-        return _classify_post(path)
+        return _classify_post(path) or classify_stored(method, path)
     # Envoy answers HEAD without the body.
     if method in {"GET", "HEAD"}:
-        return Health() if path == HEALTH_PATH else _classify_get(path, client)
-    return None
+        found = Health() if path == HEALTH_PATH else _classify_get(path, client)
+        return found or classify_stored(method, path)
+    return classify_stored(method, path)
 
 
 def _dialect(route: Route | None) -> Dialect | None:
     if isinstance(route, ModelCall):
         return route.endpoint.dialect
+    if isinstance(route, StoredCall):
+        return Dialect.OPENAI
     return route.dialect if isinstance(route, ModelList) else None
 
 
@@ -149,7 +205,7 @@ def _classify_post(path: str) -> ModelCall | None:
     if endpoint := _POST_PATHS.get(path):
         return ModelCall(endpoint)
     if match := _GEMINI_PATH.fullmatch(path):
-        return ModelCall(Endpoint.GENERATE_CONTENT, unquote(match[1]), match[2] == "streamGenerateContent")
+        return ModelCall(GEMINI_VERBS[match[2]], unquote(match[1]), match[2] == _STREAM_VERB)
     return None
 
 
@@ -161,23 +217,23 @@ def _classify_get(path: str, dialect: Dialect) -> ModelList | None:
     return None
 
 
-_PASSED_QUERY: Final = {Endpoint.MESSAGES: frozenset({"beta=true"})}
+_PASSED_QUERY: Final = {Dialect.ANTHROPIC: frozenset({"beta=true"}), Dialect.GEMINI: frozenset({"alt=sse", "$alt=sse"})}
 """The parts of a query that go on to the provider. All others stay here: they could change what a call costs or does."""
 
 
 def passed_query(endpoint: Endpoint, query: str) -> str:
     """Returns the part of a query that goes on to the provider, each part once; empty if none does."""
-    passed = _PASSED_QUERY.get(endpoint)
+    passed = _PASSED_QUERY.get(endpoint.dialect)
     return "&".join(sorted(passed.intersection(query.split("&")))) if passed and query else ""
 
 
 def upstream_path(endpoint: Endpoint, base_path: str, upstream_model: str, *, streams: bool, query: str = "") -> str:
     """Returns the path sent to the provider: its base path, the suffix of the operation, and the query.
 
-    Gemini's path contains the model, and its query is the gateway's.
+    Gemini's path contains the model. Its query chooses the form of a stream.
     """
-    if endpoint is Endpoint.GENERATE_CONTENT:
-        verb = "streamGenerateContent?alt=sse" if streams else "generateContent"
-        return f"{base_path}/models/{upstream_model}:{verb}"
-    path = base_path + _UPSTREAM_SUFFIXES[endpoint]
+    if verb := _VERB_OF.get(endpoint):
+        path = f"{base_path}/models/{upstream_model}:{_STREAM_VERB if streams else verb}"
+        return f"{path}?{query}" if streams and query else path
+    path = base_path + _SUFFIXES[endpoint]
     return f"{path}?{query}" if query else path

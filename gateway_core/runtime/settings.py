@@ -22,6 +22,7 @@ _CLIENT_VARIABLES = frozenset(
     {
         *("BASE_URL", "API_KEY", "ADMIN_URL", "ADMIN_ADDRESS", "ADMIN_TOKEN", "ORGANIZATION", "DATABASE_URL"),
         *("ENVOY_BINARY", "ENVOY_MODULE", "DEMO_SECRETS", "ADMIN_ALLOWED_ORIGINS", "IDENTITY_PROVIDERS_FILE"),
+        "MODEL_ALLOWED_ORIGINS",
     }
 )
 
@@ -151,6 +152,8 @@ class UsageSettings(DatabaseSettings):
     """How often expired holds are swept."""
     sweep_batch_entries: Positive = 500
     """Most holds that one transaction expires."""
+    stored_object_life_ms: Positive = 30 * 24 * 3_600 * 1_000
+    """How long a caller may name what an answer handed out, such as a response that the provider stores."""
     reconcile_interval_ms: Positive = 15_000
     """How often the open holds in Redis are compared with the holds table. What differs twice in a row is rebuilt."""
 

@@ -48,7 +48,7 @@ class _OpenaiStreams(OpenaiDialect):
             "completion_tokens": completion,
             "total_tokens": plan.input_total + plan.output_total,
         }
-        if not self.features.reasoning:
+        if not self.features.reasoning or habits.totals_only:
             return usage
         usage["prompt_tokens_details"] = {"cached_tokens": plan.cache_read, "audio_tokens": 0}
         if plan.cache_write_5m:

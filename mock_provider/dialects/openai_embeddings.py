@@ -1,10 +1,8 @@
 """OpenAI embeddings: input only, never streamed."""
 
 import base64
-import math
 import struct
 from collections.abc import Iterator
-from functools import lru_cache
 
 from typing_extensions import override
 
@@ -21,6 +19,7 @@ from mock_provider.dialects.base import (
     padding_for,
     required_model,
 )
+from mock_provider.dialects.embedding_vectors import vector_of
 from mock_provider.dialects.openai_dialect import OpenaiDialect
 from mock_provider.routes import Habits, Route
 from mock_provider.usage_plan import Features, UsagePlan
@@ -61,7 +60,7 @@ class OpenaiEmbeddings(OpenaiDialect):
     def answer(self, job: Job) -> Answer:
         body = job.request.body
         dimensions = body.get("dimensions") or (3072 if "large" in job.request.model else _DIMENSIONS_DEFAULT)
-        vector = _vector(dimensions, job.first_word)
+        vector = vector_of(dimensions, job.first_word)
         embedding = _base64(vector) if body.get("encoding_format") == "base64" else list(vector)
         usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
         answer: JsonObject = {
@@ -89,14 +88,6 @@ class OpenaiEmbeddings(OpenaiDialect):
 
 def _inputs(value: str | list[object]) -> list[object]:
     return [value] if isinstance(value, str) or isinstance(value[0], int) else value
-
-
-@lru_cache(maxsize=64)
-def _vector(dimensions: int, seed: int) -> tuple[float, ...]:
-    """Returns a unit vector, the same for the same arguments."""
-    raw = [math.sin(seed + 1 + index * 0.7) for index in range(dimensions)]
-    length = math.sqrt(sum(value * value for value in raw))
-    return tuple(value / length for value in raw)
 
 
 def _base64(vector: tuple[float, ...]) -> str:

@@ -8,7 +8,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from admin_service.demo.settings import DemoSettings
-from deploy.local.stack.environment import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE, OTLP_ENDPOINT, REDIS_URL
+from deploy.local.stack.environment import (
+    ALLOWED_ORIGINS,
+    IDENTITY_PROVIDERS_FILE,
+    MODEL_ALLOWED_ORIGINS,
+    OTLP_ENDPOINT,
+    REDIS_URL,
+)
 from gateway_core.runtime.settings import (
     PREFIX,
     AdminSettings,
@@ -33,6 +39,7 @@ OF_THE_RUNNER: Final = {
     ),
     REDIS_URL: "Use this Redis, or Redis Cluster, instead of the embedded one.",
     ALLOWED_ORIGINS: "Origins of browsers that may call the admin API, separated by commas: `https://console.example`.",
+    MODEL_ALLOWED_ORIGINS: "Origins of browsers that may call models, separated by commas. None by default.",
     IDENTITY_PROVIDERS_FILE: "Absolute path of the file that lists the OpenID Connect issuers whose tokens the admin API accepts.",
     BINARY_SETTING: "Run this Envoy binary instead of the installed one.",
     MODULE_SETTING: "Load this compiled Envoy module instead of compiling the sources.",

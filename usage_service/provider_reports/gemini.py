@@ -58,7 +58,7 @@ def _unnamed(usage: Counts, total: int | None, named: int, *beside: int) -> int:
 def _input(usage: Counts, prompt: int, tool_use: int) -> TokenUsage:
     """Splits the input into its categories. Video and documents cost what text costs."""
     cached = usage.of("cachedContentTokenCount")
-    inside = _modalities(usage, "promptTokensDetails")
+    inside = _modalities(usage, "promptTokensDetails", "promptTokenDetails")  # the second one in embeddings
     of_cache = _modalities(usage, "cacheTokensDetails")
     of_tools = _modalities(usage, "toolUsePromptTokensDetails")
     cached_audio = min(of_cache.get(_AUDIO, 0), cached)

@@ -17,7 +17,6 @@ from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, charge_lines, total_nano_credits
 from gateway_core.model.catalog.service import STANDARD, Service
 from gateway_core.model.catalog.token_usage import TokenUsage
-from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.storable_text import storable_text
@@ -190,6 +189,8 @@ class _Case:
     read: Report
 
     def resolve(self) -> Resolution:
+        if self.terms.hold.claims.endpoint.is_free:
+            return self._resolve_free()
         reading = self.read.reading
         if reading.is_empty or (not self._counts_anything() and _is_cut(self.report)):
             return self._resolve_without_usage()
@@ -198,6 +199,12 @@ class _Case:
         # A part was counted. The rest is estimated from the delivered text.
         detail = _ending(self.report) or SettlementDetail.USAGE_OMITTED
         return self._charge(UsageSource.ESTIMATED, detail, self._completed())
+
+    def _resolve_free(self) -> Resolution:
+        """Resolves a call that costs nothing, whatever its answer says."""
+        if reason := _reason_not_called(self.report):
+            return Resolution(HoldState.VOIDED, UsageSource.NONE, reason)
+        return _free(_ending(self.report) or SettlementDetail.COMPLETED)
 
     def _counts_anything(self) -> bool:
         usage = self.read.reading.usage
@@ -235,7 +242,7 @@ class _Case:
         """
         hold, model = self.terms.hold, self.terms.model
         input_limit = max(model.context_window_tokens + model.max_output_tokens, hold.input_tokens)
-        if hold.claims.endpoint is Endpoint.EMBEDDINGS:
+        if hold.claims.endpoint.embeds:
             input_limit = max(input_limit, self.report.request_bytes)
         return usage.total_input <= input_limit and usage.total_output <= self._longest_output()
 

@@ -22,6 +22,7 @@ from usage_service.settlement.entries import Entry, Origin, RecentSettlements, S
 from usage_service.settlement.report_pricing import Terms
 from usage_service.settlement.rows import RecordedSettlement, Settlement
 from usage_service.settlement.store import BatchResult, settle_batch
+from usage_service.stored_objects.handed_out import DEFAULT_LIFE_MS
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Settler:
         tracing: Tracing,
         on_committed: Committed,
         measures: SettlementMetrics,
+        object_life_ms: int = DEFAULT_LIFE_MS,
     ) -> None:
         """Creates a settler.
 
@@ -70,6 +72,7 @@ class Settler:
             tracing: makes the spans of sampled calls.
             on_committed: receives new settlements after their commit; must not block or raise.
             measures: counts every commit.
+            object_life_ms: how long a caller may name what an answer handed out.
         """
         self._pool = pool
         self._catalog = catalog
@@ -77,6 +80,7 @@ class Settler:
         self._tracing = tracing
         self._on_committed = on_committed
         self._measures = measures
+        self._object_life_ms = object_life_ms
         self._indexed: CatalogSnapshot | None = None
         self._index = NO_OTHER_MODELS
         self.recent = RecentSettlements()
@@ -171,7 +175,7 @@ class Settler:
 
     async def _write(self, settlements: Sequence[Settlement]) -> BatchResult:
         async with self._pool.acquire() as connection:
-            return await settle_batch(connection, settlements)
+            return await settle_batch(connection, settlements, self._object_life_ms)
 
     def _note(self, decided: Sequence[tuple[Entry, Settlement]], result: BatchResult) -> None:
         """Does everything that follows a commit."""

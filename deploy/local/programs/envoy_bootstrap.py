@@ -47,6 +47,7 @@ def write_bootstrap(plan: StackPlan, otlp_endpoint: str | None) -> None:
         providers=tuple(_target(home, route) for route in plan.routes),
         otlp_endpoint=otlp_endpoint,
         admin_allowed_origins=plan.admin_edge.allowed_origins,
+        model_allowed_origins=plan.model_origins,
         identity_providers=plan.admin_edge.identity_providers,
         control_prefix=MOCK_CONTROL_PREFIX if any(route.is_mock for route in plan.routes) else "",
         module_path=_module(),

@@ -72,6 +72,7 @@ def _source(plan: StackPlan) -> str:
         plan.ports,
         routes,
         plan.admin_edge,
+        plan.model_origins,
         otlp_address(plan.environment),
         binary,
         binary.stat().st_mtime_ns,

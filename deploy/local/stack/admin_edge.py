@@ -1,4 +1,4 @@
-"""Reads the settings of the admin listener: allowed browser origins and OpenID Connect identity providers."""
+"""Reads the settings of the listeners: allowed browser origins and OpenID Connect identity providers."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.ASCII)
 
 
 class AdminEdgeError(Exception):
-    """A setting of the admin listener cannot be used. The message names it and says what to change."""
+    """A setting of a listener cannot be used. The message names it and says what to change."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,20 @@ def admin_edge(environment: Mapping[str, str]) -> AdminEdge:
         AdminEdgeError: a setting cannot be used.
     """
     file = environment.get(IDENTITY_PROVIDERS_FILE)
-    return AdminEdge(_origins(environment.get(ALLOWED_ORIGINS, "")), _identity_providers(Path(file)) if file else ())
+    return AdminEdge(origins_in(environment, ALLOWED_ORIGINS), _identity_providers(Path(file)) if file else ())
 
 
-def _origins(text: str) -> tuple[str, ...]:
-    origins = tuple(origin for part in text.split(",") if (origin := part.strip()))
+def origins_in(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Returns the origins in the variable `name`, which separates them by commas.
+
+    Raises:
+        AdminEdgeError: one is not an origin.
+    """
+    origins = tuple(origin for part in environment.get(name, "").split(",") if (origin := part.strip()))
     for origin in origins:
         if not _ORIGIN.fullmatch(origin):
             raise AdminEdgeError(
-                f"{ALLOWED_ORIGINS}: {origin!r} is not an origin: write scheme, host and port, such as https://console.example"
+                f"{name}: {origin!r} is not an origin: write scheme, host and port, such as https://console.example"
             )
     return origins
 

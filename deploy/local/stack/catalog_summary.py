@@ -14,9 +14,10 @@ class CatalogRefusedError(Exception):
 
 @dataclass(frozen=True)
 class ProviderEntry:
-    """A provider, and how to reach it and log in to it."""
+    """A provider, and how to reach it and log in to it. One that wants its credential in several headers has several entries."""
 
     name: str
+    """Of the target: `Provider.target`."""
     url: str
     """The base URL of one of its dialects. The catalog ensures that all its dialects share scheme, host and port."""
     credential_env: str
@@ -67,13 +68,9 @@ def _summarize(catalog_file: Path) -> dict[str, Any]:
         raise CatalogRefusedError(str(error)) from error
     summary = CatalogSummary(
         providers=tuple(
-            ProviderEntry(
-                provider.name,
-                next(iter(provider.dialects.values())),
-                provider.credential_env,
-                provider.credential_header,
-            )
+            ProviderEntry(target, next(iter(provider.dialects.values())), provider.credential_env, header)
             for provider in catalog.providers
+            for target, header in provider.targets.items()
         ),
         models=tuple(
             ModelEntry(model.name, model.provider, Endpoint.CHAT_COMPLETIONS in model.endpoints)

@@ -21,6 +21,7 @@ class StackPlan:
     routes: Sequence[Route]
     environment: Mapping[str, str]  # of every process
     admin_edge: AdminEdge = field(default_factory=AdminEdge)
+    model_origins: tuple[str, ...] = ()  # of browsers that may call models
 
     @property
     def home(self) -> Home:

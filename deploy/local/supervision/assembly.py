@@ -7,10 +7,11 @@ from deploy.local.programs.migration import migrate_database
 from deploy.local.programs.postgres import postgres_url
 from deploy.local.programs.redis import redis_url
 from deploy.local.programs.stack_programs import external_addresses, stack_programs
-from deploy.local.stack.admin_edge import AdminEdgeError, admin_edge
+from deploy.local.stack.admin_edge import AdminEdgeError, admin_edge, origins_in
 from deploy.local.stack.catalog_summary import CatalogRefusedError, read_catalog
 from deploy.local.stack.database_urls import DatabaseUrlError
 from deploy.local.stack.environment import (
+    MODEL_ALLOWED_ORIGINS,
     choose_backends,
     client_environment,
     database_environment,
@@ -69,6 +70,7 @@ def _plan(specification: StackSpecification, routes: Sequence[Route], environmen
         routes=routes,
         environment=inherited(environment),
         admin_edge=admin_edge(environment),
+        model_origins=origins_in(environment, MODEL_ALLOWED_ORIGINS),
     )
 
 

@@ -15,6 +15,7 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager i
 from envoy_data_plane.google.protobuf import Any, Empty
 
 from gateway_core.contract import headers
+from megarouter_envoy.names import CORS_FILTER
 from megarouter_envoy.options import BootstrapOptions, IdentityProvider
 from megarouter_envoy.typed_config import http_filter, pack, seconds
 
@@ -44,7 +45,7 @@ end
 def admin_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
     """Returns the filters in the order in which a request passes them."""
     filters = [
-        http_filter("envoy.filters.http.cors", cors.Cors()),
+        http_filter(CORS_FILTER, cors.Cors()),
         http_filter("envoy.filters.http.grpc_web", grpc_web.GrpcWeb()),
         http_filter(
             DEADLINE_CHECK, lua.Lua(default_source_code=core.DataSource(inline_string=REFUSE_MALFORMED_DEADLINE))

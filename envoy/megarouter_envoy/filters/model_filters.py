@@ -1,6 +1,7 @@
 """The filter chain of the model listener. Requests pass it from top to bottom, responses from bottom to top."""
 
 from envoy_data_plane.envoy.extensions.filters.http.buffer import v3 as buffer
+from envoy_data_plane.envoy.extensions.filters.http.cors import v3 as cors
 from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 
@@ -8,6 +9,7 @@ from gateway_core.contract.metadata import DECISION_NAMESPACE, RATE_LIMIT_NAMESP
 from megarouter_envoy.filters import module_filters
 from megarouter_envoy.filters import service_filters as decisions
 from megarouter_envoy.filters.decompressors import gzip_decompressor
+from megarouter_envoy.names import CORS_FILTER
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.typed_config import http_filter
 
@@ -16,7 +18,9 @@ def model_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
     """Returns all filters in order."""
     limits = options.limits
     secret_files = [target.credential.secret_file for target in options.providers if target.credential]
+    browsers = [http_filter(CORS_FILTER, cors.Cors())] if options.model_allowed_origins else []
     return [
+        *browsers,
         http_filter("envoy.filters.http.buffer", buffer.Buffer(max_request_bytes=limits.max_request_bytes)),
         module_filters.request_facts(options.module_path),
         http_filter(DECISION_NAMESPACE, decisions.authorization(limits)),

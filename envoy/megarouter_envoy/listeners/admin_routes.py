@@ -1,20 +1,18 @@
 """The routes of the admin listener."""
 
 from envoy_data_plane.envoy.config.route import v3 as route
-from envoy_data_plane.envoy.extensions.filters.http.cors import v3 as cors
-from envoy_data_plane.envoy.type.matcher import v3 as matcher
 
 from gateway_core.contract import headers
 from megarouter_envoy.filters.admin_filters import rest_only
+from megarouter_envoy.listeners.browsers import allowed_browsers
 from megarouter_envoy.names import ADMIN_CLUSTER
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.replies.invite_page import invite_page
-from megarouter_envoy.typed_config import content_type_is_grpc, pack, seconds, set_header
+from megarouter_envoy.typed_config import content_type_is_grpc, seconds, set_header
 
 REQUEST_HEADERS = ("authorization", "content-type", "grpc-timeout", "x-grpc-web", "x-user-agent")
 RESPONSE_HEADERS = ("grpc-message", "grpc-status", "grpc-status-details-bin", headers.REQUEST_ID)
 METHODS = ("GET", "POST", "PATCH", "DELETE")
-PREFLIGHT_MAX_AGE_S = 600
 
 
 def admin_routes(options: BootstrapOptions) -> route.RouteConfiguration:
@@ -39,7 +37,9 @@ def admin_routes(options: BootstrapOptions) -> route.RouteConfiguration:
         routes=[grpc, invite_page(), rest],
     )
     if options.admin_allowed_origins:
-        host.typed_per_filter_config = {"envoy.filters.http.cors": pack(_cors(options.admin_allowed_origins))}
+        host.typed_per_filter_config = allowed_browsers(
+            options.admin_allowed_origins, METHODS, REQUEST_HEADERS, RESPONSE_HEADERS
+        )
     return route.RouteConfiguration(name="admin", virtual_hosts=[host])
 
 
@@ -51,14 +51,4 @@ def _to_admin_service(longest_s: int) -> route.RouteAction:
         max_stream_duration=route.RouteActionMaxStreamDuration(
             max_stream_duration=longest, grpc_timeout_header_max=longest
         ),
-    )
-
-
-def _cors(origins: tuple[str, ...]) -> cors.CorsPolicy:
-    return cors.CorsPolicy(
-        allow_origin_string_match=[matcher.StringMatcher(exact=origin) for origin in origins],
-        allow_methods=",".join(METHODS),
-        allow_headers=",".join(REQUEST_HEADERS),
-        expose_headers=",".join(RESPONSE_HEADERS),
-        max_age=str(PREFLIGHT_MAX_AGE_S),
     )

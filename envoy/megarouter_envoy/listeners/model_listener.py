@@ -21,6 +21,6 @@ def model_listener(options: BootstrapOptions) -> listener.Listener:
     )
     manager.access_log = [usage_stream(), journal(options.journal_path)]
     manager.local_reply_config = local_replies(options.limits.max_request_bytes)
-    manager.route_config = model_routes(options.limits.stream_idle_timeout_s)
+    manager.route_config = model_routes(options.limits.stream_idle_timeout_s, options.model_allowed_origins)
     manager.http_filters = model_filters(options)
     return public_listener("model", options.model_port, manager, options)

@@ -4,6 +4,7 @@ from envoy_data_plane.envoy.config.route import v3 as route
 
 from gateway_core.contract import headers
 from megarouter_envoy.filters.service_filters import descriptors
+from megarouter_envoy.listeners.browsers import allowed_browsers
 from megarouter_envoy.typed_config import seconds
 
 # The module's rewriter has removed every other header that does not go on (`headers.PASSED_TO_PROVIDERS`). This one tells
@@ -11,10 +12,20 @@ from megarouter_envoy.typed_config import seconds
 REQUEST_HEADERS_REMOVED = (headers.CLUSTER,)
 
 
-def model_routes(idle_timeout_s: int) -> route.RouteConfiguration:
+METHODS = ("GET", "HEAD", "POST")
+# SDKs send many headers of their own. A wildcard does not cover the credential (https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name).
+REQUEST_HEADERS = (headers.AUTHORIZATION, "*")
+RESPONSE_HEADERS = ("*",)
+
+
+def model_routes(idle_timeout_s: int, allowed_origins: tuple[str, ...] = ()) -> route.RouteConfiguration:
     """Routes every path to the cluster in the header that authz_service sets. Without that header there is no route.
 
     Only authz_service decides which paths exist, so the list is kept in one place.
+
+    Args:
+        idle_timeout_s: how long a call may transfer nothing.
+        allowed_origins: the origins of browsers that may call.
     """
     action = route.RouteAction(
         cluster_header=headers.CLUSTER,
@@ -30,4 +41,6 @@ def model_routes(idle_timeout_s: int) -> route.RouteConfiguration:
         routes=[everything],
         request_headers_to_remove=list(REQUEST_HEADERS_REMOVED),
     )
+    if allowed_origins:
+        host.typed_per_filter_config = allowed_browsers(allowed_origins, METHODS, REQUEST_HEADERS, RESPONSE_HEADERS)
     return route.RouteConfiguration(name="models", virtual_hosts=[host])

@@ -12,12 +12,13 @@ from gateway_core.model.calls.holds import Claims, Hold
 from gateway_core.model.calls.placements import Placed, TokensLeft
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.calls.routes import Route, route_of
 from gateway_core.model.calls.special_requests import ReservedAs, Specials, check_specials
 from gateway_core.model.catalog.entries import Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.request_size import RequestSize
-from gateway_core.model.catalog.reserves import BudgetMode, OutputShare, reserve
-from gateway_core.model.endpoints import Endpoint, upstream_path
+from gateway_core.model.catalog.reserves import FREE, BudgetMode, OutputShare, reserve
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Period, PeriodClock
 from gateway_core.model.limits.guardrails import Guardrail, RateRule
@@ -30,12 +31,6 @@ MICROSECONDS_PER_SECOND = 10**6
 
 _counter = lru_cache(maxsize=8_192)(Counter)
 """Shares the counters that keys have in common: all counters of a key except its own."""
-
-_OUTPUT_LIMIT_FIELDS = {
-    Endpoint.COMPLETIONS: "max_tokens",
-    Endpoint.RESPONSES: "max_output_tokens",
-    Endpoint.GENERATE_CONTENT: "maxOutputTokens",
-}
 
 _EXPIRED = "This API key has expired. Create a new one or ask your admin."
 _REPLACED = "This API key was rotated and the time of its old secret is over. Use the new one."
@@ -58,6 +53,8 @@ class Parameters:
     """The part of the query that goes on to the provider."""
     size: RequestSize | None = None
     """The sizes of the parts of the body; None if it is one prompt of text."""
+    references: tuple[str, ...] = ()
+    """What the body names of what the provider stores, as `<kind>:<id>`."""
     specials: Specials | None = None
     """What may change the price beyond that; None if nothing does."""
 
@@ -75,7 +72,7 @@ class Limits:
     """What limits a call. Amounts are nano-credits."""
 
     budgets: tuple[int | None, ...]
-    """The budget of each counter of the hold; None for unlimited."""
+    """The budget of each counter of the hold; None for unlimited. A free call has none."""
     reset_epoch_s: tuple[int | None, ...]
     """When the budget of each counter resets; None for never."""
     throttles: tuple[int, ...] = ()
@@ -84,20 +81,6 @@ class Limits:
     """The scopes with guardrails in shadow mode: they count the calls that they would refuse, and refuse none."""
     requests: str = ""
     """The request limits of every scope above the call, as `request_limits.encode_limits` writes them; empty without any."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """How Envoy reaches the provider."""
-
-    cluster: str
-    upstream_path: str
-    rewrite_model: bool
-    """Whether the module must replace the model in the body by the provider's name for it."""
-    inject_include_usage: bool
-    """Whether the module must ask the provider for the usage of a stream, and hide it from the caller."""
-    output_limit_field: str | None = None
-    """The name of the field into which the module writes an output limit; None if it never does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,13 +252,21 @@ def agree(
             throttles=tuple(throttle.throttle for throttle in throttles),
         ),
         limits=Limits(
-            budgets=tuple(rail.budget_nano_credits for rail in rails),
+            budgets=tuple(None if endpoint.is_free else rail.budget_nano_credits for rail in rails),
             reset_epoch_s=tuple(period.end_epoch_s for period in periods),
             throttles=tuple(throttle.limit for throttle in throttles),
             shadows=frozenset(rail.scope for rail in rails if rail.is_shadow),
             requests=encode_limits(rate_limits_of(rails, covers)),
         ),
-        route=_route(endpoint, parameters, model, provider),
+        route=route_of(
+            endpoint,
+            model,
+            provider,
+            named=parameters.model,
+            query=parameters.query,
+            streams=parameters.streams,
+            asks_for_usage=parameters.asks_for_usage,
+        ),
         provider=provider,
         model=model,
         schedule=schedule,
@@ -306,26 +297,6 @@ def _reserved_as(
     )
 
 
-def _route(endpoint: Endpoint, parameters: Parameters, model: Model, provider: Provider) -> Route:
-    streams = parameters.streams
-    asks = endpoint.needs_include_usage and provider.stream_options
-    return Route(
-        cluster=provider.cluster,
-        upstream_path=upstream_path(
-            endpoint, provider.base_path(endpoint.dialect), model.upstream_name, streams=streams, query=parameters.query
-        ),
-        rewrite_model=endpoint is not Endpoint.GENERATE_CONTENT and model.upstream_name != parameters.model,
-        inject_include_usage=streams and asks and not parameters.asks_for_usage,
-        output_limit_field=_output_limit_field(endpoint, provider),
-    )
-
-
-def _output_limit_field(endpoint: Endpoint, provider: Provider) -> str | None:
-    if endpoint is Endpoint.CHAT_COMPLETIONS:
-        return provider.chat_output_limit
-    return _OUTPUT_LIMIT_FIELDS.get(endpoint)
-
-
 def _validity(principal: Principal, prices: CatalogView, periods: Sequence[Period], now_epoch_s: float) -> Validity:
     day = datetime.fromtimestamp(now_epoch_s, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     ends = [period.end_epoch_s for period in periods if period.end_epoch_s is not None]
@@ -342,18 +313,22 @@ def admit(
 ) -> Admission:
     """Returns the admission of a call with these terms: its hold, not yet placed."""
     claims = terms.claims
-    reserved = reserve(
-        terms.reserved_as.model,
-        terms.reserved_as.schedule,
-        claims.endpoint,
-        terms.budget_mode,
-        body_bytes=body_bytes,
-        bytes_per_token=terms.bytes_per_token,
-        output_limit=parameters.output_limit,
-        choices=parameters.choices,
-        thinking_tokens=parameters.thinking_tokens,
-        size=parameters.size,
-        tool_fees_nano_credits=terms.reserved_as.tool_fees_nano_credits,
+    reserved = (
+        FREE
+        if claims.endpoint.is_free
+        else reserve(
+            terms.reserved_as.model,
+            terms.reserved_as.schedule,
+            claims.endpoint,
+            terms.budget_mode,
+            body_bytes=body_bytes,
+            bytes_per_token=terms.bytes_per_token,
+            output_limit=parameters.output_limit,
+            choices=parameters.choices,
+            thinking_tokens=parameters.thinking_tokens,
+            size=parameters.size,
+            tool_fees_nano_credits=terms.reserved_as.tool_fees_nano_credits,
+        )
     )
     hold = Hold(
         hold_id=hold_id,
@@ -384,7 +359,7 @@ def _find_model(
         message = f"The model {name!r} is not on your whitelist. GET /v1/models lists what you may use."
         scope = principal.scope_that_forbids(model.name, model.provider)
         return Refusal(RefusalReason.MODEL_NOT_ALLOWED, message, "model", scope=scope)
-    if endpoint not in model.endpoints:
+    if endpoint.offered_with.isdisjoint(model.endpoints):
         offered = ", ".join(model.endpoints)
         message = f"The model {name!r} is not offered for {endpoint}; it is for {offered}."
         return Refusal(RefusalReason.INVALID_PARAMETER, message, "model")

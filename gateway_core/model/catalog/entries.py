@@ -37,13 +37,18 @@ class AfterDisconnect(Entry):
     """Where the provider says so, or how it was observed."""
 
 
+CredentialHeader = Literal["authorization", "x-api-key", "x-goog-api-key"]
+
+
 class Provider(Entry):
     """A company or server that answers model calls."""
 
     name: Slug
     display_name: str
     credential_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
-    credential_header: Literal["authorization", "x-api-key", "x-goog-api-key"]
+    credential_header: CredentialHeader
+    credential_headers: dict[Dialect, CredentialHeader] = Field(default_factory=dict)
+    """The header of the credential in the dialects that want another one."""
     stream_options: bool
     chat_output_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """The field of Chat Completions in which the provider takes an output limit."""
@@ -65,13 +70,31 @@ class Provider(Entry):
     """Multipliers of every model of the provider that has none of its own under the same condition."""
 
     @property
-    def cluster(self) -> str:
-        """The name of the Envoy cluster that reaches the provider."""
-        return f"provider-{self.name}"
+    def targets(self) -> dict[str, CredentialHeader]:
+        """The names of the places that receive calls of the provider, and the header in which each expects the credential."""
+        others = {self.target(dialect): header for dialect, header in self.credential_headers.items()}
+        return {self.name: self.credential_header, **others}
+
+    def target(self, dialect: Dialect) -> str:
+        """Returns the name of the place that receives calls in a dialect. It is one per header of the credential."""
+        header = self.credential_headers.get(dialect, self.credential_header)
+        # The name of a provider has no underscore, so it cannot be that of a target with a suffix.
+        return self.name if header == self.credential_header else f"{self.name}_{dialect}"
+
+    def cluster(self, dialect: Dialect) -> str:
+        """Returns the name of the Envoy cluster that reaches the provider in a dialect."""
+        return f"provider-{self.target(dialect)}"
 
     def base_path(self, dialect: Dialect) -> str:
         """Returns the path prefix of the provider's API in this dialect, without a trailing slash."""
         return urlsplit(self.dialects[dialect]).path.rstrip("/")
+
+    @model_validator(mode="after")
+    def _known_dialects(self) -> Self:
+        unknown = self.credential_headers.keys() - self.dialects.keys()
+        if unknown:
+            raise ValueError(f"credential_headers must name dialects of the provider, not {', '.join(sorted(unknown))}")
+        return self
 
     @model_validator(mode="after")
     def _one_host(self) -> Self:
@@ -121,6 +144,15 @@ class Model(Entry):
             "multipliers": data.pop("multipliers", ()),
         }
         return {**data, "schedules": (schedule,)}
+
+    @model_validator(mode="after")
+    def _endpoints_of_their_own(self) -> Self:
+        for endpoint in self.endpoints:
+            if endpoint not in endpoint.offered_with:
+                raise ValueError(
+                    f"endpoints must not name {endpoint}, which comes with {' or '.join(sorted(endpoint.offered_with))}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _reserve_within_maximum(self) -> Self:

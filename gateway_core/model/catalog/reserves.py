@@ -93,6 +93,10 @@ class Reserve:
     """Set if the gateway may write an output limit into the call."""
 
 
+FREE: Final = Reserve(0, 0, 0)
+"""What a call that costs nothing reserves."""
+
+
 def reserve(
     model: Model,
     schedule: PriceSchedule,

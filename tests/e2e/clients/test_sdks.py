@@ -11,7 +11,7 @@ from deploy.local.stack.specification import DEFAULT_CATALOG
 from gateway_core.model.catalog.entries import Catalog, load_catalog
 from tests.e2e.conftest import Witness, wait_settled
 from tests.support.books import assert_books_agree
-from tests.support.clients.sdk_calls import ALL, Call, connect
+from tests.support.clients.sdk_calls import ALL, FREE, Call, connect
 from tests.support.data.tenants import CREDIT, Tenant
 
 Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
@@ -31,6 +31,13 @@ async def test_an_sdk_call_is_answered_and_billed_exactly(
     assert await call(connect(base_url, tenant.key), "Tell me about the sea.", 40)
     records = await settled(1)
     await assert_books_agree(tenant, catalog, await witness.calls_after(before), records, PAID_IN)
+
+
+@pytest.mark.parametrize("call", FREE, ids=lambda call: call.__name__)
+async def test_some_calls_of_an_sdk_are_free(base_url: str, tenant: Tenant, settled: Settled, call: Call) -> None:
+    assert int(await call(connect(base_url, tenant.key), "Tell me about the sea.", 0)) > 0
+    (record,) = await settled(1)
+    assert (record["charge_nano_credits"], record["source"], record["detail"]) == (0, "none", "completed")
 
 
 async def test_a_thousand_mixed_concurrent_calls_are_billed_to_the_nano_credit(

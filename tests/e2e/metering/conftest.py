@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Iterator
 import asyncpg
 import pytest
 
+from deploy.local.stack.environment import MODEL_ALLOWED_ORIGINS
 from deploy.local.stack.specification import DEFAULT_CATALOG
 from deploy.local.supervision.embedded_stack import Stack
-from tests.e2e.conftest import free_port_base, pepper_of
+from tests.e2e.conftest import CONSOLE_ORIGIN, free_port_base, pepper_of
 from tests.support.data.tenants import make_tenant
 from tests.support.metered_calls import Metering, catalog_for
 from tests.support.servers.scripted_upstream import ScriptedUpstream, running_upstream
@@ -24,7 +25,9 @@ def metered_stack(shared_upstream: ScriptedUpstream, tmp_path_factory: pytest.Te
     catalog = tmp_path_factory.mktemp("metered-catalog") / "catalog.yaml"
     credentials = catalog_for(DEFAULT_CATALOG, shared_upstream.url, catalog)
     home = tmp_path_factory.mktemp("metered-stack")
-    with Stack(home, free_port_base(), catalog=catalog, settings=credentials) as running:
+    with Stack(
+        home, free_port_base(), catalog=catalog, settings={**credentials, MODEL_ALLOWED_ORIGINS: CONSOLE_ORIGIN}
+    ) as running:
         yield running
 
 

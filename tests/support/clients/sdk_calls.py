@@ -81,6 +81,20 @@ async def chat_provider_without_stream_options(sdks: Sdks, text: str, limit: int
     return "".join([chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices])
 
 
+async def chat_claude(sdks: Sdks, text: str, limit: int) -> str:
+    answer = await sdks.openai.chat.completions.create(
+        model="claude-haiku-4-5", messages=[{"role": "user", "content": text}], max_tokens=limit
+    )
+    return answer.choices[0].message.content or ""
+
+
+async def chat_claude_stream(sdks: Sdks, text: str, limit: int) -> str:
+    stream = await sdks.openai.chat.completions.create(
+        model="claude-sonnet-5", messages=[{"role": "user", "content": text}], max_tokens=limit, stream=True
+    )
+    return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+
+
 async def completion(sdks: Sdks, text: str, limit: int) -> str:
     answer = await sdks.openai.completions.create(model="gpt-3.5-turbo-instruct", prompt=text, max_tokens=limit)
     return str(answer.choices[0].text)
@@ -136,6 +150,35 @@ async def content_stream(sdks: Sdks, text: str, limit: int) -> str:
     return "".join([piece.text or "" async for piece in stream])
 
 
+async def content_embeddings(sdks: Sdks, text: str, _limit: int) -> str:
+    answer = await sdks.gemini.aio.models.embed_content(model="gemini-embedding-001", contents=[text, text])
+    return str([len(embedding.values or []) for embedding in answer.embeddings or []])
+
+
+async def count_message_tokens(sdks: Sdks, text: str, _limit: int) -> str:
+    messages = sdks.anthropic.messages
+    answer = await messages.count_tokens(model="claude-haiku-4-5", messages=[{"role": "user", "content": text}])
+    return str(answer.input_tokens)
+
+
+async def count_response_tokens(sdks: Sdks, text: str, _limit: int) -> str:
+    answer = await sdks.openai.responses.input_tokens.count(model="gpt-5", input=text)
+    return str(answer.input_tokens)
+
+
+async def count_content_tokens(sdks: Sdks, text: str, _limit: int) -> str:
+    answer = await sdks.gemini.aio.models.count_tokens(model="gemini-2.5-flash", contents=text)
+    return str(answer.total_tokens)
+
+
+async def moderation(sdks: Sdks, text: str, _limit: int) -> str:
+    answer = await sdks.openai.moderations.create(input=text)
+    return str(len(answer.results))
+
+
+FREE: tuple[Call, ...] = (count_message_tokens, count_response_tokens, count_content_tokens, moderation)
+"""Return numbers, and cost nothing."""
+
 ALL: tuple[Call, ...] = (
     chat,
     chat_stream,
@@ -143,6 +186,8 @@ ALL: tuple[Call, ...] = (
     chat_other_provider,
     chat_renamed_stream,
     chat_provider_without_stream_options,
+    chat_claude,
+    chat_claude_stream,
     completion,
     completion_stream,
     response,
@@ -152,4 +197,5 @@ ALL: tuple[Call, ...] = (
     message_stream,
     content,
     content_stream,
+    content_embeddings,
 )

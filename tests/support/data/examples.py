@@ -19,7 +19,7 @@ from gateway_core.model.organization.scopes import Scope, ScopeKind
 KEY = API_KEY.make(b"k" * 32)
 OTHER_KEY = API_KEY.make(b"o" * 32)
 NOW_EPOCH_US = int(dt.datetime(2026, 3, 15, 12, tzinfo=dt.UTC).timestamp()) * 10**6
-ALL_ENDPOINTS = [endpoint.value for endpoint in Endpoint]
+ALL_ENDPOINTS = [endpoint.value for endpoint in Endpoint if endpoint in endpoint.offered_with]
 
 
 def call(

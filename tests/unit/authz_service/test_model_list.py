@@ -60,7 +60,13 @@ def test_the_list_has_the_form_of_gemini() -> None:
         "displayName": "plain",
         "inputTokenLimit": 1_000,
         "outputTokenLimit": 100,
-        "supportedGenerationMethods": ["generateContent", "streamGenerateContent"],
+        "supportedGenerationMethods": [
+            "generateContent",
+            "streamGenerateContent",
+            "embedContent",
+            "batchEmbedContents",
+            "countTokens",
+        ],
     }
 
 

@@ -32,9 +32,7 @@ def test_any_prefix_before_a_provider_path_is_accepted(path: str, endpoint: Endp
     assert (found.endpoint, found.model) == (endpoint, model)
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1/images/generations", "/v1beta/models/x:countTokens", "/", "/v1/messages/batches"]
-)
+@pytest.mark.parametrize("path", ["/v1/images/generations", "/v1beta/models/x:predict", "/", "/v1/messages/batches"])
 def test_other_paths_are_not_found(path: str) -> None:
     assert route(path) is None
 

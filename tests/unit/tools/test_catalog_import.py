@@ -27,7 +27,16 @@ KEYS = {
     "cache_write_1h": "cache_write_1h_mtok",
     "output": "output_mtok",
 }
-ENDPOINTS = {"chat_completions", "completions", "responses", "embeddings", "messages", "generate_content"}
+ENDPOINTS = {
+    "chat_completions",
+    "completions",
+    "responses",
+    "embeddings",
+    "messages",
+    "generate_content",
+    "embed_content",
+    "moderations",
+}
 
 
 def by_name(model: dict[str, Any]) -> str:
@@ -187,7 +196,7 @@ def test_limits_are_consistent() -> None:
         assert (
             0 <= model["default_output_reserve_tokens"] <= model["max_output_tokens"] <= model["context_window_tokens"]
         )
-        assert (model["max_output_tokens"] == 0) == (model["endpoints"] == ["embeddings"])
+        assert (model["max_output_tokens"] == 0) == bool({"embeddings", "moderations"}.intersection(model["endpoints"]))
         assert datetime.combine(model["effective_date"], datetime.min.time(), UTC) <= PRICES_OF
 
 

@@ -217,19 +217,32 @@ def test_gemini_takes_the_model_from_the_path_and_ignores_the_body() -> None:
     assert (answer.model, answer.streams) == ("plain", False)
 
 
-@pytest.mark.parametrize("query", ["?alt=sse", "?x=1&alt=sse"])
-def test_gemini_takes_streaming_from_the_path(query: str) -> None:
+@pytest.mark.parametrize(
+    ("query", "passed"),
+    [
+        ("?alt=sse", "alt=sse"),
+        ("?x=1&alt=sse", "alt=sse"),
+        ("?$alt=sse", "$alt=sse"),
+        ("", ""),
+        ("?", ""),
+        ("?alt=json", ""),
+        ("?alt=sse2", ""),
+        ("?xalt=sse", ""),
+        ("?alt=SSE", ""),
+        ("?alt%3Dsse", ""),
+    ],
+)
+def test_gemini_takes_streaming_from_the_path_and_its_form_from_the_query(query: str, passed: str) -> None:
     answer = gemini(f"/v1beta/models/plain:streamGenerateContent{query}")
     assert isinstance(answer, Parameters)
-    assert answer.streams
+    assert (answer.streams, answer.query) == (True, passed)
 
 
-@pytest.mark.parametrize("query", ["", "?", "?alt=json", "?alt=sse2", "?xalt=sse", "?alt=SSE", "?alt%3Dsse"])
-def test_a_gemini_stream_without_sse_is_refused(query: str) -> None:
-    answer = gemini(f"/v1beta/models/plain:streamGenerateContent{query}")
-    assert isinstance(answer, Refusal)
-    assert answer.parameter == "alt"
-    assert "alt=sse" in answer.message
+@pytest.mark.parametrize("verb", ["embedContent", "batchEmbedContents", "countTokens"])
+def test_embeddings_and_counts_of_gemini_never_stream(verb: str) -> None:
+    answer = gemini(f"/v1beta/models/plain:{verb}?alt=sse", {"stream": True})
+    assert isinstance(answer, Parameters)
+    assert not answer.streams
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,18 @@ def test_everything_that_may_change_the_price_is_read() -> None:
         place="us",
         modalities=frozenset({"input_audio", "output_audio", "output_image"}),
     )
-    assert read_specials(facts) == Specials(asked, ("a", "b"))
+    assert read_specials(facts, Endpoint.CHAT_COMPLETIONS) == Specials(asked, ("a", "b"))
 
 
 def test_nothing_special_is_none() -> None:
-    assert read_specials({"model": "m", "service_tier": "auto", "speed": "standard", "inference_geo": "global"}) is None
+    facts: dict[str, object] = {"model": "m", "service_tier": "auto", "speed": "standard", "inference_geo": "global"}
+    assert read_specials(facts, Endpoint.MESSAGES) is None
+
+
+def test_only_other_models_matter_to_a_call_that_costs_nothing() -> None:
+    facts: dict[str, object] = {"service_tier": "priority", "tools": "web_search", "models": "models/a\nb"}
+    assert read_specials(facts, Endpoint.COUNT_CONTENT_TOKENS) == Specials(models=("a", "b"))
+    assert read_specials({"tools": "web_search"}, Endpoint.COUNT_MESSAGE_TOKENS) is None
 
 
 def test_the_sizes_of_the_parts_are_read() -> None:

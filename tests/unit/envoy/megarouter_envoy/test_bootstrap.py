@@ -66,6 +66,7 @@ def options(root: Path) -> BootstrapOptions:
         ),
         otlp_endpoint="127.0.0.1:4317",
         admin_allowed_origins=("http://localhost:3000",),
+        model_allowed_origins=("https://app.example",),
         identity_providers=(
             IdentityProvider("staff", "https://id.example", ("megarouter",), jwks_uri="https://id.example/keys"),
             IdentityProvider("partners", "https://partners.example", ("megarouter",), jwks_file=root / "jwks.json"),
@@ -117,7 +118,16 @@ def test_envoy_accepts_the_bootstrap(usable: BootstrapOptions, tmp_path: Path) -
 def test_envoy_accepts_the_smallest_bootstrap(usable: BootstrapOptions, tmp_path: Path) -> None:
     path = tmp_path / "bootstrap.json"
     path.write_text(
-        built(replace(usable, providers=(), identity_providers=(), otlp_endpoint=None, admin_allowed_origins=()))
+        built(
+            replace(
+                usable,
+                providers=(),
+                identity_providers=(),
+                otlp_endpoint=None,
+                admin_allowed_origins=(),
+                model_allowed_origins=(),
+            )
+        )
     )
     validate(path)
 
@@ -173,7 +183,7 @@ def test_no_route_retries(usable: BootstrapOptions) -> None:
 def test_filters_are_in_the_order_of_the_call(usable: BootstrapOptions) -> None:
     names = [entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["model"]["http_filters"]]
     assert names == [
-        "buffer", "megarouter.request_facts", "ext_authz", "ratelimit", "megarouter.rewriter",
+        "cors", "buffer", "megarouter.request_facts", "ext_authz", "ratelimit", "megarouter.rewriter",
         "megarouter.decompress_gzip", "router",
     ]  # fmt: skip
 

@@ -22,6 +22,9 @@ POST_PATHS = {
     "/v1/responses": Endpoint.RESPONSES,
     "/v1/embeddings": Endpoint.EMBEDDINGS,
     "/v1/messages": Endpoint.MESSAGES,
+    "/v1/moderations": Endpoint.MODERATIONS,
+    "/v1/messages/count_tokens": Endpoint.COUNT_MESSAGE_TOKENS,
+    "/v1/responses/input_tokens": Endpoint.COUNT_RESPONSE_TOKENS,
 }
 
 
@@ -82,6 +85,20 @@ def test_a_slash_at_the_end_and_a_base_change_nothing_but_the_dialect(method: st
     assert classify(method, path, Dialect.GEMINI) == route
 
 
+@pytest.mark.parametrize("version", ["v1", "v1beta"])
+@pytest.mark.parametrize(
+    ("verb", "endpoint"),
+    [
+        ("embedContent", Endpoint.EMBED_CONTENT),
+        ("batchEmbedContents", Endpoint.BATCH_EMBED_CONTENTS),
+        ("countTokens", Endpoint.COUNT_CONTENT_TOKENS),
+    ],
+)
+def test_gemini_has_other_operations_under_both_versions(version: str, verb: str, endpoint: Endpoint) -> None:
+    path = f"/{version}/models/gemini-2.5-pro:{verb}"
+    assert classify("POST", path, Dialect.OPENAI) == ModelCall(endpoint, "gemini-2.5-pro", path_streams=False)
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -112,8 +129,8 @@ def test_a_slash_at_the_end_and_a_base_change_nothing_but_the_dialect(method: st
         "/v1/files",
         "/v1/batches",
         "/v1/realtime",
-        "/v1/responses/resp_1/cancel",
-        "/v1/messages/count_tokens",
+        "/v1/responses/resp_1/cancel/x",
+        "/v1/messages/count_tokens/x",
         "/v1/messages/batches",
         "/v1/models",
         "/v1beta/models",
@@ -122,11 +139,11 @@ def test_a_slash_at_the_end_and_a_base_change_nothing_but_the_dialect(method: st
         "/v1beta/models/a:b:generateContent",
         "/v1beta/models/../models/a:generateContent",
         "/v1beta/models/a:generatecontent",
-        "/v1beta/models/a:countTokens",
-        "/v1beta/models/a:embedContent",
+        "/v1beta/models/a:counttokens",
+        "/v1beta/models/a:predict",
+        "/v1beta/models/a:asyncBatchEmbedContent",
         "/v1beta/models/a:batchGenerateContent",
         "/v1beta/tunedModels/a:generateContent",
-        "/v1/models/a:countTokens",
         "/v1/models/a/b:generateContent",
         "/v1alpha/models/a:generateContent",
         "http://other.example/v1/chat/completions",
@@ -162,7 +179,13 @@ def test_only_the_listed_paths_reach_a_provider(path: str) -> None:
         (Endpoint.EMBEDDINGS, False, "/base/embeddings"),
         (Endpoint.MESSAGES, True, "/base/messages"),
         (Endpoint.GENERATE_CONTENT, False, "/base/models/the-model:generateContent"),
-        (Endpoint.GENERATE_CONTENT, True, "/base/models/the-model:streamGenerateContent?alt=sse"),
+        (Endpoint.GENERATE_CONTENT, True, "/base/models/the-model:streamGenerateContent"),
+        (Endpoint.EMBED_CONTENT, False, "/base/models/the-model:embedContent"),
+        (Endpoint.BATCH_EMBED_CONTENTS, False, "/base/models/the-model:batchEmbedContents"),
+        (Endpoint.MODERATIONS, False, "/base/moderations"),
+        (Endpoint.COUNT_MESSAGE_TOKENS, False, "/base/messages/count_tokens"),
+        (Endpoint.COUNT_RESPONSE_TOKENS, False, "/base/responses/input_tokens"),
+        (Endpoint.COUNT_CONTENT_TOKENS, False, "/base/models/the-model:countTokens"),
     ],
 )
 def test_the_upstream_path_is_made_from_the_operation_not_from_the_request(
@@ -191,8 +214,42 @@ def test_an_error_is_in_the_dialect_of_its_path(path: str, dialect: Dialect) -> 
 def test_an_operation_has_its_dialect_and_stream_options(endpoint: Endpoint) -> None:
     expected = {
         Endpoint.MESSAGES: Dialect.ANTHROPIC,
+        Endpoint.COUNT_MESSAGE_TOKENS: Dialect.ANTHROPIC,
         Endpoint.GENERATE_CONTENT: Dialect.GEMINI,
+        Endpoint.EMBED_CONTENT: Dialect.GEMINI,
+        Endpoint.BATCH_EMBED_CONTENTS: Dialect.GEMINI,
+        Endpoint.COUNT_CONTENT_TOKENS: Dialect.GEMINI,
     }.get(endpoint, Dialect.OPENAI)
     assert endpoint.dialect is expected
-    assert endpoint.streams == (endpoint is not Endpoint.EMBEDDINGS)
+    embeddings = {Endpoint.EMBEDDINGS, Endpoint.EMBED_CONTENT, Endpoint.BATCH_EMBED_CONTENTS}
+    assert endpoint.embeds == (endpoint in embeddings)
+    assert endpoint.streams == (endpoint not in embeddings and not endpoint.is_free)
     assert endpoint.needs_include_usage == (endpoint in {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS})
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "needed"),
+    [
+        (Endpoint.MESSAGES, Endpoint.MESSAGES),
+        (Endpoint.COUNT_MESSAGE_TOKENS, Endpoint.MESSAGES),
+        (Endpoint.COUNT_RESPONSE_TOKENS, Endpoint.RESPONSES),
+        (Endpoint.COUNT_CONTENT_TOKENS, Endpoint.GENERATE_CONTENT),
+        (Endpoint.COUNT_CONTENT_TOKENS, Endpoint.EMBED_CONTENT),
+    ],
+)
+def test_tokens_are_counted_for_models_with_the_operation(endpoint: Endpoint, needed: Endpoint) -> None:
+    assert needed in endpoint.offered_with
+    assert endpoint.is_free == (endpoint is not needed)
+
+
+def test_embeddings_of_a_batch_are_offered_with_those_of_one() -> None:
+    assert Endpoint.BATCH_EMBED_CONTENTS.offered_with == {Endpoint.EMBED_CONTENT}
+    assert not Endpoint.BATCH_EMBED_CONTENTS.is_free
+
+
+@pytest.mark.parametrize(
+    ("streams", "path"),
+    [(True, "/base/models/m:streamGenerateContent?alt=sse"), (False, "/base/models/m:generateContent")],
+)
+def test_only_a_stream_has_a_form(path: str, *, streams: bool) -> None:
+    assert upstream_path(Endpoint.GENERATE_CONTENT, "/base", "m", streams=streams, query="alt=sse") == path

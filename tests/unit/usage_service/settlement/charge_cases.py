@@ -17,7 +17,7 @@ MODEL = Model.model_validate(
         "name": "acme-1",
         "provider": "acme",
         "upstream_name": "acme-1",
-        "endpoints": [endpoint for endpoint in Endpoint if endpoint is not Endpoint.GENERATE_CONTENT],
+        "endpoints": [one for one in Endpoint if one in one.offered_with and one is not Endpoint.GENERATE_CONTENT],
         "context_window_tokens": 100_000,
         "max_output_tokens": 10_000,
         "default_output_reserve_tokens": 1_000,

@@ -1,10 +1,13 @@
 """How every kind of call is settled."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from gateway_core.model.calls.holds import HoldState
 from gateway_core.model.catalog.token_usage import TokenUsage
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.stores.postgres.storable_text import storable_text
 from tests.unit.usage_service.settlement.charge_cases import (
     ANTHROPIC,
@@ -18,12 +21,29 @@ from tests.unit.usage_service.settlement.charge_cases import (
     settle,
     usage_fact,
 )
+from usage_service.settlement.charge_decision import SettlementDetail, UsageSource
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_report_gets_its_resolution(case: Case) -> None:
     resolution = settle(case.hold, **case.report)
     assert (resolution.outcome, resolution.source, resolution.detail, resolution.charge_nano_credits) == case.expected
+
+
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        ({}, (HoldState.SETTLED, SettlementDetail.COMPLETED)),
+        ({"facts": usage_fact()}, (HoldState.SETTLED, SettlementDetail.COMPLETED)),
+        ({"http_status": 500}, (HoldState.SETTLED, SettlementDetail.PROVIDER_ERROR)),
+        ({"flags": ("DC",)}, (HoldState.SETTLED, SettlementDetail.CLIENT_DISCONNECTED)),
+        ({"flags": ("UF",), "upstream_host": None}, (HoldState.VOIDED, SettlementDetail.PROVIDER_UNAVAILABLE)),
+    ],
+)
+def test_counting_tokens_costs_nothing(report: dict[str, Any], expected: tuple[HoldState, SettlementDetail]) -> None:
+    resolution = settle({"endpoint": Endpoint.COUNT_MESSAGE_TOKENS}, **report)
+    assert (resolution.outcome, resolution.detail) == expected
+    assert (resolution.source, resolution.usage, resolution.lines) == (UsageSource.NONE, TokenUsage(), ())
 
 
 @pytest.mark.parametrize("size", [0, 1, 200, 10**3, 10**9])

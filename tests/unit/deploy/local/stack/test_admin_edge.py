@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.stack.admin_edge import AdminEdge, AdminEdgeError, admin_edge
+from deploy.local.stack.admin_edge import AdminEdge, AdminEdgeError, admin_edge, origins_in
 
 PROVIDER = {"name": "staff", "issuer": "https://id.example", "audiences": ["megarouter"]}
 REMOTE = {**PROVIDER, "jwks_uri": "https://id.example/keys"}
@@ -25,6 +25,14 @@ def test_nothing_set_means_no_browsers_and_no_identity_providers() -> None:
 def test_origins_are_separated_by_commas() -> None:
     edge = admin_edge({"MEGAROUTER_ADMIN_ALLOWED_ORIGINS": "https://console.example, http://localhost:3000"})
     assert edge.allowed_origins == ("https://console.example", "http://localhost:3000")
+
+
+def test_browsers_that_call_models_have_a_setting_of_their_own() -> None:
+    name = "MEGAROUTER_MODEL_ALLOWED_ORIGINS"
+    assert origins_in({name: "https://app.example,"}, name) == ("https://app.example",)
+    assert origins_in({}, name) == ()
+    with pytest.raises(AdminEdgeError, match=f"{name}: 'app' is not an origin"):
+        origins_in({name: "app"}, name)
 
 
 @pytest.mark.parametrize("origin", ["*", "console.example", "https://console.example/", "https://a b", "null"])

@@ -105,6 +105,7 @@ def test_envoys_configuration_is_built_again_for_any_changed_input(plan: StackPl
         replace(plan, routes=[replace(plan.routes[0], credential=None)]),
         replace(plan, admin_edge=AdminEdge(("https://console.example",))),
         replace(plan, admin_edge=AdminEdge((), (identity,))),
+        replace(plan, model_origins=("https://app.example",)),
     ):
         count = len(built)
         prepare_files(changed)

@@ -200,7 +200,7 @@ def test_usage_is_requested_only_if_a_stream_would_omit_it(
         (Endpoint.EMBEDDINGS, False, "/openai/v1/embeddings"),
         (Endpoint.MESSAGES, True, "/anthropic/v1/messages"),
         (Endpoint.GENERATE_CONTENT, False, "/gemini/v1/models/plain:generateContent"),
-        (Endpoint.GENERATE_CONTENT, True, "/gemini/v1/models/plain:streamGenerateContent?alt=sse"),
+        (Endpoint.GENERATE_CONTENT, True, "/gemini/v1/models/plain:streamGenerateContent"),
     ],
 )
 def test_the_upstream_path_has_the_providers_prefix_for_the_dialect(

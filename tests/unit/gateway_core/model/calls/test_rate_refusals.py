@@ -32,6 +32,16 @@ def test_a_limit_that_waiting_cannot_satisfy_is_not_retryable() -> None:
     assert retry_headers(refusal) == {"x-should-retry": "false"}
 
 
+def test_a_wait_that_sdks_would_ignore_is_not_retried_by_them() -> None:
+    for wait_s, expected in (
+        (60, {"retry-after": "60"}),
+        (61, {"retry-after": "61", "x-should-retry": "false"}),
+    ):
+        refusal = refuse_rates([state(KEY, fits=False, wait_us=wait_s * 1_000_000)])
+        assert refusal is not None
+        assert retry_headers(refusal) == expected
+
+
 def test_a_rule_of_another_domain_belongs_to_no_scope() -> None:
     demand = Demand(RuleCounter("other", (("path", "/"),), RateUnit.MINUTE), 0, 1)
     refusal = refuse_rates([CounterState(demand, fits=False, remaining=0, wait_us=None, reset_us=0)])

@@ -68,7 +68,7 @@ def test_every_field_is_read() -> None:
     }
     assert schedule.prices_for(50_000).input == 1_000_000_000
     assert schedule.prices_for(50_001).input == 2_000_000_000
-    assert model.endpoints == tuple(Endpoint)
+    assert model.endpoints == tuple(endpoint for endpoint in Endpoint if endpoint in endpoint.offered_with)
     assert model.aliases == ("acme/large", "large-2025-01-01")
 
 
@@ -91,9 +91,14 @@ def test_a_provider_may_bill_after_a_disconnect_and_names_its_tools() -> None:
     assert load("smallest").providers[0].bills_after_disconnect is None
 
 
-def test_a_provider_has_one_cluster_and_a_base_path_per_dialect() -> None:
+def test_a_provider_has_a_cluster_per_header_of_its_credential_and_a_base_path_per_dialect() -> None:
     (provider,) = load("every_field").providers
-    assert provider.cluster == "provider-acme"
+    assert {dialect: provider.cluster(dialect) for dialect in Dialect} == {
+        Dialect.OPENAI: "provider-acme",
+        Dialect.ANTHROPIC: "provider-acme_anthropic",
+        Dialect.GEMINI: "provider-acme",
+    }
+    assert provider.targets == {"acme": "authorization", "acme_anthropic": "x-api-key"}
     assert {dialect: provider.base_path(dialect) for dialect in Dialect} == {
         Dialect.OPENAI: "/v1",
         Dialect.ANTHROPIC: "/anthropic/v1",

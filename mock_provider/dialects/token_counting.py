@@ -1,0 +1,101 @@
+"""Token counting in every API: the number of input tokens, and nothing else. It costs nothing."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from typing_extensions import override
+
+from mock_provider.dialects.anthropic_messages import AnthropicMessages
+from mock_provider.dialects.base import Answer, Event, Job, JsonObject, RefusalError, Request, demand_of, encode
+from mock_provider.dialects.gemini import Gemini
+from mock_provider.dialects.openai_responses import OpenaiResponses
+from mock_provider.routes import Habits, Route
+from mock_provider.usage_plan import Features, UsagePlan
+
+_COUNTED = Features(cache_read=False, reasoning=False, output=False)
+_NEVER_STREAMED = "token counting is never streamed"
+
+
+class MessageTokens(AnthropicMessages):
+    """Anthropic's `/messages/count_tokens`."""
+
+    features = _COUNTED
+
+    @override
+    def response_id(self, serial: str) -> str:
+        return ""  # A count has no id.
+
+    @override
+    def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
+        return {}
+
+    @override
+    def read(self, body: JsonObject, route: Route) -> Request:
+        for field in ("max_tokens", "stream"):
+            if field in body:
+                raise RefusalError(f"{field}: Extra inputs are not permitted", parameter=field)
+        return super().read({**body, "max_tokens": 1}, route)
+
+    @override
+    def answer(self, job: Job) -> Answer:
+        return Answer(encode({"input_tokens": job.plan.input_total}), 0, None)
+
+    @override
+    def events(self, job: Job) -> Iterator[Event]:
+        raise NotImplementedError(_NEVER_STREAMED)
+
+
+class ResponseTokens(OpenaiResponses):
+    """OpenAI's `/responses/input_tokens`."""
+
+    features = _COUNTED
+
+    @override
+    def response_id(self, serial: str) -> str:
+        return ""
+
+    @override
+    def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
+        return {}
+
+    @override
+    def answer(self, job: Job) -> Answer:
+        counted = {"object": "response.input_tokens", "input_tokens": job.plan.input_total}
+        return Answer(encode(counted), 0, None)
+
+    @override
+    def events(self, job: Job) -> Iterator[Event]:
+        raise NotImplementedError(_NEVER_STREAMED)
+
+
+class ContentTokens(Gemini):
+    """Google's `:countTokens`, of contents or of a whole request."""
+
+    features = _COUNTED
+
+    @override
+    def response_id(self, serial: str) -> str:
+        return ""
+
+    @override
+    def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
+        return {}
+
+    @override
+    def read(self, body: JsonObject, route: Route) -> Request:
+        inner: Any = body.get("generateContentRequest", body)
+        if not isinstance(inner, dict):
+            raise RefusalError("generateContentRequest: expected an object", parameter="generateContentRequest")
+        read = super().read(inner, route)
+        content = ("contents", "systemInstruction", "tools")
+        return Request(body, read.model, streamed=False, demand=demand_of(inner, model=read.model, content=content))
+
+    @override
+    def answer(self, job: Job) -> Answer:
+        total = job.plan.input_total
+        details = [{"modality": "TEXT", "tokenCount": total}]
+        return Answer(encode({"totalTokens": total, "promptTokensDetails": details}), 0, None)
+
+    @override
+    def events(self, job: Job) -> Iterator[Event]:
+        raise NotImplementedError(_NEVER_STREAMED)
