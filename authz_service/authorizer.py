@@ -17,6 +17,7 @@ from authz_service.request.call import Call
 from authz_service.request.credentials import INVALID_KEY, KeyHashes, find_api_key
 from authz_service.request.parameters import read_parameters
 from authz_service.request.terms import PreparedTerms, TermsMemory
+from authz_service.unserved import explain_unserved
 from gateway_core.contract.headers import DIALECT_VERSION, GEMINI_API_KEY
 from gateway_core.contract.path_dialects import dialect_of_path
 from gateway_core.model.calls.decision import MICROSECONDS_PER_SECOND, Admission, CatalogView, admit, refuse_principal
@@ -117,8 +118,7 @@ class Authorizer:
         if isinstance(route, Health):
             return Answered(_HEALTHY)
         if route is None:
-            asked = f"{call.method} {call.path.partition('?')[0][:200]}"
-            message = f"{asked} is not a supported endpoint. See the documentation for the list of endpoints."
+            message = explain_unserved(call.method, call.path.partition("?")[0])
             return Refusal(RefusalReason.ENDPOINT_NOT_SUPPORTED, message)
         key = find_api_key(call)
         if isinstance(key, Refusal):
