@@ -20,10 +20,10 @@ from authz_service.request.credentials import INVALID_KEY, KeyHashes, find_api_k
 from authz_service.request.envoy_messages import Forwarded
 from authz_service.request.parameters import read_parameters
 from authz_service.request.terms import PreparedTerms, TermsMemory
-from authz_service.request.unserved_paths import why_unserved
 from authz_service.stored_objects.forwarding import forward_stored
 from authz_service.stored_objects.lookups import StoredObjects, TooManyLookupsError
 from authz_service.stored_objects.store import Owner
+from authz_service.unserved import explain_unserved
 from gateway_core.contract.headers import DIALECT_VERSION, GEMINI_API_KEY
 from gateway_core.contract.path_dialects import dialect_of_path
 from gateway_core.model.calls.decision import (
@@ -135,8 +135,7 @@ class Authorizer:
         if isinstance(route, Health):
             return Answered(_HEALTHY)
         if route is None:
-            path = call.path.partition("?")[0]
-            message = f"{call.method} {path[:200]} is not a supported endpoint. {why_unserved(path)}"
+            message = explain_unserved(call.method, call.path.partition("?")[0])
             return Refusal(RefusalReason.ENDPOINT_NOT_SUPPORTED, message)
         key = find_api_key(call)
         if isinstance(key, Refusal):
