@@ -14,7 +14,7 @@ from gateway_core.stores.redis.keys import pool_key
 from tests.contract.conftest import free_port
 from tests.e2e.conftest import free_port_base, wait_settled
 from tests.faults.conftest import CALLS_AFTER, CALLS_BEFORE, World, open_world, timed
-from tests.faults.test_redis import budget_for, several
+from tests.faults.redis.test_redis import budget_for, several
 from tests.support.data.tenants import Tenant
 from tests.support.faults.load import PLACES, Load, call, chat
 from tests.support.faults.recovery import FIGURES, Recovery
