@@ -4,10 +4,12 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from authz_service.holds.admission import Admissions, SeedingError
+from authz_service.holds.ending_calls import line_of
 from authz_service.holds.hold_writer import HoldWriter, PlacedHold
 from authz_service.identities.cache import IdentityCache
 from authz_service.model_list import list_models
@@ -15,27 +17,41 @@ from authz_service.model_pages import read_page
 from authz_service.request.betas import Betas, read_betas
 from authz_service.request.call import Call
 from authz_service.request.credentials import INVALID_KEY, KeyHashes, find_api_key
+from authz_service.request.envoy_messages import Forwarded
 from authz_service.request.parameters import read_parameters
 from authz_service.request.terms import PreparedTerms, TermsMemory
+from authz_service.stored_objects.forwarding import forward_stored
+from authz_service.stored_objects.lookups import StoredObjects, TooManyLookupsError
+from authz_service.stored_objects.store import Owner
 from authz_service.unserved import explain_unserved
 from gateway_core.contract.headers import DIALECT_VERSION, GEMINI_API_KEY
 from gateway_core.contract.path_dialects import dialect_of_path
-from gateway_core.model.calls.decision import MICROSECONDS_PER_SECOND, Admission, CatalogView, admit, refuse_principal
+from gateway_core.model.calls.decision import (
+    MICROSECONDS_PER_SECOND,
+    Admission,
+    CatalogView,
+    Parameters,
+    Terms,
+    admit,
+    refuse_principal,
+)
 from gateway_core.model.calls.holds import sign_hold
 from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.placements import Placed, Refused
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.calls.stored_objects import named, refuse_unknown, with_known_tokens
 from gateway_core.model.endpoints import Dialect, Health, ModelCall, ModelList, Route, classify
 from gateway_core.model.ids import make_id
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.record_decorator import record
+from gateway_core.model.stored_calls import StoredCall
 from gateway_core.stores.postgres import connections as postgres
 from gateway_core.stores.redis import connections as redis
 
 logger = logging.getLogger(__name__)
 
-_UNAVAILABLE: Final = (*postgres.UNAVAILABLE, *redis.UNAVAILABLE, SeedingError)
+_UNAVAILABLE: Final = (*postgres.UNAVAILABLE, *redis.UNAVAILABLE, SeedingError, TooManyLookupsError)
 _HEALTHY: Final = '{"status":"ok"}'
 _TRY_AGAIN: Final = Refusal(
     RefusalReason.DEPENDENCY_UNAVAILABLE,
@@ -71,7 +87,7 @@ class Denied:
     dialect: Dialect
 
 
-Outcome = Admitted | Answered | Denied
+Outcome = Admitted | Forwarded | Answered | Denied
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +105,7 @@ class Authorizer:
     identities: IdentityCache
     admissions: Admissions
     hold_writer: HoldWriter
+    stored_objects: StoredObjects
     prices: Callable[[], CatalogView]
     secrets: Secrets
     hold_life_ms: int
@@ -114,7 +131,7 @@ class Authorizer:
             return Denied(outcome, _error_dialect(call, path, route))
         return outcome
 
-    async def _authorize(self, call: Call, route: Route | None) -> Admitted | Answered | Refusal:
+    async def _authorize(self, call: Call, route: Route | None) -> Admitted | Forwarded | Answered | Refusal:
         if isinstance(route, Health):
             return Answered(_HEALTHY)
         if route is None:
@@ -136,6 +153,9 @@ class Authorizer:
                 return page
             listing = list_models(route, principal, self.prices().models.values(), now_ns / 10**9, page)
             return listing if isinstance(listing, Refusal) else Answered(listing)
+        if isinstance(route, StoredCall):
+            query = call.path.partition("?")[2]
+            return await forward_stored(route, query, principal, self.stored_objects, self.prices())
         return await self._admit(call, route, principal, secret_hash, now_ns // 1_000)
 
     async def _admit(
@@ -152,6 +172,11 @@ class Authorizer:
         )
         if isinstance(prepared, Refusal):
             return prepared
+        if parameters.references:
+            known = await self._with_references(parameters, principal, prepared.terms)
+            if isinstance(known, Refusal):
+                return known
+            parameters = known
         admission = admit(
             prepared.terms,
             parameters,
@@ -161,10 +186,26 @@ class Authorizer:
             hold_id=make_id("hold", now_epoch_us // 1_000, self.random_bytes(10)),
         )
         betas = read_betas(call, route.endpoint.dialect, prepared.terms.provider)
-        placement = await self.admissions.place(admission.hold, prepared.placing, admission.share)
+        placement = await self.admissions.place(
+            admission.hold, prepared.placing, admission.share, partial(line_of, admission)
+        )
         if isinstance(placement, Refused):
             return refuse_placement(admission, placement)
         return self._admitted(admission, placement, prepared, betas)
+
+    async def _with_references(
+        self, parameters: Parameters, principal: Principal, terms: Terms
+    ) -> Parameters | Refusal:
+        """Returns the parameters with the size of what the body names, or the refusal of what the caller may not name."""
+        names = named(parameters.references)
+        owner = Owner(principal.organization, principal.member)
+        found = await self.stored_objects.find(owner, terms.provider.name, names)
+        for name in names:
+            if name not in found:
+                return refuse_unknown(name, terms.claims.endpoint.dialect)
+        if parameters.size is None:
+            return parameters
+        return replace(parameters, size=with_known_tokens(parameters.size, found, terms.model.name))
 
     def _admitted(self, asked: Admission, placement: Placed, prepared: PreparedTerms, betas: Betas | None) -> Admitted:
         shadow = asked.hold.shadow_refusals

@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 
 from authz_service.authorizer import Admitted, Answered, Authorizer, Outcome
 from authz_service.request.call import Call
-from authz_service.request.envoy_messages import allow, answer, deny, read_call
+from authz_service.request.envoy_messages import Forwarded, allow, answer, deny, forward, read_call
 from gateway_core.model.calls.holds import Hold
 from gateway_core.runtime.telemetry import semconv
 from gateway_core.runtime.telemetry.metrics import NO_METRICS, Metrics
@@ -27,6 +27,7 @@ _CHECK: Final = "/envoy.service.auth.v3.Authorization/Check"
 _DECISIONS_PER_DURATION: Final = 16
 """The duration is measured for every sixteenth decision, including the first: measuring costs a tenth of a decision."""
 _ALLOWED: Final = ((semconv.DECISION, "allowed"),)
+_FORWARDED: Final = ((semconv.DECISION, "forwarded"),)
 _ANSWERED: Final = ((semconv.DECISION, "answered"),)
 _DENIED: Final = (semconv.DECISION, "denied")
 
@@ -117,6 +118,8 @@ def _decision(outcome: Outcome) -> tuple[tuple[str, str], ...]:
     """Returns the metric labels of an outcome."""
     if isinstance(outcome, Admitted):
         return _ALLOWED
+    if isinstance(outcome, Forwarded):
+        return _FORWARDED
     if isinstance(outcome, Answered):
         return _ANSWERED
     return _DENIED, (semconv.DECISION_REASON, outcome.refusal.reason)
@@ -125,6 +128,8 @@ def _decision(outcome: Outcome) -> tuple[tuple[str, str], ...]:
 def _render(outcome: Outcome, traceparent: str | None) -> bytes:
     if isinstance(outcome, Admitted):
         return allow(outcome.admission, outcome.token, outcome.shared_answer, traceparent, outcome.betas)
+    if isinstance(outcome, Forwarded):
+        return forward(outcome)
     if isinstance(outcome, Answered):
         return answer(outcome.body)
     return deny(outcome.refusal, outcome.dialect)

@@ -17,6 +17,8 @@ from authz_service.holds.placement_floors import PlacementFloors
 from authz_service.identities.cache import IdentityCache
 from authz_service.identities.renewal import Renewal
 from authz_service.identities.warm_start import WarmStart
+from authz_service.stored_objects.lookups import StoredObjects
+from authz_service.stored_objects.store import StoredObjectStore
 from gateway_core.model.calls.decision import CatalogView
 from gateway_core.runtime.background import in_background
 from gateway_core.runtime.settings import AuthzSettings
@@ -94,6 +96,7 @@ async def open_service(
                 lambda: secrets.token_hex(8),
             ),
             hold_writer=hold_writer,
+            stored_objects=StoredObjects(StoredObjectStore(pool)),
             prices=lambda: CatalogView(catalog.snapshot.models_by_any_name, catalog.snapshot.providers),
             secrets=Secrets(
                 bytes.fromhex(settings.hold_signing_key.get_secret_value()),

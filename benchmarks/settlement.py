@@ -37,6 +37,7 @@ from gateway_core.stores.redis.hold_counters import HoldCounters
 from gateway_core.stores.redis.placing import placing_terms
 from tests.contract.usage_service.settlement_cases import SIGNING_KEY, make_hold, make_report, make_settings, prepare
 from usage_service.counters import follower as counter_follower
+from usage_service.counters.finished_calls import FinishedCalls
 from usage_service.counters.follower import CounterFollower
 from usage_service.counters.ledger_events import LedgerEvents
 from usage_service.counters.progress import applied_sequences
@@ -116,7 +117,7 @@ async def _following(
     await redis.flushall()
     for organization in organizations:
         await _seed(redis, SpendStore(pool), organization)
-    follower = CounterFollower(redis, LedgerEvents(pool))
+    follower = CounterFollower(redis, LedgerEvents(pool), FinishedCalls(redis).note_waits)
     async with counter_follower.running(follower, finish_timeout_ms=1_000):
         yield follower
         await _check_in_step(redis, pool, organizations)

@@ -13,6 +13,7 @@ from mock_provider.controls import ControlError, Controls, read_controls
 from mock_provider.dialects import Dialect, Job, RefusalError, dialect_of
 from mock_provider.reply import Reply
 from mock_provider.routes import Endpoint, route
+from mock_provider.stored_responses import StoredResponses
 from mock_provider.tally import CallRecord, Finished, Tally
 from mock_provider.usage_plan import UsagePlan, plan_usage
 
@@ -25,6 +26,7 @@ class ProviderService:
 
     def __init__(self, tally: Tally, clock_s: Callable[[], float] = time.time) -> None:
         self._tally = tally
+        self.stored = StoredResponses()
         self._clock_s = clock_s
         self._serial_base = f"{int(clock_s()):08x}"
         self._serial_next = 0
@@ -65,6 +67,7 @@ class ProviderService:
             note_fields(record, fields)
             record.model = target.model or (record.body_model if isinstance(record.body_model, str) else "")
             read = dialect.read(fields, target)
+            self.stored.require_previous(fields)
         except ControlError as error:
             return await reply.fail(400, str(error))
         except RefusalError as error:
@@ -81,6 +84,8 @@ class ProviderService:
         plan = plan_usage(read.demand, controls, features)
         job = Job(read, plan, controls, serial, int(self._clock_s()), request.query_string)
         _note_plan(record, dialect, job)
+        if target.endpoint is Endpoint.RESPONSES:
+            self.stored.keep(dialect, job)
         return await (reply.stream(job) if read.streamed else reply.whole(job))
 
     def _serial(self) -> str:

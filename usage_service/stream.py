@@ -2,18 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final
 
 import grpc
+from envoy.data.accesslog.v3 import accesslog_pb2
 from envoy.service.accesslog.v3 import als_pb2, als_pb2_grpc
 
 from gateway_core.runtime.unary import UnaryMethod
 from gateway_core.stores.postgres.catalog_store import CatalogCache
 from usage_service.call_reports import MalformedReportError, report_of, statement_of, values_of_entry
+from usage_service.settlement.charge_decision import CallReport
 from usage_service.settlement.entries import Entry, Origin, SettlementCounts
 from usage_service.settlement.pipeline import SettlementPipeline
+from usage_service.settlement.rows import Settlement
 
 logger = logging.getLogger(__name__)
+
+_DECISIONS_AT_A_STRETCH: Final = 25
+Decide = Callable[[CallReport], Settlement | None]
+OnFinished = Callable[[Sequence[Settlement]], None]
 
 
 class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]  # the base has no types
@@ -22,8 +30,26 @@ class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]
     service_names = (als_pb2.DESCRIPTOR.services_by_name["AccessLogService"].full_name,)
     unary_methods: Sequence[UnaryMethod] = ()
 
-    def __init__(self, settlements: SettlementPipeline, catalog: CatalogCache, counts: SettlementCounts) -> None:
+    def __init__(
+        self,
+        settlements: SettlementPipeline,
+        catalog: CatalogCache,
+        counts: SettlementCounts,
+        decide: Decide,
+        on_finished: OnFinished,
+    ) -> None:
+        """Creates the service.
+
+        Args:
+            settlements: takes the reports.
+            catalog: the prices.
+            counts: where bad entries are counted.
+            decide: decides a call without waiting; returns None if its batch has to.
+            on_finished: receives decided calls before they are settled; must not block or raise.
+        """
         self._settlements = settlements
+        self._decide = decide
+        self._on_finished = on_finished
         self._catalog = catalog
         self.counts = counts
         self._stopping = asyncio.Event()
@@ -60,14 +86,28 @@ class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]
             await self.take(message)
 
     async def take(self, message: als_pb2.StreamAccessLogsMessage) -> None:
-        """Queues the finished calls of one message."""
-        for entry in message.http_logs.log_entry:
-            try:
-                values = values_of_entry(entry)
-                report = None if values is None else report_of(values)
-            except MalformedReportError as error:
-                self.counts.bad_stream_entries += 1
-                logger.warning("skipped a bad access-log entry", extra={"reason": str(error)})
-                continue
-            if values is not None and report is not None:
-                await self._settlements.submit(Entry(report, Origin.STREAM, statement=statement_of(values)))
+        """Decides the finished calls of one message, and queues them for settlement."""
+        entries = message.http_logs.log_entry
+        for start in range(0, len(entries), _DECISIONS_AT_A_STRETCH):
+            taken = [
+                entry
+                for log_entry in entries[start : start + _DECISIONS_AT_A_STRETCH]
+                if (entry := self._entry_of(log_entry)) is not None
+            ]
+            self._on_finished([entry.settlement for entry in taken if entry.settlement is not None])
+            for entry in taken:
+                await self._settlements.submit(entry)
+            await asyncio.sleep(0)  # A batch may be in its transaction and hold locks.
+
+    def _entry_of(self, log_entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | None:
+        """Returns the call of an entry; None if it is of no finished call, or bad."""
+        try:
+            values = values_of_entry(log_entry)
+            report = None if values is None else report_of(values)
+        except MalformedReportError as error:
+            self.counts.bad_stream_entries += 1
+            logger.warning("skipped a bad access-log entry", extra={"reason": str(error)})
+            return None
+        if values is None or report is None:
+            return None
+        return Entry(report, Origin.STREAM, settlement=self._decide(report), statement=statement_of(values))

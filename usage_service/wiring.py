@@ -16,8 +16,9 @@ from gateway_core.stores.postgres.migrations import until_migrated
 from gateway_core.stores.postgres.notifications import Listener
 from gateway_core.stores.postgres.notifications import running as listening
 from gateway_core.stores.redis.connections import open_pipelined
+from usage_service.counters import finished_calls, reconciler
 from usage_service.counters import follower as counter_follower
-from usage_service.counters import reconciler
+from usage_service.counters.finished_calls import FinishedCalls
 from usage_service.counters.follower import CounterFollower
 from usage_service.counters.ledger_events import LedgerEvents
 from usage_service.counters.reconciler import Reconciler
@@ -29,6 +30,7 @@ from usage_service.settlement.pipeline import SettlementPipeline
 from usage_service.settlement.rows import RecordedSettlement
 from usage_service.settlement.settler import Settler
 from usage_service.settlement.sweeper import Sweeper
+from usage_service.stored_objects import forgetting
 from usage_service.stream import UsageService
 
 logger = logging.getLogger(__name__)
@@ -48,7 +50,9 @@ async def open_service(
         pool = await stack.enter_async_context(open_pool(settings, ROLE, by_index=True))
         redis = await stack.enter_async_context(open_pipelined(settings.redis_url.get_secret_value()))
         catalog = await stack.enter_async_context(open_catalog_cache(pool, settings, ROLE))
-        follower = CounterFollower(redis, LedgerEvents(pool))
+        finished = FinishedCalls(redis)
+        await stack.enter_async_context(finished_calls.running(finished))
+        follower = CounterFollower(redis, LedgerEvents(pool), finished.note_waits)
         await stack.enter_async_context(counter_follower.running(follower, settings.shutdown_grace_ms))
         ledger_listener = Listener(
             settings, ROLE, [ledger_store.CHANNEL], lambda _channel, payload: follower.ledger_changed(payload)
@@ -56,7 +60,9 @@ async def open_service(
         await stack.enter_async_context(listening(ledger_listener))
         signing_key = bytes.fromhex(settings.hold_signing_key.get_secret_value())
         measures = SettlementMetrics(metrics)
-        settler = Settler(pool, catalog, signing_key, tracing, follower.committed, measures)
+        settler = Settler(
+            pool, catalog, signing_key, tracing, follower.committed, measures, settings.stored_object_life_ms
+        )
         settlements = SettlementPipeline(
             settler.settle,
             queue_entries=settings.settle_queue_entries,
@@ -87,6 +93,7 @@ async def open_service(
             interval_ms=settings.sweep_interval_ms,
         )
         await stack.enter_async_context(sweeper.running(expiry, replay.caught_up))
+        await stack.enter_async_context(forgetting.running(pool))
         comparison = Reconciler(redis, pool, settings.reconcile_interval_ms)
         await stack.enter_async_context(reconciler.running(comparison))
         publish(metrics, settler.counts, settlements, replay, follower)
@@ -94,4 +101,4 @@ async def open_service(
         await stack.enter_async_context(
             dependencies.reported(metrics, {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping})
         )
-        yield UsageService(settlements, catalog, settler.counts)
+        yield UsageService(settlements, catalog, settler.counts, settler.decide_now, finished.add)

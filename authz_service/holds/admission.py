@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final, Protocol
 
+from authz_service.holds.ending_calls import EndingCalls, LineOf, stands_in_no_line
 from authz_service.holds.placement_floors import PlacementFloors
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import Missing, Placed, Refused, Withdrawn
@@ -75,16 +76,24 @@ class Admissions:
         self._floors = floors
         self._make_generation = make_generation
         self._register_delay_s = register_delay_ms / 1_000
+        self._ending_calls = EndingCalls()
         self._releasing: set[asyncio.Task[None]] = set()
         self._rebuildings: SingleFlight[tuple[str, str], None] = SingleFlight()
 
-    async def place(self, hold: Hold, terms: PlacingTerms, share: OutputShare | None = None) -> Placed | Refused:
+    async def place(
+        self,
+        hold: Hold,
+        terms: PlacingTerms,
+        share: OutputShare | None = None,
+        line_of: LineOf = stands_in_no_line,
+    ) -> Placed | Refused:
         """Places the hold on every scope, or on none.
 
         Args:
             hold: the hold to place.
             terms: `placing_terms` of its claims and limits.
             share: how the hold shrinks with an output limit; None if the call passes untouched or not at all.
+            line_of: returns the line in which a refused call waits for the end of open calls; None if it must not wait.
 
         Raises:
             SeedingError: the counters could not be rebuilt, or the hold was withdrawn.
@@ -95,6 +104,10 @@ class Admissions:
         begun_s = now_s()
         try:
             placement = await self._place(hold, terms, share)
+            if isinstance(placement, Refused):
+                again = partial(self._place, hold, terms, share)
+                want = partial(self._counters.want, hold.claims.organization)
+                placement = await self._ending_calls.wait(placement, want, again, line_of)
             _refuse_late(now_s() - begun_s)
         except (asyncio.CancelledError, TimeoutError, *UNAVAILABLE):
             # No one waits for the result, or the result is unknown. The call will not be made, so its hold must not

@@ -20,6 +20,10 @@ INVALID_KEY: Final = Refusal(
     "The API key is not valid. Check that you copied all of it, or ask your admin for a new one.",
 )
 
+_WRONG_SCHEME: Final = Refusal(
+    RefusalReason.INVALID_API_KEY, f"The authorization scheme must be Bearer. {HOW_TO_AUTHENTICATE}"
+)
+
 
 def find_api_key(call: Call) -> str | Refusal:
     """Returns the key if it is well-formed, else the refusal. Beside a key of ours, foreign and empty ones do not count.
@@ -28,16 +32,20 @@ def find_api_key(call: Call) -> str | Refusal:
     (INV-18).
     """
     presented: list[str] = []
+    has_other_scheme = False
     for name, raw in call.headers:
         if name == AUTHORIZATION:
             scheme, _, value = raw.decode("latin-1").strip().partition(" ")
-            if scheme.lower() != "bearer":
-                return Refusal(
-                    RefusalReason.INVALID_API_KEY, f"The authorization scheme must be Bearer. {HOW_TO_AUTHENTICATE}"
-                )
-            presented.append(value.strip())
+            if scheme.lower() == "bearer":
+                presented.append(value.strip())
+            elif API_KEY.prefix in scheme or API_KEY.prefix in value:
+                return _WRONG_SCHEME
+            else:
+                has_other_scheme = True
         elif name in API_KEY_HEADERS:
             presented.append(raw.decode("latin-1").strip())
+    if has_other_scheme and not any(key.startswith(API_KEY.prefix) for key in presented):
+        return _WRONG_SCHEME
     if not presented:
         return Refusal(RefusalReason.MISSING_API_KEY, _missing_message(call.path))
     # Some agents send a key of their own beside ours.

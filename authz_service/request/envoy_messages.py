@@ -19,6 +19,7 @@ from gateway_core.model.calls.decision import Admission, Terms
 from gateway_core.model.calls.placement_refusals import token_quota
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.endpoints import Dialect
+from gateway_core.model.record_decorator import record
 from gateway_core.runtime.protobuf_wire import bytes_field
 
 _OVERWRITE: Final = base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
@@ -142,14 +143,42 @@ def _metadata_entry(key: bytes, text: str) -> bytes:
 
 def shared_answer(terms: Terms) -> bytes:
     """Returns the part of a serialized `CheckResponse` that all calls with the same terms share."""
-    answer: bytes = external_auth_pb2.CheckResponse(
+    return _pass(terms.route.cluster, _shared_metadata(terms))
+
+
+def _pass(cluster: str, metadata: struct_pb2.Struct) -> bytes:
+    passed: bytes = external_auth_pb2.CheckResponse(
         status=status_pb2.Status(code=code_pb2.OK),
         ok_response=external_auth_pb2.OkHttpResponse(
-            headers=[_header(headers.CLUSTER, terms.route.cluster)], headers_to_remove=_REMOVED_HEADERS
+            headers=[_header(headers.CLUSTER, cluster)], headers_to_remove=_REMOVED_HEADERS
         ),
-        dynamic_metadata=_shared_metadata(terms),
+        dynamic_metadata=metadata,
     ).SerializeToString()
-    return answer
+    return passed
+
+
+@record(frozen=True, slots=True)
+class Forwarded:
+    """A call that passes without a hold, because it costs nothing."""
+
+    organization: str
+    dialect: Dialect
+    cluster: str
+    upstream_path: str
+    requests: str
+    """The request limits, as `request_limits.encode_limits` writes them; empty without any."""
+
+
+def forward(forwarded: Forwarded) -> bytes:
+    """Returns the serialized `CheckResponse` that admits a call without a hold."""
+    fields: dict[str, Any] = {
+        DecisionKey.ORGANIZATION: forwarded.organization,
+        DecisionKey.DIALECT: str(forwarded.dialect),
+        DecisionKey.UPSTREAM_PATH: forwarded.upstream_path,
+    }
+    if forwarded.requests:
+        fields[DecisionKey.RATE_LIMITS] = forwarded.requests
+    return _pass(forwarded.cluster, _struct(fields))
 
 
 def deny(refusal: Refusal, dialect: Dialect) -> bytes:

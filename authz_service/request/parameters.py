@@ -10,6 +10,7 @@ from authz_service.request.special_parameters import (
     SPECIAL_FACTS,
     NotTextError,
     asked_window_tokens,
+    entries,
     prompts_of,
     read_size,
     read_specials,
@@ -26,6 +27,7 @@ from gateway_core.contract.request_facts import (
     MAX_OUTPUT_TOKENS,
     MAX_TOKENS,
     MODEL,
+    REFERENCES,
     STREAM,
     THINKING_BUDGET,
     UNREADABLE,
@@ -95,6 +97,7 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
             thinking_tokens=_thinking_tokens(facts),
             query=passed_query(endpoint, call.path.partition("?")[2]),
             size=read_size(facts, endpoint, call.body_bytes, window_tokens) if has_size else None,
+            references=entries(facts, REFERENCES) if has_size else (),
             specials=_specials(facts, endpoint),
         )
     except NotTextError as error:

@@ -5,6 +5,7 @@
 
 const std = @import("std");
 const Name = @import("contract.zig").UsageFact;
+const StoredKind = @import("stored_ids.zig").Kind;
 
 /// Which counter of delivered text a place belongs to. Some servers send the same reasoning under two names, so each has
 /// its own counter.
@@ -31,6 +32,8 @@ pub const Role = union(enum) {
     /// Content of Gemini's grounding, and one query of it.
     grounding,
     grounding_query,
+    /// The id of something that the provider stores.
+    stored: StoredKind,
 };
 
 pub const Fact = struct { path: []const u8, name: Name, shape: Shape = .whole };
@@ -43,6 +46,7 @@ pub const facts = [_]Fact{
     .{ .path = "message.usage", .name = .start_usage },
     .{ .path = "response.usage", .name = .response_usage },
     .{ .path = "usageMetadata", .name = .usage_metadata },
+    .{ .path = "usage_metadata", .name = .usage_metadata },
     .{ .path = "tool_usage", .name = .tool_usage },
     .{ .path = "response.tool_usage", .name = .tool_usage },
     .{ .path = "model", .name = .model },
@@ -72,6 +76,26 @@ pub const facts = [_]Fact{
 };
 
 const Place = struct { path: []const u8, role: Role };
+
+fn stored(comptime kind: StoredKind) Role {
+    return .{ .stored = kind };
+}
+
+const stored_places = [_]Place{
+    .{ .path = "output[].id", .role = stored(.item) },
+    .{ .path = "response.output[].id", .role = stored(.item) },
+    .{ .path = "item.id", .role = stored(.item) },
+    .{ .path = "output[].container_id", .role = stored(.container) },
+    .{ .path = "response.output[].container_id", .role = stored(.container) },
+    .{ .path = "item.container_id", .role = stored(.container) },
+    .{ .path = "container.id", .role = stored(.container) },
+    .{ .path = "message.container.id", .role = stored(.container) },
+    .{ .path = "delta.container.id", .role = stored(.container) },
+    .{ .path = "content[].content.content[].file_id", .role = stored(.file) },
+    .{ .path = "content_block.content.content[].file_id", .role = stored(.file) },
+    .{ .path = "choices[].message.audio.id", .role = stored(.audio) },
+    .{ .path = "choices[].delta.audio.id", .role = stored(.audio) },
+};
 const text: Role = .{ .text = .text };
 
 /// The text of one choice of Chat Completions, whole or a delta.
@@ -156,7 +180,7 @@ fn signatureOf(key: []const u8) u16 {
 }
 
 const Tree = struct {
-    branches: [160]Branch = @splat(.{}),
+    branches: [200]Branch = @splat(.{}),
     count: usize = 3,
 
     fn add(self: *Tree, path: []const u8, role: Role) void {
@@ -199,7 +223,7 @@ const tree = built: {
     var built: Tree = .{};
     built.branches[documents].element = document;
     for (facts, 0..) |fact, index| built.add(fact.path, .{ .fact = index });
-    for (openai_places ++ anthropic_places ++ gemini_places) |place| built.add(place.path, place.role);
+    for (openai_places ++ anthropic_places ++ gemini_places ++ stored_places) |place| built.add(place.path, place.role);
     break :built built.branches[0..built.count].*;
 };
 

@@ -95,6 +95,9 @@ pub const UsageFact = enum {
     grounded,
     delivered_bytes,
     deltas,
+    stored_ids,
+    other_usage,
+    text_after_usage,
     foreign_body,
     refused_answer,
 };

@@ -5,6 +5,11 @@ const std = @import("std");
 /// The item types that count. The functions of a caller, and the tools that run on a caller's machine, cost nothing.
 const Kind = enum { web_search_call, code_interpreter_call, file_search_call, image_generation_call };
 
+/// Returns whether an item of this type is a call of a tool that the provider runs. Its results stay with the provider.
+pub fn isCall(item_type: []const u8) bool {
+    return std.meta.stringToEnum(Kind, item_type) != null;
+}
+
 /// Longer than all counts as one JSON object.
 pub const text_bytes_max = 256;
 

@@ -5,7 +5,7 @@
 //! It does not recurse: open brackets are bits. Its time is linear, and the result does not depend on how the text is cut.
 //!
 //! For a provider's response only the structure matters. A visitor that is not strict skips over numbers that do not fit
-//! any type, half surrogate pairs and invalid UTF-8, so that none of them hides the usage that follows.
+//! any type or are none, half surrogate pairs and invalid UTF-8, so that none of them hides the usage that follows.
 //!
 //! A visitor receives members as long as everything around them is an object. With `walks_arrays` it also receives the
 //! elements of arrays, as members without a key, and may count the characters of a value instead of keeping them:
@@ -164,7 +164,8 @@ pub fn Reader(comptime Visitor: type) type {
                 },
                 '{', '[' => try self.open(character == '{', index),
                 '}', ']' => try self.close(character == '}', bytes, index),
-                '-', '0'...'9' => {
+                '-', '0'...'9', 'N', 'I' => {
+                    if (Visitor.is_strict and character > '9') return error.Malformed;
                     try self.beginValue(.number, index);
                     self.number.clearRetainingCapacity();
                     self.state = .number;
@@ -397,7 +398,7 @@ pub fn Reader(comptime Visitor: type) type {
 
         fn readNumber(self: *Self, bytes: []const u8, from: usize) Failure!usize {
             var index = from;
-            while (index < bytes.len and numbers.isPart(bytes[index])) index += 1;
+            while (index < bytes.len and isNumberPart(bytes[index])) index += 1;
             const piece = bytes[from..index];
             self.count(piece.len);
             if (index < bytes.len and self.number.items.len == 0) {
@@ -408,6 +409,11 @@ pub fn Reader(comptime Visitor: type) type {
             try self.number.appendSlice(self.allocator, piece);
             if (index < bytes.len) try self.endNumber(self.number.items, bytes, index);
             return index;
+        }
+
+        /// Some servers write numbers that are none, as Python and JavaScript do: `NaN`, `-Infinity`.
+        fn isNumberPart(character: u8) bool {
+            return numbers.isPart(character) or (!Visitor.is_strict and std.ascii.isAlphabetic(character));
         }
 
         fn endNumber(self: *Self, text: []const u8, bytes: []const u8, last: usize) Failure!void {

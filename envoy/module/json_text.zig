@@ -34,3 +34,10 @@ fn appendEscape(allocator: std.mem.Allocator, text: *Text, character: u8) error{
         else => try text.appendSlice(allocator, &.{ '\\', 'u', '0', '0', digits[character >> 4], digits[character & 15] }),
     }
 }
+
+/// Replaces every byte that is not ASCII by a question mark.
+pub fn replaceNonAscii(characters: []u8) void {
+    for (characters) |*character| {
+        if (character.* >= 0x80) character.* = '?';
+    }
+}

@@ -3,6 +3,7 @@
 
 const std = @import("std");
 const json = @import("json_reader.zig");
+const hosted_tools = @import("hosted_tools.zig");
 const media = @import("request_media.zig");
 const Names = @import("request_names.zig");
 const Context = Names.Context;
@@ -11,6 +12,12 @@ const TextList = @import("text_list.zig").TextList;
 
 /// Deep enough for a picture in a document in the result of a tool. What is deeper stays text.
 pub const depth_max = 12;
+
+/// The size of container that a tool runs in unless the body asks for another.
+const least_memory = "1g";
+/// Google's API also reads the numbers of its enumeration of modalities.
+const image_number = "2";
+const audio_number = "3";
 
 /// What the value that is being read does when it ends.
 const Action = enum {
@@ -28,9 +35,12 @@ const Action = enum {
     conversation,
     container,
     tool_type,
+    skill,
     block_type,
+    encrypted,
     model,
     modality,
+    memory,
     budget,
 };
 
@@ -54,12 +64,16 @@ pub const Content = struct {
 
     has_type: bool = false,
     has_role: bool = false,
+    /// Whether the provider looks up the content of the item by its id.
     is_item_reference: bool = false,
+    is_reasoning: bool = false,
+    is_encrypted: bool = false,
     item_id: ?[]const u8 = null,
     /// Objects of a tool without a type, which are Gemini's names of tools.
     untyped: TextList = .{},
 
-    references: TextList = .{},
+    /// A client may name every item of a long conversation by its id.
+    references: TextList = .{ .entries_max = 1024 },
     tools: TextList = .{},
     models: TextList = .{},
     prompts: usize = 0,
@@ -81,13 +95,16 @@ pub const Content = struct {
             .string => self.action = self.actionOf(parent, name, member),
             .number => if (parent == .thinking and isBudget(name)) {
                 self.action = .budget;
+            } else if (parent == .modalities or (parent == .generation and isModalities(name))) {
+                self.action = .modality;
             },
             else => {},
         }
         return switch (self.action) {
             .nothing, .data => .nothing,
-            .image_url, .document_url => .start,
+            .image_url, .document_url, .encrypted => .start,
             .budget => .bytes,
+            .modality => if (member.kind == .number) .bytes else .characters,
             else => .characters,
         };
     }
@@ -117,6 +134,8 @@ pub const Content = struct {
             },
             else => {},
         }
+        // Google reads a value as a list of one.
+        if (parent == .body and name == .tools and member.kind == .object) self.next = .tool;
         if (parent == .body and (name == .web_search_options or name == .search_parameters)) try self.list(&self.tools, "", member.key);
         if (parent == .tool and member.kind == .object and (self.next == .options or self.next == .models)) try self.list(&self.untyped, "", member.key);
     }
@@ -130,12 +149,13 @@ pub const Content = struct {
             .image_url => if (name == .url) .image_url else .nothing,
             .file => actionInFile(name),
             .file_uri => if (name == .fileUri or name == .file_uri) .file_uri else .nothing,
-            .named => if (name == .id) .id else actionInOptions(name, member.key),
+            .named => if (name == .id) .id else if (self.isMemory(member.key)) .memory else actionInOptions(name, member.key),
             .ids => .file_id,
             .models => if (member.key.len == 0) .model else actionInOptions(name, member.key),
             .modalities => .modality,
             .tool => self.actionInTool(name, member.key),
-            .options, .generation, .mcp_servers => actionInOptions(name, member.key),
+            .generation => if (isModalities(name)) .modality else actionInOptions(name, member.key),
+            .options, .mcp_servers => actionInOptions(name, member.key),
             .plain, .tools, .prompts, .inputs, .thinking => .nothing,
         };
     }
@@ -148,6 +168,7 @@ pub const Content = struct {
             .previous_response_id => return .response,
             .conversation => return .conversation,
             .container => return .container,
+            .modalities => return .modality,
             .cachedContent, .cached_content => return .cached_content,
             else => return actionInOptions(name, member.key),
         }
@@ -157,6 +178,7 @@ pub const Content = struct {
     fn actionInContent(self: *Content, name: Name, member: json.Member) Action {
         const is_role = name == .other and std.mem.eql(u8, member.key, "role");
         if (is_role and self.isItem(member.depth)) self.has_role = true;
+        if (self.isItem(member.depth) and std.mem.eql(u8, member.key, "encrypted_content")) return .encrypted;
         return switch (name) {
             .type => .block_type,
             .id => if (self.isItem(member.depth)) .id else .nothing,
@@ -173,6 +195,11 @@ pub const Content = struct {
             return .tool_type;
         }
         return if (name == .container) .container else actionInOptions(name, key);
+    }
+
+    /// Returns whether a member sizes the container that a tool runs in. A larger one costs more.
+    fn isMemory(self: *const Content, key: []const u8) bool {
+        return self.reference == .container and std.mem.eql(u8, key, "memory_limit");
     }
 
     /// Returns whether members at this depth belong to an item of the `input` of a response.
@@ -201,6 +228,8 @@ pub const Content = struct {
         self.has_type = false;
         self.has_role = false;
         self.is_item_reference = false;
+        self.is_reasoning = false;
+        self.is_encrypted = false;
         self.item_id = null;
     }
 
@@ -218,6 +247,7 @@ pub const Content = struct {
         switch (action) {
             .image_url => self.totals.addUrl(text, bytes, true),
             .document_url => self.totals.addUrl(text, bytes, false),
+            .encrypted => self.is_encrypted = text.len > 0,
             .budget => self.thinking_budget = @max(self.thinking_budget, std.fmt.parseFloat(f64, text) catch 0),
             else => try self.take(action, text),
         }
@@ -236,10 +266,13 @@ pub const Content = struct {
             .tool_type => if (!isOwnTool(text)) try self.list(&self.tools, "", text),
             .model => try self.list(&self.models, "", text),
             .modality => self.takeModality(text),
+            .memory => if (!std.mem.eql(u8, text, least_memory)) try self.list(&self.tools, "memory_limit", text),
             .file_uri => if (std.mem.find(u8, text, "/files/") != null or std.mem.find(u8, text, "://") == null) {
                 try self.refer(.file, text);
             } else self.totals.addRemote(false),
             .file_id => try self.refer(.file, text),
+            // The skills of the provider itself have names such as `pptx`.
+            .skill => if (std.mem.startsWith(u8, text, "skill_")) try self.refer(.file, text),
             .response => try self.refer(.response, text),
             .conversation => try self.refer(.conversation, text),
             .container => if (!std.mem.eql(u8, text, "auto")) try self.refer(.container, text),
@@ -255,12 +288,13 @@ pub const Content = struct {
         if (std.mem.eql(u8, text, "image")) self.is_image_block[self.inside] = true;
         if (!self.isItem(self.inside)) return;
         self.has_type = true;
-        if (std.mem.eql(u8, text, "item_reference")) self.is_item_reference = true;
+        self.is_reasoning = std.mem.eql(u8, text, "reasoning");
+        self.is_item_reference = std.mem.eql(u8, text, "item_reference") or hosted_tools.isCall(text);
     }
 
     fn takeModality(self: *Content, text: []const u8) void {
-        if (std.ascii.eqlIgnoreCase(text, "audio")) self.audio_output = true;
-        if (std.ascii.eqlIgnoreCase(text, "image")) self.image_output = true;
+        if (std.ascii.eqlIgnoreCase(text, "audio") or std.mem.eql(u8, text, audio_number)) self.audio_output = true;
+        if (std.ascii.eqlIgnoreCase(text, "image") or std.mem.eql(u8, text, image_number)) self.image_output = true;
     }
 
     fn leave(self: *Content) json.Failure!void {
@@ -287,7 +321,8 @@ pub const Content = struct {
 
     fn endItem(self: *Content) json.Failure!void {
         const id = self.item_id orelse return;
-        if (self.is_item_reference or !(self.has_type or self.has_role)) try self.refer(.item, id);
+        const is_named = self.is_item_reference or !(self.has_type or self.has_role) or (self.is_reasoning and !self.is_encrypted);
+        if (is_named) try self.refer(.item, id);
         self.item_id = null;
     }
 
@@ -299,6 +334,10 @@ pub const Content = struct {
         if (!try target.add(self.arena, prefix, text)) self.is_excessive = true;
     }
 };
+
+fn isModalities(name: Name) bool {
+    return name == .responseModalities or name == .response_modalities;
+}
 
 fn isBudget(name: Name) bool {
     return name == .budget_tokens or name == .thinkingBudget or name == .thinking_budget;
@@ -329,7 +368,8 @@ fn actionInFile(name: Name) Action {
 
 fn actionInOptions(name: Name, key: []const u8) Action {
     return switch (name) {
-        .file_id, .vector_store_id, .skill_id => .file_id,
+        .file_id, .vector_store_id => .file_id,
+        .skill_id => .skill,
         .container_id => .container,
         .conversation => .conversation,
         .previous_response_id => .response,

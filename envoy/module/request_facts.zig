@@ -181,7 +181,7 @@ pub const Facts = struct {
         if (content.thinking_budget > 0) try appendField(self.allocator, fields, .thinking_budget, .{ .number = content.thinking_budget });
         inline for (.{ "references", "tools", "models" }) |name| {
             const list = &@field(content, name);
-            if (list.count > 0) try appendField(self.allocator, fields, @field(contract.RequestFact, name), .{ .characters = try list.joined(self.allocator) });
+            if (list.count() > 0) try appendField(self.allocator, fields, @field(contract.RequestFact, name), .{ .characters = try list.joined(self.allocator) });
         }
         inline for (.{ "audio_output", "image_output", "has_cache_control", "is_excessive" }) |name| {
             if (@field(content, name)) try appendField(self.allocator, fields, @field(contract.RequestFact, name), .{ .boolean = true });

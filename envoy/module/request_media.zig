@@ -21,7 +21,10 @@ pub const Totals = struct {
     pub fn addUrl(self: *Totals, start: []const u8, bytes: usize, is_image: bool) void {
         if (!std.ascii.startsWithIgnoreCase(start, "data:")) return self.addRemote(is_image);
         if (std.ascii.findIgnoreCase(start, ";base64,") == null) return;
-        if (kindOf(start["data:".len..])) |kind| self.add(kind, bytes);
+        const media_type = start["data:".len..];
+        // A picture may leave out its type.
+        const kind = if (is_image and media_type[0] == ';') .image else kindOf(media_type);
+        if (kind) |known| self.add(known, bytes);
     }
 
     pub fn addRemote(self: *Totals, is_image: bool) void {

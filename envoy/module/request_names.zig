@@ -102,6 +102,7 @@ pub const Name = enum {
     file_ids,
     vector_store_id,
     vector_store_ids,
+    collection_ids,
     container_id,
     skill_id,
     fileSearchStoreNames,
@@ -206,7 +207,7 @@ fn underOptions(name: Name, key: []const u8) Context {
     if (isSchemaOrLabel(name)) return .plain;
     if (namesModel(name, key)) return .models;
     return switch (name) {
-        .file_ids, .vector_store_ids, .fileSearchStoreNames, .file_search_store_names => .ids,
+        .file_ids, .vector_store_ids, .collection_ids, .fileSearchStoreNames, .file_search_store_names => .ids,
         .container => .named,
         else => .options,
     };

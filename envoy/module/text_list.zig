@@ -2,16 +2,19 @@
 
 const std = @import("std");
 
-const entries_max = 32;
 const entry_bytes_max = 256;
 pub const separator = '\n';
 
 pub const TextList = struct {
-    entries: [entries_max][]const u8 = undefined,
-    count: usize = 0,
+    entries_max: usize = 32,
+    entries: std.array_hash_map.String(void) = .empty,
 
     pub fn items(self: *const TextList) []const []const u8 {
-        return self.entries[0..self.count];
+        return self.entries.keys();
+    }
+
+    pub fn count(self: *const TextList) usize {
+        return self.entries.count();
     }
 
     /// Adds `prefix:text`, or the text alone. Returns false if there is no room for it, or it cannot be an entry.
@@ -21,12 +24,9 @@ pub const TextList = struct {
             try arena.dupe(u8, text)
         else
             try std.mem.concat(arena, u8, &.{ prefix, ":", text });
-        for (self.items()) |known| {
-            if (std.mem.eql(u8, known, entry)) return true;
-        }
-        if (self.count == entries_max) return false;
-        self.entries[self.count] = entry;
-        self.count += 1;
+        if (self.entries.contains(entry)) return true;
+        if (self.count() == self.entries_max) return false;
+        try self.entries.put(arena, entry, {});
         return true;
     }
 

@@ -9,12 +9,15 @@ const json_text = @import("json_text.zig");
 const numbers = @import("numbers.zig");
 const paths = @import("answer_paths.zig");
 const tools = @import("hosted_tools.zig");
+const StoredIds = @import("stored_ids.zig").StoredIds;
 const Text = json_text.Text;
 
 /// The names of the facts in the text that is passed on, in the order in which they are written.
 pub const Name = contract.UsageFact;
 
 const short_bytes_max = 200;
+/// Stands for a report of more than `Document.text_bytes_max`.
+const too_long = "too long";
 
 /// A text, and whether it is written without quotes.
 const Fact = struct {
@@ -24,13 +27,15 @@ const Fact = struct {
     /// The sum of a report's counts, once it was needed.
     sum: ?f64 = null,
 
-    /// Sets the text. Invalid UTF-8 counts as absent, because it would make the whole log line unreadable.
-    fn set(self: *Fact, allocator: std.mem.Allocator, text: []const u8, is_bare: bool) error{OutOfMemory}!void {
+    /// Sets the text. Invalid UTF-8 would make the whole log line unreadable: a report loses it, another fact is absent.
+    fn set(self: *Fact, allocator: std.mem.Allocator, text: []const u8, is_bare: bool, is_report: bool) error{OutOfMemory}!void {
         self.is_present = false;
         self.sum = null;
-        if (!std.unicode.utf8ValidateSlice(text)) return;
+        const is_valid = std.unicode.utf8ValidateSlice(text);
+        if (!is_valid and !is_report) return;
         self.text.clearRetainingCapacity();
         try self.text.appendSlice(allocator, text);
+        if (!is_valid) json_text.replaceNonAscii(self.text.items);
         self.is_bare = is_bare;
         self.is_present = true;
     }
@@ -48,8 +53,13 @@ const Fact = struct {
 };
 
 fn isReport(name: Name) bool {
+    return isTotal(name) or name == .start_usage or name == .tool_usage;
+}
+
+/// Returns whether a report covers what was delivered before it.
+fn isTotal(name: Name) bool {
     return switch (name) {
-        .usage, .start_usage, .response_usage, .usage_metadata, .tool_usage => true,
+        .usage, .response_usage, .usage_metadata => true,
         else => false,
     };
 }
@@ -61,30 +71,52 @@ pub const Facts = struct {
     /// UTF-8 bytes of the delivered text, and the number of events that carried some.
     delivered_bytes: usize = 0,
     deltas: usize = 0,
+    /// How many of the bytes had been delivered when usage was last reported.
+    covered_bytes: usize = 0,
     grounding_queries: usize = 0,
     is_grounded: bool = false,
     finished_tools: tools.Counts = .{},
     listed_tools: tools.Counts = .{},
+    stored_ids: StoredIds = .{},
 
     pub fn deinit(self: *Facts) void {
         for (&self.facts.values) |*fact| fact.text.deinit(self.allocator);
+        self.stored_ids.deinit(self.allocator);
     }
 
-    fn set(self: *Facts, name: Name, text: []const u8, is_bare: bool) error{OutOfMemory}!void {
+    /// Sets a fact. Returns false if a report remains that says more than this one.
+    fn set(self: *Facts, name: Name, text: []const u8, is_bare: bool) error{OutOfMemory}!bool {
         const fact = self.facts.getPtr(name);
-        if (fact.equals(text, is_bare)) return;
+        if (fact.equals(text, is_bare)) return true;
         const sum = if (isReport(name) and fact.is_present) counts.sumOf(text) else null;
-        if (sum) |known| if (fact.countsMore(known)) return;
-        try fact.set(self.allocator, text, is_bare);
+        if (sum) |known| {
+            if (fact.countsMore(known)) {
+                if (isTotal(name) and known > 0) try self.keepOther(text, fact.text.items);
+                return false;
+            }
+            if (isTotal(name)) try self.keepOther(fact.text.items, text);
+        }
+        try fact.set(self.allocator, text, is_bare, isReport(name));
         fact.sum = sum;
+        return true;
+    }
+
+    /// Keeps a report that counts something that the greatest one does not. Of several the greatest is kept.
+    fn keepOther(self: *Facts, text: []const u8, greatest: []const u8) error{OutOfMemory}!void {
+        if (!counts.addsTo(text, greatest)) return;
+        const other = self.facts.getPtr(.other_usage);
+        const sum = counts.sumOf(text);
+        if (other.is_present and other.countsMore(sum)) return;
+        try other.set(self.allocator, text, false, true);
+        other.sum = sum;
     }
 
     pub fn setTrue(self: *Facts, name: Name) error{OutOfMemory}!void {
-        try self.set(name, "true", true);
+        _ = try self.set(name, "true", true);
     }
 
     pub fn setText(self: *Facts, name: Name, text: []const u8) error{OutOfMemory}!void {
-        try self.set(name, text, false);
+        _ = try self.set(name, text, false);
     }
 
     /// Appends the facts as one JSON object; nothing if there are none.
@@ -112,15 +144,24 @@ pub const Facts = struct {
         try self.setCount(.deltas, self.deltas);
         try self.setCount(.grounding_queries, self.grounding_queries);
         if (self.is_grounded) try self.setTrue(.grounded);
+        if (self.covered_bytes < self.delivered_bytes and self.hasTotal()) try self.setTrue(.text_after_usage);
         var buffer: [tools.text_bytes_max]u8 = undefined;
         const items = tools.Counts.greatest(self.finished_tools, self.listed_tools).write(&buffer);
-        if (items.len > 0) try self.set(.tool_items, items, true);
+        if (items.len > 0) _ = try self.set(.tool_items, items, true);
+        if (self.stored_ids.count > 0) try self.setText(.stored_ids, self.stored_ids.lines());
         try self.addTierOfUsage();
     }
 
     fn setCount(self: *Facts, name: Name, count: usize) error{OutOfMemory}!void {
         var digits: [20]u8 = undefined;
-        if (count > 0) try self.set(name, std.fmt.bufPrint(&digits, "{d}", .{count}) catch return, true);
+        if (count > 0) _ = try self.set(name, std.fmt.bufPrint(&digits, "{d}", .{count}) catch return, true);
+    }
+
+    fn hasTotal(self: *const Facts) bool {
+        for ([_]Name{ .usage, .response_usage, .usage_metadata }) |name| {
+            if (self.facts.getPtrConst(name).is_present) return true;
+        }
+        return false;
     }
 
     /// Some providers name the tier only inside their usage.
@@ -131,7 +172,7 @@ pub const Facts = struct {
             if (!fact.is_present) continue;
             const tier = counts.textOf(fact.text.items, "service_tier") orelse
                 counts.textOf(fact.text.items, "serviceTier") orelse continue;
-            return self.set(.service_tier, cutText(tier), false);
+            return self.setText(.service_tier, cutText(tier));
         }
     }
 };
@@ -162,11 +203,13 @@ pub const Document = struct {
     listed_tools: tools.Counts = .{},
     grounding_queries: usize = 0,
     is_grounded: bool = false,
+    stored_ids: StoredIds = .{},
 
     const Event = enum { other, failed, item_done, audio_delta };
 
     pub fn deinit(self: *Document) void {
         for (&self.found) |*fact| fact.text.deinit(self.allocator);
+        self.stored_ids.deinit(self.allocator);
     }
 
     /// Drops a document, but keeps the memory for the next one.
@@ -184,6 +227,7 @@ pub const Document = struct {
         self.listed_tools = .{};
         self.grounding_queries = 0;
         self.is_grounded = false;
+        self.stored_ids.clear();
     }
 
     pub fn top(self: *Document, kind: json.Kind) json.Failure!void {
@@ -218,7 +262,7 @@ pub const Document = struct {
                 self.choices = if (member.kind == .array and self.choices != .other) .empty else .other;
             },
             .choice => self.choices = .other,
-            .event_type, .item_type, .item_action => return if (member.kind == .string) .characters else .nothing,
+            .event_type, .item_type, .item_action, .stored => return if (member.kind == .string) .characters else .nothing,
             .listed_item, .single_item => self.item = .{},
             .grounding => self.is_grounded = true,
             .grounding_query => {
@@ -262,12 +306,18 @@ pub const Document = struct {
 
     pub fn ends(self: *Document, value: json.Value) json.Failure!void {
         switch (paths.roleOf(self.nodes[value.depth])) {
-            .fact => |index| if (value.text) |text| try self.endFact(index, text),
+            .fact => |index| if (value.text) |text| {
+                try self.endFact(index, text);
+            } else if (self.kind == .object and isReport(paths.facts[index].name)) {
+                // It is larger than any report. Settlement flags the call.
+                try self.endFact(index, too_long);
+            },
             .event_type => if (value.text) |text| self.noteEvent(text),
             .item_type => if (value.text) |text| self.item.setKind(text),
             .item_action => if (value.text) |text| self.item.setAction(text),
             .listed_item => self.listed_tools.add(self.item),
             .single_item => self.finished_tools.add(self.item),
+            .stored => |kind| if (value.text) |text| try self.stored_ids.add(self.allocator, kind, text),
             else => {},
         }
     }
@@ -278,7 +328,7 @@ pub const Document = struct {
         const shown = if (fact.shape == .whole) text else cutText(text);
         const found = &self.found[index];
         if (isReport(fact.name) and found.is_present and found.countsMore(counts.sumOf(shown))) return;
-        try found.set(self.allocator, shown, self.kind == .number);
+        try found.set(self.allocator, shown, self.kind == .number, isReport(fact.name));
         self.found_any.set(index);
     }
 
@@ -302,10 +352,14 @@ pub const Document = struct {
 
     /// Adds what was found to `facts`. Returns whether the document carried text.
     pub fn addTo(self: *const Document, facts: *Facts) error{OutOfMemory}!bool {
+        var is_covering = false;
         var indexes = self.found_any.iterator(.{});
         while (indexes.next()) |index| {
             const fact = &self.found[index];
-            if (fact.is_present) try facts.set(paths.facts[index].name, fact.text.items, fact.is_bare);
+            if (!fact.is_present) continue;
+            const name = paths.facts[index].name;
+            const is_set = try facts.set(name, fact.text.items, fact.is_bare);
+            is_covering = is_covering or (is_set and isTotal(name));
         }
         const has_error = self.has_error or self.event == .failed;
         if (has_error and !self.isNamed(.@"error")) try facts.setTrue(.@"error.present");
@@ -313,9 +367,11 @@ pub const Document = struct {
         facts.is_grounded = facts.is_grounded or self.is_grounded;
         facts.grounding_queries = @max(facts.grounding_queries, self.grounding_queries);
         facts.listed_tools = .greatest(facts.listed_tools, self.listed_tools);
+        if (self.stored_ids.count > 0) try facts.stored_ids.addAll(facts.allocator, &self.stored_ids);
         if (self.event == .item_done) facts.finished_tools.addAll(self.finished_tools);
         const bytes = self.deliveredBytes();
         facts.delivered_bytes += bytes;
+        if (is_covering) facts.covered_bytes = facts.delivered_bytes;
         return bytes > 0;
     }
 

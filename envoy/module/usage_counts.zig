@@ -23,6 +23,48 @@ pub fn sumOf(report: []const u8) f64 {
     return sum;
 }
 
+/// Returns whether a report has a count that is greater than every count under the same key of another report, or that the
+/// other report does not have.
+pub fn addsTo(report: []const u8, other: []const u8) bool {
+    var index: usize = 0;
+    while (nextKey(report, &index)) |key| {
+        const count = countAt(report, index) orelse continue;
+        if (count > 0 and count > greatestOf(other, key)) return true;
+    }
+    return false;
+}
+
+/// Returns the greatest count under a key anywhere in the report; 0 if there is none.
+fn greatestOf(report: []const u8, key: []const u8) f64 {
+    var greatest: f64 = 0;
+    var index: usize = 0;
+    while (nextKey(report, &index)) |found| {
+        if (std.mem.eql(u8, found, key)) greatest = @max(greatest, countAt(report, index) orelse 0);
+    }
+    return greatest;
+}
+
+/// Returns the next key from `index` on, and moves `index` to its value; null if there is none.
+fn nextKey(report: []const u8, index: *usize) ?[]const u8 {
+    while (std.mem.indexOfScalarPos(u8, report, index.*, '"')) |first| {
+        const end = stringEnd(report, first);
+        index.* = end;
+        const colon = skipSpaces(report, end);
+        if (colon == report.len or report[colon] != ':') continue;
+        index.* = skipSpaces(report, colon + 1);
+        return report[first + 1 .. @max(first + 1, end - 1)];
+    }
+    return null;
+}
+
+/// Returns the count that begins at `first`, also one that is written as a string; null if there is none.
+fn countAt(report: []const u8, first: usize) ?f64 {
+    const begin = if (first < report.len and report[first] == '"') first + 1 else first;
+    var end = begin;
+    while (end < report.len and numbers.isPart(report[end])) end += 1;
+    return if (end > begin) countOf(report[begin..end]) else null;
+}
+
 /// Returns the string member `key` of the report's object, or of one inside it, if it is written without escapes.
 pub fn textOf(report: []const u8, key: []const u8) ?[]const u8 {
     var index: usize = 0;

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
+from gateway_core.model.stored_calls import StoredCall, classify_stored
+
 
 class Dialect(enum.StrEnum):
     """The API whose request, response and error shapes a path uses."""
@@ -71,6 +73,7 @@ class Endpoint(enum.StrEnum):
 _WITH_OPTIONAL_OUTPUT_LIMIT: Final = frozenset(
     {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS, Endpoint.RESPONSES, Endpoint.GENERATE_CONTENT}
 )
+
 
 _DIALECT_OF: Final = {
     Endpoint.CHAT_COMPLETIONS: Dialect.OPENAI,
@@ -156,7 +159,7 @@ class Health:
     """A question whether the gateway answers. It needs no key."""
 
 
-Route = ModelCall | ModelList | Health
+Route = ModelCall | StoredCall | ModelList | Health
 """What a request may ask for."""
 
 HEALTH_PATH: Final = "/health"
@@ -185,16 +188,19 @@ def classify(method: str, path: str, client: Dialect) -> Route | None:
 
 def _classify(method: str, path: str, client: Dialect) -> Route | None:
     if method == "POST":
-        return _classify_post(path)
+        return _classify_post(path) or classify_stored(method, path)
     # Envoy answers HEAD without the body.
     if method in {"GET", "HEAD"}:
-        return Health() if path == HEALTH_PATH else _classify_get(path, client)
-    return None
+        found = Health() if path == HEALTH_PATH else _classify_get(path, client)
+        return found or classify_stored(method, path)
+    return classify_stored(method, path)
 
 
 def _dialect(route: Route | None) -> Dialect | None:
     if isinstance(route, ModelCall):
         return route.endpoint.dialect
+    if isinstance(route, StoredCall):
+        return Dialect.OPENAI
     return route.dialect if isinstance(route, ModelList) else None
 
 

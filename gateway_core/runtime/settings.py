@@ -136,7 +136,7 @@ class UsageSettings(DatabaseSettings):
     """Envoy's journal."""
     settle_batch_entries: Positive = 500
     """Most calls that one transaction settles."""
-    settle_interval_ms: Positive = 20
+    settle_interval_ms: Positive = 80
     """How long a batch is collected."""
     settle_queue_entries: Positive = 50_000
     """Reports that may wait; when the queue is full, the stream is not read further."""
@@ -152,6 +152,8 @@ class UsageSettings(DatabaseSettings):
     """How often expired holds are swept."""
     sweep_batch_entries: Positive = 500
     """Most holds that one transaction expires."""
+    stored_object_life_ms: Positive = 30 * 24 * 3_600 * 1_000
+    """How long a caller may name what an answer handed out, such as a response that the provider stores."""
     reconcile_interval_ms: Positive = 15_000
     """How often the open holds in Redis are compared with the holds table. What differs twice in a row is rebuilt."""
 

@@ -69,8 +69,8 @@ GRANT SELECT ON schema_migrations TO megarouter_authz, megarouter_usage, megarou
 
 -- authz_service -------------------------------------------------------------------------------------------------------------------
 
-GRANT EXECUTE ON FUNCTION identity_of_key(bytea), hashes_of_keys_used_lately(bigint), identity_revisions_of(text[]), unpacked(text)
-    TO megarouter_authz;
+GRANT EXECUTE ON FUNCTION identity_of_key(bytea), hashes_of_keys_used_lately(bigint), identity_revisions_of(text[]), unpacked(text),
+    stored_objects_of(text, text, text, text[], text[]) TO megarouter_authz;
 GRANT SELECT ON providers, models, price_versions TO megarouter_authz;
 -- To rebuild a pool or a counter in Redis.
 GRANT SELECT ON holds, scope_spend, ledger_accounts, ledger_heads TO megarouter_authz;
@@ -79,7 +79,10 @@ GRANT INSERT ON holds TO megarouter_authz;
 
 -- usage_service -------------------------------------------------------------------------------------------------------------------
 
-GRANT EXECUTE ON FUNCTION unpacked(text) TO megarouter_usage;
+GRANT EXECUTE ON FUNCTION unpacked(text), forget_expired_objects(integer) TO megarouter_usage;
+-- Without is_registered: only the owner registers ids.
+GRANT INSERT (provider_id, kind, object_id, organization_id, member_id, response_id, requested_model, tokens, expire_time)
+    ON stored_objects TO megarouter_usage;
 GRANT SELECT ON organizations, guardrails, providers, models, price_versions TO megarouter_usage;
 GRANT SELECT, INSERT ON ledger_transfers, usage_records, usage_corrections, usage_findings, usage_quarantine,
     usage_discrepancies TO megarouter_usage;

@@ -63,6 +63,22 @@ BEGIN
     EXECUTE format('CREATE POLICY audit_reads ON %s FOR SELECT TO megarouter_audit USING (true)', divided);
 END $_$;
 
+CREATE FUNCTION public.forget_expired_objects(at_most integer) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH expired AS (
+        SELECT object_id, kind, provider_id, registered_for FROM stored_objects
+         WHERE expire_time <= now() ORDER BY expire_time LIMIT at_most FOR UPDATE SKIP LOCKED
+    ), forgotten AS (
+        DELETE FROM stored_objects USING expired
+         WHERE (stored_objects.object_id, stored_objects.kind, stored_objects.provider_id, stored_objects.registered_for)
+             = (expired.object_id, expired.kind, expired.provider_id, expired.registered_for)
+        RETURNING 1
+    )
+    SELECT count(*) FROM forgotten
+$$;
+
 CREATE FUNCTION public.hashes_of_keys_used_lately(entries bigint) RETURNS TABLE(key_hash bytea)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -387,6 +403,17 @@ BEGIN
     NEW.update_time := clock_timestamp();
     RETURN NEW;
 END $$;
+
+CREATE FUNCTION public.stored_objects_of(of_organization text, of_member text, of_provider text, kinds text[], object_ids text[]) RETURNS TABLE(provider_id text, kind text, object_id text, response_id text, requested_model text, tokens bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT s.provider_id, s.kind, s.object_id, s.response_id, s.requested_model, s.tokens
+      FROM unnest(kinds, object_ids) AS asked (kind, object_id)
+      JOIN stored_objects s ON s.object_id = asked.object_id AND s.kind = asked.kind
+     WHERE s.organization_id = of_organization AND s.member_id IN (of_member, '') AND s.expire_time > now()
+       AND (of_provider IS NULL OR s.provider_id = of_provider)
+$$;
 
 CREATE FUNCTION public.unpacked(packed text) RETURNS text[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -783,6 +810,29 @@ CREATE TABLE public.schema_migrations (
     apply_time timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.stored_objects (
+    provider_id text NOT NULL,
+    kind text NOT NULL,
+    object_id text NOT NULL,
+    organization_id text NOT NULL,
+    member_id text NOT NULL,
+    response_id text,
+    requested_model text,
+    tokens bigint,
+    is_registered boolean DEFAULT false NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    expire_time timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    registered_for text GENERATED ALWAYS AS (
+CASE
+    WHEN is_registered THEN ((organization_id || ' '::text) || member_id)
+    ELSE ''::text
+END) STORED NOT NULL,
+    CONSTRAINT answers_name_a_member CHECK ((is_registered OR (member_id <> ''::text))),
+    CONSTRAINT stored_objects_kind_check CHECK ((kind = ANY (ARRAY['response'::text, 'item'::text, 'conversation'::text, 'prompt'::text, 'container'::text, 'cached_content'::text, 'file'::text, 'audio'::text]))),
+    CONSTRAINT stored_objects_object_id_check CHECK (((length(object_id) >= 1) AND (length(object_id) <= 256))),
+    CONSTRAINT stored_objects_tokens_check CHECK ((tokens >= 0))
+);
+
 CREATE TABLE public.usage_corrections (
     hold_id text NOT NULL,
     organization_id text NOT NULL,
@@ -1058,6 +1108,9 @@ ALTER TABLE ONLY public.schema_migrations
 ALTER TABLE ONLY public.scope_spend
     ADD CONSTRAINT scope_spend_pkey PRIMARY KEY (organization_id, counter);
 
+ALTER TABLE ONLY public.stored_objects
+    ADD CONSTRAINT stored_objects_pkey PRIMARY KEY (object_id, kind, provider_id, registered_for);
+
 ALTER TABLE ONLY public.usage_corrections
     ADD CONSTRAINT usage_corrections_organization_id_sequence_key UNIQUE (organization_id, sequence);
 
@@ -1175,6 +1228,8 @@ CREATE INDEX request_replays_by_age ON public.request_replays USING btree (creat
 CREATE INDEX scope_spend_by_api_key ON public.scope_spend USING btree (organization_id, split_part(counter, ':'::text, 2)) WHERE (counter ~~ 'api\_key:%'::text);
 
 CREATE INDEX scope_spend_by_last_use ON public.scope_spend USING brin (last_use_time) WITH (pages_per_range='32', autosummarize='on') WHERE (counter ~~ 'api\_key:%'::text);
+
+CREATE INDEX stored_objects_by_expiry ON public.stored_objects USING btree (expire_time);
 
 CREATE INDEX usage_findings_by_time ON public.usage_findings USING btree (organization_id, create_time, hold_id);
 
@@ -1402,6 +1457,8 @@ CREATE POLICY audit_reads ON public.outbox_messages FOR SELECT TO megarouter_aud
 
 CREATE POLICY audit_reads ON public.scope_spend FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.stored_objects FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.usage_corrections FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_discrepancies FOR SELECT TO megarouter_audit USING (true);
@@ -1442,6 +1499,8 @@ CREATE POLICY every_organization_lock ON public.outbox_messages FOR UPDATE TO me
 
 CREATE POLICY every_organization_lock ON public.scope_spend FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.stored_objects FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.usage_corrections FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_discrepancies FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -1481,6 +1540,8 @@ CREATE POLICY every_organization_read ON public.organizations FOR SELECT TO mega
 CREATE POLICY every_organization_read ON public.outbox_messages FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.scope_spend FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.stored_objects FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_corrections FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -1542,6 +1603,8 @@ CREATE POLICY organization_wall ON public.outbox_messages TO megarouter_admin, m
 
 CREATE POLICY organization_wall ON public.scope_spend TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.stored_objects TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.usage_corrections TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_discrepancies TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -1557,6 +1620,8 @@ ALTER TABLE public.organizations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.outbox_messages ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.scope_spend ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.stored_objects ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_corrections ENABLE ROW LEVEL SECURITY;
 
@@ -1580,6 +1645,9 @@ REVOKE ALL ON FUNCTION public.cycle_start(cycle text, time_zone text) FROM PUBLI
 GRANT ALL ON FUNCTION public.cycle_start(cycle text, time_zone text) TO megarouter_admin;
 
 REVOKE ALL ON PROCEDURE public.divide_by_organization(IN divided regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.forget_expired_objects(at_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.forget_expired_objects(at_most integer) TO megarouter_usage;
 
 REVOKE ALL ON FUNCTION public.hashes_of_keys_used_lately(entries bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.hashes_of_keys_used_lately(entries bigint) TO megarouter_authz;
@@ -1646,6 +1714,9 @@ REVOKE ALL ON FUNCTION public.revise_identities_of_row() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.set_cycle_revision() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.set_update_time() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.stored_objects_of(of_organization text, of_member text, of_provider text, kinds text[], object_ids text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.stored_objects_of(of_organization text, of_member text, of_provider text, kinds text[], object_ids text[]) TO megarouter_authz;
 
 REVOKE ALL ON FUNCTION public.unpacked(packed text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.unpacked(packed text) TO megarouter_authz;
@@ -1784,6 +1855,24 @@ GRANT SELECT ON TABLE public.schema_migrations TO megarouter_authz;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_usage;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_admin;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_audit;
+
+GRANT INSERT(provider_id) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(kind) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(object_id) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(organization_id) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(member_id) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(response_id) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(requested_model) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(tokens) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(expire_time) ON TABLE public.stored_objects TO megarouter_usage;
 
 GRANT SELECT,INSERT ON TABLE public.usage_corrections TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_corrections TO megarouter_admin;

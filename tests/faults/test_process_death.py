@@ -164,7 +164,7 @@ async def test_usage_service_commits_every_accepted_report_before_it_ends(world:
     await wait_settled(tenant, 1)
     postgres.proxy.stall()
     outcomes = [first, *await asyncio.gather(*await placed(world, tenant, stalled_chat("Wait.", 200)))]
-    await asyncio.sleep(0.3)  # Envoy sends its log every 100 ms.
+    await asyncio.sleep(0.3)  # Envoy sends its log every 25 ms.
     stopping = asyncio.create_task(asyncio.to_thread(world.stack.stop_process, "usage_service"))
     await asyncio.sleep(0.5)
     postgres.proxy.restore()

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from gateway_core.runtime.background import end, start
 from gateway_core.runtime.backoff import Backoff
 from gateway_core.stores.postgres.connections import UNAVAILABLE
-from gateway_core.stores.redis.hold_counters import CounterEvent, HoldCounters
+from gateway_core.stores.redis.hold_counters import CounterEvent, HoldCounters, OnApplied
 from gateway_core.stores.redis.pipelined import ScriptClient
 from usage_service.counters.ledger_events import LedgerEvents
 from usage_service.counters.progress import UNKNOWN, applied_sequences
@@ -36,9 +36,16 @@ class CounterFollower:
     events are read from PostgreSQL. So memory is bounded, and settlement never waits for Redis.
     """
 
-    def __init__(self, redis: ScriptClient, events: LedgerEvents) -> None:
+    def __init__(self, redis: ScriptClient, events: LedgerEvents, on_applied: OnApplied) -> None:
+        """Creates a follower.
+
+        Args:
+            redis: the counters.
+            events: reads the ledgers.
+            on_applied: receives the organization of applied events, and whether its calls wait for each other.
+        """
         self._redis = redis
-        self._counters = HoldCounters(redis)
+        self._counters = HoldCounters(redis, on_applied)
         self._events = events
         self._waiting: dict[str, list[CounterEvent]] = {}
         self._waiting_count = 0
@@ -188,7 +195,6 @@ def _event_of(record: RecordedSettlement) -> CounterEvent:
     return CounterEvent(
         sequence=record.sequence,
         hold_id=hold.hold_id if releases else None,
-        held_nano_credits=hold.amount_nano_credits if releases else 0,
         charge_nano_credits=record.delta_nano_credits,
         pool_delta_nano_credits=-record.delta_nano_credits,
         counters=record.counters,

@@ -13,17 +13,17 @@ EVENTS_PER_PAGE: Final = 1_000
 # Records and corrections move the pool themselves. Their transfers have the same numbers and are excluded. A page is a
 # range of consecutive numbers, so PostgreSQL reads each part by its index, however much lies beyond the page.
 _EVENTS: Final = """
-SELECT sequence, hold_id, hold_nano_credits AS held, charge_nano_credits AS charge, -charge_nano_credits AS pool_delta,
+SELECT sequence, hold_id, charge_nano_credits AS charge, -charge_nano_credits AS pool_delta,
        counters || coalesce(later_counters, '{}') AS counters,
        input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens + output_tokens + reasoning_tokens AS used,
        coalesce(throttles, '{}') AS throttles
   FROM usage_records WHERE organization_id = $1 AND sequence > $2 AND sequence <= $3
 UNION ALL
-SELECT c.sequence, NULL, 0, c.delta_nano_credits, -c.delta_nano_credits, u.counters || coalesce(c.later_counters, '{}'), 0, '{}'
+SELECT c.sequence, NULL, c.delta_nano_credits, -c.delta_nano_credits, u.counters || coalesce(c.later_counters, '{}'), 0, '{}'
   FROM usage_corrections c JOIN usage_records u ON u.hold_id = c.hold_id
  WHERE c.organization_id = $1 AND c.sequence > $2 AND c.sequence <= $3
 UNION ALL
-SELECT sequence, NULL, 0, 0,
+SELECT sequence, NULL, 0,
        CASE 'CREDIT_POOL' WHEN credit_account THEN amount_nano_credits WHEN debit_account THEN -amount_nano_credits ELSE 0 END,
        '{}', 0, '{}'
   FROM ledger_transfers t
@@ -47,7 +47,6 @@ class LedgerEvents:
             CounterEvent(
                 row["sequence"],
                 row["hold_id"],
-                row["held"],
                 row["charge"],
                 row["pool_delta"],
                 tuple(row["counters"]),

@@ -41,9 +41,10 @@ class AnsweredModels:
         if exact := self._exact.get((asked.provider, plain)):
             return exact
         undated = _undated(answered)
-        if undated in map(_undated, _names(asked)):
+        # The name of the model asked for may itself end like a date, as `mistral-small-2603` does.
+        if undated in map(_plain, _names(asked)) or undated in map(_undated, _names(asked)):
             return asked
-        return self._undated.get((asked.provider, undated))
+        return self._exact.get((asked.provider, undated)) or self._undated.get((asked.provider, undated))
 
 
 NO_OTHER_MODELS: Final = AnsweredModels(())

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from functools import reduce
 from typing import Final
 
 from usage_service.provider_reports.reading import Flag, Notes
@@ -15,6 +16,9 @@ MAX_ENTRIES: Final = 1_000
 """Entries of a list that are read."""
 
 _TEXT_COUNT: Final = re.compile(r"\s*([0-9]{1,20})(?:\.0{1,20})?\s*", re.ASCII)
+_TEXT_NUMBER: Final = re.compile(r"\s*[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?\s*", re.ASCII)
+_GROUPED_TEXT: Final = re.compile(r"\s*[0-9]{1,3}(?:[,_' ][0-9]{3}){1,5}\s*", re.ASCII)
+_MAX_DEPTH: Final = 8
 
 
 class Counts:
@@ -77,11 +81,22 @@ class Counts:
         value = self.values.get(name)
         return value if isinstance(value, str) and value else None
 
+    def _number_in(self, text: str) -> int | float | None:
+        """Returns the number that a text is. Digits in groups, such as `1,200`, are noted."""
+        if match := _TEXT_COUNT.fullmatch(text):
+            return int(match[1])
+        if _TEXT_NUMBER.fullmatch(text):
+            return float(text)
+        if _GROUPED_TEXT.fullmatch(text):
+            self.notes.add(Flag.UNREADABLE_COUNT)
+            return int("".join(filter(str.isdigit, text)))
+        return None
+
     def _unusual(self, value: object) -> int | None:
         """Reads a count in another form than a plain integer. A fraction is rounded up and noted."""
-        if isinstance(value, str) and (match := _TEXT_COUNT.fullmatch(value)):
-            value = int(match[1])
-        elif isinstance(value, float) and math.isfinite(value):
+        if isinstance(value, str):
+            value = self._number_in(value)
+        if isinstance(value, float) and math.isfinite(value):
             if not value.is_integer():
                 self.notes.add(Flag.UNREADABLE_COUNT)
             value = math.ceil(value)
@@ -109,9 +124,20 @@ def reported_object(report: Mapping[str, object], key: str, prefix: str | None =
         value = json.loads(text) if isinstance(text, str) else text
     except RecursionError as error:
         raise ValueError(f"{key} is nested too deeply") from error
+    if isinstance(value, list) and 0 < len(value) <= MAX_ENTRIES and all(isinstance(entry, dict) for entry in value):
+        value = reduce(_summed, value)
     if not isinstance(value, dict):
         raise ValueError(f"{key} is not an object")  # noqa: TRY004 - one error for every unreadable text
     return value
+
+
+def _summed(one: object, other: object, depth: int = 0) -> object:
+    """Returns a report with the sums of the numbers in two reports: a list of reports has one for each step."""
+    if isinstance(one, dict) and isinstance(other, dict) and depth < _MAX_DEPTH:
+        return {**one, **{key: _summed(one.get(key), value, depth + 1) for key, value in other.items()}}
+    if type(one) in {int, float} and type(other) in {int, float}:
+        return one + other  # type: ignore[operator]  # both are numbers
+    return other if one is None else one
 
 
 def counts_in(report: Mapping[str, object], notes: Notes, key: str, prefix: str | None = None) -> Counts | None:

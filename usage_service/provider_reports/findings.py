@@ -39,7 +39,7 @@ _REASONS: Final = {
 }
 
 _KEPT: Final = (
-    *("usage", "start_usage", "response_usage"),
+    *("usage", "start_usage", "response_usage", "other_usage", "text_after_usage"),
     *(UsageFact.TOOL_ITEMS, UsageFact.TOOL_USAGE, UsageFact.GROUNDING_QUERIES, UsageFact.GROUNDED),
     *(UsageFact.DELIVERED_BYTES, UsageFact.DELTAS),
     *(UsageFact.MODEL, UsageFact.SERVICE_TIER),

@@ -17,7 +17,8 @@ from usage_service.provider_reports.anthropic import read_anthropic
 from usage_service.provider_reports.counts import Counts, counts_in
 from usage_service.provider_reports.gemini import read_gemini
 from usage_service.provider_reports.openai import read_openai
-from usage_service.provider_reports.reading import NOTHING_REPORTED, Notes, Reading
+from usage_service.provider_reports.other_forms import in_camel_case, in_snake_case, with_other
+from usage_service.provider_reports.reading import NOTHING_REPORTED, Flag, Notes, Reading
 from usage_service.provider_reports.uses import uses_of
 
 _BYTES_PER_TOKEN: Final = 4
@@ -45,10 +46,14 @@ def read_report(endpoint: Endpoint, facts: Mapping[str, object]) -> Report:
     """
     notes = Notes()
     usage, start = _usage_objects(endpoint, facts, notes)
-    reading = _read(endpoint, usage, start, notes) or NOTHING_REPORTED
+    reading = _read(endpoint, usage, start, notes) or _read_by_other_names(endpoint, usage, start, notes)
     delivered = delivered_tokens(facts)
+    if UsageFact.TEXT_AFTER_USAGE in facts and reading.output_counted:
+        reading = replace(reading, output_counted=False)
     if delivered:
         reading = _without_zeros(reading)
+    if reading.input_counted and not reading.usage.total_input:
+        reading = _without_empty_input(endpoint, reading, delivered)
     if uses := uses_of(facts, usage, start, notes):
         reading = replace(reading, usage=replace(reading.usage, uses=uses))
     if flags := notes.flags():
@@ -75,14 +80,18 @@ def _usage_objects(
     endpoint: Endpoint, facts: Mapping[str, object], notes: Notes
 ) -> tuple[Counts | None, Counts | None]:
     """Returns the usage, and the usage at the start of an Anthropic stream."""
-    if endpoint is Endpoint.MESSAGES:
-        return counts_in(facts, notes, UsageFact.USAGE), counts_in(facts, notes, UsageFact.START_USAGE)
+    usage = start = None
     if endpoint.dialect is Dialect.GEMINI:
-        return counts_in(facts, notes, UsageFact.USAGE_METADATA, "usageMetadata"), None
-    if endpoint is Endpoint.RESPONSES:
+        usage = counts_in(facts, notes, UsageFact.USAGE_METADATA, "usageMetadata")
+    elif endpoint is Endpoint.RESPONSES:
         usage = counts_in(facts, notes, UsageFact.RESPONSE_USAGE)
-        return usage or counts_in(facts, notes, UsageFact.USAGE), None
-    return counts_in(facts, notes, UsageFact.USAGE), None
+    if usage is None:
+        usage = counts_in(facts, notes, UsageFact.USAGE)
+    if endpoint is Endpoint.MESSAGES:
+        start = counts_in(facts, notes, UsageFact.START_USAGE)
+    if UsageFact.OTHER_USAGE in facts:
+        usage = with_other(usage, counts_in(facts, notes, UsageFact.OTHER_USAGE))
+    return usage, start
 
 
 def _read(endpoint: Endpoint, usage: Counts | None, start: Counts | None, notes: Notes) -> Reading | None:
@@ -102,6 +111,27 @@ def _as_images(reading: Reading) -> Reading:
     if not usage.output or usage.output_image:
         return reading
     return replace(reading, usage=replace(usage, output=0, output_image=usage.output))
+
+
+def _read_by_other_names(endpoint: Endpoint, usage: Counts | None, start: Counts | None, notes: Notes) -> Reading:
+    """Reads a report whose names are written in the other case. One that cannot be read at all is noted."""
+    if usage is None:
+        return NOTHING_REPORTED
+    if endpoint.dialect is Dialect.GEMINI:
+        # Servers that translate from another API keep its names.
+        reading = read_gemini(in_camel_case(usage)) or read_openai(usage, has_output=True)
+    else:
+        reading = _read(endpoint, in_snake_case(usage), start, notes)
+    if reading is None and any(type(value) in {int, float} and value for value in usage.values.values()):
+        notes.add(Flag.UNREADABLE_REPORT)
+    return reading or NOTHING_REPORTED
+
+
+def _without_empty_input(endpoint: Endpoint, reading: Reading, delivered: int | None) -> Reading:
+    """Returns the reading of an answer to something: a count of zero input tokens is then no count."""
+    if delivered or reading.usage.total_output or endpoint.embeds:
+        return replace(reading, input_counted=False)
+    return reading
 
 
 def _without_zeros(reading: Reading) -> Reading:

@@ -15,7 +15,7 @@ MAX_FEES: Final = 16
 """More kinds of tools are not read."""
 
 GROUNDING: Final = "grounding"
-"""An answer that search results grounded. Of this and the next, a model has one as its fee."""
+"""A search query for grounding an answer, at least one for each grounded answer. A model has this or the next as its fee."""
 GROUNDING_QUERY: Final = "grounding_query"
 """A search query for grounding an answer."""
 
@@ -60,8 +60,9 @@ def _reported(
     if UsageFact.GROUNDING_QUERIES in report or UsageFact.GROUNDED in report:
         queries = Counts(report, notes).of(UsageFact.GROUNDING_QUERIES)
         grounded = int(queries > 0 or report.get(UsageFact.GROUNDED) is True)
-        yield GROUNDING, grounded
-        yield GROUNDING_QUERY, max(queries, grounded)
+        # Where the answer and not each query is billed, the catalog has the fee once per call.
+        for name in (GROUNDING, GROUNDING_QUERY):
+            yield name, max(queries, grounded)
 
 
 def _in_usage(usage: Counts) -> Iterator[tuple[str, int]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from gateway_core.model.record_decorator import record
 from gateway_core.runtime.bounded_memory import BoundedMemory
 from usage_service.settlement.charge_decision import CallReport
+from usage_service.settlement.rows import Settlement
 
 SIGNATURE_LENGTH = 43  # 32 bytes in base64url
 
@@ -52,6 +53,8 @@ class Entry:
     page: Page | None = None
     statement: int | None = None
     """`reports.statement_of` the values that it was read from."""
+    settlement: Settlement | None = None
+    """The decision about it; None if it is made with the batch."""
     arrival_s: float = field(default_factory=time.monotonic)
     """When it was accepted, in monotonic seconds."""
 

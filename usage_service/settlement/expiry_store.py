@@ -76,3 +76,17 @@ async def open_holds(pool: asyncpg.Pool, organization: str) -> frozenset[str]:
             "SELECT hold_id FROM holds WHERE state = 'HELD' AND organization_id = $1", organization
         )
     return frozenset(row["hold_id"] for row in rows)
+
+
+async def counters_of_open_holds(
+    pool: asyncpg.Pool, organization: str, hold_ids: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Returns the encoded counters of those of an organization's holds that are open, by hold id."""
+    async with acting_for(pool, organization) as connection:
+        rows = await connection.fetch(
+            "SELECT hold_id, counters FROM holds"
+            " WHERE state = 'HELD' AND organization_id = $1 AND hold_id = ANY($2::text[])",
+            organization,
+            hold_ids,
+        )
+    return {row["hold_id"]: tuple(row["counters"]) for row in rows}

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from gateway_core.model.calls.holds import Hold
+from gateway_core.model.calls.holds import Hold, HoldState
 from gateway_core.model.catalog.pricing import ChargeLine
 from gateway_core.model.record_decorator import record
 from usage_service.provider_reports.findings import reported_text
-from usage_service.settlement.charge_decision import CallReport, Resolution
+from usage_service.settlement.charge_decision import CallReport, Resolution, UsageSource
+from usage_service.stored_objects.handed_out import Answer, may_hand_out, rows_of
 
 
 @record(frozen=True)
@@ -80,6 +81,7 @@ class RecordedSettlement:
         return self.settlement.resolution.charge_nano_credits - before
 
 
+_OK: Final = 200
 Row = tuple[str | int | None, ...]
 """Values as `packed` takes them: arrays as texts separated by spaces, instants in microseconds since the epoch."""
 
@@ -152,6 +154,17 @@ def finding_row(settlement: Settlement) -> Row:
         resolution.charge_nano_credits,
         hold.placed_epoch_us,
     )
+
+
+def stored_rows(settlement: Settlement, life_ms: int) -> Iterable[Row]:
+    """Returns the rows of what the answer handed out: the columns of `handed_out.COLUMNS`."""
+    hold, facts, resolution = settlement.hold, settlement.report.facts, settlement.resolution
+    if not may_hand_out(hold.claims.endpoint, facts) or settlement.report.http_status != _OK:
+        return ()
+    if resolution.outcome is not HoldState.SETTLED:
+        return ()
+    counted = resolution.usage if resolution.source is UsageSource.PROVIDER else None
+    return rows_of(Answer(hold.claims, facts, counted), hold.placed_epoch_us + life_ms * 1_000)
 
 
 FACT_COLUMNS: Final = (

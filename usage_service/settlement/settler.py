@@ -22,6 +22,7 @@ from usage_service.settlement.entries import Entry, Origin, RecentSettlements, S
 from usage_service.settlement.report_pricing import Terms
 from usage_service.settlement.rows import RecordedSettlement, Settlement
 from usage_service.settlement.store import BatchResult, settle_batch
+from usage_service.stored_objects.handed_out import DEFAULT_LIFE_MS
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Settler:
         tracing: Tracing,
         on_committed: Committed,
         measures: SettlementMetrics,
+        object_life_ms: int = DEFAULT_LIFE_MS,
     ) -> None:
         """Creates a settler.
 
@@ -70,6 +72,7 @@ class Settler:
             tracing: makes the spans of sampled calls.
             on_committed: receives new settlements after their commit; must not block or raise.
             measures: counts every commit.
+            object_life_ms: how long a caller may name what an answer handed out.
         """
         self._pool = pool
         self._catalog = catalog
@@ -77,6 +80,7 @@ class Settler:
         self._tracing = tracing
         self._on_committed = on_committed
         self._measures = measures
+        self._object_life_ms = object_life_ms
         self._indexed: CatalogSnapshot | None = None
         self._index = NO_OTHER_MODELS
         self.recent = RecentSettlements()
@@ -89,13 +93,22 @@ class Settler:
         for number, entry in enumerate(entries):
             if number % _DECISIONS_AT_A_STRETCH == 0:
                 await asyncio.sleep(0)  # Another batch may be in its transaction and hold locks.
-            settlement = await self._decide(entry)
+            settlement = entry.settlement or await self._decide(entry)
             if settlement is None:
                 _finish(entry)
             else:
                 decided.append((entry, settlement))
         if decided:
             await self._commit(decided)
+
+    def decide_now(self, report: CallReport) -> Settlement | None:
+        """Decides a call without waiting. Returns None if its batch has to decide it, and to say what is wrong with it."""
+        try:
+            hold = _hold_of(report, self._signing_key)
+            prices = _prices_in(self._catalog.snapshot, hold) if self._catalog.is_loaded else None
+            return None if prices is None else self._settlement(hold, report, *prices)
+        except Exception:  # noqa: BLE001 - the batch meets it again, and reports it
+            return None
 
     async def _decide(self, entry: Entry) -> Settlement | None:
         """Decides a call; returns None if its report must not be settled."""
@@ -106,13 +119,15 @@ class Settler:
             logger.warning("report with a forged hold token was dropped", extra={"origin": entry.origin})
             return None
         try:
-            model, schedule = await self.prices(hold)
-            terms = Terms(hold, model, schedule, self._answered_models(), self._hosted_tools(hold))
-            return Settlement(hold, entry.report, resolve(terms, entry.report))
+            return self._settlement(hold, entry.report, *await self.prices(hold))
         except Exception:
             self.counts.unsettleable += 1
             logger.exception("call cannot be priced", extra={"hold_id": hold.hold_id})
             return None
+
+    def _settlement(self, hold: Hold, report: CallReport, model: Model, schedule: PriceSchedule) -> Settlement:
+        terms = Terms(hold, model, schedule, self._answered_models(), self._hosted_tools(hold))
+        return Settlement(hold, report, resolve(terms, report))
 
     async def prices(self, hold: Hold) -> tuple[Model, PriceSchedule]:
         """Returns the model and the prices that a hold names.
@@ -160,7 +175,7 @@ class Settler:
 
     async def _write(self, settlements: Sequence[Settlement]) -> BatchResult:
         async with self._pool.acquire() as connection:
-            return await settle_batch(connection, settlements)
+            return await settle_batch(connection, settlements, self._object_life_ms)
 
     def _note(self, decided: Sequence[tuple[Entry, Settlement]], result: BatchResult) -> None:
         """Does everything that follows a commit."""

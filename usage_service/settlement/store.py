@@ -38,7 +38,9 @@ from usage_service.settlement.rows import (
     finding_row,
     hold_row,
     record_row,
+    stored_rows,
 )
+from usage_service.stored_objects import handed_out
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +73,10 @@ _INSERT_RESOLVED_HOLDS: Final = (
 _INSERT_RECORDS: Final = insert_packed("usage_records", RECORD_COLUMNS)
 _INSERT_CORRECTIONS: Final = insert_packed("usage_corrections", CORRECTION_COLUMNS)
 _INSERT_FINDINGS: Final = insert_packed("usage_findings", FINDING_COLUMNS)
+# In one order, so that concurrent batches do not wait for each other in a circle. An id belongs to whom it was given first.
+_INSERT_STORED: Final = (
+    insert_packed("stored_objects", handed_out.COLUMNS) + " ORDER BY p.object_id, p.kind ON CONFLICT DO NOTHING"
+)
 
 _ADD_SPEND: Final = """
 INSERT INTO scope_spend (organization_id, counter, settled_nano_credits, call_count, shadow_refusal_count, last_use_time)
@@ -109,10 +115,13 @@ class BatchResult:
     """Reports that contradicted a settlement and were not recorded as discrepancies before."""
 
 
-async def settle_batch(connection: Connection, settlements: Sequence[Settlement]) -> BatchResult:
+async def settle_batch(
+    connection: Connection, settlements: Sequence[Settlement], object_life_ms: int = handed_out.DEFAULT_LIFE_MS
+) -> BatchResult:
     """Settles calls of any organizations in one transaction, in any order. Repeated reports change nothing.
 
-    A report on an expired hold corrects the expiry, once. An expiry of a resolved hold changes nothing.
+    A report on an expired hold corrects the expiry, once. An expiry of a resolved hold changes nothing. What an answer
+    handed out belongs to its caller for `object_life_ms` milliseconds.
 
     Raises:
         UnknownOrganizationError: an organization of the batch has no ledger. Nothing was written.
@@ -129,6 +138,7 @@ async def settle_batch(connection: Connection, settlements: Sequence[Settlement]
             change_times = {organization: head.cycle_change_time for organization, head in heads.items()}
             recorded = tuple(await with_later_counters(connection, recorded, change_times))
             await _write(connection, recorded)
+            await _bind_stored(connection, recorded, object_life_ms)
         discrepancy_count = await _add_discrepancies(connection, sorted_out.contradictions)
     return BatchResult(recorded, discrepancy_count)
 
@@ -146,6 +156,12 @@ async def _write(connection: Connection, recorded: Sequence[RecordedSettlement])
     flagged = [entry.settlement for entry in recorded if entry.settlement.resolution.finding]
     if flagged:
         await connection.execute(_INSERT_FINDINGS, *packed_columns(map(finding_row, flagged)))
+
+
+async def _bind_stored(connection: Connection, recorded: Sequence[RecordedSettlement], life_ms: int) -> None:
+    rows = [row for entry in recorded for row in stored_rows(entry.settlement, life_ms)]
+    if rows:
+        await connection.execute(_INSERT_STORED, *packed_columns(rows))
 
 
 @record(frozen=True, slots=True)

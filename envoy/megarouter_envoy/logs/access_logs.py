@@ -23,7 +23,8 @@ from megarouter_envoy.typed_config import grpc_service, pack, seconds
 
 # Beyond this size the logger drops entries. Kept below the 4 MiB that a gRPC server accepts by default.
 GRPC_BUFFER_BYTES = 1024 * 1024
-GRPC_FLUSH_INTERVAL_S = 0.1
+GRPC_FLUSH_INTERVAL_S = 0.025
+"""How long the end of a call waits to share a message. Until it is reported, its places and its hold are taken."""
 
 
 def metered_calls() -> accesslog.AccessLogFilter:

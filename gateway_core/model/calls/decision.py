@@ -12,12 +12,13 @@ from gateway_core.model.calls.holds import Claims, Hold
 from gateway_core.model.calls.placements import Placed, TokensLeft
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.calls.routes import Route, route_of
 from gateway_core.model.calls.special_requests import ReservedAs, Specials, check_specials
 from gateway_core.model.catalog.entries import Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.request_size import RequestSize
 from gateway_core.model.catalog.reserves import FREE, BudgetMode, OutputShare, reserve
-from gateway_core.model.endpoints import Dialect, Endpoint, upstream_path
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Period, PeriodClock
 from gateway_core.model.limits.guardrails import Guardrail, RateRule
@@ -30,12 +31,6 @@ MICROSECONDS_PER_SECOND = 10**6
 
 _counter = lru_cache(maxsize=8_192)(Counter)
 """Shares the counters that keys have in common: all counters of a key except its own."""
-
-_OUTPUT_LIMIT_FIELDS = {
-    Endpoint.COMPLETIONS: "max_tokens",
-    Endpoint.RESPONSES: "max_output_tokens",
-    Endpoint.GENERATE_CONTENT: "maxOutputTokens",
-}
 
 _EXPIRED = "This API key has expired. Create a new one or ask your admin."
 _REPLACED = "This API key was rotated and the time of its old secret is over. Use the new one."
@@ -58,6 +53,8 @@ class Parameters:
     """The part of the query that goes on to the provider."""
     size: RequestSize | None = None
     """The sizes of the parts of the body; None if it is one prompt of text."""
+    references: tuple[str, ...] = ()
+    """What the body names of what the provider stores, as `<kind>:<id>`."""
     specials: Specials | None = None
     """What may change the price beyond that; None if nothing does."""
 
@@ -84,20 +81,6 @@ class Limits:
     """The scopes with guardrails in shadow mode: they count the calls that they would refuse, and refuse none."""
     requests: str = ""
     """The request limits of every scope above the call, as `request_limits.encode_limits` writes them; empty without any."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """How Envoy reaches the provider."""
-
-    cluster: str
-    upstream_path: str
-    rewrite_model: bool
-    """Whether the module must replace the model in the body by the provider's name for it."""
-    inject_include_usage: bool
-    """Whether the module must ask the provider for the usage of a stream, and hide it from the caller."""
-    output_limit_field: str | None = None
-    """The name of the field into which the module writes an output limit; None if it never does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +258,15 @@ def agree(
             shadows=frozenset(rail.scope for rail in rails if rail.is_shadow),
             requests=encode_limits(rate_limits_of(rails, covers)),
         ),
-        route=_route(endpoint, parameters, model, provider),
+        route=route_of(
+            endpoint,
+            model,
+            provider,
+            named=parameters.model,
+            query=parameters.query,
+            streams=parameters.streams,
+            asks_for_usage=parameters.asks_for_usage,
+        ),
         provider=provider,
         model=model,
         schedule=schedule,
@@ -304,26 +295,6 @@ def _reserved_as(
     return check_specials(
         parameters.specials, principal, endpoint, called, provider, prices.models, lambda other: other.schedule_at(day)
     )
-
-
-def _route(endpoint: Endpoint, parameters: Parameters, model: Model, provider: Provider) -> Route:
-    streams = parameters.streams
-    asks = endpoint.needs_include_usage and provider.stream_options
-    return Route(
-        cluster=provider.cluster(endpoint.dialect),
-        upstream_path=upstream_path(
-            endpoint, provider.base_path(endpoint.dialect), model.upstream_name, streams=streams, query=parameters.query
-        ),
-        rewrite_model=endpoint.dialect is not Dialect.GEMINI and model.upstream_name != parameters.model,
-        inject_include_usage=streams and asks and not parameters.asks_for_usage,
-        output_limit_field=_output_limit_field(endpoint, provider),
-    )
-
-
-def _output_limit_field(endpoint: Endpoint, provider: Provider) -> str | None:
-    if endpoint is Endpoint.CHAT_COMPLETIONS:
-        return provider.chat_output_limit
-    return _OUTPUT_LIMIT_FIELDS.get(endpoint)
 
 
 def _validity(principal: Principal, prices: CatalogView, periods: Sequence[Period], now_epoch_s: float) -> Validity:

@@ -1,5 +1,6 @@
 """The refusal of a call whose hold could not be placed, because of an exhausted limit or a busy throttle."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -29,6 +30,21 @@ def refuse_placement(admission: Admission, refused: Refused) -> Refusal:
     if refused.exhausted:
         return refuse_exhausted(admission, refused.exhausted)
     return _refuse_busy(admission, refused.busy)
+
+
+def passes_once_calls_end(admission: Admission, refused: Refused) -> bool:
+    """Returns whether the end of calls that are open now can make the refused call pass."""
+    if any(
+        throttle.wait_us is None or admission.hold.claims.throttles[throttle.index].kind is not ThrottleKind.CALLS
+        for throttle in refused.busy
+    ):
+        return False
+    limits = [_exhausted_limit(admission, counter) for counter in refused.exhausted]
+    return _fit_without_holds(limits, admission.least_nano_credits)
+
+
+def _fit_without_holds(limits: Iterable[ExhaustedLimit], needed: int) -> bool:
+    return all(limit.used_nano_credits + needed <= limit.limit_nano_credits for limit in limits)
 
 
 def _refuse_busy(admission: Admission, busy: tuple[BusyThrottle, ...]) -> Refusal:
@@ -82,7 +98,7 @@ def refuse_exhausted(admission: Admission, exhausted: tuple[ExhaustedCounter, ..
     """
     limits = tuple(_exhausted_limit(admission, counter) for counter in exhausted)
     needed = admission.least_nano_credits
-    if all(limit.used_nano_credits + needed <= limit.limit_nano_credits for limit in limits):
+    if _fit_without_holds(limits, needed):
         return _refuse_for_now(limits, needed)
     amount = format_credits(needed)
     first = limits[0]

@@ -45,6 +45,10 @@ class RefusalReason(enum.StrEnum):
     """Choose another model, or wait until the price takes effect."""
     ENDPOINT_NOT_SUPPORTED = "endpoint_not_supported"
     """Use one of the supported endpoints."""
+    PREVIOUS_RESPONSE_NOT_FOUND = "previous_response_not_found"
+    """Name a response to one of your own calls, of the last 30 days. Otherwise send the conversation in `input`."""
+    STORED_OBJECT_NOT_FOUND = "stored_object_not_found"
+    """Name only what an answer to one of your own calls handed out, or ask the operator to register the id for you."""
     BUDGET_EXHAUSTED = "budget_exhausted"
     """`error.limits` lists every budget that refused, narrowest first. Lower `max_tokens`, wait for a reset, or ask your admin."""
     BUDGET_IN_USE = "budget_in_use"
@@ -82,6 +86,8 @@ _STATUS = {
     RefusalReason.MODEL_NOT_FOUND: 404,
     RefusalReason.MODEL_WITHOUT_PRICE: 404,
     RefusalReason.ENDPOINT_NOT_SUPPORTED: 404,
+    RefusalReason.PREVIOUS_RESPONSE_NOT_FOUND: 404,
+    RefusalReason.STORED_OBJECT_NOT_FOUND: 404,
     RefusalReason.BUDGET_EXHAUSTED: 402,
     RefusalReason.BUDGET_IN_USE: 429,
     RefusalReason.CREDIT_EXHAUSTED: 402,

@@ -23,7 +23,9 @@ class RequestSize:
     remote_documents: int = 0
     """Documents that the provider fetches from a URL."""
     references: int = 0
-    """Things that the provider has stored, such as the earlier turns of a conversation. Their size is unknown."""
+    """Things that the provider has stored, such as the earlier turns of a conversation, whose size is unknown."""
+    referenced_tokens: int = 0
+    """The tokens of those whose size is known."""
     window_tokens: int = 0
     """The context window that a beta flag asks for; 0 for that of the model."""
 
@@ -45,7 +47,7 @@ def input_bounds_of(
     if size is not None:
         return input_bounds(size, model, endpoint, bytes_per_token)
     expected = -(-body_bytes // bytes_per_token)
-    if endpoint is Endpoint.EMBEDDINGS:
+    if endpoint.embeds:
         return expected, body_bytes
     window = model.context_window_tokens
     return min(expected, window), min(body_bytes, window)
@@ -66,6 +68,7 @@ def input_bounds(size: RequestSize, model: Model, endpoint: Endpoint, bytes_per_
     if size.has_media:
         more_expected, more_maximum = _media_bounds(size, model, endpoint, window)
         expected, maximum = expected + more_expected, maximum + more_maximum
+    expected, maximum = expected + size.referenced_tokens, maximum + size.referenced_tokens
     if size.references:
         expected, maximum = max(expected, window), max(maximum, window)
     return (expected, maximum) if endpoint.embeds else (min(expected, window), min(maximum, window))

@@ -1,9 +1,9 @@
 """Throttles of a scope: tokens per minute and concurrent calls. The step that places the hold checks both.
 
 Tokens count over a sliding window like requests (`rate_limits`). A call first counts with the tokens that its hold
-reserves, in the slice in which it was admitted. When it is settled, the tokens that it actually used replace them; a
-failed call counts nothing. A concurrent call is an open hold: its place is free when the hold is resolved, or at the
-latest when it expires.
+reserves, in the slice in which it was admitted. When it ends, the tokens that it actually used replace them; a failed
+call counts nothing. A concurrent call is an open hold: its place is free when the end of the call is reported, or at
+the latest when the hold expires.
 """
 
 import enum

@@ -1,32 +1,34 @@
 -- Applies ledger events of one organization to its pool and counters, each exactly once, in the order of the ledger.
 -- KEYS: pool, open holds, then each counter followed by the open calls of its scope, then token throttles, each once
 -- ARGV: sequence before the first event, number of events, number of counters, then for each event:
---       sequence, hold id ('' = none), held, charge, change of the pool's balance, tokens used, number of counters, number of
---       throttles, index of each counter (negative if it carries only the charge and not the hold), index of each throttle
--- Returns the sequence that Redis has reached; smaller than ARGV[1] if events in between are missing, -1 without a pool.
+--       sequence, hold id ('' = none), charge, change of the pool's balance, tokens used, number of counters, number of throttles,
+--       index of each counter (negative if it carries only the charge and not the hold), index of each throttle
+-- Returns the sequence that Redis has reached, smaller than ARGV[1] if events in between are missing, or -1 without a pool; then 1
+-- if a call has lately waited for the end of another (`want.lua`), else 0.
 --
 -- Keys that several events share are read and written once, with the sum of their changes. If a pool holds something but its open
 -- holds are gone, Redis has evicted part of it: the pool is dropped, and rebuilt when it is needed.
-local pool = redis.call('HMGET', KEYS[1], 'sequence', 'generation', 'held')
+local pool = redis.call('HMGET', KEYS[1], 'sequence', 'generation', 'held', 'wanted')
 local applied, generation = tonumber(pool[1] or -1), pool[2]
 if not generation then
-    return -1
+    return {-1, 0}
 end
 if pool[3] ~= '0' and redis.call('EXISTS', KEYS[2]) == 0 then
     redis.call('DEL', KEYS[1])
-    return -1
+    return {-1, 0}
 end
+local wanted = tonumber(pool[4] or 0) * 1000000 > now_us and 1 or 0
 if applied < tonumber(ARGV[1]) then
-    return applied
+    return {applied, wanted}
 end
 
 -- The events that are new, and the holds that they release.
 local events, hold_ids, position = {}, {}, 4
 local first_counter, first_throttle = 1, 2 + 2 * tonumber(ARGV[3])
 for _ = 1, tonumber(ARGV[2]) do
-    local event = {at = position, sequence = tonumber(ARGV[position]), counter_count = tonumber(ARGV[position + 6])}
-    event.throttles = position + 8 + event.counter_count
-    position = event.throttles + tonumber(ARGV[position + 7])
+    local event = {at = position, sequence = tonumber(ARGV[position]), counter_count = tonumber(ARGV[position + 5])}
+    event.throttles = position + 7 + event.counter_count
+    position = event.throttles + tonumber(ARGV[position + 6])
     event.after = position
     if event.sequence > applied then
         events[#events + 1] = event
@@ -34,7 +36,7 @@ for _ = 1, tonumber(ARGV[2]) do
     end
 end
 if #events == 0 then
-    return applied
+    return {applied, wanted}
 end
 local kept = redis.call('HMGET', KEYS[2], unpack(hold_ids))
 
@@ -51,42 +53,45 @@ local function counter_at(index)
     return counter
 end
 
--- Replaces the tokens that the call reserved by those that it used, while its slice counts.
-local function correct_throttles(event, text)
-    local slice, tokens = string.match(text, '^%d+:(%d+):(%d+)')
-    for at = event.throttles, slice and event.after - 1 or 0 do
+-- Replaces the tokens that are counted for the call by those that it used, while its slice counts.
+local function correct_throttles(event, entry)
+    for at = event.throttles, entry.slice ~= '' and event.after - 1 or 0 do
         local key = KEYS[first_throttle + tonumber(ARGV[at])]
-        correct(key, tonumber(slice), tonumber(ARGV[event.at + 5]) - tonumber(tokens))
+        correct(key, tonumber(entry.slice), tonumber(ARGV[event.at + 4]) - tonumber(entry.tokens))
     end
 end
 
 local balance, held, released, released_ids = amount_of('0'), amount_of('0'), {}, {}
 for number, event in ipairs(events) do
     local at = event.at
-    local hold_id, amount, charge = ARGV[at + 1], amount_of(ARGV[at + 2]), amount_of(ARGV[at + 3])
+    local hold_id, charge = ARGV[at + 1], amount_of(ARGV[at + 2])
     -- A hold that is not open here was never counted here, so there is nothing to release.
     local text = hold_id ~= '' and not released[hold_id] and kept[number]
-    if text then
+    local entry = text and entry_of(text)
+    local amount = entry and amount_of(entry.amount)
+    if entry then
         released[hold_id] = true
         released_ids[#released_ids + 1] = hold_id
         add_to(held, amount, -1)
     end
-    add_to(balance, amount_of(ARGV[at + 4]))
-    for place = at + 8, at + 7 + event.counter_count do
+    add_to(balance, amount_of(ARGV[at + 3]))
+    -- A call that has finished has already freed its places.
+    local frees_places = hold_id ~= '' and not (entry and entry.placed ~= '')
+    for place = at + 7, at + 6 + event.counter_count do
         local index = tonumber(ARGV[place])
         local counter = counter_at(math.abs(index))
-        if hold_id ~= '' then
+        if frees_places then
             counter.ended[#counter.ended + 1] = hold_id
         end
         if event.sequence > counter.seeded then
             add_to(counter.settled, charge)
-            if text and index > 0 then
+            if entry and index > 0 then
                 add_to(counter.held, amount, -1)
             end
         end
     end
-    if text then
-        correct_throttles(event, text)
+    if entry then
+        correct_throttles(event, entry)
     end
 end
 
@@ -110,4 +115,4 @@ for index, counter in pairs(counters) do
 end
 applied = events[#events].sequence
 redis.call('HSET', KEYS[1], 'sequence', applied)
-return applied
+return {applied, wanted}

@@ -7,8 +7,8 @@ which detects a pool restored from an old snapshot. The generation and the numbe
 are its edition. See docs/adr/0002.
 """
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence, Set
-from typing import Final
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence, Set
+from typing import Final, TypeVar
 
 from gateway_core.model.calls.decision import Limits
 from gateway_core.model.calls.holds import Hold
@@ -20,7 +20,7 @@ from gateway_core.model.record_decorator import record
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
 from gateway_core.stores.redis.pipelined import ScriptClient
 from gateway_core.stores.redis.placing import Placing, PlacingTerms, placing_terms
-from gateway_core.stores.redis.scripts import AMOUNTS, WINDOWS, script_source
+from gateway_core.stores.redis.scripts import AMOUNTS, OPEN_HOLDS, WINDOWS, script_source
 
 EVENTS_PER_SCRIPT: Final = 100
 _TOKENS: Final = f"{ThrottleKind.TOKENS}:"
@@ -32,7 +32,6 @@ class CounterEvent:
 
     sequence: int
     hold_id: str | None
-    held_nano_credits: int
     charge_nano_credits: int
     pool_delta_nano_credits: int
     counters: tuple[str, ...]
@@ -46,19 +45,51 @@ class CounterEvent:
     """Encoded throttles that admitted the call."""
 
 
+@record(frozen=True, slots=True)
+class FinishedCall:
+    """What the counters need to know of a finished call before it is settled."""
+
+    hold_id: str
+    charge_nano_credits: int
+    """The charge that will be settled."""
+    used_tokens: int
+    """The input and output tokens that the call used."""
+    counters: tuple[str, ...]
+    """Encoded counters of the hold."""
+    throttles: tuple[str, ...] = ()
+    """Encoded throttles that admitted the call."""
+
+
+OnApplied = Callable[[str, bool], None]
+
+
+def _ignore(_organization: str, _wanted: bool) -> None:  # noqa: FBT001
+    """The default of `on_applied`."""
+
+
 class HoldCounters:
     """The scripts of one Redis."""
 
-    def __init__(self, client: ScriptClient) -> None:
+    def __init__(self, client: ScriptClient, on_applied: OnApplied = _ignore) -> None:
+        """Creates the counters.
+
+        Args:
+            client: the Redis.
+            on_applied: receives the organization of applied events, and whether its calls wait for each other.
+        """
+        self._on_applied = on_applied
         self._placing = Placing(client)
-        self._release = client.register_script(script_source("release.lua", WINDOWS))
+        self._release = client.register_script(script_source("release.lua", WINDOWS, OPEN_HOLDS))
         self._seed_pool = client.register_script(script_source("seed_pool.lua"))
-        self._seed_counter = client.register_script(script_source("seed_counter.lua"))
+        self._seed_counter = client.register_script(script_source("seed_counter.lua", OPEN_HOLDS))
         self._drop_pool = client.register_script(script_source("drop_pool.lua"))
         self._confirm = client.register_script(script_source("confirm.lua"))
         self._restore_hold = client.register_script(script_source("restore_hold.lua"))
-        self._apply = client.register_script(script_source("apply.lua", AMOUNTS, WINDOWS))
-        self._seed_calls = client.register_script(script_source("seed_calls.lua"))
+        self._apply = client.register_script(script_source("apply.lua", AMOUNTS, WINDOWS, OPEN_HOLDS))
+        self._seed_calls = client.register_script(script_source("seed_calls.lua", OPEN_HOLDS))
+        self._finish = client.register_script(script_source("finish.lua", AMOUNTS, WINDOWS, OPEN_HOLDS))
+        self._want = client.register_script(script_source("want.lua"))
+        self._reopen = client.register_script(script_source("reopen.lua", AMOUNTS, OPEN_HOLDS))
 
     async def place(
         self,
@@ -128,7 +159,7 @@ class HoldCounters:
         counter: str,
         *,
         settled: int,
-        open_holds: Mapping[str, int],
+        open_holds: Iterable[str],
         sequence: int,
         expire_epoch_s: int | None,
         edition: str,
@@ -140,14 +171,14 @@ class HoldCounters:
             organization: the organization's id.
             counter: the encoded counter.
             settled: nano-credits spent on it.
-            open_holds: amounts by hold id.
+            open_holds: the ids of the open holds.
             sequence: the ledger sequence of these values.
             expire_epoch_s: when the counter is no longer needed; None for never.
             edition: the edition of the pool before the snapshot was read, from `Missing`.
         """
         expiry = "" if expire_epoch_s is None else str(expire_epoch_s)
         keys = [pool_key(organization), holds_key(organization), counter_key(organization, counter)]
-        arguments = [str(settled), str(sequence), expiry, edition, *_flat(open_holds)]
+        arguments = [str(settled), str(sequence), expiry, edition, *open_holds]
         return bool(await self._seed_counter(keys=keys, args=arguments))
 
     async def confirm(self, organization: str, holds: Sequence[tuple[Hold, str]]) -> list[Hold] | None:
@@ -207,6 +238,46 @@ class HoldCounters:
         keys = [pool_key(organization), holds_key(organization), throttle_key(organization, throttle.encode())]
         return bool(await self._seed_calls(keys=keys, args=[str(sequence), str(expire_epoch_s), *_flat(open_holds)]))
 
+    async def want(self, organization: str) -> None:
+        """Asks for the ends of an organization's calls before their settlement, for a minute."""
+        await self._want(keys=[pool_key(organization)], args=[])
+
+    async def finish(self, organization: str, calls: Sequence[FinishedCall]) -> int:
+        """Gives back what finished calls leave of their holds, before they are settled. Repeating it changes nothing.
+
+        Returns:
+            The number of holds that are now their charge. A hold that Redis does not count, or may not count
+                everywhere, stays as it is until its settlement is applied.
+        """
+        finished = 0
+        for start in range(0, len(calls), EVENTS_PER_SCRIPT):
+            finished += await self._finish_chunk(organization, calls[start : start + EVENTS_PER_SCRIPT])
+        return finished
+
+    async def _finish_chunk(self, organization: str, calls: Sequence[FinishedCall]) -> int:
+        paths = _places((call.counters, call.throttles) for call in calls)
+        places, keys = _shared_keys(organization, list(paths))
+        arguments: list[str | int] = [places.counter_count, len(paths)]
+        for counters, throttles in paths:
+            counted = places.of_throttles(throttles)
+            arguments += (len(counters), len(counted), *places.of_counters(counters), *counted)
+        for call in calls:
+            path = paths[call.counters, call.throttles]
+            arguments += (call.hold_id, call.charge_nano_credits, call.used_tokens, path)
+        return int(await self._finish(keys=keys, args=arguments))
+
+    async def reopen(self, organization: str, hold_id: str, counters: Iterable[str]) -> bool:
+        """Gives a finished call that was not settled its whole hold back. Returns whether the hold has it now.
+
+        Args:
+            organization: the organization's id.
+            hold_id: a hold that is open in the holds table.
+            counters: its encoded counters.
+        """
+        keys = [pool_key(organization), holds_key(organization)]
+        keys += (counter_key(organization, counter) for counter in counters)
+        return bool(await self._reopen(keys=keys, args=[hold_id]))
+
     async def drop_pool(self, organization: str, generation: str) -> bool:
         """Drops a pool of this generation, so that the next call rebuilds it. Returns whether it existed."""
         return bool(await self._drop_pool(keys=[pool_key(organization)], args=[generation]))
@@ -229,31 +300,64 @@ class HoldCounters:
         return applied
 
     async def _apply_chunk(self, organization: str, after_sequence: int, events: Sequence[CounterEvent]) -> int:
-        counters = _places(name for event in events for name in event.counters)
-        throttles = _places(name for event in events for name in event.throttles if _counts_tokens(name))
-        keys = [pool_key(organization), holds_key(organization)]
-        for name in counters:
-            keys += (counter_key(organization, name), throttle_key(organization, open_calls_of(name)))
-        keys += (throttle_key(organization, name) for name in throttles)
-        arguments: list[str | int] = [after_sequence, len(events), len(counters)]
+        places, keys = _shared_keys(organization, [(event.counters, event.throttles) for event in events])
+        arguments: list[str | int] = [after_sequence, len(events), places.counter_count]
         for event in events:
-            counted = [throttles[name] for name in event.throttles if _counts_tokens(name)]
+            counted = places.of_throttles(event.throttles)
             arguments += (
                 event.sequence,
                 event.hold_id or "",
-                event.held_nano_credits,
                 event.charge_nano_credits,
                 event.pool_delta_nano_credits,
                 event.used_tokens,
                 len(event.counters),
                 len(counted),
-                *_signed(event.counters, counters),
+                *_signed(event.counters, places.counters),
                 *counted,
             )
-        return int(await self._apply(keys=keys, args=arguments))
+        applied, wanted = await self._apply(keys=keys, args=arguments)
+        self._on_applied(organization, int(wanted) == 1)
+        return int(applied)
 
 
-def _places(names: Iterable[str]) -> dict[str, int]:
+@record(frozen=True, slots=True)
+class _Places:
+    """The positions of the keys that several calls share, starting at 1."""
+
+    counters: dict[str, int]
+    throttles: dict[str, int]
+
+    @property
+    def counter_count(self) -> int:
+        return len(self.counters)
+
+    def of_counters(self, names: Iterable[str]) -> list[int]:
+        return [self.counters[name] for name in names]
+
+    def of_throttles(self, names: Iterable[str]) -> list[int]:
+        """Returns the positions of the throttles that count tokens."""
+        return [self.throttles[name] for name in names if _counts_tokens(name)]
+
+
+def _shared_keys(
+    organization: str, calls: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]
+) -> tuple[_Places, list[str]]:
+    """Returns the keys that `apply.lua` and `finish.lua` take for the counters and throttles of calls, and their positions."""
+    places = _Places(
+        counters=_places(name for counters, _ in calls for name in counters),
+        throttles=_places(name for _, throttles in calls for name in throttles if _counts_tokens(name)),
+    )
+    keys = [pool_key(organization), holds_key(organization)]
+    for name in places.counters:
+        keys += (counter_key(organization, name), throttle_key(organization, open_calls_of(name)))
+    keys += (throttle_key(organization, name) for name in places.throttles)
+    return places, keys
+
+
+_Name = TypeVar("_Name", bound=Hashable)
+
+
+def _places(names: Iterable[_Name]) -> dict[_Name, int]:
     """Returns the distinct names with their positions, starting at 1."""
     return {name: place for place, name in enumerate(dict.fromkeys(names), start=1)}
 

@@ -1,13 +1,18 @@
 """Names of the keys. All keys of an organization share one hash tag, so every script runs in one slot of a cluster."""
 
+from typing import Final
+
+_PARTS: Final = 6
+"""The number of parts of the longest form of an open hold."""
+
 
 def pool_key(organization: str) -> str:
-    """Key of a hash: balance, held, sequence, generation, placements, additions."""
+    """Key of a hash: balance, held, sequence, generation, placements, additions, wanted."""
     return f"mr:{{{organization}}}:pool"
 
 
 def holds_key(organization: str) -> str:
-    """Key of a hash: by hold id, the amount or the longer form that `place.lua` writes. `held_amount` reads both."""
+    """Key of a hash: by hold id, the amount or the longer form that `open_holds.lua` describes. `held_amount` reads both."""
     return f"mr:{{{organization}}}:holds"
 
 
@@ -24,6 +29,12 @@ def throttle_key(organization: str, throttle: str) -> str:
 def held_amount(kept: str) -> int:
     """Returns the amount of an open hold from its value in the hash of open holds."""
     return int(kept.partition(":")[0])
+
+
+def is_finished(kept: str) -> bool:
+    """Returns whether the call of an open hold has finished, from its value in the hash of open holds."""
+    parts = kept.split(":")
+    return len(parts) == _PARTS and parts[-1] != ""
 
 
 def withdrawal_key(organization: str, hold_id: str) -> str:

@@ -19,8 +19,7 @@
 -- A share is base:price of a token:least:most, as `reserves.OutputShare` describes it. If the amount is more than the share of any
 -- scope (`reserves.share_of`), the call gets the output limit whose amount fits that share, but at least `least`, and holds less.
 --
--- An open hold is kept as its amount or, if there is more to keep, as amount:slice:tokens:counters that would have refused. An output
--- limit follows after another colon.
+-- `open_holds.lua` says how an open hold is kept.
 --
 -- The floor is a number of placements that this pool is known to have reached. A pool that has counted fewer is from an old
 -- snapshot that lacks newer holds, so it is dropped and reported missing. A pool that holds something but whose open holds are gone
@@ -276,11 +275,11 @@ end
 -- Answers for a hold that was already placed, by a command whose answer was lost.
 local function placed_before_as(text)
     local answer = {'placed', placements}
-    local shadows, limit = string.match(text, '^%d+:%d*:%d+:([%d,]*):?(%d*)$')
-    if limit and limit ~= '' then
-        append(answer, 'limit', limit, string.match(text, '^%d+'))
+    local entry = entry_of(text)
+    if entry.limit ~= '' then
+        append(answer, 'limit', entry.limit, entry.placed ~= '' and entry.placed or entry.amount)
     end
-    for index in string.gmatch(shadows or '', '%d+') do
+    for index in string.gmatch(entry.shadows, '%d+') do
         append(answer, tonumber(index))
     end
     return answer

@@ -23,7 +23,7 @@ from gateway_core.model.record_decorator import record
 from gateway_core.stores.redis.gathering import Gathering
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
 from gateway_core.stores.redis.pipelined import ScriptClient
-from gateway_core.stores.redis.scripts import AMOUNTS, WINDOWS, script_source
+from gateway_core.stores.redis.scripts import AMOUNTS, OPEN_HOLDS, WINDOWS, script_source
 
 _NEVER: Final = -1
 
@@ -75,7 +75,7 @@ class Placing:
     """Places holds in one Redis."""
 
     def __init__(self, client: ScriptClient) -> None:
-        self._script = client.register_script(script_source("place.lua", AMOUNTS, WINDOWS))
+        self._script = client.register_script(script_source("place.lua", AMOUNTS, WINDOWS, OPEN_HOLDS))
         self._gathering: Gathering[_Asked, Placement] = Gathering(self._send)
 
     def place(

@@ -17,18 +17,17 @@ if not kept then
     return 0
 end
 redis.call('HDEL', KEYS[2], ARGV[1])
-local amount = string.match(kept, '^%d+')
-local slice, tokens = string.match(kept, '^%d+:(%d+):(%d+)')
+local entry = entry_of(kept)
 for index = 4 + counter_count, #KEYS do
-    if slice and ARGV[index - 1 - counter_count] == 'tokens' then
-        correct(KEYS[index], tonumber(slice), -tonumber(tokens))
+    if entry.slice ~= '' and ARGV[index - 1 - counter_count] == 'tokens' then
+        correct(KEYS[index], tonumber(entry.slice), -tonumber(entry.tokens))
     end
 end
-if amount ~= '0' then
-    redis.call('HINCRBY', KEYS[1], 'held', '-' .. amount)
+if entry.amount ~= '0' then
+    redis.call('HINCRBY', KEYS[1], 'held', '-' .. entry.amount)
     for index = 4, 3 + counter_count do
         if redis.call('HGET', KEYS[index], 'generation') == generation then
-            redis.call('HINCRBY', KEYS[index], 'held', '-' .. amount)
+            redis.call('HINCRBY', KEYS[index], 'held', '-' .. entry.amount)
         end
     end
 end

@@ -7,10 +7,11 @@ from gateway_core.model.limits.rate_limits import SLICES_PER_WINDOW
 
 AMOUNTS: Final = "amounts.lua"
 WINDOWS: Final = "sliding_window.lua"
+OPEN_HOLDS: Final = "open_holds.lua"
 _FOLDER: Final = resources.files("gateway_core.stores.redis")
 
 
 def script_source(name: str, *shared: str) -> str:
-    """Returns the source of a script, preceded by the parts that it shares with others: `AMOUNTS`, `WINDOWS`."""
+    """Returns the source of a script, preceded by the parts that it shares with others: `AMOUNTS`, `WINDOWS`, `OPEN_HOLDS`."""
     parts = ((_FOLDER / part).read_text(encoding="utf-8") for part in (*shared, name))
     return "\n".join((f"local SLICES = {SLICES_PER_WINDOW}", *parts))

@@ -15,8 +15,9 @@ end
 redis.call('DEL', KEYS[3])
 redis.call('ZADD', KEYS[3], '+inf', 'generation:' .. pool[1])
 for index = 3, #ARGV, 2 do
-    -- A hold that is not open here would never be released here.
-    if redis.call('HEXISTS', KEYS[2], ARGV[index]) == 1 then
+    -- A hold that is not open here would never be released here. A finished call has freed its places.
+    local kept = redis.call('HGET', KEYS[2], ARGV[index])
+    if kept and entry_of(kept).placed == '' then
         redis.call('ZADD', KEYS[3], ARGV[index + 1], ARGV[index])
     end
 end

@@ -3,7 +3,7 @@
 -- refused too: the pool was rebuilt or holds were added, and the snapshot may lack holds that the pool counts.
 -- KEYS: pool, open holds, counter
 -- ARGV: settled, sequence of the snapshot, expiry in epoch seconds ('' = none), edition of the pool before the snapshot,
---       (id, amount) of each open hold on the counter
+--       id of each open hold on the counter
 -- Returns 1 if the counter exists now, 0 if the snapshot is too old or the pool is missing.
 local pool = redis.call('HMGET', KEYS[1], 'generation', 'sequence', 'additions')
 if not pool[1] or pool[1] .. ':' .. (pool[3] or 0) ~= ARGV[4] then
@@ -17,10 +17,12 @@ if tonumber(ARGV[2]) < tonumber(pool[2]) then
 end
 redis.call('DEL', KEYS[3])
 redis.call('HSET', KEYS[3], 'settled', ARGV[1], 'held', '0', 'seeded', ARGV[2], 'generation', pool[1])
-for index = 5, #ARGV, 2 do
-    -- A hold that is not open here is not counted here, because its settlement would release nothing.
-    if redis.call('HEXISTS', KEYS[2], ARGV[index]) == 1 then
-        redis.call('HINCRBY', KEYS[3], 'held', ARGV[index + 1])
+for index = 5, #ARGV do
+    -- A hold that is not open here is not counted here, because its settlement would release nothing. Once its call has finished,
+    -- its amount here is not the one in the snapshot.
+    local kept = redis.call('HGET', KEYS[2], ARGV[index])
+    if kept then
+        redis.call('HINCRBY', KEYS[3], 'held', entry_of(kept).amount)
     end
 end
 if ARGV[3] ~= '' then

@@ -29,8 +29,8 @@ MODEL_LIBRARIES = frozenset({"pydantic", "yaml"})
 ROOMS = {
     "gateway_core": ("model", "contract", "runtime", "schema", "stores"),
     "gateway_core.model": ("organization", "limits", "catalog", "ledger", "calls"),
-    "authz_service": ("request", "identities", "holds"),
-    "usage_service": ("provider_reports", "settlement", "journal", "counters", "audit"),
+    "authz_service": ("request", "identities", "stored_objects", "holds"),
+    "usage_service": ("provider_reports", "stored_objects", "settlement", "journal", "counters", "audit"),
     "admin_service": ("api", "access", "listing", "serving", "resources", "outbox", "demo"),
     "megarouter_envoy": ("clusters", "logs", "filters", "replies", "listeners"),
     "deploy.local": ("toolchain", "process", "stack", "programs", "supervision", "cli"),

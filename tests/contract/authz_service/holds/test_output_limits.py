@@ -111,7 +111,7 @@ async def test_a_settled_hold_gives_back_what_it_reserved_with_its_limit(redis: 
     assert isinstance(placed, Placed)
     assert placed.cut is not None
     names = tuple(counter.encode() for counter in HOLD.claims.counters)
-    event = CounterEvent(2, "hold-1", placed.cut.amount_nano_credits, 70, -70, names)
+    event = CounterEvent(2, "hold-1", 70, -70, names)
     assert await counters.apply(ORGANIZATION, 1, [event]) == 2
     assert set(await held(redis)) == {0}
     assert await redis.hgetall(holds_key(ORGANIZATION)) == {}

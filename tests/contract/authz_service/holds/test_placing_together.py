@@ -94,7 +94,7 @@ async def test_events_of_one_command_add_up_to_the_nano_credit(
     await place_together(counters, known, None)
     names = tuple(counter.encode() for counter in HOLD.claims.counters)
     events = [
-        CounterEvent(2 + number, f"hold-{number}", amount, charge, -charge, names)
+        CounterEvent(2 + number, f"hold-{number}", charge, -charge, names)
         for number, (amount, charge) in enumerate(charges)
     ]
     last = await counters.apply(HOLD.claims.organization, 1, events)

@@ -238,7 +238,7 @@ async def test_a_counter_of_another_generation_counts_as_missing_and_does_not_ch
         open_holds={HOLD.hold_id: 5},
     )
     name = HOLD.claims.counters[0].encode()
-    event = CounterEvent(3, HOLD.hold_id, 5, 4, -4, (name,))
+    event = CounterEvent(3, HOLD.hold_id, 4, -4, (name,))
     assert await counters.apply(HOLD.claims.organization, 2, [event]) == 3
     assert await redis.hget(counter_key(HOLD.claims.organization, name), "settled") == "0"
     everyone = tuple(range(len(HOLD.claims.counters)))

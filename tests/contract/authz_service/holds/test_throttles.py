@@ -30,7 +30,7 @@ async def resolve(redis: Redis, answer: Answer, used_tokens: int) -> None:
     sequence = int(str(await redis.hget(pool_key("acme"), "sequence")))
     throttles = tuple(throttle.encode() for throttle in hold.claims.throttles)
     names = tuple(counter.encode() for counter in hold.claims.counters)
-    event = CounterEvent(sequence + 1, hold.hold_id, hold.amount_nano_credits, 0, 0, names, used_tokens, throttles)
+    event = CounterEvent(sequence + 1, hold.hold_id, 0, 0, names, used_tokens, throttles)
     assert await HoldCounters(redis).apply("acme", sequence, [event]) == sequence + 1
 
 

@@ -6,11 +6,13 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
+from gateway_core.model.calls.holds import Hold
 from gateway_core.runtime.settings import UsageSettings
 from gateway_core.stores.postgres.connections import open_pool
-from gateway_core.stores.redis.keys import holds_key, pool_key
+from gateway_core.stores.redis.hold_counters import CounterEvent, FinishedCall, HoldCounters
+from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key
 from tests.contract.usage_service.service_runs import place
-from tests.contract.usage_service.settlement_cases import ROLE, make_hold, make_settlement, prepare, register
+from tests.contract.usage_service.settlement_cases import ROLE, charge, make_hold, make_settlement, prepare, register
 from usage_service.counters.reconciler import Reconciler
 from usage_service.settlement.store import settle_batch
 
@@ -81,3 +83,48 @@ async def test_a_pool_that_was_rebuilt_meanwhile_is_checked_again(
     await redis.hset(pool_key("acme"), "generation", "second")
     await reconciler.look()
     assert await pool_is_there(redis)
+
+
+async def finished(redis: Redis, hold: Hold) -> None:
+    names = tuple(counter.encode() for counter in hold.claims.counters)
+    assert await HoldCounters(redis).finish("acme", [FinishedCall(hold.hold_id, 1, 0, names)]) == 1
+
+
+async def held(redis: Redis, hold: Hold) -> set[int]:
+    """Returns the distinct amounts that the pool and the counters of a hold have."""
+    keys = [pool_key("acme"), *(counter_key("acme", counter.encode()) for counter in hold.claims.counters)]
+    return {int(str(await redis.hget(key, "held"))) for key in keys}
+
+
+async def test_a_finished_call_that_stays_unsettled_holds_its_whole_amount_again(
+    owner: asyncpg.Connection, redis: Redis, reconciler: Reconciler
+) -> None:
+    """Both reports were lost after the notice, and the hold may be charged as a whole when it expires. Seen to fail without
+    reopening: its rest was free for other calls until then."""
+    hold = make_hold()
+    await register(owner, hold)
+    await place(redis, hold)
+    await finished(redis, hold)
+    await reconciler.look()
+    assert await held(redis, hold) == {1}
+    await reconciler.look()
+    assert await held(redis, hold) == {hold.amount_nano_credits}
+    assert (await pool_is_there(redis), reconciler.reopened) == (True, 1)
+
+
+async def test_a_finished_call_that_is_settled_in_between_is_not_reopened(
+    owner: asyncpg.Connection, redis: Redis, reconciler: Reconciler
+) -> None:
+    hold, next_hold = make_hold(), make_hold()
+    await register(owner, hold, next_hold)
+    await place(redis, hold, next_hold)
+    await finished(redis, hold)
+    await reconciler.look()
+    settlement = make_settlement(hold)
+    (recorded,) = (await settle_batch(owner, [settlement])).recorded
+    event = CounterEvent(recorded.sequence, hold.hold_id, charge(), -charge(), settlement.counters)
+    await HoldCounters(redis).apply("acme", recorded.sequence - 1, [event])
+    await finished(redis, next_hold)
+    await reconciler.look()
+    assert await held(redis, hold) == {1}
+    assert reconciler.reopened == 0

@@ -33,7 +33,7 @@ from gateway_core.stores.postgres.catalog_store import sync_catalog
 from gateway_core.stores.postgres.hold_store import SpendStore, record_holds
 from gateway_core.stores.postgres.ledger_store import post_transfers
 from gateway_core.stores.postgres.organization_wall import acting_for
-from gateway_core.stores.redis.hold_counters import HoldCounters
+from gateway_core.stores.redis.hold_counters import FinishedCall, HoldCounters
 from gateway_core.stores.redis.keys import pool_key
 from gateway_core.stores.redis.placing import placing_terms
 from tests.contract.conftest import (  # noqa: F401
@@ -55,6 +55,7 @@ from tests.contract.usage_service.settlement_cases import (
     make_settlement,
 )
 from tests.property.usage_service.settlement.ledger_books import Books
+from tests.property.usage_service.settlement.ledger_happenings import DISTURBANCES, ENDS, POSTINGS, settlement_of
 from tests.property.usage_service.settlement.ledger_model import LedgerModel, ModelCall
 from usage_service.counters.ledger_events import LedgerEvents
 from usage_service.settlement.charge_decision import ExpiredHoldPolicy, expire
@@ -68,13 +69,6 @@ AMOUNTS = st.integers(1, 3_000_000)
 PICKS = st.integers(0, 10**6)
 BUDGET = 15_000_000
 FIRST_DAY_EPOCH_S = 1_779_926_400
-ENDS = [
-    *("settle exactly", "settle less", "settle more", "void it"),
-    *(f"expire {policy}" for policy in ExpiredHoldPolicy),
-    *("late dearer", "late cheaper", "repeat", "contradict"),
-]
-DISTURBANCES = ["lose Redis", "keep Redis", "restore Redis", "change cycle", "next day", "raise limit", "lower limit"]
-POSTINGS = ["top-up", "adjustment", "taking", "refund", "post twice"]
 _numbers = itertools.count(1)
 
 
@@ -218,6 +212,8 @@ class LedgerMachine(RuleBasedStateMachine):
         match how.split(" ", 1):
             case ["settle", extent]:
                 self._settle_one(pick, extent)
+            case ["finish", extent]:
+                self._finish_one(pick, extent)
             case ["void", _]:
                 if hold := self._pick(pick, "HELD"):
                     limited = {"http_status": 429, "upstream_host": None, "flags": frozenset({"RL"})}
@@ -238,10 +234,20 @@ class LedgerMachine(RuleBasedStateMachine):
     def _settle_one(self, pick: int, extent: str) -> None:
         """Settles a call, possibly beyond its hold, and possibly before the hold is in the holds table."""
         if hold := self._pick(pick, "HELD"):
-            tokens = {"exactly": hold.output_tokens, "less": hold.output_tokens // 2, "more": hold.output_tokens + 50}
-            self._report(
-                make_settlement(hold, input_tokens=hold.input_tokens, output_tokens=tokens[extent]), f"settle {extent}"
-            )
+            self._report(settlement_of(hold, extent), f"settle {extent}")
+
+    def _finish_one(self, pick: int, extent: str) -> None:
+        """Finishes a call, and then settles it. Redis may have lost it, and then still has, or lacks, the whole hold."""
+        if (hold := self._pick(pick, "HELD")) is None:
+            return
+        settlement, call = settlement_of(hold, extent), self.model.calls[hold.hold_id]
+        amount, charge = call.amount, settlement.resolution.charge_nano_credits
+        finished = FinishedCall(hold.hold_id, charge, settlement.used_tokens, settlement.counters)
+        if self.books.run(self.counters_api.finish(self.organization, [finished])) and not self.redis_may_be_old:
+            call.amount = charge
+        self.redis_agrees_with_the_model_or_is_empty()
+        call.amount = amount
+        self._report(settlement, f"finish {extent}")
 
     def _expire(self, pick: int, policy: ExpiredHoldPolicy) -> None:
         self._register()  # Only holds in the holds table can be swept.
@@ -374,6 +380,7 @@ def test_the_databases_agree_with_the_model_for_any_order_of_events(
     - Redis is not updated when an expiry releases a hold.
     - A correction adds its whole charge to the scopes' spend instead of the difference.
     - A correction changes the stored balance twice.
+    - Applying a settlement releases the hold's own amount of a call that has finished.
     - A placement does not compare the number of known placements (the floor), so Redis stays in its restored state.
 
     This test does not confirm holds.

@@ -113,6 +113,13 @@ def test_a_foreign_key_beside_ours_does_not_count(foreign: str) -> None:
     assert find_api_key(with_headers(("x-goog-api-key", foreign), ("x-api-key", KEY))) == KEY
 
 
+@pytest.mark.parametrize("foreign", ["", "Basic abc", "Negotiate x", "Digest a=b, c=d"])
+def test_a_foreign_scheme_beside_our_key_does_not_count(foreign: str) -> None:
+    assert find_api_key(with_headers(("authorization", foreign), ("x-api-key", KEY))) == KEY
+    refusal = refused(with_headers(("authorization", foreign), ("x-api-key", "sk-one")))
+    assert "must be Bearer" in refusal.message
+
+
 def test_a_malformed_key_of_ours_is_not_replaced_by_a_foreign_one() -> None:
     assert refused(with_headers(("authorization", f"{BEARER}0"), ("x-api-key", "sk-one"))) is INVALID_KEY
 

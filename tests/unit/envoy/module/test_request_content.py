@@ -98,7 +98,10 @@ def test_urls_are_counted_by_kind() -> None:
         ({"conversation": {"id": "conv_1"}}, "conversation:conv_1"),
         ({"prompt": {"id": "pmpt_1", "variables": {"id": "x"}}}, "prompt:pmpt_1"),
         ({"container": "c1"}, "container:c1"),
-        ({"container": {"id": "c1", "skills": [{"type": "custom", "skill_id": "s1"}]}}, "container:c1\nfile:s1"),
+        ({"container": {"id": "c1", "skills": [{"type": "custom", "skill_id": "skill_1"}]}}, "container:c1\nfile:skill_1"),
+        ({"container": {"id": "c1", "skills": [{"type": "anthropic", "skill_id": "pptx"}]}}, "container:c1"),
+        ({"tools": [{"type": "collections_search", "collection_ids": ["collection_1"]}]}, "file:collection_1"),
+        ({"prompt": {"id": "pmpt_1", "variables": {"v": {"file_id": "file-1"}}}}, "prompt:pmpt_1\nfile:file-1"),
         ({"cachedContent": "cachedContents/1"}, "cached_content:cachedContents/1"),
         ({"cached_content": "cachedContents/1"}, "cached_content:cachedContents/1"),
         (blocks({"type": "file", "file": {"file_id": "file-1"}}), "file:file-1"),
@@ -107,6 +110,10 @@ def test_urls_are_counted_by_kind() -> None:
         ({"input": [{"content": [{"type": "input_image", "file_id": "file-1"}]}]}, "file:file-1"),
         ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "item:msg_1"),
         ({"input": [{"id": "msg_1"}]}, "item:msg_1"),
+        ({"input": [{"type": "reasoning", "id": "rs_1", "summary": []}]}, "item:rs_1"),
+        ({"input": [{"type": "reasoning", "id": "rs_1", "encrypted_content": ""}]}, "item:rs_1"),
+        ({"input": [{"type": "image_generation_call", "id": "ig_1"}]}, "item:ig_1"),
+        ({"input": [{"type": "file_search_call", "id": "fs_1", "queries": ["q"]}]}, "item:fs_1"),
         ({"messages": [{"role": "assistant", "audio": {"id": "audio_1"}}]}, "audio:audio_1"),
         ({"contents": [{"parts": [{"fileData": {"fileUri": "https://generativelanguage.googleapis.com/v1beta/files/f"}}]}]},
          "file:https://generativelanguage.googleapis.com/v1beta/files/f"),
@@ -121,8 +128,22 @@ def test_references_to_stored_things_are_listed(body: dict[str, Any], references
 
 
 def test_an_item_that_is_complete_is_no_reference() -> None:
-    items = [{"type": "reasoning", "id": "rs_1"}, {"role": "assistant", "id": "msg_1", "content": "x"}]
+    items = [
+        {"type": "reasoning", "id": "rs_1", "encrypted_content": "c2VjcmV0"},
+        {"role": "assistant", "id": "msg_1", "content": "x"},
+        {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": "{}"},
+    ]
     assert "references" not in facts({"input": items})
+
+
+def test_a_long_conversation_may_name_a_thousand_items() -> None:
+    items = [{"type": "item_reference", "id": f"msg_{number}"} for number in range(1_025)]
+    named = request_facts(json.dumps({"input": items[:-1]}).encode())
+    assert named is not None
+    assert len(named["references"].split("\n")) == 1_024
+    excessive = request_facts(json.dumps({"input": items}).encode())
+    assert excessive is not None
+    assert excessive["is_excessive"] is True
 
 
 @pytest.mark.parametrize(
@@ -139,10 +160,47 @@ def test_an_item_that_is_complete_is_no_reference() -> None:
         ({"search_parameters": {"mode": "auto"}}, "search_parameters"),
         ({"mcp_servers": [{"type": "url", "url": "https://example.com"}]}, "mcp_servers"),
         ({"mcp_servers": []}, None),
+        ({"tools": {"googleMaps": {}}}, "googleMaps"),
+        ({"tools": {"type": "web_search"}}, "web_search"),
+        ({"tools": {"functionDeclarations": [{"name": "f"}]}}, None),
     ],
 )  # fmt: skip
 def test_tools_that_the_provider_runs_are_listed(body: dict[str, Any], tools: str | None) -> None:
     assert facts(body).get("tools") == tools
+
+
+@pytest.mark.parametrize(
+    ("container", "tools"),
+    [
+        ({"type": "auto", "memory_limit": "4g"}, "memory_limit:4g\ncode_interpreter"),
+        ({"memory_limit": "64G", "type": "auto"}, "memory_limit:64G\ncode_interpreter"),
+        ({"type": "auto", "memory_limit": "1g"}, "code_interpreter"),
+        ({"type": "auto", "memory_limit": None}, "code_interpreter"),
+    ],
+)
+def test_a_larger_container_is_listed(container: dict[str, Any], tools: str) -> None:
+    """Seen to fail: a container of 64 GB cost the fee of 1 GB."""
+    assert facts({"tools": [{"container": container, "type": "code_interpreter"}]})["tools"] == tools
+
+
+@pytest.mark.parametrize("key", ["responseModalities", "response_modalities"])
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("AUDIO", "audio_output"),
+        ("image", "image_output"),
+        ([3], "audio_output"),
+        ([1, 2], "image_output"),
+        (3, "audio_output"),
+    ],
+)
+def test_modalities_are_read_in_every_form_that_google_reads(key: str, value: object, found: str) -> None:
+    assert facts({"generationConfig": {key: value}}) == {found: True}
+
+
+def test_a_picture_without_its_type_is_a_picture() -> None:
+    found = facts(blocks({"type": "image_url", "image_url": {"url": f"data:;base64,{PICTURE}"}}))
+    assert (found["images"], found["image_bytes"]) == (1, 565)
 
 
 @pytest.mark.parametrize(

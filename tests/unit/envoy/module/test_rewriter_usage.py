@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from tests.support.envoy_module import document_usage
+from tests.support.envoy_module import document_usage, stream_usage
 
 
 def test_usage_is_copied_exactly() -> None:
     usage = b'{ "prompt_tokens": 9007199254740993, "details": [1, {"a": "}"}] }'
-    document = b'{"id":"c1","model":"m-2024","choices":[{"usage":{"x":1}}],"usage":' + usage + b"}"
+    document = b'{"id":"c1","model":"m-2024","choices":[{"message":{"usage":{"x":1}}}],"usage":' + usage + b"}"
     assert document_usage(document) == {"response_id": "c1", "model": "m-2024", "usage": usage.decode()}
 
 
@@ -69,12 +69,32 @@ def test_an_unreadable_value_is_skipped(value: bytes) -> None:
     assert document_usage(b'{"choices":[{"other":' + value + b'}],"usage":{"a":1}}') == {"usage": '{"a":1}'}
 
 
-def test_usage_that_is_not_utf8_is_omitted() -> None:
-    assert document_usage(b'{"model":"m","usage":{"a":"\xff"}}') == {"model": "m"}
+def test_usage_loses_what_is_not_utf8() -> None:
+    """Seen to fail while such usage was set aside, and the call was estimated."""
+    document = b'{"model":"m","usage":{"a":"\xff","b":2}}'
+    assert document_usage(document) == {"model": "m", "usage": '{"a":"?","b":2}'}
 
 
-def test_usage_of_more_than_64_kib_is_omitted() -> None:
-    assert document_usage(b'{"model":"m","usage":{"a":"' + b"x" * 65_536 + b'"}}') == {"model": "m"}
+def test_a_name_that_is_not_utf8_is_omitted() -> None:
+    assert document_usage(b'{"model":"\xff","usage":{"b":2}}') == {"usage": '{"b":2}'}
+
+
+def test_usage_of_more_than_64_kib_is_no_report() -> None:
+    long = b'{"usage":{"a":"' + b"x" * 65_536 + b'"}}'
+    assert document_usage(b'{"model":"m",' + long[1:]) == {"model": "m", "usage": "too long"}
+    assert stream_usage(b"data: " + long + b'\n\ndata: {"usage":{"a":1}}\n\n') == {"usage": '{"a":1}'}
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"[-Infinity, NaN]"])
+def test_numbers_that_are_none_do_not_hide_the_usage(number: bytes) -> None:
+    """Python writes them for the logarithms of impossible tokens. Seen to fail: such answers were estimated."""
+    document = b'{"choices":[{"logprobs":{"x":' + number + b'}}],"usage":{"a":1}}'
+    assert document_usage(document) == {"usage": '{"a":1}'}
+    assert stream_usage(b"data: " + document + b"\n\n") == {"usage": '{"a":1}'}
+
+
+def test_usage_metadata_in_snake_case_is_read() -> None:
+    assert document_usage(b'{"usage_metadata":{"a":1}}') == {"usage_metadata": '{"a":1}'}
 
 
 def test_usage_is_written_on_one_line() -> None:

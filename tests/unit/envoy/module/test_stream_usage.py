@@ -50,6 +50,48 @@ def test_a_gemini_stream_is_read() -> None:
     assert stream_usage(stream) == {"usage_metadata": '{"a":2}', "model": "g", "response_id": "r"}
 
 
+def test_a_report_that_counts_something_else_is_kept_beside_the_greatest() -> None:
+    """Seen to fail while the later report, with a smaller sum, was dropped: its 2,000 tokens were not charged."""
+    first, later = '{"input_tokens":5000,"output_tokens":10}', '{"output_tokens":2000}'
+    stream = f'data: {{"usage":{first}}}\n\ndata: {{"usage":{{"output_tokens":20}}}}\n\ndata: {{"usage":{later}}}\n\n'
+    assert stream_usage(stream.encode()) == {"usage": first, "other_usage": later}
+
+
+def test_a_report_that_a_greater_one_lacks_is_kept_beside_it() -> None:
+    stream = b'data: {"usage":{"input_tokens":"7"}}\n\ndata: {"usage":{"output_tokens":2000}}\n\n'
+    assert stream_usage(stream) == {"usage": '{"output_tokens":2000}', "other_usage": '{"input_tokens":"7"}'}
+
+
+@pytest.mark.parametrize(
+    "later", ['{"a":2,"b":{"c":3}}', '{"a":"3","b":{"c":4.0},"d":1}', '{"b":{"a":9,"c":9},"a":1,"e":[{"a":1}]}']
+)
+def test_a_report_that_grew_replaces_the_earlier_one(later: str) -> None:
+    stream = f'data: {{"usage":{{"a":2,"b":{{"c":3}}}}}}\n\ndata: {{"usage":{later}}}\n\n'
+    assert stream_usage(stream.encode()) == {"usage": later}
+
+
+TEXT = b'data: {"choices":[{"delta":{"content":"hi"}}]}\n\n'
+USED = b'data: {"usage":{"a":1}}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("stream", "is_covered"),
+    [
+        (TEXT + USED, True),
+        (USED + TEXT, False),
+        (USED + TEXT + USED, True),
+        (TEXT + USED + TEXT, False),
+        (USED + TEXT + b'data: {"usage":{"a":0}}\n\n', False),
+        (USED + TEXT + b'data: {"usage":null}\n\n', False),
+        (b'data: {"choices":[{"delta":{"content":"hi"}}],"usage":{"a":1}}\n\n', True),
+        (TEXT, True),
+    ],
+)
+def test_text_after_the_last_report_is_noted(stream: bytes, *, is_covered: bool) -> None:
+    """Seen to fail: a stream that reported one token at its start, and none later, cost one token."""
+    assert stream_usage(stream).get("text_after_usage", False) != is_covered
+
+
 def test_facts_of_a_truncated_stream_are_kept() -> None:
     assert stream_usage(ANTHROPIC[: ANTHROPIC.index(b"event: ping") + 20]) == {
         "start_usage": '{"input_tokens":5}', "model": "c", "response_id": "m1"

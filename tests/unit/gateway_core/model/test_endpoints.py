@@ -131,7 +131,7 @@ def test_gemini_has_other_operations_under_both_versions(version: str, verb: str
         "/v1/files",
         "/v1/batches",
         "/v1/realtime",
-        "/v1/responses/resp_1/cancel",
+        "/v1/responses/resp_1/cancel/x",
         "/v1/messages/count_tokens/x",
         "/v1/messages/batches",
         "/v1/models",

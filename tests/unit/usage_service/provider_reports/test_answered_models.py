@@ -57,5 +57,14 @@ def test_the_model_that_answered_is_found_by_its_names(answered: str, found: Mod
     assert MODELS.find(SMALL, answered) is found
 
 
+@pytest.mark.parametrize("answered", ["chat-2603", "chat-2603-2026-09-01", "vendor/Chat-2603-20260901"])
+def test_a_snapshot_is_found_if_the_name_itself_ends_like_a_date(answered: str) -> None:
+    """Seen to fail while only the name without its own date was compared."""
+    named, older = model("chat-2603"), model("chat-2501")
+    models = AnsweredModels((older, named))
+    assert models.find(named, answered) is named
+    assert models.find(older, answered) is named
+
+
 def test_a_snapshot_of_the_model_asked_for_is_that_model() -> None:
     assert MODELS.find(DATED, "chat-large-2024-08-06") is DATED

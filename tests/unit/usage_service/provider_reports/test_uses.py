@@ -67,7 +67,7 @@ def test_uses_are_counted_under_their_fees(
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
-        ({"grounding_queries": 3, "grounded": True}, {"grounding": 1, "grounding_query": 3}),
+        ({"grounding_queries": 3, "grounded": True}, {"grounding": 3, "grounding_query": 3}),
         ({"grounded": True}, {"grounding": 1, "grounding_query": 1}),
         ({"grounded": False}, {}),
         ({"grounding_queries": 0}, {}),

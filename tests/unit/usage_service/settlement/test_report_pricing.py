@@ -125,15 +125,15 @@ def with_fees(**fees: int) -> PriceSchedule:
     return PriceSchedule.model_validate({**SCHEDULE.model_dump(), "fees": fees})
 
 
-@pytest.mark.parametrize(
-    ("fees", "charge"),
-    [({"grounding": 1_000}, 1_000), ({"grounding_query": 1_000}, 3_000)],
-)
-def test_grounding_costs_what_the_fee_of_the_model_is_about(fees: dict[str, int], charge: int) -> None:
+@pytest.mark.parametrize("fee", ["grounding", "grounding_query"])
+@pytest.mark.parametrize(("charge", "is_once"), [(3_000, False), (1_000, True)])
+def test_grounding_costs_its_fee_for_each_query_or_once(fee: str, charge: int, *, is_once: bool) -> None:
+    """Seen to fail while a fee named `grounding` was charged once, whatever the catalog said."""
+    schedule = with_fees(**{fee: 1_000}).model_copy(update={"fees_once_per_call": (fee,) if is_once else ()})
     hold = with_changes(HOLD, endpoint=Endpoint.GENERATE_CONTENT)
     usage = {"promptTokenCount": 1, "candidatesTokenCount": 0}
     facts = {"usage_metadata": json.dumps(usage), "grounding_queries": 3, "grounded": True}
-    resolution = resolve(Terms(hold, MODEL, with_fees(**fees)), replace(REPORT, facts=facts))
+    resolution = resolve(Terms(hold, MODEL, schedule), replace(REPORT, facts=facts))
     assert (resolution.charge_nano_credits, kinds(resolution)) == (1 + charge, set())
 
 

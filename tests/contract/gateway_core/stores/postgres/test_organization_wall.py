@@ -99,6 +99,8 @@ WRITES = {
         " amount_nano_credits, idempotency_key, actor) VALUES ('other', 99, 'USAGE', 'CREDIT_POOL', 'USAGE', 1, 'x', 'x')")),
     "a hold": (AUTHZ, ("INSERT INTO holds (hold_id, organization_id, member_id, api_key_id, amount_nano_credits, token, counters,"
         " place_time, expire_time) VALUES ('x', 'other', 'm', 'k', 1, 't', '{}', now(), now())")),
+    "a stored object": (USAGE, ("INSERT INTO stored_objects (provider_id, kind, object_id, organization_id, member_id)"
+        " VALUES ('openai', 'response', 'resp_1', 'other', 'm')")),
     "a spend": (USAGE, "INSERT INTO scope_spend (organization_id, counter) VALUES ('other', 'x')"),
     "a group": (ADMIN, "INSERT INTO groups (organization_id, group_id, path, display_name) VALUES ('other', 'g', '{g}', 'G')"),
     "an organization": (ADMIN, "INSERT INTO organizations (organization_id, display_name) VALUES ('third', 'Third')"),

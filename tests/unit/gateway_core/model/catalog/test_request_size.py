@@ -54,6 +54,12 @@ def test_a_reference_may_fill_the_window() -> None:
     assert bounds(RequestSize(100, references=1)) == (200_000, 200_000)
 
 
+def test_a_reference_of_known_size_adds_its_tokens() -> None:
+    assert bounds(RequestSize(400, referenced_tokens=3_000)) == (3_100, 3_400)
+    assert bounds(RequestSize(400, referenced_tokens=300_000)) == (200_000, 200_000)
+    assert bounds(RequestSize(400, references=1, referenced_tokens=3_000)) == (200_000, 200_000)
+
+
 def test_every_prompt_of_a_batch_has_a_window() -> None:
     assert bounds(RequestSize(10 * MEGABYTE, prompts=20), Endpoint.COMPLETIONS) == (2_500_000, 4_000_000)
     assert bounds(RequestSize(10 * MEGABYTE), Endpoint.COMPLETIONS) == (200_000, 200_000)

@@ -1,0 +1,1 @@
+"""Finds what a call names by an id of its provider, among what its caller may name."""

@@ -1,0 +1,88 @@
+"""Many random calls: what the upstream counted, priced by arithmetic of its own, is what usage records and ledger say.
+
+`MIXED_CALLS` and `MIXED_SEED` choose how many calls, and which ones.
+"""
+
+import asyncio
+import os
+
+import asyncpg
+import pytest
+
+from deploy.local.stack.specification import DEFAULT_CATALOG
+from deploy.local.supervision.embedded_stack import Stack
+from tests.e2e.conftest import pepper_of, wait_settled
+from tests.support.data.tenants import CREDIT, make_tenant
+from tests.support.metered_calls import Metering
+from tests.support.mixed_calls.comparison import Difference, differences, table
+from tests.support.mixed_calls.plans import Ending, Plan, make_plans
+from tests.support.mixed_calls.tally import PriceList
+from tests.support.mixed_calls.upstream import PlannedUpstream
+from tests.support.servers.scripted_upstream import ScriptedUpstream
+
+CALLS = int(os.environ.get("MIXED_CALLS", "300"))
+SEED = int(os.environ.get("MIXED_SEED", "1"))
+AT_ONCE = 12
+PAID_IN = 10**7 * CREDIT
+TIMEOUT_S = max(120, CALLS // 4)
+
+
+async def make_calls(metering: Metering, plans: list[Plan]) -> dict[int, int]:
+    """Makes all calls, some at a time. Returns their statuses."""
+    slots = asyncio.Semaphore(AT_ONCE)
+    statuses: dict[int, int] = {}
+
+    async def make(plan: Plan) -> None:
+        async with slots:
+            reply = await metering.call(
+                dict(plan.body),
+                plan.path,
+                headers=plan.headers,
+                hang_up_after_events=plan.hang_up_after_events,
+                hang_up_after_bytes=plan.hang_up_after_bytes,
+            )
+            statuses[plan.number] = reply.status
+
+    await asyncio.gather(*(make(plan) for plan in plans))
+    return statuses
+
+
+async def compare(metering: Metering, planned: PlannedUpstream, prices: PriceList) -> list[Difference]:
+    """Compares every record with the tally of its request, and the ledger with the sum of the records."""
+    tallies = planned.tallies
+    records = await wait_settled(metering.tenant, len(tallies), 60)
+    findings = await metering.tenant.database.fetch(
+        "SELECT hold_id, kinds FROM usage_findings WHERE organization_id = $1", metering.tenant.organization
+    )
+    kinds = {row["hold_id"]: frozenset(row["kinds"]) for row in findings}
+    assert {record["request_id"] for record in records} == set(tallies)
+    found: list[Difference] = []
+    for record in records:
+        found += differences(tallies[record["request_id"]], record, kinds.get(record["hold_id"], frozenset()), prices)
+    charged = sum(record["charge_nano_credits"] for record in records)
+    assert await metering.tenant.balance() == PAID_IN - charged
+    if not found:
+        counted = sum(prices.charge(plan.tally) for plan in tallies.values() if plan.is_counted)
+        estimated = sum(
+            record["charge_nano_credits"] for record in records if not tallies[record["request_id"]].is_counted
+        )
+        assert charged == counted + estimated
+    return sorted(found, key=lambda one: one.plan.number)
+
+
+@pytest.mark.timeout(TIMEOUT_S)
+async def test_the_books_agree_with_the_tally_of_the_upstream(
+    metered_stack: Stack, metered_database: asyncpg.Pool, upstream: ScriptedUpstream
+) -> None:
+    tenant = await make_tenant(metered_database, pepper_of(metered_stack), PAID_IN)
+    metering = Metering(metered_stack.environment["MEGAROUTER_BASE_URL"], tenant, upstream)
+    prices = PriceList(DEFAULT_CATALOG)
+    plans = make_plans(SEED, CALLS, prices)
+    planned = PlannedUpstream(plans)
+    upstream.choose(planned.script_of)
+    statuses = await make_calls(metering, plans)
+    refused = [plan for plan in plans if plan.ending is not Ending.FAILED and statuses[plan.number] != 200]
+    assert not refused, [(plan.number, plan.path, statuses[plan.number]) for plan in refused]
+    found = await compare(metering, planned, prices)
+    assert planned.repeated == []
+    assert not found, table(found)

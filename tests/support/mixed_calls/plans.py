@@ -1,0 +1,200 @@
+"""The plan of one call: what the caller sends, when it hangs up, what the provider answers, and what that costs."""
+
+import enum
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+from tests.support.mixed_calls.drafts import Choice, Draft
+from tests.support.mixed_calls.openai_drafts import chat_draft, completions_draft, embeddings_draft, responses_draft
+from tests.support.mixed_calls.other_drafts import gemini_draft, messages_draft
+from tests.support.mixed_calls.tally import PriceList, Tally
+from tests.support.mixed_calls.wire_forms import (
+    begun_script,
+    document_script,
+    event_bytes,
+    plain_form,
+    random_form,
+    stream_script,
+)
+from tests.support.servers.scripted_upstream import Script, answer, json_answer
+
+_DRAFTS = {
+    "chat_completions": chat_draft,
+    "completions": completions_draft,
+    "embeddings": embeddings_draft,
+    "responses": responses_draft,
+    "messages": messages_draft,
+    "generate_content": gemini_draft,
+}
+
+
+class Ending(enum.StrEnum):
+    """How a call ends, and what its provider counted."""
+
+    COUNTED = "counted"
+    COUNTED_THEN_LEFT = "counted, then the caller left"
+    LEFT = "the caller left before anything was counted"
+    LEFT_AFTER_INPUT = "the caller left when only the input was counted"
+    OMITTED = "the provider counted nothing"
+    OMITTED_AFTER_INPUT = "the provider counted only the input"
+    FAILED = "the provider failed"
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What of an answer reached the caller before it hung up."""
+
+    size: int
+    events: int
+
+    @property
+    def tokens(self) -> range:
+        """What an estimate of the text may be: between a token for four bytes and a token for each event."""
+        by_size = -(-self.size // 4)
+        return range(min(by_size, self.events), max(by_size, self.events) + 1)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One call."""
+
+    number: int
+    model: str
+    endpoint: str
+    path: str
+    body: Mapping[str, Any]
+    headers: Mapping[str, str]
+    script: Script
+    ending: Ending
+    tally: Tally
+    kinds: frozenset[str]
+    hang_up_after_events: int | None = None
+    hang_up_after_bytes: int | None = None
+    delivered: Delivered = Delivered(0, 0)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the provider reported everything."""
+        return self.ending in {Ending.COUNTED, Ending.COUNTED_THEN_LEFT}
+
+
+def make_plans(seed: int, count: int, prices: PriceList) -> list[Plan]:
+    """Returns the plans of calls over all models and endpoints of a catalog, the same for the same seed."""
+    operations = [(name, endpoint) for name, model in prices.models.items() for endpoint in model["endpoints"]]
+    plans = []
+    for number in range(count):
+        random = Random(f"{seed}/{number}")
+        model, endpoint = (
+            operations[number % len(operations)] if number < len(operations) else random.choice(operations)
+        )
+        choice = Choice(number, model, endpoint, random, prices)
+        plans.append(_planned(choice, _DRAFTS[endpoint](choice)))
+    return plans
+
+
+def _planned(choice: Choice, draft: Draft) -> Plan:
+    random = choice.random
+    if choice.chance(0.05):
+        return _failing(choice, draft)
+    if draft.parts and choice.chance(0.3):
+        return _hanging_up(choice, draft)
+    if draft.document is not None and choice.chance(0.1):
+        return _cut_document(choice, draft)
+    if draft.endpoint != "embeddings" and choice.chance(0.05):
+        return _without_usage(choice, draft)
+    if draft.parts:
+        script = stream_script(random, [part.value for part in draft.parts], random_form(random, streamed=True))
+    else:
+        script = document_script(random, draft.document, random_form(random, streamed=False))
+    return _plan(choice, draft, script, Ending.COUNTED)
+
+
+def _plan(choice: Choice, draft: Draft, script: Script, ending: Ending) -> Plan:
+    return Plan(
+        choice.number,
+        draft.model,
+        draft.endpoint,
+        draft.path,
+        draft.body,
+        draft.headers,
+        script,
+        ending,
+        draft.tally,
+        draft.kinds if ending is Ending.COUNTED else frozenset(),
+    )
+
+
+def _failing(choice: Choice, draft: Draft) -> Plan:
+    error = {"error": {"message": "no", "type": "server_error", "usage": {"prompt_tokens": 9}}}
+    script = choice.random.choice(
+        (
+            json_answer(error, 500),
+            json_answer(error, 429, {"retry-after": "1"}),
+            json_answer(error, 400),
+            json_answer(error),
+            answer(b"<html>down</html>", headers={"content-type": "text/html"}),
+            answer(b"", 307, {"location": "https://example.com/"}),
+        )
+    )
+    return _plan(choice, draft, script, Ending.FAILED)
+
+
+def _hanging_up(choice: Choice, draft: Draft) -> Plan:
+    """Lets the caller leave after some events. The provider sends no more until then."""
+    form = plain_form(choice.random)
+    can_see_usage = draft.shows_usage
+    after_usage = can_see_usage and choice.chance(0.3)
+    events = draft.counted_after if after_usage else choice.random.randint(1, draft.counted_after - 1)
+    if not after_usage and not can_see_usage:
+        # The usage chunk is hidden, and what precedes it has no usage.
+        events = choice.random.randint(1, max(1, draft.counted_after - 2))
+    if not after_usage and "message_delta" in str(draft.parts[events - 1].value):
+        events += 1  # what an early report counts is counted until text follows
+    parts = draft.parts[:events]
+    content = b"".join(event_bytes(part.value, form) for part in parts)
+    ending = Ending.LEFT_AFTER_INPUT if draft.counts_input_first else Ending.LEFT
+    plan = _plan(choice, draft, begun_script(choice.random, content, form), ending)
+    texts = [part.text for part in parts if part.text]
+    delivered = Delivered(sum(len(text.encode()) for text in texts), len(texts))
+    plan = replace(plan, hang_up_after_events=events, delivered=delivered)
+    if after_usage:
+        return replace(plan, ending=Ending.COUNTED_THEN_LEFT, kinds=draft.kinds)
+    return plan
+
+
+def _without_usage(choice: Choice, draft: Draft) -> Plan:
+    """Lets the provider leave out its report."""
+    form = plain_form(choice.random)
+    if draft.parts:
+        parts = draft.parts[: max(draft.counted_after - 2, 1)]
+        script = stream_script(choice.random, [part.value for part in parts], form)
+        texts = [part.text for part in parts if part.text]
+        ending = Ending.OMITTED_AFTER_INPUT if draft.counts_input_first else Ending.OMITTED
+        plan = _plan(choice, draft, script, ending)
+        return replace(plan, delivered=Delivered(sum(len(text.encode()) for text in texts), len(texts)))
+    assert isinstance(draft.document, dict)
+    document = {name: value for name, value in draft.document.items() if not name.startswith(("usage", "x_groq"))}
+    text = json.dumps(document)
+    if "Tokens" in text or "tokens" in text:
+        return _plan(choice, draft, document_script(choice.random, draft.document, form), Ending.COUNTED)
+    script = document_script(choice.random, document, form)
+    size = len(json.dumps(document, ensure_ascii=False).encode())
+    return replace(_plan(choice, draft, script, Ending.OMITTED), delivered=Delivered(size, 1))
+
+
+def _cut_document(choice: Choice, draft: Draft) -> Plan:
+    """Lets the caller leave within a document whose usage has passed already."""
+    assert isinstance(draft.document, dict)
+    names = sorted(draft.document, key=lambda name: name not in {"usage", "usageMetadata", "model", "modelVersion"})
+    if not set(names[:2]) & {"usage", "usageMetadata"} or draft.document.get("usage", "") is None or draft.tally.fees:
+        script = document_script(choice.random, draft.document, random_form(choice.random, streamed=False))
+        return _plan(choice, draft, script, Ending.COUNTED)
+    ordered = {name: draft.document[name] for name in names if name != "service_tier"}
+    tier = {name: draft.document[name] for name in ("service_tier",) if name in draft.document}
+    content = json.dumps({**tier, **ordered, "last": "x" * 100}).encode()[:-50]
+    form = replace(plain_form(choice.random), label="application/json")
+    plan = _plan(choice, draft, begun_script(choice.random, content, form), Ending.COUNTED_THEN_LEFT)
+    return replace(plan, kinds=draft.kinds, hang_up_after_bytes=len(content))

@@ -1,0 +1,131 @@
+"""Calls that open calls keep from passing wait in bounded lines."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from authz_service.holds.ending_calls import EndingCalls, LineName, LineOf, stands_in_no_line
+from gateway_core.model.calls.placements import BusyThrottle, Placed, Refused
+
+REFUSED = Refused((), (BusyThrottle(0, 1, 0, 0),))
+PLACED = Placed(1, "first")
+WAIT_S = 0.1
+
+
+def line(name: str = "mia", longest: int = 32) -> LineOf:
+    return lambda _: LineName("acme", name, longest)
+
+
+MIAS_LINE = line()
+
+
+class Limit:
+    """A limit that refuses until `free` is set. Counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.free = False
+        self.attempts = 0
+        self.wants = 0
+
+    async def attempt(self) -> Placed | Refused:
+        self.attempts += 1
+        return PLACED if self.free else REFUSED
+
+    async def want(self) -> None:
+        self.wants += 1
+
+
+@pytest.fixture
+def limit() -> Limit:
+    return Limit()
+
+
+@pytest.fixture
+def calls() -> EndingCalls:
+    return EndingCalls(WAIT_S, most_waiting=5)
+
+
+Wait = Callable[..., Awaitable[Placed | Refused]]
+
+
+@pytest.fixture
+def wait(calls: EndingCalls, limit: Limit) -> Wait:
+    return lambda line_of=MIAS_LINE: calls.wait(REFUSED, limit.want, limit.attempt, line_of)
+
+
+async def test_a_call_passes_once_a_call_ends(wait: Wait, limit: Limit) -> None:
+    waiting = asyncio.ensure_future(wait())
+    await asyncio.sleep(WAIT_S / 4)
+    limit.free = True
+    assert await waiting is PLACED
+    assert limit.wants == 1
+
+
+async def test_a_call_is_refused_when_no_call_ends_in_time(wait: Wait, limit: Limit, calls: EndingCalls) -> None:
+    begun_s = time.monotonic()
+    assert await wait() is REFUSED
+    assert WAIT_S / 2 < time.monotonic() - begun_s < 3 * WAIT_S
+    assert 1 < limit.attempts < 30
+    assert calls.waiting == 0
+
+
+async def test_a_call_that_waiting_cannot_help_is_refused_at_once(wait: Wait, limit: Limit) -> None:
+    assert await wait(stands_in_no_line) is REFUSED
+    assert (limit.attempts, limit.wants) == (0, 0)
+
+
+async def test_a_call_stops_waiting_when_waiting_no_longer_helps(calls: EndingCalls, limit: Limit) -> None:
+    exhausted = Refused(())
+
+    async def attempt() -> Placed | Refused:
+        return exhausted
+
+    line_of: LineOf = lambda refused: None if refused is exhausted else LineName("acme", "mia", 1)  # noqa: E731
+    assert await calls.wait(REFUSED, limit.want, attempt, line_of) is exhausted
+
+
+async def test_only_the_first_of_a_line_attempts(wait: Wait, limit: Limit) -> None:
+    alone = asyncio.ensure_future(wait())
+    await alone
+    attempts_alone, limit.attempts = limit.attempts, 0
+    await asyncio.gather(*(wait() for _ in range(5)))
+    assert limit.attempts <= 2 * attempts_alone
+
+
+async def test_a_full_line_refuses_at_once(wait: Wait, limit: Limit) -> None:
+    first = asyncio.ensure_future(wait(line(longest=1)))
+    await asyncio.sleep(0)
+    begun_s = time.monotonic()
+    assert await wait(line(longest=1)) is REFUSED
+    assert time.monotonic() - begun_s < WAIT_S / 4
+    limit.free = True
+    assert await first is PLACED
+
+
+async def test_no_more_calls_wait_than_the_process_allows(wait: Wait, calls: EndingCalls) -> None:
+    waiting = [asyncio.ensure_future(wait(line(str(number)))) for number in range(8)]
+    await asyncio.sleep(0)
+    assert calls.waiting == 5
+    await asyncio.gather(*waiting)
+    assert calls.waiting == 0
+
+
+async def test_a_canceled_call_leaves_its_line(wait: Wait, limit: Limit, calls: EndingCalls) -> None:
+    first = asyncio.ensure_future(wait())
+    second = asyncio.ensure_future(wait())
+    await asyncio.sleep(0.01)
+    first.cancel()
+    limit.free = True
+    assert await second is PLACED
+    assert calls.waiting == 0
+
+
+async def test_an_error_of_an_attempt_is_passed_on(calls: EndingCalls, limit: Limit) -> None:
+    async def attempt() -> Placed | Refused:
+        raise TimeoutError("Redis does not answer")
+
+    with pytest.raises(TimeoutError, match="Redis"):
+        await calls.wait(REFUSED, limit.want, attempt, line())
+    assert calls.waiting == 0

@@ -1,0 +1,96 @@
+"""What the answer of a call handed out, as rows of `stored_objects`."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final, TypeGuard
+
+from gateway_core.contract.usage_facts import UsageFact
+from gateway_core.model.calls.holds import Claims
+from gateway_core.model.calls.stored_objects import MAX_ID_CHARACTERS, ObjectKind, ObjectName, name_of
+from gateway_core.model.catalog.token_usage import TokenUsage
+from gateway_core.model.endpoints import Endpoint
+from gateway_core.model.record_decorator import record
+
+DEFAULT_LIFE_MS: Final = 30 * 24 * 3_600 * 1_000
+COLUMNS: Final = (
+    *("provider_id", "kind", "object_id", "organization_id", "member_id", "response_id", "requested_model"),
+    *("tokens:bigint", "expire_time:instant"),
+)
+Row = tuple[str | int | None, ...]
+
+# Only the kinds that an operation hands out count, because other answers may have the same keys.
+_KINDS: Final = {
+    Endpoint.RESPONSES: frozenset({ObjectKind.ITEM, ObjectKind.CONTAINER}),
+    Endpoint.MESSAGES: frozenset({ObjectKind.CONTAINER, ObjectKind.FILE}),
+    Endpoint.CHAT_COMPLETIONS: frozenset({ObjectKind.AUDIO}),
+}
+_NONE: Final[frozenset[ObjectKind]] = frozenset()
+
+
+@record(frozen=True, slots=True)
+class Answer:
+    """A successful answer to a call."""
+
+    claims: Claims
+    facts: Mapping[str, object]
+    """What Envoy's module read of it: keys of `UsageFact`."""
+    counted: TokenUsage | None
+    """What the provider counted; None if it counted nothing."""
+
+
+def may_hand_out(endpoint: Endpoint, facts: Mapping[str, object]) -> bool:
+    """Returns whether an answer has an id that a later call may name."""
+    return UsageFact.STORED_IDS in facts or (endpoint is Endpoint.RESPONSES and UsageFact.RESPONSE_ID in facts)
+
+
+def rows_of(answer: Answer, expire_epoch_us: int) -> Iterator[Row]:
+    """Returns the rows that bind what an answer handed out to the member who called: the values of `COLUMNS`."""
+    claims = answer.claims
+    response = _response_id(answer)
+    for name in _names(answer, response):
+        yield (
+            claims.provider,
+            name.kind,
+            name.object_id,
+            claims.organization,
+            claims.member,
+            response,
+            claims.requested_model,
+            _tokens(answer.counted, name.kind),
+            expire_epoch_us,
+        )
+
+
+def _response_id(answer: Answer) -> str | None:
+    identifier = answer.facts.get(UsageFact.RESPONSE_ID)
+    return identifier if _is_id(identifier) and answer.claims.endpoint is Endpoint.RESPONSES else None
+
+
+def _is_id(value: object) -> TypeGuard[str]:
+    """Returns whether a value can be an id: printable ASCII without spaces."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= MAX_ID_CHARACTERS
+        and value.isascii()
+        and value.isprintable()
+        and " " not in value
+    )
+
+
+def _names(answer: Answer, response: str | None) -> Iterator[ObjectName]:
+    if response is not None:
+        yield ObjectName(ObjectKind.RESPONSE, response)
+    listed = answer.facts.get(UsageFact.STORED_IDS)
+    kinds = _KINDS.get(answer.claims.endpoint, _NONE)
+    for line in listed.split("\n") if isinstance(listed, str) else ():
+        kind, _, identifier = line.partition(":")
+        if kind in kinds and _is_id(identifier):
+            yield name_of(kind, identifier)
+
+
+def _tokens(counted: TokenUsage | None, kind: ObjectKind) -> int | None:
+    """Returns the most input tokens that an object adds to a later call; None if nobody counted them."""
+    if counted is None:
+        return None
+    if kind is ObjectKind.RESPONSE:
+        return counted.total_input + counted.total_output
+    return counted.total_output if kind is ObjectKind.ITEM else None
