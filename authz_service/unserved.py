@@ -4,7 +4,8 @@ from typing import Final
 
 _LATER: Final = "it ends after the call, where its usage cannot be metered; make single calls"
 _STORED: Final = (
-    "what a provider stores belongs to the gateway's account, so others could read it; send the content in the call"
+    "all organizations share the gateway's account at the provider; send the content in the call, or ask the operator of the"
+    " gateway to create it there and to register its id for you"
 )
 _SESSIONS: Final = "sessions over a WebSocket are not metered; use POST /v1/responses"
 _UNPRICED: Final = "it has no price that the gateway could charge exactly"

@@ -291,6 +291,9 @@ class _Case:
         """Returns whether a successful status came with no answer: another body than a model's, or an error without text."""
         if self.report.facts.get(UsageFact.FOREIGN_BODY) is True or self._is_empty_answer():
             return True
+        # A vector is no text, so that nothing is found in an embedding without a name and usage.
+        if self.report.facts == _NOTHING_FOUND and self.terms.hold.claims.endpoint.streams:
+            return _ending(self.report) is None
         return _reports_error(self.report) and not self.read.delivered_tokens
 
     def _is_empty_answer(self) -> bool:
@@ -310,6 +313,9 @@ class _Case:
         detail = SettlementDetail.CLIENT_DISCONNECTED if gone else SettlementDetail.GATEWAY_ERROR
         return self._charge(UsageSource.ESTIMATED, detail, TokenUsage(input=self.terms.hold.input_tokens))
 
+
+_NOTHING_FOUND: Final = {UsageFact.DELIVERED_BYTES: 0}
+"""The facts about an answer that was read and has neither text nor usage, a name, an id or an error."""
 
 _REGULAR_ENDINGS: Final = frozenset({SettlementDetail.COMPLETED, SettlementDetail.USAGE_OMITTED})
 _INVALID: Final = frozenset(

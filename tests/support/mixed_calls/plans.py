@@ -19,7 +19,7 @@ from tests.support.mixed_calls.wire_forms import (
     random_form,
     stream_script,
 )
-from tests.support.servers.scripted_upstream import Script, answer, json_answer
+from tests.support.servers.scripted_upstream import Pause, Script, answer, json_answer
 
 _DRAFTS = {
     "chat_completions": chat_draft,
@@ -38,6 +38,7 @@ class Ending(enum.StrEnum):
     COUNTED_THEN_LEFT = "counted, then the caller left"
     LEFT = "the caller left before anything was counted"
     LEFT_AFTER_INPUT = "the caller left when only the input was counted"
+    RACED = "the caller left while the provider went on"
     OMITTED = "the provider counted nothing"
     OMITTED_AFTER_INPUT = "the provider counted only the input"
     FAILED = "the provider failed"
@@ -101,6 +102,8 @@ def _planned(choice: Choice, draft: Draft) -> Plan:
         return _failing(choice, draft)
     if draft.parts and choice.chance(0.3):
         return _hanging_up(choice, draft)
+    if draft.parts and not _reports_early(draft) and choice.chance(0.1):
+        return _racing(choice, draft)
     if draft.document is not None and choice.chance(0.1):
         return _cut_document(choice, draft)
     if draft.endpoint != "embeddings" and choice.chance(0.05):
@@ -163,6 +166,22 @@ def _hanging_up(choice: Choice, draft: Draft) -> Plan:
     if after_usage:
         return replace(plan, ending=Ending.COUNTED_THEN_LEFT, kinds=draft.kinds)
     return plan
+
+
+def _reports_early(draft: Draft) -> bool:
+    """Returns whether an event before the last report counts output."""
+    return any("message_delta" in str(part.value) for part in draft.parts[: draft.counted_after - 1])
+
+
+def _racing(choice: Choice, draft: Draft) -> Plan:
+    """Lets the caller leave after some events, but the provider sends on. Either may be first."""
+    form = plain_form(choice.random)
+    script = stream_script(choice.random, [part.value for part in draft.parts], form)
+    slowly = [step for sent in script for step in (sent, Pause(choice.random.choice((0, 0, 0.002))))]
+    plan = replace(_plan(choice, draft, slowly, Ending.RACED), kinds=draft.kinds)
+    texts = [part.text for part in draft.parts if part.text]
+    delivered = Delivered(sum(len(text.encode()) for text in texts), len(texts))
+    return replace(plan, hang_up_after_events=choice.random.randint(1, draft.counted_after), delivered=delivered)
 
 
 def _without_usage(choice: Choice, draft: Draft) -> Plan:
