@@ -27,7 +27,6 @@ _WHY: Final = {
     "predictLongRunning": _LATER,
     "realtime": _SESSIONS,
     "rerank": _UNPRICED,
-    "responses": _STORED,
     "skills": _STORED,
     "threads": _STORED,
     "uploads": _STORED,

@@ -12,7 +12,7 @@ from authz_service.unserved import explain_unserved
         ("POST", "/v1/messages/batches", "ends after the call"),
         ("POST", "/v1beta/models/gemini-2.5-pro:batchGenerateContent", "ends after the call"),
         ("POST", "/v1/conversations", "all organizations share"),
-        ("GET", "/v1/responses/resp_1", "all organizations share"),
+        ("GET", "/v1/conversations/conv_1", "all organizations share"),
         ("POST", "/v1/assistants", "all organizations share"),
         ("POST", "/openai/v1/files", "all organizations share"),
         ("GET", "/v1/realtime", "WebSocket"),
