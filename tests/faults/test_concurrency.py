@@ -57,7 +57,11 @@ async def limited(world: World, scopes: Scopes, amount_nano_credits: int) -> Ten
 
 
 async def a_thousand(world: World, base_url: str, tenant: Tenant, request: Request, said: str) -> None:
-    """Asserts that a hundred are served. A slow machine may refuse some of the others with 503."""
+    """Asserts that a hundred are served.
+
+    The others are refused: with 429 while the hundred hold the budget, with 402 once it is spent, and on a slow machine
+    with 503.
+    """
     statuses = Counter(
         outcome.status for outcome in await all_at_once(world.session, base_url, tenant, [request] * CALLS)
     )

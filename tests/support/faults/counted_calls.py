@@ -8,13 +8,20 @@ import aiohttp
 
 from tests.e2e.conftest import wait_settled
 from tests.support.data.tenants import Tenant
-from tests.support.faults.journal import payload_of
 from tests.support.faults.load import Outcome, Request, call
 
+OUTPUT_TOKENS = 40
+INPUT_PRICE, OUTPUT_PRICE = 150, 600
+"""Nano-credits per token of the model."""
 
-def counted_call(input_tokens: int, stall_ms: int, output_tokens: int = 40) -> Request:
+
+def counted_call(input_tokens: int, stall_ms: int, output_tokens: int = OUTPUT_TOKENS) -> Request:
     """Returns a call of this cost. Its provider waits before it answers."""
-    body = {"model": "gpt-4o-mini", "max_tokens": 40, "messages": [{"role": "user", "content": "Say hello."}]}
+    body = {
+        "model": "gpt-4o-mini",
+        "max_tokens": OUTPUT_TOKENS,
+        "messages": [{"role": "user", "content": "Say hello."}],
+    }
     headers = {
         "x-mock-input-tokens": str(input_tokens),
         "x-mock-cached-tokens": "0",
@@ -22,9 +29,6 @@ def counted_call(input_tokens: int, stall_ms: int, output_tokens: int = 40) -> R
         "x-mock-stall-ms": str(stall_ms),
     }
     return "/v1/chat/completions", body, headers
-
-
-_OPEN_TOKEN = "SELECT token FROM holds WHERE organization_id = $1 AND state = 'HELD'"
 
 
 @dataclass(frozen=True)
@@ -40,14 +44,11 @@ class Held:
 
 
 async def find_held(session: aiohttp.ClientSession, base_url: str, tenant: Tenant) -> Held:
-    """Makes one call and reads its hold from the token in the holds table while the call is under way."""
-    calling = asyncio.create_task(call(session, base_url, tenant, counted_call(10, 1_500)))
-    async with asyncio.timeout(10):
-        while (token := await tenant.database.fetchval(_OPEN_TOKEN, tenant.organization)) is None:
-            await asyncio.sleep(0.02)
-    assert (await calling).is_served
+    """Makes one call, and returns its hold and the input tokens that cost the whole of it."""
+    assert (await call(session, base_url, tenant, counted_call(10, 0))).is_served
     (record,) = await wait_settled(tenant, 1)
-    return Held(record["hold_nano_credits"], payload_of(token)["in"])
+    hold = record["hold_nano_credits"]
+    return Held(hold, (hold - OUTPUT_TOKENS * OUTPUT_PRICE) // INPUT_PRICE)
 
 
 async def all_at_once(
