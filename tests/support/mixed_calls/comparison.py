@@ -57,7 +57,7 @@ def differences(plan: Plan, record: asyncpg.Record, kinds: frozenset[str], price
             "charge": prices.charge(plan.tally),
         }
         seen = {"source": record["source"], "tokens": recorded_tokens(record), "charge": charge}
-    elif plan.ending is Ending.FAILED:
+    elif plan.ending in {Ending.FAILED, Ending.FREE}:
         expected, seen = {"source": "none", "charge": 0}, {"source": record["source"], "charge": charge}
     else:
         yield from _estimate_differences(plan, record)

@@ -8,8 +8,14 @@ from random import Random
 from typing import Any
 
 from tests.support.mixed_calls.drafts import Choice, Draft
-from tests.support.mixed_calls.openai_drafts import chat_draft, completions_draft, embeddings_draft, responses_draft
-from tests.support.mixed_calls.other_drafts import gemini_draft, messages_draft
+from tests.support.mixed_calls.openai_drafts import (
+    chat_draft,
+    completions_draft,
+    embeddings_draft,
+    moderations_draft,
+    responses_draft,
+)
+from tests.support.mixed_calls.other_drafts import embed_content_draft, gemini_draft, messages_draft
 from tests.support.mixed_calls.tally import PriceList, Tally
 from tests.support.mixed_calls.wire_forms import (
     begun_script,
@@ -28,6 +34,8 @@ _DRAFTS = {
     "responses": responses_draft,
     "messages": messages_draft,
     "generate_content": gemini_draft,
+    "embed_content": embed_content_draft,
+    "moderations": moderations_draft,
 }
 
 
@@ -42,6 +50,7 @@ class Ending(enum.StrEnum):
     OMITTED = "the provider counted nothing"
     OMITTED_AFTER_INPUT = "the provider counted only the input"
     FAILED = "the provider failed"
+    FREE = "the operation is free"
 
 
 @dataclass(frozen=True)
@@ -100,13 +109,17 @@ def _planned(choice: Choice, draft: Draft) -> Plan:
     random = choice.random
     if choice.chance(0.05):
         return _failing(choice, draft)
+    if choice.endpoint == "moderations":
+        return _plan(
+            choice, draft, document_script(random, draft.document, random_form(random, streamed=False)), Ending.FREE
+        )
     if draft.parts and choice.chance(0.3):
         return _hanging_up(choice, draft)
     if draft.parts and not _reports_early(draft) and choice.chance(0.1):
         return _racing(choice, draft)
     if draft.document is not None and choice.chance(0.1):
         return _cut_document(choice, draft)
-    if draft.endpoint != "embeddings" and choice.chance(0.05):
+    if draft.endpoint not in {"embeddings", "embed_content"} and choice.chance(0.05):
         return _without_usage(choice, draft)
     if draft.parts:
         script = stream_script(random, [part.value for part in draft.parts], random_form(random, streamed=True))
