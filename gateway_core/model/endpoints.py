@@ -50,6 +50,11 @@ class Endpoint(enum.StrEnum):
         return self in _EMBEDDING
 
     @property
+    def writes_text(self) -> bool:
+        """Whether the answer is text of a model."""
+        return self.streams and self is not Endpoint.IMAGES
+
+    @property
     def is_free(self) -> bool:
         """Whether calls cost nothing, whatever they contain: token counting and moderations."""
         return self in _FREE

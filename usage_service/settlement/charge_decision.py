@@ -291,8 +291,8 @@ class _Case:
         """Returns whether a successful status came with no answer: another body than a model's, or an error without text."""
         if self.report.facts.get(UsageFact.FOREIGN_BODY) is True or self._is_empty_answer():
             return True
-        # A vector is no text, so that nothing is found in an embedding without a name and usage.
-        if self.report.facts == _NOTHING_FOUND and self.terms.hold.claims.endpoint.streams:
+        # Vectors and pictures are no text, so that nothing is found in an answer of them without a name and usage.
+        if self.report.facts == _NOTHING_FOUND and self.terms.hold.claims.endpoint.writes_text:
             return _ending(self.report) is None
         return _reports_error(self.report) and not self.read.delivered_tokens
 

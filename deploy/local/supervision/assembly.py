@@ -75,7 +75,8 @@ def _plan(specification: StackSpecification, routes: Sequence[Route], environmen
 
 
 def _names(routes: Sequence[Route], *, mock: bool) -> tuple[str, ...]:
-    return tuple(route.name for route in routes if route.is_mock is mock)
+    """Returns the names of providers, each once. What follows an underscore in a target names the dialect."""
+    return tuple(dict.fromkeys(route.name.partition("_")[0] for route in routes if route.is_mock is mock))
 
 
 async def _seed(plan: StackPlan) -> dict[str, str]:

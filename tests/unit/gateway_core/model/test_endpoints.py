@@ -226,6 +226,7 @@ def test_an_operation_has_its_dialect_and_stream_options(endpoint: Endpoint) -> 
     assert endpoint.dialect is expected
     embeddings = {Endpoint.EMBEDDINGS, Endpoint.EMBED_CONTENT, Endpoint.BATCH_EMBED_CONTENTS}
     assert endpoint.embeds == (endpoint in embeddings)
+    assert endpoint.writes_text == (endpoint.streams and endpoint is not Endpoint.IMAGES)
     assert endpoint.streams == (endpoint not in embeddings and not endpoint.is_free)
     assert endpoint.needs_include_usage == (endpoint in {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS})
 
