@@ -15,11 +15,11 @@ from deploy.local.stack.specification import DEFAULT_CATALOG
 from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.model.catalog.entries import Catalog, load_catalog
 from gateway_core.stores.redis.connections import open_pipelined
-from tests.e2e.conftest import Witness, free_port_base
+from tests.e2e.conftest import Witness, free_port_base, wait_settled
 from tests.support.data.tenants import Tenant, make_tenant
 from tests.support.faults import databases
 from tests.support.faults.counted_calls import Held, find_held
-from tests.support.faults.load import Load
+from tests.support.faults.load import Load, Outcome, call, chat
 from tests.support.faults.recovery import FIGURES, Recovery
 from tests.support.faults.sums import Sum, assert_counters_equal, assert_sum, books_equal, run_audit, settled
 from usage_service.counters.progress import counted_holds
@@ -93,6 +93,16 @@ class World:
         await assert_counters_equal(self.redis_url, tenants)
         await run_audit(self.database_url, self.redis_url)
         return total
+
+
+async def limited(world: World, places: int) -> tuple[Tenant, Outcome, int]:
+    """Returns a tenant with a limit of `places` concurrent calls, its first call, and the charge of a call."""
+    (tenant,) = await world.tenants(1)
+    first = await call(world.session, world.base_url, tenant, chat("Wait."))
+    (record,) = await wait_settled(tenant, 1)
+    await tenant.guard("member", "mia", concurrency_limit=places)
+    await asyncio.sleep(0.3)
+    return tenant, first, int(record["charge_nano_credits"])
 
 
 Fault = Callable[[], Awaitable[float | None]]

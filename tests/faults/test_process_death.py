@@ -15,9 +15,10 @@ from megarouter.admin.v1 import credit_pb2, credit_pb2_grpc
 
 from deploy.local.stack.state import Health
 from tests.e2e.conftest import wait_settled
-from tests.faults.conftest import World, survive
+from tests.faults.conftest import World, limited, survive
 from tests.support.data.tenants import Tenant
 from tests.support.faults.databases import Postgres, Redis
+from tests.support.faults.finished_calls import held, unsettled, until_held
 from tests.support.faults.load import Outcome, Request, call, chat, stalled_chat
 
 SERVICES = ["usage_service", "authz_service", "ratelimit_service", "admin_service"]
@@ -196,3 +197,22 @@ async def test_a_decision_that_arrives_too_late_for_envoy_leaves_no_hold(world: 
     answered = [str(outcome.request_id) for outcome in (first, *outcomes) if outcome.is_served]
     total = await world.check([tenant], answered, before)
     assert total.served == len(answered) == len(await tenant.records())
+
+
+@pytest.mark.timeout(120)
+async def test_calls_that_finished_before_usage_service_was_killed_are_settled_once(world: World, redis: Redis) -> None:
+    """Seen to fail without the notice before the commit: Redis had the whole holds when the service was killed."""
+    before = await world.witness.last_sequence()
+    tenant, first, charge = await limited(world, CALLS)
+    async with unsettled(world.database, tenant):
+        outcomes = [first, *await asyncio.gather(*await placed(world, tenant, stalled_chat("Wait.", 500)))]
+        await until_held(redis, tenant, CALLS * charge)
+        process_id = world.stack.identity("usage_service").pid
+        world.stack.kill("usage_service", signal.SIGKILL)
+        assert await held(redis, tenant) == CALLS * charge
+    await until_ready_again(world, "usage_service", process_id)
+    await wait_settled(tenant, 1 + CALLS)
+    await until_held(redis, tenant, 0)
+    assert all(outcome.is_served for outcome in outcomes)
+    total = await world.check([tenant], [str(outcome.request_id) for outcome in outcomes], before)
+    assert total.unconfirmed == 0

@@ -17,6 +17,7 @@ from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, charge_lines, total_nano_credits
 from gateway_core.model.catalog.service import STANDARD, Service
 from gateway_core.model.catalog.token_usage import TokenUsage
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.storable_text import storable_text
@@ -282,6 +283,8 @@ class _Case:
         usage = TokenUsage(
             input=self.terms.hold.input_tokens, output=self._delivered(), uses=self.read.reading.usage.uses
         )
+        if self.terms.hold.claims.endpoint is Endpoint.IMAGES:  # whose size in bytes says nothing
+            usage = replace(usage, output=0, output_image=self.terms.hold.output_tokens)
         return self._charge(UsageSource.ESTIMATED, ending or SettlementDetail.USAGE_OMITTED, usage)
 
     def _is_failed_answer(self) -> bool:

@@ -10,12 +10,14 @@ import pytest
 from redis.asyncio import Redis as RedisClient
 
 from tests.e2e.conftest import wait_settled
-from tests.faults.conftest import World, survive
+from tests.faults.conftest import World, limited, survive
 from tests.support.data.tenants import Tenant
 from tests.support.faults.databases import Redis
+from tests.support.faults.finished_calls import held, saved, unsettled, until_held
 from tests.support.faults.load import Outcome, call, chat, stalled_chat
 from tests.support.faults.sums import assert_counters_equal
 
+FINISHED = 10
 NOBODY_LISTENS = "1"
 """A port."""
 EVICTED_BYTES = 4_000
@@ -164,7 +166,7 @@ async def test_a_budget_filled_by_open_holds_admits_nothing_after_redis_lost_the
     second = await several(world, tenant, 30)
     assert [outcome.status for outcome in await first] == [200] * 10
     # 503 while the services reconnect; never 200.
-    assert {outcome.status for outcome in second} <= {402, 503}
+    assert {outcome.status for outcome in second} <= {429, 503}  # only open holds fill the budget
     await wait_settled(tenant, 12)
     answered = [record["request_id"] for record in await tenant.records()]
     await world.check([tenant], answered, before)
@@ -212,3 +214,29 @@ async def test_a_hold_whose_decision_never_reached_envoy_is_removed_from_redis(w
     await wait_settled(tenant, 2)
     await assert_counters_equal(world.redis_url, [tenant], timeout_s=20)
     assert len(await world.witness.calls_after(before)) == 1
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("moment", ["before the end", "after the end"])
+async def test_redis_restored_from_before_the_settlement_of_finished_calls_ends_with_exact_books(
+    world: World, redis: Redis, moment: str
+) -> None:
+    """The snapshot has the whole holds, or the charges. The settlement releases what it has."""
+    before = await world.witness.last_sequence()
+    tenant, first, charge = await limited(world, FINISHED)
+    async with unsettled(world.database, tenant):
+        waiting = stalled_chat("Wait.", 1_000)
+        calls = [asyncio.create_task(call(world.session, world.base_url, tenant, waiting)) for _ in range(FINISHED)]
+        await world.until_open(tenant, FINISHED)
+        kept = await saved(redis) if moment == "before the end" else None
+        outcomes = [first, *await asyncio.gather(*calls)]
+        await until_held(redis, tenant, FINISHED * charge)
+        kept = kept or await saved(redis)
+        await redis.kill()
+        shutil.move(kept, redis.snapshot_file)
+        await redis.start()
+        redis.snapshot_file.unlink(missing_ok=True)
+        assert await held(redis, tenant) >= FINISHED * charge
+    await wait_settled(tenant, 1 + FINISHED)
+    assert all(outcome.is_served for outcome in outcomes)
+    await world.check([tenant], [str(outcome.request_id) for outcome in outcomes], before)
