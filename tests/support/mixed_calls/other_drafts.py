@@ -157,7 +157,8 @@ def gemini_draft(choice: Choice) -> Draft:
     if fees:
         body["tools"] = [{"googleSearch": {}}]
     grounding = {"webSearchQueries": [f"query {number}" for number in range(fees.get("grounding", 0))]}
-    verb = "streamGenerateContent?alt=sse" if streamed else "generateContent"
+    is_array = streamed and choice.chance(0.3)
+    verb = "streamGenerateContent" if is_array else "streamGenerateContent?alt=sse" if streamed else "generateContent"
     path = f"/v1beta/models/{choice.model}:{verb}"
     tally = Tally(choice.used(tokens), fees=fees, service=service)
     draft = Draft(choice.model, choice.endpoint, path, body, tally)
@@ -165,6 +166,8 @@ def gemini_draft(choice: Choice) -> Draft:
     if not streamed:
         return replace(draft, document=_gemini_chunk(name, "".join(texts), usage, grounding if fees else None))
     chunks = _gemini_chunks(choice, name, texts, usage, grounding if fees else None)
+    if is_array:
+        return replace(draft, document=[part.value for part in chunks])
     return replace(draft, parts=tuple(chunks), counted_after=len(chunks))
 
 

@@ -117,9 +117,13 @@ def _planned(choice: Choice, draft: Draft) -> Plan:
         return _hanging_up(choice, draft)
     if draft.parts and not _reports_early(draft) and choice.chance(0.1):
         return _racing(choice, draft)
-    if draft.document is not None and choice.chance(0.1):
+    if isinstance(draft.document, dict) and choice.chance(0.1):
         return _cut_document(choice, draft)
-    if draft.endpoint not in {"embeddings", "embed_content"} and choice.chance(0.05):
+    if (
+        draft.endpoint not in {"embeddings", "embed_content"}
+        and not isinstance(draft.document, list)
+        and choice.chance(0.05)
+    ):
         return _without_usage(choice, draft)
     if draft.parts:
         script = stream_script(random, [part.value for part in draft.parts], random_form(random, streamed=True))

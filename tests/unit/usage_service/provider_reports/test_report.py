@@ -1,43 +1,28 @@
 """The usage report of each provider in both forms, and the resulting record."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from gateway_core.model.catalog.service import Service
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.endpoints import Endpoint
-from tests.unit.usage_service.provider_reports.reports import Document, answered, streamed
-from usage_service.provider_reports.counts import MAX_COUNT
-from usage_service.provider_reports.reading import Flag, Reading
+from tests.unit.usage_service.provider_reports.reports import (
+    ANTHROPIC,
+    CHAT,
+    GEMINI,
+    Document,
+    answered,
+    reading_of,
+    streamed,
+    usage_of_report,
+)
+from usage_service.provider_reports.reading import Flag
 from usage_service.provider_reports.report import delivered_tokens, read_report
-
-
-def reading_of(endpoint: Endpoint, report: Mapping[str, object]) -> Reading:
-    return read_report(endpoint, report).reading
-
-
-def usage_of_report(endpoint: Endpoint, report: Mapping[str, object]) -> TokenUsage:
-    """Returns the usage of a report that is in order and counts everything."""
-    reading = reading_of(endpoint, report)
-    assert reading.input_counted
-    assert reading.output_counted
-    assert not reading.flags
-    return reading.usage
-
 
 OPENAI = (Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS)
 
-CHAT = {
-    "prompt_tokens": 1_000,
-    "completion_tokens": 500,
-    "total_tokens": 1_500,
-    "prompt_tokens_details": {"cached_tokens": 300, "cache_write_tokens": 200, "audio_tokens": 0},
-    "completion_tokens_details": {"reasoning_tokens": 400, "audio_tokens": 0, "rejected_prediction_tokens": 7},
-}
 CHAT_USAGE = TokenUsage(input=500, cache_read=300, cache_write_5m=200, output=100, output_reasoning=400)
 
 
@@ -69,16 +54,6 @@ def test_embeddings_have_no_output() -> None:
     assert usage_of_report(Endpoint.EMBEDDINGS, answered("usage", {"prompt_tokens": 8})) == TokenUsage(input=8)
 
 
-ANTHROPIC = {
-    "input_tokens": 100,
-    "cache_creation_input_tokens": 70,
-    "cache_read_input_tokens": 50,
-    "cache_creation": {"ephemeral_5m_input_tokens": 40, "ephemeral_1h_input_tokens": 30},
-    "output_tokens": 90,
-    "output_tokens_details": {"thinking_tokens": 60},
-    "server_tool_use": {"web_search_requests": 2},
-    "service_tier": "standard",
-}
 ANTHROPIC_USAGE = TokenUsage(
     input=100,
     cache_read=50,
@@ -122,14 +97,6 @@ def test_cache_writes_without_a_lifetime_have_the_short_one() -> None:
     assert usage_of_report(Endpoint.MESSAGES, answered("usage", document)) == expected
 
 
-GEMINI = {
-    "promptTokenCount": 1_000,
-    "cachedContentTokenCount": 300,
-    "candidatesTokenCount": 100,
-    "thoughtsTokenCount": 400,
-    "toolUsePromptTokenCount": 20,
-    "totalTokenCount": 1_520,
-}
 GEMINI_USAGE = TokenUsage(input=720, cache_read=300, output=100, output_reasoning=400)
 
 
@@ -246,65 +213,19 @@ def test_output_of_zero_beside_delivered_text_is_not_counted() -> None:
     assert (reading.usage, reading.input_counted, reading.output_counted) == (TokenUsage(input=12), True, False)
 
 
-COUNTS = [
-    (Endpoint.CHAT_COMPLETIONS, "usage", CHAT, ("prompt_tokens",)),
-    (Endpoint.CHAT_COMPLETIONS, "usage", CHAT, ("completion_tokens",)),
-    (Endpoint.CHAT_COMPLETIONS, "usage", CHAT, ("total_tokens",)),
-    (Endpoint.CHAT_COMPLETIONS, "usage", CHAT, ("prompt_tokens_details", "cached_tokens")),
-    (Endpoint.CHAT_COMPLETIONS, "usage", CHAT, ("prompt_tokens_details", "cache_write_tokens")),
-    (Endpoint.CHAT_COMPLETIONS, "usage", CHAT, ("completion_tokens_details", "reasoning_tokens")),
-    (Endpoint.MESSAGES, "usage", ANTHROPIC, ("input_tokens",)),
-    (Endpoint.MESSAGES, "usage", ANTHROPIC, ("output_tokens",)),
-    (Endpoint.MESSAGES, "usage", ANTHROPIC, ("cache_read_input_tokens",)),
-    (Endpoint.MESSAGES, "usage", ANTHROPIC, ("cache_creation_input_tokens",)),
-    (Endpoint.MESSAGES, "usage", ANTHROPIC, ("cache_creation", "ephemeral_1h_input_tokens")),
-    (Endpoint.MESSAGES, "usage", ANTHROPIC, ("output_tokens_details", "thinking_tokens")),
-    *(
-        (Endpoint.GENERATE_CONTENT, "usageMetadata", GEMINI, (field,))
-        for field in GEMINI
-    ),
-]  # fmt: skip
-STREAM_KEY = {"usage": "usage", "usageMetadata": "usage_metadata"}
+def test_of_two_reports_of_one_answer_the_greater_counts_are_read() -> None:
+    first = {"input_tokens": 5_000, "output_tokens": 10, "cache_creation": {"ephemeral_1h_input_tokens": 7}}
+    later = {"output_tokens": 2_000, "input_tokens": None, "server_tool_use": {"web_search_requests": 2}}
+    reading = reading_of(Endpoint.MESSAGES, streamed(usage=first, other_usage=later))
+    assert reading.usage == TokenUsage(input=5_000, cache_write_1h=7, output=2_000, uses=(("web_search", 2),))
 
 
-def replaced(document: Document, path: tuple[str, ...], value: object) -> dict[str, object]:
-    head, *rest = path
-    if not rest:
-        return {**document, head: value}
-    inner = document[head]
-    assert isinstance(inner, dict)
-    return {**document, head: replaced(inner, tuple(rest), value)}
-
-
-@pytest.mark.parametrize(
-    "value", [-1, "-1", "1e-", "many", True, MAX_COUNT + 1, 2**64, float("nan"), float("inf"), [1]]
-)
-@pytest.mark.parametrize(("endpoint", "prefix", "document", "path"), COUNTS)
-def test_a_value_that_is_no_count_is_set_aside_and_flagged(
-    endpoint: Endpoint, prefix: str, document: Document, path: tuple[str, ...], value: object
-) -> None:
-    bad, without = (replaced(document, path, with_value) for with_value in (value, None))
-    for report in (streamed(**{STREAM_KEY[prefix]: bad}), answered(prefix, bad)):
-        reading = reading_of(endpoint, report)
-        assert Flag.UNREADABLE_COUNT in reading.flags
-        assert reading.usage == reading_of(endpoint, streamed(**{STREAM_KEY[prefix]: without})).usage
-
-
-@pytest.mark.parametrize("form", [float, str, lambda count: f"{count}.0", lambda count: f" {count} "])
-@pytest.mark.parametrize(("endpoint", "prefix", "document", "path"), COUNTS)
-def test_a_whole_number_in_another_form_is_a_count(
-    endpoint: Endpoint, prefix: str, document: Document, path: tuple[str, ...], form: Any
-) -> None:
-    value: Any = document
-    for name in path:
-        value = value[name]
-    report = streamed(**{STREAM_KEY[prefix]: replaced(document, path, form(value))})
-    assert usage_of_report(endpoint, report) == usage_of_report(endpoint, streamed(**{STREAM_KEY[prefix]: document}))
-
-
-def test_a_fraction_is_rounded_up_and_flagged() -> None:
-    reading = reading_of(Endpoint.CHAT_COMPLETIONS, streamed(usage={"prompt_tokens": 1.5, "completion_tokens": 1}))
-    assert (reading.usage, reading.flags) == (TokenUsage(input=2, output=1), frozenset({Flag.UNREADABLE_COUNT}))
+def test_the_total_of_a_part_is_not_that_of_the_whole() -> None:
+    facts = streamed(
+        usage={"prompt_tokens": 10, "completion_tokens": 50}, other_usage={"prompt_tokens": 20, "total_tokens": 20}
+    )
+    reading = reading_of(Endpoint.CHAT_COMPLETIONS, facts)
+    assert (reading.usage, reading.flags) == (TokenUsage(input=20, output=50), frozenset())
 
 
 def test_text_after_the_last_report_leaves_the_output_uncounted() -> None:
@@ -333,6 +254,28 @@ def test_an_answer_to_no_input_is_no_count(
     """Seen to fail: a report that left the input at zero made it free."""
     facts = {**streamed(usage=usage), "delivered_bytes": delivered}
     assert reading_of(endpoint, facts).input_counted == is_counted
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "facts"),
+    [
+        (Endpoint.CHAT_COMPLETIONS, streamed(usage={"promptTokens": 7, "completionTokens": 3, "totalTokens": 10})),
+        (Endpoint.RESPONSES, streamed(usage={"inputTokens": 7, "outputTokens": 3})),
+        (Endpoint.MESSAGES, streamed(usage={"inputTokens": 7, "outputTokens": 3})),
+        (Endpoint.GENERATE_CONTENT, streamed(usage_metadata={"prompt_token_count": 7, "candidates_token_count": 3})),
+        (Endpoint.GENERATE_CONTENT, streamed(usage={"prompt_tokens": 7, "completion_tokens": 3})),
+    ],
+)
+def test_names_in_the_case_of_another_api_are_read(endpoint: Endpoint, facts: dict[str, object]) -> None:
+    reading = reading_of(endpoint, facts)
+    assert (reading.usage, reading.flags) == (TokenUsage(input=7, output=3), frozenset())
+
+
+@pytest.mark.parametrize("usage", [{"tokens": 7}, {"in": 3.0, "out": 4}])
+def test_a_report_with_unknown_names_is_flagged(usage: dict[str, object]) -> None:
+    reading = reading_of(Endpoint.CHAT_COMPLETIONS, streamed(usage=usage))
+    assert reading.is_empty
+    assert reading.flags == {Flag.UNREADABLE_REPORT}
 
 
 @pytest.mark.parametrize(
