@@ -23,6 +23,7 @@ from authz_service.request.terms import PreparedTerms, TermsMemory
 from authz_service.stored_objects.forwarding import forward_stored
 from authz_service.stored_objects.lookups import StoredObjects, TooManyLookupsError
 from authz_service.stored_objects.store import Owner
+from authz_service.unserved import explain_unserved
 from gateway_core.contract.headers import DIALECT_VERSION, GEMINI_API_KEY
 from gateway_core.contract.path_dialects import dialect_of_path
 from gateway_core.model.calls.decision import (
@@ -134,8 +135,7 @@ class Authorizer:
         if isinstance(route, Health):
             return Answered(_HEALTHY)
         if route is None:
-            asked = f"{call.method} {call.path.partition('?')[0][:200]}"
-            message = f"{asked} is not a supported endpoint. See the documentation for the list of endpoints."
+            message = explain_unserved(call.method, call.path.partition("?")[0])
             return Refusal(RefusalReason.ENDPOINT_NOT_SUPPORTED, message)
         key = find_api_key(call)
         if isinstance(key, Refusal):

@@ -17,6 +17,7 @@ class Endpoint(StrEnum):
     GENERATE_CONTENT = "generate_content"
     EMBED_CONTENT = "embed_content"
     BATCH_EMBED_CONTENTS = "batch_embed_contents"
+    IMAGES = "images"
     MODERATIONS = "moderations"
     COUNT_MESSAGE_TOKENS = "count_message_tokens"
     COUNT_RESPONSE_TOKENS = "count_response_tokens"
@@ -82,6 +83,7 @@ _SUFFIXES = (
     ("/responses", Endpoint.RESPONSES),
     ("/embeddings", Endpoint.EMBEDDINGS),
     ("/messages", Endpoint.MESSAGES),
+    ("/images/generations", Endpoint.IMAGES),
     ("/moderations", Endpoint.MODERATIONS),
     ("/messages/count_tokens", Endpoint.COUNT_MESSAGE_TOKENS),
     ("/responses/input_tokens", Endpoint.COUNT_RESPONSE_TOKENS),

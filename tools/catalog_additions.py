@@ -180,8 +180,13 @@ SAME_AUDIO_PRICE: Final = frozenset(
 )
 """Models that price audio input and cached audio like text."""
 
-DOCUMENTED_PRICES_USD: Final[dict[str, dict[str, Decimal]]] = {"gpt-6.1-terra": {"cache_write_1h": Decimal("2.5")}}
-"""USD per million tokens of the standard tier. OpenAI keeps these cache writes for 12 hours."""
+DOCUMENTED_PRICES_USD: Final[dict[str, dict[str, Decimal]]] = {
+    "gpt-6.1-terra": {"cache_write_1h": Decimal("2.5")},
+    "gpt-image-1": {"output_image": Decimal(40)},
+    "gpt-image-1-mini": {"output_image": Decimal(8)},
+}
+"""USD per million tokens of the standard tier. OpenAI keeps these cache writes for 12 hours. All output of these image models is
+pictures."""
 
 LONG_CONTEXT_USD: Final[dict[str, dict[str, Decimal]]] = {"gpt-6.1-terra": {"cache_write_1h": Decimal(5)}}
 

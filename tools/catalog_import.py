@@ -94,6 +94,9 @@ _CHAT = ("chat_completions",)
 _OPENAI = ("chat_completions", "responses")
 _GEMINI = ("generate_content", "chat_completions")
 _EMBEDDINGS = ("embeddings",)
+_IMAGES = ("images",)
+_IMAGE_TOKENS = 8_192
+"""More than the 6,240 of the largest picture, and 100 for each of three partial ones."""
 _MESSAGES = ("messages", "chat_completions")
 
 SELECTIONS: tuple[Selection, ...] = (
@@ -115,6 +118,9 @@ SELECTIONS: tuple[Selection, ...] = (
     Selection("openai", "gpt-3.5-turbo-instruct", ("completions",), 4_096),
     Selection("openai", "text-embedding-3-small", _EMBEDDINGS, 0),
     Selection("openai", "text-embedding-3-large", _EMBEDDINGS, 0),
+    Selection("openai", "gpt-image-1.5", _IMAGES, _IMAGE_TOKENS, 32_768),
+    Selection("openai", "gpt-image-1", _IMAGES, _IMAGE_TOKENS, 32_768),
+    Selection("openai", "gpt-image-1-mini", _IMAGES, _IMAGE_TOKENS, 32_768),
     Selection("openai", "omni-moderation-latest", ("moderations",), 0, 32_768),
     Selection("anthropic", "claude-fable-5-1", _MESSAGES, 128_000),
     Selection("anthropic", "claude-opus-5-5", _MESSAGES, 128_000),

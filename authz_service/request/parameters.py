@@ -35,6 +35,7 @@ from gateway_core.contract.request_facts import (
 )
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.calls.special_requests import Specials
 from gateway_core.model.endpoints import Endpoint, ModelCall, passed_query
 
 MAX_CHOICES: Final = 128
@@ -55,6 +56,7 @@ _OUTPUT_LIMITS: Final[Mapping[Endpoint, tuple[str, ...]]] = {
 _CHOICES: Final[Mapping[Endpoint, tuple[str, ...]]] = {
     Endpoint.CHAT_COMPLETIONS: (N,),
     Endpoint.COMPLETIONS: (N, BEST_OF),
+    Endpoint.IMAGES: (N,),
     Endpoint.GENERATE_CONTENT: (CANDIDATE_COUNT,),
 }
 _DEFAULT_MODELS: Final[Mapping[Endpoint, str]] = {Endpoint.MODERATIONS: "omni-moderation-latest"}
@@ -79,7 +81,8 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
     try:
         _require_readable(call)
         facts = call.facts
-        _require_foreground(facts)
+        if route.endpoint is not Endpoint.IMAGES:  # whose `background` is a color
+            _require_foreground(facts)
         if IS_EXCESSIVE in facts:
             raise _invalid(MODEL, "the body names too many models, tools or stored things, or one of them is too long")
         endpoint = route.endpoint
@@ -95,12 +98,18 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
             query=passed_query(endpoint, call.path.partition("?")[2]),
             size=read_size(facts, endpoint, call.body_bytes, window_tokens) if has_size else None,
             references=entries(facts, REFERENCES) if has_size else (),
-            specials=None if SPECIAL_FACTS.isdisjoint(facts) else read_specials(facts, endpoint),
+            specials=_specials(facts, endpoint),
         )
     except NotTextError as error:
         return _invalid(error.parameter, "it must be a text").refusal
     except _RefusedError as error:
         return error.refusal
+
+
+def _specials(facts: Mapping[str, object], endpoint: Endpoint) -> Specials | None:
+    if SPECIAL_FACTS.isdisjoint(facts) and endpoint is not Endpoint.IMAGES:
+        return None
+    return read_specials(facts, endpoint)
 
 
 def _require_readable(call: Call) -> None:

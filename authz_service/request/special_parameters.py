@@ -35,10 +35,11 @@ SIZE_FACTS: Final = frozenset(
         facts_of.REFERENCES,
     }
 )
+_OUTPUT_IMAGE: Final = "output_image"
 _MODALITIES: Final = (
     (facts_of.AUDIOS, "input_audio"),
     (facts_of.AUDIO_OUTPUT, "output_audio"),
-    (facts_of.IMAGE_OUTPUT, "output_image"),
+    (facts_of.IMAGE_OUTPUT, _OUTPUT_IMAGE),
 )
 
 
@@ -72,6 +73,8 @@ def read_specials(facts: Mapping[str, object], endpoint: Endpoint) -> Specials |
     )
     tools = frozenset(entries(facts, facts_of.TOOLS))
     modalities = frozenset(category for fact, category in _MODALITIES if facts.get(fact))
+    if endpoint is Endpoint.IMAGES:
+        modalities |= {_OUTPUT_IMAGE}
     if not (tools or models or modalities or any(Service(tier, speed, place).special())):
         return None
     return Specials(Asked(tools=tools, tier=tier, speed=speed, place=place, modalities=modalities), models)

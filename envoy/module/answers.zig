@@ -125,11 +125,13 @@ pub const Answer = struct {
                 try writeFacts(stream, &facts);
             },
             .document => |document| {
+                facts.is_read = document.reader.isDone();
                 _ = try document.reader.visitor.addTo(&facts);
                 try writeFacts(stream, &facts);
             },
             .stream => |reader| {
                 try reader.finish();
+                reader.facts.is_read = !reader.has_unread;
                 try writeFacts(stream, &reader.facts);
             },
         }

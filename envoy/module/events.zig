@@ -13,6 +13,7 @@ const Text = std.ArrayList(u8);
 pub const held_bytes_max = 16_384;
 
 const field_name = "data:";
+const last_word = "[DONE]";
 
 const State = enum { line_start, field, payload, rest };
 /// What to do with a line feed that may follow a carriage return.
@@ -33,6 +34,8 @@ pub const Stream = struct {
     shown_lines: usize = 0,
     /// Whether the rest of this event is not read.
     is_ignored: bool = false,
+    /// Whether an event was neither JSON nor the word at the end of most streams.
+    has_unread: bool = false,
 
     /// The current event may be a usage chunk. It is not shown yet, from its first `data:` line on.
     is_holding: bool = false,
@@ -213,6 +216,7 @@ pub const Stream = struct {
         if (self.is_ignored) return;
         self.reader.push(bytes) catch {
             self.is_ignored = true;
+            if (!std.mem.startsWith(u8, std.mem.trimStart(u8, bytes, " "), last_word)) self.has_unread = true;
         };
     }
 };

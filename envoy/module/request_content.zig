@@ -68,6 +68,8 @@ pub const Content = struct {
     is_item_reference: bool = false,
     is_reasoning: bool = false,
     is_encrypted: bool = false,
+    /// Whether the item also says that it has no encrypted content: readers differ on which of two members counts.
+    is_bare: bool = false,
     item_id: ?[]const u8 = null,
     /// Objects of a tool without a type, which are Gemini's names of tools.
     untyped: TextList = .{},
@@ -90,6 +92,7 @@ pub const Content = struct {
         self.action = .nothing;
         if (name == .cache_control and member.kind != .null) self.has_cache_control = true;
         if (member.key.len == 0) try self.beginsElement(parent, member.kind);
+        if (member.kind != .string and self.isItem(member.depth) and isEncryptedContent(member.key)) self.is_bare = true;
         switch (member.kind) {
             .object, .array => try self.beginsNested(parent, name, member),
             .string => self.action = self.actionOf(parent, name, member),
@@ -178,13 +181,13 @@ pub const Content = struct {
     fn actionInContent(self: *Content, name: Name, member: json.Member) Action {
         const is_role = name == .other and std.mem.eql(u8, member.key, "role");
         if (is_role and self.isItem(member.depth)) self.has_role = true;
-        if (self.isItem(member.depth) and std.mem.eql(u8, member.key, "encrypted_content")) return .encrypted;
+        if (self.isItem(member.depth) and isEncryptedContent(member.key)) return .encrypted;
         return switch (name) {
             .type => .block_type,
             .id => if (self.isItem(member.depth)) .id else .nothing,
             .image_url => .image_url,
             .file_url, .document_url, .file_data => .document_url,
-            .file_id => .file_id,
+            .file_id, .file_ids => .file_id,
             else => .nothing,
         };
     }
@@ -230,6 +233,7 @@ pub const Content = struct {
         self.is_item_reference = false;
         self.is_reasoning = false;
         self.is_encrypted = false;
+        self.is_bare = false;
         self.item_id = null;
     }
 
@@ -247,7 +251,11 @@ pub const Content = struct {
         switch (action) {
             .image_url => self.totals.addUrl(text, bytes, true),
             .document_url => self.totals.addUrl(text, bytes, false),
-            .encrypted => self.is_encrypted = text.len > 0,
+            .encrypted => if (text.len > 0) {
+                self.is_encrypted = true;
+            } else {
+                self.is_bare = true;
+            },
             .budget => self.thinking_budget = @max(self.thinking_budget, std.fmt.parseFloat(f64, text) catch 0),
             else => try self.take(action, text),
         }
@@ -278,6 +286,7 @@ pub const Content = struct {
             .container => if (!std.mem.eql(u8, text, "auto")) try self.refer(.container, text),
             .cached_content => try self.refer(.cached_content, text),
             .id => if (self.isItem(self.inside)) {
+                if (self.item_id) |first| try self.refer(.item, first);
                 self.item_id = try self.arena.dupe(u8, text);
             } else try self.refer(self.reference, text),
             else => {},
@@ -288,8 +297,8 @@ pub const Content = struct {
         if (std.mem.eql(u8, text, "image")) self.is_image_block[self.inside] = true;
         if (!self.isItem(self.inside)) return;
         self.has_type = true;
-        self.is_reasoning = std.mem.eql(u8, text, "reasoning");
-        self.is_item_reference = std.mem.eql(u8, text, "item_reference") or hosted_tools.isCall(text);
+        if (std.mem.eql(u8, text, "reasoning")) self.is_reasoning = true;
+        if (std.mem.eql(u8, text, "item_reference") or hosted_tools.isCall(text)) self.is_item_reference = true;
     }
 
     fn takeModality(self: *Content, text: []const u8) void {
@@ -321,7 +330,7 @@ pub const Content = struct {
 
     fn endItem(self: *Content) json.Failure!void {
         const id = self.item_id orelse return;
-        const is_named = self.is_item_reference or !(self.has_type or self.has_role) or (self.is_reasoning and !self.is_encrypted);
+        const is_named = self.is_item_reference or !(self.has_type or self.has_role) or (self.is_reasoning and (self.is_bare or !self.is_encrypted));
         if (is_named) try self.refer(.item, id);
         self.item_id = null;
     }
@@ -334,6 +343,10 @@ pub const Content = struct {
         if (!try target.add(self.arena, prefix, text)) self.is_excessive = true;
     }
 };
+
+fn isEncryptedContent(key: []const u8) bool {
+    return std.mem.eql(u8, key, "encrypted_content");
+}
 
 fn isModalities(name: Name) bool {
     return name == .responseModalities or name == .response_modalities;
@@ -369,6 +382,8 @@ fn actionInFile(name: Name) Action {
 fn actionInOptions(name: Name, key: []const u8) Action {
     return switch (name) {
         .file_id, .vector_store_id => .file_id,
+        // Some readers take a single text for a list of one.
+        .file_ids, .vector_store_ids, .collection_ids, .fileSearchStoreNames, .file_search_store_names => .file_id,
         .skill_id => .skill,
         .container_id => .container,
         .conversation => .conversation,

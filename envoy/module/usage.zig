@@ -16,6 +16,8 @@ const Text = json_text.Text;
 pub const Name = contract.UsageFact;
 
 const short_bytes_max = 200;
+/// All facts about an answer that was read and in which nothing was found.
+const nothing_delivered = "{\"delivered_bytes\":0}";
 /// Stands for a report of more than `Document.text_bytes_max`.
 const too_long = "too long";
 
@@ -68,6 +70,8 @@ fn isTotal(name: Name) bool {
 pub const Facts = struct {
     allocator: std.mem.Allocator,
     facts: std.EnumArray(Name, Fact) = .initFill(.{}),
+    /// Whether an answer was read. If nothing was found in it, that is reported too.
+    is_read: bool = false,
     /// UTF-8 bytes of the delivered text, and the number of events that carried some.
     delivered_bytes: usize = 0,
     deltas: usize = 0,
@@ -119,7 +123,7 @@ pub const Facts = struct {
         _ = try self.set(name, text, false);
     }
 
-    /// Appends the facts as one JSON object; nothing if there are none.
+    /// Appends the facts as one JSON object; nothing if there are none and no answer was read.
     pub fn write(self: *Facts, out: *Text) error{OutOfMemory}!void {
         try self.addCounts();
         var separator: []const u8 = "{";
@@ -136,7 +140,11 @@ pub const Facts = struct {
             }
             separator = ",";
         }
-        if (separator[0] == ',') try out.append(self.allocator, '}');
+        if (separator[0] == ',') {
+            try out.append(self.allocator, '}');
+        } else if (self.is_read) {
+            try out.appendSlice(self.allocator, nothing_delivered);
+        }
     }
 
     fn addCounts(self: *Facts) error{OutOfMemory}!void {

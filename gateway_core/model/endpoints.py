@@ -28,6 +28,7 @@ class Endpoint(enum.StrEnum):
     GENERATE_CONTENT = "generate_content"
     EMBED_CONTENT = "embed_content"
     BATCH_EMBED_CONTENTS = "batch_embed_contents"
+    IMAGES = "images"
     MODERATIONS = "moderations"
     COUNT_MESSAGE_TOKENS = "count_message_tokens"
     COUNT_RESPONSE_TOKENS = "count_response_tokens"
@@ -83,6 +84,7 @@ _DIALECT_OF: Final = {
     Endpoint.GENERATE_CONTENT: Dialect.GEMINI,
     Endpoint.EMBED_CONTENT: Dialect.GEMINI,
     Endpoint.BATCH_EMBED_CONTENTS: Dialect.GEMINI,
+    Endpoint.IMAGES: Dialect.OPENAI,
     Endpoint.MODERATIONS: Dialect.OPENAI,
     Endpoint.COUNT_MESSAGE_TOKENS: Dialect.ANTHROPIC,
     Endpoint.COUNT_RESPONSE_TOKENS: Dialect.OPENAI,
@@ -111,6 +113,7 @@ _SUFFIXES: Final = {
     Endpoint.RESPONSES: "/responses",
     Endpoint.EMBEDDINGS: "/embeddings",
     Endpoint.MESSAGES: "/messages",
+    Endpoint.IMAGES: "/images/generations",
     Endpoint.MODERATIONS: "/moderations",
     Endpoint.COUNT_MESSAGE_TOKENS: "/messages/count_tokens",
     Endpoint.COUNT_RESPONSE_TOKENS: "/responses/input_tokens",

@@ -2,13 +2,13 @@
 
 from mock_provider.dialects.anthropic_messages import AnthropicMessages
 from mock_provider.dialects.base import Answer, Dialect, Event, Job, RefusalError
+from mock_provider.dialects.free_calls import ContentTokens, MessageTokens, OpenaiModerations, ResponseTokens
 from mock_provider.dialects.gemini import Gemini
 from mock_provider.dialects.gemini_embeddings import GeminiEmbeddings
 from mock_provider.dialects.openai_chat import OpenaiChat, OpenaiCompletions
 from mock_provider.dialects.openai_embeddings import OpenaiEmbeddings
-from mock_provider.dialects.openai_moderations import OpenaiModerations
+from mock_provider.dialects.openai_images import OpenaiImages
 from mock_provider.dialects.openai_responses import OpenaiResponses
-from mock_provider.dialects.token_counting import ContentTokens, MessageTokens, ResponseTokens
 from mock_provider.routes import Endpoint
 
 __all__ = ["Answer", "Dialect", "Event", "Job", "RefusalError", "dialect_of"]
@@ -22,6 +22,7 @@ _DIALECTS: dict[Endpoint, Dialect] = {
     Endpoint.GENERATE_CONTENT: Gemini(),
     Endpoint.EMBED_CONTENT: GeminiEmbeddings(),
     Endpoint.BATCH_EMBED_CONTENTS: GeminiEmbeddings(),
+    Endpoint.IMAGES: OpenaiImages(),
     Endpoint.MODERATIONS: OpenaiModerations(),
     Endpoint.COUNT_MESSAGE_TOKENS: MessageTokens(),
     Endpoint.COUNT_RESPONSE_TOKENS: ResponseTokens(),

@@ -36,7 +36,7 @@ async def test_a_limit_lowered_and_raised_under_load_stops_and_resumes_within_a_
             served_s = await load.until_served(1, started_after_s=raised_s) - raised_s
             slowest_s = max(slowest_s, late, served_s)
     assert slowest_s < FELT_WITHIN_S
-    assert {outcome.status for outcome in load.outcomes} == {200, 402}
+    assert {outcome.status for outcome in load.outcomes} >= {200, 402}
     await world.check(tenants, [outcome.request_id for outcome in load.served if outcome.request_id], before)
     spent = sum(record["charge_nano_credits"] for record in await tenant.records())
     assert spent == await world.database.fetchval(

@@ -24,13 +24,13 @@ def counted(call: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 def recorded(record: Mapping[str, Any] | asyncpg.Record) -> tuple[int, ...]:
-    """Returns a usage record's token counts. Output includes reasoning tokens."""
+    """Returns a usage record's token counts. Output includes reasoning tokens and pictures."""
     return (
         record["input_tokens"],
         record["cache_read_tokens"],
         record["cache_write_5m_tokens"],
         record["cache_write_1h_tokens"],
-        record["output_tokens"] + record["reasoning_tokens"],
+        record["output_tokens"] + record["reasoning_tokens"] + record["output_image_tokens"],
     )
 
 

@@ -101,7 +101,16 @@ def _read(endpoint: Endpoint, usage: Counts | None, start: Counts | None, notes:
         return None
     if endpoint.dialect is Dialect.GEMINI:
         return read_gemini(usage)
-    return read_openai(usage, has_output=not endpoint.embeds)
+    reading = read_openai(usage, has_output=not endpoint.embeds)
+    return _as_images(reading) if reading and endpoint is Endpoint.IMAGES else reading
+
+
+def _as_images(reading: Reading) -> Reading:
+    """Returns the reading in which output that the report does not name is pictures, which some models do not say."""
+    usage = reading.usage
+    if not usage.output or usage.output_image:
+        return reading
+    return replace(reading, usage=replace(usage, output=0, output_image=usage.output))
 
 
 def _read_by_other_names(endpoint: Endpoint, usage: Counts | None, start: Counts | None, notes: Notes) -> Reading:

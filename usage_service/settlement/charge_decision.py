@@ -17,6 +17,7 @@ from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, charge_lines, total_nano_credits
 from gateway_core.model.catalog.service import STANDARD, Service
 from gateway_core.model.catalog.token_usage import TokenUsage
+from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.storable_text import storable_text
@@ -282,12 +283,17 @@ class _Case:
         usage = TokenUsage(
             input=self.terms.hold.input_tokens, output=self._delivered(), uses=self.read.reading.usage.uses
         )
+        if self.terms.hold.claims.endpoint is Endpoint.IMAGES:  # whose size in bytes says nothing
+            usage = replace(usage, output=0, output_image=self.terms.hold.output_tokens)
         return self._charge(UsageSource.ESTIMATED, ending or SettlementDetail.USAGE_OMITTED, usage)
 
     def _is_failed_answer(self) -> bool:
         """Returns whether a successful status came with no answer: another body than a model's, or an error without text."""
         if self.report.facts.get(UsageFact.FOREIGN_BODY) is True or self._is_empty_answer():
             return True
+        # A vector is no text, so that nothing is found in an embedding without a name and usage.
+        if self.report.facts == _NOTHING_FOUND and self.terms.hold.claims.endpoint.streams:
+            return _ending(self.report) is None
         return _reports_error(self.report) and not self.read.delivered_tokens
 
     def _is_empty_answer(self) -> bool:
@@ -307,6 +313,9 @@ class _Case:
         detail = SettlementDetail.CLIENT_DISCONNECTED if gone else SettlementDetail.GATEWAY_ERROR
         return self._charge(UsageSource.ESTIMATED, detail, TokenUsage(input=self.terms.hold.input_tokens))
 
+
+_NOTHING_FOUND: Final = {UsageFact.DELIVERED_BYTES: 0}
+"""The facts about an answer that was read and has neither text nor usage, a name, an id or an error."""
 
 _REGULAR_ENDINGS: Final = frozenset({SettlementDetail.COMPLETED, SettlementDetail.USAGE_OMITTED})
 _INVALID: Final = frozenset(

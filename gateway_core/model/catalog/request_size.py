@@ -47,7 +47,7 @@ def input_bounds_of(
     if size is not None:
         return input_bounds(size, model, endpoint, bytes_per_token)
     expected = -(-body_bytes // bytes_per_token)
-    if endpoint is Endpoint.EMBEDDINGS:
+    if endpoint.embeds:
         return expected, body_bytes
     window = model.context_window_tokens
     return min(expected, window), min(body_bytes, window)

@@ -1,6 +1,6 @@
 """How a provider served a call, as far as it changes the price: its tier, its speed and the place of processing."""
 
-from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from gateway_core.model.record_decorator import record
@@ -25,15 +25,24 @@ class Service:
     speed: str | None = None
     place: str | None = None
 
-    def special(self) -> Iterator[tuple[str, str]]:
-        """Yields the property and its value in lower case for each that differs from the standard."""
-        for name, value in (("tier", self.tier), ("speed", self.speed), ("place", self.place)):
-            if value is not None and (canonical := _canonical(value)) not in _STANDARD_NAMES:
-                yield name, canonical
+    def special(self) -> tuple[tuple[str, str], ...]:
+        """Returns the property and its value in lower case for each that differs from the standard."""
+        return _special(self.tier, self.speed, self.place)
 
 
 STANDARD: Final = Service()
 """What a provider does if a call asks for nothing else."""
+
+
+@lru_cache(maxsize=1_024)
+def _special(tier: str | None, speed: str | None, place: str | None) -> tuple[tuple[str, str], ...]:
+    """Most calls report the same few services, and their texts are short."""
+    named = (("tier", tier), ("speed", speed), ("place", place))
+    return tuple(
+        (name, canonical)
+        for name, value in named
+        if value is not None and (canonical := _canonical(value)) not in _STANDARD_NAMES
+    )
 
 
 def _canonical(value: str) -> str:

@@ -39,14 +39,15 @@ def unpriced(usage: TokenUsage, service: Service, schedule: PriceSchedule) -> tu
     Each is a category (`input_audio`), a fee (`fee:web_search`), or a property of the service (`tier:priority`).
     """
     without_price = schedule.prices_for(usage.total_input).unpriced_categories
-    categories = [category for category in CATEGORIES if category in without_price and getattr(usage, category)]
+    used = [category for category in without_price if getattr(usage, category)]
+    categories = sorted(used, key=CATEGORIES.index) if used else used
     fees = [f"{FEE_PREFIX}{name}" for name, count in usage.uses if count and name not in schedule.fees]
     return (*categories, *fees, *unpriced_service(service, schedule))
 
 
 def unpriced_service(service: Service, schedule: PriceSchedule) -> tuple[str, ...]:
     """Returns the properties of a service that have no price in the schedule, such as `speed:fast`."""
-    special = tuple(service.special())
+    special = service.special()
     if not special:
         return ()
     priced = schedule.multiplied_properties()

@@ -62,11 +62,12 @@ async def compare(metering: Metering, planned: PlannedUpstream, prices: PriceLis
     charged = sum(record["charge_nano_credits"] for record in records)
     assert await metering.tenant.balance() == PAID_IN - charged
     if not found:
-        counted = sum(prices.charge(plan.tally) for plan in tallies.values() if plan.is_counted)
-        estimated = sum(
-            record["charge_nano_credits"] for record in records if not tallies[record["request_id"]].is_counted
-        )
-        assert charged == counted + estimated
+        by_source = {"provider": 0, "estimated": 0, "none": 0}
+        for record in records:
+            by_source[record["source"]] += record["charge_nano_credits"]
+        counted = [tallies[record["request_id"]].tally for record in records if record["source"] == "provider"]
+        assert by_source["provider"] == sum(map(prices.charge, counted))
+        assert by_source["none"] == 0
     return sorted(found, key=lambda one: one.plan.number)
 
 

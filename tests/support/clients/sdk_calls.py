@@ -155,6 +155,16 @@ async def content_embeddings(sdks: Sdks, text: str, _limit: int) -> str:
     return str([len(embedding.values or []) for embedding in answer.embeddings or []])
 
 
+async def image(sdks: Sdks, text: str, _limit: int) -> str:
+    answer = await sdks.openai.images.generate(model="gpt-image-1", prompt=text)
+    return str(len((answer.data or [])[0].b64_json or ""))
+
+
+async def image_stream(sdks: Sdks, text: str, _limit: int) -> str:
+    stream = await sdks.openai.images.generate(model="gpt-image-1-mini", prompt=text, stream=True, partial_images=1)
+    return "".join([event.type async for event in stream])
+
+
 async def count_message_tokens(sdks: Sdks, text: str, _limit: int) -> str:
     messages = sdks.anthropic.messages
     answer = await messages.count_tokens(model="claude-haiku-4-5", messages=[{"role": "user", "content": text}])
@@ -198,4 +208,6 @@ ALL: tuple[Call, ...] = (
     content,
     content_stream,
     content_embeddings,
+    image,
+    image_stream,
 )

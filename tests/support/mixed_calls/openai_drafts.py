@@ -204,6 +204,18 @@ def embeddings_draft(choice: Choice) -> Draft:
     return Draft(choice.model, choice.endpoint, "/v1/embeddings", body, tally, document=document, kinds=kinds)
 
 
+def moderations_draft(choice: Choice) -> Draft:
+    """Drafts a moderation, which is free whatever it reports."""
+    body = {"model": choice.asked_name, "input": choice.question}
+    document = {
+        "id": "modr-1",
+        "model": choice.answered_name,
+        "results": [{"flagged": False}],
+        "usage": {"prompt_tokens": 9},
+    }
+    return Draft(choice.model, choice.endpoint, "/v1/moderations", body, Tally(choice.used({})), document=document)
+
+
 _TOOLS = {
     "web_search": "web_search_call",
     "file_search": "file_search_call",

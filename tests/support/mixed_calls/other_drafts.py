@@ -205,3 +205,17 @@ def _gemini_chunks(choice: Choice, name: str, texts: list[str], usage: dict[str,
     first = {"promptTokenCount": 1, "totalTokenCount": 1} if grows else None
     parts = [Part(_gemini_chunk(name, text, first, None), text) for text in texts]
     return [*parts, Part(_gemini_chunk(name, "", usage, grounding))]
+
+
+def embed_content_draft(choice: Choice) -> Draft:
+    """Drafts an embedding of Gemini's own API, of one text or several."""
+    content: dict[str, Any] = {"content": {"parts": [{"text": choice.question}]}}
+    request: dict[str, Any] = {"model": f"models/{choice.model}", **content}
+    path, body, vector = f"/v1beta/models/{choice.model}:embedContent", content, {"values": [0.1, -2e-7]}
+    document: dict[str, Any] = {"embedding": vector}
+    if choice.chance(0.5):
+        path, body = f"/v1beta/models/{choice.model}:batchEmbedContents", {"requests": [request, request]}
+        document = {"embeddings": [vector, vector]}
+    tokens = {"input": choice.count(1_500)}
+    document["usageMetadata"] = choice.odd_numbers({"promptTokenCount": tokens["input"]})
+    return Draft(choice.model, choice.endpoint, path, body, Tally(choice.used(tokens)), document=document)

@@ -8,8 +8,14 @@ from random import Random
 from typing import Any
 
 from tests.support.mixed_calls.drafts import Choice, Draft
-from tests.support.mixed_calls.openai_drafts import chat_draft, completions_draft, embeddings_draft, responses_draft
-from tests.support.mixed_calls.other_drafts import gemini_draft, messages_draft
+from tests.support.mixed_calls.openai_drafts import (
+    chat_draft,
+    completions_draft,
+    embeddings_draft,
+    moderations_draft,
+    responses_draft,
+)
+from tests.support.mixed_calls.other_drafts import embed_content_draft, gemini_draft, messages_draft
 from tests.support.mixed_calls.tally import PriceList, Tally
 from tests.support.mixed_calls.wire_forms import (
     begun_script,
@@ -19,7 +25,7 @@ from tests.support.mixed_calls.wire_forms import (
     random_form,
     stream_script,
 )
-from tests.support.servers.scripted_upstream import Script, answer, json_answer
+from tests.support.servers.scripted_upstream import Pause, Script, answer, json_answer
 
 _DRAFTS = {
     "chat_completions": chat_draft,
@@ -28,6 +34,8 @@ _DRAFTS = {
     "responses": responses_draft,
     "messages": messages_draft,
     "generate_content": gemini_draft,
+    "embed_content": embed_content_draft,
+    "moderations": moderations_draft,
 }
 
 
@@ -38,9 +46,11 @@ class Ending(enum.StrEnum):
     COUNTED_THEN_LEFT = "counted, then the caller left"
     LEFT = "the caller left before anything was counted"
     LEFT_AFTER_INPUT = "the caller left when only the input was counted"
+    RACED = "the caller left while the provider went on"
     OMITTED = "the provider counted nothing"
     OMITTED_AFTER_INPUT = "the provider counted only the input"
     FAILED = "the provider failed"
+    FREE = "the operation is free"
 
 
 @dataclass(frozen=True)
@@ -99,11 +109,17 @@ def _planned(choice: Choice, draft: Draft) -> Plan:
     random = choice.random
     if choice.chance(0.05):
         return _failing(choice, draft)
+    if choice.endpoint == "moderations":
+        return _plan(
+            choice, draft, document_script(random, draft.document, random_form(random, streamed=False)), Ending.FREE
+        )
     if draft.parts and choice.chance(0.3):
         return _hanging_up(choice, draft)
+    if draft.parts and not _reports_early(draft) and choice.chance(0.1):
+        return _racing(choice, draft)
     if draft.document is not None and choice.chance(0.1):
         return _cut_document(choice, draft)
-    if draft.endpoint != "embeddings" and choice.chance(0.05):
+    if draft.endpoint not in {"embeddings", "embed_content"} and choice.chance(0.05):
         return _without_usage(choice, draft)
     if draft.parts:
         script = stream_script(random, [part.value for part in draft.parts], random_form(random, streamed=True))
@@ -163,6 +179,22 @@ def _hanging_up(choice: Choice, draft: Draft) -> Plan:
     if after_usage:
         return replace(plan, ending=Ending.COUNTED_THEN_LEFT, kinds=draft.kinds)
     return plan
+
+
+def _reports_early(draft: Draft) -> bool:
+    """Returns whether an event before the last report counts output."""
+    return any("message_delta" in str(part.value) for part in draft.parts[: draft.counted_after - 1])
+
+
+def _racing(choice: Choice, draft: Draft) -> Plan:
+    """Lets the caller leave after some events, but the provider sends on. Either may be first."""
+    form = plain_form(choice.random)
+    script = stream_script(choice.random, [part.value for part in draft.parts], form)
+    slowly = [step for sent in script for step in (sent, Pause(choice.random.choice((0, 0, 0.002))))]
+    plan = replace(_plan(choice, draft, slowly, Ending.RACED), kinds=draft.kinds)
+    texts = [part.text for part in draft.parts if part.text]
+    delivered = Delivered(sum(len(text.encode()) for text in texts), len(texts))
+    return replace(plan, hang_up_after_events=choice.random.randint(1, draft.counted_after), delivered=delivered)
 
 
 def _without_usage(choice: Choice, draft: Draft) -> Plan:

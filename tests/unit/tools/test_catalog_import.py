@@ -36,6 +36,7 @@ ENDPOINTS = {
     "generate_content",
     "embed_content",
     "moderations",
+    "images",
 }
 
 
@@ -73,7 +74,9 @@ def usage_of(category: str, tokens: int) -> Usage:
             "input_audio_tokens": tokens,
             "cache_audio_read_tokens": tokens,
         },
+        "input_image": {"input_tokens": tokens, "input_image_tokens": tokens},
         "output": {"output_tokens": tokens},
+        "output_image": {"output_tokens": tokens, "output_image_tokens": tokens},
     }
     return Usage(**kinds[category])
 

@@ -56,6 +56,39 @@ CASES = [
         source="none",
         detail="provider_error",
     ),
+    *(
+        Case(
+            f"{name}, in which nothing is",
+            CHAT,
+            chat("gpt-4o"),
+            json_answer(body),
+            0,
+            source="none",
+            detail="provider_error",
+        )
+        for name, body in (("an object", {}), ("a list", []), ("an unknown error", {"detail": "Not found"}))
+    ),
+    *(
+        Case(name, CHAT, chat("gpt-4o", stream=True), script, 0, source="none", detail="provider_error")
+        for name, script in (
+            ("a stream that only ends", stream(done=True)),
+            ("a stream of comments", [Send(stream_head()), chunk(b": wait\n\n" * 9), chunk(b"")]),
+            (
+                "an error that only its event names",
+                [Send(stream_head()), chunk(b"event: error\ndata: {}\n\n"), chunk(b"")],
+            ),
+        )
+    ),
+    Case(
+        "a picture without text and then a broken connection",
+        CHAT,
+        chat("gpt-4o", stream=True),
+        [Send(stream_head()), chunk(event({"partial_image_b64": "A" * 40_000})), Abort()],
+        0,
+        source="estimated",
+        detail="provider_reset",
+        tolerance=100_000,
+    ),
     Case(
         "text without a name and then an error",
         CHAT,

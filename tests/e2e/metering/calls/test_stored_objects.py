@@ -144,6 +144,12 @@ async def test_a_guessed_id_is_unknown(metering: Metering, fields: Mapping[str, 
     assert metering.upstream.requests == []
 
 
+async def test_counting_tokens_names_no_foreign_id(metering: Metering) -> None:
+    body = {"model": "gpt-5", "input": "hi", "previous_response_id": "resp_guessed"}
+    assert_unknown(await metering.call(body, f"{RESPONSES}/input_tokens"), "previous_response_id")
+    assert metering.upstream.requests == []
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [

@@ -136,6 +136,24 @@ def test_an_item_that_is_complete_is_no_reference() -> None:
     assert "references" not in facts({"input": items})
 
 
+@pytest.mark.parametrize(
+    ("item", "references"),
+    [
+        ('"id":"a","id":"b","type":"message"', "item:a"),
+        ('"id":"a","id":"b","type":"item_reference"', "item:a\nitem:b"),
+        ('"id":"a","type":"item_reference","type":"message"', "item:a"),
+        ('"id":"a","type":"reasoning","encrypted_content":"x","encrypted_content":null', "item:a"),
+        ('"id":"a","type":"reasoning","encrypted_content":"","encrypted_content":"x"', "item:a"),
+        ('"type":"message","content":[{"file_id":"f","file_id":"g"}]', "file:f\nfile:g"),
+        ('"type":"message","content":[{"file_ids":"f"}]', "file:f"),
+    ],
+)
+def test_a_repeated_key_hides_no_reference(item: str, references: str) -> None:
+    found = request_facts(f'{{"input":[{{{item}}}],"tools":[{{"vector_store_ids":"vs_1"}}]}}'.encode())
+    assert found is not None
+    assert found["references"] == f"{references}\nfile:vs_1"
+
+
 def test_a_long_conversation_may_name_a_thousand_items() -> None:
     items = [{"type": "item_reference", "id": f"msg_{number}"} for number in range(1_025)]
     named = request_facts(json.dumps({"input": items[:-1]}).encode())

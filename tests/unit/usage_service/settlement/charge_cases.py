@@ -206,6 +206,12 @@ CASES = [
     Case("success without usage", {}, estimated(D.USAGE_OMITTED, INPUT + ANSWER)),
     Case("an empty success", {"response_bytes": 0}, free(D.PROVIDER_ERROR)),
     Case("a body that is no answer", {"facts": {"foreign_body": True}}, free(D.PROVIDER_ERROR)),
+    Case("an answer in which nothing is", {"facts": {"delivered_bytes": 0}}, free(D.PROVIDER_ERROR)),
+    Case(
+        "the caller left an answer in which nothing is yet",
+        {"facts": {"delivered_bytes": 0}, "flags": {"DC"}},
+        estimated(D.CLIENT_DISCONNECTED, INPUT),
+    ),
     Case(
         "an answer that the gateway refused",
         {"facts": {"refused_answer": "x"}, "http_status": 502, "details": "x"},

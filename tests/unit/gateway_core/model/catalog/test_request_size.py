@@ -4,7 +4,7 @@ import pytest
 
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.pricing import estimate
-from gateway_core.model.catalog.request_size import RequestSize, input_bounds
+from gateway_core.model.catalog.request_size import RequestSize, input_bounds, input_bounds_of
 from gateway_core.model.endpoints import Endpoint
 from tests.support.data.examples import model
 
@@ -64,6 +64,13 @@ def test_every_prompt_of_a_batch_has_a_window() -> None:
     assert bounds(RequestSize(10 * MEGABYTE, prompts=20), Endpoint.COMPLETIONS) == (2_500_000, 4_000_000)
     assert bounds(RequestSize(10 * MEGABYTE), Endpoint.COMPLETIONS) == (200_000, 200_000)
     assert bounds(RequestSize(10 * MEGABYTE), Endpoint.EMBEDDINGS) == (2_500_000, 10_000_000)
+
+
+@pytest.mark.parametrize("endpoint", [endpoint for endpoint in Endpoint if endpoint.embeds])
+def test_the_inputs_of_embeddings_together_may_exceed_a_window(endpoint: Endpoint) -> None:
+    called = large()
+    assert bounds(RequestSize(10 * MEGABYTE), endpoint) == (2_500_000, 10_000_000)
+    assert input_bounds_of(None, 10 * MEGABYTE, called, endpoint, 4) == (2_500_000, 10_000_000)
 
 
 @pytest.mark.parametrize(("bytes_per_token", "tokens"), [(1, 4_784), (4, 1_568)], ids=["strict", "balanced"])

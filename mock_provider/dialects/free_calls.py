@@ -1,4 +1,4 @@
-"""Token counting in every API: the number of input tokens, and nothing else. It costs nothing."""
+"""Operations that cost nothing: token counting in every API, and moderations."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,12 +8,15 @@ from typing_extensions import override
 from mock_provider.dialects.anthropic_messages import AnthropicMessages
 from mock_provider.dialects.base import Answer, Event, Job, JsonObject, RefusalError, Request, demand_of, encode
 from mock_provider.dialects.gemini import Gemini
+from mock_provider.dialects.openai_dialect import OpenaiDialect
 from mock_provider.dialects.openai_responses import OpenaiResponses
 from mock_provider.routes import Habits, Route
 from mock_provider.usage_plan import Features, UsagePlan
 
 _COUNTED = Features(cache_read=False, reasoning=False, output=False)
-_NEVER_STREAMED = "token counting is never streamed"
+_NEVER_STREAMED = "this operation is never streamed"
+_MODEL_DEFAULT = "omni-moderation-latest"
+_CATEGORIES = ("harassment", "hate", "illicit", "self-harm", "sexual", "violence")
 
 
 class MessageTokens(AnthropicMessages):
@@ -98,4 +101,47 @@ class ContentTokens(Gemini):
 
     @override
     def events(self, job: Job) -> Iterator[Event]:
+        raise NotImplementedError(_NEVER_STREAMED)
+
+
+class OpenaiModerations(OpenaiDialect):
+    """OpenAI's `/moderations` endpoint."""
+
+    features = _COUNTED
+
+    @override
+    def response_id(self, serial: str) -> str:
+        return f"modr-{serial}"
+
+    @override
+    def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
+        return {}
+
+    @override
+    def read(self, body: JsonObject, route: Route) -> Request:
+        value = body.get("input")
+        if not isinstance(value, str | list) or not value:
+            raise RefusalError("input: expected a non-empty string or array", parameter="input")
+        model = str(body.get("model") or _MODEL_DEFAULT)
+        return Request(body, model, streamed=False, demand=demand_of(body, model=model, content=("input",)))
+
+    @override
+    def answer(self, job: Job) -> Answer:
+        value = job.request.body["input"]
+        count = len(value) if isinstance(value, list) else 1
+        result = {
+            "flagged": False,
+            "categories": dict.fromkeys(_CATEGORIES, False),
+            "category_scores": dict.fromkeys(_CATEGORIES, 0.01),
+            "category_applied_input_types": {category: ["text"] for category in _CATEGORIES},
+        }
+        answer = {"id": self.response_id(job.serial), "model": job.request.model, "results": [result] * count}
+        return Answer(encode(answer), 0, None)
+
+    @override
+    def events(self, job: Job) -> Iterator[Event]:
+        raise NotImplementedError(_NEVER_STREAMED)
+
+    @override
+    def error_event(self, job: Job) -> Event:
         raise NotImplementedError(_NEVER_STREAMED)

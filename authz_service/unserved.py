@@ -1,0 +1,50 @@
+"""Why a path of a provider's API is not served."""
+
+from typing import Final
+
+_LATER: Final = "it ends after the call, where its usage cannot be metered; make single calls"
+_STORED: Final = (
+    "all organizations share the gateway's account at the provider; send the content in the call, or ask the operator of the"
+    " gateway to create it there and to register its id for you"
+)
+_SESSIONS: Final = "sessions over a WebSocket are not metered; use POST /v1/responses"
+_UNPRICED: Final = "it has no price that the gateway could charge exactly"
+
+_WHY: Final = {
+    "assistants": _STORED,
+    "audio": _UNPRICED,
+    "batches": _LATER,
+    "batchGenerateContent": _LATER,
+    "cachedContents": _STORED,
+    "chatkit": _STORED,
+    "containers": _STORED,
+    "conversations": _STORED,
+    "evals": _LATER,
+    "files": _STORED,
+    "fine_tuning": _LATER,
+    "images": _UNPRICED,
+    "predict": _UNPRICED,
+    "predictLongRunning": _LATER,
+    "realtime": _SESSIONS,
+    "rerank": _UNPRICED,
+    "skills": _STORED,
+    "threads": _STORED,
+    "uploads": _STORED,
+    "vector_stores": _STORED,
+    "videos": _LATER,
+}
+_SHOWN_CHARACTERS: Final = 200
+
+
+def explain_unserved(method: str, path: str) -> str:
+    """Returns the message for a request that is not served.
+
+    Args:
+        method: HTTP method.
+        path: the path without its query.
+    """
+    asked = f"{method} {path[:_SHOWN_CHARACTERS]} is not a supported endpoint"
+    parts = path[:_SHOWN_CHARACTERS].replace(":", "/").split("/")
+    why = next((_WHY[part] for part in parts if part in _WHY), None)
+    see = "See the documentation for the list of endpoints."
+    return f"{asked}, because {why}. {see}" if why else f"{asked}. {see}"

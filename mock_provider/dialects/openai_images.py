@@ -1,0 +1,78 @@
+"""OpenAI images. A stream has the picture in its last event, with the usage."""
+
+import base64
+from collections.abc import Iterator
+
+from typing_extensions import override
+
+from mock_provider.dialects.base import (
+    Answer,
+    Event,
+    Job,
+    JsonObject,
+    RefusalError,
+    Request,
+    choice_count,
+    demand_of,
+    encode,
+    optional_boolean,
+    required_model,
+)
+from mock_provider.dialects.openai_dialect import OpenaiDialect, error_object
+from mock_provider.routes import Habits, Route
+from mock_provider.usage_plan import Features, UsagePlan
+
+_PICTURE = base64.b64encode(b"\x89PNG" + bytes(60)).decode()
+
+
+class OpenaiImages(OpenaiDialect):
+    """OpenAI's `/images/generations` endpoint."""
+
+    features = Features(cache_read=False, reasoning=False)
+
+    @override
+    def response_id(self, serial: str) -> str:
+        return ""  # Pictures have no id.
+
+    @override
+    def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
+        return {
+            "input_tokens": plan.input_total,
+            "input_tokens_details": {"text_tokens": plan.input_total, "image_tokens": 0},
+            "output_tokens": plan.output_total,
+            "total_tokens": plan.input_total + plan.output_total,
+        }
+
+    @override
+    def read(self, body: JsonObject, route: Route) -> Request:
+        model = required_model(body)
+        if not isinstance(body.get("prompt"), str) or not body["prompt"]:
+            raise RefusalError("prompt: expected a non-empty string", parameter="prompt")
+        count = choice_count(body, "n")
+        demand = demand_of(body, model=model, content=("prompt",), choices=count, generated=count)
+        return Request(body, model, optional_boolean(body, "stream"), demand)
+
+    @override
+    def answer(self, job: Job) -> Answer:
+        usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        answer: JsonObject = {"created": job.created_s, "data": [{"b64_json": _PICTURE}] * job.request.demand.choices}
+        if usage is not None:
+            answer["usage"] = usage
+        return Answer(encode(answer), job.plan.visible, usage)
+
+    @override
+    def events(self, job: Job) -> Iterator[Event]:
+        partial = {"type": "image_generation.partial_image", "partial_image_index": 0, "b64_json": _PICTURE}
+        yield _event(partial)
+        usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        whole: JsonObject = {"type": "image_generation.completed", "b64_json": _PICTURE}
+        yield _event(whole if usage is None else whole | {"usage": usage}, job.plan.visible, usage)
+
+    @override
+    def error_event(self, job: Job) -> Event:
+        return _event({"type": "error", **error_object(500, "The server had an error while processing your request")})
+
+
+def _event(value: JsonObject, tokens: int = 0, usage: JsonObject | None = None) -> Event:
+    wire = f"event: {value['type']}\ndata: ".encode() + encode(value) + b"\n\n"
+    return Event(wire, tokens, usage, usage is not None)
