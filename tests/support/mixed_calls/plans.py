@@ -92,8 +92,16 @@ class Plan:
 
 
 def make_plans(seed: int, count: int, prices: PriceList) -> list[Plan]:
-    """Returns the plans of calls over all models and endpoints of a catalog, the same for the same seed."""
-    operations = [(name, endpoint) for name, model in prices.models.items() for endpoint in model["endpoints"]]
+    """Returns the plans of calls over all models of a catalog, the same for the same seed.
+
+    Endpoints without a kind of draft, such as images and recordings, are left out.
+    """
+    operations = [
+        (name, endpoint)
+        for name, model in prices.models.items()
+        for endpoint in model["endpoints"]
+        if endpoint in _DRAFTS
+    ]
     plans = []
     for number in range(count):
         random = Random(f"{seed}/{number}")
