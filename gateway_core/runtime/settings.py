@@ -5,7 +5,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -43,6 +43,7 @@ HexKey = Annotated[SecretStr, AfterValidator(_require_hex_key)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_require_readable_redis_url)]
 """`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a Redis Cluster."""
 Positive = Annotated[int, Field(gt=0, le=2**31)]
+_LONGEST_STORED_MS: Final = 3_650 * 24 * 3_600 * 1_000
 
 
 class StartRefusedError(Exception):
@@ -152,7 +153,7 @@ class UsageSettings(DatabaseSettings):
     """How often expired holds are swept."""
     sweep_batch_entries: Positive = 500
     """Most holds that one transaction expires."""
-    stored_object_life_ms: Positive = 30 * 24 * 3_600 * 1_000
+    stored_object_life_ms: Annotated[int, Field(gt=0, le=_LONGEST_STORED_MS)] = 30 * 24 * 3_600 * 1_000
     """How long a caller may name what an answer handed out, such as a response that the provider stores."""
     reconcile_interval_ms: Positive = 15_000
     """How often the open holds in Redis are compared with the holds table. What differs twice in a row is rebuilt."""

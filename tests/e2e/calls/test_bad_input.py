@@ -216,21 +216,16 @@ async def test_a_service_tier_without_a_price_is_refused(refuses: Refuses) -> No
     await refuses(400, "invalid_parameter", chat(service_tier="scale"))
 
 
-async def test_a_gemini_stream_that_is_not_sse_is_refused(refuses: Refuses) -> None:
-    path = "/v1beta/models/gemini-2.5-flash:streamGenerateContent"
-    await refuses(400, None, CONTENT_BODY, dialect="gemini", path=path)
-
-
 @pytest.mark.parametrize(
     ("method", "path"),
     [
         ("POST", "/v1/audio/speech"),
-        ("POST", "/v1/images/generations"),
+        ("POST", "/v1/images/edits"),
         ("POST", "/v1/chat/completions/extra"),
         ("POST", "/v1/batches"),
         ("GET", "/v1/chat/completions"),
         ("DELETE", "/v1/models/gpt-4o"),
-        ("POST", "/v1beta/models/gemini-2.5-flash:countTokens"),
+        ("POST", "/v1beta/models/gemini-2.5-flash:batchGenerateContent"),
         ("POST", "/v1beta/models/a%2Fb:generateContent"),
         ("POST", "/v1//chat/completions/../embeddings/x"),
         ("GET", "/"),

@@ -180,7 +180,7 @@ async def test_listing_the_models_of_a_key_is_free(base_url: str, tenant: Tenant
     await tenant.guard("api_key", "key-1", model_whitelist=["gpt-4o", "claude-sonnet-5", "gemini-2.5-pro"])
     await asyncio.sleep(0.3)
     sdks = connect(base_url, tenant.key)
-    assert [model.id async for model in sdks.openai.models.list()] == ["gemini-2.5-pro", "gpt-4o"]
+    assert [model.id async for model in sdks.openai.models.list()] == ["claude-sonnet-5", "gemini-2.5-pro", "gpt-4o"]
     assert [model.id async for model in sdks.anthropic.models.list()] == ["claude-sonnet-5"]
     assert [model.name async for model in await sdks.gemini.aio.models.list()] == ["models/gemini-2.5-pro"]
     assert (await sdks.openai.models.retrieve("gpt-4o")).id == "gpt-4o"
