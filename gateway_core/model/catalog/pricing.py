@@ -49,8 +49,7 @@ def charge_lines(usage: TokenUsage, schedule: PriceSchedule, service: Service = 
         schedule: the prices in force when the call was placed.
         service: the tier, speed and place that the provider reported.
     """
-    if schedule.multipliers:
-        schedule = schedule.for_service(service)
+    schedule = schedule.for_service(service)
     prices = schedule.prices_for(usage.total_input).by_category
     lines = [
         ChargeLine(category, count, price, charge_nano_credits(count, price))
