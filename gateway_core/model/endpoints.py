@@ -192,13 +192,12 @@ def classify(method: str, path: str, client: Dialect) -> Route | None:
 
 
 def _classify(method: str, path: str, client: Dialect) -> Route | None:
+    found: Route | None = None
     if method == "POST":
-        return _classify_post(path) or classify_stored(method, path)
-    # Envoy answers HEAD without the body.
-    if method in {"GET", "HEAD"}:
+        found = _classify_post(path)
+    elif method in {"GET", "HEAD"}:  # Envoy answers HEAD without the body.
         found = Health() if path == HEALTH_PATH else _classify_get(path, client)
-        return found or classify_stored(method, path)
-    return classify_stored(method, path)
+    return found or classify_stored(method, path)
 
 
 def _dialect(route: Route | None) -> Dialect | None:

@@ -74,7 +74,7 @@ def check_specials(
             return found
         answering.append(found)
     for model, schedule in answering:
-        unpriced = unpriced_requests(model, schedule, provider, endpoint, specials.asked)
+        unpriced = unpriced_requests(schedule, provider, endpoint, specials.asked)
         if unpriced:
             return _refuse_unpriced(unpriced[0], model.name, endpoint)
     asked = specials.asked

@@ -1,6 +1,7 @@
 """Prices of a model: by token category, by use of a hosted tool, and how tier, speed and place multiply them."""
 
 import datetime as dt
+from collections.abc import Callable
 from functools import cached_property
 from itertools import product
 from typing import Annotated, Final, Literal, Self
@@ -187,7 +188,7 @@ class PriceSchedule(Entry):
             return self
         known = self._by_multipliers.get(applied)
         if known is None:
-            known = self._by_multipliers[applied] = self._multiplied(applied)
+            known = self._by_multipliers[applied] = self._with_prices(lambda prices: prices.multiplied(applied))
         return known
 
     def reserving(self, categories: frozenset[str]) -> "PriceSchedule":
@@ -195,20 +196,7 @@ class PriceSchedule(Entry):
 
         A charge never uses it.
         """
-        if not categories:
-            return self
-        long_context = self.long_context and LongContextPrices(
-            above_input_tokens=self.long_context.above_input_tokens,
-            prices_nano_credits_per_million_tokens=(
-                self.long_context.prices_nano_credits_per_million_tokens.reserving(categories)
-            ),
-        )
-        return PriceSchedule(
-            version=self.version,
-            effective_date=self.effective_date,
-            prices=self.prices.reserving(categories),
-            long_context=long_context,
-        )
+        return self._with_prices(lambda prices: prices.reserving(categories)) if categories else self
 
     def multiplied_properties(self) -> frozenset[tuple[str, str]]:
         """Returns the properties of a service, as pairs of name and value, that have a price."""
@@ -219,15 +207,16 @@ class PriceSchedule(Entry):
         """Schedules made before. Bounded, because only combinations of the multipliers here are keys."""
         return {}
 
-    def _multiplied(self, multipliers: tuple[Multiplier, ...]) -> "PriceSchedule":
+    def _with_prices(self, changed: Callable[[Prices], Prices]) -> "PriceSchedule":
+        """Returns a copy with changed prices, also those of long contexts, and without multipliers."""
         long_context = self.long_context and self.long_context.model_copy(
             update={
-                "prices_nano_credits_per_million_tokens": (
-                    self.long_context.prices_nano_credits_per_million_tokens.multiplied(multipliers)
+                "prices_nano_credits_per_million_tokens": changed(
+                    self.long_context.prices_nano_credits_per_million_tokens
                 )
             }
         )
-        prices = self.prices.multiplied(multipliers)
+        prices = changed(self.prices)
         copy = self.model_copy(update={"prices": prices, "long_context": long_context, "multipliers": ()})
         # A copy shares the caches of its original. This one would contain itself, and comparing it would never end.
         copy.__dict__.pop("_by_multipliers", None)

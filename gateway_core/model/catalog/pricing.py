@@ -1,21 +1,15 @@
-"""The pricing of every call, streamed or not, and the estimate that a hold reserves."""
+"""The pricing of every call, streamed or not."""
 
 from typing import Final
 
-from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
-from gateway_core.model.catalog.request_size import RequestSize, input_bounds_of
 from gateway_core.model.catalog.service import STANDARD, Service
 from gateway_core.model.catalog.token_usage import TokenUsage, token_counts
-from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.money import charge_nano_credits
 from gateway_core.model.record_decorator import record
 
 FEE_PREFIX: Final = "fee:"
 """Begins the category of a line that charges uses of a hosted tool: `fee:web_search`."""
-
-_MAX_AMOUNT_NANO_CREDITS: Final = 4 * 10**18
-"""Fits into 64 bits, and no credit is as high."""
 
 
 @record(frozen=True, slots=True)
@@ -30,15 +24,6 @@ class ChargeLine:
     amount_nano_credits: int
 
 
-@record(frozen=True, slots=True)
-class Estimate:
-    """What a hold reserves: numbers of tokens and their price in nano-credits."""
-
-    input_tokens: int
-    output_tokens: int
-    amount_nano_credits: int
-
-
 def charge_lines(usage: TokenUsage, schedule: PriceSchedule, service: Service = STANDARD) -> tuple[ChargeLine, ...]:
     """Returns the charge of a call: a line for each category that has tokens, and for each fee that has uses.
 
@@ -49,8 +34,7 @@ def charge_lines(usage: TokenUsage, schedule: PriceSchedule, service: Service = 
         schedule: the prices in force when the call was placed.
         service: the tier, speed and place that the provider reported.
     """
-    if schedule.multipliers:
-        schedule = schedule.for_service(service)
+    schedule = schedule.for_service(service)
     prices = schedule.prices_for(usage.total_input).by_category
     lines = [
         ChargeLine(category, count, price, charge_nano_credits(count, price))
@@ -73,49 +57,3 @@ def _fee_lines(usage: TokenUsage, schedule: PriceSchedule) -> tuple[ChargeLine, 
 def total_nano_credits(lines: tuple[ChargeLine, ...]) -> int:
     """Returns the charge: the sum of its lines."""
     return sum(line.amount_nano_credits for line in lines)
-
-
-def estimate(
-    model: Model,
-    schedule: PriceSchedule,
-    endpoint: Endpoint,
-    *,
-    body_bytes: int,
-    bytes_per_token: int,
-    output_limit: int | None,
-    choices: int,
-    size: RequestSize | None = None,
-) -> Estimate:
-    """Returns the most that a call is expected to cost.
-
-    Args:
-        model: the model called.
-        schedule: the model's prices in force.
-        endpoint: the operation.
-        body_bytes: size of the request body. A text token is at least one byte.
-        bytes_per_token: 1 in strict mode, which reserves the maximum; 4 in balanced mode.
-        output_limit: the caller's limit per choice, capped at the model's maximum. None uses the model's default
-            reserve.
-        choices: number of answers that the caller asks for, for all prompts.
-        size: the sizes of the parts of the body; None if it is one prompt of text.
-    """
-    expected, maximum = input_bounds_of(size, body_bytes, model, endpoint, bytes_per_token)
-    input_tokens = maximum if bytes_per_token == 1 else expected
-    per_choice = model.default_output_reserve_tokens if output_limit is None else output_limit
-    output_tokens = min(per_choice, model.max_output_tokens) * choices
-    return Estimate(input_tokens, output_tokens, highest_price(schedule, input_tokens, output_tokens))
-
-
-def highest_price(schedule: PriceSchedule, input_tokens: int, output_tokens: int) -> int:
-    """Returns the most that this many tokens can cost in nano-credits: every token in the dearest category of its side.
-
-    The actual input may be anything up to `input_tokens`, so either side of a long-context threshold may apply.
-    """
-    input_price, output_price = schedule.prices.dearest
-    amount = charge_nano_credits(input_tokens, input_price) + charge_nano_credits(output_tokens, output_price)
-    above = schedule.long_context
-    if above is not None and input_tokens > above.above_input_tokens:
-        input_price, output_price = above.prices_nano_credits_per_million_tokens.dearest
-        long = charge_nano_credits(input_tokens, input_price) + charge_nano_credits(output_tokens, output_price)
-        amount = max(amount, long)
-    return min(amount, _MAX_AMOUNT_NANO_CREDITS)

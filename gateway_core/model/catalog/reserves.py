@@ -10,9 +10,9 @@ from typing import Final
 
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
-from gateway_core.model.catalog.pricing import estimate, highest_price
 from gateway_core.model.catalog.request_size import RequestSize, input_bounds_of
 from gateway_core.model.endpoints import Endpoint
+from gateway_core.model.money import charge_nano_credits
 from gateway_core.model.record_decorator import record
 
 _SHARES_OF_UNSPENT: Final = 64
@@ -25,6 +25,8 @@ pauses a turn after 10 rounds (https://docs.claude.com/en/docs/build-with-claude
 TOOL_USES: Final = 20
 """How often each tool is used at most within one call."""
 _TOKENS_PER_PRICE: Final = 1_000_000
+_MAX_AMOUNT_NANO_CREDITS: Final = 4 * 10**18
+"""Fits into 64 bits, and no credit is as high."""
 
 
 class BudgetMode(enum.StrEnum):
@@ -111,40 +113,43 @@ def reserve(
     size: RequestSize | None = None,
     tool_fees_nano_credits: int | None = None,
 ) -> Reserve:
-    """Returns what a call reserves. The arguments are those of `pricing.estimate`, and:
+    """Returns what a call reserves.
 
     Args:
+        model: the model called.
+        schedule: the model's prices in force.
+        endpoint: the operation.
         mode: the budget mode of the organization.
+        body_bytes: size of the request body. A text token is at least one byte.
+        bytes_per_token: how many bytes of a body are expected to be a token: 1 or 4. With 1, the maximum is expected.
+        output_limit: the caller's limit per choice, capped at the model's maximum. None uses the model's default
+            reserve, and the model's maximum for the most that the call can cost.
+        choices: number of answers that the caller asks for, for all prompts.
         thinking_tokens: the thinking budget that the body names, which an output limit must leave room for.
+        size: the sizes of the parts of the body; None if it is one prompt of text.
         tool_fees_nano_credits: what one use of each tool that the provider runs costs; None without such tools. With
             them, the maximum is `TOOL_ROUNDS` times that of one answer, and `TOOL_USES` of each tool.
     """
     fees = tool_fees_nano_credits or 0
-    if mode is BudgetMode.BALANCED:
-        expected = estimate(
-            model,
-            schedule,
-            endpoint,
-            body_bytes=body_bytes,
-            bytes_per_token=bytes_per_token,
-            output_limit=output_limit,
-            choices=choices,
-            size=size,
-        )
-        return Reserve(expected.input_tokens, expected.output_tokens, expected.amount_nano_credits + fees)
     expected_input, most_input = input_bounds_of(size, body_bytes, model, endpoint, bytes_per_token)
     longest = model.max_output_tokens
     if output_limit is None:
         expected_output, most_output = model.default_output_reserve_tokens * choices, longest * choices
     else:
         expected_output = most_output = min(output_limit, longest) * choices
+    if mode is BudgetMode.BALANCED:
+        if bytes_per_token == 1:
+            expected_input = most_input
+        return Reserve(
+            expected_input, expected_output, _highest_price(schedule, expected_input, expected_output) + fees
+        )
     if tool_fees_nano_credits is not None:
         most_input = max(most_input, model.context_window_tokens) * TOOL_ROUNDS
         most_output, choices, fees = most_output * TOOL_ROUNDS, choices * TOOL_ROUNDS, fees * TOOL_USES
     share = None
     if output_limit is None and endpoint.has_optional_output_limit:
         share = _share(model, schedule, most_input, choices, thinking_tokens, fees)
-    return Reserve(expected_input, expected_output, highest_price(schedule, most_input, most_output) + fees, share)
+    return Reserve(expected_input, expected_output, _highest_price(schedule, most_input, most_output) + fees, share)
 
 
 def _share(
@@ -159,8 +164,23 @@ def _share(
     if not output_price or least >= model.max_output_tokens:
         return None
     return OutputShare(
-        base_nano_credits=highest_price(schedule, input_tokens, 0) + fees_nano_credits,
+        base_nano_credits=_highest_price(schedule, input_tokens, 0) + fees_nano_credits,
         token_price_nano_credits=-(-output_price * choices // _TOKENS_PER_PRICE),
         least_tokens=least,
         most_tokens=model.max_output_tokens,
     )
+
+
+def _highest_price(schedule: PriceSchedule, input_tokens: int, output_tokens: int) -> int:
+    """Returns the most that this many tokens can cost in nano-credits: every token in the dearest category of its side.
+
+    The actual input may be anything up to `input_tokens`, so either side of a long-context threshold may apply.
+    """
+    input_price, output_price = schedule.prices.dearest
+    amount = charge_nano_credits(input_tokens, input_price) + charge_nano_credits(output_tokens, output_price)
+    above = schedule.long_context
+    if above is not None and input_tokens > above.above_input_tokens:
+        input_price, output_price = above.prices_nano_credits_per_million_tokens.dearest
+        long = charge_nano_credits(input_tokens, input_price) + charge_nano_credits(output_tokens, output_price)
+        amount = max(amount, long)
+    return min(amount, _MAX_AMOUNT_NANO_CREDITS)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from gateway_core.model.catalog.entries import Model, Provider
+from gateway_core.model.catalog.entries import Provider
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import FEE_PREFIX
 from gateway_core.model.catalog.service import Service
@@ -40,7 +40,7 @@ def unpriced(usage: TokenUsage, service: Service, schedule: PriceSchedule) -> tu
     """
     without_price = schedule.prices_for(usage.total_input).unpriced_categories
     used = [category for category in without_price if getattr(usage, category)]
-    categories = sorted(used, key=CATEGORIES.index) if used else used
+    categories = sorted(used, key=CATEGORIES.index)
     fees = [f"{FEE_PREFIX}{name}" for name, count in usage.uses if count and name not in schedule.fees]
     return (*categories, *fees, *unpriced_service(service, schedule))
 
@@ -54,18 +54,15 @@ def unpriced_service(service: Service, schedule: PriceSchedule) -> tuple[str, ..
     return tuple(f"{name}:{value}" for name, value in special if (name, value) not in priced)
 
 
-def unpriced_requests(
-    _model: Model, schedule: PriceSchedule, provider: Provider, endpoint: Endpoint, asked: Asked
-) -> tuple[str, ...]:
+def unpriced_requests(schedule: PriceSchedule, provider: Provider, endpoint: Endpoint, asked: Asked) -> tuple[str, ...]:
     """Returns what of a request has no price, sorted within each kind. Empty: it may be served.
 
     Each is a tool (`tool:web_search_20250305`), a property of the service (`tier:priority`), or a category of tokens
     (`input_audio`).
 
     Args:
-        _model: the model called. All that counts of it today is in its schedule.
-        schedule: its prices in force.
-        provider: its provider, whose hosted tools are known.
+        schedule: the prices of the model that are in force.
+        provider: the provider of the model, whose hosted tools are known.
         endpoint: the operation, whose dialect names the tools.
         asked: what the body names.
     """

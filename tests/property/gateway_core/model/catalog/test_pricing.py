@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
-from gateway_core.model.catalog.pricing import charge_lines, estimate, total_nano_credits
+from gateway_core.model.catalog.pricing import charge_lines, total_nano_credits
+from gateway_core.model.catalog.reserves import BudgetMode, reserve
 from gateway_core.model.catalog.service import Service
 from gateway_core.model.catalog.token_usage import CATEGORIES, TokenUsage
 from gateway_core.model.endpoints import Endpoint
@@ -156,24 +157,32 @@ def test_in_strict_mode_no_call_costs_more_than_its_estimate(
     usage = data.draw(usages_within(input_limit, min(per_choice, model.max_output_tokens) * choices))
     # Thresholds near the size of this call, where the two price sets meet.
     schedule = data.draw(schedules(st.integers(1, max(1, min(10**7, 2 * usage.total_input)))))
-    reserve = estimate(
+    reserved = reserve(
         model,
         schedule,
         endpoint,
+        BudgetMode.BALANCED,
         body_bytes=body_bytes,
         bytes_per_token=1,
         output_limit=output_limit,
         choices=choices,
     )
     lines = charge_lines(usage, schedule)
-    assert usage.total_input <= reserve.input_tokens
-    assert usage.total_output <= reserve.output_tokens
-    assert total_nano_credits(lines) <= reserve.amount_nano_credits + len(lines)
+    assert usage.total_input <= reserved.input_tokens
+    assert usage.total_output <= reserved.output_tokens
+    assert total_nano_credits(lines) <= reserved.amount_nano_credits + len(lines)
 
 
 @given(model=models(), schedule=schedules(), body_bytes=st.integers(1, 2**25))
 def test_no_hold_is_too_large_for_64_bits(model: Model, schedule: PriceSchedule, body_bytes: int) -> None:
-    reserve = estimate(
-        model, schedule, Endpoint.EMBEDDINGS, body_bytes=body_bytes, bytes_per_token=1, output_limit=10**9, choices=128
+    reserved = reserve(
+        model,
+        schedule,
+        Endpoint.EMBEDDINGS,
+        BudgetMode.BALANCED,
+        body_bytes=body_bytes,
+        bytes_per_token=1,
+        output_limit=10**9,
+        choices=128,
     )
-    assert 0 <= reserve.amount_nano_credits <= INT64_MAX
+    assert 0 <= reserved.amount_nano_credits <= INT64_MAX

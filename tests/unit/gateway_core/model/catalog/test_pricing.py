@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from gateway_core.model.catalog import reserves
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import LongContextPrices, Multiplier, Prices, PriceSchedule
-from gateway_core.model.catalog.pricing import ChargeLine, Estimate, charge_lines, estimate, total_nano_credits
+from gateway_core.model.catalog.pricing import ChargeLine, charge_lines, total_nano_credits
+from gateway_core.model.catalog.reserves import BudgetMode, Reserve
 from gateway_core.model.catalog.service import Service
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.endpoints import Endpoint
@@ -166,11 +168,12 @@ def reserve(
     bytes_per_token: int = 1,
     output_limit: int | None = None,
     choices: int = 1,
-) -> Estimate:
-    return estimate(
+) -> Reserve:
+    return reserves.reserve(
         model(),
         prices,
         endpoint,
+        BudgetMode.BALANCED,
         body_bytes=body_bytes,
         bytes_per_token=bytes_per_token,
         output_limit=output_limit,

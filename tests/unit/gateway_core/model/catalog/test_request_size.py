@@ -3,8 +3,8 @@
 import pytest
 
 from gateway_core.model.catalog.entries import Model
-from gateway_core.model.catalog.pricing import estimate
 from gateway_core.model.catalog.request_size import RequestSize, input_bounds, input_bounds_of
+from gateway_core.model.catalog.reserves import BudgetMode, reserve
 from gateway_core.model.endpoints import Endpoint
 from tests.support.data.examples import model
 
@@ -76,8 +76,8 @@ def test_the_inputs_of_embeddings_together_may_exceed_a_window(endpoint: Endpoin
 @pytest.mark.parametrize(("bytes_per_token", "tokens"), [(1, 4_784), (4, 1_568)], ids=["strict", "balanced"])
 def test_a_strict_hold_reserves_the_maximum(bytes_per_token: int, tokens: int) -> None:
     called = large()
-    reserved = estimate(
-        called, called.schedules[0], Endpoint.MESSAGES,
+    reserved = reserve(
+        called, called.schedules[0], Endpoint.MESSAGES, BudgetMode.BALANCED,
         body_bytes=MEGABYTE, bytes_per_token=bytes_per_token, output_limit=0, choices=1,
         size=RequestSize(MEGABYTE, images=1, image_bytes=MEGABYTE),
     )  # fmt: skip
@@ -90,8 +90,8 @@ def test_the_amount_of_any_batch_fits_into_64_bits() -> None:
         model("dear", context_window_tokens=10**7, max_output_tokens=10**7)
         | {"schedules": [{"version": 1, "effective_date": "2025-01-01", "prices": {"input": 10**15, "output": 10**15}}]}
     )
-    reserved = estimate(
-        dear, dear.schedules[0], Endpoint.COMPLETIONS,
+    reserved = reserve(
+        dear, dear.schedules[0], Endpoint.COMPLETIONS, BudgetMode.BALANCED,
         body_bytes=10**8, bytes_per_token=1, output_limit=10**7, choices=128 * 2_048,
     )  # fmt: skip
     assert reserved.amount_nano_credits < 2**63

@@ -18,7 +18,7 @@ PROVIDERS = {provider.name: provider for provider in SHIPPED.providers}
 
 def refused(name: str, endpoint: Endpoint, **asked: Any) -> tuple[str, ...]:
     model = MODELS[name]
-    return unpriced_requests(model, model.schedules[0], PROVIDERS[model.provider], endpoint, Asked(**asked))
+    return unpriced_requests(model.schedules[0], PROVIDERS[model.provider], endpoint, Asked(**asked))
 
 
 def tools(*names: str) -> frozenset[str]:
