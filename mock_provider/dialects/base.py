@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 from mock_provider.controls import Controls
 from mock_provider.routes import OPENAI_HABITS, Habits, Route
 from mock_provider.usage_plan import Demand, Features, UsagePlan, text_bytes_of
@@ -146,6 +148,18 @@ class Dialect(ABC):
     @abstractmethod
     def error(self, status: int, message: str, parameter: str | None = None) -> bytes:
         """Returns the JSON body of an error answer."""
+
+
+class NeverStreamed(Dialect):
+    """An operation whose answer is never streamed. A class names this base before that of its API."""
+
+    @override
+    def events(self, job: Job) -> Iterator[Event]:
+        raise NotImplementedError("this operation is never streamed")
+
+    @override
+    def error_event(self, job: Job) -> Event:
+        raise NotImplementedError("this operation is never streamed")
 
 
 def encode(value: JsonObject) -> bytes:

@@ -1,14 +1,12 @@
 """Gemini's embeddings of one content, or of several. The usage has only the input."""
 
-from collections.abc import Iterator
-
 from typing_extensions import override
 
 from mock_provider.dialects.base import (
     Answer,
-    Event,
     Job,
     JsonObject,
+    NeverStreamed,
     RefusalError,
     Request,
     demand_of,
@@ -26,7 +24,7 @@ _DIMENSIONS_MAX = 3072
 _REQUESTS_MAX = 100
 
 
-class GeminiEmbeddings(Gemini):
+class GeminiEmbeddings(NeverStreamed, Gemini):
     """`/models/{model}:embedContent` and `:batchEmbedContents`."""
 
     features = Features(cache_read=False, reasoning=False, output=False)
@@ -67,10 +65,6 @@ class GeminiEmbeddings(Gemini):
         if usage is not None:
             answer["usageMetadata"] = usage
         return Answer(encode(answer), 0, usage)
-
-    @override
-    def events(self, job: Job) -> Iterator[Event]:
-        raise NotImplementedError("embeddings are never streamed")
 
 
 def _embedding(request: JsonObject, seed: int) -> JsonObject:

@@ -2,15 +2,14 @@
 
 import base64
 import struct
-from collections.abc import Iterator
 
 from typing_extensions import override
 
 from mock_provider.dialects.base import (
     Answer,
-    Event,
     Job,
     JsonObject,
+    NeverStreamed,
     RefusalError,
     Request,
     demand_of,
@@ -29,7 +28,7 @@ _DIMENSIONS_MAX = 8192
 _INPUTS_MAX = 2048
 
 
-class OpenaiEmbeddings(OpenaiDialect):
+class OpenaiEmbeddings(NeverStreamed, OpenaiDialect):
     """OpenAI's `/embeddings` endpoint."""
 
     features = Features(cache_read=False, reasoning=False, output=False)
@@ -76,14 +75,6 @@ class OpenaiEmbeddings(OpenaiDialect):
         if usage is not None:
             answer["usage"] = usage
         return Answer(encode(answer), 0, usage)
-
-    @override
-    def events(self, job: Job) -> Iterator[Event]:
-        raise NotImplementedError("embeddings are never streamed")
-
-    @override
-    def error_event(self, job: Job) -> Event:
-        raise NotImplementedError("embeddings are never streamed")
 
 
 def _inputs(value: str | list[object]) -> list[object]:
