@@ -85,7 +85,7 @@ class AnthropicMessages(Dialect):
         message |= {"stop_reason": _stop_reason(job), "stop_sequence": None}
         if job.controls.event_bytes:
             message["padding"] = padding_for(job.controls.event_bytes, len(encode(message)))
-        usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        usage = self.reported_usage(job)
         if usage is not None:
             message["usage"] = usage
         return Answer(encode(message), job.plan.visible, usage)

@@ -121,6 +121,10 @@ class Dialect(ABC):
     def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
         """Returns the final usage object exactly as the provider reports it."""
 
+    def reported_usage(self, job: Job) -> JsonObject | None:
+        """Returns the usage of a call; None if the caller asked for an answer without usage."""
+        return self.usage(job.plan, job.request.habits) if job.reports_usage else None
+
     @abstractmethod
     def response_id(self, serial: str) -> str:
         """Returns the id in the body of the answer; empty if the provider gives none."""

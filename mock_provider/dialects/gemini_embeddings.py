@@ -56,7 +56,7 @@ class GeminiEmbeddings(NeverStreamed, Gemini):
 
     @override
     def answer(self, job: Job) -> Answer:
-        usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        usage = self.reported_usage(job)
         requests = job.request.body.get("requests")
         if requests is None:
             answer: JsonObject = {"embedding": _embedding(job.request.body, job.first_word)}

@@ -61,7 +61,7 @@ class OpenaiEmbeddings(NeverStreamed, OpenaiDialect):
         dimensions = body.get("dimensions") or (3072 if "large" in job.request.model else _DIMENSIONS_DEFAULT)
         vector = vector_of(dimensions, job.first_word)
         embedding = _base64(vector) if body.get("encoding_format") == "base64" else list(vector)
-        usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        usage = self.reported_usage(job)
         answer: JsonObject = {
             "object": "list",
             "data": [

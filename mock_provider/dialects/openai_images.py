@@ -54,7 +54,7 @@ class OpenaiImages(OpenaiDialect):
 
     @override
     def answer(self, job: Job) -> Answer:
-        usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        usage = self.reported_usage(job)
         answer: JsonObject = {"created": job.created_s, "data": [{"b64_json": _PICTURE}] * job.request.demand.choices}
         if usage is not None:
             answer["usage"] = usage
@@ -64,7 +64,7 @@ class OpenaiImages(OpenaiDialect):
     def events(self, job: Job) -> Iterator[Event]:
         partial = {"type": "image_generation.partial_image", "partial_image_index": 0, "b64_json": _PICTURE}
         yield _event(partial)
-        usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        usage = self.reported_usage(job)
         whole: JsonObject = {"type": "image_generation.completed", "b64_json": _PICTURE}
         yield _event(whole if usage is None else whole | {"usage": usage}, job.plan.visible, usage)
 

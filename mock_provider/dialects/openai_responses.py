@@ -123,7 +123,7 @@ class OpenaiResponses(OpenaiDialect):
             response["incomplete_details"] = {"reason": "max_output_tokens"}
         if job.controls.event_bytes:
             response["instructions"] = padding_for(job.controls.event_bytes, len(encode(response)))
-        usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        usage = self.reported_usage(job)
         del response["usage"]  # Moved to the end, after any large field.
         response["usage"] = usage
         return response, usage
