@@ -7,7 +7,7 @@ from typing_extensions import override
 from mock_provider.dialects.anthropic_messages import AnthropicMessages
 from mock_provider.dialects.base import Answer, Job, JsonObject, NeverStreamed, RefusalError, Request, demand_of, encode
 from mock_provider.dialects.gemini import Gemini
-from mock_provider.dialects.openai_dialect import OpenaiDialect
+from mock_provider.dialects.openai_dialect import OpenaiDialect, required_input
 from mock_provider.dialects.openai_responses import OpenaiResponses
 from mock_provider.routes import Habits, Route
 from mock_provider.usage_plan import Features, UsagePlan
@@ -82,9 +82,7 @@ class OpenaiModerations(_FreeCall, OpenaiDialect):
 
     @override
     def read(self, body: JsonObject, route: Route) -> Request:
-        value = body.get("input")
-        if not isinstance(value, str | list) or not value:
-            raise RefusalError("input: expected a non-empty string or array", parameter="input")
+        required_input(body)
         model = str(body.get("model") or _MODEL_DEFAULT)
         return Request(body, model, streamed=False, demand=demand_of(body, model=model, content=("input",)))
 

@@ -19,7 +19,7 @@ from mock_provider.dialects.base import (
     required_model,
 )
 from mock_provider.dialects.embedding_vectors import vector_of
-from mock_provider.dialects.openai_dialect import OpenaiDialect
+from mock_provider.dialects.openai_dialect import OpenaiDialect, required_input
 from mock_provider.routes import Habits, Route
 from mock_provider.usage_plan import Features, UsagePlan
 
@@ -44,10 +44,7 @@ class OpenaiEmbeddings(NeverStreamed, OpenaiDialect):
     @override
     def read(self, body: JsonObject, route: Route) -> Request:
         model = required_model(body)
-        value = body.get("input")
-        if not isinstance(value, str | list) or not value:
-            raise RefusalError("input: expected a non-empty string or array", parameter="input")
-        if len(_inputs(value)) > _INPUTS_MAX:
+        if len(_inputs(required_input(body))) > _INPUTS_MAX:
             raise RefusalError(f"input: at most {_INPUTS_MAX} inputs", parameter="input")
         optional_count(body, "dimensions", maximum=_DIMENSIONS_MAX)
         if body.get("encoding_format") not in (None, "float", "base64"):

@@ -18,7 +18,7 @@ from mock_provider.dialects.base import (
     padding_for,
     required_model,
 )
-from mock_provider.dialects.openai_dialect import OpenaiDialect
+from mock_provider.dialects.openai_dialect import OpenaiDialect, required_input
 from mock_provider.routes import Habits, Route
 from mock_provider.usage_plan import Features, UsagePlan
 
@@ -62,8 +62,7 @@ class OpenaiResponses(OpenaiDialect):
     @override
     def read(self, body: JsonObject, route: Route) -> Request:
         model = required_model(body)
-        if not isinstance(body.get("input"), str | list) or not body["input"]:
-            raise RefusalError("input: expected a non-empty string or array", parameter="input")
+        required_input(body)
         streamed = optional_boolean(body, "stream")
         options = body.get("stream_options")
         if options is not None and not streamed:
