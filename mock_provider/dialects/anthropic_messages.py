@@ -14,6 +14,7 @@ from mock_provider.dialects.base import (
     Request,
     demand_of,
     encode,
+    encode_named_event,
     optional_boolean,
     optional_count,
     padding_for,
@@ -171,5 +172,4 @@ def _stop_reason(job: Job) -> str:
 
 
 def _event(event: JsonObject, *, tokens: int = 0, usage: JsonObject | None = None, final: bool = False) -> Event:
-    kind: str = event["type"]
-    return Event(b"event: " + kind.encode() + b"\ndata: " + encode(event) + b"\n\n", tokens, usage, final)
+    return Event(encode_named_event(event), tokens, usage, final)

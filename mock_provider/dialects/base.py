@@ -171,6 +171,12 @@ def encode(value: JsonObject) -> bytes:
     return _ENCODER.encode(value).encode()
 
 
+def encode_named_event(event: JsonObject) -> bytes:
+    """Encodes a server-sent event that has the name of its `type`."""
+    kind: str = event["type"]
+    return b"event: " + kind.encode() + b"\ndata: " + encode(event) + b"\n\n"
+
+
 def padding_for(size: int, payload_bytes: int) -> str:
     """Returns text that makes a payload of `payload_bytes` at least `size` bytes long."""
     return "." * max(0, size - payload_bytes)

@@ -15,6 +15,7 @@ from mock_provider.dialects.base import (
     choice_count,
     demand_of,
     encode,
+    encode_named_event,
     optional_boolean,
     required_model,
 )
@@ -74,5 +75,4 @@ class OpenaiImages(OpenaiDialect):
 
 
 def _event(value: JsonObject, tokens: int = 0, usage: JsonObject | None = None) -> Event:
-    wire = f"event: {value['type']}\ndata: ".encode() + encode(value) + b"\n\n"
-    return Event(wire, tokens, usage, usage is not None)
+    return Event(encode_named_event(value), tokens, usage, usage is not None)

@@ -13,6 +13,7 @@ from mock_provider.dialects.base import (
     Request,
     demand_of,
     encode,
+    encode_named_event,
     optional_boolean,
     optional_count,
     padding_for,
@@ -86,14 +87,14 @@ class OpenaiResponses(OpenaiDialect):
     def events(self, job: Job) -> Iterator[Event]:
         for number, (kind, fields, tokens, usage) in enumerate(self._steps(job)):
             event = {"type": kind, "sequence_number": number, **fields}
-            yield Event(_wire(kind, event), tokens, usage, usage is not None)
+            yield Event(encode_named_event(event), tokens, usage, usage is not None)
 
     @override
     def error_event(self, job: Job) -> Event:
         response = self._response(job, "failed", [])
         response["error"] = {"code": "server_error", "message": "The model failed to generate a response."}
         event = {"type": "response.failed", "sequence_number": 1_000_000, "response": response}
-        return Event(_wire("response.failed", event))
+        return Event(encode_named_event(event))
 
     def _steps(self, job: Job) -> Iterator[tuple[str, JsonObject, int, JsonObject | None]]:
         """Yields (event type, its fields, visible tokens, usage) for each event."""
@@ -155,7 +156,3 @@ def _item(item_id: str, status: str, content: list[JsonObject]) -> JsonObject:
 
 def _part(text: str) -> JsonObject:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-
-
-def _wire(kind: str, event: JsonObject) -> bytes:
-    return b"event: " + kind.encode() + b"\ndata: " + encode(event) + b"\n\n"
