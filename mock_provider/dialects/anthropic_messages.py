@@ -14,6 +14,7 @@ from mock_provider.dialects.base import (
     Request,
     demand_of,
     encode,
+    encode_named_event,
     optional_boolean,
     optional_count,
     padding_for,
@@ -85,7 +86,7 @@ class AnthropicMessages(Dialect):
         message |= {"stop_reason": _stop_reason(job), "stop_sequence": None}
         if job.controls.event_bytes:
             message["padding"] = padding_for(job.controls.event_bytes, len(encode(message)))
-        usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        usage = self.reported_usage(job)
         if usage is not None:
             message["usage"] = usage
         return Answer(encode(message), job.plan.visible, usage)
@@ -171,5 +172,4 @@ def _stop_reason(job: Job) -> str:
 
 
 def _event(event: JsonObject, *, tokens: int = 0, usage: JsonObject | None = None, final: bool = False) -> Event:
-    kind: str = event["type"]
-    return Event(b"event: " + kind.encode() + b"\ndata: " + encode(event) + b"\n\n", tokens, usage, final)
+    return Event(encode_named_event(event), tokens, usage, final)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 from mock_provider.controls import Controls
 from mock_provider.routes import OPENAI_HABITS, Habits, Route
 from mock_provider.usage_plan import Demand, Features, UsagePlan, text_bytes_of
@@ -119,6 +121,10 @@ class Dialect(ABC):
     def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
         """Returns the final usage object exactly as the provider reports it."""
 
+    def reported_usage(self, job: Job) -> JsonObject | None:
+        """Returns the usage of a call; None if the caller asked for an answer without usage."""
+        return self.usage(job.plan, job.request.habits) if job.reports_usage else None
+
     @abstractmethod
     def response_id(self, serial: str) -> str:
         """Returns the id in the body of the answer; empty if the provider gives none."""
@@ -148,9 +154,27 @@ class Dialect(ABC):
         """Returns the JSON body of an error answer."""
 
 
+class NeverStreamed(Dialect):
+    """An operation whose answer is never streamed. A class names this base before that of its API."""
+
+    @override
+    def events(self, job: Job) -> Iterator[Event]:
+        raise NotImplementedError("this operation is never streamed")
+
+    @override
+    def error_event(self, job: Job) -> Event:
+        raise NotImplementedError("this operation is never streamed")
+
+
 def encode(value: JsonObject) -> bytes:
     """Encodes compact JSON, with the fields in the given order."""
     return _ENCODER.encode(value).encode()
+
+
+def encode_named_event(event: JsonObject) -> bytes:
+    """Encodes a server-sent event that has the name of its `type`."""
+    kind: str = event["type"]
+    return b"event: " + kind.encode() + b"\ndata: " + encode(event) + b"\n\n"
 
 
 def padding_for(size: int, payload_bytes: int) -> str:

@@ -1,36 +1,37 @@
 """Operations that cost nothing: token counting in every API, and moderations."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from typing_extensions import override
 
 from mock_provider.dialects.anthropic_messages import AnthropicMessages
-from mock_provider.dialects.base import Answer, Event, Job, JsonObject, RefusalError, Request, demand_of, encode
+from mock_provider.dialects.base import Answer, Job, JsonObject, NeverStreamed, RefusalError, Request, demand_of, encode
 from mock_provider.dialects.gemini import Gemini
-from mock_provider.dialects.openai_dialect import OpenaiDialect
+from mock_provider.dialects.openai_dialect import OpenaiDialect, required_input
 from mock_provider.dialects.openai_responses import OpenaiResponses
 from mock_provider.routes import Habits, Route
 from mock_provider.usage_plan import Features, UsagePlan
 
-_COUNTED = Features(cache_read=False, reasoning=False, output=False)
-_NEVER_STREAMED = "this operation is never streamed"
 _MODEL_DEFAULT = "omni-moderation-latest"
 _CATEGORIES = ("harassment", "hate", "illicit", "self-harm", "sexual", "violence")
 
 
-class MessageTokens(AnthropicMessages):
-    """Anthropic's `/messages/count_tokens`."""
+class _FreeCall(NeverStreamed):
+    """An operation without usage. It has no id either, unless it overrides `response_id`."""
 
-    features = _COUNTED
+    features = Features(cache_read=False, reasoning=False, output=False)
 
     @override
     def response_id(self, serial: str) -> str:
-        return ""  # A count has no id.
+        return ""
 
     @override
     def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
         return {}
+
+
+class MessageTokens(_FreeCall, AnthropicMessages):
+    """Anthropic's `/messages/count_tokens`."""
 
     @override
     def read(self, body: JsonObject, route: Route) -> Request:
@@ -43,46 +44,18 @@ class MessageTokens(AnthropicMessages):
     def answer(self, job: Job) -> Answer:
         return Answer(encode({"input_tokens": job.plan.input_total}), 0, None)
 
-    @override
-    def events(self, job: Job) -> Iterator[Event]:
-        raise NotImplementedError(_NEVER_STREAMED)
 
-
-class ResponseTokens(OpenaiResponses):
+class ResponseTokens(_FreeCall, OpenaiResponses):
     """OpenAI's `/responses/input_tokens`."""
-
-    features = _COUNTED
-
-    @override
-    def response_id(self, serial: str) -> str:
-        return ""
-
-    @override
-    def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
-        return {}
 
     @override
     def answer(self, job: Job) -> Answer:
         counted = {"object": "response.input_tokens", "input_tokens": job.plan.input_total}
         return Answer(encode(counted), 0, None)
 
-    @override
-    def events(self, job: Job) -> Iterator[Event]:
-        raise NotImplementedError(_NEVER_STREAMED)
 
-
-class ContentTokens(Gemini):
+class ContentTokens(_FreeCall, Gemini):
     """Google's `:countTokens`, of contents or of a whole request."""
-
-    features = _COUNTED
-
-    @override
-    def response_id(self, serial: str) -> str:
-        return ""
-
-    @override
-    def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
-        return {}
 
     @override
     def read(self, body: JsonObject, route: Route) -> Request:
@@ -99,29 +72,17 @@ class ContentTokens(Gemini):
         details = [{"modality": "TEXT", "tokenCount": total}]
         return Answer(encode({"totalTokens": total, "promptTokensDetails": details}), 0, None)
 
-    @override
-    def events(self, job: Job) -> Iterator[Event]:
-        raise NotImplementedError(_NEVER_STREAMED)
 
-
-class OpenaiModerations(OpenaiDialect):
+class OpenaiModerations(_FreeCall, OpenaiDialect):
     """OpenAI's `/moderations` endpoint."""
-
-    features = _COUNTED
 
     @override
     def response_id(self, serial: str) -> str:
         return f"modr-{serial}"
 
     @override
-    def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
-        return {}
-
-    @override
     def read(self, body: JsonObject, route: Route) -> Request:
-        value = body.get("input")
-        if not isinstance(value, str | list) or not value:
-            raise RefusalError("input: expected a non-empty string or array", parameter="input")
+        required_input(body)
         model = str(body.get("model") or _MODEL_DEFAULT)
         return Request(body, model, streamed=False, demand=demand_of(body, model=model, content=("input",)))
 
@@ -137,11 +98,3 @@ class OpenaiModerations(OpenaiDialect):
         }
         answer = {"id": self.response_id(job.serial), "model": job.request.model, "results": [result] * count}
         return Answer(encode(answer), 0, None)
-
-    @override
-    def events(self, job: Job) -> Iterator[Event]:
-        raise NotImplementedError(_NEVER_STREAMED)
-
-    @override
-    def error_event(self, job: Job) -> Event:
-        raise NotImplementedError(_NEVER_STREAMED)

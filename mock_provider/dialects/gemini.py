@@ -91,7 +91,7 @@ class Gemini(Dialect):
         candidates = [
             _candidate(index, job.choice_text(index, count), _finish_reason(job)) for index, count in enumerate(tokens)
         ]
-        usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        usage = self.reported_usage(job)
         return Answer(encode(self._chunk(job, candidates, usage, last=True)), sum(tokens), usage)
 
     @override

@@ -1,14 +1,12 @@
 """Gemini's embeddings of one content, or of several. The usage has only the input."""
 
-from collections.abc import Iterator
-
 from typing_extensions import override
 
 from mock_provider.dialects.base import (
     Answer,
-    Event,
     Job,
     JsonObject,
+    NeverStreamed,
     RefusalError,
     Request,
     demand_of,
@@ -26,7 +24,7 @@ _DIMENSIONS_MAX = 3072
 _REQUESTS_MAX = 100
 
 
-class GeminiEmbeddings(Gemini):
+class GeminiEmbeddings(NeverStreamed, Gemini):
     """`/models/{model}:embedContent` and `:batchEmbedContents`."""
 
     features = Features(cache_read=False, reasoning=False, output=False)
@@ -58,7 +56,7 @@ class GeminiEmbeddings(Gemini):
 
     @override
     def answer(self, job: Job) -> Answer:
-        usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        usage = self.reported_usage(job)
         requests = job.request.body.get("requests")
         if requests is None:
             answer: JsonObject = {"embedding": _embedding(job.request.body, job.first_word)}
@@ -67,10 +65,6 @@ class GeminiEmbeddings(Gemini):
         if usage is not None:
             answer["usageMetadata"] = usage
         return Answer(encode(answer), 0, usage)
-
-    @override
-    def events(self, job: Job) -> Iterator[Event]:
-        raise NotImplementedError("embeddings are never streamed")
 
 
 def _embedding(request: JsonObject, seed: int) -> JsonObject:

@@ -64,7 +64,7 @@ class _OpenaiStreams(OpenaiDialect):
     @override
     def answer(self, job: Job) -> Answer:
         tokens = job.choice_tokens()
-        usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        usage = self.reported_usage(job)
         body = self._envelope(job, self.whole_object)
         body["choices"] = [
             {"index": index, **self._message(job.choice_text(index, count)), "finish_reason": _finish_reason(job)}

@@ -1,8 +1,10 @@
 """What the OpenAI endpoints share: the error body and the response headers."""
 
+from typing import Any
+
 from typing_extensions import override
 
-from mock_provider.dialects.base import Dialect, Job, JsonObject, encode
+from mock_provider.dialects.base import Dialect, Job, JsonObject, RefusalError, encode
 
 _TYPES = {
     401: ("invalid_request_error", "invalid_api_key"),
@@ -17,6 +19,14 @@ def error_object(status: int, message: str, parameter: str | None = None) -> Jso
     fallback = ("server_error", None) if status >= 500 or status < 400 else ("invalid_request_error", None)
     kind, code = _TYPES.get(status, fallback)
     return {"error": {"message": message, "type": kind, "param": parameter, "code": code}}
+
+
+def required_input(body: JsonObject) -> str | list[Any]:
+    """Returns the top-level `input`, a non-empty text or array. Raises RefusalError."""
+    value = body.get("input")
+    if not isinstance(value, str | list) or not value:
+        raise RefusalError("input: expected a non-empty string or array", parameter="input")
+    return value
 
 
 class OpenaiDialect(Dialect):

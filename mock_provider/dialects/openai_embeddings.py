@@ -2,15 +2,14 @@
 
 import base64
 import struct
-from collections.abc import Iterator
 
 from typing_extensions import override
 
 from mock_provider.dialects.base import (
     Answer,
-    Event,
     Job,
     JsonObject,
+    NeverStreamed,
     RefusalError,
     Request,
     demand_of,
@@ -20,7 +19,7 @@ from mock_provider.dialects.base import (
     required_model,
 )
 from mock_provider.dialects.embedding_vectors import vector_of
-from mock_provider.dialects.openai_dialect import OpenaiDialect
+from mock_provider.dialects.openai_dialect import OpenaiDialect, required_input
 from mock_provider.routes import Habits, Route
 from mock_provider.usage_plan import Features, UsagePlan
 
@@ -29,7 +28,7 @@ _DIMENSIONS_MAX = 8192
 _INPUTS_MAX = 2048
 
 
-class OpenaiEmbeddings(OpenaiDialect):
+class OpenaiEmbeddings(NeverStreamed, OpenaiDialect):
     """OpenAI's `/embeddings` endpoint."""
 
     features = Features(cache_read=False, reasoning=False, output=False)
@@ -45,10 +44,7 @@ class OpenaiEmbeddings(OpenaiDialect):
     @override
     def read(self, body: JsonObject, route: Route) -> Request:
         model = required_model(body)
-        value = body.get("input")
-        if not isinstance(value, str | list) or not value:
-            raise RefusalError("input: expected a non-empty string or array", parameter="input")
-        if len(_inputs(value)) > _INPUTS_MAX:
+        if len(_inputs(required_input(body))) > _INPUTS_MAX:
             raise RefusalError(f"input: at most {_INPUTS_MAX} inputs", parameter="input")
         optional_count(body, "dimensions", maximum=_DIMENSIONS_MAX)
         if body.get("encoding_format") not in (None, "float", "base64"):
@@ -62,7 +58,7 @@ class OpenaiEmbeddings(OpenaiDialect):
         dimensions = body.get("dimensions") or (3072 if "large" in job.request.model else _DIMENSIONS_DEFAULT)
         vector = vector_of(dimensions, job.first_word)
         embedding = _base64(vector) if body.get("encoding_format") == "base64" else list(vector)
-        usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        usage = self.reported_usage(job)
         answer: JsonObject = {
             "object": "list",
             "data": [
@@ -76,14 +72,6 @@ class OpenaiEmbeddings(OpenaiDialect):
         if usage is not None:
             answer["usage"] = usage
         return Answer(encode(answer), 0, usage)
-
-    @override
-    def events(self, job: Job) -> Iterator[Event]:
-        raise NotImplementedError("embeddings are never streamed")
-
-    @override
-    def error_event(self, job: Job) -> Event:
-        raise NotImplementedError("embeddings are never streamed")
 
 
 def _inputs(value: str | list[object]) -> list[object]:

@@ -15,6 +15,7 @@ from mock_provider.dialects.base import (
     choice_count,
     demand_of,
     encode,
+    encode_named_event,
     optional_boolean,
     required_model,
 )
@@ -54,7 +55,7 @@ class OpenaiImages(OpenaiDialect):
 
     @override
     def answer(self, job: Job) -> Answer:
-        usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        usage = self.reported_usage(job)
         answer: JsonObject = {"created": job.created_s, "data": [{"b64_json": _PICTURE}] * job.request.demand.choices}
         if usage is not None:
             answer["usage"] = usage
@@ -64,7 +65,7 @@ class OpenaiImages(OpenaiDialect):
     def events(self, job: Job) -> Iterator[Event]:
         partial = {"type": "image_generation.partial_image", "partial_image_index": 0, "b64_json": _PICTURE}
         yield _event(partial)
-        usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        usage = self.reported_usage(job)
         whole: JsonObject = {"type": "image_generation.completed", "b64_json": _PICTURE}
         yield _event(whole if usage is None else whole | {"usage": usage}, job.plan.visible, usage)
 
@@ -74,5 +75,4 @@ class OpenaiImages(OpenaiDialect):
 
 
 def _event(value: JsonObject, tokens: int = 0, usage: JsonObject | None = None) -> Event:
-    wire = f"event: {value['type']}\ndata: ".encode() + encode(value) + b"\n\n"
-    return Event(wire, tokens, usage, usage is not None)
+    return Event(encode_named_event(value), tokens, usage, usage is not None)

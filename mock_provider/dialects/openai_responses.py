@@ -13,12 +13,13 @@ from mock_provider.dialects.base import (
     Request,
     demand_of,
     encode,
+    encode_named_event,
     optional_boolean,
     optional_count,
     padding_for,
     required_model,
 )
-from mock_provider.dialects.openai_dialect import OpenaiDialect
+from mock_provider.dialects.openai_dialect import OpenaiDialect, required_input
 from mock_provider.routes import Habits, Route
 from mock_provider.usage_plan import Features, UsagePlan
 
@@ -62,8 +63,7 @@ class OpenaiResponses(OpenaiDialect):
     @override
     def read(self, body: JsonObject, route: Route) -> Request:
         model = required_model(body)
-        if not isinstance(body.get("input"), str | list) or not body["input"]:
-            raise RefusalError("input: expected a non-empty string or array", parameter="input")
+        required_input(body)
         streamed = optional_boolean(body, "stream")
         options = body.get("stream_options")
         if options is not None and not streamed:
@@ -87,14 +87,14 @@ class OpenaiResponses(OpenaiDialect):
     def events(self, job: Job) -> Iterator[Event]:
         for number, (kind, fields, tokens, usage) in enumerate(self._steps(job)):
             event = {"type": kind, "sequence_number": number, **fields}
-            yield Event(_wire(kind, event), tokens, usage, usage is not None)
+            yield Event(encode_named_event(event), tokens, usage, usage is not None)
 
     @override
     def error_event(self, job: Job) -> Event:
         response = self._response(job, "failed", [])
         response["error"] = {"code": "server_error", "message": "The model failed to generate a response."}
         event = {"type": "response.failed", "sequence_number": 1_000_000, "response": response}
-        return Event(_wire("response.failed", event))
+        return Event(encode_named_event(event))
 
     def _steps(self, job: Job) -> Iterator[tuple[str, JsonObject, int, JsonObject | None]]:
         """Yields (event type, its fields, visible tokens, usage) for each event."""
@@ -123,7 +123,7 @@ class OpenaiResponses(OpenaiDialect):
             response["incomplete_details"] = {"reason": "max_output_tokens"}
         if job.controls.event_bytes:
             response["instructions"] = padding_for(job.controls.event_bytes, len(encode(response)))
-        usage = self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        usage = self.reported_usage(job)
         del response["usage"]  # Moved to the end, after any large field.
         response["usage"] = usage
         return response, usage
@@ -156,7 +156,3 @@ def _item(item_id: str, status: str, content: list[JsonObject]) -> JsonObject:
 
 def _part(text: str) -> JsonObject:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-
-
-def _wire(kind: str, event: JsonObject) -> bytes:
-    return b"event: " + kind.encode() + b"\ndata: " + encode(event) + b"\n\n"

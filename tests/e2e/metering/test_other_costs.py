@@ -98,7 +98,7 @@ CASES = [
         kinds=frozenset({"unpriced"}),
     ),
     Case(
-        "a tier of Gemini that nobody asked for",
+        "a tier of Gemini that the caller did not request",
         GEMINI.format("gemini-2.5-flash"),
         CONTENTS,
         json_answer(

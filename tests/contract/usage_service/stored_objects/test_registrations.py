@@ -54,9 +54,9 @@ async def test_a_registration_may_end(owner: asyncpg.Connection, database_url: s
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--organization", "nobody", "--provider", "acme", "--kind", "file", "f"], "there is no organization 'nobody'"),
-        (["--organization", "acme", "--provider", "nobody", "--kind", "file", "f"], "there is no provider 'nobody'"),
-        (["--member", "nobody", *PROMPT], "there is no member 'nobody'"),
+        (["--organization", "unknown", "--provider", "acme", "--kind", "file", "f"], "there is no organization 'unknown'"),
+        (["--organization", "acme", "--provider", "unknown", "--kind", "file", "f"], "there is no provider 'unknown'"),
+        (["--member", "unknown", *PROMPT], "there is no member 'unknown'"),
         (["--organization", "acme", "--provider", "acme", "--kind", "file", "ü"], "an id has 1 to 256 printable ASCII characters"),
     ],
 )  # fmt: skip

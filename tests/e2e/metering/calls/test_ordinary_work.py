@@ -67,7 +67,7 @@ class Work:
 
 
 async def work_until_spent(metering: Metering, work: Work) -> None:
-    """Lets the agents call one after another until each is told that the budget is exhausted."""
+    """Lets the agents call one after another until each is refused because the budget is exhausted."""
 
     async def agent() -> None:
         while True:

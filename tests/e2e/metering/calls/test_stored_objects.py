@@ -97,7 +97,7 @@ async def test_a_streamed_response_can_be_continued_at_once(metering: Metering) 
     assert (await metering.call(asked(previous_response_id=name), RESPONSES)).status == 200
 
 
-async def test_a_response_passes_for_nobody_else(
+async def test_no_other_member_may_continue_a_response(
     metering: Metering, metered_database: asyncpg.Pool, metered_stack: Stack
 ) -> None:
     name = identifier()

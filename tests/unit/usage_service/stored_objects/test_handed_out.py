@@ -28,7 +28,7 @@ def test_a_response_belongs_to_the_member_who_called() -> None:
     ]
 
 
-def test_the_size_of_an_answer_that_nobody_counted_is_unknown() -> None:
+def test_the_size_of_an_answer_without_a_count_is_unknown() -> None:
     claims = replace(CLAIMS, endpoint=Endpoint.RESPONSES)
     (row,) = rows_of(Answer(claims, {"response_id": "resp_1"}, None), 7)
     assert row[7] is None

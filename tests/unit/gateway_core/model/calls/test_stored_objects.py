@@ -76,5 +76,5 @@ def test_what_another_model_counted_is_unknown() -> None:
     assert (size.references, size.referenced_tokens) == (1, 0)
 
 
-def test_what_nobody_counted_is_unknown() -> None:
+def test_the_size_of_an_object_without_a_count_is_unknown() -> None:
     assert sized(stored(ObjectKind.FILE, "f", None)).references == 1
