@@ -3,15 +3,14 @@
 import json
 import re
 from collections import OrderedDict
-from typing import Any
 
 from aiohttp import web
 
 from mock_provider.dialects import Dialect, Job, RefusalError
+from mock_provider.dialects.base import JsonObject
 
 _RESPONSES_MAX = 10_000
-PATH = re.compile(r".*/responses/(?P<id>[^/]+?)(?P<action>/cancel|/input_items)?\Z")
-JsonObject = dict[str, Any]
+_PATH = re.compile(r".*/responses/(?P<id>[^/]+?)(?P<action>/cancel|/input_items)?\Z")
 
 
 class StoredResponses:
@@ -38,7 +37,7 @@ class StoredResponses:
 
     async def serve(self, request: web.Request) -> web.Response:
         """Answers a call about one stored response."""
-        match = PATH.fullmatch(request.path)
+        match = _PATH.fullmatch(request.path)
         stored = self._responses.get(match["id"]) if match else None
         if match is None or stored is None:
             return _error(404, f"Response with id '{match['id'] if match else ''}' not found.")

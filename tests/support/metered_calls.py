@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 import asyncpg
 import yaml
 
+from tests.e2e.conftest import wait_settled
 from tests.support.data.tenants import Tenant
 from tests.support.servers.scripted_upstream import ScriptedUpstream
 
-SETTLE_TIMEOUT_S = 15.0
 CALL_TIMEOUT_S = 30.0
 _TOKEN_COLUMNS_SUFFIX = "_tokens"
 
@@ -138,13 +138,7 @@ class Metering:
 
     async def charged(self, calls: int = 1) -> Charged:
         """Waits until the tenant has exactly this many records and no open hold. Returns the last one."""
-        async with asyncio.timeout(SETTLE_TIMEOUT_S):
-            while True:
-                records = await self.tenant.records()
-                if len(records) >= calls and await self.tenant.open_holds() == 0:
-                    break
-                await asyncio.sleep(0.02)
-        assert len(records) == calls
+        records = await wait_settled(self.tenant, calls)
         return Charged(records[-1])
 
     async def finding(self) -> asyncpg.Record | None:

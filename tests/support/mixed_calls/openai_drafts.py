@@ -1,5 +1,6 @@
 """Calls in OpenAI's dialect: chat completions, completions, responses and embeddings, with the habits of each provider."""
 
+from dataclasses import replace
 from typing import Any
 
 from tests.support.mixed_calls.drafts import Choice, Draft, Part, picture
@@ -113,7 +114,7 @@ def _with_document(
         document = {"usage": usage, **common, "choices": [answer]}
     else:
         document = {**common, "choices": [answer], "usage": usage}
-    return _replaced(draft, document=document)
+    return replace(draft, document=document)
 
 
 def _with_stream(
@@ -150,7 +151,7 @@ def _with_stream(
         last.append(Part({**common, "choices": [], "usage": odd}))
     if choice.chance(0.8):
         last.append(Part("[DONE]"))
-    return _replaced(draft, parts=(*parts, *last), counted_after=counted_after, shows_usage=is_shown)
+    return replace(draft, parts=(*parts, *last), counted_after=counted_after, shows_usage=is_shown)
 
 
 def completions_draft(choice: Choice) -> Draft:
@@ -259,7 +260,7 @@ def responses_draft(choice: Choice) -> Draft:
     tally = Tally(choice.used(tokens), fees=fees, service=service)
     draft = Draft(choice.model, choice.endpoint, "/v1/responses", body, tally)
     if not streamed:
-        return _replaced(draft, document=response)
+        return replace(draft, document=response)
     begun = {**response, "usage": None, "status": "in_progress", "output": []}
     parts = [
         Part({"type": "response.created", "response": begun}),
@@ -268,7 +269,7 @@ def responses_draft(choice: Choice) -> Draft:
     parts += [Part({"type": "response.output_item.done", "output_index": 0, "item": item}) for item in items]
     parts += [Part({"type": "response.output_text.delta", "delta": text, "item_id": "i"}, text) for text in texts]
     parts += [Part({"type": f"response.{status}", "response": response})]
-    return _replaced(draft, parts=tuple(parts), counted_after=len(parts))
+    return replace(draft, parts=tuple(parts), counted_after=len(parts))
 
 
 def _responses_usage(choice: Choice, tokens: dict[str, int]) -> dict[str, Any]:
@@ -283,7 +284,3 @@ def _responses_usage(choice: Choice, tokens: dict[str, int]) -> dict[str, Any]:
         "total_tokens": inputs + outputs,
     }
     return {**choice.odd_numbers(usage), **choice.noise()}
-
-
-def _replaced(draft: Draft, **changes: Any) -> Draft:
-    return Draft(**{**vars(draft), **changes})

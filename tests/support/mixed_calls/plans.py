@@ -2,12 +2,12 @@
 
 import enum
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from tests.support.mixed_calls.drafts import Choice, Draft
+from tests.support.mixed_calls.drafts import Choice, Draft, Part
 from tests.support.mixed_calls.openai_drafts import (
     chat_draft,
     completions_draft,
@@ -59,6 +59,12 @@ class Delivered:
 
     size: int
     events: int
+
+    @classmethod
+    def by(cls, parts: Iterable[Part]) -> "Delivered":
+        """Returns what the parts of a stream deliver."""
+        texts = [part.text for part in parts if part.text]
+        return cls(sum(len(text.encode()) for text in texts), len(texts))
 
     @property
     def tokens(self) -> range:
@@ -185,9 +191,7 @@ def _hanging_up(choice: Choice, draft: Draft) -> Plan:
     content = b"".join(event_bytes(part.value, form) for part in parts)
     ending = Ending.LEFT_AFTER_INPUT if draft.counts_input_first else Ending.LEFT
     plan = _plan(choice, draft, begun_script(choice.random, content, form), ending)
-    texts = [part.text for part in parts if part.text]
-    delivered = Delivered(sum(len(text.encode()) for text in texts), len(texts))
-    plan = replace(plan, hang_up_after_events=events, delivered=delivered)
+    plan = replace(plan, hang_up_after_events=events, delivered=Delivered.by(parts))
     if after_usage:
         return replace(plan, ending=Ending.COUNTED_THEN_LEFT, kinds=draft.kinds)
     return plan
@@ -204,9 +208,8 @@ def _racing(choice: Choice, draft: Draft) -> Plan:
     script = stream_script(choice.random, [part.value for part in draft.parts], form)
     slowly = [step for sent in script for step in (sent, Pause(choice.random.choice((0, 0, 0.002))))]
     plan = replace(_plan(choice, draft, slowly, Ending.RACED), kinds=draft.kinds)
-    texts = [part.text for part in draft.parts if part.text]
-    delivered = Delivered(sum(len(text.encode()) for text in texts), len(texts))
-    return replace(plan, hang_up_after_events=choice.random.randint(1, draft.counted_after), delivered=delivered)
+    events = choice.random.randint(1, draft.counted_after)
+    return replace(plan, hang_up_after_events=events, delivered=Delivered.by(draft.parts))
 
 
 def _without_usage(choice: Choice, draft: Draft) -> Plan:
@@ -215,10 +218,8 @@ def _without_usage(choice: Choice, draft: Draft) -> Plan:
     if draft.parts:
         parts = draft.parts[: max(draft.counted_after - 2, 1)]
         script = stream_script(choice.random, [part.value for part in parts], form)
-        texts = [part.text for part in parts if part.text]
         ending = Ending.OMITTED_AFTER_INPUT if draft.counts_input_first else Ending.OMITTED
-        plan = _plan(choice, draft, script, ending)
-        return replace(plan, delivered=Delivered(sum(len(text.encode()) for text in texts), len(texts)))
+        return replace(_plan(choice, draft, script, ending), delivered=Delivered.by(parts))
     assert isinstance(draft.document, dict)
     document = {name: value for name, value in draft.document.items() if not name.startswith(("usage", "x_groq"))}
     text = json.dumps(document)

@@ -1,9 +1,12 @@
 """Answers that are none cost nothing; text that was delivered costs something, however the answer ended."""
 
+from typing import Any
+
 from tests.e2e.metering.cases import CHAT, Case, chat, check, delta, parametrized
 from tests.support.metered_calls import Metering
 from tests.support.servers.scripted_upstream import (
     Abort,
+    Script,
     Send,
     answer,
     chunk,
@@ -18,66 +21,27 @@ HTML = b"<html><body>Service is being updated</body></html>"
 ERROR = {"error": {"message": "overloaded", "type": "server_error"}}
 NAMELESS = {"choices": [{"index": 0, "delta": {"content": " wd"}}]}
 
+
+def free(name: str, script: Script, **fields: Any) -> Case:
+    """Returns the case of a call that costs nothing, whatever came."""
+    return Case(name, CHAT, chat("gpt-4o", **fields), script, 0, source="none", detail="provider_error")
+
+
 CASES = [
-    Case(
-        "HTML with status 200",
-        CHAT,
-        chat("gpt-4o"),
-        answer(HTML, headers={"content-type": "text/html"}),
-        0,
-        source="none",
-        detail="provider_error",
-    ),
-    Case("an empty body with status 200", CHAT, chat("gpt-4o"), answer(b""), 0, source="none", detail="provider_error"),
-    Case(
-        "an error body with status 200",
-        CHAT,
-        chat("gpt-4o"),
-        json_answer(ERROR),
-        0,
-        source="none",
-        detail="provider_error",
-    ),
-    Case(
-        "an error inside choices",
-        CHAT,
-        chat("gpt-4o"),
-        json_answer({"id": "c1", "model": "gpt-4o", "choices": [{"index": 0, **ERROR}]}),
-        0,
-        source="none",
-        detail="provider_error",
-    ),
-    Case(
-        "a stream that is only an error",
-        CHAT,
-        chat("gpt-4o", stream=True),
-        stream(ERROR),
-        0,
-        source="none",
-        detail="provider_error",
-    ),
-    *(
-        Case(
-            f"{name}, in which nothing is",
-            CHAT,
-            chat("gpt-4o"),
-            json_answer(body),
-            0,
-            source="none",
-            detail="provider_error",
-        )
-        for name, body in (("an object", {}), ("a list", []), ("an unknown error", {"detail": "Not found"}))
-    ),
-    *(
-        Case(name, CHAT, chat("gpt-4o", stream=True), script, 0, source="none", detail="provider_error")
-        for name, script in (
-            ("a stream that only ends", stream(done=True)),
-            ("a stream of comments", [Send(stream_head()), chunk(b": wait\n\n" * 9), chunk(b"")]),
-            (
-                "an error that only its event names",
-                [Send(stream_head()), chunk(b"event: error\ndata: {}\n\n"), chunk(b"")],
-            ),
-        )
+    free("HTML with status 200", answer(HTML, headers={"content-type": "text/html"})),
+    free("an empty body with status 200", answer(b"")),
+    free("an error body with status 200", json_answer(ERROR)),
+    free("an error inside choices", json_answer({"id": "c1", "model": "gpt-4o", "choices": [{"index": 0, **ERROR}]})),
+    free("a stream that is only an error", stream(ERROR), stream=True),
+    free("an object, in which nothing is", json_answer({})),
+    free("a list, in which nothing is", json_answer([])),
+    free("an unknown error, in which nothing is", json_answer({"detail": "Not found"})),
+    free("a stream that only ends", stream(done=True), stream=True),
+    free("a stream of comments", [Send(stream_head()), chunk(b": wait\n\n" * 9), chunk(b"")], stream=True),
+    free(
+        "an error that only its event names",
+        [Send(stream_head()), chunk(b"event: error\ndata: {}\n\n"), chunk(b"")],
+        stream=True,
     ),
     Case(
         "a picture without text and then a broken connection",

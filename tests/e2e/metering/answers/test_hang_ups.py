@@ -16,10 +16,6 @@ from tests.support.metered_calls import Metering
 from tests.support.servers.scripted_upstream import stream
 
 ZEROS = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
-START = {
-    "type": "message_start",
-    "message": {"id": "m1", "model": "claude-sonnet-5", "usage": {"input_tokens": 12, "output_tokens": 1}},
-}
 
 
 def text_delta(text: str) -> dict[str, object]:
@@ -59,7 +55,7 @@ CASES = [
         "Anthropic's text",
         MESSAGES,
         messages("claude-sonnet-5", stream=True),
-        unfinished(START, *[text_delta(" wd")] * 29),
+        unfinished(start_of("claude-sonnet-5", 12), *[text_delta(" wd")] * 29),
         12 * 2_000 + 29 * 10_000,
         source="estimated",
         hang_up_after_events=30,

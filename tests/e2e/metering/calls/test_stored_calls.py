@@ -1,32 +1,21 @@
 """Calls about stored responses: forwarded to the provider that stores them, free, and counted against request limits."""
 
-import os
-
 import pytest
 
 from tests.e2e.conftest import chat
+from tests.e2e.metering.cases import RESPONSES
+from tests.e2e.metering.responses import USAGE, answered, asked, identifier
 from tests.support.metered_calls import Metering
 from tests.support.servers.scripted_upstream import json_answer
-
-USAGE = {"input_tokens": 1_000, "output_tokens": 500, "total_tokens": 1_500}
 
 
 async def stored(metering: Metering) -> str:
     """Has a response stored, and returns its id."""
-    identifier = f"resp_{os.urandom(8).hex()}"
-    answer = {
-        "id": identifier,
-        "object": "response",
-        "model": "gpt-5",
-        "status": "completed",
-        "output": [],
-        "usage": USAGE,
-    }
-    metering.upstream.answer(json_answer(answer))
-    body = {"model": "gpt-5", "input": "hi", "max_output_tokens": 100}
-    assert (await metering.call(body, "/v1/responses")).status == 200
+    name = identifier()
+    metering.upstream.answer(json_answer(answered(name)))
+    assert (await metering.call(asked(), RESPONSES)).status == 200
     await metering.charged()
-    return identifier
+    return name
 
 
 @pytest.mark.parametrize(
@@ -42,12 +31,12 @@ async def stored(metering: Metering) -> str:
 async def test_a_call_about_a_stored_response_is_forwarded_and_free(
     metering: Metering, method: str, suffix: str, sent: str
 ) -> None:
-    identifier = await stored(metering)
-    metering.upstream.answer(json_answer({"id": identifier, "usage": USAGE}))
-    reply = await metering.call(b"", f"/v1/responses/{identifier}{suffix}", method=method)
-    assert (reply.status, reply.json["id"]) == (200, identifier)
+    name = await stored(metering)
+    metering.upstream.answer(json_answer({"id": name, "usage": USAGE}))
+    reply = await metering.call(b"", f"/v1/responses/{name}{suffix}", method=method)
+    assert (reply.status, reply.json["id"]) == (200, name)
     request = metering.upstream.requests[-1]
-    assert (request.method, request.path) == (method, f"/v1/responses/{identifier}{sent}")
+    assert (request.method, request.path) == (method, f"/v1/responses/{name}{sent}")
     assert request.header("authorization") == "Bearer credential-of-openai"
     assert (await metering.charged()).nano_credits == 1_000 * 1_250 + 500 * 10_000
 
@@ -76,26 +65,26 @@ async def test_a_stored_response_cannot_be_streamed_again(metering: Metering) ->
 
 
 async def test_a_call_about_a_stored_response_counts_against_request_limits(metering: Metering) -> None:
-    identifier = await stored(metering)
+    name = await stored(metering)
     await metering.tenant.guard("member", "mia", requests_per_minute=2)
-    metering.upstream.answer(*(json_answer({"id": identifier}) for _ in range(3)))
-    replies = [await metering.call(b"", f"/v1/responses/{identifier}", method="GET") for _ in range(3)]
+    metering.upstream.answer(*(json_answer({"id": name}) for _ in range(3)))
+    replies = [await metering.call(b"", f"/v1/responses/{name}", method="GET") for _ in range(3)]
     assert replies[-1].status == 429
     assert replies[-1].json["error"]["code"] == "rate_limited"
     assert (await metering.call(chat(model="gpt-4o"))).status == 429, "both kinds of calls share the limit"
 
 
 async def test_an_exhausted_budget_does_not_stop_a_free_call(metering: Metering) -> None:
-    identifier = await stored(metering)
+    name = await stored(metering)
     await metering.tenant.guard("member", "mia", budget_nano_credits=1)
-    metering.upstream.answer(json_answer({"id": identifier}))
-    assert (await metering.call(b"", f"/v1/responses/{identifier}", method="DELETE")).status == 200
+    metering.upstream.answer(json_answer({"id": name}))
+    assert (await metering.call(b"", f"/v1/responses/{name}", method="DELETE")).status == 200
 
 
 async def test_the_providers_refusal_of_our_account_stays_hidden(metering: Metering) -> None:
-    identifier = await stored(metering)
+    name = await stored(metering)
     metering.upstream.answer(
         json_answer({"error": {"message": "bad key sk-…abc", "type": "x", "code": "invalid_api_key"}}, 401)
     )
-    reply = await metering.call(b"", f"/v1/responses/{identifier}", method="GET")
+    reply = await metering.call(b"", f"/v1/responses/{name}", method="GET")
     assert (reply.status, reply.json["error"]["code"]) == (502, "provider_unavailable")

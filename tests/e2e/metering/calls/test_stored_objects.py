@@ -3,47 +3,22 @@
 import asyncio
 import os
 from collections.abc import Mapping
-from typing import Any
 
 import asyncpg
 import pytest
 
 from deploy.local.supervision.embedded_stack import Stack
 from tests.e2e.conftest import pepper_of
+from tests.e2e.metering.cases import RESPONSES, unfinished
+from tests.e2e.metering.responses import answered, asked, identifier
 from tests.support.data.tenants import Tenant, make_tenant
 from tests.support.metered_calls import Metering, Reply
 from tests.support.servers.scripted_upstream import (
     Request,
     Script,
-    Send,
-    UntilClientLeaves,
-    events,
     json_answer,
     stream,
-    stream_head,
 )
-
-RESPONSES = "/v1/responses"
-USAGE = {"input_tokens": 1_000, "output_tokens": 500, "total_tokens": 1_500}
-
-
-def answered(identifier: str, **fields: object) -> dict[str, Any]:
-    return {
-        "id": identifier,
-        "object": "response",
-        "model": "gpt-5",
-        "status": "completed",
-        "output": [],
-        "usage": USAGE,
-    } | fields
-
-
-def asked(**fields: object) -> dict[str, object]:
-    return {"model": "gpt-5", "input": "hi", "max_output_tokens": 100, **fields}
-
-
-def identifier() -> str:
-    return f"resp_{os.urandom(8).hex()}"
 
 
 async def stranger(metering: Metering, database: asyncpg.Pool, stack: Stack) -> Metering:
@@ -238,9 +213,7 @@ async def test_a_caller_who_leaves_pays_the_known_input(metering: Metering) -> N
     name = identifier()
     created = {"type": "response.created", "response": answered(identifier(), usage=None)}
     delta = {"type": "response.output_text.delta", "delta": "one word"}
-    metering.upstream.answer(
-        json_answer(answered(name)), [Send(stream_head()), *events(created, delta), UntilClientLeaves()]
-    )
+    metering.upstream.answer(json_answer(answered(name)), unfinished(created, delta))
     await metering.call(asked(), RESPONSES)
     await metering.charged()
     await metering.call(asked(stream=True, previous_response_id=name), RESPONSES, hang_up_after_events=2)
