@@ -34,7 +34,7 @@ from gateway_core.contract.request_facts import (
     N,
 )
 from gateway_core.model.calls.decision import Parameters
-from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.calls.refusals import Refusal, RefusalReason, refuse_parameter
 from gateway_core.model.calls.special_requests import Specials
 from gateway_core.model.endpoints import Endpoint, ModelCall, passed_query
 
@@ -214,5 +214,4 @@ def _integer(name: str, value: object, minimum: int, maximum: int) -> int:
 
 
 def _invalid(name: str, what: str) -> _RefusedError:
-    written = _WRITTEN.get(name, name)
-    return _RefusedError(Refusal(RefusalReason.INVALID_PARAMETER, f"Invalid '{written}': {what}.", parameter=written))
+    return _RefusedError(refuse_parameter(_WRITTEN.get(name, name), what))
