@@ -95,7 +95,7 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
             choices=_choices(facts, endpoint),
             asks_for_usage=_boolean(facts, INCLUDE_USAGE),
             thinking_tokens=_thinking_tokens(facts),
-            query=passed_query(endpoint, call.path.partition("?")[2]),
+            query=passed_query(endpoint, call.query),
             size=read_size(facts, endpoint, call.body_bytes, window_tokens) if has_size else None,
             references=entries(facts, REFERENCES) if has_size else (),
             specials=_specials(facts, endpoint),
