@@ -10,6 +10,7 @@ from authz_service.request.special_parameters import (
     SPECIAL_FACTS,
     NotTextError,
     asked_window_tokens,
+    count,
     entries,
     prompts_of,
     read_size,
@@ -94,7 +95,7 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
             output_limit=_largest(facts, _OUTPUT_LIMITS.get(endpoint, ()), 0, MAX_OUTPUT_LIMIT),
             choices=_choices(facts, endpoint),
             asks_for_usage=_boolean(facts, INCLUDE_USAGE),
-            thinking_tokens=_thinking_tokens(facts),
+            thinking_tokens=min(count(facts, THINKING_BUDGET), MAX_OUTPUT_LIMIT),
             query=passed_query(endpoint, call.query),
             size=read_size(facts, endpoint, call.body_bytes, window_tokens) if has_size else None,
             references=entries(facts, REFERENCES) if has_size else (),
@@ -166,11 +167,6 @@ def _choices(facts: Mapping[str, object], endpoint: Endpoint) -> int:
     if prompts > MAX_PROMPTS:
         raise _invalid(PROMPT, f"it must have at most {MAX_PROMPTS} prompts; send the others in further calls")
     return choices * prompts
-
-
-def _thinking_tokens(facts: Mapping[str, object]) -> int:
-    budget = facts.get(THINKING_BUDGET)
-    return min(int(budget), MAX_OUTPUT_LIMIT) if isinstance(budget, float) else 0
 
 
 def _streams(call: Call, route: ModelCall) -> bool:
