@@ -1,7 +1,7 @@
 """The flags of provider features in test (`anthropic-beta`, `openai-beta`), of which only those in the catalog go on.
 
 A flag may change what a call costs, so a provider receives no flag that its entry in the catalog does not list. The others
-are removed, never refused, because SDKs and agents send many that they do not need. The caller is told which.
+are removed, never refused, because SDKs and agents send many that they do not need. A header of the answer lists them.
 """
 
 import re

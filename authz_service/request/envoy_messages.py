@@ -123,7 +123,7 @@ def _reported(admission: Admission) -> dict[str, str]:
 
 
 def _beta_answer(betas: Betas) -> bytes:
-    """Returns the part of a `CheckResponse` that replaces the flags of a call and tells the caller of those removed."""
+    """Returns the part of a `CheckResponse` that replaces the flags of a call and reports those removed to the caller."""
     answered = external_auth_pb2.OkHttpResponse()
     if betas.kept:
         answered.headers.append(_header(betas.header, betas.kept))
