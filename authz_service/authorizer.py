@@ -123,7 +123,7 @@ class Authorizer:
         path = call.path.partition("?")[0]
         route = classify(call.method, path, _client_dialect(call))
         try:
-            outcome = await self._authorize(call, route)
+            outcome = await self._authorize(call, path, route)
         except _UNAVAILABLE as error:
             logger.warning("call refused: a dependency is unavailable", extra={"error": type(error).__name__})
             outcome = _TRY_AGAIN
@@ -131,11 +131,11 @@ class Authorizer:
             return Denied(outcome, _error_dialect(call, path, route))
         return outcome
 
-    async def _authorize(self, call: Call, route: Route | None) -> Admitted | Forwarded | Answered | Refusal:
+    async def _authorize(self, call: Call, path: str, route: Route | None) -> Admitted | Forwarded | Answered | Refusal:
         if isinstance(route, Health):
             return Answered(_HEALTHY)
         if route is None:
-            message = explain_unserved(call.method, call.path.partition("?")[0])
+            message = explain_unserved(call.method, path)
             return Refusal(RefusalReason.ENDPOINT_NOT_SUPPORTED, message)
         key = find_api_key(call)
         if isinstance(key, Refusal):
@@ -148,14 +148,13 @@ class Authorizer:
         if refusal := refuse_principal(principal, now_ns / 10**9, call.address):
             return refusal
         if isinstance(route, ModelList):
-            page = read_page(route.dialect, call.path.partition("?")[2])
+            page = read_page(route.dialect, call.query)
             if isinstance(page, Refusal):
                 return page
             listing = list_models(route, principal, self.prices().models.values(), now_ns / 10**9, page)
             return listing if isinstance(listing, Refusal) else Answered(listing)
         if isinstance(route, StoredCall):
-            query = call.path.partition("?")[2]
-            return await forward_stored(route, query, principal, self.stored_objects, self.prices())
+            return await forward_stored(route, call.query, principal, self.stored_objects, self.prices())
         return await self._admit(call, route, principal, secret_hash, now_ns // 1_000)
 
     async def _admit(

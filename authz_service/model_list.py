@@ -33,8 +33,9 @@ def list_models(
     ]
     render = {Dialect.OPENAI: _openai, Dialect.ANTHROPIC: _anthropic, Dialect.GEMINI: _gemini}[route.dialect]
     if route.model is None:
-        names, has_more = page.part_of([model.name for model in usable])
-        shown = [render(model) for model in usable if model.name in names]
+        by_name = {model.name: model for model in usable}
+        names, has_more = page.part_of(list(by_name))
+        shown = [render(by_name[name]) for name in names]
         return json.dumps(_collection(route.dialect, shown, next_token(names) if has_more else None))
     named = next((model for model in usable if route.model in {model.name, *model.aliases}), None)
     if named is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
 
-from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.calls.refusals import Refusal, refuse_parameter
 from gateway_core.model.endpoints import Dialect
 
 MAX_PAGE: Final = 1_000
@@ -51,28 +51,24 @@ def next_token(names: Sequence[str]) -> str:
 def _anthropic(asked: dict[str, str]) -> Page | Refusal:
     after, before = asked.get("after_id"), asked.get("before_id")
     if after is not None and before is not None:
-        return _invalid("before_id", "send only one of 'after_id' and 'before_id'")
+        return refuse_parameter("before_id", "send only one of 'after_id' and 'before_id'")
     size = asked.get("limit", str(MAX_PAGE))
     if not _is_count(size) or not 1 <= int(size) <= MAX_PAGE:
-        return _invalid("limit", f"it must be a whole number from 1 to {MAX_PAGE}")
+        return refuse_parameter("limit", f"it must be a whole number from 1 to {MAX_PAGE}")
     return Page(int(size), after, before)
 
 
 def _gemini(asked: dict[str, str]) -> Page | Refusal:
     size = asked.get("pageSize", asked.get("page_size", "0"))
     if not _is_count(size):
-        return _invalid("pageSize", "it must be a whole number from 0")
+        return refuse_parameter("pageSize", "it must be a whole number from 0")
     token = asked.get("pageToken", asked.get("page_token", ""))
     try:
         after = base64.b64decode(token, altchars=b"-_", validate=True).decode() if token else None
     except (binascii.Error, ValueError):
-        return _invalid("pageToken", "send the 'nextPageToken' of the page before")
+        return refuse_parameter("pageToken", "send the 'nextPageToken' of the page before")
     return Page(min(int(size) or MAX_PAGE, MAX_PAGE), after)
 
 
 def _is_count(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= len(str(2**31))
-
-
-def _invalid(parameter: str, what: str) -> Refusal:
-    return Refusal(RefusalReason.INVALID_PARAMETER, f"Invalid '{parameter}': {what}.", parameter)

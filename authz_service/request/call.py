@@ -22,6 +22,11 @@ class Call:
     address: str = ""
     """The caller's IP address as Envoy sees it; empty if Envoy reports none."""
 
+    @property
+    def query(self) -> str:
+        """The part of the path after the question mark; empty without one."""
+        return self.path.partition("?")[2]
+
     def header(self, name: str) -> str:
         """Returns the first value of a header, or an empty string."""
         for key, value in self.headers:

@@ -171,13 +171,7 @@ class Forwarded:
 
 def forward(forwarded: Forwarded) -> bytes:
     """Returns the serialized `CheckResponse` that admits a call without a hold."""
-    fields: dict[str, Any] = {
-        DecisionKey.ORGANIZATION: forwarded.organization,
-        DecisionKey.DIALECT: str(forwarded.dialect),
-        DecisionKey.UPSTREAM_PATH: forwarded.upstream_path,
-    }
-    if forwarded.requests:
-        fields[DecisionKey.RATE_LIMITS] = forwarded.requests
+    fields = _routing_fields(forwarded.organization, forwarded.dialect, forwarded.upstream_path, forwarded.requests)
     return _pass(forwarded.cluster, _struct(fields))
 
 
@@ -217,18 +211,24 @@ def _header(name: str, value: str) -> base_pb2.HeaderValueOption:
 def _shared_metadata(terms: Terms) -> struct_pb2.Struct:
     """Returns what Envoy's filters and logs read. The token holds whose call it is and what it may cost."""
     claims, route = terms.claims, terms.route
-    fields: dict[str, Any] = {
-        DecisionKey.ORGANIZATION: claims.organization,
-        DecisionKey.DIALECT: str(claims.endpoint.dialect),
-        DecisionKey.UPSTREAM_PATH: route.upstream_path,
-    }
+    fields = _routing_fields(claims.organization, claims.endpoint.dialect, route.upstream_path, terms.limits.requests)
     if route.rewrite_model:
         fields[DecisionKey.SERVED_MODEL] = claims.served_model
     if route.inject_include_usage:
         fields[DecisionKey.INJECT_INCLUDE_USAGE] = True
-    if terms.limits.requests:  # without this key, Envoy does not ask ratelimit_service
-        fields[DecisionKey.RATE_LIMITS] = terms.limits.requests
     return _struct(fields)
+
+
+def _routing_fields(organization: str, dialect: Dialect, upstream_path: str, requests: str) -> dict[str, Any]:
+    """Returns the metadata of every call that passes, with or without a hold."""
+    fields: dict[str, Any] = {
+        DecisionKey.ORGANIZATION: organization,
+        DecisionKey.DIALECT: str(dialect),
+        DecisionKey.UPSTREAM_PATH: upstream_path,
+    }
+    if requests:  # without this key, Envoy does not ask ratelimit_service
+        fields[DecisionKey.RATE_LIMITS] = requests
+    return fields
 
 
 def _struct(fields: Mapping[str, Any]) -> struct_pb2.Struct:

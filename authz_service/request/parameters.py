@@ -10,6 +10,7 @@ from authz_service.request.special_parameters import (
     SPECIAL_FACTS,
     NotTextError,
     asked_window_tokens,
+    count,
     entries,
     prompts_of,
     read_size,
@@ -34,7 +35,7 @@ from gateway_core.contract.request_facts import (
     N,
 )
 from gateway_core.model.calls.decision import Parameters
-from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.calls.refusals import Refusal, RefusalReason, refuse_parameter
 from gateway_core.model.calls.special_requests import Specials
 from gateway_core.model.endpoints import Endpoint, ModelCall, passed_query
 
@@ -94,8 +95,8 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
             output_limit=_largest(facts, _OUTPUT_LIMITS.get(endpoint, ()), 0, MAX_OUTPUT_LIMIT),
             choices=_choices(facts, endpoint),
             asks_for_usage=_boolean(facts, INCLUDE_USAGE),
-            thinking_tokens=_thinking_tokens(facts),
-            query=passed_query(endpoint, call.path.partition("?")[2]),
+            thinking_tokens=min(count(facts, THINKING_BUDGET), MAX_OUTPUT_LIMIT),
+            query=passed_query(endpoint, call.query),
             size=read_size(facts, endpoint, call.body_bytes, window_tokens) if has_size else None,
             references=entries(facts, REFERENCES) if has_size else (),
             specials=_specials(facts, endpoint),
@@ -168,11 +169,6 @@ def _choices(facts: Mapping[str, object], endpoint: Endpoint) -> int:
     return choices * prompts
 
 
-def _thinking_tokens(facts: Mapping[str, object]) -> int:
-    budget = facts.get(THINKING_BUDGET)
-    return min(int(budget), MAX_OUTPUT_LIMIT) if isinstance(budget, float) else 0
-
-
 def _streams(call: Call, route: ModelCall) -> bool:
     if route.path_streams is not None or route.endpoint.is_free:
         return bool(route.path_streams)
@@ -214,5 +210,4 @@ def _integer(name: str, value: object, minimum: int, maximum: int) -> int:
 
 
 def _invalid(name: str, what: str) -> _RefusedError:
-    written = _WRITTEN.get(name, name)
-    return _RefusedError(Refusal(RefusalReason.INVALID_PARAMETER, f"Invalid '{written}': {what}.", parameter=written))
+    return _RefusedError(refuse_parameter(_WRITTEN.get(name, name), what))

@@ -100,12 +100,12 @@ def read_size(facts: Mapping[str, object], endpoint: Endpoint, body_bytes: int, 
     return RequestSize(
         body_bytes=body_bytes,
         prompts=prompts_of(facts, endpoint),
-        images=_count(facts, facts_of.IMAGES) + _count(facts, facts_of.REMOTE_IMAGES),
-        image_bytes=_count(facts, facts_of.IMAGE_BYTES),
-        audio_bytes=_count(facts, facts_of.AUDIO_BYTES),
-        documents=_count(facts, facts_of.DOCUMENTS),
-        document_bytes=_count(facts, facts_of.DOCUMENT_BYTES),
-        remote_documents=_count(facts, facts_of.REMOTE_DOCUMENTS),
+        images=count(facts, facts_of.IMAGES) + count(facts, facts_of.REMOTE_IMAGES),
+        image_bytes=count(facts, facts_of.IMAGE_BYTES),
+        audio_bytes=count(facts, facts_of.AUDIO_BYTES),
+        documents=count(facts, facts_of.DOCUMENTS),
+        document_bytes=count(facts, facts_of.DOCUMENT_BYTES),
+        remote_documents=count(facts, facts_of.REMOTE_DOCUMENTS),
         references=len(entries(facts, facts_of.REFERENCES)),
         window_tokens=window_tokens,
     )
@@ -113,7 +113,7 @@ def read_size(facts: Mapping[str, object], endpoint: Endpoint, body_bytes: int, 
 
 def prompts_of(facts: Mapping[str, object], endpoint: Endpoint) -> int:
     """Returns how many prompts one call has the model complete."""
-    return max(1, _count(facts, facts_of.PROMPTS)) if endpoint is Endpoint.COMPLETIONS else 1
+    return max(1, count(facts, facts_of.PROMPTS)) if endpoint is Endpoint.COMPLETIONS else 1
 
 
 def entries(facts: Mapping[str, object], name: str) -> tuple[str, ...]:
@@ -122,7 +122,8 @@ def entries(facts: Mapping[str, object], name: str) -> tuple[str, ...]:
     return tuple(text.split("\n")) if isinstance(text, str) else ()
 
 
-def _count(facts: Mapping[str, object], name: str) -> int:
+def count(facts: Mapping[str, object], name: str) -> int:
+    """Returns a fact that is a number, without its fraction; 0 if it is absent or no number."""
     value = facts.get(name)
     return int(value) if isinstance(value, float) else 0
 

@@ -7,7 +7,7 @@ from authz_service.stored_objects.lookups import StoredObjects
 from authz_service.stored_objects.store import Owner
 from gateway_core.model.calls.decision import CatalogView
 from gateway_core.model.calls.principals import Principal
-from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.calls.refusals import Refusal, refuse_parameter
 from gateway_core.model.calls.stored_objects import ObjectKind, ObjectName, refuse_unknown_response
 from gateway_core.model.endpoints import Dialect
 from gateway_core.model.limits.request_limits import encode_limits, rate_limits_of
@@ -26,8 +26,9 @@ async def forward_stored(
         Errors in `connections.UNAVAILABLE`, if the database does not answer.
     """
     if _STREAM in query.split("&"):
-        message = "Invalid 'stream': only a background response can be streamed again, and those are not supported."
-        return Refusal(RefusalReason.INVALID_PARAMETER, message, "stream")
+        return refuse_parameter(
+            "stream", "only a background response can be streamed again, and those are not supported"
+        )
     name = ObjectName(ObjectKind.RESPONSE, call.response_id)
     found = await objects.find(Owner(principal.organization, principal.member), None, [name])
     stored = found.get(name)

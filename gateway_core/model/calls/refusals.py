@@ -147,3 +147,8 @@ class Refusal:
     def should_retry(self) -> bool:
         """Returns whether the same call may pass later without any change to limits or parameters."""
         return self.reason in _WORTH_RETRYING and not self.never_passes
+
+
+def refuse_parameter(parameter: str, what: str) -> Refusal:
+    """Returns the refusal of a call for one of its parameters. `what` says what is wrong with it and what to do."""
+    return Refusal(RefusalReason.INVALID_PARAMETER, f"Invalid '{parameter}': {what}.", parameter)

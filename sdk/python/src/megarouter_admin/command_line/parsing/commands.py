@@ -20,6 +20,7 @@ Function = TypeVar("Function", bound=Callable[Concatenate[Session, ...], None])
 YesOption = Annotated[bool, Option("--yes", "-y", text="Do not ask for confirmation.")]
 LimitOption = Annotated[int, Option("--limit", metavar="N", minimum=0, text="Maximum number of rows; 0 for all.")]
 FilterOption = Annotated[str, Option("--filter", metavar="TEXT", text="Filter of the API (AIP-160).")]
+SinceOption = Annotated[str, Option(metavar="WHEN", text="Only from this time on, such as 2026-11-01.")]
 GroupOption = Annotated[str, Option("--group", metavar="GROUP", text="Only in this group.")]
 BelowOption = Annotated[bool, Option("--below", text="With --group: also in the groups below it.")]
 

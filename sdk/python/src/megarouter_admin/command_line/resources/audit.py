@@ -11,18 +11,15 @@ from megarouter.admin.v1.messages import (
     ListAuditLogEntriesRequest,
 )
 
-from megarouter_admin.command_line.parsing.commands import FilterOption, LimitOption, Section, command
+from megarouter_admin.command_line.parsing.commands import FilterOption, LimitOption, Section, SinceOption, command
 from megarouter_admin.command_line.parsing.options import Option
 from megarouter_admin.command_line.rendering.tables import Column
 from megarouter_admin.command_line.session import LARGEST_PAGE, Session
-from megarouter_admin.command_line.values.filters import all_of
+from megarouter_admin.command_line.values.filters import all_of, created_since
 from megarouter_admin.command_line.values.names import short_name
-from megarouter_admin.command_line.values.times import parse_moment
 from megarouter_admin.paging import pages
 
 application = Section()
-
-SinceOption = Annotated[str, Option(metavar="WHEN", text="Only from this time on, such as 2026-11-01.")]
 
 
 class FormatChoice(enum.StrEnum):
@@ -33,8 +30,7 @@ class FormatChoice(enum.StrEnum):
 
 
 def _filter(session: Session, since: str, filter_text: str) -> str:
-    moment = f"create_time >= {parse_moment(since, session.now).isoformat().replace('+00:00', 'Z')}" if since else ""
-    return all_of(filter_text, moment)
+    return all_of(filter_text, created_since(since, session.now))
 
 
 def _resource(entry: AuditLogEntry) -> str:

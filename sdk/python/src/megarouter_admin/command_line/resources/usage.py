@@ -1,21 +1,15 @@
 """The commands `megarouter usage`."""
 
-from typing import Annotated
-
 from megarouter.admin.v1.messages import ListUsageFindingsRequest, UsageFinding
 
-from megarouter_admin.command_line.parsing.commands import FilterOption, LimitOption, Section, command
-from megarouter_admin.command_line.parsing.options import Option
+from megarouter_admin.command_line.parsing.commands import FilterOption, LimitOption, Section, SinceOption, command
 from megarouter_admin.command_line.rendering.tables import Column
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import format_credits
-from megarouter_admin.command_line.values.filters import all_of
+from megarouter_admin.command_line.values.filters import all_of, created_since
 from megarouter_admin.command_line.values.names import short_name
-from megarouter_admin.command_line.values.times import parse_moment
 
 application = Section()
-
-SinceOption = Annotated[str, Option(metavar="WHEN", text="Only from this time on, such as 2026-11-01.")]
 
 
 def _kinds(finding: UsageFinding) -> str:
@@ -29,8 +23,8 @@ def list_findings(
     session: Session, since: SinceOption = "", filter_text: FilterOption = "", limit: LimitOption = 100
 ) -> None:
     """List calls whose usage report is not right, newest first."""
-    moment = f"create_time >= {parse_moment(since, session.now).isoformat().replace('+00:00', 'Z')}" if since else ""
-    request = ListUsageFindingsRequest(parent=session.organization, filter=all_of(filter_text, moment))
+    found_since = created_since(since, session.now)
+    request = ListUsageFindingsRequest(parent=session.organization, filter=all_of(filter_text, found_since))
     findings = session.listed(session.router.usage.ListUsageFindings, request, "usage_findings", limit)
     columns = [
         Column[UsageFinding]("when", lambda finding: session.ago(finding.create_time)),
