@@ -175,15 +175,13 @@ const Visitor = struct {
         if (kind != .object) return self.refuse(.body_not_object);
     }
 
-    pub fn element(_: *Visitor) json.Failure!void {}
-
     pub fn begins(self: *Visitor, member: json.Member) json.Failure!json.Keep {
         if (member.depth == 1) {
             self.is_empty = false;
             self.outer = try self.watched(&body_spellings, &self.seen, member);
             self.seen_inside = .empty;
             if (self.spanOf(1)) |span| span.* = .{ .kind = member.kind };
-            return .nothing;
+            return if (member.kind == .array) .skip else .nothing;
         }
         self.inner = switch (self.outer) {
             .stream_options => try self.watched(&option_spellings, &self.seen_inside, member),

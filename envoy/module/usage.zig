@@ -188,7 +188,6 @@ pub const Facts = struct {
 /// The reader's visitor for one document: a JSON response or an event of a stream.
 pub const Document = struct {
     pub const is_strict = false;
-    pub const walks_arrays = true;
     pub const key_depth = paths.depth_max;
     pub const text_bytes_max = 65_536;
 
