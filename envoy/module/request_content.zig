@@ -167,11 +167,8 @@ pub const Content = struct {
             .model => return .nothing,
             .prompt => self.prompts = @max(self.prompts, 1),
             .input => self.inputs = @max(self.inputs, 1),
-            .previous_response_id => return .response,
-            .conversation => return .conversation,
             .container => return .container,
             .modalities => return .modality,
-            .cachedContent, .cached_content => return .cached_content,
             else => return actionInOptions(name, member.key),
         }
         return .nothing;
