@@ -18,7 +18,7 @@ pub const Name = contract.UsageFact;
 const short_bytes_max = 200;
 /// All facts about an answer that was read and in which nothing was found.
 const nothing_delivered = "{\"delivered_bytes\":0}";
-/// Stands for a report of more than `Document.text_bytes_max`.
+/// Replaces a report of more than `Document.text_bytes_max`.
 const too_long = "too long";
 
 /// A text, and whether it is written without quotes.
