@@ -11,7 +11,7 @@ from typing import Final
 
 from gateway_core.contract import headers, metadata, request_facts
 from gateway_core.contract import path_dialects as dialects
-from gateway_core.contract.errors import CallError, error_body
+from gateway_core.contract.errors import RETRY_AFTER_MAX_S, CallError, error_body
 from gateway_core.contract.metadata import DecisionKey
 from gateway_core.contract.module_errors import MODULE_ERRORS
 from gateway_core.contract.refused_answers import REFUSED_ANSWER_DETAILS, RefusedAnswer
@@ -53,7 +53,8 @@ def _constants() -> Iterator[str]:
         "gemini_root": dialects.GEMINI_ROOT,
         "gemini_models_root": dialects.GEMINI_MODELS_ROOT,
     }
-    return (f"pub const {name} = {_string(value)};" for name, value in names.items())
+    yield from (f"pub const {name} = {_string(value)};" for name, value in names.items())
+    yield f"pub const retry_after_max_s = {RETRY_AFTER_MAX_S};"
 
 
 def _enums() -> Iterator[str]:

@@ -31,7 +31,8 @@ const Document = struct {
     }
 };
 
-/// What an answer has turned out to be. `unread` is for want of memory; such a call is settled by an estimate.
+/// What an answer has turned out to be. `unread` is one for which memory ran out. Settlement
+/// estimates such a call.
 const Reading = union(enum) {
     undecided: opening.Opening,
     document: *Document,

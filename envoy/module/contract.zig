@@ -18,6 +18,7 @@ pub const anthropic_root = "/v1/messages";
 pub const anthropic_base = "/anthropic";
 pub const gemini_root = "/v1beta";
 pub const gemini_models_root = "/v1/models/";
+pub const retry_after_max_s = 60;
 
 /// What authz_service decides about a call: keys of `decision_namespace`.
 pub const DecisionKey = enum {

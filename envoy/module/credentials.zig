@@ -8,8 +8,8 @@ const allocator = std.heap.c_allocator;
 const file_bytes_max = 65_536;
 /// A shorter text is no secret: it also occurs by chance.
 const secret_bytes_min = 8;
-/// What stands for a credential.
-pub const blank = "[redacted]";
+/// What replaces a credential.
+const blank = "[redacted]";
 
 pub const Credentials = struct {
     secrets: []const []const u8 = &.{},

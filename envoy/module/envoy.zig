@@ -73,10 +73,8 @@ pub fn removeHeader(stream: Stream, headers: Headers, key: []const u8) void {
 
 /// Returns all headers. The caller frees the slice.
 pub fn allHeaders(stream: Stream, headers: Headers, allocator: std.mem.Allocator) error{OutOfMemory}![]Header {
-    const size = callback("get_headers_size", fn (Stream, Headers) callconv(.c) usize);
-    const get = callback("get_headers", fn (Stream, Headers, [*]Header) callconv(.c) bool);
-    const all = try allocator.alloc(Header, size(stream, headers));
-    if (all.len > 0 and !get(stream, headers, all.ptr)) @memset(all, .{ .key = .{}, .value = .{} });
+    const all = try allocator.alloc(Header, headerCount(stream, headers));
+    if (all.len > 0 and !readHeaders(stream, headers, all)) @memset(all, .{ .key = .{}, .value = .{} });
     return all;
 }
 

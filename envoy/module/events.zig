@@ -221,7 +221,7 @@ pub const Stream = struct {
     }
 };
 
-fn isLineEnd(character: u8) bool {
+pub fn isLineEnd(character: u8) bool {
     return character == '\n' or character == '\r';
 }
 

@@ -15,8 +15,6 @@ const allocator = std.heap.c_allocator;
 
 /// Errors have a few hundred bytes. A longer body is not passed on.
 pub const body_bytes_max = 1024 * 1024;
-/// A client that waits longer is better off choosing another model.
-const retry_after_max_s = 60;
 
 pub const Failure = struct {
     status: u32,
@@ -27,7 +25,7 @@ pub const Failure = struct {
         self.body.deinit(allocator);
     }
 
-    /// Takes the next bytes out of Envoy's hands.
+    /// Moves the next bytes from Envoy into `body`.
     pub fn collect(self: *Failure, stream: envoy.Stream) void {
         self.read(stream) catch {
             self.is_cut = true;
@@ -86,7 +84,7 @@ pub const Failure = struct {
 };
 
 pub fn isTooLong(retry_after_s: ?u64) bool {
-    return (retry_after_s orelse 0) > retry_after_max_s;
+    return (retry_after_s orelse 0) > contract.retry_after_max_s;
 }
 
 /// Returns the error that the caller receives instead of a refused answer.

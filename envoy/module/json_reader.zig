@@ -7,19 +7,15 @@
 //! For a provider's response only the structure matters. A visitor that is not strict skips over numbers that do not fit
 //! any type or are none, half surrogate pairs and invalid UTF-8, so that none of them hides the usage that follows.
 //!
-//! A visitor receives members as long as everything around them is an object. With `walks_arrays` it also receives the
-//! elements of arrays, as members without a key, and may count the characters of a value instead of keeping them:
+//! A visitor receives the members of objects, and the elements of arrays as members without a key, except inside what it
+//! skips:
 //!   `is_strict`            whether the content between brackets and quotes is checked
 //!   `key_depth`            the maximum depth of reported members: 1 for those of the outermost object
-//!   `enters()`             optional: whether the object or array that just began is looked into. With it, the visitor
-//!                          receives the elements of arrays too, and nothing inside what it does not enter
 //!   `text_bytes_max`       the longest value that it receives; for a longer one it receives null
 //!   `top(kind)`            the outermost value begins
 //!   `begins(member)`       a member's value begins; returns how much of it to keep
 //!   `ends(value)`          that value has ended
-//!   `element()`            a value inside an array that is a member of the outermost object
-//!   `walks_arrays`         optional, in place of `element`; the visitor then also has:
-//!   `count(bytes)`         that many bytes of a value that it asked to be counted
+//!   `count(bytes)`         optional: that many bytes of a value that it asked to be counted
 
 const std = @import("std");
 const numbers = @import("numbers.zig");
@@ -47,8 +43,7 @@ pub const Member = struct {
     key: []const u8,
     is_escaped: bool,
     kind: Kind,
-    /// An element of an array has no key.
-    is_element: bool = false,
+    is_element: bool,
 };
 
 pub const Value = struct {
@@ -64,15 +59,12 @@ const State = enum { value, element_or_end, key_or_end, key, colon, separator, s
 pub fn Reader(comptime Visitor: type) type {
     return struct {
         const Self = @This();
-        const walks_arrays = @hasDecl(Visitor, "walks_arrays");
+        const can_count = @hasDecl(Visitor, "count");
 
         allocator: std.mem.Allocator,
         visitor: Visitor,
         state: State = .value,
         depth: usize = 0,
-        /// How many of the open brackets, from the outermost inward, the visitor looks into: objects without an array in
-        /// between, or what it enters.
-        objects: usize = 0,
         is_object: std.StaticBitSet(depth_max + 1) = .empty,
         /// The offset of the current piece in the whole text.
         offset: usize = 0,
@@ -112,7 +104,6 @@ pub fn Reader(comptime Visitor: type) type {
         pub fn reset(self: *Self) void {
             self.state = .value;
             self.depth = 0;
-            self.objects = 0;
             self.offset = 0;
             self.sequence = .{};
             self.escape = null;
@@ -187,15 +178,9 @@ pub fn Reader(comptime Visitor: type) type {
         fn open(self: *Self, is_object: bool, index: usize) Failure!void {
             try self.beginValue(if (is_object) .object else .array, index);
             if (self.depth == depth_max) return error.TooDeep;
-            if (self.objects == self.depth and self.isEntered(is_object)) self.objects += 1;
             self.depth += 1;
             self.is_object.setValue(self.depth, is_object);
             self.state = if (is_object) .key_or_end else .element_or_end;
-        }
-
-        fn isEntered(self: *Self, is_object: bool) bool {
-            if (!@hasDecl(Visitor, "enters")) return is_object;
-            return self.depth < Visitor.key_depth and self.visitor.enters();
         }
 
         fn close(self: *Self, is_object: bool, bytes: []const u8, index: usize) Failure!void {
@@ -203,31 +188,29 @@ pub fn Reader(comptime Visitor: type) type {
             const is_empty = self.state == .key_or_end or self.state == .element_or_end;
             if (self.state != .separator and !is_empty) return error.Malformed;
             self.depth -= 1;
-            self.objects = @min(self.objects, self.depth);
             try self.endValue(bytes, index + 1);
         }
 
         /// Returns whether the visitor receives the current value.
         fn isReported(self: *const Self) bool {
-            if (walks_arrays and self.skipping > 0) return false;
-            return self.depth > 0 and self.depth <= Visitor.key_depth and (walks_arrays or self.objects == self.depth);
+            return self.skipping == 0 and self.depth > 0 and self.depth <= Visitor.key_depth;
         }
 
         fn count(self: *Self, bytes: usize) void {
-            if (walks_arrays and self.counting > 0) self.visitor.count(bytes);
+            if (can_count and self.counting > 0) self.visitor.count(bytes);
         }
 
         fn beginValue(self: *Self, kind: Kind, index: usize) Failure!void {
             if (self.state != .value and self.state != .element_or_end) return error.Malformed;
             if (self.depth == 0) try self.visitor.top(kind);
-            if (!walks_arrays and self.depth == 2 and self.objects == 1) try self.visitor.element();
             if (!self.isReported()) return;
+            const is_element = !self.is_object.isSet(self.depth);
             const wanted = try self.visitor.begins(.{
                 .depth = self.depth,
-                .key = if (self.is_object.isSet(self.depth)) self.key_buffer[0..self.key_length] else "",
+                .key = if (is_element) "" else self.key_buffer[0..self.key_length],
                 .is_escaped = self.key_is_escaped,
                 .kind = kind,
-                .is_element = walks_arrays and !self.is_object.isSet(self.depth),
+                .is_element = is_element,
             });
             if (wanted == .skip) {
                 self.skipping = self.depth;
@@ -249,12 +232,12 @@ pub fn Reader(comptime Visitor: type) type {
         /// Ends a value. `last` is the index one past it in the current piece.
         fn endValue(self: *Self, bytes: []const u8, last: usize) Failure!void {
             self.state = if (self.depth == 0) .done else .separator;
-            if (walks_arrays and self.skipping > 0) {
+            if (self.skipping > 0) {
                 if (self.skipping == self.depth) self.skipping = 0;
                 return;
             }
             if (!self.isReported()) return;
-            if (walks_arrays and self.counting == self.depth) self.counting = 0;
+            if (can_count and self.counting == self.depth) self.counting = 0;
             var text: ?[]const u8 = null;
             if (self.keeping != .nothing and self.keeping_depth == self.depth) {
                 if (self.keeping == .bytes) try self.keep(bytes[self.kept_from..last]);
@@ -376,8 +359,7 @@ pub fn Reader(comptime Visitor: type) type {
         fn take(self: *Self, characters: []const u8) Failure!void {
             self.count(characters.len);
             if (self.is_key) {
-                if (self.depth > Visitor.key_depth) return;
-                if (if (walks_arrays) self.skipping > 0 else self.objects != self.depth) return;
+                if (self.skipping > 0 or self.depth > Visitor.key_depth) return;
                 const length = @min(characters.len, key_bytes_max - self.key_length);
                 @memcpy(self.key_buffer[self.key_length..][0..length], characters[0..length]);
                 self.key_length += length;

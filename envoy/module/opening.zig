@@ -2,6 +2,7 @@
 //! plain text or JSON, and documents as octet streams.
 
 const std = @import("std");
+const isLineEnd = @import("events.zig").isLineEnd;
 
 pub const Kind = enum { document, stream, foreign };
 pub const Decision = struct { kind: Kind, first: usize };
@@ -41,8 +42,4 @@ fn kindOf(content: []const u8) Kind {
 fn beginsWithField(content: []const u8, field: []const u8) bool {
     if (content.len <= field.len) return std.mem.startsWith(u8, field, content);
     return std.mem.startsWith(u8, content, field) and (content[field.len] == ':' or (field.len > 0 and isLineEnd(content[field.len])));
-}
-
-fn isLineEnd(byte: u8) bool {
-    return byte == '\n' or byte == '\r';
 }

@@ -48,7 +48,6 @@ const NoVisitor = struct {
     pub const key_depth = 0;
     pub const text_bytes_max = 0;
     pub fn top(_: *NoVisitor, _: json.Kind) json.Failure!void {}
-    pub fn element(_: *NoVisitor) json.Failure!void {}
     pub fn begins(_: *NoVisitor, _: json.Member) json.Failure!json.Keep {
         return .nothing;
     }

@@ -36,7 +36,6 @@ const signs = [_]Sign{
 /// Returns why an error must not be passed on; null if it is about the caller's request, or the provider's own failure.
 pub fn refusalOf(status: u32, body: []const u8) ?RefusedAnswer {
     switch (status) {
-        300...399 => return .redirect,
         401 => return .credential,
         402 => return .billing,
         403, 407 => return if (reasonIn(body) == .billing) .billing else .permission,

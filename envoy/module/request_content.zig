@@ -49,18 +49,16 @@ const Reference = enum { response, conversation, prompt, container, cached_conte
 
 pub const Content = struct {
     arena: std.mem.Allocator,
-    contexts: [depth_max + 1]Context = undefined,
-    /// The depth of the members of the innermost object or array that was entered.
-    inside: usize = 0,
-    /// The context of the object or array that begins.
-    next: Context = .body,
+    contexts: [depth_max + 1]Context = @splat(.body),
+    /// The depth of the members of the innermost object or array that was entered. The outermost one is the body.
+    inside: usize = 1,
     action: Action = .nothing,
 
     totals: media.Totals = .{},
     carrier: media.Carrier = .{},
     reference: Reference = .file,
-    is_image_block: [depth_max + 1]bool = undefined,
-    has_remote_source: [depth_max + 1]bool = undefined,
+    is_image_block: [depth_max + 1]bool = @splat(false),
+    has_remote_source: [depth_max + 1]bool = @splat(false),
 
     has_type: bool = false,
     has_role: bool = false,
@@ -87,14 +85,14 @@ pub const Content = struct {
     is_excessive: bool = false,
 
     pub fn begins(self: *Content, member: json.Member) json.Failure!json.Keep {
-        const parent = if (member.depth == 1) .body else self.contexts[member.depth];
+        const parent = self.contexts[member.depth];
         const name = Names.nameOf(member.key);
         self.action = .nothing;
         if (name == .cache_control and member.kind != .null) self.has_cache_control = true;
         if (member.key.len == 0) try self.beginsElement(parent, member.kind);
         if (member.kind != .string and self.isItem(member.depth) and isEncryptedContent(member.key)) self.is_bare = true;
         switch (member.kind) {
-            .object, .array => try self.beginsNested(parent, name, member),
+            .object, .array => return if (self.enters(member.depth, try self.contextOf(parent, name, member))) .nothing else .skip,
             .string => self.action = self.actionOf(parent, name, member),
             .number => if (parent == .thinking and isBudget(name)) {
                 self.action = .budget;
@@ -126,21 +124,22 @@ pub const Content = struct {
         }
     }
 
-    fn beginsNested(self: *Content, parent: Context, name: Name, member: json.Member) json.Failure!void {
-        self.next = Names.contextUnder(parent, name, member.key);
-        switch (self.next) {
+    fn contextOf(self: *Content, parent: Context, name: Name, member: json.Member) json.Failure!Context {
+        var context = Names.contextUnder(parent, name, member.key);
+        switch (context) {
             .source, .inline_data, .input_audio => self.carrier = .{},
             .named => self.reference = referenceOf(name),
             .prompts => if (member.kind == .object) {
-                self.next = .named;
+                context = .named;
                 self.reference = .prompt;
             },
             else => {},
         }
         // Google reads a value as a list of one.
-        if (parent == .body and name == .tools and member.kind == .object) self.next = .tool;
+        if (parent == .body and name == .tools and member.kind == .object) context = .tool;
         if (parent == .body and (name == .web_search_options or name == .search_parameters)) try self.list(&self.tools, "", member.key);
-        if (parent == .tool and member.kind == .object and (self.next == .options or self.next == .models)) try self.list(&self.untyped, "", member.key);
+        if (parent == .tool and member.kind == .object and (context == .options or context == .models)) try self.list(&self.untyped, "", member.key);
+        return context;
     }
 
     fn actionOf(self: *Content, parent: Context, name: Name, member: json.Member) Action {
@@ -168,11 +167,8 @@ pub const Content = struct {
             .model => return .nothing,
             .prompt => self.prompts = @max(self.prompts, 1),
             .input => self.inputs = @max(self.inputs, 1),
-            .previous_response_id => return .response,
-            .conversation => return .conversation,
             .container => return .container,
             .modalities => return .modality,
-            .cachedContent, .cached_content => return .cached_content,
             else => return actionInOptions(name, member.key),
         }
         return .nothing;
@@ -210,14 +206,14 @@ pub const Content = struct {
         return depth == 3 and self.contexts[2] == .inputs;
     }
 
-    /// Returns whether the reader looks into the object or array that has just begun.
-    pub fn enters(self: *Content) bool {
-        if (self.next == .plain) return false;
-        self.inside += 1;
-        self.contexts[self.inside] = self.next;
+    /// Returns whether the reader looks into the object or array that begins at `depth`.
+    fn enters(self: *Content, depth: usize, context: Context) bool {
+        if (context == .plain or depth == depth_max) return false;
+        self.inside = depth + 1;
+        self.contexts[self.inside] = context;
         self.is_image_block[self.inside] = false;
         self.has_remote_source[self.inside] = false;
-        if (self.next == .tool) self.beginTool();
+        if (context == .tool) self.beginTool();
         if (self.isItem(self.inside)) self.beginItem();
         return true;
     }

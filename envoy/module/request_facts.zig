@@ -87,11 +87,6 @@ const Visitor = struct {
     kind: json.Kind = .null,
 
     pub fn top(_: *Visitor, _: json.Kind) json.Failure!void {}
-    pub fn element(_: *Visitor) json.Failure!void {}
-
-    pub fn enters(self: *Visitor) bool {
-        return self.content.enters();
-    }
 
     pub fn begins(self: *Visitor, member: json.Member) json.Failure!json.Keep {
         const wanted = try self.content.begins(member);

@@ -109,8 +109,7 @@ pub const Call = struct {
         envoy.removeHeader(stream, .response, contract.provider_mark);
         self.blankHeaders(stream) catch return self.refuse(stream, .unreadable);
         const status = statusOf(stream);
-        if (status < status_first_success) return self.refuse(stream, .redirect);
-        if (status >= status_first_redirect and status < status_first_error) return self.refuse(stream, .redirect);
+        if (status < status_first_success or (status >= status_first_redirect and status < status_first_error)) return self.refuse(stream, .redirect);
         if (!isPlain(stream)) return self.refuse(stream, .unreadable);
         if (status >= status_first_error) {
             self.response = .{ .failure = .{ .status = status } };
@@ -185,10 +184,9 @@ pub const Call = struct {
             pass(stream, failure);
             return false;
         }
-        var digits: [20]u8 = undefined;
         if (!is_without_body) {
             envoy.replaceBody(stream, .received_response, failure.body.items);
-            envoy.setHeader(stream, .response, contract.content_length, std.fmt.bufPrint(&digits, "{d}", .{failure.body.items.len}) catch "");
+            setContentLength(stream, .response, failure.body.items.len);
         }
         return true;
     }
@@ -281,9 +279,12 @@ fn replace(stream: envoy.Stream, bodies: []const envoy.Body, pieces: *const Piec
     try rewriting.apply(allocator, parts, edits, &content);
     for (bodies[0 .. bodies.len - 1]) |body| envoy.replaceBody(stream, body, "");
     envoy.replaceBody(stream, bodies[bodies.len - 1], content.items);
+    setContentLength(stream, .request, content.items.len);
+}
+
+fn setContentLength(stream: envoy.Stream, headers: envoy.Headers, length: usize) void {
     var digits: [20]u8 = undefined;
-    const length = std.fmt.bufPrint(&digits, "{d}", .{content.items.len}) catch return error.OutOfMemory;
-    envoy.setHeader(stream, .request, contract.content_length, length);
+    envoy.setHeader(stream, headers, contract.content_length, std.fmt.bufPrint(&digits, "{d}", .{length}) catch unreachable);
 }
 
 fn respond(stream: envoy.Stream, refusal: contract.Refusal) void {

@@ -175,15 +175,13 @@ const Visitor = struct {
         if (kind != .object) return self.refuse(.body_not_object);
     }
 
-    pub fn element(_: *Visitor) json.Failure!void {}
-
     pub fn begins(self: *Visitor, member: json.Member) json.Failure!json.Keep {
         if (member.depth == 1) {
             self.is_empty = false;
             self.outer = try self.watched(&body_spellings, &self.seen, member);
             self.seen_inside = .empty;
             if (self.spanOf(1)) |span| span.* = .{ .kind = member.kind };
-            return .nothing;
+            return if (member.kind == .array) .skip else .nothing;
         }
         self.inner = switch (self.outer) {
             .stream_options => try self.watched(&option_spellings, &self.seen_inside, member),
@@ -288,39 +286,31 @@ pub const Rewriter = struct {
             edits.add(.{ .first = span.first, .last = span.last, .text = text });
         }
         if (wish.include_usage) {
-            const edit = self.usageEdit() catch return .{ .refused = .invalid_stream_options };
+            const edit = self.usageEdit(&room.usage) catch return .{ .refused = .invalid_stream_options };
             if (edit) |needed| edits.add(needed);
             edits.is_usage_injected = edit != null;
         }
         if (wish.output_limit) |limit| {
-            edits.add(self.limitEdit(limit, edits.count > 0, room) catch return .{ .refused = .gateway_error });
+            edits.add(self.limitEdit(limit, edits.count > 0, &room.limit) catch return .{ .refused = .gateway_error });
         }
         return .{ .edits = edits };
     }
 
     /// Returns the edit that makes the provider report usage; null if the caller already asked for it.
-    fn usageEdit(self: *Rewriter) error{Invalid}!?Edit {
+    fn usageEdit(self: *Rewriter, room: *TextRoom) EditError!?Edit {
         const visitor = &self.reader.visitor;
-        const options = visitor.options orelse {
-            const member = "\"stream_options\":{\"include_usage\":true}";
-            return insertion(self.opens_at, if (visitor.is_empty) member else member ++ ",");
-        };
-        if (options.kind == .null) return replacement(options, "{\"include_usage\":true}");
-        if (options.kind != .object) return error.Invalid;
-        const include = visitor.include orelse {
-            const member = "\"include_usage\":true";
-            return insertion(options.first, if (visitor.options_are_empty) member else member ++ ",");
-        };
-        return switch (include.kind) {
+        if (visitor.include) |include| return switch (include.kind) {
             .true => null,
             .false, .null => replacement(include, "true"),
             else => error.Invalid,
         };
+        const options: Object = .{ .name = "stream_options", .span = visitor.options, .is_empty = visitor.options_are_empty };
+        return try self.innerInsertion(options, "include_usage", "true", room);
     }
 
     /// Returns the edit that writes an output limit. A limit of the caller can only be null: authz_service chose no limit
     /// for a call that names one.
-    fn limitEdit(self: *Rewriter, limit: OutputLimit, has_edits: bool, room: *Room) error{ Invalid, NoSpaceLeft }!Edit {
+    fn limitEdit(self: *Rewriter, limit: OutputLimit, has_edits: bool, room: *TextRoom) EditError!Edit {
         const visitor = &self.reader.visitor;
         const name = @tagName(limit.field);
         const place: ?Span = switch (limit.field) {
@@ -328,32 +318,39 @@ pub const Rewriter = struct {
             inline else => |field| visitor.limits.get(@field(LimitKey, @tagName(field))),
         };
         if (place) |span| return if (span.kind == .null) replacement(span, limit.tokens) else error.Invalid;
-        if (limit.field != .maxOutputTokens) {
-            // In an empty object, only another insertion can come before this one.
-            const before = if (visitor.is_empty and has_edits) "," else "";
-            const after = if (visitor.is_empty) "" else ",";
-            const text = try std.fmt.bufPrint(room, "{s}\"{s}\":{s}{s}", .{ before, name, limit.tokens, after });
-            return insertion(self.opens_at, text);
+        if (limit.field == .maxOutputTokens) {
+            const generation: Object = .{ .name = "generationConfig", .span = visitor.generation, .is_empty = visitor.generation_is_empty };
+            return self.innerInsertion(generation, name, limit.tokens, room);
         }
-        const generation = visitor.generation orelse {
-            const comma = if (visitor.is_empty) "" else ",";
-            const text = try std.fmt.bufPrint(room, "\"generationConfig\":{{\"{s}\":{s}}}{s}", .{ name, limit.tokens, comma });
-            return insertion(self.opens_at, text);
+        // In an empty object, only another insertion can come before this one.
+        const before = if (visitor.is_empty and has_edits) "," else "";
+        return insertion(room, self.opens_at, visitor.is_empty, "{s}\"{s}\":{s}", .{ before, name, limit.tokens });
+    }
+
+    /// Inserts a member into an object of the body that may be missing or null.
+    fn innerInsertion(self: *Rewriter, object: Object, name: []const u8, value: []const u8, room: *TextRoom) EditError!Edit {
+        const span = object.span orelse
+            return insertion(room, self.opens_at, self.reader.visitor.is_empty, "\"{s}\":{{\"{s}\":{s}}}", .{ object.name, name, value });
+        return switch (span.kind) {
+            .null => replacement(span, try std.fmt.bufPrint(room, "{{\"{s}\":{s}}}", .{ name, value })),
+            .object => insertion(room, span.first, object.is_empty, "\"{s}\":{s}", .{ name, value }),
+            else => error.Invalid,
         };
-        if (generation.kind == .null) {
-            return replacement(generation, try std.fmt.bufPrint(room, "{{\"{s}\":{s}}}", .{ name, limit.tokens }));
-        }
-        if (generation.kind != .object) return error.Invalid;
-        const comma = if (visitor.generation_is_empty) "" else ",";
-        return insertion(generation.first, try std.fmt.bufPrint(room, "\"{s}\":{s}{s}", .{ name, limit.tokens, comma }));
     }
 };
 
-/// Room for the text of an output limit.
-pub const Room = [64]u8;
+const EditError = error{ Invalid, NoSpaceLeft };
 
-/// Inserts `text` as the first member of the object that opens at `opens_at`.
-fn insertion(opens_at: usize, text: []const u8) Edit {
+/// An object inside the body that an edit may write into.
+const Object = struct { name: []const u8, span: ?Span, is_empty: bool };
+
+const TextRoom = [64]u8;
+/// Room for the texts of the edits.
+pub const Room = struct { usage: TextRoom, limit: TextRoom };
+
+/// Inserts a formatted member as the first one of the object that opens at `opens_at`.
+fn insertion(room: *TextRoom, opens_at: usize, is_empty: bool, comptime member: []const u8, values: anytype) EditError!Edit {
+    const text = try std.fmt.bufPrint(room, member ++ "{s}", values ++ .{if (is_empty) "" else ","});
     return .{ .first = opens_at + 1, .last = opens_at + 1, .text = text };
 }
 

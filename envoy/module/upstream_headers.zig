@@ -9,12 +9,14 @@ const usual_count = 64;
 /// Room for the names of the headers of most calls.
 const usual_bytes = 4096;
 
-pub fn passes(dialect: contract.Dialect, control_prefix: []const u8, name: []const u8) bool {
+/// Without a dialect, nothing passes.
+fn passes(dialect: ?contract.Dialect, control_prefix: []const u8, name: []const u8) bool {
+    const known = dialect orelse return false;
     if (std.mem.startsWith(u8, name, ":")) return true;
     for (contract.passed_headers) |passed| {
         if (std.mem.eql(u8, passed, name)) return true;
     }
-    for (contract.passedHeadersOf(dialect)) |passed| {
+    for (contract.passedHeadersOf(known)) |passed| {
         if (std.mem.eql(u8, passed, name)) return true;
     }
     return control_prefix.len > 0 and std.mem.startsWith(u8, name, control_prefix);
@@ -27,11 +29,6 @@ pub fn clean(stream: envoy.Stream, dialect: contract.Dialect, control_prefix: []
     try remove(stream, .request_trailers, null, "", allocator);
 }
 
-fn goesOn(dialect: ?contract.Dialect, control_prefix: []const u8, name: []const u8) bool {
-    return if (dialect) |known| passes(known, control_prefix, name) else false;
-}
-
-/// Without a dialect, nothing passes.
 fn remove(stream: envoy.Stream, kind: envoy.Headers, dialect: ?contract.Dialect, control_prefix: []const u8, allocator: std.mem.Allocator) error{OutOfMemory}!void {
     var places: [usual_count]envoy.Header = undefined;
     const count = envoy.headerCount(stream, kind);
@@ -42,18 +39,14 @@ fn remove(stream: envoy.Stream, kind: envoy.Headers, dialect: ?contract.Dialect,
     // Removing a header invalidates the names of all, so those to remove are copied first, one after the other.
     var room: [usual_bytes]u8 = undefined;
     var total: usize = 0;
-    for (headers) |header| {
-        if (!goesOn(dialect, control_prefix, header.key.bytes())) total += header.key.length;
+    for (headers) |*header| {
+        if (passes(dialect, control_prefix, header.key.bytes())) header.key = .{} else total += header.key.length;
     }
     const names = if (total <= usual_bytes) room[0..total] else try allocator.alloc(u8, total);
     defer if (total > usual_bytes) allocator.free(names);
     var used: usize = 0;
     for (headers) |*header| {
         const name = header.key.bytes();
-        if (goesOn(dialect, control_prefix, name)) {
-            header.key = .{};
-            continue;
-        }
         @memcpy(names[used..][0..name.len], name);
         header.key = .of(names[used..][0..name.len]);
         used += name.len;

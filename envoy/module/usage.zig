@@ -18,7 +18,7 @@ pub const Name = contract.UsageFact;
 const short_bytes_max = 200;
 /// All facts about an answer that was read and in which nothing was found.
 const nothing_delivered = "{\"delivered_bytes\":0}";
-/// Stands for a report of more than `Document.text_bytes_max`.
+/// Replaces a report of more than `Document.text_bytes_max`.
 const too_long = "too long";
 
 /// A text, and whether it is written without quotes.
@@ -188,7 +188,6 @@ pub const Facts = struct {
 /// The reader's visitor for one document: a JSON response or an event of a stream.
 pub const Document = struct {
     pub const is_strict = false;
-    pub const walks_arrays = true;
     pub const key_depth = paths.depth_max;
     pub const text_bytes_max = 65_536;
 
