@@ -28,7 +28,7 @@ class FinishedCalls:
     """A bounded set of finished calls that Redis does not know yet.
 
     It is no more than an early notice. What Redis does not take, the settlement gives back a moment later. So it is given
-    only where a call may wait for it: for calls under a limit of concurrent calls, and in organizations whose calls
+    only where another call may wait for it: for calls under a limit of concurrent calls, and in organizations whose calls
     have lately waited for each other.
     """
 

@@ -6,6 +6,7 @@ model, such as a fallback.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from gateway_core.model.catalog.entries import Model
@@ -35,14 +36,15 @@ class AnsweredModels:
             asked: the model called. Only models of its provider can answer.
             answered: the provider's name of the model that answered.
         """
+        names, undated_names = _forms(_names(asked))
         plain = _plain(answered)
-        if plain in map(_plain, _names(asked)):
+        if plain in names:
             return asked
         if exact := self._exact.get((asked.provider, plain)):
             return exact
         undated = _undated(answered)
         # The name of the model asked for may itself end like a date, as `mistral-small-2603` does.
-        if undated in map(_plain, _names(asked)) or undated in map(_undated, _names(asked)):
+        if undated in names or undated in undated_names:
             return asked
         return self._exact.get((asked.provider, undated)) or self._undated.get((asked.provider, undated))
 
@@ -52,6 +54,12 @@ NO_OTHER_MODELS: Final = AnsweredModels(())
 
 def _names(model: Model) -> tuple[str, ...]:
     return (model.upstream_name, model.name, *model.aliases)
+
+
+@lru_cache(maxsize=1_024)
+def _forms(names: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    """Returns the names of a catalog model as they are compared: plain, and without dates. Never for reported names."""
+    return frozenset(map(_plain, names)), frozenset(map(_undated, names))
 
 
 def _plain(name: str) -> str:

@@ -30,14 +30,9 @@ def read_anthropic(start: Counts | None, last: Counts | None, notes: Notes) -> R
     output = last.get("output_tokens") if last else None
     if not first and not later and output is None:
         return None
-    known = _input(_merged(first, later, notes), notes)
     begun = start.of("output_tokens") if start else 0
     thinking = last.inside("output_tokens_details").of("thinking_tokens") if last else 0
-    usage = replace(
-        known,
-        output=rest_of(max(output or 0, begun), thinking, notes),
-        output_reasoning=thinking,
-    )
+    usage = _usage(_merged(first, later, notes), max(output or 0, begun), thinking, notes)
     iterations = (last.listed("iterations") if last else []) or (start.listed("iterations") if start else [])
     other_models: tuple[ModelUsage, ...] = ()
     if iterations:
@@ -72,8 +67,8 @@ def _merged(first: dict[str, int], later: dict[str, int], notes: Notes) -> dict[
     return merged
 
 
-def _input(counts: dict[str, int], notes: Notes) -> TokenUsage:
-    """Splits cache writes by their lifetimes.
+def _usage(counts: dict[str, int], output: int, thinking: int, notes: Notes) -> TokenUsage:
+    """Splits cache writes by their lifetimes, and thinking from the rest of the output.
 
     Five minutes is the default lifetime. A rest beside a named five-minute part is therefore of the other one.
     """
@@ -94,6 +89,8 @@ def _input(counts: dict[str, int], notes: Notes) -> TokenUsage:
         cache_read=counts.get("cache_read_input_tokens", 0),
         cache_write_5m=five_minutes,
         cache_write_1h=one_hour,
+        output=rest_of(output, thinking, notes),
+        output_reasoning=thinking,
     )
 
 
@@ -123,11 +120,7 @@ def _with_iterations(
 def _iteration(iteration: Counts, notes: Notes) -> TokenUsage:
     output = iteration.of("output_tokens")
     thinking = iteration.inside("output_tokens_details").of("thinking_tokens")
-    return replace(
-        _input(_input_of(iteration), notes),
-        output=rest_of(output, thinking, notes),
-        output_reasoning=thinking,
-    )
+    return _usage(_input_of(iteration), output, thinking, notes)
 
 
 def _larger(total: TokenUsage, own: TokenUsage, notes: Notes) -> TokenUsage:

@@ -4,7 +4,6 @@ It counts cached tokens inside the prompt, thoughts beside the candidates, and t
 are left out. Modalities come as lists.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from gateway_core.model.catalog.token_usage import TokenUsage
@@ -25,11 +24,16 @@ def read_gemini(usage: Counts) -> Reading | None:
     unnamed = _unnamed(usage, total, (prompt or 0) + (candidates or 0), thoughts or 0, tool_use)
     if prompt is None and unnamed:
         prompt, unnamed = unnamed, 0
+    text, cached, audio, image, cached_audio = _input(usage, prompt or 0, tool_use)
     output = _modalities(usage, "candidatesTokensDetails", "responseTokensDetails")
     out_audio, out_image = output.get(_AUDIO, 0), output.get(_IMAGE, 0)
     return Reading(
-        usage=replace(
-            _input(usage, prompt or 0, tool_use),
+        usage=TokenUsage(
+            input=text,
+            cache_read=cached,
+            input_audio=audio,
+            input_image=image,
+            cache_read_audio=cached_audio,
             output=rest_of(candidates or 0, out_audio + out_image, usage.notes),
             output_reasoning=(thoughts or 0) + unnamed,
             output_audio=out_audio,
@@ -55,8 +59,8 @@ def _unnamed(usage: Counts, total: int | None, named: int, *beside: int) -> int:
     return max(total - largest, 0)
 
 
-def _input(usage: Counts, prompt: int, tool_use: int) -> TokenUsage:
-    """Splits the input into its categories. Video and documents cost what text costs."""
+def _input(usage: Counts, prompt: int, tool_use: int) -> tuple[int, int, int, int, int]:
+    """Splits the input: uncached text, cached, audio, images, cached audio. Video and documents cost what text costs."""
     cached = usage.of("cachedContentTokenCount")
     inside = _modalities(usage, "promptTokensDetails", "promptTokenDetails")  # the second one in embeddings
     of_cache = _modalities(usage, "cacheTokensDetails")
@@ -66,14 +70,9 @@ def _input(usage: Counts, prompt: int, tool_use: int) -> TokenUsage:
     audio = max(inside.get(_AUDIO, 0) - cached_audio, 0)
     image = max(inside.get(_IMAGE, 0) - cached_image, 0)
     tool_audio, tool_image = of_tools.get(_AUDIO, 0), of_tools.get(_IMAGE, 0)
-    return TokenUsage(
-        input=rest_of(prompt, cached + audio + image, usage.notes)
-        + rest_of(tool_use, tool_audio + tool_image, usage.notes),
-        cache_read=cached - cached_audio,
-        input_audio=audio + tool_audio,
-        input_image=image + tool_image,
-        cache_read_audio=cached_audio,
-    )
+    uncached = rest_of(prompt, cached + audio + image, usage.notes)
+    uncached += rest_of(tool_use, tool_audio + tool_image, usage.notes)
+    return uncached, cached - cached_audio, audio + tool_audio, image + tool_image, cached_audio
 
 
 def _modalities(usage: Counts, *names: str) -> dict[str, int]:

@@ -27,13 +27,13 @@ def read_openai(usage: Counts, *, has_output: bool) -> Reading | None:
         usage: the object.
         has_output: False for embeddings, whose answers contain no tokens.
     """
-    sides = _sides(usage, has_output=has_output)
+    details = usage.inside(*_OUTPUT_DETAILS)
+    sides = _sides(usage, details.of("reasoning_tokens"), has_output=has_output)
     if sides is None:
         return None
     total_input, total_output, reasoning = sides
     if total_input is None and total_output is None:
         return Reading(total=usage.get(_TOTAL))
-    details = usage.inside(*_OUTPUT_DETAILS)
     audio = image = 0
     if details.values:
         audio, image = details.of("audio_tokens"), details.of("image_tokens")
@@ -56,14 +56,16 @@ def read_openai(usage: Counts, *, has_output: bool) -> Reading | None:
     )
 
 
-def _sides(usage: Counts, *, has_output: bool) -> tuple[int | None, int | None, int] | None:
-    """Returns all input, all output, and the reasoning within it, as the largest reading of the totals."""
+def _sides(usage: Counts, reasoning: int, *, has_output: bool) -> tuple[int | None, int | None, int] | None:
+    """Returns all input, all output, and the reasoning within it, as the largest reading of the totals.
+
+    `reasoning` is what the report names as such.
+    """
     total_input, total_output, total = usage.first(*_INPUT), usage.first(*_OUTPUT), usage.get(_TOTAL)
     if _HITS in usage.values or _MISSES in usage.values:
         total_input = _at_least_split(usage, total_input)
     if not has_output:
         total_output = total_output or 0
-    reasoning = usage.inside(*_OUTPUT_DETAILS).of("reasoning_tokens")
     if total_input is None and total_output is None:
         return None if total is None else (None, None, 0)
     if total is None:

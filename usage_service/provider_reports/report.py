@@ -34,7 +34,7 @@ class Report:
     reading: Reading
     service: Service
     delivered_tokens: int | None
-    """An estimate from the text that was delivered; None if the answer was not read."""
+    """An estimate from the text that was delivered; None if the text was not counted."""
 
 
 def read_report(endpoint: Endpoint, facts: Mapping[str, object]) -> Report:

@@ -318,6 +318,7 @@ _NOTHING_FOUND: Final = {UsageFact.DELIVERED_BYTES: 0}
 """The facts about an answer that was read and has neither text nor usage, a name, an id or an error."""
 
 _REGULAR_ENDINGS: Final = frozenset({SettlementDetail.COMPLETED, SettlementDetail.USAGE_OMITTED})
+_ERRORS: Final = frozenset({UsageFact.ERROR, UsageFact.RESPONSE_ERROR})
 _INVALID: Final = frozenset(
     {FindingKind.CONTRADICTORY_COUNTS, FindingKind.UNREADABLE_COUNT, FindingKind.UNREADABLE_REPORT}
 )
@@ -369,7 +370,7 @@ def _ending(report: CallReport) -> SettlementDetail | None:
 
 def _reports_error(report: CallReport) -> bool:
     """Returns whether the body contained an error. A JSON response reports its leaves under dotted paths."""
-    return any(key.partition(".")[0] in {UsageFact.ERROR, UsageFact.RESPONSE_ERROR} for key in report.facts)
+    return any(key.partition(".")[0] in _ERRORS for key in report.facts)
 
 
 def _free(detail: SettlementDetail) -> Resolution:

@@ -88,7 +88,7 @@ def _names(answer: Answer, response: str | None) -> Iterator[ObjectName]:
 
 
 def _tokens(counted: TokenUsage | None, kind: ObjectKind) -> int | None:
-    """Returns the most input tokens that an object adds to a later call; None if it is unknown."""
+    """Returns the most input tokens that an object adds to a later call; None if they were not counted."""
     if counted is None:
         return None
     if kind is ObjectKind.RESPONSE:
