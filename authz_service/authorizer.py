@@ -70,6 +70,8 @@ class Admitted:
     """The flags of features in test that the call asks for; None if it asks for none."""
     shared_answer: bytes
     """The part of the response to Envoy that all calls with the same terms share (`envoy_messages.shared_answer`)."""
+    is_awaited: bool = False
+    """Whether another call may wait for the end of this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,8 @@ class Authorizer:
         admission = asked.placed(placement, shadow)
         token = sign_hold(admission.hold, self.secrets.hold_signing_key, prepared.claims)
         self.hold_writer.append(PlacedHold(admission.hold, token, placement.generation))
-        return Admitted(admission, token, betas, prepared.answer)
+        is_awaited = self.admissions.awaits_ends(prepared.terms.claims.organization)
+        return Admitted(admission, token, betas, prepared.answer, is_awaited)
 
 
 def _error_dialect(call: Call, path: str, route: Route | None) -> Dialect:
