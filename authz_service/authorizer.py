@@ -52,6 +52,8 @@ from gateway_core.stores.redis import connections as redis
 logger = logging.getLogger(__name__)
 
 _UNAVAILABLE: Final = (*postgres.UNAVAILABLE, *redis.UNAVAILABLE, SeedingError, TooManyLookupsError)
+# Python 3.11 finds members of enumerations slowly, so these are looked up once.
+_OPENAI, _ANTHROPIC, _GEMINI = Dialect.OPENAI, Dialect.ANTHROPIC, Dialect.GEMINI
 _HEALTHY: Final = '{"status":"ok"}'
 _TRY_AGAIN: Final = Refusal(
     RefusalReason.DEPENDENCY_UNAVAILABLE,
@@ -228,6 +230,10 @@ def _error_dialect(call: Call, path: str, route: Route | None) -> Dialect:
 
 
 def _client_dialect(call: Call) -> Dialect:
-    if call.header(DIALECT_VERSION):
-        return Dialect.ANTHROPIC
-    return Dialect.GEMINI if call.header(GEMINI_API_KEY) else Dialect.OPENAI
+    dialect = _OPENAI
+    for name, value in call.headers:
+        if name == DIALECT_VERSION and value:
+            return _ANTHROPIC
+        if name == GEMINI_API_KEY and value:
+            dialect = _GEMINI
+    return dialect

@@ -122,8 +122,8 @@ def allow(
     response = shared + bytes_field(_DYNAMIC_METADATA, own)
     if betas:
         response += _beta_answer(betas)
-    reported = _reported(admission)
-    if reported:
+    if admission.tokens_left or admission.output_limit is not None:
+        reported = _reported(admission)
         more = external_auth_pb2.OkHttpResponse(response_headers_to_add=_headers_of(reported))
         response += external_auth_pb2.CheckResponse(ok_response=more).SerializeToString()
     return response
