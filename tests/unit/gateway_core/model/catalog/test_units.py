@@ -45,10 +45,9 @@ PRICES = CatalogView({m.name: m for m in CATALOG.models}, {p.name: p for p in CA
 def asking(
     name: str, endpoint: Endpoint, size: RequestSize, mode: BudgetMode, *, is_unreported: bool = False
 ) -> Admission | Refusal:
-    what = parameters(
-        name, size=size, specials=Specials(Asked(modalities=frozenset({"output_audio"}), is_unreported=is_unreported))
-    )
-    return decided(principal(budget_mode=mode), what, endpoint, PRICES)
+    specials = Specials(Asked(modalities=frozenset({"output_audio"}), is_unreported=is_unreported))
+    who = principal(budget_mode=mode, bytes_per_token=4)
+    return decided(who, parameters(name, size=size, specials=specials), endpoint, PRICES)
 
 
 @pytest.mark.parametrize("raw", [0, 1, 2, 3, 4, 5, 749, 750, 751, 8_000, 8_001, 25 * 2**20])
