@@ -61,8 +61,8 @@ def cost(call: Mapping[str, Any], catalog: Catalog, public_model: str) -> int:
         (counts["output"] - counts["reasoning"], prices.output),
         (counts["reasoning"], _first(prices.reasoning, prices.output)),
     ]
-    units: int = sum(count * schedule.fees[_FEES[unit]] for unit, count in call["units"].items())
-    return units + sum((2 * tokens * price + 10**6) // (2 * 10**6) for tokens, price in lines)
+    units = sum(count * schedule.fees[_FEES[unit]] for unit, count in call["units"].items())
+    return int(units + sum((2 * tokens * price + 10**6) // (2 * 10**6) for tokens, price in lines))
 
 
 async def assert_books_agree(
