@@ -32,8 +32,8 @@ _MODALITIES: Final = {
     Endpoint.TRANSLATIONS: frozenset({"input_audio"}),
     Endpoint.SPEECH: frozenset({"output_audio"}),
 }
-MEDIA_OPERATIONS: Final = frozenset(_MODALITIES)
-"""The operations whose parameters this module reads."""
+MEDIA_OPERATIONS: Final = tuple(_MODALITIES)
+"""The operations whose parameters this module reads. In a tuple no member is hashed, which would cost twice as much."""
 
 _MAX_CHARACTERS: Final = 4_096
 """As many as OpenAI speaks in one call (https://platform.openai.com/docs/api-reference/audio/createSpeech)."""

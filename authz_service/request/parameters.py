@@ -60,6 +60,8 @@ _CHOICES: Final[Mapping[Endpoint, tuple[str, ...]]] = {
 _DEFAULT_MODELS: Final[Mapping[Endpoint, str]] = {Endpoint.MODERATIONS: "omni-moderation-latest"}
 """The models that OpenAI uses if the body names none."""
 PROMPT: Final = "prompt"
+_IMAGES: Final = Endpoint.IMAGES
+"""Read once, because reading a member of an enum for each call costs more."""
 
 
 def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
@@ -69,7 +71,7 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
             return read_media_parameters(call, endpoint)
         require_json(call)
         facts = call.facts
-        if endpoint is not Endpoint.IMAGES:  # whose `background` is a color
+        if endpoint is not _IMAGES:  # whose `background` is a color
             _require_foreground(facts)
         if IS_EXCESSIVE in facts:
             raise invalid(MODEL, "the body names too many models, tools or stored things, or one of them is too long")
@@ -94,7 +96,7 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
 
 
 def _specials(facts: Mapping[str, object], endpoint: Endpoint) -> Specials | None:
-    if SPECIAL_FACTS.isdisjoint(facts) and endpoint is not Endpoint.IMAGES:
+    if SPECIAL_FACTS.isdisjoint(facts) and endpoint is not _IMAGES:
         return None
     return read_specials(facts, endpoint)
 
