@@ -10,9 +10,10 @@ _STORED: Final = (
 _SESSIONS: Final = "sessions over a WebSocket are not metered; use POST /v1/responses"
 _UNPRICED: Final = "it has no price that the gateway could charge exactly"
 
+_NO_VARIATIONS: Final = "only models make variations that OpenAI has shut down; use POST /v1/images/edits"
+
 _WHY: Final = {
     "assistants": _STORED,
-    "audio": _UNPRICED,
     "batches": _LATER,
     "batchGenerateContent": _LATER,
     "cachedContents": _STORED,
@@ -22,7 +23,6 @@ _WHY: Final = {
     "evals": _LATER,
     "files": _STORED,
     "fine_tuning": _LATER,
-    "images": _UNPRICED,
     "predict": _UNPRICED,
     "predictLongRunning": _LATER,
     "realtime": _SESSIONS,
@@ -31,7 +31,10 @@ _WHY: Final = {
     "threads": _STORED,
     "uploads": _STORED,
     "vector_stores": _STORED,
+    "variations": _NO_VARIATIONS,
     "videos": _LATER,
+    "voice_consents": _STORED,
+    "voices": _STORED,
 }
 _SHOWN_CHARACTERS: Final = 200
 

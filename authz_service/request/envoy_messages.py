@@ -18,7 +18,7 @@ from gateway_core.contract.metadata import ANSWERED, REQUEST_NAMESPACE, Decision
 from gateway_core.model.calls.decision import Admission, Terms
 from gateway_core.model.calls.placement_refusals import token_quota
 from gateway_core.model.calls.refusals import Refusal
-from gateway_core.model.endpoints import Dialect
+from gateway_core.model.endpoints import Dialect, Endpoint
 from gateway_core.model.limits.throttles import ThrottleKind
 from gateway_core.model.record_decorator import record
 from gateway_core.runtime.protobuf_wire import bytes_field
@@ -239,6 +239,8 @@ def _shared_metadata(terms: Terms) -> struct_pb2.Struct:
         fields[DecisionKey.INJECT_INCLUDE_USAGE] = True
     if any(throttle.kind is ThrottleKind.CALLS for throttle in claims.throttles):
         fields[DecisionKey.REPORT_SOON] = _YES
+    if claims.endpoint is Endpoint.SPEECH:
+        fields[DecisionKey.AUDIO_ANSWER] = True
     return _struct(fields)
 
 

@@ -29,6 +29,10 @@ class Endpoint(enum.StrEnum):
     EMBED_CONTENT = "embed_content"
     BATCH_EMBED_CONTENTS = "batch_embed_contents"
     IMAGES = "images"
+    IMAGE_EDITS = "image_edits"
+    TRANSCRIPTIONS = "transcriptions"
+    TRANSLATIONS = "translations"
+    SPEECH = "speech"
     MODERATIONS = "moderations"
     COUNT_MESSAGE_TOKENS = "count_message_tokens"
     COUNT_RESPONSE_TOKENS = "count_response_tokens"
@@ -42,7 +46,7 @@ class Endpoint(enum.StrEnum):
     @property
     def streams(self) -> bool:
         """Whether the operation can answer with a stream."""
-        return not (self.embeds or self.is_free)
+        return not (self.embeds or self.is_free or self is Endpoint.TRANSLATIONS)
 
     @property
     def embeds(self) -> bool:
@@ -52,7 +56,22 @@ class Endpoint(enum.StrEnum):
     @property
     def writes_text(self) -> bool:
         """Whether the answer is text of a model."""
-        return self.streams and self is not Endpoint.IMAGES
+        return not (self.embeds or self.is_free or self in _WITHOUT_TEXT)
+
+    @property
+    def makes_images(self) -> bool:
+        """Whether the answer is pictures."""
+        return self in _IMAGE
+
+    @property
+    def is_audio(self) -> bool:
+        """Whether sound goes in or comes out, and its length or its text may be what costs."""
+        return self in _AUDIO
+
+    @property
+    def takes_form(self) -> bool:
+        """Whether the body is `multipart/form-data`, and not JSON."""
+        return self in _FORM
 
     @property
     def is_free(self) -> bool:
@@ -90,6 +109,10 @@ _DIALECT_OF: Final = {
     Endpoint.EMBED_CONTENT: Dialect.GEMINI,
     Endpoint.BATCH_EMBED_CONTENTS: Dialect.GEMINI,
     Endpoint.IMAGES: Dialect.OPENAI,
+    Endpoint.IMAGE_EDITS: Dialect.OPENAI,
+    Endpoint.TRANSCRIPTIONS: Dialect.OPENAI,
+    Endpoint.TRANSLATIONS: Dialect.OPENAI,
+    Endpoint.SPEECH: Dialect.OPENAI,
     Endpoint.MODERATIONS: Dialect.OPENAI,
     Endpoint.COUNT_MESSAGE_TOKENS: Dialect.ANTHROPIC,
     Endpoint.COUNT_RESPONSE_TOKENS: Dialect.OPENAI,
@@ -97,6 +120,10 @@ _DIALECT_OF: Final = {
 }
 
 _EMBEDDING: Final = frozenset({Endpoint.EMBEDDINGS, Endpoint.EMBED_CONTENT, Endpoint.BATCH_EMBED_CONTENTS})
+_IMAGE: Final = frozenset({Endpoint.IMAGES, Endpoint.IMAGE_EDITS})
+_AUDIO: Final = frozenset({Endpoint.TRANSCRIPTIONS, Endpoint.TRANSLATIONS, Endpoint.SPEECH})
+_FORM: Final = frozenset({Endpoint.IMAGE_EDITS, Endpoint.TRANSCRIPTIONS, Endpoint.TRANSLATIONS})
+_WITHOUT_TEXT: Final = _IMAGE | {Endpoint.SPEECH}
 _FREE: Final = frozenset(
     {
         Endpoint.MODERATIONS,
@@ -119,6 +146,10 @@ _SUFFIXES: Final = {
     Endpoint.EMBEDDINGS: "/embeddings",
     Endpoint.MESSAGES: "/messages",
     Endpoint.IMAGES: "/images/generations",
+    Endpoint.IMAGE_EDITS: "/images/edits",
+    Endpoint.TRANSCRIPTIONS: "/audio/transcriptions",
+    Endpoint.TRANSLATIONS: "/audio/translations",
+    Endpoint.SPEECH: "/audio/speech",
     Endpoint.MODERATIONS: "/moderations",
     Endpoint.COUNT_MESSAGE_TOKENS: "/messages/count_tokens",
     Endpoint.COUNT_RESPONSE_TOKENS: "/responses/input_tokens",

@@ -16,8 +16,8 @@ from authz_service.unserved import explain_unserved
         ("POST", "/v1/assistants", "all organizations share"),
         ("POST", "/openai/v1/files", "all organizations share"),
         ("GET", "/v1/realtime", "WebSocket"),
-        ("POST", "/v1/images/edits", "no price"),
-        ("POST", "/v1/audio/speech", "no price"),
+        ("POST", "/v1/images/variations", "shut down"),
+        ("POST", "/v1/audio/voices", "all organizations share"),
         ("POST", "/v1/rerank", "no price"),
     ],
 )

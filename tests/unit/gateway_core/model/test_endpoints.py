@@ -23,6 +23,10 @@ POST_PATHS = {
     "/v1/embeddings": Endpoint.EMBEDDINGS,
     "/v1/messages": Endpoint.MESSAGES,
     "/v1/images/generations": Endpoint.IMAGES,
+    "/v1/images/edits": Endpoint.IMAGE_EDITS,
+    "/v1/audio/transcriptions": Endpoint.TRANSCRIPTIONS,
+    "/v1/audio/translations": Endpoint.TRANSLATIONS,
+    "/v1/audio/speech": Endpoint.SPEECH,
     "/v1/moderations": Endpoint.MODERATIONS,
     "/v1/messages/count_tokens": Endpoint.COUNT_MESSAGE_TOKENS,
     "/v1/responses/input_tokens": Endpoint.COUNT_RESPONSE_TOKENS,
@@ -125,9 +129,8 @@ def test_gemini_has_other_operations_under_both_versions(version: str, verb: str
         "/v1/chat/completions\n",
         "/v1/chat\\completions",
         "/v2/chat/completions",
-        "/v1/images/edits",
         "/v1/images/variations",
-        "/v1/audio/speech",
+        "/v1/audio/voices",
         "/v1/files",
         "/v1/batches",
         "/v1/realtime",
@@ -185,6 +188,10 @@ def test_only_the_listed_paths_reach_a_provider(path: str) -> None:
         (Endpoint.EMBED_CONTENT, False, "/base/models/the-model:embedContent"),
         (Endpoint.BATCH_EMBED_CONTENTS, False, "/base/models/the-model:batchEmbedContents"),
         (Endpoint.IMAGES, True, "/base/images/generations"),
+        (Endpoint.IMAGE_EDITS, True, "/base/images/edits"),
+        (Endpoint.TRANSCRIPTIONS, True, "/base/audio/transcriptions"),
+        (Endpoint.TRANSLATIONS, False, "/base/audio/translations"),
+        (Endpoint.SPEECH, False, "/base/audio/speech"),
         (Endpoint.MODERATIONS, False, "/base/moderations"),
         (Endpoint.COUNT_MESSAGE_TOKENS, False, "/base/messages/count_tokens"),
         (Endpoint.COUNT_RESPONSE_TOKENS, False, "/base/responses/input_tokens"),
@@ -226,8 +233,15 @@ def test_an_operation_has_its_dialect_and_stream_options(endpoint: Endpoint) -> 
     assert endpoint.dialect is expected
     embeddings = {Endpoint.EMBEDDINGS, Endpoint.EMBED_CONTENT, Endpoint.BATCH_EMBED_CONTENTS}
     assert endpoint.embeds == (endpoint in embeddings)
-    assert endpoint.writes_text == (endpoint.streams and endpoint is not Endpoint.IMAGES)
-    assert endpoint.streams == (endpoint not in embeddings and not endpoint.is_free)
+    pictures, audio = (
+        {Endpoint.IMAGES, Endpoint.IMAGE_EDITS},
+        {Endpoint.TRANSCRIPTIONS, Endpoint.TRANSLATIONS, Endpoint.SPEECH},
+    )
+    assert endpoint.makes_images == (endpoint in pictures)
+    assert endpoint.is_audio == (endpoint in audio)
+    assert endpoint.takes_form == (endpoint in {*audio, *pictures} - {Endpoint.IMAGES, Endpoint.SPEECH})
+    assert endpoint.writes_text == (endpoint not in {*embeddings, *pictures, Endpoint.SPEECH} and not endpoint.is_free)
+    assert endpoint.streams == (endpoint not in {*embeddings, Endpoint.TRANSLATIONS} and not endpoint.is_free)
     assert endpoint.needs_include_usage == (endpoint in {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS})
 
 
