@@ -26,7 +26,6 @@ _WHY: Final = {
     "predict": _UNPRICED,
     "predictLongRunning": _LATER,
     "realtime": _SESSIONS,
-    "rerank": _UNPRICED,
     "skills": _STORED,
     "threads": _STORED,
     "uploads": _STORED,

@@ -19,6 +19,7 @@ class Endpoint(StrEnum):
     BATCH_EMBED_CONTENTS = "batch_embed_contents"
     IMAGES = "images"
     MODERATIONS = "moderations"
+    RERANK = "rerank"
     COUNT_MESSAGE_TOKENS = "count_message_tokens"
     COUNT_RESPONSE_TOKENS = "count_response_tokens"
     COUNT_CONTENT_TOKENS = "count_content_tokens"
@@ -85,6 +86,7 @@ _SUFFIXES = (
     ("/messages", Endpoint.MESSAGES),
     ("/images/generations", Endpoint.IMAGES),
     ("/moderations", Endpoint.MODERATIONS),
+    ("/rerank", Endpoint.RERANK),
     ("/messages/count_tokens", Endpoint.COUNT_MESSAGE_TOKENS),
     ("/responses/input_tokens", Endpoint.COUNT_RESPONSE_TOKENS),
 )

@@ -52,6 +52,8 @@ pub const RequestFact = enum {
     generation_max_output_tokens,
     prompts,
     inputs,
+    ranked_documents,
+    query_bytes,
     images,
     image_bytes,
     audios,

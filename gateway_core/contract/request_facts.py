@@ -23,6 +23,10 @@ PROMPTS: Final = "prompts"
 """The number of prompts of a completion."""
 INPUTS: Final = "inputs"
 """The number of inputs of an embedding, or of items of a response."""
+RANKED_DOCUMENTS: Final = "ranked_documents"
+"""The number of documents that the body wants ranked."""
+QUERY_BYTES: Final = "query_bytes"
+"""The size of the query by which they are ranked."""
 IMAGES: Final = "images"
 """The number of pictures that the body contains."""
 IMAGE_BYTES: Final = "image_bytes"
@@ -67,6 +71,8 @@ ALL: Final = (
     GENERATION_MAX_OUTPUT_TOKENS,
     PROMPTS,
     INPUTS,
+    RANKED_DOCUMENTS,
+    QUERY_BYTES,
     IMAGES,
     IMAGE_BYTES,
     AUDIOS,

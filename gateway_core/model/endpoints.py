@@ -30,6 +30,8 @@ class Endpoint(enum.StrEnum):
     BATCH_EMBED_CONTENTS = "batch_embed_contents"
     IMAGES = "images"
     MODERATIONS = "moderations"
+    RERANK = "rerank"
+    RERANK_V2 = "rerank_v2"
     COUNT_MESSAGE_TOKENS = "count_message_tokens"
     COUNT_RESPONSE_TOKENS = "count_response_tokens"
     COUNT_CONTENT_TOKENS = "count_content_tokens"
@@ -42,12 +44,22 @@ class Endpoint(enum.StrEnum):
     @property
     def streams(self) -> bool:
         """Whether the operation can answer with a stream."""
-        return not (self.embeds or self.is_free)
+        return not (self.embeds or self.ranks or self.is_free)
 
     @property
     def embeds(self) -> bool:
         """Whether the answer is embeddings, which are no tokens."""
         return self in _EMBEDDING
+
+    @property
+    def ranks(self) -> bool:
+        """Whether the answer is a ranking of the documents in the body, which has no tokens."""
+        return self in _RANKING
+
+    @property
+    def has_output_tokens(self) -> bool:
+        """Whether the answer can consist of tokens."""
+        return self not in _WITHOUT_OUTPUT_TOKENS
 
     @property
     def writes_text(self) -> bool:
@@ -91,12 +103,16 @@ _DIALECT_OF: Final = {
     Endpoint.BATCH_EMBED_CONTENTS: Dialect.GEMINI,
     Endpoint.IMAGES: Dialect.OPENAI,
     Endpoint.MODERATIONS: Dialect.OPENAI,
+    Endpoint.RERANK: Dialect.OPENAI,
+    Endpoint.RERANK_V2: Dialect.OPENAI,
     Endpoint.COUNT_MESSAGE_TOKENS: Dialect.ANTHROPIC,
     Endpoint.COUNT_RESPONSE_TOKENS: Dialect.OPENAI,
     Endpoint.COUNT_CONTENT_TOKENS: Dialect.GEMINI,
 }
 
 _EMBEDDING: Final = frozenset({Endpoint.EMBEDDINGS, Endpoint.EMBED_CONTENT, Endpoint.BATCH_EMBED_CONTENTS})
+_RANKING: Final = frozenset({Endpoint.RERANK, Endpoint.RERANK_V2})
+_WITHOUT_OUTPUT_TOKENS: Final = _EMBEDDING | _RANKING
 _FREE: Final = frozenset(
     {
         Endpoint.MODERATIONS,
@@ -120,11 +136,16 @@ _SUFFIXES: Final = {
     Endpoint.MESSAGES: "/messages",
     Endpoint.IMAGES: "/images/generations",
     Endpoint.MODERATIONS: "/moderations",
+    Endpoint.RERANK: "/rerank",
     Endpoint.COUNT_MESSAGE_TOKENS: "/messages/count_tokens",
     Endpoint.COUNT_RESPONSE_TOKENS: "/responses/input_tokens",
 }
 """What follows `/v1` here, and the base path at the provider."""
-_POST_PATHS: Final = {f"/v1{suffix}": endpoint for endpoint, suffix in _SUFFIXES.items()}
+_POST_PATHS: Final = {f"/v1{suffix}": endpoint for endpoint, suffix in _SUFFIXES.items()} | {
+    "/v2/rerank": Endpoint.RERANK_V2
+}
+ELSEWHERE: Final = frozenset({Endpoint.RERANK_V2})
+"""Operations that have no place under the base path of a provider, so that the catalog must name their path."""
 
 GEMINI_VERBS: Final = {
     "generateContent": Endpoint.GENERATE_CONTENT,
@@ -234,13 +255,22 @@ def passed_query(endpoint: Endpoint, query: str) -> str:
     return "&".join(sorted(passed.intersection(query.split("&")))) if passed and query else ""
 
 
-def upstream_path(endpoint: Endpoint, base_path: str, upstream_model: str, *, streams: bool, query: str = "") -> str:
+def upstream_path(
+    endpoint: Endpoint,
+    base_path: str,
+    upstream_model: str,
+    *,
+    streams: bool,
+    query: str = "",
+    own_path: str | None = None,
+) -> str:
     """Returns the path sent to the provider: its base path, the suffix of the operation, and the query.
 
-    Gemini's path contains the model. Its query chooses the form of a stream.
+    Gemini's path contains the model. Its query chooses the form of a stream. `own_path` replaces the base path and the
+    suffix.
     """
     if verb := _VERB_OF.get(endpoint):
         path = f"{base_path}/models/{upstream_model}:{_STREAM_VERB if streams else verb}"
         return f"{path}?{query}" if streams and query else path
-    path = base_path + _SUFFIXES[endpoint]
+    path = own_path or base_path + _SUFFIXES[endpoint]
     return f"{path}?{query}" if query else path

@@ -101,7 +101,7 @@ def _read(endpoint: Endpoint, usage: Counts | None, start: Counts | None, notes:
         return None
     if endpoint.dialect is Dialect.GEMINI:
         return read_gemini(usage)
-    reading = read_openai(usage, has_output=not endpoint.embeds)
+    reading = read_openai(usage, has_output=endpoint.has_output_tokens)
     return _as_images(reading) if reading and endpoint is Endpoint.IMAGES else reading
 
 
@@ -129,7 +129,7 @@ def _read_by_other_names(endpoint: Endpoint, usage: Counts | None, start: Counts
 
 def _without_empty_input(endpoint: Endpoint, reading: Reading, delivered: int | None) -> Reading:
     """Returns the reading of an answer to something: a count of zero input tokens is then no count."""
-    if delivered or reading.usage.total_output or endpoint.embeds:
+    if delivered or reading.usage.total_output or not endpoint.has_output_tokens:
         return replace(reading, input_counted=False)
     return reading
 

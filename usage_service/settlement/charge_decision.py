@@ -15,6 +15,7 @@ from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.calls.holds import Hold, HoldState
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, charge_lines, total_nano_credits
+from gateway_core.model.catalog.searches import SEARCH_UNIT, held_units
 from gateway_core.model.catalog.service import STANDARD, Service
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.endpoints import Endpoint
@@ -173,10 +174,10 @@ def expire(hold: Hold, policy: ExpiredHoldPolicy, schedule: PriceSchedule) -> Re
     """
     match policy:
         case ExpiredHoldPolicy.CHARGE_HOLD:
-            usage = TokenUsage(input=hold.input_tokens, output=hold.output_tokens)
+            usage = replace(_held_input(hold, schedule), output=hold.output_tokens)
             lines: tuple[ChargeLine, ...] = (ChargeLine(EXPIRED_HOLD, 0, 0, hold.amount_nano_credits),)
         case ExpiredHoldPolicy.CHARGE_INPUT:
-            usage = TokenUsage(input=hold.input_tokens)
+            usage = _held_input(hold, schedule)
             lines = _at_most(hold, charge_lines(usage, schedule))
         case _:
             usage, lines = _NOTHING, ()
@@ -190,8 +191,9 @@ class _Case:
     read: Report
 
     def resolve(self) -> Resolution:
-        if self.terms.hold.claims.endpoint.is_free:
-            return self._resolve_free()
+        endpoint = self.terms.hold.claims.endpoint
+        if endpoint in _APART:
+            return self._resolve_free() if endpoint.is_free else self._resolve_search()
         reading = self.read.reading
         if reading.is_empty or (not self._counts_anything() and _is_cut(self.report)):
             return self._resolve_without_usage()
@@ -206,6 +208,16 @@ class _Case:
         if reason := _reason_not_called(self.report):
             return Resolution(HoldState.VOIDED, UsageSource.NONE, reason)
         return _free(_ending(self.report) or SettlementDetail.COMPLETED)
+
+    def _resolve_search(self) -> Resolution:
+        """Resolves a ranking of documents: by its search units if the model has a fee for them, otherwise by its tokens."""
+        reading = self.read.reading
+        is_counted = reading.input_counted
+        if SEARCH_UNIT in self.terms.schedule.fees:
+            is_counted = any(name == SEARCH_UNIT for name, _ in reading.usage.uses)
+        if not is_counted:
+            return self._resolve_without_usage()
+        return self._charge(UsageSource.PROVIDER, _ending(self.report) or SettlementDetail.COMPLETED, reading.usage)
 
     def _counts_anything(self) -> bool:
         usage = self.read.reading.usage
@@ -243,8 +255,9 @@ class _Case:
         """
         hold, model = self.terms.hold, self.terms.model
         input_limit = max(model.context_window_tokens + model.max_output_tokens, hold.input_tokens)
-        if hold.claims.endpoint.embeds:
-            input_limit = max(input_limit, self.report.request_bytes)
+        if not hold.claims.endpoint.has_output_tokens:
+            # An organization may expect one token in four bytes, but each byte may be one.
+            input_limit = max(input_limit, self.report.request_bytes, hold.input_tokens * _BYTES_PER_TOKEN)
         return usage.total_input <= input_limit and usage.total_output <= self._longest_output()
 
     def _longest_output(self) -> int:
@@ -280,9 +293,8 @@ class _Case:
             return self._resolve_failure(ending)
         if self._is_failed_answer():
             return _free(SettlementDetail.PROVIDER_ERROR)
-        usage = TokenUsage(
-            input=self.terms.hold.input_tokens, output=self._delivered(), uses=self.read.reading.usage.uses
-        )
+        held = _held_input(self.terms.hold, self.terms.schedule)
+        usage = replace(held, output=self._delivered(), uses=held.uses or self.read.reading.usage.uses)
         if self.terms.hold.claims.endpoint is Endpoint.IMAGES:  # whose size in bytes says nothing
             usage = replace(usage, output=0, output_image=self.terms.hold.output_tokens)
         return self._charge(UsageSource.ESTIMATED, ending or SettlementDetail.USAGE_OMITTED, usage)
@@ -311,7 +323,17 @@ class _Case:
         # The caller left, or the gateway itself failed. The provider may still have processed the call.
         gone = ending is SettlementDetail.CLIENT_DISCONNECTED
         detail = SettlementDetail.CLIENT_DISCONNECTED if gone else SettlementDetail.GATEWAY_ERROR
-        return self._charge(UsageSource.ESTIMATED, detail, TokenUsage(input=self.terms.hold.input_tokens))
+        return self._charge(UsageSource.ESTIMATED, detail, _held_input(self.terms.hold, self.terms.schedule))
+
+
+_APART: Final = frozenset(endpoint for endpoint in Endpoint if endpoint.is_free or endpoint.ranks)
+"""The operations that are not resolved by input and output tokens."""
+
+
+def _held_input(hold: Hold, schedule: PriceSchedule) -> TokenUsage:
+    """Returns the input that a hold reserves: its tokens, and the search units of a ranking."""
+    units = held_units(schedule, hold.amount_nano_credits) if hold.claims.endpoint.ranks else 0
+    return TokenUsage(input=hold.input_tokens, uses=((SEARCH_UNIT, units),) if units else ())
 
 
 _NOTHING_FOUND: Final = {UsageFact.DELIVERED_BYTES: 0}

@@ -4,7 +4,7 @@ authz_service decides with it, and `explanations` explains with it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -289,12 +289,22 @@ def _reserved_as(
     """Returns the model that a hold must cover: the one called, or a dearer one that the body also names."""
     model, schedule, provider = found
     if parameters.specials is None:
-        return ReservedAs(model, schedule)
-    day = datetime.fromtimestamp(now_epoch_s, UTC).date()
-    called = (model, schedule)
-    return check_specials(
-        parameters.specials, principal, endpoint, called, provider, prices.models, lambda other: other.schedule_at(day)
-    )
+        reserved = ReservedAs(model, schedule)
+    else:
+        day = datetime.fromtimestamp(now_epoch_s, UTC).date()
+        checked = check_specials(
+            parameters.specials,
+            principal,
+            endpoint,
+            (model, schedule),
+            provider,
+            prices.models,
+            lambda other: other.schedule_at(day),
+        )
+        if isinstance(checked, Refusal):
+            return checked
+        reserved = checked
+    return replace(reserved, tool_fees_nano_credits=0) if endpoint.ranks else reserved
 
 
 def _validity(principal: Principal, prices: CatalogView, periods: Sequence[Period], now_epoch_s: float) -> Validity:

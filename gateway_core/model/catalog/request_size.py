@@ -28,6 +28,10 @@ class RequestSize:
     """The tokens of those whose size is known."""
     window_tokens: int = 0
     """The context window that a beta flag asks for; 0 for that of the model."""
+    ranked_documents: int = 0
+    """Documents to rank."""
+    query_bytes: int = 0
+    """The query by which they are ranked."""
 
     @property
     def text_bytes(self) -> int:

@@ -11,6 +11,7 @@ from typing import Final
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.request_size import RequestSize, input_bounds_of
+from gateway_core.model.catalog.searches import search_fees, search_tokens
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.money import charge_nano_credits
 from gateway_core.model.record_decorator import record
@@ -128,8 +129,11 @@ def reserve(
         thinking_tokens: the thinking budget that the body names, which an output limit must leave room for.
         size: the sizes of the parts of the body; None if it is one prompt of text.
         tool_fees_nano_credits: what one use of each tool that the provider runs costs; None without such tools. With
-            them, the maximum is `TOOL_ROUNDS` times that of one answer, and `TOOL_USES` of each tool.
+            them, the maximum is `TOOL_ROUNDS` times that of one answer, and `TOOL_USES` of each tool. Also set for a
+            search, whose fees depend on its size.
     """
+    if tool_fees_nano_credits is not None and endpoint.ranks:
+        return _reserve_search(schedule, mode, body_bytes, bytes_per_token, size)
     fees = tool_fees_nano_credits or 0
     expected_input, most_input = input_bounds_of(size, body_bytes, model, endpoint, bytes_per_token)
     longest = model.max_output_tokens
@@ -150,6 +154,17 @@ def reserve(
     if output_limit is None and endpoint.has_optional_output_limit:
         share = _share(model, schedule, most_input, choices, thinking_tokens, fees)
     return Reserve(expected_input, expected_output, _highest_price(schedule, most_input, most_output) + fees, share)
+
+
+def _reserve_search(
+    schedule: PriceSchedule, mode: BudgetMode, body_bytes: int, bytes_per_token: int, size: RequestSize | None
+) -> Reserve:
+    """Returns what ranking documents reserves: their tokens, and search units."""
+    tokens = search_tokens(size, body_bytes, bytes_per_token)
+    expected, maximum = tokens
+    is_strict = mode is BudgetMode.STRICT
+    fees = search_fees(schedule, size, tokens, is_strict=is_strict)
+    return Reserve(expected, 0, _highest_price(schedule, maximum if is_strict else expected, 0) + fees)
 
 
 def _share(

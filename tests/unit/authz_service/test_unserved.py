@@ -18,7 +18,6 @@ from authz_service.unserved import explain_unserved
         ("GET", "/v1/realtime", "WebSocket"),
         ("POST", "/v1/images/edits", "no price"),
         ("POST", "/v1/audio/speech", "no price"),
-        ("POST", "/v1/rerank", "no price"),
     ],
 )
 def test_a_known_operation_says_why(method: str, path: str, why: str) -> None:

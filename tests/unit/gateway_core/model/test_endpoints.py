@@ -24,6 +24,8 @@ POST_PATHS = {
     "/v1/messages": Endpoint.MESSAGES,
     "/v1/images/generations": Endpoint.IMAGES,
     "/v1/moderations": Endpoint.MODERATIONS,
+    "/v1/rerank": Endpoint.RERANK,
+    "/v2/rerank": Endpoint.RERANK_V2,
     "/v1/messages/count_tokens": Endpoint.COUNT_MESSAGE_TOKENS,
     "/v1/responses/input_tokens": Endpoint.COUNT_RESPONSE_TOKENS,
 }
@@ -186,6 +188,7 @@ def test_only_the_listed_paths_reach_a_provider(path: str) -> None:
         (Endpoint.BATCH_EMBED_CONTENTS, False, "/base/models/the-model:batchEmbedContents"),
         (Endpoint.IMAGES, True, "/base/images/generations"),
         (Endpoint.MODERATIONS, False, "/base/moderations"),
+        (Endpoint.RERANK, False, "/base/rerank"),
         (Endpoint.COUNT_MESSAGE_TOKENS, False, "/base/messages/count_tokens"),
         (Endpoint.COUNT_RESPONSE_TOKENS, False, "/base/responses/input_tokens"),
         (Endpoint.COUNT_CONTENT_TOKENS, False, "/base/models/the-model:countTokens"),
@@ -227,7 +230,9 @@ def test_an_operation_has_its_dialect_and_stream_options(endpoint: Endpoint) -> 
     embeddings = {Endpoint.EMBEDDINGS, Endpoint.EMBED_CONTENT, Endpoint.BATCH_EMBED_CONTENTS}
     assert endpoint.embeds == (endpoint in embeddings)
     assert endpoint.writes_text == (endpoint.streams and endpoint is not Endpoint.IMAGES)
-    assert endpoint.streams == (endpoint not in embeddings and not endpoint.is_free)
+    assert endpoint.ranks == (endpoint in {Endpoint.RERANK, Endpoint.RERANK_V2})
+    assert endpoint.has_output_tokens == (endpoint not in embeddings and not endpoint.ranks)
+    assert endpoint.streams == (endpoint.has_output_tokens and not endpoint.is_free)
     assert endpoint.needs_include_usage == (endpoint in {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS})
 
 
