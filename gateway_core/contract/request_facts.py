@@ -49,10 +49,17 @@ MODELS: Final = "models"
 AUDIO_OUTPUT: Final = "audio_output"
 IMAGE_OUTPUT: Final = "image_output"
 HAS_CACHE_CONTROL: Final = "has_cache_control"
+RESPONSE_FORMAT: Final = "response_format"
+"""Only of a form."""
+STREAM_FORMAT: Final = "stream_format"
+TEXT_BYTES: Final = "text_bytes"
+"""The bytes of a form that are neither sound nor pictures."""
+INPUT_CHARACTERS: Final = "input_characters"
+"""The characters of the text to be spoken."""
 IS_EXCESSIVE: Final = "is_excessive"
 """True if the body names more references, tools or models than the module lists, or one that is too long."""
 UNREADABLE: Final = "unreadable"
-"""Present if the module could not read the body."""
+"""Present if the module could not read the body. For a form it says why: see `form_faults`."""
 
 ALL: Final = (
     MODEL,
@@ -88,6 +95,10 @@ ALL: Final = (
     AUDIO_OUTPUT,
     IMAGE_OUTPUT,
     HAS_CACHE_CONTROL,
+    RESPONSE_FORMAT,
+    STREAM_FORMAT,
+    TEXT_BYTES,
+    INPUT_CHARACTERS,
     IS_EXCESSIVE,
     UNREADABLE,
 )
