@@ -218,6 +218,26 @@ def rerank_model_lines(effective_date: date) -> Iterator[str]:
         yield f"    effective_date: {effective_date.isoformat()}"
 
 
+_FILE_STORES: Final = (("openai", "openai_files"), ("anthropic", "anthropic_files"))
+
+
+def file_store_lines(effective_date: date) -> Iterator[str]:
+    """Yields the entries that say which providers take files. They are no models, and free."""
+    for provider, endpoint in _FILE_STORES:
+        yield f"  - name: {provider}-files"
+        yield f"    provider: {provider}"
+        yield f"    upstream_name: {provider}-files"
+        yield f"    endpoints: [{endpoint}]"
+        yield "    context_window_tokens: 1"
+        yield "    max_output_tokens: 0"
+        yield "    default_output_reserve_tokens: 0"
+        yield f"    aliases: [{provider}/{provider}-files]"
+        yield "    prices_nano_credits_per_million_tokens:"
+        yield "      input: 0  # 0 USD, documented"
+        yield "      output: 0  # 0 USD, documented"
+        yield f"    effective_date: {effective_date.isoformat()}"
+
+
 SAME_AUDIO_PRICE: Final = frozenset(
     {"gemini-3.5-flash", "gemini-3.5-flash-lite", "gemini-3.1-pro-preview", "gemini-2.5-pro"}
 )

@@ -25,6 +25,7 @@ from tools.catalog_additions import (
     PROVIDERS,
     SAME_AUDIO_PRICE,
     US_INFERENCE_MODELS,
+    file_store_lines,
     rerank_model_lines,
 )
 
@@ -70,6 +71,7 @@ _HEADER = """\
 # - A model without a price for audio refuses audio.
 # - paths are those of operations that are not below the base URL of their dialect. search_unit is the fee of a query with up to
 #   100 documents, as the answer reports it.
+# - openai-files and anthropic-files are no models: they name the providers that take files.
 # - Not covered: batches, image_generation, code_interpreter with more than 1 GB, grounding with Google Maps, Gemini's
 #   priority tier, Groq's hosted tools, and storage of caches and files.
 version: 1
@@ -165,7 +167,7 @@ def render_catalog() -> str:
     Raises ValueError for a model that the package does not know, or whose price the catalog cannot express.
     """
     selected = (line for selection in SELECTIONS for line in _model_lines(selection))
-    models = "\n".join((*selected, *rerank_model_lines(_KNOWN_SINCE)))
+    models = "\n".join((*selected, *rerank_model_lines(_KNOWN_SINCE), *file_store_lines(_KNOWN_SINCE)))
     header = _HEADER.format(
         version=version("genai-prices"), day=PRICES_OF.date().isoformat(), known_since=_KNOWN_SINCE.isoformat()
     )

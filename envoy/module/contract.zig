@@ -34,6 +34,7 @@ pub const DecisionKey = enum {
     inject_include_usage,
     output_limit,
     audio_answer,
+    file_answer,
     rate_limits,
 };
 
@@ -69,6 +70,7 @@ pub const RequestFact = enum {
     references,
     tools,
     models,
+    purpose,
     audio_output,
     image_output,
     has_cache_control,

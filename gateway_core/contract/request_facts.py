@@ -46,6 +46,8 @@ TOOLS: Final = "tools"
 """The tools that the provider runs, one a line: a `type`, or the key that names the tool."""
 MODELS: Final = "models"
 """Models that the body names besides `model`, one a line."""
+PURPOSE: Final = "purpose"
+"""Only of a form: what an uploaded file is for."""
 AUDIO_OUTPUT: Final = "audio_output"
 IMAGE_OUTPUT: Final = "image_output"
 HAS_CACHE_CONTROL: Final = "has_cache_control"
@@ -92,6 +94,7 @@ ALL: Final = (
     REFERENCES,
     TOOLS,
     MODELS,
+    PURPOSE,
     AUDIO_OUTPUT,
     IMAGE_OUTPUT,
     HAS_CACHE_CONTROL,

@@ -3,7 +3,7 @@
 authz_service decides with it, and `explanations` explains with it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -273,7 +273,7 @@ def agree(
         reserved_as=reserved_as,
         bytes_per_token=principal.bytes_per_token,
         budget_mode=principal.budget_mode,
-        shadow_refusals=principal.shadow_refusals(model.name, model.provider),
+        shadow_refusals=() if endpoint.uploads else principal.shadow_refusals(model.name, model.provider),
         validity=_validity(principal, prices, periods, now_epoch_s),
     )
 
@@ -365,7 +365,11 @@ def _find_model(
             f"The model {name[:128]!r} is not offered. GET /v1/models lists what you may use.",
             "model",
         )
-    if not principal.may_call(model.name, model.provider):
+    if endpoint.uploads:
+        if not any(principal.may_call(one.name, one.provider) for one in _models_of(model.provider, prices)):
+            message = f"You may call no model of {model.provider!r}, so you may not store files there."
+            return Refusal(RefusalReason.MODEL_NOT_ALLOWED, message)
+    elif not principal.may_call(model.name, model.provider):
         message = f"The model {name!r} is not on your whitelist. GET /v1/models lists what you may use."
         scope = principal.scope_that_forbids(model.name, model.provider)
         return Refusal(RefusalReason.MODEL_NOT_ALLOWED, message, "model", scope=scope)
@@ -379,3 +383,7 @@ def _find_model(
             RefusalReason.MODEL_WITHOUT_PRICE, f"The model {name!r} has no price yet, so it cannot be called.", "model"
         )
     return model, schedule, provider
+
+
+def _models_of(provider: str, prices: CatalogView) -> Iterator[Model]:
+    return (model for model in prices.models.values() if model.provider == provider)

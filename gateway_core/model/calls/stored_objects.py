@@ -112,10 +112,10 @@ def refuse_unknown(name: ObjectName, dialect: Dialect) -> Refusal:
     return Refusal(reason, f"{what} with id {shown} not found. {how}", parameter)
 
 
-def refuse_unknown_response(response_id: str) -> Refusal:
-    """Returns the refusal of a call about a response that does not exist for the caller."""
-    message = f"Response with id {response_id[:_SHOWN_CHARACTERS]!r} not found."
-    return Refusal(RefusalReason.STORED_OBJECT_NOT_FOUND, message, "response_id")
+def refuse_unknown_object(name: ObjectName) -> Refusal:
+    """Returns the refusal of a call about an object that does not exist for the caller."""
+    message = f"{name.kind.capitalize()} with id {name.object_id[:_SHOWN_CHARACTERS]!r} not found."
+    return Refusal(RefusalReason.STORED_OBJECT_NOT_FOUND, message, f"{name.kind}_id")
 
 
 def with_known_tokens(size: RequestSize, objects: Mapping[ObjectName, StoredObject], model: str) -> RequestSize:

@@ -14,18 +14,18 @@ TOKEN = 50
 DOCUMENTS = ["Otters eat fish.", "Ferns are plants."]
 COHERE: dict[str, Any] = {"model": "rerank-v3.5", "query": "Who eats fish?", "documents": DOCUMENTS}
 VOYAGE: dict[str, Any] = {"model": "rerank-2.5", "query": "Who eats fish?", "documents": DOCUMENTS, "top_k": 1}
-RESULTS = [{"index": 0, "relevance_score": 0.9}, {"index": 1, "relevance_score": 0.1}]
+RESULTS: list[dict[str, float]] = [{"index": 0, "relevance_score": 0.9}, {"index": 1, "relevance_score": 0.1}]
 
 
 def ranked(units: object = None) -> Script:
     meta: dict[str, Any] = {"api_version": {"version": "2"}}
-    return json_answer(
-        {"id": "r-1", "results": RESULTS, "meta": meta if units is None else {**meta, "billed_units": units}}
-    )
+    if units is not None:
+        meta["billed_units"] = units
+    return json_answer({"id": "r-1", "results": RESULTS, "meta": meta})
 
 
 def listed(report: object = None) -> Script:
-    answer = {"object": "list", "data": RESULTS, "model": "rerank-2.5"}
+    answer: dict[str, Any] = {"object": "list", "data": RESULTS, "model": "rerank-2.5"}
     return json_answer(answer if report is None else {**answer, "usage": report})
 
 

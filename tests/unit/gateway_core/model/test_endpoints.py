@@ -130,7 +130,9 @@ def test_gemini_has_other_operations_under_both_versions(version: str, verb: str
         "/v1/images/edits",
         "/v1/images/variations",
         "/v1/audio/speech",
-        "/v1/files",
+        "/v1/files/file-1",
+        "/v1beta/files",
+        "/upload/v1beta/files",
         "/v1/batches",
         "/v1/realtime",
         "/v1/responses/resp_1/cancel/x",
@@ -220,6 +222,7 @@ def test_an_error_is_in_the_dialect_of_its_path(path: str, dialect: Dialect) -> 
 def test_an_operation_has_its_dialect_and_stream_options(endpoint: Endpoint) -> None:
     expected = {
         Endpoint.MESSAGES: Dialect.ANTHROPIC,
+        Endpoint.ANTHROPIC_FILES: Dialect.ANTHROPIC,
         Endpoint.COUNT_MESSAGE_TOKENS: Dialect.ANTHROPIC,
         Endpoint.GENERATE_CONTENT: Dialect.GEMINI,
         Endpoint.EMBED_CONTENT: Dialect.GEMINI,

@@ -1,0 +1,63 @@
+"""Reads the parameters of an upload. Its body is a form, and names no model."""
+
+from collections.abc import Container
+from typing import Final
+
+from authz_service.request.call import Call
+from authz_service.request.special_parameters import count
+from gateway_core.contract.form_faults import FORM_FAULTS
+from gateway_core.contract.headers import CONTENT_TYPE, FORM
+from gateway_core.contract.request_facts import AUDIOS, PURPOSE, UNREADABLE
+from gateway_core.model.calls.decision import Parameters
+from gateway_core.model.calls.refusals import Refusal, RefusalReason, refuse_parameter
+from gateway_core.model.endpoints import Endpoint, passed_query
+
+MODELS: Final = {Endpoint.OPENAI_FILES: "openai-files", Endpoint.ANTHROPIC_FILES: "anthropic-files"}
+"""The entries of the catalog that say which provider takes the files of an API."""
+PURPOSES: Final = ("assistants", "user_data", "vision")
+"""What OpenAI's files may be for. The others belong to operations that are not served, such as batches and fine-tuning."""
+_FILE: Final = "file"
+
+
+def read_upload(call: Call, endpoint: Endpoint, models: Container[str]) -> Parameters | Refusal:
+    """Returns the parameters of an upload, or the refusal for the first fault in its body.
+
+    Args:
+        call: the call.
+        endpoint: the operation.
+        models: the names in the catalog.
+    """
+    model = MODELS[endpoint]
+    if model not in models:
+        message = (
+            f"The gateway takes no files in this API, because its catalog has no entry '{model}'. Ask the operator."
+        )
+        return Refusal(RefusalReason.ENDPOINT_NOT_SUPPORTED, message)
+    return _refuse_body(call, endpoint) or Parameters(
+        model=model,
+        streams=False,
+        output_limit=None,
+        choices=1,
+        asks_for_usage=False,
+        query=passed_query(endpoint, call.query),
+    )
+
+
+def _refuse_body(call: Call, endpoint: Endpoint) -> Refusal | None:
+    if not call.header(CONTENT_TYPE).lstrip().lower().startswith(FORM):
+        message = f"The body must be a form. Send 'content-type: {FORM}' with its boundary."
+        return Refusal(RefusalReason.UNSUPPORTED_CONTENT_TYPE, message)
+    if UNREADABLE in call.facts:
+        fault = call.facts[UNREADABLE]
+        known = FORM_FAULTS.get(fault) if isinstance(fault, str) else None
+        return Refusal(
+            RefusalReason.UNREADABLE_BODY, known or "The form cannot be read. Send it whole and uncompressed."
+        )
+    if not count(call.facts, AUDIOS):
+        return refuse_parameter(_FILE, "it is required; send the file as a part of the form with this name")
+    if endpoint is Endpoint.OPENAI_FILES and call.facts.get(PURPOSE) not in PURPOSES:
+        return refuse_parameter(
+            PURPOSE,
+            f"it must be one of {', '.join(PURPOSES)}; the operations that need other files, such as batches, are not supported",
+        )
+    return None
