@@ -1,11 +1,11 @@
 """What the answer of a call handed out, as rows of `stored_objects`."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final, TypeGuard
+from typing import Final
 
 from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.calls.holds import Claims
-from gateway_core.model.calls.stored_objects import MAX_ID_CHARACTERS, ObjectKind, ObjectName, name_of
+from gateway_core.model.calls.stored_objects import ObjectKind, ObjectName, is_object_id, name_of
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.record_decorator import record
@@ -71,18 +71,7 @@ def _whole(answer: Answer) -> ObjectName | None:
     """Returns the name of what the answer as a whole is; None if it is not stored."""
     identifier = answer.facts.get(UsageFact.RESPONSE_ID)
     kind = _KINDS_OF_ANSWERS.get(answer.claims.endpoint)
-    return ObjectName(kind, identifier) if kind and _is_id(identifier) else None
-
-
-def _is_id(value: object) -> TypeGuard[str]:
-    """Returns whether a value can be an id: printable ASCII without spaces."""
-    return (
-        isinstance(value, str)
-        and 0 < len(value) <= MAX_ID_CHARACTERS
-        and value.isascii()
-        and value.isprintable()
-        and " " not in value
-    )
+    return ObjectName(kind, identifier) if kind and is_object_id(identifier) else None
 
 
 def _names(answer: Answer, whole: ObjectName | None) -> Iterator[ObjectName]:
@@ -92,7 +81,7 @@ def _names(answer: Answer, whole: ObjectName | None) -> Iterator[ObjectName]:
     kinds = _KINDS.get(answer.claims.endpoint, _NONE)
     for line in listed.split("\n") if isinstance(listed, str) else ():
         kind, _, identifier = line.partition(":")
-        if kind in kinds and _is_id(identifier):
+        if kind in kinds and is_object_id(identifier):
             yield name_of(kind, identifier)
 
 

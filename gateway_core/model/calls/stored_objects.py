@@ -7,7 +7,7 @@ whom an operator registered it.
 import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeGuard
 
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.catalog.request_size import RequestSize
@@ -70,6 +70,17 @@ _PARAMETERS: Final = {
     ObjectKind.FILE: "file_id",
     ObjectKind.AUDIO: "messages",
 }
+
+
+def is_object_id(value: object) -> TypeGuard[str]:
+    """Returns whether a value can be an id: printable ASCII without spaces."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= MAX_ID_CHARACTERS
+        and value.isascii()
+        and value.isprintable()
+        and " " not in value
+    )
 
 
 def named(lines: Iterable[str]) -> tuple[ObjectName, ...]:

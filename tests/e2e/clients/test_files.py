@@ -43,7 +43,7 @@ async def test_anthropic_s_sdk_uploads_names_downloads_and_deletes_a_file(
 ) -> None:
     sdk = connect(base_url, tenant.key).anthropic
     files = sdk.beta.files
-    uploaded = await files.upload(file=("sea.txt", CONTENT, "text/plain"))
+    uploaded = await files.upload(file=("großes Meer.txt", CONTENT, "text/plain"))
     answer = await sdk.beta.messages.create(
         model="claude-haiku-4-5",
         max_tokens=40,

@@ -58,6 +58,7 @@ async def test_a_registration_may_end(owner: asyncpg.Connection, database_url: s
         (["--organization", "acme", "--provider", "unknown", "--kind", "file", "f"], "there is no provider 'unknown'"),
         (["--member", "unknown", *PROMPT], "there is no member 'unknown'"),
         (["--organization", "acme", "--provider", "acme", "--kind", "file", "ü"], "an id has 1 to 256 printable ASCII characters"),
+        (["--organization", "acme", "--provider", "acme", "--kind", "file", "a b"], "without spaces"),
     ],
 )  # fmt: skip
 async def test_an_impossible_registration_changes_nothing(

@@ -7,11 +7,14 @@ import asyncpg
 import pytest
 
 from deploy.local.supervision.embedded_stack import Stack
+from gateway_core.model.calls.stored_objects import name_of
 from tests.e2e.metering.cases import CHAT, MESSAGES, RESPONSES
 from tests.e2e.metering.responses import answered
 from tests.e2e.metering.stored.other_members import colleague, stranger
 from tests.support.metered_calls import Metering, Reply
 from tests.support.servers.scripted_upstream import answer, json_answer
+from usage_service.stored_objects import registrations
+from usage_service.stored_objects.registrations import Registration
 
 FILES = "/v1/files"
 BOUNDARY = "----boundary"
@@ -126,6 +129,38 @@ def naming(path: str, file_id: str) -> dict[str, Any]:
         return {"model": "gpt-5", "max_output_tokens": 16, "input": [{"role": "user", "content": [part]}]}
     part = {"type": "document", "source": {"type": "file", "file_id": file_id}}
     return {"model": "claude-haiku-4-5", "max_tokens": 10, "messages": [{"role": "user", "content": [part]}]}
+
+
+async def register(metering: Metering, provider: str, file_id: str) -> None:
+    """Lets every member of the organization name a file, as the operator does."""
+    registration = Registration(provider, name_of("file", file_id), metering.tenant.organization, None)
+    async with metering.tenant.database.acquire() as connection:
+        await registrations.register(connection, registration, None)
+
+
+async def test_a_registered_file_is_read_but_not_deleted(metering: Metering) -> None:
+    file_id = identifier()
+    await register(metering, "openai", file_id)
+    metering.upstream.answer(json_answer({"id": file_id}))
+    assert (await about(metering, file_id)).status == 200
+    assert (await about(metering, file_id, "DELETE")).status == 404
+    assert len(metering.upstream.requests) == 1
+
+
+async def test_a_registered_file_of_gemini_has_its_own_path(metering: Metering) -> None:
+    await register(metering, "google", "files/abc-123")
+    metering.upstream.answer(json_answer({"name": "files/abc-123"}))
+    assert (await metering.call(b"", "/v1beta/files/abc-123", method="GET")).status == 200
+    assert metering.upstream.requests[-1].path == "/v1beta/files/abc-123"
+    reply = await metering.call(b"", "/v1beta/files/other", method="GET")
+    assert (reply.status, reply.json["error"]["status"]) == (404, "NOT_FOUND")
+
+
+async def test_a_compatible_api_has_no_files(metering: Metering) -> None:
+    """Anthropic and Google answer OpenAI's chat, but not OpenAI's files."""
+    await register(metering, "anthropic", "file_x")
+    assert (await about(metering, "file_x")).status == 404
+    assert not metering.upstream.requests
 
 
 async def test_a_deletion_ends_the_binding(metering: Metering) -> None:
