@@ -18,9 +18,10 @@ _IN_STEPS: Final = (
 _SESSIONS: Final = "sessions over a WebSocket are not metered; use POST /v1/responses"
 _UNPRICED: Final = "it has no price that the gateway could charge exactly"
 
+_NO_VARIATIONS: Final = "only models make variations that OpenAI has shut down; use POST /v1/images/edits"
+
 _WHY: Final = {
     "assistants": _STORED,
-    "audio": _UNPRICED,
     "batches": _LATER,
     "batchGenerateContent": _LATER,
     "cachedContents": _STORED,
@@ -30,7 +31,6 @@ _WHY: Final = {
     "evals": _LATER,
     "files": _LISTED,
     "fine_tuning": _LATER,
-    "images": _UNPRICED,
     "predict": _UNPRICED,
     "predictLongRunning": _LATER,
     "realtime": _SESSIONS,
@@ -39,7 +39,10 @@ _WHY: Final = {
     "upload": _IN_STEPS,
     "uploads": _IN_STEPS,
     "vector_stores": _STORED,
+    "variations": _NO_VARIATIONS,
     "videos": _LATER,
+    "voice_consents": _STORED,
+    "voices": _STORED,
 }
 _SHOWN_CHARACTERS: Final = 200
 

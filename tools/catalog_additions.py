@@ -247,9 +247,13 @@ DOCUMENTED_PRICES_USD: Final[dict[str, dict[str, Decimal]]] = {
     "gpt-6.1-terra": {"cache_write_1h": Decimal("2.5")},
     "gpt-image-1": {"output_image": Decimal(40)},
     "gpt-image-1-mini": {"output_image": Decimal(8)},
+    "gpt-4o-mini-tts": {"output_audio": Decimal(12)},
+    "whisper-1": {"input_audio": Decimal(0)},
+    "tts-1": {"output_audio": Decimal(0)},
+    "tts-1-hd": {"output_audio": Decimal(0)},
 }
 """USD per million tokens of the standard tier. OpenAI keeps these cache writes for 12 hours. All output of these image models is
-pictures."""
+pictures, and all of gpt-4o-mini-tts is sound. Models with a fee for each second or character have no price for tokens."""
 
 LONG_CONTEXT_USD: Final[dict[str, dict[str, Decimal]]] = {"gpt-6.1-terra": {"cache_write_1h": Decimal(5)}}
 

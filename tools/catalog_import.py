@@ -72,6 +72,8 @@ _HEADER = """\
 # - paths are those of operations that are not below the base URL of their dialect. search_unit is the fee of a query with up to
 #   100 documents, as the answer reports it.
 # - openai-files and anthropic-files are no models: they name the providers that take files.
+# - audio_second and character are fees for each second of a recording and each character of a spoken text. A model with one of
+#   them costs nothing else.
 # - Not covered: batches, image_generation, code_interpreter with more than 1 GB, grounding with Google Maps, Gemini's
 #   priority tier, Groq's hosted tools, and storage of caches and files.
 version: 1
@@ -99,7 +101,11 @@ _CHAT = ("chat_completions",)
 _OPENAI = ("chat_completions", "responses")
 _GEMINI = ("generate_content", "chat_completions")
 _EMBEDDINGS = ("embeddings",)
-_IMAGES = ("images",)
+_IMAGES = ("images", "image_edits")
+_TRANSCRIPTIONS = ("transcriptions",)
+_SPEECH = ("speech",)
+_SPEECH_TOKENS = 16_384
+"""Thirteen minutes of sound. The longest text is read in about five."""
 _IMAGE_TOKENS = 8_192
 """More than the 6,240 of the largest picture, and 100 for each of three partial ones."""
 _MESSAGES = ("messages", "chat_completions")
@@ -126,6 +132,13 @@ SELECTIONS: tuple[Selection, ...] = (
     Selection("openai", "gpt-image-1.5", _IMAGES, _IMAGE_TOKENS, 32_768),
     Selection("openai", "gpt-image-1", _IMAGES, _IMAGE_TOKENS, 32_768),
     Selection("openai", "gpt-image-1-mini", _IMAGES, _IMAGE_TOKENS, 32_768),
+    Selection("openai", "gpt-4o-transcribe", _TRANSCRIPTIONS, 2_000, 16_000),
+    Selection("openai", "gpt-4o-mini-transcribe", _TRANSCRIPTIONS, 2_000, 16_000),
+    Selection("openai", "gpt-4o-transcribe-diarize", _TRANSCRIPTIONS, 2_000, 16_000),
+    Selection("openai", "whisper-1", ("transcriptions", "translations"), 0, 224),
+    Selection("openai", "gpt-4o-mini-tts", _SPEECH, _SPEECH_TOKENS, 2_000),
+    Selection("openai", "tts-1", _SPEECH, 0, 4_096),
+    Selection("openai", "tts-1-hd", _SPEECH, 0, 4_096),
     Selection("openai", "omni-moderation-latest", ("moderations",), 0, 32_768),
     Selection("anthropic", "claude-fable-5-1", _MESSAGES, 128_000),
     Selection("anthropic", "claude-opus-5-5", _MESSAGES, 128_000),
@@ -224,12 +237,25 @@ def _fee_lines(selection: Selection, price: ModelPrice) -> Iterator[str]:
         fees["file_search"] = _fee(_usd(price.storage_searches_kcount))
     if selection.provider == "openai" and searches is not None and selection.name.startswith(PREVIEW_SEARCH_MODELS):
         fees["web_search_preview"] = (PREVIEW_SEARCH_NANO_CREDITS, "documented")
+    fees |= _unit_fees(price)
     if fees:
         yield "    fees:"
     for name, (nano_credits, comment) in fees.items():
         yield f"      {name}: {nano_credits}  # {comment}"
     if "grounding" in fees and selection.name.startswith("gemini-2"):
         yield "    fees_once_per_call: [grounding]  # documented: Gemini 2 bills the grounded prompt, Gemini 3 each query"
+
+
+def _unit_fees(price: ModelPrice) -> dict[str, tuple[int, str]]:
+    """Returns the fees of a model that is billed by the second of sound or the character of text."""
+    fees = {}
+    if price.input_audio_hours is not None:
+        hour = _usd(price.input_audio_hours)
+        fees["audio_second"] = (_nano_credits(hour / 3600), f"{hour / 60} USD a minute")
+    if price.input_mchars is not None:
+        million = _usd(price.input_mchars)
+        fees["character"] = (_nano_credits(million / 10**6), f"{million} USD for a million")
+    return fees
 
 
 def _fee(usd_per_thousand: Decimal) -> tuple[int, str]:

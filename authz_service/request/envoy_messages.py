@@ -18,7 +18,7 @@ from gateway_core.contract.metadata import ANSWERED, REQUEST_NAMESPACE, Decision
 from gateway_core.model.calls.decision import Admission, Terms
 from gateway_core.model.calls.placement_refusals import token_quota
 from gateway_core.model.calls.refusals import Refusal
-from gateway_core.model.endpoints import Dialect
+from gateway_core.model.endpoints import Dialect, Endpoint
 from gateway_core.model.record_decorator import record
 from gateway_core.runtime.protobuf_wire import bytes_field
 
@@ -223,6 +223,8 @@ def _shared_metadata(terms: Terms) -> struct_pb2.Struct:
         fields[DecisionKey.SERVED_MODEL] = claims.served_model
     if route.inject_include_usage:
         fields[DecisionKey.INJECT_INCLUDE_USAGE] = True
+    if claims.endpoint is Endpoint.SPEECH:
+        fields[DecisionKey.AUDIO_ANSWER] = True
     return _struct(fields)
 
 

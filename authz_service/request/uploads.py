@@ -3,11 +3,11 @@
 from collections.abc import Container
 from typing import Final
 
+from authz_service.request.bodies import require_form
 from authz_service.request.call import Call
 from authz_service.request.special_parameters import count
-from gateway_core.contract.form_faults import FORM_FAULTS
-from gateway_core.contract.headers import CONTENT_TYPE, FORM
-from gateway_core.contract.request_facts import AUDIOS, PURPOSE, UNREADABLE
+from authz_service.request.values import RefusedError
+from gateway_core.contract.request_facts import AUDIOS, PURPOSE
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.calls.refusals import Refusal, RefusalReason, refuse_parameter
 from gateway_core.model.endpoints import Endpoint, passed_query
@@ -44,15 +44,10 @@ def read_upload(call: Call, endpoint: Endpoint, models: Container[str]) -> Param
 
 
 def _refuse_body(call: Call, endpoint: Endpoint) -> Refusal | None:
-    if not call.header(CONTENT_TYPE).lstrip().lower().startswith(FORM):
-        message = f"The body must be a form. Send 'content-type: {FORM}' with its boundary."
-        return Refusal(RefusalReason.UNSUPPORTED_CONTENT_TYPE, message)
-    if UNREADABLE in call.facts:
-        fault = call.facts[UNREADABLE]
-        known = FORM_FAULTS.get(fault) if isinstance(fault, str) else None
-        return Refusal(
-            RefusalReason.UNREADABLE_BODY, known or "The form cannot be read. Send it whole and uncompressed."
-        )
+    try:
+        require_form(call)
+    except RefusedError as error:
+        return error.refusal
     if not count(call.facts, AUDIOS):
         return refuse_parameter(_FILE, "it is required; send the file as a part of the form with this name")
     if endpoint is Endpoint.OPENAI_FILES and call.facts.get(PURPOSE) not in PURPOSES:

@@ -91,6 +91,8 @@ pub const FormFault = enum {
     long_part_header,
     malformed_form,
     misspelled_field,
+    nameless_file,
+    referenced_file,
     repeated_field,
     truncated_form,
     unnamed_part,

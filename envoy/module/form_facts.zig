@@ -40,6 +40,8 @@ const Visitor = struct {
     pub fn begins(self: *Visitor, part: multipart.Part) ?Fault {
         self.field = null;
         self.kind = kindOf(part.name);
+        if (self.kind != .text and !part.is_file) return .nameless_file;
+        if (isReference(part.name)) return .referenced_file;
         self.counts.getPtr(self.kind).* += 1;
         const field = fieldOf(part.name) orelse return null;
         if (!std.mem.eql(u8, part.name, @tagName(field))) return .misspelled_field;
@@ -83,6 +85,11 @@ fn kindOf(name: []const u8) Kind {
     const base = baseOf(name);
     if (std.mem.eql(u8, base, "file")) return .audio;
     return if (std.mem.eql(u8, base, "image") or std.mem.eql(u8, base, "mask")) .image else .text;
+}
+
+/// Returns whether a part names pictures by URL or by id instead of sending them.
+fn isReference(name: []const u8) bool {
+    return std.mem.eql(u8, baseOf(name), "images") or std.mem.find(u8, name, "file_id") != null;
 }
 
 /// The place of the model in a body: the bytes from `first` up to, but not including, `last`.

@@ -86,7 +86,7 @@ const Visitor = struct {
     parent: Parent = .other,
     place: ?Place = null,
     kind: json.Kind = .null,
-    /// Only a text to be spoken comes with a voice.
+    /// Only a text to be spoken comes with a voice. One of the provider's has a name, and one of an account is an object.
     has_voice: bool = false,
     /// Of every `input`, so that none is left out if there are several.
     input_characters: ?usize = 0,
@@ -99,7 +99,7 @@ const Visitor = struct {
         self.place = self.placeOf(member);
         const place = self.place orelse return wanted;
         self.kind = member.kind;
-        if (place == .voice) self.has_voice = true;
+        if (place == .voice) self.has_voice = member.kind == .string;
         self.found.set(place, switch (member.kind) {
             .true => .{ .boolean = true },
             .false => .{ .boolean = false },

@@ -18,6 +18,8 @@ FORM_FAULTS: Final = {
         "The form has a field that differs from one that decides the price only in letter case or by an index. Use the"
         " documented name."
     ),
+    "nameless_file": "A file of the form has no file name. Send it as a file.",
+    "referenced_file": "The form names pictures by URL or id. Send their bytes in `image[]`.",
     "repeated_field": "The form names a field that decides the price twice. Send it once.",
     "truncated_form": "The form ends before its last boundary. Send the whole form.",
     "unnamed_part": "A part of the form has no name. Name each part.",

@@ -30,6 +30,10 @@ class Endpoint(enum.StrEnum):
     EMBED_CONTENT = "embed_content"
     BATCH_EMBED_CONTENTS = "batch_embed_contents"
     IMAGES = "images"
+    IMAGE_EDITS = "image_edits"
+    TRANSCRIPTIONS = "transcriptions"
+    TRANSLATIONS = "translations"
+    SPEECH = "speech"
     MODERATIONS = "moderations"
     RERANK = "rerank"
     RERANK_V2 = "rerank_v2"
@@ -47,7 +51,7 @@ class Endpoint(enum.StrEnum):
     @property
     def streams(self) -> bool:
         """Whether the operation can answer with a stream."""
-        return not (self.embeds or self.ranks or self.is_free)
+        return not (self.embeds or self.ranks or self.is_free or self is Endpoint.TRANSLATIONS)
 
     @property
     def embeds(self) -> bool:
@@ -67,7 +71,22 @@ class Endpoint(enum.StrEnum):
     @property
     def writes_text(self) -> bool:
         """Whether the answer is text of a model."""
-        return self.streams and self is not Endpoint.IMAGES
+        return not (self.embeds or self.is_free or self in _WITHOUT_TEXT)
+
+    @property
+    def makes_images(self) -> bool:
+        """Whether the answer is pictures."""
+        return self in _IMAGE
+
+    @property
+    def is_audio(self) -> bool:
+        """Whether sound goes in or comes out, and its length or its text may be what costs."""
+        return self in _AUDIO
+
+    @property
+    def takes_form(self) -> bool:
+        """Whether the body is `multipart/form-data`, and not JSON."""
+        return self in _FORM
 
     @property
     def is_free(self) -> bool:
@@ -110,6 +129,10 @@ _DIALECT_OF: Final = {
     Endpoint.EMBED_CONTENT: Dialect.GEMINI,
     Endpoint.BATCH_EMBED_CONTENTS: Dialect.GEMINI,
     Endpoint.IMAGES: Dialect.OPENAI,
+    Endpoint.IMAGE_EDITS: Dialect.OPENAI,
+    Endpoint.TRANSCRIPTIONS: Dialect.OPENAI,
+    Endpoint.TRANSLATIONS: Dialect.OPENAI,
+    Endpoint.SPEECH: Dialect.OPENAI,
     Endpoint.MODERATIONS: Dialect.OPENAI,
     Endpoint.RERANK: Dialect.OPENAI,
     Endpoint.RERANK_V2: Dialect.OPENAI,
@@ -124,6 +147,10 @@ _EMBEDDING: Final = frozenset({Endpoint.EMBEDDINGS, Endpoint.EMBED_CONTENT, Endp
 _RANKING: Final = frozenset({Endpoint.RERANK, Endpoint.RERANK_V2})
 _WITHOUT_OUTPUT_TOKENS: Final = _EMBEDDING | _RANKING
 _UPLOADING: Final = frozenset({Endpoint.OPENAI_FILES, Endpoint.ANTHROPIC_FILES})
+_IMAGE: Final = frozenset({Endpoint.IMAGES, Endpoint.IMAGE_EDITS})
+_AUDIO: Final = frozenset({Endpoint.TRANSCRIPTIONS, Endpoint.TRANSLATIONS, Endpoint.SPEECH})
+_FORM: Final = frozenset({Endpoint.IMAGE_EDITS, Endpoint.TRANSCRIPTIONS, Endpoint.TRANSLATIONS})
+_WITHOUT_TEXT: Final = _IMAGE | _RANKING | {Endpoint.SPEECH}
 _FREE: Final = _UPLOADING | frozenset(
     {
         Endpoint.MODERATIONS,
@@ -146,6 +173,10 @@ _SUFFIXES: Final = {
     Endpoint.EMBEDDINGS: "/embeddings",
     Endpoint.MESSAGES: "/messages",
     Endpoint.IMAGES: "/images/generations",
+    Endpoint.IMAGE_EDITS: "/images/edits",
+    Endpoint.TRANSCRIPTIONS: "/audio/transcriptions",
+    Endpoint.TRANSLATIONS: "/audio/translations",
+    Endpoint.SPEECH: "/audio/speech",
     Endpoint.MODERATIONS: "/moderations",
     Endpoint.RERANK: "/rerank",
     Endpoint.OPENAI_FILES: "/files",

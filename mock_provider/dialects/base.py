@@ -32,6 +32,14 @@ class RefusalError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class FormFile:
+    """A file of a form."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """A valid request, as the dialect read it."""
 
@@ -103,6 +111,7 @@ class Answer:
     payload: bytes
     tokens: int
     usage: JsonObject | None
+    content_type: str = "application/json"
 
 
 class Dialect(ABC):
@@ -121,9 +130,17 @@ class Dialect(ABC):
     def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
         """Returns the final usage object exactly as the provider reports it."""
 
+    def final_usage(self, job: Job) -> JsonObject:
+        """Returns the usage of a call, which may depend on the model; empty if the provider never reports it."""
+        return self.usage(job.plan, job.request.habits)
+
+    def units(self, job: Job) -> dict[str, int]:  # noqa: ARG002 - some dialects look at it
+        """Returns what a call used of what is billed by another unit than the token."""
+        return {}
+
     def reported_usage(self, job: Job) -> JsonObject | None:
         """Returns the usage of a call; None if the caller asked for an answer without usage."""
-        return self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        return self.final_usage(job) if job.reports_usage else None
 
     @abstractmethod
     def response_id(self, serial: str) -> str:

@@ -124,6 +124,8 @@ def facts(body: bytes, content_type: str) -> dict[str, Any]:
     for name, is_file, content in parts(body, content_type):
         base = name.partition("[")[0]
         kind = _KINDS.get(base, "text")
+        if (kind != "text" and not is_file) or base == "images" or "file_id" in name:
+            raise FormError
         counts[kind] = counts.get(kind, 0) + 1
         sizes[kind] = sizes.get(kind, 0) + len(content)
         if base.lower() in _COUNTED:

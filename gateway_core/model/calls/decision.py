@@ -18,6 +18,7 @@ from gateway_core.model.catalog.entries import Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.request_size import RequestSize
 from gateway_core.model.catalog.reserves import FREE, BudgetMode, OutputShare, reserve
+from gateway_core.model.catalog.units import reserve_units
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Period, PeriodClock
@@ -323,12 +324,15 @@ def admit(
 ) -> Admission:
     """Returns the admission of a call with these terms: its hold, not yet placed."""
     claims = terms.claims
-    reserved = (
-        FREE
-        if claims.endpoint.is_free
-        else reserve(
-            terms.reserved_as.model,
-            terms.reserved_as.schedule,
+    reserved_as = terms.reserved_as
+    if claims.endpoint.is_free:
+        reserved = FREE
+    elif reserved_as.unit is not None and parameters.size is not None:
+        reserved = reserve_units(reserved_as.schedule, reserved_as.unit, parameters.size, terms.budget_mode)
+    else:
+        reserved = reserve(
+            reserved_as.model,
+            reserved_as.schedule,
             claims.endpoint,
             terms.budget_mode,
             body_bytes=body_bytes,
@@ -337,9 +341,8 @@ def admit(
             choices=parameters.choices,
             thinking_tokens=parameters.thinking_tokens,
             size=parameters.size,
-            tool_fees_nano_credits=terms.reserved_as.tool_fees_nano_credits,
+            tool_fees_nano_credits=reserved_as.tool_fees_nano_credits,
         )
-    )
     hold = Hold(
         hold_id=hold_id,
         claims=claims,

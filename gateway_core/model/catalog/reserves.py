@@ -139,6 +139,8 @@ def reserve(
     longest = model.max_output_tokens
     if output_limit is None:
         expected_output, most_output = model.default_output_reserve_tokens * choices, longest * choices
+        if size is not None and size.characters:
+            expected_output = min(size.spoken_tokens, longest)
     else:
         expected_output = most_output = min(output_limit, longest) * choices
     if mode is BudgetMode.BALANCED:

@@ -27,6 +27,7 @@ KEYS = {
     "cache_write_1h": "cache_write_1h_mtok",
     "output": "output_mtok",
 }
+UNITS = {"audio_second", "character"}
 ENDPOINTS = {
     "chat_completions",
     "completions",
@@ -41,6 +42,10 @@ ENDPOINTS = {
     "rerank_v2",
     "openai_files",
     "anthropic_files",
+    "image_edits",
+    "transcriptions",
+    "translations",
+    "speech",
 }
 
 DOCUMENTED = {"rerank", "openai_files", "anthropic_files"}
@@ -99,6 +104,21 @@ def test_prices_equal_those_of_the_price_package(model: dict[str, Any]) -> None:
             continue
         if model["max_output_tokens"] or category != "output":
             assert price == cost_nano_credits(model, usage_of(category, 1000)) * 1000, category
+
+
+@pytest.mark.parametrize(
+    ("name", "fee", "usage"),
+    [
+        ("whisper-1", "audio_second", Usage(input_audio_seconds=3_600, audio_seconds=3_600)),
+        ("tts-1", "character", Usage(input_characters=3_600)),
+        ("tts-1-hd", "character", Usage(input_characters=3_600)),
+    ],
+)
+def test_fees_of_seconds_and_characters_equal_the_prices_of_the_price_package(
+    name: str, fee: str, usage: Usage
+) -> None:
+    (model,) = [model for model in MODELS if model["name"] == name]
+    assert cost_nano_credits(model, usage) == 3_600 * model["fees"][fee]
 
 
 @pytest.mark.parametrize("model", [model for model in MODELS if "long_context" in model], ids=by_name)
@@ -216,10 +236,13 @@ def test_every_model_that_ranks_has_one_price_of_a_search() -> None:
 
 def test_limits_are_consistent() -> None:
     for model in MODELS:
-        assert (
-            0 <= model["default_output_reserve_tokens"] <= model["max_output_tokens"] <= model["context_window_tokens"]
+        assert 0 <= model["default_output_reserve_tokens"] <= model["max_output_tokens"]
+        # A speech model writes more tokens of sound than it reads of text.
+        assert model["max_output_tokens"] <= model["context_window_tokens"] or model["endpoints"] == ["speech"]
+        is_without_output = WITHOUT_OUTPUT.intersection(model["endpoints"]) or UNITS.intersection(
+            model.get("fees", ())
         )
-        assert (model["max_output_tokens"] == 0) == bool(WITHOUT_OUTPUT.intersection(model["endpoints"]))
+        assert (model["max_output_tokens"] == 0) == bool(is_without_output)
         assert datetime.combine(model["effective_date"], datetime.min.time(), UTC) <= PRICES_OF
 
 

@@ -71,12 +71,13 @@ def test_an_unreadable_body_is_reported(body: bytes) -> None:
     ("body", "characters"),
     [
         ('{"input":"Grüße 😀","voice":"alloy"}', 7.0),
-        ('{"voice":{"id":"v"},"input":"a\\u00e9\\ud83d\\ude00"}', 3.0),
+        ('{"voice":"alloy","input":"a\\u00e9\\ud83d\\ude00"}', 3.0),
         ('{"voice":"alloy","input":"ab","input":"c"}', 3.0),
         ('{"input":"' + "\U0001f600" * 4_096 + '","voice":"alloy"}', 4_096.0),
         ('{"input":"' + "\U0001f600" * 4_097 + '","voice":"alloy"}', None),
         ('{"voice":"alloy","input":""}', None),
         ('{"voice":"alloy","input":["ab"]}', None),
+        ('{"voice":{"id":"voice_1"},"input":"ab"}', None),
         ('{"input":"ab"}', None),
     ],
 )
