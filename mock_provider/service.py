@@ -14,8 +14,8 @@ from mock_provider.dialects import Dialect, Job, RefusalError, dialect_of
 from mock_provider.forms import is_form, read_form
 from mock_provider.reply import Reply
 from mock_provider.routes import FORMS, Endpoint, route
-from mock_provider.stored_files import StoredFiles
-from mock_provider.stored_responses import StoredResponses
+from mock_provider.stored.files import StoredFiles
+from mock_provider.stored.responses import StoredResponses
 from mock_provider.tally import CallRecord, Finished, Tally
 from mock_provider.usage_plan import UsagePlan, plan_usage
 

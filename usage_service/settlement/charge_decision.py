@@ -15,7 +15,6 @@ from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.calls.holds import Hold, HoldState
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, charge_lines, total_nano_credits
-from gateway_core.model.catalog.searches import SEARCH_UNIT
 from gateway_core.model.catalog.service import STANDARD, Service
 from gateway_core.model.catalog.token_usage import TokenUsage, with_count
 from gateway_core.model.catalog.units import AUDIO_SECOND, CHARACTER, unit_of
@@ -189,9 +188,8 @@ class _Case:
     read: Report
 
     def resolve(self) -> Resolution:
-        endpoint = self.terms.hold.claims.endpoint
-        if endpoint in _APART:
-            return self._resolve_free() if endpoint.is_free else self._resolve_search()
+        if self.terms.hold.claims.endpoint.is_free:
+            return self._resolve_free()
         if unit := self._unit():
             return self._resolve_by_unit(unit)
         reading = self.read.reading
@@ -208,28 +206,18 @@ class _Case:
         return unit_of(self.terms.schedule, self.terms.hold.claims.endpoint)
 
     def _resolve_by_unit(self, unit: str) -> Resolution:
-        """Resolves a call that costs seconds or characters, which the provider or else the hold counted."""
-        seconds = self.read.audio_seconds
-        if unit != AUDIO_SECOND or not seconds:
+        """Resolves a call that costs seconds, characters or searches, which the provider or else the hold counted."""
+        count = self.read.audio_seconds if unit == AUDIO_SECOND else dict(self.read.reading.usage.uses).get(unit)
+        if not count:
             return self._resolve_without_usage()
         detail = _ending(self.report) or SettlementDetail.COMPLETED
-        return self._charge(UsageSource.PROVIDER, detail, TokenUsage(uses=((unit, seconds),)))
+        return self._charge(UsageSource.PROVIDER, detail, TokenUsage(uses=((unit, count),)))
 
     def _resolve_free(self) -> Resolution:
         """Resolves a call that costs nothing, whatever its answer says."""
         if reason := _reason_not_called(self.report):
             return Resolution(HoldState.VOIDED, UsageSource.NONE, reason)
         return _free(_ending(self.report) or SettlementDetail.COMPLETED)
-
-    def _resolve_search(self) -> Resolution:
-        """Resolves a ranking of documents: by its search units if the model has a fee for them, otherwise by its tokens."""
-        reading = self.read.reading
-        is_counted = reading.input_counted
-        if SEARCH_UNIT in self.terms.schedule.fees:
-            is_counted = any(name == SEARCH_UNIT for name, _ in reading.usage.uses)
-        if not is_counted:
-            return self._resolve_without_usage()
-        return self._charge(UsageSource.PROVIDER, _ending(self.report) or SettlementDetail.COMPLETED, reading.usage)
 
     def _counts_anything(self) -> bool:
         usage = self.read.reading.usage
@@ -318,7 +306,7 @@ class _Case:
         usage = sent(hold, self.terms.schedule)
         if self._unit():
             return usage
-        usage = replace(usage, uses=usage.uses or self.read.reading.usage.uses)
+        usage = replace(usage, uses=self.read.reading.usage.uses)
         # The size of pictures and sound in bytes says nothing.
         if hold.claims.endpoint.makes_images:
             return replace(usage, output_image=hold.output_tokens)
@@ -351,10 +339,6 @@ class _Case:
         gone = ending is SettlementDetail.CLIENT_DISCONNECTED
         detail = SettlementDetail.CLIENT_DISCONNECTED if gone else SettlementDetail.GATEWAY_ERROR
         return self._charge(UsageSource.ESTIMATED, detail, sent(self.terms.hold, self.terms.schedule))
-
-
-_APART: Final = frozenset(endpoint for endpoint in Endpoint if endpoint.is_free or endpoint.ranks)
-"""The operations that are not resolved by input and output tokens, seconds or characters."""
 
 
 _NOTHING_FOUND: Final = {UsageFact.DELIVERED_BYTES: 0}

@@ -10,7 +10,6 @@ from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.media import audio_seconds, encoded_bytes
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, charge_lines, total_nano_credits
-from gateway_core.model.catalog.searches import SEARCH_UNIT, held_units
 from gateway_core.model.catalog.service import Service
 from gateway_core.model.catalog.token_usage import TokenUsage, with_count
 from gateway_core.model.catalog.units import unit_of
@@ -154,8 +153,6 @@ def sent(hold: Hold, schedule: PriceSchedule) -> TokenUsage:
     endpoint = hold.claims.endpoint
     if unit := unit_of(schedule, endpoint):
         return TokenUsage(uses=((unit, hold.input_tokens),))
-    if endpoint.ranks and (searches := held_units(schedule, hold.amount_nano_credits)):
-        return TokenUsage(input=hold.input_tokens, uses=((SEARCH_UNIT, searches),))
     return with_count(_NOTHING, input_category(endpoint), hold.input_tokens)
 
 

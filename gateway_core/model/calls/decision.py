@@ -305,7 +305,8 @@ def _reserved_as(
         if isinstance(checked, Refusal):
             return checked
         reserved = checked
-    return replace(reserved, tool_fees_nano_credits=0) if endpoint.ranks else reserved
+    # What a search costs depends on its size, so `reserve` computes it for tokens and for search units.
+    return replace(reserved, tool_fees_nano_credits=0, unit=None) if endpoint.ranks else reserved
 
 
 def _validity(principal: Principal, prices: CatalogView, periods: Sequence[Period], now_epoch_s: float) -> Validity:

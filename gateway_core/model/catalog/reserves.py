@@ -11,7 +11,7 @@ from typing import Final
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.request_size import RequestSize, input_bounds_of
-from gateway_core.model.catalog.searches import search_fees, search_tokens
+from gateway_core.model.catalog.searches import SEARCH_UNIT, search_tokens, search_units
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.money import charge_nano_credits
 from gateway_core.model.record_decorator import record
@@ -161,12 +161,12 @@ def reserve(
 def _reserve_search(
     schedule: PriceSchedule, mode: BudgetMode, body_bytes: int, bytes_per_token: int, size: RequestSize | None
 ) -> Reserve:
-    """Returns what ranking documents reserves: their tokens, and search units."""
+    """Returns what ranking documents reserves: search units if the model has a fee for them, otherwise tokens."""
     tokens = search_tokens(size, body_bytes, bytes_per_token)
-    expected, maximum = tokens
-    is_strict = mode is BudgetMode.STRICT
-    fees = search_fees(schedule, size, tokens, is_strict=is_strict)
-    return Reserve(expected, 0, _highest_price(schedule, maximum if is_strict else expected, 0) + fees)
+    fee = schedule.fees.get(SEARCH_UNIT)
+    expected, most = tokens if fee is None else search_units(size, tokens)
+    reserved = expected if mode is BudgetMode.BALANCED else most
+    return Reserve(expected, 0, _highest_price(schedule, reserved, 0) if fee is None else reserved * fee)
 
 
 def _share(

@@ -8,11 +8,10 @@ as a document (https://cohere.com/pricing).
 
 from typing import Final
 
-from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.request_size import RequestSize
 
 SEARCH_UNIT: Final = "search_unit"
-"""The fee of a search unit."""
+"""The fee of a search unit, which the provider reports how many there were of."""
 MOST_DOCUMENTS: Final = 10_000
 """No provider ranks more in one call (https://docs.cohere.com/docs/reranking-best-practices)."""
 _DOCUMENTS_PER_UNIT: Final = 100
@@ -35,23 +34,17 @@ def search_tokens(size: RequestSize | None, body_bytes: int, bytes_per_token: in
     return -(-maximum // bytes_per_token), maximum
 
 
-def search_fees(schedule: PriceSchedule, size: RequestSize | None, tokens: tuple[int, int], *, is_strict: bool) -> int:
-    """Returns what the search units of a call are expected to cost, or may cost at most, in nano-credits.
+def search_units(size: RequestSize | None, tokens: tuple[int, int]) -> tuple[int, int]:
+    """Returns how many search units a call is as a rule, and how many at most.
 
     Args:
-        schedule: the prices in force.
         size: the sizes of the parts of the body.
         tokens: what `search_tokens` returned.
-        is_strict: whether the maximum is wanted.
     """
-    fee = schedule.fees.get(SEARCH_UNIT, 0)
     documents = max(1, size.ranked_documents if size else 1)
     expected, maximum = tokens
-    parts = maximum // _LEAST_PART_TOKENS if is_strict else expected // _PART_TOKENS
-    return fee * -(-(documents + parts) // _DOCUMENTS_PER_UNIT)
+    return _units(documents + expected // _PART_TOKENS), _units(documents + maximum // _LEAST_PART_TOKENS)
 
 
-def held_units(schedule: PriceSchedule, amount_nano_credits: int) -> int:
-    """Returns how many search units a hold of this amount covers; 0 for a model without that fee."""
-    fee = schedule.fees.get(SEARCH_UNIT, 0)
-    return amount_nano_credits // fee if fee else 0
+def _units(parts: int) -> int:
+    return -(-parts // _DOCUMENTS_PER_UNIT)

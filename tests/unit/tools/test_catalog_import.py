@@ -239,9 +239,7 @@ def test_limits_are_consistent() -> None:
         assert 0 <= model["default_output_reserve_tokens"] <= model["max_output_tokens"]
         # A speech model writes more tokens of sound than it reads of text.
         assert model["max_output_tokens"] <= model["context_window_tokens"] or model["endpoints"] == ["speech"]
-        is_without_output = WITHOUT_OUTPUT.intersection(model["endpoints"]) or UNITS.intersection(
-            model.get("fees", ())
-        )
+        is_without_output = WITHOUT_OUTPUT.intersection(model["endpoints"]) or UNITS.intersection(model.get("fees", ()))
         assert (model["max_output_tokens"] == 0) == bool(is_without_output)
         assert datetime.combine(model["effective_date"], datetime.min.time(), UTC) <= PRICES_OF
 
