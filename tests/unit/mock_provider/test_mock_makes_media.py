@@ -1,4 +1,4 @@
-"""The mock provider takes forms, and hears, speaks and edits as OpenAI does."""
+"""The mock provider takes forms, and hears, speaks, and makes and edits pictures as OpenAI does."""
 
 import base64
 import json
@@ -12,6 +12,8 @@ from tests.support.forms import BOUNDARY, CONTENT_TYPE, field, file, form
 from tests.support.servers.mock_process import MockProcess, control_headers
 
 RECORDING = file("file", bytes(16_000))
+IMAGES = "/v1/images/generations"
+PICTURE = {"model": "gpt-image-x", "prompt": "A sea otter"}
 SPEECH = {"model": "tts-1", "voice": "alloy", "input": "Grüße"}
 
 
@@ -127,3 +129,15 @@ def test_a_malformed_form_is_refused(body: bytes, content_type: str) -> None:
 
 def test_the_boundary_may_be_quoted() -> None:
     assert read_form(f'multipart/form-data; boundary="{BOUNDARY}"', form([field("a", "1")])) == {"a": "1"}
+
+
+def test_each_picture_is_in_the_answer_and_all_are_in_the_usage(mock: MockProcess) -> None:
+    status, answer = mock.post(IMAGES, PICTURE | {"n": 2}, input_tokens=12, output_tokens=8_000)
+    assert (status, len(answer["data"])) == (200, 2)
+    assert (answer["usage"]["input_tokens"], answer["usage"]["output_tokens"]) == (12, 8_000)
+    assert mock.call()["counts"]["output"] == 8_000
+
+
+@pytest.mark.parametrize("body", [{"prompt": "x"}, {"model": "m"}, PICTURE | {"n": 0}, PICTURE | {"prompt": ""}])
+def test_pictures_that_openai_refuses_are_refused(mock: MockProcess, body: dict[str, Any]) -> None:
+    assert mock.post(IMAGES, body)[0] == 400
