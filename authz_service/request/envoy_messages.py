@@ -188,12 +188,19 @@ class Forwarded:
     upstream_path: str
     requests: str
     """The request limits, as `request_limits.encode_limits` writes them; empty without any."""
+    answers_with_file: bool = False
+    """Whether the answer is the content of a file, which nothing reads."""
+    betas: Betas | None = None
+    """The flags of features in test; None if the call has none."""
 
 
 def forward(forwarded: Forwarded) -> bytes:
     """Returns the serialized `CheckResponse` that admits a call without a hold."""
     fields = _routing_fields(forwarded.organization, forwarded.dialect, forwarded.upstream_path, forwarded.requests)
-    return _pass(forwarded.cluster, _struct(fields))
+    if forwarded.answers_with_file:
+        fields[DecisionKey.FILE_ANSWER] = True
+    passed = _pass(forwarded.cluster, _struct(fields))
+    return passed + _beta_answer(forwarded.betas) if forwarded.betas else passed
 
 
 def deny(refusal: Refusal, dialect: Dialect) -> bytes:

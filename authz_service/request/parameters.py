@@ -22,6 +22,7 @@ from gateway_core.contract.request_facts import (
     BACKGROUND,
     BEST_OF,
     CANDIDATE_COUNT,
+    DOCUMENTS,
     GENERATION_MAX_OUTPUT_TOKENS,
     INCLUDE_USAGE,
     IS_EXCESSIVE,
@@ -37,6 +38,8 @@ from gateway_core.contract.request_facts import (
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.calls.special_requests import Specials
+from gateway_core.model.catalog.request_size import RequestSize
+from gateway_core.model.catalog.searches import MOST_DOCUMENTS
 from gateway_core.model.endpoints import Endpoint, ModelCall, passed_query
 
 MAX_PROMPTS: Final = 2_048
@@ -85,7 +88,7 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
             asks_for_usage=boolean(facts, INCLUDE_USAGE),
             thinking_tokens=min(count(facts, THINKING_BUDGET), MAX_OUTPUT_LIMIT) if THINKING_BUDGET in facts else 0,
             query=passed_query(endpoint, call.query),
-            size=read_size(facts, endpoint, call.body_bytes, window_tokens) if has_size else None,
+            size=_size(facts, endpoint, call.body_bytes, window_tokens) if has_size else None,
             references=entries(facts, REFERENCES) if has_size else (),
             specials=_specials(facts, endpoint),
         )
@@ -93,6 +96,13 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
         return invalid(error.parameter, "it must be a text").refusal
     except RefusedError as error:
         return error.refusal
+
+
+def _size(facts: Mapping[str, object], endpoint: Endpoint, body_bytes: int, window_tokens: int) -> RequestSize:
+    size = read_size(facts, endpoint, body_bytes, window_tokens)
+    if size.ranked_documents > MOST_DOCUMENTS:
+        raise invalid(DOCUMENTS, f"it must have at most {MOST_DOCUMENTS} documents; rank the others in further calls")
+    return size
 
 
 def _specials(facts: Mapping[str, object], endpoint: Endpoint) -> Specials | None:

@@ -35,6 +35,7 @@ pub const DecisionKey = enum {
     output_limit,
     report_soon,
     audio_answer,
+    file_answer,
     rate_limits,
 };
 
@@ -56,6 +57,8 @@ pub const RequestFact = enum {
     generation_max_output_tokens,
     prompts,
     inputs,
+    ranked_documents,
+    query_bytes,
     images,
     image_bytes,
     audios,
@@ -68,6 +71,7 @@ pub const RequestFact = enum {
     references,
     tools,
     models,
+    purpose,
     audio_output,
     image_output,
     has_cache_control,

@@ -118,7 +118,7 @@ def _read(endpoint: Endpoint, usage: Counts | None, start: Counts | None, notes:
         return None
     if endpoint.dialect is _GEMINI:
         return read_gemini(usage)
-    reading = read_openai(usage, has_output=not endpoint.embeds)
+    reading = read_openai(usage, has_output=endpoint.has_output_tokens)
     if reading is None or endpoint.writes_text:
         return reading
     if endpoint.makes_images:
@@ -155,7 +155,7 @@ def _read_by_other_names(endpoint: Endpoint, usage: Counts | None, start: Counts
 
 def _without_empty_input(endpoint: Endpoint, reading: Reading, delivered: int | None) -> Reading:
     """Returns the reading of an answer to something: a count of zero input tokens is then no count."""
-    if delivered or reading.usage.total_output or endpoint.embeds:
+    if delivered or reading.usage.total_output or not endpoint.has_output_tokens:
         return replace(reading, input_counted=False)
     return reading
 

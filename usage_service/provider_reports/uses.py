@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gateway_core.contract.usage_facts import UsageFact
+from gateway_core.model.catalog.searches import SEARCH_UNIT
 from usage_service.provider_reports.counts import Counts, counts_in
 from usage_service.provider_reports.reading import Notes
 
@@ -78,7 +79,7 @@ def _reported(
 
 
 def _in_usage(usage: Counts) -> Iterator[tuple[str, int]]:
-    """Yields Anthropic's `server_tool_use`, and xAI's sources and `server_side_tool_usage_details`."""
+    """Yields Anthropic's `server_tool_use`, xAI's sources and `server_side_tool_usage_details`, and Cohere's search units."""
     values = usage.values
     if "server_tool_use" in values:
         tools = usage.inside("server_tool_use")
@@ -86,6 +87,8 @@ def _in_usage(usage: Counts) -> Iterator[tuple[str, int]]:
             yield name.removesuffix("_requests"), tools.of(name)
     if "num_sources_used" in values:
         yield "live_search_source", usage.of("num_sources_used")
+    if "search_units" in values:
+        yield SEARCH_UNIT, usage.of("search_units")
     if "server_side_tool_usage_details" in values:
         tools = usage.inside("server_side_tool_usage_details")
         for name in tools.values:

@@ -206,12 +206,12 @@ class _Case:
         return unit_of(self.terms.schedule, self.terms.hold.claims.endpoint)
 
     def _resolve_by_unit(self, unit: str) -> Resolution:
-        """Resolves a call that costs seconds or characters, which the provider or else the hold counted."""
-        seconds = self.read.audio_seconds
-        if unit != AUDIO_SECOND or not seconds:
+        """Resolves a call that costs seconds, characters or searches, which the provider or else the hold counted."""
+        count = self.read.audio_seconds if unit == AUDIO_SECOND else dict(self.read.reading.usage.uses).get(unit)
+        if not count:
             return self._resolve_without_usage()
         detail = _ending(self.report) or SettlementDetail.COMPLETED
-        return self._charge(UsageSource.PROVIDER, detail, TokenUsage(uses=((unit, seconds),)))
+        return self._charge(UsageSource.PROVIDER, detail, TokenUsage(uses=((unit, count),)))
 
     def _resolve_free(self) -> Resolution:
         """Resolves a call that costs nothing, whatever its answer says."""
@@ -261,8 +261,9 @@ class _Case:
         if usage.total_input <= model.context_window_tokens and usage.total_output <= model.max_output_tokens:
             return True  # the common case
         input_limit = max(model.context_window_tokens + model.max_output_tokens, hold.input_tokens)
-        if hold.claims.endpoint.embeds:
-            input_limit = max(input_limit, self.report.request_bytes)
+        if not hold.claims.endpoint.has_output_tokens:
+            # An organization may expect one token in four bytes, but each byte may be one.
+            input_limit = max(input_limit, self.report.request_bytes, hold.input_tokens * _BYTES_PER_TOKEN)
         return usage.total_input <= input_limit and usage.total_output <= self._longest_output()
 
     def _longest_output(self) -> int:
