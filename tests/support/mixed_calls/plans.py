@@ -2,17 +2,18 @@
 
 import enum
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
 from tests.support.mixed_calls.drafts import Choice, Draft, Part
+from tests.support.mixed_calls.free_drafts import COUNTED_WITH, counting_draft, moderations_draft
 from tests.support.mixed_calls.openai_drafts import (
     chat_draft,
     completions_draft,
     embeddings_draft,
-    moderations_draft,
+    images_draft,
     responses_draft,
 )
 from tests.support.mixed_calls.other_drafts import embed_content_draft, gemini_draft, messages_draft
@@ -35,8 +36,11 @@ _DRAFTS = {
     "messages": messages_draft,
     "generate_content": gemini_draft,
     "embed_content": embed_content_draft,
+    "images": images_draft,
     "moderations": moderations_draft,
+    **dict.fromkeys(COUNTED_WITH.values(), counting_draft),
 }
+_FREE = frozenset({"moderations", *COUNTED_WITH.values()})
 
 
 class Ending(enum.StrEnum):
@@ -96,16 +100,22 @@ class Plan:
         """Whether the provider reported everything."""
         return self.ending in {Ending.COUNTED, Ending.COUNTED_THEN_LEFT}
 
+    @property
+    def stored_id(self) -> str | None:
+        """The id of the response that the caller has read to its end, and that the provider has stored."""
+        is_read = self.endpoint == "responses" and self.ending is Ending.COUNTED
+        return f"resp_mixed_{self.number}" if is_read else None
+
 
 def make_plans(seed: int, count: int, prices: PriceList) -> list[Plan]:
     """Returns the plans of calls over all models of a catalog, the same for the same seed.
 
-    Endpoints without a kind of draft, such as images and recordings, are left out.
+    Endpoints without a kind of draft, such as recordings, are left out.
     """
     operations = [
         (name, endpoint)
         for name, model in prices.models.items()
-        for endpoint in model["endpoints"]
+        for endpoint in _operations_of(model["endpoints"])
         if endpoint in _DRAFTS
     ]
     plans = []
@@ -119,11 +129,19 @@ def make_plans(seed: int, count: int, prices: PriceList) -> list[Plan]:
     return plans
 
 
+def _operations_of(endpoints: Iterable[str]) -> Iterator[str]:
+    """Yields the operations of a model: those of the catalog, and those that count the tokens for them."""
+    for endpoint in endpoints:
+        yield endpoint
+        if endpoint in COUNTED_WITH:
+            yield COUNTED_WITH[endpoint]
+
+
 def _planned(choice: Choice, draft: Draft) -> Plan:
     random = choice.random
     if choice.chance(0.05):
         return _failing(choice, draft)
-    if choice.endpoint == "moderations":
+    if choice.endpoint in _FREE:
         return _plan(
             choice, draft, document_script(random, draft.document, random_form(random, streamed=False)), Ending.FREE
         )

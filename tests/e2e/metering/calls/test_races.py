@@ -34,6 +34,8 @@ RACE_TIMEOUT_S = 120 + RACING_CALLS // 2
 BALANCED_ANSWER_S = 0.3
 """Long enough for all balanced calls to be admitted before the first one is charged."""
 PRICES = PriceList(DEFAULT_CATALOG)
+STATUSES = frozenset({200, 402, 429, 503})
+"""A call that the gateway cannot check in time, because too many race on one machine, gets 503 and reaches no provider."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ async def test_racing_calls_never_overspend_a_strict_budget(
     upstream.choose(kind.dearest_answer)
     outcome = await race(metering, kind, ROUNDS)
     log(BudgetMode.STRICT, name, outcome, 0)
-    assert set(outcome.statuses) <= {200, 402, 429}
+    assert outcome.statuses.keys() <= STATUSES
     assert 0 < outcome.spent <= outcome.budget
     assert all(
         record["charge_nano_credits"] <= record["hold_nano_credits"] for record in await metering.tenant.records()
@@ -126,7 +128,7 @@ async def test_balanced_calls_overspend_at_most_what_the_documentation_says(
     outcome = await race(metering, kind, 1)
     bound = kind.bound_nano_credits(PRICES, RACING_CALLS)
     log(BudgetMode.BALANCED, name, outcome, bound)
-    assert set(outcome.statuses) <= {200, 402, 429}
+    assert outcome.statuses.keys() <= STATUSES
     assert outcome.spent == outcome.served * kind.most_nano_credits(PRICES)
     assert outcome.overspend <= bound
 
