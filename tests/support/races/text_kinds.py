@@ -46,7 +46,7 @@ def _cache_writes() -> Kind:
     messages = [{"role": "user", "content": [block]}]
     body = {"model": "claude-haiku-4-5", "max_tokens": 10, "messages": messages}
     size = size_of(body)
-    # The estimate is as dear: it does not know what is written to the cache either.
+    # The estimate is as dear: all that the body has may be written.
     expected = Size({"cache_write_1h": a_quarter_of(size), "output": 10})
     return Kind("claude-haiku-4-5", MESSAGES, body, expected, Size({"cache_write_1h": size, "output": 10}))
 
