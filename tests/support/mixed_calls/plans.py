@@ -63,12 +63,16 @@ class Delivered:
 
     size: int
     events: int
+    searches: int = 0
+    """Results of Anthropic's web searches."""
 
     @classmethod
     def by(cls, parts: Iterable[Part]) -> "Delivered":
         """Returns what the parts of a stream deliver."""
-        texts = [part.text for part in parts if part.text]
-        return cls(sum(len(text.encode()) for text in texts), len(texts))
+        delivered = list(parts)
+        texts = [part.text for part in delivered if part.text]
+        searches = sum("web_search_tool_result" in str(part.value) for part in delivered)
+        return cls(sum(len(text.encode()) for text in texts), len(texts), searches)
 
     @property
     def tokens(self) -> range:
