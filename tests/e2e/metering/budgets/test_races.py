@@ -53,10 +53,15 @@ class Outcome:
 
 
 async def prepare(
-    stack: Stack, database: asyncpg.Pool, upstream: ScriptedUpstream, kind: Kind, mode: BudgetMode
+    stack: Stack,
+    database: asyncpg.Pool,
+    upstream: ScriptedUpstream,
+    kind: Kind,
+    mode: BudgetMode,
+    paid_in: int = PAID_IN,
 ) -> Metering:
     """Returns the calls of a new tenant with a budget, who may name what the kind refers to."""
-    tenant = await make_tenant(database, pepper_of(stack), PAID_IN)
+    tenant = await make_tenant(database, pepper_of(stack), paid_in)
     await database.execute(
         "UPDATE organizations SET budget_mode = $2 WHERE organization_id = $1", tenant.organization, mode
     )
@@ -132,6 +137,22 @@ async def test_balanced_calls_overspend_at_most_what_the_documentation_says(
     assert outcome.statuses.keys() <= STATUSES
     assert outcome.spent == outcome.served * kind.most_nano_credits(PRICES)
     assert outcome.overspend <= bound
+
+
+@pytest.mark.timeout(2 * RACE_TIMEOUT_S)
+@pytest.mark.parametrize("name", ["no output limit", "an earlier response", "a vector store"])
+async def test_racing_calls_never_overdraw_the_credit(
+    metered_stack: Stack, metered_database: asyncpg.Pool, upstream: ScriptedUpstream, name: str
+) -> None:
+    """The credit is half of the budget, so it is what refuses the calls."""
+    kind = KINDS[name]()
+    credit = kind.budget_nano_credits(PRICES) // 2
+    metering = await prepare(metered_stack, metered_database, upstream, kind, BudgetMode.STRICT, credit)
+    upstream.choose(kind.dearest_answer)
+    outcome = await race(metering, kind, ROUNDS)
+    assert outcome.statuses.keys() <= STATUSES
+    assert 0 < outcome.spent <= credit
+    assert await metering.tenant.balance() == credit - outcome.spent
 
 
 FREE = {
