@@ -2,7 +2,7 @@
 
 import enum
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -207,7 +207,7 @@ def _hanging_up(choice: Choice, draft: Draft) -> Plan:
     if not after_usage and not can_see_usage:
         # The usage chunk is hidden, and what precedes it has no usage.
         events = choice.random.randint(1, max(1, draft.counted_after - 2))
-    if not after_usage and "message_delta" in str(draft.parts[events - 1].value):
+    while not after_usage and _ends_with_report(draft.parts[:events]):
         events += 1  # what an early report counts is counted until text follows
     parts = draft.parts[:events]
     content = b"".join(event_bytes(part.value, form) for part in parts)
@@ -217,6 +217,16 @@ def _hanging_up(choice: Choice, draft: Draft) -> Plan:
     if after_usage:
         return replace(plan, ending=Ending.COUNTED_THEN_LEFT, kinds=draft.kinds)
     return plan
+
+
+def _ends_with_report(parts: Sequence[Part]) -> bool:
+    """Returns whether no text follows the last report of output."""
+    for part in reversed(parts):
+        if part.text:
+            return False
+        if "message_delta" in str(part.value):
+            return True
+    return False
 
 
 def _reports_early(draft: Draft) -> bool:
