@@ -52,6 +52,8 @@ from gateway_core.stores.redis import connections as redis
 logger = logging.getLogger(__name__)
 
 _UNAVAILABLE: Final = (*postgres.UNAVAILABLE, *redis.UNAVAILABLE, SeedingError, TooManyLookupsError)
+# Python 3.11 finds members of enumerations slowly, so these are looked up once.
+_OPENAI, _ANTHROPIC, _GEMINI = Dialect.OPENAI, Dialect.ANTHROPIC, Dialect.GEMINI
 _HEALTHY: Final = '{"status":"ok"}'
 _TRY_AGAIN: Final = Refusal(
     RefusalReason.DEPENDENCY_UNAVAILABLE,
@@ -70,6 +72,8 @@ class Admitted:
     """The flags of features in test that the call asks for; None if it asks for none."""
     shared_answer: bytes
     """The part of the response to Envoy that all calls with the same terms share (`envoy_messages.shared_answer`)."""
+    is_awaited: bool = False
+    """Whether another call may wait for the end of this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +217,8 @@ class Authorizer:
         admission = asked.placed(placement, shadow)
         token = sign_hold(admission.hold, self.secrets.hold_signing_key, prepared.claims)
         self.hold_writer.append(PlacedHold(admission.hold, token, placement.generation))
-        return Admitted(admission, token, betas, prepared.answer)
+        is_awaited = self.admissions.awaits_ends(prepared.terms.claims.organization)
+        return Admitted(admission, token, betas, prepared.answer, is_awaited)
 
 
 def _error_dialect(call: Call, path: str, route: Route | None) -> Dialect:
@@ -225,6 +230,10 @@ def _error_dialect(call: Call, path: str, route: Route | None) -> Dialect:
 
 
 def _client_dialect(call: Call) -> Dialect:
-    if call.header(DIALECT_VERSION):
-        return Dialect.ANTHROPIC
-    return Dialect.GEMINI if call.header(GEMINI_API_KEY) else Dialect.OPENAI
+    dialect = _OPENAI
+    for name, value in call.headers:
+        if name == DIALECT_VERSION and value:
+            return _ANTHROPIC
+        if name == GEMINI_API_KEY and value:
+            dialect = _GEMINI
+    return dialect

@@ -70,6 +70,8 @@ _WRITTEN: Final[Mapping[str, str]] = {
     INCLUDE_USAGE: "stream_options.include_usage",
 }
 PROMPT: Final = "prompt"
+# Python 3.11 finds members of enumerations slowly, so these are looked up once.
+_IMAGES, _COMPLETIONS, _RESPONSES = Endpoint.IMAGES, Endpoint.COMPLETIONS, Endpoint.RESPONSES
 
 
 class _RefusedError(Exception):
@@ -83,7 +85,7 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
     try:
         _require_readable(call)
         facts = call.facts
-        if route.endpoint is not Endpoint.IMAGES:  # whose `background` is a color
+        if BACKGROUND in facts and route.endpoint is not _IMAGES:  # whose `background` is a color
             _require_foreground(facts)
         if IS_EXCESSIVE in facts:
             raise _invalid(MODEL, "the body names too many models, tools or stored things, or one of them is too long")
@@ -96,7 +98,7 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
             output_limit=_largest(facts, _OUTPUT_LIMITS.get(endpoint, ()), 0, MAX_OUTPUT_LIMIT),
             choices=_choices(facts, endpoint),
             asks_for_usage=_boolean(facts, INCLUDE_USAGE),
-            thinking_tokens=min(count(facts, THINKING_BUDGET), MAX_OUTPUT_LIMIT),
+            thinking_tokens=min(count(facts, THINKING_BUDGET), MAX_OUTPUT_LIMIT) if THINKING_BUDGET in facts else 0,
             query=passed_query(endpoint, call.query),
             size=read_size(facts, endpoint, call.body_bytes, window_tokens) if has_size else None,
             references=entries(facts, REFERENCES) if has_size else (),
@@ -110,7 +112,7 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
 
 
 def _specials(facts: Mapping[str, object], endpoint: Endpoint) -> Specials | None:
-    if SPECIAL_FACTS.isdisjoint(facts) and endpoint is not Endpoint.IMAGES:
+    if SPECIAL_FACTS.isdisjoint(facts) and endpoint is not _IMAGES:
         return None
     return read_specials(facts, endpoint)
 
@@ -155,7 +157,7 @@ def _model(facts: Mapping[str, object], endpoint: Endpoint) -> str:
         return model
     if model is None and (default := _DEFAULT_MODELS.get(endpoint)):
         return default
-    if endpoint is Endpoint.RESPONSES and model is None:
+    if endpoint is _RESPONSES and model is None:
         why = "it is required, because the price depends on it, and a stored prompt or conversation does not tell the gateway"
         raise _invalid(MODEL, f"{why} which model it uses; name the model")
     raise _invalid(MODEL, "it is required and must be a string")
@@ -163,7 +165,7 @@ def _model(facts: Mapping[str, object], endpoint: Endpoint) -> str:
 
 def _choices(facts: Mapping[str, object], endpoint: Endpoint) -> int:
     choices = _largest(facts, _CHOICES.get(endpoint, ()), 1, MAX_CHOICES) or 1
-    if endpoint is not Endpoint.COMPLETIONS:
+    if endpoint is not _COMPLETIONS:
         return choices
     prompts = prompts_of(facts, endpoint)
     if prompts > MAX_PROMPTS:

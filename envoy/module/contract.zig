@@ -31,6 +31,7 @@ pub const DecisionKey = enum {
     served_model,
     inject_include_usage,
     output_limit,
+    report_soon,
     rate_limits,
 };
 

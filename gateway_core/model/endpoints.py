@@ -168,6 +168,7 @@ Route = ModelCall | StoredCall | ModelList | Health
 """What a request may ask for."""
 
 HEALTH_PATH: Final = "/health"
+_API_ROOT: Final = "/v1"
 ANTHROPIC_BASE: Final = "/anthropic"
 _BASES: Final = {"/openai": Dialect.OPENAI, ANTHROPIC_BASE: Dialect.ANTHROPIC}
 """What may precede `/v1`, as in the base URLs of other gateways. It names the dialect."""
@@ -184,7 +185,7 @@ def classify(method: str, path: str, client: Dialect) -> Route | None:
     """
     if path.endswith("/") and len(path) > 1:
         path = path[:-1]
-    for base, dialect in _BASES.items():
+    for base, dialect in () if path.startswith(_API_ROOT) else _BASES.items():
         if path.startswith(f"{base}/v1/"):
             route = _classify(method, path[len(base) :], dialect)
             return route if _dialect(route) is dialect else None
@@ -230,8 +231,8 @@ _PASSED_QUERY: Final = {Dialect.ANTHROPIC: frozenset({"beta=true"}), Dialect.GEM
 
 def passed_query(endpoint: Endpoint, query: str) -> str:
     """Returns the part of a query that goes on to the provider, each part once; empty if none does."""
-    passed = _PASSED_QUERY.get(endpoint.dialect)
-    return "&".join(sorted(passed.intersection(query.split("&")))) if passed and query else ""
+    passed = _PASSED_QUERY.get(endpoint.dialect) if query else None
+    return "&".join(sorted(passed.intersection(query.split("&")))) if passed else ""
 
 
 def upstream_path(endpoint: Endpoint, base_path: str, upstream_model: str, *, streams: bool, query: str = "") -> str:

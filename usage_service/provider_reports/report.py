@@ -26,6 +26,18 @@ _MAX_BYTES_PER_DELTA: Final = 8
 """Providers that send a token at a time send at most this much text on average."""
 _MAX_TEXT_LENGTH: Final = 64
 
+# Python 3.11 finds members of enumerations slowly, so each is looked up once.
+_USAGE, _START_USAGE, _RESPONSE_USAGE, _USAGE_METADATA, _OTHER_USAGE = (
+    UsageFact.USAGE,
+    UsageFact.START_USAGE,
+    UsageFact.RESPONSE_USAGE,
+    UsageFact.USAGE_METADATA,
+    UsageFact.OTHER_USAGE,
+)
+_SERVICE_TIER, _TEXT_AFTER_USAGE = UsageFact.SERVICE_TIER, UsageFact.TEXT_AFTER_USAGE
+_DELIVERED_BYTES, _DELTAS = UsageFact.DELIVERED_BYTES, UsageFact.DELTAS
+_MESSAGES, _RESPONSES, _IMAGES, _GEMINI = Endpoint.MESSAGES, Endpoint.RESPONSES, Endpoint.IMAGES, Dialect.GEMINI
+
 
 @record(frozen=True, slots=True)
 class Report:
@@ -48,9 +60,9 @@ def read_report(endpoint: Endpoint, facts: Mapping[str, object]) -> Report:
     usage, start = _usage_objects(endpoint, facts, notes)
     reading = _read(endpoint, usage, start, notes) or _read_by_other_names(endpoint, usage, start, notes)
     delivered = delivered_tokens(facts)
-    if UsageFact.TEXT_AFTER_USAGE in facts and reading.output_counted:
+    if _TEXT_AFTER_USAGE in facts and reading.output_counted:
         reading = replace(reading, output_counted=False)
-    if delivered:
+    if delivered and not reading.usage.total_output:
         reading = _without_zeros(reading)
     if reading.input_counted and not reading.usage.total_input:
         reading = _without_empty_input(endpoint, reading, delivered)
@@ -68,7 +80,7 @@ def delivered_tokens(facts: Mapping[str, object]) -> int | None:
     """
     if not facts:
         return None
-    size, deltas = facts.get(UsageFact.DELIVERED_BYTES, 0), facts.get(UsageFact.DELTAS)
+    size, deltas = facts.get(_DELIVERED_BYTES, 0), facts.get(_DELTAS)
     if type(size) is not int or size < 0:
         return None
     if type(deltas) is int and deltas > 0 and size <= _MAX_BYTES_PER_DELTA * deltas:
@@ -81,28 +93,28 @@ def _usage_objects(
 ) -> tuple[Counts | None, Counts | None]:
     """Returns the usage, and the usage at the start of an Anthropic stream."""
     usage = start = None
-    if endpoint.dialect is Dialect.GEMINI:
-        usage = counts_in(facts, notes, UsageFact.USAGE_METADATA, "usageMetadata")
-    elif endpoint is Endpoint.RESPONSES:
-        usage = counts_in(facts, notes, UsageFact.RESPONSE_USAGE)
+    if endpoint.dialect is _GEMINI:
+        usage = counts_in(facts, notes, _USAGE_METADATA, "usageMetadata")
+    elif endpoint is _RESPONSES:
+        usage = counts_in(facts, notes, _RESPONSE_USAGE)
     if usage is None:
-        usage = counts_in(facts, notes, UsageFact.USAGE)
-    if endpoint is Endpoint.MESSAGES:
-        start = counts_in(facts, notes, UsageFact.START_USAGE)
-    if UsageFact.OTHER_USAGE in facts:
-        usage = with_other(usage, counts_in(facts, notes, UsageFact.OTHER_USAGE))
+        usage = counts_in(facts, notes, _USAGE)
+    if endpoint is _MESSAGES:
+        start = counts_in(facts, notes, _START_USAGE)
+    if _OTHER_USAGE in facts:
+        usage = with_other(usage, counts_in(facts, notes, _OTHER_USAGE))
     return usage, start
 
 
 def _read(endpoint: Endpoint, usage: Counts | None, start: Counts | None, notes: Notes) -> Reading | None:
-    if endpoint is Endpoint.MESSAGES:
+    if endpoint is _MESSAGES:
         return read_anthropic(start, usage, notes)
     if usage is None:
         return None
-    if endpoint.dialect is Dialect.GEMINI:
+    if endpoint.dialect is _GEMINI:
         return read_gemini(usage)
     reading = read_openai(usage, has_output=not endpoint.embeds)
-    return _as_images(reading) if reading and endpoint is Endpoint.IMAGES else reading
+    return _as_images(reading) if endpoint is _IMAGES and reading else reading
 
 
 def _as_images(reading: Reading) -> Reading:
@@ -117,7 +129,7 @@ def _read_by_other_names(endpoint: Endpoint, usage: Counts | None, start: Counts
     """Reads a report whose names are written in the other case. One that cannot be read at all is noted."""
     if usage is None:
         return NOTHING_REPORTED
-    if endpoint.dialect is Dialect.GEMINI:
+    if endpoint.dialect is _GEMINI:
         # Servers that translate from another API keep its names.
         reading = read_gemini(in_camel_case(usage)) or read_openai(usage, has_output=True)
     else:
@@ -136,7 +148,7 @@ def _without_empty_input(endpoint: Endpoint, reading: Reading, delivered: int | 
 
 def _without_zeros(reading: Reading) -> Reading:
     """Returns the reading of an answer that contained text: a count of zero output tokens is then no count."""
-    if reading.usage.total_output or not reading.output_counted:
+    if not reading.output_counted:
         return reading
     if reading.usage.total_input:
         return replace(reading, output_counted=False)
@@ -145,10 +157,10 @@ def _without_zeros(reading: Reading) -> Reading:
 
 def _service(facts: Mapping[str, object], usage: Counts | None, start: Counts | None) -> Service:
     """Returns how the call was served. The end of a stream overrides its start."""
-    tier = _text(facts.get(UsageFact.SERVICE_TIER))
+    tier = _text(facts.get(_SERVICE_TIER))
     speed = place = None
     for counts in (usage, start):
-        if counts is None:
+        if counts is None or _SERVED.isdisjoint(counts.values):
             continue
         values = counts.values
         tier = tier or _text(values.get("service_tier")) or _text(values.get("serviceTier"))
@@ -157,6 +169,10 @@ def _service(facts: Mapping[str, object], usage: Counts | None, start: Counts | 
     if tier is None and speed is None and place is None:
         return STANDARD
     return Service(tier, speed, place)
+
+
+_SERVED: Final = frozenset({"service_tier", "serviceTier", "speed", "inference_geo"})
+"""The names in a usage object that say how the call was served."""
 
 
 def _text(value: object) -> str | None:

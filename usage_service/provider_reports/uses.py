@@ -23,6 +23,16 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 _FREE_ITEMS: Final = frozenset({"function", "custom_tool", "mcp", "computer", "local_shell", "apply_patch"})
 """Items that the caller or its own server carries out."""
 
+_WITHOUT_TOOLS: Final = frozenset(UsageFact) - {
+    UsageFact.TOOL_ITEMS,
+    UsageFact.TOOL_USAGE,
+    UsageFact.GROUNDING_QUERIES,
+    UsageFact.GROUNDED,
+}
+"""The facts that say nothing about tools. Most reports have no others."""
+_TOOL_COUNTS: Final = frozenset({"server_tool_use", "num_sources_used", "server_side_tool_usage_details"})
+"""The names in a usage object that count uses of tools."""
+
 Uses = tuple[tuple[str, int], ...]
 
 
@@ -35,6 +45,8 @@ def uses_of(report: Mapping[str, object], usage: Counts | None, start: Counts | 
         start: the usage at the start of an Anthropic stream, if any.
         notes: receives what is wrong.
     """
+    if start is None and _WITHOUT_TOOLS.issuperset(report) and (usage is None or _TOOL_COUNTS.isdisjoint(usage.values)):
+        return ()
     found: dict[str, int] = {}
     for name, count in _reported(report, usage, start, notes):
         if count and _NAME.fullmatch(name) and (name in found or len(found) < MAX_FEES):

@@ -38,6 +38,10 @@ class BudgetMode(enum.StrEnum):
     """A call reserves what it is expected to cost. Calls that cost more can exceed a budget."""
 
 
+_BALANCED: Final = BudgetMode.BALANCED
+"""Looked up once, because Python 3.11 finds members of enumerations slowly."""
+
+
 def share_of(unspent_nano_credits: int, free_nano_credits: int) -> int:
     """Returns how much of a scope a call without an output limit may reserve.
 
@@ -139,7 +143,7 @@ def reserve(
         expected_output, most_output = model.default_output_reserve_tokens * choices, longest * choices
     else:
         expected_output = most_output = min(output_limit, longest) * choices
-    if mode is BudgetMode.BALANCED:
+    if mode is _BALANCED:
         if bytes_per_token == 1:
             expected_input = most_input
         return Reserve(
