@@ -61,7 +61,7 @@ def _reported(
             yield from _in_usage(counts)
     if UsageFact.TOOL_ITEMS in report and (items := counts_in(report, notes, UsageFact.TOOL_ITEMS)):
         for kind in items.values:
-            name = kind.removesuffix("_call")
+            name = kind.removesuffix("_call").removesuffix("_tool_result")
             if name not in _FREE_ITEMS:
                 yield name, items.of(kind)
     if UsageFact.TOOL_USAGE in report and (tools := counts_in(report, notes, UsageFact.TOOL_USAGE)):

@@ -31,6 +31,19 @@ def uses(endpoint: Endpoint, facts: dict[str, Any]) -> dict[str, int]:
             {"web_search": 2},
         ),
         (
+            Endpoint.MESSAGES,
+            {"start_usage": {"input_tokens": 1}, "tool_items": {"web_search_tool_result": 2}},
+            {"web_search": 2},
+        ),
+        (
+            Endpoint.MESSAGES,
+            {
+                "usage": {"output_tokens": 1, "server_tool_use": {"web_search_requests": 3}},
+                "tool_items": {"web_search_tool_result": 2},
+            },
+            {"web_search": 3},
+        ),
+        (
             Endpoint.RESPONSES,
             {
                 "tool_items": {
