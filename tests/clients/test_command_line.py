@@ -1,0 +1,177 @@
+"""Command-line clients, without a terminal, work with the gateway's address and key, and pay what the provider counted."""
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from deploy.local.stack.specification import DEFAULT_CATALOG
+from gateway_core.model.catalog.entries import Catalog, load_catalog
+from mock_provider.words import text_of
+from tests.clients.conftest import Install
+from tests.e2e.conftest import Witness
+from tests.support.books import assert_books_agree
+from tests.support.clients.process import Caller, Ended, run
+from tests.support.clients.recorder import recorded
+from tests.support.clients.table import versions_of
+from tests.support.data.tenants import CREDIT, Tenant
+from tools.sdk import npm
+
+Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
+PAID_IN = 10_000 * CREDIT
+WORDS = frozenset(text_of(200, 0).split())
+PROMPT = "Tell me about the sea."
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return load_catalog(DEFAULT_CATALOG)
+
+
+@dataclass
+class CommandLine:
+    """Runs the newest version of a client, which knows only the gateway and a key."""
+
+    install: Install
+    caller: Caller
+
+    async def claude(self, prompt: str, model: str = "claude-haiku-4-5") -> Ended:
+        settings = {
+            "ANTHROPIC_BASE_URL": self.caller.base_url,
+            "ANTHROPIC_API_KEY": self.caller.key,
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        }
+        return await self._run("claude-code", ["-p", prompt, "--model", model], settings)
+
+    async def codex(self, prompt: str, model: str = "gpt-5-mini") -> Ended:
+        provider = {
+            "name": '"MegaRouter"',
+            "base_url": f'"{self.caller.base_url}/v1"',
+            "env_key": '"MEGAROUTER_API_KEY"',
+            "wire_api": '"responses"',
+            "supports_websockets": "true",
+        }
+        options = [f"model_providers.megarouter.{name}={value}" for name, value in provider.items()]
+        options.append('model_provider="megarouter"')
+        settings = {"MEGAROUTER_API_KEY": self.caller.key}
+        overrides = [part for option in options for part in ("-c", option)]
+        return await self._run("codex", ["exec", "--skip-git-repo-check", "-m", model, *overrides, prompt], settings)
+
+    async def gemini(self, prompt: str, model: str = "gemini-2.5-flash") -> Ended:
+        choices = {
+            "security": {"auth": {"selectedType": "gemini-api-key"}},
+            "privacy": {"usageStatisticsEnabled": False},
+        }
+        folder = self.caller.home / ".gemini"
+        folder.mkdir(exist_ok=True)
+        (folder / "settings.json").write_text(json.dumps(choices), encoding="utf-8")
+        settings = {
+            "GOOGLE_GEMINI_BASE_URL": self.caller.base_url,
+            "GEMINI_API_KEY": self.caller.key,
+            "GEMINI_CLI_TRUST_WORKSPACE": "true",
+        }
+        return await self._run("gemini-cli", ["-p", prompt, "-m", model], settings)
+
+    async def aider(self, prompt: str, model: str = "gpt-4o-mini") -> Ended:
+        settings = {
+            "OPENAI_API_BASE": f"{self.caller.base_url}/v1",
+            "OPENAI_API_KEY": self.caller.key,
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        }
+        quiet = ["--no-git", "--no-pretty", "--no-check-update", "--no-show-release-notes", "--analytics-disable"]
+        message = ["--message", prompt, "--model", f"openai/{model}", "--yes-always"]
+        return await self._run("aider", [*message, *quiet, "--no-show-model-warnings"], settings)
+
+    async def _run(self, name: str, arguments: list[str], settings: dict[str, str]) -> Ended:
+        (client,) = versions_of(name)
+        commands = self.install(client).commands
+        work = self.caller.home / "work"
+        work.mkdir(exist_ok=True)
+        environment = self.caller.environment(settings, commands, Path(npm()[0]).parent)
+        return await run([str(commands / client.program), *arguments], environment, work)
+
+
+@pytest.fixture
+def command_line(install: Install, caller: Caller) -> CommandLine:
+    return CommandLine(install, caller)
+
+
+@pytest.mark.parametrize("name", ["claude", "codex", "gemini", "aider"])
+async def test_a_prompt_is_answered_and_charged_as_the_provider_counted(
+    command_line: CommandLine, name: str, tenant: Tenant, witness: Witness, settled: Settled, catalog: Catalog
+) -> None:
+    before = await witness.last_sequence()
+    ended = await getattr(command_line, name)(PROMPT)
+    assert ended.status == 0, str(ended)
+    assert _said_words(ended.output), str(ended)
+    calls = await witness.calls_after(before)
+    records = await settled(len(calls))
+    charged = [record for record in records if record["source"] != "none"]
+    assert charged
+    await assert_books_agree(tenant, catalog, [call for call in calls if call["usage"]], charged, PAID_IN)
+
+
+async def test_claude_code_shows_its_context_without_paying(
+    command_line: CommandLine, witness: Witness, tenant: Tenant, settled: Settled
+) -> None:
+    """Claude Code counts the tokens of its tools, each with a call. Where it cannot, it makes calls that cost something."""
+    before = await witness.last_sequence()
+    ended = await command_line.claude("/context")
+    assert ended.status == 0, str(ended)
+    assert "Context Usage" in ended.output
+    calls = await witness.calls_after(before)
+    assert {call["endpoint"] for call in calls} == {"count_message_tokens"}
+    await settled(len(calls))
+    assert await tenant.balance() == PAID_IN
+
+
+async def test_claude_code_says_of_an_unknown_model_that_it_may_not_exist(command_line: CommandLine) -> None:
+    ended = await command_line.claude(PROMPT, "claude-no-such-model")
+    assert ended.status != 0
+    assert "It may not exist" in ended.output, str(ended)
+    assert "authenticate" not in ended.output + ended.errors
+
+
+async def test_claude_code_resolves_its_own_names_of_models(
+    command_line: CommandLine, settled: Settled, witness: Witness
+) -> None:
+    """`haiku` becomes a name with a date or without, depending on the version of Claude Code."""
+    before = await witness.last_sequence()
+    ended = await command_line.claude(PROMPT, "haiku")
+    assert ended.status == 0, str(ended)
+    assert all(call["model"].startswith("claude-haiku-") for call in await witness.calls_after(before))
+
+
+async def test_codex_falls_back_from_a_websocket_in_one_try(command_line: CommandLine) -> None:
+    caller = command_line.caller
+    async with recorded(caller.base_url) as exchange:
+        command_line.caller = replace(caller, base_url=exchange.url)
+        ended = await command_line.codex(PROMPT)
+    assert ended.status == 0, str(ended)
+    tried = list(zip(exchange.requests, exchange.statuses, strict=True))
+    assert [exchanged for exchanged in tried if "/v1/responses" in exchanged[0]] == [
+        ("GET /v1/responses", 426),
+        ("POST /v1/responses", 200),
+    ]
+
+
+@pytest.mark.parametrize("name", ["claude", "codex", "gemini", "aider"])
+async def test_a_spent_budget_ends_a_prompt_before_a_provider_sees_it(
+    command_line: CommandLine, name: str, tenant: Tenant, witness: Witness
+) -> None:
+    """Codex retries a 402 five times, whatever the answer says."""
+    await tenant.guard("member", "mia", budget_nano_credits=0)
+    before = await witness.last_sequence()
+    ended = await getattr(command_line, name)(PROMPT)
+    assert "budget" in (ended.output + ended.errors).lower(), str(ended)
+    assert [call for call in await witness.calls_after(before) if call["usage"]] == []
+
+
+def _said_words(output: str) -> bool:
+    """Returns whether a line of the output is an answer of the mock provider."""
+    lines: list[Any] = [line.split() for line in output.splitlines()]
+    return any(len(words) > 5 and set(words) <= WORDS for words in lines)
