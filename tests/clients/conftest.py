@@ -2,27 +2,31 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from deploy.local.stack.specification import DEFAULT_CATALOG
+from gateway_core.model.catalog.entries import load_catalog
 from tests.e2e.conftest import (
     base_url,
     database,
     identity_provider,
     pepper,
     session,
-    settled,
     stack,
     tenant,
+    wait_settled,
     witness,
 )
+from tests.support.books import assert_books_agree
 from tests.support.clients.installation import Installation, NotInstalledError, installed
-from tests.support.clients.process import Caller
 from tests.support.clients.table import Client
-from tests.support.data.tenants import Tenant
+from tests.support.data.tenants import CREDIT, Tenant
 
-__all__ = ("base_url", "database", "identity_provider", "pepper", "session", "settled", "stack", "tenant", "witness")
+__all__ = ("base_url", "database", "identity_provider", "pepper", "session", "stack", "tenant", "witness")
 
+PAID_IN = 10_000 * CREDIT
 TIMEOUT_S = 900
 """The first test of a client also installs it."""
 
@@ -64,8 +68,14 @@ def install() -> Install:
     return install
 
 
-@pytest.fixture
-def caller(base_url: str, tenant: Tenant, tmp_path: Path) -> Caller:
-    home = tmp_path / "home"
-    home.mkdir()
-    return Caller(base_url, tenant.key, home)
+async def assert_paid_as_counted(tenant: Tenant, calls: list[dict[str, Any]]) -> None:
+    """Asserts that the calls of an organization that began with `PAID_IN` are recorded and charged as the provider counted.
+
+    A call without usage, such as the counting of tokens, is recorded and costs nothing.
+    """
+    records = await wait_settled(tenant, len(calls))
+    free = [record for record in records if record["source"] == "none"]
+    assert all(record["charge_nano_credits"] == 0 for record in free)
+    counted = [call for call in calls if call["usage"]]
+    charged = [record for record in records if record["source"] != "none"]
+    await assert_books_agree(tenant, load_catalog(DEFAULT_CATALOG), counted, charged, PAID_IN)

@@ -1,6 +1,7 @@
 """The third-party clients of `tests/clients/clients.toml`."""
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -24,7 +25,7 @@ class Age(StrEnum):
     NEWEST = "newest"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Client:
     """One client in one range of versions."""
 
@@ -38,7 +39,7 @@ class Client:
     """The versions of Python that it supports; None: that of the suite."""
     charged: tuple[str, ...]
     free: tuple[str, ...]
-    refusals: tuple[tuple[str, str], ...]
+    refusals: Mapping[str, str]
     """What is wrong with a call, and the exception for it."""
 
     def __str__(self) -> str:
@@ -73,5 +74,5 @@ def _client(name: str, age: Age, row: dict[str, object]) -> Client:
         python=str(row["python"]) if "python" in row else None,
         charged=texts("charged"),
         free=texts("free"),
-        refusals=tuple(refusals.items()),
+        refusals=refusals,
     )
