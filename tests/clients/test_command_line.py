@@ -11,7 +11,7 @@ from mock_provider.words import text_of
 from tests.clients.conftest import PAID_IN, Install, assert_paid_as_counted
 from tests.e2e.conftest import Witness
 from tests.support.clients.process import Ended, environment_of, run
-from tests.support.clients.recorder import recorded
+from tests.support.clients.recorder import Exchange, recorded
 from tests.support.clients.table import versions_of
 from tests.support.data.tenants import Tenant
 from tools.sdk import npm
@@ -95,12 +95,59 @@ async def test_a_prompt_is_answered_and_charged_as_the_provider_counted(
     command_line: CommandLine, name: str, tenant: Tenant, witness: Witness
 ) -> None:
     before = await witness.last_sequence()
-    ended = await getattr(command_line, name)(PROMPT)
+    ended, exchange = await _recorded(command_line, name)
     assert ended.status == 0, str(ended)
     assert _said_words(ended.output), str(ended)
+    assert set(exchange.statuses) - {426} == {200}, exchange
     calls = await witness.calls_after(before)
+    assert exchange.statuses.count(200) == len(calls)
     await assert_paid_as_counted(tenant, calls)
     assert await tenant.balance() < PAID_IN
+
+
+@pytest.mark.parametrize("name", ["claude", "codex", "gemini", "aider"])
+async def test_an_unknown_model_is_not_found_in_one_try(command_line: CommandLine, name: str) -> None:
+    ended, exchange = await _recorded(command_line, name, "no-such-model")
+    assert [status for status in exchange.statuses if status != 426] == [404], exchange
+    assert "authenticate" not in ended.output + ended.errors
+
+
+@pytest.mark.parametrize("name", ["claude", "codex", "gemini"])
+async def test_a_wrong_key_is_shown_as_such(command_line: CommandLine, name: str) -> None:
+    """Codex sends the call six times, whatever the answer says. aider shows it too, after a minute of retries."""
+    ended, exchange = await _recorded(replace(command_line, key=f"{command_line.key[:-6]}000000"), name)
+    assert ended.status != 0, str(ended)
+    assert set(exchange.statuses) - {426} == {401}, exchange
+    assert "The API key is not valid" in ended.output + ended.errors, str(ended)
+
+
+@pytest.mark.parametrize("name", ["claude", "codex", "gemini"])
+async def test_a_spent_budget_is_shown_as_such(command_line: CommandLine, name: str, tenant: Tenant) -> None:
+    """Codex sends the call six times, whatever the answer says. aider shows it too, after a minute of retries."""
+    await tenant.guard("member", "mia", budget_nano_credits=0)
+    ended, exchange = await _recorded(command_line, name)
+    assert ended.status != 0, str(ended)
+    assert set(exchange.statuses) - {426} == {402}, exchange
+    assert "The budget of member 'mia' is exhausted" in ended.output + ended.errors, str(ended)
+
+
+async def test_claude_code_says_of_an_unknown_model_that_it_may_not_exist(command_line: CommandLine) -> None:
+    ended = await command_line.claude(PROMPT, "claude-no-such-model")
+    assert ended.status != 0
+    assert "It may not exist" in ended.output, str(ended)
+
+
+async def test_claude_code_resolves_its_own_names_of_models(
+    command_line: CommandLine, tenant: Tenant, witness: Witness
+) -> None:
+    """`haiku` becomes a name with a date or without, depending on the version of Claude Code."""
+    before = await witness.last_sequence()
+    ended, exchange = await _recorded(command_line, "claude", "haiku")
+    assert ended.status == 0, str(ended)
+    assert set(exchange.requests) == {"POST /v1/messages?beta=true"}
+    calls = await witness.calls_after(before)
+    assert all(call["model"].startswith("claude-haiku-") for call in calls)
+    await assert_paid_as_counted(tenant, calls)
 
 
 async def test_claude_code_shows_its_context_without_paying(
@@ -117,46 +164,18 @@ async def test_claude_code_shows_its_context_without_paying(
     assert await tenant.balance() == PAID_IN
 
 
-async def test_claude_code_says_of_an_unknown_model_that_it_may_not_exist(command_line: CommandLine) -> None:
-    ended = await command_line.claude(PROMPT, "claude-no-such-model")
-    assert ended.status != 0
-    assert "It may not exist" in ended.output, str(ended)
-    assert "authenticate" not in ended.output + ended.errors
-
-
-async def test_claude_code_resolves_its_own_names_of_models(
-    command_line: CommandLine, tenant: Tenant, witness: Witness
-) -> None:
-    """`haiku` becomes a name with a date or without, depending on the version of Claude Code."""
-    before = await witness.last_sequence()
-    ended = await command_line.claude(PROMPT, "haiku")
-    assert ended.status == 0, str(ended)
-    calls = await witness.calls_after(before)
-    assert all(call["model"].startswith("claude-haiku-") for call in calls)
-    await assert_paid_as_counted(tenant, calls)
-
-
 async def test_codex_falls_back_from_a_websocket_in_one_try(command_line: CommandLine) -> None:
-    async with recorded(command_line.base_url) as exchange:
-        ended = await replace(command_line, base_url=exchange.url).codex(PROMPT)
+    ended, exchange = await _recorded(command_line, "codex")
     assert ended.status == 0, str(ended)
-    tried = list(zip(exchange.requests, exchange.statuses, strict=True))
-    assert [exchanged for exchanged in tried if "/v1/responses" in exchanged[0]] == [
-        ("GET /v1/responses", 426),
-        ("POST /v1/responses", 200),
-    ]
+    assert exchange.requests == ["GET /v1/responses", "POST /v1/responses"]
+    assert exchange.statuses == [426, 200]
 
 
-@pytest.mark.parametrize("name", ["claude", "codex", "gemini", "aider"])
-async def test_a_spent_budget_ends_a_prompt_before_a_provider_sees_it(
-    command_line: CommandLine, name: str, tenant: Tenant, witness: Witness
-) -> None:
-    """Codex retries a 402 five times, whatever the answer says."""
-    await tenant.guard("member", "mia", budget_nano_credits=0)
-    before = await witness.last_sequence()
-    ended = await getattr(command_line, name)(PROMPT)
-    assert "budget" in (ended.output + ended.errors).lower(), str(ended)
-    assert [call for call in await witness.calls_after(before) if call["usage"]] == []
+async def _recorded(command_line: CommandLine, name: str, *model: str) -> tuple[Ended, Exchange]:
+    """Runs a client with the prompt. Returns how it ended, and the requests that it made."""
+    async with recorded(command_line.base_url) as exchange:
+        ended = await getattr(replace(command_line, base_url=exchange.url), name)(PROMPT, *model)
+    return ended, exchange
 
 
 def _said_words(output: str) -> bool:

@@ -23,8 +23,8 @@ class City(BaseModel):
     inhabitants: int
 
 
-@tool
-def weather(city: str) -> str:
+@tool("weather")
+def _weather(city: str) -> str:
     """Returns the weather of a city."""
     return f"Rain in {city}"
 
@@ -46,8 +46,8 @@ def stream_claude() -> str:
 
 
 def tool_call() -> dict[str, object]:
-    (call,) = gpt.bind_tools([weather], tool_choice="any").invoke(QUESTION).tool_calls
-    (same,) = claude.bind_tools([weather], tool_choice="any").invoke(QUESTION).tool_calls
+    (call,) = gpt.bind_tools([_weather], tool_choice="any").invoke(QUESTION).tool_calls
+    (same,) = claude.bind_tools([_weather], tool_choice="any").invoke(QUESTION).tool_calls
     assert same["args"] == call["args"]
     return {"name": call["name"], "arguments": call["args"]}
 
