@@ -106,9 +106,11 @@ async def test_a_prompt_is_answered_and_charged_as_the_provider_counted(
 
 
 @pytest.mark.parametrize("name", ["claude", "codex", "gemini", "aider"])
-async def test_an_unknown_model_is_not_found_in_one_try(command_line: CommandLine, name: str) -> None:
+async def test_an_unknown_model_is_not_found(command_line: CommandLine, name: str) -> None:
+    """Claude Code may try once more without a stream."""
     ended, exchange = await _recorded(command_line, name, "no-such-model")
-    assert [status for status in exchange.statuses if status != 426] == [404], exchange
+    assert set(exchange.statuses) - {426} == {404}, exchange
+    assert len(exchange.statuses) <= 2, exchange
     assert "authenticate" not in ended.output + ended.errors
 
 
