@@ -30,6 +30,9 @@ class MemoryStore:
         await asyncio.sleep(0)
         return [found for name in names if (found := self.objects.get((owner, name)))]
 
+    async def end(self, owner: Owner, stored: StoredObject) -> bool:
+        return self.objects.pop((owner, stored.name), None) is not None
+
 
 class Clock:
     """A time that passes only in sleeps."""
