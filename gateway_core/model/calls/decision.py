@@ -28,6 +28,8 @@ from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.record_decorator import record
 
 MICROSECONDS_PER_SECOND = 10**6
+_MESSAGES = Endpoint.MESSAGES
+"""Looked up once, because Python 3.11 finds members of enumerations slowly."""
 
 _counter = lru_cache(maxsize=8_192)(Counter)
 """Shares the counters that keys have in common: all counters of a key except its own."""
@@ -330,7 +332,7 @@ def admit(
             thinking_tokens=parameters.thinking_tokens,
             size=parameters.size,
             tool_fees_nano_credits=terms.reserved_as.tool_fees_nano_credits,
-            writes_cache=claims.endpoint is not Endpoint.MESSAGES or _writes_cache(terms, parameters),
+            writes_cache=claims.endpoint is not _MESSAGES or _writes_cache(terms, parameters),
         )
     )
     hold = Hold(
