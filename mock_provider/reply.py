@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
-from mock_provider.dialects import Dialect, Event, Job
+from mock_provider.dialects import Answer, Dialect, Event, Job
 from mock_provider.tally import CallRecord, Finished, UsageReported
 
 
@@ -22,7 +22,7 @@ class Reply:
         """Writes an error answer in the shape of the dialect."""
         if status in (429, 503):
             self._headers["retry-after"] = "1"
-        await self._send_json(status, self._dialect.error(status, message, parameter))
+        await self._send(status, self._dialect.error(status, message, parameter), "application/json")
         self._record.finished = Finished.FAILED
         return self._response
 
@@ -30,8 +30,8 @@ class Reply:
         """Writes one JSON answer."""
         answer = self._dialect.answer(job)
         if job.controls.hang_up_after is not None:
-            return await self._send_half(answer.payload)
-        await self._send_json(200, answer.payload)
+            return await self._send_half(answer)
+        await self._send(200, answer.payload, answer.content_type)
         record = self._record
         record.output_tokens_written = answer.tokens
         if answer.usage is not None:
@@ -80,17 +80,18 @@ class Reply:
         if event.usage is not None:
             record.note_usage_sent(event.usage, UsageReported.COMPLETE if event.final else UsageReported.PARTIAL)
 
-    async def _send_json(self, status: int, payload: bytes) -> None:
+    async def _send(self, status: int, payload: bytes, content_type: str) -> None:
         """Returns once the answer is written to the connection, so that the record can count it as written."""
         self._record.status = status
         self._response = web.Response(
-            status=status, body=payload, headers=self._headers | {"content-type": "application/json"}
+            status=status, body=payload, headers=self._headers | {"content-type": content_type}
         )
         await self._response.prepare(self._request)
         await self._response.write_eof()
 
-    async def _send_half(self, payload: bytes) -> web.StreamResponse:
-        headers = self._headers | {"content-type": "application/json", "content-length": str(len(payload))}
+    async def _send_half(self, answer: Answer) -> web.StreamResponse:
+        payload = answer.payload
+        headers = self._headers | {"content-type": answer.content_type, "content-length": str(len(payload))}
         response = web.StreamResponse(status=200, headers=headers)
         self._record.status = 200
         await response.prepare(self._request)

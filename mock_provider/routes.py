@@ -18,10 +18,19 @@ class Endpoint(StrEnum):
     EMBED_CONTENT = "embed_content"
     BATCH_EMBED_CONTENTS = "batch_embed_contents"
     IMAGES = "images"
+    IMAGE_EDITS = "image_edits"
+    TRANSCRIPTIONS = "transcriptions"
+    TRANSLATIONS = "translations"
+    SPEECH = "speech"
     MODERATIONS = "moderations"
+    RERANK = "rerank"
     COUNT_MESSAGE_TOKENS = "count_message_tokens"
     COUNT_RESPONSE_TOKENS = "count_response_tokens"
     COUNT_CONTENT_TOKENS = "count_content_tokens"
+
+
+FORMS = frozenset({Endpoint.IMAGE_EDITS, Endpoint.TRANSCRIPTIONS, Endpoint.TRANSLATIONS})
+"""The operations whose bodies are forms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,12 @@ _SUFFIXES = (
     ("/embeddings", Endpoint.EMBEDDINGS),
     ("/messages", Endpoint.MESSAGES),
     ("/images/generations", Endpoint.IMAGES),
+    ("/images/edits", Endpoint.IMAGE_EDITS),
+    ("/audio/transcriptions", Endpoint.TRANSCRIPTIONS),
+    ("/audio/translations", Endpoint.TRANSLATIONS),
+    ("/audio/speech", Endpoint.SPEECH),
     ("/moderations", Endpoint.MODERATIONS),
+    ("/rerank", Endpoint.RERANK),
     ("/messages/count_tokens", Endpoint.COUNT_MESSAGE_TOKENS),
     ("/responses/input_tokens", Endpoint.COUNT_RESPONSE_TOKENS),
 )

@@ -11,9 +11,11 @@ from aiohttp import web
 from mock_provider.arrivals import note_body, note_fields, note_headers
 from mock_provider.controls import ControlError, Controls, read_controls
 from mock_provider.dialects import Dialect, Job, RefusalError, dialect_of
+from mock_provider.forms import is_form, read_form
 from mock_provider.reply import Reply
-from mock_provider.routes import Endpoint, route
-from mock_provider.stored_responses import StoredResponses
+from mock_provider.routes import FORMS, Endpoint, route
+from mock_provider.stored.files import StoredFiles
+from mock_provider.stored.responses import StoredResponses
 from mock_provider.tally import CallRecord, Finished, Tally
 from mock_provider.usage_plan import UsagePlan, plan_usage
 
@@ -27,6 +29,7 @@ class ProviderService:
     def __init__(self, tally: Tally, clock_s: Callable[[], float] = time.time) -> None:
         self._tally = tally
         self.stored = StoredResponses()
+        self.files = StoredFiles()
         self._clock_s = clock_s
         self._serial_base = f"{int(clock_s()):08x}"
         self._serial_next = 0
@@ -63,7 +66,8 @@ class ProviderService:
         record.dialect, record.endpoint = dialect.name, target.endpoint
         try:
             controls = read_controls(request.headers.items())
-            fields = _parse(body)
+            content_type = request.headers.get("content-type", "")
+            fields = _parse(body, content_type, target.endpoint)
             note_fields(record, fields)
             record.model = target.model or (record.body_model if isinstance(record.body_model, str) else "")
             read = dialect.read(fields, target)
@@ -93,7 +97,11 @@ class ProviderService:
         return f"{self._serial_base}{self._serial_next:012x}"
 
 
-def _parse(body: bytes) -> dict[str, object]:
+def _parse(body: bytes, content_type: str, endpoint: Endpoint) -> dict[str, object]:
+    if is_form(content_type) != (endpoint in FORMS):
+        raise RefusalError(f"Unsupported content type: {content_type!r}", status=415)
+    if is_form(content_type):
+        return read_form(content_type, body)
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -113,6 +121,8 @@ def _requested_failure(controls: Controls, *, streamed: bool) -> int | None:
 
 def _note_plan(record: CallRecord, dialect: Dialect, job: Job) -> None:
     record.response_id = dialect.response_id(job.serial)
-    record.usage = dialect.usage(job.plan, job.request.habits)
-    used = job.plan if record.usage else UsagePlan(0)  # counting tokens uses none
+    record.usage = dialect.final_usage(job)
+    record.units = dialect.units(job)
+    # Counting tokens uses none, and what is billed by another unit is not counted in tokens.
+    used = job.plan if record.usage and not record.units else UsagePlan(0)
     record.counts = used.counts()

@@ -55,6 +55,8 @@ class CallRecord:
     usage_reported: UsageReported = UsageReported.NONE
     counts: JsonObject | None = None
     """Provider-neutral token counts, by COUNT_NAMES. `output` includes `reasoning`, and `input_uncached` includes tool results."""
+    units: dict[str, int] = field(default_factory=dict)
+    """What is billed by another unit than the token: `audio_seconds`, `characters`."""
     output_tokens_written: int = 0
     events_written: int = 0
     body_sha256: str = ""
@@ -92,6 +94,7 @@ class CallRecord:
             "usage_sent": self.usage_sent,
             "usage_reported": self.usage_reported,
             "counts": self.counts,
+            "units": self.units,
             "output_tokens_written": self.output_tokens_written,
             "events_written": self.events_written,
             "body": {
@@ -107,7 +110,7 @@ class CallRecord:
 
 @dataclass(slots=True)
 class Totals:
-    """Sums over calls. `counts` covers only complete calls, whose usage the caller owes."""
+    """Sums over calls. `counts` and `units` cover only complete calls, whose usage the caller owes."""
 
     calls: int = 0
     streamed: int = 0
@@ -115,6 +118,7 @@ class Totals:
     finished: dict[str, int] = field(default_factory=lambda: {name.value: 0 for name in Finished})
     usage_reported: dict[str, int] = field(default_factory=lambda: {name.value: 0 for name in UsageReported})
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNT_NAMES, 0))
+    units: dict[str, int] = field(default_factory=dict)
 
     def add(self, record: CallRecord) -> None:
         """Adds a call that has ended."""
@@ -126,6 +130,8 @@ class Totals:
         if record.finished is Finished.COMPLETE and record.counts is not None:
             for name in COUNT_NAMES:
                 self.counts[name] += record.counts[name]
+            for unit, count in record.units.items():
+                self.units[unit] = self.units.get(unit, 0) + count
 
     def as_json(self) -> JsonObject:
         """Returns the totals as `/tally` shows them."""
@@ -135,6 +141,7 @@ class Totals:
             "finished": self.finished,
             "usage_reported": self.usage_reported,
             "counts": self.counts,
+            "units": self.units,
             "output_tokens_written": self.output_tokens_written,
         }
 

@@ -12,6 +12,7 @@ from typing import Final
 from gateway_core.contract import headers, metadata, request_facts
 from gateway_core.contract import path_dialects as dialects
 from gateway_core.contract.errors import RETRY_AFTER_MAX_S, CallError, error_body
+from gateway_core.contract.form_faults import FORM_FAULTS
 from gateway_core.contract.metadata import DecisionKey
 from gateway_core.contract.module_errors import MODULE_ERRORS
 from gateway_core.contract.refused_answers import REFUSED_ANSWER_DETAILS, RefusedAnswer
@@ -48,6 +49,8 @@ def _constants() -> Iterator[str]:
         "content_encoding": headers.CONTENT_ENCODING,
         "content_length": headers.CONTENT_LENGTH,
         "json_type": headers.JSON,
+        "form_type": headers.FORM,
+        "audio_type": headers.AUDIO,
         "anthropic_root": dialects.ANTHROPIC_ROOT,
         "anthropic_base": ANTHROPIC_BASE,
         "gemini_root": dialects.GEMINI_ROOT,
@@ -63,6 +66,9 @@ def _enums() -> Iterator[str]:
     yield ""
     yield "/// A value of the request body that a decision depends on: keys of `request_namespace`."
     yield from _enum("RequestFact", request_facts.ALL)
+    yield ""
+    yield "/// Why a form cannot be read: values of `RequestFact.unreadable`."
+    yield from _enum("FormFault", FORM_FAULTS)
     yield ""
     yield "/// What settlement needs from a provider's answer, in the order in which it is written."
     yield from _enum("UsageFact", UsageFact)

@@ -18,7 +18,7 @@ from gateway_core.contract.metadata import ANSWERED, REQUEST_NAMESPACE, Decision
 from gateway_core.model.calls.decision import Admission, Terms
 from gateway_core.model.calls.placement_refusals import token_quota
 from gateway_core.model.calls.refusals import Refusal
-from gateway_core.model.endpoints import Dialect
+from gateway_core.model.endpoints import Dialect, Endpoint
 from gateway_core.model.limits.throttles import ThrottleKind
 from gateway_core.model.record_decorator import record
 from gateway_core.runtime.protobuf_wire import bytes_field
@@ -188,12 +188,19 @@ class Forwarded:
     upstream_path: str
     requests: str
     """The request limits, as `request_limits.encode_limits` writes them; empty without any."""
+    answers_with_file: bool = False
+    """Whether the answer is the content of a file, which nothing reads."""
+    betas: Betas | None = None
+    """The flags of features in test; None if the call has none."""
 
 
 def forward(forwarded: Forwarded) -> bytes:
     """Returns the serialized `CheckResponse` that admits a call without a hold."""
     fields = _routing_fields(forwarded.organization, forwarded.dialect, forwarded.upstream_path, forwarded.requests)
-    return _pass(forwarded.cluster, _struct(fields))
+    if forwarded.answers_with_file:
+        fields[DecisionKey.FILE_ANSWER] = True
+    passed = _pass(forwarded.cluster, _struct(fields))
+    return passed + _beta_answer(forwarded.betas) if forwarded.betas else passed
 
 
 def deny(refusal: Refusal, dialect: Dialect) -> bytes:
@@ -239,6 +246,8 @@ def _shared_metadata(terms: Terms) -> struct_pb2.Struct:
         fields[DecisionKey.INJECT_INCLUDE_USAGE] = True
     if any(throttle.kind is ThrottleKind.CALLS for throttle in claims.throttles):
         fields[DecisionKey.REPORT_SOON] = _YES
+    if claims.endpoint is Endpoint.SPEECH:
+        fields[DecisionKey.AUDIO_ANSWER] = True
     return _struct(fields)
 
 

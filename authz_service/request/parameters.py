@@ -1,10 +1,11 @@
 """Reads what Envoy found in a body: the model, whether it streams, and how much output it may produce."""
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
+from authz_service.request.bodies import require_json
 from authz_service.request.call import Call
+from authz_service.request.media_parameters import MEDIA_OPERATIONS, read_media_parameters
 from authz_service.request.special_parameters import (
     SIZE_FACTS,
     SPECIAL_FACTS,
@@ -16,11 +17,12 @@ from authz_service.request.special_parameters import (
     read_size,
     read_specials,
 )
-from gateway_core.contract.headers import CONTENT_ENCODING, CONTENT_TYPE, JSON
+from authz_service.request.values import MAX_CHOICES, RefusedError, boolean, integer, invalid
 from gateway_core.contract.request_facts import (
     BACKGROUND,
     BEST_OF,
     CANDIDATE_COUNT,
+    DOCUMENTS,
     GENERATION_MAX_OUTPUT_TOKENS,
     HAS_CACHE_CONTROL,
     INCLUDE_USAGE,
@@ -32,20 +34,18 @@ from gateway_core.contract.request_facts import (
     REFERENCES,
     STREAM,
     THINKING_BUDGET,
-    UNREADABLE,
     N,
 )
 from gateway_core.model.calls.decision import Parameters
-from gateway_core.model.calls.refusals import Refusal, RefusalReason, refuse_parameter
+from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.calls.special_requests import Specials
+from gateway_core.model.catalog.request_size import RequestSize
+from gateway_core.model.catalog.searches import MOST_DOCUMENTS
 from gateway_core.model.endpoints import Endpoint, ModelCall, passed_query
 
-MAX_CHOICES: Final = 128
 MAX_PROMPTS: Final = 2_048
 """As many as OpenAI takes in one call."""
 MAX_OUTPUT_LIMIT: Final = 10**9
-_NO_ENCODING: Final = frozenset({"", "identity"})
-_JSON: Final = re.compile(rf"{JSON}[ \t]*(;.*)?", re.IGNORECASE)
 
 # The caller's own limits on output, by operation. The largest one present counts.
 _OUTPUT_LIMITS: Final[Mapping[Endpoint, tuple[str, ...]]] = {
@@ -63,33 +63,22 @@ _CHOICES: Final[Mapping[Endpoint, tuple[str, ...]]] = {
 }
 _DEFAULT_MODELS: Final[Mapping[Endpoint, str]] = {Endpoint.MODERATIONS: "omni-moderation-latest"}
 """The models that OpenAI uses if the body names none."""
-# How callers spell these parameters, for messages.
-_WRITTEN: Final[Mapping[str, str]] = {
-    GENERATION_MAX_OUTPUT_TOKENS: "generationConfig.maxOutputTokens",
-    CANDIDATE_COUNT: "generationConfig.candidateCount",
-    INCLUDE_USAGE: "stream_options.include_usage",
-}
 PROMPT: Final = "prompt"
 # Python 3.11 finds members of enumerations slowly, so these are looked up once.
 _IMAGES, _COMPLETIONS, _RESPONSES = Endpoint.IMAGES, Endpoint.COMPLETIONS, Endpoint.RESPONSES
 
 
-class _RefusedError(Exception):
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.message)
-        self.refusal = refusal
-
-
 def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
     """Returns the parameters of a model call, or the refusal for the first fault in its body."""
     try:
-        _require_readable(call)
+        if (endpoint := route.endpoint) in MEDIA_OPERATIONS:
+            return read_media_parameters(call, endpoint)
+        require_json(call)
         facts = call.facts
-        if BACKGROUND in facts and route.endpoint is not _IMAGES:  # whose `background` is a color
+        if BACKGROUND in facts and endpoint is not _IMAGES:  # whose `background` is a color
             _require_foreground(facts)
         if IS_EXCESSIVE in facts:
-            raise _invalid(MODEL, "the body names too many models, tools or stored things, or one of them is too long")
-        endpoint = route.endpoint
+            raise invalid(MODEL, "the body names too many models, tools or stored things, or one of them is too long")
         window_tokens = asked_window_tokens(call, endpoint)
         has_size = bool(window_tokens) or not SIZE_FACTS.isdisjoint(facts)
         return Parameters(
@@ -97,18 +86,25 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
             streams=_streams(call, route),
             output_limit=_largest(facts, _OUTPUT_LIMITS.get(endpoint, ()), 0, MAX_OUTPUT_LIMIT),
             choices=_choices(facts, endpoint),
-            asks_for_usage=_boolean(facts, INCLUDE_USAGE),
+            asks_for_usage=boolean(facts, INCLUDE_USAGE),
             thinking_tokens=min(count(facts, THINKING_BUDGET), MAX_OUTPUT_LIMIT) if THINKING_BUDGET in facts else 0,
             query=passed_query(endpoint, call.query),
-            size=read_size(facts, endpoint, call.body_bytes, window_tokens) if has_size else None,
+            size=_size(facts, endpoint, call.body_bytes, window_tokens) if has_size else None,
             references=entries(facts, REFERENCES) if has_size else (),
             specials=_specials(facts, endpoint),
             has_cache_control=HAS_CACHE_CONTROL in facts,
         )
     except NotTextError as error:
-        return _invalid(error.parameter, "it must be a text").refusal
-    except _RefusedError as error:
+        return invalid(error.parameter, "it must be a text").refusal
+    except RefusedError as error:
         return error.refusal
+
+
+def _size(facts: Mapping[str, object], endpoint: Endpoint, body_bytes: int, window_tokens: int) -> RequestSize:
+    size = read_size(facts, endpoint, body_bytes, window_tokens)
+    if size.ranked_documents > MOST_DOCUMENTS:
+        raise invalid(DOCUMENTS, f"it must have at most {MOST_DOCUMENTS} documents; rank the others in further calls")
+    return size
 
 
 def _specials(facts: Mapping[str, object], endpoint: Endpoint) -> Specials | None:
@@ -117,35 +113,9 @@ def _specials(facts: Mapping[str, object], endpoint: Endpoint) -> Specials | Non
     return read_specials(facts, endpoint)
 
 
-def _require_readable(call: Call) -> None:
-    if call.header(CONTENT_ENCODING).strip().lower() not in _NO_ENCODING:
-        raise _RefusedError(
-            Refusal(
-                RefusalReason.UNSUPPORTED_CONTENT_ENCODING,
-                "Compressed bodies are not accepted, because the gateway must read the JSON. Send it uncompressed.",
-            )
-        )
-    content_type = call.header(CONTENT_TYPE)
-    if content_type != JSON and not _JSON.fullmatch(content_type.strip()):
-        raise _RefusedError(
-            Refusal(
-                RefusalReason.UNSUPPORTED_CONTENT_TYPE, "The body must be JSON. Send 'content-type: application/json'."
-            )
-        )
-    if call.body_bytes <= 0:
-        raise _RefusedError(Refusal(RefusalReason.UNREADABLE_BODY, "The body is empty. Send a JSON object."))
-    if UNREADABLE in call.facts:
-        raise _RefusedError(
-            Refusal(
-                RefusalReason.UNREADABLE_BODY,
-                "The body is not readable JSON. Check for truncation, unpaired surrogates and limits beyond 64 bits.",
-            )
-        )
-
-
 def _require_foreground(facts: Mapping[str, object]) -> None:
-    if _boolean(facts, BACKGROUND):
-        raise _invalid(
+    if boolean(facts, BACKGROUND):
+        raise invalid(
             BACKGROUND,
             "a background response ends after the call, where its usage cannot be metered; omit it",
         )
@@ -159,8 +129,8 @@ def _model(facts: Mapping[str, object], endpoint: Endpoint) -> str:
         return default
     if endpoint is _RESPONSES and model is None:
         why = "it is required, because the price depends on it, and a stored prompt or conversation does not tell the gateway"
-        raise _invalid(MODEL, f"{why} which model it uses; name the model")
-    raise _invalid(MODEL, "it is required and must be a string")
+        raise invalid(MODEL, f"{why} which model it uses; name the model")
+    raise invalid(MODEL, "it is required and must be a string")
 
 
 def _choices(facts: Mapping[str, object], endpoint: Endpoint) -> int:
@@ -169,26 +139,17 @@ def _choices(facts: Mapping[str, object], endpoint: Endpoint) -> int:
         return choices
     prompts = prompts_of(facts, endpoint)
     if prompts > MAX_PROMPTS:
-        raise _invalid(PROMPT, f"it must have at most {MAX_PROMPTS} prompts; send the others in further calls")
+        raise invalid(PROMPT, f"it must have at most {MAX_PROMPTS} prompts; send the others in further calls")
     return choices * prompts
 
 
 def _streams(call: Call, route: ModelCall) -> bool:
     if route.path_streams is not None or route.endpoint.is_free:
         return bool(route.path_streams)
-    streams = _boolean(call.facts, STREAM)
+    streams = boolean(call.facts, STREAM)
     if streams and not route.endpoint.streams:
-        raise _invalid(STREAM, "this operation cannot stream")
+        raise invalid(STREAM, "this operation cannot stream")
     return streams
-
-
-def _boolean(facts: Mapping[str, object], name: str) -> bool:
-    if name not in facts:
-        return False
-    value = facts[name]
-    if not isinstance(value, bool):
-        raise _invalid(name, "it must be true or false")
-    return value
 
 
 def _largest(facts: Mapping[str, object], names: tuple[str, ...], minimum: int, maximum: int) -> int | None:
@@ -196,22 +157,6 @@ def _largest(facts: Mapping[str, object], names: tuple[str, ...], minimum: int, 
     largest = None
     for name in names:
         if name in facts:
-            value = _integer(name, facts[name], minimum, maximum)
+            value = integer(name, facts[name], minimum, maximum)
             largest = value if largest is None or value > largest else largest
     return largest
-
-
-def _integer(name: str, value: object, minimum: int, maximum: int) -> int:
-    """Converts a number to an integer. Envoy passes every JSON number as a double."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or value != value // 1
-        or not minimum <= value <= maximum
-    ):
-        raise _invalid(name, f"it must be a whole number from {minimum} to {maximum}")
-    return int(value)
-
-
-def _invalid(name: str, what: str) -> _RefusedError:
-    return _RefusedError(refuse_parameter(_WRITTEN.get(name, name), what))

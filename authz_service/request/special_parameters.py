@@ -27,6 +27,8 @@ SPECIAL_FACTS: Final = frozenset(
 SIZE_FACTS: Final = frozenset(
     {
         facts_of.PROMPTS,
+        facts_of.RANKED_DOCUMENTS,
+        facts_of.QUERY_BYTES,
         facts_of.IMAGES,
         facts_of.AUDIOS,
         facts_of.DOCUMENTS,
@@ -109,6 +111,8 @@ def read_size(facts: Mapping[str, object], endpoint: Endpoint, body_bytes: int, 
         remote_documents=count(facts, facts_of.REMOTE_DOCUMENTS),
         references=len(entries(facts, facts_of.REFERENCES)),
         window_tokens=window_tokens,
+        ranked_documents=count(facts, facts_of.RANKED_DOCUMENTS) if endpoint.ranks else 0,
+        query_bytes=count(facts, facts_of.QUERY_BYTES) if endpoint.ranks else 0,
     )
 
 

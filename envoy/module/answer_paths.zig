@@ -9,7 +9,7 @@ const StoredKind = @import("stored_ids.zig").Kind;
 
 /// Which counter of delivered text a place belongs to. Some servers send the same reasoning under two names, so each has
 /// its own counter.
-pub const Counter = enum { text, reasoning, reasoning_content, event_delta };
+pub const Counter = enum { text, reasoning, reasoning_content, event_delta, transcript };
 
 /// How much of a fact is kept: its whole value, the beginning of a string, or the beginning of a string or a number.
 pub const Shape = enum { whole, string, scalar };
@@ -43,10 +43,12 @@ pub const facts = [_]Fact{
     .{ .path = "usage", .name = .usage },
     .{ .path = "choices[].usage", .name = .usage },
     .{ .path = "x_groq.usage", .name = .usage },
+    .{ .path = "meta.billed_units", .name = .usage },
     .{ .path = "message.usage", .name = .start_usage },
     .{ .path = "response.usage", .name = .response_usage },
     .{ .path = "usageMetadata", .name = .usage_metadata },
     .{ .path = "usage_metadata", .name = .usage_metadata },
+    .{ .path = "duration", .name = .duration, .shape = .scalar },
     .{ .path = "tool_usage", .name = .tool_usage },
     .{ .path = "response.tool_usage", .name = .tool_usage },
     .{ .path = "model", .name = .model },
@@ -120,6 +122,7 @@ const openai_places = message("choices[].delta") ++ message("choices[].message")
     .{ .path = "choices[].text", .role = text },
     .{ .path = "type", .role = .event_type },
     .{ .path = "delta", .role = .{ .text = .event_delta } },
+    .{ .path = "text", .role = .{ .text = .transcript } },
     .{ .path = "item", .role = .single_item },
     .{ .path = "item.type", .role = .item_type },
     .{ .path = "item.action.type", .role = .item_action },

@@ -14,6 +14,8 @@ pub const content_type = "content-type";
 pub const content_encoding = "content-encoding";
 pub const content_length = "content-length";
 pub const json_type = "application/json";
+pub const form_type = "multipart/form-data";
+pub const audio_type = "audio/";
 pub const anthropic_root = "/v1/messages";
 pub const anthropic_base = "/anthropic";
 pub const gemini_root = "/v1beta";
@@ -32,6 +34,8 @@ pub const DecisionKey = enum {
     inject_include_usage,
     output_limit,
     report_soon,
+    audio_answer,
+    file_answer,
     rate_limits,
 };
 
@@ -53,6 +57,8 @@ pub const RequestFact = enum {
     generation_max_output_tokens,
     prompts,
     inputs,
+    ranked_documents,
+    query_bytes,
     images,
     image_bytes,
     audios,
@@ -65,11 +71,33 @@ pub const RequestFact = enum {
     references,
     tools,
     models,
+    purpose,
     audio_output,
     image_output,
     has_cache_control,
+    response_format,
+    stream_format,
+    text_bytes,
+    input_characters,
     is_excessive,
     unreadable,
+};
+
+/// Why a form cannot be read: values of `RequestFact.unreadable`.
+pub const FormFault = enum {
+    ambiguous_part,
+    bad_boundary,
+    encoded_part,
+    long_field,
+    long_part_header,
+    malformed_form,
+    misspelled_field,
+    nameless_file,
+    referenced_file,
+    repeated_field,
+    truncated_form,
+    unnamed_part,
+    unprintable_field,
 };
 
 /// What settlement needs from a provider's answer, in the order in which it is written.
@@ -91,6 +119,7 @@ pub const UsageFact = enum {
     @"response_error.code",
     @"response_error.status",
     @"response_error.present",
+    duration,
     tool_usage,
     tool_items,
     grounding_queries,

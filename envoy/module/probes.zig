@@ -8,10 +8,13 @@ const std = @import("std");
 const contract = @import("contract.zig");
 const dialects = @import("dialects.zig");
 const events = @import("events.zig");
+const fact_fields = @import("fact_fields.zig");
 const json = @import("json_reader.zig");
+const multipart = @import("multipart_reader.zig");
 const request_facts = @import("request_facts.zig");
 const rewriting = @import("rewriting.zig");
 const usage = @import("usage.zig");
+const Form = @import("form_facts.zig").Form;
 
 const allocator = std.heap.c_allocator;
 const fault = -1;
@@ -54,7 +57,7 @@ const NoVisitor = struct {
     pub fn ends(_: *NoVisitor, _: json.Value) json.Failure!void {}
 };
 
-fn pushAll(reader: anytype, input: Input) json.Failure!void {
+fn pushAll(reader: anytype, input: Input) !void {
     var index: usize = 0;
     while (input.piece(index)) |piece| : (index += 1) {
         defer allocator.free(piece);
@@ -80,6 +83,36 @@ export fn megarouter_request_facts(input: *const Input, out: *const Output) call
     pushAll(&facts, input.*) catch return fault;
     facts.finish(&fields) catch return fault;
     return out.write(fields.items);
+}
+
+/// Writes the serialized `Struct` of a form's facts, which names the fault of one that cannot be read.
+export fn megarouter_form_facts(input: *const Input, content_type: *const Optional, out: *const Output) callconv(.c) isize {
+    var fields: std.ArrayList(u8) = .empty;
+    defer fields.deinit(allocator);
+    writeForm(input.*, content_type.text() orelse "", &fields) catch return fault;
+    return out.write(fields.items);
+}
+
+fn writeForm(input: Input, content_type: []const u8, fields: *std.ArrayList(u8)) !void {
+    if (!multipart.isForm(content_type)) return error.NoForm;
+    var form = Form.init(content_type) orelse return fact_fields.appendUnreadable(allocator, fields, "bad_boundary");
+    pushAll(&form, input) catch {};
+    if (form.reader.fault == null) form.finish() catch {};
+    if (form.reader.fault) |why| return fact_fields.appendUnreadable(allocator, fields, @tagName(why));
+    try form.appendTo(allocator, fields);
+}
+
+/// Writes the form with another model. A form that cannot be read, or that has no model, is a fault.
+export fn megarouter_rewrite_form(input: *const Input, content_type: *const Optional, model: *const Optional, out: *const Output) callconv(.c) isize {
+    var form = Form.init(content_type.text() orelse "") orelse return fault;
+    pushAll(&form, input.*) catch return fault;
+    form.finish() catch return fault;
+    const place = form.modelPlace() orelse return fault;
+    var body: std.ArrayList(u8) = .empty;
+    defer body.deinit(allocator);
+    const edit: rewriting.Edit = .{ .first = place.first, .last = place.last, .text = model.text() orelse return fault };
+    rewriting.apply(allocator, &.{input.pointer[0..input.length]}, &.{edit}, &body) catch return fault;
+    return out.write(body.items);
 }
 
 /// A text that may be absent.

@@ -3,10 +3,13 @@
 
 const std = @import("std");
 const contract = @import("contract.zig");
+const fact_fields = @import("fact_fields.zig");
 const json = @import("json_reader.zig");
 const numbers = @import("numbers.zig");
 const request_content = @import("request_content.zig");
 const Content = request_content.Content;
+const Found = fact_fields.Found;
+const appendField = fact_fields.append;
 
 const Text = std.ArrayList(u8);
 
@@ -23,6 +26,9 @@ const Place = enum {
     candidate_count,
     speed,
     inference_geo,
+    stream_format,
+    input,
+    voice,
     serviceTier,
     service_tier,
     include_usage,
@@ -40,19 +46,13 @@ const Place = enum {
             .camel_candidate_camel, .camel_candidate_snake, .snake_candidate_camel, .snake_candidate_snake => .candidate_count,
             .camel_limit_camel, .camel_limit_snake, .snake_limit_camel, .snake_limit_snake => .generation_max_output_tokens,
             .serviceTier => .service_tier,
+            .input, .voice => .input_characters,
             inline else => |place| @field(contract.RequestFact, @tagName(place)),
         };
     }
 };
 
 const Parent = enum { other, stream_options, generationConfig, generation_config };
-
-const Found = union(enum) {
-    nothing,
-    characters: []const u8,
-    number: f64,
-    boolean: bool,
-};
 
 fn innerPlace(parent: Parent, key: []const u8) ?Place {
     const is_camel = parent == .generationConfig;
@@ -77,7 +77,8 @@ fn outerPlace(key: []const u8) ?Place {
 const Visitor = struct {
     pub const is_strict = true;
     pub const key_depth = request_content.depth_max;
-    pub const text_bytes_max = 8192;
+    /// As many as the longest text that is spoken may have.
+    pub const text_bytes_max = 16_384;
 
     arena: std.mem.Allocator,
     content: Content,
@@ -85,6 +86,10 @@ const Visitor = struct {
     parent: Parent = .other,
     place: ?Place = null,
     kind: json.Kind = .null,
+    /// Only a text to be spoken comes with a voice. One of the provider's has a name, and one of an account is an object.
+    has_voice: bool = false,
+    /// Of every `input`, so that none is left out if there are several.
+    input_characters: ?usize = 0,
 
     pub fn top(_: *Visitor, _: json.Kind) json.Failure!void {}
 
@@ -94,6 +99,7 @@ const Visitor = struct {
         self.place = self.placeOf(member);
         const place = self.place orelse return wanted;
         self.kind = member.kind;
+        if (place == .voice) self.has_voice = member.kind == .string;
         self.found.set(place, switch (member.kind) {
             .true => .{ .boolean = true },
             .false => .{ .boolean = false },
@@ -117,13 +123,23 @@ const Visitor = struct {
     pub fn ends(self: *Visitor, value: json.Value) json.Failure!void {
         try self.content.ends(value);
         const place = self.place orelse return;
+        self.place = null;
+        if (place == .input or place == .voice) return if (place == .input) self.endInput(value.text);
         const text = value.text orelse return;
         switch (self.kind) {
             .string => self.found.set(place, .{ .characters = try self.arena.dupe(u8, text) }),
             .number => self.found.set(place, .{ .number = try numbers.valueOf(text) }),
             else => {},
         }
-        self.place = null;
+    }
+
+    fn endInput(self: *Visitor, text: ?[]const u8) void {
+        if (self.kind != .string) return;
+        const characters = std.unicode.utf8CountCodepoints(text orelse "\xff") catch {
+            self.input_characters = null;
+            return;
+        };
+        if (self.input_characters) |*count| count.* += characters;
     }
 
     /// Drops the values of an earlier object with the same name: the last object counts, with all its members.
@@ -150,9 +166,14 @@ pub const Facts = struct {
     pub fn finish(self: *Facts, fields: *Text) json.Failure!void {
         try self.reader.finish();
         for (std.enums.values(Place)) |place| {
+            if (place == .input or place == .voice) continue;
             try appendField(self.allocator, fields, place.fact(), self.reader.visitor.found.get(place));
         }
-        try self.appendContent(fields, &self.reader.visitor.content);
+        const visitor = &self.reader.visitor;
+        try self.appendContent(fields, &visitor.content);
+        if (visitor.has_voice) if (visitor.input_characters) |count| {
+            if (count > 0) try appendField(self.allocator, fields, .input_characters, .{ .number = @floatFromInt(count) });
+        };
     }
 
     fn appendContent(self: *Facts, fields: *Text, content: *const Content) error{OutOfMemory}!void {
@@ -160,6 +181,8 @@ pub const Facts = struct {
         const counts = [_]struct { contract.RequestFact, usize }{
             .{ .prompts, content.prompts },
             .{ .inputs, content.inputs },
+            .{ .ranked_documents, content.ranked_documents },
+            .{ .query_bytes, content.query_bytes },
             .{ .images, totals.counts.get(.image) },
             .{ .image_bytes, totals.bytes.get(.image) },
             .{ .audios, totals.counts.get(.audio) },
@@ -183,58 +206,6 @@ pub const Facts = struct {
         }
     }
 };
-
-/// Appends the field of a body that cannot be read.
-pub fn appendUnreadable(allocator: std.mem.Allocator, fields: *Text) error{OutOfMemory}!void {
-    try appendField(allocator, fields, .unreadable, .{ .characters = "true" });
-}
-
-/// Appends an entry of `Struct.fields`. If a key has two entries, the later one counts.
-fn appendField(allocator: std.mem.Allocator, fields: *Text, fact: contract.RequestFact, found: Found) error{OutOfMemory}!void {
-    const key = @tagName(fact);
-    var head: [12]u8 = undefined;
-    const value = switch (found) {
-        .nothing => return,
-        .characters => |characters| lengthHead(&head, 0x1a, characters.len),
-        .number => |number| numberHead(&head, number),
-        .boolean => |boolean| booleanHead(&head, boolean),
-    };
-    const rest = if (found == .characters) found.characters else "";
-    const value_length = value.len + rest.len;
-    var value_head: [12]u8 = undefined;
-    const value_start = lengthHead(&value_head, 0x12, value_length);
-    var key_head: [12]u8 = undefined;
-    const key_start = lengthHead(&key_head, 0x0a, key.len);
-    var entry_head: [12]u8 = undefined;
-    const entry_length = key_start.len + key.len + value_start.len + value_length;
-    for ([_][]const u8{ lengthHead(&entry_head, 0x0a, entry_length), key_start, key, value_start, value, rest }) |part| {
-        try fields.appendSlice(allocator, part);
-    }
-}
-
-fn lengthHead(buffer: *[12]u8, tag: u8, length: usize) []const u8 {
-    buffer[0] = tag;
-    var index: usize = 1;
-    var rest = length;
-    while (rest >= 0x80) : (rest >>= 7) {
-        buffer[index] = @as(u8, @truncate(rest)) | 0x80;
-        index += 1;
-    }
-    buffer[index] = @truncate(rest);
-    return buffer[0 .. index + 1];
-}
-
-fn numberHead(buffer: *[12]u8, number: f64) []const u8 {
-    buffer[0] = 0x11;
-    std.mem.writeInt(u64, buffer[1..9], @bitCast(number), .little);
-    return buffer[0..9];
-}
-
-fn booleanHead(buffer: *[12]u8, boolean: bool) []const u8 {
-    buffer[0] = 0x20;
-    buffer[1] = @intFromBool(boolean);
-    return buffer[0..2];
-}
 
 /// Returns whether a header names JSON: `application/json`, with or without parameters.
 pub fn isJson(content_type: []const u8) bool {

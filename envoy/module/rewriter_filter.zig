@@ -11,7 +11,9 @@ const rewriting = @import("rewriting.zig");
 const failures = @import("failures.zig");
 const upstream_headers = @import("upstream_headers.zig");
 const Answer = @import("answers.zig").Answer;
+const multipart = @import("multipart_reader.zig");
 const Configuration = @import("configuration.zig").Configuration;
+const Form = @import("form_facts.zig").Form;
 const Pieces = @import("pieces.zig").Pieces;
 
 const allocator = std.heap.c_allocator;
@@ -78,13 +80,14 @@ pub const Call = struct {
     fn rewriteBody(self: *Call, stream: envoy.Stream, bodies: []const envoy.Body) Error!?contract.Refusal {
         const model = decision(stream, .served_model);
         var wish: rewriting.Wish = .{
-            .include_usage = envoy.metadataIsTrue(stream, contract.decision_namespace, @tagName(contract.DecisionKey.inject_include_usage)),
+            .include_usage = isTrue(stream, .inject_include_usage),
         };
         if (decision(stream, .output_limit)) |text| wish.output_limit = rewriting.OutputLimit.of(text) orelse return error.Undecided;
         var pieces: Pieces = .{ .allocator = allocator };
         defer pieces.deinit();
         try pieces.read(stream, bodies);
         if (pieces.length() == 0) return if (model == null and wish.isEmpty()) null else .body_not_object;
+        if (isMaybeForm(pieces.slices()[0].bytes())) return rewriteForm(stream, bodies, &pieces, model);
         var model_text: json_text.Text = .empty;
         defer model_text.deinit(allocator);
         if (model) |name| {
@@ -116,10 +119,14 @@ pub const Call = struct {
             if (is_empty) return if (self.finishFailure(stream, true)) .proceed else .stop;
             return .stop;
         }
+        if (isTrue(stream, .file_answer)) return .proceed;
         if (is_empty) return self.refuse(stream, .unreadable);
         if (self.hides_usage) envoy.removeHeader(stream, .response, contract.content_length);
+        const content_type = envoy.header(stream, .response, contract.content_type) orelse "";
+        // Nothing in sound is read. authz_service admits only calls whose price does not depend on it.
+        if (std.ascii.startsWithIgnoreCase(content_type, contract.audio_type) and isTrue(stream, .audio_answer)) return .proceed;
         self.response = .{ .answer = .{ .hides_usage = self.hides_usage } };
-        self.holds_headers = !isLabelledStream(stream);
+        self.holds_headers = !std.ascii.startsWithIgnoreCase(content_type, "text/event-stream");
         return if (self.holds_headers) .stop else .proceed;
     }
 
@@ -252,13 +259,31 @@ fn isPlain(stream: envoy.Stream) bool {
     return encoding.len == 0 or std.ascii.eqlIgnoreCase(encoding, "identity");
 }
 
-fn isLabelledStream(stream: envoy.Stream) bool {
-    return std.ascii.startsWithIgnoreCase(envoy.header(stream, .response, contract.content_type) orelse "", "text/event-stream");
-}
-
 /// Returns authz_service's value for the call under a key.
 fn decision(stream: envoy.Stream, key: contract.DecisionKey) ?[]const u8 {
     return envoy.metadataText(stream, contract.decision_namespace, @tagName(key));
+}
+
+fn isTrue(stream: envoy.Stream, key: contract.DecisionKey) bool {
+    return envoy.metadataIsTrue(stream, contract.decision_namespace, @tagName(key));
+}
+
+/// Returns whether a body may be a form. JSON does not begin so, and the first filter has read every form.
+fn isMaybeForm(body: []const u8) bool {
+    return std.mem.startsWith(u8, body, "-");
+}
+
+/// Replaces the model of a form. Without a model, it changes nothing.
+fn rewriteForm(stream: envoy.Stream, bodies: []const envoy.Body, pieces: *const Pieces, model: ?[]const u8) Error!?contract.Refusal {
+    const content_type = envoy.header(stream, .request, contract.content_type) orelse "";
+    if (!multipart.isForm(content_type)) return .malformed_body;
+    const name = model orelse return null;
+    var form = Form.init(content_type) orelse return .malformed_body;
+    for (pieces.slices()) |piece| form.push(piece.bytes()) catch return .malformed_body;
+    form.finish() catch return .malformed_body;
+    const place = form.modelPlace() orelse return .invalid_model;
+    try replace(stream, bodies, pieces, &.{.{ .first = place.first, .last = place.last, .text = name }});
+    return null;
 }
 
 fn readBody(pieces: []const envoy.Slice, wish: rewriting.Wish, room: *rewriting.Room) rewriting.Outcome {

@@ -212,7 +212,7 @@ pub const Document = struct {
     is_grounded: bool = false,
     stored_ids: StoredIds = .{},
 
-    const Event = enum { other, failed, item_done, audio_delta };
+    const Event = enum { other, failed, item_done, audio_delta, named };
 
     pub fn deinit(self: *Document) void {
         for (&self.found) |*fact| fact.text.deinit(self.allocator);
@@ -344,7 +344,7 @@ pub const Document = struct {
             .audio_delta
         else if (std.mem.eql(u8, kind, "response.output_item.done") or std.mem.eql(u8, kind, "content_block_start"))
             .item_done
-        else if (std.mem.eql(u8, kind, "error")) .failed else .other;
+        else if (std.mem.eql(u8, kind, "error")) .failed else .named;
     }
 
     /// Returns whether this event has only usage: no choices, and no error.
@@ -385,7 +385,9 @@ pub const Document = struct {
     fn deliveredBytes(self: *const Document) usize {
         const reasoning = @max(self.counted.get(.reasoning), self.counted.get(.reasoning_content));
         const delta = if (self.event == .audio_delta) 0 else self.counted.get(.event_delta);
-        return self.counted.get(.text) + reasoning + delta;
+        // The last event of a transcript repeats its deltas.
+        const transcript = if (self.event == .other) self.counted.get(.transcript) else 0;
+        return self.counted.get(.text) + reasoning + delta + transcript;
     }
 
     /// Returns whether the error has a text, a type, a code or a status.

@@ -73,6 +73,9 @@ TRACE_CONTEXT: Final = ("traceparent", "tracestate", "baggage")
 """Envoy's tracing adds some of them last. They are removed on the way to a provider."""
 
 JSON: Final = "application/json"
+FORM: Final = "multipart/form-data"
+AUDIO: Final = "audio/"
+"""Begins the media types of sound."""
 SHOULD_RETRY: Final = "x-should-retry"
 RETRY_AFTER: Final = "retry-after"
 RETRY_AFTER_MS: Final = f"{RETRY_AFTER}-ms"

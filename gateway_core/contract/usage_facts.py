@@ -23,6 +23,8 @@ class UsageFact(enum.StrEnum):
     RESPONSE_ERROR_CODE = "response_error.code"
     RESPONSE_ERROR_STATUS = "response_error.status"
     RESPONSE_ERROR_PRESENT = "response_error.present"
+    DURATION = "duration"
+    """The length of the recording in seconds, beside a transcript."""
     TOOL_USAGE = "tool_usage"
     TOOL_ITEMS = "tool_items"
     """An object: how often each hosted tool was called, by the type of the output item."""

@@ -5,10 +5,12 @@ from mock_provider.dialects.base import Answer, Dialect, Event, Job, RefusalErro
 from mock_provider.dialects.free_calls import ContentTokens, MessageTokens, OpenaiModerations, ResponseTokens
 from mock_provider.dialects.gemini import Gemini
 from mock_provider.dialects.gemini_embeddings import GeminiEmbeddings
+from mock_provider.dialects.openai_audio import OpenaiSpeech, OpenaiTranscriptions, OpenaiTranslations
 from mock_provider.dialects.openai_chat import OpenaiChat, OpenaiCompletions
 from mock_provider.dialects.openai_embeddings import OpenaiEmbeddings
-from mock_provider.dialects.openai_images import OpenaiImages
+from mock_provider.dialects.openai_images import OpenaiImageEdits, OpenaiImages
 from mock_provider.dialects.openai_responses import OpenaiResponses
+from mock_provider.dialects.reranking import Reranking
 from mock_provider.routes import Endpoint
 
 __all__ = ["Answer", "Dialect", "Event", "Job", "RefusalError", "dialect_of"]
@@ -23,7 +25,12 @@ _DIALECTS: dict[Endpoint, Dialect] = {
     Endpoint.EMBED_CONTENT: GeminiEmbeddings(),
     Endpoint.BATCH_EMBED_CONTENTS: GeminiEmbeddings(),
     Endpoint.IMAGES: OpenaiImages(),
+    Endpoint.IMAGE_EDITS: OpenaiImageEdits(),
+    Endpoint.TRANSCRIPTIONS: OpenaiTranscriptions(),
+    Endpoint.TRANSLATIONS: OpenaiTranslations(),
+    Endpoint.SPEECH: OpenaiSpeech(),
     Endpoint.MODERATIONS: OpenaiModerations(),
+    Endpoint.RERANK: Reranking(),
     Endpoint.COUNT_MESSAGE_TOKENS: MessageTokens(),
     Endpoint.COUNT_RESPONSE_TOKENS: ResponseTokens(),
     Endpoint.COUNT_CONTENT_TOKENS: ContentTokens(),

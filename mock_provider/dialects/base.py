@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from typing_extensions import override
 
 from mock_provider.controls import Controls
+from mock_provider.dialects.demanded_forms import Form
 from mock_provider.routes import OPENAI_HABITS, Habits, Route
 from mock_provider.usage_plan import Demand, Features, UsagePlan, text_bytes_of
 from mock_provider.words import pieces_of, text_of
@@ -32,6 +33,14 @@ class RefusalError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class FormFile:
+    """A file of a form."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """A valid request, as the dialect read it."""
 
@@ -42,6 +51,8 @@ class Request:
     habits: Habits = OPENAI_HABITS
     include_usage: bool = False
     obfuscated: bool = False
+    form: Form | None = None
+    """What the caller demands instead of words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +83,27 @@ class Job:
         generated = pieces_of(self.plan.visible, self.request.demand.generated)
         return [size for _, size in generated[: self.request.demand.choices]]
 
-    def choice_text(self, choice: int, tokens: int, first_token: int = 0) -> str:
-        """Returns `tokens` words of a choice, starting at its word `first_token`."""
-        return text_of(tokens, self.first_word + choice + first_token)
+    @property
+    def tool_call(self) -> Form | None:
+        """The call of a tool that is the answer; None if the answer is text."""
+        form = self.request.form
+        return form if form is not None and form.tool is not None else None
+
+    def choice_text(self, choice: int, tokens: int) -> str:
+        """Returns the text of a choice: `tokens` words, or what the caller demands, which counts as as many tokens."""
+        form = self.request.form
+        return text_of(tokens, self.first_word + choice) if form is None else form.json
 
     def stream_pieces(self, choice: int, tokens: int) -> Iterator[tuple[str, int]]:
         """Yields the text events of one choice as (text, tokens). Joined, they are the choice's text."""
         count = self.controls.chunks or max(1, min(_STREAM_PIECES, tokens))
-        for first, size in pieces_of(tokens, count):
-            yield self.choice_text(choice, size, first), size
+        form = self.request.form
+        if form is None:
+            for first, size in pieces_of(tokens, count):
+                yield text_of(size, self.first_word + choice + first), size
+            return
+        for (start, length), (_, size) in zip(pieces_of(len(form.json), count), pieces_of(tokens, count), strict=True):
+            yield form.json[start : start + length], size
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +126,7 @@ class Answer:
     payload: bytes
     tokens: int
     usage: JsonObject | None
+    content_type: str = "application/json"
 
 
 class Dialect(ABC):
@@ -121,9 +145,17 @@ class Dialect(ABC):
     def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
         """Returns the final usage object exactly as the provider reports it."""
 
+    def final_usage(self, job: Job) -> JsonObject:
+        """Returns the usage of a call, which may depend on the model; empty if the provider never reports it."""
+        return self.usage(job.plan, job.request.habits)
+
+    def units(self, job: Job) -> dict[str, int]:  # noqa: ARG002 - some dialects look at it
+        """Returns what a call used of what is billed by another unit than the token."""
+        return {}
+
     def reported_usage(self, job: Job) -> JsonObject | None:
         """Returns the usage of a call; None if the caller asked for an answer without usage."""
-        return self.usage(job.plan, job.request.habits) if job.reports_usage else None
+        return self.final_usage(job) if job.reports_usage else None
 
     @abstractmethod
     def response_id(self, serial: str) -> str:
@@ -238,13 +270,13 @@ def optional_boolean(body: JsonObject, field: str) -> bool:
     return bool(value)
 
 
-def optional_count(body: JsonObject, field: str, *, maximum: int = 2**31 - 1) -> int | None:
-    """Returns a whole number from 1 to `maximum`, or None if absent or null. Raises RefusalError."""
+def optional_count(body: JsonObject, field: str, *, minimum: int = 1, maximum: int = 2**31 - 1) -> int | None:
+    """Returns a whole number from `minimum` to `maximum`, or None if absent or null. Raises RefusalError."""
     value = body.get(field)
     if value is None:
         return None
-    if type(value) is not int or not 1 <= value <= maximum:
-        raise RefusalError(f"{field}: expected an integer from 1 to {maximum}", parameter=field)
+    if type(value) is not int or not minimum <= value <= maximum:
+        raise RefusalError(f"{field}: expected an integer from {minimum} to {maximum}", parameter=field)
     return value
 
 

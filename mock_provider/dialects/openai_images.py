@@ -2,12 +2,14 @@
 
 import base64
 from collections.abc import Iterator
+from dataclasses import replace
 
 from typing_extensions import override
 
 from mock_provider.dialects.base import (
     Answer,
     Event,
+    FormFile,
     Job,
     JsonObject,
     RefusalError,
@@ -23,6 +25,7 @@ from mock_provider.dialects.openai_dialect import OpenaiDialect, error_object
 from mock_provider.routes import Habits, Route
 from mock_provider.usage_plan import Features, UsagePlan
 
+_PICTURE_TOKENS = 300
 _PICTURE = base64.b64encode(b"\x89PNG" + bytes(60)).decode()
 
 
@@ -30,6 +33,7 @@ class OpenaiImages(OpenaiDialect):
     """OpenAI's `/images/generations` endpoint."""
 
     features = Features(cache_read=False, reasoning=False)
+    event_name = "image_generation"
 
     @override
     def response_id(self, serial: str) -> str:
@@ -63,15 +67,41 @@ class OpenaiImages(OpenaiDialect):
 
     @override
     def events(self, job: Job) -> Iterator[Event]:
-        partial = {"type": "image_generation.partial_image", "partial_image_index": 0, "b64_json": _PICTURE}
+        partial = {"type": f"{self.event_name}.partial_image", "partial_image_index": 0, "b64_json": _PICTURE}
         yield _event(partial)
         usage = self.reported_usage(job)
-        whole: JsonObject = {"type": "image_generation.completed", "b64_json": _PICTURE}
+        whole: JsonObject = {"type": f"{self.event_name}.completed", "b64_json": _PICTURE}
         yield _event(whole if usage is None else whole | {"usage": usage}, job.plan.visible, usage)
 
     @override
     def error_event(self, job: Job) -> Event:
         return _event({"type": "error", **error_object(500, "The server had an error while processing your request")})
+
+
+class OpenaiImageEdits(OpenaiImages):
+    """OpenAI's `/images/edits` endpoint, whose body is a form. A picture takes 300 tokens."""
+
+    event_name = "image_edit"
+
+    @override
+    def usage(self, plan: UsagePlan, habits: Habits) -> JsonObject:
+        text = plan.input_total % _PICTURE_TOKENS
+        details = {"text_tokens": text, "image_tokens": plan.input_total - text}
+        return {**super().usage(plan, habits), "input_tokens_details": details}
+
+    @override
+    def read(self, body: JsonObject, route: Route) -> Request:
+        files = body.get("image")
+        pictures = files if isinstance(files, list) else [files]
+        if not all(isinstance(picture, FormFile) and picture.content for picture in pictures):
+            raise RefusalError("image: expected files", parameter="image")
+        count = body.get("n", "1")
+        if not isinstance(count, str) or not count.isdecimal():
+            raise RefusalError("n: expected an integer", parameter="n")
+        content = {**body, "n": int(count), "stream": body.get("stream") == "true"}
+        read = super().read(content, route)
+        size = read.demand.text_bytes + 4 * _PICTURE_TOKENS * len(pictures)
+        return replace(read, demand=replace(read.demand, text_bytes=size))
 
 
 def _event(value: JsonObject, tokens: int = 0, usage: JsonObject | None = None) -> Event:

@@ -10,6 +10,8 @@ from gateway_core.model.catalog.entries import Catalog
 from gateway_core.model.catalog.prices import Prices
 from tests.support.data.tenants import Tenant
 
+_FEES = {"audio_seconds": "audio_second", "characters": "character"}
+
 
 def counted(call: Mapping[str, Any]) -> tuple[int, ...]:
     """Returns the provider's neutral token counts, in the order of `recorded`."""
@@ -24,13 +26,16 @@ def counted(call: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 def recorded(record: Mapping[str, Any] | asyncpg.Record) -> tuple[int, ...]:
-    """Returns a usage record's token counts. Output includes reasoning tokens and pictures."""
+    """Returns a usage record's token counts. Input and output include sound and pictures, and output reasoning."""
     return (
-        record["input_tokens"],
+        record["input_tokens"] + record["input_audio_tokens"] + record["input_image_tokens"],
         record["cache_read_tokens"],
         record["cache_write_5m_tokens"],
         record["cache_write_1h_tokens"],
-        record["output_tokens"] + record["reasoning_tokens"] + record["output_image_tokens"],
+        record["output_tokens"]
+        + record["reasoning_tokens"]
+        + record["output_image_tokens"]
+        + record["output_audio_tokens"],
     )
 
 
@@ -43,15 +48,21 @@ def cost(call: Mapping[str, Any], catalog: Catalog, public_model: str) -> int:
     total_input = counts["input_uncached"] + counts["cache_read"] + counts["cache_write_5m"] + counts["cache_write_1h"]
     if schedule.long_context and total_input > schedule.long_context.above_input_tokens:
         prices = schedule.long_context.prices_nano_credits_per_million_tokens
+    usage = call["usage"] or {}
+    audio = usage.get("input_token_details", {}).get("audio_tokens", 0)
+    image = usage.get("input_tokens_details", {}).get("image_tokens", 0)
     lines = [
-        (counts["input_uncached"], prices.input),
+        (counts["input_uncached"] - audio - image, prices.input),
+        (audio, _first(prices.input_audio, prices.input)),
+        (image, _first(prices.input_image, prices.input)),
         (counts["cache_read"], _first(prices.cache_read, prices.input)),
         (counts["cache_write_5m"], _first(prices.cache_write_5m, prices.input)),
         (counts["cache_write_1h"], _first(prices.cache_write_1h, prices.cache_write_5m, prices.input)),
         (counts["output"] - counts["reasoning"], prices.output),
         (counts["reasoning"], _first(prices.reasoning, prices.output)),
     ]
-    return sum((2 * tokens * price + 10**6) // (2 * 10**6) for tokens, price in lines)
+    units = sum(count * schedule.fees[_FEES[unit]] for unit, count in call["units"].items())
+    return int(units + sum((2 * tokens * price + 10**6) // (2 * 10**6) for tokens, price in lines))
 
 
 async def assert_books_agree(
@@ -64,7 +75,8 @@ async def assert_books_agree(
     total = 0
     for record in records:
         call = by_request[record["request_id"]]
-        assert record["source"] == "provider", dict(record)
+        # No provider reports characters. The gateway counts them.
+        assert record["source"] == ("estimated" if "characters" in call["units"] else "provider"), dict(record)
         assert recorded(record) == counted(call), (call, dict(record))
         expected = cost(call, catalog, record["requested_model"])
         assert record["charge_nano_credits"] == expected, (call, dict(record))

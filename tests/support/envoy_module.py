@@ -47,7 +47,17 @@ class Rewritten:
 @cache
 def _library() -> CDLL:
     library = CDLL(str(find_module()))
-    for name in ("read_json", "request_facts", "rewrite", "error", "document_usage", "stream_usage", "shown"):
+    for name in (
+        "read_json",
+        "request_facts",
+        "form_facts",
+        "rewrite_form",
+        "rewrite",
+        "error",
+        "document_usage",
+        "stream_usage",
+        "shown",
+    ):
         getattr(library, f"megarouter_{name}").restype = c_ssize_t
     return library
 
@@ -77,6 +87,23 @@ def request_facts(body: bytes, cuts: Sequence[int] = ()) -> dict[str, Any] | Non
     if isinstance(fields, int):
         return None
     return dict(json_format.MessageToDict(struct_pb2.Struct.FromString(fields)))
+
+
+def form_facts(body: bytes, content_type: str, cuts: Sequence[int] = ()) -> dict[str, Any]:
+    """Returns the facts of a form on which authz_service decides; `unreadable` names the fault of a form that has one."""
+    fields = _call("form_facts", body, cuts, byref(_optional(content_type)))
+    assert isinstance(fields, bytes), content_type
+    return dict(json_format.MessageToDict(struct_pb2.Struct.FromString(fields)))
+
+
+def rewritten_form(body: bytes, content_type: str, model: str, cuts: Sequence[int] = ()) -> bytes | None:
+    """Returns the form with another model, or None for one without a model or with a fault."""
+    result = _call("rewrite_form", body, cuts, byref(_optional(content_type)), byref(_optional(model)))
+    return None if isinstance(result, int) else result
+
+
+def _optional(text: str) -> _Optional:
+    return _Optional(text.encode(), len(text.encode()))
 
 
 def rewrite(

@@ -26,7 +26,7 @@ def read_openai(usage: Counts, *, has_output: bool) -> Reading | None:
 
     Args:
         usage: the object.
-        has_output: False for embeddings, whose answers contain no tokens.
+        has_output: False for embeddings and rankings, whose answers contain no tokens.
     """
     return _read_plain(usage.values) or read_any(usage, has_output=has_output)
 
@@ -141,7 +141,7 @@ def _sides(usage: Counts, reasoning: int, *, has_output: bool) -> tuple[int | No
     elif total_output is None:
         total_output = extra
     elif extra and (not has_output or not total_input):
-        # An embedding has no other tokens, and no call has an empty input.
+        # An embedding or a ranking has no other tokens, and no call has an empty input.
         usage.notes.add(Flag.CONTRADICTORY_COUNTS)
         total_input += extra
     elif extra == reasoning:

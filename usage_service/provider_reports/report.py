@@ -10,11 +10,13 @@ from typing import Final
 
 from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.catalog.service import STANDARD, Service
+from gateway_core.model.catalog.token_usage import with_count
 from gateway_core.model.endpoints import Dialect, Endpoint
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.storable_text import storable_text
 from usage_service.provider_reports.anthropic import read_anthropic
 from usage_service.provider_reports.counts import Counts, counts_in
+from usage_service.provider_reports.durations import SECONDS, seconds_of
 from usage_service.provider_reports.gemini import read_gemini
 from usage_service.provider_reports.openai import read_openai
 from usage_service.provider_reports.other_forms import in_camel_case, in_snake_case, with_other
@@ -36,7 +38,7 @@ _USAGE, _START_USAGE, _RESPONSE_USAGE, _USAGE_METADATA, _OTHER_USAGE = (
 )
 _SERVICE_TIER, _TEXT_AFTER_USAGE = UsageFact.SERVICE_TIER, UsageFact.TEXT_AFTER_USAGE
 _DELIVERED_BYTES, _DELTAS = UsageFact.DELIVERED_BYTES, UsageFact.DELTAS
-_MESSAGES, _RESPONSES, _IMAGES, _GEMINI = Endpoint.MESSAGES, Endpoint.RESPONSES, Endpoint.IMAGES, Dialect.GEMINI
+_MESSAGES, _RESPONSES, _SPEECH, _GEMINI = Endpoint.MESSAGES, Endpoint.RESPONSES, Endpoint.SPEECH, Dialect.GEMINI
 
 
 @record(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Report:
     service: Service
     delivered_tokens: int | None
     """An estimate from the text that was delivered; None if the text was not counted."""
+    audio_seconds: int | None = None
+    """The length of the recording that was heard; None if the report does not state it."""
 
 
 def read_report(endpoint: Endpoint, facts: Mapping[str, object]) -> Report:
@@ -66,11 +70,12 @@ def read_report(endpoint: Endpoint, facts: Mapping[str, object]) -> Report:
         reading = _without_zeros(reading)
     if reading.input_counted and not reading.usage.total_input:
         reading = _without_empty_input(endpoint, reading, delivered)
+    seconds = seconds_of(facts, usage, notes) if endpoint.is_audio else None
     if uses := uses_of(facts, usage, start, notes):
         reading = replace(reading, usage=replace(reading.usage, uses=uses))
     if flags := notes.flags():
         reading = replace(reading, flags=flags)
-    return Report(reading, _service(facts, usage, start), delivered)
+    return Report(reading, _service(facts, usage, start), delivered, seconds)
 
 
 def delivered_tokens(facts: Mapping[str, object]) -> int | None:
@@ -113,16 +118,20 @@ def _read(endpoint: Endpoint, usage: Counts | None, start: Counts | None, notes:
         return None
     if endpoint.dialect is _GEMINI:
         return read_gemini(usage)
-    reading = read_openai(usage, has_output=not endpoint.embeds)
-    return _as_images(reading) if endpoint is _IMAGES and reading else reading
-
-
-def _as_images(reading: Reading) -> Reading:
-    """Returns the reading in which output that the report does not name is pictures, which some models do not say."""
-    usage = reading.usage
-    if not usage.output or usage.output_image:
+    reading = read_openai(usage, has_output=endpoint.has_output_tokens)
+    if reading is None or endpoint.writes_text:
         return reading
-    return replace(reading, usage=replace(usage, output=0, output_image=usage.output))
+    if endpoint.makes_images:
+        return _as(reading, "output_image")
+    return _as(reading, "output_audio") if endpoint is _SPEECH else reading
+
+
+def _as(reading: Reading, category: str) -> Reading:
+    """Returns the reading in which output that the report does not name is of a category, which some models do not say."""
+    usage = reading.usage
+    if not usage.output or getattr(usage, category):
+        return reading
+    return replace(reading, usage=with_count(replace(usage, output=0), category, usage.output))
 
 
 def _read_by_other_names(endpoint: Endpoint, usage: Counts | None, start: Counts | None, notes: Notes) -> Reading:
@@ -134,14 +143,19 @@ def _read_by_other_names(endpoint: Endpoint, usage: Counts | None, start: Counts
         reading = read_gemini(in_camel_case(usage)) or read_openai(usage, has_output=True)
     else:
         reading = _read(endpoint, in_snake_case(usage), start, notes)
-    if reading is None and any(type(value) in {int, float} and value for value in usage.values.values()):
+    is_duration = endpoint.is_audio and SECONDS in usage.values
+    if (
+        reading is None
+        and not is_duration
+        and any(type(value) in {int, float} and value for value in usage.values.values())
+    ):
         notes.add(Flag.UNREADABLE_REPORT)
     return reading or NOTHING_REPORTED
 
 
 def _without_empty_input(endpoint: Endpoint, reading: Reading, delivered: int | None) -> Reading:
     """Returns the reading of an answer to something: a count of zero input tokens is then no count."""
-    if delivered or reading.usage.total_output or endpoint.embeds:
+    if delivered or reading.usage.total_output or not endpoint.has_output_tokens:
         return replace(reading, input_counted=False)
     return reading
 

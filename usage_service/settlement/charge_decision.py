@@ -16,17 +16,15 @@ from gateway_core.model.calls.holds import Hold, HoldState
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, charge_lines, total_nano_credits
 from gateway_core.model.catalog.service import STANDARD, Service
-from gateway_core.model.catalog.token_usage import TokenUsage
+from gateway_core.model.catalog.token_usage import TokenUsage, with_count
+from gateway_core.model.catalog.units import AUDIO_SECOND, CHARACTER, unit_of
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.storable_text import storable_text
 from usage_service.provider_reports.findings import Finding, FindingKind, finding_of
 from usage_service.provider_reports.report import Report, read_report
-from usage_service.settlement.report_pricing import Terms, price_of
-
-HOLD_CEILING: Final = "hold_ceiling"
-"""Category of the line that lowers an estimated charge to the amount of its hold."""
+from usage_service.settlement.report_pricing import Terms, at_most, input_category, most_seconds, price_of, sent
 
 EXPIRED_HOLD: Final = "expired_hold"
 """Category of the line that charges the whole hold of a call without a report."""
@@ -173,11 +171,11 @@ def expire(hold: Hold, policy: ExpiredHoldPolicy, schedule: PriceSchedule) -> Re
     """
     match policy:
         case ExpiredHoldPolicy.CHARGE_HOLD:
-            usage = TokenUsage(input=hold.input_tokens, output=hold.output_tokens)
+            usage = replace(sent(hold, schedule), output=hold.output_tokens)
             lines: tuple[ChargeLine, ...] = (ChargeLine(EXPIRED_HOLD, 0, 0, hold.amount_nano_credits),)
         case ExpiredHoldPolicy.CHARGE_INPUT:
-            usage = TokenUsage(input=hold.input_tokens)
-            lines = _at_most(hold, charge_lines(usage, schedule))
+            usage = sent(hold, schedule)
+            lines = at_most(hold, charge_lines(usage, schedule))
         case _:
             usage, lines = _NOTHING, ()
     return Resolution(HoldState.EXPIRED, UsageSource.ESTIMATED, SettlementDetail.UNCONFIRMED, usage, lines)
@@ -192,6 +190,8 @@ class _Case:
     def resolve(self) -> Resolution:
         if self.terms.hold.claims.endpoint.is_free:
             return self._resolve_free()
+        if unit := self._unit():
+            return self._resolve_by_unit(unit)
         reading = self.read.reading
         if reading.is_empty or (_is_cut(self.report) and not self._counts_anything()):
             return self._resolve_without_usage()
@@ -200,6 +200,18 @@ class _Case:
         # A part was counted. The rest is estimated from the delivered text.
         detail = _ending(self.report) or SettlementDetail.USAGE_OMITTED
         return self._charge(UsageSource.ESTIMATED, detail, self._completed())
+
+    def _unit(self) -> str | None:
+        """Returns the unit in which the call is counted; None if it costs tokens."""
+        return unit_of(self.terms.schedule, self.terms.hold.claims.endpoint)
+
+    def _resolve_by_unit(self, unit: str) -> Resolution:
+        """Resolves a call that costs seconds, characters or searches, which the provider or else the hold counted."""
+        count = self.read.audio_seconds if unit == AUDIO_SECOND else dict(self.read.reading.usage.uses).get(unit)
+        if not count:
+            return self._resolve_without_usage()
+        detail = _ending(self.report) or SettlementDetail.COMPLETED
+        return self._charge(UsageSource.PROVIDER, detail, TokenUsage(uses=((unit, count),)))
 
     def _resolve_free(self) -> Resolution:
         """Resolves a call that costs nothing, whatever its answer says."""
@@ -220,7 +232,9 @@ class _Case:
             return replace(usage, input=reading.total - output, output=output)
         if not reading.output_counted and delivered > usage.total_output:
             usage = replace(usage, output=usage.output + delivered - usage.total_output)
-        return usage if reading.input_counted else replace(usage, input=hold.input_tokens)
+        if reading.input_counted:
+            return usage
+        return with_count(usage, input_category(hold.claims.endpoint), hold.input_tokens)
 
     def _charge(self, source: UsageSource, detail: SettlementDetail, usage: TokenUsage) -> Resolution:
         """Charges usage in full."""
@@ -242,11 +256,14 @@ class _Case:
         Server-side tools, batches of prompts and some betas exceed it rightly.
         """
         hold, model = self.terms.hold, self.terms.model
+        if self.read.audio_seconds and self.read.audio_seconds > most_seconds(self.report.request_bytes):
+            return False
         if usage.total_input <= model.context_window_tokens and usage.total_output <= model.max_output_tokens:
             return True  # the common case
         input_limit = max(model.context_window_tokens + model.max_output_tokens, hold.input_tokens)
-        if hold.claims.endpoint.embeds:
-            input_limit = max(input_limit, self.report.request_bytes)
+        if not hold.claims.endpoint.has_output_tokens:
+            # An organization may expect one token in four bytes, but each byte may be one.
+            input_limit = max(input_limit, self.report.request_bytes, hold.input_tokens * _BYTES_PER_TOKEN)
         return usage.total_input <= input_limit and usage.total_output <= self._longest_output()
 
     def _longest_output(self) -> int:
@@ -282,12 +299,22 @@ class _Case:
             return self._resolve_failure(ending)
         if self._is_failed_answer():
             return _free(SettlementDetail.PROVIDER_ERROR)
-        usage = TokenUsage(
-            input=self.terms.hold.input_tokens, output=self._delivered(), uses=self.read.reading.usage.uses
-        )
-        if self.terms.hold.claims.endpoint is Endpoint.IMAGES:  # whose size in bytes says nothing
-            usage = replace(usage, output=0, output_image=self.terms.hold.output_tokens)
-        return self._charge(UsageSource.ESTIMATED, ending or SettlementDetail.USAGE_OMITTED, usage)
+        usual = SettlementDetail.COMPLETED if self._unit() == CHARACTER else SettlementDetail.USAGE_OMITTED
+        return self._charge(UsageSource.ESTIMATED, ending or usual, self._estimated())
+
+    def _estimated(self) -> TokenUsage:
+        """Returns what a call used whose provider counted nothing: the input of its hold, and what was delivered."""
+        hold = self.terms.hold
+        usage = sent(hold, self.terms.schedule)
+        if self._unit():
+            return usage
+        usage = replace(usage, uses=self.read.reading.usage.uses)
+        # The size of pictures and sound in bytes says nothing.
+        if hold.claims.endpoint.makes_images:
+            return replace(usage, output_image=hold.output_tokens)
+        if hold.claims.endpoint is Endpoint.SPEECH:
+            return replace(usage, output_audio=hold.output_tokens)
+        return replace(usage, output=self._delivered())
 
     def _is_failed_answer(self) -> bool:
         """Returns whether a successful status came with no answer: another body than a model's, or an error without text."""
@@ -313,7 +340,7 @@ class _Case:
         # The caller left, or the gateway itself failed. The provider may still have processed the call.
         gone = ending is SettlementDetail.CLIENT_DISCONNECTED
         detail = SettlementDetail.CLIENT_DISCONNECTED if gone else SettlementDetail.GATEWAY_ERROR
-        return self._charge(UsageSource.ESTIMATED, detail, TokenUsage(input=self.terms.hold.input_tokens))
+        return self._charge(UsageSource.ESTIMATED, detail, sent(self.terms.hold, self.terms.schedule))
 
 
 _NOTHING_FOUND: Final = {UsageFact.DELIVERED_BYTES: 0}
@@ -334,12 +361,6 @@ def _detail_of(finding: Finding, detail: SettlementDetail) -> SettlementDetail:
     if not _INVALID.isdisjoint(finding.kinds):
         return SettlementDetail.INVALID_USAGE
     return SettlementDetail.IMPLAUSIBLE_USAGE if FindingKind.IMPLAUSIBLE_SIZE in finding.kinds else detail
-
-
-def _at_most(hold: Hold, lines: tuple[ChargeLine, ...]) -> tuple[ChargeLine, ...]:
-    """Returns the lines, lowered to the amount of the hold if they exceed it."""
-    excess = total_nano_credits(lines) - hold.amount_nano_credits
-    return (*lines, ChargeLine(HOLD_CEILING, 0, 0, -excess)) if excess > 0 else lines
 
 
 def _reason_not_called(report: CallReport) -> SettlementDetail | None:

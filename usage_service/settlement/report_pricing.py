@@ -7,10 +7,12 @@ from typing import Final
 
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.catalog.entries import Model
+from gateway_core.model.catalog.media import audio_seconds, encoded_bytes
 from gateway_core.model.catalog.prices import PriceSchedule
-from gateway_core.model.catalog.pricing import ChargeLine, charge_lines
+from gateway_core.model.catalog.pricing import ChargeLine, charge_lines, total_nano_credits
 from gateway_core.model.catalog.service import Service
-from gateway_core.model.catalog.token_usage import TokenUsage
+from gateway_core.model.catalog.token_usage import TokenUsage, with_count
+from gateway_core.model.catalog.units import unit_of
 from gateway_core.model.catalog.unpriced import fees_of_tool, unpriced
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.record_decorator import record
@@ -19,7 +21,10 @@ from usage_service.provider_reports.findings import FindingKind
 from usage_service.provider_reports.reading import Flag, ModelUsage, sum_of
 from usage_service.provider_reports.uses import GROUNDING, GROUNDING_QUERY, Uses
 
+HOLD_CEILING: Final = "hold_ceiling"
+"""Category of the line that lowers an estimated charge to the amount of its hold."""
 _US_PER_DAY: Final = 86_400_000_000
+_NOTHING: Final = TokenUsage()
 
 
 @record(frozen=True, slots=True)
@@ -129,3 +134,34 @@ def _counts_thoughts_only_in_totals(terms: Terms) -> bool:
     return (
         terms.hold.claims.endpoint is Endpoint.CHAT_COMPLETIONS and Endpoint.GENERATE_CONTENT in terms.model.endpoints
     )
+
+
+_INPUT_CATEGORY: Final = {
+    Endpoint.TRANSCRIPTIONS: "input_audio",
+    Endpoint.TRANSLATIONS: "input_audio",
+    Endpoint.IMAGE_EDITS: "input_image",
+}
+
+
+def input_category(endpoint: Endpoint) -> str:
+    """Returns the category of most of the input of an operation."""
+    return _INPUT_CATEGORY.get(endpoint, "input")
+
+
+def sent(hold: Hold, schedule: PriceSchedule) -> TokenUsage:
+    """Returns the input that a hold assumed, in tokens or in the unit that the call costs."""
+    endpoint = hold.claims.endpoint
+    if unit := unit_of(schedule, endpoint):
+        return TokenUsage(uses=((unit, hold.input_tokens),))
+    return with_count(_NOTHING, input_category(endpoint), hold.input_tokens)
+
+
+def most_seconds(request_bytes: int) -> int:
+    """Returns how long a recording is at most that came in a request of this size."""
+    return audio_seconds(encoded_bytes(request_bytes))[1]
+
+
+def at_most(hold: Hold, lines: tuple[ChargeLine, ...]) -> tuple[ChargeLine, ...]:
+    """Returns the lines, lowered to the amount of the hold if they exceed it."""
+    excess = total_nano_credits(lines) - hold.amount_nano_credits
+    return (*lines, ChargeLine(HOLD_CEILING, 0, 0, -excess)) if excess > 0 else lines

@@ -3,8 +3,8 @@
 authz_service decides with it, and `explanations` explains with it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -18,6 +18,7 @@ from gateway_core.model.catalog.entries import Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.request_size import RequestSize
 from gateway_core.model.catalog.reserves import FREE, BudgetMode, OutputShare, reserve
+from gateway_core.model.catalog.units import reserve_units
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Period, PeriodClock
@@ -28,6 +29,7 @@ from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.record_decorator import record
 
 MICROSECONDS_PER_SECOND = 10**6
+
 _MESSAGES = Endpoint.MESSAGES
 """Looked up once, because Python 3.11 finds members of enumerations slowly."""
 
@@ -277,7 +279,7 @@ def agree(
         reserved_as=reserved_as,
         bytes_per_token=principal.bytes_per_token,
         budget_mode=principal.budget_mode,
-        shadow_refusals=principal.shadow_refusals(model.name, model.provider),
+        shadow_refusals=() if endpoint.uploads else principal.shadow_refusals(model.name, model.provider),
         validity=_validity(principal, prices, periods, now_epoch_s),
     )
 
@@ -293,12 +295,23 @@ def _reserved_as(
     """Returns the model that a hold must cover: the one called, or a dearer one that the body also names."""
     model, schedule, provider = found
     if parameters.specials is None:
-        return ReservedAs(model, schedule)
-    day = datetime.fromtimestamp(now_epoch_s, UTC).date()
-    called = (model, schedule)
-    return check_specials(
-        parameters.specials, principal, endpoint, called, provider, prices.models, lambda other: other.schedule_at(day)
-    )
+        reserved = ReservedAs(model, schedule)
+    else:
+        day = datetime.fromtimestamp(now_epoch_s, UTC).date()
+        checked = check_specials(
+            parameters.specials,
+            principal,
+            endpoint,
+            (model, schedule),
+            provider,
+            prices.models,
+            lambda other: other.schedule_at(day),
+        )
+        if isinstance(checked, Refusal):
+            return checked
+        reserved = checked
+    # What a search costs depends on its size, so `reserve` computes it for tokens and for search units.
+    return replace(reserved, tool_fees_nano_credits=0, unit=None) if endpoint.ranks else reserved
 
 
 def _validity(principal: Principal, prices: CatalogView, periods: Sequence[Period], now_epoch_s: float) -> Validity:
@@ -317,12 +330,15 @@ def admit(
 ) -> Admission:
     """Returns the admission of a call with these terms: its hold, not yet placed."""
     claims = terms.claims
-    reserved = (
-        FREE
-        if claims.endpoint.is_free
-        else reserve(
-            terms.reserved_as.model,
-            terms.reserved_as.schedule,
+    reserved_as = terms.reserved_as
+    if claims.endpoint.is_free:
+        reserved = FREE
+    elif reserved_as.unit is not None and parameters.size is not None:
+        reserved = reserve_units(reserved_as.schedule, reserved_as.unit, parameters.size, terms.budget_mode)
+    else:
+        reserved = reserve(
+            reserved_as.model,
+            reserved_as.schedule,
             claims.endpoint,
             terms.budget_mode,
             body_bytes=body_bytes,
@@ -331,10 +347,9 @@ def admit(
             choices=parameters.choices,
             thinking_tokens=parameters.thinking_tokens,
             size=parameters.size,
-            tool_fees_nano_credits=terms.reserved_as.tool_fees_nano_credits,
+            tool_fees_nano_credits=reserved_as.tool_fees_nano_credits,
             writes_cache=claims.endpoint is not _MESSAGES or _writes_cache(terms, parameters),
         )
-    )
     hold = Hold(
         hold_id=hold_id,
         claims=claims,
@@ -370,7 +385,11 @@ def _find_model(
             f"The model {name[:128]!r} is not offered. GET /v1/models lists what you may use.",
             "model",
         )
-    if not principal.may_call(model.name, model.provider):
+    if endpoint.uploads:
+        if not any(principal.may_call(one.name, one.provider) for one in _models_of(model.provider, prices)):
+            message = f"You may call no model of {model.provider!r}, so you may not store files there."
+            return Refusal(RefusalReason.MODEL_NOT_ALLOWED, message)
+    elif not principal.may_call(model.name, model.provider):
         message = f"The model {name!r} is not on your whitelist. GET /v1/models lists what you may use."
         scope = principal.scope_that_forbids(model.name, model.provider)
         return Refusal(RefusalReason.MODEL_NOT_ALLOWED, message, "model", scope=scope)
@@ -384,3 +403,7 @@ def _find_model(
             RefusalReason.MODEL_WITHOUT_PRICE, f"The model {name!r} has no price yet, so it cannot be called.", "model"
         )
     return model, schedule, provider
+
+
+def _models_of(provider: str, prices: CatalogView) -> Iterator[Model]:
+    return (model for model in prices.models.values() if model.provider == provider)

@@ -11,6 +11,7 @@ from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.catalog.entries import Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.service import Service
+from gateway_core.model.catalog.units import unit_of
 from gateway_core.model.catalog.unpriced import NOTHING_SPECIAL, Asked, fees_of_tool, unpriced_requests
 from gateway_core.model.endpoints import Dialect, Endpoint
 from gateway_core.model.record_decorator import record
@@ -35,7 +36,10 @@ class ReservedAs:
     model: Model
     schedule: PriceSchedule
     tool_fees_nano_credits: int | None = None
-    """What one use of each tool that the provider runs may cost together; None without such tools."""
+    """What one use of each tool that the provider runs may cost together; None without such tools. 0 for a
+    search, whose fees `reserves` computes from its size."""
+    unit: str | None = None
+    """The unit in which the call is counted; None if it costs tokens."""
 
 
 @record(frozen=True, slots=True)
@@ -73,6 +77,9 @@ def check_specials(
         if isinstance(found, Refusal):
             return found
         answering.append(found)
+    unit = unit_of(called[1], endpoint)
+    if specials.asked.is_unreported and unit is None:
+        return _refuse_unreported(called[0].name)
     for model, schedule in answering:
         unpriced = unpriced_requests(schedule, provider, endpoint, specials.asked)
         if unpriced:
@@ -87,7 +94,7 @@ def check_specials(
     )
     schedules = [one for _, one in answering]
     fees = sum(_dearest_fee(tool, provider, endpoint, schedules) for tool in asked.tools) if asked.tools else None
-    return ReservedAs(model, schedule, fees)
+    return ReservedAs(model, schedule, fees, unit)
 
 
 def _dearest_fee(tool: str, provider: Provider, endpoint: Endpoint, schedules: Sequence[PriceSchedule]) -> int:
@@ -122,6 +129,14 @@ def _other_model(
     return _invalid("model", f"The body also names the model {shown}, which has no price yet. Remove it.")
 
 
+def _refuse_unreported(model: str) -> Refusal:
+    message = (
+        f"Plain sound does not tell what {model!r} used, so the call has no price. Send 'stream_format': 'sse', whose last event"
+        " does."
+    )
+    return _invalid("stream_format", message)
+
+
 def _refuse_unpriced(unpriced: str, model: str, endpoint: Endpoint) -> Refusal:
     kind, _, value = unpriced.partition(":")
     shown = repr(value[:_SHOWN_CHARACTERS])
@@ -139,6 +154,8 @@ def _refuse_unpriced(unpriced: str, model: str, endpoint: Endpoint) -> Refusal:
 
 
 def _parameter_of(kind: str, value: str, endpoint: Endpoint) -> str:
+    if endpoint.is_audio or endpoint.makes_images:
+        return "model"
     if kind == "tool":
         return value if value in _BODY_KEYS else "tools"
     if kind == "tier":

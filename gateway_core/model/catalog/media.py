@@ -20,6 +20,15 @@ _LEAST_BYTES_PER_SECOND: Final = 750
 """Opus of 6 kbit/s, the least of any format that a provider takes."""
 
 
+def audio_seconds(base64_bytes: int) -> tuple[int, int]:
+    """Returns the usual and the maximum length of recordings with this many bytes of base64 in total, in seconds.
+
+    A file with fewer bytes a second, such as silence without loss, is longer than the maximum.
+    """
+    size = _decoded(base64_bytes)
+    return -(-size // _USUAL_BYTES_PER_SECOND), -(-size // _LEAST_BYTES_PER_SECOND)
+
+
 @record(frozen=True, slots=True)
 class MediaRule:
     """The tokens of media in one dialect."""
@@ -65,6 +74,11 @@ def media_rule(dialect: Dialect, upstream_name: str) -> MediaRule:
     """Returns the rule of a dialect, for the provider's name of a model."""
     prefix, rule = _MANY_TOKENS_A_TILE
     return rule if upstream_name.rpartition("/")[2].startswith(prefix) else _RULES[dialect]
+
+
+def encoded_bytes(raw_bytes: int) -> int:
+    """Returns how many bytes of base64 a medium takes that a form carries as it is."""
+    return -(-raw_bytes * _BASE64_DENOMINATOR // _BASE64_NUMERATOR)
 
 
 def _decoded(base64_bytes: int) -> int:

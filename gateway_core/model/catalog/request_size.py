@@ -1,9 +1,14 @@
 """How many input tokens a request may have, from the sizes of its parts."""
 
+from typing import Final
+
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.media import media_rule
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.record_decorator import record
+
+_TOKENS_PER_CHARACTER: Final = 2
+"""English has 1.4: about 15 characters and 21 tokens a second."""
 
 
 @record(frozen=True, slots=True)
@@ -26,13 +31,24 @@ class RequestSize:
     """Things that the provider has stored, such as the earlier turns of a conversation, whose size is unknown."""
     referenced_tokens: int = 0
     """The tokens of those whose size is known."""
+    characters: int = 0
+    """The characters of a text to be spoken."""
     window_tokens: int = 0
     """The context window that a beta flag asks for; 0 for that of the model."""
+    ranked_documents: int = 0
+    """Documents to rank."""
+    query_bytes: int = 0
+    """The query by which they are ranked."""
 
     @property
     def text_bytes(self) -> int:
         """The body without its media."""
         return max(0, self.body_bytes - self.image_bytes - self.audio_bytes - self.document_bytes)
+
+    @property
+    def spoken_tokens(self) -> int:
+        """The tokens of sound that the text to be spoken is expected to become."""
+        return self.characters * _TOKENS_PER_CHARACTER
 
     @property
     def has_media(self) -> bool:

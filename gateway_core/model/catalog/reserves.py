@@ -11,6 +11,7 @@ from typing import Final
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import Prices, PriceSchedule
 from gateway_core.model.catalog.request_size import RequestSize, input_bounds_of
+from gateway_core.model.catalog.searches import SEARCH_UNIT, search_tokens, search_units
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.money import charge_nano_credits
 from gateway_core.model.record_decorator import record
@@ -133,14 +134,19 @@ def reserve(
         thinking_tokens: the thinking budget that the body names, which an output limit must leave room for.
         size: the sizes of the parts of the body; None if it is one prompt of text.
         tool_fees_nano_credits: what one use of each tool that the provider runs costs; None without such tools. With
-            them, the maximum is `TOOL_ROUNDS` times that of one answer, and `TOOL_USES` of each tool.
+            them, the maximum is `TOOL_ROUNDS` times that of one answer, and `TOOL_USES` of each tool. Also set for a
+            search, whose fees depend on its size.
         writes_cache: whether the provider may write the input to a cache, which costs more than reading it.
     """
+    if tool_fees_nano_credits is not None and endpoint.ranks:
+        return _reserve_search(schedule, mode, body_bytes, bytes_per_token, size)
     fees = tool_fees_nano_credits or 0
     expected_input, most_input = input_bounds_of(size, body_bytes, model, endpoint, bytes_per_token)
     longest = model.max_output_tokens
     if output_limit is None:
         expected_output, most_output = model.default_output_reserve_tokens * choices, longest * choices
+        if size is not None and size.characters:
+            expected_output = min(size.spoken_tokens, longest)
     else:
         expected_output = most_output = min(output_limit, longest) * choices
     if mode is _BALANCED:
@@ -159,6 +165,17 @@ def reserve(
         share = _share(model, schedule, most_input, choices, thinking_tokens, fees)
     most = _highest_price(schedule, most_input, most_output, writes_cache=writes_cache) + fees
     return Reserve(expected_input, expected_output, most, share)
+
+
+def _reserve_search(
+    schedule: PriceSchedule, mode: BudgetMode, body_bytes: int, bytes_per_token: int, size: RequestSize | None
+) -> Reserve:
+    """Returns what ranking documents reserves: search units if the model has a fee for them, otherwise tokens."""
+    tokens = search_tokens(size, body_bytes, bytes_per_token)
+    fee = schedule.fees.get(SEARCH_UNIT)
+    expected, most = tokens if fee is None else search_units(size, tokens)
+    reserved = expected if mode is BudgetMode.BALANCED else most
+    return Reserve(expected, 0, _highest_price(schedule, reserved, 0) if fee is None else reserved * fee)
 
 
 def _share(

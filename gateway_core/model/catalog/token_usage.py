@@ -1,7 +1,8 @@
 """What a call used: token counts by category and uses of hosted tools, as the call is charged for them."""
 
+from dataclasses import replace
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 from gateway_core.model.record_decorator import record
 
@@ -61,3 +62,9 @@ class TokenUsage:
 
 token_counts = attrgetter(*CATEGORIES)
 """Returns the token counts of a `TokenUsage`, in the order of `CATEGORIES`."""
+
+
+def with_count(usage: TokenUsage, category: str, count: int) -> TokenUsage:
+    """Returns the usage with another count of one category."""
+    changed: dict[str, Any] = {category: count}
+    return replace(usage, **changed)

@@ -29,6 +29,8 @@ class Asked:
     modalities: frozenset[str] = frozenset()
     """Categories of tokens that the body leads to besides text: `input_audio`, `input_image`, `output_audio`,
     `output_image`."""
+    is_unreported: bool = False
+    """Whether the body asks for a form of answer in which the provider reports no usage."""
 
 
 NOTHING_SPECIAL: Final = Asked()

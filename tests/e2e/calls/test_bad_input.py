@@ -219,8 +219,8 @@ async def test_a_service_tier_without_a_price_is_refused(refuses: Refuses) -> No
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "/v1/audio/speech"),
-        ("POST", "/v1/images/edits"),
+        ("POST", "/v1/audio/voices"),
+        ("POST", "/v1/images/variations"),
         ("POST", "/v1/chat/completions/extra"),
         ("POST", "/v1/batches"),
         ("GET", "/v1/chat/completions"),

@@ -35,7 +35,7 @@ async def make_calls(metering: Metering, plans: list[Plan]) -> dict[int, int]:
     async def make(plan: Plan) -> None:
         async with slots:
             reply = await metering.call(
-                dict(plan.body),
+                plan.body if isinstance(plan.body, bytes) else dict(plan.body),
                 plan.path,
                 headers=plan.headers,
                 hang_up_after_events=plan.hang_up_after_events,

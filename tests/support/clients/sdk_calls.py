@@ -8,6 +8,9 @@ from google import genai
 from google.genai import types
 from openai import AsyncOpenAI
 
+_PICTURE = b"\x89PNG" + bytes(500)
+_RECORDING = b"ID3" + bytes(20_000)
+
 
 @dataclass
 class Sdks:
@@ -165,6 +168,64 @@ async def image_stream(sdks: Sdks, text: str, _limit: int) -> str:
     return "".join([event.type async for event in stream])
 
 
+async def image_edit(sdks: Sdks, text: str, _limit: int) -> str:
+    pictures = [("a.png", _PICTURE, "image/png"), ("b.png", _PICTURE, "image/png")]
+    answer = await sdks.openai.images.edit(model="gpt-image-1", image=pictures, prompt=text, n=1)
+    return str(len((answer.data or [])[0].b64_json or ""))
+
+
+async def image_edit_stream(sdks: Sdks, text: str, _limit: int) -> str:
+    stream = await sdks.openai.images.edit(
+        model="openai/gpt-image-1-mini", image=("a.png", _PICTURE, "image/png"), prompt=text, stream=True
+    )
+    return "".join([event.type async for event in stream])
+
+
+async def transcription(sdks: Sdks, text: str, _limit: int) -> str:
+    answer = await sdks.openai.audio.transcriptions.create(
+        model="gpt-4o-transcribe", file=("speech.mp3", _RECORDING), prompt=text
+    )
+    assert answer.usage is not None
+    return str(answer.text)
+
+
+async def transcription_stream(sdks: Sdks, text: str, _limit: int) -> str:
+    stream = await sdks.openai.audio.transcriptions.create(
+        model="gpt-4o-mini-transcribe", file=("speech.mp3", _RECORDING), prompt=text, stream=True
+    )
+    return "".join([event.delta async for event in stream if event.type == "transcript.text.delta"])
+
+
+async def transcription_by_duration(sdks: Sdks, text: str, _limit: int) -> str:
+    answer = await sdks.openai.audio.transcriptions.create(
+        model="openai/whisper-1",
+        file=("speech.mp3", _RECORDING),
+        prompt=text,
+        response_format="verbose_json",
+        timestamp_granularities=["word", "segment"],
+    )
+    assert answer.usage is not None
+    return str(answer.text)
+
+
+async def translation(sdks: Sdks, text: str, _limit: int) -> str:
+    answer = await sdks.openai.audio.translations.create(
+        model="whisper-1", file=("speech.mp3", _RECORDING), prompt=text, response_format="verbose_json"
+    )
+    return str(answer.text)
+
+
+async def speech(sdks: Sdks, text: str, _limit: int) -> str:
+    answer = await sdks.openai.audio.speech.create(model="tts-1", voice="alloy", input=text)
+    return str(len(await answer.aread()))
+
+
+async def speech_stream(sdks: Sdks, text: str, _limit: int) -> str:
+    calls = sdks.openai.audio.speech.with_streaming_response
+    async with calls.create(model="gpt-4o-mini-tts", voice="alloy", input=text, stream_format="sse") as answer:
+        return "".join([line async for line in answer.iter_lines() if line.startswith("event: ")])
+
+
 async def count_message_tokens(sdks: Sdks, text: str, _limit: int) -> str:
     messages = sdks.anthropic.messages
     answer = await messages.count_tokens(model="claude-haiku-4-5", messages=[{"role": "user", "content": text}])
@@ -210,4 +271,12 @@ ALL: tuple[Call, ...] = (
     content_embeddings,
     image,
     image_stream,
+    image_edit,
+    image_edit_stream,
+    transcription,
+    transcription_stream,
+    transcription_by_duration,
+    translation,
+    speech,
+    speech_stream,
 )

@@ -78,7 +78,7 @@ def _estimate_differences(plan: Plan, record: asyncpg.Record) -> Iterable[Differ
         yield Difference(plan, "flag", flag, record["detail"])
     tokens = recorded_tokens(record)
     outputs = tokens.get("output", 0) + tokens.get("output_reasoning", 0)
-    limit = plan.body.get("max_tokens", outputs + 1)
+    limit = plan.body.get("max_tokens") if isinstance(plan.body, Mapping) else None
     counts_input = plan.ending in {Ending.LEFT_AFTER_INPUT, Ending.OMITTED_AFTER_INPUT}
     # The event that counts the input counts one token of output.
     delivered = range(plan.delivered.tokens.stop) if plan.ending is Ending.RACED else plan.delivered.tokens

@@ -28,7 +28,8 @@ class Draft:
     """The name in the catalog of the model called."""
     endpoint: str
     path: str
-    body: dict[str, Any]
+    body: dict[str, Any] | bytes
+    """JSON, or a form."""
     tally: Tally
     document: object | None = None
     """The answer as one document."""

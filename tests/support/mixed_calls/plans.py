@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.support.mixed_calls.drafts import Choice, Draft, Part
 from tests.support.mixed_calls.free_drafts import COUNTED_WITH, counting_draft, moderations_draft
+from tests.support.mixed_calls.media_drafts import hearing_draft, image_edits_draft, is_drafted, speech_draft
 from tests.support.mixed_calls.openai_drafts import (
     chat_draft,
     completions_draft,
@@ -38,6 +39,10 @@ _DRAFTS = {
     "embed_content": embed_content_draft,
     "images": images_draft,
     "moderations": moderations_draft,
+    "transcriptions": hearing_draft,
+    "translations": hearing_draft,
+    "speech": speech_draft,
+    "image_edits": image_edits_draft,
     **dict.fromkeys(COUNTED_WITH.values(), counting_draft),
 }
 _FREE = frozenset({"moderations", *COUNTED_WITH.values()})
@@ -89,7 +94,7 @@ class Plan:
     model: str
     endpoint: str
     path: str
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] | bytes
     headers: Mapping[str, str]
     script: Script
     ending: Ending
@@ -114,13 +119,13 @@ class Plan:
 def make_plans(seed: int, count: int, prices: PriceList) -> list[Plan]:
     """Returns the plans of calls over all models of a catalog, the same for the same seed.
 
-    Endpoints without a kind of draft, such as recordings, are left out.
+    Endpoints without a kind of draft, such as ranking, and models whose use no provider counts are left out.
     """
     operations = [
         (name, endpoint)
         for name, model in prices.models.items()
         for endpoint in _operations_of(model["endpoints"])
-        if endpoint in _DRAFTS
+        if endpoint in _DRAFTS and is_drafted(model)
     ]
     plans = []
     for number in range(count):
@@ -253,7 +258,9 @@ def _without_usage(choice: Choice, draft: Draft) -> Plan:
         ending = Ending.OMITTED_AFTER_INPUT if draft.counts_input_first else Ending.OMITTED
         return replace(_plan(choice, draft, script, ending), delivered=Delivered.by(parts))
     assert isinstance(draft.document, dict)
-    document = {name: value for name, value in draft.document.items() if not name.startswith(("usage", "x_groq"))}
+    document = {
+        name: value for name, value in draft.document.items() if not name.startswith(("usage", "x_groq", "duration"))
+    }
     text = json.dumps(document)
     if "Tokens" in text or "tokens" in text:
         return _plan(choice, draft, document_script(choice.random, draft.document, form), Ending.COUNTED)

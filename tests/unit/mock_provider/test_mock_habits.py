@@ -32,13 +32,13 @@ def test_any_prefix_before_a_provider_path_is_accepted(path: str, endpoint: Endp
     assert (found.endpoint, found.model) == (endpoint, model)
 
 
-@pytest.mark.parametrize("path", ["/v1/images/edits", "/v1beta/models/x:predict", "/", "/v1/messages/batches"])
+@pytest.mark.parametrize("path", ["/v1/images/variations", "/v1beta/models/x:predict", "/", "/v1/messages/batches"])
 def test_other_paths_are_not_found(path: str) -> None:
     assert route(path) is None
 
 
 def test_an_unknown_path_is_answered_404_and_tallied(mock: MockProcess) -> None:
-    assert mock.post("/v1/images/edits", {})[0] == 404
+    assert mock.post("/v1/images/variations", {})[0] == 404
     call = mock.call()
     assert (call["endpoint"], call["status"], call["finished"]) == ("unknown", 404, "failed")
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from authz_service.request.call import Call
-from authz_service.request.parameters import MAX_CHOICES, MAX_OUTPUT_LIMIT, MAX_PROMPTS, read_parameters
+from authz_service.request.parameters import MAX_OUTPUT_LIMIT, MAX_PROMPTS, read_parameters
+from authz_service.request.values import MAX_CHOICES
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.endpoints import Dialect, Endpoint, ModelCall, classify

@@ -50,9 +50,9 @@ def test_values_of_different_types_are_distinguished(kind: bytes) -> None:
     assert request_facts(b'{"stream":' + kind + b"}") == {"stream": {b'"true"': "true", b"1": 1.0, b"true": True}[kind]}
 
 
-def test_a_text_of_more_than_8192_bytes_is_ignored() -> None:
-    assert request_facts(b'{"model":"' + b"x" * 8192 + b'"}') == {"model": "x" * 8192}
-    assert request_facts(b'{"model":"' + b"x" * 8193 + b'"}') == {}
+def test_a_text_of_more_than_16384_bytes_is_ignored() -> None:
+    assert request_facts(b'{"model":"' + b"x" * 16384 + b'"}') == {"model": "x" * 16384}
+    assert request_facts(b'{"model":"' + b"x" * 16385 + b'"}') == {}
 
 
 @pytest.mark.parametrize("body", [b"[]", b"1", b'"x"', b"null"])
@@ -65,3 +65,23 @@ def test_a_body_that_is_not_an_object_has_no_facts(body: bytes) -> None:
 )
 def test_an_unreadable_body_is_reported(body: bytes) -> None:
     assert request_facts(body) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "characters"),
+    [
+        ('{"input":"Grüße 😀","voice":"alloy"}', 7.0),
+        ('{"voice":"alloy","input":"a\\u00e9\\ud83d\\ude00"}', 3.0),
+        ('{"voice":"alloy","input":"ab","input":"c"}', 3.0),
+        ('{"input":"' + "\U0001f600" * 4_096 + '","voice":"alloy"}', 4_096.0),
+        ('{"input":"' + "\U0001f600" * 4_097 + '","voice":"alloy"}', None),
+        ('{"voice":"alloy","input":""}', None),
+        ('{"voice":"alloy","input":["ab"]}', None),
+        ('{"voice":{"id":"voice_1"},"input":"ab"}', None),
+        ('{"input":"ab"}', None),
+    ],
+)
+def test_the_characters_of_a_text_to_be_spoken_are_counted(body: str, characters: float | None) -> None:
+    facts = request_facts(body.encode())
+    assert facts is not None
+    assert facts.get("input_characters") == characters

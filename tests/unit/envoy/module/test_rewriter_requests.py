@@ -153,6 +153,8 @@ def test_an_escaped_or_repeated_key_that_does_not_count_passes(body: bytes) -> N
         (b'{"service_tier":"auto","serviceTier":"auto"}', "repeated_key"),
         (b'{"fallb\\u0061cks":[]}', "escaped_key"),
         (b'{"speed":["fast"]}', "nested_value"),
+        (b'{"voice":{"id":"voice_1"}}', "nested_value"),
+        (b'{"stream_format":"audio","stream_format":"sse"}', "repeated_key"),
     ],
 )
 def test_a_key_that_may_make_the_call_dearer_is_unambiguous(body: bytes, code: str) -> None:

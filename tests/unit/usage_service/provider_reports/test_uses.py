@@ -68,6 +68,7 @@ def uses(endpoint: Endpoint, facts: dict[str, Any]) -> dict[str, int]:
             {"usage": {"server_side_tool_usage_details": {"web_search_calls": 3, "x_search_calls": 1, "mcp_calls": 9}}},
             {"web_search": 3, "x_search": 1},
         ),
+        (Endpoint.RERANK, {"usage": {"search_units": 2}}, {"search_unit": 2}),
         (Endpoint.CHAT_COMPLETIONS, {"usage": {"prompt_tokens": 1}}, {}),
     ],
 )
