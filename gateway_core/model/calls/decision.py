@@ -348,7 +348,7 @@ def admit(
             thinking_tokens=parameters.thinking_tokens,
             size=parameters.size,
             tool_fees_nano_credits=reserved_as.tool_fees_nano_credits,
-            writes_cache=claims.endpoint is not _MESSAGES or _writes_cache(terms, parameters),
+            writes_cache=claims.endpoint is not _MESSAGES or reserved_as.may_write_cache(parameters.has_cache_control),
         )
     hold = Hold(
         hold_id=hold_id,
@@ -361,16 +361,6 @@ def admit(
         shadow_refusals=terms.shadow_refusals,
     )
     return Admission(hold=hold, terms=terms, share=reserved.share)
-
-
-def _writes_cache(terms: Terms, parameters: Parameters) -> bool:
-    """Returns whether Anthropic may write the input of a message to a cache.
-
-    It does so for a body with `cache_control`, at its top or in a block
-    (https://platform.claude.com/docs/en/build-with-claude/prompt-caching). Its examples of web search also report cache
-    writes without one, so a call with a tool that the provider runs may write too.
-    """
-    return parameters.has_cache_control or terms.reserved_as.tool_fees_nano_credits is not None
 
 
 def _find_model(

@@ -41,6 +41,15 @@ class ReservedAs:
     unit: str | None = None
     """The unit in which the call is counted; None if it costs tokens."""
 
+    def may_write_cache(self, has_cache_control: bool) -> bool:  # noqa: FBT001
+        """Returns whether Anthropic may write the input of a message to a cache.
+
+        It does so for a body with `cache_control`, at its top or in a block
+        (https://platform.claude.com/docs/en/build-with-claude/prompt-caching). Its examples of web search also report cache
+        writes without one, so a call with a tool that the provider runs may write too.
+        """
+        return has_cache_control or self.tool_fees_nano_credits is not None
+
 
 @record(frozen=True, slots=True)
 class Specials:
