@@ -20,6 +20,7 @@ from authz_service.request.credentials import INVALID_KEY, KeyHashes, find_api_k
 from authz_service.request.envoy_messages import Forwarded
 from authz_service.request.parameters import read_parameters
 from authz_service.request.terms import PreparedTerms, TermsMemory
+from authz_service.request.uploads import read_upload
 from authz_service.stored_objects.forwarding import forward_stored
 from authz_service.stored_objects.lookups import StoredObjects, TooManyLookupsError
 from authz_service.stored_objects.store import Owner
@@ -41,17 +42,28 @@ from gateway_core.model.calls.placements import Placed, Refused
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.calls.stored_objects import named, refuse_unknown, with_known_tokens
-from gateway_core.model.endpoints import Dialect, Health, ModelCall, ModelList, Route, classify
+from gateway_core.model.endpoints import (
+    Dialect,
+    Endpoint,
+    FileCall,
+    FileUpload,
+    Health,
+    ModelCall,
+    ModelList,
+    Route,
+    classify,
+)
 from gateway_core.model.ids import make_id
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.record_decorator import record
-from gateway_core.model.stored_calls import StoredCall
 from gateway_core.stores.postgres import connections as postgres
 from gateway_core.stores.redis import connections as redis
 
 logger = logging.getLogger(__name__)
 
 _UNAVAILABLE: Final = (*postgres.UNAVAILABLE, *redis.UNAVAILABLE, SeedingError, TooManyLookupsError)
+# Python 3.11 finds members of enumerations slowly, so these are looked up once.
+_OPENAI, _ANTHROPIC, _GEMINI = Dialect.OPENAI, Dialect.ANTHROPIC, Dialect.GEMINI
 _HEALTHY: Final = '{"status":"ok"}'
 _TRY_AGAIN: Final = Refusal(
     RefusalReason.DEPENDENCY_UNAVAILABLE,
@@ -70,6 +82,8 @@ class Admitted:
     """The flags of features in test that the call asks for; None if it asks for none."""
     shared_answer: bytes
     """The part of the response to Envoy that all calls with the same terms share (`envoy_messages.shared_answer`)."""
+    is_awaited: bool = False
+    """Whether another call may wait for the end of this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,27 +161,37 @@ class Authorizer:
         now_ns = self.now_ns()
         if refusal := refuse_principal(principal, now_ns / 10**9, call.address):
             return refusal
+        if isinstance(route, ModelCall):
+            return await self._admit(
+                call, route.endpoint, read_parameters(call, route), principal, secret_hash, now_ns // 1_000
+            )
         if isinstance(route, ModelList):
             page = read_page(route.dialect, call.query)
             if isinstance(page, Refusal):
                 return page
             listing = list_models(route, principal, self.prices().models.values(), now_ns / 10**9, page)
             return listing if isinstance(listing, Refusal) else Answered(listing)
-        if isinstance(route, StoredCall):
-            return await forward_stored(route, call.query, principal, self.stored_objects, self.prices())
-        return await self._admit(call, route, principal, secret_hash, now_ns // 1_000)
+        if isinstance(route, FileUpload):
+            upload = read_upload(call, route.endpoint, self.prices().models)
+            return await self._admit(call, route.endpoint, upload, principal, secret_hash, now_ns // 1_000)
+        return await forward_stored(route, call, principal, self.stored_objects, self.prices())
 
     async def _admit(
-        self, call: Call, route: ModelCall, principal: Principal, secret_hash: bytes, now_epoch_us: int
+        self,
+        call: Call,
+        endpoint: Endpoint,
+        parameters: Parameters | Refusal,
+        principal: Principal,
+        secret_hash: bytes,
+        now_epoch_us: int,
     ) -> Admitted | Refusal:
-        """Places the hold that the call needs."""
-        parameters = read_parameters(call, route)
+        """Places the hold that the call needs. Returns the refusal in place of parameters as it is."""
         if isinstance(parameters, Refusal):
             return parameters
         if self.hold_writer.is_full:
             return _TRY_AGAIN
         prepared = self.terms.terms_of(
-            secret_hash, principal, route.endpoint, parameters, self.prices(), now_epoch_us / MICROSECONDS_PER_SECOND
+            secret_hash, principal, endpoint, parameters, self.prices(), now_epoch_us / MICROSECONDS_PER_SECOND
         )
         if isinstance(prepared, Refusal):
             return prepared
@@ -184,7 +208,7 @@ class Authorizer:
             hold_life_ms=self.hold_life_ms,
             hold_id=make_id("hold", now_epoch_us // 1_000, self.random_bytes(10)),
         )
-        betas = read_betas(call, route.endpoint.dialect, prepared.terms.provider)
+        betas = read_betas(call, endpoint.dialect, prepared.terms.provider)
         placement = await self.admissions.place(
             admission.hold, prepared.placing, admission.share, partial(line_of, admission)
         )
@@ -213,18 +237,25 @@ class Authorizer:
         admission = asked.placed(placement, shadow)
         token = sign_hold(admission.hold, self.secrets.hold_signing_key, prepared.claims)
         self.hold_writer.append(PlacedHold(admission.hold, token, placement.generation))
-        return Admitted(admission, token, betas, prepared.answer)
+        is_awaited = self.admissions.awaits_ends(prepared.terms.claims.organization)
+        return Admitted(admission, token, betas, prepared.answer, is_awaited)
 
 
 def _error_dialect(call: Call, path: str, route: Route | None) -> Dialect:
     """Returns the dialect of an error: that of the path, or of the caller's SDK if the path names none."""
-    if isinstance(route, ModelList):
+    if isinstance(route, ModelList | FileCall):
         return route.dialect
+    if isinstance(route, FileUpload):
+        return route.endpoint.dialect
     by_path = dialect_of_path(path)
     return _client_dialect(call) if route is None and by_path is Dialect.OPENAI else by_path
 
 
 def _client_dialect(call: Call) -> Dialect:
-    if call.header(DIALECT_VERSION):
-        return Dialect.ANTHROPIC
-    return Dialect.GEMINI if call.header(GEMINI_API_KEY) else Dialect.OPENAI
+    dialect = _OPENAI
+    for name, value in call.headers:
+        if name == DIALECT_VERSION and value:
+            return _ANTHROPIC
+        if name == GEMINI_API_KEY and value:
+            dialect = _GEMINI
+    return dialect

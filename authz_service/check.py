@@ -127,7 +127,14 @@ def _decision(outcome: Outcome) -> tuple[tuple[str, str], ...]:
 
 def _render(outcome: Outcome, traceparent: str | None) -> bytes:
     if isinstance(outcome, Admitted):
-        return allow(outcome.admission, outcome.token, outcome.shared_answer, traceparent, outcome.betas)
+        return allow(
+            outcome.admission,
+            outcome.token,
+            outcome.shared_answer,
+            traceparent,
+            outcome.betas,
+            is_awaited=outcome.is_awaited,
+        )
     if isinstance(outcome, Forwarded):
         return forward(outcome)
     if isinstance(outcome, Answered):

@@ -29,7 +29,7 @@ def list_models(
         for _name, model in sorted({model.name: model for model in models}.items())
         if principal.may_call(model.name, model.provider)
         and model.schedule_at(today) is not None
-        and any(endpoint.dialect is route.dialect for endpoint in model.endpoints)
+        and any(endpoint.dialect is route.dialect and not endpoint.uploads for endpoint in model.endpoints)
     ]
     render = {Dialect.OPENAI: _openai, Dialect.ANTHROPIC: _anthropic, Dialect.GEMINI: _gemini}[route.dialect]
     if route.model is None:

@@ -7,6 +7,14 @@ _STORED: Final = (
     "all organizations share the gateway's account at the provider; send the content in the call, or ask the operator of the"
     " gateway to create it there and to register its id for you"
 )
+_LISTED: Final = (
+    "the provider's list has the files of all organizations; keep the ids of your own, upload with POST /v1/files, and retrieve"
+    " or delete a file by its id"
+)
+_IN_STEPS: Final = (
+    "an upload in several requests continues at the provider itself; send a file in one request with POST /v1/files, or in the"
+    " call that needs it"
+)
 _SESSIONS: Final = "sessions over a WebSocket are not metered; use POST /v1/responses"
 _UNPRICED: Final = "it has no price that the gateway could charge exactly"
 
@@ -21,15 +29,15 @@ _WHY: Final = {
     "containers": _STORED,
     "conversations": _STORED,
     "evals": _LATER,
-    "files": _STORED,
+    "files": _LISTED,
     "fine_tuning": _LATER,
     "predict": _UNPRICED,
     "predictLongRunning": _LATER,
     "realtime": _SESSIONS,
-    "rerank": _UNPRICED,
     "skills": _STORED,
     "threads": _STORED,
-    "uploads": _STORED,
+    "upload": _IN_STEPS,
+    "uploads": _IN_STEPS,
     "vector_stores": _STORED,
     "variations": _NO_VARIATIONS,
     "videos": _LATER,

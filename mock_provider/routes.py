@@ -23,6 +23,7 @@ class Endpoint(StrEnum):
     TRANSLATIONS = "translations"
     SPEECH = "speech"
     MODERATIONS = "moderations"
+    RERANK = "rerank"
     COUNT_MESSAGE_TOKENS = "count_message_tokens"
     COUNT_RESPONSE_TOKENS = "count_response_tokens"
     COUNT_CONTENT_TOKENS = "count_content_tokens"
@@ -97,6 +98,7 @@ _SUFFIXES = (
     ("/audio/translations", Endpoint.TRANSLATIONS),
     ("/audio/speech", Endpoint.SPEECH),
     ("/moderations", Endpoint.MODERATIONS),
+    ("/rerank", Endpoint.RERANK),
     ("/messages/count_tokens", Endpoint.COUNT_MESSAGE_TOKENS),
     ("/responses/input_tokens", Endpoint.COUNT_RESPONSE_TOKENS),
 )

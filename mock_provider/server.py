@@ -56,7 +56,7 @@ class TallyService:
 
 
 def build_application(tally: Tally) -> web.Application:
-    """Builds the routes: the tally, stored responses, and every other POST as a provider call."""
+    """Builds the routes: the tally, stored responses and files, and every other POST as a provider call."""
     application = web.Application(client_max_size=REQUEST_BYTES_MAX)
     service, tally_service = ProviderService(tally), TallyService(tally)
     application.router.add_get("/", tally_service.page)
@@ -65,6 +65,9 @@ def build_application(tally: Tally) -> web.Application:
     application.router.add_delete("/tally", tally_service.reset)
     application.router.add_get("/tally/calls", tally_service.calls)
     application.router.add_get(r"/tally/calls/{sequence:\d{1,15}}/body", tally_service.body)
+    application.router.add_post(r"/{path:.*/files}", service.files.upload)
+    application.router.add_get(r"/{path:.*/files/.+}", service.files.serve)
+    application.router.add_delete(r"/{path:.*/files/.+}", service.files.serve)
     application.router.add_get(r"/{path:.*/responses/.+}", service.stored.serve)
     application.router.add_delete(r"/{path:.*/responses/.+}", service.stored.serve)
     application.router.add_post(r"/{path:.*/responses/[^/]+/cancel}", service.stored.serve)

@@ -14,7 +14,8 @@ from mock_provider.dialects import Dialect, Job, RefusalError, dialect_of
 from mock_provider.forms import is_form, read_form
 from mock_provider.reply import Reply
 from mock_provider.routes import FORMS, Endpoint, route
-from mock_provider.stored_responses import StoredResponses
+from mock_provider.stored.files import StoredFiles
+from mock_provider.stored.responses import StoredResponses
 from mock_provider.tally import CallRecord, Finished, Tally
 from mock_provider.usage_plan import UsagePlan, plan_usage
 
@@ -28,6 +29,7 @@ class ProviderService:
     def __init__(self, tally: Tally, clock_s: Callable[[], float] = time.time) -> None:
         self._tally = tally
         self.stored = StoredResponses()
+        self.files = StoredFiles()
         self._clock_s = clock_s
         self._serial_base = f"{int(clock_s()):08x}"
         self._serial_next = 0

@@ -1,5 +1,7 @@
 """What `genai-prices` lacks: the providers, and fees, prices and aliases from the providers' public documentation."""
 
+from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
@@ -173,7 +175,68 @@ providers:
     stream_options: false  # the provider refuses it as an unknown field
     dialects:
       openai: https://api.cohere.ai/compatibility/v1
+    paths:
+      rerank: /v1/rerank
+      rerank_v2: /v2/rerank
+  - name: voyage
+    display_name: Voyage AI
+    credential_env: VOYAGE_API_KEY
+    credential_header: authorization
+    stream_options: false
+    dialects:
+      openai: https://api.voyageai.com/v1
 """
+
+_RANKED_BY_COHERE: Final = "[rerank, rerank_v2]"
+_RERANK_MODELS: Final = (
+    # Provider, name, endpoints, context window, USD per million tokens, USD per thousand search units.
+    ("cohere", "rerank-v4.0-pro", _RANKED_BY_COHERE, 32_768, Decimal(0), Decimal("2.5")),
+    ("cohere", "rerank-v4.0-fast", _RANKED_BY_COHERE, 32_768, Decimal(0), Decimal(2)),
+    ("cohere", "rerank-v3.5", _RANKED_BY_COHERE, 4_096, Decimal(0), Decimal(2)),
+    ("voyage", "rerank-2.5", "[rerank]", 32_000, Decimal("0.05"), Decimal(0)),
+    ("voyage", "rerank-2.5-lite", "[rerank]", 32_000, Decimal("0.02"), Decimal(0)),
+)
+
+
+def rerank_model_lines(effective_date: date) -> Iterator[str]:
+    """Yields the models that rank documents, which the package does not have."""
+    for provider, name, endpoints, window, usd_per_million, usd_per_thousand in _RERANK_MODELS:
+        yield f"  - name: {name}"
+        yield f"    provider: {provider}"
+        yield f"    upstream_name: {name}"
+        yield f"    endpoints: {endpoints}"
+        yield f"    context_window_tokens: {window}  # documented"
+        yield "    max_output_tokens: 0"
+        yield "    default_output_reserve_tokens: 0"
+        yield f"    aliases: [{provider}/{name}]"
+        yield "    prices_nano_credits_per_million_tokens:"
+        yield f"      input: {int(usd_per_million * 10**9)}  # {usd_per_million} USD, documented"
+        yield "      output: 0  # 0 USD, documented"
+        if usd_per_thousand:
+            yield "    fees:"
+            yield f"      search_unit: {int(usd_per_thousand * 10**6)}  # {usd_per_thousand / 1000} USD, documented"
+        yield f"    effective_date: {effective_date.isoformat()}"
+
+
+_FILE_STORES: Final = (("openai", "openai_files"), ("anthropic", "anthropic_files"))
+
+
+def file_store_lines(effective_date: date) -> Iterator[str]:
+    """Yields the entries that say which providers take files. They are no models, and free."""
+    for provider, endpoint in _FILE_STORES:
+        yield f"  - name: {provider}-files"
+        yield f"    provider: {provider}"
+        yield f"    upstream_name: {provider}-files"
+        yield f"    endpoints: [{endpoint}]"
+        yield "    context_window_tokens: 1"
+        yield "    max_output_tokens: 0"
+        yield "    default_output_reserve_tokens: 0"
+        yield f"    aliases: [{provider}/{provider}-files]"
+        yield "    prices_nano_credits_per_million_tokens:"
+        yield "      input: 0  # 0 USD, documented"
+        yield "      output: 0  # 0 USD, documented"
+        yield f"    effective_date: {effective_date.isoformat()}"
+
 
 SAME_AUDIO_PRICE: Final = frozenset(
     {"gemini-3.5-flash", "gemini-3.5-flash-lite", "gemini-3.1-pro-preview", "gemini-2.5-pro"}

@@ -116,6 +116,10 @@ class Admissions:
             raise
         return placement
 
+    def awaits_ends(self, organization: str) -> bool:
+        """Returns whether calls of the organization have lately waited for the end of others."""
+        return self._ending_calls.awaits(organization)
+
     def _remember(self, task: asyncio.Task[None]) -> None:
         self._releasing.add(task)
         task.add_done_callback(self._releasing.discard)

@@ -17,6 +17,7 @@ from gateway_core.model.calls.decision import Admission
 from gateway_core.model.calls.placement_refusals import passes_once_calls_end
 from gateway_core.model.calls.placements import Placed, Refused
 from gateway_core.model.record_decorator import record
+from gateway_core.runtime.bounded_memory import BoundedMemory
 
 LONGEST_WAIT_S: Final = 1.0
 """With the time of a last attempt, less than Envoy waits for a decision."""
@@ -25,6 +26,9 @@ MOST_WAITING: Final = 512
 _FIRST_PAUSE_S: Final = 0.003
 _LONGEST_PAUSE_S: Final = 0.025
 _GROWTH: Final = 1.3
+REMEMBERED_S: Final = 60.0
+"""As long as `want.lua` asks usage_service for the ends of calls."""
+_MOST_REMEMBERED: Final = 10_000
 
 
 @record(frozen=True, slots=True)
@@ -71,12 +75,30 @@ class _Line:
 class EndingCalls:
     """The lines of one process."""
 
-    def __init__(self, longest_wait_s: float = LONGEST_WAIT_S, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(
+        self,
+        longest_wait_s: float = LONGEST_WAIT_S,
+        most_waiting: int = MOST_WAITING,
+        remembered_s: float = REMEMBERED_S,
+    ) -> None:
+        self._remembered_s = remembered_s
         self._longest_wait_s = longest_wait_s
         self._most_waiting = most_waiting
         self._lines: dict[LineName, _Line] = {}
+        self._awaited_until_s: BoundedMemory[str, float] = BoundedMemory(_MOST_REMEMBERED)
+        """Organizations whose calls have waited."""
         self.waiting = 0
         """How many calls wait."""
+
+    def awaits(self, organization: str) -> bool:
+        """Returns whether a call of the organization has waited here within the last minute."""
+        until_s = self._awaited_until_s.get(organization)
+        if until_s is None:
+            return False
+        if until_s > asyncio.get_running_loop().time():
+            return True
+        del self._awaited_until_s[organization]
+        return False
 
     async def wait(
         self,
@@ -103,6 +125,7 @@ class EndingCalls:
         if line.waiting >= name.longest or self.waiting >= self._most_waiting:
             return refused
         self._lines[name] = line
+        self._awaited_until_s.remember(name.organization, asyncio.get_running_loop().time() + self._remembered_s)
         line.waiting += 1
         self.waiting += 1
         end_s = asyncio.get_running_loop().time() + self._longest_wait_s

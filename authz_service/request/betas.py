@@ -35,7 +35,7 @@ class Betas:
 def read_betas(call: Call, dialect: Dialect, provider: Provider) -> Betas | None:
     """Returns the flags of a call in the caller's dialect, or None if it has none."""
     name = BETA_OF_DIALECT.get(dialect)
-    if name is None:
+    if name is None or name not in dict(call.headers):  # the common case
         return None
     flags = dict.fromkeys(_flags(call, name))
     if not flags:

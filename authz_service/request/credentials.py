@@ -32,9 +32,10 @@ def find_api_key(call: Call) -> str | Refusal:
     (INV-18).
     """
     presented: list[str] = []
-    has_other_scheme = False
+    has_other_scheme, bearers = False, 0
     for name, raw in call.headers:
         if name == AUTHORIZATION:
+            bearers += 1
             scheme, _, value = raw.decode("latin-1").strip().partition(" ")
             if scheme.lower() == "bearer":
                 presented.append(value.strip())
@@ -48,20 +49,20 @@ def find_api_key(call: Call) -> str | Refusal:
         return _WRONG_SCHEME
     if not presented:
         return Refusal(RefusalReason.MISSING_API_KEY, _missing_message(call.path))
-    # Some agents send a key of their own beside ours.
-    ours = {key for key in presented if key.startswith(API_KEY.prefix)} or set(presented)
+    key = presented[0] if len(presented) == 1 else _own_key(presented)
     # Envoy joins a repeated `authorization` with a comma, which no key contains.
-    if (
-        len(ours) > 1
-        or any("," in key for key in presented)
-        or sum(name == AUTHORIZATION for name, _ in call.headers) > 1
-    ):
+    if key is None or bearers > 1 or "," in key:
         return Refusal(
             RefusalReason.CONFLICTING_API_KEYS,
             f"The call carries more than one API key. Send exactly one. {HOW_TO_AUTHENTICATE}",
         )
-    key = ours.pop()
     return key if API_KEY.is_well_formed(key) else INVALID_KEY
+
+
+def _own_key(presented: list[str]) -> str | None:
+    """Returns the only key that counts; None if several do. Some agents send a key of their own beside ours."""
+    ours = {key for key in presented if key.startswith(API_KEY.prefix)} or set(presented)
+    return ours.pop() if len(ours) == 1 and not any("," in key for key in presented) else None
 
 
 class KeyHashes:

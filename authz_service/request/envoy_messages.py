@@ -19,6 +19,7 @@ from gateway_core.model.calls.decision import Admission, Terms
 from gateway_core.model.calls.placement_refusals import token_quota
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.endpoints import Dialect, Endpoint
+from gateway_core.model.limits.throttles import ThrottleKind
 from gateway_core.model.record_decorator import record
 from gateway_core.runtime.protobuf_wire import bytes_field
 
@@ -31,8 +32,15 @@ _REMOVED_HEADERS: Final = (headers.AUTHORIZATION, *headers.API_KEY_HEADERS, "coo
 # Only these headers are decoded; there may be many others.
 _READ_HEADERS: Final = frozenset(headers.DECIDING)
 
-_HOLD, _HOLD_ID, _TRACEPARENT, _OUTPUT_LIMIT = (
-    key.encode() for key in (DecisionKey.HOLD, DecisionKey.HOLD_ID, DecisionKey.TRACEPARENT, DecisionKey.OUTPUT_LIMIT)
+_HOLD, _HOLD_ID, _TRACEPARENT, _OUTPUT_LIMIT, _REPORT_SOON = (
+    key.encode()
+    for key in (
+        DecisionKey.HOLD,
+        DecisionKey.HOLD_ID,
+        DecisionKey.TRACEPARENT,
+        DecisionKey.OUTPUT_LIMIT,
+        DecisionKey.REPORT_SOON,
+    )
 )
 
 Value = bool | float | str | dict[str, object] | None
@@ -85,7 +93,13 @@ def _value(value: struct_pb2.Value) -> Value:
 
 
 def allow(
-    admission: Admission, token: str, shared: bytes, traceparent: str | None, betas: Betas | None = None
+    admission: Admission,
+    token: str,
+    shared: bytes,
+    traceparent: str | None,
+    betas: Betas | None = None,
+    *,
+    is_awaited: bool = False,
 ) -> bytes:
     """Returns the serialized `CheckResponse` that admits a call: its destination and its hold.
 
@@ -96,17 +110,20 @@ def allow(
             (https://protobuf.dev/programming-guides/encoding/#last-one-wins).
         traceparent: the W3C trace context of the call; None if it is not traced.
         betas: the flags of features in test; None if the call has none.
+        is_awaited: whether another call may wait for the end of this one.
     """
     own = _metadata_entry(_HOLD, token) + _metadata_entry(_HOLD_ID, admission.hold.hold_id)
     if traceparent:
         own += _metadata_entry(_TRACEPARENT, traceparent)
     if admission.output_limit is not None:
         own += _metadata_entry(_OUTPUT_LIMIT, f"{admission.terms.route.output_limit_field}={admission.output_limit}")
+    if is_awaited:
+        own += _AWAITED
     response = shared + bytes_field(_DYNAMIC_METADATA, own)
     if betas:
         response += _beta_answer(betas)
-    reported = _reported(admission)
-    if reported:
+    if admission.tokens_left or admission.output_limit is not None:
+        reported = _reported(admission)
         more = external_auth_pb2.OkHttpResponse(response_headers_to_add=_headers_of(reported))
         response += external_auth_pb2.CheckResponse(ok_response=more).SerializeToString()
     return response
@@ -141,6 +158,10 @@ def _metadata_entry(key: bytes, text: str) -> bytes:
     return bytes_field(1, bytes_field(1, key) + bytes_field(2, value))
 
 
+_YES: Final = "true"
+_AWAITED: Final = _metadata_entry(_REPORT_SOON, _YES)
+
+
 def shared_answer(terms: Terms) -> bytes:
     """Returns the part of a serialized `CheckResponse` that all calls with the same terms share."""
     return _pass(terms.route.cluster, _shared_metadata(terms))
@@ -167,12 +188,19 @@ class Forwarded:
     upstream_path: str
     requests: str
     """The request limits, as `request_limits.encode_limits` writes them; empty without any."""
+    answers_with_file: bool = False
+    """Whether the answer is the content of a file, which nothing reads."""
+    betas: Betas | None = None
+    """The flags of features in test; None if the call has none."""
 
 
 def forward(forwarded: Forwarded) -> bytes:
     """Returns the serialized `CheckResponse` that admits a call without a hold."""
     fields = _routing_fields(forwarded.organization, forwarded.dialect, forwarded.upstream_path, forwarded.requests)
-    return _pass(forwarded.cluster, _struct(fields))
+    if forwarded.answers_with_file:
+        fields[DecisionKey.FILE_ANSWER] = True
+    passed = _pass(forwarded.cluster, _struct(fields))
+    return passed + _beta_answer(forwarded.betas) if forwarded.betas else passed
 
 
 def deny(refusal: Refusal, dialect: Dialect) -> bytes:
@@ -216,6 +244,8 @@ def _shared_metadata(terms: Terms) -> struct_pb2.Struct:
         fields[DecisionKey.SERVED_MODEL] = claims.served_model
     if route.inject_include_usage:
         fields[DecisionKey.INJECT_INCLUDE_USAGE] = True
+    if any(throttle.kind is ThrottleKind.CALLS for throttle in claims.throttles):
+        fields[DecisionKey.REPORT_SOON] = _YES
     if claims.endpoint is Endpoint.SPEECH:
         fields[DecisionKey.AUDIO_ANSWER] = True
     return _struct(fields)

@@ -22,6 +22,7 @@ from gateway_core.contract.request_facts import (
     BACKGROUND,
     BEST_OF,
     CANDIDATE_COUNT,
+    DOCUMENTS,
     GENERATION_MAX_OUTPUT_TOKENS,
     INCLUDE_USAGE,
     IS_EXCESSIVE,
@@ -37,6 +38,8 @@ from gateway_core.contract.request_facts import (
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.calls.special_requests import Specials
+from gateway_core.model.catalog.request_size import RequestSize
+from gateway_core.model.catalog.searches import MOST_DOCUMENTS
 from gateway_core.model.endpoints import Endpoint, ModelCall, passed_query
 
 MAX_PROMPTS: Final = 2_048
@@ -60,8 +63,8 @@ _CHOICES: Final[Mapping[Endpoint, tuple[str, ...]]] = {
 _DEFAULT_MODELS: Final[Mapping[Endpoint, str]] = {Endpoint.MODERATIONS: "omni-moderation-latest"}
 """The models that OpenAI uses if the body names none."""
 PROMPT: Final = "prompt"
-_IMAGES: Final = Endpoint.IMAGES
-"""Read once, because reading a member of an enum for each call costs more."""
+# Python 3.11 finds members of enumerations slowly, so these are looked up once.
+_IMAGES, _COMPLETIONS, _RESPONSES = Endpoint.IMAGES, Endpoint.COMPLETIONS, Endpoint.RESPONSES
 
 
 def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
@@ -71,7 +74,7 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
             return read_media_parameters(call, endpoint)
         require_json(call)
         facts = call.facts
-        if endpoint is not _IMAGES:  # whose `background` is a color
+        if BACKGROUND in facts and endpoint is not _IMAGES:  # whose `background` is a color
             _require_foreground(facts)
         if IS_EXCESSIVE in facts:
             raise invalid(MODEL, "the body names too many models, tools or stored things, or one of them is too long")
@@ -83,9 +86,9 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
             output_limit=_largest(facts, _OUTPUT_LIMITS.get(endpoint, ()), 0, MAX_OUTPUT_LIMIT),
             choices=_choices(facts, endpoint),
             asks_for_usage=boolean(facts, INCLUDE_USAGE),
-            thinking_tokens=min(count(facts, THINKING_BUDGET), MAX_OUTPUT_LIMIT),
+            thinking_tokens=min(count(facts, THINKING_BUDGET), MAX_OUTPUT_LIMIT) if THINKING_BUDGET in facts else 0,
             query=passed_query(endpoint, call.query),
-            size=read_size(facts, endpoint, call.body_bytes, window_tokens) if has_size else None,
+            size=_size(facts, endpoint, call.body_bytes, window_tokens) if has_size else None,
             references=entries(facts, REFERENCES) if has_size else (),
             specials=_specials(facts, endpoint),
         )
@@ -93,6 +96,13 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
         return invalid(error.parameter, "it must be a text").refusal
     except RefusedError as error:
         return error.refusal
+
+
+def _size(facts: Mapping[str, object], endpoint: Endpoint, body_bytes: int, window_tokens: int) -> RequestSize:
+    size = read_size(facts, endpoint, body_bytes, window_tokens)
+    if size.ranked_documents > MOST_DOCUMENTS:
+        raise invalid(DOCUMENTS, f"it must have at most {MOST_DOCUMENTS} documents; rank the others in further calls")
+    return size
 
 
 def _specials(facts: Mapping[str, object], endpoint: Endpoint) -> Specials | None:
@@ -115,7 +125,7 @@ def _model(facts: Mapping[str, object], endpoint: Endpoint) -> str:
         return model
     if model is None and (default := _DEFAULT_MODELS.get(endpoint)):
         return default
-    if endpoint is Endpoint.RESPONSES and model is None:
+    if endpoint is _RESPONSES and model is None:
         why = "it is required, because the price depends on it, and a stored prompt or conversation does not tell the gateway"
         raise invalid(MODEL, f"{why} which model it uses; name the model")
     raise invalid(MODEL, "it is required and must be a string")
@@ -123,7 +133,7 @@ def _model(facts: Mapping[str, object], endpoint: Endpoint) -> str:
 
 def _choices(facts: Mapping[str, object], endpoint: Endpoint) -> int:
     choices = _largest(facts, _CHOICES.get(endpoint, ()), 1, MAX_CHOICES) or 1
-    if endpoint is not Endpoint.COMPLETIONS:
+    if endpoint is not _COMPLETIONS:
         return choices
     prompts = prompts_of(facts, endpoint)
     if prompts > MAX_PROMPTS:

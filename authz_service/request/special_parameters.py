@@ -27,6 +27,8 @@ SPECIAL_FACTS: Final = frozenset(
 SIZE_FACTS: Final = frozenset(
     {
         facts_of.PROMPTS,
+        facts_of.RANKED_DOCUMENTS,
+        facts_of.QUERY_BYTES,
         facts_of.IMAGES,
         facts_of.AUDIOS,
         facts_of.DOCUMENTS,
@@ -43,6 +45,7 @@ _MODALITIES: Final = (
 )
 
 
+_IMAGES, _MESSAGES, _COMPLETIONS = Endpoint.IMAGES, Endpoint.MESSAGES, Endpoint.COMPLETIONS
 _MODEL_RESOURCE: Final = "models/"
 _LARGE_WINDOW_FLAG: Final = "context-1m-"
 """The beginning of the flag with which Anthropic's models take a larger input."""
@@ -73,7 +76,7 @@ def read_specials(facts: Mapping[str, object], endpoint: Endpoint) -> Specials |
     )
     tools = frozenset(entries(facts, facts_of.TOOLS))
     modalities = frozenset(category for fact, category in _MODALITIES if facts.get(fact))
-    if endpoint is Endpoint.IMAGES:
+    if endpoint is _IMAGES:
         modalities |= {_OUTPUT_IMAGE}
     if not (tools or models or modalities or any(Service(tier, speed, place).special())):
         return None
@@ -90,7 +93,7 @@ def _models(facts: Mapping[str, object], endpoint: Endpoint) -> tuple[str, ...]:
 
 def asked_window_tokens(call: Call, endpoint: Endpoint) -> int:
     """Returns the context window that a beta flag asks for, or 0 for that of the model."""
-    if endpoint is Endpoint.MESSAGES and _LARGE_WINDOW_FLAG in call.header(ANTHROPIC_BETA):
+    if endpoint is _MESSAGES and _LARGE_WINDOW_FLAG in call.header(ANTHROPIC_BETA):
         return _LARGE_WINDOW_TOKENS
     return 0
 
@@ -108,12 +111,14 @@ def read_size(facts: Mapping[str, object], endpoint: Endpoint, body_bytes: int, 
         remote_documents=count(facts, facts_of.REMOTE_DOCUMENTS),
         references=len(entries(facts, facts_of.REFERENCES)),
         window_tokens=window_tokens,
+        ranked_documents=count(facts, facts_of.RANKED_DOCUMENTS) if endpoint.ranks else 0,
+        query_bytes=count(facts, facts_of.QUERY_BYTES) if endpoint.ranks else 0,
     )
 
 
 def prompts_of(facts: Mapping[str, object], endpoint: Endpoint) -> int:
     """Returns how many prompts one call has the model complete."""
-    return max(1, count(facts, facts_of.PROMPTS)) if endpoint is Endpoint.COMPLETIONS else 1
+    return max(1, count(facts, facts_of.PROMPTS)) if endpoint is _COMPLETIONS else 1
 
 
 def entries(facts: Mapping[str, object], name: str) -> tuple[str, ...]:

@@ -35,6 +35,9 @@ class Store(Protocol):
     async def objects_of(self, owner: Owner, provider: str | None, names: Sequence[ObjectName]) -> list[StoredObject]:
         """Returns those of the objects that the owner may name."""
 
+    async def end(self, owner: Owner, stored: StoredObject) -> bool:
+        """Lets the owner name an object for five more minutes. Returns False if no answer handed it out to the owner."""
+
 
 class StoredObjects:
     """The objects that callers name, with a bounded memory of those found."""
@@ -67,6 +70,14 @@ class StoredObjects:
         if any(not name.kind.is_handed_out for name in missing) or not missing:
             return found
         return await self._wait(owner, provider, names, found)
+
+    async def end(self, owner: Owner, stored: StoredObject) -> bool:
+        """Ends the owner's right to name an object soon. Returns False if no answer handed it out to the owner.
+
+        Raises:
+            Errors in `connections.UNAVAILABLE`, if the database does not answer.
+        """
+        return await self._store.end(owner, stored)
 
     async def _wait(
         self, owner: Owner, provider: str | None, names: Sequence[ObjectName], found: dict[ObjectName, StoredObject]

@@ -1,4 +1,4 @@
-"""Reads from PostgreSQL what a member may name. The function that it calls returns nothing else."""
+"""Reads from PostgreSQL what a member may name, and ends it. The functions that it calls do nothing else."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ import asyncpg
 from gateway_core.model.calls.stored_objects import ObjectName, StoredObject, name_of
 
 _SELECT: Final = "SELECT * FROM stored_objects_of($1, $2, $3, $4, $5)"
+_END: Final = "SELECT end_stored_object($1, $2, $3, $4, $5)"
 _CONCURRENT_STATEMENTS: Final = 2
 """Fewer than the connections of the pool, which identities and holds need too."""
 
@@ -40,3 +41,14 @@ class StoredObjectStore:
             StoredObject(name_of(kind, object_id), provider_id, response_id, model, tokens)
             for provider_id, kind, object_id, response_id, model, tokens in rows
         ]
+
+    async def end(self, owner: Owner, stored: StoredObject) -> bool:
+        """Lets the owner name an object for five more minutes. Returns False if no answer handed it out to the owner.
+
+        Raises:
+            Errors in `connections.UNAVAILABLE`, if the database does not answer.
+        """
+        kind, object_id = stored.name
+        async with self._statements:
+            ended = await self._pool.fetchval(_END, owner.organization, owner.member, stored.provider, kind, object_id)
+        return bool(ended)

@@ -43,6 +43,7 @@ pub const facts = [_]Fact{
     .{ .path = "usage", .name = .usage },
     .{ .path = "choices[].usage", .name = .usage },
     .{ .path = "x_groq.usage", .name = .usage },
+    .{ .path = "meta.billed_units", .name = .usage },
     .{ .path = "message.usage", .name = .start_usage },
     .{ .path = "response.usage", .name = .response_usage },
     .{ .path = "usageMetadata", .name = .usage_metadata },

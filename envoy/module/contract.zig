@@ -33,7 +33,9 @@ pub const DecisionKey = enum {
     served_model,
     inject_include_usage,
     output_limit,
+    report_soon,
     audio_answer,
+    file_answer,
     rate_limits,
 };
 
@@ -55,6 +57,8 @@ pub const RequestFact = enum {
     generation_max_output_tokens,
     prompts,
     inputs,
+    ranked_documents,
+    query_bytes,
     images,
     image_bytes,
     audios,
@@ -67,6 +71,7 @@ pub const RequestFact = enum {
     references,
     tools,
     models,
+    purpose,
     audio_output,
     image_output,
     has_cache_control,

@@ -13,7 +13,7 @@ const Fault = contract.FormFault;
 const value_bytes_max = 256;
 
 /// The fields whose value counts. Each may occur once.
-const Field = enum { model, n, stream, response_format };
+const Field = enum { model, n, stream, response_format, purpose };
 
 const Kind = enum { audio, image, text };
 
@@ -120,7 +120,7 @@ pub const Form = struct {
     /// Appends what was found in the complete form to `fields`.
     pub fn appendTo(self: *const Form, allocator: std.mem.Allocator, fields: *std.ArrayList(u8)) error{OutOfMemory}!void {
         const visitor = &self.reader.visitor;
-        inline for (.{ Field.model, Field.response_format }) |field| {
+        inline for (.{ Field.model, Field.response_format, Field.purpose }) |field| {
             if (visitor.values.get(field)) |*value| try append(allocator, fields, field, .{ .characters = value.text() });
         }
         if (visitor.values.get(.n)) |*value| try append(allocator, fields, .n, numberOf(value.text()));

@@ -42,6 +42,7 @@ const Action = enum {
     modality,
     memory,
     budget,
+    query,
 };
 
 /// The kind of a reference: what the id of a named thing belongs to.
@@ -78,6 +79,8 @@ pub const Content = struct {
     models: TextList = .{},
     prompts: usize = 0,
     inputs: usize = 0,
+    ranked_documents: usize = 0,
+    query_bytes: usize = 0,
     thinking_budget: f64 = 0,
     audio_output: bool = false,
     image_output: bool = false,
@@ -102,7 +105,7 @@ pub const Content = struct {
             else => {},
         }
         return switch (self.action) {
-            .nothing, .data => .nothing,
+            .nothing, .data, .query => .nothing,
             .image_url, .document_url, .encrypted => .start,
             .budget => .bytes,
             .modality => if (member.kind == .number) .bytes else .characters,
@@ -119,6 +122,7 @@ pub const Content = struct {
             .inputs => if (is_prompt or self.inputs == 0) {
                 self.inputs += 1;
             },
+            .ranked => self.ranked_documents += 1,
             .mcp_servers => try self.list(&self.tools, "", "mcp_servers"),
             else => {},
         }
@@ -157,7 +161,7 @@ pub const Content = struct {
             .modalities => .modality,
             .tool => self.actionInTool(name, member.key),
             .generation => if (isModalities(name)) .modality else actionInOptions(name, member.key),
-            .options, .mcp_servers => actionInOptions(name, member.key),
+            .options, .ranked, .mcp_servers => actionInOptions(name, member.key),
             .plain, .tools, .prompts, .inputs, .thinking => .nothing,
         };
     }
@@ -167,6 +171,7 @@ pub const Content = struct {
             .model => return .nothing,
             .prompt => self.prompts = @max(self.prompts, 1),
             .input => self.inputs = @max(self.inputs, 1),
+            .query => return .query,
             .container => return .container,
             .modalities => return .modality,
             else => return actionInOptions(name, member.key),
@@ -240,6 +245,10 @@ pub const Content = struct {
         if (action == .nothing) return;
         const bytes = value.last - value.first;
         if (action == .data) return self.carry(bytes);
+        if (action == .query) {
+            self.query_bytes = @max(self.query_bytes, bytes);
+            return;
+        }
         const text = value.text orelse {
             self.is_excessive = true;
             return;

@@ -181,6 +181,8 @@ pub const Facts = struct {
         const counts = [_]struct { contract.RequestFact, usize }{
             .{ .prompts, content.prompts },
             .{ .inputs, content.inputs },
+            .{ .ranked_documents, content.ranked_documents },
+            .{ .query_bytes, content.query_bytes },
             .{ .images, totals.counts.get(.image) },
             .{ .image_bytes, totals.bytes.get(.image) },
             .{ .audios, totals.counts.get(.audio) },

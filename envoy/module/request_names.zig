@@ -28,6 +28,8 @@ pub const Context = enum {
     prompts,
     /// Inputs of embeddings, or turns.
     inputs,
+    /// Documents to rank. Inside them it is as in `options`.
+    ranked,
     models,
     modalities,
     thinking,
@@ -47,6 +49,8 @@ pub const Name = enum {
     system_instruction,
     prompt,
     input,
+    documents,
+    query,
     tools,
     web_search_options,
     search_parameters,
@@ -166,7 +170,7 @@ pub fn contextUnder(parent: Context, name: Name, key: []const u8) Context {
         },
         .inputs => .content,
         .models => .options,
-        .options, .mcp_servers, .named => underOptions(name, key),
+        .options, .ranked, .mcp_servers, .named => underOptions(name, key),
         .plain, .inline_data, .file_uri, .input_audio, .image_url, .file, .ids, .prompts, .modalities, .thinking => .plain,
     };
 }
@@ -178,6 +182,7 @@ fn underBody(name: Name, key: []const u8) Context {
         .model => .plain,
         .prompt => .prompts,
         .input => .inputs,
+        .documents => .ranked,
         .tools => .tools,
         .conversation, .cachedContent, .cached_content, .previous_response_id => .named,
         .mcp_servers => .mcp_servers,

@@ -119,6 +119,7 @@ pub const Call = struct {
             if (is_empty) return if (self.finishFailure(stream, true)) .proceed else .stop;
             return .stop;
         }
+        if (isTrue(stream, .file_answer)) return .proceed;
         if (is_empty) return self.refuse(stream, .unreadable);
         if (self.hides_usage) envoy.removeHeader(stream, .response, contract.content_length);
         const content_type = envoy.header(stream, .response, contract.content_type) orelse "";

@@ -38,8 +38,12 @@ class DecisionKey(enum.StrEnum):
     INJECT_INCLUDE_USAGE = "inject_include_usage"
     OUTPUT_LIMIT = "output_limit"
     """The output limit that the module writes into the body: the name of its field, `=`, and the number of tokens."""
+    REPORT_SOON = "report_soon"
+    """Present if another call may wait for the end of this one. Envoy then reports the end sooner."""
     AUDIO_ANSWER = "audio_answer"
     """True if the provider may answer with sound, which the module then passes on unread."""
+    FILE_ANSWER = "file_answer"
+    """True if the provider answers with the content of a file, which the module then passes on unread."""
     RATE_LIMITS = "rate_limits"
     """The limits as `request_limits.encode_limits` writes them. Without it, Envoy does not ask ratelimit_service."""
 

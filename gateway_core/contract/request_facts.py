@@ -23,6 +23,10 @@ PROMPTS: Final = "prompts"
 """The number of prompts of a completion."""
 INPUTS: Final = "inputs"
 """The number of inputs of an embedding, or of items of a response."""
+RANKED_DOCUMENTS: Final = "ranked_documents"
+"""The number of documents that the body wants ranked."""
+QUERY_BYTES: Final = "query_bytes"
+"""The size of the query by which they are ranked."""
 IMAGES: Final = "images"
 """The number of pictures that the body contains."""
 IMAGE_BYTES: Final = "image_bytes"
@@ -42,6 +46,8 @@ TOOLS: Final = "tools"
 """The tools that the provider runs, one a line: a `type`, or the key that names the tool."""
 MODELS: Final = "models"
 """Models that the body names besides `model`, one a line."""
+PURPOSE: Final = "purpose"
+"""Only of a form: what an uploaded file is for."""
 AUDIO_OUTPUT: Final = "audio_output"
 IMAGE_OUTPUT: Final = "image_output"
 HAS_CACHE_CONTROL: Final = "has_cache_control"
@@ -74,6 +80,8 @@ ALL: Final = (
     GENERATION_MAX_OUTPUT_TOKENS,
     PROMPTS,
     INPUTS,
+    RANKED_DOCUMENTS,
+    QUERY_BYTES,
     IMAGES,
     IMAGE_BYTES,
     AUDIOS,
@@ -86,6 +94,7 @@ ALL: Final = (
     REFERENCES,
     TOOLS,
     MODELS,
+    PURPOSE,
     AUDIO_OUTPUT,
     IMAGE_OUTPUT,
     HAS_CACHE_CONTROL,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
+from gateway_core.model.file_calls import FileOperation, classify_file
 from gateway_core.model.stored_calls import StoredCall, classify_stored
 
 
@@ -34,6 +35,10 @@ class Endpoint(enum.StrEnum):
     TRANSLATIONS = "translations"
     SPEECH = "speech"
     MODERATIONS = "moderations"
+    RERANK = "rerank"
+    RERANK_V2 = "rerank_v2"
+    OPENAI_FILES = "openai_files"
+    ANTHROPIC_FILES = "anthropic_files"
     COUNT_MESSAGE_TOKENS = "count_message_tokens"
     COUNT_RESPONSE_TOKENS = "count_response_tokens"
     COUNT_CONTENT_TOKENS = "count_content_tokens"
@@ -46,12 +51,22 @@ class Endpoint(enum.StrEnum):
     @property
     def streams(self) -> bool:
         """Whether the operation can answer with a stream."""
-        return not (self.embeds or self.is_free or self is Endpoint.TRANSLATIONS)
+        return not (self.embeds or self.ranks or self.is_free or self is Endpoint.TRANSLATIONS)
 
     @property
     def embeds(self) -> bool:
         """Whether the answer is embeddings, which are no tokens."""
         return self in _EMBEDDING
+
+    @property
+    def ranks(self) -> bool:
+        """Whether the answer is a ranking of the documents in the body, which has no tokens."""
+        return self in _RANKING
+
+    @property
+    def has_output_tokens(self) -> bool:
+        """Whether the answer can consist of tokens."""
+        return self not in _WITHOUT_OUTPUT_TOKENS
 
     @property
     def writes_text(self) -> bool:
@@ -75,8 +90,13 @@ class Endpoint(enum.StrEnum):
 
     @property
     def is_free(self) -> bool:
-        """Whether calls cost nothing, whatever they contain: token counting and moderations."""
+        """Whether calls cost nothing, whatever they contain: token counting, moderations and uploads."""
         return self in _FREE
+
+    @property
+    def uploads(self) -> bool:
+        """Whether a call uploads a file."""
+        return self in _UPLOADING
 
     @property
     def offered_with(self) -> frozenset["Endpoint"]:
@@ -114,17 +134,24 @@ _DIALECT_OF: Final = {
     Endpoint.TRANSLATIONS: Dialect.OPENAI,
     Endpoint.SPEECH: Dialect.OPENAI,
     Endpoint.MODERATIONS: Dialect.OPENAI,
+    Endpoint.RERANK: Dialect.OPENAI,
+    Endpoint.RERANK_V2: Dialect.OPENAI,
+    Endpoint.OPENAI_FILES: Dialect.OPENAI,
+    Endpoint.ANTHROPIC_FILES: Dialect.ANTHROPIC,
     Endpoint.COUNT_MESSAGE_TOKENS: Dialect.ANTHROPIC,
     Endpoint.COUNT_RESPONSE_TOKENS: Dialect.OPENAI,
     Endpoint.COUNT_CONTENT_TOKENS: Dialect.GEMINI,
 }
 
 _EMBEDDING: Final = frozenset({Endpoint.EMBEDDINGS, Endpoint.EMBED_CONTENT, Endpoint.BATCH_EMBED_CONTENTS})
+_RANKING: Final = frozenset({Endpoint.RERANK, Endpoint.RERANK_V2})
+_WITHOUT_OUTPUT_TOKENS: Final = _EMBEDDING | _RANKING
+_UPLOADING: Final = frozenset({Endpoint.OPENAI_FILES, Endpoint.ANTHROPIC_FILES})
 _IMAGE: Final = frozenset({Endpoint.IMAGES, Endpoint.IMAGE_EDITS})
 _AUDIO: Final = frozenset({Endpoint.TRANSCRIPTIONS, Endpoint.TRANSLATIONS, Endpoint.SPEECH})
 _FORM: Final = frozenset({Endpoint.IMAGE_EDITS, Endpoint.TRANSCRIPTIONS, Endpoint.TRANSLATIONS})
-_WITHOUT_TEXT: Final = _IMAGE | {Endpoint.SPEECH}
-_FREE: Final = frozenset(
+_WITHOUT_TEXT: Final = _IMAGE | _RANKING | {Endpoint.SPEECH}
+_FREE: Final = _UPLOADING | frozenset(
     {
         Endpoint.MODERATIONS,
         Endpoint.COUNT_MESSAGE_TOKENS,
@@ -151,11 +178,20 @@ _SUFFIXES: Final = {
     Endpoint.TRANSLATIONS: "/audio/translations",
     Endpoint.SPEECH: "/audio/speech",
     Endpoint.MODERATIONS: "/moderations",
+    Endpoint.RERANK: "/rerank",
+    Endpoint.OPENAI_FILES: "/files",
+    Endpoint.ANTHROPIC_FILES: "/files",
     Endpoint.COUNT_MESSAGE_TOKENS: "/messages/count_tokens",
     Endpoint.COUNT_RESPONSE_TOKENS: "/responses/input_tokens",
 }
 """What follows `/v1` here, and the base path at the provider."""
-_POST_PATHS: Final = {f"/v1{suffix}": endpoint for endpoint, suffix in _SUFFIXES.items()}
+_POST_PATHS: Final = {f"/v1{suffix}": endpoint for endpoint, suffix in _SUFFIXES.items() if not endpoint.uploads} | {
+    "/v2/rerank": Endpoint.RERANK_V2
+}
+_UPLOAD_PATH: Final = "/v1/files"
+_UPLOADS: Final = {endpoint.dialect: endpoint for endpoint in _UPLOADING}
+ELSEWHERE: Final = frozenset({Endpoint.RERANK_V2})
+"""Operations that have no place under the base path of a provider, so that the catalog must name their path."""
 
 GEMINI_VERBS: Final = {
     "generateContent": Endpoint.GENERATE_CONTENT,
@@ -183,6 +219,22 @@ class ModelCall:
 
 
 @dataclass(frozen=True, slots=True)
+class FileUpload:
+    """An upload of a file. It names no model."""
+
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class FileCall:
+    """A call about a stored file. It names no model."""
+
+    operation: FileOperation
+    file_id: str
+    dialect: Dialect
+
+
+@dataclass(frozen=True, slots=True)
 class ModelList:
     """A request for the models that the key may call, or for the one named."""
 
@@ -195,10 +247,11 @@ class Health:
     """A question whether the gateway answers. It needs no key."""
 
 
-Route = ModelCall | StoredCall | ModelList | Health
+Route = ModelCall | StoredCall | FileUpload | FileCall | ModelList | Health
 """What a request may ask for."""
 
 HEALTH_PATH: Final = "/health"
+_API_ROOT: Final = "/v1"
 ANTHROPIC_BASE: Final = "/anthropic"
 _BASES: Final = {"/openai": Dialect.OPENAI, ANTHROPIC_BASE: Dialect.ANTHROPIC}
 """What may precede `/v1`, as in the base URLs of other gateways. It names the dialect."""
@@ -210,12 +263,12 @@ def classify(method: str, path: str, client: Dialect) -> Route | None:
     Args:
         method: HTTP method in upper case.
         path: the path without its query. One slash at its end, and a base such as `/openai`, change nothing.
-        client: the dialect of the caller's SDK, according to its headers. `GET /v1/models` is the same path in every
-            dialect.
+        client: the dialect of the caller's SDK, according to its headers. `GET /v1/models` and `/v1/files` are the
+            same paths in several dialects.
     """
     if path.endswith("/") and len(path) > 1:
         path = path[:-1]
-    for base, dialect in _BASES.items():
+    for base, dialect in () if path.startswith(_API_ROOT) else _BASES.items():
         if path.startswith(f"{base}/v1/"):
             route = _classify(method, path[len(base) :], dialect)
             return route if _dialect(route) is dialect else None
@@ -225,26 +278,34 @@ def classify(method: str, path: str, client: Dialect) -> Route | None:
 def _classify(method: str, path: str, client: Dialect) -> Route | None:
     found: Route | None = None
     if method == "POST":
-        found = _classify_post(path)
+        found = _classify_post(path, client)
     elif method in {"GET", "HEAD"}:  # Envoy answers HEAD without the body.
         found = Health() if path == HEALTH_PATH else _classify_get(path, client)
-    return found or classify_stored(method, path)
+    return found or classify_stored(method, path) or _classify_file(method, path, client)
 
 
 def _dialect(route: Route | None) -> Dialect | None:
-    if isinstance(route, ModelCall):
+    if isinstance(route, ModelCall | FileUpload):
         return route.endpoint.dialect
     if isinstance(route, StoredCall):
         return Dialect.OPENAI
-    return route.dialect if isinstance(route, ModelList) else None
+    return route.dialect if isinstance(route, ModelList | FileCall) else None
 
 
-def _classify_post(path: str) -> ModelCall | None:
+def _classify_post(path: str, client: Dialect) -> ModelCall | FileUpload | None:
     if endpoint := _POST_PATHS.get(path):
         return ModelCall(endpoint)
     if match := _GEMINI_PATH.fullmatch(path):
         return ModelCall(GEMINI_VERBS[match[2]], unquote(match[1]), match[2] == _STREAM_VERB)
-    return None
+    upload = _UPLOADS.get(client) if path == _UPLOAD_PATH else None
+    return FileUpload(upload) if upload else None
+
+
+def _classify_file(method: str, path: str, client: Dialect) -> FileCall | None:
+    found = classify_file(method, path)
+    if found is None or (client is Dialect.GEMINI and not found.is_gemini):
+        return None
+    return FileCall(found.operation, found.file_id, Dialect.GEMINI if found.is_gemini else client)
 
 
 def _classify_get(path: str, dialect: Dialect) -> ModelList | None:
@@ -261,17 +322,26 @@ _PASSED_QUERY: Final = {Dialect.ANTHROPIC: frozenset({"beta=true"}), Dialect.GEM
 
 def passed_query(endpoint: Endpoint, query: str) -> str:
     """Returns the part of a query that goes on to the provider, each part once; empty if none does."""
-    passed = _PASSED_QUERY.get(endpoint.dialect)
-    return "&".join(sorted(passed.intersection(query.split("&")))) if passed and query else ""
+    passed = _PASSED_QUERY.get(endpoint.dialect) if query else None
+    return "&".join(sorted(passed.intersection(query.split("&")))) if passed else ""
 
 
-def upstream_path(endpoint: Endpoint, base_path: str, upstream_model: str, *, streams: bool, query: str = "") -> str:
+def upstream_path(
+    endpoint: Endpoint,
+    base_path: str,
+    upstream_model: str,
+    *,
+    streams: bool,
+    query: str = "",
+    own_path: str | None = None,
+) -> str:
     """Returns the path sent to the provider: its base path, the suffix of the operation, and the query.
 
-    Gemini's path contains the model. Its query chooses the form of a stream.
+    Gemini's path contains the model. Its query chooses the form of a stream. `own_path` replaces the base path and the
+    suffix.
     """
     if verb := _VERB_OF.get(endpoint):
         path = f"{base_path}/models/{upstream_model}:{_STREAM_VERB if streams else verb}"
         return f"{path}?{query}" if streams and query else path
-    path = base_path + _SUFFIXES[endpoint]
+    path = own_path or base_path + _SUFFIXES[endpoint]
     return f"{path}?{query}" if query else path

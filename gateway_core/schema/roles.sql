@@ -70,7 +70,7 @@ GRANT SELECT ON schema_migrations TO megarouter_authz, megarouter_usage, megarou
 -- authz_service -------------------------------------------------------------------------------------------------------------------
 
 GRANT EXECUTE ON FUNCTION identity_of_key(bytea), hashes_of_keys_used_lately(bigint), identity_revisions_of(text[]), unpacked(text),
-    stored_objects_of(text, text, text, text[], text[]) TO megarouter_authz;
+    stored_objects_of(text, text, text, text[], text[]), end_stored_object(text, text, text, text, text) TO megarouter_authz;
 GRANT SELECT ON providers, models, price_versions TO megarouter_authz;
 -- To rebuild a pool or a counter in Redis.
 GRANT SELECT ON holds, scope_spend, ledger_accounts, ledger_heads TO megarouter_authz;

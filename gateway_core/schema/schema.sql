@@ -63,6 +63,19 @@ BEGIN
     EXECUTE format('CREATE POLICY audit_reads ON %s FOR SELECT TO megarouter_audit USING (true)', divided);
 END $_$;
 
+CREATE FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) RETURNS boolean
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH ended AS (
+        UPDATE stored_objects SET expire_time = least(expire_time, now() + interval '5 minutes')
+         WHERE object_id = of_object_id AND kind = of_kind AND provider_id = of_provider AND registered_for = ''
+           AND organization_id = of_organization AND member_id = of_member AND expire_time > now()
+        RETURNING 1
+    )
+    SELECT EXISTS (SELECT FROM ended)
+$$;
+
 CREATE FUNCTION public.forget_expired_objects(at_most integer) RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1645,6 +1658,9 @@ REVOKE ALL ON FUNCTION public.cycle_start(cycle text, time_zone text) FROM PUBLI
 GRANT ALL ON FUNCTION public.cycle_start(cycle text, time_zone text) TO megarouter_admin;
 
 REVOKE ALL ON PROCEDURE public.divide_by_organization(IN divided regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) TO megarouter_authz;
 
 REVOKE ALL ON FUNCTION public.forget_expired_objects(at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.forget_expired_objects(at_most integer) TO megarouter_usage;

@@ -10,6 +10,7 @@ from mock_provider.dialects.openai_chat import OpenaiChat, OpenaiCompletions
 from mock_provider.dialects.openai_embeddings import OpenaiEmbeddings
 from mock_provider.dialects.openai_images import OpenaiImageEdits, OpenaiImages
 from mock_provider.dialects.openai_responses import OpenaiResponses
+from mock_provider.dialects.reranking import Reranking
 from mock_provider.routes import Endpoint
 
 __all__ = ["Answer", "Dialect", "Event", "Job", "RefusalError", "dialect_of"]
@@ -29,6 +30,7 @@ _DIALECTS: dict[Endpoint, Dialect] = {
     Endpoint.TRANSLATIONS: OpenaiTranslations(),
     Endpoint.SPEECH: OpenaiSpeech(),
     Endpoint.MODERATIONS: OpenaiModerations(),
+    Endpoint.RERANK: Reranking(),
     Endpoint.COUNT_MESSAGE_TOKENS: MessageTokens(),
     Endpoint.COUNT_RESPONSE_TOKENS: ResponseTokens(),
     Endpoint.COUNT_CONTENT_TOKENS: ContentTokens(),

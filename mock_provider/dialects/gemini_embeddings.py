@@ -14,10 +14,10 @@ from mock_provider.dialects.base import (
     optional_count,
     required_list,
 )
-from mock_provider.dialects.embedding_vectors import vector_of
 from mock_provider.dialects.gemini import Gemini
 from mock_provider.routes import Endpoint, Habits, Route
 from mock_provider.usage_plan import Features, UsagePlan
+from mock_provider.vectors import vector_of
 
 _DIMENSIONS_DEFAULT = 3072
 _DIMENSIONS_MAX = 3072

@@ -18,10 +18,10 @@ from mock_provider.dialects.base import (
     padding_for,
     required_model,
 )
-from mock_provider.dialects.embedding_vectors import vector_of
 from mock_provider.dialects.openai_dialect import OpenaiDialect, required_input
 from mock_provider.routes import Habits, Route
 from mock_provider.usage_plan import Features, UsagePlan
+from mock_provider.vectors import vector_of
 
 _DIMENSIONS_DEFAULT = 1536
 _DIMENSIONS_MAX = 8192

@@ -8,7 +8,7 @@ _TOKEN = r"[A-Za-z0-9!#$&'*+\-.^_`|~%]+"
 _PARAMETER = re.compile(rf'[ \t]*;[ \t]*(?P<name>{_TOKEN})=(?:"(?P<quoted>[^"]*)"|(?P<plain>[^"; \t][^"; \t]*|))')
 _BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,\-./:=? ]{0,69}[A-Za-z0-9'()+_,\-./:=?]")
 _HEADER = re.compile(rf"(?P<name>{_TOKEN}):(?P<value>.*)", re.DOTALL)
-_COUNTED = ("model", "n", "stream", "response_format")
+_COUNTED = ("model", "n", "stream", "response_format", "purpose")
 _HEADER_BYTES_MAX = 4096
 _KINDS = {"file": "audio", "image": "image", "mask": "image"}
 

@@ -5,10 +5,11 @@ output, and only their total shows it. DeepSeek splits the input into cache hits
 tokens at the top level; both are inside the input.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from gateway_core.model.catalog.token_usage import TokenUsage
-from usage_service.provider_reports.counts import Counts, rest_of
+from usage_service.provider_reports.counts import MAX_COUNT, Counts, rest_of
 from usage_service.provider_reports.reading import Flag, Reading
 
 _INPUT: Final = ("prompt_tokens", "input_tokens")
@@ -25,8 +26,70 @@ def read_openai(usage: Counts, *, has_output: bool) -> Reading | None:
 
     Args:
         usage: the object.
-        has_output: False for embeddings, whose answers contain no tokens.
+        has_output: False for embeddings and rankings, whose answers contain no tokens.
     """
+    return _read_plain(usage.values) or read_any(usage, has_output=has_output)
+
+
+_PLAIN_NAMES: Final = tuple(
+    (f"{side_in}_tokens", f"{side_out}_tokens", f"{side_in}_tokens_details", f"{side_out}_tokens_details")
+    for side_in, side_out in (("prompt", "completion"), ("input", "output"))
+)
+"""Chat and responses."""
+_ALL_PLAIN_NAMES: Final = tuple(frozenset((*names, _TOTAL)) for names in _PLAIN_NAMES)
+
+
+def _read_plain(values: Mapping[str, object]) -> Reading | None:
+    """Reads the form of most reports in a third of the time: totals that agree, with no details but cache and reasoning.
+
+    Returns None for every other form. `read_any` reads this form alike.
+    """
+    chat = 0 if "prompt_tokens" in values else 1
+    name_in, name_out, details_in, details_out = _PLAIN_NAMES[chat]
+    total_input, total_output, total = values.get(name_in), values.get(name_out), values.get(_TOTAL)
+    if not (type(total_input) is type(total_output) is type(total) is int):
+        return None
+    if not (0 < total_input <= MAX_COUNT and 0 <= total_output <= MAX_COUNT and total == total_input + total_output):
+        return None
+    cached, reasoning = (
+        _only(values.get(details_in), "cached_tokens"),
+        _only(values.get(details_out), "reasoning_tokens"),
+    )
+    if not (
+        0 <= cached <= total_input and 0 <= reasoning <= total_output and _ALL_PLAIN_NAMES[chat].issuperset(values)
+    ):
+        return None
+    usage = TokenUsage(
+        input=total_input - cached,
+        cache_read=cached,
+        output=total_output - reasoning,
+        output_reasoning=reasoning,
+    )
+    return Reading(usage, input_counted=True, output_counted=True)
+
+
+_NOT_PLAIN: Final = -1
+
+
+def _only(details: object, name: str) -> int:
+    """Returns the count under a name if every other count is zero, and 0 without details; otherwise `_NOT_PLAIN`."""
+    if details is None:
+        return 0
+    if type(details) is not dict:
+        return _NOT_PLAIN
+    only = 0
+    for key, count in details.items():
+        if type(count) is not int:
+            return _NOT_PLAIN
+        if key == name:
+            only = count
+        elif count:
+            return _NOT_PLAIN
+    return only
+
+
+def read_any(usage: Counts, *, has_output: bool) -> Reading | None:
+    """Reads a usage object of any form, as `read_openai` does."""
     details = usage.inside(*_OUTPUT_DETAILS)
     sides = _sides(usage, details.of("reasoning_tokens"), has_output=has_output)
     if sides is None:
@@ -78,7 +141,7 @@ def _sides(usage: Counts, reasoning: int, *, has_output: bool) -> tuple[int | No
     elif total_output is None:
         total_output = extra
     elif extra and (not has_output or not total_input):
-        # An embedding has no other tokens, and no call has an empty input.
+        # An embedding or a ranking has no other tokens, and no call has an empty input.
         usage.notes.add(Flag.CONTRADICTORY_COUNTS)
         total_input += extra
     elif extra == reasoning:

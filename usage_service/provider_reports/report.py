@@ -28,6 +28,18 @@ _MAX_BYTES_PER_DELTA: Final = 8
 """Providers that send a token at a time send at most this much text on average."""
 _MAX_TEXT_LENGTH: Final = 64
 
+# Python 3.11 finds members of enumerations slowly, so each is looked up once.
+_USAGE, _START_USAGE, _RESPONSE_USAGE, _USAGE_METADATA, _OTHER_USAGE = (
+    UsageFact.USAGE,
+    UsageFact.START_USAGE,
+    UsageFact.RESPONSE_USAGE,
+    UsageFact.USAGE_METADATA,
+    UsageFact.OTHER_USAGE,
+)
+_SERVICE_TIER, _TEXT_AFTER_USAGE = UsageFact.SERVICE_TIER, UsageFact.TEXT_AFTER_USAGE
+_DELIVERED_BYTES, _DELTAS = UsageFact.DELIVERED_BYTES, UsageFact.DELTAS
+_MESSAGES, _RESPONSES, _SPEECH, _GEMINI = Endpoint.MESSAGES, Endpoint.RESPONSES, Endpoint.SPEECH, Dialect.GEMINI
+
 
 @record(frozen=True, slots=True)
 class Report:
@@ -52,9 +64,9 @@ def read_report(endpoint: Endpoint, facts: Mapping[str, object]) -> Report:
     usage, start = _usage_objects(endpoint, facts, notes)
     reading = _read(endpoint, usage, start, notes) or _read_by_other_names(endpoint, usage, start, notes)
     delivered = delivered_tokens(facts)
-    if UsageFact.TEXT_AFTER_USAGE in facts and reading.output_counted:
+    if _TEXT_AFTER_USAGE in facts and reading.output_counted:
         reading = replace(reading, output_counted=False)
-    if delivered:
+    if delivered and not reading.usage.total_output:
         reading = _without_zeros(reading)
     if reading.input_counted and not reading.usage.total_input:
         reading = _without_empty_input(endpoint, reading, delivered)
@@ -73,7 +85,7 @@ def delivered_tokens(facts: Mapping[str, object]) -> int | None:
     """
     if not facts:
         return None
-    size, deltas = facts.get(UsageFact.DELIVERED_BYTES, 0), facts.get(UsageFact.DELTAS)
+    size, deltas = facts.get(_DELIVERED_BYTES, 0), facts.get(_DELTAS)
     if type(size) is not int or size < 0:
         return None
     if type(deltas) is int and deltas > 0 and size <= _MAX_BYTES_PER_DELTA * deltas:
@@ -86,32 +98,32 @@ def _usage_objects(
 ) -> tuple[Counts | None, Counts | None]:
     """Returns the usage, and the usage at the start of an Anthropic stream."""
     usage = start = None
-    if endpoint.dialect is Dialect.GEMINI:
-        usage = counts_in(facts, notes, UsageFact.USAGE_METADATA, "usageMetadata")
-    elif endpoint is Endpoint.RESPONSES:
-        usage = counts_in(facts, notes, UsageFact.RESPONSE_USAGE)
+    if endpoint.dialect is _GEMINI:
+        usage = counts_in(facts, notes, _USAGE_METADATA, "usageMetadata")
+    elif endpoint is _RESPONSES:
+        usage = counts_in(facts, notes, _RESPONSE_USAGE)
     if usage is None:
-        usage = counts_in(facts, notes, UsageFact.USAGE)
-    if endpoint is Endpoint.MESSAGES:
-        start = counts_in(facts, notes, UsageFact.START_USAGE)
-    if UsageFact.OTHER_USAGE in facts:
-        usage = with_other(usage, counts_in(facts, notes, UsageFact.OTHER_USAGE))
+        usage = counts_in(facts, notes, _USAGE)
+    if endpoint is _MESSAGES:
+        start = counts_in(facts, notes, _START_USAGE)
+    if _OTHER_USAGE in facts:
+        usage = with_other(usage, counts_in(facts, notes, _OTHER_USAGE))
     return usage, start
 
 
 def _read(endpoint: Endpoint, usage: Counts | None, start: Counts | None, notes: Notes) -> Reading | None:
-    if endpoint is Endpoint.MESSAGES:
+    if endpoint is _MESSAGES:
         return read_anthropic(start, usage, notes)
     if usage is None:
         return None
-    if endpoint.dialect is Dialect.GEMINI:
+    if endpoint.dialect is _GEMINI:
         return read_gemini(usage)
-    reading = read_openai(usage, has_output=not endpoint.embeds)
+    reading = read_openai(usage, has_output=endpoint.has_output_tokens)
     if reading is None or endpoint.writes_text:
         return reading
     if endpoint.makes_images:
         return _as(reading, "output_image")
-    return _as(reading, "output_audio") if endpoint is Endpoint.SPEECH else reading
+    return _as(reading, "output_audio") if endpoint is _SPEECH else reading
 
 
 def _as(reading: Reading, category: str) -> Reading:
@@ -126,7 +138,7 @@ def _read_by_other_names(endpoint: Endpoint, usage: Counts | None, start: Counts
     """Reads a report whose names are written in the other case. One that cannot be read at all is noted."""
     if usage is None:
         return NOTHING_REPORTED
-    if endpoint.dialect is Dialect.GEMINI:
+    if endpoint.dialect is _GEMINI:
         # Servers that translate from another API keep its names.
         reading = read_gemini(in_camel_case(usage)) or read_openai(usage, has_output=True)
     else:
@@ -143,14 +155,14 @@ def _read_by_other_names(endpoint: Endpoint, usage: Counts | None, start: Counts
 
 def _without_empty_input(endpoint: Endpoint, reading: Reading, delivered: int | None) -> Reading:
     """Returns the reading of an answer to something: a count of zero input tokens is then no count."""
-    if delivered or reading.usage.total_output or endpoint.embeds:
+    if delivered or reading.usage.total_output or not endpoint.has_output_tokens:
         return replace(reading, input_counted=False)
     return reading
 
 
 def _without_zeros(reading: Reading) -> Reading:
     """Returns the reading of an answer that contained text: a count of zero output tokens is then no count."""
-    if reading.usage.total_output or not reading.output_counted:
+    if not reading.output_counted:
         return reading
     if reading.usage.total_input:
         return replace(reading, output_counted=False)
@@ -159,10 +171,10 @@ def _without_zeros(reading: Reading) -> Reading:
 
 def _service(facts: Mapping[str, object], usage: Counts | None, start: Counts | None) -> Service:
     """Returns how the call was served. The end of a stream overrides its start."""
-    tier = _text(facts.get(UsageFact.SERVICE_TIER))
+    tier = _text(facts.get(_SERVICE_TIER))
     speed = place = None
     for counts in (usage, start):
-        if counts is None:
+        if counts is None or _SERVED.isdisjoint(counts.values):
             continue
         values = counts.values
         tier = tier or _text(values.get("service_tier")) or _text(values.get("serviceTier"))
@@ -171,6 +183,10 @@ def _service(facts: Mapping[str, object], usage: Counts | None, start: Counts | 
     if tier is None and speed is None and place is None:
         return STANDARD
     return Service(tier, speed, place)
+
+
+_SERVED: Final = frozenset({"service_tier", "serviceTier", "speed", "inference_geo"})
+"""The names in a usage object that say how the call was served."""
 
 
 def _text(value: object) -> str | None:

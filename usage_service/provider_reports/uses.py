@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gateway_core.contract.usage_facts import UsageFact
+from gateway_core.model.catalog.searches import SEARCH_UNIT
 from usage_service.provider_reports.counts import Counts, counts_in
 from usage_service.provider_reports.reading import Notes
 
@@ -23,6 +24,16 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 _FREE_ITEMS: Final = frozenset({"function", "custom_tool", "mcp", "computer", "local_shell", "apply_patch"})
 """Items that the caller or its own server carries out."""
 
+_WITHOUT_TOOLS: Final = frozenset(UsageFact) - {
+    UsageFact.TOOL_ITEMS,
+    UsageFact.TOOL_USAGE,
+    UsageFact.GROUNDING_QUERIES,
+    UsageFact.GROUNDED,
+}
+"""The facts that say nothing about tools. Most reports have no others."""
+_TOOL_COUNTS: Final = frozenset({"server_tool_use", "num_sources_used", "server_side_tool_usage_details"})
+"""The names in a usage object that count uses of tools."""
+
 Uses = tuple[tuple[str, int], ...]
 
 
@@ -35,6 +46,8 @@ def uses_of(report: Mapping[str, object], usage: Counts | None, start: Counts | 
         start: the usage at the start of an Anthropic stream, if any.
         notes: receives what is wrong.
     """
+    if start is None and _WITHOUT_TOOLS.issuperset(report) and (usage is None or _TOOL_COUNTS.isdisjoint(usage.values)):
+        return ()
     found: dict[str, int] = {}
     for name, count in _reported(report, usage, start, notes):
         if count and _NAME.fullmatch(name) and (name in found or len(found) < MAX_FEES):
@@ -66,7 +79,7 @@ def _reported(
 
 
 def _in_usage(usage: Counts) -> Iterator[tuple[str, int]]:
-    """Yields Anthropic's `server_tool_use`, and xAI's sources and `server_side_tool_usage_details`."""
+    """Yields Anthropic's `server_tool_use`, xAI's sources and `server_side_tool_usage_details`, and Cohere's search units."""
     values = usage.values
     if "server_tool_use" in values:
         tools = usage.inside("server_tool_use")
@@ -74,6 +87,8 @@ def _in_usage(usage: Counts) -> Iterator[tuple[str, int]]:
             yield name.removesuffix("_requests"), tools.of(name)
     if "num_sources_used" in values:
         yield "live_search_source", usage.of("num_sources_used")
+    if "search_units" in values:
+        yield SEARCH_UNIT, usage.of("search_units")
     if "server_side_tool_usage_details" in values:
         tools = usage.inside("server_side_tool_usage_details")
         for name in tools.values:

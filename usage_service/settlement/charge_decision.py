@@ -193,10 +193,10 @@ class _Case:
         if unit := self._unit():
             return self._resolve_by_unit(unit)
         reading = self.read.reading
-        if reading.is_empty or (not self._counts_anything() and _is_cut(self.report)):
+        if reading.is_empty or (_is_cut(self.report) and not self._counts_anything()):
             return self._resolve_without_usage()
         if reading.input_counted and reading.output_counted:
-            return self._charge(UsageSource.PROVIDER, _ending(self.report) or SettlementDetail.COMPLETED, reading.usage)
+            return self._charge(_COUNTED, _ending(self.report) or _COMPLETED, reading.usage)
         # A part was counted. The rest is estimated from the delivered text.
         detail = _ending(self.report) or SettlementDetail.USAGE_OMITTED
         return self._charge(UsageSource.ESTIMATED, detail, self._completed())
@@ -206,12 +206,12 @@ class _Case:
         return unit_of(self.terms.schedule, self.terms.hold.claims.endpoint)
 
     def _resolve_by_unit(self, unit: str) -> Resolution:
-        """Resolves a call that costs seconds or characters, which the provider or else the hold counted."""
-        seconds = self.read.audio_seconds
-        if unit != AUDIO_SECOND or not seconds:
+        """Resolves a call that costs seconds, characters or searches, which the provider or else the hold counted."""
+        count = self.read.audio_seconds if unit == AUDIO_SECOND else dict(self.read.reading.usage.uses).get(unit)
+        if not count:
             return self._resolve_without_usage()
         detail = _ending(self.report) or SettlementDetail.COMPLETED
-        return self._charge(UsageSource.PROVIDER, detail, TokenUsage(uses=((unit, seconds),)))
+        return self._charge(UsageSource.PROVIDER, detail, TokenUsage(uses=((unit, count),)))
 
     def _resolve_free(self) -> Resolution:
         """Resolves a call that costs nothing, whatever its answer says."""
@@ -243,12 +243,12 @@ class _Case:
             self.terms, usage, read.service, self.report.answered_model, reading.other_models, reading.flags
         )
         kinds = price.kinds
-        if source is UsageSource.PROVIDER and not self._is_plausible(usage):
+        if source is _COUNTED and not self._is_plausible(usage):
             kinds[FindingKind.IMPLAUSIBLE_SIZE] = ()
         finding = finding_of(kinds) if kinds else None
-        if detail in _REGULAR_ENDINGS and finding:
+        if finding and detail in _REGULAR_ENDINGS:
             detail = _detail_of(finding, detail)
-        return Resolution(HoldState.SETTLED, source, detail, price.usage, price.lines, read.service, finding)
+        return Resolution(_SETTLED, source, detail, price.usage, price.lines, read.service, finding)
 
     def _is_plausible(self, usage: TokenUsage) -> bool:
         """Returns whether one answer of the model can have used this. The bound is generous, and only flags.
@@ -256,11 +256,14 @@ class _Case:
         Server-side tools, batches of prompts and some betas exceed it rightly.
         """
         hold, model = self.terms.hold, self.terms.model
-        if (self.read.audio_seconds or 0) > most_seconds(self.report.request_bytes):
+        if self.read.audio_seconds and self.read.audio_seconds > most_seconds(self.report.request_bytes):
             return False
+        if usage.total_input <= model.context_window_tokens and usage.total_output <= model.max_output_tokens:
+            return True  # the common case
         input_limit = max(model.context_window_tokens + model.max_output_tokens, hold.input_tokens)
-        if hold.claims.endpoint.embeds:
-            input_limit = max(input_limit, self.report.request_bytes)
+        if not hold.claims.endpoint.has_output_tokens:
+            # An organization may expect one token in four bytes, but each byte may be one.
+            input_limit = max(input_limit, self.report.request_bytes, hold.input_tokens * _BYTES_PER_TOKEN)
         return usage.total_input <= input_limit and usage.total_output <= self._longest_output()
 
     def _longest_output(self) -> int:
@@ -343,8 +346,11 @@ class _Case:
 _NOTHING_FOUND: Final = {UsageFact.DELIVERED_BYTES: 0}
 """The facts about an answer that was read and has neither text nor usage, a name, an id or an error."""
 
+# Python 3.11 finds members of enumerations slowly, so these are looked up once.
+_COUNTED, _COMPLETED, _SETTLED = UsageSource.PROVIDER, SettlementDetail.COMPLETED, HoldState.SETTLED
 _REGULAR_ENDINGS: Final = frozenset({SettlementDetail.COMPLETED, SettlementDetail.USAGE_OMITTED})
 _ERRORS: Final = frozenset({UsageFact.ERROR, UsageFact.RESPONSE_ERROR})
+_WITHOUT_ERROR: Final = frozenset(fact for fact in UsageFact if fact.partition(".")[0] not in _ERRORS)
 _INVALID: Final = frozenset(
     {FindingKind.CONTRADICTORY_COUNTS, FindingKind.UNREADABLE_COUNT, FindingKind.UNREADABLE_REPORT}
 )
@@ -372,17 +378,15 @@ def _reason_not_called(report: CallReport) -> SettlementDetail | None:
 
 def _is_cut(report: CallReport) -> bool:
     """Returns whether the answer ended early, so that counts of zero say nothing."""
-    return not report.flags.isdisjoint(_CUT)
+    return bool(report.flags) and not report.flags.isdisjoint(_CUT)
 
 
 def _ending(report: CallReport) -> SettlementDetail | None:
     """Returns what ended the call early; None if it ended regularly."""
-    if report.flags & _CLIENT_GONE:
-        return SettlementDetail.CLIENT_DISCONNECTED
-    if report.flags & _TIMEOUTS:
-        return SettlementDetail.PROVIDER_TIMEOUT
-    if report.flags & _RESETS:
-        return SettlementDetail.PROVIDER_RESET
+    if _is_cut(report):
+        if report.flags & _CLIENT_GONE:
+            return SettlementDetail.CLIENT_DISCONNECTED
+        return SettlementDetail.PROVIDER_TIMEOUT if report.flags & _TIMEOUTS else SettlementDetail.PROVIDER_RESET
     if report.http_status >= _FIRST_ERROR_STATUS or _reports_error(report):
         return SettlementDetail.PROVIDER_ERROR
     return None
@@ -390,7 +394,7 @@ def _ending(report: CallReport) -> SettlementDetail | None:
 
 def _reports_error(report: CallReport) -> bool:
     """Returns whether the body contained an error. A JSON response reports its leaves under dotted paths."""
-    return any(key.partition(".")[0] in _ERRORS for key in report.facts)
+    return not _WITHOUT_ERROR.issuperset(report.facts) and any(key.partition(".")[0] in _ERRORS for key in report.facts)
 
 
 def _free(detail: SettlementDetail) -> Resolution:

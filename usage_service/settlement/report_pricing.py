@@ -69,8 +69,8 @@ def price_of(
         other_models: what steps on other models used.
         flags: what is wrong with the report.
     """
-    kinds: dict[FindingKind, tuple[str, ...]] = {FindingKind(flag): () for flag in flags}
-    if Flag.UNNAMED_OUTPUT in flags and _counts_thoughts_only_in_totals(terms):
+    kinds: dict[FindingKind, tuple[str, ...]] = {FindingKind(flag): () for flag in flags} if flags else {}
+    if flags and Flag.UNNAMED_OUTPUT in flags and _counts_thoughts_only_in_totals(terms):
         del kinds[FindingKind.UNNAMED_OUTPUT]
     schedule = _schedule_of(terms, answered, kinds)
     if usage.uses:

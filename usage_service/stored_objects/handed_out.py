@@ -1,11 +1,11 @@
 """What the answer of a call handed out, as rows of `stored_objects`."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final, TypeGuard
+from typing import Final
 
 from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.calls.holds import Claims
-from gateway_core.model.calls.stored_objects import MAX_ID_CHARACTERS, ObjectKind, ObjectName, name_of
+from gateway_core.model.calls.stored_objects import ObjectKind, ObjectName, is_object_id, name_of
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.record_decorator import record
@@ -23,6 +23,12 @@ _KINDS: Final = {
     Endpoint.MESSAGES: frozenset({ObjectKind.CONTAINER, ObjectKind.FILE}),
     Endpoint.CHAT_COMPLETIONS: frozenset({ObjectKind.AUDIO}),
 }
+_KINDS_OF_ANSWERS: Final = {
+    Endpoint.RESPONSES: ObjectKind.RESPONSE,
+    Endpoint.OPENAI_FILES: ObjectKind.FILE,
+    Endpoint.ANTHROPIC_FILES: ObjectKind.FILE,
+}
+"""What the id of an answer names."""
 _NONE: Final[frozenset[ObjectKind]] = frozenset()
 
 
@@ -39,14 +45,15 @@ class Answer:
 
 def may_hand_out(endpoint: Endpoint, facts: Mapping[str, object]) -> bool:
     """Returns whether an answer has an id that a later call may name."""
-    return UsageFact.STORED_IDS in facts or (endpoint is Endpoint.RESPONSES and UsageFact.RESPONSE_ID in facts)
+    return UsageFact.STORED_IDS in facts or (endpoint in _KINDS_OF_ANSWERS and UsageFact.RESPONSE_ID in facts)
 
 
 def rows_of(answer: Answer, expire_epoch_us: int) -> Iterator[Row]:
     """Returns the rows that bind what an answer handed out to the member who called: the values of `COLUMNS`."""
     claims = answer.claims
-    response = _response_id(answer)
-    for name in _names(answer, response):
+    whole = _whole(answer)
+    response = whole.object_id if whole and whole.kind is ObjectKind.RESPONSE else None
+    for name in _names(answer, whole):
         yield (
             claims.provider,
             name.kind,
@@ -60,30 +67,21 @@ def rows_of(answer: Answer, expire_epoch_us: int) -> Iterator[Row]:
         )
 
 
-def _response_id(answer: Answer) -> str | None:
+def _whole(answer: Answer) -> ObjectName | None:
+    """Returns the name of what the answer as a whole is; None if it is not stored."""
     identifier = answer.facts.get(UsageFact.RESPONSE_ID)
-    return identifier if _is_id(identifier) and answer.claims.endpoint is Endpoint.RESPONSES else None
+    kind = _KINDS_OF_ANSWERS.get(answer.claims.endpoint)
+    return ObjectName(kind, identifier) if kind and is_object_id(identifier) else None
 
 
-def _is_id(value: object) -> TypeGuard[str]:
-    """Returns whether a value can be an id: printable ASCII without spaces."""
-    return (
-        isinstance(value, str)
-        and 0 < len(value) <= MAX_ID_CHARACTERS
-        and value.isascii()
-        and value.isprintable()
-        and " " not in value
-    )
-
-
-def _names(answer: Answer, response: str | None) -> Iterator[ObjectName]:
-    if response is not None:
-        yield ObjectName(ObjectKind.RESPONSE, response)
+def _names(answer: Answer, whole: ObjectName | None) -> Iterator[ObjectName]:
+    if whole is not None:
+        yield whole
     listed = answer.facts.get(UsageFact.STORED_IDS)
     kinds = _KINDS.get(answer.claims.endpoint, _NONE)
     for line in listed.split("\n") if isinstance(listed, str) else ():
         kind, _, identifier = line.partition(":")
-        if kind in kinds and _is_id(identifier):
+        if kind in kinds and is_object_id(identifier):
             yield name_of(kind, identifier)
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import asyncpg
 
-from gateway_core.model.calls.stored_objects import MAX_ID_CHARACTERS, ObjectName
+from gateway_core.model.calls.stored_objects import MAX_ID_CHARACTERS, ObjectName, is_object_id
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres.connections import Connection
 
@@ -51,8 +51,8 @@ async def register(connection: Connection, registration: Registration, days: int
         RegistrationError: the provider, the organization or the member does not exist, or the id is not one.
     """
     object_id = registration.name.object_id
-    if not 0 < len(object_id) <= MAX_ID_CHARACTERS or not (object_id.isascii() and object_id.isprintable()):
-        raise RegistrationError(f"an id has 1 to {MAX_ID_CHARACTERS} printable ASCII characters")
+    if not is_object_id(object_id):
+        raise RegistrationError(f"an id has 1 to {MAX_ID_CHARACTERS} printable ASCII characters without spaces")
     await _require(connection, "provider", "SELECT FROM providers WHERE provider_id = $1", registration.provider)
     found = "SELECT FROM organizations WHERE organization_id = $1"
     await _require(connection, "organization", found, registration.organization)

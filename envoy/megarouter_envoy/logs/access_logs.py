@@ -23,42 +23,57 @@ from megarouter_envoy.typed_config import grpc_service, pack, seconds
 
 # Beyond this size the logger drops entries. Kept below the 4 MiB that a gRPC server accepts by default.
 GRPC_BUFFER_BYTES = 1024 * 1024
-GRPC_FLUSH_INTERVAL_S = 0.025
+GRPC_FLUSH_INTERVAL_S = 0.1
 """How long the end of a call waits to share a message. Until it is reported, its places and its hold are taken."""
+PROMPT_FLUSH_INTERVAL_S = 0.02
+"""The same for a call whose end another call may wait for. Small messages cost more, so other calls do without."""
+
+_PRESENT = matcher.ValueMatcher(present_match=True)
+_NEVER_PRESENT = matcher.ValueMatcher(null_match=matcher.ValueMatcherNullMatch())
+"""Matches no value that a decision has."""
 
 
 def metered_calls() -> accesslog.AccessLogFilter:
     """Matches the one entry at the end of a call for which authz_service placed a hold."""
-    has_hold = matcher.MetadataMatcher(
-        filter=DECISION_NAMESPACE,
-        path=[matcher.MetadataMatcherPathSegment(key=DecisionKey.HOLD.value)],
-        value=matcher.ValueMatcher(present_match=True),
-    )
+    at_end = accesslog.AccessLogFilter(log_type_filter=accesslog.LogTypeFilter(types=[AccessLogType.DownstreamEnd]))
+    return _all_of(at_end, _decided(DecisionKey.HOLD, _PRESENT, or_absent=False))
+
+
+def usage_streams() -> list[accesslog.AccessLog]:
+    """Returns the logs that usage_service receives within moments. Every metered call is in one of them."""
+    awaited = _decided(DecisionKey.REPORT_SOON, _PRESENT, or_absent=False)
+    others = _decided(DecisionKey.REPORT_SOON, _NEVER_PRESENT, or_absent=True)
+    return [
+        _usage_stream(GRPC_FLUSH_INTERVAL_S, _all_of(others, metered_calls())),
+        _usage_stream(PROMPT_FLUSH_INTERVAL_S, _all_of(awaited, metered_calls())),
+    ]
+
+
+def _all_of(*filters: accesslog.AccessLogFilter) -> accesslog.AccessLogFilter:
+    return accesslog.AccessLogFilter(and_filter=accesslog.AndFilter(filters=list(filters)))
+
+
+def _decided(key: DecisionKey, value: matcher.ValueMatcher, *, or_absent: bool) -> accesslog.AccessLogFilter:
+    """Matches calls whose decision has this value, or, if asked, none under this key."""
+    segment = matcher.MetadataMatcherPathSegment(key=key.value)
+    decided = matcher.MetadataMatcher(filter=DECISION_NAMESPACE, path=[segment], value=value)
     return accesslog.AccessLogFilter(
-        and_filter=accesslog.AndFilter(
-            filters=[
-                accesslog.AccessLogFilter(log_type_filter=accesslog.LogTypeFilter(types=[AccessLogType.DownstreamEnd])),
-                accesslog.AccessLogFilter(
-                    metadata_filter=accesslog.MetadataFilter(matcher=has_hold, match_if_key_not_found=False)
-                ),
-            ]
-        )
+        metadata_filter=accesslog.MetadataFilter(matcher=decided, match_if_key_not_found=or_absent)
     )
 
 
-def usage_stream() -> accesslog.AccessLog:
-    """Returns the log that usage_service receives within moments."""
+def _usage_stream(flush_interval_s: float, matching: accesslog.AccessLogFilter) -> accesslog.AccessLog:
     config = grpc_log.HttpGrpcAccessLogConfig(
         common_config=grpc_log.CommonGrpcAccessLogConfig(
             log_name=ACCESS_LOG_NAME,
             grpc_service=grpc_service(USAGE_CLUSTER),
             transport_api_version=core.ApiVersion.V3,
-            buffer_flush_interval=seconds(GRPC_FLUSH_INTERVAL_S),
+            buffer_flush_interval=seconds(flush_interval_s),
             buffer_size_bytes=GRPC_BUFFER_BYTES,
             custom_tags=[tracing_types.CustomTag(tag=call_line.CALL_TAG, value=call_line.FORMAT)],
         )
     )
-    return accesslog.AccessLog(name="envoy.access_loggers.http_grpc", filter=metered_calls(), typed_config=pack(config))
+    return accesslog.AccessLog(name="envoy.access_loggers.http_grpc", filter=matching, typed_config=pack(config))
 
 
 def journal(path: Path) -> accesslog.AccessLog:

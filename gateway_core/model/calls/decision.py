@@ -3,8 +3,8 @@
 authz_service decides with it, and `explanations` explains with it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -274,7 +274,7 @@ def agree(
         reserved_as=reserved_as,
         bytes_per_token=principal.bytes_per_token,
         budget_mode=principal.budget_mode,
-        shadow_refusals=principal.shadow_refusals(model.name, model.provider),
+        shadow_refusals=() if endpoint.uploads else principal.shadow_refusals(model.name, model.provider),
         validity=_validity(principal, prices, periods, now_epoch_s),
     )
 
@@ -290,12 +290,23 @@ def _reserved_as(
     """Returns the model that a hold must cover: the one called, or a dearer one that the body also names."""
     model, schedule, provider = found
     if parameters.specials is None:
-        return ReservedAs(model, schedule)
-    day = datetime.fromtimestamp(now_epoch_s, UTC).date()
-    called = (model, schedule)
-    return check_specials(
-        parameters.specials, principal, endpoint, called, provider, prices.models, lambda other: other.schedule_at(day)
-    )
+        reserved = ReservedAs(model, schedule)
+    else:
+        day = datetime.fromtimestamp(now_epoch_s, UTC).date()
+        checked = check_specials(
+            parameters.specials,
+            principal,
+            endpoint,
+            (model, schedule),
+            provider,
+            prices.models,
+            lambda other: other.schedule_at(day),
+        )
+        if isinstance(checked, Refusal):
+            return checked
+        reserved = checked
+    # What a search costs depends on its size, so `reserve` computes it for tokens and for search units.
+    return replace(reserved, tool_fees_nano_credits=0, unit=None) if endpoint.ranks else reserved
 
 
 def _validity(principal: Principal, prices: CatalogView, periods: Sequence[Period], now_epoch_s: float) -> Validity:
@@ -358,7 +369,11 @@ def _find_model(
             f"The model {name[:128]!r} is not offered. GET /v1/models lists what you may use.",
             "model",
         )
-    if not principal.may_call(model.name, model.provider):
+    if endpoint.uploads:
+        if not any(principal.may_call(one.name, one.provider) for one in _models_of(model.provider, prices)):
+            message = f"You may call no model of {model.provider!r}, so you may not store files there."
+            return Refusal(RefusalReason.MODEL_NOT_ALLOWED, message)
+    elif not principal.may_call(model.name, model.provider):
         message = f"The model {name!r} is not on your whitelist. GET /v1/models lists what you may use."
         scope = principal.scope_that_forbids(model.name, model.provider)
         return Refusal(RefusalReason.MODEL_NOT_ALLOWED, message, "model", scope=scope)
@@ -372,3 +387,7 @@ def _find_model(
             RefusalReason.MODEL_WITHOUT_PRICE, f"The model {name!r} has no price yet, so it cannot be called.", "model"
         )
     return model, schedule, provider
+
+
+def _models_of(provider: str, prices: CatalogView) -> Iterator[Model]:
+    return (model for model in prices.models.values() if model.provider == provider)

@@ -52,7 +52,12 @@ def route_of(
     return Route(
         cluster=provider.cluster(endpoint.dialect),
         upstream_path=upstream_path(
-            endpoint, provider.base_path(endpoint.dialect), model.upstream_name, streams=streams, query=query
+            endpoint,
+            provider.base_path(endpoint.dialect),
+            model.upstream_name,
+            streams=streams,
+            query=query,
+            own_path=provider.paths.get(endpoint),
         ),
         rewrite_model=endpoint.dialect is not Dialect.GEMINI and model.upstream_name != named,
         inject_include_usage=streams and asks and not asks_for_usage,

@@ -36,7 +36,8 @@ class ReservedAs:
     model: Model
     schedule: PriceSchedule
     tool_fees_nano_credits: int | None = None
-    """What one use of each tool that the provider runs may cost together; None without such tools."""
+    """What one use of each tool that the provider runs may cost together; None without such tools. 0 for a
+    search, whose fees `reserves` computes from its size."""
     unit: str | None = None
     """The unit in which the call is counted; None if it costs tokens."""
 

@@ -7,7 +7,7 @@ whom an operator registered it.
 import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeGuard
 
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.catalog.request_size import RequestSize
@@ -72,6 +72,17 @@ _PARAMETERS: Final = {
 }
 
 
+def is_object_id(value: object) -> TypeGuard[str]:
+    """Returns whether a value can be an id: printable ASCII without spaces."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= MAX_ID_CHARACTERS
+        and value.isascii()
+        and value.isprintable()
+        and " " not in value
+    )
+
+
 def named(lines: Iterable[str]) -> tuple[ObjectName, ...]:
     """Returns the names that Envoy's module writes as `<kind>:<id>`.
 
@@ -112,10 +123,10 @@ def refuse_unknown(name: ObjectName, dialect: Dialect) -> Refusal:
     return Refusal(reason, f"{what} with id {shown} not found. {how}", parameter)
 
 
-def refuse_unknown_response(response_id: str) -> Refusal:
-    """Returns the refusal of a call about a response that does not exist for the caller."""
-    message = f"Response with id {response_id[:_SHOWN_CHARACTERS]!r} not found."
-    return Refusal(RefusalReason.STORED_OBJECT_NOT_FOUND, message, "response_id")
+def refuse_unknown_object(name: ObjectName) -> Refusal:
+    """Returns the refusal of a call about an object that does not exist for the caller."""
+    message = f"{name.kind.capitalize()} with id {name.object_id[:_SHOWN_CHARACTERS]!r} not found."
+    return Refusal(RefusalReason.STORED_OBJECT_NOT_FOUND, message, f"{name.kind}_id")
 
 
 def with_known_tokens(size: RequestSize, objects: Mapping[ObjectName, StoredObject], model: str) -> RequestSize:

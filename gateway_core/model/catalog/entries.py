@@ -14,7 +14,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from gateway_core.model.catalog.prices import Entry, FeeName, FeeNanoCredits, Multiplier, PriceSchedule, TokenLimit
-from gateway_core.model.endpoints import Dialect, Endpoint
+from gateway_core.model.endpoints import ELSEWHERE, Dialect, Endpoint
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$")]
 Slug = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
@@ -28,6 +28,9 @@ ToolType = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
 BetaFlag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._=-]{0,127}$")]
+
+
+EndpointPath = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._-]{1,64}){1,8}$")]
 
 
 class AfterDisconnect(Entry):
@@ -53,6 +56,8 @@ class Provider(Entry):
     chat_output_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """The field of Chat Completions in which the provider takes an output limit."""
     dialects: Annotated[dict[Dialect, str], Field(min_length=1)]
+    paths: dict[Endpoint, EndpointPath] = Field(default_factory=dict)
+    """The paths of the operations that are not below the base URL of their dialect."""
     bills_after_disconnect: AfterDisconnect | None = None
     """Set only for a provider that goes on, and bills, after a disconnect. Others stop when the connection closes."""
     hosted_tools: dict[Dialect, dict[ToolType, tuple[FeeName, ...]]] = Field(default_factory=dict)
@@ -189,6 +194,10 @@ class Catalog(Entry):
             if missing:
                 raise ValueError(
                     f"model {model.name}: provider {model.provider} does not speak {', '.join(sorted(missing))}"
+                )
+            if pathless := ELSEWHERE.intersection(model.endpoints) - provider.paths.keys():
+                raise ValueError(
+                    f"model {model.name}: provider {model.provider} needs paths for {', '.join(sorted(pathless))}"
                 )
         return self
 

@@ -1,5 +1,6 @@
 """The pricing of every call, streamed or not."""
 
+from itertools import compress
 from typing import Final
 
 from gateway_core.model.catalog.prices import PriceSchedule
@@ -36,10 +37,10 @@ def charge_lines(usage: TokenUsage, schedule: PriceSchedule, service: Service = 
     """
     schedule = schedule.for_service(service)
     prices = schedule.prices_for(usage.total_input).by_category
+    counts = token_counts(usage)
     lines = [
         ChargeLine(category, count, price, charge_nano_credits(count, price))
-        for count, (category, price) in zip(token_counts(usage), prices.items(), strict=True)
-        if count
+        for count, (category, price) in compress(zip(counts, prices.items(), strict=True), counts)
     ]
     return (*lines, *_fee_lines(usage, schedule)) if usage.uses else tuple(lines)
 

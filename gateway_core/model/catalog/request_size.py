@@ -35,6 +35,10 @@ class RequestSize:
     """The characters of a text to be spoken."""
     window_tokens: int = 0
     """The context window that a beta flag asks for; 0 for that of the model."""
+    ranked_documents: int = 0
+    """Documents to rank."""
+    query_bytes: int = 0
+    """The query by which they are ranked."""
 
     @property
     def text_bytes(self) -> int:

@@ -11,6 +11,7 @@ from typing import Final
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.request_size import RequestSize, input_bounds_of
+from gateway_core.model.catalog.searches import SEARCH_UNIT, search_tokens, search_units
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.money import charge_nano_credits
 from gateway_core.model.record_decorator import record
@@ -36,6 +37,10 @@ class BudgetMode(enum.StrEnum):
     """A call reserves the most that it can cost. No budget is exceeded."""
     BALANCED = "BALANCED"
     """A call reserves what it is expected to cost. Calls that cost more can exceed a budget."""
+
+
+_BALANCED: Final = BudgetMode.BALANCED
+"""Looked up once, because Python 3.11 finds members of enumerations slowly."""
 
 
 def share_of(unspent_nano_credits: int, free_nano_credits: int) -> int:
@@ -128,8 +133,11 @@ def reserve(
         thinking_tokens: the thinking budget that the body names, which an output limit must leave room for.
         size: the sizes of the parts of the body; None if it is one prompt of text.
         tool_fees_nano_credits: what one use of each tool that the provider runs costs; None without such tools. With
-            them, the maximum is `TOOL_ROUNDS` times that of one answer, and `TOOL_USES` of each tool.
+            them, the maximum is `TOOL_ROUNDS` times that of one answer, and `TOOL_USES` of each tool. Also set for a
+            search, whose fees depend on its size.
     """
+    if tool_fees_nano_credits is not None and endpoint.ranks:
+        return _reserve_search(schedule, mode, body_bytes, bytes_per_token, size)
     fees = tool_fees_nano_credits or 0
     expected_input, most_input = input_bounds_of(size, body_bytes, model, endpoint, bytes_per_token)
     longest = model.max_output_tokens
@@ -139,7 +147,7 @@ def reserve(
             expected_output = min(size.spoken_tokens, longest)
     else:
         expected_output = most_output = min(output_limit, longest) * choices
-    if mode is BudgetMode.BALANCED:
+    if mode is _BALANCED:
         if bytes_per_token == 1:
             expected_input = most_input
         return Reserve(
@@ -152,6 +160,17 @@ def reserve(
     if output_limit is None and endpoint.has_optional_output_limit:
         share = _share(model, schedule, most_input, choices, thinking_tokens, fees)
     return Reserve(expected_input, expected_output, _highest_price(schedule, most_input, most_output) + fees, share)
+
+
+def _reserve_search(
+    schedule: PriceSchedule, mode: BudgetMode, body_bytes: int, bytes_per_token: int, size: RequestSize | None
+) -> Reserve:
+    """Returns what ranking documents reserves: search units if the model has a fee for them, otherwise tokens."""
+    tokens = search_tokens(size, body_bytes, bytes_per_token)
+    fee = schedule.fees.get(SEARCH_UNIT)
+    expected, most = tokens if fee is None else search_units(size, tokens)
+    reserved = expected if mode is BudgetMode.BALANCED else most
+    return Reserve(expected, 0, _highest_price(schedule, reserved, 0) if fee is None else reserved * fee)
 
 
 def _share(

@@ -1,4 +1,4 @@
-"""Models that cost by the second of sound or by the character of text instead of by the token.
+"""Models that cost by the second of sound, the character of text or the search instead of by the token.
 
 The catalog states the price of such a unit as a fee of the model. The hold of a call counts its input in this unit.
 """
@@ -9,6 +9,7 @@ from gateway_core.model.catalog.media import audio_seconds
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.request_size import RequestSize
 from gateway_core.model.catalog.reserves import BudgetMode, Reserve
+from gateway_core.model.catalog.searches import SEARCH_UNIT
 from gateway_core.model.endpoints import Endpoint
 
 AUDIO_SECOND: Final = "audio_second"
@@ -16,11 +17,19 @@ AUDIO_SECOND: Final = "audio_second"
 CHARACTER: Final = "character"
 """A character of the text to be spoken, as Unicode counts them. The provider reports nothing, and the gateway counts them."""
 
+_UNITS: Final = {
+    Endpoint.SPEECH: CHARACTER,
+    Endpoint.TRANSCRIPTIONS: AUDIO_SECOND,
+    Endpoint.TRANSLATIONS: AUDIO_SECOND,
+    Endpoint.RERANK: SEARCH_UNIT,
+    Endpoint.RERANK_V2: SEARCH_UNIT,
+}
+
 
 def unit_of(schedule: PriceSchedule, endpoint: Endpoint) -> str | None:
     """Returns the unit in which calls to an operation are counted; None if they cost tokens."""
-    unit = CHARACTER if endpoint is Endpoint.SPEECH else AUDIO_SECOND
-    return unit if endpoint.is_audio and unit in schedule.fees else None
+    unit = _UNITS.get(endpoint)
+    return unit if unit is not None and unit in schedule.fees else None
 
 
 def reserve_units(schedule: PriceSchedule, unit: str, size: RequestSize, mode: BudgetMode) -> Reserve:

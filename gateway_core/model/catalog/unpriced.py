@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Final
 
 from gateway_core.model.catalog.entries import Provider
-from gateway_core.model.catalog.prices import PriceSchedule
+from gateway_core.model.catalog.prices import UNSOUND_BASES, PriceSchedule
 from gateway_core.model.catalog.pricing import FEE_PREFIX
 from gateway_core.model.catalog.service import Service
 from gateway_core.model.catalog.token_usage import CATEGORIES, TokenUsage
@@ -33,6 +34,8 @@ class Asked:
 
 
 NOTHING_SPECIAL: Final = Asked()
+_unsound_counts = attrgetter(*UNSOUND_BASES)
+"""Returns the counts of the categories that may have no price."""
 
 
 def unpriced(usage: TokenUsage, service: Service, schedule: PriceSchedule) -> tuple[str, ...]:
@@ -40,6 +43,8 @@ def unpriced(usage: TokenUsage, service: Service, schedule: PriceSchedule) -> tu
 
     Each is a category (`input_audio`), a fee (`fee:web_search`), or a property of the service (`tier:priority`).
     """
+    if not usage.uses and not any(_unsound_counts(usage)):  # the common case
+        return unpriced_service(service, schedule)
     without_price = schedule.prices_for(usage.total_input).unpriced_categories
     used = [category for category in without_price if getattr(usage, category)]
     categories = sorted(used, key=CATEGORIES.index)

@@ -69,6 +69,7 @@ def provider(name: str, *, stream_options: bool) -> dict[str, Any]:
         "credential_header": "authorization",
         "stream_options": stream_options,
         "dialects": {dialect: f"https://{name}.example/{dialect}/v1" for dialect in ("openai", "anthropic", "gemini")},
+        "paths": {"rerank_v2": "/v2/rerank"},
     }
 
 

@@ -14,11 +14,12 @@ from authz_service.unserved import explain_unserved
         ("POST", "/v1/conversations", "all organizations share"),
         ("GET", "/v1/conversations/conv_1", "all organizations share"),
         ("POST", "/v1/assistants", "all organizations share"),
-        ("POST", "/openai/v1/files", "all organizations share"),
+        ("GET", "/openai/v1/files", "files of all organizations"),
+        ("POST", "/upload/v1beta/files", "in one request"),
+        ("POST", "/v1/uploads", "in one request"),
         ("GET", "/v1/realtime", "WebSocket"),
         ("POST", "/v1/images/variations", "shut down"),
         ("POST", "/v1/audio/voices", "all organizations share"),
-        ("POST", "/v1/rerank", "no price"),
     ],
 )
 def test_a_known_operation_says_why(method: str, path: str, why: str) -> None:

@@ -38,11 +38,20 @@ ENDPOINTS = {
     "embed_content",
     "moderations",
     "images",
+    "rerank",
+    "rerank_v2",
+    "openai_files",
+    "anthropic_files",
     "image_edits",
     "transcriptions",
     "translations",
     "speech",
 }
+
+DOCUMENTED = {"rerank", "openai_files", "anthropic_files"}
+PACKAGED = [model for model in MODELS if DOCUMENTED.isdisjoint(model["endpoints"])]
+"""The models that the price package has."""
+WITHOUT_OUTPUT = {"embeddings", "moderations", *DOCUMENTED}
 
 
 def by_name(model: dict[str, Any]) -> str:
@@ -86,7 +95,7 @@ def usage_of(category: str, tokens: int) -> Usage:
     return Usage(**kinds[category])
 
 
-@pytest.mark.parametrize("model", MODELS, ids=by_name)
+@pytest.mark.parametrize("model", PACKAGED, ids=by_name)
 def test_prices_equal_those_of_the_price_package(model: dict[str, Any]) -> None:
     """Uses few tokens, so that no long-context price applies."""
     prices = model["prices_nano_credits_per_million_tokens"]
@@ -125,7 +134,7 @@ def test_long_context_prices_start_above_the_stated_size(model: dict[str, Any]) 
     assert (both - long_context["output"]) * MILLION == long_context["input"] * above
 
 
-@pytest.mark.parametrize("model", [model for model in MODELS if "long_context" not in model], ids=by_name)
+@pytest.mark.parametrize("model", [model for model in PACKAGED if "long_context" not in model], ids=by_name)
 def test_no_long_context_price_is_missing(model: dict[str, Any]) -> None:
     tokens = model["context_window_tokens"]
     base = model["prices_nano_credits_per_million_tokens"]
@@ -138,7 +147,7 @@ def test_no_cache_price_of_the_package_is_missing() -> None:
         "cache_write_5m": "cache_write_mtok",
         "cache_write_1h": "cache_write_1h_mtok",
     }
-    for model in MODELS:
+    for model in PACKAGED:
         provider = next(p for p in providers if p.id == GENAI_PROVIDER.get(model["provider"], model["provider"]))
         found = provider.find_model(model["upstream_name"])
         assert found is not None
@@ -151,7 +160,10 @@ def test_no_cache_price_of_the_package_is_missing() -> None:
 SHIPPED = load_catalog(CATALOG)
 
 
-@pytest.mark.parametrize("model", SHIPPED.models, ids=lambda model: model.name)
+KNOWN = [model for model in SHIPPED.models if DOCUMENTED.isdisjoint(model.endpoints)]
+
+
+@pytest.mark.parametrize("model", KNOWN, ids=lambda model: model.name)
 def test_tiers_and_speeds_cost_what_the_price_package_says(model: Model) -> None:
     (schedule,) = model.schedules
     found = find_model(model)
@@ -167,7 +179,7 @@ def test_tiers_and_speeds_cost_what_the_price_package_says(model: Model) -> None
     assert len(variants) == 0 or schedule.multipliers
 
 
-@pytest.mark.parametrize("model", SHIPPED.models, ids=lambda model: model.name)
+@pytest.mark.parametrize("model", KNOWN, ids=lambda model: model.name)
 def test_searches_cost_what_the_price_package_says(model: Model) -> None:
     fees = model.schedules[0].fees
     price = find_model(model).get_prices(PRICES_OF)
@@ -214,14 +226,20 @@ def test_every_endpoint_and_every_provider_has_a_model() -> None:
     assert {model["provider"] for model in MODELS} == {provider["name"] for provider in FILE["providers"]}
 
 
+def test_every_model_that_ranks_has_one_price_of_a_search() -> None:
+    searching = [model for model in MODELS if "rerank" in model["endpoints"]]
+    assert searching
+    for model in searching:
+        by_token = model["prices_nano_credits_per_million_tokens"]["input"]
+        assert bool(by_token) != bool(model.get("fees", {}).get("search_unit", 0)), model["name"]
+
+
 def test_limits_are_consistent() -> None:
     for model in MODELS:
         assert 0 <= model["default_output_reserve_tokens"] <= model["max_output_tokens"]
         # A speech model writes more tokens of sound than it reads of text.
         assert model["max_output_tokens"] <= model["context_window_tokens"] or model["endpoints"] == ["speech"]
-        is_without_output = {"embeddings", "moderations"}.intersection(model["endpoints"]) or UNITS.intersection(
-            model.get("fees", ())
-        )
+        is_without_output = WITHOUT_OUTPUT.intersection(model["endpoints"]) or UNITS.intersection(model.get("fees", ()))
         assert (model["max_output_tokens"] == 0) == bool(is_without_output)
         assert datetime.combine(model["effective_date"], datetime.min.time(), UTC) <= PRICES_OF
 

@@ -52,3 +52,41 @@ async def test_an_object_of_another_provider_is_not_found(pool: asyncpg.Pool) ->
 async def test_the_service_cannot_list_ids(pool: asyncpg.Pool) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await pool.fetch("SELECT * FROM stored_objects")
+
+
+@pytest.mark.parametrize("by", [MAX, OTHER, Owner("other", "max")])
+async def test_only_its_member_ends_an_object(pool: asyncpg.Pool, owner: asyncpg.Connection, by: Owner) -> None:
+    store = StoredObjectStore(pool)
+    (stored,) = await store.objects_of(MIA, None, [RESPONSE])
+    assert not await store.end(by, stored)
+    assert await owner.fetchval(LIFE, "resp_1", "acme") is None
+
+
+async def test_an_ended_object_is_found_for_five_more_minutes_however_often_it_is_ended(
+    pool: asyncpg.Pool, owner: asyncpg.Connection
+) -> None:
+    store = StoredObjectStore(pool)
+    (stored,) = await store.objects_of(MIA, None, [RESPONSE])
+    assert await store.end(MIA, stored)
+    assert await store.objects_of(MIA, None, [RESPONSE]) == [stored]
+    first = await owner.fetchval(LIFE, "resp_1", "acme")
+    assert 290 < first <= 300
+    await owner.execute(
+        "UPDATE stored_objects SET expire_time = now() + interval '1 minute' WHERE object_id = 'resp_1'"
+    )
+    assert await store.end(MIA, stored)
+    assert await owner.fetchval(LIFE, "resp_1", "acme") <= 60
+
+
+async def test_what_the_operator_registered_cannot_be_ended(pool: asyncpg.Pool, owner: asyncpg.Connection) -> None:
+    store = StoredObjectStore(pool)
+    (stored,) = await store.objects_of(Owner("other", "max"), None, [PROMPT])
+    assert not await store.end(Owner("other", "max"), stored)
+    assert await owner.fetchval(LIFE, "pmpt_1", "other") is None
+
+
+LIFE = (
+    "SELECT CASE WHEN isfinite(expire_time) THEN extract(epoch FROM expire_time - now())::float END FROM stored_objects"
+    " WHERE object_id = $1 AND organization_id = $2"
+)
+"""How many seconds an object has left; NULL if it does not expire."""

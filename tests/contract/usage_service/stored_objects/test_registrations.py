@@ -51,13 +51,17 @@ async def test_a_registration_may_end(owner: asyncpg.Connection, database_url: s
     assert ", until 20" in run(database_url, "list", "--organization", "acme").stdout
 
 
+NO_ID = "an id has 1 to 256 printable ASCII characters without spaces"
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (["--organization", "unknown", "--provider", "acme", "--kind", "file", "f"], "there is no organization 'unknown'"),
         (["--organization", "acme", "--provider", "unknown", "--kind", "file", "f"], "there is no provider 'unknown'"),
         (["--member", "unknown", *PROMPT], "there is no member 'unknown'"),
-        (["--organization", "acme", "--provider", "acme", "--kind", "file", "ü"], "an id has 1 to 256 printable ASCII characters"),
+        (["--organization", "acme", "--provider", "acme", "--kind", "file", "ü"], NO_ID),
+        (["--organization", "acme", "--provider", "acme", "--kind", "file", "a b"], NO_ID),
     ],
 )  # fmt: skip
 async def test_an_impossible_registration_changes_nothing(

@@ -41,7 +41,20 @@ TOKENS = [
 ]
 
 names = st.sampled_from(
-    ["model", "n", "stream", "response_format", "file", "image", "image[]", "mask", "prompt", "Model", "model[]"]
+    [
+        "model",
+        "n",
+        "stream",
+        "response_format",
+        "purpose",
+        "file",
+        "image",
+        "image[]",
+        "mask",
+        "prompt",
+        "Model",
+        "model[]",
+    ]
 )
 # Content made of the beginnings of a boundary is what a search that looks back too little gets wrong.
 shards = st.sampled_from([b"\r", b"\n", b"-", b"--", b"\r\n", b"\r\n-", BOUNDARY[:3].encode(), BOUNDARY[:5].encode()])

@@ -86,6 +86,25 @@ async def test_a_call_stops_waiting_when_waiting_no_longer_helps(calls: EndingCa
     assert await calls.wait(REFUSED, limit.want, attempt, line_of) is exhausted
 
 
+async def test_it_remembers_whose_calls_have_waited(wait: Wait, calls: EndingCalls) -> None:
+    assert not calls.awaits("acme")
+    await wait()
+    assert calls.awaits("acme")
+    assert not calls.awaits("globex")
+
+
+async def test_it_forgets_whose_calls_waited_after_a_while(limit: Limit) -> None:
+    calls = EndingCalls(WAIT_S, remembered_s=WAIT_S / 2)
+    await calls.wait(REFUSED, limit.want, limit.attempt, MIAS_LINE)
+    await asyncio.sleep(WAIT_S)
+    assert not calls.awaits("acme")
+
+
+async def test_a_call_that_may_not_wait_is_not_remembered(wait: Wait, calls: EndingCalls) -> None:
+    await wait(stands_in_no_line)
+    assert not calls.awaits("acme")
+
+
 async def test_only_the_first_of_a_line_attempts(wait: Wait, limit: Limit) -> None:
     alone = asyncio.ensure_future(wait())
     await alone

@@ -110,6 +110,15 @@ def test_metadata_has_rate_limits_and_the_trace_only_if_they_exist() -> None:
     assert not {"rate_limits", "traceparent"} & plain.keys()
 
 
+def test_the_end_of_a_call_is_reported_soon_only_if_another_call_may_wait_for_it() -> None:
+    one_at_a_time = {SCOPES[0]: Guardrail(SCOPES[0], concurrency_limit=1)}
+    assert fields_of(allowed(admitted(principal(one_at_a_time)), "the-token", None))["report_soon"] == "true"
+    admission = admitted()
+    shared = shared_answer(admission.terms)
+    assert fields_of(allow(admission, "the-token", shared, None, is_awaited=True))["report_soon"] == "true"
+    assert "report_soon" not in fields_of(allow(admission, "the-token", shared, None))
+
+
 def test_metadata_names_only_necessary_changes() -> None:
     fields = fields_of(allowed(admitted(what=parameters("plain")), "the-token", None))
     assert not {"served_model", "inject_include_usage"} & fields.keys()

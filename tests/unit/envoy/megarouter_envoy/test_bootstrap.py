@@ -240,12 +240,23 @@ def test_clients_cannot_send_headers_that_control_the_gateway(usable: BootstrapO
 
 def test_both_logs_contain_only_the_end_of_metered_calls(usable: BootstrapOptions) -> None:
     logs = managers(usable)["model"]["access_log"]
-    assert [log["name"] for log in logs] == ["envoy.access_loggers.http_grpc", "envoy.access_loggers.file"]
-    for log in logs:
-        kinds, hold = log["filter"]["and_filter"]["filters"]
+    grpc = "envoy.access_loggers.http_grpc"
+    assert [log["name"] for log in logs] == [grpc, grpc, "envoy.access_loggers.file"]
+    own = [log["filter"]["and_filter"]["filters"] for log in logs]
+    for kinds, hold in [*(filters[1]["and_filter"]["filters"] for filters in own[:2]), own[2]]:
         assert kinds["log_type_filter"]["types"] == ["DownstreamEnd"]
         assert hold["metadata_filter"]["matcher"]["path"] == [{"key": "hold"}]
         assert hold["metadata_filter"]["match_if_key_not_found"] is False
+
+
+def test_a_call_is_in_one_grpc_log_and_sooner_if_another_call_may_wait_for_it(usable: BootstrapOptions) -> None:
+    others, awaited, _ = managers(usable)["model"]["access_log"]
+    filters = [log["filter"]["and_filter"]["filters"][0]["metadata_filter"] for log in (others, awaited)]
+    assert [one["matcher"]["path"] for one in filters] == [[{"key": "report_soon"}]] * 2
+    assert [one["matcher"]["value"] for one in filters] == [{"null_match": {}}, {"present_match": True}]
+    assert [one["match_if_key_not_found"] for one in filters] == [True, False]
+    intervals = [log["typed_config"]["common_config"]["buffer_flush_interval"] for log in (others, awaited)]
+    assert intervals == ["0.100s", "0.020s"]
 
 
 def test_certificates_of_providers_are_checked_by_name_and_authority(usable: BootstrapOptions) -> None:

@@ -25,6 +25,13 @@ def test_what_a_decision_needs_is_extracted() -> None:
     }  # fmt: skip
 
 
+def test_the_purpose_of_a_file_is_extracted() -> None:
+    facts = form_facts(form([field("purpose", "user_data"), file("file", bytes(10))]), CONTENT_TYPE)
+    assert facts == {"purpose": "user_data", "audios": 1.0, "audio_bytes": 10.0, "text_bytes": 9.0}
+    assert fault(form([field("purpose", "user_data"), field("purpose", "batch")])) == "repeated_field"
+    assert fault(form([field("Purpose", "batch"), field("purpose", "user_data")])) == "misspelled_field"
+
+
 def test_pictures_and_their_mask_are_counted() -> None:
     pictures = [file("image[]", bytes(10)), file("image[]", bytes(20)), file("mask", bytes(5)), file("image", b"")]
     facts = form_facts(form([*pictures, field("n", "3")]), CONTENT_TYPE)

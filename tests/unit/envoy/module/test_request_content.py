@@ -72,6 +72,26 @@ def test_text_stays_text(body: dict[str, Any]) -> None:
     assert facts(body).keys().isdisjoint({"images", "image_bytes", "documents", "audios"})
 
 
+@pytest.mark.parametrize(
+    ("body", "documents", "query_bytes"),
+    [
+        ({"query": "Why?", "documents": ["a", "b", "c"]}, 3, 6),
+        ({"query": "W\u00e4", "documents": [{"text": "a", "id": "x"}, {"text": ["b"]}]}, 2, 9),
+        ({"query": "Why?", "documents": []}, None, 6),
+        ({"query": 5, "documents": "a"}, None, None),
+        ({"messages": [{"query": "Why?", "documents": ["a"]}]}, None, None),
+    ],
+)
+def test_documents_to_rank_are_counted(body: dict[str, Any], documents: int | None, query_bytes: int | None) -> None:
+    found = facts(body)
+    assert (found.get("ranked_documents"), found.get("query_bytes")) == (documents, query_bytes)
+    assert "references" not in found
+
+
+def test_documents_to_rank_may_not_hide_references() -> None:
+    assert facts({"documents": [{"file_id": "file-1"}]})["references"] == "file:file-1"
+
+
 def test_media_with_a_repeated_member_stays_text() -> None:
     source = b'{"type":"base64","media_type":"text/plain","media_type":"image/png","data":"AAAA"}'
     assert request_facts(b'{"messages":[{"content":[{"source":' + source + b"}]}]}") == {}

@@ -39,6 +39,7 @@ def test_counts_are_compared_at_any_depth_and_as_text() -> None:
     [
         {"choices": [{"index": 0, "usage": {"a": 1}}]},
         {"x_groq": {"id": "r", "usage": {"a": 1}}},
+        {"results": [], "meta": {"api_version": {"version": "2"}, "billed_units": {"a": 1}}},
         [{"usage": {"a": 1}}, {"other": 1}],
     ],
 )

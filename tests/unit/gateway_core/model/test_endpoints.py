@@ -28,6 +28,8 @@ POST_PATHS = {
     "/v1/audio/translations": Endpoint.TRANSLATIONS,
     "/v1/audio/speech": Endpoint.SPEECH,
     "/v1/moderations": Endpoint.MODERATIONS,
+    "/v1/rerank": Endpoint.RERANK,
+    "/v2/rerank": Endpoint.RERANK_V2,
     "/v1/messages/count_tokens": Endpoint.COUNT_MESSAGE_TOKENS,
     "/v1/responses/input_tokens": Endpoint.COUNT_RESPONSE_TOKENS,
 }
@@ -131,7 +133,9 @@ def test_gemini_has_other_operations_under_both_versions(version: str, verb: str
         "/v2/chat/completions",
         "/v1/images/variations",
         "/v1/audio/voices",
-        "/v1/files",
+        "/v1/files/file-1",
+        "/v1beta/files",
+        "/upload/v1beta/files",
         "/v1/batches",
         "/v1/realtime",
         "/v1/responses/resp_1/cancel/x",
@@ -193,6 +197,7 @@ def test_only_the_listed_paths_reach_a_provider(path: str) -> None:
         (Endpoint.TRANSLATIONS, False, "/base/audio/translations"),
         (Endpoint.SPEECH, False, "/base/audio/speech"),
         (Endpoint.MODERATIONS, False, "/base/moderations"),
+        (Endpoint.RERANK, False, "/base/rerank"),
         (Endpoint.COUNT_MESSAGE_TOKENS, False, "/base/messages/count_tokens"),
         (Endpoint.COUNT_RESPONSE_TOKENS, False, "/base/responses/input_tokens"),
         (Endpoint.COUNT_CONTENT_TOKENS, False, "/base/models/the-model:countTokens"),
@@ -224,6 +229,7 @@ def test_an_error_is_in_the_dialect_of_its_path(path: str, dialect: Dialect) -> 
 def test_an_operation_has_its_dialect_and_stream_options(endpoint: Endpoint) -> None:
     expected = {
         Endpoint.MESSAGES: Dialect.ANTHROPIC,
+        Endpoint.ANTHROPIC_FILES: Dialect.ANTHROPIC,
         Endpoint.COUNT_MESSAGE_TOKENS: Dialect.ANTHROPIC,
         Endpoint.GENERATE_CONTENT: Dialect.GEMINI,
         Endpoint.EMBED_CONTENT: Dialect.GEMINI,
@@ -237,11 +243,16 @@ def test_an_operation_has_its_dialect_and_stream_options(endpoint: Endpoint) -> 
         {Endpoint.IMAGES, Endpoint.IMAGE_EDITS},
         {Endpoint.TRANSCRIPTIONS, Endpoint.TRANSLATIONS, Endpoint.SPEECH},
     )
+    rankings = {Endpoint.RERANK, Endpoint.RERANK_V2}
     assert endpoint.makes_images == (endpoint in pictures)
     assert endpoint.is_audio == (endpoint in audio)
+    assert endpoint.ranks == (endpoint in rankings)
+    assert endpoint.has_output_tokens == (endpoint not in embeddings | rankings)
     assert endpoint.takes_form == (endpoint in {*audio, *pictures} - {Endpoint.IMAGES, Endpoint.SPEECH})
-    assert endpoint.writes_text == (endpoint not in {*embeddings, *pictures, Endpoint.SPEECH} and not endpoint.is_free)
-    assert endpoint.streams == (endpoint not in {*embeddings, Endpoint.TRANSLATIONS} and not endpoint.is_free)
+    without_text = {*embeddings, *pictures, *rankings, Endpoint.SPEECH}
+    assert endpoint.writes_text == (endpoint not in without_text and not endpoint.is_free)
+    without_streams = {*embeddings, *rankings, Endpoint.TRANSLATIONS}
+    assert endpoint.streams == (endpoint not in without_streams and not endpoint.is_free)
     assert endpoint.needs_include_usage == (endpoint in {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS})
 
 

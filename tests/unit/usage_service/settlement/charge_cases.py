@@ -377,4 +377,16 @@ CASES = [
         provider(D.COMPLETED, 300_000),
         {"endpoint": Endpoint.EMBEDDINGS},
     ),
+    Case(
+        "a ranking with a dense text, of which the hold expected a fourth",
+        {"facts": {"usage": '{"total_tokens": 400000}'}, "request_bytes": 2_000},
+        provider(D.COMPLETED, 400_000),
+        {"endpoint": Endpoint.RERANK, "input_tokens": 100_000},
+    ),
+    Case(
+        "a ranking beyond its hold",
+        {"facts": {"usage": '{"total_tokens": 400001}'}, "request_bytes": 2_000},
+        provider(D.IMPLAUSIBLE_USAGE, 400_001),
+        {"endpoint": Endpoint.RERANK, "input_tokens": 100_000},
+    ),
 ]

@@ -58,3 +58,10 @@ def test_the_id_of_a_completion_is_not_stored() -> None:
     assert not may_hand_out(Endpoint.CHAT_COMPLETIONS, {"response_id": "chatcmpl-1"})
     assert may_hand_out(Endpoint.RESPONSES, {"response_id": "resp_1"})
     assert may_hand_out(Endpoint.MESSAGES, {"stored_ids": "file:f"})
+
+
+@pytest.mark.parametrize("endpoint", [Endpoint.OPENAI_FILES, Endpoint.ANTHROPIC_FILES])
+def test_the_id_of_an_upload_is_that_of_a_file(endpoint: Endpoint) -> None:
+    assert may_hand_out(endpoint, {"response_id": "file-1"})
+    assert names(endpoint, {"response_id": "file-1", "stored_ids": "item:a"}) == [("file", "file-1")]
+    assert names(endpoint, {"response_id": "a b"}) == []

@@ -1,0 +1,1 @@
+"""What the mock provider stores under ids of its own: responses and files."""
