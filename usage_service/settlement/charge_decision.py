@@ -198,8 +198,7 @@ class _Case:
         if reading.input_counted and reading.output_counted:
             return self._charge(_COUNTED, _ending(self.report) or _COMPLETED, reading.usage)
         # A part was counted. The rest is estimated from the delivered text.
-        detail = _ending(self.report) or SettlementDetail.USAGE_OMITTED
-        return self._charge(UsageSource.ESTIMATED, detail, self._completed())
+        return self._charge(UsageSource.ESTIMATED, _ending(self.report) or SettlementDetail.USAGE_OMITTED, self._completed())
 
     def _unit(self) -> str | None:
         """Returns the unit in which the call is counted; None if it costs tokens."""
@@ -210,8 +209,7 @@ class _Case:
         count = self.read.audio_seconds if unit == AUDIO_SECOND else dict(self.read.reading.usage.uses).get(unit)
         if not count:
             return self._resolve_without_usage()
-        detail = _ending(self.report) or SettlementDetail.COMPLETED
-        return self._charge(UsageSource.PROVIDER, detail, TokenUsage(uses=((unit, count),)))
+        return self._charge(_COUNTED, _ending(self.report) or _COMPLETED, TokenUsage(uses=((unit, count),)))
 
     def _resolve_free(self) -> Resolution:
         """Resolves a call that costs nothing, whatever its answer says."""
