@@ -1,4 +1,7 @@
-"""What `genai-prices` lacks: the providers, and fees, prices and aliases from the providers' public documentation."""
+"""What `genai-prices` lacks: the providers, and fees, prices and aliases from the providers' public documentation.
+
+Fees, beta flags and aliases were compared with the documentation and the providers' SDKs on 2026-11-29.
+"""
 
 from collections.abc import Iterator
 from datetime import date
@@ -32,8 +35,9 @@ providers:
         mcp: []
         namespace: []
         tool_search: [tool_search]
-    fees:  # documented
-      code_interpreter: 30000000  # 0.03 USD, a container of 1 GB
+    fees:  # https://developers.openai.com/api/docs/pricing, read on 2026-11-29
+      # 0.03 USD: a session of 20 minutes in a container of 1 GB. OpenAI bills it by the minute; how long it lives is not reported.
+      code_interpreter: 30000000
       tool_search: 0
     fees_once_per_call: [code_interpreter]
   - name: anthropic
@@ -46,7 +50,9 @@ providers:
     dialects:
       anthropic: https://api.anthropic.com/v1
       openai: https://api.anthropic.com/v1  # documented; without prompt caching
-    betas:  # flags whose features cost tokens, or what the body asks for and this file prices
+    # Flags whose features cost tokens, or what the body asks for and this file prices. Compared on 2026-11-29 with Anthropic's
+    # documentation, its SDK for Python 2.12.0, and what Claude Code sends.
+    betas:
       - advanced-tool-use-2025-11-20
       - claude-code-20250219
       - code-execution-2025-05-22
@@ -66,12 +72,15 @@ providers:
       - interleaved-thinking-2025-05-14
       - mcp-client-2025-04-04
       - mcp-client-2025-11-20
+      - model-context-window-exceeded-2025-08-26
       - output-128k-2025-02-19
       - pdfs-2024-09-25
       - prompt-caching-2024-07-31
       - prompt-caching-scope-2026-01-05
       - skills-2025-10-02
       - structured-outputs-2025-11-13
+      - task-budgets-2026-03-13
+      - thinking-token-count-2026-05-13
       - token-counting-2024-11-01
       - token-efficient-tools-2025-02-19
       - tool-examples-2025-10-29
@@ -92,8 +101,10 @@ providers:
         tool_search_tool_bm25: []
         tool_search_tool_regex: []
         web_fetch: [web_fetch]
-    fees:  # documented
-      code_execution: 4166667  # 0.05 USD an hour, at least five minutes
+    fees:  # https://platform.claude.com/docs/en/about-claude/pricing, read on 2026-11-29
+      # 0.05 USD an hour, at least five minutes. Not counted: 1,550 free hours a month, calls that are free because the body also
+      # names web_search_20260209 or web_fetch_20260209, and containers that a body fills with files but the model does not use.
+      code_execution: 4166667
       web_fetch: 0
     fees_once_per_call: [code_execution]
   - name: google
@@ -113,7 +124,7 @@ providers:
         computer_use: []
         file_search: []
         url_context: []
-    multipliers:  # documented; reading a cache is not discounted
+    multipliers:  # https://ai.google.dev/gemini-api/docs/pricing; reading a cache is not discounted
       - when: {tier: flex}
         numerator: 1
         denominator: 2
@@ -151,13 +162,13 @@ providers:
         live_search: [live_search_source]
         search_parameters: [live_search_source]
         mcp: []
-    fees:  # documented
+    fees:  # https://docs.x.ai/developers/pricing, read on 2026-11-29
       web_search: 5000000  # 0.005 USD
       x_search: 5000000  # 0.005 USD
       code_interpreter: 5000000  # 0.005 USD
       file_search: 2500000  # 0.0025 USD
       attachment_search: 10000000  # 0.01 USD
-      live_search_source: 25000000  # 0.025 USD for each source used
+      live_search_source: 25000000  # 0.025 USD for each source used, until xAI ended live search; it may answer 410
   - name: groq
     display_name: Groq
     credential_env: GROQ_API_KEY
@@ -165,7 +176,7 @@ providers:
     stream_options: true
     dialects:
       openai: https://api.groq.com/openai/v1
-    multipliers:  # documented: flex costs what on-demand costs
+    multipliers:  # flex costs what on-demand costs: https://console.groq.com/docs/flex-processing, read on 2026-11-29
       - when: {tier: flex}
         numerator: 1
   - name: cohere
@@ -274,6 +285,8 @@ US_INFERENCE_MODELS: Final = frozenset(
 """Models that can be asked to run in the United States, at 1.1 times the price."""
 
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
+    "gpt-5.5": ("gpt-5.5-2026-04-23",),
+    "gpt-5.4-mini": ("gpt-5.4-mini-2026-03-17",),
     "gpt-5.2": ("gpt-5.2-2025-12-11",),
     "gpt-5": ("gpt-5-2025-08-07",),
     "gpt-5-mini": ("gpt-5-mini-2025-08-07",),

@@ -24,6 +24,7 @@ from gateway_core.contract.request_facts import (
     CANDIDATE_COUNT,
     DOCUMENTS,
     GENERATION_MAX_OUTPUT_TOKENS,
+    HAS_CACHE_CONTROL,
     INCLUDE_USAGE,
     IS_EXCESSIVE,
     MAX_COMPLETION_TOKENS,
@@ -91,6 +92,7 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
             size=_size(facts, endpoint, call.body_bytes, window_tokens) if has_size else None,
             references=entries(facts, REFERENCES) if has_size else (),
             specials=_specials(facts, endpoint),
+            has_cache_control=HAS_CACHE_CONTROL in facts,
         )
     except NotTextError as error:
         return invalid(error.parameter, "it must be a text").refusal

@@ -24,7 +24,7 @@ pub const Role = union(enum) {
     choices,
     choice,
     event_type,
-    /// One output item of the Responses API, in a list of all or alone, and what it is.
+    /// One output item of the Responses API, in a list of all or alone, or one block of Anthropic's stream, and what it is.
     listed_item,
     single_item,
     item_type,
@@ -145,6 +145,9 @@ const anthropic_places = [_]Place{
     .{ .path = "delta.text", .role = text },
     .{ .path = "delta.thinking", .role = text },
     .{ .path = "delta.partial_json", .role = text },
+    .{ .path = "content_block", .role = .single_item },
+    .{ .path = "content_block.type", .role = .item_type },
+    .{ .path = "content_block.content.type", .role = .item_action },
     .{ .path = "content_block.text", .role = text },
     .{ .path = "content_block.thinking", .role = text },
     .{ .path = "content[].text", .role = text },

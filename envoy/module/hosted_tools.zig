@@ -1,13 +1,15 @@
-//! Counts the calls of tools that a provider runs itself and bills by use, as the Responses API lists them.
+//! Counts the calls of tools that a provider runs itself and bills by use, as the Responses API lists them, and the results of
+//! web searches in Anthropic's streams, whose report comes only at their end.
 
 const std = @import("std");
 
 /// The item types that count. The functions of a caller, and the tools that run on a caller's machine, cost nothing.
-const Kind = enum { web_search_call, code_interpreter_call, file_search_call, image_generation_call };
+const Kind = enum { web_search_call, code_interpreter_call, file_search_call, image_generation_call, web_search_tool_result };
 
 /// Returns whether an item of this type is a call of a tool that the provider runs. Its results stay with the provider.
 pub fn isCall(item_type: []const u8) bool {
-    return std.meta.stringToEnum(Kind, item_type) != null;
+    const kind = std.meta.stringToEnum(Kind, item_type) orelse return false;
+    return kind != .web_search_tool_result;
 }
 
 /// Longer than all counts as one JSON object.
@@ -17,6 +19,8 @@ pub const text_bytes_max = 256;
 pub const Item = struct {
     kind: ?Kind = null,
     is_search: bool = true,
+    /// Whether a search failed, which providers do not bill.
+    is_failed: bool = false,
 
     pub fn setKind(self: *Item, text: []const u8) void {
         self.kind = std.meta.stringToEnum(Kind, text);
@@ -25,6 +29,7 @@ pub const Item = struct {
     /// Providers bill the searches of a web search, but not the pages that the model opens afterwards.
     pub fn setAction(self: *Item, text: []const u8) void {
         self.is_search = std.mem.eql(u8, text, "search");
+        self.is_failed = std.mem.eql(u8, text, "web_search_tool_result_error");
     }
 };
 
@@ -34,6 +39,7 @@ pub const Counts = struct {
     pub fn add(self: *Counts, item: Item) void {
         const kind = item.kind orelse return;
         if (kind == .web_search_call and !item.is_search) return;
+        if (kind == .web_search_tool_result and item.is_failed) return;
         self.counts.getPtr(kind).* +|= 1;
     }
 

@@ -15,6 +15,8 @@ pub const depth_max = 12;
 
 /// The size of container that a tool runs in unless the body asks for another.
 const least_memory = "1g";
+/// The mode in which xAI's live search searches nothing.
+const no_search = "off";
 /// Google's API also reads the numbers of its enumeration of modalities.
 const image_number = "2";
 const audio_number = "3";
@@ -41,6 +43,7 @@ const Action = enum {
     model,
     modality,
     memory,
+    search_mode,
     budget,
     query,
 };
@@ -69,6 +72,9 @@ pub const Content = struct {
     is_encrypted: bool = false,
     /// Whether the item also says that it has no encrypted content: readers differ on which of two members counts.
     is_bare: bool = false,
+    /// Whether `mode` turns the live search off, and whether another `mode` beside it does not.
+    is_search_off: bool = false,
+    is_search_on: bool = false,
     item_id: ?[]const u8 = null,
     /// Objects of a tool without a type, which are Gemini's names of tools.
     untyped: TextList = .{},
@@ -93,6 +99,7 @@ pub const Content = struct {
         self.action = .nothing;
         if (name == .cache_control and member.kind != .null) self.has_cache_control = true;
         if (member.key.len == 0) try self.beginsElement(parent, member.kind);
+        if (parent == .live_search and member.kind != .string and isMode(member.key)) self.is_search_on = true;
         if (member.kind != .string and self.isItem(member.depth) and isEncryptedContent(member.key)) self.is_bare = true;
         switch (member.kind) {
             .object, .array => return if (self.enters(member.depth, try self.contextOf(parent, name, member))) .nothing else .skip,
@@ -141,8 +148,8 @@ pub const Content = struct {
         }
         // Google reads a value as a list of one.
         if (parent == .body and name == .tools and member.kind == .object) context = .tool;
-        if (parent == .body and (name == .web_search_options or name == .search_parameters)) try self.list(&self.tools, "", member.key);
-        if (parent == .tool and member.kind == .object and (context == .options or context == .models)) try self.list(&self.untyped, "", member.key);
+        if (parent == .body and name == .web_search_options) try self.list(&self.tools, "", member.key);
+        if (parent == .tool and member.kind == .object and isUntypedTool(context, name)) try self.list(&self.untyped, "", member.key);
         return context;
     }
 
@@ -161,6 +168,7 @@ pub const Content = struct {
             .modalities => .modality,
             .tool => self.actionInTool(name, member.key),
             .generation => if (isModalities(name)) .modality else actionInOptions(name, member.key),
+            .live_search => if (isMode(member.key)) .search_mode else actionInOptions(name, member.key),
             .options, .ranked, .mcp_servers => actionInOptions(name, member.key),
             .plain, .tools, .prompts, .inputs, .thinking => .nothing,
         };
@@ -279,6 +287,11 @@ pub const Content = struct {
             .tool_type => if (!isOwnTool(text)) try self.list(&self.tools, "", text),
             .model => try self.list(&self.models, "", text),
             .modality => self.takeModality(text),
+            .search_mode => if (std.mem.eql(u8, text, no_search)) {
+                self.is_search_off = true;
+            } else {
+                self.is_search_on = true;
+            },
             .memory => if (!std.mem.eql(u8, text, least_memory)) try self.list(&self.tools, "memory_limit", text),
             .file_uri => if (std.mem.find(u8, text, "/files/") != null or std.mem.find(u8, text, "://") == null) {
                 try self.refer(.file, text);
@@ -324,6 +337,7 @@ pub const Content = struct {
                 self.carrier.addTo(&self.totals);
                 self.carrier = .{};
             },
+            .live_search => if (self.is_search_on or !self.is_search_off) try self.list(&self.tools, "", "search_parameters"),
             .tool => if (!self.has_type) for (self.untyped.items()) |name| try self.list(&self.tools, "", name),
             .content => {
                 if (self.has_remote_source[inside]) self.totals.addRemote(self.is_image_block[inside]);
@@ -351,6 +365,16 @@ pub const Content = struct {
 
 fn isEncryptedContent(key: []const u8) bool {
     return std.mem.eql(u8, key, "encrypted_content");
+}
+
+fn isMode(key: []const u8) bool {
+    return std.mem.eql(u8, key, "mode");
+}
+
+/// Returns whether an object in a tool without a type is named by the provider's tool that it is, as in Gemini's bodies.
+/// A tool of the caller may carry Anthropic's mark for its cache.
+fn isUntypedTool(context: Context, name: Name) bool {
+    return (context == .options or context == .models) and name != .cache_control;
 }
 
 fn isModalities(name: Name) bool {

@@ -34,6 +34,8 @@ pub const Context = enum {
     modalities,
     thinking,
     generation,
+    /// xAI's live search, which its own mode can turn off.
+    live_search,
     /// Any other object or array outside the conversation.
     options,
 };
@@ -170,7 +172,7 @@ pub fn contextUnder(parent: Context, name: Name, key: []const u8) Context {
         },
         .inputs => .content,
         .models => .options,
-        .options, .ranked, .mcp_servers, .named => underOptions(name, key),
+        .options, .ranked, .mcp_servers, .named, .live_search => underOptions(name, key),
         .plain, .inline_data, .file_uri, .input_audio, .image_url, .file, .ids, .prompts, .modalities, .thinking => .plain,
     };
 }
@@ -188,6 +190,7 @@ fn underBody(name: Name, key: []const u8) Context {
         .mcp_servers => .mcp_servers,
         .modalities => .modalities,
         .thinking => .thinking,
+        .search_parameters => .live_search,
         .generationConfig, .generation_config => .generation,
         else => underOptions(name, key),
     };

@@ -342,7 +342,7 @@ pub const Document = struct {
     fn noteEvent(self: *Document, kind: []const u8) void {
         self.event = if (std.mem.endsWith(u8, kind, "audio.delta"))
             .audio_delta
-        else if (std.mem.eql(u8, kind, "response.output_item.done"))
+        else if (std.mem.eql(u8, kind, "response.output_item.done") or std.mem.eql(u8, kind, "content_block_start"))
             .item_done
         else if (std.mem.eql(u8, kind, "error")) .failed else .named;
     }

@@ -21,6 +21,7 @@ from mock_provider.dialects.base import (
     required_items,
     required_model,
 )
+from mock_provider.dialects.demanded_forms import Form, called_tool, text_by_schema
 from mock_provider.routes import Habits, Route
 from mock_provider.usage_plan import Features, UsagePlan
 
@@ -70,7 +71,7 @@ class AnthropicMessages(Dialect):
     @override
     def read(self, body: JsonObject, route: Route) -> Request:
         model = required_model(body)
-        limit = optional_count(body, "max_tokens")
+        limit = optional_count(body, "max_tokens", minimum=0)
         if limit is None:
             raise RefusalError("max_tokens: Field required", parameter="max_tokens")
         required_items(body, "messages")
@@ -78,11 +79,11 @@ class AnthropicMessages(Dialect):
         if "stream_options" in body:
             raise RefusalError("stream_options: Extra inputs are not permitted", parameter="stream_options")
         demand = demand_of(body, model=model, content=("system", "messages", "tools"), output_limit=limit)
-        return Request(body, model, streamed, demand)
+        return Request(body, model, streamed, demand, form=_form(body))
 
     @override
     def answer(self, job: Job) -> Answer:
-        message = self._message(job, [{"type": "text", "text": job.choice_text(0, job.plan.visible)}])
+        message = self._message(job, [_block(job, job.choice_text(0, job.plan.visible))])
         message |= {"stop_reason": _stop_reason(job), "stop_sequence": None}
         if job.controls.event_bytes:
             message["padding"] = padding_for(job.controls.event_bytes, len(encode(message)))
@@ -94,11 +95,13 @@ class AnthropicMessages(Dialect):
     @override
     def events(self, job: Job) -> Iterator[Event]:
         yield self._start(job)
-        block = {"type": "text", "text": ""}
-        yield _event({"type": "content_block_start", "index": 0, "content_block": block})
+        yield _event({"type": "content_block_start", "index": 0, "content_block": _block(job, "")})
         yield _event({"type": "ping"})
         for text, size in job.stream_pieces(0, job.plan.visible):
-            delta = {"type": "text_delta", "text": text}
+            called = job.tool_call is not None
+            delta = (
+                {"type": "input_json_delta", "partial_json": text} if called else {"type": "text_delta", "text": text}
+            )
             yield _event({"type": "content_block_delta", "index": 0, "delta": delta}, tokens=size)
         yield _event({"type": "content_block_stop", "index": 0})
         yield from self._deltas(job)
@@ -167,8 +170,32 @@ def _delta_usage(plan: UsagePlan, output_tokens: int) -> JsonObject:
     return usage
 
 
+def _form(body: JsonObject) -> Form | None:
+    choice = body.get("tool_choice")
+    if isinstance(choice, dict) and choice.get("type") in ("any", "tool"):
+        return called_tool(body.get("tools"), choice.get("name"))
+    config = body.get("output_config")
+    form = config.get("format") if isinstance(config, dict) else body.get("output_format")
+    return text_by_schema(form.get("schema")) if isinstance(form, dict) else None
+
+
+def _block(job: Job, text: str) -> JsonObject:
+    """Returns the only block of content, with this text; in the first event of a stream it is empty."""
+    form = job.tool_call
+    if form is None:
+        return {"type": "text", "text": text}
+    return {
+        "type": "tool_use",
+        "id": f"toolu_{job.serial}",
+        "name": form.tool,
+        "input": form.arguments if text else {},
+    }
+
+
 def _stop_reason(job: Job) -> str:
-    return "max_tokens" if job.plan.truncated else "end_turn"
+    if job.plan.truncated:
+        return "max_tokens"
+    return "end_turn" if job.tool_call is None else "tool_use"
 
 
 def _event(event: JsonObject, *, tokens: int = 0, usage: JsonObject | None = None, final: bool = False) -> Event:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from typing_extensions import override
 
 from mock_provider.controls import Controls
+from mock_provider.dialects.demanded_forms import Form
 from mock_provider.routes import OPENAI_HABITS, Habits, Route
 from mock_provider.usage_plan import Demand, Features, UsagePlan, text_bytes_of
 from mock_provider.words import pieces_of, text_of
@@ -50,6 +51,8 @@ class Request:
     habits: Habits = OPENAI_HABITS
     include_usage: bool = False
     obfuscated: bool = False
+    form: Form | None = None
+    """What the caller demands instead of words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +83,27 @@ class Job:
         generated = pieces_of(self.plan.visible, self.request.demand.generated)
         return [size for _, size in generated[: self.request.demand.choices]]
 
-    def choice_text(self, choice: int, tokens: int, first_token: int = 0) -> str:
-        """Returns `tokens` words of a choice, starting at its word `first_token`."""
-        return text_of(tokens, self.first_word + choice + first_token)
+    @property
+    def tool_call(self) -> Form | None:
+        """The call of a tool that is the answer; None if the answer is text."""
+        form = self.request.form
+        return form if form is not None and form.tool is not None else None
+
+    def choice_text(self, choice: int, tokens: int) -> str:
+        """Returns the text of a choice: `tokens` words, or what the caller demands, which counts as as many tokens."""
+        form = self.request.form
+        return text_of(tokens, self.first_word + choice) if form is None else form.json
 
     def stream_pieces(self, choice: int, tokens: int) -> Iterator[tuple[str, int]]:
         """Yields the text events of one choice as (text, tokens). Joined, they are the choice's text."""
         count = self.controls.chunks or max(1, min(_STREAM_PIECES, tokens))
-        for first, size in pieces_of(tokens, count):
-            yield self.choice_text(choice, size, first), size
+        form = self.request.form
+        if form is None:
+            for first, size in pieces_of(tokens, count):
+                yield text_of(size, self.first_word + choice + first), size
+            return
+        for (start, length), (_, size) in zip(pieces_of(len(form.json), count), pieces_of(tokens, count), strict=True):
+            yield form.json[start : start + length], size
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,13 +270,13 @@ def optional_boolean(body: JsonObject, field: str) -> bool:
     return bool(value)
 
 
-def optional_count(body: JsonObject, field: str, *, maximum: int = 2**31 - 1) -> int | None:
-    """Returns a whole number from 1 to `maximum`, or None if absent or null. Raises RefusalError."""
+def optional_count(body: JsonObject, field: str, *, minimum: int = 1, maximum: int = 2**31 - 1) -> int | None:
+    """Returns a whole number from `minimum` to `maximum`, or None if absent or null. Raises RefusalError."""
     value = body.get(field)
     if value is None:
         return None
-    if type(value) is not int or not 1 <= value <= maximum:
-        raise RefusalError(f"{field}: expected an integer from 1 to {maximum}", parameter=field)
+    if type(value) is not int or not minimum <= value <= maximum:
+        raise RefusalError(f"{field}: expected an integer from {minimum} to {maximum}", parameter=field)
     return value
 
 

@@ -46,7 +46,13 @@ class MessageTokens(_FreeCall, AnthropicMessages):
 
 
 class ResponseTokens(_FreeCall, OpenaiResponses):
-    """OpenAI's `/responses/input_tokens`."""
+    """OpenAI's `/responses/input_tokens`, which knows no streams."""
+
+    @override
+    def read(self, body: JsonObject, route: Route) -> Request:
+        if "stream" in body:
+            raise RefusalError("Unknown parameter: 'stream'.", parameter="stream")
+        return super().read(body, route)
 
     @override
     def answer(self, job: Job) -> Answer:

@@ -20,6 +20,7 @@ from mock_provider.dialects.base import (
     padding_for,
     required_list,
 )
+from mock_provider.dialects.demanded_forms import Form, called_tool, text_by_schema
 from mock_provider.routes import Habits, Route
 from mock_provider.usage_plan import Features, UsagePlan
 
@@ -83,13 +84,14 @@ class Gemini(Dialect):
             choices=choices,
             generated=choices,
         )
-        return Request(body, model, bool(route.streamed), demand)
+        return Request(body, model, bool(route.streamed), demand, form=_form(body, config))
 
     @override
     def answer(self, job: Job) -> Answer:
         tokens = job.choice_tokens()
         candidates = [
-            _candidate(index, job.choice_text(index, count), _finish_reason(job)) for index, count in enumerate(tokens)
+            _candidate(index, _part(job, job.choice_text(index, count)), _finish_reason(job))
+            for index, count in enumerate(tokens)
         ]
         usage = self.reported_usage(job)
         return Answer(encode(self._chunk(job, candidates, usage, last=True)), sum(tokens), usage)
@@ -117,7 +119,7 @@ class Gemini(Dialect):
         pieces = [
             (index, text, size)
             for index, count in enumerate(job.choice_tokens())
-            for text, size in job.stream_pieces(index, count)
+            for text, size in self._pieces(job, index, count)
         ]
         ends = {index: number for number, (index, _, _) in enumerate(pieces)}
         so_far = 0
@@ -126,7 +128,14 @@ class Gemini(Dialect):
             last = number == len(pieces) - 1
             reason = _finish_reason(job) if ends[index] == number else None
             usage = _usage(job.plan, job.plan.visible if last else so_far) if job.reports_usage else None
-            yield self._chunk(job, [_candidate(index, text, reason)], usage, last=last), size, usage
+            yield self._chunk(job, [_candidate(index, _part(job, text), reason)], usage, last=last), size, usage
+
+    def _pieces(self, job: Job, index: int, tokens: int) -> Iterator[tuple[str, int]]:
+        """Yields the pieces of a candidate. The call of a function is one piece."""
+        if job.tool_call is None:
+            yield from job.stream_pieces(index, tokens)
+        else:
+            yield job.choice_text(index, tokens), tokens
 
     def _chunk(self, job: Job, candidates: list[JsonObject], usage: JsonObject | None, *, last: bool) -> JsonObject:
         chunk: JsonObject = {"candidates": candidates}
@@ -155,8 +164,23 @@ def _usage(plan: UsagePlan, candidates_tokens: int) -> JsonObject:
     return usage
 
 
-def _candidate(index: int, text: str, reason: str | None) -> JsonObject:
-    candidate: JsonObject = {"content": {"parts": [{"text": text}], "role": "model"}}
+def _form(body: JsonObject, config: JsonObject) -> Form | None:
+    choice = body.get("toolConfig", body.get("tool_config")) or {}
+    calling = choice.get("functionCallingConfig", choice.get("function_calling_config")) or {}
+    if calling.get("mode") == "ANY":
+        names = calling.get("allowedFunctionNames", calling.get("allowed_function_names")) or [None]
+        return called_tool(body.get("tools"), names[0])
+    fields = ("responseJsonSchema", "responseSchema", "response_json_schema", "response_schema")
+    return text_by_schema(next((config[field] for field in fields if config.get(field)), None))
+
+
+def _part(job: Job, text: str) -> JsonObject:
+    form = job.tool_call
+    return {"text": text} if form is None else {"functionCall": {"name": form.tool, "args": form.arguments}}
+
+
+def _candidate(index: int, part: JsonObject, reason: str | None) -> JsonObject:
+    candidate: JsonObject = {"content": {"parts": [part], "role": "model"}}
     if reason is not None:
         candidate["finishReason"] = reason
     return candidate | {"index": index}

@@ -22,6 +22,7 @@ from mock_provider.dialects.base import (
     required_items,
     required_model,
 )
+from mock_provider.dialects.demanded_forms import Form, called_tool, text_by_schema
 from mock_provider.dialects.openai_dialect import OpenaiDialect, error_object
 from mock_provider.routes import Habits, Route, habits_of
 from mock_provider.usage_plan import Features, UsagePlan
@@ -67,7 +68,7 @@ class _OpenaiStreams(OpenaiDialect):
         usage = self.reported_usage(job)
         body = self._envelope(job, self.whole_object)
         body["choices"] = [
-            {"index": index, **self._message(job.choice_text(index, count)), "finish_reason": _finish_reason(job)}
+            {"index": index, **self._message(job, job.choice_text(index, count)), "finish_reason": _finish_reason(job)}
             for index, count in enumerate(tokens)
         ]
         if job.controls.event_bytes:
@@ -79,13 +80,13 @@ class _OpenaiStreams(OpenaiDialect):
     @override
     def events(self, job: Job) -> Iterator[Event]:
         tokens = job.choice_tokens()
-        opening = self._opening()
+        opening = self._opening(job)
         if opening is not None:
             for index in range(len(tokens)):
                 yield self._chunk(job, index, opening, 0)
         for index, count in enumerate(tokens):
             for text, size in job.stream_pieces(index, count):
-                yield self._chunk(job, index, self._delta(text), size)
+                yield self._chunk(job, index, self._delta(job, text), size)
         for index in range(len(tokens)):
             yield self._closing(job, index, last=index == len(tokens) - 1)
         if job.request.include_usage and job.reports_usage and not job.request.habits.usage_unasked:
@@ -99,7 +100,7 @@ class _OpenaiStreams(OpenaiDialect):
 
     def _closing(self, job: Job, index: int, *, last: bool) -> Event:
         """Returns the chunk that ends a choice. With some providers the last of these carries the usage."""
-        choice = {"index": index, **self._delta(None), "finish_reason": _finish_reason(job)}
+        choice = {"index": index, **self._delta(job, None), "finish_reason": _finish_reason(job)}
         chunk = self._chunk_body(job, [choice])
         if last and job.request.habits.usage_unasked and job.reports_usage:
             usage = self.usage(job.plan, job.request.habits)
@@ -134,15 +135,15 @@ class _OpenaiStreams(OpenaiDialect):
         }
 
     @abstractmethod
-    def _opening(self) -> JsonObject | None:
+    def _opening(self, job: Job) -> JsonObject | None:
         """Returns the delta that begins a choice in a stream, or None."""
 
     @abstractmethod
-    def _delta(self, text: str | None) -> JsonObject:
+    def _delta(self, job: Job, text: str | None) -> JsonObject:
         """Returns the fields of a choice in a chunk. `text` is None for the chunk that only ends the choice."""
 
     @abstractmethod
-    def _message(self, text: str) -> JsonObject:
+    def _message(self, job: Job, text: str) -> JsonObject:
         """Returns the fields of a choice in a whole answer."""
 
 
@@ -171,19 +172,27 @@ class OpenaiChat(_OpenaiStreams):
         )
         habits = habits_of(route, model)
         include_usage, obfuscated = _stream_options(body, habits, streamed=streamed)
-        return Request(body, model, streamed, demand, habits, include_usage, obfuscated)
+        return Request(body, model, streamed, demand, habits, include_usage, obfuscated, _form(body))
 
     @override
-    def _opening(self) -> JsonObject:
-        return {"delta": {"role": "assistant", "content": "", "refusal": None}, "logprobs": None}
+    def _opening(self, job: Job) -> JsonObject:
+        delta: JsonObject = {"role": "assistant", "content": "", "refusal": None}
+        if job.tool_call is not None:
+            delta |= {"content": None, "tool_calls": [{"index": 0, **_tool_call(job, "")}]}
+        return {"delta": delta, "logprobs": None}
 
     @override
-    def _delta(self, text: str | None) -> JsonObject:
-        return {"delta": {} if text is None else {"content": text}, "logprobs": None}
+    def _delta(self, job: Job, text: str | None) -> JsonObject:
+        delta: JsonObject = {} if text is None else {"content": text}
+        if text is not None and job.tool_call is not None:
+            delta = {"tool_calls": [{"index": 0, "function": {"arguments": text}}]}
+        return {"delta": delta, "logprobs": None}
 
     @override
-    def _message(self, text: str) -> JsonObject:
+    def _message(self, job: Job, text: str) -> JsonObject:
         message: JsonObject = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
+        if job.tool_call is not None:
+            message |= {"content": None, "tool_calls": [_tool_call(job, text)]}
         return {"message": message, "logprobs": None}
 
 
@@ -222,15 +231,15 @@ class OpenaiCompletions(_OpenaiStreams):
         return Request(body, model, streamed, demand, habits, include_usage)
 
     @override
-    def _opening(self) -> None:
+    def _opening(self, job: Job) -> None:
         return None
 
     @override
-    def _delta(self, text: str | None) -> JsonObject:
+    def _delta(self, job: Job, text: str | None) -> JsonObject:
         return {"text": text or "", "logprobs": None}
 
     @override
-    def _message(self, text: str) -> JsonObject:
+    def _message(self, job: Job, text: str) -> JsonObject:
         return {"text": text, "logprobs": None}
 
 
@@ -255,8 +264,25 @@ def _stream_options(body: JsonObject, habits: Habits, *, streamed: bool) -> tupl
     return optional_boolean(options, "include_usage"), options.get("include_obfuscation") is not False
 
 
+def _form(body: JsonObject) -> Form | None:
+    choice, form = body.get("tool_choice"), body.get("response_format")
+    if choice == "required":
+        return called_tool(body.get("tools"))
+    if isinstance(choice, dict) and isinstance(choice.get("function"), dict):
+        return called_tool(body.get("tools"), choice["function"].get("name"))
+    described = form.get("json_schema") if isinstance(form, dict) else None
+    return text_by_schema(described.get("schema")) if isinstance(described, dict) else None
+
+
+def _tool_call(job: Job, arguments: str) -> JsonObject:
+    name = job.tool_call.tool if job.tool_call else None
+    return {"id": f"call_{job.serial}", "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
 def _finish_reason(job: Job) -> str:
-    return "length" if job.plan.truncated else "stop"
+    if job.plan.truncated:
+        return "length"
+    return "stop" if job.tool_call is None else "tool_calls"
 
 
 def _padded(chunk: JsonObject, size: int) -> JsonObject:

@@ -19,6 +19,7 @@ from mock_provider.dialects.base import (
     padding_for,
     required_model,
 )
+from mock_provider.dialects.demanded_forms import Form, called_tool, text_by_schema
 from mock_provider.dialects.openai_dialect import OpenaiDialect, required_input
 from mock_provider.routes import Habits, Route
 from mock_provider.usage_plan import Features, UsagePlan
@@ -76,7 +77,7 @@ class OpenaiResponses(OpenaiDialect):
             )
         limit = optional_count(body, "max_output_tokens")
         demand = demand_of(body, model=model, content=("input", "instructions", "tools"), output_limit=limit)
-        return Request(body, model, streamed, demand, obfuscated=streamed)
+        return Request(body, model, streamed, demand, obfuscated=streamed, form=_form(body))
 
     @override
     def answer(self, job: Job) -> Answer:
@@ -98,27 +99,20 @@ class OpenaiResponses(OpenaiDialect):
 
     def _steps(self, job: Job) -> Iterator[tuple[str, JsonObject, int, JsonObject | None]]:
         """Yields (event type, its fields, visible tokens, usage) for each event."""
-        item_id = f"msg_{job.serial}"
-        place: JsonObject = {"item_id": item_id, "output_index": 0, "content_index": 0}
-        text = job.choice_text(0, job.plan.visible)
         started = self._response(job, "in_progress", [])
         yield "response.created", {"response": started}, 0, None
         yield "response.in_progress", {"response": started}, 0, None
-        yield "response.output_item.added", {"output_index": 0, "item": _item(item_id, "in_progress", [])}, 0, None
-        yield "response.content_part.added", place | {"part": _part("")}, 0, None
-        for piece, size in job.stream_pieces(0, job.plan.visible):
-            delta = {"delta": piece, "logprobs": [], "obfuscation": "x" * (1 + (size + job.first_word) % 16)}
-            yield "response.output_text.delta", place | delta, size, None
-        yield "response.output_text.done", place | {"text": text, "logprobs": []}, 0, None
-        yield "response.content_part.done", place | {"part": _part(text)}, 0, None
-        item = _item(item_id, _status(job), [_part(text)])
+        yield "response.output_item.added", {"output_index": 0, "item": _item(job, "in_progress", "")}, 0, None
+        for kind, fields, size in _text_steps(job) if job.tool_call is None else _call_steps(job):
+            yield kind, fields, size, None
+        item = _item(job, _status(job), job.choice_text(0, job.plan.visible))
         yield "response.output_item.done", {"output_index": 0, "item": item}, 0, None
         response, usage = self._finished(job)
         yield f"response.{_status(job)}", {"response": response}, 0, usage
 
     def _finished(self, job: Job) -> tuple[JsonObject, JsonObject | None]:
-        part = _part(job.choice_text(0, job.plan.visible))
-        response = self._response(job, _status(job), [_item(f"msg_{job.serial}", _status(job), [part])])
+        item = _item(job, _status(job), job.choice_text(0, job.plan.visible))
+        response = self._response(job, _status(job), [item])
         if job.plan.truncated:
             response["incomplete_details"] = {"reason": "max_output_tokens"}
         if job.controls.event_bytes:
@@ -150,8 +144,46 @@ def _status(job: Job) -> str:
     return "incomplete" if job.plan.truncated else "completed"
 
 
-def _item(item_id: str, status: str, content: list[JsonObject]) -> JsonObject:
-    return {"id": item_id, "type": "message", "status": status, "role": "assistant", "content": content}
+def _form(body: JsonObject) -> Form | None:
+    choice, text = body.get("tool_choice"), body.get("text")
+    if choice == "required":
+        return called_tool(body.get("tools"))
+    if isinstance(choice, dict) and choice.get("type") == "function":
+        return called_tool(body.get("tools"), choice.get("name"))
+    form = text.get("format") if isinstance(text, dict) else None
+    return text_by_schema(form.get("schema")) if isinstance(form, dict) else None
+
+
+def _text_steps(job: Job) -> Iterator[tuple[str, JsonObject, int]]:
+    place: JsonObject = {"item_id": _item_id(job), "output_index": 0, "content_index": 0}
+    text = job.choice_text(0, job.plan.visible)
+    yield "response.content_part.added", place | {"part": _part("")}, 0
+    for piece, size in job.stream_pieces(0, job.plan.visible):
+        delta = {"delta": piece, "logprobs": [], "obfuscation": "x" * (1 + (size + job.first_word) % 16)}
+        yield "response.output_text.delta", place | delta, size
+    yield "response.output_text.done", place | {"text": text, "logprobs": []}, 0
+    yield "response.content_part.done", place | {"part": _part(text)}, 0
+
+
+def _call_steps(job: Job) -> Iterator[tuple[str, JsonObject, int]]:
+    place: JsonObject = {"item_id": _item_id(job), "output_index": 0}
+    for piece, size in job.stream_pieces(0, job.plan.visible):
+        yield "response.function_call_arguments.delta", place | {"delta": piece}, size
+    done = {"name": job.tool_call.tool if job.tool_call else None, "arguments": job.choice_text(0, job.plan.visible)}
+    yield "response.function_call_arguments.done", place | done, 0
+
+
+def _item_id(job: Job) -> str:
+    return f"{'msg' if job.tool_call is None else 'fc'}_{job.serial}"
+
+
+def _item(job: Job, status: str, text: str) -> JsonObject:
+    """Returns the only item of the output, with this text; in the first event of a stream it is empty."""
+    item: JsonObject = {"id": _item_id(job), "status": status}
+    if job.tool_call is None:
+        return item | {"type": "message", "role": "assistant", "content": [_part(text)] if text else []}
+    call = {"call_id": f"call_{job.serial}", "name": job.tool_call.tool, "arguments": text}
+    return item | {"type": "function_call", **call}
 
 
 def _part(text: str) -> JsonObject:

@@ -104,6 +104,7 @@ class Metering:
         headers: Mapping[str, str] | None = None,
         hang_up_after_bytes: int | None = None,
         hang_up_after_events: int | None = None,
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> Reply:
         """Makes a call and reads its answer to the end, or until so many bytes or events of its body have come.
 
@@ -114,6 +115,7 @@ class Metering:
             headers: replace those that this sends otherwise; an empty value removes one.
             hang_up_after_bytes: closes the connection once this many bytes of the body, as it is framed, have come.
             hang_up_after_events: the same for server-sent events.
+            timeout_s: how long the whole call may take.
         """
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         sent = {
@@ -125,7 +127,7 @@ class Metering:
             **(headers or {}),
         }
         head = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items() if value)]
-        async with asyncio.timeout(CALL_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             reader, writer = await asyncio.open_connection(self._url.hostname, self._url.port)
             try:
                 writer.write("\r\n".join([*head, "", ""]).encode() + content)

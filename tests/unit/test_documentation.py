@@ -18,6 +18,7 @@ PAGES = sorted(
         *ROOT.glob("deploy/*/README.md"),
         *ROOT.glob("gateway_core/**/README.md"),
         *ROOT.glob("sdk/*/README.md"),
+        *ROOT.glob("tests/*/README.md"),
     }
 )
 

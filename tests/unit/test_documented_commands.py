@@ -30,7 +30,7 @@ NOT_RUN = {
     "PATH=": "fuzzes for a minute with a package that is installed only for it",
     "npm install": "the end-to-end tests install the same package into a separate project",
     "pip install": "the end-to-end tests install the same package into a separate environment",
-    '.venv/bin/python -c "from tests.property': "fuzzes for minutes; a test runs it for a shorter time",
+    ".venv/bin/python -m tests.fuzz": "fuzzes for minutes; a test runs it for a shorter time",
     "set -a; . .run/env": "sets variables for the following example",
 }
 

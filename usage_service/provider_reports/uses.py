@@ -4,7 +4,7 @@ Providers report them as counts in the usage, as output items, or both; of sever
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from gateway_core.contract.usage_facts import UsageFact
@@ -31,8 +31,6 @@ _WITHOUT_TOOLS: Final = frozenset(UsageFact) - {
     UsageFact.GROUNDED,
 }
 """The facts that say nothing about tools. Most reports have no others."""
-_TOOL_COUNTS: Final = frozenset({"server_tool_use", "num_sources_used", "server_side_tool_usage_details"})
-"""The names in a usage object that count uses of tools."""
 
 Uses = tuple[tuple[str, int], ...]
 
@@ -63,7 +61,7 @@ def _reported(
             yield from _in_usage(counts)
     if UsageFact.TOOL_ITEMS in report and (items := counts_in(report, notes, UsageFact.TOOL_ITEMS)):
         for kind in items.values:
-            name = kind.removesuffix("_call")
+            name = kind.removesuffix("_call").removesuffix("_tool_result")
             if name not in _FREE_ITEMS:
                 yield name, items.of(kind)
     if UsageFact.TOOL_USAGE in report and (tools := counts_in(report, notes, UsageFact.TOOL_USAGE)):
@@ -79,18 +77,37 @@ def _reported(
 
 
 def _in_usage(usage: Counts) -> Iterator[tuple[str, int]]:
-    """Yields Anthropic's `server_tool_use`, xAI's sources and `server_side_tool_usage_details`, and Cohere's search units."""
-    values = usage.values
-    if "server_tool_use" in values:
-        tools = usage.inside("server_tool_use")
-        for name in tools.values:
-            yield name.removesuffix("_requests"), tools.of(name)
-    if "num_sources_used" in values:
-        yield "live_search_source", usage.of("num_sources_used")
-    if "search_units" in values:
-        yield SEARCH_UNIT, usage.of("search_units")
-    if "server_side_tool_usage_details" in values:
-        tools = usage.inside("server_side_tool_usage_details")
-        for name in tools.values:
-            if (tool := name.removesuffix("_calls")) not in _FREE_ITEMS:
-                yield tool, tools.of(name)
+    for name, read in _READERS.items():
+        if name in usage.values:
+            yield from read(usage)
+
+
+def _anthropic(usage: Counts) -> Iterator[tuple[str, int]]:
+    tools = usage.inside("server_tool_use")
+    for name in tools.values:
+        yield name.removesuffix("_requests"), tools.of(name)
+
+
+def _sources_of_xai(usage: Counts) -> Iterator[tuple[str, int]]:
+    yield "live_search_source", usage.of("num_sources_used")
+
+
+def _tools_of_xai(usage: Counts) -> Iterator[tuple[str, int]]:
+    tools = usage.inside("server_side_tool_usage_details")
+    for name in tools.values:
+        if (tool := name.removesuffix("_calls")) not in _FREE_ITEMS:
+            yield tool, tools.of(name)
+
+
+def _search_units_of_cohere(usage: Counts) -> Iterator[tuple[str, int]]:
+    yield SEARCH_UNIT, usage.of("search_units")
+
+
+_READERS: Final[Mapping[str, Callable[[Counts], Iterator[tuple[str, int]]]]] = {
+    "server_tool_use": _anthropic,
+    "num_sources_used": _sources_of_xai,
+    "server_side_tool_usage_details": _tools_of_xai,
+    "search_units": _search_units_of_cohere,
+}
+"""What reads the uses in a usage object, by the name that is in it."""
+_TOOL_COUNTS: Final = frozenset(_READERS)

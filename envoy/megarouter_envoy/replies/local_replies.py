@@ -83,6 +83,8 @@ def _too_large(max_request_bytes: int) -> CallError:
 def causes(max_request_bytes: int) -> tuple[Cause, ...]:
     """Returns all causes, the most specific first. The last one matches everything else."""
     return (
+        # Authorization adds headers, which count too. Envoy answers 500 if there are then too many of them.
+        Cause(HEADERS_TOO_LARGE, flags=("UAEX",), status_matched=500, retry_cannot_help=True),
         Cause(DEPENDENCY_UNAVAILABLE, flags=("RLSE", "UAEX")),
         Cause(OVERLOADED, flags=("OM",)),
         Cause(_too_large(max_request_bytes), status_matched=413, retry_cannot_help=True),

@@ -30,6 +30,9 @@ from gateway_core.model.record_decorator import record
 
 MICROSECONDS_PER_SECOND = 10**6
 
+_MESSAGES = Endpoint.MESSAGES
+"""Looked up once, because Python 3.11 finds members of enumerations slowly."""
+
 _counter = lru_cache(maxsize=8_192)(Counter)
 """Shares the counters that keys have in common: all counters of a key except its own."""
 
@@ -58,6 +61,8 @@ class Parameters:
     """What the body names of what the provider stores, as `<kind>:<id>`."""
     specials: Specials | None = None
     """What may change the price beyond that; None if nothing does."""
+    has_cache_control: bool = False
+    """Whether the body marks something that the provider is to cache."""
 
 
 @record(frozen=True, slots=True)
@@ -343,6 +348,7 @@ def admit(
             thinking_tokens=parameters.thinking_tokens,
             size=parameters.size,
             tool_fees_nano_credits=reserved_as.tool_fees_nano_credits,
+            writes_cache=claims.endpoint is not _MESSAGES or _writes_cache(terms, parameters),
         )
     hold = Hold(
         hold_id=hold_id,
@@ -355,6 +361,16 @@ def admit(
         shadow_refusals=terms.shadow_refusals,
     )
     return Admission(hold=hold, terms=terms, share=reserved.share)
+
+
+def _writes_cache(terms: Terms, parameters: Parameters) -> bool:
+    """Returns whether Anthropic may write the input of a message to a cache.
+
+    It does so for a body with `cache_control`, at its top or in a block
+    (https://platform.claude.com/docs/en/build-with-claude/prompt-caching). Its examples of web search also report cache
+    writes without one, so a call with a tool that the provider runs may write too.
+    """
+    return parameters.has_cache_control or terms.reserved_as.tool_fees_nano_credits is not None
 
 
 def _find_model(

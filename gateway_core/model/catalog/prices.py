@@ -92,8 +92,13 @@ class Prices(Entry):
     @cached_property
     def dearest(self) -> tuple[int, int]:
         """The highest price of an input category and the highest price of an output category, without audio and images."""
-        inputs = (self.input, self.cache_read, self.cache_write_5m, self.cache_write_1h)
-        return max(price for price in inputs if price is not None), max(self.output, self.reasoning or 0)
+        read, output = self.dearest_without_writes
+        return max(read, self.cache_write_5m or 0, self.cache_write_1h or 0), output
+
+    @cached_property
+    def dearest_without_writes(self) -> tuple[int, int]:
+        """The same for a call that writes nothing to a cache."""
+        return max(self.input, self.cache_read or 0), max(self.output, self.reasoning or 0)
 
     def reserving(self, categories: frozenset[str]) -> "Prices":
         """Returns the prices by which to reserve a call that may use these categories besides text.

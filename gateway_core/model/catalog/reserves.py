@@ -9,7 +9,7 @@ import enum
 from typing import Final
 
 from gateway_core.model.catalog.entries import Model
-from gateway_core.model.catalog.prices import PriceSchedule
+from gateway_core.model.catalog.prices import Prices, PriceSchedule
 from gateway_core.model.catalog.request_size import RequestSize, input_bounds_of
 from gateway_core.model.catalog.searches import SEARCH_UNIT, search_tokens, search_units
 from gateway_core.model.endpoints import Endpoint
@@ -117,6 +117,7 @@ def reserve(
     thinking_tokens: int = 0,
     size: RequestSize | None = None,
     tool_fees_nano_credits: int | None = None,
+    writes_cache: bool = True,
 ) -> Reserve:
     """Returns what a call reserves.
 
@@ -135,6 +136,7 @@ def reserve(
         tool_fees_nano_credits: what one use of each tool that the provider runs costs; None without such tools. With
             them, the maximum is `TOOL_ROUNDS` times that of one answer, and `TOOL_USES` of each tool. Also set for a
             search, whose fees depend on its size.
+        writes_cache: whether the provider may write the input to a cache, which costs more than reading it.
     """
     if tool_fees_nano_credits is not None and endpoint.ranks:
         return _reserve_search(schedule, mode, body_bytes, bytes_per_token, size)
@@ -151,7 +153,9 @@ def reserve(
         if bytes_per_token == 1:
             expected_input = most_input
         return Reserve(
-            expected_input, expected_output, _highest_price(schedule, expected_input, expected_output) + fees
+            expected_input,
+            expected_output,
+            _highest_price(schedule, expected_input, expected_output, writes_cache=writes_cache) + fees,
         )
     if tool_fees_nano_credits is not None:
         most_input = max(most_input, model.context_window_tokens) * TOOL_ROUNDS
@@ -159,7 +163,8 @@ def reserve(
     share = None
     if output_limit is None and endpoint.has_optional_output_limit:
         share = _share(model, schedule, most_input, choices, thinking_tokens, fees)
-    return Reserve(expected_input, expected_output, _highest_price(schedule, most_input, most_output) + fees, share)
+    most = _highest_price(schedule, most_input, most_output, writes_cache=writes_cache) + fees
+    return Reserve(expected_input, expected_output, most, share)
 
 
 def _reserve_search(
@@ -192,16 +197,21 @@ def _share(
     )
 
 
-def _highest_price(schedule: PriceSchedule, input_tokens: int, output_tokens: int) -> int:
+def _highest_price(schedule: PriceSchedule, input_tokens: int, output_tokens: int, *, writes_cache: bool = True) -> int:
     """Returns the most that this many tokens can cost in nano-credits: every token in the dearest category of its side.
 
     The actual input may be anything up to `input_tokens`, so either side of a long-context threshold may apply.
     """
-    input_price, output_price = schedule.prices.dearest
+    input_price, output_price = _dearest(schedule.prices, writes_cache=writes_cache)
     amount = charge_nano_credits(input_tokens, input_price) + charge_nano_credits(output_tokens, output_price)
     above = schedule.long_context
     if above is not None and input_tokens > above.above_input_tokens:
-        input_price, output_price = above.prices_nano_credits_per_million_tokens.dearest
+        prices = above.prices_nano_credits_per_million_tokens
+        input_price, output_price = _dearest(prices, writes_cache=writes_cache)
         long = charge_nano_credits(input_tokens, input_price) + charge_nano_credits(output_tokens, output_price)
         amount = max(amount, long)
     return min(amount, _MAX_AMOUNT_NANO_CREDITS)
+
+
+def _dearest(prices: Prices, *, writes_cache: bool) -> tuple[int, int]:
+    return prices.dearest if writes_cache else prices.dearest_without_writes

@@ -28,7 +28,7 @@ TIMEOUT_S = max(120, CALLS // 4)
 
 
 async def make_calls(metering: Metering, plans: list[Plan]) -> dict[int, int]:
-    """Makes all calls, some at a time. Returns their statuses."""
+    """Makes all calls, some at a time, and reads some stored responses again. Returns the last status of each."""
     slots = asyncio.Semaphore(AT_ONCE)
     statuses: dict[int, int] = {}
 
@@ -42,6 +42,9 @@ async def make_calls(metering: Metering, plans: list[Plan]) -> dict[int, int]:
                 hang_up_after_bytes=plan.hang_up_after_bytes,
             )
             statuses[plan.number] = reply.status
+            if plan.stored_id and plan.number % 2:
+                again = await metering.call(b"", f"/v1/responses/{plan.stored_id}", method="GET")
+                statuses[plan.number] = again.status
 
     await asyncio.gather(*(make(plan) for plan in plans))
     return statuses
@@ -86,4 +89,5 @@ async def test_the_books_agree_with_the_tally_of_the_upstream(
     assert not refused, [(plan.number, plan.path, statuses[plan.number]) for plan in refused]
     found = await compare(metering, planned, prices)
     assert planned.repeated == []
+    assert planned.read_again
     assert not found, table(found)

@@ -1,5 +1,7 @@
 """What costs money and is no plain token: tools, tiers, modalities, and models that answer instead of another."""
 
+import pytest
+
 from tests.e2e.metering.cases import (
     CHAT,
     MESSAGES,
@@ -112,6 +114,20 @@ CASES = [
 @parametrized(CASES)
 async def test_everything_that_was_used_is_charged(case: Case, metering: Metering) -> None:
     await check(case, metering)
+
+
+@pytest.mark.parametrize(("search", "rounds"), [({"mode": "off"}, 0), ({"mode": "auto"}, 10), ({}, 10)])
+async def test_a_live_search_that_is_off_holds_no_search(
+    metering: Metering, search: dict[str, object], rounds: int
+) -> None:
+    """A search of grok-4.7 holds ten rounds with a window of 500,000 tokens, and as long an answer, at long-context prices."""
+    metering.upstream.answer(completion("grok-4.7", USAGE))
+    reply = await metering.call(chat("grok-4.7", max_tokens=10, search_parameters=search), CHAT)
+    assert reply.status == 200, reply.text
+    assert metering.upstream.requests[0].json["search_parameters"] == search
+    hold = (await metering.charged()).hold_nano_credits
+    with_search = rounds * (500_000 * 4_000 + 10 * 12_000) + 2 * rounds * 25_000_000
+    assert hold == with_search if rounds else hold < 1_000_000
 
 
 async def test_the_record_names_tier_speed_and_place(metering: Metering) -> None:

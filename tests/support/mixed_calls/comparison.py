@@ -84,6 +84,9 @@ def _estimate_differences(plan: Plan, record: asyncpg.Record) -> Iterable[Differ
     delivered = range(plan.delivered.tokens.stop) if plan.ending is Ending.RACED else plan.delivered.tokens
     if outputs not in delivered and outputs not in {limit, int(plan.endpoint == "messages")}:
         yield Difference(plan, "delivered tokens", delivered, outputs)
+    searches = json.loads(record["uses"]).get("web_search", 0)
+    if counts_input and searches != plan.delivered.searches:
+        yield Difference(plan, "delivered searches", plan.delivered.searches, searches)
     if counts_input:
         inputs = {name: count for name, count in tokens.items() if not name.startswith("output")}
         counted = {name: count for name, count in plan.tally.main.tokens.items() if not name.startswith("output")}

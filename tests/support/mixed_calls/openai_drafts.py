@@ -205,18 +205,6 @@ def embeddings_draft(choice: Choice) -> Draft:
     return Draft(choice.model, choice.endpoint, "/v1/embeddings", body, tally, document=document, kinds=kinds)
 
 
-def moderations_draft(choice: Choice) -> Draft:
-    """Drafts a moderation, which is free whatever it reports."""
-    body = {"model": choice.asked_name, "input": choice.question}
-    document = {
-        "id": "modr-1",
-        "model": choice.answered_name,
-        "results": [{"flagged": False}],
-        "usage": {"prompt_tokens": 9},
-    }
-    return Draft(choice.model, choice.endpoint, "/v1/moderations", body, Tally(choice.used({})), document=document)
-
-
 _TOOLS = {
     "web_search": "web_search_call",
     "file_search": "file_search_call",
@@ -248,7 +236,7 @@ def responses_draft(choice: Choice) -> Draft:
     content = [{"type": "output_text", "text": "".join(texts)}]
     status = choice.random.choice(("completed", "completed", "incomplete"))
     response = {
-        "id": f"resp_{choice.number}",
+        "id": f"resp_mixed_{choice.number}",
         "object": "response",
         "status": status,
         "model": choice.answered_name,
@@ -284,3 +272,38 @@ def _responses_usage(choice: Choice, tokens: dict[str, int]) -> dict[str, Any]:
         "total_tokens": inputs + outputs,
     }
     return {**choice.odd_numbers(usage), **choice.noise()}
+
+
+def images_draft(choice: Choice) -> Draft:
+    """Drafts pictures, which a report calls so or not. Their stream reports with its last event."""
+    streamed = choice.chance(0.4)
+    tokens = {"input": choice.count(4_000), "output_image": choice.count(8_000)}
+    if choice.chance(0.3):
+        tokens["cache_read"] = choice.count(1_000)
+    usage = _images_usage(choice, tokens)
+    body: dict[str, Any] = {"model": choice.asked_name, "prompt": choice.question, "background": "transparent"}
+    image = picture(choice.random)
+    tally = Tally(choice.used(tokens))
+    draft = Draft(choice.model, choice.endpoint, "/v1/images/generations", body, tally)
+    if not streamed:
+        body["n"] = choice.random.randint(1, 3)
+        return replace(draft, document={"created": 1, "data": [{"b64_json": image}] * body["n"], "usage": usage})
+    body |= {"stream": True, "partial_images": 1}
+    partial = {"type": "image_generation.partial_image", "partial_image_index": 0, "b64_json": image}
+    done = {"type": "image_generation.completed", "b64_json": image, "usage": usage}
+    return replace(draft, parts=(Part(partial), Part(done)), counted_after=2)
+
+
+def _images_usage(choice: Choice, tokens: dict[str, int]) -> dict[str, Any]:
+    cached = tokens.get("cache_read", 0)
+    inputs, images = tokens["input"] + cached, tokens["output_image"]
+    details: dict[str, Any] = {"text_tokens": inputs, "image_tokens": 0}
+    if cached:
+        details["cached_tokens"] = cached
+    usage: dict[str, Any] = {"input_tokens": inputs, "input_tokens_details": details, "total_tokens": inputs + images}
+    if choice.chance(0.5):
+        tokens["output"] = choice.count(500)
+        usage["output_tokens_details"] = {"image_tokens": images, "text_tokens": tokens["output"]}
+        usage["total_tokens"] += tokens["output"]
+    usage["output_tokens"] = images + tokens.get("output", 0)
+    return {**usage, **choice.noise()}

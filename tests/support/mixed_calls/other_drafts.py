@@ -39,7 +39,9 @@ def messages_draft(choice: Choice) -> Draft:
     parts = [Part({"type": "message_start", "message": message}), Part({"type": "ping"})]
     if choice.chance(0.3):
         parts.append(Part({"type": "message_delta", "delta": {}, "usage": {"output_tokens": 1}}))
-    parts += [_messages_delta(choice, text) for text in texts]
+    found = {"type": "web_search_tool_result", "content": [{"type": "web_search_result", "url": "https://a.example"}]}
+    results = [Part({"type": "content_block_start", "index": 0, "content_block": found})] * fees.get("web_search", 0)
+    parts += [*results, *(_messages_delta(choice, text) for text in texts)]
     parts.append(
         Part({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": _at_the_end(choice, last)})
     )

@@ -2,18 +2,19 @@
 
 import enum
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
 from tests.support.mixed_calls.drafts import Choice, Draft, Part
+from tests.support.mixed_calls.free_drafts import COUNTED_WITH, counting_draft, moderations_draft
 from tests.support.mixed_calls.media_drafts import hearing_draft, image_edits_draft, is_drafted, speech_draft
 from tests.support.mixed_calls.openai_drafts import (
     chat_draft,
     completions_draft,
     embeddings_draft,
-    moderations_draft,
+    images_draft,
     responses_draft,
 )
 from tests.support.mixed_calls.other_drafts import embed_content_draft, gemini_draft, messages_draft
@@ -36,12 +37,15 @@ _DRAFTS = {
     "messages": messages_draft,
     "generate_content": gemini_draft,
     "embed_content": embed_content_draft,
+    "images": images_draft,
     "moderations": moderations_draft,
     "transcriptions": hearing_draft,
     "translations": hearing_draft,
     "speech": speech_draft,
     "image_edits": image_edits_draft,
+    **dict.fromkeys(COUNTED_WITH.values(), counting_draft),
 }
+_FREE = frozenset({"moderations", *COUNTED_WITH.values()})
 
 
 class Ending(enum.StrEnum):
@@ -64,12 +68,16 @@ class Delivered:
 
     size: int
     events: int
+    searches: int = 0
+    """Results of Anthropic's web searches."""
 
     @classmethod
     def by(cls, parts: Iterable[Part]) -> "Delivered":
         """Returns what the parts of a stream deliver."""
-        texts = [part.text for part in parts if part.text]
-        return cls(sum(len(text.encode()) for text in texts), len(texts))
+        delivered = list(parts)
+        texts = [part.text for part in delivered if part.text]
+        searches = sum("web_search_tool_result" in str(part.value) for part in delivered)
+        return cls(sum(len(text.encode()) for text in texts), len(texts), searches)
 
     @property
     def tokens(self) -> range:
@@ -101,16 +109,22 @@ class Plan:
         """Whether the provider reported everything."""
         return self.ending in {Ending.COUNTED, Ending.COUNTED_THEN_LEFT}
 
+    @property
+    def stored_id(self) -> str | None:
+        """The id of the response that the caller has read to its end, and that the provider has stored."""
+        is_read = self.endpoint == "responses" and self.ending is Ending.COUNTED
+        return f"resp_mixed_{self.number}" if is_read else None
+
 
 def make_plans(seed: int, count: int, prices: PriceList) -> list[Plan]:
     """Returns the plans of calls over all models of a catalog, the same for the same seed.
 
-    Endpoints without a kind of draft, such as images, and models whose use no provider counts are left out.
+    Endpoints without a kind of draft, such as ranking, and models whose use no provider counts are left out.
     """
     operations = [
         (name, endpoint)
         for name, model in prices.models.items()
-        for endpoint in model["endpoints"]
+        for endpoint in _operations_of(model["endpoints"])
         if endpoint in _DRAFTS and is_drafted(model)
     ]
     plans = []
@@ -124,11 +138,19 @@ def make_plans(seed: int, count: int, prices: PriceList) -> list[Plan]:
     return plans
 
 
+def _operations_of(endpoints: Iterable[str]) -> Iterator[str]:
+    """Yields the operations of a model: those of the catalog, and those that count the tokens for them."""
+    for endpoint in endpoints:
+        yield endpoint
+        if endpoint in COUNTED_WITH:
+            yield COUNTED_WITH[endpoint]
+
+
 def _planned(choice: Choice, draft: Draft) -> Plan:
     random = choice.random
     if choice.chance(0.05):
         return _failing(choice, draft)
-    if choice.endpoint == "moderations":
+    if choice.endpoint in _FREE:
         return _plan(
             choice, draft, document_script(random, draft.document, random_form(random, streamed=False)), Ending.FREE
         )
@@ -190,7 +212,7 @@ def _hanging_up(choice: Choice, draft: Draft) -> Plan:
     if not after_usage and not can_see_usage:
         # The usage chunk is hidden, and what precedes it has no usage.
         events = choice.random.randint(1, max(1, draft.counted_after - 2))
-    if not after_usage and "message_delta" in str(draft.parts[events - 1].value):
+    while not after_usage and _ends_with_report(draft.parts[:events]):
         events += 1  # what an early report counts is counted until text follows
     parts = draft.parts[:events]
     content = b"".join(event_bytes(part.value, form) for part in parts)
@@ -200,6 +222,16 @@ def _hanging_up(choice: Choice, draft: Draft) -> Plan:
     if after_usage:
         return replace(plan, ending=Ending.COUNTED_THEN_LEFT, kinds=draft.kinds)
     return plan
+
+
+def _ends_with_report(parts: Sequence[Part]) -> bool:
+    """Returns whether no text follows the last report of output."""
+    for part in reversed(parts):
+        if part.text:
+            return False
+        if "message_delta" in str(part.value):
+            return True
+    return False
 
 
 def _reports_early(draft: Draft) -> bool:

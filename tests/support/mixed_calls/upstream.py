@@ -5,9 +5,10 @@ import threading
 from collections.abc import Iterable
 
 from tests.support.mixed_calls.plans import Plan
-from tests.support.servers.scripted_upstream import Request, Script, answer
+from tests.support.servers.scripted_upstream import Request, Script, answer, json_answer
 
 _CALL = re.compile(rb"call-(\d+)")
+_STORED = re.compile(r"/v1/responses/(resp_mixed_\d+)")
 
 
 class PlannedUpstream:
@@ -22,9 +23,16 @@ class PlannedUpstream:
         self._by_request: dict[str, Plan] = {}
         self.repeated: list[int] = []
         """Calls that arrived more than once."""
+        self.read_again: list[str] = []
+        """Stored responses that were read again."""
 
     def script_of(self, request: Request) -> Script:
-        """Returns the answer to a request."""
+        """Returns the answer to a request. One about a stored response repeats its usage, and is no call of the book."""
+        if stored := _STORED.match(request.path):
+            self.read_again.append(stored[1])
+            return json_answer(
+                {"id": stored[1], "object": "response", "usage": {"input_tokens": 9, "output_tokens": 9}}
+            )
         found = _CALL.search(request.body)
         if found is None:
             return answer(b"no call", 501)

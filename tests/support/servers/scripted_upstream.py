@@ -224,10 +224,11 @@ class _Connection(socketserver.BaseRequestHandler):
     def _has_left(self, within_s: float) -> bool:
         """Returns whether the caller closes the connection within a time."""
         end_s = time.monotonic() + within_s
+        readable = select.poll()
+        readable.register(self.request, select.POLLIN)
         while True:
             left_s = max(end_s - time.monotonic(), 0)
-            readable, _, _ = select.select([self.request], [], [], left_s)
-            if not readable:
+            if not readable.poll(left_s * 1_000):
                 return False
             try:
                 if not self.request.recv(1, socket.MSG_PEEK):

@@ -30,3 +30,8 @@ def test_the_input_is_counted(mock: MockProcess, path: str, body: dict[str, obje
 def test_anthropic_counts_no_output_limit(mock: MockProcess) -> None:
     body = {"model": "claude-x", "messages": ASK, "max_tokens": 5}
     assert mock.post("/v1/messages/count_tokens", body)[0] == 400
+
+
+def test_openai_counts_no_streams(mock: MockProcess) -> None:
+    status, answer = mock.post("/v1/responses/input_tokens", {"model": "gpt-x", "input": "hello", "stream": True})
+    assert (status, answer["error"]["param"]) == (400, "stream")

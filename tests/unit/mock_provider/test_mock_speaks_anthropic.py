@@ -1,6 +1,7 @@
 """The real Anthropic SDK against the mock provider."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import anthropic
 import pytest
@@ -99,3 +100,25 @@ def test_an_error_in_the_middle_of_a_stream_raises(mock: MockProcess, client: an
     call = mock.call()
     assert (call["status"], call["finished"], call["usage_reported"]) == (200, "failed", "partial")
     assert call["output_tokens_written"] > 0
+
+
+def test_a_demanded_tool_is_called_streamed_and_not(client: anthropic.Anthropic) -> None:
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    demanded: dict[str, Any] = {
+        "model": "claude-haiku-4-5",
+        "max_tokens": 500,
+        "messages": MESSAGES,
+        "tools": [{"name": "snow", "input_schema": {}}, {"name": "rain", "input_schema": schema}],
+        "tool_choice": {"type": "tool", "name": "rain"},
+    }
+    with client.messages.stream(**demanded) as events:
+        streamed = events.get_final_message()
+    for message in (client.messages.create(**demanded), streamed):
+        (block,) = message.content
+        assert message.stop_reason == "tool_use"
+        assert (block.type, block.name, block.input) == ("tool_use", "rain", {"city": "amber"})
+
+
+def test_an_answer_without_output_fills_the_cache(client: anthropic.Anthropic) -> None:
+    message = client.messages.create(model="claude-haiku-4-5", max_tokens=0, messages=MESSAGES)
+    assert message.usage.output_tokens == 0

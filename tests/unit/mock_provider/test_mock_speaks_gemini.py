@@ -84,3 +84,26 @@ def test_contents_without_parts_are_refused_in_the_providers_shape(mock: MockPro
     status, error = mock.post("/v1beta/models/gemini-2.5-pro:generateContent", {"contents": ["x"]})
     assert status == 400
     assert error["error"]["status"] == "INVALID_ARGUMENT"
+
+
+def test_a_demanded_function_is_called_streamed_and_not(mock: MockProcess) -> None:
+    city = types.Schema(type=types.Type.OBJECT, properties={"city": types.Schema(type=types.Type.STRING)})
+    config = types.GenerateContentConfig(
+        tools=[types.Tool(function_declarations=[types.FunctionDeclaration(name="rain", parameters=city)])],
+        tool_config=types.ToolConfig(
+            function_calling_config=types.FunctionCallingConfig(mode=types.FunctionCallingConfigMode.ANY)
+        ),
+    )
+    with models_of(mock) as models:
+        called = models.generate_content(model=MODEL, contents=QUESTION, config=config)
+        (streamed,) = models.generate_content_stream(model=MODEL, contents=QUESTION, config=config)
+    for answer in (called, streamed):
+        (call,) = answer.function_calls or []
+        assert (call.name, call.args) == ("rain", {"city": "amber"})
+
+
+def test_a_demanded_schema_is_followed(mock: MockProcess) -> None:
+    schema = types.Schema(type=types.Type.ARRAY, items=types.Schema(type=types.Type.INTEGER))
+    config = types.GenerateContentConfig(response_mime_type="application/json", response_schema=schema)
+    with models_of(mock) as models:
+        assert models.generate_content(model=MODEL, contents=QUESTION, config=config).parsed == [1]

@@ -1,10 +1,13 @@
 """The real OpenAI SDK against the mock provider. The SDK parses exactly what the tally records."""
 
+import json
 from collections.abc import Iterator
 
 import openai
 import pytest
-from openai.types.chat import ChatCompletionMessageParam
+from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
+from openai.types.responses import FunctionToolParam
+from pydantic import BaseModel
 
 from tests.support.servers.mock_process import MockProcess, control_headers
 
@@ -177,3 +180,56 @@ def test_a_requested_failure_raises_the_matching_sdk_error(
         client.chat.completions.create(model="gpt-4o", messages=MESSAGES, extra_headers=control_headers(fail=status))
     call = mock.call()
     assert (call["status"], call["finished"], call["counts"]) == (status, "failed", None)
+
+
+TOOLS: list[ChatCompletionToolParam] = [
+    {"type": "function", "function": {"name": "rain", "parameters": {"properties": {"city": {"type": "string"}}}}}
+]
+
+
+class City(BaseModel):
+    name: str
+    twin: "City | None"
+
+
+def test_a_demanded_tool_is_called_streamed_and_not(mock: MockProcess, client: openai.OpenAI) -> None:
+    completions = client.chat.completions
+    answer = completions.create(model="gpt-4o", messages=MESSAGES, tools=TOOLS, tool_choice="required")
+    with completions.stream(model="gpt-4o", messages=MESSAGES, tools=TOOLS, tool_choice="required") as events:
+        streamed = events.get_final_completion()
+    for choice in (answer.choices[0], streamed.choices[0]):
+        assert choice.finish_reason == "tool_calls"
+        (call,) = choice.message.tool_calls or []
+        assert call.type == "function"
+        assert (call.function.name, call.function.arguments) == ("rain", '{"city": "amber"}')
+    assert completions.create(model="gpt-4o", messages=MESSAGES, tools=TOOLS).choices[0].finish_reason == "stop"
+
+
+def test_a_demanded_tool_is_called_in_a_response(client: openai.OpenAI) -> None:
+    tool: FunctionToolParam = {
+        "type": "function",
+        "name": "rain",
+        "parameters": City.model_json_schema(),
+        "strict": False,
+    }
+    with client.responses.stream(model="gpt-5", input="Rain?", tools=[tool], tool_choice="required") as events:
+        (streamed,) = events.get_final_response().output
+    (called,) = client.responses.create(model="gpt-5", input="Rain?", tools=[tool], tool_choice="required").output
+    for item in (streamed, called):
+        assert item.type == "function_call"
+        assert item.name == "rain"
+        assert json.loads(item.arguments)["name"] == "amber"
+
+
+def test_a_demanded_schema_is_followed(client: openai.OpenAI) -> None:
+    schema = {"type": "object", "properties": {"kind": {"enum": ["river"]}, "lengths": {"type": "array", "items": {}}}}
+    answer = client.chat.completions.create(
+        model="gpt-4o",
+        messages=MESSAGES,
+        response_format={"type": "json_schema", "json_schema": {"name": "river", "schema": schema}},
+    )
+    assert json.loads(answer.choices[0].message.content or "") == {"kind": "river", "lengths": ["amber"]}
+    assert (
+        json.loads(client.responses.parse(model="gpt-5", input="Where?", text_format=City).output_text)["name"]
+        == "amber"
+    )

@@ -27,6 +27,12 @@ def start_of(model: str, input_tokens: int) -> dict[str, object]:
     return {"type": "message_start", "message": {"id": "m1", "model": model, "usage": usage}}
 
 
+def search_of_anthropic(number: int) -> list[object]:
+    used = {"type": "server_tool_use", "id": f"srvtoolu_{number}", "name": "web_search", "input": {}}
+    found = {"type": "web_search_tool_result", "content": [{"type": "web_search_result", "url": "https://a.example"}]}
+    return [{"type": "content_block_start", "index": number, "content_block": block} for block in (used, found)]
+
+
 LOGPROBS = {"content": [{"token": " a", "logprob": -0.1, "top_logprobs": [{"token": " b", "logprob": -2.0}] * 20}]}
 
 CASES = [
@@ -68,6 +74,20 @@ CASES = [
         200_000 * 5_000 + 210 * 25_000,
         source="estimated",
         hang_up_after_events=43,
+    ),
+    Case(
+        "searches of Anthropic that the end would have reported",
+        MESSAGES,
+        messages("claude-opus-4-8", stream=True, tools=[{"type": "web_search_20250305", "name": "web_search"}]),
+        unfinished(
+            start_of("claude-opus-4-8", 1_000),
+            *search_of_anthropic(1),
+            *search_of_anthropic(2),
+            *[text_delta(" word" * 4)] * 42,
+        ),
+        1_000 * 5_000 + 210 * 25_000 + 2 * 10_000_000,
+        source="estimated",
+        hang_up_after_events=47,
     ),
     Case(
         "zeros until the last chunk",

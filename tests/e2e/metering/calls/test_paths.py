@@ -74,3 +74,22 @@ async def test_model_lists_answer_head_and_pages(metering: Metering) -> None:
     assert reply.json["nextPageToken"]
     reply = await get(metering, "/v1/models?limit=0", anthropic_version="2023-06-01")
     assert reply.status == 400
+
+
+MESSAGE = {"model": "claude-haiku-4-5", "max_tokens": 10, "messages": [{"role": "user", "content": "hi"}]}
+
+
+@pytest.mark.parametrize(("path", "body"), [("/v1/chat/completions", chat(model="gpt-4o")), ("/v1/messages", MESSAGE)])
+@pytest.mark.parametrize("count", [91, 95])
+async def test_too_many_headers_get_431_also_where_authorization_adds_its_own(
+    metering: Metering, path: str, body: dict[str, Any], count: int
+) -> None:
+    """Envoy takes 100 headers. Those of a call, and those that authorization adds for the provider, count together."""
+    metering.upstream.answer(json_answer(ANSWER))
+    few, many = ({f"x-extra-{number}": "v" for number in range(extra)} for extra in (80, count))
+    assert (await metering.call(body, path, headers=few)).status == 200
+    reply = await metering.call(body, path, headers=many)
+    assert (reply.status, reply.headers["x-should-retry"]) == (431, "false")
+    assert ("type" in reply.json) == (path == "/v1/messages")
+    assert "request headers are too large" in reply.json["error"]["message"]
+    assert len(metering.upstream.requests) == 1

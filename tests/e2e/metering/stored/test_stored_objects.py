@@ -1,6 +1,7 @@
 """What a provider stores passes only for the member to whom an answer gave its id (INV-21)."""
 
 import asyncio
+import json
 import os
 from collections.abc import Mapping
 
@@ -195,6 +196,34 @@ async def test_a_caller_who_leaves_pays_the_known_input(metering: Metering) -> N
     assert charged.source == "estimated"
     # The 1,500 tokens that were metered, and the body at one token for four bytes.
     assert 1_500 < charged.tokens["input"] < 1_600
+
+
+async def test_a_caller_who_has_read_the_whole_answer_pays_the_known_input_and_its_text(metering: Metering) -> None:
+    """The answer repeats its text when a part, an item and the response end. The caller leaves before the last."""
+    first, text = identifier(), " word" * 4
+    body = asked(stream=True, previous_response_id=first, max_output_tokens=1_000)
+    known = 200_000 - -(-len(json.dumps(body)) // 4)
+    usage = {"input_tokens": known - 500, "output_tokens": 500, "total_tokens": known}
+    created = {"type": "response.created", "response": answered(identifier(), usage=None)}
+    whole = {"type": "output_text", "text": text * 42}
+    item = {"type": "message", "id": "msg_1", "role": "assistant", "content": [whole]}
+    events: list[object] = [
+        created,
+        {"type": "response.in_progress", "response": created["response"]},
+        {"type": "response.output_item.added", "output_index": 0, "item": {**item, "content": []}},
+        *[{"type": "response.output_text.delta", "item_id": "msg_1", "output_index": 0, "delta": text}] * 42,
+        {"type": "response.output_text.done", "item_id": "msg_1", "output_index": 0, "text": text * 42},
+        {"type": "response.content_part.done", "item_id": "msg_1", "output_index": 0, "part": whole},
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+    ]
+    metering.upstream.answer(json_answer(answered(first, usage=usage)), unfinished(*events))
+    await metering.call(asked(), RESPONSES)
+    await metering.charged()
+    await metering.call(body, RESPONSES, hang_up_after_events=len(events))
+    charged = await metering.charged(2)
+    assert (charged.source, charged.detail) == ("estimated", "client_disconnected")
+    assert charged.tokens == {"input": 200_000, "output": 210}
+    assert charged.nano_credits == 252_100_000
 
 
 async def test_an_expired_id_is_unknown(metering: Metering) -> None:

@@ -90,6 +90,11 @@ def test_a_call_with_only_a_model_gets_defaults() -> None:
     assert accepted({}) == Parameters("plain", streams=False, output_limit=None, choices=1, asks_for_usage=False)
 
 
+def test_a_mark_for_the_cache_is_read() -> None:
+    assert accepted({"has_cache_control": True}, Endpoint.MESSAGES).has_cache_control
+    assert not accepted({}, Endpoint.MESSAGES).has_cache_control
+
+
 @pytest.mark.parametrize(("endpoint", "name"), LIMITS)
 @pytest.mark.parametrize("value", [1.0, 4_096.0, 1e9])
 def test_the_callers_output_limit_is_read(endpoint: Endpoint, name: str, value: float) -> None:

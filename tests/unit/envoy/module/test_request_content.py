@@ -54,6 +54,22 @@ def test_bytes_of_media_are_counted_by_kind(body: dict[str, Any], kind: str, cou
 
 
 @pytest.mark.parametrize(
+    ("modes", "searches"),
+    [
+        ('"mode":"off","mode":"off"', False),
+        ('"mode":"off","mode":"on"', True),
+        ('"mode":"on","mode":"off"', True),
+        ('"mode":"off","mode":null', True),
+        ('"mode":{},"mode":"off"', True),
+    ],
+)
+def test_a_repeated_mode_turns_no_search_off(modes: str, searches: bool) -> None:  # noqa: FBT001
+    found = request_facts(f'{{"search_parameters":{{{modes}}}}}'.encode())
+    assert found is not None
+    assert ("tools" in found) is searches
+
+
+@pytest.mark.parametrize(
     "body",
     [
         blocks({"type": "text", "text": f"data:image/png;base64,{PICTURE}"}),
@@ -196,6 +212,13 @@ def test_a_long_conversation_may_name_a_thousand_items() -> None:
         ({"web_search_options": {}}, "web_search_options"),
         ({"web_search_options": None}, None),
         ({"search_parameters": {"mode": "auto"}}, "search_parameters"),
+        ({"search_parameters": {}}, "search_parameters"),
+        ({"search_parameters": {"mode": None}}, "search_parameters"),
+        ({"search_parameters": {"mode": "off"}}, None),
+        ({"search_parameters": {"mode": "off", "sources": [{"type": "web", "mode": "on"}]}}, None),
+        ({"search_parameters": {"sources": [{"mode": "off"}]}}, "search_parameters"),
+        ({"search_parameters": [{"mode": "off"}]}, "search_parameters"),
+        ({"tools": [{"name": "mine", "input_schema": {}, "cache_control": {"type": "ephemeral"}}]}, None),
         ({"mcp_servers": [{"type": "url", "url": "https://example.com"}]}, "mcp_servers"),
         ({"mcp_servers": []}, None),
         ({"tools": {"googleMaps": {}}}, "googleMaps"),

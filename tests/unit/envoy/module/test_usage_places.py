@@ -100,6 +100,16 @@ def test_hosted_tools_of_a_stream_are_not_counted_twice() -> None:
     assert stream_usage(stream_of(added, *done, end))["tool_items"] == counts
 
 
+def test_searches_in_a_stream_of_anthropic_are_counted_by_their_results() -> None:
+    found = {"type": "web_search_tool_result", "content": [{"type": "web_search_result", "url": "https://a.example"}]}
+    failed = {"type": "web_search_tool_result", "content": {"type": "web_search_tool_result_error", "error_code": "x"}}
+    used = {"type": "server_tool_use", "name": "web_search", "input": {}}
+    blocks = [used, found, used, failed, used, found, {"type": "text", "text": "Because."}]
+    events = [{"type": "content_block_start", "index": 0, "content_block": block} for block in blocks]
+    ends = [{"type": "content_block_stop", "index": 0, "content_block": found}]
+    assert stream_usage(stream_of(*events, *ends))["tool_items"] == {"web_search_tool_result": 2}
+
+
 def test_the_use_of_tools_is_copied() -> None:
     use = {"web_search": {"num_requests": 2}}
     assert json.loads(document_usage(json.dumps({"tool_usage": use}).encode())["tool_usage"]) == use

@@ -31,6 +31,19 @@ def uses(endpoint: Endpoint, facts: dict[str, Any]) -> dict[str, int]:
             {"web_search": 2},
         ),
         (
+            Endpoint.MESSAGES,
+            {"start_usage": {"input_tokens": 1}, "tool_items": {"web_search_tool_result": 2}},
+            {"web_search": 2},
+        ),
+        (
+            Endpoint.MESSAGES,
+            {
+                "usage": {"output_tokens": 1, "server_tool_use": {"web_search_requests": 3}},
+                "tool_items": {"web_search_tool_result": 2},
+            },
+            {"web_search": 3},
+        ),
+        (
             Endpoint.RESPONSES,
             {
                 "tool_items": {
@@ -55,6 +68,7 @@ def uses(endpoint: Endpoint, facts: dict[str, Any]) -> dict[str, int]:
             {"usage": {"server_side_tool_usage_details": {"web_search_calls": 3, "x_search_calls": 1, "mcp_calls": 9}}},
             {"web_search": 3, "x_search": 1},
         ),
+        (Endpoint.RERANK, {"usage": {"search_units": 2}}, {"search_unit": 2}),
         (Endpoint.CHAT_COMPLETIONS, {"usage": {"prompt_tokens": 1}}, {}),
     ],
 )

@@ -37,10 +37,12 @@ def reserved(
     output_price: int = 10**9,
     tool_fees_nano_credits: int | None = None,
     size: RequestSize | None = None,
+    prices: PriceSchedule | None = None,
+    writes_cache: bool = True,
 ) -> Reserve:
     return reserve(
         model(),
-        schedule(output_price),
+        prices or schedule(output_price),
         endpoint,
         mode,
         body_bytes=4_000,
@@ -50,6 +52,7 @@ def reserved(
         thinking_tokens=thinking_tokens,
         tool_fees_nano_credits=tool_fees_nano_credits,
         size=size,
+        writes_cache=writes_cache,
     )
 
 
@@ -71,6 +74,19 @@ def test_a_provider_that_runs_tools_may_read_the_whole_window_and_answer_in_ever
 def test_a_call_with_tools_of_the_provider_shrinks_by_all_rounds_of_output() -> None:
     share = reserved(tool_fees_nano_credits=7).share
     assert share == OutputShare(10 * 50_000 * 100 + 20 * 7, 10 * 1_000, 1_024, 8_000)
+
+
+@pytest.mark.parametrize("mode", BudgetMode)
+def test_a_call_that_writes_no_cache_reserves_the_price_of_reading(mode: BudgetMode) -> None:
+    prices = Prices(input=10**8, cache_read=10**7, cache_write_5m=125 * 10**6, cache_write_1h=2 * 10**8, output=0)
+    long = Prices(input=3 * 10**8, cache_write_1h=6 * 10**8, output=0)
+    long_context = {"above_input_tokens": 40_000, "prices_nano_credits_per_million_tokens": long.model_dump()}
+    values = {"effective_date": "2026-01-01", "prices": prices.model_dump(), "long_context": long_context}
+    dear = PriceSchedule.model_validate(values)
+    size = RequestSize(4_000, references=1)
+    for writes, price in ((True, 600), (False, 300)):
+        call = reserved(mode, output_limit=1, size=size, prices=dear, writes_cache=writes)
+        assert call.amount_nano_credits == 50_000 * price
 
 
 def test_a_reference_may_fill_the_context_window() -> None:
