@@ -34,12 +34,11 @@ from gateway_core.model.calls.decision import (
     Parameters,
     Terms,
     admit,
-    refuse_principal,
 )
 from gateway_core.model.calls.holds import sign_hold
 from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.placements import Placed, Refused
-from gateway_core.model.calls.principals import Principal
+from gateway_core.model.calls.principals import Principal, refuse_principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.calls.stored_objects import named, refuse_unknown, with_known_tokens
 from gateway_core.model.endpoints import (

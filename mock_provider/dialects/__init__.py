@@ -5,10 +5,10 @@ from mock_provider.dialects.base import Answer, Dialect, Event, Job, RefusalErro
 from mock_provider.dialects.free_calls import ContentTokens, MessageTokens, OpenaiModerations, ResponseTokens
 from mock_provider.dialects.gemini import Gemini
 from mock_provider.dialects.gemini_embeddings import GeminiEmbeddings
-from mock_provider.dialects.openai_audio import OpenaiSpeech, OpenaiTranscriptions, OpenaiTranslations
+from mock_provider.dialects.media.openai_audio import OpenaiSpeech, OpenaiTranscriptions, OpenaiTranslations
+from mock_provider.dialects.media.openai_images import OpenaiImageEdits, OpenaiImages
 from mock_provider.dialects.openai_chat import OpenaiChat, OpenaiCompletions
 from mock_provider.dialects.openai_embeddings import OpenaiEmbeddings
-from mock_provider.dialects.openai_images import OpenaiImageEdits, OpenaiImages
 from mock_provider.dialects.openai_responses import OpenaiResponses
 from mock_provider.dialects.reranking import Reranking
 from mock_provider.routes import Endpoint

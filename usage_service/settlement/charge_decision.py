@@ -198,8 +198,7 @@ class _Case:
         if reading.input_counted and reading.output_counted:
             return self._charge(_COUNTED, _ending(self.report) or _COMPLETED, reading.usage)
         # A part was counted. The rest is estimated from the delivered text.
-        detail = _ending(self.report) or SettlementDetail.USAGE_OMITTED
-        return self._charge(UsageSource.ESTIMATED, detail, self._completed())
+        return self._charge(UsageSource.ESTIMATED, _ending(self.report) or _OMITTED, self._completed())
 
     def _unit(self) -> str | None:
         """Returns the unit in which the call is counted; None if it costs tokens."""
@@ -210,8 +209,7 @@ class _Case:
         count = self.read.audio_seconds if unit == AUDIO_SECOND else dict(self.read.reading.usage.uses).get(unit)
         if not count:
             return self._resolve_without_usage()
-        detail = _ending(self.report) or SettlementDetail.COMPLETED
-        return self._charge(UsageSource.PROVIDER, detail, TokenUsage(uses=((unit, count),)))
+        return self._charge(_COUNTED, _ending(self.report) or _COMPLETED, TokenUsage(uses=((unit, count),)))
 
     def _resolve_free(self) -> Resolution:
         """Resolves a call that costs nothing, whatever its answer says."""
@@ -347,8 +345,9 @@ _NOTHING_FOUND: Final = {UsageFact.DELIVERED_BYTES: 0}
 """The facts about an answer that was read and has neither text nor usage, a name, an id or an error."""
 
 # Python 3.11 finds members of enumerations slowly, so these are looked up once.
-_COUNTED, _COMPLETED, _SETTLED = UsageSource.PROVIDER, SettlementDetail.COMPLETED, HoldState.SETTLED
-_REGULAR_ENDINGS: Final = frozenset({SettlementDetail.COMPLETED, SettlementDetail.USAGE_OMITTED})
+_COUNTED, _SETTLED = UsageSource.PROVIDER, HoldState.SETTLED
+_COMPLETED, _OMITTED = SettlementDetail.COMPLETED, SettlementDetail.USAGE_OMITTED
+_REGULAR_ENDINGS: Final = frozenset({_COMPLETED, _OMITTED})
 _ERRORS: Final = frozenset({UsageFact.ERROR, UsageFact.RESPONSE_ERROR})
 _WITHOUT_ERROR: Final = frozenset(fact for fact in UsageFact if fact.partition(".")[0] not in _ERRORS)
 _INVALID: Final = frozenset(
@@ -371,9 +370,8 @@ def _reason_not_called(report: CallReport) -> SettlementDetail | None:
         return None
     if "RL" in report.flags:
         return SettlementDetail.RATE_LIMITED
-    if report.flags & _CLIENT_GONE:
-        return SettlementDetail.CLIENT_DISCONNECTED
-    return SettlementDetail.REFUSED_BY_GATEWAY
+    gone = report.flags & _CLIENT_GONE
+    return SettlementDetail.CLIENT_DISCONNECTED if gone else SettlementDetail.REFUSED_BY_GATEWAY
 
 
 def _is_cut(report: CallReport) -> bool:

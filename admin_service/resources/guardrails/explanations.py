@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from admin_service.resources.guardrails.live_counters import LiveCounters, Spend, Usage
 from admin_service.resources.guardrails.placement_model import amount_with, judge_placement, needed_units
-from gateway_core.model.calls.decision import Admission, CatalogView, Parameters, counter_of, decide, refuse_principal
+from gateway_core.model.calls.decision import Admission, CatalogView, Parameters, counter_of, decide
 from gateway_core.model.calls.placement_refusals import refuse_placement
-from gateway_core.model.calls.principals import Principal
+from gateway_core.model.calls.principals import Principal, refuse_principal
 from gateway_core.model.calls.rate_refusals import refuse_rates
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.endpoints import Endpoint

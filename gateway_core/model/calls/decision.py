@@ -36,9 +36,6 @@ _MESSAGES = Endpoint.MESSAGES
 _counter = lru_cache(maxsize=8_192)(Counter)
 """Shares the counters that keys have in common: all counters of a key except its own."""
 
-_EXPIRED = "This API key has expired. Create a new one or ask your admin."
-_REPLACED = "This API key was rotated and the time of its old secret is over. Use the new one."
-
 
 @record(frozen=True, slots=True)
 class Parameters:
@@ -169,27 +166,6 @@ class Admission:
 def counter_of(rail: Guardrail, period: Period) -> Counter:
     """Returns the counter of a guardrail's budget in one period of its cycle."""
     return _counter(rail.scope.kind, rail.scope.scope_id, rail.cycle, period.start_epoch_s, rail.cycle_revision)
-
-
-def refuse_principal(principal: Principal, now_epoch_s: float, address: str | None = None) -> Refusal | None:
-    """Returns why a valid key may not call, or None if it may. Skips the IP check if `address` is None."""
-    if not principal.api_key_active:
-        return Refusal(
-            RefusalReason.KEY_DISABLED, "This API key is disabled. Ask your admin to enable it, or use another key."
-        )
-    if principal.expire_epoch_s is not None and principal.expire_epoch_s <= now_epoch_s:
-        return Refusal(RefusalReason.KEY_EXPIRED, _REPLACED if principal.secret_replaced else _EXPIRED)
-    if not principal.member_active:
-        return Refusal(RefusalReason.MEMBER_SUSPENDED, "Your membership is suspended. Ask your admin.")
-    if not principal.organization_active:
-        return Refusal(
-            RefusalReason.ORGANIZATION_SUSPENDED, "Your organization is suspended. Ask your billing contact."
-        )
-    if address is not None and principal.ip_allow_list is not None and not principal.ip_allow_list.allows(address):
-        return Refusal(
-            RefusalReason.IP_NOT_ALLOWED, f"This API key may not be used from {address or 'an unknown address'}."
-        )
-    return None
 
 
 def decide(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.catalog.reserves import BudgetMode
 from gateway_core.model.limits.address_lists import AddressList
 from gateway_core.model.limits.guardrails import Guardrail
@@ -57,3 +58,28 @@ class RevisedPrincipal:
 
     principal: Principal
     revision: int
+
+
+_EXPIRED = "This API key has expired. Create a new one or ask your admin."
+_REPLACED = "This API key was rotated and the time of its old secret is over. Use the new one."
+
+
+def refuse_principal(principal: Principal, now_epoch_s: float, address: str | None = None) -> Refusal | None:
+    """Returns why a valid key may not call, or None if it may. Skips the IP check if `address` is None."""
+    if not principal.api_key_active:
+        return Refusal(
+            RefusalReason.KEY_DISABLED, "This API key is disabled. Ask your admin to enable it, or use another key."
+        )
+    if principal.expire_epoch_s is not None and principal.expire_epoch_s <= now_epoch_s:
+        return Refusal(RefusalReason.KEY_EXPIRED, _REPLACED if principal.secret_replaced else _EXPIRED)
+    if not principal.member_active:
+        return Refusal(RefusalReason.MEMBER_SUSPENDED, "Your membership is suspended. Ask your admin.")
+    if not principal.organization_active:
+        return Refusal(
+            RefusalReason.ORGANIZATION_SUSPENDED, "Your organization is suspended. Ask your billing contact."
+        )
+    if address is not None and principal.ip_allow_list is not None and not principal.ip_allow_list.allows(address):
+        return Refusal(
+            RefusalReason.IP_NOT_ALLOWED, f"This API key may not be used from {address or 'an unknown address'}."
+        )
+    return None

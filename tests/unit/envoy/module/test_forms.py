@@ -89,6 +89,7 @@ def test_a_boundary_that_readers_differ_on_is_refused(parameters: str) -> None:
         (form([b'content-disposition: form-data; name="mod\\el"\r\n\r\nm']), "ambiguous_part"),
         (form([b"content-disposition: form-data; name*=\"utf-8''model\"\r\n\r\nm"]), "ambiguous_part"),
         (form([b'content-disposition: form-data; filename="a\\"; name="model"\r\n\r\nm']), "ambiguous_part"),
+        (form([b'content-disposition: form-data; filename="a\\"; name="file"\r\n\r\nm']), "ambiguous_part"),
         (form([DISPOSITION + b"\r\n" + DISPOSITION + b"\r\n\r\nm"]), "ambiguous_part"),
         (form([DISPOSITION + b"\r\ncontent-transfer-encoding: base64\r\n\r\nm"]), "encoded_part"),
         (form([DISPOSITION + b"\r\n folded: 1\r\n\r\nm"]), "malformed_form"),

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from gateway_core.model.calls.decision import Admission, CatalogView, refuse_principal
+from gateway_core.model.calls.decision import Admission, CatalogView
 from gateway_core.model.calls.placement_refusals import refuse_exhausted
 from gateway_core.model.calls.placements import ExhaustedCounter
-from gateway_core.model.calls.principals import Principal
+from gateway_core.model.calls.principals import Principal, refuse_principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.counters import Counter

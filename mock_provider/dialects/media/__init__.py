@@ -1,0 +1,1 @@
+"""OpenAI's sound and pictures."""
