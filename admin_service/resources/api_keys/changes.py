@@ -5,7 +5,7 @@ commits.
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +33,7 @@ from admin_service.resources.api_keys.messages import (
     whitelist_of,
 )
 from admin_service.resources.api_keys.store import ApiKeyRow, KeyLimit, NewApiKey
+from admin_service.resources.model_whitelists.validation import require_known_models
 from admin_service.serving.change_transaction import Change
 from gateway_core.model.organization.bearer_secrets import API_KEY, SECRET_BYTES, hash_secret
 from gateway_core.model.organization.scopes import Scope, ScopeKind
@@ -67,6 +68,7 @@ class ApiKeyChanges:
         owner = await _owner(change, asked.member)
         self._require_future(expire_time_of(asked), None)
         await _require_room(change, str(owner.member))
+        await _require_known_models(change, request, whitelist_of(asked), None)
         name = ResourceName(organization, API_KEYS, request.api_key_id or self._maker.make_id(_ID_PREFIX))
         secret = self._new_secret()
         made = await store.insert_api_key(
@@ -103,6 +105,7 @@ class ApiKeyChanges:
         now = (display_name, expire_time, networks, whitelist)
         if now == (row.display_name, row.expire_time, row.ip_allow_list, row.model_whitelist):
             return api_key_message(row, full=True)
+        await _require_known_models(change, request, whitelist, row.model_whitelist)
         await store.update_api_key(change.connection, row, display_name, expire_time, networks)
         if whitelist != row.model_whitelist:
             await store.set_key_whitelist(change.connection, row.organization, row.api_key, whitelist)
@@ -164,6 +167,18 @@ class ApiKeyChanges:
     def _require_future(self, expire_time: dt.datetime | None, present: dt.datetime | None) -> None:
         if expire_time and expire_time != present and expire_time.timestamp() <= self._maker.now():
             raise invalid_fields(FieldViolation("api_key.expire_time", "must be in the future"))
+
+
+async def _require_known_models(
+    change: Change,
+    request: api_key_pb2.CreateApiKeyRequest | api_key_pb2.UpdateApiKeyRequest,
+    whitelist: Sequence[str] | None,
+    present: Sequence[str] | None,
+) -> None:
+    """Checks the entries that the change adds."""
+    if not request.allow_unknown_models:
+        added = [entry for entry in whitelist or () if entry not in (present or ())]
+        await require_known_models(change.connection, {"api_key.model_whitelist.entries": added})
 
 
 async def _owner(change: Change, member: str) -> Target:

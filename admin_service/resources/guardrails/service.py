@@ -30,12 +30,14 @@ from admin_service.resources.guardrails.explainer import AccessExplainer
 from admin_service.resources.guardrails.messages import (
     CYCLES,
     MODES,
+    added_entries,
     changed_settings,
     check_update,
     guardrail_message,
     unknown_fields,
 )
 from admin_service.resources.guardrails.store import GuardrailRow, Settings
+from admin_service.resources.model_whitelists.validation import require_known_models
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.limits.cycles import Cycle
@@ -116,6 +118,8 @@ class GuardrailsApi:
         if unknown := unknown_fields(row.scope.kind, asked, fields):
             raise invalid_fields(*unknown)
         settings = changed_settings(row.settings, asked, fields)
+        if not request.allow_unknown_models:
+            await require_known_models(change.connection, added_entries(row.settings, settings))
         await _require_held(change, row.settings, settings)
         if settings == row.settings:
             return guardrail_message(row)

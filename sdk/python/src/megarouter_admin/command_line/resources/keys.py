@@ -23,6 +23,7 @@ from megarouter_admin.command_line.parsing.commands import (
     GroupOption,
     LimitOption,
     Section,
+    UnknownModelsOption,
     YesOption,
     command,
     confirm,
@@ -42,9 +43,7 @@ NONE = "none"
 KeyArgument = Annotated[str, Argument(metavar="KEY", text="Its id or name.")]
 ModelOption = Annotated[
     list[str] | None,
-    Option(
-        "--model", metavar="MODEL", text="Allowed model: gpt-4o-mini, openai/* or provider:openai; may be repeated."
-    ),
+    Option("--model", metavar="MODEL", text="Allowed model: gpt-4o-mini, or openai/* for a provider; may be repeated."),
 ]
 AddressOption = Annotated[
     list[str] | None,
@@ -136,11 +135,15 @@ def create(
     models: ModelOption = None,
     addresses: AddressOption = None,
     expires: ExpiresOption = "",
+    *,
+    allow_unknown_models: UnknownModelsOption = False,
 ) -> None:
     """Create an API key. Its secret is shown only once."""
     key = ApiKey(display_name=display_name, member=session.member(member) if member else "")
     _apply(session, key, models, addresses, expires)
-    request = CreateApiKeyRequest(parent=session.organization, api_key=key, api_key_id=key_id)
+    request = CreateApiKeyRequest(
+        parent=session.organization, api_key=key, api_key_id=key_id, allow_unknown_models=allow_unknown_models
+    )
     made = session.router.api_keys.CreateApiKey(request)
     session.output.one(made, [*_facts(session, made.api_key), ("secret", made.secret)])
     session.output.remark("the secret is shown only once")
@@ -159,13 +162,17 @@ def update(
     models: ModelOption = None,
     addresses: AddressOption = None,
     expires: ExpiresOption = "",
+    *,
+    allow_unknown_models: UnknownModelsOption = False,
 ) -> None:
     """Change the name, models, addresses or expiry; `none` removes a limit."""
     changed = ApiKey(name=session.name(Collection.API_KEYS, key), display_name=display_name)
     paths = _apply(session, changed, models, addresses, expires) + (["display_name"] if display_name else [])
     if not paths:
         raise ValueError("nothing to change: give --name, --model, --from or --expires")
-    request = UpdateApiKeyRequest(api_key=changed, update_mask=FieldMask(paths=sorted(paths)))
+    request = UpdateApiKeyRequest(
+        api_key=changed, update_mask=FieldMask(paths=sorted(paths)), allow_unknown_models=allow_unknown_models
+    )
     answer = session.router.api_keys.UpdateApiKey(request)
     session.output.one(answer, _facts(session, answer))
 
