@@ -107,7 +107,7 @@ def test_a_tool_that_the_caller_runs_reserves_its_description_and_no_further_rou
     assert isinstance(described, Admission)
     assert isinstance(hosted, Admission)
     window = 1_000
-    assert DESCRIBED_TOOL_TOKENS > window
+    assert window < DESCRIBED_TOOL_TOKENS
     assert described.hold.amount_nano_credits == plain.hold.amount_nano_credits + (window - 100) * 1_000
     assert hosted.hold.amount_nano_credits == 10 * described.hold.amount_nano_credits
 
