@@ -28,6 +28,8 @@ const Response = union(enum) {
     failure: failures.Failure,
 };
 
+/// A document of this size is passed on while it arrives. Envoy buffers more, and most answers are a tenth of it.
+const held_bytes_max = 65_536;
 const status_first_success = 200;
 const status_first_redirect = 300;
 const status_first_error = 400;
@@ -38,6 +40,8 @@ pub const Call = struct {
     response: Response = .ignored,
     /// The headers wait for the first bytes of the body, so the caller can still receive an error.
     holds_headers: bool = false,
+    /// authz_service quoted prices, so the headers of a small document wait for its end and then tell the cost.
+    is_quoted: bool = false,
 
     pub fn create(configuration: *const Configuration) ?*Call {
         const call = allocator.create(Call) catch return null;
@@ -127,7 +131,9 @@ pub const Call = struct {
         if (std.ascii.startsWithIgnoreCase(content_type, contract.audio_type) and isTrue(stream, .audio_answer)) return .proceed;
         self.response = .{ .answer = .{ .hides_usage = self.hides_usage } };
         self.holds_headers = !std.ascii.startsWithIgnoreCase(content_type, "text/event-stream");
-        return if (self.holds_headers) .stop else .proceed;
+        if (!self.holds_headers) return .proceed;
+        self.is_quoted = decision(stream, .quote) != null;
+        return .stop;
     }
 
     /// Handles the next bytes of the response.
@@ -145,11 +151,27 @@ pub const Call = struct {
                     _ = self.refuse(stream, .unreadable);
                     return .stop;
                 }
+                if (is_end) {
+                    self.finishAnswer(stream);
+                } else if (self.waitsForCost(answer)) {
+                    return .stop_and_buffer;
+                }
                 self.holds_headers = false;
-                if (is_end) self.finish(stream);
             },
         }
         return .proceed;
+    }
+
+    /// Returns whether the headers go on waiting. What has already passed on, or is too large to be kept, does not wait.
+    fn waitsForCost(self: *const Call, answer: *const Answer) bool {
+        return self.holds_headers and self.is_quoted and answer.isDocument() and answer.size <= held_bytes_max;
+    }
+
+    /// Handles the end of a complete answer.
+    fn finishAnswer(self: *Call, stream: envoy.Stream) void {
+        const answer = &self.response.answer;
+        if (self.holds_headers and self.is_quoted) answer.finishWithCost(stream) else answer.finish(stream);
+        self.drop();
     }
 
     /// Handles the trailers that end the response.
@@ -160,7 +182,7 @@ pub const Call = struct {
             .answer => |*answer| {
                 answer.end();
                 if (self.holds_headers and answer.isForeign()) return self.refuse(stream, .unreadable);
-                self.finish(stream);
+                self.finishAnswer(stream);
             },
         }
         return .proceed;

@@ -14,6 +14,7 @@ from typing import Final
 import asyncpg
 from pydantic import ValidationError
 
+from gateway_core.model.catalog.answered_models import AnsweredModels
 from gateway_core.model.catalog.entries import Catalog, Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.runtime.background import in_background
@@ -44,6 +45,11 @@ class CatalogSnapshot:
         """Offered models by public name and by alias."""
         aliases = {alias: model for model in self.models.values() for alias in model.aliases}
         return MappingProxyType({**aliases, **self.models})
+
+    @cached_property
+    def answered_models(self) -> AnsweredModels:
+        """The models that may answer a call, by every name that a provider gives them."""
+        return AnsweredModels((*self.models.values(), *self.retired_models.values()))
 
     def known_model(self, name: str) -> Model | None:
         """Returns an offered or retired model by its public name; None if there is none."""

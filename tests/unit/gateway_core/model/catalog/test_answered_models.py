@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from gateway_core.model.catalog.answered_models import AnsweredModels
 from gateway_core.model.catalog.entries import Model
-from usage_service.provider_reports.answered_models import AnsweredModels
 
 
 def model(name: str, provider: str = "acme", **others: Any) -> Model:
