@@ -137,7 +137,8 @@ pub const Call = struct {
     }
 
     /// Handles the next bytes of the response.
-    pub fn readResponse(self: *Call, stream: envoy.Stream, is_end: bool) envoy.BodyStatus {
+    pub fn readResponse(self: *Call, stream: envoy.Stream, is_marked_end: bool) envoy.BodyStatus {
+        const is_end = is_marked_end or (self.isHolding() and hasTrailers(stream));
         switch (self.response) {
             .ignored => {},
             .failure => |*failure| {
@@ -160,6 +161,10 @@ pub const Call = struct {
             },
         }
         return .proceed;
+    }
+
+    fn isHolding(self: *const Call) bool {
+        return self.holds_headers or self.response == .failure;
     }
 
     /// Returns whether the headers go on waiting. What has already passed on, or is too large to be kept, does not wait.
@@ -269,6 +274,12 @@ fn pass(stream: envoy.Stream, failure: *const failures.Failure) void {
     envoy.setMetadataTrue(stream, contract.rewriter_namespace, contract.answered);
     const headers = [_]envoy.Header{.of(contract.content_type, contract.json_type)};
     envoy.respond(stream, failure.status, &headers, failure.body.items, "via_upstream_with_trailers");
+}
+
+/// Returns whether trailers have come before the last bytes of the body: the filter that decompresses answers adds some.
+/// Envoy does not hand them over to a filter that waits for them.
+fn hasTrailers(stream: envoy.Stream) bool {
+    return envoy.headerCount(stream, .response_trailers) > 0;
 }
 
 fn statusOf(stream: envoy.Stream) u32 {
