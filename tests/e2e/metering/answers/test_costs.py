@@ -160,7 +160,7 @@ def chunked(*pieces: bytes, pause_s: float = 0.0) -> Script:
 
 TRAILERS = Send(b"0\r\nx-late: 1\r\n\r\n")
 COMPRESSED = answer(gzip.compress(DOCUMENT), headers={**LABEL, "content-encoding": "gzip"})
-FORMS = {
+FORMS: dict[str, Script] = {
     "with a length": answer(DOCUMENT, headers=LABEL),
     "in chunks": chunked(DOCUMENT[:9], DOCUMENT[9:40], DOCUMENT[40:], pause_s=0.1),
     "with trailers": [*chunked(DOCUMENT)[:-1], TRAILERS],

@@ -74,7 +74,7 @@ def told(endpoint: Endpoint, document: bytes, schedule: PriceSchedule = SCHEDULE
 
 
 counts = st.integers(0, 50) | st.integers(0, 10**11) | st.sampled_from((0, 1, 127_999, 128_000, 128_001))
-odd = st.sampled_from(
+odd: st.SearchStrategy[Any] = st.sampled_from(
     (
         None,
         -1,
