@@ -30,6 +30,8 @@ const Response = union(enum) {
 
 /// A document of this size is passed on while it arrives. Envoy buffers more, and most answers are a tenth of it.
 const held_bytes_max = 65_536;
+/// So is one whose next bytes come later: some providers keep a connection open with a byte now and then.
+const held_ms_max = 2_000;
 const status_first_success = 200;
 const status_first_redirect = 300;
 const status_first_error = 400;
@@ -42,6 +44,8 @@ pub const Call = struct {
     holds_headers: bool = false,
     /// authz_service quoted prices, so the headers of a small document wait for its end and then tell the cost.
     is_quoted: bool = false,
+    /// When the first bytes of such a document came, by a clock that only runs forward.
+    held_since_ms: ?i64 = null,
 
     pub fn create(configuration: *const Configuration) ?*Call {
         const call = allocator.create(Call) catch return null;
@@ -167,9 +171,13 @@ pub const Call = struct {
         return self.holds_headers or self.response == .failure;
     }
 
-    /// Returns whether the headers go on waiting. What has already passed on, or is too large to be kept, does not wait.
-    fn waitsForCost(self: *const Call, answer: *const Answer) bool {
-        return self.holds_headers and self.is_quoted and answer.isDocument() and answer.size <= held_bytes_max;
+    /// Returns whether the headers go on waiting. What has already passed on, is too large to be kept, or trickles does not
+    /// wait.
+    fn waitsForCost(self: *Call, answer: *const Answer) bool {
+        if (!self.holds_headers or !self.is_quoted or !answer.isDocument() or answer.size > held_bytes_max) return false;
+        const now_ms = monotonicMs();
+        if (self.held_since_ms == null) self.held_since_ms = now_ms;
+        return now_ms - self.held_since_ms.? <= held_ms_max;
     }
 
     /// Handles the end of a complete answer.
@@ -280,6 +288,12 @@ fn pass(stream: envoy.Stream, failure: *const failures.Failure) void {
 /// Envoy does not hand them over to a filter that waits for them.
 fn hasTrailers(stream: envoy.Stream) bool {
     return envoy.headerCount(stream, .response_trailers) > 0;
+}
+
+fn monotonicMs() i64 {
+    var now: std.c.timespec = undefined;
+    if (std.c.clock_gettime(.MONOTONIC, &now) != 0) return 0;
+    return @as(i64, @intCast(now.sec)) * std.time.ms_per_s + @divTrunc(@as(i64, @intCast(now.nsec)), std.time.ns_per_ms);
 }
 
 fn statusOf(stream: envoy.Stream) u32 {

@@ -32,6 +32,7 @@ USAGE = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
 CACHED = {**USAGE, "prompt_tokens_details": {"cached_tokens": 8}, "completion_tokens_details": {"reasoning_tokens": 2}}
 DOCUMENT = json.dumps({"model": "gpt-4o", "choices": [{"message": {"content": "hi"}}], "usage": USAGE}).encode()
 LABEL = {"content-type": "application/json"}
+ASK = chat(model="gpt-4o", max_tokens=5_000)
 
 
 def response(usage: dict[str, Any], **others: Any) -> Script:
@@ -215,6 +216,14 @@ async def test_a_large_body_passes_while_it_arrives(metering: Metering) -> None:
     assert (await metering.call(chat(model="gpt-4o"))).body == start + rest
 
 
+async def test_a_body_that_trickles_passes_after_two_seconds(metering: Metering) -> None:
+    first, second = DOCUMENT[:20], DOCUMENT[20:30]
+    metering.upstream.answer([*chunked(first, pause_s=2.5)[:-1], chunk(second), UntilClientLeaves(20.0)])
+    reply = await metering.call(ASK, hang_up_after_bytes=len(first), timeout_s=15)
+    assert reply.body == first + second
+    assert await told(metering, reply) is None
+
+
 async def test_a_provider_cannot_forge_it(metering: Metering) -> None:
     metering.upstream.answer(answer(DOCUMENT, headers={**LABEL, COST: "0.01"}))
     assert await told(metering, await metering.call(chat(model="gpt-4o"))) == "0.00006"
@@ -237,7 +246,6 @@ PART = json.dumps({"model": "gpt-4o", "choices": [{"message": {"content": "word 
 CUT = PART[: PART.index(b'"usage"')]
 """An answer up to its usage: 400 bytes of text."""
 TEXT_CHARGE = 100 * 10_000
-ASK = chat(model="gpt-4o", max_tokens=5_000)
 
 
 @pytest.mark.parametrize("end", [Abort(), Close()])
