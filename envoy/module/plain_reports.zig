@@ -29,7 +29,7 @@ const Found = struct {
 };
 
 /// The objects of a report by what they contain.
-const Object = enum { openai, openai_input, openai_output, anthropic, anthropic_output, lives, gemini, modality, other };
+const Object = enum { openai, openai_input, openai_output, openai_lives, anthropic, anthropic_output, lives, gemini, modality, other };
 const Role = union(enum) {
     slot: Slot,
     object: Object,
@@ -71,7 +71,12 @@ const roles = std.EnumArray(Object, Roles).init(.{
     .openai_input = .initComptime(.{
         .{ "cached_tokens", Role{ .slot = .cached } },
         .{ "cache_write_tokens", Role{ .slot = .written } },
+        .{ "cache_write_tokens_details", Role{ .object = .openai_lives } },
         .{ "text_tokens", .part },
+    }),
+    .openai_lives = .initComptime(.{
+        .{ "ttl_30m_tokens", Role{ .slot = .life_5m } },
+        .{ "ttl_12h_tokens", Role{ .slot = .life_1h } },
     }),
     .openai_output = .initComptime(.{
         .{ "reasoning_tokens", Role{ .slot = .reasoning } },
@@ -128,7 +133,7 @@ pub fn countsOf(dialect: contract.Dialect, report: []const u8, has_text: bool) ?
     // An answer with text has output, and a call has input. Settlement estimates what a report of zeros leaves out.
     if (has_text and found.of(.output) + reasoningBeside(dialect, found) == 0) return null;
     const counts = switch (dialect) {
-        .openai => openai(found),
+        .openai => openai(found, reader.objects.contains(.openai_lives)),
         .anthropic => anthropic(found),
         .gemini => gemini(found),
     } orelse return null;
@@ -142,7 +147,7 @@ fn reasoningBeside(dialect: contract.Dialect, found: *const Found) u64 {
 
 /// Cached tokens and those written to a cache are inside the input, and reasoning is inside the output. Some servers
 /// count it beside the output, and their total shows that.
-fn openai(found: *const Found) ?Counts {
+fn openai(found: *const Found, has_lives: bool) ?Counts {
     const input = found.of(.input);
     const is_beside = found.has(.output) and found.has(.total) and found.of(.total) == input + found.of(.output) + found.of(.reasoning);
     const output = found.of(.output) + if (is_beside) found.of(.reasoning) else 0;
@@ -152,12 +157,14 @@ fn openai(found: *const Found) ?Counts {
     if (found.of(.hits) + found.of(.misses) > input) return null;
     const cached = @max(found.of(.cached), found.of(.cached_beside), found.of(.hits));
     const written, const reasoning = .{ found.of(.written), found.of(.reasoning) };
+    const written_long = found.of(.life_1h);
+    if (has_lives and found.of(.life_5m) + written_long != written) return null;
     if (cached + written > input or reasoning > output) return null;
     return .init(.{
         .input = input - cached - written,
         .cache_read = cached,
-        .cache_write_5m = written,
-        .cache_write_1h = 0,
+        .cache_write_5m = written - written_long,
+        .cache_write_1h = written_long,
         .output = output - reasoning,
         .output_reasoning = reasoning,
     });

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 import asyncpg
@@ -123,7 +123,8 @@ class Settler:
             return None
 
     def _settlement(self, hold: Hold, report: CallReport, model: Model, schedule: PriceSchedule) -> Settlement:
-        terms = Terms(hold, model, schedule, self._catalog.snapshot.answered_models, self._hosted_tools(hold))
+        snapshot = self._catalog.snapshot
+        terms = Terms(hold, model, schedule, snapshot.answered_models, snapshot.providers.get(model.provider))
         return Settlement(hold, report, resolve(terms, report))
 
     async def prices(self, hold: Hold) -> tuple[Model, PriceSchedule]:
@@ -138,11 +139,6 @@ class Settler:
         if prices is None:
             raise UnknownPriceError("the catalog does not have the price version of the hold")
         return prices
-
-    def _hosted_tools(self, hold: Hold) -> Mapping[str, tuple[str, ...]]:
-        """Returns the tools that the provider runs itself in the dialect of the call."""
-        provider = self._catalog.snapshot.providers.get(hold.claims.provider)
-        return provider.hosted_tools.get(hold.claims.endpoint.dialect, {}) if provider else {}
 
     async def _commit(self, decided: Sequence[tuple[Entry, Settlement]]) -> None:
         """Commits a batch. If an entry cannot be written, halves the batch until only that entry fails."""
