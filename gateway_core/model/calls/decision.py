@@ -14,6 +14,7 @@ from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.calls.routes import Route, route_of
 from gateway_core.model.calls.special_requests import ReservedAs, Specials, check_specials
+from gateway_core.model.catalog.answered_models import NO_OTHER_MODELS, AnsweredModels
 from gateway_core.model.catalog.entries import Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.request_size import RequestSize
@@ -72,6 +73,8 @@ class CatalogView:
 
     models: Mapping[str, Model]
     providers: Mapping[str, Provider]
+    answered: AnsweredModels = NO_OTHER_MODELS
+    """The models that may answer, those no longer on offer included."""
 
 
 @dataclass(frozen=True, slots=True)
