@@ -383,11 +383,11 @@ pub fn Reader(comptime Visitor: type) type {
             while (index < bytes.len and isNumberPart(bytes[index])) index += 1;
             const piece = bytes[from..index];
             self.count(piece.len);
+            if (self.number.items.len + piece.len > numbers.bytes_max) return error.Malformed;
             if (index < bytes.len and self.number.items.len == 0) {
                 try self.endNumber(piece, bytes, index);
                 return index;
             }
-            if (self.number.items.len + piece.len > numbers.bytes_max) return error.Malformed;
             try self.number.appendSlice(self.allocator, piece);
             if (index < bytes.len) try self.endNumber(self.number.items, bytes, index);
             return index;
@@ -407,9 +407,10 @@ pub fn Reader(comptime Visitor: type) type {
 
         fn readLiteral(self: *Self, bytes: []const u8, from: usize) Failure!usize {
             const length = @min(self.literal.len, bytes.len - from);
-            if (!std.mem.eql(u8, bytes[from..][0..length], self.literal[0..length])) return error.Malformed;
+            const matched = std.mem.indexOfDiff(u8, bytes[from..][0..length], self.literal[0..length]) orelse length;
+            self.count(matched); // also before a fault, so that the count does not depend on where the text was cut
+            if (matched < length) return error.Malformed;
             self.literal = self.literal[length..];
-            self.count(length);
             if (self.literal.len == 0) try self.endValue(bytes, from + length);
             return from + length;
         }

@@ -92,3 +92,9 @@ def test_each_event_with_text_counts_as_one_delta() -> None:
     text = b"".join(b"data: " + json.dumps(chat(content=part)).encode() + b"\n\n" for part in ("a", "", "bc"))
     assert stream_usage(text)["deltas"] == 2
     assert stream_usage(text)["delivered_bytes"] == 3
+
+
+def test_text_before_a_broken_literal_counts_alike_wherever_it_is_cut() -> None:
+    document = b'{"candidates":[{"content":{"parts":[{"functionCall":{"args":[ta"b":1}'
+    for cut in range(len(document) + 1):
+        assert document_usage(document, [cut]) == {"delivered_bytes": 3}

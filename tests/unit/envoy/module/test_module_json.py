@@ -107,3 +107,10 @@ def test_the_largest_bodies_take_linear_time(unit: bytes) -> None:
     started_s = time.monotonic()
     assert request_facts(body) == {"model": "m"}
     assert time.monotonic() - started_s < 10  # takes at most half a second; a quadratic algorithm would take hours
+
+
+def test_a_number_without_end_is_refused_wherever_it_is_cut() -> None:
+    """The module keeps a number that is cut, so its length has a bound, which must not depend on the cut."""
+    text = b"[" + b"1" * 1_025 + b"]"
+    assert {is_json(text, [cut]) for cut in range(len(text) + 1)} == {False}
+    assert is_json(b"[" + b"1" * 1_024 + b"]", [500])
