@@ -66,6 +66,11 @@ class Provider(Entry):
 
     A model may be called with such a tool if it has a price for one of the fees. A tool without fees costs only tokens.
     """
+    caller_tools: dict[Dialect, frozenset[ToolType]] = Field(default_factory=dict)
+    """The tools that the provider describes to the model and the caller runs, by the type that a body names without its date.
+
+    A use costs nothing but tokens, and no further round within the call.
+    """
     betas: Annotated[tuple[BetaFlag, ...], Field(max_length=256)] = ()
     """Flags of features in test that go on to the provider. Calls with others are served without them."""
     fees: dict[FeeName, FeeNanoCredits] = Field(default_factory=dict, max_length=64)
