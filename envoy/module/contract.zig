@@ -75,6 +75,8 @@ pub const RequestFact = enum {
     audio_output,
     image_output,
     has_cache_control,
+    has_tools,
+    has_compaction,
     response_format,
     stream_format,
     text_bytes,

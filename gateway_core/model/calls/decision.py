@@ -60,6 +60,10 @@ class Parameters:
     """What may change the price beyond that; None if nothing does."""
     has_cache_control: bool = False
     """Whether the body marks something that the provider is to cache."""
+    has_tools: bool = False
+    """Whether the body has tools, the caller's own functions included."""
+    has_compaction: bool = False
+    """Whether the provider may summarize the conversation before it answers."""
 
 
 @record(frozen=True, slots=True)
@@ -324,7 +328,8 @@ def admit(
             thinking_tokens=parameters.thinking_tokens,
             size=parameters.size,
             tool_fees_nano_credits=reserved_as.tool_fees_nano_credits,
-            described_tools=reserved_as.described_tools,
+            described_tools=reserved_as.described_tools + (parameters.has_tools and claims.endpoint is _MESSAGES),
+            compacts=parameters.has_compaction,
             writes_cache=claims.endpoint is not _MESSAGES or reserved_as.may_write_cache(parameters.has_cache_control),
         )
     hold = Hold(
