@@ -161,6 +161,20 @@ def may(actor: Actor, permission: Permission, target: Target) -> bool:
     return _reaches(actor, target.group_path) and (reads or is_below(target.role, actor.role))
 
 
+def may_read_figures(actor: Actor, target: Target) -> bool:
+    """Whether the actor may read the figures of a scope besides its limits: spend, calls, headcount.
+
+    A member reads those of themselves and their keys. Those of the groups above and of the organization tell what others do.
+    """
+    if target.kind in {TargetKind.PERSON, TargetKind.BELONGING}:
+        return may(actor, Permission.GUARDRAILS_READ, target)
+    if actor.organization != target.organization:
+        return False
+    if target.kind is TargetKind.GROUP:
+        return actor.role is Role.SUPER_ADMIN or _reaches(actor, target.group_path)
+    return actor.role in _UPPER_ADMINS
+
+
 def may_grant(actor: Actor, role: Role, group_path: tuple[str, ...]) -> bool:
     """Whether the actor may give another user the role in the group. No one grants what they do not hold (INV-14)."""
     return actor.role is Role.SUPER_ADMIN or (is_below(role, actor.role) and _reaches(actor, group_path))

@@ -105,12 +105,18 @@ def _with_limits(fields: dict[str, object], error: CallError) -> dict[str, objec
 
 
 def _limit(limit: ExhaustedLimit) -> dict[str, object]:
-    """Writes amounts as strings, because most JSON readers parse a number as a double."""
-    return {
-        "scope": limit.scope.kind if limit.scope else "credit",
-        "id": limit.scope.scope_id if limit.scope else None,
+    """Writes amounts as strings, because most JSON readers parse a number as a double.
+
+    A budget that others share shows only its limit, and the credit shows no figure: not every holder of a key may read them.
+    """
+    if limit.scope is None:
+        return {"scope": "credit", "id": None, "reset_time_epoch_seconds": None}
+    shown: dict[str, object] = {
+        "scope": limit.scope.kind,
+        "id": limit.scope.scope_id,
         "limit_nano_credits": str(limit.limit_nano_credits),
-        "used_nano_credits": str(limit.used_nano_credits),
-        "held_nano_credits": str(limit.held_nano_credits),
-        "reset_time_epoch_seconds": limit.reset_epoch_s,
     }
+    if not limit.scope.is_shared:
+        shown["used_nano_credits"] = str(limit.used_nano_credits)
+        shown["held_nano_credits"] = str(limit.held_nano_credits)
+    return {**shown, "reset_time_epoch_seconds": limit.reset_epoch_s}

@@ -258,7 +258,12 @@ async def _require_room(change: Change, member: str) -> None:
     organization = change.caller.resource.organization
     reached = await store.reached_key_limit(change.connection, organization, member)
     if reached:
-        raise _limit_reached(organization, member, reached)
+        raise _limit_reached(
+            organization,
+            member,
+            reached,
+            await store.member_display_name(change.connection, organization, member),
+        )
 
 
 async def _named(change: Change, text: str) -> ResourceName:
@@ -325,13 +330,12 @@ def inactive_member(member: str, state: str) -> AdminError:
     return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, {"state": state})
 
 
-def _limit_reached(organization: str, member: str, reached: KeyLimit) -> AdminError:
+def _limit_reached(organization: str, member: str, reached: KeyLimit, member_name: str) -> AdminError:
     kind = ScopeKind(reached.scope_kind)
     scope = Scope(kind, member if kind is ScopeKind.MEMBER else organization)
     name = guardrail_name(organization, scope)
-    message = (
-        f"{kind.capitalize()} {scope.scope_id!r} has reached its limit of {reached.limit} API keys. Delete one first."
-    )
+    whose = f"The member {member_name!r}" if kind is ScopeKind.MEMBER else "The organization"
+    message = f"{whose} has reached the limit of {reached.limit} API keys. Delete one first."
     quota = QuotaFailure(violations=[QuotaFailure.Violation(subject=str(name), description=message)])
     return AdminError(
         grpc.StatusCode.RESOURCE_EXHAUSTED,

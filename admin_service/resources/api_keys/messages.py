@@ -40,6 +40,7 @@ def api_key_message(row: ApiKeyRow, *, full: bool = False) -> ApiKey:
     message = ApiKey(
         name=str(api_key_name(row)),
         member=str(ResourceName(row.organization, MEMBERS, row.member)),
+        member_display_name=row.member_display_name,
         display_name=row.display_name,
         obfuscated_key=row.obfuscated_key,
         state=ApiKey.STATE_EXPIRED if row.state == "ACTIVE" and row.is_expired else _STATES[row.state],

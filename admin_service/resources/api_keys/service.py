@@ -41,7 +41,7 @@ _KEYS: Final = Listing(
         "display_name": TextField("k.display_name"),
         "obfuscated_key": TextField("k.obfuscated_key"),
         "state": EnumField(
-            store.API_KEY_STATE, {state: state for state in ("ACTIVE", "DISABLED", "EXPIRED")}, "STATE_"
+            store.API_KEY_STATE, {state: state for state in ("ACTIVE", "DISABLED", "EXPIRED", "DELETED")}, "STATE_"
         ),
         "expire_time": TimeField("k.expire_time"),
         "create_time": TimeField("k.create_time"),
@@ -90,7 +90,7 @@ class ApiKeysApi:
         return api_key_message(row, full=request.view != api_key_pb2.API_KEY_VIEW_BASIC)
 
     async def list(self, request: api_key_pb2.ListApiKeysRequest, caller: Caller) -> api_key_pb2.ListApiKeysResponse:
-        """ListApiKeys returns the keys that the caller may see, except deleted ones."""
+        """ListApiKeys returns the keys that the caller may see; deleted ones only on request."""
         organization = caller.resource.organization
         full = request.view == api_key_pb2.API_KEY_VIEW_FULL
         async with acting_for(self._pool, organization) as connection:
@@ -98,7 +98,7 @@ class ApiKeysApi:
             query = (_FULL_KEYS if full else _KEYS).query(
                 request, self._page_tokens, organization,
                 Condition("k.organization_id = {}", organization),
-                Condition("k.state <> 'DELETED'"),
+                Condition("true" if request.show_deleted else "k.state <> 'DELETED'"),
                 *_whose(visibility(caller.actor), group_path, with_descendants=request.with_descendants),
             )  # fmt: skip
             page = await query.read(connection)

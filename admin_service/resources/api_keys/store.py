@@ -18,6 +18,8 @@ k.organization_id, k.api_key_id, k.member_id, k.display_name, k.obfuscated_key, 
 k.update_time, coalesce(k.expire_time <= now(), false) AS is_expired, k.group_path, r.model_whitelist, k.ip_allow_list::text[],
 k.disabled_by_member, k.disabled_time, CASE WHEN k.previous_expire_time > now() THEN k.previous_expire_time END,
 k.bounds, coalesce(r.mode, 'ENFORCE'),
+(SELECT coalesce(nullif(u.display_name, ''), u.email, '') FROM members m JOIN users u ON u.user_id = m.user_id
+  WHERE m.organization_id = k.organization_id AND m.member_id = k.member_id),
 """
 API_KEY_COLUMNS: Final = _COLUMNS + "NULL::timestamptz, 0::bigint, 0::bigint, NULL::bigint"
 FULL_API_KEY_SOURCE: Final = rf"""{API_KEY_SOURCE}
@@ -86,6 +88,10 @@ SELECT scope_kind, key_limit FROM guardrails
    AND ((scope_kind = 'member' AND scope_id = $2) OR scope_kind = 'organization')
  ORDER BY scope_kind
 """
+_MEMBER_NAME: Final = """
+SELECT coalesce(nullif(u.display_name, ''), u.email, m.member_id) FROM members m JOIN users u ON u.user_id = m.user_id
+ WHERE m.organization_id = $1 AND m.member_id = $2
+"""
 _MEMBER_STATE: Final = "SELECT state FROM members WHERE organization_id = $1 AND member_id = $2"
 
 
@@ -115,6 +121,8 @@ class ApiKeyRow:
     """Until when the previous secret is valid; None if it is not."""
     bounds_json: str
     guardrail_mode: str
+    member_display_name: str
+    """The name of its member, or else the address."""
     last_use_time: dt.datetime | None
     spent_nano_credits: int
     call_count: int
@@ -276,3 +284,9 @@ async def member_state(connection: Connection, organization: str, member: str) -
     """Returns ACTIVE, SUSPENDED or REMOVED, or None if there is no such member."""
     state: str | None = await connection.fetchval(_MEMBER_STATE, organization, member)
     return state
+
+
+async def member_display_name(connection: Connection, organization: str, member: str) -> str:
+    """Returns the name of a member, or else the address, or else the id."""
+    name: str | None = await connection.fetchval(_MEMBER_NAME, organization, member)
+    return name or member

@@ -11,7 +11,15 @@ from megarouter.admin.v1.group_pb2 import Group
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller
-from admin_service.access.permissions import Permission, fits, may_create_group
+from admin_service.access.permissions import (
+    Actor,
+    Permission,
+    Target,
+    TargetKind,
+    fits,
+    may_create_group,
+    may_read_figures,
+)
 from admin_service.access.tree_places import (
     MAX_SHOWN,
     Place,
@@ -87,7 +95,7 @@ class GroupsApi:
         """GetGroup returns one group."""
         async with acting_for(self._pool, caller.resource.organization) as connection:
             row = await _existing(connection, caller.resource, Permission.GROUPS_READ)
-        return _message(row, full=request.view != group_pb2.GROUP_VIEW_BASIC)
+        return _shown(caller.actor, row, full=request.view != group_pb2.GROUP_VIEW_BASIC)
 
     async def list(self, request: group_pb2.ListGroupsRequest, caller: Caller) -> group_pb2.ListGroupsResponse:
         """ListGroups returns the groups that the caller may see."""
@@ -102,7 +110,7 @@ class GroupsApi:
         async with acting_for(self._pool, organization) as connection:
             page = await query.read(connection)
         return group_pb2.ListGroupsResponse(
-            groups=[_message(row, full=full) for row in page.rows], next_page_token=page.next_page_token
+            groups=[_shown(caller.actor, row, full=full) for row in page.rows], next_page_token=page.next_page_token
         )
 
     async def create(self, request: group_pb2.CreateGroupRequest, change: Change) -> Group:
@@ -199,6 +207,16 @@ async def _recorded(change: Change, name: ResourceName, before: GroupRow | None,
     after = await _existing(change.connection, name, Permission.GROUPS_WRITE)
     change.record(name, _message(before) if before else None, _message(after), group_path=seen_by)
     return _message(after, full=True)
+
+
+def _shown(actor: Actor, row: GroupRow, *, full: bool) -> Group:
+    """Returns the group as the actor may read it."""
+    message = _message(row, full=full)
+    if not may_read_figures(actor, Target(row.organization, TargetKind.GROUP, tuple(row.path))):
+        for name in ("member_count", "subtree_member_count", "spent_nano_credits"):
+            message.ClearField(name)
+        message.figures_hidden = True
+    return message
 
 
 def _message(row: GroupRow, *, full: bool = False) -> Group:

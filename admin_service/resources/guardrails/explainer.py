@@ -7,16 +7,18 @@ import asyncpg
 from megarouter.admin.v1 import guardrail_pb2
 
 from admin_service.access.authorization import Caller
-from admin_service.access.permissions import Permission, Target, may
+from admin_service.access.permissions import Actor, Permission, Target, may
 from admin_service.api.errors import dependency_unavailable
 from admin_service.resources.guardrails.explanation_messages import explanation_message
 from admin_service.resources.guardrails.explanations import SupposedCall, explain
 from admin_service.resources.guardrails.live_counter_reader import LiveCounterReader
+from admin_service.resources.guardrails.messages import shows_figures
 from admin_service.resources.guardrails.named_principals import named_principal
 from gateway_core.model.calls.decision import Admission, CatalogView, Parameters, decide
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
+from gateway_core.model.organization.scopes import Scope
 from gateway_core.stores.postgres.catalog_store import load_snapshot
 from gateway_core.stores.redis.connections import UNAVAILABLE as REDIS_UNAVAILABLE
 from gateway_core.stores.redis.pipelined import ScriptClient
@@ -51,7 +53,16 @@ class AccessExplainer:
         explanation = explain(principal, call, prices, counters, now_epoch_us, self._clock)
         organization = principal.organization
         shows_credit = may(caller.actor, Permission.CREDITS_READ, Target(organization))
-        return explanation_message(organization, explanation, shows_credit=shows_credit)
+        hidden = _hidden_scopes(caller.actor, principal)
+        return explanation_message(organization, explanation, hidden, shows_credit=shows_credit)
+
+
+def _hidden_scopes(actor: Actor, principal: Principal) -> frozenset[Scope]:
+    """Returns the scopes whose figures the actor may not read."""
+    path = principal.group_path
+    paths = {group: path[: level + 1] for level, group in enumerate(path)}
+    scopes = (rail.scope for rail in principal.guardrails)
+    return frozenset(scope for scope in scopes if not shows_figures(actor, scope, paths.get(scope.scope_id, ())))
 
 
 def _supposed_call(request: guardrail_pb2.ExplainAccessRequest, prices: CatalogView) -> SupposedCall:

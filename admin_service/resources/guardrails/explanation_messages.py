@@ -1,5 +1,8 @@
 """Converts an explanation to its message."""
 
+from collections.abc import Collection
+from typing import Any
+
 from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1 import guardrail_pb2
 from megarouter.admin.v1.guardrail_pb2 import BudgetUse, RateLimitUse, RateUse, ScopeAccess
@@ -7,12 +10,13 @@ from megarouter.admin.v1.guardrail_pb2 import BudgetUse, RateLimitUse, RateUse, 
 from admin_service.api.guardrail_names import guardrail_name
 from admin_service.resources.guardrails.explanations import Explanation, GuardrailState, LimitState
 from admin_service.resources.guardrails.messages import MODES, UNITS
+from gateway_core.model.organization.scopes import Scope
 
 
 def explanation_message(
-    organization: str, explanation: Explanation, *, shows_credit: bool
+    organization: str, explanation: Explanation, hidden: Collection[Scope], *, shows_credit: bool
 ) -> guardrail_pb2.ExplainAccessResponse:
-    """Returns the message, without the credit if the caller may not see it."""
+    """Returns the message without what the caller may not see: the credit, and the figures of the hidden scopes."""
     refusal = explanation.refusal
     stopped_by = refusal.scope if refusal else None
     return guardrail_pb2.ExplainAccessResponse(
@@ -21,7 +25,12 @@ def explanation_message(
         message=refusal.message if refusal else "",
         stopped_by=str(guardrail_name(organization, stopped_by)) if stopped_by else "",
         amount_nano_credits=explanation.amount_nano_credits,
-        scopes=[_scope_access(organization, state) for state in explanation.guardrails],
+        scopes=[
+            _without_figures(_scope_access(organization, state))
+            if state.scope in hidden
+            else _scope_access(organization, state)
+            for state in explanation.guardrails
+        ],
         credit=_budget_use(explanation.credit) if shows_credit else None,
     )
 
@@ -46,6 +55,24 @@ def _scope_access(organization: str, state: GuardrailState) -> ScopeAccess:
             for rule in state.rules
         ],
     )
+
+
+def _without_figures(access: ScopeAccess) -> ScopeAccess:
+    """Returns the scope with its limits and whether the call fits, but not with what is used."""
+    access.figures_hidden = True
+    if access.HasField("budget"):
+        for name in ("used_nano_credits", "held_nano_credits", "remaining_nano_credits"):
+            access.budget.ClearField(name)
+    rates: list[tuple[Any, str]] = [
+        (access, name) for name in ("requests_per_minute", "tokens_per_minute", "concurrency")
+    ]
+    rates += [(rule, name) for rule in access.rate_limits for name in ("requests", "tokens")]
+    for holder, name in rates:
+        if holder.HasField(name):
+            use: RateUse = getattr(holder, name)
+            use.ClearField("used")
+            use.ClearField("remaining")
+    return access
 
 
 def _budget_use(state: LimitState) -> BudgetUse:

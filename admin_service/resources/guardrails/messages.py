@@ -10,6 +10,7 @@ from megarouter.admin.v1 import guardrail_pb2
 from megarouter.admin.v1.guardrail_pb2 import Guardrail
 from megarouter.admin.v1.model_whitelist_pb2 import ModelWhitelist
 
+from admin_service.access.permissions import Actor, Target, TargetKind, may_read_figures
 from admin_service.api.errors import FieldViolation
 from admin_service.api.guardrail_names import guardrail_name, scope_name
 from admin_service.api.timestamps import timestamp
@@ -19,7 +20,7 @@ from gateway_core.model.limits.cycles import Cycle, period_at
 from gateway_core.model.limits.guardrails import GuardrailMode, RateRule
 from gateway_core.model.limits.model_whitelists import InvalidWhitelistError, parse_whitelist
 from gateway_core.model.limits.rate_limits import RateUnit
-from gateway_core.model.organization.scopes import ScopeKind
+from gateway_core.model.organization.scopes import Scope, ScopeKind
 
 CYCLES: Final = {cycle.value: Guardrail.Cycle.Value(f"CYCLE_{cycle}") for cycle in Cycle}
 MODES: Final = {mode.value: Guardrail.Mode.Value(f"MODE_{mode}") for mode in GuardrailMode}
@@ -72,6 +73,41 @@ def guardrail_message(row: GuardrailRow) -> Guardrail:
         message.remaining_nano_credits = max(0, left)
     _add_period(message, row)
     return message
+
+
+_FIGURES: Final = (
+    "spent_nano_credits",
+    "held_nano_credits",
+    "remaining_nano_credits",
+    "call_count",
+    "shadow_refusal_count",
+)
+
+
+def shown_guardrail(actor: Actor, row: GuardrailRow) -> Guardrail:
+    """Returns the guardrail as the actor may read it: without the figures that are not theirs."""
+    message = guardrail_message(row)
+    if not shows_figures(actor, row.scope, tuple(row.group_path)):
+        for name in _FIGURES:
+            message.ClearField(name)
+        message.figures_hidden = True
+    return message
+
+
+def shows_figures(actor: Actor, scope: Scope, group_path: tuple[str, ...]) -> bool:
+    """Returns whether an actor who may read a guardrail may read its figures.
+
+    Args:
+        actor: who reads.
+        scope: of the guardrail.
+        group_path: path of the group; not used for other scopes, because whoever reads the guardrail of a member or key reads
+            its figures.
+    """
+    if scope.kind is ScopeKind.ORGANIZATION:
+        return may_read_figures(actor, Target(actor.organization, TargetKind.ORGANIZATION))
+    if scope.kind is ScopeKind.GROUP:
+        return may_read_figures(actor, Target(actor.organization, TargetKind.GROUP, group_path))
+    return True
 
 
 def _add_period(message: Guardrail, row: GuardrailRow) -> None:

@@ -37,6 +37,7 @@ from admin_service.resources.guardrails.messages import (
     changed_settings,
     check_update,
     guardrail_message,
+    shown_guardrail,
     unknown_fields,
 )
 from admin_service.resources.guardrails.store import GuardrailRow, Settings
@@ -94,7 +95,7 @@ class GuardrailsApi:
         """GetGuardrail returns one guardrail, set or not."""
         async with acting_for(self._pool, caller.resource.organization) as connection:
             row = await _existing(connection, caller, Permission.GUARDRAILS_READ)
-        return guardrail_message(row)
+        return shown_guardrail(caller.actor, row)
 
     async def list(
         self, request: guardrail_pb2.ListGuardrailsRequest, caller: Caller
@@ -110,7 +111,7 @@ class GuardrailsApi:
         async with acting_for(self._pool, organization) as connection:
             page = await query.read(connection)
         return guardrail_pb2.ListGuardrailsResponse(
-            guardrails=map(guardrail_message, page.rows), next_page_token=page.next_page_token
+            guardrails=[shown_guardrail(caller.actor, row) for row in page.rows], next_page_token=page.next_page_token
         )
 
     async def update(self, request: guardrail_pb2.UpdateGuardrailRequest, change: Change) -> Guardrail:

@@ -1,6 +1,5 @@
 """Serves the invoice RPCs of `megarouter.admin.v1.Credits`."""
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -21,6 +20,7 @@ from admin_service.listing.orders import SortColumn
 from admin_service.listing.page_tokens import PageTokens
 from admin_service.listing.reading import Listing
 from admin_service.listing.sql_parameters import Condition
+from admin_service.resources.invoices.currencies import DECIMALS, MIN_UNITS, is_payable
 from admin_service.resources.invoices.store import (
     INVOICE_COLUMNS,
     InvoiceRow,
@@ -31,7 +31,6 @@ from admin_service.resources.invoices.store import (
 from admin_service.serving.change_transaction import Change
 from gateway_core.stores.postgres.organization_wall import acting_for
 
-_CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _MAX_UNITS: Final = 10**12 - 1
 _NANOS: Final = 10**9
 _INVOICES: Final = Listing(
@@ -110,14 +109,18 @@ class Invoices:
 def check_invoice(request: credit_pb2.RequestInvoiceRequest) -> Iterable[FieldViolation]:
     """Checks the amount to be paid."""
     amount = request.amount
-    if not _CURRENCY.fullmatch(amount.currency_code):
-        yield FieldViolation("amount.currency_code", "must be three capital letters (ISO 4217), such as USD")
+    decimals = DECIMALS.get(amount.currency_code)
+    if decimals is None:
+        yield FieldViolation("amount.currency_code", "must be the code of a currency in ISO 4217, such as USD")
     if not 0 <= amount.units <= _MAX_UNITS:
         yield FieldViolation("amount.units", f"must be 0 to {_MAX_UNITS}")
     if not 0 <= amount.nanos < _NANOS:
         yield FieldViolation("amount.nanos", f"must be 0 to {_NANOS - 1}")
-    if amount.units == amount.nanos == 0:
-        yield FieldViolation("amount", "must be more than 0")
+    elif decimals is not None and not is_payable(amount.nanos, decimals):
+        most = "no decimals" if decimals == 0 else f"at most {decimals} decimals"
+        yield FieldViolation("amount.nanos", f"must have {most} in {amount.currency_code}")
+    if 0 <= amount.units < MIN_UNITS:
+        yield FieldViolation("amount", f"must be at least {MIN_UNITS} unit of the currency")
 
 
 def _message(row: InvoiceRow) -> InvoiceRequest:

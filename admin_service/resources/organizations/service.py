@@ -10,7 +10,7 @@ from megarouter.admin.v1.organization_pb2 import Organization
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller, UserCaller
-from admin_service.access.permissions import Permission
+from admin_service.access.permissions import Permission, Target, may
 from admin_service.api.errors import AdminError, FieldViolation, permission_denied
 from admin_service.api.etags import check_etag
 from admin_service.api.masks import updated_fields
@@ -74,7 +74,10 @@ class OrganizationsApi:
     async def get(self, _request: organization_pb2.GetOrganizationRequest, caller: Caller) -> Organization:
         """GetOrganization returns an organization."""
         async with acting_for(self._pool, caller.resource.organization) as connection:
-            return organization_message(await _existing(connection, caller, Permission.ORGANIZATIONS_READ))
+            message = organization_message(await _existing(connection, caller, Permission.ORGANIZATIONS_READ))
+        if not may(caller.actor, Permission.CREDITS_INVOICE, Target(message.name.rpartition("/")[2])):
+            message.ClearField("billing_email")
+        return message
 
     async def create(self, request: organization_pb2.CreateOrganizationRequest, change: Change) -> Organization:
         """CreateOrganization creates an organization with the caller as its Super Admin."""

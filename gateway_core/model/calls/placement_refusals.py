@@ -10,16 +10,9 @@ from gateway_core.model.calls.quotas import Quota, QuotaUnit
 from gateway_core.model.calls.refusals import ExhaustedLimit, Refusal, RefusalReason
 from gateway_core.model.limits.throttles import ThrottleKind
 from gateway_core.model.money import format_credits
-from gateway_core.model.organization.scopes import ScopeKind
 
 _US_PER_S: Final = 1_000_000
 _HOLD_WAIT_S: Final = 1
-_SCOPE_NAMES: Final = {
-    ScopeKind.API_KEY: "API key",
-    ScopeKind.MEMBER: "member",
-    ScopeKind.GROUP: "group",
-    ScopeKind.ORGANIZATION: "organization",
-}
 
 
 def refuse_placement(admission: Admission, refused: Refused) -> Refusal:
@@ -53,7 +46,7 @@ def _refuse_busy(admission: Admission, busy: tuple[BusyThrottle, ...]) -> Refusa
     seconds = None if None in waits_s else max(wait for wait in waits_s if wait is not None)
     first = busy[0]
     throttle, limit = admission.hold.claims.throttles[first.index], admission.terms.limits.throttles[first.index]
-    subject = f"{_SCOPE_NAMES[throttle.scope.kind]} {throttle.scope.scope_id!r}"
+    scope = throttle.scope
     if seconds is None:
         again = "Waiting does not help. Lower max_tokens or ask an admin to raise the limit."
     else:
@@ -62,14 +55,16 @@ def _refuse_busy(admission: Admission, busy: tuple[BusyThrottle, ...]) -> Refusa
         models = f" for {throttle.models}" if throttle.models else ""
         needed = admission.hold.input_tokens + admission.hold.output_tokens
         reason, left = RefusalReason.TOKENS_RATE_LIMITED, max(0, limit - first.used)
+        rest = "" if scope.is_shared else f", {left} {'is' if left == 1 else 'are'} left"
         message = (
-            f"The limit of {subject} is {limit} tokens per minute{models}: this call needs up to {needed}, {left} are left."
+            f"The limit of {scope.subject} is {limit} tokens per minute{models}: this call needs up to {needed}{rest}."
             f" {again}"
         )
         quota = token_quota(admission, TokensLeft(first.index, left, first.reset_us))
     else:
         reason = RefusalReason.TOO_MANY_CONCURRENT_CALLS
-        message = f"The limit of {subject} is {limit} concurrent call{'' if limit == 1 else 's'}, {first.used} are open. {again}"
+        used = "" if scope.is_shared else f", {first.used} {'is' if first.used == 1 else 'are'} open"
+        message = f"The limit of {scope.subject} is {limit} concurrent call{'' if limit == 1 else 's'}{used}. {again}"
         quota = Quota(QuotaUnit.CONCURRENT_REQUESTS, limit, max(0, limit - first.used))
     return Refusal(
         reason,
@@ -94,7 +89,8 @@ def _wait_s(throttle: BusyThrottle) -> int | None:
 def refuse_exhausted(admission: Admission, exhausted: tuple[ExhaustedCounter, ...]) -> Refusal:
     """Returns the refusal for exhausted limits.
 
-    Its message names the narrowest limit, and its body lists all of them.
+    Its message names the narrowest limit, and its body lists all of them. It says what was spent only of the key and its
+    member: not every holder of a key may read the figures of a group, the organization or its credit.
     """
     limits = tuple(_exhausted_limit(admission, counter) for counter in exhausted)
     needed = admission.least_nano_credits
@@ -103,21 +99,18 @@ def refuse_exhausted(admission: Admission, exhausted: tuple[ExhaustedCounter, ..
     amount = format_credits(needed)
     first = limits[0]
     if first.scope is None:
-        available = format_credits(first.limit_nano_credits - first.held_nano_credits)
-        message = (
-            f"The organization's credit is exhausted: this call needs up to {amount} credits, {available} are available."
-            " Ask an admin to top up."
-        )
+        message = f"The organization's credit does not cover this call, which needs up to {amount} credits. Ask an admin to top up."
         return Refusal(RefusalReason.CREDIT_EXHAUSTED, message, limits=limits)
     left = format_credits(max(0, first.limit_nano_credits - first.used_nano_credits - first.held_nano_credits))
+    rest = "" if first.scope.is_shared else f", {left} of {format_credits(first.limit_nano_credits)} are left"
     reset = (
         ""
         if first.reset_epoch_s is None
         else f" It resets at {datetime.fromtimestamp(first.reset_epoch_s, UTC).isoformat()}."
     )
     message = (
-        f"The budget of {_SCOPE_NAMES[first.scope.kind]} {first.scope.scope_id!r} is exhausted: this call needs up to {amount}"
-        f" credits, {left} of {format_credits(first.limit_nano_credits)} are left.{reset} Lower max_tokens or ask an admin."
+        f"The budget of {first.scope.subject} is exhausted: this call needs up to {amount} credits{rest}.{reset} Lower max_tokens"
+        " or ask an admin."
     )
     return Refusal(RefusalReason.BUDGET_EXHAUSTED, message, limits=limits, scope=first.scope)
 
@@ -125,11 +118,12 @@ def refuse_exhausted(admission: Admission, exhausted: tuple[ExhaustedCounter, ..
 def _refuse_for_now(limits: tuple[ExhaustedLimit, ...], needed: int) -> Refusal:
     """Returns the refusal of a call that fits once the open calls have ended. Each gives back what it did not use."""
     first = limits[0]
-    held = format_credits(first.held_nano_credits)
-    owner = f"{_SCOPE_NAMES[first.scope.kind]} {first.scope.scope_id!r}" if first.scope else "the organization's credit"
+    is_shown = first.scope is not None and not first.scope.is_shared
+    held = f"{format_credits(first.held_nano_credits)} credits" if is_shown else "what is left"
+    owner = f"the budget of {first.scope.subject}" if first.scope else "the organization's credit"
     message = (
-        f"Running calls reserve {held} credits of {'' if first.scope is None else 'the budget of '}{owner}, and this call needs"
-        f" up to {format_credits(needed)}. Try again in {_HOLD_WAIT_S} second, or lower max_tokens."
+        f"Running calls reserve {held} of {owner}, and this call needs up to {format_credits(needed)} credits. Try again in"
+        f" {_HOLD_WAIT_S} second, or lower max_tokens."
     )
     return Refusal(RefusalReason.BUDGET_IN_USE, message, limits=limits, retry_after_s=_HOLD_WAIT_S, scope=first.scope)
 

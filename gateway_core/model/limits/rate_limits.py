@@ -66,7 +66,7 @@ class RateCounter:
     def subject(self) -> str:
         """The limited scope, as messages name it."""
         models = f" for {self.models}" if self.models else ""
-        return f"{self.scope.kind.replace('_', ' ')} {self.scope.scope_id}{models}"
+        return f"{self.scope.subject}{models}"
 
     def key(self) -> str:
         """Returns the Redis key.

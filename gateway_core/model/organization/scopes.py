@@ -22,6 +22,23 @@ class Scope:
     kind: ScopeKind
     scope_id: str
 
+    @property
+    def subject(self) -> str:
+        """The scope as an error calls it. The reader holds the key, so the member needs no name."""
+        if self.kind is ScopeKind.ORGANIZATION:
+            return "the organization"
+        if self.kind is ScopeKind.MEMBER:
+            return "this API key's member"
+        return f"{'API key' if self.kind is ScopeKind.API_KEY else 'group'} {self.scope_id!r}"
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether others than one member use it, so that a call must not learn how much they do."""
+        return self.kind in _SHARED
+
     def encode(self) -> str:
         """Returns `kind:id`. It is injective, because ids contain no colon (`ids.is_valid_id`)."""
         return f"{self.kind}:{self.scope_id}"
+
+
+_SHARED = frozenset({ScopeKind.GROUP, ScopeKind.ORGANIZATION})

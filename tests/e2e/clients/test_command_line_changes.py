@@ -103,3 +103,27 @@ def test_an_invite_for_a_member_is_refused_with_the_role_change(stack: Stack) ->
     assert refused.returncode == 1
     assert "organizations/acme/members/lena, with the role MEMBER" in refused.stderr
     assert "megarouter members role" in refused.stderr
+
+
+def test_deleted_keys_are_listed_with_the_name_of_their_member(stack: Stack) -> None:
+    assert megarouter(stack, *["keys", "create", "Gone", "--id", "gone-key", "--member", "lena"]).returncode == 0
+    assert megarouter(stack, *["keys", "delete", "gone-key", "--yes"]).returncode == 0
+    assert "gone-key" not in megarouter(stack, "keys", "list").stdout
+    (line,) = [one for one in megarouter(stack, "keys", "list", "--deleted").stdout.splitlines() if "gone-key" in one]
+    assert "deleted" in line
+    assert "Lena Kovacs" in line
+    entry = megarouter(stack, *["audit", "list", "--limit", "1"]).stdout
+    assert "DeleteApiKey" in entry
+
+
+def test_an_owner_cannot_lift_what_an_admin_set(stack: Stack) -> None:
+    for line, shown in (
+        ("keys create Bound --id bound-key --member lena --expires 30d --budget 2 --cycle daily", "set above"),
+        ("organizations require --key-life 90d --key-budget", "an expiry within 90 days, a budget"),
+    ):
+        result = megarouter(stack, *line.split())
+        assert result.returncode == 0, result.stderr
+        assert shown in result.stdout
+    refused = megarouter(stack, *["keys", "create", "Poor", "--member", "lena"])
+    assert "KEY_REQUIREMENT_UNMET" in refused.stderr
+    assert megarouter(stack, *["organizations", "require", "--nothing"]).returncode == 0

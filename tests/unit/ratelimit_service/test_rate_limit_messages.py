@@ -172,7 +172,7 @@ def test_a_call_that_can_never_pass_is_not_retryable() -> None:
     assert "retry-after" not in headers
 
 
-MESSAGE = "The rate limit of api key key-1 is 10 requests per minute. Try again in 12 seconds."
+MESSAGE = "The rate limit of API key 'key-1' is 10 requests per minute. Try again in 12 seconds."
 
 
 @pytest.mark.parametrize(

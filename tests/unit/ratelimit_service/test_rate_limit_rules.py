@@ -70,7 +70,7 @@ def test_a_refusal_reports_the_limit_with_the_longest_wait() -> None:
         state(fits=False, wait_us=2_000_000, scope_id="short"),
         state(fits=False, wait_us=9_000_001, scope_id="long"),
     ]
-    assert tightest(states).demand.counter.subject == "member long"
+    assert tightest(states).demand.counter == states[2].demand.counter
     assert retry_after_s(states) == 10
 
 
@@ -78,7 +78,8 @@ def test_a_limit_that_can_never_be_met_takes_precedence_over_any_wait() -> None:
     states = [state(fits=False, wait_us=9_000_000), state(0, fits=False, wait_us=None)]
     assert retry_after_s(states) is None
     assert refusal_message(states) == (
-        "The rate limit of member mia is 0 requests per minute, so this call can never pass. Ask an admin to raise the limit."
+        "The rate limit of this API key's member is 0 requests per minute, so this call can never pass."
+        " Ask an admin to raise the limit."
     )
 
 
@@ -94,13 +95,13 @@ def test_retry_after_is_the_first_whole_second_at_which_the_call_passes(wait_us:
             ScopeKind.MEMBER,
             60,
             11_500_000,
-            "The rate limit of member mia is 60 requests per minute. Try again in 12 seconds.",
+            "The rate limit of this API key's member is 60 requests per minute. Try again in 12 seconds.",
         ),
         (
             ScopeKind.API_KEY,
             1,
             900_000,
-            "The rate limit of api key mia is 1 request per minute. Try again in 1 second.",
+            "The rate limit of API key 'mia' is 1 request per minute. Try again in 1 second.",
         ),
     ],
 )

@@ -6,11 +6,12 @@ import datetime as dt
 import asyncpg
 import grpc
 import pytest
-from megarouter.admin.v1 import api_key_pb2
+from megarouter.admin.v1 import api_key_pb2, audit_log_pb2
 from megarouter.admin.v1.api_key_pb2 import ApiKey
 
 from tests.contract.admin_service.conftest import Client, add_key
 
+ACME = "organizations/acme"
 NAME = "organizations/acme/apiKeys/key-member"
 GET = api_key_pb2.GetApiKeyRequest(name=NAME)
 
@@ -187,3 +188,26 @@ async def test_an_out_of_range_list_request_is_refused(
 async def test_a_made_up_page_token_is_refused(client: Client) -> None:
     failure = await client.failure("ListApiKeys", keys_of(token="AAAA"))
     assert (failure.code, failure.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID")
+
+
+@pytest.mark.parametrize(("caller", "seen"), [("member", True), ("sub", True), ("super", True), ("sales", False)])
+async def test_deleted_keys_are_listed_on_request(client: Client, caller: str, *, seen: bool) -> None:
+    await client.call("DeleteApiKey", api_key_pb2.DeleteApiKeyRequest(name=NAME))
+    for show_deleted in (False, True):
+        request = api_key_pb2.ListApiKeysRequest(parent=ACME, show_deleted=show_deleted)
+        found = {key.name: key for key in (await client.call("ListApiKeys", request, caller)).api_keys}
+        assert (NAME in found) is (show_deleted and seen)
+        if NAME in found:
+            assert found[NAME].state == ApiKey.STATE_DELETED
+    request = api_key_pb2.ListApiKeysRequest(parent=ACME, show_deleted=True, filter="state = STATE_DELETED")
+    assert len((await client.call("ListApiKeys", request, caller)).api_keys) == seen
+
+
+async def test_a_key_and_the_audit_log_name_the_member(client: Client, owner: asyncpg.Connection) -> None:
+    await owner.execute("UPDATE users SET display_name = 'Mia Member' WHERE user_id = 'member'")
+    await owner.execute("UPDATE users SET display_name = '' WHERE user_id = 'l1'")
+    key = await client.call("GetApiKey", api_key_pb2.GetApiKeyRequest(name=NAME), "member")
+    assert key.member_display_name == "Mia Member"
+    await client.call("DeleteApiKey", api_key_pb2.DeleteApiKeyRequest(name=NAME), "l1")
+    log = await client.call("ListAuditLogEntries", audit_log_pb2.ListAuditLogEntriesRequest(parent=ACME))
+    assert log.audit_log_entries[0].user_display_name == "l1@example.org"

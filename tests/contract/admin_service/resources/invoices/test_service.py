@@ -85,6 +85,13 @@ async def test_a_request_is_in_the_audit_log(client: Client) -> None:
     ("field", "wrong"),
     [
         ("amount.currency_code", {"currency": "euro"}),
+        ("amount.currency_code", {"currency": "ABC"}),
+        ("amount.currency_code", {"currency": "XAU"}),
+        ("amount.currency_code", {"currency": "eur"}),
+        ("amount.nanos", {"currency": "EUR", "nanos": 1_000_000}),
+        ("amount.nanos", {"currency": "JPY", "units": 10, "nanos": 500_000_000}),
+        ("amount.nanos", {"currency": "KWD", "units": 10, "nanos": 500_000}),
+        ("amount", {"currency": "EUR", "units": 0, "nanos": 10_000_000}),
         ("amount.units", {"units": -1}),
         ("amount.units", {"units": 10**12}),
         ("amount.nanos", {"nanos": -1}),
@@ -128,3 +135,15 @@ async def test_requests_are_listed_newest_first_filtered_and_paged(client: Clien
     for text, notes in (('note = "two"', ["two"]), ("state = STATE_DELIVERED", []), ('user = "users/l1"', [])):
         filtered = credit_pb2.ListInvoiceRequestsRequest(parent="organizations/acme", filter=text)
         assert [each.note for each in (await client.call("ListInvoiceRequests", filtered)).invoice_requests] == notes
+
+
+@pytest.mark.usefixtures("contact")
+@pytest.mark.parametrize(
+    ("currency", "units", "nanos"),
+    [("EUR", 1, 0), ("EUR", 10, 990_000_000), ("JPY", 1_000, 0), ("KWD", 10, 125_000_000), ("CHF", 5, 50_000_000)],
+)
+async def test_an_amount_has_the_decimals_of_its_currency(
+    client: Client, currency: str, units: int, nanos: int
+) -> None:
+    made = await client.call("RequestInvoice", asked(currency=currency, units=units, nanos=nanos))
+    assert (made.amount.currency_code, made.amount.units, made.amount.nanos) == (currency, units, nanos)

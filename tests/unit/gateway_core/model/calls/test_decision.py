@@ -229,7 +229,7 @@ def test_an_exhausted_budget_names_the_narrowest_scope_and_lists_all() -> None:
         (ExhaustedCounter(1, 2 * 10**9, 5 * 10**8), ExhaustedCounter(3, 10**9, 7), ExhaustedCounter(None, 5, 4)),
     )
     assert (refusal.reason, refusal.status) == (RefusalReason.BUDGET_EXHAUSTED, 402)
-    assert "budget of member 'mia'" in refusal.message
+    assert "budget of this API key's member" in refusal.message
     assert "0.50 of 3.00 are left" in refusal.message
     assert "resets at 2026-03-15T23:00:00+00:00" in refusal.message
     assert [limit.scope for limit in refusal.limits] == [MEMBER, PARENT, None]
@@ -249,7 +249,7 @@ def test_an_overdrawn_budget_has_nothing_left() -> None:
 def test_exhausted_credit_reports_the_needed_and_the_available_amount() -> None:
     refusal = refuse_exhausted(admitted(), (ExhaustedCounter(None, 100, 40),))
     assert (refusal.reason, refusal.status) == (RefusalReason.CREDIT_EXHAUSTED, 402)
-    assert "needs up to 0.0003 credits, 0.00000006 are available" in refusal.message
+    assert "does not cover this call, which needs up to 0.0003 credits. Ask an admin" in refusal.message
 
 
 def test_a_budget_that_only_running_calls_hold_is_worth_a_retry() -> None:
@@ -264,7 +264,7 @@ def test_a_budget_that_only_running_calls_hold_is_worth_a_retry() -> None:
 def test_credit_that_only_running_calls_hold_is_worth_a_retry() -> None:
     refusal = refuse_exhausted(admitted(), (ExhaustedCounter(None, 10**9, 10**9),))
     assert refusal.reason is RefusalReason.BUDGET_IN_USE
-    assert "Running calls reserve 1.00 credits of the organization's credit" in refusal.message
+    assert "Running calls reserve what is left of the organization's credit" in refusal.message
 
 
 def test_a_budget_that_is_spent_is_exhausted_even_if_another_is_only_held() -> None:

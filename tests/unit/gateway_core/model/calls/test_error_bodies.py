@@ -102,3 +102,14 @@ def test_amounts_of_exhausted_limits_are_strings(dialect: Dialect) -> None:
         "reset_time_epoch_seconds": 1_750_000_000,
     }
     assert (limits[1]["scope"], limits[1]["id"]) == ("credit", None)
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize("scope", [Scope(ScopeKind.GROUP, "eng"), Scope(ScopeKind.ORGANIZATION, "acme"), None])
+def test_a_body_states_no_figures_of_what_others_share(scope: Scope | None, dialect: Dialect) -> None:
+    limit = ExhaustedLimit(scope, 111, 222, 333, 1_750_000_000)
+    refused = Refusal(RefusalReason.BUDGET_EXHAUSTED, "Exhausted.", limits=(limit,))
+    body = error_body(error_of(refused), dialect)
+    assert "222" not in body
+    assert "333" not in body
+    assert ("111" in body) is (scope is not None)

@@ -34,7 +34,12 @@ def _filter(session: Session, since: str, filter_text: str) -> str:
 
 
 def _resource(entry: AuditLogEntry) -> str:
-    return "/".join(entry.resource.split("/")[2:]) or entry.resource
+    """Returns the changed resource; a member with the name."""
+    short = "/".join(entry.resource.split("/")[2:]) or entry.resource
+    if not short.startswith("members/"):
+        return short
+    shown = next((one.fields["displayName"].string_value for one in (entry.after, entry.before) if one.fields), "")
+    return f"{short} ({shown})" if shown else short
 
 
 @command(
@@ -48,7 +53,7 @@ def list_entries(
     entries = session.listed(session.router.audit_log.ListAuditLogEntries, request, "audit_log_entries", limit)
     columns = [
         Column[AuditLogEntry]("when", lambda entry: session.ago(entry.create_time)),
-        Column[AuditLogEntry]("who", lambda entry: short_name(entry.member) or entry.user),
+        Column[AuditLogEntry]("who", lambda entry: entry.user_display_name or short_name(entry.member) or entry.user),
         Column[AuditLogEntry]("role", lambda entry: entry.role.lower().replace("_", "-")),
         Column[AuditLogEntry]("did", lambda entry: short_name(entry.method)),
         Column[AuditLogEntry]("to", _resource),

@@ -1,7 +1,7 @@
 """The command `megarouter explain`."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import grpc
@@ -105,7 +105,8 @@ def _candidates(session: Session, who: str) -> Iterator[str]:
 def lines_of(session: Session, answer: ExplainAccessResponse) -> Iterator[Line]:
     """Yields a line for every limit, from the narrowest scope to the widest, then one for the credit."""
     for scope in answer.scopes:
-        yield from _of_scope(session, scope)
+        lines = _of_scope(session, scope)
+        yield from (replace(line, used="", held="", left="") for line in lines) if scope.figures_hidden else lines
     if answer.HasField("credit"):
         yield _budget(session, "", "credit", answer)
 

@@ -46,18 +46,29 @@ class Branch:
 _COLUMNS = (
     Column[Branch]("group", lambda branch: branch.guide + branch.group.display_name),
     Column[Branch]("id", lambda branch: short_name(branch.group.name)),
-    Column[Branch]("members", lambda branch: branch.group.member_count, Kind.NUMBER),
-    Column[Branch]("with below", lambda branch: branch.group.subtree_member_count, Kind.NUMBER),
-    Column[Branch]("spent", lambda branch: branch.group.spent_nano_credits, Kind.AMOUNT),
+    Column[Branch]("members", lambda branch: _shown(branch.group, branch.group.member_count), Kind.NUMBER),
+    Column[Branch]("with below", lambda branch: _shown(branch.group, branch.group.subtree_member_count), Kind.NUMBER),
+    Column[Branch]("spent", lambda branch: _shown(branch.group, branch.group.spent_nano_credits), Kind.AMOUNT),
     Column[Branch]("budget", lambda branch: _budget(branch.group), Kind.AMOUNT),
     Column[Branch](
-        "used", lambda branch: share(branch.group.spent_nano_credits, _budget(branch.group) or 0), Kind.MEASURE
+        "used",
+        lambda branch: _share(branch.group),
+        Kind.MEASURE,
     ),
 )
 
 
 def _budget(group: Group) -> int | None:
     return group.budget_nano_credits if group.HasField("budget_nano_credits") else None
+
+
+def _shown(group: Group, number: int) -> int | None:
+    """Returns a figure of the group, or None if the caller may not read it."""
+    return None if group.figures_hidden else number
+
+
+def _share(group: Group) -> str:
+    return "" if group.figures_hidden else share(group.spent_nano_credits, _budget(group) or 0)
 
 
 def branches(groups: Sequence[Group]) -> list[Branch]:
@@ -80,6 +91,7 @@ def branches(groups: Sequence[Group]) -> list[Branch]:
 
 def _show(session: Session, group: Group) -> None:
     budget = _budget(group)
+    members = f"{group.member_count:,}, with those below {group.subtree_member_count:,}"
     session.output.one(
         group,
         [
@@ -87,8 +99,8 @@ def _show(session: Session, group: Group) -> None:
             ("name", group.display_name),
             ("path", " > ".join(map(short_name, group.path))),
             ("level", str(group.level)),
-            ("members", f"{group.member_count:,}, with those below {group.subtree_member_count:,}"),
-            ("spent", format_credits(group.spent_nano_credits)),
+            ("members", "" if group.figures_hidden else members),
+            ("spent", "" if group.figures_hidden else format_credits(group.spent_nano_credits)),
             ("budget", "" if budget is None else format_credits(budget)),
             ("deleted", session.ago(group.delete_time)),
         ],

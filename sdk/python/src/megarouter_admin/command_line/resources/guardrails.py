@@ -62,11 +62,18 @@ def _mode(guardrail: Guardrail) -> str:
 
 _COLUMNS = (
     Column[Guardrail]("guardrail", lambda guardrail: short_name(guardrail.name)),
-    Column[Guardrail]("spent", lambda guardrail: guardrail.spent_nano_credits, Kind.AMOUNT),
+    Column[Guardrail](
+        "spent",
+        lambda guardrail: None if guardrail.figures_hidden else guardrail.spent_nano_credits,
+        Kind.AMOUNT,
+    ),
     Column[Guardrail]("budget", lambda guardrail: _optional(guardrail, "budget_nano_credits"), Kind.AMOUNT),
     Column[Guardrail](
         "used",
-        lambda guardrail: share(guardrail.spent_nano_credits, _optional(guardrail, "budget_nano_credits") or 0),
+        lambda guardrail: share(
+            guardrail.spent_nano_credits,
+            0 if guardrail.figures_hidden else _optional(guardrail, "budget_nano_credits") or 0,
+        ),
         Kind.MEASURE,
     ),
     Column[Guardrail]("cycle", _cycle),
@@ -81,6 +88,11 @@ _COLUMNS = (
 )
 
 
+def _figure(guardrail: Guardrail, nano_credits: int) -> str:
+    """Returns an amount, or an empty text if the caller may not read it."""
+    return "" if guardrail.figures_hidden else format_credits(nano_credits)
+
+
 def _show(session: Session, guardrail: Guardrail) -> None:
     budget, remaining = (_optional(guardrail, field) for field in ("budget_nano_credits", "remaining_nano_credits"))
     session.output.one(
@@ -90,11 +102,11 @@ def _show(session: Session, guardrail: Guardrail) -> None:
             ("of", guardrail.scope),
             ("mode", _mode(guardrail)),
             ("budget", "none" if budget is None else f"{format_credits(budget)} {_cycle(guardrail)}"),
-            ("spent", format_credits(guardrail.spent_nano_credits)),
-            ("held", format_credits(guardrail.held_nano_credits)),
+            ("spent", _figure(guardrail, guardrail.spent_nano_credits)),
+            ("held", _figure(guardrail, guardrail.held_nano_credits)),
             ("remaining", "" if remaining is None else format_credits(remaining)),
             ("next cycle", session.ago(guardrail.period_end_time)),
-            ("calls", f"{guardrail.call_count:,}"),
+            ("calls", "" if guardrail.figures_hidden else f"{guardrail.call_count:,}"),
             ("requests/min", _number(guardrail, "requests_per_minute")),
             ("tokens/min", _number(guardrail, "tokens_per_minute")),
             ("concurrent", _number(guardrail, "concurrency_limit")),

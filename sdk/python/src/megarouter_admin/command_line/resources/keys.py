@@ -68,7 +68,7 @@ def _columns(session: Session) -> list[Column[ApiKey]]:
     return [
         Column("key", lambda key: short_name(key.name)),
         Column("name", lambda key: key.display_name),
-        Column("member", lambda key: short_name(key.member)),
+        Column("member", lambda key: key.member_display_name or short_name(key.member)),
         Column("secret", lambda key: key.obfuscated_key),
         Column("state", _state),
         Column("expires", lambda key: session.ago(key.expire_time)),
@@ -85,7 +85,7 @@ def _facts(session: Session, key: ApiKey) -> list[tuple[str, str]]:
     return [
         ("key", key.name),
         ("name", key.display_name),
-        ("member", key.member),
+        ("member", f"{key.member_display_name} ({key.member})" if key.member_display_name else key.member),
         ("state", _state(key)),
         ("shown as", key.obfuscated_key),
         ("models", models if key.HasField("model_whitelist") else ""),
@@ -115,6 +115,7 @@ def list_keys(
     limit: LimitOption = 0,
     *,
     below: BelowOption = False,
+    deleted: Annotated[bool, Option("--deleted", text="Also deleted keys.")] = False,
 ) -> None:
     """List API keys, with their usage in the current cycle."""
     owner = f"member = {quoted(session.member(member))}" if member else ""
@@ -123,6 +124,7 @@ def list_keys(
         filter=all_of(filter_text, owner, quoted(search) if search else ""),
         group=session.group(group) if group else "",
         with_descendants=below,
+        show_deleted=deleted,
         view=ApiKeyView.API_KEY_VIEW_FULL,
     )
     keys = session.listed(session.router.api_keys.ListApiKeys, request, "api_keys", limit)

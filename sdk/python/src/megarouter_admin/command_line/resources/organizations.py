@@ -67,7 +67,9 @@ def _key_requirements(organization: Organization) -> str:
     required = organization.key_requirements
     life = required.max_life_duration.ToTimedelta()
     said = {
-        f"an expiry within {life}": required.HasField("max_life_duration"),
+        f"an expiry within {life.days} days" if life.days else f"an expiry within {life}": required.HasField(
+            "max_life_duration"
+        ),
         "a model whitelist": required.requires_model_whitelist,
         "a budget": required.requires_budget,
     }
