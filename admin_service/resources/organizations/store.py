@@ -11,7 +11,7 @@ PURGE_AFTER: Final = dt.timedelta(days=30)
 
 _COLUMNS: Final = """
 organization_id, display_name, kind, state, time_zone, input_estimate, budget_mode, expired_hold_policy, billing_email, create_time,
-update_time, delete_time, purge_time, coalesce(purge_time <= now(), false)
+update_time, delete_time, purge_time, coalesce(purge_time <= now(), false), is_blocked
 """
 _GET: Final = f"SELECT {_COLUMNS} FROM organizations WHERE organization_id = $1"  # noqa: S608
 _ADD: Final = f"""
@@ -81,6 +81,8 @@ class OrganizationRow:
     purge_time: dt.datetime | None
     is_purged: bool
     """Whether the time to undo a deletion is over, by the database's clock."""
+    is_blocked: bool
+    """Whether an operator suspended it."""
 
     @property
     def settings(self) -> OrganizationSettings:

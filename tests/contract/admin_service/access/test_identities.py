@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from admin_service.access.identity_tokens import EdgeProof, IdentityTokens
+from admin_service.access.operators import Operators
 from admin_service.wiring import ROLE
 from gateway_core.runtime.settings import AdminSettings
 from gateway_core.stores.postgres.connections import open_pool
@@ -22,7 +23,7 @@ ISSUER = "https://id.example"
 async def tokens(settings: AdminSettings) -> AsyncIterator[IdentityTokens]:
     numbers = itertools.count(1)
     async with open_pool(settings.model_copy(update={"database_pool_size": 10}), ROLE) as pool:
-        yield IdentityTokens(pool, EdgeProof(SECRET), lambda: f"user-{next(numbers)}")
+        yield IdentityTokens(pool, EdgeProof(SECRET), lambda: f"user-{next(numbers)}", Operators())
 
 
 async def user_of(tokens: IdentityTokens, subject: str, **claims: object) -> str | None:
