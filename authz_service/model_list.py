@@ -37,7 +37,7 @@ def list_models(
         names, has_more = page.part_of(list(by_name))
         shown = [render(by_name[name]) for name in names]
         return json.dumps(_collection(route.dialect, shown, next_token(names) if has_more else None))
-    named = next((model for model in usable if route.model in {model.name, *model.aliases}), None)
+    named = next((model for model in usable if route.model in model.any_names), None)
     if named is None:
         message = f"You may not use the model {route.model[:128]!r}, or it does not exist. GET /v1/models lists what you may use."
         return Refusal(RefusalReason.MODEL_NOT_FOUND, message, "model")

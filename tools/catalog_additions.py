@@ -27,14 +27,10 @@ providers:
         web_search_preview: [web_search_preview]
         code_interpreter: [code_interpreter]
         file_search: [file_search]
-        # Run by the caller, or billed as tokens only.
-        apply_patch: []
-        computer: []
-        computer_use_preview: []
-        local_shell: []
-        mcp: []
-        namespace: []
+        mcp: []  # billed as tokens only
         tool_search: [tool_search]
+    caller_tools:
+      openai: [apply_patch, computer, computer_use_preview, local_shell, namespace]
     fees:  # https://developers.openai.com/api/docs/pricing, read on 2026-11-29
       # 0.03 USD: a session of 20 minutes in a container of 1 GB. OpenAI bills it by the minute; how long it lives is not reported.
       code_interpreter: 30000000
@@ -91,16 +87,14 @@ providers:
       anthropic:
         web_search: [web_search]
         code_execution: [code_execution]
-        # Run by the caller, or billed as tokens only.
-        bash: []
-        computer: []
+        # Billed as tokens only.
         mcp_servers: []
         mcp_toolset: []
-        memory: []
-        text_editor: []
         tool_search_tool_bm25: []
         tool_search_tool_regex: []
         web_fetch: [web_fetch]
+    caller_tools:
+      anthropic: [bash, computer, memory, text_editor]
     fees:  # https://platform.claude.com/docs/en/about-claude/pricing, read on 2026-11-29
       # 0.05 USD an hour, at least five minutes. Not counted: 1,550 free hours a month, calls that are free because the body also
       # names web_search_20260209 or web_fetch_20260209, and containers that a body fills with files but the model does not use.
@@ -121,9 +115,10 @@ providers:
         google_search_retrieval: [grounding]
         # Billed as tokens only.
         code_execution: []
-        computer_use: []
         file_search: []
         url_context: []
+    caller_tools:
+      gemini: [computer_use]
     multipliers:  # https://ai.google.dev/gemini-api/docs/pricing; reading a cache is not discounted
       - when: {tier: flex}
         numerator: 1

@@ -64,8 +64,9 @@ _HEADER = """\
 #   Anthropic's one-hour cache.
 # - long_context prices apply to all tokens of a call whose input, including cached input, exceeds above_input_tokens.
 # - effective_date is the start of the price if the package has it, otherwise {known_since}.
-# - hosted_tools are the tools that a provider runs itself, and the fees that a use may cost. A call with any other tool is
-#   refused, unless the caller runs it. fees are nano-credits per use; those of a provider apply to all of its models.
+# - hosted_tools are the tools that a provider runs itself, and the fees that a use may cost. caller_tools are those that it
+#   describes to the model and the caller runs. A call with any other tool is refused, unless it is a function of the caller.
+#   fees are nano-credits per use; those of a provider apply to all of its models.
 # - multipliers apply to the prices of tokens, in long contexts too. A call that asks for a tier, speed or place without one is
 #   refused. OpenAI serves long contexts of gpt-5.5 at no other tier than the standard one and flex.
 # - A model without a price for audio refuses audio.

@@ -13,6 +13,8 @@ from usage_service.settlement.rows import RecordedSettlement
 logger = logging.getLogger(__name__)
 
 _LOG_INTERVAL_S: Final = 60.0
+_REFUSED_ANSWER: Final = UsageFact.REFUSED_ANSWER
+"""Looked up once, because Python 3.11 finds members of enumerations slowly."""
 
 _REASONS: Final = {str(reason): reason for reason in RefusedAnswer}
 
@@ -27,7 +29,7 @@ class ProviderRefusals:
     def note(self, recorded: Iterable[RecordedSettlement]) -> None:
         """Counts the refused answers of a committed batch. Logs at most one line a minute for a provider and reason."""
         for record in recorded:
-            reason = record.settlement.report.facts.get(UsageFact.REFUSED_ANSWER)
+            reason = record.settlement.report.facts.get(_REFUSED_ANSWER)
             if reason is not None and str(reason) in _REASONS:
                 self._count(record.settlement.hold.claims.provider, _REASONS[str(reason)])
 

@@ -47,7 +47,7 @@ _MODALITIES: Final = (
 
 _IMAGES, _MESSAGES, _COMPLETIONS = Endpoint.IMAGES, Endpoint.MESSAGES, Endpoint.COMPLETIONS
 _MODEL_RESOURCE: Final = "models/"
-_LARGE_WINDOW_FLAG: Final = "context-1m-"
+_LARGE_WINDOW_FLAG: Final = b"context-1m-"
 """The beginning of the flag with which Anthropic's models take a larger input."""
 _LARGE_WINDOW_TOKENS: Final = 1_000_000
 
@@ -93,8 +93,10 @@ def _models(facts: Mapping[str, object], endpoint: Endpoint) -> tuple[str, ...]:
 
 def asked_window_tokens(call: Call, endpoint: Endpoint) -> int:
     """Returns the context window that a beta flag asks for, or 0 for that of the model."""
-    if endpoint is _MESSAGES and _LARGE_WINDOW_FLAG in call.header(ANTHROPIC_BETA):
-        return _LARGE_WINDOW_TOKENS
+    if endpoint is _MESSAGES:
+        for name, value in call.headers:
+            if name == ANTHROPIC_BETA and _LARGE_WINDOW_FLAG in value:
+                return _LARGE_WINDOW_TOKENS
     return 0
 
 

@@ -322,7 +322,11 @@ pub fn Reader(comptime Visitor: type) type {
                     self.state = .after_boundary;
                     return index;
                 }
-                if (self.dashes_matched == self.dashes.length) return self.refuse(.malformed_form);
+                if (self.dashes_matched == self.dashes.length) {
+                    // The content before comes first, so that the fault does not depend on how the body is cut.
+                    try self.show(bytes, from, index - (self.delimiter_matched - held));
+                    return self.refuse(.malformed_form);
+                }
             }
             try self.show(bytes, from, index - (self.delimiter_matched - held));
             return index;

@@ -3,6 +3,7 @@
 import enum
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 from urllib.parse import unquote
 
@@ -19,7 +20,7 @@ class Dialect(enum.StrEnum):
 
 
 class Endpoint(enum.StrEnum):
-    """An operation of a model."""
+    """An operation of a model. What it is like is worked out once, because every call asks for it."""
 
     CHAT_COMPLETIONS = "chat_completions"
     COMPLETIONS = "completions"
@@ -43,72 +44,72 @@ class Endpoint(enum.StrEnum):
     COUNT_RESPONSE_TOKENS = "count_response_tokens"
     COUNT_CONTENT_TOKENS = "count_content_tokens"
 
-    @property
+    @cached_property
     def dialect(self) -> Dialect:
         """The dialect of the operation."""
         return _DIALECT_OF[self]
 
-    @property
+    @cached_property
     def streams(self) -> bool:
         """Whether the operation can answer with a stream."""
         return not (self.embeds or self.ranks or self.is_free or self is Endpoint.TRANSLATIONS)
 
-    @property
+    @cached_property
     def embeds(self) -> bool:
         """Whether the answer is embeddings, which are no tokens."""
         return self in _EMBEDDING
 
-    @property
+    @cached_property
     def ranks(self) -> bool:
         """Whether the answer is a ranking of the documents in the body, which has no tokens."""
         return self in _RANKING
 
-    @property
+    @cached_property
     def has_output_tokens(self) -> bool:
         """Whether the answer can consist of tokens."""
         return self not in _WITHOUT_OUTPUT_TOKENS
 
-    @property
+    @cached_property
     def writes_text(self) -> bool:
         """Whether the answer is text of a model."""
         return not (self.embeds or self.is_free or self in _WITHOUT_TEXT)
 
-    @property
+    @cached_property
     def makes_images(self) -> bool:
         """Whether the answer is pictures."""
         return self in _IMAGE
 
-    @property
+    @cached_property
     def is_audio(self) -> bool:
         """Whether sound goes in or comes out, and its length or its text may be what costs."""
         return self in _AUDIO
 
-    @property
+    @cached_property
     def takes_form(self) -> bool:
         """Whether the body is `multipart/form-data`, and not JSON."""
         return self in _FORM
 
-    @property
+    @cached_property
     def is_free(self) -> bool:
         """Whether calls cost nothing, whatever they contain: token counting, moderations and uploads."""
         return self in _FREE
 
-    @property
+    @cached_property
     def uploads(self) -> bool:
         """Whether a call uploads a file."""
         return self in _UPLOADING
 
-    @property
+    @cached_property
     def offered_with(self) -> frozenset["Endpoint"]:
         """The operations of which a model must offer one, so that this one may be called for it."""
         return _OFFERED_WITH.get(self) or frozenset((self,))
 
-    @property
+    @cached_property
     def has_optional_output_limit(self) -> bool:
         """Whether a call may leave out its output limit, so that the gateway may write one."""
         return self in _WITH_OPTIONAL_OUTPUT_LIMIT
 
-    @property
+    @cached_property
     def needs_include_usage(self) -> bool:
         """Whether a stream reports usage only if `stream_options.include_usage` asks for it."""
         return self in {Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS}

@@ -545,7 +545,9 @@ CREATE TABLE public.api_keys (
     ip_allow_list cidr[],
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    bounds jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT api_keys_api_key_id_check CHECK ((api_key_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
+    CONSTRAINT api_keys_bounds_check CHECK ((jsonb_typeof(bounds) = 'object'::text)),
     CONSTRAINT api_keys_ip_allow_list_check CHECK ((cardinality(ip_allow_list) <= 100)),
     CONSTRAINT api_keys_previous_secret_hash_check CHECK ((length(previous_secret_hash) = 32)),
     CONSTRAINT api_keys_secret_hash_check CHECK ((length(secret_hash) = 32)),
@@ -836,11 +838,15 @@ CREATE TABLE public.organizations (
     update_time timestamp with time zone DEFAULT now() NOT NULL,
     budget_mode text DEFAULT 'STRICT'::text NOT NULL,
     is_blocked boolean DEFAULT false NOT NULL,
+    key_max_life interval,
+    key_requires_whitelist boolean DEFAULT false NOT NULL,
+    key_requires_budget boolean DEFAULT false NOT NULL,
     CONSTRAINT organizations_billing_email_check CHECK (((length(billing_email) >= 3) AND (length(billing_email) <= 254))),
     CONSTRAINT organizations_budget_mode_check CHECK ((budget_mode = ANY (ARRAY['STRICT'::text, 'BALANCED'::text]))),
     CONSTRAINT organizations_display_name_check CHECK (((length(display_name) >= 1) AND (length(display_name) <= 200))),
     CONSTRAINT organizations_expired_hold_policy_check CHECK ((expired_hold_policy = ANY (ARRAY['CHARGE_HOLD'::text, 'CHARGE_INPUT'::text, 'RELEASE'::text]))),
     CONSTRAINT organizations_input_estimate_check CHECK ((input_estimate = ANY (ARRAY['STRICT'::text, 'BALANCED'::text]))),
+    CONSTRAINT organizations_key_max_life_check CHECK ((key_max_life > '00:00:00'::interval)),
     CONSTRAINT organizations_kind_check CHECK ((kind = ANY (ARRAY['ORGANIZATION'::text, 'PERSONAL'::text]))),
     CONSTRAINT organizations_organization_id_check CHECK ((organization_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
     CONSTRAINT organizations_state_check CHECK ((state = ANY (ARRAY['ACTIVE'::text, 'SUSPENDED'::text, 'DELETED'::text]))),
@@ -1316,6 +1322,8 @@ CREATE INDEX invites_below_2 ON public.invites USING btree (organization_id, (gr
 CREATE INDEX invites_below_3 ON public.invites USING btree (organization_id, (group_path[3]), invite_id) WHERE (group_path[3] IS NOT NULL);
 
 CREATE INDEX invites_below_4 ON public.invites USING btree (organization_id, (group_path[4]), invite_id) WHERE (group_path[4] IS NOT NULL);
+
+CREATE INDEX invites_by_email ON public.invites USING btree (organization_id, email) WHERE ((email IS NOT NULL) AND (revoke_time IS NULL));
 
 CREATE INDEX invites_by_group ON public.invites USING btree (organization_id, group_id);
 

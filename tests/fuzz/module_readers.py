@@ -1,9 +1,9 @@
-"""Feeds broken texts, cut anywhere, to what Envoy's module reads: requests and answers.
+"""Feeds broken texts, cut anywhere, to what Envoy's module reads: requests, answers and forms.
 
     python -m tests.fuzz.module_readers --reader answers --seconds 1800
 
-An out-of-bounds access ends the process, as it would end Envoy. A text that is read differently when it is cut, or a report
-that is not JSON, fails with the text and the seed.
+An out-of-bounds access ends the process, as it would end Envoy. A text that is read differently when it is cut, a report
+that is not JSON, or a form that the reference in Python reads differently fails with the text and the seed.
 """
 
 import argparse
@@ -12,9 +12,21 @@ import random
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.support.envoy_module import document_usage, is_json, request_facts, rewrite, shown, stream_usage
+from tests.support import reference_forms
+from tests.support.envoy_module import (
+    document_usage,
+    form_facts,
+    is_json,
+    request_facts,
+    rewrite,
+    rewritten_form,
+    shown,
+    stream_usage,
+)
+from tests.support.forms import BOUNDARY, CONTENT_TYPE, field, file, form
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +80,11 @@ _ANSWERS: Final = (
     ),
     b'{"data":[{"b64_json":"QUJD"}],"usage":{"input_tokens":1,"output_tokens_details":{"image_tokens":2}}}',
 )
+_FORMS: Final = (
+    form([field("model", "whisper-1"), file("file", b"ID3\r\n--" + bytes(20)), field("response_format", "json")]),
+    form([file("image[]", b"\x89PNG\r\n", "a.png"), field("prompt", "a"), field("model", "m"), field("n", "2")]),
+    form([field("purpose", "user_data"), field("stream", "true"), file("file", b"\r\n-", "a;b.txt", "text/plain")]),
+)
 TOKENS: Final = (
     b'"',
     b"\\",
@@ -87,15 +104,49 @@ TOKENS: Final = (
     b"[[[[[[",
     b"",
 )
+FORM_TOKENS: Final = (
+    b"\r\n",
+    b"\n",
+    b"\r",
+    b"--",
+    f"\r\n--{BOUNDARY}".encode(),
+    f"--{BOUNDARY}--".encode(),
+    b"\r\n\r\n",
+    b'"',
+    b"\\",
+    b"%",
+    b";",
+    b"=",
+    b"*",
+    b":",
+    b" ",
+    b'; name="model"',
+    b'; filename="x"',
+    b"Content-Disposition: form-data",
+    b"content-transfer-encoding: base64\r\n",
+    b"model",
+    b"[]",
+    b"",
+    b"x" * 4096,
+)
 _REPORT_EVERY_S: Final = 60.0
 
 
-def mutated(chance: random.Random, seeds: tuple[bytes, ...]) -> bytes:
+@dataclass(frozen=True)
+class Reader:
+    """What reads the texts, and what the texts are made of."""
+
+    read: Callable[[bytes, list[int]], tuple[Any, ...]]
+    seeds: tuple[bytes, ...]
+    tokens: tuple[bytes, ...]
+
+
+def mutated(chance: random.Random, seeds: tuple[bytes, ...], tokens: tuple[bytes, ...] = TOKENS) -> bytes:
     """Returns one of the texts with some of its bytes replaced, repeated or cut off."""
     text = bytearray(chance.choice(seeds))
     for _ in range(chance.randint(0, 8)):
         place = chance.randint(0, len(text))
-        text[place : place + chance.choice((0, 0, 1, 2, 40))] = chance.choice((*TOKENS, bytes([chance.randrange(256)])))
+        text[place : place + chance.choice((0, 0, 1, 2, 40))] = chance.choice((*tokens, bytes([chance.randrange(256)])))
     if chance.random() < 0.2:
         del text[chance.randint(0, len(text)) :]
     return bytes(text)
@@ -111,22 +162,39 @@ def _read_answer(text: bytes, places: list[int]) -> tuple[Any, ...]:
     return document_usage(text, places), stream_usage(text, places), shown(*pieces)
 
 
-READERS: Final[Mapping[str, tuple[Callable[[bytes, list[int]], tuple[Any, ...]], tuple[bytes, ...]]]] = {
-    "requests": (_read_request, _REQUESTS),
-    "answers": (_read_answer, _ANSWERS),
+def _read_form(text: bytes, places: list[int]) -> tuple[Any, ...]:
+    facts, expected = form_facts(text, CONTENT_TYPE, places), _facts_by_reference(text)
+    assert facts == expected or (expected is None and facts.keys() == {"unreadable"}), (text, facts, expected)
+    return facts, rewritten_form(text, CONTENT_TYPE, "other-model", places)
+
+
+def _facts_by_reference(text: bytes) -> dict[str, Any] | None:
+    try:
+        return reference_forms.facts(text, CONTENT_TYPE)
+    except reference_forms.FormError:
+        return None
+
+
+READERS: Final[Mapping[str, Reader]] = {
+    "requests": Reader(_read_request, _REQUESTS, TOKENS),
+    "answers": Reader(_read_answer, _ANSWERS, TOKENS),
+    "forms": Reader(_read_form, _FORMS, FORM_TOKENS),
 }
-"""What reads the texts, and what the texts are made of."""
 
 
 def fuzz(reader: str, seed: int, seconds: float) -> int:
     """Reads broken texts for some seconds, and returns their number."""
-    read, seeds = READERS[reader]
+    target = READERS[reader]
     chance, count, begun_s = random.Random(seed), 0, time.monotonic()
     reported_s = begun_s
     while (now_s := time.monotonic()) < begun_s + seconds:
-        text = mutated(chance, seeds) if chance.random() < 0.9 else chance.randbytes(chance.randint(0, 300))
+        text = (
+            mutated(chance, target.seeds, target.tokens)
+            if chance.random() < 0.9
+            else chance.randbytes(chance.randint(0, 300))
+        )
         places = sorted(chance.randint(0, len(text)) for _ in range(chance.randint(0, 5)))
-        assert read(text, places) == read(text, []), (seed, text, places)
+        assert target.read(text, places) == target.read(text, []), (seed, text, places)
         count += 1
         if now_s - reported_s > _REPORT_EVERY_S:
             reported_s = now_s

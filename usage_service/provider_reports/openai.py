@@ -100,12 +100,13 @@ def read_any(usage: Counts, *, has_output: bool) -> Reading | None:
     audio = image = 0
     if details.values:
         audio, image = details.of("audio_tokens"), details.of("image_tokens")
-    uncached, cached, written, input_audio, input_image, cached_audio = _input(usage, total_input or 0)
+    uncached, cached, (written, written_long), input_audio, input_image, cached_audio = _input(usage, total_input or 0)
     return Reading(
         usage=TokenUsage(
             input=uncached,
             cache_read=cached,
             cache_write_5m=written,
+            cache_write_1h=written_long,
             input_audio=input_audio,
             input_image=input_image,
             cache_read_audio=cached_audio,
@@ -164,14 +165,14 @@ def _at_least_split(usage: Counts, total_input: int | None) -> int | None:
     return split
 
 
-def _input(usage: Counts, total: int) -> tuple[int, int, int, int, int, int]:
-    """Splits the input: uncached text, cached, written to the cache, audio, images, cached audio."""
+def _input(usage: Counts, total: int) -> tuple[int, int, tuple[int, int], int, int, int]:
+    """Splits the input: uncached text, cached, written to the cache (for short, for long), audio, images, cached audio."""
     details = usage.inside(*_INPUT_DETAILS)
     cached = usage.of("cached_tokens", _HITS)
     if not details.values:
-        return rest_of(total, cached, usage.notes), cached, 0, 0, 0, 0
+        return rest_of(total, cached, usage.notes), cached, (0, 0), 0, 0, 0
     cached = max(details.of("cached_tokens"), cached)
-    written = details.of("cache_write_tokens")
+    written, written_long = _written(details)
     audio, image = details.of("audio_tokens"), details.of("image_tokens")
     cached_audio = 0
     if audio and cached:
@@ -181,4 +182,20 @@ def _input(usage: Counts, total: int) -> tuple[int, int, int, int, int, int]:
         cached_audio = min(overlap, cached, audio)
     parts = cached + written + audio + image - cached_audio
     uncached = rest_of(total, parts, usage.notes)
-    return uncached, cached - cached_audio, written, audio - cached_audio, image, cached_audio
+    writes = (written - written_long, written_long)
+    return uncached, cached - cached_audio, writes, audio - cached_audio, image, cached_audio
+
+
+def _written(details: Counts) -> tuple[int, int]:
+    """Returns all cache writes, and those for 12 hours.
+
+    OpenAI's API reference splits all of them by lifetime. A rest that has none counts as the dearer one.
+    """
+    written, lifetimes = details.of("cache_write_tokens"), details.inside("cache_write_tokens_details")
+    if not lifetimes.values:
+        return written, 0
+    written_short, written_long = lifetimes.of("ttl_30m_tokens"), lifetimes.of("ttl_12h_tokens")
+    rest = written - written_short - written_long
+    if rest:
+        details.notes.add(Flag.CONTRADICTORY_COUNTS)
+    return max(written, written_short + written_long), written_long + max(rest, 0)

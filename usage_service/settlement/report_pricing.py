@@ -2,11 +2,11 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import replace
 from typing import Final
 
 from gateway_core.model.calls.holds import Hold
-from gateway_core.model.catalog.entries import Model
+from gateway_core.model.catalog.entries import Model, Provider
 from gateway_core.model.catalog.media import audio_seconds, encoded_bytes
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, charge_lines, total_nano_credits
@@ -38,8 +38,13 @@ class Terms:
     """Its prices, of the version that the hold names."""
     others: AnsweredModels = NO_OTHER_MODELS
     """The models that may have answered instead."""
-    tools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The tools that the provider runs itself in the dialect of the call, and the fees of a use."""
+    provider: Provider | None = None
+    """The provider of the model; None if the catalog no longer has it."""
+
+    @property
+    def tools(self) -> Mapping[str, tuple[str, ...]]:
+        """The tools that the provider runs itself in the dialect of the call, and the fees of a use."""
+        return self.provider.hosted_tools.get(self.hold.claims.endpoint.dialect, {}) if self.provider else {}
 
 
 @record(frozen=True, slots=True)

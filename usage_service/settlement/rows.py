@@ -105,7 +105,7 @@ def hold_row(settlement: Settlement) -> Row:
 
 
 def record_row(entry: RecordedSettlement) -> Row:
-    """Returns the hold's row in `usage_records`: the columns of `RECORD_COLUMNS`."""
+    """Returns the hold's row in `usage_records` without what few calls have: the columns of `RECORD_COLUMNS`."""
     settlement = entry.settlement
     hold = settlement.hold
     return (
@@ -126,7 +126,22 @@ def record_row(entry: RecordedSettlement) -> Row:
 
 def correction_row(entry: RecordedSettlement) -> Row:
     """Returns an expired hold's row in `usage_corrections`: the columns of `CORRECTION_COLUMNS`."""
-    return (*_facts_row(entry), entry.delta_nano_credits)
+    return (*_facts_row(entry), entry.delta_nano_credits, *rare_row(entry))
+
+
+def rare_row(entry: RecordedSettlement) -> Row:
+    """Returns what few calls have: the columns of `RARE_COLUMNS`."""
+    usage, service = entry.settlement.resolution.usage, entry.settlement.resolution.service
+    return (
+        usage.input_audio,
+        usage.input_image,
+        usage.cache_read_audio,
+        usage.output_audio,
+        usage.output_image,
+        json.dumps(dict(usage.uses)) if usage.uses else "{}",
+        service.speed,
+        service.place,
+    )
 
 
 def finding_row(settlement: Settlement) -> Row:
@@ -176,8 +191,6 @@ FACT_COLUMNS: Final = (
         "output_tokens:bigint",
         "reasoning_tokens:bigint",
     ),
-    *("input_audio_tokens:bigint", "input_image_tokens:bigint", "cache_read_audio_tokens:bigint"),
-    *("output_audio_tokens:bigint", "output_image_tokens:bigint", "uses:jsonb", "speed", "place"),
     *(
         "charge_nano_credits:bigint",
         "charge_lines:jsonb",
@@ -192,7 +205,13 @@ RECORD_COLUMNS: Final = (
     *("group_path:texts", "member_id", "api_key_id", "endpoint", "streamed:boolean", "requested_model", "provider_id"),
     *("price_version:integer", "hold_nano_credits:bigint", "counters:texts", "throttles:texts"),
 )
-CORRECTION_COLUMNS: Final = (*FACT_COLUMNS, "delta_nano_credits:bigint")
+RARE_COLUMNS: Final = (
+    *("input_audio_tokens:bigint", "input_image_tokens:bigint", "cache_read_audio_tokens:bigint"),
+    *("output_audio_tokens:bigint", "output_image_tokens:bigint", "uses:jsonb", "speed", "place"),
+)
+RARE_DEFAULTS: Final[Row] = (0, 0, 0, 0, 0, "{}", None, None)
+"""The values of `RARE_COLUMNS` that PostgreSQL fills in by itself. Most calls have no others."""
+CORRECTION_COLUMNS: Final = (*FACT_COLUMNS, "delta_nano_credits:bigint", *RARE_COLUMNS)
 FINDING_COLUMNS: Final = (
     *("hold_id", "organization_id", "group_path:texts", "member_id", "api_key_id", "provider_id", "requested_model"),
     *(
@@ -232,14 +251,6 @@ def _facts_row(entry: RecordedSettlement) -> Row:
         usage.cache_write_1h,
         usage.output,
         usage.output_reasoning,
-        usage.input_audio,
-        usage.input_image,
-        usage.cache_read_audio,
-        usage.output_audio,
-        usage.output_image,
-        json.dumps(dict(usage.uses)) if usage.uses else "{}",
-        resolution.service.speed,
-        resolution.service.place,
         resolution.charge_nano_credits,
         _lines(resolution.lines),
         report.http_status,

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 import asyncpg
@@ -126,7 +126,9 @@ class Settler:
             return None
 
     def _settlement(self, hold: Hold, report: CallReport, model: Model, schedule: PriceSchedule) -> Settlement:
-        terms = Terms(hold, model, schedule, self._answered_models(), self._hosted_tools(hold))
+        terms = Terms(
+            hold, model, schedule, self._answered_models(), self._catalog.snapshot.providers.get(model.provider)
+        )
         return Settlement(hold, report, resolve(terms, report))
 
     async def prices(self, hold: Hold) -> tuple[Model, PriceSchedule]:
@@ -149,11 +151,6 @@ class Settler:
             models = (*snapshot.models.values(), *snapshot.retired_models.values())
             self._indexed, self._index = snapshot, AnsweredModels(models)
         return self._index
-
-    def _hosted_tools(self, hold: Hold) -> Mapping[str, tuple[str, ...]]:
-        """Returns the tools that the provider runs itself in the dialect of the call."""
-        provider = self._catalog.snapshot.providers.get(hold.claims.provider)
-        return provider.hosted_tools.get(hold.claims.endpoint.dialect, {}) if provider else {}
 
     async def _commit(self, decided: Sequence[tuple[Entry, Settlement]]) -> None:
         """Commits a batch. If an entry cannot be written, halves the batch until only that entry fails."""

@@ -30,13 +30,17 @@ from usage_service.settlement.rows import (
     CORRECTION_COLUMNS,
     FINDING_COLUMNS,
     HOLD_COLUMNS,
+    RARE_COLUMNS,
+    RARE_DEFAULTS,
     RECORD_COLUMNS,
     ExpiredCharge,
     RecordedSettlement,
+    Row,
     Settlement,
     correction_row,
     finding_row,
     hold_row,
+    rare_row,
     record_row,
     stored_rows,
 )
@@ -71,6 +75,7 @@ _INSERT_RESOLVED_HOLDS: Final = (
     + " ORDER BY p.hold_id ON CONFLICT (hold_id) DO NOTHING RETURNING hold_id"
 )
 _INSERT_RECORDS: Final = insert_packed("usage_records", RECORD_COLUMNS)
+_INSERT_SPECIAL_RECORDS: Final = insert_packed("usage_records", (*RECORD_COLUMNS, *RARE_COLUMNS))
 _INSERT_CORRECTIONS: Final = insert_packed("usage_corrections", CORRECTION_COLUMNS)
 _INSERT_FINDINGS: Final = insert_packed("usage_findings", FINDING_COLUMNS)
 # In one order, so that concurrent batches do not wait for each other in a circle. An id belongs to whom it was given first.
@@ -148,7 +153,7 @@ async def _write(connection: Connection, recorded: Sequence[RecordedSettlement])
     corrections = [entry for entry in recorded if entry.corrects is not None]
     if resolutions:
         await _resolve_holds(connection, [entry.settlement for entry in resolutions])
-        await connection.execute(_INSERT_RECORDS, *packed_columns(map(record_row, resolutions)))
+        await _insert_records(connection, resolutions)
     if corrections:
         await connection.execute(_INSERT_CORRECTIONS, *packed_columns(map(correction_row, corrections)))
     await _post(connection, recorded)
@@ -156,6 +161,21 @@ async def _write(connection: Connection, recorded: Sequence[RecordedSettlement])
     flagged = [entry.settlement for entry in recorded if entry.settlement.resolution.finding]
     if flagged:
         await connection.execute(_INSERT_FINDINGS, *packed_columns(map(finding_row, flagged)))
+
+
+async def _insert_records(connection: Connection, resolutions: Iterable[RecordedSettlement]) -> None:
+    """Inserts records. Columns that few calls use are left out for all others, which saves a fifth of the values."""
+    plain: list[Row] = []
+    special: list[Row] = []
+    for entry in resolutions:
+        rare = rare_row(entry)
+        if rare == RARE_DEFAULTS:
+            plain.append(record_row(entry))
+        else:
+            special.append((*record_row(entry), *rare))
+    for statement, rows in ((_INSERT_RECORDS, plain), (_INSERT_SPECIAL_RECORDS, special)):
+        if rows:
+            await connection.execute(statement, *packed_columns(rows))
 
 
 async def _bind_stored(connection: Connection, recorded: Sequence[RecordedSettlement], life_ms: int) -> None:

@@ -29,6 +29,8 @@ _KINDS_OF_ANSWERS: Final = {
     Endpoint.ANTHROPIC_FILES: ObjectKind.FILE,
 }
 """What the id of an answer names."""
+# Python 3.11 finds members of enumerations slowly, so these are looked up once.
+_STORED_IDS, _RESPONSE_ID = UsageFact.STORED_IDS, UsageFact.RESPONSE_ID
 _NONE: Final[frozenset[ObjectKind]] = frozenset()
 
 
@@ -45,7 +47,7 @@ class Answer:
 
 def may_hand_out(endpoint: Endpoint, facts: Mapping[str, object]) -> bool:
     """Returns whether an answer has an id that a later call may name."""
-    return UsageFact.STORED_IDS in facts or (endpoint in _KINDS_OF_ANSWERS and UsageFact.RESPONSE_ID in facts)
+    return _STORED_IDS in facts or (endpoint in _KINDS_OF_ANSWERS and _RESPONSE_ID in facts)
 
 
 def rows_of(answer: Answer, expire_epoch_us: int) -> Iterator[Row]:
@@ -69,7 +71,7 @@ def rows_of(answer: Answer, expire_epoch_us: int) -> Iterator[Row]:
 
 def _whole(answer: Answer) -> ObjectName | None:
     """Returns the name of what the answer as a whole is; None if it is not stored."""
-    identifier = answer.facts.get(UsageFact.RESPONSE_ID)
+    identifier = answer.facts.get(_RESPONSE_ID)
     kind = _KINDS_OF_ANSWERS.get(answer.claims.endpoint)
     return ObjectName(kind, identifier) if kind and is_object_id(identifier) else None
 
@@ -77,7 +79,7 @@ def _whole(answer: Answer) -> ObjectName | None:
 def _names(answer: Answer, whole: ObjectName | None) -> Iterator[ObjectName]:
     if whole is not None:
         yield whole
-    listed = answer.facts.get(UsageFact.STORED_IDS)
+    listed = answer.facts.get(_STORED_IDS)
     kinds = _KINDS.get(answer.claims.endpoint, _NONE)
     for line in listed.split("\n") if isinstance(listed, str) else ():
         kind, _, identifier = line.partition(":")

@@ -5,7 +5,7 @@ commits.
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,14 +25,21 @@ from admin_service.api.guardrail_names import guardrail_name
 from admin_service.api.masks import updated_fields
 from admin_service.api.names import API_KEYS, MEMBERS, ResourceName, parse_name
 from admin_service.resources.api_keys import store
+from admin_service.resources.api_keys.bound_errors import bounded
+from admin_service.resources.api_keys.bounds import Setter, mode_after
 from admin_service.resources.api_keys.messages import (
     api_key_message,
     api_key_name,
+    budget_of,
+    created_limits,
     expire_time_of,
+    key_limits,
     overlap_of,
     whitelist_of,
 )
+from admin_service.resources.api_keys.requirements import key_requirements
 from admin_service.resources.api_keys.store import ApiKeyRow, KeyLimit, NewApiKey
+from admin_service.resources.model_whitelists.validation import require_known_models
 from admin_service.serving.change_transaction import Change
 from gateway_core.model.organization.bearer_secrets import API_KEY, SECRET_BYTES, hash_secret
 from gateway_core.model.organization.scopes import Scope, ScopeKind
@@ -67,6 +74,11 @@ class ApiKeyChanges:
         owner = await _owner(change, asked.member)
         self._require_future(expire_time_of(asked), None)
         await _require_room(change, str(owner.member))
+        await _require_known_models(change, request, whitelist_of(asked), None)
+        await self._require_new_limits(change, request)
+        setter = Setter(change.caller.actor, str(owner.member), owner.group_path)
+        limits = created_limits(request)
+        bounds = bounded({}, setter, [limit for limit, value in limits.items() if value is not None], limits)
         name = ResourceName(organization, API_KEYS, request.api_key_id or self._maker.make_id(_ID_PREFIX))
         secret = self._new_secret()
         made = await store.insert_api_key(
@@ -80,12 +92,16 @@ class ApiKeyChanges:
                 obfuscated_key=API_KEY.obfuscated(secret),
                 expire_time=expire_time_of(asked),
                 ip_allow_list=list(asked.ip_allow_list) or None,
+                bounds=bounds,
             ),
         )
         if not made:
             raise already_exists(name)
-        if asked.HasField("model_whitelist"):
-            await store.set_key_whitelist(change.connection, organization, str(name.resource_id), whitelist_of(asked))
+        budget, cycle = budget_of(request)
+        if asked.HasField("model_whitelist") or budget is not None:
+            await store.add_key_guardrail(
+                change.connection, organization, str(name.resource_id), whitelist_of(asked), budget, cycle
+            )
         key = await _recorded(change, name, None)
         change.repeat_answer = api_key_pb2.CreateApiKeyResponse(api_key=key, secret_already_issued=True)
         return api_key_pb2.CreateApiKeyResponse(api_key=key, secret=secret)
@@ -100,12 +116,21 @@ class ApiKeyChanges:
         networks = list(asked.ip_allow_list) or None if "ip_allow_list" in fields else row.ip_allow_list
         whitelist = whitelist_of(asked) if "model_whitelist" in fields else row.model_whitelist
         self._require_future(expire_time, row.expire_time)
-        now = (display_name, expire_time, networks, whitelist)
-        if now == (row.display_name, row.expire_time, row.ip_allow_list, row.model_whitelist):
+        limits = key_limits(expire_time, networks, whitelist)
+        named = limits.keys() & set(fields)
+        setter = Setter(change.caller.actor, row.member, row.group_path)
+        bounds = bounded(row.bounds, setter, named, limits)
+        mode = row.guardrail_mode
+        if "model_whitelist" in named:
+            mode, bounds = mode_after(bounds, setter, None, mode)
+        now = (display_name, expire_time, networks, whitelist, bounds)
+        if now == (row.display_name, row.expire_time, row.ip_allow_list, row.model_whitelist, row.bounds):
             return api_key_message(row, full=True)
-        await store.update_api_key(change.connection, row, display_name, expire_time, networks)
-        if whitelist != row.model_whitelist:
-            await store.set_key_whitelist(change.connection, row.organization, row.api_key, whitelist)
+        await _require_known_models(change, request, whitelist, row.model_whitelist)
+        await _require_kept_limits(change, row, named, expire_time, whitelist)
+        await store.update_api_key(change.connection, row, display_name, expire_time, networks, bounds)
+        if (whitelist, mode) != (row.model_whitelist, row.guardrail_mode):
+            await store.set_key_whitelist(change.connection, row.organization, row.api_key, whitelist, mode)
         return await _recorded(change, name, row)
 
     async def delete(self, request: api_key_pb2.DeleteApiKeyRequest, change: Change) -> ApiKey:
@@ -158,12 +183,50 @@ class ApiKeyChanges:
         change.repeat_answer = api_key_pb2.RotateApiKeyResponse(api_key=key, secret_already_issued=True)
         return api_key_pb2.RotateApiKeyResponse(api_key=key, secret=secret)
 
+    async def _require_new_limits(self, change: Change, request: api_key_pb2.CreateApiKeyRequest) -> None:
+        """Checks what the organization requires of a new key."""
+        required = await key_requirements(change.connection, change.caller.resource.organization)
+        now = dt.datetime.fromtimestamp(self._maker.now(), dt.UTC)
+        required.check_expiry(expire_time_of(request.api_key), now)
+        required.check_guardrail(
+            {"model_whitelist", "budget"},
+            whitelist=request.api_key.HasField("model_whitelist"),
+            budget=request.HasField("budget_nano_credits"),
+            enforced=True,
+        )
+
     def _new_secret(self) -> str:
         return API_KEY.make(self._maker.randomness(SECRET_BYTES))
 
     def _require_future(self, expire_time: dt.datetime | None, present: dt.datetime | None) -> None:
         if expire_time and expire_time != present and expire_time.timestamp() <= self._maker.now():
             raise invalid_fields(FieldViolation("api_key.expire_time", "must be in the future"))
+
+
+async def _require_kept_limits(
+    change: Change,
+    row: ApiKeyRow,
+    named: Collection[str],
+    expire_time: dt.datetime | None,
+    whitelist: Sequence[str] | None,
+) -> None:
+    """Checks what the organization requires of the limits that a change names."""
+    required = await key_requirements(change.connection, row.organization)
+    if "expire_time" in named:
+        required.check_expiry(expire_time, row.create_time)
+    required.check_guardrail(named, whitelist=whitelist is not None, budget=True, enforced=True)
+
+
+async def _require_known_models(
+    change: Change,
+    request: api_key_pb2.CreateApiKeyRequest | api_key_pb2.UpdateApiKeyRequest,
+    whitelist: Sequence[str] | None,
+    present: Sequence[str] | None,
+) -> None:
+    """Checks the entries that the change adds."""
+    if not request.allow_unknown_models:
+        added = [entry for entry in whitelist or () if entry not in (present or ())]
+        await require_known_models(change.connection, {"api_key.model_whitelist.entries": added})
 
 
 async def _owner(change: Change, member: str) -> Target:

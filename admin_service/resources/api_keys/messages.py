@@ -1,17 +1,20 @@
 """Converts API keys to messages, and checks requests beyond the rules in the protos."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
 from megarouter.admin.v1 import api_key_pb2
 from megarouter.admin.v1.api_key_pb2 import ApiKey
+from megarouter.admin.v1.guardrail_pb2 import Guardrail
 from megarouter.admin.v1.model_whitelist_pb2 import ModelWhitelist
 
 from admin_service.api.errors import FieldViolation
 from admin_service.api.names import API_KEYS, MEMBERS, ResourceName
 from admin_service.api.timestamps import timestamp
+from admin_service.resources.api_keys.bound_errors import place_name
+from admin_service.resources.api_keys.bounds import Limits
 from admin_service.resources.api_keys.store import ApiKeyRow
 from gateway_core.model.limits.address_lists import InvalidNetworkError, parse_networks
 from gateway_core.model.limits.model_whitelists import InvalidWhitelistError, parse_whitelist
@@ -48,11 +51,20 @@ def api_key_message(row: ApiKeyRow, *, full: bool = False) -> ApiKey:
         ip_allow_list=row.ip_allow_list or (),
         overlap_end_time=timestamp(row.overlap_end_time) if row.overlap_end_time else None,
     )
+    message.limit_origins.extend(_origins(row))
     if row.state == "DISABLED":
         _add_disabling(message, row)
     if full:
         _add_use(message, row)
     return message
+
+
+def _origins(row: ApiKeyRow) -> Iterable[ApiKey.LimitOrigin]:
+    """Yields where the limits from above were set, by limit; the highest place first."""
+    path = list(row.group_path)
+    for limit, places in sorted(row.bounds.items()):
+        for place in sorted(places, key=lambda place: path.index(place) if place in path else -1):
+            yield ApiKey.LimitOrigin(limit=limit, scope=str(place_name(row.organization, place)))
 
 
 def _add_disabling(message: ApiKey, row: ApiKeyRow) -> None:
@@ -81,6 +93,31 @@ def whitelist_of(key: ApiKey) -> list[str] | None:
     return list(key.model_whitelist.entries) if key.HasField("model_whitelist") else None
 
 
+def budget_of(request: api_key_pb2.CreateApiKeyRequest) -> tuple[int | None, str]:
+    """Returns the budget of the new key's guardrail, or None, and its cycle."""
+    cycle = Guardrail.Cycle.Name(request.budget_cycle).removeprefix("CYCLE_") if request.budget_cycle else "NEVER"
+    return (request.budget_nano_credits if request.HasField("budget_nano_credits") else None), cycle
+
+
+def key_limits(
+    expire_time: dt.datetime | None, networks: Sequence[str] | None, whitelist: Sequence[str] | None
+) -> Limits:
+    """Returns limits of a key in the form that bounds are compared in."""
+    return {
+        "expire_time": expire_time.isoformat() if expire_time else None,
+        "ip_allow_list": list(networks) if networks else None,
+        "model_whitelist": None if whitelist is None else list(whitelist),
+    }
+
+
+def created_limits(request: api_key_pb2.CreateApiKeyRequest) -> Limits:
+    """Returns the limits of a new key."""
+    key = request.api_key
+    budget, cycle = budget_of(request)
+    limits = key_limits(expire_time_of(key), key.ip_allow_list, whitelist_of(key))
+    return {**limits, "budget": None if budget is None else [budget, cycle]}
+
+
 def overlap_of(request: api_key_pb2.RotateApiKeyRequest) -> dt.timedelta:
     """Returns how long the previous secret stays valid."""
     return request.overlap_duration.ToTimedelta() if request.HasField("overlap_duration") else DEFAULT_OVERLAP
@@ -97,6 +134,12 @@ def check_key(
 ) -> Iterable[FieldViolation]:
     """Checks the expiry, the allowed addresses and the model whitelist."""
     key = request.api_key
+    if (
+        isinstance(request, api_key_pb2.CreateApiKeyRequest)
+        and request.budget_cycle
+        and not request.HasField("budget_nano_credits")
+    ):
+        yield FieldViolation("budget_cycle", "requires budget_nano_credits")
     if key.HasField("expire_time"):
         try:
             expire_time_of(key)

@@ -1,11 +1,13 @@
 """The rows of API keys. This module writes the hashes of secrets and never reads them."""
 
 import datetime as dt
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from admin_service.api.etags import etag_of
+from admin_service.resources.api_keys.bounds import Bounds
 from gateway_core.stores.postgres.connections import Connection
 
 # A key's whitelist is stored in its guardrail.
@@ -15,6 +17,7 @@ _COLUMNS: Final = """
 k.organization_id, k.api_key_id, k.member_id, k.display_name, k.obfuscated_key, k.state, k.expire_time, k.create_time,
 k.update_time, coalesce(k.expire_time <= now(), false) AS is_expired, k.group_path, r.model_whitelist, k.ip_allow_list::text[],
 k.disabled_by_member, k.disabled_time, CASE WHEN k.previous_expire_time > now() THEN k.previous_expire_time END,
+k.bounds, coalesce(r.mode, 'ENFORCE'),
 """
 API_KEY_COLUMNS: Final = _COLUMNS + "NULL::timestamptz, 0::bigint, 0::bigint, NULL::bigint"
 FULL_API_KEY_SOURCE: Final = rf"""{API_KEY_SOURCE}
@@ -31,18 +34,28 @@ _GET: Final = f"""
 SELECT {FULL_API_KEY_COLUMNS} FROM {FULL_API_KEY_SOURCE} WHERE k.organization_id = $1 AND k.api_key_id = $2
 """  # noqa: S608
 _INSERT: Final = """
-INSERT INTO api_keys (organization_id, api_key_id, member_id, display_name, secret_hash, obfuscated_key, expire_time, ip_allow_list)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text[]::cidr[]) ON CONFLICT (organization_id, api_key_id) DO NOTHING RETURNING true
+INSERT INTO api_keys (organization_id, api_key_id, member_id, display_name, secret_hash, obfuscated_key, expire_time, ip_allow_list,
+                      bounds)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text[]::cidr[], $9) ON CONFLICT (organization_id, api_key_id) DO NOTHING RETURNING true
 """
 _UPDATE: Final = """
-UPDATE api_keys SET display_name = $3, expire_time = $4, ip_allow_list = $5::text[]::cidr[], update_time = clock_timestamp()
+UPDATE api_keys SET display_name = $3, expire_time = $4, ip_allow_list = $5::text[]::cidr[], bounds = $6,
+       update_time = clock_timestamp()
  WHERE organization_id = $1 AND api_key_id = $2
 """
 _SET_WHITELIST: Final = """
-INSERT INTO guardrails (organization_id, scope_kind, scope_id, model_whitelist) VALUES ($1, 'api_key', $2, $3)
+INSERT INTO guardrails (organization_id, scope_kind, scope_id, model_whitelist, mode) VALUES ($1, 'api_key', $2, $3, $4)
 ON CONFLICT (organization_id, scope_kind, scope_id) DO UPDATE
-SET model_whitelist = excluded.model_whitelist, update_time = clock_timestamp()
+SET model_whitelist = excluded.model_whitelist, mode = excluded.mode, update_time = clock_timestamp()
 """
+_ADD_GUARDRAIL: Final = """
+INSERT INTO guardrails (organization_id, scope_kind, scope_id, model_whitelist, budget_nano_credits, cycle)
+VALUES ($1, 'api_key', $2, $3, $4, $5)
+"""
+_GET_BOUNDS: Final = """
+SELECT member_id, group_path, bounds FROM api_keys WHERE organization_id = $1 AND api_key_id = $2
+"""
+_SET_BOUNDS: Final = "UPDATE api_keys SET bounds = $3 WHERE organization_id = $1 AND api_key_id = $2"
 _DISABLE: Final = """
 UPDATE api_keys SET state = 'DISABLED', disabled_by_member = $3, disabled_time = coalesce(disabled_time, now()),
        update_time = clock_timestamp()
@@ -100,10 +113,18 @@ class ApiKeyRow:
     disabled_time: dt.datetime | None
     overlap_end_time: dt.datetime | None
     """Until when the previous secret is valid; None if it is not."""
+    bounds_json: str
+    guardrail_mode: str
     last_use_time: dt.datetime | None
     spent_nano_credits: int
     call_count: int
     budget_nano_credits: int | None
+
+    @property
+    def bounds(self) -> Bounds:
+        """The limits that were set from above the member, also those of the key's guardrail."""
+        bounds: Bounds = json.loads(self.bounds_json)
+        return bounds
 
     @property
     def etag(self) -> str:
@@ -132,6 +153,16 @@ class NewApiKey:
     obfuscated_key: str
     expire_time: dt.datetime | None
     ip_allow_list: Sequence[str] | None
+    bounds: Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class KeyBounds:
+    """The bounds of a key, and whose key it is."""
+
+    member: str
+    group_path: Sequence[str]
+    bounds: Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +183,7 @@ async def insert_api_key(connection: Connection, key: NewApiKey) -> bool:
     """Stores a key. Returns False if the id was ever used."""
     made = await connection.fetchval(
         _INSERT, key.organization, key.api_key, key.member, key.display_name, key.secret_hash, key.obfuscated_key,
-        key.expire_time, key.ip_allow_list,
+        key.expire_time, key.ip_allow_list, json.dumps(key.bounds),
     )  # fmt: skip
     return bool(made)
 
@@ -163,16 +194,48 @@ async def update_api_key(
     display_name: str,
     expire_time: dt.datetime | None,
     ip_allow_list: Sequence[str] | None,
+    bounds: Bounds,
 ) -> None:
     """Changes the key's own columns. As with all changes here, a trigger notifies the data plane."""
-    await connection.execute(_UPDATE, row.organization, row.api_key, display_name, expire_time, ip_allow_list)
+    await connection.execute(
+        _UPDATE, row.organization, row.api_key, display_name, expire_time, ip_allow_list, json.dumps(bounds)
+    )
 
 
 async def set_key_whitelist(
-    connection: Connection, organization: str, api_key: str, entries: Sequence[str] | None
+    connection: Connection, organization: str, api_key: str, entries: Sequence[str] | None, mode: str
 ) -> None:
-    """Changes the whitelist in the key's guardrail."""
-    await connection.execute(_SET_WHITELIST, organization, api_key, entries)
+    """Changes the whitelist and the mode of the key's guardrail."""
+    await connection.execute(_SET_WHITELIST, organization, api_key, entries, mode)
+
+
+async def add_key_guardrail(
+    connection: Connection,
+    organization: str,
+    api_key: str,
+    entries: Sequence[str] | None,
+    budget_nano_credits: int | None,
+    cycle: str,
+) -> None:
+    """Stores the guardrail of a new key."""
+    await connection.execute(_ADD_GUARDRAIL, organization, api_key, entries, budget_nano_credits, cycle)
+
+
+async def key_bounds(connection: Connection, organization: str, api_key: str) -> KeyBounds:
+    """Returns the bounds of a key.
+
+    Raises:
+        LookupError: the key does not exist.
+    """
+    row = await connection.fetchrow(_GET_BOUNDS, organization, api_key)
+    if row is None:
+        raise LookupError("no such key")
+    return KeyBounds(row["member_id"], row["group_path"], json.loads(row["bounds"]))
+
+
+async def set_key_bounds(connection: Connection, organization: str, api_key: str, bounds: Bounds) -> None:
+    """Stores the bounds after a change of the key's guardrail."""
+    await connection.execute(_SET_BOUNDS, organization, api_key, json.dumps(bounds))
 
 
 async def disable_api_key(connection: Connection, organization: str, api_key: str, member: str) -> None:

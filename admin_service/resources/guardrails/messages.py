@@ -88,6 +88,19 @@ def changed_settings(present: Settings, asked: Guardrail, fields: Iterable[str])
     return replace(present, **{_SETTINGS.get(name, name): _setting(asked, name) for name in fields})
 
 
+def added_entries(present: Settings, settings: Settings) -> dict[str, list[str]]:
+    """Returns the entries of whitelist and rate limits that the present settings do not have, by field."""
+    listed = present.model_whitelist or ()
+    entries = {
+        "guardrail.model_whitelist.entries": [entry for entry in settings.model_whitelist or () if entry not in listed]
+    }
+    limited = {rule.models for rule in present.rate_rules}
+    for index, rule in enumerate(settings.rate_rules):
+        if rule.models and rule.models not in limited:
+            entries[f"guardrail.rate_limits[{index}].models"] = [rule.models]
+    return entries
+
+
 def _setting(asked: Guardrail, name: str) -> Any:  # noqa: ANN401 - of the setting's type
     if name == "cycle":
         return _CYCLE_OF[asked.cycle]

@@ -25,17 +25,22 @@ from admin_service.listing.reading import Listing
 from admin_service.listing.sql_parameters import Condition
 from admin_service.listing.subtrees import visible_groups, visible_rows
 from admin_service.resources.api_keys.changes import deleted_key, inactive_member
+from admin_service.resources.api_keys.store import set_key_bounds
 from admin_service.resources.guardrails import store
 from admin_service.resources.guardrails.explainer import AccessExplainer
+from admin_service.resources.guardrails.key_limits import KeyLimits, changed_key_limits
 from admin_service.resources.guardrails.messages import (
     CYCLES,
+    KNOWN_FIELDS,
     MODES,
+    added_entries,
     changed_settings,
     check_update,
     guardrail_message,
     unknown_fields,
 )
 from admin_service.resources.guardrails.store import GuardrailRow, Settings
+from admin_service.resources.model_whitelists.validation import require_known_models
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.limits.cycles import Cycle
@@ -116,20 +121,24 @@ class GuardrailsApi:
         if unknown := unknown_fields(row.scope.kind, asked, fields):
             raise invalid_fields(*unknown)
         settings = changed_settings(row.settings, asked, fields)
+        if not request.allow_unknown_models:
+            await require_known_models(change.connection, added_entries(row.settings, settings))
         await _require_held(change, row.settings, settings)
-        if settings == row.settings:
+        changed = await changed_key_limits(change, row, settings, fields)
+        if changed.settings == row.settings and changed.new_bounds is None:
             return guardrail_message(row)
         if request.validate_only:
-            return _would_be(row, settings)
-        return await _stored(change, row, settings)
+            return _would_be(row, changed.settings)
+        return await _stored(change, row, changed)
 
     async def delete(self, request: guardrail_pb2.DeleteGuardrailRequest, change: Change) -> Guardrail:
         """DeleteGuardrail removes all limits. The row and its cycle stay, because the spend is counted by them."""
         row = await _changeable(change, request.etag, etag_required=False)
         settings = Settings(cycle=row.settings.cycle)
-        if settings == row.settings:
+        changed = await changed_key_limits(change, row, settings, KNOWN_FIELDS[row.scope.kind])
+        if changed.settings == row.settings and changed.new_bounds is None:
             return guardrail_message(row)
-        return await _stored(change, row, settings)
+        return await _stored(change, row, changed)
 
 
 def _visible(actor: Actor) -> Condition:
@@ -218,9 +227,11 @@ def _would_be(row: GuardrailRow, settings: Settings) -> Guardrail:
     return message
 
 
-async def _stored(change: Change, row: GuardrailRow, settings: Settings) -> Guardrail:
+async def _stored(change: Change, row: GuardrailRow, changed: KeyLimits) -> Guardrail:
     """Stores the settings, records the change in the audit log and returns the guardrail."""
-    await store.set_guardrail(change.connection, row.organization, row.scope, settings)
+    await store.set_guardrail(change.connection, row.organization, row.scope, changed.settings)
+    if changed.new_bounds is not None:
+        await set_key_bounds(change.connection, row.organization, row.scope.scope_id, changed.new_bounds)
     after = guardrail_message(await _existing(change.connection, change.caller, Permission.GUARDRAILS_WRITE))
     change.record(change.caller.resource, guardrail_message(row), after, group_path=row.group_path)
     return after

@@ -76,6 +76,7 @@ class InviteAcceptance:
         _raise_unless_accepted(outcome, standing, seats, organization)
         if outcome is not Outcome.IS_MEMBER:
             candidate = await self._admit(change, organization, invite, candidate)
+        await _revoke_others(change, organization, candidate.email)
         row = await _member(change.connection, organization, str(candidate.member))
         return AcceptInviteResponse(
             organization=str(ResourceName(organization)),
@@ -105,6 +106,14 @@ class InviteAcceptance:
             await admission_store.add_member(connection, organization, member, user, role, after.group)
         _record(change, before, after, was, await _member(connection, organization, member))
         return Candidate(candidate.email, member, "ACTIVE")
+
+
+async def _revoke_others(change: Change, organization: str, email: str | None) -> None:
+    """Revokes the invites for the address of a member. They have no effect now, and must not readmit the member later."""
+    for before in await invite_store.pending_invites_for(change.connection, organization, email) if email else ():
+        after = await invite_store.revoke_invite(change.connection, organization, before.invite)
+        messages = (invite_message(before), invite_message(after))
+        change.record(invite_name(after), *messages, group_path=after.group_path, organization=organization)
 
 
 async def _member(connection: Connection, organization: str, member: str) -> MemberRow:

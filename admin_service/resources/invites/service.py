@@ -10,11 +10,12 @@ from megarouter.admin.v1.invite_pb2 import CreateInviteResponse, Invite
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller
-from admin_service.access.permissions import Permission, Role, Target, TargetKind, may_grant, visibility
+from admin_service.access.permissions import Permission, Role, Target, TargetKind, may, may_grant, visibility
 from admin_service.access.role_messages import role_of
 from admin_service.access.tree_places import MAX_SHOWN, Place, find_place, not_grantable, require_fit, require_in_use
 from admin_service.api.errors import AdminError, permission_denied
 from admin_service.api.etags import check_etag
+from admin_service.api.names import MEMBERS, ResourceName
 from admin_service.listing.filter_sql import EnumField, IntegerField, NameField, TextField, TimeField
 from admin_service.listing.orders import SortColumn
 from admin_service.listing.page_tokens import PageTokens
@@ -39,6 +40,7 @@ from admin_service.resources.invites.store import (
     NewInvite,
     add_invite,
     get_invite,
+    present_member,
     revoke_invite,
 )
 from admin_service.resources.organizations.personal import refuse_in_personal_account
@@ -177,6 +179,7 @@ class InvitesApi:
         end = end_of(wanted, await now_of(connection))
         issued = []
         for email in emails:
+            await _require_no_member(change, email.lower())
             token = INVITE_TOKEN.make(self._random_bytes(SECRET_BYTES))
             new = NewInvite(
                 organization=place.organization,
@@ -223,6 +226,33 @@ async def _place(change: Change, wanted: Invite) -> Place:
     require_in_use(place)
     require_fit(role, place)
     return place
+
+
+async def _require_no_member(change: Change, email: str) -> None:
+    """Checks that the address belongs to no member, because an invite neither changes a role nor resumes a member.
+
+    Raises:
+        AdminError: ALREADY_MEMBER. It identifies the member only to a caller who may read them.
+    """
+    caller: Caller = change.caller
+    organization = caller.resource.organization
+    found = await present_member(change.connection, organization, email) if email else None
+    if found is None:
+        return
+    target = Target(organization, TargetKind.PERSON, found.group_path, found.member, found.role)
+    if not may(caller.actor, Permission.MEMBERS_READ, target):
+        message = f"{email} is already a member of the organization. Ask a Super Admin to change the role or the group."
+        raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.ALREADY_MEMBER, message)
+    name = ResourceName(organization, MEMBERS, found.member)
+    remedy = "Change the role with ChangeMemberRole, or the group with MoveMember."
+    if found.state == "SUSPENDED":
+        remedy = "Resume the member with ResumeMember."
+    message = (
+        f"{email} is already {'a suspended' if found.state == 'SUSPENDED' else 'an active'} member, {name}, with the role"
+        f" {found.role}; an invite would change nothing. {remedy}"
+    )
+    metadata = {"member": str(name), "role": found.role.value, "state": found.state}
+    raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.ALREADY_MEMBER, message, metadata)
 
 
 def _without_token(issued: CreateInviteResponse) -> CreateInviteResponse:

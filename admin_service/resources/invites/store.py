@@ -34,6 +34,15 @@ _REVOKE_INTO_GROUP: Final = f"""
 UPDATE invites i SET revoke_time = clock_timestamp()
  WHERE i.organization_id = $1 AND i.group_id = $2 AND {INVITE_STATE} = 'PENDING'
 """  # noqa: S608
+_PENDING_FOR_ADDRESS: Final = f"""
+SELECT {INVITE_COLUMNS} FROM invites i WHERE i.organization_id = $1 AND i.email = $2 AND {INVITE_STATE} = 'PENDING'
+ ORDER BY i.invite_id
+"""  # noqa: S608
+_PRESENT_MEMBER: Final = """
+SELECT m.member_id, m.role, m.group_path, m.state
+  FROM users u JOIN members m ON m.organization_id = $1 AND m.user_id = u.user_id
+ WHERE u.email = $2 AND m.state <> 'REMOVED'
+"""
 _USE: Final = f"""
 UPDATE invites i SET use_count = use_count + 1 WHERE i.organization_id = $1 AND i.invite_id = $2 RETURNING {INVITE_COLUMNS}
 """  # noqa: S608
@@ -100,6 +109,17 @@ class NewInvite:
 
 
 @dataclass(frozen=True, slots=True)
+class PresentMember:
+    """A member who already has the address that an invite is for."""
+
+    member: str
+    role: Role
+    group_path: tuple[str, ...]
+    state: str
+    """ACTIVE or SUSPENDED."""
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """The present state of an invite, and what its token holder sees."""
 
@@ -139,6 +159,17 @@ async def revoke_invite(connection: Connection, organization: str, invite: str) 
 async def revoke_invites_into_group(connection: Connection, organization: str, group: str) -> None:
     """Revokes the pending invites into a group that is being deleted."""
     await connection.execute(_REVOKE_INTO_GROUP, organization, group)
+
+
+async def pending_invites_for(connection: Connection, organization: str, email: str) -> list[InviteRow]:
+    """Returns the pending invites that only this address, in lower case, may accept."""
+    return [InviteRow(*row) for row in await connection.fetch(_PENDING_FOR_ADDRESS, organization, email)]
+
+
+async def present_member(connection: Connection, organization: str, email: str) -> PresentMember | None:
+    """Returns the member who has this address, in lower case, and is not removed; None if there is none."""
+    row = await connection.fetchrow(_PRESENT_MEMBER, organization, email)
+    return PresentMember(row[0], Role(row[1]), tuple(row[2]), row[3]) if row else None
 
 
 async def use_invite(connection: Connection, organization: str, invite: str) -> tuple[InviteRow, InviteRow]:

@@ -1,12 +1,17 @@
 """Converts organizations to messages, and requests to settings."""
 
-from collections.abc import Collection
+import datetime as dt
+from collections.abc import Collection, Iterable
+from typing import Final
 
 from megarouter.admin.v1.organization_pb2 import Organization
 
+from admin_service.api.errors import FieldViolation
 from admin_service.api.names import ResourceName
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.organizations.store import OrganizationRow, OrganizationSettings
+
+_MAX_LIFE_S: Final = 10 * 366 * 24 * 3_600
 
 
 def organization_message(row: OrganizationRow) -> Organization:
@@ -25,11 +30,37 @@ def organization_message(row: OrganizationRow) -> Organization:
         update_time=timestamp(row.update_time),
         etag=row.etag,
     )
+    _add_key_requirements(message, row)
     if row.delete_time:
         message.delete_time.CopyFrom(timestamp(row.delete_time))
     if row.purge_time:
         message.purge_time.CopyFrom(timestamp(row.purge_time))
     return message
+
+
+def _add_key_requirements(message: Organization, row: OrganizationRow) -> None:
+    """Sets the field only if the organization requires something."""
+    if row.key_max_life is not None:
+        message.key_requirements.max_life_duration.FromTimedelta(row.key_max_life)
+    if row.key_requires_whitelist:
+        message.key_requirements.requires_model_whitelist = True
+    if row.key_requires_budget:
+        message.key_requirements.requires_budget = True
+
+
+def _max_life(message: Organization) -> dt.timedelta | None:
+    requirements = message.key_requirements
+    return requirements.max_life_duration.ToTimedelta() if requirements.HasField("max_life_duration") else None
+
+
+def check_key_requirements(message: Organization) -> Iterable[FieldViolation]:
+    """Checks the longest life of keys before it is converted: a proto duration can be out of range."""
+    requirements = message.key_requirements
+    life = requirements.max_life_duration
+    if requirements.HasField("max_life_duration") and not (0 < life.seconds <= _MAX_LIFE_S and life.nanos == 0):
+        yield FieldViolation(
+            "organization.key_requirements.max_life_duration", "must be whole seconds, from 1 second to 10 years"
+        )
 
 
 def settings_of(message: Organization, row: OrganizationRow | None, named: Collection[str]) -> OrganizationSettings:
@@ -58,4 +89,13 @@ def settings_of(message: Organization, row: OrganizationRow | None, named: Colle
             chosen("expired_hold_policy", policy if message.expired_hold_policy else defaults.expired_hold_policy)
         ),
         billing_email=chosen("billing_email", message.billing_email or None),
+        key_max_life=_max_life(message) if "key_requirements" in named else kept.key_max_life,
+        key_requires_whitelist=(
+            message.key_requirements.requires_model_whitelist
+            if "key_requirements" in named
+            else kept.key_requires_whitelist
+        ),
+        key_requires_budget=(
+            message.key_requirements.requires_budget if "key_requirements" in named else kept.key_requires_budget
+        ),
     )

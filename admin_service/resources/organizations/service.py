@@ -1,6 +1,6 @@
 """Serves `megarouter.admin.v1.Organizations`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import asyncpg
@@ -11,11 +11,15 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller, UserCaller
 from admin_service.access.permissions import Permission
-from admin_service.api.errors import AdminError, permission_denied
+from admin_service.api.errors import AdminError, FieldViolation, permission_denied
 from admin_service.api.etags import check_etag
 from admin_service.api.masks import updated_fields
 from admin_service.api.names import ResourceName
-from admin_service.resources.organizations.messages import organization_message, settings_of
+from admin_service.resources.organizations.messages import (
+    check_key_requirements,
+    organization_message,
+    settings_of,
+)
 from admin_service.resources.organizations.personal import personal_account_error
 from admin_service.resources.organizations.store import (
     DELETE,
@@ -63,7 +67,10 @@ class OrganizationsApi:
             "DeleteOrganization": self.delete,
             "UndeleteOrganization": self.undelete,
         }
-        self.rules: Mapping[str, Rule] = {}
+        self.rules: Mapping[str, Rule] = {
+            "CreateOrganization": _check_settings,
+            "UpdateOrganization": _check_settings,
+        }
 
     async def get(self, _request: organization_pb2.GetOrganizationRequest, caller: Caller) -> Organization:
         """GetOrganization returns an organization."""
@@ -130,6 +137,12 @@ class OrganizationsApi:
             message = "The organization was deleted too long ago to restore it."
             raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.PURGED, message)
         return _recorded(change, row, await change_state(change.connection, row.organization, UNDELETE))
+
+
+def _check_settings(
+    request: organization_pb2.CreateOrganizationRequest | organization_pb2.UpdateOrganizationRequest,
+) -> Iterable[FieldViolation]:
+    return check_key_requirements(request.organization)
 
 
 async def _existing(connection: Connection, caller: Caller, permission: Permission) -> OrganizationRow:

@@ -11,20 +11,21 @@ PURGE_AFTER: Final = dt.timedelta(days=30)
 
 _COLUMNS: Final = """
 organization_id, display_name, kind, state, time_zone, input_estimate, budget_mode, expired_hold_policy, billing_email, create_time,
-update_time, delete_time, purge_time, coalesce(purge_time <= now(), false), is_blocked
+update_time, delete_time, purge_time, coalesce(purge_time <= now(), false), is_blocked, key_max_life,
+key_requires_whitelist, key_requires_budget
 """
 _GET: Final = f"SELECT {_COLUMNS} FROM organizations WHERE organization_id = $1"  # noqa: S608
 _ADD: Final = f"""
 INSERT INTO organizations (organization_id, kind, display_name, time_zone, input_estimate, budget_mode, expired_hold_policy,
-                           billing_email)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING {_COLUMNS}
+                           billing_email, key_max_life, key_requires_whitelist, key_requires_budget)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING {_COLUMNS}
 """  # noqa: S608
 _ADD_SUPER_ADMIN: Final = """
 INSERT INTO members (organization_id, member_id, user_id, role) VALUES ($1, $2, $3, 'SUPER_ADMIN')
 """
 _UPDATE: Final = f"""
 UPDATE organizations SET display_name = $2, time_zone = $3, input_estimate = $4, budget_mode = $5, expired_hold_policy = $6,
-       billing_email = $7,
+       billing_email = $7, key_max_life = $8, key_requires_whitelist = $9, key_requires_budget = $10,
        update_time = clock_timestamp()
  WHERE organization_id = $1 RETURNING {_COLUMNS}
 """  # noqa: S608
@@ -48,9 +49,12 @@ class OrganizationSettings:
     budget_mode: str = "STRICT"
     expired_hold_policy: str = "CHARGE_HOLD"
     billing_email: str | None = None
+    key_max_life: dt.timedelta | None = None
+    key_requires_whitelist: bool = False
+    key_requires_budget: bool = False
 
     @property
-    def values(self) -> tuple[str | None, ...]:
+    def values(self) -> tuple[object, ...]:
         """The settings in the order of the columns."""
         return (
             self.display_name,
@@ -59,6 +63,9 @@ class OrganizationSettings:
             self.budget_mode,
             self.expired_hold_policy,
             self.billing_email,
+            self.key_max_life,
+            self.key_requires_whitelist,
+            self.key_requires_budget,
         )
 
 
@@ -83,6 +90,9 @@ class OrganizationRow:
     """Whether the time to undo a deletion is over, by the database's clock."""
     is_blocked: bool
     """Whether an operator suspended it."""
+    key_max_life: dt.timedelta | None
+    key_requires_whitelist: bool
+    key_requires_budget: bool
 
     @property
     def settings(self) -> OrganizationSettings:
@@ -94,6 +104,9 @@ class OrganizationRow:
             self.budget_mode,
             self.expired_hold_policy,
             self.billing_email,
+            self.key_max_life,
+            self.key_requires_whitelist,
+            self.key_requires_budget,
         )
 
     @property

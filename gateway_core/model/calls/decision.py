@@ -324,6 +324,7 @@ def admit(
             thinking_tokens=parameters.thinking_tokens,
             size=parameters.size,
             tool_fees_nano_credits=reserved_as.tool_fees_nano_credits,
+            described_tools=reserved_as.described_tools,
             writes_cache=claims.endpoint is not _MESSAGES or reserved_as.may_write_cache(parameters.has_cache_control),
         )
     hold = Hold(

@@ -12,7 +12,13 @@ from gateway_core.model.catalog.entries import Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.service import Service
 from gateway_core.model.catalog.units import unit_of
-from gateway_core.model.catalog.unpriced import NOTHING_SPECIAL, Asked, fees_of_tool, unpriced_requests
+from gateway_core.model.catalog.unpriced import (
+    NOTHING_SPECIAL,
+    Asked,
+    fees_of_tool,
+    is_run_by_caller,
+    unpriced_requests,
+)
 from gateway_core.model.endpoints import Dialect, Endpoint
 from gateway_core.model.record_decorator import record
 
@@ -40,6 +46,8 @@ class ReservedAs:
     search, whose fees `reserves` computes from its size."""
     unit: str | None = None
     """The unit in which the call is counted; None if it costs tokens."""
+    described_tools: int = 0
+    """The tools that the caller runs and the provider describes."""
 
     def may_write_cache(self, has_cache_control: bool) -> bool:  # noqa: FBT001
         """Returns whether Anthropic may write the input of a message to a cache.
@@ -102,8 +110,9 @@ def check_specials(
         key=lambda one: sum(one[1].prices.dearest),
     )
     schedules = [one for _, one in answering]
-    fees = sum(_dearest_fee(tool, provider, endpoint, schedules) for tool in asked.tools) if asked.tools else None
-    return ReservedAs(model, schedule, fees, unit)
+    hosted = [tool for tool in asked.tools if not is_run_by_caller(tool, provider, endpoint)]
+    fees = sum(_dearest_fee(tool, provider, endpoint, schedules) for tool in hosted) if hosted else None
+    return ReservedAs(model, schedule, fees, unit, len(asked.tools) - len(hosted))
 
 
 def _dearest_fee(tool: str, provider: Provider, endpoint: Endpoint, schedules: Sequence[PriceSchedule]) -> int:

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from gateway_core.model.catalog.prices import Entry, FeeName, FeeNanoCredits, Multiplier, PriceSchedule, TokenLimit
 from gateway_core.model.endpoints import ELSEWHERE, Dialect, Endpoint
+from gateway_core.model.limits.model_whitelists import qualified_name
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$")]
 Slug = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
@@ -64,6 +65,11 @@ class Provider(Entry):
     """The tools that the provider runs itself, by the type that a body names without its date, and the fees of a use.
 
     A model may be called with such a tool if it has a price for one of the fees. A tool without fees costs only tokens.
+    """
+    caller_tools: dict[Dialect, frozenset[ToolType]] = Field(default_factory=dict)
+    """The tools that the provider describes to the model and the caller runs, by the type that a body names without its date.
+
+    A use costs nothing but tokens, and no further round within the call.
     """
     betas: Annotated[tuple[BetaFlag, ...], Field(max_length=256)] = ()
     """Flags of features in test that go on to the provider. Calls with others are served without them."""
@@ -128,8 +134,13 @@ class Model(Entry):
     max_output_tokens: TokenLimit
     default_output_reserve_tokens: TokenLimit
     aliases: Annotated[tuple[Name, ...], Field(max_length=64)] = ()
-    """Other names by which callers may call it, such as a dated snapshot or `provider/model`."""
+    """Other names by which callers may call it, such as a dated snapshot. `provider/name` needs no alias."""
     schedules: tuple[PriceSchedule, ...] = ()
+
+    @property
+    def any_names(self) -> tuple[str, ...]:
+        """Every name by which callers may call it: its public name, `provider/name`, and its aliases."""
+        return (self.name, qualified_name(self.name, self.provider), *self.aliases)
 
     @model_validator(mode="before")
     @classmethod

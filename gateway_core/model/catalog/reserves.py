@@ -25,6 +25,10 @@ TOOL_ROUNDS: Final = 10
 pauses a turn after 10 rounds (https://docs.claude.com/en/docs/build-with-claude/handling-stop-reasons#pause_turn)."""
 TOOL_USES: Final = 20
 """How often each tool is used at most within one call."""
+DESCRIBED_TOOL_TOKENS: Final = 2_000
+"""What a provider adds to the input at most to describe a tool that the caller runs. Anthropic documents 245 tokens for its
+shell, 700 for its text editor, and 735 and a prompt of 499 for its computer, besides 346 for tools of any kind
+(https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview#pricing)."""
 _TOKENS_PER_PRICE: Final = 1_000_000
 _MAX_AMOUNT_NANO_CREDITS: Final = 4 * 10**18
 """Fits into 64 bits, and no credit is as high."""
@@ -117,6 +121,7 @@ def reserve(
     thinking_tokens: int = 0,
     size: RequestSize | None = None,
     tool_fees_nano_credits: int | None = None,
+    described_tools: int = 0,
     writes_cache: bool = True,
 ) -> Reserve:
     """Returns what a call reserves.
@@ -136,12 +141,15 @@ def reserve(
         tool_fees_nano_credits: what one use of each tool that the provider runs costs; None without such tools. With
             them, the maximum is `TOOL_ROUNDS` times that of one answer, and `TOOL_USES` of each tool. Also set for a
             search, whose fees depend on its size.
+        described_tools: the tools that the caller runs and the provider describes.
         writes_cache: whether the provider may write the input to a cache, which costs more than reading it.
     """
     if tool_fees_nano_credits is not None and endpoint.ranks:
         return _reserve_search(schedule, mode, body_bytes, bytes_per_token, size)
     fees = tool_fees_nano_credits or 0
     expected_input, most_input = input_bounds_of(size, body_bytes, model, endpoint, bytes_per_token)
+    if described_tools:
+        most_input += described_tools * DESCRIBED_TOOL_TOKENS
     longest = model.max_output_tokens
     if output_limit is None:
         expected_output, most_output = model.default_output_reserve_tokens * choices, longest * choices

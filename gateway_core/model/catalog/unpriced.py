@@ -76,7 +76,11 @@ def unpriced_requests(schedule: PriceSchedule, provider: Provider, endpoint: End
     if asked == NOTHING_SPECIAL:
         return ()
     known = provider.hosted_tools.get(endpoint.dialect, {})
-    tools = [f"tool:{tool}" for tool in sorted(asked.tools) if not _is_priced(fees_of_tool(tool, known), schedule)]
+    tools = [
+        f"tool:{tool}"
+        for tool in sorted(asked.tools)
+        if not (_is_priced(fees_of_tool(tool, known), schedule) or is_run_by_caller(tool, provider, endpoint))
+    ]
     service = unpriced_service(Service(asked.tier, asked.speed, asked.place), schedule)
     categories = sorted(asked.modalities & schedule.prices.unpriced_categories)
     return (*tools, *service, *categories)
@@ -89,9 +93,17 @@ def fees_of_tool(tool: str, known: Mapping[str, tuple[str, ...]]) -> tuple[str, 
         tool: the type as a body names it, with or without the date of its version, in snake or camel case.
         known: the hosted tools of the provider in this dialect.
     """
+    return next((known[name] for name in _names_of_tool(tool) if name in known), None)
+
+
+def is_run_by_caller(tool: str, provider: Provider, endpoint: Endpoint) -> bool:
+    """Returns whether the caller, not the provider, runs a tool that the provider describes to the model."""
+    return not provider.caller_tools.get(endpoint.dialect, frozenset()).isdisjoint(_names_of_tool(tool))
+
+
+def _names_of_tool(tool: str) -> tuple[str, str]:
     name = _CAMEL_HUMP.sub("_", tool).lower()
-    fees = known.get(name)
-    return known.get(_DATE.sub("", name)) if fees is None else fees
+    return name, _DATE.sub("", name)
 
 
 def _is_priced(fees: tuple[str, ...] | None, schedule: PriceSchedule) -> bool:

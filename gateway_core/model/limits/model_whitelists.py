@@ -1,8 +1,9 @@
-"""Model whitelists: exact public names, prefixes that end at a slash, and providers.
+"""Model whitelists: names, prefixes that end at a slash, and providers.
 
-    openai/gpt-4o-mini    the model with exactly this public name
-    openai/*              every model whose name begins with `openai/`
-    provider:openai       every model that this provider serves, whatever its name
+    gpt-4o-mini           the model with exactly this public name
+    openai/gpt-4o-mini    the same model, addressed by its provider; or a model with exactly this public name
+    openai/*              every model of the provider `openai`, and every model whose public name begins with `openai/`
+    provider:openai       every model that this provider serves, and no other
 
 A prefix always ends at a segment boundary, so `openai/*` never allows `openaix/gpt`. A public name may contain a colon,
 but the prefix `provider:` always means a provider: a model named `provider:x` cannot be listed by its name.
@@ -43,11 +44,20 @@ class ModelWhitelist:
             model: its public name in the catalog, with every alias resolved.
             provider: the name of the provider that serves it.
         """
-        return (
-            model in self.names
-            or provider in self.providers
-            or (bool(self.prefixes) and any(prefix in self.prefixes for prefix in _prefixes_of(model)))
+        if model in self.names or provider in self.providers:
+            return True
+        qualified = qualified_name(model, provider)
+        if qualified in self.names:
+            return True
+        return bool(self.prefixes) and (
+            any(prefix in self.prefixes for prefix in _prefixes_of(qualified))
+            or any(prefix in self.prefixes for prefix in _prefixes_of(model))
         )
+
+
+def qualified_name(model: str, provider: str) -> str:
+    """Returns the name that addresses a model by its provider: `openai/gpt-4o-mini`."""
+    return f"{provider}/{model}"
 
 
 def parse_whitelist(entries: Iterable[str]) -> ModelWhitelist:
@@ -87,15 +97,15 @@ def is_subset(child: ModelWhitelist | None, parent: ModelWhitelist | None) -> bo
     """Returns whether the child allows nothing that the parent forbids, whatever the catalog holds. None allows
     everything.
 
-    A name or prefix may belong to any provider, and a provider may serve any name. So only a provider covers a
-    provider, and only a name or a prefix covers names and prefixes. The result is exact.
+    A name or prefix may belong to any provider, and a provider may serve any name. So a provider is covered by itself or
+    by its prefix, `openai/*`; names and prefixes are covered by names and prefixes. The result is exact.
     """
     if parent is None:
         return True
     if child is None:
         return False
     return (
-        child.providers <= parent.providers
+        all(f"{provider}/" in parent.prefixes for provider in child.providers - parent.providers)
         and all(name in parent.names or _is_below(name, parent) for name in child.names)
         and all(_is_below(f"{prefix}any", parent) for prefix in child.prefixes)
     )

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from gateway_core.model.catalog.entries import Catalog, Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
+from gateway_core.model.limits.model_whitelists import qualified_name
 from gateway_core.runtime.background import in_background
 from gateway_core.runtime.settings import DatabaseSettings
 from gateway_core.stores.postgres.connections import UNAVAILABLE, Connection
@@ -41,9 +42,10 @@ class CatalogSnapshot:
 
     @cached_property
     def models_by_any_name(self) -> Mapping[str, Model]:
-        """Offered models by public name and by alias."""
+        """Offered models by public name, by alias and by `provider/name`. The name that the catalog states wins."""
+        qualified = {qualified_name(name, model.provider): model for name, model in self.models.items()}
         aliases = {alias: model for model in self.models.values() for alias in model.aliases}
-        return MappingProxyType({**aliases, **self.models})
+        return MappingProxyType({**qualified, **aliases, **self.models})
 
     def known_model(self, name: str) -> Model | None:
         """Returns an offered or retired model by its public name; None if there is none."""

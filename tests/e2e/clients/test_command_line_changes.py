@@ -94,3 +94,12 @@ def test_an_account_is_made_the_current_one(run: Run, stack: Stack) -> None:
     assert account in run(f"accounts switch {account}").stdout
     row = next(line for line in run("accounts list").stdout.splitlines() if line.startswith("acme "))
     assert row.rstrip().endswith("yes")
+
+
+def test_an_invite_for_a_member_is_refused_with_the_role_change(stack: Stack) -> None:
+    refused = megarouter(
+        stack, *["invites", "create", "--role", "sub-admin", "--group", "dach", "--email", "lena@acme.example"]
+    )
+    assert refused.returncode == 1
+    assert "organizations/acme/members/lena, with the role MEMBER" in refused.stderr
+    assert "megarouter members role" in refused.stderr

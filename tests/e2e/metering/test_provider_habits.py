@@ -1,8 +1,20 @@
 """The habits of the providers in the shipped catalog."""
 
-from tests.e2e.metering.cases import CHAT, MESSAGES, Case, chat, check, completion, message, messages, parametrized
+from tests.e2e.metering.cases import (
+    CHAT,
+    MESSAGES,
+    RESPONSES,
+    Case,
+    chat,
+    check,
+    completion,
+    message,
+    messages,
+    parametrized,
+)
+from tests.e2e.metering.responses import answered
 from tests.support.metered_calls import Metering
-from tests.support.servers.scripted_upstream import stream
+from tests.support.servers.scripted_upstream import json_answer, stream
 
 DEEPSEEK = {
     "prompt_tokens": 10_000,
@@ -10,6 +22,16 @@ DEEPSEEK = {
     "total_tokens": 10_010,
     "prompt_cache_hit_tokens": 9_000,
     "prompt_cache_miss_tokens": 1_000,
+}
+WRITES = {
+    "input_tokens": 1_000,
+    "input_tokens_details": {
+        "cached_tokens": 0,
+        "cache_write_tokens": 600,
+        "cache_write_tokens_details": {"ttl_30m_tokens": 200, "ttl_12h_tokens": 400},
+    },
+    "output_tokens": 10,
+    "total_tokens": 1_010,
 }
 HAIKU = "claude-haiku-4-5"
 
@@ -33,6 +55,13 @@ def written(created: int, **by_life: int) -> dict[str, object]:
 
 
 CASES = [
+    Case(
+        "OpenAI's cache writes for 12 hours",
+        RESPONSES,
+        {"model": "gpt-6.1-terra", "input": "Why?"},
+        json_answer(answered("resp_writes", model="gpt-6.1-terra", usage=WRITES)),
+        400 * 1_000 + 200 * 1_250 + 400 * 2_500 + 10 * 5_000,
+    ),
     Case("DeepSeek's cache hits", CHAT, chat("deepseek-v4-pro"), completion("deepseek-v4-pro", DEEPSEEK), 1_755_600),
     Case(
         "cached tokens beside the prompt",

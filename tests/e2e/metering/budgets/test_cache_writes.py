@@ -1,5 +1,6 @@
 """A message holds the price of cache writes only if its input may be written to a cache."""
 
+import json
 from collections.abc import Mapping
 
 import pytest
@@ -48,6 +49,20 @@ async def test_a_tool_that_the_provider_runs_may_write_the_cache_by_itself(meter
     assert (await metering.call(message(tools=tools), MESSAGES)).status == 200
     hold = (await metering.charged()).hold_nano_credits
     assert hold == 10 * (WINDOW * WRITE + 10 * OUTPUT) + 20 * 10_000_000
+
+
+async def test_a_tool_that_the_caller_runs_holds_one_round_and_its_description(metering: Metering) -> None:
+    tools = [{"type": "bash_20250124", "name": "bash"}]
+    body = {
+        "model": "claude-haiku-4-5",
+        "max_tokens": 10,
+        "messages": [{"role": "user", "content": "x"}],
+        "tools": tools,
+    }
+    metering.upstream.answer(json_answer(ANSWER))
+    assert (await metering.call(body, MESSAGES)).status == 200
+    hold = (await metering.charged()).hold_nano_credits
+    assert hold == (len(json.dumps(body)) + 2_000) * READ + 10 * OUTPUT
 
 
 async def test_a_cache_write_that_nothing_marked_is_charged_all_the_same(metering: Metering) -> None:

@@ -23,6 +23,7 @@ CHANGEABLE: dict[type[Any], set[str]] = {
         "display_name",
         "time_zone",
         "billing_email",
+        "key_requirements",
         "input_estimate",
         "budget_mode",
         "expired_hold_policy",

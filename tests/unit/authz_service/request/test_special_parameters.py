@@ -1,10 +1,13 @@
 """Parameters that most calls do not have."""
 
-from authz_service.request.special_parameters import read_size, read_specials
+from dataclasses import replace
+
+from authz_service.request.special_parameters import asked_window_tokens, read_size, read_specials
 from gateway_core.model.calls.special_requests import Specials
 from gateway_core.model.catalog.request_size import RequestSize
 from gateway_core.model.catalog.unpriced import Asked
 from gateway_core.model.endpoints import Endpoint
+from tests.support.data.examples import call
 
 
 def test_everything_that_may_change_the_price_is_read() -> None:
@@ -42,3 +45,15 @@ def test_the_sizes_of_the_parts_are_read() -> None:
     assert read_size(facts, Endpoint.COMPLETIONS, 100) == size
     assert read_size(facts, Endpoint.CHAT_COMPLETIONS, 100).prompts == 1
     assert size.text_bytes == 40
+
+
+def test_a_larger_window_is_found_in_any_of_several_headers() -> None:
+    beta = "anthropic-beta"
+    first, second = (
+        call(anthropic_beta=value).headers[-1:] for value in ("files-api-2025-04-14", "context-1m-2025-08-07")
+    )
+    assert [name for name, _ in (*first, *second)] == [beta, beta]
+    several = replace(call(), headers=first + second)
+    assert asked_window_tokens(several, Endpoint.MESSAGES) == 1_000_000
+    assert asked_window_tokens(replace(call(), headers=first), Endpoint.MESSAGES) == 0
+    assert asked_window_tokens(several, Endpoint.CHAT_COMPLETIONS) == 0

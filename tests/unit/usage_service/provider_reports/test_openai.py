@@ -32,6 +32,10 @@ def cached(count: int, **others: int) -> dict[str, Any]:
     return {"prompt_tokens_details": {"cached_tokens": count, **others}}
 
 
+def writes(count: int, **lifetimes: int) -> dict[str, Any]:
+    return {"prompt_tokens_details": {"cache_write_tokens": count, "cache_write_tokens_details": lifetimes}}
+
+
 def reasoning(count: int) -> dict[str, Any]:
     return {"completion_tokens_details": {"reasoning_tokens": count}}
 
@@ -91,6 +95,11 @@ CASES = [
         TokenUsage(30, input_audio=60, input_image=10, output=10, output_audio=40),
     ),
     Case(
+        "cache writes that OpenAI keeps for 12 hours",
+        {**tokens(1_000, 10), **writes(600, ttl_30m_tokens=200, ttl_12h_tokens=400)},
+        TokenUsage(400, cache_write_5m=200, cache_write_1h=400, output=10),
+    ),
+    Case(
         "audio that was cached, by overlap",
         {**tokens(100, 1), **cached(80, audio_tokens=60)},
         TokenUsage(0, cache_read=40, input_audio=20, cache_read_audio=40, output=1),
@@ -108,6 +117,18 @@ CASES = [
         TokenUsage(30, cache_read=20, input_audio=20, cache_read_audio=30, output=1),
     ),
     # Contradictions.
+    Case(
+        "cache writes whose lifetime is not named for all",
+        {**tokens(1_000, 10), **writes(600, ttl_30m_tokens=200)},
+        TokenUsage(400, cache_write_5m=200, cache_write_1h=400, output=10),
+        CONTRADICTORY,
+    ),
+    Case(
+        "more cache writes by lifetime than in all",
+        {**tokens(1_000, 10), **writes(100, ttl_30m_tokens=200, ttl_12h_tokens=400)},
+        TokenUsage(400, cache_write_5m=200, cache_write_1h=400, output=10),
+        CONTRADICTORY,
+    ),
     Case(
         "more cached tokens than input",
         tokens(1_000, 5, **cached(1_001)),

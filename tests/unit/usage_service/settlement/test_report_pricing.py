@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from gateway_core.model.catalog.entries import Model
+from gateway_core.model.catalog.entries import Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.endpoints import Endpoint
 from tests.support.data.example_hold import with_changes
+from tests.support.data.examples import provider
 from tests.unit.usage_service.settlement.charge_cases import (
     ANTHROPIC,
     HOLD,
@@ -144,7 +145,8 @@ def test_a_tool_that_costs_only_tokens_is_not_charged_or_flagged() -> None:
         "output_tokens": 0,
         "server_tool_use": {"web_fetch_requests": 3, "code_execution_requests": 2},
     }
-    terms = Terms(with_changes(HOLD, **ANTHROPIC), MODEL, with_fees(code_interpreter=100), tools=tools)
+    acme = Provider.model_validate({**provider("acme", stream_options=True), "hosted_tools": {"anthropic": tools}})
+    terms = Terms(with_changes(HOLD, **ANTHROPIC), MODEL, with_fees(code_interpreter=100), provider=acme)
     resolution = resolve(terms, replace(REPORT, facts={"usage": json.dumps(usage)}))
     assert (resolution.charge_nano_credits, resolution.usage.uses) == (201, (("code_interpreter", 2),))
     assert kinds(resolution) == set()

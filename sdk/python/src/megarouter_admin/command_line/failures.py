@@ -38,6 +38,10 @@ _ADVICE: Final = {
     "DISABLED_BY_ADMIN": "ask an admin to enable it",
     "PERSONAL_ACCOUNT": "choose an organization with --organization",
     "ROTATION_UNDER_WAY": "wait until the overlap ends, or end both older secrets now with --overlap 0",
+    "LIMIT_SET_ABOVE": "choose a tighter limit, or ask an admin of the named organization or group",
+    "KEY_REQUIREMENT_UNMET": "give the limit: --expires, --model or --budget; `megarouter organizations show` lists what keys need",
+    "ALREADY_MEMBER": "change the role or the group instead: `megarouter members role`, `megarouter members move`; resume a "
+    "suspended member: `megarouter members resume`",
     "PURGED": "create another organization",
 }
 _ADVICE_BY_CODE: Final = {

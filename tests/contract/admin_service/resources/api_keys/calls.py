@@ -27,12 +27,14 @@ def member_name(member: str) -> str:
 
 def create(member: str = "", key: str = "", request_id: str = "", **fields: Any) -> api_key_pb2.CreateApiKeyRequest:
     api_key = ApiKey(member=member and member_name(member), **{"display_name": "Laptop", **fields})
-    return api_key_pb2.CreateApiKeyRequest(parent=ACME, api_key=api_key, api_key_id=key, request_id=request_id)
+    return api_key_pb2.CreateApiKeyRequest(
+        parent=ACME, api_key=api_key, api_key_id=key, request_id=request_id, allow_unknown_models=True
+    )
 
 
 def update(paths: Sequence[str] = (), key: str = "key-member", **fields: Any) -> api_key_pb2.UpdateApiKeyRequest:
     return api_key_pb2.UpdateApiKeyRequest(
-        api_key=ApiKey(name=name_of(key), **fields), update_mask=FieldMask(paths=paths)
+        api_key=ApiKey(name=name_of(key), **fields), update_mask=FieldMask(paths=paths), allow_unknown_models=True
     )
 
 

@@ -34,6 +34,7 @@ def update(
         update_mask=FieldMask(paths=paths),
         validate_only=validate_only,
         request_id=request_id,
+        allow_unknown_models=True,
     )
 
 

@@ -9,13 +9,14 @@ from gateway_core.model.calls.decision import Admission, CatalogView
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.calls.special_requests import Specials
 from gateway_core.model.catalog.entries import Catalog
+from gateway_core.model.catalog.reserves import DESCRIBED_TOOL_TOKENS
 from gateway_core.model.catalog.unpriced import Asked
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.guardrails import Guardrail
 from gateway_core.model.limits.model_whitelists import ModelWhitelist
 from tests.support.data.examples import SCOPES, decided, model, parameters, principal, provider
 
-TOOLS = {"openai": {"web_search": ["web_search"], "local_shell": []}, "anthropic": {"web_search": ["web_search"]}}
+TOOLS = {"openai": {"web_search": ["web_search"], "mcp": []}, "anthropic": {"web_search": ["web_search"]}}
 
 
 def schedules(price: int, **more: Any) -> list[dict[str, Any]]:
@@ -27,7 +28,11 @@ FAST = {"when": {"speed": "fast"}, "numerator": 6, "denominator": 1}
 CATALOG = Catalog.model_validate(
     {
         "providers": [
-            {**provider("acme", stream_options=True), "hosted_tools": TOOLS},
+            {
+                **provider("acme", stream_options=True),
+                "hosted_tools": TOOLS,
+                "caller_tools": {"openai": ["local_shell"]},
+            },
             provider("other", stream_options=True),
         ],
         "models": [
@@ -89,7 +94,20 @@ def test_what_has_no_price_is_refused_and_named(endpoint: Endpoint, asked: dict[
 
 def test_a_tool_with_a_fee_passes() -> None:
     assert isinstance(asking("searching", tools=frozenset({"web_search"})), Admission)
-    assert isinstance(asking("cheap", tools=frozenset({"local_shell"})), Admission)
+    assert isinstance(asking("cheap", tools=frozenset({"mcp"})), Admission)
+
+
+def test_a_tool_that_the_caller_runs_reserves_its_description_and_no_further_round() -> None:
+    plain, described, hosted = (
+        decided(what=parameters("cheap"), prices=PRICES),
+        asking("cheap", tools=frozenset({"local_shell"})),
+        asking("cheap", tools=frozenset({"mcp"})),
+    )
+    assert isinstance(plain, Admission)
+    assert isinstance(described, Admission)
+    assert isinstance(hosted, Admission)
+    assert described.hold.amount_nano_credits == plain.hold.amount_nano_credits + DESCRIBED_TOOL_TOKENS * 1_000
+    assert hosted.hold.amount_nano_credits > 9 * plain.hold.amount_nano_credits
 
 
 def test_another_model_that_is_priced_and_allowed_passes_and_is_reserved() -> None:

@@ -87,7 +87,8 @@ def test_a_provider_may_bill_after_a_disconnect_and_names_its_tools() -> None:
     (provider,) = load("every_field").providers
     assert provider.bills_after_disconnect is not None
     assert provider.bills_after_disconnect.source == "https://acme.example/docs/streaming"
-    assert provider.hosted_tools == {Dialect.ANTHROPIC: {"web_search": ("web_search",), "bash": ()}}
+    assert provider.hosted_tools == {Dialect.ANTHROPIC: {"web_search": ("web_search",), "web_fetch": ()}}
+    assert provider.caller_tools == {Dialect.ANTHROPIC: {"bash"}}
     assert load("smallest").providers[0].bills_after_disconnect is None
 
 

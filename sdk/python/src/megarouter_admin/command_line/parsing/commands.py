@@ -22,6 +22,9 @@ LimitOption = Annotated[int, Option("--limit", metavar="N", minimum=0, text="Max
 FilterOption = Annotated[str, Option("--filter", metavar="TEXT", text="Filter of the API (AIP-160).")]
 SinceOption = Annotated[str, Option(metavar="WHEN", text="Only from this time on, such as 2026-11-01.")]
 GroupOption = Annotated[str, Option("--group", metavar="GROUP", text="Only in this group.")]
+UnknownModelsOption = Annotated[
+    bool, Option("--allow-unknown-models", text="Accept entries that match no model, for models still to come.")
+]
 BelowOption = Annotated[bool, Option("--below", text="With --group: also in the groups below it.")]
 
 CONNECTION: Final[dict[str, tuple[Any, Any]]] = {

@@ -15,6 +15,7 @@ from megarouter_admin.command_line.parsing.commands import (
     FilterOption,
     LimitOption,
     Section,
+    UnknownModelsOption,
     YesOption,
     command,
     confirm,
@@ -136,7 +137,7 @@ def _present(session: Session, scope: str) -> Guardrail:
     "set",
     "guardrails set groups/engineering --budget 25.50 --cycle monthly",
     "guardrails set members/emma --requests 60 --concurrency 4 --keys 5",
-    "guardrails set organization --model openai/* --model provider:anthropic --mode shadow",
+    "guardrails set organization --model openai/* --model claude-haiku-4-5 --mode shadow",
     "guardrails set groups/engineering --rate 1000/day --rate openai/*=50000tokens/minute",
     "guardrails set groups/engineering --budget none",
 )
@@ -150,7 +151,10 @@ def set_limits(
     tokens: Annotated[str, Option(metavar="N", text="Tokens per minute.")] = "",
     concurrency: Annotated[str, Option(metavar="N", text="Concurrent calls.")] = "",
     models: Annotated[
-        list[str] | None, Option("--model", metavar="MODEL", text="Allowed model; may be repeated.")
+        list[str] | None,
+        Option(
+            "--model", metavar="MODEL", text="Allowed model: gpt-4o-mini, or openai/* for a provider; may be repeated."
+        ),
     ] = None,
     rates: Annotated[
         list[str] | None,
@@ -163,6 +167,7 @@ def set_limits(
     keys: Annotated[str, Option(metavar="N", text="Maximum number of API keys.")] = "",
     seats: Annotated[str, Option(metavar="N", text="Maximum number of members.")] = "",
     *,
+    allow_unknown_models: UnknownModelsOption = False,
     dry_run: Annotated[bool, Option("--dry-run", text="Only check, and show the result.")] = False,
 ) -> None:
     """Set limits of a scope. Limits that are not named stay; `none` removes one."""
@@ -173,7 +178,12 @@ def set_limits(
     changed, paths = change_of(limits)
     present = _present(session, scope)
     changed.name, changed.etag = present.name, present.etag
-    request = UpdateGuardrailRequest(guardrail=changed, update_mask=FieldMask(paths=paths), validate_only=dry_run)
+    request = UpdateGuardrailRequest(
+        guardrail=changed,
+        update_mask=FieldMask(paths=paths),
+        validate_only=dry_run,
+        allow_unknown_models=allow_unknown_models,
+    )
     _show(session, session.router.guardrails.UpdateGuardrail(request))
     if dry_run:
         session.output.remark("nothing changed")

@@ -11,6 +11,7 @@ from megarouter.admin.v1.messages import (
     DeleteApiKeyRequest,
     DisableApiKeyRequest,
     EnableApiKeyRequest,
+    Guardrail,
     ListApiKeysRequest,
     ModelWhitelist,
     RotateApiKeyRequest,
@@ -23,6 +24,7 @@ from megarouter_admin.command_line.parsing.commands import (
     GroupOption,
     LimitOption,
     Section,
+    UnknownModelsOption,
     YesOption,
     command,
     confirm,
@@ -31,9 +33,10 @@ from megarouter_admin.command_line.parsing.commands import (
 from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.values.amounts import format_credits
+from megarouter_admin.command_line.values.amounts import format_credits, parse_credits
 from megarouter_admin.command_line.values.filters import all_of, quoted
-from megarouter_admin.command_line.values.names import Collection, short_name
+from megarouter_admin.command_line.values.limits import CycleChoice
+from megarouter_admin.command_line.values.names import Collection, short_name, short_scope
 from megarouter_admin.command_line.values.times import duration, parse_duration, parse_moment, timestamp
 
 application = Section()
@@ -42,9 +45,7 @@ NONE = "none"
 KeyArgument = Annotated[str, Argument(metavar="KEY", text="Its id or name.")]
 ModelOption = Annotated[
     list[str] | None,
-    Option(
-        "--model", metavar="MODEL", text="Allowed model: gpt-4o-mini, openai/* or provider:openai; may be repeated."
-    ),
+    Option("--model", metavar="MODEL", text="Allowed model: gpt-4o-mini, or openai/* for a provider; may be repeated."),
 ]
 AddressOption = Annotated[
     list[str] | None,
@@ -93,6 +94,7 @@ def _facts(session: Session, key: ApiKey) -> list[tuple[str, str]]:
         ("last use", session.ago(key.last_use_time)),
         ("spent", format_credits(key.spent_nano_credits) if key.spent_nano_credits else ""),
         ("budget", "" if budget is None else format_credits(budget)),
+        ("set above", ", ".join(f"{origin.limit} by {short_scope(origin.scope)}" for origin in key.limit_origins)),
         ("disabled by", key.disabled_by),
         ("earlier secret ends", session.ago(key.overlap_end_time)),
     ]
@@ -127,7 +129,7 @@ def list_keys(
     session.output.rows(_columns(session), keys, "no keys")
 
 
-@command(application, "create", "keys create 'CI of Platform' --member emma --model openai/* --expires 90d")
+@command(application, "create", "keys create 'CI of Platform' --member emma --model openai/* --expires 90d --budget 25")
 def create(
     session: Session,
     display_name: Annotated[str, Argument(metavar="NAME", text="Human-readable name.")],
@@ -136,11 +138,22 @@ def create(
     models: ModelOption = None,
     addresses: AddressOption = None,
     expires: ExpiresOption = "",
+    budget: Annotated[str, Option(metavar="CREDITS", text="Maximum cost of the calls in a cycle, such as 25.50.")] = "",
+    cycle: Annotated[CycleChoice | None, Option(text="How often the budget starts again.")] = None,
+    *,
+    allow_unknown_models: UnknownModelsOption = False,
 ) -> None:
     """Create an API key. Its secret is shown only once."""
     key = ApiKey(display_name=display_name, member=session.member(member) if member else "")
     _apply(session, key, models, addresses, expires)
-    request = CreateApiKeyRequest(parent=session.organization, api_key=key, api_key_id=key_id)
+    request = CreateApiKeyRequest(
+        parent=session.organization,
+        api_key=key,
+        api_key_id=key_id,
+        allow_unknown_models=allow_unknown_models,
+        budget_nano_credits=parse_credits(budget) if budget else None,
+        budget_cycle=Guardrail.Cycle.Value(f"CYCLE_{cycle.name}") if cycle else Guardrail.CYCLE_UNSPECIFIED,
+    )
     made = session.router.api_keys.CreateApiKey(request)
     session.output.one(made, [*_facts(session, made.api_key), ("secret", made.secret)])
     session.output.remark("the secret is shown only once")
@@ -159,13 +172,17 @@ def update(
     models: ModelOption = None,
     addresses: AddressOption = None,
     expires: ExpiresOption = "",
+    *,
+    allow_unknown_models: UnknownModelsOption = False,
 ) -> None:
     """Change the name, models, addresses or expiry; `none` removes a limit."""
     changed = ApiKey(name=session.name(Collection.API_KEYS, key), display_name=display_name)
     paths = _apply(session, changed, models, addresses, expires) + (["display_name"] if display_name else [])
     if not paths:
         raise ValueError("nothing to change: give --name, --model, --from or --expires")
-    request = UpdateApiKeyRequest(api_key=changed, update_mask=FieldMask(paths=sorted(paths)))
+    request = UpdateApiKeyRequest(
+        api_key=changed, update_mask=FieldMask(paths=sorted(paths)), allow_unknown_models=allow_unknown_models
+    )
     answer = session.router.api_keys.UpdateApiKey(request)
     session.output.one(answer, _facts(session, answer))
 

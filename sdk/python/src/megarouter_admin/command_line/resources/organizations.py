@@ -18,6 +18,7 @@ from megarouter_admin.command_line.parsing.commands import Section, YesOption, c
 from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.names import organization_name
+from megarouter_admin.command_line.values.times import duration, parse_duration
 
 application = Section()
 
@@ -54,11 +55,23 @@ def _show(session: Session, organization: Organization) -> None:
             ("budgets", label(mode, "BUDGET_MODE_")),
             ("expired holds", label(policy, "EXPIRED_HOLD_POLICY_")),
             ("billing contact", organization.billing_email),
+            ("keys need", _key_requirements(organization)),
             ("created", session.ago(organization.create_time)),
             ("deleted", session.ago(organization.delete_time)),
             ("purged", session.ago(organization.purge_time)),
         ],
     )
+
+
+def _key_requirements(organization: Organization) -> str:
+    required = organization.key_requirements
+    life = required.max_life_duration.ToTimedelta()
+    said = {
+        f"an expiry within {life}": required.HasField("max_life_duration"),
+        "a model whitelist": required.requires_model_whitelist,
+        "a budget": required.requires_budget,
+    }
+    return ", ".join(text for text, is_required in said.items() if is_required)
 
 
 def _chosen(session: Session, text: str) -> str:
@@ -104,6 +117,34 @@ def update(
     request = UpdateOrganizationRequest(
         organization=Organization(name=_chosen(session, of), **changed),  # type: ignore[arg-type] # all are texts
         update_mask=FieldMask(paths=sorted(changed)),
+    )
+    _show(session, session.router.organizations.UpdateOrganization(request))
+
+
+@command(
+    application,
+    "require",
+    "organizations require --key-life 90d --key-models --key-budget",
+    "organizations require --nothing",
+)
+def require(
+    session: Session,
+    of: OrganizationArgument = "",
+    key_life: Annotated[str, Option(metavar="DURATION", text="Keys expire at the latest after this time: 90d.")] = "",
+    *,
+    key_models: Annotated[bool, Option("--key-models", text="Keys need a model whitelist.")] = False,
+    key_budget: Annotated[bool, Option("--key-budget", text="Keys need a budget.")] = False,
+    nothing: Annotated[bool, Option("--nothing", text="Remove every requirement.")] = False,
+) -> None:
+    """Set which limits every API key must have. What is not named is no longer required."""
+    if nothing == bool(key_life or key_models or key_budget):
+        raise ValueError("give --key-life, --key-models or --key-budget, or else --nothing")
+    required = Organization.KeyRequirements(requires_model_whitelist=key_models, requires_budget=key_budget)
+    if key_life:
+        required.max_life_duration.CopyFrom(duration(parse_duration(key_life)))
+    request = UpdateOrganizationRequest(
+        organization=Organization(name=_chosen(session, of), key_requirements=required),
+        update_mask=FieldMask(paths=["key_requirements"]),
     )
     _show(session, session.router.organizations.UpdateOrganization(request))
 

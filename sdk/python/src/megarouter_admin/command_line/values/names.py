@@ -101,6 +101,11 @@ def short_name(name: str) -> str:
     return name.rpartition("/")[2]
 
 
+def short_scope(name: str) -> str:
+    """Returns `organization` for the name of an organization, and the end of any other name, such as `groups/eng`."""
+    return "/".join(name.split("/")[2:]) or "organization"
+
+
 def _id(text: str, written: str) -> str:
     if not _ID.fullmatch(text):
         raise ValueError(f"{written!r} is not a name: an id has 1 to 63 lowercase letters, digits and hyphens")

@@ -1,0 +1,66 @@
+"""Applies to the guardrail of a key what was set from above its member, and what the organization requires."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from admin_service.resources.api_keys.bound_errors import bounded, enforced
+from admin_service.resources.api_keys.bounds import GUARDRAIL_LIMITS, Bounds, Limits, Setter, mode_after
+from admin_service.resources.api_keys.requirements import key_requirements
+from admin_service.resources.api_keys.store import key_bounds
+from admin_service.resources.guardrails.store import GuardrailRow, Settings
+from admin_service.serving.change_transaction import Change
+from gateway_core.model.limits.guardrails import GuardrailMode
+from gateway_core.model.organization.scopes import ScopeKind
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLimits:
+    """The settings of a guardrail after a change."""
+
+    settings: Settings
+    new_bounds: Bounds | None = None
+    """The bounds of the key, if they change."""
+
+
+async def changed_key_limits(
+    change: Change, row: GuardrailRow, settings: Settings, fields: Collection[str]
+) -> KeyLimits:
+    """Returns the settings of a guardrail after a change that names these fields. Only the guardrails of keys have bounds.
+
+    Raises:
+        AdminError: LIMIT_SET_ABOVE, KEY_REQUIREMENT_UNMET.
+    """
+    if row.scope.kind is not ScopeKind.API_KEY:
+        return KeyLimits(settings)
+    key = await key_bounds(change.connection, row.organization, row.scope.scope_id)
+    setter = Setter(change.caller.actor, key.member, key.group_path)
+    named = {"budget" if field == "cycle" else field for field in fields}
+    named = {"budget" if field == "budget_nano_credits" else field for field in named}
+    bounds = bounded(key.bounds, setter, named & GUARDRAIL_LIMITS, _limits(settings))
+    is_shadow = settings.mode == GuardrailMode.SHADOW
+    if is_shadow and row.settings.mode != GuardrailMode.SHADOW:
+        enforced(key.bounds, setter, GUARDRAIL_LIMITS)
+    mode, bounds = mode_after(bounds, setter, settings.mode if "mode" in named else None, settings.mode)
+    required = await key_requirements(change.connection, row.organization)
+    required.check_guardrail(
+        named,
+        whitelist=settings.model_whitelist is not None,
+        budget=settings.budget_nano_credits is not None,
+        enforced=mode == GuardrailMode.ENFORCE,
+    )
+    return KeyLimits(replace(settings, mode=mode), None if bounds == key.bounds else bounds)
+
+
+def _limits(settings: Settings) -> Limits:
+    """Returns the limits in the form that bounds are compared in."""
+    budget = settings.budget_nano_credits
+    rules = [[rule.models, rule.unit.name, rule.requests, rule.tokens] for rule in settings.rate_rules]
+    whitelist = settings.model_whitelist
+    return {
+        "budget": None if budget is None else [budget, settings.cycle],
+        "requests_per_minute": settings.requests_per_minute,
+        "tokens_per_minute": settings.tokens_per_minute,
+        "concurrency_limit": settings.concurrency_limit,
+        "model_whitelist": None if whitelist is None else list(whitelist),
+        "rate_limits": rules or None,
+    }

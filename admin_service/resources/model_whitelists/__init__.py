@@ -1,0 +1,1 @@
+"""Entries of model whitelists, checked against the catalog."""
