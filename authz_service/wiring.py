@@ -97,7 +97,9 @@ async def open_service(
             ),
             hold_writer=hold_writer,
             stored_objects=StoredObjects(StoredObjectStore(pool)),
-            prices=lambda: CatalogView(catalog.snapshot.models_by_any_name, catalog.snapshot.providers),
+            prices=lambda: CatalogView(
+                (known := catalog.snapshot).models_by_any_name, known.providers, known.answered_models
+            ),
             secrets=Secrets(
                 bytes.fromhex(settings.hold_signing_key.get_secret_value()),
                 bytes.fromhex(settings.key_pepper.get_secret_value()),

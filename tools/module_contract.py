@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from gateway_core.contract import headers, metadata, request_facts
+from gateway_core.contract import headers, metadata, quotes, request_facts
 from gateway_core.contract import path_dialects as dialects
 from gateway_core.contract.errors import RETRY_AFTER_MAX_S, CallError, error_body
 from gateway_core.contract.form_faults import FORM_FAULTS
@@ -17,6 +17,7 @@ from gateway_core.contract.metadata import DecisionKey
 from gateway_core.contract.module_errors import MODULE_ERRORS
 from gateway_core.contract.refused_answers import REFUSED_ANSWER_DETAILS, RefusedAnswer
 from gateway_core.contract.usage_facts import UsageFact
+from gateway_core.model.catalog.service import STANDARD_NAMES
 from gateway_core.model.endpoints import ANTHROPIC_BASE, Dialect
 
 CONTRACT_FILE: Final = Path(__file__).resolve().parents[1] / "envoy" / "module" / "contract.zig"
@@ -41,6 +42,7 @@ def _constants() -> Iterator[str]:
         "answered": metadata.ANSWERED,
         "usage": metadata.USAGE,
         "provider_mark": headers.PROVIDER_MARK,
+        "cost": headers.COST,
         "should_retry": headers.SHOULD_RETRY,
         "retry_after": headers.RETRY_AFTER,
         "retry_after_ms": headers.RETRY_AFTER_MS,
@@ -58,11 +60,16 @@ def _constants() -> Iterator[str]:
     }
     yield from (f"pub const {name} = {_string(value)};" for name, value in names.items())
     yield f"pub const retry_after_max_s = {RETRY_AFTER_MAX_S};"
+    yield f"pub const quote_bytes_max = {quotes.MAX_LENGTH};"
+    yield f"pub const standard_names = [_][]const u8{_list(sorted(STANDARD_NAMES))};"
 
 
 def _enums() -> Iterator[str]:
     yield "/// What authz_service decides about a call: keys of `decision_namespace`."
     yield from _enum("DecisionKey", DecisionKey)
+    yield ""
+    yield "/// The categories of tokens that a quote has prices for, in its order."
+    yield from _enum("QuotedCategory", quotes.QUOTED)
     yield ""
     yield "/// A value of the request body that a decision depends on: keys of `request_namespace`."
     yield from _enum("RequestFact", request_facts.ALL)

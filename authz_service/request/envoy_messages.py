@@ -15,6 +15,7 @@ from gateway_core.contract import headers
 from gateway_core.contract.errors import error_body, error_of, retry_headers
 from gateway_core.contract.headers import CONTENT_LENGTH
 from gateway_core.contract.metadata import ANSWERED, REQUEST_NAMESPACE, DecisionKey
+from gateway_core.contract.quotes import encode_quote
 from gateway_core.model.calls.decision import Admission, Terms
 from gateway_core.model.calls.placement_refusals import token_quota
 from gateway_core.model.calls.refusals import Refusal
@@ -246,9 +247,34 @@ def _shared_metadata(terms: Terms) -> struct_pb2.Struct:
         fields[DecisionKey.INJECT_INCLUDE_USAGE] = True
     if any(throttle.kind is ThrottleKind.CALLS for throttle in claims.throttles):
         fields[DecisionKey.REPORT_SOON] = _YES
+    if quote := _quote(terms):
+        fields[DecisionKey.QUOTE] = quote
     if claims.endpoint is Endpoint.SPEECH:
         fields[DecisionKey.AUDIO_ANSWER] = True
     return _struct(fields)
+
+
+_QUOTED: Final = frozenset(
+    {
+        Endpoint.CHAT_COMPLETIONS,
+        Endpoint.COMPLETIONS,
+        Endpoint.RESPONSES,
+        Endpoint.EMBEDDINGS,
+        Endpoint.MESSAGES,
+        Endpoint.GENERATE_CONTENT,
+        Endpoint.EMBED_CONTENT,
+        Endpoint.BATCH_EMBED_CONTENTS,
+    }
+)
+"""The operations whose answers count tokens of text."""
+
+
+def _quote(terms: Terms) -> str | None:
+    """Returns the prices of calls that answer with one document; None for all others."""
+    endpoint = terms.claims.endpoint
+    if terms.claims.streams or endpoint not in _QUOTED:
+        return None
+    return encode_quote(endpoint.dialect, terms.schedule, terms.validity.prices.answered.meaning(terms.model))
 
 
 def _routing_fields(organization: str, dialect: Dialect, upstream_path: str, requests: str) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from gateway_core.contract.request_facts import (
     DOCUMENTS,
     GENERATION_MAX_OUTPUT_TOKENS,
     HAS_CACHE_CONTROL,
+    HAS_COMPACTION,
+    HAS_TOOLS,
     INCLUDE_USAGE,
     IS_EXCESSIVE,
     MAX_COMPLETION_TOKENS,
@@ -93,6 +95,8 @@ def read_parameters(call: Call, route: ModelCall) -> Parameters | Refusal:
             references=entries(facts, REFERENCES) if has_size else (),
             specials=_specials(facts, endpoint),
             has_cache_control=HAS_CACHE_CONTROL in facts,
+            has_tools=HAS_TOOLS in facts,
+            has_compaction=HAS_COMPACTION in facts,
         )
     except NotTextError as error:
         return invalid(error.parameter, "it must be a text").refusal

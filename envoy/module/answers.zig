@@ -2,10 +2,12 @@
 
 const std = @import("std");
 const contract = @import("contract.zig");
+const costs = @import("costs.zig");
 const envoy = @import("envoy.zig");
 const events = @import("events.zig");
 const json = @import("json_reader.zig");
 const opening = @import("opening.zig");
+const quotes = @import("quotes.zig");
 const usage = @import("usage.zig");
 const Pieces = @import("pieces.zig").Pieces;
 
@@ -43,6 +45,8 @@ const Reading = union(enum) {
 
 pub const Answer = struct {
     hides_usage: bool,
+    /// The bytes of the body so far.
+    size: usize = 0,
     reading: Reading = .{ .undecided = .{} },
 
     pub fn deinit(self: *Answer) void {
@@ -61,6 +65,11 @@ pub const Answer = struct {
         return self.reading == .foreign;
     }
 
+    /// Returns whether the answer is one JSON document.
+    pub fn isDocument(self: *const Answer) bool {
+        return self.reading == .document;
+    }
+
     /// Handles the end of the response. One without content is foreign.
     pub fn end(self: *Answer) void {
         if (self.reading == .undecided) self.reading = .foreign;
@@ -76,6 +85,7 @@ pub const Answer = struct {
         var pieces: Pieces = .{ .allocator = allocator };
         defer pieces.deinit();
         try pieces.read(stream, &.{.received_response});
+        self.size += pieces.length();
         const slices = pieces.slices();
         var index: usize = 0;
         var first: usize = 0;
@@ -112,11 +122,18 @@ pub const Answer = struct {
 
     /// Handles the end of the call, perhaps before that of its response. What was delivered until then counts.
     pub fn finish(self: *Answer, stream: envoy.Stream) void {
-        self.report(stream) catch {};
+        self.report(stream, false) catch {};
         self.deinit();
     }
 
-    fn report(self: *Answer, stream: envoy.Stream) error{OutOfMemory}!void {
+    /// Handles the end of a complete response whose headers have not been passed on. It adds the cost to them, if that is
+    /// certain.
+    pub fn finishWithCost(self: *Answer, stream: envoy.Stream) void {
+        self.report(stream, true) catch {};
+        self.deinit();
+    }
+
+    fn report(self: *Answer, stream: envoy.Stream, tells_cost: bool) error{OutOfMemory}!void {
         var facts: usage.Facts = .{ .allocator = allocator };
         defer facts.deinit();
         switch (self.reading) {
@@ -129,6 +146,7 @@ pub const Answer = struct {
                 facts.is_read = document.reader.isDone();
                 _ = try document.reader.visitor.addTo(&facts);
                 try writeFacts(stream, &facts);
+                if (tells_cost and facts.is_read) tellCost(stream, &facts);
             },
             .stream => |reader| {
                 try reader.finish();
@@ -138,6 +156,14 @@ pub const Answer = struct {
         }
     }
 };
+
+fn tellCost(stream: envoy.Stream, facts: *const usage.Facts) void {
+    const text = envoy.metadataText(stream, contract.decision_namespace, @tagName(contract.DecisionKey.quote)) orelse return;
+    const quote = quotes.Quote.read(text) orelse return;
+    const cost_nano_credits = costs.costOf(&quote, facts) orelse return;
+    var room: quotes.Room = undefined;
+    envoy.setHeader(stream, .response, contract.cost, quotes.formatCredits(cost_nano_credits, &room));
+}
 
 /// Writes one text for all facts. Writing a table into metadata and printing it into a log would cost ten times as
 /// much.

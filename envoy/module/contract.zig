@@ -6,6 +6,7 @@ pub const rewriter_namespace = "megarouter.rewriter";
 pub const answered = "answered";
 pub const usage = "usage";
 pub const provider_mark = "x-megarouter-provider-answer";
+pub const cost = "x-megarouter-cost";
 pub const should_retry = "x-should-retry";
 pub const retry_after = "retry-after";
 pub const retry_after_ms = "retry-after-ms";
@@ -21,6 +22,8 @@ pub const anthropic_base = "/anthropic";
 pub const gemini_root = "/v1beta";
 pub const gemini_models_root = "/v1/models/";
 pub const retry_after_max_s = 60;
+pub const quote_bytes_max = 2000;
+pub const standard_names = [_][]const u8{ "", "auto", "default", "global", "not_available", "on_demand", "standard", "standard_only", "unspecified" };
 
 /// What authz_service decides about a call: keys of `decision_namespace`.
 pub const DecisionKey = enum {
@@ -36,7 +39,18 @@ pub const DecisionKey = enum {
     report_soon,
     audio_answer,
     file_answer,
+    quote,
     rate_limits,
+};
+
+/// The categories of tokens that a quote has prices for, in its order.
+pub const QuotedCategory = enum {
+    input,
+    cache_read,
+    cache_write_5m,
+    cache_write_1h,
+    output,
+    output_reasoning,
 };
 
 /// A value of the request body that a decision depends on: keys of `request_namespace`.
@@ -75,6 +89,8 @@ pub const RequestFact = enum {
     audio_output,
     image_output,
     has_cache_control,
+    has_tools,
+    has_compaction,
     response_format,
     stream_format,
     text_bytes,

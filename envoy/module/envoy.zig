@@ -32,7 +32,7 @@ pub const Header = extern struct {
     }
 };
 
-pub const Headers = enum(c_int) { request = 0, request_trailers = 1, response = 2 };
+pub const Headers = enum(c_int) { request = 0, request_trailers = 1, response = 2, response_trailers = 3 };
 pub const Body = enum(c_int) { received_request = 0, buffered_request = 1, received_response = 2 };
 const MetadataSource = enum(c_int) { dynamic = 0 };
 

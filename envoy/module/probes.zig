@@ -6,10 +6,12 @@
 
 const std = @import("std");
 const contract = @import("contract.zig");
+const costs = @import("costs.zig");
 const dialects = @import("dialects.zig");
 const events = @import("events.zig");
 const fact_fields = @import("fact_fields.zig");
 const json = @import("json_reader.zig");
+const quotes = @import("quotes.zig");
 const multipart = @import("multipart_reader.zig");
 const request_facts = @import("request_facts.zig");
 const rewriting = @import("rewriting.zig");
@@ -177,6 +179,24 @@ export fn megarouter_document_usage(input: *const Input, out: *const Output) cal
     defer facts.deinit();
     _ = reader.visitor.addTo(&facts) catch return fault;
     return writtenFacts(&facts, out);
+}
+
+/// Writes what a response that is one document costs in credits; nothing if that is not certain.
+export fn megarouter_cost(input: *const Input, quoted: *const Optional, out: *const Output) callconv(.c) isize {
+    var reader: json.Reader(usage.Document) = .init(allocator, .{ .allocator = allocator });
+    defer reader.deinit();
+    defer reader.visitor.deinit();
+    pushAll(&reader, input.*) catch {};
+    if (!reader.isDone()) return 0;
+    var facts: usage.Facts = .{ .allocator = allocator };
+    defer facts.deinit();
+    var text: std.ArrayList(u8) = .empty;
+    defer text.deinit(allocator);
+    _ = reader.visitor.addTo(&facts) catch return fault;
+    facts.write(&text) catch return fault;
+    const quote = quotes.Quote.read(quoted.text() orelse "") orelse return fault;
+    var room: quotes.Room = undefined;
+    return out.write(quotes.formatCredits(costs.costOf(&quote, &facts) orelse return 0, &room));
 }
 
 fn writtenFacts(facts: *usage.Facts, out: *const Output) isize {

@@ -22,6 +22,9 @@ const image_number = "2";
 const audio_number = "3";
 
 /// What the value that is being read does when it ends.
+/// How the types of the edits begin that summarize: `compact_20260112` of Anthropic, `compaction` of OpenAI.
+const compaction_prefix = "compact";
+
 const Action = enum {
     nothing,
     media_type,
@@ -37,6 +40,7 @@ const Action = enum {
     conversation,
     container,
     tool_type,
+    edit_type,
     skill,
     block_type,
     encrypted,
@@ -91,6 +95,8 @@ pub const Content = struct {
     audio_output: bool = false,
     image_output: bool = false,
     has_cache_control: bool = false,
+    has_tools: bool = false,
+    has_compaction: bool = false,
     is_excessive: bool = false,
 
     pub fn begins(self: *Content, member: json.Member) json.Failure!json.Keep {
@@ -148,6 +154,7 @@ pub const Content = struct {
         }
         // Google reads a value as a list of one.
         if (parent == .body and name == .tools and member.kind == .object) context = .tool;
+        if (context == .tool) self.has_tools = true;
         if (parent == .body and name == .web_search_options) try self.list(&self.tools, "", member.key);
         if (parent == .tool and member.kind == .object and isUntypedTool(context, name)) try self.list(&self.untyped, "", member.key);
         return context;
@@ -170,6 +177,7 @@ pub const Content = struct {
             .generation => if (isModalities(name)) .modality else actionInOptions(name, member.key),
             .live_search => if (isMode(member.key)) .search_mode else actionInOptions(name, member.key),
             .options, .ranked, .mcp_servers => actionInOptions(name, member.key),
+            .edits => if (name == .type) .edit_type else .nothing,
             .plain, .tools, .prompts, .inputs, .thinking => .nothing,
         };
     }
@@ -284,6 +292,9 @@ pub const Content = struct {
             .media_type => self.carrier.setMediaType(text),
             .form => self.carrier.setForm(text),
             .block_type => try self.takeType(text),
+            .edit_type => if (std.mem.startsWith(u8, text, compaction_prefix)) {
+                self.has_compaction = true;
+            },
             .tool_type => if (!isOwnTool(text)) try self.list(&self.tools, "", text),
             .model => try self.list(&self.models, "", text),
             .modality => self.takeModality(text),

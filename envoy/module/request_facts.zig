@@ -201,7 +201,7 @@ pub const Facts = struct {
             const list = &@field(content, name);
             if (list.count() > 0) try appendField(self.allocator, fields, @field(contract.RequestFact, name), .{ .characters = try list.joined(self.allocator) });
         }
-        inline for (.{ "audio_output", "image_output", "has_cache_control", "is_excessive" }) |name| {
+        inline for (.{ "audio_output", "image_output", "has_cache_control", "has_tools", "has_compaction", "is_excessive" }) |name| {
             if (@field(content, name)) try appendField(self.allocator, fields, @field(contract.RequestFact, name), .{ .boolean = true });
         }
     }

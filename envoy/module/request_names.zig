@@ -34,6 +34,8 @@ pub const Context = enum {
     modalities,
     thinking,
     generation,
+    /// What the provider may do to a long conversation before it answers.
+    edits,
     /// xAI's live search, which its own mode can turn off.
     live_search,
     /// Any other object or array outside the conversation.
@@ -77,6 +79,7 @@ pub const Name = enum {
     responseModalities,
     response_modalities,
     cache_control,
+    context_management,
     // content
     content,
     parts,
@@ -172,6 +175,7 @@ pub fn contextUnder(parent: Context, name: Name, key: []const u8) Context {
         },
         .inputs => .content,
         .models => .options,
+        .edits => .edits,
         .options, .ranked, .mcp_servers, .named, .live_search => underOptions(name, key),
         .plain, .inline_data, .file_uri, .input_audio, .image_url, .file, .ids, .prompts, .modalities, .thinking => .plain,
     };
@@ -190,6 +194,7 @@ fn underBody(name: Name, key: []const u8) Context {
         .mcp_servers => .mcp_servers,
         .modalities => .modalities,
         .thinking => .thinking,
+        .context_management => .edits,
         .search_parameters => .live_search,
         .generationConfig, .generation_config => .generation,
         else => underOptions(name, key),

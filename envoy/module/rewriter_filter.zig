@@ -28,6 +28,10 @@ const Response = union(enum) {
     failure: failures.Failure,
 };
 
+/// A document of this size is passed on while it arrives. Envoy buffers more, and most answers are a tenth of it.
+const held_bytes_max = 65_536;
+/// So is one whose next bytes come later: some providers keep a connection open with a byte now and then.
+const held_ms_max = 2_000;
 const status_first_success = 200;
 const status_first_redirect = 300;
 const status_first_error = 400;
@@ -38,6 +42,10 @@ pub const Call = struct {
     response: Response = .ignored,
     /// The headers wait for the first bytes of the body, so the caller can still receive an error.
     holds_headers: bool = false,
+    /// authz_service quoted prices, so the headers of a small document wait for its end and then tell the cost.
+    is_quoted: bool = false,
+    /// When the first bytes of such a document came, by a clock that only runs forward.
+    held_since_ms: ?i64 = null,
 
     pub fn create(configuration: *const Configuration) ?*Call {
         const call = allocator.create(Call) catch return null;
@@ -127,11 +135,14 @@ pub const Call = struct {
         if (std.ascii.startsWithIgnoreCase(content_type, contract.audio_type) and isTrue(stream, .audio_answer)) return .proceed;
         self.response = .{ .answer = .{ .hides_usage = self.hides_usage } };
         self.holds_headers = !std.ascii.startsWithIgnoreCase(content_type, "text/event-stream");
-        return if (self.holds_headers) .stop else .proceed;
+        if (!self.holds_headers) return .proceed;
+        self.is_quoted = decision(stream, .quote) != null;
+        return .stop;
     }
 
     /// Handles the next bytes of the response.
-    pub fn readResponse(self: *Call, stream: envoy.Stream, is_end: bool) envoy.BodyStatus {
+    pub fn readResponse(self: *Call, stream: envoy.Stream, is_marked_end: bool) envoy.BodyStatus {
+        const is_end = is_marked_end or (self.isHolding() and hasTrailers(stream));
         switch (self.response) {
             .ignored => {},
             .failure => |*failure| {
@@ -145,11 +156,35 @@ pub const Call = struct {
                     _ = self.refuse(stream, .unreadable);
                     return .stop;
                 }
+                if (is_end) {
+                    self.finishAnswer(stream);
+                } else if (self.waitsForCost(answer)) {
+                    return .stop_and_buffer;
+                }
                 self.holds_headers = false;
-                if (is_end) self.finish(stream);
             },
         }
         return .proceed;
+    }
+
+    fn isHolding(self: *const Call) bool {
+        return self.holds_headers or self.response == .failure;
+    }
+
+    /// Returns whether the headers go on waiting. What has already passed on, is too large to be kept, or trickles does not
+    /// wait.
+    fn waitsForCost(self: *Call, answer: *const Answer) bool {
+        if (!self.holds_headers or !self.is_quoted or !answer.isDocument() or answer.size > held_bytes_max) return false;
+        const now_ms = monotonicMs();
+        if (self.held_since_ms == null) self.held_since_ms = now_ms;
+        return now_ms - self.held_since_ms.? <= held_ms_max;
+    }
+
+    /// Handles the end of a complete answer.
+    fn finishAnswer(self: *Call, stream: envoy.Stream) void {
+        const answer = &self.response.answer;
+        if (self.holds_headers and self.is_quoted) answer.finishWithCost(stream) else answer.finish(stream);
+        self.drop();
     }
 
     /// Handles the trailers that end the response.
@@ -160,7 +195,7 @@ pub const Call = struct {
             .answer => |*answer| {
                 answer.end();
                 if (self.holds_headers and answer.isForeign()) return self.refuse(stream, .unreadable);
-                self.finish(stream);
+                self.finishAnswer(stream);
             },
         }
         return .proceed;
@@ -247,6 +282,18 @@ fn pass(stream: envoy.Stream, failure: *const failures.Failure) void {
     envoy.setMetadataTrue(stream, contract.rewriter_namespace, contract.answered);
     const headers = [_]envoy.Header{.of(contract.content_type, contract.json_type)};
     envoy.respond(stream, failure.status, &headers, failure.body.items, "via_upstream_with_trailers");
+}
+
+/// Returns whether trailers have come before the last bytes of the body: the filter that decompresses answers adds some.
+/// Envoy does not hand them over to a filter that waits for them.
+fn hasTrailers(stream: envoy.Stream) bool {
+    return envoy.headerCount(stream, .response_trailers) > 0;
+}
+
+fn monotonicMs() i64 {
+    var now: std.c.timespec = undefined;
+    if (std.c.clock_gettime(.MONOTONIC, &now) != 0) return 0;
+    return @as(i64, @intCast(now.sec)) * std.time.ms_per_s + @divTrunc(@as(i64, @intCast(now.nsec)), std.time.ns_per_ms);
 }
 
 fn statusOf(stream: envoy.Stream) u32 {

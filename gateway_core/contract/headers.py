@@ -24,6 +24,8 @@ REQUEST_ID: Final = "x-request-id"
 
 OUTPUT_LIMIT: Final = "x-megarouter-output-limit"
 """From the gateway to the caller: the output limit in tokens that it wrote into the call."""
+COST: Final = f"{INTERNAL_PREFIX}cost"
+"""From the gateway to the caller: what the call cost in credits. Envoy's module sets it on plain answers."""
 
 AUTHORIZATION: Final = "authorization"
 ANTHROPIC_API_KEY: Final = "x-api-key"

@@ -51,6 +51,10 @@ PURPOSE: Final = "purpose"
 AUDIO_OUTPUT: Final = "audio_output"
 IMAGE_OUTPUT: Final = "image_output"
 HAS_CACHE_CONTROL: Final = "has_cache_control"
+HAS_TOOLS: Final = "has_tools"
+"""True if the body has tools, the caller's own functions included."""
+HAS_COMPACTION: Final = "has_compaction"
+"""True if the provider may summarize the conversation before it answers."""
 RESPONSE_FORMAT: Final = "response_format"
 """Only of a form."""
 STREAM_FORMAT: Final = "stream_format"
@@ -98,6 +102,8 @@ ALL: Final = (
     AUDIO_OUTPUT,
     IMAGE_OUTPUT,
     HAS_CACHE_CONTROL,
+    HAS_TOOLS,
+    HAS_COMPACTION,
     RESPONSE_FORMAT,
     STREAM_FORMAT,
     TEXT_BYTES,

@@ -55,6 +55,7 @@ def _library() -> CDLL:
         "rewrite",
         "error",
         "document_usage",
+        "cost",
         "stream_usage",
         "shown",
     ):
@@ -182,3 +183,10 @@ def document_usage(document: bytes, cuts: Sequence[int] = ()) -> dict[str, Any]:
 def stream_usage(stream: bytes, cuts: Sequence[int] = ()) -> dict[str, Any]:
     """Returns the facts that the module extracts from a stream of events."""
     return _facts("stream_usage", stream, cuts)
+
+
+def told_cost(document: bytes, quote: str, cuts: Sequence[int] = ()) -> str | None:
+    """Returns what the module tells the caller that an answer costs in credits; None if it says nothing."""
+    result = _call("cost", document, cuts, byref(_optional(quote)))
+    assert isinstance(result, bytes), quote
+    return result.decode() or None

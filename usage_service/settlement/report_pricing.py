@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from gateway_core.model.calls.holds import Hold
+from gateway_core.model.catalog.answered_models import NO_OTHER_MODELS, AnsweredModels
 from gateway_core.model.catalog.entries import Model, Provider
 from gateway_core.model.catalog.media import audio_seconds, encoded_bytes
 from gateway_core.model.catalog.prices import PriceSchedule
@@ -16,7 +17,6 @@ from gateway_core.model.catalog.units import unit_of
 from gateway_core.model.catalog.unpriced import fees_of_tool, unpriced
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.record_decorator import record
-from usage_service.provider_reports.answered_models import NO_OTHER_MODELS, AnsweredModels
 from usage_service.provider_reports.findings import FindingKind
 from usage_service.provider_reports.reading import Flag, ModelUsage, sum_of
 from usage_service.provider_reports.uses import GROUNDING, GROUNDING_QUERY, Uses

@@ -16,7 +16,6 @@ from gateway_core.runtime.telemetry.tracing import Tracing
 from gateway_core.stores.postgres.catalog_store import CatalogCache, CatalogSnapshot
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 from usage_service.metrics import SettlementMetrics
-from usage_service.provider_reports.answered_models import NO_OTHER_MODELS, AnsweredModels
 from usage_service.settlement.charge_decision import CallReport, resolve
 from usage_service.settlement.entries import Entry, Origin, RecentSettlements, SettlementCounts
 from usage_service.settlement.report_pricing import Terms
@@ -81,8 +80,6 @@ class Settler:
         self._on_committed = on_committed
         self._measures = measures
         self._object_life_ms = object_life_ms
-        self._indexed: CatalogSnapshot | None = None
-        self._index = NO_OTHER_MODELS
         self.recent = RecentSettlements()
         self.counts = SettlementCounts()
 
@@ -126,9 +123,8 @@ class Settler:
             return None
 
     def _settlement(self, hold: Hold, report: CallReport, model: Model, schedule: PriceSchedule) -> Settlement:
-        terms = Terms(
-            hold, model, schedule, self._answered_models(), self._catalog.snapshot.providers.get(model.provider)
-        )
+        snapshot = self._catalog.snapshot
+        terms = Terms(hold, model, schedule, snapshot.answered_models, snapshot.providers.get(model.provider))
         return Settlement(hold, report, resolve(terms, report))
 
     async def prices(self, hold: Hold) -> tuple[Model, PriceSchedule]:
@@ -143,14 +139,6 @@ class Settler:
         if prices is None:
             raise UnknownPriceError("the catalog does not have the price version of the hold")
         return prices
-
-    def _answered_models(self) -> AnsweredModels:
-        """Returns the models that may have answered, indexed once for each catalog."""
-        snapshot = self._catalog.snapshot
-        if self._indexed is not snapshot:
-            models = (*snapshot.models.values(), *snapshot.retired_models.values())
-            self._indexed, self._index = snapshot, AnsweredModels(models)
-        return self._index
 
     async def _commit(self, decided: Sequence[tuple[Entry, Settlement]]) -> None:
         """Commits a batch. If an entry cannot be written, halves the batch until only that entry fails."""

@@ -14,6 +14,7 @@ from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.calls.routes import Route, route_of
 from gateway_core.model.calls.special_requests import ReservedAs, Specials, check_specials
+from gateway_core.model.catalog.answered_models import NO_OTHER_MODELS, AnsweredModels
 from gateway_core.model.catalog.entries import Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.request_size import RequestSize
@@ -60,6 +61,10 @@ class Parameters:
     """What may change the price beyond that; None if nothing does."""
     has_cache_control: bool = False
     """Whether the body marks something that the provider is to cache."""
+    has_tools: bool = False
+    """Whether the body has tools, the caller's own functions included."""
+    has_compaction: bool = False
+    """Whether the provider may summarize the conversation before it answers."""
 
 
 @record(frozen=True, slots=True)
@@ -68,6 +73,8 @@ class CatalogView:
 
     models: Mapping[str, Model]
     providers: Mapping[str, Provider]
+    answered: AnsweredModels = NO_OTHER_MODELS
+    """The models that may answer, those no longer on offer included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +331,8 @@ def admit(
             thinking_tokens=parameters.thinking_tokens,
             size=parameters.size,
             tool_fees_nano_credits=reserved_as.tool_fees_nano_credits,
-            described_tools=reserved_as.described_tools,
+            described_tools=reserved_as.described_tools + (parameters.has_tools and claims.endpoint is _MESSAGES),
+            compacts=parameters.has_compaction,
             writes_cache=claims.endpoint is not _MESSAGES or reserved_as.may_write_cache(parameters.has_cache_control),
         )
     hold = Hold(

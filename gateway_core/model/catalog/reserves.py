@@ -65,7 +65,7 @@ class OutputShare:
     """How the reserve of a call depends on the output limit that the gateway may write into it."""
 
     base_nano_credits: int
-    """The price of the largest input, and of the tools that the provider runs."""
+    """The price of the largest input, of a summary of it, and of the tools that the provider runs."""
     token_price_nano_credits: int
     """The price of one output token in every choice, rounded up."""
     least_tokens: int
@@ -122,6 +122,7 @@ def reserve(
     size: RequestSize | None = None,
     tool_fees_nano_credits: int | None = None,
     described_tools: int = 0,
+    compacts: bool = False,
     writes_cache: bool = True,
 ) -> Reserve:
     """Returns what a call reserves.
@@ -141,15 +142,17 @@ def reserve(
         tool_fees_nano_credits: what one use of each tool that the provider runs costs; None without such tools. With
             them, the maximum is `TOOL_ROUNDS` times that of one answer, and `TOOL_USES` of each tool. Also set for a
             search, whose fees depend on its size.
-        described_tools: the tools that the caller runs and the provider describes.
+        described_tools: the tools that the caller runs and the provider describes. The prompt with which Anthropic explains
+            tools of any kind is one more.
+        compacts: whether the provider may first read the conversation once more to summarize it.
         writes_cache: whether the provider may write the input to a cache, which costs more than reading it.
     """
     if tool_fees_nano_credits is not None and endpoint.ranks:
         return _reserve_search(schedule, mode, body_bytes, bytes_per_token, size)
     fees = tool_fees_nano_credits or 0
     expected_input, most_input = input_bounds_of(size, body_bytes, model, endpoint, bytes_per_token)
-    if described_tools:
-        most_input += described_tools * DESCRIBED_TOOL_TOKENS
+    described_tokens = described_tools * DESCRIBED_TOOL_TOKENS
+    most_input = max(most_input, min(most_input + described_tokens, model.context_window_tokens))
     longest = model.max_output_tokens
     if output_limit is None:
         expected_output, most_output = model.default_output_reserve_tokens * choices, longest * choices
@@ -160,18 +163,19 @@ def reserve(
     if mode is _BALANCED:
         if bytes_per_token == 1:
             expected_input = most_input
-        return Reserve(
-            expected_input,
-            expected_output,
-            _highest_price(schedule, expected_input, expected_output, writes_cache=writes_cache) + fees,
-        )
+        amount = _highest_price(schedule, expected_input, expected_output, writes_cache=writes_cache) + fees
+        return Reserve(expected_input, expected_output, amount)
     if tool_fees_nano_credits is not None:
         most_input = max(most_input, model.context_window_tokens) * TOOL_ROUNDS
         most_output, choices, fees = most_output * TOOL_ROUNDS, choices * TOOL_ROUNDS, fees * TOOL_USES
+    summary = 0
+    if compacts:
+        most_input, summary = 2 * most_input, longest * choices
     share = None
     if output_limit is None and endpoint.has_optional_output_limit:
-        share = _share(model, schedule, most_input, choices, thinking_tokens, fees)
-    most = _highest_price(schedule, most_input, most_output, writes_cache=writes_cache) + fees
+        base = _highest_price(schedule, most_input, summary) + fees
+        share = _share(model, schedule, most_input, choices, thinking_tokens, base)
+    most = _highest_price(schedule, most_input, most_output + summary, writes_cache=writes_cache) + fees
     return Reserve(expected_input, expected_output, most, share)
 
 
@@ -187,7 +191,7 @@ def _reserve_search(
 
 
 def _share(
-    model: Model, schedule: PriceSchedule, input_tokens: int, choices: int, thinking_tokens: int, fees_nano_credits: int
+    model: Model, schedule: PriceSchedule, input_tokens: int, choices: int, thinking_tokens: int, base_nano_credits: int
 ) -> OutputShare | None:
     """Returns None if output costs nothing, or if every limit would be above the model's maximum."""
     output_price = schedule.prices.dearest[1]
@@ -198,7 +202,7 @@ def _share(
     if not output_price or least >= model.max_output_tokens:
         return None
     return OutputShare(
-        base_nano_credits=_highest_price(schedule, input_tokens, 0) + fees_nano_credits,
+        base_nano_credits=base_nano_credits,
         token_price_nano_credits=-(-output_price * choices // _TOKENS_PER_PRICE),
         least_tokens=least,
         most_tokens=model.max_output_tokens,

@@ -5,7 +5,7 @@ from typing import Final
 
 from gateway_core.model.record_decorator import record
 
-_STANDARD_NAMES: Final = frozenset(
+STANDARD_NAMES: Final = frozenset(
     {
         "",
         # Tiers. `auto` leaves the choice to the provider, whose answer names the tier that it used.
@@ -14,6 +14,7 @@ _STANDARD_NAMES: Final = frozenset(
         *("global", "not_available"),
     }
 )
+"""Names, in lower case, of tiers, speeds and places that do not change a price."""
 _GEMINI_PREFIX: Final = "service_tier_"
 
 
@@ -41,7 +42,7 @@ def _special(tier: str | None, speed: str | None, place: str | None) -> tuple[tu
     return tuple(
         (name, canonical)
         for name, value in named
-        if value is not None and (canonical := _canonical(value)) not in _STANDARD_NAMES
+        if value is not None and (canonical := _canonical(value)) not in STANDARD_NAMES
     )
 
 

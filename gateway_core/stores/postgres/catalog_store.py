@@ -14,6 +14,7 @@ from typing import Final
 import asyncpg
 from pydantic import ValidationError
 
+from gateway_core.model.catalog.answered_models import AnsweredModels
 from gateway_core.model.catalog.entries import Catalog, Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.limits.model_whitelists import qualified_name
@@ -46,6 +47,11 @@ class CatalogSnapshot:
         qualified = {qualified_name(name, model.provider): model for name, model in self.models.items()}
         aliases = {alias: model for model in self.models.values() for alias in model.aliases}
         return MappingProxyType({**qualified, **aliases, **self.models})
+
+    @cached_property
+    def answered_models(self) -> AnsweredModels:
+        """The models that may answer a call, by every name that a provider gives them."""
+        return AnsweredModels((*self.models.values(), *self.retired_models.values()))
 
     def known_model(self, name: str) -> Model | None:
         """Returns an offered or retired model by its public name; None if there is none."""

@@ -1,16 +1,22 @@
 """Many random calls: what the upstream counted, priced by arithmetic of its own, is what usage records and ledger say.
 
+The cost in the header of an answer, where there is one, is the charge of the record.
+
 `MIXED_CALLS` and `MIXED_SEED` choose how many calls, and which ones.
 """
 
 import asyncio
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import asyncpg
 import pytest
 
 from deploy.local.stack.specification import DEFAULT_CATALOG
 from deploy.local.supervision.embedded_stack import Stack
+from gateway_core.contract.headers import COST, REQUEST_ID
+from gateway_core.model.money import format_credits
 from tests.e2e.conftest import pepper_of, wait_settled
 from tests.support.data.tenants import CREDIT, make_tenant
 from tests.support.metered_calls import Metering
@@ -27,10 +33,20 @@ PAID_IN = 10**7 * CREDIT
 TIMEOUT_S = max(120, CALLS // 4)
 
 
-async def make_calls(metering: Metering, plans: list[Plan]) -> dict[int, int]:
-    """Makes all calls, some at a time, and reads some stored responses again. Returns the last status of each."""
+@dataclass(frozen=True)
+class Made:
+    """What the callers saw."""
+
+    statuses: dict[int, int] = field(default_factory=dict)
+    """The last status of each call."""
+    costs: dict[str, str] = field(default_factory=dict)
+    """The cost that the header of an answer told, by request id."""
+
+
+async def make_calls(metering: Metering, plans: list[Plan]) -> Made:
+    """Makes all calls, some at a time, and reads some stored responses again."""
     slots = asyncio.Semaphore(AT_ONCE)
-    statuses: dict[int, int] = {}
+    made = Made()
 
     async def make(plan: Plan) -> None:
         async with slots:
@@ -41,16 +57,21 @@ async def make_calls(metering: Metering, plans: list[Plan]) -> dict[int, int]:
                 hang_up_after_events=plan.hang_up_after_events,
                 hang_up_after_bytes=plan.hang_up_after_bytes,
             )
-            statuses[plan.number] = reply.status
+            made.statuses[plan.number] = reply.status
+            if COST in reply.headers:
+                made.costs[reply.headers[REQUEST_ID]] = reply.headers[COST]
             if plan.stored_id and plan.number % 2:
                 again = await metering.call(b"", f"/v1/responses/{plan.stored_id}", method="GET")
-                statuses[plan.number] = again.status
+                made.statuses[plan.number] = again.status
+                assert COST not in again.headers
 
     await asyncio.gather(*(make(plan) for plan in plans))
-    return statuses
+    return made
 
 
-async def compare(metering: Metering, planned: PlannedUpstream, prices: PriceList) -> list[Difference]:
+async def compare(
+    metering: Metering, planned: PlannedUpstream, prices: PriceList, costs: Mapping[str, str]
+) -> list[Difference]:
     """Compares every record with the tally of its request, and the ledger with the sum of the records."""
     tallies = planned.tallies
     records = await wait_settled(metering.tenant, len(tallies), 60)
@@ -61,6 +82,9 @@ async def compare(metering: Metering, planned: PlannedUpstream, prices: PriceLis
     assert {record["request_id"] for record in records} == set(tallies)
     found: list[Difference] = []
     for record in records:
+        cost, charge = costs.get(record["request_id"]), format_credits(record["charge_nano_credits"])
+        if cost is not None and cost != charge:
+            found.append(Difference(tallies[record["request_id"]], "cost told", charge, cost))
         found += differences(tallies[record["request_id"]], record, kinds.get(record["hold_id"], frozenset()), prices)
     charged = sum(record["charge_nano_credits"] for record in records)
     assert await metering.tenant.balance() == PAID_IN - charged
@@ -84,10 +108,11 @@ async def test_the_books_agree_with_the_tally_of_the_upstream(
     plans = make_plans(SEED, CALLS, prices)
     planned = PlannedUpstream(plans)
     upstream.choose(planned.script_of)
-    statuses = await make_calls(metering, plans)
-    refused = [plan for plan in plans if plan.ending is not Ending.FAILED and statuses[plan.number] != 200]
-    assert not refused, [(plan.number, plan.path, statuses[plan.number]) for plan in refused]
-    found = await compare(metering, planned, prices)
+    made = await make_calls(metering, plans)
+    refused = [plan for plan in plans if plan.ending is not Ending.FAILED and made.statuses[plan.number] != 200]
+    assert not refused, [(plan.number, plan.path, made.statuses[plan.number]) for plan in refused]
+    found = await compare(metering, planned, prices, made.costs)
+    assert len(made.costs) > CALLS // 20
     assert planned.repeated == []
     assert planned.read_again
     assert not found, table(found)

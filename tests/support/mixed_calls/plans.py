@@ -269,6 +269,10 @@ def _without_usage(choice: Choice, draft: Draft) -> Plan:
     return replace(_plan(choice, draft, script, Ending.OMITTED), delivered=Delivered(size, 1))
 
 
+_PASSED_ON_BYTES = 70_000
+"""Documents of this size reach the caller before their end."""
+
+
 def _cut_document(choice: Choice, draft: Draft) -> Plan:
     """Lets the caller leave within a document whose usage has passed already."""
     assert isinstance(draft.document, dict)
@@ -278,7 +282,7 @@ def _cut_document(choice: Choice, draft: Draft) -> Plan:
         return _plan(choice, draft, script, Ending.COUNTED)
     ordered = {name: draft.document[name] for name in names if name != "service_tier"}
     tier = {name: draft.document[name] for name in ("service_tier",) if name in draft.document}
-    content = json.dumps({**tier, **ordered, "last": "x" * 100}).encode()[:-50]
+    content = json.dumps({**tier, **ordered, "last": "x" * _PASSED_ON_BYTES}).encode()[:-50]
     form = replace(plain_form(choice.random), label="application/json")
     plan = _plan(choice, draft, begun_script(choice.random, content, form), Ending.COUNTED_THEN_LEFT)
     return replace(plan, kinds=draft.kinds, hang_up_after_bytes=len(content))

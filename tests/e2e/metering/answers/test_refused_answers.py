@@ -1,5 +1,6 @@
 """Answers of providers that do not reach the caller, and what callers receive in their place."""
 
+import gzip
 import json
 from typing import Any
 
@@ -125,6 +126,14 @@ async def test_an_error_about_the_request_passes_without_the_credential(metering
     reply = await answered(metering, script)
     assert (reply.status, reply.headers["request-id"]) == (status, "r1")
     assert (reply.json["error"]["message"], reply.headers["x-key"]) == ("no [redacted] and [redacted]", "a [redacted]")
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, None), (401, "provider_unavailable")])
+async def test_a_compressed_error_is_read(metering: Metering, status: int, code: str | None) -> None:
+    """Seen to fail while the module waited for the trailers that Envoy adds to what it decompresses: the call hung."""
+    body = gzip.compress(json.dumps(openai_error("no")).encode())
+    reply = await answered(metering, answer(body, status, {**JSON, "content-encoding": "gzip"}))
+    assert (reply.status, reply.json["error"]["code"]) == (status if code is None else 502, code)
 
 
 @pytest.mark.parametrize(

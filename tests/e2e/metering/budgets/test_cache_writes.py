@@ -62,7 +62,37 @@ async def test_a_tool_that_the_caller_runs_holds_one_round_and_its_description(m
     metering.upstream.answer(json_answer(ANSWER))
     assert (await metering.call(body, MESSAGES)).status == 200
     hold = (await metering.charged()).hold_nano_credits
-    assert hold == (len(json.dumps(body)) + 2_000) * READ + 10 * OUTPUT
+    assert hold == (len(json.dumps(body)) + 2 * 2_000) * READ + 10 * OUTPUT
+
+
+@pytest.mark.parametrize(
+    ("fields", "tokens"),
+    [
+        ({"tools": [{"name": "mine", "input_schema": {"type": "object"}}]}, 2_000),
+        ({"context_management": {"edits": [{"type": "clear_thinking_20251015"}]}}, 0),
+    ],
+)
+async def test_tools_hold_the_prompt_that_explains_them(
+    metering: Metering, fields: dict[str, object], tokens: int
+) -> None:
+    body = {"model": "claude-haiku-4-5", "max_tokens": 10, "messages": [{"role": "user", "content": "x"}], **fields}
+    metering.upstream.answer(json_answer(ANSWER))
+    assert (await metering.call(body, MESSAGES)).status == 200
+    hold = (await metering.charged()).hold_nano_credits
+    assert hold == (len(json.dumps(body)) + tokens) * READ + 10 * OUTPUT
+
+
+async def test_a_compaction_holds_what_it_reads_and_writes(metering: Metering) -> None:
+    edits = {"edits": [{"type": "compact_20260112"}]}
+    body = message(context_management=edits)
+    read = {"input_tokens": 180_000, "output_tokens": 3_500}
+    answered = {"input_tokens": 23_000, "output_tokens": 10}
+    usage = {**answered, "iterations": [{"type": "compaction", **read}, {"type": "message", **answered}]}
+    metering.upstream.answer(json_answer({**ANSWER, "usage": usage}))
+    assert (await metering.call(body, MESSAGES, headers={"anthropic-beta": "compact-2026-01-12"})).status == 200
+    charged = await metering.charged()
+    assert charged.nano_credits == 203_000 * READ + 3_510 * OUTPUT
+    assert charged.hold_nano_credits == 2 * WINDOW * READ + (10 + 64_000) * OUTPUT
 
 
 async def test_a_cache_write_that_nothing_marked_is_charged_all_the_same(metering: Metering) -> None:

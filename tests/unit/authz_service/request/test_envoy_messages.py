@@ -14,7 +14,7 @@ from authz_service.request.envoy_messages import allow, answer, deny, read_call,
 from gateway_core.contract.errors import error_body, error_of
 from gateway_core.model.calls.decision import Admission
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.model.endpoints import Dialect
+from gateway_core.model.endpoints import Dialect, Endpoint
 from gateway_core.model.limits.guardrails import Guardrail
 from tests.support.data.examples import SCOPES, admitted, parameters, principal
 
@@ -108,6 +108,20 @@ def test_metadata_has_rate_limits_and_the_trace_only_if_they_exist() -> None:
     assert fields["traceparent"] == "00-trace-span-01"
     plain = fields_of(allowed(admitted(), "the-token", None))
     assert not {"rate_limits", "traceparent"} & plain.keys()
+
+
+def test_a_call_with_one_document_as_its_answer_carries_its_prices() -> None:
+    fields = fields_of(allowed(admitted(what=parameters("renamed")), "the-token", None))
+    assert fields["quote"] == f"openai;{','.join(['1000000000'] * 4)},2000000000,2000000000;;renamed,renamed-2;"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "streams"),
+    [(Endpoint.CHAT_COMPLETIONS, True), (Endpoint.IMAGES, False), (Endpoint.MODERATIONS, False)],
+)
+def test_other_calls_carry_no_prices(endpoint: Endpoint, *, streams: bool) -> None:
+    admission = admitted(endpoint=endpoint, what=parameters("plain", streams=streams))
+    assert "quote" not in fields_of(allowed(admission, "the-token", None))
 
 
 def test_the_end_of_a_call_is_reported_soon_only_if_another_call_may_wait_for_it() -> None:

@@ -15,7 +15,24 @@ def facts(body: dict[str, Any]) -> dict[str, Any]:
     found = request_facts(text)
     assert found is not None
     assert request_facts(text, range(1, len(text))) == found
+    found.pop("has_tools", None)  # below
     return found
+
+
+@pytest.mark.parametrize("tool", [{"name": "f"}, {"type": "function", "function": {"name": "f"}}, {"googleSearch": {}}])
+def test_tools_of_any_kind_are_reported(tool: dict[str, Any]) -> None:
+    for tools in ([tool], tool):
+        found = request_facts(json.dumps({"tools": tools}).encode())
+        assert found is not None
+        assert found["has_tools"] is True
+    assert request_facts(json.dumps({"tools": [], "input": "x"}).encode()) == {"inputs": 1}
+
+
+def test_compactions_are_reported() -> None:
+    assert facts({"context_management": {"edits": [{"type": "compact_20260112"}]}}) == {"has_compaction": True}
+    assert facts({"context_management": [{"compact_threshold": 9, "type": "compaction"}]}) == {"has_compaction": True}
+    assert facts({"context_management": {"edits": [{"type": "clear_thinking_20251015"}]}}) == {}
+    assert facts(blocks({"type": "compaction", "content": "A summary."})) == {}
 
 
 def blocks(*content: dict[str, Any]) -> dict[str, Any]:
@@ -328,6 +345,6 @@ def test_a_list_beyond_its_bound_is_reported(body: dict[str, Any]) -> None:
 
 def test_a_number_that_decides_nothing_may_have_any_size() -> None:
     body = b'{"model":"m","tools":[{"name":"t","input_schema":{"maximum":18446744073709551615,"x":1e999}}]}'
-    assert request_facts(body) == {"model": "m"}
+    assert request_facts(body) == {"model": "m", "has_tools": True}
     assert request_facts(b'{"max_tokens":18446744073709551615}') is None
     assert request_facts(b'{"max_tokens":1e999}') is None

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway_core.model.catalog.answered_models import AnsweredModels
 from gateway_core.model.catalog.entries import Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.token_usage import TokenUsage
@@ -22,7 +23,6 @@ from tests.unit.usage_service.settlement.charge_cases import (
     settle,
     usage_fact,
 )
-from usage_service.provider_reports.answered_models import AnsweredModels
 from usage_service.settlement.charge_decision import Resolution, resolve
 from usage_service.settlement.report_pricing import Terms
 

@@ -106,8 +106,10 @@ def test_a_tool_that_the_caller_runs_reserves_its_description_and_no_further_rou
     assert isinstance(plain, Admission)
     assert isinstance(described, Admission)
     assert isinstance(hosted, Admission)
-    assert described.hold.amount_nano_credits == plain.hold.amount_nano_credits + DESCRIBED_TOOL_TOKENS * 1_000
-    assert hosted.hold.amount_nano_credits > 9 * plain.hold.amount_nano_credits
+    window = 1_000
+    assert window < DESCRIBED_TOOL_TOKENS
+    assert described.hold.amount_nano_credits == plain.hold.amount_nano_credits + (window - 100) * 1_000
+    assert hosted.hold.amount_nano_credits == 10 * described.hold.amount_nano_credits
 
 
 def test_another_model_that_is_priced_and_allowed_passes_and_is_reserved() -> None:

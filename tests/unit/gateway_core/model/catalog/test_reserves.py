@@ -38,6 +38,8 @@ def reserved(
     tool_fees_nano_credits: int | None = None,
     size: RequestSize | None = None,
     prices: PriceSchedule | None = None,
+    described_tools: int = 0,
+    compacts: bool = False,
     writes_cache: bool = True,
 ) -> Reserve:
     return reserve(
@@ -52,6 +54,8 @@ def reserved(
         thinking_tokens=thinking_tokens,
         tool_fees_nano_credits=tool_fees_nano_credits,
         size=size,
+        described_tools=described_tools,
+        compacts=compacts,
         writes_cache=writes_cache,
     )
 
@@ -69,6 +73,18 @@ def test_a_provider_that_runs_tools_may_read_the_whole_window_and_answer_in_ever
     call = reserved(output_limit=50, tool_fees_nano_credits=7)
     assert call.amount_nano_credits == 10 * (50_000 * 100 + 50 * 1_000) + 20 * 7
     assert reserved(BudgetMode.BALANCED, tool_fees_nano_credits=7).amount_nano_credits == 500_007
+
+
+def test_the_description_of_a_tool_adds_to_the_input() -> None:
+    assert reserved(described_tools=2).amount_nano_credits == (4_000 + 2 * 2_000) * 100 + 8_000 * 1_000
+    assert reserved(BudgetMode.BALANCED, described_tools=2) == reserved(BudgetMode.BALANCED)
+
+
+def test_a_compaction_reads_the_input_twice_and_writes_a_summary() -> None:
+    call = reserved(output_limit=50, compacts=True)
+    assert call.amount_nano_credits == 2 * 4_000 * 100 + (50 + 8_000) * 1_000
+    share = reserved(compacts=True).share
+    assert share == OutputShare(2 * 4_000 * 100 + 8_000 * 1_000, 1_000, 1_024, 8_000)
 
 
 def test_a_call_with_tools_of_the_provider_shrinks_by_all_rounds_of_output() -> None:

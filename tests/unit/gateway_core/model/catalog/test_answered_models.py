@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from gateway_core.model.catalog.answered_models import AnsweredModels
 from gateway_core.model.catalog.entries import Model
-from usage_service.provider_reports.answered_models import AnsweredModels
 
 
 def model(name: str, provider: str = "acme", **others: Any) -> Model:
@@ -68,3 +68,12 @@ def test_a_snapshot_is_found_if_the_name_itself_ends_like_a_date(answered: str) 
 
 def test_a_snapshot_of_the_model_asked_for_is_that_model() -> None:
     assert MODELS.find(DATED, "chat-large-2024-08-06") is DATED
+
+
+def test_a_reader_without_the_catalog_learns_the_names_of_a_model_and_their_exceptions() -> None:
+    meaning = MODELS.meaning(LARGE)
+    assert meaning.undated == ("chat-large", "chat-large-old")
+    assert meaning.exceptions == ("chat-large-2024-05-13",)
+    assert MODELS.meaning(DATED).undated == ("chat-large", "chat-large-2024-05-13")
+    assert MODELS.meaning(DATED).exceptions == ("chat-large",)
+    assert MODELS.meaning(SMALL).exceptions == ()
