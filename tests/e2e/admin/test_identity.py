@@ -319,7 +319,7 @@ def method(module: Any, service: str, name: str) -> Any:
 async def test_whom_nobody_invited_gets_no_credit_and_no_call(
     stack: Stack, identity_provider: IdentityProvider, rest: Rest, session: aiohttp.ClientSession, tenant: Tenant
 ) -> None:
-    """Seen to fail: a stranger topped up the personal account by a million credits and called real models."""
+    """Signing in is enough for a personal account and a key, and for nothing that costs credit."""
     token = identity_provider.token(subject(), name="Stranger")
     listing = account_pb2.ListMyAccountsRequest()
     (account,) = (await rest.call(method(account_pb2, "Accounts", "ListMyAccounts"), listing, token)).accounts
