@@ -13,6 +13,7 @@ import grpc
 
 from admin_service.access.directory import Directory
 from admin_service.access.identity_tokens import BearerTokens, EdgeProof, IdentityTokens
+from admin_service.access.operators import Operators, parse_operators
 from admin_service.listing.page_tokens import PageTokens
 from admin_service.outbox import metrics as outbox_metrics
 from admin_service.outbox.delivery import Outbox
@@ -29,6 +30,7 @@ from admin_service.resources.guardrails.explainer import AccessExplainer
 from admin_service.resources.guardrails.service import GuardrailsApi
 from admin_service.resources.invites.service import InvitesApi
 from admin_service.resources.members.service import MembersApi
+from admin_service.resources.operators.service import OperatorsApi
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.resources.organizations.service import OrganizationsApi
 from admin_service.resources.usage.service import UsageApi
@@ -37,7 +39,7 @@ from admin_service.serving.guard import Guard, ResourceApi
 from gateway_core.model.catalog.entries import Catalog
 from gateway_core.model.ids import make_id
 from gateway_core.runtime.background import in_background
-from gateway_core.runtime.settings import AdminSettings
+from gateway_core.runtime.settings import AdminSettings, StartRefusedError
 from gateway_core.runtime.telemetry import dependencies
 from gateway_core.runtime.telemetry.metrics import NO_METRICS, Metrics
 from gateway_core.runtime.telemetry.tracing import Tracing
@@ -100,6 +102,7 @@ async def open_service(
     Raises:
         StartRefusedError: the database does not have the schema of this release, or the settings log in as another role.
     """
+    operators = _operators(settings)
     await until_migrated(settings)
     async with (
         open_pool(settings, ROLE) as pool,
@@ -108,10 +111,19 @@ async def open_service(
         await until_available(lambda: _store(pool, catalog))
         pepper = bytes.fromhex(settings.key_pepper.get_secret_value())
         proof = EdgeProof(settings.edge_secret.get_secret_value() if settings.edge_secret else None)
-        identities = BearerTokens(Directory(pool, pepper), IdentityTokens(pool, proof, _make_user_id))
-        guard = Guard(pool, identities, proof, tracing, make_incident_id=lambda: secrets.token_hex(8))
+        identities = BearerTokens(
+            Directory(pool, pepper, operators), IdentityTokens(pool, proof, _make_user_id, operators)
+        )
+        guard = Guard(
+            pool,
+            identities,
+            proof,
+            tracing,
+            make_incident_id=lambda: secrets.token_hex(8),
+            offers_personal_accounts=settings.personal_accounts,
+        )
         page_tokens = PageTokens(pepper, time.time)
-        personal_accounts = PersonalAccounts(_new_id)
+        personal_accounts = PersonalAccounts(_new_id, are_offered=settings.personal_accounts)
         apis: Sequence[ResourceApi] = (
             AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes),
             AccountsApi(pool, page_tokens, personal_accounts),
@@ -123,7 +135,8 @@ async def open_service(
             GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, lambda: time.time_ns() // 1_000)),
             InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url),
             MembersApi(pool, page_tokens),
-            OrganizationsApi(pool, _new_id),
+            OperatorsApi(pool, page_tokens, _new_id),
+            OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
             UsageApi(pool, page_tokens),
         )
         service = AdminService(pool, apis, guard)
@@ -136,6 +149,13 @@ async def open_service(
             dependencies.reported(metrics, probes),
         ):
             yield service
+
+
+def _operators(settings: AdminSettings) -> Operators:
+    try:
+        return parse_operators(settings.operators)
+    except ValueError as error:
+        raise StartRefusedError(f"MEGAROUTER_OPERATORS: {error}") from error
 
 
 def _delivering(pool: asyncpg.Pool, settings: AdminSettings) -> AbstractAsyncContextManager[None]:

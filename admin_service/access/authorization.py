@@ -7,7 +7,7 @@ from typing import Final
 from google.api import resource_pb2
 from google.protobuf.message import Message
 
-from admin_service.access.directory import Grant, find_actor, find_target
+from admin_service.access.directory import Grant, find_actor, find_target, is_personal
 from admin_service.access.permissions import Actor, Permission, Target, may
 from admin_service.access.rpc_declarations import Method
 from admin_service.api.errors import permission_denied
@@ -36,6 +36,8 @@ class Asked:
     request: Message
     grant: Grant
     origin: Origin
+    offers_personal_accounts: bool = True
+    """Whether the deployment has personal accounts. Otherwise they look as if they did not exist."""
 
     @property
     def organizations(self) -> tuple[str, ...]:
@@ -84,6 +86,37 @@ class UserCaller:
         return self.grant.user
 
 
+@dataclass(frozen=True, slots=True)
+class OperatorCaller:
+    """The caller of an RPC for operators."""
+
+    grant: Grant
+    resource: ResourceName | None
+    """None if the RPC is about the whole deployment."""
+    origin: Origin
+
+    @property
+    def user(self) -> str:
+        """Id of the user."""
+        return self.grant.user
+
+
+async def authorize_operator(connection: Connection, asked: Asked) -> OperatorCaller:
+    """Returns the caller of an RPC for operators. The transaction must act for the named organization, if there is one.
+
+    Raises:
+        AdminError: PERMISSION_DENIED, the caller is no operator, or there is no such organization.
+    """
+    method, grant = asked.method, asked.grant
+    resource = method.named_resource(asked.request)
+    if grant.is_operator and grant.carries(method.permission, None):
+        if not method.resource_field:
+            return OperatorCaller(grant, None, asked.origin)
+        if resource and await find_target(connection, ResourceName(resource.organization)):
+            return OperatorCaller(grant, resource, asked.origin)
+    raise permission_denied(method.permission, method.resource_text(asked.request)[:_MAX_SHOWN])
+
+
 async def authorize(connection: Connection, asked: Asked) -> Caller:
     """Returns the caller of an RPC on a resource of an organization. The transaction must act for that organization.
 
@@ -95,7 +128,8 @@ async def authorize(connection: Connection, asked: Asked) -> Caller:
     if resource and grant.carries(method.permission, resource.organization):
         actor = await find_actor(connection, grant.user, resource.organization, method.permission)
         target = actor and await _target(connection, method, resource)
-        if actor and target and may(actor, method.permission, target):
+        is_offered = asked.offers_personal_accounts or not await is_personal(connection, resource.organization)
+        if is_offered and actor and target and may(actor, method.permission, target):
             return Caller(grant, actor, resource, target, asked.origin)
     raise permission_denied(method.permission, method.resource_text(asked.request)[:_MAX_SHOWN])
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import asyncpg
 
+from admin_service.access.operators import Identity, Operators
 from admin_service.access.permissions import Actor, Permission, Role, Target, TargetKind
 from admin_service.api.names import (
     API_KEYS,
@@ -20,9 +21,11 @@ from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_se
 from gateway_core.stores.postgres.connections import Connection
 
 _FIND_GRANT: Final = """
-SELECT user_id, access_token_id, only_organization_id, permissions
+SELECT user_id, access_token_id, only_organization_id, permissions, may_operate
   FROM access_tokens WHERE secret_hash = $1 AND revoke_time IS NULL AND expire_time > now()
 """
+_EMAIL: Final = "SELECT email FROM users WHERE user_id = $1"
+_IDENTITIES: Final = "SELECT issuer, subject FROM user_identities WHERE user_id = $1"
 _ACTOR: Final = """
 SELECT m.member_id, m.role, coalesce(g.path, '{}') AS path, o.state = 'DELETED' AS is_deleted
   FROM members m
@@ -30,6 +33,7 @@ SELECT m.member_id, m.role, coalesce(g.path, '{}') AS path, o.state = 'DELETED' 
   LEFT JOIN groups g ON g.organization_id = m.organization_id AND g.group_id = m.group_id
  WHERE m.organization_id = $1 AND m.user_id = $2 AND m.state = 'ACTIVE'
 """
+_KIND: Final = "SELECT kind FROM organizations WHERE organization_id = $1"
 _GROUP: Final = "SELECT path FROM groups WHERE organization_id = $1 AND group_id = $2"
 _MEMBER: Final = """
 SELECT m.member_id, m.role, coalesce(g.path, '{}') AS path
@@ -69,6 +73,8 @@ class Grant:
     """The only organization for which the credential is valid; None for all."""
     permissions: frozenset[Permission] | None = None
     """The only permissions that the credential carries; None for all."""
+    is_operator: bool = False
+    """Whether the user is an operator of the deployment, and the credential lets them act as one."""
 
     def carries(self, permission: Permission, organization: str | None) -> bool:
         """Whether the credential allows this permission in this organization."""
@@ -80,9 +86,10 @@ class Grant:
 class Directory:
     """Reads without a cache, so a revoked token or a changed role takes effect with the next call."""
 
-    def __init__(self, pool: asyncpg.Pool, pepper: bytes) -> None:
+    def __init__(self, pool: asyncpg.Pool, pepper: bytes, operators: Operators) -> None:
         self._pool = pool
         self._pepper = pepper
+        self._operators = operators
 
     async def grant_of_token(self, token: str) -> Grant | None:
         """Returns what an access token allows, or None if it is unknown, revoked or expired."""
@@ -92,7 +99,13 @@ class Directory:
         if row is None:
             return None
         permissions = None if row["permissions"] is None else frozenset(map(Permission, row["permissions"]))
-        return Grant(row["user_id"], row["access_token_id"], row["only_organization_id"], permissions)
+        is_operator = row["may_operate"] and await self._is_operator(row["user_id"])
+        return Grant(row["user_id"], row["access_token_id"], row["only_organization_id"], permissions, is_operator)
+
+    async def _is_operator(self, user: str) -> bool:
+        email = await self._pool.fetchval(_EMAIL, user)
+        identities = await self._pool.fetch(_IDENTITIES, user)
+        return self._operators.include_user(user, email, [Identity(*row) for row in identities])
 
 
 async def find_actor(connection: Connection, user: str, organization: str, permission: Permission) -> Actor | None:
@@ -104,6 +117,11 @@ async def find_actor(connection: Connection, user: str, organization: str, permi
     if row is None or (row["is_deleted"] and permission not in _OF_DELETED):
         return None
     return Actor(organization, row["member_id"], Role(row["role"]), tuple(row["path"]))
+
+
+async def is_personal(connection: Connection, organization: str) -> bool:
+    """Whether the organization is a personal account. The transaction must act for it."""
+    return bool(await connection.fetchval(_KIND, organization) == "PERSONAL")
 
 
 async def find_target(connection: Connection, name: ResourceName) -> Target | None:

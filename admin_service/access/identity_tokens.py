@@ -17,6 +17,7 @@ from typing import Any, Final
 import asyncpg
 
 from admin_service.access.directory import Directory, Grant
+from admin_service.access.operators import Identity, Operators
 from gateway_core.contract import headers
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN
 from gateway_core.stores.postgres.connections import Connection
@@ -68,10 +69,13 @@ class ProviderUser:
 class IdentityTokens:
     """Finds the user behind a token of an identity provider, and creates the user the first time."""
 
-    def __init__(self, pool: asyncpg.Pool, proof: EdgeProof, make_user_id: Callable[[], str]) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, proof: EdgeProof, make_user_id: Callable[[], str], operators: Operators
+    ) -> None:
         self._pool = pool
         self._proof = proof
         self._make_user_id = make_user_id
+        self._operators = operators
 
     async def grant_of_identity_token(self, token: str, metadata: Metadata) -> Grant | None:
         """Returns all the rights of the token's user, or None if Envoy did not verify the token.
@@ -80,11 +84,15 @@ class IdentityTokens:
             token: the only bearer token of the call.
             metadata: the gRPC metadata of the call as it arrived.
         """
-        identity = verified_identity(token, metadata) if self._proof.holds(metadata) else None
-        if identity is None:
+        claims = verified_claims(token, metadata) if self._proof.holds(metadata) else None
+        identity = identity_of_claims(claims) if claims else None
+        if claims is None or identity is None:
             return None
         known = await self._pool.fetchval(_KNOWN, identity.issuer, identity.subject)
-        return Grant(known or await self._meet(identity))
+        user = known or await self._meet(identity)
+        named = Identity(identity.issuer, identity.subject)
+        is_operator = self._operators.include_sign_in(user, named, identity.verified_email, claims)
+        return Grant(user, is_operator=is_operator)
 
     async def _meet(self, identity: ProviderUser) -> str:
         """Links an identity that is seen for the first time to a user. Concurrent calls link it once."""
@@ -118,14 +126,13 @@ class BearerTokens:
         return await self._identity_tokens.grant_of_identity_token(token, metadata)
 
 
-def verified_identity(token: str, metadata: Metadata) -> ProviderUser | None:
-    """Returns the identity that the token names if its payload is the one that Envoy forwards as verified, else None."""
+def verified_claims(token: str, metadata: Metadata) -> dict[str, Any] | None:
+    """Returns the claims of the token if its payload is the one that Envoy forwards as verified, else None."""
     forwarded = [value for key, value in metadata if key == headers.IDENTITY]
     parts = token.split(".")
     if len(forwarded) != 1 or len(parts) != 3 or forwarded[0] != parts[1]:
         return None
-    claims = _claims(parts[1])
-    return identity_of_claims(claims) if claims else None
+    return _claims(parts[1])
 
 
 def _claims(payload: str) -> dict[str, Any] | None:

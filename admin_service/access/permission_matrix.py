@@ -20,12 +20,14 @@ from admin_service.api.names import (
     API_KEYS,
     AUDIT_LOG_ENTRIES,
     CREDIT_BALANCE,
+    CREDIT_LINE,
     CREDIT_STATEMENT,
     GROUPS,
     GUARDRAILS,
     INVITES,
     INVOICE_REQUESTS,
     MEMBERS,
+    TOP_UP_REQUESTS,
 )
 
 ORGANIZATION: Final = "acme"
@@ -104,6 +106,7 @@ _SUBJECTS: Final[Mapping[str, tuple[str, TargetKind, str]]] = {
     "API key": (API_KEYS, TargetKind.BELONGING, "key-{}"),
     "audit log entry": (AUDIT_LOG_ENTRIES, TargetKind.PERSON, "{}"),
     "credit balance": (CREDIT_BALANCE, TargetKind.WITHIN, ""),
+    "credit line": (CREDIT_LINE, TargetKind.WITHIN, ""),
     "credit statement": (CREDIT_STATEMENT, TargetKind.WITHIN, ""),
     "group": (GROUPS, TargetKind.GROUP, "{}"),
     "guardrail of a group": (GUARDRAILS, TargetKind.GROUP, "group-{}"),
@@ -113,12 +116,15 @@ _SUBJECTS: Final[Mapping[str, tuple[str, TargetKind, str]]] = {
     "invite": (INVITES, TargetKind.PERSON, "invite-{}"),
     "invoice request": (INVOICE_REQUESTS, TargetKind.WITHIN, "inv-1"),
     "member": (MEMBERS, TargetKind.PERSON, "{}"),
+    "top-up request": (TOP_UP_REQUESTS, TargetKind.WITHIN, "topup-1"),
 }
 _WITHOUT_OWNER: Final = frozenset({"audit log entry", "invite"})
 """Subjects that are about a person but belong to no member."""
 ORGANIZATION_ITSELF: Final = "the organization"
 WITHIN_ORGANIZATION: Final = "within the organization"
 CALLER_ITSELF: Final = "the caller"
+ANY_ORGANIZATION: Final = "any organization"
+"""The subject of an RPC for operators. No role may call it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +210,8 @@ def _name(organization: str, collection: str, ident: str) -> str:
 def _subjects(method: Method) -> list[str]:
     if method.is_for_users:
         return [CALLER_ITSELF]
+    if method.is_for_operators:
+        return [ANY_ORGANIZATION]
     if method.names_parent:
         return [WITHIN_ORGANIZATION]
     named = [subject for subject, (collection, _, _) in _SUBJECTS.items() if collection in method.collections]

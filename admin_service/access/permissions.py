@@ -47,6 +47,8 @@ class Permission(enum.StrEnum):
     INVITES_WRITE = "invites:write"
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
+    OPERATORS_READ = "operators:read"
+    OPERATORS_WRITE = "operators:write"
     ORGANIZATIONS_CREATE = "organizations:create"
     ORGANIZATIONS_DELETE = "organizations:delete"
     ORGANIZATIONS_READ = "organizations:read"
@@ -136,7 +138,10 @@ ROLES_OF: Final = {
 }
 """The roles that hold each permission inside an organization."""
 
-PERMISSIONS_OF_EVERY_USER: Final = frozenset(Permission) - ROLES_OF.keys()
+OPERATOR_PERMISSIONS: Final = frozenset({Permission.OPERATORS_READ, Permission.OPERATORS_WRITE})
+"""What the operators of the deployment may do with every organization. No role holds them."""
+
+PERMISSIONS_OF_EVERY_USER: Final = frozenset(Permission) - ROLES_OF.keys() - OPERATOR_PERMISSIONS
 """What every authenticated user may do with their own account and with the catalog."""
 
 READING: Final = frozenset(permission for permission in Permission if permission.value.endswith((":read", ":explain")))

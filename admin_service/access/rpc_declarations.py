@@ -9,12 +9,13 @@ from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor, Servic
 from google.protobuf.message import Message
 from megarouter.type.v1 import permission_pb2
 
-from admin_service.access.permissions import PERMISSIONS_OF_EVERY_USER, Permission
+from admin_service.access.permissions import OPERATOR_PERMISSIONS, PERMISSIONS_OF_EVERY_USER, Permission
 from admin_service.api.names import (
     ACCESS_TOKENS,
     API_KEYS,
     AUDIT_LOG_ENTRIES,
     CREDIT_BALANCE,
+    CREDIT_LINE,
     CREDIT_STATEMENT,
     CREDIT_TRANSACTIONS,
     GROUPS,
@@ -23,6 +24,8 @@ from admin_service.api.names import (
     INVOICE_REQUESTS,
     MEMBERS,
     MYSELF,
+    SUMMARY,
+    TOP_UP_REQUESTS,
     USAGE_FINDINGS,
     USERS,
     ResourceName,
@@ -40,6 +43,7 @@ _COLLECTION_OF_TYPE: Final = {
     "megarouter/ApiKey": API_KEYS,
     "megarouter/AuditLogEntry": AUDIT_LOG_ENTRIES,
     "megarouter/CreditBalance": CREDIT_BALANCE,
+    "megarouter/CreditLine": CREDIT_LINE,
     "megarouter/CreditStatement": CREDIT_STATEMENT,
     "megarouter/CreditTransaction": CREDIT_TRANSACTIONS,
     "megarouter/Group": GROUPS,
@@ -47,6 +51,8 @@ _COLLECTION_OF_TYPE: Final = {
     "megarouter/Invite": INVITES,
     "megarouter/InvoiceRequest": INVOICE_REQUESTS,
     "megarouter/Member": MEMBERS,
+    "megarouter/OrganizationSummary": SUMMARY,
+    "megarouter/TopUpRequest": TOP_UP_REQUESTS,
     "megarouter/UsageFinding": USAGE_FINDINGS,
 }
 _COLLECTION_OF_USER_TYPE: Final = {_USER_TYPE: None, "megarouter/AccessToken": ACCESS_TOKENS}
@@ -63,11 +69,13 @@ class Method:
     descriptor: MethodDescriptor
     permission: Permission
     resource_field: str
-    """Path of the request field that names the resource; empty for an RPC about the calling user."""
+    """Path of the request field that names the resource; empty for an RPC about the calling user or the whole deployment."""
     collections: frozenset[str | None]
     """Collections of the resources that the field may name. None in the set stands for the organization or user itself."""
     is_for_users: bool
     """Whether the RPC is about a user rather than an organization."""
+    is_for_operators: bool
+    """Whether only operators of the deployment may call it."""
     names_parent: bool
     """Whether the field names the organization in which the RPC lists or creates resources, rather than the resource itself."""
     check: RequestCheck
@@ -117,6 +125,18 @@ def _declared(descriptor: MethodDescriptor) -> Method:
     declaration = options.Extensions[permission_pb2.method_permission]
     permission = _permission(descriptor, declaration.permission)
     path = declaration.resource_field
+    is_for_operators = permission in OPERATOR_PERMISSIONS
+    if is_for_operators and not path:
+        return Method(
+            descriptor,
+            permission,
+            resource_field="",
+            collections=frozenset(),
+            is_for_users=False,
+            is_for_operators=True,
+            names_parent=False,
+            check=_check(descriptor),
+        )
     reference = _reference(descriptor, path) if path else resource_pb2.ResourceReference(type=_USER_TYPE)
     is_for_users = _USER_TYPE in {reference.type, reference.child_type} or reference.type in _COLLECTION_OF_USER_TYPE
     is_for_users = is_for_users or reference.child_type in _COLLECTION_OF_USER_TYPE
@@ -130,6 +150,7 @@ def _declared(descriptor: MethodDescriptor) -> Method:
         path,
         _collections(descriptor, reference, declaration.resource_types),
         is_for_users,
+        is_for_operators,
         bool(reference.child_type),
         _check(descriptor),
     )

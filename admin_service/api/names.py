@@ -10,6 +10,7 @@ USERS: Final = "users"
 API_KEYS: Final = "apiKeys"
 AUDIT_LOG_ENTRIES: Final = "auditLogEntries"
 CREDIT_BALANCE: Final = "creditBalance"
+CREDIT_LINE: Final = "creditLine"
 CREDIT_STATEMENT: Final = "creditStatement"
 CREDIT_TRANSACTIONS: Final = "creditTransactions"
 GROUPS: Final = "groups"
@@ -19,6 +20,8 @@ INVOICE_REQUESTS: Final = "invoiceRequests"
 MEMBERS: Final = "members"
 MODELS: Final = "models"
 PROVIDERS: Final = "providers"
+SUMMARY: Final = "summary"
+TOP_UP_REQUESTS: Final = "topUpRequests"
 USAGE_FINDINGS: Final = "usageFindings"
 ACCESS_TOKENS: Final = "accessTokens"
 
@@ -50,9 +53,9 @@ class UserResourceName:
         return _joined(USERS, self.user, self.collection, self.resource_id)
 
 
-_COLLECTIONS: Final = frozenset({API_KEYS, GROUPS, INVITES, INVOICE_REQUESTS, MEMBERS})
+_COLLECTIONS: Final = frozenset({API_KEYS, GROUPS, INVITES, INVOICE_REQUESTS, MEMBERS, TOP_UP_REQUESTS})
 _NUMBERED: Final = frozenset({AUDIT_LOG_ENTRIES, CREDIT_TRANSACTIONS})
-_SINGLETONS: Final = frozenset({CREDIT_BALANCE, CREDIT_STATEMENT})
+_SINGLETONS: Final = frozenset({CREDIT_BALANCE, CREDIT_LINE, CREDIT_STATEMENT, SUMMARY})
 
 
 def parse_name(text: str) -> ResourceName | None:

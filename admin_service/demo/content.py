@@ -13,8 +13,11 @@ ORGANIZATION: Final = "acme"
 DISPLAY_NAME: Final = "Acme"
 TIME_ZONE: Final = "Europe/Berlin"
 TOP_UP_NANO_CREDITS: Final = 1_000 * CREDIT
+CREDIT_LINE_NANO_CREDITS: Final = 10_000_000 * CREDIT
 ADMIN: Final = "olivia"
-"""The Super Admin whose access token the seeder prints."""
+"""The Super Admin whose access token the seeder prints, and the operator of the deployment."""
+OPERATORS: Final = f"user:{ORGANIZATION}-{ADMIN}"
+"""The setting that names the operator."""
 
 LONG_AGO: Final = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 

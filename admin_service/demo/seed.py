@@ -27,6 +27,7 @@ async def seed_demo(connection: Connection, secrets: DemoSecrets, pepper: bytes,
         await _api_keys(connection, secrets, pepper)
         await _guardrails(connection)
         await _access_token(connection, secrets, pepper, now)
+        await _credit_line(connection)
         await _credit(connection)
 
 
@@ -120,12 +121,24 @@ async def _guardrails(connection: Connection) -> None:
 
 async def _access_token(connection: Connection, secrets: DemoSecrets, pepper: bytes, now: dt.datetime) -> None:
     await connection.execute(
-        "INSERT INTO access_tokens (access_token_id, user_id, secret_hash, expire_time) VALUES ($1, $2, $3, $4)"
-        " ON CONFLICT (access_token_id) DO UPDATE SET secret_hash = excluded.secret_hash, expire_time = excluded.expire_time",
+        "INSERT INTO access_tokens (access_token_id, user_id, secret_hash, expire_time, may_operate) VALUES ($1, $2, $3, $4, true)"
+        " ON CONFLICT (access_token_id) DO UPDATE SET secret_hash = excluded.secret_hash, expire_time = excluded.expire_time,"
+        " may_operate = true",
         _TOKEN_ID,
         _user_id(content.ADMIN),
         hash_secret(secrets.admin_token, pepper),
         now + _TOKEN_LIFE,
+    )
+
+
+async def _credit_line(connection: Connection) -> None:
+    """Sets the credit line, unless an operator did. A home from before operators has a line that is used up."""
+    await connection.execute(
+        "UPDATE credit_lines SET line_nano_credits = used_nano_credits + $2, user_id = $3, update_time = now()"
+        " WHERE organization_id = $1 AND user_id IS NULL",
+        content.ORGANIZATION,
+        content.CREDIT_LINE_NANO_CREDITS,
+        _user_id(content.ADMIN),
     )
 
 

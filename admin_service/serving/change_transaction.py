@@ -22,8 +22,10 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 from admin_service.access.authorization import (
     Asked,
     Caller,
+    OperatorCaller,
     UserCaller,
     authorize,
+    authorize_operator,
     authorize_user,
     require_still_allowed,
 )
@@ -74,7 +76,7 @@ class Change:
     connection: Connection
     """A connection in a transaction. A failure rolls everything back."""
     caller: Any
-    """A `Caller`, or a `UserCaller` if the RPC is about the calling user."""
+    """A `Caller`; a `UserCaller` if the RPC is about the calling user, an `OperatorCaller` if it is for operators."""
     method: str
     request_id: str
     repeat_answer: Message | None = None
@@ -181,7 +183,9 @@ class Changes:
             await asyncio.sleep(interval_s)
 
 
-async def _locked(connection: Connection, asked: Asked, validate: Callable[[], None]) -> Caller | UserCaller:
+async def _locked(
+    connection: Connection, asked: Asked, validate: Callable[[], None]
+) -> Caller | UserCaller | OperatorCaller:
     """Returns the authorized caller. No other transaction changes the organization until this one ends.
 
     Authorization comes before the lock, so a caller without rights never holds the lock of an organization. If the organization's
@@ -192,6 +196,11 @@ async def _locked(connection: Connection, asked: Asked, validate: Callable[[], N
         validate()
         await connection.execute(_LOCK_USER, user.grant.user)
         return user
+    if asked.method.is_for_operators:
+        operator = await authorize_operator(connection, asked)
+        validate()
+        await connection.execute(_LOCK_ORGANIZATION, *asked.organizations)
+        return operator
     organizations = list(asked.organizations)
     before = await connection.fetchval(_REVISION, organizations)
     caller = await authorize(connection, asked)

@@ -11,7 +11,16 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_status import rpc_status
 
-from admin_service.access.authorization import Asked, Caller, Origin, UserCaller, authorize, authorize_user
+from admin_service.access.authorization import (
+    Asked,
+    Caller,
+    OperatorCaller,
+    Origin,
+    UserCaller,
+    authorize,
+    authorize_operator,
+    authorize_user,
+)
 from admin_service.access.directory import Grant
 from admin_service.access.identity_tokens import EdgeProof, Metadata
 from admin_service.access.rpc_declarations import Method, MethodDeclarationError, declared_methods
@@ -38,7 +47,7 @@ _MAX_HEADER_CHARACTERS: Final = 100
 _MAX_VIOLATIONS: Final = 20
 
 Handle = Callable[[Any, Any], Awaitable[Message]]
-"""Takes a request and its `Caller` (or `UserCaller`), and returns the answer. Changes nothing."""
+"""Takes a request and its `Caller` (or `UserCaller` or `OperatorCaller`), and returns the answer. Changes nothing."""
 Rule = Callable[[Any], Iterable[FieldViolation]]
 
 
@@ -71,6 +80,8 @@ class Guard:
         proof: EdgeProof,
         tracing: Tracing,
         make_incident_id: Callable[[], str],
+        *,
+        offers_personal_accounts: bool,
     ) -> None:
         self._pool = pool
         self._proof = proof
@@ -78,6 +89,7 @@ class Guard:
         self._changes = Changes(pool)
         self._tracing = tracing
         self._make_incident_id = make_incident_id
+        self._offers_personal_accounts = offers_personal_accounts
 
     def generic_handler(self, api: ResourceApi) -> "grpc.GenericRpcHandler[Any, Any]":
         """Returns the service for a gRPC server.
@@ -123,7 +135,8 @@ class Guard:
             AdminError: for every failure, including those of the database and faults of the service.
         """
         try:
-            asked = Asked(method, request, await self._authenticate(metadata), self._origin(metadata))
+            grant = await self._authenticate(metadata)
+            asked = Asked(method, request, grant, self._origin(metadata), self._offers_personal_accounts)
             rule = api.rules.get(method.descriptor.name)
             make = api.changes.get(method.descriptor.name)
             if make:
@@ -157,10 +170,12 @@ class Guard:
         """Returns an unknown origin if the call did not come through Envoy, because any client could set these headers."""
         return origin_of(metadata) if self._proof.holds(metadata) else Origin()
 
-    async def _authorize(self, asked: Asked) -> Caller | UserCaller:
+    async def _authorize(self, asked: Asked) -> Caller | UserCaller | OperatorCaller:
         if asked.method.is_for_users:
             return authorize_user(asked)
         async with acting_for(self._pool, *asked.organizations) as connection:
+            if asked.method.is_for_operators:
+                return await authorize_operator(connection, asked)
             return await authorize(connection, asked)
 
 

@@ -190,6 +190,13 @@ class AdminSettings(DatabaseSettings):
     """Account at the mail server."""
     smtp_password_file: Path | None = None
     """File with the password; it is read for each message."""
+    operators: str = ""
+    """Operators of the deployment, separated by spaces: `user:ID`, or `ISSUER#subject=SUBJECT`, `ISSUER#email=ADDRESS` or
+    `ISSUER#claim:NAME=VALUE` with the URL of an identity provider. They alone create credit."""
+    organization_creation: Literal["operators", "anyone"] = "operators"
+    """Who may create organizations: `operators` or `anyone` who signs in. A new organization has no credit and no credit line."""
+    personal_accounts: bool = True
+    """Whether every user has a personal account. It has no credit until an operator grants it some."""
     mail_sender: Annotated[str, Field(pattern=r"^[^\s@<>]+@[^\s@<>]+$", max_length=254)] = "megarouter@localhost"
     """Sender address of messages."""
 

@@ -97,10 +97,11 @@ GRANT SELECT, INSERT, UPDATE (inode, byte_offset, fingerprint, update_time) ON j
 
 GRANT EXECUTE ON FUNCTION identity_of_key(bytea), invite_of_token(bytea, text), my_accounts(), provider_outcomes(),
     organizations_with_messages_due(integer), messages_waiting(), present_spend(text, text, text), present_use(text, text, text),
-    cycle_start(text, text), identity_revisions_of(text[]), unpacked(text) TO megarouter_admin;
+    cycle_start(text, text), identity_revisions_of(text[]), unpacked(text), organization_summaries(text), every_top_up_request()
+    TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON organizations, groups, users, members, api_keys, guardrails TO megarouter_admin;
 -- To revoke a token, and to replace the demo's token.
-GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, expire_time) ON access_tokens TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, expire_time, may_operate) ON access_tokens TO megarouter_admin;
 GRANT SELECT, INSERT ON user_identities, audit_log TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (use_count, revoke_time, update_time, group_path) ON invites TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (state) ON invoice_requests TO megarouter_admin;
@@ -112,6 +113,10 @@ GRANT SELECT, INSERT ON price_versions TO megarouter_admin;
 GRANT SELECT, INSERT ON ledger_transfers TO megarouter_admin;
 GRANT SELECT, UPDATE (sequence) ON ledger_heads TO megarouter_admin;
 GRANT SELECT, UPDATE (sequence, balance_nano_credits) ON ledger_accounts TO megarouter_admin;
+-- Not used_nano_credits: only the ledger's trigger changes it.
+GRANT SELECT, UPDATE (line_nano_credits, user_id, update_time) ON credit_lines TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE (state, decide_time, decider_user_id, decision_reason) ON top_up_requests TO megarouter_admin;
+GRANT SELECT, INSERT ON credit_grants TO megarouter_admin;
 -- To show usage in the admin API.
 GRANT SELECT ON ledger_postings, holds, scope_spend, api_key_usage, usage_records, usage_corrections, usage_findings,
     usage_quarantine, usage_discrepancies TO megarouter_admin;
@@ -121,4 +126,4 @@ GRANT SELECT ON ledger_postings, holds, scope_spend, api_key_usage, usage_record
 
 GRANT SELECT ON organizations, groups, members, guardrails, providers, models, price_versions, ledger_accounts, ledger_heads,
     ledger_transfers, ledger_postings, holds, usage_records, usage_corrections, usage_findings, usage_quarantine,
-    usage_discrepancies, scope_spend, journal_offsets TO megarouter_audit;
+    usage_discrepancies, scope_spend, journal_offsets, credit_lines, top_up_requests, credit_grants TO megarouter_audit;

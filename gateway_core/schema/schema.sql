@@ -76,6 +76,15 @@ CREATE FUNCTION public.end_stored_object(of_organization text, of_member text, o
     SELECT EXISTS (SELECT FROM ended)
 $$;
 
+CREATE FUNCTION public.every_top_up_request() RETURNS TABLE(organization_id text, top_up_request_id text, user_id text, amount_nano_credits bigint, reason text, state text, create_time timestamp with time zone, decide_time timestamp with time zone, decider_user_id text, decision_reason text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT organization_id, top_up_request_id, user_id, amount_nano_credits, reason, state, create_time, decide_time,
+           decider_user_id, decision_reason
+      FROM top_up_requests
+$$;
+
 CREATE FUNCTION public.forget_expired_objects(at_most integer) RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -221,8 +230,31 @@ BEGIN
     INSERT INTO ledger_heads (organization_id) VALUES (NEW.organization_id);
     INSERT INTO ledger_accounts (organization_id, account)
     SELECT NEW.organization_id, unnest(ARRAY['CREDIT_POOL', 'USAGE', 'TOP_UPS', 'ADJUSTMENTS']);
+    IF NEW.kind = 'PERSONAL' THEN
+        INSERT INTO credit_lines (organization_id, line_nano_credits) VALUES (NEW.organization_id, 0);
+    ELSE
+        INSERT INTO credit_lines (organization_id) VALUES (NEW.organization_id);
+    END IF;
     RETURN NULL;
 END $$;
+
+CREATE FUNCTION public.organization_summaries(only_organization text) RETURNS TABLE(organization_id text, display_name text, kind text, state text, is_blocked boolean, balance_nano_credits bigint, topped_up_nano_credits bigint, adjusted_nano_credits bigint, spent_nano_credits bigint, line_nano_credits bigint, used_nano_credits bigint, pending_request_count bigint, create_time timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT o.organization_id, o.display_name, o.kind, o.state, o.is_blocked, pool.balance_nano_credits,
+           -top_ups.balance_nano_credits, -adjustments.balance_nano_credits, usage.balance_nano_credits, l.line_nano_credits,
+           l.used_nano_credits,
+           (SELECT count(*) FROM top_up_requests r WHERE r.organization_id = o.organization_id AND r.state = 'PENDING'),
+           o.create_time
+      FROM organizations o
+      JOIN credit_lines l ON l.organization_id = o.organization_id
+      JOIN ledger_accounts pool ON pool.organization_id = o.organization_id AND pool.account = 'CREDIT_POOL'
+      JOIN ledger_accounts top_ups ON top_ups.organization_id = o.organization_id AND top_ups.account = 'TOP_UPS'
+      JOIN ledger_accounts adjustments ON adjustments.organization_id = o.organization_id AND adjustments.account = 'ADJUSTMENTS'
+      JOIN ledger_accounts usage ON usage.organization_id = o.organization_id AND usage.account = 'USAGE'
+     WHERE only_organization IS NULL OR o.organization_id = only_organization
+$$;
 
 CREATE FUNCTION public.organizations_with_messages_due(most integer) RETURNS TABLE(organization_id text)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -434,6 +466,30 @@ CREATE FUNCTION public.unpacked(packed text) RETURNS text[]
     SELECT (string_to_array(packed, E'\x1f', E'\x1e'))[2:]
 $$;
 
+CREATE FUNCTION public.use_credit_line() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.kind = 'ADJUSTMENT' AND EXISTS (
+        SELECT FROM credit_grants g
+         WHERE g.organization_id = NEW.organization_id AND 'grant:' || g.credit_grant_id = NEW.idempotency_key
+           AND g.amount_nano_credits = NEW.amount_nano_credits)
+    OR NEW.kind = 'TOP_UP' AND EXISTS (
+        SELECT FROM top_up_requests r
+         WHERE r.organization_id = NEW.organization_id AND 'top-up-request:' || r.top_up_request_id = NEW.idempotency_key
+           AND r.amount_nano_credits = NEW.amount_nano_credits AND r.state = 'APPROVED')
+    THEN
+        RETURN NULL;
+    END IF;
+    UPDATE credit_lines SET used_nano_credits = used_nano_credits + NEW.amount_nano_credits
+     WHERE organization_id = NEW.organization_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the organization has no credit line' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE TABLE public.access_tokens (
     access_token_id text NOT NULL,
     user_id text NOT NULL,
@@ -445,6 +501,7 @@ CREATE TABLE public.access_tokens (
     expire_time timestamp with time zone NOT NULL,
     revoke_time timestamp with time zone,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
+    may_operate boolean DEFAULT false NOT NULL,
     CONSTRAINT access_tokens_access_token_id_check CHECK ((access_token_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
     CONSTRAINT access_tokens_secret_hash_check CHECK ((length(secret_hash) = 32)),
     CONSTRAINT permissions_are_some CHECK (((cardinality(permissions) >= 1) AND (cardinality(permissions) <= 100)))
@@ -524,6 +581,27 @@ ALTER TABLE public.audit_log ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENT
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.credit_grants (
+    organization_id text NOT NULL,
+    credit_grant_id text NOT NULL,
+    user_id text NOT NULL,
+    amount_nano_credits bigint NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT credit_grants_amount_nano_credits_check CHECK ((amount_nano_credits > 0))
+);
+
+CREATE TABLE public.credit_lines (
+    organization_id text NOT NULL,
+    line_nano_credits bigint DEFAULT 0,
+    used_nano_credits bigint DEFAULT 0 NOT NULL,
+    user_id text,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT credit_lines_line_nano_credits_check CHECK ((line_nano_credits >= 0)),
+    CONSTRAINT credit_lines_used_nano_credits_check CHECK ((used_nano_credits >= 0)),
+    CONSTRAINT within_line CHECK ((used_nano_credits <= line_nano_credits))
 );
 
 CREATE SEQUENCE public.cycle_revisions
@@ -759,6 +837,7 @@ CREATE TABLE public.organizations (
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
     budget_mode text DEFAULT 'STRICT'::text NOT NULL,
+    is_blocked boolean DEFAULT false NOT NULL,
     key_max_life interval,
     key_requires_whitelist boolean DEFAULT false NOT NULL,
     key_requires_budget boolean DEFAULT false NOT NULL,
@@ -850,6 +929,24 @@ END) STORED NOT NULL,
     CONSTRAINT stored_objects_kind_check CHECK ((kind = ANY (ARRAY['response'::text, 'item'::text, 'conversation'::text, 'prompt'::text, 'container'::text, 'cached_content'::text, 'file'::text, 'audio'::text]))),
     CONSTRAINT stored_objects_object_id_check CHECK (((length(object_id) >= 1) AND (length(object_id) <= 256))),
     CONSTRAINT stored_objects_tokens_check CHECK ((tokens >= 0))
+);
+
+CREATE TABLE public.top_up_requests (
+    organization_id text NOT NULL,
+    top_up_request_id text NOT NULL COLLATE pg_catalog."C",
+    user_id text NOT NULL,
+    idempotency_key text NOT NULL,
+    amount_nano_credits bigint NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    state text DEFAULT 'PENDING'::text NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    decide_time timestamp with time zone,
+    decider_user_id text,
+    decision_reason text DEFAULT ''::text NOT NULL,
+    CONSTRAINT decided CHECK ((((state = 'PENDING'::text) = (decide_time IS NULL)) AND ((state = 'PENDING'::text) = (decider_user_id IS NULL)))),
+    CONSTRAINT top_up_requests_amount_nano_credits_check CHECK ((amount_nano_credits > 0)),
+    CONSTRAINT top_up_requests_state_check CHECK ((state = ANY (ARRAY['PENDING'::text, 'APPROVED'::text, 'REJECTED'::text]))),
+    CONSTRAINT top_up_requests_top_up_request_id_check CHECK ((top_up_request_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text))
 );
 
 CREATE TABLE public.usage_corrections (
@@ -1058,6 +1155,12 @@ ALTER TABLE ONLY public.api_keys
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (organization_id, sequence);
 
+ALTER TABLE ONLY public.credit_grants
+    ADD CONSTRAINT credit_grants_pkey PRIMARY KEY (organization_id, credit_grant_id);
+
+ALTER TABLE ONLY public.credit_lines
+    ADD CONSTRAINT credit_lines_pkey PRIMARY KEY (organization_id);
+
 ALTER TABLE ONLY public.groups
     ADD CONSTRAINT groups_pkey PRIMARY KEY (organization_id, group_id);
 
@@ -1129,6 +1232,12 @@ ALTER TABLE ONLY public.scope_spend
 
 ALTER TABLE ONLY public.stored_objects
     ADD CONSTRAINT stored_objects_pkey PRIMARY KEY (object_id, kind, provider_id, registered_for);
+
+ALTER TABLE ONLY public.top_up_requests
+    ADD CONSTRAINT top_up_requests_organization_id_idempotency_key_key UNIQUE (organization_id, idempotency_key);
+
+ALTER TABLE ONLY public.top_up_requests
+    ADD CONSTRAINT top_up_requests_pkey PRIMARY KEY (organization_id, top_up_request_id);
 
 ALTER TABLE ONLY public.usage_corrections
     ADD CONSTRAINT usage_corrections_organization_id_sequence_key UNIQUE (organization_id, sequence);
@@ -1252,6 +1361,8 @@ CREATE INDEX scope_spend_by_last_use ON public.scope_spend USING brin (last_use_
 
 CREATE INDEX stored_objects_by_expiry ON public.stored_objects USING btree (expire_time);
 
+CREATE INDEX top_up_requests_by_state ON public.top_up_requests USING btree (state, top_up_request_id);
+
 CREATE INDEX usage_findings_by_time ON public.usage_findings USING btree (organization_id, create_time, hold_id);
 
 CREATE INDEX usage_quarantine_by_time ON public.usage_quarantine USING btree (organization_id, create_time);
@@ -1273,6 +1384,10 @@ CREATE TRIGGER api_keys_revise_all_identities AFTER TRUNCATE ON public.api_keys 
 CREATE CONSTRAINT TRIGGER api_keys_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.api_keys DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
 
 CREATE TRIGGER audit_log_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_audit_log_change();
+
+CREATE TRIGGER credit_grants_immutable BEFORE DELETE OR UPDATE ON public.credit_grants FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER credit_grants_not_truncated BEFORE TRUNCATE ON public.credit_grants FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER groups_notify AFTER INSERT OR DELETE OR UPDATE ON public.groups FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('group');
 
@@ -1303,6 +1418,8 @@ CREATE TRIGGER invites_update_time BEFORE UPDATE ON public.invites FOR EACH ROW 
 CREATE TRIGGER ledger_transfers_immutable BEFORE DELETE OR UPDATE ON public.ledger_transfers FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER ledger_transfers_not_truncated BEFORE TRUNCATE ON public.ledger_transfers FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER ledger_transfers_use_credit_line AFTER INSERT ON public.ledger_transfers FOR EACH ROW WHEN (((new.credit_account = 'CREDIT_POOL'::text) AND (new.kind = ANY (ARRAY['TOP_UP'::text, 'ADJUSTMENT'::text])))) EXECUTE FUNCTION public.use_credit_line();
 
 CREATE TRIGGER members_notify AFTER INSERT OR DELETE ON public.members FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('member');
 
@@ -1338,6 +1455,12 @@ CREATE TRIGGER price_versions_notify AFTER INSERT ON public.price_versions FOR E
 
 CREATE TRIGGER providers_notify AFTER INSERT OR DELETE OR UPDATE ON public.providers FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
 
+CREATE TRIGGER top_up_requests_decided_once BEFORE UPDATE ON public.top_up_requests FOR EACH ROW WHEN ((old.state <> 'PENDING'::text)) EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER top_up_requests_kept BEFORE DELETE ON public.top_up_requests FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER top_up_requests_not_truncated BEFORE TRUNCATE ON public.top_up_requests FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
 CREATE TRIGGER usage_corrections_immutable BEFORE DELETE OR UPDATE ON public.usage_corrections FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER usage_corrections_not_truncated BEFORE TRUNCATE ON public.usage_corrections FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -1368,6 +1491,18 @@ ALTER TABLE ONLY public.audit_log
 
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.credit_grants
+    ADD CONSTRAINT credit_grants_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.credit_grants
+    ADD CONSTRAINT credit_grants_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.credit_lines
+    ADD CONSTRAINT credit_lines_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.credit_lines
+    ADD CONSTRAINT credit_lines_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
 ALTER TABLE ONLY public.groups
     ADD CONSTRAINT groups_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
@@ -1426,6 +1561,15 @@ ALTER TABLE ONLY public.price_versions
 ALTER TABLE ONLY public.request_replays
     ADD CONSTRAINT request_replays_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
+ALTER TABLE ONLY public.top_up_requests
+    ADD CONSTRAINT top_up_requests_decider_user_id_fkey FOREIGN KEY (decider_user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.top_up_requests
+    ADD CONSTRAINT top_up_requests_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.top_up_requests
+    ADD CONSTRAINT top_up_requests_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
 ALTER TABLE ONLY public.usage_corrections
     ADD CONSTRAINT usage_corrections_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.usage_records(hold_id);
 
@@ -1451,6 +1595,10 @@ ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
 CREATE POLICY audit_reads ON public.api_keys FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.audit_log FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.credit_grants FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.credit_lines FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.groups FOR SELECT TO megarouter_audit USING (true);
 
@@ -1480,6 +1628,8 @@ CREATE POLICY audit_reads ON public.scope_spend FOR SELECT TO megarouter_audit U
 
 CREATE POLICY audit_reads ON public.stored_objects FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.top_up_requests FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.usage_corrections FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_discrepancies FOR SELECT TO megarouter_audit USING (true);
@@ -1490,9 +1640,17 @@ CREATE POLICY audit_reads ON public.usage_quarantine FOR SELECT TO megarouter_au
 
 CREATE POLICY audit_reads ON public.usage_records FOR SELECT TO megarouter_audit USING (true);
 
+ALTER TABLE public.credit_grants ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.credit_lines ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY every_organization_lock ON public.api_keys FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.audit_log FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.credit_grants FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.credit_lines FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.groups FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
@@ -1522,6 +1680,8 @@ CREATE POLICY every_organization_lock ON public.scope_spend FOR UPDATE TO megaro
 
 CREATE POLICY every_organization_lock ON public.stored_objects FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.top_up_requests FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.usage_corrections FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_discrepancies FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -1535,6 +1695,10 @@ CREATE POLICY every_organization_lock ON public.usage_records FOR UPDATE TO mega
 CREATE POLICY every_organization_read ON public.api_keys FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.audit_log FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.credit_grants FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.credit_lines FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.groups FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -1563,6 +1727,8 @@ CREATE POLICY every_organization_read ON public.outbox_messages FOR SELECT TO me
 CREATE POLICY every_organization_read ON public.scope_spend FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.stored_objects FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.top_up_requests FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_corrections FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -1598,6 +1764,10 @@ CREATE POLICY organization_wall ON public.api_keys TO megarouter_admin, megarout
 
 CREATE POLICY organization_wall ON public.audit_log TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.credit_grants TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.credit_lines TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.groups TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.guardrails TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -1626,6 +1796,8 @@ CREATE POLICY organization_wall ON public.scope_spend TO megarouter_admin, megar
 
 CREATE POLICY organization_wall ON public.stored_objects TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.top_up_requests TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.usage_corrections TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_discrepancies TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -1643,6 +1815,8 @@ ALTER TABLE public.outbox_messages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.scope_spend ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.stored_objects ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.top_up_requests ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_corrections ENABLE ROW LEVEL SECURITY;
 
@@ -1669,6 +1843,9 @@ REVOKE ALL ON PROCEDURE public.divide_by_organization(IN divided regclass) FROM 
 
 REVOKE ALL ON FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) TO megarouter_authz;
+
+REVOKE ALL ON FUNCTION public.every_top_up_request() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.every_top_up_request() TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.forget_expired_objects(at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.forget_expired_objects(at_most integer) TO megarouter_usage;
@@ -1698,6 +1875,9 @@ REVOKE ALL ON FUNCTION public.notify_catalog_change() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.notify_identity_change() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.open_ledger() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.organization_summaries(only_organization text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.organization_summaries(only_organization text) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.organizations_with_messages_due(most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organizations_with_messages_due(most integer) TO megarouter_admin;
@@ -1747,6 +1927,8 @@ GRANT ALL ON FUNCTION public.unpacked(packed text) TO megarouter_authz;
 GRANT ALL ON FUNCTION public.unpacked(packed text) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.unpacked(packed text) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.use_credit_line() FROM PUBLIC;
+
 GRANT SELECT,INSERT ON TABLE public.access_tokens TO megarouter_admin;
 
 GRANT UPDATE(secret_hash) ON TABLE public.access_tokens TO megarouter_admin;
@@ -1754,6 +1936,8 @@ GRANT UPDATE(secret_hash) ON TABLE public.access_tokens TO megarouter_admin;
 GRANT UPDATE(expire_time) ON TABLE public.access_tokens TO megarouter_admin;
 
 GRANT UPDATE(revoke_time) ON TABLE public.access_tokens TO megarouter_admin;
+
+GRANT UPDATE(may_operate) ON TABLE public.access_tokens TO megarouter_admin;
 
 GRANT SELECT ON TABLE public.scope_spend TO megarouter_authz;
 GRANT SELECT,INSERT ON TABLE public.scope_spend TO megarouter_usage;
@@ -1773,6 +1957,18 @@ GRANT SELECT ON TABLE public.api_key_usage TO megarouter_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.audit_log TO megarouter_admin;
+
+GRANT SELECT,INSERT ON TABLE public.credit_grants TO megarouter_admin;
+GRANT SELECT ON TABLE public.credit_grants TO megarouter_audit;
+
+GRANT SELECT ON TABLE public.credit_lines TO megarouter_admin;
+GRANT SELECT ON TABLE public.credit_lines TO megarouter_audit;
+
+GRANT UPDATE(line_nano_credits) ON TABLE public.credit_lines TO megarouter_admin;
+
+GRANT UPDATE(user_id) ON TABLE public.credit_lines TO megarouter_admin;
+
+GRANT UPDATE(update_time) ON TABLE public.credit_lines TO megarouter_admin;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.groups TO megarouter_admin;
 GRANT SELECT ON TABLE public.groups TO megarouter_audit;
@@ -1897,6 +2093,17 @@ GRANT INSERT(requested_model) ON TABLE public.stored_objects TO megarouter_usage
 GRANT INSERT(tokens) ON TABLE public.stored_objects TO megarouter_usage;
 
 GRANT INSERT(expire_time) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT SELECT,INSERT ON TABLE public.top_up_requests TO megarouter_admin;
+GRANT SELECT ON TABLE public.top_up_requests TO megarouter_audit;
+
+GRANT UPDATE(state) ON TABLE public.top_up_requests TO megarouter_admin;
+
+GRANT UPDATE(decide_time) ON TABLE public.top_up_requests TO megarouter_admin;
+
+GRANT UPDATE(decider_user_id) ON TABLE public.top_up_requests TO megarouter_admin;
+
+GRANT UPDATE(decision_reason) ON TABLE public.top_up_requests TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.usage_corrections TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_corrections TO megarouter_admin;

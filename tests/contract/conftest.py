@@ -138,11 +138,12 @@ async def databases(postgres_server: PostgresServer) -> AsyncIterator[Databases]
 
 @pytest.fixture(scope="session")
 async def template_database(databases: Databases, postgres_server: PostgresServer) -> str:
-    """Name of a migrated, empty database."""
+    """Name of a migrated, empty database, in which every organization has an unlimited credit line."""
 
     async def migrated(connection: asyncpg.Connection) -> None:
         await connection.execute("SET scram_iterations = 1")
         await migrate_with_derived_logins(connection, postgres_server.url)
+        await connection.execute("ALTER TABLE credit_lines ALTER line_nano_credits SET DEFAULT NULL")
 
     return await databases.make_template("template_migrated", migrated, of="template1")
 

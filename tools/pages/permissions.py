@@ -23,6 +23,9 @@ A cell says on which resources a role may call the RPC, relative to the caller:
 | all | every such resource in the organization |
 | yes | the RPC has only one kind of resource, and the role may call it |
 
+No role may call the RPCs of `Operators`. They are for [the operators of the deployment](../guides/operators.md), whom its settings
+name.
+
 No caller reaches another organization, and a resource out of reach looks as if it did not exist. Other names in a request are
 checked too: a caller cannot grant a role, a group or a limit beyond their own.
 """

@@ -10,6 +10,7 @@ import asyncpg
 
 from gateway_core.schema.logins import AUDIT_ROLE
 from usage_service.audit.check import Breach, Check, Finding
+from usage_service.audit.credit_checks import CREDIT_HAS_AUTHORITY, CREDIT_LINE_GUARD
 from usage_service.audit.figures import Figures, read_figures
 from usage_service.audit.guard_checks import GUARD_CHECKS
 from usage_service.audit.ledger_checks import LEDGER_CHECKS
@@ -17,7 +18,15 @@ from usage_service.audit.rights_checks import LEAST_RIGHTS, ROLES_CONFINED
 from usage_service.audit.usage_checks import USAGE_CHECKS
 
 ROLE: Final = AUDIT_ROLE
-CHECKS: Final = (*LEDGER_CHECKS, *USAGE_CHECKS, *GUARD_CHECKS, LEAST_RIGHTS, ROLES_CONFINED)
+CHECKS: Final = (
+    *LEDGER_CHECKS,
+    CREDIT_HAS_AUTHORITY,
+    *USAGE_CHECKS,
+    *GUARD_CHECKS,
+    CREDIT_LINE_GUARD,
+    LEAST_RIGHTS,
+    ROLES_CONFINED,
+)
 
 _CONNECT_TIMEOUT_S: Final = 10
 _SETTINGS: Final = {

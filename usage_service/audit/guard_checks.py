@@ -10,6 +10,7 @@ IMMUTABLE_TABLES: Final = (
     "usage_corrections",
     "usage_findings",
     "usage_quarantine",
+    "credit_grants",
     "price_versions",
 )
 
@@ -19,6 +20,7 @@ _CONSTRAINTS: Final = (
     ("ledger_transfers", "ledger_transfers_amount_nano_credits_check"),
     ("ledger_transfers", "ledger_transfers_pkey"),
     ("ledger_transfers", "ledger_transfers_organization_id_idempotency_key_key"),
+    ("credit_lines", "within_line"),
     ("usage_records", "usage_records_pkey"),
     ("usage_records", "usage_records_organization_id_sequence_key"),
     ("usage_corrections", "usage_corrections_pkey"),
@@ -55,8 +57,8 @@ TRIGGERS_ENABLED: Final = Check(
 
 CONSTRAINTS_IN_PLACE: Final = Check(
     "constraints-in-place",
-    "INV-01 INV-04 INV-08",
-    "the constraints that keep transfers balanced, and holds, numbers and keys unique, are there and validated",
+    "INV-01 INV-04 INV-08 INV-22",
+    "the constraints that keep transfers balanced, credit in its line, and holds, numbers and keys unique, are there and valid",
     (),
     f"""
     SELECT NULL, 'table ' || expected.table_name, format('constraint %s is missing or not validated', expected.name)

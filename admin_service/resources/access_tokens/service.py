@@ -129,6 +129,7 @@ class AccessTokensApi:
             else None,
             permissions=_permissions(caller, wanted.permissions),
             expire_time=await _end(change, wanted),
+            may_operate=caller.grant.is_operator,
         )
         made = _message(await add_access_token(change.connection, new))
         await self._record(change, made.name, None, made)

@@ -20,8 +20,8 @@ CASE WHEN t.revoke_time IS NOT NULL THEN 'REVOKED' WHEN t.expire_time <= now() T
 _GET: Final = f"SELECT {COLUMNS} FROM access_tokens t WHERE t.user_id = $1 AND t.access_token_id = $2"  # noqa: S608
 _ADD: Final = f"""
 INSERT INTO access_tokens AS t (user_id, access_token_id, secret_hash, display_name, obfuscated_token, only_organization_id,
-                                permissions, expire_time)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING {COLUMNS}
+                                permissions, expire_time, may_operate)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING {COLUMNS}
 """  # noqa: S608
 _REVOKE: Final = f"""
 UPDATE access_tokens t SET revoke_time = now() WHERE t.user_id = $1 AND t.access_token_id = $2 RETURNING {COLUMNS}
@@ -62,6 +62,8 @@ class NewAccessToken:
     organization: str | None
     permissions: Sequence[str] | None
     expire_time: dt.datetime
+    may_operate: bool
+    """Whether the credential that creates it is an operator's."""
 
 
 async def get_access_token(connection: Connection, user: str, access_token: str) -> AccessTokenRow | None:
@@ -74,7 +76,7 @@ async def add_access_token(connection: Connection, new: NewAccessToken) -> Acces
     """Stores a new token and returns its row."""
     row = await connection.fetchrow(
         _ADD, new.user, new.access_token, new.secret_hash, new.display_name, new.obfuscated_token, new.organization,
-        new.permissions, new.expire_time,
+        new.permissions, new.expire_time, new.may_operate,
     )  # fmt: skip
     if row is None:
         raise AssertionError("an INSERT that did not fail returns its row")

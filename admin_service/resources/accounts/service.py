@@ -14,6 +14,7 @@ from admin_service.access.authorization import UserCaller, own_organization
 from admin_service.access.directory import Grant
 from admin_service.access.permissions import Permission
 from admin_service.access.permissions import Role as RoleName
+from admin_service.api.errors import permission_denied
 from admin_service.api.names import GROUPS, MEMBERS, ResourceName, UserResourceName
 from admin_service.api.timestamps import timestamp
 from admin_service.listing.filter_sql import BooleanField, EnumField, TextField
@@ -34,6 +35,7 @@ from admin_service.resources.accounts.store import (
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
+from gateway_core.stores.postgres.connections import Connection
 
 
 def _enum(column: str, *values: str, prefix: str) -> EnumField:
@@ -76,7 +78,7 @@ class AccountsApi:
     async def get_user(self, _request: account_pb2.GetUserRequest, caller: UserCaller) -> User:
         """GetUser returns the calling user with the current account."""
         async with acting_for_user(self._pool, caller.user, self._needed(caller.grant)) as connection:
-            return _user_message(await get_user(connection, caller.user), caller.grant)
+            return _user_message(await self._user(connection, caller.user), caller.grant)
 
     async def list(
         self, request: account_pb2.ListMyAccountsRequest, caller: UserCaller
@@ -86,6 +88,7 @@ class AccountsApi:
         query = _ACCOUNTS.query(
             request, self._page_tokens, only or "",
             Condition("a.organization_id = {}", only) if only else Condition("true"),
+            Condition("true") if self._personal_accounts.are_offered else Condition("a.kind <> 'PERSONAL'"),
             Condition("true") if request.show_deleted else Condition("a.organization_state <> 'DELETED'"),
         )  # fmt: skip
         async with acting_for_user(self._pool, caller.user, self._needed(caller.grant)) as connection:
@@ -101,16 +104,21 @@ class AccountsApi:
             change.connection, change.caller, request.organization, Permission.ACCOUNTS_SWITCH
         )
         personal = await self._personal_accounts.enter(change.connection, caller.user)
+        if organization == personal and not self._personal_accounts.are_offered:
+            raise permission_denied(Permission.ACCOUNTS_SWITCH, request.organization)
         await act_for_user(change.connection, caller.user)
-        before = await get_user(change.connection, caller.user)
+        before = await self._user(change.connection, caller.user)
         if before.current_account != organization:
             await choose_account(change.connection, caller.user, organization)
-        after = await get_user(change.connection, caller.user)
+        after = await self._user(change.connection, caller.user)
         message = _user_message(after, caller.grant)
         if after != before:
             name = UserResourceName(caller.user)
             change.record(name, _user_message(before, caller.grant), message, organization=personal)
         return message
+
+    async def _user(self, connection: Connection, user: str) -> UserRow:
+        return await get_user(connection, user, with_personal_account=self._personal_accounts.are_offered)
 
     def _needed(self, grant: Grant) -> PersonalAccounts | None:
         """Returns None if the credential is for one organization, because it then needs no personal account."""

@@ -20,7 +20,7 @@ ACCOUNTS: Final = "my_accounts() a"
 _ACT_FOR_USER: Final = "SELECT set_config('megarouter.user', $1, true)"
 _USER: Final = f"""
 SELECT u.user_id, u.display_name, u.email, u.create_time,
-       (SELECT a.organization_id FROM {ACCOUNTS} WHERE a.is_current)
+       (SELECT a.organization_id FROM {ACCOUNTS} WHERE a.is_current AND (a.kind <> 'PERSONAL' OR $2))
   FROM users u WHERE u.user_id = $1
 """  # noqa: S608
 _CHOOSE: Final = "UPDATE users SET current_organization_id = $2 WHERE user_id = $1"
@@ -73,13 +73,13 @@ async def acting_for_user(
         yield connection
 
 
-async def get_user(connection: Connection, user: str) -> UserRow:
-    """Returns the user that the transaction acts for.
+async def get_user(connection: Connection, user: str, *, with_personal_account: bool) -> UserRow:
+    """Returns the user that the transaction acts for. Without the personal account, it is never the current account.
 
     Raises:
         LookupError: there is no such user.
     """
-    row = await connection.fetchrow(_USER, user)
+    row = await connection.fetchrow(_USER, user, with_personal_account)
     if row is None:
         raise LookupError("no such user")
     return UserRow(*row)

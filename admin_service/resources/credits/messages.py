@@ -7,11 +7,19 @@ from typing import Final
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.interval_pb2 import Interval
 from megarouter.admin.v1 import credit_pb2
-from megarouter.admin.v1.credit_pb2 import CreditTransaction
+from megarouter.admin.v1.credit_pb2 import CreditTransaction, TopUpRequest
 
 from admin_service.api.errors import FieldViolation
-from admin_service.api.names import CREDIT_BALANCE, CREDIT_STATEMENT, CREDIT_TRANSACTIONS, ResourceName
+from admin_service.api.names import (
+    CREDIT_BALANCE,
+    CREDIT_STATEMENT,
+    CREDIT_TRANSACTIONS,
+    TOP_UP_REQUESTS,
+    ResourceName,
+    UserResourceName,
+)
 from admin_service.api.timestamps import timestamp
+from admin_service.resources.credits.request_store import TopUpRequestRow
 from admin_service.resources.credits.store import CreditState, PastBalance, Statement, TransactionRow
 from gateway_core.model.ledger.transfers import TransferKind
 
@@ -76,6 +84,23 @@ def transaction_message(organization: str, row: TransactionRow) -> CreditTransac
         hold_id=row.hold_id or "",
         create_time=timestamp(row.create_time),
     )
+
+
+def request_message(row: TopUpRequestRow) -> TopUpRequest:
+    """Returns the request as a resource."""
+    message = TopUpRequest(
+        name=str(ResourceName(row.organization, TOP_UP_REQUESTS, row.top_up_request)),
+        amount_nano_credits=row.amount_nano_credits,
+        reason=row.reason,
+        state=TopUpRequest.State.Value(f"STATE_{row.state}"),
+        user=str(UserResourceName(row.user)),
+        create_time=timestamp(row.create_time),
+        decider=str(UserResourceName(row.decider)) if row.decider else "",
+        decision_reason=row.decision_reason,
+    )
+    if row.decide_time:
+        message.decide_time.CopyFrom(timestamp(row.decide_time))
+    return message
 
 
 def instant_of(message: Timestamp) -> dt.datetime:

@@ -6,13 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import asyncpg
-import grpc
 from megarouter.admin.v1 import credit_pb2
-from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller
 from admin_service.access.permissions import Permission
-from admin_service.api.errors import AdminError, FieldViolation, invalid_fields
+from admin_service.api.errors import FieldViolation, invalid_fields
 from admin_service.api.timestamps import timestamp
 from admin_service.listing.filter_sql import EnumField, IntegerField, TextField, TimeField
 from admin_service.listing.orders import SortColumn
@@ -21,13 +19,14 @@ from admin_service.listing.reading import Listing
 from admin_service.listing.sql_parameters import Condition
 from admin_service.resources.credits import messages
 from admin_service.resources.credits import store as credit_store
-from admin_service.resources.credits.store import CreditState, TransactionRow
+from admin_service.resources.credits.lines import credit_line, exceeds_line, line_exceeded, line_message
+from admin_service.resources.credits.posting import post_once
+from admin_service.resources.credits.top_up_requests import TopUpRequests
 from admin_service.resources.invoices.service import Invoices, check_invoice
+from admin_service.resources.organizations.personal import refuse_in_personal_account
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.ledger.transfers import Transfer, TransferKind, adjustment, refund, top_up
-from gateway_core.stores.postgres.connections import Connection
-from gateway_core.stores.postgres.ledger_store import IdempotencyConflictError, post_transfers
 from gateway_core.stores.postgres.organization_wall import acting_for
 
 _SEQUENCE: Final = SortColumn("sequence", "bigint")
@@ -51,6 +50,7 @@ _TRANSACTIONS: Final = Listing(
     searched=("actor", "reason"),
 )
 
+_PERSONAL: Final = "A personal account cannot be topped up. Ask an operator of the deployment for a grant."
 _Taking = credit_pb2.AdjustCreditRequest | credit_pb2.RefundCreditRequest
 
 
@@ -62,14 +62,18 @@ class CreditsApi:
     def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens, make_id: Callable[[str], str]) -> None:
         """Prepares the handlers. `make_id` returns a new id with a prefix."""
         invoices = Invoices(pool, page_tokens, make_id)
+        self._requests = TopUpRequests(pool, page_tokens, make_id)
         self._pool = pool
         self._page_tokens = page_tokens
         self.handlers: Mapping[str, Handle] = {
             "GetCreditBalance": self.get_balance,
+            "GetCreditLine": self.get_line,
             "GetCreditStatement": self.get_statement,
             "GetInvoiceRequest": invoices.get,
+            "GetTopUpRequest": self._requests.get,
             "ListCreditTransactions": self.list,
             "ListInvoiceRequests": invoices.list,
+            "ListTopUpRequests": self._requests.list,
         }
         self.changes: Mapping[str, MakeChange] = {
             "TopUpCredit": self.top_up,
@@ -96,6 +100,12 @@ class CreditsApi:
         async with acting_for(self._pool, organization) as connection:
             past = await credit_store.balance_before(connection, organization, as_of)
         return messages.past_balance_message(organization, past, as_of)
+
+    async def get_line(self, _request: credit_pb2.GetCreditLineRequest, caller: Caller) -> credit_pb2.CreditLine:
+        """GetCreditLine returns how much the organization may top up without an operator."""
+        organization = caller.resource.organization
+        async with acting_for(self._pool, organization) as connection:
+            return line_message(organization, await credit_line(connection, organization))
 
     async def get_statement(
         self, request: credit_pb2.GetCreditStatementRequest, caller: Caller
@@ -124,8 +134,18 @@ class CreditsApi:
         )
 
     async def top_up(self, request: credit_pb2.TopUpCreditRequest, change: Change) -> credit_pb2.TopUpCreditResponse:
-        """TopUpCredit adds credit to the pool."""
-        row, state = await _post(_transfer(top_up, "top-up", request, change.caller), change)
+        """TopUpCredit adds credit to the pool, or asks an operator if it exceeds the credit line."""
+        connection, organization = change.connection, change.caller.resource.organization
+        await refuse_in_personal_account(connection, organization, _PERSONAL)
+        transfer = _transfer(top_up, "top-up", request, change.caller)
+        asked = await self._requests.made_before(connection, organization, transfer)
+        if asked is None and await exceeds_line(connection, organization, transfer):
+            asked = await self._requests.make(transfer, change)
+        if asked:
+            state = await credit_store.credit_now(connection, organization)
+            balance = messages.balance_message(organization, state)
+            return credit_pb2.TopUpCreditResponse(balance=balance, top_up_request=asked)
+        row, state = await post_once(transfer, change)
         return credit_pb2.TopUpCreditResponse(
             top_up=credit_pb2.TopUp(
                 ledger_sequence=row.sequence,
@@ -133,14 +153,16 @@ class CreditsApi:
                 reason=row.reason,
                 create_time=timestamp(row.create_time),
             ),
-            balance=messages.balance_message(change.caller.resource.organization, state),
+            balance=messages.balance_message(organization, state),
         )
 
     async def adjust(self, request: credit_pb2.AdjustCreditRequest, change: Change) -> credit_pb2.AdjustCreditResponse:
         """AdjustCredit corrects the balance by an amount."""
         organization = change.caller.resource.organization
         transfer = _transfer(adjustment, "adjustment", request, change.caller)
-        row, state = await _post(transfer, change, may_overdraw=request.allow_overdraft)
+        if await exceeds_line(change.connection, organization, transfer):
+            raise await line_exceeded(change.connection, organization)
+        row, state = await post_once(transfer, change, may_overdraw=request.allow_overdraft)
         return credit_pb2.AdjustCreditResponse(
             credit_transaction=messages.transaction_message(organization, row),
             balance=messages.balance_message(organization, state),
@@ -150,7 +172,7 @@ class CreditsApi:
         """RefundCredit takes back credit that was topped up."""
         organization = change.caller.resource.organization
         transfer = _transfer(refund, "refund", request, change.caller)
-        row, state = await _post(transfer, change, may_overdraw=request.allow_overdraft)
+        row, state = await post_once(transfer, change, may_overdraw=request.allow_overdraft)
         return credit_pb2.RefundCreditResponse(
             credit_transaction=messages.transaction_message(organization, row),
             balance=messages.balance_message(organization, state),
@@ -168,31 +190,6 @@ class CreditsApi:
             await credit_store.await_postings(connection, organization)
 
 
-async def _post(
-    transfer: Transfer, change: Change, *, may_overdraw: bool = False
-) -> tuple[TransactionRow, CreditState]:
-    """Posts a transfer once for each idempotency key (INV-15).
-
-    The resulting balance is checked under the ledger's lock, so no other transfer changes the pool before an excess is rolled back.
-    """
-    connection, organization = change.connection, change.caller.resource.organization
-    try:
-        (posted,) = await post_transfers(connection, organization, [transfer])
-    except IdempotencyConflictError as error:
-        message = "This request_id was used for a different request. Use a new UUID for each new request."
-        raise AdminError(grpc.StatusCode.INVALID_ARGUMENT, ErrorReason.REQUEST_ID_REUSED, message) from error
-    except asyncpg.NumericValueOutOfRangeError as error:
-        message = "The balance would exceed the ledger's range. Use a smaller amount."
-        raise AdminError(grpc.StatusCode.OUT_OF_RANGE, ErrorReason.BALANCE_OUT_OF_RANGE, message) from error
-    state = await credit_store.credit_now(connection, organization)
-    row = await credit_store.get_transaction(connection, organization, posted.sequence)
-    if not posted.is_replay:
-        await _refuse_excess(connection, organization, transfer, state, may_overdraw=may_overdraw)
-        made = messages.transaction_message(organization, row)
-        change.record(made.name, None, made)
-    return row, state
-
-
 def _transfer(
     make: Callable[..., Transfer], name: str, request: credit_pb2.TopUpCreditRequest | _Taking, caller: Caller
 ) -> Transfer:
@@ -203,31 +200,3 @@ def _transfer(
         actor=f"users/{caller.user}",
         reason=request.reason,
     )
-
-
-async def _refuse_excess(
-    connection: Connection, organization: str, transfer: Transfer, state: CreditState, *, may_overdraw: bool
-) -> None:
-    """Refuses a transfer that took more than was available.
-
-    Args:
-        connection: in the transaction that posted the transfer.
-        organization: id of the owner of the pool.
-        transfer: the posted transfer.
-        state: the pool after it.
-        may_overdraw: the caller allows the balance to fall below zero.
-
-    Raises:
-        AdminError: REFUND_EXCEEDS_TOP_UPS or CREDIT_INSUFFICIENT.
-    """
-    if transfer.kind is TransferKind.REFUND:
-        left = await credit_store.refundable_nano_credits(connection, organization)
-        if left < 0:
-            message = "The refund exceeds what was topped up and not refunded yet. Refund a smaller amount."
-            metadata = {"refundableNanoCredits": str(left + transfer.amount_nano_credits)}
-            reason = ErrorReason.REFUND_EXCEEDS_TOP_UPS
-            raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, reason, message, metadata)
-    if transfer.pool_delta_nano_credits < 0 and state.available < 0 and not may_overdraw:
-        message = "The amount exceeds the credit that is not held by calls. Take less, or set allow_overdraft."
-        metadata = {"availableNanoCredits": str(state.available + transfer.amount_nano_credits)}
-        raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.CREDIT_INSUFFICIENT, message, metadata)

@@ -9,13 +9,14 @@ from typing import Final
 import grpc
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
+from admin_service.access.directory import is_personal
 from admin_service.api.errors import AdminError
 from admin_service.resources.organizations.store import OrganizationSettings, add_organization, add_super_admin
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import act_for
 
 _MAX_NAME: Final = 200
-_KIND: Final = "SELECT kind FROM organizations WHERE organization_id = $1"
+_NO_OTHERS: Final = "A personal account cannot have groups, invites or other members. Create an organization."
 _FIND: Final = "SELECT personal_organization_id FROM users WHERE user_id = $1"
 _LOCK: Final = "SELECT personal_organization_id, display_name FROM users WHERE user_id = $1 FOR NO KEY UPDATE"
 _LINK: Final = "UPDATE users SET personal_organization_id = $2 WHERE user_id = $1"
@@ -24,9 +25,15 @@ _LINK: Final = "UPDATE users SET personal_organization_id = $2 WHERE user_id = $
 class PersonalAccounts:
     """Finds and creates personal accounts."""
 
-    def __init__(self, make_id: Callable[[str], str]) -> None:
-        """Prepares it. `make_id` returns a new id with a prefix."""
+    def __init__(self, make_id: Callable[[str], str], *, are_offered: bool) -> None:
+        """Prepares it.
+
+        Args:
+            make_id: returns a new id with a prefix.
+            are_offered: whether users see and use their personal accounts. Otherwise the accounts only hold their audit logs.
+        """
         self._make_id = make_id
+        self.are_offered = are_offered
 
     async def enter(self, connection: Connection, user: str) -> str:
         """Makes the transaction act for the user's personal account, creating it if needed.
@@ -62,16 +69,16 @@ class PersonalAccounts:
         return account
 
 
-async def refuse_in_personal_account(connection: Connection, organization: str) -> None:
-    """Refuses to add groups, invites or members to a personal account. The transaction must act for the organization.
+async def refuse_in_personal_account(connection: Connection, organization: str, message: str = _NO_OTHERS) -> None:
+    """Refuses what a personal account does not allow: by default, groups, invites or other members.
+
+    The transaction must act for the organization.
 
     Raises:
         AdminError: PERSONAL_ACCOUNT.
     """
-    if await connection.fetchval(_KIND, organization) == "PERSONAL":
-        raise personal_account_error(
-            "A personal account cannot have groups, invites or other members. Create an organization."
-        )
+    if await is_personal(connection, organization):
+        raise personal_account_error(message)
 
 
 def personal_account_error(message: str) -> AdminError:

@@ -53,10 +53,11 @@ class OrganizationsApi:
 
     service = organization_pb2.DESCRIPTOR.services_by_name["Organizations"]
 
-    def __init__(self, pool: asyncpg.Pool, make_id: Callable[[str], str]) -> None:
+    def __init__(self, pool: asyncpg.Pool, make_id: Callable[[str], str], *, anyone_may_create: bool) -> None:
         """Prepares the handlers. `make_id` returns a new id with a prefix."""
         self._pool = pool
         self._make_id = make_id
+        self._anyone_may_create = anyone_may_create
         self.handlers: Mapping[str, Handle] = {"GetOrganization": self.get}
         self.changes: Mapping[str, MakeChange] = {
             "CreateOrganization": self.create,
@@ -82,6 +83,8 @@ class OrganizationsApi:
     async def create(self, request: organization_pb2.CreateOrganizationRequest, change: Change) -> Organization:
         """CreateOrganization creates an organization with the caller as its Super Admin."""
         caller: UserCaller = change.caller
+        if not (self._anyone_may_create or caller.grant.is_operator):
+            raise _operator_required()
         organization = request.organization_id or self._make_id("org")
         name = ResourceName(organization)
         await act_for(change.connection, [organization])
@@ -110,7 +113,11 @@ class OrganizationsApi:
         return await _change_state(SUSPEND, "SUSPENDED", request.etag, change)
 
     async def resume(self, request: organization_pb2.ResumeOrganizationRequest, change: Change) -> Organization:
-        """ResumeOrganization ends a suspension."""
+        """ResumeOrganization ends a suspension, unless an operator suspended the organization."""
+        row = await _existing(change.connection, change.caller, Permission.ORGANIZATIONS_SUSPEND)
+        if row.is_blocked:
+            message = "An operator of the deployment suspended the organization. Only an operator can resume it."
+            raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.SUSPENDED_BY_OPERATOR, message)
         return await _change_state(RESUME, "ACTIVE", request.etag, change)
 
     async def delete(self, request: organization_pb2.DeleteOrganizationRequest, change: Change) -> Organization:
@@ -160,6 +167,14 @@ def _recorded(change: Change, before: OrganizationRow, after: OrganizationRow) -
     message = organization_message(after)
     change.record(change.caller.resource, organization_message(before), message)
     return message
+
+
+def _operator_required() -> AdminError:
+    message = (
+        "Only an operator of this deployment may create organizations. Ask an operator to create one and to invite you,"
+        " or an admin of an existing organization for an invite."
+    )
+    return AdminError(grpc.StatusCode.PERMISSION_DENIED, ErrorReason.OPERATOR_REQUIRED, message)
 
 
 def _already_exists(message: str, name: ResourceName) -> AdminError:

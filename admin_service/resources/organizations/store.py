@@ -11,8 +11,8 @@ PURGE_AFTER: Final = dt.timedelta(days=30)
 
 _COLUMNS: Final = """
 organization_id, display_name, kind, state, time_zone, input_estimate, budget_mode, expired_hold_policy, billing_email, create_time,
-update_time, delete_time, purge_time, coalesce(purge_time <= now(), false), key_max_life, key_requires_whitelist,
-key_requires_budget
+update_time, delete_time, purge_time, coalesce(purge_time <= now(), false), is_blocked, key_max_life,
+key_requires_whitelist, key_requires_budget
 """
 _GET: Final = f"SELECT {_COLUMNS} FROM organizations WHERE organization_id = $1"  # noqa: S608
 _ADD: Final = f"""
@@ -88,6 +88,8 @@ class OrganizationRow:
     purge_time: dt.datetime | None
     is_purged: bool
     """Whether the time to undo a deletion is over, by the database's clock."""
+    is_blocked: bool
+    """Whether an operator suspended it."""
     key_max_life: dt.timedelta | None
     key_requires_whitelist: bool
     key_requires_budget: bool

@@ -8,9 +8,11 @@ from deploy.local.process.children import ChildCommand
 from deploy.local.programs import envoy, postgres, probes, redis
 from deploy.local.programs.program import SERVICE, STORAGE, Program
 from deploy.local.stack.environment import (
+    DEMO_OPERATORS,
     ENVOY_ADMIN_URL,
     INVITE_PAGE_URL,
     METRICS_LISTEN,
+    OPERATORS,
     Backends,
     service_environment,
 )
@@ -61,6 +63,7 @@ def _service_program(plan: StackPlan, service: str, worker: int) -> Program:
         environment[ENVOY_ADMIN_URL] = f"http://{HOST}:{plan.ports.envoy_admin}"
     if service == "admin":
         environment.setdefault(INVITE_PAGE_URL, f"http://{HOST}:{plan.ports.admin}/invites")
+        environment.setdefault(OPERATORS, DEMO_OPERATORS)
     return Program(
         name=name,
         address=f"unix:{_short(socket, plan.home)}",

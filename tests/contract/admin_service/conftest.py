@@ -130,6 +130,13 @@ async def add_token(owner: asyncpg.Connection, member: str, life_s: int = 3_600)
     )  # fmt: skip
 
 
+async def add_operator(owner: asyncpg.Connection) -> None:
+    """A user `operator`, whom the settings name, with a token and no membership."""
+    await owner.execute("INSERT INTO users VALUES ('operator', 'operator@example.org', 'Operator')")
+    await add_token(owner, "operator")
+    await owner.execute("UPDATE access_tokens SET may_operate = true WHERE user_id = 'operator'")
+
+
 async def add_key(owner: asyncpg.Connection, key: str, member: str, organization: str = "acme") -> None:
     await owner.execute(
         "INSERT INTO api_keys (organization_id, api_key_id, member_id, display_name, secret_hash, obfuscated_key)"
@@ -170,6 +177,7 @@ async def _add_people(owner: asyncpg.Connection) -> None:
     for member, role, member_group in ACME:
         await add_member(owner, member, role, member_group)
     await add_organization(owner, "other")
+    await add_operator(owner)
     await add_member(owner, "stranger", "SUPER_ADMIN", None, "other")
 
 
@@ -183,6 +191,8 @@ def settings(database_url: str, redis_server: RedisServer) -> AdminSettings:
             "key_pepper": PEPPER,
             "edge_secret": EDGE_SECRET,
             "catalog_file": "/nonexistent",
+            "operators": "user:operator",
+            "organization_creation": "anyone",
         }
     )
 

@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ import aiohttp
 import grpc
 import pytest
 from google.rpc import error_details_pb2
-from megarouter.admin.v1 import api_key_pb2
+from megarouter.admin.v1 import account_pb2, api_key_pb2, credit_pb2, organization_pb2
 
 from deploy.local.supervision.embedded_stack import Stack
 from tests.support.clients.admin_transports import CallError, Grpc, Rest
@@ -309,3 +310,36 @@ def _command_lines() -> str:
             except OSError:
                 continue  # the process has ended
     return "\n".join(texts)
+
+
+def method(module: Any, service: str, name: str) -> Any:
+    return module.DESCRIPTOR.services_by_name[service].methods_by_name[name]
+
+
+async def test_whom_nobody_invited_gets_no_credit_and_no_call(
+    stack: Stack, identity_provider: IdentityProvider, rest: Rest, session: aiohttp.ClientSession, tenant: Tenant
+) -> None:
+    """Signing in is enough for a personal account and a key, and for nothing that costs credit."""
+    token = identity_provider.token(subject(), name="Stranger")
+    listing = account_pb2.ListMyAccountsRequest()
+    (account,) = (await rest.call(method(account_pb2, "Accounts", "ListMyAccounts"), listing, token)).accounts
+    key = await rest.call(
+        method(api_key_pb2, "ApiKeys", "CreateApiKey"),
+        api_key_pb2.CreateApiKeyRequest(
+            parent=account.organization, api_key=api_key_pb2.ApiKey(display_name="Mine"), request_id=str(uuid.uuid4())
+        ),
+        token,
+    )
+    for organization in (account.organization, f"organizations/{tenant.organization}"):
+        top_up = credit_pb2.TopUpCreditRequest(
+            parent=organization, amount_nano_credits=10**15, request_id=str(uuid.uuid4())
+        )
+        code = await refusal(rest.call(method(credit_pb2, "Credits", "TopUpCredit"), top_up, token))
+        assert code in {grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.PERMISSION_DENIED}
+    create = organization_pb2.CreateOrganizationRequest(organization=organization_pb2.Organization(display_name="Mine"))
+    creating = rest.call(method(organization_pb2, "Organizations", "CreateOrganization"), create, token)
+    assert await refusal(creating) is grpc.StatusCode.PERMISSION_DENIED
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 5}
+    url = f"{stack.environment['MEGAROUTER_BASE_URL']}/v1/chat/completions"
+    async with session.post(url, json=body, headers={"authorization": f"Bearer {key.secret}"}) as response:
+        assert (response.status, (await response.json())["error"]["code"]) == (402, "credit_exhausted")

@@ -26,6 +26,7 @@ from megarouter.admin.v1 import (
     guardrail_pb2,
     invite_pb2,
     member_pb2,
+    operator_pb2,
     organization_pb2,
 )
 from megarouter.admin.v1.model_whitelist_pb2 import ModelWhitelist
@@ -90,8 +91,9 @@ class Person:
 
 @dataclass
 class Story:
-    """Olga creates the organization. Ivy accepts an invite and makes model calls."""
+    """An operator creates the organization for Olga. Ivy accepts an invite and makes model calls."""
 
+    operator: Person
     olga: Person
     ivy: Person
     database: asyncpg.Pool
@@ -183,12 +185,17 @@ async def sign_up(transport: Transport, database: asyncpg.Pool, pepper: bytes, n
 
 
 async def an_organization_with_four_group_levels_is_created(story: Story) -> None:
-    made = await story.olga(
+    made = await story.operator(
         organization_pb2.CreateOrganizationRequest(
             organization=organization_pb2.Organization(display_name="Story"), organization_id=story.organization_id
         )
     )
     assert made.name == story.organization
+    summary = f"{story.organization}/summary"
+    await story.operator(operator_pb2.SetCreditLineRequest(name=summary, line_nano_credits=2 * PLENTY))
+    invite = invite_pb2.Invite(role=role_pb2.ROLE_SUPER_ADMIN)
+    invited = await story.operator(invite_pb2.CreateInviteRequest(parent=story.organization, invite=invite))
+    await story.olga(invite_pb2.AcceptInviteRequest(token=invited.token))
     above = ""
     for level, group_id in enumerate(GROUPS, start=1):
         group = group_pb2.Group(display_name=f"Level {level}", parent_group=above)
@@ -335,10 +342,16 @@ async def everything_is_deleted(story: Story) -> None:
 
 
 async def test_the_whole_story(
-    transport: Transport, database: asyncpg.Pool, pepper: bytes, session: aiohttp.ClientSession, base_url: str
+    stack: Stack,
+    transport: Transport,
+    database: asyncpg.Pool,
+    pepper: bytes,
+    session: aiohttp.ClientSession,
+    base_url: str,
 ) -> None:
+    operator = Person(transport, stack.environment["MEGAROUTER_ADMIN_TOKEN"])
     olga, ivy = [await sign_up(transport, database, pepper, name) for name in ("Olga", "Ivy")]
-    story = Story(olga, ivy, database, session, base_url)
+    story = Story(operator, olga, ivy, database, session, base_url)
     await an_organization_with_four_group_levels_is_created(story)
     await a_user_accepts_an_invite_with_its_preset(story)
     await the_member_creates_a_key(story)

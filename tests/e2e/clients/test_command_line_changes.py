@@ -14,6 +14,9 @@ Run = Callable[..., "CompletedProcess[str]"]
 
 STORY = [
     ("credits top-up 100 --reason start", "balance  100.00 credits"),
+    ("credits line", "remaining    900.00 credits"),
+    ("credits top-up 901 --reason more", "state      pending"),
+    ("credits requests", "pending"),
     ("credits adjust --reason correction --yes -- -5", "adjusted  -5.00 credits"),
     ("credits refund 2 --reason returned --yes", "balance   93.00 credits"),
     ("credits transactions", "refund        -2.00"),
@@ -42,6 +45,7 @@ def run(stack: Stack) -> Iterator[Run]:
     """Returns a function that runs a command line in a new organization."""
     made = megarouter(stack, "organizations", "create", "Command Line Ltd.", "--json")
     name = json.loads(made.stdout)["name"]
+    assert megarouter(stack, "operator", "credit-line", name, "1000").returncode == 0
 
     def command(line: str, **variables: str) -> "CompletedProcess[str]":
         return megarouter(stack, *line.split(), **{"MEGAROUTER_ORGANIZATION": name, **variables})

@@ -81,6 +81,7 @@ async def make_tenant(database: asyncpg.Pool, pepper: bytes, amount_nano_credits
     organization = f"tenant-{next(_numbers)}-{os.urandom(3).hex()}"
     tenant = Tenant(database, pepper, organization, key="")
     await database.execute("INSERT INTO organizations (organization_id, display_name) VALUES ($1, $1)", organization)
+    await database.execute("UPDATE credit_lines SET line_nano_credits = NULL WHERE organization_id = $1", organization)
     path: list[str] = []
     for group in ("g1", "g2", "g3", "g4"):
         parent = path[-1] if path else None

@@ -38,12 +38,15 @@ _RESOURCE_IN: Final = {
     names.API_KEYS: f"{ACME}/apiKeys/key-member",
     names.AUDIT_LOG_ENTRIES: f"{ACME}/auditLogEntries/1",
     names.CREDIT_BALANCE: f"{ACME}/creditBalance",
+    names.CREDIT_LINE: f"{ACME}/creditLine",
     names.CREDIT_STATEMENT: f"{ACME}/creditStatement",
     names.GROUPS: f"{ACME}/groups/platform",
     names.GUARDRAILS: f"{ACME}/guardrails/group-platform",
     names.INVITES: f"{ACME}/invites/invite",
     names.INVOICE_REQUESTS: f"{ACME}/invoiceRequests/inv-1",
     names.MEMBERS: f"{ACME}/members/member",
+    names.SUMMARY: f"{ACME}/summary",
+    names.TOP_UP_REQUESTS: f"{ACME}/topUpRequests/topup-1",
 }
 METHODS: Final = [method for service in admin_services() for method in declared_methods(service)]
 

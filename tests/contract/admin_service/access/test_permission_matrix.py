@@ -16,6 +16,7 @@ from google.protobuf.message_factory import GetMessageClass
 from admin_service.access.authorization import Asked, Origin, authorize
 from admin_service.access.directory import Grant
 from admin_service.access.permission_matrix import (
+    ANY_ORGANIZATION,
     CALLER_ITSELF,
     EVERY_ROLE,
     FOREIGN_ORGANIZATION,
@@ -73,6 +74,8 @@ async def channel(settings: AdminSettings, world: None) -> AsyncIterator[grpc.ai
 
 def request_on(row: Row, name: str) -> Message:
     request: Message = GetMessageClass(row.method.descriptor.input_type)()
+    if not row.method.resource_field:
+        return request
     *outer, last = row.method.resource_field.split(".")
     holder: Any = request
     for part in outer:
@@ -148,7 +151,7 @@ def test_the_matrix_covers_every_rpc_and_role() -> None:
 
 
 def test_a_super_admin_may_do_everything_in_the_organization() -> None:
-    for row in ROWS:
+    for row in (row for row in ROWS if row.subject != ANY_ORGANIZATION):
         place_names = row.possible[Role.SUPER_ADMIN] - {Relation.FOREIGN}
         assert row.allowed[Role.SUPER_ADMIN] == place_names
         assert all(

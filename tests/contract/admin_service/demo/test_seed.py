@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from admin_service.demo.content import GUARDRAILS, MEMBERS
+from admin_service.demo.content import CREDIT_LINE_NANO_CREDITS, GUARDRAILS, MEMBERS
 from admin_service.demo.secret_file import DemoSecrets, load_or_create
 from admin_service.demo.seed import seed_demo
 from deploy.local.stack.database_urls import login_url
@@ -98,3 +98,29 @@ async def test_a_failed_seeding_changes_nothing(
     with pytest.raises(asyncpg.ForeignKeyViolationError):
         await seed(admin, secrets)
     assert await owner.fetchval("SELECT count(*) FROM organizations") == 0
+
+
+LINE = "SELECT line_nano_credits, used_nano_credits FROM credit_lines WHERE organization_id = 'acme'"
+
+
+async def test_the_demo_has_a_line_that_an_operator_may_change(
+    owner: asyncpg.Connection, admin: asyncpg.Connection, secrets: DemoSecrets
+) -> None:
+    await owner.execute("ALTER TABLE credit_lines ALTER line_nano_credits SET DEFAULT 0")
+    await seed(admin, secrets)
+    assert tuple(await owner.fetchrow(LINE) or ()) == (CREDIT_LINE_NANO_CREDITS, 1_000 * 10**9)
+    await owner.execute("UPDATE credit_lines SET line_nano_credits = used_nano_credits")
+    await seed(admin, secrets)
+    assert tuple(await owner.fetchrow(LINE) or ()) == (1_000 * 10**9, 1_000 * 10**9)
+
+
+async def test_a_demo_from_before_operators_gets_a_line_and_an_operator(
+    owner: asyncpg.Connection, admin: asyncpg.Connection, secrets: DemoSecrets
+) -> None:
+    """The migration leaves a line that is used up, and a token that does not operate."""
+    await seed(admin, secrets)
+    await owner.execute("UPDATE credit_lines SET line_nano_credits = used_nano_credits, user_id = NULL")
+    await owner.execute("UPDATE access_tokens SET may_operate = false")
+    await seed(admin, secrets)
+    assert tuple(await owner.fetchrow(LINE) or ()) == (1_000 * 10**9 + CREDIT_LINE_NANO_CREDITS, 1_000 * 10**9)
+    assert await owner.fetchval("SELECT may_operate FROM access_tokens")

@@ -82,7 +82,29 @@ BREAKS = {
     ),
     "a top-up that was deleted": (
         "DELETE FROM ledger_transfers WHERE organization_id = 'other' AND kind = 'TOP_UP'",
-        "sequences-without-gap", "number 2", {"balances-are-sums"},
+        "sequences-without-gap", "number 2", {"balances-are-sums", "credit-has-authority"},
+    ),
+    "a credit line whose use was set back": (
+        "UPDATE credit_lines SET used_nano_credits = 0 WHERE organization_id = 'other'",
+        "credit-has-authority", "credit line", set(),
+    ),
+    "an approved request without its top-up": (
+        ("INSERT INTO top_up_requests (organization_id, top_up_request_id, user_id, idempotency_key, amount_nano_credits, state,"
+        " decide_time, decider_user_id) VALUES ('other', 't', 'u', 'k', 5, 'APPROVED', now(), 'u')"),
+        "credit-has-authority", "top-up-request:t", set(),
+    ),
+    "a grant of another amount than its transfer": (
+        ("INSERT INTO credit_grants (organization_id, credit_grant_id, user_id, amount_nano_credits)"
+        " VALUES ('acme', 'u:1', 'u', 4)"),
+        "credit-has-authority", "grant:u:1", set(),
+    ),
+    "credit that no trigger counts": (
+        "ALTER TABLE ledger_transfers DISABLE TRIGGER ledger_transfers_use_credit_line",
+        "credit-line-guard", "table ledger_transfers", set(),
+    ),
+    "a credit line without its limit": (
+        "ALTER TABLE credit_lines DROP CONSTRAINT within_line",
+        "constraints-in-place", "table credit_lines", set(),
     ),
     "a sequence number that is used twice": (
         ("UPDATE ledger_transfers SET sequence = (SELECT sequence FROM usage_records WHERE outcome = 'VOIDED')"
@@ -351,7 +373,7 @@ async def test_the_command_prints_the_report_and_exits_with_its_result(
 ) -> None:
     await fill_redis(owner, redis)
     status, text = await run_command(database_url, redis_server.url, "--redis")
-    assert (status, "every promise holds; 23 checks" in text) == (0, True), text
+    assert (status, "every promise holds; 25 checks" in text) == (0, True), text
     assert "unconfirmed" in text
     async with unguarded(owner):
         await owner.execute("UPDATE holds SET state = 'HELD', resolve_time = NULL WHERE state = 'VOIDED'")

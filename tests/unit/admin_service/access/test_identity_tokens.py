@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from admin_service.access.identity_tokens import EdgeProof, ProviderUser, identity_of_claims, verified_identity
+from admin_service.access.identity_tokens import EdgeProof, ProviderUser, identity_of_claims, verified_claims
 
 SECRET = "5e" * 32
 CLAIMS = {
@@ -82,22 +82,22 @@ def test_a_user_without_name_and_address_is_shown_by_subject() -> None:
 def test_the_payload_must_be_that_of_the_callers_token() -> None:
     payload = encoded(CLAIMS)
     token = f"header.{payload}.signature"
-    assert verified_identity(token, [("x-megarouter-identity", payload)]) is not None
+    assert verified_claims(token, [("x-megarouter-identity", payload)]) is not None
     for metadata in (
         [],
         [("x-megarouter-identity", encoded({**CLAIMS, "sub": "other"}))],
         [("x-megarouter-identity", payload)] * 2,
     ):
-        assert verified_identity(token, metadata) is None
+        assert verified_claims(token, metadata) is None
     for other in (payload, f"{payload}.{payload}", f"{token}.more", ""):
-        assert verified_identity(other, [("x-megarouter-identity", payload)]) is None
+        assert verified_claims(other, [("x-megarouter-identity", payload)]) is None
 
 
 @pytest.mark.parametrize(
     "payload", ["", "!!!", encoded([]), encoded("x"), "bm90IGpzb24", encoded(CLAIMS)[:-3], "x" * 20_000]
 )
 def test_a_payload_that_is_not_a_json_object_gives_no_identity(payload: str) -> None:
-    assert verified_identity(f"h.{payload}.s", [("x-megarouter-identity", payload)]) is None
+    assert verified_claims(f"h.{payload}.s", [("x-megarouter-identity", payload)]) is None
 
 
 def test_only_the_secret_of_the_deployment_proves_the_edge() -> None:

@@ -71,7 +71,7 @@ def test_an_rpc_without_a_handler_stops_the_start() -> None:
         changes: ClassVar[dict[str, object]] = {}
         rules: ClassVar[dict[str, object]] = {}
 
-    guard = Guard(None, None, None, Tracing("test", None), str)  # type: ignore[arg-type] # never called
+    guard = Guard(None, None, None, Tracing("test", None), str, offers_personal_accounts=True)  # type: ignore[arg-type] # never called
     with pytest.raises(MethodDeclarationError, match="GetApiKey"):
         guard.generic_handler(Unfinished())  # type: ignore[arg-type] # deliberately incomplete
 

@@ -45,5 +45,10 @@ PARTS: Final = (
     Part("credits", "Credits: the pool that pays for all calls of an organization.", "credit_pool"),
     Part("models", "Models: the models that can be called.", "models"),
     Part("usage", "Usage: how calls were metered.", "usage"),
+    Part(
+        "operator",
+        "For operators of the deployment: credit lines, requests, grants and suspensions.",
+        "deployment.operators",
+    ),
     Part("audit", "The audit log: who changed what.", "audit"),
 )

@@ -1,9 +1,6 @@
 """The commands `megarouter credits`."""
 
 import datetime as dt
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 from google.type.interval_pb2 import Interval
@@ -11,32 +8,38 @@ from google.type.money_pb2 import Money
 from megarouter.admin.v1.messages import (
     AdjustCreditRequest,
     CreditBalance,
+    CreditLine,
     CreditTransaction,
     GetCreditBalanceRequest,
+    GetCreditLineRequest,
     GetCreditStatementRequest,
     ListCreditTransactionsRequest,
+    ListTopUpRequestsRequest,
     RefundCreditRequest,
     RequestInvoiceRequest,
     TopUpCreditRequest,
+    TopUpRequest,
 )
 
-from megarouter_admin.command_line.failures import may_have_worked
-from megarouter_admin.command_line.parsing.commands import LimitOption, Section, YesOption, command, confirm, label
-from megarouter_admin.command_line.parsing.options import Argument, Option
+from megarouter_admin.command_line.parsing.commands import (
+    FilterOption,
+    LimitOption,
+    Section,
+    YesOption,
+    command,
+    confirm,
+    label,
+)
+from megarouter_admin.command_line.parsing.options import Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
+from megarouter_admin.command_line.repeatable import AmountArgument, RequestIdOption, repeatable
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import NANO_CREDITS_PER_CREDIT, format_credits, parse_credits
 from megarouter_admin.command_line.values.times import parse_moment, timestamp
-from megarouter_admin.errors import MegaRouterError
 
 application = Section()
 
-AmountArgument = Annotated[str, Argument(metavar="CREDITS", text="Such as 25.50, with at most 9 decimals.")]
 ReasonOption = Annotated[str, Option(metavar="TEXT", text="Reason, shown in the statement.")]
-RequestIdOption = Annotated[
-    str,
-    Option(metavar="UUID", text="Request id of an earlier run that may have succeeded; it is not done twice."),
-]
 OverdraftOption = Annotated[bool, Option("--allow-overdraft", text="Take it even if the balance becomes negative.")]
 
 
@@ -63,18 +66,6 @@ def balance(session: Session, at: Annotated[str, Option(metavar="WHEN", text="A 
     session.output.one(found, _facts(session, found))
 
 
-@contextmanager
-def _money(session: Session, request_id: str) -> Iterator[str]:
-    """Yields the id of a request. If the call's outcome is unknown, prints how to repeat it safely."""
-    chosen = request_id or str(uuid.uuid4())
-    try:
-        yield chosen
-    except MegaRouterError as error:
-        if may_have_worked(error):
-            session.output.remark(f"the command may have succeeded: repeat it with --request-id {chosen}")
-        raise
-
-
 def _show_move(session: Session, answer: object, kind: str, amount: int, after: CreditBalance) -> None:
     session.output.one(answer, [(kind, f"{format_credits(amount)} credits"), *_facts(session, after)])  # type: ignore[arg-type]
 
@@ -83,13 +74,63 @@ def _show_move(session: Session, answer: object, kind: str, amount: int, after: 
 def top_up(
     session: Session, amount: AmountArgument, reason: ReasonOption = "", request_id: RequestIdOption = ""
 ) -> None:
-    """Add credit that was bought."""
-    with _money(session, request_id) as identified:
+    """Add credit that was bought. Beyond the credit line it is a request that an operator decides."""
+    with repeatable(session, request_id) as identified:
         request = TopUpCreditRequest(
             parent=session.organization, amount_nano_credits=parse_credits(amount), reason=reason, request_id=identified
         )
         answer = session.router.credits.TopUpCredit(request)
+    if answer.HasField("top_up_request"):
+        asked = answer.top_up_request
+        if asked.state == TopUpRequest.STATE_PENDING:
+            session.output.remark("the amount exceeds the credit line: an operator has to approve the request")
+        facts = [
+            ("request", asked.name),
+            ("state", label(TopUpRequest.State.Name(asked.state), "STATE_")),
+            ("requested", f"{format_credits(asked.amount_nano_credits)} credits"),
+        ]
+        session.output.one(answer, [*facts, *_facts(session, answer.balance)])
+        return
     _show_move(session, answer, "added", answer.top_up.amount_nano_credits, answer.balance)
+
+
+@command(application, "line", "credits line")
+def line(session: Session) -> None:
+    """Show the credit line: how much the organization may top up without an operator."""
+    found = session.router.credits.GetCreditLine(GetCreditLineRequest(name=f"{session.organization}/creditLine"))
+    session.output.one(found, line_facts(found))
+
+
+def line_facts(line: CreditLine) -> list[tuple[str, str]]:
+    """Returns what people read about a credit line."""
+    if line.is_unlimited:
+        return [("credit line", "unlimited"), ("used", f"{format_credits(line.used_nano_credits)} credits")]
+    return [
+        ("credit line", f"{format_credits(line.line_nano_credits)} credits"),
+        ("used", f"{format_credits(line.used_nano_credits)} credits"),
+        ("remaining", f"{format_credits(line.line_nano_credits - line.used_nano_credits)} credits"),
+    ]
+
+
+@command(application, "requests", "credits requests", "credits requests --filter 'state = PENDING'")
+def requests(session: Session, filter_text: FilterOption = "", limit: LimitOption = 100) -> None:
+    """List the top-ups beyond the credit line, newest first, and what operators decided."""
+    request = ListTopUpRequestsRequest(parent=session.organization, filter=filter_text)
+    found = session.listed(session.router.credits.ListTopUpRequests, request, "top_up_requests", limit)
+    session.output.rows(request_columns(session), found, "no requests")
+
+
+def request_columns(session: Session) -> list[Column[TopUpRequest]]:
+    """Returns the columns of a table of top-up requests."""
+    return [
+        Column("request", lambda one: one.name.rpartition("/")[2]),
+        Column("when", lambda one: session.ago(one.create_time)),
+        Column("credits", lambda one: one.amount_nano_credits, Kind.AMOUNT),
+        Column("by", lambda one: one.user),
+        Column("reason", lambda one: one.reason),
+        Column("state", lambda one: label(TopUpRequest.State.Name(one.state), "STATE_")),
+        Column("decision", lambda one: one.decision_reason),
+    ]
 
 
 @command(
@@ -108,7 +149,7 @@ def adjust(
     nano_credits = parse_credits(amount)
     if nano_credits < 0:
         confirm(f"Take {format_credits(-nano_credits)} credits from {session.organization}?", yes=yes)
-    with _money(session, request_id) as identified:
+    with repeatable(session, request_id) as identified:
         request = AdjustCreditRequest(
             parent=session.organization,
             amount_nano_credits=nano_credits,
@@ -133,7 +174,7 @@ def refund(
     """Record a refund of bought credit."""
     nano_credits = parse_credits(amount)
     confirm(f"Refund {format_credits(nano_credits)} credits of {session.organization}?", yes=yes)
-    with _money(session, request_id) as identified:
+    with repeatable(session, request_id) as identified:
         request = RefundCreditRequest(
             parent=session.organization,
             amount_nano_credits=nano_credits,
@@ -203,7 +244,7 @@ def invoice(
 ) -> None:
     """Request an invoice. The request goes to the billing contact by e-mail."""
     units, nanos = divmod(parse_credits(price), NANO_CREDITS_PER_CREDIT)  # one unit of Money also has 10^9 nanos
-    with _money(session, request_id) as identified:
+    with repeatable(session, request_id) as identified:
         request = RequestInvoiceRequest(
             parent=session.organization,
             amount=Money(currency_code=currency, units=units, nanos=nanos),

@@ -17,6 +17,7 @@ class Collection(enum.StrEnum):
     INVITES = "invites"
     API_KEYS = "apiKeys"
     GUARDRAILS = "guardrails"
+    TOP_UP_REQUESTS = "topUpRequests"
 
 
 _GUARDRAIL_PREFIXES: Final = {

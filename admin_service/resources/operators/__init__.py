@@ -1,0 +1,1 @@
+"""What operators of the deployment see and change of every organization."""
