@@ -21,7 +21,7 @@ from gateway_core.runtime.bounded_memory import BoundedMemory
 
 LONGEST_WAIT_S: Final = 1.0
 """With the time of a last attempt, less than Envoy waits for a decision."""
-LONGEST_LINE: Final = 32
+LONGEST_LINE: Final = 128
 MOST_WAITING: Final = 512
 _FIRST_PAUSE_S: Final = 0.003
 _LONGEST_PAUSE_S: Final = 0.025

@@ -237,3 +237,8 @@ def ask(service: AuthzService) -> Ask:
 def admin_login(settings: AuthzSettings, database_url: str) -> AuthzSettings:
     """The login of admin_service."""
     return settings.model_copy(update={"authz_database_url": SecretStr(login_url(database_url, ADMIN))})
+
+
+def named(kind: str, scope_id: str) -> str:
+    """Returns how a message names a scope: a group by its id, and what the caller knows anyway without one."""
+    return {"member": "this API key's member", "organization": "the organization"}.get(kind, scope_id)

@@ -13,7 +13,7 @@ from gateway_core.model.calls.holds import Hold, verify_hold
 from gateway_core.runtime.settings import AuthzSettings
 from gateway_core.stores.redis.hold_counters import CounterEvent, HoldCounters
 from gateway_core.stores.redis.keys import pool_key, throttle_key
-from tests.contract.authz_service.conftest import SIGNING_KEY, Answer, Ask, check_request, checked, guard, ready
+from tests.contract.authz_service.conftest import SIGNING_KEY, Answer, Ask, check_request, checked, guard, named, ready
 
 SCOPES = [("member", "mia"), ("api_key", "key-1"), ("group", "g1"), ("organization", "acme")]
 # 100 bytes count as 25 input tokens, plus max_tokens.
@@ -52,7 +52,7 @@ async def test_a_call_beyond_the_token_limit_is_refused_with_retry_after(
     assert (await ask(HUNDRED)).allowed
     refused = await ask(HUNDRED)
     assert (refused.status, refused.code) == (429, "tokens_rate_limited")
-    assert scope_id in refused.body["error"]["message"]
+    assert named(kind, scope_id) in refused.body["error"]["message"]
     sent = headers(refused)
     assert (sent["x-ratelimit-limit-tokens"], sent["x-ratelimit-remaining-tokens"]) == ("250", "50")
     assert 55 <= int(sent["retry-after"]) <= 62
@@ -126,7 +126,7 @@ async def test_a_concurrency_limit_refuses_calls_until_an_open_call_ends(
     assert (refused.status, refused.code) == (429, "too_many_concurrent_calls")
     assert headers(refused)["retry-after"] == "1"
     assert headers(refused)["x-ratelimit-limit-concurrent-requests"] == "2"
-    assert scope_id in refused.body["error"]["message"]
+    assert named(kind, scope_id) in refused.body["error"]["message"]
     await resolve(redis, first, 0)
     assert (await ask()).allowed
     assert (await ask()).status == 429

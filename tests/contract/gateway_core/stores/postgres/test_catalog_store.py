@@ -115,6 +115,7 @@ async def test_a_model_is_found_by_every_alias(owner: asyncpg.Connection) -> Non
         "acme/acme-1": "acme-1",
         "acme-1-2026-01-01": "acme-1",
         "acme-2": "acme-2",
+        "acme/acme-2": "acme-2",
     }
 
 

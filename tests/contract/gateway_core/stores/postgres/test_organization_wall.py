@@ -145,7 +145,7 @@ async def test_a_row_cannot_be_moved_to_another_organization(acting: Acting, rol
 async def test_no_role_changes_or_deletes_immutable_rows(acting: Acting, role: str, table: str, statement: str) -> None:
     column = (
         "create_time = now()"
-        if table in {"ledger_transfers", "price_versions", "usage_findings", "usage_quarantine"}
+        if table in {"ledger_transfers", "price_versions", "usage_findings", "usage_quarantine", "credit_grants"}
         else "trace_id = ''"
     )
     async with acting(role, "acme") as connection:

@@ -13,9 +13,13 @@ LISTS = st.lists(ENTRIES, max_size=5)
 
 
 def plainly_allows(entries: list[str], model: str, provider: str) -> bool:
+    qualified = f"{provider}/{model}"
     return any(
-        entry in {model, f"provider:{provider}"}
-        or (entry.endswith("/*") and lies_below(model.split("/"), entry.split("/")[:-1]))
+        entry in {model, qualified, f"provider:{provider}"}
+        or (
+            entry.endswith("/*")
+            and any(lies_below(name.split("/"), entry.split("/")[:-1]) for name in (model, qualified))
+        )
         for entry in entries
     )
 
