@@ -100,6 +100,13 @@ class OperatorCaller:
         """Id of the user."""
         return self.grant.user
 
+    @property
+    def named(self) -> ResourceName:
+        """The resource that the RPC names. Only for an RPC that names one."""
+        if self.resource is None:
+            raise AssertionError("the RPC names no resource")
+        return self.resource
+
 
 async def authorize_operator(connection: Connection, asked: Asked) -> OperatorCaller:
     """Returns the caller of an RPC for operators. The transaction must act for the named organization, if there is one.

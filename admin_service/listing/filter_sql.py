@@ -8,7 +8,7 @@ or false.
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -65,6 +65,11 @@ class EnumField:
     values: Mapping[str, str]
     prefix: str = ""
     operators: frozenset[Operator] = field(default=_EQUALITY, init=False)
+
+    @classmethod
+    def of(cls, column: str, values: Iterable[str], prefix: str) -> "EnumField":
+        """Returns the field of a column that has the names themselves."""
+        return cls(column, {value: value for value in values}, prefix)
 
 
 @dataclass(frozen=True, slots=True)

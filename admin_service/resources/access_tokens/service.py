@@ -55,7 +55,7 @@ _TOKENS: Final = Listing(
     default_order="name",
     fields={
         "display_name": TextField("t.display_name"),
-        "state": EnumField(STATE, {state: state for state in ("ACTIVE", "EXPIRED", "REVOKED")}, "STATE_"),
+        "state": EnumField.of(STATE, ("ACTIVE", "EXPIRED", "REVOKED"), "STATE_"),
         "expire_time": TimeField("t.expire_time"),
         "create_time": TimeField("t.create_time"),
     },

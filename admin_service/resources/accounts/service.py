@@ -37,11 +37,6 @@ from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.stores.postgres.connections import Connection
 
-
-def _enum(column: str, *values: str, prefix: str) -> EnumField:
-    return EnumField(column, {value: value for value in values}, prefix)
-
-
 _ACCOUNTS: Final = Listing(
     columns=ACCOUNT_COLUMNS,
     source=ACCOUNTS,
@@ -52,10 +47,10 @@ _ACCOUNTS: Final = Listing(
     default_order="organization",
     fields={
         "display_name": TextField("a.display_name"),
-        "kind": _enum("a.kind", "ORGANIZATION", "PERSONAL", prefix="KIND_"),
-        "state": _enum("a.organization_state", "ACTIVE", "SUSPENDED", "DELETED", prefix="STATE_"),
-        "role": _enum("a.role", *RoleName, prefix="ROLE_"),
-        "member_state": _enum("a.member_state", "ACTIVE", "SUSPENDED", prefix="STATE_"),
+        "kind": EnumField.of("a.kind", ("ORGANIZATION", "PERSONAL"), "KIND_"),
+        "state": EnumField.of("a.organization_state", ("ACTIVE", "SUSPENDED", "DELETED"), "STATE_"),
+        "role": EnumField.of("a.role", RoleName, "ROLE_"),
+        "member_state": EnumField.of("a.member_state", ("ACTIVE", "SUSPENDED"), "STATE_"),
         "is_current": BooleanField("a.is_current"),
     },
     searched=("a.display_name",),

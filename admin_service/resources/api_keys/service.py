@@ -40,9 +40,7 @@ _KEYS: Final = Listing(
         "member": NameField("k.member_id", "organizations/{organization}/members/{id}"),
         "display_name": TextField("k.display_name"),
         "obfuscated_key": TextField("k.obfuscated_key"),
-        "state": EnumField(
-            store.API_KEY_STATE, {state: state for state in ("ACTIVE", "DISABLED", "EXPIRED", "DELETED")}, "STATE_"
-        ),
+        "state": EnumField.of(store.API_KEY_STATE, ("ACTIVE", "DISABLED", "EXPIRED", "DELETED"), "STATE_"),
         "expire_time": TimeField("k.expire_time"),
         "create_time": TimeField("k.create_time"),
         "update_time": TimeField("k.update_time"),

@@ -4,6 +4,8 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
+import asyncpg
+
 from gateway_core.model.ledger.transfers import Transfer
 from gateway_core.stores.postgres.connections import Connection
 
@@ -82,7 +84,7 @@ async def decide(
     return _existing(row)
 
 
-def _existing(found: object) -> TopUpRequestRow:
+def _existing(found: asyncpg.Record | None) -> TopUpRequestRow:
     if found is None:
         raise LookupError("no such top-up request")
-    return TopUpRequestRow(*found)  # type: ignore[misc] # a record
+    return TopUpRequestRow(*found)

@@ -47,7 +47,7 @@ _OF_ONE: Final = Listing(
     unique=SortColumn("r.top_up_request_id"),
     default_order="name desc",  # ids increase with time
     fields={
-        "state": EnumField("r.state", {state: state for state in ("PENDING", "APPROVED", "REJECTED")}, "STATE_"),
+        "state": EnumField.of("r.state", ("PENDING", "APPROVED", "REJECTED"), "STATE_"),
         "user": NameField("r.user_id", "users/{id}"),
         "reason": TextField("r.reason"),
         "create_time": TimeField("r.create_time"),
@@ -156,9 +156,7 @@ async def _decided(state: str, reason: str, change: Change) -> tuple[TopUpReques
         AdminError: STATE_UNSUITABLE, it was decided otherwise.
     """
     caller: OperatorCaller = change.caller
-    if caller.resource is None:
-        raise AssertionError("the RPC names a top-up request")
-    before = await _existing(change.connection, caller.resource, Permission.OPERATORS_WRITE)
+    before = await _existing(change.connection, caller.named, Permission.OPERATORS_WRITE)
     if before.state == state:
         return before, before
     if before.state != "PENDING":
@@ -166,7 +164,7 @@ async def _decided(state: str, reason: str, change: Change) -> tuple[TopUpReques
         metadata = {"state": before.state}
         raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, metadata)
     after = await decide(change.connection, before, state=state, decider=caller.user, reason=reason)
-    change.record(caller.resource, request_message(before), request_message(after))
+    change.record(caller.named, request_message(before), request_message(after))
     return before, after
 
 

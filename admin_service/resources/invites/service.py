@@ -63,7 +63,7 @@ _INVITES: Final = Listing(
     default_order="name",
     fields={
         "name": NameField("i.invite_id", "organizations/{organization}/invites/{id}"),
-        "role": EnumField("i.role", {role: role for role in Role}, "ROLE_"),
+        "role": EnumField.of("i.role", Role, "ROLE_"),
         "group": NameField("i.group_id", "organizations/{organization}/groups/{id}"),
         "state": EnumField(f"({INVITE_STATE})", {state: state for state in STATES}, "STATE_"),
         "inviter": NameField("i.inviter_member_id", "organizations/{organization}/members/{id}"),

@@ -49,8 +49,8 @@ _SUMMARIES: Final = Listing(
     fields={
         "organization": NameField("s.organization_id", "organizations/{id}"),
         "display_name": TextField("s.display_name"),
-        "kind": EnumField("s.kind", {kind: kind for kind in ("ORGANIZATION", "PERSONAL")}, "KIND_"),
-        "state": EnumField("s.state", {state: state for state in ("ACTIVE", "SUSPENDED", "DELETED")}, "STATE_"),
+        "kind": EnumField.of("s.kind", ("ORGANIZATION", "PERSONAL"), "KIND_"),
+        "state": EnumField.of("s.state", ("ACTIVE", "SUSPENDED", "DELETED"), "STATE_"),
         "balance_nano_credits": IntegerField("s.balance_nano_credits"),
         "create_time": TimeField("s.create_time"),
     },
@@ -88,7 +88,7 @@ class OperatorsApi:
     ) -> OrganizationSummary:
         """GetOrganizationSummary returns the sums of one organization."""
         async with self._pool.acquire() as connection:
-            return _message(await _existing(connection, _named(caller), Permission.OPERATORS_READ))
+            return _message(await _existing(connection, caller.named, Permission.OPERATORS_READ))
 
     async def list(
         self, request: operator_pb2.ListOrganizationSummariesRequest, _caller: OperatorCaller
@@ -114,8 +114,8 @@ class OperatorsApi:
     async def grant(self, request: operator_pb2.GrantCreditRequest, change: Change) -> operator_pb2.GrantCreditResponse:
         """GrantCredit gives credit without payment."""
         caller: OperatorCaller = change.caller
-        organization = _named(caller).organization
-        await _existing(change.connection, _named(caller), Permission.OPERATORS_WRITE)
+        organization = caller.named.organization
+        await _existing(change.connection, caller.named, Permission.OPERATORS_WRITE)
         grant = f"{caller.user}:{uuid.UUID(request.request_id)}"
         await add_grant(
             change.connection,
@@ -151,12 +151,6 @@ def _check_line(request: operator_pb2.SetCreditLineRequest) -> Iterable[FieldVio
         yield FieldViolation("line_nano_credits", "must be 0 if is_unlimited is set")
 
 
-def _named(caller: OperatorCaller) -> ResourceName:
-    if caller.resource is None:
-        raise AssertionError("the RPC names an organization")
-    return caller.resource
-
-
 async def _existing(connection: Connection, name: ResourceName, permission: Permission) -> SummaryRow:
     row = await get_summary(connection, name.organization)
     if row is None:
@@ -170,7 +164,7 @@ async def _changed(
     unless: Callable[[SummaryRow], bool] = lambda _: False,
 ) -> OrganizationSummary:
     """Changes the named organization, and records what became of its summary. Changes nothing if `unless` holds."""
-    name = _named(change.caller)
+    name = change.caller.named
     before = await _existing(change.connection, name, Permission.OPERATORS_WRITE)
     if unless(before):
         return _message(before)

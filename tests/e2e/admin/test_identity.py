@@ -316,7 +316,7 @@ def method(module: Any, service: str, name: str) -> Any:
     return module.DESCRIPTOR.services_by_name[service].methods_by_name[name]
 
 
-async def test_whom_nobody_invited_gets_no_credit_and_no_call(
+async def test_a_user_without_an_invite_gets_no_credit_and_no_call(
     stack: Stack, identity_provider: IdentityProvider, rest: Rest, session: aiohttp.ClientSession, tenant: Tenant
 ) -> None:
     """Signing in is enough for a personal account and a key, and for nothing that costs credit."""

@@ -15,7 +15,7 @@ SETTING = f"""
 OPERATORS = parse_operators(SETTING)
 
 
-def test_an_empty_setting_names_nobody() -> None:
+def test_an_empty_setting_names_no_operator() -> None:
     assert parse_operators("  ") == Operators()
     assert not Operators().include_sign_in("u", Identity(A, "s"), "u@acme.example", {"groups": ["operators"]})
 

@@ -1,4 +1,4 @@
-"""Operators see sums of every organization and suspend any; nobody else gets in, and no member's data gets out."""
+"""Only operators see the sums of every organization and suspend any of them. They see no member's data."""
 
 import asyncio
 from typing import Any
@@ -134,17 +134,17 @@ def new_organization(organization: str = "initech") -> organization_pb2.CreateOr
 
 
 async def newcomer(owner: asyncpg.Connection) -> str:
-    """Adds a user whom nobody invited."""
+    """Adds a user without an invite."""
     await owner.execute("INSERT INTO users VALUES ('newcomer', 'newcomer@example.org', 'New')")
     await add_token(owner, "newcomer")
     return "newcomer"
 
 
 @pytest.mark.parametrize("who", ["newcomer", "suspended", "stranger"])
-async def test_nobody_makes_credit_for_themselves(
+async def test_no_stranger_creates_credit(
     client: Client, owner: asyncpg.Connection, settings: AdminSettings, who: str
 ) -> None:
-    """A user whom nobody invited, a suspended member, and a member of another organization. Seen to fail: each got a million."""
+    """A user without an invite, a suspended member, and a member of another organization. Seen to fail: each got a million."""
     caller = {"newcomer": await newcomer(owner), "suspended": "sub", "stranger": "stranger"}[who]
     await owner.execute("UPDATE members SET state = 'SUSPENDED' WHERE member_id = 'sub'")
     user = await client.call("GetUser", account_pb2.GetUserRequest(name="users/me"), caller)
@@ -213,7 +213,7 @@ async def test_settings_that_name_no_operator_stop_the_start(settings: AdminSett
             pass
 
 
-async def test_without_operators_nobody_operates(settings: AdminSettings, people: None) -> None:
+async def test_without_operators_no_user_operates(settings: AdminSettings, people: None) -> None:
     async with running_service(settings.model_copy(update={"operators": ""})) as (_, client):
         for method in OPERATOR_METHODS:
             assert await client.code(method.descriptor.name, request_of(method), "operator") is DENIED

@@ -37,7 +37,7 @@ def test_a_limit_from_above_is_recorded_with_its_place(who: str, place: str) -> 
         assert (refused.value.limit, refused.value.place) == ("requests_per_minute", place)
 
 
-def test_what_the_owner_sets_binds_nobody() -> None:
+def test_what_the_owner_sets_binds_no_one() -> None:
     assert after({}, "owner", 10) == {}
     assert after({}, "owner", None) == {}
 
