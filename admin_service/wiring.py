@@ -24,6 +24,8 @@ from admin_service.resources.api_keys.changes import ApiKeyChanges, KeyMaker
 from admin_service.resources.api_keys.service import ApiKeysApi
 from admin_service.resources.audit_log.service import AuditLogApi
 from admin_service.resources.catalog.service import CatalogApi
+from admin_service.resources.claim_mappings.application import ClaimApplication
+from admin_service.resources.claim_mappings.service import ClaimMappingsApi
 from admin_service.resources.credits.service import CreditsApi
 from admin_service.resources.groups.service import GroupsApi
 from admin_service.resources.guardrails.explainer import AccessExplainer
@@ -114,8 +116,11 @@ async def open_service(
         await until_available(lambda: _store(pool, catalog))
         pepper = bytes.fromhex(settings.key_pepper.get_secret_value())
         proof = EdgeProof(settings.edge_secret.get_secret_value() if settings.edge_secret else None)
+        claims = ClaimApplication(pool, _new_id)
         directory = Directory(pool, pepper, operators)
-        identities = BearerTokens(directory, IdentityTokens(pool, proof, _make_user_id, operators, issuers))
+        identities = BearerTokens(
+            directory, IdentityTokens(pool, proof, _make_user_id, operators, issuers, claims.apply)
+        )
         links = IdentityLinks(directory, issuers)
         guard = Guard(
             pool,
@@ -133,6 +138,7 @@ async def open_service(
             ApiKeysApi(pool, page_tokens, ApiKeyChanges(KeyMaker(pepper, secrets.token_bytes, _new_id, time.time))),
             AuditLogApi(pool, page_tokens),
             CatalogApi(pool, page_tokens),
+            ClaimMappingsApi(pool, page_tokens, _new_id, issuers),
             CreditsApi(pool, page_tokens, _new_id),
             GroupsApi(pool, page_tokens, _new_id),
             GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, lambda: time.time_ns() // 1_000)),

@@ -12,6 +12,7 @@ from admin_service.access.permissions import Actor, Permission, Role, Target, Ta
 from admin_service.api.names import (
     API_KEYS,
     AUDIT_LOG_ENTRIES,
+    CLAIM_MAPPINGS,
     GROUPS,
     GUARDRAILS,
     INVITES,
@@ -57,6 +58,12 @@ SELECT NULL AS member_id, i.role, coalesce(g.path, '{}') AS path
   FROM invites i
   LEFT JOIN groups g ON g.organization_id = i.organization_id AND g.group_id = i.group_id
  WHERE i.organization_id = $1 AND i.invite_id = $2
+"""
+_CLAIM_MAPPING: Final = """
+SELECT NULL AS member_id, p.role, coalesce(g.path, '{}') AS path
+  FROM claim_mappings p
+  LEFT JOIN groups g ON g.organization_id = p.organization_id AND g.group_id = p.group_id
+ WHERE p.organization_id = $1 AND p.claim_mapping_id = $2
 """
 _AUDIT_LOG_ENTRY: Final = "SELECT group_path AS path FROM audit_log WHERE organization_id = $1 AND sequence = $2"
 _ORGANIZATION: Final = "SELECT true FROM organizations WHERE organization_id = $1"
@@ -225,6 +232,7 @@ _FINDERS: Final[dict[str | None, _Finder]] = {
     None: _organization,
     API_KEYS: _person(_OWNER_OF_API_KEY, TargetKind.BELONGING),
     AUDIT_LOG_ENTRIES: _audit_log_entry,
+    CLAIM_MAPPINGS: _person(_CLAIM_MAPPING, TargetKind.PERSON),
     GROUPS: _group,
     GUARDRAILS: _guardrail,
     INVITES: _person(_INVITE, TargetKind.PERSON),

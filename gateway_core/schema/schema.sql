@@ -265,7 +265,10 @@ CREATE FUNCTION public.organizations_of_claims(by_issuer text, claims text[], cl
           FROM claim_mappings p
           JOIN (SELECT DISTINCT * FROM unnest(claims, claim_values) AS c (claim, value)) c ON c.claim = p.claim AND c.value = p.value
           JOIN organizations o ON o.organization_id = p.organization_id
-         WHERE p.issuer = by_issuer AND o.state = 'ACTIVE' AND o.kind = 'ORGANIZATION'
+          LEFT JOIN groups g ON g.organization_id = p.organization_id AND g.group_id = p.group_id
+         WHERE p.issuer = by_issuer AND o.state = 'ACTIVE' AND o.kind = 'ORGANIZATION' AND g.delete_time IS NULL
+           -- A group may have moved to a level that the role does not fit.
+           AND CASE p.role WHEN 'L1_ADMIN' THEN cardinality(g.path) = 1 WHEN 'SUB_ADMIN' THEN cardinality(g.path) >= 2 ELSE true END
          ORDER BY p.organization_id, array_position(ARRAY['SUPER_ADMIN', 'L1_ADMIN', 'SUB_ADMIN', 'MEMBER'], p.role),
                   p.claim_mapping_id
     ), given AS (

@@ -49,6 +49,7 @@ CREATE TABLE claim_memberships (
     issuer               text NOT NULL,
     role                 text NOT NULL,
     group_id             text,
+    -- '' in role: the claim is gone, and the member suspended.
     -- What the member had before, by hand; NULL if the claim made the user a member.
     base_role            text,
     base_group_id        text,
@@ -78,7 +79,10 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
           FROM claim_mappings p
           JOIN (SELECT DISTINCT * FROM unnest(claims, claim_values) AS c (claim, value)) c ON c.claim = p.claim AND c.value = p.value
           JOIN organizations o ON o.organization_id = p.organization_id
-         WHERE p.issuer = by_issuer AND o.state = 'ACTIVE' AND o.kind = 'ORGANIZATION'
+          LEFT JOIN groups g ON g.organization_id = p.organization_id AND g.group_id = p.group_id
+         WHERE p.issuer = by_issuer AND o.state = 'ACTIVE' AND o.kind = 'ORGANIZATION' AND g.delete_time IS NULL
+           -- A group may have moved to a level that the role does not fit.
+           AND CASE p.role WHEN 'L1_ADMIN' THEN cardinality(g.path) = 1 WHEN 'SUB_ADMIN' THEN cardinality(g.path) >= 2 ELSE true END
          ORDER BY p.organization_id, array_position(ARRAY['SUPER_ADMIN', 'L1_ADMIN', 'SUB_ADMIN', 'MEMBER'], p.role),
                   p.claim_mapping_id
     ), given AS (
