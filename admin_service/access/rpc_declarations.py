@@ -53,6 +53,7 @@ _COLLECTION_OF_TYPE: Final = {
     "megarouter/Invite": INVITES,
     "megarouter/InvoiceRequest": INVOICE_REQUESTS,
     "megarouter/Member": MEMBERS,
+    "megarouter/MemberAccessToken": ACCESS_TOKENS,
     "megarouter/OrganizationSummary": SUMMARY,
     "megarouter/TopUpRequest": TOP_UP_REQUESTS,
     "megarouter/UsageFinding": USAGE_FINDINGS,
