@@ -29,6 +29,8 @@ NOT_RUN = {
     "./dev sdk": "the end-to-end tests build the same packages; its options are checked below",
     "./dev test": "is the suite itself; its paths are checked below",
     "PATH=": "fuzzes for a minute with a package that is installed only for it",
+    "export GOPROXY=": "`./dev sdk --test go` downloads the module from the same folder",
+    "go get": "`./dev sdk --test go` downloads the module from the same folder",
     "npm install": "the end-to-end tests install the same package into a separate project",
     "pip install": "the end-to-end tests install the same package into a separate environment",
     ".venv/bin/python -m tests.fuzz": "fuzzes for minutes; a test runs it for a shorter time",
