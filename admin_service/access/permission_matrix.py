@@ -19,6 +19,7 @@ from admin_service.access.rpc_declarations import Method, declared_methods
 from admin_service.api.names import (
     API_KEYS,
     AUDIT_LOG_ENTRIES,
+    CLAIM_MAPPINGS,
     CREDIT_BALANCE,
     CREDIT_LINE,
     CREDIT_STATEMENT,
@@ -105,6 +106,7 @@ _SUBJECTS: Final[Mapping[str, tuple[str, TargetKind, str]]] = {
     # Subject: the collection in its name, its kind, and a pattern for its id, filled with the id of a group or member.
     "API key": (API_KEYS, TargetKind.BELONGING, "key-{}"),
     "audit log entry": (AUDIT_LOG_ENTRIES, TargetKind.PERSON, "{}"),
+    "claim mapping": (CLAIM_MAPPINGS, TargetKind.PERSON, "claim-{}"),
     "credit balance": (CREDIT_BALANCE, TargetKind.WITHIN, ""),
     "credit line": (CREDIT_LINE, TargetKind.WITHIN, ""),
     "credit statement": (CREDIT_STATEMENT, TargetKind.WITHIN, ""),
@@ -118,7 +120,7 @@ _SUBJECTS: Final[Mapping[str, tuple[str, TargetKind, str]]] = {
     "member": (MEMBERS, TargetKind.PERSON, "{}"),
     "top-up request": (TOP_UP_REQUESTS, TargetKind.WITHIN, "topup-1"),
 }
-_WITHOUT_OWNER: Final = frozenset({"audit log entry", "invite"})
+_WITHOUT_OWNER: Final = frozenset({"audit log entry", "claim mapping", "invite"})
 """Subjects that are about a person but belong to no member."""
 ORGANIZATION_ITSELF: Final = "the organization"
 WITHIN_ORGANIZATION: Final = "within the organization"

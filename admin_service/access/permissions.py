@@ -33,6 +33,10 @@ class Permission(enum.StrEnum):
     API_KEYS_WRITE = "api_keys:write"
     AUDIT_LOG_READ = "audit_log:read"
     CATALOG_READ = "catalog:read"
+    CLAIM_MAPPINGS_READ = "claim_mappings:read"
+    CLAIM_MAPPINGS_WRITE = "claim_mappings:write"
+    CREDENTIALS_READ = "credentials:read"
+    CREDENTIALS_WRITE = "credentials:write"
     CREDITS_ADJUST = "credits:adjust"
     CREDITS_INVOICE = "credits:invoice"
     CREDITS_READ = "credits:read"
@@ -45,6 +49,8 @@ class Permission(enum.StrEnum):
     INVITES_ACCEPT = "invites:accept"
     INVITES_READ = "invites:read"
     INVITES_WRITE = "invites:write"
+    MEMBER_ACCESS_TOKENS_READ = "member_access_tokens:read"
+    MEMBER_ACCESS_TOKENS_WRITE = "member_access_tokens:write"
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
     OPERATORS_READ = "operators:read"
@@ -54,6 +60,9 @@ class Permission(enum.StrEnum):
     ORGANIZATIONS_READ = "organizations:read"
     ORGANIZATIONS_SUSPEND = "organizations:suspend"
     ORGANIZATIONS_UPDATE = "organizations:update"
+    SIGN_IN_LINKS_EXCHANGE = "sign_in_links:exchange"
+    SIGN_IN_LINKS_READ = "sign_in_links:read"
+    SIGN_IN_LINKS_WRITE = "sign_in_links:write"
     USAGE_READ = "usage:read"
 
 
@@ -117,6 +126,10 @@ ROLES_OF: Final = {
     Permission.API_KEYS_READ: _ALL,
     Permission.API_KEYS_WRITE: _ALL,
     Permission.AUDIT_LOG_READ: _ADMINS,
+    Permission.CLAIM_MAPPINGS_READ: _ADMINS,
+    Permission.CLAIM_MAPPINGS_WRITE: _ADMINS,
+    Permission.CREDENTIALS_READ: _SUPER_ADMINS,
+    Permission.CREDENTIALS_WRITE: _SUPER_ADMINS,
     Permission.CREDITS_ADJUST: _SUPER_ADMINS,
     Permission.CREDITS_INVOICE: _UPPER_ADMINS,
     Permission.CREDITS_READ: _UPPER_ADMINS,
@@ -128,12 +141,16 @@ ROLES_OF: Final = {
     Permission.GUARDRAILS_WRITE: _ALL,
     Permission.INVITES_READ: _ADMINS,
     Permission.INVITES_WRITE: _ADMINS,
+    Permission.MEMBER_ACCESS_TOKENS_READ: _ADMINS,
+    Permission.MEMBER_ACCESS_TOKENS_WRITE: _ADMINS,
     Permission.MEMBERS_READ: _ALL,
     Permission.MEMBERS_WRITE: _ADMINS,
     Permission.ORGANIZATIONS_DELETE: _SUPER_ADMINS,
     Permission.ORGANIZATIONS_READ: _ALL,
     Permission.ORGANIZATIONS_SUSPEND: _SUPER_ADMINS,
     Permission.ORGANIZATIONS_UPDATE: _SUPER_ADMINS,
+    Permission.SIGN_IN_LINKS_READ: _ADMINS,
+    Permission.SIGN_IN_LINKS_WRITE: _ADMINS,
     Permission.USAGE_READ: _ALL,
 }
 """The roles that hold each permission inside an organization."""

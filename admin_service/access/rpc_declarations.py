@@ -14,6 +14,7 @@ from admin_service.api.names import (
     ACCESS_TOKENS,
     API_KEYS,
     AUDIT_LOG_ENTRIES,
+    CLAIM_MAPPINGS,
     CREDIT_BALANCE,
     CREDIT_LINE,
     CREDIT_STATEMENT,
@@ -42,6 +43,7 @@ _USER_TYPE: Final = "megarouter/User"
 _COLLECTION_OF_TYPE: Final = {
     "megarouter/ApiKey": API_KEYS,
     "megarouter/AuditLogEntry": AUDIT_LOG_ENTRIES,
+    "megarouter/ClaimMapping": CLAIM_MAPPINGS,
     "megarouter/CreditBalance": CREDIT_BALANCE,
     "megarouter/CreditLine": CREDIT_LINE,
     "megarouter/CreditStatement": CREDIT_STATEMENT,

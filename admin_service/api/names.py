@@ -9,6 +9,8 @@ ORGANIZATIONS: Final = "organizations"
 USERS: Final = "users"
 API_KEYS: Final = "apiKeys"
 AUDIT_LOG_ENTRIES: Final = "auditLogEntries"
+CLAIM_MAPPINGS: Final = "claimMappings"
+CREDENTIALS: Final = "credentials"
 CREDIT_BALANCE: Final = "creditBalance"
 CREDIT_LINE: Final = "creditLine"
 CREDIT_STATEMENT: Final = "creditStatement"
@@ -20,6 +22,7 @@ INVOICE_REQUESTS: Final = "invoiceRequests"
 MEMBERS: Final = "members"
 MODELS: Final = "models"
 PROVIDERS: Final = "providers"
+SIGN_IN_LINKS: Final = "signInLinks"
 SUMMARY: Final = "summary"
 TOP_UP_REQUESTS: Final = "topUpRequests"
 USAGE_FINDINGS: Final = "usageFindings"
@@ -53,7 +56,22 @@ class UserResourceName:
         return _joined(USERS, self.user, self.collection, self.resource_id)
 
 
-_COLLECTIONS: Final = frozenset({API_KEYS, GROUPS, INVITES, INVOICE_REQUESTS, MEMBERS, TOP_UP_REQUESTS})
+_COLLECTIONS: Final = frozenset(
+    {
+        *(
+            ACCESS_TOKENS,
+            API_KEYS,
+            CLAIM_MAPPINGS,
+            CREDENTIALS,
+            GROUPS,
+            INVITES,
+            INVOICE_REQUESTS,
+            MEMBERS,
+            SIGN_IN_LINKS,
+        ),
+        TOP_UP_REQUESTS,
+    }
+)
 _NUMBERED: Final = frozenset({AUDIT_LOG_ENTRIES, CREDIT_TRANSACTIONS})
 _SINGLETONS: Final = frozenset({CREDIT_BALANCE, CREDIT_LINE, CREDIT_STATEMENT, SUMMARY})
 

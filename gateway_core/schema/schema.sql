@@ -256,6 +256,39 @@ CREATE FUNCTION public.organization_summaries(only_organization text) RETURNS TA
      WHERE only_organization IS NULL OR o.organization_id = only_organization
 $$;
 
+CREATE FUNCTION public.organizations_of_claims(by_issuer text, claims text[], claim_values text[], only_user text) RETURNS TABLE(organization_id text, wants text, has text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH wanted AS (
+        SELECT DISTINCT ON (p.organization_id) p.organization_id, p.role || coalesce('/' || p.group_id, '') AS gives
+          FROM claim_mappings p
+          JOIN (SELECT DISTINCT * FROM unnest(claims, claim_values) AS c (claim, value)) c ON c.claim = p.claim AND c.value = p.value
+          JOIN organizations o ON o.organization_id = p.organization_id
+          LEFT JOIN groups g ON g.organization_id = p.organization_id AND g.group_id = p.group_id
+         WHERE p.issuer = by_issuer AND o.state = 'ACTIVE' AND o.kind = 'ORGANIZATION' AND g.delete_time IS NULL
+           -- A group may have moved to a level that the role does not fit.
+           AND CASE p.role WHEN 'L1_ADMIN' THEN cardinality(g.path) = 1 WHEN 'SUB_ADMIN' THEN cardinality(g.path) >= 2 ELSE true END
+         ORDER BY p.organization_id, array_position(ARRAY['SUPER_ADMIN', 'L1_ADMIN', 'SUB_ADMIN', 'MEMBER'], p.role),
+                  p.claim_mapping_id
+    ), given AS (
+        SELECT g.organization_id,
+               CASE WHEN g.is_overridden THEN 'overridden' ELSE g.role || coalesce('/' || g.group_id, '') END AS gives
+          FROM claim_memberships g WHERE g.user_id = only_user AND g.issuer = by_issuer
+    )
+    SELECT coalesce(w.organization_id, g.organization_id), w.gives, g.gives
+      FROM wanted w FULL JOIN given g ON g.organization_id = w.organization_id
+$$;
+
+CREATE FUNCTION public.organizations_of_user(only_user text) RETURNS TABLE(organization_id text, kind text, state text, member_id text, role text, member_state text, group_path text[])
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT o.organization_id, o.kind, o.state, m.member_id, m.role, m.state, m.group_path
+      FROM members m JOIN organizations o ON o.organization_id = m.organization_id
+     WHERE m.user_id = only_user AND m.state <> 'REMOVED' AND o.state <> 'DELETED'
+$$;
+
 CREATE FUNCTION public.organizations_with_messages_due(most integer) RETURNS TABLE(organization_id text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -502,6 +535,8 @@ CREATE TABLE public.access_tokens (
     revoke_time timestamp with time zone,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     may_operate boolean DEFAULT false NOT NULL,
+    issuer text DEFAULT ''::text NOT NULL,
+    super_admin_end_time timestamp with time zone,
     CONSTRAINT access_tokens_access_token_id_check CHECK ((access_token_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
     CONSTRAINT access_tokens_secret_hash_check CHECK ((length(secret_hash) = 32)),
     CONSTRAINT permissions_are_some CHECK (((cardinality(permissions) >= 1) AND (cardinality(permissions) <= 100)))
@@ -571,7 +606,9 @@ CREATE TABLE public.audit_log (
     after jsonb,
     request_id text DEFAULT ''::text NOT NULL,
     call_id text DEFAULT ''::text NOT NULL,
-    address text DEFAULT ''::text NOT NULL
+    address text DEFAULT ''::text NOT NULL,
+    issuer text DEFAULT ''::text NOT NULL,
+    refusal text DEFAULT ''::text NOT NULL
 );
 
 ALTER TABLE public.audit_log ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENTITY (
@@ -581,6 +618,35 @@ ALTER TABLE public.audit_log ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENT
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.claim_mappings (
+    organization_id text NOT NULL,
+    claim_mapping_id text NOT NULL COLLATE pg_catalog."C",
+    issuer text NOT NULL,
+    claim text NOT NULL,
+    value text NOT NULL,
+    role text NOT NULL,
+    group_id text,
+    user_id text NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT claim_mappings_claim_check CHECK (((length(claim) >= 1) AND (length(claim) <= 100))),
+    CONSTRAINT claim_mappings_claim_mapping_id_check CHECK ((claim_mapping_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
+    CONSTRAINT claim_mappings_issuer_check CHECK (((length(issuer) >= 1) AND (length(issuer) <= 500))),
+    CONSTRAINT claim_mappings_role_check CHECK ((role = ANY (ARRAY['SUPER_ADMIN'::text, 'L1_ADMIN'::text, 'SUB_ADMIN'::text, 'MEMBER'::text]))),
+    CONSTRAINT claim_mappings_value_check CHECK (((length(value) >= 1) AND (length(value) <= 500)))
+);
+
+CREATE TABLE public.claim_memberships (
+    organization_id text NOT NULL,
+    member_id text NOT NULL,
+    user_id text NOT NULL,
+    issuer text NOT NULL,
+    role text NOT NULL,
+    group_id text,
+    base_role text,
+    base_group_id text,
+    is_overridden boolean DEFAULT false NOT NULL
 );
 
 CREATE TABLE public.credit_grants (
@@ -1123,6 +1189,9 @@ CREATE TABLE public.user_identities (
     subject text NOT NULL,
     user_id text NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
+    email text,
+    display_name text,
+    CONSTRAINT user_identities_email_check CHECK ((email = lower(email))),
     CONSTRAINT user_identities_issuer_check CHECK (((length(issuer) >= 1) AND (length(issuer) <= 500))),
     CONSTRAINT user_identities_subject_check CHECK (((length(subject) >= 1) AND (length(subject) <= 255)))
 );
@@ -1154,6 +1223,12 @@ ALTER TABLE ONLY public.api_keys
 
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (organization_id, sequence);
+
+ALTER TABLE ONLY public.claim_mappings
+    ADD CONSTRAINT claim_mappings_pkey PRIMARY KEY (organization_id, claim_mapping_id);
+
+ALTER TABLE ONLY public.claim_memberships
+    ADD CONSTRAINT claim_memberships_pkey PRIMARY KEY (organization_id, member_id);
 
 ALTER TABLE ONLY public.credit_grants
     ADD CONSTRAINT credit_grants_pkey PRIMARY KEY (organization_id, credit_grant_id);
@@ -1205,6 +1280,9 @@ ALTER TABLE ONLY public.members
 
 ALTER TABLE ONLY public.models
     ADD CONSTRAINT models_pkey PRIMARY KEY (model_name);
+
+ALTER TABLE ONLY public.claim_mappings
+    ADD CONSTRAINT one_role_for_each_value UNIQUE (organization_id, issuer, claim, value);
 
 ALTER TABLE ONLY public.organizations
     ADD CONSTRAINT organizations_pkey PRIMARY KEY (organization_id);
@@ -1300,6 +1378,10 @@ CREATE INDEX audit_log_below_3 ON public.audit_log USING btree (organization_id,
 CREATE INDEX audit_log_below_4 ON public.audit_log USING btree (organization_id, (group_path[4]), sequence) WHERE (group_path[4] IS NOT NULL);
 
 CREATE INDEX audit_log_by_resource ON public.audit_log USING btree (organization_id, resource_name, sequence);
+
+CREATE INDEX claim_mappings_by_value ON public.claim_mappings USING btree (issuer, claim, value);
+
+CREATE INDEX claim_memberships_by_user ON public.claim_memberships USING btree (user_id, issuer);
 
 CREATE INDEX groups_by_ancestor ON public.groups USING gin (path);
 
@@ -1492,6 +1574,24 @@ ALTER TABLE ONLY public.audit_log
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
+ALTER TABLE ONLY public.claim_mappings
+    ADD CONSTRAINT claim_mappings_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.claim_mappings
+    ADD CONSTRAINT claim_mappings_organization_id_group_id_fkey FOREIGN KEY (organization_id, group_id) REFERENCES public.groups(organization_id, group_id);
+
+ALTER TABLE ONLY public.claim_mappings
+    ADD CONSTRAINT claim_mappings_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.claim_memberships
+    ADD CONSTRAINT claim_memberships_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.claim_memberships
+    ADD CONSTRAINT claim_memberships_organization_id_member_id_fkey FOREIGN KEY (organization_id, member_id) REFERENCES public.members(organization_id, member_id);
+
+ALTER TABLE ONLY public.claim_memberships
+    ADD CONSTRAINT claim_memberships_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
 ALTER TABLE ONLY public.credit_grants
     ADD CONSTRAINT credit_grants_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
@@ -1596,6 +1696,10 @@ CREATE POLICY audit_reads ON public.api_keys FOR SELECT TO megarouter_audit USIN
 
 CREATE POLICY audit_reads ON public.audit_log FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.claim_mappings FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.claim_memberships FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.credit_grants FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.credit_lines FOR SELECT TO megarouter_audit USING (true);
@@ -1640,6 +1744,10 @@ CREATE POLICY audit_reads ON public.usage_quarantine FOR SELECT TO megarouter_au
 
 CREATE POLICY audit_reads ON public.usage_records FOR SELECT TO megarouter_audit USING (true);
 
+ALTER TABLE public.claim_mappings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.claim_memberships ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.credit_grants ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.credit_lines ENABLE ROW LEVEL SECURITY;
@@ -1647,6 +1755,10 @@ ALTER TABLE public.credit_lines ENABLE ROW LEVEL SECURITY;
 CREATE POLICY every_organization_lock ON public.api_keys FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.audit_log FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.claim_mappings FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.claim_memberships FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.credit_grants FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
@@ -1695,6 +1807,10 @@ CREATE POLICY every_organization_lock ON public.usage_records FOR UPDATE TO mega
 CREATE POLICY every_organization_read ON public.api_keys FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.audit_log FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.claim_mappings FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.claim_memberships FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.credit_grants FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -1763,6 +1879,10 @@ ALTER TABLE public.members ENABLE ROW LEVEL SECURITY;
 CREATE POLICY organization_wall ON public.api_keys TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.audit_log TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.claim_mappings TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.claim_memberships TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.credit_grants TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -1879,6 +1999,12 @@ REVOKE ALL ON FUNCTION public.open_ledger() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.organization_summaries(only_organization text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organization_summaries(only_organization text) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.organizations_of_claims(by_issuer text, claims text[], claim_values text[], only_user text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.organizations_of_claims(by_issuer text, claims text[], claim_values text[], only_user text) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.organizations_of_user(only_user text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.organizations_of_user(only_user text) TO megarouter_admin;
+
 REVOKE ALL ON FUNCTION public.organizations_with_messages_due(most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organizations_with_messages_due(most integer) TO megarouter_admin;
 
@@ -1957,6 +2083,20 @@ GRANT SELECT ON TABLE public.api_key_usage TO megarouter_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.audit_log TO megarouter_admin;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.claim_mappings TO megarouter_admin;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.claim_memberships TO megarouter_admin;
+
+GRANT UPDATE(role) ON TABLE public.claim_memberships TO megarouter_admin;
+
+GRANT UPDATE(group_id) ON TABLE public.claim_memberships TO megarouter_admin;
+
+GRANT UPDATE(base_role) ON TABLE public.claim_memberships TO megarouter_admin;
+
+GRANT UPDATE(base_group_id) ON TABLE public.claim_memberships TO megarouter_admin;
+
+GRANT UPDATE(is_overridden) ON TABLE public.claim_memberships TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.credit_grants TO megarouter_admin;
 GRANT SELECT ON TABLE public.credit_grants TO megarouter_audit;
@@ -2126,6 +2266,10 @@ GRANT SELECT ON TABLE public.usage_records TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_records TO megarouter_audit;
 
 GRANT SELECT,INSERT ON TABLE public.user_identities TO megarouter_admin;
+
+GRANT UPDATE(email) ON TABLE public.user_identities TO megarouter_admin;
+
+GRANT UPDATE(display_name) ON TABLE public.user_identities TO megarouter_admin;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.users TO megarouter_admin;
 

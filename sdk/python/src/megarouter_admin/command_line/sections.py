@@ -40,6 +40,7 @@ PARTS: Final = (
     Part("groups", "Groups: the organization's tree of at most four levels.", "groups"),
     Part("members", "Members: users in an organization.", "members"),
     Part("invites", "Invites: links that make users members.", "invites"),
+    Part("claims", "Claims of identity providers that give roles.", "access.claims"),
     Part("keys", "API keys: the secrets with which members call models.", "keys"),
     Part("guardrails", "Guardrails: the limits of an organization, a group, a member or a key.", "guardrails"),
     Part("credits", "Credits: the pool that pays for all calls of an organization.", "credit_pool"),

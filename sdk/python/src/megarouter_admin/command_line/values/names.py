@@ -18,6 +18,10 @@ class Collection(enum.StrEnum):
     API_KEYS = "apiKeys"
     GUARDRAILS = "guardrails"
     TOP_UP_REQUESTS = "topUpRequests"
+    ACCESS_TOKENS = "accessTokens"
+    CLAIM_MAPPINGS = "claimMappings"
+    CREDENTIALS = "credentials"
+    SIGN_IN_LINKS = "signInLinks"
 
 
 _GUARDRAIL_PREFIXES: Final = {
