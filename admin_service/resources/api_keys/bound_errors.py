@@ -17,6 +17,8 @@ from admin_service.resources.api_keys.bounds import (
     changed_bounds,
     require_enforced,
 )
+from admin_service.resources.api_keys.temporary_bounds import with_temporary_bound
+from gateway_core.model.limits.temporary_limits import TemporaryLimit
 
 _TITLES: Final = {
     "expire_time": "expiry",
@@ -27,6 +29,7 @@ _TITLES: Final = {
     "tokens_per_minute": "limit of tokens per minute",
     "concurrency_limit": "limit of concurrent calls",
     "rate_limits": "list of rate limits",
+    "temporary_limit": "temporary limit",
 }
 
 
@@ -43,6 +46,18 @@ def bounded(bounds: Bounds, setter: Setter, fields: Collection[str], limits: Lim
     """
     try:
         return changed_bounds(bounds, setter, fields, limits)
+    except BoundError as refused:
+        raise _set_above(setter, refused) from refused
+
+
+def temporarily_bounded(bounds: Bounds, setter: Setter, limits: Limits, temporary: TemporaryLimit | None) -> Bounds:
+    """Returns the bounds after a change of the temporary limit, as `with_temporary_bound` does.
+
+    Raises:
+        AdminError: LIMIT_SET_ABOVE.
+    """
+    try:
+        return with_temporary_bound(bounds, setter, limits, temporary)
     except BoundError as refused:
         raise _set_above(setter, refused) from refused
 

@@ -1,7 +1,7 @@
 """Serves `megarouter.admin.v1.Guardrails`: reads and sets limits. `explainer` explains them."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import asyncpg
@@ -35,6 +35,7 @@ from admin_service.resources.guardrails.messages import (
     MODES,
     added_entries,
     changed_settings,
+    check_end,
     check_update,
     guardrail_message,
     shown_guardrail,
@@ -80,8 +81,12 @@ class GuardrailsApi:
 
     service = guardrail_pb2.DESCRIPTOR.services_by_name["Guardrails"]
 
-    def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens, explainer: AccessExplainer) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, page_tokens: PageTokens, explainer: AccessExplainer, now: Callable[[], int]
+    ) -> None:
+        """Creates the API. `now` returns microseconds since the epoch."""
         self._pool = pool
+        self._now = now
         self._page_tokens = page_tokens
         self.handlers: Mapping[str, Handle] = {
             "ExplainAccess": explainer.explain,
@@ -122,6 +127,10 @@ class GuardrailsApi:
         if unknown := unknown_fields(row.scope.kind, asked, fields):
             raise invalid_fields(*unknown)
         settings = changed_settings(row.settings, asked, fields)
+        if settings.temporary and settings.temporary != row.settings.temporary:
+            violations = list(check_end(settings.temporary, self._now()))
+            if violations:
+                raise invalid_fields(*violations)
         if not request.allow_unknown_models:
             await require_known_models(change.connection, added_entries(row.settings, settings))
         await _require_held(change, row.settings, settings)
@@ -194,6 +203,9 @@ async def _require_held(change: Change, present: Settings, settings: Settings) -
         return
     held = await store.held_limits(change.connection, caller.actor.organization, scopes_above(caller.actor))
     exceeded = first_exceeded(_granted(present, settings), held)
+    if exceeded is None and settings.temporary and settings.temporary != present.temporary:
+        granted = Limits(settings.temporary.budget_nano_credits, Cycle(settings.cycle))
+        exceeded = first_exceeded(granted, held, settings.temporary.end_epoch_us)
     if exceeded:
         name = str(guardrail_name(caller.actor.organization, exceeded))
         message = f"The limit is wider than that of {name}, which applies to you. Set a narrower limit."

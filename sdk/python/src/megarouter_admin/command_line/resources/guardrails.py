@@ -25,8 +25,18 @@ from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import format_credits, share
-from megarouter_admin.command_line.values.limits import NONE, CycleChoice, Limits, ModeChoice, change_of, format_rate
+from megarouter_admin.command_line.values.limits import (
+    NONE,
+    CycleChoice,
+    Limits,
+    ModeChoice,
+    change_of,
+    format_rate,
+    format_temporary,
+    temporary_of,
+)
 from megarouter_admin.command_line.values.names import guardrail_name, short_name
+from megarouter_admin.command_line.values.times import moment_of, parse_moment, timestamp
 
 application = Section()
 
@@ -60,6 +70,14 @@ def _mode(guardrail: Guardrail) -> str:
     return label(Guardrail.Mode.Name(guardrail.mode), "MODE_")
 
 
+def _temporary(session: Session, guardrail: Guardrail) -> str:
+    if not guardrail.HasField("temporary_limit"):
+        return ""
+    limit = guardrail.temporary_limit
+    end = moment_of(limit.end_time).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return f"{', '.join(format_temporary(limit))} until {end} ({session.ago(limit.end_time)})"
+
+
 _COLUMNS = (
     Column[Guardrail]("guardrail", lambda guardrail: short_name(guardrail.name)),
     Column[Guardrail](
@@ -85,6 +103,12 @@ _COLUMNS = (
     Column[Guardrail]("seats", lambda guardrail: _optional(guardrail, "seat_limit"), Kind.NUMBER),
     Column[Guardrail]("models", _models),
     Column[Guardrail]("mode", _mode),
+    Column[Guardrail](
+        "temporary",
+        lambda guardrail: (
+            ", ".join(format_temporary(guardrail.temporary_limit)) if guardrail.HasField("temporary_limit") else ""
+        ),
+    ),
 )
 
 
@@ -111,6 +135,7 @@ def _show(session: Session, guardrail: Guardrail) -> None:
             ("tokens/min", _number(guardrail, "tokens_per_minute")),
             ("concurrent", _number(guardrail, "concurrency_limit")),
             ("rates", _rates(guardrail)),
+            ("temporary", _temporary(session, guardrail)),
             ("models", _models(guardrail)),
             ("keys", _number(guardrail, "key_limit")),
             ("seats", _number(guardrail, "seat_limit")),
@@ -195,6 +220,44 @@ def set_limits(
         update_mask=FieldMask(paths=paths),
         validate_only=dry_run,
         allow_unknown_models=allow_unknown_models,
+    )
+    _show(session, session.router.guardrails.UpdateGuardrail(request))
+    if dry_run:
+        session.output.remark("nothing changed")
+
+
+@command(
+    application,
+    "temporary",
+    "guardrails temporary groups/engineering --budget 100 --until 12h",
+    "guardrails temporary keys/emma-default --requests 600 --tokens 500000 --until 2026-12-31T18:00:00Z",
+    "guardrails temporary groups/engineering --end",
+)
+def set_temporary(
+    session: Session,
+    scope: ScopeArgument,
+    until: Annotated[str, Option(metavar="WHEN", text="When it ends: a time, or a duration from now (12h).")] = "",
+    budget: Annotated[str, Option(metavar="CREDITS", text="Maximum cost of the calls in a cycle, such as 25.50.")] = "",
+    requests: Annotated[str, Option(metavar="N", text="Requests per minute.")] = "",
+    tokens: Annotated[str, Option(metavar="N", text="Tokens per minute.")] = "",
+    concurrency: Annotated[str, Option(metavar="N", text="Concurrent calls.")] = "",
+    *,
+    end: Annotated[bool, Option("--end", text="End the temporary limits now.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", text="Only check, and show the result.")] = False,
+) -> None:
+    """Set limits of a scope until a time, higher or lower; after it the scope's own apply again. Replaces earlier ones."""
+    limits = Limits(budget=budget, requests=requests, tokens=tokens, concurrency=concurrency)
+    changed = Guardrail()
+    if not end:
+        if not until:
+            raise ValueError("say when it ends: --until 12h")
+        changed.temporary_limit.CopyFrom(temporary_of(limits, timestamp(parse_moment(until, session.now))))
+    elif until or limits != Limits():
+        raise ValueError("--end takes no limits")
+    present = _present(session, scope)
+    changed.name, changed.etag = present.name, present.etag
+    request = UpdateGuardrailRequest(
+        guardrail=changed, update_mask=FieldMask(paths=["temporary_limit"]), validate_only=dry_run
     )
     _show(session, session.router.guardrails.UpdateGuardrail(request))
     if dry_run:
