@@ -63,7 +63,7 @@ def temporarily_bounded(bounds: Bounds, setter: Setter, limits: Limits, temporar
 
 
 def enforced(bounds: Bounds, setter: Setter, fields: Collection[str]) -> None:
-    """Checks that the guardrail may change to shadow mode, as `require_enforced` does.
+    """Checks that the setter may lift these limits, as `require_enforced` does.
 
     Raises:
         AdminError: LIMIT_SET_ABOVE.
@@ -78,7 +78,7 @@ def _set_above(setter: Setter, refused: BoundError) -> AdminError:
     place = str(place_name(setter.actor.organization, refused.place))
     message = (
         f"The {_TITLES[refused.limit]} of this API key was set by an admin of {place}. You can tighten it; only an admin there or"
-        " above can lift it."
+        " above can lift or reset it."
     )
     metadata = {"limit": refused.limit, "scope": place}
     return AdminError(grpc.StatusCode.PERMISSION_DENIED, ErrorReason.LIMIT_SET_ABOVE, message, metadata)

@@ -55,6 +55,17 @@ async def changed_key_limits(
     return KeyLimits(replace(settings, mode=mode), None if bounds == key.bounds else bounds)
 
 
+async def require_resettable(change: Change, row: GuardrailRow) -> None:
+    """Checks that the caller may lift the budget, because a reset lifts what it has spent.
+
+    Raises:
+        AdminError: LIMIT_SET_ABOVE.
+    """
+    if row.scope.kind is ScopeKind.API_KEY:
+        key = await key_bounds(change.connection, row.organization, row.scope.scope_id)
+        enforced(key.bounds, Setter(change.caller.actor, key.member, key.group_path), {"budget", TEMPORARY})
+
+
 def _limits(settings: Settings) -> Limits:
     """Returns the limits in the form that bounds are compared in."""
     budget = settings.budget_nano_credits

@@ -120,11 +120,13 @@ def shows_figures(actor: Actor, scope: Scope, group_path: tuple[str, ...]) -> bo
 
 
 def _add_period(message: Guardrail, row: GuardrailRow) -> None:
-    """Adds the period in which the spend is counted."""
-    start_epoch_s = row.period_start_time.timestamp()
-    period = period_at(Cycle(row.settings.cycle), ZoneInfo(row.time_zone), start_epoch_s)
+    """Adds the period in which the spend is counted, and the reset that began it."""
+    period = period_at(Cycle(row.settings.cycle), ZoneInfo(row.time_zone), row.period_start_time.timestamp())
+    if row.reset_time:
+        message.reset_time.CopyFrom(timestamp(row.reset_time))
+    if period.end_epoch_s is not None or row.reset_time:
+        message.period_start_time.CopyFrom(timestamp(row.period_start_time))
     if period.end_epoch_s is not None:
-        message.period_start_time.CopyFrom(Timestamp(seconds=period.start_epoch_s))
         message.period_end_time.CopyFrom(Timestamp(seconds=period.end_epoch_s))
 
 

@@ -28,7 +28,7 @@ from admin_service.resources.api_keys.changes import deleted_key, inactive_membe
 from admin_service.resources.api_keys.store import set_key_bounds
 from admin_service.resources.guardrails import store
 from admin_service.resources.guardrails.explainer import AccessExplainer
-from admin_service.resources.guardrails.key_limits import KeyLimits, changed_key_limits
+from admin_service.resources.guardrails.key_limits import KeyLimits, changed_key_limits, require_resettable
 from admin_service.resources.guardrails.messages import (
     CYCLES,
     KNOWN_FIELDS,
@@ -93,7 +93,11 @@ class GuardrailsApi:
             "GetGuardrail": self.get,
             "ListGuardrails": self.list,
         }
-        self.changes: Mapping[str, MakeChange] = {"DeleteGuardrail": self.delete, "UpdateGuardrail": self.update}
+        self.changes: Mapping[str, MakeChange] = {
+            "DeleteGuardrail": self.delete,
+            "ResetGuardrail": self.reset,
+            "UpdateGuardrail": self.update,
+        }
         self.rules: Mapping[str, Rule] = {"UpdateGuardrail": check_update}
 
     async def get(self, _request: guardrail_pb2.GetGuardrailRequest, caller: Caller) -> Guardrail:
@@ -149,6 +153,15 @@ class GuardrailsApi:
         if changed.settings == row.settings and changed.new_bounds is None:
             return guardrail_message(row)
         return await _stored(change, row, changed)
+
+    async def reset(self, request: guardrail_pb2.ResetGuardrailRequest, change: Change) -> Guardrail:
+        """ResetGuardrail begins a new period of the budget."""
+        row = await _changeable(change, request.etag, etag_required=False)
+        await require_resettable(change, row)
+        if row.update_time is None:
+            await store.set_guardrail(change.connection, row.organization, row.scope, row.settings)
+        await store.reset_guardrail(change.connection, row.organization, row.scope)
+        return await _recorded(change, row)
 
 
 def _visible(actor: Actor) -> Condition:
@@ -241,10 +254,15 @@ def _would_be(row: GuardrailRow, settings: Settings) -> Guardrail:
 
 
 async def _stored(change: Change, row: GuardrailRow, changed: KeyLimits) -> Guardrail:
-    """Stores the settings, records the change in the audit log and returns the guardrail."""
+    """Stores and records the settings, and returns the guardrail."""
     await store.set_guardrail(change.connection, row.organization, row.scope, changed.settings)
     if changed.new_bounds is not None:
         await set_key_bounds(change.connection, row.organization, row.scope.scope_id, changed.new_bounds)
+    return await _recorded(change, row)
+
+
+async def _recorded(change: Change, row: GuardrailRow) -> Guardrail:
+    """Returns the guardrail as it is now, and records the change in the audit log."""
     after = guardrail_message(await _existing(change.connection, change.caller, Permission.GUARDRAILS_WRITE))
     change.record(change.caller.resource, guardrail_message(row), after, group_path=row.group_path)
     return after

@@ -22,7 +22,8 @@ r.concurrency_limit, r.model_whitelist, r.key_limit, r.seat_limit, coalesce(r.ra
 temporary_limit_now(r.temporary_limit)
 """
 _REST: Final = """
-r.update_time, u.period_start_time, u.time_zone, u.spent_nano_credits, u.held_nano_credits, u.call_count, u.shadow_refusal_count,
+r.update_time, r.reset_time, u.period_start_time, u.time_zone, u.spent_nano_credits, u.held_nano_credits, u.call_count,
+u.shadow_refusal_count,
 coalesce(g.path, m.group_path, k.group_path, '{}'),
 coalesce(m.state, k.state, CASE WHEN g.delete_time IS NULL THEN 'ACTIVE' ELSE 'DELETED' END)
 """
@@ -54,6 +55,9 @@ SET budget_nano_credits = excluded.budget_nano_credits, cycle = excluded.cycle, 
     concurrency_limit = excluded.concurrency_limit, model_whitelist = excluded.model_whitelist,
     key_limit = excluded.key_limit, seat_limit = excluded.seat_limit, rate_rules = excluded.rate_rules,
     temporary_limit = excluded.temporary_limit, update_time = clock_timestamp()
+"""
+_RESET: Final = """
+UPDATE guardrails SET reset_time = clock_timestamp() WHERE organization_id = $1 AND scope_kind = $2 AND scope_id = $3
 """
 _HELD: Final = """
 SELECT r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle, r.model_whitelist, r.key_limit, r.mode,
@@ -97,6 +101,7 @@ class GuardrailRow:
     settings: Settings
     update_time: dt.datetime | None
     """None if it was never set."""
+    reset_time: dt.datetime | None
     period_start_time: dt.datetime
     time_zone: str
     spent_nano_credits: int
@@ -111,7 +116,7 @@ class GuardrailRow:
     @property
     def etag(self) -> str:
         """Changes with every change of the guardrail, but not with use."""
-        return etag_of(self.organization, self.scope, self.settings, self.update_time)
+        return etag_of(self.organization, self.scope, self.settings, self.update_time, self.reset_time)
 
 
 def make_guardrail_row(organization: str, scope_kind: str, scope_id: str, *columns: object) -> GuardrailRow:
@@ -137,6 +142,11 @@ async def set_guardrail(connection: Connection, organization: str, scope: Scope,
         settings.key_limit, settings.seat_limit, encode_rules(settings.rate_rules),
         json.dumps(settings.temporary.stored()) if settings.temporary else None,
     )  # fmt: skip
+
+
+async def reset_guardrail(connection: Connection, organization: str, scope: Scope) -> None:
+    """Begins a new period of the budget. The guardrail must have a row."""
+    await connection.execute(_RESET, organization, scope.kind, scope.scope_id)
 
 
 async def held_limits(connection: Connection, organization: str, scopes: Sequence[Scope]) -> list[HeldLimits]:

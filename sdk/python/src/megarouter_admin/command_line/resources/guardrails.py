@@ -8,6 +8,7 @@ from megarouter.admin.v1.messages import (
     GetGuardrailRequest,
     Guardrail,
     ListGuardrailsRequest,
+    ResetGuardrailRequest,
     UpdateGuardrailRequest,
 )
 
@@ -129,6 +130,7 @@ def _show(session: Session, guardrail: Guardrail) -> None:
             ("spent", _figure(guardrail, guardrail.spent_nano_credits)),
             ("held", _figure(guardrail, guardrail.held_nano_credits)),
             ("remaining", "" if remaining is None else format_credits(remaining)),
+            ("last reset", session.ago(guardrail.reset_time)),
             ("next cycle", session.ago(guardrail.period_end_time)),
             ("calls", "" if guardrail.figures_hidden else f"{guardrail.call_count:,}"),
             ("requests/min", _number(guardrail, "requests_per_minute")),
@@ -270,3 +272,11 @@ def clear(session: Session, scope: ScopeArgument, *, yes: YesOption = False) -> 
     name = guardrail_name(session.organization, scope)
     confirm(f"Remove every limit of {name}?", yes=yes)
     _show(session, session.router.guardrails.DeleteGuardrail(DeleteGuardrailRequest(name=name)))
+
+
+@command(application, "reset", "guardrails reset groups/engineering --yes")
+def reset(session: Session, scope: ScopeArgument, *, yes: YesOption = False) -> None:
+    """Begin a new period of the budget now, with a spend of 0. The next period begins as before."""
+    name = guardrail_name(session.organization, scope)
+    confirm(f"Start the spend of {name} at 0?", yes=yes)
+    _show(session, session.router.guardrails.ResetGuardrail(ResetGuardrailRequest(name=name)))
