@@ -141,7 +141,7 @@ async def open_service(
             ClaimMappingsApi(pool, page_tokens, _new_id, issuers),
             CreditsApi(pool, page_tokens, _new_id),
             GroupsApi(pool, page_tokens, _new_id),
-            GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, lambda: time.time_ns() // 1_000)),
+            GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, _now_us), _now_us),
             InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url),
             MembersApi(pool, page_tokens, links),
             OperatorsApi(pool, page_tokens, _new_id, links),
@@ -190,6 +190,10 @@ def _make_user_id() -> str:
 async def _store(pool: asyncpg.Pool, catalog: Catalog) -> None:
     async with pool.acquire() as connection:
         await sync_catalog(connection, catalog)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000
 
 
 def _new_id(prefix: str) -> str:

@@ -17,7 +17,7 @@ _COLUMNS: Final = """
 k.organization_id, k.api_key_id, k.member_id, k.display_name, k.obfuscated_key, k.state, k.expire_time, k.create_time,
 k.update_time, coalesce(k.expire_time <= now(), false) AS is_expired, k.group_path, r.model_whitelist, k.ip_allow_list::text[],
 k.disabled_by_member, k.disabled_time, CASE WHEN k.previous_expire_time > now() THEN k.previous_expire_time END,
-k.bounds, coalesce(r.mode, 'ENFORCE'),
+bounds_now(k.bounds), coalesce(r.mode, 'ENFORCE'),
 (SELECT coalesce(nullif(u.display_name, ''), u.email, '') FROM members m JOIN users u ON u.user_id = m.user_id
   WHERE m.organization_id = k.organization_id AND m.member_id = k.member_id),
 """
@@ -55,7 +55,7 @@ INSERT INTO guardrails (organization_id, scope_kind, scope_id, model_whitelist, 
 VALUES ($1, 'api_key', $2, $3, $4, $5)
 """
 _GET_BOUNDS: Final = """
-SELECT member_id, group_path, bounds FROM api_keys WHERE organization_id = $1 AND api_key_id = $2
+SELECT member_id, group_path, bounds_now(bounds) AS bounds FROM api_keys WHERE organization_id = $1 AND api_key_id = $2
 """
 _SET_BOUNDS: Final = "UPDATE api_keys SET bounds = $3 WHERE organization_id = $1 AND api_key_id = $2"
 _DISABLE: Final = """
