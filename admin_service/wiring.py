@@ -33,6 +33,7 @@ from admin_service.resources.members.service import MembersApi
 from admin_service.resources.operators.service import OperatorsApi
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.resources.organizations.service import OrganizationsApi
+from admin_service.resources.service_accounts.service import ServiceAccountsApi
 from admin_service.resources.usage.service import UsageApi
 from admin_service.serving.change_transaction import Changes
 from admin_service.serving.guard import Guard, ResourceApi
@@ -137,6 +138,7 @@ async def open_service(
             MembersApi(pool, page_tokens),
             OperatorsApi(pool, page_tokens, _new_id),
             OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
+            ServiceAccountsApi(pool, page_tokens, _new_id),
             UsageApi(pool, page_tokens),
         )
         service = AdminService(pool, apis, guard)

@@ -54,6 +54,8 @@ class Permission(enum.StrEnum):
     ORGANIZATIONS_READ = "organizations:read"
     ORGANIZATIONS_SUSPEND = "organizations:suspend"
     ORGANIZATIONS_UPDATE = "organizations:update"
+    SERVICE_ACCOUNTS_READ = "service_accounts:read"
+    SERVICE_ACCOUNTS_WRITE = "service_accounts:write"
     USAGE_READ = "usage:read"
 
 
@@ -67,7 +69,7 @@ class TargetKind(enum.Enum):
     GROUP = "group"
     """A group, and its guardrail."""
     PERSON = "person"
-    """A member, and their guardrail. Also an invite, which stands for a future member."""
+    """A member or a service account, and their guardrail. Also an invite, which stands for a future member."""
     BELONGING = "belonging"
     """Something that belongs to a member, such as an API key and its guardrail."""
 
@@ -134,6 +136,8 @@ ROLES_OF: Final = {
     Permission.ORGANIZATIONS_READ: _ALL,
     Permission.ORGANIZATIONS_SUSPEND: _SUPER_ADMINS,
     Permission.ORGANIZATIONS_UPDATE: _SUPER_ADMINS,
+    Permission.SERVICE_ACCOUNTS_READ: _ADMINS,
+    Permission.SERVICE_ACCOUNTS_WRITE: _ADMINS,
     Permission.USAGE_READ: _ALL,
 }
 """The roles that hold each permission inside an organization."""

@@ -23,7 +23,7 @@ from admin_service.api.errors import AdminError, FieldViolation, already_exists,
 from admin_service.api.etags import check_etag
 from admin_service.api.guardrail_names import guardrail_name
 from admin_service.api.masks import updated_fields
-from admin_service.api.names import API_KEYS, MEMBERS, ResourceName, parse_name
+from admin_service.api.names import API_KEYS, MEMBERS, SERVICE_ACCOUNTS, ResourceName, parse_name
 from admin_service.resources.api_keys import store
 from admin_service.resources.api_keys.bound_errors import bounded
 from admin_service.resources.api_keys.bounds import Setter, mode_after
@@ -43,6 +43,7 @@ from admin_service.resources.model_whitelists.validation import require_known_mo
 from admin_service.serving.change_transaction import Change
 from gateway_core.model.organization.bearer_secrets import API_KEY, SECRET_BYTES, hash_secret
 from gateway_core.model.organization.scopes import Scope, ScopeKind
+from gateway_core.model.organization.service_accounts import is_service_account
 
 _ID_PREFIX: Final = "key"
 
@@ -71,7 +72,7 @@ class ApiKeyChanges:
     ) -> api_key_pb2.CreateApiKeyResponse:
         """CreateApiKey returns the new key with its secret. A repeated request gets no secret."""
         asked, organization = request.api_key, change.caller.resource.organization
-        owner = await _owner(change, asked.member)
+        owner = await _owner(change, asked)
         self._require_future(expire_time_of(asked), None)
         await _require_room(change, str(owner.member))
         await _require_known_models(change, request, whitelist_of(asked), None)
@@ -229,23 +230,29 @@ async def _require_known_models(
         await require_known_models(change.connection, {"api_key.model_whitelist.entries": added})
 
 
-async def _owner(change: Change, member: str) -> Target:
-    """Returns the owner of the new key: the caller, or the named member if the caller may create keys for them."""
-    caller: Caller = change.caller
-    actor = caller.actor
-    if not member:
+async def _owner(change: Change, key: ApiKey) -> Target:
+    """Returns the owner of the new key: the caller, or whom the key names."""
+    actor = change.caller.actor
+    named = key.member or key.service_account
+    if not named:
         return Target(actor.organization, TargetKind.BELONGING, actor.group_path, actor.member, actor.role)
-    name = parse_name(member)
+    return await _named_owner(change, named, MEMBERS if key.member else SERVICE_ACCOUNTS)
+
+
+async def _named_owner(change: Change, text: str, collection: str) -> Target:
+    """Returns a member or service account by name, after checking that the caller may give them keys."""
+    caller: Caller = change.caller
+    name = parse_name(text)
     found = None
-    if name and (name.organization, name.collection) == (actor.organization, MEMBERS):
+    if name and (name.organization, name.collection) == (caller.actor.organization, collection):
         found = await find_target(change.connection, name)
     if found is None:
-        raise permission_denied(Permission.API_KEYS_WRITE, member[:MAX_SHOWN])
+        raise permission_denied(Permission.API_KEYS_WRITE, text[:MAX_SHOWN])
     owner = Target(found.organization, TargetKind.BELONGING, found.group_path, found.member, found.role)
-    caller.require(Permission.API_KEYS_WRITE, owner, member)
+    caller.require(Permission.API_KEYS_WRITE, owner, text)
     state = await store.member_state(change.connection, owner.organization, str(owner.member))
     if state != "ACTIVE":
-        raise inactive_member(member, str(state))
+        raise inactive_member(text, str(state))
     return owner
 
 
@@ -322,19 +329,28 @@ def deleted_key(name: object) -> AdminError:
 
 
 def inactive_member(member: str, state: str) -> AdminError:
-    """The error for a member who is removed or suspended."""
+    """The error for a member who is removed or suspended, or a service account that is deleted or disabled."""
+    is_account = f"/{SERVICE_ACCOUNTS}/" in member
+    if state == "REMOVED" and is_account:
+        message = f"{member} is deleted. Undelete it first."
+        metadata = {"state": "DELETED"}
+        return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, metadata)
     if state == "REMOVED":
         message = f"{member} is removed. Invite the user again."
         return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.MEMBER_REMOVED, message)
-    message = f"{member} is suspended. Resume the member first."
-    return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, {"state": state})
+    message = (
+        f"{member} is disabled. Enable it first." if is_account else f"{member} is suspended. Resume the member first."
+    )
+    metadata = {"state": "DISABLED" if is_account else state}
+    return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, metadata)
 
 
 def _limit_reached(organization: str, member: str, reached: KeyLimit, member_name: str) -> AdminError:
     kind = ScopeKind(reached.scope_kind)
     scope = Scope(kind, member if kind is ScopeKind.MEMBER else organization)
     name = guardrail_name(organization, scope)
-    whose = f"The member {member_name!r}" if kind is ScopeKind.MEMBER else "The organization"
+    who = "service account" if is_service_account(member) else "member"
+    whose = f"The {who} {member_name!r}" if kind is ScopeKind.MEMBER else "The organization"
     message = f"{whose} has reached the limit of {reached.limit} API keys. Delete one first."
     quota = QuotaFailure(violations=[QuotaFailure.Violation(subject=str(name), description=message)])
     return AdminError(

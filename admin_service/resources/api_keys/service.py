@@ -38,6 +38,7 @@ _KEYS: Final = Listing(
     fields={
         "name": NameField("k.api_key_id", "organizations/{organization}/apiKeys/{id}"),
         "member": NameField("k.member_id", "organizations/{organization}/members/{id}"),
+        "service_account": NameField("k.member_id", "organizations/{organization}/serviceAccounts/{id}"),
         "display_name": TextField("k.display_name"),
         "obfuscated_key": TextField("k.obfuscated_key"),
         "state": EnumField.of(store.API_KEY_STATE, ("ACTIVE", "DISABLED", "EXPIRED", "DELETED"), "STATE_"),

@@ -18,7 +18,7 @@ k.organization_id, k.api_key_id, k.member_id, k.display_name, k.obfuscated_key, 
 k.update_time, coalesce(k.expire_time <= now(), false) AS is_expired, k.group_path, r.model_whitelist, k.ip_allow_list::text[],
 k.disabled_by_member, k.disabled_time, CASE WHEN k.previous_expire_time > now() THEN k.previous_expire_time END,
 k.bounds, coalesce(r.mode, 'ENFORCE'),
-(SELECT coalesce(nullif(u.display_name, ''), u.email, '') FROM members m JOIN users u ON u.user_id = m.user_id
+(SELECT coalesce(m.display_name, nullif(u.display_name, ''), u.email, '') FROM members m LEFT JOIN users u ON u.user_id = m.user_id
   WHERE m.organization_id = k.organization_id AND m.member_id = k.member_id),
 """
 API_KEY_COLUMNS: Final = _COLUMNS + "NULL::timestamptz, 0::bigint, 0::bigint, NULL::bigint"
@@ -89,7 +89,8 @@ SELECT scope_kind, key_limit FROM guardrails
  ORDER BY scope_kind
 """
 _MEMBER_NAME: Final = """
-SELECT coalesce(nullif(u.display_name, ''), u.email, m.member_id) FROM members m JOIN users u ON u.user_id = m.user_id
+SELECT coalesce(m.display_name, nullif(u.display_name, ''), u.email, m.member_id)
+  FROM members m LEFT JOIN users u ON u.user_id = m.user_id
  WHERE m.organization_id = $1 AND m.member_id = $2
 """
 _MEMBER_STATE: Final = "SELECT state FROM members WHERE organization_id = $1 AND member_id = $2"
@@ -287,6 +288,6 @@ async def member_state(connection: Connection, organization: str, member: str) -
 
 
 async def member_display_name(connection: Connection, organization: str, member: str) -> str:
-    """Returns the name of a member, or else the address, or else the id."""
+    """Returns the name of a member or service account, or else the address, or else the id."""
     name: str | None = await connection.fetchval(_MEMBER_NAME, organization, member)
     return name or member

@@ -31,7 +31,10 @@ from megarouter_admin.command_line.values.names import guardrail_name, short_nam
 application = Section()
 
 ScopeArgument = Annotated[
-    str, Argument(metavar="SCOPE", text="organization, groups/ID, members/ID, keys/ID, or a guardrail's id.")
+    str,
+    Argument(
+        metavar="SCOPE", text="organization, groups/ID, members/ID, service-accounts/ID, keys/ID, or a guardrail's id."
+    ),
 ]
 
 
