@@ -20,7 +20,7 @@ from admin_service.outbox.delivery import Outbox
 from admin_service.outbox.mail_channel import MailServer
 from admin_service.resources.access_tokens.service import AccessTokensApi
 from admin_service.resources.accounts.service import AccountsApi
-from admin_service.resources.api_keys.changes import ApiKeyChanges, KeyMaker
+from admin_service.resources.api_keys.changes import KeyMaker
 from admin_service.resources.api_keys.service import ApiKeysApi
 from admin_service.resources.audit_log.service import AuditLogApi
 from admin_service.resources.catalog.service import CatalogApi
@@ -128,7 +128,7 @@ async def open_service(
         apis: Sequence[ResourceApi] = (
             AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes),
             AccountsApi(pool, page_tokens, personal_accounts),
-            ApiKeysApi(pool, page_tokens, ApiKeyChanges(KeyMaker(pepper, secrets.token_bytes, _new_id, time.time))),
+            ApiKeysApi(pool, page_tokens, KeyMaker(pepper, secrets.token_bytes, _new_id, time.time)),
             AuditLogApi(pool, page_tokens),
             CatalogApi(pool, page_tokens),
             CreditsApi(pool, page_tokens, _new_id),

@@ -68,9 +68,11 @@ CREATE FUNCTION public.end_stored_object(of_organization text, of_member text, o
     SET search_path TO 'public', 'pg_temp'
     AS $$
     WITH ended AS (
-        UPDATE stored_objects SET expire_time = least(expire_time, now() + interval '5 minutes')
-         WHERE object_id = of_object_id AND kind = of_kind AND provider_id = of_provider AND registered_for = ''
-           AND organization_id = of_organization AND member_id = of_member AND expire_time > now()
+        UPDATE stored_objects s SET expire_time = least(s.expire_time, now() + interval '5 minutes')
+         WHERE s.object_id = of_object_id AND s.kind = of_kind AND s.provider_id = of_provider AND s.registered_for = ''
+           AND s.organization_id = of_organization AND s.expire_time > now()
+           AND coalesce((SELECT k.member_id FROM api_keys k
+                          WHERE k.organization_id = s.organization_id AND k.api_key_id = s.api_key_id), s.member_id) = of_member
         RETURNING 1
     )
     SELECT EXISTS (SELECT FROM ended)
@@ -456,7 +458,8 @@ CREATE FUNCTION public.stored_objects_of(of_organization text, of_member text, o
     SELECT s.provider_id, s.kind, s.object_id, s.response_id, s.requested_model, s.tokens
       FROM unnest(kinds, object_ids) AS asked (kind, object_id)
       JOIN stored_objects s ON s.object_id = asked.object_id AND s.kind = asked.kind
-     WHERE s.organization_id = of_organization AND s.member_id IN (of_member, '') AND s.expire_time > now()
+      LEFT JOIN api_keys k ON k.organization_id = s.organization_id AND k.api_key_id = s.api_key_id
+     WHERE s.organization_id = of_organization AND coalesce(k.member_id, s.member_id) IN (of_member, '') AND s.expire_time > now()
        AND (of_provider IS NULL OR s.provider_id = of_provider)
 $$;
 
@@ -929,6 +932,7 @@ CASE
     WHEN is_registered THEN ((organization_id || ' '::text) || member_id)
     ELSE ''::text
 END) STORED NOT NULL,
+    api_key_id text,
     CONSTRAINT answers_name_a_member CHECK ((is_registered OR (member_id <> ''::text))),
     CONSTRAINT stored_objects_kind_check CHECK ((kind = ANY (ARRAY['response'::text, 'item'::text, 'conversation'::text, 'prompt'::text, 'container'::text, 'cached_content'::text, 'file'::text, 'audio'::text]))),
     CONSTRAINT stored_objects_object_id_check CHECK (((length(object_id) >= 1) AND (length(object_id) <= 256))),
@@ -2109,6 +2113,8 @@ GRANT INSERT(requested_model) ON TABLE public.stored_objects TO megarouter_usage
 GRANT INSERT(tokens) ON TABLE public.stored_objects TO megarouter_usage;
 
 GRANT INSERT(expire_time) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(api_key_id) ON TABLE public.stored_objects TO megarouter_usage;
 
 GRANT SELECT,INSERT ON TABLE public.top_up_requests TO megarouter_admin;
 GRANT SELECT ON TABLE public.top_up_requests TO megarouter_audit;

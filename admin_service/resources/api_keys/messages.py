@@ -171,6 +171,12 @@ def check_rotation(request: api_key_pb2.RotateApiKeyRequest) -> Iterable[FieldVi
         yield FieldViolation("overlap_duration", f"must be between 0 and {MAX_OVERLAP.days} days")
 
 
+def check_transfer(request: api_key_pb2.TransferApiKeyRequest) -> Iterable[FieldViolation]:
+    """Checks that the request names one new owner."""
+    if bool(request.member) == bool(request.service_account):
+        yield FieldViolation("member", "or service_account is required, and only one of them: it is the new owner")
+
+
 def _is_overlap(duration: Duration) -> bool:
     if not 0 <= duration.nanos < _NANOSECONDS:
         return False

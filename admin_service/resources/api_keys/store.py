@@ -77,6 +77,15 @@ UPDATE api_keys SET secret_hash = $3, obfuscated_key = $4, update_time = clock_t
        previous_expire_time = CASE WHEN $5::interval > interval '0' THEN clock_timestamp() + $5::interval END
  WHERE organization_id = $1 AND api_key_id = $2
 """
+# What the former owner disabled, the new owner may enable.
+_TRANSFER: Final = """
+UPDATE api_keys SET member_id = $3, update_time = clock_timestamp(),
+       disabled_by_member = CASE WHEN disabled_by_member <> member_id THEN disabled_by_member END,
+       secret_hash = coalesce($4, secret_hash), obfuscated_key = coalesce($5, obfuscated_key),
+       previous_secret_hash = CASE WHEN $4::bytea IS NULL THEN previous_secret_hash END,
+       previous_expire_time = CASE WHEN $4::bytea IS NULL THEN previous_expire_time END
+ WHERE organization_id = $1 AND api_key_id = $2
+"""
 # Counts only up to the limit, because an organization may have any number of keys.
 _COUNT: Final = """
 SELECT count(*) FROM (SELECT 1 FROM api_keys WHERE organization_id = $1 AND ($2::text IS NULL OR member_id = $2)
@@ -267,6 +276,13 @@ async def rotate_api_key(
 ) -> None:
     """Gives the key a new secret. The current secret stays valid for the overlap; an older one ends immediately."""
     await connection.execute(_ROTATE, row.organization, row.api_key, secret_hash, obfuscated_key, overlap)
+
+
+async def transfer_api_key(
+    connection: Connection, row: ApiKeyRow, member: str, secret_hash: bytes | None, obfuscated_key: str | None
+) -> None:
+    """Gives the key to another owner. A new secret ends all earlier ones. Triggers move the key to the owner's group."""
+    await connection.execute(_TRANSFER, row.organization, row.api_key, member, secret_hash, obfuscated_key)
 
 
 async def reached_key_limit(connection: Connection, organization: str, member: str) -> KeyLimit | None:

@@ -15,6 +15,7 @@ from megarouter.admin.v1.messages import (
     ListApiKeysRequest,
     ModelWhitelist,
     RotateApiKeyRequest,
+    TransferApiKeyRequest,
     UpdateApiKeyRequest,
 )
 
@@ -263,3 +264,32 @@ def delete(session: Session, key: KeyArgument, *, yes: YesOption = False) -> Non
     confirm(f"Delete {name}? This is permanent.", yes=yes)
     answer = session.router.api_keys.DeleteApiKey(DeleteApiKeyRequest(name=name))
     session.output.one(answer, _facts(session, answer))
+
+
+@command(
+    application,
+    "transfer",
+    "keys transfer ci --to-service-account sa-build",
+    "keys transfer notebook --to lena@acme.example --rotate",
+)
+def transfer(
+    session: Session,
+    key: KeyArgument,
+    to: Annotated[str, Option(metavar="MEMBER", text="New owner: a member.")] = "",
+    to_service_account: Annotated[str, Option(metavar="ACCOUNT", text="New owner: a service account.")] = "",
+    *,
+    rotate: Annotated[bool, Option("--rotate", text="Give it a new secret; the present one ends at once.")] = False,
+) -> None:
+    """Transfer a key to another owner. Its spend so far stays with the present owner."""
+    if bool(to) == bool(to_service_account):
+        raise ValueError("give the new owner with either --to or --to-service-account")
+    request = TransferApiKeyRequest(
+        name=session.name(Collection.API_KEYS, key),
+        member=session.member(to) if to else "",
+        service_account=_account(session, to_service_account) if to_service_account else "",
+        rotate_secret=rotate,
+    )
+    moved = session.router.api_keys.TransferApiKey(request)
+    session.output.one(moved, [*_facts(session, moved.api_key), ("secret", moved.secret)])
+    if moved.secret:
+        session.output.remark("the secret is shown only once")
