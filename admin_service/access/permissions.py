@@ -26,6 +26,7 @@ class Permission(enum.StrEnum):
     ACCESS_EXPLAIN = "access:explain"
     ACCESS_TOKENS_READ = "access_tokens:read"
     ACCESS_TOKENS_WRITE = "access_tokens:write"
+    ACCOUNTS_LEAVE = "accounts:leave"
     ACCOUNTS_READ = "accounts:read"
     ACCOUNTS_SWITCH = "accounts:switch"
     API_KEYS_DISABLE = "api_keys:disable"
