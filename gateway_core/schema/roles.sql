@@ -81,7 +81,7 @@ GRANT INSERT ON holds TO megarouter_authz;
 
 GRANT EXECUTE ON FUNCTION unpacked(text), forget_expired_objects(integer) TO megarouter_usage;
 -- Without is_registered: only the owner registers ids.
-GRANT INSERT (provider_id, kind, object_id, organization_id, member_id, response_id, requested_model, tokens, expire_time)
+GRANT INSERT (provider_id, kind, object_id, organization_id, member_id, api_key_id, response_id, requested_model, tokens, expire_time)
     ON stored_objects TO megarouter_usage;
 GRANT SELECT ON organizations, guardrails, providers, models, price_versions TO megarouter_usage;
 GRANT SELECT, INSERT ON ledger_transfers, usage_records, usage_corrections, usage_findings, usage_quarantine,

@@ -85,9 +85,11 @@ CREATE FUNCTION public.end_stored_object(of_organization text, of_member text, o
     SET search_path TO 'public', 'pg_temp'
     AS $$
     WITH ended AS (
-        UPDATE stored_objects SET expire_time = least(expire_time, now() + interval '5 minutes')
-         WHERE object_id = of_object_id AND kind = of_kind AND provider_id = of_provider AND registered_for = ''
-           AND organization_id = of_organization AND member_id = of_member AND expire_time > now()
+        UPDATE stored_objects s SET expire_time = least(s.expire_time, now() + interval '5 minutes')
+         WHERE s.object_id = of_object_id AND s.kind = of_kind AND s.provider_id = of_provider AND s.registered_for = ''
+           AND s.organization_id = of_organization AND s.expire_time > now()
+           AND coalesce((SELECT k.member_id FROM api_keys k
+                          WHERE k.organization_id = s.organization_id AND k.api_key_id = s.api_key_id), s.member_id) = of_member
         RETURNING 1
     )
     SELECT EXISTS (SELECT FROM ended)
@@ -514,7 +516,8 @@ CREATE FUNCTION public.stored_objects_of(of_organization text, of_member text, o
     SELECT s.provider_id, s.kind, s.object_id, s.response_id, s.requested_model, s.tokens
       FROM unnest(kinds, object_ids) AS asked (kind, object_id)
       JOIN stored_objects s ON s.object_id = asked.object_id AND s.kind = asked.kind
-     WHERE s.organization_id = of_organization AND s.member_id IN (of_member, '') AND s.expire_time > now()
+      LEFT JOIN api_keys k ON k.organization_id = s.organization_id AND k.api_key_id = s.api_key_id
+     WHERE s.organization_id = of_organization AND coalesce(k.member_id, s.member_id) IN (of_member, '') AND s.expire_time > now()
        AND (of_provider IS NULL OR s.provider_id = of_provider)
 $$;
 
@@ -730,12 +733,6 @@ CREATE TABLE public.guardrails (
     organization_id text NOT NULL,
     scope_kind text NOT NULL,
     scope_id text NOT NULL,
-    guardrail_id text GENERATED ALWAYS AS (
-CASE scope_kind
-    WHEN 'organization'::text THEN 'organization'::text
-    WHEN 'api_key'::text THEN ('apikey-'::text || scope_id)
-    ELSE ((scope_kind || '-'::text) || scope_id)
-END) STORED NOT NULL COLLATE pg_catalog."C",
     mode text DEFAULT 'ENFORCE'::text NOT NULL,
     budget_nano_credits bigint,
     cycle text DEFAULT 'NEVER'::text NOT NULL,
@@ -751,6 +748,13 @@ END) STORED NOT NULL COLLATE pg_catalog."C",
     temporary_limit jsonb,
     reset_time timestamp with time zone,
     carry_revision bigint,
+    guardrail_id text GENERATED ALWAYS AS (
+CASE
+    WHEN (scope_kind = 'organization'::text) THEN 'organization'::text
+    WHEN (scope_kind = 'api_key'::text) THEN ('apikey-'::text || scope_id)
+    WHEN ((scope_kind = 'member'::text) AND (scope_id ~~ 'sa-%'::text)) THEN ('serviceaccount-'::text || scope_id)
+    ELSE ((scope_kind || '-'::text) || scope_id)
+END) STORED NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT guardrails_budget_nano_credits_check CHECK ((budget_nano_credits >= 0)),
     CONSTRAINT guardrails_concurrency_limit_check CHECK ((concurrency_limit >= 0)),
     CONSTRAINT guardrails_cycle_check CHECK ((cycle = ANY (ARRAY['NEVER'::text, 'DAILY'::text, 'WEEKLY'::text, 'MONTHLY'::text]))),
@@ -904,17 +908,20 @@ UNION ALL
 CREATE TABLE public.members (
     organization_id text NOT NULL,
     member_id text NOT NULL,
-    user_id text NOT NULL,
+    user_id text,
     group_id text,
     group_path text[] DEFAULT '{}'::text[] NOT NULL,
     role text NOT NULL,
     state text DEFAULT 'ACTIVE'::text NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    display_name text,
     CONSTRAINT group_admins_have_a_group CHECK (((role <> ALL (ARRAY['L1_ADMIN'::text, 'SUB_ADMIN'::text])) OR (group_id IS NOT NULL))),
+    CONSTRAINT members_display_name_check CHECK (((length(display_name) >= 1) AND (length(display_name) <= 200))),
     CONSTRAINT members_member_id_check CHECK ((member_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
     CONSTRAINT members_role_check CHECK ((role = ANY (ARRAY['SUPER_ADMIN'::text, 'L1_ADMIN'::text, 'SUB_ADMIN'::text, 'MEMBER'::text]))),
-    CONSTRAINT members_state_check CHECK ((state = ANY (ARRAY['ACTIVE'::text, 'SUSPENDED'::text, 'REMOVED'::text])))
+    CONSTRAINT members_state_check CHECK ((state = ANY (ARRAY['ACTIVE'::text, 'SUSPENDED'::text, 'REMOVED'::text]))),
+    CONSTRAINT person_or_service_account CHECK ((((user_id IS NULL) = (member_id ~~ 'sa-%'::text)) AND ((user_id IS NULL) = (display_name IS NOT NULL)) AND ((user_id IS NOT NULL) OR (role = 'MEMBER'::text))))
 );
 
 CREATE TABLE public.models (
@@ -1027,6 +1034,7 @@ CASE
     WHEN is_registered THEN ((organization_id || ' '::text) || member_id)
     ELSE ''::text
 END) STORED NOT NULL,
+    api_key_id text,
     CONSTRAINT answers_name_a_member CHECK ((is_registered OR (member_id <> ''::text))),
     CONSTRAINT stored_objects_kind_check CHECK ((kind = ANY (ARRAY['response'::text, 'item'::text, 'conversation'::text, 'prompt'::text, 'container'::text, 'cached_content'::text, 'file'::text, 'audio'::text]))),
     CONSTRAINT stored_objects_object_id_check CHECK (((length(object_id) >= 1) AND (length(object_id) <= 256))),
@@ -1447,35 +1455,47 @@ CREATE INDEX invites_by_group ON public.invites USING btree (organization_id, gr
 
 CREATE INDEX ledger_transfers_by_time ON public.ledger_transfers USING btree (organization_id, create_time);
 
-CREATE INDEX members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE (group_path[1] IS NOT NULL);
+CREATE INDEX members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((group_path[1] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX members_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE (group_path[2] IS NOT NULL);
+CREATE INDEX members_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((group_path[2] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE (group_path[3] IS NOT NULL);
+CREATE INDEX members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((group_path[3] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE (group_path[4] IS NOT NULL);
+CREATE INDEX members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((group_path[4] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX members_by_group ON public.members USING btree (organization_id, group_id, member_id) WHERE (state <> 'REMOVED'::text);
+CREATE INDEX members_by_group ON public.members USING btree (organization_id, group_id, member_id) WHERE ((state <> 'REMOVED'::text) AND (user_id IS NOT NULL));
 
 CREATE INDEX members_by_user ON public.members USING btree (user_id);
 
-CREATE INDEX members_of_organization ON public.members USING btree (organization_id, member_id) WHERE (state <> 'REMOVED'::text);
+CREATE INDEX members_of_organization ON public.members USING btree (organization_id, member_id) WHERE ((state <> 'REMOVED'::text) AND (user_id IS NOT NULL));
 
 CREATE INDEX outbox_messages_waiting ON public.outbox_messages USING btree (attempt_time) WHERE (deliver_time IS NULL);
 
-CREATE INDEX present_members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[1] IS NOT NULL));
+CREATE INDEX present_members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[1] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX present_members_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[2] IS NOT NULL));
+CREATE INDEX present_members_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[2] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX present_members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[3] IS NOT NULL));
+CREATE INDEX present_members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[3] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX present_members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[4] IS NOT NULL));
+CREATE INDEX present_members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[4] IS NOT NULL) AND (user_id IS NOT NULL));
 
 CREATE INDEX request_replays_by_age ON public.request_replays USING btree (create_time);
 
 CREATE INDEX scope_spend_by_api_key ON public.scope_spend USING btree (organization_id, split_part(counter, ':'::text, 2)) WHERE (counter ~~ 'api\_key:%'::text);
 
 CREATE INDEX scope_spend_by_last_use ON public.scope_spend USING brin (last_use_time) WITH (pages_per_range='32', autosummarize='on') WHERE (counter ~~ 'api\_key:%'::text);
+
+CREATE INDEX service_accounts_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((group_path[1] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((group_path[2] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((group_path[3] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((group_path[4] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_by_group ON public.members USING btree (organization_id, group_id, member_id) WHERE (user_id IS NULL);
+
+CREATE INDEX service_accounts_of_organization ON public.members USING btree (organization_id, member_id) WHERE (user_id IS NULL);
 
 CREATE INDEX stored_objects_by_expiry ON public.stored_objects USING btree (expire_time);
 
@@ -1551,7 +1571,7 @@ CREATE TRIGGER members_revise_all_identities AFTER TRUNCATE ON public.members FO
 
 CREATE CONSTRAINT TRIGGER members_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.members DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
 
-CREATE TRIGGER members_update_time BEFORE UPDATE ON public.members FOR EACH ROW WHEN ((((old.role IS DISTINCT FROM new.role) OR (old.group_id IS DISTINCT FROM new.group_id)) OR (old.state IS DISTINCT FROM new.state))) EXECUTE FUNCTION public.set_update_time();
+CREATE TRIGGER members_update_time BEFORE UPDATE ON public.members FOR EACH ROW WHEN (((old.role IS DISTINCT FROM new.role) OR (old.group_id IS DISTINCT FROM new.group_id) OR (old.state IS DISTINCT FROM new.state) OR (old.display_name IS DISTINCT FROM new.display_name))) EXECUTE FUNCTION public.set_update_time();
 
 CREATE TRIGGER models_notify AFTER INSERT OR DELETE OR UPDATE ON public.models FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
 
@@ -2275,6 +2295,8 @@ GRANT INSERT(requested_model) ON TABLE public.stored_objects TO megarouter_usage
 GRANT INSERT(tokens) ON TABLE public.stored_objects TO megarouter_usage;
 
 GRANT INSERT(expire_time) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(api_key_id) ON TABLE public.stored_objects TO megarouter_usage;
 
 GRANT SELECT,INSERT ON TABLE public.top_up_requests TO megarouter_admin;
 GRANT SELECT ON TABLE public.top_up_requests TO megarouter_audit;
