@@ -23,7 +23,7 @@ from admin_service.resources.access_tokens.lives import TokenLives
 from admin_service.resources.access_tokens.member_tokens import MemberAccessTokensApi
 from admin_service.resources.access_tokens.service import AccessTokensApi
 from admin_service.resources.accounts.service import AccountsApi
-from admin_service.resources.api_keys.changes import ApiKeyChanges, KeyMaker
+from admin_service.resources.api_keys.changes import KeyMaker
 from admin_service.resources.api_keys.service import ApiKeysApi
 from admin_service.resources.audit_log.service import AuditLogApi
 from admin_service.resources.catalog.service import CatalogApi
@@ -39,6 +39,7 @@ from admin_service.resources.members.service import MembersApi
 from admin_service.resources.operators.service import OperatorsApi
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.resources.organizations.service import OrganizationsApi
+from admin_service.resources.service_accounts.service import ServiceAccountsApi
 from admin_service.resources.usage.service import UsageApi
 from admin_service.serving.change_transaction import Changes
 from admin_service.serving.guard import Guard, ResourceApi
@@ -142,18 +143,19 @@ async def open_service(
         apis: Sequence[ResourceApi] = (
             AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes, lives),
             AccountsApi(pool, page_tokens, personal_accounts),
-            ApiKeysApi(pool, page_tokens, ApiKeyChanges(KeyMaker(pepper, secrets.token_bytes, _new_id, time.time))),
+            ApiKeysApi(pool, page_tokens, KeyMaker(pepper, secrets.token_bytes, _new_id, time.time)),
             AuditLogApi(pool, page_tokens),
             CatalogApi(pool, page_tokens),
             ClaimMappingsApi(pool, page_tokens, _new_id, issuers),
             CreditsApi(pool, page_tokens, _new_id),
             GroupsApi(pool, page_tokens, _new_id),
-            GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, lambda: time.time_ns() // 1_000)),
+            GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, _now_us), _now_us),
             InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url),
             MemberAccessTokensApi(pool, page_tokens),
             MembersApi(pool, page_tokens, links),
             OperatorsApi(pool, page_tokens, _new_id, links),
             OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
+            ServiceAccountsApi(pool, page_tokens, _new_id),
             UsageApi(pool, page_tokens),
         )
         service = AdminService(pool, apis, guard)
@@ -198,6 +200,10 @@ def _make_user_id() -> str:
 async def _store(pool: asyncpg.Pool, catalog: Catalog) -> None:
     async with pool.acquire() as connection:
         await sync_catalog(connection, catalog)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000
 
 
 def _new_id(prefix: str) -> str:

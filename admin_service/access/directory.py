@@ -18,7 +18,9 @@ from admin_service.api.names import (
     GUARDRAILS,
     INVITES,
     MEMBERS,
+    SERVICE_ACCOUNTS,
     ResourceName,
+    parse_name,
 )
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
 from gateway_core.stores.postgres.connections import Connection
@@ -213,10 +215,11 @@ async def _group(connection: Connection, name: ResourceName) -> Target | None:
 
 async def _guardrail(connection: Connection, name: ResourceName) -> Target | None:
     kind, _, scope_id = str(name.resource_id).partition("-")
-    collection = {"organization": None, "group": GROUPS, "member": MEMBERS, "apikey": API_KEYS}.get(kind, GUARDRAILS)
+    collection = _COLLECTION_OF_GUARDRAIL.get(kind, GUARDRAILS)
     if collection == GUARDRAILS or (collection is None) != (not scope_id):
         return None
-    return await _FINDERS[collection](connection, ResourceName(name.organization, collection, scope_id or None))
+    scope = parse_name(str(ResourceName(name.organization, collection, scope_id or None)))
+    return await _FINDERS[collection](connection, scope) if scope else None
 
 
 async def _audit_log_entry(connection: Connection, name: ResourceName) -> Target | None:
@@ -234,6 +237,13 @@ def _person(query: str, kind: TargetKind) -> "_Finder":
     return find
 
 
+_COLLECTION_OF_GUARDRAIL: Final = {
+    "organization": None,
+    "group": GROUPS,
+    "member": MEMBERS,
+    "serviceaccount": SERVICE_ACCOUNTS,
+    "apikey": API_KEYS,
+}
 _Finder = Callable[[Connection, ResourceName], Awaitable[Target | None]]
 _FINDERS: Final[dict[str | None, _Finder]] = {
     None: _organization,
@@ -245,4 +255,5 @@ _FINDERS: Final[dict[str | None, _Finder]] = {
     GUARDRAILS: _guardrail,
     INVITES: _person(_INVITE, TargetKind.PERSON),
     MEMBERS: _person(_MEMBER, TargetKind.PERSON),
+    SERVICE_ACCOUNTS: _person(_MEMBER, TargetKind.PERSON),
 }

@@ -26,6 +26,7 @@ class Permission(enum.StrEnum):
     ACCESS_EXPLAIN = "access:explain"
     ACCESS_TOKENS_READ = "access_tokens:read"
     ACCESS_TOKENS_WRITE = "access_tokens:write"
+    ACCOUNTS_LEAVE = "accounts:leave"
     ACCOUNTS_READ = "accounts:read"
     ACCOUNTS_SWITCH = "accounts:switch"
     API_KEYS_DISABLE = "api_keys:disable"
@@ -60,6 +61,8 @@ class Permission(enum.StrEnum):
     ORGANIZATIONS_READ = "organizations:read"
     ORGANIZATIONS_SUSPEND = "organizations:suspend"
     ORGANIZATIONS_UPDATE = "organizations:update"
+    SERVICE_ACCOUNTS_READ = "service_accounts:read"
+    SERVICE_ACCOUNTS_WRITE = "service_accounts:write"
     SIGN_IN_LINKS_EXCHANGE = "sign_in_links:exchange"
     SIGN_IN_LINKS_READ = "sign_in_links:read"
     SIGN_IN_LINKS_WRITE = "sign_in_links:write"
@@ -76,7 +79,7 @@ class TargetKind(enum.Enum):
     GROUP = "group"
     """A group, and its guardrail."""
     PERSON = "person"
-    """A member, and their guardrail. Also an invite, which stands for a future member."""
+    """A member or a service account, and their guardrail. Also an invite, which stands for a future member."""
     BELONGING = "belonging"
     """Something that belongs to a member, such as an API key and its guardrail."""
 
@@ -149,6 +152,8 @@ ROLES_OF: Final = {
     Permission.ORGANIZATIONS_READ: _ALL,
     Permission.ORGANIZATIONS_SUSPEND: _SUPER_ADMINS,
     Permission.ORGANIZATIONS_UPDATE: _SUPER_ADMINS,
+    Permission.SERVICE_ACCOUNTS_READ: _ADMINS,
+    Permission.SERVICE_ACCOUNTS_WRITE: _ADMINS,
     Permission.SIGN_IN_LINKS_READ: _ADMINS,
     Permission.SIGN_IN_LINKS_WRITE: _ADMINS,
     Permission.USAGE_READ: _ALL,

@@ -25,6 +25,7 @@ from admin_service.api.names import (
     INVOICE_REQUESTS,
     MEMBERS,
     MYSELF,
+    SERVICE_ACCOUNTS,
     SUMMARY,
     TOP_UP_REQUESTS,
     USAGE_FINDINGS,
@@ -55,6 +56,7 @@ _COLLECTION_OF_TYPE: Final = {
     "megarouter/Member": MEMBERS,
     "megarouter/MemberAccessToken": ACCESS_TOKENS,
     "megarouter/OrganizationSummary": SUMMARY,
+    "megarouter/ServiceAccount": SERVICE_ACCOUNTS,
     "megarouter/TopUpRequest": TOP_UP_REQUESTS,
     "megarouter/UsageFinding": USAGE_FINDINGS,
 }

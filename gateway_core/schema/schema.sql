@@ -2,28 +2,45 @@
 --
 --   python -m gateway_core.schema dump
 
+CREATE FUNCTION public.bounds_now(bounds jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE WHEN NOT bounds ? 'temporary_limit' THEN bounds ELSE
+        (bounds - 'temporary_limit') || coalesce(
+            (SELECT jsonb_build_object('temporary_limit', jsonb_object_agg(b.place, b.bound))
+               FROM jsonb_each(bounds -> 'temporary_limit') AS b (place, bound)
+              WHERE temporary_limit_now(b.bound) IS NOT NULL
+             HAVING count(*) > 0), '{}')
+    END
+$$;
+
 CREATE FUNCTION public.carry_spend_over() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 DECLARE
     start timestamptz;
+    since timestamptz;
     head bigint;
 BEGIN
-    IF TG_OP = 'UPDATE' AND NEW.cycle_revision = OLD.cycle_revision THEN RETURN NULL; END IF;
+    IF TG_OP = 'UPDATE'
+       AND coalesce(NEW.carry_revision, NEW.cycle_revision) = coalesce(OLD.carry_revision, OLD.cycle_revision) THEN
+        RETURN NULL;
+    END IF;
     -- The lock on the head makes settlements wait until this transaction commits.
     UPDATE ledger_heads SET cycle_change_time = clock_timestamp() WHERE organization_id = NEW.organization_id
         RETURNING sequence INTO head;
     SELECT cycle_start(NEW.cycle, time_zone) INTO start FROM organizations WHERE organization_id = NEW.organization_id;
+    since := greatest(start, NEW.reset_time);
     INSERT INTO scope_spend (organization_id, counter, settled_nano_credits, call_count, carried_nano_credits,
-                             carried_call_count, carried_sequence)
+                             carried_call_count, carried_sequence, carried_since)
     SELECT NEW.organization_id,
            concat_ws(':', NEW.scope_kind, NEW.scope_id, NEW.cycle, extract(epoch FROM start)::bigint, NEW.cycle_revision),
-           spent.amount, spent.calls, spent.amount, spent.calls, head
+           spent.amount, spent.calls, spent.amount, spent.calls, head, NEW.reset_time
       FROM (SELECT coalesce(sum(u.charge_nano_credits + coalesce(c.delta_nano_credits, 0)), 0) AS amount,
                    count(*) FILTER (WHERE coalesce(c.outcome, u.outcome) <> 'VOIDED') AS calls
               FROM usage_records u LEFT JOIN usage_corrections c ON c.hold_id = u.hold_id
-             WHERE u.organization_id = NEW.organization_id AND u.place_time >= start
+             WHERE u.organization_id = NEW.organization_id AND u.place_time >= since
                AND CASE NEW.scope_kind
                        WHEN 'organization' THEN true
                        WHEN 'group' THEN NEW.scope_id = ANY (u.group_path)
@@ -68,9 +85,11 @@ CREATE FUNCTION public.end_stored_object(of_organization text, of_member text, o
     SET search_path TO 'public', 'pg_temp'
     AS $$
     WITH ended AS (
-        UPDATE stored_objects SET expire_time = least(expire_time, now() + interval '5 minutes')
-         WHERE object_id = of_object_id AND kind = of_kind AND provider_id = of_provider AND registered_for = ''
-           AND organization_id = of_organization AND member_id = of_member AND expire_time > now()
+        UPDATE stored_objects s SET expire_time = least(s.expire_time, now() + interval '5 minutes')
+         WHERE s.object_id = of_object_id AND s.kind = of_kind AND s.provider_id = of_provider AND s.registered_for = ''
+           AND s.organization_id = of_organization AND s.expire_time > now()
+           AND coalesce((SELECT k.member_id FROM api_keys k
+                          WHERE k.organization_id = s.organization_id AND k.api_key_id = s.api_key_id), s.member_id) = of_member
         RETURNING 1
     )
     SELECT EXISTS (SELECT FROM ended)
@@ -120,24 +139,16 @@ CREATE FUNCTION public.hashes_of_keys_used_lately(entries bigint) RETURNS TABLE(
      LIMIT entries
 $$;
 
-CREATE FUNCTION public.identity_of_key(key_hash bytea) RETURNS TABLE(organization_id text, api_key_id text, member_id text, api_key_active boolean, expire_epoch_s double precision, member_active boolean, group_path text[], organization_active boolean, time_zone text, input_estimate text, budget_mode text, guardrails jsonb, secret_replaced boolean, ip_allow_list text[], revision bigint)
+CREATE FUNCTION public.identity_of_key(key_hash bytea) RETURNS TABLE(organization_id text, api_key_id text, member_id text, api_key_active boolean, expire_epoch_s double precision, member_active boolean, group_path text[], organization_active boolean, time_zone text, input_estimate text, budget_mode text, guardrails jsonb, secret_replaced boolean, ip_allow_list text[], revision bigint, more_limits jsonb)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
     SELECT k.organization_id, k.api_key_id, k.member_id, k.state = 'ACTIVE',
            extract(epoch FROM least(k.expire_time, CASE WHEN found.replaced THEN k.previous_expire_time END))::float8,
            m.state = 'ACTIVE', coalesce(g.path, '{}'), o.state = 'ACTIVE', o.time_zone, o.input_estimate, o.budget_mode,
-           (SELECT coalesce(jsonb_agg(jsonb_build_array(r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle,
-                                                        r.cycle_revision, r.requests_per_minute, r.model_whitelist, r.mode,
-                                                        r.tokens_per_minute, r.concurrency_limit, r.rate_rules)), '[]')
-              FROM guardrails r
-             WHERE r.organization_id = k.organization_id
-               AND ((r.scope_kind = 'api_key' AND r.scope_id = k.api_key_id)
-                    OR (r.scope_kind = 'member' AND r.scope_id = k.member_id)
-                    OR (r.scope_kind = 'group' AND r.scope_id = ANY (g.path))
-                    OR r.scope_kind = 'organization')),
-           found.replaced, k.ip_allow_list::text[],
-           coalesce((SELECT v.revision FROM identity_revisions v WHERE v.organization_id = k.organization_id), 0)
+           coalesce(above.guardrails, '[]'), found.replaced, k.ip_allow_list::text[],
+           coalesce((SELECT v.revision FROM identity_revisions v WHERE v.organization_id = k.organization_id), 0),
+           above.more_limits
       FROM (SELECT c.organization_id, c.api_key_id, false AS replaced FROM api_keys c WHERE c.secret_hash = key_hash
             UNION ALL
             SELECT p.organization_id, p.api_key_id, true FROM api_keys p WHERE p.previous_secret_hash = key_hash
@@ -146,6 +157,18 @@ CREATE FUNCTION public.identity_of_key(key_hash bytea) RETURNS TABLE(organizatio
       JOIN members m ON m.organization_id = k.organization_id AND m.member_id = k.member_id
       JOIN organizations o ON o.organization_id = k.organization_id
       LEFT JOIN groups g ON g.organization_id = m.organization_id AND g.group_id = m.group_id
+     CROSS JOIN LATERAL (
+        SELECT jsonb_agg(jsonb_build_array(r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle, r.cycle_revision,
+                                           r.requests_per_minute, r.model_whitelist, r.mode, r.tokens_per_minute,
+                                           r.concurrency_limit, r.rate_rules)) AS guardrails,
+               jsonb_object_agg(r.scope_kind || ':' || r.scope_id, jsonb_build_object('temporary', r.temporary_limit))
+                   FILTER (WHERE temporary_limit_now(r.temporary_limit) IS NOT NULL) AS more_limits
+          FROM guardrails r
+         WHERE r.organization_id = k.organization_id
+           AND ((r.scope_kind = 'api_key' AND r.scope_id = k.api_key_id)
+                OR (r.scope_kind = 'member' AND r.scope_id = k.member_id)
+                OR (r.scope_kind = 'group' AND r.scope_id = ANY (g.path))
+                OR r.scope_kind = 'organization')) AS above
      WHERE k.state <> 'DELETED'
 $$;
 
@@ -374,14 +397,14 @@ $_$;
 CREATE FUNCTION public.present_use(organization text, of_kind text, of_id text) RETURNS TABLE(period_start_time timestamp with time zone, time_zone text, spent_nano_credits bigint, held_nano_credits bigint, call_count bigint, shadow_refusal_count bigint)
     LANGUAGE sql STABLE
     AS $$
-    SELECT p.start, p.time_zone, coalesce(s.settled_nano_credits, 0),
+    SELECT greatest(p.start, p.reset_time), p.time_zone, coalesce(s.settled_nano_credits, 0),
            (SELECT coalesce(sum(h.amount_nano_credits), 0)::bigint FROM holds h
              WHERE h.state = 'HELD' AND h.organization_id = organization AND h.counters @> ARRAY[p.counter]),
            coalesce(s.call_count, 0), coalesce(s.shadow_refusal_count, 0)
-      FROM (SELECT q.time_zone, q.start,
+      FROM (SELECT q.time_zone, q.start, q.reset_time,
                    concat_ws(':', of_kind, of_id, q.cycle, extract(epoch FROM q.start)::bigint, q.cycle_revision) AS counter
               FROM (SELECT o.time_zone, coalesce(r.cycle, 'NEVER') AS cycle, coalesce(r.cycle_revision, 0) AS cycle_revision,
-                           cycle_start(coalesce(r.cycle, 'NEVER'), o.time_zone) AS start
+                           cycle_start(coalesce(r.cycle, 'NEVER'), o.time_zone) AS start, r.reset_time
                       FROM organizations o
                       LEFT JOIN guardrails r ON r.organization_id = o.organization_id AND r.scope_kind = of_kind AND r.scope_id = of_id
                      WHERE o.organization_id = organization) AS q) AS p
@@ -470,6 +493,10 @@ CREATE FUNCTION public.set_cycle_revision() RETURNS trigger
 BEGIN
     IF TG_OP = 'INSERT' OR NEW.cycle <> OLD.cycle OR NEW.cycle_revision <> OLD.cycle_revision THEN
         NEW.cycle_revision := nextval('cycle_revisions');
+        NEW.carry_revision := NEW.cycle_revision;
+    ELSIF NEW.reset_time IS DISTINCT FROM OLD.reset_time THEN
+        NEW.carry_revision := coalesce(OLD.carry_revision, OLD.cycle_revision);
+        NEW.cycle_revision := nextval('cycle_revisions');
     END IF;
     RETURN NEW;
 END $$;
@@ -489,8 +516,15 @@ CREATE FUNCTION public.stored_objects_of(of_organization text, of_member text, o
     SELECT s.provider_id, s.kind, s.object_id, s.response_id, s.requested_model, s.tokens
       FROM unnest(kinds, object_ids) AS asked (kind, object_id)
       JOIN stored_objects s ON s.object_id = asked.object_id AND s.kind = asked.kind
-     WHERE s.organization_id = of_organization AND s.member_id IN (of_member, '') AND s.expire_time > now()
+      LEFT JOIN api_keys k ON k.organization_id = s.organization_id AND k.api_key_id = s.api_key_id
+     WHERE s.organization_id = of_organization AND coalesce(k.member_id, s.member_id) IN (of_member, '') AND s.expire_time > now()
        AND (of_provider IS NULL OR s.provider_id = of_provider)
+$$;
+
+CREATE FUNCTION public.temporary_limit_now(temporary_limit jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE WHEN (temporary_limit ->> 'end_us')::bigint > extract(epoch FROM now()) * 1000000 THEN temporary_limit END
 $$;
 
 CREATE FUNCTION public.unpacked(packed text) RETURNS text[]
@@ -552,6 +586,7 @@ CREATE TABLE public.scope_spend (
     carried_nano_credits bigint DEFAULT 0 NOT NULL,
     carried_call_count bigint DEFAULT 0 NOT NULL,
     carried_sequence bigint,
+    carried_since timestamp with time zone,
     CONSTRAINT scope_spend_shadow_refusal_count_check CHECK ((shadow_refusal_count >= 0))
 );
 
@@ -698,12 +733,6 @@ CREATE TABLE public.guardrails (
     organization_id text NOT NULL,
     scope_kind text NOT NULL,
     scope_id text NOT NULL,
-    guardrail_id text GENERATED ALWAYS AS (
-CASE scope_kind
-    WHEN 'organization'::text THEN 'organization'::text
-    WHEN 'api_key'::text THEN ('apikey-'::text || scope_id)
-    ELSE ((scope_kind || '-'::text) || scope_id)
-END) STORED NOT NULL COLLATE pg_catalog."C",
     mode text DEFAULT 'ENFORCE'::text NOT NULL,
     budget_nano_credits bigint,
     cycle text DEFAULT 'NEVER'::text NOT NULL,
@@ -716,6 +745,16 @@ END) STORED NOT NULL COLLATE pg_catalog."C",
     key_limit integer,
     seat_limit integer,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    temporary_limit jsonb,
+    reset_time timestamp with time zone,
+    carry_revision bigint,
+    guardrail_id text GENERATED ALWAYS AS (
+CASE
+    WHEN (scope_kind = 'organization'::text) THEN 'organization'::text
+    WHEN (scope_kind = 'api_key'::text) THEN ('apikey-'::text || scope_id)
+    WHEN ((scope_kind = 'member'::text) AND (scope_id ~~ 'sa-%'::text)) THEN ('serviceaccount-'::text || scope_id)
+    ELSE ((scope_kind || '-'::text) || scope_id)
+END) STORED NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT guardrails_budget_nano_credits_check CHECK ((budget_nano_credits >= 0)),
     CONSTRAINT guardrails_concurrency_limit_check CHECK ((concurrency_limit >= 0)),
     CONSTRAINT guardrails_cycle_check CHECK ((cycle = ANY (ARRAY['NEVER'::text, 'DAILY'::text, 'WEEKLY'::text, 'MONTHLY'::text]))),
@@ -725,6 +764,7 @@ END) STORED NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT guardrails_requests_per_minute_check CHECK ((requests_per_minute >= 0)),
     CONSTRAINT guardrails_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'member'::text, 'api_key'::text]))),
     CONSTRAINT guardrails_seat_limit_check CHECK ((seat_limit >= 0)),
+    CONSTRAINT guardrails_temporary_limit_check CHECK (((jsonb_typeof(temporary_limit) = 'object'::text) AND (temporary_limit ? 'end_us'::text))),
     CONSTRAINT guardrails_tokens_per_minute_check CHECK (((tokens_per_minute >= 0) AND (tokens_per_minute <= '1000000000000'::bigint))),
     CONSTRAINT organization_scope_is_itself CHECK (((scope_kind <> 'organization'::text) OR (scope_id = organization_id))),
     CONSTRAINT whitelist_is_bounded CHECK ((cardinality(model_whitelist) <= 200))
@@ -868,17 +908,20 @@ UNION ALL
 CREATE TABLE public.members (
     organization_id text NOT NULL,
     member_id text NOT NULL,
-    user_id text NOT NULL,
+    user_id text,
     group_id text,
     group_path text[] DEFAULT '{}'::text[] NOT NULL,
     role text NOT NULL,
     state text DEFAULT 'ACTIVE'::text NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    display_name text,
     CONSTRAINT group_admins_have_a_group CHECK (((role <> ALL (ARRAY['L1_ADMIN'::text, 'SUB_ADMIN'::text])) OR (group_id IS NOT NULL))),
+    CONSTRAINT members_display_name_check CHECK (((length(display_name) >= 1) AND (length(display_name) <= 200))),
     CONSTRAINT members_member_id_check CHECK ((member_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
     CONSTRAINT members_role_check CHECK ((role = ANY (ARRAY['SUPER_ADMIN'::text, 'L1_ADMIN'::text, 'SUB_ADMIN'::text, 'MEMBER'::text]))),
-    CONSTRAINT members_state_check CHECK ((state = ANY (ARRAY['ACTIVE'::text, 'SUSPENDED'::text, 'REMOVED'::text])))
+    CONSTRAINT members_state_check CHECK ((state = ANY (ARRAY['ACTIVE'::text, 'SUSPENDED'::text, 'REMOVED'::text]))),
+    CONSTRAINT person_or_service_account CHECK ((((user_id IS NULL) = (member_id ~~ 'sa-%'::text)) AND ((user_id IS NULL) = (display_name IS NOT NULL)) AND ((user_id IS NOT NULL) OR (role = 'MEMBER'::text))))
 );
 
 CREATE TABLE public.models (
@@ -991,6 +1034,7 @@ CASE
     WHEN is_registered THEN ((organization_id || ' '::text) || member_id)
     ELSE ''::text
 END) STORED NOT NULL,
+    api_key_id text,
     CONSTRAINT answers_name_a_member CHECK ((is_registered OR (member_id <> ''::text))),
     CONSTRAINT stored_objects_kind_check CHECK ((kind = ANY (ARRAY['response'::text, 'item'::text, 'conversation'::text, 'prompt'::text, 'container'::text, 'cached_content'::text, 'file'::text, 'audio'::text]))),
     CONSTRAINT stored_objects_object_id_check CHECK (((length(object_id) >= 1) AND (length(object_id) <= 256))),
@@ -1411,35 +1455,47 @@ CREATE INDEX invites_by_group ON public.invites USING btree (organization_id, gr
 
 CREATE INDEX ledger_transfers_by_time ON public.ledger_transfers USING btree (organization_id, create_time);
 
-CREATE INDEX members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE (group_path[1] IS NOT NULL);
+CREATE INDEX members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((group_path[1] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX members_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE (group_path[2] IS NOT NULL);
+CREATE INDEX members_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((group_path[2] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE (group_path[3] IS NOT NULL);
+CREATE INDEX members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((group_path[3] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE (group_path[4] IS NOT NULL);
+CREATE INDEX members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((group_path[4] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX members_by_group ON public.members USING btree (organization_id, group_id, member_id) WHERE (state <> 'REMOVED'::text);
+CREATE INDEX members_by_group ON public.members USING btree (organization_id, group_id, member_id) WHERE ((state <> 'REMOVED'::text) AND (user_id IS NOT NULL));
 
 CREATE INDEX members_by_user ON public.members USING btree (user_id);
 
-CREATE INDEX members_of_organization ON public.members USING btree (organization_id, member_id) WHERE (state <> 'REMOVED'::text);
+CREATE INDEX members_of_organization ON public.members USING btree (organization_id, member_id) WHERE ((state <> 'REMOVED'::text) AND (user_id IS NOT NULL));
 
 CREATE INDEX outbox_messages_waiting ON public.outbox_messages USING btree (attempt_time) WHERE (deliver_time IS NULL);
 
-CREATE INDEX present_members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[1] IS NOT NULL));
+CREATE INDEX present_members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[1] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX present_members_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[2] IS NOT NULL));
+CREATE INDEX present_members_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[2] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX present_members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[3] IS NOT NULL));
+CREATE INDEX present_members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[3] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX present_members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[4] IS NOT NULL));
+CREATE INDEX present_members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[4] IS NOT NULL) AND (user_id IS NOT NULL));
 
 CREATE INDEX request_replays_by_age ON public.request_replays USING btree (create_time);
 
 CREATE INDEX scope_spend_by_api_key ON public.scope_spend USING btree (organization_id, split_part(counter, ':'::text, 2)) WHERE (counter ~~ 'api\_key:%'::text);
 
 CREATE INDEX scope_spend_by_last_use ON public.scope_spend USING brin (last_use_time) WITH (pages_per_range='32', autosummarize='on') WHERE (counter ~~ 'api\_key:%'::text);
+
+CREATE INDEX service_accounts_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((group_path[1] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((group_path[2] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((group_path[3] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((group_path[4] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_by_group ON public.members USING btree (organization_id, group_id, member_id) WHERE (user_id IS NULL);
+
+CREATE INDEX service_accounts_of_organization ON public.members USING btree (organization_id, member_id) WHERE (user_id IS NULL);
 
 CREATE INDEX stored_objects_by_expiry ON public.stored_objects USING btree (expire_time);
 
@@ -1515,7 +1571,7 @@ CREATE TRIGGER members_revise_all_identities AFTER TRUNCATE ON public.members FO
 
 CREATE CONSTRAINT TRIGGER members_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.members DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
 
-CREATE TRIGGER members_update_time BEFORE UPDATE ON public.members FOR EACH ROW WHEN ((((old.role IS DISTINCT FROM new.role) OR (old.group_id IS DISTINCT FROM new.group_id)) OR (old.state IS DISTINCT FROM new.state))) EXECUTE FUNCTION public.set_update_time();
+CREATE TRIGGER members_update_time BEFORE UPDATE ON public.members FOR EACH ROW WHEN (((old.role IS DISTINCT FROM new.role) OR (old.group_id IS DISTINCT FROM new.group_id) OR (old.state IS DISTINCT FROM new.state) OR (old.display_name IS DISTINCT FROM new.display_name))) EXECUTE FUNCTION public.set_update_time();
 
 CREATE TRIGGER models_notify AFTER INSERT OR DELETE OR UPDATE ON public.models FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
 
@@ -1954,6 +2010,9 @@ GRANT USAGE ON SCHEMA public TO megarouter_usage;
 GRANT USAGE ON SCHEMA public TO megarouter_admin;
 GRANT USAGE ON SCHEMA public TO megarouter_audit;
 
+REVOKE ALL ON FUNCTION public.bounds_now(bounds jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.bounds_now(bounds jsonb) TO megarouter_admin;
+
 REVOKE ALL ON FUNCTION public.carry_spend_over() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.cycle_start(cycle text, time_zone text) FROM PUBLIC;
@@ -2047,6 +2106,9 @@ REVOKE ALL ON FUNCTION public.set_update_time() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.stored_objects_of(of_organization text, of_member text, of_provider text, kinds text[], object_ids text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.stored_objects_of(of_organization text, of_member text, of_provider text, kinds text[], object_ids text[]) TO megarouter_authz;
+
+REVOKE ALL ON FUNCTION public.temporary_limit_now(temporary_limit jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.temporary_limit_now(temporary_limit jsonb) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.unpacked(packed text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.unpacked(packed text) TO megarouter_authz;
@@ -2233,6 +2295,8 @@ GRANT INSERT(requested_model) ON TABLE public.stored_objects TO megarouter_usage
 GRANT INSERT(tokens) ON TABLE public.stored_objects TO megarouter_usage;
 
 GRANT INSERT(expire_time) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(api_key_id) ON TABLE public.stored_objects TO megarouter_usage;
 
 GRANT SELECT,INSERT ON TABLE public.top_up_requests TO megarouter_admin;
 GRANT SELECT ON TABLE public.top_up_requests TO megarouter_audit;

@@ -94,6 +94,7 @@ class MembersApi:
             query = (_FULL_MEMBERS if full else _MEMBERS).query(
                 request, self._page_tokens, organization,
                 Condition("m.organization_id = {}", organization),
+                Condition(member_store.IS_PERSON),
                 Condition("true" if request.show_removed else "m.state <> 'REMOVED'"),
                 *_whose(visibility(caller.actor), group_path, with_descendants=request.with_descendants),
             )  # fmt: skip

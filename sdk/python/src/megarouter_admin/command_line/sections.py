@@ -39,6 +39,11 @@ PARTS: Final = (
     Part("organizations", "Organizations: who pays for calls.", "organizations"),
     Part("groups", "Groups: the organization's tree of at most four levels.", "groups"),
     Part("members", "Members: users in an organization.", "members"),
+    Part(
+        "service-accounts",
+        "Service accounts: owners of keys that are no person.",
+        "people.service_accounts",
+    ),
     Part("invites", "Invites: links that make users members.", "invites"),
     Part("tokens", "Access tokens: the bearer tokens of people.", "access.tokens"),
     Part("claims", "Claims of identity providers that give roles.", "access.claims"),
