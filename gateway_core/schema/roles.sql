@@ -103,7 +103,7 @@ GRANT EXECUTE ON FUNCTION identity_of_key(bytea), invite_of_token(bytea, text), 
     bounds_now(jsonb) TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON organizations, groups, users, members, api_keys, guardrails TO megarouter_admin;
 -- To revoke a token, and to replace the demo's token.
-GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, expire_time, may_operate) ON access_tokens TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, obfuscated_token, expire_time, may_operate) ON access_tokens TO megarouter_admin;
 GRANT SELECT, INSERT ON user_identities, audit_log TO megarouter_admin;
 -- Not issuer, subject and user_id: a link is for good.
 GRANT UPDATE (email, display_name) ON user_identities TO megarouter_admin;

@@ -2255,6 +2255,8 @@ GRANT SELECT,INSERT ON TABLE public.access_tokens TO megarouter_admin;
 
 GRANT UPDATE(secret_hash) ON TABLE public.access_tokens TO megarouter_admin;
 
+GRANT UPDATE(obfuscated_token) ON TABLE public.access_tokens TO megarouter_admin;
+
 GRANT UPDATE(expire_time) ON TABLE public.access_tokens TO megarouter_admin;
 
 GRANT UPDATE(revoke_time) ON TABLE public.access_tokens TO megarouter_admin;
