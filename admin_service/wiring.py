@@ -41,6 +41,8 @@ from admin_service.resources.operators.service import OperatorsApi
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.resources.organizations.service import OrganizationsApi
 from admin_service.resources.service_accounts.service import ServiceAccountsApi
+from admin_service.resources.sign_in_links.changes import SignInLinkMaker
+from admin_service.resources.sign_in_links.service import SignInLinksApi
 from admin_service.resources.usage.service import UsageApi
 from admin_service.serving.change_transaction import Changes
 from admin_service.serving.guard import Guard, ResourceApi
@@ -126,7 +128,6 @@ async def open_service(
         identities = BearerTokens(
             directory, IdentityTokens(pool, proof, _make_user_id, operators, issuers, claims.apply)
         )
-        links = IdentityLinks(directory, issuers)
         guard = Guard(
             pool,
             identities,
@@ -135,38 +136,8 @@ async def open_service(
             make_incident_id=lambda: secrets.token_hex(8),
             offers_personal_accounts=settings.personal_accounts,
         )
-        lives = TokenLives(
-            dt.timedelta(hours=settings.sign_in_token_max_life_h),
-            dt.timedelta(hours=settings.super_admin_token_max_life_h),
-        )
-        page_tokens = PageTokens(pepper, time.time)
-        personal_accounts = PersonalAccounts(_new_id, are_offered=settings.personal_accounts)
-        apis: Sequence[ResourceApi] = (
-            AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes, lives),
-            AccountsApi(pool, page_tokens, personal_accounts),
-            ApiKeysApi(pool, page_tokens, KeyMaker(pepper, secrets.token_bytes, _new_id, time.time)),
-            AuditLogApi(pool, page_tokens),
-            CatalogApi(pool, page_tokens),
-            ClaimMappingsApi(pool, page_tokens, _new_id, issuers),
-            CredentialsApi(
-                pool,
-                page_tokens,
-                pepper,
-                _new_id,
-                secrets.token_bytes,
-                dt.timedelta(days=settings.credential_max_life_days),
-            ),
-            CreditsApi(pool, page_tokens, _new_id),
-            GroupsApi(pool, page_tokens, _new_id),
-            GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, _now_us), _now_us),
-            InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url),
-            MemberAccessTokensApi(pool, page_tokens),
-            MembersApi(pool, page_tokens, links),
-            OperatorsApi(pool, page_tokens, _new_id, links),
-            OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
-            ServiceAccountsApi(pool, page_tokens, _new_id),
-            UsageApi(pool, page_tokens),
-        )
+        explainer = AccessExplainer(pool, redis, _now_us)
+        apis = _apis(settings, pool, pepper, IdentityLinks(directory, issuers), issuers, explainer)
         service = AdminService(pool, apis, guard)
         probes: dict[str, dependencies.Probe] = {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping}
         async with (
@@ -177,6 +148,52 @@ async def open_service(
             dependencies.reported(metrics, probes),
         ):
             yield service
+
+
+def _apis(
+    settings: AdminSettings,
+    pool: asyncpg.Pool,
+    pepper: bytes,
+    links: IdentityLinks,
+    issuers: Issuers,
+    explainer: AccessExplainer,
+) -> Sequence[ResourceApi]:
+    """Returns every service of the API."""
+    lives = TokenLives(
+        dt.timedelta(hours=settings.sign_in_token_max_life_h),
+        dt.timedelta(hours=settings.super_admin_token_max_life_h),
+    )
+    link_life = dt.timedelta(hours=settings.sign_in_link_life_h)
+    maker = SignInLinkMaker(pepper, _new_id, secrets.token_bytes, lives, link_life, settings.sign_in_page_url)
+    page_tokens = PageTokens(pepper, time.time)
+    personal_accounts = PersonalAccounts(_new_id, are_offered=settings.personal_accounts)
+    return (
+        AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes, lives),
+        AccountsApi(pool, page_tokens, personal_accounts),
+        ApiKeysApi(pool, page_tokens, KeyMaker(pepper, secrets.token_bytes, _new_id, time.time)),
+        AuditLogApi(pool, page_tokens),
+        CatalogApi(pool, page_tokens),
+        ClaimMappingsApi(pool, page_tokens, _new_id, issuers),
+        CredentialsApi(
+            pool,
+            page_tokens,
+            pepper,
+            _new_id,
+            secrets.token_bytes,
+            dt.timedelta(days=settings.credential_max_life_days),
+        ),
+        CreditsApi(pool, page_tokens, _new_id),
+        GroupsApi(pool, page_tokens, _new_id),
+        GuardrailsApi(pool, page_tokens, explainer, _now_us),
+        InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url),
+        MemberAccessTokensApi(pool, page_tokens),
+        MembersApi(pool, page_tokens, links),
+        OperatorsApi(pool, page_tokens, _new_id, links, maker),
+        OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
+        ServiceAccountsApi(pool, page_tokens, _new_id),
+        SignInLinksApi(pool, page_tokens, maker),
+        UsageApi(pool, page_tokens),
+    )
 
 
 def _operators(settings: AdminSettings) -> Operators:
