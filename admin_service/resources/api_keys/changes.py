@@ -245,7 +245,8 @@ async def _owner(change: Change, member: str) -> Target:
     caller.require(Permission.API_KEYS_WRITE, owner, member)
     state = await store.member_state(change.connection, owner.organization, str(owner.member))
     if state != "ACTIVE":
-        raise inactive_member(member, str(state))
+        name_shown = await store.member_display_name(change.connection, owner.organization, str(owner.member))
+        raise inactive_member(name_shown, str(state))
     return owner
 
 
@@ -321,12 +322,12 @@ def deleted_key(name: object) -> AdminError:
     )
 
 
-def inactive_member(member: str, state: str) -> AdminError:
+def inactive_member(display_name: str, state: str) -> AdminError:
     """The error for a member who is removed or suspended."""
     if state == "REMOVED":
-        message = f"{member} is removed. Invite the user again."
+        message = f"The member {display_name!r} is removed. Invite the user again."
         return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.MEMBER_REMOVED, message)
-    message = f"{member} is suspended. Resume the member first."
+    message = f"The member {display_name!r} is suspended. Resume the member first."
     return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, {"state": state})
 
 

@@ -251,6 +251,11 @@ def _not_empty(row: GroupRow) -> AdminError:
     return AdminError(
         grpc.StatusCode.FAILED_PRECONDITION,
         ErrorReason.GROUP_NOT_EMPTY,
-        f"The group contains {row.child_count} groups and {row.member_count} members. Move or remove them first.",
+        f"The group contains {_counted(row.child_count, 'group')} and {_counted(row.member_count, 'member')}."
+        " Move or remove them first.",
         {"groupCount": str(row.child_count), "memberCount": str(row.member_count)},
     )
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

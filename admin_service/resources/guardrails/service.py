@@ -179,7 +179,7 @@ async def _changeable(change: Change, etag: str, *, etag_required: bool) -> Guar
     if row.scope.kind is ScopeKind.API_KEY and row.scope_state == "DELETED":
         raise deleted_key(name)
     if row.scope.kind is ScopeKind.MEMBER and row.scope_state == "REMOVED":
-        raise inactive_member(str(name), row.scope_state)
+        raise inactive_member(row.display_name, row.scope_state)
     return row
 
 
