@@ -253,7 +253,8 @@ async def named_owner(change: Change, text: str, collection: str) -> Target:
     caller.require(Permission.API_KEYS_WRITE, owner, text)
     state = await store.member_state(change.connection, owner.organization, str(owner.member))
     if state != "ACTIVE":
-        raise inactive_member(text, str(state))
+        name_shown = await store.member_display_name(change.connection, owner.organization, str(owner.member))
+        raise inactive_member(name_shown, str(state), is_account=collection == SERVICE_ACCOUNTS)
     return owner
 
 
@@ -334,18 +335,19 @@ def deleted_key(name: object) -> AdminError:
     )
 
 
-def inactive_member(member: str, state: str) -> AdminError:
+def inactive_member(display_name: str, state: str, *, is_account: bool = False) -> AdminError:
     """The error for a member who is removed or suspended, or a service account that is deleted or disabled."""
-    is_account = f"/{SERVICE_ACCOUNTS}/" in member
     if state == "REMOVED" and is_account:
-        message = f"{member} is deleted. Undelete it first."
+        message = f"The service account {display_name!r} is deleted. Undelete it first."
         metadata = {"state": "DELETED"}
         return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, metadata)
     if state == "REMOVED":
-        message = f"{member} is removed. Invite the user again."
+        message = f"The member {display_name!r} is removed. Invite the user again."
         return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.MEMBER_REMOVED, message)
     message = (
-        f"{member} is disabled. Enable it first." if is_account else f"{member} is suspended. Resume the member first."
+        f"The service account {display_name!r} is disabled. Enable it first."
+        if is_account
+        else f"The member {display_name!r} is suspended. Resume the member first."
     )
     metadata = {"state": "DISABLED" if is_account else state}
     return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, metadata)

@@ -48,6 +48,7 @@ from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.model_whitelists import parse_whitelist
 from gateway_core.model.organization.scopes import ScopeKind
+from gateway_core.model.organization.service_accounts import is_service_account
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
 
@@ -202,7 +203,7 @@ async def _changeable(change: Change, etag: str, *, etag_required: bool) -> Guar
     if row.scope.kind is ScopeKind.API_KEY and row.scope_state == "DELETED":
         raise deleted_key(name)
     if row.scope.kind is ScopeKind.MEMBER and row.scope_state == "REMOVED":
-        raise inactive_member(str(name), row.scope_state)
+        raise inactive_member(row.display_name, row.scope_state, is_account=is_service_account(row.scope.scope_id))
     return row
 
 

@@ -25,12 +25,15 @@ _REST: Final = """
 r.update_time, r.reset_time, u.period_start_time, u.time_zone, u.spent_nano_credits, u.held_nano_credits, u.call_count,
 u.shadow_refusal_count,
 coalesce(g.path, m.group_path, k.group_path, '{}'),
-coalesce(m.state, k.state, CASE WHEN g.delete_time IS NULL THEN 'ACTIVE' ELSE 'DELETED' END)
+coalesce(m.state, k.state, CASE WHEN g.delete_time IS NULL THEN 'ACTIVE' ELSE 'DELETED' END),
+coalesce(g.display_name, k.display_name, m.display_name, nullif(p.display_name, ''), p.email, o.display_name, '')
 """
 _SCOPES: Final = """
   LEFT JOIN groups g ON s.scope_kind = 'group' AND g.organization_id = s.organization_id AND g.group_id = s.scope_id
   LEFT JOIN members m ON s.scope_kind = 'member' AND m.organization_id = s.organization_id AND m.member_id = s.scope_id
   LEFT JOIN api_keys k ON s.scope_kind = 'api_key' AND k.organization_id = s.organization_id AND k.api_key_id = s.scope_id
+  LEFT JOIN users p ON p.user_id = m.user_id
+  LEFT JOIN organizations o ON s.scope_kind = 'organization' AND o.organization_id = s.organization_id
  CROSS JOIN LATERAL present_use(s.organization_id, s.scope_kind, s.scope_id) u
 """
 GUARDRAIL_COLUMNS: Final = f"r.organization_id, r.scope_kind, r.scope_id, {_LIMITS}, {_REST}"
@@ -112,6 +115,8 @@ class GuardrailRow:
     """Path of the group, or of the member's group."""
     scope_state: str
     """State of the group, member or key."""
+    display_name: str
+    """The name of the scope for people."""
 
     @property
     def etag(self) -> str:

@@ -32,6 +32,7 @@ from admin_service.resources.invites.rules import Outcome, accept
 from admin_service.resources.invites.store import InviteRow, Standing
 from admin_service.resources.members.messages import member_message, member_name
 from admin_service.resources.members.store import MemberRow, get_members
+from admin_service.resources.organizations.store import choose_account
 from admin_service.serving.change_transaction import Change, organization_inactive
 from gateway_core.model.organization.bearer_secrets import INVITE_TOKEN, hash_secret
 from gateway_core.stores.postgres.connections import Connection
@@ -63,7 +64,7 @@ class InviteAcceptance:
         )
 
     async def accept(self, request: AcceptInviteRequest, change: Change) -> AcceptInviteResponse:
-        """AcceptInvite makes the caller a member.
+        """AcceptInvite makes the caller a member, and the organization their current account.
 
         It reads everything again under the lock of the organization, so only one caller gets the last use or the last seat.
         """
@@ -79,6 +80,7 @@ class InviteAcceptance:
         _raise_unless_accepted(outcome, standing, seats, organization)
         if outcome is not Outcome.IS_MEMBER:
             candidate = await self._admit(change, organization, invite, candidate)
+            await choose_account(change.connection, user, organization)
         await _revoke_others(change, organization, candidate.email)
         row = await _member(change.connection, organization, str(candidate.member))
         return AcceptInviteResponse(

@@ -16,8 +16,6 @@ from megarouter_admin.command_line.parsing import full_parser
 from megarouter_admin.command_line.parsing.commands import Command
 from megarouter_admin.command_line.parsing.options import Option
 from megarouter_admin.command_line.parsing.quick_parser import quick_values
-from megarouter_admin.command_line.rendering.folding import folded_lines
-from megarouter_admin.command_line.rendering.tables import DrawnColumn, lines_that_fit
 from megarouter_admin.command_line.sections import PARTS
 
 COMMANDS = [((part.name, name), command) for part in PARTS for name, command in part.load().items()]
@@ -156,19 +154,3 @@ def test_a_text_argument_is_read_unchanged(tmp_path: Path) -> None:
     values = quick_values(_command("keys", "create"), ["5", "--expires", "true"], {})
     assert values is not None
     assert (values["token_file"], values["expires"]) == (None, "true")
-
-
-@given(
-    st.lists(st.lists(st.text(alphabet="ab 1.…├─é[]:", max_size=6), min_size=3, max_size=3), min_size=1, max_size=4),
-    st.lists(st.booleans(), min_size=3, max_size=3),
-)
-def test_quickly_drawn_tables_look_like_those_of_rich(rows: list[list[str]], may_fold: list[bool]) -> None:
-    columns = [
-        DrawnColumn(["title", *(row[index].strip() for row in rows)], may_fold=may_fold[index]) for index in range(3)
-    ]
-    assert lines_that_fit(columns, 200, colors=False) == folded_lines(columns, 200, colors=False)
-
-
-@pytest.mark.parametrize("text", ["日本", "e\u0301", "a\nb", "\x1b[1m", "x" * 50])
-def test_a_table_with_wide_characters_or_wrapping_is_not_drawn_quickly(text: str) -> None:
-    assert lines_that_fit([DrawnColumn(["title", text], may_fold=True)], 40, colors=False) is None

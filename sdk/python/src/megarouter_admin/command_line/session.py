@@ -53,6 +53,14 @@ class Session:
             return organization_name(self._organization)
         return str(self.router.accounts.GetUser(GetUserRequest(name="users/me")).current_account)
 
+    def note_current_account(self, organization: str) -> None:
+        """Tells the user that an organization became their current account, and whether their commands use it."""
+        self.output.remark(f"{organization} is your current account now")
+        if self._organization and organization_name(self._organization) != organization:
+            self.output.remark(
+                f"commands still use {self._organization}: change --organization or MEGAROUTER_ORGANIZATION"
+            )
+
     def name(self, collection: Collection, text: str) -> str:
         """Returns the full resource name for a name as people write it.
 

@@ -34,7 +34,8 @@ class Output:
             self._dump([as_json(row) for row in rows if isinstance(row, Message)])
         elif rows:
             terminal = sys.stdout.isatty()
-            print(table(columns, rows, shutil.get_terminal_size().columns if terminal else UNBOUNDED, colors=terminal))
+            width = shutil.get_terminal_size().columns if terminal else UNBOUNDED
+            print(table(columns, rows, width, terminal=terminal))
         else:
             self.remark(empty)
 
@@ -43,7 +44,7 @@ class Output:
         if self.json:
             self._dump(as_json(message))
         else:
-            print(facts(pairs))
+            print(facts(pairs, terminal=sys.stdout.isatty()))
 
     def document(self, text: str) -> None:
         """Prints a text unchanged."""
