@@ -1,6 +1,7 @@
 """Builds admin_service as a gRPC service."""
 
 import asyncio
+import datetime as dt
 import logging
 import secrets
 import time
@@ -18,6 +19,8 @@ from admin_service.listing.page_tokens import PageTokens
 from admin_service.outbox import metrics as outbox_metrics
 from admin_service.outbox.delivery import Outbox
 from admin_service.outbox.mail_channel import MailServer
+from admin_service.resources.access_tokens.lives import TokenLives
+from admin_service.resources.access_tokens.member_tokens import MemberAccessTokensApi
 from admin_service.resources.access_tokens.service import AccessTokensApi
 from admin_service.resources.accounts.service import AccountsApi
 from admin_service.resources.api_keys.changes import KeyMaker
@@ -131,10 +134,14 @@ async def open_service(
             make_incident_id=lambda: secrets.token_hex(8),
             offers_personal_accounts=settings.personal_accounts,
         )
+        lives = TokenLives(
+            dt.timedelta(hours=settings.sign_in_token_max_life_h),
+            dt.timedelta(hours=settings.super_admin_token_max_life_h),
+        )
         page_tokens = PageTokens(pepper, time.time)
         personal_accounts = PersonalAccounts(_new_id, are_offered=settings.personal_accounts)
         apis: Sequence[ResourceApi] = (
-            AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes),
+            AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes, lives),
             AccountsApi(pool, page_tokens, personal_accounts),
             ApiKeysApi(pool, page_tokens, KeyMaker(pepper, secrets.token_bytes, _new_id, time.time)),
             AuditLogApi(pool, page_tokens),
@@ -144,6 +151,7 @@ async def open_service(
             GroupsApi(pool, page_tokens, _new_id),
             GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, _now_us), _now_us),
             InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url),
+            MemberAccessTokensApi(pool, page_tokens),
             MembersApi(pool, page_tokens, links),
             OperatorsApi(pool, page_tokens, _new_id, links),
             OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),

@@ -11,7 +11,7 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.directory import Grant, find_actor, find_target, is_personal
 from admin_service.access.identity_tokens import Metadata
-from admin_service.access.permissions import Actor, Permission, Target, may
+from admin_service.access.permissions import READING, Actor, Permission, Role, Target, may
 from admin_service.access.rpc_declarations import Method
 from admin_service.api.errors import AdminError, permission_denied
 from admin_service.api.names import ResourceName, UserResourceName, parse_name
@@ -168,6 +168,8 @@ async def authorize(connection: Connection, asked: Asked) -> Caller:
         target = actor and await _target(connection, method, resource)
         is_offered = asked.offers_personal_accounts or not await is_personal(connection, resource.organization)
         if is_offered and actor and target and may(actor, method.permission, target):
+            if grant.is_past_super_admin and actor.role is Role.SUPER_ADMIN and method.permission not in READING:
+                await _require_personal(connection, resource.organization)
             return Caller(grant, actor, resource, target, asked.origin)
     raise permission_denied(method.permission, method.resource_text(asked.request)[:_MAX_SHOWN])
 
@@ -195,6 +197,25 @@ def _resources_in(answer: Message) -> Iterator[str]:
         if field.message_type is not None:
             for inner in (value,) if isinstance(value, Message) else value:
                 yield from _resources_in(inner)
+
+
+async def _require_personal(connection: Connection, organization: str) -> None:
+    """Refuses a token that carries the rights of a Super Admin no longer, unless in the user's personal account.
+
+    Raises:
+        AdminError: SUPER_ADMIN_RIGHTS_EXPIRED.
+    """
+    if not await is_personal(connection, organization):
+        raise super_admin_rights_expired()
+
+
+def super_admin_rights_expired() -> AdminError:
+    """The error for an access token that is too old to carry the rights of a Super Admin."""
+    message = (
+        "This access token only reads now, because it is too old to change things with the rights of a Super Admin. Sign in again"
+        " and create a new token."
+    )
+    return AdminError(grpc.StatusCode.PERMISSION_DENIED, ErrorReason.SUPER_ADMIN_RIGHTS_EXPIRED, message)
 
 
 def authorize_user(asked: Asked) -> UserCaller:

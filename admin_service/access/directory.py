@@ -10,6 +10,7 @@ import asyncpg
 from admin_service.access.operators import Identity, Operators
 from admin_service.access.permissions import Actor, Permission, Role, Target, TargetKind
 from admin_service.api.names import (
+    ACCESS_TOKENS,
     API_KEYS,
     AUDIT_LOG_ENTRIES,
     CLAIM_MAPPINGS,
@@ -54,6 +55,12 @@ SELECT m.member_id, m.role, coalesce(g.path, '{}') AS path
   JOIN members m ON m.organization_id = k.organization_id AND m.member_id = k.member_id
   LEFT JOIN groups g ON g.organization_id = m.organization_id AND g.group_id = m.group_id
  WHERE k.organization_id = $1 AND k.api_key_id = $2
+"""
+_OWNER_OF_CREDENTIAL: Final = """
+SELECT m.member_id, m.role, m.group_path AS path
+  FROM access_tokens t
+  JOIN members m ON m.organization_id = $1 AND m.user_id = t.user_id AND m.state <> 'REMOVED'
+ WHERE t.access_token_id = $2 AND coalesce(t.only_organization_id, $1) = $1
 """
 _INVITE: Final = """
 SELECT NULL AS member_id, i.role, coalesce(g.path, '{}') AS path
@@ -240,6 +247,7 @@ _COLLECTION_OF_GUARDRAIL: Final = {
 _Finder = Callable[[Connection, ResourceName], Awaitable[Target | None]]
 _FINDERS: Final[dict[str | None, _Finder]] = {
     None: _organization,
+    ACCESS_TOKENS: _person(_OWNER_OF_CREDENTIAL, TargetKind.BELONGING),
     API_KEYS: _person(_OWNER_OF_API_KEY, TargetKind.BELONGING),
     AUDIT_LOG_ENTRIES: _audit_log_entry,
     CLAIM_MAPPINGS: _person(_CLAIM_MAPPING, TargetKind.PERSON),

@@ -17,6 +17,7 @@ from megarouter.admin import v1 as admin_protos
 from admin_service.access.permissions import Actor, Role, Target, TargetKind, may
 from admin_service.access.rpc_declarations import Method, declared_methods
 from admin_service.api.names import (
+    ACCESS_TOKENS,
     API_KEYS,
     AUDIT_LOG_ENTRIES,
     CLAIM_MAPPINGS,
@@ -105,6 +106,7 @@ _GROUP_AT: Final[Mapping[Relation, Mapping[Role, tuple[str, ...]]]] = {
 
 _SUBJECTS: Final[Mapping[str, tuple[str, TargetKind, str]]] = {
     # Subject: the collection in its name, its kind, and a pattern for its id, filled with the id of a group or member.
+    "access token of a member": (ACCESS_TOKENS, TargetKind.BELONGING, "{}"),
     "API key": (API_KEYS, TargetKind.BELONGING, "key-{}"),
     "audit log entry": (AUDIT_LOG_ENTRIES, TargetKind.PERSON, "{}"),
     "claim mapping": (CLAIM_MAPPINGS, TargetKind.PERSON, "claim-{}"),

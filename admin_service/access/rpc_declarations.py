@@ -54,6 +54,7 @@ _COLLECTION_OF_TYPE: Final = {
     "megarouter/Invite": INVITES,
     "megarouter/InvoiceRequest": INVOICE_REQUESTS,
     "megarouter/Member": MEMBERS,
+    "megarouter/MemberAccessToken": ACCESS_TOKENS,
     "megarouter/OrganizationSummary": SUMMARY,
     "megarouter/ServiceAccount": SERVICE_ACCOUNTS,
     "megarouter/TopUpRequest": TOP_UP_REQUESTS,

@@ -9,6 +9,7 @@ from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 
 from admin_service.access.authorization import Caller, OperatorCaller, Origin, UserCaller
+from admin_service.access.directory import Membership
 from gateway_core.stores.postgres.connections import Connection
 
 _RECORD: Final = """
@@ -50,6 +51,10 @@ class Author:
     def without_membership(self) -> Self:
         """Returns the author for the audit log of an organization in which they did not act as a member."""
         return replace(self, member=None, role=None)
+
+    def as_member(self, membership: Membership) -> Self:
+        """Returns the author for the audit log of an organization in which they are this member."""
+        return replace(self, member=membership.member, role=membership.role)
 
     async def write(
         self,

@@ -35,6 +35,7 @@ SUPER_ADMIN, L1_ADMIN = role_pb2.ROLE_SUPER_ADMIN, role_pb2.ROLE_L1_ADMIN
 SUB_ADMIN, MEMBER = role_pb2.ROLE_SUB_ADMIN, role_pb2.ROLE_MEMBER
 _RESOURCE_IN: Final = {
     None: ACME,
+    names.ACCESS_TOKENS: f"{ACME}/accessTokens/member",
     names.API_KEYS: f"{ACME}/apiKeys/key-member",
     names.AUDIT_LOG_ENTRIES: f"{ACME}/auditLogEntries/1",
     names.CLAIM_MAPPINGS: f"{ACME}/claimMappings/claim-1",

@@ -45,6 +45,7 @@ PARTS: Final = (
         "people.service_accounts",
     ),
     Part("invites", "Invites: links that make users members.", "invites"),
+    Part("tokens", "Access tokens: the bearer tokens of people.", "access.tokens"),
     Part("claims", "Claims of identity providers that give roles.", "access.claims"),
     Part("keys", "API keys: the secrets with which members call models.", "keys"),
     Part("guardrails", "Guardrails: the limits of an organization, a group, a member or a key.", "guardrails"),
