@@ -26,6 +26,7 @@ from admin_service.resources.audit_log.service import AuditLogApi
 from admin_service.resources.catalog.service import CatalogApi
 from admin_service.resources.credits.service import CreditsApi
 from admin_service.resources.groups.service import GroupsApi
+from admin_service.resources.guardrail_defaults.service import GuardrailDefaultsApi
 from admin_service.resources.guardrails.explainer import AccessExplainer
 from admin_service.resources.guardrails.service import GuardrailsApi
 from admin_service.resources.invites.service import InvitesApi
@@ -132,6 +133,7 @@ async def open_service(
             CatalogApi(pool, page_tokens),
             CreditsApi(pool, page_tokens, _new_id),
             GroupsApi(pool, page_tokens, _new_id),
+            GuardrailDefaultsApi(pool, page_tokens),
             GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, _now_us), _now_us),
             InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url),
             MembersApi(pool, page_tokens),

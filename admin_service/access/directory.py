@@ -12,6 +12,7 @@ from admin_service.api.names import (
     API_KEYS,
     AUDIT_LOG_ENTRIES,
     GROUPS,
+    GUARDRAIL_DEFAULTS,
     GUARDRAILS,
     INVITES,
     MEMBERS,
@@ -151,6 +152,11 @@ async def _guardrail(connection: Connection, name: ResourceName) -> Target | Non
     return await _FINDERS[collection](connection, ResourceName(name.organization, collection, scope_id or None))
 
 
+async def _guardrail_default(connection: Connection, name: ResourceName) -> Target | None:
+    target = await _guardrail(connection, name)
+    return target if target and target.kind in {TargetKind.ORGANIZATION, TargetKind.GROUP} else None
+
+
 async def _audit_log_entry(connection: Connection, name: ResourceName) -> Target | None:
     path = await connection.fetchval(_AUDIT_LOG_ENTRY, name.organization, int(str(name.resource_id)))
     return None if path is None else Target(name.organization, TargetKind.PERSON, tuple(path))
@@ -172,6 +178,7 @@ _FINDERS: Final[dict[str | None, _Finder]] = {
     API_KEYS: _person(_OWNER_OF_API_KEY, TargetKind.BELONGING),
     AUDIT_LOG_ENTRIES: _audit_log_entry,
     GROUPS: _group,
+    GUARDRAIL_DEFAULTS: _guardrail_default,
     GUARDRAILS: _guardrail,
     INVITES: _person(_INVITE, TargetKind.PERSON),
     MEMBERS: _person(_MEMBER, TargetKind.PERSON),

@@ -10,11 +10,11 @@ _KINDS: Final = {prefix: kind for kind, prefix in _PREFIXES.items()}
 _COLLECTIONS: Final = {ScopeKind.API_KEY: API_KEYS, ScopeKind.MEMBER: MEMBERS, ScopeKind.GROUP: GROUPS}
 
 
-def guardrail_name(organization: str, scope: Scope) -> ResourceName:
-    """Returns the name of a scope's guardrail."""
+def guardrail_name(organization: str, scope: Scope, collection: str = GUARDRAILS) -> ResourceName:
+    """Returns the name of a scope's guardrail, or of what else is named after the scope."""
     if scope.kind is ScopeKind.ORGANIZATION:
-        return ResourceName(organization, GUARDRAILS, scope.kind.value)
-    return ResourceName(organization, GUARDRAILS, f"{_PREFIXES[scope.kind]}-{scope.scope_id}")
+        return ResourceName(organization, collection, scope.kind.value)
+    return ResourceName(organization, collection, f"{_PREFIXES[scope.kind]}-{scope.scope_id}")
 
 
 def scope_of_guardrail(name: ResourceName) -> Scope:
