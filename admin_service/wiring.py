@@ -12,7 +12,7 @@ import asyncpg
 import grpc
 
 from admin_service.access.directory import Directory
-from admin_service.access.identity_tokens import BearerTokens, EdgeProof, IdentityTokens
+from admin_service.access.identity_tokens import EdgeProof
 from admin_service.access.operators import Operators, parse_operators
 from admin_service.listing.page_tokens import PageTokens
 from admin_service.outbox import metrics as outbox_metrics
@@ -20,23 +20,29 @@ from admin_service.outbox.delivery import Outbox
 from admin_service.outbox.mail_channel import MailServer
 from admin_service.resources.access_tokens.service import AccessTokensApi
 from admin_service.resources.accounts.service import AccountsApi
-from admin_service.resources.api_keys.changes import ApiKeyChanges, KeyMaker
+from admin_service.resources.api_keys.changes import KeyMaker
 from admin_service.resources.api_keys.service import ApiKeysApi
 from admin_service.resources.audit_log.service import AuditLogApi
 from admin_service.resources.catalog.service import CatalogApi
+from admin_service.resources.claim_mappings.application import ClaimApplication
+from admin_service.resources.claim_mappings.service import ClaimMappingsApi
 from admin_service.resources.credits.service import CreditsApi
 from admin_service.resources.groups.service import GroupsApi
 from admin_service.resources.guardrail_defaults.service import GuardrailDefaultsApi
 from admin_service.resources.guardrails.explainer import AccessExplainer
 from admin_service.resources.guardrails.service import GuardrailsApi
 from admin_service.resources.invites.service import InvitesApi
+from admin_service.resources.members.identities import IdentityLinks
 from admin_service.resources.members.service import MembersApi
 from admin_service.resources.operators.service import OperatorsApi
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.resources.organizations.service import OrganizationsApi
+from admin_service.resources.service_accounts.service import ServiceAccountsApi
 from admin_service.resources.usage.service import UsageApi
 from admin_service.serving.change_transaction import Changes
 from admin_service.serving.guard import Guard, ResourceApi
+from admin_service.sign_in.issuers import Issuers, IssuersError, read_issuers
+from admin_service.sign_in.people import BearerTokens, IdentityTokens
 from gateway_core.model.catalog.entries import Catalog
 from gateway_core.model.ids import make_id
 from gateway_core.runtime.background import in_background
@@ -103,7 +109,7 @@ async def open_service(
     Raises:
         StartRefusedError: the database does not have the schema of this release, or the settings log in as another role.
     """
-    operators = _operators(settings)
+    operators, issuers = _operators(settings), _issuers(settings)
     await until_migrated(settings)
     async with (
         open_pool(settings, ROLE) as pool,
@@ -112,9 +118,12 @@ async def open_service(
         await until_available(lambda: _store(pool, catalog))
         pepper = bytes.fromhex(settings.key_pepper.get_secret_value())
         proof = EdgeProof(settings.edge_secret.get_secret_value() if settings.edge_secret else None)
+        claims = ClaimApplication(pool, _new_id)
+        directory = Directory(pool, pepper, operators)
         identities = BearerTokens(
-            Directory(pool, pepper, operators), IdentityTokens(pool, proof, _make_user_id, operators)
+            directory, IdentityTokens(pool, proof, _make_user_id, operators, issuers, claims.apply)
         )
+        links = IdentityLinks(directory, issuers)
         guard = Guard(
             pool,
             identities,
@@ -128,17 +137,19 @@ async def open_service(
         apis: Sequence[ResourceApi] = (
             AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes),
             AccountsApi(pool, page_tokens, personal_accounts),
-            ApiKeysApi(pool, page_tokens, ApiKeyChanges(KeyMaker(pepper, secrets.token_bytes, _new_id, time.time))),
+            ApiKeysApi(pool, page_tokens, KeyMaker(pepper, secrets.token_bytes, _new_id, time.time)),
             AuditLogApi(pool, page_tokens),
             CatalogApi(pool, page_tokens),
+            ClaimMappingsApi(pool, page_tokens, _new_id, issuers),
             CreditsApi(pool, page_tokens, _new_id),
             GroupsApi(pool, page_tokens, _new_id),
             GuardrailDefaultsApi(pool, page_tokens),
             GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, _now_us), _now_us),
             InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url),
-            MembersApi(pool, page_tokens),
-            OperatorsApi(pool, page_tokens, _new_id),
+            MembersApi(pool, page_tokens, links),
+            OperatorsApi(pool, page_tokens, _new_id, links),
             OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
+            ServiceAccountsApi(pool, page_tokens, _new_id),
             UsageApi(pool, page_tokens),
         )
         service = AdminService(pool, apis, guard)
@@ -158,6 +169,13 @@ def _operators(settings: AdminSettings) -> Operators:
         return parse_operators(settings.operators)
     except ValueError as error:
         raise StartRefusedError(f"MEGAROUTER_OPERATORS: {error}") from error
+
+
+def _issuers(settings: AdminSettings) -> Issuers:
+    try:
+        return read_issuers(settings.identity_providers_file)
+    except IssuersError as error:
+        raise StartRefusedError(f"MEGAROUTER_IDENTITY_PROVIDERS_FILE: {error}") from error
 
 
 def _delivering(pool: asyncpg.Pool, settings: AdminSettings) -> AbstractAsyncContextManager[None]:

@@ -4,18 +4,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import grpc
 from google.api import resource_pb2
 from google.protobuf.message import Message
+from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.directory import Grant, find_actor, find_target, is_personal
+from admin_service.access.identity_tokens import Metadata
 from admin_service.access.permissions import Actor, Permission, Target, may
 from admin_service.access.rpc_declarations import Method
-from admin_service.api.errors import permission_denied
+from admin_service.api.errors import AdminError, permission_denied
 from admin_service.api.names import ResourceName, UserResourceName, parse_name
+from gateway_core.contract.headers import CLIENT_ADDRESS, REQUEST_ID
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import act_for
 
 _MAX_SHOWN: Final = 200
+_MAX_HEADER_CHARACTERS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,15 @@ class Origin:
     """The id of the call in Envoy, logs and traces."""
     address: str = ""
     """The client's IP address, as Envoy saw it."""
+
+
+def origin_of(metadata: Metadata) -> Origin:
+    """Returns the origin that Envoy reports. Envoy removes these headers from what clients send."""
+    headers = {key: value for key, value in metadata if isinstance(value, str)}
+    return Origin(
+        headers.get(REQUEST_ID, "")[:_MAX_HEADER_CHARACTERS],
+        headers.get(CLIENT_ADDRESS, "")[:_MAX_HEADER_CHARACTERS],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +120,23 @@ class OperatorCaller:
         if self.resource is None:
             raise AssertionError("the RPC names no resource")
         return self.resource
+
+
+def require_linked(grant: Grant, permission: Permission) -> None:
+    """Checks that the caller is a user. A person whose address another user has can only preview and accept an invite.
+
+    Raises:
+        AdminError: IDENTITY_NOT_LINKED.
+    """
+    if grant.newcomer is None or permission is Permission.INVITES_ACCEPT:
+        return
+    issuer, subject = grant.newcomer.issuer, grant.newcomer.subject
+    message = (
+        "Another user has the e-mail address of this sign-in, so it does not become that user. Ask an admin of your organization"
+        f" for an invite, or to link this sign-in to your member: issuer {issuer}, subject {subject}."
+    )
+    metadata = {"issuer": issuer, "subject": subject}
+    raise AdminError(grpc.StatusCode.PERMISSION_DENIED, ErrorReason.IDENTITY_NOT_LINKED, message, metadata)
 
 
 async def authorize_operator(connection: Connection, asked: Asked) -> OperatorCaller:

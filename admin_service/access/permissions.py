@@ -26,6 +26,7 @@ class Permission(enum.StrEnum):
     ACCESS_EXPLAIN = "access:explain"
     ACCESS_TOKENS_READ = "access_tokens:read"
     ACCESS_TOKENS_WRITE = "access_tokens:write"
+    ACCOUNTS_LEAVE = "accounts:leave"
     ACCOUNTS_READ = "accounts:read"
     ACCOUNTS_SWITCH = "accounts:switch"
     API_KEYS_DISABLE = "api_keys:disable"
@@ -33,6 +34,10 @@ class Permission(enum.StrEnum):
     API_KEYS_WRITE = "api_keys:write"
     AUDIT_LOG_READ = "audit_log:read"
     CATALOG_READ = "catalog:read"
+    CLAIM_MAPPINGS_READ = "claim_mappings:read"
+    CLAIM_MAPPINGS_WRITE = "claim_mappings:write"
+    CREDENTIALS_READ = "credentials:read"
+    CREDENTIALS_WRITE = "credentials:write"
     CREDITS_ADJUST = "credits:adjust"
     CREDITS_INVOICE = "credits:invoice"
     CREDITS_READ = "credits:read"
@@ -47,6 +52,8 @@ class Permission(enum.StrEnum):
     INVITES_ACCEPT = "invites:accept"
     INVITES_READ = "invites:read"
     INVITES_WRITE = "invites:write"
+    MEMBER_ACCESS_TOKENS_READ = "member_access_tokens:read"
+    MEMBER_ACCESS_TOKENS_WRITE = "member_access_tokens:write"
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
     OPERATORS_READ = "operators:read"
@@ -56,6 +63,11 @@ class Permission(enum.StrEnum):
     ORGANIZATIONS_READ = "organizations:read"
     ORGANIZATIONS_SUSPEND = "organizations:suspend"
     ORGANIZATIONS_UPDATE = "organizations:update"
+    SERVICE_ACCOUNTS_READ = "service_accounts:read"
+    SERVICE_ACCOUNTS_WRITE = "service_accounts:write"
+    SIGN_IN_LINKS_EXCHANGE = "sign_in_links:exchange"
+    SIGN_IN_LINKS_READ = "sign_in_links:read"
+    SIGN_IN_LINKS_WRITE = "sign_in_links:write"
     USAGE_READ = "usage:read"
 
 
@@ -69,7 +81,7 @@ class TargetKind(enum.Enum):
     GROUP = "group"
     """A group, and its guardrail."""
     PERSON = "person"
-    """A member, and their guardrail. Also an invite, which stands for a future member."""
+    """A member or a service account, and their guardrail. Also an invite, which stands for a future member."""
     BELONGING = "belonging"
     """Something that belongs to a member, such as an API key and its guardrail."""
 
@@ -119,6 +131,10 @@ ROLES_OF: Final = {
     Permission.API_KEYS_READ: _ALL,
     Permission.API_KEYS_WRITE: _ALL,
     Permission.AUDIT_LOG_READ: _ADMINS,
+    Permission.CLAIM_MAPPINGS_READ: _ADMINS,
+    Permission.CLAIM_MAPPINGS_WRITE: _ADMINS,
+    Permission.CREDENTIALS_READ: _SUPER_ADMINS,
+    Permission.CREDENTIALS_WRITE: _SUPER_ADMINS,
     Permission.CREDITS_ADJUST: _SUPER_ADMINS,
     Permission.CREDITS_INVOICE: _UPPER_ADMINS,
     Permission.CREDITS_READ: _UPPER_ADMINS,
@@ -132,12 +148,18 @@ ROLES_OF: Final = {
     Permission.GUARDRAILS_WRITE: _ALL,
     Permission.INVITES_READ: _ADMINS,
     Permission.INVITES_WRITE: _ADMINS,
+    Permission.MEMBER_ACCESS_TOKENS_READ: _ADMINS,
+    Permission.MEMBER_ACCESS_TOKENS_WRITE: _ADMINS,
     Permission.MEMBERS_READ: _ALL,
     Permission.MEMBERS_WRITE: _ADMINS,
     Permission.ORGANIZATIONS_DELETE: _SUPER_ADMINS,
     Permission.ORGANIZATIONS_READ: _ALL,
     Permission.ORGANIZATIONS_SUSPEND: _SUPER_ADMINS,
     Permission.ORGANIZATIONS_UPDATE: _SUPER_ADMINS,
+    Permission.SERVICE_ACCOUNTS_READ: _ADMINS,
+    Permission.SERVICE_ACCOUNTS_WRITE: _ADMINS,
+    Permission.SIGN_IN_LINKS_READ: _ADMINS,
+    Permission.SIGN_IN_LINKS_WRITE: _ADMINS,
     Permission.USAGE_READ: _ALL,
 }
 """The roles that hold each permission inside an organization."""

@@ -14,6 +14,7 @@ from admin_service.api.names import (
     ACCESS_TOKENS,
     API_KEYS,
     AUDIT_LOG_ENTRIES,
+    CLAIM_MAPPINGS,
     CREDIT_BALANCE,
     CREDIT_LINE,
     CREDIT_STATEMENT,
@@ -25,6 +26,7 @@ from admin_service.api.names import (
     INVOICE_REQUESTS,
     MEMBERS,
     MYSELF,
+    SERVICE_ACCOUNTS,
     SUMMARY,
     TOP_UP_REQUESTS,
     USAGE_FINDINGS,
@@ -43,6 +45,7 @@ _USER_TYPE: Final = "megarouter/User"
 _COLLECTION_OF_TYPE: Final = {
     "megarouter/ApiKey": API_KEYS,
     "megarouter/AuditLogEntry": AUDIT_LOG_ENTRIES,
+    "megarouter/ClaimMapping": CLAIM_MAPPINGS,
     "megarouter/CreditBalance": CREDIT_BALANCE,
     "megarouter/CreditLine": CREDIT_LINE,
     "megarouter/CreditStatement": CREDIT_STATEMENT,
@@ -54,6 +57,7 @@ _COLLECTION_OF_TYPE: Final = {
     "megarouter/InvoiceRequest": INVOICE_REQUESTS,
     "megarouter/Member": MEMBERS,
     "megarouter/OrganizationSummary": SUMMARY,
+    "megarouter/ServiceAccount": SERVICE_ACCOUNTS,
     "megarouter/TopUpRequest": TOP_UP_REQUESTS,
     "megarouter/UsageFinding": USAGE_FINDINGS,
 }

@@ -6,6 +6,7 @@ hundred changes a second for each organization.
 """
 
 import asyncio
+import dataclasses
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,7 +15,6 @@ from typing import Any, Final
 
 import asyncpg
 import grpc
-from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
@@ -33,6 +33,7 @@ from admin_service.access.directory import Grant
 from admin_service.access.permissions import Permission
 from admin_service.access.rpc_declarations import Method
 from admin_service.api.errors import AdminError
+from admin_service.serving.audit_entries import Author, json_of
 from gateway_core.stores.postgres.connections import UNAVAILABLE, Connection
 from gateway_core.stores.postgres.organization_wall import act_for, acting_for
 
@@ -59,11 +60,6 @@ RETURNING true
 _FORGET: Final = """
 DELETE FROM request_replays WHERE (user_id, method, request_id) IN (
     SELECT user_id, method, request_id FROM request_replays WHERE create_time <= now() - make_interval(hours => $1) LIMIT $2)
-"""
-_RECORD: Final = """
-INSERT INTO audit_log (organization_id, user_id, member_id, role, access_token_id, method, resource_name, group_path, before, after,
-                       request_id, call_id, address)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 """
 _WHILE_NOT_ACTIVE: Final = frozenset({Permission.ORGANIZATIONS_SUSPEND, Permission.ORGANIZATIONS_DELETE})
 """Permissions of the changes that are allowed in a suspended or deleted organization."""
@@ -116,14 +112,9 @@ class Change:
 
     async def write_audit_log(self) -> None:
         """Writes the noted changes."""
-        caller = self.caller
-        actor = caller.actor if isinstance(caller, Caller) else None
+        author = Author.of(self.caller, self.method, self.request_id)
         for organization, resource, before, after, path in self._entries:
-            await self.connection.execute(
-                _RECORD, organization, caller.grant.user, actor and actor.member, actor and actor.role,
-                caller.grant.access_token, self.method, resource, list(path), _json(before), _json(after),
-                self.request_id, caller.origin.call_id, caller.origin.address,
-            )  # fmt: skip
+            await author.write(self.connection, organization, resource, json_of(before), json_of(after), path)
 
 
 MakeChange = Callable[[Any, Change], Awaitable[Message]]
@@ -148,6 +139,7 @@ class Changes:
         """
         method, request = asked.method, asked.request
         async with acting_for(self._pool, *([] if method.is_for_users else asked.organizations)) as connection:
+            asked = await _joined(connection, asked)
             caller = await _locked(connection, asked, validate)
             request_id = str(getattr(request, "request_id", ""))
             key = (caller.grant.user, method.full_name, request_id.lower() + _confinement(caller.grant))
@@ -181,6 +173,14 @@ class Changes:
             except (*UNAVAILABLE, asyncpg.PostgresError) as error:
                 logger.warning("cannot delete expired answers", extra={"error": type(error).__name__})
             await asyncio.sleep(interval_s)
+
+
+async def _joined(connection: Connection, asked: Asked) -> Asked:
+    """Returns the call with a user: creates one for a person who accepts an invite and is no user yet. A failure rolls it back."""
+    if asked.grant.newcomer is None:
+        return asked
+    user = await asked.grant.newcomer.join(connection)
+    return dataclasses.replace(asked, grant=dataclasses.replace(asked.grant, user=user, newcomer=None))
 
 
 async def _locked(
@@ -252,7 +252,3 @@ def organization_inactive(state: str) -> AdminError:
         return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.ORGANIZATION_SUSPENDED, message)
     message = "The organization is deleted. Undelete it before changing anything."
     return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.ORGANIZATION_DELETED, message)
-
-
-def _json(message: Message | None) -> str | None:
-    return None if message is None else MessageToJson(message, indent=None, preserving_proto_field_name=False)

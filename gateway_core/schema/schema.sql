@@ -85,9 +85,11 @@ CREATE FUNCTION public.end_stored_object(of_organization text, of_member text, o
     SET search_path TO 'public', 'pg_temp'
     AS $$
     WITH ended AS (
-        UPDATE stored_objects SET expire_time = least(expire_time, now() + interval '5 minutes')
-         WHERE object_id = of_object_id AND kind = of_kind AND provider_id = of_provider AND registered_for = ''
-           AND organization_id = of_organization AND member_id = of_member AND expire_time > now()
+        UPDATE stored_objects s SET expire_time = least(s.expire_time, now() + interval '5 minutes')
+         WHERE s.object_id = of_object_id AND s.kind = of_kind AND s.provider_id = of_provider AND s.registered_for = ''
+           AND s.organization_id = of_organization AND s.expire_time > now()
+           AND coalesce((SELECT k.member_id FROM api_keys k
+                          WHERE k.organization_id = s.organization_id AND k.api_key_id = s.api_key_id), s.member_id) = of_member
         RETURNING 1
     )
     SELECT EXISTS (SELECT FROM ended)
@@ -275,6 +277,39 @@ CREATE FUNCTION public.organization_summaries(only_organization text) RETURNS TA
       JOIN ledger_accounts adjustments ON adjustments.organization_id = o.organization_id AND adjustments.account = 'ADJUSTMENTS'
       JOIN ledger_accounts usage ON usage.organization_id = o.organization_id AND usage.account = 'USAGE'
      WHERE only_organization IS NULL OR o.organization_id = only_organization
+$$;
+
+CREATE FUNCTION public.organizations_of_claims(by_issuer text, claims text[], claim_values text[], only_user text) RETURNS TABLE(organization_id text, wants text, has text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH wanted AS (
+        SELECT DISTINCT ON (p.organization_id) p.organization_id, p.role || coalesce('/' || p.group_id, '') AS gives
+          FROM claim_mappings p
+          JOIN (SELECT DISTINCT * FROM unnest(claims, claim_values) AS c (claim, value)) c ON c.claim = p.claim AND c.value = p.value
+          JOIN organizations o ON o.organization_id = p.organization_id
+          LEFT JOIN groups g ON g.organization_id = p.organization_id AND g.group_id = p.group_id
+         WHERE p.issuer = by_issuer AND o.state = 'ACTIVE' AND o.kind = 'ORGANIZATION' AND g.delete_time IS NULL
+           -- A group may have moved to a level that the role does not fit.
+           AND CASE p.role WHEN 'L1_ADMIN' THEN cardinality(g.path) = 1 WHEN 'SUB_ADMIN' THEN cardinality(g.path) >= 2 ELSE true END
+         ORDER BY p.organization_id, array_position(ARRAY['SUPER_ADMIN', 'L1_ADMIN', 'SUB_ADMIN', 'MEMBER'], p.role),
+                  p.claim_mapping_id
+    ), given AS (
+        SELECT g.organization_id,
+               CASE WHEN g.is_overridden THEN 'overridden' ELSE g.role || coalesce('/' || g.group_id, '') END AS gives
+          FROM claim_memberships g WHERE g.user_id = only_user AND g.issuer = by_issuer
+    )
+    SELECT coalesce(w.organization_id, g.organization_id), w.gives, g.gives
+      FROM wanted w FULL JOIN given g ON g.organization_id = w.organization_id
+$$;
+
+CREATE FUNCTION public.organizations_of_user(only_user text) RETURNS TABLE(organization_id text, kind text, state text, member_id text, role text, member_state text, group_path text[])
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT o.organization_id, o.kind, o.state, m.member_id, m.role, m.state, m.group_path
+      FROM members m JOIN organizations o ON o.organization_id = m.organization_id
+     WHERE m.user_id = only_user AND m.state <> 'REMOVED' AND o.state <> 'DELETED'
 $$;
 
 CREATE FUNCTION public.organizations_with_messages_due(most integer) RETURNS TABLE(organization_id text)
@@ -481,7 +516,8 @@ CREATE FUNCTION public.stored_objects_of(of_organization text, of_member text, o
     SELECT s.provider_id, s.kind, s.object_id, s.response_id, s.requested_model, s.tokens
       FROM unnest(kinds, object_ids) AS asked (kind, object_id)
       JOIN stored_objects s ON s.object_id = asked.object_id AND s.kind = asked.kind
-     WHERE s.organization_id = of_organization AND s.member_id IN (of_member, '') AND s.expire_time > now()
+      LEFT JOIN api_keys k ON k.organization_id = s.organization_id AND k.api_key_id = s.api_key_id
+     WHERE s.organization_id = of_organization AND coalesce(k.member_id, s.member_id) IN (of_member, '') AND s.expire_time > now()
        AND (of_provider IS NULL OR s.provider_id = of_provider)
 $$;
 
@@ -533,6 +569,8 @@ CREATE TABLE public.access_tokens (
     revoke_time timestamp with time zone,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     may_operate boolean DEFAULT false NOT NULL,
+    issuer text DEFAULT ''::text NOT NULL,
+    super_admin_end_time timestamp with time zone,
     CONSTRAINT access_tokens_access_token_id_check CHECK ((access_token_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
     CONSTRAINT access_tokens_secret_hash_check CHECK ((length(secret_hash) = 32)),
     CONSTRAINT permissions_are_some CHECK (((cardinality(permissions) >= 1) AND (cardinality(permissions) <= 100)))
@@ -603,7 +641,9 @@ CREATE TABLE public.audit_log (
     after jsonb,
     request_id text DEFAULT ''::text NOT NULL,
     call_id text DEFAULT ''::text NOT NULL,
-    address text DEFAULT ''::text NOT NULL
+    address text DEFAULT ''::text NOT NULL,
+    issuer text DEFAULT ''::text NOT NULL,
+    refusal text DEFAULT ''::text NOT NULL
 );
 
 ALTER TABLE public.audit_log ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENTITY (
@@ -613,6 +653,35 @@ ALTER TABLE public.audit_log ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENT
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.claim_mappings (
+    organization_id text NOT NULL,
+    claim_mapping_id text NOT NULL COLLATE pg_catalog."C",
+    issuer text NOT NULL,
+    claim text NOT NULL,
+    value text NOT NULL,
+    role text NOT NULL,
+    group_id text,
+    user_id text NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT claim_mappings_claim_check CHECK (((length(claim) >= 1) AND (length(claim) <= 100))),
+    CONSTRAINT claim_mappings_claim_mapping_id_check CHECK ((claim_mapping_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
+    CONSTRAINT claim_mappings_issuer_check CHECK (((length(issuer) >= 1) AND (length(issuer) <= 500))),
+    CONSTRAINT claim_mappings_role_check CHECK ((role = ANY (ARRAY['SUPER_ADMIN'::text, 'L1_ADMIN'::text, 'SUB_ADMIN'::text, 'MEMBER'::text]))),
+    CONSTRAINT claim_mappings_value_check CHECK (((length(value) >= 1) AND (length(value) <= 500)))
+);
+
+CREATE TABLE public.claim_memberships (
+    organization_id text NOT NULL,
+    member_id text NOT NULL,
+    user_id text NOT NULL,
+    issuer text NOT NULL,
+    role text NOT NULL,
+    group_id text,
+    base_role text,
+    base_group_id text,
+    is_overridden boolean DEFAULT false NOT NULL
 );
 
 CREATE TABLE public.credit_grants (
@@ -682,12 +751,6 @@ CREATE TABLE public.guardrails (
     organization_id text NOT NULL,
     scope_kind text NOT NULL,
     scope_id text NOT NULL,
-    guardrail_id text GENERATED ALWAYS AS (
-CASE scope_kind
-    WHEN 'organization'::text THEN 'organization'::text
-    WHEN 'api_key'::text THEN ('apikey-'::text || scope_id)
-    ELSE ((scope_kind || '-'::text) || scope_id)
-END) STORED NOT NULL COLLATE pg_catalog."C",
     mode text DEFAULT 'ENFORCE'::text NOT NULL,
     budget_nano_credits bigint,
     cycle text DEFAULT 'NEVER'::text NOT NULL,
@@ -704,6 +767,13 @@ END) STORED NOT NULL COLLATE pg_catalog."C",
     reset_time timestamp with time zone,
     carry_revision bigint,
     set_by_default jsonb DEFAULT '{}'::jsonb NOT NULL,
+    guardrail_id text GENERATED ALWAYS AS (
+CASE
+    WHEN (scope_kind = 'organization'::text) THEN 'organization'::text
+    WHEN (scope_kind = 'api_key'::text) THEN ('apikey-'::text || scope_id)
+    WHEN ((scope_kind = 'member'::text) AND (scope_id ~~ 'sa-%'::text)) THEN ('serviceaccount-'::text || scope_id)
+    ELSE ((scope_kind || '-'::text) || scope_id)
+END) STORED NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT guardrails_budget_nano_credits_check CHECK ((budget_nano_credits >= 0)),
     CONSTRAINT guardrails_concurrency_limit_check CHECK ((concurrency_limit >= 0)),
     CONSTRAINT guardrails_cycle_check CHECK ((cycle = ANY (ARRAY['NEVER'::text, 'DAILY'::text, 'WEEKLY'::text, 'MONTHLY'::text]))),
@@ -858,17 +928,20 @@ UNION ALL
 CREATE TABLE public.members (
     organization_id text NOT NULL,
     member_id text NOT NULL,
-    user_id text NOT NULL,
+    user_id text,
     group_id text,
     group_path text[] DEFAULT '{}'::text[] NOT NULL,
     role text NOT NULL,
     state text DEFAULT 'ACTIVE'::text NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    display_name text,
     CONSTRAINT group_admins_have_a_group CHECK (((role <> ALL (ARRAY['L1_ADMIN'::text, 'SUB_ADMIN'::text])) OR (group_id IS NOT NULL))),
+    CONSTRAINT members_display_name_check CHECK (((length(display_name) >= 1) AND (length(display_name) <= 200))),
     CONSTRAINT members_member_id_check CHECK ((member_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
     CONSTRAINT members_role_check CHECK ((role = ANY (ARRAY['SUPER_ADMIN'::text, 'L1_ADMIN'::text, 'SUB_ADMIN'::text, 'MEMBER'::text]))),
-    CONSTRAINT members_state_check CHECK ((state = ANY (ARRAY['ACTIVE'::text, 'SUSPENDED'::text, 'REMOVED'::text])))
+    CONSTRAINT members_state_check CHECK ((state = ANY (ARRAY['ACTIVE'::text, 'SUSPENDED'::text, 'REMOVED'::text]))),
+    CONSTRAINT person_or_service_account CHECK ((((user_id IS NULL) = (member_id ~~ 'sa-%'::text)) AND ((user_id IS NULL) = (display_name IS NOT NULL)) AND ((user_id IS NOT NULL) OR (role = 'MEMBER'::text))))
 );
 
 CREATE TABLE public.models (
@@ -981,6 +1054,7 @@ CASE
     WHEN is_registered THEN ((organization_id || ' '::text) || member_id)
     ELSE ''::text
 END) STORED NOT NULL,
+    api_key_id text,
     CONSTRAINT answers_name_a_member CHECK ((is_registered OR (member_id <> ''::text))),
     CONSTRAINT stored_objects_kind_check CHECK ((kind = ANY (ARRAY['response'::text, 'item'::text, 'conversation'::text, 'prompt'::text, 'container'::text, 'cached_content'::text, 'file'::text, 'audio'::text]))),
     CONSTRAINT stored_objects_object_id_check CHECK (((length(object_id) >= 1) AND (length(object_id) <= 256))),
@@ -1179,6 +1253,9 @@ CREATE TABLE public.user_identities (
     subject text NOT NULL,
     user_id text NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
+    email text,
+    display_name text,
+    CONSTRAINT user_identities_email_check CHECK ((email = lower(email))),
     CONSTRAINT user_identities_issuer_check CHECK (((length(issuer) >= 1) AND (length(issuer) <= 500))),
     CONSTRAINT user_identities_subject_check CHECK (((length(subject) >= 1) AND (length(subject) <= 255)))
 );
@@ -1210,6 +1287,12 @@ ALTER TABLE ONLY public.api_keys
 
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (organization_id, sequence);
+
+ALTER TABLE ONLY public.claim_mappings
+    ADD CONSTRAINT claim_mappings_pkey PRIMARY KEY (organization_id, claim_mapping_id);
+
+ALTER TABLE ONLY public.claim_memberships
+    ADD CONSTRAINT claim_memberships_pkey PRIMARY KEY (organization_id, member_id);
 
 ALTER TABLE ONLY public.credit_grants
     ADD CONSTRAINT credit_grants_pkey PRIMARY KEY (organization_id, credit_grant_id);
@@ -1264,6 +1347,9 @@ ALTER TABLE ONLY public.members
 
 ALTER TABLE ONLY public.models
     ADD CONSTRAINT models_pkey PRIMARY KEY (model_name);
+
+ALTER TABLE ONLY public.claim_mappings
+    ADD CONSTRAINT one_role_for_each_value UNIQUE (organization_id, issuer, claim, value);
 
 ALTER TABLE ONLY public.organizations
     ADD CONSTRAINT organizations_pkey PRIMARY KEY (organization_id);
@@ -1360,6 +1446,10 @@ CREATE INDEX audit_log_below_4 ON public.audit_log USING btree (organization_id,
 
 CREATE INDEX audit_log_by_resource ON public.audit_log USING btree (organization_id, resource_name, sequence);
 
+CREATE INDEX claim_mappings_by_value ON public.claim_mappings USING btree (issuer, claim, value);
+
+CREATE INDEX claim_memberships_by_user ON public.claim_memberships USING btree (user_id, issuer);
+
 CREATE INDEX groups_by_ancestor ON public.groups USING gin (path);
 
 CREATE INDEX groups_by_parent ON public.groups USING btree (organization_id, parent_group_id);
@@ -1390,35 +1480,47 @@ CREATE INDEX invites_by_group ON public.invites USING btree (organization_id, gr
 
 CREATE INDEX ledger_transfers_by_time ON public.ledger_transfers USING btree (organization_id, create_time);
 
-CREATE INDEX members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE (group_path[1] IS NOT NULL);
+CREATE INDEX members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((group_path[1] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX members_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE (group_path[2] IS NOT NULL);
+CREATE INDEX members_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((group_path[2] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE (group_path[3] IS NOT NULL);
+CREATE INDEX members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((group_path[3] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE (group_path[4] IS NOT NULL);
+CREATE INDEX members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((group_path[4] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX members_by_group ON public.members USING btree (organization_id, group_id, member_id) WHERE (state <> 'REMOVED'::text);
+CREATE INDEX members_by_group ON public.members USING btree (organization_id, group_id, member_id) WHERE ((state <> 'REMOVED'::text) AND (user_id IS NOT NULL));
 
 CREATE INDEX members_by_user ON public.members USING btree (user_id);
 
-CREATE INDEX members_of_organization ON public.members USING btree (organization_id, member_id) WHERE (state <> 'REMOVED'::text);
+CREATE INDEX members_of_organization ON public.members USING btree (organization_id, member_id) WHERE ((state <> 'REMOVED'::text) AND (user_id IS NOT NULL));
 
 CREATE INDEX outbox_messages_waiting ON public.outbox_messages USING btree (attempt_time) WHERE (deliver_time IS NULL);
 
-CREATE INDEX present_members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[1] IS NOT NULL));
+CREATE INDEX present_members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[1] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX present_members_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[2] IS NOT NULL));
+CREATE INDEX present_members_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[2] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX present_members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[3] IS NOT NULL));
+CREATE INDEX present_members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[3] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX present_members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[4] IS NOT NULL));
+CREATE INDEX present_members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[4] IS NOT NULL) AND (user_id IS NOT NULL));
 
 CREATE INDEX request_replays_by_age ON public.request_replays USING btree (create_time);
 
 CREATE INDEX scope_spend_by_api_key ON public.scope_spend USING btree (organization_id, split_part(counter, ':'::text, 2)) WHERE (counter ~~ 'api\_key:%'::text);
 
 CREATE INDEX scope_spend_by_last_use ON public.scope_spend USING brin (last_use_time) WITH (pages_per_range='32', autosummarize='on') WHERE (counter ~~ 'api\_key:%'::text);
+
+CREATE INDEX service_accounts_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((group_path[1] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((group_path[2] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((group_path[3] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((group_path[4] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_by_group ON public.members USING btree (organization_id, group_id, member_id) WHERE (user_id IS NULL);
+
+CREATE INDEX service_accounts_of_organization ON public.members USING btree (organization_id, member_id) WHERE (user_id IS NULL);
 
 CREATE INDEX stored_objects_by_expiry ON public.stored_objects USING btree (expire_time);
 
@@ -1494,7 +1596,7 @@ CREATE TRIGGER members_revise_all_identities AFTER TRUNCATE ON public.members FO
 
 CREATE CONSTRAINT TRIGGER members_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.members DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
 
-CREATE TRIGGER members_update_time BEFORE UPDATE ON public.members FOR EACH ROW WHEN ((((old.role IS DISTINCT FROM new.role) OR (old.group_id IS DISTINCT FROM new.group_id)) OR (old.state IS DISTINCT FROM new.state))) EXECUTE FUNCTION public.set_update_time();
+CREATE TRIGGER members_update_time BEFORE UPDATE ON public.members FOR EACH ROW WHEN (((old.role IS DISTINCT FROM new.role) OR (old.group_id IS DISTINCT FROM new.group_id) OR (old.state IS DISTINCT FROM new.state) OR (old.display_name IS DISTINCT FROM new.display_name))) EXECUTE FUNCTION public.set_update_time();
 
 CREATE TRIGGER models_notify AFTER INSERT OR DELETE OR UPDATE ON public.models FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
 
@@ -1552,6 +1654,24 @@ ALTER TABLE ONLY public.audit_log
 
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.claim_mappings
+    ADD CONSTRAINT claim_mappings_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.claim_mappings
+    ADD CONSTRAINT claim_mappings_organization_id_group_id_fkey FOREIGN KEY (organization_id, group_id) REFERENCES public.groups(organization_id, group_id);
+
+ALTER TABLE ONLY public.claim_mappings
+    ADD CONSTRAINT claim_mappings_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.claim_memberships
+    ADD CONSTRAINT claim_memberships_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.claim_memberships
+    ADD CONSTRAINT claim_memberships_organization_id_member_id_fkey FOREIGN KEY (organization_id, member_id) REFERENCES public.members(organization_id, member_id);
+
+ALTER TABLE ONLY public.claim_memberships
+    ADD CONSTRAINT claim_memberships_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
 ALTER TABLE ONLY public.credit_grants
     ADD CONSTRAINT credit_grants_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
@@ -1660,6 +1780,10 @@ CREATE POLICY audit_reads ON public.api_keys FOR SELECT TO megarouter_audit USIN
 
 CREATE POLICY audit_reads ON public.audit_log FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.claim_mappings FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.claim_memberships FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.credit_grants FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.credit_lines FOR SELECT TO megarouter_audit USING (true);
@@ -1706,6 +1830,10 @@ CREATE POLICY audit_reads ON public.usage_quarantine FOR SELECT TO megarouter_au
 
 CREATE POLICY audit_reads ON public.usage_records FOR SELECT TO megarouter_audit USING (true);
 
+ALTER TABLE public.claim_mappings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.claim_memberships ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.credit_grants ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.credit_lines ENABLE ROW LEVEL SECURITY;
@@ -1713,6 +1841,10 @@ ALTER TABLE public.credit_lines ENABLE ROW LEVEL SECURITY;
 CREATE POLICY every_organization_lock ON public.api_keys FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.audit_log FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.claim_mappings FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.claim_memberships FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.credit_grants FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
@@ -1763,6 +1895,10 @@ CREATE POLICY every_organization_lock ON public.usage_records FOR UPDATE TO mega
 CREATE POLICY every_organization_read ON public.api_keys FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.audit_log FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.claim_mappings FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.claim_memberships FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.credit_grants FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -1835,6 +1971,10 @@ ALTER TABLE public.members ENABLE ROW LEVEL SECURITY;
 CREATE POLICY organization_wall ON public.api_keys TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.audit_log TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.claim_mappings TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.claim_memberships TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.credit_grants TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -1956,6 +2096,12 @@ REVOKE ALL ON FUNCTION public.open_ledger() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.organization_summaries(only_organization text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organization_summaries(only_organization text) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.organizations_of_claims(by_issuer text, claims text[], claim_values text[], only_user text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.organizations_of_claims(by_issuer text, claims text[], claim_values text[], only_user text) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.organizations_of_user(only_user text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.organizations_of_user(only_user text) TO megarouter_admin;
+
 REVOKE ALL ON FUNCTION public.organizations_with_messages_due(most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organizations_with_messages_due(most integer) TO megarouter_admin;
 
@@ -2037,6 +2183,20 @@ GRANT SELECT ON TABLE public.api_key_usage TO megarouter_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.audit_log TO megarouter_admin;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.claim_mappings TO megarouter_admin;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.claim_memberships TO megarouter_admin;
+
+GRANT UPDATE(role) ON TABLE public.claim_memberships TO megarouter_admin;
+
+GRANT UPDATE(group_id) ON TABLE public.claim_memberships TO megarouter_admin;
+
+GRANT UPDATE(base_role) ON TABLE public.claim_memberships TO megarouter_admin;
+
+GRANT UPDATE(base_group_id) ON TABLE public.claim_memberships TO megarouter_admin;
+
+GRANT UPDATE(is_overridden) ON TABLE public.claim_memberships TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.credit_grants TO megarouter_admin;
 GRANT SELECT ON TABLE public.credit_grants TO megarouter_audit;
@@ -2176,6 +2336,8 @@ GRANT INSERT(tokens) ON TABLE public.stored_objects TO megarouter_usage;
 
 GRANT INSERT(expire_time) ON TABLE public.stored_objects TO megarouter_usage;
 
+GRANT INSERT(api_key_id) ON TABLE public.stored_objects TO megarouter_usage;
+
 GRANT SELECT,INSERT ON TABLE public.top_up_requests TO megarouter_admin;
 GRANT SELECT ON TABLE public.top_up_requests TO megarouter_audit;
 
@@ -2208,6 +2370,10 @@ GRANT SELECT ON TABLE public.usage_records TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_records TO megarouter_audit;
 
 GRANT SELECT,INSERT ON TABLE public.user_identities TO megarouter_admin;
+
+GRANT UPDATE(email) ON TABLE public.user_identities TO megarouter_admin;
+
+GRANT UPDATE(display_name) ON TABLE public.user_identities TO megarouter_admin;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.users TO megarouter_admin;
 

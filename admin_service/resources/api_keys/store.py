@@ -18,7 +18,7 @@ k.organization_id, k.api_key_id, k.member_id, k.display_name, k.obfuscated_key, 
 k.update_time, coalesce(k.expire_time <= now(), false) AS is_expired, k.group_path, r.model_whitelist, k.ip_allow_list::text[],
 k.disabled_by_member, k.disabled_time, CASE WHEN k.previous_expire_time > now() THEN k.previous_expire_time END,
 bounds_now(k.bounds), coalesce(r.mode, 'ENFORCE'),
-(SELECT coalesce(nullif(u.display_name, ''), u.email, '') FROM members m JOIN users u ON u.user_id = m.user_id
+(SELECT coalesce(m.display_name, nullif(u.display_name, ''), u.email, '') FROM members m LEFT JOIN users u ON u.user_id = m.user_id
   WHERE m.organization_id = k.organization_id AND m.member_id = k.member_id),
 """
 API_KEY_COLUMNS: Final = _COLUMNS + "NULL::timestamptz, 0::bigint, 0::bigint, NULL::bigint"
@@ -74,6 +74,15 @@ UPDATE api_keys SET secret_hash = $3, obfuscated_key = $4, update_time = clock_t
        previous_expire_time = CASE WHEN $5::interval > interval '0' THEN clock_timestamp() + $5::interval END
  WHERE organization_id = $1 AND api_key_id = $2
 """
+# What the former owner disabled, the new owner may enable.
+_TRANSFER: Final = """
+UPDATE api_keys SET member_id = $3, update_time = clock_timestamp(),
+       disabled_by_member = CASE WHEN disabled_by_member <> member_id THEN disabled_by_member END,
+       secret_hash = coalesce($4, secret_hash), obfuscated_key = coalesce($5, obfuscated_key),
+       previous_secret_hash = CASE WHEN $4::bytea IS NULL THEN previous_secret_hash END,
+       previous_expire_time = CASE WHEN $4::bytea IS NULL THEN previous_expire_time END
+ WHERE organization_id = $1 AND api_key_id = $2
+"""
 # Counts only up to the limit, because an organization may have any number of keys.
 _COUNT: Final = """
 SELECT count(*) FROM (SELECT 1 FROM api_keys WHERE organization_id = $1 AND ($2::text IS NULL OR member_id = $2)
@@ -86,7 +95,8 @@ SELECT scope_kind, key_limit FROM guardrails
  ORDER BY scope_kind
 """
 _MEMBER_NAME: Final = """
-SELECT coalesce(nullif(u.display_name, ''), u.email, m.member_id) FROM members m JOIN users u ON u.user_id = m.user_id
+SELECT coalesce(m.display_name, nullif(u.display_name, ''), u.email, m.member_id)
+  FROM members m LEFT JOIN users u ON u.user_id = m.user_id
  WHERE m.organization_id = $1 AND m.member_id = $2
 """
 _MEMBER_STATE: Final = "SELECT state FROM members WHERE organization_id = $1 AND member_id = $2"
@@ -253,6 +263,13 @@ async def rotate_api_key(
     await connection.execute(_ROTATE, row.organization, row.api_key, secret_hash, obfuscated_key, overlap)
 
 
+async def transfer_api_key(
+    connection: Connection, row: ApiKeyRow, member: str, secret_hash: bytes | None, obfuscated_key: str | None
+) -> None:
+    """Gives the key to another owner. A new secret ends all earlier ones. Triggers move the key to the owner's group."""
+    await connection.execute(_TRANSFER, row.organization, row.api_key, member, secret_hash, obfuscated_key)
+
+
 async def reached_key_limit(connection: Connection, organization: str, member: str) -> KeyLimit | None:
     """Returns the limit that leaves no room for one more key, or None. The member's limit comes before the organization's.
 
@@ -272,6 +289,6 @@ async def member_state(connection: Connection, organization: str, member: str) -
 
 
 async def member_display_name(connection: Connection, organization: str, member: str) -> str:
-    """Returns the name of a member, or else the address, or else the id."""
+    """Returns the name of a member or service account, or else the address, or else the id."""
     name: str | None = await connection.fetchval(_MEMBER_NAME, organization, member)
     return name or member

@@ -110,14 +110,14 @@ class CreditsApi:
     async def get_statement(
         self, request: credit_pb2.GetCreditStatementRequest, caller: Caller
     ) -> credit_pb2.CreditStatement:
-        """GetCreditStatement returns opening balance, totals and closing balance of an interval."""
+        """GetCreditStatement returns opening balance, totals and closing balance of a period."""
         organization = caller.resource.organization
-        start = messages.instant_of(request.interval.start_time)
-        end = messages.instant_of(request.interval.end_time)
-        await self._await_booked(organization, end, "interval")
+        start = messages.instant_of(request.time_range.start_time)
+        end = messages.instant_of(request.time_range.end_time)
+        await self._await_booked(organization, end, "time_range")
         async with acting_for(self._pool, organization, isolation="repeatable_read") as connection:
             statement = await credit_store.statement(connection, organization, start, end)
-        return messages.statement_message(organization, request.interval, statement)
+        return messages.statement_message(organization, request.time_range, statement)
 
     async def list(
         self, request: credit_pb2.ListCreditTransactionsRequest, caller: Caller

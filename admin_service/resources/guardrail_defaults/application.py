@@ -21,7 +21,7 @@ from gateway_core.stores.postgres.rate_rules import decode_rules
 
 MAX_CHANGES: Final = 10_000
 
-_NAME: Final = "coalesce(nullif(u.display_name, ''), u.email, m.member_id)"
+_NAME: Final = "coalesce(m.display_name, nullif(u.display_name, ''), u.email, m.member_id)"
 _LIMITS: Final = """
 r.budget_nano_credits, coalesce(r.cycle, 'NEVER'), r.requests_per_minute, r.tokens_per_minute, r.concurrency_limit,
 r.model_whitelist, r.key_limit, coalesce(r.rate_rules, '[]'), coalesce(r.set_by_default, '{}')
@@ -29,13 +29,13 @@ r.model_whitelist, r.key_limit, coalesce(r.rate_rules, '[]'), coalesce(r.set_by_
 # Those of removed members and deleted keys limit no one.
 _BELOW: Final = f"""
 SELECT 'member' AS kind, m.member_id AS id, m.member_id, m.role, m.group_path, {_NAME} AS name, '{{}}'::jsonb AS bounds, {_LIMITS}
-  FROM members m JOIN users u ON u.user_id = m.user_id
+  FROM members m LEFT JOIN users u ON u.user_id = m.user_id
   LEFT JOIN guardrails r ON r.organization_id = m.organization_id AND r.scope_kind = 'member' AND r.scope_id = m.member_id
  WHERE m.organization_id = $1 AND m.state <> 'REMOVED' AND ($2 = '' OR $2 = ANY (m.group_path))
 UNION ALL
 SELECT 'api_key', k.api_key_id, k.member_id, m.role, k.group_path, {_NAME}, bounds_now(k.bounds), {_LIMITS}
   FROM api_keys k JOIN members m ON m.organization_id = k.organization_id AND m.member_id = k.member_id
-  JOIN users u ON u.user_id = m.user_id
+  LEFT JOIN users u ON u.user_id = m.user_id
   LEFT JOIN guardrails r ON r.organization_id = k.organization_id AND r.scope_kind = 'api_key' AND r.scope_id = k.api_key_id
  WHERE k.organization_id = $1 AND k.state <> 'DELETED' AND ($2 = '' OR $2 = ANY (k.group_path))
  ORDER BY 1, 2

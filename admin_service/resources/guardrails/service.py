@@ -64,6 +64,7 @@ _GUARDRAILS: Final = Listing(
         "scope_kind": EnumField("r.scope_kind", {kind.name: kind.value for kind in ScopeKind}),
         "group": NameField("g.group_id", f"{_ORGANIZATION}/groups/{{id}}"),
         "member": NameField("m.member_id", f"{_ORGANIZATION}/members/{{id}}"),
+        "service_account": NameField("m.member_id", f"{_ORGANIZATION}/serviceAccounts/{{id}}"),
         "api_key": NameField("k.api_key_id", f"{_ORGANIZATION}/apiKeys/{{id}}"),
         "cycle": EnumField("r.cycle", {cycle: cycle for cycle in CYCLES}, "CYCLE_"),
         "mode": EnumField("r.mode", {mode: mode for mode in MODES}, "MODE_"),

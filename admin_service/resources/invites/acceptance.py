@@ -4,6 +4,7 @@ All unusable tokens fail in the same way. A token with a wrong checksum is refus
 the database.
 """
 
+import dataclasses
 from collections.abc import Callable
 
 import asyncpg
@@ -71,6 +72,8 @@ class InviteAcceptance:
         await change.act_for(organization)
         standing = await invite_store.standing_of(change.connection, organization, invite)
         candidate = await admission_store.candidate_of(change.connection, organization, user)
+        if change.caller.grant.email:  # what the issuer says now; the stored address may be another's by now
+            candidate = dataclasses.replace(candidate, email=change.caller.grant.email)
         seats = await admission_store.seats_of(change.connection, organization)
         outcome = accept(standing.invitation, candidate.email, candidate.member_state, has_free_seat=seats.has_free)
         _raise_unless_accepted(outcome, standing, seats, organization)

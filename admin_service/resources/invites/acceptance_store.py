@@ -17,7 +17,8 @@ SELECT u.email, m.member_id, m.state
 """
 _SEATS: Final = """
 SELECT r.seat_limit,
-       r.seat_limit > (SELECT count(*) FROM members m WHERE m.organization_id = $1 AND m.state <> 'REMOVED') AS is_free
+       r.seat_limit > (SELECT count(*) FROM members m
+                        WHERE m.organization_id = $1 AND m.state <> 'REMOVED' AND m.user_id IS NOT NULL) AS is_free
   FROM guardrails r WHERE r.organization_id = $1 AND r.scope_kind = 'organization' AND r.seat_limit IS NOT NULL
 """
 _ADD: Final = "INSERT INTO members (organization_id, member_id, user_id, role, group_id) VALUES ($1, $2, $3, $4, $5)"

@@ -300,21 +300,19 @@ class HoldCounters:
         return applied
 
     async def _apply_chunk(self, organization: str, after_sequence: int, events: Sequence[CounterEvent]) -> int:
-        places, keys = _shared_keys(organization, [(event.counters, event.throttles) for event in events])
+        paths = list(dict.fromkeys((event.counters, event.throttles) for event in events))
+        places, keys = _shared_keys(organization, paths)
+        written = {path: places.of_path(*path) for path in paths}
         arguments: list[str | int] = [after_sequence, len(events), places.counter_count]
         for event in events:
-            counted = places.of_throttles(event.throttles)
             arguments += (
                 event.sequence,
                 event.hold_id or "",
                 event.charge_nano_credits,
                 event.pool_delta_nano_credits,
                 event.used_tokens,
-                len(event.counters),
-                len(counted),
-                *_signed(event.counters, places.counters),
-                *counted,
             )
+            arguments += written[event.counters, event.throttles]
         applied, wanted = await self._apply(keys=keys, args=arguments)
         self._on_applied(organization, int(wanted) == 1)
         return int(applied)
@@ -337,6 +335,11 @@ class _Places:
     def of_throttles(self, names: Iterable[str]) -> list[int]:
         """Returns the positions of the throttles that count tokens."""
         return [self.throttles[name] for name in names if _counts_tokens(name)]
+
+    def of_path(self, counters: Sequence[str], throttles: Iterable[str]) -> Sequence[int]:
+        """Returns the positions of a call's counters and throttles, with their numbers before them."""
+        counted = self.of_throttles(throttles)
+        return (len(counters), len(counted), *_signed(counters, self.counters), *counted)
 
 
 def _shared_keys(
@@ -383,9 +386,8 @@ def _hold_keys(hold: Hold) -> list[str]:
 
 
 def _signed(names: Sequence[str], places: Mapping[str, int]) -> Iterable[int]:
-    """Returns the position of each counter; negative if it carries only the charge, because its scope has an earlier counter."""
-    scopes = {scope_of(name) for name in names}
-    if len(scopes) == len(names):
+    """Returns the position of each counter; negative if its scope has an earlier one, so that it carries only the charge."""
+    if len({scope_of(name) for name in names}) == len(names):
         return (places[name] for name in names)
     return _signed_one_by_one(names, places)
 

@@ -37,6 +37,7 @@ _RESOURCE_IN: Final = {
     None: ACME,
     names.API_KEYS: f"{ACME}/apiKeys/key-member",
     names.AUDIT_LOG_ENTRIES: f"{ACME}/auditLogEntries/1",
+    names.CLAIM_MAPPINGS: f"{ACME}/claimMappings/claim-1",
     names.CREDIT_BALANCE: f"{ACME}/creditBalance",
     names.CREDIT_LINE: f"{ACME}/creditLine",
     names.CREDIT_STATEMENT: f"{ACME}/creditStatement",
@@ -46,6 +47,7 @@ _RESOURCE_IN: Final = {
     names.INVITES: f"{ACME}/invites/invite",
     names.INVOICE_REQUESTS: f"{ACME}/invoiceRequests/inv-1",
     names.MEMBERS: f"{ACME}/members/member",
+    names.SERVICE_ACCOUNTS: f"{ACME}/serviceAccounts/sa-build",
     names.SUMMARY: f"{ACME}/summary",
     names.TOP_UP_REQUESTS: f"{ACME}/topUpRequests/topup-1",
 }
@@ -269,6 +271,7 @@ _FILTERED: Final = {
     "ListApiKeys": f"member = {name_of('members', 'stranger', OTHER)}",
     "ListInvites": f"group = {ABROAD}",
     "ListGuardrails": f"api_key = {name_of('apiKeys', 'key-stranger', OTHER)}",
+    "ListServiceAccounts": f"group = {ABROAD}",
 }
 
 

@@ -74,6 +74,7 @@ def test_an_invalid_rate_is_refused(text: str) -> None:
         ("organizations/acme", "organization"),
         ("groups/eng", "group-eng"),
         ("keys/k", "apikey-k"),
+        ("service-accounts/sa-build", "serviceaccount-sa-build"),
         ("organizations/acme/members/emma", "member-emma"),
         ("group-eng", "group-eng"),
         ("organizations/acme/guardrails/group-eng", "group-eng"),

@@ -42,6 +42,8 @@ _ADVICE: Final = {
     "KEY_REQUIREMENT_UNMET": "give the limit: --expires, --model or --budget; `megarouter organizations show` lists what keys need",
     "ALREADY_MEMBER": "change the role or the group instead: `megarouter members role`, `megarouter members move`; resume a "
     "suspended member: `megarouter members resume`",
+    "KEY_WHITELIST_TOO_WIDE": "narrow the key first: `megarouter keys update KEY --model ...`; `megarouter explain` shows what the "
+    "new owner may call",
     "PURGED": "create another organization",
 }
 _ADVICE_BY_CODE: Final = {

@@ -17,6 +17,7 @@ from tests.contract.admin_service.conftest import Client
 from tests.contract.admin_service.resources.api_keys.calls import create
 from tests.contract.admin_service.resources.guardrails.test_service import ACME, get, set_limits
 from tests.contract.admin_service.resources.invites.calls import accept, add_user, invited
+from tests.contract.admin_service.resources.service_accounts.calls import create as create_account
 
 DENIED = grpc.StatusCode.PERMISSION_DENIED
 RATE = Guardrail.RateLimit(unit=Guardrail.RateLimit.UNIT_DAY, requests=1_000)
@@ -112,6 +113,15 @@ async def test_a_new_member_begins_with_the_nearest_limits(client: Client, owner
     assert "concurrency_limit" not in origins(changed)
     assert "budget" in origins(changed)
     assert (await joined(client, owner, "seller", "sales")).budget_nano_credits == 9
+
+
+async def test_a_new_service_account_begins_with_the_limits_of_its_group(client: Client) -> None:
+    await set_default(client, "group-eng", member_limits=DefaultLimits(concurrency_limit=4))
+    account = await client.call("CreateServiceAccount", create_account(), "super")
+    rail = await client.call("GetGuardrail", get(f"serviceaccount-{account.name.rpartition('/')[2]}"))
+    assert (rail.concurrency_limit, origins(rail)) == (4, {"concurrency_limit": f"{ACME}/groups/eng"})
+    await set_default(client, "group-eng", member_limits=DefaultLimits(concurrency_limit=3))
+    assert rail.name.rpartition("/")[2] in await apply(client, "group-eng")
 
 
 async def test_without_defaults_newcomers_have_no_guardrail(client: Client, owner: asyncpg.Connection) -> None:

@@ -3,7 +3,6 @@
 import datetime as dt
 from typing import Annotated
 
-from google.type.interval_pb2 import Interval
 from google.type.money_pb2 import Money
 from megarouter.admin.v1.messages import (
     AdjustCreditRequest,
@@ -20,6 +19,7 @@ from megarouter.admin.v1.messages import (
     TopUpCreditRequest,
     TopUpRequest,
 )
+from megarouter.type.v1.time_range_pb2 import TimeRange
 
 from megarouter_admin.command_line.parsing.commands import (
     FilterOption,
@@ -217,7 +217,7 @@ def statement(
     )
     request = GetCreditStatementRequest(
         name=f"{session.organization}/creditStatement",
-        interval=Interval(start_time=timestamp(first), end_time=timestamp(last)),
+        time_range=TimeRange(start_time=timestamp(first), end_time=timestamp(last)),
     )
     found = session.router.credits.GetCreditStatement(request)
     moves = [

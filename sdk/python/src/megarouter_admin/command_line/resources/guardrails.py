@@ -42,7 +42,10 @@ from megarouter_admin.command_line.values.times import moment_of, parse_moment, 
 application = Section()
 
 ScopeArgument = Annotated[
-    str, Argument(metavar="SCOPE", text="organization, groups/ID, members/ID, keys/ID, or a guardrail's id.")
+    str,
+    Argument(
+        metavar="SCOPE", text="organization, groups/ID, members/ID, service-accounts/ID, keys/ID, or a guardrail's id."
+    ),
 ]
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from megarouter.admin.v1.messages import (
     ChangeMemberRoleRequest,
     GetMemberRequest,
+    LinkMemberIdentityRequest,
     ListMembersRequest,
     Member,
     MemberView,
@@ -141,6 +142,22 @@ def change_role(
     if group:
         request.group = session.group(group)
     _show(session, session.router.members.ChangeMemberRole(request))
+
+
+@command(application, "link", "members link emma --issuer https://login.example --subject 248289761001")
+def link(
+    session: Session,
+    member: MemberArgument,
+    issuer: Annotated[str, Option(metavar="URL", text="Identity provider, exactly as the settings name it.")],
+    subject: Annotated[str, Option(metavar="SUBJECT", text="The person's id there, which their error message shows.")],
+    *,
+    yes: YesOption = False,
+) -> None:
+    """Link an identity at an identity provider to a member permanently. Whoever signs in with it is that member."""
+    name = session.member(member)
+    confirm(f"Let whoever signs in as {subject} at {issuer} act as {name}? This cannot be undone.", yes=yes)
+    request = LinkMemberIdentityRequest(name=name, issuer=issuer, subject=subject)
+    _show(session, session.router.members.LinkMemberIdentity(request))
 
 
 @command(application, "suspend", "members suspend emma")
