@@ -31,6 +31,7 @@ from admin_service.resources.claim_mappings.application import ClaimApplication
 from admin_service.resources.claim_mappings.service import ClaimMappingsApi
 from admin_service.resources.credits.service import CreditsApi
 from admin_service.resources.groups.service import GroupsApi
+from admin_service.resources.guardrail_defaults.service import GuardrailDefaultsApi
 from admin_service.resources.guardrails.explainer import AccessExplainer
 from admin_service.resources.guardrails.service import GuardrailsApi
 from admin_service.resources.invites.service import InvitesApi
@@ -149,6 +150,7 @@ async def open_service(
             ClaimMappingsApi(pool, page_tokens, _new_id, issuers),
             CreditsApi(pool, page_tokens, _new_id),
             GroupsApi(pool, page_tokens, _new_id),
+            GuardrailDefaultsApi(pool, page_tokens),
             GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, _now_us), _now_us),
             InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url),
             MemberAccessTokensApi(pool, page_tokens),

@@ -49,6 +49,7 @@ PARTS: Final = (
     Part("claims", "Claims of identity providers that give roles.", "access.claims"),
     Part("keys", "API keys: the secrets with which members call models.", "keys"),
     Part("guardrails", "Guardrails: the limits of an organization, a group, a member or a key.", "guardrails"),
+    Part("defaults", "Defaults: the limits that new members and new keys begin with.", "limits.defaults"),
     Part("credits", "Credits: the pool that pays for all calls of an organization.", "credit_pool"),
     Part("models", "Models: the models that can be called.", "models"),
     Part("usage", "Usage: how calls were metered.", "usage"),

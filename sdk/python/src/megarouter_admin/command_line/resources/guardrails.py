@@ -36,7 +36,7 @@ from megarouter_admin.command_line.values.limits import (
     format_temporary,
     temporary_of,
 )
-from megarouter_admin.command_line.values.names import guardrail_name, short_name
+from megarouter_admin.command_line.values.names import guardrail_name, short_name, short_scope
 from megarouter_admin.command_line.values.times import moment_of, parse_moment, timestamp
 
 application = Section()
@@ -142,6 +142,7 @@ def _show(session: Session, guardrail: Guardrail) -> None:
             ("concurrent", _number(guardrail, "concurrency_limit")),
             ("rates", _rates(guardrail)),
             ("temporary", _temporary(session, guardrail)),
+            ("by default", ", ".join(f"{one.limit} of {short_scope(one.scope)}" for one in guardrail.default_origins)),
             ("models", _models(guardrail)),
             ("keys", _number(guardrail, "key_limit")),
             ("seats", _number(guardrail, "seat_limit")),
