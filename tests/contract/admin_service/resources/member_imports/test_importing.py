@@ -195,7 +195,7 @@ async def test_a_group_of_a_failed_row_is_created_for_the_next_one(client: Clien
 
 
 async def test_a_failed_row_leaves_nothing_to_the_next_one(client: Client, owner: asyncpg.Connection) -> None:
-    """The first row fails after it changed the role. Seen to fail without a savepoint for each row: the other Super Admin is the last."""
+    """The first row fails after it changed the role. Seen to fail without a savepoint for each row."""
     await add_member(owner, "second", "SUPER_ADMIN", None)
     unknown = MemberLimits(model_whitelist=ModelWhitelist(entries=["none-such"]))
     results = await rehearsed(
@@ -228,7 +228,8 @@ async def test_no_row_does_more_than_the_single_rpcs(
 ) -> None:
     """A sub-admin of `platform`, whose group has a budget of 100."""
     await owner.execute(
-        "INSERT INTO guardrails (organization_id, scope_kind, scope_id, budget_nano_credits) VALUES ('acme', 'group', 'platform', 100)"
+        "INSERT INTO guardrails (organization_id, scope_kind, scope_id, budget_nano_credits)"
+        " VALUES ('acme', 'group', 'platform', 100)"
     )
     (result,) = await rehearsed(client, row, who="sub", create_missing_groups=row.group_path != "sales")
     assert result.reason == reason, result.message
