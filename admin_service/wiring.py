@@ -35,6 +35,7 @@ from admin_service.resources.guardrail_defaults.service import GuardrailDefaults
 from admin_service.resources.guardrails.explainer import AccessExplainer
 from admin_service.resources.guardrails.service import GuardrailsApi
 from admin_service.resources.invites.service import InvitesApi
+from admin_service.resources.member_imports.importing import MemberImports
 from admin_service.resources.members.identities import IdentityLinks
 from admin_service.resources.members.service import MembersApi
 from admin_service.resources.operators.service import OperatorsApi
@@ -58,6 +59,7 @@ from gateway_core.stores.postgres.catalog_store import sync_catalog
 from gateway_core.stores.postgres.connections import UNAVAILABLE, open_pool, until_available
 from gateway_core.stores.postgres.migrations import until_migrated
 from gateway_core.stores.redis.connections import open_pipelined
+from gateway_core.stores.redis.pipelined import PipelinedClient
 
 logger = logging.getLogger(__name__)
 
@@ -135,31 +137,7 @@ async def open_service(
             make_incident_id=lambda: secrets.token_hex(8),
             offers_personal_accounts=settings.personal_accounts,
         )
-        lives = TokenLives(
-            dt.timedelta(hours=settings.sign_in_token_max_life_h),
-            dt.timedelta(hours=settings.super_admin_token_max_life_h),
-        )
-        page_tokens = PageTokens(pepper, time.time)
-        personal_accounts = PersonalAccounts(_new_id, are_offered=settings.personal_accounts)
-        apis: Sequence[ResourceApi] = (
-            AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes, lives),
-            AccountsApi(pool, page_tokens, personal_accounts),
-            ApiKeysApi(pool, page_tokens, KeyMaker(pepper, secrets.token_bytes, _new_id, time.time)),
-            AuditLogApi(pool, page_tokens),
-            CatalogApi(pool, page_tokens),
-            ClaimMappingsApi(pool, page_tokens, _new_id, issuers),
-            CreditsApi(pool, page_tokens, _new_id),
-            GroupsApi(pool, page_tokens, _new_id),
-            GuardrailDefaultsApi(pool, page_tokens),
-            GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, _now_us), _now_us),
-            InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url),
-            MemberAccessTokensApi(pool, page_tokens),
-            MembersApi(pool, page_tokens, links),
-            OperatorsApi(pool, page_tokens, _new_id, links),
-            OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
-            ServiceAccountsApi(pool, page_tokens, _new_id),
-            UsageApi(pool, page_tokens),
-        )
+        apis = _apis(settings, pool, redis, pepper, issuers, links)
         service = AdminService(pool, apis, guard)
         probes: dict[str, dependencies.Probe] = {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping}
         async with (
@@ -170,6 +148,42 @@ async def open_service(
             dependencies.reported(metrics, probes),
         ):
             yield service
+
+
+def _apis(
+    settings: AdminSettings,
+    pool: asyncpg.Pool,
+    redis: PipelinedClient,
+    pepper: bytes,
+    issuers: Issuers,
+    links: IdentityLinks,
+) -> Sequence[ResourceApi]:
+    lives = TokenLives(
+        dt.timedelta(hours=settings.sign_in_token_max_life_h), dt.timedelta(hours=settings.super_admin_token_max_life_h)
+    )
+    page_tokens = PageTokens(pepper, time.time)
+    personal_accounts = PersonalAccounts(_new_id, are_offered=settings.personal_accounts)
+    groups = GroupsApi(pool, page_tokens, _new_id)
+    invites = InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url)
+    return (
+        AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes, lives),
+        AccountsApi(pool, page_tokens, personal_accounts),
+        ApiKeysApi(pool, page_tokens, KeyMaker(pepper, secrets.token_bytes, _new_id, time.time)),
+        AuditLogApi(pool, page_tokens),
+        CatalogApi(pool, page_tokens),
+        ClaimMappingsApi(pool, page_tokens, _new_id, issuers),
+        CreditsApi(pool, page_tokens, _new_id),
+        groups,
+        GuardrailDefaultsApi(pool, page_tokens),
+        GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, _now_us), _now_us),
+        invites,
+        MemberAccessTokensApi(pool, page_tokens),
+        MembersApi(pool, page_tokens, links, MemberImports(invites.issue, groups.create).run),
+        OperatorsApi(pool, page_tokens, _new_id, links),
+        OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
+        ServiceAccountsApi(pool, page_tokens, _new_id),
+        UsageApi(pool, page_tokens),
+    )
 
 
 def _operators(settings: AdminSettings) -> Operators:

@@ -12,7 +12,7 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller
 from admin_service.access.grants import Limits, first_exceeded, is_bounded, scopes_above
-from admin_service.access.permissions import Actor, Permission, visibility
+from admin_service.access.permissions import Actor, Permission, Target, visibility
 from admin_service.access.tree_places import group_deleted
 from admin_service.api.errors import AdminError, FieldViolation, invalid_fields, permission_denied
 from admin_service.api.etags import check_etag
@@ -139,7 +139,7 @@ class GuardrailsApi:
                 raise invalid_fields(*violations)
         if not request.allow_unknown_models:
             await require_known_models(change.connection, added_entries(row.settings, settings))
-        await _require_held(change, row.settings, settings)
+        await require_held(change, change.caller.target, row.settings, settings)
         changed = await changed_key_limits(change, row, settings, fields)
         if changed.settings == row.settings and changed.new_bounds is None:
             return guardrail_message(row)
@@ -207,14 +207,14 @@ async def _changeable(change: Change, etag: str, *, etag_required: bool) -> Guar
     return row
 
 
-async def _require_held(change: Change, present: Settings, settings: Settings) -> None:
-    """Checks that the caller holds what the settings newly grant.
+async def require_held(change: Change, target: Target, present: Settings, settings: Settings) -> None:
+    """Checks that the caller holds what the settings newly grant to the target.
 
     Raises:
         AdminError: LIMIT_ABOVE_OWN.
     """
     caller: Caller = change.caller
-    if not is_bounded(caller.actor, caller.target):
+    if not is_bounded(caller.actor, target):
         return
     held = await store.held_limits(change.connection, caller.actor.organization, scopes_above(caller.actor))
     exceeded = first_exceeded(_granted(present, settings), held)

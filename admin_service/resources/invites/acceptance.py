@@ -24,6 +24,7 @@ from admin_service.access.role_messages import role_value
 from admin_service.api.errors import AdminError
 from admin_service.api.names import GUARDRAILS, MEMBERS, ResourceName
 from admin_service.api.timestamps import timestamp
+from admin_service.resources.guardrails.member_limits import begin_member_limits
 from admin_service.resources.invites import acceptance_store as admission_store
 from admin_service.resources.invites import store as invite_store
 from admin_service.resources.invites.acceptance_store import Candidate, Seats
@@ -109,6 +110,7 @@ class InviteAcceptance:
         else:
             was, member = None, self._make_id("mem")
             await admission_store.add_member(connection, organization, member, user, role, after.group)
+        await begin_member_limits(change, organization, member, after.member_limits)
         _record(change, before, after, was, await _member(connection, organization, member))
         return Candidate(candidate.email, member, "ACTIVE")
 

@@ -15,7 +15,7 @@ from megarouter.admin.v1.model_whitelist_pb2 import ModelWhitelist
 
 from tests.contract.admin_service.conftest import Client
 from tests.contract.admin_service.resources.api_keys.calls import create
-from tests.contract.admin_service.resources.guardrails.test_service import ACME, get, set_limits
+from tests.contract.admin_service.resources.guardrails.guardrail_requests import ACME, get, set_limits
 from tests.contract.admin_service.resources.invites.calls import accept, add_user, invited
 from tests.contract.admin_service.resources.service_accounts.calls import create as create_account
 

@@ -30,6 +30,7 @@ from megarouter_admin.command_line.parsing.commands import (
 )
 from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
+from megarouter_admin.command_line.resources.people.member_files import export_members, import_members
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import format_credits
 from megarouter_admin.command_line.values.filters import all_of, quoted
@@ -178,3 +179,14 @@ def remove(session: Session, member: MemberArgument, *, yes: YesOption = False) 
     name = session.member(member)
     confirm(f"Remove {name}? Their keys are deleted permanently.", yes=yes)
     _show(session, session.router.members.RemoveMember(RemoveMemberRequest(name=name)))
+
+
+command(
+    application,
+    "import",
+    "members import people.csv --dry-run",
+    "members import people.csv --create-groups --skip-errors",
+)(import_members)
+command(application, "export", "members export --out people.csv", "members export --group engineering --below")(
+    export_members
+)
