@@ -29,6 +29,7 @@ from admin_service.resources.audit_log.service import AuditLogApi
 from admin_service.resources.catalog.service import CatalogApi
 from admin_service.resources.claim_mappings.application import ClaimApplication
 from admin_service.resources.claim_mappings.service import ClaimMappingsApi
+from admin_service.resources.credentials.service import CredentialsApi
 from admin_service.resources.credits.service import CreditsApi
 from admin_service.resources.groups.service import GroupsApi
 from admin_service.resources.guardrail_defaults.service import GuardrailDefaultsApi
@@ -172,6 +173,14 @@ def _apis(
         AuditLogApi(pool, page_tokens),
         CatalogApi(pool, page_tokens),
         ClaimMappingsApi(pool, page_tokens, _new_id, issuers),
+        CredentialsApi(
+            pool,
+            page_tokens,
+            pepper,
+            _new_id,
+            secrets.token_bytes,
+            dt.timedelta(days=settings.credential_max_life_days),
+        ),
         CreditsApi(pool, page_tokens, _new_id),
         groups,
         GuardrailDefaultsApi(pool, page_tokens),

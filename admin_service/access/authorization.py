@@ -9,7 +9,7 @@ from google.api import resource_pb2
 from google.protobuf.message import Message
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
-from admin_service.access.directory import Grant, find_actor, find_target, is_personal
+from admin_service.access.directory import Grant, find_actor, find_credential, find_target, is_personal
 from admin_service.access.identity_tokens import Metadata
 from admin_service.access.permissions import READING, Actor, Permission, Role, Target, may
 from admin_service.access.rpc_declarations import Method
@@ -164,7 +164,7 @@ async def authorize(connection: Connection, asked: Asked) -> Caller:
     method, grant = asked.method, asked.grant
     resource = method.named_resource(asked.request)
     if resource and grant.carries(method.permission, resource.organization):
-        actor = await find_actor(connection, grant.user, resource.organization, method.permission)
+        actor = await _actor(connection, grant, resource.organization, method.permission)
         target = actor and await _target(connection, method, resource)
         is_offered = asked.offers_personal_accounts or not await is_personal(connection, resource.organization)
         if is_offered and actor and target and may(actor, method.permission, target):
@@ -197,6 +197,12 @@ def _resources_in(answer: Message) -> Iterator[str]:
         if field.message_type is not None:
             for inner in (value,) if isinstance(value, Message) else value:
                 yield from _resources_in(inner)
+
+
+async def _actor(connection: Connection, grant: Grant, organization: str, permission: Permission) -> Actor | None:
+    if grant.credential:
+        return await find_credential(connection, grant.credential, organization, permission)
+    return await find_actor(connection, grant.user, organization, permission)
 
 
 async def _require_personal(connection: Connection, organization: str) -> None:

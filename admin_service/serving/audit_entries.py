@@ -14,8 +14,8 @@ from gateway_core.stores.postgres.connections import Connection
 
 _RECORD: Final = """
 INSERT INTO audit_log (organization_id, user_id, member_id, role, access_token_id, method, resource_name, group_path, before, after,
-                       request_id, call_id, address, issuer, refusal)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                       request_id, call_id, address, issuer, refusal, credential_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 """
 
 
@@ -30,13 +30,15 @@ class Author:
     member: str | None = None
     role: str | None = None
     access_token: str | None = None
+    credential: str | None = None
+    """Id of the credential, if it is no person."""
     issuer: str = ""
     request_id: str = ""
 
     @classmethod
     def of(cls, caller: Caller | UserCaller | OperatorCaller, method: str, request_id: str) -> Self:
         """Returns the author of a change that an RPC makes."""
-        actor = caller.actor if isinstance(caller, Caller) else None
+        actor = caller.actor if isinstance(caller, Caller) and not caller.grant.credential else None
         return cls(
             user=caller.grant.user,
             method=method,
@@ -44,6 +46,7 @@ class Author:
             member=actor.member if actor else None,
             role=actor.role if actor else None,
             access_token=caller.grant.access_token,
+            credential=caller.grant.credential,
             issuer=caller.grant.issuer,
             request_id=request_id,
         )
@@ -80,6 +83,7 @@ class Author:
         await connection.execute(
             _RECORD, organization, self.user, self.member, self.role, self.access_token, self.method, resource,
             list(group_path), before, after, self.request_id, self.origin.call_id, self.origin.address, self.issuer, refusal,
+            self.credential,
         )  # fmt: skip
 
 

@@ -234,6 +234,8 @@ async def _owner(change: Change, key: ApiKey) -> Target:
     """Returns the owner of the new key: the caller, or whom the key names."""
     actor = change.caller.actor
     named = key.member or key.service_account
+    if not named and actor.is_credential:
+        raise invalid_fields(FieldViolation("api_key.member", "is required: a credential has no keys of its own"))
     if not named:
         return Target(actor.organization, TargetKind.BELONGING, actor.group_path, actor.member, actor.role)
     return await named_owner(change, named, MEMBERS if key.member else SERVICE_ACCOUNTS)

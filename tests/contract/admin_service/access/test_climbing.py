@@ -39,6 +39,7 @@ _RESOURCE_IN: Final = {
     names.API_KEYS: f"{ACME}/apiKeys/key-member",
     names.AUDIT_LOG_ENTRIES: f"{ACME}/auditLogEntries/1",
     names.CLAIM_MAPPINGS: f"{ACME}/claimMappings/claim-1",
+    names.CREDENTIALS: f"{ACME}/credentials/cred-1",
     names.CREDIT_BALANCE: f"{ACME}/creditBalance",
     names.CREDIT_LINE: f"{ACME}/creditLine",
     names.CREDIT_STATEMENT: f"{ACME}/creditStatement",

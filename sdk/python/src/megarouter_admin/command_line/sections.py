@@ -46,6 +46,7 @@ PARTS: Final = (
     ),
     Part("invites", "Invites: links that make users members.", "invites"),
     Part("tokens", "Access tokens: the bearer tokens of people.", "access.tokens"),
+    Part("credentials", "Credentials: the bearer tokens of programs.", "access.credentials"),
     Part("claims", "Claims of identity providers that give roles.", "access.claims"),
     Part("keys", "API keys: the secrets with which members call models.", "keys"),
     Part("guardrails", "Guardrails: the limits of an organization, a group, a member or a key.", "guardrails"),
