@@ -28,19 +28,20 @@ class Part:
 
 
 PARTS: Final = (
-    Part("whoami", "Show who you are.", "accounts", is_section=False),
+    Part("whoami", "Show who you are.", "caller.accounts", is_section=False),
     Part(
         "explain",
         "Explain whether a call would pass now, what would stop it first, and how much is left at every scope.",
         "explain",
         is_section=False,
     ),
-    Part("accounts", "Your accounts: the organizations you are a member of.", "accounts"),
+    Part("accounts", "Your accounts: the organizations you are a member of.", "caller.accounts"),
     Part("organizations", "Organizations: who pays for calls.", "organizations"),
     Part("groups", "Groups: the organization's tree of at most four levels.", "groups"),
     Part("members", "Members: users in an organization.", "members"),
     Part("invites", "Invites: links that make users members.", "invites"),
     Part("keys", "API keys: the secrets with which members call models.", "keys"),
+    Part("tokens", "Access tokens: your credentials for the admin API.", "caller.tokens"),
     Part("guardrails", "Guardrails: the limits of an organization, a group, a member or a key.", "guardrails"),
     Part("credits", "Credits: the pool that pays for all calls of an organization.", "credit_pool"),
     Part("models", "Models: the models that can be called.", "models"),

@@ -74,6 +74,11 @@ class RoleChoice(enum.StrEnum):
         return Role.Value(f"ROLE_{self.name}")
 
 
+RoleOption = Annotated[
+    RoleChoice, Option("--role", metavar="ROLE", text="The role: super-admin, l1-admin, sub-admin or member.")
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """An option or argument of a command."""

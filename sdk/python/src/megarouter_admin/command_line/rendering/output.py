@@ -46,6 +46,10 @@ class Output:
         else:
             print(facts(pairs, terminal=sys.stdout.isatty()))
 
+    def effect(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Shows what a command is about to do, before it asks. Goes to standard error, like the question."""
+        print(facts(pairs, terminal=sys.stderr.isatty()), file=sys.stderr)
+
     def document(self, text: str) -> None:
         """Prints a text unchanged."""
         sys.stdout.write(text)

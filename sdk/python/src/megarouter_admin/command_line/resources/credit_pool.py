@@ -12,7 +12,9 @@ from megarouter.admin.v1.messages import (
     GetCreditBalanceRequest,
     GetCreditLineRequest,
     GetCreditStatementRequest,
+    InvoiceRequest,
     ListCreditTransactionsRequest,
+    ListInvoiceRequestsRequest,
     ListTopUpRequestsRequest,
     RefundCreditRequest,
     RequestInvoiceRequest,
@@ -134,7 +136,7 @@ def request_columns(session: Session) -> list[Column[TopUpRequest]]:
 
 
 @command(
-    application, "adjust", "credits adjust 10 --reason goodwill", "credits adjust --yes --reason 'wrong top-up' -- -10"
+    application, "adjust", "credits adjust 10 --reason goodwill", "credits adjust -10 --reason 'wrong top-up' --yes"
 )
 def adjust(
     session: Session,
@@ -145,7 +147,7 @@ def adjust(
     overdraft: OverdraftOption = False,
     yes: YesOption = False,
 ) -> None:
-    """Give credit without payment, or take it: a negative amount, after `--`."""
+    """Give credit without payment, or take it: a negative amount."""
     nano_credits = parse_credits(amount)
     if nano_credits < 0:
         confirm(f"Take {format_credits(-nano_credits)} credits from {session.organization}?", yes=yes)
@@ -261,3 +263,25 @@ def invoice(
             ("goes to", answer.billing_email),
         ],
     )
+
+
+@command(application, "invoices", "credits invoices", "credits invoices --filter 'state = STATE_PENDING'")
+def invoices(session: Session, filter_text: FilterOption = "", limit: LimitOption = 100) -> None:
+    """List the invoice requests, newest first, and whether a mail server accepted each."""
+    request = ListInvoiceRequestsRequest(parent=session.organization, filter=filter_text)
+    found = session.listed(session.router.credits.ListInvoiceRequests, request, "invoice_requests", limit)
+    columns = [
+        Column[InvoiceRequest]("request", lambda one: one.name.rpartition("/")[2]),
+        Column[InvoiceRequest]("when", lambda one: session.ago(one.create_time)),
+        Column[InvoiceRequest]("credits", lambda one: one.amount_nano_credits, Kind.AMOUNT),
+        Column[InvoiceRequest]("price", lambda one: _price(one.amount), Kind.MEASURE),
+        Column[InvoiceRequest]("state", lambda one: label(InvoiceRequest.State.Name(one.state), "STATE_")),
+        Column[InvoiceRequest]("to", lambda one: one.billing_email),
+        Column[InvoiceRequest]("note", lambda one: one.note),
+    ]
+    session.output.rows(columns, found, "no invoice requests")
+
+
+def _price(amount: Money) -> str:
+    """Returns an amount of money; one unit of it has 10^9 nanos, like a credit."""
+    return f"{format_credits(amount.units * NANO_CREDITS_PER_CREDIT + amount.nanos)} {amount.currency_code}"

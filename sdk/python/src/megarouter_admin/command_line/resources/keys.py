@@ -11,6 +11,7 @@ from megarouter.admin.v1.messages import (
     DeleteApiKeyRequest,
     DisableApiKeyRequest,
     EnableApiKeyRequest,
+    GetApiKeyRequest,
     Guardrail,
     ListApiKeysRequest,
     ModelWhitelist,
@@ -131,6 +132,17 @@ def list_keys(
     session.output.rows(_columns(session), keys, "no keys")
 
 
+@command(application, "show", "keys show emma-default")
+def show(session: Session, key: KeyArgument) -> None:
+    """Show an API key, with its usage in the current cycle."""
+    found = _present(session, key)
+    session.output.one(found, _facts(session, found))
+
+
+def _present(session: Session, key: str) -> ApiKey:
+    return session.router.api_keys.GetApiKey(GetApiKeyRequest(name=session.name(Collection.API_KEYS, key)))
+
+
 @command(application, "create", "keys create 'CI of Platform' --member emma --model openai/* --expires 90d --budget 25")
 def create(
     session: Session,
@@ -223,16 +235,32 @@ def enable(session: Session, key: KeyArgument) -> None:
     application,
     "rotate",
     "keys rotate emma-default --overlap 24h",
-    "keys rotate emma-default --overlap 0    # it leaked",
+    "keys rotate emma-default --overlap 0 --yes    # it leaked",
 )
 def rotate(
     session: Session,
     key: KeyArgument,
     overlap: Annotated[str, Option(metavar="DURATION", text="How long the old secret stays valid: 0 to 7d.")] = "24h",
+    *,
+    yes: YesOption = False,
 ) -> None:
     """Give a key a new secret, which is shown only once."""
-    length = duration(parse_duration(overlap))
-    request = RotateApiKeyRequest(name=session.name(Collection.API_KEYS, key), overlap_duration=length)
+    length = parse_duration(overlap)
+    name = session.name(Collection.API_KEYS, key)
+    if not yes:
+        present = _present(session, key)
+        earlier = "is refused at once" if not length else f"stays valid for {overlap}"
+        session.output.effect(
+            [
+                ("key", f"{present.display_name} ({name})"),
+                ("member", present.member_display_name or present.member),
+                ("last use", session.ago(present.last_use_time) or "never"),
+                ("present secret", f"{present.obfuscated_key} {earlier}"),
+                ("earlier secret", "is refused at once" if present.HasField("overlap_end_time") else ""),
+            ]
+        )
+        confirm(f"Rotate {name}?", yes=yes)
+    request = RotateApiKeyRequest(name=name, overlap_duration=duration(length))
     answer = session.router.api_keys.RotateApiKey(request)
     session.output.one(answer, [*_facts(session, answer.api_key), ("secret", answer.secret)])
     session.output.remark("the secret is shown only once")

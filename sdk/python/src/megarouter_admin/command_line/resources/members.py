@@ -1,6 +1,6 @@
 """The commands `megarouter members`."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from megarouter.admin.v1.messages import (
     ChangeMemberRoleRequest,
@@ -20,6 +20,7 @@ from megarouter_admin.command_line.parsing.commands import (
     GroupOption,
     LimitOption,
     RoleChoice,
+    RoleOption,
     Section,
     YesOption,
     command,
@@ -85,12 +86,13 @@ def _show(session: Session, member: Member) -> None:
     "list",
     "members list --group engineering --below",
     "members list --search fischer",
-    "members list --filter 'role = ROLE_SUB_ADMIN AND state = STATE_SUSPENDED'",
+    "members list --role sub-admin --filter 'state = STATE_SUSPENDED'",
 )
 def list_members(
     session: Session,
     group: GroupOption = "",
     search: Annotated[str, Option(metavar="TEXT", text="Search in name and e-mail address.")] = "",
+    with_role: Annotated[RoleChoice | None, Option("--role", metavar="ROLE", text="Only with this role.")] = None,
     filter_text: FilterOption = "",
     limit: LimitOption = 0,
     *,
@@ -102,7 +104,9 @@ def list_members(
         parent=session.organization,
         group=session.group(group) if group else "",
         with_descendants=below,
-        filter=all_of(filter_text, quoted(search) if search else ""),
+        filter=all_of(
+            filter_text, quoted(search) if search else "", f"role = ROLE_{with_role.name}" if with_role else ""
+        ),
         show_removed=removed,
         view=MemberView.MEMBER_VIEW_FULL,
     )
@@ -127,12 +131,19 @@ def move(
     _show(session, session.router.members.MoveMember(request))
 
 
-@command(application, "role", "members role emma sub-admin", "members role emma l1-admin --group engineering")
+@command(
+    application,
+    "role",
+    "members role emma --role sub-admin",
+    "members role emma --role l1-admin --group engineering --yes",
+)
 def change_role(
     session: Session,
     member: MemberArgument,
-    new_role: Annotated[RoleChoice, Argument(metavar="ROLE", text="super-admin, l1-admin, sub-admin or member.")],
+    new_role: RoleOption,
     group: Annotated[str, Option(metavar="GROUP", text="New group; `none` for no group.")] = "",
+    *,
+    yes: YesOption = False,
 ) -> None:
     """Change a member's role, and the group if the role needs another."""
     name = session.member(member)
@@ -140,7 +151,30 @@ def change_role(
     request = ChangeMemberRoleRequest(name=name, role=new_role.value_of_api(), etag=present.etag)
     if group:
         request.group = session.group(group)
+    if not yes:
+        place = request.group if group else present.group
+        session.output.effect(
+            [
+                ("member", f"{present.display_name or present.email} ({name})"),
+                ("from", f"{role(present.role)}{_in(present.group)}"),
+                ("to", f"{new_role.value}{_in(place)}"),
+                ("then may", _RIGHTS[new_role].format(group=short_name(place) or "a group: name it with --group")),
+            ]
+        )
+        confirm(f"Change the role of {name}?", yes=yes)
     _show(session, session.router.members.ChangeMemberRole(request))
+
+
+_RIGHTS: Final = {
+    RoleChoice.SUPER_ADMIN: "manage the whole organization, its credit and its admins",
+    RoleChoice.L1_ADMIN: "manage everything in and below {group}, and top up the pool",
+    RoleChoice.SUB_ADMIN: "manage everything in and below {group}",
+    RoleChoice.MEMBER: "manage only their own keys",
+}
+
+
+def _in(group: str) -> str:
+    return f" in {short_name(group)}" if group else ""
 
 
 @command(application, "suspend", "members suspend emma")
