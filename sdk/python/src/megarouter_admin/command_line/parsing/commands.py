@@ -30,6 +30,8 @@ UnknownModelsOption = Annotated[
 ]
 BelowOption = Annotated[bool, Option("--below", text="With --group: also in the groups below it.")]
 
+ReverseOption = Annotated[bool, Option("--reverse", text="With --sort: the smallest or oldest first.")]
+
 CONNECTION: Final[dict[str, tuple[Any, Any]]] = {
     "organization": (
         Annotated[

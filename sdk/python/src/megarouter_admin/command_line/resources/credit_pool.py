@@ -36,7 +36,7 @@ from megarouter_admin.command_line.parsing.options import Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.repeatable import AmountArgument, RequestIdOption, repeatable
 from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.values.amounts import NANO_CREDITS_PER_CREDIT, format_credits, parse_credits
+from megarouter_admin.command_line.values.amounts import NANO_CREDITS_PER_CREDIT, counted, format_credits, parse_credits
 from megarouter_admin.command_line.values.times import parse_moment, timestamp
 
 application = Section()
@@ -202,6 +202,8 @@ def transactions(session: Session, limit: LimitOption = 100) -> None:
         Column[CreditTransaction]("reason", lambda one: one.reason),
     ]
     session.output.rows(columns, found, "no transactions")
+    moved = sum(one.amount_nano_credits for one in found)
+    session.output.total(found, f"{counted(len(found), 'transaction')}, {format_credits(moved)} credits together")
 
 
 @command(application, "statement", "credits statement", "credits statement --from 2026-10-01 --to 2026-11-01")

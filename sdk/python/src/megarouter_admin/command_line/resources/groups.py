@@ -27,7 +27,7 @@ from megarouter_admin.command_line.parsing.commands import (
 from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.values.amounts import format_credits, share
+from megarouter_admin.command_line.values.amounts import counted, format_credits, share
 from megarouter_admin.command_line.values.names import Collection, short_name
 
 application = Section()
@@ -193,7 +193,7 @@ def _move_effect(group: Group, parent: Group | None) -> list[tuple[str, str]]:
         ("to", _path([*(parent.path if parent else ()), group.name])),
         (
             "moves along",
-            "" if group.figures_hidden else f"{members:,} member{'' if members == 1 else 's'}, with their keys",
+            "" if group.figures_hidden else f"{counted(members, 'member')}, with their keys",
         ),
         ("no longer limited or managed by", ", ".join(map(short_name, left))),
         ("then limited and managed by", ", ".join(map(short_name, joined))),

@@ -1,7 +1,10 @@
 """The commands `megarouter keys`."""
 
-from collections.abc import Sequence
-from typing import Annotated
+import datetime as dt
+import enum
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, Final
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from megarouter.admin.v1.messages import (
@@ -24,6 +27,7 @@ from megarouter_admin.command_line.parsing.commands import (
     FilterOption,
     GroupOption,
     LimitOption,
+    ReverseOption,
     Section,
     UnknownModelsOption,
     YesOption,
@@ -33,12 +37,12 @@ from megarouter_admin.command_line.parsing.commands import (
 )
 from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
-from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.values.amounts import format_credits, parse_credits
+from megarouter_admin.command_line.session import Ranking, Session
+from megarouter_admin.command_line.values.amounts import counted, format_credits, parse_credits
 from megarouter_admin.command_line.values.filters import all_of, quoted
 from megarouter_admin.command_line.values.limits import CycleChoice
 from megarouter_admin.command_line.values.names import Collection, short_name, short_scope
-from megarouter_admin.command_line.values.times import duration, parse_duration, parse_moment, timestamp
+from megarouter_admin.command_line.values.times import duration, moment_of, parse_duration, parse_moment, timestamp
 
 application = Section()
 
@@ -55,6 +59,23 @@ AddressOption = Annotated[
 ExpiresOption = Annotated[
     str, Option("--expires", metavar="WHEN", text="Expiry: 2026-12-31, 2026-12-31T18:00:00Z, or from now: 90d.")
 ]
+
+
+class KeyOrder(enum.StrEnum):
+    """What keys are ordered by."""
+
+    SPENT = "spent"
+    CALLS = "calls"
+    CREATED = "created"
+    USED = "used"
+
+
+_ORDERS: Final[dict[KeyOrder, Callable[[ApiKey], int]]] = {
+    KeyOrder.SPENT: lambda key: key.spent_nano_credits,
+    KeyOrder.CALLS: lambda key: key.call_count,
+    KeyOrder.CREATED: lambda key: key.create_time.ToNanoseconds(),
+    KeyOrder.USED: lambda key: key.last_use_time.ToNanoseconds(),
+}
 
 
 def _state(key: ApiKey) -> str:
@@ -106,6 +127,8 @@ def _facts(session: Session, key: ApiKey) -> list[tuple[str, str]]:
     "list",
     "keys list --member emma",
     "keys list --group engineering --below --filter 'state = STATE_ACTIVE'",
+    "keys list --sort spent --limit 10",
+    "keys list --unused-for 30d",
 )
 def list_keys(
     session: Session,
@@ -114,11 +137,17 @@ def list_keys(
     search: Annotated[str, Option(metavar="TEXT", text="Search in the name and the visible part of the secret.")] = "",
     filter_text: FilterOption = "",
     limit: LimitOption = 0,
+    sort: Annotated[
+        KeyOrder | None, Option("--sort", text="Largest or newest first: spent, calls, created or used.")
+    ] = None,
+    unused_for: Annotated[str, Option(metavar="DURATION", text="Only keys without a call for this long: 30d.")] = "",
     *,
+    reverse: ReverseOption = False,
+    never_used: Annotated[bool, Option("--never-used", text="Only keys that were never used.")] = False,
     below: BelowOption = False,
     deleted: Annotated[bool, Option("--deleted", text="Also deleted keys.")] = False,
 ) -> None:
-    """List API keys, with their usage in the current cycle."""
+    """List API keys, with their usage in the current cycle, and the total of it."""
     owner = f"member = {quoted(session.member(member))}" if member else ""
     request = ListApiKeysRequest(
         parent=session.organization,
@@ -128,8 +157,21 @@ def list_keys(
         show_deleted=deleted,
         view=ApiKeyView.API_KEY_VIEW_FULL,
     )
-    keys = session.listed(session.router.api_keys.ListApiKeys, request, "api_keys", limit)
+    idle_since = session.now - parse_duration(unused_for) if unused_for else None
+    is_shown = partial(_is_idle, since=None if never_used else idle_since) if never_used or idle_since else None
+    ranking = Ranking(_ORDERS[sort] if sort else None, reverse, is_shown)
+    keys = session.ranked(session.router.api_keys.ListApiKeys, request, "api_keys", limit, ranking)
     session.output.rows(_columns(session), keys, "no keys")
+    spent = format_credits(sum(key.spent_nano_credits for key in keys))
+    calls = sum(key.call_count for key in keys)
+    session.output.total(keys, f"{counted(len(keys), 'key')}, {counted(calls, 'call')}, {spent} credits spent")
+
+
+def _is_idle(key: ApiKey, since: dt.datetime | None) -> bool:
+    """Returns whether a key was not used since a time; without a time, whether it was never used."""
+    if since is None:
+        return not key.last_use_time.seconds
+    return moment_of(key.last_use_time if key.last_use_time.seconds else key.create_time) < since
 
 
 @command(application, "show", "keys show emma-default")

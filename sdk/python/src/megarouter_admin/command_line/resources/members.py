@@ -1,5 +1,7 @@
 """The commands `megarouter members`."""
 
+import enum
+from collections.abc import Callable
 from typing import Annotated, Final
 
 from megarouter.admin.v1.messages import (
@@ -19,6 +21,7 @@ from megarouter_admin.command_line.parsing.commands import (
     FilterOption,
     GroupOption,
     LimitOption,
+    ReverseOption,
     RoleChoice,
     RoleOption,
     Section,
@@ -30,14 +33,29 @@ from megarouter_admin.command_line.parsing.commands import (
 )
 from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
-from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.values.amounts import format_credits
+from megarouter_admin.command_line.session import Ranking, Session
+from megarouter_admin.command_line.values.amounts import counted, format_credits
 from megarouter_admin.command_line.values.filters import all_of, quoted
 from megarouter_admin.command_line.values.names import short_name
 
 application = Section()
 
 MemberArgument = Annotated[str, Argument(metavar="MEMBER", text="Its id, name or e-mail address.")]
+
+
+class MemberOrder(enum.StrEnum):
+    """What members are ordered by."""
+
+    SPENT = "spent"
+    KEYS = "keys"
+    CREATED = "created"
+
+
+_ORDERS: Final[dict[MemberOrder, Callable[[Member], int]]] = {
+    MemberOrder.SPENT: lambda member: member.spent_nano_credits,
+    MemberOrder.KEYS: lambda member: member.key_count,
+    MemberOrder.CREATED: lambda member: member.create_time.ToNanoseconds(),
+}
 
 
 def _state(member: Member) -> str:
@@ -86,6 +104,7 @@ def _show(session: Session, member: Member) -> None:
     "list",
     "members list --group engineering --below",
     "members list --search fischer",
+    "members list --sort spent --limit 10",
     "members list --role sub-admin --filter 'state = STATE_SUSPENDED'",
 )
 def list_members(
@@ -95,11 +114,15 @@ def list_members(
     with_role: Annotated[RoleChoice | None, Option("--role", metavar="ROLE", text="Only with this role.")] = None,
     filter_text: FilterOption = "",
     limit: LimitOption = 0,
+    sort: Annotated[
+        MemberOrder | None, Option("--sort", text="Largest or newest first: spent, keys or created.")
+    ] = None,
     *,
+    reverse: ReverseOption = False,
     below: BelowOption = False,
     removed: Annotated[bool, Option("--removed", text="Include removed members.")] = False,
 ) -> None:
-    """List members, with spend and budget of the current cycle."""
+    """List members, with spend and budget of the current cycle, and the total of it."""
     request = ListMembersRequest(
         parent=session.organization,
         group=session.group(group) if group else "",
@@ -110,8 +133,12 @@ def list_members(
         show_removed=removed,
         view=MemberView.MEMBER_VIEW_FULL,
     )
-    members = session.listed(session.router.members.ListMembers, request, "members", limit)
+    ranking = Ranking(_ORDERS[sort] if sort else None, reverse)
+    members = session.ranked(session.router.members.ListMembers, request, "members", limit, ranking)
     session.output.rows(_COLUMNS, members, "no members")
+    spent = format_credits(sum(member.spent_nano_credits for member in members))
+    keys = sum(member.key_count for member in members)
+    session.output.total(members, f"{counted(len(members), 'member')}, {counted(keys, 'key')}, {spent} credits spent")
 
 
 @command(application, "show", "members show emma", "members show emma@acme.example --json")
