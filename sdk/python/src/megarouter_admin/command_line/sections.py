@@ -43,7 +43,7 @@ PARTS: Final = (
     Part("keys", "API keys: the secrets with which members call models.", "keys"),
     Part("tokens", "Access tokens: your credentials for the admin API.", "caller.tokens"),
     Part("guardrails", "Guardrails: the limits of an organization, a group, a member or a key.", "guardrails"),
-    Part("credits", "Credits: the pool that pays for all calls of an organization.", "credit_pool"),
+    Part("credits", "Credits: the pool that pays for all calls of an organization.", "credits.documents"),
     Part("models", "Models: the models that can be called.", "models"),
     Part("usage", "Usage: how calls were metered.", "usage"),
     Part(

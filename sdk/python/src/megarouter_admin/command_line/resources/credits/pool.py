@@ -1,9 +1,7 @@
-"""The commands `megarouter credits`."""
+"""The commands `megarouter credits` that show and move the pool."""
 
-import datetime as dt
 from typing import Annotated
 
-from google.type.money_pb2 import Money
 from megarouter.admin.v1.messages import (
     AdjustCreditRequest,
     CreditBalance,
@@ -11,17 +9,12 @@ from megarouter.admin.v1.messages import (
     CreditTransaction,
     GetCreditBalanceRequest,
     GetCreditLineRequest,
-    GetCreditStatementRequest,
-    InvoiceRequest,
     ListCreditTransactionsRequest,
-    ListInvoiceRequestsRequest,
     ListTopUpRequestsRequest,
     RefundCreditRequest,
-    RequestInvoiceRequest,
     TopUpCreditRequest,
     TopUpRequest,
 )
-from megarouter.type.v1.time_range_pb2 import TimeRange
 
 from megarouter_admin.command_line.parsing.commands import (
     FilterOption,
@@ -36,7 +29,7 @@ from megarouter_admin.command_line.parsing.options import Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.repeatable import AmountArgument, RequestIdOption, repeatable
 from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.values.amounts import NANO_CREDITS_PER_CREDIT, counted, format_credits, parse_credits
+from megarouter_admin.command_line.values.amounts import counted, format_credits, parse_credits
 from megarouter_admin.command_line.values.times import parse_moment, timestamp
 
 application = Section()
@@ -204,86 +197,3 @@ def transactions(session: Session, limit: LimitOption = 100) -> None:
     session.output.rows(columns, found, "no transactions")
     moved = sum(one.amount_nano_credits for one in found)
     session.output.total(found, f"{counted(len(found), 'transaction')}, {format_credits(moved)} credits together")
-
-
-@command(application, "statement", "credits statement", "credits statement --from 2026-10-01 --to 2026-11-01")
-def statement(
-    session: Session,
-    start: Annotated[str, Option("--from", metavar="WHEN", text="Start. Default: the first of this month, UTC.")] = "",
-    end: Annotated[str, Option("--to", metavar="WHEN", text="End, not included. Default: now.")] = "",
-) -> None:
-    """Show a period: the opening balance, what moved, and the closing balance."""
-    last = parse_moment(end, session.now) if end else session.now.replace(microsecond=0)
-    first = (
-        parse_moment(start, session.now)
-        if start
-        else last.astimezone(dt.UTC).replace(day=1, hour=0, minute=0, second=0)
-    )
-    request = GetCreditStatementRequest(
-        name=f"{session.organization}/creditStatement",
-        time_range=TimeRange(start_time=timestamp(first), end_time=timestamp(last)),
-    )
-    found = session.router.credits.GetCreditStatement(request)
-    moves = [
-        (f"{kind_of(entry.kind)} ({entry.transaction_count:,})", entry.amount_nano_credits) for entry in found.entries
-    ]
-    lines = [("opening", found.opening_balance_nano_credits), *moves, ("closing", found.closing_balance_nano_credits)]
-    if session.output.json:
-        session.output.one(found, [])
-        return
-    session.output.remark(f"{first.isoformat()} to {last.isoformat()}")
-    session.output.rows(
-        [Column("", lambda line: line[0]), Column("credits", lambda line: line[1], Kind.AMOUNT)], lines, "nothing moved"
-    )
-
-
-@command(application, "invoice", "credits invoice 500 --price 500 --currency EUR")
-def invoice(
-    session: Session,
-    amount: AmountArgument,
-    price: Annotated[str, Option(metavar="MONEY", text="Price, such as 499.90.")],
-    currency: Annotated[str, Option(metavar="CODE", text="Currency (ISO 4217), such as EUR.")],
-    note: Annotated[str, Option(metavar="TEXT", text="Note to the billing contact.")] = "",
-    request_id: RequestIdOption = "",
-) -> None:
-    """Request an invoice. The request goes to the billing contact by e-mail."""
-    units, nanos = divmod(parse_credits(price), NANO_CREDITS_PER_CREDIT)  # one unit of Money also has 10^9 nanos
-    with repeatable(session, request_id) as identified:
-        request = RequestInvoiceRequest(
-            parent=session.organization,
-            amount=Money(currency_code=currency, units=units, nanos=nanos),
-            amount_nano_credits=parse_credits(amount),
-            note=note,
-            request_id=identified,
-        )
-        answer = session.router.credits.RequestInvoice(request)
-    session.output.one(
-        answer,
-        [
-            ("request", answer.name),
-            ("credits", format_credits(answer.amount_nano_credits)),
-            ("goes to", answer.billing_email),
-        ],
-    )
-
-
-@command(application, "invoices", "credits invoices", "credits invoices --filter 'state = STATE_PENDING'")
-def invoices(session: Session, filter_text: FilterOption = "", limit: LimitOption = 100) -> None:
-    """List the invoice requests, newest first, and whether a mail server accepted each."""
-    request = ListInvoiceRequestsRequest(parent=session.organization, filter=filter_text)
-    found = session.listed(session.router.credits.ListInvoiceRequests, request, "invoice_requests", limit)
-    columns = [
-        Column[InvoiceRequest]("request", lambda one: one.name.rpartition("/")[2]),
-        Column[InvoiceRequest]("when", lambda one: session.ago(one.create_time)),
-        Column[InvoiceRequest]("credits", lambda one: one.amount_nano_credits, Kind.AMOUNT),
-        Column[InvoiceRequest]("price", lambda one: _price(one.amount), Kind.MEASURE),
-        Column[InvoiceRequest]("state", lambda one: label(InvoiceRequest.State.Name(one.state), "STATE_")),
-        Column[InvoiceRequest]("to", lambda one: one.billing_email),
-        Column[InvoiceRequest]("note", lambda one: one.note),
-    ]
-    session.output.rows(columns, found, "no invoice requests")
-
-
-def _price(amount: Money) -> str:
-    """Returns an amount of money; one unit of it has 10^9 nanos, like a credit."""
-    return f"{format_credits(amount.units * NANO_CREDITS_PER_CREDIT + amount.nanos)} {amount.currency_code}"
