@@ -97,7 +97,8 @@ def _command(*words: str) -> Command:
         (("keys", "delete"), ["-y", "emma-default", "-o", "acme"]),
         (("keys", "create"), ["Notebook", "--model", "a", "--model", "b", "--expires", "90d"]),
         (("audit", "export"), ["--format", "csv", "--out", "changes.csv"]),
-        (("members", "role"), ["emma", "sub-admin"]),
+        (("members", "role"), ["emma", "--role", "sub-admin"]),
+        (("credits", "adjust"), ["-5", "--reason", "goodwill"]),
     ],
 )
 def test_the_quick_parser_reads_common_command_lines(words: tuple[str, str], arguments: list[str]) -> None:
@@ -117,7 +118,8 @@ def test_the_quick_parser_reads_common_command_lines(words: tuple[str, str], arg
         (("keys", "list"), ["--lim", "5"]),
         (("keys", "delete"), []),
         (("keys", "delete"), ["--", "-y"]),
-        (("members", "role"), ["emma", "emperor"]),
+        (("members", "role"), ["emma", "--role", "emperor"]),
+        (("credits", "adjust"), ["--", "-5"]),
     ],
 )
 def test_a_possible_mistake_is_left_to_the_full_parser(words: tuple[str, str], arguments: list[str]) -> None:
@@ -154,3 +156,13 @@ def test_a_text_argument_is_read_unchanged(tmp_path: Path) -> None:
     values = quick_values(_command("keys", "create"), ["5", "--expires", "true"], {})
     assert values is not None
     assert (values["token_file"], values["expires"]) == (None, "true")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["-5"], ["-5", "--reason", "x"], ["--reason", "-5", "-2.50"], ["--yes", "--", "-5"], ["-0.5", "--reason=x"]],
+)
+def test_a_negative_amount_needs_no_separator(arguments: list[str]) -> None:
+    values = in_full(_command("credits", "adjust"), ("credits", "adjust"), arguments)
+    assert values is not None
+    assert values["amount"] in {"-5", "-2.50", "-0.5"}

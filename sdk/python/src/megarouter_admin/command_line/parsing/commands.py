@@ -30,6 +30,8 @@ UnknownModelsOption = Annotated[
 ]
 BelowOption = Annotated[bool, Option("--below", text="With --group: also in the groups below it.")]
 
+ReverseOption = Annotated[bool, Option("--reverse", text="With --sort: the smallest or oldest first.")]
+
 CONNECTION: Final[dict[str, tuple[Any, Any]]] = {
     "organization": (
         Annotated[
@@ -72,6 +74,11 @@ class RoleChoice(enum.StrEnum):
         from megarouter.type.v1.role_pb2 import Role  # noqa: PLC0415 - see the imports
 
         return Role.Value(f"ROLE_{self.name}")
+
+
+RoleOption = Annotated[
+    RoleChoice, Option("--role", metavar="ROLE", text="The role: super-admin, l1-admin, sub-admin or member.")
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,15 @@ class Output:
         else:
             print(facts(pairs, terminal=sys.stdout.isatty()))
 
+    def total(self, rows: Sequence[object], text: str) -> None:
+        """Prints the total of a list for people, as a remark: programs that read the table need not skip it."""
+        if rows and not self.json:
+            self.remark(text)
+
+    def effect(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Shows what a command is about to do, before it asks. Goes to standard error, like the question."""
+        print(facts(pairs, terminal=sys.stderr.isatty()), file=sys.stderr)
+
     def document(self, text: str) -> None:
         """Prints a text unchanged."""
         sys.stdout.write(text)

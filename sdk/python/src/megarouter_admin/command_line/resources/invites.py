@@ -15,7 +15,7 @@ from megarouter.admin.v1.messages import (
 from megarouter_admin.command_line.parsing.commands import (
     FilterOption,
     LimitOption,
-    RoleChoice,
+    RoleOption,
     Section,
     YesOption,
     ask_for_secret,
@@ -70,7 +70,7 @@ def _facts(session: Session, invite: Invite) -> list[tuple[str, str]]:
 )
 def create(
     session: Session,
-    invited_role: Annotated[RoleChoice, Option("--role", metavar="ROLE", text="Role of the new member.")],
+    invited_role: RoleOption,
     group: Annotated[str, Option(metavar="GROUP", text="Group of the new member. Default: none.")] = "none",
     email: Annotated[str, Option(metavar="ADDRESS", text="Only for this e-mail address.")] = "",
     domain: Annotated[str, Option(metavar="DOMAIN", text="Only for e-mail addresses of this domain.")] = "",
