@@ -32,9 +32,11 @@ from admin_service.resources.claim_mappings.service import ClaimMappingsApi
 from admin_service.resources.credentials.service import CredentialsApi
 from admin_service.resources.credits.service import CreditsApi
 from admin_service.resources.groups.service import GroupsApi
+from admin_service.resources.guardrail_defaults.service import GuardrailDefaultsApi
 from admin_service.resources.guardrails.explainer import AccessExplainer
 from admin_service.resources.guardrails.service import GuardrailsApi
 from admin_service.resources.invites.service import InvitesApi
+from admin_service.resources.member_imports.importing import MemberImports
 from admin_service.resources.members.identities import IdentityLinks
 from admin_service.resources.members.service import MembersApi
 from admin_service.resources.operators.service import OperatorsApi
@@ -60,6 +62,7 @@ from gateway_core.stores.postgres.catalog_store import sync_catalog
 from gateway_core.stores.postgres.connections import UNAVAILABLE, open_pool, until_available
 from gateway_core.stores.postgres.migrations import until_migrated
 from gateway_core.stores.redis.connections import open_pipelined
+from gateway_core.stores.redis.pipelined import PipelinedClient
 
 logger = logging.getLogger(__name__)
 
@@ -136,8 +139,7 @@ async def open_service(
             make_incident_id=lambda: secrets.token_hex(8),
             offers_personal_accounts=settings.personal_accounts,
         )
-        explainer = AccessExplainer(pool, redis, _now_us)
-        apis = _apis(settings, pool, pepper, IdentityLinks(directory, issuers), issuers, explainer)
+        apis = _apis(settings, pool, redis, pepper, issuers, IdentityLinks(directory, issuers))
         service = AdminService(pool, apis, guard)
         probes: dict[str, dependencies.Probe] = {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping}
         async with (
@@ -153,20 +155,20 @@ async def open_service(
 def _apis(
     settings: AdminSettings,
     pool: asyncpg.Pool,
+    redis: PipelinedClient,
     pepper: bytes,
-    links: IdentityLinks,
     issuers: Issuers,
-    explainer: AccessExplainer,
+    links: IdentityLinks,
 ) -> Sequence[ResourceApi]:
-    """Returns every service of the API."""
     lives = TokenLives(
-        dt.timedelta(hours=settings.sign_in_token_max_life_h),
-        dt.timedelta(hours=settings.super_admin_token_max_life_h),
+        dt.timedelta(hours=settings.sign_in_token_max_life_h), dt.timedelta(hours=settings.super_admin_token_max_life_h)
     )
     link_life = dt.timedelta(hours=settings.sign_in_link_life_h)
     maker = SignInLinkMaker(pepper, _new_id, secrets.token_bytes, lives, link_life, settings.sign_in_page_url)
     page_tokens = PageTokens(pepper, time.time)
     personal_accounts = PersonalAccounts(_new_id, are_offered=settings.personal_accounts)
+    groups = GroupsApi(pool, page_tokens, _new_id)
+    invites = InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url)
     return (
         AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes, lives),
         AccountsApi(pool, page_tokens, personal_accounts),
@@ -183,11 +185,12 @@ def _apis(
             dt.timedelta(days=settings.credential_max_life_days),
         ),
         CreditsApi(pool, page_tokens, _new_id),
-        GroupsApi(pool, page_tokens, _new_id),
-        GuardrailsApi(pool, page_tokens, explainer, _now_us),
-        InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url),
+        groups,
+        GuardrailDefaultsApi(pool, page_tokens),
+        GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, _now_us), _now_us),
+        invites,
         MemberAccessTokensApi(pool, page_tokens),
-        MembersApi(pool, page_tokens, links),
+        MembersApi(pool, page_tokens, links, MemberImports(invites.issue, groups.create).run),
         OperatorsApi(pool, page_tokens, _new_id, links, maker),
         OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
         ServiceAccountsApi(pool, page_tokens, _new_id),

@@ -15,6 +15,7 @@ from admin_service.api.names import (
     AUDIT_LOG_ENTRIES,
     CLAIM_MAPPINGS,
     GROUPS,
+    GUARDRAIL_DEFAULTS,
     GUARDRAILS,
     INVITES,
     MEMBERS,
@@ -266,6 +267,11 @@ async def _guardrail(connection: Connection, name: ResourceName) -> Target | Non
     return await _FINDERS[collection](connection, scope) if scope else None
 
 
+async def _guardrail_default(connection: Connection, name: ResourceName) -> Target | None:
+    target = await _guardrail(connection, name)
+    return target if target and target.kind in {TargetKind.ORGANIZATION, TargetKind.GROUP} else None
+
+
 async def _audit_log_entry(connection: Connection, name: ResourceName) -> Target | None:
     path = await connection.fetchval(_AUDIT_LOG_ENTRY, name.organization, int(str(name.resource_id)))
     return None if path is None else Target(name.organization, TargetKind.PERSON, tuple(path))
@@ -296,6 +302,7 @@ _FINDERS: Final[dict[str | None, _Finder]] = {
     AUDIT_LOG_ENTRIES: _audit_log_entry,
     CLAIM_MAPPINGS: _person(_CLAIM_MAPPING, TargetKind.PERSON),
     GROUPS: _group,
+    GUARDRAIL_DEFAULTS: _guardrail_default,
     GUARDRAILS: _guardrail,
     INVITES: _person(_INVITE, TargetKind.PERSON),
     MEMBERS: _person(_MEMBER, TargetKind.PERSON),

@@ -45,6 +45,8 @@ class Permission(enum.StrEnum):
     CREDITS_TOP_UP = "credits:top_up"
     GROUPS_READ = "groups:read"
     GROUPS_WRITE = "groups:write"
+    GUARDRAIL_DEFAULTS_READ = "guardrail_defaults:read"
+    GUARDRAIL_DEFAULTS_WRITE = "guardrail_defaults:write"
     GUARDRAILS_READ = "guardrails:read"
     GUARDRAILS_WRITE = "guardrails:write"
     INVITES_ACCEPT = "invites:accept"
@@ -142,6 +144,8 @@ ROLES_OF: Final = {
     Permission.CREDITS_TOP_UP: _UPPER_ADMINS,
     Permission.GROUPS_READ: _ALL,
     Permission.GROUPS_WRITE: _UPPER_ADMINS,
+    Permission.GUARDRAIL_DEFAULTS_READ: _ALL,
+    Permission.GUARDRAIL_DEFAULTS_WRITE: _ADMINS,
     Permission.GUARDRAILS_READ: _ALL,
     Permission.GUARDRAILS_WRITE: _ALL,
     Permission.INVITES_READ: _ADMINS,
@@ -209,6 +213,9 @@ def may(actor: Actor, permission: Permission, target: Target) -> bool:
     if target.kind is TargetKind.ORGANIZATION:
         return reads
     if target.kind is TargetKind.GROUP:
+        if permission is Permission.GUARDRAIL_DEFAULTS_WRITE:
+            # What newcomers begin with does not bind the admin of the group, as its guardrail does.
+            return _reaches(actor, target.group_path)
         return _reaches_group(actor, target.group_path, reads=reads)
     if target.member == actor.member:
         return reads or target.kind is TargetKind.BELONGING

@@ -17,6 +17,7 @@ CREDIT_LINE: Final = "creditLine"
 CREDIT_STATEMENT: Final = "creditStatement"
 CREDIT_TRANSACTIONS: Final = "creditTransactions"
 GROUPS: Final = "groups"
+GUARDRAIL_DEFAULTS: Final = "guardrailDefaults"
 GUARDRAILS: Final = "guardrails"
 INVITES: Final = "invites"
 INVOICE_REQUESTS: Final = "invoiceRequests"
@@ -113,7 +114,7 @@ def parse_user_name(text: str) -> UserResourceName | None:
 
 
 def _is_id_in(collection: str, resource_id: str) -> bool:
-    if collection == GUARDRAILS:
+    if collection in {GUARDRAILS, GUARDRAIL_DEFAULTS}:
         kind, dash, scope_id = resource_id.partition("-")
         return is_valid_id(kind) and (not dash or is_valid_id(scope_id))
     if collection in _NUMBERED:

@@ -9,7 +9,8 @@ import asyncio
 import dataclasses
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -130,6 +131,27 @@ class Change:
         await act_for(self.connection, [organization])
         if await self.connection.fetchval(_LOCK_ORGANIZATION, organization) is None:
             raise LookupError(f"no organization {organization}")
+
+    @asynccontextmanager
+    async def attempt(self, *, keep: bool = True) -> AsyncIterator[None]:
+        """Runs a part of the change whose failure does not end the rest.
+
+        Its writes and notes are undone if it raises, or without `keep`.
+        """
+        noted = len(self._entries)
+        savepoint = self.connection.transaction()
+        await savepoint.start()
+        try:
+            yield
+        except BaseException:
+            await savepoint.rollback()
+            del self._entries[noted:]
+            raise
+        if keep:
+            await savepoint.commit()
+        else:
+            await savepoint.rollback()
+            del self._entries[noted:]
 
     async def write_audit_log(self) -> None:
         """Writes the noted changes."""

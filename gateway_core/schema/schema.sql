@@ -775,6 +775,24 @@ CREATE TABLE public.groups (
     CONSTRAINT path_passes_parent CHECK ((((parent_group_id IS NULL) AND (cardinality(path) = 1)) OR (path[(cardinality(path) - 1)] = parent_group_id)))
 );
 
+CREATE TABLE public.guardrail_defaults (
+    organization_id text NOT NULL,
+    scope_kind text NOT NULL,
+    scope_id text NOT NULL,
+    default_id text GENERATED ALWAYS AS (
+CASE scope_kind
+    WHEN 'organization'::text THEN 'organization'::text
+    ELSE ('group-'::text || scope_id)
+END) STORED NOT NULL COLLATE pg_catalog."C",
+    member_limits jsonb DEFAULT '{}'::jsonb NOT NULL,
+    key_limits jsonb DEFAULT '{}'::jsonb NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT guardrail_defaults_key_limits_check CHECK ((jsonb_typeof(key_limits) = 'object'::text)),
+    CONSTRAINT guardrail_defaults_member_limits_check CHECK ((jsonb_typeof(member_limits) = 'object'::text)),
+    CONSTRAINT guardrail_defaults_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text]))),
+    CONSTRAINT organization_default_is_its_own CHECK (((scope_kind <> 'organization'::text) OR (scope_id = organization_id)))
+);
+
 CREATE TABLE public.guardrails (
     organization_id text NOT NULL,
     scope_kind text NOT NULL,
@@ -794,6 +812,7 @@ CREATE TABLE public.guardrails (
     temporary_limit jsonb,
     reset_time timestamp with time zone,
     carry_revision bigint,
+    set_by_default jsonb DEFAULT '{}'::jsonb NOT NULL,
     guardrail_id text GENERATED ALWAYS AS (
 CASE
     WHEN (scope_kind = 'organization'::text) THEN 'organization'::text
@@ -810,6 +829,7 @@ END) STORED NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT guardrails_requests_per_minute_check CHECK ((requests_per_minute >= 0)),
     CONSTRAINT guardrails_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'member'::text, 'api_key'::text]))),
     CONSTRAINT guardrails_seat_limit_check CHECK ((seat_limit >= 0)),
+    CONSTRAINT guardrails_set_by_default_check CHECK ((jsonb_typeof(set_by_default) = 'object'::text)),
     CONSTRAINT guardrails_temporary_limit_check CHECK (((jsonb_typeof(temporary_limit) = 'object'::text) AND (temporary_limit ? 'end_us'::text))),
     CONSTRAINT guardrails_tokens_per_minute_check CHECK (((tokens_per_minute >= 0) AND (tokens_per_minute <= '1000000000000'::bigint))),
     CONSTRAINT organization_scope_is_itself CHECK (((scope_kind <> 'organization'::text) OR (scope_id = organization_id))),
@@ -857,12 +877,14 @@ CREATE TABLE public.invites (
     revoke_time timestamp with time zone,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    member_limits jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT bound_once CHECK (((email IS NULL) OR (email_domain IS NULL))),
     CONSTRAINT invited_group_admins_have_a_group CHECK (((role <> ALL (ARRAY['L1_ADMIN'::text, 'SUB_ADMIN'::text])) OR (group_id IS NOT NULL))),
     CONSTRAINT invites_email_check CHECK (((email = lower(email)) AND ((length(email) >= 3) AND (length(email) <= 254)))),
     CONSTRAINT invites_email_domain_check CHECK (((email_domain = lower(email_domain)) AND ((length(email_domain) >= 3) AND (length(email_domain) <= 253)))),
     CONSTRAINT invites_invite_id_check CHECK ((invite_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
     CONSTRAINT invites_max_uses_check CHECK (((max_uses >= 1) AND (max_uses <= 1000))),
+    CONSTRAINT invites_member_limits_check CHECK ((jsonb_typeof(member_limits) = 'object'::text)),
     CONSTRAINT invites_role_check CHECK ((role = ANY (ARRAY['SUPER_ADMIN'::text, 'L1_ADMIN'::text, 'SUB_ADMIN'::text, 'MEMBER'::text]))),
     CONSTRAINT invites_secret_hash_check CHECK ((length(secret_hash) = 32)),
     CONSTRAINT never_used_too_often CHECK (((use_count >= 0) AND (use_count <= max_uses)))
@@ -1359,6 +1381,9 @@ ALTER TABLE ONLY public.credit_lines
 ALTER TABLE ONLY public.groups
     ADD CONSTRAINT groups_pkey PRIMARY KEY (organization_id, group_id);
 
+ALTER TABLE ONLY public.guardrail_defaults
+    ADD CONSTRAINT guardrail_defaults_pkey PRIMARY KEY (organization_id, scope_kind, scope_id);
+
 ALTER TABLE ONLY public.guardrails
     ADD CONSTRAINT guardrails_pkey PRIMARY KEY (organization_id, scope_kind, scope_id);
 
@@ -1514,6 +1539,8 @@ CREATE INDEX groups_by_ancestor ON public.groups USING gin (path);
 CREATE INDEX groups_by_parent ON public.groups USING btree (organization_id, parent_group_id);
 
 CREATE INDEX groups_by_tree ON public.groups USING btree (organization_id, tree_order);
+
+CREATE INDEX guardrail_defaults_by_name ON public.guardrail_defaults USING btree (organization_id, default_id);
 
 CREATE INDEX guardrails_by_name ON public.guardrails USING btree (organization_id, guardrail_id);
 
@@ -1759,6 +1786,9 @@ ALTER TABLE ONLY public.groups
 ALTER TABLE ONLY public.groups
     ADD CONSTRAINT groups_organization_id_parent_group_id_fkey FOREIGN KEY (organization_id, parent_group_id) REFERENCES public.groups(organization_id, group_id);
 
+ALTER TABLE ONLY public.guardrail_defaults
+    ADD CONSTRAINT guardrail_defaults_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
 ALTER TABLE ONLY public.guardrails
     ADD CONSTRAINT guardrails_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
@@ -1872,6 +1902,8 @@ CREATE POLICY audit_reads ON public.credit_lines FOR SELECT TO megarouter_audit 
 
 CREATE POLICY audit_reads ON public.groups FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.guardrail_defaults FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.guardrails FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.holds FOR SELECT TO megarouter_audit USING (true);
@@ -1938,6 +1970,8 @@ CREATE POLICY every_organization_lock ON public.credit_lines FOR UPDATE TO megar
 
 CREATE POLICY every_organization_lock ON public.groups FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.guardrail_defaults FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.guardrails FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.holds FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -1994,6 +2028,8 @@ CREATE POLICY every_organization_read ON public.credit_lines FOR SELECT TO megar
 
 CREATE POLICY every_organization_read ON public.groups FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.guardrail_defaults FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.guardrails FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.holds FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
@@ -2036,6 +2072,8 @@ CREATE POLICY every_organization_read ON public.usage_records FOR SELECT TO mega
 
 ALTER TABLE public.groups ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.guardrail_defaults ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.guardrails ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.holds ENABLE ROW LEVEL SECURITY;
@@ -2069,6 +2107,8 @@ CREATE POLICY organization_wall ON public.credit_grants TO megarouter_admin, meg
 CREATE POLICY organization_wall ON public.credit_lines TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.groups TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.guardrail_defaults TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.guardrails TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -2326,6 +2366,8 @@ GRANT UPDATE(update_time) ON TABLE public.credit_lines TO megarouter_admin;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.groups TO megarouter_admin;
 GRANT SELECT ON TABLE public.groups TO megarouter_audit;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.guardrail_defaults TO megarouter_admin;
 
 GRANT SELECT ON TABLE public.guardrails TO megarouter_usage;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.guardrails TO megarouter_admin;

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1 import guardrail_pb2
+from megarouter.admin.v1.guardrail_default_pb2 import DefaultLimits
 from megarouter.admin.v1.guardrail_pb2 import Guardrail
 from megarouter.admin.v1.model_whitelist_pb2 import ModelWhitelist
 
@@ -15,6 +16,7 @@ from admin_service.access.permissions import Actor, Target, TargetKind, may_read
 from admin_service.api.errors import FieldViolation
 from admin_service.api.guardrail_names import guardrail_name, scope_name
 from admin_service.api.timestamps import timestamp
+from admin_service.resources.api_keys.bound_errors import place_name
 from admin_service.resources.api_keys.messages import check_whitelist
 from admin_service.resources.guardrails.store import GuardrailRow, Settings
 from gateway_core.model.limits.cycles import Cycle, period_at
@@ -66,11 +68,16 @@ def guardrail_message(row: GuardrailRow) -> Guardrail:
         etag=row.etag,
         update_time=timestamp(row.update_time) if row.update_time else None,
         scope=str(scope_name(row.organization, row.scope)),
+        scope_display_name=row.display_name,
         spent_nano_credits=row.spent_nano_credits,
         held_nano_credits=row.held_nano_credits,
         call_count=row.call_count,
         shadow_refusal_count=row.shadow_refusal_count,
-        rate_limits=[_rate_limit(rule) for rule in settings.rate_rules],
+        rate_limits=[rate_limit(rule) for rule in settings.rate_rules],
+        default_origins=[
+            Guardrail.DefaultOrigin(limit=limit, scope=str(place_name(row.organization, place)))
+            for limit, place in sorted(row.set_by_default.items())
+        ],
     )
     for name in _NUMBERS:
         if (limit := getattr(settings, name)) is not None:
@@ -130,7 +137,7 @@ def _add_period(message: Guardrail, row: GuardrailRow) -> None:
         message.period_end_time.CopyFrom(Timestamp(seconds=period.end_epoch_s))
 
 
-def changed_settings(present: Settings, asked: Guardrail, fields: Iterable[str]) -> Settings:
+def changed_settings(present: Settings, asked: Guardrail | DefaultLimits, fields: Iterable[str]) -> Settings:
     """Returns the settings with the named fields set as requested."""
     return replace(present, **{_SETTINGS.get(name, name): _setting(asked, name) for name in fields})
 
@@ -148,7 +155,7 @@ def added_entries(present: Settings, settings: Settings) -> dict[str, list[str]]
     return entries
 
 
-def _setting(asked: Guardrail, name: str) -> Any:  # noqa: ANN401 - of the setting's type
+def _setting(asked: Any, name: str) -> Any:  # noqa: ANN401 - a message that has the field; of the setting's type
     if name == "cycle":
         return _CYCLE_OF[asked.cycle]
     if name == "temporary_limit":
@@ -159,10 +166,11 @@ def _setting(asked: Guardrail, name: str) -> Any:  # noqa: ANN401 - of the setti
         return _MODE_OF[asked.mode]
     if name == "model_whitelist":
         return list(asked.model_whitelist.entries) if asked.HasField("model_whitelist") else None
-    return getattr(asked, name) if asked.HasField(name) else None  # type: ignore[arg-type] # the rest are _NUMBERS
+    return getattr(asked, name) if asked.HasField(name) else None
 
 
-def _rate_limit(rule: RateRule) -> Guardrail.RateLimit:
+def rate_limit(rule: RateRule) -> Guardrail.RateLimit:
+    """Returns a rate limit as a message."""
     return Guardrail.RateLimit(models=rule.models, unit=UNITS[rule.unit], requests=rule.requests, tokens=rule.tokens)
 
 
@@ -202,14 +210,19 @@ def check_update(request: guardrail_pb2.UpdateGuardrailRequest) -> Iterable[Fiel
     if request.guardrail.HasField("temporary_limit"):
         yield from _temporary_problems(request.guardrail.temporary_limit)
     yield from check_whitelist(request.guardrail.model_whitelist, "guardrail.model_whitelist")
+    yield from check_rate_limits(request.guardrail.rate_limits, "guardrail.rate_limits")
+
+
+def check_rate_limits(limits: Iterable[Guardrail.RateLimit], field: str) -> Iterable[FieldViolation]:
+    """Checks the rate limits of a request."""
     seen = set()
-    for index, limit in enumerate(request.guardrail.rate_limits):
+    for index, limit in enumerate(limits):
         problem = _rate_problem(limit) or (
             "has the same models and unit as another one" if _subject(limit) in seen else None
         )
         seen.add(_subject(limit))
         if problem:
-            yield FieldViolation(f"guardrail.rate_limits[{index}]", problem)
+            yield FieldViolation(f"{field}[{index}]", problem)
 
 
 def _temporary_problems(limit: Guardrail.TemporaryLimit) -> Iterable[FieldViolation]:

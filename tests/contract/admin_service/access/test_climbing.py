@@ -44,6 +44,7 @@ _RESOURCE_IN: Final = {
     names.CREDIT_LINE: f"{ACME}/creditLine",
     names.CREDIT_STATEMENT: f"{ACME}/creditStatement",
     names.GROUPS: f"{ACME}/groups/platform",
+    names.GUARDRAIL_DEFAULTS: f"{ACME}/guardrailDefaults/group-platform",
     names.GUARDRAILS: f"{ACME}/guardrails/group-platform",
     names.INVITES: f"{ACME}/invites/invite",
     names.INVOICE_REQUESTS: f"{ACME}/invoiceRequests/inv-1",

@@ -36,7 +36,7 @@ from megarouter_admin.command_line.values.limits import (
     format_temporary,
     temporary_of,
 )
-from megarouter_admin.command_line.values.names import guardrail_name, short_name
+from megarouter_admin.command_line.values.names import guardrail_name, short_name, short_scope
 from megarouter_admin.command_line.values.times import moment_of, parse_moment, timestamp
 
 application = Section()
@@ -84,6 +84,7 @@ def _temporary(session: Session, guardrail: Guardrail) -> str:
 
 _COLUMNS = (
     Column[Guardrail]("guardrail", lambda guardrail: short_name(guardrail.name)),
+    Column[Guardrail]("of", lambda guardrail: guardrail.scope_display_name),
     Column[Guardrail](
         "spent",
         lambda guardrail: None if guardrail.figures_hidden else guardrail.spent_nano_credits,
@@ -127,7 +128,7 @@ def _show(session: Session, guardrail: Guardrail) -> None:
         guardrail,
         [
             ("guardrail", guardrail.name),
-            ("of", guardrail.scope),
+            ("of", f"{guardrail.scope_display_name} ({guardrail.scope})".removeprefix(" ")),
             ("mode", _mode(guardrail)),
             ("budget", "none" if budget is None else f"{format_credits(budget)} {_cycle(guardrail)}"),
             ("spent", _figure(guardrail, guardrail.spent_nano_credits)),
@@ -141,6 +142,7 @@ def _show(session: Session, guardrail: Guardrail) -> None:
             ("concurrent", _number(guardrail, "concurrency_limit")),
             ("rates", _rates(guardrail)),
             ("temporary", _temporary(session, guardrail)),
+            ("by default", ", ".join(f"{one.limit} of {short_scope(one.scope)}" for one in guardrail.default_origins)),
             ("models", _models(guardrail)),
             ("keys", _number(guardrail, "key_limit")),
             ("seats", _number(guardrail, "seat_limit")),

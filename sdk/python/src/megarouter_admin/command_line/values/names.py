@@ -104,6 +104,18 @@ def guardrail_name(organization: str, scope: str) -> str:
     return name
 
 
+def default_name(organization: str, scope: str) -> str:
+    """Returns the full name of the default of `organization` or of a group, `groups/eng`.
+
+    Raises:
+        ValueError: the scope has another form.
+    """
+    name = guardrail_name(organization, scope)
+    if not re.fullmatch(r"organization|group-.+", short_name(name)):
+        raise ValueError(f"{scope!r} has no default: write organization or groups/ID")
+    return name.replace("/guardrails/", "/guardrailDefaults/")
+
+
 def short_name(name: str) -> str:
     """Returns the id in a name, which is its last part, or an empty text for an empty name."""
     return name.rpartition("/")[2]

@@ -24,9 +24,9 @@ from megarouter_admin.command_line.parsing.commands import (
 from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column
 from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.values.names import Collection, short_name
+from megarouter_admin.command_line.values.names import Collection, organization_name, short_name
 from megarouter_admin.command_line.values.permissions import permission_label, permissions_of
-from megarouter_admin.command_line.values.times import parse_duration, timestamp
+from megarouter_admin.command_line.values.times import parse_moment, timestamp
 
 application = Section()
 
@@ -76,25 +76,28 @@ def list_tokens(session: Session, filter_text: FilterOption = "", limit: LimitOp
     application,
     "create",
     "tokens create laptop",
-    "tokens create reports --ttl 30d --permission usage:read --permission credits:read --here",
+    "tokens create reports --for acme --permission usage:read --permission credits:read --expires 30d",
 )
 def create(
     session: Session,
     name: Annotated[str, Argument(metavar="NAME", text="What it is for.")],
-    ttl: Annotated[str, Option(metavar="DURATION", text="How long it lives, such as 24h. Default: the longest.")] = "",
+    expires: Annotated[
+        str, Option(metavar="WHEN", text="Expiry: 2026-12-31, or from now: 30d. Default: the latest that is allowed.")
+    ] = "",
     permission: Annotated[
         list[str] | None,
         Option(metavar="NAME", text="Its only permissions, such as usage:read; may be repeated. Default: all."),
     ] = None,
-    *,
-    here: Annotated[bool, Option("--here", text="Valid in the current organization only.")] = False,
+    only: Annotated[
+        str, Option("--for", metavar="ORG", text="Only for this organization. Default: all of yours.")
+    ] = "",
 ) -> None:
     """Create an access token for yourself. Its secret is shown only once."""
     token = AccessToken(display_name=name, permissions=permissions_of(permission or ()))
-    if here:
-        token.organization = session.organization
-    if ttl:
-        token.expire_time.CopyFrom(timestamp(session.now + parse_duration(ttl)))
+    if only:
+        token.organization = organization_name(only)
+    if expires:
+        token.expire_time.CopyFrom(timestamp(parse_moment(expires, session.now)))
     made = session.router.access_tokens.CreateAccessToken(CreateAccessTokenRequest(parent=_MINE, access_token=token))
     session.output.one(made, [*_facts(session, made.access_token), ("secret", made.secret)])
     session.output.remark("the secret is shown only once")

@@ -31,7 +31,7 @@ from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.repeatable import AmountArgument, RequestIdOption, repeatable
 from megarouter_admin.command_line.resources.access.sign_in_links import show_new_link
-from megarouter_admin.command_line.resources.credit_pool import line_facts, request_columns
+from megarouter_admin.command_line.resources.credits.pool import line_facts, request_columns
 from megarouter_admin.command_line.resources.organizations import kind_of, state_of
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import format_credits, parse_credits
