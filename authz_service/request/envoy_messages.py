@@ -21,6 +21,7 @@ from gateway_core.model.calls.placement_refusals import token_quota
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.endpoints import Dialect, Endpoint
 from gateway_core.model.limits.throttles import ThrottleKind
+from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.model.record_decorator import record
 from gateway_core.runtime.protobuf_wire import bytes_field
 
@@ -123,7 +124,7 @@ def allow(
     response = shared + bytes_field(_DYNAMIC_METADATA, own)
     if betas:
         response += _beta_answer(betas)
-    if admission.tokens_left or admission.output_limit is not None:
+    if admission.tokens_left or admission.output_limit is not None or admission.soft_reached:
         reported = _reported(admission)
         more = external_auth_pb2.OkHttpResponse(response_headers_to_add=_headers_of(reported))
         response += external_auth_pb2.CheckResponse(ok_response=more).SerializeToString()
@@ -137,7 +138,15 @@ def _reported(admission: Admission) -> dict[str, str]:
         reported |= headers.quota_headers(token_quota(admission, admission.tokens_left))
     if admission.output_limit is not None:
         reported[headers.OUTPUT_LIMIT] = str(admission.output_limit)
+    if admission.soft_reached:
+        counters = admission.hold.claims.counters
+        reported[headers.SOFT_BUDGET] = ", ".join(_short(counters[index].scope) for index in admission.soft_reached)
     return reported
+
+
+def _short(scope: Scope) -> str:
+    """Returns a scope as a header names it. The caller knows which key, member and organization it is."""
+    return scope.encode() if scope.kind is ScopeKind.GROUP else scope.kind.value
 
 
 def _beta_answer(betas: Betas) -> bytes:
