@@ -122,6 +122,6 @@ async def test_a_budget_that_refuses_nothing_gives_no_output_limit_and_is_report
     counters = await seeded(redis, 80 * MAXIMUM, settled=5)
     thresholds = (5, *[None] * (len(HOLD.claims.counters) - 1))
     limits = Limits((None,) * len(thresholds), (None,) * len(thresholds), soft_thresholds=thresholds)
-    placed = await counters.place_on(placing_terms(HOLD.claims, limits), hold(), 0, SHARE)
+    placed = await counters.place_on(placing_terms(hold().claims, limits), hold(), 0, SHARE)
     assert isinstance(placed, Placed)
     assert (placed.cut, placed.soft_reached) == (None, (0,))
