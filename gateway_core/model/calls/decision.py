@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from gateway_core.model.calls.call_limits import Limits, limits_of
 from gateway_core.model.calls.holds import Claims, Hold
-from gateway_core.model.calls.placements import Placed, TokensLeft
+from gateway_core.model.calls.placements import Placed
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.calls.routes import Route, route_of
@@ -130,12 +130,8 @@ class Admission:
     terms: Terms
     share: OutputShare | None = None
     """Set if the gateway may write an output limit into the call, which then reserves less."""
-    tokens_left: TokensLeft | None = None
-    """What Redis reported when it placed the hold."""
-    soft_reached: tuple[int, ...] = ()
-    """Indexes of the counters whose spend has reached the threshold at which it is reported."""
-    output_limit: int | None = None
-    """The output limit in tokens that the module writes into the body; None if it leaves the body as it is."""
+    placement: Placed | None = None
+    """How Redis placed the hold; None before."""
 
     @property
     def least_nano_credits(self) -> int:
@@ -151,9 +147,7 @@ class Admission:
             hold=self.hold.placed(placement.number, shadow_refusals, amount),
             terms=self.terms,
             share=self.share,
-            tokens_left=placement.tokens_left,
-            soft_reached=placement.soft_reached,
-            output_limit=cut.limit_tokens if cut else None,
+            placement=placement,
         )
 
 
