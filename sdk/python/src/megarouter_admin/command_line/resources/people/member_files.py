@@ -32,7 +32,6 @@ from megarouter_admin.command_line.resources.people.member_rows import (
 )
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import format_credits
-from megarouter_admin.command_line.values.names import short_name
 from megarouter_admin.errors import MegaRouterError
 
 ROWS_PER_CALL: Final = 1_000
@@ -70,7 +69,7 @@ def _value(field: str, text: str) -> str:
         return format_credits(int(text))
     if field in {"role", "cycle"}:
         return label(text, "")
-    return short_name(text) if field == "group" else text
+    return text
 
 
 _COLUMNS: Final = (
