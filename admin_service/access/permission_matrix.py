@@ -17,12 +17,16 @@ from megarouter.admin import v1 as admin_protos
 from admin_service.access.permissions import Actor, Role, Target, TargetKind, may
 from admin_service.access.rpc_declarations import Method, declared_methods
 from admin_service.api.names import (
+    ACCESS_TOKENS,
     API_KEYS,
     AUDIT_LOG_ENTRIES,
+    CLAIM_MAPPINGS,
+    CREDENTIALS,
     CREDIT_BALANCE,
     CREDIT_LINE,
     CREDIT_STATEMENT,
     GROUPS,
+    GUARDRAIL_DEFAULTS,
     GUARDRAILS,
     INVITES,
     INVOICE_REQUESTS,
@@ -104,11 +108,16 @@ _GROUP_AT: Final[Mapping[Relation, Mapping[Role, tuple[str, ...]]]] = {
 
 _SUBJECTS: Final[Mapping[str, tuple[str, TargetKind, str]]] = {
     # Subject: the collection in its name, its kind, and a pattern for its id, filled with the id of a group or member.
+    "access token of a member": (ACCESS_TOKENS, TargetKind.BELONGING, "{}"),
     "API key": (API_KEYS, TargetKind.BELONGING, "key-{}"),
     "audit log entry": (AUDIT_LOG_ENTRIES, TargetKind.PERSON, "{}"),
+    "claim mapping": (CLAIM_MAPPINGS, TargetKind.PERSON, "claim-{}"),
+    "credential": (CREDENTIALS, TargetKind.WITHIN, "cred-1"),
     "credit balance": (CREDIT_BALANCE, TargetKind.WITHIN, ""),
     "credit line": (CREDIT_LINE, TargetKind.WITHIN, ""),
     "credit statement": (CREDIT_STATEMENT, TargetKind.WITHIN, ""),
+    "default of a group": (GUARDRAIL_DEFAULTS, TargetKind.GROUP, "group-{}"),
+    "default of the organization": (GUARDRAIL_DEFAULTS, TargetKind.ORGANIZATION, "organization"),
     "group": (GROUPS, TargetKind.GROUP, "{}"),
     "guardrail of a group": (GUARDRAILS, TargetKind.GROUP, "group-{}"),
     "guardrail of a member": (GUARDRAILS, TargetKind.PERSON, "member-{}"),
@@ -121,7 +130,7 @@ _SUBJECTS: Final[Mapping[str, tuple[str, TargetKind, str]]] = {
     "service account": (SERVICE_ACCOUNTS, TargetKind.PERSON, "sa-{}"),
     "top-up request": (TOP_UP_REQUESTS, TargetKind.WITHIN, "topup-1"),
 }
-_WITHOUT_OWNER: Final = frozenset({"audit log entry", "invite"})
+_WITHOUT_OWNER: Final = frozenset({"audit log entry", "claim mapping", "invite"})
 """Subjects that are about a person but belong to no member."""
 _OF_SERVICE_ACCOUNTS: Final = frozenset({"guardrail of a service account", "service account"})
 """Subjects that are about a service account, which is in the group of the person it is named after."""

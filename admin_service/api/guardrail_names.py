@@ -12,13 +12,13 @@ _KINDS: Final = {prefix: kind for kind, prefix in _PREFIXES.items()} | {SERVICE_
 _COLLECTIONS: Final = {ScopeKind.API_KEY: API_KEYS, ScopeKind.GROUP: GROUPS}
 
 
-def guardrail_name(organization: str, scope: Scope) -> ResourceName:
-    """Returns the name of a scope's guardrail."""
+def guardrail_name(organization: str, scope: Scope, collection: str = GUARDRAILS) -> ResourceName:
+    """Returns the name of a scope's guardrail, or of what else is named after the scope."""
     if scope.kind is ScopeKind.ORGANIZATION:
-        return ResourceName(organization, GUARDRAILS, scope.kind.value)
+        return ResourceName(organization, collection, scope.kind.value)
     is_account = scope.kind is ScopeKind.MEMBER and is_service_account(scope.scope_id)
     prefix = SERVICE_ACCOUNT_PREFIX if is_account else _PREFIXES[scope.kind]
-    return ResourceName(organization, GUARDRAILS, f"{prefix}-{scope.scope_id}")
+    return ResourceName(organization, collection, f"{prefix}-{scope.scope_id}")
 
 
 def scope_of_guardrail(name: ResourceName) -> Scope:

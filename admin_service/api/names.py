@@ -10,11 +10,14 @@ ORGANIZATIONS: Final = "organizations"
 USERS: Final = "users"
 API_KEYS: Final = "apiKeys"
 AUDIT_LOG_ENTRIES: Final = "auditLogEntries"
+CLAIM_MAPPINGS: Final = "claimMappings"
+CREDENTIALS: Final = "credentials"
 CREDIT_BALANCE: Final = "creditBalance"
 CREDIT_LINE: Final = "creditLine"
 CREDIT_STATEMENT: Final = "creditStatement"
 CREDIT_TRANSACTIONS: Final = "creditTransactions"
 GROUPS: Final = "groups"
+GUARDRAIL_DEFAULTS: Final = "guardrailDefaults"
 GUARDRAILS: Final = "guardrails"
 INVITES: Final = "invites"
 INVOICE_REQUESTS: Final = "invoiceRequests"
@@ -22,6 +25,7 @@ MEMBERS: Final = "members"
 MODELS: Final = "models"
 PROVIDERS: Final = "providers"
 SERVICE_ACCOUNTS: Final = "serviceAccounts"
+SIGN_IN_LINKS: Final = "signInLinks"
 SUMMARY: Final = "summary"
 TOP_UP_REQUESTS: Final = "topUpRequests"
 USAGE_FINDINGS: Final = "usageFindings"
@@ -56,7 +60,21 @@ class UserResourceName:
 
 
 _COLLECTIONS: Final = frozenset(
-    {API_KEYS, GROUPS, INVITES, INVOICE_REQUESTS, MEMBERS, SERVICE_ACCOUNTS, TOP_UP_REQUESTS}
+    {
+        *(
+            ACCESS_TOKENS,
+            API_KEYS,
+            CLAIM_MAPPINGS,
+            CREDENTIALS,
+            GROUPS,
+            INVITES,
+            INVOICE_REQUESTS,
+            MEMBERS,
+            SERVICE_ACCOUNTS,
+            SIGN_IN_LINKS,
+        ),
+        TOP_UP_REQUESTS,
+    }
 )
 _NUMBERED: Final = frozenset({AUDIT_LOG_ENTRIES, CREDIT_TRANSACTIONS})
 _SINGLETONS: Final = frozenset({CREDIT_BALANCE, CREDIT_LINE, CREDIT_STATEMENT, SUMMARY})
@@ -96,7 +114,7 @@ def parse_user_name(text: str) -> UserResourceName | None:
 
 
 def _is_id_in(collection: str, resource_id: str) -> bool:
-    if collection == GUARDRAILS:
+    if collection in {GUARDRAILS, GUARDRAIL_DEFAULTS}:
         kind, dash, scope_id = resource_id.partition("-")
         return is_valid_id(kind) and (not dash or is_valid_id(scope_id))
     if collection in _NUMBERED:

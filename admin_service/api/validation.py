@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from megarouter.type.v1 import field_rules_pb2
 from megarouter.type.v1.field_rules_pb2 import FieldRules
 
+from admin_service.api.display_names import is_display_name
 from admin_service.api.errors import FieldViolation
 from gateway_core.model.ids import is_valid_id
 
@@ -218,5 +219,8 @@ _FORMATS: Final[dict[int, _ValueCheck]] = {
         lambda text: text in available_timezones(), "an IANA time zone, such as Europe/Berlin"
     ),
     FieldRules.FORMAT_ADDRESS_BLOCK: _must(_is_address_block, "an IP address or address block, such as 192.0.2.0/24"),
+    FieldRules.FORMAT_DISPLAY_NAME: _must(
+        is_display_name, "one line without control characters, marks of direction or invisible characters"
+    ),
     FieldRules.FORMAT_ETAG: _must(_ETAG.fullmatch, "an etag as the API returned it, quotes included"),
 }

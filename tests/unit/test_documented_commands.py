@@ -20,6 +20,7 @@ RUN = {
     "docs/guides/operators.md": "tests/e2e/docs/test_operators_guide.py",
     "docs/guides/people.md": "tests/e2e/docs/test_people_guide.py",
     "docs/guides/command-line.md": "tests/e2e/docs/test_command_line.py",
+    "docs/guides/sign-in.md": "tests/e2e/docs/test_sign_in_guide.py",
 }
 NOT_RUN = {
     "python -m gateway_core.schema": "`./dev up` runs it, and so does every end-to-end test",
@@ -30,6 +31,8 @@ NOT_RUN = {
     "./dev sdk": "the end-to-end tests build the same packages; its options are checked below",
     "./dev test": "is the suite itself; its paths are checked below",
     "PATH=": "fuzzes for a minute with a package that is installed only for it",
+    "export GOPROXY=": "`./dev sdk --test go` downloads the module from the same folder",
+    "go get": "`./dev sdk --test go` downloads the module from the same folder",
     "npm install": "the end-to-end tests install the same package into a separate project",
     "pip install": "the end-to-end tests install the same package into a separate environment",
     ".venv/bin/python -m tests.fuzz": "fuzzes for minutes; a test runs it for a shorter time",

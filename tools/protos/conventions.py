@@ -22,6 +22,9 @@ _FLOATING: Final = frozenset({_Field.TYPE_FLOAT, _Field.TYPE_DOUBLE})
 _TIMESTAMP: Final = ".google.protobuf.Timestamp"
 _DURATION: Final = ".google.protobuf.Duration"
 _REQUIRED, _OPTIONAL = field_behavior_pb2.REQUIRED, field_behavior_pb2.OPTIONAL
+_COMMON_IMPORTS: Final = re.compile(
+    r"megarouter/.*|google/(protobuf/.*|api/(annotations|client|field_behavior|resource)\.proto|type/money\.proto)"
+)
 _SAYS_ENOUGH: Final = frozenset({_REQUIRED, _OPTIONAL, field_behavior_pb2.OUTPUT_ONLY, field_behavior_pb2.IDENTIFIER})
 
 
@@ -45,6 +48,16 @@ def the_package_is_the_folder(file: ProtoFile, _: Api) -> Iterator[str]:
         yield f"file name {name}"
     if file.descriptor.syntax != "proto3":
         yield "not proto3"
+
+
+def imports_exist_in_every_language(file: ProtoFile, _: Api) -> Iterator[str]:
+    """Only the project's own protos, and those of Google that even old packages of its common protos have.
+
+    `google.type.Interval`, for example, is missing from the Java package of some distributions: use `TimeRange`.
+    """
+    for name in file.descriptor.dependency:
+        if not _COMMON_IMPORTS.fullmatch(name):
+            yield f"{name} is not in every language's package of common protos"
 
 
 def numbers_are_signed_and_whole(file: ProtoFile, _: Api) -> Iterator[str]:
@@ -209,6 +222,7 @@ def a_file_reads_from_service_to_messages(file: ProtoFile, _: Api) -> Iterator[s
 RULES: Final[tuple[Rule, ...]] = (
     every_element_has_a_comment_and_none_trails,
     the_package_is_the_folder,
+    imports_exist_in_every_language,
     numbers_are_signed_and_whole,
     quantities_carry_their_unit,
     times_and_durations_are_named_so,

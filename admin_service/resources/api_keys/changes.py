@@ -26,19 +26,19 @@ from admin_service.api.masks import updated_fields
 from admin_service.api.names import API_KEYS, MEMBERS, SERVICE_ACCOUNTS, ResourceName, parse_name
 from admin_service.resources.api_keys import store
 from admin_service.resources.api_keys.bound_errors import bounded
-from admin_service.resources.api_keys.bounds import Setter, mode_after
+from admin_service.resources.api_keys.bounds import Limits, Setter, mode_after
 from admin_service.resources.api_keys.messages import (
     api_key_message,
     api_key_name,
-    budget_of,
-    created_limits,
     expire_time_of,
     key_limits,
     overlap_of,
     whitelist_of,
 )
+from admin_service.resources.api_keys.new_limits import limits_to_begin_with
 from admin_service.resources.api_keys.requirements import key_requirements
 from admin_service.resources.api_keys.store import ApiKeyRow, KeyLimit, NewApiKey
+from admin_service.resources.default_limits.store import write_limits
 from admin_service.resources.model_whitelists.validation import require_known_models
 from admin_service.serving.change_transaction import Change
 from gateway_core.model.organization.bearer_secrets import API_KEY, SECRET_BYTES, hash_secret
@@ -80,10 +80,9 @@ class ApiKeyChanges:
         self._require_future(expire_time_of(asked), None)
         await require_room(change, str(owner.member))
         await _require_known_models(change, request, whitelist_of(asked), None)
-        await self._require_new_limits(change, request)
         setter = Setter(change.caller.actor, str(owner.member), owner.group_path)
-        limits = created_limits(request)
-        bounds = bounded({}, setter, [limit for limit, value in limits.items() if value is not None], limits)
+        limits = await limits_to_begin_with(change, setter, request)
+        await self._require_new_limits(change, request, limits.values)
         name = ResourceName(organization, API_KEYS, request.api_key_id or self._maker.make_id(_ID_PREFIX))
         secret = self._maker.new_secret()
         made = await store.insert_api_key(
@@ -97,16 +96,14 @@ class ApiKeyChanges:
                 obfuscated_key=API_KEY.obfuscated(secret),
                 expire_time=expire_time_of(asked),
                 ip_allow_list=list(asked.ip_allow_list) or None,
-                bounds=bounds,
+                bounds=limits.bounds,
             ),
         )
         if not made:
             raise already_exists(name)
-        budget, cycle = budget_of(request)
-        if asked.HasField("model_whitelist") or budget is not None:
-            await store.add_key_guardrail(
-                change.connection, organization, str(name.resource_id), whitelist_of(asked), budget, cycle
-            )
+        if limits.has_guardrail:
+            scope = Scope(ScopeKind.API_KEY, str(name.resource_id))
+            await write_limits(change.connection, organization, scope, limits.values, limits.origins)
         key = await recorded_key(change, name, None)
         change.repeat_answer = api_key_pb2.CreateApiKeyResponse(api_key=key, secret_already_issued=True)
         return api_key_pb2.CreateApiKeyResponse(api_key=key, secret=secret)
@@ -188,15 +185,17 @@ class ApiKeyChanges:
         change.repeat_answer = api_key_pb2.RotateApiKeyResponse(api_key=key, secret_already_issued=True)
         return api_key_pb2.RotateApiKeyResponse(api_key=key, secret=secret)
 
-    async def _require_new_limits(self, change: Change, request: api_key_pb2.CreateApiKeyRequest) -> None:
-        """Checks what the organization requires of a new key."""
+    async def _require_new_limits(
+        self, change: Change, request: api_key_pb2.CreateApiKeyRequest, limits: Limits
+    ) -> None:
+        """Checks what the organization requires of a new key with these limits."""
         required = await key_requirements(change.connection, change.caller.resource.organization)
         now = dt.datetime.fromtimestamp(self._maker.now(), dt.UTC)
         required.check_expiry(expire_time_of(request.api_key), now)
         required.check_guardrail(
             {"model_whitelist", "budget"},
-            whitelist=request.api_key.HasField("model_whitelist"),
-            budget=request.HasField("budget_nano_credits"),
+            whitelist=limits.get("model_whitelist") is not None,
+            budget=limits.get("budget") is not None,
             enforced=True,
         )
 
@@ -235,6 +234,8 @@ async def _owner(change: Change, key: ApiKey) -> Target:
     """Returns the owner of the new key: the caller, or whom the key names."""
     actor = change.caller.actor
     named = key.member or key.service_account
+    if not named and actor.is_credential:
+        raise invalid_fields(FieldViolation("api_key.member", "is required: a credential has no keys of its own"))
     if not named:
         return Target(actor.organization, TargetKind.BELONGING, actor.group_path, actor.member, actor.role)
     return await named_owner(change, named, MEMBERS if key.member else SERVICE_ACCOUNTS)
@@ -253,7 +254,8 @@ async def named_owner(change: Change, text: str, collection: str) -> Target:
     caller.require(Permission.API_KEYS_WRITE, owner, text)
     state = await store.member_state(change.connection, owner.organization, str(owner.member))
     if state != "ACTIVE":
-        raise inactive_member(text, str(state))
+        name_shown = await store.member_display_name(change.connection, owner.organization, str(owner.member))
+        raise inactive_member(name_shown, str(state), is_account=collection == SERVICE_ACCOUNTS)
     return owner
 
 
@@ -334,18 +336,19 @@ def deleted_key(name: object) -> AdminError:
     )
 
 
-def inactive_member(member: str, state: str) -> AdminError:
+def inactive_member(display_name: str, state: str, *, is_account: bool = False) -> AdminError:
     """The error for a member who is removed or suspended, or a service account that is deleted or disabled."""
-    is_account = f"/{SERVICE_ACCOUNTS}/" in member
     if state == "REMOVED" and is_account:
-        message = f"{member} is deleted. Undelete it first."
+        message = f"The service account {display_name!r} is deleted. Undelete it first."
         metadata = {"state": "DELETED"}
         return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, metadata)
     if state == "REMOVED":
-        message = f"{member} is removed. Invite the user again."
+        message = f"The member {display_name!r} is removed. Invite the user again."
         return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.MEMBER_REMOVED, message)
     message = (
-        f"{member} is disabled. Enable it first." if is_account else f"{member} is suspended. Resume the member first."
+        f"The service account {display_name!r} is disabled. Enable it first."
+        if is_account
+        else f"The member {display_name!r} is suspended. Resume the member first."
     )
     metadata = {"state": "DISABLED" if is_account else state}
     return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, metadata)

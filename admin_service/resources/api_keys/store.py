@@ -17,7 +17,7 @@ _COLUMNS: Final = """
 k.organization_id, k.api_key_id, k.member_id, k.display_name, k.obfuscated_key, k.state, k.expire_time, k.create_time,
 k.update_time, coalesce(k.expire_time <= now(), false) AS is_expired, k.group_path, r.model_whitelist, k.ip_allow_list::text[],
 k.disabled_by_member, k.disabled_time, CASE WHEN k.previous_expire_time > now() THEN k.previous_expire_time END,
-k.bounds, coalesce(r.mode, 'ENFORCE'),
+bounds_now(k.bounds), coalesce(r.mode, 'ENFORCE'),
 (SELECT coalesce(m.display_name, nullif(u.display_name, ''), u.email, '') FROM members m LEFT JOIN users u ON u.user_id = m.user_id
   WHERE m.organization_id = k.organization_id AND m.member_id = k.member_id),
 """
@@ -48,14 +48,11 @@ UPDATE api_keys SET display_name = $3, expire_time = $4, ip_allow_list = $5::tex
 _SET_WHITELIST: Final = """
 INSERT INTO guardrails (organization_id, scope_kind, scope_id, model_whitelist, mode) VALUES ($1, 'api_key', $2, $3, $4)
 ON CONFLICT (organization_id, scope_kind, scope_id) DO UPDATE
-SET model_whitelist = excluded.model_whitelist, mode = excluded.mode, update_time = clock_timestamp()
-"""
-_ADD_GUARDRAIL: Final = """
-INSERT INTO guardrails (organization_id, scope_kind, scope_id, model_whitelist, budget_nano_credits, cycle)
-VALUES ($1, 'api_key', $2, $3, $4, $5)
+SET model_whitelist = excluded.model_whitelist, mode = excluded.mode, update_time = clock_timestamp(),
+    set_by_default = guardrails.set_by_default - 'model_whitelist'
 """
 _GET_BOUNDS: Final = """
-SELECT member_id, group_path, bounds FROM api_keys WHERE organization_id = $1 AND api_key_id = $2
+SELECT member_id, group_path, bounds_now(bounds) AS bounds FROM api_keys WHERE organization_id = $1 AND api_key_id = $2
 """
 _SET_BOUNDS: Final = "UPDATE api_keys SET bounds = $3 WHERE organization_id = $1 AND api_key_id = $2"
 _DISABLE: Final = """
@@ -225,18 +222,6 @@ async def set_key_whitelist(
 ) -> None:
     """Changes the whitelist and the mode of the key's guardrail."""
     await connection.execute(_SET_WHITELIST, organization, api_key, entries, mode)
-
-
-async def add_key_guardrail(
-    connection: Connection,
-    organization: str,
-    api_key: str,
-    entries: Sequence[str] | None,
-    budget_nano_credits: int | None,
-    cycle: str,
-) -> None:
-    """Stores the guardrail of a new key."""
-    await connection.execute(_ADD_GUARDRAIL, organization, api_key, entries, budget_nano_credits, cycle)
 
 
 async def key_bounds(connection: Connection, organization: str, api_key: str) -> KeyBounds:

@@ -1,13 +1,13 @@
 """Converts credit to messages, and checks requests about credit."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from google.type.interval_pb2 import Interval
 from megarouter.admin.v1 import credit_pb2
 from megarouter.admin.v1.credit_pb2 import CreditTransaction, TopUpRequest
+from megarouter.type.v1.time_range_pb2 import TimeRange
 
 from admin_service.api.errors import FieldViolation
 from admin_service.api.names import (
@@ -20,6 +20,7 @@ from admin_service.api.names import (
 )
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.credits.request_store import TopUpRequestRow
+from admin_service.resources.credits.statement_shares import BY_GROUP, BY_MEMBER, Division, StatementShare
 from admin_service.resources.credits.store import CreditState, PastBalance, Statement, TransactionRow
 from gateway_core.model.ledger.transfers import TransferKind
 
@@ -31,6 +32,11 @@ _KINDS: Final = {
     TransferKind.ADJUSTMENT: CreditTransaction.KIND_ADJUSTMENT,
     TransferKind.REFUND: CreditTransaction.KIND_REFUND,
     TransferKind.CORRECTION: CreditTransaction.KIND_CORRECTION,
+}
+
+DIVISIONS: Final[Mapping[int, Division]] = {
+    credit_pb2.CreditStatement.BREAKDOWN_GROUP: BY_GROUP,
+    credit_pb2.CreditStatement.BREAKDOWN_MEMBER: BY_MEMBER,
 }
 
 
@@ -54,11 +60,13 @@ def past_balance_message(organization: str, past: PastBalance, as_of: dt.datetim
     )
 
 
-def statement_message(organization: str, interval: Interval, statement: Statement) -> credit_pb2.CreditStatement:
-    """Returns a statement over the requested interval."""
+def statement_message(
+    organization: str, time_range: TimeRange, statement: Statement, shares: Iterable[StatementShare]
+) -> credit_pb2.CreditStatement:
+    """Returns a statement over the requested period."""
     return credit_pb2.CreditStatement(
         name=str(ResourceName(organization, CREDIT_STATEMENT)),
-        interval=interval,
+        time_range=time_range,
         opening_balance_nano_credits=statement.opening_balance,
         entries=[
             credit_pb2.CreditStatementEntry(
@@ -69,6 +77,16 @@ def statement_message(organization: str, interval: Interval, statement: Statemen
             for entry in statement.entries
         ],
         closing_balance_nano_credits=statement.closing_balance,
+        shares=[
+            credit_pb2.CreditStatementShare(
+                scope=share.scope or "",
+                scope_display_name=share.display_name,
+                transaction_count=share.transfer_count,
+                amount_nano_credits=share.amount_nano_credits,
+                is_remainder=share.is_remainder,
+            )
+            for share in shares
+        ],
     )
 
 
@@ -115,14 +133,16 @@ def check_balance(request: credit_pb2.GetCreditBalanceRequest) -> Iterable[Field
 
 
 def check_statement(request: credit_pb2.GetCreditStatementRequest) -> Iterable[FieldViolation]:
-    """Checks the requested interval."""
-    interval = request.interval
-    if not (interval.HasField("start_time") and interval.HasField("end_time")):
-        yield FieldViolation("interval", "must have a start and an end")
-    elif not (_is_instant(interval.start_time) and _is_instant(interval.end_time)):
-        yield FieldViolation("interval", "must be between the years 1 and 9999")
-    elif not dt.timedelta(0) <= instant_of(interval.end_time) - instant_of(interval.start_time) <= MAX_STATEMENT:
-        yield FieldViolation("interval", f"must not end before it starts, or span more than {MAX_STATEMENT.days} days")
+    """Checks the requested period."""
+    time_range = request.time_range
+    if not (time_range.HasField("start_time") and time_range.HasField("end_time")):
+        yield FieldViolation("time_range", "must have a start and an end")
+    elif not (_is_instant(time_range.start_time) and _is_instant(time_range.end_time)):
+        yield FieldViolation("time_range", "must be between the years 1 and 9999")
+    elif not dt.timedelta(0) <= instant_of(time_range.end_time) - instant_of(time_range.start_time) <= MAX_STATEMENT:
+        yield FieldViolation(
+            "time_range", f"must not end before it starts, or span more than {MAX_STATEMENT.days} days"
+        )
 
 
 def _is_instant(message: Timestamp) -> bool:

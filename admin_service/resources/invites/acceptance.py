@@ -4,6 +4,7 @@ All unusable tokens fail in the same way. A token with a wrong checksum is refus
 the database.
 """
 
+import dataclasses
 from collections.abc import Callable
 
 import asyncpg
@@ -32,6 +33,7 @@ from admin_service.resources.invites.rules import Outcome, accept
 from admin_service.resources.invites.store import InviteRow, Standing
 from admin_service.resources.members.messages import member_message, member_name
 from admin_service.resources.members.store import MemberRow, get_members
+from admin_service.resources.organizations.store import choose_account
 from admin_service.serving.change_transaction import Change, organization_inactive
 from gateway_core.model.organization.bearer_secrets import INVITE_TOKEN, hash_secret
 from gateway_core.stores.postgres.connections import Connection
@@ -63,7 +65,7 @@ class InviteAcceptance:
         )
 
     async def accept(self, request: AcceptInviteRequest, change: Change) -> AcceptInviteResponse:
-        """AcceptInvite makes the caller a member.
+        """AcceptInvite makes the caller a member, and the organization their current account.
 
         It reads everything again under the lock of the organization, so only one caller gets the last use or the last seat.
         """
@@ -72,11 +74,14 @@ class InviteAcceptance:
         await change.act_for(organization)
         standing = await invite_store.standing_of(change.connection, organization, invite)
         candidate = await admission_store.candidate_of(change.connection, organization, user)
+        if change.caller.grant.email:  # what the issuer says now; the stored address may be another's by now
+            candidate = dataclasses.replace(candidate, email=change.caller.grant.email)
         seats = await admission_store.seats_of(change.connection, organization)
         outcome = accept(standing.invitation, candidate.email, candidate.member_state, has_free_seat=seats.has_free)
         _raise_unless_accepted(outcome, standing, seats, organization)
         if outcome is not Outcome.IS_MEMBER:
             candidate = await self._admit(change, organization, invite, candidate)
+            await choose_account(change.connection, user, organization)
         await _revoke_others(change, organization, candidate.email)
         row = await _member(change.connection, organization, str(candidate.member))
         return AcceptInviteResponse(

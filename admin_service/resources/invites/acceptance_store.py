@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from admin_service.access.permissions import Role
+from admin_service.resources.default_limits.store import begin_member_guardrail
 from gateway_core.stores.postgres.connections import Connection
 
 _CANDIDATE: Final = """
@@ -72,8 +73,9 @@ async def seats_of(connection: Connection, organization: str) -> Seats:
 async def add_member(
     connection: Connection, organization: str, member: str, user: str, role: Role, group: str | None
 ) -> None:
-    """Makes a user a member for the first time."""
+    """Makes a user a member for the first time. Their guardrail begins with the default of their place."""
     await connection.execute(_ADD, organization, member, user, role, group)
+    await begin_member_guardrail(connection, organization, member, group)
 
 
 async def readmit_member(connection: Connection, organization: str, member: str, role: Role, group: str | None) -> None:

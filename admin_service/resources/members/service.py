@@ -20,6 +20,7 @@ from admin_service.listing.sql_parameters import Condition
 from admin_service.listing.subtrees import visible_rows
 from admin_service.resources.members import changes
 from admin_service.resources.members import store as member_store
+from admin_service.resources.members.identities import IdentityLinks
 from admin_service.resources.members.messages import STATES, member_message
 from admin_service.resources.members.store import MemberRow
 from admin_service.serving.change_transaction import Change, MakeChange
@@ -57,7 +58,9 @@ class MembersApi:
 
     service = member_pb2.DESCRIPTOR.services_by_name["Members"]
 
-    def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens, import_members: MakeChange) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, page_tokens: PageTokens, links: IdentityLinks, import_members: MakeChange
+    ) -> None:
         """Prepares the handlers. `import_members` is the handler of ImportMembers, which changes more than members."""
         self._pool = pool
         self._page_tokens = page_tokens
@@ -69,6 +72,7 @@ class MembersApi:
             "SuspendMember": self.suspend,
             "ResumeMember": self.resume,
             "RemoveMember": self.remove,
+            "LinkMemberIdentity": links.link,
             "BatchMoveMembers": self.batch_move,
             "BatchSuspendMembers": self.batch_suspend,
             "BatchResumeMembers": self.batch_resume,

@@ -7,6 +7,7 @@ from typing import Final
 
 from admin_service.access.permissions import Role, Target, TargetKind
 from admin_service.api.etags import etag_of
+from admin_service.resources.default_limits.store import begin_member_guardrail
 from gateway_core.stores.postgres.connections import Connection
 
 _COLUMNS: Final = """
@@ -84,8 +85,10 @@ async def get_service_account(
 async def insert_service_account(
     connection: Connection, organization: str, service_account: str, display_name: str, group: str | None
 ) -> bool:
-    """Stores a service account. Returns False if the id was ever used."""
+    """Stores a service account. Its guardrail begins with the default of its place. Returns False if the id was ever used."""
     made = await connection.fetchval(_INSERT, organization, service_account, display_name, group)
+    if made:
+        await begin_member_guardrail(connection, organization, service_account, group)
     return made is True
 
 

@@ -267,27 +267,36 @@ def protos(
 
 @application.command()
 def sdk(
+    clients: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[LANGUAGE]...", help="python, typescript, go, java. Default: the first two."),
+    ] = None,
     language: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Generate code only for this language, as defined in protos/buf.gen.yaml."),
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the code of --language.")] = None,
+    *,
+    test: Annotated[bool, typer.Option("--test", help="Also run the tests of these clients against a stack.")] = False,
 ) -> None:
-    """Generate and build the Python and TypeScript clients of the admin API into sdk/dist."""
-    from tools import sdk as clients  # noqa: PLC0415 - see `protos`
+    """Generate and build clients of the admin API into sdk/dist."""
+    from tools import sdk as builders  # noqa: PLC0415 - see `protos`
 
     if (language is None) != (out is None):
         raise _fail("give --language and --out together")
     try:
         if language is not None and out is not None:
-            clients.generate_language(language, out.expanduser().resolve())
+            builders.generate_language(language, out.expanduser().resolve())
             return
         with console.status("building"):
-            packages = clients.build_clients()
-    except clients.ClientError as error:
+            packages = builders.build(clients or [])
+    except builders.ClientError as error:
         raise _fail(str(error)) from error
     for package in packages:
         console.print(str(package), markup=False, soft_wrap=True)
+    if test:
+        os.chdir(REPOSITORY)
+        os.execv(sys.executable, [sys.executable, "-m", "pytest", *builders.tests(clients or [])])  # noqa: S606 - no shell wanted
 
 
 @application.command()

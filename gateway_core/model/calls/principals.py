@@ -1,12 +1,12 @@
 """The caller and every guardrail above the call: one frozen snapshot for a decision."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.catalog.reserves import BudgetMode
 from gateway_core.model.limits.address_lists import AddressList
-from gateway_core.model.limits.guardrails import Guardrail
+from gateway_core.model.limits.guardrails import Guardrail, in_force
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.organization.service_accounts import is_service_account
 
@@ -33,6 +33,11 @@ class Principal:
     """Where calls may come from; None allows every address."""
     secret_replaced: bool = False
     """Whether a rotation replaced the secret. `expire_epoch_s` is then no later than the end of the overlap."""
+
+    def at(self, instant_epoch_s: float) -> "Principal":
+        """Returns the principal with the limits that are in force at an instant."""
+        rails = in_force(self.guardrails, instant_epoch_s)
+        return self if rails is self.guardrails else replace(self, guardrails=rails)
 
     def may_call(self, model: str, provider: str) -> bool:
         """Returns whether every enforced whitelist above the call allows the model.

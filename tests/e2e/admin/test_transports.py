@@ -10,8 +10,8 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
-from google.type import interval_pb2
 from megarouter.admin.v1 import api_key_pb2, credit_pb2
+from megarouter.type.v1 import time_range_pb2
 
 from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
@@ -118,10 +118,10 @@ async def test_a_statement_covers_the_period_between_its_ends(transport: Transpo
     start.FromJsonString("2026-01-01T00:00:00Z")
     end.GetCurrentTime()
     request = credit_pb2.GetCreditStatementRequest(
-        name=f"{parent(tenant)}/creditStatement", interval=interval_pb2.Interval(start_time=start, end_time=end)
+        name=f"{parent(tenant)}/creditStatement", time_range=time_range_pb2.TimeRange(start_time=start, end_time=end)
     )
     statement = await transport.call(CREDITS["GetCreditStatement"], request, token)
-    assert statement.interval.start_time == start
+    assert statement.time_range.start_time == start
     assert statement.closing_balance_nano_credits == 10_000 * CREDIT
 
 

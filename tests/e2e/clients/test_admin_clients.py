@@ -13,18 +13,10 @@ from deploy.local.stack.layout import REPOSITORY
 from deploy.local.supervision.embedded_stack import Stack
 from deploy.local.toolchain.paths import Repository
 from deploy.local.toolchain.uv import obtain_uv
+from tests.support.clients.examples import EXAMPLE_SHOWS, PAGE_SHOWS, assert_shows, code_of
 from tools import sdk as clients
 
 PAGE = REPOSITORY / "docs" / "guides" / "sdks.md"
-EXAMPLE_SHOWS = (
-    r"organizations/acme/apiKeys/ben-disabled .*DISABLED",
-    r"organizations/acme/apiKeys/emma-default .*ACTIVE",
-    r"disabled organizations/acme/apiKeys/",
-    r"enabled organizations/acme/apiKeys/",
-    r"refused: PERMISSION_DENIED, needs api_keys:read",
-)
-PAGE_SHOWS = (r"organizations/acme/apiKeys/emma-default", r"FIELD_INVALID.*amount_nano_credits", r"acme/creditBalance")
-
 pytestmark = pytest.mark.timeout(300)  # npm and uv download packages that are not cached yet
 
 
@@ -48,22 +40,9 @@ def run(stack: Stack, command: list[str], directory: Path) -> str:
     return result.stdout
 
 
-def assert_shows(output: str, expected: tuple[str, ...]) -> None:
-    position = 0
-    for pattern in expected:
-        found = re.compile(pattern).search(output, position)
-        assert found, (pattern, output)
-        position = found.start()
-
-
 def test_the_guide_names_the_packages_that_are_built(packages: dict[str, Path]) -> None:
     named = set(re.findall(r"sdk/dist/\S+\.(?:whl|tgz)", PAGE.read_text(encoding="utf-8")))
     assert named == {package.relative_to(REPOSITORY).as_posix() for package in packages.values()}
-
-
-def block(language: str, page: Path = PAGE) -> str:
-    (code,) = re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    return str(code)
 
 
 def test_the_python_example_runs(stack: Stack, python: Path) -> None:
@@ -72,16 +51,16 @@ def test_the_python_example_runs(stack: Stack, python: Path) -> None:
 
 
 def test_the_python_of_the_guide_runs(stack: Stack, python: Path) -> None:
-    assert_shows(run(stack, [str(python), "-I", "-c", block("python")], python.parent), PAGE_SHOWS)
+    assert_shows(run(stack, [str(python), "-I", "-c", code_of(PAGE, "python")], python.parent), PAGE_SHOWS)
 
 
 def test_the_python_of_the_readme_runs(stack: Stack, python: Path) -> None:
-    code = block("python", clients.PYTHON / "README.md")
+    code = code_of(clients.PYTHON / "README.md", "python")
     assert_shows(run(stack, [str(python), "-I", "-c", code], python.parent), PAGE_SHOWS[2:])
 
 
 def test_the_typescript_of_the_readme_runs(stack: Stack, node_project: Path) -> None:
-    code = block("typescript", clients.TYPESCRIPT / "README.md")
+    code = code_of(clients.TYPESCRIPT / "README.md", "typescript")
     (node_project / "readme.ts").write_text(code, encoding="utf-8")
     assert_shows(run(stack, ["node", "readme.ts"], node_project), PAGE_SHOWS[2:])
 
@@ -96,7 +75,7 @@ def test_the_typescript_example_runs_with_grpc_and_with_grpc_web(
 
 @pytest.mark.parametrize("protocol", ["node", "web"])
 def test_the_typescript_of_the_guide_runs(stack: Stack, node_project: Path, protocol: str) -> None:
-    code = block("typescript").replace('"@megarouter/admin/node"', f'"@megarouter/admin/{protocol}"')
+    code = code_of(PAGE, "typescript").replace('"@megarouter/admin/node"', f'"@megarouter/admin/{protocol}"')
     (node_project / "page.ts").write_text(code, encoding="utf-8")
     shown = (PAGE_SHOWS[0], r"FIELD_INVALID.*(amount_nano_credits|amountNanoCredits)", PAGE_SHOWS[2])
     assert_shows(run(stack, ["node", "page.ts"], node_project), shown)

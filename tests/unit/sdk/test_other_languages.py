@@ -29,7 +29,7 @@ def test_a_go_plugin_gets_the_files_with_the_given_module(tmp_path: Path, monkey
     monkeypatch.setenv("PATH", str(plugins), prepend=":")
     clients.generate_language("go", tmp_path / "go")
     made = {path.relative_to(tmp_path / "go").as_posix(): path.read_text() for path in tmp_path.rglob("*.pb.go")}
-    assert made["megarouter/admin/v1/api_key.pb.go"] == "example.com/megarouter/gen/megarouter/admin/v1;adminv1"
+    assert made["megarouter/admin/v1/api_key.pb.go"] == "megarouter.internal/megarouter/admin/v1;adminv1"
     assert "megarouter/admin/v1/api_key_grpc.pb.go" in made
     assert not [name for name in made if not name.startswith("megarouter/")]
 

@@ -58,6 +58,11 @@ async def world(owner: asyncpg.Connection) -> None:
             ORGANIZATION, person.member, group, person.role,
         )  # fmt: skip
         await owner.execute(
+            "INSERT INTO claim_mappings (organization_id, claim_mapping_id, issuer, claim, value, role, group_id, user_id)"
+            " VALUES ($1, 'claim-' || $2, 'i', 'groups', $2, $4, $3, $2)",
+            ORGANIZATION, person.member, group, person.role,
+        )  # fmt: skip
+        await owner.execute(
             "INSERT INTO members (organization_id, member_id, display_name, group_id, role)"
             " VALUES ($1, 'sa-' || $2, $2, $3, 'MEMBER')",
             ORGANIZATION, person.member, group,

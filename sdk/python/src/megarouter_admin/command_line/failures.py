@@ -4,6 +4,7 @@ from typing import Final
 
 import grpc
 
+from megarouter_admin.command_line.rendering.characters import visible
 from megarouter_admin.errors import MegaRouterError
 
 _ADVICE: Final = {
@@ -68,11 +69,11 @@ def may_have_worked(error: MegaRouterError) -> bool:
 
 def describe(error: MegaRouterError) -> str:
     """Returns a few lines for people: the message, the invalid fields, the reason, and the remedy."""
-    lines = [f"megarouter: {error.message}"]
+    lines = [f"megarouter: {visible(error.message)}"]
     # The message lists every invalid field in one line, which is hard to read.
     if error.field_violations:
         lines = ["megarouter: the request has invalid fields"]
-        lines += [f"  {violation.field}: {violation.description}" for violation in error.field_violations]
+        lines += [f"  {violation.field}: {visible(violation.description)}" for violation in error.field_violations]
     lines.append(f"  reason: {error.reason or error.code.name}")
     remedy = advice(error)
     if remedy:

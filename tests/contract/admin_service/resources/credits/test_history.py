@@ -8,9 +8,9 @@ import asyncpg
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from google.type.interval_pb2 import Interval
 from megarouter.admin.v1 import credit_pb2
 from megarouter.admin.v1.credit_pb2 import CreditTransaction
+from megarouter.type.v1.time_range_pb2 import TimeRange
 
 from admin_service.api.timestamps import timestamp
 from gateway_core.model.ledger.transfers import top_up, usage_transfer
@@ -39,7 +39,7 @@ def as_of(instant: dt.datetime) -> credit_pb2.GetCreditBalanceRequest:
 def statement(start: dt.datetime, end: dt.datetime) -> credit_pb2.GetCreditStatementRequest:
     return credit_pb2.GetCreditStatementRequest(
         name="organizations/acme/creditStatement",
-        interval=Interval(start_time=timestamp(start), end_time=timestamp(end)),
+        time_range=TimeRange(start_time=timestamp(start), end_time=timestamp(end)),
     )
 
 
@@ -89,7 +89,7 @@ async def test_a_time_in_the_future_is_refused(client: Client) -> None:
     failure = await client.failure("GetCreditBalance", as_of(tomorrow))
     assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ("as_of_time",))
     failure = await client.failure("GetCreditStatement", statement(tomorrow - dt.timedelta(days=2), tomorrow))
-    assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ("interval",))
+    assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ("time_range",))
 
 
 async def test_a_statement_has_an_opening_balance_sums_by_kind_and_a_closing_balance(
@@ -110,20 +110,20 @@ async def test_a_statement_has_an_opening_balance_sums_by_kind_and_a_closing_bal
 
 
 @pytest.mark.parametrize(
-    "interval",
+    "time_range",
     [
-        Interval(start_time=Timestamp(seconds=1)),
-        Interval(end_time=Timestamp(seconds=1)),
-        Interval(start_time=Timestamp(seconds=2), end_time=Timestamp(seconds=1)),
-        Interval(start_time=Timestamp(seconds=0), end_time=Timestamp(seconds=400 * 86_400 + 1)),
-        Interval(start_time=Timestamp(seconds=-(2**60)), end_time=Timestamp(seconds=1)),
-        Interval(start_time=Timestamp(seconds=0), end_time=Timestamp(seconds=2**60)),
+        TimeRange(start_time=Timestamp(seconds=1)),
+        TimeRange(end_time=Timestamp(seconds=1)),
+        TimeRange(start_time=Timestamp(seconds=2), end_time=Timestamp(seconds=1)),
+        TimeRange(start_time=Timestamp(seconds=0), end_time=Timestamp(seconds=400 * 86_400 + 1)),
+        TimeRange(start_time=Timestamp(seconds=-(2**60)), end_time=Timestamp(seconds=1)),
+        TimeRange(start_time=Timestamp(seconds=0), end_time=Timestamp(seconds=2**60)),
     ],
 )
-async def test_an_invalid_period_is_refused(client: Client, interval: Interval) -> None:
-    request = credit_pb2.GetCreditStatementRequest(name="organizations/acme/creditStatement", interval=interval)
+async def test_an_invalid_period_is_refused(client: Client, time_range: TimeRange) -> None:
+    request = credit_pb2.GetCreditStatementRequest(name="organizations/acme/creditStatement", time_range=time_range)
     failure = await client.failure("GetCreditStatement", request)
-    assert (failure.reason, failure.fields) == ("FIELD_INVALID", ("interval",))
+    assert (failure.reason, failure.fields) == ("FIELD_INVALID", ("time_range",))
 
 
 async def test_transactions_are_listed_page_by_page(client: Client, owner: asyncpg.Connection) -> None:

@@ -117,6 +117,8 @@ def _of_scope(session: Session, scope: ScopeAccess) -> Iterator[Line]:
     name = short_name(scope.guardrail)
     if scope.mode == Guardrail.MODE_SHADOW:
         name += " (shadow)"
+    if scope.HasField("temporary_limit_end_time"):
+        name += f" (temporary limits, end {session.ago(scope.temporary_limit_end_time)})"
     yield Line(name, "models", scope.model_allowed)
     if scope.HasField("budget"):
         yield _budget(session, name, "budget", scope)

@@ -19,6 +19,10 @@ class Collection(enum.StrEnum):
     GUARDRAILS = "guardrails"
     SERVICE_ACCOUNTS = "serviceAccounts"
     TOP_UP_REQUESTS = "topUpRequests"
+    ACCESS_TOKENS = "accessTokens"
+    CLAIM_MAPPINGS = "claimMappings"
+    CREDENTIALS = "credentials"
+    SIGN_IN_LINKS = "signInLinks"
 
 
 _GUARDRAIL_PREFIXES: Final = {
@@ -98,6 +102,18 @@ def guardrail_name(organization: str, scope: str) -> str:
             f"{scope!r} is not a scope: write organization, groups/ID, members/ID, service-accounts/ID or keys/ID"
         )
     return name
+
+
+def default_name(organization: str, scope: str) -> str:
+    """Returns the full name of the default of `organization` or of a group, `groups/eng`.
+
+    Raises:
+        ValueError: the scope has another form.
+    """
+    name = guardrail_name(organization, scope)
+    if not re.fullmatch(r"organization|group-.+", short_name(name)):
+        raise ValueError(f"{scope!r} has no default: write organization or groups/ID")
+    return name.replace("/guardrails/", "/guardrailDefaults/")
 
 
 def short_name(name: str) -> str:
