@@ -91,10 +91,10 @@ async def test_a_suspended_member_gets_no_call_by_a_transfer(stack: Stack, post:
         async with asyncio.timeout(REVOKED_WITHIN_S):
             while (await post(BODY, key=secret)).status == 200:
                 await asyncio.sleep(0.02)
-        refused = megarouter(stack, "keys", "transfer", key_id, "--to", "emma")
+        refused = megarouter(stack, "keys", "transfer", key_id, "--to", "emma", "--yes")
         assert (refused.returncode, "ROTATION_REQUIRED" in refused.stderr) == (1, True)
         assert "--rotate" in refused.stderr
-        run("keys", "transfer", key_id, "--to", "emma", "--rotate")
+        run("keys", "transfer", key_id, "--to", "emma", "--rotate", "--yes")
         assert (await post(BODY, key=secret)).status in {401, 403}
     finally:
         run("members", "resume", "lena")
