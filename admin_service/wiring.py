@@ -1,6 +1,7 @@
 """Builds admin_service as a gRPC service."""
 
 import asyncio
+import datetime as dt
 import logging
 import secrets
 import time
@@ -12,30 +13,41 @@ import asyncpg
 import grpc
 
 from admin_service.access.directory import Directory
-from admin_service.access.identity_tokens import BearerTokens, EdgeProof, IdentityTokens
+from admin_service.access.identity_tokens import EdgeProof
 from admin_service.access.operators import Operators, parse_operators
 from admin_service.listing.page_tokens import PageTokens
 from admin_service.outbox import metrics as outbox_metrics
 from admin_service.outbox.delivery import Outbox
 from admin_service.outbox.mail_channel import MailServer
+from admin_service.resources.access_tokens.lives import TokenLives
+from admin_service.resources.access_tokens.member_tokens import MemberAccessTokensApi
 from admin_service.resources.access_tokens.service import AccessTokensApi
 from admin_service.resources.accounts.service import AccountsApi
-from admin_service.resources.api_keys.changes import ApiKeyChanges, KeyMaker
+from admin_service.resources.api_keys.changes import KeyMaker
 from admin_service.resources.api_keys.service import ApiKeysApi
 from admin_service.resources.audit_log.service import AuditLogApi
 from admin_service.resources.catalog.service import CatalogApi
+from admin_service.resources.claim_mappings.application import ClaimApplication
+from admin_service.resources.claim_mappings.service import ClaimMappingsApi
+from admin_service.resources.credentials.service import CredentialsApi
 from admin_service.resources.credits.service import CreditsApi
 from admin_service.resources.groups.service import GroupsApi
+from admin_service.resources.guardrail_defaults.service import GuardrailDefaultsApi
 from admin_service.resources.guardrails.explainer import AccessExplainer
 from admin_service.resources.guardrails.service import GuardrailsApi
 from admin_service.resources.invites.service import InvitesApi
+from admin_service.resources.member_imports.importing import MemberImports
+from admin_service.resources.members.identities import IdentityLinks
 from admin_service.resources.members.service import MembersApi
 from admin_service.resources.operators.service import OperatorsApi
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.resources.organizations.service import OrganizationsApi
+from admin_service.resources.service_accounts.service import ServiceAccountsApi
 from admin_service.resources.usage.service import UsageApi
 from admin_service.serving.change_transaction import Changes
 from admin_service.serving.guard import Guard, ResourceApi
+from admin_service.sign_in.issuers import Issuers, IssuersError, read_issuers
+from admin_service.sign_in.people import BearerTokens, IdentityTokens
 from gateway_core.model.catalog.entries import Catalog
 from gateway_core.model.ids import make_id
 from gateway_core.runtime.background import in_background
@@ -48,6 +60,7 @@ from gateway_core.stores.postgres.catalog_store import sync_catalog
 from gateway_core.stores.postgres.connections import UNAVAILABLE, open_pool, until_available
 from gateway_core.stores.postgres.migrations import until_migrated
 from gateway_core.stores.redis.connections import open_pipelined
+from gateway_core.stores.redis.pipelined import PipelinedClient
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +115,7 @@ async def open_service(
     Raises:
         StartRefusedError: the database does not have the schema of this release, or the settings log in as another role.
     """
-    operators = _operators(settings)
+    operators, issuers = _operators(settings), _issuers(settings)
     await until_migrated(settings)
     async with (
         open_pool(settings, ROLE) as pool,
@@ -111,9 +124,12 @@ async def open_service(
         await until_available(lambda: _store(pool, catalog))
         pepper = bytes.fromhex(settings.key_pepper.get_secret_value())
         proof = EdgeProof(settings.edge_secret.get_secret_value() if settings.edge_secret else None)
+        claims = ClaimApplication(pool, _new_id)
+        directory = Directory(pool, pepper, operators)
         identities = BearerTokens(
-            Directory(pool, pepper, operators), IdentityTokens(pool, proof, _make_user_id, operators)
+            directory, IdentityTokens(pool, proof, _make_user_id, operators, issuers, claims.apply)
         )
+        links = IdentityLinks(directory, issuers)
         guard = Guard(
             pool,
             identities,
@@ -122,23 +138,7 @@ async def open_service(
             make_incident_id=lambda: secrets.token_hex(8),
             offers_personal_accounts=settings.personal_accounts,
         )
-        page_tokens = PageTokens(pepper, time.time)
-        personal_accounts = PersonalAccounts(_new_id, are_offered=settings.personal_accounts)
-        apis: Sequence[ResourceApi] = (
-            AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes),
-            AccountsApi(pool, page_tokens, personal_accounts),
-            ApiKeysApi(pool, page_tokens, ApiKeyChanges(KeyMaker(pepper, secrets.token_bytes, _new_id, time.time))),
-            AuditLogApi(pool, page_tokens),
-            CatalogApi(pool, page_tokens),
-            CreditsApi(pool, page_tokens, _new_id),
-            GroupsApi(pool, page_tokens, _new_id),
-            GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, lambda: time.time_ns() // 1_000)),
-            InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url),
-            MembersApi(pool, page_tokens),
-            OperatorsApi(pool, page_tokens, _new_id),
-            OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
-            UsageApi(pool, page_tokens),
-        )
+        apis = _apis(settings, pool, redis, pepper, issuers, links)
         service = AdminService(pool, apis, guard)
         probes: dict[str, dependencies.Probe] = {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping}
         async with (
@@ -151,11 +151,62 @@ async def open_service(
             yield service
 
 
+def _apis(
+    settings: AdminSettings,
+    pool: asyncpg.Pool,
+    redis: PipelinedClient,
+    pepper: bytes,
+    issuers: Issuers,
+    links: IdentityLinks,
+) -> Sequence[ResourceApi]:
+    lives = TokenLives(
+        dt.timedelta(hours=settings.sign_in_token_max_life_h), dt.timedelta(hours=settings.super_admin_token_max_life_h)
+    )
+    page_tokens = PageTokens(pepper, time.time)
+    personal_accounts = PersonalAccounts(_new_id, are_offered=settings.personal_accounts)
+    groups = GroupsApi(pool, page_tokens, _new_id)
+    invites = InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url)
+    return (
+        AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes, lives),
+        AccountsApi(pool, page_tokens, personal_accounts),
+        ApiKeysApi(pool, page_tokens, KeyMaker(pepper, secrets.token_bytes, _new_id, time.time)),
+        AuditLogApi(pool, page_tokens),
+        CatalogApi(pool, page_tokens),
+        ClaimMappingsApi(pool, page_tokens, _new_id, issuers),
+        CredentialsApi(
+            pool,
+            page_tokens,
+            pepper,
+            _new_id,
+            secrets.token_bytes,
+            dt.timedelta(days=settings.credential_max_life_days),
+        ),
+        CreditsApi(pool, page_tokens, _new_id),
+        groups,
+        GuardrailDefaultsApi(pool, page_tokens),
+        GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, _now_us), _now_us),
+        invites,
+        MemberAccessTokensApi(pool, page_tokens),
+        MembersApi(pool, page_tokens, links, MemberImports(invites.issue, groups.create).run),
+        OperatorsApi(pool, page_tokens, _new_id, links),
+        OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
+        ServiceAccountsApi(pool, page_tokens, _new_id),
+        UsageApi(pool, page_tokens),
+    )
+
+
 def _operators(settings: AdminSettings) -> Operators:
     try:
         return parse_operators(settings.operators)
     except ValueError as error:
         raise StartRefusedError(f"MEGAROUTER_OPERATORS: {error}") from error
+
+
+def _issuers(settings: AdminSettings) -> Issuers:
+    try:
+        return read_issuers(settings.identity_providers_file)
+    except IssuersError as error:
+        raise StartRefusedError(f"MEGAROUTER_IDENTITY_PROVIDERS_FILE: {error}") from error
 
 
 def _delivering(pool: asyncpg.Pool, settings: AdminSettings) -> AbstractAsyncContextManager[None]:
@@ -174,6 +225,10 @@ def _make_user_id() -> str:
 async def _store(pool: asyncpg.Pool, catalog: Catalog) -> None:
     async with pool.acquire() as connection:
         await sync_catalog(connection, catalog)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000
 
 
 def _new_id(prefix: str) -> str:

@@ -173,6 +173,7 @@ class Authorizer:
         if isinstance(route, FileUpload):
             upload = read_upload(call, route.endpoint, self.prices().models)
             return await self._admit(call, route.endpoint, upload, principal, secret_hash, now_ns // 1_000)
+        principal = principal.at(now_ns / 10**9)
         return await forward_stored(route, call, principal, self.stored_objects, self.prices())
 
     async def _admit(

@@ -171,7 +171,7 @@ async def _settle(
         started = time.perf_counter()
         async with pipeline.running(settlements, CONCURRENT_BATCHES, settings.shutdown_grace_ms):
             for report in reports:
-                await settlements.submit(Entry(report, Origin.STREAM))
+                await settlements.submit([Entry(report, Origin.STREAM)])
             await settlements.drained()
             settle_s = time.perf_counter() - started
         if follower is not None:

@@ -3,7 +3,6 @@
 `gateway_core.contract.access_log_line` defines the line.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Final
 
@@ -13,6 +12,7 @@ from gateway_core.contract.access_log_line import ABSENT, CALL_TAG, CallLine, sp
 from gateway_core.model.ids import is_valid_id
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.stores.postgres.storable_text import storable_text
+from usage_service.provider_reports.json_text import json_value
 from usage_service.settlement.charge_decision import CallReport
 
 MAX_TOKEN_LENGTH: Final = 16_384
@@ -130,11 +130,11 @@ def _text(value: str) -> str | None:
 
 def _number(value: str) -> int | None:
     """Parses a count or a duration; returns None if Envoy has none."""
+    if value.isdigit() and value.isascii() and len(value) <= _MAX_DIGITS:
+        return int(value)
     if value in ABSENT:
         return None
-    if not (value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS):
-        raise MalformedReportError("a count is not a number")
-    return int(value)
+    raise MalformedReportError("a count is not a number")
 
 
 _MAX_DIGITS: Final = 18
@@ -145,16 +145,16 @@ def _facts(usage: str) -> Mapping[str, object]:
     if usage in ABSENT:
         return {}
     try:
-        facts = json.loads(usage)
+        facts = json_value(usage)
     except (ValueError, RecursionError) as error:
         raise MalformedReportError("usage is not JSON") from error
     if not isinstance(facts, dict):
         raise MalformedReportError("usage is not an object")
-    return {key: _plain(value) for key, value in facts.items() if value is not None}
-
-
-def _plain(value: object) -> object:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    plain = {key: value for key, value in facts.items() if value is not None}
+    for key, value in plain.items():
+        if type(value) is float and value.is_integer():
+            plain[key] = int(value)
+    return plain
 
 
 def _shadow_scopes(named: str) -> frozenset[Scope]:

@@ -95,8 +95,7 @@ class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]
                 if (entry := self._entry_of(log_entry)) is not None
             ]
             self._on_finished([entry.settlement for entry in taken if entry.settlement is not None])
-            for entry in taken:
-                await self._settlements.submit(entry)
+            await self._settlements.submit(taken)
             await asyncio.sleep(0)  # A batch may be in its transaction and hold locks.
 
     def _entry_of(self, log_entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | None:

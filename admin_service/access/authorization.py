@@ -4,18 +4,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import grpc
 from google.api import resource_pb2
 from google.protobuf.message import Message
+from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
-from admin_service.access.directory import Grant, find_actor, find_target, is_personal
-from admin_service.access.permissions import Actor, Permission, Target, may
+from admin_service.access.directory import Grant, find_actor, find_credential, find_target, is_personal
+from admin_service.access.identity_tokens import Metadata
+from admin_service.access.permissions import READING, Actor, Permission, Role, Target, may
 from admin_service.access.rpc_declarations import Method
-from admin_service.api.errors import permission_denied
+from admin_service.api.errors import AdminError, permission_denied
 from admin_service.api.names import ResourceName, UserResourceName, parse_name
+from gateway_core.contract.headers import CLIENT_ADDRESS, REQUEST_ID
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import act_for
 
 _MAX_SHOWN: Final = 200
+_MAX_HEADER_CHARACTERS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,15 @@ class Origin:
     """The id of the call in Envoy, logs and traces."""
     address: str = ""
     """The client's IP address, as Envoy saw it."""
+
+
+def origin_of(metadata: Metadata) -> Origin:
+    """Returns the origin that Envoy reports. Envoy removes these headers from what clients send."""
+    headers = {key: value for key, value in metadata if isinstance(value, str)}
+    return Origin(
+        headers.get(REQUEST_ID, "")[:_MAX_HEADER_CHARACTERS],
+        headers.get(CLIENT_ADDRESS, "")[:_MAX_HEADER_CHARACTERS],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +122,23 @@ class OperatorCaller:
         return self.resource
 
 
+def require_linked(grant: Grant, permission: Permission) -> None:
+    """Checks that the caller is a user. A person whose address another user has can only preview and accept an invite.
+
+    Raises:
+        AdminError: IDENTITY_NOT_LINKED.
+    """
+    if grant.newcomer is None or permission is Permission.INVITES_ACCEPT:
+        return
+    issuer, subject = grant.newcomer.issuer, grant.newcomer.subject
+    message = (
+        "Another user has the e-mail address of this sign-in, so it does not become that user. Ask an admin of your organization"
+        f" for an invite, or to link this sign-in to your member: issuer {issuer}, subject {subject}."
+    )
+    metadata = {"issuer": issuer, "subject": subject}
+    raise AdminError(grpc.StatusCode.PERMISSION_DENIED, ErrorReason.IDENTITY_NOT_LINKED, message, metadata)
+
+
 async def authorize_operator(connection: Connection, asked: Asked) -> OperatorCaller:
     """Returns the caller of an RPC for operators. The transaction must act for the named organization, if there is one.
 
@@ -133,10 +164,12 @@ async def authorize(connection: Connection, asked: Asked) -> Caller:
     method, grant = asked.method, asked.grant
     resource = method.named_resource(asked.request)
     if resource and grant.carries(method.permission, resource.organization):
-        actor = await find_actor(connection, grant.user, resource.organization, method.permission)
+        actor = await _actor(connection, grant, resource.organization, method.permission)
         target = actor and await _target(connection, method, resource)
         is_offered = asked.offers_personal_accounts or not await is_personal(connection, resource.organization)
         if is_offered and actor and target and may(actor, method.permission, target):
+            if grant.is_past_super_admin and actor.role is Role.SUPER_ADMIN and method.permission not in READING:
+                await _require_personal(connection, resource.organization)
             return Caller(grant, actor, resource, target, asked.origin)
     raise permission_denied(method.permission, method.resource_text(asked.request)[:_MAX_SHOWN])
 
@@ -164,6 +197,31 @@ def _resources_in(answer: Message) -> Iterator[str]:
         if field.message_type is not None:
             for inner in (value,) if isinstance(value, Message) else value:
                 yield from _resources_in(inner)
+
+
+async def _actor(connection: Connection, grant: Grant, organization: str, permission: Permission) -> Actor | None:
+    if grant.credential:
+        return await find_credential(connection, grant.credential, organization, permission)
+    return await find_actor(connection, grant.user, organization, permission)
+
+
+async def _require_personal(connection: Connection, organization: str) -> None:
+    """Refuses a token that carries the rights of a Super Admin no longer, unless in the user's personal account.
+
+    Raises:
+        AdminError: SUPER_ADMIN_RIGHTS_EXPIRED.
+    """
+    if not await is_personal(connection, organization):
+        raise super_admin_rights_expired()
+
+
+def super_admin_rights_expired() -> AdminError:
+    """The error for an access token that is too old to carry the rights of a Super Admin."""
+    message = (
+        "This access token only reads now, because it is too old to change things with the rights of a Super Admin. Sign in again"
+        " and create a new token."
+    )
+    return AdminError(grpc.StatusCode.PERMISSION_DENIED, ErrorReason.SUPER_ADMIN_RIGHTS_EXPIRED, message)
 
 
 def authorize_user(asked: Asked) -> UserCaller:

@@ -1,5 +1,6 @@
 """Finds in PostgreSQL who calls, and to whom a resource belongs."""
 
+import datetime as dt
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -9,29 +10,44 @@ import asyncpg
 from admin_service.access.operators import Identity, Operators
 from admin_service.access.permissions import Actor, Permission, Role, Target, TargetKind
 from admin_service.api.names import (
+    ACCESS_TOKENS,
     API_KEYS,
     AUDIT_LOG_ENTRIES,
+    CLAIM_MAPPINGS,
     GROUPS,
+    GUARDRAIL_DEFAULTS,
     GUARDRAILS,
     INVITES,
     MEMBERS,
+    SERVICE_ACCOUNTS,
     ResourceName,
+    parse_name,
 )
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
 from gateway_core.stores.postgres.connections import Connection
 
 _FIND_GRANT: Final = """
-SELECT user_id, access_token_id, only_organization_id, permissions, may_operate
+SELECT user_id, access_token_id, only_organization_id, permissions, may_operate, issuer, super_admin_end_time,
+       super_admin_end_time <= now() AS is_past_super_admin
   FROM access_tokens WHERE secret_hash = $1 AND revoke_time IS NULL AND expire_time > now()
 """
-_EMAIL: Final = "SELECT email FROM users WHERE user_id = $1"
-_IDENTITIES: Final = "SELECT issuer, subject FROM user_identities WHERE user_id = $1"
+_FIND_CREDENTIAL: Final = "SELECT organization_id, credential_id, user_id, permissions FROM credential_of_secret($1)"
+_FIND_SIGN_IN_LINK: Final = "SELECT organization_id, sign_in_link_id, user_id FROM sign_in_link_of_secret($1)"
+_CREDENTIAL_ACTOR: Final = """
+SELECT o.state = 'DELETED' AS is_deleted
+  FROM credentials c JOIN organizations o ON o.organization_id = c.organization_id
+ WHERE c.organization_id = $1 AND c.credential_id = $2 AND c.revoke_time IS NULL
+"""
+_IDENTITIES: Final = "SELECT issuer, subject, email FROM user_identities WHERE user_id = $1"
 _ACTOR: Final = """
 SELECT m.member_id, m.role, coalesce(g.path, '{}') AS path, o.state = 'DELETED' AS is_deleted
   FROM members m
   JOIN organizations o ON o.organization_id = m.organization_id
   LEFT JOIN groups g ON g.organization_id = m.organization_id AND g.group_id = m.group_id
  WHERE m.organization_id = $1 AND m.user_id = $2 AND m.state = 'ACTIVE'
+"""
+_MEMBERSHIPS: Final = """
+SELECT organization_id, kind, member_id, role, member_state, group_path FROM organizations_of_user($1) ORDER BY organization_id
 """
 _KIND: Final = "SELECT kind FROM organizations WHERE organization_id = $1"
 _GROUP: Final = "SELECT path FROM groups WHERE organization_id = $1 AND group_id = $2"
@@ -48,11 +64,23 @@ SELECT m.member_id, m.role, coalesce(g.path, '{}') AS path
   LEFT JOIN groups g ON g.organization_id = m.organization_id AND g.group_id = m.group_id
  WHERE k.organization_id = $1 AND k.api_key_id = $2
 """
+_OWNER_OF_CREDENTIAL: Final = """
+SELECT m.member_id, m.role, m.group_path AS path
+  FROM access_tokens t
+  JOIN members m ON m.organization_id = $1 AND m.user_id = t.user_id AND m.state <> 'REMOVED'
+ WHERE t.access_token_id = $2 AND coalesce(t.only_organization_id, $1) = $1
+"""
 _INVITE: Final = """
 SELECT NULL AS member_id, i.role, coalesce(g.path, '{}') AS path
   FROM invites i
   LEFT JOIN groups g ON g.organization_id = i.organization_id AND g.group_id = i.group_id
  WHERE i.organization_id = $1 AND i.invite_id = $2
+"""
+_CLAIM_MAPPING: Final = """
+SELECT NULL AS member_id, p.role, coalesce(g.path, '{}') AS path
+  FROM claim_mappings p
+  LEFT JOIN groups g ON g.organization_id = p.organization_id AND g.group_id = p.group_id
+ WHERE p.organization_id = $1 AND p.claim_mapping_id = $2
 """
 _AUDIT_LOG_ENTRY: Final = "SELECT group_path AS path FROM audit_log WHERE organization_id = $1 AND sequence = $2"
 _ORGANIZATION: Final = "SELECT true FROM organizations WHERE organization_id = $1"
@@ -67,6 +95,7 @@ class Grant:
     """What the caller's credential allows: the rights of the user, limited by the credential."""
 
     user: str
+    """Id of the user; empty for a person who signed in but is no user yet, who can only accept an invite."""
     access_token: str | None = None
     """Id of the access token; None when an identity provider vouches for the user."""
     organization: str | None = None
@@ -75,12 +104,36 @@ class Grant:
     """The only permissions that the credential carries; None for all."""
     is_operator: bool = False
     """Whether the user is an operator of the deployment, and the credential lets them act as one."""
+    issuer: str = ""
+    """The issuer of the sign-in, or of the one that created the access token; empty if there was none."""
+    newcomer: "Newcomer | None" = None
+    """The person, if there is no user yet."""
+    email: str | None = None
+    """The address that the issuer of this sign-in vouches for; None without one, and for an access token."""
+    super_admin_end_time: dt.datetime | None = None
+    """Until when the credential carries the rights of a Super Admin; None: as long as it lives."""
+    is_past_super_admin: bool = False
+    """Whether that time has passed."""
+    credential: str | None = None
+    """Id of the credential in `organization`, if it is no person's. Its user is one of its own."""
+    sign_in_link: str | None = None
+    """Id of the sign-in link in `organization`, which can only be exchanged."""
 
     def carries(self, permission: Permission, organization: str | None) -> bool:
         """Whether the credential allows this permission in this organization."""
         return (self.organization in {None, organization}) and (
             self.permissions is None or permission in self.permissions
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A person who signed in and is linked to no user, because another user has their address."""
+
+    issuer: str
+    subject: str
+    join: Callable[[Connection], Awaitable[str]]
+    """Creates a user for the person in the transaction of the call, and returns the user's id."""
 
 
 class Directory:
@@ -99,13 +152,49 @@ class Directory:
         if row is None:
             return None
         permissions = None if row["permissions"] is None else frozenset(map(Permission, row["permissions"]))
-        is_operator = row["may_operate"] and await self._is_operator(row["user_id"])
-        return Grant(row["user_id"], row["access_token_id"], row["only_organization_id"], permissions, is_operator)
+        is_past = bool(row["is_past_super_admin"])
+        is_operator = row["may_operate"] and not is_past and await self.is_operator(row["user_id"])
+        return Grant(
+            row["user_id"],
+            row["access_token_id"],
+            row["only_organization_id"],
+            permissions,
+            is_operator,
+            issuer=row["issuer"],
+            super_admin_end_time=row["super_admin_end_time"],
+            is_past_super_admin=is_past,
+        )
 
-    async def _is_operator(self, user: str) -> bool:
-        email = await self._pool.fetchval(_EMAIL, user)
+    async def grant_of_credential(self, secret: str) -> Grant | None:
+        """Returns what a credential allows, or None if it is unknown, revoked or expired."""
+        row = await self._pool.fetchrow(_FIND_CREDENTIAL, hash_secret(secret, self._pepper))
+        if row is None:
+            return None
+        permissions = frozenset(map(Permission, row["permissions"]))
+        return Grant(row["user_id"], None, row["organization_id"], permissions, credential=row["credential_id"])
+
+    async def grant_of_sign_in_link(self, secret: str) -> Grant | None:
+        """Returns the right to exchange a sign-in link, or None if it cannot be used."""
+        row = await self._pool.fetchrow(_FIND_SIGN_IN_LINK, hash_secret(secret, self._pepper))
+        if row is None:
+            return None
+        permissions = frozenset({Permission.SIGN_IN_LINKS_EXCHANGE})
+        return Grant(row["user_id"], None, row["organization_id"], permissions, sign_in_link=row["sign_in_link_id"])
+
+    async def is_operator(self, user: str) -> bool:
+        """Whether the settings name the user, apart from any sign-in."""
         identities = await self._pool.fetch(_IDENTITIES, user)
-        return self._operators.include_user(user, email, [Identity(*row) for row in identities])
+        return self._operators.include_user(user, [(Identity(row[0], row[1]), row[2]) for row in identities])
+
+
+async def find_credential(
+    connection: Connection, credential: str, organization: str, permission: Permission
+) -> Actor | None:
+    """Returns a credential as an actor, or None as `find_actor` does. The transaction must act for the organization."""
+    row = await connection.fetchrow(_CREDENTIAL_ACTOR, organization, credential)
+    if row is None or (row["is_deleted"] and permission not in _OF_DELETED):
+        return None
+    return Actor(organization, credential, Role.SUPER_ADMIN, (), is_credential=True)
 
 
 async def find_actor(connection: Connection, user: str, organization: str, permission: Permission) -> Actor | None:
@@ -117,6 +206,25 @@ async def find_actor(connection: Connection, user: str, organization: str, permi
     if row is None or (row["is_deleted"] and permission not in _OF_DELETED):
         return None
     return Actor(organization, row["member_id"], Role(row["role"]), tuple(row["path"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Where a user is a member, active or suspended."""
+
+    organization: str
+    kind: str
+    """ORGANIZATION or PERSONAL."""
+    member: str
+    role: str
+    state: str
+    group_path: tuple[str, ...]
+
+
+async def memberships_of(connection: Connection, user: str) -> list[Membership]:
+    """Returns where the user is a member and not removed, whichever organizations the transaction acts for."""
+    rows = await connection.fetch(_MEMBERSHIPS, user)
+    return [Membership(row[0], row[1], row[2], row[3], row[4], tuple(row[5])) for row in rows]
 
 
 async def is_personal(connection: Connection, organization: str) -> bool:
@@ -145,10 +253,16 @@ async def _group(connection: Connection, name: ResourceName) -> Target | None:
 
 async def _guardrail(connection: Connection, name: ResourceName) -> Target | None:
     kind, _, scope_id = str(name.resource_id).partition("-")
-    collection = {"organization": None, "group": GROUPS, "member": MEMBERS, "apikey": API_KEYS}.get(kind, GUARDRAILS)
+    collection = _COLLECTION_OF_GUARDRAIL.get(kind, GUARDRAILS)
     if collection == GUARDRAILS or (collection is None) != (not scope_id):
         return None
-    return await _FINDERS[collection](connection, ResourceName(name.organization, collection, scope_id or None))
+    scope = parse_name(str(ResourceName(name.organization, collection, scope_id or None)))
+    return await _FINDERS[collection](connection, scope) if scope else None
+
+
+async def _guardrail_default(connection: Connection, name: ResourceName) -> Target | None:
+    target = await _guardrail(connection, name)
+    return target if target and target.kind in {TargetKind.ORGANIZATION, TargetKind.GROUP} else None
 
 
 async def _audit_log_entry(connection: Connection, name: ResourceName) -> Target | None:
@@ -166,13 +280,24 @@ def _person(query: str, kind: TargetKind) -> "_Finder":
     return find
 
 
+_COLLECTION_OF_GUARDRAIL: Final = {
+    "organization": None,
+    "group": GROUPS,
+    "member": MEMBERS,
+    "serviceaccount": SERVICE_ACCOUNTS,
+    "apikey": API_KEYS,
+}
 _Finder = Callable[[Connection, ResourceName], Awaitable[Target | None]]
 _FINDERS: Final[dict[str | None, _Finder]] = {
     None: _organization,
+    ACCESS_TOKENS: _person(_OWNER_OF_CREDENTIAL, TargetKind.BELONGING),
     API_KEYS: _person(_OWNER_OF_API_KEY, TargetKind.BELONGING),
     AUDIT_LOG_ENTRIES: _audit_log_entry,
+    CLAIM_MAPPINGS: _person(_CLAIM_MAPPING, TargetKind.PERSON),
     GROUPS: _group,
+    GUARDRAIL_DEFAULTS: _guardrail_default,
     GUARDRAILS: _guardrail,
     INVITES: _person(_INVITE, TargetKind.PERSON),
     MEMBERS: _person(_MEMBER, TargetKind.PERSON),
+    SERVICE_ACCOUNTS: _person(_MEMBER, TargetKind.PERSON),
 }

@@ -4,7 +4,8 @@ A group admin holds what the guardrails of their own group, the groups above it 
 further down must not be wider than any of those. Removing a limit grants nothing, because the guardrails above still apply.
 
 A guardrail in shadow mode refuses no call, so its budget and whitelist do not bound a grant. Budgets with different cycles are not
-compared; a call has to fit into all of them anyway.
+compared; a call has to fit into all of them anyway. A limit must fit what the admin holds for as long as it lasts: their own
+temporary limit counts while it is in force, and a temporary raise does not allow a lasting limit.
 """
 
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from admin_service.access.permissions import Actor, Role, Target, TargetKind
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.guardrails import GuardrailMode
 from gateway_core.model.limits.model_whitelists import ModelWhitelist, is_subset
+from gateway_core.model.limits.temporary_limits import TemporaryLimit
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 
 
@@ -35,6 +37,17 @@ class HeldLimits:
     scope: Scope
     limits: Limits
     mode: GuardrailMode = GuardrailMode.ENFORCE
+    temporary: TemporaryLimit | None = None
+    """None unless it is in force."""
+
+    def least_budget(self, end_epoch_us: int | None) -> int | None:
+        """Returns the smallest budget from now until an instant, or forever. None means no budget at any time."""
+        temporary, own = self.temporary, self.limits.budget_nano_credits
+        if temporary is None or temporary.budget_nano_credits is None:
+            return own
+        if own is None or (end_epoch_us is not None and end_epoch_us <= temporary.end_epoch_us):
+            return temporary.budget_nano_credits
+        return min(own, temporary.budget_nano_credits)
 
 
 def is_bounded(actor: Actor, target: Target) -> bool:
@@ -53,20 +66,27 @@ def scopes_above(actor: Actor) -> tuple[Scope, ...]:
     return (*groups, Scope(ScopeKind.ORGANIZATION, actor.organization))
 
 
-def first_exceeded(granted: Limits, held: Iterable[HeldLimits]) -> Scope | None:
-    """Returns the first scope whose limits are exceeded by the granted ones, or None."""
+def first_exceeded(granted: Limits, held: Iterable[HeldLimits], end_epoch_us: int | None = None) -> Scope | None:
+    """Returns the first scope whose limits are exceeded by the granted ones, or None.
+
+    Args:
+        granted: what is granted.
+        held: the guardrails at or above the admin.
+        end_epoch_us: when the grant ends, in microseconds; None if it lasts.
+    """
     for own in held:
-        if _exceeds(granted, own.limits, is_shadow=own.mode is GuardrailMode.SHADOW):
+        if _exceeds(granted, own, end_epoch_us):
             return own.scope
     return None
 
 
-def _exceeds(granted: Limits, own: Limits, *, is_shadow: bool) -> bool:
+def _exceeds(granted: Limits, held: HeldLimits, end_epoch_us: int | None) -> bool:
+    own = held.limits
     if _is_above(granted.key_limit, own.key_limit):  # holds in shadow mode too
         return True
-    if is_shadow:
+    if held.mode is GuardrailMode.SHADOW:
         return False
-    if granted.cycle is own.cycle and _is_above(granted.budget_nano_credits, own.budget_nano_credits):
+    if granted.cycle is own.cycle and _is_above(granted.budget_nano_credits, held.least_budget(end_epoch_us)):
         return True
     return granted.model_whitelist is not None and not is_subset(granted.model_whitelist, own.model_whitelist)
 

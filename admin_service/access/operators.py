@@ -37,18 +37,20 @@ class Operators:
     claims: frozenset[tuple[str, str, str]] = frozenset()
     """Issuer, name of the claim, and value."""
 
-    def include_user(self, user: str, email: str | None, identities: Iterable[Identity]) -> bool:
-        """Whether the settings name the user, apart from any sign-in. A claim is known only at a sign-in, so it does not count."""
-        known = frozenset(identities)
-        return (
-            user in self.users
-            or not known.isdisjoint(self.identities)
-            or any((one.issuer, email) in self.emails for one in known)
+    def include_user(self, user: str, identities: Iterable[tuple[Identity, str | None]]) -> bool:
+        """Whether the settings name the user, apart from any sign-in. A claim is known only at a sign-in, so it does not count.
+
+        Args:
+            user: id.
+            identities: those of the user, each with the address that its own issuer said last.
+        """
+        return user in self.users or any(
+            one in self.identities or (one.issuer, email) in self.emails for one, email in identities
         )
 
     def include_sign_in(self, user: str, identity: Identity, email: str | None, claims: Mapping[str, Any]) -> bool:
         """Whether a user who signed in is an operator. Only what the issuer of this sign-in says counts."""
-        return self.include_user(user, email, [identity]) or any(
+        return self.include_user(user, [(identity, email)]) or any(
             issuer == identity.issuer and _has(claims.get(name), value) for issuer, name, value in self.claims
         )
 

@@ -17,16 +17,21 @@ from megarouter.admin import v1 as admin_protos
 from admin_service.access.permissions import Actor, Role, Target, TargetKind, may
 from admin_service.access.rpc_declarations import Method, declared_methods
 from admin_service.api.names import (
+    ACCESS_TOKENS,
     API_KEYS,
     AUDIT_LOG_ENTRIES,
+    CLAIM_MAPPINGS,
+    CREDENTIALS,
     CREDIT_BALANCE,
     CREDIT_LINE,
     CREDIT_STATEMENT,
     GROUPS,
+    GUARDRAIL_DEFAULTS,
     GUARDRAILS,
     INVITES,
     INVOICE_REQUESTS,
     MEMBERS,
+    SERVICE_ACCOUNTS,
     TOP_UP_REQUESTS,
 )
 
@@ -103,23 +108,32 @@ _GROUP_AT: Final[Mapping[Relation, Mapping[Role, tuple[str, ...]]]] = {
 
 _SUBJECTS: Final[Mapping[str, tuple[str, TargetKind, str]]] = {
     # Subject: the collection in its name, its kind, and a pattern for its id, filled with the id of a group or member.
+    "access token of a member": (ACCESS_TOKENS, TargetKind.BELONGING, "{}"),
     "API key": (API_KEYS, TargetKind.BELONGING, "key-{}"),
     "audit log entry": (AUDIT_LOG_ENTRIES, TargetKind.PERSON, "{}"),
+    "claim mapping": (CLAIM_MAPPINGS, TargetKind.PERSON, "claim-{}"),
+    "credential": (CREDENTIALS, TargetKind.WITHIN, "cred-1"),
     "credit balance": (CREDIT_BALANCE, TargetKind.WITHIN, ""),
     "credit line": (CREDIT_LINE, TargetKind.WITHIN, ""),
     "credit statement": (CREDIT_STATEMENT, TargetKind.WITHIN, ""),
+    "default of a group": (GUARDRAIL_DEFAULTS, TargetKind.GROUP, "group-{}"),
+    "default of the organization": (GUARDRAIL_DEFAULTS, TargetKind.ORGANIZATION, "organization"),
     "group": (GROUPS, TargetKind.GROUP, "{}"),
     "guardrail of a group": (GUARDRAILS, TargetKind.GROUP, "group-{}"),
     "guardrail of a member": (GUARDRAILS, TargetKind.PERSON, "member-{}"),
     "guardrail of an API key": (GUARDRAILS, TargetKind.BELONGING, "apikey-key-{}"),
+    "guardrail of a service account": (GUARDRAILS, TargetKind.PERSON, "serviceaccount-sa-{}"),
     "guardrail of the organization": (GUARDRAILS, TargetKind.ORGANIZATION, "organization"),
     "invite": (INVITES, TargetKind.PERSON, "invite-{}"),
     "invoice request": (INVOICE_REQUESTS, TargetKind.WITHIN, "inv-1"),
     "member": (MEMBERS, TargetKind.PERSON, "{}"),
+    "service account": (SERVICE_ACCOUNTS, TargetKind.PERSON, "sa-{}"),
     "top-up request": (TOP_UP_REQUESTS, TargetKind.WITHIN, "topup-1"),
 }
-_WITHOUT_OWNER: Final = frozenset({"audit log entry", "invite"})
+_WITHOUT_OWNER: Final = frozenset({"audit log entry", "claim mapping", "invite"})
 """Subjects that are about a person but belong to no member."""
+_OF_SERVICE_ACCOUNTS: Final = frozenset({"guardrail of a service account", "service account"})
+"""Subjects that are about a service account, which is in the group of the person it is named after."""
 ORGANIZATION_ITSELF: Final = "the organization"
 WITHIN_ORGANIZATION: Final = "within the organization"
 CALLER_ITSELF: Final = "the caller"
@@ -189,8 +203,11 @@ def place_at(subject: str, role: Role, relation: Relation) -> Place | None:
             else None
         )
     person = _PEOPLE.get(_PERSON_AT.get(relation, {}).get(role, ""))
-    if person is None or (subject in _WITHOUT_OWNER and relation is Relation.OWN):
+    if person is None or (subject in _WITHOUT_OWNER | _OF_SERVICE_ACCOUNTS and relation is Relation.OWN):
         return None
+    if subject in _OF_SERVICE_ACCOUNTS:
+        target = Target(ORGANIZATION, kind, person.group_path, f"sa-{person.member}", Role.MEMBER)
+        return Place(target, _name(ORGANIZATION, collection, ident.format(person.member)))
     member = None if subject in _WITHOUT_OWNER else person.member
     described = str(audit_log_sequence(person)) if collection == AUDIT_LOG_ENTRIES else person.member
     role_there = None if collection == AUDIT_LOG_ENTRIES else person.role

@@ -26,6 +26,7 @@ class Permission(enum.StrEnum):
     ACCESS_EXPLAIN = "access:explain"
     ACCESS_TOKENS_READ = "access_tokens:read"
     ACCESS_TOKENS_WRITE = "access_tokens:write"
+    ACCOUNTS_LEAVE = "accounts:leave"
     ACCOUNTS_READ = "accounts:read"
     ACCOUNTS_SWITCH = "accounts:switch"
     API_KEYS_DISABLE = "api_keys:disable"
@@ -33,6 +34,10 @@ class Permission(enum.StrEnum):
     API_KEYS_WRITE = "api_keys:write"
     AUDIT_LOG_READ = "audit_log:read"
     CATALOG_READ = "catalog:read"
+    CLAIM_MAPPINGS_READ = "claim_mappings:read"
+    CLAIM_MAPPINGS_WRITE = "claim_mappings:write"
+    CREDENTIALS_READ = "credentials:read"
+    CREDENTIALS_WRITE = "credentials:write"
     CREDITS_ADJUST = "credits:adjust"
     CREDITS_INVOICE = "credits:invoice"
     CREDITS_READ = "credits:read"
@@ -40,11 +45,15 @@ class Permission(enum.StrEnum):
     CREDITS_TOP_UP = "credits:top_up"
     GROUPS_READ = "groups:read"
     GROUPS_WRITE = "groups:write"
+    GUARDRAIL_DEFAULTS_READ = "guardrail_defaults:read"
+    GUARDRAIL_DEFAULTS_WRITE = "guardrail_defaults:write"
     GUARDRAILS_READ = "guardrails:read"
     GUARDRAILS_WRITE = "guardrails:write"
     INVITES_ACCEPT = "invites:accept"
     INVITES_READ = "invites:read"
     INVITES_WRITE = "invites:write"
+    MEMBER_ACCESS_TOKENS_READ = "member_access_tokens:read"
+    MEMBER_ACCESS_TOKENS_WRITE = "member_access_tokens:write"
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
     OPERATORS_READ = "operators:read"
@@ -54,6 +63,11 @@ class Permission(enum.StrEnum):
     ORGANIZATIONS_READ = "organizations:read"
     ORGANIZATIONS_SUSPEND = "organizations:suspend"
     ORGANIZATIONS_UPDATE = "organizations:update"
+    SERVICE_ACCOUNTS_READ = "service_accounts:read"
+    SERVICE_ACCOUNTS_WRITE = "service_accounts:write"
+    SIGN_IN_LINKS_EXCHANGE = "sign_in_links:exchange"
+    SIGN_IN_LINKS_READ = "sign_in_links:read"
+    SIGN_IN_LINKS_WRITE = "sign_in_links:write"
     USAGE_READ = "usage:read"
 
 
@@ -67,7 +81,7 @@ class TargetKind(enum.Enum):
     GROUP = "group"
     """A group, and its guardrail."""
     PERSON = "person"
-    """A member, and their guardrail. Also an invite, which stands for a future member."""
+    """A member or a service account, and their guardrail. Also an invite, which stands for a future member."""
     BELONGING = "belonging"
     """Something that belongs to a member, such as an API key and its guardrail."""
 
@@ -81,6 +95,8 @@ class Actor:
     role: Role
     group_path: tuple[str, ...]
     """Group ids from level 1 down to the member's own group; empty for a member directly in the organization."""
+    is_credential: bool = False
+    """Whether it is a credential: a program that reaches the whole organization. Its id is in `member`, and no member has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +133,10 @@ ROLES_OF: Final = {
     Permission.API_KEYS_READ: _ALL,
     Permission.API_KEYS_WRITE: _ALL,
     Permission.AUDIT_LOG_READ: _ADMINS,
+    Permission.CLAIM_MAPPINGS_READ: _ADMINS,
+    Permission.CLAIM_MAPPINGS_WRITE: _ADMINS,
+    Permission.CREDENTIALS_READ: _SUPER_ADMINS,
+    Permission.CREDENTIALS_WRITE: _SUPER_ADMINS,
     Permission.CREDITS_ADJUST: _SUPER_ADMINS,
     Permission.CREDITS_INVOICE: _UPPER_ADMINS,
     Permission.CREDITS_READ: _UPPER_ADMINS,
@@ -124,16 +144,24 @@ ROLES_OF: Final = {
     Permission.CREDITS_TOP_UP: _UPPER_ADMINS,
     Permission.GROUPS_READ: _ALL,
     Permission.GROUPS_WRITE: _UPPER_ADMINS,
+    Permission.GUARDRAIL_DEFAULTS_READ: _ALL,
+    Permission.GUARDRAIL_DEFAULTS_WRITE: _ADMINS,
     Permission.GUARDRAILS_READ: _ALL,
     Permission.GUARDRAILS_WRITE: _ALL,
     Permission.INVITES_READ: _ADMINS,
     Permission.INVITES_WRITE: _ADMINS,
+    Permission.MEMBER_ACCESS_TOKENS_READ: _ADMINS,
+    Permission.MEMBER_ACCESS_TOKENS_WRITE: _ADMINS,
     Permission.MEMBERS_READ: _ALL,
     Permission.MEMBERS_WRITE: _ADMINS,
     Permission.ORGANIZATIONS_DELETE: _SUPER_ADMINS,
     Permission.ORGANIZATIONS_READ: _ALL,
     Permission.ORGANIZATIONS_SUSPEND: _SUPER_ADMINS,
     Permission.ORGANIZATIONS_UPDATE: _SUPER_ADMINS,
+    Permission.SERVICE_ACCOUNTS_READ: _ADMINS,
+    Permission.SERVICE_ACCOUNTS_WRITE: _ADMINS,
+    Permission.SIGN_IN_LINKS_READ: _ADMINS,
+    Permission.SIGN_IN_LINKS_WRITE: _ADMINS,
     Permission.USAGE_READ: _ALL,
 }
 """The roles that hold each permission inside an organization."""
@@ -143,6 +171,29 @@ OPERATOR_PERMISSIONS: Final = frozenset({Permission.OPERATORS_READ, Permission.O
 
 PERMISSIONS_OF_EVERY_USER: Final = frozenset(Permission) - ROLES_OF.keys() - OPERATOR_PERMISSIONS
 """What every authenticated user may do with their own account and with the catalog."""
+
+SCIM_PERMISSIONS: Final = frozenset(
+    {Permission.GROUPS_READ, Permission.GROUPS_WRITE, Permission.MEMBERS_READ, Permission.MEMBERS_WRITE}
+)
+"""What the credential of a SCIM connection may do."""
+
+AUTOMATION_PERMISSIONS: Final = SCIM_PERMISSIONS | {
+    Permission.API_KEYS_DISABLE,
+    Permission.API_KEYS_READ,
+    Permission.API_KEYS_WRITE,
+    Permission.AUDIT_LOG_READ,
+    Permission.CLAIM_MAPPINGS_READ,
+    Permission.CREDITS_READ,
+    Permission.GUARDRAILS_READ,
+    Permission.GUARDRAILS_WRITE,
+    Permission.INVITES_READ,
+    Permission.MEMBER_ACCESS_TOKENS_READ,
+    Permission.ORGANIZATIONS_READ,
+    Permission.SERVICE_ACCOUNTS_READ,
+    Permission.SERVICE_ACCOUNTS_WRITE,
+    Permission.USAGE_READ,
+}
+"""What a credential for automation may be given: nothing that moves credit, or that makes another credential."""
 
 READING: Final = frozenset(permission for permission in Permission if permission.value.endswith((":read", ":explain")))
 """The permissions that change nothing."""
@@ -154,12 +205,17 @@ def may(actor: Actor, permission: Permission, target: Target) -> bool:
     """Whether the actor may do this inside the organization. Without a rule that allows it, the answer is no."""
     if actor.organization != target.organization or actor.role not in ROLES_OF.get(permission, ()):
         return False
+    reads = permission in READING
+    if actor.is_credential and target.role is Role.SUPER_ADMIN and not reads:
+        return False
     if actor.role is Role.SUPER_ADMIN or target.kind is TargetKind.WITHIN:
         return True
-    reads = permission in READING
     if target.kind is TargetKind.ORGANIZATION:
         return reads
     if target.kind is TargetKind.GROUP:
+        if permission is Permission.GUARDRAIL_DEFAULTS_WRITE:
+            # What newcomers begin with does not bind the admin of the group, as its guardrail does.
+            return _reaches(actor, target.group_path)
         return _reaches_group(actor, target.group_path, reads=reads)
     if target.member == actor.member:
         return reads or target.kind is TargetKind.BELONGING
@@ -182,6 +238,8 @@ def may_read_figures(actor: Actor, target: Target) -> bool:
 
 def may_grant(actor: Actor, role: Role, group_path: tuple[str, ...]) -> bool:
     """Whether the actor may give another user the role in the group. No one grants what they do not hold (INV-14)."""
+    if actor.is_credential and role is Role.SUPER_ADMIN:
+        return False
     return actor.role is Role.SUPER_ADMIN or (is_below(role, actor.role) and _reaches(actor, group_path))
 
 

@@ -2,19 +2,23 @@
 
 from typing import Final
 
-from admin_service.api.names import API_KEYS, GROUPS, GUARDRAILS, MEMBERS, ResourceName
+from admin_service.api.names import API_KEYS, GROUPS, GUARDRAILS, ResourceName, owner_name
 from gateway_core.model.organization.scopes import Scope, ScopeKind
+from gateway_core.model.organization.service_accounts import is_service_account
 
 _PREFIXES: Final = {ScopeKind.API_KEY: "apikey", ScopeKind.MEMBER: "member", ScopeKind.GROUP: "group"}
-_KINDS: Final = {prefix: kind for kind, prefix in _PREFIXES.items()}
-_COLLECTIONS: Final = {ScopeKind.API_KEY: API_KEYS, ScopeKind.MEMBER: MEMBERS, ScopeKind.GROUP: GROUPS}
+SERVICE_ACCOUNT_PREFIX: Final = "serviceaccount"
+_KINDS: Final = {prefix: kind for kind, prefix in _PREFIXES.items()} | {SERVICE_ACCOUNT_PREFIX: ScopeKind.MEMBER}
+_COLLECTIONS: Final = {ScopeKind.API_KEY: API_KEYS, ScopeKind.GROUP: GROUPS}
 
 
-def guardrail_name(organization: str, scope: Scope) -> ResourceName:
-    """Returns the name of a scope's guardrail."""
+def guardrail_name(organization: str, scope: Scope, collection: str = GUARDRAILS) -> ResourceName:
+    """Returns the name of a scope's guardrail, or of what else is named after the scope."""
     if scope.kind is ScopeKind.ORGANIZATION:
-        return ResourceName(organization, GUARDRAILS, scope.kind.value)
-    return ResourceName(organization, GUARDRAILS, f"{_PREFIXES[scope.kind]}-{scope.scope_id}")
+        return ResourceName(organization, collection, scope.kind.value)
+    is_account = scope.kind is ScopeKind.MEMBER and is_service_account(scope.scope_id)
+    prefix = SERVICE_ACCOUNT_PREFIX if is_account else _PREFIXES[scope.kind]
+    return ResourceName(organization, collection, f"{prefix}-{scope.scope_id}")
 
 
 def scope_of_guardrail(name: ResourceName) -> Scope:
@@ -30,7 +34,9 @@ def scope_of_guardrail(name: ResourceName) -> Scope:
 
 
 def scope_name(organization: str, scope: Scope) -> ResourceName:
-    """Returns the name of the scope itself: a key, a member, a group or the organization."""
+    """Returns the name of the scope itself: a key, a member, a service account, a group or the organization."""
     if scope.kind is ScopeKind.ORGANIZATION:
         return ResourceName(organization)
+    if scope.kind is ScopeKind.MEMBER:
+        return owner_name(organization, scope.scope_id)
     return ResourceName(organization, _COLLECTIONS[scope.kind], scope.scope_id)

@@ -4,22 +4,28 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway_core.model.ids import is_valid_id
+from gateway_core.model.organization.service_accounts import is_service_account
 
 ORGANIZATIONS: Final = "organizations"
 USERS: Final = "users"
 API_KEYS: Final = "apiKeys"
 AUDIT_LOG_ENTRIES: Final = "auditLogEntries"
+CLAIM_MAPPINGS: Final = "claimMappings"
+CREDENTIALS: Final = "credentials"
 CREDIT_BALANCE: Final = "creditBalance"
 CREDIT_LINE: Final = "creditLine"
 CREDIT_STATEMENT: Final = "creditStatement"
 CREDIT_TRANSACTIONS: Final = "creditTransactions"
 GROUPS: Final = "groups"
+GUARDRAIL_DEFAULTS: Final = "guardrailDefaults"
 GUARDRAILS: Final = "guardrails"
 INVITES: Final = "invites"
 INVOICE_REQUESTS: Final = "invoiceRequests"
 MEMBERS: Final = "members"
 MODELS: Final = "models"
 PROVIDERS: Final = "providers"
+SERVICE_ACCOUNTS: Final = "serviceAccounts"
+SIGN_IN_LINKS: Final = "signInLinks"
 SUMMARY: Final = "summary"
 TOP_UP_REQUESTS: Final = "topUpRequests"
 USAGE_FINDINGS: Final = "usageFindings"
@@ -53,9 +59,30 @@ class UserResourceName:
         return _joined(USERS, self.user, self.collection, self.resource_id)
 
 
-_COLLECTIONS: Final = frozenset({API_KEYS, GROUPS, INVITES, INVOICE_REQUESTS, MEMBERS, TOP_UP_REQUESTS})
+_COLLECTIONS: Final = frozenset(
+    {
+        *(
+            ACCESS_TOKENS,
+            API_KEYS,
+            CLAIM_MAPPINGS,
+            CREDENTIALS,
+            GROUPS,
+            INVITES,
+            INVOICE_REQUESTS,
+            MEMBERS,
+            SERVICE_ACCOUNTS,
+            SIGN_IN_LINKS,
+        ),
+        TOP_UP_REQUESTS,
+    }
+)
 _NUMBERED: Final = frozenset({AUDIT_LOG_ENTRIES, CREDIT_TRANSACTIONS})
 _SINGLETONS: Final = frozenset({CREDIT_BALANCE, CREDIT_LINE, CREDIT_STATEMENT, SUMMARY})
+
+
+def owner_name(organization: str, member: str) -> ResourceName:
+    """Returns the name of a key's owner: a member or a service account."""
+    return ResourceName(organization, SERVICE_ACCOUNTS if is_service_account(member) else MEMBERS, member)
 
 
 def parse_name(text: str) -> ResourceName | None:
@@ -87,11 +114,13 @@ def parse_user_name(text: str) -> UserResourceName | None:
 
 
 def _is_id_in(collection: str, resource_id: str) -> bool:
-    if collection == GUARDRAILS:
+    if collection in {GUARDRAILS, GUARDRAIL_DEFAULTS}:
         kind, dash, scope_id = resource_id.partition("-")
         return is_valid_id(kind) and (not dash or is_valid_id(scope_id))
     if collection in _NUMBERED:
         return resource_id.isascii() and resource_id.isdigit() and len(resource_id) <= 18
+    if collection in {MEMBERS, SERVICE_ACCOUNTS} and (collection == MEMBERS) == is_service_account(resource_id):
+        return False  # a service account is no member, whatever the RPC
     return collection in _COLLECTIONS and is_valid_id(resource_id)
 
 

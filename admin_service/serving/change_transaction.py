@@ -6,15 +6,16 @@ hundred changes a second for each organization.
 """
 
 import asyncio
+import dataclasses
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import asyncpg
 import grpc
-from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
@@ -29,10 +30,11 @@ from admin_service.access.authorization import (
     authorize_user,
     require_still_allowed,
 )
-from admin_service.access.directory import Grant
+from admin_service.access.directory import Grant, Membership
 from admin_service.access.permissions import Permission
 from admin_service.access.rpc_declarations import Method
 from admin_service.api.errors import AdminError
+from admin_service.serving.audit_entries import Author, json_of
 from gateway_core.stores.postgres.connections import UNAVAILABLE, Connection
 from gateway_core.stores.postgres.organization_wall import act_for, acting_for
 
@@ -60,13 +62,20 @@ _FORGET: Final = """
 DELETE FROM request_replays WHERE (user_id, method, request_id) IN (
     SELECT user_id, method, request_id FROM request_replays WHERE create_time <= now() - make_interval(hours => $1) LIMIT $2)
 """
-_RECORD: Final = """
-INSERT INTO audit_log (organization_id, user_id, member_id, role, access_token_id, method, resource_name, group_path, before, after,
-                       request_id, call_id, address)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-"""
 _WHILE_NOT_ACTIVE: Final = frozenset({Permission.ORGANIZATIONS_SUSPEND, Permission.ORGANIZATIONS_DELETE})
 """Permissions of the changes that are allowed in a suspended or deleted organization."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What a change notes for the audit log."""
+
+    organization: str
+    resource: str
+    before: Message | None
+    after: Message | None
+    group_path: tuple[str, ...]
+    membership: Membership | None
 
 
 @dataclass(slots=True)
@@ -81,7 +90,9 @@ class Change:
     request_id: str
     repeat_answer: Message | None = None
     """The answer to a repeated request, if it differs from the first: a secret is shown only once."""
-    _entries: list[tuple[str, str, Message | None, Message | None, tuple[str, ...]]] = field(default_factory=list)
+    on_refusal: Callable[[Connection, str], Awaitable[None]] | None = None
+    """Records that the change was refused, with the reason, in a transaction of its own. By default a refusal is not recorded."""
+    _entries: list["_Entry"] = field(default_factory=list)
 
     def record(
         self,
@@ -91,6 +102,7 @@ class Change:
         *,
         group_path: Sequence[str] = (),
         organization: str | None = None,
+        membership: Membership | None = None,
     ) -> None:
         """Notes a change for the audit log.
 
@@ -99,10 +111,16 @@ class Change:
             before: the resource before; None if it is new.
             after: the resource now; None if it is gone.
             group_path: path of the group it is about, or of the member's group. The admins of that group see the entry.
-            organization: id; by default that of the RPC.
+            organization: id; by default that of the membership, or else of the RPC.
+            membership: the caller's, if the RPC is not about its organization.
         """
-        where = organization or self.caller.resource.organization
-        self._entries.append((where, str(resource), before, after, tuple(group_path)))
+        where = organization or (membership and membership.organization) or self.caller.resource.organization
+        self._entries.append(_Entry(where, str(resource), before, after, tuple(group_path), membership))
+
+    @property
+    def own_group_path(self) -> tuple[str, ...]:
+        """Path of the caller's own group, so that a group admin sees what they did to something outside the tree."""
+        return self.caller.actor.group_path if isinstance(self.caller, Caller) else ()
 
     async def act_for(self, organization: str) -> None:
         """Locks and enters an organization that the request does not name, because the change creates or joins it.
@@ -114,16 +132,34 @@ class Change:
         if await self.connection.fetchval(_LOCK_ORGANIZATION, organization) is None:
             raise LookupError(f"no organization {organization}")
 
+    @asynccontextmanager
+    async def attempt(self, *, keep: bool = True) -> AsyncIterator[None]:
+        """Runs a part of the change whose failure does not end the rest.
+
+        Its writes and notes are undone if it raises, or without `keep`.
+        """
+        noted = len(self._entries)
+        savepoint = self.connection.transaction()
+        await savepoint.start()
+        try:
+            yield
+        except BaseException:
+            await savepoint.rollback()
+            del self._entries[noted:]
+            raise
+        if keep:
+            await savepoint.commit()
+        else:
+            await savepoint.rollback()
+            del self._entries[noted:]
+
     async def write_audit_log(self) -> None:
         """Writes the noted changes."""
-        caller = self.caller
-        actor = caller.actor if isinstance(caller, Caller) else None
-        for organization, resource, before, after, path in self._entries:
-            await self.connection.execute(
-                _RECORD, organization, caller.grant.user, actor and actor.member, actor and actor.role,
-                caller.grant.access_token, self.method, resource, list(path), _json(before), _json(after),
-                self.request_id, caller.origin.call_id, caller.origin.address,
-            )  # fmt: skip
+        author = Author.of(self.caller, self.method, self.request_id)
+        for entry in self._entries:
+            own = author.as_member(entry.membership) if entry.membership else author
+            texts = (json_of(entry.before), json_of(entry.after))
+            await own.write(self.connection, entry.organization, entry.resource, *texts, entry.group_path)
 
 
 MakeChange = Callable[[Any, Change], Awaitable[Message]]
@@ -146,8 +182,23 @@ class Changes:
         Raises:
             AdminError: from the change, which is then rolled back.
         """
+        changes: list[Change] = []
+        try:
+            return await self._run(asked, make, validate, changes.append)
+        except AdminError as error:
+            for change in changes:
+                if change.on_refusal:
+                    async with self._pool.acquire() as connection, connection.transaction():
+                        await change.on_refusal(connection, ErrorReason.Name(error.reason))
+            raise
+
+    async def _run(
+        self, asked: Asked, make: MakeChange, validate: Callable[[], None], begun: Callable[[Change], None]
+    ) -> Message:
+        """Makes the change. `begun` gets it before it is made."""
         method, request = asked.method, asked.request
         async with acting_for(self._pool, *([] if method.is_for_users else asked.organizations)) as connection:
+            asked = await _joined(connection, asked)
             caller = await _locked(connection, asked, validate)
             request_id = str(getattr(request, "request_id", ""))
             key = (caller.grant.user, method.full_name, request_id.lower() + _confinement(caller.grant))
@@ -157,6 +208,7 @@ class Changes:
                     await require_still_allowed(connection, method, answer, caller)
                 return answer
             change = Change(connection, caller, method.full_name, request_id)
+            begun(change)
             response = await make(request, change)
             await change.write_audit_log()
             if request_id:
@@ -181,6 +233,14 @@ class Changes:
             except (*UNAVAILABLE, asyncpg.PostgresError) as error:
                 logger.warning("cannot delete expired answers", extra={"error": type(error).__name__})
             await asyncio.sleep(interval_s)
+
+
+async def _joined(connection: Connection, asked: Asked) -> Asked:
+    """Returns the call with a user: creates one for a person who accepts an invite and is no user yet. A failure rolls it back."""
+    if asked.grant.newcomer is None:
+        return asked
+    user = await asked.grant.newcomer.join(connection)
+    return dataclasses.replace(asked, grant=dataclasses.replace(asked.grant, user=user, newcomer=None))
 
 
 async def _locked(
@@ -252,7 +312,3 @@ def organization_inactive(state: str) -> AdminError:
         return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.ORGANIZATION_SUSPENDED, message)
     message = "The organization is deleted. Undelete it before changing anything."
     return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.ORGANIZATION_DELETED, message)
-
-
-def _json(message: Message | None) -> str | None:
-    return None if message is None else MessageToJson(message, indent=None, preserving_proto_field_name=False)

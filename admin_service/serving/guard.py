@@ -20,6 +20,8 @@ from admin_service.access.authorization import (
     authorize,
     authorize_operator,
     authorize_user,
+    origin_of,
+    require_linked,
 )
 from admin_service.access.directory import Grant
 from admin_service.access.identity_tokens import EdgeProof, Metadata
@@ -34,7 +36,6 @@ from admin_service.api.errors import (
     unauthenticated,
 )
 from admin_service.serving.change_transaction import Changes, MakeChange
-from gateway_core.contract.headers import CLIENT_ADDRESS, REQUEST_ID
 from gateway_core.runtime.telemetry.semconv import RPC_METHOD, RPC_SYSTEM_NAME
 from gateway_core.runtime.telemetry.tracing import Tracing
 from gateway_core.stores.postgres.connections import UNAVAILABLE
@@ -43,7 +44,6 @@ from gateway_core.stores.postgres.organization_wall import acting_for
 logger = logging.getLogger(__name__)
 
 _SCHEME: Final = "bearer"
-_MAX_HEADER_CHARACTERS: Final = 100
 _MAX_VIOLATIONS: Final = 20
 
 Handle = Callable[[Any, Any], Awaitable[Message]]
@@ -52,7 +52,7 @@ Rule = Callable[[Any], Iterable[FieldViolation]]
 
 
 class BearerTokens(Protocol):
-    """Finds the user of a credential, as `admin_service.access.identity_tokens.BearerTokens` does."""
+    """Finds the user of a credential, as `admin_service.sign_in.people.BearerTokens` does."""
 
     async def grant(self, token: str, metadata: Metadata) -> Grant | None:
         """Returns what a bearer token allows, or None if it is not valid."""
@@ -136,6 +136,7 @@ class Guard:
         """
         try:
             grant = await self._authenticate(metadata)
+            require_linked(grant, method.permission)
             asked = Asked(method, request, grant, self._origin(metadata), self._offers_personal_accounts)
             rule = api.rules.get(method.descriptor.name)
             make = api.changes.get(method.descriptor.name)
@@ -177,15 +178,6 @@ class Guard:
             if asked.method.is_for_operators:
                 return await authorize_operator(connection, asked)
             return await authorize(connection, asked)
-
-
-def origin_of(metadata: Sequence[tuple[str, str | bytes]]) -> Origin:
-    """Returns the origin that Envoy reports. Envoy removes these headers from what clients send."""
-    headers = {key: value for key, value in metadata if isinstance(value, str)}
-    return Origin(
-        headers.get(REQUEST_ID, "")[:_MAX_HEADER_CHARACTERS],
-        headers.get(CLIENT_ADDRESS, "")[:_MAX_HEADER_CHARACTERS],
-    )
 
 
 def _validate(method: Method, rule: Rule | None, request: Message) -> None:

@@ -26,7 +26,7 @@ async def forward_stored(
 ) -> Forwarded | Refusal:
     """Returns where a call about a stored object goes, or the refusal if the object is not the caller's.
 
-    A deletion also ends the caller's right to name the object.
+    `principal` has the limits that are in force now. A deletion also ends the caller's right to name the object.
 
     Raises:
         TooManyLookupsError: the object is unknown, and too many calls wait for theirs.

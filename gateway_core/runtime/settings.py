@@ -21,7 +21,7 @@ S = TypeVar("S", bound="ServiceSettings")
 _CLIENT_VARIABLES = frozenset(
     {
         *("BASE_URL", "API_KEY", "ADMIN_URL", "ADMIN_ADDRESS", "ADMIN_TOKEN", "ORGANIZATION", "DATABASE_URL"),
-        *("ENVOY_BINARY", "ENVOY_MODULE", "DEMO_SECRETS", "ADMIN_ALLOWED_ORIGINS", "IDENTITY_PROVIDERS_FILE"),
+        *("ENVOY_BINARY", "ENVOY_MODULE", "DEMO_SECRETS", "ADMIN_ALLOWED_ORIGINS"),
         "MODEL_ALLOWED_ORIGINS",
     }
 )
@@ -190,6 +190,17 @@ class AdminSettings(DatabaseSettings):
     """Account at the mail server."""
     smtp_password_file: Path | None = None
     """File with the password; it is read for each message."""
+    identity_providers_file: Path | None = None
+    """File of the OpenID Connect issuers whose tokens the admin API accepts, the e-mail domains that each may vouch for, and the
+    organizations that may map its claims."""
+    sign_in_token_max_life_h: Annotated[int, Field(gt=0, le=400 * 24)] = 90 * 24
+    """Longest life of an access token that is created from a sign-in, in hours."""
+    super_admin_token_max_life_h: Annotated[int, Field(gt=0, le=400 * 24)] = 24
+    """How long such a token carries the rights of a Super Admin or an operator, in hours."""
+    credential_max_life_days: Annotated[int, Field(gt=0, le=3_650)] = 365
+    """Longest life of a credential for a SCIM connection or for automation, in days."""
+    sign_in_link_life_h: Annotated[int, Field(gt=0, le=30 * 24)] = 24
+    """How long a sign-in link can be used, in hours."""
     operators: str = ""
     """Operators of the deployment, separated by spaces: `user:ID`, or `ISSUER#subject=SUBJECT`, `ISSUER#email=ADDRESS` or
     `ISSUER#claim:NAME=VALUE` with the URL of an identity provider. They alone create credit."""

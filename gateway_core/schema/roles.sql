@@ -81,7 +81,7 @@ GRANT INSERT ON holds TO megarouter_authz;
 
 GRANT EXECUTE ON FUNCTION unpacked(text), forget_expired_objects(integer) TO megarouter_usage;
 -- Without is_registered: only the owner registers ids.
-GRANT INSERT (provider_id, kind, object_id, organization_id, member_id, response_id, requested_model, tokens, expire_time)
+GRANT INSERT (provider_id, kind, object_id, organization_id, member_id, api_key_id, response_id, requested_model, tokens, expire_time)
     ON stored_objects TO megarouter_usage;
 GRANT SELECT ON organizations, guardrails, providers, models, price_versions TO megarouter_usage;
 GRANT SELECT, INSERT ON ledger_transfers, usage_records, usage_corrections, usage_findings, usage_quarantine,
@@ -97,12 +97,21 @@ GRANT SELECT, INSERT, UPDATE (inode, byte_offset, fingerprint, update_time) ON j
 
 GRANT EXECUTE ON FUNCTION identity_of_key(bytea), invite_of_token(bytea, text), my_accounts(), provider_outcomes(),
     organizations_with_messages_due(integer), messages_waiting(), present_spend(text, text, text), present_use(text, text, text),
-    cycle_start(text, text), identity_revisions_of(text[]), unpacked(text), organization_summaries(text), every_top_up_request()
-    TO megarouter_admin;
-GRANT SELECT, INSERT, UPDATE ON organizations, groups, users, members, api_keys, guardrails TO megarouter_admin;
+    cycle_start(text, text), identity_revisions_of(text[]), unpacked(text), organization_summaries(text), every_top_up_request(),
+    organizations_of_user(text), organizations_of_claims(text, text[], text[], text),
+    credential_of_secret(bytea), sign_in_link_of_secret(bytea), temporary_limit_now(jsonb),
+    bounds_now(jsonb) TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE ON organizations, groups, users, members, api_keys, guardrails, guardrail_defaults TO megarouter_admin;
 -- To revoke a token, and to replace the demo's token.
-GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, expire_time, may_operate) ON access_tokens TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, obfuscated_token, expire_time, may_operate) ON access_tokens TO megarouter_admin;
 GRANT SELECT, INSERT ON user_identities, audit_log TO megarouter_admin;
+-- Not issuer, subject and user_id: a link is for good.
+GRANT UPDATE (email, display_name) ON user_identities TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE (secret_hash, obfuscated_secret, previous_secret_hash, previous_expire_time, expire_time, revoke_time,
+    update_time) ON credentials TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE (use_time, revoke_time, access_token_id) ON sign_in_links TO megarouter_admin;
+GRANT SELECT, INSERT, DELETE ON claim_mappings TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE (role, group_id, base_role, base_group_id, is_overridden), DELETE ON claim_memberships TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (use_count, revoke_time, update_time, group_path) ON invites TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (state) ON invoice_requests TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (attempts, attempt_time, deliver_time) ON outbox_messages TO megarouter_admin;

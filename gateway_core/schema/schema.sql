@@ -2,28 +2,45 @@
 --
 --   python -m gateway_core.schema dump
 
+CREATE FUNCTION public.bounds_now(bounds jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE WHEN NOT bounds ? 'temporary_limit' THEN bounds ELSE
+        (bounds - 'temporary_limit') || coalesce(
+            (SELECT jsonb_build_object('temporary_limit', jsonb_object_agg(b.place, b.bound))
+               FROM jsonb_each(bounds -> 'temporary_limit') AS b (place, bound)
+              WHERE temporary_limit_now(b.bound) IS NOT NULL
+             HAVING count(*) > 0), '{}')
+    END
+$$;
+
 CREATE FUNCTION public.carry_spend_over() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 DECLARE
     start timestamptz;
+    since timestamptz;
     head bigint;
 BEGIN
-    IF TG_OP = 'UPDATE' AND NEW.cycle_revision = OLD.cycle_revision THEN RETURN NULL; END IF;
+    IF TG_OP = 'UPDATE'
+       AND coalesce(NEW.carry_revision, NEW.cycle_revision) = coalesce(OLD.carry_revision, OLD.cycle_revision) THEN
+        RETURN NULL;
+    END IF;
     -- The lock on the head makes settlements wait until this transaction commits.
     UPDATE ledger_heads SET cycle_change_time = clock_timestamp() WHERE organization_id = NEW.organization_id
         RETURNING sequence INTO head;
     SELECT cycle_start(NEW.cycle, time_zone) INTO start FROM organizations WHERE organization_id = NEW.organization_id;
+    since := greatest(start, NEW.reset_time);
     INSERT INTO scope_spend (organization_id, counter, settled_nano_credits, call_count, carried_nano_credits,
-                             carried_call_count, carried_sequence)
+                             carried_call_count, carried_sequence, carried_since)
     SELECT NEW.organization_id,
            concat_ws(':', NEW.scope_kind, NEW.scope_id, NEW.cycle, extract(epoch FROM start)::bigint, NEW.cycle_revision),
-           spent.amount, spent.calls, spent.amount, spent.calls, head
+           spent.amount, spent.calls, spent.amount, spent.calls, head, NEW.reset_time
       FROM (SELECT coalesce(sum(u.charge_nano_credits + coalesce(c.delta_nano_credits, 0)), 0) AS amount,
                    count(*) FILTER (WHERE coalesce(c.outcome, u.outcome) <> 'VOIDED') AS calls
               FROM usage_records u LEFT JOIN usage_corrections c ON c.hold_id = u.hold_id
-             WHERE u.organization_id = NEW.organization_id AND u.place_time >= start
+             WHERE u.organization_id = NEW.organization_id AND u.place_time >= since
                AND CASE NEW.scope_kind
                        WHEN 'organization' THEN true
                        WHEN 'group' THEN NEW.scope_id = ANY (u.group_path)
@@ -32,6 +49,16 @@ BEGIN
                    END) AS spent;
     RETURN NULL;
 END $$;
+
+CREATE FUNCTION public.credential_of_secret(hash bytea) RETURNS TABLE(organization_id text, credential_id text, user_id text, permissions text[])
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT c.organization_id, c.credential_id, c.user_id, c.permissions
+      FROM credentials c
+     WHERE (c.secret_hash = hash OR (c.previous_secret_hash = hash AND c.previous_expire_time > now()))
+       AND c.revoke_time IS NULL AND c.expire_time > now()
+$$;
 
 CREATE FUNCTION public.cycle_start(cycle text, time_zone text) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
@@ -68,9 +95,11 @@ CREATE FUNCTION public.end_stored_object(of_organization text, of_member text, o
     SET search_path TO 'public', 'pg_temp'
     AS $$
     WITH ended AS (
-        UPDATE stored_objects SET expire_time = least(expire_time, now() + interval '5 minutes')
-         WHERE object_id = of_object_id AND kind = of_kind AND provider_id = of_provider AND registered_for = ''
-           AND organization_id = of_organization AND member_id = of_member AND expire_time > now()
+        UPDATE stored_objects s SET expire_time = least(s.expire_time, now() + interval '5 minutes')
+         WHERE s.object_id = of_object_id AND s.kind = of_kind AND s.provider_id = of_provider AND s.registered_for = ''
+           AND s.organization_id = of_organization AND s.expire_time > now()
+           AND coalesce((SELECT k.member_id FROM api_keys k
+                          WHERE k.organization_id = s.organization_id AND k.api_key_id = s.api_key_id), s.member_id) = of_member
         RETURNING 1
     )
     SELECT EXISTS (SELECT FROM ended)
@@ -120,24 +149,16 @@ CREATE FUNCTION public.hashes_of_keys_used_lately(entries bigint) RETURNS TABLE(
      LIMIT entries
 $$;
 
-CREATE FUNCTION public.identity_of_key(key_hash bytea) RETURNS TABLE(organization_id text, api_key_id text, member_id text, api_key_active boolean, expire_epoch_s double precision, member_active boolean, group_path text[], organization_active boolean, time_zone text, input_estimate text, budget_mode text, guardrails jsonb, secret_replaced boolean, ip_allow_list text[], revision bigint)
+CREATE FUNCTION public.identity_of_key(key_hash bytea) RETURNS TABLE(organization_id text, api_key_id text, member_id text, api_key_active boolean, expire_epoch_s double precision, member_active boolean, group_path text[], organization_active boolean, time_zone text, input_estimate text, budget_mode text, guardrails jsonb, secret_replaced boolean, ip_allow_list text[], revision bigint, more_limits jsonb)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
     SELECT k.organization_id, k.api_key_id, k.member_id, k.state = 'ACTIVE',
            extract(epoch FROM least(k.expire_time, CASE WHEN found.replaced THEN k.previous_expire_time END))::float8,
            m.state = 'ACTIVE', coalesce(g.path, '{}'), o.state = 'ACTIVE', o.time_zone, o.input_estimate, o.budget_mode,
-           (SELECT coalesce(jsonb_agg(jsonb_build_array(r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle,
-                                                        r.cycle_revision, r.requests_per_minute, r.model_whitelist, r.mode,
-                                                        r.tokens_per_minute, r.concurrency_limit, r.rate_rules)), '[]')
-              FROM guardrails r
-             WHERE r.organization_id = k.organization_id
-               AND ((r.scope_kind = 'api_key' AND r.scope_id = k.api_key_id)
-                    OR (r.scope_kind = 'member' AND r.scope_id = k.member_id)
-                    OR (r.scope_kind = 'group' AND r.scope_id = ANY (g.path))
-                    OR r.scope_kind = 'organization')),
-           found.replaced, k.ip_allow_list::text[],
-           coalesce((SELECT v.revision FROM identity_revisions v WHERE v.organization_id = k.organization_id), 0)
+           coalesce(above.guardrails, '[]'), found.replaced, k.ip_allow_list::text[],
+           coalesce((SELECT v.revision FROM identity_revisions v WHERE v.organization_id = k.organization_id), 0),
+           above.more_limits
       FROM (SELECT c.organization_id, c.api_key_id, false AS replaced FROM api_keys c WHERE c.secret_hash = key_hash
             UNION ALL
             SELECT p.organization_id, p.api_key_id, true FROM api_keys p WHERE p.previous_secret_hash = key_hash
@@ -146,6 +167,18 @@ CREATE FUNCTION public.identity_of_key(key_hash bytea) RETURNS TABLE(organizatio
       JOIN members m ON m.organization_id = k.organization_id AND m.member_id = k.member_id
       JOIN organizations o ON o.organization_id = k.organization_id
       LEFT JOIN groups g ON g.organization_id = m.organization_id AND g.group_id = m.group_id
+     CROSS JOIN LATERAL (
+        SELECT jsonb_agg(jsonb_build_array(r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle, r.cycle_revision,
+                                           r.requests_per_minute, r.model_whitelist, r.mode, r.tokens_per_minute,
+                                           r.concurrency_limit, r.rate_rules)) AS guardrails,
+               jsonb_object_agg(r.scope_kind || ':' || r.scope_id, jsonb_build_object('temporary', r.temporary_limit))
+                   FILTER (WHERE temporary_limit_now(r.temporary_limit) IS NOT NULL) AS more_limits
+          FROM guardrails r
+         WHERE r.organization_id = k.organization_id
+           AND ((r.scope_kind = 'api_key' AND r.scope_id = k.api_key_id)
+                OR (r.scope_kind = 'member' AND r.scope_id = k.member_id)
+                OR (r.scope_kind = 'group' AND r.scope_id = ANY (g.path))
+                OR r.scope_kind = 'organization')) AS above
      WHERE k.state <> 'DELETED'
 $$;
 
@@ -256,6 +289,39 @@ CREATE FUNCTION public.organization_summaries(only_organization text) RETURNS TA
      WHERE only_organization IS NULL OR o.organization_id = only_organization
 $$;
 
+CREATE FUNCTION public.organizations_of_claims(by_issuer text, claims text[], claim_values text[], only_user text) RETURNS TABLE(organization_id text, wants text, has text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH wanted AS (
+        SELECT DISTINCT ON (p.organization_id) p.organization_id, p.role || coalesce('/' || p.group_id, '') AS gives
+          FROM claim_mappings p
+          JOIN (SELECT DISTINCT * FROM unnest(claims, claim_values) AS c (claim, value)) c ON c.claim = p.claim AND c.value = p.value
+          JOIN organizations o ON o.organization_id = p.organization_id
+          LEFT JOIN groups g ON g.organization_id = p.organization_id AND g.group_id = p.group_id
+         WHERE p.issuer = by_issuer AND o.state = 'ACTIVE' AND o.kind = 'ORGANIZATION' AND g.delete_time IS NULL
+           -- A group may have moved to a level that the role does not fit.
+           AND CASE p.role WHEN 'L1_ADMIN' THEN cardinality(g.path) = 1 WHEN 'SUB_ADMIN' THEN cardinality(g.path) >= 2 ELSE true END
+         ORDER BY p.organization_id, array_position(ARRAY['SUPER_ADMIN', 'L1_ADMIN', 'SUB_ADMIN', 'MEMBER'], p.role),
+                  p.claim_mapping_id
+    ), given AS (
+        SELECT g.organization_id,
+               CASE WHEN g.is_overridden THEN 'overridden' ELSE g.role || coalesce('/' || g.group_id, '') END AS gives
+          FROM claim_memberships g WHERE g.user_id = only_user AND g.issuer = by_issuer
+    )
+    SELECT coalesce(w.organization_id, g.organization_id), w.gives, g.gives
+      FROM wanted w FULL JOIN given g ON g.organization_id = w.organization_id
+$$;
+
+CREATE FUNCTION public.organizations_of_user(only_user text) RETURNS TABLE(organization_id text, kind text, state text, member_id text, role text, member_state text, group_path text[])
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT o.organization_id, o.kind, o.state, m.member_id, m.role, m.state, m.group_path
+      FROM members m JOIN organizations o ON o.organization_id = m.organization_id
+     WHERE m.user_id = only_user AND m.state <> 'REMOVED' AND o.state <> 'DELETED'
+$$;
+
 CREATE FUNCTION public.organizations_with_messages_due(most integer) RETURNS TABLE(organization_id text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -341,14 +407,14 @@ $_$;
 CREATE FUNCTION public.present_use(organization text, of_kind text, of_id text) RETURNS TABLE(period_start_time timestamp with time zone, time_zone text, spent_nano_credits bigint, held_nano_credits bigint, call_count bigint, shadow_refusal_count bigint)
     LANGUAGE sql STABLE
     AS $$
-    SELECT p.start, p.time_zone, coalesce(s.settled_nano_credits, 0),
+    SELECT greatest(p.start, p.reset_time), p.time_zone, coalesce(s.settled_nano_credits, 0),
            (SELECT coalesce(sum(h.amount_nano_credits), 0)::bigint FROM holds h
              WHERE h.state = 'HELD' AND h.organization_id = organization AND h.counters @> ARRAY[p.counter]),
            coalesce(s.call_count, 0), coalesce(s.shadow_refusal_count, 0)
-      FROM (SELECT q.time_zone, q.start,
+      FROM (SELECT q.time_zone, q.start, q.reset_time,
                    concat_ws(':', of_kind, of_id, q.cycle, extract(epoch FROM q.start)::bigint, q.cycle_revision) AS counter
               FROM (SELECT o.time_zone, coalesce(r.cycle, 'NEVER') AS cycle, coalesce(r.cycle_revision, 0) AS cycle_revision,
-                           cycle_start(coalesce(r.cycle, 'NEVER'), o.time_zone) AS start
+                           cycle_start(coalesce(r.cycle, 'NEVER'), o.time_zone) AS start, r.reset_time
                       FROM organizations o
                       LEFT JOIN guardrails r ON r.organization_id = o.organization_id AND r.scope_kind = of_kind AND r.scope_id = of_id
                      WHERE o.organization_id = organization) AS q) AS p
@@ -437,6 +503,10 @@ CREATE FUNCTION public.set_cycle_revision() RETURNS trigger
 BEGIN
     IF TG_OP = 'INSERT' OR NEW.cycle <> OLD.cycle OR NEW.cycle_revision <> OLD.cycle_revision THEN
         NEW.cycle_revision := nextval('cycle_revisions');
+        NEW.carry_revision := NEW.cycle_revision;
+    ELSIF NEW.reset_time IS DISTINCT FROM OLD.reset_time THEN
+        NEW.carry_revision := coalesce(OLD.carry_revision, OLD.cycle_revision);
+        NEW.cycle_revision := nextval('cycle_revisions');
     END IF;
     RETURN NEW;
 END $$;
@@ -449,6 +519,16 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE FUNCTION public.sign_in_link_of_secret(hash bytea) RETURNS TABLE(organization_id text, sign_in_link_id text, user_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT l.organization_id, l.sign_in_link_id, m.user_id
+      FROM sign_in_links l
+      JOIN members m ON m.organization_id = l.organization_id AND m.member_id = l.member_id
+     WHERE l.secret_hash = hash AND l.use_time IS NULL AND l.revoke_time IS NULL AND l.expire_time > now() AND m.state = 'ACTIVE'
+$$;
+
 CREATE FUNCTION public.stored_objects_of(of_organization text, of_member text, of_provider text, kinds text[], object_ids text[]) RETURNS TABLE(provider_id text, kind text, object_id text, response_id text, requested_model text, tokens bigint)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -456,8 +536,15 @@ CREATE FUNCTION public.stored_objects_of(of_organization text, of_member text, o
     SELECT s.provider_id, s.kind, s.object_id, s.response_id, s.requested_model, s.tokens
       FROM unnest(kinds, object_ids) AS asked (kind, object_id)
       JOIN stored_objects s ON s.object_id = asked.object_id AND s.kind = asked.kind
-     WHERE s.organization_id = of_organization AND s.member_id IN (of_member, '') AND s.expire_time > now()
+      LEFT JOIN api_keys k ON k.organization_id = s.organization_id AND k.api_key_id = s.api_key_id
+     WHERE s.organization_id = of_organization AND coalesce(k.member_id, s.member_id) IN (of_member, '') AND s.expire_time > now()
        AND (of_provider IS NULL OR s.provider_id = of_provider)
+$$;
+
+CREATE FUNCTION public.temporary_limit_now(temporary_limit jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE WHEN (temporary_limit ->> 'end_us')::bigint > extract(epoch FROM now()) * 1000000 THEN temporary_limit END
 $$;
 
 CREATE FUNCTION public.unpacked(packed text) RETURNS text[]
@@ -502,6 +589,8 @@ CREATE TABLE public.access_tokens (
     revoke_time timestamp with time zone,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     may_operate boolean DEFAULT false NOT NULL,
+    issuer text DEFAULT ''::text NOT NULL,
+    super_admin_end_time timestamp with time zone,
     CONSTRAINT access_tokens_access_token_id_check CHECK ((access_token_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
     CONSTRAINT access_tokens_secret_hash_check CHECK ((length(secret_hash) = 32)),
     CONSTRAINT permissions_are_some CHECK (((cardinality(permissions) >= 1) AND (cardinality(permissions) <= 100)))
@@ -517,6 +606,7 @@ CREATE TABLE public.scope_spend (
     carried_nano_credits bigint DEFAULT 0 NOT NULL,
     carried_call_count bigint DEFAULT 0 NOT NULL,
     carried_sequence bigint,
+    carried_since timestamp with time zone,
     CONSTRAINT scope_spend_shadow_refusal_count_check CHECK ((shadow_refusal_count >= 0))
 );
 
@@ -571,7 +661,10 @@ CREATE TABLE public.audit_log (
     after jsonb,
     request_id text DEFAULT ''::text NOT NULL,
     call_id text DEFAULT ''::text NOT NULL,
-    address text DEFAULT ''::text NOT NULL
+    address text DEFAULT ''::text NOT NULL,
+    issuer text DEFAULT ''::text NOT NULL,
+    refusal text DEFAULT ''::text NOT NULL,
+    credential_id text
 );
 
 ALTER TABLE public.audit_log ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENTITY (
@@ -581,6 +674,60 @@ ALTER TABLE public.audit_log ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENT
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.claim_mappings (
+    organization_id text NOT NULL,
+    claim_mapping_id text NOT NULL COLLATE pg_catalog."C",
+    issuer text NOT NULL,
+    claim text NOT NULL,
+    value text NOT NULL,
+    role text NOT NULL,
+    group_id text,
+    user_id text NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT claim_mappings_claim_check CHECK (((length(claim) >= 1) AND (length(claim) <= 100))),
+    CONSTRAINT claim_mappings_claim_mapping_id_check CHECK ((claim_mapping_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
+    CONSTRAINT claim_mappings_issuer_check CHECK (((length(issuer) >= 1) AND (length(issuer) <= 500))),
+    CONSTRAINT claim_mappings_role_check CHECK ((role = ANY (ARRAY['SUPER_ADMIN'::text, 'L1_ADMIN'::text, 'SUB_ADMIN'::text, 'MEMBER'::text]))),
+    CONSTRAINT claim_mappings_value_check CHECK (((length(value) >= 1) AND (length(value) <= 500)))
+);
+
+CREATE TABLE public.claim_memberships (
+    organization_id text NOT NULL,
+    member_id text NOT NULL,
+    user_id text NOT NULL,
+    issuer text NOT NULL,
+    role text NOT NULL,
+    group_id text,
+    base_role text,
+    base_group_id text,
+    is_overridden boolean DEFAULT false NOT NULL
+);
+
+CREATE TABLE public.credentials (
+    organization_id text NOT NULL,
+    credential_id text NOT NULL COLLATE pg_catalog."C",
+    user_id text NOT NULL,
+    kind text NOT NULL,
+    display_name text NOT NULL,
+    permissions text[] NOT NULL,
+    secret_hash bytea NOT NULL,
+    obfuscated_secret text NOT NULL,
+    previous_secret_hash bytea,
+    previous_expire_time timestamp with time zone,
+    expire_time timestamp with time zone NOT NULL,
+    revoke_time timestamp with time zone,
+    creator_user_id text NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT credentials_credential_id_check CHECK ((credential_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
+    CONSTRAINT credentials_kind_check CHECK ((kind = ANY (ARRAY['SCIM'::text, 'AUTOMATION'::text]))),
+    CONSTRAINT credentials_permissions_check CHECK (((cardinality(permissions) >= 1) AND (cardinality(permissions) <= 100))),
+    CONSTRAINT credentials_previous_secret_hash_check CHECK ((length(previous_secret_hash) = 32)),
+    CONSTRAINT credentials_secret_hash_check CHECK ((length(secret_hash) = 32)),
+    CONSTRAINT previous_secret_ends CHECK (((previous_secret_hash IS NULL) = (previous_expire_time IS NULL))),
+    CONSTRAINT secrets_differ CHECK ((previous_secret_hash <> secret_hash))
 );
 
 CREATE TABLE public.credit_grants (
@@ -628,16 +775,28 @@ CREATE TABLE public.groups (
     CONSTRAINT path_passes_parent CHECK ((((parent_group_id IS NULL) AND (cardinality(path) = 1)) OR (path[(cardinality(path) - 1)] = parent_group_id)))
 );
 
+CREATE TABLE public.guardrail_defaults (
+    organization_id text NOT NULL,
+    scope_kind text NOT NULL,
+    scope_id text NOT NULL,
+    default_id text GENERATED ALWAYS AS (
+CASE scope_kind
+    WHEN 'organization'::text THEN 'organization'::text
+    ELSE ('group-'::text || scope_id)
+END) STORED NOT NULL COLLATE pg_catalog."C",
+    member_limits jsonb DEFAULT '{}'::jsonb NOT NULL,
+    key_limits jsonb DEFAULT '{}'::jsonb NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT guardrail_defaults_key_limits_check CHECK ((jsonb_typeof(key_limits) = 'object'::text)),
+    CONSTRAINT guardrail_defaults_member_limits_check CHECK ((jsonb_typeof(member_limits) = 'object'::text)),
+    CONSTRAINT guardrail_defaults_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text]))),
+    CONSTRAINT organization_default_is_its_own CHECK (((scope_kind <> 'organization'::text) OR (scope_id = organization_id)))
+);
+
 CREATE TABLE public.guardrails (
     organization_id text NOT NULL,
     scope_kind text NOT NULL,
     scope_id text NOT NULL,
-    guardrail_id text GENERATED ALWAYS AS (
-CASE scope_kind
-    WHEN 'organization'::text THEN 'organization'::text
-    WHEN 'api_key'::text THEN ('apikey-'::text || scope_id)
-    ELSE ((scope_kind || '-'::text) || scope_id)
-END) STORED NOT NULL COLLATE pg_catalog."C",
     mode text DEFAULT 'ENFORCE'::text NOT NULL,
     budget_nano_credits bigint,
     cycle text DEFAULT 'NEVER'::text NOT NULL,
@@ -650,6 +809,17 @@ END) STORED NOT NULL COLLATE pg_catalog."C",
     key_limit integer,
     seat_limit integer,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    temporary_limit jsonb,
+    reset_time timestamp with time zone,
+    carry_revision bigint,
+    set_by_default jsonb DEFAULT '{}'::jsonb NOT NULL,
+    guardrail_id text GENERATED ALWAYS AS (
+CASE
+    WHEN (scope_kind = 'organization'::text) THEN 'organization'::text
+    WHEN (scope_kind = 'api_key'::text) THEN ('apikey-'::text || scope_id)
+    WHEN ((scope_kind = 'member'::text) AND (scope_id ~~ 'sa-%'::text)) THEN ('serviceaccount-'::text || scope_id)
+    ELSE ((scope_kind || '-'::text) || scope_id)
+END) STORED NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT guardrails_budget_nano_credits_check CHECK ((budget_nano_credits >= 0)),
     CONSTRAINT guardrails_concurrency_limit_check CHECK ((concurrency_limit >= 0)),
     CONSTRAINT guardrails_cycle_check CHECK ((cycle = ANY (ARRAY['NEVER'::text, 'DAILY'::text, 'WEEKLY'::text, 'MONTHLY'::text]))),
@@ -659,6 +829,8 @@ END) STORED NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT guardrails_requests_per_minute_check CHECK ((requests_per_minute >= 0)),
     CONSTRAINT guardrails_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'member'::text, 'api_key'::text]))),
     CONSTRAINT guardrails_seat_limit_check CHECK ((seat_limit >= 0)),
+    CONSTRAINT guardrails_set_by_default_check CHECK ((jsonb_typeof(set_by_default) = 'object'::text)),
+    CONSTRAINT guardrails_temporary_limit_check CHECK (((jsonb_typeof(temporary_limit) = 'object'::text) AND (temporary_limit ? 'end_us'::text))),
     CONSTRAINT guardrails_tokens_per_minute_check CHECK (((tokens_per_minute >= 0) AND (tokens_per_minute <= '1000000000000'::bigint))),
     CONSTRAINT organization_scope_is_itself CHECK (((scope_kind <> 'organization'::text) OR (scope_id = organization_id))),
     CONSTRAINT whitelist_is_bounded CHECK ((cardinality(model_whitelist) <= 200))
@@ -705,12 +877,14 @@ CREATE TABLE public.invites (
     revoke_time timestamp with time zone,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    member_limits jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT bound_once CHECK (((email IS NULL) OR (email_domain IS NULL))),
     CONSTRAINT invited_group_admins_have_a_group CHECK (((role <> ALL (ARRAY['L1_ADMIN'::text, 'SUB_ADMIN'::text])) OR (group_id IS NOT NULL))),
     CONSTRAINT invites_email_check CHECK (((email = lower(email)) AND ((length(email) >= 3) AND (length(email) <= 254)))),
     CONSTRAINT invites_email_domain_check CHECK (((email_domain = lower(email_domain)) AND ((length(email_domain) >= 3) AND (length(email_domain) <= 253)))),
     CONSTRAINT invites_invite_id_check CHECK ((invite_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
     CONSTRAINT invites_max_uses_check CHECK (((max_uses >= 1) AND (max_uses <= 1000))),
+    CONSTRAINT invites_member_limits_check CHECK ((jsonb_typeof(member_limits) = 'object'::text)),
     CONSTRAINT invites_role_check CHECK ((role = ANY (ARRAY['SUPER_ADMIN'::text, 'L1_ADMIN'::text, 'SUB_ADMIN'::text, 'MEMBER'::text]))),
     CONSTRAINT invites_secret_hash_check CHECK ((length(secret_hash) = 32)),
     CONSTRAINT never_used_too_often CHECK (((use_count >= 0) AND (use_count <= max_uses)))
@@ -802,17 +976,20 @@ UNION ALL
 CREATE TABLE public.members (
     organization_id text NOT NULL,
     member_id text NOT NULL,
-    user_id text NOT NULL,
+    user_id text,
     group_id text,
     group_path text[] DEFAULT '{}'::text[] NOT NULL,
     role text NOT NULL,
     state text DEFAULT 'ACTIVE'::text NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    display_name text,
     CONSTRAINT group_admins_have_a_group CHECK (((role <> ALL (ARRAY['L1_ADMIN'::text, 'SUB_ADMIN'::text])) OR (group_id IS NOT NULL))),
+    CONSTRAINT members_display_name_check CHECK (((length(display_name) >= 1) AND (length(display_name) <= 200))),
     CONSTRAINT members_member_id_check CHECK ((member_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
     CONSTRAINT members_role_check CHECK ((role = ANY (ARRAY['SUPER_ADMIN'::text, 'L1_ADMIN'::text, 'SUB_ADMIN'::text, 'MEMBER'::text]))),
-    CONSTRAINT members_state_check CHECK ((state = ANY (ARRAY['ACTIVE'::text, 'SUSPENDED'::text, 'REMOVED'::text])))
+    CONSTRAINT members_state_check CHECK ((state = ANY (ARRAY['ACTIVE'::text, 'SUSPENDED'::text, 'REMOVED'::text]))),
+    CONSTRAINT person_or_service_account CHECK ((((user_id IS NULL) = (member_id ~~ 'sa-%'::text)) AND ((user_id IS NULL) = (display_name IS NOT NULL)) AND ((user_id IS NOT NULL) OR (role = 'MEMBER'::text))))
 );
 
 CREATE TABLE public.models (
@@ -908,6 +1085,24 @@ CREATE TABLE public.schema_migrations (
     apply_time timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.sign_in_links (
+    organization_id text NOT NULL,
+    sign_in_link_id text NOT NULL COLLATE pg_catalog."C",
+    member_id text NOT NULL,
+    secret_hash bytea NOT NULL,
+    maker_user_id text NOT NULL,
+    maker_member_id text,
+    expire_time timestamp with time zone NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    use_time timestamp with time zone,
+    revoke_time timestamp with time zone,
+    access_token_id text,
+    CONSTRAINT sign_in_links_secret_hash_check CHECK ((length(secret_hash) = 32)),
+    CONSTRAINT sign_in_links_sign_in_link_id_check CHECK ((sign_in_link_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
+    CONSTRAINT used_for_a_token CHECK (((use_time IS NULL) = (access_token_id IS NULL))),
+    CONSTRAINT used_or_revoked CHECK (((use_time IS NULL) OR (revoke_time IS NULL)))
+);
+
 CREATE TABLE public.stored_objects (
     provider_id text NOT NULL,
     kind text NOT NULL,
@@ -925,6 +1120,7 @@ CASE
     WHEN is_registered THEN ((organization_id || ' '::text) || member_id)
     ELSE ''::text
 END) STORED NOT NULL,
+    api_key_id text,
     CONSTRAINT answers_name_a_member CHECK ((is_registered OR (member_id <> ''::text))),
     CONSTRAINT stored_objects_kind_check CHECK ((kind = ANY (ARRAY['response'::text, 'item'::text, 'conversation'::text, 'prompt'::text, 'container'::text, 'cached_content'::text, 'file'::text, 'audio'::text]))),
     CONSTRAINT stored_objects_object_id_check CHECK (((length(object_id) >= 1) AND (length(object_id) <= 256))),
@@ -1123,6 +1319,9 @@ CREATE TABLE public.user_identities (
     subject text NOT NULL,
     user_id text NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
+    email text,
+    display_name text,
+    CONSTRAINT user_identities_email_check CHECK ((email = lower(email))),
     CONSTRAINT user_identities_issuer_check CHECK (((length(issuer) >= 1) AND (length(issuer) <= 500))),
     CONSTRAINT user_identities_subject_check CHECK (((length(subject) >= 1) AND (length(subject) <= 255)))
 );
@@ -1155,6 +1354,24 @@ ALTER TABLE ONLY public.api_keys
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (organization_id, sequence);
 
+ALTER TABLE ONLY public.claim_mappings
+    ADD CONSTRAINT claim_mappings_pkey PRIMARY KEY (organization_id, claim_mapping_id);
+
+ALTER TABLE ONLY public.claim_memberships
+    ADD CONSTRAINT claim_memberships_pkey PRIMARY KEY (organization_id, member_id);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_pkey PRIMARY KEY (organization_id, credential_id);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_previous_secret_hash_key UNIQUE (previous_secret_hash);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_secret_hash_key UNIQUE (secret_hash);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_user_id_key UNIQUE (user_id);
+
 ALTER TABLE ONLY public.credit_grants
     ADD CONSTRAINT credit_grants_pkey PRIMARY KEY (organization_id, credit_grant_id);
 
@@ -1163,6 +1380,9 @@ ALTER TABLE ONLY public.credit_lines
 
 ALTER TABLE ONLY public.groups
     ADD CONSTRAINT groups_pkey PRIMARY KEY (organization_id, group_id);
+
+ALTER TABLE ONLY public.guardrail_defaults
+    ADD CONSTRAINT guardrail_defaults_pkey PRIMARY KEY (organization_id, scope_kind, scope_id);
 
 ALTER TABLE ONLY public.guardrails
     ADD CONSTRAINT guardrails_pkey PRIMARY KEY (organization_id, scope_kind, scope_id);
@@ -1206,6 +1426,9 @@ ALTER TABLE ONLY public.members
 ALTER TABLE ONLY public.models
     ADD CONSTRAINT models_pkey PRIMARY KEY (model_name);
 
+ALTER TABLE ONLY public.claim_mappings
+    ADD CONSTRAINT one_role_for_each_value UNIQUE (organization_id, issuer, claim, value);
+
 ALTER TABLE ONLY public.organizations
     ADD CONSTRAINT organizations_pkey PRIMARY KEY (organization_id);
 
@@ -1229,6 +1452,12 @@ ALTER TABLE ONLY public.schema_migrations
 
 ALTER TABLE ONLY public.scope_spend
     ADD CONSTRAINT scope_spend_pkey PRIMARY KEY (organization_id, counter);
+
+ALTER TABLE ONLY public.sign_in_links
+    ADD CONSTRAINT sign_in_links_pkey PRIMARY KEY (organization_id, sign_in_link_id);
+
+ALTER TABLE ONLY public.sign_in_links
+    ADD CONSTRAINT sign_in_links_secret_hash_key UNIQUE (secret_hash);
 
 ALTER TABLE ONLY public.stored_objects
     ADD CONSTRAINT stored_objects_pkey PRIMARY KEY (object_id, kind, provider_id, registered_for);
@@ -1301,11 +1530,17 @@ CREATE INDEX audit_log_below_4 ON public.audit_log USING btree (organization_id,
 
 CREATE INDEX audit_log_by_resource ON public.audit_log USING btree (organization_id, resource_name, sequence);
 
+CREATE INDEX claim_mappings_by_value ON public.claim_mappings USING btree (issuer, claim, value);
+
+CREATE INDEX claim_memberships_by_user ON public.claim_memberships USING btree (user_id, issuer);
+
 CREATE INDEX groups_by_ancestor ON public.groups USING gin (path);
 
 CREATE INDEX groups_by_parent ON public.groups USING btree (organization_id, parent_group_id);
 
 CREATE INDEX groups_by_tree ON public.groups USING btree (organization_id, tree_order);
+
+CREATE INDEX guardrail_defaults_by_name ON public.guardrail_defaults USING btree (organization_id, default_id);
 
 CREATE INDEX guardrails_by_name ON public.guardrails USING btree (organization_id, guardrail_id);
 
@@ -1329,35 +1564,49 @@ CREATE INDEX invites_by_group ON public.invites USING btree (organization_id, gr
 
 CREATE INDEX ledger_transfers_by_time ON public.ledger_transfers USING btree (organization_id, create_time);
 
-CREATE INDEX members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE (group_path[1] IS NOT NULL);
+CREATE INDEX members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((group_path[1] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX members_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE (group_path[2] IS NOT NULL);
+CREATE INDEX members_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((group_path[2] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE (group_path[3] IS NOT NULL);
+CREATE INDEX members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((group_path[3] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE (group_path[4] IS NOT NULL);
+CREATE INDEX members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((group_path[4] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX members_by_group ON public.members USING btree (organization_id, group_id, member_id) WHERE (state <> 'REMOVED'::text);
+CREATE INDEX members_by_group ON public.members USING btree (organization_id, group_id, member_id) WHERE ((state <> 'REMOVED'::text) AND (user_id IS NOT NULL));
 
 CREATE INDEX members_by_user ON public.members USING btree (user_id);
 
-CREATE INDEX members_of_organization ON public.members USING btree (organization_id, member_id) WHERE (state <> 'REMOVED'::text);
+CREATE INDEX members_of_organization ON public.members USING btree (organization_id, member_id) WHERE ((state <> 'REMOVED'::text) AND (user_id IS NOT NULL));
 
 CREATE INDEX outbox_messages_waiting ON public.outbox_messages USING btree (attempt_time) WHERE (deliver_time IS NULL);
 
-CREATE INDEX present_members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[1] IS NOT NULL));
+CREATE INDEX present_members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[1] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX present_members_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[2] IS NOT NULL));
+CREATE INDEX present_members_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[2] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX present_members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[3] IS NOT NULL));
+CREATE INDEX present_members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[3] IS NOT NULL) AND (user_id IS NOT NULL));
 
-CREATE INDEX present_members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[4] IS NOT NULL));
+CREATE INDEX present_members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[4] IS NOT NULL) AND (user_id IS NOT NULL));
 
 CREATE INDEX request_replays_by_age ON public.request_replays USING btree (create_time);
 
 CREATE INDEX scope_spend_by_api_key ON public.scope_spend USING btree (organization_id, split_part(counter, ':'::text, 2)) WHERE (counter ~~ 'api\_key:%'::text);
 
 CREATE INDEX scope_spend_by_last_use ON public.scope_spend USING brin (last_use_time) WITH (pages_per_range='32', autosummarize='on') WHERE (counter ~~ 'api\_key:%'::text);
+
+CREATE INDEX service_accounts_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((group_path[1] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((group_path[2] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((group_path[3] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((group_path[4] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_by_group ON public.members USING btree (organization_id, group_id, member_id) WHERE (user_id IS NULL);
+
+CREATE INDEX service_accounts_of_organization ON public.members USING btree (organization_id, member_id) WHERE (user_id IS NULL);
+
+CREATE INDEX sign_in_links_by_member ON public.sign_in_links USING btree (organization_id, member_id);
 
 CREATE INDEX stored_objects_by_expiry ON public.stored_objects USING btree (expire_time);
 
@@ -1433,7 +1682,7 @@ CREATE TRIGGER members_revise_all_identities AFTER TRUNCATE ON public.members FO
 
 CREATE CONSTRAINT TRIGGER members_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.members DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
 
-CREATE TRIGGER members_update_time BEFORE UPDATE ON public.members FOR EACH ROW WHEN ((((old.role IS DISTINCT FROM new.role) OR (old.group_id IS DISTINCT FROM new.group_id)) OR (old.state IS DISTINCT FROM new.state))) EXECUTE FUNCTION public.set_update_time();
+CREATE TRIGGER members_update_time BEFORE UPDATE ON public.members FOR EACH ROW WHEN (((old.role IS DISTINCT FROM new.role) OR (old.group_id IS DISTINCT FROM new.group_id) OR (old.state IS DISTINCT FROM new.state) OR (old.display_name IS DISTINCT FROM new.display_name))) EXECUTE FUNCTION public.set_update_time();
 
 CREATE TRIGGER models_notify AFTER INSERT OR DELETE OR UPDATE ON public.models FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
 
@@ -1492,6 +1741,33 @@ ALTER TABLE ONLY public.audit_log
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
+ALTER TABLE ONLY public.claim_mappings
+    ADD CONSTRAINT claim_mappings_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.claim_mappings
+    ADD CONSTRAINT claim_mappings_organization_id_group_id_fkey FOREIGN KEY (organization_id, group_id) REFERENCES public.groups(organization_id, group_id);
+
+ALTER TABLE ONLY public.claim_mappings
+    ADD CONSTRAINT claim_mappings_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.claim_memberships
+    ADD CONSTRAINT claim_memberships_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.claim_memberships
+    ADD CONSTRAINT claim_memberships_organization_id_member_id_fkey FOREIGN KEY (organization_id, member_id) REFERENCES public.members(organization_id, member_id);
+
+ALTER TABLE ONLY public.claim_memberships
+    ADD CONSTRAINT claim_memberships_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_creator_user_id_fkey FOREIGN KEY (creator_user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
 ALTER TABLE ONLY public.credit_grants
     ADD CONSTRAINT credit_grants_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
@@ -1509,6 +1785,9 @@ ALTER TABLE ONLY public.groups
 
 ALTER TABLE ONLY public.groups
     ADD CONSTRAINT groups_organization_id_parent_group_id_fkey FOREIGN KEY (organization_id, parent_group_id) REFERENCES public.groups(organization_id, group_id);
+
+ALTER TABLE ONLY public.guardrail_defaults
+    ADD CONSTRAINT guardrail_defaults_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
 ALTER TABLE ONLY public.guardrails
     ADD CONSTRAINT guardrails_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
@@ -1561,6 +1840,21 @@ ALTER TABLE ONLY public.price_versions
 ALTER TABLE ONLY public.request_replays
     ADD CONSTRAINT request_replays_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
+ALTER TABLE ONLY public.sign_in_links
+    ADD CONSTRAINT sign_in_links_access_token_id_fkey FOREIGN KEY (access_token_id) REFERENCES public.access_tokens(access_token_id);
+
+ALTER TABLE ONLY public.sign_in_links
+    ADD CONSTRAINT sign_in_links_maker_user_id_fkey FOREIGN KEY (maker_user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.sign_in_links
+    ADD CONSTRAINT sign_in_links_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.sign_in_links
+    ADD CONSTRAINT sign_in_links_organization_id_maker_member_id_fkey FOREIGN KEY (organization_id, maker_member_id) REFERENCES public.members(organization_id, member_id);
+
+ALTER TABLE ONLY public.sign_in_links
+    ADD CONSTRAINT sign_in_links_organization_id_member_id_fkey FOREIGN KEY (organization_id, member_id) REFERENCES public.members(organization_id, member_id);
+
 ALTER TABLE ONLY public.top_up_requests
     ADD CONSTRAINT top_up_requests_decider_user_id_fkey FOREIGN KEY (decider_user_id) REFERENCES public.users(user_id);
 
@@ -1596,11 +1890,19 @@ CREATE POLICY audit_reads ON public.api_keys FOR SELECT TO megarouter_audit USIN
 
 CREATE POLICY audit_reads ON public.audit_log FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.claim_mappings FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.claim_memberships FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.credentials FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.credit_grants FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.credit_lines FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.groups FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.guardrail_defaults FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.guardrails FOR SELECT TO megarouter_audit USING (true);
 
@@ -1626,6 +1928,8 @@ CREATE POLICY audit_reads ON public.outbox_messages FOR SELECT TO megarouter_aud
 
 CREATE POLICY audit_reads ON public.scope_spend FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.sign_in_links FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.stored_objects FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.top_up_requests FOR SELECT TO megarouter_audit USING (true);
@@ -1640,6 +1944,12 @@ CREATE POLICY audit_reads ON public.usage_quarantine FOR SELECT TO megarouter_au
 
 CREATE POLICY audit_reads ON public.usage_records FOR SELECT TO megarouter_audit USING (true);
 
+ALTER TABLE public.claim_mappings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.claim_memberships ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.credentials ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.credit_grants ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.credit_lines ENABLE ROW LEVEL SECURITY;
@@ -1648,11 +1958,19 @@ CREATE POLICY every_organization_lock ON public.api_keys FOR UPDATE TO megaroute
 
 CREATE POLICY every_organization_lock ON public.audit_log FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.claim_mappings FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.claim_memberships FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.credentials FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.credit_grants FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.credit_lines FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.groups FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.guardrail_defaults FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.guardrails FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
@@ -1678,6 +1996,8 @@ CREATE POLICY every_organization_lock ON public.outbox_messages FOR UPDATE TO me
 
 CREATE POLICY every_organization_lock ON public.scope_spend FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.sign_in_links FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.stored_objects FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.top_up_requests FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -1696,11 +2016,19 @@ CREATE POLICY every_organization_read ON public.api_keys FOR SELECT TO megaroute
 
 CREATE POLICY every_organization_read ON public.audit_log FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.claim_mappings FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.claim_memberships FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.credentials FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.credit_grants FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.credit_lines FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.groups FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.guardrail_defaults FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.guardrails FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -1726,6 +2054,8 @@ CREATE POLICY every_organization_read ON public.outbox_messages FOR SELECT TO me
 
 CREATE POLICY every_organization_read ON public.scope_spend FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.sign_in_links FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.stored_objects FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.top_up_requests FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
@@ -1741,6 +2071,8 @@ CREATE POLICY every_organization_read ON public.usage_quarantine FOR SELECT TO m
 CREATE POLICY every_organization_read ON public.usage_records FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 ALTER TABLE public.groups ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.guardrail_defaults ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.guardrails ENABLE ROW LEVEL SECURITY;
 
@@ -1764,11 +2096,19 @@ CREATE POLICY organization_wall ON public.api_keys TO megarouter_admin, megarout
 
 CREATE POLICY organization_wall ON public.audit_log TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.claim_mappings TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.claim_memberships TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.credentials TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.credit_grants TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.credit_lines TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.groups TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.guardrail_defaults TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.guardrails TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -1794,6 +2134,8 @@ CREATE POLICY organization_wall ON public.outbox_messages TO megarouter_admin, m
 
 CREATE POLICY organization_wall ON public.scope_spend TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.sign_in_links TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.stored_objects TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.top_up_requests TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -1813,6 +2155,8 @@ ALTER TABLE public.organizations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.outbox_messages ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.scope_spend ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.sign_in_links ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.stored_objects ENABLE ROW LEVEL SECURITY;
 
@@ -1834,7 +2178,13 @@ GRANT USAGE ON SCHEMA public TO megarouter_usage;
 GRANT USAGE ON SCHEMA public TO megarouter_admin;
 GRANT USAGE ON SCHEMA public TO megarouter_audit;
 
+REVOKE ALL ON FUNCTION public.bounds_now(bounds jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.bounds_now(bounds jsonb) TO megarouter_admin;
+
 REVOKE ALL ON FUNCTION public.carry_spend_over() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.credential_of_secret(hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.credential_of_secret(hash bytea) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.cycle_start(cycle text, time_zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.cycle_start(cycle text, time_zone text) TO megarouter_admin;
@@ -1879,6 +2229,12 @@ REVOKE ALL ON FUNCTION public.open_ledger() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.organization_summaries(only_organization text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organization_summaries(only_organization text) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.organizations_of_claims(by_issuer text, claims text[], claim_values text[], only_user text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.organizations_of_claims(by_issuer text, claims text[], claim_values text[], only_user text) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.organizations_of_user(only_user text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.organizations_of_user(only_user text) TO megarouter_admin;
+
 REVOKE ALL ON FUNCTION public.organizations_with_messages_due(most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organizations_with_messages_due(most integer) TO megarouter_admin;
 
@@ -1919,8 +2275,14 @@ REVOKE ALL ON FUNCTION public.set_cycle_revision() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.set_update_time() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.sign_in_link_of_secret(hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.sign_in_link_of_secret(hash bytea) TO megarouter_admin;
+
 REVOKE ALL ON FUNCTION public.stored_objects_of(of_organization text, of_member text, of_provider text, kinds text[], object_ids text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.stored_objects_of(of_organization text, of_member text, of_provider text, kinds text[], object_ids text[]) TO megarouter_authz;
+
+REVOKE ALL ON FUNCTION public.temporary_limit_now(temporary_limit jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.temporary_limit_now(temporary_limit jsonb) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.unpacked(packed text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.unpacked(packed text) TO megarouter_authz;
@@ -1932,6 +2294,8 @@ REVOKE ALL ON FUNCTION public.use_credit_line() FROM PUBLIC;
 GRANT SELECT,INSERT ON TABLE public.access_tokens TO megarouter_admin;
 
 GRANT UPDATE(secret_hash) ON TABLE public.access_tokens TO megarouter_admin;
+
+GRANT UPDATE(obfuscated_token) ON TABLE public.access_tokens TO megarouter_admin;
 
 GRANT UPDATE(expire_time) ON TABLE public.access_tokens TO megarouter_admin;
 
@@ -1958,6 +2322,36 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.audit_log TO megarouter_admin;
 
+GRANT SELECT,INSERT,DELETE ON TABLE public.claim_mappings TO megarouter_admin;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.claim_memberships TO megarouter_admin;
+
+GRANT UPDATE(role) ON TABLE public.claim_memberships TO megarouter_admin;
+
+GRANT UPDATE(group_id) ON TABLE public.claim_memberships TO megarouter_admin;
+
+GRANT UPDATE(base_role) ON TABLE public.claim_memberships TO megarouter_admin;
+
+GRANT UPDATE(base_group_id) ON TABLE public.claim_memberships TO megarouter_admin;
+
+GRANT UPDATE(is_overridden) ON TABLE public.claim_memberships TO megarouter_admin;
+
+GRANT SELECT,INSERT ON TABLE public.credentials TO megarouter_admin;
+
+GRANT UPDATE(secret_hash) ON TABLE public.credentials TO megarouter_admin;
+
+GRANT UPDATE(obfuscated_secret) ON TABLE public.credentials TO megarouter_admin;
+
+GRANT UPDATE(previous_secret_hash) ON TABLE public.credentials TO megarouter_admin;
+
+GRANT UPDATE(previous_expire_time) ON TABLE public.credentials TO megarouter_admin;
+
+GRANT UPDATE(expire_time) ON TABLE public.credentials TO megarouter_admin;
+
+GRANT UPDATE(revoke_time) ON TABLE public.credentials TO megarouter_admin;
+
+GRANT UPDATE(update_time) ON TABLE public.credentials TO megarouter_admin;
+
 GRANT SELECT,INSERT ON TABLE public.credit_grants TO megarouter_admin;
 GRANT SELECT ON TABLE public.credit_grants TO megarouter_audit;
 
@@ -1972,6 +2366,8 @@ GRANT UPDATE(update_time) ON TABLE public.credit_lines TO megarouter_admin;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.groups TO megarouter_admin;
 GRANT SELECT ON TABLE public.groups TO megarouter_audit;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.guardrail_defaults TO megarouter_admin;
 
 GRANT SELECT ON TABLE public.guardrails TO megarouter_usage;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.guardrails TO megarouter_admin;
@@ -2076,6 +2472,14 @@ GRANT SELECT ON TABLE public.schema_migrations TO megarouter_usage;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_admin;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_audit;
 
+GRANT SELECT,INSERT ON TABLE public.sign_in_links TO megarouter_admin;
+
+GRANT UPDATE(use_time) ON TABLE public.sign_in_links TO megarouter_admin;
+
+GRANT UPDATE(revoke_time) ON TABLE public.sign_in_links TO megarouter_admin;
+
+GRANT UPDATE(access_token_id) ON TABLE public.sign_in_links TO megarouter_admin;
+
 GRANT INSERT(provider_id) ON TABLE public.stored_objects TO megarouter_usage;
 
 GRANT INSERT(kind) ON TABLE public.stored_objects TO megarouter_usage;
@@ -2093,6 +2497,8 @@ GRANT INSERT(requested_model) ON TABLE public.stored_objects TO megarouter_usage
 GRANT INSERT(tokens) ON TABLE public.stored_objects TO megarouter_usage;
 
 GRANT INSERT(expire_time) ON TABLE public.stored_objects TO megarouter_usage;
+
+GRANT INSERT(api_key_id) ON TABLE public.stored_objects TO megarouter_usage;
 
 GRANT SELECT,INSERT ON TABLE public.top_up_requests TO megarouter_admin;
 GRANT SELECT ON TABLE public.top_up_requests TO megarouter_audit;
@@ -2126,6 +2532,10 @@ GRANT SELECT ON TABLE public.usage_records TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_records TO megarouter_audit;
 
 GRANT SELECT,INSERT ON TABLE public.user_identities TO megarouter_admin;
+
+GRANT UPDATE(email) ON TABLE public.user_identities TO megarouter_admin;
+
+GRANT UPDATE(display_name) ON TABLE public.user_identities TO megarouter_admin;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.users TO megarouter_admin;
 

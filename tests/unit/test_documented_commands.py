@@ -18,7 +18,9 @@ RUN = {
     "docs/guides/admin-api.md": "tests/e2e/docs/test_readme.py",
     "docs/guides/audit.md": "tests/e2e/docs/test_readme.py",
     "docs/guides/operators.md": "tests/e2e/docs/test_operators_guide.py",
+    "docs/guides/people.md": "tests/e2e/docs/test_people_guide.py",
     "docs/guides/command-line.md": "tests/e2e/docs/test_command_line.py",
+    "docs/guides/sign-in.md": "tests/e2e/docs/test_sign_in_guide.py",
 }
 NOT_RUN = {
     "python -m gateway_core.schema": "`./dev up` runs it, and so does every end-to-end test",

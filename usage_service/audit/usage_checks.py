@@ -197,7 +197,7 @@ SPEND_IS_RECOMPUTED: Final = Check(
          GROUP BY organization_id, counter
     ), carriers AS MATERIALIZED (
         SELECT organization_id, counter, carried_sequence, split_part(counter, ':', 1) AS kind, split_part(counter, ':', 2) AS id,
-               to_timestamp(split_part(counter, ':', 4)::bigint) AS start
+               greatest(to_timestamp(split_part(counter, ':', 4)::bigint), carried_since) AS start
           FROM scope_spend WHERE carried_sequence > 0
     ), scoped AS (
         SELECT f.*, s.kind, s.id

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +80,7 @@ class JournalReplay:
         self,
         files: JournalFiles,
         attempt_claim: AttemptClaim,
-        submit: Callable[[Entry], Awaitable[None]],
+        submit: Callable[[Sequence[Entry]], Awaitable[None]],
         recent: RecentSettlements,
         counts: SettlementCounts,
     ) -> None:
@@ -89,7 +89,7 @@ class JournalReplay:
         Args:
             files: the journal. It need not exist yet.
             attempt_claim: takes the right to replay it; returns None while another process has it.
-            submit: queues an entry for settlement.
+            submit: queues entries for settlement.
             recent: the reports settled last.
             counts: where bad lines are counted.
         """
@@ -163,7 +163,7 @@ class JournalReplay:
         for offset, line in lines.lines:
             entry = self._news_of(offset, line, page)
             if entry is not None:
-                await self._submit(entry)
+                await self._submit([entry])
         await page.done()
         await claim.store(lines.end)
         await self._note_stored(lines.end)

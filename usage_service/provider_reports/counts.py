@@ -1,12 +1,12 @@
 """Reads counts from the untrusted JSON of a report."""
 
-import json
 import math
 import re
 from collections.abc import Mapping
 from functools import reduce
 from typing import Final
 
+from usage_service.provider_reports.json_text import json_value
 from usage_service.provider_reports.reading import Flag, Notes
 
 MAX_COUNT: Final = 2**40
@@ -121,7 +121,7 @@ def reported_object(report: Mapping[str, object], key: str, prefix: str | None =
     if text is None:
         return _leaves(report, f"{prefix or key}.")
     try:
-        value = json.loads(text) if isinstance(text, str) else text
+        value = json_value(text) if isinstance(text, str) else text
     except RecursionError as error:
         raise ValueError(f"{key} is nested too deeply") from error
     if isinstance(value, list) and 0 < len(value) <= MAX_ENTRIES and all(isinstance(entry, dict) for entry in value):

@@ -16,7 +16,8 @@ _STALE_FOR_US: Final = 3_600 * 10**6
 """Longer than an authz_service may place holds by a cycle that has changed: it bounds `identity_max_age_ms`."""
 
 _PRESENT: Final = """
-SELECT g.organization_id, g.scope_kind, g.scope_id, g.cycle, g.cycle_revision, o.time_zone
+SELECT g.organization_id, g.scope_kind, g.scope_id, g.cycle, g.cycle_revision, o.time_zone,
+       coalesce(g.carry_revision, g.cycle_revision) AS carry_revision, extract(epoch FROM g.reset_time)::float8 AS reset_epoch_s
   FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::text[])) AS s (organization_id, scope_kind, scope_id)
   JOIN guardrails g USING (organization_id, scope_kind, scope_id)
   JOIN organizations o USING (organization_id)
@@ -83,7 +84,10 @@ async def _present_cycles(
     }
     columns = [list(column) for column in zip(*sorted(scopes), strict=True)]
     present: dict[str, dict[Scope, PresentCycle]] = {}
-    for organization, kind, scope_id, cycle, revision, zone in await connection.fetch(_PRESENT, *columns):
+    for organization, kind, scope_id, cycle, revision, zone, carried, reset in await connection.fetch(
+        _PRESENT, *columns
+    ):
         scope = Scope(ScopeKind(kind), scope_id)
-        present.setdefault(organization, {})[scope] = PresentCycle(Cycle(cycle), revision, ZoneInfo(zone))
+        now = PresentCycle(Cycle(cycle), revision, ZoneInfo(zone), carried, reset)
+        present.setdefault(organization, {})[scope] = now
     return present

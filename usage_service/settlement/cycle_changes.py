@@ -1,4 +1,7 @@
-"""Calls that are under way while a budget changes its cycle. They also count in the cycle that is current at settlement."""
+"""Calls that are under way while a budget changes its cycle. They also count in the cycle that is current at settlement.
+
+A reset is not such a change: a call counts only in the period in which it was placed, as when a period ends by itself.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +19,10 @@ class PresentCycle:
     cycle: Cycle
     revision: int
     zone: ZoneInfo
+    carry_revision: int
+    """The revision of the last change of the cycle or the zone. Resets since then have made later revisions."""
+    reset_epoch_s: float | None = None
+    """When the budget was last reset. What was placed before does not count on it."""
 
 
 ChangedCounter = tuple[Counter, PresentCycle]
@@ -27,7 +34,7 @@ def changed_counters(counters: Iterable[Counter], present: Mapping[Scope, Presen
     return tuple(
         (counter, now)
         for counter in counters
-        if (now := present.get(counter.scope)) is not None and now.revision > counter.revision
+        if (now := present.get(counter.scope)) is not None and now.carry_revision > counter.revision
     )
 
 
@@ -42,6 +49,8 @@ def later_counters(changed: Iterable[ChangedCounter], placed_epoch_s: float, clo
     """
     found = []
     for counter, now in changed:
+        if now.reset_epoch_s is not None and placed_epoch_s < now.reset_epoch_s:
+            continue
         start = clock.period_at(now.cycle, now.zone, placed_epoch_s).start_epoch_s
         found.append(Counter(counter.kind, counter.scope_id, now.cycle, start, now.revision).encode())
     return tuple(found)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -37,7 +38,14 @@ class SettlementPipeline:
             interval_ms: how long an entry waits for others to share its batch.
         """
         self._settle = settle
-        self._queue: asyncio.Queue[Entry] = asyncio.Queue(queue_entries)
+        self._queue: deque[Entry] = deque()
+        self._queue_entries = queue_entries
+        self._arrived = asyncio.Event()
+        self._has_room = asyncio.Event()
+        self._unsettled = 0
+        """Submitted entries whose batch is not done."""
+        self._is_drained = asyncio.Event()
+        self._is_drained.set()
         self._batch_entries = batch_entries
         self._interval_s = interval_ms / 1_000
         self._settling_s = 0.0
@@ -49,13 +57,21 @@ class SettlementPipeline:
     @property
     def waiting(self) -> int:
         """The number of entries that wait for a batch."""
-        return self._queue.qsize()
+        return len(self._queue)
 
-    async def submit(self, entry: Entry) -> None:
-        """Queues an entry. Waits while the queue is full."""
-        if entry.page is not None:
-            entry.page.add()
-        await self._queue.put(entry)
+    async def submit(self, entries: Sequence[Entry]) -> None:
+        """Queues entries. Waits while the queue is full, then exceeds its length by less than what is submitted at once."""
+        for entry in entries:
+            if entry.page is not None:
+                entry.page.add()
+        while len(self._queue) >= self._queue_entries:
+            self._has_room.clear()
+            await self._has_room.wait()
+        if entries:
+            self._queue.extend(entries)
+            self._unsettled += len(entries)
+            self._is_drained.clear()
+            self._arrived.set()
 
     async def work(self) -> None:
         """Settles batch after batch until canceled.
@@ -79,17 +95,20 @@ class SettlementPipeline:
                 for hold in holds:
                     del self._under_way[hold]
                 over.set()
-                for _ in batch:
-                    self._queue.task_done()
+                self._unsettled -= len(batch)
+                if not self._unsettled:
+                    self._is_drained.set()
 
     async def _gather(self) -> list[Entry]:
         """Returns the next entries, in the order of their arrival."""
-        batch = [await self._queue.get()]
-        if self._queue.qsize() < self._batch_entries - 1:
+        while not self._queue:
+            self._arrived.clear()
+            await self._arrived.wait()
+        if len(self._queue) < self._batch_entries:
             # The slower the last batch was, the larger the next one: the fixed cost of a batch is then paid less often.
             await asyncio.sleep(max(self._interval_s, min(self._settling_s * _PAUSE_PER_BATCH, _LONGEST_INTERVAL_S)))
-        while len(batch) < self._batch_entries and not self._queue.empty():
-            batch.append(self._queue.get_nowait())
+        batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._batch_entries))]
+        self._has_room.set()
         return batch
 
     async def _until_free(self, holds: Iterable[str]) -> None:
@@ -100,7 +119,7 @@ class SettlementPipeline:
 
     async def drained(self) -> None:
         """Waits until everything submitted is settled."""
-        await self._queue.join()
+        await self._is_drained.wait()
 
 
 @asynccontextmanager

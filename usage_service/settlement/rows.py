@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
 from gateway_core.model.calls.holds import Hold, HoldState
@@ -14,7 +13,7 @@ from usage_service.settlement.charge_decision import CallReport, Resolution, Usa
 from usage_service.stored_objects.handed_out import Answer, may_hand_out, rows_of
 
 
-@record(frozen=True)
+@record(frozen=True, slots=True)
 class Settlement:
     """A call and the decision about it."""
 
@@ -22,15 +21,15 @@ class Settlement:
     report: CallReport
     resolution: Resolution
 
-    @cached_property
+    @property
     def counters(self) -> tuple[str, ...]:
         """The encoded counters of the hold."""
-        return tuple(counter.encode() for counter in self.hold.claims.counters)
+        return self.hold.claims.encoded_counters
 
-    @cached_property
+    @property
     def throttles(self) -> tuple[str, ...]:
         """The encoded throttles of the hold."""
-        return tuple(throttle.encode() for throttle in self.hold.claims.throttles)
+        return self.hold.claims.encoded_throttles
 
     @property
     def used_tokens(self) -> int:
@@ -72,7 +71,8 @@ class RecordedSettlement:
     @property
     def counters(self) -> tuple[str, ...]:
         """Every encoded counter that the settlement is charged to, those of the hold first."""
-        return (*self.settlement.counters, *self.later_counters)
+        counters = self.settlement.counters
+        return (*counters, *self.later_counters) if self.later_counters else counters
 
     @property
     def delta_nano_credits(self) -> int:

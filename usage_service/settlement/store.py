@@ -6,6 +6,7 @@ before. A hold is resolved exactly once (INV-04), and a repeated report changes 
 
 import json
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Final
@@ -314,14 +315,18 @@ class _Spend:
     shadow_refusals: int = 0
     last_use_epoch_us: int | None = None
 
-    def add(self, entry: RecordedSettlement, calls: int, counter: str) -> None:
-        settlement = entry.settlement
+    def add_call(self, entry: RecordedSettlement, calls: int) -> None:
         self.settled += entry.delta_nano_credits
         self.calls += calls
-        if entry.corrects is None and settlement.shadow_refusals:
-            self.shadow_refusals += counter in settlement.shadow_refusals
         if calls > 0:
-            self.last_use_epoch_us = max(self.last_use_epoch_us or 0, settlement.hold.placed_epoch_us)
+            self.last_use_epoch_us = max(self.last_use_epoch_us or 0, entry.settlement.hold.placed_epoch_us)
+
+    def add(self, other: "_Spend") -> None:
+        self.settled += other.settled
+        self.calls += other.calls
+        self.shadow_refusals += other.shadow_refusals
+        if other.last_use_epoch_us is not None:
+            self.last_use_epoch_us = max(self.last_use_epoch_us or 0, other.last_use_epoch_us)
 
     def columns(self) -> tuple[int, int, int, int | None]:
         return self.settled, self.calls, self.shadow_refusals, self.last_use_epoch_us
@@ -334,17 +339,22 @@ def _call_count(entry: RecordedSettlement) -> int:
 
 async def _add_spend(connection: Connection, recorded: Iterable[RecordedSettlement]) -> None:
     """Adds the charges, and the shadow refusals, to every counter of their holds."""
-    spend: dict[tuple[str, str], _Spend] = {}
+    # Calls of one key have the same counters, so they are added up first.
+    paths: dict[tuple[str, tuple[str, ...]], _Spend] = defaultdict(_Spend)
+    spend: dict[tuple[str, str], _Spend] = defaultdict(_Spend)
     for entry in recorded:
         settlement, calls = entry.settlement, _call_count(entry)
-        if not calls and not entry.delta_nano_credits and not settlement.shadow_refusals:
+        refused = settlement.shadow_refusals
+        if not calls and not entry.delta_nano_credits and not refused:
             continue
-        for counter in entry.counters:
-            at = (settlement.hold.claims.organization, counter)
-            sums = spend.get(at)
-            if sums is None:
-                sums = spend[at] = _Spend()
-            sums.add(entry, calls, counter)
+        organization = settlement.hold.claims.organization
+        paths[organization, entry.counters].add_call(entry, calls)
+        if entry.corrects is None:
+            for counter in refused.intersection(entry.counters) if refused else ():
+                spend[organization, counter].shadow_refusals += 1
+    for (organization, counters), sums in paths.items():
+        for counter in counters:
+            spend[organization, counter].add(sums)
     if spend:
         await connection.execute(_ADD_SPEND, *packed_columns((*at, *sums.columns()) for at, sums in spend.items()))
 

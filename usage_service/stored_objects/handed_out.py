@@ -12,8 +12,8 @@ from gateway_core.model.record_decorator import record
 
 DEFAULT_LIFE_MS: Final = 30 * 24 * 3_600 * 1_000
 COLUMNS: Final = (
-    *("provider_id", "kind", "object_id", "organization_id", "member_id", "response_id", "requested_model"),
-    *("tokens:bigint", "expire_time:instant"),
+    *("provider_id", "kind", "object_id", "organization_id", "member_id", "api_key_id", "response_id"),
+    *("requested_model", "tokens:bigint", "expire_time:instant"),
 )
 Row = tuple[str | int | None, ...]
 
@@ -51,7 +51,7 @@ def may_hand_out(endpoint: Endpoint, facts: Mapping[str, object]) -> bool:
 
 
 def rows_of(answer: Answer, expire_epoch_us: int) -> Iterator[Row]:
-    """Returns the rows that bind what an answer handed out to the member who called: the values of `COLUMNS`."""
+    """Returns the rows that bind what an answer handed out to the member who called, and to the key: the values of `COLUMNS`."""
     claims = answer.claims
     whole = _whole(answer)
     response = whole.object_id if whole and whole.kind is ObjectKind.RESPONSE else None
@@ -62,6 +62,7 @@ def rows_of(answer: Answer, expire_epoch_us: int) -> Iterator[Row]:
             name.object_id,
             claims.organization,
             claims.member,
+            claims.api_key,
             response,
             claims.requested_model,
             _tokens(answer.counted, name.kind),

@@ -31,6 +31,7 @@ from admin_service.resources.accounts.store import (
     acting_for_user,
     get_user,
 )
+from admin_service.resources.members.leaving import leave
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.resources.organizations.store import choose_account
 from admin_service.serving.change_transaction import Change, MakeChange
@@ -67,7 +68,7 @@ class AccountsApi:
         self._page_tokens = page_tokens
         self._personal_accounts = personal_accounts
         self.handlers: Mapping[str, Handle] = {"GetUser": self.get_user, "ListMyAccounts": self.list}
-        self.changes: Mapping[str, MakeChange] = {"SwitchAccount": self.switch}
+        self.changes: Mapping[str, MakeChange] = {"LeaveOrganization": self.leave, "SwitchAccount": self.switch}
         self.rules: Mapping[str, Rule] = {}
 
     async def get_user(self, _request: account_pb2.GetUserRequest, caller: UserCaller) -> User:
@@ -111,6 +112,20 @@ class AccountsApi:
             name = UserResourceName(caller.user)
             change.record(name, _user_message(before, caller.grant), message, organization=personal)
         return message
+
+    async def leave(self, request: account_pb2.LeaveOrganizationRequest, change: Change) -> User:
+        """LeaveOrganization ends the caller's membership. Their personal account then is the current one if this one was."""
+        caller: UserCaller = change.caller
+        organization = await own_organization(
+            change.connection, caller, request.organization, Permission.ACCOUNTS_LEAVE
+        )
+        personal = await self._personal_accounts.enter(change.connection, caller.user)
+        await act_for_user(change.connection, caller.user)
+        was_current = (await self._user(change.connection, caller.user)).current_account == organization
+        await leave(change, organization)
+        if was_current:
+            await choose_account(change.connection, caller.user, personal)
+        return _user_message(await self._user(change.connection, caller.user), caller.grant)
 
     async def _user(self, connection: Connection, user: str) -> UserRow:
         return await get_user(connection, user, with_personal_account=self._personal_accounts.are_offered)

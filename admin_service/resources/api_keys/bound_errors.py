@@ -17,6 +17,8 @@ from admin_service.resources.api_keys.bounds import (
     changed_bounds,
     require_enforced,
 )
+from admin_service.resources.api_keys.temporary_bounds import with_temporary_bound
+from gateway_core.model.limits.temporary_limits import TemporaryLimit
 
 _TITLES: Final = {
     "expire_time": "expiry",
@@ -27,6 +29,7 @@ _TITLES: Final = {
     "tokens_per_minute": "limit of tokens per minute",
     "concurrency_limit": "limit of concurrent calls",
     "rate_limits": "list of rate limits",
+    "temporary_limit": "temporary limit",
 }
 
 
@@ -47,8 +50,20 @@ def bounded(bounds: Bounds, setter: Setter, fields: Collection[str], limits: Lim
         raise _set_above(setter, refused) from refused
 
 
+def temporarily_bounded(bounds: Bounds, setter: Setter, limits: Limits, temporary: TemporaryLimit | None) -> Bounds:
+    """Returns the bounds after a change of the temporary limit, as `with_temporary_bound` does.
+
+    Raises:
+        AdminError: LIMIT_SET_ABOVE.
+    """
+    try:
+        return with_temporary_bound(bounds, setter, limits, temporary)
+    except BoundError as refused:
+        raise _set_above(setter, refused) from refused
+
+
 def enforced(bounds: Bounds, setter: Setter, fields: Collection[str]) -> None:
-    """Checks that the guardrail may change to shadow mode, as `require_enforced` does.
+    """Checks that the setter may lift these limits, as `require_enforced` does.
 
     Raises:
         AdminError: LIMIT_SET_ABOVE.
@@ -63,7 +78,7 @@ def _set_above(setter: Setter, refused: BoundError) -> AdminError:
     place = str(place_name(setter.actor.organization, refused.place))
     message = (
         f"The {_TITLES[refused.limit]} of this API key was set by an admin of {place}. You can tighten it; only an admin there or"
-        " above can lift it."
+        " above can lift or reset it."
     )
     metadata = {"limit": refused.limit, "scope": place}
     return AdminError(grpc.StatusCode.PERMISSION_DENIED, ErrorReason.LIMIT_SET_ABOVE, message, metadata)

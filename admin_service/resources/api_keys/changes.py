@@ -23,26 +23,27 @@ from admin_service.api.errors import AdminError, FieldViolation, already_exists,
 from admin_service.api.etags import check_etag
 from admin_service.api.guardrail_names import guardrail_name
 from admin_service.api.masks import updated_fields
-from admin_service.api.names import API_KEYS, MEMBERS, ResourceName, parse_name
+from admin_service.api.names import API_KEYS, MEMBERS, SERVICE_ACCOUNTS, ResourceName, parse_name
 from admin_service.resources.api_keys import store
 from admin_service.resources.api_keys.bound_errors import bounded
-from admin_service.resources.api_keys.bounds import Setter, mode_after
+from admin_service.resources.api_keys.bounds import Limits, Setter, mode_after
 from admin_service.resources.api_keys.messages import (
     api_key_message,
     api_key_name,
-    budget_of,
-    created_limits,
     expire_time_of,
     key_limits,
     overlap_of,
     whitelist_of,
 )
+from admin_service.resources.api_keys.new_limits import limits_to_begin_with
 from admin_service.resources.api_keys.requirements import key_requirements
 from admin_service.resources.api_keys.store import ApiKeyRow, KeyLimit, NewApiKey
+from admin_service.resources.default_limits.store import write_limits
 from admin_service.resources.model_whitelists.validation import require_known_models
 from admin_service.serving.change_transaction import Change
 from gateway_core.model.organization.bearer_secrets import API_KEY, SECRET_BYTES, hash_secret
 from gateway_core.model.organization.scopes import Scope, ScopeKind
+from gateway_core.model.organization.service_accounts import is_service_account
 
 _ID_PREFIX: Final = "key"
 
@@ -59,6 +60,10 @@ class KeyMaker:
     now: Callable[[], float]
     """Returns the time in seconds since the epoch."""
 
+    def new_secret(self) -> str:
+        """Returns a new secret."""
+        return API_KEY.make(self.randomness(SECRET_BYTES))
+
 
 class ApiKeyChanges:
     """Creates and changes keys."""
@@ -71,16 +76,15 @@ class ApiKeyChanges:
     ) -> api_key_pb2.CreateApiKeyResponse:
         """CreateApiKey returns the new key with its secret. A repeated request gets no secret."""
         asked, organization = request.api_key, change.caller.resource.organization
-        owner = await _owner(change, asked.member)
+        owner = await _owner(change, asked)
         self._require_future(expire_time_of(asked), None)
-        await _require_room(change, str(owner.member))
+        await require_room(change, str(owner.member))
         await _require_known_models(change, request, whitelist_of(asked), None)
-        await self._require_new_limits(change, request)
         setter = Setter(change.caller.actor, str(owner.member), owner.group_path)
-        limits = created_limits(request)
-        bounds = bounded({}, setter, [limit for limit, value in limits.items() if value is not None], limits)
+        limits = await limits_to_begin_with(change, setter, request)
+        await self._require_new_limits(change, request, limits.values)
         name = ResourceName(organization, API_KEYS, request.api_key_id or self._maker.make_id(_ID_PREFIX))
-        secret = self._new_secret()
+        secret = self._maker.new_secret()
         made = await store.insert_api_key(
             change.connection,
             NewApiKey(
@@ -92,24 +96,22 @@ class ApiKeyChanges:
                 obfuscated_key=API_KEY.obfuscated(secret),
                 expire_time=expire_time_of(asked),
                 ip_allow_list=list(asked.ip_allow_list) or None,
-                bounds=bounds,
+                bounds=limits.bounds,
             ),
         )
         if not made:
             raise already_exists(name)
-        budget, cycle = budget_of(request)
-        if asked.HasField("model_whitelist") or budget is not None:
-            await store.add_key_guardrail(
-                change.connection, organization, str(name.resource_id), whitelist_of(asked), budget, cycle
-            )
-        key = await _recorded(change, name, None)
+        if limits.has_guardrail:
+            scope = Scope(ScopeKind.API_KEY, str(name.resource_id))
+            await write_limits(change.connection, organization, scope, limits.values, limits.origins)
+        key = await recorded_key(change, name, None)
         change.repeat_answer = api_key_pb2.CreateApiKeyResponse(api_key=key, secret_already_issued=True)
         return api_key_pb2.CreateApiKeyResponse(api_key=key, secret=secret)
 
     async def update(self, request: api_key_pb2.UpdateApiKeyRequest, change: Change) -> ApiKey:
         """UpdateApiKey changes the name, expiry, addresses or model whitelist of a key."""
         asked, name = request.api_key, change.caller.resource
-        row = await _changeable(change, name, asked.etag, Permission.API_KEYS_WRITE)
+        row = await changeable_key(change, name, asked.etag, Permission.API_KEYS_WRITE)
         fields = updated_fields(request.update_mask, asked)
         display_name = asked.display_name if "display_name" in fields else row.display_name
         expire_time = expire_time_of(asked) if "expire_time" in fields else row.expire_time
@@ -131,7 +133,7 @@ class ApiKeyChanges:
         await store.update_api_key(change.connection, row, display_name, expire_time, networks, bounds)
         if (whitelist, mode) != (row.model_whitelist, row.guardrail_mode):
             await store.set_key_whitelist(change.connection, row.organization, row.api_key, whitelist, mode)
-        return await _recorded(change, name, row)
+        return await recorded_key(change, name, row)
 
     async def delete(self, request: api_key_pb2.DeleteApiKeyRequest, change: Change) -> ApiKey:
         """DeleteApiKey deletes a key permanently. Deleting it again changes nothing."""
@@ -140,7 +142,7 @@ class ApiKeyChanges:
             return api_key_message(row, full=True)
         check_etag(request.etag, row.etag)
         await store.delete_api_key(change.connection, row.organization, row.api_key)
-        return await _recorded(change, change.caller.resource, row)
+        return await recorded_key(change, change.caller.resource, row)
 
     async def disable(self, request: api_key_pb2.DisableApiKeyRequest, change: Change) -> ApiKey:
         """DisableApiKey disables a key until it is enabled again."""
@@ -157,7 +159,7 @@ class ApiKeyChanges:
     async def enable(self, request: api_key_pb2.EnableApiKeyRequest, change: Change) -> ApiKey:
         """EnableApiKey enables a disabled key. Members cannot enable a key that an admin disabled."""
         name, caller = change.caller.resource, change.caller
-        row = await _changeable(change, name, request.etag, Permission.API_KEYS_DISABLE)
+        row = await changeable_key(change, name, request.etag, Permission.API_KEYS_DISABLE)
         if row.state == "ACTIVE":
             return api_key_message(row, full=True)
         is_own = row.member == caller.actor.member and caller.actor.role is not Role.SUPER_ADMIN
@@ -165,38 +167,37 @@ class ApiKeyChanges:
             message = "An admin disabled this API key. Ask an admin to enable it."
             raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.DISABLED_BY_ADMIN, message)
         await store.enable_api_key(change.connection, row.organization, row.api_key)
-        return await _recorded(change, name, row)
+        return await recorded_key(change, name, row)
 
     async def rotate(
         self, request: api_key_pb2.RotateApiKeyRequest, change: Change
     ) -> api_key_pb2.RotateApiKeyResponse:
         """RotateApiKey gives a key a new secret. The previous secret stays valid for the overlap."""
         name, overlap = change.caller.resource, overlap_of(request)
-        row = await _changeable(change, name, request.etag, Permission.API_KEYS_WRITE)
+        row = await changeable_key(change, name, request.etag, Permission.API_KEYS_WRITE)
         if row.overlap_end_time and overlap:
             raise _rotation_under_way(row.overlap_end_time)
-        secret = self._new_secret()
+        secret = self._maker.new_secret()
         await store.rotate_api_key(
             change.connection, row, hash_secret(secret, self._maker.pepper), API_KEY.obfuscated(secret), overlap
         )
-        key = await _recorded(change, name, row)
+        key = await recorded_key(change, name, row)
         change.repeat_answer = api_key_pb2.RotateApiKeyResponse(api_key=key, secret_already_issued=True)
         return api_key_pb2.RotateApiKeyResponse(api_key=key, secret=secret)
 
-    async def _require_new_limits(self, change: Change, request: api_key_pb2.CreateApiKeyRequest) -> None:
-        """Checks what the organization requires of a new key."""
+    async def _require_new_limits(
+        self, change: Change, request: api_key_pb2.CreateApiKeyRequest, limits: Limits
+    ) -> None:
+        """Checks what the organization requires of a new key with these limits."""
         required = await key_requirements(change.connection, change.caller.resource.organization)
         now = dt.datetime.fromtimestamp(self._maker.now(), dt.UTC)
         required.check_expiry(expire_time_of(request.api_key), now)
         required.check_guardrail(
             {"model_whitelist", "budget"},
-            whitelist=request.api_key.HasField("model_whitelist"),
-            budget=request.HasField("budget_nano_credits"),
+            whitelist=limits.get("model_whitelist") is not None,
+            budget=limits.get("budget") is not None,
             enforced=True,
         )
-
-    def _new_secret(self) -> str:
-        return API_KEY.make(self._maker.randomness(SECRET_BYTES))
 
     def _require_future(self, expire_time: dt.datetime | None, present: dt.datetime | None) -> None:
         if expire_time and expire_time != present and expire_time.timestamp() <= self._maker.now():
@@ -229,36 +230,44 @@ async def _require_known_models(
         await require_known_models(change.connection, {"api_key.model_whitelist.entries": added})
 
 
-async def _owner(change: Change, member: str) -> Target:
-    """Returns the owner of the new key: the caller, or the named member if the caller may create keys for them."""
-    caller: Caller = change.caller
-    actor = caller.actor
-    if not member:
+async def _owner(change: Change, key: ApiKey) -> Target:
+    """Returns the owner of the new key: the caller, or whom the key names."""
+    actor = change.caller.actor
+    named = key.member or key.service_account
+    if not named and actor.is_credential:
+        raise invalid_fields(FieldViolation("api_key.member", "is required: a credential has no keys of its own"))
+    if not named:
         return Target(actor.organization, TargetKind.BELONGING, actor.group_path, actor.member, actor.role)
-    name = parse_name(member)
+    return await named_owner(change, named, MEMBERS if key.member else SERVICE_ACCOUNTS)
+
+
+async def named_owner(change: Change, text: str, collection: str) -> Target:
+    """Returns a member or service account by name, after checking that the caller may give them keys."""
+    caller: Caller = change.caller
+    name = parse_name(text)
     found = None
-    if name and (name.organization, name.collection) == (actor.organization, MEMBERS):
+    if name and (name.organization, name.collection) == (caller.actor.organization, collection):
         found = await find_target(change.connection, name)
     if found is None:
-        raise permission_denied(Permission.API_KEYS_WRITE, member[:MAX_SHOWN])
+        raise permission_denied(Permission.API_KEYS_WRITE, text[:MAX_SHOWN])
     owner = Target(found.organization, TargetKind.BELONGING, found.group_path, found.member, found.role)
-    caller.require(Permission.API_KEYS_WRITE, owner, member)
+    caller.require(Permission.API_KEYS_WRITE, owner, text)
     state = await store.member_state(change.connection, owner.organization, str(owner.member))
     if state != "ACTIVE":
         name_shown = await store.member_display_name(change.connection, owner.organization, str(owner.member))
-        raise inactive_member(name_shown, str(state))
+        raise inactive_member(name_shown, str(state), is_account=collection == SERVICE_ACCOUNTS)
     return owner
 
 
-async def _require_room(change: Change, member: str) -> None:
-    """Checks that the member and the organization may have one more key.
+async def require_room(change: Change, member: str, *, adds_a_key: bool = True) -> None:
+    """Checks that the owner may have one more key, and with `adds_a_key` the organization too.
 
     Raises:
         AdminError: KEY_LIMIT_REACHED.
     """
     organization = change.caller.resource.organization
     reached = await store.reached_key_limit(change.connection, organization, member)
-    if reached:
+    if reached and (adds_a_key or reached.scope_kind == ScopeKind.MEMBER):
         raise _limit_reached(
             organization,
             member,
@@ -280,14 +289,14 @@ async def _named(change: Change, text: str) -> ResourceName:
 
 
 async def _disable(change: Change, name: ResourceName, etag: str = "") -> ApiKey:
-    row = await _changeable(change, name, etag, Permission.API_KEYS_DISABLE)
+    row = await changeable_key(change, name, etag, Permission.API_KEYS_DISABLE)
     member = change.caller.actor.member
     # If the member disabled the key, an admin can disable it again, so that the member cannot enable it.
     is_taken_over = row.disabled_by in {None, row.member} and member not in {row.disabled_by, row.member}
     if row.state == "DISABLED" and not is_taken_over:
         return api_key_message(row, full=True)
     await store.disable_api_key(change.connection, row.organization, row.api_key, member)
-    return await _recorded(change, name, row)
+    return await recorded_key(change, name, row)
 
 
 async def _existing(change: Change, name: ResourceName, permission: Permission) -> ApiKeyRow:
@@ -297,7 +306,12 @@ async def _existing(change: Change, name: ResourceName, permission: Permission) 
     return row
 
 
-async def _changeable(change: Change, name: ResourceName, etag: str, permission: Permission) -> ApiKeyRow:
+async def changeable_key(change: Change, name: ResourceName, etag: str, permission: Permission) -> ApiKeyRow:
+    """Returns a key that is not deleted.
+
+    Raises:
+        AdminError: PERMISSION_DENIED, ETAG_MISMATCH, API_KEY_DELETED.
+    """
     row = await _existing(change, name, permission)
     check_etag(etag, row.etag)
     if row.state == "DELETED":
@@ -305,7 +319,7 @@ async def _changeable(change: Change, name: ResourceName, etag: str, permission:
     return row
 
 
-async def _recorded(change: Change, name: ResourceName, before: ApiKeyRow | None) -> ApiKey:
+async def recorded_key(change: Change, name: ResourceName, before: ApiKeyRow | None) -> ApiKey:
     """Returns the key as it is now, and records the change in the audit log for the admins above its member."""
     after = await _existing(change, name, Permission.API_KEYS_WRITE)
     logged = api_key_message(before) if before else None
@@ -322,20 +336,30 @@ def deleted_key(name: object) -> AdminError:
     )
 
 
-def inactive_member(display_name: str, state: str) -> AdminError:
-    """The error for a member who is removed or suspended."""
+def inactive_member(display_name: str, state: str, *, is_account: bool = False) -> AdminError:
+    """The error for a member who is removed or suspended, or a service account that is deleted or disabled."""
+    if state == "REMOVED" and is_account:
+        message = f"The service account {display_name!r} is deleted. Undelete it first."
+        metadata = {"state": "DELETED"}
+        return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, metadata)
     if state == "REMOVED":
         message = f"The member {display_name!r} is removed. Invite the user again."
         return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.MEMBER_REMOVED, message)
-    message = f"The member {display_name!r} is suspended. Resume the member first."
-    return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, {"state": state})
+    message = (
+        f"The service account {display_name!r} is disabled. Enable it first."
+        if is_account
+        else f"The member {display_name!r} is suspended. Resume the member first."
+    )
+    metadata = {"state": "DISABLED" if is_account else state}
+    return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, metadata)
 
 
 def _limit_reached(organization: str, member: str, reached: KeyLimit, member_name: str) -> AdminError:
     kind = ScopeKind(reached.scope_kind)
     scope = Scope(kind, member if kind is ScopeKind.MEMBER else organization)
     name = guardrail_name(organization, scope)
-    whose = f"The member {member_name!r}" if kind is ScopeKind.MEMBER else "The organization"
+    who = "service account" if is_service_account(member) else "member"
+    whose = f"The {who} {member_name!r}" if kind is ScopeKind.MEMBER else "The organization"
     message = f"{whose} has reached the limit of {reached.limit} API keys. Delete one first."
     quota = QuotaFailure(violations=[QuotaFailure.Violation(subject=str(name), description=message)])
     return AdminError(

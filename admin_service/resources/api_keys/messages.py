@@ -11,7 +11,7 @@ from megarouter.admin.v1.guardrail_pb2 import Guardrail
 from megarouter.admin.v1.model_whitelist_pb2 import ModelWhitelist
 
 from admin_service.api.errors import FieldViolation
-from admin_service.api.names import API_KEYS, MEMBERS, ResourceName
+from admin_service.api.names import API_KEYS, MEMBERS, ResourceName, owner_name
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.api_keys.bound_errors import place_name
 from admin_service.resources.api_keys.bounds import Limits
@@ -37,9 +37,11 @@ def api_key_name(row: ApiKeyRow) -> ResourceName:
 
 def api_key_message(row: ApiKeyRow, *, full: bool = False) -> ApiKey:
     """Returns the message; with `full`, also use and budget."""
+    owner = owner_name(row.organization, row.member)
     message = ApiKey(
         name=str(api_key_name(row)),
-        member=str(ResourceName(row.organization, MEMBERS, row.member)),
+        member=str(owner) if owner.collection == MEMBERS else "",
+        service_account="" if owner.collection == MEMBERS else str(owner),
         member_display_name=row.member_display_name,
         display_name=row.display_name,
         obfuscated_key=row.obfuscated_key,
@@ -135,6 +137,8 @@ def check_key(
 ) -> Iterable[FieldViolation]:
     """Checks the expiry, the allowed addresses and the model whitelist."""
     key = request.api_key
+    if key.member and key.service_account and isinstance(request, api_key_pb2.CreateApiKeyRequest):
+        yield FieldViolation("api_key.service_account", "must be empty if member is set: a key has one owner")
     if (
         isinstance(request, api_key_pb2.CreateApiKeyRequest)
         and request.budget_cycle
@@ -165,6 +169,12 @@ def check_rotation(request: api_key_pb2.RotateApiKeyRequest) -> Iterable[FieldVi
     """Checks the overlap before it is converted: a proto duration can be out of range."""
     if request.HasField("overlap_duration") and not _is_overlap(request.overlap_duration):
         yield FieldViolation("overlap_duration", f"must be between 0 and {MAX_OVERLAP.days} days")
+
+
+def check_transfer(request: api_key_pb2.TransferApiKeyRequest) -> Iterable[FieldViolation]:
+    """Checks that the request names one new owner."""
+    if bool(request.member) == bool(request.service_account):
+        yield FieldViolation("member", "or service_account is required, and only one of them: it is the new owner")
 
 
 def _is_overlap(duration: Duration) -> bool:

@@ -19,9 +19,16 @@ from admin_service.listing.reading import Listing
 from admin_service.listing.sql_parameters import Condition
 from admin_service.listing.subtrees import visible_rows
 from admin_service.resources.api_keys import store
-from admin_service.resources.api_keys.changes import ApiKeyChanges
-from admin_service.resources.api_keys.messages import api_key_message, check_key, check_list, check_rotation
+from admin_service.resources.api_keys.changes import ApiKeyChanges, KeyMaker
+from admin_service.resources.api_keys.messages import (
+    api_key_message,
+    check_key,
+    check_list,
+    check_rotation,
+    check_transfer,
+)
 from admin_service.resources.api_keys.store import ApiKeyRow
+from admin_service.resources.api_keys.transfers import ApiKeyTransfers
 from admin_service.serving.change_transaction import MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.stores.postgres.connections import Connection
@@ -38,6 +45,7 @@ _KEYS: Final = Listing(
     fields={
         "name": NameField("k.api_key_id", "organizations/{organization}/apiKeys/{id}"),
         "member": NameField("k.member_id", "organizations/{organization}/members/{id}"),
+        "service_account": NameField("k.member_id", "organizations/{organization}/serviceAccounts/{id}"),
         "display_name": TextField("k.display_name"),
         "obfuscated_key": TextField("k.obfuscated_key"),
         "state": EnumField.of(store.API_KEY_STATE, ("ACTIVE", "DISABLED", "EXPIRED", "DELETED"), "STATE_"),
@@ -55,7 +63,8 @@ class ApiKeysApi:
 
     service = api_key_pb2.DESCRIPTOR.services_by_name["ApiKeys"]
 
-    def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens, changes: ApiKeyChanges) -> None:
+    def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens, maker: KeyMaker) -> None:
+        changes = ApiKeyChanges(maker)
         self._pool = pool
         self._page_tokens = page_tokens
         self.handlers: Mapping[str, Handle] = {
@@ -69,12 +78,14 @@ class ApiKeysApi:
             "DisableApiKey": changes.disable,
             "EnableApiKey": changes.enable,
             "RotateApiKey": changes.rotate,
+            "TransferApiKey": ApiKeyTransfers(maker).transfer,
             "UpdateApiKey": changes.update,
         }
         self.rules: Mapping[str, Rule] = {
             "CreateApiKey": check_key,
             "ListApiKeys": check_list,
             "RotateApiKey": check_rotation,
+            "TransferApiKey": check_transfer,
             "UpdateApiKey": check_key,
         }
 

@@ -17,8 +17,8 @@ _COLUMNS: Final = """
 k.organization_id, k.api_key_id, k.member_id, k.display_name, k.obfuscated_key, k.state, k.expire_time, k.create_time,
 k.update_time, coalesce(k.expire_time <= now(), false) AS is_expired, k.group_path, r.model_whitelist, k.ip_allow_list::text[],
 k.disabled_by_member, k.disabled_time, CASE WHEN k.previous_expire_time > now() THEN k.previous_expire_time END,
-k.bounds, coalesce(r.mode, 'ENFORCE'),
-(SELECT coalesce(nullif(u.display_name, ''), u.email, '') FROM members m JOIN users u ON u.user_id = m.user_id
+bounds_now(k.bounds), coalesce(r.mode, 'ENFORCE'),
+(SELECT coalesce(m.display_name, nullif(u.display_name, ''), u.email, '') FROM members m LEFT JOIN users u ON u.user_id = m.user_id
   WHERE m.organization_id = k.organization_id AND m.member_id = k.member_id),
 """
 API_KEY_COLUMNS: Final = _COLUMNS + "NULL::timestamptz, 0::bigint, 0::bigint, NULL::bigint"
@@ -48,14 +48,11 @@ UPDATE api_keys SET display_name = $3, expire_time = $4, ip_allow_list = $5::tex
 _SET_WHITELIST: Final = """
 INSERT INTO guardrails (organization_id, scope_kind, scope_id, model_whitelist, mode) VALUES ($1, 'api_key', $2, $3, $4)
 ON CONFLICT (organization_id, scope_kind, scope_id) DO UPDATE
-SET model_whitelist = excluded.model_whitelist, mode = excluded.mode, update_time = clock_timestamp()
-"""
-_ADD_GUARDRAIL: Final = """
-INSERT INTO guardrails (organization_id, scope_kind, scope_id, model_whitelist, budget_nano_credits, cycle)
-VALUES ($1, 'api_key', $2, $3, $4, $5)
+SET model_whitelist = excluded.model_whitelist, mode = excluded.mode, update_time = clock_timestamp(),
+    set_by_default = guardrails.set_by_default - 'model_whitelist'
 """
 _GET_BOUNDS: Final = """
-SELECT member_id, group_path, bounds FROM api_keys WHERE organization_id = $1 AND api_key_id = $2
+SELECT member_id, group_path, bounds_now(bounds) AS bounds FROM api_keys WHERE organization_id = $1 AND api_key_id = $2
 """
 _SET_BOUNDS: Final = "UPDATE api_keys SET bounds = $3 WHERE organization_id = $1 AND api_key_id = $2"
 _DISABLE: Final = """
@@ -77,6 +74,15 @@ UPDATE api_keys SET secret_hash = $3, obfuscated_key = $4, update_time = clock_t
        previous_expire_time = CASE WHEN $5::interval > interval '0' THEN clock_timestamp() + $5::interval END
  WHERE organization_id = $1 AND api_key_id = $2
 """
+# What the former owner disabled, the new owner may enable.
+_TRANSFER: Final = """
+UPDATE api_keys SET member_id = $3, update_time = clock_timestamp(),
+       disabled_by_member = CASE WHEN disabled_by_member <> member_id THEN disabled_by_member END,
+       secret_hash = coalesce($4, secret_hash), obfuscated_key = coalesce($5, obfuscated_key),
+       previous_secret_hash = CASE WHEN $4::bytea IS NULL THEN previous_secret_hash END,
+       previous_expire_time = CASE WHEN $4::bytea IS NULL THEN previous_expire_time END
+ WHERE organization_id = $1 AND api_key_id = $2
+"""
 # Counts only up to the limit, because an organization may have any number of keys.
 _COUNT: Final = """
 SELECT count(*) FROM (SELECT 1 FROM api_keys WHERE organization_id = $1 AND ($2::text IS NULL OR member_id = $2)
@@ -89,7 +95,8 @@ SELECT scope_kind, key_limit FROM guardrails
  ORDER BY scope_kind
 """
 _MEMBER_NAME: Final = """
-SELECT coalesce(nullif(u.display_name, ''), u.email, m.member_id) FROM members m JOIN users u ON u.user_id = m.user_id
+SELECT coalesce(m.display_name, nullif(u.display_name, ''), u.email, m.member_id)
+  FROM members m LEFT JOIN users u ON u.user_id = m.user_id
  WHERE m.organization_id = $1 AND m.member_id = $2
 """
 _MEMBER_STATE: Final = "SELECT state FROM members WHERE organization_id = $1 AND member_id = $2"
@@ -217,18 +224,6 @@ async def set_key_whitelist(
     await connection.execute(_SET_WHITELIST, organization, api_key, entries, mode)
 
 
-async def add_key_guardrail(
-    connection: Connection,
-    organization: str,
-    api_key: str,
-    entries: Sequence[str] | None,
-    budget_nano_credits: int | None,
-    cycle: str,
-) -> None:
-    """Stores the guardrail of a new key."""
-    await connection.execute(_ADD_GUARDRAIL, organization, api_key, entries, budget_nano_credits, cycle)
-
-
 async def key_bounds(connection: Connection, organization: str, api_key: str) -> KeyBounds:
     """Returns the bounds of a key.
 
@@ -268,6 +263,13 @@ async def rotate_api_key(
     await connection.execute(_ROTATE, row.organization, row.api_key, secret_hash, obfuscated_key, overlap)
 
 
+async def transfer_api_key(
+    connection: Connection, row: ApiKeyRow, member: str, secret_hash: bytes | None, obfuscated_key: str | None
+) -> None:
+    """Gives the key to another owner. A new secret ends all earlier ones. Triggers move the key to the owner's group."""
+    await connection.execute(_TRANSFER, row.organization, row.api_key, member, secret_hash, obfuscated_key)
+
+
 async def reached_key_limit(connection: Connection, organization: str, member: str) -> KeyLimit | None:
     """Returns the limit that leaves no room for one more key, or None. The member's limit comes before the organization's.
 
@@ -287,6 +289,6 @@ async def member_state(connection: Connection, organization: str, member: str) -
 
 
 async def member_display_name(connection: Connection, organization: str, member: str) -> str:
-    """Returns the name of a member, or else the address, or else the id."""
+    """Returns the name of a member or service account, or else the address, or else the id."""
     name: str | None = await connection.fetchval(_MEMBER_NAME, organization, member)
     return name or member

@@ -159,7 +159,7 @@ class GroupsApi:
         if row.delete_time:
             return _message(row, full=True)
         check_etag(request.etag, row.etag)
-        if row.child_count or row.member_count:
+        if row.child_count or row.member_count or row.service_account_count:
             raise _not_empty(row)
         await group_store.mark_group_deleted(change.connection, row.organization, row.group)
         await revoke_invites_into_group(change.connection, row.organization, row.group)
@@ -251,9 +251,13 @@ def _not_empty(row: GroupRow) -> AdminError:
     return AdminError(
         grpc.StatusCode.FAILED_PRECONDITION,
         ErrorReason.GROUP_NOT_EMPTY,
-        f"The group contains {_counted(row.child_count, 'group')} and {_counted(row.member_count, 'member')}."
-        " Move or remove them first.",
-        {"groupCount": str(row.child_count), "memberCount": str(row.member_count)},
+        f"The group contains {_counted(row.child_count, 'group')}, {_counted(row.member_count, 'member')} and"
+        f" {_counted(row.service_account_count, 'service account')}. Move or remove them first.",
+        {
+            "groupCount": str(row.child_count),
+            "memberCount": str(row.member_count),
+            "serviceAccountCount": str(row.service_account_count),
+        },
     )
 
 

@@ -14,11 +14,13 @@ g.organization_id, g.group_id, g.display_name, g.path, g.create_time, g.update_t
 (SELECT count(*) FROM groups c
   WHERE c.organization_id = g.organization_id AND c.parent_group_id = g.group_id AND c.delete_time IS NULL),
 (SELECT count(*) FROM members m
-  WHERE m.organization_id = g.organization_id AND m.group_id = g.group_id AND m.state <> 'REMOVED'),
+  WHERE m.organization_id = g.organization_id AND m.group_id = g.group_id AND m.state <> 'REMOVED' AND m.user_id IS NOT NULL),
 (SELECT count(*) FROM members m
-  WHERE m.organization_id = g.organization_id AND m.state <> 'REMOVED' AND m.group_id IN (
+  WHERE m.organization_id = g.organization_id AND m.state <> 'REMOVED' AND m.user_id IS NOT NULL AND m.group_id IN (
         SELECT d.group_id FROM groups d WHERE d.organization_id = g.organization_id
            AND d.tree_order >= g.tree_order AND d.tree_order < g.tree_order || '!')),
+(SELECT count(*) FROM members m
+  WHERE m.organization_id = g.organization_id AND m.group_id = g.group_id AND m.state <> 'REMOVED' AND m.user_id IS NULL),
 """
 # Ids in `tree_order` are separated by blanks, and `!` is the next character: the range is the group and everything below it.
 
@@ -68,6 +70,7 @@ class GroupRow:
     child_count: int
     member_count: int
     subtree_member_count: int
+    service_account_count: int
     spent_nano_credits: int
     """0 unless read with FULL_GROUP_COLUMNS."""
     budget_nano_credits: int | None

@@ -40,11 +40,12 @@ class AccessExplainer:
         self, request: guardrail_pb2.ExplainAccessRequest, caller: Caller
     ) -> guardrail_pb2.ExplainAccessResponse:
         """ExplainAccess returns whether a call would pass, and what each guardrail has left."""
-        principal = await named_principal(self._pool, caller)
+        named = await named_principal(self._pool, caller)
         async with self._pool.acquire() as connection:
             snapshot = await load_snapshot(connection)
         prices = CatalogView(snapshot.models_by_any_name, snapshot.providers)
         call, now_epoch_us = _supposed_call(request, prices), self._now()
+        principal = named.at(now_epoch_us / _US_PER_S)
         tokens = _tokens(principal, call, prices, now_epoch_us, self._clock)
         try:
             counters = await self._counters.read(principal, tokens, now_epoch_us / _US_PER_S, self._clock)

@@ -54,6 +54,7 @@ def _scope_access(organization: str, state: GuardrailState) -> ScopeAccess:
             )
             for rule in state.rules
         ],
+        temporary_limit_end_time=_moment(state.temporary_end_epoch_s),
     )
 
 
@@ -98,5 +99,9 @@ def _rate_use(state: LimitState | None) -> RateUse | None:
     )
 
 
-def _moment(epoch_s: int | None) -> Timestamp | None:
-    return None if epoch_s is None else Timestamp(seconds=epoch_s)
+def _moment(epoch_s: float | None) -> Timestamp | None:
+    if epoch_s is None:
+        return None
+    moment = Timestamp()
+    moment.FromMicroseconds(round(epoch_s * 1_000_000))
+    return moment

@@ -66,6 +66,8 @@ class GuardrailState:
     concurrency: LimitState | None
     requests_per_minute: LimitState | None
     rules: tuple[RuleState, ...] = ()
+    temporary_end_epoch_s: float | None = None
+    """When the guardrail's temporary limit ends; None without one."""
 
     @property
     def passes(self) -> bool:
@@ -106,7 +108,10 @@ def explain(
     now_epoch_us: int,
     clock: PeriodClock,
 ) -> Explanation:
-    """Returns the outcome that a call by this principal would have now. `LiveCounterReader` reads the counters."""
+    """Returns the outcome that a call by this principal would have now. `LiveCounterReader` reads the counters.
+
+    The principal has the limits that are in force now (`Principal.at`).
+    """
     decision = decide(
         principal,
         call.endpoint,
@@ -192,6 +197,7 @@ def _state(
             for rule in rail.rate_rules
             if model is not None and rule.covers(model.name, model.provider)
         ),
+        temporary_end_epoch_s=rail.temporary.end_epoch_s if rail.temporary else None,
     )
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from admin_service.resources.api_keys.bound_errors import bounded, enforced
-from admin_service.resources.api_keys.bounds import GUARDRAIL_LIMITS, Bounds, Limits, Setter, mode_after
+from admin_service.resources.api_keys.bound_errors import bounded, enforced, temporarily_bounded
+from admin_service.resources.api_keys.bounds import GUARDRAIL_LIMITS, Bounds, Setter, mode_after
 from admin_service.resources.api_keys.requirements import key_requirements
 from admin_service.resources.api_keys.store import key_bounds
+from admin_service.resources.api_keys.temporary_bounds import TEMPORARY
 from admin_service.resources.guardrails.store import GuardrailRow, Settings
 from admin_service.serving.change_transaction import Change
 from gateway_core.model.limits.guardrails import GuardrailMode
@@ -36,10 +37,13 @@ async def changed_key_limits(
     setter = Setter(change.caller.actor, key.member, key.group_path)
     named = {"budget" if field == "cycle" else field for field in fields}
     named = {"budget" if field == "budget_nano_credits" else field for field in named}
-    bounds = bounded(key.bounds, setter, named & GUARDRAIL_LIMITS, _limits(settings))
+    limits = settings.limit_values
+    bounds = bounded(key.bounds, setter, named & GUARDRAIL_LIMITS, limits)
+    if TEMPORARY in named:
+        bounds = temporarily_bounded(bounds, setter, limits, settings.temporary)
     is_shadow = settings.mode == GuardrailMode.SHADOW
     if is_shadow and row.settings.mode != GuardrailMode.SHADOW:
-        enforced(key.bounds, setter, GUARDRAIL_LIMITS)
+        enforced(key.bounds, setter, GUARDRAIL_LIMITS | {TEMPORARY})
     mode, bounds = mode_after(bounds, setter, settings.mode if "mode" in named else None, settings.mode)
     required = await key_requirements(change.connection, row.organization)
     required.check_guardrail(
@@ -51,16 +55,12 @@ async def changed_key_limits(
     return KeyLimits(replace(settings, mode=mode), None if bounds == key.bounds else bounds)
 
 
-def _limits(settings: Settings) -> Limits:
-    """Returns the limits in the form that bounds are compared in."""
-    budget = settings.budget_nano_credits
-    rules = [[rule.models, rule.unit.name, rule.requests, rule.tokens] for rule in settings.rate_rules]
-    whitelist = settings.model_whitelist
-    return {
-        "budget": None if budget is None else [budget, settings.cycle],
-        "requests_per_minute": settings.requests_per_minute,
-        "tokens_per_minute": settings.tokens_per_minute,
-        "concurrency_limit": settings.concurrency_limit,
-        "model_whitelist": None if whitelist is None else list(whitelist),
-        "rate_limits": rules or None,
-    }
+async def require_resettable(change: Change, row: GuardrailRow) -> None:
+    """Checks that the caller may lift the budget, because a reset lifts what it has spent.
+
+    Raises:
+        AdminError: LIMIT_SET_ABOVE.
+    """
+    if row.scope.kind is ScopeKind.API_KEY:
+        key = await key_bounds(change.connection, row.organization, row.scope.scope_id)
+        enforced(key.bounds, Setter(change.caller.actor, key.member, key.group_path), {"budget", TEMPORARY})

@@ -1,5 +1,6 @@
 """Converts guardrails to messages and back, and checks which limits each kind of scope has."""
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -7,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1 import guardrail_pb2
+from megarouter.admin.v1.guardrail_default_pb2 import DefaultLimits
 from megarouter.admin.v1.guardrail_pb2 import Guardrail
 from megarouter.admin.v1.model_whitelist_pb2 import ModelWhitelist
 
@@ -14,12 +16,14 @@ from admin_service.access.permissions import Actor, Target, TargetKind, may_read
 from admin_service.api.errors import FieldViolation
 from admin_service.api.guardrail_names import guardrail_name, scope_name
 from admin_service.api.timestamps import timestamp
+from admin_service.resources.api_keys.bound_errors import place_name
 from admin_service.resources.api_keys.messages import check_whitelist
 from admin_service.resources.guardrails.store import GuardrailRow, Settings
 from gateway_core.model.limits.cycles import Cycle, period_at
 from gateway_core.model.limits.guardrails import GuardrailMode, RateRule
 from gateway_core.model.limits.model_whitelists import InvalidWhitelistError, parse_whitelist
 from gateway_core.model.limits.rate_limits import RateUnit
+from gateway_core.model.limits.temporary_limits import REPLACED, TemporaryLimit
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 
 CYCLES: Final = {cycle.value: Guardrail.Cycle.Value(f"CYCLE_{cycle}") for cycle in Cycle}
@@ -29,8 +33,13 @@ _MODE_OF: Final = {value: name for name, value in MODES.items()} | {
     Guardrail.MODE_UNSPECIFIED: GuardrailMode.ENFORCE.value
 }
 
+MAX_TEMPORARY: Final = dt.timedelta(days=92)
+"""How far ahead a temporary limit may end."""
 _THROTTLES: Final = frozenset({"requests_per_minute", "tokens_per_minute", "concurrency_limit"})
-_EVERYWHERE: Final = frozenset({"budget_nano_credits", "cycle", "mode", "model_whitelist", "rate_limits"}) | _THROTTLES
+_EVERYWHERE: Final = (
+    frozenset({"budget_nano_credits", "cycle", "mode", "model_whitelist", "rate_limits", "temporary_limit"})
+    | _THROTTLES
+)
 KNOWN_FIELDS: Final[Mapping[ScopeKind, frozenset[str]]] = {
     ScopeKind.ORGANIZATION: _EVERYWHERE | {"key_limit", "seat_limit"},
     ScopeKind.GROUP: _EVERYWHERE,
@@ -43,7 +52,7 @@ UNITS: Final = {
     for unit in (RateUnit.SECOND, RateUnit.MINUTE, RateUnit.HOUR, RateUnit.DAY)
 }
 _UNIT_OF: Final = {value: unit for unit, value in UNITS.items()}
-_SETTINGS: Final = {"rate_limits": "rate_rules"}
+_SETTINGS: Final = {"rate_limits": "rate_rules", "temporary_limit": "temporary"}
 """Fields that have another name in `Settings`."""
 _NUMBERS: Final = ("budget_nano_credits", *sorted(_THROTTLES), "key_limit", "seat_limit")
 
@@ -64,13 +73,19 @@ def guardrail_message(row: GuardrailRow) -> Guardrail:
         held_nano_credits=row.held_nano_credits,
         call_count=row.call_count,
         shadow_refusal_count=row.shadow_refusal_count,
-        rate_limits=[_rate_limit(rule) for rule in settings.rate_rules],
+        rate_limits=[rate_limit(rule) for rule in settings.rate_rules],
+        default_origins=[
+            Guardrail.DefaultOrigin(limit=limit, scope=str(place_name(row.organization, place)))
+            for limit, place in sorted(row.set_by_default.items())
+        ],
     )
     for name in _NUMBERS:
         if (limit := getattr(settings, name)) is not None:
             setattr(message, name, limit)
-    if settings.budget_nano_credits is not None:
-        left = settings.budget_nano_credits - row.spent_nano_credits - row.held_nano_credits
+    if settings.temporary:
+        message.temporary_limit.CopyFrom(_temporary_limit(settings.temporary))
+    if settings.budget_in_force is not None:
+        left = settings.budget_in_force - row.spent_nano_credits - row.held_nano_credits
         message.remaining_nano_credits = max(0, left)
     _add_period(message, row)
     return message
@@ -112,15 +127,17 @@ def shows_figures(actor: Actor, scope: Scope, group_path: tuple[str, ...]) -> bo
 
 
 def _add_period(message: Guardrail, row: GuardrailRow) -> None:
-    """Adds the period in which the spend is counted."""
-    start_epoch_s = row.period_start_time.timestamp()
-    period = period_at(Cycle(row.settings.cycle), ZoneInfo(row.time_zone), start_epoch_s)
+    """Adds the period in which the spend is counted, and the reset that began it."""
+    period = period_at(Cycle(row.settings.cycle), ZoneInfo(row.time_zone), row.period_start_time.timestamp())
+    if row.reset_time:
+        message.reset_time.CopyFrom(timestamp(row.reset_time))
+    if period.end_epoch_s is not None or row.reset_time:
+        message.period_start_time.CopyFrom(timestamp(row.period_start_time))
     if period.end_epoch_s is not None:
-        message.period_start_time.CopyFrom(Timestamp(seconds=period.start_epoch_s))
         message.period_end_time.CopyFrom(Timestamp(seconds=period.end_epoch_s))
 
 
-def changed_settings(present: Settings, asked: Guardrail, fields: Iterable[str]) -> Settings:
+def changed_settings(present: Settings, asked: Guardrail | DefaultLimits, fields: Iterable[str]) -> Settings:
     """Returns the settings with the named fields set as requested."""
     return replace(present, **{_SETTINGS.get(name, name): _setting(asked, name) for name in fields})
 
@@ -138,19 +155,22 @@ def added_entries(present: Settings, settings: Settings) -> dict[str, list[str]]
     return entries
 
 
-def _setting(asked: Guardrail, name: str) -> Any:  # noqa: ANN401 - of the setting's type
+def _setting(asked: Any, name: str) -> Any:  # noqa: ANN401 - a message that has the field; of the setting's type
     if name == "cycle":
         return _CYCLE_OF[asked.cycle]
+    if name == "temporary_limit":
+        return _temporary(asked.temporary_limit) if asked.HasField("temporary_limit") else None
     if name == "rate_limits":
         return tuple(map(_rule, asked.rate_limits))
     if name == "mode":
         return _MODE_OF[asked.mode]
     if name == "model_whitelist":
         return list(asked.model_whitelist.entries) if asked.HasField("model_whitelist") else None
-    return getattr(asked, name) if asked.HasField(name) else None  # type: ignore[arg-type] # the rest are _NUMBERS
+    return getattr(asked, name) if asked.HasField(name) else None
 
 
-def _rate_limit(rule: RateRule) -> Guardrail.RateLimit:
+def rate_limit(rule: RateRule) -> Guardrail.RateLimit:
+    """Returns a rate limit as a message."""
     return Guardrail.RateLimit(models=rule.models, unit=UNITS[rule.unit], requests=rule.requests, tokens=rule.tokens)
 
 
@@ -161,6 +181,17 @@ def _rule(asked: Guardrail.RateLimit) -> RateRule:
         asked.requests if asked.HasField("requests") else None,
         asked.tokens if asked.HasField("tokens") else None,
     )
+
+
+def _temporary_limit(limit: TemporaryLimit) -> Guardrail.TemporaryLimit:
+    end = Timestamp()
+    end.FromMicroseconds(limit.end_epoch_us)
+    return Guardrail.TemporaryLimit(end_time=end, **limit.values)
+
+
+def _temporary(asked: Guardrail.TemporaryLimit) -> TemporaryLimit:
+    values = {name: getattr(asked, name) for name in REPLACED if asked.HasField(name)}
+    return TemporaryLimit(asked.end_time.ToMicroseconds(), **values)
 
 
 def unknown_fields(kind: ScopeKind, asked: Guardrail, fields: Iterable[str]) -> list[FieldViolation]:
@@ -175,16 +206,37 @@ def unknown_fields(kind: ScopeKind, asked: Guardrail, fields: Iterable[str]) -> 
 
 
 def check_update(request: guardrail_pb2.UpdateGuardrailRequest) -> Iterable[FieldViolation]:
-    """Checks the syntax of the whitelist, and the rate limits."""
+    """Checks the syntax of the whitelist, the rate limits and the temporary limit."""
+    if request.guardrail.HasField("temporary_limit"):
+        yield from _temporary_problems(request.guardrail.temporary_limit)
     yield from check_whitelist(request.guardrail.model_whitelist, "guardrail.model_whitelist")
+    yield from check_rate_limits(request.guardrail.rate_limits, "guardrail.rate_limits")
+
+
+def check_rate_limits(limits: Iterable[Guardrail.RateLimit], field: str) -> Iterable[FieldViolation]:
+    """Checks the rate limits of a request."""
     seen = set()
-    for index, limit in enumerate(request.guardrail.rate_limits):
+    for index, limit in enumerate(limits):
         problem = _rate_problem(limit) or (
             "has the same models and unit as another one" if _subject(limit) in seen else None
         )
         seen.add(_subject(limit))
         if problem:
-            yield FieldViolation(f"guardrail.rate_limits[{index}]", problem)
+            yield FieldViolation(f"{field}[{index}]", problem)
+
+
+def _temporary_problems(limit: Guardrail.TemporaryLimit) -> Iterable[FieldViolation]:
+    if not any(limit.HasField(name) for name in REPLACED):
+        yield FieldViolation("guardrail.temporary_limit", f"requires one of {', '.join(REPLACED)}")
+
+
+def check_end(limit: TemporaryLimit, now_epoch_us: int) -> Iterable[FieldViolation]:
+    """Checks that a new temporary limit ends in the future and within the bound."""
+    if not now_epoch_us < limit.end_epoch_us <= now_epoch_us + MAX_TEMPORARY // dt.timedelta(microseconds=1):
+        days = MAX_TEMPORARY.days
+        yield FieldViolation(
+            "guardrail.temporary_limit.end_time", f"must be in the future and at most {days} days ahead"
+        )
 
 
 def _subject(limit: Guardrail.RateLimit) -> tuple[str, int]:

@@ -1,7 +1,7 @@
 """Serves `megarouter.admin.v1.Guardrails`: reads and sets limits. `explainer` explains them."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import asyncpg
@@ -12,7 +12,7 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller
 from admin_service.access.grants import Limits, first_exceeded, is_bounded, scopes_above
-from admin_service.access.permissions import Actor, Permission, visibility
+from admin_service.access.permissions import Actor, Permission, Target, visibility
 from admin_service.access.tree_places import group_deleted
 from admin_service.api.errors import AdminError, FieldViolation, invalid_fields, permission_denied
 from admin_service.api.etags import check_etag
@@ -28,13 +28,14 @@ from admin_service.resources.api_keys.changes import deleted_key, inactive_membe
 from admin_service.resources.api_keys.store import set_key_bounds
 from admin_service.resources.guardrails import store
 from admin_service.resources.guardrails.explainer import AccessExplainer
-from admin_service.resources.guardrails.key_limits import KeyLimits, changed_key_limits
+from admin_service.resources.guardrails.key_limits import KeyLimits, changed_key_limits, require_resettable
 from admin_service.resources.guardrails.messages import (
     CYCLES,
     KNOWN_FIELDS,
     MODES,
     added_entries,
     changed_settings,
+    check_end,
     check_update,
     guardrail_message,
     shown_guardrail,
@@ -47,6 +48,7 @@ from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.model_whitelists import parse_whitelist
 from gateway_core.model.organization.scopes import ScopeKind
+from gateway_core.model.organization.service_accounts import is_service_account
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
 
@@ -63,6 +65,7 @@ _GUARDRAILS: Final = Listing(
         "scope_kind": EnumField("r.scope_kind", {kind.name: kind.value for kind in ScopeKind}),
         "group": NameField("g.group_id", f"{_ORGANIZATION}/groups/{{id}}"),
         "member": NameField("m.member_id", f"{_ORGANIZATION}/members/{{id}}"),
+        "service_account": NameField("m.member_id", f"{_ORGANIZATION}/serviceAccounts/{{id}}"),
         "api_key": NameField("k.api_key_id", f"{_ORGANIZATION}/apiKeys/{{id}}"),
         "cycle": EnumField("r.cycle", {cycle: cycle for cycle in CYCLES}, "CYCLE_"),
         "mode": EnumField("r.mode", {mode: mode for mode in MODES}, "MODE_"),
@@ -80,15 +83,23 @@ class GuardrailsApi:
 
     service = guardrail_pb2.DESCRIPTOR.services_by_name["Guardrails"]
 
-    def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens, explainer: AccessExplainer) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, page_tokens: PageTokens, explainer: AccessExplainer, now: Callable[[], int]
+    ) -> None:
+        """Creates the API. `now` returns microseconds since the epoch."""
         self._pool = pool
+        self._now = now
         self._page_tokens = page_tokens
         self.handlers: Mapping[str, Handle] = {
             "ExplainAccess": explainer.explain,
             "GetGuardrail": self.get,
             "ListGuardrails": self.list,
         }
-        self.changes: Mapping[str, MakeChange] = {"DeleteGuardrail": self.delete, "UpdateGuardrail": self.update}
+        self.changes: Mapping[str, MakeChange] = {
+            "DeleteGuardrail": self.delete,
+            "ResetGuardrail": self.reset,
+            "UpdateGuardrail": self.update,
+        }
         self.rules: Mapping[str, Rule] = {"UpdateGuardrail": check_update}
 
     async def get(self, _request: guardrail_pb2.GetGuardrailRequest, caller: Caller) -> Guardrail:
@@ -122,9 +133,13 @@ class GuardrailsApi:
         if unknown := unknown_fields(row.scope.kind, asked, fields):
             raise invalid_fields(*unknown)
         settings = changed_settings(row.settings, asked, fields)
+        if settings.temporary and settings.temporary != row.settings.temporary:
+            violations = list(check_end(settings.temporary, self._now()))
+            if violations:
+                raise invalid_fields(*violations)
         if not request.allow_unknown_models:
             await require_known_models(change.connection, added_entries(row.settings, settings))
-        await _require_held(change, row.settings, settings)
+        await require_held(change, change.caller.target, row.settings, settings)
         changed = await changed_key_limits(change, row, settings, fields)
         if changed.settings == row.settings and changed.new_bounds is None:
             return guardrail_message(row)
@@ -140,6 +155,15 @@ class GuardrailsApi:
         if changed.settings == row.settings and changed.new_bounds is None:
             return guardrail_message(row)
         return await _stored(change, row, changed)
+
+    async def reset(self, request: guardrail_pb2.ResetGuardrailRequest, change: Change) -> Guardrail:
+        """ResetGuardrail begins a new period of the budget."""
+        row = await _changeable(change, request.etag, etag_required=False)
+        await require_resettable(change, row)
+        if row.update_time is None:
+            await store.set_guardrail(change.connection, row.organization, row.scope, row.settings)
+        await store.reset_guardrail(change.connection, row.organization, row.scope)
+        return await _recorded(change, row)
 
 
 def _visible(actor: Actor) -> Condition:
@@ -179,21 +203,24 @@ async def _changeable(change: Change, etag: str, *, etag_required: bool) -> Guar
     if row.scope.kind is ScopeKind.API_KEY and row.scope_state == "DELETED":
         raise deleted_key(name)
     if row.scope.kind is ScopeKind.MEMBER and row.scope_state == "REMOVED":
-        raise inactive_member(row.display_name, row.scope_state)
+        raise inactive_member(row.display_name, row.scope_state, is_account=is_service_account(row.scope.scope_id))
     return row
 
 
-async def _require_held(change: Change, present: Settings, settings: Settings) -> None:
-    """Checks that the caller holds what the settings newly grant.
+async def require_held(change: Change, target: Target, present: Settings, settings: Settings) -> None:
+    """Checks that the caller holds what the settings newly grant to the target.
 
     Raises:
         AdminError: LIMIT_ABOVE_OWN.
     """
     caller: Caller = change.caller
-    if not is_bounded(caller.actor, caller.target):
+    if not is_bounded(caller.actor, target):
         return
     held = await store.held_limits(change.connection, caller.actor.organization, scopes_above(caller.actor))
     exceeded = first_exceeded(_granted(present, settings), held)
+    if exceeded is None and settings.temporary and settings.temporary != present.temporary:
+        granted = Limits(settings.temporary.budget_nano_credits, Cycle(settings.cycle))
+        exceeded = first_exceeded(granted, held, settings.temporary.end_epoch_us)
     if exceeded:
         name = str(guardrail_name(caller.actor.organization, exceeded))
         message = f"The limit is wider than that of {name}, which applies to you. Set a narrower limit."
@@ -229,10 +256,21 @@ def _would_be(row: GuardrailRow, settings: Settings) -> Guardrail:
 
 
 async def _stored(change: Change, row: GuardrailRow, changed: KeyLimits) -> Guardrail:
-    """Stores the settings, records the change in the audit log and returns the guardrail."""
-    await store.set_guardrail(change.connection, row.organization, row.scope, changed.settings)
+    """Stores and records the settings, and returns the guardrail."""
+    values = changed.settings.limit_values
+    kept = {
+        limit: place
+        for limit, place in row.set_by_default.items()
+        if values.get(limit) == row.settings.limit_values.get(limit)
+    }
+    await store.set_guardrail(change.connection, row.organization, row.scope, changed.settings, kept)
     if changed.new_bounds is not None:
         await set_key_bounds(change.connection, row.organization, row.scope.scope_id, changed.new_bounds)
+    return await _recorded(change, row)
+
+
+async def _recorded(change: Change, row: GuardrailRow) -> Guardrail:
+    """Returns the guardrail as it is now, and records the change in the audit log."""
     after = guardrail_message(await _existing(change.connection, change.caller, Permission.GUARDRAILS_WRITE))
     change.record(change.caller.resource, guardrail_message(row), after, group_path=row.group_path)
     return after

@@ -2,28 +2,32 @@
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from admin_service.access.grants import HeldLimits, Limits
 from admin_service.api.etags import etag_of
+from admin_service.resources.default_limits.merging import LimitValues
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.guardrails import GuardrailMode, RateRule
 from gateway_core.model.limits.model_whitelists import compile_stored
+from gateway_core.model.limits.temporary_limits import TemporaryLimit, temporary_limit_of
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.rate_rules import decode_rules, encode_rules
 
 _LIMITS: Final = """
 r.budget_nano_credits, coalesce(r.cycle, 'NEVER'), coalesce(r.mode, 'ENFORCE'), r.requests_per_minute, r.tokens_per_minute,
-r.concurrency_limit, r.model_whitelist, r.key_limit, r.seat_limit, coalesce(r.rate_rules, '[]')
+r.concurrency_limit, r.model_whitelist, r.key_limit, r.seat_limit, coalesce(r.rate_rules, '[]'),
+temporary_limit_now(r.temporary_limit)
 """
 _REST: Final = """
-r.update_time, u.period_start_time, u.time_zone, u.spent_nano_credits, u.held_nano_credits, u.call_count, u.shadow_refusal_count,
+r.update_time, r.reset_time, u.period_start_time, u.time_zone, u.spent_nano_credits, u.held_nano_credits, u.call_count,
+u.shadow_refusal_count, coalesce(r.set_by_default, '{}'),
 coalesce(g.path, m.group_path, k.group_path, '{}'),
 coalesce(m.state, k.state, CASE WHEN g.delete_time IS NULL THEN 'ACTIVE' ELSE 'DELETED' END),
-coalesce(g.display_name, k.display_name, nullif(p.display_name, ''), p.email, o.display_name, '')
+coalesce(g.display_name, k.display_name, m.display_name, nullif(p.display_name, ''), p.email, o.display_name, '')
 """
 _SCOPES: Final = """
   LEFT JOIN groups g ON s.scope_kind = 'group' AND g.organization_id = s.organization_id AND g.group_id = s.scope_id
@@ -47,17 +51,22 @@ SELECT s.organization_id, s.scope_kind, s.scope_id, {_LIMITS}, {_REST}
 """  # noqa: S608
 _SET: Final = """
 INSERT INTO guardrails (organization_id, scope_kind, scope_id, budget_nano_credits, cycle, mode, requests_per_minute,
-                        tokens_per_minute, concurrency_limit, model_whitelist, key_limit, seat_limit, rate_rules)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                        tokens_per_minute, concurrency_limit, model_whitelist, key_limit, seat_limit, rate_rules, temporary_limit,
+                        set_by_default)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (organization_id, scope_kind, scope_id) DO UPDATE
 SET budget_nano_credits = excluded.budget_nano_credits, cycle = excluded.cycle, mode = excluded.mode,
     requests_per_minute = excluded.requests_per_minute, tokens_per_minute = excluded.tokens_per_minute,
     concurrency_limit = excluded.concurrency_limit, model_whitelist = excluded.model_whitelist,
     key_limit = excluded.key_limit, seat_limit = excluded.seat_limit, rate_rules = excluded.rate_rules,
-    update_time = clock_timestamp()
+    temporary_limit = excluded.temporary_limit, set_by_default = excluded.set_by_default, update_time = clock_timestamp()
+"""
+_RESET: Final = """
+UPDATE guardrails SET reset_time = clock_timestamp() WHERE organization_id = $1 AND scope_kind = $2 AND scope_id = $3
 """
 _HELD: Final = """
-SELECT r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle, r.model_whitelist, r.key_limit, r.mode
+SELECT r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle, r.model_whitelist, r.key_limit, r.mode,
+       temporary_limit_now(r.temporary_limit)
   FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS above (scope_kind, scope_id, place)
   JOIN guardrails r ON r.organization_id = $1 AND r.scope_kind = above.scope_kind AND r.scope_id = above.scope_id
  ORDER BY above.place
@@ -78,6 +87,29 @@ class Settings:
     key_limit: int | None = None
     seat_limit: int | None = None
     rate_rules: tuple[RateRule, ...] = ()
+    temporary: TemporaryLimit | None = None
+    """None once it has ended."""
+
+    @property
+    def limit_values(self) -> LimitValues:
+        """The lasting limits as JSON values, by the names under which bounds and defaults keep them."""
+        budget, whitelist = self.budget_nano_credits, self.model_whitelist
+        rules = [[rule.models, rule.unit.name, rule.requests, rule.tokens] for rule in self.rate_rules]
+        return {
+            "budget": None if budget is None else [budget, self.cycle],
+            "requests_per_minute": self.requests_per_minute,
+            "tokens_per_minute": self.tokens_per_minute,
+            "concurrency_limit": self.concurrency_limit,
+            "model_whitelist": None if whitelist is None else list(whitelist),
+            "rate_limits": rules or None,
+            "key_limit": self.key_limit,
+        }
+
+    @property
+    def budget_in_force(self) -> int | None:
+        """The budget that calls must fit now, in nano-credits."""
+        temporary = self.temporary.budget_nano_credits if self.temporary else None
+        return self.budget_nano_credits if temporary is None else temporary
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +121,14 @@ class GuardrailRow:
     settings: Settings
     update_time: dt.datetime | None
     """None if it was never set."""
+    reset_time: dt.datetime | None
     period_start_time: dt.datetime
     time_zone: str
     spent_nano_credits: int
     held_nano_credits: int
     call_count: int
     shadow_refusal_count: int
+    set_by_default_json: str
     group_path: Sequence[str]
     """Path of the group, or of the member's group."""
     scope_state: str
@@ -103,17 +137,23 @@ class GuardrailRow:
     """The name of the scope for people."""
 
     @property
+    def set_by_default(self) -> Mapping[str, str]:
+        """The limits that a default set and no one has changed since, with the place of the default."""
+        places: Mapping[str, str] = json.loads(self.set_by_default_json)
+        return places
+
+    @property
     def etag(self) -> str:
         """Changes with every change of the guardrail, but not with use."""
-        return etag_of(self.organization, self.scope, self.settings, self.update_time)
+        return etag_of(self.organization, self.scope, self.settings, self.update_time, self.reset_time)
 
 
 def make_guardrail_row(organization: str, scope_kind: str, scope_id: str, *columns: object) -> GuardrailRow:
     """Makes a row from `GUARDRAIL_COLUMNS`."""
     count = len(Settings.__dataclass_fields__)
-    *settings, rules = columns[:count]
+    *settings, rules, temporary = columns[:count]
     scope = Scope(ScopeKind(scope_kind), scope_id)
-    limits = Settings(*settings, decode_rules(json.loads(str(rules))))  # type: ignore[arg-type,call-arg] # as selected
+    limits = Settings(*settings, decode_rules(json.loads(str(rules))), _temporary(temporary))  # type: ignore[arg-type,call-arg] # as selected
     return GuardrailRow(organization, scope, limits, *columns[count:])  # type: ignore[arg-type] # as selected
 
 
@@ -123,13 +163,33 @@ async def get_guardrail(connection: Connection, organization: str, scope: Scope)
     return make_guardrail_row(*row) if row else None
 
 
-async def set_guardrail(connection: Connection, organization: str, scope: Scope, settings: Settings) -> None:
-    """Stores a guardrail. Triggers notify the data plane, and carry spend over into a new cycle."""
+async def set_guardrail(
+    connection: Connection,
+    organization: str,
+    scope: Scope,
+    settings: Settings,
+    set_by_default: Mapping[str, str] | None = None,
+) -> None:
+    """Stores a guardrail. Triggers notify the data plane, and carry spend over into a new cycle.
+
+    Args:
+        connection: in a transaction that acts for the organization.
+        organization: id.
+        scope: of the guardrail.
+        settings: all of its settings.
+        set_by_default: the limits that are still those of a default, with its place.
+    """
     await connection.execute(
         _SET, organization, scope.kind, scope.scope_id, settings.budget_nano_credits, settings.cycle, settings.mode,
         settings.requests_per_minute, settings.tokens_per_minute, settings.concurrency_limit, settings.model_whitelist,
         settings.key_limit, settings.seat_limit, encode_rules(settings.rate_rules),
+        json.dumps(settings.temporary.stored()) if settings.temporary else None, json.dumps(dict(set_by_default or {})),
     )  # fmt: skip
+
+
+async def reset_guardrail(connection: Connection, organization: str, scope: Scope) -> None:
+    """Begins a new period of the budget. The guardrail must have a row."""
+    await connection.execute(_RESET, organization, scope.kind, scope.scope_id)
 
 
 async def held_limits(connection: Connection, organization: str, scopes: Sequence[Scope]) -> list[HeldLimits]:
@@ -142,6 +202,11 @@ async def held_limits(connection: Connection, organization: str, scopes: Sequenc
             Scope(ScopeKind(kind), scope_id),
             Limits(budget, Cycle(cycle), None if whitelist is None else compile_stored(whitelist), key_limit),
             GuardrailMode(mode),
+            _temporary(temporary),
         )
-        for kind, scope_id, budget, cycle, whitelist, key_limit, mode in rows
+        for kind, scope_id, budget, cycle, whitelist, key_limit, mode, temporary in rows
     ]
+
+
+def _temporary(stored: object) -> TemporaryLimit | None:
+    return None if stored is None else temporary_limit_of(json.loads(str(stored)))

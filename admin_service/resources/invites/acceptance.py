@@ -4,6 +4,7 @@ All unusable tokens fail in the same way. A token with a wrong checksum is refus
 the database.
 """
 
+import dataclasses
 from collections.abc import Callable
 
 import asyncpg
@@ -23,6 +24,7 @@ from admin_service.access.role_messages import role_value
 from admin_service.api.errors import AdminError
 from admin_service.api.names import GUARDRAILS, MEMBERS, ResourceName
 from admin_service.api.timestamps import timestamp
+from admin_service.resources.guardrails.member_limits import begin_member_limits
 from admin_service.resources.invites import acceptance_store as admission_store
 from admin_service.resources.invites import store as invite_store
 from admin_service.resources.invites.acceptance_store import Candidate, Seats
@@ -72,6 +74,8 @@ class InviteAcceptance:
         await change.act_for(organization)
         standing = await invite_store.standing_of(change.connection, organization, invite)
         candidate = await admission_store.candidate_of(change.connection, organization, user)
+        if change.caller.grant.email:  # what the issuer says now; the stored address may be another's by now
+            candidate = dataclasses.replace(candidate, email=change.caller.grant.email)
         seats = await admission_store.seats_of(change.connection, organization)
         outcome = accept(standing.invitation, candidate.email, candidate.member_state, has_free_seat=seats.has_free)
         _raise_unless_accepted(outcome, standing, seats, organization)
@@ -106,6 +110,7 @@ class InviteAcceptance:
         else:
             was, member = None, self._make_id("mem")
             await admission_store.add_member(connection, organization, member, user, role, after.group)
+        await begin_member_limits(change, organization, member, after.member_limits)
         _record(change, before, after, was, await _member(connection, organization, member))
         return Candidate(candidate.email, member, "ACTIVE")
 

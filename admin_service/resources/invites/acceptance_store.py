@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from admin_service.access.permissions import Role
+from admin_service.resources.default_limits.store import begin_member_guardrail
 from gateway_core.stores.postgres.connections import Connection
 
 _CANDIDATE: Final = """
@@ -16,7 +17,8 @@ SELECT u.email, m.member_id, m.state
 """
 _SEATS: Final = """
 SELECT r.seat_limit,
-       r.seat_limit > (SELECT count(*) FROM members m WHERE m.organization_id = $1 AND m.state <> 'REMOVED') AS is_free
+       r.seat_limit > (SELECT count(*) FROM members m
+                        WHERE m.organization_id = $1 AND m.state <> 'REMOVED' AND m.user_id IS NOT NULL) AS is_free
   FROM guardrails r WHERE r.organization_id = $1 AND r.scope_kind = 'organization' AND r.seat_limit IS NOT NULL
 """
 _ADD: Final = "INSERT INTO members (organization_id, member_id, user_id, role, group_id) VALUES ($1, $2, $3, $4, $5)"
@@ -71,8 +73,9 @@ async def seats_of(connection: Connection, organization: str) -> Seats:
 async def add_member(
     connection: Connection, organization: str, member: str, user: str, role: Role, group: str | None
 ) -> None:
-    """Makes a user a member for the first time."""
+    """Makes a user a member for the first time. Their guardrail begins with the default of their place."""
     await connection.execute(_ADD, organization, member, user, role, group)
+    await begin_member_guardrail(connection, organization, member, group)
 
 
 async def readmit_member(connection: Connection, organization: str, member: str, role: Role, group: str | None) -> None:

@@ -20,6 +20,7 @@ from admin_service.resources.members import store as member_store
 from admin_service.resources.members.messages import member_message, member_name
 from admin_service.resources.members.store import MemberRow
 from admin_service.serving.change_transaction import Change
+from gateway_core.stores.postgres.connections import Connection
 
 _WRITE = Permission.MEMBERS_WRITE
 
@@ -63,7 +64,7 @@ async def change_role(change: Change, request: ChangeMemberRoleRequest) -> Membe
     _require_present(row)
     require_fit(role, place)
     if role is not Role.SUPER_ADMIN:
-        await _require_super_admin_besides(change, [row])
+        await require_super_admin_besides(change.connection, row.organization, [row])
     if request.validate_only:
         would_be = member_message(row, full=True)
         would_be.role, would_be.group = role_value(role), place.name if place.group else ""
@@ -86,7 +87,7 @@ async def set_state(change: Change, names: Sequence[str], state: str, etag: str 
     for row in changing:
         _require_present(row)
     if state != "ACTIVE":
-        await _require_super_admin_besides(change, changing)
+        await require_super_admin_besides(change.connection, change.caller.resource.organization, changing)
     await member_store.set_member_state(change.connection, change.caller.resource.organization, _ids(changing), state)
     return await _changed(change, rows, changing)
 
@@ -119,10 +120,14 @@ async def _place(change: Change, group: str) -> Place:
     return place
 
 
-async def _require_super_admin_besides(change: Change, rows: Sequence[MemberRow]) -> None:
+async def require_super_admin_besides(connection: Connection, organization: str, rows: Sequence[MemberRow]) -> None:
+    """Checks that the organization has an active Super Admin besides these members.
+
+    Raises:
+        AdminError: LAST_SUPER_ADMIN.
+    """
     losing = [row for row in rows if row.is_active_super_admin]
-    organization = change.caller.resource.organization
-    if losing and not await member_store.has_other_super_admin(change.connection, organization, _ids(losing)):
+    if losing and not await member_store.has_other_super_admin(connection, organization, _ids(losing)):
         message = "The organization would have no active Super Admin. Give another member that role first."
         raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.LAST_SUPER_ADMIN, message)
 

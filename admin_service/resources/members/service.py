@@ -20,6 +20,7 @@ from admin_service.listing.sql_parameters import Condition
 from admin_service.listing.subtrees import visible_rows
 from admin_service.resources.members import changes
 from admin_service.resources.members import store as member_store
+from admin_service.resources.members.identities import IdentityLinks
 from admin_service.resources.members.messages import STATES, member_message
 from admin_service.resources.members.store import MemberRow
 from admin_service.serving.change_transaction import Change, MakeChange
@@ -57,16 +58,21 @@ class MembersApi:
 
     service = member_pb2.DESCRIPTOR.services_by_name["Members"]
 
-    def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, page_tokens: PageTokens, links: IdentityLinks, import_members: MakeChange
+    ) -> None:
+        """Prepares the handlers. `import_members` is the handler of ImportMembers, which changes more than members."""
         self._pool = pool
         self._page_tokens = page_tokens
         self.handlers: Mapping[str, Handle] = {"GetMember": self.get, "ListMembers": self.list}
         self.changes: Mapping[str, MakeChange] = {
+            "ImportMembers": import_members,
             "MoveMember": self.move,
             "ChangeMemberRole": self.change_role,
             "SuspendMember": self.suspend,
             "ResumeMember": self.resume,
             "RemoveMember": self.remove,
+            "LinkMemberIdentity": links.link,
             "BatchMoveMembers": self.batch_move,
             "BatchSuspendMembers": self.batch_suspend,
             "BatchResumeMembers": self.batch_resume,
@@ -92,6 +98,7 @@ class MembersApi:
             query = (_FULL_MEMBERS if full else _MEMBERS).query(
                 request, self._page_tokens, organization,
                 Condition("m.organization_id = {}", organization),
+                Condition(member_store.IS_PERSON),
                 Condition("true" if request.show_removed else "m.state <> 'REMOVED'"),
                 *_whose(visibility(caller.actor), group_path, with_descendants=request.with_descendants),
             )  # fmt: skip

@@ -17,6 +17,8 @@ m.create_time, m.update_time,
 """
 MEMBER_COLUMNS: Final = _COLUMNS + "0::bigint, NULL::bigint"
 MEMBER_SOURCE: Final = "members m JOIN users u ON u.user_id = m.user_id"
+IS_PERSON: Final = "m.user_id IS NOT NULL"
+"""Leaves out service accounts in a way that the indexes know."""
 FULL_MEMBER_COLUMNS: Final = _COLUMNS + "b.spent_nano_credits, b.budget_nano_credits"
 FULL_MEMBER_SOURCE: Final = (
     MEMBER_SOURCE + " CROSS JOIN LATERAL present_spend(m.organization_id, 'member', m.member_id) b"

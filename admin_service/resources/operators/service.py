@@ -22,6 +22,7 @@ from admin_service.resources.credits import messages as credit_messages
 from admin_service.resources.credits.lines import CreditLine, line_message, set_credit_line
 from admin_service.resources.credits.posting import post_once
 from admin_service.resources.credits.top_up_requests import TopUpRequests
+from admin_service.resources.members.identities import IdentityLinks
 from admin_service.resources.operators.store import (
     SUMMARIES,
     SUMMARY_COLUMNS,
@@ -63,11 +64,14 @@ class OperatorsApi:
 
     service = operator_pb2.DESCRIPTOR.services_by_name["Operators"]
 
-    def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens, make_id: Callable[[str], str]) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, page_tokens: PageTokens, make_id: Callable[[str], str], links: IdentityLinks
+    ) -> None:
         """Prepares the handlers. `make_id` returns a new id with a prefix."""
         requests = TopUpRequests(pool, page_tokens, make_id)
         self._pool = pool
         self._page_tokens = page_tokens
+        self._links = links
         self.handlers: Mapping[str, Handle] = {
             "GetOrganizationSummary": self.get,
             "ListOrganizationSummaries": self.list,
@@ -76,6 +80,7 @@ class OperatorsApi:
         self.changes: Mapping[str, MakeChange] = {
             "ApproveTopUpRequest": requests.approve,
             "GrantCredit": self.grant,
+            "LinkUserIdentity": self.link_identity,
             "RejectTopUpRequest": requests.reject,
             "RestoreAccount": self.restore,
             "SetCreditLine": self.set_line,
@@ -136,6 +141,12 @@ class OperatorsApi:
             credit_transaction=credit_messages.transaction_message(organization, row),
             balance=credit_messages.balance_message(organization, state),
         )
+
+    async def link_identity(
+        self, request: operator_pb2.LinkUserIdentityRequest, change: Change
+    ) -> operator_pb2.LinkUserIdentityResponse:
+        """LinkUserIdentity links an identity to a member's user, whatever rights the user has."""
+        return operator_pb2.LinkUserIdentityResponse(member=str(await self._links.link_as_operator(request, change)))
 
     async def suspend(self, _request: operator_pb2.SuspendAccountRequest, change: Change) -> OrganizationSummary:
         """SuspendAccount stops all calls until an operator restores the organization."""

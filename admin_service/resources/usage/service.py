@@ -11,7 +11,7 @@ from megarouter.admin.v1.usage_pb2 import UsageFinding
 
 from admin_service.access.authorization import Caller
 from admin_service.access.permissions import Permission, visibility
-from admin_service.api.names import API_KEYS, MEMBERS, MODELS, PROVIDERS, USAGE_FINDINGS, ResourceName
+from admin_service.api.names import API_KEYS, MEMBERS, MODELS, PROVIDERS, USAGE_FINDINGS, ResourceName, owner_name
 from admin_service.api.timestamps import timestamp
 from admin_service.listing.filter_sql import EnumField, IntegerField, NameField, TextField, TimeField
 from admin_service.listing.orders import SortColumn
@@ -61,6 +61,7 @@ _FINDINGS: Final = Listing(
         "model": TextField("f.requested_model"),
         "answered_model": TextField("f.answered_model"),
         "member": NameField("f.member_id", "organizations/{organization}/members/{id}"),
+        "service_account": NameField("f.member_id", "organizations/{organization}/serviceAccounts/{id}"),
         "api_key": NameField("f.api_key_id", "organizations/{organization}/apiKeys/{id}"),
         "source": EnumField("f.source", {"PROVIDER": "provider", "ESTIMATED": "estimated"}, "SOURCE_"),
         "charge_nano_credits": IntegerField("f.charge_nano_credits"),
@@ -99,13 +100,15 @@ class UsageApi:
 
 
 def _message(row: _Row) -> UsageFinding:
+    owner = owner_name(row.organization, row.member)
     return UsageFinding(
         name=str(ResourceName(row.organization, USAGE_FINDINGS, row.hold_id)),
         create_time=timestamp(row.create_time),
         kinds=[UsageFinding.Kind.Value(f"KIND_{kind.upper()}") for kind in row.kinds],
         reason=row.reason,
         report=row.report,
-        member=str(ResourceName(row.organization, MEMBERS, row.member)),
+        member=str(owner) if owner.collection == MEMBERS else "",
+        service_account="" if owner.collection == MEMBERS else str(owner),
         api_key=str(ResourceName(row.organization, API_KEYS, row.api_key)),
         provider=f"{PROVIDERS}/{row.provider}",
         model=f"{MODELS}/{row.model}",

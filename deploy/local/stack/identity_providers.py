@@ -9,6 +9,7 @@ import yaml
 from megarouter_envoy.options import IdentityProvider
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from admin_service.sign_in.issuers import Domains, Organizations
 from deploy.local.stack.environment import IDENTITY_PROVIDERS_FILE
 
 MAX_FILE_BYTES = 64 * 1024
@@ -38,6 +39,10 @@ class _Entry(_Strict):
     """Alternatively, the absolute path of a file with its keys."""
     jwks_cache_s: Annotated[int, Field(ge=1, le=86_400)] = 300
     """How long Envoy caches its keys, and so how long a change of keys may go unnoticed."""
+    email_domains: Domains | None = None
+    """The domains of the e-mail addresses that it may vouch for. None: all if it is the only issuer, otherwise none."""
+    organizations: Organizations = []
+    """Ids of the organizations whose admins may map its claims to groups and roles."""
 
     @model_validator(mode="after")
     def _has_one_source_of_keys(self) -> Self:

@@ -23,7 +23,7 @@ from gateway_core.model.catalog.units import reserve_units
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Period, PeriodClock
-from gateway_core.model.limits.guardrails import Guardrail, RateRule
+from gateway_core.model.limits.guardrails import Guardrail, RateRule, ends_of, in_force
 from gateway_core.model.limits.request_limits import encode_limits, rate_limits_of
 from gateway_core.model.limits.throttles import throttles_of
 from gateway_core.model.organization.scopes import Scope
@@ -97,7 +97,7 @@ class Limits:
 class Validity:
     """What terms depend on, and the half-open interval in which they hold.
 
-    The interval lies within one price day and within the current period of every counter.
+    The interval lies within one price day, within the current period of every counter, and ends with the first temporary limit.
     """
 
     principal: Principal
@@ -218,7 +218,7 @@ def agree(
     reserved_as = _reserved_as(principal, endpoint, parameters, found, prices, now_epoch_s)
     if isinstance(reserved_as, Refusal):
         return reserved_as
-    rails = principal.guardrails
+    rails = in_force(principal.guardrails, now_epoch_s)
 
     def covers(rule: RateRule) -> bool:
         return rule.covers(model.name, model.provider)
@@ -263,7 +263,7 @@ def agree(
         bytes_per_token=principal.bytes_per_token,
         budget_mode=principal.budget_mode,
         shadow_refusals=() if endpoint.uploads else principal.shadow_refusals(model.name, model.provider),
-        validity=_validity(principal, prices, periods, now_epoch_s),
+        validity=_validity(principal, prices, periods, ends_of(rails), now_epoch_s),
     )
 
 
@@ -297,14 +297,20 @@ def _reserved_as(
     return replace(reserved, tool_fees_nano_credits=0, unit=None) if endpoint.ranks else reserved
 
 
-def _validity(principal: Principal, prices: CatalogView, periods: Sequence[Period], now_epoch_s: float) -> Validity:
+def _validity(
+    principal: Principal,
+    prices: CatalogView,
+    periods: Sequence[Period],
+    limit_ends_epoch_s: Sequence[float],
+    now_epoch_s: float,
+) -> Validity:
     day = datetime.fromtimestamp(now_epoch_s, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     ends = [period.end_epoch_s for period in periods if period.end_epoch_s is not None]
     return Validity(
         principal=principal,
         prices=prices,
         begin_epoch_s=max(day.timestamp(), *(period.start_epoch_s for period in periods)),
-        end_epoch_s=min([(day + timedelta(days=1)).timestamp(), *ends]),
+        end_epoch_s=min([(day + timedelta(days=1)).timestamp(), *ends, *limit_ends_epoch_s]),
     )
 
 

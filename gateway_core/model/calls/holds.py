@@ -9,7 +9,7 @@ import enum
 import hashlib
 import hmac
 import json
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 from gateway_core.model.endpoints import Endpoint
@@ -37,7 +37,7 @@ class HoldTokenError(Exception):
     """The token is malformed, was changed, or was not signed by this deployment."""
 
 
-@record(frozen=True, slots=True)
+@record(frozen=True)
 class Claims:
     """Who calls, and what is called.
 
@@ -61,6 +61,16 @@ class Claims:
     """Every counter that carries the hold, narrowest first."""
     throttles: tuple[Throttle, ...] = ()
     """Every throttle that admitted the call."""
+
+    @cached_property
+    def encoded_counters(self) -> tuple[str, ...]:
+        """The encoded counters, in their order."""
+        return tuple(counter.encode() for counter in self.counters)
+
+    @cached_property
+    def encoded_throttles(self) -> tuple[str, ...]:
+        """The encoded throttles, in their order."""
+        return tuple(throttle.encode() for throttle in self.throttles)
 
 
 @record(frozen=True, slots=True)
@@ -121,8 +131,8 @@ def encode_claims(claims: Claims, signing_key: bytes) -> EncodedClaims:
             "provider": claims.provider,
             "served": claims.served_model,
             "price": claims.price_version,
-            "counters": [counter.encode() for counter in claims.counters],
-            "throttles": [throttle.encode() for throttle in claims.throttles],
+            "counters": claims.encoded_counters,
+            "throttles": claims.encoded_throttles,
         },
         separators=(",", ":"),
     )

@@ -1,13 +1,14 @@
 """The caller and every guardrail above the call: one frozen snapshot for a decision."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.catalog.reserves import BudgetMode
 from gateway_core.model.limits.address_lists import AddressList
-from gateway_core.model.limits.guardrails import Guardrail
+from gateway_core.model.limits.guardrails import Guardrail, in_force
 from gateway_core.model.organization.scopes import Scope
+from gateway_core.model.organization.service_accounts import is_service_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,11 @@ class Principal:
     """Where calls may come from; None allows every address."""
     secret_replaced: bool = False
     """Whether a rotation replaced the secret. `expire_epoch_s` is then no later than the end of the overlap."""
+
+    def at(self, instant_epoch_s: float) -> "Principal":
+        """Returns the principal with the limits that are in force at an instant."""
+        rails = in_force(self.guardrails, instant_epoch_s)
+        return self if rails is self.guardrails else replace(self, guardrails=rails)
 
     def may_call(self, model: str, provider: str) -> bool:
         """Returns whether every enforced whitelist above the call allows the model.
@@ -61,6 +67,8 @@ class RevisedPrincipal:
 
 
 _EXPIRED = "This API key has expired. Create a new one or ask your admin."
+_MEMBER_SUSPENDED = "Your membership is suspended. Ask your admin."
+_ACCOUNT_DISABLED = "The service account of this API key is disabled. Ask your admin to enable it."
 _REPLACED = "This API key was rotated and the time of its old secret is over. Use the new one."
 
 
@@ -73,7 +81,8 @@ def refuse_principal(principal: Principal, now_epoch_s: float, address: str | No
     if principal.expire_epoch_s is not None and principal.expire_epoch_s <= now_epoch_s:
         return Refusal(RefusalReason.KEY_EXPIRED, _REPLACED if principal.secret_replaced else _EXPIRED)
     if not principal.member_active:
-        return Refusal(RefusalReason.MEMBER_SUSPENDED, "Your membership is suspended. Ask your admin.")
+        is_account = is_service_account(principal.member)
+        return Refusal(RefusalReason.MEMBER_SUSPENDED, _ACCOUNT_DISABLED if is_account else _MEMBER_SUSPENDED)
     if not principal.organization_active:
         return Refusal(
             RefusalReason.ORGANIZATION_SUSPENDED, "Your organization is suspended. Ask your billing contact."

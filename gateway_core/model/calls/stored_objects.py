@@ -1,7 +1,7 @@
 """What a provider stores under an id that it handed out, and who may name it.
 
-All organizations share one account at a provider, so an id passes only for the member to whom an answer gave it, or for
-whom an operator registered it.
+All organizations share one account at a provider, so an id passes only for the member to whom an answer gave it, for the
+present owner of the key if that was transferred, or for whom an operator registered it.
 """
 
 import enum

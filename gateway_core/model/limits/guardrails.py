@@ -1,11 +1,13 @@
 """A guardrail: all limits of one scope."""
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.model_whitelists import ModelWhitelist, compile_stored
 from gateway_core.model.limits.rate_limits import RateUnit
+from gateway_core.model.limits.temporary_limits import TemporaryLimit
 from gateway_core.model.organization.scopes import Scope
 
 
@@ -47,6 +49,18 @@ class Guardrail:
     concurrency_limit: int | None = None
     """The maximum number of concurrent calls."""
     rate_rules: tuple[RateRule, ...] = ()
+    temporary: TemporaryLimit | None = None
+
+    def at(self, instant_epoch_s: float) -> "Guardrail":
+        """Returns the guardrail with the limits that are in force at an instant.
+
+        It keeps its temporary limit until the end of it, so that the end is known.
+        """
+        if self.temporary is None:
+            return self
+        if instant_epoch_s >= self.temporary.end_epoch_s:
+            return replace(self, temporary=None)
+        return replace(self, **self.temporary.values)  # type: ignore[arg-type] # the limits that REPLACED names
 
     @property
     def is_shadow(self) -> bool:
@@ -56,3 +70,15 @@ class Guardrail:
     def allows(self, model: str, provider: str) -> bool:
         """Returns whether its whitelist allows the model; True without a whitelist."""
         return self.model_whitelist is None or self.model_whitelist.allows(model, provider)
+
+
+def in_force(rails: tuple[Guardrail, ...], instant_epoch_s: float) -> tuple[Guardrail, ...]:
+    """Returns the guardrails with the limits that are in force at an instant."""
+    if all(rail.temporary is None for rail in rails):
+        return rails
+    return tuple(rail.at(instant_epoch_s) for rail in rails)
+
+
+def ends_of(rails: Iterable[Guardrail]) -> list[float]:
+    """Returns when temporary limits that are in force end, in seconds since the epoch."""
+    return [rail.temporary.end_epoch_s for rail in rails if rail.temporary is not None]

@@ -3,6 +3,8 @@
 import enum
 from dataclasses import dataclass
 
+from gateway_core.model.organization.service_accounts import is_service_account
+
 MAX_GROUP_LEVELS = 4
 
 
@@ -28,7 +30,7 @@ class Scope:
         if self.kind is ScopeKind.ORGANIZATION:
             return "the organization"
         if self.kind is ScopeKind.MEMBER:
-            return "this API key's member"
+            return f"this API key's {'service account' if is_service_account(self.scope_id) else 'member'}"
         return f"{'API key' if self.kind is ScopeKind.API_KEY else 'group'} {self.scope_id!r}"
 
     @property

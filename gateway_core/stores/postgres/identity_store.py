@@ -17,6 +17,7 @@ from gateway_core.model.limits.address_lists import parse_networks
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode
 from gateway_core.model.limits.model_whitelists import compile_stored
+from gateway_core.model.limits.temporary_limits import temporary_limit_of
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.rate_rules import decode_rules
@@ -39,6 +40,7 @@ _USED_LATELY: Final = "SELECT key_hash FROM hashes_of_keys_used_lately($1)"
 _CONCURRENT_STATEMENTS: Final = 2
 """Fewer than the connections of the pool, because holds are recorded at the same time."""
 _HASHES_PER_STATEMENT: Final = 200
+_NO_MORE: Final[Mapping[str, Any]] = {}
 _ROWS_PER_TURN: Final = 20
 """Rows converted before calls get their turn. Each takes a tenth of a millisecond."""
 
@@ -54,17 +56,21 @@ _OF_MEMBER: Final = """
 SELECT m.organization_id, '' AS api_key_id, m.member_id, true AS api_key_active, NULL::float8 AS expire_epoch_s,
        m.state = 'ACTIVE' AS member_active, coalesce(g.path, '{}') AS group_path, o.state = 'ACTIVE' AS organization_active,
        o.time_zone, o.input_estimate, o.budget_mode, false AS secret_replaced, NULL::text[] AS ip_allow_list,
-       (SELECT coalesce(jsonb_agg(jsonb_build_array(r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle, r.cycle_revision,
-                                                    r.requests_per_minute, r.model_whitelist, r.mode, r.tokens_per_minute,
-                                                    r.concurrency_limit, r.rate_rules)), '[]')
-          FROM guardrails r
-         WHERE r.organization_id = m.organization_id
-           AND ((r.scope_kind = 'member' AND r.scope_id = m.member_id)
-                OR (r.scope_kind = 'group' AND r.scope_id = ANY (g.path))
-                OR r.scope_kind = 'organization')) AS guardrails
+       coalesce(above.guardrails, '[]') AS guardrails, above.more_limits
   FROM members m
   JOIN organizations o ON o.organization_id = m.organization_id
   LEFT JOIN groups g ON g.organization_id = m.organization_id AND g.group_id = m.group_id
+ CROSS JOIN LATERAL (
+    SELECT jsonb_agg(jsonb_build_array(r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle, r.cycle_revision,
+                                       r.requests_per_minute, r.model_whitelist, r.mode, r.tokens_per_minute,
+                                       r.concurrency_limit, r.rate_rules)) AS guardrails,
+           jsonb_object_agg(r.scope_kind || ':' || r.scope_id, jsonb_build_object('temporary', r.temporary_limit))
+               FILTER (WHERE temporary_limit_now(r.temporary_limit) IS NOT NULL) AS more_limits
+      FROM guardrails r
+     WHERE r.organization_id = m.organization_id
+       AND ((r.scope_kind = 'member' AND r.scope_id = m.member_id)
+            OR (r.scope_kind = 'group' AND r.scope_id = ANY (g.path))
+            OR r.scope_kind = 'organization')) AS above
  WHERE m.organization_id = $1 AND m.member_id = $2
 """
 
@@ -175,6 +181,7 @@ def principal_of_row(row: asyncpg.Record) -> Principal:
     """Converts a row of `identity_of_key`. Its lists are compiled once for all calls."""
     networks = row["ip_allow_list"]
     stored = {(rail[0], rail[1]): rail for rail in json.loads(row["guardrails"])}
+    more = json.loads(row["more_limits"]) if row["more_limits"] else {}
     return Principal(
         organization=_shared(row["organization_id"]),
         organization_active=row["organization_active"],
@@ -186,7 +193,12 @@ def principal_of_row(row: asyncpg.Record) -> Principal:
         api_key=row["api_key_id"],
         api_key_active=row["api_key_active"],
         expire_epoch_s=row["expire_epoch_s"],
-        guardrails=tuple(_guardrail_of(scope, stored.get((scope.kind, scope.scope_id))) for scope in _scopes(row)),
+        guardrails=tuple(
+            _guardrail_of(
+                scope, stored.get((scope.kind, scope.scope_id)), more.get(f"{scope.kind}:{scope.scope_id}", _NO_MORE)
+            )
+            for scope in _scopes(row)
+        ),
         ip_allow_list=None if networks is None else parse_networks(networks),
         secret_replaced=row["secret_replaced"],
         budget_mode=BudgetMode(row["budget_mode"]),
@@ -213,12 +225,12 @@ def _scopes(row: asyncpg.Record) -> tuple[Scope, ...]:
     )
 
 
-def _guardrail_of(scope: Scope, rail: list[Any] | None) -> Guardrail:
-    guardrail = Guardrail(scope) if rail is None else _guardrail(scope, rail)
+def _guardrail_of(scope: Scope, rail: list[Any] | None, more: Mapping[str, Any]) -> Guardrail:
+    guardrail = Guardrail(scope) if rail is None else _guardrail(scope, rail, more)
     return guardrail if scope.kind is ScopeKind.API_KEY else _shared(guardrail)
 
 
-def _guardrail(scope: Scope, rail: list[Any]) -> Guardrail:
+def _guardrail(scope: Scope, rail: list[Any], more: Mapping[str, Any]) -> Guardrail:
     (
         _kind,
         _scope_id,
@@ -243,4 +255,5 @@ def _guardrail(scope: Scope, rail: list[Any]) -> Guardrail:
         tokens_per_minute=tokens_per_minute,
         concurrency_limit=concurrency,
         rate_rules=decode_rules(rules),
+        temporary=temporary_limit_of(more["temporary"]) if "temporary" in more else None,
     )

@@ -62,6 +62,16 @@ rules = st.lists(
     max_size=2,
     unique_by=lambda rule: rule[:2],
 )
+temporary_limits = st.none() | st.fixed_dictionaries(
+    {"end_us": st.sampled_from([1, 2**52])},
+    optional={
+        "budget_nano_credits": st.sampled_from([0, 4 * CREDIT, 20 * CREDIT]),
+        "requests_per_minute": st.sampled_from([0, 2, 9]),
+        "tokens_per_minute": st.sampled_from([20, 200]),
+        "concurrency_limit": st.sampled_from([0, 2, 9]),
+    },
+)
+"""Ended long ago, or still in force."""
 rails = st.fixed_dictionaries(
     {
         "budget_nano_credits": st.sampled_from([None, None, None, 0, 4 * CREDIT, 9 * CREDIT, 20 * CREDIT]),
@@ -72,6 +82,7 @@ rails = st.fixed_dictionaries(
         "tokens_per_minute": st.sampled_from([None, None, None, 20, 60, 200]),
         "concurrency_limit": st.sampled_from([None, None, None, 0, 1, 2, 4]),
         "rate_rules": rules,
+        "temporary_limit": temporary_limits,
     }
 )
 
@@ -231,7 +242,9 @@ async def add_account(owner: asyncpg.Connection, account: Account) -> tuple[str,
     )  # fmt: skip
     ids = {"api_key": "key", "member": "mia", "group": "g", "organization": organization}
     for kind, rail in account.rails.items():
+        temporary = rail.get("temporary_limit")
         columns = rail | {"rate_rules": json.dumps(rail["rate_rules"])}
+        columns["temporary_limit"] = json.dumps(temporary) if temporary else None
         values = ", ".join(f"${place}" for place in range(4, 4 + len(columns)))
         await owner.execute(
             f"INSERT INTO guardrails (organization_id, scope_kind, scope_id, {', '.join(columns)})"  # noqa: S608
@@ -306,6 +319,10 @@ async def world(
 @example(account=limited("group", concurrency_limit=0, mode="SHADOW"), calls=[Step("model-a", 1)])
 @example(account=limited("organization", concurrency_limit=0), calls=[Step("model-a", 1)])
 @example(account=limited("member", requests_per_minute=1, budget_nano_credits=CREDIT), calls=[Step("model-a", 1)] * 2)
+@example(
+    account=limited("group", temporary_limit={"end_us": 2**52, "requests_per_minute": 1, "concurrency_limit": 9}),
+    calls=[Step("model-a", 1)] * 2,
+)
 @example(
     account=limited("member", budget_nano_credits=2 * CREDIT),
     calls=[Step("model-a", 1), Step("model-a", 1), Step("model-a", 1, "since the first call")],

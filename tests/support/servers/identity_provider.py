@@ -105,6 +105,7 @@ class IdentityProvider:
                         "audiences": [AUDIENCE],
                         "jwks_uri": f"{self.address}/keys",
                         "jwks_cache_s": 1,
+                        "organizations": ["acme"],
                     }
                 ]
             }

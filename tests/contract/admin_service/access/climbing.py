@@ -6,8 +6,8 @@ import asyncpg
 
 ACME = "organizations/acme"
 TABLES: Final = (
-    "organizations", "groups", "users", "members", "api_keys", "guardrails", "invites", "access_tokens", "ledger_transfers",
-    "audit_log", "request_replays",
+    "organizations", "groups", "users", "members", "api_keys", "guardrails", "guardrail_defaults", "invites", "access_tokens",
+    "ledger_transfers", "audit_log", "request_replays",
 )  # fmt: skip
 
 

@@ -58,6 +58,16 @@ async def world(owner: asyncpg.Connection) -> None:
             ORGANIZATION, person.member, group, person.role,
         )  # fmt: skip
         await owner.execute(
+            "INSERT INTO claim_mappings (organization_id, claim_mapping_id, issuer, claim, value, role, group_id, user_id)"
+            " VALUES ($1, 'claim-' || $2, 'i', 'groups', $2, $4, $3, $2)",
+            ORGANIZATION, person.member, group, person.role,
+        )  # fmt: skip
+        await owner.execute(
+            "INSERT INTO members (organization_id, member_id, display_name, group_id, role)"
+            " VALUES ($1, 'sa-' || $2, $2, $3, 'MEMBER')",
+            ORGANIZATION, person.member, group,
+        )  # fmt: skip
+        await owner.execute(
             "INSERT INTO audit_log (organization_id, sequence, user_id, method, resource_name, group_path)"
             " OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, 'm', 'r', $4)",
             ORGANIZATION, audit_log_sequence(person), person.member, list(person.group_path),

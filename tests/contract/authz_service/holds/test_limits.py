@@ -138,3 +138,20 @@ async def test_no_hold_is_lost_when_redis_is_emptied_between_calls(
     assert (await ask()).allowed
     assert (await ask()).allowed
     assert not (await ask()).allowed
+
+
+@pytest.mark.parametrize(("kind", "scope_id"), SCOPES[:1] + SCOPES[-1:])
+async def test_a_temporary_limit_ends_by_the_clock_for_a_cached_identity(
+    owner: asyncpg.Connection, ask: Ask, kind: str, scope_id: str
+) -> None:
+    await guard(owner, kind, scope_id, budget_nano_credits=0)
+    await owner.execute(
+        "UPDATE guardrails SET temporary_limit ="
+        " jsonb_build_object('end_us', ((extract(epoch FROM now()) + 0.8) * 1000000)::bigint, 'budget_nano_credits', $1::bigint)",
+        3 * CREDIT,
+    )
+    await asyncio.sleep(0.2)
+    assert (await ask()).allowed
+    await asyncio.sleep(0.7)
+    answer = await ask()
+    assert (answer.status, answer.code) == (402, "budget_exhausted")

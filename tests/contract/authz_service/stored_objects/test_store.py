@@ -85,6 +85,29 @@ async def test_what_the_operator_registered_cannot_be_ended(pool: asyncpg.Pool, 
     assert await owner.fetchval(LIFE, "pmpt_1", "other") is None
 
 
+async def test_an_object_belongs_to_the_present_owner_of_the_key_that_got_it(
+    pool: asyncpg.Pool, owner: asyncpg.Connection
+) -> None:
+    """Seen to fail when the member of the call alone decides."""
+    await owner.execute("INSERT INTO organizations (organization_id, display_name) VALUES ('acme', 'Acme')")
+    for member in ("mia", "max"):
+        await owner.execute("INSERT INTO users VALUES ($1, $1 || '@acme.example', $1)", member)
+        await owner.execute(
+            "INSERT INTO members (organization_id, member_id, user_id, role) VALUES ('acme', $1, $1, 'MEMBER')", member
+        )
+    await owner.execute(
+        "INSERT INTO api_keys (organization_id, api_key_id, member_id, display_name, secret_hash, obfuscated_key)"
+        " VALUES ('acme', 'key-1', 'mia', 'k', sha256('k'), 'mr-')"
+    )
+    await owner.execute("UPDATE stored_objects SET api_key_id = 'key-1' WHERE object_id = 'resp_1'")
+    store = StoredObjectStore(pool)
+    (stored,) = await store.objects_of(MIA, None, [RESPONSE])
+    await owner.execute("UPDATE api_keys SET member_id = 'max'")
+    assert await store.objects_of(MIA, None, [RESPONSE]) == []
+    assert await store.objects_of(MAX, None, [RESPONSE]) == [stored]
+    assert [await store.end(by, stored) for by in (MIA, MAX)] == [False, True]
+
+
 LIFE = (
     "SELECT CASE WHEN isfinite(expire_time) THEN extract(epoch FROM expire_time - now())::float END FROM stored_objects"
     " WHERE object_id = $1 AND organization_id = $2"

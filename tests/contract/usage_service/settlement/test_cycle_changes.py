@@ -1,4 +1,7 @@
-"""A change of a budget's cycle never resets usage, including the usage of calls that are under way during the change."""
+"""A change of a budget's cycle never resets usage, including the usage of calls that are under way during the change.
+
+A reset does, and leaves the calls that are under way to the period in which they were placed.
+"""
 
 import random
 import time
@@ -172,6 +175,80 @@ async def _correct(owner: asyncpg.Connection, calls: Calls, chance: random.Rando
         assert settlement.resolution.outcome is HoldState.SETTLED
         await settle_batch(owner, [settlement])
         calls.charged.append(hold)
+
+
+async def reset(owner: asyncpg.Connection, kind: ScopeKind, scope_id: str) -> None:
+    await owner.execute(
+        "UPDATE guardrails SET reset_time = clock_timestamp() WHERE scope_kind = $1 AND scope_id = $2", kind, scope_id
+    )
+
+
+@pytest.mark.parametrize("cycle", [Cycle.NEVER, Cycle.DAILY])
+async def test_a_call_under_way_during_a_reset_counts_only_in_the_period_in_which_it_was_placed(
+    owner: asyncpg.Connection, database_url: str, cycle: Cycle
+) -> None:
+    await prepare(owner)
+    await set_cycle(owner, *SCOPES[0], cycle)
+    holds = [await placed_now(owner) for _ in range(2)]
+    await settle_batch(owner, [make_settlement(holds[0])])
+    assert await used(owner, *SCOPES[0]) == (charge(), 1)
+    await reset(owner, *SCOPES[0])
+    assert await used(owner, *SCOPES[0]) == (0, 0)
+    holds.append(await placed_now(owner))
+    await settle_batch(owner, [make_settlement(hold) for hold in holds[1:]])
+    assert await used(owner, *SCOPES[0]) == (charge(), 1)
+    assert await owner.fetchval("SELECT count(*) FROM usage_records WHERE later_counters IS NOT NULL") == 0
+    assert broken(await audit(database_url)) == {}
+
+
+async def test_a_call_of_a_replica_that_has_not_noticed_a_reset_counts_in_one_period(owner: asyncpg.Connection) -> None:
+    """Seen to fail when a reset counts as a change of the cycle: the call counted in both periods."""
+    await prepare(owner)
+    await set_cycle(owner, *SCOPES[0], Cycle.DAILY)
+    before = await present_counters(owner)
+    await reset(owner, *SCOPES[0])
+    await settle_batch(owner, [make_settlement(await placed_now(owner, before))])
+    assert await used(owner, *SCOPES[0]) == (0, 0)
+    assert (
+        await owner.fetchval(
+            "SELECT count(*) FROM scope_spend WHERE settled_nano_credits > 0 AND counter LIKE 'api_key%'"
+        )
+        == 1
+    )
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_after_any_history_the_spend_is_that_of_the_calls_placed_since_the_reset(
+    owner: asyncpg.Connection, database_url: str, seed: int
+) -> None:
+    """Of all histories of calls, settlements, changes of the cycle and resets. Seen to fail when a changed cycle carries over what
+    a reset removed."""
+    chance = random.Random(seed)
+    await prepare(owner)
+    for kind, scope_id in SCOPES:
+        await set_cycle(owner, kind, scope_id, Cycle.DAILY)
+    since = dict.fromkeys(SCOPES, 0)
+    calls: list[Hold] = []
+    open_calls: list[Hold] = []
+    for _ in range(40):
+        what = chance.choice(["place", "place", "settle", "change", "reset"])
+        scope = chance.choice(SCOPES)
+        if what == "place":
+            calls.append(await placed_now(owner))
+            open_calls.append(calls[-1])
+        elif what == "settle" and open_calls:
+            await settle_batch(owner, [make_settlement(open_calls.pop(chance.randrange(len(open_calls))))])
+        elif what == "change":
+            await set_cycle(owner, *scope, chance.choice(list(Cycle)))
+        elif what == "reset":
+            await reset(owner, *scope)
+            since[scope] = len(calls)
+    for hold in open_calls:
+        await settle_batch(owner, [make_settlement(hold)])
+    for scope in SCOPES:
+        count = len(calls) - since[scope]
+        assert await used(owner, *scope) == (count * charge(), count)
+    assert broken(await audit(database_url)) == {}
 
 
 async def test_redis_charges_the_new_counter_without_releasing_a_hold_from_it(

@@ -61,6 +61,16 @@ async def test_an_id_stays_with_its_first_owner(owner: asyncpg.Connection, datab
     assert await owner.fetchval("SELECT count(*) FROM usage_records") == 3
 
 
+async def test_an_id_is_bound_to_the_key_of_the_call(owner: asyncpg.Connection, database_url: str) -> None:
+    await prepare(owner)
+    connection = await asyncpg.connect(login_url(database_url, ROLE))
+    try:
+        await settle_batch(connection, [response()])
+    finally:
+        await connection.close()
+    assert {row[0] for row in await owner.fetch("SELECT api_key_id FROM stored_objects")} == {"key-1"}
+
+
 async def test_a_failed_call_binds_nothing(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     await settle_batch(owner, [response(http_status=400)])

@@ -21,22 +21,23 @@ def test_an_empty_setting_names_no_operator() -> None:
 
 
 def test_a_user_is_named_by_id_subject_or_address() -> None:
-    assert OPERATORS.include_user("olivia", None, [])
-    assert OPERATORS.include_user("u", None, [Identity(A, "auth0|1")])
-    assert OPERATORS.include_user("u", "olivia@acme.example", [Identity(A, "other")])
+    assert OPERATORS.include_user("olivia", [])
+    assert OPERATORS.include_user("u", [(Identity(A, "auth0|1"), None)])
+    assert OPERATORS.include_user("u", [(Identity(A, "other"), "olivia@acme.example")])
 
 
 @pytest.mark.parametrize(
-    ("user", "email", "identities"),
+    ("user", "identities"),
     [
-        ("u", "olivia@acme.example", []),
-        ("u", "olivia@acme.example", [Identity(B, "other")]),
-        ("u", None, [Identity(B, "auth0|1")]),
-        ("olivia2", "u@acme.example", [Identity(A, "auth0|2")]),
+        ("u", []),
+        ("u", [(Identity(B, "other"), "olivia@acme.example")]),
+        ("u", [(Identity(B, "other"), "olivia@acme.example"), (Identity(A, "third"), None)]),
+        ("u", [(Identity(B, "auth0|1"), None)]),
+        ("olivia2", [(Identity(A, "auth0|2"), "u@acme.example")]),
     ],
 )
-def test_only_the_named_issuer_counts(user: str, email: str | None, identities: list[Identity]) -> None:
-    assert not OPERATORS.include_user(user, email, identities)
+def test_only_the_named_issuer_counts(user: str, identities: list[tuple[Identity, str | None]]) -> None:
+    assert not OPERATORS.include_user(user, identities)
 
 
 @pytest.mark.parametrize(

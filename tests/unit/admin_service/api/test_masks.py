@@ -8,6 +8,7 @@ from megarouter.admin.v1.api_key_pb2 import ApiKey
 from megarouter.admin.v1.group_pb2 import Group
 from megarouter.admin.v1.guardrail_pb2 import Guardrail
 from megarouter.admin.v1.organization_pb2 import Organization
+from megarouter.admin.v1.service_account_pb2 import ServiceAccount
 
 from admin_service.api.errors import AdminError
 from admin_service.api.masks import updated_fields
@@ -17,7 +18,7 @@ CHANGEABLE: dict[type[Any], set[str]] = {
     Group: {"display_name"},
     Guardrail: {
         *("budget_nano_credits", "cycle", "mode", "model_whitelist", "key_limit", "seat_limit"),
-        *("requests_per_minute", "tokens_per_minute", "concurrency_limit", "rate_limits"),
+        *("requests_per_minute", "tokens_per_minute", "concurrency_limit", "rate_limits", "temporary_limit"),
     },
     Organization: {
         "display_name",
@@ -28,9 +29,10 @@ CHANGEABLE: dict[type[Any], set[str]] = {
         "budget_mode",
         "expired_hold_policy",
     },
+    ServiceAccount: {"display_name"},
 }
 
-FIXED = {"member", "parent_group"}
+FIXED = {"member", "parent_group", "service_account", "group"}
 
 
 @pytest.mark.parametrize("resource", CHANGEABLE, ids=lambda resource: resource.__name__)

@@ -22,16 +22,16 @@ def test_a_response_belongs_to_the_member_who_called() -> None:
     claims = replace(CLAIMS, endpoint=Endpoint.RESPONSES)
     facts = {"response_id": "resp_1", "stored_ids": "item:rs_1\ncontainer:cntr_1"}
     assert list(rows_of(Answer(claims, facts, COUNTED), 7)) == [
-        ("anthropic", "response", "resp_1", "acme", "mia", "resp_1", "claude", 1_550, 7),
-        ("anthropic", "item", "rs_1", "acme", "mia", "resp_1", "claude", 350, 7),
-        ("anthropic", "container", "cntr_1", "acme", "mia", "resp_1", "claude", None, 7),
+        ("anthropic", "response", "resp_1", "acme", "mia", "key-1", "resp_1", "claude", 1_550, 7),
+        ("anthropic", "item", "rs_1", "acme", "mia", "key-1", "resp_1", "claude", 350, 7),
+        ("anthropic", "container", "cntr_1", "acme", "mia", "key-1", "resp_1", "claude", None, 7),
     ]
 
 
 def test_the_size_of_an_answer_without_a_count_is_unknown() -> None:
     claims = replace(CLAIMS, endpoint=Endpoint.RESPONSES)
     (row,) = rows_of(Answer(claims, {"response_id": "resp_1"}, None), 7)
-    assert row[7] is None
+    assert row[8] is None
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,9 @@ _ADVICE: Final = {
     "KEY_REQUIREMENT_UNMET": "give the limit: --expires, --model or --budget; `megarouter organizations show` lists what keys need",
     "ALREADY_MEMBER": "change the role or the group instead: `megarouter members role`, `megarouter members move`; resume a "
     "suspended member: `megarouter members resume`",
+    "IMPORT_HAS_ERRORS": "run the import again: another change came between the check and the import",
+    "KEY_WHITELIST_TOO_WIDE": "narrow the key first: `megarouter keys update KEY --model ...`; `megarouter explain` shows what the "
+    "new owner may call",
     "PURGED": "create another organization",
 }
 _ADVICE_BY_CODE: Final = {

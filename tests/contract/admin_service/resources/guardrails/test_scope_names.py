@@ -4,7 +4,7 @@ import asyncpg
 from megarouter.admin.v1 import guardrail_pb2
 
 from tests.contract.admin_service.conftest import Client
-from tests.contract.admin_service.resources.guardrails.test_service import ACME, get, set_limits
+from tests.contract.admin_service.resources.guardrails.guardrail_requests import ACME, get, set_limits
 
 
 async def test_a_guardrail_has_the_name_of_its_scope_for_people(client: Client, owner: asyncpg.Connection) -> None:

@@ -80,7 +80,7 @@ def explain(
 
 
 def _ask(session: Session, request: ExplainAccessRequest, who: str) -> ExplainAccessResponse:
-    """Asks for a key first, then for a member, because a bare id may be either."""
+    """Asks for a key first, then for a member, then for a service account, because a bare id may be any of them."""
     names = list(_candidates(session, who))
     for name in names:
         request.name = name
@@ -89,7 +89,7 @@ def _ask(session: Session, request: ExplainAccessRequest, who: str) -> ExplainAc
         except MegaRouterError as error:
             if len(names) == 1 or error.code is not grpc.StatusCode.PERMISSION_DENIED:
                 raise
-    raise CommandError(f"{who} is not a key or a member of {session.organization} that you may see")
+    raise CommandError(f"{who} is not a key, a member or a service account of {session.organization} that you may see")
 
 
 def _candidates(session: Session, who: str) -> Iterator[str]:
@@ -98,8 +98,10 @@ def _candidates(session: Session, who: str) -> Iterator[str]:
         yield session.name(Collection.API_KEYS, who)
     if collection in {None, Collection.MEMBERS}:
         yield session.member(who)
-    if collection not in {None, Collection.API_KEYS, Collection.MEMBERS}:
-        raise ValueError(f"{who!r} is not a key or a member")
+    if collection in {None, Collection.SERVICE_ACCOUNTS}:
+        yield session.name(Collection.SERVICE_ACCOUNTS, who)
+    if collection not in {None, Collection.API_KEYS, Collection.MEMBERS, Collection.SERVICE_ACCOUNTS}:
+        raise ValueError(f"{who!r} is not a key, a member or a service account")
 
 
 def lines_of(session: Session, answer: ExplainAccessResponse) -> Iterator[Line]:
@@ -115,6 +117,8 @@ def _of_scope(session: Session, scope: ScopeAccess) -> Iterator[Line]:
     name = short_name(scope.guardrail)
     if scope.mode == Guardrail.MODE_SHADOW:
         name += " (shadow)"
+    if scope.HasField("temporary_limit_end_time"):
+        name += f" (temporary limits, end {session.ago(scope.temporary_limit_end_time)})"
     yield Line(name, "models", scope.model_allowed)
     if scope.HasField("budget"):
         yield _budget(session, name, "budget", scope)

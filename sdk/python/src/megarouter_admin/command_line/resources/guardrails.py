@@ -8,6 +8,7 @@ from megarouter.admin.v1.messages import (
     GetGuardrailRequest,
     Guardrail,
     ListGuardrailsRequest,
+    ResetGuardrailRequest,
     UpdateGuardrailRequest,
 )
 
@@ -25,13 +26,26 @@ from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import format_credits, share
-from megarouter_admin.command_line.values.limits import NONE, CycleChoice, Limits, ModeChoice, change_of, format_rate
-from megarouter_admin.command_line.values.names import guardrail_name, short_name
+from megarouter_admin.command_line.values.limits import (
+    NONE,
+    CycleChoice,
+    Limits,
+    ModeChoice,
+    change_of,
+    format_rate,
+    format_temporary,
+    temporary_of,
+)
+from megarouter_admin.command_line.values.names import guardrail_name, short_name, short_scope
+from megarouter_admin.command_line.values.times import moment_of, parse_moment, timestamp
 
 application = Section()
 
 ScopeArgument = Annotated[
-    str, Argument(metavar="SCOPE", text="organization, groups/ID, members/ID, keys/ID, or a guardrail's id.")
+    str,
+    Argument(
+        metavar="SCOPE", text="organization, groups/ID, members/ID, service-accounts/ID, keys/ID, or a guardrail's id."
+    ),
 ]
 
 
@@ -60,6 +74,14 @@ def _mode(guardrail: Guardrail) -> str:
     return label(Guardrail.Mode.Name(guardrail.mode), "MODE_")
 
 
+def _temporary(session: Session, guardrail: Guardrail) -> str:
+    if not guardrail.HasField("temporary_limit"):
+        return ""
+    limit = guardrail.temporary_limit
+    end = moment_of(limit.end_time).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return f"{', '.join(format_temporary(limit))} until {end} ({session.ago(limit.end_time)})"
+
+
 _COLUMNS = (
     Column[Guardrail]("guardrail", lambda guardrail: short_name(guardrail.name)),
     Column[Guardrail]("of", lambda guardrail: guardrail.scope_display_name),
@@ -86,6 +108,12 @@ _COLUMNS = (
     Column[Guardrail]("seats", lambda guardrail: _optional(guardrail, "seat_limit"), Kind.NUMBER),
     Column[Guardrail]("models", _models),
     Column[Guardrail]("mode", _mode),
+    Column[Guardrail](
+        "temporary",
+        lambda guardrail: (
+            ", ".join(format_temporary(guardrail.temporary_limit)) if guardrail.HasField("temporary_limit") else ""
+        ),
+    ),
 )
 
 
@@ -106,12 +134,15 @@ def _show(session: Session, guardrail: Guardrail) -> None:
             ("spent", _figure(guardrail, guardrail.spent_nano_credits)),
             ("held", _figure(guardrail, guardrail.held_nano_credits)),
             ("remaining", "" if remaining is None else format_credits(remaining)),
+            ("last reset", session.ago(guardrail.reset_time)),
             ("next cycle", session.ago(guardrail.period_end_time)),
             ("calls", "" if guardrail.figures_hidden else f"{guardrail.call_count:,}"),
             ("requests/min", _number(guardrail, "requests_per_minute")),
             ("tokens/min", _number(guardrail, "tokens_per_minute")),
             ("concurrent", _number(guardrail, "concurrency_limit")),
             ("rates", _rates(guardrail)),
+            ("temporary", _temporary(session, guardrail)),
+            ("by default", ", ".join(f"{one.limit} of {short_scope(one.scope)}" for one in guardrail.default_origins)),
             ("models", _models(guardrail)),
             ("keys", _number(guardrail, "key_limit")),
             ("seats", _number(guardrail, "seat_limit")),
@@ -202,9 +233,55 @@ def set_limits(
         session.output.remark("nothing changed")
 
 
+@command(
+    application,
+    "temporary",
+    "guardrails temporary groups/engineering --budget 100 --until 12h",
+    "guardrails temporary keys/emma-default --requests 600 --tokens 500000 --until 2026-12-31T18:00:00Z",
+    "guardrails temporary groups/engineering --end",
+)
+def set_temporary(
+    session: Session,
+    scope: ScopeArgument,
+    until: Annotated[str, Option(metavar="WHEN", text="When it ends: a time, or a duration from now (12h).")] = "",
+    budget: Annotated[str, Option(metavar="CREDITS", text="Maximum cost of the calls in a cycle, such as 25.50.")] = "",
+    requests: Annotated[str, Option(metavar="N", text="Requests per minute.")] = "",
+    tokens: Annotated[str, Option(metavar="N", text="Tokens per minute.")] = "",
+    concurrency: Annotated[str, Option(metavar="N", text="Concurrent calls.")] = "",
+    *,
+    end: Annotated[bool, Option("--end", text="End the temporary limits now.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", text="Only check, and show the result.")] = False,
+) -> None:
+    """Set limits of a scope until a time, higher or lower; after it the scope's own apply again. Replaces earlier ones."""
+    limits = Limits(budget=budget, requests=requests, tokens=tokens, concurrency=concurrency)
+    changed = Guardrail()
+    if not end:
+        if not until:
+            raise ValueError("say when it ends: --until 12h")
+        changed.temporary_limit.CopyFrom(temporary_of(limits, timestamp(parse_moment(until, session.now))))
+    elif until or limits != Limits():
+        raise ValueError("--end takes no limits")
+    present = _present(session, scope)
+    changed.name, changed.etag = present.name, present.etag
+    request = UpdateGuardrailRequest(
+        guardrail=changed, update_mask=FieldMask(paths=["temporary_limit"]), validate_only=dry_run
+    )
+    _show(session, session.router.guardrails.UpdateGuardrail(request))
+    if dry_run:
+        session.output.remark("nothing changed")
+
+
 @command(application, "clear", "guardrails clear groups/engineering --yes")
 def clear(session: Session, scope: ScopeArgument, *, yes: YesOption = False) -> None:
     """Remove every limit of a scope. The spend stays."""
     name = guardrail_name(session.organization, scope)
     confirm(f"Remove every limit of {name}?", yes=yes)
     _show(session, session.router.guardrails.DeleteGuardrail(DeleteGuardrailRequest(name=name)))
+
+
+@command(application, "reset", "guardrails reset groups/engineering --yes")
+def reset(session: Session, scope: ScopeArgument, *, yes: YesOption = False) -> None:
+    """Begin a new period of the budget now, with a spend of 0. The next period begins as before."""
+    name = guardrail_name(session.organization, scope)
+    confirm(f"Start the spend of {name} at 0?", yes=yes)
+    _show(session, session.router.guardrails.ResetGuardrail(ResetGuardrailRequest(name=name)))

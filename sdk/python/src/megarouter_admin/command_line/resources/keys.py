@@ -19,6 +19,7 @@ from megarouter.admin.v1.messages import (
     ListApiKeysRequest,
     ModelWhitelist,
     RotateApiKeyRequest,
+    TransferApiKeyRequest,
     UpdateApiKeyRequest,
 )
 
@@ -90,7 +91,7 @@ def _columns(session: Session) -> list[Column[ApiKey]]:
     return [
         Column("key", lambda key: short_name(key.name)),
         Column("name", lambda key: key.display_name),
-        Column("member", lambda key: key.member_display_name or short_name(key.member)),
+        Column("owner", lambda key: key.member_display_name or short_name(_owner(key))),
         Column("secret", lambda key: key.obfuscated_key),
         Column("state", _state),
         Column("expires", lambda key: session.ago(key.expire_time)),
@@ -107,7 +108,10 @@ def _facts(session: Session, key: ApiKey) -> list[tuple[str, str]]:
     return [
         ("key", key.name),
         ("name", key.display_name),
-        ("member", f"{key.member_display_name} ({key.member})" if key.member_display_name else key.member),
+        (
+            "member" if key.member else "service account",
+            f"{key.member_display_name} ({_owner(key)})" if key.member_display_name else _owner(key),
+        ),
         ("state", _state(key)),
         ("shown as", key.obfuscated_key),
         ("models", models if key.HasField("model_whitelist") else ""),
@@ -122,6 +126,14 @@ def _facts(session: Session, key: ApiKey) -> list[tuple[str, str]]:
     ]
 
 
+def _account(session: Session, text: str) -> str:
+    return session.name(Collection.SERVICE_ACCOUNTS, text)
+
+
+def _owner(key: ApiKey) -> str:
+    return key.member or key.service_account
+
+
 @command(
     application,
     "list",
@@ -133,6 +145,7 @@ def _facts(session: Session, key: ApiKey) -> list[tuple[str, str]]:
 def list_keys(
     session: Session,
     member: Annotated[str, Option(metavar="MEMBER", text="Only of this member.")] = "",
+    service_account: Annotated[str, Option(metavar="ACCOUNT", text="Only of this service account.")] = "",
     group: GroupOption = "",
     search: Annotated[str, Option(metavar="TEXT", text="Search in the name and the visible part of the secret.")] = "",
     filter_text: FilterOption = "",
@@ -149,9 +162,10 @@ def list_keys(
 ) -> None:
     """List API keys, with their usage in the current cycle, and the total of it."""
     owner = f"member = {quoted(session.member(member))}" if member else ""
+    account = f"service_account = {quoted(_account(session, service_account))}" if service_account else ""
     request = ListApiKeysRequest(
         parent=session.organization,
-        filter=all_of(filter_text, owner, quoted(search) if search else ""),
+        filter=all_of(filter_text, owner, account, quoted(search) if search else ""),
         group=session.group(group) if group else "",
         with_descendants=below,
         show_deleted=deleted,
@@ -190,6 +204,7 @@ def create(
     session: Session,
     display_name: Annotated[str, Argument(metavar="NAME", text="Human-readable name.")],
     member: Annotated[str, Option(metavar="MEMBER", text="Owner of the key. Default: yourself.")] = "",
+    service_account: Annotated[str, Option(metavar="ACCOUNT", text="Owner of the key, instead of a member.")] = "",
     key_id: Annotated[str, Option("--id", metavar="ID", text="Default: generated.")] = "",
     models: ModelOption = None,
     addresses: AddressOption = None,
@@ -200,7 +215,11 @@ def create(
     allow_unknown_models: UnknownModelsOption = False,
 ) -> None:
     """Create an API key. Its secret is shown only once."""
-    key = ApiKey(display_name=display_name, member=session.member(member) if member else "")
+    key = ApiKey(
+        display_name=display_name,
+        member=session.member(member) if member else "",
+        service_account=_account(session, service_account) if service_account else "",
+    )
     _apply(session, key, models, addresses, expires)
     request = CreateApiKeyRequest(
         parent=session.organization,
@@ -315,3 +334,32 @@ def delete(session: Session, key: KeyArgument, *, yes: YesOption = False) -> Non
     confirm(f"Delete {name}? This is permanent.", yes=yes)
     answer = session.router.api_keys.DeleteApiKey(DeleteApiKeyRequest(name=name))
     session.output.one(answer, _facts(session, answer))
+
+
+@command(
+    application,
+    "transfer",
+    "keys transfer ci --to-service-account sa-build",
+    "keys transfer notebook --to lena@acme.example --rotate",
+)
+def transfer(
+    session: Session,
+    key: KeyArgument,
+    to: Annotated[str, Option(metavar="MEMBER", text="New owner: a member.")] = "",
+    to_service_account: Annotated[str, Option(metavar="ACCOUNT", text="New owner: a service account.")] = "",
+    *,
+    rotate: Annotated[bool, Option("--rotate", text="Give it a new secret; the present one ends at once.")] = False,
+) -> None:
+    """Transfer a key to another owner. Its spend so far stays with the present owner."""
+    if bool(to) == bool(to_service_account):
+        raise ValueError("give the new owner with either --to or --to-service-account")
+    request = TransferApiKeyRequest(
+        name=session.name(Collection.API_KEYS, key),
+        member=session.member(to) if to else "",
+        service_account=_account(session, to_service_account) if to_service_account else "",
+        rotate_secret=rotate,
+    )
+    moved = session.router.api_keys.TransferApiKey(request)
+    session.output.one(moved, [*_facts(session, moved.api_key), ("secret", moved.secret)])
+    if moved.secret:
+        session.output.remark("the secret is shown only once")

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from megarouter.admin.v1.messages import (
     ChangeMemberRoleRequest,
     GetMemberRequest,
+    LinkMemberIdentityRequest,
     ListMembersRequest,
     Member,
     MemberView,
@@ -33,6 +34,7 @@ from megarouter_admin.command_line.parsing.commands import (
 )
 from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
+from megarouter_admin.command_line.resources.people.member_files import export_members, import_members
 from megarouter_admin.command_line.session import Ranking, Session
 from megarouter_admin.command_line.values.amounts import counted, format_credits
 from megarouter_admin.command_line.values.filters import all_of, quoted
@@ -192,6 +194,22 @@ def change_role(
     _show(session, session.router.members.ChangeMemberRole(request))
 
 
+@command(application, "link", "members link emma --issuer https://login.example --subject 248289761001")
+def link(
+    session: Session,
+    member: MemberArgument,
+    issuer: Annotated[str, Option(metavar="URL", text="Identity provider, exactly as the settings name it.")],
+    subject: Annotated[str, Option(metavar="SUBJECT", text="The person's id there, which their error message shows.")],
+    *,
+    yes: YesOption = False,
+) -> None:
+    """Link an identity at an identity provider to a member permanently. Whoever signs in with it is that member."""
+    name = session.member(member)
+    confirm(f"Let whoever signs in as {subject} at {issuer} act as {name}? This cannot be undone.", yes=yes)
+    request = LinkMemberIdentityRequest(name=name, issuer=issuer, subject=subject)
+    _show(session, session.router.members.LinkMemberIdentity(request))
+
+
 _RIGHTS: Final = {
     RoleChoice.SUPER_ADMIN: "manage the whole organization, its credit and its admins",
     RoleChoice.L1_ADMIN: "manage everything in and below {group}, and top up the pool",
@@ -222,3 +240,14 @@ def remove(session: Session, member: MemberArgument, *, yes: YesOption = False) 
     name = session.member(member)
     confirm(f"Remove {name}? Their keys are deleted permanently.", yes=yes)
     _show(session, session.router.members.RemoveMember(RemoveMemberRequest(name=name)))
+
+
+command(
+    application,
+    "import",
+    "members import people.csv --dry-run",
+    "members import people.csv --create-groups --skip-errors",
+)(import_members)
+command(application, "export", "members export --out people.csv", "members export --group engineering --below")(
+    export_members
+)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1.messages import Guardrail, ModelWhitelist
 
-from megarouter_admin.command_line.values.amounts import parse_credits
+from megarouter_admin.command_line.values.amounts import format_credits, parse_credits
 
 NONE: Final = "none"
 """What people write to remove a limit."""
@@ -94,6 +95,30 @@ def change_of(limits: Limits) -> tuple[Guardrail, list[str]]:
     if not paths:
         raise ValueError("nothing to set: give a limit; --help lists them")
     return changed, sorted(paths)
+
+
+def temporary_of(limits: Limits, end_time: Timestamp) -> Guardrail.TemporaryLimit:
+    """Returns the temporary limit with these values.
+
+    Raises:
+        ValueError: a limit is malformed or removes one, or no limit was given.
+    """
+    changed, paths = change_of(limits)
+    temporary = Guardrail.TemporaryLimit(end_time=end_time)
+    for path in paths:
+        if not changed.HasField(path):  # type: ignore[arg-type] # one of its fields
+            raise ValueError(f"a limit for a while is a number, not `{NONE}`")
+        setattr(temporary, path, getattr(changed, path))
+    return temporary
+
+
+def format_temporary(limit: Guardrail.TemporaryLimit) -> list[str]:
+    """Formats each limit that a temporary limit sets, such as `100.00 credits` and `600 requests/min`."""
+    shown = [f"{format_credits(limit.budget_nano_credits)} credits"] if limit.HasField("budget_nano_credits") else []
+    shown += [f"{limit.requests_per_minute:,} requests/min"] if limit.HasField("requests_per_minute") else []
+    shown += [f"{limit.tokens_per_minute:,} tokens/min"] if limit.HasField("tokens_per_minute") else []
+    shown += [f"{limit.concurrency_limit:,} concurrent"] if limit.HasField("concurrency_limit") else []
+    return shown
 
 
 def parse_rates(texts: Iterable[str]) -> list[Guardrail.RateLimit]:

@@ -5,7 +5,7 @@ import re
 from typing import Final
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_WORDS_OF_COLLECTIONS: Final = {"keys": "apiKeys"}
+_WORDS_OF_COLLECTIONS: Final = {"keys": "apiKeys", "service-accounts": "serviceAccounts"}
 """Words that people may write instead of a collection's name."""
 
 
@@ -17,12 +17,18 @@ class Collection(enum.StrEnum):
     INVITES = "invites"
     API_KEYS = "apiKeys"
     GUARDRAILS = "guardrails"
+    SERVICE_ACCOUNTS = "serviceAccounts"
     TOP_UP_REQUESTS = "topUpRequests"
+    ACCESS_TOKENS = "accessTokens"
+    CLAIM_MAPPINGS = "claimMappings"
+    CREDENTIALS = "credentials"
+    SIGN_IN_LINKS = "signInLinks"
 
 
 _GUARDRAIL_PREFIXES: Final = {
     Collection.GROUPS: "group",
     Collection.MEMBERS: "member",
+    Collection.SERVICE_ACCOUNTS: "serviceaccount",
     Collection.API_KEYS: "apikey",
 }
 
@@ -78,8 +84,8 @@ def guardrail_name(organization: str, scope: str) -> str:
 
     Args:
         organization: `organizations/{organization}`.
-        scope: `organization`, `groups/eng`, `members/emma` or `keys/emma-default`; the full name of one of these or of a guardrail;
-            or the id of a guardrail (`group-eng`).
+        scope: `organization`, `groups/eng`, `members/emma`, `service-accounts/sa-build` or `keys/emma-default`; the full name of
+            one of these or of a guardrail; or the id of a guardrail (`group-eng`).
 
     Raises:
         ValueError: the scope has another form.
@@ -92,8 +98,22 @@ def guardrail_name(organization: str, scope: str) -> str:
         return f"{'/'.join(name.split('/')[:2])}/guardrails/{_GUARDRAIL_PREFIXES[collection]}-{short_name(name)}"
     name = full_name(organization, Collection.GUARDRAILS, scope)
     if not re.fullmatch(rf"organization|({'|'.join(_GUARDRAIL_PREFIXES.values())})-.+", short_name(name)):
-        raise ValueError(f"{scope!r} is not a scope: write organization, groups/ID, members/ID or keys/ID")
+        raise ValueError(
+            f"{scope!r} is not a scope: write organization, groups/ID, members/ID, service-accounts/ID or keys/ID"
+        )
     return name
+
+
+def default_name(organization: str, scope: str) -> str:
+    """Returns the full name of the default of `organization` or of a group, `groups/eng`.
+
+    Raises:
+        ValueError: the scope has another form.
+    """
+    name = guardrail_name(organization, scope)
+    if not re.fullmatch(r"organization|group-.+", short_name(name)):
+        raise ValueError(f"{scope!r} has no default: write organization or groups/ID")
+    return name.replace("/guardrails/", "/guardrailDefaults/")
 
 
 def short_name(name: str) -> str:

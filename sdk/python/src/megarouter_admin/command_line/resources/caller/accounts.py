@@ -2,9 +2,24 @@
 
 from typing import Annotated
 
-from megarouter.admin.v1.messages import Account, GetUserRequest, ListMyAccountsRequest, Member, SwitchAccountRequest
+from megarouter.admin.v1.messages import (
+    Account,
+    GetUserRequest,
+    LeaveOrganizationRequest,
+    ListMyAccountsRequest,
+    Member,
+    SwitchAccountRequest,
+)
 
-from megarouter_admin.command_line.parsing.commands import LimitOption, Section, command, label, role
+from megarouter_admin.command_line.parsing.commands import (
+    LimitOption,
+    Section,
+    YesOption,
+    command,
+    confirm,
+    label,
+    role,
+)
 from megarouter_admin.command_line.parsing.options import Argument
 from megarouter_admin.command_line.rendering.tables import Column
 from megarouter_admin.command_line.resources.organizations import kind_of, state_of
@@ -58,3 +73,17 @@ def switch(
     """Make an account the current one. Commands use it when they name no organization."""
     user = session.router.accounts.SwitchAccount(SwitchAccountRequest(organization=organization_name(account)))
     session.output.one(user, [("current account", user.current_account)])
+
+
+@command(application, "leave", "accounts leave acme")
+def leave(
+    session: Session,
+    account: Annotated[str, Argument(metavar="ORG", text="The organization.")],
+    *,
+    yes: YesOption = False,
+) -> None:
+    """Leave an organization. Your keys there are deleted permanently; its credit stays with it."""
+    organization = organization_name(account)
+    confirm(f"Leave {organization}? Your keys there are deleted permanently.", yes=yes)
+    user = session.router.accounts.LeaveOrganization(LeaveOrganizationRequest(organization=organization))
+    session.output.one(user, [("left", organization), ("current account", user.current_account)])

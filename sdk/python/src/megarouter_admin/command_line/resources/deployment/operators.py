@@ -6,6 +6,7 @@ from megarouter.admin.v1.messages import (
     ApproveTopUpRequestRequest,
     GetOrganizationSummaryRequest,
     GrantCreditRequest,
+    LinkUserIdentityRequest,
     ListOrganizationSummariesRequest,
     OrganizationSummary,
     RejectTopUpRequestRequest,
@@ -221,3 +222,25 @@ def suspend(session: Session, of: OfArgument, *, yes: YesOption = False) -> None
 def restore(session: Session, of: OfArgument) -> None:
     """End the suspension of an organization or personal account."""
     _show(session, session.router.operators.RestoreAccount(RestoreAccountRequest(name=_summary_name(of))))
+
+
+@command(
+    application,
+    "link",
+    "operator link organizations/acme/members/emma --issuer https://login.example --subject 248289761001",
+)
+def link(
+    session: Session,
+    member: Annotated[str, Argument(metavar="MEMBER", text="organizations/ORG/members/ID, or ID with --organization.")],
+    issuer: Annotated[str, Option(metavar="URL", text="Identity provider, exactly as the settings name it.")],
+    subject: Annotated[str, Option(metavar="SUBJECT", text="The person's id there, which their error message shows.")],
+    *,
+    yes: YesOption = False,
+) -> None:
+    """Link an identity at an identity provider to a member's user permanently, in all organizations of the user."""
+    organization = "" if member.startswith("organizations/") else session.organization
+    name = full_name(organization, Collection.MEMBERS, member)
+    confirm(f"Let whoever signs in as {subject} at {issuer} act as the user of {name}? This cannot be undone.", yes=yes)
+    request = LinkUserIdentityRequest(name=name, issuer=issuer, subject=subject)
+    answer = session.router.operators.LinkUserIdentity(request)
+    session.output.one(answer, [("linked to", answer.member)])

@@ -1,0 +1,1 @@
+"""The limits that new members and new API keys begin with."""

@@ -1,0 +1,1 @@
+"""Defaults of guardrails, as admins see and set them."""

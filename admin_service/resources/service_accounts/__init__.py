@@ -1,0 +1,1 @@
+"""Service accounts: owners of API keys that are no person."""

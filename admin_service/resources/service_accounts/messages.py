@@ -1,0 +1,60 @@
+"""Converts service accounts to messages, and checks requests about them."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from megarouter.admin.v1 import service_account_pb2
+from megarouter.admin.v1.service_account_pb2 import ServiceAccount
+
+from admin_service.api.errors import FieldViolation
+from admin_service.api.names import GROUPS, SERVICE_ACCOUNTS, ResourceName
+from admin_service.api.timestamps import timestamp
+from admin_service.resources.service_accounts.store import ServiceAccountRow
+from gateway_core.model.organization.service_accounts import ID_PREFIX, is_service_account
+
+STATES: Final = {
+    "ACTIVE": ServiceAccount.STATE_ACTIVE,
+    "SUSPENDED": ServiceAccount.STATE_DISABLED,
+    "REMOVED": ServiceAccount.STATE_DELETED,
+}
+STATES_BY_NAME: Final = {"ACTIVE": "ACTIVE", "DISABLED": "SUSPENDED", "DELETED": "REMOVED"}
+"""The values in the column by the names of `ServiceAccount.State`."""
+
+
+def service_account_name(row: ServiceAccountRow) -> ResourceName:
+    """Returns the resource name of the service account."""
+    return ResourceName(row.organization, SERVICE_ACCOUNTS, row.service_account)
+
+
+def service_account_message(row: ServiceAccountRow, *, full: bool = False) -> ServiceAccount:
+    """Returns the service account as a resource; with `full`, also spend and budget."""
+    message = ServiceAccount(
+        name=str(service_account_name(row)),
+        display_name=row.display_name,
+        group=str(ResourceName(row.organization, GROUPS, row.group)) if row.group else "",
+        state=STATES[row.state],
+        key_count=row.key_count,
+        create_time=timestamp(row.create_time),
+        update_time=timestamp(row.update_time),
+        etag=row.etag,
+    )
+    if full:
+        message.spent_nano_credits = row.spent_nano_credits
+        if row.budget_nano_credits is not None:
+            message.budget_nano_credits = row.budget_nano_credits
+    return message
+
+
+def check_create(request: service_account_pb2.CreateServiceAccountRequest) -> Iterable[FieldViolation]:
+    """Checks the id."""
+    chosen = request.service_account_id
+    if chosen and not is_service_account(chosen):
+        yield FieldViolation(
+            "service_account_id", f"must begin with `{ID_PREFIX}-`, such as `{ID_PREFIX}-{chosen[:50]}`"
+        )
+
+
+def check_list(request: service_account_pb2.ListServiceAccountsRequest) -> Iterable[FieldViolation]:
+    """Checks the filters of a list request."""
+    if request.with_descendants and not request.group:
+        yield FieldViolation("with_descendants", "requires group")

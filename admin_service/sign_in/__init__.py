@@ -1,0 +1,1 @@
+"""Signing in with an identity provider: whose word counts, and which user a person is."""

@@ -1,0 +1,117 @@
+"""The identity providers of the deployment, and whom each of them may vouch for.
+
+The settings name a file, the same from which Envoy's configuration is made. This module reads what concerns people: the issuers,
+the e-mail domains that each may vouch for, and the organizations that may map its claims.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+MAX_DOMAINS: Final = 200
+MAX_ORGANIZATIONS: Final = 200
+_DOMAIN: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+
+class IssuersError(Exception):
+    """The file of identity providers cannot be used. The message names it and says what is wrong."""
+
+
+def _require_domain(text: str) -> str:
+    domain = text.lower()
+    if len(domain) > 253 or not _DOMAIN.fullmatch(domain):
+        raise ValueError(f"{text!r} is not a domain: write one such as acme.example, without @ and without wildcards")
+    return domain
+
+
+Domains = Annotated[list[Annotated[str, AfterValidator(_require_domain)]], Field(min_length=1, max_length=MAX_DOMAINS)]
+Organizations = Annotated[
+    list[Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")]], Field(max_length=MAX_ORGANIZATIONS)
+]
+
+
+class _Entry(BaseModel):
+    # Other fields are for Envoy.
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    issuer: Annotated[str, Field(min_length=1, max_length=500)]
+    email_domains: Domains | None = None
+    organizations: Organizations = []
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    identity_providers: list[_Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """An identity provider, identified by the claim `iss` of its tokens."""
+
+    name: str
+    email_domains: frozenset[str] | None
+    """The domains of the addresses that it may vouch for, in lower case; None for all."""
+    organizations: frozenset[str] = frozenset()
+    """Ids of the organizations that may map its claims to groups and roles."""
+
+    def vouches_for(self, email: str) -> bool:
+        """Whether it may say who has this address, which is in lower case. A domain does not include the domains below it."""
+        return self.email_domains is None or email.rpartition("@")[2] in self.email_domains
+
+
+@dataclass(frozen=True, slots=True)
+class Issuers:
+    """The identity providers by the claim `iss`."""
+
+    by_name: dict[str, Issuer]
+
+    def vouch(self, issuer: str, email: str) -> bool:
+        """Whether the issuer may say who has this address. An issuer that the file does not name may not."""
+        known = self.by_name.get(issuer)
+        return known is not None and known.vouches_for(email)
+
+    def let_map(self, issuer: str, organization: str) -> bool:
+        """Whether the organization may map the issuer's claims."""
+        known = self.by_name.get(issuer)
+        return known is not None and organization in known.organizations
+
+
+def issuers_of(entries: Iterable[tuple[str, frozenset[str] | None, frozenset[str]]]) -> Issuers:
+    """Returns the issuers. One that names no domains vouches for all addresses if it is the only one, otherwise for none."""
+    known = list(entries)
+    unnamed = None if len(known) == 1 else frozenset[str]()
+    return Issuers(
+        {
+            name: Issuer(name, unnamed if domains is None else domains, organizations)
+            for name, domains, organizations in known
+        }
+    )
+
+
+def read_issuers(file: Path | None) -> Issuers:
+    """Reads the file of identity providers. None: there are none.
+
+    Raises:
+        IssuersError: the file cannot be read, or is not valid.
+    """
+    if file is None:
+        return Issuers({})
+    try:
+        document = _Document.model_validate(yaml.safe_load(file.read_bytes()))
+    except OSError as error:
+        raise IssuersError(f"{file} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, item['loc'])) or 'document'}: {item['msg']}" for item in error.errors())
+        raise IssuersError(f"{file}: {'; '.join(problems)}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise IssuersError(f"{file}: not valid YAML: {error}") from error
+    return issuers_of(
+        (one.issuer, None if one.email_domains is None else frozenset(one.email_domains), frozenset(one.organizations))
+        for one in document.identity_providers
+    )

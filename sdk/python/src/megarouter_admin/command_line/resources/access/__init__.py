@@ -1,0 +1,1 @@
+"""Commands about who people are and what their credentials may do."""
