@@ -548,6 +548,8 @@ CREATE FUNCTION public.sign_in_link_of_secret(hash bytea) RETURNS TABLE(organiza
       FROM sign_in_links l
       JOIN members m ON m.organization_id = l.organization_id AND m.member_id = l.member_id
      WHERE l.secret_hash = hash AND l.use_time IS NULL AND l.revoke_time IS NULL AND l.expire_time > now() AND m.state = 'ACTIVE'
+$$;
+
 CREATE FUNCTION public.soft_threshold(soft_budget jsonb, budget bigint, temporary_limit jsonb) RETURNS bigint
     LANGUAGE sql STABLE
     AS $$
@@ -2344,6 +2346,7 @@ REVOKE ALL ON FUNCTION public.set_update_time() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.sign_in_link_of_secret(hash bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sign_in_link_of_secret(hash bytea) TO megarouter_admin;
+
 REVOKE ALL ON FUNCTION public.soft_threshold(soft_budget jsonb, budget bigint, temporary_limit jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.soft_threshold(soft_budget jsonb, budget bigint, temporary_limit jsonb) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.soft_threshold(soft_budget jsonb, budget bigint, temporary_limit jsonb) TO megarouter_admin;
