@@ -107,4 +107,6 @@ def id_of_name(display_name: str) -> str:
     plain = unicodedata.normalize("NFKD", display_name)
     if any(letter.isalnum() and not letter.isascii() for letter in plain):
         return ""
-    return re.sub(r"[^a-z0-9]+", "-", re.sub(r"[^\x00-\x7f]", "", plain).lower()).strip("-")[:_MAX_ID_LENGTH].rstrip("-")
+    return (
+        re.sub(r"[^a-z0-9]+", "-", re.sub(r"[^\x00-\x7f]", "", plain).lower()).strip("-")[:_MAX_ID_LENGTH].rstrip("-")
+    )

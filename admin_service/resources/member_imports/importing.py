@@ -110,7 +110,6 @@ class MemberImports:
         made = await self._created_by_name(group_pb2.CreateGroupRequest(parent=parent, group=group), change)
         return KnownGroup(_id(made.name), tuple(map(_id, made.path)), made.display_name)
 
-
     async def _created_by_name(self, request: group_pb2.CreateGroupRequest, change: Change) -> Group:
         """Creates a group whose id is its name, or a generated id if that is taken or the name has none."""
         if request_id := id_of_name(request.group.display_name):

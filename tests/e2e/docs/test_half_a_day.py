@@ -3,10 +3,10 @@
 import json
 import os
 import sys
-import urllib.request
+import time
 from pathlib import Path
-from typing import Any
 
+import httpx
 import pytest
 
 from deploy.local.supervision.embedded_stack import Stack
@@ -18,13 +18,20 @@ from tests.support.servers.identity_provider import IdentityProvider
 PAGE = ROOT / "docs" / "guides" / "half-a-day.md"
 
 
-def post(stack: Stack, path: str, token: str, **body: Any) -> None:
-    request = urllib.request.Request(
-        f"{stack.environment['MEGAROUTER_ADMIN_URL']}{path}",
-        json.dumps(body).encode(),
-        {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-    )
-    urllib.request.urlopen(request, timeout=20).close()  # noqa: S310 - the stack's own address
+def accept(stack: Stack, sign_in: str, invite: str) -> None:
+    url = f"{stack.environment['MEGAROUTER_ADMIN_URL']}/v1/invites:accept"
+    answer = httpx.post(url, json={"token": invite}, headers={"Authorization": f"Bearer {sign_in}"}, timeout=20)
+    assert answer.status_code == 200, answer.text
+
+
+def until_settled(stack: Stack, calls: int) -> None:
+    url = f"{stack.environment['MEGAROUTER_ADMIN_URL']}/v1/organizations/northwind/guardrails/organization"
+    headers = {"Authorization": f"Bearer {stack.environment['MEGAROUTER_ADMIN_TOKEN']}"}
+    for _ in range(200):
+        if int(httpx.get(url, headers=headers, timeout=20).json()["callCount"]) == calls:
+            return
+        time.sleep(0.1)
+    raise AssertionError("the calls are not settled")
 
 
 @pytest.mark.timeout(240)
@@ -40,18 +47,25 @@ def test_the_page_shows_what_its_commands_print(
     }
     environment.pop("MEGAROUTER_ORGANIZATION")
 
-    def everybody_joins(what: str) -> None:
-        assert what == "the invited people join"
+    def happen(what: str) -> None:
+        count, _, event = what.partition(" ")
+        if event == "calls are settled":
+            until_settled(stack, int(count))
+        else:
+            assert what == "the invited people join"
+            everybody_joins()
+
+    def everybody_joins() -> None:
         for row in json.loads((tmp_path / "invites.json").read_text("utf-8")):
             name = row["email"].partition("@")[0]
             token = identity_provider.token(
                 f"northwind-{name}", email=row["email"], email_verified=True, name=name.title()
             )
-            post(stack, "/v1/invites:accept", token, token=row["token"])
+            accept(stack, token, row["token"])
 
     shell = Shell(tmp_path, environment)
     try:
-        assert run_page(PAGE, shell, everybody_joins) == []
+        assert run_page(PAGE, shell, happen) == []
     finally:
         shell.run("megarouter accounts switch acme")
         shell.close()

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Final
 
 _NAMES: Final = (
-    "ada ben cleo dara eli fay gus hana ida jon kim lea max nia oto pia quin rosa sam tess uma vic wen xia yuri zoe arno bea cem dina"
-).split()
+    *("ada", "ben", "cleo", "dara", "eli", "fay", "gus", "hana", "ida", "jon", "kim", "lea", "max", "nia", "oto"),
+    *("pia", "quin", "rosa", "sam", "tess", "uma", "vic", "wen", "xia", "yuri", "zoe", "arno", "bea", "cem", "dina"),
+)
 _GROUPS: Final = (
     "Product",
     "Product/Apps",

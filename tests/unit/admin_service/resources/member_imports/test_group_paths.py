@@ -2,7 +2,13 @@
 
 import pytest
 
-from admin_service.resources.member_imports.group_paths import AmbiguousGroupError, Found, GroupTree, KnownGroup, id_of_name
+from admin_service.resources.member_imports.group_paths import (
+    AmbiguousGroupError,
+    Found,
+    GroupTree,
+    KnownGroup,
+    id_of_name,
+)
 
 ENG = KnownGroup("eng", ("eng",), "Engineering")
 PLATFORM = KnownGroup("platform", ("eng", "platform"), "Platform")

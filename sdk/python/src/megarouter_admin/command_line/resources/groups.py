@@ -32,7 +32,9 @@ from megarouter_admin.command_line.values.names import short_name
 
 application = Section()
 
-GroupArgument = Annotated[str, Argument(metavar="GROUP", text="Its id, its name, or its path of names, such as Product/Apps.")]
+GroupArgument = Annotated[
+    str, Argument(metavar="GROUP", text="Its id, its name, or its path of names, such as Product/Apps.")
+]
 
 
 @dataclass(frozen=True, slots=True)
