@@ -131,6 +131,21 @@ def test_the_columns_of_a_table_begin_in_the_same_cell_whatever_the_names_are(wi
     assert len(ends) == 1
 
 
+def test_words_stay_whole_while_columns_with_longer_texts_can_give_way() -> None:
+    columns = [
+        Column[str]("key", lambda _: "emma-default-2026"),
+        Column[str]("name", lambda name: name),
+        Column[str]("e-mail", lambda _: "emma@acme.example"),
+    ]
+    lines = table(columns, ["one two three four five six seven eight nine ten"], 60).splitlines()
+    assert all(width_of(line) <= 60 for line in lines)
+    assert "emma-default-2026" in lines[1]
+    assert "emma@acme.example" in lines[1]
+    narrow = table(columns, ["one two three"], 30).splitlines()
+    assert all(width_of(line) <= 30 for line in narrow)
+    assert "emma-default-2026" not in narrow[1]
+
+
 def test_a_pipe_gets_every_row_in_one_line() -> None:
     names = ["x" * 5_000, "\u7530" * 3_000]
     lines = lines_of(names, UNBOUNDED)

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import Any, Final, Generic, TypeVar
 
 from megarouter_admin.command_line.rendering.characters import isolated, visible, width_of
-from megarouter_admin.command_line.rendering.folding import fitted, folded
+from megarouter_admin.command_line.rendering.folding import extent_of, fitted, folded
 from megarouter_admin.command_line.values.amounts import format_credits
 
 Row = TypeVar("Row")
@@ -48,11 +48,10 @@ def table(columns: Sequence[Column[Row]], rows: Sequence[Row], width: int, *, te
         terminal: whether the heading is bold, and right-to-left text is isolated from the columns beside it.
     """
     cells = [[column.title, *map(visible, _cells(column, rows))] for column in columns]
-    widths = fitted(
-        [max(map(width_of, texts)) for texts in cells],
-        [column.kind is Kind.TEXT for column in columns],
-        width - len(_GAP) * (len(columns) - 1),
-    )
+    extents = [
+        extent_of(texts, may_fold=column.kind is Kind.TEXT) for texts, column in zip(cells, columns, strict=True)
+    ]
+    widths = fitted(extents, width - len(_GAP) * (len(columns) - 1))
     lines = []
     for row in zip(*cells, strict=True):
         parts = [folded(text, taken) for text, taken in zip(row, widths, strict=True)]
