@@ -14,7 +14,8 @@ from gateway_core.model.calls.call_limits import Limits
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import Placement
 from gateway_core.model.catalog.reserves import OutputShare
-from gateway_core.model.limits.throttles import Throttle, ThrottleKind, open_calls_of, scope_of
+from gateway_core.model.limits.counters import budget_of
+from gateway_core.model.limits.throttles import Throttle, ThrottleKind, open_calls_of
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
@@ -35,9 +36,9 @@ class CounterEvent:
     charge_nano_credits: int
     pool_delta_nano_credits: int
     counters: tuple[str, ...]
-    """Encoded counters that carry the charge. The first counter of a scope carries the hold.
+    """Encoded counters that carry the charge. The first counter of a budget carries the hold.
 
-    A scope whose cycle changed during the call has a second counter.
+    A budget whose cycle changed during the call has a second counter.
     """
     used_tokens: int = 0
     """The input and output tokens that the call used."""
@@ -386,15 +387,15 @@ def _hold_keys(hold: Hold) -> list[str]:
 
 
 def _signed(names: Sequence[str], places: Mapping[str, int]) -> Iterable[int]:
-    """Returns the position of each counter; negative if its scope has an earlier one, so that it carries only the charge."""
-    if len({scope_of(name) for name in names}) == len(names):
+    """Returns the position of each counter; negative if its budget has an earlier one, so that it carries only the charge."""
+    if len({budget_of(name) for name in names}) == len(names):
         return (places[name] for name in names)
     return _signed_one_by_one(names, places)
 
 
 def _signed_one_by_one(names: Iterable[str], places: Mapping[str, int]) -> Iterable[int]:
-    scopes: set[str] = set()
+    seen: set[str] = set()
     for name in names:
-        scope = scope_of(name)
-        yield -places[name] if scope in scopes else places[name]
-        scopes.add(scope)
+        budget = budget_of(name)
+        yield -places[name] if budget in seen else places[name]
+        seen.add(budget)
